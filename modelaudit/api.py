@@ -1,4 +1,4 @@
-"""What a program can call, and the command line calls as well."""
+"""The library calls, which the command line uses as well."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ def audit(
     """Audit every model at or under `path`, in byte order of the paths.
 
     Models are read in this process, one after another, and run (unless `settings` says not to)
-    in isolated child processes. A model that is written to meanwhile is audited once more, and is
-    incomplete if it is written to again. `scan` and `nightly` survive crashes of the readers.
+    in isolated child processes. A model that is modified meanwhile is audited again, and is
+    incomplete if that happens twice. `scan` and `nightly` survive crashes of the readers.
 
     Args:
         path: a model, or a directory of models.
@@ -55,7 +55,7 @@ def audit(
         One audit for each model.
 
     Raises:
-        UsageError: there is nothing at the path.
+        UsageError: the path does not exist.
     """
     from modelaudit.probe.run import local_probe
 
@@ -73,7 +73,7 @@ def audit(
 
 
 def _at_rest(target: AuditTarget, settings: Settings, created: str, probe: Probe) -> Audit:
-    """The audit of one model, made once more where the model was written to meanwhile."""
+    """The audit of one model, repeated once if the model was modified meanwhile."""
     for _ in range(2):
         still = FileStability(target.path, settings.limits)
         audit = audit_model(target, settings, created, probe)
@@ -93,14 +93,14 @@ def scan(
     """Check every model at or under `paths` by its files alone. Runs no model, writes no report.
 
     Models are read in worker processes that are forked from this one, `settings.jobs` at a time. A
-    model that crashes its reader costs its own row only.
+    model that crashes its reader costs only its own row.
 
     Args:
         paths: models and directories of models.
         settings: limits and policies; the defaults are the command line's.
         all_versions: see `audit`.
         progress: is called as models are finished.
-        log_file: gets one JSON line for each model.
+        log_file: receives one JSON line per model.
 
     Returns:
         One row for each model, worst first, and the exit code of `modelaudit scan`.
@@ -130,7 +130,7 @@ def explain(path: AnyPath, settings: Settings | None = None) -> Diagnosis:
         settings: limits and probe settings; the defaults are the command line's.
 
     Returns:
-        The diagnosis that `modelaudit explain` prints and that an audit of the model holds.
+        The diagnosis that `modelaudit explain` prints and that an audit of the model contains.
 
     Raises:
         UsageError: there is not exactly one model at the path.
@@ -164,36 +164,36 @@ def nightly(
 ) -> RunResult:
     """Audit what changed in a registry since the last call, and write reports and the history.
 
-    Models whose files, rules, settings and runtimes are as they were are not audited again. Models
-    are read in worker processes that are forked from this one. No notices are sent: pass on what
-    the result says.
+    Models are not audited again if their files, the rules, the settings and the runtimes are
+    unchanged. Models are read in worker processes that are forked from this one. No notifications
+    are sent; that is up to the caller.
 
     Args:
         registry: a directory of models, or several.
-        out: directory of the reports and of the history of runs.
+        out: directory of the reports and the run history.
         settings: limits, policies and probe settings; the defaults are the command line's.
         formats: report formats as in `-f`, such as `"html"` or `"sarif=report.sarif"`; by default
             HTML, PDF and JSON.
         options: how reports look.
         all_versions: see `audit`.
-        verify: compare the bytes of models that look unchanged, not only sizes, times and inodes.
-        moved: the registry is the one of the earlier runs, in another place.
-        keep: number of runs that the history keeps.
+        verify: compare the bytes of files, not only sizes, times and inodes.
+        moved: the registry of the earlier runs has moved to this path.
+        keep: number of runs to keep in the history.
         progress: is called as models are finished.
-        log_file: gets one JSON line for each audited model, and one for the run.
-        on_finish: gets the result before the run counts as reported: what it does not return from
-            is reported again by the next run.
+        log_file: receives one JSON line per audited model, and one for the run.
+        on_finish: receives the result before the run counts as reported: if it does not return, the
+            next run reports the changes again.
 
     Returns:
         The rows of all models, what changed, the paths of the reports, and the exit code of
         `modelaudit nightly`.
 
     Raises:
-        UsageError: a path does not exist, a report cannot be written, or `out` holds the runs of
-            another registry.
-        LockHeld: another run writes to `out`.
+        UsageError: a path does not exist, a report cannot be written, or `out` belongs to another
+            registry.
+        LockHeld: another run is writing to `out`.
         StoreError: the history cannot be read or written.
-        Interrupted: the run was interrupted; the next one goes on.
+        Interrupted: the run was interrupted; the next one continues.
     """
     from modelaudit.runs.batch import append_log_line
     from modelaudit.runs.recorded_run import record_run, utc_now
@@ -236,14 +236,14 @@ def write_report(
     """Write one report. It needs neither the models nor TensorFlow.
 
     Args:
-        audits: what to report on; one audit for `html`, `pdf` and `json`, else any number.
+        audits: the audits to report on; one for `html`, `pdf` and `json`, otherwise any number.
         format: any of the formats of `-f`, such as `"html"`, `"pdf"` or `"sarif"`.
-        path: the file to write; one that is there is replaced.
+        path: the file to write; an existing one is replaced.
         options: how reports look.
 
     Raises:
-        UsageError: there is no such format, it takes one audit and there are several, or the file
-            cannot be written.
+        UsageError: the format does not exist or takes only one audit, or the file cannot be
+            written.
     """
     from modelaudit.report.export.job import ReportOptions
     from modelaudit.runs import write_reports
@@ -255,10 +255,10 @@ def write_report(
 def compare(
     old: Audit | AnyPath, new: Audit | AnyPath, settings: Settings | None = None
 ) -> ModelDiff:
-    """Say what changed from one model to another.
+    """Compare two models.
 
-    Two models are read, and run on the same inputs, in child processes. Of audits is compared what
-    they hold.
+    Models are read, and run on the same inputs, in child processes. Audits are compared by their
+    content.
 
     Args:
         old: an audit, the path of an `audit.json`, or the path of a model.
@@ -266,12 +266,12 @@ def compare(
         settings: limits and probe settings; the defaults are the command line's.
 
     Returns:
-        What changed, as `modelaudit diff` prints it.
+        The changes that `modelaudit diff` prints.
 
     Raises:
-        UsageError: a path does not hold exactly one model.
+        UsageError: a path does not contain exactly one model.
         ReadError: a model crashed its reader, or a limit was exceeded.
-        SchemaError: an audit file is not one.
+        SchemaError: a file is not an audit file.
     """
     from modelaudit.runs.compare_models import compare_models
 

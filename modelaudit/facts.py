@@ -1,7 +1,7 @@
-"""What a saved model says of itself, as frozen values.
+"""The content of a saved model, as frozen dataclasses.
 
-Readers (`modelaudit.formats`) make these, everything else only looks at them. Nothing here
-judges: an irregularity that a reader met is a `Problem`, and a rule decides what it means.
+Readers (`modelaudit.formats`) create these, all other code only reads them. Nothing is judged here:
+an irregularity found by a reader is a `Problem`, and a rule decides what it means.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from modelaudit.graphs import (
 
 Dialect: TypeAlias = Literal["keras1", "keras2", "keras3"]  # the generation that wrote a config
 
-if TYPE_CHECKING:  # the command line shows its help without numpy
+if TYPE_CHECKING:  # so that `--help` does not import numpy
     import numpy as np
     from numpy.typing import NDArray
 
@@ -59,7 +59,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One irregularity, where it stands and what was measured."""
+    """One irregularity, its location and measured values."""
 
     kind: ProblemKind
     file: str
@@ -89,12 +89,12 @@ class TensorSource(Protocol):
         """Yield 1-D pieces in C order, each of at most `max_bytes` (and at least one element).
 
         Raises:
-            ReadError: the bytes are not there or fail their checksum.
+            ReadError: the bytes are missing or fail their checksum.
         """
         ...
 
     def array(self) -> NDArray[np.generic]:
-        """The whole tensor in its shape; for kernels, of which one at a time is in memory."""
+        """The whole tensor in its shape; for kernels, which are read one at a time."""
         ...
 
 
@@ -114,7 +114,7 @@ class TensorStats:
 
     @property
     def constant(self) -> bool:
-        """All finite values are the same, and nothing is non-finite."""
+        """Whether all values are finite and equal."""
         return self.minimum == self.maximum and self.nonfinite == 0
 
 
@@ -123,7 +123,7 @@ class Tensor:
     """A stored tensor. `name` is its route in the file and unique within the artefact.
 
     `dtype` is the numpy name (float32, int64 …), `bfloat16`, or `string`. `sha256` is over the
-    C-order little-endian bytes, so equal values of one dtype have one digest in every format.
+    C-order little-endian bytes, so equal values of one dtype have the same digest in every format.
     `role` is weight, optimizer, metric or other (counters, strings, object graph protos).
     """
 
@@ -155,7 +155,7 @@ class Layer:
             Entries that are the model's own inputs are their InputLayer's route.
         call_kwargs: keyword arguments of each call as saved (`training`, `mask` …), one per call.
         variables: role (kernel, bias, gamma, moving_mean, depthwise_kernel …) -> Tensor.name.
-        expected: role -> shape that the config implies (None for an axis that it does not).
+        expected: role -> shape implied by the config (None for unknown axes).
         trainable: as saved in the config.
     """
 
@@ -211,7 +211,7 @@ class Kernel:
     """A weight tensor and the operation that applies it.
 
     `kind` is conv, depthwise, transpose or dense. `axes` is the order of the kernel's axes:
-    `hwio` stands for spatial axes, then in, then out; `hwoi` for transposed convolutions;
+    `hwio` means spatial axes, then in, then out; `hwoi` for transposed convolutions;
     `hwcm` for depthwise (channel, multiplier); `io` for dense.
     `spatial` is the number of spatial axes (0 for dense). `grid` is set for a Dense kernel that
     directly follows a Flatten: (H, W, C) of the flattened map.
@@ -237,9 +237,9 @@ class Kernel:
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """Versions as written in the file, never normalised here; None where it does not say.
+    """Versions as written in the file, not normalised; None if missing.
 
-    The file's word is the maker's word: use it to inform, never to lower a severity.
+    They are claims of the file's author: use them for information, never to lower a severity.
     """
 
     keras: str | None = None
@@ -264,7 +264,7 @@ class Provenance:
 class Document:
     """A JSON document of the model as it was saved, whether or not it describes a valid model.
 
-    `route` is where it stands in `file` (`model_config`, `nodes/3`), empty for the whole file.
+    `route` is its location in `file` (`model_config`, `nodes/3`), empty for the whole file.
     """
 
     file: str
@@ -274,15 +274,15 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """Everything that was read of one saved model.
+    """Everything that was read from one saved model.
 
     Attributes:
         root: absolute path of the file, the directory, or the checkpoint's prefix.
-        sha256: over (path, size, digest) of every file; None where a file could not be hashed.
-        complete: every byte that the model needs is there and readable.
+        sha256: over (path, size, digest) of every file; None if a file could not be hashed.
+        complete: every byte that the model needs exists and is readable.
         training: training_config / compile_config as saved.
         extra: further facts by name (fingerprint fields, labels, archive metadata …), JSON.
-        documents: every config in the file, in full: what a loader could be made to obey.
+        documents: every config in the file, in full: everything that a loader might use.
     """
 
     root: Path
@@ -304,7 +304,7 @@ class Artifact:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of all files."""
+        """Total size of all files in bytes."""
         return sum(entry.size for entry in self.files)
 
     def tensor(self, name: str) -> Tensor:

@@ -1,4 +1,4 @@
-"""TensorFlow graphs, signatures and object graphs, as frozen values."""
+"""TensorFlow graphs, signatures and object graphs, as frozen dataclasses."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Shape: TypeAlias = tuple[int | None, ...]
 
 
 def fits(size: Sequence[int], shape: Sequence[Json]) -> bool:
-    """Whether an array of this size has that shape, in which None stands for any length."""
+    """Whether an array of this size matches the shape, in which None matches any length."""
     return len(size) == len(shape) and all(
         wanted in (None, length) for length, wanted in zip(size, shape, strict=True)
     )
@@ -53,10 +53,9 @@ class Signature:
 @dataclass(frozen=True, slots=True)
 class GraphNode:
     """A NodeDef. `attrs` are JSON: types by name (`float32`), shapes as lists (None for -1),
-    functions as `{"function": name}` (with `"functions": [names]` where it is given further
-    ones), tensors as `{"dtype", "shape", "value"?}` with the value
-    only where it is a string or small (64 elements at most), strings decoded with
-    backslashreplace and cut at 4 KiB."""
+    functions as `{"function": name}` (with `"functions": [names]` for function attributes of it),
+    tensors as `{"dtype", "shape", "value"?}` with the value only if it is a string or small (64
+    elements at most), strings decoded with backslashreplace and cut at 4 KiB."""
 
     name: str
     op: str
@@ -80,9 +79,9 @@ class Graph:
     """A MetaGraph's GraphDef with its function library.
 
     `saver` holds saver_def's names (filename_tensor_name, save_tensor_name, restore_op_name,
-    version) where there is one. `init_ops` are node or function names that run at load time.
-    `held_by` is where the constant is that holds this graph, `function/node` or `node`; empty for
-    a graph of the model's own.
+    version) if there is one. `init_ops` are node or function names that run at load time.
+    `held_by` is the location of the constant that contains this graph, `function/node` or `node`;
+    empty for the model's own graph.
     """
 
     tags: tuple[str, ...]
@@ -102,7 +101,7 @@ class ObjectNode:
 
     `kind` is user_object, variable, function, bare_function, constant, asset, resource,
     captured_tensor or checkpoint. `attributes` (checkpoints): attribute -> {full_name, key}.
-    `detail` is what the kind adds, as JSON (variable: name, dtype, shape, trainable;
+    `detail` has further fields of the kind, as JSON (variable: name, dtype, shape, trainable;
     user_object: identifier, version, metadata as text; function: concrete functions …).
     """
 

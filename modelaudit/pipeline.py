@@ -1,4 +1,4 @@
-"""One model from path to `Audit`; the only place that knows the whole order."""
+"""Audits one model, from path to `Audit`; the only module that knows all steps."""
 
 from __future__ import annotations
 
@@ -46,58 +46,58 @@ from modelaudit.runtimes.catalogue import specifier
 from modelaudit.schema import Audit
 from modelaudit.settings import Settings
 
-# How an attempt to run a model ended that gave no answers.
+# Outcomes of an attempt to run a model that gave no outputs.
 ENDINGS = {**ENDED, Status.LOADED: "it loaded", Status.FAILED: "it did not load"}
 
 
 @dataclass(frozen=True, slots=True)
 class AuditTarget:
-    """One model to audit: where it is, and the name under which its report is filed."""
+    """One model to audit: its path, and the directory name of its report."""
 
     path: Path
     root: Path
     relative: str
     slug: str
-    origin: str = ""  # where a registry says it comes from, as one line
-    previous: Path | None = None  # the version before it
-    label: str = ""  # the last names of `root`, where models of several roots are told apart by it
-    declared_signature: Signature | None = None  # inputs and outputs as MLflow describes them
+    origin: str = ""  # its origin according to a registry, on one line
+    previous: Path | None = None  # the previous version
+    label: str = ""  # last parts of `root`, to distinguish models of several roots
+    declared_signature: Signature | None = None  # inputs and outputs according to MLflow
 
     @property
     def shown(self) -> str:
-        """Its path as reports give it, relative to `base`."""
+        """Its path as shown in reports, relative to `base`."""
         return f"{self.label}/{self.relative}" if self.label else self.relative
 
     @property
     def base(self) -> Path:
-        """`root` without the names that `label` holds."""
+        """`root` without the parts in `label`."""
         return self.root.parents[self.label.count("/")] if self.label else self.root
 
 
-CHANGED_WHILE_READ = "it was written to while it was read, and again when it was read once more"
+CHANGED_WHILE_READ = "it was modified while it was read, and again during a second attempt"
 
-# Runs a model in the runtimes that there are and gives what was seen.
+# Runs a model in the available runtimes and returns the observations.
 Probe = Callable[[Artifact, Settings], ProbeResult]
 
 
 def read_artifact(path: Path, settings: Settings) -> Artifact:
-    """Facts of one model; whatever goes wrong is a fact too, never an exception."""
+    """Facts of one model; errors become facts, never exceptions."""
     try:
         return read(path, settings.limits)
     except ReadError as error:
         problem = Problem(ProblemKind.UNREADABLE, error.file, error.reason)
     except OSError as error:
         problem = Problem(ProblemKind.UNREADABLE, path.name, error.strerror or str(error))
-    except UsageError:  # it was there when models were looked for
-        problem = Problem(ProblemKind.UNREADABLE, path.name, "has gone since it was found")
+    except UsageError:  # it existed during discovery
+        problem = Problem(ProblemKind.UNREADABLE, path.name, "disappeared after discovery")
     return unreadable_artifact(path, problem)
 
 
 def add_architecture(artifact: Artifact, settings: Settings) -> Artifact:
-    """Weights with the architecture that the settings name, or that lies beside them.
+    """Weights with the architecture from the settings, or from a file next to them.
 
     Raises:
-        UsageError: the file that the settings name holds none.
+        UsageError: the file in the settings contains no architecture.
     """
     if artifact.format not in WEIGHTS:
         return artifact
@@ -111,12 +111,12 @@ def add_architecture(artifact: Artifact, settings: Settings) -> Artifact:
 
 
 def unreadable_artifact(path: Path, *problems: Problem) -> Artifact:
-    """An artefact of which nothing is known but why."""
+    """An artefact of which only the reason for being unreadable is known."""
     return Artifact(root=path, format=Format.UNREADABLE, complete=False, problems=problems)
 
 
 def static_facts(path: Path, settings: Settings) -> Facts:
-    """Everything that can be known without running the model."""
+    """All facts that do not require running the model."""
     artifact = add_architecture(read_artifact(path, settings), settings)
     measurements = None
     if artifact.tensors or artifact.architecture:
@@ -134,16 +134,16 @@ def static_facts(path: Path, settings: Settings) -> Facts:
 def predictions_for(
     artifact: Artifact, settings: Settings, targets: Sequence[str]
 ) -> tuple[Prediction, ...]:
-    """What each runtime is predicted to do, with the user's profiles and custom objects."""
+    """The prediction for each runtime, with the user's profiles and custom objects."""
     custom, own = frozenset(settings.custom_objects), tuple(map(Path, settings.profiles))
     return predict(artifact, targets, custom, own)
 
 
 def why_not_run(facts: Facts) -> str:
-    """Why this model is not run, or "" when it may be."""
+    """Why this model must not be run, or "" if it may be."""
     artifact = facts.artifact
     if not facts.settings.probe.enabled:
-        return "running models was switched off (--no-probe)"
+        return "running models is disabled (--no-probe)"
     if not calls_for(artifact.format, legacy_keras=True):
         return f"a {artifact.format.label} cannot be run on its own"
     if facts.settings.probe.unsafe:
@@ -152,13 +152,13 @@ def why_not_run(facts: Facts) -> str:
     for result in run_rules(security, facts):
         for finding in result.findings:
             if finding.severity is Severity.CRITICAL and not finding.waived_by:
-                return f"a critical finding ({finding.code} {finding.name}) forbids running it"
+                return f"a critical finding ({finding.code} {finding.name}) prevents running it"
     return ""
 
 
 def add_probe(facts: Facts, probe: Probe | None) -> Facts:
-    """`facts` with what running the model showed, or with why it was not run."""
-    reason = why_not_run(facts) if probe else "running models was switched off (--no-probe)"
+    """`facts` with the results of running the model, or why it was not run."""
+    reason = why_not_run(facts) if probe else "running models is disabled (--no-probe)"
     if probe is None or reason:
         return replace(facts, probe_skipped=reason)
     try:
@@ -181,13 +181,13 @@ def add_probe(facts: Facts, probe: Probe | None) -> Facts:
 
 
 def _allowed(golden: GoldenCheck | None, settings: Settings) -> GoldenCheck | None:
-    """The record's outputs with the tolerance that the settings ask for."""
+    """The record's outputs with the tolerance from the settings."""
     share = settings.threshold("MA410", "golden-outputs-differ")
     return golden if golden is None or share is None else with_tolerance(golden, share)
 
 
 def _targets(seen: Sequence[Observation]) -> tuple[Observation, ...]:
-    """The observations with the name that predictions have for their runtime."""
+    """The observations with the runtime names that predictions use."""
     return tuple(
         replace(each, target=specifier(each.versions)) if "tensorflow" in each.versions else each
         for each in seen
@@ -195,9 +195,9 @@ def _targets(seen: Sequence[Observation]) -> tuple[Observation, ...]:
 
 
 def _predicted(facts: Facts, seen: Sequence[Observation]) -> tuple[Prediction, ...]:
-    """Predictions for the runtimes that were met and that nobody had asked about.
+    """Predictions for runtimes that were used but not requested as targets.
 
-    Where models are run at home alone, those asked about do.
+    If models run only in the installed runtimes, the requested targets suffice.
     """
     if not facts.settings.runtimes:
         return ()
@@ -208,7 +208,7 @@ def _predicted(facts: Facts, seen: Sequence[Observation]) -> tuple[Prediction, .
 
 
 def _endings(observations: Sequence[Observation]) -> str:
-    """How running the model ended, in words for people."""
+    """How running the model ended, in words."""
     ended: dict[str, list[str]] = {}
     for each in observations:
         ended.setdefault(ENDINGS[each.status], []).append(f"in {runtime_name(each.runtime)}")
@@ -217,7 +217,7 @@ def _endings(observations: Sequence[Observation]) -> str:
 
 
 def exit_of_model(verdict: Verdict, reason: str, fail_on: Severity) -> ExitSection:
-    """The exit code that this model alone would give, with its reason and what it rests on."""
+    """The exit code for this model alone, with its reasons and the `--fail-on` severity."""
     codes = {Verdict.FAIL: ExitCode.FINDINGS, Verdict.INCOMPLETE: ExitCode.INCOMPLETE}
     code = codes.get(verdict, ExitCode.OK)
     return ExitSection(code=code.value, reasons=(reason,) if code else (), fail_on=fail_on)
@@ -226,7 +226,7 @@ def exit_of_model(verdict: Verdict, reason: str, fail_on: Severity) -> ExitSecti
 def finish_audit(
     facts: Facts, target: AuditTarget, created: str, timings: dict[str, float]
 ) -> Audit:
-    """Rules, verdict and sections: facts to `Audit`, by the settings as they hold for the model."""
+    """From facts to `Audit`: rules, verdict and sections, with the settings for the model."""
     settings = facts.settings.for_model(target.relative, target.path)
     facts = replace(facts, settings=settings)
     results = apply_waivers(
@@ -275,7 +275,7 @@ def finish_audit(
 
 
 class _Stopwatch(AbstractContextManager["_Stopwatch"]):
-    """Adds the seconds spent in a block to `timings`."""
+    """Adds the duration of a block to `timings`."""
 
     def __init__(self, timings: dict[str, float], phase: str) -> None:
         self._timings, self._phase, self._start = timings, phase, time.perf_counter()
@@ -287,13 +287,13 @@ class _Stopwatch(AbstractContextManager["_Stopwatch"]):
 def audit_model(
     target: AuditTarget, settings: Settings, created: str, probe: Probe | None = None
 ) -> Audit:
-    """Audit one model. Never raises for anything that the model's files hold.
+    """Audit one model. Never raises because of the content of the model's files.
 
     Args:
         target: the model.
-        settings: of the run; the model is audited with what they say for it.
-        created: ISO 8601 time in UTC to put into the audit.
-        probe: runs the model in isolation; None audits statically.
+        settings: of the run; those for this model are applied.
+        created: ISO 8601 time in UTC for the audit.
+        probe: runs the model in isolation; None for a static audit.
     """
     settings = settings.for_model(target.relative, target.path)
     timings: dict[str, float] = {}
@@ -311,14 +311,14 @@ def audit_model(
 def incomplete_audit(
     target: AuditTarget, settings: Settings, created: str, why: str, sha256: str | None = None
 ) -> Audit:
-    """The audit of a model that could not be seen whole: it has no findings, and is no pass.
+    """The incomplete audit, without findings, of a model that could not be read consistently.
 
     Args:
         target: the model.
         settings: of the run.
-        created: ISO 8601 time in UTC to put into the audit.
-        why: the reason, in words that go behind the model's name.
-        sha256: the digest of what was there, where that is known.
+        created: ISO 8601 time in UTC for the audit.
+        why: the reason, as a phrase after the model's name.
+        sha256: the digest of the files, if known.
     """
     artifact = replace(unreadable_artifact(target.path), sha256=sha256)
     facts = Facts(artifact, settings, unseen=why, probe_skipped="it was being written")

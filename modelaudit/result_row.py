@@ -14,7 +14,7 @@ from modelaudit.schema import Audit, jsonable
 
 @dataclass(frozen=True, slots=True)
 class RowFinding:
-    """One finding. `waived_by` is why it is waived, None where it is open."""
+    """One finding. `waived_by` is why it is waived, None if it is open."""
 
     code: str
     name: str
@@ -26,25 +26,25 @@ class RowFinding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResultRow:
-    """One audit in short. Rows that earlier versions wrote may lack what has a default here.
+    """A summary of one audit. Rows written by earlier versions may lack fields with a default.
 
     Attributes:
-        path: of the model, as it is shown.
+        path: the path of the model, as shown.
         slug: name of the directory of its reports.
         format: its file format, as a code.
-        format_label: the same for people.
-        origin: where the registry says that it comes from, "" where it does not.
-        verdict: of the audit.
-        reason: one sentence on the verdict.
+        format_label: its file format, for people.
+        origin: its origin according to the registry, "" if unknown.
+        verdict: the verdict of the audit.
+        reason: one sentence that explains the verdict.
         saved_with: versions that the file states.
-        sha256: digest of its files, None where they could not be read.
+        sha256: digest of its files, None if they could not be read.
         bytes: size of its files.
-        exit: exit code that this model alone gives.
+        exit: exit code for this model alone.
         created: when it was audited, ISO 8601 in UTC.
         findings: all of them, worst first.
-        weights: digest of its weights, "" where there is none.
-        outputs: transforms that were tried, by output; {} for a model that was not run.
-        unanswered: codes of the rules that lacked something to look at, or failed.
+        weights: digest of its weights, "" if there is none.
+        outputs: tested transforms by output; {} for a model that was not run.
+        unanswered: codes of the rules that lacked data, or crashed.
     """
 
     path: str
@@ -71,7 +71,7 @@ class ResultRow:
 
     @property
     def severities(self) -> dict[str, int]:
-        """Number of open findings of every severity."""
+        """Number of open findings by severity."""
         found = [each.severity for each in self.open_findings]
         return {level.value: found.count(level) for level in Severity}
 
@@ -82,7 +82,7 @@ class ResultRow:
 
     @property
     def digests(self) -> tuple[str | None, str]:
-        """What tells that it is the same model under another path, the most telling first."""
+        """Digests that identify the model under a different path, the most specific first."""
         return self.sha256, self.weights
 
 
@@ -121,7 +121,7 @@ def _row_finding(finding: Finding) -> RowFinding:
 
 
 def _outputs(audit: Audit) -> dict[str, tuple[str, ...]]:
-    """Measured outputs by name, each with the transforms of the input that were tried."""
+    """Measured outputs by name, each with the tested transforms of the input."""
     return {
         output.name: tuple(effect.name for effect in output.transforms)
         for output in audit.behaviour.outputs
@@ -156,10 +156,10 @@ def row_to_json(row: ResultRow) -> dict[str, Json]:
 
 
 def row_from_json(data: Mapping[str, Any]) -> ResultRow:
-    """The row that `row_to_json` wrote, in this or an earlier version.
+    """The row written by `row_to_json` of this or an earlier version.
 
     Raises:
-        ValueError: it is no row.
+        ValueError: it is not a row.
     """
     values: dict[str, Any] = {name: data[name] for name in FIELDS if name in data}
     try:

@@ -1,7 +1,7 @@
 """`Audit`, the result for one model, and its JSON form.
 
 The JSON form is a contract (`schemas/audit-1.0.json`): keys are added freely, none is renamed.
-A renderer needs nothing but an `Audit`, so a report can be made where the model is not.
+A renderer needs only an `Audit`, so reports can be made without the model.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ T = TypeVar("T")
 
 SCHEMA_VERSION: Final = "1.0"
 SIGNIFICANT_DIGITS = 9
-MOST_BYTES = 1 << 28  # of an audit file; those of the sample models have up to 100 kB
+MOST_BYTES = 1 << 28  # bytes of an audit file; those of the sample models have up to 100 kB
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,18 +85,18 @@ class Audit:
 
     @property
     def fail_on(self) -> Severity | None:
-        """Severity from which a finding fails this model; None in files that do not say."""
+        """Severity from which a finding fails this model; None if the file does not contain it."""
         return None if self.exit.fail_on is UNSET else self.exit.fail_on
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """All findings, waived ones included, worst first, equal ones in the catalogue's order."""
+        """All findings, including waived ones, worst first, then in the order of the catalogue."""
         found = [finding for result in self.results for finding in result.findings]
         return tuple(sorted(found, key=lambda finding: -finding.severity.rank))
 
     @property
     def skipped(self) -> tuple[RuleResult, ...]:
-        """Rules that could not look, with why."""
+        """Rules without an answer, with the reason."""
         return tuple(
             r for r in self.results if r.outcome in (Outcome.NOT_APPLICABLE, Outcome.ERROR)
         )

@@ -23,7 +23,7 @@ def _params(layer: Layer, tensors: Mapping[str, Tensor]) -> int:
 
 
 def _settings(value: Json) -> Json:
-    """A config without what differs between two saves of one model: addresses of shared objects."""
+    """A config without the IDs of shared objects, which differ between saves of one model."""
     if isinstance(value, dict):
         return {k: _settings(v) for k, v in value.items() if k != "shared_object_id"}
     return [_settings(item) for item in value] if isinstance(value, list) else value
@@ -72,7 +72,7 @@ def _dtype(said: Json) -> str | None:
 
 
 def architecture_section(facts: Facts) -> ArchitectureSection:
-    """The saved layer graph and what it implies; empty where the file holds none."""
+    """The saved layer graph and what it implies; empty if the file has none."""
     artifact = facts.artifact
     architecture = artifact.architecture
     if architecture is None:

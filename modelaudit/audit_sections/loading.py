@@ -1,4 +1,4 @@
-"""LoadOutcome and observed loading."""
+"""Predicted and observed loading."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from modelaudit.runtimes.model import Prediction, Reason, predicted_call
 
 
 def observation_sections(observations: tuple[Observation, ...]) -> tuple[ObservationRow, ...]:
-    """Each attempt to load; without what a run costs, so that two compare equal."""
+    """Each attempt to load, without timings, so that repeated audits are equal."""
     return tuple(
         ObservationRow(
             runtime=seen.runtime,
@@ -43,7 +43,7 @@ def observation_sections(observations: tuple[Observation, ...]) -> tuple[Observa
 def compatibility_section(
     observations: tuple[Observation, ...], predictions: tuple[Prediction, ...] = ()
 ) -> tuple[CompatibilityRow, ...]:
-    """LoadOutcome and observed loading, a row a runtime and call; what was observed comes first."""
+    """Predicted and observed loading, one row per runtime and call, observed ones first."""
     known = {(each.runtime, each.call): each for each in predictions}
     left = dict(known)
     rows = []
@@ -61,7 +61,7 @@ def _loading(seen: Observation, prediction: Prediction | None) -> CompatibilityR
 
 
 def _observed(seen: Observation) -> ObservedLoading:
-    """How loading ended, and what the runtime computed against another one."""
+    """The result of loading, and the comparison of outputs with another runtime."""
     ended = ObservedLoading(status=seen.status, error=seen.failure)
     found = seen.agreement
     if found is None:

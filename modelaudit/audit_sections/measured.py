@@ -1,4 +1,4 @@
-"""What was measured in the weights, and what running the model showed."""
+"""Measures of the weights, and results of running the model."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from modelaudit.rules.model import Facts
 
 
 def symmetry_section(measurements: Measurements | None) -> SymmetrySection:
-    """Static measures of the kernels; empty where nothing was measured."""
+    """Static measures of the kernels; empty if nothing was measured."""
     if measurements is None:
         return SymmetrySection()
     return SymmetrySection(
@@ -22,10 +22,10 @@ def symmetry_section(measurements: Measurements | None) -> SymmetrySection:
 
 
 def behaviour_section(facts: Facts) -> BehaviourSection:
-    """What running the model showed, or why it was not run."""
+    """Results of running the model, or why it was not run."""
     seen = facts.behaviour
     if seen is None:
-        reason = facts.probe_skipped or "the model gave no output to judge"
+        reason = facts.probe_skipped or "the model returned no output to measure"
         return BehaviourSection(skipped_reason=reason)
     return BehaviourSection(
         runtime=seen.runtime,

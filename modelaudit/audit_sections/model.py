@@ -1,4 +1,4 @@
-"""Which model it is."""
+"""The identity of the model."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from modelaudit.facts import Artifact
 def model_section(
     artifact: Artifact, root: str, path: str, slug: str, origin: str = ""
 ) -> ModelSection:
-    """Identity: where it is, what it is, who made it, and where its registry has it from."""
+    """The identity of the model: path, format, versions and origin."""
     return ModelSection(
         root=root,
         path=path,

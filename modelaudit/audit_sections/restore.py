@@ -11,7 +11,7 @@ from modelaudit.rules.model import Facts
 
 
 def restore_section(facts: Facts) -> RestoreSection:
-    """Stored weights against the restored model's, and the golden record against both."""
+    """The comparison of stored and restored weights, and of both with the golden record."""
     golden = UNSET if facts.golden is None else _golden(facts.golden)
     proof = facts.restore
     if proof is None:
@@ -33,7 +33,7 @@ def restore_section(facts: Facts) -> RestoreSection:
 
 
 def _golden(golden: GoldenCheck) -> GoldenSection:
-    """The record's word on the model, flat enough to be read as a table."""
+    """The comparison with the golden record, flat enough for a table."""
     if golden.problem:
         return GoldenSection(file=golden.file, problem=golden.problem)
     section = GoldenSection(

@@ -13,10 +13,10 @@ WEIGHT_ROLES = frozenset({"weight"})
 
 
 def weights_digest(section: WeightsSection) -> str:
-    """One digest over the digests of all weights: the same after saving in another format.
+    """One digest over the digests of all weights, independent of the file format.
 
-    The state of random generators is left out: of all formats only exported SavedModels hold it.
-    "" where the section lists no weight, or one without a digest.
+    The state of random generators is excluded, because only exported SavedModels contain it.
+    "" if the section lists no weights, or one without a digest.
     """
     digests = [
         tensor.sha256 or ""
@@ -29,12 +29,12 @@ def weights_digest(section: WeightsSection) -> str:
 
 
 def is_seed(shape: Shape, dtype: str) -> bool:
-    """Whether it is what Keras' SeedGenerator counts in: two integers."""
+    """Whether it is the state of a Keras SeedGenerator: two integers."""
     return shape == (2,) and dtype in {"int64", "uint32"}
 
 
 def parameters(artifact: Artifact) -> list[Tensor]:
-    """The tensors that Keras counts as parameters: all weights, but no state of a generator."""
+    """The tensors that Keras counts as parameters: all weights except generator state."""
     weights = (tensor for tensor in artifact.tensors if tensor.role in WEIGHT_ROLES)
     return [each for each in weights if not is_seed(each.shape, each.dtype)]
 

@@ -1,4 +1,4 @@
-"""Why the model answers as it does: causes, what was ruled out, and what cannot be told."""
+"""The diagnosis: causes, what was ruled out, and what cannot be decided."""
 
 from __future__ import annotations
 
@@ -92,9 +92,9 @@ class Undecidable:
     cause: str = ""
     """Stable name of the cause."""
     what: str
-    """What cannot be told."""
+    """What cannot be decided."""
     needs: str
-    """What it would take to tell."""
+    """What is missing to decide it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +122,7 @@ class Diagnosis:
     ruled_out: tuple[RuledOut, ...] = ()
     """Causes that the evidence excludes."""
     undecidable: tuple[Undecidable, ...] = ()
-    """What could not be told, and what it would take."""
+    """What cannot be decided, and what is missing."""
     suspects: tuple[Suspect, ...] = ()
     """The three usual suspects: guilty, cleared or open."""
     consequences: tuple[Consequence, ...] = ()

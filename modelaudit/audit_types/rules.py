@@ -43,7 +43,7 @@ class FindingRow(AuditSection, frozen=True, kw_only=True):
     fix: str
     """What to do."""
     key: str = ""
-    """Tells two findings of one rule at one location apart."""
+    """Distinguishes findings of one rule at one location."""
     waived_by: str | None
     """Reason of the waiver that covers it; null if none does."""
     outcome: Literal["fail", "waived"]

@@ -1,5 +1,5 @@
 """What changed: between two audits of a model, and between two runs over many models.
 
-Everything here takes values and returns typed changes. It reads no file and words nothing:
+Functions here take values and return typed changes. They read no files and produce no text:
 `modelaudit.report.wording` and the command line do.
 """

@@ -19,11 +19,11 @@ class HasFingerprint(Protocol):
 
     @property
     def severity(self) -> Severity:
-        """How bad it is."""
+        """Its severity."""
 
     @property
     def fingerprint(self) -> str:
-        """Identifies it in every audit of the model."""
+        """Its identity in all audits of the model."""
 
     @property
     def waived_by(self) -> str | None:
@@ -35,16 +35,16 @@ AnyFinding = TypeVar("AnyFinding", bound=HasFingerprint)
 
 @dataclass(frozen=True, slots=True)
 class FindingChanges(Generic[AnyFinding]):
-    """The open findings of two audits. Each is in one group; within a group the order is kept.
+    """The open findings of two audits, each in one group; groups keep the order.
 
     Attributes:
-        new: open now, and not there before.
+        new: open now, and not present before.
         reopened: open now, and waived before.
-        regraded: open in both, of another severity now: before, and now.
+        regraded: open in both with a different severity: (before, now).
         same: open in both.
-        fixed: open before, and not there now.
-        unchecked: open before; now the rule lacked something to look at, or failed.
-        waived: open before, and waived now; as it was before.
+        fixed: open before, and not present now.
+        unchecked: open before; now the rule lacked data, or crashed.
+        waived: open before, and waived now (the earlier finding).
     """
 
     new: tuple[AnyFinding, ...] = ()
@@ -57,7 +57,7 @@ class FindingChanges(Generic[AnyFinding]):
 
     @property
     def equal(self) -> bool:
-        """The same findings are open, of the same severities."""
+        """Whether the same findings are open, with the same severities."""
         kinds = (self.new, self.reopened, self.regraded, self.fixed, self.unchecked, self.waived)
         return not any(kinds)
 
@@ -70,7 +70,7 @@ def compare_findings(
     Args:
         old: all findings of the earlier audit, waived ones included.
         new: all findings of the later one.
-        unanswered: codes of the rules that lacked something to look at in the later audit.
+        unanswered: codes of the rules that lacked data in the later audit.
     """
     before = {each.fingerprint: each for each in old}
     after = {each.fingerprint: each for each in new}
@@ -98,5 +98,5 @@ def audit_findings(old: Audit, new: Audit) -> FindingChanges[Finding]:
 
 
 def verdict_step(old: Verdict, new: Verdict) -> int:
-    """Negative where the new verdict is worse than the old one, positive where it is better."""
+    """Negative if the new verdict is worse than the old one, positive if it is better."""
     return WORST_FIRST.index(new) - WORST_FIRST.index(old)

@@ -60,13 +60,13 @@ class ModelChange:
 
     @property
     def appeared(self) -> tuple[RowFinding, ...]:
-        """Open findings of the later result that are new, or of another severity than before."""
+        """Open findings of the later result that are new or have a different severity."""
         found = self.findings
         return _of(self.now, (*found.new, *found.reopened, *(now for _, now in found.regraded)))
 
     @property
     def vanished(self) -> tuple[RowFinding, ...]:
-        """Open findings of the earlier result that are gone, or of another severity now.
+        """Open findings of the earlier result that are gone or have a different severity.
 
         If the model is now worse or partially audited, findings that were not checked do not count.
         """
@@ -83,7 +83,7 @@ class ModelChange:
 
 
 def _of(row: ResultRow | None, some: Iterable[RowFinding]) -> tuple[RowFinding, ...]:
-    """Some findings of a row, in its order."""
+    """Some findings of a row, in the order of the row."""
     chosen = {each.fingerprint for each in some}
     return tuple(each for each in (row.findings if row else ()) if each.fingerprint in chosen)
 

@@ -13,13 +13,13 @@ Key = TypeVar("Key")
 def renamed(
     gone: Mapping[Key, Sequence[str | None]], came: Mapping[Key, Sequence[str | None]]
 ) -> dict[Key, Key]:
-    """Models that went, each with the one that came and is the same.
+    """Disappeared models, each with the new model that is the same.
 
-    They are the same if they share a digest that no other model that went or came has.
+    They are the same if they share a digest that no other disappeared or new model has.
 
     Args:
-        gone: models of the earlier run only, each with its digests, the most telling first.
-        came: models of the later run only, with digests of the same kinds.
+        gone: models in the earlier run only, each with its digests, the most specific first.
+        came: models in the later run only, with digests of the same kinds.
     """
     pairs: dict[Key, Key] = {}
     kinds = max((len(digests) for digests in gone.values()), default=0)

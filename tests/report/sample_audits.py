@@ -166,7 +166,7 @@ def healthy() -> Audit:
                     "belief": 0.86,
                     "evidence": [
                         {
-                            "text": "63 of 64 inputs keep their answer when mirrored left-right",
+                            "text": "63 of 64 inputs keep their prediction when mirrored left-right",
                             "measured": 0.984,
                             "threshold": 0.9,
                             "n": 64,
@@ -185,7 +185,7 @@ def healthy() -> Audit:
                             "near the training images"
                         }
                     ],
-                    "refute": "Real images on which fewer than 90 % keep their answer.",
+                    "refute": "Real images on which fewer than 90 % keep their prediction.",
                     "next_steps": [
                         {
                             "text": "Repeat with your own images:",
@@ -264,7 +264,7 @@ def failing() -> Audit:
         ),
         finding(
             "MA602",
-            "19 of 64 inputs keep their answer.",
+            "19 of 64 inputs keep their prediction.",
             location=Location(route="head"),
             evidence={"measured": 0.29, "threshold": 0.9, "n": 64, "ci": [0.2, 0.42]},
         ),

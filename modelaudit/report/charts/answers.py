@@ -1,4 +1,4 @@
-"""Charts by input orientation: accuracy, information, and share of the most frequent answer."""
+"""Charts by input orientation: accuracy, information, and share of the most frequent prediction."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def right(audit: Audit, paper: style.Paper) -> Chart | None:
         "figure-right",
         "Accuracy by orientation",
         said + ".",
-        "Accuracy is the share of answers that match the labels of the inputs. "
+        "Accuracy is the share of predictions that match the labels of the inputs. "
         f"{counted}{orientation_rows.key(best, 'the orientation with the highest accuracy')}",
         Table("Accuracy by orientation", ("Input", "Accuracy", INTERVAL), cells, open=False),
     )
@@ -151,24 +151,24 @@ def answers(audit: Audit, paper: style.Paper) -> Chart | None:
     if len(shares) < 2:
         return None
     classes = as_count(collapse.get("classes"))
-    what = "share of the most frequent answer"
+    what = "share of the most frequent prediction"
     on = _share_axes(shares, what, paper, limited=bool(classes))
     most = orientation_rows.leader(shares, {})
     orientation_rows.bars(on, shares, {}, most)
-    said = f"{text.percent(original)} of the inputs as given get the same answer"
+    said = f"{text.percent(original)} of the inputs as given get the same prediction"
     if most:
         said += f", at most {text.percent(shares[most])} ({label(most)})"
     if classes:
         even = f"uniform over {classes:,} classes"
         on.limit(even, style.QUIET, x=1 / classes, after=True)
-        said += f"; answers {even} would give {text.percent(1 / classes)}"
+        said += f"; predictions {even} would give {text.percent(1 / classes)}"
     cells = tuple((Cell(label(code)), num(text.percent(s, 1))) for code, s in shares.items())
     return on.chart(
         "figure-answers",
-        "Share of the most frequent answer",
+        "Share of the most frequent prediction",
         said + ".",
-        "A model whose output ignores its input always gives the same answer: all bars "
+        "A model whose output ignores its input has constant predictions: all bars "
         "reach 100\N{NO-BREAK SPACE}%. "
         + orientation_rows.key(most, "the orientation with the highest share"),
-        Table("Share of the most frequent answer", ("Input", "Share"), cells, open=False),
+        Table("Share of the most frequent prediction", ("Input", "Share"), cells, open=False),
     )

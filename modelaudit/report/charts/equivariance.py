@@ -67,7 +67,7 @@ def residuals(audit: Audit, paper: style.Paper) -> Chart | None:
         _collapsed(how) if orientation_rows.collapsed(audit) else _said(found[-1], how),
         f"A layer is equivariant if its features are {how} with the input and do not change "
         "otherwise. The residual measures the other change: 0 is none, 1 as much as between two "
-        "different inputs (squared distances). Orange allows channels to be permuted. Values far "
+        "different inputs (squared distances). Orange: with channels permuted. Values far "
         "from 0 in early layers are normal; the end of the network matters.",
         Table(
             "Residual by layer", ("Layer", "Same channels", "Channels matched"), cells, open=False

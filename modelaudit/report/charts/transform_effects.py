@@ -97,10 +97,10 @@ def _said(labels: list[str], kept: dict[int, float]) -> str:
     same = kept[least] == max(kept.values())
     share = text.percent(kept[least])
     if same:
-        return f"{share} of inputs keep their answer under every transform."
+        return f"{share} of inputs keep their prediction under every transform."
     return (
-        f"The answer changes most when the input is {labels[least]}: {share} of inputs keep "
-        "their answer."
+        f"Predictions change most when the input is {labels[least]}: {share} of inputs keep "
+        "their prediction."
     )
 
 
@@ -156,7 +156,7 @@ def _agreement(effects: list[Map], worst: int | None, at: _ChartArea) -> plot.Pl
     """Shares from 0 to 1 with their intervals."""
     on = _axes(Scale(-0.02, 1.02), at)
     on.ticks(QUARTERS, [text.percent(share) for share in QUARTERS])
-    on.name_x("inputs that keep their answer")
+    on.name_x("inputs that keep their prediction")
     ends = enumerate(pair(effect.get("agreement_ci")) for effect in effects)
     on.lines([[(end, row) for end in found] for row, found in ends if found], style.INK, 1.6)
     _dots(on, _column(effects, "agreement"), worst)

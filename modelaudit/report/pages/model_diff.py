@@ -49,9 +49,9 @@ TERMS: Mapping[str, str] = {
     "of the old ones: 0 means equal, 1 as far as if all of them had become zero.",
 }
 BEHAVIOUR = (
-    "Accuracy is the share of inputs whose answer matches their label. Agreement is the share of "
-    "inputs that keep their answer when they are transformed. High agreement is good only together "
-    "with high accuracy: a model that always gives the same answer agrees with itself."
+    "Accuracy is the share of inputs whose prediction matches their label. Agreement is the share "
+    "of inputs that keep their prediction when they are transformed. High agreement is good only "
+    "together with high accuracy: a model with constant predictions agrees with itself."
 )
 COLLAPSED = (
     "The output of the {which} has collapsed: it hardly depends on the input, so its agreement is "

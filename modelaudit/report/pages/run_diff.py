@@ -106,7 +106,7 @@ class RunDiffEntry:
     vanished: tuple[str, ...] = ()
     other: str = ""
     sha256: str = ""  # of a model that is new or gone, if its audit still exists
-    unchecked: tuple[str, ...] = ()  # open before, and their rules have no answer now
+    unchecked: tuple[str, ...] = ()  # open before, and not checked now
 
     @property
     def said(self) -> tuple[str, ...]:
@@ -159,7 +159,7 @@ class RunDiff:
     def summary(self) -> str:
         """How much changed, in a few words."""
         count = len(self.changes)
-        return f"{text.plural(count, 'model')} changed" if count else "no model changed"
+        return f"{text.plural(count, 'model')} changed" if count else "no models changed"
 
     def groups(self) -> Iterator[tuple[str, list[RunDiffEntry]]]:
         """The changes by heading, worst first."""
@@ -257,7 +257,7 @@ Said = tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]  # appeared, van
 
 
 def _said_of_codes(before: Iterable[str], after: Iterable[str], rules: Rules) -> Said:
-    """The same where of two runs only the rules with open findings are known."""
+    """The same, if only the rules with open findings are known."""
     old, new = (
         [RowFinding(c, "", Severity.INFO, c, "") for c in codes] for codes in (before, after)
     )

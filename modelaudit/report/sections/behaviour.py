@@ -191,7 +191,7 @@ def _by_input(output: Map, title: str) -> Table | None:
 
 
 def _by_class(title: str, rows: list[Map]) -> Table | None:
-    """Effect of a flip on the answers, by the class predicted before the flip."""
+    """Effect of a flip on the predictions, by the class predicted before the flip."""
     cells = tuple(
         (
             Cell(vocabulary.transform(text.shorten(as_text(row.get("transform")), 60))),

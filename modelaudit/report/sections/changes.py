@@ -39,7 +39,7 @@ def build(audit: Audit, previous: Audit) -> Changes:
         (len(fixed), "fixed"),
         (len(unchecked), "not checked this time"),
         (len(found.waived), "waived since"),
-        (len(found.regraded), "of another severity"),
+        (len(found.regraded), "with another severity"),
         (len(found.same), "unchanged"),
     ]
     told = ", ".join(f"{count:,} {what}" for count, what in counts if count)

@@ -20,7 +20,7 @@ from modelaudit.schema import Audit
 
 LONGEST = 2000  # characters of one text
 MOST_PLACES = 6
-# Symptoms: the same answer for all inputs, or different answers for flipped inputs.
+# Symptoms: the same prediction for all inputs, or different ones for flipped inputs.
 SYMPTOM = ("MA602", "MA603", "MA604")
 OTHER_QUESTION = "What explains the outputs of this model?"
 UNDECIDED = ("undecided-without-images", "not-run", "not-applicable")  # these have no belief

@@ -81,7 +81,7 @@ def _mirrored(output: Map, behaviour: Map) -> KeyNumber | None:
     if agreement is not None:
         ends = pair(effect.get("agreement_ci"))
         note = f"{how}; {text.percent(0.95)} interval {text.interval(*ends)}" if ends else how
-        return KeyNumber(text.percent(agreement), "keep their answer when flipped", note)
+        return KeyNumber(text.percent(agreement), "keep their prediction when flipped", note)
     if nfv is not None:
         return KeyNumber(
             text.number(nfv), "change when flipped", f"{how}; 1 = as much as another input"
@@ -95,11 +95,11 @@ def _collapse(output: Map) -> KeyNumber | None:
     if share is None:
         return None
     note = (
-        f"of {classes:,} classes; uniform answers would give {text.percent(1 / classes)}"
+        f"of {classes:,} classes; uniform predictions would give {text.percent(1 / classes)}"
         if classes
         else ""
     )
-    return KeyNumber(text.percent(share), "get the most frequent answer", note)
+    return KeyNumber(text.percent(share), "get the most frequent prediction", note)
 
 
 def _loads(audit: Audit) -> KeyNumber | None:

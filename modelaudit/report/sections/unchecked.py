@@ -67,7 +67,8 @@ def measurements(audit: Audit) -> tuple[str, ...]:
             else:
                 found.append(f"{vocabulary.measurement(what)}: {plain(why, 300)}")
     found += [
-        f"Mirrored filter pairs in {text.listing(tensors)}: {why}" for why, tensors in twins.items()
+        f"Mirror pairs of filters in {text.listing(tensors)}: {why}"
+        for why, tensors in twins.items()
     ]
     for observation in as_maps(audit.observations):
         if as_text(observation.get("status")) in ("refused", "unavailable"):

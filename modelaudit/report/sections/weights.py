@@ -28,7 +28,7 @@ SYMMETRY_TERMS = (
     "score says how similar the kernels of a layer are to their own mirror image: 0 is expected of "
     "random weights, 1 is exactly symmetric, below 0 is less similar than random. "
     "z is the number of standard deviations from random; read it only together with the score. "
-    "A mirrored twin is another filter of the layer that holds the mirror image."
+    "A mirror pair is two filters of the layer that are mirror images of each other."
 )
 
 
@@ -202,7 +202,7 @@ def _kernels(symmetry: Map) -> list[Block]:
         "Up–down",
         "Rotated 180°",
         "z left–right",
-        "Twins",
+        "Mirror pairs",
     )
     table = Table("Kernel symmetry by layer", columns, rows, print_rows=0, open=len(rows) <= 20)
     return [prose(SYMMETRY_TERMS, tone="terms"), table]

@@ -17,7 +17,7 @@ LONGEST = 300  # characters of one value
 
 KEYS: Mapping[str, str] = {
     "abilities": "capabilities of the code",
-    "agreement": "inputs whose answer stays the same",
+    "agreement": "inputs whose prediction stays the same",
     "agreement_ci": "95\N{NO-BREAK SPACE}% interval of that share",
     "because": "reasons",
     "call": "loading call",
@@ -34,7 +34,7 @@ KEYS: Mapping[str, str] = {
     "sha256": "SHA-256",
     "tested": "kernels tested",
     "tests": "tests of the weights",
-    "top_share": "share of the most frequent answer",
+    "top_share": "share of the most frequent prediction",
     "what": "what it is",
 }
 # Tests of whether a kernel is still at its initial values; audit.json has the rest.

@@ -160,7 +160,7 @@ CAUSES: Mapping[str, str] = {
     "collapse-open": "Output ignores the input; cause unknown",
     "wrong-weights-upstream": "Some layers hold another model's weights",
     "invariant-by-construction": "Invariant to flips by construction",
-    "little-information": "Nearly all images get the same answer",
+    "little-information": "Nearly all images get the same prediction",
     "output-follows-flip": "The output follows the flip, as it should",
     "learned-invariance": "Learned invariance to flips",
     "orientation-sensitive-architecture": "Orientation-sensitive, partly by its architecture",

@@ -160,7 +160,7 @@ def test_panels_are_stacked_on_a_phone():
     (chart,) = (c.phone for c in charts.build(samples.healthy()) if c.anchor == "figure-flips")
     words, _ = read(chart)
     titles = {t: y for t, _, y in words}
-    assert titles["NFV: size of the change"] > titles["inputs that keep their answer"] + 100
+    assert titles["NFV: size of the change"] > titles["inputs that keep their prediction"] + 100
     assert [t for t, *_ in words].count("mirrored left-right") == 2
 
 

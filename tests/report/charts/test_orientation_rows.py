@@ -58,7 +58,7 @@ def test_agreement_and_variation_have_separate_axes():
         pytest.approx(effect["agreement_ci"], abs=0.01) for effect in effects
     ]
     titles = {text for text, *_ in words}
-    assert {"inputs that keep their answer", "NFV: size of the change"} <= titles
+    assert {"inputs that keep their prediction", "NFV: size of the change"} <= titles
 
 
 @pytest.mark.parametrize("large", [0.5, 3.0, 20.0])

@@ -142,7 +142,7 @@ def test_the_first_page_has_the_summary(pages):
     for said in ("Fail", "1 critical", "25 high", "82 of 130", samples.SHA, "SavedModel (TF2)",
                  "What to do first", "What was not checked", "2026-03-14 09:26 UTC"):  # fmt: skip
         assert said in head
-    assert "keep their answer when flipped" not in head  # a collapsed model agrees with itself
+    assert "keep their prediction when flipped" not in head  # a collapsed model agrees with itself
 
 
 def test_evidence_is_shown_with_the_finding(pages):

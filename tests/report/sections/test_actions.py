@@ -54,7 +54,7 @@ def test_a_waived_danger_does_not_push_the_diagnosis_away():
 def test_the_option_that_runs_dangerous_models_is_told_once_and_only_where_it_matters():
     quiet = {
         "observations": (),
-        "behaviour": {"skipped_reason": "a critical finding forbids running it"},
+        "behaviour": {"skipped_reason": "a critical finding prevents running it"},
     }
     page = render_html(changed(of(DANGEROUS), **quiet), samples.RULES)
     assert page.count("--probe-unsafe") == 1

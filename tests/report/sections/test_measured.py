@@ -56,7 +56,7 @@ def test_accuracy_that_was_measured_is_a_key_number_and_not_called_unsaid():
 
 
 def test_answers_that_change_by_themselves_are_no_flip_test():
-    flipped = "keep their answer when flipped"
+    flipped = "keep their prediction when flipped"
     assert flipped in labels(with_behaviour(deterministic=True))
     assert flipped not in labels(with_behaviour(deterministic=False))
     told, _ = chapter(behaviour.build(with_behaviour(deterministic=False)))

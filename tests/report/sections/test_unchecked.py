@@ -70,5 +70,5 @@ def test_limits_of_any_audit_stand_on_the_first_page_even_where_all_was_answered
 def test_measurements_of_several_tensors_are_one_and_in_words():
     audit = skipping({}, {f"twins:variables/{i}": "nothing feeds it" for i in (1, 7)})
     assert unchecked.measurements(audit) == (
-        "Mirrored filter pairs in `variables/1` and `variables/7`: nothing feeds it",
+        "Mirror pairs of filters in `variables/1` and `variables/7`: nothing feeds it",
     )
