@@ -166,7 +166,7 @@ def healthy() -> Audit:
                     "belief": 0.86,
                     "evidence": [
                         {
-                            "text": "63 of 64 inputs keep their prediction when mirrored left-right",
+                            "text": "63 of 64 inputs keep their prediction when mirrored",
                             "measured": 0.984,
                             "threshold": 0.9,
                             "n": 64,

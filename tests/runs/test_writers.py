@@ -59,7 +59,7 @@ def test_half_a_file_is_not_called_damaged(sound, monkeypatch, command):
     if command != "scan":
         told = (sound.parent / "out" / "models" / "a.h5" / "audit.json").read_text()
         assert json.loads(told)["findings"] == json.loads(told)["passed"] == []
-    assert "it was written to while it was read" in " ".join(told.split())
+    assert "it was modified while it was read" in " ".join(told.split())
 
 
 def test_who_pauses_within_a_file_is_waited_for(sound, monkeypatch):
