@@ -297,3 +297,10 @@ def test_a_digest_has_sixteen_digits_and_leaves_out_functions() -> None:
     assert len(rules_digest(CATALOGUE)) == 16
     other = replace(RULE, check=lambda *_: (), bad=examples.healthy, good=examples.healthy)
     assert rules_digest([other]) == rules_digest([RULE])
+
+
+@pytest.mark.parametrize(("file", "named"), [("part.bin", "part.bin"), ("", "example.keras")])
+def test_the_file_that_was_not_read_is_named(file: str, named: str) -> None:
+    problem = Problem(ProblemKind.UNREADABLE, file, "no permission")
+    facts = Facts(examples.model(problems=(problem,)))
+    assert partial_audit_reason(facts) == f"{named}: no permission"
