@@ -19,24 +19,16 @@ VERSION = 1
 
 
 def from_audits(audits: Iterable[Audit], created: str) -> Baseline:
-    """A baseline of all open findings in these audits.
-
-    Raises:
-        SchemaError: an audit lacks its model's path or digests.
-    """
+    """A baseline of all open findings in these audits."""
     models = [_known(audit) for audit in audits]
     return Baseline(created, tuple(sorted(models, key=lambda model: (model.path, model.sha256))))
 
 
 def _known(audit: Audit) -> KnownModel:
-    try:
-        path, sha256 = audit.model.path, audit.model.sha256 or ""
-        weights = weights_digest(audit.weights)
-    except (KeyError, TypeError, AttributeError) as error:
-        raise SchemaError(f"an audit is incomplete: {error!r}") from error
     still_open = [finding for finding in audit.findings if not finding.waived_by]
     findings = frozenset((finding.fingerprint, finding.severity) for finding in still_open)
-    return KnownModel(path, sha256, weights, findings)
+    weights = weights_digest(audit.weights)
+    return KnownModel(audit.model.path, audit.model.sha256 or "", weights, findings)
 
 
 def dumps(baseline: Baseline) -> str:

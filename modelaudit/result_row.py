@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from typing import Any
+from dataclasses import dataclass, field
+
+import msgspec
 
 from modelaudit.audit_sections.weights import weights_digest
 from modelaudit.facts import Json, Provenance
@@ -128,9 +129,6 @@ def _outputs(audit: Audit) -> dict[str, tuple[str, ...]]:
     }
 
 
-FIELDS = tuple(each.name for each in fields(ResultRow))
-
-
 def row_to_json(row: ResultRow) -> dict[str, Json]:
     """The row for the log, the history and `scan --json`."""
     return {
@@ -155,23 +153,13 @@ def row_to_json(row: ResultRow) -> dict[str, Json]:
     }
 
 
-def row_from_json(data: Mapping[str, Any]) -> ResultRow:
+def row_from_json(data: object) -> ResultRow:
     """The row written by `row_to_json` of this or an earlier version.
 
     Raises:
         ValueError: it is not a row.
     """
-    values: dict[str, Any] = {name: data[name] for name in FIELDS if name in data}
     try:
-        values["verdict"] = Verdict(values["verdict"])
-        values["saved_with"] = Provenance(**values.get("saved_with", {}))
-        values["findings"] = tuple(
-            RowFinding(**{**each, "severity": Severity(each["severity"])})
-            for each in values.get("findings", ())
-        )
-        outputs = values.get("outputs", {})
-        values["outputs"] = {name: tuple(transforms) for name, transforms in outputs.items()}
-        values["unanswered"] = tuple(values.get("unanswered", ()))
-        return ResultRow(**values)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        return msgspec.convert(data, ResultRow)
+    except msgspec.ValidationError as error:
         raise ValueError(f"not a result row: {error}") from error

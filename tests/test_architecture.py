@@ -48,6 +48,7 @@ RANKS = {
     "modelaudit.baseline": 13,
     "modelaudit.pipeline": 13,
     "modelaudit.result_row": 13,
+    "modelaudit.changes.interface": 7,
     "modelaudit.changes": 14,
     "modelaudit.report": 15,
     "modelaudit.registry": 15,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from modelaudit.changes.interface import signature_changes
 from modelaudit.facts import Artifact, Endpoint, Signature
 from modelaudit.findings import Confidence, Finding, Severity
-from modelaudit.restore.audit_diff import signature_changes
 from modelaudit.rules.examples import healthy
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 
@@ -22,10 +22,11 @@ def _check_breaking(rule: Rule, facts: Facts) -> Iterator[Finding]:
     version = facts.previous.root.name
     for change in signature_changes(before, after):
         if change.breaking:
+            what = str(change)
             yield rule.finding(
-                f"Compared with version {version}: {change.what}.",
-                key=change.what,
-                evidence={"previous": version, "change": change.what},
+                f"Compared with version {version}: {what}.",
+                key=what,
+                evidence={"previous": version, "change": what},
             )
 
 

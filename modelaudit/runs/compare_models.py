@@ -9,21 +9,19 @@ from pathlib import Path
 from typing import Any
 
 from modelaudit import schema
+from modelaudit.changes.audit_change import AuditChange, OutputChange
+from modelaudit.changes.audits import compare_audits
 from modelaudit.errors import ReadError, UsageError
 from modelaudit.facts import Artifact, Json, ProblemKind
 from modelaudit.golden import replay_saved
 from modelaudit.pipeline import Probe, add_probe, finish_audit, static_facts
 from modelaudit.probe.host.runtime import RuntimeHandle
 from modelaudit.probe.run import probe_with, start_runtimes
-from modelaudit.report.wording.vocabulary import transform
-from modelaudit.restore.audit_diff import (
-    AuditChange,
-    audit_changes,
-    compare_audited,
-    weight_changes,
-)
+from modelaudit.report.wording.audit_changes import describe
+from modelaudit.restore.audited_weights import compare_audited
 from modelaudit.restore.compare import compare
 from modelaudit.restore.golden_check import GoldenCheck
+from modelaudit.restore.model import WeightComparison
 from modelaudit.restore.weight_sources import stored_weights
 from modelaudit.runs.batch import find_models
 from modelaudit.runs.isolated_read import run_in_child
@@ -40,19 +38,17 @@ class ModelDiff:
 
     Attributes:
         old: audit of the old model.
-        new: audit of the new one.
-        changes: everything that is not as it was.
-        identical: number of weights that both have bit by bit.
-        compared: number of weights that were compared.
+        new: audit of the new model.
+        changes: what changed; the module `modelaudit.changes.audit_change` has the kinds.
+        weights: the comparison of the weights.
         of_models: both models themselves were read, not audits of them.
-        answers: both models on the same inputs; None where they were not run to be compared.
+        answers: both models on the same inputs; None if they were not run for the comparison.
     """
 
     old: Audit
     new: Audit
     changes: tuple[AuditChange, ...]
-    identical: int
-    compared: int
+    weights: WeightComparison
     of_models: bool = False
     answers: GoldenCheck | None = None
 
@@ -60,6 +56,11 @@ class ModelDiff:
     def equal(self) -> bool:
         """Nothing that was compared has changed."""
         return not self.changes
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """The changes as text: `weights: dense/kernel: scaled by 2`."""
+        return tuple(f"{each.section}: {describe(each)}" for each in self.changes)
 
     @property
     def breaking(self) -> bool:
@@ -92,7 +93,7 @@ def compare_models(old: Audit | Path, new: Audit | Path, settings: Settings) -> 
     models = [each for each in inputs if isinstance(each, Path)]
     if not models:
         before, after = (each for each in inputs if isinstance(each, Audit))
-        return _compared(_Side(before), _Side(after), None)
+        return _comparison(_Side(before), _Side(after), None)
     with ExitStack() as stack:
         handles: Sequence[RuntimeHandle] = ()
         if settings.probe.enabled:
@@ -102,7 +103,7 @@ def compare_models(old: Audit | Path, new: Audit | Path, settings: Settings) -> 
 
         def work(_: None) -> dict[str, Json]:
             before, after = (_side(each, settings, probe) for each in inputs)
-            found = _compared(before, after, _answers(before, after, settings, handles))
+            found = _comparison(before, after, _answers(before, after, settings, handles))
             return _to_json(found)
 
         (answer,) = run_in_child([None], work, settings)
@@ -144,45 +145,33 @@ def _answers(
     return replay_saved(before.artifact, after.artifact, settings.probe, handles)
 
 
-def _compared(before: _Side, after: _Side, answers: GoldenCheck | None) -> ModelDiff:
-    of_models = bool(before.artifact and after.artifact)
+def _comparison(before: _Side, after: _Side, answers: GoldenCheck | None) -> ModelDiff:
     if before.artifact and after.artifact:
         weights = compare(stored_weights(before.artifact), stored_weights(after.artifact))
-    else:
-        weights = compare_audited(before.audit, after.audit)
-    found = (
-        *audit_changes(before.audit, after.audit, transform),
-        *weight_changes(weights),
-        *_changed_answers(answers),
-    )
-    return ModelDiff(
-        before.audit,
-        after.audit,
-        found,
-        weights.identical,
-        weights.compared,
-        of_models,
-        answers,
-    )
+        return _diff(before.audit, after.audit, weights, True, answers)
+    weights = compare_audited(before.audit, after.audit)
+    return _diff(before.audit, after.audit, weights, False, answers)
 
 
-def _changed_answers(answers: GoldenCheck | None) -> Iterator[AuditChange]:
+def _diff(
+    old: Audit, new: Audit, weights: WeightComparison, of_models: bool, answers: GoldenCheck | None
+) -> ModelDiff:
+    changes = (*compare_audits(old, new, weights), *_changed_outputs(answers))
+    return ModelDiff(old, new, changes, weights, of_models, answers)
+
+
+def _changed_outputs(answers: GoldenCheck | None) -> Iterator[AuditChange]:
     for output in answers.outputs if answers else ():
         if not output.reproduced:
-            yield AuditChange(
-                "behaviour",
-                f"{output.name}: outputs differ by up to {output.difference:.3g} "
-                f"({output.relative:.2%} of the largest value) on the same inputs",
-            )
+            yield OutputChange(output.name, output.difference, output.relative)
 
 
 def _to_json(found: ModelDiff) -> dict[str, Json]:
+    """What is needed to make the comparison again in the parent process."""
     return {
         "old": schema.to_json(found.old),
         "new": schema.to_json(found.new),
-        "changes": encode(found.changes),
-        "identical": found.identical,
-        "compared": found.compared,
+        "weights": encode(found.weights),
         "of_models": found.of_models,
         "answers": encode(found.answers),
     }
@@ -190,12 +179,10 @@ def _to_json(found: ModelDiff) -> dict[str, Json]:
 
 def _from_json(data: Mapping[str, Any]) -> ModelDiff:
     answers = data["answers"]
-    return ModelDiff(
-        old=schema.from_json(data["old"]),
-        new=schema.from_json(data["new"]),
-        changes=tuple(decode(AuditChange, each) for each in data["changes"]),
-        identical=data["identical"],
-        compared=data["compared"],
-        of_models=data["of_models"],
-        answers=answers and decode(GoldenCheck, answers),
+    return _diff(
+        schema.from_json(data["old"]),
+        schema.from_json(data["new"]),
+        decode(WeightComparison, data["weights"]),
+        data["of_models"],
+        answers and decode(GoldenCheck, answers),
     )

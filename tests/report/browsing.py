@@ -8,11 +8,11 @@ from dataclasses import asdict, replace
 
 import report_samples as samples
 
+from modelaudit.changes.audits import compare_audits
 from modelaudit.findings import Severity, Verdict
 from modelaudit.report.pages import run_diff, run_diff_page
 from modelaudit.report.pages.index import IndexChange, IndexRow, RunSummary, render_index
 from modelaudit.report.pages.model_diff import model_diff_page, render_diff_page
-from modelaudit.restore.audit_diff import audit_changes
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 RUN = RunSummary(
@@ -85,7 +85,7 @@ def make_site(folder, pages):
     ]
     (folder / "index.html").write_text(render_index(rows, RUN, samples.RULES), encoding="utf-8")
     two = samples.healthy(), samples.failing()
-    shown = model_diff_page(*two, audit_changes(*two), ["3 of 4 weights are identical"])
+    shown = model_diff_page(*two, compare_audits(*two), ["3 of 4 weights are identical"])
     (folder / "comparison.html").write_text(render_diff_page(shown), encoding="utf-8")
     page = render_diff_page(run_diff_page.build_page(two_runs(rows, folder), folder))
     (folder / "runs.html").write_text(page, encoding="utf-8")

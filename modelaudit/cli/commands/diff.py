@@ -17,8 +17,8 @@ from modelaudit.terminal_text import clean, wrapped
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from modelaudit.changes.audit_change import AuditChange
     from modelaudit.facts import Json
-    from modelaudit.restore.audit_diff import AuditChange
     from modelaudit.runs.compare_models import ModelDiff
     from modelaudit.settings import Settings
 
@@ -79,7 +79,10 @@ def _diff_models(
         warn(clean(str(error)))
         raise click.exceptions.Exit(ExitCode.INCOMPLETE) from error
     names = _names(found, old, new)
-    notes = [f"{found.identical} of {found.compared} weights are identical", _answered(found)]
+    notes = [
+        f"{found.weights.identical} of {found.weights.compared} weights are identical",
+        _answered(found),
+    ]
     if html:
         shown = model_diff_page(found.old, found.new, found.changes, notes, names)
         write_atomic(html, render_diff_page(shown, templates_dir=templates).encode())
@@ -124,6 +127,7 @@ def _not_answered(found: ModelDiff) -> str:
 
 
 def _text(names: tuple[str, str], found: Sequence[AuditChange], notes: Sequence[str]) -> str:
+    from modelaudit.report.wording.audit_changes import describe
     from modelaudit.report.wording.text import plural
 
     width = min(columns(), WIDTH)
@@ -137,7 +141,7 @@ def _text(names: tuple[str, str], found: Sequence[AuditChange], notes: Sequence[
         lines.append(section)
         for each in mine[:LISTED]:
             mark = "! " if each.breaking else "  "
-            lines.append(wrapped(each.what, width, f"  {mark}"))
+            lines.append(wrapped(describe(each), width, f"  {mark}"))
         if len(mine) > LISTED:
             lines.append(f"    and {len(mine) - LISTED} more (--json lists them all)")
     lines += [wrapped(note, width, "", "  ") for note in notes]
@@ -145,6 +149,7 @@ def _text(names: tuple[str, str], found: Sequence[AuditChange], notes: Sequence[
 
 
 def _json(found: ModelDiff, old: Path, new: Path) -> dict[str, Json]:
+    from modelaudit.report.wording.audit_changes import describe
     from modelaudit.schema import jsonable
 
     sides: dict[str, Json] = {
@@ -160,7 +165,15 @@ def _json(found: ModelDiff, old: Path, new: Path) -> dict[str, Json]:
         **sides,
         "equal": found.equal,
         "breaking": found.breaking,
-        "changes": jsonable(found.changes),
+        "changes": [
+            {
+                "section": each.section.value,
+                "what": describe(each),
+                "breaking": each.breaking,
+                "measured": each.measured,
+            }
+            for each in found.changes
+        ],
         "outputs": jsonable(answers.outputs) if answers else [],
         "not_compared": answers.not_replayed if answers else _not_answered(found),
     }

@@ -44,7 +44,7 @@ def history(out: Path, model: str | None, last: int, as_json: bool) -> None:
     MODEL is a path as shown in the reports. For a model, lists the audits that differ from the
     previous one, with the worst finding, what changed and, for an unchanged file, why.
     """
-    from modelaudit.cli.history_text import as_text
+    from modelaudit.cli.history_text import as_text, entry_json
     from modelaudit.cli.terminal import say
     from modelaudit.registry.output_directory import is_locked
     from modelaudit.runs.timeline import audits_of
@@ -58,7 +58,10 @@ def history(out: Path, model: str | None, last: int, as_json: bool) -> None:
         # Reports write names that are not UTF-8 in this form.
         named = os.fsencode(model).decode("utf-8", "backslashreplace")
         audits = audits_of(store, named, last)
-        say(json.dumps(audits, indent=2) if as_json else as_text(audits))
+        if as_json:
+            say(json.dumps([entry_json(each) for each in audits], indent=2))
+        else:
+            say(as_text(audits))
 
 
 def _runs(store: Store, last: int, *, going: bool) -> list[dict[str, Json]]:

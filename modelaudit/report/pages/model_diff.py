@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from modelaudit.changes.audit_change import AuditChange
 from modelaudit.changes.judgement import audit_findings
 from modelaudit.findings import Severity
 from modelaudit.report.blocks import (
@@ -23,6 +24,7 @@ from modelaudit.report.pages.jinja_environment import asset, csp_hash, environme
 from modelaudit.report.pages.model_diff_summary import conclusion, measured_behaviour
 from modelaudit.report.sections.verdict import saved_with
 from modelaudit.report.wording import text, vocabulary
+from modelaudit.report.wording.audit_changes import describe
 from modelaudit.report.wording.json_access import (
     Map,
     as_count,
@@ -32,7 +34,6 @@ from modelaudit.report.wording.json_access import (
     as_number,
     as_text,
 )
-from modelaudit.restore.audit_diff import AuditChange
 from modelaudit.schema import Audit
 
 # Titles of the parts of a comparison, in the order of the page.
@@ -41,6 +42,7 @@ TITLES: Mapping[str, str] = {
     "versions": "Versions",
     "signature": "Inputs and outputs",
     "architecture": "Architecture",
+    "compatibility": "Compatibility",
     "weights": "Weights",
     "behaviour": "Behaviour",
 }
@@ -303,7 +305,7 @@ def _behaviour(old: Audit, new: Audit) -> list[Block]:
 def _changes(mine: Sequence[AuditChange]) -> Bullets:
     """The changes as a list, breaking ones first."""
     ordered = sorted(mine, key=lambda each: not each.breaking)
-    said = [f"{'Breaking: ' if each.breaking else ''}{each.what}" for each in ordered[:LISTED]]
+    said = [f"{'Breaking: ' if each.breaking else ''}{describe(each)}" for each in ordered[:LISTED]]
     if len(mine) > LISTED:
         said.append(f"and {len(mine) - LISTED:,} more (`modelaudit diff --json` lists them all)")
     return bullets(text.plural(len(mine), "change"), said, is_open=len(mine) <= 40)

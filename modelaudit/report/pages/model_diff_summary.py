@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from modelaudit.changes.audit_change import AuditChange
 from modelaudit.changes.judgement import audit_findings, verdict_step
 from modelaudit.findings import Finding
 from modelaudit.report.wording import text, vocabulary
 from modelaudit.report.wording.json_access import as_map, as_maps, as_number, as_text
-from modelaudit.restore.audit_diff import AuditChange
 from modelaudit.schema import Audit
 
 

@@ -219,7 +219,7 @@ def reports(tmp_path):
         (["large"], "reports/large: limit file bytes exceeded"),
         (["index.json"], "reports/index.json: not a modelaudit audit file"),
         (["bytes"], "reports/bytes: 'utf-8' codec can't decode"),
-        (["nameless"], "an audit is incomplete: KeyError('path')"),
+        (["nameless"], "reports/nameless: not a valid modelaudit audit file"),
     ],
 )
 def test_an_index_of_another_program_is_rejected(reports, index, says):

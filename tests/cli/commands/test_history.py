@@ -5,20 +5,30 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from types import SimpleNamespace
+from dataclasses import replace
 
 import h5py
 import pytest
 
+from modelaudit.changes.audit_change import (
+    FindingChange,
+    FindingChangeKind,
+    VersionChange,
+    WeightAdded,
+)
 from modelaudit.cli import terminal
-from modelaudit.cli.history_text import as_text
+from modelaudit.cli.history_text import as_text, entry_json
+from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.registry.output_directory import locked
-from modelaudit.runs import recorded_run, timeline
+from modelaudit.runs import recorded_run
+from modelaudit.runs.timeline import HistoryEntry, first_sections
 from modelaudit.store.records import AuditRecord, ModelKey, RunState
 from modelaudit.store.store import Store
 from tests.made import files
 from tests.rows import row
 from tests.runs.nights import audits, invoke, later
+
+FINDING = Finding("MA100", "n", Severity.HIGH, Confidence.HIGH, "title", "detail")
 
 
 @pytest.fixture
@@ -139,57 +149,6 @@ def test_reasons_for_another_verdict_on_the_same_bytes(night, tmp_path, monkeypa
     assert "    same file; a waiver expired on 2026-03-01\n" in said
 
 
-def test_changed_rules_and_runtimes_are_reasons():
-    """Both audits record the rules and runtimes that they were made with."""
-    before, after = SimpleNamespace(rules="code 1"), SimpleNamespace(rules="code 2")
-    seen = {"runtime": "keras", "versions": {"keras": "3.0"}, "status": "ok"}
-    old = SimpleNamespace(
-        model={"sha256": "aa"}, findings=(), tool={"rules_digest": "1"}, observations=(seen,)
-    )
-
-    def why(now=before, **other):
-        return timeline.rejudged_reasons(old, SimpleNamespace(**vars(old) | other), before, now)
-
-    assert why(after, tool={"rules_digest": "2"}) == ["the rules changed"]
-    assert why(after) == ["modelaudit changed"]
-    assert why(observations=(seen | {"versions": {"keras": "3.1"}},)) == ["a runtime changed"]
-    assert why(observations=(seen | {"status": "timeout"},)) == [
-        "running the model had a different result"
-    ]
-    assert why(observations=()) == ["the model was not run"]
-    assert why(after, model={"sha256": "bb"}) == []
-
-
-def test_only_the_tool_s_own_sentence_shows_that_a_waiver_expired():
-    """Later text may contain a name from the model, and names can contain any text."""
-    said = "A waiver for this expired on 2026-03-01. "
-    for detail, day in (
-        (said + "Layer x is lost.", "2026-03-01"),
-        (f"{said}Layer '{said.replace('2026', '2031')}' is lost.", "2026-03-01"),
-        (f"Layer '{said}' is lost.", ""),
-        ("A waiver for this expired on <b>monday</b>. x", ""),
-    ):
-        old, new = (
-            SimpleNamespace(
-                model={"sha256": "aa"},
-                findings=(SimpleNamespace(detail=each),),
-                tool={},
-                observations=(),
-                verdict="fail",
-            )
-            for each in ("Layer x is lost.", detail)
-        )
-        why = timeline.rejudged_reasons(
-            old, new, SimpleNamespace(rules=""), SimpleNamespace(rules="")
-        )
-        told = (
-            [f"a waiver expired on {day}"]
-            if day
-            else ["the settings, files that they name, or files next to the model changed"]
-        )
-        assert why == told
-
-
 @pytest.mark.parametrize("asked", [os.fsdecode(b"v\xff.h5"), "v\\xff.h5"])
 def test_a_name_that_is_not_utf_8_is_found_raw_or_as_shown_in_reports(
     modelaudit, sound, tmp_path, asked
@@ -225,14 +184,31 @@ def test_an_unknown_model_is_reported_by_its_printed_name(nights, asked):
 
 
 def test_no_finding_is_hidden_behind_other_changes():
-    others = [f"weights: kernel {number} changed" for number in range(30)]
-    found = [f"findings: new: MA{number}" for number in range(100, 140)]
-    told = [*found, "versions: keras: not named became 3.0", *others]
-    audit = {"root": "/m", "path": "a", "started": "2026-01-01T00:00:00Z", "verdict": "fail",
-             "sha256": "aa", "worst": None, "because": [], "runs": 1, "changes": told,
-             "renamed_from": None, "left": None}  # fmt: skip
-    lines = as_text([audit]).splitlines()
-    assert [line.strip() for line in lines[2:-1]] == told[: 40 + 1 + 8]
+    found = [
+        FindingChange(FindingChangeKind.NEW, replace(FINDING, code=f"MA{number}"))
+        for number in range(100, 140)
+    ]
+    others = [WeightAdded(f"kernel {number}") for number in range(30)]
+    entry = HistoryEntry(
+        run=1,
+        runs=1,
+        started="2026-01-01T00:00:00Z",
+        until="2026-01-01T00:00:00Z",
+        model=ModelKey("/m", "a"),
+        row=row("a", "fail"),
+        changes=first_sections([*others, VersionChange("keras", None, "3.0"), *found]),
+        because=(),
+        renamed_from="",
+        left=None,
+    )
+    lines = as_text([entry]).splitlines()
+    shown = entry_json(entry)["changes"][: 40 + 1 + 8]
+    assert [line.strip() for line in lines[2:-1]] == shown
+    assert shown[39:42] == [
+        "findings: new: MA139 n",
+        "versions: keras: not named became 3.0",
+        "weights: kernel 0: added",
+    ]
     assert lines[-1] == "    and 22 more (--json lists them all)"
 
 

@@ -8,8 +8,10 @@ import pytest
 import report_samples as samples
 from sample_audits import changed, json_of
 
+from modelaudit.changes.audit_change import OutputChange, SignatureChange, WeightAdded
+from modelaudit.changes.audits import compare_audits
+from modelaudit.changes.interface import InterfaceChange, InterfaceChangeKind
 from modelaudit.report.pages.model_diff import model_diff_page, render_diff_page, same_probe_inputs
-from modelaudit.restore.audit_diff import AuditChange, audit_changes
 
 
 def plain(cell):
@@ -26,7 +28,7 @@ def cells(page, section):
 
 def test_two_models_side_by_side():
     old, new = samples.healthy(), samples.failing()
-    found = audit_changes(old, new)
+    found = compare_audits(old, new)
     assert found
     shown = model_diff_page(old, new, found, ["3 of 4 weights are identical"])
     page = render_diff_page(shown)
@@ -51,7 +53,7 @@ def test_behaviour_shows_both_agreements():
 
 def test_the_conclusion_comes_first():
     old, new = samples.healthy(), samples.failing()
-    found = audit_changes(old, new)
+    found = compare_audits(old, new)
     lead = model_diff_page(old, new, found, []).lead
     assert lead.startswith("Worse: pass with warnings → fail; ")
     assert "1 new critical finding and" in lead
@@ -69,7 +71,7 @@ def test_accuracy_is_in_the_conclusion_for_equal_inputs():
         return changed(samples.healthy(), behaviour={**seen, "outputs": [output], "inputs": known})
 
     def lead(*two):
-        return model_diff_page(*two, [AuditChange("weights", "w: other values")], []).lead
+        return model_diff_page(*two, [WeightAdded("w")], []).lead
 
     assert "accuracy 97.7\N{NO-BREAK SPACE}% → 10.2\N{NO-BREAK SPACE}%" in lead(
         rated(0.977), rated(0.102)
@@ -81,21 +83,22 @@ def test_accuracy_is_in_the_conclusion_for_equal_inputs():
 def test_numbers_of_the_tables_are_not_repeated_and_a_collapse_is_no_improvement():
     old = samples.healthy()
     new = changed(old, behaviour=samples.behaviour(0.5))
-    found = audit_changes(old, new)
+    found = compare_audits(old, new)
     assert any(each.measured for each in found)
     page = render_diff_page(model_diff_page(old, new, found, []))
     assert "Behaviour: what changed" not in page
     assert "has collapsed" not in page
     page = render_diff_page(model_diff_page(old, samples.failing(), found, []))
     assert "The output of the new model has collapsed" in page
-    other = AuditChange("behaviour", "head: answers differ by up to 0.5")
+    other = OutputChange("head", 0.5, 0.25)
     page = render_diff_page(model_diff_page(old, new, [*found, other], []))
-    assert "answers differ by up to 0.5" in page
+    assert "outputs differ by up to 0.5" in page
 
 
 def test_breaking_changes_come_first_and_are_counted():
-    found = [AuditChange("signature", "serving: output y was added"),
-             AuditChange("signature", "serving: input `x` was removed", breaking=True)]  # fmt: skip
+    added = InterfaceChange(InterfaceChangeKind.ADDED, "serving", "output", "y")
+    removed = InterfaceChange(InterfaceChangeKind.REMOVED, "serving", "input", "x", breaking=True)
+    found = [SignatureChange(added), SignatureChange(removed)]
     shown = model_diff_page(samples.healthy(), samples.healthy(), found, [])
     page = render_diff_page(shown)
     assert (
@@ -103,12 +106,12 @@ def test_breaking_changes_come_first_and_are_counted():
         == "The same verdict (pass with warnings); 1 change may break callers of the model."
     )
     part = page[page.index('id="part-signature"') :]
-    assert part.index("Breaking: serving: input") < part.index("output y was added")
+    assert part.index("Breaking: serving, input x") < part.index("output y: added")
 
 
 def test_a_model_compared_with_itself_has_not_changed():
     audit = samples.healthy()
-    shown = model_diff_page(audit, audit, audit_changes(audit, audit), [])
+    shown = model_diff_page(audit, audit, compare_audits(audit, audit), [])
     assert not shown.changed
     assert shown.lead == "No difference was found."
     assert {len(row) for row in cells(render_diff_page(shown), "overview")} == {2}

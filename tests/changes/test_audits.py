@@ -1,4 +1,4 @@
-"""What `diff` says of two audits: breaking or not, and nothing where nothing changed."""
+"""What changed between two audits: breaking or not, and nothing where nothing changed."""
 
 from __future__ import annotations
 
@@ -14,9 +14,13 @@ from modelaudit.audit_types.behaviour import (
     ProbeInputs,
     TransformEffect,
 )
+from modelaudit.audit_types.loading import CompatibilityRow, LoadOutcome
+from modelaudit.changes.audit_change import ChangedSection, FindingChange, FindingChangeKind
+from modelaudit.changes.audits import compare_audits
 from modelaudit.facts import Endpoint, Format, Signature
+from modelaudit.findings import Severity
 from modelaudit.pipeline import AuditTarget, finish_audit
-from modelaudit.restore.audit_diff import audit_changes, compare_audited, weight_changes
+from modelaudit.report.wording.audit_changes import describe
 from modelaudit.rules import examples
 from modelaudit.rules.model import Facts
 from modelaudit.schema import Audit
@@ -60,42 +64,43 @@ def served(**shapes: tuple[int | None, ...] | str) -> Audit:
 )
 def test_signatures_break_who_relied_on_them(change: dict, breaking: bool) -> None:
     found = [
-        each for each in audit_changes(served(), served(**change)) if each.section == "signature"
+        each for each in compare_audits(served(), served(**change)) if each.section == "signature"
     ]
     assert found
     assert any(each.breaking for each in found) is breaking
-    assert audit_changes(served(), served()) == []
+    assert compare_audits(served(), served()) == ()
 
 
 def test_layers_are_followed_by_route() -> None:
     one, two = examples.layer("a"), examples.layer("b")
     other = examples.layer("b", config={"units": 3})
     old, new = audited(Facts(examples.model(one, two))), audited(Facts(examples.model(one, other)))
-    assert [each.what for each in audit_changes(old, new)] == ["b (Dense): changed settings"]
+    assert [*map(describe, compare_audits(old, new))] == ["b (Dense): changed settings"]
     lost = audited(Facts(examples.model(one)))
-    told = [c.what for c in audit_changes(old, lost) if c.section == "architecture"]
+    told = [describe(c) for c in compare_audits(old, lost) if c.section == "architecture"]
     assert "b (Dense): removed" in told
-    back = [c.what for c in audit_changes(lost, old) if c.section == "architecture"]
+    back = [describe(c) for c in compare_audits(lost, old) if c.section == "architecture"]
     assert "b (Dense): added" in back
 
 
 def test_two_saves_of_one_model_have_one_config_digest() -> None:
     configs = ({"dtype": {"config": {}, "shared_object_id": n}} for n in (1, 2))
     old, new = (audited(Facts(examples.model(examples.layer(config=c)))) for c in configs)
-    assert audit_changes(old, new) == []
+    assert compare_audits(old, new) == ()
 
 
 def test_findings_come_and_go() -> None:
-    def kinds(old: Audit, new: Audit) -> list[str]:
-        return [c.what.split(" ")[0] for c in audit_changes(old, new) if c.section == "findings"]
+    def kinds(old: Audit, new: Audit) -> list[FindingChangeKind]:
+        found = compare_audits(old, new)
+        return [each.kind for each in found if isinstance(each, FindingChange)]
 
     healthy = audited(examples.healthy())
     sick = audited(Facts(examples.model(examples.layer(variables={"kernel": "dense/kernel"}))))
-    assert kinds(healthy, sick) == ["new:"]
-    assert kinds(sick, healthy) == ["gone:"]
+    assert kinds(healthy, sick) == [FindingChangeKind.NEW]
+    assert kinds(sick, healthy) == [FindingChangeKind.FIXED]
 
 
-def test_behaviour_is_told_in_the_words_that_are_given() -> None:
+def test_behaviour_is_compared_where_both_had_the_same_inputs() -> None:
     def seen(right: float, agreement: float, n: int = 8) -> Audit:
         effect = TransformEffect("AT", n, agreement)
         output = OutputBehaviour(
@@ -105,12 +110,12 @@ def test_behaviour_is_told_in_the_words_that_are_given() -> None:
         behaviour = BehaviourSection(runtime="here", inputs=inputs, outputs=(output,))
         return replace(audited(examples.healthy()), behaviour=behaviour)
 
-    words = {"e": "as given", "AT": "turned over"}
-    assert [c.what for c in audit_changes(seen(1.0, 0.5), seen(0.25, 1.0), words.__getitem__)] == [
+    assert [*map(describe, compare_audits(seen(1.0, 0.5), seen(0.25, 1.0)))] == [
         "y: accuracy, as given: 100.0% became 25.0%",
-        "y: agreement, turned over: 50.0% became 100.0%",
+        "y: agreement, transposed (anti-diagonal): 50.0% became 100.0%",
     ]
-    assert audit_changes(seen(1.0, 0.5), seen(0.25, 1.0, n=9), words.__getitem__) == []
+    assert compare_audits(seen(1.0, 0.5), seen(0.25, 1.0, n=9)) == ()
+    assert compare_audits(seen(1.0, 0.5), seen(0.996, 0.5)) == ()  # less than is shown
 
 
 def test_weights_are_compared_by_the_digests_of_the_audits() -> None:
@@ -121,13 +126,53 @@ def test_weights_are_compared_by_the_digests_of_the_audits() -> None:
         )
         return audited(Facts(examples.model(examples.layer(), tensors=tensors)))
 
-    same = compare_audited(of(kernel="a", bias="b"), of(kernel="a", bias="b"))
-    assert same.equal
-    assert weight_changes(same) == []
-    swapped = compare_audited(of(kernel="a", bias="b"), of(kernel="b", bias="a"))
-    assert [c.what for c in weight_changes(swapped)] == [
+    def told(old: Audit, new: Audit) -> list[str]:
+        found = compare_audits(old, new)
+        return [describe(each) for each in found if each.section is ChangedSection.WEIGHTS]
+
+    assert compare_audits(of(kernel="a", bias="b"), of(kernel="a", bias="b")) == ()
+    assert told(of(kernel="a", bias="b"), of(kernel="b", bias="a")) == [
         "dense/kernel: swapped with dense/bias",
         "dense/bias: swapped with dense/kernel",
     ]
-    grown = compare_audited(of(kernel="a"), of(kernel="a", bias="b"))
-    assert [c.what for c in weight_changes(grown)] == ["dense/bias: added"]
+    assert told(of(kernel="a"), of(kernel="a", bias="b")) == ["dense/bias: added"]
+    assert told(of(kernel="a", bias="b"), of(kernel="a")) == ["dense/bias: removed"]
+
+
+def test_predictions_are_compared_for_the_runtimes_of_both_audits() -> None:
+    def predicted(**outcomes: LoadOutcome) -> Audit:
+        rows = tuple(
+            CompatibilityRow(
+                runtime=name, call="load_model", predicted=outcome, because=(), observed=None
+            )
+            for name, outcome in outcomes.items()
+        )
+        return replace(audited(examples.healthy()), compatibility=rows)
+
+    old = predicted(a=LoadOutcome.LOADS, b=LoadOutcome.LOADS, c=LoadOutcome.LOADS)
+    new = predicted(a=LoadOutcome.FAILS, b=LoadOutcome.LOADS, d=LoadOutcome.FAILS)
+    assert [*map(describe, compare_audits(old, new))] == ["a, load_model: loads became fails"]
+
+
+def test_the_waiver_and_the_severity_of_a_finding_are_changes() -> None:
+    sick = audited(Facts(examples.model(examples.layer(variables={"kernel": "dense/kernel"}))))
+    finding = sick.findings[0]
+
+    def judged(**change: object) -> Audit:
+        results = (
+            replace(each, findings=(replace(finding, **change),))
+            if finding in each.findings
+            else each
+            for each in sick.results
+        )
+        return replace(sick, results=tuple(results))
+
+    def told(old: Audit, new: Audit) -> list[str]:
+        return [*map(describe, compare_audits(old, new))]
+
+    name = f"{finding.code} {finding.name}"
+    at = f" at {finding.location.route}" if finding.location.route else ""
+    waived, low = judged(waived_by="known"), judged(severity=Severity.LOW)
+    assert told(sick, waived) == [f"now waived: {name}{at}"]
+    assert told(waived, sick) == [f"no longer waived: {name}{at}"]
+    assert told(low, sick) == [f"{name}: low -> {finding.severity}"]

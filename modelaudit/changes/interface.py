@@ -1,0 +1,136 @@
+"""What changed in how a model is called: signatures, and their inputs and outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from modelaudit.facts import Endpoint, Shape, Signature
+
+
+class PortType(Protocol):
+    """An input or output."""
+
+    @property
+    def dtype(self) -> str | None:
+        """Data type, None if it is not known."""
+
+    @property
+    def shape(self) -> Shape | None:
+        """Shape, None if it is not known."""
+
+
+class InterfaceChangeKind(StrEnum):
+    """Kind of change of a signature, or of an input or output."""
+
+    ADDED = "added"
+    REMOVED = "removed"
+    DTYPE = "dtype"
+    SHAPE = "shape"
+
+
+@dataclass(frozen=True, slots=True)
+class InterfaceChange:
+    """One change of a signature, or of one of its inputs or outputs.
+
+    Attributes:
+        kind: what changed.
+        signature: the signature; "model" for the inputs and outputs of a Keras model.
+        side: "input" or "output"; "" for the signature as a whole.
+        port: name of the input or output.
+        old: its data type or shape before, as text.
+        new: the same now.
+        breaking: a client of the old model may fail on the new one.
+    """
+
+    kind: InterfaceChangeKind
+    signature: str
+    side: str = ""
+    port: str = ""
+    old: str = ""
+    new: str = ""
+    breaking: bool = False
+
+    def __str__(self) -> str:
+        """`serving_default, input x: removed`. Part of a rule's fingerprint, so it stays."""
+        if not self.side:
+            return f"{self.signature} was {self.kind}"
+        where = f"{self.signature}, {self.side} {self.port}"
+        match self.kind:
+            case InterfaceChangeKind.DTYPE:
+                return f"{where}: {self.old} became {self.new}"
+            case InterfaceChangeKind.SHAPE:
+                return f"{where}: shape {self.old} became {self.new}"
+            case _:
+                return f"{where}: {self.kind}"
+
+
+def signature_changes(
+    old: Iterable[Signature], new: Iterable[Signature]
+) -> Iterator[InterfaceChange]:
+    """The changes between the signatures of two SavedModels."""
+    before = {signature.name: signature for signature in old}
+    after = {signature.name: signature for signature in new}
+    for name, was in before.items():
+        if name in after:
+            now = after[name]
+            yield from port_changes(name, "input", _named(was.inputs), _named(now.inputs))
+            yield from port_changes(name, "output", _named(was.outputs), _named(now.outputs))
+        else:
+            yield InterfaceChange(InterfaceChangeKind.REMOVED, name, breaking=True)
+    for name in after:
+        if name not in before:
+            yield InterfaceChange(InterfaceChangeKind.ADDED, name)
+
+
+def _named(ports: Iterable[Endpoint]) -> dict[str, Endpoint]:
+    return {port.name: port for port in ports}
+
+
+def port_changes(
+    signature: str, side: str, before: Mapping[str, PortType], after: Mapping[str, PortType]
+) -> Iterator[InterfaceChange]:
+    """The changes of the inputs or outputs of one signature, by their name."""
+    takes = side == "input"
+    for port, was in before.items():
+        if port in after:
+            yield from _port_changes(signature, side, port, was, after[port])
+        else:
+            kind = InterfaceChangeKind.REMOVED
+            yield InterfaceChange(kind, signature, side, port, breaking=True)
+    for port in after:
+        if port not in before:
+            # A client of the old model does not pass a new input, and ignores a new output.
+            yield InterfaceChange(InterfaceChangeKind.ADDED, signature, side, port, breaking=takes)
+
+
+def _port_changes(
+    signature: str, side: str, port: str, was: PortType, now: PortType
+) -> Iterator[InterfaceChange]:
+    if was.dtype != now.dtype:
+        yield InterfaceChange(
+            *(InterfaceChangeKind.DTYPE, signature, side, port, str(was.dtype), str(now.dtype)),
+            breaking=True,
+        )
+    if was.shape != now.shape:
+        wide, narrow = (now.shape, was.shape) if side == "input" else (was.shape, now.shape)
+        yield InterfaceChange(
+            *(InterfaceChangeKind.SHAPE, signature, side, port),
+            *(_shape(was.shape), _shape(now.shape)),
+            breaking=not _covers(wide, narrow),
+        )
+
+
+def _shape(shape: Shape | None) -> str:
+    return str(list(shape)).replace("None", "?") if shape is not None else "unknown"
+
+
+def _covers(wide: Shape | None, narrow: Shape | None) -> bool:
+    """Whether every array of the narrow shape also has the wide shape."""
+    if wide is None:
+        return True
+    if narrow is None or len(wide) != len(narrow):
+        return False
+    return all(a in (None, b) for a, b in zip(wide, narrow, strict=True))
