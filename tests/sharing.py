@@ -1,4 +1,4 @@
-"""What tests have done in other processes, and what is made once for all workers."""
+"""Commands run in other processes, and directories made once for all test workers."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def module(name: str, *arguments: str) -> list[str]:
 
 
 def output_of(command: list[str]) -> str:
-    """Run a command that has to succeed in a process of its own, and return what it printed.
+    """Run a command that must succeed in a separate process, and return its output.
 
-    It gets Keras 3 where it asks for Keras, whatever is set around the tests.
+    Its Keras is Keras 3, whatever the environment of the tests.
     """
     environment = {k: v for k, v in os.environ.items() if k != "TF_USE_LEGACY_KERAS"}
     done = subprocess.run(
@@ -41,12 +41,12 @@ def output_of(command: list[str]) -> str:
 
 
 def answer_of(command: list[str]) -> Any:
-    """The same for a command whose last line is JSON: what that says."""
+    """The same for a command whose last line is JSON, which is returned parsed."""
     return json.loads(output_of(command).splitlines()[-1])
 
 
 def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
-    """Return a directory that `make` filled once in this run of pytest.
+    """A directory that `make` fills once in this run of pytest.
 
     Workers of pytest-xdist share it: the first to take the lock makes it, the others wait.
     """

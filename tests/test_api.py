@@ -1,4 +1,4 @@
-"""The library's front door."""
+"""The public API."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ def _static() -> modelaudit.Settings:
     return replace(settings, probe=replace(settings.probe, enabled=False))
 
 
-def test_one_audit_a_model() -> None:
+def test_one_audit_per_model() -> None:
     audits = list(modelaudit.audit(SAMPLES / "digits_partial_restore.keras", _static()))
     assert [audit.model.path for audit in audits] == ["digits_partial_restore.keras"]
     assert audits[0].verdict is modelaudit.Verdict.FAIL
     assert "MA405" in {finding.code for finding in audits[0].findings}
 
 
-def test_policies_and_waivers_hold_for_the_models_that_their_path_fits() -> None:
+def test_policies_and_waivers_apply_to_matching_models() -> None:
     def verdict(path: str) -> modelaudit.Verdict:
         settings = replace(
             _static(),
@@ -55,8 +55,8 @@ def test_policies_and_waivers_hold_for_the_models_that_their_path_fits() -> None
 
 
 @pytest.mark.parametrize(("writes", "verdict"), [(1, "pass"), (2, "incomplete")])
-def test_a_model_that_is_written_to_meanwhile(tmp_path, monkeypatch, writes, verdict):
-    """Looked at again it is whole, or another half: it is called damaged in neither case."""
+def test_a_model_written_during_the_audit(tmp_path, monkeypatch, writes, verdict):
+    """Read again it is complete or still incomplete; it is not called damaged in either case."""
     model = files.minimal_h5(tmp_path / "a.h5")
     whole = model.read_bytes()
     model.write_bytes(whole[:-64])
@@ -76,19 +76,19 @@ def test_a_model_that_is_written_to_meanwhile(tmp_path, monkeypatch, writes, ver
     assert {finding.code for finding in audit.findings} <= {"MA204"}
 
 
-def test_nothing_there_is_said() -> None:
+def test_a_missing_path_is_an_error() -> None:
     with pytest.raises(UsageError, match="no such file"):
         list(modelaudit.audit(SAMPLES / "absent"))
 
 
-def test_every_public_name_is_there() -> None:
+def test_every_public_name_exists() -> None:
     for name in modelaudit.__all__:
         assert getattr(modelaudit, name) is not None
     with pytest.raises(AttributeError):
         modelaudit.absent  # noqa: B018 - looking it up is the test
 
 
-def test_importing_costs_nothing_heavy() -> None:
+def test_importing_loads_nothing_heavy() -> None:
     code = (
         "import sys, modelaudit; print([m for m in ('numpy', 'h5py', 'click') if m in sys.modules])"
     )
@@ -96,7 +96,7 @@ def test_importing_costs_nothing_heavy() -> None:
     assert done.stdout.strip() == "[]"
 
 
-def test_the_public_names_are_listed_before_they_are_used() -> None:
+def test_dir_lists_the_public_names() -> None:
     code = "import modelaudit; print(set(modelaudit.__all__) <= set(dir(modelaudit)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "True"
@@ -134,7 +134,7 @@ def test_explain_takes_one_model(two_models: tuple[Path, Path]) -> None:
         modelaudit.explain(two_models[0].parent, _static())
 
 
-def test_compare_tells_the_same_of_models_and_of_their_audits(
+def test_compare_is_equal_for_models_and_their_audits(
     two_models: tuple[Path, Path], tmp_path: Path
 ) -> None:
     audits = [next(iter(modelaudit.audit(model, _static()))) for model in two_models]
@@ -171,7 +171,7 @@ def test_write_report_writes_every_format(tmp_path: Path, name: str) -> None:
             modelaudit.write_report([audit, audit], name, path)
 
 
-def test_nightly_says_what_changed_and_where_the_reports_are(
+def test_nightly_returns_the_changes_and_the_reports(
     two_models: tuple[Path, Path], tmp_path: Path
 ) -> None:
     finished = []
@@ -201,7 +201,7 @@ def test_nightly_says_what_changed_and_where_the_reports_are(
     assert [each["changed"] for each in events if each.get("event") == "run"] == [0, 0, 1]
 
 
-def test_the_guides_python_runs_as_it_stands(tmp_path):
+def test_the_guide_s_python_code_runs(tmp_path):
     guide = (SAMPLES.parent / "docs" / "guide.md").read_text(encoding="utf-8")
     section = guide.partition("\n## From Python\n")[2]
     blocks = re.findall(r"```python\n(.*?)```", section, re.DOTALL)

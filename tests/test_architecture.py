@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "modelaudit"
 GENERATED = PACKAGE / "formats" / "graph" / "protos"
 
-# A module may import its own room and rooms of a lower rank; rooms of one rank are strangers.
+# A module may import its own package and those of a lower rank, but not others of its rank.
 RANKS = {
     "modelaudit.errors": 0,
     "modelaudit.exit_codes": 0,
@@ -74,9 +74,9 @@ ONLY_IN = {
     "click": ("modelaudit.cli",),
     "rich": ("modelaudit.cli",),
     "sqlite3": ("modelaudit.store",),
-    "yaml": ("modelaudit.registry.bounded_yaml",),  # which builds text, lists and dicts only
+    "yaml": ("modelaudit.registry.bounded_yaml",),  # builds only strings, lists and dicts
 }
-# Modules that run code out of data.
+# Modules that can execute code from data.
 UNSAFE_MODULES = {"pickle", "_pickle", "marshal", "shelve", "dill", "cloudpickle", "joblib"}
 UNSAFE_CALLS = {"eval", "exec", "compile"}
 IO_MODULES = {
@@ -84,10 +84,10 @@ IO_MODULES = {
     *("zipfile", "urllib", "http", "mmap", "logging", "time", "random"),
 }
 IO_FREE = ("modelaudit.rules", "modelaudit.diagnosis", "modelaudit.changes")
-# The rules' examples are Artifacts, and those have a Path for their root.
+# Examples of rules are Artifacts, which have a Path as root.
 PATHS_IN = ("modelaudit.rules.examples",)
-# A forked child leaves by os._exit, so that it never runs its parent's clean-up, and prints what
-# brought it down, since nobody catches that.
+# A forked child exits with os._exit, to skip its parent's clean-up, and prints its exception,
+# which nobody catches.
 FORKS_IN = ("modelaudit.probe", "modelaudit.registry.worker_pool")
 EXITS = {"print", "exit", "quit", "SystemExit", "sys.exit"}
 OF_FORKS = {"os._exit", "traceback.print_exc"}
@@ -116,7 +116,7 @@ def within(module: str, rooms: tuple[str, ...]) -> bool:
 
 
 def room_of(module: str) -> str:
-    """The table's entry that the module falls under; the package itself stands for itself only."""
+    """The table entry for the module; the top-level package has an entry of its own."""
     rooms = [room for room in RANKS if room != "modelaudit" and within(module, (room,))]
     if module == "modelaudit":
         return module
@@ -125,7 +125,7 @@ def room_of(module: str) -> str:
 
 
 def imports(module: str, source: str) -> Iterator[str]:
-    """Every module that a module imports, those inside functions and by name included."""
+    """Every module that a module imports, including imports in functions and by name."""
     package = module if module in PACKAGES else module.rpartition(".")[0]
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
@@ -231,7 +231,7 @@ CHECKS = (
 
 
 @pytest.mark.parametrize("check", CHECKS)
-def test_no_module_breaks_the_structure(check):
+def test_no_module_violates_the_structure(check):
     assert [fault for module, source in SOURCES.items() for fault in check(module, source)] == []
 
 
@@ -276,7 +276,7 @@ def test_no_module_breaks_the_structure(check):
         (variable_violations, "modelaudit.probe.x", "os.environ['MODELAUDIT_JOBS']"),
     ],
 )
-def test_a_breach_would_be_seen(check, module, source):
+def test_a_violation_is_detected(check, module, source):
     assert len(check(module, source)) == 1
 
 
@@ -291,7 +291,7 @@ def test_every_module_has_a_place():
     ("page", "written"),
     [("docs/architecture.md", "| `{}/` |"), ("CONTRIBUTING.md", "`modelaudit/{}/`")],
 )
-def test_the_pages_name_every_room(page, written):
+def test_the_pages_name_every_package(page, written):
     text = (ROOT / page).read_text(encoding="utf-8")
     rooms = {name.split(".")[1] for name in PACKAGES if "." in name}
     assert [room for room in sorted(rooms) if written.format(room) not in text] == []

@@ -1,4 +1,4 @@
-"""What stands in an audit must not depend on the run that made it."""
+"""The content of an audit must not depend on the run that made it."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from modelaudit.rules import examples
 from modelaudit.rules.model import Facts
 
 
-def test_observations_of_two_runs_are_equal_whatever_they_cost() -> None:
+def test_observations_of_two_runs_are_equal_whatever_their_cost() -> None:
     seen = Observation("here", "load_model", Status.LOADED, seconds=1.0, peak_memory=100)
     dearer = replace(seen, seconds=9.0, peak_memory=900)
     assert observation_sections((seen,)) == observation_sections((dearer,))
 
 
-def test_observations_that_differ_in_what_was_seen_differ() -> None:
+def test_different_observations_are_not_equal() -> None:
     seen = Observation("here", "load_model", Status.LOADED)
     failed = replace(seen, status=Status.FAILED, error="no such class")
     assert observation_sections((seen,)) != observation_sections((failed,))
 
 
-def test_the_state_of_a_random_generator_is_no_parameter() -> None:
+def test_the_state_of_a_random_generator_is_not_a_parameter() -> None:
     dense = examples.model(examples.layer())
     seed = replace(examples.tensor("seed/state", (2,)), dtype="int64", nbytes=16)
     with_seed = replace(dense, tensors=(*dense.tensors, seed))
@@ -33,4 +33,4 @@ def test_the_state_of_a_random_generator_is_no_parameter() -> None:
     assert architecture_section(seeded).params == architecture_section(plain).params == 10
     assert weights_section(seeded).total == weights_section(plain).total == 10
     assert weights_section(seeded).bytes == 40
-    assert len(weights_section(seeded).tensors) == 3  # it is listed all the same
+    assert len(weights_section(seeded).tensors) == 3  # it is still listed

@@ -60,7 +60,7 @@ def test_a_finding_that_became_worse_is_not_covered():
         ).map(tuple),
     )
 )
-def test_a_baseline_comes_back_as_it_was(tmp_path_factory, known):
+def test_a_baseline_round_trips(tmp_path_factory, known):
     path = tmp_path_factory.mktemp("known") / "known.json"
     path.write_text(baseline.dumps(known), encoding="utf-8")
     assert baseline.load(path) == known
@@ -82,7 +82,7 @@ def test_a_baseline_comes_back_as_it_was(tmp_path_factory, known):
         (HEAD + ', "created": "", "models": 3}', "invalid baseline"),
     ],
 )
-def test_another_file_is_refused_in_words(tmp_path, text, says):
+def test_another_file_is_rejected_with_a_message(tmp_path, text, says):
     path = tmp_path / "known.json"
     path.write_text(text)
     with pytest.raises(SchemaError, match=says):

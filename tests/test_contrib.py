@@ -1,6 +1,6 @@
-"""What contrib/ and docs/nightly.md tell people to write is what the program understands.
+"""The settings and commands in contrib/ and docs/nightly.md are valid.
 
-`scripts/check_schedules.sh` tries the same files on cron, systemd and logrotate.
+`scripts/check_schedules.sh` tests the same files with cron, systemd and logrotate.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ SERVICE = CONTRIB / "systemd" / "modelaudit-nightly.service"
 
 
 def parsed(line: str) -> tuple[click.Command, dict]:
-    """A command line as the program reads it; fails for options that do not exist."""
+    """A command line parsed by the program; fails for unknown options."""
     words = shlex.split(line, comments=True)
     start = next(i for i, word in enumerate(words) if Path(word).name == "modelaudit")
     name, *arguments = words[start + 1 :]
@@ -53,7 +53,7 @@ def test_the_cron_table():
     assert len(times) == 5
     assert user == "modelaudit"
     place, command = command.split(" && ")
-    assert place == "cd /etc/modelaudit"  # where its settings are found
+    assert place == "cd /etc/modelaudit"  # the directory of its settings
     nightly, values = parsed(command)
     assert [*values["registry"]] == ["/srv/models"]
     assert variables(CRON) == {"MODELAUDIT_OUT", "MODELAUDIT_LOG_FILE"} <= known_variables(nightly)
@@ -71,7 +71,7 @@ def test_the_service_does_the_same():
     assert service["WorkingDirectory"] == "/etc/modelaudit"
     assert service["ConfigurationDirectory"] == "modelaudit"
     assert service["ExecStart"].endswith("modelaudit nightly /srv/models")
-    assert service["OOMPolicy"] == "continue"  # else systemd ends a run for the death of one model
+    assert service["OOMPolicy"] == "continue"  # otherwise systemd ends a run when one model dies
 
 
 def test_the_cron_job():

@@ -14,7 +14,7 @@ SCRIPT = Path(__file__).resolve().parent.parent / "scripts" / "demo.sh"
 
 
 def demo(root, *, code, verdict="fail", missing=None):
-    """Run the script where `modelaudit` is one that ends with `code` and writes two reports."""
+    """Run the script with a `modelaudit` that exits with `code` and writes two reports."""
     (root / "scripts").mkdir()
     shutil.copy(SCRIPT, root / "scripts")
     (root / ".venv" / "bin").mkdir(parents=True)
@@ -37,7 +37,7 @@ def demo(root, *, code, verdict="fail", missing=None):
 
 
 @pytest.mark.parametrize("code", [0, 1])
-def test_complete_runs_end_well_and_say_where_the_reports_are(tmp_path, code):
+def test_complete_runs_succeed_and_print_where_the_reports_are(tmp_path, code):
     done = demo(tmp_path, code=code)
     assert done.returncode == 0, done.stderr
     assert "demo-report/index.html" in done.stdout
@@ -45,7 +45,7 @@ def test_complete_runs_end_well_and_say_where_the_reports_are(tmp_path, code):
 
 
 @pytest.mark.parametrize("code", [2, 3, 4, 70, 130])
-def test_other_exit_codes_are_handed_on(tmp_path, code):
+def test_other_exit_codes_are_passed_on(tmp_path, code):
     assert demo(tmp_path, code=code).returncode == code
 
 

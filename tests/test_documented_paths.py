@@ -1,4 +1,4 @@
-"""The files and directories that the documentation names are there."""
+"""The files and directories named in the documentation exist."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_paths_exist(page):
     assert missing == []
 
 
-def test_the_glossary_names_what_there_is():
+def test_the_glossary_names_existing_things():
     text = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
     names = NAME.findall(text)
     assert len(names) > 20

@@ -1,4 +1,4 @@
-"""The whole way with TensorFlow: sound, hostile and damaged models in one run."""
+"""End to end with TensorFlow: intact, hostile and damaged models in one run."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_every_model_has_a_row_and_every_report(ran):
             assert (out / link).stat().st_size > 1000
 
 
-def test_sound_models_are_audited_in_full(ran):
+def test_intact_models_are_fully_audited(ran):
     audits = ran[3]
     for name in ("digits_robust.keras", "tf1"):
         assert audits[name]["verdict"] in {"pass", "warn"}

@@ -1,4 +1,4 @@
-"""Every format has its entry, is told by its first bytes if these suffice, and is read or named."""
+"""Every format has an entry, is recognised by its first bytes if possible, and read or named."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ def test_every_format_has_one_entry():
         assert len({*values}) == len(values)
 
 
-def test_every_format_has_a_reader_or_what_is_reported_of_it():
+def test_every_format_has_a_reader_or_a_report():
     named = {form for form in Format if form.info.problem}
     assert named.isdisjoint(reader._READERS)
     assert named | reader._READERS.keys() == {*Format}
 
 
 @pytest.mark.parametrize(("magic", "form"), BY_MAGIC)
-def test_first_bytes_tell_the_format_whatever_the_name(tmp_path, magic, form):
+def test_first_bytes_determine_the_format_whatever_the_name(tmp_path, magic, form):
     for name in ("model", "model.keras", "model.h5", "model.txt"):
         (tmp_path / name).write_bytes(magic + b"\0" * 100)
         assert sniff(tmp_path / name) is form
@@ -37,19 +37,19 @@ def test_first_bytes_tell_the_format_whatever_the_name(tmp_path, magic, form):
         assert artifact.problems
 
 
-def test_no_format_begins_like_another():
+def test_no_format_starts_like_another():
     for (one, _), (other, _) in itertools.permutations(BY_MAGIC, 2):
         assert not one.startswith(other)
 
 
 @pytest.mark.parametrize("form", [form for form in Format if form.info.problem])
-def test_what_is_reported_of_a_file_that_is_only_named(tmp_path, form):
+def test_reports_on_files_that_are_only_named(tmp_path, form):
     kind, detail = form.info.problem
     (problem,) = reader._no_model(form, kind, detail)(tmp_path, Limits()).problems
     assert (problem.kind, problem.detail) == (kind, detail)
 
 
-def test_damaged_models_are_of_a_damaged_format():
+def test_damaged_models_have_a_damaged_format():
     assert {*DAMAGED.values()} == formats(Content.DAMAGED)
 
 

@@ -1,4 +1,4 @@
-"""Golden records: inputs that never change, files that hide nothing, replays that notice."""
+"""Golden records: reproducible inputs, tamper-evident files, replays that detect changes."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_inputs_stay_in_range_and_depend_on_the_seed_alone(seed: int, dtype: str
     np.testing.assert_array_equal(x, make(recipe))
 
 
-def test_a_record_comes_back_as_it_was(tmp_path: Path) -> None:
+def test_a_record_round_trips(tmp_path: Path) -> None:
     model = tmp_path / "model.keras"
     path = write_record(a_record(), model)
     assert path == record_path(model) == tmp_path / "model.keras.golden.json"
@@ -120,7 +120,7 @@ def test_the_limits_of_the_settings_hold_for_a_record_that_is_replayed(
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(at=st.integers(0, 10**6), to=st.integers(32, 126))
-def test_any_edited_character_is_noticed(tmp_path: Path, at: int, to: int) -> None:
+def test_any_edited_character_is_detected(tmp_path: Path, at: int, to: int) -> None:
     model = tmp_path / "model.keras"
     path = write_record(a_record(), model)
     text = bytearray(path.read_bytes())
@@ -158,7 +158,7 @@ HOSTILE = (
 
 
 @pytest.mark.parametrize("change", HOSTILE, ids=str)
-def test_hostile_records_with_a_right_digest_are_read_errors(tmp_path: Path, change: dict) -> None:
+def test_hostile_records_with_a_valid_digest_are_read_errors(tmp_path: Path, change: dict) -> None:
     model = tmp_path / "model.keras"
     path = write_record(a_record(), model)
     content = {k: v for k, v in json.loads(path.read_text()).items() if k != "sha256"} | change
@@ -169,7 +169,7 @@ def test_hostile_records_with_a_right_digest_are_read_errors(tmp_path: Path, cha
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", "[" * 10_000, "\xff", '{"golden_version": NaN}'])
-def test_what_is_no_record_is_a_read_error(tmp_path: Path, text: str) -> None:
+def test_files_that_are_not_records_are_read_errors(tmp_path: Path, text: str) -> None:
     record_path(tmp_path / "m.h5").write_bytes(text.encode("latin-1"))
     with pytest.raises(ReadError):
         read_record(tmp_path / "m.h5", Limits())
@@ -197,9 +197,7 @@ def test_outputs_are_matched_by_name_or_by_their_only_shape() -> None:
 
 
 @given(hnp.arrays("f4", (4, 3), elements=st.floats(-5, 5, width=32)), st.floats(0, 1))
-def test_differences_are_judged_by_the_larger_of_rounding_and_noise(
-    y: np.ndarray, noise: float
-) -> None:
+def test_the_tolerance_is_the_larger_of_rounding_and_noise(y: np.ndarray, noise: float) -> None:
     record = a_record(outputs=(recorded_output("scores", y),), noise=0.0)
     shifted = y + np.float32(0.5)
     (found,) = compare_replay(record, {"scores": shifted}, noise)
@@ -208,7 +206,7 @@ def test_differences_are_judged_by_the_larger_of_rounding_and_noise(
     assert found.reproduced is (found.difference <= found.tolerance)
 
 
-def test_nan_beside_nan_is_equal_and_beside_a_number_is_not() -> None:
+def test_nan_equals_nan_and_no_number() -> None:
     y = np.array([[np.nan, 1.0]], "f4")
     record = a_record(outputs=(recorded_output("scores", y),))
     assert compare_replay(record, {"scores": y}, 0.0)[0].reproduced
@@ -216,7 +214,7 @@ def test_nan_beside_nan_is_equal_and_beside_a_number_is_not() -> None:
 
 
 class Doubler:
-    """Anything with `variables` that is called with arrays."""
+    """An object with `variables` that is called with arrays."""
 
     class Variable(np.ndarray):
         name = "gain:0"
@@ -228,7 +226,7 @@ class Doubler:
         return {"y": x * self.variables[0][0]}
 
 
-def test_callables_are_recorded_with_inputs_of_the_user_s_own(tmp_path: Path) -> None:
+def test_callables_are_recorded_with_the_user_s_inputs(tmp_path: Path) -> None:
     saved = tmp_path / "model.h5"
     saved.write_bytes(b"\x89HDF\r\n\x1a\n")
     x = np.arange(6, dtype="f4").reshape(3, 2)

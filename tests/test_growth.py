@@ -1,4 +1,4 @@
-"""Whether the ratio by which other tests judge tells work in proportion from a square."""
+"""The ratio used by other tests distinguishes linear from quadratic cost."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ def compared(numbers: range) -> int:
     return sum(a < b for a in numbers for b in numbers)
 
 
-def test_work_in_proportion_is_linear():
+def test_linear_cost_is_linear():
     assert growth(range, counted, 300_000) < LINEAR
 
 
-def test_a_square_is_not():
+def test_quadratic_cost_is_not():
     assert growth(range, compared, 400) > LINEAR

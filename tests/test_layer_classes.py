@@ -1,4 +1,4 @@
-"""The table of layer classes: whole, and the only list of them."""
+"""The table of layer classes: complete, and the only list of them."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from modelaudit.layer_classes import (
 )
 from tests.test_architecture import SOURCES, within
 
-# Keyed by class: what is computed for each. The child's files run without the package.
+# Computations keyed by class. The child's files run without the package.
 TABLES_OF_FUNCTIONS = (
     "modelaudit.formats.keras.shapes.layers",
     "modelaudit.formats.keras.variables.specs",
 )
 ELSEWHERE = (
     "modelaudit.layer_classes",
-    "modelaudit.formats.keras.dialects",  # words of Keras 1, and classes as its words
-    "modelaudit.formats.keras.builtin_layers",  # Keras 3's operations, some called like layers
+    "modelaudit.formats.keras.dialects",  # strings of Keras 1, some of them class names
+    "modelaudit.formats.keras.builtin_layers",  # Keras 3's operations, some named like layers
     "modelaudit.formats.graph",  # TensorFlow's operations
     "modelaudit.rules.security.graph",
     "modelaudit.runtimes.collecting",
@@ -37,7 +37,7 @@ LISTED = 4
 
 
 def lists(source: str) -> Iterator[tuple[int, list[str]]]:
-    """(line, names) of every list of layer classes that is written out."""
+    """(line, names) of every literal list of layer classes."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.List | ast.Tuple | ast.Set):
             words = [e.value for e in node.elts if isinstance(e, ast.Constant)]
@@ -74,25 +74,25 @@ def test_no_other_module_lists_layer_classes():
         "X = words('''Dropout ReLU Dense\nConv2D''')",
     ],
 )
-def test_a_list_would_be_seen(source):
+def test_a_list_is_detected(source):
     ((line, names),) = lists(source)
     assert line == 1
     assert names == ["Dropout", "ReLU", "Dense", "Conv2D"]
 
 
-def test_every_trait_is_that_of_some_class_and_is_asked_for():
+def test_every_trait_belongs_to_a_class_and_is_used():
     code = "".join(source for module, source in SOURCES.items() if module != ELSEWHERE[0])
     for trait in Trait:
         assert classes(trait)
         assert f"Trait.{trait.name}" in code, f"nothing asks for {trait}"
 
 
-def test_what_computes_element_by_element_keeps_the_shape():
+def test_elementwise_classes_keep_the_shape():
     assert classes(Trait.POINTWISE | Trait.CHANNEL_NORMALISATION) <= classes(Trait.SAME_SHAPE)
     assert classes(Trait.DROPOUT | Trait.NOISE) <= classes(Trait.POINTWISE)
 
 
-def test_another_name_has_the_traits_of_the_class():
+def test_an_alias_has_the_traits_of_its_class():
     for alias, name in ALIASES.items():
         assert LAYER_CLASSES[alias] == LAYER_CLASSES[name]
     assert has("MaxPool2D", Trait.LOCAL_POOLING)
@@ -107,7 +107,7 @@ def test_the_rank_is_in_the_name(name, rank):
 
 
 @pytest.mark.slow
-def test_keras_has_every_layer_class_that_it_exports_in_the_table():
+def test_every_layer_class_exported_by_keras_is_in_the_table():
     keras = pytest.importorskip("keras")
     exported = {
         name

@@ -1,4 +1,4 @@
-"""The made models are what they say: each is opened by the library that it is for."""
+"""The generated models are valid: each is opened by its own library."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def softmax(z: np.ndarray) -> np.ndarray:
 def serve(directory: Path, x: np.ndarray) -> np.ndarray:
     import tensorflow as tf
 
-    loaded = tf.saved_model.load(os.fspath(directory))  # held: a signature alone loses variables
+    loaded = tf.saved_model.load(os.fspath(directory))  # kept: a signature alone loses variables
     signature = loaded.signatures["serving_default"]
     (name,) = signature.structured_input_signature[1]
     (scores,) = signature(**{name: tf.constant(x)}).values()
@@ -68,7 +68,7 @@ def test_damaged_hdf5_is_refused_by_h5py(builder, tmp_path):
         h5py.File(builder(tmp_path))
 
 
-def test_damage_looks_as_it_does_in_the_wild(tmp_path):
+def test_damage_looks_realistic(tmp_path):
     assert files.truncated_h5(tmp_path).read_bytes().startswith(b"\x89HDF\r\n\x1a\n")
     mangled = files.text_mangled_h5(tmp_path).read_bytes()
     assert mangled.startswith(b"\xef\xbf\xbdHDF\r\n\x1a\n")
@@ -76,7 +76,7 @@ def test_damage_looks_as_it_does_in_the_wild(tmp_path):
     assert files.lfs_pointer(tmp_path).stat().st_size in range(125, 140)
 
 
-def test_noise_zip_is_sound_outside_and_noise_inside(tmp_path):
+def test_noise_zip_is_valid_outside_and_noise_inside(tmp_path):
     with zipfile.ZipFile(files.noise_zip(tmp_path)) as archive:
         assert archive.testzip() is None
         with pytest.raises(UnicodeDecodeError):
@@ -208,7 +208,7 @@ def test_tf1_checkpoint_and_frozen_graph_compute_the_scores(made, golden):
 
 
 @pytest.mark.slow
-def test_leftovers_lie_beside_the_tf1_checkpoint(made):
+def test_leftovers_are_next_to_the_tf1_checkpoint(made):
     names = {entry.name for entry in (made / "tf1_checkpoint").iterdir()}
     assert {"model.ckpt", "model.png"} < names
     assert any(".tempstate" in name for name in names)

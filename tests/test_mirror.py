@@ -1,4 +1,4 @@
-"""The tests' directories are the package's: who knows a module finds its tests."""
+"""The directories of the tests mirror those of the package."""
 
 from __future__ import annotations
 

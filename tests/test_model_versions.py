@@ -1,4 +1,4 @@
-"""Models at other places, against looking at every pair."""
+"""Versions and equal values of models, compared with a search over all pairs."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_a_version_is_older_than_the_highest_beside_it(before, present):
 
 
 @given(st.lists(st.tuples(st.integers(), st.sampled_from(["", "x", "y", "z", None, 3]))))
-def test_what_shares_its_value_with_none(values):
+def test_models_with_unique_values(values):
     told = [value for _, value in values]
     expected = {v: k for k, v in values if isinstance(v, str) and v and told.count(v) == 1}
     assert unique_by_value(values) == expected

@@ -1,4 +1,4 @@
-"""What is built and locked: nothing forgotten, nothing unpinned, nothing in a stranger's place."""
+"""The distribution and the lock files: complete, pinned, and without unrelated files."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_tests_run_on_what_users_get(level):
     assert {name: versions(locked(level)).get(name) for name in runtime} == runtime
 
 
-def test_the_record_of_dependencies_says_of_each_what_it_is_for():
+def test_the_dependency_page_states_the_purpose_of_each():
     page = (ROOT / "docs" / "adr" / "0001-core-dependencies.md").read_text(encoding="utf-8")
     told = re.findall(r"^\| ([a-z0-9-]+) \|", page, re.MULTILINE)
     needed = {Requirement(text).name for text in PROJECT["project"]["dependencies"]}
@@ -120,7 +120,7 @@ def test_wheel_holds_the_package_and_its_templates_and_nothing_else(wheel):
 
 
 @pytest.mark.slow
-def test_wheel_says_what_it_is(wheel):
+def test_wheel_has_its_metadata(wheel):
     with zipfile.ZipFile(wheel) as archive:
         (info,) = {name.partition("/")[0] for name in archive.namelist() if ".dist-info/" in name}
         metadata = archive.read(f"{info}/METADATA").decode()

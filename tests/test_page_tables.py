@@ -28,7 +28,7 @@ def run(page_tables, monkeypatch, *arguments):
     return page_tables.main()
 
 
-def test_the_pages_are_fresh(page_tables, monkeypatch):
+def test_the_pages_are_current(page_tables, monkeypatch):
     assert run(page_tables, monkeypatch, "--check") == 0
 
 
@@ -37,7 +37,7 @@ def test_every_table_is_on_a_page(page_tables):
     assert {*re.findall(r"<!-- table: (.*?) -->", pages)} == {*page_tables.TABLES}
 
 
-def test_a_page_that_is_not_fresh_is_noticed_and_mended(page_tables, monkeypatch, tmp_path, capsys):
+def test_an_outdated_page_is_detected_and_updated(page_tables, monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(page_tables, "ROOT", tmp_path)
     (tmp_path / "docs").mkdir()
     pages = [tmp_path / name for name in ("README.md", "CONTRIBUTING.md", "docs/x.md")]
@@ -54,7 +54,7 @@ def test_a_page_that_is_not_fresh_is_noticed_and_mended(page_tables, monkeypatch
     assert "| `html` |" in text
 
 
-def test_a_table_that_there_is_none_of_is_an_error(page_tables):
+def test_an_unknown_table_is_an_error(page_tables):
     for text in ("<!-- table: nothing -->\n<!-- /table -->", "<!-- value: a.B -->1<!-- /value -->"):
         with pytest.raises(KeyError, match=r"nothing|a\.B"):
             page_tables.fresh(text)

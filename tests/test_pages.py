@@ -1,4 +1,4 @@
-"""What the pages say of commands, options, steps and limits is what there is."""
+"""Commands, options, steps and limits on the pages exist."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from modelaudit.rules.catalogue import CATALOGUE
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/**/*.md")])
-# In a block, at the start of a line or behind a prompt; in a sentence, between back quotes.
+# In a block, at the start of a line or after a prompt; in a sentence, between back quotes.
 SHOWN = re.compile(
     r"^(?:    |\$ )?modelaudit +([a-z-].*)|`modelaudit +([a-z-][^`]*)`", re.MULTILINE
 )
@@ -24,7 +24,7 @@ WHOLE = {"README.md", "guide.md", "nightly.md", "restore.md", "compatibility.md"
 
 
 def unknown(line: str) -> list[str]:
-    """Words of a command line that name no command or option of the program."""
+    """Words of a command line that are not commands or options of the program."""
     words = re.sub(r"[][,;]", " ", line.partition("  #")[0]).split()
     command: click.Command = cli
     context = click.Context(cli)
@@ -52,7 +52,7 @@ def test_commands_on_the_page_exist(page):
     assert [line for line in commands(page) if unknown(line)] == []
 
 
-def test_commands_are_found_and_wrong_ones_noticed():
+def test_commands_are_found_and_wrong_ones_detected():
     assert {page.name for page in PAGES if commands(page)} >= WHOLE
     assert unknown("audit models --out report -f html") == []
     assert unknown("runtimes collect --python /opt/x --out runtimes") == []
@@ -63,12 +63,12 @@ def test_commands_are_found_and_wrong_ones_noticed():
 
 
 def cells(name: str, pattern: str) -> list[str]:
-    """What the pattern's group finds in the rows of a page's tables."""
+    """Matches of the pattern's group in the rows of a page's tables."""
     text = (ROOT / "docs" / name).read_text(encoding="utf-8")
     return re.findall(rf"^\| {pattern} \|", text, re.MULTILINE)
 
 
-def test_tables_list_what_there_is():
+def test_tables_are_complete():
     assert cells("diagnosis.md", r"\d+ \| `([a-z-]+)`") == [step.cause for step in PROCEDURE]
     assert set(LoadOutcome) <= set(cells("compatibility.md", r"([a-z]+) \| [^|]+"))
     limited = [

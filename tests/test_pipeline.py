@@ -1,4 +1,4 @@
-"""One model from path to audit: what could not be looked at is never a pass."""
+"""One model from path to audit: what was not checked is never a pass."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def ended(status):
     return lambda artifact, settings: ProbeResult((Observation("here", "load_model", status),))
 
 
-def test_a_sound_model_that_was_not_to_be_run_passes(target):
+def test_a_healthy_model_passes_without_a_requested_probe(target):
     settings = Settings(probe=ProbeSettings(enabled=False))
     audit = audit_model(target, settings, CREATED)
     assert (audit.verdict, audit.exit.code) == (Verdict.PASS, 0)
@@ -36,7 +36,7 @@ def test_a_sound_model_that_was_not_to_be_run_passes(target):
 @pytest.mark.parametrize(
     "status", [Status.UNAVAILABLE, Status.CRASHED, Status.TIMEOUT, Status.MEMORY]
 )
-def test_a_model_that_was_not_run_to_an_end_is_no_pass(target, status):
+def test_an_incomplete_probe_is_not_a_pass(target, status):
     audit = audit_model(target, Settings(), CREATED, ended(status))
     assert audit.verdict is not Verdict.PASS
     assert audit.exit.code in {1, 3}
@@ -47,7 +47,7 @@ def test_a_runtime_that_does_not_start_makes_it_incomplete(target):
     assert (audit.verdict, audit.exit.code) == (Verdict.INCOMPLETE, 3)
 
 
-def test_a_probe_that_fails_itself_makes_it_incomplete(target):
+def test_an_error_in_the_probe_makes_it_incomplete(target):
     def probe(artifact, settings):
         raise ProbeError("the channel broke")
 
@@ -56,7 +56,7 @@ def test_a_probe_that_fails_itself_makes_it_incomplete(target):
     assert "the channel broke" in audit.reason
 
 
-def test_nothing_that_files_hold_raises(tmp_path):
+def test_no_file_content_raises(tmp_path):
     for make in files.ALONE:
         path = make(tmp_path)
         audit = audit_model(AuditTarget(path, tmp_path, path.name, path.name), Settings(), CREATED)
@@ -65,7 +65,7 @@ def test_nothing_that_files_hold_raises(tmp_path):
             assert audit.model.complete
 
 
-def test_a_path_that_has_gone_is_told(tmp_path):
+def test_a_removed_path_is_reported(tmp_path):
     gone = AuditTarget(tmp_path / "gone.h5", tmp_path, "gone.h5", "gone.h5")
     audit = audit_model(gone, Settings(), CREATED)
     assert audit.verdict in {Verdict.FAIL, Verdict.INCOMPLETE}

@@ -1,4 +1,4 @@
-"""What README.md shows is what the commands print, and what it points to is there."""
+"""README.md shows the real output of commands, and its links are valid."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ def readme_output():
         "readme_output", ROOT / "scripts" / "readme_output.py"
     )
     module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up
+    sys.modules[spec.name] = module  # needed by dataclasses
     spec.loader.exec_module(module)
     return module
 
 
 @pytest.mark.slow
-def test_every_command_prints_what_the_page_shows(readme_output, monkeypatch, capsys):
+def test_every_command_prints_the_output_on_the_page(readme_output, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["readme_output.py", "--check"])
     assert readme_output.main() == 0, capsys.readouterr().err
 
@@ -49,7 +49,7 @@ def page_with(*lines, options=""):
     return f"before\n\n<!-- run{options} -->\n```console\n{text}\n```\n\nafter\n"
 
 
-def test_a_wrong_output_or_exit_code_is_noticed(readme_output, tmp_path):
+def test_a_wrong_output_or_exit_code_is_detected(readme_output, tmp_path):
     (block,) = readme_output.blocks(page_with("$ echo a; exit 3", "b"))
     real, code = readme_output.run(block, tmp_path)
     assert (real, code) == ("$ echo a; exit 3\na\n", 3)
@@ -81,7 +81,7 @@ def test_a_block_without_a_command_is_an_error(readme_output):
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_links_lead_somewhere(page):
+def test_links_are_valid(page):
     text = page.read_text(encoding="utf-8")
     links = re.findall(r"\]\(([^)#\s]+)[^)]*\)", text) + re.findall(r'src="([^"]+)"', text)
     missing = [x for x in links if "://" not in x and not (page.parent / x).exists()]

@@ -27,14 +27,14 @@ def run(rule_pages, monkeypatch, *arguments):
     return rule_pages.main()
 
 
-def test_written_pages_are_fresh(rule_pages, monkeypatch):
+def test_written_pages_are_current(rule_pages, monkeypatch):
     assert run(rule_pages, monkeypatch, "--check") == 1
     assert run(rule_pages, monkeypatch) == 0
     assert run(rule_pages, monkeypatch, "--check") == 0
 
 
 @pytest.mark.parametrize("harm", ["change", "remove", "add"])
-def test_a_page_that_is_not_fresh_is_named_and_mended(rule_pages, monkeypatch, capsys, harm):
+def test_an_outdated_page_is_named_and_updated(rule_pages, monkeypatch, capsys, harm):
     run(rule_pages, monkeypatch)
     page = rule_pages.PAGES / ("MA999.md" if harm == "add" else f"{CATALOGUE[0].code}.md")
     if harm == "remove":
@@ -48,7 +48,7 @@ def test_a_page_that_is_not_fresh_is_named_and_mended(rule_pages, monkeypatch, c
     assert page.exists() == (harm != "add")
 
 
-def test_every_rule_has_a_page_with_its_words_and_its_own_example(rule_pages):
+def test_every_rule_has_a_page_with_its_texts_and_its_own_example(rule_pages):
     pages = rule_pages.pages()
     for rule in CATALOGUE:
         page = pages[f"{rule.code}.md"]

@@ -1,4 +1,4 @@
-"""The committed sample models behave as their README and manifest say."""
+"""The committed sample models behave as described in their README and manifest."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_manifest_states_the_size_of_the_committed_file(file):
     assert sum(part.stat().st_size for part in parts(SAMPLES / file)) == MODELS[file]["bytes"]
 
 
-def test_samples_are_small_and_carry_no_path_of_their_maker():
+def test_samples_are_small_and_contain_no_path_of_the_machine():
     total = 0
     for path in (*map(SAMPLES.joinpath, MODELS), SAMPLES / "digits_probe.npz"):
         for part in parts(path):
@@ -57,7 +57,7 @@ def test_readme_repeats_the_manifest():
         )
 
 
-def test_probe_images_are_plain_even_and_in_range(probe):
+def test_probe_images_are_balanced_and_in_range(probe):
     x, y = probe
     assert (x.shape, x.dtype, y.shape, y.dtype) == ((128, 16, 16, 1), "float32", (128,), "int64")
     assert (x.min(), x.max()) == (0.0, 1.0)
@@ -113,7 +113,7 @@ LOADERS = {
     "teachable_digits/keras_model.h5": keras2,
     "digits_tf1_checkpoint": restored_graph,
     "digits_tf1_savedmodel": served,
-}  # digits_lambda.keras is left out: loading it runs its code
+}  # without digits_lambda.keras: loading it runs its code
 
 
 @pytest.mark.slow
@@ -123,7 +123,7 @@ def test_manifest_accuracy_holds_on_the_probe_images(file, probe):
     predict, row = LOADERS[file](SAMPLES / file), MODELS[file]
     for images, name in ((x, "upright"), (x[:, :, ::-1], "mirrored")):
         share = row["accuracy"][name]
-        # The probe is a part of the test set: 4 standard errors, and 1 % for shares near 0 or 1.
+        # The probe is a subset of the test set: 4 standard errors, and 1 % for shares near 0 or 1.
         tolerance = 4 * np.sqrt(share * (1 - share) / len(y)) + 0.01
         assert (predict(images).argmax(axis=1) == y).mean() == pytest.approx(share, abs=tolerance)
 

@@ -1,4 +1,4 @@
-"""The audit file's contract: JSON form, schema, and the way back."""
+"""The audit file: JSON form, schema, and reading it back."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_the_schema_is_a_schema() -> None:
 
 @pytest.mark.parametrize("rule", CATALOGUE, ids=lambda rule: rule.code)
 @pytest.mark.parametrize("example", ["bad", "good"])
-def test_every_rule_s_examples_make_valid_audits_and_come_back(rule, example) -> None:
+def test_the_examples_of_every_rule_make_valid_audits_that_round_trip(rule, example) -> None:
     audit = finish_audit(getattr(rule, example)(), TARGET, CREATED, {})
     data = json.loads(schema.dumps(audit))
     VALIDATOR.validate(data)
@@ -61,7 +61,7 @@ def test_waived_findings_stay_in_the_file() -> None:
     "text",
     ["", "[]", "{}", '{"schema_version": "2.0"}', '{"schema_version": "1.0"}', "[" * 100_000],
 )
-def test_what_is_no_audit_is_refused(text: str) -> None:
+def test_invalid_audits_are_rejected(text: str) -> None:
     with pytest.raises(SchemaError):
         schema.loads(text)
 
@@ -98,10 +98,10 @@ def test_numpy_scalars_become_numbers() -> None:
 
 
 @pytest.mark.parametrize("data", [b"\xff", b"[" * 100_000, b"{}", b"", None])
-def test_a_file_that_is_no_audit_is_named(tmp_path, data) -> None:
+def test_a_file_that_is_not_an_audit_is_named(tmp_path, data) -> None:
     path = tmp_path / "audit.json"
     if data is None:
-        os.mkfifo(path)  # reading it would wait for ever
+        os.mkfifo(path)  # reading it would block
     else:
         path.write_bytes(data)
     with pytest.raises(SchemaError, match=str(path)):
@@ -116,7 +116,7 @@ def test_a_file_that_is_no_audit_is_named(tmp_path, data) -> None:
         (b"PK\x03\x04\xff\xfe", "not a modelaudit audit file: it is no text"),
     ],
 )
-def test_what_is_no_audit_file_is_said_in_words(tmp_path, written, says):
+def test_invalid_audit_files_are_reported_in_words(tmp_path, written, says):
     path = tmp_path / "file"
     path.write_bytes(written)
     with pytest.raises(SchemaError, match="^" + re.escape(f"{path}: ")) as caught:

@@ -26,11 +26,11 @@ def run(schema_page, monkeypatch, *arguments):
     return schema_page.main()
 
 
-def test_the_page_is_fresh(schema_page, monkeypatch):
+def test_the_page_is_current(schema_page, monkeypatch):
     assert run(schema_page, monkeypatch, "--check") == 0
 
 
-def test_a_page_that_is_not_fresh_is_noticed_and_mended(schema_page, monkeypatch, tmp_path, capsys):
+def test_an_outdated_page_is_detected_and_updated(schema_page, monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(schema_page, "PAGE", tmp_path / "audit-json.md")
     assert run(schema_page, monkeypatch, "--check") == 1
     assert "audit-json.md" in capsys.readouterr().err

@@ -17,9 +17,9 @@ DECIDING = (
     "modelaudit.rules",
     "modelaudit.diagnosis",
 )
-# Numbers that everybody knows: nothing, all, a half.
+# Obvious numbers: none, all, half.
 PLAIN = {0.0, 0.5, 1.0}
-# What is a limit of numerical precision, a published constant or a way of showing numbers.
+# Numerical precision, published constants and formatting of numbers.
 OTHERS = {
     "modelaudit.diagnosis.case": {0.001},  # shown as "less than 0.001"
     "modelaudit.diagnosis.procedure": {0.3},  # a factor on belief
@@ -33,12 +33,12 @@ OTHERS = {
     "modelaudit.measures.kernels.trained_layers": {2.0},
     "modelaudit.measures.statistics": {0.2, 1.959963984540054},
     "modelaudit.changes.audits": {0.005},  # shown in tenths of a percent
-    "modelaudit.rules.catalogue": {0.8},  # how alike a misspelt name of a rule is
+    "modelaudit.rules.catalogue": {0.8},  # similarity of a misspelt rule name
 }
 
 
 def is_table(value: ast.expr | None) -> bool:
-    """Something made of more than numbers: a list of rules, their examples, a table."""
+    """Whether a value has more than numbers: a list of rules, their examples, a table."""
     calls = isinstance(value, ast.Tuple) and any(isinstance(e, ast.Call) for e in value.elts)
     return calls or isinstance(value, ast.Call | ast.Dict)
 
@@ -57,7 +57,7 @@ def numbers(source: str) -> Iterator[tuple[int, float]]:
                 yield node.lineno, node.value
 
 
-def test_no_measure_rule_or_step_has_a_threshold_of_its_own():
+def test_no_measure_rule_or_step_has_its_own_threshold():
     found = {}
     for module, source in SOURCES.items():
         if within(module, DECIDING):
@@ -67,7 +67,7 @@ def test_no_measure_rule_or_step_has_a_threshold_of_its_own():
     assert found == {}
 
 
-def test_the_exceptions_are_those_that_there_are():
+def test_the_exceptions_are_needed():
     for module, expected in OTHERS.items():
         assert expected <= {value for _, value in numbers(SOURCES[module])}, module
 
@@ -81,7 +81,7 @@ def test_the_exceptions_are_those_that_there_are():
         "x = y if z < 3 * 0.2 else w",
     ],
 )
-def test_a_threshold_would_be_seen(source):
+def test_a_threshold_is_detected(source):
     assert {value for _, value in numbers(source)} == {0.2}
 
 
@@ -92,7 +92,7 @@ def test_every_module_of_thresholds_is_listed():
 
 
 @pytest.mark.parametrize("name", THRESHOLDS)
-def test_a_threshold_is_used_and_says_what_it_decides(name):
+def test_a_threshold_is_used_and_has_a_meaning(name):
     module, constant = name.split(".")
     threshold = THRESHOLDS[name]
     assert threshold.meaning

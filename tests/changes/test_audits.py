@@ -29,7 +29,7 @@ TARGET = AuditTarget(examples.ROOT, examples.ROOT.parent, "example.keras", "exam
 
 
 def audited(facts: Facts) -> Audit:
-    """The audit as it comes back from its file."""
+    """The audit as read back from its file."""
     return schema.loads(schema.dumps(finish_audit(facts, TARGET, "2026-01-02T03:04:05Z", {})))
 
 
@@ -62,7 +62,7 @@ def served(**shapes: tuple[int | None, ...] | str) -> Audit:
         ({"a": (None, 3)}, True),
     ],
 )
-def test_signatures_break_who_relied_on_them(change: dict, breaking: bool) -> None:
+def test_changed_signatures_are_breaking(change: dict, breaking: bool) -> None:
     found = [
         each for each in compare_audits(served(), served(**change)) if each.section == "signature"
     ]
@@ -71,7 +71,7 @@ def test_signatures_break_who_relied_on_them(change: dict, breaking: bool) -> No
     assert compare_audits(served(), served()) == ()
 
 
-def test_layers_are_followed_by_route() -> None:
+def test_layers_are_matched_by_route() -> None:
     one, two = examples.layer("a"), examples.layer("b")
     other = examples.layer("b", config={"units": 3})
     old, new = audited(Facts(examples.model(one, two))), audited(Facts(examples.model(one, other)))

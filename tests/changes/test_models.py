@@ -1,4 +1,4 @@
-"""What changed between two runs."""
+"""Changes between two runs."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_verdicts_and_findings():
     assert kinds(run(row("a")), run(row("a", sha256="bb"))) == [(ModelChangeKind.SAVED, "a")]
 
 
-def test_what_appeared_and_vanished_is_named():
+def test_new_and_resolved_findings_are_named():
     (change,) = compare_runs(run(row("a", "fail", "f")), run(row("a", "fail", "g")))
     assert [f.fingerprint for f in change.appeared] == ["g"]
     assert [f.fingerprint for f in change.vanished] == ["f"]
@@ -55,15 +55,15 @@ def test_what_appeared_and_vanished_is_named():
     ("was", "now", "gone"),
     [("warn", "fail", []), ("fail", "incomplete", []), ("fail", "warn", ["f"])],
 )
-def test_what_was_not_looked_for_has_not_vanished(was, now, gone):
-    """A damaged file has not lost its faults; of a better one the loss says why."""
+def test_unchecked_findings_are_not_resolved(was, now, gone):
+    """Damage of a file does not resolve its findings."""
     before, after = row("a", was, "f"), row("a", now, unanswered=("MA101",))
     (change,) = compare_runs(run(before), run(after))
     assert [f.fingerprint for f in change.vanished] == gone
 
 
 def test_a_finding_that_a_waiver_covers_is_not_open():
-    """Waiving it takes it away, and the waiver's end brings it back."""
+    """A waiver closes the finding, and its expiry reopens it."""
     waived = run(row("a", "pass", finding("f", waived_by="known")))
     opened = run(row("a", "fail", "f", "g"))
     (change,) = compare_runs(waived, opened)
@@ -102,7 +102,7 @@ def test_renamed_by_bytes_or_by_weights():
     assert kinds(run(before), run(after)) == [(ModelChangeKind.RENAMED, "b.keras")]
 
 
-def test_copies_are_not_taken_for_renamed():
+def test_copies_are_not_renames():
     before, after = run(row("a"), row("b")), run(row("c"), row("d"))
     assert {kind for kind, _ in kinds(before, after)} == {ModelChangeKind.NEW, ModelChangeKind.GONE}
     assert kinds(run(row("a")), run(row("a"), row("b"))) == [(ModelChangeKind.NEW, "b")]

@@ -1,6 +1,6 @@
-"""Names that are hard to set, in the PDF: nothing is cut, nothing covers anything else.
+"""Names that are hard to typeset, in the PDF: nothing is cut off or overlaps.
 
-Where a word stands is asked of Poppler, which knows nothing of the program that set the page.
+Positions of words come from Poppler, which is independent of the program that made the page.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.slow
 
 MILLIMETRE = 72 / 25.4
 SIDE = 18 * MILLIMETRE  # the margin beside the text
-EDGE = 72 / 6  # what no printer prints on, above and below
+EDGE = 72 / 6  # unprintable margin, top and bottom
 SLACK = 0.75  # points: letters may lean out of their boxes
 CELLS = "<table style='table-layout: fixed; width: 90mm'><tr><td>{}<td>next</table>"
 
@@ -39,7 +39,7 @@ class Word(NamedTuple):
     bottom: float
 
     def covers(self, other: Word) -> bool:
-        """Whether letters meet: lines may be set so tight that the boxes of lines do."""
+        """Whether letters overlap: boxes of tightly set lines may overlap without that."""
         middle, others = (self.top + self.bottom) / 2, (other.top + other.bottom) / 2
         apart = max(self.bottom - self.top, other.bottom - other.top) / 2
         return (
@@ -64,7 +64,7 @@ def words(pdf: bytes, path) -> list[tuple[float, float, list[Word]]]:
 
 
 def covered(found: list[Word]) -> list[tuple[str, str]]:
-    """Pairs of words of which one is set over the other, as marks are over their letters."""
+    """Pairs of overlapping words, except combining marks over their letters."""
     letters = [w for w in found if not all(unicodedata.combining(c) for c in w.text)]
     return [(a.text, b.text) for a, b in combinations(letters, 2) if a.covers(b)]
 
@@ -88,7 +88,7 @@ def made(request, whole):
     return whole if request.param == "whole" else render_pdf(samples.foreign(), samples.RULES)
 
 
-def test_no_word_leaves_the_page_or_covers_another(made, tmp_path):
+def test_no_word_leaves_the_page_or_overlaps_another(made, tmp_path):
     pages = words(made, tmp_path / "report.pdf")
     assert sum(len(found) for *_, found in pages) > 1000
     for number, (width, height, found) in enumerate(pages, 1):
@@ -99,7 +99,7 @@ def test_no_word_leaves_the_page_or_covers_another(made, tmp_path):
 @pytest.mark.parametrize(
     ("style", "spoilt"), [("", False), ("td { white-space: nowrap }", True)], ids=["fits", "spoilt"]
 )
-def test_what_is_overfull_would_be_found(tmp_path, style, spoilt):
+def test_the_check_detects_overflow(tmp_path, style, spoilt):
     page = (
         f"<style>@page {{ size: A4; margin: 18mm }} * {{ overflow-wrap: anywhere }} {style}</style>"
     )
@@ -112,23 +112,23 @@ def test_what_is_overfull_would_be_found(tmp_path, style, spoilt):
 
 
 def letters(text: str) -> str:
-    """Text without white space, and with what was written out as the characters again."""
+    """Text without white space, and with escapes converted back to characters."""
     plain = re.sub(r"\\u\{([0-9A-F]+)\}", lambda m: chr(int(m[1], 16)), "".join(text.split()))
     return "".join(c for c in plain if unicodedata.category(c) != "Cf" and not c.isspace())
 
 
-def test_every_character_of_a_name_is_there_or_written_out(whole):
+def test_every_character_of_a_name_is_present_or_escaped(whole):
     reader = pypdf.PdfReader(io.BytesIO(whole))
     shown = letters("\n".join(sheet.extract_text() for sheet in reader.pages))
     details = re.findall(r"Thekernelof(.*?)lieswithin", shown)
     assert len(details) == 24
     for number, said in enumerate(details):
-        # In the order of the eye, another one for Hebrew and Arabic; and a page may end within.
+        # Visual order, which differs for Hebrew and Arabic; and a page may end within a name.
         assert Counter(letters(layer(number))) - Counter(said) == Counter()
 
 
-def test_letters_that_need_their_neighbours_are_written_out_in_charts(made, tmp_path):
-    """A drawing is set letter by letter: Hebrew would turn round, Arabic come apart."""
+def test_letters_that_need_shaping_are_escaped_in_charts(made, tmp_path):
+    """Charts are typeset letter by letter: Hebrew would be reversed, Arabic disconnected."""
     pages = words(made, tmp_path / "report.pdf")
     shown = " ".join(word.text for *_, found in pages for word in found)
     labels = re.search(r"16 of 26 layers are shown\.(.*?)symmetry score", shown)[1]
@@ -138,7 +138,7 @@ def test_letters_that_need_their_neighbours_are_written_out_in_charts(made, tmp_
     assert r"\u{0637}" in labels  # the first letter of the Arabic name
 
 
-def test_an_audit_written_out_still_equals_the_one_before():
+def test_an_escaped_audit_still_equals_the_previous_one():
     made = render_pdf(samples.foreign(), samples.RULES, previous=samples.foreign())
     shown = " ".join(pypdf.PdfReader(io.BytesIO(made)).pages[0].extract_text().split())
     assert "The verdict is still Fail. Findings: 29 unchanged." in shown

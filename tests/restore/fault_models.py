@@ -1,8 +1,8 @@
-"""Five small models, each saved as it is and after seven faults of restoring, in four formats.
+"""Five small models, each saved intact and with seven restore faults, in four formats.
 
-`python -m tests.restore.fault_models DIR` writes `DIR/<architecture>/<fault>/<format>`, beside
-each the golden record of the healthy model, and `DIR/expected.json`: what was done to which
-weight. A fault is done to the live model as a program would do it, and the result saved.
+`python -m tests.restore.fault_models DIR` writes `DIR/<architecture>/<fault>/<format>`, next to
+each the golden record of the intact model, and `DIR/expected.json`: the change of each weight.
+A fault is applied to the live model as a program would do it, and the result is saved.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def plain(units: int, head: str, without: str = "") -> keras.Model:
 def residual(units: int, head: str, without: str = "") -> keras.Model:
     image = layers.Input(SHAPE, name="image")
     x = layers.Conv2D(5, 3, padding="same", name="stem")(image)
-    x = keras.activations.relu(x, max_value=6.0)  # an operation, which is no layer
+    x = keras.activations.relu(x, max_value=6.0)  # an operation, not a layer
     for name in ("second", "third"):
         if name != without:
             y = layers.Conv2D(5, 3, padding="same", activation="relu", name=name)(x)
@@ -88,7 +88,7 @@ Build = Callable[..., keras.Model]
 
 
 def trained(build: Build, units: int = 5, head: str = "head", without: str = "") -> keras.Model:
-    """The model with the values of a training that is over: none is where it started.
+    """The model with values as after training: none is at its initial value.
 
     Each weight's values depend on its name alone, so models that share layers share weights.
     """
@@ -116,12 +116,12 @@ def named(model: keras.Model, above: str = "") -> dict[str, object]:
 
 
 def of(model: keras.Model, name: str) -> dict[str, object]:
-    """The weights of the layer `name`, at whatever depth."""
+    """The weights of the layer `name`, at any depth."""
     return {r: v for r, v in named(model).items() if f"/{name}/" in f"/{r}"}
 
 
 def exchange(model: keras.Model) -> Expected:
-    """Give `second` and `third`, of equal shape, each other's weights; what is to be said of it."""
+    """Swap the weights of `second` and `third`, of equal shape; return the expected changes."""
     one, two = of(model, "second"), of(model, "third")
     for a, b in zip(one.values(), two.values(), strict=True):
         first, second = np.array(a), np.array(b)
@@ -136,19 +136,19 @@ def healthy(build: Build, folder: Path) -> tuple[keras.Model, Expected]:
 
 
 def drop(build: Build, folder: Path) -> tuple[keras.Model, Expected]:
-    """A layer was lost, with its weights."""
+    """A layer is missing, with its weights."""
     lost = of(trained(build), "third")
     return trained(build, without="third"), dict.fromkeys(lost, "missing")
 
 
 def swap(build: Build, folder: Path) -> tuple[keras.Model, Expected]:
-    """Two layers of equal shape got each other's weights."""
+    """The weights of two layers of equal shape were swapped."""
     model = trained(build)
     return model, exchange(model)
 
 
 def redraw(build: Build, folder: Path) -> tuple[keras.Model, Expected]:
-    """One layer was built and never restored."""
+    """One layer was built but not restored."""
     model = trained(build)
     fresh = of(build(5, "head"), "second")
     for mine, new in zip(of(model, "second").values(), fresh.values(), strict=True):
@@ -157,7 +157,7 @@ def redraw(build: Build, folder: Path) -> tuple[keras.Model, Expected]:
 
 
 def epoch(build: Build, folder: Path) -> tuple[keras.Model, Expected]:
-    """One layer is that of another epoch: a little further on."""
+    """One layer has the values of a later epoch."""
     model = trained(build)
     rng = np.random.default_rng(1)
     for variable in of(model, "second").values():
@@ -166,7 +166,7 @@ def epoch(build: Build, folder: Path) -> tuple[keras.Model, Expected]:
 
 
 def transpose(build: Build, folder: Path) -> tuple[keras.Model, Expected]:
-    """One kernel was transposed: a matrix, or the places of a convolution's kernel."""
+    """One kernel was transposed: a matrix, or the spatial axes of a convolution's kernel."""
     model = trained(build)
     (route, kernel), *_ = of(model, "second").items()
     value = np.array(kernel)

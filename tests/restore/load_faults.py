@@ -1,7 +1,7 @@
-"""Faults of loading, done by real loaders: five architectures, four formats, seven faults.
+"""Load faults produced by real loaders: five architectures, four formats, seven faults.
 
-`python -m tests.restore.load_faults DIR` saves each healthy model, restores it wrongly as a
-program would, asks `prove_restored`, and prints what was said beside what was done, as JSON.
+`python -m tests.restore.load_faults DIR` saves each intact model, restores it wrongly as a
+program would, calls `prove_restored`, and prints its result next to the expected one, as JSON.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def save(model: Model, folder: Path) -> None:
 
 
 def load(build: Build, file: Path) -> Model:
-    """The model as its saved file gives it, by the call that belongs to the format."""
+    """The model loaded from its file by the call for the format."""
     if file.name in WHOLE:
         return keras.models.load_model(file, compile=False)
     model = build(5, "head")
@@ -48,7 +48,7 @@ def healthy(build: Build, file: Path) -> tuple[Model, Expected]:
 
 
 def drop(build: Build, file: Path) -> tuple[Model, Expected]:
-    """The code that loads has one layer less; the others get their weights by name."""
+    """The loading code has one layer less; the others get their weights by name."""
     whole, model = load(build, file), build(5, "head", "third")
     stored = named(whole)
     for route, variable in named(model).items():
@@ -57,7 +57,7 @@ def drop(build: Build, file: Path) -> tuple[Model, Expected]:
 
 
 def swap(build: Build, file: Path) -> tuple[Model, Expected]:
-    """Two layers of equal shape get each other's weights."""
+    """The weights of two layers of equal shape are swapped."""
     model = load(build, file)
     return model, exchange(model)
 
@@ -79,7 +79,7 @@ def epoch(build: Build, file: Path) -> tuple[Model, Expected]:
 
 
 def transpose(build: Build, file: Path) -> tuple[Model, Expected]:
-    """One kernel is transposed on its way in."""
+    """One kernel is transposed on loading."""
     model = load(build, file)
     (route, kernel), *_ = of(model, "second").items()
     value = np.array(kernel)
@@ -88,7 +88,7 @@ def transpose(build: Build, file: Path) -> tuple[Model, Expected]:
 
 
 def skip_mismatch(build: Build, file: Path) -> tuple[Model, Expected]:
-    """The code has another number of classes, and the loader was told to look away."""
+    """The code has another number of classes, and the loader skips mismatches."""
     model = build(7, "head")
     options = {"by_name": True} if file.suffix == ".h5" and "weights" not in file.name else {}
     model.load_weights(file, skip_mismatch=True, **options)
@@ -96,14 +96,14 @@ def skip_mismatch(build: Build, file: Path) -> tuple[Model, Expected]:
 
 
 def by_name(build: Build, file: Path) -> tuple[Model, Expected]:
-    """The head has another name in the code, and the loader goes by names."""
+    """The head has another name in the code, and the loader matches by name."""
     model = build(5, "classifier")
     model.load_weights(file, by_name=True)
     return model, dict.fromkeys(of(build(5, "head"), "head"), "at initial values")
 
 
 FAULTS = (healthy, drop, swap, redraw, epoch, transpose, skip_mismatch, by_name)
-# What the formats' own loaders can be told: checkpoints cannot look away, only HDF5 has names.
+# Options of the loaders: checkpoints cannot skip mismatches, only HDF5 is loaded by name.
 CANNOT = {("skip_mismatch", "ckpt")} | {("by_name", name) for name in FORMATS[1:]}
 
 
@@ -116,7 +116,7 @@ def further(build: Build) -> Model:
 
 
 def said(model: Model, file: Path) -> dict[str, str]:
-    """Weight -> what the proof says of it, without the numbers."""
+    """The result of the proof for each weight, without numbers."""
     proof = prove_restored(model, file, architecture=file.with_name("model.keras"))
     found = {}
     for line in proof.describe().splitlines():

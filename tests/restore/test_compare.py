@@ -1,4 +1,4 @@
-"""What is said of two tensors that differ, on arrays where the answer is known."""
+"""Descriptions of differing tensors, on arrays with a known difference."""
 
 from __future__ import annotations
 
@@ -51,9 +51,9 @@ def only(before: np.ndarray, after: np.ndarray, *, left: bool = True, right: boo
         (lambda a: a.transpose(3, 2, 0, 1), "channels-first"),
     ],
 )
-def test_alterations_are_told_from_either_side_s_values(change, how: str) -> None:
+def test_alterations_are_recognised_from_either_side(change, how: str) -> None:
     after = np.ascontiguousarray(change(KERNEL))
-    one_way = how.startswith(("rounded", "cast"))  # what was rounded away cannot be made again
+    one_way = how.startswith(("rounded", "cast"))  # rounding cannot be inverted
     for left in (True,) if one_way else (True, False):
         difference = only(KERNEL, after, left=left, right=not left)
         assert (difference.change, difference.how) == (TensorChange.ALTERED, how)
@@ -78,7 +78,7 @@ def test_a_factor_is_found_from_values_and_from_statistics(factor: float) -> Non
         assert difference.factor == pytest.approx(factor, rel=1e-4)
 
 
-def test_swaps_and_loans_are_told_apart() -> None:
+def test_swaps_and_copies_are_distinguished() -> None:
     a, b, c = (RNG.normal(size=(4, 4)).astype("f4") for _ in range(3))
     expected = [weight("a", a), weight("b", b), weight("c", c)]
     swapped = compare(expected, [weight("a", b), weight("b", a), weight("c", c)])
@@ -87,7 +87,7 @@ def test_swaps_and_loans_are_told_apart() -> None:
     assert [str(d) for d in lent.differing] == ["a: has the values of b"]
 
 
-def test_equal_constants_are_nobody_s_values() -> None:
+def test_equal_constants_are_not_swapped_values() -> None:
     zeros, other = np.zeros(4, "f4"), RNG.normal(size=4).astype("f4")
     expected = [weight("a/bias", zeros), weight("b/bias", other)]
     found = [weight("a/bias", zeros), replace(weight("b/bias", zeros), initial=lambda: True)]
@@ -106,7 +106,7 @@ def test_epochs_are_not_called_initial() -> None:
     assert difference.change is TensorChange.INITIAL
 
 
-def test_a_sketch_stands_in_for_values() -> None:
+def test_a_sketch_replaces_the_values() -> None:
     big = RNG.normal(size=(40, 30)).astype("f4")
     kept = replace(weight("w", big, values=False), sketch=sketch(big))
     (difference,) = compare([kept], [weight("w", big * np.float32(1.5))]).differing
@@ -127,7 +127,7 @@ def test_names_then_endings_then_bytes_then_order() -> None:
     assert (result.identical, result.missing, result.unexpected) == (1, (), ())
 
 
-def test_what_has_no_partner_is_missing_or_unexpected() -> None:
+def test_unmatched_weights_are_missing_or_unexpected() -> None:
     result = compare([weight("a", MATRIX)], [weight("b", KERNEL)])
     assert (result.missing, result.unexpected, result.equal) == (("a",), ("b",), False)
 

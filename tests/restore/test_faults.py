@@ -1,4 +1,4 @@
-"""Seven faults of restoring, five architectures, four formats: each weight named, and no other."""
+"""Seven restore faults, five architectures, four formats: exactly the changed weights are named."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def expected(models: Path) -> dict[str, dict[str, dict[str, str]]]:
 
 
 def said(golden: GoldenCheck) -> dict[str, str]:
-    """Weight -> what happened to it, without the numbers."""
+    """The change of each weight, without numbers."""
     assert golden.weights is not None
     found = {}
     for each in golden.weights.differing:
@@ -72,7 +72,7 @@ def test_healthy_models_are_as_recorded(models: Path, architecture: str, name: s
     assert [finding for each in run_rules(RULES, facts) for finding in each.findings] == []
 
 
-def test_a_record_that_was_edited_is_noticed(models: Path, tmp_path: Path) -> None:
+def test_an_edited_record_is_detected(models: Path, tmp_path: Path) -> None:
     healthy = models / "plain" / "healthy"
     (tmp_path / "model.h5").write_bytes((healthy / "model.h5").read_bytes())
     text = (healthy / "model.h5.golden.json").read_text()

@@ -1,4 +1,4 @@
-"""The restored architecture against the saved one."""
+"""The restored architecture compared with the saved one."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def restored(
     shape: list[Json] | None = None,
     **classes: str,
 ) -> list[str]:
-    """What is told of a model that came back like `SAVED` but for what is given."""
+    """The differences of a restored model that equals `SAVED` except for the given changes."""
     layers = {
         "conv": "Conv2D",
         "trunk": "Functional",
@@ -56,11 +56,11 @@ def restored(
     }
     seen = Observation("here", "load_model", Status.LOADED, layers=layers, details=details)
     differences, compared = compare_layers(SAVED, seen)
-    assert compared == 4  # of six: not the input, nor what the wrapper holds
+    assert compared == 4  # of six: not the input, nor the wrapped layer
     return [str(each) for each in differences]
 
 
-def test_what_came_back_as_it_was_saved_is_not_named() -> None:
+def test_an_unchanged_architecture_has_no_differences() -> None:
     assert restored() == []
     same: dict[str, Json] = {
         "strides": 1,
@@ -87,7 +87,7 @@ def test_settings_and_shapes_are_named(change: dict[str, object], said: str) -> 
     assert restored(**change) == [said]
 
 
-def test_lost_new_and_exchanged_layers_are_named() -> None:
+def test_missing_new_and_replaced_layers_are_named() -> None:
     assert restored(conv={}, both="") == ["both: the saved Bidirectional is not in the model"]
     assert restored(extra="Dense") == ["extra: Dense layer that was not saved"]
     assert restored(both="LSTM") == ["both: has class LSTM, saved as Bidirectional"]

@@ -1,4 +1,4 @@
-"""Real loaders that restore wrongly: each weight named, and none where the load is right."""
+"""Real loaders that restore wrongly: each weight is named, and none after a correct load."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.sharing import answer_of, module
 ARCHITECTURES = ("plain", "residual", "nested", "recurrent", "shared")
 FORMATS = ("model.h5", "model.keras", "model.weights.h5", "ckpt")
 FAULTS = ("drop", "swap", "redraw", "epoch", "transpose", "skip_mismatch", "by_name")
-# Only HDF5 models are loaded by name, and checkpoints cannot be told to skip what does not fit.
+# Only HDF5 models are loaded by name, and checkpoints cannot skip mismatches.
 CANNOT = {("by_name", name) for name in FORMATS[1:]} | {("skip_mismatch", "ckpt")}
 
 Row = tuple[dict[str, str], dict[str, str]]
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def rows(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str, str], Row]:
-    """(architecture, fault, format) -> what was done to which weight, and what was said."""
+    """(architecture, fault, format) -> expected changes of weights, and the result."""
     folder = tmp_path_factory.mktemp("load")
     found = answer_of(module("tests.restore.load_faults", str(folder)))
     return {(a, fault, name): (expected, said) for a, fault, name, expected, said in found}
@@ -56,7 +56,7 @@ def test_faults_of_loading_are_named_exactly(
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_nothing_is_named_where_loading_is_right(
+def test_a_correct_load_has_no_differences(
     rows: dict[tuple[str, str, str], Row], name: str
 ) -> None:
     for architecture in ARCHITECTURES:

@@ -1,4 +1,4 @@
-"""The restore proof, on made observations and on models that TensorFlow and Keras wrote."""
+"""The restore proof, on synthetic observations and on models of TensorFlow and Keras."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_the_same_weights_are_proved() -> None:
     assert (proof.compared, proof.identical) == (2, 2)
 
 
-def test_what_restoring_changed_is_named() -> None:
+def test_changed_weights_are_named() -> None:
     proof = restored(stored(a=A, b=B), a=B, b=A)
     assert [str(each) for each in proof.differing] == ["a: swapped with b", "b: swapped with a"]
     (turned,) = restored(stored(a=A), a=np.ascontiguousarray(A.T)).differing
@@ -76,7 +76,7 @@ def test_what_restoring_changed_is_named() -> None:
     assert (scaled.change, round(scaled.factor, 5)) == (TensorChange.SCALED, 3)
 
 
-def test_what_only_one_side_has_is_named() -> None:
+def test_weights_of_only_one_side_are_named() -> None:
     proof = restored(stored(a=A, bias=BIAS), a=A)
     assert (proof.missing, proof.unexpected, proof.faithful) == (("bias",), (), False)
     proof = restored(stored(a=A), a=A, extra=BIAS)
@@ -88,7 +88,7 @@ def test_a_weight_stored_twice_is_one_variable() -> None:
     assert restored(stored(a=A), a=A, again=A).faithful
 
 
-def test_a_cast_that_leaves_the_values_is_no_fault() -> None:
+def test_a_lossless_cast_is_no_fault() -> None:
     half = A.astype("f2")
     proof = restored(stored(a=half), a=half.astype("f4"))
     assert proof.faithful
@@ -96,14 +96,14 @@ def test_a_cast_that_leaves_the_values_is_no_fault() -> None:
     assert not restored(stored(a=A), a=A.astype("f2").astype("f4")).faithful
 
 
-def test_seeds_counters_and_optimisers_are_no_weights() -> None:
+def test_seeds_counters_and_optimizers_are_not_weights() -> None:
     model, slots = stored(a=A), stored("optimizer", m=B)
     artifact = replace(model, tensors=(*model.tensors, *slots.tensors))
     seed = np.array([1, 2], "u4")
     assert restored(artifact, a=A, m=BIAS, seed=seed, count=np.array(3)).faithful
 
 
-def test_nothing_to_compare_is_no_proof() -> None:
+def test_without_weights_to_compare_there_is_no_proof() -> None:
     failed = Observation("here", "load_model", Status.FAILED)
     assert prove(stored(a=A), failed) is None
     loaded = Observation("here", "load_model", Status.LOADED)

@@ -1,4 +1,4 @@
-"""What a config as a document is judged to be."""
+"""Results of the security rules for a config document."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the behaviour rules leave undecided, and the finer points of MA603."""
+"""Undecided results of the behaviour rules, and details of MA603."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def on_built_in_inputs(facts: Facts, **changes) -> Facts:
     return replace(facts, behaviour=replace(seen, inputs=inputs, **changes))
 
 
-def test_a_constant_answer_to_made_up_inputs_is_undecided_unless_the_inside_confirms_it():
+def test_a_constant_output_on_synthetic_inputs_needs_confirmation_inside():
     constant = examples_behaviour.collapsed()
     assert outcome(constant, "MA602").outcome is Outcome.FAIL
     alone = outcome(on_built_in_inputs(constant), "MA602")
@@ -37,7 +37,7 @@ def test_a_constant_answer_to_made_up_inputs_is_undecided_unless_the_inside_conf
     assert outcome(biased, "MA602").outcome is Outcome.FAIL
 
 
-def test_made_up_inputs_that_get_different_answers_pass():
+def test_different_outputs_on_synthetic_inputs_pass():
     assert (
         outcome(on_built_in_inputs(examples_behaviour.sound_behaviour()), "MA602").outcome
         is Outcome.PASS
@@ -62,7 +62,7 @@ def test_another_orientation(profile, changes, fails):
     assert (outcome(facts, "MA603").outcome is Outcome.FAIL) is fails
 
 
-def test_few_images_tell_no_orientation():
+def test_few_images_show_no_orientation():
     facts = examples_behaviour.wrong_way_round()
     few = replace(facts.behaviour, inputs=replace(facts.behaviour.inputs, n=31))
     assert outcome(replace(facts, behaviour=few), "MA603").outcome is Outcome.NOT_APPLICABLE

@@ -32,7 +32,7 @@ def test_good_example_passes(each: Rule) -> None:
 
 
 @pytest.mark.parametrize("each", CATALOGUE, ids=lambda each: each.code)
-def test_declaration_is_whole(each: Rule) -> None:
+def test_declaration_is_complete(each: Rule) -> None:
     assert re.fullmatch(r"MA[1-8]\d\d", each.code)
     assert each.code[2] == FAMILY_DIGIT[each.family]
     assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", each.name)
@@ -59,8 +59,8 @@ def test_codes_and_names_are_unique() -> None:
     assert len({each.name for each in CATALOGUE}) == len(CATALOGUE)
 
 
-def test_every_problem_kind_is_judged() -> None:
-    """A reader's remark must never fall on the floor."""
+def test_every_problem_kind_has_a_rule() -> None:
+    """No problem of a reader may be lost."""
     from modelaudit.rules.examples import with_problem
 
     for kind in ProblemKind:

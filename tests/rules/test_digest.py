@@ -1,4 +1,4 @@
-"""The digest of the rules: by it an audit tells other rules from another model."""
+"""The digest of the rules, which distinguishes changed rules from a changed model."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ def test_the_probe_s_own_reason_is_given() -> None:
     assert result.reason == "switched off"
 
 
-def test_every_rule_ends_somehow() -> None:
+def test_every_rule_has_an_outcome() -> None:
     for facts in (examples.healthy(), Facts(examples.model())):
         results = run_rules(CATALOGUE, facts)
         assert [result.code for result in results] == [rule.code for rule in CATALOGUE]
@@ -68,7 +68,7 @@ def test_findings_at_the_threshold_fail() -> None:
     assert _verdict(facts, Severity.CRITICAL) is Verdict.WARN
 
 
-def test_what_could_not_be_looked_at_is_incomplete() -> None:
+def test_an_unchecked_rule_makes_the_verdict_incomplete() -> None:
     assert _verdict(examples.with_problem(ProblemKind.UNREADABLE)()) is Verdict.INCOMPLETE
     for status in (Status.CRASHED, Status.TIMEOUT, Status.MEMORY):
         assert _verdict(examples.observed(status)()) is Verdict.INCOMPLETE
@@ -119,7 +119,7 @@ def test_waived_findings_do_not_count() -> None:
         ([Severity.CRITICAL, *[Severity.HIGH] * 2], ". (2 more findings also fail the model.)"),
     ],
 )
-def test_a_reason_calls_findings_as_serious_only_where_they_are(severities, said) -> None:
+def test_a_reason_counts_findings_of_equal_severity_only(severities, said) -> None:
     finding = RULE.finding("file: cut off")
     findings = tuple(replace(finding, severity=each) for each in severities)
     result = replace(run_rule(RULE, examples.healthy()), findings=findings)

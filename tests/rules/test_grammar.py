@@ -1,4 +1,4 @@
-"""Numbers and verbs that agree."""
+"""Agreement of numbers and verbs."""
 
 from __future__ import annotations
 

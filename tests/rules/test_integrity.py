@@ -1,4 +1,4 @@
-"""MA101 to MA122: each problem that a reader meets is one finding of one rule."""
+"""MA101 to MA122: each problem found by a reader is one finding of one rule."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_one_problem_at_two_routes_has_two_fingerprints():
     assert first.fingerprint != second.fingerprint
 
 
-def test_what_was_measured_is_no_part_of_a_fingerprint():
+def test_measured_values_are_not_part_of_a_fingerprint():
     one, other = (
         Problem(ProblemKind.UNREADABLE, f"{n}.h5", f"{n} bytes", "x", {"n": n}) for n in (1, 2)
     )
@@ -104,8 +104,8 @@ def test_only_remarks_and_leftovers_do_not_warn():
     assert mild == {"MA115", "MA122"}
 
 
-def test_what_was_not_audited_is_not_called_high():
-    """An unreadable or unsupported file makes an audit incomplete, which its verdict says."""
+def test_unread_files_are_not_high():
+    """An unreadable or unsupported file makes the verdict incomplete."""
     medium = {code for code, severity in severities().items() if severity is Severity.MEDIUM}
     assert medium == {"MA101", "MA116", "MA117", "MA121"}
 

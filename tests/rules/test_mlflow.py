@@ -1,4 +1,4 @@
-"""MLflow's signature against the model: held to what Keras and TensorFlow do with such arrays."""
+"""MLflow's signature compared with the model, checked by calling Keras and TensorFlow."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NOT_RUN = modelaudit.Settings(probe=modelaudit.ProbeSettings(enabled=False))
 
 
 def described(folder, inputs, outputs=None, flavor="keras"):
-    """Write MLflow's file beside a model in `folder`/data and give what MA802 says of that."""
+    """Write MLflow's file next to a model in `folder`/data and return the result of MA802."""
     signature = {"inputs": json.dumps(inputs), "outputs": json.dumps(outputs) if outputs else None}
     said = {"flavors": {flavor: {"data": "data"}}, "signature": signature}
     (folder / "MLmodel").write_text(yaml.safe_dump(said))
@@ -41,7 +41,7 @@ def array(said):
 def refused(call):
     try:
         call()
-    except Exception:  # whatever class it is of, it is a refusal
+    except Exception:  # an exception of any class is a refusal
         return True
     return False
 
@@ -60,7 +60,7 @@ SAID = [
 
 
 def fits(said):
-    """The array with which axes that are left open meet the model, as callers may choose them."""
+    """An array for the specification; unknown axes get sizes that the model accepts."""
     spec = said["tensor-spec"]
     shape = [6 if n == -1 and i else n for i, n in enumerate(spec["shape"])]
     return array({"tensor-spec": spec | {"shape": shape}})
@@ -74,7 +74,7 @@ def model():
 
 
 @pytest.mark.parametrize("said", SAID, ids=str)
-def test_a_keras_model_refuses_what_is_told(tmp_path, model, said):
+def test_a_keras_model_refuses_the_reported_inputs(tmp_path, model, said):
     (tmp_path / "data").mkdir()
     model.save(tmp_path / "data" / "model.keras")
     found = described(tmp_path, [said]).outcome is Outcome.FAIL
@@ -82,7 +82,7 @@ def test_a_keras_model_refuses_what_is_told(tmp_path, model, said):
 
 
 @pytest.mark.parametrize("said", [*SAID, tensor((-1, 6, 6, 1, 1))], ids=str)
-def test_a_saved_model_refuses_what_is_told(tmp_path, model, said):
+def test_a_saved_model_refuses_the_reported_inputs(tmp_path, model, said):
     model.export(tmp_path / "data", verbose=False)
     serve = tf.saved_model.load(tmp_path / "data").signatures["serving_default"]
     (port,) = serve.structured_input_signature[1].values()
@@ -90,7 +90,7 @@ def test_a_saved_model_refuses_what_is_told(tmp_path, model, said):
     assert found != port.is_compatible_with(tf.constant(fits(said)))
 
 
-def test_inputs_that_are_not_described_are_told(tmp_path):
+def test_undescribed_inputs_are_reported(tmp_path):
     a, b = keras.Input((4,), name="a"), keras.Input((2,), name="b")
     model = keras.Model([a, b], keras.layers.Dense(3)(keras.layers.Concatenate()([a, b])))
     (tmp_path / "data").mkdir()
@@ -116,7 +116,7 @@ def test_inputs_that_are_not_described_are_told(tmp_path):
         ([tensor((-1, 4))], Outcome.PASS),
         ([tensor((-1, 4), "float64")], Outcome.PASS),
         ([tensor((-1, 10))], Outcome.FAIL),
-        ([tensor((-1, 10), name="a"), tensor((-1, 4), name="b")], Outcome.PASS),  # not told apart
+        ([tensor((-1, 10), name="a"), tensor((-1, 4), name="b")], Outcome.PASS),  # ambiguous
         ([{"type": "double", "name": "a"}], Outcome.PASS),  # a table's column
     ],
 )
@@ -126,7 +126,7 @@ def test_outputs(tmp_path, model, outputs, outcome):
     assert described(tmp_path, [tensor((-1, 6, 6, 1))], outputs).outcome is outcome
 
 
-def test_what_describes_no_tensors_or_several_models_raises_no_question(tmp_path, model):
+def test_signatures_without_tensors_or_for_several_models_do_not_apply(tmp_path, model):
     (tmp_path / "data").mkdir()
     model.save(tmp_path / "data" / "model.keras")
     assert described(tmp_path, [{"type": "double", "name": "a"}]).moot

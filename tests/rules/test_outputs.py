@@ -1,4 +1,4 @@
-"""MA608: what the settings declare of an output against what was measured, in plain words."""
+"""MA608: declared properties of an output compared with the measured ones."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ TURNED = {"nfv_invariant": 2.0, "nfv_odd": 0.01}
         ),
     ],
 )
-def test_a_broken_expectation_says_what_was_declared_and_what_is(declared, facts, what, but):
+def test_a_violated_expectation_shows_declared_and_measured_values(declared, facts, what, but):
     (finding,) = judged(facts, declared).findings
     told = f"Output out is declared to {what} when the input is mirrored left-right; {but}."
     assert finding.detail == told
@@ -92,7 +92,7 @@ def test_a_broken_expectation_says_what_was_declared_and_what_is(declared, facts
         ("equivariant", seen("spatial", 0.1, nfv_invariant=1.0, nfv_spatial=0.1)),
     ],
 )
-def test_what_moves_as_declared_passes(declared, facts):
+def test_outputs_that_follow_as_declared_pass(declared, facts):
     assert judged(facts, declared).outcome is Outcome.PASS
 
 
@@ -101,7 +101,7 @@ def test_the_transform_is_named_in_words_whichever_it_is():
     assert "when the input is mirrored along height;" in finding.detail
 
 
-def test_an_output_whose_variation_is_not_known_is_not_judged():
+def test_an_output_of_unknown_variation_is_not_checked():
     assert judged(seen("invariant", None), "invariant").outcome is Outcome.NOT_APPLICABLE
 
 
@@ -134,7 +134,7 @@ def test_a_threshold_of_the_settings_is_the_one_in_force(code, name, facts, meas
                 assert result.reason.endswith(f"(threshold set to {limit:g})")
 
 
-def test_the_diagnosis_says_where_the_settings_draw_the_line():
+def test_the_diagnosis_mentions_a_threshold_from_the_settings():
     def told(limit):
         facts = examples_behaviour.flip_sensitive()
         if limit:
@@ -162,7 +162,7 @@ def test_a_golden_record_is_reproduced_up_to_the_share_that_is_allowed():
     assert not reproduced(inf, inf, 1.0)
 
 
-def test_what_depends_on_the_user_is_unanswered_and_not_moot():
+def test_missing_user_input_is_unanswered_and_not_not_applicable():
     plain = run_rule(rule("MA608"), replace(seen("invariant", 0.1), settings=Settings()))
     assert (plain.outcome, plain.moot) == (Outcome.NOT_APPLICABLE, False)
     assert "[[expect]]" in plain.reason

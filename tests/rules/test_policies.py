@@ -40,7 +40,7 @@ def test_by_code_or_by_name_and_the_first_counts():
     assert severities((RULE.name, Severity.LOW), (RULE.code, Severity.CRITICAL)) == {Severity.LOW}
 
 
-def test_what_a_policy_says_wins_over_what_is_said_of_all_models():
+def test_a_policy_overrides_settings_for_all_models():
     settings = Settings(
         severities=(("MA102", Severity.INFO),),
         thresholds=(("MA604", 0.2), ("MA606", 0.5)),

@@ -1,4 +1,4 @@
-"""Sentences that end up in front of people: a file is their subject, not a label before them."""
+"""Sentences for users: a file is their subject, not a prefix."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_a_problem_that_begins_with_a_verb_has_the_file_as_its_subject(detail, s
     assert describe(CATALOGUE[0], Problem(ProblemKind.EMPTY, "a.h5", detail)).detail == said
 
 
-def test_a_model_that_loads_nowhere_is_told_without_the_names_of_options():
+def test_a_model_that_loads_nowhere_is_described_without_option_names():
     facts = examples.observed(Status.FAILED, Status.FAILED)()
     (found,) = (r for r in run_rules(CATALOGUE, facts) if r.code == "MA210")
     assert found.findings[0].detail.startswith(
@@ -37,7 +37,7 @@ def test_a_model_that_loads_nowhere_is_told_without_the_names_of_options():
 
 
 @pytest.mark.parametrize("rule", CATALOGUE, ids=lambda rule: rule.code)
-def test_one_of_a_kind_is_told_in_the_singular(rule):
+def test_one_of_a_kind_is_in_the_singular(rule):
     for finding in run_rule(rule, rule.bad()).findings:
         told = re.search(
             r"(?<![0-9.,])(?:All )?\b1 (?:[a-z]+ )?(?:times\b|[a-z]+s (?:are|have|hold|belong)\b)",

@@ -1,4 +1,4 @@
-"""MA407, MA408, MA413 to MA418: on which facts they fail, and what they report."""
+"""MA407, MA408, MA413 to MA418: the facts on which they fail, and their reports."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from modelaudit.rules.engine import run_rule
 from modelaudit.rules.model import Facts
 
 COMPARED = ("MA407", "MA408", "MA418")  # by a runtime that loaded the model
-BY_NAME = ("MA415", "MA416", "MA417")  # by what a checkpoint holds and a graph wants
+BY_NAME = ("MA415", "MA416", "MA417")  # by names in a checkpoint and a graph
 
 
 def result_of(code, facts):
@@ -136,7 +136,7 @@ def test_layers_are_compared_only_where_the_file_names_them():
     assert result_of("MA418", loaded(layers_compared=1)).outcome is Outcome.PASS
 
 
-def test_a_layer_that_did_not_come_back_is_a_finding_though_none_was_compared():
+def test_a_missing_layer_is_a_finding_even_if_none_was_compared():
     layers = (LayerDifference("conv", "is not in the restored model"),)
     finding = only("MA418", loaded(layers=layers))
     assert finding.location.route == "conv"
@@ -168,7 +168,7 @@ def test_a_stale_fingerprint_reports_both_hashes():
 
 
 @pytest.mark.parametrize("code", ["MA413", "MA414", *BY_NAME])
-def test_other_formats_raise_no_question(code):
+def test_the_rule_does_not_apply_to_other_formats(code):
     result = result_of(code, examples.healthy())
     assert (result.outcome, result.moot) == (Outcome.NOT_APPLICABLE, True)
     assert result.reason
@@ -196,7 +196,7 @@ def test_each_pair_of_divergent_copies_is_a_finding():
         (Format.SAVEDMODEL_TF1, Severity.HIGH),
     ],
 )
-def test_unrestored_variables_weigh_less_where_objects_are_restored(kind, severity):
+def test_unrestored_variables_are_less_severe_in_object_checkpoints(kind, severity):
     finding = only("MA416", restoring(kind, unrestored=["a", "b"]))
     assert finding.severity is severity
     assert ("tf.saved_model.load" in finding.detail) == (kind is Format.SAVEDMODEL_TF2)

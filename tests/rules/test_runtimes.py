@@ -1,4 +1,4 @@
-"""What was predicted against what was seen."""
+"""Predictions compared with observations."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CALL = ("tf==2.16.1", "saved_model.load")
 
 
 def loaded_against(*codes: str):
-    """How the rule ends where a model was to fail for these reasons, and loaded."""
+    """The rule's outcome if a model was predicted to fail for these reasons, and loaded."""
     reasons = tuple(Reason(code, LoadOutcome.FAILS, f"because of {code}") for code in codes)
     agreement = Agreement("here", "load_model", "dense", 0.0, 0.0, 0.0, 1e-5, 16)
     seen = Observation(
@@ -41,16 +41,16 @@ def loaded_against(*codes: str):
         (("save-function-protocol",), Outcome.FAIL),
         (("optimizer-slots", "save-function-protocol"), Outcome.FAIL),
         ((), Outcome.FAIL),
-        # Holds only where tf-keras is not installed, and that it is the runtime's name hides.
+        # True only without tf-keras; the runtime's name does not show whether it is installed.
         (("optimizer-slots",), Outcome.PASS),
     ],
 )
-def test_only_what_holds_in_every_installation_can_be_contradicted(codes, outcome):
+def test_only_predictions_for_every_installation_can_be_contradicted(codes, outcome):
     assert loaded_against(*codes) is outcome
 
 
-def test_runtimes_that_nobody_asked_for_are_an_open_question():
-    """It depends on the user, not on the model, that they were not compared."""
+def test_runtimes_that_were_not_requested_are_unanswered():
+    """They were not compared because of the user, not the model."""
     result = run_rule(rule("MA224"), replace(examples.healthy(), observations=(SEEN,)))
     assert (result.outcome, result.moot) == (Outcome.NOT_APPLICABLE, False)
     assert "--runtime" in result.reason

@@ -1,4 +1,4 @@
-"""MA220: what is asked of runtimes that somebody named, and of those that nobody did."""
+"""MA220: requirements for named target runtimes, and for default ones."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def asked(*predictions, targets=()):
     return run_rule(RULE, replace(examples.healthy(), predictions=predictions, settings=settings))
 
 
-def test_one_runtime_is_enough_where_nobody_named_any():
+def test_one_default_runtime_is_enough():
     assert asked(OLD, NEW).outcome is Outcome.PASS
 
 
@@ -44,7 +44,7 @@ def test_each_named_target_has_to_load_it():
     assert len(asked(OLD, refused("tf==2.3.4", "it"), targets=("a", "b")).findings) == 2
 
 
-def test_where_none_will_do_that_is_one_finding_with_the_remedy_of_the_nearest():
+def test_if_no_runtime_loads_it_one_finding_has_the_fix_for_the_nearest():
     (finding,) = asked(OLD, refused("tf==2.21.0", "code")).findings
     assert finding.fix == "mend code"
     assert finding.title == RULE.summary
@@ -52,5 +52,5 @@ def test_where_none_will_do_that_is_one_finding_with_the_remedy_of_the_nearest()
     assert finding.evidence["others"] == {"tf-keras==2.21.0": "class is not there"}
 
 
-def test_what_passed_claims_no_more_than_was_checked():
+def test_a_pass_claims_only_what_was_checked():
     assert "if no target is set, in at least one of the checked" in asked(OLD, NEW).reason

@@ -1,4 +1,4 @@
-"""A dangerous file gets no advice that makes it load."""
+"""No advice on how to load a dangerous file."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def fixes(found):
     return {f.code: f.fix for result in found for f in result.findings}
 
 
-def test_compatibility_and_unsafe_loading_are_not_advised_beside_a_danger():
+def test_no_advice_on_compatibility_or_unsafe_loading_with_a_danger():
     found = fixes(withhold_unsafe_fixes(results(SYSTEM, ARITHMETIC), CATALOGUE))
     assert found["MA220"] == WITHHELD
     assert found["MA701"] == WITHHELD
@@ -37,14 +37,14 @@ def test_compatibility_and_unsafe_loading_are_not_advised_beside_a_danger():
     assert not any("safe_mode=False" in fix for fix in found.values())
 
 
-def test_without_a_danger_nothing_is_held_back():
+def test_without_a_danger_all_advice_is_given():
     found = results(ARITHMETIC)
     assert withhold_unsafe_fixes(found, CATALOGUE) == found
     assert "safe_mode=False" in fixes(found)["MA220"]
 
 
 @pytest.mark.parametrize("change", [{"waived_by": "looked at"}, {"severity": Severity.HIGH}])
-def test_a_danger_that_somebody_answers_for_holds_nothing_back(change):
+def test_with_a_waived_danger_all_advice_is_given(change):
     found = tuple(
         replace(
             each,

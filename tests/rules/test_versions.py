@@ -1,4 +1,4 @@
-"""Rules on the version that a file says it was saved with."""
+"""Rules on the version that a file was saved with."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_the_newest_known_are_those_of_the_profiles():
         ({"keras": "unknown"}, 0),
     ],
 )
-def test_versions_that_are_not_out(said, found):
+def test_unreleased_versions(said, found):
     result = outcome(FUTURE, **said)
     assert len(result.findings) == found
     assert result.outcome is (Outcome.FAIL if found else Outcome.PASS)
@@ -57,10 +57,10 @@ def test_versions_that_are_not_out(said, found):
         ("3.13.1", {"CVE-2026-0897", "CVE-2026-1462", "CVE-2026-1669", "CVE-2026-12570"}),
     ],
 )
-def test_holes_are_those_that_the_version_has(keras, holes):
+def test_vulnerabilities_are_those_of_the_version(keras, holes):
     found = outcome(HOLES, keras=keras).findings
     assert {hole for each in found for hole in each.evidence["holes"]} == holes
 
 
-def test_without_a_version_nothing_can_be_said():
+def test_without_a_version_there_is_no_answer():
     assert outcome(FUTURE).outcome is outcome(HOLES).outcome is Outcome.NOT_APPLICABLE

@@ -24,7 +24,7 @@ def _after(*waivers: Waiver):
     return apply_waivers([_result()], waivers, TODAY)[0]
 
 
-def test_a_waiver_by_code_name_fingerprint_or_nothing_but_the_path() -> None:
+def test_a_waiver_by_code_name_fingerprint_or_path_only() -> None:
     fingerprint = _result().findings[0].fingerprint
     for waiver in (
         Waiver("MA102", "known"),
@@ -49,7 +49,7 @@ def test_a_waiver_for_something_else_covers_nothing() -> None:
         assert result == _result()
 
 
-def test_the_last_day_still_counts() -> None:
+def test_the_expiry_day_is_included() -> None:
     waiver = Waiver("MA102", "known", expires=TODAY, owner="ops")
     assert _after(waiver).findings[0].waived_by == f"known (ops), until {TODAY}"
 
@@ -60,7 +60,7 @@ def test_of_several_expired_waivers_the_last_one_is_named() -> None:
     assert finding.detail.startswith(f"A waiver for this expired on {days[1]}. ")
 
 
-def test_an_expired_waiver_reopens_and_says_so() -> None:
+def test_an_expired_waiver_reopens_and_is_reported() -> None:
     yesterday = TODAY - datetime.timedelta(days=1)
     result = _after(Waiver("MA102", "known", expires=yesterday))
     assert result.outcome is Outcome.FAIL

@@ -1,4 +1,4 @@
-"""MA401 to MA406: on which measurements they fail, and what they report."""
+"""MA401 to MA406: the measurements on which they fail, and their reports."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_without_measurements_there_is_no_answer(code):
 
 
 @pytest.mark.parametrize("code", [*BATCHNORM, *INITIALIZATION])
-def test_without_layers_of_the_kind_the_question_does_not_arise(code):
+def test_without_such_layers_the_rule_does_not_apply(code):
     result = result_of(code, examples.measured(Measurements())())
     assert (result.outcome, result.moot) == (Outcome.NOT_APPLICABLE, True)
     assert ("batch normalisation" if code in BATCHNORM else "kernel") in result.reason
@@ -129,7 +129,7 @@ def test_a_model_is_never_trained_or_partly_restored(states, failing):
 
 
 @pytest.mark.parametrize("code", INITIALIZATION)
-def test_undecidable_kernels_alone_raise_no_question(code):
+def test_with_undecidable_kernels_only_the_rule_does_not_apply(code):
     result = result_of(code, initialized("undecidable", "undecidable"))
     assert (result.outcome, result.moot) == (Outcome.NOT_APPLICABLE, True)
     assert "large enough" in result.reason

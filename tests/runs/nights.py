@@ -1,4 +1,4 @@
-"""A night of a small registry, as the tests of nightly runs need it."""
+"""Nightly runs over a small registry, for tests."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from modelaudit.store.store import Store
 
 
 def nightly(models: Path, *more: str, code: int | None = 0, config: Path | None = None) -> Result:
-    """One night of static audits, with reports beside the registry."""
+    """Run one nightly static audit, with reports next to the registry."""
     first = ["--config", str(config)] if config else []
     chosen = ["nightly", str(models), "--out", str(models.parent / "out"), "-f", "json", *more]
     probing = [] if "--probe" in more else ["--no-probe"]
@@ -34,7 +34,7 @@ def audits(out, name):
 
 
 def audited(models: Path) -> int:
-    """How many models the last run audited."""
+    """The number of models audited in the last run."""
     with Store.open_to_read(models.parent / "out") as store:
         return store.runs()[-1].audited
 
@@ -46,7 +46,7 @@ def scale(model: Path, factor: float = 2.0) -> None:
 
 
 def later(monkeypatch) -> None:
-    """From now on all files have lain there for a while: nobody is writing them."""
+    """Treat all files as old from now on, so that none is being written."""
     monkeypatch.setattr(snapshot, "FRESH_SECONDS", 0.0)
 
 

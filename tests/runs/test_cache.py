@@ -1,4 +1,4 @@
-"""When an earlier audit still holds: what it, and the pages made of it, were made from."""
+"""When an earlier audit and its reports are still valid."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.runs.nights import scale
 
 @pytest.fixture
 def night(tmp_path: Path):
-    """Run a night over `night.models` into `night.out`; gives the number of models audited."""
+    """Run a nightly audit of `night.models` into `night.out`; return the number audited."""
     models, out = tmp_path / "models", tmp_path / "out"
     models.mkdir()
 
@@ -36,7 +36,7 @@ def night(tmp_path: Path):
     return run
 
 
-def test_pages_are_made_again_when_our_templates_change(night, tmp_path, monkeypatch):
+def test_pages_are_rendered_again_when_our_templates_change(night, tmp_path, monkeypatch):
     files.minimal_h5(night.models / "a.h5")
     ours = tmp_path / "templates"
     shutil.copytree(templates_root(), ours)
@@ -47,7 +47,7 @@ def test_pages_are_made_again_when_our_templates_change(night, tmp_path, monkeyp
     assert [night("-f", "html"), night("-f", "html")] == [1, 0]
 
 
-def test_a_file_about_the_run_that_is_asked_for_is_written_though_nothing_changed(night):
+def test_a_requested_file_of_the_run_is_written_even_if_nothing_changed(night):
     files.minimal_h5(night.models / "a.h5")
     assert night("-f", "json", "-f", "sarif") == 1
     report = night.out / "report.sarif"
@@ -57,7 +57,7 @@ def test_a_file_about_the_run_that_is_asked_for_is_written_though_nothing_change
     assert report.read_bytes() == first
 
 
-def test_a_file_about_an_earlier_run_is_not_taken_for_the_last_one_s(night):
+def test_a_file_of_an_earlier_run_is_not_reused(night):
     files.minimal_h5(night.models / "a.h5")
     night("-f", "json", "-f", "junit")
     files.minimal_keras(night.models / "b.keras")
@@ -67,7 +67,7 @@ def test_a_file_about_an_earlier_run_is_not_taken_for_the_last_one_s(night):
     assert "b.keras" in (night.out / "junit.xml").read_text()
 
 
-def test_reports_in_other_formats_stay_while_they_are_true(night):
+def test_reports_in_other_formats_are_kept_while_valid(night):
     files.minimal_h5(night.models / "a.h5")
     files.minimal_keras(night.models / "b.keras")
     pages = [night.out / "models" / name / "report.html" for name in ("a.h5", "b.keras")]
@@ -75,7 +75,7 @@ def test_reports_in_other_formats_stay_while_they_are_true(night):
     before = [page.read_bytes() for page in pages]
     night("-f", "junit")
     assert [page.read_bytes() for page in pages] == before
-    # The index leads to what is there, whenever it was made.
+    # The index links to all reports, whichever run made them.
     rows = json.loads((night.out / "index.json").read_text())["models"]
     assert all({"html", "json"} == set(row["links"]) for row in rows)
     scale(night.models / "a.h5")
@@ -85,7 +85,7 @@ def test_reports_in_other_formats_stay_while_they_are_true(night):
     assert {row["path"]: "html" in row["links"] for row in rows} == {"a.h5": False, "b.keras": True}
 
 
-def test_a_night_does_not_take_the_reports_of_another_registry_s_audit(night, tmp_path):
+def test_a_nightly_run_does_not_reuse_reports_of_another_registry(night, tmp_path):
     other = tmp_path / "other"
     other.mkdir()
     files.minimal_h5(night.models / "a.h5")
@@ -98,8 +98,8 @@ def test_a_night_does_not_take_the_reports_of_another_registry_s_audit(night, tm
 
 
 @pytest.mark.parametrize(("settled", "more"), [(False, ()), (True, ("--verify",))])
-def test_a_model_is_held_against_the_bytes_of_the_version_before(night, monkeypatch, settled, more):
-    """Also where its directory entry says nothing: see `test_verify_finds_what_…`."""
+def test_a_model_is_compared_with_the_previous_version(night, monkeypatch, settled, more):
+    """Also if its directory entry does not show the change: see `test_verify_finds_what_…`."""
     for version in ("1", "2"):
         shutil.copytree(SAMPLES / "digits_random_export", night.models / "net" / version)
     real = SnapshotReader.snapshot

@@ -1,4 +1,4 @@
-"""Whatever a model does to the process that reads it, the command goes on and says so."""
+"""Whatever a model does to the process that reads it, the command continues and reports it."""
 
 from __future__ import annotations
 
@@ -74,13 +74,13 @@ def test_inspect_shows_the_others(models):
 
 
 @pytest.mark.parametrize("command", ["explain", "record"])
-def test_commands_that_ask_the_diagnosis_or_the_weights(models, command):
+def test_commands_that_need_the_diagnosis_or_the_weights(models, command):
     done = run(CRASH, command, models / "hostile.h5", "--no-probe", cwd=models)
     assert done.returncode == ExitCode.INCOMPLETE, done.stderr
     assert "hostile.h5: the process that read it was killed by signal 11 (SIGSEGV)" in done.stderr
 
 
-def test_diff_says_that_it_has_no_answer(models):
+def test_diff_reports_that_it_cannot_compare(models):
     pair = (models / "sound.h5", models / "hostile.h5")
     done = run(CRASH, "diff", *pair, "--no-probe", cwd=models)
     assert done.returncode == ExitCode.INCOMPLETE, done.stderr
@@ -88,7 +88,7 @@ def test_diff_says_that_it_has_no_answer(models):
     assert run("", "diff", *pair, "--no-probe", cwd=models).returncode == ExitCode.OK
 
 
-def test_a_limit_on_memory_is_named(models):
+def test_the_memory_limit_is_reported(models):
     (models / "modelaudit.toml").write_text(f"[limits]\nread_memory = {1 << 30}\n")
     done = run(GREED, "scan", models, "--json", cwd=models)
     assert done.returncode == ExitCode.FINDINGS, done.stderr
@@ -98,6 +98,6 @@ def test_a_limit_on_memory_is_named(models):
     assert rows["sound.h5"]["verdict"] == "pass"
 
 
-def test_looking_for_models_survives_a_file_that_kills_libhdf5(models):
+def test_discovery_survives_a_file_that_crashes_libhdf5(models):
     done = run(SNIFF_CRASH, "scan", models, "--json", cwd=models)
     assert {row["path"] for row in json.loads(done.stdout)} == {"hostile.h5", "sound.h5"}

@@ -1,4 +1,4 @@
-"""Models that a night does not find: gone, out of reach, or superseded."""
+"""Models that a nightly run does not find: removed, unreachable, or superseded."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.plain_rights import folder_of_a_plain_user
 from tests.runs.nights import audited, nightly
 
 
-def test_a_model_that_vanished_and_came_back_is_known(sound):
+def test_a_removed_and_restored_model_is_recognised(sound):
     nightly(sound)
     (sound / "a.h5").rename(sound.parent / "a.h5")
     assert "gone        a.h5" in nightly(sound).stdout
@@ -19,10 +19,10 @@ def test_a_model_that_vanished_and_came_back_is_known(sound):
     assert audited(sound) == 0
 
 
-def test_a_registry_without_models_is_told_every_night_and_forgets_nothing(sound):
+def test_an_empty_registry_is_reported_every_time_and_nothing_is_forgotten(sound):
     nightly(sound)
     away = sound.parent / "away"
-    sound.rename(away)  # as where a disk is not mounted
+    sound.rename(away)  # as if a disk is not mounted
     sound.mkdir()
     for _ in range(2):
         said = nightly(sound, code=4).stdout
@@ -34,7 +34,7 @@ def test_a_registry_without_models_is_told_every_night_and_forgets_nothing(sound
     assert nightly(sound).stdout == ""
 
 
-def test_a_version_without_a_model_is_told_when_it_comes(tmp_path):
+def test_a_version_without_a_model_is_reported_when_it_appears(tmp_path):
     registry = tmp_path / "models"
     shutil.copytree(ROOT / "sample_models" / "digits_tf1_savedmodel", registry / "m" / "1")
     nightly(registry)
@@ -47,7 +47,7 @@ def test_a_version_without_a_model_is_told_when_it_comes(tmp_path):
     assert nightly(registry).stdout == ""
 
 
-def test_a_version_that_is_no_longer_the_newest_is_not_gone(tmp_path):
+def test_a_superseded_version_is_not_removed(tmp_path):
     registry, sample = tmp_path / "models", ROOT / "sample_models" / "digits_tf1_savedmodel"
     shutil.copytree(sample, registry / "m" / "1")
     nightly(registry)
@@ -60,8 +60,8 @@ def test_a_version_that_is_no_longer_the_newest_is_not_gone(tmp_path):
     assert nightly(registry).stdout == ""
 
 
-def test_a_version_that_is_taken_back_is_no_other_model(tmp_path):
-    """Though the two have the same bytes, which is what a rename is told by."""
+def test_a_withdrawn_version_is_not_another_model(tmp_path):
+    """Even if both have the same bytes, which otherwise means a rename."""
     registry, sample = tmp_path / "models", ROOT / "sample_models" / "digits_tf1_savedmodel"
     for version in "12":
         shutil.copytree(sample, registry / "m" / version)
@@ -74,7 +74,7 @@ def test_a_version_that_is_taken_back_is_no_other_model(tmp_path):
 
 
 def test_models_in_a_directory_that_cannot_be_read_are_not_forgotten(sound):
-    nightly(sound)  # imports what a plain user could not
+    nightly(sound)  # imports modules that a plain user cannot read
     with folder_of_a_plain_user() as folder:
         registry = folder / "models"
         locked = registry / "locked"

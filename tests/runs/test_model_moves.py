@@ -1,4 +1,4 @@
-"""`modelaudit history MODEL`: where a model went, and whence it came."""
+"""`modelaudit history MODEL`: renames of a model, forward and backward."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.runs.nights import audits, invoke, nightly
 
 
 def texts(out, name):
-    """What is told of a model, without the moments."""
+    """The history of a model, without times."""
     said = invoke("history", out, name).stdout
     return [re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", "WHEN", line) for line in said.splitlines()]
 
@@ -38,7 +38,7 @@ def test_a_renamed_model_is_followed(sound, tmp_path):
     assert audits(out, "b.keras")[0]["left"] is None
 
 
-def test_a_model_that_gets_its_name_back_is_followed_both_ways(sound):
+def test_a_model_renamed_back_is_followed_both_ways(sound):
     out = sound.parent / "out"
     for old, new in (("a.h5", "a.h5"), ("a.h5", "b.h5"), ("b.h5", "a.h5")):
         (sound / old).rename(sound / new)
@@ -50,7 +50,7 @@ def test_a_model_that_gets_its_name_back_is_followed_both_ways(sound):
     assert (between["renamed_from"], between["left"]["path"]) == ("a.h5", "a.h5")
 
 
-def test_a_model_that_went_is_gone_and_one_that_came_back_begins_anew(sound):
+def test_a_removed_model_is_gone_and_a_restored_one_starts_again(sound):
     out, away = sound.parent / "out", sound.parent / "away.h5"
     nightly(sound)
     nightly(sound)
@@ -69,8 +69,8 @@ def test_a_model_that_went_is_gone_and_one_that_came_back_begins_anew(sound):
     assert second["left"] is None
 
 
-def test_a_run_that_tells_nothing_of_a_model_does_not_make_it_gone(sound):
-    """One over another model alone, one that found nothing, one that did not come to its end."""
+def test_a_run_that_did_not_cover_a_model_does_not_remove_it(sound):
+    """One for another model only, one that found nothing, one that was interrupted."""
     out = sound.parent / "out"
     nightly(sound)
     words = ["--no-probe", "-f", "json", "--out", out]
@@ -84,7 +84,7 @@ def test_a_run_that_tells_nothing_of_a_model_does_not_make_it_gone(sound):
     assert audits(out, "a.h5")[0]["left"] is None
 
 
-def test_a_version_that_is_not_the_newest_any_more_is_older_and_not_gone(sound):
+def test_a_superseded_version_is_older_and_not_removed(sound):
     out = sound.parent / "out"
     for number in (1, 2):
         shutil.copytree(SAMPLES / "digits_tf1_savedmodel", sound / f"m/{number}")

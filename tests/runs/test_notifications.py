@@ -1,4 +1,4 @@
-"""Who is told of a nightly run, and that nobody else is."""
+"""Notifications of nightly runs: webhooks, health checks and programs."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from tests.made import files
 
 @pytest.fixture
 def server():
-    """A web server that keeps what it is asked.
+    """A web server that records its requests.
 
-    A path with `broken` is answered by 500, one with `moved` leads to `/elsewhere`, and to one
-    with `nonsense` the answer is no HTTP.
+    A path with `broken` returns 500, one with `moved` redirects to `/elsewhere`, and one with
+    `nonsense` returns invalid HTTP.
     """
     asked: list[tuple[str, str, bytes]] = []
 
     class Handler(BaseHTTPRequestHandler):
         def __getattr__(self, name: str):
-            if name in {"do_GET", "do_POST"}:  # what the library calls for a request
+            if name in {"do_GET", "do_POST"}:  # called by the library for a request
                 return self._take
             raise AttributeError(name)
 
@@ -87,7 +87,7 @@ def test_a_webhook_and_a_health_check(server, night):
 
     asked.clear()
     assert night(settings).stdout == ""
-    assert [path for _, path, _ in asked] == ["/check/start", "/check"]  # no news, no call
+    assert [path for _, path, _ in asked] == ["/check/start", "/check"]  # no changes, no webhook
 
     asked.clear()
     files.minimal_keras(night.models / "b.keras")
@@ -104,7 +104,7 @@ def test_a_webhook_and_a_health_check(server, night):
     ]
 
 
-def test_of_the_first_run_the_findings_of_failing_models_are_sent(server, night):
+def test_the_first_run_sends_the_findings_of_failing_models(server, night):
     address, asked = server
     files.truncated_h5(night.models)
     night(f'[nightly]\nwebhook = "{address}/hook"\n')
@@ -115,7 +115,7 @@ def test_of_the_first_run_the_findings_of_failing_models_are_sent(server, night)
     assert sent["text"].count("MA102 truncated-file (high): ") == 1
 
 
-def test_the_health_check_learns_of_runs_that_did_not_do_their_work(server, night, tmp_path):
+def test_the_health_check_is_notified_of_failed_runs(server, night, tmp_path):
     address, asked = server
     settings = f'[nightly]\nping = "{address}/check"\n'
     with locked(tmp_path / "out"):
@@ -131,14 +131,14 @@ def test_the_health_check_learns_of_runs_that_did_not_do_their_work(server, nigh
 @pytest.mark.parametrize(
     "wrong", [("--probe-data", "nowhere"), ("--no-such-option",), ("-f", "odt"), ("--target", "x")]
 )
-def test_the_health_check_learns_of_a_command_line_that_is_wrong(server, night, wrong):
+def test_the_health_check_is_notified_of_an_invalid_command_line(server, night, wrong):
     address, asked = server
     done = night(f'[nightly]\nping = "{address}/check"\n', *wrong)
     assert done.exit_code != 0
     assert [path for _, path, _ in asked] == ["/check/start", "/check/2"]
 
 
-def test_help_is_no_run(server, night):
+def test_help_is_not_a_run(server, night):
     address, asked = server
     assert night(f'[nightly]\nping = "{address}/check"\n', "--help").exit_code == 0
     assert not asked
@@ -151,7 +151,7 @@ def test_findings_do_not_fail_a_health_check(server, night):
     assert [path for _, path, _ in asked] == ["/check/start", "/check"]
 
 
-def test_what_cannot_be_reached_changes_nothing_about_the_run(server, night):
+def test_an_unreachable_address_does_not_change_the_run(server, night):
     address, _ = server
     settings = (
         f'[nightly]\nwebhook = "{address}/broken/secret"\nping = "http://127.0.0.1:9/secret"\n'
@@ -166,7 +166,7 @@ def test_what_cannot_be_reached_changes_nothing_about_the_run(server, night):
     assert "secret" not in done.output
 
 
-def test_an_address_that_leads_elsewhere_is_not_followed(server, night):
+def test_redirects_are_not_followed(server, night):
     address, asked = server
     done = night(f'[nightly]\nwebhook = "{address}/moved/secret"\n')
     assert done.exit_code == 0
@@ -179,7 +179,7 @@ def test_an_address_that_leads_elsewhere_is_not_followed(server, night):
     assert "secret" not in done.output
 
 
-def test_an_answer_that_is_no_http_is_a_line(server, night):
+def test_an_invalid_http_response_is_reported_in_a_line(server, night):
     address, _ = server
     done = night(f'[nightly]\nping = "{address}/nonsense"\n')
     assert done.exit_code == 0
@@ -207,14 +207,14 @@ def test_a_program_gets_the_text(night, tmp_path):
         ),
     ],
 )
-def test_a_program_that_fails_is_a_line(night, command, why):
+def test_a_failing_program_is_reported_in_a_line(night, command, why):
     done = night(f"[nightly]\nnotify = {json.dumps(command)}\n")
     assert done.exit_code == 0
     assert "notification failed" in done.stderr
     assert why in done.stderr
 
 
-def test_without_settings_nobody_is_asked(night, monkeypatch):
+def test_without_settings_nothing_is_notified(night, monkeypatch):
     def refused(*_args, **_options):
         raise AssertionError("no network without a setting")
 

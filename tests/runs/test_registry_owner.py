@@ -1,4 +1,4 @@
-"""Several registries: each has a directory of its own, may move, and is one in whatever order."""
+"""Several registries: each has its own output directory, may move, in any order of directories."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.made import files
 
 @pytest.fixture
 def two(tmp_path):
-    """Directories `one` and `two` that hold a model of the same name, and one more each."""
+    """Directories `one` and `two` with a model of the same name, and another one each."""
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
         files.minimal_h5(tmp_path / name / "m.h5")
@@ -39,7 +39,7 @@ def audited(out):
         return store.runs()[-1].audited
 
 
-def test_a_night_of_another_registry_is_refused(two):
+def test_a_nightly_run_of_another_registry_is_refused(two):
     out = two / "out"
     assert run("nightly", two / "one", out=out).exit_code == 0
     index = (out / "index.json").read_bytes()
@@ -53,15 +53,15 @@ def test_a_night_of_another_registry_is_refused(two):
 
 
 @pytest.mark.parametrize("how", [shutil.move, shutil.copytree])
-def test_a_registry_that_moved_goes_on(two, how):
-    """A copy has other inodes and times; its bytes are known all the same."""
+def test_a_moved_registry_is_continued(two, how):
+    """A copy has other inodes and times, but the same bytes."""
     out = two / "out"
     run("nightly", two / "one", out=out)
     how(two / "one", two / "three")
     done = run("nightly", two / "three", "--moved", out=out)
     assert (done.exit_code, done.stdout, audited(out)) == (0, "", 0)
     (two / "three" / "m.h5").unlink()
-    done = run("nightly", two / "three", "--moved", out=out)  # as a job may always say it
+    done = run("nightly", two / "three", "--moved", out=out)  # a job may always use the option
     assert f"{two / 'three'}: 2 models before, 1 now: 1 gone since " in done.stdout
     runs = json.loads(CliRunner().invoke(cli, ["history", str(out), "--json"]).stdout)
     assert {each["registry"] for each in runs} == {str(two / "three")}
@@ -74,15 +74,15 @@ def test_of_several_directories_it_is_unknown_which_moved(two):
     assert str(refused.exception) == "--moved requires a registry of a single directory"
 
 
-def test_one_directory_cannot_have_become_several(two):
+def test_one_directory_cannot_move_to_several(two):
     out = two / "out"
     run("nightly", two / "one", out=out)
     refused = run("nightly", two / "one", two / "two", "--moved", out=out)
     assert str(refused.exception) == "--moved requires a registry of a single directory"
 
 
-def test_a_silent_night_shows_its_own_registry_again(two):
-    """Also where nothing of it has to be audited, for the other has no model of the same name."""
+def test_a_run_without_changes_shows_its_own_registry_again(two):
+    """Also if none of its models must be audited, because the other registry has other names."""
     out = two / "out"
     (two / "two" / "m.h5").unlink()
     run("nightly", two / "one", out=out)
@@ -93,7 +93,7 @@ def test_a_silent_night_shows_its_own_registry_again(two):
     assert json.loads((out / "index.json").read_text())["root"] == str(two / "one")
 
 
-def test_an_audit_of_another_registry_is_told_and_owns_nothing(two):
+def test_an_audit_of_another_registry_is_reported_and_does_not_take_over(two):
     out = two / "out"
     assert run("audit", two / "two", out=out).stderr == ""
     assert run("nightly", two / "one", out=out).exit_code == 0
@@ -112,12 +112,12 @@ def test_directories_in_another_order_are_the_same_registry(two, tmp_path):
     assert (again.exit_code, again.stdout, audited(out)) == (0, "", 0)
 
 
-def test_models_of_several_directories_are_called_by_the_directory_too(two, tmp_path):
+def test_names_of_models_in_several_directories_include_the_directory(two, tmp_path):
     out, config = two / "out", tmp_path / "modelaudit.toml"
     files.truncated_h5(two / "two")
     config.write_text('[[policy]]\npath = "truncated.h5"\nfail_on = "critical"\n')
     done = run("nightly", two / "one", two / "two", out=out, config=config)
-    assert done.exit_code == 0  # the policy fits the path below the directory
+    assert done.exit_code == 0  # the policy matches the path below the directory
     index = json.loads((out / "index.json").read_text())
     names = ["one/m.h5", "one/one.keras", "two/m.h5", "two/truncated.h5", "two/two.keras"]
     assert sorted(row["path"] for row in index["models"]) == names
@@ -142,7 +142,7 @@ ROOTS = st.sets(st.lists(st.sampled_from("ab"), max_size=4).map(lambda p: Path("
 
 
 @given(ROOTS)
-def test_labels_tell_directories_apart_and_are_no_longer_than_needed(roots):
+def test_labels_distinguish_directories_and_are_as_short_as_possible(roots):
     labels = batch._labels(roots)
     assert len({*labels.values()}) == len(roots)
     for root, label in labels.items():

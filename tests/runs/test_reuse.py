@@ -1,4 +1,4 @@
-"""What a later run uses again of an earlier one, and when it must not."""
+"""Results that a later run reuses, and when it must not."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.command_line import SAMPLES
 from tests.runs.nights import audited, nightly, scale, written_to_once
 
 
-def test_other_times_of_the_same_bytes_are_no_change(sound):
+def test_other_times_of_the_same_bytes_are_not_a_change(sound):
     nightly(sound)
     os.utime(sound / "a.h5", (1, 1))
     shutil.copy(sound / "b.keras", sound / "copy")
@@ -32,7 +32,7 @@ def test_other_times_of_the_same_bytes_are_no_change(sound):
 
 
 def test_verify_finds_what_a_directory_entry_hides(sound, monkeypatch):
-    """As on a file system that keeps no times: every snapshot looks the same, and settled."""
+    """As on a file system without times: all snapshots look the same and old."""
     from modelaudit.registry import snapshot
 
     real = snapshot.SnapshotReader.snapshot
@@ -59,7 +59,7 @@ def seen(*_args) -> ProbeResult:
 
 @pytest.fixture
 def probe(monkeypatch):
-    """A probe that counts; the runtimes are not started."""
+    """A probe that counts its calls and starts no runtime."""
     starts = []
 
     @contextmanager
@@ -76,7 +76,7 @@ def observed(models: Path, name: str = "a.h5") -> list:
     return json.loads(path.read_text())["observations"]
 
 
-def test_changed_rules_judge_again_without_running_a_model(sound, monkeypatch, probe):
+def test_changed_rules_are_applied_without_running_models(sound, monkeypatch, probe):
     first = nightly(sound, "--probe", code=1)
     assert (len(probe), "first run" in first.stdout) == (1, True)
     before = observed(sound)
@@ -94,31 +94,31 @@ def test_changed_rules_judge_again_without_running_a_model(sound, monkeypatch, p
     assert observed(sound) == before
 
 
-def test_settings_of_the_probe_run_models_again(sound, probe):
+def test_changed_probe_settings_run_models_again(sound, probe):
     nightly(sound, "--probe", code=1)
     nightly(sound, "--probe", "--samples", "32")
     assert (audited(sound), len(probe)) == (2, 2)
     nightly(sound, "--probe", "--samples", "32", "--fail-on", "critical")
-    assert len(probe) == 2  # only the line moved, so what was seen is judged again
+    assert len(probe) == 2  # only a threshold changed, so the observations are reused
 
 
 @pytest.mark.parametrize(
     ("status", "number"),
     [
         *((each, None) for each in (Status.TIMEOUT, Status.MEMORY, Status.UNAVAILABLE)),
-        (Status.CRASHED, signal.SIGKILL),  # as the kernel does where a group's memory is used up
+        (Status.CRASHED, signal.SIGKILL),  # as the kernel does when a cgroup is out of memory
     ],
 )
-def test_an_ending_by_chance_is_tried_again(sound, monkeypatch, probe, status, number):
+def test_a_transient_failure_is_tried_again(sound, monkeypatch, probe, status, number):
     ended = Observation("here", "load_model", status, signal=number)
     monkeypatch.setattr(sys.modules[__name__], "seen", lambda *_: ProbeResult((ended,)))
     nightly(sound, "--probe", code=3)
-    assert nightly(sound, "--probe").stdout == ""  # no news, but not taken for granted either
+    assert nightly(sound, "--probe").stdout == ""  # no change, but not reused either
     assert (audited(sound), len(probe)) == (2, 2)
 
 
-def test_another_description_by_mlflow_is_held_against_the_same_model(sound):
-    """It is not among the model's files, and what it promises is."""
+def test_a_changed_mlmodel_file_is_checked_against_the_same_model(sound):
+    """The file is not part of the model, but its signature is checked."""
     said = '[{"type": "tensor", "tensor-spec": {"dtype": "float32", "shape": [-1, %d]}}]'
     (sound / "b.keras").rename(sound.parent / "b.keras")
     for size, told in ((6, ""), (7, "MA802 mlflow-signature-differs (medium): "), (7, "")):
@@ -129,8 +129,8 @@ def test_another_description_by_mlflow_is_held_against_the_same_model(sound):
     assert done == ""
 
 
-def test_what_is_recalled_is_not_put_to_another_model(sound, probe, monkeypatch):
-    """Between planning and auditing the file was replaced: the old answers are not its own."""
+def test_stored_observations_are_not_used_for_another_model(sound, probe, monkeypatch):
+    """Between planning and auditing the file was replaced, so the stored results do not apply."""
     nightly(sound, "--probe", code=1)
     real = cache.AuditCache.plan
 
@@ -142,7 +142,7 @@ def test_what_is_recalled_is_not_put_to_another_model(sound, probe, monkeypatch)
     with monkeypatch.context() as patch:
         patch.setattr(cache.AuditCache, "plan", plan)
         nightly(sound, "--probe", "--fail-on", "critical", code=3)
-    assert len(probe) == 1  # no runtime was there for it, so it was not looked at in full
+    assert len(probe) == 1  # no runtime for it, so partially audited
     assert "modified during the run" in observed(sound)[0]["error"]
     assert observed(sound, "b.keras")[0]["error"] == "no such layer"
     nightly(sound, "--probe", "--fail-on", "critical")
@@ -150,7 +150,7 @@ def test_what_is_recalled_is_not_put_to_another_model(sound, probe, monkeypatch)
     assert observed(sound)[0]["error"] == "no such layer"
 
 
-def test_what_is_recalled_does_not_outlive_a_change_during_the_audit(sound, probe, monkeypatch):
+def test_stored_observations_are_dropped_on_a_change_during_the_audit(sound, probe, monkeypatch):
     nightly(sound, "--probe", code=1)
     with monkeypatch.context() as patch:
         patch.setattr(batch, "audit_model", written_to_once(sound))
@@ -159,8 +159,8 @@ def test_what_is_recalled_does_not_outlive_a_change_during_the_audit(sound, prob
 
 
 @pytest.mark.slow
-def test_what_running_a_model_showed_comes_back_whole(tmp_path, monkeypatch):
-    """A real probe, and a second night that judges by another line and may run nothing."""
+def test_observations_of_a_model_are_restored_completely(tmp_path, monkeypatch):
+    """A real probe, and a second run with another threshold that must not run models."""
     models = tmp_path / "models"
     models.mkdir()
     shutil.copy(SAMPLES / "digits_robust.keras", models)

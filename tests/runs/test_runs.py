@@ -1,4 +1,4 @@
-"""Whole runs: nothing is missing, nothing is torn, and one bad model costs one row."""
+"""Complete runs: nothing is missing or partial, and one bad model affects only its row."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_reports_of_a_run(modelaudit, models, tmp_path):
         assert (audit["model"]["path"], audit["verdict"]) == (row["path"], row["verdict"])
     assert (out / "latest" / "index.html").read_text()
     earlier = json.loads((out / "latest" / "index.json").read_text())
-    for row in earlier["models"]:  # links of a kept index lead to the same reports
+    for row in earlier["models"]:  # links of a kept index point to the same reports
         assert (out / "latest" / row["links"]["json"]).resolve().is_file()
     assert json.loads((out / "report.sarif").read_text())["version"] == "2.1.0"
     assert (out / "junit.xml").read_text().startswith("<?xml")
@@ -54,8 +54,8 @@ def failures(text):
     }
 
 
-def test_junit_fails_what_a_policy_fails(modelaudit, models, tmp_path):
-    """The line is drawn for each model, and stays where it was when only its audit is left."""
+def test_junit_uses_the_threshold_of_a_policy(modelaudit, models, tmp_path):
+    """The threshold is that of each model, also when only its audit file is left."""
     (models / "lab").mkdir()
     shutil.copy(models / "truncated.h5", models / "lab")
     (tmp_path / "modelaudit.toml").write_text(
@@ -87,13 +87,13 @@ def test_reports_inside_the_audited_directory_are_not_audited(modelaudit, models
     shutil.copy(models / "a.h5", out / "copy.h5")
     second = modelaudit("audit", models, "--no-probe", "-f", "json", "--out", out)
     assert second.stdout == first.stdout
-    assert page.is_file()  # it says what this audit says
+    assert page.is_file()  # it describes this audit
     modelaudit("audit", models, "--no-probe", "-f", "json", "--fail-on", "low", "--out", out)
     assert not page.exists(), "a page of an earlier audit must not pass for one of this"
 
 
 def said_by_two_runs(modelaudit, models, folder):
-    """What the two say of each model, where sets are in another order in the second."""
+    """The audits of two runs with another hash seed, and so another order of sets."""
     for name, seed in (("one", "0"), ("two", "4711")):
         how = ["--no-probe", "-f", "json", "-f", "sarif", "--out", name]
         modelaudit("audit", models, *how, env={"PYTHONHASHSEED": seed})
@@ -105,14 +105,14 @@ def said_by_two_runs(modelaudit, models, folder):
         yield [json.dumps(audit) for audit in said]
 
 
-def test_two_runs_say_the_same(modelaudit, models, tmp_path):
+def test_two_runs_give_equal_audits(modelaudit, models, tmp_path):
     said = list(said_by_two_runs(modelaudit, models, tmp_path))
     assert len(said) == 3
     assert all(one == two for one, two in said)
 
 
 @pytest.mark.slow
-def test_two_runs_say_the_same_of_what_tensorflow_wrote(modelaudit, made, tmp_path):
+def test_two_runs_give_equal_audits_of_tensorflow_s_models(modelaudit, made, tmp_path):
     said = list(said_by_two_runs(modelaudit, made, tmp_path))
     assert len(said) > 15
     assert all(one == two for one, two in said)
@@ -135,7 +135,7 @@ def test_names_of_any_kind(modelaudit, tmp_path):
 
 def test_a_file_that_cannot_be_opened_is_a_row(models, monkeypatch):
     files.minimal_h5(models / "closed.h5").chmod(0)
-    for place in (models, *models.parents):  # a user without rights must come this far
+    for place in (models, *models.parents):  # must be accessible for an unprivileged user
         if place.name.startswith(("models", "test_", "pytest-", "popen-")):
             place.chmod(0o755)
     real = batch.audit_model
@@ -158,8 +158,8 @@ def test_a_file_that_cannot_be_opened_is_a_row(models, monkeypatch):
     assert rows["a.h5"].verdict == rows["b.keras"].verdict == "pass"
 
 
-def test_what_crashes_the_reader_costs_one_row(models, monkeypatch):
-    """The pipeline dies by signals and hangs in models; both are rows, the rest is audited."""
+def test_a_crash_of_the_reader_affects_one_row(models, monkeypatch):
+    """Models that kill or block the pipeline become rows; the others are audited."""
     real = batch.audit_model
 
     def audit_model(target, *arguments):
@@ -185,7 +185,7 @@ def test_what_crashes_the_reader_costs_one_row(models, monkeypatch):
 
 
 class Heard(Progress):
-    """Keeps what a run tells."""
+    """Records the messages of a run."""
 
     def __init__(self):
         self.told = []
@@ -203,7 +203,7 @@ class Heard(Progress):
         self.told.append(f"warning: {text}")
 
 
-def test_a_program_hears_how_far_a_run_has_come(sound):
+def test_progress_is_reported_to_a_program(sound):
     heard = Heard()
     settings = Settings(jobs=1, probe=ProbeSettings(enabled=False))
     found = batch.find_models((sound,), settings)
@@ -212,7 +212,7 @@ def test_a_program_hears_how_far_a_run_has_come(sound):
     assert heard.told == [2, "a.h5", "pass", "b.keras", "pass", "end"]
 
 
-def test_our_own_bug_is_told_apart(models, monkeypatch, capfd):
+def test_our_own_bugs_are_distinguished(models, monkeypatch, capfd):
     def audit_model(*_):
         raise RuntimeError("oops")
 
@@ -239,7 +239,7 @@ def wait_for(path: Path) -> None:
 def test_an_interrupt_leaves_nothing_behind(models, tmp_path, number):
     out = tmp_path / "out"
     slow = "import modelaudit.runs.batch as b, signal, time; real = b.audit_model\n"
-    slow += "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # ignored behind a `&`
+    slow += "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # ignored after `&`
     slow += "from pathlib import Path; begun = []\n"
     slow += "b.audit_model = lambda *a: begun.append(a) or (\n"
     third = os.fspath(tmp_path / "third")
@@ -255,7 +255,7 @@ def test_an_interrupt_leaves_nothing_behind(models, tmp_path, number):
         start_new_session=True,
     )
     wait_for(tmp_path / "third")  # the third model is at work, so the others are done
-    os.killpg(process.pid, number)  # what Ctrl-C in a terminal does
+    os.killpg(process.pid, number)  # like Ctrl-C in a terminal
     stdout, stderr = process.communicate(timeout=30)
     assert (process.returncode, stdout) == (130, b"")
     said = b"modelaudit: interrupted: 2 of 3 models audited; continue with --resume"
@@ -264,7 +264,7 @@ def test_an_interrupt_leaves_nothing_behind(models, tmp_path, number):
     assert (len(index["models"]), index["missing"], index["exit"]["code"]) == (2, 1, 130)
     with pytest.raises(ProcessLookupError):
         os.killpg(process.pid, 0)  # no process of the group is left
-    with Store.open_to_read(out) as store:  # what was done is kept, and the run not called done
+    with Store.open_to_read(out) as store:  # results are kept, the run is unfinished
         (run,) = store.runs()
         assert run.state is RunState.INTERRUPTED
         assert len(store.results(run.id)) == run.audited == 2
@@ -274,8 +274,8 @@ def test_an_interrupt_leaves_nothing_behind(models, tmp_path, number):
         assert json.loads(path.read_text())["model"]
 
 
-def test_a_second_interrupt_ends_at_once(models, tmp_path):
-    """The first waits for a worker that does not stop, for ten minutes; the second does not."""
+def test_a_second_interrupt_ends_immediately(models, tmp_path):
+    """The first waits up to ten minutes for a worker that does not stop; the second does not."""
     out, told = tmp_path / "out", tmp_path / "told"
     stubborn = f"""
 import signal, time

@@ -1,4 +1,4 @@
-"""What a run tells of entries of the settings that did nothing, or name what does not exist."""
+"""Notes of a run on settings that have no effect or name missing things."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def invoke(config, *words):
 
 @pytest.fixture
 def config(tmp_path):
-    """The settings file beside the registry `models`."""
+    """The settings file next to the registry `models`."""
     return tmp_path / "modelaudit.toml"
 
 
@@ -41,9 +41,7 @@ def verdicts(config, path):
     return {row["path"]: row["verdict"] for row in rows}
 
 
-def test_a_pattern_that_begins_at_the_settings_file_holds_however_the_model_is_named(
-    models, config
-):
+def test_a_pattern_relative_to_the_settings_file_matches_any_spelling_of_a_path(models, config):
     config.write_text(f'[[ignore]]\npath = "models/trunc*"\n{WHY}')
     assert verdicts(config, models)["truncated.h5"] == "pass"
     assert verdicts(config, models / "truncated.h5") == {"truncated.h5": "pass"}
@@ -63,12 +61,12 @@ def test_waivers_of_other_models_are_not_called_unused(models, config):
     unused = (
         "modelaudit: the waiver of MA102 for models/a.h5 (known) matches no finding of this run"
     )
-    assert said == [unused]  # MA604 asks of models that are run, and a scan runs none
+    assert said == [unused]  # MA604 needs models to be run, and a scan runs none
     for single in ("a.h5", "truncated.h5"):
         assert invoke(config, "scan", models / single).stderr == ""
 
 
-def test_patterns_that_fit_no_model_are_told(models, config):
+def test_patterns_that_match_no_model_are_reported(models, config):
     config.write_text(
         f'[[ignore]]\npath = "left/*"\n{WHY}'
         '[[expect]]\npath = "driving/*"\noutput = "steering"\naction = "odd"\n'
@@ -83,7 +81,7 @@ def test_patterns_that_fit_no_model_are_told(models, config):
 
 
 @pytest.mark.parametrize("path", ["./a.h5", "/models/a.h5", "../models/*", "~/models/*"])
-def test_a_pattern_that_can_fit_no_model_is_told_with_how_they_are_written(models, config, path):
+def test_an_impossible_pattern_is_reported_with_the_syntax(models, config, path):
     config.write_text(f'[[policy]]\npath = "{path}"\nfail_on = "low"\n')
     for audited_path in (models, models / "a.h5"):
         (said,) = invoke(config, "scan", audited_path).stderr.splitlines()
@@ -91,7 +89,7 @@ def test_a_pattern_that_can_fit_no_model_is_told_with_how_they_are_written(model
         assert "relative to REGISTRY or to the settings file's directory" in said
 
 
-def test_a_waiver_that_has_expired_says_so():
+def test_an_expired_waiver_is_reported():
     def told(expires, path="*", **more):
         waiver = Waiver("MA405", "known", path, expires=datetime.date.fromisoformat(expires))
         return [each.partition("(known) ")[2] for each in notes(waiver, **more)]
@@ -106,11 +104,11 @@ def test_a_waiver_that_has_expired_says_so():
     ]
     assert told("2026-02-28", rows=rows, whole=False) == []
     failed = rows_for_tests.row("a.h5", "fail", finding(code="MA405"))
-    assert told("2026-02-28", rows=[failed]) == []  # the finding says it
+    assert told("2026-02-28", rows=[failed]) == []  # shown with the finding
 
 
 def notes(*entries, rows=(), probed=True, whole=True):
-    """Notes on a run over `/reg` in which these rows came about."""
+    """Notes on a run over `/reg` with these rows."""
     targets = tuple(AuditTarget(REG / row.path, REG, row.path, row.slug) for row in rows)
     settings = Settings(
         waivers=tuple(each for each in entries if isinstance(each, Waiver)),
@@ -126,7 +124,7 @@ def row(path, outputs=None, unanswered=()):
     return rows_for_tests.row(path, outputs=outputs or {}, unanswered=tuple(unanswered))
 
 
-def test_an_expectation_that_fits_no_measured_output_is_told():
+def test_an_expectation_that_matches_no_measured_output_is_reported():
     measured = row("drive/a.h5", {"steering": ("H", "V")})
     said = notes(Expectation("odd", "drive/*", "steer"), rows=[measured])
     there = "outputs: steering; measured transforms: H, V"
@@ -137,7 +135,7 @@ def test_an_expectation_that_fits_no_measured_output_is_told():
     assert notes(Expectation("odd", "drive/*", "steer"), rows=[row("drive/a.h5")]) == []
 
 
-def test_a_runtime_that_another_answers_for_is_told():
+def test_a_runtime_answered_by_another_profile_is_reported():
     def told(*targets):
         settings = Settings(targets=targets[:1], policies=(Policy("*", targets=targets),))
         return settings_notes(
@@ -161,7 +159,7 @@ def test_a_runtime_that_another_answers_for_is_told():
         (Waiver("", "r", fingerprint="0" * 32), [], False, False),
     ],
 )
-def test_a_waiver_is_unused_only_where_its_rule_was_asked(waiver, unanswered, probed, told):
+def test_a_waiver_is_unused_only_if_its_rule_was_checked(waiver, unanswered, probed, told):
     asked = [row("a.h5", unanswered=unanswered)]
     assert bool(notes(waiver, rows=asked, probed=probed)) is told
     assert notes(waiver, rows=asked, probed=probed, whole=False) == []
@@ -198,14 +196,14 @@ def test_a_waiver_is_unused_only_where_its_rule_was_asked(waiver, unanswered, pr
         ('target = "keras==7.1"', "toml: 'keras==7.1': unknown keras version 7; newest: 3."),
     ],
 )
-def test_what_does_not_exist_is_refused_before_the_work(models, config, text, says):
+def test_missing_things_are_rejected_before_the_run(models, config, text, says):
     config.write_text(text)
     error = invoke(config, "scan", models).exception
     assert isinstance(error, UsageError)
     assert says in str(error)
 
 
-def test_a_changed_threshold_judges_again_the_models_that_it_is_about(sound, config):
+def test_a_changed_threshold_is_applied_again_to_its_models(sound, config):
     config.write_text("")
     nightly(sound, config=config)
     nightly(sound, config=config)
@@ -215,4 +213,4 @@ def test_a_changed_threshold_judges_again_the_models_that_it_is_about(sound, con
     assert audited(sound) == 1
     config.write_text("[thresholds]\nMA604 = 0.3\n")
     nightly(sound, config=config)
-    assert audited(sound) == 1  # b.keras: for a.h5 the line is where it was
+    assert audited(sound) == 1  # b.keras; the threshold for a.h5 is unchanged

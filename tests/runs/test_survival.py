@@ -1,4 +1,4 @@
-"""Runs that are killed, starved of disk, or run into each other: what was reported done stays."""
+"""Killed runs, full disks and concurrent runs: reported results are kept."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def registry(folder: Path, count: int) -> Path:
 
 
 def rewrite(folder: Path, seed: int) -> None:
-    """Give every model other weights."""
+    """Change the weights of every model."""
     rng = np.random.default_rng(seed)
     for path in folder.glob("*.h5"):
         with h5py.File(path, "r+") as file:
@@ -65,7 +65,7 @@ def rewrite(folder: Path, seed: int) -> None:
 
 
 def valid(out: Path) -> None:
-    """Whatever lies in the output directory is whole, and so is the history."""
+    """Assert that all files in the output directory and the history are complete."""
     for path in out.glob("models/*/audit.json"):
         schema.load(path)
     for path in (*out.glob("runs/*/index.json"), *out.glob("*.json"), *out.glob("*.sarif")):
@@ -82,7 +82,7 @@ def valid(out: Path) -> None:
 
 
 def wait_for_the_lock(out: Path) -> None:
-    """Until the workers that a killed run left behind have put down what they were writing."""
+    """Wait until the workers left by a killed run have finished writing."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         try:
@@ -124,17 +124,17 @@ def test_killed_at_twenty_moments(tmp_path):
     assert cut_short >= 5, "the signals came too late to tell anything"
     code, stdout, stderr = finish(start(arguments(models, out)))
     assert (code, stderr) == (0, "")
-    # Compared with the last run that was told. That is the last one where the signal missed it; it
-    # is an older one also where the signal came before the run had begun.
+    # Compared with the last reported run: the last one if the signal came too late, or an older
+    # one, also if the signal came before the run had begun.
     untold = len(after) == runs or after[-1].state is not RunState.REPORTED
     assert ("8 of 8 models changed" in stdout) is untold
     valid(out)
-    assert not [path for path in out.rglob(".*") if path.name != ".lock"]  # swept up
+    assert not [path for path in out.rglob(".*") if path.name != ".lock"]  # removed
     assert finish(start(arguments(models, out))) == (0, "", "")
 
 
 def mount(*words: str | Path) -> bool:
-    """Whether that could be mounted; in a container even root often may not."""
+    """Whether mounting succeeded; in a container root often may not mount."""
     if not shutil.which("mount"):
         return False
     return not subprocess.run(["mount", *words], check=False, capture_output=True).returncode
@@ -142,9 +142,9 @@ def mount(*words: str | Path) -> bool:
 
 @pytest.fixture
 def disk(tmp_path):
-    """An output directory that fills up, and what a process must do first for that.
+    """An output directory that fills up, and a function that a process must call first.
 
-    A small file system where one can be mounted; elsewhere a limit on the size of files.
+    A small file system if one can be mounted; otherwise a limit on the size of files.
     """
     out = tmp_path / "disk"
     out.mkdir()
@@ -189,7 +189,7 @@ def test_a_disk_that_fills_up(tmp_path, disk):
     assert "24 models, first run" in stdout
     valid(out)
     with Store.open(out) as store:
-        assert store.runs()[-1].audited == 24 - done  # what had been done was not done again
+        assert store.runs()[-1].audited == 24 - done  # finished audits were not repeated
 
 
 def test_two_runs_at_once(tmp_path):
@@ -220,7 +220,7 @@ def night(models: Path, out: Path, *more: str) -> str:
     return done.stdout
 
 
-def test_a_clock_that_jumps(tmp_path, monkeypatch):
+def test_a_clock_that_is_set_back(tmp_path, monkeypatch):
     models, out = registry(tmp_path / "models", 2), tmp_path / "out"
     days = ["2026-03-01", "2036-03-01", "2016-03-01", "2016-03-01", "2026-03-02"]
     for number, day in enumerate(days):
@@ -247,7 +247,7 @@ def everything(folder: Path) -> dict[str, tuple[int, ...]]:
 
 @pytest.fixture
 def closed(tmp_path):
-    """A registry that cannot be written to: by its rights, or for root by a read-only mount."""
+    """A read-only registry: by permissions, or for root by a read-only mount."""
     models = registry(tmp_path / "models", 3)
     bound = os.geteuid() == 0 and mount("--bind", models, models)
     if bound:
@@ -260,7 +260,7 @@ def closed(tmp_path):
     models.chmod(0o755)
 
 
-def test_a_registry_that_may_only_be_read(closed, tmp_path):
+def test_a_read_only_registry(closed, tmp_path):
     before, out = everything(closed), tmp_path / "out"
     code, _, stderr = finish(start(arguments(closed, out)))
     assert (code, stderr) == (0, "")
@@ -269,7 +269,7 @@ def test_a_registry_that_may_only_be_read(closed, tmp_path):
 
 
 def interrupted_after(count: int, monkeypatch) -> None:
-    """Ctrl-C as soon as the results of so many models are on the disk."""
+    """Send Ctrl-C as soon as the given number of results are on disk."""
     real, done = cache.AuditCache.add, []
 
     def add(self, finished):
@@ -286,7 +286,7 @@ def test_an_interrupted_audit_is_resumed(tmp_path, monkeypatch):
     words = ["audit", str(models), "--no-probe", "-f", "json", "--out", str(out), "--jobs", "1"]
     with monkeypatch.context() as patch:
         interrupted_after(3, patch)
-        assert CliRunner().invoke(cli, words).exit_code == 1  # click's word for an abort
+        assert CliRunner().invoke(cli, words).exit_code == 1  # click's exit code for an abort
     valid(out)
     with Store.open(out) as store:
         assert [(run.state, run.audited) for run in store.runs()] == [(RunState.INTERRUPTED, 3)]
@@ -300,7 +300,7 @@ def test_an_interrupted_audit_is_resumed(tmp_path, monkeypatch):
     assert "Interrupted after 3 of 5 models." in (out / "latest" / "index.html").read_text()
 
     first = sorted(done)[0]
-    (models / first).unlink()  # a change between the two parts
+    (models / first).unlink()  # a change between the interrupted and the resumed run
     files.minimal_h5(models / "new.h5")
     resumed = CliRunner().invoke(cli, [*words, "--resume"], catch_exceptions=False)
     assert resumed.exit_code == 0
@@ -315,13 +315,13 @@ def test_an_interrupted_audit_is_resumed(tmp_path, monkeypatch):
     assert (index["exit"]["code"], index["missing"], index["notes"]) == (0, 0, [])
     assert "Interrupted" not in (out / "index.html").read_text()
     valid(out)
-    # A whole run is not resumed: the next one is a run of its own.
+    # A complete run is not resumed: the next one is a new run.
     assert CliRunner().invoke(cli, [*words, "--resume"]).exit_code == 0
     with Store.open(out) as store:
         assert [run.audited for run in store.runs()] == [6, 5]
 
 
-def test_the_largest_models_are_begun_first(tmp_path, monkeypatch):
+def test_the_largest_models_are_started_first(tmp_path, monkeypatch):
     models = registry(tmp_path / "models", 3)
     for number, path in enumerate(sorted(models.iterdir())):
         with path.open("ab") as handle:

@@ -1,4 +1,4 @@
-"""Models that somebody writes to while a night looks at them, or has left half written."""
+"""Models being written during a nightly run, or left incomplete."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from tests.command_line import SAMPLES
 from tests.runs.nights import audited, invoke, later, nightly, scale, written_to_once
 
 
-def test_a_model_that_is_written_to_is_audited_again(sound, monkeypatch):
-    """It changes during the first audit; the result is that of a second, on what is there then."""
+def test_a_model_changed_during_its_audit_is_audited_again(sound, monkeypatch):
+    """It changes during the first audit; the result is that of a second one on the new content."""
     monkeypatch.setattr(batch, "audit_model", written_to_once(sound))
     nightly(sound)
     document = json.loads((sound.parent / "out" / "models" / "a.h5" / "audit.json").read_text())
@@ -28,7 +28,7 @@ def test_a_model_that_is_written_to_is_audited_again(sound, monkeypatch):
 
 
 def restless(models: Path, monkeypatch, writer) -> None:
-    """From now on `writer` writes to `a.h5` whenever an audit has just read it."""
+    """Let `writer` write to `a.h5` after every read of it by an audit."""
     real = batch.audit_model
 
     def audit_model(target, *arguments):
@@ -42,7 +42,7 @@ def restless(models: Path, monkeypatch, writer) -> None:
 
 @pytest.mark.parametrize("command", ["nightly", "audit", "scan"])
 def test_half_a_file_is_not_called_damaged(sound, monkeypatch, command):
-    """Each look at it meets another half of it: nothing is known of such a model."""
+    """Each audit reads another incomplete state, so nothing is known of the model."""
     whole = (sound / "a.h5").read_bytes()
     (sound / "a.h5").write_bytes(whole[: len(whole) // 2])
 
@@ -62,8 +62,8 @@ def test_half_a_file_is_not_called_damaged(sound, monkeypatch, command):
     assert "it was modified while it was read" in " ".join(told.split())
 
 
-def test_who_pauses_within_a_file_is_waited_for(sound, monkeypatch):
-    """The audit falls between two pieces, so that it meets the same half from end to end."""
+def test_a_writer_that_pauses_within_a_file_is_awaited(sound, monkeypatch):
+    """The audit runs between two writes, so the incomplete file does not change during it."""
     whole = (sound / "a.h5").read_bytes()
     (sound / "a.h5").write_bytes(whole[: len(whole) // 2])
 
@@ -76,14 +76,14 @@ def test_who_pauses_within_a_file_is_waited_for(sound, monkeypatch):
     assert audited(sound) == 0
 
 
-def test_damage_that_stays_is_damage(sound, monkeypatch):
+def test_persistent_damage_is_damage(sound, monkeypatch):
     whole = (sound / "a.h5").read_bytes()
     (sound / "a.h5").write_bytes(whole[: len(whole) // 2])
     assert "MA102" in nightly(sound, code=1).stdout
 
 
 def half(models: Path) -> bytes:
-    """Leave half of `a.h5`, and give all of it."""
+    """Truncate `a.h5` to its half, and return the complete content."""
     whole = (models / "a.h5").read_bytes()
     (models / "a.h5").write_bytes(whole[: len(whole) // 2])
     return whole
@@ -92,8 +92,8 @@ def half(models: Path) -> bytes:
 COPYING = "a.h5  pass -> incomplete\n    Partially audited: a.h5: it is incomplete and was"
 
 
-def test_a_copy_that_goes_on_is_no_damage(sound):
-    """Its writer rests for longer than a run waits; the next night meets what it wrote."""
+def test_a_copy_that_continues_is_not_damage(sound):
+    """Its writer pauses for longer than a run waits; the next run reads the new content."""
     nightly(sound)
     whole = half(sound)
     done = nightly(sound, code=3)
@@ -105,8 +105,8 @@ def test_a_copy_that_goes_on_is_no_damage(sound):
     assert "better      a.h5  incomplete -> pass\n" in nightly(sound).stdout
 
 
-def test_a_copy_that_does_not_go_on_is_damage(sound):
-    """The same bytes another night, though the file is written to again and again."""
+def test_a_copy_that_does_not_continue_is_damage(sound):
+    """The same bytes in another run, though the file is rewritten repeatedly."""
     nightly(sound)
     half(sound)
     nightly(sound, code=3)
@@ -120,8 +120,8 @@ def test_a_copy_that_does_not_go_on_is_damage(sound):
 
 
 @pytest.mark.parametrize("left", ["saved_model.pb", "variables.index", "variables.data", "x.data"])
-def test_a_directory_that_is_being_copied_is_no_damage(sound, left):
-    """File by file: of some states of it the audit has no digest, and they are told apart, too."""
+def test_a_directory_being_copied_is_not_damage(sound, left):
+    """File by file; states for which an audit has no digest are distinguished, too."""
     nightly(sound)
     model = shutil.copytree(SAMPLES / "digits_tf1_savedmodel", sound / "m")
     if left == "saved_model.pb":
@@ -141,7 +141,7 @@ def test_a_directory_that_is_being_copied_is_no_damage(sound, left):
     assert nightly(sound).stdout == ""
 
 
-def test_damage_that_has_lain_there_is_damage_at_once(sound, monkeypatch):
+def test_damage_of_old_files_is_reported_immediately(sound, monkeypatch):
     nightly(sound)
     half(sound)
     later(monkeypatch)
@@ -149,8 +149,8 @@ def test_damage_that_has_lain_there_is_damage_at_once(sound, monkeypatch):
 
 
 @pytest.mark.parametrize("where", ["in the first night", "by hand", "in a fresh checkout"])
-def test_damage_is_told_at_once(sound, where):
-    """There may be no other night to tell it, or somebody waits for the answer."""
+def test_damage_is_reported_immediately(sound, where):
+    """There may be no later run, or a user waits for the result."""
     if where == "in the first night":
         half(sound)
         nightly(sound, code=1)
@@ -165,7 +165,7 @@ def test_damage_is_told_at_once(sound, where):
     assert "a.h5  pass -> fail\n  + MA102" in nightly(sound, code=1).stdout
 
 
-def test_what_a_file_can_do_is_told_of_half_a_model(sound):
+def test_security_findings_of_an_incomplete_model_are_reported(sound):
     nightly(sound)
     model = shutil.copytree(SAMPLES / "digits_tf1_savedmodel", sound / "m")
     (model / "variables" / "variables.index").unlink()
@@ -175,7 +175,7 @@ def test_what_a_file_can_do_is_told_of_half_a_model(sound):
     assert "MA7" in nightly(sound, code=1).stdout
 
 
-def test_a_model_that_never_rests_is_not_taken_for_known(sound, monkeypatch):
+def test_a_model_that_changes_constantly_is_not_reused(sound, monkeypatch):
     with monkeypatch.context() as patch:
         restless(sound, patch, lambda path: scale(path, 1.5))
         nightly(sound, code=3)

@@ -1,8 +1,8 @@
-"""Loads models by the calls that a user types, in any interpreter: the oracle of the probe.
+"""Load models by the calls that a user would type, in any interpreter: an oracle for the probe.
 
-`python direct_load.py REQUEST.json` with `[[path, call], …]` prints one JSON line: for each either
-the type of the error, or the outputs for one input of 0 to 1, as nested lists. It imports nothing
-of the package, and runs under Python 3.8 and later.
+`python direct_load.py REQUEST.json` with `[[path, call], …]` prints one JSON line: for each the
+type of the error, or the outputs for one input in [0, 1] as nested lists. It does not import the
+package and runs under Python 3.8 and later.
 """
 
 import json
@@ -41,7 +41,7 @@ CALLS = {"load_model": load_model, "saved_model.load": saved_model_load, "TFSMLa
 def attempt(path, call):
     try:
         result = CALLS[call](path)
-    except Exception as error:  # whatever a loader raises is the answer
+    except Exception as error:  # any exception of a loader is a result
         return {"error": type(error).__name__}
     if isinstance(result, dict):
         (result,) = result.values()

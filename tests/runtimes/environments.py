@@ -1,7 +1,7 @@
-"""Other TensorFlows for the tests: three runtimes in two environments, made once and kept.
+"""Other TensorFlow versions for the tests: three runtimes in two environments, made once and kept.
 
-They are made as for a user, by requirement, below the cache directory. Which versions depends on
-the Pythons that there are: TensorFlow 2.15, the last one with Keras 2, needs Python 3.11.
+They are made from requirements in the cache directory, as for a user. The versions depend on the
+installed Pythons: TensorFlow 2.15, the last one with Keras 2, needs Python 3.11.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from modelaudit.probe.host import environments
 from modelaudit.settings import OtherRuntime
 
 HERE = f"{sys.version_info[0]}.{sys.version_info[1]}"
-# Python -> the requirements of the older and of the newer environment.
+# Python version -> requirements of the older and the newer environment.
 BY_PYTHON = {
     "3.11": (
         ["tensorflow-cpu==2.15.*"],
@@ -41,7 +41,7 @@ OFFLINE = (
 
 
 def _there(version: str) -> bool:
-    """Whether that Python is on this machine: on the PATH (and no empty shim), or known to uv."""
+    """Whether that Python is installed: on the PATH (and not an empty shim), or known to uv."""
     if version == HERE:
         return True
     uv = environments.find_uv()
@@ -63,10 +63,9 @@ def wanted() -> tuple[OtherRuntime, ...]:
 
 
 def interpreters() -> dict[str, str]:
-    """Name of each wanted runtime -> its interpreter.
+    """The interpreter of each wanted runtime, by name.
 
-    Skips the test of somebody who works offline; CI installs from the network itself, so that
-    there it fails.
+    Skips the test without network access, except in CI, where it fails.
     """
     found = {}
     for runtime in wanted():

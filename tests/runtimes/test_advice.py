@@ -1,4 +1,4 @@
-"""What is advised about a file that a runtime refuses: true, and done here to see that it works."""
+"""Advice on files that a runtime rejects, followed here to check that it works."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def fixes_for(path: Path, target: str) -> set[str]:
 
 
 @pytest.mark.parametrize("target", ["tf-keras==2.21.0", "tf==2.15.1", "tf==2.3.4"])
-def test_a_file_of_keras_3_is_not_patched_into_one_of_keras_2(target):
+def test_no_advice_to_patch_a_keras_3_file_for_keras_2(target):
     assert fixes_for(SAMPLES / "digits_robust.keras", target) == {KERAS_3_IN_2}
 
 
@@ -44,7 +44,7 @@ def refused(key, value, saved_by="tf==2.21.0", target="tf==2.16.2", name="Dense"
     return next(reason.fix for reason in found if reason.code == "unknown-argument")
 
 
-def test_an_argument_may_go_where_it_does_nothing():
+def test_removing_an_argument_without_effect_is_advised():
     assert "delete quantization_config" in refused("quantization_config", None)
 
 
@@ -52,11 +52,11 @@ def test_an_argument_may_go_where_it_does_nothing():
     ("key", "value"),
     [("quantization_config", {"class_name": "Int8"}), ("unheard_of", None), ("unheard_of", 3)],
 )
-def test_an_argument_that_may_do_something_stays(key, value):
+def test_removing_an_argument_with_an_effect_is_not_advised(key, value):
     assert refused(key, value) == UPGRADE
 
 
-def test_tf_keras_is_named_for_a_file_of_keras_2():
+def test_tf_keras_is_advised_for_a_keras_2_file():
     said = refused("groups", 2, "tf==2.15.1", "tf==2.21.0", "DepthwiseConv2D")
     assert said == "load it with tf-keras, which is Keras 2"
 
@@ -134,7 +134,7 @@ print(json.dumps({"copied": copied, "exported": exported, "edited loads": loads}
 
 
 @pytest.mark.slow
-def test_the_ways_from_keras_3_to_2(tmp_path):
+def test_advice_for_loading_keras_3_files_in_keras_2(tmp_path):
     found = answer_of([sys.executable, "-c", BOTH + WAYS, str(tmp_path / "model")])
     assert found["copied"] < 1e-4
     assert found["exported"] < 1e-4

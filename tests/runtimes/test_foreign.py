@@ -1,4 +1,4 @@
-"""Models in other TensorFlows: the observed column is what a direct load in that runtime does."""
+"""Models in other TensorFlow versions: observations match a direct load in that runtime."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def pythons() -> dict[str, str]:
 def models(made: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     changed = tmp_path_factory.mktemp("foreign") / "hard_sigmoid.h5"
     files.minimal_h5(changed)
-    with h5py.File(changed, "r+") as file:  # as Keras 2 writes it, in words that Keras 3 knows
+    with h5py.File(changed, "r+") as file:  # in Keras 2's format, with classes of Keras 3
         model = json.loads(file.attrs["model_config"])
         (dense,) = model["config"]["layers"]
         shape = dense["config"].pop("batch_input_shape")
@@ -59,7 +59,7 @@ def models(made: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Pa
 
 @pytest.fixture(scope="module")
 def seen(pythons: dict[str, str], models: dict[str, Path]) -> Iterator[dict[str, Facts]]:
-    """Facts of every model, tried in all runtimes."""
+    """Facts of every model, loaded in all runtimes."""
     assert pythons
     settings = Settings(probe=ProbeSettings(samples=8, timeout=120), runtimes=wanted())
     with local_probe(settings) as probe:
@@ -73,7 +73,7 @@ def direct(
     seen: dict[str, Facts],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> dict[tuple[str, str, str], dict[str, object]]:
-    """(model, runtime, call) -> what a plain script met that made the same call there."""
+    """(model, runtime, call) -> result of a plain script that makes the same call there."""
     found = {}
     folder = tmp_path_factory.mktemp("direct")
     homes = dict.fromkeys(HOME, sys.executable)
@@ -125,7 +125,7 @@ def test_observations_are_those_of_a_direct_load(
             if each.status is Status.FAILED:
                 assert each.error_type == answer["error"], where
             endings.add((each.runtime, each.status))
-    # Each runtime loads something and refuses something: the column says more than one thing.
+    # Each runtime loads some models and rejects others, so the test is not trivial.
     assert len(endings) == 2 * (2 + len(wanted()))
 
 
@@ -153,7 +153,7 @@ def test_agreement_is_that_of_direct_outputs(
     assert sum(same for _, same in verdicts) > len(verdicts) / 2
 
 
-def test_predictions_hold_for_the_versions_that_have_a_profile(seen: dict[str, Facts]) -> None:
+def test_predictions_are_correct_for_versions_with_a_profile(seen: dict[str, Facts]) -> None:
     exact = 0
     for name, facts in seen.items():
         known = {(each.runtime, each.call): each for each in facts.predictions}
@@ -167,7 +167,7 @@ def test_predictions_hold_for_the_versions_that_have_a_profile(seen: dict[str, F
     assert exact > len(MODELS)
 
 
-def test_an_audit_shows_predicted_beside_observed(
+def test_an_audit_shows_predicted_and_observed_results(
     seen: dict[str, Facts], models: dict[str, Path]
 ) -> None:
     name = "hard_sigmoid.h5"
@@ -183,15 +183,15 @@ def test_an_audit_shows_predicted_beside_observed(
     assert "MA224" in [finding.code for finding in audit.findings]
     same = finish_audit(seen["keras2_savedmodel"], target, "2026-01-01T00:00:00Z", {})
     assert "MA224" not in [finding.code for finding in same.findings]
-    # Nothing is told of a version that has a profile: there the prediction is right.
+    # Nothing is noted on a version with a profile: its prediction is correct.
     exact = {p.runtime for p in seen[name].predictions if p.confidence is Confidence.HIGH}
     otherwise = [f for a in (audit, same) for f in a.findings if f.code == "MA223"]
     assert not exact & {f.evidence["runtime"] for f in otherwise}
 
 
-def test_a_runtime_that_is_not_there_is_said(models: dict[str, Path]) -> None:
+def test_a_missing_runtime_is_reported(models: dict[str, Path]) -> None:
     missing = replace(wanted()[0], python="/nowhere/python", requirements=())
-    # The model was never trained, which is not to hide that a runtime is missing.
+    # The finding that the model was never trained must not hide the missing runtime.
     settings = Settings(
         probe=ProbeSettings(samples=4), runtimes=(missing,), fail_on=Severity.CRITICAL
     )

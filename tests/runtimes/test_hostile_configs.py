@@ -1,4 +1,4 @@
-"""Whatever stands in a config, predicting raises nothing: weird types in every place."""
+"""Predicting never raises, whatever the config: unexpected types in every position."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from modelaudit.settings import Limits
 from tests.made import keras_configs
 
 FORMATS = (Format.LEGACY_H5_FULL, Format.KERAS_ARCHIVE)
-# Words that the matching modules look for, in places where they do not belong.
+# Keys and values that predictions look for, in wrong positions.
 WORDS = (
     ["class_name", "config", "module", "registered_name", "layers", "name", "inbound_nodes"]
     + ["dtype", "axis", "function", "Lambda", "__lambda__", "Policy", "keras", "keras.layers"]
@@ -47,7 +47,7 @@ RUNTIMES = ("tf==1.15", "tf==2.8", "tf==2.15", "tf==2.16", "tf==2.21", "tf-keras
 
 
 def rich_model() -> dict[str, Json]:
-    """A model with one of everything that the matching modules know."""
+    """A config with one of everything that predictions look for."""
     lstm = {"class_name": "LSTM", "config": {"name": "lstm", "units": 2, "time_major": False}}
     cell = {"module": "keras.layers", "class_name": "GRUCell", "config": {"units": 2}}
     policy = {"module": "keras", "class_name": "DTypePolicy", "config": {"name": "mixed_float16"}}
@@ -76,7 +76,7 @@ def rich_model() -> dict[str, Json]:
 
 
 def places(value: Json, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
-    """Every place in a JSON value, as keys and indices."""
+    """The path of every position in a JSON value, as keys and indices."""
     yield path
     inner = value.items() if isinstance(value, dict) else ()
     inner = enumerate(value) if isinstance(value, list) else inner
@@ -85,7 +85,7 @@ def places(value: Json, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str 
 
 
 def put(value: Json, path: tuple[str | int, ...], new: Json) -> Json:
-    """The value with `new` at a place."""
+    """The value with `new` at the given position."""
     if not path:
         return new
     changed = copy.copy(value)
@@ -107,7 +107,7 @@ def artifact_of(config: Json, kind: Format, training: Json = None) -> Artifact:
 
 
 def answers(artifact: Artifact) -> None:
-    """Ask every runtime with every option; each answer that is not `loads` says why."""
+    """Predict for every runtime and option; each prediction other than `loads` has a reason."""
     for runtime in RUNTIMES:
         for request in (
             LoadRequest(LoadCall.LOAD_MODEL, compile=True),
@@ -129,20 +129,20 @@ PLACES = [(index, path) for index, model in enumerate(MODELS) for path in places
 
 @pytest.mark.parametrize("kind", FORMATS)
 @pytest.mark.parametrize("model", MODELS)
-def test_the_models_themselves_are_answered(model, kind):
+def test_predictions_for_the_unchanged_models(model, kind):
     answers(artifact_of(model, kind))
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(place=st.sampled_from(PLACES), new=ANY, kind=st.sampled_from(FORMATS))
-def test_anything_in_any_place_of_a_config(place, new, kind):
+def test_any_value_at_any_position_of_a_config(place, new, kind):
     index, path = place
     answers(artifact_of(put(MODELS[index], path, new), kind))
 
 
 @settings(max_examples=60, deadline=None)
 @given(config=ANY, kind=st.sampled_from(FORMATS))
-def test_anything_instead_of_a_config(config, kind):
+def test_any_value_instead_of_a_config(config, kind):
     answers(artifact_of(config, kind))
 
 
@@ -160,5 +160,5 @@ TRAINING = {
     new=ANY,
     kind=st.sampled_from(FORMATS),
 )
-def test_anything_in_a_training_config(path, new, kind):
+def test_any_value_in_a_training_config(path, new, kind):
     answers(artifact_of(keras_configs.keras3_model(), kind, put(TRAINING, path, new)))

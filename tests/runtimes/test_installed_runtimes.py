@@ -1,4 +1,4 @@
-"""Predictions for the runtimes installed here, against what they do: Keras 3 and tf-keras."""
+"""Predictions for the installed runtimes, Keras 3 and tf-keras, compared with loading."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ BUILDERS = (plain, convolutions, depthwise, recurrent, wrapped, normalized, prep
 
 @pytest.fixture(scope="module")
 def runtimes():
-    """Name of a runtime as a target -> its Keras."""
+    """The Keras of each target runtime."""
     keras = pytest.importorskip("keras")
     tf_keras = pytest.importorskip("tf_keras")
     tensorflow = metadata.version("tensorflow")
@@ -66,7 +66,7 @@ def runtimes():
 
 @pytest.fixture(scope="module")
 def saved(runtimes, tmp_path_factory):
-    """(what it is, file) of every model, saved by each Keras in both formats."""
+    """(description, file) of every model, saved by each Keras in both formats."""
     folder = tmp_path_factory.mktemp("installed")
     files = []
     for writer, keras in enumerate(runtimes.values()):
@@ -92,7 +92,7 @@ def outcome(keras, path: Path) -> bool:
     return True
 
 
-def test_what_loads_is_predicted(runtimes, saved):
+def test_loading_is_predicted(runtimes, saved):
     wrong = []
     for path in saved:
         artifact = read(path, Limits())
@@ -101,7 +101,7 @@ def test_what_loads_is_predicted(runtimes, saved):
                 artifact, [(find_profile(name), LoadRequest(LoadCall.LOAD_MODEL))]
             )
             loads = outcome(keras, path)
-            # Whether the outputs differ is not looked at here: such a model loads.
+            # Differing outputs are not checked here: such a model loads.
             if loads != (answer.predicted in (LoadOutcome.LOADS, LoadOutcome.DIFFERS)):
                 wrong.append((path.name, name, answer.predicted.value, loads))
     assert not wrong

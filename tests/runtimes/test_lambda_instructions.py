@@ -1,4 +1,4 @@
-"""Code of a Lambda from one Python in another: instructions that moved or grew."""
+"""A Lambda's bytecode in another Python version: renumbered or resized instructions."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_instructions_of_3_11_in_3_12(read, other):
     assert _other_instructions(read, context) is other
 
 
-def test_nothing_is_said_of_pythons_without_a_table():
+def test_pythons_without_a_table_are_unknown():
     context = CheckContext(
         find_profile("tf==2.8"), LoadRequest(LoadCall.LOAD_MODEL), find_profile("tf==2.15")
     )

@@ -1,4 +1,4 @@
-"""Profiles: what is shipped, which one answers for a version, and where the facts come from."""
+"""Profiles: those included, which one is used for a version, and the origin of their facts."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_every_shipped_profile_reads_and_names_its_versions():
         assert set(profile.data["versions"]) >= {"tensorflow", "keras", "h5py", "numpy", "python"}
 
 
-def test_an_exact_version_is_answered_from_itself():
+def test_an_exact_version_uses_its_own_profile():
     profile = find_profile("tf==2.15.1")
     assert profile.exact
     assert profile.name == profile.collected == "tf==2.15.1"
@@ -47,19 +47,19 @@ def test_an_exact_version_is_answered_from_itself():
         ("tf-keras==2.30.0", "tf-keras==2.21.0"),
     ],
 )
-def test_a_version_in_between_is_answered_by_its_neighbour_and_says_so(asked, collected):
+def test_a_version_without_a_profile_uses_the_nearest_and_notes_it(asked, collected):
     profile = find_profile(asked)
     assert (profile.name, profile.collected, profile.exact) == (asked, collected, False)
 
 
-def test_keras_2_never_answers_for_keras_3():
+def test_keras_2_profiles_are_never_used_for_keras_3():
     for minor in range(16, 30):
         assert find_profile(f"tf==2.{minor}").keras3
     for minor in range(16):
         assert not find_profile(f"tf==2.{minor}").keras3
 
 
-def test_a_keras_of_another_time_lies_over_a_tensorflow():
+def test_another_keras_version_is_combined_with_a_tensorflow():
     both = find_profile("tf==2.18+keras==3.15.1")
     plain, newest = find_profile("tf==2.18.1"), find_profile("tf==2.21.0")
     assert both.exact
@@ -72,13 +72,13 @@ def test_a_keras_of_another_time_lies_over_a_tensorflow():
     assert plain.data["classes"] != newest.data["classes"]
 
 
-def test_the_keras_of_its_own_time_changes_nothing():
+def test_the_default_keras_version_changes_nothing():
     assert find_profile("tf==2.18+keras==3.8").data == find_profile("tf==2.18").data
     assert find_profile("keras==3.8").data == find_profile("tf==2.18").data
     assert find_profile("tf==2.15+keras==2.15").data == find_profile("tf==2.15").data
 
 
-def test_a_keras_alone_is_answered_by_its_number():
+def test_a_keras_without_tensorflow_is_found_by_version():
     for version in ("2.4.0", "2.12.0", "2.15.0", "3.3.3", "3.8", "3.15.1"):
         profile = find_profile(f"keras=={version}")
         assert profile.exact
@@ -91,12 +91,12 @@ def test_a_keras_alone_is_answered_by_its_number():
     "text",
     ["", "2.15", "torch==2.1", "tf==new", "tf>=2.15", "keras==3.1+keras==3.2", "tf==2.18+keras"],
 )
-def test_what_is_no_runtime_is_refused(text):
+def test_invalid_runtimes_are_rejected(text):
     with pytest.raises(UsageError, match="not a runtime"):
         find_profile(text)
 
 
-def test_a_file_that_is_no_profile_is_refused(tmp_path: Path):
+def test_a_file_that_is_not_a_profile_is_rejected(tmp_path: Path):
     for content in ("no JSON", "[]", json.dumps({"schema": SCHEMA + 1})):
         path = tmp_path / f"tf-{len(content)}.json"
         path.write_text(content)
@@ -106,7 +106,7 @@ def test_a_file_that_is_no_profile_is_refused(tmp_path: Path):
 
 @pytest.mark.parametrize("name", ["tf-2.14.0+keras-2.15.0", "tf-2.14.0", "mine", "tf-2.99"])
 @pytest.mark.parametrize("version", ["2.14.0", "2.14.0-rc1"])
-def test_the_users_own_profile_comes_first_whatever_its_file_is_called(
+def test_the_user_s_profile_has_priority_whatever_its_file_name(
     tmp_path: Path, name: str, version: str
 ):
     data = dict(find_profile("tf==2.15.1").data)
@@ -119,7 +119,7 @@ def test_the_users_own_profile_comes_first_whatever_its_file_is_called(
 
 
 @pytest.mark.parametrize("part", ["name", "versions", "tables", "behaviours", "operations"])
-def test_a_profile_that_lacks_a_part_is_refused(tmp_path: Path, part: str):
+def test_an_incomplete_profile_is_rejected(tmp_path: Path, part: str):
     data = dict(find_profile("tf==2.15.1").data)
     del data[part]
     own = tmp_path / "own.json"
@@ -158,14 +158,14 @@ def test_a_file_may_say_any_version():
     assert not find_profile("tf==" + "9" * 5000).exact
 
 
-def test_default_targets_are_runtimes_and_hold_the_newest():
+def test_default_targets_are_runtimes_and_include_the_newest():
     targets = default_targets()
     assert "tf==2.21.0" in targets
     for target in targets:
         find_profile(target)
 
 
-def test_a_keras_alone_is_written_and_laid_over_any_tensorflow(tmp_path: Path, monkeypatch):
+def test_a_keras_profile_is_written_and_combined_with_any_tensorflow(tmp_path: Path, monkeypatch):
     newest = find_profile("tf==2.21.0")
     version = newest.data["versions"]["keras"]
     monkeypatch.setattr("modelaudit.runtimes.collecting.launch.collect", lambda *_, **__: newest)
@@ -177,7 +177,7 @@ def test_a_keras_alone_is_written_and_laid_over_any_tensorflow(tmp_path: Path, m
     alone = read_profile(made)
     assert alone.data["classes"] == newest.data["classes"]
     assert "operations" not in alone.data
-    later = tmp_path / "later.json"  # as of a version that nothing shipped answers for
+    later = tmp_path / "later.json"  # a version without an included profile
     later.write_text(made.read_text().replace(f'"keras":"{version}"', '"keras":"3.99.0"'))
     over = find_profile("tf==2.18+keras==3.99", (later,))
     assert (over.exact, over.keras) == (True, (3, 99, 0))
@@ -185,7 +185,7 @@ def test_a_keras_alone_is_written_and_laid_over_any_tensorflow(tmp_path: Path, m
     assert over.data["operations"] == find_profile("tf==2.18").data["operations"]
 
 
-def test_an_interpreter_without_tensorflow_is_named(tmp_path: Path):
+def test_an_interpreter_without_tensorflow_is_reported(tmp_path: Path):
     bare = tmp_path / "python"
     bare.write_text(f"#!/bin/sh\nexec {sys.executable} -S -I -c 'import tensorflow'\n")
     bare.chmod(0o755)
@@ -200,7 +200,7 @@ def test_collecting_this_interpreter_gives_the_shipped_facts(tmp_path: Path):
     collected = collect(Path(sys.executable))
     reference = find_profile(collected.collected)
     assert write(collected, tmp_path).exists()
-    # Another Keras in requirements/ asks for a profile of it: modelaudit runtimes collect.
+    # Another Keras version in requirements/ needs a new profile: modelaudit runtimes collect.
     assert (reference.exact, reference.keras) == (True, collected.keras)
     assert collected.data["tables"] == reference.data["tables"]
     assert collected.data["classes"]["layers"] == reference.data["classes"]["layers"]

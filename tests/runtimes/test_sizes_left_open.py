@@ -1,4 +1,4 @@
-"""Sizes that EinsumDense leaves open, against what the installed Keras 3 does with the files."""
+"""Undefined sizes in EinsumDense, compared with the installed Keras 3."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ GIVEN: dict[str, tuple[Any, ...]] = {
 
 
 @pytest.mark.parametrize("functional", [False, True])
-def test_what_is_predicted_is_what_keras_3_does(tmp_path: Path, functional: bool) -> None:
+def test_predictions_match_keras_3(tmp_path: Path, functional: bool) -> None:
     old, new = pytest.importorskip("tf_keras"), pytest.importorskip("keras")
     for number, chain in enumerate(CHAINS[:: 3 if functional else 1]):
         layers = [getattr(old.layers, name)(*GIVEN.get(name, ())) for name in chain]

@@ -1,4 +1,4 @@
-"""A Teachable Machine export: refused by Keras 3 as predicted, and usable by the advice given."""
+"""A Teachable Machine export: rejected by Keras 3 as predicted, and usable with the advice."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_tf_keras_loads_it_as_was_predicted(facts: Facts) -> None:
 
 
 def test_the_advice_works_as_it_stands(facts: Facts) -> None:
-    """The finding's code, with the model's path for MODEL and nothing else changed."""
+    """The finding's code, unchanged except for the model's path."""
     (finding,) = run_rule(rule("MA211"), facts).findings
     code = "\n".join(line for line in finding.fix.splitlines() if line.startswith("    "))
     images = SAMPLES / "digits_probe.npz"

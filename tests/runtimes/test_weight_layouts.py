@@ -1,4 +1,4 @@
-"""Layouts of weight files: how a file's groups are told apart, and which runtime reads which."""
+"""Layouts of weight files: how they are recognised, and which runtime reads which."""
 
 from __future__ import annotations
 
@@ -46,19 +46,19 @@ def loads(artifact: Artifact, runtime: str) -> bool:
         (("layers/dense", "z"), {"layers-first"}),
     ],
 )
-def test_layouts_are_told_by_their_groups(groups, layouts):
+def test_layouts_are_recognised_by_their_groups(groups, layouts):
     names = [tensor.name for tensor in weights(*groups).tensors]
     assert layouts_of(names)[0] == layouts
 
 
-def test_of_several_groups_that_tell_the_same_one_is_named_in_every_run():
+def test_the_same_group_is_named_in_every_run():
     layers = ("conv2d", "batch_normalization", "dense", "gru", "lstm", "add", "dot", "flatten")
     groups = [f"{OLD}/{name}{number}" for name in layers for number in ("", "_2")]
     names = [tensor.name for tensor in weights(*groups).tensors]
     assert "(add_2)" in layouts_of(names)[1]
 
 
-# Seen when real files of each version were read by each other version.
+# Observed by reading real files of each version with every other version.
 @pytest.mark.parametrize(
     ("groups", "reading", "refusing"),
     [
@@ -89,14 +89,14 @@ def test_of_several_groups_that_tell_the_same_one_is_named_in_every_run():
         ),
     ],
 )
-def test_who_reads_which_layout(groups, reading, refusing):
+def test_layouts_read_by_each_version(groups, reading, refusing):
     artifact = weights(*groups)
     assert [runtime for runtime in (*reading, *refusing) if loads(artifact, runtime)] == list(
         reading
     )
 
 
-def test_a_profile_that_tells_nothing_of_layouts_refuses_none():
+def test_a_profile_without_layouts_accepts_all():
     profile = find_profile("tf==2.21")
     behaviours = {k: v for k, v in profile.data["behaviours"].items() if k != "layouts_read"}
     silent = type(profile)({**profile.data, "behaviours": behaviours})

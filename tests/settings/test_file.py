@@ -1,4 +1,4 @@
-"""Settings files: every key is taken or refused, none is ignored."""
+"""Settings files: every key is accepted or rejected, none is ignored."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _write(folder: Path, text: str, name: str = "modelaudit.toml") -> Path:
     return path
 
 
-def test_a_whole_file(tmp_path: Path) -> None:
+def test_a_complete_file(tmp_path: Path) -> None:
     path = _write(
         tmp_path,
         """
@@ -135,7 +135,7 @@ def test_a_whole_file(tmp_path: Path) -> None:
         ("not toml", "not valid TOML"),
     ],
 )
-def test_what_means_nothing_is_refused(tmp_path: Path, text: str, says: str) -> None:
+def test_invalid_settings_are_rejected(tmp_path: Path, text: str, says: str) -> None:
     path = _write(tmp_path, text)
     with pytest.raises(UsageError) as caught:
         settings_file.load(path)
@@ -187,7 +187,7 @@ def test_a_file_that_is_not_text(tmp_path: Path) -> None:
         settings_file.load(path)
 
 
-def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+def test_a_missing_file(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="No such file"):
         settings_file.load(tmp_path / "absent.toml")
 

@@ -1,4 +1,4 @@
-"""Settings of one model: what patterns of paths are held against, and what is left of the rest."""
+"""Settings of one model: what path patterns are matched with, and the resulting settings."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_a_pattern_is_of_the_path_passed_or_of_the_settings_file(base, passed, p
     assert mine.for_model(passed, PLACE) == mine
 
 
-def test_a_name_that_is_not_utf_8_is_told_as_the_audit_tells_it():
+def test_a_name_that_is_not_utf_8_is_matched_as_shown_in_the_audit():
     settings = Settings(base="/reg")
     place = PurePosixPath("/reg/v\udcff.h5")
     assert settings.names("x", place) == ("x", "v\\xff.h5")

@@ -1,4 +1,4 @@
-"""What an audit depends on besides the model."""
+"""Dependencies of an audit other than the model."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.test_architecture import SOURCES, imports, within
 
 @pytest.fixture
 def package(tmp_path, monkeypatch):
-    """A copy of the package that `code_digest` looks at; its cache is left as it was."""
+    """A copy of the package for `code_digest`, whose cache is restored afterwards."""
     copy = tmp_path / "modelaudit"
     shutil.copytree(cache_keys.PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.setattr(cache_keys, "code_digest", cache_keys.code_digest.__wrapped__)
@@ -34,7 +34,7 @@ def test_every_file_of_the_package_counts(package, name):
     assert cache_keys.code_digest() != before
 
 
-def test_of_some_rooms_no_other_counts(package):
+def test_only_the_given_packages_count(package):
     before = cache_keys.code_digest(cache_keys.FACT_PACKAGES)
     (package / "rules" / "catalogue.py").write_text("")
     assert cache_keys.code_digest(cache_keys.FACT_PACKAGES) == before
@@ -42,7 +42,7 @@ def test_of_some_rooms_no_other_counts(package):
     assert cache_keys.code_digest(cache_keys.FACT_PACKAGES) != before
 
 
-def test_the_fact_rooms_are_all_that_the_probe_imports_and_no_more():
+def test_the_fact_packages_are_exactly_those_the_probe_imports():
     reached = set()
     waiting = [name for name in SOURCES if within(name, ("modelaudit.probe",))]
     while waiting:

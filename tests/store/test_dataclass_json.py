@@ -1,4 +1,4 @@
-"""Facts to JSON and back: what comes back is equal to what went in."""
+"""Facts to JSON and back give equal facts."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ SCALARS = {
 
 
 def values(hint: object) -> st.SearchStrategy:
-    """Any value of a type hint, for every kind of hint that facts are made of."""
+    """Any value of a type hint, for every kind of hint used in facts."""
     if hint in SCALARS:
         return SCALARS[hint]
     if dataclasses.is_dataclass(hint) or (
@@ -96,7 +96,7 @@ KINDS = (
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_everything_that_a_probe_shows_comes_back_equal(kind) -> None:
+def test_all_probe_results_round_trip(kind) -> None:
     @given(values(kind))
     def check(value) -> None:
         text = json.dumps(encode(value))
@@ -105,18 +105,18 @@ def test_everything_that_a_probe_shows_comes_back_equal(kind) -> None:
     check()
 
 
-def test_numbers_beyond_the_finite_come_back() -> None:
+def test_nonfinite_numbers_round_trip() -> None:
     collapse = Collapse(False, float("inf"), 3, 1, float("-inf"), 1.0)
     assert decode(Collapse, json.loads(json.dumps(encode(collapse)))) == collapse
 
 
-def test_what_has_no_json_form_is_refused() -> None:
+def test_values_without_a_json_form_are_rejected() -> None:
     with pytest.raises(TypeError, match="object cannot be encoded as JSON"):
         encode(Observation("here", object(), Status.LOADED))
 
 
 @pytest.mark.parametrize("data", [None, [], {}, {"runtime": "here"}, {"status": "no such"}])
-def test_other_data_is_refused(data) -> None:
+def test_other_data_is_rejected(data) -> None:
     with pytest.raises(ValueError):
         decode(Observation, data)
 

@@ -1,4 +1,4 @@
-"""The history: what was committed stays, whatever happens to its process or its disk."""
+"""The history: committed data is kept, whatever happens to the process or the disk."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def finish(store: Store, run: int, state: RunState = RunState.REPORTED) -> None:
     store.finish(run, state, finished=WHEN, seconds=1.5, exit_code=0)
 
 
-def test_what_goes_in_comes_out(tmp_path: Path) -> None:
+def test_data_round_trips(tmp_path: Path) -> None:
     with Store.open(tmp_path) as store:
         run = begin(store)
         store.add(run, ModelKey("/models", "a.h5"), audited("a.h5", settled=True))
@@ -54,7 +54,7 @@ def test_what_goes_in_comes_out(tmp_path: Path) -> None:
         assert (only.seconds, only.notes) == (2.0, ("x: closed",))
         assert store.rows(run)[ModelKey("/models", "a.h5")] == row("a.h5")
         cached = store.cached()
-        assert set(cached) == {ModelKey("/models", "a.h5")}  # without a key nothing is used again
+        assert set(cached) == {ModelKey("/models", "a.h5")}  # nothing is reused without a key
         known = cached[ModelKey("/models", "a.h5")]
         assert (known.key, known.content, known.settled) == ("k", "c", True)
         assert store.seen(ModelKey("/models", "a.h5")) == "{}"
@@ -62,7 +62,7 @@ def test_what_goes_in_comes_out(tmp_path: Path) -> None:
         assert store.check() == "ok"
 
 
-def test_reused_results_refer_to_the_audit_that_was_made(tmp_path: Path) -> None:
+def test_reused_results_refer_to_the_original_audit(tmp_path: Path) -> None:
     place = ModelKey("/models", "a.h5")
     with Store.open(tmp_path) as store:
         first = begin(store)
@@ -75,7 +75,7 @@ def test_reused_results_refer_to_the_audit_that_was_made(tmp_path: Path) -> None
         assert [run.audited for run in store.runs()] == [1, 0]
 
 
-def test_verdicts_are_counted_in_the_runs_asked_for_and_read_in_no_others(tmp_path: Path) -> None:
+def test_verdicts_are_counted_for_the_requested_runs_only(tmp_path: Path) -> None:
     places = [ModelKey("/models", name) for name in "abc"]
     with Store.open(tmp_path) as store:
         for run in range(1, 5):
@@ -83,7 +83,7 @@ def test_verdicts_are_counted_in_the_runs_asked_for_and_read_in_no_others(tmp_pa
             for place in places[: run - 1]:
                 store.add(run, place, audited(place.path))
             finish(store, run)
-    with sqlite3.connect(tmp_path / NAME) as connection:  # to read it would be an error
+    with sqlite3.connect(tmp_path / NAME) as connection:  # reading it would raise
         connection.execute(
             "UPDATE audit SET line = 'no JSON' WHERE id IN (SELECT audit FROM result WHERE run = 3)"
         )
@@ -94,7 +94,7 @@ def test_verdicts_are_counted_in_the_runs_asked_for_and_read_in_no_others(tmp_pa
             store.verdicts([3])
 
 
-def test_reports_are_of_the_audit_that_was_filed_last(tmp_path: Path) -> None:
+def test_reports_belong_to_the_last_stored_audit(tmp_path: Path) -> None:
     with Store.open(tmp_path) as store:
         for root in ("/one", "/two"):
             run = begin(store, root)
@@ -105,7 +105,7 @@ def test_reports_are_of_the_audit_that_was_filed_last(tmp_path: Path) -> None:
         assert store.last_filed() == {"a": known[ModelKey("/two", "a.h5")].audit}
 
 
-def test_the_last_run_is_told_by_order_and_not_by_the_clock(tmp_path: Path) -> None:
+def test_the_last_run_is_defined_by_order_and_not_by_the_clock(tmp_path: Path) -> None:
     with Store.open(tmp_path) as store:
         for when in ("2031-01-01T00:00:00Z", "2026-01-01T00:00:00Z"):  # the clock was set back
             finish(store, store.begin("/models", "nightly", "", "", when))
@@ -115,7 +115,7 @@ def test_the_last_run_is_told_by_order_and_not_by_the_clock(tmp_path: Path) -> N
         assert store.last("/other", RunState.REPORTED) is None
 
 
-def test_forgetting_keeps_what_kept_runs_need(tmp_path: Path) -> None:
+def test_deleting_runs_keeps_the_data_of_kept_runs(tmp_path: Path) -> None:
     places = {name: ModelKey("/models", name) for name in ("old.h5", "same.h5", "new.h5")}
     with Store.open(tmp_path) as store:
         first = begin(store)
@@ -138,7 +138,7 @@ def test_forgetting_keeps_what_kept_runs_need(tmp_path: Path) -> None:
         assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
 
 
-def test_a_run_that_died_is_told_apart(tmp_path: Path) -> None:
+def test_an_aborted_run_is_distinguished(tmp_path: Path) -> None:
     with Store.open(tmp_path) as store:
         begin(store)
     with Store.open(tmp_path) as store:
@@ -149,7 +149,7 @@ def test_a_run_that_died_is_told_apart(tmp_path: Path) -> None:
         assert states == [RunState.RUNNING, RunState.INTERRUPTED, RunState.RUNNING]
 
 
-def test_a_reader_sees_committed_results_while_a_run_goes_on(tmp_path: Path) -> None:
+def test_a_reader_sees_committed_results_during_a_run(tmp_path: Path) -> None:
     with Store.open(tmp_path) as store:
         run = begin(store)
         for number in range(3):
@@ -169,7 +169,7 @@ def test_a_damaged_file_is_an_error_with_advice(tmp_path: Path) -> None:
             store.add(begin(store), ModelKey("/models", "a"), audited("a"))
             store.check()
             store.rows(1)
-        assert (tmp_path / NAME).stat().st_size >= len(content)  # nothing of it was thrown away
+        assert (tmp_path / NAME).stat().st_size >= len(content)  # nothing was deleted
 
 
 def test_no_history_is_an_error_to_readers(tmp_path: Path) -> None:
@@ -177,7 +177,7 @@ def test_no_history_is_an_error_to_readers(tmp_path: Path) -> None:
         Store.open_to_read(tmp_path)
 
 
-def test_a_newer_file_is_left_alone(tmp_path: Path) -> None:
+def test_a_newer_file_is_not_changed(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / NAME) as connection:
         connection.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
     for opened in (Store.open, Store.open_to_read):
@@ -185,7 +185,7 @@ def test_a_newer_file_is_left_alone(tmp_path: Path) -> None:
             opened(tmp_path)
 
 
-def test_an_older_file_is_brought_up_to_date(tmp_path: Path, monkeypatch) -> None:
+def test_an_older_file_is_migrated(tmp_path: Path, monkeypatch) -> None:
     with Store.open(tmp_path) as store:
         begin(store)
     more = (*MIGRATIONS, ("ALTER TABLE run ADD COLUMN note TEXT",))
@@ -208,10 +208,10 @@ def test_a_migration_that_fails_changes_nothing(tmp_path: Path, monkeypatch) -> 
         assert len(store.runs()) == 1
 
 
-def test_history_in_a_closed_directory_can_be_read(tmp_path: Path, monkeypatch) -> None:
+def test_history_in_a_read_only_directory_can_be_read(tmp_path: Path, monkeypatch) -> None:
     with Store.open(tmp_path) as store:
         finish(store, begin(store))
-    assert os.listdir(tmp_path) == [NAME]  # a clean end leaves one file
+    assert os.listdir(tmp_path) == [NAME]  # a clean exit leaves one file
     monkeypatch.setattr(database.os, "access", lambda *_: False)  # root may write everywhere
     with Store.open_to_read(tmp_path) as store:
         assert len(store.runs()) == 1
@@ -250,14 +250,14 @@ def test_a_killed_writer_loses_nothing_that_it_reported(tmp_path: Path) -> None:
         with Store.open(folder) as store:
             assert store.check() == "ok"
             kept = {int(place.path) for place in store.rows(1)}
-            # The one that was being told when the signal came may be kept as well.
+            # The result being reported at the time of the signal may be kept as well.
             assert kept in (set(range(1, told[-1] + 1)), set(range(1, told[-1] + 2)))
             for place, audit in store.results(1).items():
                 assert store.document(audit) == place.path * 5000
 
 
 def test_a_full_disk_is_an_error_and_loses_nothing(tmp_path: Path) -> None:
-    """A limit on the size of files stands for the full disk: the write fails half way."""
+    """A limit on the size of files simulates a full disk: the write fails half way."""
     with Store.open(tmp_path) as store:
         run = begin(store)
         store.add(run, ModelKey("/models", "a"), audited("a"))
@@ -274,7 +274,7 @@ def test_a_full_disk_is_an_error_and_loses_nothing(tmp_path: Path) -> None:
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
         kept = len(store.rows(run))
-        store.add(run, ModelKey("/models", "last"), audited("last"))  # there is room again
+        store.add(run, ModelKey("/models", "last"), audited("last"))  # space is available again
         assert store.check() == "ok"
     with Store.open(tmp_path) as store:
         assert len(store.rows(run)) == kept + 1

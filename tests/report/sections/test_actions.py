@@ -1,4 +1,4 @@
-"""What to do first: in an order that harms nobody, and in whole sentences."""
+"""The first actions of a report: in a safe order, and in complete sentences."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def diagnosed(*steps, code="", cause="partial-restore"):
     return {"causes": [{"cause": cause, "belief": 0.9, "evidence": evidence, "next_steps": steps}]}
 
 
-def test_a_dangerous_file_is_replaced_and_nothing_helps_it_to_load():
+def test_a_dangerous_file_is_replaced_and_not_made_to_load():
     audit = samples.failing()
     audit = replace(audit, results=results([*audit.findings, DANGEROUS]))
     said = actions(audit)
@@ -44,14 +44,14 @@ def test_a_dangerous_file_is_replaced_and_nothing_helps_it_to_load():
     assert "modelaudit audit COPY" in said[2][0]
 
 
-def test_a_waived_danger_does_not_push_the_diagnosis_away():
+def test_a_waived_danger_does_not_hide_the_diagnosis():
     audit = samples.failing()
     waived = replace(DANGEROUS, waived_by="looked at by hand")
     audit = replace(audit, results=results([*audit.findings, waived]))
     assert "diagnosis" in [each.href for _, each in actions(audit)]
 
 
-def test_the_option_that_runs_dangerous_models_is_told_once_and_only_where_it_matters():
+def test_the_option_to_run_dangerous_models_is_mentioned_once_if_relevant():
     quiet = {
         "observations": (),
         "behaviour": {"skipped_reason": "a critical finding prevents running it"},
@@ -62,13 +62,13 @@ def test_the_option_that_runs_dangerous_models_is_told_once_and_only_where_it_ma
     assert "--probe-unsafe" not in harmless
 
 
-def test_what_is_worse_than_the_diagnosis_explains_comes_before_it():
+def test_findings_worse_than_the_diagnosis_come_before_it():
     low = finding("MA501", "favours one side", severity=Severity.LOW)
     found = of(low, finding("MA203", "old"), diagnosis=diagnosed("Train on.", code="MA501"))
     assert [each.href for _, each in actions(found)] == ["MA203", "diagnosis"]
 
 
-def test_what_the_diagnosis_explains_comes_before_what_is_as_bad():
+def test_the_diagnosis_comes_before_findings_of_equal_severity():
     found = of(
         finding("MA402", "fresh"),
         finding("MA601", "one answer"),
@@ -77,7 +77,7 @@ def test_what_the_diagnosis_explains_comes_before_what_is_as_bad():
     assert [each.href for _, each in actions(found)] == ["diagnosis", "MA601"]
 
 
-def test_a_symptom_is_left_to_the_diagnosis_of_its_cause():
+def test_explained_symptoms_are_not_listed_separately():
     symptom, cause = finding("MA602", "flips matter"), finding("MA402", "fresh")
     found = of(symptom, cause, diagnosis=diagnosed("Restore it.", code="MA402"))
     assert [each.href for _, each in actions(found)] == ["diagnosis"]
@@ -94,13 +94,13 @@ def test_no_step_ends_inside_a_sentence():
     assert said == short
 
 
-def test_a_sentence_without_end_is_cut():
+def test_an_overlong_sentence_is_cut():
     (said, _), *_ = actions(of(diagnosis=diagnosed("very " * 2000)))
     assert len(said) <= verdict.LONGEST_SENTENCE
     assert said.endswith("…")
 
 
-def test_what_is_certain_says_what_that_rests_on():
+def test_a_certain_cause_states_its_basis():
     def certain(observed):
         found = finding("MA601", "differs", confidence=Confidence.CERTAIN)
         info = replace(samples.RULES["MA601"], observed=observed)

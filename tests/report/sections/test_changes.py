@@ -1,4 +1,4 @@
-"""What a report says of the audit before it."""
+"""The changes since the previous audit, in a report."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ def told(now, before):
     return text, ["".join(span.text for span in line) for line in found.findings]
 
 
-def test_the_verdict_then_and_now_is_told():
+def test_both_verdicts_are_shown():
     said, _ = told(audit(verdict=Verdict.FAIL), audit(verdict=Verdict.WARN))
     assert "The verdict changed from Pass with warnings to Fail." in said
     said, _ = told(audit(), audit())
     assert "The verdict is still Pass. Findings: none before and none now." in said
 
 
-def test_findings_that_came_and_went_are_named_worst_first():
+def test_new_and_resolved_findings_are_listed_worst_first():
     low = finding("MA602", title="It hardly matters", severity=Severity.LOW)
     high = finding("MA405", title="A layer is untrained", severity=Severity.HIGH)
     said, lines = told(audit(low, high), audit())
@@ -61,7 +61,7 @@ def test_findings_that_came_and_went_are_named_worst_first():
     assert [line[:18] for line in lines] == ["Fixed: High, MA405"]
 
 
-def test_what_was_not_looked_for_is_not_fixed():
+def test_unchecked_findings_are_not_called_fixed():
     said, lines = told(audit(outcome=Outcome.NOT_APPLICABLE), audit(finding("MA602")))
     assert "fixed" not in said
     assert "1 not checked this time" in said
@@ -95,7 +95,7 @@ def test_many_findings_are_counted_and_not_all_named():
     assert lines[-1] == "New: and 6 more"
 
 
-def test_a_first_audit_is_said_to_be_one_only_where_audits_are_kept():
+def test_a_first_audit_is_called_so_only_if_audits_are_kept():
     def compared(page):
         return [cell.text for title, cell in page.identity if title == "Compared with"]
 

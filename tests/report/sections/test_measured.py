@@ -1,4 +1,4 @@
-"""What a report says of measured numbers: what they count, and what they do not show."""
+"""Measured numbers in a report: what they count, and what they do not show."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def labels(audit):
 
 
 def chapter(section):
-    """All text of a chapter's running text, and its tables by caption."""
+    """The text of a chapter, and its tables by caption."""
     said = [
         "".join(span.text for span in paragraph.spans)
         for block in section.blocks
@@ -31,7 +31,7 @@ def with_behaviour(**changes):
     return changed(audit, behaviour={**json_of(audit)["behaviour"], **changes})
 
 
-def test_arrays_loaded_unchanged_are_no_word_on_how_the_file_was_made():
+def test_unchanged_arrays_do_not_show_how_the_file_was_made():
     audit = samples.healthy()
     number = labels(audit)["weight arrays loaded unchanged"]
     assert number.value == "62 of 62"
@@ -40,7 +40,7 @@ def test_arrays_loaded_unchanged_are_no_word_on_how_the_file_was_made():
     assert block.tone != "good"  # green beside a model that lost its weights before it was saved
 
 
-def test_accuracy_that_was_measured_is_a_key_number_and_not_called_unsaid():
+def test_measured_accuracy_is_a_key_number():
     output = json_of(samples.healthy())["behaviour"]["outputs"][0]
     plain, labelled = (
         with_behaviour(outputs=[{**output, "accuracy": accuracy}])
@@ -55,7 +55,7 @@ def test_accuracy_that_was_measured_is_a_key_number_and_not_called_unsaid():
     assert all("not a guarantee" in line for line in last)
 
 
-def test_answers_that_change_by_themselves_are_no_flip_test():
+def test_random_predictions_are_not_a_flip_test():
     flipped = "keep their prediction when flipped"
     assert flipped in labels(with_behaviour(deterministic=True))
     assert flipped not in labels(with_behaviour(deterministic=False))
@@ -122,7 +122,7 @@ def kernels(*states, guessed=False):
     return changed(samples.healthy(), symmetry={"initialization": rows})
 
 
-def test_a_guessed_initialiser_is_not_told_as_the_files_own():
+def test_a_guessed_initialiser_is_marked_as_guessed():
     told, tables = chapter(weights.build(kernels("trained", guessed=True)))
     assert "named in the file" not in told
     assert "names no initialiser" in told
@@ -144,13 +144,13 @@ def test_a_guessed_initialiser_is_not_told_as_the_files_own():
         ),
     ],
 )
-def test_kernels_are_counted_without_clauses_about_none(states, said):
+def test_counts_of_zero_kernels_are_omitted(states, said):
     told, _ = chapter(weights.build(kernels(*states)))
     assert said in told
     assert " 0 " not in told[told.index("tested") : told.index("tested") + 200]
 
 
-def test_tensors_are_counted_by_what_they_are():
+def test_tensors_are_counted_by_role():
     def tensor(name, role, shape, dtype):
         return {"name": name, "role": role, "shape": shape, "dtype": dtype, "sha256": None}
 
@@ -185,7 +185,7 @@ def test_tensors_are_counted_by_what_they_are():
         ("centre_head_bias", {"before": 0.1, "after": 0.2, "responsible": True}, "yes"),
     ],
 )
-def test_every_repair_is_said_to_explain_the_answers_or_not(key, tried, answer):
+def test_every_repair_states_whether_it_explains_the_outputs(key, tried, answer):
     output = {
         "name": "head",
         "kind": "softmax",
@@ -211,7 +211,7 @@ def test_agreement_by_class_is_a_share_with_its_interval_and_a_p_value_for_all_c
     assert (shown["Class"], shown["Inputs"], shown["p-value"]) == ("10", "125", "0.011")
 
 
-def test_what_could_not_be_read_has_no_number_of_parameters():
+def test_unreadable_models_have_no_number_of_parameters():
     bare = changed(
         samples.healthy(), architecture={}, behaviour={}, restore={}, weights={"total": 0}
     )
@@ -221,7 +221,7 @@ def test_what_could_not_be_read_has_no_number_of_parameters():
     )
 
 
-def test_the_first_page_names_the_whole_path_and_the_versions_that_ran():
+def test_the_first_page_has_the_full_path_and_the_versions_used():
     audit = samples.healthy()
     path = "/".join(["a-directory"] * 40) + "/model.keras"
     audit = changed(audit, model={**json_of(audit)["model"], "path": path})

@@ -1,4 +1,4 @@
-"""What was not checked: counts that add up, reasons in words, and what no audit looks at."""
+"""Unchecked rules: counts that add up, reasons in words, and the limits of any audit."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LINES = 4
 
 
 def skipping(reasons, skipped=None):
-    """An audit with these rules unanswered: code -> reason, beside one that passed."""
+    """An audit with these unanswered rules (code -> reason) and one that passed."""
     rows = [
         RuleResult(code, "some-rule", Outcome.NOT_APPLICABLE, reason)
         for code, reason in reasons.items()
@@ -38,7 +38,7 @@ def first_number(line):
     st.dictionaries(st.integers(110, 899).map("MA{}".format), st.sampled_from("abcdefgh")),
     st.dictionaries(st.text(min_size=1, max_size=9), st.just("no layers"), max_size=5),
 )
-def test_questions_and_measurements_are_counted_apart_and_add_up(reasons, skipped):
+def test_rules_and_measurements_are_counted_separately(reasons, skipped):
     audit = skipping(reasons, skipped)
     *lines, last = told(audit)
     assert len(lines) <= LINES
@@ -61,13 +61,13 @@ def test_questions_of_one_kind_are_named_by_it():
     assert line.startswith("1 compatibility question not answered (MA224): no other")
 
 
-def test_limits_of_any_audit_stand_on_the_first_page_even_where_all_was_answered():
+def test_limits_of_any_audit_are_on_the_first_page():
     assert told(skipping({})) == ["Every applicable question was answered.", unchecked.LIMIT]
     for word in ("accuracy on your task", "training data", "licence", "not a guarantee"):
         assert word in unchecked.LIMIT
 
 
-def test_measurements_of_several_tensors_are_one_and_in_words():
+def test_measurements_of_several_tensors_are_merged():
     audit = skipping({}, {f"twins:variables/{i}": "nothing feeds it" for i in (1, 7)})
     assert unchecked.measurements(audit) == (
         "Mirror pairs of filters in `variables/1` and `variables/7`: nothing feeds it",

@@ -1,4 +1,4 @@
-"""A pass that rests on waivers must not read like one without."""
+"""A pass because of waivers must not look like one without."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def words(page):
     return " ".join(bare.split())
 
 
-def test_the_first_page_says_that_a_pass_rests_on_waivers():
+def test_the_first_page_shows_that_a_pass_depends_on_waivers():
     waived = words(render_html(audited(known(waived_by=REASON)), samples.RULES))
     plain = words(render_html(audited(), samples.RULES))
     for said in ("or its findings are waived", "1 more with waived findings", "1 waived"):
@@ -40,7 +40,7 @@ def test_the_first_page_says_that_a_pass_rests_on_waivers():
         assert said not in plain
 
 
-def test_what_is_waived_since_is_not_called_fixed():
+def test_newly_waived_findings_are_not_called_fixed():
     before, after = audited(known(), verdict=Verdict.FAIL), audited(known(waived_by=REASON))
     shown = words(render_html(after, samples.RULES, previous=before))
     assert "Findings: 1 waived since." in shown
@@ -48,7 +48,7 @@ def test_what_is_waived_since_is_not_called_fixed():
     assert "Findings: 1 new (1 of them no longer waived)." in again
 
 
-def test_formats_that_can_say_waived_name_it_with_its_reason():
+def test_formats_with_waivers_show_them_with_the_reason():
     audits = [audited(known(waived_by=REASON))]
     comment = markdown.render(audits, samples.RULES)
     (row,) = [line for line in comment.splitlines() if "MA402" in line]
@@ -64,7 +64,7 @@ def test_formats_that_can_say_waived_name_it_with_its_reason():
     assert result["suppressions"][0]["justification"] == REASON
 
 
-def test_the_index_counts_what_is_waived_apart():
+def test_the_index_counts_waived_findings_separately():
     waived, plain = (
         index_entry(result_row(audit), [])
         for audit in (audited(known(waived_by=REASON)), audited())
@@ -74,7 +74,7 @@ def test_the_index_counts_what_is_waived_apart():
     assert "waived" not in words(render_index([plain], run, samples.RULES))
 
 
-def test_what_forbids_loading_is_done_before_what_explains_the_answers():
+def test_security_actions_come_before_the_diagnosis():
     failing = samples.failing()
     critical = [f for f in failing.findings if f.severity is Severity.CRITICAL]
     assert [f.outcome for f in critical] == [Outcome.FAIL]
@@ -85,7 +85,7 @@ def test_what_forbids_loading_is_done_before_what_explains_the_answers():
     assert "diagnosis" in others
 
 
-def test_links_to_a_finding_lead_there_in_the_next_audit_too():
+def test_links_to_a_finding_are_stable_across_audits():
     one = known()
     another = finding("MA101", "cut off", location=Location("a.h5"))
     pages = [
@@ -95,4 +95,4 @@ def test_links_to_a_finding_lead_there_in_the_next_audit_too():
     for page in pages:
         assert f'id="{one.code}"' in page
         assert f'id="{one.code}-{one.fingerprint[:8]}"' in page
-        assert one.fingerprint in page  # what a waiver of this very finding names
+        assert one.fingerprint in page  # the fingerprint for a waiver of this finding

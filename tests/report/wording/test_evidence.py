@@ -1,4 +1,4 @@
-"""Evidence in words: every number says what it counts, no key of a program is shown."""
+"""Evidence in words: every number has its meaning, and no internal key is shown."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def shown(found, code="MA602"):
 
 
 @pytest.mark.parametrize("rule", CATALOGUE, ids=lambda rule: rule.code)
-def test_every_measured_number_says_what_it_counts(rule):
+def test_every_measured_number_has_its_meaning(rule):
     for finding in run_rule(rule, rule.bad()).findings:
         measured = finding.evidence.get("measured")
         if isinstance(measured, int | float) and not isinstance(measured, bool):
@@ -43,7 +43,7 @@ def test_one_of_a_kind_is_in_the_singular(count, unit, told):
     assert shown({"measured": count, "unit": unit})[0]["measured"] == told
 
 
-def test_a_number_stands_with_its_unit():
+def test_a_number_is_shown_with_its_unit():
     found = {"measured": 3.127, "unit": "bits more than as given", "threshold": 0.3, "n": 128}
     rows, line = shown(found)
     assert rows == {
@@ -54,23 +54,23 @@ def test_a_number_stands_with_its_unit():
     assert line == "measured 3.13 bits more than as given, threshold 0.3, n 128"
 
 
-def test_tests_of_a_kernel_are_told_in_words():
+def test_tests_of_a_kernel_are_described_in_words():
     tests = {"bias_initial": True, "ks_p": 0.5777, "batchnorm_initial": None, "odd_key": 1}
     rows, _ = shown({"tests": tests})
     told = rows["tests of the weights"]
     assert "p-value of the Kolmogorov–Smirnov test against the initialiser: 0.578" in told
     assert "bias at its initial value: yes" in told
     assert "_" not in told
-    assert "batch normalisation" not in told  # where there is none
+    assert "batch normalisation" not in told  # there is none
 
 
-def test_what_code_can_do_is_no_json():
+def test_capabilities_of_code_are_not_shown_as_json():
     rows, _ = shown({"abilities": {"runs other code": ["__import__"], "runs programs": ["system"]}})
     assert rows == {
         "capabilities of the code": "runs other code: __import__; runs programs: system"
     }
 
 
-def test_shares_and_their_intervals_are_written_as_everywhere_else():
+def test_shares_and_their_intervals_have_the_usual_format():
     rows, _ = shown({"agreement": 0.4140625, "agreement_ci": [0.96, 0.999], "top_share": 1.0})
     assert list(rows.values()) == ["41\u00a0%", "96\u00a0% to 100\u00a0%", "100\u00a0%"]

@@ -1,4 +1,4 @@
-"""What changed, in the words of a mail."""
+"""Changes as text, as in a mail."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_a_finding_of_another_severity_is_one_line():
     (change,) = between(was, now)
     head, told = list_changes([change]).splitlines()
     assert head.startswith("worse       a.h5  pass with warnings -> fail")
-    assert describe_change(change).startswith("worse: a.h5 (warn -> fail")  # stands in index.json
+    assert describe_change(change).startswith("worse: a.h5 (warn -> fail")  # also in index.json
     assert index_change(change).how.startswith("pass with warnings → fail")
     assert told == "  ~ MA604 flips (low -> critical): So."
 
@@ -74,7 +74,7 @@ def told(severity, code="MA604", name="flips"):
     return finding(name, code, severity, name=name)
 
 
-def test_notes_are_shown_where_nothing_else_is():
+def test_notes_are_shown_if_there_is_nothing_else():
     notes = [told("info", name="a"), told("info", name="b")]
     failed = row("a.h5", "fail", *notes, told("high", name="c"))
     assert list_changes([new_model(failed)]).splitlines()[1:] == [
@@ -87,8 +87,8 @@ def test_notes_are_shown_where_nothing_else_is():
     assert list_changes([new_model(sound)]).splitlines()[2] == "  + MA604 b (info): So."
 
 
-def test_a_finding_that_nobody_looked_for_has_not_gone():
-    """The next night ran no model."""
+def test_an_unchecked_finding_is_not_resolved():
+    """The next nightly run did not run the models."""
     was = row("a.h5", "fail", told("high", name="a"), told("low", "MA106", "b"))
     lines = list_changes(between(was, row("a.h5", unanswered=("MA604",)))).splitlines()
     assert lines[-2:] == [
@@ -97,13 +97,13 @@ def test_a_finding_that_nobody_looked_for_has_not_gone():
     ]
 
 
-def test_what_does_not_fit_into_a_line_has_one_of_its_own():
+def test_text_too_long_for_a_line_gets_its_own_line():
     path = "x" * 90
     lines = list_changes(between(row(path), row(path, sha256="b"))).splitlines()
     assert lines == ["saved again " + path, "    still pass, different bytes"]
 
 
-def test_the_same_bytes_that_were_not_seen_in_full_speak_of_no_other_rules():
+def test_a_partial_audit_of_the_same_bytes_is_not_attributed_to_rules():
     sound, partial = row("a.h5"), row("a.h5", "incomplete", reason="Busy.")
     for was, now, how in (
         (sound, partial, "partially audited"),

@@ -39,7 +39,7 @@ JSON = st.recursive(
 
 
 @given(ANY_TEXT)
-def test_nothing_invisible_is_left_and_ordinary_text_is_kept(given_text):
+def test_invisible_characters_are_escaped_and_ordinary_text_is_kept(given_text):
     shown = text.printable(given_text)
     for char in shown:
         assert char in "\n\t" or unicodedata.category(char) not in text.INVISIBLE
@@ -49,7 +49,7 @@ def test_nothing_invisible_is_left_and_ordinary_text_is_kept(given_text):
         assert shown == given_text
 
 
-def test_a_right_to_left_override_is_written_out():
+def test_a_right_to_left_override_is_escaped():
     assert text.printable("a\u202egnp.exe") == "a\\u{202E}gnp.exe"
 
 
@@ -74,7 +74,7 @@ def test_shortened_text_keeps_its_limit_and_both_ends(given_text, limit):
 
 
 @given(st.lists(st.sampled_from(["a", " ", "卷", "\u202e", "\U0001f996"])).map("".join), st.data())
-def test_no_written_out_character_is_cut(given_text, data):
+def test_no_escaped_character_is_cut(given_text, data):
     written = "".join(f"\\u{{{ord(c):04X}}}" if ord(c) > 127 else c for c in given_text)
     limit = data.draw(st.integers(4, 60))
     for short in (text.shorten(written, limit), text.cut(written, limit)):
@@ -90,7 +90,7 @@ def test_a_fitted_name_is_a_shortened_one(given_text, room):
 
 
 @pytest.mark.parametrize(("letter", "most"), [("n", 20), ("N", 17), ("W", 12), ("卷", 10)])
-def test_wide_letters_take_more_room(letter, most):
+def test_wide_letters_count_more(letter, most):
     assert text.fitted(letter * most, 20.4) == letter * most
     assert len(text.fitted(letter * 50, 20.4)) in (most, most + 1)  # the ellipsis is narrow
     assert "…" in text.fitted(letter * (most + 1), 20.4)
@@ -139,7 +139,7 @@ def test_any_json_reads_as_one_line(value):
 
 
 @given(JSON)
-def test_looks_into_json_never_raise(value):
+def test_access_to_json_never_raises(value):
     assert as_number(value) is None or math.isfinite(as_number(value))
     assert pair(value) is None or len(pair(value)) == 2
     assert isinstance(shape(value), str)
@@ -151,7 +151,7 @@ def test_shapes():
     assert shape("x") == ""
 
 
-def test_code_is_told_from_prose():
+def test_code_is_distinguished_from_prose():
     found = paragraphs("Load `it` so:\n\n    a = 1\n\n    b = 2\nThen go on.\n```\nc\n```")
     assert [p.code for p in found] == [False, True, False, True]
     assert found[1].spans[0].text == "a = 1\n\nb = 2"
@@ -163,14 +163,14 @@ def test_code_is_told_from_prose():
 
 
 @given(st.lists(st.lists(st.text(max_size=90), min_size=3, max_size=3), max_size=6))
-def test_columns_fill_the_table(cells):
+def test_columns_have_the_full_width_of_the_table(cells):
     rows = tuple(tuple(map(num, row)) for row in cells)
     columns = Table("", ("a", "bb", "ccc"), rows).layout()
     assert sum(columns) == pytest.approx(100, abs=0.1)
     assert all(column > 0 for column in columns)
 
 
-def test_the_room_of_a_rule_s_code_holds_it_in_the_font_of_the_pdf():
+def test_the_column_of_rule_codes_fits_in_the_font_of_the_pdf():
     with TTFont(FONTS / "Inter-Regular.otf") as font:
         glyphs, advances = font.getBestCmap(), font["hmtx"]
         widths = {
@@ -184,23 +184,23 @@ def test_the_room_of_a_rule_s_code_holds_it_in_the_font_of_the_pdf():
         assert first / 100 * PAGE_CHARACTERS - COLUMN_GAP >= width / character, code
 
 
-def test_room_goes_where_it_saves_lines():
+def test_width_is_given_to_columns_where_it_saves_lines():
     short, long = "load the whole model", "word " * 120
     rows = ((Cell("tf-keras==2.21.0"), Cell(short), Cell("Loads", mark="loads"), Cell(long)),)
     columns = Table("", ("Runtime", "Call", "Result", "Because"), rows).layout()
     assert columns[3] > 50
-    assert columns[0] >= 100 * len("tf-keras==2.21.0") / PAGE_CHARACTERS  # words stay whole
+    assert columns[0] >= 100 * len("tf-keras==2.21.0") / PAGE_CHARACTERS  # words are not broken
 
 
 @pytest.mark.parametrize(
     ("rows", "limit", "printed"), [(4, 1, 4), (14, 12, 14), (30, 12, 12), (4, 0, 0), (3, 40, 3)]
 )
-def test_a_table_that_is_nearly_whole_is_printed_whole(rows, limit, printed):
+def test_a_nearly_complete_table_is_printed_completely(rows, limit, printed):
     table = Table("", ("a",), tuple((num(str(n)),) for n in range(rows)), print_rows=limit)
     assert len(table.printed) == printed
 
 
-def test_a_column_of_numbers_is_one_also_where_a_number_is_missing():
+def test_a_column_of_numbers_may_have_missing_values():
     rows = (
         (Cell("a"), Cell("–"), Cell("–"), num("1")),
         (Cell("b"), num("2"), Cell("–"), Cell("none")),
@@ -208,7 +208,7 @@ def test_a_column_of_numbers_is_one_also_where_a_number_is_missing():
     assert Table("", ("a", "b", "c", "d"), rows).numeric == (False, True, False, False)
 
 
-def test_words_are_not_explained_for_a_table_that_is_left_out_of_print():
+def test_terms_are_not_explained_for_an_omitted_table():
     terms, plain = prose("What it means.", tone="terms"), prose("Said.")
     table = Table("", ("a",), ((num("1"),),))
     left_out = replace(table, print_rows=0)

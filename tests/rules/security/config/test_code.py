@@ -1,4 +1,4 @@
-"""Code in configs: every encoding, every place, and how bad it is."""
+"""Code in configs: every encoding and position, and its severity."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def in_base64(source: str) -> str:
 
 
 def raw(source: str) -> str:
-    """As Keras 1 put it into the JSON."""
+    """Code in the JSON form of Keras 1."""
     return bytecode(source, 2).decode("raw_unicode_escape")
 
 
@@ -79,7 +79,7 @@ def encodings(source: str) -> dict[str, dict[str, Json]]:
 
 
 @pytest.mark.parametrize("encoding", encodings(HONEST))
-def test_arithmetic_is_named_and_is_no_attack(encoding: str) -> None:
+def test_arithmetic_is_reported_and_is_no_attack(encoding: str) -> None:
     (found,) = findings(encodings(HONEST)[encoding])
     assert (found.name, found.severity) == ("lambda-layer", Severity.MEDIUM)
     told = found.evidence["names"]
@@ -88,7 +88,7 @@ def test_arithmetic_is_named_and_is_no_attack(encoding: str) -> None:
 
 
 @pytest.mark.parametrize("encoding", encodings(HOSTILE))
-def test_a_way_out_is_critical(encoding: str) -> None:
+def test_an_escape_is_critical(encoding: str) -> None:
     (found,) = findings(encodings(HOSTILE)[encoding])
     assert (found.name, found.severity) == ("dangerous-code", Severity.CRITICAL)
     assert found.evidence["constants"] == ["os", "true"]
@@ -120,7 +120,7 @@ def test_a_way_out_is_critical(encoding: str) -> None:
         "lambda x: cv2.imread('a')",
     ],
 )
-def test_every_way_out_is_known(source: str) -> None:
+def test_every_escape_is_recognised(source: str) -> None:
     assert names(lambda_layer(function=keras3(in_base64(source)))) == {"dangerous-code"}
     assert names(lambda_layer(function=source)) == {"dangerous-code"}
 
@@ -136,12 +136,12 @@ def test_every_way_out_is_known(source: str) -> None:
         "lambda x: tf.squeeze(tf.nn.softmax(x, axis=-1), axis=[1, 2])",
     ],
 )
-def test_honest_layers_are_no_attack(source: str) -> None:
+def test_benign_layers_are_no_attack(source: str) -> None:
     assert names(lambda_layer(function=keras3(in_base64(source)))) == {"lambda-layer"}
 
 
 @pytest.mark.parametrize("before", ["\n  ", "!", "%$-~ ", "é"])
-def test_what_base64_passes_over_hides_nothing(before: str) -> None:
+def test_characters_ignored_by_base64_hide_nothing(before: str) -> None:
     code = in_base64(HOSTILE)
     dirty = before + code[:10] + before + code[10:]
     for function in (keras3(dirty), [dirty, None, None]):
@@ -164,7 +164,7 @@ def test_many_arguments_hide_nothing() -> None:
         [raw(HONEST)[:40], None, None],
     ],
 )
-def test_what_cannot_be_read_is_high(function: Json) -> None:
+def test_unreadable_code_is_high(function: Json) -> None:
     (found,) = findings(lambda_layer(function=function))
     assert (found.name, found.severity) == ("unreadable-code", Severity.HIGH)
 
@@ -174,7 +174,7 @@ def test_a_named_function_is_no_code() -> None:
     assert findings(named) == []
 
 
-def test_the_way_to_the_code_is_told() -> None:
+def test_the_position_of_the_code_is_reported() -> None:
     inner = {
         "class_name": "Functional",
         "config": {"name": "inner", "layers": [lambda_layer(function=keras3(in_base64(HONEST)))]},
@@ -187,7 +187,7 @@ def test_the_way_to_the_code_is_told() -> None:
     assert [each.fingerprint for each in other] == [found.fingerprint]
 
 
-def test_h5_says_that_safe_mode_does_not_help() -> None:
+def test_the_h5_finding_says_that_safe_mode_does_not_help() -> None:
     (found,) = findings(
         lambda_layer(function=keras3(in_base64(HONEST))), kind=Format.LEGACY_H5_FULL
     )

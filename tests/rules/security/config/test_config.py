@@ -1,4 +1,4 @@
-"""Gadgets, payloads, paths, patterns and sizes in configs; honest configs stay silent."""
+"""Gadgets, payloads, paths, patterns and sizes in configs; benign configs have no findings."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def function(module: str | None, name: str) -> dict[str, Json]:
 
 
 def typespec(module: str, name: str) -> dict[str, Json]:
-    """What Keras 3 calls with the items of its config."""
+    """An object that Keras 3 calls with the items of its config."""
     return {
         "module": module,
         "class_name": "__typespec__",
@@ -63,7 +63,7 @@ def typespec(module: str, name: str) -> dict[str, Json]:
         ("sklearn.externals.joblib", "load"),
     ],
 )
-def test_functions_from_elsewhere(module: str, name: str) -> None:
+def test_functions_of_other_modules(module: str, name: str) -> None:
     asked = function(module, name)
     for place in (asked, dense(activation=asked), dense(kernel_initializer={"config": [asked]})):
         (found,) = judged(wrapped(place))
@@ -87,12 +87,12 @@ def test_functions_from_elsewhere(module: str, name: str) -> None:
         {"class_name": "Dense", "config": {"name": "d", "metrics": ["mse", "subprocess.call"]}},
     ],
 )
-def test_objects_from_elsewhere(layer: Json) -> None:
+def test_objects_of_other_modules(layer: Json) -> None:
     assert names(layer) == {"arbitrary-module"}
 
 
 @pytest.mark.parametrize("module", ["code.layers", "types"])
-def test_a_user_s_module_called_like_python_s_is_a_hint_only(module: str) -> None:
+def test_a_user_module_named_like_a_standard_one_is_a_hint_only(module: str) -> None:
     (found,) = judged(wrapped({"module": module, "class_name": "Mix", "config": {}}))
     assert found.severity is Severity.MEDIUM
 
@@ -114,7 +114,7 @@ def test_activations_of_other_frameworks_are_no_attack(module: str) -> None:
         ({"module": "tensorflow_addons.layers", "registered_name": None}, Severity.LOW),
     ],
 )
-def test_a_module_that_loaders_would_import_counts_for_more(
+def test_a_module_that_loaders_import_is_more_severe(
     layer: dict[str, Json], severity: Severity
 ) -> None:
     (found,) = judged(wrapped({"class_name": "Mix", "config": {"name": "m"}, **layer}))
@@ -126,7 +126,7 @@ def test_a_module_that_loaders_would_import_counts_for_more(
 def test_tf_keras_imports_what_a_config_names_and_keras_does_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What the severity of a module rests on, and that of names through one."""
+    """The basis of the severity of a module, and of names in one."""
     monkeypatch.syspath_prepend(tmp_path)
     for package, imports in (("tf_keras", True), ("keras", False)):
         name = f"named_for_{package}"
@@ -283,7 +283,7 @@ def test_gadgets(layer: Json, expected: set[str]) -> None:
         dense(values={"class_name": "__bytes__", "config": {"value": "aGVsbG8="}}),
     ],
 )
-def test_honest_configs_are_silent(layer: Json) -> None:
+def test_benign_configs_have_no_findings(layer: Json) -> None:
     assert names(layer, {"loss": "mse", "jit_compile": False}) == set()
 
 
@@ -326,7 +326,7 @@ JSON: st.SearchStrategy[Json] = st.recursive(
 
 @settings(max_examples=300, deadline=None)
 @given(JSON)
-def test_no_config_makes_a_rule_fail(value: Json) -> None:
+def test_no_config_makes_a_rule_raise(value: Json) -> None:
     for finding in judged(value, wrapped(value)):
         assert finding.detail
         assert finding.fingerprint

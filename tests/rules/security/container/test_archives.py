@@ -1,4 +1,4 @@
-"""Archives that contradict themselves or hide something, and honest ones that look alike."""
+"""Archives that are inconsistent or hide something, and similar benign ones."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def member(name: str, data: bytes, mode: int = 0o600) -> Change:
 
 
 def repacked(method: int, before: bytes = b"") -> Change:
-    """By another method, and behind other bytes, which offsets take into account."""
+    """With another method, and after other bytes included in the offsets."""
 
     def change(path: Path) -> None:
         parts = parts_of(path)
@@ -61,7 +61,7 @@ def repacked(method: int, before: bytes = b"") -> Change:
 
 
 def local(offset: int, form: str, value: int) -> Change:
-    """Another value in the first member's own header."""
+    """Another value in the local header of the first member."""
 
     def change(path: Path) -> None:
         data = bytearray(path.read_bytes())
@@ -72,7 +72,7 @@ def local(offset: int, form: str, value: int) -> Change:
 
 
 class Stream(io.RawIOBase):
-    """A pipe: what is written cannot be gone back to."""
+    """A stream that is not seekable, like a pipe."""
 
     def __init__(self) -> None:
         self.data = bytearray()
@@ -86,7 +86,7 @@ class Stream(io.RawIOBase):
 
 
 def streamed(path: Path) -> None:
-    """With a record of size and checksum behind each member's data."""
+    """With a data descriptor after each member."""
     stream = Stream()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, part in parts_of(path).items():
@@ -116,7 +116,7 @@ def end_record(count: int, size: int, offset: int) -> bytes:
 
 
 def wide_end(*narrow: int) -> Change:
-    """An end record of 64 bits, and one of 32 bits that says `narrow`."""
+    """A zip64 end record, and a 32-bit one with the values `narrow`."""
 
     def change(path: Path) -> None:
         data, at, (count, size, offset) = split(path)
@@ -128,7 +128,7 @@ def wide_end(*narrow: int) -> Change:
 
 
 def hidden_member(path: Path) -> None:
-    """A whole member that the directory does not list."""
+    """A complete member that the directory does not list."""
     data, _, (count, size, offset) = split(path)
     other = io.BytesIO()
     with zipfile.ZipFile(other, "w") as archive:
@@ -144,7 +144,7 @@ def miscounted(path: Path) -> None:
 
 
 def shared(path: Path) -> None:
-    """Two members with the data of one."""
+    """Two members with the same data."""
     data = bytearray(path.read_bytes())
     first = data.index(b"PK\x01\x02")
     second = data.index(b"PK\x01\x02", first + 4)
@@ -214,7 +214,7 @@ def test_members_that_share_their_data(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
-def test_compression_that_python_reads_hides_no_code(tmp_path: Path, method: int) -> None:
+def test_every_compression_supported_by_python_is_searched(tmp_path: Path, method: int) -> None:
     path = minimal_keras(tmp_path / "m.keras")
     parts = parts_of(path)
     layer = {"class_name": "Lambda", "config": {"function": "lambda x: eval(x)"}}
@@ -240,7 +240,7 @@ def test_an_lzma_dictionary_is_bounded(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("array", ["'O'", "[('a', '|O')]", "[('a', '<f4'), ('b', 'O')]", None])
 def test_pickles_in_npz(tmp_path: Path, array: str | None) -> None:
-    """In records or as a bare member, and beside weights that Keras prefers."""
+    """In records or as a separate member, also next to weights that Keras prefers."""
     path = minimal_keras(tmp_path / "m.keras")
     pickled = pickle.dumps([1], 4)
     header = f"{{'descr': {array}, 'fortran_order': False, 'shape': (1,), }}".ljust(117).encode()

@@ -1,4 +1,4 @@
-"""HDF5 files that hide a program, point elsewhere or explode, and honest ones that look alike."""
+"""HDF5 files with hidden programs, external links or bombs, and similar benign ones."""
 
 from __future__ import annotations
 
@@ -64,13 +64,13 @@ def test_pickles(tmp_path: Path, put: Callable[[h5py.Group, bytes], object], pro
     assert "pickle-in-weights" in changed(tmp_path, lambda group: put(group, pickled(protocol)))
 
 
-def test_a_pickle_in_the_text_of_an_attribute(tmp_path: Path) -> None:
+def test_a_pickle_in_a_string_attribute(tmp_path: Path) -> None:
     text = base64.b64encode(pickled(4)).decode()
     found = changed(tmp_path, lambda group: group.attrs.__setitem__("state", text))
     assert found == {"pickle-in-weights"}
 
 
-def test_a_pickle_in_an_attribute_that_is_larger_than_old_files_can_have(tmp_path: Path) -> None:
+def test_a_pickle_in_an_attribute_over_64_kib(tmp_path: Path) -> None:
     path = tmp_path / "m.h5"
     with h5py.File(path, "w", libver="latest") as file:
         file["layers/dense/vars/0"] = np.zeros(3, "f4")
@@ -106,19 +106,19 @@ def test_programs(tmp_path: Path, data: bytes, storage: dict[str, object], dtype
         lambda group: group.attrs.__setitem__("tags", np.array(["a", "b"], h5py.string_dtype())),
     ],
 )
-def test_honest_files(tmp_path: Path, add: Add) -> None:
+def test_benign_files(tmp_path: Path, add: Add) -> None:
     assert changed(tmp_path, add) == set()
 
 
 def overfull(group: h5py.Group) -> None:
-    """Chunks of 16 KiB that hold 16 MiB, which the dataset's shape does not tell."""
+    """Chunks of 16 KiB that expand to 16 MiB, which the shape of the dataset does not show."""
     data = group.create_dataset("x", (1 << 15,), "u1", chunks=(1 << 14,), compression="gzip")
     for start in (0, 1 << 14):
         data.id.write_direct_chunk((start,), zlib.compress(bytes(1 << 24)), 0)
 
 
 def many(group: h5py.Group) -> None:
-    """Datasets of 15 MiB, which is little, but a hundred of them."""
+    """A hundred datasets of 15 MiB, each below the limit."""
     for number in range(100):
         data = group.create_dataset(
             str(number), (15 << 20,), "u1", chunks=(15 << 20,), compression="gzip"
@@ -159,7 +159,7 @@ MODEL = {"class_name": "Sequential", "config": {"name": "m", "layers": [HOSTILE]
     ],
 )
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16-be", "utf-32-be"])
-def test_configs_elsewhere_than_at_the_root(
+def test_configs_not_at_the_root(
     tmp_path: Path, place: str, name: str, value: object, expected: set[str], encoding: str
 ) -> None:
     text = json.dumps(value).encode(encoding)
@@ -171,7 +171,7 @@ def test_configs_elsewhere_than_at_the_root(
     assert changed(tmp_path, add) == expected
 
 
-def test_a_config_elsewhere_is_remarked_on_and_leaves_the_model_as_it_is(tmp_path: Path) -> None:
+def test_a_config_not_at_the_root_is_noted_and_does_not_change_the_model(tmp_path: Path) -> None:
     path = minimal_h5(tmp_path / "m.h5")
     before = read(path, Limits())
     with h5py.File(path, "a") as file:
@@ -189,7 +189,7 @@ def test_a_config_elsewhere_is_remarked_on_and_leaves_the_model_as_it_is(tmp_pat
     assert names(path) == set()
 
 
-def test_configs_elsewhere_are_bounded_together(tmp_path: Path) -> None:
+def test_configs_not_at_the_root_are_limited_in_total(tmp_path: Path) -> None:
     path = minimal_h5(tmp_path / "m.h5")
     text = json.dumps(MODEL)
     with h5py.File(path, "a") as file:
@@ -223,23 +223,23 @@ def metadata(folder: Path, *nodes: tuple[int, str]) -> set[str]:
     return names(root)
 
 
-def test_metadata_of_a_node_that_has_some_already(tmp_path: Path) -> None:
+def test_second_metadata_of_a_node(tmp_path: Path) -> None:
     nodes = [(1, json.dumps(HOSTILE)), (1, json.dumps(DENSE))]
     assert "dangerous-code" in metadata(tmp_path, *nodes)
 
 
-def test_a_key_that_metadata_name_twice(tmp_path: Path) -> None:
+def test_a_duplicate_key_in_metadata(tmp_path: Path) -> None:
     text = '{"class_name": "Lambda", "class_name": "Dense", "config": {}}'
     assert metadata(tmp_path, (9, text)) == {"duplicate-json-key"}
 
 
-def test_a_class_that_has_the_config_of_another(tmp_path: Path) -> None:
+def test_a_class_with_the_config_of_another(tmp_path: Path) -> None:
     model = {"class_name": "Model", "config": {"name": "m", "layers": [DENSE]}}
     nodes = [(8, json.dumps(model)), (9, json.dumps(DENSE | {"class_name": "TFSMLayer"}))]
     assert metadata(tmp_path, *nodes) == {"external-saved-model"}
 
 
-def test_metadata_inside_of_the_graph_s_file_count_as_well(tmp_path: Path) -> None:
+def test_metadata_in_the_graph_file_count_as_well(tmp_path: Path) -> None:
     root = tf2_model(tmp_path / "m")
     file = root / "saved_model.pb"
     message = pb.SavedModel.FromString(file.read_bytes())
@@ -250,7 +250,7 @@ def test_metadata_inside_of_the_graph_s_file_count_as_well(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(("place", "key"), [("", "layer_names"), ("dense", "weight_names")])
-def test_a_list_of_weights_that_climbs_out(tmp_path: Path, place: str, key: str) -> None:
+def test_a_list_of_weights_with_parent_directories(tmp_path: Path, place: str, key: str) -> None:
     def rename(group: h5py.Group) -> None:
         (group[place] if place else group).attrs[key] = [b"../../../outside"]
 

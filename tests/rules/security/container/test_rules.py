@@ -1,4 +1,4 @@
-"""Containers made with h5py and zipfile, read by the readers: each threat by its own name."""
+"""Containers made with h5py and zipfile: each threat is reported by its own rule."""
 
 from __future__ import annotations
 
@@ -185,7 +185,7 @@ def test_archives(tmp_path: Path, add: Callable[[Path], None], expected: set[str
     assert names(path) == expected
 
 
-def test_a_key_that_is_named_twice(tmp_path: Path) -> None:
+def test_a_duplicate_key(tmp_path: Path) -> None:
     path = minimal_keras(tmp_path / "m.keras")
     with zipfile.ZipFile(path) as archive:
         parts = {name: archive.read(name) for name in archive.namelist()}
@@ -197,7 +197,7 @@ def test_a_key_that_is_named_twice(tmp_path: Path) -> None:
 
 
 def test_code_is_found_in_a_config_that_describes_no_model(tmp_path: Path) -> None:
-    """A loader may take more than our reading of the architecture does."""
+    """A loader may accept more than our reader of architectures."""
     path = tmp_path / "m.h5"
     lambda_layer = {"class_name": "Lambda", "config": {"function": "lambda x: eval(x)"}}
     with h5py.File(path, "w") as file:
@@ -223,7 +223,7 @@ def test_sample_models(sample: str) -> None:
 
 @pytest.mark.slow
 def test_models_that_tensorflow_and_keras_saved(made: Path) -> None:
-    """Savers, vocabularies, traced functions and optimizers of honest models are no findings."""
+    """Savers, vocabularies, traced functions and optimizers of benign models are not findings."""
     looked_at = 0
     for path in sorted(made.rglob("*")):
         if path.suffix in {".keras", ".h5"} or (path / "saved_model.pb").is_file():
@@ -244,7 +244,7 @@ def test_models_that_tensorflow_and_keras_saved(made: Path) -> None:
     ],
 )
 def test_a_state_file_s_path(tmp_path: Path, path: str, severity: Severity | None) -> None:
-    """Absolute paths of the machine that trained are a habit of TF1; other ways out are not."""
+    """Absolute paths of the training machine are usual in TF1; other outside paths are not."""
     write_bundle(tmp_path / "m", {"w": np.ones(3, "float32")})
     (tmp_path / "checkpoint").write_text(f'model_checkpoint_path: "{path}"\n')
     found = [(each.name, each.severity) for each in findings(tmp_path / "m")]

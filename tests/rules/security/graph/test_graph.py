@@ -1,4 +1,4 @@
-"""Operations in graphs: what runs them decides, and where their paths come from is told."""
+"""Operations in graphs: severity depends on what runs them; origins of paths are reported."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def only(graph: Graph, folder: Path) -> Finding:
     return found
 
 
-def test_a_saver_alone_is_no_finding(tmp_path: Path) -> None:
+def test_a_saver_alone_is_not_a_finding(tmp_path: Path) -> None:
     assert Graph().findings(tmp_path) == []
 
 
@@ -32,7 +32,7 @@ def test_a_write_that_a_signature_runs(tmp_path: Path) -> None:
     assert found.evidence["reached"] == "signature serving_default"
 
 
-def test_the_same_write_that_nothing_runs(tmp_path: Path) -> None:
+def test_an_unreachable_write(tmp_path: Path) -> None:
     graph = Graph()
     dead = graph.function("dead").node_def
     graph.node(dead, "WriteFile", "WriteFile", graph.text(dead, "where", b"/srv/there"))
@@ -42,13 +42,13 @@ def test_the_same_write_that_nothing_runs(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("saver", ["restoring", "saving"])
-def test_a_write_hidden_in_the_saver_is_run_by_it(tmp_path: Path, saver: str) -> None:
+def test_a_write_hidden_in_the_saver(tmp_path: Path, saver: str) -> None:
     graph = Graph()
     graph.node(graph.functions[saver].node_def, "WriteFile", "WriteFile")
     assert only(graph, tmp_path).severity is Severity.CRITICAL
 
 
-def test_a_node_called_like_a_function_does_not_hide_it(tmp_path: Path) -> None:
+def test_a_node_named_like_a_function_does_not_hide_it(tmp_path: Path) -> None:
     graph = Graph()
     graph.node(graph.graph.node, "served", "NoOp")
     graph.node(graph.served, "WriteFile", "WriteFile")
@@ -64,7 +64,7 @@ def test_functions_are_followed_through_loops_and_recursion(tmp_path: Path) -> N
     assert only(graph, tmp_path).name == "graph-reads-file"
 
 
-def test_what_loading_runs(tmp_path: Path) -> None:
+def test_operations_run_on_loading(tmp_path: Path) -> None:
     graph = Graph()
     graph.node(graph.graph.node, "init", "MatchingFiles", graph.text(graph.graph.node, "p", b"/*"))
     graph.meta.signature_def["__saved_model_init_op"].outputs["o"].name = "init:0"
@@ -85,7 +85,7 @@ def test_a_path_is_followed_through_calls_and_joins(tmp_path: Path) -> None:
     assert told == ["etchost"]
 
 
-def test_a_path_from_the_model_s_input_is_less_bad(tmp_path: Path) -> None:
+def test_a_path_from_the_model_s_input_is_less_severe(tmp_path: Path) -> None:
     graph = Graph()
     graph.node(graph.served, "ReadFile", "ReadFile", "x")
     found = only(graph, tmp_path)
@@ -101,13 +101,13 @@ def asset(graph: Graph, filename: str) -> None:
     graph.meta.signature_def["__saved_model_init_op"].outputs["o"].name = "table"
 
 
-def test_a_table_from_an_asset_is_honest(tmp_path: Path) -> None:
+def test_a_table_from_an_asset_is_benign(tmp_path: Path) -> None:
     graph = Graph()
     asset(graph, "words.txt")
     assert graph.findings(tmp_path) == []
 
 
-def test_an_asset_that_leads_out(tmp_path: Path) -> None:
+def test_an_asset_with_a_path_outside(tmp_path: Path) -> None:
     graph = Graph()
     asset(graph, "../../words.txt")
     assert only(graph, tmp_path).name == "asset-path-traversal"
@@ -176,7 +176,7 @@ def test_deleting_is_critical(tmp_path: Path) -> None:
     assert only(graph, tmp_path).severity is Severity.CRITICAL
 
 
-def test_a_saver_that_names_its_own_file(tmp_path: Path) -> None:
+def test_a_saver_with_a_constant_path(tmp_path: Path) -> None:
     graph = Graph()
     nodes = graph.functions["restoring"].node_def
     graph.node(nodes, "other", "RestoreV2", graph.text(nodes, "p", b"/srv/other"))
@@ -202,7 +202,7 @@ def test_a_graph_inside_of_a_constant(tmp_path: Path) -> None:
     assert found["graph-writes-file"].evidence["targets"] == ["/srv/there"]
 
 
-def test_a_cycle_of_values_comes_to_an_end(tmp_path: Path) -> None:
+def test_a_cycle_of_values_terminates(tmp_path: Path) -> None:
     graph = Graph()
     graph.node(graph.served, "a", "Identity", "b:output:0")
     graph.node(graph.served, "b", "Identity", "a:output:0")
@@ -222,7 +222,7 @@ def test_a_flood_of_operations_is_counted(tmp_path: Path) -> None:
     assert found[-1].evidence == {"measured": 1001, "unit": "operations", "threshold": 1000}
 
 
-def test_a_path_that_doubles_with_every_step_is_followed_so_far(tmp_path: Path) -> None:
+def test_a_path_that_doubles_with_every_step_is_followed_to_a_limit(tmp_path: Path) -> None:
     graph = Graph()
     value = graph.text(graph.served, "p", b"/srv")
     for number in range(60):

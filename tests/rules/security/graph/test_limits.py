@@ -1,4 +1,4 @@
-"""Loops that never end and tensors that nobody can hold, and those that are fine."""
+"""Endless loops and oversized tensors, and similar benign ones."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def called(graph: Graph, nodes) -> str:
 def test_loops(
     tmp_path: Path, op: str, condition: Callable[[Graph, object], str], endless: bool
 ) -> None:
-    """The body counts `i` from 0 up, and passes the other value on."""
+    """A loop whose body increments `i` from 0 and does not change the other value."""
     graph = Graph()
     when, body = (graph.function(name, "i", "unchanged") for name in ("when", "body"))
     when.signature.output_arg.add(name="c")
@@ -93,7 +93,7 @@ def test_loops(
     assert names(graph, tmp_path) == (["graph-never-ends"] if endless else [])
 
 
-def test_functions_that_call_each_other_for_ever(tmp_path: Path) -> None:
+def test_mutually_recursive_functions(tmp_path: Path) -> None:
     graph = Graph()
     for name, other in (("a", "b"), ("b", "a"), ("before", "a"), ("after", "leaf")):
         graph.call("c", other, "x", nodes=graph.function(name, "x").node_def)

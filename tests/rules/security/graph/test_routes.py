@@ -1,4 +1,4 @@
-"""Ways to hide an operation or its path in a graph: every one is followed to its end."""
+"""Ways to hide an operation or its path in a graph: all are resolved."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PATH = b"/srv/there"
 
 
 def packed(graph: Graph, nodes, name: str, *values: bytes) -> str:
-    """A constant of short texts in `tensor_content`: all lengths, then all bytes."""
+    """A constant of short strings in `tensor_content`: all lengths, then all bytes."""
     node = graph.node(nodes, name, "Const")
     tensor = node.attr["value"].tensor
     tensor.dtype = pb.DT_STRING
@@ -58,7 +58,7 @@ def is_written(graph: Graph, folder: Path) -> bool:
         ("SnapshotDatasetV2", "reader_func"),
     ],
 )
-def test_what_calls_a_function(tmp_path: Path, op: str, key: str) -> None:
+def test_operations_that_call_a_function(tmp_path: Path, op: str, key: str) -> None:
     graph = Graph()
     evil(graph)
     graph.node(graph.served, "c", op, "x").attr[key].func.name = "evil"
@@ -72,8 +72,8 @@ def test_a_function_in_a_list_of_branches(tmp_path: Path) -> None:
     assert is_written(graph, tmp_path)
 
 
-def test_a_function_whose_name_is_the_operation(tmp_path: Path) -> None:
-    """As TF1 called functions; it is no operation that TensorFlow lacks."""
+def test_a_call_with_the_function_s_name_as_operation(tmp_path: Path) -> None:
+    """As TF1 called functions; it is not an unknown operation."""
     graph = Graph()
     evil(graph)
     graph.node(graph.served, "c", "evil", "x")
@@ -81,7 +81,7 @@ def test_a_function_whose_name_is_the_operation(tmp_path: Path) -> None:
     assert [each.name for each in graph.findings(tmp_path)] == ["graph-writes-file"]
 
 
-def test_a_function_that_is_given_to_another(tmp_path: Path) -> None:
+def test_a_function_passed_to_another(tmp_path: Path) -> None:
     graph = Graph()
     evil(graph)
     between = graph.function("between", "a").node_def
@@ -95,7 +95,7 @@ def test_a_function_that_is_given_to_another(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "collection", ["saved_model_main_op", "legacy_init_op", "table_initializer", "init_op"]
 )
-def test_what_initialising_runs(tmp_path: Path, collection: str) -> None:
+def test_operations_run_on_initialisation(tmp_path: Path, collection: str) -> None:
     graph = Graph()
     path = graph.text(graph.graph.node, "p", PATH)
     graph.node(graph.graph.node, "init", "WriteFile", path, "x")
@@ -104,7 +104,7 @@ def test_what_initialising_runs(tmp_path: Path, collection: str) -> None:
 
 
 def test_a_checkpoint_s_graph_is_not_initialised(tmp_path: Path) -> None:
-    """It is the graph of the training, with the path of the vocabulary that it used."""
+    """It is the training graph, with the path of its vocabulary."""
     graph = Graph()
     nodes = graph.graph.node
     path = graph.text(nodes, "p", b"/home/me/words.txt")
@@ -119,7 +119,7 @@ def test_a_checkpoint_s_graph_is_not_initialised(tmp_path: Path) -> None:
     assert [(each.name, each.severity) for each in found] == [("table-from-path", Severity.LOW)]
 
 
-def test_a_tag_does_not_make_a_graph_one_that_a_constant_holds(tmp_path: Path) -> None:
+def test_a_tag_does_not_mark_a_graph_as_embedded_in_a_constant(tmp_path: Path) -> None:
     graph = Graph()
     graph.meta.meta_info_def.tags[:] = ["nested", "x"]
     graph.node(graph.served, "w", "WriteFile", graph.text(graph.served, "p", PATH), "x")
@@ -151,7 +151,7 @@ def test_a_graph_in_an_encoded_constant(tmp_path: Path, encode: Callable[[bytes]
     assert is_written(graph, tmp_path)
 
 
-def test_a_graph_in_a_packed_constant_and_in_a_setting(tmp_path: Path) -> None:
+def test_a_graph_in_a_packed_constant_and_in_an_attribute(tmp_path: Path) -> None:
     graph = Graph()
     packed(graph, graph.served, "data", inner_graph())
     assert is_written(graph, tmp_path / "packed")
@@ -168,7 +168,7 @@ def test_a_graph_in_a_live_function_beside_a_dead_one_of_the_shorter_name(tmp_pa
     assert is_written(graph, tmp_path)
 
 
-def test_constants_that_inflate_without_end_are_given_up(tmp_path: Path) -> None:
+def test_inflation_of_constants_is_limited(tmp_path: Path) -> None:
     graph = Graph()
     bomb = zlib.compress(bytes(33 << 20))
     for name in ("a", "b"):
@@ -238,7 +238,7 @@ def in_one_piece(graph: Graph) -> str:
 @pytest.mark.parametrize(
     "make", [joined, reduced, formatted, filled, spelled, encoded, chosen, in_one_piece]
 )
-def test_a_path_is_shown_as_it_will_be(tmp_path: Path, make: Callable[[Graph], str]) -> None:
+def test_a_path_is_shown_resolved(tmp_path: Path, make: Callable[[Graph], str]) -> None:
     graph = Graph()
     graph.node(graph.served, "r", "ReadFile", make(graph))
     (found,) = graph.findings(tmp_path)
@@ -246,7 +246,7 @@ def test_a_path_is_shown_as_it_will_be(tmp_path: Path, make: Callable[[Graph], s
 
 
 def test_tf1_s_saver_joins_its_path_with_a_constant(tmp_path: Path) -> None:
-    """What is saved to is a constant there, which whoever saves replaces."""
+    """Its target is a constant, which a save call replaces."""
     graph = Graph()
     nodes = graph.graph.node
     parts = [graph.text(nodes, name, name.encode()) for name in ("model", "_temp/part")]
@@ -260,7 +260,7 @@ def test_tf1_s_saver_joins_its_path_with_a_constant(tmp_path: Path) -> None:
     assert graph.findings(tmp_path) == []
 
 
-def test_a_path_behind_an_asset_is_shown(tmp_path: Path) -> None:
+def test_a_path_joined_to_an_asset_is_shown(tmp_path: Path) -> None:
     graph = Graph()
     nodes = graph.graph.node
     entry = graph.meta.asset_file_def.add(filename="words.txt")
@@ -294,7 +294,7 @@ def test_a_saver_with_a_packed_path_of_its_own(tmp_path: Path) -> None:
         ("IdentityReaderV2", "x", b"x", "graph-reads-dataset"),
     ],
 )
-def test_operations_that_say_where_in_a_setting(
+def test_operations_with_a_path_attribute(
     tmp_path: Path, op: str, key: str, value: bytes, expected: str | None
 ) -> None:
     graph = Graph()
