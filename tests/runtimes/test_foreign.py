@@ -173,13 +173,12 @@ def test_an_audit_shows_predicted_and_observed_results(
     name = "hard_sigmoid.h5"
     target = AuditTarget(models[name], models[name].parent, name, name)
     audit = finish_audit(seen[name], target, "2026-01-01T00:00:00Z", {})
-    rows = {(row["runtime"], row["call"]): row for row in audit.compatibility if row["observed"]}
+    rows = {(row.runtime, row.call): row.observed for row in audit.compatibility if row.observed}
     assert {runtime for runtime, _ in rows} == {*HOME, *(each.name for each in wanted())}
-    observed = rows["here-legacy", "load_model"]["observed"]
-    assert isinstance(observed, dict)
-    assert observed["reference"] == "here"
-    assert observed["same"] is False
-    assert observed["max_abs_diff"] > observed["tolerance"] > observed["noise"]
+    observed = rows["here-legacy", "load_model"]
+    assert observed.reference == "here"
+    assert observed.same is False
+    assert observed.max_abs_diff > observed.tolerance > observed.noise
     assert "MA224" in [finding.code for finding in audit.findings]
     same = finish_audit(seen["keras2_savedmodel"], target, "2026-01-01T00:00:00Z", {})
     assert "MA224" not in [finding.code for finding in same.findings]
@@ -204,4 +203,4 @@ def test_a_missing_runtime_is_reported(models: dict[str, Path]) -> None:
     target = AuditTarget(models[name], models[name].parent, name, name)
     audit = finish_audit(facts, target, "2026-01-01T00:00:00Z", {})
     assert audit.verdict is Verdict.INCOMPLETE
-    assert f"the runtime {missing.name} could not be had" in audit.reason
+    assert f"the runtime {missing.name} is not available" in audit.reason

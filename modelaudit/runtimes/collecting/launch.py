@@ -30,7 +30,7 @@ def collect(python: Path, *, legacy: bool = False, timeout: float = 600.0) -> Ru
     Raises:
         UsageError: it could not be run, has no TensorFlow, or exceeded the time limit.
     """
-    command = [str(python), "-c", _START, str(Path(__file__).parent)]
+    command = [str(python), "-c", _START, str(Path(__file__).parent.parent)]
     command += ["--legacy-keras"] * legacy
     output = output_of(
         command,
