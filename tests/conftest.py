@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from hypothesis import settings
@@ -17,6 +18,38 @@ from tests.sharing import made_once, module, output_of
 # a failed run can be repeated; elsewhere each run tries new ones.
 settings.register_profile("modelaudit", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("modelaudit")
+
+
+# Files with a single long test start first, so that no worker is left alone with one at the end;
+# the other files with slow tests follow.
+LONGEST = (
+    "tests/test_readme.py",
+    "tests/runtimes/test_foreign.py",
+    "tests/diagnosis/test_snippets.py",
+    "tests/test_end_to_end.py",
+    "tests/runtimes/test_installed_runtimes.py",
+    "tests/runtimes/test_teachable.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Order the files for pytest-xdist, which hands them out one by one (--dist loadfile)."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    longest = [Path(__file__).parent.parent / path for path in LONGEST]
+    first = dict(zip(longest, range(-len(longest), 0), strict=True))
+    items.sort(key=lambda item: first.get(item.path, item.path not in slow))
+
+
+@pytest.fixture(scope="session")
+def keras() -> ModuleType:
+    """Keras 3, imported by the tests that need it and not where tests are collected."""
+    return pytest.importorskip("keras")
+
+
+@pytest.fixture(scope="session")
+def tensorflow() -> ModuleType:
+    """The same for TensorFlow."""
+    return pytest.importorskip("tensorflow")
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -127,7 +128,7 @@ def room_of(module: str) -> str:
 def imports(module: str, source: str) -> Iterator[str]:
     """Every module that a module imports, including imports in functions and by name."""
     package = module if module in PACKAGES else module.rpartition(".")[0]
-    for node in ast.walk(ast.parse(source)):
+    for node in nodes(source):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -143,6 +144,11 @@ def imports(module: str, source: str) -> Iterator[str]:
                     yield base
         elif isinstance(node, ast.Call) and called(node) in IMPORTERS and node.args:
             yield ast.unparse(node.args[0]).strip("'\"")
+
+
+@cache
+def nodes(source: str) -> tuple[ast.AST, ...]:
+    return tuple(ast.walk(ast.parse(source)))
 
 
 def called(node: ast.Call) -> str:
@@ -175,7 +181,7 @@ def unsafe_violations(module: str, source: str) -> list[str]:
         for name in imports(module, source)
         if name.partition(".")[0] in UNSAFE_MODULES
     ]
-    for node in ast.walk(ast.parse(source)):
+    for node in nodes(source):
         if isinstance(node, ast.Call):
             pickles = any(
                 keyword.arg == "allow_pickle" and ast.unparse(keyword.value) != "False"
@@ -197,7 +203,7 @@ def io_violations(module: str, source: str) -> list[str]:
     ]
     return found + [
         f"{module}:{node.lineno} opens a file"
-        for node in ast.walk(ast.parse(source))
+        for node in nodes(source)
         if isinstance(node, ast.Call) and called(node) == "open"
     ]
 
@@ -206,7 +212,7 @@ def exit_violations(module: str, source: str) -> list[str]:
     if within(module, ("modelaudit.cli", "modelaudit.__main__")):
         return []
     found = []
-    for node in ast.walk(ast.parse(source)):
+    for node in nodes(source):
         if isinstance(node, ast.Call):
             name = called(node)
             forked = name in OF_FORKS and within(module, FORKS_IN)
@@ -316,7 +322,7 @@ def test_files_are_small():
 def test_a_class_name_means_one_thing():
     homes: dict[str, list[str]] = {}
     for module, source in SOURCES.items():
-        for node in ast.walk(ast.parse(source)):
+        for node in nodes(source):
             if isinstance(node, ast.ClassDef):
                 homes.setdefault(node.name.lstrip("_"), []).append(module)
     assert {name: found for name, found in homes.items() if len(found) > 1} == {}

@@ -15,7 +15,7 @@ from modelaudit.diagnosis.procedure import PROCEDURE
 from modelaudit.rules.catalogue import CATALOGUE
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/**/*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 # In a block, at the start of a line or after a prompt; in a sentence, between back quotes.
 SHOWN = re.compile(
     r"^(?:    |\$ )?modelaudit +([a-z-].*)|`modelaudit +([a-z-][^`]*)`", re.MULTILINE

@@ -15,7 +15,13 @@ from modelaudit.rules.catalogue import CATALOGUE
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
-PAGES = [README, *ROOT.glob("docs/*.md"), *ROOT.glob("docs/adr/*.md"), ROOT / "CONTRIBUTING.md"]
+PAGES = [
+    README,
+    *ROOT.glob("docs/*.md"),
+    *ROOT.glob("docs/adr/*.md"),
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "SECURITY.md",
+]
 
 
 @pytest.fixture(scope="module")

@@ -60,6 +60,7 @@ def test_inspect_as_text(modelaudit, sound):
     assert "saved with Keras 2.2.4" in done.stdout
 
 
+@pytest.mark.slow
 def test_render_makes_every_format_without_the_model(modelaudit, sound, tmp_path):
     modelaudit("audit", sound, "--no-probe", "-f", "html", "--out", "out")
     audit = tmp_path / "out" / "models" / "a.h5" / "audit.json"
@@ -99,6 +100,7 @@ def test_rule_texts_fit_a_terminal_and_code_keeps_its_lines():
         assert " ".join(each.fix.split()) in " ".join(told.split())  # nothing is left out
 
 
+@pytest.mark.slow
 def test_rules_are_all_listed_and_each_explained(modelaudit):
     listed = modelaudit("rules").stdout.splitlines()
     assert [line.split()[0] for line in listed] == [rule.code for rule in CATALOGUE]

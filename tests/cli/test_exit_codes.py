@@ -39,6 +39,7 @@ def test_a_failing_model_ends_with_1(modelaudit, models):
     assert done.stdout.startswith("FAIL  truncated.h5")
 
 
+@pytest.mark.slow
 def test_fail_on_changes_the_threshold(modelaudit, models):
     rows = json.loads(modelaudit("scan", models, "--json").stdout)
     severities = next(row for row in rows if row["path"] == "truncated.h5")["severities"]
@@ -83,6 +84,7 @@ def test_impossible_requests_are_reported_in_a_sentence(modelaudit, arguments, s
     assert done.stdout == ""
 
 
+@pytest.mark.slow
 def test_variables_set_options_and_options_win(modelaudit, models):
     strict = {"MODELAUDIT_FAIL_ON": "critical"}
     assert modelaudit("scan", models, env=strict).returncode != 1
@@ -92,6 +94,7 @@ def test_variables_set_options_and_options_win(modelaudit, models):
     assert done.returncode == 2
 
 
+@pytest.mark.slow
 def test_an_output_that_cannot_be_written_is_reported_before_the_run(modelaudit, sound, tmp_path):
     (tmp_path / "file").write_text("x")
     for out in (tmp_path / "file", tmp_path / "file" / "below"):

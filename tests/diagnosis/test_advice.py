@@ -54,6 +54,7 @@ def test_code_does_what_its_text_says():
     assert set(NUMPY) == set(WORDS) == set(SIMPLEST)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("high", [1.0, 255.0])
 def test_code_for_scales_does_what_was_tried(high):
     import keras

@@ -217,6 +217,7 @@ def hostile(draw: st.DrawFn) -> Artifact:
     return artifact(tensors, kernels, layers)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(hostile())

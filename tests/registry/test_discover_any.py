@@ -1,5 +1,6 @@
 """Every file of a directory is accounted for."""
 
+import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -30,6 +31,7 @@ def grow(directory, tree):
             (directory / name).write_bytes(content)
 
 
+@pytest.mark.slow
 @given(st.dictionaries(NAMES, TREES, max_size=6))
 @example({"m": b"PK\x03\x04", "m.index": b"", "m.meta": b""})
 @example({"saved_model.pb": b"", "export.meta": b""})

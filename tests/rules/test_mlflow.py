@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 
-import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 import yaml
 
 import modelaudit
 from modelaudit.findings import Outcome
+
+pytestmark = pytest.mark.slow
 
 
 def tensor(shape, dtype="float32", name=None):
@@ -67,7 +67,7 @@ def fits(said):
 
 
 @pytest.fixture(scope="module")
-def model():
+def model(keras):
     given = keras.Input((6, 6, 1), name="image")
     seen = keras.layers.Flatten()(keras.layers.Conv2D(2, 3)(given))
     return keras.Model(given, keras.layers.Dense(4)(seen))
@@ -82,15 +82,15 @@ def test_a_keras_model_refuses_the_reported_inputs(tmp_path, model, said):
 
 
 @pytest.mark.parametrize("said", [*SAID, tensor((-1, 6, 6, 1, 1))], ids=str)
-def test_a_saved_model_refuses_the_reported_inputs(tmp_path, model, said):
+def test_a_saved_model_refuses_the_reported_inputs(tensorflow, tmp_path, model, said):
     model.export(tmp_path / "data", verbose=False)
-    serve = tf.saved_model.load(tmp_path / "data").signatures["serving_default"]
+    serve = tensorflow.saved_model.load(tmp_path / "data").signatures["serving_default"]
     (port,) = serve.structured_input_signature[1].values()
     found = described(tmp_path, [said], flavor="tensorflow").outcome is Outcome.FAIL
-    assert found != port.is_compatible_with(tf.constant(fits(said)))
+    assert found != port.is_compatible_with(tensorflow.constant(fits(said)))
 
 
-def test_undescribed_inputs_are_reported(tmp_path):
+def test_undescribed_inputs_are_reported(keras, tmp_path):
     a, b = keras.Input((4,), name="a"), keras.Input((2,), name="b")
     model = keras.Model([a, b], keras.layers.Dense(3)(keras.layers.Concatenate()([a, b])))
     (tmp_path / "data").mkdir()

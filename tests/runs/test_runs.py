@@ -54,6 +54,7 @@ def failures(text):
     }
 
 
+@pytest.mark.slow
 def test_junit_uses_the_threshold_of_a_policy(modelaudit, models, tmp_path):
     """The threshold is that of each model, also when only its audit file is left."""
     (models / "lab").mkdir()
@@ -79,6 +80,7 @@ def test_junit_uses_the_threshold_of_a_policy(modelaudit, models, tmp_path):
     assert failures(loose.stdout) == {row["path"]: 0}
 
 
+@pytest.mark.slow
 def test_reports_inside_the_audited_directory_are_not_audited(modelaudit, models):
     out = models / "reports"
     first = modelaudit("audit", models, "--no-probe", "-f", "json", "-f", "html", "--out", out)
@@ -105,6 +107,7 @@ def said_by_two_runs(modelaudit, models, folder):
         yield [json.dumps(audit) for audit in said]
 
 
+@pytest.mark.slow
 def test_two_runs_give_equal_audits(modelaudit, models, tmp_path):
     said = list(said_by_two_runs(modelaudit, models, tmp_path))
     assert len(said) == 3
@@ -318,6 +321,7 @@ main()
         assert store.runs()[-1].state is RunState.INTERRUPTED
 
 
+@pytest.mark.slow
 def test_no_heavy_import_where_it_is_not_needed(modelaudit):
     heavy = {"tensorflow", "keras", "tf_keras", "matplotlib", "weasyprint", "scipy.stats", "yaml"}
     script = "import sys; from modelaudit.cli import main\ntry: main()\nexcept SystemExit: pass\n"

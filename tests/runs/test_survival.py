@@ -171,6 +171,7 @@ def disk(tmp_path):
             subprocess.run(["umount", "-l", out], check=True)
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_up(tmp_path, disk):
     models = registry(tmp_path / "models", 24)
     out, limit, grow = disk
@@ -192,6 +193,7 @@ def test_a_disk_that_fills_up(tmp_path, disk):
         assert store.runs()[-1].audited == 24 - done  # finished audits were not repeated
 
 
+@pytest.mark.slow
 def test_two_runs_at_once(tmp_path):
     models, out = registry(tmp_path / "models", 6), tmp_path / "out"
     both = [start(arguments(models, out)) for _ in range(2)]
@@ -260,6 +262,7 @@ def closed(tmp_path):
     models.chmod(0o755)
 
 
+@pytest.mark.slow
 def test_a_read_only_registry(closed, tmp_path):
     before, out = everything(closed), tmp_path / "out"
     code, _, stderr = finish(start(arguments(closed, out)))

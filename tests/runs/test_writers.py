@@ -40,6 +40,7 @@ def restless(models: Path, monkeypatch, writer) -> None:
     monkeypatch.setattr(batch, "audit_model", audit_model)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["nightly", "audit", "scan"])
 def test_half_a_file_is_not_called_damaged(sound, monkeypatch, command):
     """Each audit reads another incomplete state, so nothing is known of the model."""
@@ -148,6 +149,7 @@ def test_damage_of_old_files_is_reported_immediately(sound, monkeypatch):
     assert "a.h5  pass -> fail\n  + MA102" in nightly(sound, code=1).stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", ["in the first night", "by hand", "in a fresh checkout"])
 def test_damage_is_reported_immediately(sound, where):
     """There may be no later run, or a user waits for the result."""

@@ -95,6 +95,7 @@ KINDS = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_all_probe_results_round_trip(kind) -> None:
     @given(values(kind))

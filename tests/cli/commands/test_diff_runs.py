@@ -95,6 +95,7 @@ def test_the_page_leads_to_the_reports_of_both_runs(runs: Path, tmp_path: Path) 
     assert all(file.is_file() for file in files)
 
 
+@pytest.mark.slow
 def test_a_report_that_a_later_run_replaced_is_not_linked(runs: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     shutil.copytree(runs / "A", out, symlinks=True)
@@ -117,6 +118,7 @@ def test_a_run_compared_with_something_else_is_a_usage_error(runs: Path, other: 
         assert "Error(" not in done.stderr
 
 
+@pytest.mark.slow
 def test_custom_templates_are_used_and_checked(runs: Path, tmp_path: Path) -> None:
     mine, page = tmp_path / "mine", tmp_path / "page.html"
     mine.mkdir()

@@ -149,6 +149,7 @@ def test_reasons_for_another_verdict_on_the_same_bytes(night, tmp_path, monkeypa
     assert "    same file; a waiver expired on 2026-03-01\n" in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("asked", [os.fsdecode(b"v\xff.h5"), "v\\xff.h5"])
 def test_a_name_that_is_not_utf_8_is_found_raw_or_as_shown_in_reports(
     modelaudit, sound, tmp_path, asked

@@ -257,6 +257,7 @@ def test_an_unchanged_registry_of_1000_models_costs_less_than_2_seconds(tmp_path
     assert spent < 2.0
 
 
+@pytest.mark.slow
 def test_results_of_a_manual_audit_are_still_reported_by_the_nightly_run(sound):
     out = sound.parent / "out"
     nightly(sound)

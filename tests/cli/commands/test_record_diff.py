@@ -48,6 +48,7 @@ def test_a_scaled_kernel_is_reported_in_80_columns(pair: tuple[Path, Path]) -> N
     assert max(map(len, done.stdout.splitlines())) <= 80
 
 
+@pytest.mark.slow
 def test_audit_files_can_be_compared(pair: tuple[Path, Path], tmp_path: Path) -> None:
     files = []
     for model in pair:
@@ -66,6 +67,7 @@ def test_audit_files_can_be_compared(pair: tuple[Path, Path], tmp_path: Path) ->
     assert mixed.returncode == 1, mixed.stderr
 
 
+@pytest.mark.slow
 def test_two_audits_of_one_model_are_distinguished_by_their_directories(
     pair: tuple[Path, Path], tmp_path: Path
 ) -> None:

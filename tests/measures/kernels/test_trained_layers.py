@@ -11,15 +11,14 @@ from modelaudit.measures.kernels.trained_layers import trained_layers
 from modelaudit.pipeline import read_artifact
 from modelaudit.settings import Settings
 
-keras = pytest.importorskip("keras")
 pytestmark = pytest.mark.slow
 
 LAYERS = {
-    "LSTM": lambda: keras.layers.LSTM(8),
-    "GRU": lambda: keras.layers.GRU(8),
-    "SimpleRNN": lambda: keras.layers.SimpleRNN(8),
-    "Bidirectional": lambda: keras.layers.Bidirectional(keras.layers.LSTM(4)),
-    "normal": lambda: keras.layers.LSTM(8, kernel_initializer="random_normal"),
+    "LSTM": lambda keras: keras.layers.LSTM(8),
+    "GRU": lambda keras: keras.layers.GRU(8),
+    "SimpleRNN": lambda keras: keras.layers.SimpleRNN(8),
+    "Bidirectional": lambda keras: keras.layers.Bidirectional(keras.layers.LSTM(4)),
+    "normal": lambda keras: keras.layers.LSTM(8, kernel_initializer="random_normal"),
 }
 
 
@@ -32,9 +31,9 @@ def routes(model, path: Path) -> list[str]:
 
 @pytest.mark.parametrize("suffix", [".keras", ".h5"])
 @pytest.mark.parametrize("name", LAYERS)
-def test_initial_layers_are_fresh_and_trained_after_one_step(tmp_path, name, suffix):
+def test_initial_layers_are_fresh_and_trained_after_one_step(keras, tmp_path, name, suffix):
     keras.utils.set_random_seed(3)
-    layer = LAYERS[name]()
+    layer = LAYERS[name](keras)
     model = keras.Sequential([keras.Input((6, 3)), layer, keras.layers.Dense(2)])
     assert routes(model, tmp_path / f"drawn{suffix}") == []
     model.compile(keras.optimizers.Adam(0.1), "mse")
@@ -45,7 +44,7 @@ def test_initial_layers_are_fresh_and_trained_after_one_step(tmp_path, name, suf
     assert all(route.startswith(layer.name) for route in moved)
 
 
-def test_a_trained_embedding_exceeds_the_bound_of_its_initialiser(tmp_path):
+def test_a_trained_embedding_exceeds_the_bound_of_its_initialiser(keras, tmp_path):
     embedding = keras.layers.Embedding(20, 4)
     model = keras.Sequential([keras.Input((5,), dtype="int32"), embedding, keras.layers.Flatten()])
     assert routes(model, tmp_path / "drawn.keras") == []

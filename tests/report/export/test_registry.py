@@ -30,7 +30,9 @@ PARSERS = {
 }
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[pytest.mark.slow] if n == "pdf" else []) for n in FORMATS]
+)
 def test_a_report_matches_its_media_type(name):
     each = FORMATS[name]
     parse = PARSERS[each.media_type.replace("+", "/").rpartition("/")[2]]

@@ -182,6 +182,7 @@ def test_merges() -> None:
     assert infer_one("Dot", {"axes": [1, 1]}, (None, 3), (None, 3)) == (None, 1)
 
 
+@pytest.mark.slow
 @settings(max_examples=1500, deadline=None)
 @example("MultiHeadAttention", {"output_shape": [-1]}, (None,))
 @example("MultiHeadAttention", {"output_shape": -1}, None)
