@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 import msgspec
 
 from modelaudit.audit_sections.weights import weights_digest
+from modelaudit.audit_types.json_form import jsonable
 from modelaudit.facts import Json, Provenance
 from modelaudit.findings import Finding, Severity, Verdict
-from modelaudit.schema import Audit, jsonable
+from modelaudit.schema import Audit
 
 
 @dataclass(frozen=True, slots=True)

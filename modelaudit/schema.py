@@ -6,43 +6,37 @@ A renderer needs only an `Audit`, so reports can be made without the model.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import Enum
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
-import numpy as np
 from msgspec import UNSET
 
 from modelaudit.audit_types.architecture import ArchitectureSection
 from modelaudit.audit_types.audit_file import AuditFile
 from modelaudit.audit_types.behaviour import BehaviourSection
 from modelaudit.audit_types.diagnosis import Diagnosis
+from modelaudit.audit_types.json_form import MOST_DIGITS, section_json
 from modelaudit.audit_types.kernels import SymmetrySection
 from modelaudit.audit_types.loading import CompatibilityRow, ObservationRow
 from modelaudit.audit_types.model import ExitSection, ModelSection, ToolSection
 from modelaudit.audit_types.restore import RestoreSection
 from modelaudit.audit_types.rules import FindingRow, LocationRow, SkippedRule
-from modelaudit.audit_types.values import AuditSection, OptionalSection, custom_type
+from modelaudit.audit_types.values import custom_type
 from modelaudit.audit_types.weights import WeightsSection
 from modelaudit.errors import ReadError, SchemaError
 from modelaudit.facts import FileEntry, Json, Signature
 from modelaudit.findings import Finding, Location, Outcome, RuleResult, Severity, Verdict
 from modelaudit.formats.io.bounded import read_bytes
 
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
-
 T = TypeVar("T")
 
 SCHEMA_VERSION: Final = "1.0"
-SIGNIFICANT_DIGITS = 9
 MOST_BYTES = 1 << 28  # bytes of an audit file; those of the sample models have up to 100 kB
 
 
@@ -102,55 +96,9 @@ class Audit:
         )
 
 
-def jsonable(value: object) -> Json:
-    """`value` as plain JSON: dataclasses and mappings become objects, enums their values.
-
-    Floats are rounded to nine significant digits, which is past what any measure here means and
-    keeps two runs byte-equal; NaN and infinities, which JSON does not have, become strings.
-    """
-    if isinstance(value, Enum):
-        return jsonable(value.value)
-    if value is None or isinstance(value, bool | int | str):
-        return value
-    if isinstance(value, float):
-        if not math.isfinite(value):
-            return str(value)
-        return float(f"{value:.{SIGNIFICANT_DIGITS}g}")
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return json_object(value)
-    if isinstance(value, AuditSection):
-        return _section(value)
-    if isinstance(value, Mapping):
-        return {str(key): jsonable(item) for key, item in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        items = sorted(value, key=str) if isinstance(value, set | frozenset) else value
-        return [jsonable(item) for item in items]
-    if isinstance(value, np.generic):
-        return jsonable(value.item())
-    return str(value)
-
-
-def json_object(value: DataclassInstance) -> dict[str, Json]:
-    """A dataclass as `jsonable` gives it: an object of the fields by which two are compared."""
-    names = [each.name for each in dataclasses.fields(value) if each.compare]
-    return {name: jsonable(getattr(value, name)) for name in names}
-
-
-def _section(section: AuditSection) -> dict[str, Json]:
-    """A section's keys, without those that it lacks."""
-    plain = type(section)() if isinstance(section, OptionalSection) and section.empty else None
-    written = {}
-    for each in msgspec.structs.fields(section):
-        value = getattr(section, each.name)
-        if value is UNSET or (plain is not None and value == getattr(plain, each.name)):
-            continue
-        written[each.encode_name] = jsonable(value)
-    return written
-
-
 def to_json(audit: Audit) -> dict[str, Json]:
     """The audit as the JSON object that the schema describes."""
-    return _section(
+    return section_json(
         AuditFile(
             schema_version=SCHEMA_VERSION,
             tool=audit.tool,
@@ -285,8 +233,13 @@ def from_json(data: object) -> Audit:
     )
 
 
-def section(kind: type[T], data: object) -> T:
-    """A section, or any value in one, from its JSON form.
+def section(kind: type[T], data: object, what: str = "not a valid modelaudit audit file") -> T:
+    """A value of a type from its JSON form.
+
+    Args:
+        kind: the type: a section, or one of another file that is checked in the same way.
+        data: its JSON form.
+        what: how messages begin.
 
     Raises:
         SchemaError: it is no such thing; the message names the place.
@@ -294,9 +247,9 @@ def section(kind: type[T], data: object) -> T:
     try:
         return msgspec.convert(data, kind, dec_hook=custom_type)
     except msgspec.ValidationError as error:
-        raise SchemaError(f"not a valid modelaudit audit file: {error}") from error
+        raise SchemaError(f"{what}: {error}") from error
     except (UnicodeError, RecursionError) as error:
-        raise SchemaError(f"not a valid modelaudit audit file: {error}") from error
+        raise SchemaError(f"{what}: {error}") from error
 
 
 def _finite(text: str) -> float:
@@ -306,6 +259,12 @@ def _finite(text: str) -> float:
     return value
 
 
+def _integer(text: str) -> int:
+    if len(text) > MOST_DIGITS:
+        raise ValueError(f"the number {text[:40]}… is out of range")
+    return int(text)
+
+
 def loads(text: str) -> Audit:
     """An audit from an audit file's text.
 
@@ -313,7 +272,7 @@ def loads(text: str) -> Audit:
         SchemaError: not JSON, or see `from_json`.
     """
     try:
-        data = json.loads(text, parse_float=_finite, parse_constant=_finite)
+        data = json.loads(text, parse_float=_finite, parse_int=_integer, parse_constant=_finite)
     except (ValueError, RecursionError) as error:
         raise SchemaError(f"not a modelaudit audit file: {error}") from error
     return from_json(data)

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelaudit import schema
+from modelaudit.audit_types.json_form import jsonable
 from modelaudit.errors import SchemaError
 from modelaudit.findings import Outcome, Verdict
 from modelaudit.pipeline import AuditTarget, finish_audit
@@ -81,7 +82,7 @@ class _Nested:
 
 @given(st.lists(st.floats()), st.one_of(st.integers(), st.text(), st.none(), st.booleans()))
 def test_anything_becomes_json(numbers: list[float], scalar: object) -> None:
-    value = schema.jsonable({"x": _Nested(tuple(numbers), scalar)})
+    value = jsonable({"x": _Nested(tuple(numbers), scalar)})
     text = json.dumps(value, allow_nan=False)
     back = json.loads(text)["x"]
     assert back["scalar"] == scalar
@@ -93,8 +94,8 @@ def test_anything_becomes_json(numbers: list[float], scalar: object) -> None:
 
 
 def test_numpy_scalars_become_numbers() -> None:
-    assert schema.jsonable(np.float32(0.5)) == 0.5
-    assert schema.jsonable({"n": np.int64(3)}) == {"n": 3}
+    assert jsonable(np.float32(0.5)) == 0.5
+    assert jsonable({"n": np.int64(3)}) == {"n": 3}
 
 
 @pytest.mark.parametrize("data", [b"\xff", b"[" * 100_000, b"{}", b"", None])

@@ -9,7 +9,14 @@ from typing import Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from modelaudit.audit_types.values import AuditSection, Count, OptionalSection, Real, Share
+from modelaudit.audit_types.values import (
+    AuditSection,
+    Count,
+    OptionalSection,
+    Real,
+    Share,
+    finite,
+)
 from modelaudit.facts import Json
 
 
@@ -237,3 +244,9 @@ class BehaviourSection(OptionalSection, frozen=True, kw_only=True):
     def empty(self) -> bool:
         """Whether the model was not run."""
         return not self.runtime
+
+    @property
+    def accuracies(self) -> dict[str, float]:
+        """Accuracy in [0, 1] on the inputs as given, by output, where there were labels."""
+        shares = {output.name: finite(output.accuracy.get("e")) for output in self.outputs}
+        return {name: share for name, share in shares.items() if share is not None}

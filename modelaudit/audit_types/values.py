@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 from msgspec import Meta, Struct
@@ -54,6 +55,16 @@ def real(value: object) -> float:
 def finite(value: float | None) -> float | None:
     """`value` where it is a finite number, else None."""
     return value if value is not None and math.isfinite(value) else None
+
+
+def finite_only(values: Mapping[str, float]) -> dict[str, float]:
+    """The finite numbers of a mapping."""
+    return {key: value for key, value in values.items() if math.isfinite(value)}
+
+
+def finite_pair(ends: tuple[float, float] | None) -> tuple[float, float] | None:
+    """`ends` where both are finite numbers, else None."""
+    return ends if ends is not None and all(map(math.isfinite, ends)) else None
 
 
 def custom_type(kind: type, value: object) -> object:

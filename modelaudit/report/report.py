@@ -21,7 +21,6 @@ from modelaudit.report.sections import (
     weights,
 )
 from modelaudit.report.wording import text
-from modelaudit.report.wording.json_access import as_map, as_text
 from modelaudit.schema import Audit
 
 
@@ -69,15 +68,13 @@ def build(
         previous: an earlier audit of the same model, if any.
         first: the output directory keeps earlier audits, but has none of this model.
     """
-    model = as_map(audit.model)
-    name = as_text(model.get("path")) or as_text(model.get("slug")) or "unnamed model"
-    tool = as_map(audit.tool)
+    name = audit.model.path or audit.model.slug
     cards = findings.build(audit, rules)
     return Report(
         title=text.shorten(f"Model audit: {name}", 120),
         heading=text.shorten(name, 90),
         date=text.instant(audit.created) or "an unknown date",
-        tool=f"{as_text(tool.get('name')) or 'modelaudit'} {as_text(tool.get('version'))}".strip(),
+        tool=f"{audit.tool.name} {audit.tool.version}",
         verdict=verdict.build(audit, previous, cards, first=first),
         diagnosis=diagnosis.build(audit, cards),
         findings=cards,

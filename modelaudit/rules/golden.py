@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from modelaudit.audit_types.json_form import jsonable
 from modelaudit.audit_types.loading import Status
 from modelaudit.audit_types.restore import TensorChange, TensorDifference
 from modelaudit.findings import Confidence, Finding, Severity
@@ -14,7 +15,6 @@ from modelaudit.rules import examples
 from modelaudit.rules.grammar import counted
 from modelaudit.rules.model import Facts, Family, Limit, Need, NotApplicable, Rule
 from modelaudit.rules.restore import KEPT, listing
-from modelaudit.schema import jsonable
 
 
 def _golden(facts: Facts) -> GoldenCheck:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+from modelaudit.audit_types.json_form import jsonable
 from modelaudit.audit_types.loading import Status
 from modelaudit.audit_types.restore import TensorChange, TensorDifference
 from modelaudit.facts import Format, Json
@@ -16,7 +17,6 @@ from modelaudit.restore.proof import RestoreProof
 from modelaudit.rules import examples
 from modelaudit.rules.grammar import counted
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
-from modelaudit.schema import jsonable
 
 LISTED, KEPT = 20, 1000  # named in one finding, kept in its evidence
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from modelaudit.audit_types.json_form import jsonable
 from modelaudit.pipeline import AuditTarget
 from modelaudit.registry.snapshot import Snapshot, SnapshotReader
 from modelaudit.report.export.registry import FORMATS
@@ -14,7 +15,6 @@ from modelaudit.report.pages.assets import templates_root
 from modelaudit.runs.batch import FinishedModel
 from modelaudit.runs.cache_notes import PROBE_RESULT_LAYOUT, CachedProbe
 from modelaudit.runs.write_reports import SelectedFormats
-from modelaudit.schema import jsonable
 from modelaudit.settings import Settings
 from modelaudit.store import cache_keys
 from modelaudit.store.records import AuditRecord, CachedAudit, ModelKey

@@ -12,9 +12,9 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
+from modelaudit.audit_types.json_form import jsonable
 from modelaudit.facts import Json
 from modelaudit.findings import Severity
-from modelaudit.schema import jsonable
 from modelaudit.settings import Limits, ProbeSettings, Settings
 
 PACKAGE = Path(__file__).resolve().parent.parent

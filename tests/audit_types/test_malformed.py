@@ -36,7 +36,7 @@ def changed(path: str, value: object) -> bytes:
         ("behaviour.outputs.0.transforms.0.agreement", 1.5, "<= 1.0 - at `$.behaviour.outputs"),
         ("weights.tensors.0.min", "low", "at `$.weights.tensors[0].min`"),
         ("weights.tensors.0.min", True, "at `$.weights.tensors[0].min`"),
-        ("weights.tensors.0.min", 10**400, "at `$.weights.tensors[0].min`"),
+        ("weights.tensors.0.min", 10**400, "000… is out of range"),
         ("weights.tensors.0.zeros", -1, "Expected `int` >= 0 - at `$.weights.tensors[0].zeros`"),
         ("weights.tensors.0.shape", [3, None], "at `$.weights.tensors[0].shape[1]`"),
         ("model.slug", "../../etc", "at `$.model.slug`"),

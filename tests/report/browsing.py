@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import shutil
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import report_samples as samples
 
 from modelaudit.changes.audits import compare_audits
 from modelaudit.findings import Severity, Verdict
 from modelaudit.report.pages import run_diff, run_diff_page
-from modelaudit.report.pages.index import IndexChange, IndexRow, RunSummary, render_index
+from modelaudit.report.pages.index import IndexChange, IndexRow, RunIndex, RunSummary, render_index
 from modelaudit.report.pages.model_diff import model_diff_page, render_diff_page
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
@@ -50,9 +50,9 @@ def two_runs(rows, folder):
     runs = {"A": rows[:-1], "B": [replace(row, codes=row.codes[1:]) for row in rows[1:]]}
     old, new = (
         run_diff.ComparedRun(
-            {"created": samples.CREATED, "root": "/srv", "models": [asdict(row) for row in mine]},
+            RunIndex(created=samples.CREATED, root="/srv", models=tuple(mine)),
             name,
-            lambda row: run_diff.KeptAudit(report=str(folder / row["links"]["html"])),
+            lambda row: run_diff.KeptAudit(report=str(folder / row.links["html"])),
         )
         for name, mine in runs.items()
     )

@@ -16,8 +16,9 @@ from sample_parts import (
 )
 from sample_rules import RULES
 
+from modelaudit.audit_types.json_form import jsonable
 from modelaudit.findings import Confidence, Finding, Location, Outcome, RuleResult, Verdict
-from modelaudit.schema import Audit, from_json, jsonable, to_json
+from modelaudit.schema import Audit, from_json, to_json
 
 TOOL = {
     "name": "modelaudit",

@@ -149,8 +149,8 @@ def _text(names: tuple[str, str], found: Sequence[AuditChange], notes: Sequence[
 
 
 def _json(found: ModelDiff, old: Path, new: Path) -> dict[str, Json]:
+    from modelaudit.audit_types.json_form import jsonable
     from modelaudit.report.wording.audit_changes import describe
-    from modelaudit.schema import jsonable
 
     sides: dict[str, Json] = {
         which: {

@@ -12,9 +12,8 @@ from modelaudit.cli.terminal import columns, path_differences, say, verdict_mark
 from modelaudit.terminal_text import clean, wrapped
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from modelaudit.facts import Json
+    from modelaudit.report.pages.index import IndexRow, RunIndex
     from modelaudit.report.pages.run_diff import KeptAudit, RunDiff, RunDiffEntry
     from modelaudit.schema import Audit
 
@@ -29,7 +28,7 @@ class RunFile:
 
     asked: Path
     file: Path
-    data: Mapping[str, Json]
+    index: RunIndex
 
 
 def opened(old: Path, new: Path) -> tuple[RunFile, RunFile] | None:
@@ -54,9 +53,15 @@ def opened(old: Path, new: Path) -> tuple[RunFile, RunFile] | None:
 
 
 def _run_at(path: Path) -> RunFile | None:
-    """The run in a directory of reports or an `index.json`, if there is one."""
+    """The run in a directory of reports or an `index.json`, if there is one.
+
+    Raises:
+        SchemaError: the index is malformed.
+    """
     from modelaudit.errors import ReadError
     from modelaudit.formats.io.bounded import read_bytes
+    from modelaudit.report.pages.index import RunIndex
+    from modelaudit.schema import section
 
     file = path / "index.json" if path.is_dir() else path
     try:
@@ -65,7 +70,7 @@ def _run_at(path: Path) -> RunFile | None:
         return None
     if not isinstance(data, dict) or not isinstance(data.get("models"), list):
         return None
-    return RunFile(path, file.resolve(), data)
+    return RunFile(path, file.resolve(), section(RunIndex, data, f"{file}: not a valid run index"))
 
 
 def diff_runs(
@@ -80,7 +85,7 @@ def diff_runs(
 
     names = path_differences(old.asked, new.asked)
     before, after = (
-        ComparedRun(run.data, name, partial(_kept, run.file))
+        ComparedRun(run.index, name, partial(_kept, run.file))
         for run, name in zip((old, new), names, strict=True)
     )
     found = build_run_diff(before, after, rule_infos())
@@ -91,16 +96,14 @@ def diff_runs(
     return bool(found.changes)
 
 
-def _kept(index: Path, row: Mapping[str, Json]) -> KeptAudit:
+def _kept(index: Path, row: IndexRow) -> KeptAudit:
     """What still exists of a model's reports, unless they belong to another run by now."""
     from modelaudit.errors import SchemaError
     from modelaudit.report.export.registry import PER_MODEL
     from modelaudit.report.pages.run_diff import KeptAudit
     from modelaudit.schema import load
 
-    links = row.get("links")
-    named = links if isinstance(links, dict) else {}
-    files = {kind: file for kind in PER_MODEL if (file := _report(index, named.get(kind)))}
+    files = {kind: file for kind in PER_MODEL if (file := _report(index, row.links.get(kind)))}
     try:
         audit = load(files["json"])
     except (KeyError, SchemaError):
@@ -110,12 +113,12 @@ def _kept(index: Path, row: Mapping[str, Json]) -> KeptAudit:
     return KeptAudit(audit, str(next(iter(files.values()))))
 
 
-def _report(index: Path, link: Json) -> Path | None:
+def _report(index: Path, link: str | None) -> Path | None:
     """The file that an index links to, if it is one of the reports next to the index.
 
     The index is not trusted: it may name anything.
     """
-    if not isinstance(link, str):
+    if link is None:
         return None
     runs = index.parent.parent
     reports = runs.parent if runs.name == "runs" else index.parent
@@ -126,22 +129,19 @@ def _report(index: Path, link: Json) -> Path | None:
         return None
 
 
-def _is_of(audit: Audit, row: Mapping[str, Json]) -> bool:
+def _is_of(audit: Audit, row: IndexRow) -> bool:
     """Whether an audit matches the row."""
     from modelaudit.result_row import result_row
     from modelaudit.runs.run_index import index_entry
 
-    try:
-        entry = index_entry(result_row(audit), ())
-    except (KeyError, TypeError, ValueError):  # an untrusted file
-        return False
-    same = (entry.path, entry.verdict, entry.reason, list(entry.codes), entry.counts)
-    return same == tuple(row.get(key) for key in ("path", "verdict", "reason", "codes", "counts"))
+    entry = index_entry(result_row(audit), ())
+    said = [(e.path, e.verdict, e.reason, e.codes, e.counts) for e in (entry, row)]
+    return said[0] == said[1]
 
 
 def _json(found: RunDiff) -> Json:
+    from modelaudit.audit_types.json_form import jsonable
     from modelaudit.report.pages.run_diff import as_json
-    from modelaudit.schema import jsonable
 
     return jsonable(as_json(found))
 

@@ -87,8 +87,8 @@ def explain(model: Path, as_json: bool, **chosen: Any) -> None:
     """Explain the behaviour of MODEL: ranked causes, evidence, and what to try next."""
     import json
 
+    from modelaudit.audit_types.json_form import jsonable
     from modelaudit.runs.explain import explanations
-    from modelaudit.schema import jsonable
 
     settings = options.settings_from(fail_on="high", jobs=1, **chosen)
     code = ExitCode.NO_MODEL

@@ -33,8 +33,8 @@ def facts_json(artifact: Artifact) -> dict[str, Json]:
     from modelaudit.audit_sections.architecture import architecture_section
     from modelaudit.audit_sections.model import model_section
     from modelaudit.audit_sections.weights import weights_section
+    from modelaudit.audit_types.json_form import jsonable
     from modelaudit.rules.model import Facts
-    from modelaudit.schema import jsonable
 
     facts = Facts(artifact)
     return {

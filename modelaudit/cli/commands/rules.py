@@ -21,9 +21,9 @@ LISTED = 80  # minimum number of columns for a list of rules
 @options.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 def rules(code: str | None, as_json: bool) -> None:
     """List the rules, or explain one, given by code (such as MA401) or name."""
+    from modelaudit.audit_types.json_form import jsonable
     from modelaudit.rules.catalogue import CATALOGUE, rule, unknown
     from modelaudit.rules.model import Rule
-    from modelaudit.schema import jsonable
 
     def describe(each: Rule) -> dict[str, object]:
         return {

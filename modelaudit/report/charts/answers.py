@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from itertools import islice
 
+from modelaudit.audit_types.values import finite, finite_only, finite_pair
 from modelaudit.measures.statistics import wilson
 from modelaudit.report.blocks import Cell, Table, num
 from modelaudit.report.charts import orientation_rows, plot, style
@@ -12,15 +13,7 @@ from modelaudit.report.charts.orientation_rows import GIVEN, INTERVAL, Interval,
 from modelaudit.report.charts.scales import QUARTERS, round_numbers
 from modelaudit.report.charts.style import Chart
 from modelaudit.report.wording import number_format, text
-from modelaudit.report.wording.json_access import (
-    as_count,
-    as_map,
-    as_maps,
-    as_number,
-    as_text,
-    numbers,
-    pair,
-)
+from modelaudit.report.wording.json_value import finite_number
 from modelaudit.schema import Audit
 
 HARDLY = 0.01  # of the possible information; below, no orientation is highlighted
@@ -42,19 +35,18 @@ def _share_axes(
 
 def right(audit: Audit, paper: style.Paper) -> Chart | None:
     """Accuracy by orientation of the input, if the audit has labels."""
-    output, inputs = (
-        orientation_rows.first_output(audit),
-        as_map(as_map(audit.behaviour).get("inputs")),
-    )
-    measured = numbers(output.get("accuracy"))
-    turned = [as_text(effect.get("name")) for effect in as_maps(output.get("transforms"))]
+    output, inputs = orientation_rows.first_output(audit), audit.behaviour.inputs
+    if output is None:
+        return None
+    measured = finite_only(output.accuracy)
+    turned = [effect.name for effect in output.transforms]
     shares = _first({code: measured[code] for code in (GIVEN, *turned) if code in measured})
     if len(shares) < 2 or GIVEN not in shares or not all(0 <= s <= 1 for s in shares.values()):
         return None
-    n = min(as_count(inputs.get("n")) or 0, MOST_INPUTS)
+    n = min(inputs.n if inputs else 0, MOST_INPUTS)
     intervals = {c: wilson(round(share * n), n) for c, share in shares.items()} if n else {}
-    classes = as_count(as_map(output.get("collapse")).get("classes")) or 0
-    guessing = classes > 1 and output.get("kind") in ("softmax", "logits")
+    classes = output.collapse.classes or 0
+    guessing = classes > 1 and output.kind in ("softmax", "logits")
     on = _share_axes(shares, "accuracy", paper, limited=guessing)
     best = orientation_rows.leader(shares, intervals)
     orientation_rows.bars(on, shares, intervals, best)
@@ -88,12 +80,14 @@ def right(audit: Audit, paper: style.Paper) -> Chart | None:
 def orientation(audit: Audit, paper: style.Paper) -> Chart | None:
     """Bits of information that the output carries, by orientation of the input."""
     output = orientation_rows.first_output(audit)
-    bits = _first(numbers(output.get("orientation")))
+    if output is None:
+        return None
+    bits = _first(finite_only(output.orientation))
     if len(bits) < 2 or GIVEN not in bits:
         return None
-    classes = as_count(as_map(output.get("collapse")).get("classes"))
+    classes = output.collapse.classes
     limit = math.log2(classes) if classes and classes > 1 else None
-    held = {code: pair(ends) for code, ends in as_map(output.get("orientation_ci")).items()}
+    held = {code: finite_pair(ends) for code, ends in output.orientation_ci.items()}
     intervals: dict[str, Interval] = {code: ends for code, ends in held.items() if ends}
     highest = max(bits.values())
     most = max(highest, limit or 0.0, number_format.LEAST) * 1.03
@@ -138,19 +132,18 @@ def orientation(audit: Audit, paper: style.Paper) -> Chart | None:
 def answers(audit: Audit, paper: style.Paper) -> Chart | None:
     """Share of the most frequent class on the inputs as they are and on flipped ones."""
     output = orientation_rows.first_output(audit)
-    collapse = as_map(output.get("collapse"))
-    original = as_number(collapse.get("top_share"))
-    if original is None:
+    original = finite(output.collapse.top_share) if output else None
+    if output is None or original is None:
         return None
     found = {GIVEN: original} | {
-        as_text(effect.get("name")): share
-        for effect in as_maps(output.get("transforms"))
-        if (share := as_number(as_map(effect.get("detail")).get("top_share"))) is not None
+        effect.name: share
+        for effect in output.transforms
+        if (share := finite_number(effect.detail.get("top_share"))) is not None
     }
     shares = _first(found)
     if len(shares) < 2:
         return None
-    classes = as_count(collapse.get("classes"))
+    classes = output.collapse.classes
     what = "share of the most frequent prediction"
     on = _share_axes(shares, what, paper, limited=bool(classes))
     most = orientation_rows.leader(shares, {})

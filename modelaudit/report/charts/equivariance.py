@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from modelaudit.audit_types.behaviour import LayerResidual
+from modelaudit.audit_types.values import finite
 from modelaudit.report.blocks import Table, name, num
 from modelaudit.report.charts import orientation_rows, plot, style
 from modelaudit.report.charts.scales import Scale
 from modelaudit.report.charts.style import Chart
 from modelaudit.report.wording import number_format, text, vocabulary
-from modelaudit.report.wording.json_access import Map, as_map, as_maps, as_number, as_text
 from modelaudit.schema import Audit
 
 ROW = 16.2  # pixels
@@ -15,23 +18,23 @@ LABELS = 226
 FOLLOWS = 0.1  # a residual below this is small compared with different inputs
 LIMIT = 2.0  # end of the axis: differences beyond 1 are not informative
 WHAT = "residual (0: exactly equivariant, 1: as different as another input)"
-SERIES = (
-    ("identity", style.BLUE, plot.DOT, -0.15, "same channels"),
-    ("permutation", style.ORANGE, plot.DIAMOND, 0.15, "channels matched"),
+SERIES: tuple[tuple[Callable[[LayerResidual], float | None], str, str, float, str], ...] = (
+    (lambda entry: finite(entry.identity), style.BLUE, plot.DOT, -0.15, "same channels"),
+    (lambda entry: finite(entry.permutation), style.ORANGE, plot.DIAMOND, 0.15, "channels matched"),
 )
+
+
+def _known(entry: LayerResidual) -> list[float]:
+    return [value for of, *_ in SERIES if (value := of(entry)) is not None]
 
 
 def residuals(audit: Audit, paper: style.Paper) -> Chart | None:
     """Residual of each layer, with and without matching channels to their mirror partners."""
-    found = [
-        entry
-        for entry in as_maps(as_map(audit.behaviour).get("residuals"))
-        if any(as_number(entry.get(key)) is not None for key, *_ in SERIES)
-    ]
+    found = [entry for entry in audit.behaviour.residuals if _known(entry)]
     if len(found) < 2:
         return None
-    transform = as_text(found[0].get("transform"))
-    found = [entry for entry in found if as_text(entry.get("transform")) == transform]
+    transform = found[0].transform
+    found = [entry for entry in found if entry.transform == transform]
     how = vocabulary.transform(text.shorten(transform, 40))
     left = paper.left(LABELS)
     top, below, row = paper.top(29), plot.below(WHAT, paper), paper.row(ROW)
@@ -44,20 +47,20 @@ def residuals(audit: Audit, paper: style.Paper) -> Chart | None:
         top=top,
         bottom=below,
     )
-    on.rows([plot.row_name(as_text(entry.get("route")), paper, left) for entry in found])
+    on.rows([plot.row_name(entry.route, paper, left) for entry in found])
     on.ticks([0, 0.5, 1, 1.5, 2], ["0", "0.5", "1", "1.5", "≥ 2"])
     on.name_x(WHAT)
     on.legend(*((mark, colour, label) for _, colour, mark, _, label in SERIES))
     on.limit("", style.QUIET, x=1, after=True)
-    for key, colour, mark, apart, _ in SERIES:
+    for of, colour, mark, apart, _ in SERIES:
         offset = apart * ROW / row
-        known = [(y, v) for y, e in enumerate(found) if (v := as_number(e.get(key))) is not None]
+        known = [(y, v) for y, entry in enumerate(found) if (v := of(entry)) is not None]
         on.marks(mark, [(v, y + offset) for y, v in known if v <= LIMIT], colour)
         on.marks(plot.ARROW, [(LIMIT, y + offset) for y, v in known if v > LIMIT], colour)
     cells = tuple(
         (
-            name(text.shorten(as_text(entry.get("route")), 60)),
-            *(num(number_format.number(as_number(entry.get(key)))) for key, *_ in SERIES),
+            name(text.shorten(entry.route, 60)),
+            *(num(number_format.number(of(entry))) for of, *_ in SERIES),
         )
         for entry in found
     )
@@ -82,10 +85,10 @@ def _collapsed(how: str) -> str:
     )
 
 
-def _said(last: Map, how: str) -> str:
+def _said(last: LayerResidual, how: str) -> str:
     """How the end of the network responds to the transform, for readers new to residuals."""
-    least = min(v for key, *_ in SERIES if (v := as_number(last.get(key))) is not None)
-    route = text.shorten(as_text(last.get("route")), 50)
+    least = min(_known(last))
+    route = text.shorten(last.route, 50)
     verdict = (
         "is equivariant"
         if least < FOLLOWS

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TypeAlias
+
 import numpy as np
 from numpy.typing import NDArray
 
+from modelaudit.audit_types.kernels import FilterGallery, FilterPair
+from modelaudit.audit_types.values import finite
 from modelaudit.report.blocks import Table, name, num
 from modelaudit.report.charts import heatmap, plot, style
 from modelaudit.report.charts.scales import Scale, round_numbers
 from modelaudit.report.charts.style import Chart
 from modelaudit.report.wording import number_format, text, vocabulary
-from modelaudit.report.wording.json_access import Map, as_list, as_map, as_maps, as_number, as_text
 from modelaudit.schema import Audit
 
 ROW = 16.2  # pixels
@@ -21,6 +25,7 @@ MOST_FILTERS = 8
 MOST_SIDE = 15  # larger kernels are not drawn
 LEFT, CELL = 101, 13.4  # pixels: space for labels, one value of a filter
 AXES = ("H", "V")
+Grid: TypeAlias = NDArray[np.float64]
 COLOURS = {"H": style.BLUE, "V": style.ORANGE}
 
 
@@ -35,8 +40,8 @@ def symmetry(audit: Audit, paper: style.Paper) -> Chart | None:
     """Symmetry score of each layer's kernels under both flips; 0 for random weights."""
     layers = [
         layer
-        for layer in as_maps(as_map(audit.symmetry).get("layers"))
-        if any(as_number(as_map(layer.get("score")).get(g)) is not None for g in AXES)
+        for layer in audit.symmetry.layers
+        if any(finite(layer.score.get(g)) is not None for g in AXES)
     ]
     if not layers:
         return None
@@ -47,7 +52,7 @@ def symmetry(audit: Audit, paper: style.Paper) -> Chart | None:
         g: [
             (score, y + offset * ROW / pitch)
             for y, layer in enumerate(chosen)
-            if (score := as_number(as_map(layer.get("score")).get(g))) is not None
+            if (score := finite(layer.score.get(g))) is not None
         ]
         for g, offset in (("H", -0.18), ("V", 0.18))
     }
@@ -62,27 +67,21 @@ def symmetry(audit: Audit, paper: style.Paper) -> Chart | None:
         top=above,
         bottom=below,
     )
-    on.rows([plot.row_name(as_text(layer.get("route")), paper, left) for layer in chosen])
+    on.rows([plot.row_name(layer.route, paper, left) for layer in chosen])
     on.ticks(round_numbers(low, high))
     on.name_x(WHAT)
     on.legend(*((plot.BAR, COLOURS[g], vocabulary.transform(g)) for g in series))
     for g, points in series.items():
         on.bars(points, 0.32 * ROW, COLOURS[g])
     on.lines([[(0, -0.5), (0, len(chosen) - 0.5)]], style.QUIET, 1.2)
-    top = max(layers, key=lambda layer: as_number(as_map(layer.get("score")).get("H")) or -9.0)
-    best = as_number(as_map(top.get("score")).get("H"))
+    top = max(layers, key=lambda layer: finite(layer.score.get("H")) or -9.0)
+    best = finite(top.score.get("H"))
     rows = tuple(
         (
-            name(text.shorten(as_text(layer.get("route")), 60)),
-            *(
-                num(number_format.number(as_number(as_map(layer.get("score")).get(g)), 2))
-                for g in AXES
-            ),
-            *(
-                num(number_format.number(as_number(as_map(layer.get("even")).get(g)), 2))
-                for g in AXES
-            ),
-            num(number_format.number(as_number(as_map(layer.get("baseline")).get("H")), 2)),
+            name(text.shorten(layer.route, 60)),
+            *(num(number_format.number(finite(layer.score.get(g)), 2)) for g in AXES),
+            *(num(number_format.number(finite(layer.even.get(g)), 2)) for g in AXES),
+            num(number_format.number(finite(layer.baseline.get("H")), 2)),
         )
         for layer in layers
     )
@@ -90,7 +89,7 @@ def symmetry(audit: Audit, paper: style.Paper) -> Chart | None:
     return on.chart(
         "figure-symmetry",
         "Mirror symmetry of the kernels",
-        f"The most left-right symmetric layer is {text.shorten(as_text(top.get('route')), 50)}, "
+        f"The most left-right symmetric layer is {text.shorten(top.route, 50)}, "
         f"with a score of {number_format.number(best, 2)}.{cut}",
         "Random weights give bars near 0. Training with mirrored images often makes the blue bar "
         "longer than the orange one in the last layers.",
@@ -111,27 +110,29 @@ def symmetry(audit: Audit, paper: style.Paper) -> Chart | None:
     )
 
 
-def _grid(value: object) -> NDArray[np.float64] | None:
+def _grid(rows: Sequence[Sequence[float]]) -> Grid | None:
     """A kernel's values as a 2-D array, None if they are not one."""
-    rows = [[as_number(x) for x in as_list(row)] for row in as_list(value)]
     if not rows or not rows[0] or len({len(row) for row in rows}) != 1:
         return None
     if len(rows) > MOST_SIDE or len(rows[0]) > MOST_SIDE:
         return None
-    return np.array([[np.nan if x is None else x for x in row] for row in rows], dtype=np.float64)
+    values = np.array(rows, dtype=np.float64)
+    return np.where(np.isfinite(values), values, np.nan)
 
 
-def _pairs(entry: Map) -> list[tuple[Map, NDArray[np.float64], NDArray[np.float64]]]:
+def _pairs(
+    entry: FilterGallery,
+) -> list[tuple[FilterPair, Grid, Grid]]:
     found = []
-    for item in as_maps(entry.get("filters"))[:MOST_FILTERS]:
-        own, partner = _grid(item.get("values")), _grid(item.get("partner_values"))
+    for item in entry.filters[:MOST_FILTERS]:
+        own, partner = _grid(item.values), _grid(item.partner_values)
         if own is not None and partner is not None and own.shape == partner.shape:
             found.append((item, own, partner))
     shape = found[0][1].shape if found else None
     return [pair for pair in found if pair[1].shape == shape]
 
 
-def _unit(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def _unit(values: Grid) -> Grid:
     """Values scaled into [-1, 1] by their largest magnitude."""
     peak = float(np.nanmax(np.abs(values), initial=0.0))
     return values / peak if peak > 0 else values
@@ -139,10 +140,11 @@ def _unit(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def gallery(audit: Audit, paper: style.Paper) -> Chart | None:
     """Filters of one layer above the mirrored filters that are closest to them."""
-    entries = [(e, _pairs(e)) for e in as_maps(as_map(audit.symmetry).get("gallery"))]
-    entry, pairs = next(((e, p) for e, p in entries if p), ({}, []))
-    if not pairs:
+    entries = [(entry, _pairs(entry)) for entry in audit.symmetry.gallery]
+    drawn = next(((entry, pairs) for entry, pairs in entries if pairs), None)
+    if drawn is None:
         return None
+    entry, pairs = drawn
     high, wide = pairs[0][1].shape
     canvas = np.full((2 * high + 1, len(pairs) * (wide + 1) - 1), np.nan)
     for i, (_, own, partner) in enumerate(pairs):
@@ -165,20 +167,20 @@ def gallery(audit: Audit, paper: style.Paper) -> Chart | None:
     on.image(heatmap.png(canvas))
     on.rows(["filter", "partner, mirrored"])
     on.captions(
-        (i * (wide + 1) + wide / 2, number_format.number(as_number(item.get("score")), 2))
+        (i * (wide + 1) + wide / 2, number_format.number(finite(item.score), 2))
         for i, (item, _, _) in enumerate(pairs)
     )
-    route = text.shorten(as_text(entry.get("route")), 50)
-    how = vocabulary.transform(text.shorten(as_text(entry.get("transform")), 40))
+    route = text.shorten(entry.route, 50)
+    how = vocabulary.transform(text.shorten(entry.transform, 40))
     rows = tuple(
         (
-            num(as_text(item.get("index"))),
-            num(as_text(item.get("partner"))),
-            num(number_format.number(as_number(item.get("score")), 2)),
+            num(str(item.index)),
+            num(str(item.partner)),
+            num(number_format.number(finite(item.score), 2)),
         )
         for item, _, _ in pairs
     )
-    known = [s for s in (as_number(item.get("score")) for item, _, _ in pairs) if s is not None]
+    known = [s for s in (finite(item.score) for item, _, _ in pairs) if s is not None]
     said = f"{len(pairs)} filters of {route}, each above its closest filter when {how}"
     if known:
         low, high = (number_format.number(end(known), 2) for end in (min, max))

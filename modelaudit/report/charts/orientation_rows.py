@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from modelaudit.audit_types.behaviour import OutputBehaviour
 from modelaudit.report.charts import plot, style
 from modelaudit.report.charts.scales import Scale
 from modelaudit.report.wording import text, vocabulary
-from modelaudit.report.wording.json_access import Map, as_map, as_maps
 from modelaudit.schema import Audit
 
 GIVEN = "e"  # the code of the input as given
@@ -23,14 +23,15 @@ MOST_ROWS = 12
 Interval = tuple[float, float]
 
 
-def first_output(audit: Audit) -> Map:
+def first_output(audit: Audit) -> OutputBehaviour | None:
     """The audit's data on the model's first output, the one that is drawn."""
-    return next(iter(as_maps(as_map(audit.behaviour).get("outputs"))), {})
+    return next(iter(audit.behaviour.outputs), None)
 
 
 def collapsed(audit: Audit) -> bool:
     """Whether the output that is drawn hardly depends on the input."""
-    return as_map(first_output(audit).get("collapse")).get("collapsed") is True
+    output = first_output(audit)
+    return output is not None and output.collapse.collapsed
 
 
 def label(code: str) -> str:

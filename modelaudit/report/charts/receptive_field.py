@@ -2,51 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from modelaudit.audit_types.architecture import LayerField
 from modelaudit.report.blocks import Table, name, num
 from modelaudit.report.charts import plot, style
 from modelaudit.report.charts.scales import Scale, every, powers_of_two
 from modelaudit.report.charts.style import Chart
 from modelaudit.report.wording import text
-from modelaudit.report.wording.json_access import (
-    Map,
-    as_list,
-    as_map,
-    as_maps,
-    as_number,
-    as_text,
-    shape,
-)
 from modelaudit.schema import Audit
 
 ROW = 15.5  # pixels
 LABELS, NARROW = 226, 130
 WHAT = "receptive field along the longer side, in pixels (log scale)"
+MOST_PIXELS = 1e300  # a model may state any size
 MANY = 1e6  # pixels: larger numbers do not fit side by side
 MOST_ROWS = 12  # deeper networks are drawn in full, but only some layers are named
 
 
-def _largest(value: object) -> float | None:
-    sizes = [size for size in map(as_number, as_list(value)) if size is not None]
-    return max(sizes, default=None)
+def _largest(sizes: Sequence[int | None]) -> float | None:
+    return max((float(size) for size in sizes if size and size < MOST_PIXELS), default=None)
 
 
-def _growing(fields: list[Map]) -> list[tuple[str, float, Map]]:
+def _growing(fields: Sequence[LayerField]) -> list[tuple[str, float, LayerField]]:
     """Layers at which the receptive field grows: (route, size on its longest axis, field)."""
-    found: list[tuple[str, float, Map]] = []
+    found: list[tuple[str, float, LayerField]] = []
     for field in fields:
-        size = _largest(field.get("maximum"))
+        size = _largest(field.maximum)
         if size is not None and (not found or size > found[-1][1]):
-            found.append((as_text(field.get("route")), size, field))
+            found.append((field.route, size, field))
     return found
 
 
 def receptive_field(audit: Audit, paper: style.Paper) -> Chart | None:
     """Receptive field by depth, against the size of the input."""
-    profile = as_map(as_map(audit.architecture).get("profile"))
-    steps = _growing(as_maps(profile.get("fields")))
+    profile = audit.architecture.profile
+    steps = _growing(profile.fields)
     if len(steps) < 3:
         return None
-    limit = _largest(profile.get("input_size"))
+    limit = _largest(profile.input_size)
     sizes = [size for _, size, _ in steps]
     highest = max([*sizes, limit or 1.0])
     named = every(len(steps), MOST_ROWS)
@@ -75,8 +69,8 @@ def receptive_field(audit: Audit, paper: style.Paper) -> Chart | None:
     rows = tuple(
         (
             name(text.shorten(route, 60)),
-            num(shape(field.get("maximum"))),
-            num(shape(field.get("jump"))),
+            num(text.shape(field.maximum)),
+            num(text.shape(field.jump)),
         )
         for route, _, field in steps
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from modelaudit.audit_types.behaviour import TransformEffect
 from modelaudit.report.blocks import Cell, Table, num
 from modelaudit.report.charts import orientation_rows as rows
 from modelaudit.report.charts import plot, style
@@ -12,7 +13,6 @@ from modelaudit.report.charts.orientation_rows import INTERVAL, LABELS, ROW, lab
 from modelaudit.report.charts.scales import QUARTERS, Scale, round_numbers
 from modelaudit.report.charts.style import Chart
 from modelaudit.report.wording import number_format, text
-from modelaudit.report.wording.json_access import Map, as_maps, as_number, as_text, pair
 from modelaudit.schema import Audit
 
 TOP = 21  # pixels, for the label of a limit
@@ -25,18 +25,17 @@ def flips(audit: Audit, paper: style.Paper) -> Chart | None:
     None for a collapsed output, whose agreement is meaningless.
     """
     output = rows.first_output(audit)
-    if rows.collapsed(audit):
+    if output is None or output.collapse.collapsed:
         return None
     effects = [
         effect
-        for effect in as_maps(output.get("transforms"))
-        if as_number(effect.get("agreement")) is not None
-        or as_number(effect.get("nfv")) is not None
+        for effect in output.transforms
+        if effect.agreement is not None or effect.nfv is not None
     ][: rows.MOST_ROWS]
     if not effects:
         return None
-    labels = [label(as_text(effect.get("name"))) for effect in effects]
-    kept, nfv = _column(effects, "agreement"), _column(effects, "nfv")
+    labels = [label(effect.name) for effect in effects]
+    kept, nfv = _kept(effects), _changed(effects)
     worst = _worst(kept, nfv)
     panels = [draw for draw, found in ((_agreement, kept), (_variation, nfv)) if found]
     first, *others = [
@@ -52,7 +51,7 @@ def flips(audit: Audit, paper: style.Paper) -> Chart | None:
         (
             Cell(name),
             num(text.percent(kept.get(i))),
-            num(number_format.span(pair(effect.get("agreement_ci")), text.percent)),
+            num(number_format.span(effect.agreement_ci, text.percent)),
             num(number_format.number(nfv.get(i))),
         )
         for i, (name, effect) in enumerate(zip(labels, effects, strict=True))
@@ -70,10 +69,14 @@ def flips(audit: Audit, paper: style.Paper) -> Chart | None:
     )  # fmt: skip
 
 
-def _column(effects: list[Map], field: str) -> dict[int, float]:
-    """The known numbers, by row."""
-    found = {row: as_number(effect.get(field)) for row, effect in enumerate(effects)}
-    return {row: number for row, number in found.items() if number is not None}
+def _kept(effects: list[TransformEffect]) -> dict[int, float]:
+    """The known agreements, by row."""
+    return {i: each.agreement for i, each in enumerate(effects) if each.agreement is not None}
+
+
+def _changed(effects: list[TransformEffect]) -> dict[int, float]:
+    """The known NFV, by row."""
+    return {i: each.nfv for i, each in enumerate(effects) if each.nfv is not None}
 
 
 def _worst(kept: dict[int, float], nfv: dict[int, float]) -> int | None:
@@ -152,20 +155,20 @@ def _dots(on: plot.Plot, values: dict[int, float], worst: int | None) -> None:
         )
 
 
-def _agreement(effects: list[Map], worst: int | None, at: _ChartArea) -> plot.Plot:
+def _agreement(effects: list[TransformEffect], worst: int | None, at: _ChartArea) -> plot.Plot:
     """Shares from 0 to 1 with their intervals."""
     on = _axes(Scale(-0.02, 1.02), at)
     on.ticks(QUARTERS, [text.percent(share) for share in QUARTERS])
     on.name_x("inputs that keep their prediction")
-    ends = enumerate(pair(effect.get("agreement_ci")) for effect in effects)
+    ends = enumerate(effect.agreement_ci for effect in effects)
     on.lines([[(end, row) for end in found] for row, found in ends if found], style.INK, 1.6)
-    _dots(on, _column(effects, "agreement"), worst)
+    _dots(on, _kept(effects), worst)
     return on
 
 
-def _variation(effects: list[Map], worst: int | None, at: _ChartArea) -> plot.Plot:
+def _variation(effects: list[TransformEffect], worst: int | None, at: _ChartArea) -> plot.Plot:
     """NFV, with a line at the value of a different input."""
-    values = _column(effects, "nfv")
+    values = _changed(effects)
     most = max(1.0, *values.values())
     x = Scale(-0.02 * most, 1.02 * most)
     on = _axes(x, at)

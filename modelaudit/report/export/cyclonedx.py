@@ -8,22 +8,13 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Mapping, Sequence
-from typing import Any
 
+from modelaudit.audit_types.values import finite_only
 from modelaudit.facts import Json
 from modelaudit.findings import Finding, Outcome
 from modelaudit.report.rule_info import Rules
 from modelaudit.report.sections.architecture import ports
 from modelaudit.report.wording import text, vocabulary
-from modelaudit.report.wording.json_access import (
-    as_list,
-    as_map,
-    as_maps,
-    as_number,
-    as_text,
-    pair,
-    plain,
-)
 from modelaudit.schema import Audit
 
 SCHEMA = "http://cyclonedx.org/schema/bom-1.6.schema.json"
@@ -46,10 +37,9 @@ def _properties(pairs: Mapping[str, object]) -> list[Json]:
     ]
 
 
-def _hashes(digest: object) -> dict[str, Json]:
+def _hashes(digest: str | None) -> dict[str, Json]:
     """SHA-256 in the standard's form, empty if there is none."""
-    known = as_text(digest)
-    return {"hashes": [{"alg": "SHA-256", "content": known}]} if known else {}
+    return {"hashes": [{"alg": "SHA-256", "content": digest}]} if digest else {}
 
 
 def _files(audit: Audit, ref: str) -> list[Json]:
@@ -57,52 +47,50 @@ def _files(audit: Audit, ref: str) -> list[Json]:
         {
             "type": "file",
             "bom-ref": f"{ref}#{number}",
-            "name": text.printable(as_text(entry.get("path"))) or "unnamed",
-            **_hashes(entry.get("sha256")),
+            "name": text.printable(entry.path) or "unnamed",
+            **_hashes(entry.sha256),
         }
-        for number, entry in enumerate(as_maps(audit.files), 1)
+        for number, entry in enumerate(audit.files, 1)
     ]
 
 
 def _metrics(audit: Audit) -> list[Json]:
     """Accuracy and agreement under transforms, and the inputs they were measured on."""
-    inputs = as_map(as_map(audit.behaviour).get("inputs"))
-    kind = "user inputs" if inputs.get("kind") == "user" else "synthetic inputs"
-    measured_on = f"{plain(inputs.get('n'))} {kind}"
+    inputs = audit.behaviour.inputs
+    kind = "user inputs" if inputs and inputs.kind == "user" else "synthetic inputs"
+    measured_on = f"{text.number(inputs.n) if inputs else '–'} {kind}"
     found: list[Json] = []
-    for output in as_maps(as_map(audit.behaviour).get("outputs")):
-        name = text.shorten(as_text(output.get("name")), 60)
+    for output in audit.behaviour.outputs:
+        name = text.shorten(output.name, 60)
         on = f"output {name}, {measured_on}" if name else measured_on
-        for key, share in as_map(output.get("accuracy")).items():
-            if as_number(share) is not None:
-                kind_of = f"accuracy, input {vocabulary.transform(text.shorten(key, 60))}"
-                found.append({"type": kind_of, "value": plain(share), "slice": on})
-        for effect in as_maps(output.get("transforms")):
-            if as_number(effect.get("agreement")) is None:
+        for key, share in finite_only(output.accuracy).items():
+            kind_of = f"accuracy, input {vocabulary.transform(text.shorten(key, 60))}"
+            found.append({"type": kind_of, "value": text.number(share), "slice": on})
+        for effect in output.transforms:
+            if effect.agreement is None:
                 continue
-            how = vocabulary.transform(text.shorten(as_text(effect.get("name")), 60))
+            how = vocabulary.transform(text.shorten(effect.name, 60))
             metric: dict[str, Json] = {
                 "type": f"agreement, input {how}",
-                "value": plain(effect.get("agreement")),
+                "value": text.number(effect.agreement),
                 "slice": on,
             }
-            if ends := pair(effect.get("agreement_ci")):
-                low, high = map(plain, ends)
+            if effect.agreement_ci:
+                low, high = map(text.number, effect.agreement_ci)
                 metric["confidenceInterval"] = {"lowerBound": low, "upperBound": high}
             found.append(metric)
     return found
 
 
 def _card(audit: Audit) -> dict[str, Json]:
-    architecture = as_map(audit.architecture)
-    outputs = as_maps(as_map(audit.behaviour).get("outputs"))
+    architecture, outputs = audit.architecture, audit.behaviour.outputs
     parameters: dict[str, Json] = {}
-    if outputs and (task := TASKS.get(as_text(outputs[0].get("kind")))):
+    if outputs and (task := TASKS.get(outputs[0].kind)):
         parameters["task"] = task
-    if name := as_text(architecture.get("class")):
-        parameters["modelArchitecture"] = text.shorten(name, 100)
-    for key in ("inputs", "outputs"):
-        if shown := ports(architecture, key):
+    if architecture.class_name:
+        parameters["modelArchitecture"] = text.shorten(architecture.class_name, 100)
+    for key, side in (("inputs", architecture.inputs), ("outputs", architecture.outputs)):
+        if shown := ports(side):
             parameters[key] = [{"format": port} for port in shown]
     card: dict[str, Json] = {}
     if parameters:
@@ -120,27 +108,27 @@ def _card(audit: Audit) -> dict[str, Json]:
 
 
 def _component(audit: Audit, ref: str) -> dict[str, Json]:
-    model, saved = as_map(audit.model), as_map(as_map(audit.model).get("saved_with"))
+    model, architecture = audit.model, audit.architecture
     files = _files(audit, ref)
-    digest = as_text(model.get("sha256"))
+    digest = model.sha256
     made: dict[str, Json] = {
         "type": "machine-learning-model",
         "bom-ref": ref,
-        "name": text.printable(as_text(model.get("path"))) or "unnamed model",
+        "name": text.printable(model.path) or "unnamed model",
         # The standard has no digest over several files: that is a property.
         **(_hashes(digest) if len(files) == 1 else {}),
         "properties": _properties(
             {
                 "verdict": audit.verdict.value,
                 "reason": audit.reason,
-                "format": model.get("format_label") or model.get("format"),
-                "origin": model.get("origin"),
+                "format": model.format_label or model.format,
+                "origin": model.origin or None,
                 "digest": digest,
-                "bytes": model.get("bytes"),
-                "parameters": as_map(audit.architecture).get("params"),
-                "layers": len(as_list(as_map(audit.architecture).get("layers"))) or None,
-                "saved-with-keras": saved.get("keras"),
-                "saved-with-tensorflow": saved.get("tensorflow"),
+                "bytes": model.bytes,
+                "parameters": None if architecture.empty else architecture.params,
+                "layers": len(architecture.layers) or None,
+                "saved-with-keras": model.saved_with.keras,
+                "saved-with-tensorflow": model.saved_with.tensorflow,
                 "questions-without-answer": sum(not result.moot for result in audit.skipped),
             }
         ),
@@ -173,7 +161,7 @@ def _references(audits: Sequence[Audit]) -> list[str]:
     """One name for each model, unique in the document."""
     found: dict[str, None] = {}
     for audit in audits:
-        base = name = text.printable(as_text(as_map(audit.model).get("slug"))) or "model"
+        base = name = audit.model.slug
         number = 1
         while name in found:
             number += 1
@@ -188,7 +176,7 @@ def render(audits: Sequence[Audit], rules: Rules) -> str:
     A model is a component of type `machine-learning-model` with a model card; findings of the
     security rules are vulnerabilities, all findings limitations in the card.
     """
-    first: Mapping[str, Any] = as_map(audits[0].tool) if audits else {}
+    first = audits[0].tool if audits else None
     references = _references(audits)
     pairs = list(zip(audits, references, strict=True))
     components: list[Json] = [_component(audit, ref) for audit, ref in pairs]
@@ -198,10 +186,9 @@ def render(audits: Sequence[Audit], rules: Rules) -> str:
         for number, finding in enumerate(audit.findings, 1)
         if (info := rules.get(finding.code)) and info.family == SECURITY
     ]
-    tool: dict[str, Json] = {"type": "application", "name": as_text(first.get("name"))}
-    tool["name"] = tool["name"] or "modelaudit"
-    if version := as_text(first.get("version")):
-        tool["version"] = version
+    tool: dict[str, Json] = {"type": "application", "name": first.name if first else "modelaudit"}
+    if first:
+        tool["version"] = first.version
     metadata: dict[str, Json] = {"tools": {"components": [tool]}}
     if audits:
         metadata["timestamp"] = audits[0].created

@@ -5,19 +5,17 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 
 from modelaudit.file_formats import Format
-from modelaudit.report.wording.json_access import as_map, as_text
 from modelaudit.schema import Audit
 
 
 def path_of(audit: Audit) -> str:
     """The model's path in the audited directory."""
-    model = as_map(audit.model)
-    return as_text(model.get("path")) or as_text(model.get("slug")) or "model"
+    return audit.model.path or audit.model.slug
 
 
 def path_below(base: str, audit: Audit) -> str | None:
     """The model's path relative to the absolute directory `base`; None if it is elsewhere."""
-    whole = PurePosixPath(as_text(as_map(audit.model).get("root"))) / path_of(audit)
+    whole = PurePosixPath(audit.model.root) / path_of(audit)
     if not base or not whole.is_relative_to(base):
         return None
     return whole.relative_to(base).as_posix()
@@ -32,14 +30,12 @@ def file_of(path: str, audit: Audit, file: str) -> str:
         file: the file as a finding names it, or empty. A single-file model has its own name; a
             member of an archive follows a colon.
     """
-    name = as_text(as_map(audit.model).get("format"))
+    name = audit.model.format
     form = Format(name) if name in set(Format) else Format.UNKNOWN
     whole = PurePosixPath(path)
     if not file or file.partition(":")[0] == whole.name:
         return path
     if form.is_prefix:
         return whole.with_name(file).as_posix() if "/" not in file else path
-    unpacked = form is Format.KERAS_ARCHIVE and file in {
-        as_text(as_map(entry).get("path")) for entry in audit.files
-    }
+    unpacked = form is Format.KERAS_ARCHIVE and file in {entry.path for entry in audit.files}
     return f"{path}/{file}" if form.is_directory or unpacked else path

@@ -8,7 +8,6 @@ from xml.etree import ElementTree as ET
 from modelaudit.findings import Finding, Outcome, RuleResult, Severity, Verdict
 from modelaudit.report.rule_info import Rules
 from modelaudit.report.wording import evidence, text
-from modelaudit.report.wording.json_access import as_map, as_text
 from modelaudit.schema import Audit
 
 
@@ -56,8 +55,7 @@ def _case(
 
 def _suite(audit: Audit, rules: Rules, fail_on: Severity | None) -> ET.Element:
     fail_on = fail_on or audit.fail_on or Severity.HIGH
-    model = as_map(audit.model)
-    path = text.printable(as_text(model.get("path")) or as_text(model.get("slug")) or "model")
+    path = text.printable(audit.model.path or audit.model.slug)
     suite = ET.Element("testsuite", name=path)
     counts = dict.fromkeys(("tests", "failures", "errors", "skipped", "passed"), 0)
     for result in audit.results:

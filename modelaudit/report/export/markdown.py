@@ -10,7 +10,6 @@ from modelaudit.findings import WORST_FIRST, Outcome
 from modelaudit.report.rule_info import Rules
 from modelaudit.report.sections.diagnosis import UNDECIDED
 from modelaudit.report.wording import evidence, text, vocabulary
-from modelaudit.report.wording.json_access import as_map, as_maps, as_text
 from modelaudit.schema import Audit
 
 LIMIT = 65_000  # code-hosting services refuse comments of 65,536 characters
@@ -66,9 +65,8 @@ def _is_dangerous(audit: Audit) -> bool:
 
 
 def _model(audit: Audit, *, opened: bool) -> str:
-    model = as_map(audit.model)
     mark = vocabulary.VERDICTS[audit.verdict]
-    path = text.shorten(as_text(model.get("path")) or "unnamed model", 100)
+    path = text.shorten(audit.model.path or "unnamed model", 100)
     title = f"{mark.glyph} <b>{mark.word}</b> <code>{html.escape(path)}</code>"
     lines = [
         f"<details{' open' if opened else ''}><summary>{title}</summary>",
@@ -78,11 +76,9 @@ def _model(audit: Audit, *, opened: bool) -> str:
         "",
         *_findings(audit),
     ]
-    causes = as_maps(as_map(audit.diagnosis).get("causes"))
-    if causes:
-        code = as_text(causes[0].get("cause"))
-        cause = escape(as_text(causes[0].get("title")) or vocabulary.cause(code))
-        lines += ["", cause if code in UNDECIDED else f"**Most likely cause:** {cause}"]
+    if first := next(iter(audit.diagnosis.causes), None):
+        cause = escape(first.title or vocabulary.cause(first.cause))
+        lines += ["", cause if first.cause in UNDECIDED else f"**Most likely cause:** {cause}"]
     if missing := [result for result in audit.skipped if not result.moot]:
         said = text.plural(len(missing), "question")
         lines += ["", f"Not answered: {said}. An unanswered question is not a pass."]

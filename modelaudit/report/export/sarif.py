@@ -6,13 +6,13 @@ import json
 from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
+from modelaudit.audit_types.json_form import jsonable
 from modelaudit.facts import Json
 from modelaudit.findings import Finding, Outcome, Severity
 from modelaudit.report.export.file_paths import file_of, path_below, path_of
 from modelaudit.report.rule_info import RuleInfo, Rules
 from modelaudit.report.wording import evidence, text
-from modelaudit.report.wording.json_access import as_map, as_text
-from modelaudit.schema import Audit, jsonable
+from modelaudit.schema import Audit
 
 SCHEMA = (
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -79,7 +79,6 @@ REPOSITORY, OUTSIDE = "%SRCROOT%", "MODELROOT"
 def _result(
     audit: Audit, finding: Finding, indices: Mapping[str, int], base: str
 ) -> dict[str, Json]:
-    model = as_map(audit.model)
     numbers = evidence.short(finding)
     said = f"{finding.title}. {finding.detail}"
     if str(finding.location):
@@ -102,7 +101,7 @@ def _result(
         "locations": [place],
         "partialFingerprints": {
             "modelaudit/v1": finding.fingerprint,
-            "modelaudit/model/v1": f"{as_text(model.get('slug'))}:{finding.fingerprint}",
+            "modelaudit/model/v1": f"{audit.model.slug}:{finding.fingerprint}",
         },
         "properties": {
             "severity": finding.severity.value,
@@ -120,7 +119,7 @@ def _result(
 
 
 def _notifications(audit: Audit) -> list[Json]:
-    path = as_text(as_map(audit.model).get("path"))
+    path = audit.model.path
     return [
         {
             "level": "error" if skipped.outcome is Outcome.ERROR else "note",
@@ -147,13 +146,13 @@ def render(audits: Sequence[Audit], rules: Rules, base: str = "") -> str:
     """
     ordered = sorted(rules.values(), key=lambda info: info.code)
     indices = {info.code: index for index, info in enumerate(ordered)}
-    first = as_map(audits[0].tool) if audits else {}
-    roots = {as_text(as_map(audit.model).get("root")) for audit in audits} - {""}
+    first = audits[0].tool if audits else None
+    roots = {audit.model.root for audit in audits} - {""}
     run: dict[str, Json] = {
         "tool": {
             "driver": {
-                "name": as_text(first.get("name")) or "modelaudit",
-                "version": as_text(first.get("version")) or "unknown",
+                "name": first.name if first else "modelaudit",
+                "version": first.version if first else "unknown",
                 "rules": [_rule(info) for info in ordered],
             }
         },

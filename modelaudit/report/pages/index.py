@@ -90,6 +90,18 @@ class RunSummary:
     trend: tuple[tuple[str, Mapping[str, int]], ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunIndex:
+    """What a comparison reads of an `index.json`, of this or an earlier version."""
+
+    root: str = ""
+    created: str = ""
+    tool: str = ""
+    notes: tuple[str, ...] = ()
+    missing: int = 0
+    models: tuple[IndexRow, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class _TableRow:
     """A row as the page shows it; the numbers are the sort keys of its columns."""

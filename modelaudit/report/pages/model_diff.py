@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from modelaudit.audit_types.behaviour import ProbeInputs
 from modelaudit.changes.audit_change import AuditChange
 from modelaudit.changes.judgement import audit_findings
 from modelaudit.findings import Severity
@@ -25,15 +26,6 @@ from modelaudit.report.pages.model_diff_summary import conclusion, measured_beha
 from modelaudit.report.sections.verdict import saved_with
 from modelaudit.report.wording import text, vocabulary
 from modelaudit.report.wording.audit_changes import describe
-from modelaudit.report.wording.json_access import (
-    Map,
-    as_count,
-    as_list,
-    as_map,
-    as_maps,
-    as_number,
-    as_text,
-)
 from modelaudit.schema import Audit
 
 # Titles of the parts of a comparison, in the order of the page.
@@ -157,21 +149,19 @@ def model_diff_page(
 
 
 def _made(audit: Audit) -> str:
-    tool = as_map(audit.tool)
-    by = f"{as_text(tool.get('name')) or 'modelaudit'} {as_text(tool.get('version'))}".strip()
+    by = f"{audit.tool.name} {audit.tool.version}"
     when = "for this comparison" if audit.created == NOT_KEPT else text.instant(audit.created)
     return f"Audited {when} by {text.shorten(by, 60)}"
 
 
 def model_name(audit: Audit) -> str:
     """The model's path according to its audit."""
-    model = as_map(audit.model)
-    return as_text(model.get("path")) or as_text(model.get("slug")) or "unnamed"
+    return audit.model.path or audit.model.slug
 
 
 def same_probe_inputs(old: Audit, new: Audit) -> str:
     """Whether two audits ran their models on the same inputs, according to the audits."""
-    was, now = (as_map(as_map(audit.behaviour).get("inputs")) for audit in (old, new))
+    was, now = old.behaviour.inputs, new.behaviour.inputs
     if not was or not now:
         return "at least one model was not run, so behaviour is not compared"
     if was != now:
@@ -185,23 +175,23 @@ def same_probe_inputs(old: Audit, new: Audit) -> str:
     )
 
 
-def _inputs(inputs: Map) -> str:
-    count = text.number(as_number(inputs.get("n")))
-    if seed := as_text(inputs.get("seed")):
-        return f"{count} synthetic, seed {seed}"
-    return f"{count} from {text.shorten(as_text(inputs.get('source')), 60) or 'an unnamed source'}"
+def _inputs(inputs: ProbeInputs) -> str:
+    count = text.number(inputs.n)
+    if inputs.seed is not None:
+        return f"{count} synthetic, seed {inputs.seed}"
+    return f"{count} from {text.shorten(inputs.source, 60) or 'an unnamed source'}"
 
 
 def _overview(old: Audit, new: Audit) -> Iterator[Table]:
     """What differs and what is the same: two narrow tables that fit on a phone."""
     differing, same = [], []
     for title, before, after in (
-        ("Format", *(as_text(as_map(a.model).get("format_label")) for a in (old, new))),
-        ("Saved with", *(saved_with(a.model) for a in (old, new))),
-        ("SHA-256", *(as_text(as_map(a.model).get("sha256"))[:64] for a in (old, new))),
-        ("Size", *(text.file_size(as_count(as_map(a.model).get("bytes"))) for a in (old, new))),
+        ("Format", *(a.model.format_label for a in (old, new))),
+        ("Saved with", *(saved_with(a.model.saved_with) for a in (old, new))),
+        ("SHA-256", *(a.model.sha256 or "" for a in (old, new))),
+        ("Size", *(text.file_size(a.model.bytes) for a in (old, new))),
         ("Layers", *(_layers(a) for a in (old, new))),
-        ("Parameters", *(_count(as_map(a.architecture).get("params")) for a in (old, new))),
+        ("Parameters", *(_parameters(a) for a in (old, new))),
         ("Weights restored exactly", *(_restored(a) for a in (old, new))),
         *((word, *(_severity(a, level) for a in (old, new))) for level, word in _levels()),
         ("Most likely cause", *(_cause(a) for a in (old, new))),
@@ -223,22 +213,21 @@ def _levels() -> list[tuple[Severity, str]]:
 
 
 def _layers(audit: Audit) -> str:
-    return f"{len(as_list(as_map(audit.architecture).get('layers'))):,}"
+    return f"{len(audit.architecture.layers):,}"
 
 
-def _count(value: object) -> str:
-    return text.number(as_number(value))
+def _parameters(audit: Audit) -> str:
+    return "–" if audit.architecture.empty else f"{audit.architecture.params:,}"
 
 
 def _restored(audit: Audit) -> str:
-    restore = as_map(audit.restore)
-    compared, same = as_count(restore.get("compared")), as_count(restore.get("identical"))
-    return "–" if compared is None or same is None else f"{same:,} of {compared:,}"
+    restore = audit.restore
+    return "–" if restore.empty else f"{restore.identical:,} of {restore.compared:,}"
 
 
 def _cause(audit: Audit) -> str:
-    first = next(iter(as_maps(as_map(audit.diagnosis).get("causes"))), {})
-    return text.plain_text(as_text(first.get("title")) or as_text(first.get("cause")), 120)
+    first = next(iter(audit.diagnosis.causes), None)
+    return text.plain_text(first.title or first.cause, 120) if first else ""
 
 
 def _severity(audit: Audit, level: Severity) -> str:
@@ -273,14 +262,13 @@ def _findings(old: Audit, new: Audit) -> list[Block]:
 
 def _behaviour(old: Audit, new: Audit) -> list[Block]:
     """Agreement and accuracy of both models, by output and transform."""
-    inputs = [as_map(as_map(audit.behaviour).get("inputs")) for audit in (old, new)]
+    inputs = [audit.behaviour.inputs for audit in (old, new)]
     if not all(inputs):
         return [prose("At least one model was not run, so behaviour cannot be compared.")]
     before, after = (measured_behaviour(audit) for audit in (old, new))
     found: list[Block] = [prose(BEHAVIOUR, tone="terms")] if before or after else []
     for which, audit in (("old model", old), ("new model", new)):
-        outputs = as_maps(as_map(audit.behaviour).get("outputs"))
-        if any(as_map(output.get("collapse")).get("collapsed") is True for output in outputs):
+        if any(output.collapse.collapsed for output in audit.behaviour.outputs):
             found.append(prose(COLLAPSED.format(which=which), tone="bad"))
     for output in dict.fromkeys((*before, *after)):
         was, now = before.get(output, {}), after.get(output, {})

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from modelaudit.audit_types.values import finite
 from modelaudit.changes.audit_change import AuditChange
 from modelaudit.changes.judgement import audit_findings, verdict_step
 from modelaudit.findings import Finding
 from modelaudit.report.wording import text, vocabulary
-from modelaudit.report.wording.json_access import as_map, as_maps, as_number, as_text
 from modelaudit.schema import Audit
 
 
@@ -49,7 +49,7 @@ def _findings(what: str, found: Sequence[Finding]) -> Iterator[str]:
 
 def _accuracies(old: Audit, new: Audit) -> Iterator[str]:
     """Accuracy on the inputs as given, if both models had the same inputs and it changed."""
-    inputs = [as_map(as_map(audit.behaviour).get("inputs")) for audit in (old, new)]
+    inputs = [audit.behaviour.inputs for audit in (old, new)]
     if inputs[0] != inputs[1]:
         return
     before, after = (measured_behaviour(audit) for audit in (old, new))
@@ -64,17 +64,16 @@ def _accuracies(old: Audit, new: Audit) -> Iterator[str]:
 def measured_behaviour(audit: Audit) -> dict[str, dict[str, float]]:
     """By output, its accuracy and agreement in [0, 1] under each transform."""
     found: dict[str, dict[str, float]] = {}
-    for number, output in enumerate(as_maps(as_map(audit.behaviour).get("outputs")), 1):
-        shares = [("accuracy", key, share) for key, share in as_map(output.get("accuracy")).items()]
-        shares += [
-            ("agreement", as_text(effect.get("name")), effect.get("agreement"))
-            for effect in as_maps(output.get("transforms"))
+    for number, output in enumerate(audit.behaviour.outputs, 1):
+        shares: list[tuple[str, str, float | None]] = [
+            ("accuracy", key, share) for key, share in output.accuracy.items()
         ]
+        shares += [("agreement", effect.name, effect.agreement) for effect in output.transforms]
         mine = {
             f"{what}, {vocabulary.transform(text.shorten(key, 40))}": value
             for what, key, share in shares
-            if (value := as_number(share)) is not None
+            if (value := finite(share)) is not None
         }
         if mine:
-            found[text.shorten(as_text(output.get("name")), 40) or str(number)] = mine
+            found[text.shorten(output.name, 40) or str(number)] = mine
     return found

@@ -17,10 +17,10 @@ from modelaudit.changes.judgement import (
 from modelaudit.changes.moves import renamed
 from modelaudit.findings import Finding, Severity, Verdict
 from modelaudit.model_versions import RootAndPath, newer_versions
+from modelaudit.report.pages.index import IndexRow, RunIndex
 from modelaudit.report.pages.model_diff import VerdictInRun
 from modelaudit.report.rule_info import Rules
 from modelaudit.report.wording import text, vocabulary
-from modelaudit.report.wording.json_access import Map, as_count, as_list, as_map, as_maps, as_text
 from modelaudit.result_row import RowFinding
 from modelaudit.schema import Audit
 
@@ -58,34 +58,33 @@ class KeptAudit:
 class ComparedRun:
     """One of the two runs.
 
-    `data` is the content of its `index.json`, `name` distinguishes it from the other run, and
-    `kept` finds what is left of the model in a row of `data`.
+    `index` is the content of its `index.json`, `name` distinguishes it from the other run, and
+    `kept` finds what is left of the model in a row of it.
     """
 
-    data: Map
+    index: RunIndex
     name: str = ""
-    kept: Callable[[Map], KeptAudit] = lambda _: KeptAudit()
+    kept: Callable[[IndexRow], KeptAudit] = lambda _: KeptAudit()
 
     @property
-    def rows(self) -> dict[str, Map]:
+    def rows(self) -> dict[str, IndexRow]:
         """The models by slug: models of two roots can share a path, but not a slug."""
-        rows = as_maps(self.data.get("models"))
-        return {as_text(row.get("slug")) or as_text(row.get("path")): row for row in rows}
+        return {row.slug: row for row in self.index.models}
 
     @property
     def unreached(self) -> frozenset[str]:
         """Paths of models that an interrupted run did not reach."""
-        notes = map(as_text, as_list(self.data.get("notes")))
+        notes = self.index.notes
         return frozenset(n.removeprefix(UNREACHED) for n in notes if n.startswith(UNREACHED))
 
     def __str__(self) -> str:
         """The run in words."""
-        when = text.instant(as_text(self.data.get("created")))
+        when = text.instant(self.index.created)
         told = f"{when}, {text.plural(len(self.rows), 'model')}"
-        if missing := as_count(self.data.get("missing")):
-            told += f" (interrupted, {text.number(missing)} not reached)"
+        if self.index.missing:
+            told += f" (interrupted, {text.number(self.index.missing)} not reached)"
         # A run's directory is named after its start time.
-        stamp = as_text(self.data.get("created")).replace(":", "")
+        stamp = self.index.created.replace(":", "")
         named = self.name and self.name != stamp
         return f"{text.shorten(self.name, 60)}: {told}" if named else told
 
@@ -182,7 +181,7 @@ def build_run_diff(old: ComparedRun, new: ComparedRun, rules: Rules) -> RunDiff:
             same += 1
         elif not _unknown(was, new) and not _unknown(now, old):
             found.append(_change(old, new, was, now, rules))
-    moved = dict(_moves(found, {("", as_text(row.get("path"))) for row in after.values()}))
+    moved = dict(_moves(found, {("", row.path) for row in after.values()}))
     changes = [replace(c, other=moved.get(c.path, "")) if c.one_sided else c for c in found]
     return RunDiff(old, new, tuple(changes), same)
 
@@ -203,39 +202,39 @@ def _moves(
         yield old, f"renamed to {new}"
 
 
-def _unknown(row: Map | None, other: ComparedRun) -> bool:
+def _unknown(row: IndexRow | None, other: ComparedRun) -> bool:
     """Whether the other run did not reach the model of a row."""
-    return row is not None and as_text(row.get("path")) in other.unreached
+    return row is not None and row.path in other.unreached
 
 
-def _stands(row: Map) -> tuple[object, ...]:
+def _stands(row: IndexRow) -> tuple[object, ...]:
     """The parts of a row that count as a change."""
-    return row.get("verdict"), _codes(row), _counts(row)
+    return row.verdict, _codes(row), _counts(row)
 
 
-def _codes(row: Map) -> tuple[str, ...]:
-    return tuple(sorted({as_text(code) for code in as_list(row.get("codes"))}))
+def _codes(row: IndexRow) -> tuple[str, ...]:
+    return tuple(sorted({*row.codes}))
 
 
-def _counts(row: Map) -> dict[str, int]:
-    found = as_map(row.get("counts"))
-    return {s.value: n for s in reversed(Severity) if (n := as_count(found.get(s.value)))}
+def _counts(row: IndexRow) -> dict[str, int]:
+    return {s.value: n for s in reversed(Severity) if (n := row.counts.get(s.value, 0))}
 
 
 def _change(
-    old: ComparedRun, new: ComparedRun, was: Map | None, now: Map | None, rules: Rules
+    old: ComparedRun, new: ComparedRun, was: IndexRow | None, now: IndexRow | None, rules: Rules
 ) -> RunDiffEntry:
     before_kept = None if was is None else old.kept(was)
     after_kept = None if now is None else new.kept(now)
     standings = _standing(was, before_kept), _standing(now, after_kept)
-    path = as_text((now or was or {}).get("path")) or "unnamed"
+    row = now or was
+    path = row.path if row else ""
     if was is None or now is None:
         kept = before_kept or after_kept
-        digest = as_text(as_map(kept.audit.model).get("sha256")) if kept and kept.audit else ""
+        digest = (kept.audit.model.sha256 or "") if kept and kept.audit else ""
         return RunDiffEntry(
             RunDiffKind.GONE if now is None else RunDiffKind.NEW, path, *standings, sha256=digest
         )
-    kind = RunDiffKind.FINDINGS if was.get("verdict") == now.get("verdict") else RunDiffKind.VERDICT
+    kind = RunDiffKind.FINDINGS if was.verdict is now.verdict else RunDiffKind.VERDICT
     if before_kept and before_kept.audit and after_kept and after_kept.audit:
         said = _said(audit_findings(before_kept.audit, after_kept.audit), _finding)
     else:
@@ -247,10 +246,10 @@ def _change(
     return RunDiffEntry(kind, path, *standings, appeared, vanished, other, unchecked=unchecked)
 
 
-def _standing(row: Map | None, kept: KeptAudit | None) -> VerdictInRun | None:
+def _standing(row: IndexRow | None, kept: KeptAudit | None) -> VerdictInRun | None:
     if row is None or kept is None:
         return None
-    return VerdictInRun(as_text(row.get("verdict")), as_text(row.get("reason")), kept.report)
+    return VerdictInRun(row.verdict.value, row.reason, kept.report)
 
 
 Said = tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]  # appeared, vanished, unchecked
@@ -281,7 +280,7 @@ def _rule(code: str, rules: Rules) -> str:
     return f"{code} {rules[code].name}" if code in rules else text.shorten(code, 40)
 
 
-def _tally(row: Map) -> str:
+def _tally(row: IndexRow) -> str:
     counts = _counts(row).items()
     return ", ".join(f"{n:,} {vocabulary.mark(severity).said}" for severity, n in counts) or "0"
 
@@ -300,7 +299,7 @@ def as_json(found: RunDiff) -> Mapping[str, object]:
 def _run_json(run: ComparedRun) -> Mapping[str, object]:
     return {
         "name": run.name,
-        "root": as_text(run.data.get("root")),
-        "created": as_text(run.data.get("created")),
+        "root": run.index.root,
+        "created": run.index.created,
         "models": len(run.rows),
     }

@@ -18,13 +18,12 @@ from modelaudit.report.pages.model_diff import (
 )
 from modelaudit.report.pages.run_diff import ComparedRun, RunDiff, RunDiffEntry
 from modelaudit.report.wording import text, vocabulary
-from modelaudit.report.wording.json_access import as_text
 
 
 def build_page(found: RunDiff, folder: Path) -> DiffPage:
     """The page on two runs; links to reports are relative to `folder`."""
     same = f"Unchanged: {text.plural(found.same, 'model')}."
-    roots = {as_text(run.data.get("root")) for run in (found.old, found.new)}
+    roots = {run.index.root for run in (found.old, found.new)}
     if len(roots) > 1:
         same += " The runs have different root directories; models are matched by relative path."
     return DiffPage(
@@ -41,16 +40,16 @@ def build_page(found: RunDiff, folder: Path) -> DiffPage:
 
 
 def _side(run: ComparedRun) -> DiffSide:
-    states = {as_text(row.get("verdict")) for row in run.rows.values()}
-    worst = next((v for v in WORST_FIRST if v.value in states), Verdict.PASS)
+    states = {row.verdict for row in run.index.models}
+    worst = next((v for v in WORST_FIRST if v in states), Verdict.PASS)
     counted = [
         f"{count:,} {vocabulary.mark(v.value).said}"
         for v in WORST_FIRST
-        if (count := sum(row.get("verdict") == v.value for row in run.rows.values()))
+        if (count := sum(row.verdict is v for row in run.index.models))
     ]
-    made = f"Root: {text.shorten(as_text(run.data.get('root')), 160)}"
-    if tool := as_text(run.data.get("tool")):
-        made += f"; by {text.shorten(tool, 60)}"
+    made = f"Root: {text.shorten(run.index.root, 160)}"
+    if run.index.tool:
+        made += f"; by {text.shorten(run.index.tool, 60)}"
     return DiffSide(str(run), worst.value, text.listing(counted), made)
 
 

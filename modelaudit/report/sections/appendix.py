@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 
+from modelaudit.facts import Json
 from modelaudit.report.blocks import (
     Block,
     Cell,
@@ -18,24 +20,21 @@ from modelaudit.report.blocks import (
     prose,
 )
 from modelaudit.report.wording import text, vocabulary
-from modelaudit.report.wording.json_access import Map, as_count, as_map, as_maps, as_text, plain
+from modelaudit.report.wording.json_value import plain
 from modelaudit.schema import Audit
-
-TOOL = {"name": "Tool", "version": "Version", "rules_digest": "Rule set"}
 
 
 def command(audit: Audit) -> str:
     """The shell command that repeats this audit, safe to paste whatever the path contains."""
-    model = as_map(audit.model)
-    root, path = as_text(model.get("root")), as_text(model.get("path"))
+    root, path = audit.model.root, audit.model.path
     whole = "/".join(part for part in (root.rstrip("/"), path) if part and part != ".")
-    inputs = as_map(as_map(audit.behaviour).get("inputs"))
+    inputs = audit.behaviour.inputs
     options = ""
-    if inputs.get("kind") == "user" and as_text(inputs.get("source")):
-        options = f" --probe-data {shlex.quote(text.printable(as_text(inputs['source'])))}"
+    if inputs and inputs.kind == "user" and inputs.source:
+        options = f" --probe-data {shlex.quote(text.printable(inputs.source))}"
     elif not inputs and not audit.observations:
         options = " --no-probe"
-    tried = dict.fromkeys(as_text(seen.get("runtime")) for seen in as_maps(audit.observations))
+    tried = dict.fromkeys(seen.runtime for seen in audit.observations)
     for runtime in tried:
         if runtime and vocabulary.runtime(runtime) == runtime:  # not an installed one
             options += f" --runtime {shlex.quote(text.printable(runtime))}"
@@ -44,37 +43,35 @@ def command(audit: Audit) -> str:
     )
 
 
-def _sandbox(layers: Map) -> str:
+def _sandbox(layers: Mapping[str, Json]) -> str:
     """How many sandbox layers were active, and which were partial."""
-    partly = [str(name).replace("-", " ") for name, state in layers.items() if state is not True]
+    partly = [name.replace("-", " ") for name, state in layers.items() if state is not True]
     held = f"{len(layers) - len(partly)} of {text.plural(len(layers), 'layer')} active"
     return held + (f"; partial: {text.listing(partly)}" if partly else "")
 
 
 def _environment(audit: Audit) -> FactList:
-    rows = [
-        (TOOL.get(str(key), text.shorten(str(key).replace("_", " "), 40)), Cell(plain(value, 140)))
-        for key, value in as_map(audit.tool).items()
-        if key != "rules"
-    ]
-    for observation in as_maps(audit.observations):
-        runtime = plain(observation.get("runtime"), 40)
-        if versions := as_map(observation.get("versions")):
-            rows.append((f"Versions in {runtime}", Cell(plain(versions, 240))))
-        if sandbox := as_map(observation.get("sandbox")):
-            rows.append((f"Sandbox in {runtime}", Cell(_sandbox(sandbox))))
+    tool = audit.tool
+    shown = {"Tool": tool.name, "Version": tool.version, "Rule set": tool.rules_digest}
+    rows = [(what, Cell(text.shorten(value, 140))) for what, value in shown.items()]
+    for observation in audit.observations:
+        runtime = text.shorten(observation.runtime, 40)
+        if observation.versions:
+            rows.append((f"Versions in {runtime}", Cell(plain(observation.versions, 240))))
+        if observation.sandbox:
+            rows.append((f"Sandbox in {runtime}", Cell(_sandbox(observation.sandbox))))
     return FactList(tuple(dict.fromkeys(rows)))
 
 
 def _files(audit: Audit) -> Table | None:
     rows = tuple(
         (
-            name(text.shorten(as_text(entry.get("path")), 80)),
-            Cell(text.shorten(as_text(entry.get("role")), 20)),
-            num(text.file_size(as_count(entry.get("size")))),
-            name(as_text(entry.get("sha256")) or "not computed"),
+            name(text.shorten(entry.path, 80)),
+            Cell(text.shorten(entry.role, 20)),
+            num(text.file_size(entry.size)),
+            name(entry.sha256 or "not computed"),
         )
-        for entry in as_maps(audit.files)
+        for entry in audit.files
     )
     if not rows:
         return None

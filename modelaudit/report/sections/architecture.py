@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from modelaudit.audit_types.architecture import (
+    ArchitectureProfile,
+    ArchitectureSection,
+    LayerRow,
+    PortRow,
+)
 from modelaudit.report.blocks import Block, Cell, FactList, Section, Table, name, num, prose
 from modelaudit.report.wording import text, vocabulary
-from modelaudit.report.wording.json_access import (
-    Map,
-    as_count,
-    as_list,
-    as_map,
-    as_maps,
-    as_text,
-    shape,
-)
 from modelaudit.schema import Audit
 
 PRINTED_LAYERS = 24
@@ -35,13 +33,12 @@ class Stage:
     last: str
 
 
-def _spatial(layer: Map) -> str | None:
+def _spatial(layer: LayerRow) -> str | None:
     """The spatial size of a layer's output, `vector` if it has none, None if unknown."""
-    found = layer.get("output_shape")
-    if not isinstance(found, list | tuple):
+    if layer.output_shape is None:
         return None
-    inner = as_list(found)[1:-1]
-    return shape(inner) if inner else "vector"
+    inner = layer.output_shape[1:-1]
+    return text.shape(inner) if inner else "vector"
 
 
 def _ends(route: str) -> list[int]:
@@ -49,14 +46,14 @@ def _ends(route: str) -> list[int]:
     return [place for place, char in enumerate(route) if char == "/"]
 
 
-def stages(layers: list[Map]) -> list[Stage]:
+def stages(layers: Sequence[LayerRow]) -> list[Stage]:
     """`layers` grouped by output size; a layer of unknown size joins the group before it.
 
     A nested model is not a stage of its own: its layers are.
     """
-    routes = [as_text(layer.get("route")) for layer in layers]
+    routes = [layer.route for layer in layers]
     holders = {route[:end] for route in routes for end in _ends(route)}
-    runs: list[tuple[str, list[Map]]] = []
+    runs: list[tuple[str, list[LayerRow]]] = []
     for route, layer in zip(routes, layers, strict=True):
         if route in holders:
             continue
@@ -67,77 +64,75 @@ def stages(layers: list[Map]) -> list[Stage]:
             runs.append((size or "unknown", [layer]))
     found = []
     for size, members in runs:
-        counted = Counter(as_text(m.get("class")) or "?" for m in members).most_common()
+        counted = Counter(m.class_name or "?" for m in members).most_common()
         classes = text.listing(
             [f"{n} × {text.shorten(c, 30)}" if n > 1 else text.shorten(c, 30) for c, n in counted],
             CLASSES_NAMED,
         )
-        params = sum(as_count(m.get("params")) or 0 for m in members)
-        first, last = (as_text(members[i].get("route")) for i in (0, -1))
+        params = sum(m.params for m in members)
+        first, last = members[0].route, members[-1].route
         found.append(Stage(size, classes, len(members), params, first, last))
     return found
 
 
-def ports(data: Map, side: str) -> list[str]:
-    """`inputs` or `outputs` of an architecture, each as `name (shape) dtype`."""
+def ports(found: Sequence[PortRow]) -> list[str]:
+    """Inputs or outputs, each as `name (shape) dtype`."""
     return [
         " ".join(
             filter(
                 None,
                 (
-                    text.shorten(as_text(port.get("route")), 50),
-                    f"({shape(port.get('shape')) or 'shape unknown'})",
-                    as_text(port.get("dtype"))[:20],
+                    text.shorten(port.route, 50),
+                    f"({text.shape(port.shape) or 'shape unknown'})",
+                    (port.dtype or "")[:20],
                 ),
             )
         )
-        for port in as_maps(data.get(side))
+        for port in found
     ]
 
 
-def _facts(data: Map, profile: Map) -> FactList:
-    params = as_count(data.get("params"))
-    rows = [("Class", name(text.shorten(as_text(data.get("class")) or "unknown", 60)))]
-    if dialect := as_text(data.get("dialect")):
-        rows.append(("Config style", Cell(text.shorten(dialect, 30))))
-    for key, title in (("inputs", "Inputs"), ("outputs", "Outputs")):
-        if shown := ports(data, key):
+def _facts(data: ArchitectureSection) -> FactList:
+    profile = data.profile
+    rows = [("Class", name(text.shorten(data.class_name or "unknown", 60)))]
+    if data.dialect:
+        rows.append(("Config style", Cell(data.dialect)))
+    for found, title in ((data.inputs, "Inputs"), (data.outputs, "Outputs")):
+        if shown := ports(found):
             rows.append((title, name(text.listing(shown, 4))))
-    if params is not None:
-        rows.append(("Parameters", Cell(f"{params:,}")))
-    if head := as_text(profile.get("head")):
-        rows.append(("Head", Cell(vocabulary.HEADS.get(head, "not recognised"))))
-    augmentation = [text.shorten(as_text(r), 40) for r in as_list(profile.get("augmentation"))]
-    said = text.listing(augmentation) if augmentation else "none in the model"
-    if profile:
-        rows.append(("Augmentation layers", Cell(said)))
-        rescaling = [text.shorten(as_text(r), 40) for r in as_list(profile.get("rescaling"))]
-        said = text.listing(rescaling) if rescaling else "none in the model"
-        rows.append(("Rescaling of inputs", Cell(said)))
+    rows.append(("Parameters", Cell(f"{data.params:,}")))
+    if not profile.empty:
+        rows += [
+            ("Head", Cell(vocabulary.HEADS.get(profile.head, "not recognised"))),
+            ("Augmentation layers", Cell(_named(profile.augmentation))),
+            ("Rescaling of inputs", Cell(_named(profile.rescaling))),
+        ]
     return FactList(tuple(rows))
 
 
-def _grids(profile: Map) -> Table | None:
-    broken = [
-        grid for grid in as_maps(profile.get("grids")) if False in as_list(grid.get("symmetric"))
-    ]
+def _named(routes: Sequence[str]) -> str:
+    return text.listing([text.shorten(route, 40) for route in routes]) or "none in the model"
+
+
+def _grids(profile: ArchitectureProfile) -> Table | None:
+    broken = [grid for grid in profile.grids if not all(grid.symmetric)]
     if not broken:
         return None
     axes = ("up-down", "left-right")
     rows = tuple(
         (
-            name(text.shorten(as_text(grid.get("route")), 60)),
-            Cell(text.shorten(as_text(grid.get("class_name")), 30)),
-            num(shape(grid.get("size"))),
-            num(shape(grid.get("kernel"))),
-            num(shape(grid.get("strides"))),
-            Cell(text.shorten(as_text(grid.get("padding")), 12)),
+            name(text.shorten(grid.route, 60)),
+            Cell(text.shorten(grid.class_name, 30)),
+            num(text.shape(grid.size)),
+            num(text.shape(grid.kernel)),
+            num(text.shape(grid.strides)),
+            Cell(text.shorten(grid.padding, 12)),
             Cell(
                 text.listing(
                     [
-                        axes[i] if len(as_list(grid["symmetric"])) == 2 else f"axis {i + 1}"
-                        for i, good in enumerate(as_list(grid["symmetric"]))
-                        if good is False
+                        axes[i] if len(grid.symmetric) == 2 else f"axis {i + 1}"
+                        for i, good in enumerate(grid.symmetric)
+                        if not good
                     ]
                 )
             ),
@@ -155,25 +150,17 @@ def _grids(profile: Map) -> Table | None:
     )
 
 
-def _layers(layers: list[Map], profile: Map) -> Table:
-    fields = {
-        as_text(f.get("route")): shape(f.get("maximum")) for f in as_maps(profile.get("fields"))
-    }
-    sees = {route: size for route, size in fields.items() if size}
-    frozen = any(layer.get("trainable") is False for layer in layers)
+def _layers(layers: Sequence[LayerRow], profile: ArchitectureProfile) -> Table:
+    sees = {field.route: text.shape(field.maximum) for field in profile.fields}
+    frozen = not all(layer.trainable for layer in layers)
     rows = tuple(
         (
-            name(text.shorten(as_text(layer.get("route")), 64)),
-            Cell(
-                text.shorten(as_text(layer.get("class")), 32)
-                + (" (custom)" if layer.get("custom") is True else "")
-            ),
-            num(
-                shape(as_list(layer.get("output_shape"))[1:]) if layer.get("output_shape") else "–"
-            ),
-            num(text.number(as_count(layer.get("params")))),
-            *((num(sees.get(as_text(layer.get("route")), "–")),) if sees else ()),
-            *((Cell("frozen" if layer.get("trainable") is False else ""),) if frozen else ()),
+            name(text.shorten(layer.route, 64)),
+            Cell(text.shorten(layer.class_name, 32) + (" (custom)" if layer.custom else "")),
+            num(text.shape(layer.output_shape[1:]) if layer.output_shape else "–"),
+            num(text.number(layer.params)),
+            *((num(sees.get(layer.route, "–")),) if sees else ()),
+            *((Cell("" if layer.trainable else "frozen"),) if frozen else ()),
         )
         for layer in layers
     )
@@ -190,15 +177,14 @@ def _layers(layers: list[Map], profile: Map) -> Table:
 
 def build(audit: Audit) -> Section:
     """The chapter's content."""
-    data = as_map(audit.architecture)
-    layers = as_maps(data.get("layers"))
+    data = audit.architecture
+    layers = data.layers
     if not layers:
-        said = as_text(data.get("skipped_reason")) or (
+        said = (
             "The file holds no architecture that can be read without running it (for example a "
             "weights-only file or a plain graph), so its layers are not described."
         )
         return Section("architecture", "Architecture", (prose(said, tone="note"),))
-    profile = as_map(data.get("profile"))
     rows = tuple(
         (
             Cell(stage.size),
@@ -221,7 +207,7 @@ def build(audit: Audit) -> Section:
             "input pixels one output of the layer can depend on.",
             tone="terms",
         ),
-        _facts(data, profile),
+        _facts(data),
         Table(
             "Stages: consecutive layers with the same output size",
             columns,
@@ -230,7 +216,7 @@ def build(audit: Audit) -> Section:
             open=len(rows) <= 24,
         ),
     ]
-    if grids := _grids(profile):
+    if grids := _grids(data.profile):
         blocks.append(grids)
-    blocks.append(_layers(layers, profile))
+    blocks.append(_layers(layers, data.profile))
     return Section("architecture", "Architecture", tuple(blocks))

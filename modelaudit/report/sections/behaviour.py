@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
+from msgspec import UNSET, UnsetType
+
+from modelaudit.audit_types.behaviour import (
+    BehaviourSection,
+    ClassAgreement,
+    Collapse,
+    OutputBehaviour,
+    TransformEffect,
+)
+from modelaudit.audit_types.values import finite, finite_only, finite_pair
 from modelaudit.report.blocks import (
     Block,
     Cell,
@@ -16,18 +27,6 @@ from modelaudit.report.blocks import (
     prose,
 )
 from modelaudit.report.wording import number_format, text, vocabulary
-from modelaudit.report.wording.json_access import (
-    Map,
-    as_count,
-    as_map,
-    as_maps,
-    as_number,
-    as_text,
-    numbers,
-    pair,
-    plain,
-    shape,
-)
 from modelaudit.schema import Audit
 from modelaudit.thresholds.answers import GAIN, INFORMED, UNINFORMED
 
@@ -59,55 +58,49 @@ NOTES = {
 }
 
 
-def _inputs(data: Map) -> FactList:
-    inputs = as_map(data.get("inputs"))
-    kind = "your images" if inputs.get("kind") == "user" else "synthetic inputs"
-    rows = [
-        ("Runtime", Cell(vocabulary.runtime(plain(data.get("runtime"), 60)))),
-        ("Inputs", Cell(f"{text.plural(as_count(inputs.get('n')) or 0, 'input')}, {kind}")),
-        ("Input shape", Cell(shape(inputs.get("shape")) or "unknown")),
-    ]
-    if span := pair(inputs.get("value_range")):
-        rows.append(("Value range", Cell(f"{text.number(span[0])} to {text.number(span[1])}")))
-    if inputs.get("seed") is not None:
-        rows.append(("Random seed", Cell(as_text(inputs.get("seed")))))
-    if source := as_text(inputs.get("source")):
-        rows.append(("Source", name(text.shorten(source, 100))))
-    floor = as_number(data.get("noise_floor"))
+def _inputs(data: BehaviourSection) -> FactList:
+    rows = [("Runtime", Cell(vocabulary.runtime(text.shorten(data.runtime, 60))))]
+    if inputs := data.inputs:
+        kind = "your images" if inputs.kind == "user" else "synthetic inputs"
+        rows += [
+            ("Inputs", Cell(f"{text.plural(inputs.n, 'input')}, {kind}")),
+            ("Input shape", Cell(text.shape(inputs.shape))),
+        ]
+        if span := finite_pair(inputs.value_range):
+            rows.append(("Value range", Cell(f"{text.number(span[0])} to {text.number(span[1])}")))
+        if inputs.seed is not None:
+            rows.append(("Random seed", Cell(str(inputs.seed))))
+        if inputs.source:
+            rows.append(("Source", name(text.shorten(inputs.source, 100))))
+    floor = None if data.noise_floor is UNSET else finite(data.noise_floor)
     if floor is not None:
         said = f"{text.number(floor)} (largest change between repeated runs on the same input)"
         rows.append(("Noise floor", Cell(said)))
-    if isinstance(data.get("deterministic"), bool):
-        same = "the same output" if data["deterministic"] else "different outputs"
-        said = f"{'yes' if data['deterministic'] else 'no'}: the same input gives {same}"
+    if data.deterministic is not UNSET:
+        same = "the same output" if data.deterministic else "different outputs"
+        said = f"{'yes' if data.deterministic else 'no'}: the same input gives {same}"
         rows.append(("Deterministic", Cell(said)))
     return FactList(tuple(rows))
 
 
-def _interval(value: object) -> str:
-    ends = pair(value)
+def _interval(ends: tuple[float, float] | None) -> str:
     return f" ({100 * ends[0]:.0f}–{100 * ends[1]:.0f})" if ends else ""
 
 
-def _collapse(output: Map) -> str:
-    collapse = as_map(output.get("collapse"))
-    if not collapse:
-        return ""
-    information, classes = as_number(collapse.get("information")), as_count(collapse.get("classes"))
-    said = []
-    if collapse.get("collapsed") is True:
-        said.append("The output hardly depends on the input (it has collapsed).")
-    elif collapse.get("collapsed") is False:
-        said.append("The output depends on the input.")
-    if information is not None:
+def _collapse(collapse: Collapse) -> str:
+    classes = collapse.classes
+    said = ["The output depends on the input."]
+    if collapse.collapsed:
+        said = ["The output hardly depends on the input (it has collapsed)."]
+    if (information := finite(collapse.information)) is not None:
         most = f" of at most {text.number(math.log2(classes))}" if classes and classes > 1 else ""
         said.append(
             f"It carries {number_format.number(information)}{most} bits of information about it."
         )
-    share = as_number(collapse.get("top_share"))
+    share = finite(collapse.top_share)
     if share is not None:
         said.append(
-            f"The most frequent class, index {plain(collapse.get('top_class'))}, "
+            f"The most frequent class, index {text.number(collapse.top_class)}, "
             f"is predicted for {text.percent(share)} of the inputs."
         )
     return " ".join(said)
@@ -116,17 +109,21 @@ def _collapse(output: Map) -> str:
 Column = tuple[str, dict[str, str]]  # its header, and its cells by transform
 
 
-def _of_effects(effects: list[Map]) -> list[Column]:
+def _of_effects(effects: Sequence[TransformEffect]) -> list[Column]:
     """Columns that compare the outputs for transformed inputs with those for plain ones."""
-    named = [(as_text(effect.get("name")), effect) for effect in effects]
-    acts = {key: as_text(effect.get("action")) for key, effect in named}
+    acts = {effect.name: effect.action for effect in effects}
+    measured = (
+        ("κ", {effect.name: effect.kappa for effect in effects}),
+        ("JS", {effect.name: effect.js for effect in effects}),
+        ("NFV", {effect.name: effect.nfv for effect in effects}),
+    )
     return [
         (
             "Agreement",
             {
-                key: text.percent(share) + _interval(effect.get("agreement_ci"))
-                for key, effect in named
-                if (share := as_number(effect.get("agreement"))) is not None
+                effect.name: text.percent(effect.agreement) + _interval(effect.agreement_ci)
+                for effect in effects
+                if effect.agreement is not None
             },
         ),
         *(
@@ -134,11 +131,11 @@ def _of_effects(effects: list[Map]) -> list[Column]:
                 head,
                 {
                     key: number_format.number(found, 2)
-                    for key, effect in named
-                    if (found := as_number(effect.get(field))) is not None
+                    for key, value in values.items()
+                    if (found := finite(value)) is not None
                 },
             )
-            for head, field in (("κ", "kappa"), ("JS", "js"), ("NFV", "nfv"))
+            for head, values in measured
         ),
         (
             "Expected",
@@ -149,18 +146,18 @@ def _of_effects(effects: list[Map]) -> list[Column]:
     ]
 
 
-def _by_input(output: Map, title: str) -> Table | None:
+def _by_input(output: OutputBehaviour, title: str) -> Table | None:
     """Everything measured for each transform of the input, in one table."""
-    effects = as_maps(output.get("transforms"))
-    information = numbers(output.get("orientation")) | numbers(output.get("domain"))
-    accuracy, floor = numbers(output.get("accuracy")), numbers(output.get("floor"))
+    effects = output.transforms
+    information = finite_only(output.orientation) | finite_only(output.domain)
+    accuracy, floor = finite_only(output.accuracy), finite_only(output.floor)
     columns: list[Column] = [
         *_of_effects(effects),
         ("Bits", {key: number_format.number(bits) for key, bits in information.items()}),
         ("Accuracy", {key: text.percent(share, 1) for key, share in accuracy.items()}),
         (
             "R²",
-            {key: number_format.number(fit, 2) for key, fit in numbers(output.get("fit")).items()},
+            {key: number_format.number(fit, 2) for key, fit in finite_only(output.fit).items()},
         ),
         ("NFV floor", {key: number_format.number(nfv, 2) for key, nfv in floor.items()}),
     ]
@@ -177,9 +174,9 @@ def _by_input(output: Map, title: str) -> Table | None:
         for key in ordered
     )
     heads = {head for head, _ in filled}
-    counts = {as_count(effect.get("n")) for effect in effects}
+    counts = {effect.n for effect in effects}
     notes = [note for head, note in NOTES.items() if head in heads]
-    size = f", n = {next(iter(counts)):,}" if len(counts) == 1 and None not in counts else ""
+    size = f", n = {next(iter(counts)):,}" if len(counts) == 1 else ""
     return Table(
         f"{title}: effect of transforming the input{size}",
         ("Input", *(head for head, _ in filled)),
@@ -190,16 +187,16 @@ def _by_input(output: Map, title: str) -> Table | None:
     )
 
 
-def _by_class(title: str, rows: list[Map]) -> Table | None:
+def _by_class(title: str, rows: Sequence[ClassAgreement]) -> Table | None:
     """Effect of a flip on the predictions, by the class predicted before the flip."""
     cells = tuple(
         (
-            Cell(vocabulary.transform(text.shorten(as_text(row.get("transform")), 60))),
-            num(plain(row.get("class"), 20)),
-            num(text.number(as_number(row.get("n")))),
-            num(text.percent(as_number(row.get("agreement"))) + _interval(row.get("agreement_ci"))),
-            num(number_format.number(as_number(row.get("nfv")), 2)),
-            num(number_format.number(as_number(row.get("p_holm")), 2)),
+            Cell(vocabulary.transform(text.shorten(row.transform, 60))),
+            num(text.number(row.class_index)),
+            num(text.number(row.n)),
+            num(text.percent(row.agreement) + _interval(row.agreement_ci)),
+            num(number_format.number(finite(row.nfv), 2)),
+            num(number_format.number(finite(row.p_holm), 2)),
         )
         for row in rows
     )
@@ -211,35 +208,31 @@ def _by_class(title: str, rows: list[Map]) -> Table | None:
     )
 
 
-def _output(output: Map) -> list[Block]:
-    kind = as_text(output.get("kind"))
-    title = f"Output {text.shorten(as_text(output.get('name')) or '(unnamed)', 40)}"
+def _output(output: OutputBehaviour) -> list[Block]:
+    kind = output.kind
+    title = f"Output {text.shorten(output.name or '(unnamed)', 40)}"
     described = vocabulary.OUTPUT_KINDS.get(kind, kind or "unknown kind")
-    blocks: list[Block] = [prose(f"{title}: {described}. {_collapse(output)}")]
+    blocks: list[Block] = [prose(f"{title}: {described}. {_collapse(output.collapse)}")]
     by_class = f"{title}: agreement by class predicted before the flip"
-    tables = [_by_input(output, title), _by_class(by_class, as_maps(output.get("per_class")))]
+    tables = [_by_input(output, title), _by_class(by_class, output.per_class)]
     blocks += [table for table in tables if table is not None]
     return blocks
 
 
-def _repairs(data: Map, outputs: list[Map]) -> Table | None:
+def _repairs(data: BehaviourSection) -> Table | None:
     """What was changed in a copy of the model, and whether that explains the outputs."""
-    classes = {
-        as_text(output.get("name")): as_count(as_map(output.get("collapse")).get("classes"))
-        for output in outputs
-    }
+    classes = {output.name: output.collapse.classes for output in data.outputs}
     rows = []
-    for key, value in as_map(data.get("interventions")).items():
-        tried = as_map(value)
-        before, after = as_number(tried.get("before")), as_number(tried.get("after"))
-        count = classes.get(as_text(tried.get("output"))) or 0
+    for key, tried in data.interventions.items():
+        before, after = finite(tried.before), finite(tried.after)
+        count = classes.get(tried.output) or 0
         cells = (
             Cell(vocabulary.INTERVENTIONS.get(key, text.shorten(key.replace("_", " "), 60))),
-            name(text.shorten(as_text(tried.get("output")) or "–", 40)),
-            name(text.shorten(as_text(tried.get("layer")) or "–", 60)),
+            name(text.shorten(tried.output or "–", 40)),
+            name(text.shorten(tried.layer or "–", 60)),
             num(number_format.number(before)),
             num(number_format.number(after)),
-            Cell(_explains(tried.get("responsible"), before, after, count)),
+            Cell(_explains(tried.responsible, before, after, count)),
         )
         rows.append(cells)
     if not rows:
@@ -255,36 +248,38 @@ def _repairs(data: Map, outputs: list[Map]) -> Table | None:
     )
 
 
-def _explains(decided: object, before: float | None, after: float | None, classes: int) -> str:
+def _explains(
+    decided: bool | UnsetType, before: float | None, after: float | None, classes: int
+) -> str:
     """Whether a repair fixes the output: by its own test, otherwise by the information gained."""
     if decided is True:
         return "yes"
     if before is None or after is None or classes < 2:
         return "no" if decided is False else "inconclusive"
     room = math.log2(classes)
-    if decided is None and before < UNINFORMED.value * room and after > INFORMED.value * room:
+    if decided is UNSET and before < UNINFORMED.value * room and after > INFORMED.value * room:
         return "yes"
-    if decided is None and after > before + GAIN.value:
+    if decided is UNSET and after > before + GAIN.value:
         return f"partly at most: {text.number(room)} bits are possible"
     return "no"
 
 
 def build(audit: Audit) -> Section:
     """The chapter's content."""
-    data = as_map(audit.behaviour)
-    outputs = as_maps(data.get("outputs"))
+    data = audit.behaviour
+    outputs = data.outputs
     if not outputs:
-        reason = as_text(data.get("skipped_reason")) or "the audit holds no probe results"
+        reason = data.skipped_reason or "the audit holds no probe results"
         said = f"The model was not run, so its behaviour is unknown. Reason: {reason}."
         return Section("behaviour", "Behaviour", (prose(said, tone="note"),))
     blocks: list[Block] = [prose(TERMS, tone="terms"), _inputs(data)]
-    if data.get("deterministic") is False:
+    if data.deterministic is False:
         blocks.append(prose(UNREPEATABLE, tone="bad"))
     for output in outputs:
         blocks += _output(output)
-    if notes := [plain(n, 300) for n in as_map(data.get("inputs")).get("notes") or ()]:
+    if data.inputs and (notes := [text.shorten(note, 300) for note in data.inputs.notes]):
         blocks.append(bullets("About the inputs", notes))
-    dead = numbers(data.get("dead"))
+    dead = finite_only(data.dead)
     if any(dead.values()):
         rows = tuple(
             (name(text.shorten(route, 60)), num(text.percent(share)))
@@ -295,6 +290,6 @@ def build(audit: Audit) -> Section:
         blocks.append(
             Table(caption, ("Layer", "Dead channels"), rows, print_rows=12, open=len(rows) <= 12)
         )
-    if repairs := _repairs(data, outputs):
+    if repairs := _repairs(data):
         blocks.append(repairs)
     return Section("behaviour", "Behaviour", tuple(blocks))

@@ -9,7 +9,6 @@ from modelaudit.changes.judgement import audit_findings
 from modelaudit.findings import Finding
 from modelaudit.report.blocks import Span, spans
 from modelaudit.report.wording import text, vocabulary
-from modelaudit.report.wording.json_access import accuracies, as_map
 from modelaudit.schema import Audit
 
 LISTED = 3  # findings of one kind that are named
@@ -65,12 +64,12 @@ def _verdicts(audit: Audit, previous: Audit) -> str:
 
 def _accuracy(audit: Audit, previous: Audit) -> str:
     """Accuracy on labelled inputs before and now, empty if either audit has none."""
-    shares = [accuracies(each.behaviour) for each in (previous, audit)]
+    shares = [each.behaviour.accuracies for each in (previous, audit)]
     output = next((name for name in shares[1] if name in shares[0]), None)
     if output is None:
         return ""
     then, now = (text.percent(each[output], 1) for each in shares)
-    inputs = [as_map(as_map(each.behaviour).get("inputs")) for each in (previous, audit)]
+    inputs = [each.behaviour.inputs for each in (previous, audit)]
     where = "" if inputs[0] == inputs[1] else ", on different inputs"
     if then == now and not where:
         return f"The accuracy on your labels is still {now}."
@@ -78,7 +77,7 @@ def _accuracy(audit: Audit, previous: Audit) -> str:
 
 
 def _file(audit: Audit, previous: Audit, *, differ: bool) -> str:
-    digest, old = as_map(audit.model).get("sha256"), as_map(previous.model).get("sha256")
+    digest, old = audit.model.sha256, previous.model.sha256
     if digest is None or old is None:
         return "Whether the model file changed is unknown: it could not be hashed."
     if digest != old:

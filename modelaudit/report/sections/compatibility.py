@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import accumulate
 
+from msgspec import UNSET
+
+from modelaudit.audit_types.loading import (
+    CompatibilityRow,
+    LoadOutcome,
+    ObservationRow,
+    ObservedLoading,
+    PredictionReason,
+)
+from modelaudit.audit_types.values import finite
 from modelaudit.report.blocks import Block, Cell, Section, Table, prose
 from modelaudit.report.wording import text, vocabulary
-from modelaudit.report.wording.json_access import Map, as_map, as_maps, as_number, as_text
 from modelaudit.schema import Audit
 
 RUNTIME = (
@@ -25,33 +35,32 @@ COMPARED = (
 )
 
 
-def _observed(row: Map) -> tuple[Cell, str]:
-    observed = as_map(row.get("observed"))
-    status = as_text(observed.get("status"))
-    if not status:
+def _observed(row: CompatibilityRow) -> tuple[Cell, str]:
+    observed = row.observed
+    if observed is None:
         return Cell("Not tried", mark="not-tried"), ""
-    if observed.get("same") is False:
-        status = "differs"
+    status = "differs" if observed.same is False else observed.status.value
     cell = Cell(vocabulary.mark(status).word, mark=status)
-    said = text.cut(_error(observed), 400) or _compared(observed)
+    said = text.cut(_error(observed.error), 400) or _compared(observed)
     return cell, said
 
 
-def _error(observed: Map) -> str:
+def _error(error: str) -> str:
     """A loader's error message, without the config that Keras 3 appends."""
-    return as_text(observed.get("error")).partition(" Full object config:")[0]
+    return error.partition(" Full object config:")[0]
 
 
-def _compared(observed: Map) -> str:
+def _compared(observed: ObservedLoading) -> str:
     """How far the runtime's outputs are from the reference's."""
-    whom = vocabulary.runtime(text.shorten(as_text(observed.get("reference")), 40))
-    if reason := as_text(observed.get("not_compared")):
-        return f"not compared with {whom}: {text.cut(reason, 200)}"
-    difference = as_number(observed.get("max_abs_diff"))
+    whom = vocabulary.runtime(text.shorten(observed.reference or "", 40))
+    if observed.not_compared:
+        return f"not compared with {whom}: {text.cut(observed.not_compared, 200)}"
+    difference = finite(observed.max_abs_diff)
     if difference is None:
         return ""
     relative, tolerance, noise = (
-        as_number(observed.get(key)) for key in ("max_rel_diff", "tolerance", "noise")
+        None if value is UNSET else finite(value)
+        for value in (observed.max_rel_diff, observed.tolerance, observed.noise)
     )
     numbers = [f"largest difference {text.number(difference)}"]
     if relative is not None:
@@ -60,30 +69,26 @@ def _compared(observed: Map) -> str:
         numbers.append(f"tolerance {text.number(tolerance)}")
     if noise is not None:
         numbers.append(f"noise {text.number(noise)}")
-    same = "different outputs than" if observed.get("same") is False else "the same outputs as"
+    same = "different outputs than" if observed.same is False else "the same outputs as"
     return f"{same} {whom} ({', '.join(numbers)})"
 
 
-def _predicted(row: Map) -> str:
-    return as_text(row.get("predicted")) or "unknown"
-
-
-def _because(reasons: list[Map]) -> str:
+def _because(reasons: Sequence[PredictionReason]) -> str:
     """The first reasons in full, and how many more there are."""
-    said = [text.cut(reason, 260) for r in reasons if (reason := as_text(r.get("text")))]
+    said = [text.cut(reason.text, 260) for reason in reasons if reason.text]
     room = list(accumulate(map(len, said)))
     shown = [reason for reason, taken in zip(said, room, strict=True) if taken <= 260] or said[:1]
     more = len(said) - len(shown)
     return "; ".join(shown) + (f"; {more:,} more in audit.json" if more else "")
 
 
-def _row(row: Map, *, foretold: bool) -> tuple[Cell, ...]:
-    predicted = _predicted(row)
+def _row(row: CompatibilityRow, *, foretold: bool) -> tuple[Cell, ...]:
+    predicted = row.predicted.value
     observed, said = _observed(row)
-    why = " — ".join(filter(None, (_because(as_maps(row.get("because"))), said)))
-    call = as_text(row.get("call"))
+    why = " — ".join(filter(None, (_because(row.because), said)))
+    call = row.call
     return (
-        Cell(vocabulary.runtime(text.shorten(as_text(row.get("runtime")), 40))),
+        Cell(vocabulary.runtime(text.shorten(row.runtime, 40))),
         Cell(vocabulary.CALLS.get(call, text.shorten(call, 40))),
         *((Cell(vocabulary.mark(predicted).word, mark=predicted),) if foretold else ()),
         observed,
@@ -92,43 +97,30 @@ def _row(row: Map, *, foretold: bool) -> tuple[Cell, ...]:
 
 
 def _observations(audit: Audit) -> Table | None:
-    rows = tuple(
-        (
-            Cell(vocabulary.runtime(text.shorten(as_text(o.get("runtime")), 40))),
-            Cell(
-                vocabulary.CALLS.get(
-                    as_text(o.get("call")), text.shorten(as_text(o.get("call")), 40)
-                )
-            ),
-            Cell(vocabulary.mark(as_text(o.get("status"))).word, mark=as_text(o.get("status"))),
-            Cell(
-                ": ".join(
-                    filter(
-                        None,
-                        (
-                            text.shorten(as_text(o.get("error_type")), 60),
-                            text.cut(_error(o), 400),
-                        ),
-                    )
-                )
-                or "–"
-            ),
-        )
-        for o in as_maps(audit.observations)
-    )
+    rows = tuple(map(_attempt, audit.observations))
     if not rows:
         return None
     return Table("Loading attempts", ("Runtime", "Call", "Result", "Error"), rows)
 
 
+def _attempt(seen: ObservationRow) -> tuple[Cell, ...]:
+    said = (text.shorten(seen.error_type, 60), text.cut(_error(seen.error), 400))
+    return (
+        Cell(vocabulary.runtime(text.shorten(seen.runtime, 40))),
+        Cell(vocabulary.CALLS.get(seen.call, text.shorten(seen.call, 40))),
+        Cell(vocabulary.mark(seen.status.value).word, mark=seen.status.value),
+        Cell(": ".join(filter(None, said)) or "–"),
+    )
+
+
 def build(audit: Audit) -> Section:
     """The chapter's content."""
     blocks: list[Block] = []
-    found = as_maps(audit.compatibility)
-    foretold = any(_predicted(row) != "unknown" for row in found)
+    found = audit.compatibility
+    foretold = any(row.predicted is not LoadOutcome.UNKNOWN for row in found)
     rows = tuple(_row(row, foretold=foretold) for row in found)
     if rows:
-        compared = any(as_map(row.get("observed")).get("reference") for row in found)
+        compared = any(row.observed and row.observed.reference for row in found)
         said = RUNTIME + (FORETOLD if foretold else "") + (COMPARED if compared else "")
         blocks.append(prose(said))
         columns = ("Runtime", "Operation", *(("Predicted",) if foretold else ()), "Observed")

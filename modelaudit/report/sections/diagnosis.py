@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from modelaudit.audit_types.diagnosis import (
+    Cause,
+    Consequence,
+    Evidence,
+    RuledOut,
+    Suspect,
+    Undecidable,
+)
 from modelaudit.report.blocks import Bullets, Paragraph, Span, led, paragraphs, spans
 from modelaudit.report.sections.findings import FindingsSection
 from modelaudit.report.wording import text, vocabulary
-from modelaudit.report.wording.json_access import (
-    Map,
-    as_list,
-    as_map,
-    as_maps,
-    as_number,
-    as_text,
-    plain,
-)
 from modelaudit.schema import Audit
 
 LONGEST = 2000  # characters of one text
-MOST_PLACES = 6
 # Symptoms: the same prediction for all inputs, or different ones for flipped inputs.
 SYMPTOM = ("MA602", "MA603", "MA604")
 OTHER_QUESTION = "What explains the outputs of this model?"
@@ -75,111 +74,93 @@ class DiagnosisView:
     missing: str
 
 
-def _evidence(item: object, findings: FindingsSection) -> EvidenceView:
-    if not isinstance(item, dict):
-        return EvidenceView(spans(text.cut(plain(item, 400), 400)), "", "", "")
-    code = as_text(item.get("code"))
+def _evidence(item: Evidence, findings: FindingsSection) -> EvidenceView:
     return EvidenceView(
-        spans(text.cut(as_text(item.get("text")), 600)),
-        f"n = {plain(item['n'], 80)}" if item.get("n") is not None else "",
-        text.shorten(code, 20),
-        findings.anchors.get(code, ""),
+        spans(text.cut(item.text, 600)),
+        f"n = {text.number(item.n)}" if item.n is not None else "",
+        text.shorten(item.code, 20),
+        findings.anchors.get(item.code, ""),
     )
 
 
-def _line(item: object) -> tuple[Span, ...]:
-    said = as_text(as_map(item).get("text")) or (item if isinstance(item, str) else "")
-    return spans(text.cut(said, 600))
-
-
-def _where(item: Map) -> tuple[Span, ...]:
-    """The transform and the layers that a cause is about; each name is a code span of its own."""
+def _where(item: Cause) -> tuple[Span, ...]:
+    """The transform and the layer that a cause is about; the layer's name is a code span."""
     said: list[Span] = []
-    if transform := as_text(item.get("transform")):
-        said.append(Span(f"transform: {text.shorten(vocabulary.transform(transform), 80)}"))
-    where = item.get("where")
-    names = [where] if isinstance(where, str) else as_list(where)
-    for index, name in enumerate(filter(None, names[:MOST_PLACES])):
-        said.append(Span(", " if index else " · where: " if said else "where: "))
-        said.append(Span(plain(name, 60), code=True))
-    if len(names) > MOST_PLACES:
-        said.append(Span(f" and {len(names) - MOST_PLACES:,} more"))
+    if item.transform:
+        said.append(Span(f"transform: {text.shorten(vocabulary.transform(item.transform), 80)}"))
+    if item.where:
+        said.append(Span(" · where: " if said else "where: "))
+        said.append(Span(text.shorten(item.where, 60), code=True))
     return tuple(said)
 
 
-def _title(item: Map) -> str:
+def _title(item: Cause | Consequence | RuledOut) -> str:
     """A cause's title on one line, or the words for its code."""
-    return text.cut(as_text(item.get("title")), 140) or vocabulary.cause(as_text(item.get("cause")))
+    return text.cut(item.title, 140) or vocabulary.cause(item.cause)
 
 
-def _cause(item: Map, findings: FindingsSection) -> CauseView:
-    decided = as_text(item.get("cause")) not in UNDECIDED
-    belief = as_number(item.get("belief")) if decided else None
-    inside = min(max(belief, 0.0), 1.0) if belief is not None else None
+def _cause(item: Cause, findings: FindingsSection) -> CauseView:
+    decided = item.cause not in UNDECIDED
+    belief = item.belief if decided else None
     return CauseView(
         title=_title(item),
-        belief=("not estimated" if decided else "") if inside is None else text.percent(inside),
-        share=round((inside or 0.0) * 20) * 5,
+        belief="" if belief is None else text.percent(belief),
+        share=round((belief or 0.0) * 20) * 5,
         where=_where(item),
-        evidence=tuple(_evidence(e, findings) for e in as_list(item.get("evidence"))),
-        against=tuple(filter(None, map(_line, as_list(item.get("against"))))),
-        refute=paragraphs(as_text(item.get("refute"))[:LONGEST]),
+        evidence=tuple(_evidence(each, findings) for each in item.evidence),
+        against=tuple(filter(None, (spans(text.cut(each.text, 600)) for each in item.against))),
+        refute=paragraphs(item.refute[:LONGEST]),
         steps=tuple(
-            (
-                paragraphs(as_text(step.get("text"))[:LONGEST]),
-                as_text(step.get("code"))[:LONGEST].strip("\n"),
-            )
-            for step in as_maps(item.get("next_steps"))
+            (paragraphs(step.text[:LONGEST]), step.code[:LONGEST].strip("\n"))
+            for step in item.next_steps
         ),
     )
 
 
-def _suspect(item: Map) -> SuspectView:
-    name = text.cut(as_text(item.get("name")), 60)
+def _suspect(item: Suspect) -> SuspectView:
+    name = text.cut(item.name, 60)
     return SuspectView(
         name[:1].upper() + name[1:],
-        as_text(item.get("state")).replace(" ", "-"),
-        spans(text.cut(as_text(item.get("text")), 600)),
+        item.state.replace(" ", "-"),
+        spans(text.cut(item.text, 600)),
     )
 
 
-def _undecidable(items: list[Map]) -> list[tuple[str, str]]:
+def _undecidable(items: Sequence[Undecidable]) -> list[tuple[str, str]]:
     """What is missing, and what it would decide."""
     by_need: dict[str, list[str]] = {}
     for item in items:
-        what = plain(item.get("what"), 200)
-        by_need.setdefault(plain(item.get("needs"), 200), []).append(what[:1].lower() + what[1:])
+        what = text.shorten(item.what, 200)
+        by_need.setdefault(text.shorten(item.needs, 200), []).append(what[:1].lower() + what[1:])
     return [(f"Needs {need}", f"whether {'; '.join(whats)}") for need, whats in by_need.items()]
 
 
 def build(audit: Audit, findings: FindingsSection) -> DiagnosisView:
     """The chapter's content."""
-    data = as_map(audit.diagnosis)
+    data = audit.diagnosis
     lists: list[Bullets] = []
     follows = [
-        (_title(item), f"follows from: {of}. {plain(item.get('text'), 300)}")
-        for item in as_maps(data.get("consequences"))
-        for of in [vocabulary.cause(as_text(item.get("of"))).lower()]
+        (_title(item), f"follows from: {of}. {text.shorten(item.text, 300)}")
+        for item in data.consequences
+        for of in [vocabulary.cause(item.of).lower()]
     ]
     if follows:
         lists.append(led("Also observed, but only as consequences", follows))
-    ruled_out = [
-        (_title(item), plain(item.get("by"), 300)) for item in as_maps(data.get("ruled_out"))
-    ]
+    ruled_out = [(_title(item), text.shorten(item.by, 300)) for item in data.ruled_out]
     if ruled_out:
         lists.append(led("Ruled out", ruled_out))
-    if undecidable := _undecidable(as_maps(data.get("undecidable"))):
+    if undecidable := _undecidable(data.undecidable):
         lists.append(led("Cannot be decided from the available data", undecidable))
-    causes = tuple(_cause(item, findings) for item in as_maps(data.get("causes")))
-    answer = paragraphs(as_text(data.get("answer"))[:LONGEST])
+    causes = tuple(_cause(item, findings) for item in data.causes)
+    answer = paragraphs(data.answer[:LONGEST])
     missing = ""
     if not (causes or answer):
-        missing = as_text(data.get("skipped_reason")) or (
+        missing = (
             "No diagnosis was made: the audit holds too little data. “What was not checked” gives "
             "the reasons."
         )
-    question = text.cut(as_text(data.get("question")), 240)
+    question = text.cut(data.question, 240)
     if question and not any(code in findings.anchors for code in SYMPTOM):
         question = OTHER_QUESTION
-    suspects = tuple(map(_suspect, as_maps(data.get("suspects"))))
+    suspects = tuple(map(_suspect, data.suspects))
     return DiagnosisView(question, answer, suspects, causes, tuple(lists), missing)

@@ -4,19 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from msgspec import UNSET
+
+from modelaudit.audit_types.behaviour import BehaviourSection, Collapse, OutputBehaviour
+from modelaudit.audit_types.loading import LoadOutcome, Status
+from modelaudit.audit_types.restore import RestoreSection
+from modelaudit.audit_types.values import finite
 from modelaudit.findings import Outcome
 from modelaudit.report.wording import text, vocabulary
-from modelaudit.report.wording.json_access import (
-    Map,
-    accuracies,
-    as_count,
-    as_list,
-    as_map,
-    as_maps,
-    as_number,
-    as_text,
-    pair,
-)
 from modelaudit.schema import Audit
 
 LIMIT = 5
@@ -48,38 +43,38 @@ def _questions(audit: Audit) -> KeyNumber | None:
     return KeyNumber(f"{passed} of {answered}", "checks passed", note)
 
 
-def _right(behaviour: Map) -> KeyNumber | None:
-    share = next(iter(accuracies(behaviour).values()), None)
+def _right(behaviour: BehaviourSection) -> KeyNumber | None:
+    share = next(iter(behaviour.accuracies.values()), None)
     if share is None:
         return None
-    count = as_count(as_map(behaviour.get("inputs")).get("n"))
+    count = behaviour.inputs.n if behaviour.inputs else 0
     note = f"{text.plural(count, 'labelled input')} as given" if count else "inputs as given"
     return KeyNumber(text.percent(share), "accuracy on your labels", note)
 
 
-def _restored(restore: Map) -> KeyNumber | None:
-    compared, identical = as_count(restore.get("compared")), as_count(restore.get("identical"))
-    if not compared or identical is None:
+def _restored(restore: RestoreSection) -> KeyNumber | None:
+    if not restore.compared:
         return None
     return KeyNumber(
-        f"{identical:,} of {compared:,}",
+        f"{restore.identical:,} of {restore.compared:,}",
         "weight arrays loaded unchanged",
         "does not show that the weights are right",
     )
 
 
-def _mirrored(output: Map, behaviour: Map) -> KeyNumber | None:
+def _mirrored(output: OutputBehaviour, behaviour: BehaviourSection) -> KeyNumber | None:
     # A collapsed model always agrees with itself, and in a nondeterministic one the effect of a
     # flip cannot be isolated.
-    collapsed = as_map(output.get("collapse")).get("collapsed") is True
-    if collapsed or behaviour.get("deterministic") is False:
+    if output.collapse.collapsed or behaviour.deterministic is False:
         return None
-    effects = {as_text(e.get("name")): e for e in as_maps(output.get("transforms"))}
-    effect = effects.get("H") or effects.get("flip") or next(iter(effects.values()), {})
-    agreement, nfv = as_number(effect.get("agreement")), as_number(effect.get("nfv"))
-    how = vocabulary.transform(text.shorten(as_text(effect.get("name")), 40))
+    effects = {effect.name: effect for effect in output.transforms}
+    effect = effects.get("H") or effects.get("flip") or next(iter(effects.values()), None)
+    if effect is None:
+        return None
+    agreement, nfv = effect.agreement, effect.nfv
+    how = vocabulary.transform(text.shorten(effect.name, 40))
     if agreement is not None:
-        ends = pair(effect.get("agreement_ci"))
+        ends = effect.agreement_ci
         note = f"{how}; {text.percent(0.95)} interval {text.interval(*ends)}" if ends else how
         return KeyNumber(text.percent(agreement), "keep their prediction when flipped", note)
     if nfv is not None:
@@ -89,9 +84,8 @@ def _mirrored(output: Map, behaviour: Map) -> KeyNumber | None:
     return None
 
 
-def _collapse(output: Map) -> KeyNumber | None:
-    collapse = as_map(output.get("collapse"))
-    share, classes = as_number(collapse.get("top_share")), as_count(collapse.get("classes"))
+def _collapse(collapse: Collapse) -> KeyNumber | None:
+    share, classes = finite(collapse.top_share), collapse.classes
     if share is None:
         return None
     note = (
@@ -104,20 +98,19 @@ def _collapse(output: Map) -> KeyNumber | None:
 
 def _loads(audit: Audit) -> KeyNumber | None:
     """How many of the tried runtimes load the model in some way."""
-    seen: dict[str, set[str]] = {}
-    foretold: dict[str, set[str]] = {}
-    for row in as_maps(audit.compatibility):
-        runtime, status = as_text(row.get("runtime")), _status(row)
-        if status:
-            seen.setdefault(runtime, set()).add(status)
+    seen: dict[str, set[Status]] = {}
+    foretold: dict[str, set[LoadOutcome]] = {}
+    for row in audit.compatibility:
+        if row.observed and row.observed.status is not Status.UNAVAILABLE:
+            seen.setdefault(row.runtime, set()).add(row.observed.status)
         else:
-            foretold.setdefault(runtime, set()).add(as_text(row.get("predicted")))
+            foretold.setdefault(row.runtime, set()).add(row.predicted)
     if not seen:
         return None
-    good = sum("loaded" in states for states in seen.values())
+    good = sum(Status.LOADED in states for states in seen.values())
     open_ones = [states for runtime, states in foretold.items() if runtime not in seen]
-    loading = sum(bool(states & {"loads", "differs"}) for states in open_ones)
-    failing = sum(states == {"fails"} for states in open_ones)
+    loading = sum(bool(states & {LoadOutcome.LOADS, LoadOutcome.DIFFERS}) for states in open_ones)
+    failing = sum(states == {LoadOutcome.FAILS} for states in open_ones)
     notes = [
         f"{count} more predicted to {word}"
         for count, word in ((failing, "fail"), (loading, "load it"))
@@ -130,45 +123,33 @@ def _loads(audit: Audit) -> KeyNumber | None:
     )
 
 
-def _status(row: Map) -> str:
-    """The status of the loading attempt, "" if there was none."""
-    status = as_text(as_map(row.get("observed")).get("status"))
-    return "" if status == "unavailable" else status
-
-
 def _parameters(audit: Audit) -> KeyNumber | None:
     """The number of parameters, including batch-normalisation statistics."""
-    params = as_count(as_map(audit.architecture).get("params"))
-    layers = len(as_list(as_map(audit.architecture).get("layers")))
-    if params is not None:
-        note = f"stored in {text.plural(layers, 'layer')}"
-        return KeyNumber(f"{params:,}", "parameters", note)
-    total = as_count(as_map(audit.weights).get("total"))
+    if not audit.architecture.empty:
+        note = f"stored in {text.plural(len(audit.architecture.layers), 'layer')}"
+        return KeyNumber(f"{audit.architecture.params:,}", "parameters", note)
+    total = audit.weights.total
     # If the file could not be read, a total of 0 means unknown.
-    if total or (total is not None and as_map(audit.model).get("complete") is not False):
+    if total or (total is not UNSET and audit.model.complete):
         return KeyNumber(f"{total:,}", "parameters", "stored in the file")
     return None
 
 
-def _bytes(audit: Audit) -> KeyNumber | None:
-    model = as_map(audit.model)
-    size = as_count(model.get("bytes"))
-    if size is None:
-        return None
-    files = as_count(model.get("files"))
+def _bytes(audit: Audit) -> KeyNumber:
+    size, files = audit.model.bytes, audit.model.files
     return KeyNumber(text.file_size(size), "on disk", text.plural(files, "file") if files else "")
 
 
 def build(audit: Audit) -> tuple[KeyNumber, ...]:
     """The first five of: checks, accuracy, restore, flips, spread, loading, parameters, size."""
-    behaviour = as_map(audit.behaviour)
-    output = next(iter(as_maps(behaviour.get("outputs"))), {})
+    behaviour = audit.behaviour
+    output = next(iter(behaviour.outputs), None)
     candidates = (
         _questions(audit),
         _right(behaviour),
-        _restored(as_map(audit.restore)),
-        _mirrored(output, behaviour),
-        _collapse(output),
+        _restored(audit.restore),
+        _mirrored(output, behaviour) if output else None,
+        _collapse(output.collapse) if output else None,
         _loads(audit),
         _parameters(audit),
         _bytes(audit),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from modelaudit.findings import Outcome, Severity
 from modelaudit.report.blocks import Block, Cell, FactList, Section, bullets, prose
 from modelaudit.report.wording import vocabulary
-from modelaudit.report.wording.json_access import as_map
 from modelaudit.schema import Audit
 
 STATIC = (
@@ -49,8 +48,8 @@ def _not_run(audit: Audit) -> tuple[str, ...]:
 
 def build(audit: Audit) -> Section:
     """The chapter's content."""
-    inputs = as_map(as_map(audit.behaviour).get("inputs"))
-    limits = [SYNTHETIC, *LIMITS] if inputs.get("kind") == "synthetic" else LIMITS
+    inputs = audit.behaviour.inputs
+    limits = [SYNTHETIC, *LIMITS] if inputs and inputs.kind == "synthetic" else LIMITS
     severities = FactList(
         tuple(
             (vocabulary.mark(severity.value).word, Cell(vocabulary.SEVERITY_MEANING[severity]))

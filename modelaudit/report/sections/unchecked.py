@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from modelaudit.audit_types.loading import Status
 from modelaudit.findings import Outcome, RuleResult
 from modelaudit.report.blocks import (
     Block,
@@ -21,7 +22,6 @@ from modelaudit.report.blocks import (
 )
 from modelaudit.report.rule_info import Rules
 from modelaudit.report.wording import text, vocabulary
-from modelaudit.report.wording.json_access import accuracies, as_map, as_maps, as_text, plain
 from modelaudit.schema import Audit
 
 NO_REASON = "no reason recorded"
@@ -56,24 +56,24 @@ def _by_reason(results: Iterable[RuleResult]) -> dict[tuple[str, str], list[str]
 def measurements(audit: Audit) -> tuple[str, ...]:
     """Skipped measurements, each with its reason."""
     found: list[str] = []
-    if reason := as_text(as_map(audit.behaviour).get("skipped_reason")):
+    if reason := audit.behaviour.skipped_reason:
         found.append(f"Running the model: {reason}")
     twins: dict[str, list[str]] = {}  # reason -> tensors it applies to
-    for section in (audit.symmetry, audit.behaviour):
-        for what, why in as_map(as_map(section).get("skipped")).items():
-            kind, _, tensor = str(what).partition(":")
+    for skipped in (audit.symmetry.skipped, audit.behaviour.skipped):
+        for what, why in skipped.items():
+            kind, _, tensor = what.partition(":")
             if kind == "twins" and tensor:
-                twins.setdefault(plain(why, 300), []).append(f"`{text.shorten(tensor, 80)}`")
+                twins.setdefault(text.shorten(why, 300), []).append(f"`{text.shorten(tensor, 80)}`")
             else:
-                found.append(f"{vocabulary.measurement(what)}: {plain(why, 300)}")
+                found.append(f"{vocabulary.measurement(what)}: {text.shorten(why, 300)}")
     found += [
         f"Mirror pairs of filters in {text.listing(tensors)}: {why}"
         for why, tensors in twins.items()
     ]
-    for observation in as_maps(audit.observations):
-        if as_text(observation.get("status")) in ("refused", "unavailable"):
-            where, error = plain(observation.get("runtime"), 60), plain(observation.get("error"))
-            found.append(f"Loading in {vocabulary.runtime(where)}: {error}")
+    for observation in audit.observations:
+        if observation.status in (Status.REFUSED, Status.UNAVAILABLE):
+            where = vocabulary.runtime(text.shorten(observation.runtime, 60))
+            found.append(f"Loading in {where}: {text.shorten(observation.error, 160)}")
     return tuple(dict.fromkeys(found))
 
 
@@ -99,7 +99,7 @@ def lines(audit: Audit, limit: int) -> tuple[tuple[Span, ...], ...]:
         found.append(f"{len(not_made):,} measurements skipped, {told}")
     if not found:
         found.append("Every applicable question was answered.")
-    unsaid = LABELLED if accuracies(audit.behaviour) else LIMIT
+    unsaid = LABELLED if audit.behaviour.accuracies else LIMIT
     return tuple(map(spans, [*found, unsaid]))
 
 

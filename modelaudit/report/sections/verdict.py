@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from modelaudit.audit_types.diagnosis import Cause, NextStep
+from modelaudit.audit_types.loading import Status
+from modelaudit.facts import Provenance
 from modelaudit.findings import Severity, Verdict
 from modelaudit.report.blocks import Cell, Span, spans
 from modelaudit.report.sections import changes, key_numbers, unchecked
 from modelaudit.report.sections.findings import FindingCard, FindingsSection
 from modelaudit.report.wording import text, vocabulary
-from modelaudit.report.wording.json_access import Map, as_count, as_map, as_maps, as_text, plain
 from modelaudit.schema import Audit
 
 ACTIONS, DIAGNOSED = 3, 2
@@ -61,10 +63,10 @@ def _actions(audit: Audit, findings: FindingsSection) -> tuple[NextAction, ...]:
     open_cards = [card for card in findings.cards if card.mark not in ("info", "waived")]
     if dangerous := _dangerous(findings):
         return _replacing(dangerous)
-    causes = [] if audit.verdict is Verdict.PASS else as_maps(as_map(audit.diagnosis).get("causes"))
-    steps = as_maps(causes[0].get("next_steps"))[:DIAGNOSED] if causes else []
+    causes = () if audit.verdict is Verdict.PASS else audit.diagnosis.causes
+    steps = causes[0].next_steps[:DIAGNOSED] if causes else ()
     # The diagnosis gives the steps for its evidence and for the symptoms.
-    told = {as_text(e.get("code")) for c in causes[:1] for e in as_maps(c.get("evidence"))}
+    told = {evidence.code for cause in causes[:1] for evidence in cause.evidence}
     explained = [card for card in open_cards if steps and card.code in told | SYMPTOMS]
     weight = max([_rank(card) for card in explained], default=Severity.LOW.rank)
     others = [card for card in open_cards if card not in explained]
@@ -101,9 +103,9 @@ def _replacing(card: FindingCard) -> tuple[NextAction, ...]:
     )
 
 
-def _of_diagnosis(cause: Map, step: Map) -> NextAction:
-    title = as_text(cause.get("title")) or vocabulary.cause(as_text(cause.get("cause")))
-    said = _sentences(as_text(step.get("text")))
+def _of_diagnosis(cause: Cause, step: NextStep) -> NextAction:
+    title = cause.title or vocabulary.cause(cause.cause)
+    said = _sentences(step.text)
     return NextAction(spans(said), f"Diagnosis: {text.cut(title, 90)}", "diagnosis")
 
 
@@ -133,77 +135,61 @@ def _backticked(span: Span) -> str:
     return f"`{span.text}`" if span.code else span.text
 
 
-def saved_with(model: object) -> str:
+def saved_with(said: Provenance) -> str:
     """The versions that the file says it was saved with, on one line."""
-    said = as_map(as_map(model).get("saved_with"))
-    names = (
-        ("tensorflow", "TensorFlow"),
-        ("backend", "backend"),
-        ("producer", "graph version"),
-        ("exporter", "by"),
+    named = (
+        ("TensorFlow", said.tensorflow),
+        ("backend", said.backend),
+        ("graph version", said.producer),
+        ("by", said.exporter),
     )
-    keras = text.shorten(as_text(said.get("keras")), 40)
+    keras = text.shorten(said.keras or "", 40)
     parts = [vocabulary.keras(keras)] if keras else []
     parts += [
-        f"{word} {text.shorten(as_text(said[key]), 40)}"
-        for key, word in names
-        if said.get(key) is not None
+        f"{word} {text.shorten(str(value), 40)}" for word, value in named if value is not None
     ]
     return ", ".join(parts) or "not recorded in the file"
 
 
 def probe_state(audit: Audit) -> str:
     """Whether the model was run, in one sentence."""
-    behaviour = as_map(audit.behaviour)
-    inputs = as_map(behaviour.get("inputs"))
-    if inputs:
-        count = as_count(inputs.get("n")) or 0
-        kind = "of your images" if inputs.get("kind") == "user" else "synthetic inputs"
-        return f"yes, in {_ran_in(audit)}, on {count:,} {kind}"
-    if reason := as_text(behaviour.get("skipped_reason")):
+    if inputs := audit.behaviour.inputs:
+        kind = "of your images" if inputs.kind == "user" else "synthetic inputs"
+        return f"yes, in {_ran_in(audit)}, on {inputs.n:,} {kind}"
+    if reason := audit.behaviour.skipped_reason:
         return f"no: {text.cut(reason, 140)}"
-    tried = as_maps(audit.observations)
-    if tried:
-        state = vocabulary.mark(as_text(tried[0].get("status"))).said
+    if audit.observations:
+        state = vocabulary.mark(audit.observations[0].status.value).said
         return f"attempted, without a result ({state})"
     return "no"
 
 
 def _ran_in(audit: Audit) -> str:
     """The runtime that produced the outputs, with its versions."""
-    runtime = plain(as_map(audit.behaviour).get("runtime"), 40)
-    for seen in as_maps(audit.observations):
-        versions = as_map(seen.get("versions"))
-        if as_text(seen.get("runtime")) == runtime and as_text(seen.get("status")) == "loaded":
+    runtime = audit.behaviour.runtime
+    for seen in audit.observations:
+        if seen.runtime == runtime and seen.status is Status.LOADED:
             named = [
-                f"{name} {text.shorten(as_text(versions[key]), 20)}"
+                f"{name} {text.shorten(seen.versions[key], 20)}"
                 for key, name in RUNTIMES.items()
-                if as_text(versions.get(key))
+                if seen.versions.get(key)
             ]
             if named:
                 return text.listing(named)
-    return vocabulary.runtime(runtime)
+    return vocabulary.runtime(text.shorten(runtime, 40))
 
 
 def _identity(audit: Audit, *, first: bool) -> tuple[tuple[str, Cell], ...]:
-    model, tool = as_map(audit.model), as_map(audit.tool)
-    files = as_count(model.get("files"))
-    size = text.file_size(as_count(model.get("bytes")))
-    parts = f" in {text.plural(files, 'file')}" if files else ""
-    label = as_text(model.get("format_label")) or as_text(model.get("format")) or "unknown"
-    version = f"{as_text(tool.get('name')) or 'modelaudit'} {as_text(tool.get('version'))}"
-    origin = as_text(model.get("origin"))
-    rules = as_text(tool.get("rules_digest"))
-    settings = as_text(tool.get("settings_digest"))
-    checked = f"{version}, rules {rules[:12] or 'unknown'}"
-    if settings:
-        checked += f", settings {settings[:12]}"
+    model, tool = audit.model, audit.tool
+    parts = f" in {text.plural(model.files, 'file')}" if model.files else ""
+    label = model.format_label or model.format or "unknown"
+    checked = f"{tool.name} {tool.version}, rules {tool.rules_digest[:12] or 'unknown'}"
     return (
-        ("Model", Cell(text.shorten(as_text(model.get("path")) or "–", LONGEST_PATH), "name")),
-        *((("Origin", Cell(text.shorten(origin, 160))),) if origin else ()),
-        ("SHA-256", Cell(as_text(model.get("sha256")) or "not computed", "name")),
-        ("Format", Cell(text.shorten(f"{label}, {size}{parts}", 110))),
-        ("Saved with", Cell(text.shorten(saved_with(model), 140))),
+        ("Model", Cell(text.shorten(model.path or "–", LONGEST_PATH), "name")),
+        *((("Origin", Cell(text.shorten(model.origin, 160))),) if model.origin else ()),
+        ("SHA-256", Cell(model.sha256 or "not computed", "name")),
+        ("Format", Cell(text.shorten(f"{label}, {text.file_size(model.bytes)}{parts}", 110))),
+        ("Saved with", Cell(text.shorten(saved_with(model.saved_with), 140))),
         ("Audited with", Cell(text.shorten(checked, 110))),
         ("Date", Cell(text.instant(audit.created) or "unknown")),
         *((("Compared with", Cell(NOT_COMPARED)),) if first else ()),
@@ -229,9 +215,7 @@ def build(
         state=audit.verdict.value,
         word=mark.word,
         glyph=mark.glyph,
-        reason=spans(
-            text.cut(as_text(audit.reason), 300) or vocabulary.VERDICT_MEANING[audit.verdict]
-        ),
+        reason=spans(text.cut(audit.reason, 300) or vocabulary.VERDICT_MEANING[audit.verdict]),
         meaning=_meaning(audit, findings) if audit.reason else "",
         dangerous=_dangerous(findings) is not None,
         counts=findings.counts,

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections import Counter
 
+import msgspec
+from msgspec import UNSET
+
+from modelaudit.audit_types.behaviour import BehaviourSection
+from modelaudit.audit_types.kernels import (
+    BatchNormState,
+    KernelInitialization,
+    SymmetrySection,
+)
+from modelaudit.audit_types.restore import GoldenSection, RestoreSection
+from modelaudit.audit_types.values import finite
 from modelaudit.report.blocks import Block, Cell, FactList, Section, Table, name, num, prose
 from modelaudit.report.sections import tensors
 from modelaudit.report.wording import number_format, text, vocabulary
-from modelaudit.report.wording.json_access import (
-    Map,
-    as_count,
-    as_list,
-    as_map,
-    as_maps,
-    as_number,
-    as_text,
-    plain,
-    shape,
-)
+from modelaudit.report.wording.json_value import plain
 from modelaudit.schema import Audit
 from modelaudit.thresholds.weights import MISFIT
 
@@ -32,15 +33,14 @@ SYMMETRY_TERMS = (
 )
 
 
-def _restore(restore: Map) -> list[Block]:
-    compared, identical = as_count(restore.get("compared")), as_count(restore.get("identical"))
+def _restore(restore: RestoreSection) -> list[Block]:
     lists = [
-        ("missing", "In the file, but not in the loaded model"),
-        ("unexpected", "In the loaded model, but not in the file"),
-        ("differing", "In both, but with different values"),
+        (restore.missing, "In the file, but not in the loaded model"),
+        (restore.unexpected, "In the loaded model, but not in the file"),
+        (restore.differing, "In both, but with different values"),
     ]
     blocks: list[Block] = []
-    if compared is None:
+    if restore.empty:
         blocks.append(
             prose(
                 "The loaded weights were not compared with the file: the model was not loaded.",
@@ -48,49 +48,51 @@ def _restore(restore: Map) -> list[Block]:
             )
         )
     else:
-        whole = identical == compared and not any(as_list(restore.get(key)) for key, _ in lists)
+        whole = restore.identical == restore.compared and not any(found for found, _ in lists)
         said = (
-            f"After loading, {identical or 0:,} of {text.plural(compared, 'weight array')} equal "
+            f"After loading, {restore.identical:,} of "
+            f"{text.plural(restore.compared, 'weight array')} equal "
             "those in the file, byte for byte. This does not show that they are the right weights: "
             "what was lost before the file was written is missing in both."
         )
         blocks.append(prose(said, tone="note" if whole else "bad"))
-    for key, title in lists:
-        found = [f"`{plain(item, 100)}`" for item in as_list(restore.get(key))]
+    for found, title in lists:
         if found:
-            blocks.append(prose(f"{title} ({len(found):,}): {text.listing(found, LISTED)}."))
-    golden = as_map(restore.get("golden"))
-    if golden:
-        rows = tuple(
-            (text.shorten(str(key).replace("_", " "), 40), Cell(plain(value, 120)))
-            for key, value in golden.items()
-        )
-        blocks.append(prose("A golden record, written when the model was saved, was replayed:"))
-        blocks.append(FactList(rows))
+            names = [f"`{text.shorten(item, 100)}`" for item in found]
+            blocks.append(prose(f"{title} ({len(names):,}): {text.listing(names, LISTED)}."))
+    if restore.golden is not UNSET:
+        blocks += _golden(restore.golden)
     return blocks
 
 
-def _initialization(symmetry: Map) -> list[Block]:
-    order = {"fresh": 0, "undecidable": 1, "trained": 2}
-    items = sorted(
-        as_maps(symmetry.get("initialization")),
-        key=lambda item: order.get(as_text(item.get("state")), 3),
+def _golden(golden: GoldenSection) -> list[Block]:
+    rows = tuple(
+        (text.shorten(key.replace("_", " "), 40), Cell(plain(value, 120)))
+        for key, value in msgspec.structs.asdict(golden).items()
+        if value is not UNSET
     )
+    said = "A golden record, written when the model was saved, was replayed:"
+    return [prose(said), FactList(rows)]
+
+
+def _initialization(symmetry: SymmetrySection) -> list[Block]:
+    order = {"fresh": 0, "undecidable": 1, "trained": 2}
+    items = sorted(symmetry.initialization, key=lambda item: order[item.state])
     if not items:
         return []
     rows = tuple(
         (
-            name(text.shorten(as_text(item.get("route")), 60)),
+            name(text.shorten(item.route, 60)),
             Cell(_initialiser(item)),
-            num(text.number(as_count(item.get("weights")))),
-            Cell(vocabulary.mark(as_text(item.get("state"))).word, mark=as_text(item.get("state"))),
-            Cell(text.cut(as_text(item.get("reason")), 160) or "–"),
+            num(text.number(item.weights)),
+            Cell(vocabulary.mark(item.state).word, mark=item.state),
+            Cell(text.cut(item.reason, 160) or "–"),
         )
         for item in items
     )
-    states = [as_text(item.get("state")) for item in items]
-    guessed = [item for item in items if item.get("guessed") is True]
-    said = _told(Counter(states), len(items), by_file=not guessed)
+    states = [item.state for item in items]
+    guessed = [item for item in items if item.guessed]
+    said = _told(Counter[str](states), len(items), by_file=not guessed)
     if guessed:
         whose = "them" if len(guessed) == len(items) else f"{len(guessed):,} of them"
         said += (
@@ -107,9 +109,9 @@ def _initialization(symmetry: Map) -> list[Block]:
     return [prose(said, tone="bad" if "fresh" in states else "plain"), table]
 
 
-def _initialiser(item: Map) -> str:
-    named = text.shorten(as_text(item.get("initializer")), 30)
-    if item.get("guessed") is True and named:
+def _initialiser(item: KernelInitialization) -> str:
+    named = text.shorten(item.initializer, 30)
+    if item.guessed and named:
         return f"closest: {named}"
     return named or "not named"
 
@@ -127,30 +129,26 @@ def _told(states: Counter[str], count: int, *, by_file: bool) -> str:
     return f"Of {text.plural(count, 'kernel')} tested{against}, {text.listing(parts)}."
 
 
-def _unusual(item: Map, misfit: float | None) -> bool:
+def _unusual(item: BatchNormState, misfit: float | None) -> bool:
     """Whether statistics look lost: at their initial values, or far from those of the probes."""
-    return item.get("statistics_initial") is True or (misfit is not None and misfit > MISFIT.value)
+    return item.statistics_initial or (misfit is not None and misfit > MISFIT.value)
 
 
-def _batchnorm(symmetry: Map, behaviour: Map) -> list[Block]:
-    fits = as_maps(behaviour.get("batchnorm"))
-    misfits = {as_text(fit.get("route")): as_number(fit.get("misfit")) for fit in fits}
+def _batchnorm(symmetry: SymmetrySection, behaviour: BehaviourSection) -> list[Block]:
+    misfits = {fit.route: finite(fit.misfit) for fit in behaviour.batchnorm}
     # The misfit on synthetic inputs says nothing about the weights.
-    user = as_map(behaviour.get("inputs")).get("kind") == "user"
-    found = [
-        (item, misfits.get(as_text(item.get("route"))) if user else None)
-        for item in as_maps(symmetry.get("batchnorm"))
-    ]
+    user = behaviour.inputs is not UNSET and behaviour.inputs.kind == "user"
+    found = [(item, misfits.get(item.route) if user else None) for item in symmetry.batchnorm]
     items = sorted(found, key=lambda each: not _unusual(*each))
     if not items:
         return []
     unusual = sum(_unusual(*each) for each in items)
     rows = tuple(
         (
-            name(text.shorten(as_text(item.get("route")), 60)),
-            num(text.number(as_count(item.get("channels")))),
-            Cell("still 0 and 1" if item.get("statistics_initial") is True else "learned"),
-            Cell("still 1 and 0" if item.get("affine_initial") is True else "learned"),
+            name(text.shorten(item.route, 60)),
+            num(text.number(item.channels)),
+            Cell("still 0 and 1" if item.statistics_initial else "learned"),
+            Cell("still 1 and 0" if item.affine_initial else "learned"),
             num(number_format.number(misfit, 2)),
         )
         for item, misfit in items
@@ -174,24 +172,17 @@ def _batchnorm(symmetry: Map, behaviour: Map) -> list[Block]:
     return [prose(said, tone="bad" if unusual else "plain"), table]
 
 
-def _kernels(symmetry: Map) -> list[Block]:
+def _kernels(symmetry: SymmetrySection) -> list[Block]:
     rows = tuple(
         (
-            name(text.shorten(as_text(item.get("route")), 60)),
-            num(shape(item.get("shape"))),
-            *(
-                num(number_format.number(as_number(as_map(item.get("score")).get(g)), 2))
-                for g in ("H", "V", "r180")
-            ),
-            num(number_format.number(as_number(as_map(item.get("z")).get("H")), 2)),
-            num(
-                number_format.number(
-                    as_number(as_map(as_map(item.get("twins")).get("H")).get("score")), 2
-                )
-            ),
+            name(text.shorten(item.route, 60)),
+            num(text.shape(item.shape)),
+            *(num(number_format.number(finite(item.score.get(g)), 2)) for g in ("H", "V", "r180")),
+            num(number_format.number(finite(item.z.get("H")), 2)),
+            num(number_format.number(finite(item.twins.get("H", {}).get("score")), 2)),
         )
-        for item in as_maps(symmetry.get("layers"))
-        if not as_text(item.get("undefined"))
+        for item in symmetry.layers
+        if not item.undefined
     )
     if not rows:
         return []
@@ -210,8 +201,8 @@ def _kernels(symmetry: Map) -> list[Block]:
 
 def build(audit: Audit) -> Section:
     """The chapter's content."""
-    symmetry = as_map(audit.symmetry)
-    blocks = _restore(as_map(audit.restore)) + tensors.build(as_map(audit.weights))
-    blocks += _initialization(symmetry) + _batchnorm(symmetry, as_map(audit.behaviour))
+    symmetry = audit.symmetry
+    blocks = _restore(audit.restore) + tensors.build(audit.weights)
+    blocks += _initialization(symmetry) + _batchnorm(symmetry, audit.behaviour)
     blocks += _kernels(symmetry)
     return Section("weights", "Weights", tuple(blocks))

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from modelaudit.facts import Json
 from modelaudit.findings import Finding
 from modelaudit.report.wording import text, vocabulary
-from modelaudit.report.wording.json_access import as_number, numbers, pair, plain
+from modelaudit.report.wording.json_value import finite_interval, finite_number, plain
 
 SALIENT = ("measured", "threshold", "n")
 LONGEST = 300  # characters of one value
@@ -81,16 +81,13 @@ def short(finding: Finding, limit: int = 60) -> str:
 def _value(finding: Finding, key: str) -> str:
     value = finding.evidence[key]
     unit = finding.evidence.get("unit")
-    if key == "measured" and isinstance(unit, str) and as_number(value) is not None:
-        return f"{plain(value)} {_unit(text.cut(unit, 80), as_number(value))}"
-    if key == "profile":
-        found = numbers(value).items()
-        return text.listing(
-            [f"{vocabulary.transform(k)} {text.number(v, 2)}" for k, v in found], 10
-        )
-    if key in SHARES and as_number(value) is not None:
-        return text.percent(as_number(value))
-    if key == "agreement_ci" and (ends := pair(value)):
+    if key == "measured" and isinstance(unit, str) and finite_number(value) is not None:
+        return f"{plain(value)} {_unit(text.cut(unit, 80), finite_number(value))}"
+    if key == "profile" and isinstance(value, Mapping):
+        return _profile(value)
+    if key in SHARES and (share := finite_number(value)) is not None:
+        return text.percent(share)
+    if key == "agreement_ci" and (ends := finite_interval(value)):
         return text.interval(*ends)
     if key == "call" and isinstance(value, str):
         return vocabulary.CALLS.get(value, text.shorten(value, 40))
@@ -99,6 +96,18 @@ def _value(finding: Finding, key: str) -> str:
     if key == "tests" and isinstance(value, Mapping):
         return _tests(value)
     return plain(value, LONGEST)
+
+
+def _profile(bits: Mapping[str, Json]) -> str:
+    known = {key: finite_number(value) for key, value in bits.items()}
+    return text.listing(
+        [
+            f"{vocabulary.transform(key)} {text.number(value, 2)}"
+            for key, value in known.items()
+            if value is not None
+        ],
+        10,
+    )
 
 
 def _unit(unit: str, count: float | None) -> str:

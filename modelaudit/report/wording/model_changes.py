@@ -7,11 +7,11 @@ from itertools import groupby
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
+from modelaudit.audit_types.json_form import jsonable
 from modelaudit.changes.models import ModelChange, ModelChangeKind
 from modelaudit.facts import Json
 from modelaudit.findings import Severity, Verdict
 from modelaudit.result_row import RowFinding
-from modelaudit.schema import jsonable
 from modelaudit.terminal_text import clean, shorten, shorten_path, wrapped
 
 if TYPE_CHECKING:

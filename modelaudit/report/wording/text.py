@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 import unicodedata
+from collections.abc import Sequence
 from datetime import datetime
 
 INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
@@ -108,8 +110,11 @@ def plain_text(text: str, limit: int) -> str:
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """A number in at most `digits` significant digits, integers in full; `–` for None."""
-    if value is None:
+    """A number in at most `digits` significant digits, integers in full; `–` for None.
+
+    Also `–` for an integer that no float can hold.
+    """
+    if value is None or (isinstance(value, int) and abs(value) > sys.float_info.max):
         return "–"
     if not math.isfinite(value):
         return "not a number" if math.isnan(value) else ("∞" if value > 0 else "−∞")
@@ -156,6 +161,13 @@ def instant(created: str) -> str:
         return shorten(created, 40)
     zone = f"{found:%z}"
     return f"{found:%Y-%m-%d %H:%M} " + ("UTC" if zone in ("", "+0000") else zone)
+
+
+def shape(sizes: Sequence[int | None] | None) -> str:
+    """A tensor shape as `28 × 28 × 1`, open axes as `any`; empty if there is none."""
+    if sizes is None:
+        return ""
+    return " × ".join("any" if size is None else str(size) for size in sizes) or "scalar"
 
 
 def plural(count: int, noun: str, many: str = "") -> str:

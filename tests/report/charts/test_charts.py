@@ -209,7 +209,7 @@ def test_extreme_numbers_do_not_break_charts():
             dict(layer, score={"H": wild, "V": wild})
             for layer in json_of(base)["symmetry"]["layers"]
         ]
-        wide = int(abs(wild))
+        wide = min(int(abs(wild)), 10**298)
         fields = [{**FIELD, "route": f"l{i}", "maximum": [wide * i]} for i in range(1, 5)]
         audit = changed(
             base,

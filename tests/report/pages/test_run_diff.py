@@ -9,6 +9,7 @@ from pathlib import Path
 import report_samples as samples
 from sample_audits import changed, json_of
 
+from modelaudit.audit_types.json_form import jsonable
 from modelaudit.findings import Verdict
 from modelaudit.report.pages import index
 from modelaudit.report.pages.model_diff import render_diff_page
@@ -22,7 +23,7 @@ from modelaudit.report.pages.run_diff import (
 from modelaudit.report.pages.run_diff_page import build_page
 from modelaudit.result_row import result_row
 from modelaudit.runs.run_index import index_entry
-from modelaudit.schema import jsonable
+from modelaudit.schema import section
 
 
 def data_of(*audits):
@@ -31,8 +32,12 @@ def data_of(*audits):
     return json.loads(index.index_json(rows, run))
 
 
+def compared(data, *name, **known):
+    return ComparedRun(section(index.RunIndex, data), *name, **known)
+
+
 def run_of(*audits, **known):
-    return ComparedRun(data_of(*audits), **known)
+    return compared(data_of(*audits), **known)
 
 
 def named(audit, path, **values):
@@ -91,7 +96,7 @@ def test_moved_models_are_not_shown_as_removed():
         )
 
     def run(*paths):
-        kept = {"kept": lambda row: KeptAudit(audits[row["path"]])}
+        kept = {"kept": lambda row: KeptAudit(audits[row.path])}
         return run_of(*(audits[path] for path in paths), **kept)
 
     def told(old, new):
@@ -113,15 +118,13 @@ def test_moved_models_are_not_shown_as_removed():
 
 def test_a_run_named_by_its_time_shows_the_time_once():
     data = data_of(*OLD) | {"created": "2026-03-01T02:00:05Z"}
-    assert str(ComparedRun(data, "2026-03-01T020005Z")) == "2026-03-01 02:00 UTC, 4 models"
-    assert str(ComparedRun(data, "B")) == "B: 2026-03-01 02:00 UTC, 4 models"
+    assert str(compared(data, "2026-03-01T020005Z")) == "2026-03-01 02:00 UTC, 4 models"
+    assert str(compared(data, "B")) == "B: 2026-03-01 02:00 UTC, 4 models"
 
 
 def test_each_run_shows_its_verdicts_and_directories():
     old, new = data_of(*OLD), data_of(*NEW) | {"root": "/srv/other"}
-    page = " ".join(
-        re.sub(r"<[^>]+>", " ", html_of(between(ComparedRun(old), ComparedRun(new)))).split()
-    )
+    page = " ".join(re.sub(r"<[^>]+>", " ", html_of(between(compared(old), compared(new)))).split())
     assert "2 fail and 2 pass with warnings Root: /srv; by modelaudit 0.1.0" in page
     assert "Root: /srv/other" in page
     assert "have different root directories" in page
@@ -163,17 +166,17 @@ def test_another_number_of_findings_of_one_rule_is_a_change():
     more = json.loads(json.dumps(data))
     more["models"][0]["counts"] = {"high": 9, "low": 1}
     data["models"][0]["counts"] = {"high": 2}
-    (change,) = between(ComparedRun(data), ComparedRun(more)).changes
+    (change,) = between(compared(data), compared(more)).changes
     assert change.said == ("open findings of the same rules: 2 high → 9 high, 1 low",)
 
 
 def test_models_not_reached_by_an_interrupted_run_are_neither_removed_nor_new():
     part = data_of(OLD[0]) | {"missing": 1, "notes": ["not reached: b", "c.txt: no model"]}
-    for pair in ((run_of(*OLD[:2]), ComparedRun(part)), (ComparedRun(part), run_of(*OLD[:2]))):
+    for pair in ((run_of(*OLD[:2]), compared(part)), (compared(part), run_of(*OLD[:2]))):
         found = between(*pair)
         assert (found.changes, found.same) == ((), 1)
         assert "interrupted, 1 not reached" in html_of(found)
-    (change,) = between(run_of(*OLD[:3]), ComparedRun(part)).changes
+    (change,) = between(run_of(*OLD[:3]), compared(part)).changes
     assert change.path == "gone"
 
 
@@ -200,11 +203,7 @@ def test_a_report_that_looks_like_a_script_stays_a_path():
     assert link == "javascript%3Aalert%281%29/report.html"
 
 
-def test_hostile_names_stay_text_and_junk_is_ignored():
+def test_hostile_names_stay_text():
     page = html_of(between(run_of(samples.hostile()), run_of()))
     assert "<script" not in page
     assert "\u202e" not in page
-    junk = {"models": [None, 3, {}, {"codes": 7, "counts": [], "verdict": [], "slug": "x"}]}
-    found = between(ComparedRun(junk), ComparedRun({"created": [], "models": {}}))
-    assert "Removed models (2)" in html_of(found)
-    json.dumps(jsonable(as_json(found)))

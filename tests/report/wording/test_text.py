@@ -11,6 +11,7 @@ from fontTools.ttLib import TTFont
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from modelaudit.audit_types.architecture import LayerRow
 from modelaudit.report.blocks import (
     COLUMN_GAP,
     PAGE_CHARACTERS,
@@ -24,7 +25,7 @@ from modelaudit.report.blocks import (
 )
 from modelaudit.report.sections.architecture import stages
 from modelaudit.report.wording import text
-from modelaudit.report.wording.json_access import as_number, pair, plain, shape
+from modelaudit.report.wording.json_value import finite_interval, finite_number, plain
 from modelaudit.rules.catalogue import CATALOGUE
 
 FONTS = Path(__file__).parents[3] / "templates" / "fonts"
@@ -140,15 +141,14 @@ def test_any_json_reads_as_one_line(value):
 
 @given(JSON)
 def test_access_to_json_never_raises(value):
-    assert as_number(value) is None or math.isfinite(as_number(value))
-    assert pair(value) is None or len(pair(value)) == 2
-    assert isinstance(shape(value), str)
+    assert finite_number(value) is None or math.isfinite(finite_number(value))
+    assert finite_interval(value) is None or len(finite_interval(value)) == 2
 
 
 def test_shapes():
-    assert shape([None, 28, 28, 1]) == "any × 28 × 28 × 1"
-    assert shape([]) == "scalar"
-    assert shape("x") == ""
+    assert text.shape([None, 28, 28, 1]) == "any × 28 × 28 × 1"
+    assert text.shape([]) == "scalar"
+    assert text.shape(None) == ""
 
 
 def test_code_is_distinguished_from_prose():
@@ -218,12 +218,18 @@ def test_terms_are_not_explained_for_an_omitted_table():
     assert Section("x", "X", (terms,)).printed == (terms,)
 
 
+def layer_row(route, class_name, shape, params):
+    return LayerRow(
+        route=route, class_name=class_name, output_shape=shape, params=params, config_digest=""
+    )
+
+
 def test_a_model_within_the_model_is_no_stage():
     layers = [
-        {"route": "in", "class": "InputLayer", "output_shape": [None, 16, 16, 1]},
-        {"route": "inner", "class": "Functional", "output_shape": [None, 64], "params": 30},
-        {"route": "inner/conv", "class": "Conv2D", "output_shape": [None, 16, 16, 4], "params": 30},
-        {"route": "head", "class": "Dense", "output_shape": [None, 64], "params": 5},
+        layer_row("in", "InputLayer", (None, 16, 16, 1), 0),
+        layer_row("inner", "Functional", (None, 64), 30),
+        layer_row("inner/conv", "Conv2D", (None, 16, 16, 4), 30),
+        layer_row("head", "Dense", (None, 64), 5),
     ]
     found = stages(layers)
     assert [(stage.size, stage.layers, stage.params) for stage in found] == [
