@@ -1,4 +1,4 @@
-"""What changed between two audits: breaking or not, and nothing where nothing changed."""
+"""Differences of two audits, breaking or not; none if nothing changed."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_two_saves_of_one_model_have_one_config_digest() -> None:
     assert compare_audits(old, new) == ()
 
 
-def test_findings_come_and_go() -> None:
+def test_new_and_resolved_findings_are_listed() -> None:
     def kinds(old: Audit, new: Audit) -> list[FindingChangeKind]:
         found = compare_audits(old, new)
         return [each.kind for each in found if isinstance(each, FindingChange)]

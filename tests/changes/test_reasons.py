@@ -1,4 +1,4 @@
-"""Why the same bytes were judged otherwise."""
+"""Reasons for different verdicts on the same bytes."""
 
 from __future__ import annotations
 
@@ -6,14 +6,25 @@ from dataclasses import replace
 
 import msgspec
 import pytest
-import report_samples as samples
 
 from modelaudit.audit_types.loading import ObservationRow, Status
 from modelaudit.changes.reasons import ReasonKind, rejudged_reasons
 from modelaudit.findings import Verdict
+from modelaudit.pipeline import AuditTarget, finish_audit
+from modelaudit.rules import examples
+from modelaudit.rules.model import Facts
+from modelaudit.schema import Audit
+
+TARGET = AuditTarget(examples.ROOT, examples.ROOT.parent, "example.keras", "example.keras")
+
+
+def audited(facts: Facts) -> Audit:
+    audit = finish_audit(facts, TARGET, "2026-01-02T03:04:05Z", {})
+    return replace(audit, model=msgspec.structs.replace(audit.model, sha256="a" * 64))
+
 
 SEEN = ObservationRow(runtime="keras", call="x", status=Status.LOADED, versions={"keras": "3.0"})
-OLD = replace(samples.healthy(), observations=(SEEN,))
+OLD = replace(audited(examples.healthy()), observations=(SEEN,))
 
 
 def kinds(new, *, same_tool=True, old=OLD):
@@ -66,9 +77,10 @@ SAID = "A waiver for this expired on 2026-03-01. "
         ("A waiver for this expired on <b>monday</b>. x", ""),
     ],
 )
-def test_only_the_tool_s_own_sentence_tells_that_a_waiver_expired(detail, day):
-    """What stands further on may be a name in the model, and names say what they like."""
-    failing = samples.failing()
+def test_only_the_tool_s_own_sentence_shows_that_a_waiver_expired(detail, day):
+    """Later text may contain a name from the model, and names can contain any text."""
+    layer = examples.layer(variables={"kernel": "dense/kernel"})
+    failing = audited(Facts(examples.model(layer)))
     finding = next(each for each in failing.findings if not each.waived_by)
 
     def of(text):
