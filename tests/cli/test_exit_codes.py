@@ -9,6 +9,7 @@ import pytest
 
 from modelaudit.exit_codes import worst
 from tests.made import files
+from tests.rows import row
 
 CODES = (130, 70, 2, 75, 1, 3, 4, 0)  # by precedence, as in the README
 
@@ -149,6 +150,6 @@ def test_an_unreadable_directory_makes_a_run_incomplete(tmp_path):
         files.minimal_h5(tmp_path / f"{name}.h5")
     found = find_models((tmp_path,), Settings(limits=Limits(files=2)))
     assert found.problems
-    code, reasons = exit_code([{"path": "a.h5", "reason": "fine", "exit": 0}], found)
+    code, reasons = exit_code([row("a.h5")], found)
     assert code == 3
     assert "not searched" in reasons[0]

@@ -13,7 +13,7 @@ from modelaudit.exit_codes import ExitCode
 PACKAGES = (
     "tensorflow", "tf-keras", "keras", "numpy", "scipy", "h5py", "protobuf", "jinja2",
     "matplotlib", "weasyprint", "pydyf", "click", "rich", "cramjam", "google-crc32c", "pillow",
-    "pyyaml",
+    "pyyaml", "msgspec",
 )  # fmt: skip
 LIBRARIES = {
     "pango-1.0": ("libpango-1.0-0", "PDF reports"),

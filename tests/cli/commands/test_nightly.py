@@ -14,6 +14,7 @@ import h5py
 import pytest
 from click.exceptions import Abort
 from click.testing import CliRunner
+from msgspec import structs
 
 from modelaudit.cli import cli
 from modelaudit.cli.commands.nightly import nightly as nightly_command
@@ -239,8 +240,8 @@ def test_an_unchanged_registry_of_1000_models_costs_less_than_2_seconds(tmp_path
     def audit_model(target, *arguments):
         """One real audit per process, copied for the other models: only the second run is timed."""
         copies.append(copies[0] if copies else real(target, *arguments))
-        names = {"path": target.relative, "slug": target.slug}
-        return replace(copies[-1], model=copies[-1].model | names)
+        model = structs.replace(copies[-1].model, path=target.relative, slug=target.slug)
+        return replace(copies[-1], model=model)
 
     with monkeypatch.context() as patch:
         patch.setattr(batch, "audit_model", audit_model)
