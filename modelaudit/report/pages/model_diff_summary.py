@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from modelaudit.audit_types.values import finite
-from modelaudit.changes.audit_change import AuditChange
+from modelaudit.changes.audit_change import AuditChange, BehaviourChange
 from modelaudit.changes.judgement import audit_findings, verdict_step
 from modelaudit.findings import Finding
 from modelaudit.report.wording import text, vocabulary
 from modelaudit.schema import Audit
+
+AS_GIVEN = ("accuracy", "e")  # measure and transform
 
 
 def conclusion(old: Audit, new: Audit, found: Sequence[AuditChange]) -> str:
@@ -22,7 +24,7 @@ def conclusion(old: Audit, new: Audit, found: Sequence[AuditChange]) -> str:
         said = [f"The same verdict ({now})"]
     else:
         said = [f"{'Worse' if step < 0 else 'Better'}: {was} → {now}"]
-    said += _accuracies(old, new)
+    said += _accuracies(found, len(new.behaviour.outputs))
     changes = audit_findings(old, new)
     said += _findings("new", (*changes.new, *changes.reopened))
     said += _findings("gone", (*changes.fixed, *changes.waived))
@@ -47,18 +49,12 @@ def _findings(what: str, found: Sequence[Finding]) -> Iterator[str]:
     yield said + (f" and {more:,} less severe" if more else "")
 
 
-def _accuracies(old: Audit, new: Audit) -> Iterator[str]:
-    """Accuracy on the inputs as given, if both models had the same inputs and it changed."""
-    inputs = [audit.behaviour.inputs for audit in (old, new)]
-    if inputs[0] != inputs[1]:
-        return
-    before, after = (measured_behaviour(audit) for audit in (old, new))
-    key = f"accuracy, {vocabulary.transform('e')}"
-    for output in before.keys() & after.keys():
-        was, now = (text.percent(each[output].get(key), 1) for each in (before, after))
-        if was != now:
-            name = f" of {output}" if len(after) > 1 else ""
-            yield f"accuracy{name} {was} → {now}"
+def _accuracies(found: Sequence[AuditChange], outputs: int) -> Iterator[str]:
+    """Changes of the accuracy on the inputs as given."""
+    for each in found:
+        if isinstance(each, BehaviourChange) and (each.measure, each.transform) == AS_GIVEN:
+            name = f" of {text.shorten(each.output, 40)}" if outputs > 1 else ""
+            yield f"accuracy{name} {text.percent(each.old, 1)} → {text.percent(each.new, 1)}"
 
 
 def measured_behaviour(audit: Audit) -> dict[str, dict[str, float]]:

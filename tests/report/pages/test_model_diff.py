@@ -71,7 +71,7 @@ def test_accuracy_is_in_the_conclusion_for_equal_inputs():
         return changed(samples.healthy(), behaviour={**seen, "outputs": [output], "inputs": known})
 
     def lead(*two):
-        return model_diff_page(*two, [WeightAdded("w")], []).lead
+        return model_diff_page(*two, [WeightAdded("w"), *compare_audits(*two)], []).lead
 
     assert "accuracy 97.7\N{NO-BREAK SPACE}% → 10.2\N{NO-BREAK SPACE}%" in lead(
         rated(0.977), rated(0.102)
