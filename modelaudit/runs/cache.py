@@ -13,7 +13,7 @@ from modelaudit.registry.snapshot import Snapshot, SnapshotReader
 from modelaudit.report.export.registry import FORMATS
 from modelaudit.report.pages.assets import templates_root
 from modelaudit.runs.batch import FinishedModel
-from modelaudit.runs.cache_notes import PROBE_RESULT_LAYOUT, CachedProbe
+from modelaudit.runs.cache_notes import CachedProbe, probe_result_layout
 from modelaudit.runs.write_reports import SelectedFormats
 from modelaudit.settings import Settings
 from modelaudit.store import cache_keys
@@ -70,7 +70,7 @@ class AuditCache:
         self._data = cache_keys.user_input_digest(settings)
         self._keys: dict[ModelKey, str] = {}
         self._seen_key = cache_keys.digest(
-            PROBE_RESULT_LAYOUT, cache_keys.probe_key(settings.probe, self._data)
+            probe_result_layout(), cache_keys.probe_key(settings.probe, self._data)
         )
 
     def plan(

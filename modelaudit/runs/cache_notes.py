@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 from collections.abc import Collection
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -26,7 +27,11 @@ if TYPE_CHECKING:
 # applies to a kill, which the kernel sends if other processes have used up the memory.
 TRANSIENT_STATUSES = frozenset({Status.TIMEOUT, Status.MEMORY, Status.UNAVAILABLE})
 
-PROBE_RESULT_LAYOUT = layout(ProbeResult)
+
+@cache
+def probe_result_layout() -> str:
+    """The layout of what running a model showed; see `layout`."""
+    return layout(ProbeResult)
 
 
 class CachedProbe(NamedTuple):
