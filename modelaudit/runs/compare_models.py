@@ -75,19 +75,19 @@ class _Side:
 
 
 def compare_models(old: Audit | Path, new: Audit | Path, settings: Settings) -> ModelDiff:
-    """Compare two models, or what audits tell of them.
+    """Compare two models, or their audits.
 
-    Models are read in a child process, and run there as `settings` say.
+    Models are read and run in a child process, according to `settings`.
 
     Args:
         old: a model, an audit file or an audit.
         new: another one.
-        settings: for the models; audits are taken as they are.
+        settings: for the models; audits are used unchanged.
 
     Raises:
-        UsageError: a path does not hold exactly one model.
+        UsageError: a path does not contain exactly one model.
         ReadError: a model could not be read.
-        SchemaError: an audit file is none.
+        SchemaError: a file is not an audit file.
     """
     inputs = [_loaded(each) for each in (old, new)]
     models = [each for each in inputs if isinstance(each, Path)]

@@ -144,4 +144,4 @@ def test_an_escaped_audit_still_equals_the_previous_one():
     assert "The verdict is still Fail. Findings: 29 unchanged." in shown
     first = render_pdf(samples.foreign(), samples.RULES, first=True)
     shown = " ".join(pypdf.PdfReader(io.BytesIO(first)).pages[0].extract_text().split())
-    assert "no earlier audit of this model is kept here" in shown
+    assert "there is no earlier audit of this model" in shown

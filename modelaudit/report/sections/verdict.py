@@ -94,8 +94,8 @@ def _dangerous(findings: FindingsSection) -> FindingCard | None:
 
 def _replacing(card: FindingCard) -> tuple[NextAction, ...]:
     """Steps for a file that must not be loaded; none of them helps it to load."""
-    clean = "Get a clean copy from whoever trained the model, not from where this file came from."
-    again = "Audit that copy before anything loads it: `modelaudit audit COPY`."
+    clean = "Get a clean copy from the author of the model, not from the source of this file."
+    again = "Audit that copy before loading it: `modelaudit audit COPY`."
     return (
         _of_card(card),
         NextAction(spans(clean), "Fixes that would help this file load are not shown", card.anchor),
