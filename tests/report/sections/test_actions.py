@@ -40,7 +40,7 @@ def test_a_dangerous_file_is_replaced_and_not_made_to_load():
     page = verdict.build(audit, None, findings.build(audit, samples.RULES))
     assert page.meaning.startswith("Do not load this file")
     assert page.dangerous
-    assert "clean copy from whoever trained" in said[1][0]
+    assert "clean copy from the author" in said[1][0]
     assert "modelaudit audit COPY" in said[2][0]
 
 
