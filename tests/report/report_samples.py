@@ -184,8 +184,6 @@ def index_rows() -> dict[str, IndexRow]:
         name: index_entry(result_row(audit), ["html", "pdf"])
         for name, audit in audits.items()
         if name != "empty"
-        if name != "empty"
-        if name != "empty"
     }
 
 

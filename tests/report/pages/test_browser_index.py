@@ -80,9 +80,7 @@ def test_the_text_filter_narrows_the_index(browser, site):
 
 def entries():
     """The values by which the rows of the index can be filtered, from the audits."""
-    for audit in (make() for make in samples.SAMPLES.values()):
-        if not audit.model:
-            continue
+    for audit in (make() for name, make in samples.SAMPLES.items() if name != "empty"):
         codes = {f.code for f in audit.findings if f.waived_by is None}
         saved = json_of(audit)["model"]["saved_with"]
         yield {
