@@ -8,7 +8,7 @@ from typing import TypeVar
 import msgspec
 import numpy as np
 
-from modelaudit.audit_types.values import custom_type
+from modelaudit.audit_types.values import Real, custom_type
 from modelaudit.facts import Json
 
 T = TypeVar("T")
@@ -44,4 +44,6 @@ def layout(kind: type) -> str:
 def _number(value: object) -> object:
     if isinstance(value, np.generic):
         return value.item()
+    if isinstance(value, Real):
+        return float(value)
     raise TypeError(f"{type(value).__name__} cannot be encoded as JSON")
