@@ -10,7 +10,7 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 
-from modelaudit.audit_types.kernels import KernelSymmetry
+from modelaudit.audit_types.kernels import BatchNormState, KernelSymmetry
 from modelaudit.diagnosis.suspects import suspects
 from modelaudit.measures.kernels import initialization
 from modelaudit.measures.kernels.batchnorm import inputs_off_scale
@@ -125,7 +125,7 @@ def consistent_statistics(misfit):
 
 @at("weights.MISFIT", {0.35: False, 0.353: True})
 def shown_as_unusual(misfit):
-    return _unusual({}, misfit)
+    return _unusual(BatchNormState("norm", 4, False, False, 1.0), misfit)
 
 
 @at("weights.OFF_SCALE", {1.0: False, 1.01: True})
