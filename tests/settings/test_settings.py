@@ -8,7 +8,7 @@ import pytest
 
 from modelaudit.settings import Expectation, Policy, Settings, Waiver
 
-PLACE = PurePosixPath("/work/reg/vision/a.keras")
+PLACE = PurePosixPath("/models/reg/vision/a.keras")
 
 
 @pytest.mark.parametrize(
@@ -16,12 +16,12 @@ PLACE = PurePosixPath("/work/reg/vision/a.keras")
     [
         ("", "vision/a.keras", "vision/*", True),
         ("", "a.keras", "vision/*", False),
-        ("/work/reg", "a.keras", "vision/*", True),
-        ("/work", "a.keras", "vision/*", False),
-        ("/work", "a.keras", "reg/vision/*", True),
-        ("/work", "vision/a.keras", "vision/*", True),
+        ("/models/reg", "a.keras", "vision/*", True),
+        ("/models", "a.keras", "vision/*", False),
+        ("/models", "a.keras", "reg/vision/*", True),
+        ("/models", "vision/a.keras", "vision/*", True),
         ("/elsewhere", "a.keras", "*/a.keras", False),
-        ("/work/re", "a.keras", "*vision*", False),
+        ("/models/re", "a.keras", "*vision*", False),
     ],
 )
 def test_a_pattern_is_of_the_path_passed_or_of_the_settings_file(base, passed, pattern, fits):
