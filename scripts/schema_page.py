@@ -64,6 +64,7 @@ def audit_schema() -> Node:
 
 
 def _number(kind: type) -> Node:
+    """The schema of a type that msgspec does not know; its `schema_hook` asks for this error."""
     if kind is Real:
         return {"anyOf": [{"type": "number"}, {"enum": [*NON_FINITE]}]}
     raise NotImplementedError(kind)

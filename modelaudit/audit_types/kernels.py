@@ -121,8 +121,3 @@ class SymmetrySection(OptionalSection, frozen=True, kw_only=True):
     """Filters of some layers, with their mirrored partners."""
     skipped: Mapping[str, str] = {}
     """Measurements that were not made, and why."""
-
-    @property
-    def empty(self) -> bool:
-        """Whether nothing was measured."""
-        return self == SymmetrySection()
