@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -102,3 +103,17 @@ def test_code_centres_the_bias_of_the_named_layer(bias):
     assert np.ptp(head.weights[1]) == 0
     assert abs(head.weights[1]).max() < 1
     assert last.weights is Layer.weights
+
+
+@pytest.mark.parametrize(
+    ("cause", "exported", "told"),
+    [
+        ("nondeterministic", True, True),
+        ("nondeterministic", False, False),
+        ("never-loaded", True, False),
+    ],
+)
+def test_only_random_exports_of_keras_3_are_to_be_exported_again(cause, exported, told):
+    load = replace(loading_code(examples.healthy()), exported=exported)
+    steps = next_steps(cause, CauseFound(1.0, ()), load)
+    assert any("A Keras 3 export keeps random" in step.text for step in steps) is told

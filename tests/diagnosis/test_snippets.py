@@ -186,16 +186,6 @@ def test_centring_the_head_repairs_a_biased_one(tmp_path):
     assert found["accuracy"] > 0.8, found
 
 
-def test_random_operations_are_found_in_the_graph():
-    from modelaudit.diagnosis.random_layers import drawing
-
-    facts = static_facts(SAMPLES / "digits_random_export", Settings())
-    assert drawing(facts.artifact) == ("digits_1/random_flip_1",)
-    # Initialisers are random too, but are not run for predictions.
-    for sample in ("digits_tf1_savedmodel", "digits_statistics_lost", "digits_robust.keras"):
-        assert drawing(static_facts(SAMPLES / sample, Settings()).artifact) == ()
-
-
 def test_images_are_as_the_runner_expects_them():
     with np.load(IMAGES) as held:
         assert held["x"].shape[1:] == (16, 16, 1)

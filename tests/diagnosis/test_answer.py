@@ -1,0 +1,57 @@
+"""The answer in one or two sentences."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from modelaudit.diagnosis import diagnose
+from tests.diagnosis.cases import (
+    behaviour,
+    diagnosed,
+    facts,
+    initial,
+    labelled,
+    measurements,
+    quiet,
+)
+
+
+def not_run(measured=None, **changes):
+    given = replace(facts(measured=measured), behaviour=None, probe_skipped="it was not trusted")
+    return diagnose(replace(given, **changes), ())
+
+
+def test_a_cause_in_the_weights_says_that_the_model_was_not_run():
+    found = not_run(measurements(initial("a", "fresh")))
+    assert found.causes[0].cause == "never-loaded"
+    assert found.answer.endswith("The model was not run (it was not trusted).")
+    assert "was not run" not in diagnosed().answer
+
+
+def test_a_model_that_was_not_run_is_undecided():
+    found = not_run()
+    assert found.causes[0].cause == "not-run"
+    assert found.answer.startswith("Undecided. The model was not run: it was not trusted.")
+
+
+def test_without_tensors_no_diagnosis_applies():
+    found = not_run(artifact=replace(facts().artifact, tensors=()))
+    assert found.causes[0].cause == "not-applicable"
+
+
+def test_accuracy_as_given_and_undone_needs_both():
+    mirrored = quiet(orientation={"e": 0.2, "H": 3.0})
+    right = diagnosed(labelled(behaviour(replace(mirrored, accuracy={"e": 0.1, "H": 0.9}))))
+    assert ": 90% of the predictions are then correct, 10% as given" in right.answer
+    unlabelled = diagnosed(behaviour(mirrored))
+    assert unlabelled.causes[0].cause == "orientation-mismatch"
+    assert "of the predictions are then correct" not in unlabelled.answer
+
+
+@pytest.mark.parametrize(("user", "note"), [(True, "Only 8 images were given"), (False, "")])
+def test_too_few_images_are_counted(user, note):
+    found = diagnosed(behaviour(user=user, n=8)).causes[0]
+    assert found.cause == "undecided-without-images"
+    assert found.evidence[0].text.startswith(note or "Weights, restore and output are sound")

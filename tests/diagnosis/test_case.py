@@ -1,0 +1,46 @@
+"""What the steps derive from the measurements."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from modelaudit.audit_types.behaviour import Collapse
+from modelaudit.diagnosis.case import LabelledScores, amount, capacity, labels_contradict
+from tests.diagnosis.cases import output
+
+
+@pytest.mark.parametrize(
+    ("change", "text"), [(0.001, "0.001"), (0.25, "0.25"), (0.00099, "less than 0.001")]
+)
+def test_tiny_changes_are_not_given_digits(change, text):
+    assert amount(change) == text
+
+
+@pytest.mark.parametrize(
+    ("classes", "bits"), [(None, 0), (0, 0), (1, 0), (2, 1), (10, math.log2(10))]
+)
+def test_the_capacity_of_an_output_is_the_entropy_of_equally_likely_classes(classes, bits):
+    seen = output(collapse=Collapse(False, 1.0, classes, 1, 0.5, 0.3))
+    assert capacity(seen) == bits
+
+
+@pytest.mark.parametrize(
+    ("measure", "text"),
+    [
+        ("accuracy", "On your labels the accuracy is 25% as given and 75% mirrored left-right."),
+        ("R2", "On your labels the R2 is 0.25 as given and 0.75 mirrored left-right."),
+    ],
+)
+def test_accuracy_is_a_share_and_r2_is_not(measure, text):
+    assert LabelledScores("H", measure, 0.25, 0.75).text == text
+
+
+@pytest.mark.parametrize(("gained", "contradict"), [(0.0199, True), (0.02, False), (0.5, False)])
+def test_labels_contradict_without_a_gain(gained, contradict):
+    assert labels_contradict(output(accuracy={"e": 0.0, "H": gained}), "H") is contradict
+
+
+def test_without_labels_nothing_is_contradicted():
+    assert not labels_contradict(output(), "H")
