@@ -152,6 +152,10 @@ def test_a_missing_layer_is_a_finding_even_if_none_was_compared():
         ({"checkpoint_hash": "0", "index_hash": "13"}, Outcome.NOT_APPLICABLE),  # not written
         ({"checkpoint_hash": "12", "index_hash": ""}, Outcome.NOT_APPLICABLE),  # index unreadable
         ({"checkpoint_hash": "12"}, Outcome.NOT_APPLICABLE),
+        ({"saved_model_checksum": "12", "model_hash": "12"}, Outcome.PASS),
+        ({"saved_model_checksum": "12", "model_hash": "13"}, Outcome.FAIL),
+        ({"saved_model_checksum": "12", "model_hash": ""}, Outcome.NOT_APPLICABLE),
+        ({"checkpoint_hash": "1", "index_hash": "1", "model_hash": ""}, Outcome.PASS),
     ],
 )
 def test_a_fingerprint_is_compared_where_both_hashes_are_known(fingerprint, outcome):

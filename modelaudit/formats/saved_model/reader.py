@@ -98,7 +98,7 @@ def read_saved_model(root: Path, limits: Limits) -> Artifact:
         kernels = _kernels(graphs[0], signatures, objects, variables, assigned) if graphs else ()
     except LimitExceeded as error:
         problems.append(Problem(ProblemKind.LIMIT_EXCEEDED, file, error.reason))
-    fingerprint, fingerprint_problems = read_fingerprint(listing.paths, limits)
+    fingerprint, fingerprint_problems = read_fingerprint(listing.paths, message, limits)
     state, state_problems = read_state_file(root / "variables", root, limits)
     restore = restore_facts(variables, objects, assigned)
     restore |= {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from modelaudit.facts import Json, Problem
 from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
+from modelaudit.formats.graph.wire import varint
+from modelaudit.formats.saved_model.canonical_form import canonical_bytes, message_fields
 from modelaudit.formats.saved_model.farmhash import fingerprint64
 from modelaudit.formats.saved_model.fingerprint import read_fingerprint
 from modelaudit.settings import Limits
@@ -31,6 +35,27 @@ def paths_below(model: Path) -> dict[str, Path]:
     return {p.relative_to(model).as_posix(): p for p in model.rglob("*") if p.is_file()}
 
 
+def message_of(model: Path) -> pb.SavedModel:
+    return pb.SavedModel.FromString((model / "saved_model.pb").read_bytes())
+
+
+def fingerprint_of(model: Path) -> tuple[dict[str, Json], list[Problem]]:
+    return read_fingerprint(paths_below(model), message_of(model), Limits())
+
+
+def entries_of(data: bytes, field: int) -> list[tuple[int, bytes, bytes]]:
+    """The map entries of a field of the only function, in stored order."""
+    for number in (2, 2, 2, 1):  # meta_graphs, graph_def, library, function
+        (data,) = [data[at:end] for n, _, at, end in message_fields(data) if n == number]
+    found = []
+    for number, _, at, end in message_fields(data):
+        if number == field:
+            entry = data[at:end]
+            (key,) = [entry[i:j] for n, _, i, j in message_fields(entry) if n == 1]
+            found.append((varint(key, 0)[0] if field == 7 else 0, key, entry))
+    return found
+
+
 @pytest.mark.slow
 def test_every_length_hashes_as_in_tensorflow() -> None:
     done = subprocess.run(
@@ -48,9 +73,63 @@ def test_every_length_hashes_as_in_tensorflow() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["keras3_export", "keras2_savedmodel", "module_savedmodel"])
 def test_fingerprints_written_by_tensorflow_match_the_index(made: Path, name: str) -> None:
-    facts, problems = read_fingerprint(paths_below(made / name), Limits())
+    facts, problems = fingerprint_of(made / name)
     assert problems == []
     assert facts["index_hash"] == facts["checkpoint_hash"] != "0"
+    assert facts["model_hash"] == facts["saved_model_checksum"] != "0"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["keras3_export", "keras2_savedmodel", "module_savedmodel"])
+def test_one_changed_operation_changes_the_hash_of_the_model(
+    made: Path, tmp_path: Path, name: str
+) -> None:
+    model = tmp_path / "model"
+    shutil.copytree(made / name, model)
+    message = message_of(model)
+    function = message.meta_graphs[0].graph_def.library.function[0]
+    function.node_def[0].op += "V2"
+    (model / "saved_model.pb").write_bytes(message.SerializeToString())
+    facts, problems = fingerprint_of(model)
+    assert problems == []
+    assert facts["model_hash"] not in ("", facts["saved_model_checksum"])
+    assert facts["index_hash"] == facts["checkpoint_hash"]
+
+
+def test_maps_are_sorted_by_key_at_every_depth() -> None:
+    """C++ sorts numbers by value and text by bytes; the entries' contents do not matter."""
+    message = pb.SavedModel()
+    function = message.meta_graphs.add().graph_def.library.function.add()
+    for key in (10, 2, 300, 0):
+        function.arg_attr[key].attr["name"].i = 1
+    for word in ("a_1", "a", "b", "a/c"):
+        function.control_ret[word] = "z"
+    names = [number for number, _, _ in entries_of(canonical_bytes(message), 7)]
+    assert names == [0, 2, 10, 300]
+    words = [key for _, key, _ in entries_of(canonical_bytes(message), 6)]
+    assert words == [b"a", b"a/c", b"a_1", b"b"]
+    again = pb.SavedModel.FromString(canonical_bytes(message))
+    assert again == message
+
+
+def test_a_file_whose_fields_are_in_another_order_may_hash_its_own_bytes(tmp_path: Path) -> None:
+    message = pb.SavedModel(saved_model_schema_version=1)
+    message.meta_graphs.add().meta_info_def.tags.append("serve")
+    graph = message.meta_graphs[0].SerializeToString()
+    data = b"\x12" + bytes([len(graph)]) + graph + b"\x08\x01"  # field 2 before field 1
+    assert pb.SavedModel.FromString(data) == message
+    (tmp_path / "saved_model.pb").write_bytes(data)
+    for written, producer, expected in (
+        (fingerprint64(data), 1, fingerprint64(data)),
+        (fingerprint64(message.SerializeToString()), 1, fingerprint64(message.SerializeToString())),
+        (7, 1, fingerprint64(message.SerializeToString())),
+        (7, 0, ""),  # TensorFlow 2.11 and 2.12 hash the GraphDef
+    ):
+        found = pb.FingerprintDef(saved_model_checksum=written)
+        found.version.producer = producer
+        (tmp_path / "fingerprint.pb").write_bytes(found.SerializeToString())
+        facts, _ = read_fingerprint(paths_below(tmp_path), message, Limits())
+        assert facts["model_hash"] == str(expected)
 
 
 @given(st.binary(max_size=300), st.integers(0, 299), st.integers(1, 255))
@@ -62,15 +141,15 @@ def test_one_changed_byte_changes_the_hash(data: bytes, at: int, flip: int) -> N
 
 
 def test_hostile_and_absent_parts_are_facts(tmp_path: Path) -> None:
-    assert read_fingerprint({}, Limits()) == ({}, [])
+    assert read_fingerprint({}, pb.SavedModel(), Limits()) == ({}, [])
     (tmp_path / "fingerprint.pb").write_bytes(b"\xff\xff\xff")
-    facts, (problem,) = read_fingerprint(paths_below(tmp_path), Limits())
+    facts, (problem,) = read_fingerprint(paths_below(tmp_path), pb.SavedModel(), Limits())
     assert (facts, problem.file) == ({}, "fingerprint.pb")
     message = pb.FingerprintDef(checkpoint_hash=7)
     (tmp_path / "fingerprint.pb").write_bytes(message.SerializeToString())
-    facts, problems = read_fingerprint(paths_below(tmp_path), Limits())
+    facts, problems = read_fingerprint(paths_below(tmp_path), pb.SavedModel(), Limits())
     assert (facts["checkpoint_hash"], facts["index_hash"], problems) == ("7", "", [])
     (tmp_path / "variables").mkdir()
     (tmp_path / "variables" / "variables.index").write_bytes(b"abc")
-    facts, _ = read_fingerprint(paths_below(tmp_path), Limits())
+    facts, _ = read_fingerprint(paths_below(tmp_path), pb.SavedModel(), Limits())
     assert facts["index_hash"] == str(fingerprint64(b"abc"))

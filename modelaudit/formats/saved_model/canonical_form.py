@@ -1,0 +1,132 @@
+"""The bytes of a SavedModel message that TensorFlow hashes for `saved_model_checksum`.
+
+TensorFlow serializes the message deterministically in C++: fields by number, the entries of a map
+by key. Python's protobuf is deterministic as well, but its order of map entries differs by
+implementation and type of the key, so the entries are sorted here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import groupby
+
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
+
+from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
+from modelaudit.formats.graph.wire import BYTES, FIXED64, VARINT, varint
+
+_WIDTHS = {FIXED64: 8}  # all other fixed fields have 4 bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _Nested:
+    """A field of messages that contain maps. `is_map`: its values are entries of a map."""
+
+    name: str
+    is_map: bool
+    text_keys: bool = False
+
+
+def canonical_bytes(message: pb.SavedModel) -> bytes:
+    """The message as TensorFlow's C++ code serializes it deterministically."""
+    return _sorted(
+        message.SerializeToString(deterministic=True), pb.SavedModel.DESCRIPTOR.full_name
+    )
+
+
+def _sorted(data: bytes, name: str) -> bytes:
+    """A serialized message with the entries of all its maps sorted by key."""
+    nested = _schema().get(name)
+    if not nested:
+        return data
+    parts: list[tuple[int, bytes]] = []
+    for number, start, payload, end in message_fields(data):
+        inner = nested.get(number)
+        value = data[payload:end]
+        parts.append(
+            (number, data[start:payload] + (_sorted(value, inner.name) if inner else value))
+        )
+    found: list[bytes] = []
+    for number, run in groupby(parts, key=lambda part: part[0]):
+        values = [value for _, value in run]
+        inner = nested.get(number)
+        if inner is not None and inner.is_map:
+            text = inner.text_keys
+            values.sort(key=lambda entry: _key(entry, text=text))
+        found += values
+    return b"".join(found)
+
+
+def message_fields(data: bytes, position: int = 0) -> Iterator[tuple[int, int, int, int]]:
+    """Number, start, start of the payload and end of each field. Sizes keep their encoding."""
+    while position < len(data):
+        start = position
+        key, payload = varint(data, position)
+        kind = key & 7
+        if kind == BYTES:
+            size, payload = varint(data, payload)
+            position = payload + size
+        elif kind == VARINT:
+            _, position = varint(data, payload)
+        else:
+            position = payload + _WIDTHS.get(kind, 4)
+        yield key >> 3, start, payload, position
+
+
+def _key(entry: bytes, *, text: bool) -> bytes | int:
+    """The key of a map entry, which includes its field header: text, or an unsigned number."""
+    _, position = varint(entry, 0)
+    _, position = varint(entry, position)
+    for number, start, payload, end in message_fields(entry, position):
+        if number == 1 and text:
+            return entry[payload:end]
+        if number == 1 and entry[start] & 7 == VARINT:
+            return varint(entry, payload)[0]
+        if number == 1:
+            return int.from_bytes(entry[payload:end], "little")
+    return b"" if text else 0
+
+
+@lru_cache(maxsize=1)
+def _schema() -> Mapping[str, Mapping[int, _Nested]]:
+    """Message type -> its fields that are maps, or messages that contain maps at any depth."""
+    types: dict[str, Descriptor] = {}
+    pending: list[Descriptor] = [pb.SavedModel.DESCRIPTOR]
+    while pending:
+        descriptor = pending.pop()
+        if descriptor.full_name not in types:
+            types[descriptor.full_name] = descriptor
+            pending += [field.message_type for field in descriptor.fields if field.message_type]
+    with_maps: set[str] = set()
+    before = -1
+    while len(with_maps) > before:
+        before = len(with_maps)
+        with_maps |= {
+            name
+            for name, descriptor in types.items()
+            if any(_is_map(f) or _type(f) in with_maps for f in descriptor.fields)
+        }
+    return {
+        name: {
+            field.number: _Nested(_type(field), _is_map(field), _text_keys(field))
+            for field in types[name].fields
+            if _is_map(field) or _type(field) in with_maps
+        }
+        for name in with_maps
+    }
+
+
+def _type(field: FieldDescriptor) -> str:
+    return field.message_type.full_name if field.message_type else ""
+
+
+def _is_map(field: FieldDescriptor) -> bool:
+    return bool(field.message_type and field.message_type.GetOptions().map_entry)
+
+
+def _text_keys(field: FieldDescriptor) -> bool:
+    if field.message_type is None or not _is_map(field):
+        return False
+    return field.message_type.fields_by_name["key"].type == FieldDescriptor.TYPE_STRING
