@@ -298,9 +298,16 @@ def enough_on_the_right_scale(share):
     return scale(output(0.5, domain={"/255": 4 * share}), first(0.5))
 
 
-@at("answers.TIED", {0.0595: "/255", 0.0605: ""})
+@at("answers.TIED", {0.0595: "/255", 0.06: "/255", 0.0605: ""})
 def nothing_lost_on_the_right_scale(loss):
-    return scale(output(2.0, domain={"/255": 2.0 - loss}), first(0.5))
+    return scale(output(2.06, domain={"/255": 2.06 - loss}), first(0.5))
+
+
+@at("weights.ON_SCALE", {0.0995: 0.95, 0.1: None})
+def belief_in_a_scale_that_statistics_match(deviation):
+    seen = output(0.5, domain={"/255": 3.9})
+    norm = fit(0.9, mean_deviation=1.5, domain={"/255": deviation})
+    return getattr(input_domain(case(behaviour(seen, batchnorm=(norm,)))), "belief", None)
 
 
 def confident(margin=100.0, usual=9.0, bits=3.5, **changes):
@@ -325,6 +332,11 @@ def informed_with_usual_confidence(share):
 @at("answers.SAME_SCORE", {0.0197: "/255", 0.0203: ""})
 def as_right_with_usual_confidence(loss):
     return scale(confident(accuracy={"e": 0.9, "/255": 0.9 - loss}))
+
+
+@at("answers.SAME_SCORE", {0.0197: "/255", 0.02: "/255", 0.0203: ""})
+def as_wrong_with_usual_confidence(accuracy):
+    return scale(confident(accuracy={"e": accuracy, "/255": 0.0}))
 
 
 @at("answers.TIED", {0.0595: True, 0.0605: False})

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from modelaudit.audit_types.behaviour import Collapse
+from modelaudit.diagnosis.steps.input import input_domain
 from modelaudit.rules.catalogue import CATALOGUE
 from modelaudit.rules.engine import run_rules
 from tests.diagnosis.cases import (
@@ -22,6 +23,7 @@ from tests.diagnosis.cases import (
     output,
     quiet,
 )
+from tests.thresholds.edges import answer
 
 
 def test_equally_good_orientations_are_named_together_and_the_simplest_first():
@@ -88,3 +90,33 @@ def test_inverted_images_are_identified_by_the_statistics_of_all_layers():
     assert diagnosed(behaviour(shown, batchnorm=(fit(), redrawn))).causes[0].cause == (
         "wrong-weights-upstream"
     )
+
+
+@pytest.mark.parametrize(("margin", "text"), [(87.4, "is at least e^87"), (87.0, "is e^87")])
+def test_the_largest_margin_that_float32_can_tell_is_a_lower_bound(margin, text):
+    seen = behaviour(output(**(SURE | {"margin": margin})))
+    first = diagnosed(seen).causes[0]
+    assert first.cause == "input-domain"
+    assert text in first.evidence[0].text
+
+
+@pytest.mark.parametrize(
+    ("labels", "cause"), [({"e": 0.3, "H": 0.9}, True), ({"e": 0.9, "H": 0.3}, False), ({}, True)]
+)
+def test_labels_confirm_or_refute_what_the_information_says(labels, cause):
+    seen = behaviour(quiet(orientation={"e": 0.2, "H": 3.0}, accuracy=labels))
+    found = diagnosed(labelled(seen) if labels else seen)
+    assert (found.causes[0].cause == "orientation-mismatch") is cause
+
+
+@pytest.mark.parametrize(
+    ("batchnorm", "labels", "kind"),
+    [
+        ((), {}, "unknown"),
+        ((), {"e": 0.9}, "excluded"),
+        ((fit(),), {}, "excluded"),
+        ((fit(),), {"e": 0.9}, "excluded"),
+    ],
+)
+def test_without_batch_statistics_and_labels_no_scale_is_excluded(batchnorm, labels, kind):
+    assert answer(input_domain, behaviour(output(accuracy=labels), batchnorm=batchnorm)) == kind
