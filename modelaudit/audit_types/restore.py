@@ -18,7 +18,7 @@ class TensorChange(StrEnum):
     ALTERED = "altered"  # its own values, transposed, rotated, cast …
     SCALED = "scaled"  # its own values multiplied by one factor
     PERMUTED = "permuted"  # its own values with rows or columns reordered
-    INITIAL = "re-initialised"  # values like those of an initialiser
+    INITIAL = "re-initialised"  # values like those of an initializer
     RESHAPED = "other-shape"
     VALUES = "other-values"
 

@@ -87,7 +87,7 @@ class Case:
 
     @property
     def kernels(self) -> tuple[KernelInitialization, ...]:
-        """Kernels that could be tested against their initialiser.
+        """Kernels that could be tested against their initializer.
 
         A small kernel without bias counts if the first batch normalisation that does not match
         its input directly follows it.
@@ -146,7 +146,7 @@ class Case:
 
     @property
     def fresh(self) -> tuple[KernelInitialization, ...]:
-        """Kernels that still have values as drawn by their initialiser."""
+        """Kernels that still have values as drawn by their initializer."""
         return tuple(kernel for kernel in self.kernels if kernel.state == "fresh")
 
     @property

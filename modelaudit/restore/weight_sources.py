@@ -24,7 +24,7 @@ def stored_weights(artifact: Artifact) -> list[Weight]:
     """The file's weights, named after the layer that owns them where there is one.
 
     Further names are the tensor's own and, in checkpoints, the variable's name in the program.
-    Optimiser state, metrics and counters are not weights; text has no digest and is skipped.
+    Optimizer state, metrics and counters are not weights; text has no digest and is skipped.
     """
     owners = owner_names(artifact)
     programs = saved_variable_names(artifact)
@@ -51,7 +51,7 @@ def stored_weights(artifact: Artifact) -> list[Weight]:
 def restored_weights(
     artifact: Artifact, variables: Sequence[VariableDigest], fetch: Fetch | None
 ) -> list[Weight]:
-    """The restored model's weights, without optimiser, counters and random states.
+    """The restored model's weights, without optimizer, counters and random states.
 
     Args:
         artifact: says which names are not weights, and how kernels are initialised.
@@ -111,7 +111,7 @@ def _reader(fetch: Fetch | None, path: str) -> Callable[[], NDArray[Any] | None]
 
 
 def _initial(kernel: Kernel | None, tensor: Tensor) -> Callable[[], bool]:
-    """Whether a stored tensor looks like the result of an initialiser."""
+    """Whether a stored tensor looks like the result of an initializer."""
 
     def initial() -> bool:
         if tensor.stats is not None and tensor.stats.constant:
@@ -167,7 +167,7 @@ def _as_tensor(variable: VariableDigest, values: NDArray[Any]) -> Tensor:
 
 
 def _fits(kernel: Kernel | None, tensor: Tensor) -> bool:
-    """Whether the weights match the kernel's initialiser or, without one, a common initialiser.
+    """Whether the weights match the kernel's initializer or, without one, a common initializer.
 
     Trained kernels can match (a fifth of small ones do), so this only names a difference that is
     already known.

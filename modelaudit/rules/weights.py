@@ -84,7 +84,7 @@ def _negative_variance(rule: Rule, facts: Facts) -> Iterator[Finding]:
 def _fresh_split(facts: Facts) -> tuple[list[KernelInitialization], int]:
     tested = [k for k in _measurements(facts).initialization if k.state != "undecidable"]
     if not tested:
-        raise NotRelevant("no kernel is large enough for a test against its initialiser")
+        raise NotRelevant("no kernel is large enough for a test against its initializer")
     return [k for k in tested if k.state == "fresh"], len(tested)
 
 
@@ -113,7 +113,7 @@ def _partial_restore(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if 0 < len(fresh) < tested:
         for kernel in fresh:
             yield rule.finding(
-                f"{kernel.route} still has values as drawn by its initialiser, while "
+                f"{kernel.route} still has values as drawn by its initializer, while "
                 + counted(tested - len(fresh), "other kernel is", "other kernels are")
                 + " trained: the layer was most likely skipped when the weights were restored.",
                 route=kernel.route,

@@ -10,7 +10,7 @@ LEVEL = Threshold(
     "",
     "significance level at which a kernel may be called trained, for all kernels of a model "
     "together",
-    "Bonferroni: shared by the kernels and by the initialisers that are tried",
+    "Bonferroni: shared by the kernels and by the initializers that are tried",
 )
 MIN_WEIGHTS_WITH_BIAS = Threshold(
     64,

@@ -14,7 +14,7 @@ SUFFIX = "/.ATTRIBUTES/VARIABLE_VALUE"
 
 
 def tf1_message():
-    """One MetaGraph: y = x @ w, with a saver, an asset and an initialiser."""
+    """One MetaGraph: y = x @ w, with a saver, an asset and an initializer."""
     message = pb.SavedModel(saved_model_schema_version=1)
     meta = message.meta_graphs.add()
     meta.meta_info_def.tags.append("serve")

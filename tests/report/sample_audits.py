@@ -307,7 +307,7 @@ def failing() -> Audit:
         },
         diagnosis={
             "question": "Why does the model give the same output unless the image is flipped?",
-            "answer": "Most layers were never restored: they hold what the initialiser drew.",
+            "answer": "Most layers were never restored: they hold what the initializer drew.",
             "causes": [
                 {
                     "cause": "partial-restore",

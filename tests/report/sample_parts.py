@@ -154,7 +154,7 @@ def symmetry(depth: int = 12, *, fresh: tuple[str, ...] = ()) -> dict[str, Any]:
             "tensor": f"layers/conv_{i}/vars/kernel",
             "initializer": "GlorotUniform",
             "state": "fresh" if f"conv_{i}" in fresh else "trained",
-            "reason": "bound, bias and distribution are those of the initialiser"
+            "reason": "bound, bias and distribution are those of the initializer"
             if f"conv_{i}" in fresh
             else "",
             "weights": 9216,

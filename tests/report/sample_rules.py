@@ -49,7 +49,7 @@ RULES = {
             Severity.HIGH,
             "A layer is still at its initial values",
             "Every layer holds trained values",
-            "Weights that equal what the initialiser draws were never trained, or were not "
+            "Weights that equal what the initializer draws were never trained, or were not "
             "restored. The model then answers by chance.",
             "Restore by name and look at what stays untouched:\n\n"
             "    status = checkpoint.restore(path)\n    status.assert_existing_objects_matched()",

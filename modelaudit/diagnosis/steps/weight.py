@@ -63,7 +63,7 @@ def nonfinite_weights(case: Case) -> StepResult:
 def never_loaded(case: Case) -> StepResult:
     """All kernels still have their initial values."""
     if not case.kernels:
-        return CauseUnknown("kernels of 500 weights or more with a known initialiser")
+        return CauseUnknown("kernels of 500 weights or more with a known initializer")
     fresh, tested = case.fresh, len(case.kernels)
     if len(fresh) < tested:
         return CauseExcluded(
@@ -78,7 +78,7 @@ def never_loaded(case: Case) -> StepResult:
     evidence = [
         Evidence(
             every(tested, "testable kernel matches its", "testable kernels match their")
-            + " initialiser's bound and distribution, and every bias is zero.",
+            + " initializer's bound and distribution, and every bias is zero.",
             "MA404",
             tested,
             None,
@@ -95,7 +95,7 @@ def never_loaded(case: Case) -> StepResult:
 
 def _fresh_evidence(kernel: KernelInitialization) -> Evidence:
     bias = ", and the bias is at its initial value" if kernel.tests.get("bias_initial") else ""
-    drawn = kernel.initializer or "a common initialiser"
+    drawn = kernel.initializer or "a common initializer"
     return Evidence(
         f"{kernel.route}: {kernel.weights} weights match the distribution of {drawn}{bias}.",
         "MA405",
@@ -108,7 +108,7 @@ def _fresh_evidence(kernel: KernelInitialization) -> Evidence:
 def partial_restore(case: Case) -> StepResult:
     """Some layers have their initial values, others are trained."""
     if not case.kernels:
-        return CauseUnknown("kernels of 500 weights or more with a known initialiser")
+        return CauseUnknown("kernels of 500 weights or more with a known initializer")
     fresh, tested = case.fresh, len(case.kernels)
     if not fresh:
         return CauseExcluded(f"none of {tested} testable kernels is at its initial values")

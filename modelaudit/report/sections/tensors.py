@@ -17,7 +17,7 @@ SECOND_NAMES = "_all_variables/"  # where Keras exports every variable again
 OTHER_TENSORS = {
     "again": "that duplicate variables",
     "metric": "of metrics",
-    "optimizer": "of the optimiser",
+    "optimizer": "of the optimizer",
     "other": "internal to the format",
     "seed": "with random-generator state",
 }

@@ -83,7 +83,7 @@ def _initialization(symmetry: SymmetrySection) -> list[Block]:
     rows = tuple(
         (
             name(text.shorten(item.route, 60)),
-            Cell(_initialiser(item)),
+            Cell(_initializer(item)),
             num(text.number(item.weights)),
             Cell(vocabulary.mark(item.state).word, mark=item.state),
             Cell(text.cut(item.reason, 160) or "–"),
@@ -96,12 +96,12 @@ def _initialization(symmetry: SymmetrySection) -> list[Block]:
     if guessed:
         whose = "them" if len(guessed) == len(items) else f"{len(guessed):,} of them"
         said += (
-            f" The file names no initialiser for {whose}: each was compared with nine common ones, "
+            f" The file names no initializer for {whose}: each was compared with nine common ones, "
             "and the closest is shown."
         )
     table = Table(
         "Trained, or still at initial values?",
-        ("Layer", "Initialiser", "Weights", "State", "Reason"),
+        ("Layer", "Initializer", "Weights", "State", "Reason"),
         rows,
         print_rows=min(len(items) - states.count("trained"), 15),
         open=len(rows) <= 15,
@@ -109,7 +109,7 @@ def _initialization(symmetry: SymmetrySection) -> list[Block]:
     return [prose(said, tone="bad" if "fresh" in states else "plain"), table]
 
 
-def _initialiser(item: KernelInitialization) -> str:
+def _initializer(item: KernelInitialization) -> str:
     named = text.shorten(item.initializer, 30)
     if item.guessed and named:
         return f"closest: {named}"
@@ -118,7 +118,7 @@ def _initialiser(item: KernelInitialization) -> str:
 
 def _told(states: Counter[str], count: int, *, by_file: bool) -> str:
     """How many kernels are in which state, in one sentence without empty states."""
-    against = " against the initialiser named in the file" if by_file else ""
+    against = " against the initializer named in the file" if by_file else ""
     each = [
         (states["trained"], "holds trained values", "hold trained values"),
         (states["fresh"], "is still at its initial values", "are still at their initial values"),

@@ -41,8 +41,8 @@ KEYS: Mapping[str, str] = {
 TESTS: Mapping[str, str] = {
     "bias_initial": "bias at its initial value",
     "batchnorm_initial": "following batch normalisation at its initial values",
-    "inside_bound": "all weights within the initialiser's bounds",
-    "ks_p": "p-value of the Kolmogorov–Smirnov test against the initialiser",
+    "inside_bound": "all weights within the initializer's bounds",
+    "ks_p": "p-value of the Kolmogorov–Smirnov test against the initializer",
     "level": "p-value below which the weights count as trained",
 }
 COUNTED = frozenset(

@@ -170,7 +170,7 @@ THREATS = (
         "Vocabularies are distributed as assets inside the SavedModel. This one is read from a "
         "path on the machine that loads the model, and its lines can be read back from the table.",
         "Export the model with the vocabulary as an asset (`tf.saved_model.Asset`, or a text file "
-        "initialiser that the model tracks).",
+        "initializer that the model tracks).",
         _at(1, "InitializeTableFromTextFile InitializeTableFromTextFileV2"),
     ),
     OpThreat(

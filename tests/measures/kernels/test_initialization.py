@@ -228,7 +228,7 @@ def every_initializer(keras):
 @pytest.mark.slow
 @pytest.mark.parametrize("package", ["keras", "tf_keras"])
 def test_every_layer_initialised_by_keras_is_recognised(package: str) -> None:
-    """Also, with the same initialiser name but twice the scale, none is called fresh."""
+    """Also, with the same initializer name but twice the scale, none is called fresh."""
     keras = pytest.importorskip(package)
     missed, wide = [], []
     for initializer in every_initializer(keras):
@@ -249,14 +249,14 @@ def test_every_layer_initialised_by_keras_is_recognised(package: str) -> None:
 
 @pytest.mark.slow
 def test_no_trained_layer_is_called_fresh() -> None:
-    """Networks with and without bias, trained for 30 steps with two optimisers."""
+    """Networks with and without bias, trained for 30 steps with two optimizers."""
     keras = pytest.importorskip("keras")
     rng = np.random.default_rng(0)
     y = rng.integers(0, 4, 256)
     x = rng.normal(size=(256, 12, 12, 1)).astype(np.float32) * 0.3
     x[np.arange(256), 3 * (y % 2) + 2, 3 * (y // 2) + 2] += 3
     called = []
-    for optimiser, bias in (("adam", True), ("sgd", True), ("adam", False)):
+    for optimizer, bias in (("adam", True), ("sgd", True), ("adam", False)):
         keras.utils.set_random_seed(3)
         model = keras.Sequential(
             [
@@ -278,13 +278,13 @@ def test_no_trained_layer_is_called_fresh() -> None:
         ]
         assert {f.state for f in fresh} <= {"fresh", "undecidable"}
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-        model.compile(optimiser, loss)
+        model.compile(optimizer, loss)
         model.fit(x, y, batch_size=32, epochs=4, verbose=0)
         for layer in model.layers:
             if hasattr(layer, "kernel"):
                 saved = keras.initializers.serialize(layer.kernel_initializer)
                 found = judged(np.asarray(layer.kernel), saved, companions(layer))
-                called.append((optimiser, bias, layer.name, found.state))
+                called.append((optimizer, bias, layer.name, found.state))
     assert len(called) == 9
     assert not [c for c in called if c[3] == "fresh"]
 

@@ -44,7 +44,7 @@ def test_initial_layers_are_fresh_and_trained_after_one_step(keras, tmp_path, na
     assert all(route.startswith(layer.name) for route in moved)
 
 
-def test_a_trained_embedding_exceeds_the_bound_of_its_initialiser(keras, tmp_path):
+def test_a_trained_embedding_exceeds_the_bound_of_its_initializer(keras, tmp_path):
     embedding = keras.layers.Embedding(20, 4)
     model = keras.Sequential([keras.Input((5,), dtype="int32"), embedding, keras.layers.Flatten()])
     assert routes(model, tmp_path / "drawn.keras") == []

@@ -122,10 +122,10 @@ def kernels(*states, guessed=False):
     return changed(samples.healthy(), symmetry={"initialization": rows})
 
 
-def test_a_guessed_initialiser_is_marked_as_guessed():
+def test_a_guessed_initializer_is_marked_as_guessed():
     told, tables = chapter(weights.build(kernels("trained", guessed=True)))
     assert "named in the file" not in told
-    assert "names no initialiser" in told
+    assert "names no initializer" in told
     (row,) = tables["Trained, or still at initial values?"].rows
     assert row[1].text == "closest: GlorotUniform"
     told, tables = chapter(weights.build(kernels("trained")))

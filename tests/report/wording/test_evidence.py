@@ -58,7 +58,7 @@ def test_tests_of_a_kernel_are_described_in_words():
     tests = {"bias_initial": True, "ks_p": 0.5777, "batchnorm_initial": None, "odd_key": 1}
     rows, _ = shown({"tests": tests})
     told = rows["tests of the weights"]
-    assert "p-value of the Kolmogorov–Smirnov test against the initialiser: 0.578" in told
+    assert "p-value of the Kolmogorov–Smirnov test against the initializer: 0.578" in told
     assert "bias at its initial value: yes" in told
     assert "_" not in told
     assert "batch normalisation" not in told  # there is none

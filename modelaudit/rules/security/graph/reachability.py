@@ -1,7 +1,7 @@
 """Which parts of a TensorFlow graph run: when it is called, loaded or saved, or never.
 
 The roots of a graph are the outputs of its signatures, the functions of its object graph, the
-loader's initialisers, and the saver. From a node of the main graph, everything that feeds it runs;
+loader's initializers, and the saver. From a node of the main graph, everything that feeds it runs;
 of a function that is called, all of it.
 """
 
