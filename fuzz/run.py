@@ -129,7 +129,12 @@ def main() -> None:
     names = [target.name for target in TARGETS]
     parser.add_argument("targets", nargs="*", metavar="TARGET", help=f"any of {', '.join(names)}")
     chosen = parser.parse_args()
+    if unknown := sorted(set(chosen.targets) - set(names)):
+        parser.error(f"unknown target: {', '.join(unknown)}; choose from {', '.join(names)}")
     wanted = [each for each in TARGETS if each.name in (chosen.targets or names)]
+    used = [each.name for each in wanted if chosen.keep and (chosen.keep / each.name).exists()]
+    if used:
+        parser.error(f"{chosen.keep} has results of an earlier run ({', '.join(used)})")
     folder = chosen.keep or Path(tempfile.mkdtemp(prefix="fuzz-"))
     start = time.monotonic()
     unit = chosen.inputs / sum(target.share for target in wanted)

@@ -1,6 +1,7 @@
 """Run the commands in README.md and compare their real output with the output shown there.
 
-python scripts/readme_output.py            write the real output where it differs
+python scripts/readme_output.py            write the real output where it differs; exit 1 if a
+                                           command ended with another exit code than stated
 python scripts/readme_output.py --check    exit 1 and show the differences
 
 A block is run if the line before it is `<!-- run -->`. Its commands start with `$ `; the lines
@@ -135,7 +136,7 @@ def main() -> int:
     parser.add_argument("--check", action="store_true")
     check = parser.parse_args().check
     page = README.read_text(encoding="utf-8")
-    new, done, stale = "", 0, False
+    new, done, stale, failed = "", 0, False, False
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name).resolve()
         prepare(folder)
@@ -143,13 +144,14 @@ def main() -> int:
             real, code = run(block, folder)
             found = differences(block, real, code)
             stale = stale or bool(found)
+            failed = failed or code != block.exit
             for line in found:
                 sys.stderr.write(f"{line}\n")
             new += page[done : block.start] + (block.shown if block.same(real) else real)
             done = block.end
     if not check:
         README.write_text(new + page[done:], encoding="utf-8")
-        return 0
+        return int(failed)  # an exit code is stated by the page's author, not written
     if stale:
         sys.stderr.write("README.md is out of date: run `make docs`\n")
     return int(stale)

@@ -81,6 +81,17 @@ def test_an_option_that_does_not_exist_is_an_error(readme_output, options):
         list(readme_output.blocks(page_with("$ true", options=options)))
 
 
+@pytest.mark.parametrize(("command", "expected"), [("$ false", 1), ("$ true", 0), ("$ echo a", 0)])
+def test_writing_fails_if_a_command_ends_with_another_exit_code(
+    readme_output, monkeypatch, tmp_path, command, expected
+):
+    page = tmp_path / "README.md"
+    page.write_text(page_with(command))
+    monkeypatch.setattr(readme_output, "README", page)
+    monkeypatch.setattr(sys, "argv", ["readme_output.py"])
+    assert readme_output.main() == expected
+
+
 def test_a_block_without_a_command_is_an_error(readme_output):
     with pytest.raises(ValueError, match="without a command"):
         list(readme_output.blocks(page_with("output")))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from modelaudit.facts import Architecture, Json, Layer, Shape
 from modelaudit.formats.keras.dialects import to_keras2
 from modelaudit.formats.keras.json_config import mapping
-from modelaudit.layer_classes import Trait, classes
+from modelaudit.layer_classes import Trait, classes, has
 from modelaudit.probe.protocol import Observation
 from modelaudit.thresholds.restoration import SAME_SETTING
 
@@ -62,10 +62,18 @@ def compare_layers(
     """
     wrappers = {layer.route for layer in architecture.layers if not layer.is_model}
     saved = {layer.route: layer for layer in architecture.layers if _listed(layer, wrappers)}
-    return tuple(_differences(saved, seen)), len(saved)
+    training = any(
+        kwargs.get("training") is True
+        for layer in architecture.layers
+        for kwargs in layer.call_kwargs
+    )
+    return tuple(_differences(saved, seen, training)), len(saved)
 
 
-def _differences(saved: Mapping[str, Layer], seen: Observation) -> Iterator[LayerDifference]:
+def _differences(
+    saved: Mapping[str, Layer], seen: Observation, training: bool
+) -> Iterator[LayerDifference]:
+    """`training`: whether a layer is always called with `training=True`."""
     for route, layer in saved.items():
         found = seen.layers.get(route)
         if found is None:
@@ -76,7 +84,12 @@ def _differences(saved: Mapping[str, Layer], seen: Observation) -> Iterator[Laye
             yield LayerDifference(route, f"has class {found}, saved as {layer.class_name}")
             continue
         details = seen.details.get(route, {})
-        for text in _settings(layer.config, mapping(details.get("config")), layer):
+        config = dict(layer.config)
+        # A frozen layer computes what a trainable one does, except batch normalisation in
+        # training mode, which uses the moving statistics only while it is frozen.
+        if not (training and has(layer.class_name, Trait.BATCH_NORMALISATION)):
+            config.pop("trainable", None)
+        for text in _settings(config, mapping(details.get("config")), layer):
             yield LayerDifference(route, text)
         shape = details.get("shape")
         saved_shape = layer.output_shape

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fuzz import run
 from fuzz.mutate import Mutator
 from fuzz.targets import TARGETS, Target
 from modelaudit.facts import Json, ProblemKind
@@ -75,3 +77,26 @@ def test_inputs_of_past_faults_end_in_time(path: Path) -> None:
     (done,) = worker_pool.run_tasks([path], _read, jobs=1, seconds=20.0, memory=2 << 30)
     assert not done.lost
     assert done.value is not None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--inputs", "1", "no-such-target"), "unknown target: no-such-target"),
+        (("--inputs", "1", "--keep", "KEPT"), "has results of an earlier run"),
+    ],
+)
+def test_wrong_arguments_of_the_fuzzer_are_usage_errors(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: tuple[str, ...],
+    said: str,
+) -> None:
+    (tmp_path / TARGETS[0].name).mkdir()
+    argv = [str(tmp_path) if each == "KEPT" else each for each in arguments]
+    monkeypatch.setattr(sys, "argv", ["fuzz", *argv])
+    with pytest.raises(SystemExit) as ended:
+        run.main()
+    assert ended.value.code == 2
+    assert said in capsys.readouterr().err

@@ -105,3 +105,30 @@ def test_operations_are_compared_and_names_may_hold_slashes() -> None:
     seen = Observation("here", "load_model", Status.LOADED, layers=found)
     (lost,) = compare_layers(architecture, seen)[0]
     assert str(lost) == "add: the saved Add is not in the model"
+
+
+@pytest.mark.parametrize(("called", "expected"), [(None, 0), (True, 1)])
+def test_trainable_matters_only_for_batch_normalisation_in_training_mode(
+    called: bool | None, expected: int
+) -> None:
+    """Loaders reset it, and at inference a frozen layer computes what a trainable one does."""
+    kwargs: tuple[dict[str, Json], ...] = ({"training": called},)
+    layers = (
+        Layer("trunk", "trunk", "Functional", config={"trainable": False}, is_model=True),
+        Layer("trunk/conv", "conv", "Conv2D", config={"trainable": False}),
+        Layer(
+            "trunk/norm",
+            "norm",
+            "BatchNormalization",
+            config={"trainable": False},
+            call_kwargs=kwargs,
+        ),
+    )
+    details: dict[str, dict[str, Json]] = {
+        layer.route: {"config": {"trainable": True}} for layer in layers
+    }
+    classes = {layer.route: layer.class_name for layer in layers}
+    seen = Observation("here", "load_model", Status.LOADED, layers=classes, details=details)
+    found, _ = compare_layers(replace(SAVED, layers=layers), seen)
+    told = ["trunk/norm: trainable is True, saved as False"]
+    assert [str(each) for each in found] == told[:expected]

@@ -270,7 +270,8 @@ class _Finder:
             if follower.op in BIAS and bias is None:
                 others = [ref for ref in follower.inputs if ref.partition(":")[0] != node.name]
                 name = self.walker.weight(frame, others[0]) if others else None
-                if name is None or len(self.tensors[name].shape) != 1:
+                tensor = self.tensors.get(name) if name else None
+                if tensor is None or len(tensor.shape) != 1:
                     return bias, None
                 bias = name
             elif follower.op in ACTIVATIONS:

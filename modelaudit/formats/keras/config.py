@@ -121,11 +121,11 @@ def _dialect(root: LayerEntry) -> Dialect:
 
 def _speaks_keras3(entry: LayerEntry) -> bool:
     config = entry.config
-    if "batch_shape" in config or "build_input_shape" in config:
+    if "batch_shape" in config:
         return True
     if kj.mapping(config.get("dtype")).get("class_name") == "DTypePolicy":
         return True
-    if entry.class_name == "Sequential":  # Keras 2 wrote only the name and the layers
+    if entry.class_name == "Sequential":  # Keras 2 writes name, layers and build_input_shape
         return "trainable" in config and "dtype" in config
     return any(
         call.args and any(reference.shape is not None for reference in call.inputs)

@@ -97,8 +97,10 @@ class TreeReader:
         if not isinstance(saved, dict):
             self.fail(config_route, "a layer is not an object")
         class_name = kj.text(saved.get("class_name"))
-        if not class_name or len(class_name) > MAX_ROUTE:
+        if not class_name:
             self.fail(config_route, "a layer has no class_name")
+        if len(class_name) > MAX_ROUTE:
+            self.fail(config_route, f"a class_name is longer than {MAX_ROUTE} characters")
         config = saved.get("config")
         if isinstance(config, list):  # Sequential before Keras 2.2.3
             config = {"layers": config}

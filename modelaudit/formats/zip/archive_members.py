@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import tempfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -142,24 +143,42 @@ class DirectoryParts:
     """Files of an unpacked archive. Symbolic links that lead out of the directory are skipped.
 
     Raises:
-        LimitExceeded: more files than `limits.archive_members`.
+        LimitExceeded: more files, directories and links than `limits.archive_members`.
     """
 
     def __init__(self, root: Path, limits: Limits) -> None:
         self.root = root
         self._files: dict[str, Path] = {}
         self._links: list[str] = []
-        for path in sorted(root.rglob("*")):
+        self._unread: list[tuple[str, str]] = []
+        for path in sorted(self._entries(limits.archive_members)):
             name = display_path(path, root)
             if path.is_symlink() and not is_inside(path, root):
                 self._links.append(name)
             elif path.is_file():
                 self._files[name] = path
-            if len(self._files) > limits.archive_members:
-                allowed = limits.archive_members
-                raise LimitExceeded(
-                    root.name, "archive members", len(self._files), allowed, "archive_members"
-                )
+
+    def _entries(self, allowed: int) -> list[Path]:
+        """Everything below the root: files, links and directories."""
+        found: list[Path] = []
+        pending = [self.root]
+        while pending:
+            folder = pending.pop()
+            try:
+                with os.scandir(folder) as listing:
+                    for entry in listing:
+                        found.append(folder / entry.name)
+                        if len(found) > allowed:
+                            raise LimitExceeded(
+                                *(self.root.name, "archive members", len(found), allowed),
+                                "archive_members",
+                            )
+                        if entry.is_dir(follow_symlinks=False):
+                            pending.append(found[-1])
+            except OSError as error:
+                reason = error.strerror or str(error)
+                self._unread.append((display_path(folder, self.root), reason))
+        return found
 
     def names(self) -> tuple[str, ...]:
         """See `ArchiveParts.names`."""
@@ -182,3 +201,5 @@ class DirectoryParts:
         for name in self._links:
             detail = f"{name} is a symbolic link that leads out of the model"
             yield Problem(ProblemKind.UNSAFE_PATH, name, detail, evidence={"link": name})
+        for name, reason in self._unread:
+            yield Problem(ProblemKind.UNREADABLE, name, f"cannot be listed: {reason}")

@@ -174,8 +174,13 @@ def _from_images(
         notes.add("images outside the class folders were skipped")
     each = max(1, max_images // len(groups))
     chosen = [(file, i) for i, group in enumerate(groups) for file in group[:each]]
+    where = "each folder"
+    if len(chosen) > max_images:
+        where = f"{max_images} of {len(groups)} folders, evenly spaced"
+        pick = np.linspace(0, len(chosen) - 1, max_images).round().astype(int)
+        chosen = [chosen[i] for i in pick]
     if len(chosen) < found:
-        notes.add(f"{len(chosen)} of {found} images, the first {each} of each folder by name")
+        notes.add(f"{len(chosen)} of {found} images, the first {each} of {where}, by name")
     pixels = [_image(file, (height, width), channels, resize, notes) for file, _ in chosen]
     if len({image.shape for image in pixels}) > 1:
         raise UsageError(f"{path}: images have different sizes, but the model sets no size")

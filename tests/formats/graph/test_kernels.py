@@ -99,6 +99,16 @@ def test_conv_followed_by_bias_and_activation():
     )
 
 
+def test_a_bias_whose_values_are_not_in_the_file_is_no_bias():
+    graph = conv_graph()
+    add(graph, "conv", "Conv2D", "x", "read", strides=[1, 1, 1, 1])
+    add(graph, "add", "AddV2", "conv", "read_bias")
+    holders = {"c/kernel": "c/kernel", "c/bias": "c/bias"}
+    tensors = [stored("c/kernel", 3, 3, 2, 4)]
+    (kernel,) = find_kernels(graph_facts(graph, "g", LIMITS), tensors, holders, {})
+    assert (kernel.tensor, kernel.bias) == ("c/kernel", None)
+
+
 def test_channels_first_strides_are_the_spatial_ones():
     graph = conv_graph()
     add(graph, "conv", "Conv2D", "x", "read", strides=[1, 1, 2, 3], data_format=b"NCHW")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 import stat
 import struct
 import zipfile
@@ -105,6 +106,42 @@ def test_unpacked_directory_reads_the_same(tmp_path):
     assert {f.path: f.role for f in artifact.files}["assets/layers/x/v.txt"] == "asset"
     (root / "assets" / "out").symlink_to(tmp_path / "m.keras")
     assert ("unsafe-path", "") in kinds(read(root, LIMITS))
+
+
+@pytest.mark.parametrize("made", ["file", "folder", "link"])
+def test_everything_in_a_directory_counts_towards_its_limit(tmp_path, made):
+    root = tmp_path / "model"
+    root.mkdir()
+    for name, data in members().items():
+        (root / name).write_bytes(data)
+    for i in range(10):
+        path = root / f"more{i}"
+        if made == "file":
+            path.write_bytes(b"")
+        elif made == "folder":
+            path.mkdir()
+        else:
+            path.symlink_to("/nowhere")
+    count = len(members()) + 10
+    assert read_keras_archive(root, Limits(archive_members=count)).tensors
+    with pytest.raises(LimitExceeded, match="archive members"):
+        read_keras_archive(root, Limits(archive_members=count - 1))
+
+
+def test_a_folder_that_cannot_be_listed_is_reported(tmp_path):
+    root = tmp_path / "model"
+    (root / "assets").mkdir(parents=True)
+    for name, data in members().items():
+        (root / name).write_bytes(data)
+    (root / "assets").chmod(0)
+    try:
+        os.listdir(root / "assets")
+    except PermissionError:
+        assert [p.file for p in read(root, LIMITS).problems] == ["assets"]
+    else:
+        pytest.skip("this user may list every folder")
+    finally:
+        (root / "assets").chmod(0o755)
 
 
 def test_the_last_duplicate_counts_and_is_reported(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from modelaudit.errors import ReadError
 from modelaudit.facts import Json
 from tests.made.keras_configs import (
     functional,
@@ -173,3 +174,19 @@ def test_custom_classes(
     saved |= {"module": module, "registered_name": registered}
     model = parse({"class_name": "Sequential", "config": {"name": "s", "layers": [saved]}})
     assert model.layers[0].custom is custom
+
+
+def test_keras_2_wrote_the_input_shape_of_a_sequential_too() -> None:
+    """TensorFlow 1.13 to 2.1 (Keras 2.2.4-tf) and Keras 2.3 did."""
+    dense = layer("Dense", "dense", units=3, batch_input_shape=[None, 4], dtype="float32")
+    config: dict[str, Json] = {"name": "s", "layers": [dense], "build_input_shape": [None, 4]}
+    assert parse({"class_name": "Sequential", "config": config}).dialect == "keras2"
+    dense3 = layer("Dense", "dense", units=3)
+    new: dict[str, Json] = {**config, "layers": [dense3], "trainable": True, "dtype": "float32"}
+    assert parse({"class_name": "Sequential", "config": new}).dialect == "keras3"
+
+
+def test_a_class_name_that_is_too_long_is_called_so() -> None:
+    dense = layer("D" * 5000, "dense")
+    with pytest.raises(ReadError, match="class_name is longer than"):
+        parse({"class_name": "Sequential", "config": {"name": "s", "layers": [dense]}})

@@ -145,6 +145,18 @@ def test_class_folders_are_labels(tmp_path: Path) -> None:
     assert "were skipped" in spoken
 
 
+def test_more_class_folders_than_images_to_read(tmp_path: Path) -> None:
+    for i in range(7):
+        picture(tmp_path / f"class{i}" / "a.png")
+        picture(tmp_path / f"class{i}" / "b.png")
+    data = load_probe_data(tmp_path, SHAPE, max_images=4)
+    assert len(data.x) == 4
+    assert data.y is not None
+    assert data.y.tolist() == [0, 2, 4, 6]
+    assert len(data.labels) == 7
+    assert "4 of 14 images, the first 1 of 4 of 7 folders, evenly spaced, by name" in data.notes
+
+
 def test_sizes_are_never_changed_silently(tmp_path: Path) -> None:
     picture(tmp_path / "a.png", size=(16, 12))
     with pytest.raises(UsageError, match=r"12 x 16 pixels.*6 x 8.*enable resizing"):

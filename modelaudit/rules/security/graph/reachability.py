@@ -15,7 +15,18 @@ from modelaudit.facts import Artifact, Format, Graph, GraphFunction, GraphNode
 from modelaudit.formats.graph.dataflow import CALLS
 from modelaudit.formats.graph.op_registry import known_operations
 
-_CHECKPOINTS = frozenset({Format.TF1_CHECKPOINT, Format.TF2_CHECKPOINT, Format.SESSION_BUNDLE})
+_CHECKPOINTS = frozenset(
+    {
+        *(Format.TF1_CHECKPOINT_V1, Format.TF1_CHECKPOINT, Format.TF2_CHECKPOINT),
+        Format.SESSION_BUNDLE,
+    }
+)
+# What a `tf.train.Saver` adds to a graph, apart from the names of files and tensors.
+_RESTORING = frozenset({"RestoreV2", "Restore", "RestoreSlice"})
+_SAVER_OPS = _RESTORING | {
+    *("SaveV2", "Save", "SaveSlices", "MergeV2Checkpoints", "ShardedFilename", "ShardedFilespec"),
+    *("Assign", "AssignVariableOp", "Identity", "NoOp", "Pack"),
+}
 
 
 class Reach(Enum):
@@ -164,7 +175,7 @@ def _turned(edges: Mapping[str, set[str]]) -> dict[str, set[str]]:
 
 
 def _roots(graph: Graph, artifact: Artifact, main: Mapping[str, GraphNode]) -> Iterator[GraphRoot]:
-    anyone = [GraphRoot(name, "any program that runs the graph") for name in main]
+    anyone = (GraphRoot(name, "any program that runs the graph") for name in main)
     if graph.held_by or artifact.format is Format.FROZEN_GRAPH:
         yield from anyone
         return
@@ -184,7 +195,35 @@ def _roots(graph: Graph, artifact: Artifact, main: Mapping[str, GraphNode]) -> I
             found = True
             yield GraphRoot(name, "a function of the loaded model", True)
     if not found and artifact.format not in _CHECKPOINTS:
-        yield from anyone  # nothing says what is run
+        savers = _savers(main)  # nothing says what is run, but no prediction runs a saver
+        yield from (root for root in anyone if root.name not in savers)
+
+
+def _savers(main: Mapping[str, GraphNode]) -> frozenset[str]:
+    """Nodes on which only saving to and restoring from checkpoints depends.
+
+    A TF1 graph has a saver for each `tf.train.Saver` that the program created.
+    """
+    consumers: dict[str, list[str]] = {}
+    for node in main.values():
+        for reference in node.inputs:
+            consumers.setdefault(node_name(reference), []).append(node.name)
+
+    def is_part(node: GraphNode) -> bool:
+        source = main.get(node_name(node.inputs[0])) if node.inputs else None
+        is_result = node.name not in consumers and source is not None
+        if node.op == "Identity" and is_result and source is not None:
+            return source.op not in _RESTORING
+        return node.op in _SAVER_OPS and (node.op not in _RESTORING or node.name in consumers)
+
+    others = [node.name for node in main.values() if not is_part(node)]
+    left = main.keys() - others
+    while others:
+        for reference in main[others.pop()].inputs:
+            if (source := node_name(reference)) in left:
+                left.discard(source)
+                others.append(source)
+    return frozenset(left)
 
 
 def _saver_roots(graph: Graph) -> Iterator[GraphRoot]:

@@ -99,7 +99,9 @@ def check_tensor_names(rule: Rule, facts: Facts) -> Iterator[Finding]:
         file = facts.artifact.root.name
         named += [("The list of weights contains", file, n) for n in names if isinstance(n, str)]
     for what, file, name in named:
-        if leads_out(name):
+        # TensorFlow names a value of the root object like this: `/.ATTRIBUTES/OBJECT_CONFIG_JSON`.
+        inside = name.removeprefix("/") if name.startswith("/.ATTRIBUTES/") else name
+        if leads_out(inside):
             yield rule.finding(
                 f"{what} {name[:300]!r}.",
                 file=file,
