@@ -42,7 +42,7 @@ from modelaudit.rules.policies import apply_baseline, apply_severities
 from modelaudit.rules.unsafe_advice import withhold_unsafe_fixes
 from modelaudit.rules.waivers import apply_waivers
 from modelaudit.runtimes import Prediction, default_targets, predict
-from modelaudit.runtimes.catalogue import specifier
+from modelaudit.runtimes.catalogue import installed_target, specifier
 from modelaudit.schema import Audit
 from modelaudit.settings import Settings
 
@@ -127,6 +127,7 @@ def static_facts(path: Path, settings: Settings) -> Facts:
         settings=settings,
         measurements=measurements,
         predictions=predictions_for(artifact, settings, settings.targets or default_targets()),
+        installed=installed_target(),
         golden=read_golden(artifact, settings.limits),
     )
 

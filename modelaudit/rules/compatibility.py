@@ -10,6 +10,8 @@ from modelaudit.facts import Provenance
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.probe.protocol import Observation, runtime_name
 from modelaudit.rules import examples
+from modelaudit.rules.conditions import conditions, lacked
+from modelaudit.rules.integrity import LOST_KINDS
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
 from modelaudit.runtimes.profile import numbers
 
@@ -48,6 +50,11 @@ def _loads_nowhere(rule: Rule, facts: Facts) -> Iterator[Finding]:
     tried = _tried(facts)
     if any(each.status is Status.LOADED for each in (*tried.values(), *facts.elsewhere)):
         return
+    if lost := _lost(facts):
+        raise NotApplicable(f"a part of the model is missing or damaged: {lost}")
+    runtime, condition = conditions(facts)
+    if condition:
+        raise NotApplicable(f"{runtime_name(runtime)} loads it if {condition}")
     first = next(iter(tried.values()))
     yield rule.finding(
         f"The model {_nowhere([runtime_name(name) for name in tried])}. First error, from "
@@ -58,6 +65,14 @@ def _loads_nowhere(rule: Rule, facts: Facts) -> Iterator[Finding]:
         },
         severity=Severity.MEDIUM if not facts.artifact.complete else rule.severity,
     )
+
+
+def _lost(facts: Facts) -> str:
+    """What is missing or damaged, if that explains why no loader works; another rule reports it."""
+    if facts.artifact.complete:
+        return ""
+    lost = [each for each in facts.artifact.problems if each.kind in LOST_KINDS]
+    return f"{lost[0].file}: {lost[0].detail}" if lost else ""
 
 
 def _nowhere(names: Sequence[str]) -> str:
@@ -78,6 +93,8 @@ def _needs_legacy(rule: Rule, facts: Facts) -> Iterator[Finding]:
         return
     if current is None or legacy is None:
         raise NotApplicable("only one of Keras 3 and tf-keras was tried")
+    if condition := lacked(facts, current):
+        raise NotApplicable(f"{runtime_name(CURRENT)} loads it if {condition}")
     if current.status is Status.FAILED and legacy.status is Status.LOADED:
         yield rule.finding(
             f"{_origin(facts)}Keras {current.versions.get('keras', '3')} rejects the model, "

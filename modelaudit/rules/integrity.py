@@ -164,8 +164,8 @@ DAMAGES = (
         Severity.MEDIUM,
         "The file's suffix does not match its format",
         "The file's suffix matches its format",
-        "Keras 3 selects the reader by the suffix: it reports 'file not found' or 'not a zip' for "
-        "a model that is intact.",
+        "Keras 3 selects the reader by the suffix: it reports 'file not found', 'not a zip' or "
+        "'file format not supported' for a model that is intact.",
         "Rename the file to the suffix of its actual format, which this report names.",
     ),
     Damage(
@@ -223,12 +223,9 @@ DAMAGES = (
     ),
 )
 
-# The problems that readers report while a file or a directory is still being written.
-HALF_WRITTEN = frozenset(
-    damage.code
-    for damage in DAMAGES
-    if damage.kind
-    in {
+# A part of the model is missing or damaged; readers report the same of one that is being written.
+LOST_KINDS = frozenset(
+    {
         ProblemKind.TRUNCATED,
         ProblemKind.EMPTY,
         ProblemKind.CORRUPT,
@@ -239,6 +236,7 @@ HALF_WRITTEN = frozenset(
         ProblemKind.TENSOR_UNREADABLE,
     }
 )
+HALF_WRITTEN = frozenset(damage.code for damage in DAMAGES if damage.kind in LOST_KINDS)
 
 
 VERBS = ("is ", "has ", "ends ", "names ")

@@ -52,6 +52,7 @@ class Facts:
     elsewhere: tuple[Observation, ...] = ()  # further attempts, compared with the one that loaded
     behaviour: Behaviour | None = None
     predictions: tuple[Prediction, ...] = ()
+    installed: str = ""  # the installed TensorFlow, by its name in predictions
     probe_skipped: str = ""  # why no probe was attempted, if none was
     path: str = ""  # of the model, POSIX, relative to the root of the audit
     restore: RestoreProof | None = None  # of the first runtime that loaded the model

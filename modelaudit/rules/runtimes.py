@@ -9,29 +9,23 @@ from modelaudit.audit_types.loading import Agreement, LoadOutcome, Status
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.probe.protocol import Observation
 from modelaudit.rules import examples
+from modelaudit.rules.conditions import prediction_of
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
-from modelaudit.runtimes.model import Prediction, predicted_call
+from modelaudit.runtimes.model import Prediction
 
 # Attempts that confirm or contradict a prediction; other endings say nothing about the file.
-FAILED = frozenset({Status.FAILED, Status.CRASHED, Status.TIMEOUT})
+FAILED = frozenset({Status.FAILED, Status.CRASHED})
 # Reasons that apply only where tf-keras is not installed, which a runtime's name does not show.
 CONDITIONAL = frozenset({"optimizer-slots"})
 QUOTED = 300  # characters of a loader's message
-
-Predictions = Mapping[tuple[str, str], Prediction]
 
 
 def _attempts(facts: Facts) -> tuple[Observation, ...]:
     return (*facts.observations, *facts.elsewhere)
 
 
-def _of(seen: Observation, known: Predictions) -> Prediction | None:
-    return known.get((seen.target, predicted_call(seen.call)))
-
-
 def _otherwise(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    known = {(each.runtime, each.call): each for each in facts.predictions}
-    asked = [(seen, found) for seen in _attempts(facts) if (found := _of(seen, known))]
+    asked = [(seen, found) for seen in _attempts(facts) if (found := prediction_of(facts, seen))]
     told = [(seen, found) for seen, found in asked if found.predicted is not LoadOutcome.UNKNOWN]
     if not told:
         raise NotApplicable("no attempt was made for which there is a prediction")
@@ -40,7 +34,7 @@ def _otherwise(rule: Rule, facts: Facts) -> Iterator[Finding]:
     for seen, found in told:
         if seen.status is Status.LOADED and (seen.runtime, seen.call) not in answered:
             continue  # some failures appear only at the first call
-        why = _contradiction(seen, found, by_attempt, known)
+        why = _contradiction(seen, found, by_attempt, facts)
         if why:
             yield rule.finding(
                 f"{found.runtime}: predicted for {seen.call}: {found.predicted.value}. {why}",
@@ -73,7 +67,7 @@ def _contradiction(
     seen: Observation,
     found: Prediction,
     attempts: Mapping[tuple[str, str], Observation],
-    known: Predictions,
+    facts: Facts,
 ) -> str:
     """What was observed, where it contradicts the prediction."""
     if seen.status in FAILED and found.predicted is not LoadOutcome.FAILS:
@@ -89,7 +83,7 @@ def _contradiction(
         return ""
     # Two runtimes are expected to differ only if exactly one of them is known to change the model.
     other = attempts.get((agreement.reference, agreement.reference_call))
-    reference = _of(other, known) if other else None
+    reference = prediction_of(facts, other) if other else None
     if reference is None or reference.predicted not in (LoadOutcome.LOADS, LoadOutcome.DIFFERS):
         return ""
     changed = [each.predicted is LoadOutcome.DIFFERS for each in (found, reference)]

@@ -8,12 +8,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from modelaudit.audit_types.loading import LoadOutcome
+from modelaudit.audit_types.loading import LoadOutcome, Status
 from modelaudit.facts import Json
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.rules import examples
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
-from modelaudit.runtimes.model import Prediction, Reason
+from modelaudit.runtimes.model import (
+    NOT_READ,
+    LoadCall,
+    Prediction,
+    Reason,
+    predicted_call,
+)
 
 WHOLE_MODEL = "load_model"  # the other calls need code, which may handle the difference
 SHOWN = 3  # reasons quoted in a finding; the compatibility table has all of them
@@ -50,23 +56,55 @@ def _evidence(prediction: Prediction, reason: Reason) -> dict[str, Json]:
 
 
 def _fails(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    """Runtimes in which every call fails: nothing of the model can be loaded there.
+    """Runtimes in which nothing of the model can be loaded, whatever the program provides.
 
-    Without targets, it is enough that one default runtime loads the model: a Keras 3 file need
-    not load in tf-keras too. If all of them fail, there is one finding about all of them.
+    Without targets, runtimes that were tried are left to the rules on what was observed. Of the
+    others, the installed Keras has to load the model, or else one of them: a Keras 3 file need not
+    load in tf-keras too. If all of them fail, there is one finding about all of them.
     """
     runtimes = _runtimes(_predictions(facts))
-    failing = [
-        predictions[0]
-        for predictions in runtimes.values()
-        if all(each.predicted is LoadOutcome.FAILS for each in predictions)
-    ]
+    observed = _observed(facts)
+    failing = {}
+    for runtime, predictions in runtimes.items():
+        refused = _refused(predictions)
+        if refused and observed.get((runtime, refused.call)) is not Status.LOADED:
+            failing[runtime] = refused
     if facts.settings.targets:
-        for first in failing:
+        for first in failing.values():
             yield _refusal(rule, (first,), "A target runtime cannot load the model")
-    elif len(failing) == len(runtimes):
+        return
+    tried = {runtime for runtime, _ in observed}
+    if failing.keys() & tried:
+        return
+    if len(failing) == len(runtimes):
         # The runtime with the fewest reasons says best what is wrong with the file.
-        yield _refusal(rule, tuple(sorted(failing, key=lambda each: len(each.because))), "")
+        every = sorted(failing.values(), key=lambda each: len(each.because))
+        yield _refusal(rule, tuple(every), "")
+    elif installed := failing.get(facts.installed):
+        yield _refusal(rule, (installed,), "The installed Keras cannot load the model")
+
+
+def _refused(predictions: Iterable[Prediction]) -> Prediction | None:
+    """The prediction that says why nothing can be loaded, if nothing can.
+
+    Weights need the architecture next to them, so if that fails, so does all.
+    """
+    each = tuple(predictions)
+    built = [one for one in each if one.call == LoadCall.FROM_JSON]
+    failing = [one for one in each if one.predicted is LoadOutcome.FAILS and not one.conditions]
+    needed = [one for one in failing if one in built]
+    return next(iter(needed or (failing if len(failing) == len(each) else ())), None)
+
+
+def _observed(facts: Facts) -> dict[tuple[str, str], Status]:
+    """How attempts ended, by runtime and call as in predictions."""
+    seen = (*facts.observations, *facts.elsewhere)
+    ended = {Status.LOADED, Status.FAILED, Status.CRASHED}
+    return {
+        (each.target, predicted_call(each.call)): each.status
+        for each in seen
+        if each.target and each.status in ended
+    }
 
 
 def _refusal(rule: Rule, failing: tuple[Prediction, ...], title: str) -> Finding:
@@ -90,27 +128,42 @@ def _refusal(rule: Rule, failing: tuple[Prediction, ...], title: str) -> Finding
 
 
 def _differs(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    """Calls that load the model but compute something else."""
+    """Calls that load the model but compute something else. An observation overrules this."""
+    observed = _observed(facts)
+    equal = {
+        (each.target, predicted_call(each.call))
+        for each in (*facts.observations, *facts.elsewhere)
+        if each.agreement and each.agreement.same
+    }
     for prediction in _predictions(facts):
-        if prediction.predicted is LoadOutcome.DIFFERS:
+        attempt = (prediction.runtime, prediction.call)
+        loaded = observed.get(attempt, Status.LOADED) is Status.LOADED and attempt not in equal
+        if prediction.predicted is LoadOutcome.DIFFERS and loaded:
             reason = prediction.because[0]
+            guess = bool(prediction.conditions)
+            unless = f", unless {reason.unless}" if guess else ""
             yield rule.finding(
                 f"{prediction.runtime}: {prediction.call} raises no error but loads a different "
-                f"model, because {reason.text}.",
+                f"model{unless}, because {reason.text}.",
                 route=reason.route,
                 evidence=_evidence(prediction, reason),
                 key=f"{prediction.runtime} {prediction.call} {reason.code}",
+                title="A runtime may load the model as another one" if guess else "",
                 fix=reason.fix,
                 severity=rule.severity if prediction.call == WHOLE_MODEL else Severity.MEDIUM,
-                confidence=_confidence(rule, prediction),
+                confidence=Confidence.LOW if guess else _confidence(rule, prediction),
             )
 
 
 def _unknown(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    """Calls whose result cannot be predicted from the file."""
+    """Calls whose result cannot be predicted from the file. Missing parts have their own rules."""
+    unread = ""
     for prediction in _predictions(facts):
         if prediction.predicted is LoadOutcome.UNKNOWN:
             reason = prediction.because[0]
+            if reason.code == NOT_READ:
+                unread = reason.text
+                continue
             yield rule.finding(
                 f"{prediction.runtime}: it is unknown whether {prediction.call} works, because "
                 f"{reason.text}.",
@@ -118,6 +171,8 @@ def _unknown(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 key=f"{prediction.runtime} {prediction.call} {reason.code}",
                 confidence=_confidence(rule, prediction),
             )
+    if unread:
+        raise NotApplicable(unread)
 
 
 def _example(predicted: LoadOutcome) -> Facts:
@@ -139,12 +194,13 @@ RULES = (
         needs=(Need.ARTIFACT,),
         summary="None of the checked runtimes can load the model",
         pass_title="The model loads in every target runtime or, if no target is set, in at least "
-        "one of the checked runtimes",
+        "one of the checked runtimes and in the installed Keras",
         why="Code that runs with that TensorFlow or Keras version stops with the quoted error. The "
         "prediction compares the file with what a real installation of that version accepts. The "
         "checked runtimes are the targets (`--target`). If no target is set, they are the "
-        "installed TensorFlow and tf-keras and the newest known version, and one of them must load "
-        "the model.",
+        "installed TensorFlow and tf-keras and the newest known version: the installed Keras and "
+        "at least one of them must load the model. Runtimes that were tried are left to the rules "
+        "on what was observed.",
         fix="The finding names the affected part of the file and what to change.",
         check=_fails,
         bad=lambda: _example(LoadOutcome.FAILS),

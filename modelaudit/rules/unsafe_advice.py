@@ -12,7 +12,7 @@ WITHHELD = (
     "Withheld because a critical security finding is open for this file: nothing should help to "
     "load it. Resolve that finding first."
 )
-UNSAFE = "safe_mode=False"
+UNSAFE = ("safe_mode=False", "load_model(", "model_from_json(")
 
 
 def withhold_unsafe_fixes(
@@ -46,7 +46,7 @@ def loading_danger(results: Sequence[RuleResult], rules: Sequence[Rule]) -> Find
 def _held(result: RuleResult, family: Family | None) -> RuleResult:
     findings = tuple(
         replace(finding, fix=WITHHELD)
-        if family is Family.COMPATIBILITY or UNSAFE in finding.fix
+        if family is Family.COMPATIBILITY or any(each in finding.fix for each in UNSAFE)
         else finding
         for finding in result.findings
     )

@@ -198,6 +198,12 @@ def _writer(version: tuple[int, ...], by_tensorflow: bool) -> RuntimeProfile | N
     return read_profile(min(known, key=lambda entry: _apart(entry.keras, version)).path)
 
 
+def installed_target() -> str:
+    """The installed TensorFlow, without importing it; "" if there is none."""
+    version = _installed("tensorflow")
+    return f"tf=={version}" if version else ""
+
+
 def default_targets() -> tuple[str, ...]:
     """The installed TensorFlow, the installed tf-keras, and the newest profile."""
     found = {

@@ -11,6 +11,8 @@ from modelaudit.findings import Confidence
 from modelaudit.runtimes.graph_usage import GraphUsage
 from modelaudit.runtimes.profile import RuntimeProfile
 
+NOT_READ = "not-read"  # code of the reason for a model that was only read in part
+
 
 class LoadCall(StrEnum):
     """The calls that load a saved model."""
@@ -64,7 +66,9 @@ class Reason:
     """Why a call does not simply load the model.
 
     `code` is stable and kebab-case. `text` says which part of the file the runtime does not
-    support, `error` is the message that the user would see, `fix` says what to do.
+    support, `error` is the message that the user would see, `fix` says what to do. `unless` is a
+    phrase that says what the program can do so that the reason does not apply, empty if it can do
+    nothing; `sign` is a text in the loader's error by which such a reason is recognised.
     """
 
     code: str
@@ -73,6 +77,8 @@ class Reason:
     error: str = ""
     fix: str = ""
     route: str = ""
+    unless: str = ""
+    sign: str = ""
 
     def facts(self) -> dict[str, Json]:
         """As JSON."""
@@ -99,6 +105,12 @@ class Prediction:
     because: tuple[Reason, ...] = ()
     confidence: Confidence = Confidence.HIGH
     collected: str = ""
+
+    @property
+    def conditions(self) -> tuple[Reason, ...]:
+        """The deciding reasons, if the program that loads the model can prevent all of them."""
+        decisive = tuple(each for each in self.because if each.predicted is self.predicted)
+        return decisive if all(each.unless for each in decisive) else ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,14 @@ from modelaudit.runtimes.checks import (
 )
 from modelaudit.runtimes.checks.inbound_nodes import check_nodes
 from modelaudit.runtimes.graph_usage import usage_of
-from modelaudit.runtimes.model import CheckContext, LoadCall, LoadRequest, Prediction, Reason
+from modelaudit.runtimes.model import (
+    NOT_READ,
+    CheckContext,
+    LoadCall,
+    LoadRequest,
+    Prediction,
+    Reason,
+)
 from modelaudit.runtimes.profile import RuntimeProfile
 from modelaudit.runtimes.saved_config import is_model
 
@@ -73,10 +80,16 @@ def predict(
     asked = [
         (profile, LoadRequest(call, custom))
         for profile in (find_profile(target, own) for target in targets)
-        for call in _CALLS.get(artifact.format, ())
+        for call in _calls(artifact)
         if profile.keras3 or call is not LoadCall.TFSM_LAYER
     ]
     return predict_calls(artifact, asked)
+
+
+def _calls(artifact: Artifact) -> tuple[LoadCall, ...]:
+    """The calls for a format; weights next to an architecture are also loaded into that."""
+    calls = _CALLS.get(artifact.format, ())
+    return (LoadCall.FROM_JSON, *calls) if "architecture_from" in artifact.extra else calls
 
 
 def predict_calls(
@@ -112,7 +125,7 @@ def _rank(predicted: LoadOutcome) -> int:
 
 def _incomplete(artifact: Artifact) -> Reason:
     why = artifact.problems[0].detail if artifact.problems else "parts could not be read"
-    return Reason("not-read", LoadOutcome.UNKNOWN, f"the model could only be read in part: {why}")
+    return Reason(NOT_READ, LoadOutcome.UNKNOWN, f"the model could only be read in part: {why}")
 
 
 def _reasons(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
@@ -140,10 +153,10 @@ def _advised(reasons: Iterable[Reason], context: CheckContext) -> Iterator[Reaso
 def _model_file(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     """A model in one file, or only its architecture."""
     archive = artifact.format is Format.KERAS_ARCHIVE
-    refused = _container(artifact, context, archive)
-    if refused:
-        yield refused
+    if archive and not context.profile.archives:
+        yield _too_old(context)
         return
+    yield from _other_suffix(artifact, context)
     architecture = artifact.architecture
     if architecture is None or not artifact.documents:
         yield Reason(
@@ -152,7 +165,8 @@ def _model_file(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
         return
     document = artifact.documents[0].value
     config = document if isinstance(document, dict) else {}
-    if not archive and artifact.tensors and not is_model(config):
+    whole = context.request.call is LoadCall.LOAD_MODEL
+    if whole and not archive and artifact.tensors and not is_model(config):
         yield _subclassed(str(config.get("class_name")))
     yield from match_config.check_model(config, context, archive)
     yield from check_nodes(config, context, archive)
@@ -175,30 +189,40 @@ def _subclassed(name: str) -> Reason:
     )
 
 
-def _container(artifact: Artifact, context: CheckContext, archive: bool) -> Reason | None:
-    """Why the loader cannot open the file."""
+def _too_old(context: CheckContext) -> Reason:
     profile = context.profile
-    if archive and not profile.archives:
-        return Reason(
-            "archive-in-old-keras",
-            LoadOutcome.FAILS,
-            f"{profile.name} does not support the .keras archive (introduced in Keras 2.12) and "
-            "mistakes it for another format",
-            "OSError: SavedModel file does not exist at: …/{saved_model.pbtxt|saved_model.pb}"
-            if profile.keras < (2, 5)
-            else "OSError: Unable to open file (file signature not found)",
-            "load it in TensorFlow 2.13 or newer and save it again as .h5",
-        )
-    h5_named_keras = (
-        artifact.format is Format.LEGACY_H5_FULL and artifact.root.suffix.lower() == ".keras"
+    return Reason(
+        "archive-in-old-keras",
+        LoadOutcome.FAILS,
+        f"{profile.name} does not support the .keras archive (introduced in Keras 2.12) and "
+        "mistakes it for another format",
+        "OSError: SavedModel file does not exist at: …/{saved_model.pbtxt|saved_model.pb}"
+        if profile.keras < (2, 5)
+        else "OSError: Unable to open file (file signature not found)",
+        "load it in TensorFlow 2.13 or newer and save it again as .h5",
     )
-    if h5_named_keras and profile.keras3:
-        return Reason(
-            "hdf5-named-keras",
-            LoadOutcome.FAILS,
-            "the file has the suffix .keras but contains HDF5, as written by Keras up to 2.12",
-            "ValueError: File not found: filepath=… Please ensure the file is an accessible "
-            "`.keras` zip file. (The file exists; the message is misleading.)",
-            "rename it to .h5",
-        )
-    return None
+
+
+def _other_suffix(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
+    """A file that the loader takes for another format because of its name."""
+    archive, suffix = artifact.format is Format.KERAS_ARCHIVE, artifact.root.suffix
+    by_name = archive or (artifact.format is Format.LEGACY_H5_FULL and context.profile.keras3)
+    if not by_name or artifact.root.is_dir() or suffix in artifact.format.info.suffixes:
+        return
+    what, wanted = ("is a .keras archive", ".keras") if archive else ("contains HDF5", ".h5")
+    named_keras = not archive and suffix == ".keras"
+    error = "ValueError: File format not supported: filepath=…"
+    if named_keras:
+        error = "ValueError: File not found: filepath=… Please ensure the file is an accessible "
+        error += "`.keras` zip file. (The file exists; the message is misleading.)"
+    elif not context.profile.keras3:
+        error = "OSError: Unable to load model. Filepath is not an hdf5 file … filepath=…"
+    yield Reason(
+        "hdf5-named-keras" if named_keras else "other-suffix",
+        LoadOutcome.FAILS,
+        f"the file {what}, but has {f'the suffix {suffix}' if suffix else 'no suffix'}",
+        error,
+        f"rename it to {wanted}",
+        unless=f"the file is renamed to {wanted}",
+        sign="filepath=",
+    )

@@ -17,7 +17,6 @@ from modelaudit.facts import (
     Provenance,
     Tensor,
 )
-from modelaudit.file_formats import MODEL_SUFFIXES
 from modelaudit.formats.executables import HEAD_BYTES, executable_kind
 from modelaudit.formats.hdf5.contents import Hdf5Contents, read_contents
 from modelaudit.formats.hdf5.keras_layout import V3
@@ -45,7 +44,6 @@ _OWN_MEMBER = re.compile(
     r"|model_\d{5}\.weights\.h5|assets/.*)\Z",
     re.DOTALL,
 )
-_OTHER_SUFFIXES = MODEL_SUFFIXES - {".keras"}
 
 
 def read_keras_archive(path: Path, limits: Limits) -> Artifact:
@@ -90,8 +88,10 @@ class _ArchiveReader:
         metadata = mapping_of(self._json(METADATA)) or {}
         contents = self._weights()
         self._check_the_rest()
-        if self.path.suffix.lower() in _OTHER_SUFFIXES and self.path.is_file():
-            detail = f"is a .keras archive, but its suffix is {self.path.suffix}"
+        suffix = self.path.suffix
+        if suffix != ".keras" and self.path.is_file():
+            its = f"its suffix is {suffix}" if suffix else "it has no suffix"
+            detail = f"is a .keras archive, but {its}; Keras loads it only as .keras"
             self._problem(ProblemKind.SUFFIX_MISMATCH, "", detail)
         architecture = architecture_of(config, self._label(CONFIG), "", self.limits, self.notes)
         training = mapping_of(config.get("compile_config")) if isinstance(config, dict) else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from modelaudit.facts import Artifact, Json, Problem, ProblemKind, Provenance
+from modelaudit.facts import Artifact, Format, Json, Problem, ProblemKind, Provenance
 from modelaudit.formats.hdf5.contents import read_contents
 from modelaudit.formats.hdf5.keras_layout import FORMATS, OTHER
 from modelaudit.formats.io.bounded import display_path, file_entry, model_digest
@@ -21,8 +21,7 @@ from modelaudit.formats.keras.common import (
 )
 from modelaudit.settings import Limits
 
-# Suffixes of other containers; a file with another or no suffix is not reported.
-_OTHER_CONTAINERS = frozenset((".keras", ".pb", ".zip", ".pbtxt", ".index"))
+SUFFIXES = Format.LEGACY_H5_FULL.info.suffixes  # from which Keras 3 reads HDF5
 
 
 def read_hdf5(path: Path, limits: Limits) -> Artifact:
@@ -38,8 +37,9 @@ def read_hdf5(path: Path, limits: Limits) -> Artifact:
     file = display_path(path, path)
     contents = read_contents(FileWindow.of_file(path, file), limits)
     notes = ReadNotes(list(contents.problems))
-    if path.suffix.lower() in _OTHER_CONTAINERS:
-        detail = f"is an HDF5 file, but its suffix is {path.suffix}"
+    if contents.layout != OTHER and path.suffix not in SUFFIXES:
+        its = f"its suffix is {path.suffix}" if path.suffix else "it has no suffix"
+        detail = f"is an HDF5 file, but {its}; Keras 3 loads it only as {' or '.join(SUFFIXES)}"
         notes.problems.append(Problem(ProblemKind.SUFFIX_MISMATCH, file, detail))
     if contents.layout == OTHER:
         detail = "HDF5 file without a Keras model or Keras weights"

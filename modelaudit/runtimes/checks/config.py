@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.formats.keras.json_config import mapping, sequence, text
-from modelaudit.layer_classes import Trait, has
+from modelaudit.layer_classes import LAYER_CLASSES, Trait, has
 from modelaudit.runtimes.checks import (
     lambda_code as match_lambda,
 )
@@ -127,9 +127,8 @@ def _model_known(name: str, context: CheckContext) -> bool:
 
 
 def _unknown_layer(name: str, context: CheckContext, route: str) -> Reason:
-    operation = has(name, Trait.TENSORFLOW_OPERATION) or name == "AddLoss"
     fix = "pass the class in custom_objects={...}, or import the module that registers it"
-    if operation:
+    if has(name, Trait.TENSORFLOW_OPERATION) or name == "AddLoss":
         fix = "use tf-keras (TF_USE_LEGACY_KERAS=1), or a SavedModel with keras.layers.TFSMLayer"
     elif context.profile.keras3:
         fix += "; a class that Keras 3 removed loads in tf-keras"
@@ -141,7 +140,15 @@ def _unknown_layer(name: str, context: CheckContext, route: str) -> Reason:
         "`keras.utils.custom_object_scope`",
         fix,
         route,
+        **_passed(name),
     )
+
+
+def _passed(name: str) -> dict[str, str]:
+    """The condition of a class of somebody's own; none for a class of Keras."""
+    if name in LAYER_CLASSES:
+        return {}
+    return {"unless": f"{name} is passed in custom_objects", "sign": name.rpartition(">")[2]}
 
 
 def _missing_by_module(
@@ -163,6 +170,7 @@ def _missing_by_module(
             f"layer={name} of type <class 'str'>.",
             "pass the class in custom_objects={...}, or import the module that registers it",
             route,
+            **_passed(name),
         )
     if _resolves(module, name, context):
         return None
@@ -186,6 +194,7 @@ def _missing_by_module(
         else f"TypeError: Could not locate class '{name}'.",
         fix,
         route,
+        **({} if moved else _passed(name)),
     )
 
 

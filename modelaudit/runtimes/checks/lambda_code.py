@@ -51,8 +51,9 @@ def check(
             "replace the Lambda with a built-in layer where the model was trained, and save it "
             "again; use safe_mode=False only if you know who made the file and what its code does",
             route,
+            "safe mode is disabled",
+            "safe_mode",
         )
-        return
     yield from _bytecode(code, config, context, route)
 
 
@@ -104,6 +105,8 @@ def _named(
         f"Unknown function: '{name}'",
         f'pass custom_objects={{"{name}": ...}}',
         route,
+        f"{name} is passed in custom_objects",
+        name,
     )
 
 

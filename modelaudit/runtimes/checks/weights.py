@@ -247,7 +247,12 @@ def _nested(artifact: Artifact) -> bool:
 
 
 def recurrent_defaults(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
-    """LSTM and GRU weights whose layer has other defaults when it is rebuilt."""
+    """LSTM and GRU weights whose layer has other defaults when it is rebuilt.
+
+    Only a saved architecture says whether the layer had the default.
+    """
+    if artifact.architecture is not None:
+        return
     writer = context.writer or _writer_by_names(artifact)
     if writer is None:
         return
@@ -258,10 +263,11 @@ def recurrent_defaults(artifact: Artifact, context: CheckContext) -> Iterator[Re
         yield Reason(
             "gru-reset-after",
             LoadOutcome.FAILS,
-            f"the GRU weights are for reset_after={saved.get('GRU.reset_after')}, but "
-            f"{context.profile.name} builds the layer with {built.get('GRU.reset_after')}",
+            f"the GRU had reset_after={saved.get('GRU.reset_after')} by default where the weights "
+            f"were saved, but has {built.get('GRU.reset_after')} in {context.profile.name}",
             "ValueError: GRU(reset_after=False) is not compatible with GRU(reset_after=True)",
             'build it with reset_after=False, recurrent_activation="hard_sigmoid"',
+            unless="the code that builds the model sets reset_after",
         )
     for kind in ("LSTM", "GRU"):
         key = f"{kind}.recurrent_activation"
@@ -274,6 +280,7 @@ def recurrent_defaults(artifact: Artifact, context: CheckContext) -> Iterator[Re
                 "it",
                 "no error",
                 f'set recurrent_activation="{saved[key]}" in the code that builds the model',
+                unless="the code that builds the model sets recurrent_activation",
             )
 
 

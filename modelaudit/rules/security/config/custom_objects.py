@@ -6,14 +6,17 @@ from collections.abc import Iterator
 
 from modelaudit.facts import Artifact
 from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.layer_classes import LAYER_CLASSES
 from modelaudit.rules.grammar import times
-from modelaudit.rules.model import Facts, Family, Need, Rule
+from modelaudit.rules.model import Facts, Family, Need, NotRelevant, Rule
+from modelaudit.rules.security.config.custom_call import loading_fix
 from modelaudit.rules.security.config.examples import dense, example
 from modelaudit.rules.security.config.module_lists import KERAS, imported_module, suspicious_module
 from modelaudit.rules.security.config.object_references import ObjectReference, references
 from modelaudit.rules.security.config_walk import require_documents
 
 # Keras 2.11 to 2.15 registered its own optimizers as if they were custom objects.
+_TRAINING = ("compile_config", "training_config")
 _OWN_OPTIMIZERS = frozenset(
     [
         "Adadelta",
@@ -36,36 +39,60 @@ _OWN_OPTIMIZERS = frozenset(
 def check(rule: Rule, facts: Facts) -> Iterator[Finding]:
     """One finding for each class or function, with all places that refer to it."""
     require_documents(facts)
+    artifact = facts.artifact
     wanted: dict[str, list[ObjectReference]] = {}
-    for reference in references(facts.artifact):
+    for reference in references(artifact):
         if _is_custom(reference):
             wanted.setdefault(_registered(reference) or str(reference), []).append(reference)
+    imported = {
+        name: next(filter(None, map(imported_module, uses)), "") for name, uses in wanted.items()
+    }
+    others = _unnamed(artifact) - {
+        ref.name.rpartition(">")[2] for uses in wanted.values() for ref in uses
+    }
+    # The functions of a SavedModel are in its graph; `load_model` of Keras 2 falls back to them.
+    if artifact.format.is_saved_model and artifact.graphs:
+        others.clear()
+        wanted = {name: uses for name, uses in wanted.items() if imported[name]}
+        if not wanted:
+            raise NotRelevant("a SavedModel runs without the code of its classes")
+    names = {*others, *(_key(uses[0]) for uses in wanted.values() if not _is_training(uses))}
+    fix = loading_fix(facts, names)
     for name, uses in wanted.items():
-        site = uses[0].site
-        imported = next(filter(None, map(imported_module, uses)), "")
-        how = f" Loaders that import modules by name will import {imported}." if imported else ""
+        site, module = uses[0].site, imported[name]
+        how = f" Loaders that import modules by name will import {module}." if module else ""
         yield rule.finding(
             f"The config refers to {name} ({times(len(uses))}), which is not part of Keras.{how}",
             file=site.file,
             route=site.route,
-            severity=Severity.MEDIUM if imported else None,
+            severity=Severity.MEDIUM if module else None,
             evidence={
                 "name": name,
-                "module": imported or uses[0].module,
+                "module": module or uses[0].module,
                 "measured": len(uses),
                 "unit": "uses",
                 "layers": [use.site.layer for use in uses[:16]],
             },
             key=name,
+            fix=fix,
         )
-    for class_name in sorted(
-        _unnamed(facts.artifact) - {r.name for u in wanted.values() for r in u}
-    ):
+    for class_name in sorted(others):
         yield rule.finding(
-            f"The config refers to the layer class {class_name}, which is not part of Keras.",
+            f"The config refers to the class {class_name}, which is not part of Keras.",
             evidence={"name": class_name},
             key=class_name,
+            fix=fix,
         )
+
+
+def _key(reference: ObjectReference) -> str:
+    """The name under which `custom_objects` has the object."""
+    return _registered(reference) or reference.name
+
+
+def _is_training(uses: list[ObjectReference]) -> bool:
+    """Whether all uses are in training settings, which `compile=False` ignores."""
+    return all(part in _TRAINING for use in uses for part in [use.site.route.partition("/")[0]])
 
 
 def _is_custom(reference: ObjectReference) -> bool:
@@ -87,13 +114,17 @@ def _registered(reference: ObjectReference) -> str:
 
 
 def _unnamed(artifact: Artifact) -> set[str]:
-    """Layer classes that are not part of Keras, in dialects that name no module."""
-    layers = artifact.architecture.layers if artifact.architecture else ()
-    return {
+    """Classes of layers, and of the model, that no module names and that are not part of Keras."""
+    architecture = artifact.architecture
+    if architecture is None:
+        return set()
+    found = {
         layer.class_name.rpartition(">")[2]
-        for layer in layers
+        for layer in architecture.layers
         if layer.custom and not layer.module and ">" not in (layer.registered_name or "")
     }
+    name = architecture.class_name.rpartition(">")[2]
+    return found if name in LAYER_CLASSES else found | {name}
 
 
 RULES = (

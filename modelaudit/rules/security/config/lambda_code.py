@@ -31,7 +31,8 @@ def _codes(facts: Facts) -> tuple[CodeSite, ...]:
 
 
 def _finding(rule: Rule, facts: Facts, code: CodeSite, what: str) -> Finding:
-    note = _H5_NOTE if facts.artifact.format.info.container is Container.HDF5 else ""
+    in_h5 = facts.artifact.format.info.container is Container.HDF5
+    note = _H5_NOTE if in_h5 and code.text.site.file == facts.artifact.root.name else ""
     evidence = code.evidence()
     found = abilities(code.names)
     if found:

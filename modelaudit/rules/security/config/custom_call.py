@@ -1,0 +1,60 @@
+"""The call that loads a model with its own classes and functions."""
+
+from __future__ import annotations
+
+import keyword
+from collections.abc import Iterable
+
+from modelaudit.facts import Artifact
+from modelaudit.file_formats import Content, formats
+from modelaudit.rules.model import Facts
+from modelaudit.runtimes.model import LoadCall, Prediction
+
+_CODE = "Get the code of {names} from the author, read it, and pass it when you load the model.\n\n"
+_MOST = 8  # names in a call
+_WHOLE = formats(Content.MODEL)
+
+
+def loading_fix(facts: Facts, names: Iterable[str]) -> str:
+    """What to do, with the exact call if nothing else keeps a runtime from loading the model.
+
+    Args:
+        facts: of the model; predictions say which Keras loads it.
+        names: keys of `custom_objects`: a class name, or `package>Name`.
+
+    Returns:
+        The text; "" if there is no such call.
+    """
+    keys = sorted(names)
+    classes = [key.rpartition(">")[2] for key in keys]
+    plain = all(each.isidentifier() and not keyword.iskeyword(each) for each in classes)
+    chosen = next((each for each in facts.predictions if _needs_only(each, classes)), None)
+    if chosen is None or not plain or not 0 < len(keys) <= _MOST:
+        return ""
+    given = ", ".join(f"{key!r}: {name}" for key, name in zip(keys, classes, strict=True))
+    call = _call(facts.artifact, f"custom_objects={{{given}}}")
+    if not call:
+        return ""
+    keras = "tf_keras as keras" if chosen.runtime.startswith("tf-keras") else "keras"
+    lines = [f"import {keras}", *call]
+    return _CODE.format(names=", ".join(classes)) + "\n".join(f"    {line}" for line in lines)
+
+
+def _needs_only(prediction: Prediction, classes: list[str]) -> bool:
+    """Whether the prediction fails only because these classes have to be passed."""
+    wanted = {each.sign for each in prediction.conditions}
+    loads = (LoadCall.LOAD_MODEL, LoadCall.FROM_JSON)
+    return prediction.call in loads and bool(wanted) and wanted <= {*classes}
+
+
+def _call(artifact: Artifact, given: str) -> list[str]:
+    name, beside = artifact.root.name, artifact.extra.get("architecture_from")
+    if artifact.format in _WHOLE:
+        return [f"model = keras.models.load_model({name!r}, {given}, compile=False)"]
+    if isinstance(beside, str) and beside.endswith(".json"):
+        return [
+            f"config = open({beside!r}).read()",
+            f"model = keras.models.model_from_json(config, {given})",
+            f"model.load_weights({name!r})",
+        ]
+    return []
