@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
-from dataclasses import replace
 from pathlib import Path
 
 from modelaudit.diagnosis import diagnose
@@ -22,6 +21,7 @@ from modelaudit.registry.discover import discover
 from modelaudit.rules.catalogue import CATALOGUE
 from modelaudit.rules.engine import run_rules
 from modelaudit.settings import ProbeSettings, Settings
+from modelaudit.structs import replace
 
 ALARMS = {"MA602": "constant answer", "MA603": "other orientation", "MA606": "dead layer"}
 HEAD = "| model | kernels | initial layers | behaviour alarms | diagnosis | belief |"

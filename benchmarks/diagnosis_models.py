@@ -17,7 +17,7 @@ import argparse
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,8 @@ from diagnosis_faults import FAULTS, ONE_CLASS, Bench, Fault, Unsuited, suits
 from diagnosis_images import TASKS as IMAGES
 from diagnosis_nets import BODIES, NETS, Net
 from diagnosis_series import tables, tokens, waves
+
+from modelaudit.structs import replace
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 TRAINED, FED = 900, 96  # numbers of inputs for training and for the diagnosis

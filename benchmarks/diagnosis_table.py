@@ -17,7 +17,6 @@ import argparse
 import json
 import re
 from collections import Counter, defaultdict
-from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -32,6 +31,7 @@ from modelaudit.probe.run import local_probe
 from modelaudit.rules.catalogue import CATALOGUE
 from modelaudit.rules.engine import run_rules
 from modelaudit.settings import ProbeSettings, Settings
+from modelaudit.structs import replace
 
 # Faults that can be identified without images.
 STATIC = (

@@ -17,7 +17,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +24,7 @@ import numpy as np
 from modelaudit.pipeline import add_probe, static_facts
 from modelaudit.probe.run import local_probe
 from modelaudit.settings import Settings
+from modelaudit.structs import replace
 
 PLAIN = """
 import os, resource, sys, time

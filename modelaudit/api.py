@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +24,7 @@ from modelaudit.registry.output_directory import slug
 from modelaudit.runs.progress import SILENT, Progress
 from modelaudit.schema import Audit
 from modelaudit.settings import Nightly, Settings
+from modelaudit.structs import replace
 
 if TYPE_CHECKING:
     from modelaudit.audit_types.diagnosis import Diagnosis

@@ -1,4 +1,4 @@
-"""The content of a saved model, as frozen dataclasses.
+"""The content of a saved model, as frozen structs.
 
 Readers (`modelaudit.formats`) create these, all other code only reads them. Nothing is judged here:
 an irregularity found by a reader is a `Problem`, and a rule decides what it means.
@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
+
+from msgspec import Struct, field
 
 from modelaudit.file_formats import Format, ProblemKind
 from modelaudit.graphs import (
@@ -24,6 +25,7 @@ from modelaudit.graphs import (
     Signature,
     fits,
 )
+from modelaudit.structs import PartlyCompared
 
 Dialect: TypeAlias = Literal["keras1", "keras2", "keras3"]  # the generation that wrote a config
 
@@ -57,8 +59,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(Struct, frozen=True):
     """One irregularity, its location and measured values."""
 
     kind: ProblemKind
@@ -68,8 +69,7 @@ class Problem:
     evidence: Mapping[str, Json] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class FileEntry:
+class FileEntry(Struct, frozen=True):
     """A file of the model."""
 
     path: str
@@ -98,8 +98,7 @@ class TensorSource(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class TensorStats:
+class TensorStats(Struct, frozen=True):
     """Statistics over the finite values (float64); None for non-numeric or empty tensors.
 
     `zeros` and `nonfinite` are counts of elements. `std` is the population deviation.
@@ -118,8 +117,7 @@ class TensorStats:
         return self.minimum == self.maximum and self.nonfinite == 0
 
 
-@dataclass(frozen=True, slots=True)
-class Tensor:
+class Tensor(PartlyCompared, frozen=True, eq=False):
     """A stored tensor. `name` is its route in the file and unique within the artefact.
 
     `dtype` is the numpy name (float32, int64 …), `bfloat16`, or `string`. `sha256` is over the
@@ -127,6 +125,7 @@ class Tensor:
     `role` is weight, optimizer, metric or other (counters, strings, object graph protos).
     """
 
+    aside = ("source",)
     name: str
     shape: tuple[int, ...]
     dtype: str
@@ -135,7 +134,7 @@ class Tensor:
     role: str = "weight"
     sha256: str | None = None
     stats: TensorStats | None = None
-    source: TensorSource | None = field(default=None, compare=False, repr=False)
+    source: TensorSource | None = None
 
     @property
     def size(self) -> int:
@@ -143,8 +142,7 @@ class Tensor:
         return math.prod(self.shape)
 
 
-@dataclass(frozen=True, slots=True)
-class Layer:
+class Layer(Struct, frozen=True):
     """One layer of the saved architecture; nested models' layers are listed with their path.
 
     Attributes:
@@ -177,8 +175,7 @@ class Layer:
     custom: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Architecture:
+class Architecture(Struct, frozen=True):
     """The saved Keras config as a layer graph.
 
     `layers` are all layers, nested ones included, in execution order (topological; for nested
@@ -206,8 +203,7 @@ class Architecture:
         raise KeyError(route)
 
 
-@dataclass(frozen=True, slots=True)
-class Kernel:
+class Kernel(Struct, frozen=True):
     """A weight tensor and the operation that applies it.
 
     `kind` is conv, depthwise, transpose or dense. `axes` is the order of the kernel's axes:
@@ -235,8 +231,7 @@ class Kernel:
     grid: tuple[int, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Provenance:
+class Provenance(Struct, frozen=True):
     """Versions as written in the file, not normalised; None if missing.
 
     They are claims of the file's author: use them for information, never to lower a severity.
@@ -260,8 +255,7 @@ class Provenance:
     """What wrote it: keras2-save, keras3-export, tf1-builder, tf-module and others."""
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(Struct, frozen=True):
     """A JSON document of the model as it was saved, whether or not it describes a valid model.
 
     `route` is its location in `file` (`model_config`, `nodes/3`), empty for the whole file.
@@ -272,8 +266,7 @@ class Document:
     value: Json
 
 
-@dataclass(frozen=True, slots=True)
-class Artifact:
+class Artifact(Struct, frozen=True):
     """Everything that was read from one saved model.
 
     Attributes:

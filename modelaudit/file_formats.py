@@ -9,8 +9,9 @@ entries. `formats/sniff.py` distinguishes formats with the same first bytes, and
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum, StrEnum, auto
+
+from msgspec import Struct
 
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 ZIP_SIGNATURES = (b"PK\x03\x04", b"PK\x05\x06")
@@ -77,8 +78,7 @@ class Content(Enum):
     NONE = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class FormatInfo:
+class FormatInfo(Struct, frozen=True):
     """A file format.
 
     Attributes:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
+
+from msgspec import Struct, field
 
 from modelaudit.facts import Json
 
@@ -57,8 +58,7 @@ class Verdict(StrEnum):
 WORST_FIRST = (Verdict.FAIL, Verdict.INCOMPLETE, Verdict.WARN, Verdict.PASS)
 
 
-@dataclass(frozen=True, slots=True)
-class Location:
+class Location(Struct, frozen=True):
     """Where in a model: a file (POSIX, relative to the artefact's root) and a route inside it.
 
     The route is readable: `layers/conv2d_1/kernel`, `graph/functions/f/node`.
@@ -71,8 +71,7 @@ class Location:
         return f"{self.file}:{self.route}" if self.file and self.route else self.file or self.route
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """One problem (or observation) in one model.
 
     `evidence` holds the measured values: by convention `measured`, `threshold` and `n` where
@@ -109,8 +108,7 @@ class Finding:
         return hashlib.sha256(salient.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
-@dataclass(frozen=True, slots=True)
-class RuleResult:
+class RuleResult(Struct, frozen=True):
     """The outcome of one rule: its findings, or the reason why there are none.
 
     For rules without an answer, `moot` distinguishes those that do not apply to this kind of model

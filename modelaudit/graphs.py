@@ -1,10 +1,11 @@
-"""TensorFlow graphs, signatures and object graphs, as frozen dataclasses."""
+"""TensorFlow graphs, signatures and object graphs, as frozen structs."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
+
+from msgspec import Struct, field
 
 if TYPE_CHECKING:
     Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
@@ -20,8 +21,7 @@ def fits(size: Sequence[int], shape: Sequence[Json]) -> bool:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(Struct, frozen=True):
     """One named input or output of a signature."""
 
     name: str
@@ -34,8 +34,7 @@ class Endpoint:
     """Shape, with null for open axes; null if the rank is unknown."""
 
 
-@dataclass(frozen=True, slots=True)
-class Signature:
+class Signature(Struct, frozen=True):
     """A SavedModel signature."""
 
     name: str
@@ -50,8 +49,7 @@ class Signature:
     """Tags of its MetaGraph."""
 
 
-@dataclass(frozen=True, slots=True)
-class GraphNode:
+class GraphNode(Struct, frozen=True):
     """A NodeDef. `attrs` are JSON: types by name (`float32`), shapes as lists (None for -1),
     functions as `{"function": name}` (with `"functions": [names]` for function attributes of it),
     tensors as `{"dtype", "shape", "value"?}` with the value only if it is a string or small (64
@@ -64,8 +62,7 @@ class GraphNode:
     device: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class GraphFunction:
+class GraphFunction(Struct, frozen=True):
     """A FunctionDef of the graph's library. `returns` maps output name -> node output."""
 
     name: str
@@ -74,8 +71,7 @@ class GraphFunction:
     returns: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Graph:
+class Graph(Struct, frozen=True):
     """A MetaGraph's GraphDef with its function library.
 
     `saver` holds saver_def's names (filename_tensor_name, save_tensor_name, restore_op_name,
@@ -95,8 +91,7 @@ class Graph:
     held_by: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ObjectNode:
+class ObjectNode(Struct, frozen=True):
     """A node of the object graph (SavedModel or checkpoint).
 
     `kind` is user_object, variable, function, bare_function, constant, asset, resource,

@@ -6,8 +6,9 @@ import datetime
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
 from pathlib import Path
+
+from msgspec import Struct
 
 from modelaudit import __version__
 from modelaudit.audit_sections.architecture import architecture_section
@@ -45,13 +46,13 @@ from modelaudit.runtimes import Prediction, default_targets, predict
 from modelaudit.runtimes.catalogue import installed_target, specifier
 from modelaudit.schema import Audit
 from modelaudit.settings import Settings
+from modelaudit.structs import replace
 
 # Outcomes of an attempt to run a model that gave no outputs.
 ENDINGS = {**ENDED, Status.LOADED: "it loaded", Status.FAILED: "it did not load"}
 
 
-@dataclass(frozen=True, slots=True)
-class AuditTarget:
+class AuditTarget(Struct, frozen=True):
     """One model to audit: its path, and the directory name of its report."""
 
     path: Path

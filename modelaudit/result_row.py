@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 import msgspec
+from msgspec import Struct, field
 
 from modelaudit.audit_sections.weights import weights_digest
 from modelaudit.audit_types.json_form import jsonable
@@ -14,8 +14,7 @@ from modelaudit.findings import Finding, Severity, Verdict
 from modelaudit.schema import Audit
 
 
-@dataclass(frozen=True, slots=True)
-class RowFinding:
+class RowFinding(Struct, frozen=True):
     """One finding. `waived_by` is why it is waived, None if it is open."""
 
     code: str
@@ -26,8 +25,7 @@ class RowFinding:
     waived_by: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResultRow:
+class ResultRow(Struct, frozen=True, kw_only=True):
     """A summary of one audit. Rows written by earlier versions may lack fields with a default.
 
     Attributes:

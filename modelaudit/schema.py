@@ -9,13 +9,12 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, Struct, field
 
 from modelaudit.audit_types.architecture import ArchitectureSection
 from modelaudit.audit_types.audit_file import AuditFile
@@ -40,8 +39,7 @@ SCHEMA_VERSION: Final = "1.0"
 MOST_BYTES = 1 << 28  # bytes of an audit file; those of the sample models have up to 100 kB
 
 
-@dataclass(frozen=True, slots=True)
-class Audit:
+class Audit(Struct, frozen=True):
     """One model's audit. The sections are described where their types are.
 
     Attributes:

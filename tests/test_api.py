@@ -7,7 +7,6 @@ import re
 import shutil
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,6 +19,7 @@ from modelaudit.findings import Severity
 from modelaudit.report.export.registry import FORMATS
 from modelaudit.runs.run_result import RunResult
 from modelaudit.settings import Policy, Waiver
+from modelaudit.structs import replace
 from tests.made import files
 from tests.runs.nights import scale
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from modelaudit.audit_sections.architecture import architecture_section
 from modelaudit.audit_sections.loading import observation_sections
 from modelaudit.audit_sections.weights import weights_section
@@ -11,6 +9,7 @@ from modelaudit.audit_types.loading import Status
 from modelaudit.probe.protocol import Observation
 from modelaudit.rules import examples
 from modelaudit.rules.model import Facts
+from modelaudit.structs import replace
 
 
 def test_observations_of_two_runs_are_equal_whatever_their_cost() -> None:

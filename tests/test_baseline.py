@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -20,6 +18,7 @@ from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
 from modelaudit.rules.policies import apply_baseline
 from modelaudit.settings import Baseline, KnownModel
+from modelaudit.structs import replace
 
 HEAD = '{"kind": "modelaudit-baseline", "version": 1'
 

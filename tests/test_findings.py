@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from modelaudit.findings import Confidence, Finding, Location, Outcome, RuleResult, Severity
+from modelaudit.structs import replace
 
 FINDING = Finding("MA102", "truncated-file", Severity.HIGH, Confidence.HIGH, "title", "detail")
 

@@ -6,13 +6,13 @@ import json
 import math
 import os
 import re
-from dataclasses import dataclass, replace
 
 import jsonschema
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import Struct
 
 from modelaudit import schema
 from modelaudit.audit_types.json_form import jsonable
@@ -21,6 +21,7 @@ from modelaudit.findings import Outcome, Verdict
 from modelaudit.pipeline import AuditTarget, finish_audit
 from modelaudit.rules.catalogue import CATALOGUE
 from modelaudit.rules.examples import ROOT
+from modelaudit.structs import replace
 
 TARGET = AuditTarget(ROOT, ROOT.parent, "example.keras", "example.keras")
 CREATED = "2026-01-02T03:04:05Z"
@@ -74,8 +75,7 @@ def test_verdict_must_be_known() -> None:
     assert schema.from_json(data).verdict is Verdict.PASS
 
 
-@dataclass(frozen=True)
-class _Nested:
+class _Nested(Struct, frozen=True):
     numbers: tuple[float, ...]
     scalar: object
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from msgspec import UNSET, UnsetType, field
+from msgspec import UNSET, Struct, UnsetType, field
 
 from modelaudit.audit_types.values import AuditSection, Count, OptionalSection
 from modelaudit.facts import Dialect, Shape
 
 
-@dataclass(frozen=True, slots=True)
-class WindowGrid:
+class WindowGrid(Struct, frozen=True):
     """Does a windowed layer's sampling grid mirror onto itself, per spatial axis?"""
 
     route: str
@@ -32,8 +29,7 @@ class WindowGrid:
     """Whether the positions of the window mirror onto themselves, per spatial axis."""
 
 
-@dataclass(frozen=True, slots=True)
-class LayerField:
+class LayerField(Struct, frozen=True):
     """Receptive field of a layer, smallest and largest over all paths, per spatial axis."""
 
     route: str

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Literal
 
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Struct, UnsetType, field
 
 from modelaudit.audit_types.values import (
     AuditSection,
@@ -20,8 +19,7 @@ from modelaudit.audit_types.values import (
 from modelaudit.facts import Json
 
 
-@dataclass(frozen=True, slots=True)
-class TransformEffect:
+class TransformEffect(Struct, frozen=True):
     """What one transform of the input does to one output."""
 
     name: str
@@ -54,8 +52,7 @@ class TransformEffect:
     """Further numbers: variation left under each action, share of the commonest class …"""
 
 
-@dataclass(frozen=True, slots=True)
-class Collapse:
+class Collapse(Struct, frozen=True):
     """Whether the output depends on the input."""
 
     collapsed: bool
@@ -93,8 +90,7 @@ class ClassAgreement(AuditSection, frozen=True, kw_only=True):
     """`p`, adjusted for the number of classes (Holm)."""
 
 
-@dataclass(frozen=True, slots=True)
-class OutputBehaviour:
+class OutputBehaviour(Struct, frozen=True):
     """How one output behaves."""
 
     name: str
@@ -135,8 +131,7 @@ class OutputBehaviour:
     """Share of inputs whose output holds NaN or infinity."""
 
 
-@dataclass(frozen=True, slots=True)
-class BatchNormFit:
+class BatchNormFit(Struct, frozen=True):
     """How well the stored statistics of one batch normalization fit what flows into it."""
 
     route: str
@@ -157,8 +152,7 @@ class BatchNormFit:
     """`misfit` at that point; both are null for statistics that fit."""
 
 
-@dataclass(frozen=True, slots=True)
-class ProbeInputs:
+class ProbeInputs(Struct, frozen=True):
     """What the model was given."""
 
     kind: Literal["synthetic", "user"]
@@ -181,8 +175,7 @@ class ProbeInputs:
     """How the inputs were made or changed."""
 
 
-@dataclass(frozen=True, slots=True)
-class LayerResidual:
+class LayerResidual(Struct, frozen=True):
     """How well the features of one layer follow a transform of the input."""
 
     route: str

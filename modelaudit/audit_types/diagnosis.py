@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from modelaudit.audit_types.values import Count, Share
 from modelaudit.facts import Json
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(Struct, frozen=True):
     """One observation for or against a cause, with the numbers behind it."""
 
     text: str
@@ -25,8 +25,7 @@ class Evidence:
     """Number of inputs, tensors or layers that were measured; null if that has no meaning."""
 
 
-@dataclass(frozen=True, slots=True)
-class NextStep:
+class NextStep(Struct, frozen=True):
     """Something to do."""
 
     text: str
@@ -35,8 +34,7 @@ class NextStep:
     """Code or a command that can be pasted as it is; empty if there is none."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cause:
+class Cause(Struct, frozen=True, kw_only=True):
     """A cause that explains what was seen."""
 
     cause: str
@@ -59,8 +57,7 @@ class Cause:
     """The layer or output that it is about; empty for the whole model."""
 
 
-@dataclass(frozen=True, slots=True)
-class Consequence:
+class Consequence(Struct, frozen=True):
     """Something that was seen as well, but that a confirmed cause brings about."""
 
     cause: str
@@ -73,8 +70,7 @@ class Consequence:
     """Why."""
 
 
-@dataclass(frozen=True, slots=True)
-class RuledOut:
+class RuledOut(Struct, frozen=True):
     """A cause that does not explain what was seen."""
 
     cause: str
@@ -85,8 +81,7 @@ class RuledOut:
     """The control that rules it out."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Undecidable:
+class Undecidable(Struct, frozen=True, kw_only=True):
     """A cause that nothing measured can confirm or exclude."""
 
     cause: str = ""
@@ -97,8 +92,7 @@ class Undecidable:
     """What is missing to decide it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Suspect:
+class Suspect(Struct, frozen=True):
     """One of the three usual suspects, which are always addressed."""
 
     name: str
@@ -109,8 +103,7 @@ class Suspect:
     """Why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Diagnosis:
+class Diagnosis(Struct, frozen=True):
     """Why the model answers as it does."""
 
     question: str = ""

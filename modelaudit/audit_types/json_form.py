@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Mapping
 from enum import Enum
-from typing import TYPE_CHECKING
 
-import msgspec
 import numpy as np
-from msgspec import UNSET
+from msgspec import UNSET, Struct
 
 from modelaudit.audit_types.values import AuditSection, OptionalSection
 from modelaudit.facts import Json
-
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
+from modelaudit.structs import PartlyCompared
 
 SIGNIFICANT_DIGITS = 9
 MOST_DIGITS = 300  # of an integer: what is computed from it is a finite float
 
 
 def jsonable(value: object) -> Json:
-    """`value` as plain JSON: dataclasses and mappings become objects, enums their values.
+    """`value` as plain JSON: structs and mappings become objects, enums their values.
 
     Floats are rounded to nine significant digits, which is past what any measure here means and
     keeps two runs byte-equal. NaN and infinities, which JSON does not have, become strings, and so
@@ -39,10 +34,12 @@ def jsonable(value: object) -> Json:
         if not math.isfinite(value):
             return str(value)
         return float(f"{value:.{SIGNIFICANT_DIGITS}g}")
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return json_object(value)
     if isinstance(value, AuditSection):
         return section_json(value)
+    if isinstance(value, PartlyCompared):
+        return jsonable(value.compared())
+    if isinstance(value, Struct):
+        return {name: jsonable(getattr(value, name)) for name in value.__struct_fields__}
     if isinstance(value, Mapping):
         return {str(key): jsonable(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
@@ -53,19 +50,13 @@ def jsonable(value: object) -> Json:
     return str(value)
 
 
-def json_object(value: DataclassInstance) -> dict[str, Json]:
-    """A dataclass as `jsonable` gives it: an object of the fields by which two are compared."""
-    names = [each.name for each in dataclasses.fields(value) if each.compare]
-    return {name: jsonable(getattr(value, name)) for name in names}
-
-
 def section_json(section: AuditSection) -> dict[str, Json]:
     """A section's keys, without those that it lacks."""
     plain = type(section)() if isinstance(section, OptionalSection) and section.empty else None
     written = {}
-    for each in msgspec.structs.fields(section):
-        value = getattr(section, each.name)
-        if value is UNSET or (plain is not None and value == getattr(plain, each.name)):
+    for name, key in zip(section.__struct_fields__, section.__struct_encode_fields__, strict=True):
+        value = getattr(section, name)
+        if value is UNSET or (plain is not None and value == getattr(plain, name)):
             continue
-        written[each.encode_name] = jsonable(value)
+        written[key] = jsonable(value)
     return written

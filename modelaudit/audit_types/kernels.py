@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
+
+from msgspec import Struct, field
 
 from modelaudit.audit_types.values import Count, OptionalSection, Real
 from modelaudit.facts import Json
@@ -12,8 +13,7 @@ from modelaudit.facts import Json
 InitialState: TypeAlias = Literal["fresh", "trained", "undecidable"]
 
 
-@dataclass(frozen=True, slots=True)
-class KernelSymmetry:
+class KernelSymmetry(Struct, frozen=True):
     """Symmetry of one spatial kernel under flips and turns. Numbers are missing for 1x1 kernels."""
 
     route: str
@@ -42,8 +42,7 @@ class KernelSymmetry:
     """Matching of filters with mirrored ones, by transform: matched, expected, score, z."""
 
 
-@dataclass(frozen=True, slots=True)
-class KernelInitialization:
+class KernelInitialization(Struct, frozen=True):
     """Whether a kernel is still at its initial values."""
 
     route: str
@@ -64,8 +63,7 @@ class KernelInitialization:
     """True if the file names no initializer and `initializer` is the closest usual one."""
 
 
-@dataclass(frozen=True, slots=True)
-class BatchNormState:
+class BatchNormState(Struct, frozen=True):
     """Stored statistics of one batch normalization."""
 
     route: str
@@ -80,8 +78,7 @@ class BatchNormState:
     """Smallest moving variance."""
 
 
-@dataclass(frozen=True, slots=True)
-class FilterPair:
+class FilterPair(Struct, frozen=True):
     """A filter and the one that is nearest to its mirror image."""
 
     index: Count
@@ -96,8 +93,7 @@ class FilterPair:
     """The same of the partner."""
 
 
-@dataclass(frozen=True, slots=True)
-class FilterGallery:
+class FilterGallery(Struct, frozen=True):
     """Filters of one layer."""
 
     route: str

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Struct, UnsetType
 
 from modelaudit.audit_types.values import AuditSection, Count, Real
 from modelaudit.facts import Json, Shape
@@ -103,8 +102,7 @@ class CompatibilityRow(AuditSection, frozen=True, kw_only=True):
     """What happened; null if it was not tried."""
 
 
-@dataclass(frozen=True, slots=True)
-class Port:
+class Port(Struct, frozen=True):
     """A named input or output of a loaded model."""
 
     name: str
@@ -115,8 +113,7 @@ class Port:
     """Shape, with null for open axes; null if the rank is unknown."""
 
 
-@dataclass(frozen=True, slots=True)
-class Agreement:
+class Agreement(Struct, frozen=True):
     """The outputs of one runtime against those of another one, for the same inputs."""
 
     reference: str

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Struct, UnsetType
 
 from modelaudit.audit_types.values import AuditSection, Count, OptionalSection, Real
 
@@ -23,8 +22,7 @@ class TensorChange(StrEnum):
     VALUES = "other-values"
 
 
-@dataclass(frozen=True, slots=True)
-class TensorDifference:
+class TensorDifference(Struct, frozen=True):
     """One tensor whose two sides differ."""
 
     tensor: str

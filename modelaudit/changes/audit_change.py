@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar
+
+from msgspec import Struct
 
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.audit_types.restore import TensorDifference
@@ -25,8 +26,7 @@ class ChangedSection(StrEnum):
     WEIGHTS = "weights"
 
 
-@dataclass(frozen=True, slots=True)
-class AuditChange:
+class AuditChange(Struct, frozen=True):
     """One change; each kind of change is a subclass."""
 
     section: ClassVar[ChangedSection]
@@ -38,8 +38,7 @@ class AuditChange:
         return False
 
 
-@dataclass(frozen=True, slots=True)
-class FormatChange(AuditChange):
+class FormatChange(AuditChange, frozen=True):
     """Another file format."""
 
     section = ChangedSection.FORMAT
@@ -47,8 +46,7 @@ class FormatChange(AuditChange):
     new: str
 
 
-@dataclass(frozen=True, slots=True)
-class VersionChange(AuditChange):
+class VersionChange(AuditChange, frozen=True):
     """Another version of what saved the model; None where the file does not state it."""
 
     section = ChangedSection.VERSIONS
@@ -57,8 +55,7 @@ class VersionChange(AuditChange):
     new: str | int | None
 
 
-@dataclass(frozen=True, slots=True)
-class SignatureChange(AuditChange):
+class SignatureChange(AuditChange, frozen=True):
     """A change of a signature, or of an input or output."""
 
     section = ChangedSection.SIGNATURE
@@ -79,8 +76,7 @@ class LayerPart(StrEnum):
     TRAINABLE = "trainable"
 
 
-@dataclass(frozen=True, slots=True)
-class LayerChange(AuditChange):
+class LayerChange(AuditChange, frozen=True):
     """A layer that changed; a class is None where the model has no such layer."""
 
     section = ChangedSection.ARCHITECTURE
@@ -90,8 +86,7 @@ class LayerChange(AuditChange):
     parts: tuple[LayerPart, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class CompatibilityChange(AuditChange):
+class CompatibilityChange(AuditChange, frozen=True):
     """Another prediction of what a runtime does with the model."""
 
     section = ChangedSection.COMPATIBILITY
@@ -112,8 +107,7 @@ class FindingChangeKind(StrEnum):
     WAIVED = "waived"
 
 
-@dataclass(frozen=True, slots=True)
-class FindingChange(AuditChange):
+class FindingChange(AuditChange, frozen=True):
     """A change of a finding: as it is now, or was; `before` if its severity changed."""
 
     section = ChangedSection.FINDINGS
@@ -122,8 +116,7 @@ class FindingChange(AuditChange):
     before: Finding | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class BehaviourChange(AuditChange):
+class BehaviourChange(AuditChange, frozen=True):
     """Another accuracy or agreement of an output under a transform, as shares in [0, 1]."""
 
     section = ChangedSection.BEHAVIOUR
@@ -135,8 +128,7 @@ class BehaviourChange(AuditChange):
     new: float
 
 
-@dataclass(frozen=True, slots=True)
-class OutputChange(AuditChange):
+class OutputChange(AuditChange, frozen=True):
     """Another output for the same inputs.
 
     `difference` is the largest absolute one, `relative` that divided by the largest output.
@@ -148,24 +140,21 @@ class OutputChange(AuditChange):
     relative: float
 
 
-@dataclass(frozen=True, slots=True)
-class WeightChange(AuditChange):
+class WeightChange(AuditChange, frozen=True):
     """A weight that differs."""
 
     section = ChangedSection.WEIGHTS
     difference: TensorDifference
 
 
-@dataclass(frozen=True, slots=True)
-class WeightAdded(AuditChange):
+class WeightAdded(AuditChange, frozen=True):
     """A weight of the new model only."""
 
     section = ChangedSection.WEIGHTS
     tensor: str
 
 
-@dataclass(frozen=True, slots=True)
-class WeightRemoved(AuditChange):
+class WeightRemoved(AuditChange, frozen=True):
     """A weight of the old model only."""
 
     section = ChangedSection.WEIGHTS

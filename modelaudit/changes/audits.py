@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict
 
 from msgspec import UNSET
+from msgspec.structs import asdict
 
 from modelaudit.audit_types.architecture import LayerRow, PortRow
 from modelaudit.audit_types.behaviour import BehaviourSection, OutputBehaviour

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
+
+from msgspec import Struct
 
 from modelaudit.facts import Endpoint, Shape, Signature
 
@@ -31,8 +32,7 @@ class InterfaceChangeKind(StrEnum):
     SHAPE = "shape"
 
 
-@dataclass(frozen=True, slots=True)
-class InterfaceChange:
+class InterfaceChange(Struct, frozen=True):
     """One change of a signature, or of one of its inputs or outputs.
 
     Attributes:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
+
+from msgspec import Struct
 
 from modelaudit.findings import WORST_FIRST, Finding, Severity, Verdict
 from modelaudit.schema import Audit
@@ -33,8 +34,7 @@ class HasFingerprint(Protocol):
 AnyFinding = TypeVar("AnyFinding", bound=HasFingerprint)
 
 
-@dataclass(frozen=True, slots=True)
-class FindingChanges(Generic[AnyFinding]):
+class FindingChanges(Struct, Generic[AnyFinding], frozen=True):
     """The open findings of two audits, each in one group; groups keep the order.
 
     Attributes:

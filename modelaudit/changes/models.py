@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TypeVar
+
+from msgspec import Struct, field
 
 from modelaudit.changes.judgement import FindingChanges, compare_findings, verdict_step
 from modelaudit.changes.moves import renamed
 from modelaudit.findings import Verdict
 from modelaudit.result_row import ResultRow, RowFinding
+from modelaudit.structs import replace
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -31,8 +33,7 @@ class ModelChangeKind(StrEnum):
 ORDER = tuple(ModelChangeKind)
 
 
-@dataclass(frozen=True, slots=True)
-class ModelChange:
+class ModelChange(Struct, frozen=True):
     """One model that changed.
 
     Attributes:

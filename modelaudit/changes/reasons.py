@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from modelaudit.findings import Finding, Verdict
 from modelaudit.schema import Audit
@@ -28,8 +29,7 @@ class ReasonKind(StrEnum):
     OTHER = "other"  # the settings, files that they name, or files next to the model
 
 
-@dataclass(frozen=True, slots=True)
-class RejudgedReason:
+class RejudgedReason(Struct, frozen=True):
     """One reason. `day` is that on which a waiver expired, "" for other reasons."""
 
     kind: ReasonKind

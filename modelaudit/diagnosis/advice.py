@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from modelaudit.audit_types.diagnosis import NextStep
 from modelaudit.diagnosis.case import WORDS
@@ -25,8 +25,7 @@ from modelaudit.diagnosis.snippets import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Advice:
+class Advice(Struct, frozen=True):
     """What to tell the user about a cause, independent of the model."""
 
     title: str

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from modelaudit.audit_types.behaviour import BatchNormFit, OutputBehaviour, TransformEffect
 from modelaudit.audit_types.kernels import BatchNormState, KernelInitialization
@@ -62,8 +63,7 @@ def amount(change: float) -> str:
     return f"{change:.2g}" if change >= 0.001 else "less than 0.001"
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(Struct, frozen=True):
     """The facts, the findings so far, and what the steps derive from them."""
 
     facts: Facts
@@ -217,8 +217,7 @@ def simplest_first(variants: Mapping[str, float]) -> list[tuple[str, float]]:
     return sorted(variants.items(), key=lambda each: SIMPLEST.index(each[0]))
 
 
-@dataclass(frozen=True, slots=True)
-class LabelledScores:
+class LabelledScores(Struct, frozen=True):
     """The score on labels for one variant of the input, as given and under the variant.
 
     `also` are variants that score equally well; labels cannot distinguish them.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from modelaudit.audit_types.loading import Status
 from modelaudit.facts import Artifact
@@ -26,8 +26,7 @@ def predict(inputs):
     return next(iter(serve(tf.constant(inputs)).values())).numpy()"""
 
 
-@dataclass(frozen=True, slots=True)
-class LoadingCode:
+class LoadingCode(Struct, frozen=True):
     """The first lines of code to paste.
 
     Attributes:

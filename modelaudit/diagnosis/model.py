@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from modelaudit.audit_types.diagnosis import Evidence
 
 
-@dataclass(frozen=True, slots=True)
-class CauseFound:
+class CauseFound(Struct, frozen=True):
     """A step's result: this cause explains what was observed.
 
     `belief` in (0, 1] is its strength; `where` is a layer or output; `transform` is the flip
@@ -22,15 +21,13 @@ class CauseFound:
     against: tuple[Evidence, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class CauseExcluded:
+class CauseExcluded(Struct, frozen=True):
     """A step's result: this cause is ruled out, and by which control."""
 
     by: str
 
 
-@dataclass(frozen=True, slots=True)
-class CauseUnknown:
+class CauseUnknown(Struct, frozen=True):
     """A step's result: undecidable, and what would decide it."""
 
     needs: str

@@ -10,7 +10,8 @@ model that is already known to be faulty.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
 
 from modelaudit.audit_types.diagnosis import (
     Cause,
@@ -49,12 +50,12 @@ from modelaudit.findings import RuleResult
 from modelaudit.rules.catalogue import CATALOGUE
 from modelaudit.rules.model import Facts
 from modelaudit.rules.unsafe_advice import loading_danger
+from modelaudit.structs import replace
 
 SHADOW = 0.3  # factor on the belief in a cause that is found in addition to an earlier one
 
 
-@dataclass(frozen=True, slots=True)
-class DiagnosisStep:
+class DiagnosisStep(Struct, frozen=True):
     """A cause and the check that confirms or excludes it.
 
     The observation is only a consequence if a cause in `explained_by` was confirmed before: a

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from modelaudit.audit_types.diagnosis import Diagnosis, NextStep
 from modelaudit.findings import Finding
+from modelaudit.structs import replace
 
 STEPS = (
     NextStep("Do not load this file, and inform whoever you got it from."),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 from modelaudit.errors import ReadError, UsageError
@@ -14,6 +13,7 @@ from modelaudit.formats.class_labels import read_labels
 from modelaudit.formats.io.bounded import display_path, file_entry, model_digest, open_regular
 from modelaudit.formats.sniff import sniff
 from modelaudit.settings import Limits
+from modelaudit.structs import replace
 
 _OID = re.compile(rb"^oid sha256:([0-9a-f]{64})$", re.MULTILINE)
 _SIZE = re.compile(rb"^size (\d{1,18})$", re.MULTILINE)

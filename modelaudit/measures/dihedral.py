@@ -9,19 +9,18 @@ the transposition across the other diagonal.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
 from typing import TypeVar
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 S = TypeVar("S", bound=np.generic)
 
 
-@dataclass(frozen=True, slots=True)
-class DihedralElement:
+class DihedralElement(Struct, frozen=True):
     """A group element: permutes the spatial axes by `perm`, then reverses the axes in `flip`.
 
     `inverse` is the name of the inverse element, which is `name` itself for an involution.

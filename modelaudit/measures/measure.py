@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import replace
 
 import numpy as np
 
@@ -24,6 +23,7 @@ from modelaudit.measures.kernels.trained_layers import trained_layers
 from modelaudit.measures.kernels.values import KernelValues, load_kernel
 from modelaudit.measures.summary import Measurements
 from modelaudit.settings import Limits
+from modelaudit.structs import replace
 from modelaudit.thresholds.weights import BATCHNORM_STEPS
 
 # Exceptions that hostile values and shapes can cause in computations.

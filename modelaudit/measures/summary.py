@@ -9,7 +9,8 @@ flips of volumes.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from modelaudit.audit_types.architecture import ArchitectureProfile
 from modelaudit.audit_types.behaviour import (
@@ -27,8 +28,7 @@ from modelaudit.audit_types.kernels import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Measurements:
+class Measurements(Struct, frozen=True):
     """All static measures of one model."""
 
     symmetry: tuple[KernelSymmetry, ...] = ()
@@ -39,8 +39,7 @@ class Measurements:
     skipped: Mapping[str, str] = field(default_factory=dict)  # measure -> why it was skipped
 
 
-@dataclass(frozen=True, slots=True)
-class Behaviour:
+class Behaviour(Struct, frozen=True):
     """Results of running a model on probe inputs."""
 
     runtime: str

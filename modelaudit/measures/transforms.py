@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from modelaudit.facts import Shape
@@ -18,8 +18,7 @@ NO_CHANNELS = "no_channels"
 _MIN_SIDE = 8  # minimum side of a square rank-3 input that is read as an image without channels
 
 
-@dataclass(frozen=True, slots=True)
-class Transform:
+class Transform(Struct, frozen=True):
     """Permutes axes by `perm`, then reverses the axes in `flip`.
 
     Attributes:
@@ -69,8 +68,7 @@ class Transform:
         return np.ascontiguousarray(moved)
 
 
-@dataclass(frozen=True, slots=True)
-class DomainTransform:
+class DomainTransform(Struct, frozen=True):
     """Scales values by `scale`, adds `offset`, and reverses the axes in `flip`."""
 
     name: str

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 from modelaudit.audit_types.loading import Status
@@ -16,6 +15,7 @@ from modelaudit.probe.host.runtime import Flavour, Runtime, RuntimeHandle, start
 from modelaudit.probe.protocol import TFSM_LAYER, Observation, all_calls
 from modelaudit.probe.study.agreement import ReferenceRun, compare_with_reference
 from modelaudit.settings import OtherRuntime, ProbeSettings
+from modelaudit.structs import replace
 
 
 @contextmanager

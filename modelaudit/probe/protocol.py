@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from modelaudit.audit_types.loading import Agreement, Port, Status
 from modelaudit.facts import Format, Json
+from modelaudit.structs import PartlyCompared
 
 TFSM_LAYER = "TFSMLayer"  # only in Keras 3
 OWN_ERROR = "AdapterError"  # error type of the child's own messages
@@ -32,8 +34,7 @@ def runtime_name(code: str) -> str:
     return INSTALLED.get(code, code)
 
 
-@dataclass(frozen=True, slots=True)
-class VariableDigest:
+class VariableDigest(Struct, frozen=True):
     """A variable of the restored model; SHA-256 of its little-endian bytes in C order."""
 
     path: str
@@ -42,8 +43,7 @@ class VariableDigest:
     sha256: str
 
 
-@dataclass(frozen=True, slots=True)
-class Observation:
+class Observation(PartlyCompared, frozen=True, eq=False):
     """A runtime's attempt to load and run a model.
 
     `call` is the loading call (load_model, saved_model.load, session …). `error` is the error
@@ -51,6 +51,7 @@ class Observation:
     between runs.
     """
 
+    aside = ("details",)
     runtime: str
     call: str
     status: Status
@@ -66,9 +67,7 @@ class Observation:
     seconds: float = 0.0
     layers: Mapping[str, str] = field(default_factory=dict)  # route -> class of the restored model
     # route -> `config` and output `shape` of the restored layer, if available
-    details: Mapping[str, Mapping[str, Json]] = field(
-        default_factory=dict, compare=False, repr=False
-    )
+    details: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     peak_memory: int = 0  # bytes of resident memory, 0 if unknown
     agreement: Agreement | None = None  # with the outputs of another runtime

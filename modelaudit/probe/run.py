@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from modelaudit.facts import Artifact
@@ -33,10 +33,10 @@ from modelaudit.restore.golden_check import GoldenCheck, read_golden
 from modelaudit.restore.golden_record import read_record
 from modelaudit.restore.proof import RestoreProof, prove
 from modelaudit.settings import Limits, Settings
+from modelaudit.structs import replace
 
 
-@dataclass(frozen=True, slots=True)
-class ProbeResult:
+class ProbeResult(Struct, frozen=True):
     """Result of running a model.
 
     Attributes:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from modelaudit.facts import Format, Problem, Signature
 
 
-@dataclass(frozen=True, slots=True)
-class ModelCandidate:
+class ModelCandidate(Struct, frozen=True):
     """One model, or a file that its name claims to be one.
 
     Attributes:
@@ -37,16 +37,14 @@ class ModelCandidate:
     declared_signature: Signature | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SkippedPath:
+class SkippedPath(Struct, frozen=True):
     """A path that looks like a model or leads to one but is skipped, with the reason."""
 
     path: str
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Discovery:
+class Discovery(Struct, frozen=True):
     """The result of discovery, in byte order of the paths.
 
     `empty_versions` are versions without a model that a server would load as the newest.

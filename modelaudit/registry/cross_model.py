@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from modelaudit.result_row import ResultRow
 
@@ -11,8 +12,7 @@ SAME_WEIGHTS = "same-weights"
 BREAKING = "breaking-version"  # the rule that compares a version with the previous one
 
 
-@dataclass(frozen=True, slots=True)
-class CrossModelFact:
+class CrossModelFact(Struct, frozen=True):
     """One finding about several models.
 
     `kind` is machine-readable: `same-content`, `same-weights`, `mixed-keras` or

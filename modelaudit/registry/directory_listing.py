@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from modelaudit.facts import ProblemKind
 from modelaudit.formats.io.symlinks import is_inside
 
 
-@dataclass(frozen=True, slots=True)
-class DirectoryFile:
+class DirectoryFile(Struct, frozen=True):
     """A regular file. `identity` is (device, inode), the same for all its links."""
 
     path: Path
@@ -22,8 +22,7 @@ class DirectoryFile:
     link: bool
 
 
-@dataclass(frozen=True, slots=True)
-class DirectoryListing:
+class DirectoryListing(Struct, frozen=True):
     """The entries of one directory by name.
 
     `links` are symbolic links to directories inside the tree, with their targets. `refused` are

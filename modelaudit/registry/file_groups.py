@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 STATE_FILE = "checkpoint"
 GRAPH_FILES = ("saved_model.pb", "saved_model.pbtxt")
@@ -27,8 +28,7 @@ _SHARD = re.compile(r"(?P<prefix>.+)-[0-9]{5}-of-[0-9]{5}", re.DOTALL)
 _STATE_LEFTOVER = re.compile(re.escape(STATE_FILE) + r"\.tmp.*", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
-class CheckpointFiles:
+class CheckpointFiles(Struct, frozen=True):
     """The files of one checkpoint. `lone`: a single `.index` or `.meta`, perhaps unrelated."""
 
     prefix: str

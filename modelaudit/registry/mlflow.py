@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from modelaudit.errors import ReadError
 from modelaudit.facts import ProblemKind, Signature
@@ -24,8 +25,7 @@ READ_FLAVORS = ("tensorflow", "keras")
 _GENERIC = "python_function"
 
 
-@dataclass(frozen=True, slots=True)
-class MlflowModel:
+class MlflowModel(Struct, frozen=True):
     """The content of an `MLmodel` file. Strings are verbatim, and empty if missing.
 
     Attributes:

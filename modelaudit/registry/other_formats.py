@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from modelaudit.errors import ReadError
 from modelaudit.formats.io.file_window import FileWindow
@@ -14,8 +15,7 @@ from modelaudit.settings import Limits
 HEAD_BYTES = 4096
 
 
-@dataclass(frozen=True, slots=True)
-class OtherFormat:
+class OtherFormat(Struct, frozen=True):
     """A format of files that look like models but are not read: they are listed by name.
 
     Attributes:

@@ -9,7 +9,6 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from itertools import islice, pairwise
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from modelaudit.formats.io.bounded import read_bytes
 from modelaudit.model_versions import is_version
 from modelaudit.registry.candidates import ModelCandidate, SkippedPath
 from modelaudit.registry.mlflow import MlflowModel
+from modelaudit.structs import replace
 
 # models--ORG--NAME/snapshots/REVISION/… (huggingface_hub); older repositories have no ORG.
 _SNAPSHOT = re.compile(r"(?:^|.*/)models--(?P<name>[^/]+)/snapshots/(?P<revision>[^/]+)(?:/.*)?")

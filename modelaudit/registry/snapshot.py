@@ -13,8 +13,9 @@ import os
 import stat
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from modelaudit.formats.class_labels import LABEL_FILES
 from modelaudit.formats.io.bounded import display_path, file_entry
@@ -30,8 +31,7 @@ SETTLED_SECONDS = 2.0
 FRESH_SECONDS = 300.0
 
 
-@dataclass(frozen=True, slots=True)
-class FileState:
+class FileState(Struct, frozen=True):
     """The directory entry of a file. Times in nanoseconds; all fields are -1 if it is gone."""
 
     name: str
@@ -41,8 +41,7 @@ class FileState:
     inode: int
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(Struct, frozen=True):
     """The files of one model at one moment, in byte order of their names.
 
     `settled`: all of them were last modified well before that moment. `fresh`: one was modified so
@@ -65,8 +64,7 @@ class Snapshot:
         return sum(max(file.size, 0) for file in self.files)
 
 
-@dataclass(slots=True)
-class SnapshotReader:
+class SnapshotReader(Struct):
     """Takes snapshots; lists each directory once, so use a new object for every pass."""
 
     limits: Limits

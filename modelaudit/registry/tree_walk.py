@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from dataclasses import replace
 from pathlib import Path
 
 from modelaudit.errors import ReadError
@@ -30,6 +29,7 @@ from modelaudit.registry.candidates import Discovery, ModelCandidate, SkippedPat
 from modelaudit.registry.directory_listing import DirectoryFile, DirectoryListing, list_directory
 from modelaudit.registry.isolated_sniff import sniff_all_isolated, sniff_isolated
 from modelaudit.settings import Limits
+from modelaudit.structs import replace
 
 # Version control keeps copies of the models here, under its own names.
 _PRIVATE_DIRECTORIES = frozenset((".git", ".hg", ".svn", ".dvc"))

@@ -17,8 +17,9 @@ import struct
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import NoReturn, TypeVar
+
+from msgspec import Struct, field
 
 from modelaudit.facts import Json
 
@@ -32,8 +33,7 @@ TOO_LONG = "it exceeded the time limit and was stopped (limit read_seconds)"
 STOP_SECONDS = 2.0  # for a worker to remove partially written files
 
 
-@dataclass(frozen=True, slots=True)
-class TaskResult:
+class TaskResult(Struct, frozen=True):
     """The outcome of one task: its result, or why there is none.
 
     `limit` names the setting that stopped it, "" if none did.
@@ -45,8 +45,7 @@ class TaskResult:
     limit: str = ""
 
 
-@dataclass(slots=True)
-class _PoolWorker:
+class _PoolWorker(Struct):
     pid: int
     to_child: int
     from_child: int

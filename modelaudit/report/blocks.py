@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from modelaudit.report.wording.text import percent_signs, printable
 
@@ -24,8 +25,7 @@ MISSING = frozenset({"", "–"})
 _CODE = re.compile(r"`([^`\n]+)`")
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(Struct, frozen=True):
     """A run of text, of code, or (`lead`) the bold start of a list item."""
 
     text: str
@@ -33,16 +33,14 @@ class Span:
     lead: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Paragraph:
+class Paragraph(Struct, frozen=True):
     """Running text, or (`code`) a code block, which is a single span."""
 
     spans: tuple[Span, ...]
     code: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(Struct, frozen=True):
     """A table cell.
 
     `kind` is text, name (from the model: shown as code, never hyphenated) or number (aligned
@@ -56,8 +54,7 @@ class Cell:
     href: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(Struct, frozen=True):
     """A table with its caption.
 
     The PDF omits rows over `print_rows`, unless they are few, and says so; with 0 it omits the
@@ -146,16 +143,14 @@ def _width(text: str) -> float:
     return len(text) + (CAPITAL - 1) * capitals + (DIGIT - 1) * digits
 
 
-@dataclass(frozen=True, slots=True)
-class FactList:
+class FactList(Struct, frozen=True):
     """Named values: a description list."""
 
     rows: tuple[tuple[str, Cell], ...]
     block: str = "facts"
 
 
-@dataclass(frozen=True, slots=True)
-class Prose:
+class Prose(Struct, frozen=True):
     """Paragraphs. `tone` is plain, terms (definitions for the next block), note, good or bad."""
 
     paragraphs: tuple[Paragraph, ...]
@@ -163,8 +158,7 @@ class Prose:
     block: str = "prose"
 
 
-@dataclass(frozen=True, slots=True)
-class Bullets:
+class Bullets(Struct, frozen=True):
     """A list under a short title, collapsed on screen if `open` is false.
 
     The PDF omits items over `print_items`; with 0 it omits the list.
@@ -187,8 +181,7 @@ def in_print(block: Block) -> bool:
     return not isinstance(block, Bullets) or bool(block.print_items)
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
+class Section(Struct, frozen=True):
     """A heading of the report and its content."""
 
     anchor: str

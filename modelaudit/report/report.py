@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from msgspec import Struct
 
 from modelaudit.report import charts
 from modelaudit.report.blocks import Block, Bullets, Section, Table
@@ -22,10 +22,10 @@ from modelaudit.report.sections import (
 )
 from modelaudit.report.wording import text
 from modelaudit.schema import Audit
+from modelaudit.structs import replace
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(Struct, frozen=True):
     """Everything that a page shows, in reading order."""
 
     title: str

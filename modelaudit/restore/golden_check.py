@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from modelaudit.errors import ReadError
@@ -16,6 +16,7 @@ from modelaudit.restore.golden_record import GoldenRecord, RecordedOutput, read_
 from modelaudit.restore.model import WeightComparison
 from modelaudit.restore.weight_sources import stored_weights
 from modelaudit.settings import Limits
+from modelaudit.structs import replace
 from modelaudit.thresholds.restoration import (
     NOISE_FACTOR,
     ROUNDING,
@@ -24,8 +25,7 @@ from modelaudit.thresholds.restoration import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class OutputReplay:
+class OutputReplay(Struct, frozen=True):
     """One output compared with the recorded one. `tolerance` and `difference` are absolute."""
 
     name: str
@@ -39,8 +39,7 @@ class OutputReplay:
         return self.difference <= self.tolerance
 
 
-@dataclass(frozen=True, slots=True)
-class GoldenCheck:
+class GoldenCheck(Struct, frozen=True):
     """The result of checking a model against its record.
 
     Attributes:

@@ -12,11 +12,11 @@ import hashlib
 import json
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from modelaudit.errors import ReadError
@@ -33,8 +33,7 @@ INPUT_ELEMENTS = 1 << 24  # of all inputs together: bounds what a record can mak
 KEPT_ELEMENTS = 1 << 16  # of one output
 
 
-@dataclass(frozen=True, slots=True)
-class RecordedInput:
+class RecordedInput(Struct, frozen=True):
     """One input: a recipe, or values given by the user."""
 
     name: str
@@ -42,8 +41,7 @@ class RecordedInput:
     values: NDArray[Any] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RecordedOutput:
+class RecordedOutput(Struct, frozen=True):
     """One output: every `step`-th value in C order, and the full shape."""
 
     name: str
@@ -52,8 +50,7 @@ class RecordedOutput:
     values: NDArray[Any]
 
 
-@dataclass(frozen=True, slots=True)
-class GoldenRecord:
+class GoldenRecord(Struct, frozen=True):
     """A golden record.
 
     Attributes:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Set
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from modelaudit.facts import Architecture, Json, Layer, Shape
 from modelaudit.formats.keras.dialects import to_keras2
@@ -36,8 +37,7 @@ CODE = classes(Trait.TENSORFLOW_OPERATION) | {"Lambda"}
 SHOWN = 80  # characters of a value
 
 
-@dataclass(frozen=True, slots=True)
-class LayerDifference:
+class LayerDifference(Struct, frozen=True):
     """One layer that was not restored as it was saved. `what` is text for users."""
 
     route: str

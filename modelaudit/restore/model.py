@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from modelaudit.audit_types.restore import TensorDifference
 from modelaudit.facts import TensorStats
+from modelaudit.structs import PartlyCompared
 
 if TYPE_CHECKING:
     Values = Callable[[], NDArray[Any] | None]
@@ -19,8 +20,7 @@ if TYPE_CHECKING:
 SKETCHED = 256
 
 
-@dataclass(frozen=True, slots=True)
-class Weight:
+class Weight(PartlyCompared, frozen=True, eq=False):
     """A tensor on one side.
 
     Attributes:
@@ -32,14 +32,15 @@ class Weight:
         initial: returns whether the values look untrained; None if this is unknown.
     """
 
+    aside = ("values", "sketch", "initial")
     names: tuple[str, ...]
     shape: tuple[int, ...]
     dtype: str
     sha256: str
     stats: TensorStats | None = None
-    values: Values | None = field(default=None, compare=False, repr=False)
-    sketch: NDArray[Any] | None = field(default=None, compare=False, repr=False)
-    initial: Callable[[], bool] | None = field(default=None, compare=False, repr=False)
+    values: Values | None = None
+    sketch: NDArray[Any] | None = None
+    initial: Callable[[], bool] | None = None
 
     @property
     def name(self) -> str:
@@ -58,8 +59,7 @@ def sketch(values: NDArray[Any]) -> NDArray[np.float64]:
     return values.reshape(-1)[::step].astype(np.float64)
 
 
-@dataclass(frozen=True, slots=True)
-class WeightComparison:
+class WeightComparison(Struct, frozen=True):
     """The result of comparing expected tensors with found ones.
 
     Attributes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from msgspec import Struct
 
 from modelaudit.audit_types.loading import Status
 from modelaudit.audit_types.restore import TensorChange, TensorDifference
@@ -12,10 +12,10 @@ from modelaudit.restore.compare import compare
 from modelaudit.restore.layers import LayerDifference, compare_layers
 from modelaudit.restore.model import WeightComparison
 from modelaudit.restore.weight_sources import Fetch, restored_weights, stored_weights
+from modelaudit.structs import replace
 
 
-@dataclass(frozen=True, slots=True)
-class RestoreProof:
+class RestoreProof(Struct, frozen=True):
     """What one runtime restored, compared with the file. `WeightComparison` has the tensor names.
 
     `cast` are weights that the model stores in another dtype, with the values that the cast gives:

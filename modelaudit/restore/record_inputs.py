@@ -7,10 +7,10 @@ arithmetic and one exact scaling, so the result does not depend on the numpy ver
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 DTYPES = (
@@ -21,8 +21,7 @@ BITS = 24  # of each value; float32 holds them exactly
 COARSE = 3  # samples alternate: one value per position, then per cell of 2, then per cell of 4
 
 
-@dataclass(frozen=True, slots=True)
-class Recipe:
+class Recipe(Struct, frozen=True):
     """The specification of one input.
 
     Attributes:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from modelaudit.errors import ReadError
@@ -121,8 +121,7 @@ def _initial(kernel: Kernel | None, tensor: Tensor) -> Callable[[], bool]:
     return initial
 
 
-@dataclass(frozen=True, slots=True)
-class _ArraySource:
+class _ArraySource(Struct, frozen=True):
     """A `TensorSource` of values in memory."""
 
     values: NDArray[Any]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 from modelaudit.audit_types.loading import Status
 from modelaudit.facts import Provenance
@@ -14,6 +13,7 @@ from modelaudit.rules.conditions import conditions, lacked
 from modelaudit.rules.integrity import LOST_KINDS
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
 from modelaudit.runtimes.profile import numbers
+from modelaudit.structs import replace
 
 QUOTED = 600  # characters of a loader's message that go into a finding
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import fields
 
 from modelaudit.audit_types.loading import Status
 from modelaudit.facts import ProblemKind
@@ -158,6 +157,6 @@ def rules_digest(rules: Sequence[Rule]) -> str:
     """
     digest = hashlib.sha256()
     for rule in rules:
-        said = (each for each in fields(rule) if each.name not in {"check", "bad", "good"})
-        digest.update(repr([getattr(rule, each.name) for each in said]).encode())
+        said = (name for name in rule.__struct_fields__ if name not in {"check", "bad", "good"})
+        digest.update(repr([getattr(rule, name) for name in said]).encode())
     return digest.hexdigest()[:16]

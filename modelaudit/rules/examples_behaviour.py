@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from modelaudit.audit_types.behaviour import Collapse, OutputBehaviour, ProbeInputs, TransformEffect
 from modelaudit.measures.summary import Behaviour
 from modelaudit.rules.examples import healthy
 from modelaudit.rules.model import Facts
+from modelaudit.structs import replace
 
 HEALTHY = OutputBehaviour(
     name="probabilities",

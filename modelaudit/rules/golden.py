@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from modelaudit.audit_types.json_form import jsonable
 from modelaudit.audit_types.loading import Status
@@ -15,6 +14,7 @@ from modelaudit.rules import examples
 from modelaudit.rules.grammar import counted
 from modelaudit.rules.model import Facts, Family, Limit, Need, NotApplicable, Rule
 from modelaudit.rules.restore import KEPT, listing
+from modelaudit.structs import replace
 
 
 def _golden(facts: Facts) -> GoldenCheck:

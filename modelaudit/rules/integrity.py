@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from modelaudit.facts import Problem, ProblemKind
 from modelaudit.findings import Confidence, Finding, Severity
@@ -11,8 +12,7 @@ from modelaudit.rules.examples import healthy, with_problem
 from modelaudit.rules.model import Check, Facts, Family, Need, Rule
 
 
-@dataclass(frozen=True, slots=True)
-class Damage:
+class Damage(Struct, frozen=True):
     """One kind of damage that a reader can detect, and what it means."""
 
     kind: ProblemKind

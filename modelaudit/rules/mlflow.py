@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 from modelaudit.facts import Artifact, Endpoint, Layer, Shape, Signature
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.rules.examples import healthy
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
+from modelaudit.structs import replace
 
 _DEFAULT = "serving_default"
 _TEXT = frozenset(("string", "str", "object", "bytes"))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
+
+from msgspec import Struct, field
 
 from modelaudit.facts import Artifact, Json, Signature
 from modelaudit.findings import Confidence, Finding, Location, Severity
@@ -41,8 +42,7 @@ class Need(StrEnum):
     BEHAVIOUR = "behaviour"  # a probe returned outputs
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(Struct, frozen=True):
     """Everything known about one model when the rules run."""
 
     artifact: Artifact
@@ -76,8 +76,7 @@ Check = Callable[["Rule", Facts], Iterable[Finding]]
 Example = Callable[[], Facts]
 
 
-@dataclass(frozen=True, slots=True)
-class Limit:
+class Limit(Struct, frozen=True):
     """A threshold that the settings can change.
 
     Attributes:
@@ -96,8 +95,7 @@ class Limit:
         return f"{value}{self.unit}; configurable from {self.low:g} to {self.high:g}"
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Struct, frozen=True):
     """One question about every model.
 
     Attributes:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from modelaudit.audit_types.behaviour import TransformEffect
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.rules import examples_behaviour
 from modelaudit.rules.model import Facts, Family, Limit, Need, NotApplicable, Rule
 from modelaudit.settings import TRANSFORMS, Expectation, Settings
+from modelaudit.structs import replace
 from modelaudit.thresholds.flips import SENSITIVE
 
 NAMES = {"equivariant": "spatial"}  # declared word -> name of the measured action

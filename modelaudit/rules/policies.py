@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from modelaudit.findings import Finding, Outcome, RuleResult, Severity
 from modelaudit.settings import KnownModel
+from modelaudit.structs import replace
 
 
 def apply_severities(

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from modelaudit.changes.interface import signature_changes
 from modelaudit.facts import Artifact, Endpoint, Signature
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.rules.examples import healthy
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
+from modelaudit.structs import replace
 
 
 def _check_breaking(rule: Rule, facts: Facts) -> Iterator[Finding]:

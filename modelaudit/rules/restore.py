@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 
 from modelaudit.audit_types.json_form import jsonable
 from modelaudit.audit_types.loading import Status
@@ -17,6 +16,7 @@ from modelaudit.restore.proof import RestoreProof
 from modelaudit.rules import examples
 from modelaudit.rules.grammar import counted
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
+from modelaudit.structs import replace
 
 LISTED, KEPT = 20, 1000  # named in one finding, kept in its evidence
 

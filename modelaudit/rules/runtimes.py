@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 
 from modelaudit.audit_types.loading import Agreement, LoadOutcome, Status
 from modelaudit.findings import Confidence, Finding, Severity
@@ -12,6 +11,7 @@ from modelaudit.rules import examples
 from modelaudit.rules.conditions import prediction_of
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
 from modelaudit.runtimes.model import Prediction
+from modelaudit.structs import replace
 
 # Attempts that confirm or contradict a prediction; other endings say nothing about the file.
 FAILED = frozenset({Status.FAILED, Status.CRASHED})

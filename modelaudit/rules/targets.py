@@ -6,7 +6,6 @@ The runtimes are the targets in the settings or, without targets, the installed 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 
 from modelaudit.audit_types.loading import LoadOutcome, Status
 from modelaudit.facts import Json
@@ -20,6 +19,7 @@ from modelaudit.runtimes.model import (
     Reason,
     predicted_call,
 )
+from modelaudit.structs import replace
 
 WHOLE_MODEL = "load_model"  # the other calls need code, which may handle the difference
 SHOWN = 3  # reasons quoted in a finding; the compatibility table has all of them

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from modelaudit.findings import Finding, RuleResult, Severity
 from modelaudit.rules.model import Family, Rule
+from modelaudit.structs import replace
 
 WITHHELD = (
     "Withheld because a critical security finding is open for this file: nothing should help to "

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 
 from modelaudit.facts import Provenance
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.rules import examples
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
 from modelaudit.runtimes.profile import numbers
+from modelaudit.structs import replace
 
 # The newest releases that the profiles in `runtimes` know; a test checks this.
 NEWEST_KERAS = (3, 15)

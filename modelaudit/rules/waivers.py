@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Sequence
-from dataclasses import replace
 
 from modelaudit.findings import Finding, Outcome, RuleResult
 from modelaudit.settings import Waiver
+from modelaudit.structs import replace
 
 
 def apply_waivers(

@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 import traceback
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from modelaudit.errors import UsageError
 from modelaudit.exit_codes import ExitCode, worst
@@ -36,6 +37,7 @@ from modelaudit.runs.cache_notes import AuditMonitor, CachedProbe
 from modelaudit.runs.progress import SILENT, Progress
 from modelaudit.schema import Audit
 from modelaudit.settings import Settings
+from modelaudit.structs import replace
 from modelaudit.terminal_text import clean
 
 # Receives a finished audit, in the worker that made it.
@@ -60,8 +62,7 @@ class FinishedModel(NamedTuple):
     notes: Mapping[str, Json]
 
 
-@dataclass(frozen=True, slots=True)
-class FoundModels:
+class FoundModels(Struct, frozen=True):
     """What was found under the paths: models to audit, and everything else.
 
     `named` are paths that look like models but are skipped, `empty_versions` are versions without
@@ -152,8 +153,7 @@ def _distinct(targets: Iterable[AuditTarget]) -> tuple[AuditTarget, ...]:
     return tuple(result)
 
 
-@dataclass(frozen=True, slots=True)
-class _Work:
+class _Work(Struct, frozen=True):
     """What a worker process does with each model; see `audit_all`."""
 
     settings: Settings

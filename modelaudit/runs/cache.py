@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from modelaudit.audit_types.json_form import jsonable
 from modelaudit.pipeline import AuditTarget
@@ -21,8 +22,7 @@ from modelaudit.store.records import AuditRecord, CachedAudit, ModelKey
 from modelaudit.store.store import Store
 
 
-@dataclass(frozen=True, slots=True)
-class CachePlan:
+class CachePlan(Struct, frozen=True):
     """What to do with every model.
 
     Attributes:

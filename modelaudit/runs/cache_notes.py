@@ -18,7 +18,7 @@ from modelaudit.registry.snapshot import SnapshotReader
 from modelaudit.rules.integrity import HALF_WRITTEN
 from modelaudit.schema import Audit
 from modelaudit.settings import Limits, Settings
-from modelaudit.store.dataclass_json import decode, encode, layout
+from modelaudit.store.typed_json import decode, encode, layout
 
 if TYPE_CHECKING:
     from modelaudit.pipeline import Probe

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from modelaudit import schema
 from modelaudit.changes.audit_change import AuditChange, OutputChange
@@ -27,13 +28,12 @@ from modelaudit.runs.batch import find_models
 from modelaudit.runs.isolated_read import run_in_child
 from modelaudit.schema import Audit
 from modelaudit.settings import Settings
-from modelaudit.store.dataclass_json import decode, encode
+from modelaudit.store.typed_json import decode, encode
 
 CREATED = "1970-01-01T00:00:00Z"  # the audits made here are not stored
 
 
-@dataclass(frozen=True, slots=True)
-class ModelDiff:
+class ModelDiff(Struct, frozen=True):
     """Two models side by side.
 
     Attributes:
@@ -68,8 +68,7 @@ class ModelDiff:
         return any(change.breaking for change in self.changes)
 
 
-@dataclass(frozen=True, slots=True)
-class _Side:
+class _Side(Struct, frozen=True):
     audit: Audit
     artifact: Artifact | None = None
 

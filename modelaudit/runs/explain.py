@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from modelaudit.audit_types.diagnosis import Diagnosis
 from modelaudit.diagnosis import diagnose
@@ -16,11 +17,10 @@ from modelaudit.rules.engine import run_rules
 from modelaudit.runs.batch import find_models
 from modelaudit.runs.isolated_read import run_in_child
 from modelaudit.settings import Settings
-from modelaudit.store.dataclass_json import decode, encode
+from modelaudit.store.typed_json import decode, encode
 
 
-@dataclass(frozen=True, slots=True)
-class Explanation:
+class Explanation(Struct, frozen=True):
     """What is known of one model: its diagnosis, or in `failure` why there is none."""
 
     path: str

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from modelaudit.changes.models import ModelChange, ModelChangeKind, compare_runs
 from modelaudit.result_row import ResultRow
@@ -12,8 +13,7 @@ from modelaudit.store.records import ModelKey, StoredRun
 from modelaudit.store.store import Store
 
 
-@dataclass(frozen=True, slots=True)
-class ModelDisappearance:
+class ModelDisappearance(Struct, frozen=True):
     """A model is no longer in a run: renamed, gone or superseded.
 
     `path` is its new name or that of the newer version, "" if it is gone; `since` is when the run
@@ -25,8 +25,7 @@ class ModelDisappearance:
     since: str
 
 
-@dataclass(frozen=True, slots=True)
-class ModelMoves:
+class ModelMoves(Struct, frozen=True):
     """Appearances and disappearances of one model, by run number.
 
     `came` gives its earlier name, "" if it was new.

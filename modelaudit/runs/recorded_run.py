@@ -6,7 +6,6 @@ import datetime
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing, suppress
-from dataclasses import replace
 from pathlib import Path
 
 from modelaudit import __version__
@@ -50,6 +49,7 @@ from modelaudit.settings import Settings
 from modelaudit.store import cache_keys
 from modelaudit.store.records import ModelKey, RunState, StoredRun
 from modelaudit.store.store import Store
+from modelaudit.structs import replace
 
 
 def utc_now() -> str:

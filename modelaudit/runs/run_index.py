@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from modelaudit import __version__
 from modelaudit.changes.models import ModelChange
@@ -19,13 +21,13 @@ from modelaudit.runs.batch import FoundModels
 from modelaudit.runs.scan import empty_version_notes, unreadable_notes
 from modelaudit.runs.write_reports import SelectedFormats, render_format, rule_infos
 from modelaudit.schema import load
+from modelaudit.structs import replace
 
 if TYPE_CHECKING:
     from modelaudit.report.pages.index import IndexRow
 
 
-@dataclass(frozen=True, slots=True)
-class RunOutcome:
+class RunOutcome(Struct, frozen=True):
     """How a run ended, and what changed after the run that started at `since`.
 
     `missing` are models that an interrupted run did not reach, `trend` the registry's runs up to

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from modelaudit.changes.models import ModelChange
 from modelaudit.exit_codes import ExitCode, worst
@@ -16,8 +17,7 @@ from modelaudit.runs.write_reports import SelectedFormats
 from modelaudit.settings import Nightly
 
 
-@dataclass(frozen=True, slots=True)
-class RunOptions:
+class RunOptions(Struct, frozen=True):
     """How a run uses its history.
 
     Attributes:
@@ -43,8 +43,7 @@ class RunOptions:
     keep: int = Nightly().keep
 
 
-@dataclass(frozen=True, slots=True)
-class RunResult:
+class RunResult(Struct, frozen=True):
     """A completed run.
 
     Attributes:

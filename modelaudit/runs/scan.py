@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from modelaudit.errors import UsageError
 from modelaudit.exit_codes import ExitCode
@@ -28,8 +29,7 @@ from modelaudit.settings import Settings
 from modelaudit.terminal_text import clean
 
 
-@dataclass(frozen=True, slots=True)
-class ScanResult:
+class ScanResult(Struct, frozen=True):
     """A finished run: its rows, worst first, and how it ends.
 
     `notes` are sentences on entries of the settings that somebody should look at.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from itertools import groupby
+
+from msgspec import Struct
 
 from modelaudit import schema
 from modelaudit.changes.audit_change import AuditChange, ChangedSection
@@ -17,13 +18,13 @@ from modelaudit.runs.model_moves import ModelDisappearance, ModelMoves, model_mo
 from modelaudit.schema import Audit
 from modelaudit.store.records import ModelKey, StoredRun
 from modelaudit.store.store import Store
+from modelaudit.structs import replace
 from modelaudit.terminal_text import clean
 
 FIRST = (ChangedSection.FINDINGS, ChangedSection.VERSIONS)  # listed before other changes
 
 
-@dataclass(frozen=True, slots=True)
-class HistoryEntry:
+class HistoryEntry(Struct, frozen=True):
     """One audit of a model that differs from the previous one.
 
     Attributes:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from modelaudit.audit_sections.weights import weights_digest
 from modelaudit.errors import SchemaError, UsageError
@@ -22,8 +23,7 @@ if TYPE_CHECKING:
     from modelaudit.report.rule_info import RuleInfo
 
 
-@dataclass(frozen=True, slots=True)
-class SelectedFormats:
+class SelectedFormats(Struct, frozen=True):
     """Per-model formats, and per-run formats with the file to write, or None."""
 
     per_model: tuple[str, ...]

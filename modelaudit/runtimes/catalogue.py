@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from functools import cache
 from importlib import metadata
 from pathlib import Path
 
+from msgspec import Struct
+
 from modelaudit.errors import UsageError
 from modelaudit.facts import Artifact
 from modelaudit.runtimes.profile import KINDS, RuntimeProfile, numbers, read_profile
+from modelaudit.structs import replace
 
 PROFILES = Path(__file__).parent / "profiles"
 _VERSION = r"(\d+(?:\.\d+){0,3})"
@@ -21,8 +23,7 @@ _KERAS_3_BEGINS = (2, 16)  # of TensorFlow
 _FORMS = "use tf==VERSION, tf==VERSION+keras==VERSION, keras==VERSION or tf-keras==VERSION"
 
 
-@dataclass(frozen=True, slots=True)
-class ProfileFile:
+class ProfileFile(Struct, frozen=True):
     """One profile's file. Shipped ones are identified by name, which avoids reading them all."""
 
     path: Path

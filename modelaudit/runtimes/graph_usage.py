@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from modelaudit.facts import Artifact, Graph, GraphNode
 
 GRAPH = "graph"
 
 
-@dataclass(frozen=True, slots=True)
-class GraphUsage:
+class GraphUsage(Struct, frozen=True):
     """The first occurrence of each operation, and of each attribute of one, as (where, node).
 
     Keys say whether the occurrence is in the main graph. Calls of the graph's own functions are

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import StrEnum
+
+from msgspec import Struct, field
 
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Json
@@ -34,8 +35,7 @@ def predicted_call(observed: str) -> str:
     return LoadCall.RESTORE.value if observed == LoadCall.LOAD_CHECKPOINT.value else observed
 
 
-@dataclass(frozen=True, slots=True)
-class LoadRequest:
+class LoadRequest(Struct, frozen=True):
     """One loading call with its options.
 
     `custom` are the names of classes and functions passed as `custom_objects` (or registered
@@ -61,8 +61,7 @@ class LoadRequest:
         return ",".join(words)
 
 
-@dataclass(frozen=True, slots=True)
-class Reason:
+class Reason(Struct, frozen=True):
     """Why a call does not simply load the model.
 
     `code` is stable and kebab-case. `text` says which part of the file the runtime does not
@@ -91,8 +90,7 @@ class Reason:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Prediction:
+class Prediction(Struct, frozen=True):
     """The prediction for one runtime and one call; `because` starts with the deciding reason.
 
     `collected` is the runtime whose profile was used; if it is not `runtime` itself, the
@@ -113,8 +111,7 @@ class Prediction:
         return decisive if all(each.unless for each in decisive) else ()
 
 
-@dataclass(frozen=True, slots=True)
-class CheckContext:
+class CheckContext(Struct, frozen=True):
     """A request to a runtime: the argument of every check.
 
     `writer` is the profile nearest to the runtime that saved the model; None if that runtime is

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 from modelaudit.audit_types.loading import LoadOutcome
@@ -40,6 +39,7 @@ from modelaudit.runtimes.model import (
 )
 from modelaudit.runtimes.profile import RuntimeProfile
 from modelaudit.runtimes.saved_config import is_model
+from modelaudit.structs import replace
 
 _CALLS: dict[Format, tuple[LoadCall, ...]] = {
     Format.LEGACY_H5_FULL: (LoadCall.LOAD_MODEL,),

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from modelaudit.errors import UsageError
 from modelaudit.facts import Json
@@ -31,8 +32,7 @@ def numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in found[0].split(".")) if found else ()
 
 
-@dataclass(frozen=True)
-class RuntimeProfile:
+class RuntimeProfile(Struct, frozen=True, dict=True):
     """One runtime. `data` is the collector's document; `asked` the version that was requested.
 
     `exact` is False if the profile was collected from a different version.
@@ -41,9 +41,10 @@ class RuntimeProfile:
     data: Mapping[str, Any]
     asked: str = ""
     exact: bool = True
-    _tables: dict[tuple[str, ...], frozenset[str]] = field(
-        default_factory=dict, compare=False, repr=False
-    )
+
+    @cached_property
+    def _tables(self) -> dict[tuple[str, ...], frozenset[str]]:
+        return {}
 
     @cached_property
     def name(self) -> str:

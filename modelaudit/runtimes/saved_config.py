@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Json
@@ -28,8 +29,7 @@ ADDED: Config = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigLocation:
+class ConfigLocation(Struct, frozen=True):
     """The location of an object: how its siblings were looked up, its route, and its kind."""
 
     route: str

@@ -1,15 +1,18 @@
-"""Settings as frozen dataclasses. `settings.file` reads them; `cli` adds options."""
+"""Settings as frozen structs. `settings.file` reads them; `cli` adds options."""
 
 from __future__ import annotations
 
 import datetime
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
+from functools import cached_property
 from pathlib import PurePath
 
+from msgspec import Struct, field
+
 from modelaudit.findings import Severity
+from modelaudit.structs import replace
 
 MIB = 1 << 20
 GIB = 1 << 30
@@ -24,8 +27,7 @@ def default_jobs() -> int:
     return min(os.cpu_count() or 1, MOST_JOBS)
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """Bounds on untrusted input. Sizes are in bytes. A finding names the limit that was hit."""
 
     config_bytes: int = 64 * MIB
@@ -53,8 +55,7 @@ class Limits:
 SANDBOXES = ("builtin", "bwrap")
 
 
-@dataclass(frozen=True, slots=True)
-class ProbeSettings:
+class ProbeSettings(Struct, frozen=True):
     """How models are run. `memory` in bytes, `timeout` in seconds of wall clock per model.
 
     `sandbox` is `builtin` (restrictions that the child applies to itself) or `bwrap` (the same
@@ -94,8 +95,7 @@ def _fits(pattern: str, names: Iterable[str]) -> bool:
     return any(fnmatchcase(name, pattern) for name in names)
 
 
-@dataclass(frozen=True, slots=True)
-class Expectation:
+class Expectation(Struct, frozen=True):
     """A declared property of an output: how it must change if the input is transformed.
 
     `path` and `output` are globs, `transform` is one of `TRANSFORMS`. `action` is invariant
@@ -117,8 +117,7 @@ class Expectation:
         return fnmatchcase(output, self.output) and transform == self.transform
 
 
-@dataclass(frozen=True, slots=True)
-class Waiver:
+class Waiver(Struct, frozen=True):
     """A finding that was accepted. `reason` is required; `path` is a glob.
 
     Omitted fields (`rule` "", `path` "*", `fingerprint` None) match anything. A waiver is valid
@@ -150,8 +149,7 @@ class Waiver:
         return self.expires is not None and today > self.expires
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(Struct, frozen=True):
     """Settings for some models only; `path` is a glob. Empty fields keep the general settings.
 
     `severities` are (rule's code or name, severity) overrides for findings, `thresholds` are
@@ -169,8 +167,7 @@ class Policy:
         return _fits(self.path, names)
 
 
-@dataclass(frozen=True, slots=True)
-class KnownModel:
+class KnownModel(Struct, frozen=True):
     """One model of a baseline and its findings at that time, as (fingerprint, severity).
 
     `weights` is a format-independent digest over its weights, "" if unknown.
@@ -185,21 +182,20 @@ class KnownModel:
 _TOLD_BY = ("path", "sha256", "weights")
 
 
-@dataclass(frozen=True, slots=True)
-class Baseline:
+class Baseline(Struct, frozen=True, dict=True):
     """Findings known on some day, which no longer fail a model."""
 
     created: str
     models: tuple[KnownModel, ...]
-    _by: dict[tuple[str, str], list[KnownModel]] = field(
-        init=False, repr=False, compare=False, default_factory=dict
-    )
 
-    def __post_init__(self) -> None:
-        """Index the models, because every model of a run is looked up."""
+    @cached_property
+    def _by(self) -> dict[tuple[str, str], list[KnownModel]]:
+        """An index of the models, because every model of a run is looked up."""
+        found: dict[tuple[str, str], list[KnownModel]] = {}
         for known in self.models:
             for name in _TOLD_BY:
-                self._by.setdefault((name, getattr(known, name)), []).append(known)
+                found.setdefault((name, getattr(known, name)), []).append(known)
+        return found
 
     def model(self, path: str, sha256: str, weights: str) -> KnownModel | None:
         """The known findings of a model, matched by path, then by bytes, then by weights.
@@ -218,8 +214,7 @@ class Baseline:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class Nightly:
+class Nightly(Struct, frozen=True):
     """Notifications of a nightly run: the only settings that can access the network.
 
     Attributes:
@@ -235,8 +230,7 @@ class Nightly:
     keep: int = 400
 
 
-@dataclass(frozen=True, slots=True)
-class OtherRuntime:
+class OtherRuntime(Struct, frozen=True):
     """Another TensorFlow to run models in.
 
     Attributes:
@@ -253,8 +247,7 @@ class OtherRuntime:
     legacy_keras: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Struct, frozen=True):
     """All settings of a run."""
 
     limits: Limits = field(default_factory=Limits)

@@ -5,14 +5,15 @@ Every key is checked: a misspelt key is an error that names the file, not a sett
 
 from __future__ import annotations
 
-import dataclasses
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import Struct, field
 
 from modelaudit.errors import UsageError
 from modelaudit.settings import (
@@ -61,8 +62,7 @@ OPTIONS: Mapping[str, type | tuple[type, ...]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class SettingsFile:
+class SettingsFile(Struct, frozen=True):
     """The content of a settings file. `options` are defaults for command-line options."""
 
     path: Path | None = None
@@ -171,7 +171,7 @@ def _runtimes(data: Mapping[str, object], path: Path) -> tuple[OtherRuntime, ...
 
 
 def _limits(data: Mapping[str, object], path: Path) -> Limits:
-    fields = {each.name: each for each in dataclasses.fields(Limits)}
+    fields = {each.name: each for each in msgspec.structs.fields(Limits)}
     no_others(data, set(fields), "[limits]", path)
     values: dict[str, Any] = {}
     for key, value in data.items():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import sqlite3
 import zlib
@@ -15,7 +14,7 @@ from modelaudit.result_row import ResultRow, row_from_json
 from modelaudit.store.database import explained
 from modelaudit.store.records import CachedAudit, ModelKey, RunState, StoredRun
 
-_COLUMNS = tuple(field.name for field in dataclasses.fields(StoredRun))
+_COLUMNS = StoredRun.__struct_fields__
 _RUN = f"SELECT {', '.join(_COLUMNS)} FROM run "
 
 

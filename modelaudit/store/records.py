@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from modelaudit.result_row import ResultRow
 
@@ -17,16 +18,14 @@ class RunState(StrEnum):
     REPORTED = "reported"  # and the changes were reported
 
 
-@dataclass(frozen=True, slots=True)
-class ModelKey:
+class ModelKey(Struct, frozen=True):
     """One model of a registry: the absolute root directory, and the path below it."""
 
     root: str
     path: str
 
 
-@dataclass(frozen=True, slots=True)
-class StoredRun:
+class StoredRun(Struct, frozen=True):
     """One run. `seconds` is wall clock; `notes` are sentences about the run as a whole."""
 
     id: int
@@ -48,8 +47,7 @@ class StoredRun:
         return self.state in (RunState.COMPLETE, RunState.REPORTED)
 
 
-@dataclass(frozen=True, slots=True)
-class CachedAudit:
+class CachedAudit(Struct, frozen=True):
     """The cache entry of a model's last audit.
 
     Attributes:
@@ -69,8 +67,7 @@ class CachedAudit:
     seen_key: str
 
 
-@dataclass(frozen=True, slots=True)
-class AuditRecord:
+class AuditRecord(Struct, frozen=True):
     """One finished audit with its cache entry; `cached` is None if it must not be reused.
 
     `document` is the audit file's bytes, `seen` the encoded result of running the model.

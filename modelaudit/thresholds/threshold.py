@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Generic, TypeVar
+
+from msgspec import Struct
 
 Number = TypeVar("Number", int, float)
 
 
-@dataclass(frozen=True, slots=True)
-class Threshold(Generic[Number]):
+class Threshold(Struct, Generic[Number], frozen=True):
     """A value that a decision depends on.
 
     Attributes:

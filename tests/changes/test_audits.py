@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from modelaudit import schema
@@ -24,6 +22,7 @@ from modelaudit.report.wording.audit_changes import describe
 from modelaudit.rules import examples
 from modelaudit.rules.model import Facts
 from modelaudit.schema import Audit
+from modelaudit.structs import replace
 
 TARGET = AuditTarget(examples.ROOT, examples.ROOT.parent, "example.keras", "example.keras")
 

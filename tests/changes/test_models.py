@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from modelaudit.changes.models import ModelChangeKind, compare_runs
+from modelaudit.structs import replace
 from tests.rows import finding, row
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import msgspec
 import pytest
 
@@ -14,6 +12,7 @@ from modelaudit.pipeline import AuditTarget, finish_audit
 from modelaudit.rules import examples
 from modelaudit.rules.model import Facts
 from modelaudit.schema import Audit
+from modelaudit.structs import replace
 
 TARGET = AuditTarget(examples.ROOT, examples.ROOT.parent, "example.keras", "example.keras")
 

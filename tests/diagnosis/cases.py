@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from modelaudit.audit_types.behaviour import (
     BatchNormFit,
     Collapse,
@@ -22,6 +20,7 @@ from modelaudit.rules import examples
 from modelaudit.rules.catalogue import CATALOGUE
 from modelaudit.rules.engine import run_rules
 from modelaudit.rules.model import Facts
+from modelaudit.structs import replace
 
 TEN = 3.3219  # log2 10
 

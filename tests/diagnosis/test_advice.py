@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import re
-from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -17,6 +16,7 @@ from modelaudit.diagnosis.loading_code import loading_code
 from modelaudit.diagnosis.model import CauseFound
 from modelaudit.diagnosis.procedure import PROCEDURE
 from modelaudit.rules import examples
+from modelaudit.structs import replace
 
 NAMES = {step.cause for step in PROCEDURE}
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from modelaudit.diagnosis import diagnose
+from modelaudit.structs import replace
 from tests.diagnosis.cases import (
     behaviour,
     diagnosed,

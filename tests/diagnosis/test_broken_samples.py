@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +15,7 @@ from modelaudit.probe.run import local_probe
 from modelaudit.rules.catalogue import CATALOGUE
 from modelaudit.rules.engine import run_rules
 from modelaudit.settings import Settings
+from modelaudit.structs import replace
 
 pytestmark = pytest.mark.slow
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from modelaudit.audit_types.behaviour import Collapse, Intervention
@@ -12,6 +10,7 @@ from modelaudit.diagnosis.steps.weight import DAMAGE
 from modelaudit.facts import Kernel
 from modelaudit.findings import Severity
 from modelaudit.rules import examples
+from modelaudit.structs import replace
 from tests.diagnosis.cases import (
     DISTANT,
     SURE,

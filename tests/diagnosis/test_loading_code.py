@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from modelaudit.audit_types.loading import Status
@@ -11,6 +9,7 @@ from modelaudit.diagnosis.loading_code import loading_code
 from modelaudit.facts import Provenance
 from modelaudit.rules import examples
 from modelaudit.rules.model import Facts
+from modelaudit.structs import replace
 
 
 def imported(facts):

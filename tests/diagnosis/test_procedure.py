@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -14,6 +13,7 @@ from modelaudit.audit_types.behaviour import Collapse, Intervention, TransformEf
 from modelaudit.diagnosis import diagnose
 from modelaudit.diagnosis.case import FLIPS, SCALES
 from modelaudit.diagnosis.procedure import FAULTS, PROCEDURE
+from modelaudit.structs import replace
 from modelaudit.thresholds.weights import MISFIT_ALIKE
 from tests.diagnosis.cases import (
     behaviour,

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from modelaudit.diagnosis.random_layers import drawing
 from modelaudit.pipeline import static_facts
 from modelaudit.rules import examples
 from modelaudit.settings import Settings
+from modelaudit.structs import replace
 from tests.command_line import SAMPLES
 
 

@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +22,7 @@ from modelaudit.probe.protocol import Observation
 from modelaudit.rules import examples
 from modelaudit.rules.catalogue import rule
 from modelaudit.settings import Settings
+from modelaudit.structs import replace
 from tests.sharing import QUIET
 
 SAMPLES = Path(__file__).resolve().parents[2] / "sample_models"

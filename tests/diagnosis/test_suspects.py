@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from modelaudit.audit_types.behaviour import Collapse
@@ -12,6 +10,7 @@ from modelaudit.diagnosis import diagnose
 from modelaudit.diagnosis.suspects import CLEARED, OPEN
 from modelaudit.restore.model import WeightComparison
 from modelaudit.restore.proof import RestoreProof
+from modelaudit.structs import replace
 from tests.diagnosis.cases import (
     behaviour,
     check,

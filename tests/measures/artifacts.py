@@ -63,7 +63,7 @@ def layer(name: str, class_name: str, *calls: Sequence[str], **facts: object) ->
 
 def chain(*layers: Layer) -> tuple[Layer, ...]:
     """A chain of layers."""
-    from dataclasses import replace
+    from modelaudit.structs import replace
 
     first, *rest = layers
     linked = [first]

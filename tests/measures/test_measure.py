@@ -2,7 +2,6 @@ import os
 import re
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +13,7 @@ from modelaudit.errors import ReadError
 from modelaudit.facts import Artifact, Layer
 from modelaudit.measures.measure import measure
 from modelaudit.settings import Limits
+from modelaudit.structs import replace
 from tests.measures.artifacts import ArraySource, artifact, chain, kernel, layer
 
 GLOROT = {"class_name": "GlorotUniform", "config": {}}

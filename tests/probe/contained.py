@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 from modelaudit import schema
@@ -18,6 +17,7 @@ from modelaudit.pipeline import AuditTarget, audit_model, static_facts, why_not_
 from modelaudit.probe.host.runtime import installed_legacy_runtime, start_runtime
 from modelaudit.probe.run import probe_with
 from modelaudit.settings import MIB, ProbeSettings, Settings
+from modelaudit.structs import replace
 
 ENDLESS = ("hang", "spin", "sleep", "flood", "grpc", "network")  # short time limit
 BRIEF, LONG = 2.0, 60.0

@@ -1,11 +1,10 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 from hypothesis import given
 from hypothesis import strategies as st
 
 from modelaudit.registry.cross_model import cross_model_facts, new_facts
+from modelaudit.structs import replace
 from tests import rows as made
 from tests.growth import LINEAR, growth
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from contextlib import contextmanager
-from dataclasses import replace
 
 import report_samples as samples
 
@@ -13,6 +12,7 @@ from modelaudit.findings import Severity, Verdict
 from modelaudit.report.pages import run_diff, run_diff_page
 from modelaudit.report.pages.index import IndexChange, IndexRow, RunIndex, RunSummary, render_index
 from modelaudit.report.pages.model_diff import model_diff_page, render_diff_page
+from modelaudit.structs import replace
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 RUN = RunSummary(

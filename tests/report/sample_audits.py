@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from sample_parts import (
@@ -19,6 +18,7 @@ from sample_rules import RULES
 from modelaudit.audit_types.json_form import jsonable
 from modelaudit.findings import Confidence, Finding, Location, Outcome, RuleResult, Verdict
 from modelaudit.schema import Audit, from_json, to_json
+from modelaudit.structs import replace
 
 TOOL = {
     "name": "modelaudit",

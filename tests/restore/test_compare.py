@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -14,6 +12,7 @@ from modelaudit.facts import TensorStats
 from modelaudit.restore.compare import compare
 from modelaudit.restore.conversions import alteration, digest
 from modelaudit.restore.model import Weight, sketch
+from modelaudit.structs import replace
 
 RNG = np.random.default_rng(3)
 KERNEL = RNG.normal(size=(3, 3, 4, 4)).astype("f4")

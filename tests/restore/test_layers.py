@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from modelaudit.audit_types.loading import Status
 from modelaudit.facts import Architecture, Json, Layer
 from modelaudit.probe.protocol import Observation
 from modelaudit.restore.layers import compare_layers
+from modelaudit.structs import replace
 
 CONV: dict[str, Json] = {
     "name": "conv",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +18,7 @@ from modelaudit.restore.conversions import digest
 from modelaudit.restore.proof import RestoreProof, prove
 from modelaudit.rules import examples
 from modelaudit.settings import ProbeSettings, Settings
+from modelaudit.structs import replace
 
 RNG = np.random.default_rng(9)
 A, B = (RNG.normal(size=(5, 5)).astype("f4") for _ in range(2))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from modelaudit.facts import Document, Json
 from modelaudit.findings import Finding, Outcome
 from modelaudit.rules.engine import run_rules
 from modelaudit.rules.examples import layer, model
 from modelaudit.rules.model import Facts
 from modelaudit.rules.security import RULES
+from modelaudit.structs import replace
 
 
 def judged(*values: Json) -> list[Finding]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from modelaudit.audit_types.behaviour import Collapse, Intervention
@@ -12,6 +10,7 @@ from modelaudit.rules import examples_behaviour
 from modelaudit.rules.catalogue import CATALOGUE
 from modelaudit.rules.engine import run_rules
 from modelaudit.rules.model import Facts
+from modelaudit.structs import replace
 
 
 def outcome(facts: Facts, code: str):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -20,6 +20,7 @@ from modelaudit.rules.engine import run_rule
 from modelaudit.rules.model import Facts
 from modelaudit.runtimes.model import Prediction, Reason
 from modelaudit.schema import Audit
+from modelaudit.structs import replace
 
 CLASSES = """
 import keras

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ from modelaudit.findings import Confidence
 from modelaudit.rules.catalogue import CATALOGUE
 from modelaudit.rules.engine import rules_digest
 from modelaudit.rules.model import Limit, Need
+from modelaudit.structs import replace
 
 ROOT = Path(__file__).resolve().parents[2]
 

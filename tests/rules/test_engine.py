@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
 
@@ -26,6 +25,7 @@ from modelaudit.rules.engine import (
 from modelaudit.rules.model import Facts, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.rules.security.graph.examples import harmless
 from modelaudit.settings import Settings
+from modelaudit.structs import replace
 
 RULE = CATALOGUE[0]
 

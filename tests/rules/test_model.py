@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from modelaudit.findings import Confidence, Severity
@@ -11,6 +9,7 @@ from modelaudit.rules import examples
 from modelaudit.rules.catalogue import CATALOGUE, rule
 from modelaudit.rules.model import Facts, Limit
 from modelaudit.settings import Settings
+from modelaudit.structs import replace
 
 
 def test_a_limit_in_words():

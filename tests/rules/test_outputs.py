@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from modelaudit.audit_types.behaviour import TransformEffect
@@ -14,6 +12,7 @@ from modelaudit.rules import examples_behaviour
 from modelaudit.rules.catalogue import CATALOGUE, rule
 from modelaudit.rules.engine import run_rule, run_rules
 from modelaudit.settings import Expectation, Settings
+from modelaudit.structs import replace
 from modelaudit.thresholds.flips import SENSITIVE
 
 

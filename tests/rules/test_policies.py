@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import PurePosixPath
 
 import pytest
@@ -12,6 +11,7 @@ from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
 from modelaudit.rules.policies import apply_baseline, apply_severities
 from modelaudit.settings import KnownModel, Policy, Settings
+from modelaudit.structs import replace
 
 RULE = rule("MA102")
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from modelaudit.audit_types.loading import Status
@@ -17,6 +15,7 @@ from modelaudit.rules import examples
 from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
 from modelaudit.rules.model import Facts
+from modelaudit.structs import replace
 
 COMPARED = ("MA407", "MA408", "MA418")  # by a runtime that loaded the model
 BY_NAME = ("MA415", "MA416", "MA417")  # by names in a checkpoint and a graph

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from modelaudit.audit_types.loading import Agreement, LoadOutcome, Status
@@ -13,6 +11,7 @@ from modelaudit.rules import examples
 from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
 from modelaudit.runtimes.model import Prediction, Reason
+from modelaudit.structs import replace
 
 OTHERWISE = rule("MA223")
 SEEN = Observation("here", "load_model", Status.LOADED, target="tf==2.21.0")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.findings import Outcome
 from modelaudit.rules import examples
@@ -11,6 +9,7 @@ from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
 from modelaudit.runtimes.model import Prediction, Reason
 from modelaudit.settings import Settings
+from modelaudit.structs import replace
 
 RULE = rule("MA220")
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from modelaudit.audit_types.loading import LoadOutcome
@@ -13,6 +11,7 @@ from modelaudit.rules.engine import run_rules
 from modelaudit.rules.security.config.examples import ARITHMETIC, SYSTEM, lambda_layer, with_layers
 from modelaudit.rules.unsafe_advice import WITHHELD, withhold_unsafe_fixes
 from modelaudit.runtimes.model import Prediction, Reason
+from modelaudit.structs import replace
 
 REFUSED = Reason(
     "lambda-refused", LoadOutcome.FAILS, "it holds code", "ValueError", "safe_mode=False"

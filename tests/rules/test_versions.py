@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from modelaudit.facts import Provenance
@@ -12,6 +10,7 @@ from modelaudit.rules import examples
 from modelaudit.rules.engine import run_rule
 from modelaudit.rules.versions import NEWEST_KERAS, NEWEST_TENSORFLOW, RULES
 from modelaudit.runtimes import catalogue
+from modelaudit.structs import replace
 
 FUTURE, HOLES = RULES
 

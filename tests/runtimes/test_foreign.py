@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -21,6 +20,7 @@ from modelaudit.probe.run import local_probe
 from modelaudit.rules.model import Facts
 from modelaudit.runtimes.model import predicted_call
 from modelaudit.settings import ProbeSettings, Settings
+from modelaudit.structs import replace
 from tests.made import files
 from tests.probe.restricted import needs_linux
 from tests.runtimes.environments import interpreters, wanted

@@ -9,7 +9,6 @@ import sqlite3
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,6 +19,7 @@ from modelaudit.store.database import connect
 from modelaudit.store.migrations import MIGRATIONS
 from modelaudit.store.records import AuditRecord, ModelKey, RunState
 from modelaudit.store.store import NAME, Store
+from modelaudit.structs import replace
 from tests.rows import row
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import cache
 from types import SimpleNamespace
 
@@ -20,6 +19,7 @@ from modelaudit.probe.study import sample_budget
 from modelaudit.probe.study.determinism import run_repeatedly
 from modelaudit.probe.study.feeding import PreparedInputs
 from modelaudit.rules.examples_behaviour import HEALTHY, with_behaviour
+from modelaudit.structs import replace
 from tests.probe.fake_session import artifact_of
 from tests.thresholds.edges import Edges, check, outcome
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -21,6 +19,7 @@ from modelaudit.measures.behaviour.variation import normalised_variation
 from modelaudit.measures.transforms import transforms_for
 from modelaudit.rules.examples_behaviour import HEALTHY, with_behaviour
 from modelaudit.settings import Expectation, Settings
+from modelaudit.structs import replace
 from tests.diagnosis.cases import behaviour, diagnosed, mirror, output, turned
 from tests.thresholds.edges import Edges, answer, case, check, found, outcome
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -13,6 +11,7 @@ from modelaudit.restore.compare import compare
 from modelaudit.restore.golden_check import compare_output, rounding
 from modelaudit.restore.layers import compare_layers
 from modelaudit.restore.model import Weight
+from modelaudit.structs import replace
 from tests.restore.test_compare import weight
 from tests.thresholds.edges import Edges, check
 

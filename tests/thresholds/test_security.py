@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from modelaudit.rules.security.config.examples import keras_layer, with_layers
 from modelaudit.rules.security.graph.examples import graph_with
 from modelaudit.settings import Limits, Settings
+from modelaudit.structs import replace
 from tests.thresholds.edges import Edges, check, outcome
 
 EDGES = Edges()

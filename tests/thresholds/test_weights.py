@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import cache
 from types import SimpleNamespace
 from unittest.mock import patch
@@ -22,6 +21,7 @@ from modelaudit.measures.summary import Measurements
 from modelaudit.probe.study.study import _Study
 from modelaudit.report.sections.weights import _unusual
 from modelaudit.rules.examples import measured
+from modelaudit.structs import replace
 from tests.diagnosis.cases import behaviour, diagnosed, fit, initial, measurements
 from tests.measures.artifacts import artifact, kernel, layer, tensor
 from tests.thresholds.edges import Edges, case, check, outcome

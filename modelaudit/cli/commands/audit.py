@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ import click
 from modelaudit.cli.options import common as options
 from modelaudit.cli.options.page_options import page_options
 from modelaudit.cli.terminal import warn
+from modelaudit.structs import replace
 
 if TYPE_CHECKING:
     from modelaudit.result_row import ResultRow

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from modelaudit.cli.terminal import columns, path_differences, say, verdict_mark
 from modelaudit.terminal_text import clean, wrapped
@@ -22,8 +23,7 @@ LISTED = 20  # models shown per kind; --json and the page have them all
 MOST_BYTES = 1 << 28  # bytes of an index; that of 100,000 models has about 100 MB
 
 
-@dataclass(frozen=True, slots=True)
-class RunFile:
+class RunFile(Struct, frozen=True):
     """A run's `index.json`: the path given by the user, its location and its content."""
 
     asked: Path

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class CodeField:
+class CodeField(Struct, frozen=True):
     """A field. `kind` is integer (four bytes), bytes, text, tuple or names (a tuple of strings)."""
 
     name: str
@@ -18,8 +17,7 @@ class CodeField:
         return self.kind == "integer"
 
 
-@dataclass(frozen=True, slots=True)
-class CodeLayout:
+class CodeLayout(Struct, frozen=True):
     """Field order of a range of Python versions.
 
     `python` is the range for display; `byte_names` is whether interned names are byte strings.

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from modelaudit.formats.bytecode.code_fields import LAYOUTS, CodeLayout
 
@@ -23,8 +24,7 @@ _REF = 0x80
 Value: TypeAlias = "bool | int | float | complex | str | bytes | tuple[Value, ...] | Code | None"
 
 
-@dataclass(frozen=True, slots=True)
-class Code:
+class Code(Struct, frozen=True):
     """A code object.
 
     Attributes:
@@ -62,8 +62,7 @@ class Code:
                 pending.extend(reversed(value))
 
 
-@dataclass(frozen=True, slots=True)
-class Bytecode:
+class Bytecode(Struct, frozen=True):
     """A readable stream: its outermost code object, and the Python versions of its format."""
 
     python: str
@@ -89,8 +88,7 @@ class Bytecode:
         return tuple(found)
 
 
-@dataclass(frozen=True, slots=True)
-class Unreadable:
+class Unreadable(Struct, frozen=True):
     """Bytes that look like bytecode but are not in a known format."""
 
     reason: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from modelaudit.errors import LimitExceeded, ReadError
 from modelaudit.facts import Json, Problem, ProblemKind
@@ -20,8 +21,7 @@ from modelaudit.settings import Limits
 Extent = tuple[tuple[int, int | None], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class BundleEntry:
+class BundleEntry(Struct, frozen=True):
     """A tensor in the index. `crc` is masked; `slices` are set for a partitioned variable."""
 
     key: str
@@ -34,8 +34,7 @@ class BundleEntry:
     slices: tuple[Extent, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class TensorBundle:
+class TensorBundle(Struct, frozen=True):
     """An index and the paths of its shards.
 
     Attributes:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 
 from modelaudit.errors import ReadError
 from modelaudit.facts import Json, ObjectNode, ProblemKind
 from modelaudit.formats.graph.attr_values import dims
 from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
 from modelaudit.formats.graph.tf_dtypes import dtype_name
+from modelaudit.structs import replace
 
 GRAPH_KEY = "_CHECKPOINTABLE_OBJECT_GRAPH"
 VALUE = "VARIABLE_VALUE"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import glob
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from modelaudit.errors import LimitExceeded, ReadError
 from modelaudit.facts import (
@@ -40,8 +41,7 @@ from modelaudit.settings import Limits
 _MAGIC_BYTES = MAGIC.to_bytes(8, "little")
 
 
-@dataclass(frozen=True, slots=True)
-class MetaFile:
+class MetaFile(Struct, frozen=True):
     """Contents of a `.meta` file, which is a MetaGraphDef."""
 
     graphs: tuple[Graph, ...] = ()
@@ -50,8 +50,7 @@ class MetaFile:
     problems: tuple[Problem, ...] = ()
 
 
-@dataclass(slots=True)
-class _Result:
+class _Result(Struct):
     """Facts collected so far."""
 
     problems: list[Problem] = field(default_factory=list)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
+
+from msgspec import Struct
 
 from modelaudit.errors import ReadError
 from modelaudit.facts import Json, Problem, ProblemKind
@@ -17,8 +18,7 @@ from modelaudit.settings import Limits
 STATE_FILE = "checkpoint"
 
 
-@dataclass(frozen=True, slots=True)
-class StateFile:
+class StateFile(Struct, frozen=True):
     """The latest checkpoint and all checkpoints, as paths in the file."""
 
     latest: str

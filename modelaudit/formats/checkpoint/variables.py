@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from modelaudit.errors import ReadError
 from modelaudit.facts import Json, ObjectNode, Problem, ProblemKind, Tensor, fits
@@ -42,8 +43,7 @@ _COUNTER = re.compile(r"(^|/)global_step$")
 _TABLE_PARTS = ("-keys", "-values")  # a lookup table is stored as two tensors
 
 
-@dataclass(frozen=True, slots=True)
-class CheckpointVariables:
+class CheckpointVariables(Struct, frozen=True):
     """Contents of a checkpoint.
 
     Attributes:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from modelaudit.errors import LimitExceeded
 from modelaudit.facts import Graph, GraphFunction, GraphNode, Shape
@@ -30,8 +31,7 @@ _MAX_FRAMES = 20_000  # functions that call each other twice double the number w
 _MAX_WORK = 5_000_000  # operations of all traces
 
 
-@dataclass(slots=True, eq=False)
-class Frame:
+class Frame(Struct, eq=False):
     """The main graph or one call of a function, with its nodes by name.
 
     `arguments` maps argument names to their values in the caller, as (frame, reference).
@@ -45,8 +45,7 @@ class Frame:
     children: dict[str, Frame] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class NodeOutput:
+class NodeOutput(Struct, frozen=True):
     """A node in a frame, and the index of one of its outputs."""
 
     frame: Frame

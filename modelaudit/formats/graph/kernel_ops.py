@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from modelaudit.facts import Json
 from modelaudit.formats.graph.dataflow import PASSING
 
 
-@dataclass(frozen=True, slots=True)
-class KernelUse:
+class KernelUse(Struct, frozen=True):
     """How an operation applies its kernel: axes of the kernel, and positions of the inputs."""
 
     kind: str
@@ -18,8 +17,7 @@ class KernelUse:
     data: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class KernelGeometry:
+class KernelGeometry(Struct, frozen=True):
     """Strides, dilations and padding per spatial axis."""
 
     strides: tuple[int, ...] = ()

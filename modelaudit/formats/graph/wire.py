@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from modelaudit.formats.io.file_window import FileWindow
 
@@ -16,8 +17,7 @@ class WireError(Exception):
     """The bytes are not a protobuf message. Not raised outside this package."""
 
 
-@dataclass(frozen=True, slots=True)
-class WireField:
+class WireField(Struct, frozen=True):
     """A field: number, wire type, offset and size of its payload, and `value` for varints."""
 
     number: int

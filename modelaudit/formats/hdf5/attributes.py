@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 
 import h5py
 import numpy as np
+from msgspec import Struct, field
 
 from modelaudit.errors import LimitExceeded, ReadError
 from modelaudit.facts import Problem, ProblemKind
@@ -29,8 +29,7 @@ _MOST_PARTS = 100_000  # per attribute
 _REFERENCE_BYTES = 16  # minimum size of the reference to a variable-length string
 
 
-@dataclass(frozen=True, slots=True)
-class Attribute:
+class Attribute(Struct, frozen=True):
     """An attribute as `route@name` and its parts as (suffix of that, bytes).
 
     `where` is not always unique: names may contain `@` or bytes that are not valid UTF-8.
@@ -40,8 +39,7 @@ class Attribute:
     parts: tuple[tuple[str, bytes], ...]
 
 
-@dataclass(slots=True)
-class Attributes:
+class Attributes(Struct):
     """Attributes that were read, and the names of all attributes of groups, as (route, name)."""
 
     read: list[Attribute] = field(default_factory=list)

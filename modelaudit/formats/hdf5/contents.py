@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TypeVar
 
 import h5py
+from msgspec import Struct, field
 
 from modelaudit.errors import ReadError
 from modelaudit.facts import Json, Problem, ProblemKind, Tensor
@@ -36,6 +36,7 @@ from modelaudit.formats.hdf5.tensors import source_of
 from modelaudit.formats.io.file_window import FileWindow
 from modelaudit.formats.io.tensor_stats import summarise_or_problem
 from modelaudit.settings import Limits
+from modelaudit.structs import replace
 
 T = TypeVar("T")
 
@@ -48,8 +49,7 @@ _KERAS_ATTRIBUTES = frozenset((*_TEXTS, "layer_names", "weight_names", "name", "
 _OWN = frozenset(name.encode() for name in _TEXTS)
 
 
-@dataclass(frozen=True, slots=True)
-class Hdf5Contents:
+class Hdf5Contents(Struct, frozen=True):
     """Everything that is read from one HDF5 file.
 
     Attributes:

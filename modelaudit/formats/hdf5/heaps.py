@@ -11,9 +11,9 @@ from __future__ import annotations
 import functools
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 
 from modelaudit.formats.io.file_window import FileWindow
 
@@ -33,8 +33,7 @@ _PIECE_BYTES = 1 << 20
 _HEAP_BYTES = 1 << 26  # larger than any config or list of names within the limits
 
 
-@dataclass(frozen=True, slots=True)
-class Heaps:
+class Heaps(Struct, frozen=True):
     """Offsets of the first heaps that libhdf5 must not read; None if there is no such heap.
 
     Attributes:

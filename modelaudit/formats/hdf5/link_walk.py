@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from dataclasses import dataclass, field
 
 import h5py
+from msgspec import Struct, field
 
 from modelaudit.facts import Json, Problem, ProblemKind
 from modelaudit.formats.hdf5.open_file import (
@@ -34,8 +34,7 @@ _RATIO_FLOOR = 16 << 20
 _LINKS = {h5py.h5l.TYPE_SOFT: "soft-link", h5py.h5l.TYPE_EXTERNAL: "external-link"}
 
 
-@dataclass(frozen=True, slots=True)
-class DatasetEntry:
+class DatasetEntry(Struct, frozen=True):
     """A dataset that is reached by hard links alone.
 
     `path` is its raw path for libhdf5, `route` its path for display; routes of names that are not
@@ -51,8 +50,7 @@ class DatasetEntry:
     unreadable: Problem | None = None
 
 
-@dataclass(slots=True)
-class LinkedObjects:
+class LinkedObjects(Struct):
     """Objects in the order of the walk (by name, depth first).
 
     These are lists, since two names that are not valid UTF-8 can have the same route.

@@ -6,9 +6,10 @@ import os
 import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from functools import partial
 from typing import TypeAlias
+
+from msgspec import Struct
 
 # libhdf5 loads filter plugins (shared libraries) from this path if a file uses an unknown filter.
 # It reads the variable once, at start-up; hence before the import.
@@ -28,8 +29,7 @@ HDF5_ERRORS = (OSError, RuntimeError, ValueError, KeyError, TypeError, Attribute
 _UNDEFINED = (1 << 64) - 1
 
 
-@dataclass(frozen=True, slots=True)
-class Superblock:
+class Superblock(Struct, frozen=True):
     """Fields of the superblock.
 
     Attributes:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import h5py
 import numpy as np
+from msgspec import Struct
 
 from modelaudit.errors import LimitExceeded, ReadError
 from modelaudit.facts import ProblemKind
@@ -41,8 +41,7 @@ _CLASSES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class ElementType:
+class ElementType(Struct, frozen=True):
     """How elements are stored. `plain`: of fixed size, without references to a heap."""
 
     name: str

@@ -6,20 +6,19 @@ import io
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from modelaudit.errors import ReadError
 from modelaudit.facts import ProblemKind
 from modelaudit.formats.io.bounded import open_regular
+from modelaudit.structs import PartlyCompared
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 
-@dataclass(frozen=True, slots=True)
-class FileWindow:
+class FileWindow(PartlyCompared, frozen=True, eq=False):
     """Bytes `start` to `start + size` of the file at `path`, read in place.
 
     Attributes:
@@ -31,11 +30,12 @@ class FileWindow:
             members). It is closed and deleted with the last window that refers to it.
     """
 
+    aside = ("held",)
     path: Path
     start: int
     size: int
     file: str
-    held: BinaryIO | None = field(default=None, compare=False, repr=False)
+    held: BinaryIO | None = None
 
     @classmethod
     def of_file(cls, path: Path, file: str = "") -> FileWindow:

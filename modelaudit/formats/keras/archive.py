@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from pathlib import Path
 
 from modelaudit.errors import ReadError
@@ -34,6 +33,7 @@ from modelaudit.formats.keras.common import (
 from modelaudit.formats.npz import read_npz
 from modelaudit.formats.zip.archive_members import ArchiveParts, DirectoryParts, ZipParts
 from modelaudit.settings import Limits
+from modelaudit.structs import replace
 
 CONFIG, METADATA = "config.json", "metadata.json"
 WEIGHTS, WEIGHTS_NPZ, WEIGHTS_MAP = "model.weights.h5", "model.weights.npz", "model.weights.json"

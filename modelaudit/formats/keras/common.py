@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
 
 from modelaudit.errors import LimitExceeded, ReadError
 from modelaudit.facts import (
@@ -22,6 +23,7 @@ from modelaudit.formats.keras.config import parse_architecture
 from modelaudit.formats.keras.json_config import names_a_class
 from modelaudit.formats.keras.variables.matching import Binding, bind
 from modelaudit.settings import Limits
+from modelaudit.structs import replace
 
 # Problems that make a model incomplete: something it needs is missing or unreadable.
 LOSSES = frozenset(
@@ -45,8 +47,7 @@ LOSSES = frozenset(
 _CONFIG = re.compile(r"@(?:model|training)_config(?:\[\d+\])?$")  # an item of a list, or a scalar
 
 
-@dataclass(slots=True)
-class ReadNotes:
+class ReadNotes(Struct):
     """Problems and JSON documents collected while reading a model."""
 
     problems: list[Problem] = field(default_factory=list)

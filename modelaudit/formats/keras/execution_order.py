@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from modelaudit.facts import Shape
 from modelaudit.formats.keras.inbound_nodes import Fail, LayerCall, TensorReference
@@ -13,8 +14,7 @@ OutputIndex = tuple[int, int, int]
 """Indices of a layer, of its call, and of the call's output tensor."""
 
 
-@dataclass(frozen=True, slots=True)
-class ExecutionStep:
+class ExecutionStep(Struct, frozen=True):
     """A layer call, the outputs it takes as inputs, and their shapes if the config saves them."""
 
     entry: int
@@ -23,8 +23,7 @@ class ExecutionStep:
     saved_shapes: tuple[Shape | None, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ExecutionGraph:
+class ExecutionGraph(Struct, frozen=True):
     """Result of `connect`. Layer indices in `steps` and `ends` are positions in `order`."""
 
     order: tuple[int, ...]

@@ -6,7 +6,6 @@ be run.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 from modelaudit.errors import ReadError, UsageError
@@ -19,6 +18,7 @@ from modelaudit.formats.keras.json_config import mapping
 from modelaudit.formats.keras.variables.matching import Binding, bind
 from modelaudit.formats.reader import read
 from modelaudit.settings import Limits
+from modelaudit.structs import replace
 
 WEIGHTS = formats(Content.WEIGHTS)
 NAMES = ("model.json", "architecture.json", "config.json")

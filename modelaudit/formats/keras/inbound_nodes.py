@@ -11,8 +11,9 @@ Keras 3      `[{"args": [...], "kwargs": {...}}]` with `__keras_tensor__` object
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import NoReturn, TypeAlias
+
+from msgspec import Struct, field
 
 from modelaudit.facts import Json, Shape
 from modelaudit.formats.keras import json_config as kj
@@ -23,8 +24,7 @@ MAX_NESTING = 32
 CONSTANT = "_CONSTANT_VALUE"
 
 
-@dataclass(frozen=True, slots=True)
-class TensorReference:
+class TensorReference(Struct, frozen=True):
     """An output tensor of a call of a layer in the same model. `shape` is set if it is saved."""
 
     layer: str
@@ -36,8 +36,7 @@ class TensorReference:
 Argument: TypeAlias = "Json | TensorReference | list[Argument] | dict[str, Argument]"
 
 
-@dataclass(frozen=True, slots=True)
-class LayerCall:
+class LayerCall(Struct, frozen=True):
     """One call of a layer.
 
     Attributes:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from typing import NoReturn
+
+from msgspec import Struct, field
 
 from modelaudit.errors import LimitExceeded, ReadError
 from modelaudit.facts import Json, ProblemKind, Shape
@@ -18,6 +19,7 @@ from modelaudit.formats.keras.inbound_nodes import (
     parse_reference,
 )
 from modelaudit.layer_classes import Trait, classes
+from modelaudit.structs import replace
 
 MAX_MODELS = 40
 """Maximum nesting of models in models and of layers in wrappers."""
@@ -28,8 +30,7 @@ MAX_ROUTE = 1024
 WITH_LAYERS = classes(Trait.MODEL) | {"Pipeline"}
 
 
-@dataclass(frozen=True, slots=True)
-class LayerEntry:
+class LayerEntry(Struct, frozen=True):
     """A saved layer. Fields are those of `facts.Layer`, without derived values.
 
     Attributes:
@@ -53,8 +54,7 @@ class LayerEntry:
     wrapped: tuple[LayerEntry, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class ModelEntry:
+class ModelEntry(Struct, frozen=True):
     """The layers of a model in execution order.
 
     Attributes:
@@ -69,8 +69,7 @@ class ModelEntry:
     outputs: tuple[tuple[int, int, int], ...]
 
 
-@dataclass(slots=True)
-class TreeReader:
+class TreeReader(Struct):
     """Reads one config. Errors contain the file name and the location in the config."""
 
     file: str

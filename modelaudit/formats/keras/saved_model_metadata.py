@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from modelaudit.errors import ReadError
 from modelaudit.facts import Document, Json, ObjectNode, Problem, ProblemKind
@@ -18,8 +19,7 @@ KERAS_METADATA = "keras_metadata.pb"
 _MODELS = frozenset({"_tf_keras_model", "_tf_keras_sequential", "_tf_keras_network"})
 
 
-@dataclass(frozen=True, slots=True)
-class KerasMetadata:
+class KerasMetadata(Struct, frozen=True):
     """Metadata of the Keras objects in an object graph.
 
     Attributes:

@@ -8,11 +8,11 @@ implementation and type of the key, so the entries are sorted here.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from msgspec import Struct
 
 from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
 from modelaudit.formats.graph.wire import BYTES, FIXED64, VARINT, varint
@@ -20,8 +20,7 @@ from modelaudit.formats.graph.wire import BYTES, FIXED64, VARINT, varint
 _WIDTHS = {FIXED64: 8}  # all other fixed fields have 4 bytes
 
 
-@dataclass(frozen=True, slots=True)
-class _Nested:
+class _Nested(Struct, frozen=True):
     """A field of messages that contain maps. `is_map`: its values are entries of a map."""
 
     name: str

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from modelaudit.errors import LimitExceeded, ReadError
 from modelaudit.facts import FileEntry, Json, Problem, ProblemKind
@@ -24,8 +25,7 @@ SPLIT_UNREAD = "a graph split into several protocol buffers (Riegeli records), w
 _METADATA = frozenset({"keras_metadata.pb", "fingerprint.pb"})
 
 
-@dataclass(slots=True)
-class ModelFiles:
+class ModelFiles(Struct):
     """Files of a directory by POSIX path, and problems with links and special files."""
 
     paths: dict[str, Path] = field(default_factory=dict)

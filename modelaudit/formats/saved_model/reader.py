@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from modelaudit.errors import LimitExceeded, ReadError
@@ -61,6 +60,7 @@ from modelaudit.formats.saved_model.meta_graphs import (
     second_graph,
 )
 from modelaudit.settings import Limits
+from modelaudit.structs import replace
 
 _NEEDS_VARIABLES = VARIABLES | {"RestoreV2"}
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from modelaudit.errors import LimitExceeded, ReadError
 from modelaudit.facts import ProblemKind
@@ -38,8 +39,7 @@ _LONG_COMMENT = 1024
 _RECORDS = (b"PK\x01\x02", b"PK\x03\x04", b"PK\x05\x06")
 
 
-@dataclass(frozen=True, slots=True)
-class ZipMember:
+class ZipMember(Struct, frozen=True):
     """An entry of the central directory.
 
     Attributes:
@@ -76,8 +76,7 @@ class ZipMember:
         return self.name.endswith("/")
 
 
-@dataclass(frozen=True, slots=True)
-class CentralDirectory:
+class CentralDirectory(Struct, frozen=True):
     """All members in the order of the central directory, and bytes that belong to no member.
 
     Attributes:

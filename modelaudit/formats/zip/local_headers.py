@@ -8,7 +8,8 @@ each other, readers see different archives. Field layout: PKWARE APPNOTE 6.3.10,
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from modelaudit.errors import ReadError
 from modelaudit.facts import ProblemKind
@@ -22,8 +23,7 @@ _LOCAL = struct.Struct("<4s5H3L2H")
 _ZIP64 = 1
 
 
-@dataclass(frozen=True, slots=True)
-class MemberHeader:
+class MemberHeader(Struct, frozen=True):
     """Fields of a member's header. `stored` is the compressed, `size` the decompressed size."""
 
     flags: int

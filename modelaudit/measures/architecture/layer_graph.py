@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TypeVar
+
+from msgspec import Struct
 
 from modelaudit.facts import Architecture, Json, Layer
 
@@ -19,8 +21,7 @@ Calls = tuple[tuple[str, ...], ...]
 _MAX_CALLS = 64  # further calls of a shared layer are ignored
 
 
-@dataclass(frozen=True, slots=True)
-class LayerGraph:
+class LayerGraph(Struct, frozen=True, dict=True):
     """Layers (without models) in execution order, and the inputs of each of their calls.
 
     `calls` has one tuple of input routes per call, and none for a network input. `outputs` are
@@ -30,10 +31,10 @@ class LayerGraph:
     layers: tuple[Layer, ...]
     calls: Mapping[str, Calls]
     outputs: tuple[str, ...]
-    _by_route: Mapping[str, Layer] = field(init=False, repr=False, compare=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_by_route", {layer.route: layer for layer in self.layers})
+    @cached_property
+    def _by_route(self) -> Mapping[str, Layer]:
+        return {layer.route: layer for layer in self.layers}
 
     def layer(self, route: str) -> Layer:
         """The layer at `route`.

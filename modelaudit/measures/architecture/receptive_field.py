@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from fractions import Fraction
+
+from msgspec import Struct
 
 from modelaudit.audit_types.architecture import LayerField
 from modelaudit.facts import Layer, Shape
@@ -26,12 +27,12 @@ from modelaudit.measures.architecture.window_grid import (
     output_size,
     transposed_size,
 )
+from modelaudit.structs import replace
 
 _TRANSPARENT = Trait.POINTWISE | Trait.CHANNEL_NORMALISATION | Trait.AUGMENTATION
 
 
-@dataclass(frozen=True, slots=True)
-class FieldState:
+class FieldState(Struct, frozen=True):
     """Receptive field of each position of a layer's map, per spatial axis.
 
     Attributes:

@@ -8,13 +8,13 @@ ICLR 2021).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from modelaudit.facts import Json, Layer
 
 
-@dataclass(frozen=True, slots=True)
-class LayerWindow:
+class LayerWindow(Struct, frozen=True):
     """A layer's window per spatial axis. `padding` is valid, same or causal.
 
     The windows of a `transposed` convolution are on its output: its grid is that of the

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from modelaudit.audit_types.behaviour import Collapse
@@ -25,8 +25,7 @@ from modelaudit.thresholds.answers import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class InputDiversity:
+class InputDiversity(Struct, frozen=True):
     """What is known about the diversity of the inputs.
 
     Attributes:
@@ -99,8 +98,7 @@ def relative_spread(values: NDArray[np.floating]) -> float:
     return math.sqrt(float(flat.var(axis=0).mean()) / square) if square > 0 else 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class BiasEffect:
+class BiasEffect(Struct, frozen=True):
     """Effect of the head's bias on the output.
 
     Attributes:

@@ -7,9 +7,8 @@ early layers; the last features before the head are the relevant ones.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from modelaudit.measures.behaviour.variation import pairwise_variation
@@ -18,8 +17,7 @@ from modelaudit.measures.transforms import Transform
 _MAX_CHANNELS = 2048
 
 
-@dataclass(frozen=True, slots=True)
-class Residuals:
+class Residuals(Struct, frozen=True):
     """Mean |g^-1 phi(gx) - M phi(x)|^2 / mean |phi(x) - phi(x')|^2; 0 is exact, 1 is unrelated.
 
     `identity`: M = 1. `permutation`: M permutes channels, fitted on one half of the inputs and

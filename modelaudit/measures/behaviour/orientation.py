@@ -8,9 +8,9 @@ inputs unlike those that the model was trained on.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from modelaudit.measures.behaviour.transform_effects import entropy
@@ -21,8 +21,7 @@ _DRAWS = 1000
 _MAX_DRAWN = 1 << 22  # maximum number of resampled means in memory
 
 
-@dataclass(frozen=True, slots=True)
-class OrientationProfile:
+class OrientationProfile(Struct, frozen=True):
     """Information for each variant of the inputs.
 
     Attributes:

@@ -8,9 +8,9 @@ were expected.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 import numpy as np
+from msgspec import Struct, field
 from numpy.typing import NDArray
 
 from modelaudit.facts import Json
@@ -20,8 +20,7 @@ from modelaudit.measures.transforms import Transform
 from modelaudit.thresholds.flips import ACTION_SHARE, FOLLOWED, SENSITIVE
 
 
-@dataclass(frozen=True, slots=True)
-class OutputAction:
+class OutputAction(Struct, frozen=True):
     """An action on the output and the variation that remains under it.
 
     Attributes:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import msgspec
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from modelaudit.audit_types.behaviour import ClassAgreement, TransformEffect
@@ -28,8 +27,7 @@ from modelaudit.thresholds.flips import PER_CLASS
 _DRAWS = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class OutputPair:
+class OutputPair(Struct, frozen=True):
     """Outputs of a model for the same n inputs, plain and transformed, (n, ...) each."""
 
     plain: NDArray[np.floating]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from modelaudit.audit_types.behaviour import BatchNormFit
@@ -85,8 +85,7 @@ def statistics_convergence(
     return float(share[best, 0]), float(misfits[best])
 
 
-@dataclass(frozen=True, slots=True)
-class BatchNormTensors:
+class BatchNormTensors(Struct, frozen=True):
     """Stored tensors of a BatchNormalization layer; gamma and beta are optional."""
 
     route: str

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from modelaudit.audit_types.kernels import KernelInitialization
@@ -26,6 +26,7 @@ from modelaudit.measures.kernels.initializers import (
 from modelaudit.measures.kernels.random_matrix import spectrum_excess
 from modelaudit.measures.kernels.values import KernelValues
 from modelaudit.measures.statistics import kolmogorov_smirnov
+from modelaudit.structs import replace
 from modelaudit.thresholds.weights import (
     LEVEL,
     MAX_EXCESS,
@@ -37,8 +38,7 @@ from modelaudit.thresholds.weights import (
 _MAX_DRAWN = 1 << 16
 
 
-@dataclass(frozen=True, slots=True)
-class LayerContext:
+class LayerContext(Struct, frozen=True):
     """State of the other weights of a kernel's layer.
 
     Attributes:
@@ -129,8 +129,7 @@ def with_first_inconsistent(
     return replace(verdict, state="fresh", reason=reason)
 
 
-@dataclass(frozen=True, slots=True)
-class _Fit:
+class _Fit(Struct, frozen=True):
     """`bounded`: training soon moves some weight past a bound, so staying inside is evidence."""
 
     inside: bool

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from modelaudit.facts import Json
@@ -23,8 +23,7 @@ TRUNCATED_STD = 0.87962566103423978
 _CUT = 2.0
 
 
-@dataclass(frozen=True, slots=True)
-class Distribution:
+class Distribution(Struct, frozen=True):
     """A distribution of initial weights.
 
     `kind` is uniform (`low` to `high`), normal (`mean`, `std`), truncated (normal with `mean` and

@@ -8,9 +8,8 @@ doi:10.23915/distill.00024.004).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from modelaudit.measures.dihedral import DihedralElement, index_map
@@ -29,8 +28,7 @@ class MirrorPairsUndefined(Exception):
     """The twins of a layer are undefined or too expensive; the message contains the reason."""
 
 
-@dataclass(frozen=True, slots=True)
-class MirrorMatch:
+class MirrorMatch(Struct, frozen=True):
     """Best matching of a layer's filters with their mirror images.
 
     Attributes:

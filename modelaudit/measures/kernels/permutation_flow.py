@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 
 from modelaudit.facts import Kernel, Layer
 from modelaudit.layer_classes import Trait, classes, has
@@ -30,8 +30,7 @@ _CHANNELWISE = {"Flatten", "InputLayer"} | classes(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _UnknownPermutation:
+class _UnknownPermutation(Struct, frozen=True):
     """Why the permutation is unknown from here on."""
 
     why: str

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from modelaudit.errors import ReadError
@@ -14,8 +13,7 @@ MAX_WEIGHTS = 1 << 23  # larger kernels are measured on a sample of their slices
 _SEED = 20240229
 
 
-@dataclass(frozen=True, slots=True)
-class KernelValues:
+class KernelValues(Struct, frozen=True):
     """Weights of a kernel.
 
     Attributes:

@@ -18,9 +18,10 @@ import socket
 import struct
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from modelaudit.audit_types.loading import Status
 from modelaudit.facts import Json
@@ -38,18 +39,17 @@ CREDENTIALS_SPACE = socket.CMSG_SPACE(CREDENTIALS.size)
 PASS_CREDENTIALS: int | None = getattr(socket, "SO_PASSCRED", None)
 
 
-@dataclass
 class ChildEnded(Exception):
     """The child died or was killed by the supervisor."""
 
-    status: Status
-    error_type: str = ""
-    error: str = ""
-    signal: int | None = None
+    def __init__(
+        self, status: Status, error_type: str = "", error: str = "", signal: int | None = None
+    ) -> None:
+        super().__init__(status, error_type, error, signal)
+        self.status, self.error_type, self.error, self.signal = status, error_type, error, signal
 
 
-@dataclass(frozen=True, slots=True)
-class ChildLimits:
+class ChildLimits(Struct, frozen=True):
     """Limits of a child: total seconds of waiting, bytes of memory beyond the bare runtime.
 
     `file_size` limits each file that it writes, and their total size in `scratch`, in bytes.

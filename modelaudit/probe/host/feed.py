@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from modelaudit.facts import Json
 
 
-@dataclass(frozen=True, slots=True)
-class InputTransform:
+class InputTransform(Struct, frozen=True):
     """Transform of an input in the child; axis 0 is the batch axis.
 
     Applies `perm` (the new order of all axes), then `flip`, then `scale * x + offset`, computed in
@@ -30,8 +29,7 @@ class InputTransform:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class ActivationRequest:
+class ActivationRequest(Struct, frozen=True):
     """Layers whose outputs, or with `into` whose inputs, a pass returns.
 
     With `statistics`, statistics per channel instead of values (see `Session.activations`).
@@ -42,8 +40,7 @@ class ActivationRequest:
     statistics: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Feed:
+class Feed(Struct, frozen=True):
     """An input of the model: the name of a stored array, and a transform."""
 
     put: str

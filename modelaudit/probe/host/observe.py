@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from modelaudit.audit_types.loading import Status
@@ -18,6 +17,7 @@ from modelaudit.probe.host.runtime import RuntimeHandle, wake
 from modelaudit.probe.host.session import Session
 from modelaudit.probe.protocol import Observation, calls_for
 from modelaudit.settings import ProbeSettings
+from modelaudit.structs import replace
 
 CHECKPOINTS = (Format.TF1_CHECKPOINT, Format.TF2_CHECKPOINT)
 SCRATCH_BYTES = 64 << 20  # limit of files that a child writes, in addition to the model's size

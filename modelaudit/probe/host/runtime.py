@@ -13,9 +13,10 @@ import socket
 import subprocess
 import sys
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+from msgspec import Struct
 
 from modelaudit.probe.host import bubblewrap
 from modelaudit.probe.host import scratch_dirs as scratch
@@ -34,8 +35,7 @@ INHERITED = ("PATH", "LD_LIBRARY_PATH", "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 Flavour = Literal["keras", "tf_keras"]
 
 
-@dataclass(frozen=True, slots=True)
-class Runtime:
+class Runtime(Struct, frozen=True):
     """An interpreter with TensorFlow. `flavour` tf_keras selects Keras 2 in TF >= 2.16."""
 
     name: str
@@ -53,8 +53,7 @@ def installed_legacy_runtime() -> Runtime:
     return Runtime("here-legacy", sys.executable, "tf_keras")
 
 
-@dataclass(frozen=True, slots=True)
-class RuntimeHandle:
+class RuntimeHandle(Struct, frozen=True):
     """A started runtime. It has only plain values, so it can be passed to other processes.
 
     Attributes:

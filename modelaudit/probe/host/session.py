@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -38,6 +37,7 @@ from modelaudit.probe.host.validation import (
     text,
 )
 from modelaudit.probe.protocol import Observation, VariableDigest
+from modelaudit.structs import replace
 
 Array = NDArray[Any]
 Outputs = dict[str, Array]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -20,6 +19,7 @@ from modelaudit.measures.kernels.batchnorm import (
 from modelaudit.measures.transforms import DomainTransform, Transform
 from modelaudit.probe.host.feed import ActivationRequest
 from modelaudit.probe.study.runner import Array, InputVariant, MeasurementUnavailable, Runner
+from modelaudit.structs import replace
 from modelaudit.thresholds.weights import MISFIT
 
 RECTIFIERS = classes(Trait.RECTIFIER) | {"relu", "relu6"}

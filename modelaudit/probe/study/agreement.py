@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
+
+from msgspec import Struct
 
 from modelaudit.audit_types.loading import Agreement
 from modelaudit.facts import Artifact
@@ -17,13 +18,13 @@ from modelaudit.probe.study.inputs import Unprobeable
 from modelaudit.probe.study.runner import Array
 from modelaudit.restore.golden_check import compare_output, matching_output, precision_of, rounding
 from modelaudit.settings import ProbeSettings
+from modelaudit.structs import replace
 
 SAMPLES = 16  # number of probe inputs for every runtime
 _NUMBERED = re.compile(r"output_(\d+)")  # exports' names for unnamed outputs
 
 
-@dataclass(frozen=True, slots=True)
-class ReferenceRun:
+class ReferenceRun(Struct, frozen=True):
     """Outputs of a model in the first runtime that loaded it.
 
     Attributes:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 
 from modelaudit.facts import Artifact
 from modelaudit.layer_classes import Trait, has
@@ -16,8 +16,7 @@ from modelaudit.thresholds.answers import OTHER_INPUTS, ROUNDING
 OTHER_BATCH, OTHER_ROWS = 7, 28  # a few batches of another size are sufficient
 
 
-@dataclass(frozen=True, slots=True)
-class RepeatedRuns:
+class RepeatedRuns(Struct, frozen=True):
     """Result of repeated runs.
 
     Attributes:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from msgspec import Struct
 
 from modelaudit.audit_types.behaviour import ProbeInputs
 from modelaudit.errors import UsageError
@@ -25,12 +25,12 @@ from modelaudit.probe.study.inputs import (
 )
 from modelaudit.probe.study.runner import Array
 from modelaudit.settings import ProbeSettings
+from modelaudit.structs import replace
 
 MAX_IMAGES = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class PreparedInputs:
+class PreparedInputs(Struct, frozen=True):
     """Inputs of a study.
 
     Attributes:

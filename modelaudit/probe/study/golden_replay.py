@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -18,6 +17,7 @@ from modelaudit.probe.study.runner import Array
 from modelaudit.restore.golden_check import GoldenCheck, compare_replay
 from modelaudit.restore.golden_record import GoldenRecord, RecordedInput
 from modelaudit.restore.record_inputs import Recipe, make
+from modelaudit.structs import replace
 
 OTHER_BATCH = 3  # batch size of the second run, which changes the order of summation
 INPUT_BYTES = 64 << 20  # maximum size of all inputs of a record

@@ -9,10 +9,10 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from modelaudit.audit_types.loading import Port
@@ -30,15 +30,13 @@ UNKNOWN_VOCABULARY = 2
 LOOKAHEAD = 12  # maximum number of layers after the input that are searched for a rescaling
 
 
-@dataclass(frozen=True, slots=True)
-class Unprobeable:
+class Unprobeable(Struct, frozen=True):
     """Why no inputs can be created for a model."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class InputSpec:
+class InputSpec(Struct, frozen=True):
     """Requirements of one input.
 
     Attributes:

@@ -9,23 +9,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from itertools import islice
 
 import numpy as np
+from msgspec import Struct
 
 from modelaudit.facts import Artifact, Kernel
 from modelaudit.measures.behaviour.collapse import centred_bias
 from modelaudit.measures.dihedral import DihedralElement, elements
 from modelaudit.measures.kernels.batchnorm import batchnorm_tensors
 from modelaudit.probe.study.runner import Array, MeasurementUnavailable, Runner
+from modelaudit.structs import replace
 
 MOST_HEADS = 8  # heads tried for one of several outputs; one pass over the inputs each
 MOST_CLEARED = 256  # biases checked; one pass over the inputs for each completely negative one
 
 
-@dataclass(frozen=True, slots=True)
-class OutputHead:
+class OutputHead(Struct, frozen=True):
     """The last kernel in execution order with a bias, and the variable of that bias."""
 
     route: str

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from modelaudit.probe.study.determinism import largest_difference
 from modelaudit.restore.conversions import digest
 from modelaudit.restore.model import Weight, sketch
 from modelaudit.restore.weight_sources import restored_weights
+from modelaudit.structs import replace
 
 if TYPE_CHECKING:
     from modelaudit.probe.child.frames import Untyped

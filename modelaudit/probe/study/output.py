@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
 
 import numpy as np
+from msgspec import Struct, field
 
 from modelaudit.audit_types.behaviour import ClassAgreement, OutputBehaviour, TransformEffect
 from modelaudit.facts import Artifact
@@ -24,12 +24,12 @@ from modelaudit.measures.behaviour.transform_effects import OutputPair, per_clas
 from modelaudit.measures.behaviour.variation import normalised_variation
 from modelaudit.measures.transforms import Transform
 from modelaudit.probe.study.runner import Array
+from modelaudit.structs import replace
 
 Outputs = Mapping[str, Array]
 
 
-@dataclass(frozen=True, slots=True)
-class VariantOutputs:
+class VariantOutputs(Struct, frozen=True):
     """Outputs by name for each variant of the inputs.
 
     Attributes:

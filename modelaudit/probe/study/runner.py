@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from modelaudit.measures.transforms import DomainTransform, Transform
@@ -35,8 +35,7 @@ class MeasurementUnavailable(Exception):
     """A measurement is not possible for this model; the study continues."""
 
 
-@dataclass(frozen=True, slots=True)
-class InputVariant:
+class InputVariant(Struct, frozen=True):
     """A transform of the inputs by name, followed by a rescaling."""
 
     move: str = "e"
@@ -46,8 +45,7 @@ class InputVariant:
 AS_GIVEN = InputVariant()
 
 
-@dataclass(frozen=True, slots=True)
-class Runner:
+class Runner(Struct, frozen=True):
     """A loaded model with stored inputs, which can be transformed.
 
     Attributes:

@@ -8,12 +8,12 @@ overhead of a call dominates, so it is given more inputs per call.
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 
 import numpy as np
 
 from modelaudit.probe.study.feeding import PreparedInputs
 from modelaudit.probe.study.runner import Runner
+from modelaudit.structs import replace
 from modelaudit.thresholds.answers import MIN_INPUTS
 
 TRIAL = 32  # inputs for measuring the speed: one batch, to spread the overhead of a call

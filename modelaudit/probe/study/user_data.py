@@ -9,11 +9,11 @@ from __future__ import annotations
 import math
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from modelaudit.errors import UsageError
@@ -30,8 +30,7 @@ DEEP_MODES = ("I", "F")  # first letter of Pillow's modes with more than 8 bits 
 EXIF_ORIENTATION = 0x0112
 
 
-@dataclass(frozen=True, slots=True)
-class ProbeData:
+class ProbeData(Struct, frozen=True):
     """Data for one input of a model.
 
     Attributes:

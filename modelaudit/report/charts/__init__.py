@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from modelaudit.report.charts import (
     answers,
     equivariance,
@@ -13,6 +11,7 @@ from modelaudit.report.charts import (
 )
 from modelaudit.report.charts.style import PAGE, PHONE, Chart, Paper
 from modelaudit.schema import Audit
+from modelaudit.structs import replace
 
 
 def build(audit: Audit) -> tuple[Chart, ...]:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 from matplotlib.ticker import MaxNLocator
+from msgspec import Struct
 
 QUARTERS = (0.0, 0.25, 0.5, 0.75, 1.0)  # ticks of an axis of shares
 FARTHEST = 1e300  # the ends of a scale stay finite, and so does their difference
 
 
-@dataclass(frozen=True, slots=True)
-class Scale:
+class Scale(Struct, frozen=True):
     """The numbers from `low` to `high` along an axis; values outside are clipped to its ends.
 
     `low` may exceed `high`: then the axis is reversed. A logarithmic scale needs positive ends.

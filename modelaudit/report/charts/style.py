@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from modelaudit.report.blocks import Table
 
@@ -28,8 +29,7 @@ STYLE = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Paper:
+class Paper(Struct, frozen=True):
     """What a chart is drawn on, `width` pixels wide.
 
     `stacked`: on narrow paper, row names are above their rows, and axes below each other.
@@ -55,8 +55,7 @@ PAGE = Paper(643)  # the text width of an A4 page
 PHONE = Paper(340, stacked=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Chart:
+class Chart(Struct, frozen=True):
     """A chart with a one-sentence summary and the numbers behind it."""
 
     anchor: str

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from modelaudit.audit_types.behaviour import TransformEffect
 from modelaudit.report.blocks import Cell, Table, num
@@ -107,8 +108,7 @@ def _said(labels: list[str], kept: dict[int, float]) -> str:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _ChartArea:
+class _ChartArea(Struct, frozen=True):
     """Position of axes on their paper, in pixels from its edges, and the paper's height."""
 
     paper: style.Paper

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from modelaudit.findings import Severity
 
@@ -18,8 +19,7 @@ if TYPE_CHECKING:
 PAPERS = ("A3", "A4", "A5", "letter", "legal")
 
 
-@dataclass(frozen=True, slots=True)
-class ReportOptions:
+class ReportOptions(Struct, frozen=True):
     """User options for reports.
 
     Attributes:
@@ -36,8 +36,7 @@ class ReportOptions:
     appendix: bool = False
 
 
-@dataclass(frozen=True)
-class Job:
+class Job(Struct, frozen=True, dict=True):
     """One report to render. A renderer uses the fields that its format can show.
 
     Attributes:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from modelaudit.errors import UsageError
 from modelaudit.report.export.job import Job
@@ -11,8 +12,7 @@ from modelaudit.report.export.job import Job
 Renderer = Callable[[Job], bytes]
 
 
-@dataclass(frozen=True, slots=True)
-class ReportFormat:
+class ReportFormat(Struct, frozen=True):
     """A report format.
 
     Attributes:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
+
+import msgspec
+from msgspec import Struct, field
 
 from modelaudit.facts import Json
 from modelaudit.findings import WORST_FIRST, Severity, Verdict
@@ -20,8 +21,7 @@ from modelaudit.report.wording import text, vocabulary
 from modelaudit.schema import SCHEMA_VERSION
 
 
-@dataclass(frozen=True, slots=True)
-class IndexRow:
+class IndexRow(Struct, frozen=True):
     """One model of a run.
 
     `counts` is the number of open findings by severity, `codes` the rules that failed, `waived` the
@@ -53,8 +53,7 @@ class IndexRow:
         return (WORST_FIRST.index(self.verdict), *worst, self.path)
 
 
-@dataclass(frozen=True, slots=True)
-class IndexChange:
+class IndexChange(Struct, frozen=True):
     """What happened to the model at `path` since the previous run.
 
     `said` is the sentence in `index.json`; `kind` and `how` are for the page.
@@ -66,8 +65,7 @@ class IndexChange:
     how: str
 
 
-@dataclass(frozen=True, slots=True)
-class RunSummary:
+class RunSummary(Struct, frozen=True):
     """The run as a whole.
 
     `created` is ISO 8601 in UTC. `notes` are paths that are not models or could not be entered,
@@ -90,8 +88,7 @@ class RunSummary:
     trend: tuple[tuple[str, Mapping[str, int]], ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunIndex:
+class RunIndex(Struct, frozen=True, kw_only=True):
     """What a comparison reads of an `index.json`, of this or an earlier version."""
 
     root: str = ""
@@ -102,8 +99,7 @@ class RunIndex:
     models: tuple[IndexRow, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _TableRow:
+class _TableRow(Struct, frozen=True):
     """A row as the page shows it; the numbers are the sort keys of its columns."""
 
     state: str
@@ -231,9 +227,9 @@ def index_json(rows: Iterable[IndexRow], run: RunSummary) -> str:
     ordered = sorted(rows, key=lambda row: row.order)
     data = {
         "schema_version": SCHEMA_VERSION,
-        **dataclasses.asdict(run),
+        **msgspec.to_builtins(run),
         "changes": [change.said for change in run.changes],
         "verdicts": {v.value: sum(row.verdict is v for row in ordered) for v in Verdict},
-        "models": [dataclasses.asdict(row) for row in ordered],
+        "models": msgspec.to_builtins(ordered),
     }
     return json.dumps(data, indent=2, ensure_ascii=True, allow_nan=False) + "\n"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from modelaudit.audit_types.behaviour import ProbeInputs
 from modelaudit.changes.audit_change import AuditChange
@@ -55,8 +56,7 @@ NOT_KEPT = "1970-01-01T00:00:00Z"  # the date of an audit that was made only for
 LISTED = 200  # changes of one part on the page
 
 
-@dataclass(frozen=True, slots=True)
-class DiffSide:
+class DiffSide(Struct, frozen=True):
     """The old or the new side: its label, its verdict, and when and by which tool it was made."""
 
     label: str
@@ -65,8 +65,7 @@ class DiffSide:
     made: str
 
 
-@dataclass(frozen=True, slots=True)
-class VerdictInRun:
+class VerdictInRun(Struct, frozen=True):
     """A model's verdict in one of two runs. `report` is the address of its report, "" if none."""
 
     verdict: str
@@ -74,8 +73,7 @@ class VerdictInRun:
     report: str
 
 
-@dataclass(frozen=True, slots=True)
-class RunDiffCard:
+class RunDiffCard(Struct, frozen=True):
     """A model that differs between two runs; None for a run that lacks it.
 
     `said` lists what changed, in sentences. `why` is the reason for the later verdict.
@@ -88,16 +86,14 @@ class RunDiffCard:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class RunDiffGroup:
+class RunDiffGroup(Struct, frozen=True):
     """Models with the same kind of change."""
 
     title: str
     cards: tuple[RunDiffCard, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class DiffPage:
+class DiffPage(Struct, frozen=True):
     """The page in reading order: `groups` for two runs, `sections` for two models."""
 
     title: str

@@ -11,7 +11,6 @@ import json
 import unicodedata
 from collections.abc import Iterator, Set
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -29,6 +28,7 @@ from modelaudit.report.pages.jinja_environment import asset, environment, render
 from modelaudit.report.rule_info import Rules
 from modelaudit.report.wording import text
 from modelaudit.schema import Audit
+from modelaudit.structs import replace
 
 FONT_SCHEME = "font:"
 IMAGE_SCHEME = "data:image/"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from enum import StrEnum
+
+from msgspec import Struct
 
 from modelaudit.changes.judgement import (
     AnyFinding,
@@ -23,6 +24,7 @@ from modelaudit.report.rule_info import Rules
 from modelaudit.report.wording import text, vocabulary
 from modelaudit.result_row import RowFinding
 from modelaudit.schema import Audit
+from modelaudit.structs import replace
 
 VERDICTS = frozenset(Verdict)
 UNREACHED = "not reached: "  # prefix of the notes on them in an index
@@ -46,16 +48,14 @@ HEADINGS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class KeptAudit:
+class KeptAudit(Struct, frozen=True):
     """What is left of a model's audit in a run: a later run may have replaced it."""
 
     audit: Audit | None = None
     report: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ComparedRun:
+class ComparedRun(Struct, frozen=True):
     """One of the two runs.
 
     `index` is the content of its `index.json`, `name` distinguishes it from the other run, and
@@ -89,8 +89,7 @@ class ComparedRun:
         return f"{text.shorten(self.name, 60)}: {told}" if named else told
 
 
-@dataclass(frozen=True, slots=True)
-class RunDiffEntry:
+class RunDiffEntry(Struct, frozen=True):
     """A model that differs between the runs.
 
     `appeared`, `vanished` and `unchecked` are open findings, by rule and (if the audits still
@@ -145,8 +144,7 @@ class RunDiffEntry:
         return last.reason if last else ""
 
 
-@dataclass(frozen=True, slots=True)
-class RunDiff:
+class RunDiff(Struct, frozen=True):
     """All changed models, and the number of unchanged ones."""
 
     old: ComparedRun

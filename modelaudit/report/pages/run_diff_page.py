@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
 
@@ -18,6 +17,7 @@ from modelaudit.report.pages.model_diff import (
 )
 from modelaudit.report.pages.run_diff import ComparedRun, RunDiff, RunDiffEntry
 from modelaudit.report.wording import text, vocabulary
+from modelaudit.structs import replace
 
 
 def build_page(found: RunDiff, folder: Path) -> DiffPage:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from modelaudit.findings import WORST_FIRST, Verdict
 from modelaudit.report.wording import text, vocabulary
@@ -13,8 +14,7 @@ LAST = 10  # runs that are shown
 WIDTH, GAP, HEIGHT = 14, 4, 40
 
 
-@dataclass(frozen=True, slots=True)
-class TrendBar:
+class TrendBar(Struct, frozen=True):
     """The models of one verdict in one run, as a rectangle."""
 
     state: str
@@ -24,8 +24,7 @@ class TrendBar:
     title: str
 
 
-@dataclass(frozen=True, slots=True)
-class Trend:
+class Trend(Struct, frozen=True):
     """The drawing, `width` by `HEIGHT`, and its text alternative."""
 
     runs: int

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from modelaudit.audit_types.architecture import (
     ArchitectureProfile,
@@ -21,8 +22,7 @@ PRINTED_BESIDE_STAGES = 12
 CLASSES_NAMED = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Stage:
+class Stage(Struct, frozen=True):
     """Consecutive layers whose outputs have the same spatial size."""
 
     size: str

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from modelaudit.changes.judgement import audit_findings
 from modelaudit.findings import Finding
@@ -15,8 +16,7 @@ LISTED = 3  # findings of one kind that are named
 Line = tuple[Span, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Changes:
+class Changes(Struct, frozen=True):
     """A heading, a paragraph on what changed, and the new and fixed findings."""
 
     title: str

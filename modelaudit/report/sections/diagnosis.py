@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from modelaudit.audit_types.diagnosis import (
     Cause,
@@ -25,8 +26,7 @@ OTHER_QUESTION = "What explains the outputs of this model?"
 UNDECIDED = ("undecided-without-images", "not-run", "not-applicable")  # these have no belief
 
 
-@dataclass(frozen=True, slots=True)
-class EvidenceView:
+class EvidenceView(Struct, frozen=True):
     """One observation in favour of a cause: a text with its numbers, the sample size `n`, and the
     finding it comes from."""
 
@@ -36,8 +36,7 @@ class EvidenceView:
     href: str
 
 
-@dataclass(frozen=True, slots=True)
-class CauseView:
+class CauseView(Struct, frozen=True):
     """One explanation. `share` is the belief in steps of 5 %, for the width of its bar.
 
     `belief` is empty if nothing is decided.
@@ -53,8 +52,7 @@ class CauseView:
     steps: tuple[tuple[tuple[Paragraph, ...], str], ...]  # (text, code to run)
 
 
-@dataclass(frozen=True, slots=True)
-class SuspectView:
+class SuspectView(Struct, frozen=True):
     """One of the three usual suspects. `state` names its badge."""
 
     name: str
@@ -62,8 +60,7 @@ class SuspectView:
     text: tuple[Span, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class DiagnosisView:
+class DiagnosisView(Struct, frozen=True):
     """The chapter's content; `missing` says why there is none."""
 
     question: str

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from modelaudit.findings import Confidence, Finding, Outcome, Severity
 from modelaudit.report.blocks import Cell, Paragraph, Span, Table, name, paragraphs, spans
@@ -15,8 +16,7 @@ from modelaudit.schema import Audit
 PRINTED_OCCURRENCES = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Occurrence:
+class Occurrence(Struct, frozen=True):
     """One finding of a rule: its location, what was found, and the evidence.
 
     `anchor` stays the same from audit to audit, so that links to a finding keep working.
@@ -30,8 +30,7 @@ class Occurrence:
     waived_by: str
 
 
-@dataclass(frozen=True, slots=True)
-class FindingCard:
+class FindingCard(Struct, frozen=True):
     """All findings of one rule that share title, severity and fix."""
 
     anchor: str
@@ -48,8 +47,7 @@ class FindingCard:
     printed: int = PRINTED_OCCURRENCES  # how many occurrences the PDF shows
 
 
-@dataclass(frozen=True, slots=True)
-class FindingsSection:
+class FindingsSection(Struct, frozen=True):
     """The chapter: overview, then cards, worst first, waived ones last."""
 
     table: Table | None

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from msgspec import UNSET
+from msgspec import UNSET, Struct
 
 from modelaudit.audit_types.behaviour import BehaviourSection, Collapse, OutputBehaviour
 from modelaudit.audit_types.loading import LoadOutcome, Status
@@ -17,8 +15,7 @@ from modelaudit.schema import Audit
 LIMIT = 5
 
 
-@dataclass(frozen=True, slots=True)
-class KeyNumber:
+class KeyNumber(Struct, frozen=True):
     """A number, its label, and a note for comparison."""
 
     value: str

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
 from modelaudit.audit_types.loading import Status
 from modelaudit.findings import Outcome, RuleResult
@@ -23,6 +22,7 @@ from modelaudit.report.blocks import (
 from modelaudit.report.rule_info import Rules
 from modelaudit.report.wording import text, vocabulary
 from modelaudit.schema import Audit
+from modelaudit.structs import replace
 
 NO_REASON = "no reason recorded"
 LIMIT = (

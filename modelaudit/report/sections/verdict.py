@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from modelaudit.audit_types.diagnosis import Cause, NextStep
 from modelaudit.audit_types.loading import Status
@@ -26,8 +27,7 @@ RUNTIMES = {"tensorflow": "TensorFlow", "keras": "Keras", "tf-keras": "tf-keras"
 NOT_COMPARED = "nothing: there is no earlier audit of this model"
 
 
-@dataclass(frozen=True, slots=True)
-class NextAction:
+class NextAction(Struct, frozen=True):
     """A step to take, and the card with details."""
 
     text: tuple[Span, ...]
@@ -35,8 +35,7 @@ class NextAction:
     href: str
 
 
-@dataclass(frozen=True, slots=True)
-class VerdictPage:
+class VerdictPage(Struct, frozen=True):
     """What the first page shows."""
 
     state: str

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from modelaudit import settings
 from modelaudit.findings import Confidence, Severity, Verdict
@@ -12,8 +13,7 @@ from modelaudit.probe.protocol import runtime_name
 from modelaudit.report.wording.text import shorten
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(Struct, frozen=True):
     """A state as a word and a glyph; the colour (in the style sheet) only repeats them."""
 
     word: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Generic, TypeVar
+
+from msgspec import Struct
 
 from modelaudit.facts import Artifact, Json
 from modelaudit.rules.model import Facts, NotApplicable
@@ -30,8 +31,7 @@ class PerArtifact(Generic[T]):
         return last[1]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ConfigObject:
+class ConfigObject(Struct, frozen=True, eq=False):
     """A JSON object in a document.
 
     `step` leads here from `parent`: keys and indices, with names in place of indices for layers.
@@ -75,8 +75,7 @@ class ConfigObject:
         return self.class_name
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ConfigText:
+class ConfigText(Struct, frozen=True, eq=False):
     """A string in a document: the innermost object around it, and the keys from there."""
 
     site: ConfigObject
@@ -89,8 +88,7 @@ class ConfigText:
         return f"{self.site.route}/{self.key}".lstrip("/")
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigTree:
+class ConfigTree(Struct, frozen=True):
     """All objects, parents before children, and all strings."""
 
     sites: tuple[ConfigObject, ...]

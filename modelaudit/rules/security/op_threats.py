@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from modelaudit.findings import Severity
 
 
-@dataclass(frozen=True, slots=True)
-class OpThreat:
+class OpThreat(Struct, frozen=True):
     """Operations that do the same thing, and the texts of the rule about them.
 
     `operations` maps names to positions of the inputs that name the target (a path, an address).

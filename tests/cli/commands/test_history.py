@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from dataclasses import replace
 
 import h5py
 import pytest
@@ -24,6 +23,7 @@ from modelaudit.runs import recorded_run
 from modelaudit.runs.timeline import HistoryEntry, first_sections
 from modelaudit.store.records import AuditRecord, ModelKey, RunState
 from modelaudit.store.store import Store
+from modelaudit.structs import replace
 from tests.made import files
 from tests.rows import row
 from tests.runs.nights import audits, invoke, later

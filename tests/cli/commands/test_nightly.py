@@ -8,7 +8,6 @@ import resource
 import shutil
 import subprocess
 import time
-from dataclasses import replace
 
 import h5py
 import pytest
@@ -21,6 +20,7 @@ from modelaudit.cli.commands.nightly import nightly as nightly_command
 from modelaudit.runs import batch, recorded_run
 from modelaudit.store.records import RunState
 from modelaudit.store.store import Store
+from modelaudit.structs import replace
 from tests.command_line import ROOT, command
 from tests.made import files
 from tests.runs.nights import audited, later, nightly, scale

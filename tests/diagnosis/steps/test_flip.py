@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from modelaudit.diagnosis.case import Case
@@ -15,6 +13,7 @@ from modelaudit.diagnosis.steps.flip import (
     sensitive_data,
 )
 from modelaudit.settings import Settings
+from modelaudit.structs import replace
 from tests.diagnosis.cases import behaviour, facts, mirror, output, turned
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from modelaudit.audit_types.behaviour import Collapse
 from modelaudit.diagnosis.steps.input import input_domain
 from modelaudit.rules.catalogue import CATALOGUE
 from modelaudit.rules.engine import run_rules
+from modelaudit.structs import replace
 from tests.diagnosis.cases import (
     DISTANT,
     SURE,

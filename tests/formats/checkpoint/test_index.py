@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
 from pathlib import Path
 
 import google_crc32c
@@ -17,6 +16,7 @@ from modelaudit.formats.checkpoint.tensors import read_tensor, source_of
 from modelaudit.formats.checkpoint.variables import read_variables
 from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
 from modelaudit.settings import Limits
+from modelaudit.structs import replace
 from tests.formats.bundle_writer import BundleWriter, write_bundle
 
 LIMITS = Limits()

@@ -1,10 +1,9 @@
-from dataclasses import replace
-
 import pytest
 
 from modelaudit.facts import Layer
 from modelaudit.measures.architecture.layer_graph import layer_graph
 from modelaudit.measures.architecture.profile import architecture_profile, unfollowed
+from modelaudit.structs import replace
 from tests.measures.artifacts import architecture, chain, layer
 
 

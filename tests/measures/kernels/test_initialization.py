@@ -1,5 +1,4 @@
 import math
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,6 +13,7 @@ from modelaudit.measures.kernels.initialization import (
 )
 from modelaudit.measures.kernels.random_matrix import spectrum_excess
 from modelaudit.measures.kernels.values import load_kernel
+from modelaudit.structs import replace
 from tests.measures.artifacts import kernel, tensor
 
 MOVED, STILL = LayerContext(bias_initial=False), LayerContext(bias_initial=True)

@@ -1,10 +1,9 @@
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
 from modelaudit.facts import Layer
 from modelaudit.measures.measure import measure
+from modelaudit.structs import replace
 from tests.measures.artifacts import artifact, chain, kernel, layer
 from tests.measures.kernels.test_mirror_pairs import closed_kernel, involution
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,6 +10,7 @@ import pytest
 from modelaudit.audit_types.loading import Status
 from modelaudit.probe.child.adapters import AdapterError, KerasModel
 from modelaudit.probe.protocol import Observation
+from modelaudit.structs import replace
 
 X = np.arange(6.0, dtype="float32").reshape(3, 2)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -12,6 +10,7 @@ from hypothesis.extra import numpy as arrays
 
 from modelaudit.facts import Architecture, Layer
 from modelaudit.probe.study.determinism import largest_difference, run_repeatedly
+from modelaudit.structs import replace
 from tests.probe.fake_session import artifact_of
 
 VALUES = arrays.arrays("float32", (3, 2), elements=st.floats(-1e6, 1e6, width=32))

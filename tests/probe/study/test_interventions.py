@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -12,6 +10,7 @@ from modelaudit.measures.dihedral import elements
 from modelaudit.probe.host.variable_pairing import variable_paths
 from modelaudit.probe.study.interventions import generated, head_of, symmetrised
 from modelaudit.probe.study.runner import MeasurementUnavailable
+from modelaudit.structs import replace
 from tests.probe.fake_session import FakeSession, artifact_of, linear
 
 BY_NAME = {element.name: element for element in elements((1, 1))}

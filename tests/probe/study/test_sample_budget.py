@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
@@ -11,6 +11,7 @@ import pytest
 from modelaudit.audit_types.behaviour import ProbeInputs
 from modelaudit.probe.study.feeding import PreparedInputs
 from modelaudit.probe.study.sample_budget import batch_size, within_time
+from modelaudit.structs import replace
 from modelaudit.thresholds.answers import MIN_INPUTS
 
 

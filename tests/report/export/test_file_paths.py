@@ -6,7 +6,6 @@ import json
 import os
 import zipfile
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +15,7 @@ import modelaudit
 from modelaudit.facts import Format
 from modelaudit.formats.sniff import sniff
 from modelaudit.report.export import gitlab, sarif
+from modelaudit.structs import replace
 from tests.formats.bundle_writer import write_bundle
 from tests.made.files import minimal_h5, minimal_keras
 from tests.made.saved_models import tf1_message, tf2_model, write

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -13,6 +12,7 @@ from sample_audits import changed
 
 from modelaudit.findings import Outcome, Severity, Verdict
 from modelaudit.report.export import junit
+from modelaudit.structs import replace
 
 AUDITS = [make() for make in samples.SAMPLES.values()]
 SCHEMAS = Path(__file__).parents[1] / "schemas"

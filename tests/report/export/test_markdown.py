@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 import pytest
 import report_samples as samples
@@ -11,6 +10,7 @@ from sample_audits import changed, finding, results
 
 from modelaudit.findings import Severity
 from modelaudit.report.export import markdown
+from modelaudit.structs import replace
 
 AUDITS = [make() for make in samples.SAMPLES.values()]
 

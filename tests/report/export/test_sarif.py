@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from importlib import resources
 
 import jsonschema
@@ -13,6 +12,7 @@ from sample_audits import json_of
 
 from modelaudit.findings import Outcome
 from modelaudit.report.export import sarif
+from modelaudit.structs import replace
 
 AUDITS = [make() for make in samples.SAMPLES.values()]
 

@@ -3,7 +3,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
 
@@ -14,6 +13,7 @@ from sample_audits import changed, json_of
 from modelaudit.findings import Outcome
 from modelaudit.report.pages.assets import templates_root
 from modelaudit.report.pages.html import render_html
+from modelaudit.structs import replace
 
 VOID = {"meta", "link", "br", "img", "input", "col", "hr", "source"}
 FETCHING = {"src", "srcset", "data", "poster", "action", "formaction", "background"}

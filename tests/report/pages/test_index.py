@@ -5,7 +5,6 @@ import hashlib
 import html
 import json
 import re
-from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -22,6 +21,7 @@ from modelaudit.report.pages.index import (
     index_json,
     render_index,
 )
+from modelaudit.structs import replace
 
 RUN = RunSummary(
     "/srv/models", samples.CREATED, "modelaudit 0.1.0", {"code": 1}, ("a.txt: no model",)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import report_samples as samples
 from sample_audits import changed, finding, results
 
@@ -11,6 +9,7 @@ from modelaudit.findings import Confidence, Severity, Verdict
 from modelaudit.report.pages.html import render_html
 from modelaudit.report.sections import findings, verdict
 from modelaudit.runs.write_reports import rule_infos as rules
+from modelaudit.structs import replace
 
 DANGEROUS = finding("MA702", "writes to /etc")
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 import report_samples as samples
 from sample_audits import changed, json_of
@@ -11,6 +9,7 @@ from sample_audits import changed, json_of
 from modelaudit.findings import Outcome, RuleResult, Severity, Verdict
 from modelaudit.report import report
 from modelaudit.report.sections import changes
+from modelaudit.structs import replace
 
 
 def audit(*found, verdict=Verdict.PASS, outcome=Outcome.PASS, accuracy=None, n=64):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
 
 import report_samples as samples
 from sample_audits import finding, results
@@ -15,6 +14,7 @@ from modelaudit.report.pages.html import render_html
 from modelaudit.report.pages.index import RunSummary, render_index
 from modelaudit.result_row import result_row
 from modelaudit.runs.run_index import index_entry
+from modelaudit.structs import replace
 
 REASON = "the head is trained later (vision, until 2027-01-01)"
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 import pytest
 import report_samples as samples
@@ -11,6 +10,7 @@ import report_samples as samples
 from modelaudit.report.wording import evidence
 from modelaudit.rules.catalogue import CATALOGUE
 from modelaudit.rules.engine import run_rule
+from modelaudit.structs import replace
 
 
 def shown(found, code="MA602"):

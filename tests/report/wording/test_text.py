@@ -3,7 +3,6 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -27,6 +26,7 @@ from modelaudit.report.sections.architecture import stages
 from modelaudit.report.wording import text
 from modelaudit.report.wording.json_value import finite_interval, finite_number, plain
 from modelaudit.rules.catalogue import CATALOGUE
+from modelaudit.structs import replace
 
 FONTS = Path(__file__).parents[3] / "templates" / "fonts"
 ANY_TEXT = st.text(alphabet=st.characters(), max_size=80)

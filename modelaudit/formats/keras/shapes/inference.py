@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TypeAlias
+
+from msgspec import Struct, field
 
 from modelaudit.facts import Json, Shape
 from modelaudit.formats.keras import json_config as kj
@@ -21,16 +22,14 @@ STEPS_PER_LAYER = 20
 layer of the whole tree, all further shapes are unknown."""
 
 
-@dataclass(frozen=True, slots=True)
-class CallShapes:
+class CallShapes(Struct, frozen=True):
     """Input and output shapes of a layer's first call."""
 
     inputs: Shapes
     outputs: Shapes
 
 
-@dataclass(slots=True)
-class ShapeInference:
+class ShapeInference(Struct):
     """Infers the shapes of all layers; `seen` maps routes to them."""
 
     seen: dict[str, CallShapes] = field(default_factory=dict)

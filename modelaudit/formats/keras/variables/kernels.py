@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from math import prod
+
+from msgspec import Struct
 
 from modelaudit.facts import Json, Kernel, Layer, Tensor
 from modelaudit.formats.keras import json_config as kj
@@ -13,6 +14,7 @@ from modelaudit.formats.keras.shapes.layers import RULES
 from modelaudit.formats.keras.shapes.windows import convolution, window
 from modelaudit.formats.keras.variables.slots import LayerTree
 from modelaudit.layer_classes import Trait, classes
+from modelaudit.structs import replace
 
 TRANSPARENT = classes(Trait.POINTWISE | Trait.CHANNEL_NORMALISATION)
 """Layers that do not move elements, so that a Dense layer after them can still have a grid."""
@@ -20,8 +22,7 @@ TRANSPARENT = classes(Trait.POINTWISE | Trait.CHANNEL_NORMALISATION)
 MAX_HOPS = 64
 
 
-@dataclass(frozen=True, slots=True)
-class _KernelPart:
+class _KernelPart(Struct, frozen=True):
     """A kernel of a layer: role of its variable, and `kind`, `axes` and `spatial` of `Kernel`."""
 
     role: str

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+from msgspec import Struct, field
 
 from modelaudit.facts import Architecture, Kernel, Layer, Shape, Tensor, fits
 from modelaudit.formats.keras.variables.kernels import kernels_of
@@ -22,14 +24,14 @@ from modelaudit.formats.keras.variables.slots import (
     own_variables,
     variable_aliases,
 )
+from modelaudit.structs import replace
 
 LAYOUTS = ("h5_legacy", "h5_v3", "saved_model", "checkpoint")
 
 _SEED = "seed_generator"
 
 
-@dataclass(frozen=True, slots=True)
-class Binding:
+class Binding(Struct, frozen=True):
     """Result of `bind`.
 
     Attributes:
@@ -80,23 +82,26 @@ def bind(
     return binder.result()
 
 
-@dataclass(slots=True)
-class _Binder:
+class _Binder(Struct, dict=True):
     architecture: Architecture
     weights: list[Tensor]
     var_names: Mapping[str, str]
-    tree: LayerTree = field(init=False)
-    names: VariableNames = field(init=False)
-    tensors: dict[str, Tensor] = field(init=False)
     claims: dict[tuple[str, str], str] = field(default_factory=dict)
     claimed: set[str] = field(default_factory=set)
     misordered: list[str] = field(default_factory=list)
     free: dict[tuple[str, str], int] = field(default_factory=dict)
 
-    def __post_init__(self) -> None:
-        self.tree = LayerTree(self.architecture)
-        self.names = VariableNames(self.tree)
-        self.tensors = {tensor.name: tensor for tensor in self.weights}
+    @cached_property
+    def tree(self) -> LayerTree:
+        return LayerTree(self.architecture)
+
+    @cached_property
+    def names(self) -> VariableNames:
+        return VariableNames(self.tree)
+
+    @cached_property
+    def tensors(self) -> dict[str, Tensor]:
+        return {tensor.name: tensor for tensor in self.weights}
 
     def claim(self, route: str, role: str, tensor: str) -> bool:
         """Assign a tensor to a variable, unless the variable has one already."""

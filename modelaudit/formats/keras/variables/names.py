@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from modelaudit.facts import Layer
 from modelaudit.formats.keras.variables.slots import (
@@ -22,8 +23,7 @@ _CELL = re.compile(r"(^|/)(?:\w*_)?cell(_\d+)?$")
 _COUNTED = re.compile(r"_\d{1,9}$")
 
 
-@dataclass(frozen=True, slots=True)
-class VariableName:
+class VariableName(Struct, frozen=True):
     """A variable name in two parts: `scope` is the path of layers, `variable` the last part."""
 
     scope: str

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from modelaudit.facts import Architecture, Layer, Shape
 from modelaudit.formats.keras import json_config as kj
@@ -12,8 +13,7 @@ from modelaudit.formats.keras.dialects import to_keras2
 from modelaudit.formats.keras.variables.specs import NON_TRAINABLE, RULES
 
 
-@dataclass(frozen=True, slots=True)
-class ExpectedVariable:
+class ExpectedVariable(Struct, frozen=True):
     """A variable that a layer should have, with the shape that the config implies."""
 
     route: str

@@ -11,7 +11,8 @@ import binascii
 import hashlib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from modelaudit.facts import Artifact, Json
 from modelaudit.formats.bytecode.marshal_reader import (
@@ -37,8 +38,7 @@ _SHOWN = 24
 _SHOWN_TEXT = 200
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class CodeSite:
+class CodeSite(Struct, frozen=True, eq=False):
     """A piece of code and what it refers to.
 
     Attributes:

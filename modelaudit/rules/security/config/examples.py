@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from modelaudit.facts import Document, Json
 from modelaudit.rules.examples import layer, model
 from modelaudit.rules.model import Facts
+from modelaudit.structs import replace
 
 # base64 of marshal.dumps(code, 2) under Python 3.8, for code compiled in a file `<example>`.
 ARITHMETIC = (  # lambda x: x / 255 - 0.5

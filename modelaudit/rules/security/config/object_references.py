@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from modelaudit.facts import Artifact, Json
 from modelaudit.rules.security.config_walk import ConfigObject, PerArtifact, config_tree
@@ -15,8 +16,7 @@ _NODE_OP = re.compile(r'"op"\s*+:\s*+"(\w{1,200})"')
 _FUNCTION_KEYS = (("function", "module"), ("output_shape", "output_shape_module"))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ObjectReference:
+class ObjectReference(Struct, frozen=True, eq=False):
     """An object that loading would look up. `module` is empty if the config names none."""
 
     site: ConfigObject

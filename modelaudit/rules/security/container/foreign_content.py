@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from modelaudit.facts import FileEntry, Problem, ProblemKind
 from modelaudit.findings import Confidence, Finding, Severity
@@ -11,6 +10,7 @@ from modelaudit.formats.executables import executable_kind
 from modelaudit.rules.examples import healthy, model, with_problem
 from modelaudit.rules.integrity import describe
 from modelaudit.rules.model import Facts, Family, Need, Rule
+from modelaudit.structs import replace
 
 # Suffixes of files that can run, or that run code when they are loaded by the usual function.
 _NATIVE = frozenset((".so", ".dll", ".dylib", ".exe", ".pyd", ".node", ".com", ".jar"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 
 from modelaudit.facts import Json, Problem
 from modelaudit.findings import Confidence, Finding, Severity
@@ -11,6 +10,7 @@ from modelaudit.rules.examples import healthy, layer, model
 from modelaudit.rules.integrity import describe
 from modelaudit.rules.model import Check, Facts, Family, Need, Rule
 from modelaudit.rules.security.container.threats import THREATS, Threat
+from modelaudit.structs import replace
 
 
 def covers(threat: Threat, problem: Problem) -> bool:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from modelaudit.facts import Json, Problem, ProblemKind
 from modelaudit.findings import Severity
 
 
-@dataclass(frozen=True, slots=True)
-class Threat:
+class Threat(Struct, frozen=True):
     """A kind of problem, narrowed to the evidence that identifies this threat.
 
     `key` and `values` select problems by `evidence[key]`; without `values`, any value matches.

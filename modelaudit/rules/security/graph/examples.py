@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from modelaudit.facts import (
     Endpoint,
@@ -16,6 +15,7 @@ from modelaudit.facts import (
 )
 from modelaudit.rules.examples import model
 from modelaudit.rules.model import Facts
+from modelaudit.structs import replace
 
 _FUNCTION = "__inference_serve"
 

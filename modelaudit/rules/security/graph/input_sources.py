@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from modelaudit.facts import Artifact, GraphFunction, GraphNode, Json, ObjectNode
 from modelaudit.formats.graph.dataflow import CALLS
@@ -59,16 +60,14 @@ _DEPTH = 48
 _MOST_CALLERS = 4
 
 
-@dataclass(frozen=True, slots=True)
-class ValueOrigin:
+class ValueOrigin(Struct, frozen=True):
     """One origin of a value. `kind` is constant, asset, input, saver or computed."""
 
     kind: str
     value: Json = None
 
 
-@dataclass(frozen=True, slots=True)
-class FunctionTensor:
+class FunctionTensor(Struct, frozen=True):
     """A reference inside a function, or in the main graph if there is no function."""
 
     function: GraphFunction | None

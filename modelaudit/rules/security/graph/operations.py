@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from modelaudit.facts import Artifact, Graph, GraphFunction, GraphNode
 from modelaudit.formats.graph.dataflow import CALLS
@@ -23,8 +24,7 @@ from modelaudit.thresholds.security import CONSTANT_SIZE
 _INTERESTING = frozenset({*WATCHED, *LOOPS, *SIZED, *PADS, *NATIVE, RUNS_GRAPH})
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class GraphOperation:
+class GraphOperation(Struct, frozen=True, eq=False):
     """A node that a rule checks.
 
     Attributes:
@@ -55,8 +55,7 @@ class GraphOperation:
         return self.sources.of(self.function, inputs[index]) if index < len(inputs) else ()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class EmbeddedGraph:
+class EmbeddedGraph(Struct, frozen=True, eq=False):
     """A graph inside a string constant."""
 
     graph: Graph
@@ -65,8 +64,7 @@ class EmbeddedGraph:
     via: str
 
 
-@dataclass(frozen=True, slots=True)
-class GraphOperations:
+class GraphOperations(Struct, frozen=True):
     """The operations in a model's graphs that rules check."""
 
     watched: tuple[GraphOperation, ...]

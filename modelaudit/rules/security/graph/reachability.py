@@ -8,8 +8,9 @@ of a function that is called, all of it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from enum import Enum
+
+from msgspec import Struct, field
 
 from modelaudit.facts import Artifact, Format, Graph, GraphFunction, GraphNode
 from modelaudit.formats.graph.dataflow import CALLS
@@ -37,8 +38,7 @@ class Reach(Enum):
     DEAD = "dead"
 
 
-@dataclass(frozen=True, slots=True)
-class GraphRoot:
+class GraphRoot(Struct, frozen=True):
     """A root: a node of the main graph or a function, with what runs it as text for users."""
 
     name: str
@@ -46,8 +46,7 @@ class GraphRoot:
     is_function: bool = False
 
 
-@dataclass(slots=True)
-class ReachedNames:
+class ReachedNames(Struct):
     """Names reachable from some roots -> the root, as text for users."""
 
     nodes: dict[str, str] = field(default_factory=dict)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from modelaudit.facts import Graph, GraphNode
 from modelaudit.findings import Confidence, Finding, Severity
@@ -16,6 +15,7 @@ from modelaudit.rules.security.graph.examples import constant, graph_facts, grap
 from modelaudit.rules.security.graph.operations import GraphOperation, graph_file, operations
 from modelaudit.rules.security.graph.reachability import Reach, every_node
 from modelaudit.rules.security.op_threats import NATIVE, RUNS_GRAPH, WATCHED
+from modelaudit.structs import replace
 
 _LISTS = ("layer_names", "weight_names_missing")
 

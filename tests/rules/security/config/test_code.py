@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import marshal
-from dataclasses import replace
 from types import CodeType
 
 import pytest
@@ -15,6 +14,7 @@ from modelaudit.rules.engine import run_rules
 from modelaudit.rules.examples import layer, model
 from modelaudit.rules.model import Facts
 from modelaudit.rules.security import RULES
+from modelaudit.structs import replace
 
 HONEST = "lambda x: K.sqrt(K.sum(K.square(x[0] - x[1]), axis=1)) / 255.0 - 0.5"
 HOSTILE = "lambda x: __import__('os').system('true') or x"

@@ -7,7 +7,6 @@ import contextlib
 import os
 import pickle
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,6 +21,7 @@ from modelaudit.rules.examples import model
 from modelaudit.rules.model import Facts
 from modelaudit.rules.security import RULES
 from modelaudit.settings import Limits
+from modelaudit.structs import replace
 from tests.rules.configs import dense, judged, wrapped
 
 

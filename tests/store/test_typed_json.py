@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import types
 import typing
@@ -11,7 +10,7 @@ from enum import Enum
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Struct, UnsetType
 
 from modelaudit.audit_types.behaviour import (
     BatchNormFit,
@@ -22,12 +21,12 @@ from modelaudit.audit_types.behaviour import (
 )
 from modelaudit.audit_types.loading import Port, Status
 from modelaudit.audit_types.restore import TensorDifference
-from modelaudit.audit_types.values import AuditSection, Real
+from modelaudit.audit_types.values import Real
 from modelaudit.measures.summary import Behaviour
 from modelaudit.probe.protocol import Observation, VariableDigest
 from modelaudit.probe.run import ProbeResult
 from modelaudit.restore.model import WeightComparison
-from modelaudit.store.dataclass_json import decode, encode, layout
+from modelaudit.store.typed_json import decode, encode, layout
 
 FLOATS = st.floats(allow_nan=False)
 TEXT = st.text(max_size=5)
@@ -52,9 +51,7 @@ def values(hint: object) -> st.SearchStrategy:
     """Any value of a type hint, for every kind of hint used in facts."""
     if hint in SCALARS:
         return SCALARS[hint]
-    if dataclasses.is_dataclass(hint) or (
-        isinstance(hint, type) and issubclass(hint, AuditSection)
-    ):
+    if isinstance(hint, type) and issubclass(hint, Struct):
         return st.deferred(lambda: objects(hint))
     if isinstance(hint, type) and issubclass(hint, Enum):
         return st.sampled_from(list(hint))
@@ -75,10 +72,9 @@ def values(hint: object) -> st.SearchStrategy:
 
 
 def objects(kind: type) -> st.SearchStrategy:
-    """Any value of a dataclass or section."""
+    """Any value of a struct."""
     hints = typing.get_type_hints(kind, include_extras=True)
-    names = getattr(kind, "__struct_fields__", None) or kind.__dataclass_fields__
-    return st.builds(kind, **{name: values(hints[name]) for name in names})
+    return st.builds(kind, **{name: values(hints[name]) for name in kind.__struct_fields__})
 
 
 KINDS = (
@@ -128,14 +124,12 @@ def test_other_data_is_rejected(data) -> None:
 
 
 def test_a_layout_changes_with_any_field_inside() -> None:
-    @dataclasses.dataclass(frozen=True)
-    class One:
+    class One(Struct):
         port: Port | None
 
     first = layout(One)
     assert first == layout(One)
 
-    @dataclasses.dataclass(frozen=True)
     class Two(One):
         more: int = 0
 

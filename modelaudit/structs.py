@@ -1,0 +1,45 @@
+"""What value classes share. They are msgspec's: defining one costs a fortieth of a dataclass."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from msgspec import Struct
+
+if TYPE_CHECKING:
+    from dataclasses import replace  # for which mypy checks names and types of the arguments
+else:
+    from msgspec.structs import replace
+
+__all__ = ["PartlyCompared", "replace"]
+
+
+class PartlyCompared(Struct, frozen=True, eq=False):
+    """A value that neither compares nor shows all of its fields.
+
+    Attributes:
+        aside: names of the fields that are left out.
+    """
+
+    aside: ClassVar[tuple[str, ...]]
+
+    def __eq__(self, other: object) -> bool:
+        """Whether `other` has the same class and the same compared fields."""
+        if not isinstance(other, PartlyCompared) or type(other) is not type(self):
+            return NotImplemented
+        return self.compared() == other.compared()
+
+    def __hash__(self) -> int:
+        """Of the compared fields."""
+        return hash(tuple(self.compared().values()))
+
+    def __repr__(self) -> str:
+        """The class and the compared fields."""
+        fields = ", ".join(f"{name}={value!r}" for name, value in self.compared().items())
+        return f"{type(self).__name__}({fields})"
+
+    def compared(self) -> dict[str, object]:
+        """The fields that are compared, by name."""
+        return {
+            name: getattr(self, name) for name in self.__struct_fields__ if name not in self.aside
+        }
