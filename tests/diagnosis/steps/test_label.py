@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from modelaudit.diagnosis.steps.label import mostly_wrong
 from tests.diagnosis.cases import (
     behaviour,
     diagnosed,
@@ -70,3 +71,19 @@ def test_nan_outputs_are_reported_before_their_consequences():
     assert {each.cause for each in found.consequences} == {"collapse-open"}
     repaired = silent(nonfinite=1.0, domain={"(x+1)/2": 3.0})
     assert diagnosed(behaviour(repaired)).causes[0].transform == "(x+1)/2"
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "best"),
+    [({"e": 0.1, "H": 0.12}, "at best 12%, mirrored left-right"), ({"e": 0.2, "H": 0.12}, "")],
+)
+def test_the_best_variant_is_named_if_it_is_not_the_one_given(accuracy, best):
+    text = mostly_wrong(output(accuracy=accuracy))
+    assert ("at best" in text) is bool(best)
+    assert best in text
+
+
+@pytest.mark.parametrize(("other", "named"), [(0.92, True), (0.93, False)])
+def test_a_scale_that_is_no_more_accurate_does_not_hide_an_orientation(other, named):
+    seen = quiet(orientation={"e": 0.2, "H": 3.0}, accuracy={"e": 0.0, "H": 0.9, "/255": other})
+    assert (diagnosed(labelled(behaviour(seen))).causes[0].cause == "orientation-mismatch") is named
