@@ -245,8 +245,8 @@ def test_a_path_is_shown_resolved(tmp_path: Path, make: Callable[[Graph], str]) 
     assert found.evidence["targets"] == [PATH.decode()]
 
 
-def test_tf1_s_saver_joins_its_path_with_a_constant(tmp_path: Path) -> None:
-    """Its target is a constant, which a save call replaces."""
+def saver_with_a_joined_path() -> Graph:
+    """The saver of TF1: its target is a constant, which a save call replaces."""
     graph = Graph()
     nodes = graph.graph.node
     parts = [graph.text(nodes, name, name.encode()) for name in ("model", "_temp/part")]
@@ -254,9 +254,17 @@ def test_tf1_s_saver_joins_its_path_with_a_constant(tmp_path: Path) -> None:
     graph.node(nodes, "name", "ShardedFilename", "join")
     graph.node(nodes, "SaveV2", "SaveV2", "name")
     graph.node(nodes, "merge", "MergeV2Checkpoints", "name", "model")
-    graph.node(nodes, "saved", "Identity", "model", "^merge", "^SaveV2")
+    graph.node(nodes, "saved", "Identity", "model", "^merge", "^SaveV2", "^save")
     graph.meta.saver_def.filename_tensor_name = "model:0"
     graph.meta.saver_def.save_tensor_name = "saved:0"
+    return graph
+
+
+@pytest.mark.parametrize("served", [True, False])
+def test_tf1_s_saver_joins_its_path_with_a_constant(tmp_path: Path, served: bool) -> None:
+    graph = saver_with_a_joined_path()
+    if not served:
+        graph.meta.signature_def.clear()
     assert graph.findings(tmp_path) == []
 
 
