@@ -36,18 +36,23 @@ def executable_severity(path: str, head: bytes) -> tuple[str, Severity]:
 
 def check_programs(rule: Rule, facts: Facts) -> Iterator[Finding]:
     """Members and files identified as foreign or as programs by their bytes, then by name."""
-    seen: set[str] = set()
+    files = facts.artifact.files
+    seen = {entry.path for entry in files if not entry.size}  # empty: their names say nothing
     for problem in facts.artifact.problems:
         data = "hdf5" in problem.evidence
+        name = problem.route or problem.file
+        if name in seen:
+            continue
         if problem.kind is ProblemKind.LEFTOVER or ("program" in problem.evidence and not data):
-            seen.add(problem.route or problem.file)
-            yield from _program(rule, problem.file, problem.route, _head(problem))
-    for entry in facts.artifact.files:
-        if entry.path not in seen and (len(facts.artifact.files) > 1 or entry.role == "foreign"):
+            seen.add(name)
+            beside = problem.kind is ProblemKind.LEFTOVER and facts.artifact.format.is_saved_model
+            yield from _program(rule, problem.file, problem.route, _head(problem), beside=beside)
+    for entry in files:
+        if entry.path not in seen and (len(files) > 1 or entry.role == "foreign"):
             yield from _program(rule, entry.path, "", b"")
     for name in _members(facts):
         if name not in seen:
-            yield from _program(rule, facts.artifact.files[0].path, name, b"")
+            yield from _program(rule, files[0].path, name, b"")
 
 
 def _members(facts: Facts) -> Iterator[str]:
@@ -60,11 +65,18 @@ def _members(facts: Facts) -> Iterator[str]:
             yield name
 
 
-def _program(rule: Rule, file: str, route: str, head: bytes) -> Iterator[Finding]:
+def _program(
+    rule: Rule, file: str, route: str, head: bytes, *, beside: bool = False
+) -> Iterator[Finding]:
+    """The finding on a program; `beside` marks one that is in no directory of a SavedModel."""
     what, severity = executable_severity(route or file, head)
     if what:
+        # Nothing of the model refers to it, and projects keep other models in the same directory.
+        if beside and what == "a pickle":
+            severity = Severity.MEDIUM
+        where = ", which is beside the SavedModel," if beside else ""
         yield rule.finding(
-            f"{route or file} is {what}.",
+            f"{route or file}{where} is {what}.",
             file=file,
             route=route,
             evidence={"content": what, "head": head[:16].hex()},

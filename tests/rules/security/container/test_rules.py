@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import pickle
+import shutil
 import struct
 import zipfile
 from collections.abc import Callable
@@ -155,6 +156,28 @@ def _object_array(path: Path) -> None:
     with zipfile.ZipFile(path, "w") as archive:
         for name, part in {**parts, "model.weights.npz": inner.getvalue()}.items():
             archive.writestr(name, part)
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "severity"),
+    [
+        ("tree.pkl", b"\x80\x04N.", Severity.MEDIUM),  # another model of the project
+        ("tree.pkl", b"", None),
+        ("assets/tree.pkl", b"\x80\x04N.", Severity.HIGH),
+        ("lib.so", b"\x7fELF\2\1\1", Severity.HIGH),
+        ("lib.so", b"", None),
+    ],
+)
+def test_a_pickle_beside_a_saved_model_is_no_part_of_it(
+    tmp_path: Path, name: str, data: bytes, severity: Severity | None
+) -> None:
+    root = tmp_path / "export"
+    shutil.copytree(SAMPLES / "digits_tf1_savedmodel", root)
+    (root / name).parent.mkdir(exist_ok=True)
+    (root / name).write_bytes(data)
+    found = [each for each in findings(root) if each.name == "program-in-model"]
+    assert [each.severity for each in found] == ([severity] if severity else [])
+    assert all(("beside" in each.detail) is ("/" not in name) for each in found)
 
 
 def _twice(path: Path) -> None:
