@@ -51,3 +51,19 @@ def test_a_fingerprint_follows_the_rule_the_route_and_the_key():
 
 def test_a_result_is_not_moot_unless_it_says_so():
     assert RuleResult("MA102", "truncated-file", Outcome.PASS).moot is False
+
+
+@pytest.mark.parametrize(
+    ("outcome", "moot", "unanswered"),
+    [
+        (Outcome.PASS, False, False),
+        (Outcome.FAIL, False, False),
+        (Outcome.WAIVED, False, False),
+        (Outcome.NOT_APPLICABLE, False, True),
+        (Outcome.NOT_APPLICABLE, True, False),
+        (Outcome.ERROR, False, True),
+        (Outcome.ERROR, True, True),
+    ],
+)
+def test_a_rule_is_unanswered_if_it_lacked_data_or_failed(outcome, moot, unanswered):
+    assert RuleResult("MA102", "truncated-file", outcome, moot=moot).unanswered is unanswered

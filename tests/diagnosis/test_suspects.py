@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 
 from modelaudit.audit_types.behaviour import Collapse
+from modelaudit.audit_types.kernels import KernelSymmetry
 from modelaudit.audit_types.restore import TensorChange, TensorDifference
 from modelaudit.diagnosis import diagnose
-from modelaudit.diagnosis.suspects import CLEARED, OPEN
+from modelaudit.diagnosis.suspects import CLEARED, GUILTY, OPEN
+from modelaudit.measures.summary import Measurements
 from modelaudit.restore.model import WeightComparison
 from modelaudit.restore.proof import RestoreProof
 from modelaudit.structs import replace
@@ -17,6 +19,7 @@ from tests.diagnosis.cases import (
     diagnosed,
     facts,
     fit,
+    measurements,
     mirror,
     output,
     silent,
@@ -100,3 +103,75 @@ def test_the_restoration_of_a_model_that_was_not_loaded_is_open():
     _, _, restoration = diagnose(found, ()).suspects
     assert restoration.state == OPEN
     assert "were not compared (it holds code)" in restoration.text
+
+
+SENSITIVE = {"transforms": (mirror(0.5, 0.2), replace(mirror(0.5), name="V"))}
+
+
+@pytest.mark.parametrize(
+    ("seen", "cause", "training", "words"),
+    [
+        (output(**SENSITIVE), "orientation-sensitive-data", GUILTY, "a single orientation"),
+        (
+            output(**SENSITIVE, floor={"H": 0.4}),
+            "orientation-sensitive-architecture",
+            OPEN,
+            "The training images may contribute.",
+        ),
+        (output(), "learned-invariance", CLEARED, "The model learned to handle the flip."),
+        (
+            output(transforms=(mirror(0.1, None, action="odd"),)),
+            "output-follows-flip",
+            CLEARED,
+            "The model learned to handle the flip.",
+        ),
+        (
+            output(transforms=(mirror(1e-12),)),
+            "invariant-by-construction",
+            CLEARED,
+            "does not depend",
+        ),
+        (output(transforms=()), "healthy", OPEN, "No flip of the input or output can be judged."),
+    ],
+)
+def test_what_the_training_data_have_to_do_with_the_flip(seen, cause, training, words):
+    found = diagnosed(behaviour(seen))
+    assert found.causes[0].cause == cause
+    assert found.suspects[0].state == training
+    assert words in found.suspects[0].text
+
+
+@pytest.mark.parametrize(
+    ("scores", "text"),
+    [
+        ((), "No filter has two sides to compare."),
+        ((0.2,), "The symmetry score of the one spatial kernel is 0.20"),
+        ((0.2, 0.4), "The symmetry score of 2 spatial kernels averages 0.30"),
+        ((0.2, 1.0), "1 of 2 spatial kernels are mirror-symmetric."),
+    ],
+)
+def test_the_symmetry_of_the_filters_is_told_with_their_number(scores, text):
+    known = tuple(KernelSymmetry("conv", "conv", (3, 3, 1, 8), 8, score={"H": s}) for s in scores)
+    found = diagnosed(behaviour(output(**SENSITIVE)), measurements(symmetry=known))
+    assert text in found.suspects[1].text
+
+
+@pytest.mark.parametrize(
+    ("batchnorm", "user", "told"),
+    [
+        ((fit(),), True, True),
+        ((fit(0.9),), True, False),
+        ((fit(),), False, False),
+        ((), True, False),
+    ],
+)
+def test_statistics_that_match_their_input_are_told(batchnorm, user, told):
+    restoration = diagnosed(behaviour(batchnorm=batchnorm, user=user)).suspects[2]
+    assert ("match these statistics" in restoration.text) is told
+
+
+@pytest.mark.parametrize(("compared", "state"), [(True, CLEARED), (False, OPEN)])
+def test_without_a_testable_kernel_only_the_comparison_clears_the_restoration(compared, state):
+    proof = RestoreProof("here", "load_model", WeightComparison(6, 6)) if compared else None
+    found = replace(facts(measured=Measurements()), restore=proof)
+    assert diagnose(found, ()).suspects[2].state == state

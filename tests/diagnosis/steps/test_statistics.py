@@ -1,0 +1,38 @@
+"""Steps on the statistics of batch normalisation."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from modelaudit.diagnosis.case import Case
+from modelaudit.diagnosis.steps.statistics import unsettled_statistics
+from modelaudit.rules import examples
+from tests.diagnosis.cases import behaviour, facts, fit
+
+
+@pytest.mark.parametrize(
+    ("momentum", "settled", "steps"),
+    [
+        # (1 - 0.3) = 0.9^n gives n = 3.4.
+        (0.9, 0.3, ", as after about 3 steps with a momentum of 0.9."),
+        (0.5, 0.5, ", as after about 1 step with a momentum of 0.5."),
+        (0.0, 0.3, ""),
+        (1.0, 0.3, ""),
+        (-0.1, 0.3, ""),
+        (1.1, 0.3, ""),
+        (None, 0.3, ""),
+        (0.9, 1.0, ""),
+    ],
+)
+def test_steps_follow_from_the_momentum_of_this_layer(momentum, settled, steps):
+    layers = (
+        examples.layer("other", "BatchNormalization", {}, {"momentum": 0.99}),
+        examples.layer("bn", "BatchNormalization", {}, {"momentum": momentum}),
+    )
+    bad = fit(0.9, settled=settled, settled_misfit=0.01)
+    seen = replace(facts(behaviour(batchnorm=(bad,))), artifact=examples.model(*layers))
+    found = unsettled_statistics(Case(seen, ()))
+    assert found.evidence[0].text.endswith(steps or "at the end).")
+    assert ("steps with" in found.evidence[0].text) is ("steps" in steps)
