@@ -7,7 +7,7 @@ of a function that is called, all of it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum
 
 from msgspec import Struct, field
@@ -64,8 +64,8 @@ class CallGraph:
     def __init__(self, graph: Graph, artifact: Artifact) -> None:
         self.graph = graph
         self.main = {node.name: node for node in graph.nodes}
-        self.run = self._reached(_roots(graph, artifact, self.main))
         self.saved = self._reached(_saver_roots(graph))
+        self.run = self._reached(_roots(graph, artifact, self.main, self.saved.nodes))
 
     def reach(self, function: GraphFunction | None, node: str) -> tuple[Reach, str]:
         """When a node runs, and which root runs it; a function's nodes run together."""
@@ -173,7 +173,9 @@ def _turned(edges: Mapping[str, set[str]]) -> dict[str, set[str]]:
     return turned
 
 
-def _roots(graph: Graph, artifact: Artifact, main: Mapping[str, GraphNode]) -> Iterator[GraphRoot]:
+def _roots(
+    graph: Graph, artifact: Artifact, main: Mapping[str, GraphNode], saved: Iterable[str]
+) -> Iterator[GraphRoot]:
     anyone = (GraphRoot(name, "any program that runs the graph") for name in main)
     if graph.held_by or artifact.format is Format.FROZEN_GRAPH:
         yield from anyone
@@ -194,7 +196,8 @@ def _roots(graph: Graph, artifact: Artifact, main: Mapping[str, GraphNode]) -> I
             found = True
             yield GraphRoot(name, "a function of the loaded model", True)
     if not found and artifact.format not in _CHECKPOINTS:
-        savers = _savers(main)  # nothing says what is run, but no prediction runs a saver
+        # Nothing says what is run, but no prediction runs a saver.
+        savers = _savers(main).union(saved)
         yield from (root for root in anyone if root.name not in savers)
 
 
