@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from modelaudit.diagnosis.case import Case
 from modelaudit.diagnosis.steps.statistics import unsettled_statistics
 from modelaudit.rules import examples
+from modelaudit.structs import replace
 from tests.diagnosis.cases import behaviour, facts, fit
 
 
