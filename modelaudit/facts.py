@@ -24,6 +24,7 @@ from modelaudit.graphs import (
     Shape,
     Signature,
     fits,
+    trains,
 )
 from modelaudit.structs import PartlyCompared
 
@@ -299,6 +300,11 @@ class Artifact(Struct, frozen=True):
     def nbytes(self) -> int:
         """Total size of all files in bytes."""
         return sum(entry.size for entry in self.files)
+
+    @property
+    def training_graph(self) -> bool:
+        """Whether what can be run is the graph that trained the model, not one for inference."""
+        return not self.signatures and any(map(trains, self.graphs))
 
     def tensor(self, name: str) -> Tensor:
         """The tensor called `name`.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -89,6 +90,14 @@ class Graph(Struct, frozen=True):
     init_ops: tuple[str, ...] = ()
     assets: Mapping[str, str] = field(default_factory=dict)  # tensor name -> filename
     held_by: str = ""
+
+
+_UPDATES = re.compile(r"(Resource)?(Sparse)?Apply[A-Z]\w*")  # an optimizer's operations
+
+
+def trains(graph: Graph) -> bool:
+    """Whether the graph's own operations update weights."""
+    return any(_UPDATES.fullmatch(node.op) for node in graph.nodes)
 
 
 class ObjectNode(Struct, frozen=True):

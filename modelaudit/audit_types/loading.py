@@ -111,6 +111,8 @@ class Port(Struct, frozen=True):
     """Data type."""
     shape: Shape | None
     """Shape, with null for open axes; null if the rank is unknown."""
+    below: Count | None = None
+    """Number of rows of the table that integers of this input index; null if unknown."""
 
 
 class Agreement(Struct, frozen=True):

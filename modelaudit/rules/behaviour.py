@@ -176,6 +176,11 @@ def _sensitive(rule: Rule, facts: Facts) -> Iterator[Finding]:
 def _nondeterministic(rule: Rule, facts: Facts) -> Iterator[Finding]:
     behaviour = _behaviour(facts)
     if not behaviour.deterministic:
+        if facts.artifact.training_graph:
+            raise NotApplicable(
+                "undecidable: the file holds the graph that trained the model, in which dropout "
+                "may be active, and no graph for inference"
+            )
         yield rule.finding(
             "The same inputs give different outputs when the model runs twice (largest difference "
             f"{behaviour.noise_floor:.3g}).",

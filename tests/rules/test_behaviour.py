@@ -5,12 +5,16 @@ from __future__ import annotations
 import pytest
 
 from modelaudit.audit_types.behaviour import Collapse, Intervention
+from modelaudit.diagnosis import diagnose
+from modelaudit.facts import Graph, GraphNode, Signature
 from modelaudit.findings import Outcome
 from modelaudit.rules import examples_behaviour
 from modelaudit.rules.catalogue import CATALOGUE
 from modelaudit.rules.engine import run_rules
 from modelaudit.rules.model import Facts
 from modelaudit.structs import replace
+
+SERVED = Signature("serving_default", "", (), ())
 
 
 def outcome(facts: Facts, code: str):
@@ -34,6 +38,24 @@ def test_a_constant_output_on_synthetic_inputs_needs_confirmation_inside():
     bias = Intervention(before=0.0, after=3.0, responsible=True)
     biased = on_built_in_inputs(constant, interventions={"centre_head_bias": bias})
     assert outcome(biased, "MA602").outcome is Outcome.FAIL
+
+
+@pytest.mark.parametrize(
+    ("op", "signatures", "expected"),
+    [
+        ("ResourceApplyAdam", (), Outcome.NOT_APPLICABLE),
+        ("ResourceApplyAdam", (SERVED,), Outcome.FAIL),
+        ("MatMul", (), Outcome.FAIL),
+    ],
+)
+def test_noise_of_a_training_graph_says_nothing_about_inference(op, signatures, expected):
+    noisy = examples_behaviour.noisy()
+    graph = Graph((), (GraphNode("n", op, ()),))
+    artifact = replace(noisy.artifact, graphs=(graph,), signatures=signatures)
+    facts = replace(noisy, artifact=artifact)
+    assert outcome(facts, "MA605").outcome is expected
+    found = [cause.cause for cause in diagnose(facts, ()).causes]
+    assert ("nondeterministic" in found) == (expected is Outcome.FAIL)
 
 
 def test_different_outputs_on_synthetic_inputs_pass():

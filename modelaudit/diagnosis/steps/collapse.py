@@ -53,6 +53,8 @@ def nondeterministic(case: Case) -> StepResult:
         return CauseExcluded(
             f"the same inputs give the same outputs (largest difference {seen.noise_floor:.1g})"
         )
+    if case.facts.artifact.training_graph:
+        return CauseUnknown("a graph for inference: the file holds the one that trained the model")
     if seen.training_flag_matters:
         text = (
             "A call saved in the model has training=True, and the outputs depend on whether the "

@@ -11,17 +11,80 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .adapters import AdapterError, LoadedModel, named_outputs, port
+from .graph_settings import split_sources
+from .graph_shapes import input_port
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from .adapters import Values
     from .frames import Untyped
+    from .graph_settings import Setting
 
 REFERENCES = ("VariableV2", "Variable")  # TensorFlow 1's reference variables
+# Image sizes to try for a graph that declares none, the most frequent ones of public models first.
+SIZES = (64, 28, 32, 224, 128, 48, 96, 100, 150, 227, 256, 299)
 
 
-class SignatureModel(LoadedModel):
+class GraphModel(LoadedModel):
+    """A graph, whose inputs are described by the operations that read them."""
+
+    def _declare(self, tf: Untyped, sources: Untyped) -> dict[str, Setting]:
+        """Declare the data inputs among `sources` (name, tensor); returns the settings by name."""
+        data, settings = split_sources(sources)
+        for name, tensor in data:
+            described, notes = input_port(tf, name, tensor)
+            self.inputs.append(described)
+            self.notes += notes
+        self.notes += [setting.note for setting in settings.values()]
+        return settings
+
+    def _close_axes(self) -> None:
+        """Find an image size that the graph accepts, where the input leaves it open.
+
+        Flattening to a fixed length allows one size only, which no shape in the graph shows.
+        """
+        for entry in self.inputs:
+            shape = entry["shape"]
+            if shape is None or len(shape) != 4 or shape[1:3] != [None, None]:
+                continue
+            for size in SIZES:
+                entry["shape"] = [shape[0], size, size, shape[3]]
+                tried = self._try(0)
+                if tried and all(len(np.atleast_1d(v)) == tried[0] for v in tried[1].values()):
+                    break
+            else:
+                size = SIZES[0]
+            if size == SIZES[0]:
+                entry["shape"] = shape
+            else:
+                self.notes.append(
+                    f"input {entry['name']!r} was set to {size} x {size}: the graph declares no "
+                    f"size, and does not run with {SIZES[0]} x {SIZES[0]}"
+                )
+
+    def _try(self, first: int) -> tuple[int, Values] | None:
+        """Number of samples and outputs for zeros, with the first sample set to `first`.
+
+        None if the graph does not run so.
+        """
+        if any(entry["shape"] is None or entry["dtype"] == "string" for entry in self.inputs):
+            return None
+        fixed = [entry["shape"][0] for entry in self.inputs if entry["shape"] and entry["shape"][0]]
+        n = fixed[0] if fixed else 2
+        feeds = [
+            np.zeros([n] + [size or 1 for size in entry["shape"][1:]], entry["dtype"])
+            for entry in self.inputs
+        ]
+        for feed in feeds:
+            feed[0] = first
+        try:
+            return n, self.run(feeds, False)
+        except Exception:  # whatever the graph raises for this size
+            return None
+
+
+class SignatureModel(GraphModel):
     """A signature of a SavedModel. Variables are named by their checkpoint keys."""
 
     def __init__(self, tf: Untyped, root: Untyped, function: Untyped, call: Untyped = None) -> None:
@@ -32,10 +95,14 @@ class SignatureModel(LoadedModel):
             self.notes.append("no signature to call")
             return
         specs = function.structured_input_signature[1]
-        self.inputs = [port(name, specs[name]) for name in sorted(specs)]
+        arguments = getattr(function, "_arg_keywords", None) or ()
+        held = {name: function.inputs[i] for i, name in enumerate(arguments)}
+        sources = [(name, held.get(name, specs[name])) for name in sorted(specs)]
+        self.settings = self._declare(tf, sources)
         outputs = function.structured_outputs
         if isinstance(outputs, dict):
             self.outputs = [port(name, outputs[name]) for name in sorted(outputs)]
+        self._close_axes()
 
     def variables(self) -> OrderedDict[str, Any]:
         """Breadth-first over the object graph, as in the order of checkpoint keys."""
@@ -87,21 +154,47 @@ class SignatureModel(LoadedModel):
             raise AdapterError("the SavedModel has no signature to call")
         if training:
             raise AdapterError("a signature has no training flag")
-        tensors = {}
+        tensors = {
+            name: self.tf.constant(setting.of(feeds)) for name, setting in self.settings.items()
+        }
         for i, entry in enumerate(self.inputs):
             tensors[entry["name"]] = self.tf.cast(self.tf.constant(feeds[i]), entry["dtype"])
         return named_outputs(self.call(tensors), [entry["name"] for entry in self.outputs])
 
 
-class SessionModel(LoadedModel):
+class SessionModel(GraphModel):
     """A TensorFlow 1 graph in a session. Variables are named by their ops."""
 
     def __init__(self, tf: Untyped, session: Untyped, inputs: Untyped, outputs: Untyped) -> None:
         super().__init__()
         self.v1, self.session = tf.compat.v1, session
         self.fetch_in, self.fetch_out = dict(inputs), dict(outputs)
-        self.inputs = [port(name, self.fetch_in[name]) for name in self.fetch_in]
+        self.settings = self._declare(tf, inputs)
         self.outputs = [port(name, self.fetch_out[name]) for name in self.fetch_out]
+        self.steps: dict[str, int] = {}  # rows per sample, of outputs with more than one
+        self._close_axes()
+        self._group_rows()
+
+    def _group_rows(self) -> None:
+        """Find outputs with several rows per sample, as of sequences that were flattened.
+
+        Their rows are put together if those of a sample follow each other: if the first sample
+        changes, only the first rows may.
+        """
+        plain = self._try(0)
+        if plain is None or all(len(np.atleast_1d(v)) == plain[0] for v in plain[1].values()):
+            return
+        changed = self._try(1)
+        for name, value in plain[1].items():
+            each, left = divmod(len(np.atleast_1d(value)), plain[0])
+            if left or each < 2 or changed is None or value.shape != changed[1][name].shape:
+                continue
+            same = (value == changed[1][name]).reshape(len(value), -1).all(axis=1)
+            if same[each:].all() and not same[:each].all():
+                self.steps[name] = each
+                entry = next(entry for entry in self.outputs if entry["name"] == name)
+                entry["shape"] = [None, each, *value.shape[1:]]
+                self.notes.append(f"the {each} rows of output {name!r} per sample were grouped")
 
     def variables(self) -> OrderedDict[str, Any]:
         """The graph's variables; those outside its collection as the tensor that reads them."""
@@ -130,10 +223,14 @@ class SessionModel(LoadedModel):
         """Fetch the outputs."""
         if training:
             raise AdapterError("a frozen graph has no training flag")
-        values = {}
+        values = {each.tensor: each.of(feeds) for each in self.settings.values()}
         for i, entry in enumerate(self.inputs):
             values[self.fetch_in[entry["name"]]] = feeds[i]
-        return {k: np.asarray(v) for k, v in self.session.run(self.fetch_out, values).items()}
+        found = {k: np.asarray(v) for k, v in self.session.run(self.fetch_out, values).items()}
+        for name, each in self.steps.items():
+            value = found[name]
+            found[name] = value.reshape(len(value) // each, each, *value.shape[1:])
+        return found
 
 
 def _children(node: Untyped) -> list[tuple[str, Any]]:

@@ -7,12 +7,12 @@ sandbox. Python 3.7 syntax; TensorFlow 1.15 and later, which is passed in.
 from __future__ import annotations
 
 import sys
-from collections import OrderedDict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .adapters import AdapterError, KerasModel, LoadedModel
 from .graph_adapters import SessionModel, SignatureModel
+from .graph_heads import choose_outputs, label, needed_sources
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,10 +20,6 @@ if TYPE_CHECKING:
     from .frames import Untyped
 
     Loader = Callable[["LoadContext"], LoadedModel]
-
-MAX_OUTPUTS = 8  # of a graph that does not name its outputs
-TRAINING_SCOPES = ("save", "gradients", "report_uninitialized_variables", "init")
-SIDE_EFFECTS = ("Save", "Restore", "Assign", "Summary", "Apply", "Print", "NoOp", "Assert")
 
 
 class LoadContext:
@@ -165,45 +161,14 @@ def import_graph_def(context: LoadContext) -> LoadedModel:
 
 
 def _endpoints(context: LoadContext, graph: Untyped) -> tuple[Any, Any]:
-    """Inputs and outputs of a graph without signatures: as requested, or else inferred.
-
-    Outputs are tensors that are not consumed and depend on a placeholder, except in saving and
-    training scopes; inputs are the placeholders that they depend on.
-    """
+    """Inputs and outputs of a graph without signatures: as requested, or else inferred."""
     if context.tensors_out:
         outputs = [(n, graph.get_tensor_by_name(n)) for n in context.tensors_out]
     else:
-        outputs = [(op.name, op.outputs[0]) for op in graph.get_operations() if _terminal(op)]
-        outputs = [(n, tensor) for n, tensor in outputs if _placeholders(tensor)][:MAX_OUTPUTS]
+        outputs = choose_outputs(graph)
     if context.tensors_in:
         return [(n, graph.get_tensor_by_name(n)) for n in context.tensors_in], outputs
-    inputs: OrderedDict[str, Any] = OrderedDict()
-    for _, tensor in outputs:
-        for op in _placeholders(tensor):
-            inputs[op.name] = op.outputs[0]
-    return list(inputs.items()), outputs
-
-
-def _terminal(op: Untyped) -> bool:
-    if not op.outputs or any(word in op.type for word in SIDE_EFFECTS):
-        return False
-    if op.type in {"Placeholder", "Const"} or op.name.split("/")[0] in TRAINING_SCOPES:
-        return False
-    return not any(tensor.consumers() for tensor in op.outputs)
-
-
-def _placeholders(tensor: Untyped) -> list[Any]:
-    """Placeholder ops that `tensor` depends on, by name."""
-    found, seen, stack = {}, set(), [tensor.op]
-    while stack:
-        op = stack.pop()
-        if op.name in seen:
-            continue
-        seen.add(op.name)
-        if op.type == "Placeholder":
-            found[op.name] = op
-        stack += [value.op for value in op.inputs]
-    return [found[name] for name in sorted(found)]
+    return [(label(t), t) for t in needed_sources(tensor for _, tensor in outputs)], outputs
 
 
 def _rebuilt(context: LoadContext) -> tuple[Any, Any]:

@@ -4,9 +4,8 @@ Requests and answers are frames (see `frames`) on a descriptor that only this pr
 is not a standard stream: output of the model goes to the log. Each answer contains the session's
 token.
 
-The modules `frames`, `sandbox`, `landlock`, `seccomp`, `adapters`, `graph_adapters`, `observing`
-and `loading` are loaded with this one as a separate package (see `zygote`), so that nothing has to
-be installed for other interpreters. All use Python 3.7 syntax.
+The other modules of this directory but `zygote` are loaded with this one as a separate package (see
+`zygote`), so that nothing has to be installed for other interpreters. All use Python 3.7 syntax.
 """
 
 from __future__ import annotations
@@ -124,6 +123,7 @@ class Worker:
         self.model: LoadedModel | None = None
         self.kept: Arrays = {}
         self._last_names: list[str] = []  # output names of the last batch
+        self._last_fed = 0  # rows of the last batch, with padding
         self.originals: Arrays = {}  # values before the first assignment
         self.verbs: dict[str, Callable[[dict[str, Any], Arrays], Answer]] = {
             "load": self.load,
@@ -206,7 +206,7 @@ class Worker:
             for name, value in values.items():
                 if value.dtype.kind in "OSU":
                     continue
-                outputs.setdefault(name, []).append(_portable(_cut(name, value, rows)))
+                outputs.setdefault(name, []).append(_portable(self._cut(name, value, rows)))
         skipped = sorted(set(self._last_names) - set(outputs))
         joined = {name: np.concatenate(pieces) for name, pieces in outputs.items()}
         return {"text_outputs": skipped}, joined
@@ -278,8 +278,14 @@ class Worker:
                 batch = [np.concatenate([b, np.repeat(b[-1:], size - rows, 0)]) for b in batch]
             inferring = training is False and not watched and request.get("traced", True)
             values = model.infer(batch) if inferring else model.run(batch, training)
-            self._last_names = list(values)
+            self._last_names, self._last_fed = list(values), len(batch[0])
             yield rows, values
+
+    def _cut(self, name: str, value: NDArray[Any], rows: int) -> NDArray[Any]:
+        """Remove padded rows; raise if the output does not have one row per sample."""
+        if value.ndim == 0 or len(value) != self._last_fed:
+            raise AdapterError(f"output {name!r} of shape {value.shape} has no row per sample")
+        return value[:rows]
 
     def assign(self, request: dict[str, Any], arrays: Arrays) -> Answer:
         """Overwrite variables; `restore` resets them."""
@@ -324,13 +330,6 @@ def transformed(array: NDArray[Any], steps: dict[str, Any] | None) -> NDArray[An
             bounds = np.iinfo(dtype)
             array = np.clip(np.rint(array), bounds.min, bounds.max)
     return np.ascontiguousarray(array, dtype=dtype)
-
-
-def _cut(name: str, value: NDArray[Any], rows: int) -> NDArray[Any]:
-    """Remove padded rows; raise if the output has fewer rows than samples."""
-    if value.ndim == 0 or len(value) < rows:
-        raise AdapterError(f"output {name!r} of shape {value.shape} has no row per sample")
-    return value[:rows]
 
 
 def _portable(value: NDArray[Any]) -> NDArray[Any]:

@@ -83,7 +83,9 @@ def port(value: object) -> Port:
     shape = entry.get("shape")
     if shape is not None:
         shape = tuple(None if n is None else size(n) for n in items(shape))
-    return Port(text(entry.get("name")), text(entry.get("dtype")), shape)
+    below = entry.get("below")
+    limit = None if below is None else size(below)
+    return Port(text(entry.get("name")), text(entry.get("dtype")), shape, limit)
 
 
 def digest(value: object) -> VariableDigest:

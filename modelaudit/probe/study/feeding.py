@@ -66,7 +66,7 @@ def prepare_inputs(
         specs.append(spec)
     if not specs:
         return Unprobeable("the restored model has no inputs")
-    notes: tuple[str, ...] = ()
+    notes = seen.notes
     if data is not None:
         if len(specs) == 1:
             try:
@@ -78,11 +78,12 @@ def prepare_inputs(
                     value_range=specs[0].value_range,
                 )
             except UsageError as error:
-                notes = (f"the probe data do not match this model: {error}",)
+                notes = (f"the probe data do not match this model: {error}", *notes)
             else:
+                given = replace(given, notes=(*given.notes, *notes))
                 return _user(given, specs[0], artifact.architecture, settings)
         else:
-            notes = (f"the model has {len(specs)} inputs, the probe data have one",)
+            notes = (f"the model has {len(specs)} inputs, the probe data have one", *notes)
     return _built_in(specs, artifact.architecture, settings, notes)
 
 

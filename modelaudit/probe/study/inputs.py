@@ -61,9 +61,13 @@ def input_spec(port: Port, architecture: Architecture | None) -> InputSpec | Unp
     if port.dtype == "string":
         return Unprobeable(f"input {port.name!r} takes text")
     if port.shape is None:
-        return Unprobeable(f"input {port.name!r} has an unknown rank")
+        return Unprobeable(f"input {port.name!r} has an unknown rank, which no operation implies")
     if port.dtype.startswith("complex") or port.dtype in {"resource", "variant"}:
         return Unprobeable(f"input {port.name!r} takes {port.dtype}")
+    if port.below is not None:
+        note = f"integers below {port.below}, the rows of the table that {port.name!r} indexes"
+        values = (0.0, port.below - 1.0)
+        return InputSpec(port.name, port.shape, port.dtype, values, port.below, (note,))
     behind = list(_behind(architecture, port.name)) if architecture else []
     for layer in behind:
         if layer.class_name == "Embedding":
@@ -73,6 +77,8 @@ def input_spec(port: Port, architecture: Architecture | None) -> InputSpec | Unp
                 spec = InputSpec(port.name, port.shape, port.dtype, (0.0, size - 1.0), size)
                 return _noted(spec, note)
     spec = InputSpec(port.name, port.shape, port.dtype)
+    if port.dtype.startswith(("int", "uint")) and port.dtype != "uint8":
+        return spec  # `synthetic` notes which integers it chose
     if port.dtype == "uint8":
         return _noted(InputSpec(port.name, port.shape, port.dtype, (0.0, 255.0)), "range of uint8")
     for layer in behind:

@@ -12,6 +12,7 @@ from modelaudit.probe.protocol import Observation
 from modelaudit.probe.study.feeding import prepare_inputs
 from modelaudit.probe.study.inputs import Unprobeable
 from modelaudit.settings import ProbeSettings
+from modelaudit.structs import replace
 
 ARTIFACT = Artifact(Path("m.keras"), Format.KERAS_ARCHIVE)
 SETTINGS = ProbeSettings(samples=16)
@@ -68,3 +69,25 @@ def test_the_same_seed_gives_the_same_inputs():
 
 def test_a_model_without_inputs_cannot_be_studied():
     assert isinstance(prepare_inputs(restored(), ARTIFACT, SETTINGS, None), Unprobeable)
+
+
+def test_notes_on_the_loaded_model_come_first_and_a_mismatch_before_them(tmp_path):
+    seen = replace(restored((None, 8)), notes=("input 'keep' was set to 1.0",))
+    fed = prepare_inputs(seen, ARTIFACT, SETTINGS, None)
+    assert fed.info.notes[0] == "input 'keep' was set to 1.0"
+    path, _ = data(tmp_path, (10, 9))
+    fed = prepare_inputs(seen, ARTIFACT, SETTINGS, path)
+    assert "do not match" in fed.info.notes[0]
+    assert fed.info.notes[1] == "input 'keep' was set to 1.0"
+
+
+def test_integers_stay_below_the_rows_of_the_table_that_they_index():
+    port = Port("ids", "int32", (None, 20), 300)
+    seen = Observation("here", "session", Status.LOADED, inputs=(port,))
+    fed = prepare_inputs(seen, ARTIFACT, SETTINGS, None)
+    assert fed.arrays[0].dtype == np.int32
+    assert 250 < fed.arrays[0].max() < 300
+    assert fed.info.notes == ("integers below 300, the rows of the table that 'ids' indexes",)
+    unlimited = replace(seen, inputs=(replace(port, below=None),))
+    fed = prepare_inputs(unlimited, ARTIFACT, SETTINGS, None)
+    assert fed.info.notes == ("integers below 2: the model does not contain its vocabulary size",)
