@@ -8,7 +8,7 @@ largest excess, the 99 % quantile and the share above 1 (by definition of the me
 
 import numpy as np
 
-from modelaudit.measures.kernels.random_matrix import spectrum_excess
+from modelaudit.measures.statistics import spectrum_excess
 
 SHAPES = (
     (8, 8),

@@ -12,10 +12,13 @@ from msgspec import Struct
 
 from modelaudit import __version__
 from modelaudit.audit_sections.architecture import architecture_section
-from modelaudit.audit_sections.loading import compatibility_section, observation_sections
+from modelaudit.audit_sections.loading import (
+    compatibility_section,
+    observation_sections,
+    restore_section,
+)
 from modelaudit.audit_sections.measured import behaviour_section, symmetry_section
 from modelaudit.audit_sections.model import model_section
-from modelaudit.audit_sections.restore import restore_section
 from modelaudit.audit_sections.weights import weights_digest, weights_section
 from modelaudit.audit_types.loading import Status
 from modelaudit.audit_types.model import ExitSection, ToolSection
@@ -35,13 +38,12 @@ from modelaudit.measures.kernels.filter_gallery import galleries
 from modelaudit.measures.measure import measure
 from modelaudit.probe.protocol import ENDED, Observation, calls_for, runtime_name
 from modelaudit.probe.run import ProbeResult
-from modelaudit.restore.golden_check import GoldenCheck, read_golden, with_tolerance
+from modelaudit.restore.golden_check import read_golden, with_tolerance
 from modelaudit.rules.catalogue import CATALOGUE
 from modelaudit.rules.engine import judge, rules_digest, run_rules
 from modelaudit.rules.model import Facts, Family
-from modelaudit.rules.policies import apply_baseline, apply_severities
+from modelaudit.rules.policies import apply_baseline, apply_severities, apply_waivers
 from modelaudit.rules.unsafe_advice import withhold_unsafe_fixes
-from modelaudit.rules.waivers import apply_waivers
 from modelaudit.runtimes import Prediction, default_targets, predict
 from modelaudit.runtimes.catalogue import installed_target, specifier
 from modelaudit.schema import Audit
@@ -170,6 +172,9 @@ def add_probe(facts: Facts, probe: Probe | None) -> Facts:
         failed = Observation("here", "", Status.UNAVAILABLE, type(error).__name__, reason)
         return replace(facts, observations=(failed,), probe_skipped=reason)
     observations, elsewhere = _targets(seen.observations), _targets(seen.elsewhere)
+    # The record's outputs with the tolerance from the settings
+    golden = seen.golden or facts.golden
+    share = facts.settings.threshold("MA410", "golden-outputs-differ")
     return replace(
         facts,
         observations=observations,
@@ -177,15 +182,9 @@ def add_probe(facts: Facts, probe: Probe | None) -> Facts:
         predictions=facts.predictions + _predicted(facts, (*observations, *elsewhere)),
         behaviour=seen.behaviour,
         restore=seen.restore,
-        golden=_allowed(seen.golden or facts.golden, facts.settings),
+        golden=golden if golden is None or share is None else with_tolerance(golden, share),
         probe_skipped="" if seen.behaviour else seen.skipped or _endings(seen.observations),
     )
-
-
-def _allowed(golden: GoldenCheck | None, settings: Settings) -> GoldenCheck | None:
-    """The record's outputs with the tolerance from the settings."""
-    share = settings.threshold("MA410", "golden-outputs-differ")
-    return golden if golden is None or share is None else with_tolerance(golden, share)
 
 
 def _targets(seen: Sequence[Observation]) -> tuple[Observation, ...]:

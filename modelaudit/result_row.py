@@ -104,7 +104,10 @@ def result_row(audit: Audit) -> ResultRow:
         created=audit.created,
         findings=tuple(map(_row_finding, audit.findings)),
         weights=weights_digest(audit.weights),
-        outputs=_outputs(audit),
+        outputs={
+            output.name: tuple(effect.name for effect in output.transforms)
+            for output in audit.behaviour.outputs
+        },
         unanswered=tuple(each.code for each in audit.results if each.unanswered),
     )
 
@@ -120,36 +123,10 @@ def _row_finding(finding: Finding) -> RowFinding:
     )
 
 
-def _outputs(audit: Audit) -> dict[str, tuple[str, ...]]:
-    """Measured outputs by name, each with the tested transforms of the input."""
-    return {
-        output.name: tuple(effect.name for effect in output.transforms)
-        for output in audit.behaviour.outputs
-    }
-
-
 def row_to_json(row: ResultRow) -> dict[str, Json]:
     """The row for the log, the history and `scan --json`."""
-    return {
-        "path": row.path,
-        "slug": row.slug,
-        "format": row.format,
-        "format_label": row.format_label,
-        "origin": row.origin,
-        "verdict": row.verdict.value,
-        "reason": row.reason,
-        "severities": {**row.severities},
-        "rules": [*row.rules],
-        "saved_with": jsonable(row.saved_with),
-        "sha256": row.sha256,
-        "bytes": row.bytes,
-        "exit": row.exit,
-        "created": row.created,
-        "findings": [jsonable(each) for each in row.findings],
-        "weights": row.weights,
-        "outputs": {name: [*transforms] for name, transforms in row.outputs.items()},
-        "unanswered": [*row.unanswered],
-    }
+    written = {name: jsonable(getattr(row, name)) for name in row.__struct_fields__}
+    return {**written, "severities": {**row.severities}, "rules": [*row.rules]}
 
 
 def row_from_json(data: object) -> ResultRow:

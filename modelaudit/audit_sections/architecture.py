@@ -17,11 +17,6 @@ from modelaudit.facts import Architecture, Json, Layer, Tensor
 from modelaudit.rules.model import Facts
 
 
-def _params(layer: Layer, tensors: Mapping[str, Tensor]) -> int:
-    found = (tensors.get(name) for name in layer.variables.values())
-    return sum(tensor.size for tensor in found if tensor is not None)
-
-
 def _settings(value: Json) -> Json:
     """A config without the IDs of shared objects, which differ between saves of one model."""
     if isinstance(value, dict):
@@ -29,19 +24,16 @@ def _settings(value: Json) -> Json:
     return [_settings(item) for item in value] if isinstance(value, list) else value
 
 
-def _digest(config: Mapping[str, Json]) -> str:
-    text = json.dumps(_settings(dict(config)), sort_keys=True, default=str)
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
-
-
 def _layer(layer: Layer, tensors: Mapping[str, Tensor]) -> LayerRow:
+    found = (tensors.get(name) for name in layer.variables.values())
+    text = json.dumps(_settings(dict(layer.config)), sort_keys=True, default=str)
     return LayerRow(
         route=layer.route,
         name=layer.name,
         class_name=layer.class_name,
         module=layer.module,
-        config_digest=_digest(layer.config),
-        params=_params(layer, tensors),
+        config_digest=hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16],
+        params=sum(tensor.size for tensor in found if tensor is not None),
         input_shapes=layer.input_shapes,
         output_shape=layer.output_shape,
         inbound=layer.inbound,

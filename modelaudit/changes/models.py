@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import TypeVar
 
 from msgspec import Struct, field
 
 from modelaudit.changes.judgement import FindingChanges, compare_findings, verdict_step
-from modelaudit.changes.moves import renamed
 from modelaudit.findings import Verdict
+from modelaudit.model_versions import unique_by_value
 from modelaudit.result_row import ResultRow, RowFinding
 from modelaudit.structs import replace
 
@@ -144,3 +144,24 @@ def _change(was: ResultRow, now: ResultRow) -> ModelChange | None:
     if appeared:
         return replace(change, kind=ModelChangeKind.CHANGED)
     return change if was.sha256 != now.sha256 else None
+
+
+def renamed(
+    gone: Mapping[Key, Sequence[str | None]], came: Mapping[Key, Sequence[str | None]]
+) -> dict[Key, Key]:
+    """Disappeared models, each with the new model that is the same.
+
+    They are the same if they share a digest that no other disappeared or new model has.
+
+    Args:
+        gone: models in the earlier run only, each with its digests, the most specific first.
+        came: models in the later run only, with digests of the same kinds.
+    """
+    pairs: dict[Key, Key] = {}
+    kinds = max((len(digests) for digests in gone.values()), default=0)
+    for kind in range(kinds):
+        taken = set(pairs.values())
+        left = unique_by_value((key, each[kind]) for key, each in gone.items() if key not in pairs)
+        right = unique_by_value((key, each[kind]) for key, each in came.items() if key not in taken)
+        pairs |= {left[digest]: right[digest] for digest in left if digest in right}
+    return pairs

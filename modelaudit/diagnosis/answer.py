@@ -135,7 +135,9 @@ def plain_answer(case: Case, diagnosis: Diagnosis) -> str:
     first = diagnosis.causes[0]
     text = fill_sentence(first).replace("{right}", _right(case, first))
     if first.cause in DESCRIPTIONS:
-        text += _accuracy(case)
+        # The accuracy, if there are labels; starts with a space
+        known = next((o.accuracy["e"] for o in case.outputs if "e" in o.accuracy), None)
+        text += "" if known is None else f" On your labels the accuracy is {known:.0%}."
     if first.cause == "undecided-without-images" and case.unused:
         text = f"Undecided: {case.unused}. {NO_CAUSE}"
     if case.behaviour is None and first.cause not in {
@@ -145,12 +147,6 @@ def plain_answer(case: Case, diagnosis: Diagnosis) -> str:
     }:
         text += f" The model was not run ({case.not_run()})."
     return text
-
-
-def _accuracy(case: Case) -> str:
-    """The accuracy, if there are labels; starts with a space."""
-    known = next((o.accuracy["e"] for o in case.outputs if "e" in o.accuracy), None)
-    return "" if known is None else f" On your labels the accuracy is {known:.0%}."
 
 
 def _right(case: Case, cause: Cause) -> str:

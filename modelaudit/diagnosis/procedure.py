@@ -18,6 +18,7 @@ from modelaudit.audit_types.diagnosis import (
     Consequence,
     Diagnosis,
     Evidence,
+    NextStep,
     RuledOut,
     Undecidable,
 )
@@ -45,8 +46,7 @@ from modelaudit.diagnosis.steps import (
     weight as weight_steps,
 )
 from modelaudit.diagnosis.suspects import suspects
-from modelaudit.diagnosis.unsafe_model import forbid
-from modelaudit.findings import RuleResult
+from modelaudit.findings import Finding, RuleResult
 from modelaudit.rules.catalogue import CATALOGUE
 from modelaudit.rules.model import Facts
 from modelaudit.rules.unsafe_advice import loading_danger
@@ -230,3 +230,30 @@ def diagnose(facts: Facts, results: tuple[RuleResult, ...]) -> Diagnosis:
     diagnosis = replace(diagnosis, answer=plain_answer(case, diagnosis))
     found = loading_danger(results, CATALOGUE)
     return diagnosis if found is None else forbid(diagnosis, found)
+
+
+STEPS = (
+    NextStep("Do not load this file, and inform whoever you got it from."),
+    NextStep(
+        "Get a clean copy from whoever trained the model, and audit the copy before anything loads "
+        "it.",
+        "modelaudit audit COPY",
+    ),
+)
+
+
+def forbid(diagnosis: Diagnosis, danger: Finding) -> Diagnosis:
+    """`diagnosis` without steps that load the file or help to load it.
+
+    The explanation of the weights stays: it may show where the file comes from.
+    """
+    first, *others = diagnosis.causes
+    why = danger.detail.rstrip(".")
+    return replace(
+        diagnosis,
+        answer=f"Do not load this file: {why} ({danger.code}). {diagnosis.answer}",
+        causes=(
+            replace(first, next_steps=STEPS),
+            *(replace(other, next_steps=()) for other in others),
+        ),
+    )

@@ -15,11 +15,14 @@ from modelaudit.measures.architecture.layer_graph import LayerGraph, layer_graph
 from modelaudit.measures.architecture.layer_shapes import input_shape
 from modelaudit.measures.architecture.profile import architecture_profile, unfollowed
 from modelaudit.measures.kernels.batchnorm import batchnorm_state, batchnorm_tensors
-from modelaudit.measures.kernels.initialization import LayerContext, kernel_initialization
+from modelaudit.measures.kernels.initialization import (
+    LayerContext,
+    kernel_initialization,
+    trained_layers,
+)
 from modelaudit.measures.kernels.initializers import candidates
 from modelaudit.measures.kernels.permutation_flow import PermutationFlow
 from modelaudit.measures.kernels.symmetry import is_lowpass, kernel_symmetry
-from modelaudit.measures.kernels.trained_layers import trained_layers
 from modelaudit.measures.kernels.values import KernelValues, load_kernel
 from modelaudit.measures.summary import Measurements
 from modelaudit.settings import Limits
@@ -79,7 +82,12 @@ class _Measuring:
             values = self._kernel(kernel)
             if values is not None and _spatial(kernel) and values.matrix.shape[0] > 1:
                 self.skipped[f"twins:{kernel.tensor}"] = "the layer's inputs are unknown"
-        self._others()
+        # Measure layers that have no testable kernel
+        try:
+            tested = {kernel.route for kernel in self.artifact.kernels}
+            self.initialization += trained_layers(self.artifact, tested)
+        except _FAILURES as failure:
+            self.skipped["other layers"] = _said(failure)
         if not self.artifact.kernels:
             self.skipped["kernels"] = "the file has no convolution or dense kernel"
         return Measurements(
@@ -117,7 +125,12 @@ class _Measuring:
             if _spatial(kernel):
                 self.symmetry.append(kernel_symmetry(values, kernel.route, kernel.kind))
                 self.blurs = self.blurs or (kernel.axes == "hwcm" and is_lowpass(values))
-            companions = self._companions(kernel)
+            layer = self._layer(kernel.route)
+            companions = LayerContext(
+                bias_initial=self._bias_initial(kernel),
+                batchnorm_initial=self._batchnorm_initial(kernel.route),
+                trainable=layer.trainable if layer is not None else True,
+            )
             self.initialization.append(
                 kernel_initialization(
                     kernel, values, tensor.dtype, companions, len(self.artifact.kernels)
@@ -131,14 +144,6 @@ class _Measuring:
                 f"measured on a sample of {values.matrix.shape[1]:,} of {values.slices:,} slices"
             )
         return values
-
-    def _others(self) -> None:
-        """Measure layers that have no testable kernel."""
-        try:
-            tested = {kernel.route for kernel in self.artifact.kernels}
-            self.initialization += trained_layers(self.artifact, tested)
-        except _FAILURES as failure:
-            self.skipped["other layers"] = _said(failure)
 
     def _twins(self, flow: PermutationFlow, kernel: Kernel, values: KernelValues) -> None:
         try:
@@ -155,14 +160,6 @@ class _Measuring:
             one = len(reasons) == 1 and not found
             said = next(iter(reasons)) if one else "; ".join(f"{g}: {r}" for g, r in lost.items())
             self.skipped[f"twins:{kernel.tensor}"] = said
-
-    def _companions(self, kernel: Kernel) -> LayerContext:
-        layer = self._layer(kernel.route)
-        return LayerContext(
-            bias_initial=self._bias_initial(kernel),
-            batchnorm_initial=self._batchnorm_initial(kernel.route),
-            trainable=layer.trainable if layer is not None else True,
-        )
 
     def _bias_initial(self, kernel: Kernel) -> bool | None:
         """Whether the bias equals its constant initial value bitwise; None if undecidable."""

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from modelaudit.errors import ReadError
-from modelaudit.facts import ProblemKind, Signature
-from modelaudit.formats.io.bounded import read_bytes
-from modelaudit.registry.mlflow_signature import read_signature
+from modelaudit.facts import Endpoint, Json, ProblemKind, Shape, Signature
+from modelaudit.formats.io.bounded import json_loads, read_bytes
 from modelaudit.settings import Limits
 
 if TYPE_CHECKING:
@@ -23,6 +22,8 @@ LARGEST = 1 << 20  # bytes; such a file has a few kilobytes
 # Flavours with TensorFlow or Keras models; `python_function` wraps any of them.
 READ_FLAVORS = ("tensorflow", "keras")
 _GENERIC = "python_function"
+MOST = 100  # tensors of inputs or outputs
+_OPEN = -1  # an axis of any length
 
 
 class MlflowModel(Struct, frozen=True):
@@ -112,3 +113,44 @@ def _whole(value: Node | None) -> str:
 
 def _texts(value: Node | None) -> dict[str, str]:
     return {key: _text(item) for key, item in _mapping(value).items() if isinstance(item, str)}
+
+
+def read_signature(inputs: str, outputs: str, file: str, limits: Limits) -> Signature | None:
+    """The tensors of a signature; None if neither inputs nor outputs are known.
+
+    Inputs or outputs that are table columns, or not JSON, are unknown, that is, empty.
+
+    Args:
+        inputs, outputs: JSON strings from the file; "" if missing.
+        file: name for errors.
+        limits: bounds on JSON.
+    """
+    taken, given = (_tensors(text, file, limits) for text in (inputs, outputs))
+    return Signature(file, "", taken, given) if taken or given else None
+
+
+def _tensors(text: str, file: str, limits: Limits) -> tuple[Endpoint, ...]:
+    try:
+        rows = json_loads(text.encode(), limits, file) if text else None
+    except ReadError:
+        return ()
+    found = [_tensor(row) for row in rows[:MOST]] if isinstance(rows, list) else []
+    known = [each for each in found if each is not None]
+    return tuple(known) if len(known) == len(found) else ()
+
+
+def _tensor(row: Json) -> Endpoint | None:
+    spec = row.get("tensor-spec") if isinstance(row, dict) else None
+    if not isinstance(row, dict) or not isinstance(spec, dict):
+        return None
+    name, dtype, shape = row.get("name"), spec.get("dtype"), _shape(spec.get("shape"))
+    if not isinstance(dtype, str) or shape is None:
+        return None
+    return Endpoint(name[:80] if isinstance(name, str) else "", "", dtype[:20], shape)
+
+
+def _shape(said: Json) -> Shape | None:
+    axes = [n for n in said if type(n) is int and n >= _OPEN] if isinstance(said, list) else None
+    if axes is None or not isinstance(said, list) or len(axes) != len(said):
+        return None
+    return tuple(None if n == _OPEN else n for n in axes)

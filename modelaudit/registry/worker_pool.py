@@ -173,11 +173,6 @@ def _stop_all(workers: Sequence[_PoolWorker]) -> None:
             _stop(worker, kill=worker in busy)
 
 
-def _assign(worker: _PoolWorker, index: int, seconds: float) -> None:
-    worker.task, worker.deadline = index, time.monotonic() + seconds
-    os.write(worker.to_child, HEADER.pack(index))
-
-
 def _message(worker: _PoolWorker) -> dict[str, Json] | None:
     """The next complete message of a worker, if it has arrived."""
     if len(worker.buffer) < HEADER.size:
@@ -226,7 +221,9 @@ def run_tasks(
                 workers.append(_start(tasks, work, workers, memory))
             for worker in workers:
                 if worker.task is None and waiting:
-                    _assign(worker, waiting.pop(), seconds)
+                    index = waiting.pop()
+                    worker.task, worker.deadline = index, time.monotonic() + seconds
+                    os.write(worker.to_child, HEADER.pack(index))
             yield from _collect(workers)
     finally:
         _stop_all(workers)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from modelaudit.errors import ReadError
 from modelaudit.facts import Artifact
 from modelaudit.restore.compare import compare
-from modelaudit.restore.golden_record import GoldenRecord, RecordedOutput, read_record, record_path
+from modelaudit.restore.golden_record import GoldenRecord, read_record, record_path
 from modelaudit.restore.model import WeightComparison
 from modelaudit.restore.weight_sources import stored_weights
 from modelaudit.settings import Limits
@@ -103,7 +103,11 @@ def compare_replay(
         value = matching_output(answer.name, answer.shape, shapes, outputs)
         if value is None:
             return f"the model has no output {answer.name!r} of shape {list(answer.shape)}"
-        found.append(_compared(answer, value, record, noise))
+        now = np.ascontiguousarray(value).reshape(-1)[:: answer.step]
+        kinds = {answer.values.dtype.name, *(weight.dtype for weight in record.tensors)}
+        kinds |= {record.made.get("precision", "")}
+        floor = max(x for x in (0.0, record.noise, noise) if np.isfinite(x))
+        found.append(compare_output(answer.name, now, answer.values, rounding(kinds), floor))
     return tuple(found)
 
 
@@ -126,16 +130,6 @@ def matching_output(
     fitting = [value for value in outputs.values() if value.shape == shape]
     rivals = [each for each in shapes if each == shape]
     return fitting[0] if len(fitting) == len(rivals) == 1 else None
-
-
-def _compared(
-    answer: RecordedOutput, value: NDArray[Any], record: GoldenRecord, noise: float
-) -> OutputReplay:
-    now = np.ascontiguousarray(value).reshape(-1)[:: answer.step]
-    kinds = {answer.values.dtype.name, *(weight.dtype for weight in record.tensors)}
-    kinds |= {record.made.get("precision", "")}
-    floor = max(x for x in (0.0, record.noise, noise) if np.isfinite(x))
-    return compare_output(answer.name, now, answer.values, rounding(kinds), floor)
 
 
 def compare_output(

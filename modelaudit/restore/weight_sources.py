@@ -59,7 +59,13 @@ def restored_weights(
         fetch: reads one variable's values by its path.
     """
     others = {tensor.name for tensor in artifact.tensors if tensor.role != "weight"}
-    kernels = _kernels_by_route(artifact)
+    # Kernels by every path under which a restored model can list them
+    owners = owner_names(artifact)
+    kernels = {
+        name: kernel
+        for kernel in artifact.kernels
+        for name in (*owners.get(kernel.tensor, ()), kernel.tensor)
+    }
     weights = []
     for variable in variables:
         if variable.path in others or not variable.sha256 or _is_state(variable):
@@ -92,16 +98,6 @@ def _is_state(variable: VariableDigest | Tensor) -> bool:
     """Seeds of random generators and counters, which change when a model is merely built."""
     integer = variable.dtype.startswith(("int", "uint", "bool"))
     return integer and variable.shape in {(), (2,), (3,)}
-
-
-def _kernels_by_route(artifact: Artifact) -> Mapping[str, Kernel]:
-    """Kernels by every path under which a restored model can list them."""
-    owners = owner_names(artifact)
-    return {
-        name: kernel
-        for kernel in artifact.kernels
-        for name in (*owners.get(kernel.tensor, ()), kernel.tensor)
-    }
 
 
 def _reader(fetch: Fetch | None, path: str) -> Callable[[], NDArray[Any] | None] | None:

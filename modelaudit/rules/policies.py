@@ -1,11 +1,16 @@
-"""Applies the settings to findings: configured severities and the baseline."""
+"""Applies the settings to findings: configured severities, the baseline and waivers.
+
+A waived finding is marked, never removed.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import datetime
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from modelaudit.findings import Finding, Outcome, RuleResult, Severity
-from modelaudit.settings import KnownModel
+from modelaudit.settings import KnownModel, Waiver
 from modelaudit.structs import replace
 
 
@@ -45,18 +50,52 @@ def apply_baseline(
     severities: dict[str, int] = {}
     for fingerprint, severity in known.findings:
         severities[fingerprint] = max(severity.rank, severities.get(fingerprint, 0))
-    return tuple(_known(result, severities, f"in the baseline of {created}") for result in results)
+    reason = f"in the baseline of {created}"
+
+    def change(finding: Finding) -> Finding:
+        covered = finding.severity.rank <= severities.get(finding.fingerprint, -1)
+        return replace(finding, waived_by=reason) if covered and not finding.waived_by else finding
+
+    return tuple(_with_findings(result, change) for result in results)
 
 
-def _known(result: RuleResult, severities: dict[str, int], reason: str) -> RuleResult:
-    def covered(finding: Finding) -> bool:
-        return finding.severity.rank <= severities.get(finding.fingerprint, -1)
+def apply_waivers(
+    results: Sequence[RuleResult], waivers: Sequence[Waiver], today: datetime.date
+) -> tuple[RuleResult, ...]:
+    """Results in which covered findings carry the waiver's reason.
 
-    findings = tuple(
-        replace(each, waived_by=reason) if covered(each) and not each.waived_by else each
-        for each in result.findings
-    )
-    if not findings:
+    A rule whose findings are all waived ends as waived. An expired waiver covers nothing; the
+    finding that it covered mentions it.
+
+    Args:
+        results: of one model.
+        waivers: those that concern this model.
+        today: the date of the run.
+    """
+    change = partial(_with_waiver, waivers=waivers, today=today)
+    return tuple(_with_findings(result, change) for result in results)
+
+
+def _with_findings(result: RuleResult, change: Callable[[Finding], Finding]) -> RuleResult:
+    """A result with changed findings: if all are waived, so is the result."""
+    if not result.findings:
         return result
+    findings = tuple(change(finding) for finding in result.findings)
     outcome = Outcome.WAIVED if all(each.waived_by for each in findings) else Outcome.FAIL
     return replace(result, findings=findings, outcome=outcome)
+
+
+def _with_waiver(finding: Finding, waivers: Sequence[Waiver], today: datetime.date) -> Finding:
+    codes = (finding.code, finding.name)
+    covering = [waiver for waiver in waivers if waiver.covers(codes, finding.fingerprint)]
+    holding = next((waiver for waiver in covering if not waiver.expired(today)), None)
+    if holding:
+        owner = f" ({holding.owner})" if holding.owner else ""
+        until = f", until {holding.expires}" if holding.expires else ""
+        return replace(finding, waived_by=f"{holding.reason}{owner}{until}")
+    if covering:
+        last = max(waiver.expires for waiver in covering if waiver.expires)
+        # At the front, because a mail or a table truncates a long detail.
+        detail = f"A waiver for this expired on {last}. {finding.detail}"
+        return replace(finding, detail=detail)
+    return finding

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from modelaudit.audit_types.json_form import jsonable
 from modelaudit.pipeline import AuditTarget
-from modelaudit.registry.snapshot import Snapshot, SnapshotReader
+from modelaudit.registry.snapshot import SnapshotReader
 from modelaudit.report.export.registry import FORMATS
 from modelaudit.report.pages.assets import templates_root
 from modelaudit.runs.batch import FinishedModel
@@ -18,7 +18,7 @@ from modelaudit.runs.cache_notes import CachedProbe, probe_result_layout
 from modelaudit.runs.write_reports import SelectedFormats
 from modelaudit.settings import Settings
 from modelaudit.store import cache_keys
-from modelaudit.store.records import AuditRecord, CachedAudit, ModelKey
+from modelaudit.store.records import AuditRecord, ModelKey
 from modelaudit.store.store import Store
 
 
@@ -99,7 +99,7 @@ class AuditCache:
             known = cached.get(place)
             if known and only is not None and only.get(place) != known.audit:
                 known = None
-            if known and not _as_known(known, now, verify=verify):
+            if known and not (known.settled and known.files == now.text and not verify):
                 if looker.content(target.path) == known.content:
                     moved.append((place, now.text, now.settled))
                 else:
@@ -167,8 +167,3 @@ def _state(previous: Path, looker: SnapshotReader, *, verify: bool) -> str:
     """
     now = looker.snapshot(previous)
     return now.text if now.settled and not verify else looker.content(previous)
-
-
-def _as_known(known: CachedAudit, now: Snapshot, *, verify: bool) -> bool:
-    """Whether the directory entries suffice."""
-    return known.settled and known.files == now.text and not verify

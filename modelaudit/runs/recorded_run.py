@@ -1,10 +1,13 @@
-"""A run with reports and history: reuses earlier audits, stores results, finds changes."""
+"""A run with reports and history: reuses earlier audits, stores results, finds changes.
+
+The directory of a nightly run belongs to one registry.
+"""
 
 from __future__ import annotations
 
 import datetime
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
@@ -29,7 +32,6 @@ from modelaudit.runs.missing_models import (
     unreachable_models,
 )
 from modelaudit.runs.progress import SILENT, Progress
-from modelaudit.runs.registry_owner import claim_registry, other_registry_note, registry_name
 from modelaudit.runs.run_index import (
     RunOutcome,
     is_index_written,
@@ -277,3 +279,48 @@ def _finish(
 ) -> None:
     seconds = round(time.monotonic() - started, 3)
     store.finish(run, state, finished=utc_now(), seconds=seconds, exit_code=code, notes=notes)
+
+
+def registry_name(paths: Collection[Path]) -> str:
+    """One name for the same directories in any order."""
+    return ", ".join(sorted({str(path.resolve()) for path in paths}))
+
+
+def claim_registry(
+    store: Store, out: Path, registry: str, roots: Collection[str], *, moved: bool
+) -> None:
+    """Check that the nightly runs into `out` are those of `registry`.
+
+    Args:
+        store: the history in `out`.
+        out: a directory of reports.
+        registry: the registry of the starting run.
+        roots: the directories that its models are relative to.
+        moved: the registry of the earlier runs has moved to this path.
+
+    Raises:
+        UsageError: they belong to another registry; or a registry of several directories has moved,
+            so that the directories cannot be matched.
+    """
+    # The registry of the last nightly run, "" if there was none; `audit` does not count
+    nights = [run.registry for run in store.runs() if run.command == "nightly"]
+    owner = nights[-1] if nights else ""
+    if not owner or owner == registry:
+        return
+    if not moved:
+        raise UsageError(
+            f"{out} holds the audits of {owner}; use another --out directory for {registry}, "
+            "or add --moved if this is the same registry at a new path"
+        )
+    last = store.last(owner, RunState.COMPLETE, RunState.REPORTED)
+    before = {place.root for place in store.results(last.id)} if last else set()
+    if len(before) > 1 or len(roots) > 1:
+        raise UsageError("--moved requires a registry of a single directory")
+    store.move((owner, registry), *zip(before, roots, strict=False))
+
+
+def other_registry_note(runs: Sequence[StoredRun], out: Path, registry: str) -> str:
+    """A note if the last run into `out` was of another registry, otherwise ""."""
+    if not runs or runs[-1].registry == registry:
+        return ""
+    return f"{out} also holds audits of {runs[-1].registry}; its index now shows {registry}"

@@ -102,7 +102,7 @@ def _idle(entry: SettingsEntry, models: Sequence[_RunModel], *, probed: bool) ->
         return False
     if not entry.rule:  # the finding may be of any rule, and some rules require running the model
         return probed
-    return any(_asked(entry.rule, model.row) for model in models)
+    return any(rule(entry.rule).code not in model.row.unanswered for model in models)
 
 
 def _over(entry: SettingsEntry, today: datetime.date) -> str:
@@ -137,8 +137,3 @@ def _measured(row: ResultRow) -> Iterator[tuple[str, str]]:
     for name, transforms in row.outputs.items():
         for transform in transforms:
             yield name, transform
-
-
-def _asked(name: str, row: ResultRow) -> bool:
-    """Whether the rule with this code or name was answered for the model."""
-    return rule(name).code not in row.unanswered

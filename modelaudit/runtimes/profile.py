@@ -153,11 +153,6 @@ class RuntimeProfile(Struct, frozen=True, dict=True):
         return self.data["behaviours"].get(name, default)
 
     @cached_property
-    def producer(self) -> int:
-        """GraphDef version that this runtime writes."""
-        return int(self.data["graph_def"]["producer"])
-
-    @cached_property
     def instructions(self) -> Mapping[int, tuple[str, int]]:
         """Instructions of this Python by number: the name, and the number of cache entries.
 

@@ -72,7 +72,13 @@ class Store(HistoryReader):
         document = zlib.compress(audited.document)
         seen = zlib.compress(audited.seen.encode()) if audited.seen else None
         with explained(self._path), transaction(self._connection):
-            model = self._model(place)
+            self._connection.execute(
+                "INSERT OR IGNORE INTO model (root, path) VALUES (?, ?)", (place.root, place.path)
+            )
+            row = self._connection.execute(
+                "SELECT id FROM model WHERE root = ? AND path = ?", (place.root, place.path)
+            ).fetchone()
+            model = int(row[0])
             audit = self._connection.execute(
                 "INSERT INTO audit (model, line, document) VALUES (?, ?, ?)",
                 (model, line, document),
@@ -176,12 +182,3 @@ class Store(HistoryReader):
                 "AND id NOT IN (SELECT audit FROM cached)"
             )
             self._connection.execute("DELETE FROM model WHERE id NOT IN (SELECT model FROM audit)")
-
-    def _model(self, place: ModelKey) -> int:
-        self._connection.execute(
-            "INSERT OR IGNORE INTO model (root, path) VALUES (?, ?)", (place.root, place.path)
-        )
-        row = self._connection.execute(
-            "SELECT id FROM model WHERE root = ? AND path = ?", (place.root, place.path)
-        ).fetchone()
-        return int(row[0])

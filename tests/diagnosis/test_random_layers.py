@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from modelaudit.diagnosis.random_layers import drawing
+from modelaudit.diagnosis.steps.collapse import drawing
 from modelaudit.pipeline import static_facts
 from modelaudit.rules import examples
 from modelaudit.settings import Settings

@@ -9,7 +9,7 @@ from modelaudit.findings import Outcome
 from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
 from modelaudit.rules.examples import with_problem
-from modelaudit.rules.waivers import apply_waivers
+from modelaudit.rules.policies import apply_waivers
 from modelaudit.settings import Waiver
 
 TODAY = datetime.date(2026, 6, 1)

@@ -15,8 +15,7 @@ import pytest
 
 from modelaudit.errors import StoreError
 from modelaudit.store import database
-from modelaudit.store.database import connect
-from modelaudit.store.migrations import MIGRATIONS
+from modelaudit.store.database import MIGRATIONS, connect
 from modelaudit.store.records import AuditRecord, ModelKey, RunState
 from modelaudit.store.store import NAME, Store
 from modelaudit.structs import replace

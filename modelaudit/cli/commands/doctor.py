@@ -22,33 +22,31 @@ LIBRARIES = {
 }
 
 
-def _packages() -> bool:
+@click.command(short_help="Check the installation.")
+def doctor() -> None:
+    """Check packages, system libraries and the sandbox for running models."""
+    click.echo(f"modelaudit {__version__}, Python {platform.python_version()}, {sys.platform}")
+    click.echo("\nPackages")
     from importlib import metadata
 
-    whole = True
+    packages = True
     for name in PACKAGES:
         try:
             click.echo(f"  ok       {name} {metadata.version(name)}")
         except metadata.PackageNotFoundError:
             click.echo(f"  MISSING  {name} (pip install {name})")
-            whole = False
-    return whole
-
-
-def _libraries() -> bool:
+            packages = False
+    click.echo("\nSystem libraries")
     import ctypes.util
 
-    whole = True
+    libraries = True
     for library, (package, purpose) in LIBRARIES.items():
         if ctypes.util.find_library(library):
             click.echo(f"  ok       {library}")
         else:
             click.echo(f"  MISSING  {library}: needed for {purpose} (apt-get install {package})")
-            whole = False
-    return whole
-
-
-def _sandbox() -> None:
+            libraries = False
+    click.echo("\nSandbox for running models")
     from modelaudit.probe.host.bubblewrap import unavailable_reason
     from modelaudit.probe.host.sandbox_report import containment, sandbox_layers
 
@@ -60,17 +58,5 @@ def _sandbox() -> None:
     word = "missing" if reason else "ok     "
     click.echo(f"  {word}  bubblewrap, only for --sandbox bwrap" + (reason and f": {reason}"))
     click.echo(f"  {containment(layers)}")
-
-
-@click.command(short_help="Check the installation.")
-def doctor() -> None:
-    """Check packages, system libraries and the sandbox for running models."""
-    click.echo(f"modelaudit {__version__}, Python {platform.python_version()}, {sys.platform}")
-    click.echo("\nPackages")
-    packages = _packages()
-    click.echo("\nSystem libraries")
-    libraries = _libraries()
-    click.echo("\nSandbox for running models")
-    _sandbox()
     if not (packages and libraries):
         raise click.exceptions.Exit(ExitCode.USAGE)

@@ -19,7 +19,7 @@ def _checked_templates(
         UsageError: a file in it has a wrong name.
     """
     if folder is not None:
-        from modelaudit.report.pages.custom_templates import check
+        from modelaudit.report.pages.jinja_environment import check
 
         check(folder)
     return folder

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+
 from msgspec import UNSET
 
 from modelaudit.audit_types.behaviour import OutputBehaviour
@@ -15,11 +18,22 @@ from modelaudit.diagnosis.case import (
     information,
 )
 from modelaudit.diagnosis.model import CauseExcluded, CauseFound, CauseUnknown, StepResult
-from modelaudit.diagnosis.random_layers import drawing
+from modelaudit.facts import Artifact
 from modelaudit.measures.behaviour.collapse import bits_limit
 from modelaudit.measures.summary import Behaviour
+from modelaudit.rules.security.graph.reachability import CallGraph, Reach, every_node
 from modelaudit.thresholds.answers import BIAS_EXCESS, DEAD, MIN_SPREAD, UNINFORMED
 from modelaudit.thresholds.weights import SOUND_FIT
+
+NAMED = 5
+# Operations that draw random numbers; those that only provide seeds accompany one of them.
+_DRAWS = re.compile(r"(?:Stateless|Parameterized|Stateful)?(?:Random|Truncated|Multinomial)\w*")
+_SEEDS = re.compile(r"\w*(?:GetKeyCounter\w*|GetAlg|Seed\w*|Dataset\w*)")
+# The ends of an operation's name that describe how it draws, not where.
+_HOW = re.compile(
+    r"(?:/(?:stateless_|stateful_)?(?:random_(?:uniform|normal)|truncated_normal|random_shuffle)"
+    r"(?:_\d+)?)?/[^/]+$"
+)
 
 
 def output_called(case: Case, name: str) -> OutputBehaviour | None:
@@ -222,3 +236,27 @@ def little_information(case: Case) -> StepResult:
         return CauseExcluded("the predictions are alike; your labels show how accurate they are")
     against = Evidence("Images that all have the same class would look the same.")
     return CauseFound(0.5, (_collapse_evidence(seen, quiet),), where=quiet.name, against=(against,))
+
+
+def drawing(artifact: Artifact) -> tuple[str, ...]:
+    """Layers that are always called in training mode, and parts of the graph that draw."""
+    return tuple(dict.fromkeys((*_in_training(artifact), *_in_graph(artifact))))[:NAMED]
+
+
+def _in_training(artifact: Artifact) -> Iterator[str]:
+    for layer in artifact.architecture.layers if artifact.architecture else ():
+        if any(kwargs.get("training") is True for kwargs in layer.call_kwargs):
+            yield layer.route
+
+
+def _in_graph(artifact: Artifact) -> Iterator[str]:
+    """Parts of what a signature runs: other functions of a SavedModel may be for training."""
+    for graph in artifact.graphs:
+        calls = CallGraph(graph, artifact)
+        for function, node in every_node(graph):
+            if not _DRAWS.fullmatch(node.op) or _SEEDS.fullmatch(node.op):
+                continue
+            reach, root = calls.reach(function, node.name)
+            if reach is Reach.RUN and (root.startswith("signature ") or not artifact.signatures):
+                place = _HOW.search(node.name)
+                yield node.name[: place.start()] if place else node.name

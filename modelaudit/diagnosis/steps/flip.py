@@ -56,6 +56,13 @@ def _why_not(case: Case) -> CauseUnknown:
     return CauseUnknown(NO_FLIP)
 
 
+def _flipped_image(case: Case) -> tuple[OutputBehaviour, TransformEffect, float] | CauseUnknown:
+    """As `flipped`, of a model of images; or why no flip can be judged."""
+    if not case.images:
+        return CauseUnknown(case.unfed())
+    return flipped(case) or _why_not(case)
+
+
 def effect_text(effect: TransformEffect, output: OutputBehaviour) -> str:
     """What a flip does to the output, in words."""
     if effect.nfv is None:
@@ -136,11 +143,9 @@ def _takes_all_alike(output: OutputBehaviour) -> bool:
 
 def output_follows(case: Case) -> StepResult:
     """The output is meant to change with the flip: its sign or its classes."""
-    if case.behaviour is None or not case.images:
-        return CauseUnknown(case.unfed())
-    found = flipped(case)
-    if found is None:
-        return _why_not(case)
+    found = _flipped_image(case)
+    if isinstance(found, CauseUnknown):
+        return found
     output, effect, nfv = found
     if nfv < SENSITIVE.value and effect.action in {"odd", "swap"}:
         evidence = _evidence(effect, output, SENSITIVE.value)
@@ -150,11 +155,9 @@ def output_follows(case: Case) -> StepResult:
 
 def learned_invariance(case: Case) -> StepResult:
     """Training made the output (nearly) the same for flipped inputs."""
-    if case.behaviour is None or not case.images:
-        return CauseUnknown(case.unfed())
-    found = flipped(case)
-    if found is None:
-        return _why_not(case)
+    found = _flipped_image(case)
+    if isinstance(found, CauseUnknown):
+        return found
     output, effect, _ = found
     if effect.action in {"odd", "swap"}:
         return CauseExcluded("the output is meant to change with the flip")
@@ -180,11 +183,9 @@ def _diverse(case: Case) -> bool:
 
 def sensitive_architecture(case: Case) -> StepResult:
     """Even with perfectly symmetric kernels, this architecture would respond differently."""
-    if case.behaviour is None or not case.images:
-        return CauseUnknown(case.unfed())
-    found = flipped(case)
-    if found is None:
-        return _why_not(case)
+    found = _flipped_image(case)
+    if isinstance(found, CauseUnknown):
+        return found
     output, effect, nfv = found
     if learned(output, effect):
         return CauseExcluded(f"the output hardly changes under the flip (variation {nfv:.2g})")
@@ -218,11 +219,9 @@ def sensitive_architecture(case: Case) -> StepResult:
 
 def sensitive_data(case: Case) -> StepResult:
     """The filters learned one orientation because the training images had one."""
-    if case.behaviour is None or not case.images:
-        return CauseUnknown(case.unfed())
-    found = flipped(case)
-    if found is None:
-        return _why_not(case)
+    found = _flipped_image(case)
+    if isinstance(found, CauseUnknown):
+        return found
     output, effect, nfv = found
     verdict = learned(output, effect)
     if verdict:

@@ -141,7 +141,10 @@ def _other_scale(
         return CauseFound(0.95, (evidence,), where=output.name, transform=labelled.name)
     better = better_orientations(output.domain, information(output), capacity(output))
     if not better and output.collapse.collapsed:
-        better = _awakened(output)
+        # The scale on which a constant output carries at least half of its capacity, if any
+        best = max(output.domain, key=lambda name: output.domain[name], default="")
+        enough = bool(best) and output.domain[best] > UNINFORMED.value * capacity(output)
+        better = {best: output.domain[best]} if enough and capacity(output) else {}
     found = simplest_first(better)
     if not found:
         return _by_statistics(seen, output, first)
@@ -172,13 +175,6 @@ def _other_scale(
     if first is None and many and _stands_out(output, name, bits):
         return CauseFound(0.8, (said,), where=output.name, transform=name)
     return _by_statistics(seen, output, first)
-
-
-def _awakened(output: OutputBehaviour) -> dict[str, float]:
-    """The scale on which a constant output carries at least half of its capacity, if any."""
-    best = max(output.domain, key=lambda name: output.domain[name], default="")
-    enough = bool(best) and output.domain[best] > UNINFORMED.value * capacity(output)
-    return {best: output.domain[best]} if enough and capacity(output) else {}
 
 
 def _stands_out(output: OutputBehaviour, name: str, bits: float) -> bool:

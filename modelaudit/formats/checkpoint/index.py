@@ -42,8 +42,6 @@ class TensorBundle(Struct, frozen=True):
         root: directory that file names in messages are relative to.
         shards: number of shards.
         big_endian: whether tensors are stored in big-endian byte order.
-        producer: version of the bundle format.
-        min_consumer: oldest version of the bundle format that can read it.
         entries: entries by key, in stored order.
         parts: slices of partitioned variables, by the encoded key of the slice.
     """
@@ -52,8 +50,6 @@ class TensorBundle(Struct, frozen=True):
     root: Path
     shards: int
     big_endian: bool
-    producer: int
-    min_consumer: int
     entries: Mapping[str, BundleEntry] = field(default_factory=dict)
     parts: Mapping[bytes, BundleEntry] = field(default_factory=dict)
 
@@ -124,8 +120,6 @@ def read_tensor_bundle(prefix: Path, root: Path, limits: Limits) -> TensorBundle
         root=root,
         shards=header.num_shards,
         big_endian=header.endianness == pb.BundleHeaderProto.BIG,
-        producer=header.version.producer,
-        min_consumer=header.version.min_consumer,
         entries=entries,
         parts=parts,
     )

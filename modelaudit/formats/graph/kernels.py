@@ -264,7 +264,8 @@ class _Finder:
         """Bias and activation that directly follow an operation."""
         bias: str | None = None
         for _ in range(8):
-            follower = _only(consumers.get(node.name, []))
+            nodes = consumers.get(node.name, [])
+            follower = nodes[0] if len(nodes) == 1 else None
             if follower is None:
                 return bias, None
             if follower.op in BIAS and bias is None:
@@ -280,7 +281,3 @@ class _Finder:
                 return bias, None
             node = follower
         return bias, None
-
-
-def _only(nodes: list[GraphNode]) -> GraphNode | None:
-    return nodes[0] if len(nodes) == 1 else None

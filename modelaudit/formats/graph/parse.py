@@ -65,7 +65,13 @@ def parse_text(
     message = message_type()
     try:
         text = data.decode("utf-8")
-        _check_depth(text, file, limits)
+        depth = 0
+        for character in re.findall(r"[{}<>\[\]]", _OPAQUE.sub("", text)):
+            depth += 1 if character in "{<[" else -1
+            if depth > limits.proto_depth:
+                raise LimitExceeded(
+                    file, "protobuf text depth", depth, limits.proto_depth, "proto_depth"
+                )
         text_format.Parse(_with_fields(text), message, allow_unknown_field=skip)
     except (text_format.ParseError, ValueError, RecursionError, DecodeError) as error:
         raise ReadError(ProblemKind.CORRUPT, file, f"not {name} text: {error}") from error
@@ -86,13 +92,3 @@ def looks_textual(data: bytes) -> bool:
     """Whether the first bytes can be text: no control characters other than white space."""
     head = data[:512]
     return bool(head) and not any(byte < 0x20 and byte not in b"\t\n\r" for byte in head)
-
-
-def _check_depth(text: str, file: str, limits: Limits) -> None:
-    depth = 0
-    for character in re.findall(r"[{}<>\[\]]", _OPAQUE.sub("", text)):
-        depth += 1 if character in "{<[" else -1
-        if depth > limits.proto_depth:
-            raise LimitExceeded(
-                file, "protobuf text depth", depth, limits.proto_depth, "proto_depth"
-            )

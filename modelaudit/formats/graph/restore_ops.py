@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from modelaudit.facts import Graph
-from modelaudit.formats.graph.dataflow import CALLS, Frame, GraphWalker, NodeOutput
+from modelaudit.formats.graph.dataflow import CALLS, GraphWalker, NodeOutput
 
 _ASSIGN = frozenset({"Assign", "AssignVariableOp"})
 VARIABLES = frozenset({"VarHandleOp", "VariableV2", "Variable"})
@@ -68,12 +68,8 @@ def _restored_key(walker: GraphWalker, source: NodeOutput) -> str | None:
         node, frame, source = behind.node, behind.frame, behind
     if node.op != "RestoreV2" or len(node.inputs) < 2:
         return None
-    names = _strings(walker, frame, node.inputs[1])
-    return names[source.output] if source.output < len(names) else None
-
-
-def _strings(walker: GraphWalker, frame: Frame, reference: str) -> list[str]:
-    place = walker.value(frame, reference)
+    place = walker.value(frame, node.inputs[1])
     value = place.node.attrs.get("value") if place and place.node.op == "Const" else None
     strings = value.get("value") if isinstance(value, dict) else None
-    return [item for item in strings if isinstance(item, str)] if isinstance(strings, list) else []
+    names = [item for item in strings if isinstance(item, str)] if isinstance(strings, list) else []
+    return names[source.output] if source.output < len(names) else None

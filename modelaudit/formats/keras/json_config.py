@@ -75,7 +75,10 @@ def _unwrap(config: Json) -> Json:
             copy = list(value)
         else:
             continue
-        _set_item(container, key, copy)
+        if isinstance(container, dict):
+            container[str(key)] = copy
+        else:
+            container[int(key)] = copy
         if isinstance(copy, dict):
             todo.extend((copy, name) for name in copy)
         else:
@@ -87,13 +90,6 @@ def _item(container: list[Json] | dict[str, Json], key: int | str) -> Json:
     if isinstance(container, list):
         return container[key] if isinstance(key, int) else None
     return container.get(key) if isinstance(key, str) else None
-
-
-def _set_item(container: list[Json] | dict[str, Json], key: int | str, value: Json) -> None:
-    if isinstance(container, dict):
-        container[str(key)] = value
-    else:
-        container[int(key)] = value
 
 
 def mapping(value: Json) -> dict[str, Json]:

@@ -65,13 +65,9 @@ def list_files(root: Path, limits: Limits) -> ModelFiles:
             elif not path.is_dir():
                 detail = "neither a file nor a directory: a special file, or a dangling link"
                 listing.problems.append(Problem(ProblemKind.UNREADABLE, file, detail))
-            elif not path.is_symlink() and not _is_model(path):
+            elif not path.is_symlink() and not any((path / name).is_file() for name in GRAPH_NAMES):
                 pending.append(path)
     return listing
-
-
-def _is_model(directory: Path) -> bool:
-    return any((directory / name).is_file() for name in GRAPH_NAMES)
 
 
 def role_of(file: str) -> str:

@@ -100,7 +100,11 @@ def layer_graph(architecture: Architecture) -> LayerGraph:
         own = tuple(call for call in layer.inbound if call)
         parent = parents[layer.route]
         if not own and parent:
-            place = _input_position(layer, models[parent], children[parent])
+            siblings = children[parent]
+            names = _names(models[parent].config.get("input_layers"))
+            if not names:
+                names = [sibling.name for sibling in siblings if sibling.class_name == "InputLayer"]
+            place = names.index(layer.name) if layer.name in names else None
             own = tuple(_picked(call, place) for call in inbound.get(parent, ()))
         inbound[layer.route] = own[:_MAX_CALLS]
     layers = tuple(layer for layer in architecture.layers if not layer.is_model)
@@ -122,13 +126,6 @@ def _parent(route: str, models: Mapping[str, Layer]) -> str:
 def _picked(call: tuple[str, ...], place: int | None) -> tuple[str, ...]:
     """The call's input for an inner input; all inputs if its position is unknown."""
     return call if place is None or place >= len(call) else (call[place],)
-
-
-def _input_position(layer: Layer, model: Layer, siblings: Sequence[Layer]) -> int | None:
-    names = _names(model.config.get("input_layers"))
-    if not names:
-        names = [sibling.name for sibling in siblings if sibling.class_name == "InputLayer"]
-    return names.index(layer.name) if layer.name in names else None
 
 
 def _output_routes(model: Layer, inner: Sequence[Layer]) -> tuple[str, ...]:

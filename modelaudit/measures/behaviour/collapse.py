@@ -106,14 +106,12 @@ class BiasEffect(Struct, frozen=True):
             centred bias.
         excess: largest distance of the bias from its median (from 0 for a single unit), in
             standard deviations of the pre-activations.
-        top_share: share of the most frequent class with the stored bias; None without classes.
         responsible: whether the bias causes the collapse.
     """
 
     before: float
     after: float
     excess: float
-    top_share: float | None
     responsible: bool
 
 
@@ -151,7 +149,7 @@ def bias_effect(
     if p is None or p_centred is None:
         before, after = relative_spread(stored), relative_spread(centred)
         restored = before < MIN_SPREAD.value <= after
-        return BiasEffect(before, after, excess, None, restored)
+        return BiasEffect(before, after, excess, restored)
     before, after = information(p), information(p_centred)
     share = collapse(stored, kind, InputDiversity(synthetic=True)).top_share or 0.0
     limit = bits_limit(class_count(stored, kind) or 2)
@@ -159,6 +157,4 @@ def bias_effect(
     gain = LARGE_BIAS_GAIN.value if large else BIAS_GAIN.value
     restored = before < limit and after - before > gain
     moderate = after - before > BIAS_GAIN.value and share > TOP_SHARE.value
-    return BiasEffect(
-        before, after, excess, share, restored or (moderate and excess > BIAS_EXCESS.value)
-    )
+    return BiasEffect(before, after, excess, restored or (moderate and excess > BIAS_EXCESS.value))

@@ -8,14 +8,13 @@ takes a fifth of trained layers for fresh, since weights move less than their st
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 import numpy as np
 from msgspec import Struct
-from numpy.typing import NDArray
 
 from modelaudit.audit_types.kernels import KernelInitialization
-from modelaudit.facts import Json, Kernel
+from modelaudit.facts import Artifact, Json, Kernel, Layer, Tensor
 from modelaudit.measures.kernels.initializers import (
     Distribution,
     candidates,
@@ -23,9 +22,8 @@ from modelaudit.measures.kernels.initializers import (
     display_name,
     standard_candidates,
 )
-from modelaudit.measures.kernels.random_matrix import spectrum_excess
 from modelaudit.measures.kernels.values import KernelValues
-from modelaudit.measures.statistics import kolmogorov_smirnov
+from modelaudit.measures.statistics import kolmogorov_smirnov, spectrum_excess
 from modelaudit.structs import replace
 from modelaudit.thresholds.weights import (
     LEVEL,
@@ -36,6 +34,9 @@ from modelaudit.thresholds.weights import (
 )
 
 _MAX_DRAWN = 1 << 16
+STARTS = (0.0, 1.0)  # initial biases in Keras: zeros, and ones for forget gates
+LARGEST = 1 << 24  # maximum size of a bias in bytes
+ROUNDING = 2.0**-8  # relative rounding error of bfloat16
 
 
 class LayerContext(Struct, frozen=True):
@@ -166,7 +167,11 @@ def _fit(distribution: Distribution, values: KernelValues, rounding: float) -> _
     inside = math.isinf(margin) or (
         distribution.low - margin <= values.minimum and values.maximum <= distribution.high + margin
     )
-    drawn = _drawn(values.matrix)
+    # At most 65,536 evenly spaced weights, which is enough to distinguish distributions
+    flat = values.matrix.reshape(-1)
+    if flat.size > _MAX_DRAWN:
+        flat = flat[np.arange(_MAX_DRAWN) * flat.size // _MAX_DRAWN]
+    drawn = flat.astype(np.float64)
     distance, p = kolmogorov_smirnov(distribution.cdf(np.sort(drawn)))
     bounded = math.isfinite(distribution.high)
     details = {
@@ -175,14 +180,6 @@ def _fit(distribution: Distribution, values: KernelValues, rounding: float) -> _
         "ks_weights": len(drawn),
     }
     return _Fit(inside, p, bounded, details)
-
-
-def _drawn(matrix: NDArray[np.floating]) -> NDArray[np.float64]:
-    """At most 65,536 evenly spaced weights, which is enough to distinguish distributions."""
-    flat = matrix.reshape(-1)
-    if flat.size > _MAX_DRAWN:
-        flat = flat[np.arange(_MAX_DRAWN) * flat.size // _MAX_DRAWN]
-    return flat.astype(np.float64)
 
 
 def _still_initial(
@@ -233,3 +230,59 @@ def _is_identity(values: KernelValues, gain: float) -> bool:
     if len(values.shape) != 2 or values.sampled:
         return False
     return bool(np.array_equal(values.matrix.reshape(values.shape), gain * np.eye(*values.shape)))
+
+
+def trained_layers(artifact: Artifact, tested: Collection[str]) -> Iterator[KernelInitialization]:
+    """Layers, other than the routes `tested`, with a weight that their initializer cannot draw.
+
+    Recurrent layers, embeddings and attention layers are not tested for their initial values, so
+    they are never called fresh here. They prevent a model from being called untrained because of
+    its last layer alone.
+
+    Raises:
+        ReadError: a bias cannot be read.
+    """
+    tensors = {tensor.name: tensor for tensor in artifact.tensors}
+    for layer in artifact.architecture.layers if artifact.architecture else ():
+        if layer.route in tested:
+            continue
+        for role, name in layer.variables.items():
+            tensor = tensors.get(name)
+            reason = _moved(layer, role, tensor) if tensor is not None else ""
+            if tensor is not None and reason:
+                yield KernelInitialization(
+                    route=layer.route,
+                    tensor=name,
+                    initializer="",
+                    state="trained",
+                    weights=tensor.size,
+                    tests={"trainable": layer.trainable},
+                    reason=reason,
+                )
+                break
+
+
+def _moved(layer: Layer, role: str, tensor: Tensor) -> str:
+    """Why a weight is not at its initial value, or "" without evidence."""
+    if role == "bias":
+        usual = any(d.kind == "constant" and d.mean in STARTS for d in _drawn(layer, role, tensor))
+        if not usual or tensor.source is None or tensor.nbytes > LARGEST:
+            return ""
+        still = bool(np.isin(tensor.source.array(), STARTS).all())
+        return "" if still else "the bias has changed"
+    options, stats = _drawn(layer, role.removesuffix("_kernel"), tensor), tensor.stats
+    if not options or stats is None:
+        return ""
+    low = min(each.low for each in options)
+    high = max(each.high for each in options)
+    slack = ROUNDING * (high - low)
+    if stats.minimum < low - slack or stats.maximum > high + slack:
+        return "weights exceed the initializer's bound"
+    return ""
+
+
+def _drawn(layer: Layer, role: str, tensor: Tensor) -> tuple[Distribution, ...]:
+    """Distributions of a weight's initial values according to the layer's config."""
+    said = layer.config.get(f"{role}_initializer")
+    said = {"class_name": said} if isinstance(said, str) else said
+    return candidates(said, tensor.shape) if isinstance(said, Mapping) else ()

@@ -47,11 +47,6 @@ class Distribution(Struct, frozen=True):
             probability = np.clip((probability - tail) / (1 - 2 * tail), 0.0, 1.0)
         return probability
 
-    @property
-    def random(self) -> bool:
-        """Whether weights are drawn independently, so that a distribution test applies."""
-        return self.kind in ("uniform", "normal", "truncated")
-
 
 @lru_cache(maxsize=1)
 def _normal_table() -> tuple[NDArray[np.float64], NDArray[np.float64]]:

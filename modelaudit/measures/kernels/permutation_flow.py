@@ -112,7 +112,12 @@ class PermutationFlow:
                 return start
             arrived = [start]
         if layer.class_name == "Concatenate":
-            return self._concatenated(layer, arrived)
+            axis = layer.config.get("axis", -1)
+            wanted = (1,) if self._channels_first else (-1, len(self.mirrors) + 1)
+            if axis not in wanted:
+                return _UnknownPermutation(f"{layer.route} concatenates axis {axis}, not channels")
+            starts = np.cumsum([0, *(len(p) for p in arrived[:-1])])
+            return np.concatenate([p + start for p, start in zip(arrived, starts, strict=True)])
         followed = layer.class_name in _CHANNELWISE or layer.route in self._with_kernels
         if len(arrived) == 1 and followed:
             return arrived[0]  # for layers with kernels, `match` continues from here
@@ -130,14 +135,6 @@ class PermutationFlow:
         if not channels:
             return _UnknownPermutation(f"{layer.route} has an undefined number of channels")
         return np.arange(channels)
-
-    def _concatenated(self, layer: Layer, arrived: Sequence[Permutation]) -> _State:
-        axis = layer.config.get("axis", -1)
-        wanted = (1,) if self._channels_first else (-1, len(self.mirrors) + 1)
-        if axis not in wanted:
-            return _UnknownPermutation(f"{layer.route} concatenates axis {axis}, not channels")
-        starts = np.cumsum([0, *(len(p) for p in arrived[:-1])])
-        return np.concatenate([p + start for p, start in zip(arrived, starts, strict=True)])
 
 
 def _known(state: _State) -> Permutation:

@@ -40,7 +40,8 @@ def interpreter(runtime: OtherRuntime) -> str:
     if not runtime.requirements:
         return runtime.python
     version = runtime.python or HERE
-    place = cache_directory() / _name(runtime, version)
+    made_of = json.dumps([version, sorted(runtime.requirements)])
+    place = cache_directory() / f"py{version}-{hashlib.sha256(made_of.encode()).hexdigest()[:16]}"
     python = place / "bin" / "python"
     with _locked(place):
         if not (place / READY).is_file():
@@ -57,11 +58,6 @@ def cache_directory() -> Path:
     """Directory of cached environments; it can be deleted at any time."""
     base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     return Path(base) / "modelaudit" / "runtimes"
-
-
-def _name(runtime: OtherRuntime, version: str) -> str:
-    made_of = json.dumps([version, sorted(runtime.requirements)])
-    return f"py{version}-{hashlib.sha256(made_of.encode()).hexdigest()[:16]}"
 
 
 @contextlib.contextmanager

@@ -16,7 +16,11 @@ def variable_paths(artifact: Artifact, observation: Observation) -> Mapping[str,
     by_digest: dict[str, list[VariableDigest]] = {}
     for variable in observation.variables:
         by_digest.setdefault(variable.sha256, []).append(variable)
-    owners = _owners(artifact)
+    # Tensor name -> `route/role` in the layer that it belongs to
+    layers = artifact.architecture.layers if artifact.architecture else ()
+    owners = {
+        name: f"{layer.route}/{role}" for layer in layers for role, name in layer.variables.items()
+    }
     found: dict[str, str] = {}
     for tensor in artifact.tensors:
         candidates = by_digest.get(tensor.sha256 or "", [])
@@ -24,14 +28,6 @@ def variable_paths(artifact: Artifact, observation: Observation) -> Mapping[str,
         if chosen:
             found[tensor.name] = chosen
     return found
-
-
-def _owners(artifact: Artifact) -> dict[str, str]:
-    """Tensor name -> `route/role` in the layer that it belongs to."""
-    layers = artifact.architecture.layers if artifact.architecture else ()
-    return {
-        name: f"{layer.route}/{role}" for layer in layers for role, name in layer.variables.items()
-    }
 
 
 def _choose(tensor: Tensor, candidates: list[VariableDigest], owner: str) -> str:

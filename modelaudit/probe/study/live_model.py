@@ -51,7 +51,8 @@ class LiveModel(ABC):
 
     def answers(self, feeds: list[NDArray[Any]]) -> tuple[Outputs, float]:
         """Numeric outputs, and the largest difference from running the samples in two halves."""
-        whole = _numeric(self.run(feeds))
+        outputs = self.run(feeds)
+        whole = {name: value for name, value in outputs.items() if value.dtype.kind in "fiub"}
         n = min((len(feed) for feed in feeds), default=0)
         halves = [self.run([feed[i:j] for feed in feeds]) for i, j in _halves(n)]
         again = {name: np.concatenate([half[name] for half in halves]) for name in whole}
@@ -109,10 +110,6 @@ class LiveCallable(LiveModel):
         """Variables by name."""
         held = getattr(self.model, "variables", ())
         return {str(variable.name).partition(":")[0]: variable for variable in held}
-
-
-def _numeric(outputs: Outputs) -> Outputs:
-    return {name: value for name, value in outputs.items() if value.dtype.kind in "fiub"}
 
 
 def _halves(n: int) -> list[tuple[int, int]]:

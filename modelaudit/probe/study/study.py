@@ -107,7 +107,12 @@ class _Study:
     def run(self) -> Behaviour:
         """Run all measurements."""
         self.runner.put("x", self.fed.arrays)
-        self._put_few()
+        # Store some of the inputs separately, if all are more than needed
+        few = statistics_sample_size(self.fed)
+        if few < self.fed.info.n:
+            rows = np.linspace(0, self.fed.info.n - 1, few).round().astype(int)  # even if sorted
+            self.few, self.few_n = "few", few
+            self.runner.put(self.few, [array[rows] for array in self.fed.arrays])
         self.inner = LayerActivations(self.runner, self.artifact, self.few, self.few_n)
         repeats = run_repeatedly(self.runner, self.artifact, self.few)
         fits = self._try("batch normalisation", self._batchnorm) or ()
@@ -131,14 +136,6 @@ class _Study:
             training_flag_matters=repeats.training_flag_matters,
             skipped=self.skipped,
         )
-
-    def _put_few(self) -> None:
-        """Store some of the inputs separately, if all are more than needed."""
-        few = statistics_sample_size(self.fed)
-        if few < self.fed.info.n:
-            rows = np.linspace(0, self.fed.info.n - 1, few).round().astype(int)  # even if sorted
-            self.few, self.few_n = "few", few
-            self.runner.put(self.few, [array[rows] for array in self.fed.arrays])
 
     def _try(self, name: str, ask: Callable[[], T]) -> T | None:
         """The result of a measurement; None if it is not possible, with the reason recorded."""

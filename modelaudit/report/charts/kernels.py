@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from typing import TypeAlias
 
 import numpy as np
+from matplotlib import colormaps
 from numpy.typing import NDArray
+from PIL import Image
 
 from modelaudit.audit_types.kernels import FilterGallery, FilterPair
 from modelaudit.audit_types.values import finite
 from modelaudit.report.blocks import Table, name, num
-from modelaudit.report.charts import heatmap, plot, style
+from modelaudit.report.charts import plot, style
 from modelaudit.report.charts.scales import Scale, round_numbers
 from modelaudit.report.charts.style import Chart
 from modelaudit.report.wording import number_format, text, vocabulary
@@ -27,6 +30,8 @@ LEFT, CELL = 101, 13.4  # pixels: space for labels, one value of a filter
 AXES = ("H", "V")
 Grid: TypeAlias = NDArray[np.float64]
 COLOURS = {"H": style.BLUE, "V": style.ORANGE}
+# Brown to purple: distinguishable with red-green colour blindness.
+WEIGHT_COLOURS = colormaps["PuOr"]
 
 
 def _spread(count: int, most: int) -> list[int]:
@@ -164,7 +169,7 @@ def gallery(audit: Audit, paper: style.Paper) -> Chart | None:
         top=6,
         bottom=19,
     )
-    on.image(heatmap.png(canvas))
+    on.image(heatmap(canvas))
     on.rows(["filter", "partner, mirrored"])
     on.captions(
         (i * (wide + 1) + wide / 2, number_format.number(finite(item.score), 2))
@@ -194,3 +199,11 @@ def gallery(audit: Audit, paper: style.Paper) -> Chart | None:
         "positive, brown negative, pale near zero; each filter is scaled separately.",
         Table("Matched filters", ("Filter", "Partner", "Similarity"), rows, open=False),
     )
+
+
+def heatmap(values: NDArray[np.float64]) -> bytes:
+    """A 2-D array of numbers from -1 to 1 as PNG, one pixel per number; NaN is transparent."""
+    pixels = WEIGHT_COLOURS(np.ma.masked_invalid((values + 1) / 2), bytes=True)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels, "RGBA").save(buffer, "PNG")
+    return buffer.getvalue()

@@ -83,7 +83,7 @@ class Plot:
     def ticks(self, at: Sequence[float], labels: Sequence[str] | None = None) -> None:
         """Tick labels below the axes, each with a grid line."""
         lines = "".join(f"M{_n(self._across(x))} {_n(self._top)}V{_n(self._bottom)}" for x in at)
-        self._stroke(lines + self._floor(), RULE, 0.8)
+        self._stroke(lines + f"M{_n(self._left)} {_n(self._bottom)}H{_n(self._right)}", RULE, 0.8)
         self.captions(zip(at, labels or map(text.number, at), strict=True))
 
     def captions(self, below: Iterable[tuple[float, str]]) -> None:
@@ -167,9 +167,6 @@ class Plot:
 
     def _down(self, y: float) -> float:
         return self._top + self._y.fraction(y) * (self._bottom - self._top)
-
-    def _floor(self) -> str:
-        return f"M{_n(self._left)} {_n(self._bottom)}H{_n(self._right)}"
 
     def _draw(self, mark: Mark, at: Sequence[Point], colour: str) -> None:
         """Marks at these positions in pixels."""

@@ -42,18 +42,6 @@ def _hashes(digest: str | None) -> dict[str, Json]:
     return {"hashes": [{"alg": "SHA-256", "content": digest}]} if digest else {}
 
 
-def _files(audit: Audit, ref: str) -> list[Json]:
-    return [
-        {
-            "type": "file",
-            "bom-ref": f"{ref}#{number}",
-            "name": text.printable(entry.path) or "unnamed",
-            **_hashes(entry.sha256),
-        }
-        for number, entry in enumerate(audit.files, 1)
-    ]
-
-
 def _metrics(audit: Audit) -> list[Json]:
     """Accuracy and agreement under transforms, and the inputs they were measured on."""
     inputs = audit.behaviour.inputs
@@ -109,7 +97,15 @@ def _card(audit: Audit) -> dict[str, Json]:
 
 def _component(audit: Audit, ref: str) -> dict[str, Json]:
     model, architecture = audit.model, audit.architecture
-    files = _files(audit, ref)
+    files: list[Json] = [
+        {
+            "type": "file",
+            "bom-ref": f"{ref}#{number}",
+            "name": text.printable(entry.path) or "unnamed",
+            **_hashes(entry.sha256),
+        }
+        for number, entry in enumerate(audit.files, 1)
+    ]
     digest = model.sha256
     made: dict[str, Json] = {
         "type": "machine-learning-model",
@@ -157,8 +153,14 @@ def _vulnerability(finding: Finding, ref: str, number: int) -> dict[str, Json]:
     return made
 
 
-def _references(audits: Sequence[Audit]) -> list[str]:
-    """One name for each model, unique in the document."""
+def render(audits: Sequence[Audit], rules: Rules) -> str:
+    """One bill of materials over all audits.
+
+    A model is a component of type `machine-learning-model` with a model card; findings of the
+    security rules are vulnerabilities, all findings limitations in the card.
+    """
+    first = audits[0].tool if audits else None
+    # One name for each model, unique in the document
     found: dict[str, None] = {}
     for audit in audits:
         base = name = audit.model.slug
@@ -167,17 +169,7 @@ def _references(audits: Sequence[Audit]) -> list[str]:
             number += 1
             name = f"{base}-{number}"
         found[name] = None
-    return [f"model:{name}" for name in found]
-
-
-def render(audits: Sequence[Audit], rules: Rules) -> str:
-    """One bill of materials over all audits.
-
-    A model is a component of type `machine-learning-model` with a model card; findings of the
-    security rules are vulnerabilities, all findings limitations in the card.
-    """
-    first = audits[0].tool if audits else None
-    references = _references(audits)
+    references = [f"model:{name}" for name in found]
     pairs = list(zip(audits, references, strict=True))
     components: list[Json] = [_component(audit, ref) for audit, ref in pairs]
     vulnerabilities: list[Json] = [

@@ -186,7 +186,7 @@ def _overview(old: Audit, new: Audit) -> Iterator[Table]:
         ("Saved with", *(saved_with(a.model.saved_with) for a in (old, new))),
         ("SHA-256", *(a.model.sha256 or "" for a in (old, new))),
         ("Size", *(text.file_size(a.model.bytes) for a in (old, new))),
-        ("Layers", *(_layers(a) for a in (old, new))),
+        ("Layers", *(f"{len(a.architecture.layers):,}" for a in (old, new))),
         ("Parameters", *(_parameters(a) for a in (old, new))),
         ("Weights restored exactly", *(_restored(a) for a in (old, new))),
         *((word, *(_severity(a, level) for a in (old, new))) for level, word in _levels()),
@@ -206,10 +206,6 @@ def _overview(old: Audit, new: Audit) -> Iterator[Table]:
 
 def _levels() -> list[tuple[Severity, str]]:
     return [(s, f"Findings: {vocabulary.mark(s.value).said}") for s in reversed(Severity)]
-
-
-def _layers(audit: Audit) -> str:
-    return f"{len(audit.architecture.layers):,}"
 
 
 def _parameters(audit: Audit) -> str:

@@ -41,7 +41,10 @@ IDENTIFICATION = f"""
 
 def finish(pdf: pydyf.PDF) -> None:
     """Complete the metadata and the structure of a PDF/A-3a file that is about to be written."""
-    _identify(pdf)
+    # Add the PDF/UA part to the metadata, and keep it uncompressed
+    metadata = pdf.objects[_number(pdf.catalog["Metadata"])]
+    metadata.compress = False
+    metadata.stream = [b"".join(metadata.stream).replace(b"</rdf:RDF>", IDENTIFICATION.strip(), 1)]
     tree = _StructureTree(pdf)
     inside = tree.walk()
     tree.decorate(inside)
@@ -58,13 +61,6 @@ def finish(pdf: pydyf.PDF) -> None:
     _end_streams(pdf)  # last: nothing may be drawn afterwards
 
 
-def _identify(pdf: pydyf.PDF) -> None:
-    """Add the PDF/UA part to the metadata, and keep it uncompressed."""
-    metadata = pdf.objects[_number(pdf.catalog["Metadata"])]
-    metadata.compress = False
-    metadata.stream = [b"".join(metadata.stream).replace(b"</rdf:RDF>", IDENTIFICATION.strip(), 1)]
-
-
 def _end_streams(pdf: pydyf.PDF) -> None:
     """Ensure that no compressed stream ends with a carriage return.
 
@@ -74,16 +70,12 @@ def _end_streams(pdf: pydyf.PDF) -> None:
     """
     for stream in pdf.objects:
         if isinstance(stream, Stream) and stream.compress:
-            content = _content(stream)
+            # The content of a stream before compression
+            written: bytes = pydyf.Stream(stream.stream).data
+            content = written.partition(b"stream\n")[2].removesuffix(b"\nendstream")
             while zlib.adler32(content) & 0xFF == CARRIAGE_RETURN:
                 content += b"\n"
             stream.stream = [content]  # joined once, not again on writing
-
-
-def _content(stream: pydyf.Stream) -> bytes:
-    """The content of a stream before compression."""
-    written: bytes = pydyf.Stream(stream.stream).data
-    return written.partition(b"stream\n")[2].removesuffix(b"\nendstream")
 
 
 def _number(reference: bytes) -> int:

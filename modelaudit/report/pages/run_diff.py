@@ -15,7 +15,7 @@ from modelaudit.changes.judgement import (
     compare_findings,
     verdict_step,
 )
-from modelaudit.changes.moves import renamed
+from modelaudit.changes.models import renamed
 from modelaudit.findings import Finding, Severity, Verdict
 from modelaudit.model_versions import RootAndPath, newer_versions
 from modelaudit.report.pages.index import IndexRow, RunIndex

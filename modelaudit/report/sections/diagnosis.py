@@ -80,17 +80,6 @@ def _evidence(item: Evidence, findings: FindingsSection) -> EvidenceView:
     )
 
 
-def _where(item: Cause) -> tuple[Span, ...]:
-    """The transform and the layer that a cause is about; the layer's name is a code span."""
-    said: list[Span] = []
-    if item.transform:
-        said.append(Span(f"transform: {text.shorten(vocabulary.transform(item.transform), 80)}"))
-    if item.where:
-        said.append(Span(" · where: " if said else "where: "))
-        said.append(Span(text.shorten(item.where, 60), code=True))
-    return tuple(said)
-
-
 def _title(item: Cause | Consequence | RuledOut) -> str:
     """A cause's title on one line, or the words for its code."""
     return text.cut(item.title, 140) or vocabulary.cause(item.cause)
@@ -99,11 +88,18 @@ def _title(item: Cause | Consequence | RuledOut) -> str:
 def _cause(item: Cause, findings: FindingsSection) -> CauseView:
     decided = item.cause not in UNDECIDED
     belief = item.belief if decided else None
+    # The transform and the layer that a cause is about; the layer's name is a code span
+    said: list[Span] = []
+    if item.transform:
+        said.append(Span(f"transform: {text.shorten(vocabulary.transform(item.transform), 80)}"))
+    if item.where:
+        said.append(Span(" · where: " if said else "where: "))
+        said.append(Span(text.shorten(item.where, 60), code=True))
     return CauseView(
         title=_title(item),
         belief="" if belief is None else text.percent(belief),
         share=round((belief or 0.0) * 20) * 5,
-        where=_where(item),
+        where=tuple(said),
         evidence=tuple(_evidence(each, findings) for each in item.evidence),
         against=tuple(filter(None, (spans(text.cut(each.text, 600)) for each in item.against))),
         refute=paragraphs(item.refute[:LONGEST]),

@@ -132,15 +132,11 @@ def _parameters(audit: Audit) -> KeyNumber | None:
     return None
 
 
-def _bytes(audit: Audit) -> KeyNumber:
-    size, files = audit.model.bytes, audit.model.files
-    return KeyNumber(text.file_size(size), "on disk", text.plural(files, "file") if files else "")
-
-
 def build(audit: Audit) -> tuple[KeyNumber, ...]:
     """The first five of: checks, accuracy, restore, flips, spread, loading, parameters, size."""
     behaviour = audit.behaviour
     output = next(iter(behaviour.outputs), None)
+    size, files = audit.model.bytes, audit.model.files
     candidates = (
         _questions(audit),
         _right(behaviour),
@@ -149,6 +145,6 @@ def build(audit: Audit) -> tuple[KeyNumber, ...]:
         _collapse(output.collapse) if output else None,
         _loads(audit),
         _parameters(audit),
-        _bytes(audit),
+        KeyNumber(text.file_size(size), "on disk", text.plural(files, "file") if files else ""),
     )
     return tuple(item for item in candidates if item is not None)[:LIMIT]

@@ -94,7 +94,12 @@ def _value(finding: Finding, key: str) -> str:
     if key == "runtime" and isinstance(value, str):
         return vocabulary.runtime(text.shorten(value, 60))
     if key == "tests" and isinstance(value, Mapping):
-        return _tests(value)
+        told = [
+            f"{what}: {plain(value[key], 60)}"
+            for key, what in TESTS.items()
+            if value.get(key) is not None
+        ]
+        return "; ".join(told)
     return plain(value, LONGEST)
 
 
@@ -114,12 +119,3 @@ def _unit(unit: str, count: float | None) -> str:
     """The unit, in the singular for a count of 1: rules write it in the plural."""
     head, gap, rest = unit.partition(" ")
     return f"{head[:-1]}{gap}{rest}" if count == 1 and head in COUNTED else unit
-
-
-def _tests(tests: Mapping[str, Json]) -> str:
-    told = [
-        f"{what}: {plain(tests[key], 60)}"
-        for key, what in TESTS.items()
-        if tests.get(key) is not None
-    ]
-    return "; ".join(told)

@@ -98,7 +98,7 @@ def _missing(
             "wrapped-without-module",
             LoadOutcome.FAILS,
             f"{route} ({name}) is wrapped by another layer, and the file does not state its "
-            f"module, which Keras {_version(context)} requires",
+            f"module, which Keras {profile.data['versions']['keras']} requires",
             f"TypeError: Could not locate class '{name}'.",
             'add "module": "keras.layers" and "registered_name": null to the inner object',
             route,
@@ -237,7 +237,3 @@ def _legacy_key(key: str, name: str) -> str:
     if key == "batch_input_shape":
         return "batch_shape" if name == "InputLayer" else "input_shape"
     return key
-
-
-def _version(context: CheckContext) -> str:
-    return str(context.profile.data["versions"]["keras"])

@@ -164,7 +164,7 @@ def _running(
             "define the layer in code and load the weights into it",
             route,
         )
-    elif (writer := _writer(context)) and writer != profile.python:
+    elif context.writer and (writer := context.writer.python) and writer != profile.python:
         between = [v for v in NEW_INSTRUCTIONS if min(writer, profile.python) < v]
         changed = any(v <= max(writer, profile.python) for v in between)
         if changed and (names or _other_instructions(read, context)):
@@ -193,11 +193,6 @@ def _other_instructions(read: Bytecode, context: CheckContext) -> bool:
                 return True
             position += 2 + 2 * instruction[1]
     return False
-
-
-def _writer(context: CheckContext) -> tuple[int, ...]:
-    """The Python that wrote the file, as far as its Keras version shows."""
-    return context.writer.python if context.writer else ()
 
 
 def _unknown_global(

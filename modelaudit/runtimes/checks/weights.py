@@ -230,7 +230,9 @@ def _legacy_layout(artifact: Artifact, context: CheckContext) -> Iterator[Reason
             "top-level weight(s). Received 0 saved top-level weight(s)",
             "load by order (by_name=False), or use Keras 3.8 or newer",
         )
-    elif profile.keras < (2, 3) and not _nested(artifact):
+    elif profile.keras < (2, 3) and not any(
+        tensor.name.startswith(("sequential", "model")) for tensor in weights(artifact)
+    ):
         yield Reason(
             "names-chosen-by-keras",
             LoadOutcome.DIFFERS,
@@ -239,11 +241,6 @@ def _legacy_layout(artifact: Artifact, context: CheckContext) -> Iterator[Reason
             "no error",
             "name the layers in the code, or load by order",
         )
-
-
-def _nested(artifact: Artifact) -> bool:
-    """Whether the groups are those of whole models."""
-    return any(tensor.name.startswith(("sequential", "model")) for tensor in weights(artifact))
 
 
 def recurrent_defaults(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:

@@ -39,11 +39,7 @@ def collect(python: Path, *, legacy: bool = False, timeout: float = 600.0) -> Ru
         failed=f"{python}: could not describe its TensorFlow",
         error=UsageError,
     )
-    return _profile(output, python)
-
-
-def _profile(output: bytes, python: Path) -> RuntimeProfile:
-    """The document, which is on the last line: libraries may print before it."""
+    # The document, which is on the last line: libraries may print before it
     lines = output.decode("utf-8", "backslashreplace").strip().splitlines()
     try:
         data: Json = json.loads(lines[-1]) if lines else None

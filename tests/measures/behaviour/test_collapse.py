@@ -80,7 +80,6 @@ def test_a_huge_bias_is_found_and_a_healthy_one_is_not() -> None:
 def test_a_moderate_bias_is_found() -> None:
     found = bias_case(14.0 * np.eye(10)[4], SCORES)
     assert found.before > 0.1
-    assert 0.5 < found.top_share < 1
     assert found.excess == pytest.approx(14 / SCORES.std(axis=0).mean())
     assert found.responsible
 

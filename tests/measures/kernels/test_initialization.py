@@ -11,8 +11,8 @@ from modelaudit.measures.kernels.initialization import (
     kernel_initialization,
     with_first_inconsistent,
 )
-from modelaudit.measures.kernels.random_matrix import spectrum_excess
 from modelaudit.measures.kernels.values import load_kernel
+from modelaudit.measures.statistics import spectrum_excess
 from modelaudit.structs import replace
 from tests.measures.artifacts import kernel, tensor
 

@@ -18,7 +18,8 @@ from PIL import Image
 from sample_audits import changed, json_of
 
 from modelaudit.report import charts
-from modelaudit.report.charts import heatmap, style
+from modelaudit.report.charts import style
+from modelaudit.report.charts.kernels import heatmap
 from modelaudit.report.charts.scales import Scale, every, powers_of_two, round_numbers
 from modelaudit.report.wording import number_format
 
@@ -231,7 +232,7 @@ def test_names_in_charts_stay_text():
 
 
 def test_a_heat_map_shows_sign_size_and_gaps():
-    image = Image.open(io.BytesIO(heatmap.png(np.array([[-1, -0.5, 0, 0.5, 1, np.nan]]))))
+    image = Image.open(io.BytesIO(heatmap(np.array([[-1, -0.5, 0, 0.5, 1, np.nan]]))))
     pixels = np.asarray(image, dtype=int)[0]
     light = pixels[:, :3].sum(axis=1)
     assert pixels.shape == (6, 4)

@@ -18,9 +18,9 @@ from sample_audits import json_of
 from modelaudit.errors import UsageError
 from modelaudit.report import report as view
 from modelaudit.report.pages import assets
-from modelaudit.report.pages.custom_templates import known
 from modelaudit.report.pages.html import render_html
 from modelaudit.report.pages.index import RunSummary, render_index
+from modelaudit.report.pages.jinja_environment import known
 from modelaudit.report.pages.model_diff import model_diff_page, render_diff_page
 from modelaudit.report.pages.pdf import render_pdf
 

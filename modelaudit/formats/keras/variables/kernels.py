@@ -158,19 +158,15 @@ def _source(layer: Layer, tree: LayerTree) -> Layer | None:
     while found is not None and found.is_model and hops < MAX_HOPS:
         inner = tree.below(found.route)
         ends = kj.sequence(found.config.get("output_layers"))
-        name = _only_name(ends)
+        # The layer name in `[["dense", 0, 0]]` or `["dense", 0, 0]`
+        first = ends[0] if ends else None
+        if isinstance(first, list) and len(ends) == 1:
+            first = first[0] if first else None
+        name = first if isinstance(first, str) else None
         if "output_layers" in found.config:
             inner = [item for item in inner if item.name == name]
         found, hops = (inner[-1] if inner else None), hops + 1
     return found
-
-
-def _only_name(ends: list[Json]) -> str | None:
-    """The layer name in `[["dense", 0, 0]]` or `["dense", 0, 0]`."""
-    first = ends[0] if ends else None
-    if isinstance(first, list) and len(ends) == 1:
-        first = first[0] if first else None
-    return first if isinstance(first, str) else None
 
 
 def _feeder(layer: Layer, tree: LayerTree) -> Layer | None:

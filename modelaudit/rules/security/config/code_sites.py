@@ -16,7 +16,6 @@ from msgspec import Struct
 
 from modelaudit.facts import Artifact, Json
 from modelaudit.formats.bytecode.marshal_reader import (
-    Bytecode,
     Unreadable,
     looks_like_bytecode,
     read_bytecode,
@@ -90,7 +89,10 @@ def _code_at(text: ConfigText) -> CodeSite | None:
         return None  # a bare word in a slot names a function
     if _BASE64.fullmatch(text.value) or (not text.value.isprintable() and "\n" not in text.value):
         return _unreadable(text, "neither bytecode of a known form nor source text")
-    return _source(text)
+    words = tuple(dict.fromkeys(_WORD.findall(text.value)))
+    quoted = tuple(dict.fromkeys(a or b for a, b in _QUOTED.findall(text.value)))
+    digest = hashlib.sha256(text.value.encode("utf-8", "surrogatepass")).hexdigest()
+    return CodeSite(text, "source", words, quoted, "", "", "", digest)
 
 
 def _decoded(value: str) -> Iterator[tuple[str, bytes]]:
@@ -130,22 +132,11 @@ def _bytecode(text: ConfigText, encoding: str, data: bytes) -> CodeSite:
         encoding,
         names=result.all_names(),
         constants=result.texts(),
-        origin=_origin(result),
+        origin=f"{result.code.filename}:{result.code.first_line}",
         python=result.python,
         unreadable="",
         digest=digest,
     )
-
-
-def _origin(bytecode: Bytecode) -> str:
-    return f"{bytecode.code.filename}:{bytecode.code.first_line}"
-
-
-def _source(text: ConfigText) -> CodeSite:
-    words = tuple(dict.fromkeys(_WORD.findall(text.value)))
-    quoted = tuple(dict.fromkeys(a or b for a, b in _QUOTED.findall(text.value)))
-    digest = hashlib.sha256(text.value.encode("utf-8", "surrogatepass")).hexdigest()
-    return CodeSite(text, "source", words, quoted, "", "", "", digest)
 
 
 def _unreadable(text: ConfigText, reason: str) -> CodeSite:

@@ -3,27 +3,79 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 
-from modelaudit.facts import Json
+from modelaudit.facts import Artifact, Json
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.rules.model import Check, Facts, Family, Need, Rule
 from modelaudit.rules.security.config.capabilities import abilities
-from modelaudit.rules.security.config.dotted_names import named
 from modelaudit.rules.security.config.examples import dense, example, function, keras_layer
 from modelaudit.rules.security.config.module_lists import (
     GET_FILE,
     KERAS,
     NON_MODELLING,
+    STANDARD,
     UNSAFE,
     is_tool,
     suspicious_module,
 )
 from modelaudit.rules.security.config.object_references import ObjectReference, references
-from modelaudit.rules.security.config_walk import ConfigObject, config_tree, require_documents
+from modelaudit.rules.security.config_walk import (
+    ConfigObject,
+    ConfigText,
+    PerArtifact,
+    config_tree,
+    require_documents,
+)
 from modelaudit.rules.security.op_threats import WATCHED
 
+_DOTTED = re.compile(r"(?:[^\W\d]\w*+\.)*+[^\W\d]\w*+")
+# Keys whose values can be functions; lists of words can contain anything.
+_FUNCTIONS = re.compile(
+    r"(?:\w+_)?(?:function|fn|activation|initializer|regularizer|constraint|loss|metrics?"
+    r"|standardize|split|callable)(?:/\d+)*"
+)
 _COMMON_WORDS = frozenset({"code", "types", "site", "glob", "profile", "modules"})
+_DELETE = "Do not load it. Keras never saves a model like this; inform whoever you got it from."
+
+
+def _find(artifact: Artifact) -> tuple[ObjectReference, ...]:
+    found = config_tree(artifact)
+    return (
+        *(reference for text in found.texts for reference in _in_text(text)),
+        *(
+            ObjectReference(site, package, name, class_name == "function")
+            for site in found.sites
+            if isinstance(registered := site.value.get("registered_name"), str)
+            and (class_name := site.value.get("class_name"))
+            and not site.value.get("module")
+            for package, _, name in [registered.rpartition(">")]
+            if package.partition(".")[0] in STANDARD
+        ),
+    )
+
+
+def _in_text(text: ConfigText) -> Iterator[ObjectReference]:
+    if not _FUNCTIONS.fullmatch(text.key) or not _DOTTED.fullmatch(text.value):
+        return
+    if text.site.parent is not None and text.site.parent.class_name == "TFOpLambda":
+        return  # a name of TensorFlow's, such as `io.decode_png`
+    module, _, name = text.value.rpartition(".")
+    root = module.partition(".")[0]
+    if name in {GET_FILE, UNSAFE}:
+        if not isinstance(text.site.value.get("module"), str):  # else it is a complete reference
+            yield ObjectReference(text.site, module, name, True)
+    elif root in STANDARD and abilities((root, name)):
+        yield ObjectReference(text.site, module, name, True)
+
+
+named = PerArtifact(_find)
+"""Hostile objects that strings and registered names in an artifact's configs refer to.
+
+Keras itself does not look up either. Old and third-party loaders do, and no legitimate config
+contains `os.system` where an activation belongs.
+"""
 
 
 def _ask(
@@ -164,8 +216,6 @@ def _rule(
         references=references,
     )
 
-
-_DELETE = "Do not load it. Keras never saves a model like this; inform whoever you got it from."
 
 RULES = (
     _rule(

@@ -165,7 +165,8 @@ class OriginTracer:
         elif node.op == "Const":
             yield from self._constant(function, node)
         elif node.op in {"Placeholder", "PlaceholderWithDefault", "_Arg"}:
-            yield self._placeholder(function, node)
+            saver = function is None and node.name == self._saver_filename()
+            yield ValueOrigin("saver") if saver else ValueOrigin("input", node.name)
             yield from (FunctionTensor(function, each) for each in node.inputs[:1])
         elif node.op in _PASSING:
             yield from (FunctionTensor(function, each) for each in node.inputs[:1])
@@ -196,10 +197,6 @@ class OriginTracer:
         if asset is not None:
             return ValueOrigin("asset", asset)
         return ValueOrigin("saver") if node.name == self._saver_filename() else None
-
-    def _placeholder(self, function: GraphFunction | None, node: GraphNode) -> ValueOrigin:
-        saver = function is None and node.name == self._saver_filename()
-        return ValueOrigin("saver") if saver else ValueOrigin("input", node.name)
 
     def _saver_filename(self) -> str:
         name = self.graph.saver.get("filename_tensor_name")
