@@ -102,7 +102,8 @@ class TensorSource(Protocol):
 class TensorStats(Struct, frozen=True):
     """Statistics over the finite values (float64); None for non-numeric or empty tensors.
 
-    `zeros` and `nonfinite` are counts of elements. `std` is the population deviation.
+    `zeros` and `nonfinite` are counts of elements. `std` is the population deviation. The longest
+    run of zeros in C order has `zero_run` elements and starts at element `zero_run_at`.
     """
 
     minimum: float
@@ -111,6 +112,8 @@ class TensorStats(Struct, frozen=True):
     std: float
     zeros: int
     nonfinite: int
+    zero_run: int = 0
+    zero_run_at: int = 0
 
     @property
     def constant(self) -> bool:

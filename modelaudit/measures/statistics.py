@@ -8,6 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from modelaudit.facts import TensorStats
+
 Z95 = 1.959963984540054
 _MAX_SIDE = 256
 _MAX_LENGTH = 4096
@@ -143,3 +145,19 @@ def spectrum_excess(matrix: NDArray[np.floating], shape: tuple[int, ...]) -> flo
 
 def _even(size: int, kept: int) -> NDArray[np.intp]:
     return np.arange(min(size, kept)) * size // min(size, kept)
+
+
+def distance_from_others(stats: TensorStats, n: int, value: float) -> float:
+    """Distance of one of n >= 3 finite values from the mean of the others, in their deviations.
+
+    The externally studentised residual (Cook and Weisberg, 1982), from the moments of all values:
+    one value, however large, does not hide itself. At most 3e7, the limit of float64.
+    """
+    if not stats.std:
+        return 0.0
+    # In units of the standard deviation, since squares of large values overflow.
+    gap = (value - stats.mean) / stats.std
+    left = (n - gap * gap * n / (n - 1)) / (n - 1)
+    away = abs(gap) * n / (n - 1)
+    # Rounding error of the variance: below it, the others are only known to be that close.
+    return away / math.sqrt(max(left, n * 1e-15))

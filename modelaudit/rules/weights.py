@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from modelaudit.audit_types.kernels import BatchNormState, InitialState, KernelInitialization
-from modelaudit.facts import TensorStats
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
@@ -13,7 +12,6 @@ from modelaudit.rules.grammar import counted, every, of_all
 from modelaudit.rules.model import Facts, Family, Need, NotRelevant, Rule
 
 LISTED = 8
-KERNELS = ("kernel", "depthwise_kernel", "pointwise_kernel", "recurrent_kernel", "embeddings")
 
 
 def _measurements(facts: Facts) -> Measurements:
@@ -121,27 +119,6 @@ def _partial_restore(rule: Rule, facts: Facts) -> Iterator[Finding]:
             )
 
 
-def _all_zero(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    architecture = facts.artifact.architecture
-    tensors = {tensor.name: tensor for tensor in facts.artifact.tensors}
-    for layer in architecture.layers if architecture else ():
-        for role in KERNELS:
-            tensor = tensors.get(layer.variables.get(role, ""))
-            stats = tensor.stats if tensor else None
-            if tensor and stats and stats.constant and tensor.size > 1:
-                yield rule.finding(
-                    f"Every value of {layer.route}/{role} is {stats.minimum:g}: the layer cannot "
-                    "distinguish its inputs.",
-                    file=tensor.file,
-                    route=f"{layer.route}/{role}",
-                    evidence={
-                        "measured": stats.minimum,
-                        "unit": "as every value",
-                        "n": tensor.size,
-                    },
-                )
-
-
 def _bn(*, lost: bool = False, new: bool = False, variance: float = 0.5) -> Measurements:
     return Measurements(batchnorm=(BatchNormState("bn", 8, lost or new, new, variance),))
 
@@ -153,12 +130,6 @@ def _kernels(*states: InitialState) -> Measurements:
             for i, state in enumerate(states)
         )
     )
-
-
-def _zero_kernel() -> Facts:
-    zero = TensorStats(0.0, 0.0, 0.0, 0.0, 8, 0)
-    tensors = (examples.tensor("dense/kernel", stats=zero), examples.tensor("dense/bias", (2,)))
-    return Facts(examples.model(examples.layer(), tensors=tensors))
 
 
 MEASURED = (Need.TENSORS, Need.MEASUREMENTS)
@@ -258,20 +229,5 @@ RULES = (
         check=_partial_restore,
         bad=examples.measured(_kernels("trained", "fresh")),
         good=examples.measured(_kernels("trained", "trained")),
-    ),
-    Rule(
-        code="MA406",
-        name="constant-kernel",
-        family=Family.WEIGHTS,
-        severity=Severity.HIGH,
-        confidence=Confidence.CERTAIN,
-        needs=(Need.ARCHITECTURE, Need.TENSORS),
-        summary="All values of a kernel are equal",
-        pass_title="No kernel is constant",
-        why="Training never makes a kernel constant. A failed write or an edit does.",
-        fix="Restore the file from an intact copy.",
-        check=_all_zero,
-        bad=_zero_kernel,
-        good=examples.healthy,
     ),
 )

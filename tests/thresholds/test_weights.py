@@ -11,6 +11,7 @@ import pytest
 
 from modelaudit.audit_types.kernels import BatchNormState, KernelSymmetry
 from modelaudit.diagnosis.suspects import suspects
+from modelaudit.facts import TensorStats
 from modelaudit.measures.kernels import initialization
 from modelaudit.measures.kernels.batchnorm import inputs_off_scale
 from modelaudit.measures.kernels.initialization import LayerContext
@@ -20,7 +21,11 @@ from modelaudit.measures.statistics import kolmogorov_smirnov
 from modelaudit.measures.summary import Measurements
 from modelaudit.probe.study.study import _Study
 from modelaudit.report.sections.weights import _unusual
+from modelaudit.rules import examples
+from modelaudit.rules.catalogue import rule
+from modelaudit.rules.engine import run_rule
 from modelaudit.rules.examples import measured
+from modelaudit.rules.model import Facts
 from modelaudit.structs import replace
 from tests.diagnosis.cases import behaviour, diagnosed, fit, initial, measurements
 from tests.measures.artifacts import artifact, kernel, layer, tensor
@@ -160,6 +165,60 @@ def called_symmetric(score):
     seen = replace(measurements(), symmetry=symmetric(score).symmetry)
     filters = suspects(case(behaviour(), seen), diagnosed())[1]
     return "1 of 1 spatial kernels are mirror-symmetric" in filters.text
+
+
+def stored_values(code, stats, shape=(64, 64)):
+    """Severities of a rule's findings on one matrix with these statistics."""
+    tensors = (examples.tensor("dense/kernel", shape, stats),)
+    found = run_rule(rule(code), Facts(examples.model(tensors=tensors)))
+    return [finding.severity.value for finding in found.findings]
+
+
+def block(run, zeros, start):
+    return TensorStats(-1.0, 1.0, 0.0, 0.5, zeros, 0, run, start)
+
+
+@at("weights.MIN_VALUES", {63: [], 64: ["high"]})
+def a_block_in_a_small_matrix(size):
+    return stored_values("MA419", block(40, 40, 3), (1, size))
+
+
+@at("weights.ZERO_BLOCK", {31: [], 32: ["high"]})
+def a_short_block(run):
+    return stored_values("MA419", block(run, run, 3))
+
+
+@at("weights.OTHER_ZEROS", {0.0099: ["high"], 0.0101: []})
+def zeros_outside_a_block(share):
+    return stored_values("MA419", block(96, 96 + round(share * 10_000), 3), (1, 10_096))
+
+
+@at("weights.ZERO_ROWS", {0.099: [], 0.1: ["medium"], 0.101: ["medium"]})
+def rows_of_zeros(share):
+    rows = round(share * 1000)
+    return stored_values("MA419", block(8 * rows, 8 * rows, 80), (1000, 8))
+
+
+def far(distance, n=4096):
+    """Statistics of n - 1 values with deviation 1, and one at this distance from their mean."""
+    mean = distance / n
+    variance = ((n - 1) * (1 + mean**2) + (distance - mean) ** 2) / n
+    return TensorStats(-3.0, distance, mean, variance**0.5, 0, 0)
+
+
+@at("weights.OUTLIER", {99.9: [], 100.1: ["medium"]})
+def a_value_outside(distance):
+    return stored_values("MA420", far(distance))
+
+
+@at("weights.WILD_OUTLIER", {999.0: ["medium"], 1001.0: ["high"]})
+def a_value_far_outside(distance):
+    return stored_values("MA420", far(distance))
+
+
+@at("weights.BEYOND_USE", {9.9e29: [], 1e30: ["high"], 1.01e30: ["high"]})
+def a_bias_without_use(value):
+    return stored_values("MA420", TensorStats(0.0, value, value / 2, value / 2, 1, 0), (2,))
 
 
 @pytest.mark.parametrize(("edge", "number"), EDGES.cases())

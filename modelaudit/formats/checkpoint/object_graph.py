@@ -38,6 +38,15 @@ def tensor_name(key: str) -> str:
     return key.removesuffix(_VALUE_SUFFIX)
 
 
+def saved_names(nodes: Iterable[ObjectNode]) -> dict[str, str]:
+    """Name of a tensor -> name of its variable in the program that saved it."""
+    return {
+        tensor_name(said["key"]): said["full_name"]
+        for node in nodes
+        if (said := node.attributes.get(VALUE)) and said["full_name"]
+    }
+
+
 def checkpoint_objects(message: pb.TrackableObjectGraph, file: str) -> tuple[ObjectNode, ...]:
     """Nodes of a checkpoint's object graph.
 

@@ -21,6 +21,7 @@ from modelaudit.facts import (
     Provenance,
 )
 from modelaudit.formats.checkpoint.index import TensorBundle, index_path
+from modelaudit.formats.checkpoint.object_graph import saved_names
 from modelaudit.formats.checkpoint.sstable import MAGIC
 from modelaudit.formats.checkpoint.state_file import STATE_FILE, read_state_file, state_mismatch
 from modelaudit.formats.checkpoint.variables import (
@@ -36,6 +37,7 @@ from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
 from modelaudit.formats.graph.restore_ops import VARIABLES, restored_variables
 from modelaudit.formats.io.bounded import display_path, file_entry, model_digest, read_bytes
 from modelaudit.formats.io.symlinks import is_inside
+from modelaudit.formats.keras.variables.unbound import named_kernels
 from modelaudit.settings import Limits
 
 _MAGIC_BYTES = MAGIC.to_bytes(8, "little")
@@ -101,7 +103,7 @@ def read_checkpoint(prefix: Path, limits: Limits) -> Artifact:
         object_graph=variables.objects,
         graphs=meta.graphs,
         tensors=variables.tensors,
-        kernels=result.kernels,
+        kernels=result.kernels or named_kernels(variables.tensors, saved_names(variables.objects)),
         problems=tuple(result.problems),
         extra=extra,
     )

@@ -182,10 +182,11 @@ class _RunningStats:
     `spread` is the square root of the sum of squared deviations, which does not overflow.
     """
 
-    __slots__ = ("count", "maximum", "mean", "minimum", "nonfinite", "spread", "zeros")
+    __slots__ = ("count", "maximum", "mean", "minimum", "nonfinite", "runs", "spread", "zeros")
 
     def __init__(self) -> None:
         self.count = self.zeros = self.nonfinite = 0
+        self.runs = _ZeroRuns()
         self.minimum, self.maximum = math.inf, -math.inf
         self.mean = self.spread = 0.0
 
@@ -196,7 +197,9 @@ class _RunningStats:
 
     def _add_block(self, values: NDArray[np.generic]) -> None:
         size = values.size
-        self.zeros += size - int(np.count_nonzero(values))
+        zeros = size - int(np.count_nonzero(values))
+        self.zeros += zeros
+        self.runs.add(values, zeros)
         wide = values.astype(np.float64)
         # numpy compares float16 values in software, so the float64 copy is faster.
         ranged = wide if values.dtype == np.float16 else values
@@ -235,8 +238,43 @@ class _RunningStats:
         if not self.count + self.nonfinite:
             return None
         if not self.count:
-            return TensorStats(math.nan, math.nan, math.nan, math.nan, 0, self.nonfinite)
+            nan = math.nan
+            return TensorStats(nan, nan, nan, nan, 0, self.nonfinite)
         # Rounding must not move the mean of a constant tensor out of its range.
         mean = min(max(self.mean, self.minimum), self.maximum)
         std = 0.0 if self.minimum == self.maximum else self.spread / math.sqrt(self.count)
-        return TensorStats(self.minimum, self.maximum, mean, std, self.zeros, self.nonfinite)
+        return TensorStats(
+            self.minimum,
+            self.maximum,
+            mean,
+            std,
+            self.zeros,
+            self.nonfinite,
+            self.runs.longest,
+            self.runs.start,
+        )
+
+
+class _ZeroRuns:
+    """The longest run of zeros in consecutive pieces. `open` zeros end the pieces seen so far."""
+
+    __slots__ = ("longest", "open", "seen", "start")
+
+    def __init__(self) -> None:
+        self.longest = self.start = self.open = self.seen = 0
+
+    def add(self, values: NDArray[np.generic], zeros: int) -> None:
+        """Add one piece with this number of zeros."""
+        size = values.size
+        if not zeros:
+            self.open = 0
+        else:
+            # Positions before the piece, of values other than zero, and behind it: gaps are runs.
+            edges = np.concatenate(([-1 - self.open], np.flatnonzero(values), [size]))
+            gaps = np.diff(edges) - 1
+            best = int(np.argmax(gaps))
+            if gaps[best] > self.longest:
+                self.longest = int(gaps[best])
+                self.start = self.seen + int(edges[best]) + 1
+            self.open = int(gaps[-1])
+        self.seen += size

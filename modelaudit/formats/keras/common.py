@@ -22,6 +22,7 @@ from modelaudit.formats.io.bounded import json_loads
 from modelaudit.formats.keras.config import parse_architecture
 from modelaudit.formats.keras.json_config import names_a_class
 from modelaudit.formats.keras.variables.matching import Binding, bind
+from modelaudit.formats.keras.variables.unbound import named_kernels
 from modelaudit.settings import Limits
 from modelaudit.structs import replace
 
@@ -158,6 +159,20 @@ def with_binding(artifact: Artifact, binding: Binding | None) -> Artifact:
     }
     return replace(
         artifact, architecture=binding.architecture, kernels=binding.kernels, extra=extra
+    )
+
+
+def with_names(artifact: Artifact, names: Mapping[str, str]) -> Artifact:
+    """Weights without an architecture, with the kernels that their names identify.
+
+    Args:
+        artifact: the weights.
+        names: tensor name -> variable name, where it is not the tensor's own; they are kept in
+            `extra["variable_names"]`.
+    """
+    kernels = named_kernels(artifact.tensors, names)
+    return replace(
+        artifact, kernels=kernels, extra={**artifact.extra, "variable_names": dict(names)}
     )
 
 

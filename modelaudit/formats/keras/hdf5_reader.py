@@ -18,7 +18,9 @@ from modelaudit.formats.keras.common import (
     mapping_of,
     stray_configs,
     with_binding,
+    with_names,
 )
+from modelaudit.formats.keras.variables.unbound import numbered_names
 from modelaudit.settings import Limits
 
 SUFFIXES = Format.LEGACY_H5_FULL.info.suffixes  # from which Keras 3 reads HDF5
@@ -29,7 +31,8 @@ def read_hdf5(path: Path, limits: Limits) -> Artifact:
 
     `extra["h5"]` has `layout`, `superblock`, `user_block` (bytes), `foreign_attributes`, and by
     layout `layer_names`, `groups`, `layer_names_missing_groups`, `weight_names_missing` or
-    `vars_names`. For `unclaimed` and `misordered` see `with_binding`.
+    `vars_names`. For `unclaimed` and `misordered` see `with_binding`, for
+    `variable_names` see `with_names`.
 
     Raises:
         ReadError: the file cannot be opened as HDF5.
@@ -67,4 +70,6 @@ def read_hdf5(path: Path, limits: Limits) -> Artifact:
         extra=extra,
         documents=tuple(notes.documents),
     )
+    if architecture is None:
+        return with_names(artifact, numbered_names(contents.tensors, contents.var_names))
     return with_binding(artifact, binding_of(architecture, contents))

@@ -133,12 +133,13 @@ def batchnorm_tensors(artifact: Artifact) -> Iterator[BatchNormTensors]:
 
 
 def variable_names(artifact: Artifact) -> Mapping[str, str]:
-    """Tensor name -> variable name, from the object graph.
+    """Tensor name -> variable name, from the object graph or from a weights file's groups.
 
     The keys of a SavedModel's variables are list positions (`variables/4`); the variable names
-    (`bn1/moving_mean`) are stored as well.
+    (`bn1/moving_mean`) are stored as well. Weights files number the variables of a layer.
     """
-    names = {}
+    given = artifact.extra.get("variable_names")
+    names = {name: str(word) for name, word in given.items()} if isinstance(given, dict) else {}
     for node in artifact.object_graph:
         said = node.attributes.get("VARIABLE_VALUE", {})
         if said.get("key") and said.get("full_name"):

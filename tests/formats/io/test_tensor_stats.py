@@ -38,6 +38,18 @@ def stored(path: Path, values: np.ndarray, *, padding: int = 0, big_endian: bool
     )
 
 
+def longest_zeros(values: np.ndarray) -> tuple[int, int]:
+    """Length and start of the first longest run of zeros."""
+    if values.size and not np.isfinite(values.astype(np.float64)).any():
+        return 0, 0
+    best, open_run = (0, 0), 0
+    for index, value in enumerate(values.ravel()):
+        open_run = open_run + 1 if value == 0 else 0
+        if open_run > best[0]:
+            best = (open_run, index + 1 - open_run)
+    return best
+
+
 @pytest.fixture(scope="module")
 def scratch(tmp_path_factory):
     return tmp_path_factory.mktemp("tensors") / "values.bin"
@@ -56,6 +68,8 @@ def test_statistics_and_digest_agree_with_numpy(scratch, values, piece, big_endi
     assert tensor.sha256 == hashlib.sha256(np.ascontiguousarray(values).tobytes()).hexdigest()
     assert tensor.nbytes == values.nbytes
     np.testing.assert_array_equal(source.array(), values)
+    runs = longest_zeros(values)
+    assert tensor.stats is None or (tensor.stats.zero_run, tensor.stats.zero_run_at) == runs
     wide = values.astype(np.float64)
     finite = wide[np.isfinite(wide)]
     if values.size == 0:

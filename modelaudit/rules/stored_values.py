@@ -1,0 +1,267 @@
+"""MA406, MA419 to MA421: stored values that training does not produce."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Iterator, Mapping
+
+from modelaudit.facts import Json, Tensor, TensorStats
+from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.measures.kernels.batchnorm import batchnorm_tensors
+from modelaudit.measures.kernels.initializers import canonical_name
+from modelaudit.measures.statistics import distance_from_others
+from modelaudit.rules import examples
+from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
+from modelaudit.thresholds.weights import (
+    BEYOND_USE,
+    MIN_VALUES,
+    OTHER_ZEROS,
+    OUTLIER,
+    WILD_OUTLIER,
+    ZERO_BLOCK,
+    ZERO_ROWS,
+)
+
+KERNELS = ("kernel", "depthwise_kernel", "pointwise_kernel", "recurrent_kernel", "embeddings")
+CONSTANT_INITIALIZERS = ("zeros", "zero", "ones", "one", "constant")
+# Constants of masks: the largest float32 and float64.
+LARGEST_FLOATS = (math.ldexp(1 - math.ldexp(1, -24), 128), sys.float_info.max)
+
+
+def _initializer(facts: Facts, route: str, role: str) -> str:
+    """Normalised name of a variable's initializer in the saved config, or ""."""
+    architecture = facts.artifact.architecture
+    for layer in architecture.layers if architecture else ():
+        if layer.route == route:
+            said = layer.config.get(f"{role.removesuffix('_kernel') or role}_initializer")
+            said = layer.config.get(f"{role}_initializer", said)
+            saved = said if isinstance(said, Mapping) else {"class_name": said}
+            return canonical_name(saved)
+    return ""
+
+
+def _kernels(facts: Facts) -> Iterator[tuple[str, str, Tensor]]:
+    """Route, role and tensor of the weights that layers apply to their inputs."""
+    artifact = facts.artifact
+    tensors = {tensor.name: tensor for tensor in artifact.tensors}
+    seen: set[str] = set()
+    for layer in artifact.architecture.layers if artifact.architecture else ():
+        for role in KERNELS:
+            name = layer.variables.get(role, "")
+            if name in tensors:
+                seen.add(name)
+                yield layer.route, role, tensors[name]
+    for kernel in artifact.kernels:
+        if kernel.tensor in tensors and kernel.tensor not in seen:
+            yield kernel.route, "kernel", tensors[kernel.tensor]
+
+
+def _constant(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    kernels = [*_kernels(facts)]
+    if not (kernels or facts.artifact.architecture):
+        raise NotApplicable("no architecture, graph or name says which tensors are kernels")
+    for route, role, tensor in kernels:
+        stats = tensor.stats
+        if stats and stats.constant and tensor.size > 1:
+            drawn = _initializer(facts, route, role) in CONSTANT_INITIALIZERS
+            yield rule.finding(
+                f"Every value of {route}/{role} is {stats.minimum:g}: the layer cannot distinguish "
+                "its inputs."
+                + " Its initializer also gives one value: it was not trained."
+                * drawn,
+                file=tensor.file,
+                route=f"{route}/{role}",
+                evidence={"measured": stats.minimum, "unit": "as every value", "n": tensor.size},
+                severity=Severity.LOW if drawn else rule.severity,
+            )
+
+
+def _matrices(facts: Facts) -> Iterator[tuple[Tensor, TensorStats]]:
+    """Matrices and kernels of numbers with a fraction that are used for prediction."""
+    for tensor in facts.artifact.tensors:
+        stats = tensor.stats
+        floats = "float" in tensor.dtype and tensor.role == "weight"
+        if floats and stats and len(tensor.shape) > 1 and tensor.size >= MIN_VALUES.value:
+            yield tensor, stats
+
+
+def _zero_block(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    tables = {tensor.name for _, role, tensor in _kernels(facts) if role == "embeddings"}
+    for tensor, stats in _matrices(facts):
+        run, start = stats.zero_run, stats.zero_run_at
+        others = stats.zeros - run
+        if stats.constant or run < ZERO_BLOCK.value:
+            continue
+        if others > OTHER_ZEROS.value * (tensor.size - run):
+            continue
+        row = tensor.shape[-1]
+        rows = start % row == 0 and run % row == 0
+        table = tensor.name in tables or "embedding" in tensor.name.lower()
+        if rows and (table or run < max(2 * row, ZERO_ROWS.value * tensor.size)):
+            continue
+        whole = f", which are {run // row} whole rows" if rows else ""
+        yield rule.finding(
+            f"{tensor.name}: {run:,} consecutive values are 0, from value {start:,} of "
+            f"{tensor.size:,} on{whole}; {others or 'none'} of the others "
+            f"{'is' if others < 2 else 'are'} 0.",
+            file=tensor.file,
+            route=tensor.name,
+            evidence={
+                "measured": run,
+                "unit": "consecutive zeros",
+                "threshold": ZERO_BLOCK.value,
+                "n": tensor.size,
+                "start": start,
+                "rows": rows,
+            },
+            severity=Severity.MEDIUM if rows else rule.severity,
+        )
+
+
+def _outlier(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    matrices = {tensor.name for tensor, _ in _matrices(facts)}
+    for tensor in facts.artifact.tensors:
+        stats = tensor.stats
+        if tensor.role != "weight" or stats is None or "float" not in tensor.dtype:
+            continue
+        value = max(stats.minimum, stats.maximum, key=abs)
+        if stats.constant or not math.isfinite(value) or abs(value) in LARGEST_FLOATS:
+            continue
+        matrix = tensor.name in matrices and 2 * stats.zeros < tensor.size
+        distance = distance_from_others(stats, tensor.size, value) if matrix else 0.0
+        beyond = abs(value) >= BEYOND_USE.value
+        if not (beyond or distance >= OUTLIER.value):
+            continue
+        evidence: dict[str, Json] = {
+            "measured": distance if math.isfinite(distance) else None,
+            "unit": OUTLIER.unit,
+            "threshold": OUTLIER.value,
+            "n": tensor.size,
+            "value": value,
+        }
+        far = f", {distance:.3g} standard deviations from the others" if distance else ""
+        yield rule.finding(
+            f"{tensor.name} contains the value {value:.4g}{far}.",
+            file=tensor.file,
+            route=tensor.name,
+            evidence=evidence,
+            severity=rule.severity if beyond or distance >= WILD_OUTLIER.value else Severity.MEDIUM,
+        )
+
+
+def _dead_normalisation(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    found = [*batchnorm_tensors(facts.artifact)]
+    if not found:
+        raise NotRelevant("the model has no batch normalisation")
+    for each in found:
+        for role, tensor in (("gamma", each.gamma), ("moving variance", each.variance)):
+            if tensor is None or tensor.size < 2 or tensor.stats is None:
+                continue
+            if not (tensor.stats.constant and tensor.stats.maximum == 0):
+                continue
+            start = role == "gamma" and _initializer(facts, each.route, "gamma") == "zeros"
+            if start and _untouched(each.mean, each.variance):
+                continue  # never trained, and gamma starts at 0
+            effect = (
+                "its output does not depend on its input"
+                if role == "gamma"
+                else "it divides by the square root of its epsilon alone"
+            )
+            yield rule.finding(
+                f"{each.route}: the {role} is 0 in all {tensor.size} channels, so {effect}.",
+                file=tensor.file,
+                route=each.route,
+                evidence={"measured": 0.0, "unit": "as every value", "n": tensor.size},
+                severity=Severity.MEDIUM if start else rule.severity,
+            )
+
+
+def _untouched(mean: Tensor, variance: Tensor) -> bool:
+    """Whether moving mean and variance are 0 and 1."""
+    pairs = ((mean.stats, 0.0), (variance.stats, 1.0))
+    return all(stats is not None and stats.constant and stats.maximum == v for stats, v in pairs)
+
+
+def _dense(stats: TensorStats, shape: tuple[int, ...] = (64, 8)) -> Facts:
+    tensors = (examples.tensor("dense/kernel", shape, stats), examples.tensor("dense/bias", (2,)))
+    return Facts(examples.model(examples.layer(), tensors=tensors))
+
+
+def _norm(gamma: float, variance: float) -> Facts:
+    values = {"gamma": gamma, "beta": 0.5, "moving_mean": 0.5, "moving_variance": variance}
+    layer = examples.layer("bn", "BatchNormalization", {role: f"bn/{role}" for role in values})
+    tensors = tuple(
+        examples.tensor(f"bn/{role}", (4,), TensorStats(v, v, v, 0.0, 4 * (v == 0), 0))
+        for role, v in values.items()
+    )
+    return Facts(examples.model(layer, tensors=tensors))
+
+
+RULES = (
+    Rule(
+        code="MA406",
+        name="constant-kernel",
+        family=Family.WEIGHTS,
+        severity=Severity.HIGH,
+        confidence=Confidence.CERTAIN,
+        needs=(Need.TENSORS,),
+        summary="All values of a kernel are equal",
+        pass_title="No kernel is constant",
+        why="Training never makes a kernel constant. A failed write or an edit does.",
+        fix="Restore the file from an intact copy.",
+        check=_constant,
+        bad=lambda: _dense(TensorStats(0.0, 0.0, 0.0, 0.0, 8, 0), (4, 2)),
+        good=examples.healthy,
+    ),
+    Rule(
+        code="MA419",
+        name="block-of-zeros",
+        family=Family.WEIGHTS,
+        severity=Severity.HIGH,
+        confidence=Confidence.HIGH,
+        needs=(Need.TENSORS,),
+        summary="A weight has one block of zeros",
+        pass_title="No weight has a block of zeros among other values",
+        why="A copy that failed in the middle leaves zeros where it wrote nothing. HDF5 stores no "
+        "checksum by default, so the file loads without an error. Pruning leaves zeros everywhere, "
+        "or in single rows and channels.",
+        fix="Copy the file again from its source and compare the digests. If these rows are zero on "
+        "purpose, waive this finding.",
+        check=_zero_block,
+        bad=lambda: _dense(TensorStats(-1.0, 1.0, 0.0, 0.5, 101, 0, 101, 77)),
+        good=lambda: _dense(TensorStats(-1.0, 1.0, 0.0, 0.5, 202, 0, 101, 77)),
+    ),
+    Rule(
+        code="MA420",
+        name="outlier-weight",
+        family=Family.WEIGHTS,
+        severity=Severity.HIGH,
+        confidence=Confidence.HIGH,
+        needs=(Need.TENSORS,),
+        summary="One value of a weight is far outside the range of the others",
+        pass_title="No value of a weight is far outside the range of the others",
+        why="One flipped bit in the exponent of a number does this. The file loads without an "
+        "error, and the outputs can look plausible: a ReLU or a pooling layer may hide the value.",
+        fix="Restore the file from an intact copy.",
+        check=_outlier,
+        bad=lambda: _dense(TensorStats(-1.0, 1e38, 1e38 / 512, 1e38 / 512**0.5, 0, 0)),
+        good=lambda: _dense(TensorStats(-3.0, 3.5, 0.0, 0.5, 0, 0)),
+    ),
+    Rule(
+        code="MA421",
+        name="batchnorm-all-zero",
+        family=Family.WEIGHTS,
+        severity=Severity.HIGH,
+        confidence=Confidence.HIGH,
+        needs=(Need.TENSORS,),
+        summary="Gamma or the moving variance of a batch normalisation is zero in every channel",
+        pass_title="No batch normalisation has gamma or a moving variance of zero in every channel",
+        why="Without gamma, the layer outputs constants. With a variance of 0 it multiplies its "
+        "input by about 30.",
+        fix="Restore the file from an intact copy, or the last checkpoint before all channels died.",
+        check=_dead_normalisation,
+        bad=lambda: _norm(0.0, 0.5),
+        good=lambda: _norm(0.5, 0.5),
+    ),
+)

@@ -1,0 +1,227 @@
+"""MA406 and MA419 to MA421: values that training does not produce, and sound twins of each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from modelaudit.facts import Tensor
+from modelaudit.findings import Outcome, Severity
+from modelaudit.formats.io.file_window import FileWindow
+from modelaudit.formats.io.tensor_stats import FileArray, summarise
+from modelaudit.formats.reader import read
+from modelaudit.rules import examples
+from modelaudit.rules.catalogue import rule
+from modelaudit.rules.engine import run_rule
+from modelaudit.rules.model import Facts
+from modelaudit.settings import Limits
+from modelaudit.structs import replace
+
+CODES = ("MA406", "MA419", "MA420", "MA421")
+SHAPE = (3, 3, 8, 16)
+
+
+def trained(shape: tuple[int, ...] = SHAPE, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).standard_t(4, shape).astype("float32") * np.float32(0.05)
+
+
+def stored(folder: Path, name: str, values: np.ndarray, role: str = "weight") -> Tensor:
+    path = folder / f"{name.replace('/', '.')}.bin"
+    path.write_bytes(values.tobytes())
+    source = FileArray(FileWindow.of_file(path), 0, values.shape, values.dtype.name)
+    return summarise(name, values.shape, values.dtype.name, "f", role, source, Limits())
+
+
+def facts_of(*tensors: Tensor, **given: object) -> Facts:
+    return Facts(replace(examples.model(tensors=tensors), **given))
+
+
+def reported(facts: Facts) -> dict[str, list[Severity]]:
+    found = {}
+    for code in CODES:
+        result = run_rule(rule(code), facts)
+        if result.outcome is Outcome.FAIL:
+            found[code] = [finding.severity for finding in result.findings]
+    return found
+
+
+def hole(values: np.ndarray, start: int, length: int) -> np.ndarray:
+    flat = values.copy().ravel()
+    flat[start : start + length] = 0
+    return flat.reshape(values.shape)
+
+
+@pytest.mark.parametrize(
+    ("start", "length", "severity"),
+    [
+        (201, 300, Severity.HIGH),
+        (7, 32, Severity.HIGH),
+        (1152 - 333, 333, Severity.HIGH),  # to the end
+        (1152 - 320, 320, Severity.MEDIUM),  # whole rows, which pruning could leave
+        (160, 160, Severity.MEDIUM),
+    ],
+)
+def test_a_hole_is_found(tmp_path: Path, start: int, length: int, severity: Severity) -> None:
+    tensor = stored(tmp_path, "conv/kernel", hole(trained(), start, length))
+    (finding,) = run_rule(rule("MA419"), facts_of(tensor)).findings
+    assert finding.severity is severity
+    assert (finding.evidence["measured"], finding.evidence["start"]) == (length, start)
+    assert finding.location.route == "conv/kernel"
+
+
+def pruned(share: float) -> np.ndarray:
+    values = trained()
+    values[np.abs(values) < np.quantile(np.abs(values), share)] = 0
+    return values
+
+
+def pruned_channels() -> np.ndarray:
+    values = trained()
+    values[..., 4:12] = 0
+    return values
+
+
+def pruned_inputs() -> np.ndarray:
+    values = trained((40, 32))
+    values[[0, 7, 8, 30]] = 0
+    return values
+
+
+def padded_table() -> np.ndarray:
+    return hole(trained((50, 8)), 320, 80)  # the vocabulary was padded with ten rows
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("conv/kernel", trained()),
+        ("conv/kernel", hole(trained(), 201, 20)),  # too short to be told from pruning
+        ("conv/kernel", hole(trained(), 160, 16)),  # one row
+        ("conv/kernel", pruned(0.3)),
+        ("conv/kernel", pruned(0.95)),
+        ("conv/kernel", pruned_channels()),
+        ("dense/kernel", pruned_inputs()),
+        ("embedding/embeddings", padded_table()),
+        ("conv/kernel", np.zeros(SHAPE, "float32")),  # another rule
+        ("positions", np.eye(40, dtype="float32")),
+        ("dense/bias", hole(trained((600,)), 100, 200)),  # gates of a recurrent layer start at 0
+        ("conv/kernel", (pruned(0.5) / 0.01).round().astype("float32") * np.float32(0.01)),
+    ],
+)
+def test_sound_weights_have_no_block_of_zeros_and_no_outlier(
+    tmp_path: Path, name: str, values: np.ndarray
+) -> None:
+    assert reported(facts_of(stored(tmp_path, name, values))) == {}
+
+
+def with_value(values: np.ndarray, at: int, value: float) -> np.ndarray:
+    flat = values.copy().ravel()
+    flat[at] = value
+    return flat.reshape(values.shape)
+
+
+def with_flipped_bit(values: np.ndarray, at: int, bit: int) -> np.ndarray:
+    words = values.copy().ravel().view(np.uint32)
+    words[at] ^= np.uint32(1 << bit)
+    return words.view(np.float32).reshape(values.shape)
+
+
+@pytest.mark.parametrize(
+    ("values", "severity"),
+    [
+        (with_value(trained(), 5, 1e38), Severity.HIGH),
+        (with_value(trained(), 5, -1e38), Severity.HIGH),
+        (with_flipped_bit(trained(), 5, 30), Severity.HIGH),
+        (with_value(trained(), 5, 90.0), Severity.HIGH),
+        (with_value(trained(), 5, 9.0), Severity.MEDIUM),
+        (with_value(trained((6,)), 5, 1e31), Severity.HIGH),  # in any weight
+        (with_value(trained().astype("float64"), 5, 1e200), Severity.HIGH),
+    ],
+)
+def test_an_outlier_is_found(tmp_path: Path, values: np.ndarray, severity: Severity) -> None:
+    tensor = stored(tmp_path, "conv/kernel", values)
+    (finding,) = run_rule(rule("MA420"), facts_of(tensor)).findings
+    assert finding.severity is severity
+    assert finding.evidence["value"] == max(float(values.min()), float(values.max()), key=abs)
+    assert reported(facts_of(replace(tensor, role="optimizer"))) == {}
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        with_value(trained(), 5, 3.0),  # public models reach 22 deviations
+        with_value(np.zeros((5, 5, 8, 8), "float32"), 12, 1.0),  # a kernel that only copies
+        np.triu(np.full((12, 12), np.finfo("float32").min), 1),  # a mask for attention
+        np.triu(np.full((12, 12), -1e9, "float32"), 1),
+        with_value(np.full((8,), 1e-10, "float32"), 3, 0.7),  # the only live channel
+        np.array([1.0, 1e12, 1e24], "float32"),  # variances of features in different units
+    ],
+)
+def test_sound_ranges_are_no_outliers(tmp_path: Path, values: np.ndarray) -> None:
+    assert "MA420" not in reported(facts_of(stored(tmp_path, "w/kernel", values)))
+
+
+def norm(tmp_path: Path, gamma: float, variance: float, mean: float = 0.1, initial: str = "ones"):
+    values = {"gamma": gamma, "beta": 0.2, "moving_mean": mean, "moving_variance": variance}
+    tensors = [
+        stored(tmp_path, f"bn/{role}", np.full((4,), value, "float32"))
+        for role, value in values.items()
+    ]
+    config = {"gamma_initializer": {"class_name": initial.title(), "config": {}}}
+    roles = {role: f"bn/{role}" for role in values}
+    layer = examples.layer("bn", "BatchNormalization", roles, config)
+    return Facts(examples.model(layer, tensors=tuple(tensors)))
+
+
+def test_a_normalisation_without_scale_or_variance_is_found(tmp_path: Path) -> None:
+    assert reported(norm(tmp_path, 0.0, 0.5)) == {"MA421": [Severity.HIGH]}
+    assert reported(norm(tmp_path, 0.5, 0.0)) == {"MA421": [Severity.HIGH]}
+    assert reported(norm(tmp_path, 0.5, 0.5)) == {}
+
+
+def test_gamma_that_starts_at_zero_is_reported_only_once_the_layer_was_trained(
+    tmp_path: Path,
+) -> None:
+    assert reported(norm(tmp_path, 0.0, 1.0, 0.0, "zeros")) == {}
+    assert reported(norm(tmp_path, 0.0, 0.7, 0.1, "zeros")) == {"MA421": [Severity.MEDIUM]}
+
+
+def test_a_kernel_that_its_initializer_leaves_constant_is_only_untrained(tmp_path: Path) -> None:
+    zeros = stored(tmp_path, "dense/kernel", np.zeros((8, 16), "float32"))
+    for initial, severity in (("Zeros", Severity.LOW), ("GlorotUniform", Severity.HIGH)):
+        config = {"kernel_initializer": {"class_name": initial, "config": {}}}
+        layer = examples.layer(variables={"kernel": "dense/kernel"}, config=config)
+        facts = Facts(examples.model(layer, tensors=(zeros,)))
+        assert reported(facts) == {"MA406": [severity]}
+
+
+def write_weights(path: Path, groups: dict[str, dict[str, np.ndarray]]) -> Path:
+    """A v3 weights file: group of the layer -> numbered variables; the last part is its name."""
+    with h5py.File(path, "w") as file:
+        for number, (route, variables) in enumerate(groups.items()):
+            group = file.create_group(f"layers/{route}/vars")
+            group.attrs["name"] = f"layer_{number}"
+            for name, values in variables.items():
+                group[name] = values
+    return path
+
+
+def test_weights_alone_are_searched_as_well(tmp_path: Path) -> None:
+    vector = np.full((16,), 0.3, "float32")
+    sound = {
+        "conv2d": {"0": trained(), "1": trained((16,), 1)},
+        "batch_normalization": {"0": vector, "1": vector, "2": vector, "3": vector},
+    }
+    path = write_weights(tmp_path / "sound.weights.h5", sound)
+    assert reported(Facts(read(path, Limits()))) == {}
+    broken = {
+        "conv2d": {"0": np.zeros(SHAPE, "float32"), "1": trained((16,), 1)},
+        "conv2d_1": {"0": hole(trained(), 201, 300)},
+        "batch_normalization": {"0": 0 * vector, "1": vector, "2": vector, "3": vector},
+    }
+    path = write_weights(tmp_path / "broken.weights.h5", broken)
+    facts = Facts(read(path, Limits()))
+    assert reported(facts) == {code: [Severity.HIGH] for code in ("MA406", "MA419", "MA421")}
