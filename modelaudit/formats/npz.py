@@ -9,6 +9,7 @@ import numpy as np
 
 from modelaudit.errors import ReadError
 from modelaudit.facts import Json, Problem, ProblemKind, Tensor
+from modelaudit.file_formats import ZIP_SIGNATURES
 from modelaudit.formats.executables import HEAD_BYTES, executable_kind
 from modelaudit.formats.io.dtypes import stored_dtype
 from modelaudit.formats.io.file_window import FileWindow
@@ -36,9 +37,18 @@ class _ObjectsError(Exception):
 def read_npz(window: FileWindow, limits: Limits) -> tuple[tuple[Tensor, ...], tuple[Problem, ...]]:
     """Read all arrays of the archive in `window` as tensors, named by member without `.npy`.
 
+    NumPy reads anything that is neither a zip archive nor an array as a pickle.
+
     Raises:
         ReadError: the file is not a zip archive.
     """
+    head = window.head(HEAD_BYTES)
+    if not head.startswith((*ZIP_SIGNATURES, _MAGIC)):
+        if what := executable_kind(head):
+            kind, pickled = ProblemKind.UNSUPPORTED, {"npy": "object"}
+            return (), (Problem(kind, window.file, f"is {what}; not loaded", "", {**pickled}),)
+        reason = "is neither a zip archive nor an array; NumPy reads such a file as a pickle"
+        raise ReadError(ProblemKind.CORRUPT, window.file, reason)
     parts = ZipParts(window, limits)
     tensors: list[Tensor] = []
     problems = list(parts.problems())

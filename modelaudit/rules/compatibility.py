@@ -9,8 +9,7 @@ from modelaudit.facts import Provenance
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.probe.protocol import Observation, runtime_name
 from modelaudit.rules import examples
-from modelaudit.rules.conditions import conditions, lacked
-from modelaudit.rules.integrity import LOST_KINDS
+from modelaudit.rules.conditions import conditions, lacked, lost_part
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
 from modelaudit.runtimes.profile import numbers
 from modelaudit.structs import replace
@@ -50,7 +49,7 @@ def _loads_nowhere(rule: Rule, facts: Facts) -> Iterator[Finding]:
     tried = _tried(facts)
     if any(each.status is Status.LOADED for each in (*tried.values(), *facts.elsewhere)):
         return
-    if lost := _lost(facts):
+    if lost := lost_part(facts):
         raise NotApplicable(f"a part of the model is missing or damaged: {lost}")
     runtime, condition = conditions(facts)
     if condition:
@@ -65,14 +64,6 @@ def _loads_nowhere(rule: Rule, facts: Facts) -> Iterator[Finding]:
         },
         severity=Severity.MEDIUM if not facts.artifact.complete else rule.severity,
     )
-
-
-def _lost(facts: Facts) -> str:
-    """What is missing or damaged, if that explains why no loader works; another rule reports it."""
-    if facts.artifact.complete:
-        return ""
-    lost = [each for each in facts.artifact.problems if each.kind in LOST_KINDS]
-    return f"{lost[0].file}: {lost[0].detail}" if lost else ""
 
 
 def _nowhere(names: Sequence[str]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from modelaudit.facts import Layer, TensorStats, fits
+from modelaudit.facts import Format, Layer, TensorStats, fits
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.rules import examples
 from modelaudit.rules.grammar import counted
@@ -18,6 +18,8 @@ def _weighted(facts: Facts) -> tuple[Layer, ...]:
     architecture = facts.artifact.architecture
     if architecture is None or not facts.artifact.tensors:
         raise NotApplicable("the file does not contain both an architecture and weights")
+    if facts.artifact.format is Format.TF2_CHECKPOINT and not facts.artifact.object_graph:
+        raise NotApplicable("the object graph, which says whose variable each is, cannot be read")
     if not any(layer.variables for layer in architecture.layers):
         raise NotApplicable("the names of the stored tensors do not identify layers")
     return tuple(layer for layer in architecture.layers if layer.expected and not layer.is_model)

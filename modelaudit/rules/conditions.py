@@ -1,9 +1,10 @@
-"""Attempts to load that failed only because the program lacked something: a class, a file name."""
+"""Why loading fails: the program lacked something (a class, a file name), or a part is missing."""
 
 from __future__ import annotations
 
 from modelaudit.audit_types.loading import LoadOutcome, Status
 from modelaudit.probe.protocol import Observation
+from modelaudit.rules.integrity import LOST_KINDS, sentence
 from modelaudit.rules.model import Facts
 from modelaudit.runtimes.model import LoadCall, Prediction, predicted_call
 
@@ -44,3 +45,11 @@ def conditions(facts: Facts) -> tuple[str, str]:
         if what := lacked(facts, seen):
             return seen.runtime, what
     return "", ""
+
+
+def lost_part(facts: Facts) -> str:
+    """What is missing or damaged, if loading fails because of it; another rule reports it."""
+    if facts.artifact.complete:
+        return ""
+    lost = [each for each in facts.artifact.problems if each.kind in LOST_KINDS]
+    return sentence(lost[0]) if lost else ""

@@ -7,18 +7,14 @@ import re
 from collections.abc import Iterable, Sequence
 
 from modelaudit.audit_types.loading import Status
-from modelaudit.facts import ProblemKind
 from modelaudit.file_formats import Content, formats
 from modelaudit.findings import Finding, Outcome, RuleResult, Severity, Verdict
 from modelaudit.probe.protocol import ENDED, runtime_name
 from modelaudit.rules.model import Facts, Need, NotApplicable, NotRelevant, Rule
+from modelaudit.rules.unread import UNREAD_KINDS, unread_input
 
 # Formats that contain layers and weights, but never a graph.
 GRAPHLESS = formats(Content.MODEL, Content.WEIGHTS)
-# A part of a file that was not read, as opposed to one that is damaged.
-UNREAD_KINDS = frozenset(
-    {ProblemKind.UNREADABLE, ProblemKind.UNSUPPORTED, ProblemKind.LIMIT_EXCEEDED}
-)
 # A probe that ended like this leaves the model only partially audited.
 UNFINISHED = frozenset(
     {Status.CRASHED, Status.TIMEOUT, Status.MEMORY, Status.DISK, Status.UNAVAILABLE}
@@ -29,6 +25,8 @@ _LONG_NAME = re.compile(r"\S{73,}")  # longer than any digest
 def missing_need(need: Need, facts: Facts) -> str:
     """Why `need` is not met, or "" when it is."""
     artifact = facts.artifact
+    if need is Need.CONFIG and not artifact.documents:
+        return "the model contains no readable config"
     if need is Need.ARCHITECTURE and artifact.architecture is None:
         return "the file contains no Keras architecture"
     if need is Need.TENSORS and not artifact.tensors:
@@ -63,6 +61,8 @@ def run_rule(rule: Rule, facts: Facts) -> RuleResult:
         return RuleResult(rule.code, rule.name, Outcome.ERROR, detail[:500])
     if findings:
         return RuleResult(rule.code, rule.name, Outcome.FAIL, findings=findings)
+    if unread := unread_input(rule, facts):
+        return RuleResult(rule.code, rule.name, Outcome.NOT_APPLICABLE, unread)
     chosen = rule.chosen(facts) if rule.limit else None
     line = "" if chosen is None else f" (threshold set to {chosen:g})"
     return RuleResult(rule.code, rule.name, Outcome.PASS, rule.pass_title + line)

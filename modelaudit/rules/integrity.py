@@ -253,13 +253,17 @@ def check_problem(kind: ProblemKind) -> Check:
     return check
 
 
-def describe(rule: Rule, problem: Problem) -> Finding:
-    """The finding for a problem that a reader reported."""
+def sentence(problem: Problem) -> str:
+    """What a reader reported, after the name of the file."""
     # A detail that begins with a verb is a sentence whose subject is the file.
     gap = " " if problem.detail.startswith(VERBS) else ": "
-    where = f"{problem.file}{gap}" if problem.file else ""
+    return f"{problem.file}{gap}{problem.detail}" if problem.file else problem.detail
+
+
+def describe(rule: Rule, problem: Problem) -> Finding:
+    """The finding for a problem that a reader reported."""
     return rule.finding(
-        f"{where}{problem.detail}",
+        sentence(problem),
         file=problem.file,
         route=problem.route,
         evidence=problem.evidence,

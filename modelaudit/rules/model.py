@@ -34,6 +34,7 @@ class Need(StrEnum):
     """What a rule requires before it can run. A missing need is the reason for not-applicable."""
 
     ARTIFACT = "artifact"  # always present
+    CONFIG = "config"  # any JSON config that a loader might use
     ARCHITECTURE = "architecture"
     TENSORS = "tensors"
     GRAPH = "graph"

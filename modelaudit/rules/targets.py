@@ -11,6 +11,7 @@ from modelaudit.audit_types.loading import LoadOutcome, Status
 from modelaudit.facts import Json
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.rules import examples
+from modelaudit.rules.conditions import lost_part
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
 from modelaudit.runtimes.model import (
     NOT_READ,
@@ -129,6 +130,8 @@ def _refusal(rule: Rule, failing: tuple[Prediction, ...], title: str) -> Finding
 
 def _differs(rule: Rule, facts: Facts) -> Iterator[Finding]:
     """Calls that load the model but compute something else. An observation overrules this."""
+    if lost := lost_part(facts):
+        raise NotApplicable(f"a part of the model is missing or damaged: {lost}")
     observed = _observed(facts)
     equal = {
         (each.target, predicted_call(each.call))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from modelaudit.audit_types.loading import Status
-from modelaudit.facts import Format, Problem, ProblemKind
+from modelaudit.facts import Document, Format, Problem, ProblemKind
 from modelaudit.findings import Finding, Outcome, Severity, Verdict
 from modelaudit.measures.summary import Measurements
 from modelaudit.probe.protocol import Observation
@@ -241,7 +241,11 @@ def test_a_need_that_is_met_has_no_reason(need: Need) -> None:
         examples_behaviour.sound_behaviour(),
         observations=seen.observations,
         measurements=Measurements(),
-        artifact=replace(examples.healthy().artifact, graphs=harmless().artifact.graphs),
+        artifact=replace(
+            examples.healthy().artifact,
+            graphs=harmless().artifact.graphs,
+            documents=(Document("config.json", "", {}),),
+        ),
     )
     assert missing_need(need, full) == ""
 

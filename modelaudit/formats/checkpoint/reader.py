@@ -21,7 +21,7 @@ from modelaudit.facts import (
     Provenance,
 )
 from modelaudit.formats.checkpoint.index import TensorBundle, index_path
-from modelaudit.formats.checkpoint.object_graph import saved_names
+from modelaudit.formats.checkpoint.object_graph import GRAPH_KEY, saved_names
 from modelaudit.formats.checkpoint.sstable import MAGIC
 from modelaudit.formats.checkpoint.state_file import STATE_FILE, read_state_file, state_mismatch
 from modelaudit.formats.checkpoint.variables import (
@@ -93,9 +93,11 @@ def read_checkpoint(prefix: Path, limits: Limits) -> Artifact:
     }
     if state:
         extra["checkpoint_state"] = state.facts()
+    # The object graph itself may be in a missing shard.
+    has_objects = variables.bundle is not None and GRAPH_KEY in variables.bundle.entries
     return Artifact(
         root=prefix,
-        format=Format.TF2_CHECKPOINT if variables.objects else Format.TF1_CHECKPOINT,
+        format=Format.TF2_CHECKPOINT if has_objects else Format.TF1_CHECKPOINT,
         files=files,
         sha256=model_digest(files),
         complete=variables.complete,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from modelaudit.errors import ReadError
@@ -151,12 +152,15 @@ class _ArchiveReader:
         if WEIGHTS_NPZ not in self.names:
             return ()
         self.read_names.add(WEIGHTS_NPZ)
-        try:
-            tensors, problems = read_npz(self.parts.window(WEIGHTS_NPZ), self.limits)
-        except ReadError as error:
-            self.notes.add(error, self._label(WEIGHTS_NPZ), WEIGHTS_NPZ)
-            return ()
-        self.notes.problems.extend(problems)
+        tensors: tuple[Tensor, ...] = ()
+        for index in range(self.parts.count(WEIGHTS_NPZ)):  # the last one counts
+            tensors = ()
+            try:
+                tensors, problems = read_npz(self.parts.window(WEIGHTS_NPZ, index), self.limits)
+            except ReadError as error:
+                self.notes.add(error, self._label(WEIGHTS_NPZ), WEIGHTS_NPZ)
+                continue
+            self.notes.problems.extend(problems)
         return tensors
 
     def _shards(self) -> tuple[str, ...]:
@@ -198,13 +202,9 @@ class _ArchiveReader:
         """Check checksums and sizes of all other members; report members Keras does not write."""
         for name in sorted(self.names):
             own = _OWN_MEMBER.match(name)
-            head = b""
-            if name not in self.read_names:
-                try:
-                    head = self.parts.window(name).head(HEAD_BYTES)
-                except ReadError as error:
-                    self.notes.add(error, self._label(name), name)
-            what = executable_kind(head)
+            heads = list(self._heads(name))
+            head = heads[-1] if heads else b""
+            what = next(filter(None, map(executable_kind, heads)), "")
             if own and what:
                 detail = f"{name} is {what} by its first bytes"
                 evidence: dict[str, Json] = {"program": what, "head": head.hex()}
@@ -215,6 +215,15 @@ class _ArchiveReader:
                 detail = f"{name} is not a member that Keras writes"
                 problem = Problem(ProblemKind.LEFTOVER, self._label(name), detail, name, evidence)
                 self.notes.problems.append(problem)
+
+    def _heads(self, name: str) -> Iterator[bytes]:
+        """First bytes of the members of this name that were not read yet."""
+        count = self.parts.count(name) - (name in self.read_names)
+        for index in range(count if name != WEIGHTS_NPZ else 0):
+            try:
+                yield self.parts.window(name, index).head(HEAD_BYTES)
+            except ReadError as error:
+                self.notes.add(error, self._label(name), name)
 
     def _problem(self, kind: ProblemKind, name: str, detail: str) -> None:
         self.notes.problems.append(Problem(kind, self.file, detail, name))

@@ -31,8 +31,14 @@ class ArchiveParts(Protocol):
         """Names of all members but directories, in stored order, duplicates included."""
         ...
 
-    def window(self, name: str) -> FileWindow:
+    def count(self, name: str) -> int:
+        """Number of members with this name."""
+        ...
+
+    def window(self, name: str, index: int = -1) -> FileWindow:
         """Window over the member's bytes, decompressed to a temporary file if necessary.
+
+        `index` chooses between members with the same name, in stored order.
 
         Raises:
             ReadError: the member cannot be read, or its checksum is wrong.
@@ -60,16 +66,22 @@ class ZipParts:
         self.archive = archive
         self.limits = limits
         self.directory: CentralDirectory = read_directory(archive, limits)
-        self._by_name = {member.name: member for member in self.directory.members}
+        self._by_name: dict[str, list[ZipMember]] = {}
+        for member in self.directory.members:
+            self._by_name.setdefault(member.name, []).append(member)
         self._inflated = 0
 
     def names(self) -> tuple[str, ...]:
         """See `ArchiveParts.names`."""
         return tuple(m.name for m in self.directory.members if not m.is_directory)
 
-    def window(self, name: str) -> FileWindow:
+    def count(self, name: str) -> int:
+        """See `ArchiveParts.count`."""
+        return len(self._by_name[name])
+
+    def window(self, name: str, index: int = -1) -> FileWindow:
         """See `ArchiveParts.window`. Stored (uncompressed) members are not copied."""
-        member = self._by_name[name]
+        member = self._by_name[name][index]
         file = f"{self.archive.file}:{name}"
         if member.method == STORED and not member.encrypted:
             for _ in self._pieces(member, file):
@@ -188,7 +200,11 @@ class DirectoryParts:
         """Path of the member on disk."""
         return self._files[name]
 
-    def window(self, name: str) -> FileWindow:
+    def count(self, name: str) -> int:
+        """See `ArchiveParts.count`."""
+        return int(name in self._files)
+
+    def window(self, name: str, index: int = -1) -> FileWindow:
         """See `ArchiveParts.window`."""
         return FileWindow.of_file(self._files[name], name)
 

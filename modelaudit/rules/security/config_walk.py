@@ -8,7 +8,6 @@ from typing import Generic, TypeVar
 from msgspec import Struct
 
 from modelaudit.facts import Artifact, Json
-from modelaudit.rules.model import Facts, NotApplicable
 
 T = TypeVar("T")
 
@@ -141,9 +140,3 @@ def _step(key: str, index: int, item: Json) -> str:
 
 config_tree = PerArtifact(_walk)
 """Every object and string in an artifact's documents."""
-
-
-def require_documents(facts: Facts) -> None:
-    """Raise `NotApplicable` if no config could be read."""
-    if not facts.artifact.documents:
-        raise NotApplicable("the model contains no readable config")

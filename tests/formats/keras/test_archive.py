@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import pickle
 import stat
 import struct
 import zipfile
@@ -250,6 +251,42 @@ def test_npz_weights_are_read_and_pickles_are_not(tmp_path):
     }
     assert kinds(artifact) == {("unsupported", "bad")}
     assert not artifact.complete
+
+
+@pytest.mark.parametrize("protocol", [0, 2, 5])
+@pytest.mark.parametrize("alone", [True, False])
+def test_npz_that_is_a_pickle_is_called_so(tmp_path, protocol, alone):
+    parts = members() | {"model.weights.npz": pickle.dumps({"a": os.sep}, protocol)}
+    if alone:
+        del parts["model.weights.h5"]
+    artifact = read(write(tmp_path / "m.keras", parts), LIMITS)
+    (problem,) = artifact.problems
+    assert (problem.kind, problem.evidence) == ("unsupported", {"npy": "object"})
+    assert problem.detail == "is a pickle; not loaded"
+
+
+def test_npz_that_is_no_archive_is_damaged_but_may_be_a_pickle(tmp_path):
+    parts = members() | {"model.weights.npz": b"nothing in particular"}
+    (problem,) = read(write(tmp_path / "m.keras", parts), LIMITS).problems
+    assert problem.kind == "corrupt"
+    assert "NumPy reads such a file as a pickle" in problem.detail
+
+
+@pytest.mark.parametrize(
+    ("name", "last"),
+    [("model.weights.npz", True), ("model.weights.npz", False), ("model.weights.h5", False)],
+)
+def test_every_member_with_the_same_name_is_looked_at(tmp_path, name, last):
+    buffer = io.BytesIO()
+    np.savez(buffer, a=KERNEL)
+    honest = buffer.getvalue() if name.endswith("npz") else members()[name]
+    two = [honest, pickle.dumps({})][:: 1 if last else -1]
+    parts = [*((n, d) for n, d in members().items() if n != name), *((name, d) for d in two)]
+    with pytest.warns(UserWarning, match="Duplicate"):
+        path = write(tmp_path / "m.keras", parts)
+    told = {each.kind: each.detail for each in read(path, LIMITS).problems}
+    assert "duplicate-member" in told
+    assert any("is a pickle" in detail for detail in told.values())
 
 
 def test_npz_of_an_unknown_type_is_a_problem(tmp_path):

@@ -13,7 +13,6 @@ from modelaudit.rules.security.config.custom_call import loading_fix
 from modelaudit.rules.security.config.examples import dense, example
 from modelaudit.rules.security.config.module_lists import KERAS, imported_module, suspicious_module
 from modelaudit.rules.security.config.object_references import ObjectReference, references
-from modelaudit.rules.security.config_walk import require_documents
 
 # Keras 2.11 to 2.15 registered its own optimizers as if they were custom objects.
 _TRAINING = ("compile_config", "training_config")
@@ -38,7 +37,6 @@ _OWN_OPTIMIZERS = frozenset(
 
 def check(rule: Rule, facts: Facts) -> Iterator[Finding]:
     """One finding for each class or function, with all places that refer to it."""
-    require_documents(facts)
     artifact = facts.artifact
     wanted: dict[str, list[ObjectReference]] = {}
     for reference in references(artifact):
@@ -134,7 +132,7 @@ RULES = (
         family=Family.SECURITY,
         severity=Severity.LOW,
         confidence=Confidence.HIGH,
-        needs=(Need.ARTIFACT,),
+        needs=(Need.CONFIG,),
         summary="The model needs code that is not in the file",
         pass_title="The model needs no code other than Keras",
         why="The file names a custom class or function, and that code decides what loading does. "

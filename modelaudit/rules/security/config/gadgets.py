@@ -26,7 +26,6 @@ from modelaudit.rules.security.config_walk import (
     ConfigText,
     PerArtifact,
     config_tree,
-    require_documents,
 )
 from modelaudit.rules.security.op_threats import WATCHED
 
@@ -100,7 +99,6 @@ def _ask(
 
 def check_modules(rule: Rule, facts: Facts) -> Iterator[Finding]:
     """Objects from modules that contain no parts of models."""
-    require_documents(facts)
     for reference in (*references(facts.artifact), *named(facts.artifact)):
         why = suspicious_module(reference)
         if not why:
@@ -133,7 +131,6 @@ def _check_names(names: frozenset[str], what: str, *, toolboxes: bool = False) -
     """
 
     def check(rule: Rule, facts: Facts) -> Iterator[Finding]:
-        require_documents(facts)
         for reference in (*references(facts.artifact), *named(facts.artifact)):
             last = reference.name.rpartition(".")[2].rpartition(">")[2]
             ours = reference.root in KERAS | {"", "builtins"} or last in {GET_FILE, UNSAFE}
@@ -174,7 +171,6 @@ def check_safe_mode(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 def check_tensorflow_calls(rule: Rule, facts: Facts) -> Iterator[Finding]:
     """Layers that call a TensorFlow function that reaches outside the graph."""
-    require_documents(facts)
     for reference in references(facts.artifact):
         parts = reference.module.split(".")
         if parts[0] == "tensorflow" and not KERAS & {*parts[1:]}:
@@ -205,7 +201,7 @@ def _rule(
         family=Family.SECURITY,
         severity=severity,
         confidence=Confidence.HIGH,
-        needs=(Need.ARTIFACT,),
+        needs=(Need.CONFIG,),
         summary=summary,
         pass_title=pass_title,
         why=why,

@@ -16,7 +16,6 @@ from modelaudit.rules.security.config.examples import (
     example,
     lambda_layer,
 )
-from modelaudit.rules.security.config_walk import require_documents
 
 _H5_NOTE = (
     " Keras before 3.11.3 runs it when it loads an .h5 file, regardless of `safe_mode`"
@@ -26,13 +25,14 @@ _SHOWN = 8
 
 
 def _codes(facts: Facts) -> tuple[CodeSite, ...]:
-    require_documents(facts)
     return code_sites(facts.artifact)
 
 
 def _finding(rule: Rule, facts: Facts, code: CodeSite, what: str) -> Finding:
-    in_h5 = facts.artifact.format.info.container is Container.HDF5
-    note = _H5_NOTE if in_h5 and code.text.site.file == facts.artifact.root.name else ""
+    artifact = facts.artifact
+    apart = code.text.site.file == artifact.extra.get("architecture_from")
+    in_h5 = artifact.format.info.container is Container.HDF5 and not apart
+    note = _H5_NOTE if in_h5 else ""
     evidence = code.evidence()
     found = abilities(code.names)
     if found:
@@ -92,7 +92,7 @@ RULES = (
         family=Family.SECURITY,
         severity=Severity.MEDIUM,
         confidence=Confidence.CERTAIN,
-        needs=(Need.ARTIFACT,),
+        needs=(Need.CONFIG,),
         summary="The model contains Python code that runs when it is used",
         pass_title="The model contains no plain Python code",
         why="A Lambda layer is stored as code, and loading the model runs that code. This code "
@@ -112,7 +112,7 @@ RULES = (
         family=Family.SECURITY,
         severity=Severity.CRITICAL,
         confidence=Confidence.HIGH,
-        needs=(Need.ARTIFACT,),
+        needs=(Need.CONFIG,),
         summary="The model contains Python code that reaches outside the model",
         pass_title="No Python code in the model reaches outside it",
         why="The code refers to functions that run programs, access files, use the network or "
@@ -132,7 +132,7 @@ RULES = (
         family=Family.SECURITY,
         severity=Severity.HIGH,
         confidence=Confidence.MEDIUM,
-        needs=(Need.ARTIFACT,),
+        needs=(Need.CONFIG,),
         summary="The model contains code that cannot be read",
         pass_title="All code in the model can be read",
         why="A loader expects Python code here, but the content is not bytecode of any Python "

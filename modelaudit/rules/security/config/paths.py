@@ -9,7 +9,7 @@ from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.layer_classes import Trait, classes
 from modelaudit.rules.model import Facts, Family, Need, Rule
 from modelaudit.rules.security.config.examples import dense, example, keras_layer
-from modelaudit.rules.security.config_walk import config_tree, require_documents
+from modelaudit.rules.security.config_walk import config_tree
 
 _VOCABULARIES = classes(Trait.VOCABULARY) | {"IndexLookup"}
 _VOCABULARY_KEYS = ("vocabulary", "idf_weights")
@@ -38,7 +38,6 @@ def leads_out(path: str) -> str:
 
 def check_vocabularies(rule: Rule, facts: Facts) -> Iterator[Finding]:
     """Lookup layers that read their vocabulary from a file."""
-    require_documents(facts)
     for site in config_tree(facts.artifact).sites:
         config = site.value.get("config")
         if not isinstance(config, dict):
@@ -64,7 +63,6 @@ def check_vocabularies(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 def check_names(rule: Rule, facts: Facts) -> Iterator[Finding]:
     """Layer names that are paths out of a directory. A `/` alone is common in old models."""
-    require_documents(facts)
     for site in config_tree(facts.artifact).sites:
         config = site.value.get("config")
         holders = (config, site.value) if site.class_name else ()
@@ -89,7 +87,7 @@ RULES = (
         family=Family.SECURITY,
         severity=Severity.HIGH,
         confidence=Confidence.HIGH,
-        needs=(Need.ARTIFACT,),
+        needs=(Need.CONFIG,),
         summary="A layer reads its vocabulary from a path in the config",
         pass_title="No layer reads a vocabulary from a path in the config",
         why="Loading the model reads that file, from the user's disk or over the network, and its "
@@ -108,7 +106,7 @@ RULES = (
         family=Family.SECURITY,
         severity=Severity.HIGH,
         confidence=Confidence.MEDIUM,
-        needs=(Need.ARTIFACT,),
+        needs=(Need.CONFIG,),
         summary="The name of a layer is a path that leads outside its directory",
         pass_title="No layer's name is a path that leads outside its directory",
         why="Keras builds paths from layer names when it stores and finds weights and assets. A "

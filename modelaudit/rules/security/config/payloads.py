@@ -12,7 +12,7 @@ from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.formats.executables import HEAD_BYTES, executable_in_base64, executable_kind
 from modelaudit.rules.model import Facts, Family, Need, Rule
 from modelaudit.rules.security.config.examples import dense, example, keras_layer
-from modelaudit.rules.security.config_walk import ConfigObject, config_tree, require_documents
+from modelaudit.rules.security.config_walk import ConfigObject, config_tree
 
 _BASE64 = re.compile(r"[A-Za-z0-9+/=]+")
 _ENCODED = 1024
@@ -20,7 +20,6 @@ _ENCODED = 1024
 
 def check_bytes(rule: Rule, facts: Facts) -> Iterator[Finding]:
     """Torch wrappers, and byte strings that are pickles or programs."""
-    require_documents(facts)
     for site in config_tree(facts.artifact).sites:
         inner = site.value.get("config")
         if not isinstance(inner, dict):
@@ -82,7 +81,6 @@ def _head(value: Json) -> bytes:
 
 def check_saved_models(rule: Rule, facts: Facts) -> Iterator[Finding]:
     """Layers that load another SavedModel."""
-    require_documents(facts)
     for site in config_tree(facts.artifact).sites:
         inner = site.value.get("config")
         if site.is_a("TFSMLayer"):
@@ -104,7 +102,7 @@ RULES = (
         family=Family.SECURITY,
         severity=Severity.CRITICAL,
         confidence=Confidence.HIGH,
-        needs=(Need.ARTIFACT,),
+        needs=(Need.CONFIG,),
         summary="The config contains a pickle or a program",
         pass_title="The config contains no pickle and no program",
         why="A pickle is a program for Python's object loader. A TorchModuleWrapper layer is "
@@ -123,7 +121,7 @@ RULES = (
         family=Family.SECURITY,
         severity=Severity.HIGH,
         confidence=Confidence.HIGH,
-        needs=(Need.ARTIFACT,),
+        needs=(Need.CONFIG,),
         summary="A layer runs another SavedModel from a path in the config",
         pass_title="No layer runs another SavedModel",
         why="A TFSMLayer loads whatever SavedModel is at its path on the machine that loads this "

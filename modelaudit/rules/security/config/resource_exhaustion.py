@@ -10,7 +10,7 @@ from modelaudit.facts import Json, Layer, Shape
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.rules.model import Facts, Family, Need, Rule
 from modelaudit.rules.security.config.examples import dense, example, keras_layer
-from modelaudit.rules.security.config_walk import config_tree, require_documents
+from modelaudit.rules.security.config_walk import config_tree
 from modelaudit.thresholds.security import LARGEST_SIZE, PATTERN_LENGTH, PATTERN_REPEATS
 
 _ITEM_BYTES = 4
@@ -73,7 +73,6 @@ def repeats_often(pattern: str) -> bool:
 
 def check_patterns(rule: Rule, facts: Facts) -> Iterator[Finding]:
     """Regular expressions that select layers for a dtype."""
-    require_documents(facts)
     for site in config_tree(facts.artifact).sites:
         config = site.value.get("config")
         if site.class_name != "DTypePolicyMap" or not isinstance(config, dict):
@@ -98,7 +97,6 @@ def check_patterns(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 def check_sizes(rule: Rule, facts: Facts) -> Iterator[Finding]:
     """Layers that need more memory than the budget for one tensor."""
-    require_documents(facts)
     budget = facts.settings.limits.tensor_bytes
     seen: set[str] = set()
     architecture = facts.artifact.architecture
@@ -181,7 +179,6 @@ def _largest(value: Json) -> int:
 
 def check_jit(rule: Rule, facts: Facts) -> Iterator[Finding]:
     """Compile settings that enable XLA."""
-    require_documents(facts)
     for site in config_tree(facts.artifact).sites:
         if site.value.get("jit_compile") is True:
             yield rule.finding(
@@ -208,7 +205,7 @@ RULES = (
         family=Family.SECURITY,
         severity=Severity.HIGH,
         confidence=Confidence.MEDIUM,
-        needs=(Need.ARTIFACT,),
+        needs=(Need.CONFIG,),
         summary="Matching a pattern in the config can take practically forever",
         pass_title="No pattern in the config takes excessive time to match",
         why="A DTypePolicyMap selects each layer's dtype with regular expressions from the file. A "
@@ -227,7 +224,7 @@ RULES = (
         family=Family.SECURITY,
         severity=Severity.HIGH,
         confidence=Confidence.HIGH,
-        needs=(Need.ARTIFACT,),
+        needs=(Need.CONFIG,),
         summary="A layer requests more memory than a legitimate model needs",
         pass_title="No layer requests an excessive amount of memory",
         why="When the layer is built, the loader allocates its weights before it checks what the "
@@ -244,7 +241,7 @@ RULES = (
         family=Family.SECURITY,
         severity=Severity.INFO,
         confidence=Confidence.CERTAIN,
-        needs=(Need.ARTIFACT,),
+        needs=(Need.CONFIG,),
         summary="The saved compile settings enable XLA compilation",
         pass_title="The saved compile settings do not enable XLA compilation",
         why="Loading with `compile=True` then uses other kernels than loading with "
