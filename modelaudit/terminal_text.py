@@ -2,10 +2,29 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 import unicodedata
 
 INDENT = " " * 6
+
+
+# Control sequences of ECMA-48: CSI, OSC and other strings up to their end, two-character escapes.
+_SEQUENCE = re.compile(
+    r"(?:\x1b\[|\x9b)[0-?]*+[ -/]*+[@-~]?"
+    r"|(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x9c\n]*+(?:\x07|\x9c|\x1b\\)?"
+    r"|\x1b[ -/]*+[0-~]?"
+)
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def plain(text: str) -> str:
+    """`text` of a program or a file as lines, without control sequences for terminals.
+
+    Control characters that remain become escapes, `\\x00`.
+    """
+    lines = _SEQUENCE.sub("", text.replace("\r\n", "\n")).replace("\r", "\n")
+    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", lines)
 
 
 def clean(text: str) -> str:

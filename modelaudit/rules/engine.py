@@ -12,6 +12,7 @@ from modelaudit.findings import Finding, Outcome, RuleResult, Severity, Verdict
 from modelaudit.probe.protocol import ENDED, runtime_name
 from modelaudit.rules.model import Facts, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.rules.unread import UNREAD_KINDS, unread_input
+from modelaudit.terminal_text import plain
 
 # Formats that contain layers and weights, but never a graph.
 GRAPHLESS = formats(Content.MODEL, Content.WEIGHTS)
@@ -55,14 +56,16 @@ def run_rule(rule: Rule, facts: Facts) -> RuleResult:
         findings = tuple(rule.check(rule, facts))
     except NotApplicable as reason:
         moot = isinstance(reason, NotRelevant)
-        return RuleResult(rule.code, rule.name, Outcome.NOT_APPLICABLE, str(reason), moot=moot)
+        return RuleResult(
+            rule.code, rule.name, Outcome.NOT_APPLICABLE, plain(str(reason)), moot=moot
+        )
     except Exception as error:
         detail = f"the rule raised {type(error).__name__}: {error}"
-        return RuleResult(rule.code, rule.name, Outcome.ERROR, detail[:500])
+        return RuleResult(rule.code, rule.name, Outcome.ERROR, plain(detail)[:500])
     if findings:
         return RuleResult(rule.code, rule.name, Outcome.FAIL, findings=findings)
     if unread := unread_input(rule, facts):
-        return RuleResult(rule.code, rule.name, Outcome.NOT_APPLICABLE, unread)
+        return RuleResult(rule.code, rule.name, Outcome.NOT_APPLICABLE, plain(unread))
     chosen = rule.chosen(facts) if rule.limit else None
     line = "" if chosen is None else f" (threshold set to {chosen:g})"
     return RuleResult(rule.code, rule.name, Outcome.PASS, rule.pass_title + line)
@@ -80,7 +83,7 @@ def partial_audit_reason(facts: Facts) -> str:
         return f"{artifact.root.name}: {facts.unseen}"
     for problem in artifact.problems:
         if problem.kind in UNREAD_KINDS:
-            return f"{problem.file or artifact.root.name}: {problem.detail}"
+            return plain(f"{problem.file or artifact.root.name}: {problem.detail}")
     for observation in facts.observations:
         where = runtime_name(observation.runtime)
         if observation.status in UNFINISHED:

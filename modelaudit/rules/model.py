@@ -15,6 +15,7 @@ from modelaudit.restore.golden_check import GoldenCheck
 from modelaudit.restore.proof import RestoreProof
 from modelaudit.runtimes.model import Prediction
 from modelaudit.settings import Settings
+from modelaudit.terminal_text import plain
 
 
 class Family(StrEnum):
@@ -160,10 +161,10 @@ class Rule(Struct, frozen=True):
             name=self.name,
             severity=severity or self.severity,
             confidence=confidence or self.confidence,
-            title=title or self.summary,
-            detail=detail,
+            title=plain(title or self.summary),
+            detail=plain(detail),
             location=Location(file, route),
             evidence=evidence or {},
-            fix=fix or self.fix,
+            fix=plain(fix or self.fix),
             key=key,
         )

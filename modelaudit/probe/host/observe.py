@@ -18,6 +18,7 @@ from modelaudit.probe.host.session import Session
 from modelaudit.probe.protocol import Observation, calls_for
 from modelaudit.settings import ProbeSettings
 from modelaudit.structs import replace
+from modelaudit.terminal_text import plain
 
 CHECKPOINTS = (Format.TF1_CHECKPOINT, Format.TF2_CHECKPOINT)
 SCRATCH_BYTES = 64 << 20  # limit of files that a child writes, in addition to the model's size
@@ -56,7 +57,7 @@ def open_session(
     required = [*sandbox.REQUIRED] if settings.require_sandbox else []
     failure = handle.failure or (wake(handle) if handle.late else "")
     if failure:
-        return Session(replace(blank, error=failure), {}, None)
+        return Session(replace(blank, error=plain(failure)), {}, None)
     try:
         readable = _files(root, format)
         size = sum(path.stat().st_size for path in readable if path.is_file())
@@ -83,7 +84,7 @@ def open_session(
         channel = Channel(handle.connect_path, policy, limits)
     except ChildEnded as end:
         scratch_dirs.remove(private)
-        ended = replace(blank, status=end.status, error_type=end.error_type, error=end.error)
+        ended = replace(blank, status=end.status, error_type=end.error_type, error=plain(end.error))
         return Session(ended, {}, None)
     session = Session(replace(blank, status=Status.FAILED), model, channel, private)
     session.greet()

@@ -38,6 +38,7 @@ from modelaudit.probe.host.validation import (
 )
 from modelaudit.probe.protocol import Observation, VariableDigest
 from modelaudit.structs import replace
+from modelaudit.terminal_text import plain
 
 Array = NDArray[Any]
 Outputs = dict[str, Array]
@@ -333,10 +334,10 @@ class Session:
         return replace(
             self._blank,
             status=status,
-            error_type=error_type,
-            error=error[:TEXT],
+            error_type=plain(error_type),
+            error=plain(error)[:TEXT],
             signal=signal,
-            log=self._channel.log if self._channel else "",
+            log=plain(self._channel.log) if self._channel else "",
             seconds=time.monotonic() - self._start,
             peak_memory=self._channel.peak if self._channel else 0,
         )

@@ -9,6 +9,7 @@ from typing import Any
 from modelaudit.audit_types.loading import Port
 from modelaudit.facts import Json
 from modelaudit.probe.protocol import VariableDigest
+from modelaudit.terminal_text import plain
 
 NAME = 1000  # maximum length of a name in characters
 TEXT = 2000  # maximum length of an error message in characters
@@ -61,7 +62,7 @@ def error_text(value: object) -> str:
 
     Which of several failing nodes TensorFlow reports is random, and so are memory addresses.
     """
-    return _ADDRESS.sub("0x…", _NODE_LINES.sub("", str(value))).strip()[:TEXT]
+    return _ADDRESS.sub("0x…", _NODE_LINES.sub("", plain(str(value)))).strip()[:TEXT]
 
 
 def failure_text(kind: str, value: object) -> str:
