@@ -202,7 +202,7 @@ class Intervention(AuditSection, frozen=True, kw_only=True):
     excess: Real | UnsetType = UNSET
     """Size of the head's bias in standard deviations of the pre-bias activation."""
     responsible: bool | UnsetType = UNSET
-    """Whether the bias is why the output says little."""
+    """Whether what was changed is why the output says little."""
 
 
 class BehaviourSection(OptionalSection, frozen=True, kw_only=True):

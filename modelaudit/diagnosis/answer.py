@@ -140,6 +140,8 @@ def plain_answer(case: Case, diagnosis: Diagnosis) -> str:
         text += "" if known is None else f" On your labels the accuracy is {known:.0%}."
     if first.cause == "undecided-without-images" and case.unused:
         text = f"Undecided: {case.unused}. {NO_CAUSE}"
+    if first.cause == "undecided-without-images" and case.wants_pixels:
+        text = f"{case.wants_pixels} {text}"
     if case.behaviour is None and first.cause not in {
         "damaged-restore",
         "not-applicable",

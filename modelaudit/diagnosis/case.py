@@ -177,6 +177,19 @@ class Case(Struct, frozen=True):
             return ""
         return seen.inputs.notes[0]
 
+    @property
+    def wants_pixels(self) -> str:
+        """That an output is constant for inputs from 0 to 1, but not from 0 to 255; or empty."""
+        seen = self.behaviour
+        tried = seen.interventions.get("inputs_times_255") if seen else None
+        if tried is None or tried.responsible is not True:
+            return ""
+        return (
+            f"The output {tried.output} is nearly the same for all built-in inputs from 0 to 1, "
+            "but not for the same inputs from 0 to 255: most likely the model expects values from "
+            "0 to 255."
+        )
+
     def not_run(self) -> str:
         """Why there is no behaviour to judge."""
         return self.facts.probe_skipped or "the model was not run"

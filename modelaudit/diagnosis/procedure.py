@@ -164,6 +164,7 @@ def _fallback(case: Case, unknown: Sequence[Undecidable]) -> Cause:
                 "the same for all built-in inputs, which can be correct for inputs without meaning "
                 "to the model."
             )
+        given = case.wants_pixels or given
         if seen.inputs.kind == "user":
             given = f"Only {seen.inputs.n} images were given; flips need more images to be judged."
         evidence = [Evidence(given), *(Evidence(f"{note}.") for note in seen.inputs.notes[:2])]

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from modelaudit.audit_types.behaviour import BatchNormFit, OutputBehaviour
 from modelaudit.audit_types.loading import Status
 from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.measures.behaviour.collapse import bits_limit
 from modelaudit.measures.behaviour.orientation import better_orientations
 from modelaudit.measures.kernels.batchnorm import inputs_off_scale
 from modelaudit.measures.summary import Behaviour
@@ -68,9 +69,13 @@ def _collapsed(rule: Rule, facts: Facts) -> Iterator[Finding]:
             if (seen.top_share is not None and seen.top_class is not None)
             else ""
         )
+        pixels = output.domain.get("*255", 0.0)
+        other = ""
+        if seen.classes and pixels >= bits_limit(seen.classes):
+            other = f" Multiplied by 255, they get different outputs ({pixels:.2f} bits)."
         yield rule.finding(
             f"Output {output.name} is the same, or nearly the same, for {behaviour.inputs.n} "
-            f"different inputs.{share}",
+            f"different inputs.{share}{other}",
             route=output.name,
             evidence={
                 "measured": seen.information if seen.information is not None else seen.spread,

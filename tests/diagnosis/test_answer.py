@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from modelaudit.audit_types.behaviour import Collapse, Intervention
 from modelaudit.diagnosis import diagnose
 from modelaudit.structs import replace
 from tests.diagnosis.cases import (
@@ -54,3 +55,13 @@ def test_too_few_images_are_counted(user, note):
     found = diagnosed(behaviour(user=user, n=8)).causes[0]
     assert found.cause == "undecided-without-images"
     assert found.evidence[0].text.startswith(note or "Weights, restore and output are sound")
+
+
+@pytest.mark.parametrize("responsible", [True, False])
+def test_a_constant_answer_that_varies_on_another_range_is_said_first(responsible):
+    tried = Intervention(output="digit", before=0.0, after=2.3, responsible=responsible)
+    silent = quiet(collapse=Collapse(True, 0.0, 10, 0, 1.0, 0.0), orientation={})
+    found = diagnosed(behaviour(silent, user=False, interventions={"inputs_times_255": tried}))
+    assert found.causes[0].cause == "undecided-without-images"
+    assert found.answer.startswith("The output digit is nearly the same") is responsible
+    assert ("from 0 to 255" in found.causes[0].evidence[0].text) is responsible

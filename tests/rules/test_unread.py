@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from modelaudit.facts import Document, Format, Graph, Problem, ProblemKind
@@ -12,6 +10,7 @@ from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
 from modelaudit.rules.examples import layer, model
 from modelaudit.rules.model import Facts
+from modelaudit.structs import replace
 
 UNREAD, BROKEN = ProblemKind.UNREADABLE, ProblemKind.CORRUPT
 ROOT = "example.keras"

@@ -21,12 +21,22 @@ from modelaudit.audit_types.behaviour import (
     OutputBehaviour,
 )
 from modelaudit.facts import Artifact
-from modelaudit.measures.behaviour.collapse import InputDiversity, bias_effect, relative_spread
+from modelaudit.measures.behaviour.collapse import (
+    InputDiversity,
+    bias_effect,
+    collapse,
+    relative_spread,
+)
 from modelaudit.measures.behaviour.orientation import information
 from modelaudit.measures.behaviour.outputs import comparable, probabilities
 from modelaudit.measures.behaviour.transform_effects import phase_scrambled
 from modelaudit.measures.summary import Behaviour
-from modelaudit.measures.transforms import Transform, colour_axis, domain_transforms
+from modelaudit.measures.transforms import (
+    DomainTransform,
+    Transform,
+    colour_axis,
+    domain_transforms,
+)
 from modelaudit.probe.host.session import Session
 from modelaudit.probe.host.variable_pairing import variable_paths
 from modelaudit.probe.protocol import Observation
@@ -237,6 +247,12 @@ class _Study:
             cleared = self._try("cleared biases", partial(self._cleared, repeats, output))
             if cleared is not None:
                 found["clear_negative_bias"] = cleared
+        low, high = self.fed.info.value_range
+        assumed = not self.user and 0 <= low < high <= 1
+        if output.collapse.collapsed and assumed and any(self.fed.rescaled):
+            pixels = self._try("inputs from 0 to 255", partial(self._as_pixels, repeats, output))
+            if pixels is not None:
+                found["inputs_times_255"] = pixels
         doubtful = output.collapse.collapsed or any(fit.misfit > MISFIT.value for fit in fits)
         if self.user and fits and doubtful:
             ask = partial(self._recalibrated, repeats, output)
@@ -260,6 +276,18 @@ class _Study:
             after=effect.after,
             excess=effect.excess,
             responsible=effect.responsible,
+        )
+
+    def _as_pixels(self, repeats: RepeatedRuns, output: OutputBehaviour) -> Intervention:
+        """Whether an output that is constant for inputs from 0 to 1 varies from 0 to 255."""
+        pixels = InputVariant("e", DomainTransform("*255", 255.0))
+        values = self.runner.predict("x", pixels)[output.name]
+        found = collapse(np.nan_to_num(values), output.kind, InputDiversity(synthetic=True))
+        return Intervention(
+            output=output.name,
+            before=_said(repeats.given[output.name], output.kind),
+            after=_said(values, output.kind),
+            responsible=not found.collapsed,
         )
 
     def _cleared(self, repeats: RepeatedRuns, output: OutputBehaviour) -> Intervention:

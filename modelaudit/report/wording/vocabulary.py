@@ -201,6 +201,7 @@ MEASUREMENTS: Mapping[str, str] = {
 INTERVENTIONS: Mapping[str, str] = {
     "centre_head_bias": "last layer's bias centred",
     "clear_negative_bias": "all-negative bias set to 0",
+    "inputs_times_255": "inputs from 0 to 255 instead of 0 to 1",
     "recalibrate_batchnorm": "batch-normalisation statistics recomputed on your images",
 }
 

@@ -194,3 +194,14 @@ def test_the_same_study_twice_is_the_same(photographs):
     for data in (None, Path(path)):
         first, second = (study(*make(kernel), SETTINGS, data) for _ in range(2))
         assert first == second
+
+
+@pytest.mark.parametrize(("scale", "varies"), [(1 / 255, True), (1e-7, False), (1.0, None)])
+def test_an_output_that_is_constant_from_0_to_1_is_tried_from_0_to_255(scale, varies):
+    kernel = random_kernel() * np.float32(scale)
+    session, artifact = make(kernel)
+    behaviour = study(session, artifact, SETTINGS, None)
+    assert isinstance(behaviour, Behaviour)
+    assert behaviour.outputs[0].collapse.collapsed is (varies is not None)
+    tried = behaviour.interventions.get("inputs_times_255")
+    assert (tried and tried.responsible) is varies
