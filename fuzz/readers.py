@@ -14,6 +14,7 @@ from modelaudit.formats.checkpoint.index import read_tensor_bundle, shard_proble
 from modelaudit.formats.checkpoint.reader import read_meta
 from modelaudit.formats.checkpoint.state_file import read_state_file
 from modelaudit.formats.checkpoint.variables import read_variables
+from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
 from modelaudit.formats.io.bounded import json_loads
 from modelaudit.formats.keras.config import parse_architecture
 from modelaudit.formats.keras.saved_model_metadata import read_keras_metadata
@@ -75,7 +76,8 @@ def metadata(folder: Path) -> Iterable[Problem]:
 
 def fingerprint(folder: Path) -> Iterable[Problem]:
     """A SavedModel's fingerprint."""
-    return read_fingerprint({"fingerprint.pb": folder / "fingerprint.pb"}, LIMITS)[1]
+    paths = {"fingerprint.pb": folder / "fingerprint.pb"}
+    return read_fingerprint(paths, pb.SavedModel(), LIMITS)[1]
 
 
 def index(folder: Path) -> Iterable[Problem]:
