@@ -13,6 +13,7 @@ from modelaudit.rules import (
     consistency,
     golden,
     integrity,
+    missing_parts,
     mlflow,
     outputs,
     registry,
@@ -23,6 +24,7 @@ from modelaudit.rules import (
     symmetry,
     targets,
     versions,
+    weight_owners,
     weights,
 )
 from modelaudit.rules.model import Rule
@@ -34,6 +36,7 @@ CATALOGUE: tuple[Rule, ...] = tuple(
         (
             *integrity.RULES,
             *completeness.RULES,
+            *weight_owners.RULES,
             *compatibility.RULES,
             *versions.RULES,
             *targets.RULES,
@@ -43,6 +46,7 @@ CATALOGUE: tuple[Rule, ...] = tuple(
             *stored_values.RULES,
             *restore.RULES,
             *consistency.RULES,
+            *missing_parts.RULES,
             *golden.RULES,
             *symmetry.RULES,
             *behaviour.RULES,

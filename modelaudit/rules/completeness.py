@@ -13,7 +13,14 @@ from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
 LISTED = 20  # names listed in one finding; the rest is counted
 
 
-def _weighted(facts: Facts) -> tuple[Layer, ...]:
+def _without_weights(facts: Facts) -> bool:
+    """Whether no layer of the config has variables; layers of unknown classes may have some."""
+    architecture = facts.artifact.architecture
+    layers = architecture.layers if architecture else ()
+    return bool(layers) and not any(each.expected or each.custom for each in layers)
+
+
+def weighted_layers(facts: Facts) -> tuple[Layer, ...]:
     """Layers that own variables, where the file is meant to contain weights."""
     architecture = facts.artifact.architecture
     if architecture is None or not facts.artifact.tensors:
@@ -26,7 +33,7 @@ def _weighted(facts: Facts) -> tuple[Layer, ...]:
 
 
 def _missing(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    for layer in _weighted(facts):
+    for layer in weighted_layers(facts):
         absent = sorted(set(layer.expected) - set(layer.variables))
         if absent:
             yield rule.finding(
@@ -43,22 +50,27 @@ def _missing(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 
 def _unexpected(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    _weighted(facts)
+    unused = _without_weights(facts)
+    if not unused:
+        weighted_layers(facts)
     unclaimed = facts.artifact.extra.get("unclaimed")
     if isinstance(unclaimed, list) and unclaimed:
         names = [str(name) for name in unclaimed]
         yield rule.finding(
             counted(len(names), "stored tensor belongs", "stored tensors belong")
-            + " to no layer of the architecture: "
+            + " to no layer of the architecture"
+            + ", none of whose layers has weights" * unused
+            + ": "
             + ", ".join(names[:LISTED])
             + (" …" if len(names) > LISTED else ""),
+            severity=Severity.HIGH if unused else rule.severity,
             evidence={"measured": len(names), "unit": "tensors", "tensors": list(names[:LISTED])},
         )
 
 
 def _shapes(rule: Rule, facts: Facts) -> Iterator[Finding]:
     tensors = {tensor.name: tensor for tensor in facts.artifact.tensors}
-    for layer in _weighted(facts):
+    for layer in weighted_layers(facts):
         for role, name in layer.variables.items():
             expected, tensor = layer.expected.get(role), tensors.get(name)
             if expected is not None and tensor is not None and not fits(tensor.shape, expected):
@@ -91,17 +103,6 @@ def _non_finite(rule: Rule, facts: Facts) -> Iterator[Finding]:
             )
 
 
-def _misordered(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    _weighted(facts)
-    names = facts.artifact.extra.get("misordered")
-    for name in names if isinstance(names, list) else ():
-        yield rule.finding(
-            f"The name of {name} does not match its position in the file.",
-            route=str(name).split(" ", 1)[0],
-            key=str(name),
-        )
-
-
 def _nan() -> Facts:
     stats = TensorStats(-1.0, 1.0, 0.0, 0.5, 0, 3)
     tensors = (examples.tensor("dense/kernel", stats=stats), examples.tensor("dense/bias", (2,)))
@@ -119,11 +120,6 @@ def _wrong_shape() -> Facts:
 
 def _one_too_many() -> Facts:
     return Facts(examples.model(examples.layer(), extra={"unclaimed": ["other/kernel"]}))
-
-
-def _swapped() -> Facts:
-    name = "model_weights/conv2d/conv2d_1/kernel:0"
-    return Facts(examples.model(examples.layer(), extra={"misordered": [name]}))
 
 
 RULES = (
@@ -190,23 +186,6 @@ RULES = (
         fix="Use the weights that were saved with this architecture.",
         check=_shapes,
         bad=_wrong_shape,
-        good=examples.healthy,
-    ),
-    Rule(
-        code="MA123",
-        name="misordered-weights",
-        family=Family.INTEGRITY,
-        severity=Severity.HIGH,
-        confidence=Confidence.MEDIUM,
-        needs=(Need.ARCHITECTURE, Need.TENSORS),
-        summary="Names inside the file indicate that weights are stored under the wrong layer",
-        pass_title="Names inside the file match the layers",
-        why="Weights of equal shape are loaded into each other's layers without an error, and the "
-        "model's outputs are wrong.",
-        fix="Save the model again in the session that trained it. Do not reorder the groups by "
-        "hand.",
-        check=_misordered,
-        bad=_swapped,
         good=examples.healthy,
     ),
 )

@@ -51,7 +51,7 @@ def _config_differs(rule: Rule, facts: Facts) -> Iterator[Finding]:
         )
 
 
-def _restore_facts(facts: Facts, key: str) -> list[Json]:
+def restore_facts(facts: Facts, key: str) -> list[Json]:
     """What the reader reported about restoring, by its key in `extra["restore"]`."""
     restore = facts.artifact.extra.get("restore")
     if not isinstance(restore, dict):
@@ -61,7 +61,7 @@ def _restore_facts(facts: Facts, key: str) -> list[Json]:
 
 
 def _divergent(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    for pair in _restore_facts(facts, "divergent"):
+    for pair in restore_facts(facts, "divergent"):
         if isinstance(pair, dict):
             used, copy = str(pair.get("used")), str(pair.get("copy"))
             yield rule.finding(
@@ -72,7 +72,7 @@ def _divergent(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 
 def _unrestored(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    names = [str(name) for name in _restore_facts(facts, "unrestored")]
+    names = [str(name) for name in restore_facts(facts, "unrestored")]
     if names:
         by_objects = facts.artifact.format is Format.SAVEDMODEL_TF2
         whom = (
@@ -94,8 +94,8 @@ def _unrestored(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 
 def _asked_for(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    names = [str(name) for name in _restore_facts(facts, "missing")]
-    shapes = [entry for entry in _restore_facts(facts, "shapes") if isinstance(entry, dict)]
+    names = [str(name) for name in restore_facts(facts, "missing")]
+    shapes = [entry for entry in restore_facts(facts, "shapes") if isinstance(entry, dict)]
     told = [f"{name}: not in the index" for name in names]
     told += [
         f"{each.get('name')}: {each.get('expected')} expected, {each.get('stored')} stored"
@@ -114,18 +114,19 @@ def _asked_for(rule: Rule, facts: Facts) -> Iterator[Finding]:
         )
 
 
-def _saved_model(**extra: Json) -> Facts:
+def a_saved_model(**extra: Json) -> Facts:
+    """An example with these facts of the reader."""
     layer = examples.layer()
     return Facts(examples.model(layer, extra=extra, kind=Format.SAVEDMODEL_TF2))
 
 
 def _fingerprinted(index_hash: str) -> Facts:
-    return _saved_model(fingerprint={"checkpoint_hash": "12", "index_hash": index_hash})
+    return a_saved_model(fingerprint={"checkpoint_hash": "12", "index_hash": index_hash})
 
 
 def _restoring(**found: Json) -> Facts:
     nothing: dict[str, Json] = {"divergent": [], "unrestored": [], "missing": [], "shapes": []}
-    return _saved_model(restore=nothing | found)
+    return a_saved_model(restore=nothing | found)
 
 
 RULES = (
@@ -160,8 +161,8 @@ RULES = (
         "on each side pass.",
         fix="Export the model again with the code that trained it.",
         check=_config_differs,
-        bad=lambda: _saved_model(config_differs=["conv: strides [1, 1] and [2, 2]"]),
-        good=lambda: _saved_model(config_differs=[]),
+        bad=lambda: a_saved_model(config_differs=["conv: strides [1, 1] and [2, 2]"]),
+        good=lambda: a_saved_model(config_differs=[]),
     ),
     Rule(
         code="MA415",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from msgspec import Struct, field
 
@@ -45,6 +45,8 @@ LOSSES = frozenset(
 )
 
 
+# The group of a layer of the model itself, not of an inner one.
+_OWN_GROUP = re.compile(r"(?:layers|_layer_checkpoint_dependencies)[/\\][^/\\]+/vars")
 _CONFIG = re.compile(r"@(?:model|training)_config(?:\[\d+\])?$")  # an item of a list, or a scalar
 
 
@@ -148,7 +150,7 @@ def with_binding(artifact: Artifact, binding: Binding | None) -> Artifact:
     """The artefact with bound variables and kernels, and what did not match in `extra`.
 
     `extra["unclaimed"]` lists weights that belong to no layer, `extra["misordered"]` weights at
-    the position of another variable.
+    the position of another variable, `extra["lost_layers"]` layers that only the weights name.
     """
     if binding is None:
         return artifact
@@ -156,10 +158,32 @@ def with_binding(artifact: Artifact, binding: Binding | None) -> Artifact:
         **artifact.extra,
         "unclaimed": list(binding.unclaimed),
         "misordered": list(binding.misordered),
+        "lost_layers": [*lost_layers(binding.architecture, mapping_of(artifact.extra.get("h5")))],
     }
     return replace(
         artifact, architecture=binding.architecture, kernels=binding.kernels, extra=extra
     )
+
+
+def lost_layers(architecture: Architecture, h5: Mapping[str, Json] | None) -> Iterator[str]:
+    """Layers of the model that saved the weights, with or without weights, that the config lacks.
+
+    A legacy file lists all layers of the model, a v3 file has a named group for each.
+
+    Args:
+        architecture: the saved config.
+        h5: the file's own lists, see `Hdf5Contents.extra`.
+    """
+    names = {layer.name for layer in architecture.layers if "/" not in layer.route}
+    if h5 is None or not names:  # a subclassed model saves no layers
+        return
+    listed, grouped = h5.get("layer_names"), h5.get("vars_names")
+    yield from (
+        (str(each) for each in listed if each not in names) if isinstance(listed, list) else ()
+    )
+    for route, name in grouped.items() if isinstance(grouped, dict) else ():
+        if _OWN_GROUP.fullmatch(route) and name not in names:
+            yield str(name)
 
 
 def with_names(artifact: Artifact, names: Mapping[str, str]) -> Artifact:

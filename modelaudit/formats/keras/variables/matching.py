@@ -38,8 +38,8 @@ class Binding(Struct, frozen=True):
         architecture: with `Layer.variables` set.
         kernels: all convolution and dense kernels that were found, in execution order.
         unclaimed: weight tensors that belong to no layer.
-        misordered: names of tensors at the position of another variable: their own name is of
-            another layer or role.
+        misordered: names of tensors, or of layers' groups, at the position of another one: their
+            own name is of another layer or role.
     """
 
     architecture: Architecture
@@ -136,9 +136,21 @@ class _Binder(Struct, dict=True):
                     layers = self.tree.layers
                     suspects.append((tensor, layers[slot.route], layers[found[0].route]))
             self._claim_open(layer, [t for t in present if t not in self.claimed], short)
+        self._check_order([name for name, stored in groups.items() if stored])
         self.misordered += [
             tensor for tensor, owner, named in suspects if not _shifted(owner, named, scopes)
         ]
+
+    def _check_order(self, stored: Sequence[str]) -> None:
+        """Keras pairs the layers that have weights by position and ignores their names."""
+        implied = [layer.name for layer in self.tree.stored_layers("") if layer.name in stored]
+        listed = [name for name in stored if name in implied]
+        if len(listed) == len(implied):
+            self.misordered += [
+                f"{name} (loaded into {owner})"
+                for name, owner in zip(listed, implied, strict=True)
+                if name != owner
+            ]
 
     def _group(
         self, layer: Layer, present: Sequence[str], short: Mapping[str, str]

@@ -1,0 +1,105 @@
+"""MA422 to MA425: parts whose absence no loader reports."""
+
+from __future__ import annotations
+
+import pytest
+
+from modelaudit.facts import FileEntry, Format, Graph, Json, ObjectNode
+from modelaudit.findings import Outcome, Severity
+from modelaudit.rules import examples
+from modelaudit.rules.catalogue import rule
+from modelaudit.rules.engine import run_rule
+from modelaudit.rules.model import Facts
+from modelaudit.structs import replace
+
+GRAPH = (Graph((), ()),)
+
+
+def result_of(code, facts):
+    return run_rule(rule(code), facts)
+
+
+def checkpoint(unclaimed=(), graphs=GRAPH, form=Format.TF1_CHECKPOINT):
+    roles = {"one/kernel": "weight", "one/kernel/Adam": "optimizer", "mid/kernel": "weight"}
+    tensors = tuple(replace(examples.tensor(name), role=role) for name, role in roles.items())
+    restore: dict[str, Json] = {"unclaimed": [*unclaimed]}
+    artifact = examples.model(tensors=tensors, extra={"restore": restore}, kind=form)
+    return Facts(replace(artifact, graphs=graphs))
+
+
+@pytest.mark.parametrize(
+    ("unclaimed", "severity"),
+    [
+        (["mid/kernel"], Severity.HIGH),
+        (["mid/kernel", "one/kernel/Adam"], Severity.HIGH),
+        (["one/kernel/Adam"], Severity.LOW),  # a graph for inference
+        ([], None),
+    ],
+)
+def test_variables_that_the_graph_lacks(unclaimed, severity):
+    found = [f.severity for f in result_of("MA422", checkpoint(unclaimed)).findings]
+    assert found == ([severity] if severity else [])
+
+
+def test_without_a_graph_nothing_can_be_compared():
+    facts = checkpoint(["mid/kernel"], ())
+    assert result_of("MA422", facts).outcome is Outcome.NOT_APPLICABLE
+    (finding,) = result_of("MA423", facts).findings
+    assert finding.severity is Severity.LOW
+    assert finding.location.file.endswith(".meta")
+    assert result_of("MA423", checkpoint()).outcome is Outcome.PASS
+
+
+@pytest.mark.parametrize("code", ["MA422", "MA423", "MA424", "MA425"])
+def test_other_formats_have_no_such_parts(code):
+    result = result_of(code, examples.healthy())
+    assert (result.outcome, result.moot) == (Outcome.NOT_APPLICABLE, True)
+
+
+def compiled(*shapes, trainable=True):
+    first, norm = examples.layer("a"), examples.layer("bn")
+    norm = replace(norm, variables={"gamma": "bn/gamma", "moving_mean": "bn/moving_mean"})
+    weights = [examples.tensor("a/kernel"), examples.tensor("a/bias", (2,))]
+    weights += [examples.tensor(name, (2,)) for name in norm.variables.values()]
+    state = [
+        replace(examples.tensor(f"optimizer/vars/{number}", shape), role="optimizer")
+        for number, shape in enumerate(shapes)
+    ]
+    layers = (first, replace(norm, trainable=trainable))
+    artifact = examples.model(*layers, tensors=(*weights, *state))
+    return Facts(replace(artifact, training={"loss": "mse"}))
+
+
+STEP = ((), ())  # iterations and learning rate
+
+
+@pytest.mark.parametrize(
+    ("shapes", "trainable", "outcome"),
+    [
+        ((), True, Outcome.FAIL),
+        (STEP, True, Outcome.PASS),  # not trained yet, or plain gradient descent
+        ((*STEP, (4, 2), (2,), (2,)), True, Outcome.PASS),  # momentum
+        ((*STEP, (4, 2), (4, 2), (2,), (2,), (2,), (2,)), True, Outcome.PASS),  # Adam
+        ((*STEP, (4, 2), (4, 2), (2,), (2,)), False, Outcome.PASS),  # frozen normalisation
+        ((*STEP, (4, 2), (4, 2), (2,), (2,)), True, Outcome.FAIL),
+        ((*STEP, (4, 2), (4, 2)), True, Outcome.FAIL),
+        ((*STEP, (4,), (2,)), True, Outcome.NOT_APPLICABLE),  # Adafactor keeps rows and columns
+    ],
+)
+def test_the_optimizer_keeps_as_much_for_every_trained_weight(shapes, trainable, outcome):
+    result = result_of("MA424", compiled(*shapes, trainable=trainable))
+    assert result.outcome is outcome
+    assert all(finding.severity is Severity.LOW for finding in result.findings)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "files", "outcome"),
+    [("", (), Outcome.FAIL), ("{}", (), Outcome.PASS), ("", ("keras_metadata.pb",), Outcome.PASS)],
+)
+def test_configs_of_keras_objects(metadata, files, outcome):
+    detail: dict[str, Json] = {"identifier": "_tf_keras_sequential", "metadata": metadata}
+    artifact = examples.model(kind=Format.SAVEDMODEL_TF2)
+    nodes = (ObjectNode(0, "user_object", {}, detail),)
+    entries = tuple(FileEntry(name, 1, None) for name in files)
+    facts = Facts(replace(artifact, object_graph=nodes, files=entries))
+    assert result_of("MA425", facts).outcome is outcome

@@ -1,0 +1,188 @@
+"""MA113 and MA123 to MA125 on files: weights of other layers, of lost layers, in other dtypes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from modelaudit.facts import Json
+from modelaudit.findings import Outcome, Severity
+from modelaudit.formats.keras.common import lost_layers
+from modelaudit.formats.reader import read
+from modelaudit.rules.catalogue import rule
+from modelaudit.rules.engine import run_rule
+from modelaudit.rules.model import Facts
+from modelaudit.rules.weight_owners import variable_dtype
+from modelaudit.settings import Limits
+from tests.formats.bindings import layer, sequential
+from tests.made.keras_configs import parse
+
+Weights = dict[str, dict[str, np.ndarray]]
+CODES = ("MA113", "MA123", "MA124", "MA125")
+MIXED: Json = {"class_name": "DTypePolicy", "config": {"name": "mixed_float16"}}
+
+
+def dense(name: str, **config: Json) -> dict[str, Json]:
+    return layer("Dense", name, units=4, use_bias=True, **config)
+
+
+def config(*layers: dict[str, Json]) -> dict[str, Json]:
+    start = layer("InputLayer", "start", batch_input_shape=[None, 4])
+    return sequential(start, *layers)
+
+
+NET = config(dense("a"), layer("ReLU", "relu"), dense("b"), dense("c"))
+NONE = config(layer("ReLU", "relu"), layer("Flatten", "flat"))
+
+
+def values(dtype: str = "float32") -> Weights:
+    """Weights of NET in saved order; layers without weights are listed, too."""
+    rng = np.random.default_rng(2)
+    return {
+        name: {}
+        if name == "relu"
+        else {
+            f"{name}/kernel:0": rng.normal(size=(4, 4)).astype(dtype),
+            f"{name}/bias:0": rng.normal(size=4).astype(dtype),
+        }
+        for name in ("a", "relu", "b", "c")
+    }
+
+
+def write(path: Path, saved: dict[str, Json] | None, weights: Weights) -> Facts:
+    with h5py.File(path, "w") as file:
+        root = file
+        if saved is not None:
+            file.attrs["model_config"] = json.dumps(saved)
+            root = file.create_group("model_weights")
+        root.attrs["layer_names"] = list(weights)
+        for name, variables in weights.items():
+            group = root.create_group(name)
+            group.attrs["weight_names"] = list(variables) or np.array([], "S1")
+            for variable, array in variables.items():
+                group[variable] = array
+    return Facts(read(path, Limits()))
+
+
+def reported(facts: Facts) -> dict[str, list[Severity]]:
+    found = {}
+    for code in CODES:
+        result = run_rule(rule(code), facts)
+        if result.outcome is Outcome.FAIL:
+            found[code] = [finding.severity for finding in result.findings]
+    return found
+
+
+def test_a_sound_file_has_no_findings(tmp_path: Path) -> None:
+    assert reported(write(tmp_path / "m.h5", NET, values())) == {}
+    assert reported(write(tmp_path / "w.h5", None, values())) == {}
+
+
+def test_weights_listed_in_another_order_are_loaded_into_each_other(tmp_path: Path) -> None:
+    """`layer_names` decides, since Keras pairs layers by position."""
+    weights = values()
+    swapped = {name: weights[name] for name in ("a", "relu", "c", "b")}
+    facts = write(tmp_path / "m.h5", NET, swapped)
+    assert reported(facts) == {"MA123": [Severity.HIGH] * 2}
+    said = [finding.detail for finding in run_rule(rule("MA123"), facts).findings]
+    assert any("c (loaded into b)" in text for text in said)
+    moved = {name: weights[name] for name in ("a", "b", "relu", "c")}  # relu has no weights
+    assert reported(write(tmp_path / "n.h5", NET, moved)) == {}
+
+
+@pytest.mark.parametrize("lost", ["relu", "b"])
+def test_a_layer_taken_out_of_the_config_is_named(tmp_path: Path, lost: str) -> None:
+    layers = [each for each in NET["config"]["layers"] if each["config"]["name"] != lost]
+    found = reported(write(tmp_path / "m.h5", sequential(*layers), values()))
+    assert found.pop("MA124") == [Severity.HIGH]
+    assert found == ({"MA113": [Severity.MEDIUM]} if lost == "b" else {})
+
+
+def test_weights_of_a_config_without_weights_are_named(tmp_path: Path) -> None:
+    facts = write(tmp_path / "m.h5", NONE, values())
+    assert reported(facts) == {"MA113": [Severity.HIGH], "MA124": [Severity.HIGH]}
+    nothing: Weights = {"relu": {}, "flat": {}}
+    assert reported(write(tmp_path / "n.h5", NONE, nothing)) == {}
+
+
+def recast(weights: Weights, names: list[str], dtype: str) -> Weights:
+    return {
+        name: {v: a.astype(dtype) if name in names else a for v, a in variables.items()}
+        for name, variables in weights.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("names", "dtype", "known", "alone"),
+    [
+        (["b"], "int32", Severity.HIGH, Severity.HIGH),
+        (["b"], "float16", Severity.HIGH, Severity.MEDIUM),
+        (["b"], "float64", Severity.MEDIUM, None),  # a wider layer in a narrower model is usual
+        (["a", "b", "c"], "float16", Severity.MEDIUM, None),
+        (["a", "b", "c"], "float64", Severity.LOW, None),
+        (["a", "b", "c"], "int64", Severity.HIGH, None),
+    ],
+)
+def test_another_dtype_is_rated_by_what_is_lost(
+    tmp_path: Path, names: list[str], dtype: str, known: Severity, alone: Severity | None
+) -> None:
+    layers = [dense(name, dtype="float32") for name in "abc"]
+    saved = config(layers[0], layer("ReLU", "relu"), *layers[1:])
+    weights = recast(values(), names, dtype)
+    assert reported(write(tmp_path / "m.h5", saved, weights)) == {"MA125": [known]}
+    expected = {} if alone is None else {"MA125": [alone]}
+    assert reported(write(tmp_path / "w.h5", None, weights)) == expected
+
+
+@pytest.mark.parametrize(
+    ("said", "stored"),
+    [("float16", "float16"), (MIXED, "float32"), ("float64", "float64"), (None, "float16")],
+)
+def test_the_dtype_of_the_config_is_no_fault(tmp_path: Path, said: Json, stored: str) -> None:
+    layers = [dense(name, dtype=said) for name in "abc"]
+    saved = config(layers[0], layer("ReLU", "relu"), *layers[1:])
+    assert reported(write(tmp_path / "m.h5", saved, values(stored))) == {}
+
+
+def test_normalisations_of_half_precision_models_are_wider(tmp_path: Path) -> None:
+    norm = layer("BatchNormalization", "n", dtype="float16", axis=-1)
+    roles = ("gamma", "beta", "moving_mean", "moving_variance")
+    weights = {
+        "a": {
+            "a/kernel:0": np.ones((4, 4), "float16"),
+            "a/bias:0": np.ones(4, "float16"),
+        },
+        "n": {f"n/{role}:0": np.ones(4, "float32") for role in roles},
+    }
+    saved = config(dense("a", dtype="float16"), norm)
+    assert "MA125" not in reported(write(tmp_path / "m.h5", saved, weights))
+
+
+def test_quantized_policies_say_nothing_about_variables() -> None:
+    quantized = {"class_name": "QuantizedDTypePolicy", "config": {"name": "int8_from_float32"}}
+    assert variable_dtype({"dtype": quantized}) == ""
+    assert variable_dtype({"dtype": "int64"}) == ""
+    assert variable_dtype({"dtype": MIXED}) == "float32"
+    assert variable_dtype({}) == ""
+
+
+def test_a_v3_file_names_every_layer(tmp_path: Path) -> None:
+    """As in a .keras archive; inner groups of a layer may have any name."""
+    architecture = parse(NET)
+    groups = {
+        "layers/dense/vars": "a",
+        "layers/re_lu/vars": "relu",
+        "layers/dense_1/vars": "b",
+        "layers/dense_2/vars": "c",
+        "layers/dense/inner/vars": "anything",
+        "optimizer/vars": "adam",
+        "vars": "model",
+    }
+    assert [*lost_layers(architecture, {"vars_names": groups})] == []
+    groups["layers/re_lu_1/vars"] = "gone"
+    assert [*lost_layers(architecture, {"vars_names": groups})] == ["gone"]
+    assert [*lost_layers(architecture, None)] == []
