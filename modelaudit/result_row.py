@@ -10,8 +10,9 @@ from msgspec import Struct, field
 from modelaudit.audit_sections.weights import weights_digest
 from modelaudit.audit_types.json_form import jsonable
 from modelaudit.facts import Json, Provenance
-from modelaudit.findings import Finding, Severity, Verdict
+from modelaudit.findings import Severity, Verdict
 from modelaudit.schema import Audit
+from modelaudit.structs import converted
 
 
 class RowFinding(Struct, frozen=True):
@@ -88,38 +89,21 @@ class ResultRow(Struct, frozen=True, kw_only=True):
 
 def result_row(audit: Audit) -> ResultRow:
     """The row of an audit."""
-    model = audit.model
-    return ResultRow(
-        path=model.path,
-        slug=model.slug,
-        format=model.format,
-        format_label=model.format_label,
-        origin=model.origin or "",
+    return converted(
+        ResultRow,
+        audit.model,
+        origin=audit.model.origin or "",
         verdict=audit.verdict,
         reason=audit.reason,
-        saved_with=model.saved_with,
-        sha256=model.sha256,
-        bytes=model.bytes,
         exit=audit.exit.code,
         created=audit.created,
-        findings=tuple(map(_row_finding, audit.findings)),
+        findings=tuple(converted(RowFinding, each) for each in audit.findings),
         weights=weights_digest(audit.weights),
         outputs={
             output.name: tuple(effect.name for effect in output.transforms)
             for output in audit.behaviour.outputs
         },
         unanswered=tuple(each.code for each in audit.results if each.unanswered),
-    )
-
-
-def _row_finding(finding: Finding) -> RowFinding:
-    return RowFinding(
-        finding.code,
-        finding.name,
-        finding.severity,
-        finding.fingerprint,
-        finding.detail,
-        finding.waived_by,
     )
 
 

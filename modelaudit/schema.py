@@ -32,6 +32,7 @@ from modelaudit.errors import ReadError, SchemaError
 from modelaudit.facts import FileEntry, Json, Signature
 from modelaudit.findings import Finding, Location, Outcome, RuleResult, Severity, Verdict
 from modelaudit.formats.io.bounded import read_bytes
+from modelaudit.structs import converted
 
 T = TypeVar("T")
 
@@ -97,47 +98,23 @@ class Audit(Struct, frozen=True):
 def to_json(audit: Audit) -> dict[str, Json]:
     """The audit as the JSON object that the schema describes."""
     return section_json(
-        AuditFile(
+        converted(
+            AuditFile,
+            audit,
             schema_version=SCHEMA_VERSION,
-            tool=audit.tool,
-            created=audit.created,
-            exit=audit.exit,
-            model=audit.model,
-            verdict=audit.verdict,
-            reason=audit.reason,
             findings=tuple(map(_finding_row, audit.findings)),
             passed=tuple(r.code for r in audit.results if r.outcome is Outcome.PASS),
             skipped=tuple(map(_skipped_rule, audit.skipped)),
-            compatibility=audit.compatibility,
-            architecture=audit.architecture,
-            weights=audit.weights,
-            symmetry=audit.symmetry,
-            behaviour=audit.behaviour,
-            restore=audit.restore,
-            diagnosis=audit.diagnosis,
-            signatures=audit.signatures,
-            files=audit.files,
-            observations=audit.observations,
-            timings=audit.timings,
         )
     )
 
 
 def _finding_row(finding: Finding) -> FindingRow:
-    return FindingRow(
-        code=finding.code,
-        name=finding.name,
-        severity=finding.severity,
-        confidence=finding.confidence,
-        title=finding.title,
-        detail=finding.detail,
-        location=LocationRow(file=finding.location.file, route=finding.location.route),
-        evidence=finding.evidence,
-        fix=finding.fix,
-        key=finding.key,
-        waived_by=finding.waived_by,
+    return converted(
+        FindingRow,
+        finding,
+        location=converted(LocationRow, finding.location),
         outcome="waived" if finding.waived_by else "fail",
-        fingerprint=finding.fingerprint,
     )
 
 
@@ -158,19 +135,7 @@ def dumps(audit: Audit) -> str:
 
 def _finding(row: FindingRow) -> Finding:
     """The finding of a file; what is derived from the rest is not taken from there."""
-    return Finding(
-        code=row.code,
-        name=row.name,
-        severity=row.severity,
-        confidence=row.confidence,
-        title=row.title,
-        detail=row.detail,
-        location=Location(row.location.file, row.location.route),
-        evidence=row.evidence,
-        fix=row.fix,
-        key=row.key,
-        waived_by=row.waived_by,
-    )
+    return converted(Finding, row, location=converted(Location, row.location))
 
 
 def _results(file: AuditFile) -> tuple[RuleResult, ...]:
@@ -209,26 +174,7 @@ def from_json(data: object) -> Audit:
             f"audit file has schema {data['schema_version']}, this version reads {SCHEMA_VERSION}"
         )
     file = section(AuditFile, data | {"schema_version": SCHEMA_VERSION})
-    return Audit(
-        tool=file.tool,
-        created=file.created,
-        model=file.model,
-        verdict=file.verdict,
-        reason=file.reason,
-        exit=file.exit,
-        results=_results(file),
-        compatibility=file.compatibility,
-        architecture=file.architecture,
-        weights=file.weights,
-        symmetry=file.symmetry,
-        behaviour=file.behaviour,
-        restore=file.restore,
-        diagnosis=file.diagnosis,
-        signatures=file.signatures,
-        files=file.files,
-        observations=file.observations,
-        timings=file.timings,
-    )
+    return converted(Audit, file, results=_results(file))
 
 
 def section(kind: type[T], data: object, what: str = "not a valid modelaudit audit file") -> T:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from msgspec import Struct
 
@@ -11,7 +11,9 @@ if TYPE_CHECKING:
 else:
     from msgspec.structs import replace
 
-__all__ = ["PartlyCompared", "replace"]
+__all__ = ["PartlyCompared", "converted", "replace"]
+
+S = TypeVar("S", bound=Struct)
 
 
 class PartlyCompared(Struct, frozen=True, eq=False):
@@ -43,3 +45,18 @@ class PartlyCompared(Struct, frozen=True, eq=False):
         return {
             name: getattr(self, name) for name in self.__struct_fields__ if name not in self.aside
         }
+
+
+def converted(kind: type[S], source: Struct, **others: object) -> S:
+    """A struct of the class `kind` with the values of `source`.
+
+    Args:
+        kind: its class. Each of its fields is a field or property of `source`, or one of `others`.
+        source: a struct of another class.
+        others: the fields whose value is another one.
+
+    Raises:
+        AttributeError: `source` and `others` lack a field, also one that has a default.
+    """
+    fields = kind.__struct_fields__
+    return kind(**{name: getattr(source, name) for name in fields if name not in others} | others)

@@ -15,6 +15,7 @@ from modelaudit.audit_types.architecture import (
 )
 from modelaudit.facts import Architecture, Json, Layer, Tensor
 from modelaudit.rules.model import Facts
+from modelaudit.structs import converted
 
 
 def _settings(value: Json) -> Json:
@@ -27,20 +28,12 @@ def _settings(value: Json) -> Json:
 def _layer(layer: Layer, tensors: Mapping[str, Tensor]) -> LayerRow:
     found = (tensors.get(name) for name in layer.variables.values())
     text = json.dumps(_settings(dict(layer.config)), sort_keys=True, default=str)
-    return LayerRow(
-        route=layer.route,
-        name=layer.name,
-        class_name=layer.class_name,
-        module=layer.module,
+    return converted(
+        LayerRow,
+        layer,
         config_digest=hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16],
         params=sum(tensor.size for tensor in found if tensor is not None),
-        input_shapes=layer.input_shapes,
-        output_shape=layer.output_shape,
-        inbound=layer.inbound,
-        trainable=layer.trainable,
         variables=tuple(sorted(layer.variables)),
-        custom=layer.custom,
-        is_model=layer.is_model,
     )
 
 

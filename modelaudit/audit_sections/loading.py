@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import msgspec
 from msgspec import UNSET
 
 from modelaudit.audit_types.loading import (
@@ -16,31 +15,14 @@ from modelaudit.audit_types.restore import GoldenSection, RestoreSection
 from modelaudit.probe.protocol import Observation
 from modelaudit.restore.golden_check import GoldenCheck
 from modelaudit.rules.model import Facts
-from modelaudit.runtimes.model import Prediction, Reason, predicted_call
+from modelaudit.runtimes.model import Prediction, predicted_call
+from modelaudit.structs import converted, replace
 
 
 def observation_sections(observations: tuple[Observation, ...]) -> tuple[ObservationRow, ...]:
     """Each attempt to load, without timings, so that repeated audits are equal."""
     return tuple(
-        ObservationRow(
-            runtime=seen.runtime,
-            call=seen.call,
-            status=seen.status,
-            error_type=seen.error_type,
-            error=seen.error,
-            signal=seen.signal,
-            versions=seen.versions,
-            sandbox=seen.sandbox,
-            inputs=seen.inputs,
-            outputs=seen.outputs,
-            variables=len(seen.variables),
-            log=seen.log,
-            layers=seen.layers,
-            notes=seen.notes,
-            agreement=seen.agreement,
-            target=seen.target,
-        )
-        for seen in observations
+        converted(ObservationRow, seen, variables=len(seen.variables)) for seen in observations
     )
 
 
@@ -55,7 +37,7 @@ def compatibility_section(
         asked = (seen.target, predicted_call(seen.call))
         left.pop(asked, None)
         row = _predicted(seen.runtime, seen.call, known.get(asked))
-        rows.append(msgspec.structs.replace(row, versions=seen.versions, observed=_observed(seen)))
+        rows.append(replace(row, versions=seen.versions, observed=_observed(seen)))
     rows += [_predicted(each.runtime, each.call, each) for each in left.values()]
     return tuple(rows)
 
@@ -67,10 +49,8 @@ def _observed(seen: Observation) -> ObservedLoading:
     if found is None:
         return ended
     if found.not_compared:
-        return msgspec.structs.replace(
-            ended, reference=found.reference, same=None, not_compared=found.not_compared
-        )
-    return msgspec.structs.replace(
+        return replace(ended, reference=found.reference, same=None, not_compared=found.not_compared)
+    return replace(
         ended,
         reference=found.reference,
         same=found.same,
@@ -92,20 +72,10 @@ def _predicted(runtime: str, call: str, prediction: Prediction | None) -> Compat
         runtime=runtime,
         call=call,
         predicted=prediction.predicted,
-        because=tuple(map(_reason, prediction.because)),
+        because=tuple(converted(PredictionReason, each) for each in prediction.because),
         confidence=prediction.confidence,
         collected_from=prediction.collected,
         observed=None,
-    )
-
-
-def _reason(reason: Reason) -> PredictionReason:
-    return PredictionReason(
-        code=reason.code,
-        text=reason.text,
-        error=reason.error,
-        fix=reason.fix,
-        route=reason.route,
     )
 
 
@@ -115,17 +85,12 @@ def restore_section(facts: Facts) -> RestoreSection:
     proof = facts.restore
     if proof is None:
         return RestoreSection(golden=golden)
-    return RestoreSection(
-        runtime=proof.runtime,
-        call=proof.call,
-        compared=proof.compared,
-        identical=proof.identical,
-        missing=proof.missing,
-        unexpected=proof.unexpected,
+    return converted(
+        RestoreSection,
+        proof,
         differing=tuple(map(str, proof.differing)),
         cast=tuple(map(str, proof.cast)),
         changes=(*proof.differing, *proof.cast),
-        layers_compared=proof.layers_compared,
         layers_differing=tuple(map(str, proof.layers)),
         golden=golden,
     )
@@ -146,15 +111,15 @@ def _golden(golden: GoldenCheck) -> GoldenSection:
         changes = [*map(str, found.differing)]
         changes += [f"{name}: not in the file" for name in found.missing]
         changes += [f"{name}: not in the record" for name in found.unexpected]
-        section = msgspec.structs.replace(
+        section = replace(
             section,
             weights_recorded=found.compared,
             weights_identical=found.identical,
             weights_changed=tuple(changes),
         )
     if golden.not_replayed:
-        return msgspec.structs.replace(section, not_replayed=golden.not_replayed)
-    return msgspec.structs.replace(
+        return replace(section, not_replayed=golden.not_replayed)
+    return replace(
         section,
         outputs_reproduced=all(each.reproduced for each in outputs),
         max_abs_difference=max(each.difference for each in outputs),

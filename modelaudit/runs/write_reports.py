@@ -18,6 +18,7 @@ from modelaudit.report.export.registry import DEFAULT, FORMATS, PER_MODEL, forma
 from modelaudit.result_row import result_row
 from modelaudit.runs.batch import AuditHandler
 from modelaudit.schema import Audit, dumps, load, to_json
+from modelaudit.structs import converted
 
 if TYPE_CHECKING:
     from modelaudit.report.rule_info import RuleInfo
@@ -38,16 +39,10 @@ def rule_infos() -> dict[str, RuleInfo]:
     from modelaudit.rules.model import Need
 
     return {
-        rule.code: RuleInfo(
-            code=rule.code,
-            name=rule.name,
+        rule.code: converted(
+            RuleInfo,
+            rule,
             family=rule.family.value,
-            severity=rule.severity,
-            summary=rule.summary,
-            pass_title=rule.pass_title,
-            why=rule.why,
-            fix=rule.fix,
-            references=rule.references,
             observed=bool({Need.OBSERVATION, Need.BEHAVIOUR}.intersection(rule.needs)),
         )
         for rule in CATALOGUE
