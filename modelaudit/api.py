@@ -18,9 +18,9 @@ from modelaudit.pipeline import (
     audit_model,
     incomplete_audit,
 )
-from modelaudit.registry.change_detection import FileStability
 from modelaudit.registry.discover import discover
 from modelaudit.registry.output_directory import slug
+from modelaudit.registry.snapshot import FileStability
 from modelaudit.runs.progress import SILENT, Progress
 from modelaudit.schema import Audit
 from modelaudit.settings import Nightly, Settings

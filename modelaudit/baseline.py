@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from modelaudit.audit_sections.weights import weights_digest
+from modelaudit.audit_sections import weights_digest
 from modelaudit.errors import SchemaError
 from modelaudit.facts import Json
 from modelaudit.findings import Severity

@@ -11,15 +11,17 @@ from pathlib import Path
 from msgspec import Struct
 
 from modelaudit import __version__
-from modelaudit.audit_sections.architecture import architecture_section
-from modelaudit.audit_sections.loading import (
+from modelaudit.audit_sections import (
+    architecture_section,
+    behaviour_section,
     compatibility_section,
+    model_section,
     observation_sections,
     restore_section,
+    symmetry_section,
+    weights_digest,
+    weights_section,
 )
-from modelaudit.audit_sections.measured import behaviour_section, symmetry_section
-from modelaudit.audit_sections.model import model_section
-from modelaudit.audit_sections.weights import weights_digest, weights_section
 from modelaudit.audit_types.loading import Status
 from modelaudit.audit_types.model import ExitSection, ToolSection
 from modelaudit.diagnosis import diagnose

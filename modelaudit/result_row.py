@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import msgspec
 from msgspec import Struct, field
 
-from modelaudit.audit_sections.weights import weights_digest
+from modelaudit.audit_sections import weights_digest
 from modelaudit.audit_types.json_form import jsonable
 from modelaudit.facts import Json, Provenance
 from modelaudit.findings import Severity, Verdict

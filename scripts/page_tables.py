@@ -19,7 +19,7 @@ from pathlib import Path
 import click
 
 from modelaudit.cli import cli
-from modelaudit.cli.options.value_source import ConfigurableOption
+from modelaudit.cli.options.common import ConfigurableOption
 from modelaudit.file_formats import Format
 from modelaudit.registry.other_formats import OTHER_FORMATS
 from modelaudit.report.export.registry import FORMATS

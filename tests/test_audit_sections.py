@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from modelaudit.audit_sections.architecture import architecture_section
-from modelaudit.audit_sections.loading import observation_sections
-from modelaudit.audit_sections.weights import weights_section
+from modelaudit.audit_sections import architecture_section, observation_sections, weights_section
 from modelaudit.audit_types.loading import Status
 from modelaudit.probe.protocol import Observation
 from modelaudit.rules import examples

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelaudit import baseline
-from modelaudit.audit_sections.weights import weights_digest
+from modelaudit.audit_sections import weights_digest
 from modelaudit.audit_types.weights import TensorRow, WeightsSection
 from modelaudit.cli import cli
 from modelaudit.errors import SchemaError

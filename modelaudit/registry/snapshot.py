@@ -152,3 +152,32 @@ def _state(path: Path, model: Path) -> FileState:
         return FileState(name, -1, -1, -1, -1)
     size = status.st_size if stat.S_ISREG(status.st_mode) else -1
     return FileState(name, size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+
+
+PAUSE_SECONDS = 0.25  # pause of a writer between two chunks; few pause longer
+
+
+class FileStability:
+    """The state of a model's files when this object is created.
+
+    Args:
+        model: a file, a directory or the prefix of a checkpoint.
+        limits: bounds on what is read.
+
+    Attributes:
+        before: the files at that time.
+    """
+
+    def __init__(self, model: Path, limits: Limits) -> None:
+        self._model, self._limits = model, limits
+        self.before: Snapshot = SnapshotReader(limits).snapshot(model)
+
+    def unchanged(self, *, patient: bool = False) -> bool:
+        """Whether the files are unchanged.
+
+        With `patient`, recently modified files get a little more time: their writer may have
+        paused in the middle of one.
+        """
+        if patient and not self.before.settled:
+            time.sleep(PAUSE_SECONDS)
+        return SnapshotReader(self._limits).snapshot(self._model).files == self.before.files

@@ -13,8 +13,7 @@ from modelaudit.audit_types.loading import Status
 from modelaudit.errors import ProbeError
 from modelaudit.facts import Artifact, Format, Json
 from modelaudit.probe.run import ProbeResult
-from modelaudit.registry.change_detection import FileStability
-from modelaudit.registry.snapshot import SnapshotReader
+from modelaudit.registry.snapshot import FileStability, SnapshotReader
 from modelaudit.rules.integrity import HALF_WRITTEN
 from modelaudit.schema import Audit
 from modelaudit.settings import Limits, Settings

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
-from modelaudit.audit_sections.weights import weights_digest
+from modelaudit.audit_sections import weights_digest
 from modelaudit.errors import SchemaError, UsageError
 from modelaudit.registry.cross_model import cross_model_facts
 from modelaudit.registry.output_directory import write_atomic

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from modelaudit.cli import cli
-from modelaudit.registry import change_detection
+from modelaudit.registry import snapshot
 from modelaudit.runs import batch
 from tests.command_line import SAMPLES
 from tests.runs.nights import audited, invoke, later, nightly, scale, written_to_once
@@ -71,7 +71,7 @@ def test_a_writer_that_pauses_within_a_file_is_awaited(sound, monkeypatch):
     def rest(seconds: float) -> None:
         (sound / "a.h5").write_bytes(whole)
 
-    monkeypatch.setattr(change_detection.time, "sleep", rest)
+    monkeypatch.setattr(snapshot.time, "sleep", rest)
     nightly(sound)
     assert nightly(sound).stdout == ""
     assert audited(sound) == 0

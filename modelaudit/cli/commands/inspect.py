@@ -30,9 +30,7 @@ def _size(count: int) -> str:
 
 def facts_json(artifact: Artifact) -> dict[str, Json]:
     """The facts of one model as JSON: the audit's sections without findings."""
-    from modelaudit.audit_sections.architecture import architecture_section
-    from modelaudit.audit_sections.model import model_section
-    from modelaudit.audit_sections.weights import weights_section
+    from modelaudit.audit_sections import architecture_section, model_section, weights_section
     from modelaudit.audit_types.json_form import jsonable
     from modelaudit.rules.model import Facts
 

@@ -6,7 +6,7 @@ from collections import Counter
 
 from msgspec import UNSET
 
-from modelaudit.audit_sections.weights import is_seed
+from modelaudit.audit_sections import is_seed
 from modelaudit.audit_types.values import finite
 from modelaudit.audit_types.weights import TensorRow, WeightsSection
 from modelaudit.report.blocks import Block, Cell, Table, name, num, prose
