@@ -113,7 +113,13 @@ def write_atomic(path: Path, data: bytes) -> None:
         _write_beside(path, data)
     except OSError as error:  # about the temporary name
         raise OSError(error.errno, error.strerror or str(error), str(path)) from error
-    _flush_directory(path.parent)
+    # Flush the directory entry to disk. Some file systems cannot, and need not, do that
+    with contextlib.suppress(OSError):
+        fd = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
 
 
 def _write_beside(path: Path, data: bytes) -> None:
@@ -131,16 +137,6 @@ def _write_beside(path: Path, data: bytes) -> None:
         with contextlib.suppress(OSError):
             Path(name).unlink()
         raise
-
-
-def _flush_directory(directory: Path) -> None:
-    """Flush the directory entry to disk. Some file systems cannot, and need not, do that."""
-    with contextlib.suppress(OSError):
-        fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)
 
 
 def remove_leftovers(directory: Path) -> None:

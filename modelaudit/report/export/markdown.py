@@ -85,18 +85,6 @@ def _model(audit: Audit, *, opened: bool) -> str:
     return "\n".join([*lines, "", "</details>"])
 
 
-def _across(found: Across) -> list[str]:
-    """Cross-model findings, one per line."""
-    lines = []
-    for title, paths in found[:MOST_GROUPS]:
-        named = ", ".join(_code(path, 70) for path in paths[:MOST_NAMED])
-        more = len(paths) - MOST_NAMED
-        lines.append(f"- {escape(title)}: {named}{f' and {more} more' if more > 0 else ''}")
-    if len(found) > MOST_GROUPS:
-        lines.append(f"- and {len(found) - MOST_GROUPS} more such groups")
-    return ["\n".join(lines)] if lines else []
-
-
 def render(audits: Sequence[Audit], _rules: Rules, across: Across = ()) -> str:
     """A summary of all audits, worst first, in at most 65,000 characters.
 
@@ -111,7 +99,15 @@ def render(audits: Sequence[Audit], _rules: Rules, across: Across = ()) -> str:
         if any(a.verdict is v for a in audits)
     ]
     parts = [f"## Model audit: {', '.join(counts) or 'no model'}"]
-    parts += _across(across)
+    # Cross-model findings, one per line
+    lines = []
+    for title, paths in across[:MOST_GROUPS]:
+        named = ", ".join(_code(path, 70) for path in paths[:MOST_NAMED])
+        more = len(paths) - MOST_NAMED
+        lines.append(f"- {escape(title)}: {named}{f' and {more} more' if more > 0 else ''}")
+    if len(across) > MOST_GROUPS:
+        lines.append(f"- and {len(across) - MOST_GROUPS} more such groups")
+    parts += ["\n".join(lines)] if lines else []
     room = LIMIT - sum(len(part) + 2 for part in parts) - 100
     for index, audit in enumerate(ordered):
         part = _model(audit, opened=index == 0)
