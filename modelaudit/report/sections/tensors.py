@@ -52,6 +52,15 @@ def _tensor_row(tensor: TensorRow) -> tuple[Cell, ...]:
     )
 
 
+def _standing_out(strange: list[tuple[TensorRow, str]]) -> Table:
+    rows = tuple(
+        (name(text.shorten(t.name, 70)), num(text.shape(t.shape)), Cell(why)) for t, why in strange
+    )
+    caption = "Tensors that deserve attention (not necessarily wrong)"
+    columns = ("Tensor", "Shape", "Why")
+    return Table(caption, columns, rows, print_rows=LISTED, open=len(rows) <= LISTED)
+
+
 def _stored(weights: WeightsSection) -> str:
     """What the file holds by kind, so that the counts in the report can be reconciled."""
     tensors = weights.tensors
@@ -88,13 +97,7 @@ def build(weights: WeightsSection) -> list[Block]:
     blocks: list[Block] = [prose(_stored(weights))]
     strange = [(tensor, why) for tensor in tensors if (why := _strange(tensor))]
     if strange:
-        rows = tuple(
-            (name(text.shorten(t.name, 70)), num(text.shape(t.shape)), Cell(why))
-            for t, why in strange
-        )
-        caption = "Tensors that deserve attention (not necessarily wrong)"
-        columns = ("Tensor", "Shape", "Why")
-        blocks.append(Table(caption, columns, rows, print_rows=LISTED, open=len(rows) <= LISTED))
+        blocks.append(_standing_out(strange))
     columns = ("Tensor", "Shape", "Type", "Values", "Mean", "Std. dev.")
     rows = tuple(map(_tensor_row, tensors))
     blocks.append(Table("All tensors", columns, rows, print_rows=0, open=False))
