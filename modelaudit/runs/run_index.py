@@ -21,7 +21,7 @@ from modelaudit.runs.batch import FoundModels
 from modelaudit.runs.scan import empty_version_notes, unreadable_notes
 from modelaudit.runs.write_reports import SelectedFormats, render_format, rule_infos
 from modelaudit.schema import load
-from modelaudit.structs import converted, replace
+from modelaudit.structs import replace
 
 if TYPE_CHECKING:
     from modelaudit.report.pages.index import IndexRow
@@ -48,14 +48,19 @@ def index_entry(row: ResultRow, formats: Sequence[str]) -> IndexRow:
 
     folder = f"models/{row.slug}"
     links = {name: f"{folder}/{FORMATS[name].file}" for name in (*formats, "json")}
-    return converted(
-        IndexRow,
-        row,
+    return IndexRow(
+        slug=row.slug,
+        path=row.path,
+        format_label=row.format_label,
+        origin=row.origin,
+        verdict=row.verdict,
+        reason=row.reason,
         counts=row.severities,
         waived=len(row.findings) - len(row.open_findings),
         codes=row.rules,
         keras=row.saved_with.keras or "",
         tensorflow=row.saved_with.tensorflow or "",
+        bytes=row.bytes,
         links=links,
     )
 
