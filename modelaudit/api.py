@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from modelaudit import clock
 from modelaudit.errors import ReadError, UsageError
 from modelaudit.facts import ProblemKind
 from modelaudit.findings import Verdict
@@ -61,7 +61,7 @@ def audit(
 
     settings = settings or Settings()
     found = discover(Path(path), settings.limits, all_versions=all_versions)
-    created = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    created = clock.utc_now()
     with local_probe(settings, [found.root]) as probe:
         for each in found.candidates:
             name = slug(each.relative)
@@ -108,14 +108,13 @@ def scan(
     Raises:
         UsageError: a path does not exist, or the log cannot be written.
     """
-    from modelaudit.runs.recorded_run import utc_now
     from modelaudit.runs.scan import scan as scan_models
 
     settings = settings or Settings()
     return scan_models(
         _paths(paths),
         replace(settings, probe=replace(settings.probe, enabled=False)),
-        utc_now(),
+        clock.utc_now(),
         progress=progress,
         log_file=Path(log_file) if log_file else None,
         all_versions=all_versions,
@@ -196,7 +195,7 @@ def nightly(
         Interrupted: the run was interrupted; the next one continues.
     """
     from modelaudit.runs.batch import append_log_line
-    from modelaudit.runs.recorded_run import record_run, utc_now
+    from modelaudit.runs.recorded_run import record_run
     from modelaudit.runs.run_result import RunOptions
     from modelaudit.runs.write_reports import parse_formats
 
@@ -211,7 +210,7 @@ def nightly(
         moved=moved,
         keep=keep,
     )
-    log, created = Path(log_file) if log_file else None, utc_now()
+    log, created = Path(log_file) if log_file else None, clock.utc_now()
     ran = record_run(
         _paths(registry),
         settings or Settings(),

@@ -28,18 +28,13 @@ from modelaudit.diagnosis import diagnose
 from modelaudit.errors import ProbeError, ReadError, UsageError
 from modelaudit.exit_codes import ExitCode
 from modelaudit.facts import Artifact, Format, Problem, ProblemKind, Signature
+from modelaudit.file_formats import Content, formats
 from modelaudit.findings import Outcome, Severity, Verdict
-from modelaudit.formats.keras.external_architecture import (
-    WEIGHTS,
-    find_architecture,
-    read_architecture,
-    with_architecture,
-)
 from modelaudit.formats.reader import read
 from modelaudit.measures.kernels.filter_gallery import galleries
 from modelaudit.measures.measure import measure
 from modelaudit.probe.protocol import ENDED, Observation, calls_for, runtime_name
-from modelaudit.probe.run import ProbeResult
+from modelaudit.probe.result import ProbeResult
 from modelaudit.restore.golden_check import read_golden, with_tolerance
 from modelaudit.rules.catalogue import CATALOGUE
 from modelaudit.rules.engine import judge, rules_digest, run_rules
@@ -67,6 +62,7 @@ class AuditTarget(Struct, frozen=True):
     previous: Path | None = None  # the previous version
     label: str = ""  # last parts of `root`, to distinguish models of several roots
     declared_signature: Signature | None = None  # inputs and outputs according to MLflow
+    format: Format | None = None  # as it was found; None if unknown
 
     @property
     def shown(self) -> str:
@@ -104,8 +100,14 @@ def add_architecture(artifact: Artifact, settings: Settings) -> Artifact:
     Raises:
         UsageError: the file in the settings contains no architecture.
     """
-    if artifact.format not in WEIGHTS:
+    if artifact.format not in formats(Content.WEIGHTS):
         return artifact
+    from modelaudit.formats.keras.external_architecture import (  # importing h5py takes long
+        find_architecture,
+        read_architecture,
+        with_architecture,
+    )
+
     limits = settings.limits
     if settings.architecture:
         return with_architecture(

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from importlib import resources
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -241,6 +240,6 @@ def load(path: Path) -> Audit:
 
 def json_schema() -> dict[str, Any]:
     """The JSON Schema (2020-12) of audit files, as shipped."""
-    text = resources.files("modelaudit").joinpath("schemas/audit-1.0.json").read_text("utf-8")
+    text = (Path(__file__).parent / "schemas" / "audit-1.0.json").read_text("utf-8")
     schema: dict[str, Any] = json.loads(text)
     return schema

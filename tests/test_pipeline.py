@@ -9,7 +9,7 @@ from modelaudit.errors import ProbeError
 from modelaudit.findings import Verdict
 from modelaudit.pipeline import AuditTarget, audit_model
 from modelaudit.probe.protocol import Observation
-from modelaudit.probe.run import ProbeResult
+from modelaudit.probe.result import ProbeResult
 from modelaudit.settings import ProbeSettings, Settings
 from tests.made import files
 

@@ -6,6 +6,7 @@ Command modules import heavy dependencies (numpy, readers, renderers) inside fun
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import signal
@@ -134,4 +135,5 @@ def main() -> None:
         traceback.print_exc()
         click.echo("modelaudit: internal error (this is a bug, please report it)", err=True)
         code = ExitCode.INTERNAL
+    gc.freeze()  # the end of the process frees its memory: nobody needs to look for cycles
     sys.exit(code if isinstance(code, int) else ExitCode.OK)

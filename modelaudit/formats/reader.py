@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from importlib import import_module
 from pathlib import Path
 
 from modelaudit.errors import ReadError, UsageError
@@ -185,7 +186,9 @@ def _head(path: Path) -> bytes:
         return handle.read(1 << 16) or b""
 
 
-_READERS: dict[Format, Callable[[Path, Limits], Artifact]] = {
+Reader = Callable[[Path, Limits], Artifact]
+
+_READERS: dict[Format, Reader] = {
     Format.LEGACY_H5_FULL: _hdf5,
     Format.WEIGHTS_H5_LEGACY: _hdf5,
     Format.WEIGHTS_H5_V3: _hdf5,
@@ -205,3 +208,20 @@ _READERS: dict[Format, Callable[[Path, Limits], Artifact]] = {
     Format.GIT_LFS_POINTER: _lfs_pointer,
     Format.UNREADABLE: _unreadable,
 }
+_MODULES: dict[Reader, str] = {
+    _hdf5: "modelaudit.formats.keras.hdf5_reader",
+    _archive: "modelaudit.formats.keras.archive",
+    _saved_model: "modelaudit.formats.saved_model.reader",
+    _session_bundle: "modelaudit.formats.saved_model.reader",
+    _checkpoint: "modelaudit.formats.checkpoint.reader",
+    _orbax: "modelaudit.formats.orbax.reader",
+    _frozen_graph: "modelaudit.formats.graph.frozen_graph",
+}
+
+
+def import_readers(forms: Iterable[Format | None]) -> None:
+    """Import what reads these formats, so that no worker that is forked later needs to."""
+    for form in forms:
+        reader = _READERS.get(form) if form else None
+        if reader in _MODULES:
+            import_module(_MODULES[reader])

@@ -9,11 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from msgspec import Struct
 from numpy.typing import NDArray
 
 from modelaudit.facts import Artifact
-from modelaudit.measures.summary import Behaviour
 from modelaudit.probe.host.observe import observe
 from modelaudit.probe.host.runtime import (
     RuntimeHandle,
@@ -25,35 +23,16 @@ from modelaudit.probe.host.scratch_dirs import remove_stale
 from modelaudit.probe.host.session import Session
 from modelaudit.probe.other_runtimes import start_other_runtime, try_all_runtimes
 from modelaudit.probe.protocol import Observation
+from modelaudit.probe.result import ProbeResult
 from modelaudit.probe.study.agreement import run_reference
 from modelaudit.probe.study.golden_replay import replay
 from modelaudit.probe.study.inputs import Unprobeable
 from modelaudit.probe.study.study import study
 from modelaudit.restore.golden_check import GoldenCheck, read_golden
 from modelaudit.restore.golden_record import read_record
-from modelaudit.restore.proof import RestoreProof, prove
+from modelaudit.restore.proof import prove
 from modelaudit.settings import Limits, Settings
 from modelaudit.structs import replace
-
-
-class ProbeResult(Struct, frozen=True):
-    """Result of running a model.
-
-    Attributes:
-        observations: attempts in the installed runtimes, up to the first that loaded the model.
-        behaviour: measurements on probe inputs; None if they failed.
-        skipped: why there is no behaviour, or "".
-        restore: comparison of the first loaded model with its file.
-        golden: comparison with the golden record.
-        elsewhere: attempts in all other runtimes.
-    """
-
-    observations: tuple[Observation, ...]
-    behaviour: Behaviour | None = None
-    skipped: str = ""
-    restore: RestoreProof | None = None
-    golden: GoldenCheck | None = None
-    elsewhere: tuple[Observation, ...] = ()
 
 
 @contextlib.contextmanager

@@ -19,7 +19,7 @@ from msgspec import Struct, field
 
 from modelaudit.formats.class_labels import LABEL_FILES
 from modelaudit.formats.io.bounded import display_path, file_entry
-from modelaudit.formats.keras.external_architecture import architecture_names
+from modelaudit.formats.keras.architecture_files import architecture_names
 from modelaudit.registry.file_groups import STATE_FILE, checkpoint_prefix, is_shard
 from modelaudit.restore.golden_record import record_path
 from modelaudit.settings import Limits

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from modelaudit.errors import ReadError
 from modelaudit.facts import Artifact, Kernel, Tensor
-from modelaudit.formats.keras.external_architecture import saved_variable_names
+from modelaudit.formats.checkpoint.variable_names import saved_variable_names
 from modelaudit.measures.kernels.initialization import LayerContext, kernel_initialization
 from modelaudit.measures.kernels.values import load_kernel
 from modelaudit.probe.protocol import VariableDigest

@@ -19,6 +19,7 @@ from modelaudit.errors import UsageError
 from modelaudit.exit_codes import ExitCode, worst
 from modelaudit.facts import Json, Problem, ProblemKind
 from modelaudit.findings import Verdict
+from modelaudit.formats.reader import import_readers
 from modelaudit.pipeline import (
     CHANGED_WHILE_READ,
     AuditTarget,
@@ -116,6 +117,7 @@ def find_models(
             target = AuditTarget(
                 *(each.path, found.root, each.relative, name, each.origin, each.previous, label),
                 each.declared_signature,
+                each.format,
             )
             targets.setdefault(each.path, target)
     return FoundModels(
@@ -229,6 +231,7 @@ def audit_all(
         UsageError: a report cannot be written, so that continuing is pointless.
     """
 
+    import_readers({target.format for target in targets})
     work = _Work(settings, created, probe, deliver, recalled or {}, known)
     seconds = settings.limits.read_seconds + RENDER_SECONDS
     if probe:

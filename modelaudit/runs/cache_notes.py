@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from modelaudit.audit_types.loading import Status
 from modelaudit.errors import ProbeError
 from modelaudit.facts import Artifact, Format, Json
-from modelaudit.probe.run import ProbeResult
+from modelaudit.probe.result import ProbeResult
 from modelaudit.registry.snapshot import FileStability, SnapshotReader
 from modelaudit.rules.integrity import HALF_WRITTEN
 from modelaudit.schema import Audit

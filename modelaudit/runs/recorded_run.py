@@ -5,13 +5,12 @@ The directory of a nightly run belongs to one registry.
 
 from __future__ import annotations
 
-import datetime
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
-from modelaudit import __version__
+from modelaudit import __version__, clock
 from modelaudit.changes.models import compare_runs
 from modelaudit.errors import Interrupted, StoreError, UsageError
 from modelaudit.exit_codes import ExitCode
@@ -52,11 +51,6 @@ from modelaudit.store import cache_keys
 from modelaudit.store.records import ModelKey, RunState, StoredRun
 from modelaudit.store.store import Store
 from modelaudit.structs import replace
-
-
-def utc_now() -> str:
-    """The current time for `created`: UTC, whole seconds, ISO 8601."""
-    return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def record_run(
@@ -278,7 +272,7 @@ def _finish(
     store: Store, run: int, state: RunState, started: float, code: int | None, notes: Sequence[str]
 ) -> None:
     seconds = round(time.monotonic() - started, 3)
-    store.finish(run, state, finished=utc_now(), seconds=seconds, exit_code=code, notes=notes)
+    store.finish(run, state, finished=clock.utc_now(), seconds=seconds, exit_code=code, notes=notes)
 
 
 def registry_name(paths: Collection[Path]) -> str:

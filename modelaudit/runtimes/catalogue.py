@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Mapping
 from functools import cache
-from importlib import metadata
 from pathlib import Path
 
 from msgspec import Struct
@@ -19,6 +19,7 @@ PROFILES = Path(__file__).parent / "profiles"
 _VERSION = r"(\d+(?:\.\d+){0,3})"
 _SPECIFIER = re.compile(rf"(tf|tensorflow|tf-keras|keras)=={_VERSION}(?:\+keras=={_VERSION})?")
 _STEM = re.compile(rf"(tf|tf-keras|keras)-{_VERSION}(?:\+keras-{_VERSION})?")
+_METADATA = re.compile(r"([^-]+)-(.+?)(?:-py[\d.]+)?\.(?:dist|egg)-info")
 _KERAS_3_BEGINS = (2, 16)  # of TensorFlow
 _FORMS = "use tf==VERSION, tf==VERSION+keras==VERSION, keras==VERSION or tf-keras==VERSION"
 
@@ -219,9 +220,21 @@ def default_targets() -> tuple[str, ...]:
 
 def _installed(package: str) -> str | None:
     """Version of an installed distribution, without importing it."""
-    for name in (package, f"{package}-cpu"):
-        try:
-            return ".".join(map(str, numbers(metadata.version(name))[:3]))
-        except metadata.PackageNotFoundError:
-            continue
-    return None
+    installed = _installed_versions()
+    version = installed.get(package) or installed.get(f"{package}-cpu")
+    return ".".join(map(str, numbers(version)[:3])) if version else None
+
+
+@cache
+def _installed_versions() -> dict[str, str]:
+    """Versions of all installed distributions, by normalized name.
+
+    They are read from the names of the directories with their metadata, as the specification of
+    installed packages allows: importing `importlib.metadata` takes 15 ms of CPU.
+    """
+    found: dict[str, str] = {}
+    for folder in sys.path:
+        for path in Path(folder).glob("*-info"):
+            if named := _METADATA.fullmatch(path.name):
+                found.setdefault(re.sub(r"[-_.]+", "-", named[1]).lower(), named[2])
+    return found

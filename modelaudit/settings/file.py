@@ -6,7 +6,6 @@ Every key is checked: a misspelt key is an error that names the file, not a sett
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -125,6 +124,8 @@ def load(path: Path) -> SettingsFile:
 
 
 def _parse(path: Path) -> dict[str, object]:
+    import tomllib  # without a settings file, it is not needed
+
     try:
         if path.stat().st_size > LARGEST:
             raise UsageError(f"{path}: too large for a settings file (limit {LARGEST} bytes)")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import struct
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -213,3 +215,27 @@ def test_data_of_a_checkpoint_without_its_index_is_reported(tmp_path) -> None:
     assert (problem.kind, problem.detail) == ("missing-file", "has neither .index nor .meta")
     with pytest.raises(UsageError):
         read(tmp_path / "y", Limits())
+
+
+def test_readers_are_imported_before_workers_are_forked():
+    """After `import_readers`, reading the sample models imports none of our modules."""
+    program = """
+import sys
+from pathlib import Path
+from modelaudit.formats.reader import import_readers, read
+from modelaudit.registry.discover import discover
+from modelaudit.settings import Limits
+
+candidates = discover(Path("sample_models"), Limits()).candidates
+import_readers({each.format for each in candidates})
+before = set(sys.modules)
+for each in candidates:
+    assert read(each.path, Limits()).format is each.format
+late = {name for name in set(sys.modules) - before if name.startswith(("modelaudit", "h5py"))}
+print(len({each.format for each in candidates}), sorted(late))
+"""
+    root = Path(__file__).resolve().parent.parent.parent
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "5 []\n"

@@ -15,7 +15,7 @@ import pytest
 from modelaudit.audit_types.loading import Status
 from modelaudit.probe import run
 from modelaudit.probe.protocol import Observation
-from modelaudit.probe.run import ProbeResult
+from modelaudit.probe.result import ProbeResult
 from modelaudit.runs import batch, cache
 from modelaudit.store import cache_keys
 from tests.command_line import SAMPLES

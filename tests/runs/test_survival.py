@@ -17,11 +17,11 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from modelaudit import schema
+from modelaudit import clock, schema
 from modelaudit.cli import cli
 from modelaudit.errors import LockHeld
 from modelaudit.registry.output_directory import locked
-from modelaudit.runs import cache, recorded_run
+from modelaudit.runs import cache
 from modelaudit.store.records import RunState
 from modelaudit.store.store import Store
 from tests.command_line import ROOT, command
@@ -226,7 +226,7 @@ def test_a_clock_that_is_set_back(tmp_path, monkeypatch):
     models, out = registry(tmp_path / "models", 2), tmp_path / "out"
     days = ["2026-03-01", "2036-03-01", "2016-03-01", "2016-03-01", "2026-03-02"]
     for number, day in enumerate(days):
-        monkeypatch.setattr(recorded_run, "utc_now", lambda day=day: f"{day}T02:00:00Z")
+        monkeypatch.setattr(clock, "utc_now", lambda day=day: f"{day}T02:00:00Z")
         if number == 3:
             rewrite(models, number)
         said = night(models, out)
@@ -235,7 +235,7 @@ def test_a_clock_that_is_set_back(tmp_path, monkeypatch):
         assert [run.started[:10] for run in store.runs()] == days
         assert all(run.state is RunState.REPORTED for run in store.runs())
     rewrite(models, 9)
-    monkeypatch.setattr(recorded_run, "utc_now", lambda: "2026-03-01T02:00:00Z")
+    monkeypatch.setattr(clock, "utc_now", lambda: "2026-03-01T02:00:00Z")
     night(models, out)
     names = sorted(path.name for path in (out / "runs").iterdir())
     assert names == ["2016-03-01T020000Z", "2026-03-01T020000Z", "2026-03-01T020000Z-2"]

@@ -24,7 +24,7 @@ from modelaudit.audit_types.restore import TensorDifference
 from modelaudit.audit_types.values import Real
 from modelaudit.measures.summary import Behaviour
 from modelaudit.probe.protocol import Observation, VariableDigest
-from modelaudit.probe.run import ProbeResult
+from modelaudit.probe.result import ProbeResult
 from modelaudit.restore.model import WeightComparison
 from modelaudit.store.typed_json import decode, encode, layout
 

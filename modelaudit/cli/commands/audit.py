@@ -65,9 +65,10 @@ def audit(
     **chosen: Any,
 ) -> None:
     """Audit models and write reports: every model under PATHS, in any format."""
+    from modelaudit import clock
     from modelaudit.cli.terminal import ProgressBar, say
     from modelaudit.report.export.job import ReportOptions
-    from modelaudit.runs.recorded_run import record_run, utc_now
+    from modelaudit.runs.recorded_run import record_run
     from modelaudit.runs.run_result import RunOptions, RunResult
     from modelaudit.runs.settings_notes import settings_notes
     from modelaudit.runs.write_reports import parse_formats
@@ -75,7 +76,7 @@ def audit(
     settings = options.settings_from(**chosen)
     report_options = ReportOptions(None, paper, templates, appendix)
     wanted = replace(parse_formats(formats), options=report_options)
-    created = utc_now()
+    created = clock.utc_now()
 
     def tell(ran: RunResult) -> None:
         if not quiet:

@@ -32,12 +32,12 @@ def baseline(audits: tuple[Path, ...], out: Path | None) -> None:
     Later audits with `--baseline FILE` accept these findings, even if a model is saved again or
     renamed. Findings that are new or more severe still fail.
     """
+    from modelaudit import clock
     from modelaudit.baseline import dumps, from_audits
     from modelaudit.registry.output_directory import write_atomic
-    from modelaudit.runs.recorded_run import utc_now
 
     files = [file for path in audits for file in _files(path)]
-    text = dumps(from_audits(map(_audit, files), utc_now()))
+    text = dumps(from_audits(map(_audit, files), clock.utc_now()))
     if out:
         write_atomic(out, text.encode())
     else:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from importlib import resources
+from pathlib import Path
 
-_LIST = "tensorflow_ops.txt"
+_LIST = Path(__file__).with_name("tensorflow_ops.txt")
 
 
 @cache
@@ -15,7 +15,7 @@ def known_operations() -> Mapping[str, tuple[str, ...]]:
 
     The list is package data; its header contains the TensorFlow version it was generated from.
     """
-    text = resources.files("modelaudit.formats.graph").joinpath(_LIST).read_text(encoding="utf-8")
+    text = _LIST.read_text(encoding="utf-8")
     operations: dict[str, tuple[str, ...]] = {}
     for line in text.splitlines():
         if line and not line.startswith("#"):

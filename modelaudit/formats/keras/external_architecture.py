@@ -11,7 +11,9 @@ from pathlib import Path
 from modelaudit.errors import ReadError, UsageError
 from modelaudit.facts import Artifact, Document, Format, Json
 from modelaudit.file_formats import Content, formats
+from modelaudit.formats.checkpoint.variable_names import saved_variable_names
 from modelaudit.formats.io.bounded import json_loads, read_bytes
+from modelaudit.formats.keras.architecture_files import architecture_names
 from modelaudit.formats.keras.common import with_binding
 from modelaudit.formats.keras.config import parse_architecture
 from modelaudit.formats.keras.json_config import mapping
@@ -21,12 +23,6 @@ from modelaudit.settings import Limits
 from modelaudit.structs import replace
 
 WEIGHTS = formats(Content.WEIGHTS)
-NAMES = ("model.json", "architecture.json", "config.json")
-
-
-def architecture_names(root: Path) -> tuple[str, ...]:
-    """File names under which the architecture of a weights file is searched."""
-    return tuple(dict.fromkeys((f"{root.name.partition('.')[0]}.json", *NAMES)))
 
 
 def find_architecture(root: Path, limits: Limits) -> Document | None:
@@ -98,14 +94,3 @@ def with_architecture(artifact: Artifact, document: Document, limits: Limits) ->
 
 def _texts(value: Json) -> list[str]:
     return [str(item) for item in value] if isinstance(value, list) else []
-
-
-def saved_variable_names(artifact: Artifact) -> dict[str, str]:
-    """For a checkpoint: tensor name -> variable name in the program that saved it."""
-    entries = mapping(artifact.extra.get("restore")).get("names")
-    found = {}
-    for entry in entries if isinstance(entries, list) else []:
-        name, key = mapping(entry).get("full_name"), mapping(entry).get("key")
-        if isinstance(name, str) and name and isinstance(key, str):
-            found[key.removesuffix("/.ATTRIBUTES/VARIABLE_VALUE")] = name
-    return found

@@ -9,6 +9,7 @@ import shutil
 import h5py
 import pytest
 
+from modelaudit import clock
 from modelaudit.changes.audit_change import (
     FindingChange,
     FindingChangeKind,
@@ -19,7 +20,6 @@ from modelaudit.cli import terminal
 from modelaudit.cli.history_text import as_text, entry_json
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.registry.output_directory import locked
-from modelaudit.runs import recorded_run
 from modelaudit.runs.timeline import HistoryEntry, first_sections
 from modelaudit.store.records import AuditRecord, ModelKey, RunState
 from modelaudit.store.store import Store
@@ -134,7 +134,7 @@ def night(models, tmp_path):
 def test_reasons_for_another_verdict_on_the_same_bytes(night, tmp_path, monkeypatch):
     waiver = '[[ignore]]\nrule = "MA102"\nreason = "known"\nexpires = 2026-03-01\n'
     for day in ("02-01", "03-02"):
-        monkeypatch.setattr(recorded_run, "utc_now", lambda day=day: f"2026-{day}T02:00:00Z")
+        monkeypatch.setattr(clock, "utc_now", lambda day=day: f"2026-{day}T02:00:00Z")
         night(waiver)
     night(waiver + '[[policy]]\npath = "*"\n[policy.severity]\nMA102 = "low"\n')
     first, second, third = audits(tmp_path / "out", "truncated.h5")

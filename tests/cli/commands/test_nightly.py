@@ -15,9 +15,10 @@ from click.exceptions import Abort
 from click.testing import CliRunner
 from msgspec import structs
 
+from modelaudit import clock
 from modelaudit.cli import cli
 from modelaudit.cli.commands.nightly import nightly as nightly_command
-from modelaudit.runs import batch, recorded_run
+from modelaudit.runs import batch
 from modelaudit.store.records import RunState
 from modelaudit.store.store import Store
 from modelaudit.structs import replace
@@ -138,7 +139,7 @@ def test_an_expiring_waiver_is_reported_on_its_day(models, tmp_path, monkeypatch
     )
 
     def night(day: str, code: int) -> str:
-        monkeypatch.setattr(recorded_run, "utc_now", lambda: f"{day}T02:00:00Z")
+        monkeypatch.setattr(clock, "utc_now", lambda: f"{day}T02:00:00Z")
         return nightly(models, code=code, config=config).stdout
 
     night("2026-02-01", 0)
