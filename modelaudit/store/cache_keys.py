@@ -21,7 +21,14 @@ PACKAGE = Path(__file__).resolve().parent.parent
 # Packages that determine facts, as opposed to judging or displaying them: all that probes import.
 FACT_PACKAGES = (
     *("errors.py", "facts.py", "findings.py", "graphs.py", "file_formats.py"),
-    *("structs.py", "layer_classes.py", "thresholds", "settings", "audit_types"),
+    *(
+        "structs.py",
+        "terminal_text.py",
+        "layer_classes.py",
+        "thresholds",
+        "settings",
+        "audit_types",
+    ),
     *("formats", "measures", "probe", "restore", "runtimes/subprocesses.py"),
 )
 RUNTIME_PACKAGES = (
