@@ -17,6 +17,7 @@ from modelaudit.diagnosis.snippets import (
     EXPORT,
     FIRST_NAN,
     HEAD,
+    NEW_HEAD,
     RECALIBRATE,
     RELOAD,
     RESTORE,
@@ -61,6 +62,24 @@ ADVICE: dict[str, Advice] = {
             NextStep("If it never became NaN, compare the digest in this report with the digest of "
                      "the original file. If they differ, copy the file "
                      "again.", "sha256sum MODEL_FILE"),
+        ),
+    ),
+    "constant-by-construction": Advice(
+        "The output is constant by construction",
+        "Two inputs with different outputs.",
+        (
+            NextStep("Replace the last layer: for two classes by one unit with a sigmoid, for K "
+                     "exclusive classes by K units with a softmax. Then train again: training had "
+                     "no effect.", NEW_HEAD),
+        ),
+    ),
+    "loss-unsuited": Advice(
+        "The loss does not suit the output",
+        "A training log in which this loss fell and the accuracy on validation data rose.",
+        (
+            NextStep("Choose the last activation and the loss together, then train again: one unit "
+                     "with a sigmoid and binary_crossentropy, or K units with a softmax and "
+                     "sparse_categorical_crossentropy.", NEW_HEAD),
         ),
     ),
     "never-loaded": Advice(

@@ -21,6 +21,14 @@ SENTENCES = {
         "The outputs are meaningless because weights are not finite: {evidence} Diverged training "
         "leaves such values in every layer, file damage leaves them in few layers."
     ),
+    "constant-by-construction": (
+        "The model cannot give another answer: {evidence} Its weights, its training and its input "
+        "have no effect on that."
+    ),
+    "loss-unsuited": (
+        "The output is the same for every input, and the loss that it was trained with explains "
+        "it: {evidence}"
+    ),
     "never-loaded": (
         "The model still has the random values that it was initialised with. Its weights were "
         "never loaded before it was saved, so its outputs are meaningless in every orientation."

@@ -31,6 +31,9 @@ from modelaudit.diagnosis.steps import (
     collapse as collapse_steps,
 )
 from modelaudit.diagnosis.steps import (
+    design as design_steps,
+)
+from modelaudit.diagnosis.steps import (
     flip as flip_steps,
 )
 from modelaudit.diagnosis.steps import (
@@ -75,17 +78,19 @@ WEIGHTS = frozenset({"damaged-restore", "nonfinite-weights"})
 RESTORE = WEIGHTS | {"never-loaded", "partial-restore", "bn-statistics-lost"}
 NOISE = frozenset({"nondeterministic"})
 BUILT_IN = frozenset({"invariant-by-construction"})
-NO_ANSWER = RESTORE | NOISE
+DESIGN = frozenset({"constant-by-construction"})
+NO_ANSWER = RESTORE | NOISE | DESIGN
 SILENT = NO_ANSWER | {"dead-units"}
 UNSETTLED = SILENT | {"bn-statistics-unsettled"}
 MISFED = UNSETTLED | {"orientation-mismatch", "head-bias"}
 UNFIT = MISFED | {"input-domain", "nonfinite-output"}
-EXPLAINED = UNFIT | {"wrong-weights-upstream"}
+EXPLAINED = UNFIT | {"wrong-weights-upstream", "loss-unsuited"}
 FAULTS = EXPLAINED | {"not-understood", "collapse-open", "little-information"}
 
 PROCEDURE: tuple[DiagnosisStep, ...] = (
     DiagnosisStep("damaged-restore", weight_steps.damaged),
     DiagnosisStep("nonfinite-weights", weight_steps.nonfinite_weights),
+    DiagnosisStep("constant-by-construction", design_steps.constant_head, WEIGHTS),
     DiagnosisStep("never-loaded", weight_steps.never_loaded),
     DiagnosisStep("partial-restore", weight_steps.partial_restore),
     DiagnosisStep("bn-statistics-lost", weight_steps.statistics_lost),
@@ -99,6 +104,7 @@ PROCEDURE: tuple[DiagnosisStep, ...] = (
     DiagnosisStep("labels-renumbered", label_steps.labels_renumbered, UNFIT),
     DiagnosisStep("bn-statistics-lost", statistics_steps.unconverged_statistics, UNFIT),
     DiagnosisStep("wrong-weights-upstream", statistics_steps.wrong_weights, UNFIT),
+    DiagnosisStep("loss-unsuited", design_steps.unsuited_loss, UNFIT),
     DiagnosisStep("not-understood", label_steps.not_understood, EXPLAINED | {"labels-renumbered"}),
     DiagnosisStep("collapse-open", collapse_steps.collapse_open, EXPLAINED),
     DiagnosisStep(

@@ -51,6 +51,13 @@ BIAS = """\
 {model}
 layers = {each.name: each for each in model._flatten_layers()}
 print(layers["{layer}"].get_weights()[1])"""
+NEW_HEAD = """\
+{model}
+classes = 2
+scores = keras.layers.Dense(classes, activation="softmax")(model.layers[-1].input)
+model = keras.Model(model.inputs, scores)
+model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+# model.fit(images, labels, epochs=10)  # labels from 0 to classes - 1"""
 UNDO = """\
 import numpy as np
 {predict}

@@ -19,10 +19,12 @@ RESTORE_CAUSES = (
     "damaged-restore", "never-loaded", "partial-restore", "bn-statistics-lost",
     "wrong-weights-upstream",
 )  # fmt: skip
+DESIGN_CAUSES = ("constant-by-construction", "loss-unsuited")
 # Causes that hide what training taught the filters.
 HIDING = (
-    *RESTORE_CAUSES, "bn-statistics-unsettled", "nonfinite-weights", "nondeterministic",
-    "dead-units", "nonfinite-output", "not-understood", "collapse-open", "little-information",
+    *RESTORE_CAUSES, *DESIGN_CAUSES, "bn-statistics-unsettled", "nonfinite-weights",
+    "nondeterministic", "dead-units", "nonfinite-output", "not-understood", "collapse-open",
+    "little-information",
 )  # fmt: skip
 # Causes that were confirmed by undoing them.
 UNDONE = ("orientation-mismatch", "head-bias", "input-domain")
@@ -88,6 +90,8 @@ def _filters(case: Case, first: Cause) -> tuple[str, str]:
     """Can the filters or the architecture be symmetric, and are they?"""
     if first.cause == "orientation-sensitive-architecture":
         return GUILTY, first.evidence[-1].text
+    if first.cause in DESIGN_CAUSES:
+        return GUILTY, first.evidence[0].text
     if first.cause == "dead-units":
         return GUILTY, f"{first.evidence[0].text} The filters after it cannot see the input."
     if first.cause == "invariant-by-construction":

@@ -150,6 +150,8 @@ CAUSES: Mapping[str, str] = {
     "bn-statistics-lost": "Batch-normalisation statistics lost",
     "bn-statistics-unsettled": "Batch-normalisation statistics have not converged",
     "nondeterministic": "Output changes from run to run",
+    "constant-by-construction": "Output is constant by construction",
+    "loss-unsuited": "Loss does not suit the output",
     "dead-units": "A layer is dead",
     "orientation-mismatch": "Images are oriented differently than in training",
     "head-bias": "The last layer's bias dominates the output",

@@ -1,0 +1,71 @@
+"""The compiled losses of a model, under one name in all generations of Keras."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from msgspec import Struct
+
+from modelaudit.facts import Json
+from modelaudit.formats.keras.dialects import activation
+
+_SHORT = {
+    "mse": "mean_squared_error",
+    "mae": "mean_absolute_error",
+    "mape": "mean_absolute_percentage_error",
+    "msle": "mean_squared_logarithmic_error",
+    "bce": "binary_crossentropy",
+    "kld": "kl_divergence",
+    "kldivergence": "kl_divergence",
+    "kullback_leibler_divergence": "kl_divergence",
+    "logcosh": "log_cosh",
+}
+_WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+
+BINARY = frozenset(("binary_crossentropy", "binary_focal_crossentropy"))
+SPARSE = frozenset(("sparse_categorical_crossentropy",))
+CATEGORICAL = frozenset(
+    ("categorical_crossentropy", "categorical_focal_crossentropy", "kl_divergence")
+)
+CROSS_ENTROPIES = BINARY | SPARSE | CATEGORICAL
+HINGES = frozenset(("hinge", "squared_hinge", "categorical_hinge"))
+
+
+class CompiledLoss(Struct, frozen=True):
+    """A loss.
+
+    Attributes:
+        name: as the function in `keras.losses`, such as `mean_squared_error`.
+        from_logits: whether it applies the softmax or sigmoid itself; False by default.
+    """
+
+    name: str
+    from_logits: bool = False
+
+
+def compiled_losses(
+    training: Mapping[str, Json] | None, outputs: Sequence[str]
+) -> tuple[CompiledLoss | None, ...]:
+    """The loss of each output; None where there is none or its form is unknown.
+
+    Args:
+        training: the saved `training_config` or `compile_config`.
+        outputs: names of the output layers.
+    """
+    given = training.get("loss") if training else None
+    if isinstance(given, list):
+        return tuple(map(_loss, given if len(given) == len(outputs) else [None] * len(outputs)))
+    if isinstance(given, dict) and "class_name" not in given:
+        return tuple(_loss(given.get(name)) for name in outputs)
+    return (_loss(given),) * len(outputs)
+
+
+def _loss(value: Json) -> CompiledLoss | None:
+    name = activation(value)  # losses are saved in the same forms as activations
+    if not name:
+        return None
+    plain = _WORD.sub("_", name).lower()
+    config = value.get("config") if isinstance(value, dict) else None
+    logits = isinstance(config, dict) and config.get("from_logits") is True
+    return CompiledLoss(_SHORT.get(plain, plain), logits)

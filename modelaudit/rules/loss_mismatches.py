@@ -1,0 +1,125 @@
+"""Which losses do not go with which last activation: the table behind MA306.
+
+Keras clips probabilities to [1e-7, 1 - 1e-7], and divides those of the classes by their sum
+(`categorical_crossentropy` and `binary_crossentropy` in `keras/src/backend/tensorflow/nn.py`).
+"""
+
+from __future__ import annotations
+
+import math
+
+from msgspec import Struct
+
+from modelaudit.findings import Severity
+from modelaudit.measures.architecture.heads import OutputHead
+from modelaudit.measures.architecture.losses import (
+    BINARY,
+    CATEGORICAL,
+    CROSS_ENTROPIES,
+    HINGES,
+    SPARSE,
+    CompiledLoss,
+)
+
+PROBABILITIES = frozenset(("softmax", "sigmoid"))
+
+
+class Mismatch(Struct, frozen=True):
+    """Losses and last activations that do not go together.
+
+    Attributes:
+        detail, fix: with `{loss}`, `{last}` and `{suited}`, the activation for that loss.
+        from_logits: the loss's setting; None for both.
+        units: the smallest and largest number of units.
+    """
+
+    losses: frozenset[str]
+    activations: frozenset[str]
+    severity: Severity
+    detail: str
+    fix: str
+    from_logits: bool | None = None
+    units: tuple[int, float] = (0, math.inf)
+
+    def applies(self, head: OutputHead, loss: CompiledLoss) -> bool:
+        """Whether this loss and this head are such a pair."""
+        low, high = self.units
+        return (
+            loss.name in self.losses
+            and (head.last in self.activations or not self.activations)
+            and self.from_logits in {None, loss.from_logits}
+            and ((low, high) == (0, math.inf) or low <= (head.units or -1) <= high)
+        )
+
+
+_PROBABILITIES_AGAIN = 'Use activation="{suited}" in the last layer and train again.'
+# The first that applies is reported. Empty `activations` stand for all.
+MISMATCHES: tuple[Mismatch, ...] = (
+    Mismatch(
+        (CATEGORICAL | SPARSE) - {"kl_divergence"},
+        frozenset(),
+        Severity.HIGH,
+        "{loss} compares the shares of the classes. The share of a single class is always 1, so "
+        "the loss does not depend on the prediction.",
+        "Use one unit with a sigmoid and binary_crossentropy, or one unit for each class.",
+        units=(1, 1),
+    ),
+    Mismatch(
+        CROSS_ENTROPIES,
+        frozenset(("relu", "leaky_relu", "elu")),
+        Severity.MEDIUM,
+        "{loss} expects probabilities, but {last} is not limited to 1, and values at or below 0 "
+        "are clipped, where they give no gradient: the output stays there.",
+        _PROBABILITIES_AGAIN,
+        from_logits=False,
+    ),
+    Mismatch(
+        CROSS_ENTROPIES,
+        frozenset(("linear",)),
+        Severity.MEDIUM,
+        "{loss} expects probabilities, but the output has no activation. Values that are no "
+        "probabilities are clipped, where they give no gradient.",
+        'Compile with from_logits=True, or use activation="{suited}", and train again.',
+        from_logits=False,
+    ),
+    Mismatch(
+        CROSS_ENTROPIES,
+        frozenset(("tanh",)),
+        Severity.MEDIUM,
+        "{loss} expects probabilities, but tanh gives values from -1 to 1. Negative ones are "
+        "clipped, where they give no gradient.",
+        _PROBABILITIES_AGAIN,
+        from_logits=False,
+    ),
+    Mismatch(
+        CROSS_ENTROPIES,
+        PROBABILITIES,
+        Severity.LOW,
+        "{loss} with from_logits=True expects scores, but the output has a {last}. Keras uses the "
+        "scores before it where it finds them, and otherwise squashes the probabilities again.",
+        "Remove the activation, or compile with from_logits=False.",
+        from_logits=True,
+    ),
+    Mismatch(
+        CATEGORICAL | SPARSE,
+        frozenset(("sigmoid",)),
+        Severity.LOW,
+        "{loss} is for exclusive classes, but a sigmoid judges each class by itself.",
+        "Use a softmax for exclusive classes, or binary_crossentropy for independent ones.",
+    ),
+    Mismatch(
+        BINARY,
+        frozenset(("softmax",)),
+        Severity.LOW,
+        "{loss} judges each class by itself, but a softmax makes the classes exclusive.",
+        "Use categorical_crossentropy for exclusive classes, or a sigmoid.",
+        units=(3, math.inf),
+    ),
+    Mismatch(
+        HINGES - {"categorical_hinge"},
+        PROBABILITIES,
+        Severity.LOW,
+        "{loss} expects scores from -1 to 1, but {last} gives values from 0 to 1.",
+        "Use tanh or no activation.",
+    ),
+)

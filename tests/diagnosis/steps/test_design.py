@@ -1,0 +1,46 @@
+"""Steps about heads that cannot learn."""
+
+from __future__ import annotations
+
+import pytest
+
+from modelaudit.diagnosis import diagnose
+from modelaudit.diagnosis.suspects import GUILTY
+from modelaudit.rules.catalogue import CATALOGUE, rule
+from modelaudit.rules.engine import run_rules
+from modelaudit.structs import replace
+from tests.diagnosis.cases import behaviour, facts, output, silent
+
+
+def answered(code: str, seen, *, good: bool = False):
+    """The diagnosis of a rule's example with this behaviour."""
+    example = rule(code).good if good else rule(code).bad
+    given = replace(facts(seen), artifact=example().artifact)
+    return diagnose(given, run_rules(CATALOGUE, given))
+
+
+def test_a_constant_head_explains_a_constant_output():
+    found = answered("MA305", behaviour(silent()))
+    assert found.causes[0].cause == "constant-by-construction"
+    assert found.answer.startswith("The model cannot give another answer: head applies softmax")
+    assert "collapse-open" in {each.cause for each in found.consequences}
+    assert found.suspects[1].state == GUILTY
+
+
+@pytest.mark.parametrize(("seen", "cause"), [(silent(), True), (output(), False)])
+def test_an_unsuited_loss_explains_only_a_constant_output(seen, cause):
+    found = answered("MA306", behaviour(seen))
+    assert (found.causes[0].cause == "loss-unsuited") is cause
+
+
+def test_a_suited_loss_explains_nothing():
+    assert answered("MA306", behaviour(silent()), good=True).causes[0].cause == "collapse-open"
+
+
+def test_one_constant_output_of_two_does_not_explain_the_model():
+    given = replace(facts(behaviour()), artifact=rule("MA305").bad().artifact)
+    architecture = given.artifact.architecture
+    two = replace(architecture, outputs=(*architecture.outputs, "other"))
+    given = replace(given, artifact=replace(given.artifact, architecture=two))
+    found = diagnose(given, run_rules(CATALOGUE, given))
+    assert "constant-by-construction" in {each.cause for each in found.ruled_out}

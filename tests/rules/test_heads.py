@@ -1,0 +1,175 @@
+"""Heads and losses of models that Keras saved: faults on several bodies, and sound ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from modelaudit.findings import Severity
+from modelaudit.pipeline import static_facts
+from modelaudit.rules.engine import run_rules
+from modelaudit.rules.heads import RULES
+from modelaudit.settings import Settings
+
+pytestmark = pytest.mark.slow
+
+BODIES = ("dense", "convolution", "pooled", "recurrent", "attention", "nested")
+FORMATS = ("keras", "h5")
+
+
+def body(layers, kind):
+    """Input and features of a small network."""
+    given = layers.Input((12, 8) if kind in {"recurrent", "attention"} else (12, 12, 3))
+    if kind == "dense":
+        return given, layers.Dense(16, activation="relu")(layers.Flatten()(given))
+    if kind == "recurrent":
+        return given, layers.Bidirectional(layers.LSTM(8))(given)
+    if kind == "attention":
+        attended = layers.MultiHeadAttention(2, 4)(given, given)
+        return given, layers.GlobalAveragePooling1D()(layers.Add()([given, attended]))
+    features = layers.Conv2D(8, 3, activation="relu")(given)
+    if kind == "convolution":
+        return given, layers.Flatten()(features)
+    return given, layers.GlobalAveragePooling2D()(features)
+
+
+def built(keras, kind, head):
+    """A network of a body and a head, which is a function from features to outputs."""
+    given, features = body(keras.layers, kind)
+    if kind != "nested":
+        return keras.Model(given, head(features))
+    inner = keras.Model(given, features, name="base")
+    outer = keras.layers.Input(given.shape[1:])
+    return keras.Model(outer, head(inner(outer)))
+
+
+def chain(*layers):
+    def head(features):
+        for layer in layers:
+            features = layer(features)
+        return features
+
+    return head
+
+
+def faults(keras):
+    """Name -> code, severity, head and loss."""
+    dense, losses, layers = keras.layers.Dense, keras.losses, keras.layers
+    return {
+        "one softmax": ("MA305", "high", [dense(1, "softmax")], "binary_crossentropy"),
+        "one softmax layer": ("MA305", "high", [dense(1), layers.Softmax()], "mse"),
+        "one normalised": ("MA305", "high", [dense(1), layers.LayerNormalization()], "mse"),
+        "one class": ("MA306", "high", [dense(1, "sigmoid")], "categorical_crossentropy"),
+        "relu": ("MA306", "medium", [dense(1, "relu")], "binary_crossentropy"),
+        "linear": ("MA306", "medium", [dense(3)], "sparse_categorical_crossentropy"),
+        "linear one": ("MA306", "medium", [dense(1)], losses.BinaryCrossentropy()),
+        "tanh": ("MA306", "medium", [dense(1, "tanh")], "bce"),
+        "logits": (
+            *("MA306", "low", [dense(3, "softmax")]),
+            losses.SparseCategoricalCrossentropy(from_logits=True),
+        ),
+        "twice": ("MA307", "medium", [dense(3, "softmax"), layers.Softmax()], "mse"),
+        "squashed": (
+            *("MA307", "medium"),
+            [dense(3, "softmax"), layers.Activation("sigmoid")],
+            "mse",
+        ),
+        "normalised": (
+            *("MA308", "medium", [dense(3, "softmax"), layers.BatchNormalization()]),
+            "categorical_crossentropy",
+        ),
+        "dropped": (
+            *("MA308", "low", [dense(3, "softmax"), layers.Dropout(0.5)]),
+            "categorical_crossentropy",
+        ),
+    }
+
+
+def sound(keras):
+    """Heads and losses of Keras' documentation."""
+    dense, losses, layers = keras.layers.Dense, keras.losses, keras.layers
+    return [
+        ([dense(1, "sigmoid")], "binary_crossentropy"),
+        ([dense(1)], losses.BinaryCrossentropy(from_logits=True)),
+        ([dense(3, "softmax")], "sparse_categorical_crossentropy"),
+        ([dense(3, "softmax")], losses.CategoricalCrossentropy(label_smoothing=0.1)),
+        ([dense(3)], losses.SparseCategoricalCrossentropy(from_logits=True)),
+        ([layers.Dropout(0.5), dense(3), layers.Activation("softmax")], "kl_divergence"),
+        ([dense(3), layers.BatchNormalization(), layers.Softmax()], "categorical_crossentropy"),
+        ([dense(5, "sigmoid")], losses.BinaryFocalCrossentropy()),
+        ([dense(2, "softmax")], "binary_crossentropy"),
+        ([dense(1)], "mse"),
+        ([dense(2, "tanh")], "mae"),
+        ([dense(1, "relu")], losses.Huber()),
+        ([dense(1, "exponential")], "poisson"),
+        ([dense(1, "tanh")], "hinge"),
+        ([dense(4)], losses.CosineSimilarity()),
+        ([dense(4, "softplus")], "msle"),
+        ([dense(8, "relu"), layers.LayerNormalization()], "mse"),
+        ([dense(3)], None),
+        ([dense(1, "sigmoid")], lambda y, p: p),
+    ]
+
+
+def found(model, folder: Path, suffix: str):
+    path = folder / f"model.{suffix}"
+    model.save(path)
+    results = run_rules(RULES, static_facts(path, Settings()))
+    return [finding for result in results for finding in result.findings]
+
+
+@pytest.fixture(scope="module")
+def keras():
+    import keras
+
+    return keras
+
+
+@pytest.mark.parametrize("kind", BODIES)
+@pytest.mark.filterwarnings("ignore")
+def test_every_fault_is_found_on_every_body(keras, kind, tmp_path):
+    wrong = {}
+    for name, (code, severity, layers, loss) in faults(keras).items():
+        model = built(keras, kind, chain(*layers))
+        model.compile("adam", loss)
+        for suffix in FORMATS:
+            seen = [(each.code, each.severity.value) for each in found(model, tmp_path, suffix)]
+            if (code, severity) not in seen or any(other != code for other, _ in seen):
+                wrong[name, suffix] = seen
+    assert not wrong
+
+
+@pytest.mark.parametrize("kind", BODIES)
+@pytest.mark.filterwarnings("ignore")
+def test_sound_heads_are_not_reported(keras, kind, tmp_path):
+    wrong = {}
+    for number, (layers, loss) in enumerate(sound(keras)):
+        model = built(keras, kind, chain(*layers))
+        model.compile("adam", loss)
+        for suffix in FORMATS:
+            if seen := found(model, tmp_path, suffix):
+                wrong[number, suffix] = [(each.code, each.detail) for each in seen]
+    assert not wrong
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_each_output_has_its_own_loss(keras, tmp_path):
+    given, features = body(keras.layers, "pooled")
+    heads = {name: keras.layers.Dense(1, name=name)(features) for name in ("size", "kind")}
+    model = keras.Model(given, list(heads.values()))
+    for loss in (["mse", "binary_crossentropy"], {"kind": "binary_crossentropy", "size": "mse"}):
+        model.compile("adam", loss)
+        for suffix in FORMATS:
+            (only,) = found(model, tmp_path, suffix)
+            assert (only.code, only.location.route) == ("MA306", "kind")
+
+
+def test_a_constant_output_is_constant(keras, tmp_path):
+    import numpy as np
+
+    model = built(keras, "pooled", chain(keras.layers.Dense(1, "softmax")))
+    (only,) = found(model, tmp_path, "keras")
+    assert only.severity is Severity.HIGH
+    images = np.random.default_rng(0).normal(size=(9, 12, 12, 3))
+    assert set(model.predict(images, verbose=0).ravel().tolist()) == {1.0}

@@ -1,0 +1,55 @@
+"""What the table says of losses and activations, against Keras' own losses."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from modelaudit.measures.architecture.losses import BINARY, SPARSE
+
+pytestmark = pytest.mark.slow
+
+# A score for one sample of class 0, of one unit or three classes.
+TARGETS = {"one": [[1.0]], "sparse": [0], "classes": [[1.0, 0.0, 0.0]]}
+
+
+@pytest.fixture(scope="module")
+def gradient():
+    """The gradient of a loss with respect to the first output."""
+    import keras
+    import tensorflow as tf
+
+    def of(name, output, **options):
+        loss = getattr(keras.losses, name)
+        target = TARGETS["sparse" if name in SPARSE else "one" if name in BINARY else "classes"]
+        given = tf.Variable([output])
+        with tf.GradientTape() as tape:
+            value = loss(tf.constant(target), given, **options)
+        return float(tape.gradient(value, given)[0, 0])
+
+    return of
+
+
+LOSSES = ("binary_crossentropy", "categorical_crossentropy", "sparse_categorical_crossentropy")
+
+
+@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("score", [0.0, -0.5, -3.0])
+def test_values_that_are_no_probabilities_give_no_gradient(gradient, name, score):
+    output = [score] if name in BINARY else [score, 0.2, 0.1]
+    assert gradient(name, output) == 0
+    assert gradient(name, output, from_logits=True) != 0
+
+
+@pytest.mark.parametrize("name", ["categorical_crossentropy", "categorical_focal_crossentropy"])
+@pytest.mark.parametrize("options", [{}, {"from_logits": True}])
+@pytest.mark.parametrize("target", [0.0, 1.0])
+def test_a_loss_over_one_class_does_not_depend_on_the_prediction(name, options, target):
+    import keras
+
+    loss = getattr(keras.losses, name)
+    with pytest.warns(SyntaxWarning):
+        values = [
+            float(loss(np.array([[target]]), np.array([[s]]), **options)[0]) for s in (0.1, 0.9)
+        ]
+    assert values == pytest.approx([0, 0], abs=1e-6)
