@@ -8,19 +8,19 @@ from collections.abc import Callable, Iterator
 from modelaudit.facts import Json
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.layer_classes import Trait, has
-from modelaudit.measures.architecture.heads import HeadStep, OutputHead, output_heads
 from modelaudit.measures.architecture.layer_graph import layer_graph
-from modelaudit.measures.architecture.losses import (
+from modelaudit.rules import examples
+from modelaudit.rules.compiled_losses import (
     BINARY,
     CompiledLoss,
     compiled_losses,
 )
-from modelaudit.rules import examples
 from modelaudit.rules.loss_mismatches import MISMATCHES, PROBABILITIES
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
+from modelaudit.rules.network_heads import HeadStep, NetworkHead, output_heads
 from modelaudit.structs import replace
 
-Paired = tuple[OutputHead, CompiledLoss | None]
+Paired = tuple[NetworkHead, CompiledLoss | None]
 
 
 def _heads(facts: Facts) -> list[Paired]:
@@ -43,14 +43,14 @@ def _heads(facts: Facts) -> list[Paired]:
     return found
 
 
-def _compiled(facts: Facts) -> list[tuple[OutputHead, CompiledLoss]]:
+def _compiled(facts: Facts) -> list[tuple[NetworkHead, CompiledLoss]]:
     found = [(head, loss) for head, loss in _heads(facts) if loss is not None]
     if not found:
         raise NotRelevant("the model was saved without a loss of Keras")
     return found
 
 
-def _over_one_value(head: OutputHead, step: HeadStep) -> bool:
+def _over_one_value(head: NetworkHead, step: HeadStep) -> bool:
     """Whether a step normalises over an axis of size 1, which gives a constant."""
     name = step.layer.class_name
     if step.activation in {"softmax", "log_softmax"}:

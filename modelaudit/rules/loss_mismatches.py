@@ -11,8 +11,7 @@ import math
 from msgspec import Struct
 
 from modelaudit.findings import Severity
-from modelaudit.measures.architecture.heads import OutputHead
-from modelaudit.measures.architecture.losses import (
+from modelaudit.rules.compiled_losses import (
     BINARY,
     CATEGORICAL,
     CROSS_ENTROPIES,
@@ -20,6 +19,7 @@ from modelaudit.measures.architecture.losses import (
     SPARSE,
     CompiledLoss,
 )
+from modelaudit.rules.network_heads import NetworkHead
 
 PROBABILITIES = frozenset(("softmax", "sigmoid"))
 
@@ -41,7 +41,7 @@ class Mismatch(Struct, frozen=True):
     from_logits: bool | None = None
     units: tuple[int, float] = (0, math.inf)
 
-    def applies(self, head: OutputHead, loss: CompiledLoss) -> bool:
+    def applies(self, head: NetworkHead, loss: CompiledLoss) -> bool:
         """Whether this loss and this head are such a pair."""
         low, high = self.units
         return (

@@ -48,7 +48,7 @@ class HeadStep(Struct, frozen=True):
     axis: int = -1
 
 
-class OutputHead(Struct, frozen=True):
+class NetworkHead(Struct, frozen=True):
     """What computes one output.
 
     Attributes:
@@ -73,7 +73,7 @@ class OutputHead(Struct, frozen=True):
         return self.activations[-1].activation if self.activations else "linear"
 
 
-def output_heads(graph: LayerGraph) -> Iterator[OutputHead]:
+def output_heads(graph: LayerGraph) -> Iterator[NetworkHead]:
     """The head of each output; none for an output that a layer of unknown effect computes."""
     for route in graph.outputs:
         head = _head(graph, route)
@@ -81,7 +81,7 @@ def output_heads(graph: LayerGraph) -> Iterator[OutputHead]:
             yield head
 
 
-def _head(graph: LayerGraph, route: str) -> OutputHead | None:
+def _head(graph: LayerGraph, route: str) -> NetworkHead | None:
     behind: list[HeadStep] = []
     layer = graph.get(route)
     for _ in range(_MOST):
@@ -91,7 +91,7 @@ def _head(graph: LayerGraph, route: str) -> OutputHead | None:
         if name in _WEIGHTS or has(name, Trait.CONVOLUTION):
             units = None if channels_first(config) else _size(config)
             own = HeadStep(layer, _plain(activation(config.get("activation")) or ""))
-            return OutputHead(route, layer, units, (own, *reversed(behind)))
+            return NetworkHead(route, layer, units, (own, *reversed(behind)))
         step = _step(layer, name, config)
         if step is None:
             return None
