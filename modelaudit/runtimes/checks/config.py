@@ -54,6 +54,9 @@ def _object(node: Config, context: CheckContext, place: ConfigLocation) -> Itera
             yield missing
             return
     if has(name, Trait.MODEL) or (custom and "layers" in config):
+        if context.profile.keras3 and "module" not in node and (old := _old_model(node, route)):
+            yield old
+            return
         for item in sequence(config.get("layers")) or sequence(node.get("config")):
             yield from _object(mapping(item), context, inner)
         return
@@ -82,6 +85,37 @@ def _wrapped_by_custom(config: Config, route: str, context: CheckContext) -> Ite
         if "class_name" in inner and "module" not in inner:
             place = ConfigLocation(route, wrapped=True)
             yield from filter(None, (_missing(inner, context, place, f"{route}/{key}"),))
+
+
+def _old_model(node: Config, route: str) -> Reason | None:
+    """A `Sequential` model of Keras before 2.4, which Keras 3 reads from HDF5 in another way."""
+    config, name = mapping(node.get("config")), text(node.get("class_name"))
+    use = "load it with tf-keras, which is Keras 2"
+    if isinstance(node.get("config"), list):
+        return Reason(
+            "list-config",
+            LoadOutcome.FAILS,
+            f"the config of {route or name} is a list of layers, as Keras before 2.2.3 wrote it",
+            "TypeError: pop expected at most 1 argument, got 2",
+            use,
+            route,
+        )
+    first = mapping(next(iter(sequence(config.get("layers"))), None))
+    shape = mapping(first.get("config")).get("batch_input_shape")
+    if name != "Sequential" or shape is None or "module" in first:
+        return None
+    if first.get("class_name") == "InputLayer":
+        return None
+    return Reason(
+        "batch-axis-doubled",
+        LoadOutcome.FAILS,
+        f"the first layer of {route or name} has a batch_input_shape and there is no InputLayer, "
+        "as Keras before 2.4 wrote it; Keras 3 takes the shape for that of one sample and adds "
+        "another batch axis",
+        "ValueError: incompatible shapes when the layers are built, or at the first call",
+        use,
+        route,
+    )
 
 
 def _missing(
