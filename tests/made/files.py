@@ -22,20 +22,23 @@ def dense_weights() -> tuple[np.ndarray, np.ndarray]:
 
 
 def minimal_h5(path: Path) -> Path:
-    """Write a full Keras 2.2.4 model as that version did: bare layer list, ASCII attributes."""
+    """Write a full Keras 2.2.4 model, with an InputLayer, as that version did: ASCII attributes."""
+    first = {
+        "class_name": "InputLayer",
+        "config": {"batch_input_shape": [None, IN], "dtype": "float32", "name": "input"},
+    }
     dense = {
         "class_name": "Dense",
         "config": {
             "name": "dense",
             "trainable": True,
-            "batch_input_shape": [None, IN],
             "dtype": "float32",
             "units": OUT,
             "activation": "softmax",
             "use_bias": True,
         },
     }
-    model = {"class_name": "Sequential", "config": {"name": "minimal", "layers": [dense]}}
+    model = {"class_name": "Sequential", "config": {"name": "minimal", "layers": [first, dense]}}
     with h5py.File(path, "w") as file:
         file.attrs["keras_version"] = b"2.2.4"
         file.attrs["backend"] = b"tensorflow"

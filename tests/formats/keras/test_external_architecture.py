@@ -69,7 +69,7 @@ def test_weights_are_bound_to_their_layers(weights: Path, whole: Path) -> None:
     bound = with_architecture(alone, read_architecture(whole, LIMITS), LIMITS)
     assert bound.architecture is not None
     assert model.architecture is not None
-    (layer,), (original,) = bound.architecture.layers, model.architecture.layers
+    (_, layer), (_, original) = bound.architecture.layers, model.architecture.layers
     names = {role: name.removeprefix("model_weights/") for role, name in original.variables.items()}
     assert layer.variables == names != {}
     assert [kernel.shape for kernel in bound.kernels] == [kernel.shape for kernel in model.kernels]
@@ -83,7 +83,7 @@ def test_a_whole_model_keeps_its_own_architecture(whole: Path) -> None:
 
 def test_another_architecture_is_detected(weights: Path, whole: Path, tmp_path: Path) -> None:
     other = config(whole)
-    other["config"]["layers"][0]["config"]["units"] += 2
+    other["config"]["layers"][1]["config"]["units"] += 2
     (tmp_path / "other.json").write_text(json.dumps(other))
 
     def codes(architecture: Path) -> set[str]:
