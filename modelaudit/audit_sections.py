@@ -37,10 +37,9 @@ from modelaudit.structs import converted, replace
 WEIGHT_ROLES = frozenset({"weight"})
 
 
-def model_section(
-    artifact: Artifact, root: str, path: str, slug: str, origin: str = ""
-) -> ModelSection:
-    """The identity of the model: path, format, versions and origin."""
+def model_section(facts: Facts, root: str, path: str, slug: str, origin: str = "") -> ModelSection:
+    """The identity of the model: path, format, versions, origin and kind of inputs."""
+    artifact = facts.artifact
     return ModelSection(
         root=root,
         path=path,
@@ -53,6 +52,7 @@ def model_section(
         saved_with=artifact.provenance,
         complete=artifact.complete,
         origin=origin or UNSET,
+        modality=facts.modality,
     )
 
 

@@ -256,9 +256,7 @@ def finish_audit(
             rules={outcome.value: outcomes.count(outcome) for outcome in Outcome},
         ),
         created=created,
-        model=model_section(
-            facts.artifact, str(target.base), target.shown, target.slug, target.origin
-        ),
+        model=model_section(facts, str(target.base), target.shown, target.slug, target.origin),
         verdict=verdict,
         reason=reason,
         results=results,

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated
 
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from modelaudit.audit_types.values import AuditSection, Count, ModelSha256
 from modelaudit.facts import Provenance
-from modelaudit.findings import Severity
+from modelaudit.findings import Confidence, Severity
 
 
 class ToolSection(AuditSection, frozen=True, kw_only=True):
@@ -34,6 +34,17 @@ class ExitSection(AuditSection, frozen=True, kw_only=True):
     """Why the code is not 0; empty if it is."""
     fail_on: Severity | UnsetType = UNSET
     """Severity from which a finding fails this model, from `--fail-on` or a policy."""
+
+
+class InputModality(Struct, frozen=True):
+    """The kind of data that the model takes, as far as it can be inferred."""
+
+    kind: str
+    """image, volume, text, table, audio, series or unknown."""
+    confidence: Confidence
+    """How certain this is."""
+    because: str
+    """What shows it."""
 
 
 class ModelSection(AuditSection, frozen=True, kw_only=True):
@@ -61,3 +72,5 @@ class ModelSection(AuditSection, frozen=True, kw_only=True):
     """False if some part could not be read; `findings` say which."""
     origin: str | UnsetType = UNSET
     """Where the registry says that the model comes from, in one line. Absent if it does not."""
+    modality: InputModality | None = None
+    """The kind of its inputs; null in audits of earlier versions."""

@@ -24,6 +24,7 @@ from modelaudit.diagnosis.snippets import (
     TRAIN_ON,
     UNDO,
 )
+from modelaudit.modality import ModalityWords, in_words
 
 
 class Advice(Struct, frozen=True):
@@ -40,6 +41,7 @@ EXPORTED = NextStep(
     "call with training=False.",
     EXPORT,
 )
+
 
 ADVICE: dict[str, Advice] = {
     "damaged-restore": Advice(
@@ -105,7 +107,7 @@ ADVICE: dict[str, Advice] = {
     ),
     "bn-statistics-lost": Advice(
         "Batch normalisation lost its moving statistics",
-        "Outputs that stay wrong after the statistics are recomputed on training images.",
+        "Outputs that stay wrong after the statistics are recomputed on training {images}.",
         (
             NextStep("Restore a checkpoint that contains all of model.weights, not only the "
                      "trainable weights."),
@@ -114,9 +116,9 @@ ADVICE: dict[str, Advice] = {
     ),
     "bn-statistics-unsettled": Advice(
         "The moving statistics of batch normalisation have not converged",
-        "Outputs that stay wrong after the statistics are recomputed on training images.",
+        "Outputs that stay wrong after the statistics are recomputed on training {images}.",
         (
-            NextStep("Recompute the statistics on training images.", RECALIBRATE),
+            NextStep("Recompute the statistics on training {images}.", RECALIBRATE),
             NextStep("Train longer or, if an epoch has few steps, with a momentum of 0.9 instead "
                      "of 0.99. Judge by the accuracy of model.evaluate, not of model.fit."),
         ),
@@ -125,8 +127,8 @@ ADVICE: dict[str, Advice] = {
         "The output differs from run to run",
         "Two runs on the same input whose outputs agree bit for bit.",
         (
-            NextStep("Rebuild the model without {drawing}. Flip tests are not meaningful before "
-                     "that."),
+            NextStep("Rebuild the model without {drawing}.[[ Flip tests are not meaningful before "
+                     "that.]]"),
         ),
     ),
     "dead-units": Advice(
@@ -139,17 +141,17 @@ ADVICE: dict[str, Advice] = {
         ),
     ),
     "orientation-mismatch": Advice(
-        "The input images have another orientation than the training images",
-        "Images saved in the training pipeline just before the model that have the same "
-        "orientation as the images given here.",
+        "The input {images} have another orientation than the training {images}",
+        "{Images} saved in the training pipeline just before the model that have the same "
+        "orientation as the {images} given here.",
         (
-            NextStep("Find the cause: load one picture with the loading code of training and of "
+            NextStep("Find the cause: load one {image} with the loading code of training and of "
                      "serving, and compare the arrays. Possible causes: {origin}."),
             NextStep("Until the cause is fixed, undo the difference before the model. Remove this "
-                     "workaround when you fix the cause, or the images will be wrong again.",
+                     "workaround when you fix the cause, or the {images} will be wrong again.",
                      UNDO),
-            NextStep("Then audit again with images as they now reach the model: MA603 must pass.",
-                     "modelaudit audit MODEL --probe-data IMAGES"),
+            NextStep("Then audit again with {images} as they now reach the model: MA603 must pass.",
+                     "modelaudit audit MODEL --probe-data DATA"),
         ),
     ),
     "head-bias": Advice(
@@ -179,7 +181,7 @@ ADVICE: dict[str, Advice] = {
                      "of a value that is not positive, a division by a standard deviation of 0, or "
                      "values above 65,504 in half precision.", FIRST_NAN),
             NextStep("Compare the smallest and the largest input value with those of the training "
-                     "images."),
+                     "{images}."),
         ),
     ),
     "labels-renumbered": Advice(
@@ -194,13 +196,13 @@ ADVICE: dict[str, Advice] = {
         ),
     ),
     "not-understood": Advice(
-        "The model does not recognise these images",
-        "Labelled training images. If their predictions are just as wrong, the model was poorly "
-        "trained; if they are correct, these images differ from the training images.",
+        "The model does not recognise these {images}",
+        "Labelled training {images}. If their predictions are just as wrong, the model was poorly "
+        "trained; if they are correct, these {images} differ from the training {images}.",
         (
             NextStep("Compare the outputs with reference outputs saved during training: this "
-                     "distinguishes wrong weights from wrong images.", COMPARE),
-            NextStep("Load one picture with the loading code of training and of serving, and "
+                     "distinguishes wrong weights from wrong {images}.", COMPARE),
+            NextStep("Load one {image} with the loading code of training and of serving, and "
                      "compare the arrays: order of axes and channels, size, crop, scale of each "
                      "channel."),
             NextStep("Check which class is predicted for which label.", CONFUSION),
@@ -225,13 +227,13 @@ ADVICE: dict[str, Advice] = {
         ),
     ),
     "little-information": Advice(
-        "The predictions are nearly the same for all images given",
-        "Labels that show that all these images have the same class.",
+        "The predictions are nearly the same for all {images} given",
+        "Labels that show that all these {images} have the same class.",
         (
             NextStep(
-                "Provide labelled images of different classes: they distinguish images of one kind "
-                "from misplaced weights.",
-                "modelaudit explain MODEL --probe-data IMAGES",
+                "Provide labelled {images} of different classes: they distinguish {images} of one "
+                "kind from misplaced weights.",
+                "modelaudit explain MODEL --probe-data DATA",
             ),
             NextStep("Compare the outputs with reference outputs saved during training.", COMPARE),
         ),
@@ -246,47 +248,47 @@ ADVICE: dict[str, Advice] = {
     ),
     "learned-invariance": Advice(
         "Training made the model robust to this flip",
-        "New images for which mirrored inputs get different predictions.",
+        "New {images} for which mirrored inputs get different predictions.",
         (NextStep("If the flip must not change the output, no action is needed."),),
     ),
     "output-follows-flip": Advice(
         "The output changes with the flip, as it should",
         "A mirrored input that gets the same output as the original.",
         (
-            NextStep("No action is needed. Do not train with mirrored images unless the labels are "
-                     "mirrored too."),
+            NextStep("No action is needed. Do not train with mirrored {images} unless the labels "
+                     "are mirrored too."),
         ),
     ),
     "orientation-sensitive-architecture": Advice(
         "The architecture itself treats the two orientations differently",
-        "A model with the same architecture, trained with mirrored images, that is invariant.",
+        "A model with the same architecture, trained with mirrored {images}, that is invariant.",
         (
             NextStep("Choose sizes, strides and padding so that the windows fit symmetrically "
                      "(3x3, stride 2, 'same': odd sizes), or pool before Flatten."),
-            NextStep("If a mirrored input means the same, train with mirrored images too.",
+            NextStep("If a mirrored input means the same, train with mirrored {images} too.",
                      TRAIN_ON),
         ),
     ),
     "orientation-sensitive-data": Advice(
-        "The model learned one orientation because its training images had one",
-        "Training code that shows the model mirrored images.",
+        "The model learned one orientation because its training {images} had one",
+        "Training code that shows the model mirrored {images}.",
         (
             NextStep("First decide whether an input and its mirror image must get the same output. "
                      "For digits, text, left and right hands, or steering they must not, and this "
                      "behaviour is correct."),
-            NextStep("If they must, continue training with mirrored images.",
+            NextStep("If they must, continue training with mirrored {images}.",
                      TRAIN_ON),
             NextStep("To avoid training, average over both orientations at inference.",
                      AVERAGE),
         ),
     ),
     "undecided-without-images": Advice(
-        "Undecidable without real images",
+        "Undecidable without real {images}",
         "",
         (
-            NextStep("Provide 64 images of different classes, as they reach the model in "
+            NextStep("Provide 64 {varied}, as they reach the model in "
                      "production.",
-                     "modelaudit explain MODEL --probe-data IMAGES"),
+                     "modelaudit explain MODEL --probe-data DATA"),
         ),
     ),
     "not-run": Advice(
@@ -294,9 +296,9 @@ ADVICE: dict[str, Advice] = {
         "",
         (
             NextStep("First resolve what prevented the model from being run; for a file with a "
-                     "critical finding, get a clean copy. Then run this again with images as they "
-                     "reach the model in production.",
-                     "modelaudit explain MODEL --probe-data IMAGES"),
+                     "critical finding, get a clean copy. Then run this again with {images} as "
+                     "they reach the model in production.",
+                     "modelaudit explain MODEL --probe-data DATA"),
         ),
     ),
     "healthy": Advice(
@@ -313,7 +315,11 @@ ADVICE: dict[str, Advice] = {
 
 
 def next_steps(
-    cause: str, found: CauseFound, load: LoadingCode, values: tuple[float, float] = (0.0, 1.0)
+    cause: str,
+    found: CauseFound,
+    load: LoadingCode,
+    words: ModalityWords,
+    values: tuple[float, float] = (0.0, 1.0),
 ) -> tuple[NextStep, ...]:
     """The steps with this model's flip and its loading code filled in.
 
@@ -342,4 +348,4 @@ def next_steps(
     steps = tuple(s for s in ADVICE[cause].steps if "{putin}" not in s.code or flip in PUT_IN)
     if cause == "nondeterministic" and load.exported:
         steps = (*steps, EXPORTED)
-    return tuple(NextStep(fill(step.text), fill(step.code)) for step in steps)
+    return tuple(NextStep(fill(in_words(step.text, words)), fill(step.code)) for step in steps)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from modelaudit.audit_types.diagnosis import Cause, Diagnosis
 from modelaudit.diagnosis.case import WORDS, Case
+from modelaudit.modality import ModalityWords, in_words
 
 QUESTION = (
     "Why does a restored TensorFlow model consistently predict the same output unless the input "
@@ -11,7 +12,7 @@ QUESTION = (
 )
 
 NO_CAUSE = (
-    "The file, its weights and its restore are sound as far as they can be judged without images."
+    "The file, its weights and its restore are sound as far as they can be judged without {images}."
 )
 
 # What happened, by cause. Placeholders such as `{flip}` and `{where}` are filled in.
@@ -31,12 +32,12 @@ SENTENCES = {
     ),
     "never-loaded": (
         "The model still has the random values that it was initialised with. Its weights were "
-        "never loaded before it was saved, so its outputs are meaningless in every orientation."
+        "never loaded before it was saved, so its outputs are meaningless[[ in every orientation]]."
     ),
     "partial-restore": (
         "Most likely the restore skipped {where}: it still has its initial random values, while "
-        "the other layers are trained. The output is arbitrary, and its reaction to a flip is "
-        "accidental."
+        "the other layers are trained. The output is arbitrary[[, and its reaction to a flip is "
+        "accidental]]."
     ),
     "bn-statistics-lost": (
         "The moving statistics of batch normalisation were lost when the model was saved or "
@@ -49,15 +50,15 @@ SENTENCES = {
         "the problem. At inference the following layers receive values on the wrong scale, and the "
         "output hardly depends on the input."
     ),
-    "nondeterministic": "The output differs from run to run, so no flip test is meaningful.",
+    "nondeterministic": "The output differs from run to run, so no [[flip ]]test is meaningful.",
     "dead-units": (
         "Layer {where} is never active, so the layers after it receive a constant: the output "
-        "cannot depend on the input, flipped or not."
+        "cannot depend on the input[[, flipped or not]]."
     ),
     "orientation-mismatch": (
-        "The model is sound, but its input images are {flip} relative to its training images. When "
-        "this is undone, the model recognises them{right}. The model does not show which side has "
-        "the wrong orientation, training or serving."
+        "The model is sound, but its input {images} are {flip} relative to its training {images}. "
+        "When this is undone, the model recognises them{right}. The model does not show which side "
+        "has the wrong orientation, training or serving."
     ),
     "head-bias": (
         "The bias of the last layer is so large that one class is predicted regardless of the "
@@ -65,33 +66,34 @@ SENTENCES = {
     ),
     "input-domain": (
         "The input values are encoded differently than in training: {flip}, the model recognises "
-        "the same images{right}."
+        "the same {images}{right}."
     ),
     "nonfinite-output": (
         "The weights are finite, but the output is not: {evidence} Code that picks the largest "
-        "score then returns the same class for every image."
+        "score then returns the same class for every {image}."
     ),
     "labels-renumbered": (
         "The model distinguishes the classes, but numbers them in a different order than your "
-        "labels. {evidence} This does not affect how it reacts to a flip."
+        "labels. {evidence} [[This does not affect how it reacts to a flip.]]"
     ),
     "not-understood": (
-        "The model does not recognise these images in any tested orientation or scale. {evidence} "
-        "Possible reasons are weights in the wrong layer, axes or channels in a different order, "
-        "labels of other classes, and poor training; they cannot be distinguished here."
+        "The model does not recognise these {images}[[ in any tested orientation or scale]]. "
+        "{evidence} Possible reasons are weights in the wrong layer, axes or channels in a "
+        "different order, labels of other classes, and poor training; they cannot be distinguished "
+        "here."
     ),
     "wrong-weights-upstream": (
         "The layers before {where} have weights that belong elsewhere, so its input is not what "
         "the model was trained on."
     ),
     "little-information": (
-        "The predictions for these images are nearly all the same. Either the images are all of "
-        "one kind, or misplaced weights keep the model from distinguishing them; without labels "
+        "The predictions for these {images} are nearly all the same. Either the {images} are all "
+        "of one kind, or misplaced weights keep the model from distinguishing them; without labels "
         "the two cases look alike."
     ),
     "collapse-open": (
-        "The output is the same for every input, and no measurement explains it: no orientation or "
-        "scale restores the dependence on the input. Possible reasons are training that never "
+        "The output is the same for every input, and no measurement explains it[[: no orientation "
+        "or scale restores the dependence on the input]]. Possible reasons are training that never "
         "converged or saw only one class, and weights in the wrong layer."
     ),
     "invariant-by-construction": (
@@ -106,19 +108,18 @@ SENTENCES = {
         "The output changes with the flip as its meaning requires, so nothing is wrong: {evidence}"
     ),
     "orientation-sensitive-architecture": (
-        "The model's layers sample the two orientations of an image differently, even with "
+        "The model's layers sample the two orientations of an {image} differently, even with "
         "perfectly symmetric filters."
     ),
     "orientation-sensitive-data": (
         "The weights are intact and the architecture permits symmetry. The output for inputs "
-        "{flip} differs because the training images had one orientation. Whether that is wrong "
+        "{flip} differs because the training {images} had one orientation. Whether that is wrong "
         "depends on what the flip means: a mirrored letter or a left turn means something else, a "
         "mirrored cat does not."
     ),
     "undecided-without-images": (
-        "Undecided: provide about 64 real images (--probe-data). Orientation, scale and the effect "
-        "of training can be judged only on real images. "
-        f"{NO_CAUSE}"
+        "Undecided: provide about 64 real {images} (--probe-data). [[Orientation, scale and ]]the "
+        "effect of training can be judged only on real {images}. " + NO_CAUSE
     ),
     "not-run": (
         "Undecided. {evidence} Weights and restore are sound as far as the file shows. How the "
@@ -141,13 +142,13 @@ DESCRIPTIONS = frozenset(
 def plain_answer(case: Case, diagnosis: Diagnosis) -> str:
     """One or two sentences that answer the question for this model."""
     first = diagnosis.causes[0]
-    text = fill_sentence(first).replace("{right}", _right(case, first))
+    text = fill_sentence(first, case.words).replace("{right}", _right(case, first))
     if first.cause in DESCRIPTIONS:
         # The accuracy, if there are labels; starts with a space
         known = next((o.accuracy["e"] for o in case.outputs if "e" in o.accuracy), None)
         text += "" if known is None else f" On your labels the accuracy is {known:.0%}."
     if first.cause == "undecided-without-images" and case.unused:
-        text = f"Undecided: {case.unused}. {NO_CAUSE}"
+        text = f"Undecided: {case.unused}. {in_words(NO_CAUSE, case.words)}"
     if first.cause == "undecided-without-images" and case.wants_pixels:
         text = f"{case.wants_pixels} {text}"
     if case.behaviour is None and first.cause not in {
@@ -168,11 +169,11 @@ def _right(case: Case, cause: Cause) -> str:
     return ""
 
 
-def fill_sentence(cause: Cause) -> str:
+def fill_sentence(cause: Cause, words: ModalityWords) -> str:
     """The sentence for a cause with its flip, layer and evidence filled in."""
     flip = WORDS.get(cause.transform or "H", cause.transform)
     evidence = cause.evidence[0].text if cause.evidence else ""
-    template = SENTENCES[cause.cause]
+    template = in_words(SENTENCES[cause.cause], words)
     for key, value in (("flip", flip), ("where", cause.where or "it"), ("evidence", evidence)):
         template = template.replace("{" + key + "}", value)
     return template

@@ -12,6 +12,7 @@ from modelaudit.audit_types.kernels import BatchNormState, KernelInitialization
 from modelaudit.findings import Finding, Outcome, RuleResult
 from modelaudit.measures.kernels.initialization import with_first_inconsistent
 from modelaudit.measures.summary import Behaviour
+from modelaudit.modality import ModalityWords, in_words
 from modelaudit.rules.model import Facts
 from modelaudit.settings import TRANSFORMS
 from modelaudit.thresholds.answers import (
@@ -41,8 +42,6 @@ SCALES = (
     "BGR",
 )
 SIMPLEST = (*FLIPS, *SCALES)
-IMAGES = f"{MIN_INPUTS.value} or more images of different classes (--probe-data)"
-LABELS = "labelled images (class folders, or y in the .npz)"
 NO_FLIP = "an input with left and right (images, sequences or volumes)"
 WORDS = {
     **TRANSFORMS,
@@ -80,8 +79,23 @@ class Case(Struct, frozen=True):
         return self.behaviour.outputs if self.behaviour else ()
 
     @property
+    def words(self) -> ModalityWords:
+        """How texts speak of the model's inputs."""
+        return self.facts.words
+
+    @property
+    def wanted(self) -> str:
+        """The inputs that the user should provide."""
+        return in_words(f"{MIN_INPUTS.value} or more {{varied}} (--probe-data)", self.words)
+
+    @property
+    def labelled(self) -> str:
+        """The inputs with labels that the user should provide."""
+        return in_words("labelled {images} ([[class folders, or ]]y in the .npz)", self.words)
+
+    @property
     def images(self) -> bool:
-        """Whether enough images of the user were used to judge orientation and scale."""
+        """Whether enough of the user's inputs were used to judge orientation and scale."""
         seen = self.behaviour
         return bool(seen and seen.inputs.kind == "user" and seen.inputs.n >= MIN_INPUTS.value)
 
@@ -196,7 +210,7 @@ class Case(Struct, frozen=True):
 
     def unfed(self) -> str:
         """What is missing if the model was not run on the user's images."""
-        return IMAGES if self.behaviour else f"running the model ({self.not_run()})"
+        return self.wanted if self.behaviour else f"running the model ({self.not_run()})"
 
 
 def capacity(output: OutputBehaviour) -> float:

@@ -24,7 +24,7 @@ from modelaudit.audit_types.diagnosis import (
 )
 from modelaudit.diagnosis.advice import ADVICE, next_steps
 from modelaudit.diagnosis.answer import QUESTION, plain_answer
-from modelaudit.diagnosis.case import IMAGES, Case
+from modelaudit.diagnosis.case import Case
 from modelaudit.diagnosis.loading_code import loading_code
 from modelaudit.diagnosis.model import CauseExcluded, CauseFound, StepResult
 from modelaudit.diagnosis.steps import (
@@ -50,6 +50,7 @@ from modelaudit.diagnosis.steps import (
 )
 from modelaudit.diagnosis.suspects import suspects
 from modelaudit.findings import Finding, RuleResult
+from modelaudit.modality import in_words
 from modelaudit.rules.catalogue import CATALOGUE
 from modelaudit.rules.model import Facts
 from modelaudit.rules.unsafe_advice import loading_danger
@@ -74,6 +75,14 @@ class DiagnosisStep(Struct, frozen=True):
     moot_after: frozenset[str] = frozenset()
 
 
+# Causes that are about the sides, colours or pixel values of an input.
+OF_SIDES = frozenset(
+    {
+        *("orientation-mismatch", "input-domain", "invariant-by-construction"),
+        *("output-follows-flip", "learned-invariance", "orientation-sensitive-architecture"),
+        "orientation-sensitive-data",
+    }
+)
 WEIGHTS = frozenset({"damaged-restore", "nonfinite-weights"})
 RESTORE = WEIGHTS | {"never-loaded", "partial-restore", "bn-statistics-lost"}
 NOISE = frozenset({"nondeterministic"})
@@ -141,12 +150,12 @@ def _cause(name: str, found: CauseFound, case: Case) -> Cause:
     values = seen.inputs.value_range if seen else (0.0, 1.0)
     return Cause(
         cause=name,
-        title=advice.title,
+        title=in_words(advice.title, case.words),
         belief=found.belief,
         evidence=found.evidence,
         against=found.against,
-        refute=advice.refute,
-        next_steps=next_steps(name, found, loading_code(case.facts), values),
+        refute=in_words(advice.refute, case.words),
+        next_steps=next_steps(name, found, loading_code(case.facts), case.words, values),
         transform=found.transform,
         where=found.where,
     )
@@ -161,7 +170,7 @@ def _fallback(case: Case, unknown: Sequence[Undecidable]) -> Cause:
     if seen is None:
         text = f"The model was not run: {case.not_run()}."
         return _cause("not-run", CauseFound(0.5, (Evidence(text),)), case)
-    waiting = [each for each in unknown if IMAGES in each.needs]
+    waiting = [each for each in unknown if case.wanted in each.needs]
     if waiting and not case.images:
         given = "Weights, restore and output are sound as far as built-in inputs can show."
         if case.collapsed:
@@ -172,14 +181,14 @@ def _fallback(case: Case, unknown: Sequence[Undecidable]) -> Cause:
             )
         given = case.wants_pixels or given
         if seen.inputs.kind == "user":
-            given = f"Only {seen.inputs.n} images were given; flips need more images to be judged."
+            given = f"Only {seen.inputs.n} {case.words.many} were given, which is too few."
         evidence = [Evidence(given), *(Evidence(f"{note}.") for note in seen.inputs.notes[:2])]
         return _cause("undecided-without-images", CauseFound(0.9, tuple(evidence)), case)
     if case.alike:
         text = (
-            "Nearly all images get the same prediction, and the other measurements show no fault: "
-            "the images seem to be of one kind. "
-            f"To measure the effect of flips, provide {IMAGES}."
+            f"Nearly all {case.words.many} get the same prediction, and the other measurements "
+            f"show no fault: the {case.words.many} seem to be of one kind. "
+            f"To measure what the outputs depend on, provide {case.wanted}."
         )
         return _cause("healthy", CauseFound(0.6, (Evidence(text),)), case)
     text = "No step of the procedure confirmed a cause"
@@ -203,7 +212,9 @@ def diagnose(facts: Facts, results: tuple[RuleResult, ...]) -> Diagnosis:
     ruled_out: dict[str, RuledOut] = {}
     unknown: dict[str, Undecidable] = {}
     for step in PROCEDURE:
-        title = ADVICE[step.cause].title
+        if step.cause in OF_SIDES and not case.words.oriented:
+            continue
+        title = in_words(ADVICE[step.cause].title, case.words)
         answer = step.decide(case)
         if isinstance(answer, CauseFound):
             if any(cause.cause == step.cause for cause in causes):

@@ -5,9 +5,10 @@ from __future__ import annotations
 
 from modelaudit.audit_types.diagnosis import Cause, Diagnosis, Suspect
 from modelaudit.audit_types.kernels import KernelSymmetry
-from modelaudit.diagnosis.case import IMAGES, WORDS, Case, amount, capacity, information
+from modelaudit.diagnosis.case import WORDS, Case, amount, capacity, information
 from modelaudit.diagnosis.steps.flip import effect_text, flipped, learned, uneven_layers
 from modelaudit.facts import Json
+from modelaudit.modality import in_words
 from modelaudit.rules.grammar import counted
 from modelaudit.thresholds.answers import INFORMED
 from modelaudit.thresholds.flips import FLOOR_SHARE
@@ -33,9 +34,12 @@ UNDONE = ("orientation-mismatch", "head-bias", "input-domain")
 def suspects(case: Case, diagnosis: Diagnosis) -> tuple[Suspect, ...]:
     """The verdict of the procedure on each of the three."""
     first = diagnosis.causes[0]
+    filters = Suspect(FILTERS, *_filters(case, first))
+    # Inputs without sides give filters nothing to prefer.
+    told = case.words.oriented or filters.state == GUILTY
     return (
         Suspect(TRAINING, *_training(case, first)),
-        Suspect(FILTERS, *_filters(case, first)),
+        *((filters,) if told else ()),
         Suspect(RESTORATION, *_restoration(case, first)),
     )
 
@@ -46,12 +50,12 @@ def _training(case: Case, first: Cause) -> tuple[str, str]:
     if first.cause == "bn-statistics-unsettled":
         return GUILTY, (
             "Training ended before its batch statistics converged. This hides what the training "
-            "images taught about orientation."
+            f"{case.words.many} taught."
         )
     if first.cause in HIDING:
         return OPEN, (
-            "What the training images taught cannot be seen because another fault hides it "
-            f"({first.title[:1].lower()}{first.title[1:]})."
+            f"What the training {case.words.many} taught cannot be seen because another fault "
+            f"hides it ({first.title[:1].lower()}{first.title[1:]})."
         )
     if first.cause == "orientation-mismatch":
         return CLEARED, (
@@ -72,9 +76,12 @@ def _training(case: Case, first: Cause) -> tuple[str, str]:
     if first.cause == "invariant-by-construction":
         return CLEARED, "The response to this flip does not depend on the training images."
     if not case.images:
-        return OPEN, f"What training taught shows only on real images: provide {IMAGES}."
-    if found is None:
-        return OPEN, "No flip of the input or output can be judged."
+        return (
+            OPEN,
+            f"What training taught shows only on real {case.words.many}: provide {case.wanted}.",
+        )
+    if found is None or not case.words.oriented:
+        return OPEN, in_words("No [[flip of the input or ]]output can be judged.", case.words)
     output, effect, _ = found
     seen = effect_text(effect, output)
     if first.cause == "orientation-sensitive-data":

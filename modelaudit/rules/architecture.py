@@ -44,6 +44,8 @@ def _uneven_grid(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 def _small_field(rule: Rule, facts: Facts) -> Iterator[Finding]:
     profile = _profile(facts)
+    if not profile.fields and not any(kernel.spatial for kernel in facts.artifact.kernels):
+        raise NotRelevant("the model has no convolution")
     if not profile.fields or None in profile.input_size or not profile.input_size:
         raise NotApplicable("no convolution could be traced back to an input of known size")
     if profile.head != "gap":
@@ -62,13 +64,15 @@ def _small_field(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 def _unproductive(rule: Rule, facts: Facts) -> Iterator[Finding]:
     profile = _profile(facts)
+    if not profile.fields and not any(kernel.spatial for kernel in facts.artifact.kernels):
+        raise NotRelevant("the model has no convolution")
     if not profile.fields:
         raise NotApplicable("no convolution could be traced back to an input of known size")
     border = [field for field in profile.fields if field.border]
     if border:
         yield rule.finding(
             f"From {border[0].route} on, the input of {len(border)} layers already has a receptive "
-            "field that covers the whole image. They only add border padding to it.",
+            f"field that covers the whole {facts.words.one}. They only add border padding to it.",
             route=border[0].route,
             evidence={"measured": len(border), "unit": "layers", "n": len(profile.fields)},
         )

@@ -14,7 +14,15 @@ from modelaudit.measures.kernels.batchnorm import inputs_off_scale
 from modelaudit.measures.summary import Behaviour
 from modelaudit.probe.protocol import runtime_name
 from modelaudit.rules import examples, examples_behaviour
-from modelaudit.rules.model import Facts, Family, Limit, Need, NotApplicable, NotRelevant, Rule
+from modelaudit.rules.model import (
+    Facts,
+    Family,
+    Limit,
+    Need,
+    NotApplicable,
+    NotRelevant,
+    Rule,
+)
 from modelaudit.settings import TRANSFORMS
 from modelaudit.thresholds.answers import DEAD, GAIN, MIN_CLASSES, MIN_INPUTS, SAME_SCORE
 from modelaudit.thresholds.flips import SENSITIVE
@@ -115,9 +123,13 @@ def best_orientation(
 def _orientation(rule: Rule, facts: Facts) -> Iterator[Finding]:
     behaviour = _behaviour(facts)
     if behaviour.inputs.kind != "user":
-        raise NotApplicable("undecidable without images: pass 64 or more with --probe-data")
+        raise NotApplicable(
+            f"undecidable without {facts.words.many}: pass 64 or more with --probe-data"
+        )
     if behaviour.inputs.n < MIN_INPUTS.value:
-        raise NotApplicable(f"{behaviour.inputs.n} images are too few: pass 64 with --probe-data")
+        raise NotApplicable(
+            f"{behaviour.inputs.n} {facts.words.many} are too few: pass 64 with --probe-data"
+        )
     for output in behaviour.outputs:
         found = best_orientation(output, behaviour.batchnorm)
         if found:
@@ -146,7 +158,9 @@ def _orientation(rule: Rule, facts: Facts) -> Iterator[Finding]:
 def _sensitive(rule: Rule, facts: Facts) -> Iterator[Finding]:
     behaviour = _behaviour(facts)
     if behaviour.inputs.kind != "user":
-        raise NotApplicable("undecidable without images: pass 64 or more with --probe-data")
+        raise NotApplicable(
+            f"undecidable without {facts.words.many}: pass 64 or more with --probe-data"
+        )
     if any(best_orientation(output, behaviour.batchnorm) for output in behaviour.outputs):
         raise NotRelevant("the images have another orientation than in training (MA603)")
     limit = rule.threshold(facts)
@@ -261,7 +275,7 @@ RULES = (
         family=Family.BEHAVIOUR,
         severity=Severity.HIGH,
         confidence=Confidence.HIGH,
-        needs=(Need.BEHAVIOUR,),
+        needs=(Need.SIDES, Need.BEHAVIOUR),
         summary="The model recognises the images only in another orientation",
         pass_title="The model recognises the images best in the orientation given",
         why="The images that reach the model are mirrored or rotated compared with its training "
@@ -278,7 +292,7 @@ RULES = (
         family=Family.BEHAVIOUR,
         severity=Severity.LOW,
         confidence=Confidence.HIGH,
-        needs=(Need.BEHAVIOUR,),
+        needs=(Need.SIDES, Need.BEHAVIOUR),
         summary="Mirroring the input changes the output considerably",
         pass_title="Mirroring the input changes the output little",
         why="If a mirrored input should mean the same, the model is biased towards the orientation "

@@ -40,6 +40,8 @@ def missing_need(need: Need, facts: Facts) -> str:
         return facts.probe_skipped or "the model was not run"
     if need is Need.BEHAVIOUR and facts.behaviour is None:
         return facts.probe_skipped or "the model produced no output"
+    if need is Need.SIDES and not facts.words.oriented:
+        return f"the model takes {facts.words.many}, which have no left and right"
     return ""
 
 
@@ -50,7 +52,8 @@ def run_rule(rule: Rule, facts: Facts) -> RuleResult:
     for need in rule.needs:
         reason = missing_need(need, facts)
         if reason:
-            moot = need is Need.GRAPH and facts.artifact.format in GRAPHLESS
+            graphless = need is Need.GRAPH and facts.artifact.format in GRAPHLESS
+            moot = graphless or need is Need.SIDES
             return RuleResult(rule.code, rule.name, Outcome.NOT_APPLICABLE, reason, moot=moot)
     try:
         findings = tuple(rule.check(rule, facts))

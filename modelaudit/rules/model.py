@@ -7,9 +7,12 @@ from enum import StrEnum
 
 from msgspec import Struct, field
 
+from modelaudit.audit_types.loading import Port
+from modelaudit.audit_types.model import InputModality
 from modelaudit.facts import Artifact, Json, Signature
 from modelaudit.findings import Confidence, Finding, Location, Severity
 from modelaudit.measures.summary import Behaviour, Measurements
+from modelaudit.modality import ModalityWords, model_modality, words_for
 from modelaudit.probe.protocol import Observation
 from modelaudit.restore.golden_check import GoldenCheck
 from modelaudit.restore.proof import RestoreProof
@@ -42,6 +45,7 @@ class Need(StrEnum):
     MEASUREMENTS = "measurements"
     OBSERVATION = "observation"  # a probe was attempted
     BEHAVIOUR = "behaviour"  # a probe returned outputs
+    SIDES = "sides"  # inputs have sides that a flip exchanges
 
 
 class Facts(Struct, frozen=True):
@@ -64,6 +68,19 @@ class Facts(Struct, frozen=True):
         None  # inputs and outputs as MLflow's `MLmodel` file declares them
     )
     unseen: str = ""  # why the model was not audited, where that is not the model's fault
+
+    @property
+    def modality(self) -> InputModality:
+        """The kind of the model's inputs, as it was restored or as the file declares them."""
+        ports = next((seen.inputs for seen in self.observations if seen.inputs), ())
+        if not ports and self.behaviour is not None:
+            ports = (Port("", "float32", (None, *self.behaviour.inputs.shape[1:])),)
+        return model_modality(self.artifact, ports)
+
+    @property
+    def words(self) -> ModalityWords:
+        """How texts speak of the model's inputs."""
+        return words_for(self.modality)
 
 
 class NotApplicable(Exception):

@@ -84,7 +84,7 @@ TRANSFORMS = {
     "r270": "rotated 90° clockwise",
     "T": "transposed",
     "AT": "transposed (anti-diagonal)",
-    "flip": "reversed in order",
+    "flip": "reversed in time",
     "x0": "mirrored along depth",
     "x1": "mirrored along height",
     "x2": "mirrored along width",

@@ -15,16 +15,19 @@ from modelaudit.diagnosis.input_corrections import AUGMENT, NUMPY, PUT_IN
 from modelaudit.diagnosis.loading_code import loading_code
 from modelaudit.diagnosis.model import CauseFound
 from modelaudit.diagnosis.procedure import PROCEDURE
+from modelaudit.modality import in_words, words_for
 from modelaudit.rules import examples
 from modelaudit.structs import replace
 
+IMAGES = words_for(None)
+LOAD = loading_code(examples.healthy())
 NAMES = {step.cause for step in PROCEDURE}
 
 
 @pytest.mark.parametrize("cause", sorted({*NAMES, *ADVICE}))
 def test_every_cause_has_title_sentence_and_refutation(cause):
     assert ADVICE[cause].title
-    assert SENTENCES[cause].endswith((".", "{evidence}"))
+    assert in_words(SENTENCES[cause], IMAGES).endswith((".", "{evidence}"))
     if cause in NAMES:
         assert ADVICE[cause].refute
         assert ADVICE[cause].steps
@@ -34,7 +37,7 @@ def test_every_cause_has_title_sentence_and_refutation(cause):
 @pytest.mark.parametrize("flip", [*SIMPLEST, ""])
 def test_code_is_valid_python(cause, flip):
     load = loading_code(examples.healthy())
-    for step in next_steps(cause, CauseFound(1.0, (), transform=flip), load):
+    for step in next_steps(cause, CauseFound(1.0, (), transform=flip), load, IMAGES):
         assert not re.search(r"\{[a-z]+\}", step.text + step.code)
         if step.code and not step.code.startswith(("modelaudit ", "sha256sum ")):
             ast.parse(step.code)
@@ -68,7 +71,7 @@ def test_code_for_scales_does_what_was_tried(high):
         images = np.linspace(low, high, 48, dtype="float32").reshape(1, 4, 4, 3)
         for scale in domain_transforms(images, 3):
             found = CauseFound(1.0, (), transform=scale.name)
-            steps = next_steps("input-domain", found, loading_code(examples.healthy()), (low, high))
+            steps = next_steps("input-domain", found, LOAD, IMAGES, (low, high))
             line = next(x for x in steps[0].code.splitlines() if x.startswith("images = "))
             given = {"np": np, "keras": keras, "images": images}
             done = eval(line.removeprefix("images = "), given)
@@ -98,7 +101,7 @@ def test_code_centres_the_bias_of_the_named_layer(bias):
     last.name = "odd"
     model = SimpleNamespace(_flatten_layers=lambda: [head, last])
     found = CauseFound(1.0, (), where="trunk/digit")
-    code = next_steps("head-bias", found, loading_code(examples.healthy()))[0].code
+    code = next_steps("head-bias", found, LOAD, IMAGES)[0].code
     exec(code.partition("compile=False)\n")[2], {"np": np, "model": model, "print": str})
     assert np.ptp(head.weights[1]) == 0
     assert abs(head.weights[1]).max() < 1
@@ -115,5 +118,5 @@ def test_code_centres_the_bias_of_the_named_layer(bias):
 )
 def test_only_random_exports_of_keras_3_are_to_be_exported_again(cause, exported, told):
     load = replace(loading_code(examples.healthy()), exported=exported)
-    steps = next_steps(cause, CauseFound(1.0, ()), load)
+    steps = next_steps(cause, CauseFound(1.0, ()), load, IMAGES)
     assert any("A Keras 3 export keeps random" in step.text for step in steps) is told

@@ -82,7 +82,9 @@ def codes(sample, runtime="", transforms=("H",)):
     for cause in ADVICE:
         for transform in transforms:
             answer = CauseFound(1.0, (), where=LAYERS.get(cause, ""), transform=transform)
-            for number, step in enumerate(next_steps(cause, answer, loading_code(facts))):
+            for number, step in enumerate(
+                next_steps(cause, answer, loading_code(facts), facts.words)
+            ):
                 if step.code and not step.code.startswith(NO_CODE):
                     found[f"{cause} {number} {transform}"] = step.code
     return found

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from modelaudit.audit_types.loading import Status
-from modelaudit.facts import Document, Format, Problem, ProblemKind
+from modelaudit.facts import Document, Endpoint, Format, Problem, ProblemKind, Signature
 from modelaudit.findings import Finding, Outcome, Severity, Verdict
 from modelaudit.measures.summary import Measurements
 from modelaudit.probe.protocol import Observation
@@ -234,7 +234,8 @@ def test_a_model_that_was_not_audited_runs_no_rule() -> None:
 
 @pytest.mark.parametrize("need", [*Need])
 def test_a_need_that_is_met_has_no_reason(need: Need) -> None:
-    bare = Facts(examples.model(tensors=()))
+    vector = Signature("serve", "", (Endpoint("x", "x:0", "float32", (None, 4)),), ())
+    bare = Facts(replace(examples.model(tensors=()), signatures=(vector,)))
     assert bool(missing_need(need, bare)) is (need is not Need.ARTIFACT)
     seen = examples.observed(Status.LOADED)()
     full = replace(

@@ -37,9 +37,7 @@ def facts_json(artifact: Artifact) -> dict[str, Json]:
     facts = Facts(artifact)
     return {
         "path": str(artifact.root),
-        "model": jsonable(
-            model_section(artifact, str(artifact.root.parent), artifact.root.name, "")
-        ),
+        "model": jsonable(model_section(facts, str(artifact.root.parent), artifact.root.name, "")),
         "files": jsonable(artifact.files),
         "architecture": jsonable(architecture_section(facts)),
         "signatures": jsonable(artifact.signatures),

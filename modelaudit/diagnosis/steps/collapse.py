@@ -10,7 +10,6 @@ from msgspec import UNSET
 from modelaudit.audit_types.behaviour import OutputBehaviour
 from modelaudit.audit_types.diagnosis import Evidence
 from modelaudit.diagnosis.case import (
-    IMAGES,
     Case,
     answered_alike,
     bits_in_words,
@@ -206,7 +205,8 @@ def collapse_open(case: Case) -> StepResult:
         return CauseExcluded("the output depends on the input")
     if not case.images:
         return CauseUnknown(
-            f"{IMAGES}: a sound model may give one output for all inputs that mean nothing to it"
+            f"{case.wanted}: a sound model may give one output for all inputs that mean nothing to "
+            "it"
         )
     return CauseFound(0.6, (_collapse_evidence(case.behaviour, output),), where=output.name)
 
@@ -223,18 +223,20 @@ def little_information(case: Case) -> StepResult:
         None,
     )
     if quiet is None:
-        return CauseExcluded("the predictions differ from image to image")
+        return CauseExcluded(f"the predictions differ from {case.words.one} to {case.words.one}")
     if case.one_class:
-        return CauseExcluded("your labels say that all images have the same class")
+        return CauseExcluded(f"your labels say that all {case.words.many} have the same class")
     if seen.batchnorm and max(fit.misfit for fit in seen.batchnorm) <= SOUND_FIT.value:
         return CauseExcluded(
             "all batch statistics match the layer inputs, so the weights are in the right layers; "
-            "images of one kind, or preprocessed differently than in training, get the same "
-            "prediction"
+            f"{case.words.many} of one kind, or preprocessed differently than in training, get the "
+            "same prediction"
         )
     if quiet.accuracy:
         return CauseExcluded("the predictions are alike; your labels show how accurate they are")
-    against = Evidence("Images that all have the same class would look the same.")
+    against = Evidence(
+        f"{case.words.many.capitalize()} that all have the same class would look the same."
+    )
     return CauseFound(0.5, (_collapse_evidence(seen, quiet),), where=quiet.name, against=(against,))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from modelaudit.audit_types.behaviour import OutputBehaviour, TransformEffect
 from modelaudit.audit_types.diagnosis import Evidence
-from modelaudit.diagnosis.case import FLIPS, IMAGES, NO_FLIP, WORDS, Case, amount, flip_of
+from modelaudit.diagnosis.case import FLIPS, NO_FLIP, WORDS, Case, amount, flip_of
 from modelaudit.diagnosis.model import CauseExcluded, CauseFound, CauseUnknown, StepResult
 from modelaudit.thresholds.answers import SATURATED
 from modelaudit.thresholds.flips import (
@@ -190,7 +190,7 @@ def sensitive_architecture(case: Case) -> StepResult:
     if learned(output, effect):
         return CauseExcluded(f"the output hardly changes under the flip (variation {nfv:.2g})")
     if not _diverse(case):
-        return CauseUnknown(IMAGES)
+        return CauseUnknown(case.wanted)
     floor = output.floor.get(effect.name)
     if floor is None:
         return CauseUnknown("a model whose kernels can be found and made symmetric in a copy")
@@ -227,7 +227,7 @@ def sensitive_data(case: Case) -> StepResult:
     if verdict:
         return CauseExcluded(f"the output hardly changes under the flip (variation {nfv:.2g})")
     if not _diverse(case):
-        return CauseUnknown(IMAGES)
+        return CauseUnknown(case.wanted)
     evidence = [_evidence(effect, output, LEARNED.value)]
     floor = output.floor.get(effect.name)
     if floor is not None and floor <= FLOOR_SHARE.value * nfv:

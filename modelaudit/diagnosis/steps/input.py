@@ -9,8 +9,6 @@ from modelaudit.audit_types.behaviour import BatchNormFit, OutputBehaviour
 from modelaudit.audit_types.diagnosis import Evidence
 from modelaudit.diagnosis.case import (
     FLIPS,
-    IMAGES,
-    LABELS,
     NO_FLIP,
     SCALES,
     WORDS,
@@ -53,7 +51,7 @@ def orientation_mismatch(case: Case) -> StepResult:
     if not any(o.transforms for o in case.outputs):
         return CauseUnknown(NO_FLIP)
     if not case.images:
-        return CauseUnknown(IMAGES)
+        return CauseUnknown(case.wanted)
     for output in case.outputs:
         labelled = better_by_labels(output, FLIPS)
         names = [labelled.name, *labelled.also] if labelled else _informed(output)
@@ -84,7 +82,7 @@ def orientation_mismatch(case: Case) -> StepResult:
     )
     if not informative and not any(o.accuracy or o.fit for o in case.outputs):
         return CauseUnknown(
-            f"{LABELS}: if an output has fewer than three classes, only labels decide"
+            f"{case.labelled}: if an output has fewer than three classes, only labels decide"
         )
     return CauseExcluded(
         "no other orientation of the images is recognised better than the one given"
@@ -122,7 +120,8 @@ def input_domain(case: Case) -> StepResult:
             return found
     if first is None and not any(o.accuracy or o.fit for o in case.outputs):
         return CauseUnknown(
-            f"{LABELS}: without batch statistics, a sound model may respond equally on two scales"
+            f"{case.labelled}: without batch statistics, a sound model may respond equally on two "
+            "scales"
         )
     return CauseExcluded(
         "no other scale of the values, nor inversion, standardisation or swapping red and blue, is "

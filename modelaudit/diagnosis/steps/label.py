@@ -5,7 +5,6 @@ from __future__ import annotations
 from modelaudit.audit_types.behaviour import OutputBehaviour
 from modelaudit.audit_types.diagnosis import Evidence
 from modelaudit.diagnosis.case import (
-    LABELS,
     WORDS,
     Case,
     bits_in_words,
@@ -41,10 +40,11 @@ def not_understood(case: Case) -> StepResult:
     if seen is None or not case.images:
         return CauseUnknown(case.unfed())
     if not any("e" in scores(output)[0] for output in case.outputs):
-        return CauseUnknown(LABELS)
+        return CauseUnknown(case.labelled)
     if case.one_class:
         return CauseExcluded(
-            "your labels say that the images have one class, which is not enough to decide"
+            f"your labels say that the {case.words.many} have one class, which is not enough to "
+            "decide"
         )
     for output in case.outputs:
         # A constant output is wrong for any labels, so labels do not explain it.

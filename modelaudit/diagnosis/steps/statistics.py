@@ -6,7 +6,7 @@ import math
 
 from modelaudit.audit_types.behaviour import BatchNormFit
 from modelaudit.audit_types.diagnosis import Evidence
-from modelaudit.diagnosis.case import LABELS, Case, capacity, scores
+from modelaudit.diagnosis.case import Case, capacity, scores
 from modelaudit.diagnosis.model import CauseExcluded, CauseFound, CauseUnknown, StepResult
 from modelaudit.diagnosis.steps.collapse import output_called
 from modelaudit.diagnosis.steps.label import mostly_wrong
@@ -66,9 +66,9 @@ def unconverged_statistics(case: Case) -> StepResult:
         return CauseUnknown("an output whose mutual information can be measured")
     if before < UNINFORMED.value * room and after > INFORMED.value * room:
         text = (
-            "Recomputing all batch statistics on your images in a copy of the model raises the "
-            f"information in the predictions from {before:.2f} to {after:.2f} of {room:.2f} bits, "
-            "and no other input scale does."
+            f"Recomputing all batch statistics on your {case.words.many} in a copy of the model "
+            f"raises the information in the predictions from {before:.2f} to {after:.2f} of "
+            f"{room:.2f} bits, and no other input scale does."
         )
         return CauseFound(0.9, (Evidence(text, "", after, before, seen.inputs.n),))
     return CauseExcluded(
@@ -87,7 +87,9 @@ def wrong_weights(case: Case) -> StepResult:
         text = (
             f"{bad.route} is the first batch normalisation layer whose stored statistics do not "
             f"match its input (misfit {bad.misfit:.2f}; sound models stay below "
-            f"{case.misfit_limit:.2f}{' on images with equal predictions' * case.alike})."
+            f"{case.misfit_limit:.2f}"
+            + f" on {case.words.many} with equal predictions" * case.alike
+            + ")."
         )
         evidence = Evidence(text, "", bad.misfit, case.misfit_limit, seen.inputs.n)
         return CauseFound(0.85, (evidence,), where=bad.route)
@@ -99,7 +101,9 @@ def wrong_weights(case: Case) -> StepResult:
         )
     labelled = [output for output in case.outputs if scores(output)[0]]
     if not labelled or case.one_class:
-        return CauseUnknown(LABELS)
+        return CauseUnknown(case.labelled)
     if any(output.collapse.collapsed or mostly_wrong(output) for output in labelled):
         return CauseUnknown("reference outputs saved during training, to compare with")
-    return CauseExcluded("the predictions on labelled images are those of a working model")
+    return CauseExcluded(
+        f"the predictions on labelled {case.words.many} are those of a working model"
+    )

@@ -186,8 +186,8 @@ def _recalibration(case: Case) -> Evidence | None:
     before, after = tried.before, tried.after
     if after > before:
         text = (
-            "Recomputing the statistics on your images in a copy of the model raises the "
-            f"information in the output from {before:.2f} to {after:.2f} bits."
+            f"Recomputing the statistics on your {case.words.many} in a copy of the model raises "
+            f"the information in the output from {before:.2f} to {after:.2f} bits."
         )
         return Evidence(text, "", after, before)
     return None

@@ -14,6 +14,7 @@ from modelaudit.facts import Architecture, Artifact, Shape
 from modelaudit.layer_classes import Trait, has, spatial_rank
 from modelaudit.measures.behaviour.accuracy import class_labels
 from modelaudit.measures.transforms import NO_CHANNELS, Transform, layout_of, transforms_for
+from modelaudit.modality import WORDS
 from modelaudit.probe.protocol import Observation
 from modelaudit.probe.study.inputs import (
     InputSpec,
@@ -40,6 +41,7 @@ class PreparedInputs(Struct, frozen=True):
         info: description of the inputs.
         moves: for each input, its spatial transforms by name.
         rescaled: for each input, whether it has pixels or similar values (rather than tokens).
+        oriented: whether the transforms exchange sides of an input, rather than reverse time.
     """
 
     arrays: tuple[Array, ...]
@@ -48,6 +50,7 @@ class PreparedInputs(Struct, frozen=True):
     info: ProbeInputs
     moves: tuple[Mapping[str, Transform], ...]
     rescaled: tuple[bool, ...]
+    oriented: bool = True
 
 
 def prepare_inputs(
@@ -60,7 +63,7 @@ def prepare_inputs(
     """
     specs = []
     for port in seen.inputs:
-        spec = input_spec(port, artifact.architecture)
+        spec = input_spec(port, artifact)
         if isinstance(spec, Unprobeable):
             return spec
         specs.append(spec)
@@ -109,7 +112,8 @@ def _user(
         y=given.y,
         info=info,
         moves=(_moves(x.shape, spec, architecture),),
-        rescaled=(spec.vocabulary is None,),
+        rescaled=(_has_pixels(spec),),
+        oriented=WORDS[spec.modality].oriented,
     )
 
 
@@ -141,8 +145,9 @@ def _built_in(
     moves = tuple(
         _moves(x.shape, spec, architecture) for x, spec in zip(arrays, specs, strict=True)
     )
-    rescaled = tuple(spec.vocabulary is None for spec in specs)
-    return PreparedInputs(arrays, None, None, info, moves, rescaled)
+    rescaled = tuple(map(_has_pixels, specs))
+    oriented = any(WORDS[spec.modality].oriented for spec in specs)
+    return PreparedInputs(arrays, None, None, info, moves, rescaled, oriented)
 
 
 def _largest_class(y: Array | None) -> float | None:
@@ -153,13 +158,20 @@ def _largest_class(y: Array | None) -> float | None:
     return float(np.unique(labels, return_counts=True)[1].max() / len(labels))
 
 
+def _has_pixels(spec: InputSpec) -> bool:
+    return spec.vocabulary is None and WORDS[spec.modality].oriented
+
+
 def _moves(
     shape: Shape, spec: InputSpec, architecture: Architecture | None
 ) -> Mapping[str, Transform]:
-    """Transforms that preserve the shape of this input."""
-    if spec.vocabulary is not None:
+    """Transforms that preserve the shape of this input and make sense for its kind of data."""
+    words = WORDS[spec.modality]
+    if spec.vocabulary is not None or not (words.oriented or words.timed):
         return {}
-    layout = _layout(shape, architecture)
+    if words.timed and len(shape) != 3:  # of a spectrogram, any axis may be time
+        return {}
+    layout = "channels_last" if words.timed else _layout(shape, architecture)
     return {move.name: move for move in transforms_for(shape, layout)}
 
 

@@ -30,7 +30,7 @@ def recipes(
     """Recipes for the inputs of a model; fewer samples if they are large."""
     specs = []
     for port in ports:
-        spec = input_spec(port, artifact.architecture)
+        spec = input_spec(port, artifact)
         if isinstance(spec, Unprobeable):
             return spec
         specs.append(spec)

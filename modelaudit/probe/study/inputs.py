@@ -16,10 +16,13 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from modelaudit.audit_types.loading import Port
-from modelaudit.facts import Architecture, Json, Layer, Shape
+from modelaudit.facts import Architecture, Artifact, Json, Layer, Shape
+from modelaudit.findings import Confidence
 from modelaudit.layer_classes import Trait, has
+from modelaudit.modality import Modality, input_modality
 from modelaudit.probe.study import synthetic as textures
 from modelaudit.probe.study.user_data import ProbeData, load_probe_data
+from modelaudit.structs import replace
 
 __all__ = ["InputSpec", "ProbeData", "Unprobeable", "input_spec", "load_probe_data", "synthetic"]
 
@@ -46,6 +49,7 @@ class InputSpec(Struct, frozen=True):
         value_range: range of the values before preprocessing layers of the model.
         vocabulary: number of valid integers from 0, for inputs of an embedding.
         notes: where range and vocabulary come from.
+        modality: the kind of data.
     """
 
     name: str
@@ -54,10 +58,35 @@ class InputSpec(Struct, frozen=True):
     value_range: tuple[float, float] = (0.0, 1.0)
     vocabulary: int | None = None
     notes: tuple[str, ...] = ()
+    modality: Modality = Modality.UNKNOWN
 
 
-def input_spec(port: Port, architecture: Architecture | None) -> InputSpec | Unprobeable:
+def input_spec(port: Port, artifact: Artifact) -> InputSpec | Unprobeable:
     """Requirements of the input `port` of a restored model, as far as the config has them."""
+    found = _spec(port, artifact.architecture)
+    if isinstance(found, Unprobeable):
+        return found
+    kind = input_modality(artifact, port)
+    modality = Modality(kind.kind)
+    found = replace(found, modality=modality)
+    if found.notes or found.dtype.startswith(("int", "uint")):
+        return found
+    sure = kind.confidence is not Confidence.LOW
+    low, high = _RANGES.get(modality, (0.0, 1.0)) if sure else (0.0, 1.0)
+    note = f"range {low:g}…{high:g} assumed: the model does not contain its value range"
+    return replace(found, value_range=(low, high), notes=(note,))
+
+
+# Ranges of values as training scripts usually scale them; others are scaled to 0…1.
+_RANGES = {
+    Modality.TABLE: (-2.0, 2.0),
+    Modality.SERIES: (-2.0, 2.0),
+    Modality.AUDIO: (-1.0, 1.0),
+}
+
+
+def _spec(port: Port, architecture: Architecture | None) -> InputSpec | Unprobeable:
+    """The spec without notes if nothing in the file shows the range."""
     if port.dtype == "string":
         return Unprobeable(f"input {port.name!r} takes text")
     if port.shape is None:
@@ -75,20 +104,20 @@ def input_spec(port: Port, architecture: Architecture | None) -> InputSpec | Unp
             if isinstance(size, int) and size > 0:
                 note = f"integers below {size}, the vocabulary size of {layer.route}"
                 spec = InputSpec(port.name, port.shape, port.dtype, (0.0, size - 1.0), size)
-                return _noted(spec, note)
+                return replace(spec, notes=(note,))
     spec = InputSpec(port.name, port.shape, port.dtype)
     if port.dtype.startswith(("int", "uint")) and port.dtype != "uint8":
         return spec  # `synthetic` notes which integers it chose
     if port.dtype == "uint8":
-        return _noted(InputSpec(port.name, port.shape, port.dtype, (0.0, 255.0)), "range of uint8")
+        return replace(spec, value_range=(0.0, 255.0), notes=("range of uint8",))
     for layer in behind:
         bounds = _range_before(layer)
         if bounds is not None:
-            told = InputSpec(port.name, port.shape, port.dtype, bounds)
-            return _noted(told, f"range {bounds[0]:g}…{bounds[1]:g} from {layer.route}")
+            note = f"range {bounds[0]:g}…{bounds[1]:g} from {layer.route}"
+            return replace(spec, value_range=bounds, notes=(note,))
         if not (has(layer.class_name, Trait.KEEPS_RANGE) or layer.is_model):
             break
-    return _noted(spec, "range 0…1 assumed: the model does not contain its value range")
+    return spec
 
 
 def synthetic(spec: InputSpec, n: int, seed: int) -> ProbeData | Unprobeable:
@@ -115,7 +144,9 @@ def synthetic(spec: InputSpec, n: int, seed: int) -> ProbeData | Unprobeable:
         x = rng.random((n, *fixed)) < 0.5
         return ProbeData(x, value_range=(0.0, 1.0), notes=whole, kinds=("coin",) * n)
     # Many models in a registry have the same shape.
-    values, kinds = (_recalled if n * each <= KEPT_BYTES else _mixture)(n, fixed, seed)
+    pictureless = spec.modality is not Modality.IMAGE and spec.modality is not Modality.UNKNOWN
+    make = _recalled if n * each <= KEPT_BYTES else _mixture
+    values, kinds = make(n, fixed, seed, pictureless)
     low, high = spec.value_range
     values = low + values * (high - low)
     if dtype.kind in "iu":
@@ -134,12 +165,6 @@ _NUMPY = frozenset(
         *("float16", "float32", "float64"),
     }
 )
-
-
-def _noted(spec: InputSpec, note: str) -> InputSpec:
-    return InputSpec(
-        spec.name, spec.shape, spec.dtype, spec.value_range, spec.vocabulary, (*spec.notes, note)
-    )
 
 
 def _integers(
@@ -185,12 +210,18 @@ def _open_size(rank: int, axis: int) -> int:
     return OPEN_OTHER
 
 
-def _mixture(n: int, fixed: tuple[int, ...], seed: int) -> tuple[NDArray[Any], tuple[str, ...]]:
-    """Read-only values in [0, 1] of shape (n, *fixed), with alternating kinds."""
+def _mixture(
+    n: int, fixed: tuple[int, ...], seed: int, pictureless: bool
+) -> tuple[NDArray[Any], tuple[str, ...]]:
+    """Read-only values in [0, 1] of shape (n, *fixed), with alternating kinds.
+
+    If `pictureless`, three axes get noise and waves, as in a spectrogram, but no pictures.
+    """
     rng = np.random.default_rng(seed)
     first = len(fixed) == 3 and fixed[0] in {1, 3} and fixed[2] not in {1, 3}
     *size, channels = (*fixed[1:], fixed[0]) if first else (fixed or (1,))
-    kinds = {3: textures.IMAGES, 4: textures.VOLUMES, 2: textures.SEQUENCES}.get(
+    images = textures.VOLUMES if pictureless else textures.IMAGES
+    kinds = {3: images, 4: textures.VOLUMES, 2: textures.SEQUENCES}.get(
         len(fixed), textures.VECTORS
     )
     if len(fixed) in {2, 3, 4} and min(size) < 2:

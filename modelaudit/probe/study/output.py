@@ -60,15 +60,17 @@ def describe_output(
     moves: Mapping[str, Transform],
     diversity: InputDiversity,
     rng: np.random.Generator,
+    *,
+    oriented: bool = True,
 ) -> OutputBehaviour:
-    """Measure the behaviour of output `name`."""
+    """Measure the behaviour of output `name`; `oriented` as in `PreparedInputs`."""
     raw = answers.given[name]
     values = _finite(raw)
     kind = _kind(values, artifact, single=len(answers.given) == 1)
     bits_on_mix = _information(answers.mix, name, kind)
     diversity = replace(diversity, synthetic_information=bits_on_mix)
     state = collapse(values, kind, diversity)
-    profile = _profile(name, kind, answers, rng)
+    profile = _profile(name, kind, answers, rng) if oriented else ({}, {})
     return OutputBehaviour(
         name=name,
         kind=kind,

@@ -129,7 +129,13 @@ class _Study:
         answers = self._answers(repeats)
         outputs = tuple(
             describe_output(
-                name, answers, self.artifact, self.moves, self._diversity(fits), self.rng
+                name,
+                answers,
+                self.artifact,
+                self.moves,
+                self._diversity(fits),
+                self.rng,
+                oriented=self.fed.oriented,
             )
             for name in repeats.given
         )
@@ -156,12 +162,12 @@ class _Study:
             return None
 
     def _batchnorm(self) -> tuple[BatchNormFit, ...]:
-        moves = tuple(self.moves) if self.user else ()
+        moves = tuple(self.moves) if self.user and self.fed.oriented else ()
         return self.inner.batchnorm_fits(moves, self.domains)
 
     def _residuals(self) -> tuple[LayerResidual, ...]:
         mirror = next(iter(self.moves.values()), None)
-        if mirror is None:
+        if mirror is None or not self.fed.oriented:
             return ()
         return self.inner.residuals(mirror)
 
@@ -185,6 +191,7 @@ class _Study:
         floors = {}
         # For synthetic inputs, one quarter turn represents the others and the transpositions.
         floored = list(self.moves.values())[: None if self.user else FLOORED]
+        floored = floored if self.fed.oriented else []
         for move in floored:
             name = f"architecture floor {move.name}"
             pair = self._try(name, partial(self._floor, move))
@@ -220,7 +227,9 @@ class _Study:
     def _scrambled(self) -> Mapping[str, Outputs]:
         """Outputs for a control that differs from the input as much as its mirror image."""
         move = next(iter(self.moves.values()), None)
-        if move is None or len(self.fed.arrays) != 1 or self.fed.arrays[0].dtype.kind != "f":
+        if move is None or not self.fed.oriented or len(self.fed.arrays) != 1:
+            return {}
+        if self.fed.arrays[0].dtype.kind != "f":
             return {}
         x = self.fed.arrays[0]
         first = move.first_axis

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from modelaudit.modality import words_for
 from modelaudit.report.charts import (
     answers,
     equivariance,
@@ -16,15 +19,20 @@ from modelaudit.structs import replace
 
 def build(audit: Audit) -> tuple[Chart, ...]:
     """All charts of one audit in reading order."""
-    makers = (
+    makers: tuple[Callable[[Audit, Paper], Chart | None], ...] = (
         transform_effects.flips,
-        _orientation,
-        answers.answers,
-        equivariance.residuals,
         receptive_field.receptive_field,
-        kernels.symmetry,
-        kernels.gallery,
     )
+    if words_for(audit.model.modality).oriented:
+        makers = (
+            transform_effects.flips,
+            _orientation,
+            answers.answers,
+            equivariance.residuals,
+            receptive_field.receptive_field,
+            kernels.symmetry,
+            kernels.gallery,
+        )
     return tuple(
         replace(chart, phone=make(audit, PHONE))
         for make in makers

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from modelaudit.audit_types.architecture import LayerField
+from modelaudit.modality import words_for
 from modelaudit.report.blocks import Table, name, num
 from modelaudit.report.charts import plot, style
 from modelaudit.report.charts.scales import Scale, every, powers_of_two
@@ -14,7 +15,7 @@ from modelaudit.schema import Audit
 
 ROW = 15.5  # pixels
 LABELS, NARROW = 226, 130
-WHAT = "receptive field along the longer side, in pixels (log scale)"
+WHAT = "receptive field along the longer side, in {unit} (log scale)"
 MOST_PIXELS = 1e300  # a model may state any size
 MANY = 1e6  # pixels: larger numbers do not fit side by side
 MOST_ROWS = 12  # deeper networks are drawn in full, but only some layers are named
@@ -40,6 +41,8 @@ def receptive_field(audit: Audit, paper: style.Paper) -> Chart | None:
     steps = _growing(profile.fields)
     if len(steps) < 3:
         return None
+    words = words_for(audit.model.modality)
+    what = WHAT.format(unit=words.unit)
     limit = _largest(profile.input_size)
     sizes = [size for _, size, _ in steps]
     highest = max([*sizes, limit or 1.0])
@@ -48,23 +51,23 @@ def receptive_field(audit: Audit, paper: style.Paper) -> Chart | None:
     row = ROW if beside else paper.row(ROW)
     deep = row * min(len(steps), MOST_ROWS)
     left = NARROW if beside and paper.stacked else paper.left(LABELS)
-    top, below = paper.top(21), plot.below(WHAT, paper)
+    top, below = paper.top(21), plot.below(what, paper)
     x = Scale(1, highest * 1.1, log=True)
     y = Scale(-0.5, len(steps) - 0.5)
     on = plot.Plot(deep + top + below, x, y, paper=paper, left=left, top=top, bottom=below)
     on.rows([plot.row_name(steps[i][0], paper, left) for i in named], named)
     powers = powers_of_two(highest, 4 if left == NARROW else 6)
     on.ticks(powers, [text.number(n) if n < MANY else f"{n:.1e}" for n in powers])
-    on.name_x(WHAT)
+    on.name_x(what)
     thick = 1.2 * deep / len(steps) if beside else 0.6 * ROW  # narrow bars touch
     on.bars([(size, at) for at, size in enumerate(sizes)], thick, style.BLUE)
-    said = f"The receptive field of the deepest layer is {text.number(sizes[-1])} pixels wide"
+    said = f"The receptive field of the deepest layer is {text.number(sizes[-1])} {words.unit} wide"
     if limit:
         after = x.fraction(limit) < 0.5
-        on.limit(f"input: {text.number(limit)} pixels", style.QUIET, x=limit, after=after)
-        said += f"; the input is {text.number(limit)} pixels wide"
+        on.limit(f"input: {text.number(limit)} {words.unit}", style.QUIET, x=limit, after=after)
+        said += f"; the input is {text.number(limit)} {words.unit} wide"
         if sizes[-1] < limit:
-            said += ", so no layer sees the whole image"
+            said += f", so no layer sees the whole {words.one}"
     some = f" One in {named.step} layers is named." if named.step > 1 else ""
     rows = tuple(
         (

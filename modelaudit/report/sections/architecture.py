@@ -13,6 +13,7 @@ from modelaudit.audit_types.architecture import (
     LayerRow,
     PortRow,
 )
+from modelaudit.modality import words_for
 from modelaudit.report.blocks import Block, Cell, FactList, Section, Table, name, num, prose
 from modelaudit.report.wording import text, vocabulary
 from modelaudit.schema import Audit
@@ -144,7 +145,7 @@ def _grids(profile: ArchitectureProfile) -> Table | None:
         "Layers whose sampling grid is not symmetric",
         columns,
         rows,
-        note="Such a layer treats an image and its mirror image differently for any weights.",
+        note="Such a layer treats an input and its mirror image differently for any weights.",
         print_rows=12,
         open=len(rows) <= 12,
     )
@@ -177,7 +178,7 @@ def _layers(layers: Sequence[LayerRow], profile: ArchitectureProfile) -> Table:
 
 def build(audit: Audit) -> Section:
     """The chapter's content."""
-    data = audit.architecture
+    data, words = audit.architecture, words_for(audit.model.modality)
     layers = data.layers
     if not layers:
         said = (
@@ -203,8 +204,9 @@ def build(audit: Audit) -> Section:
     blocks: list[Block] = [
         prose(
             "A layer is one step of the network; its parameters are the numbers stored for it: "
-            "trained weights and batch-normalisation statistics. The receptive field is how many "
-            "input pixels one output of the layer can depend on.",
+            "trained weights and batch-normalisation statistics."
+            + f" The receptive field is how many {words.unit} of the input one output of the layer "
+            "can depend on." * bool(data.profile.fields),
             tone="terms",
         ),
         _facts(data),
@@ -216,7 +218,7 @@ def build(audit: Audit) -> Section:
             open=len(rows) <= 24,
         ),
     ]
-    if grids := _grids(data.profile):
+    if words.oriented and (grids := _grids(data.profile)):
         blocks.append(grids)
     blocks.append(_layers(layers, data.profile))
     return Section("architecture", "Architecture", tuple(blocks))

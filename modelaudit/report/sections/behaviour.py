@@ -15,6 +15,7 @@ from modelaudit.audit_types.behaviour import (
     TransformEffect,
 )
 from modelaudit.audit_types.values import finite, finite_only, finite_pair
+from modelaudit.modality import ModalityWords, words_for
 from modelaudit.report.blocks import (
     Block,
     Cell,
@@ -35,16 +36,16 @@ P_VALUE = (
     "test with Holm's correction for the number of classes)."
 )
 
-TERMS = (
-    "A probe input is an image (or other array) fed to the model to observe its behaviour. Each "
-    "one is fed unchanged and again mirrored or rotated, and the two outputs are compared. "
+PROBED = "A probe input is {a} {one} fed to the model to observe its behaviour."
+COMPARED = (
+    " Each one is fed unchanged and again {moved}, and the two outputs are compared. "
     "Agreement is the share of inputs whose most likely class stays the same, with its "
     "95\N{NO-BREAK SPACE}% interval in brackets; "
     "κ (kappa) is the agreement beyond chance, at most 1. JS is the Jensen–Shannon divergence "
     "between the two outputs, from 0 (identical) to 1 bit. NFV, the normalised flip variation, is "
-    "the change caused by a flip relative to the change between two different inputs: 0 means that "
-    "the flip has no effect, 1 that it changes the output as much as a different input does. "
-    "A dash means that the number is undefined, for example because the output never changes."
+    "the change caused by a {flip} relative to the change between two different inputs: 0 means "
+    "that the {flip} has no effect, 1 that it changes the output as much as a different input "
+    "does. A dash means that the number is undefined, for example because the output never changes."
 )
 UNREPEATABLE = (
     "The same input gives different outputs, so the numbers below hold for this run only: the "
@@ -58,10 +59,21 @@ NOTES = {
 }
 
 
-def _inputs(data: BehaviourSection) -> FactList:
+def _terms(words: ModalityWords, *, moved: bool) -> str:
+    """What the words of this chapter mean."""
+    said = PROBED.format(a="an" if words.one[0] in "aeiou" else "a", one=words.one)
+    if not moved:
+        return said
+    how, flip = (
+        ("mirrored or rotated", "flip") if words.oriented else ("reversed in time", "reversal")
+    )
+    return said + COMPARED.format(moved=how, flip=flip)
+
+
+def _inputs(data: BehaviourSection, words: ModalityWords) -> FactList:
     rows = [("Runtime", Cell(vocabulary.runtime(text.shorten(data.runtime, 60))))]
     if inputs := data.inputs:
-        kind = "your images" if inputs.kind == "user" else "synthetic inputs"
+        kind = f"your {words.many}" if inputs.kind == "user" else "synthetic inputs"
         rows += [
             ("Inputs", Cell(f"{text.plural(inputs.n, 'input')}, {kind}")),
             ("Input shape", Cell(text.shape(inputs.shape))),
@@ -188,7 +200,7 @@ def _by_input(output: OutputBehaviour, title: str) -> Table | None:
 
 
 def _by_class(title: str, rows: Sequence[ClassAgreement]) -> Table | None:
-    """Effect of a flip on the predictions, by the class predicted before the flip."""
+    """Effect of a transform on the predictions, by the class predicted without it."""
     cells = tuple(
         (
             Cell(vocabulary.transform(text.shorten(row.transform, 60))),
@@ -213,7 +225,7 @@ def _output(output: OutputBehaviour) -> list[Block]:
     title = f"Output {text.shorten(output.name or '(unnamed)', 40)}"
     described = vocabulary.OUTPUT_KINDS.get(kind, kind or "unknown kind")
     blocks: list[Block] = [prose(f"{title}: {described}. {_collapse(output.collapse)}")]
-    by_class = f"{title}: agreement by class predicted before the flip"
+    by_class = f"{title}: agreement by class predicted as given"
     tables = [_by_input(output, title), _by_class(by_class, output.per_class)]
     blocks += [table for table in tables if table is not None]
     return blocks
@@ -267,12 +279,13 @@ def _explains(
 def build(audit: Audit) -> Section:
     """The chapter's content."""
     data = audit.behaviour
-    outputs = data.outputs
+    outputs, words = data.outputs, words_for(audit.model.modality)
+    moved = any(output.transforms for output in outputs)
     if not outputs:
         reason = data.skipped_reason or "the audit holds no probe results"
         said = f"The model was not run, so its behaviour is unknown. Reason: {reason}."
         return Section("behaviour", "Behaviour", (prose(said, tone="note"),))
-    blocks: list[Block] = [prose(TERMS, tone="terms"), _inputs(data)]
+    blocks: list[Block] = [prose(_terms(words, moved=moved), tone="terms"), _inputs(data, words)]
     if data.deterministic is False:
         blocks.append(prose(UNREPEATABLE, tone="bad"))
     for output in outputs:

@@ -69,14 +69,15 @@ def _mirrored(output: OutputBehaviour, behaviour: BehaviourSection) -> KeyNumber
     if effect is None:
         return None
     agreement, nfv = effect.agreement, effect.nfv
+    done = "reversed" if effect.name == "flip" else "flipped"
     how = vocabulary.transform(text.shorten(effect.name, 40))
     if agreement is not None:
         ends = effect.agreement_ci
         note = f"{how}; {text.percent(0.95)} interval {text.interval(*ends)}" if ends else how
-        return KeyNumber(text.percent(agreement), "keep their prediction when flipped", note)
+        return KeyNumber(text.percent(agreement), f"keep their prediction when {done}", note)
     if nfv is not None:
         return KeyNumber(
-            text.number(nfv), "change when flipped", f"{how}; 1 = as much as another input"
+            text.number(nfv), f"change when {done}", f"{how}; 1 = as much as another input"
         )
     return None
 

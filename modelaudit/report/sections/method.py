@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from modelaudit.findings import Outcome, Severity
+from modelaudit.modality import ModalityWords, words_for
 from modelaudit.report.blocks import Block, Cell, FactList, Section, bullets, prose
 from modelaudit.report.wording import vocabulary
 from modelaudit.schema import Audit
@@ -24,18 +25,26 @@ KEPT_BACK = (
 LIMITS = """
 A pass means that the listed rules passed for this file. It says nothing about the accuracy of the \
 model on its task, its training data or its licence.
-Kernel symmetry scores are supporting evidence: a network with asymmetric kernels can be invariant \
-to flips, and one with nearly symmetric kernels can depend on them.
 Intervals are 95 % intervals for the probe inputs used. They do not carry over to other kinds of \
-images.
+inputs.
 Versions named in a file are claims of its author; they are shown and used for predictions, never \
 to suppress a finding.
 """.strip().splitlines()
-SYNTHETIC = (
-    "The probe inputs were synthetic, not real images. They show whether the output depends on the "
-    "input at all and whether it is exactly invariant to flips; whether flips matter for real "
-    "images can only be measured on real images."
+KERNELS = (
+    "Kernel symmetry scores are supporting evidence: a network with asymmetric kernels can be "
+    "invariant to flips, and one with nearly symmetric kernels can depend on them."
 )
+
+
+def _synthetic(words: ModalityWords) -> str:
+    """What synthetic inputs show."""
+    shown = f"The probe inputs were synthetic, not real {words.many}. They show whether the output "
+    if not words.oriented:
+        return f"{shown}depends on the input at all; they do not show how well it fits real data."
+    return (
+        f"{shown}depends on the input at all and whether it is exactly invariant to flips; whether "
+        f"flips matter for real {words.many} can only be measured on real {words.many}."
+    )
 
 
 def _not_run(audit: Audit) -> tuple[str, ...]:
@@ -49,7 +58,9 @@ def _not_run(audit: Audit) -> tuple[str, ...]:
 def build(audit: Audit) -> Section:
     """The chapter's content."""
     inputs = audit.behaviour.inputs
-    limits = [SYNTHETIC, *LIMITS] if inputs and inputs.kind == "synthetic" else LIMITS
+    words = words_for(audit.model.modality)
+    limits = [_synthetic(words)] if inputs and inputs.kind == "synthetic" else []
+    limits += [*LIMITS[:1], *([KERNELS] if words.oriented else []), *LIMITS[1:]]
     severities = FactList(
         tuple(
             (vocabulary.mark(severity.value).word, Cell(vocabulary.SEVERITY_MEANING[severity]))

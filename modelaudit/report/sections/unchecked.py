@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from modelaudit.audit_types.loading import Status
 from modelaudit.findings import Outcome, RuleResult
+from modelaudit.modality import words_for
 from modelaudit.report.blocks import (
     Block,
     Bullets,
@@ -59,9 +60,12 @@ def measurements(audit: Audit) -> tuple[str, ...]:
     if reason := audit.behaviour.skipped_reason:
         found.append(f"Running the model: {reason}")
     twins: dict[str, list[str]] = {}  # reason -> tensors it applies to
+    oriented = words_for(audit.model.modality).oriented
     for skipped in (audit.symmetry.skipped, audit.behaviour.skipped):
         for what, why in skipped.items():
             kind, _, tensor = what.partition(":")
+            if kind == "twins" and not oriented:
+                continue
             if kind == "twins" and tensor:
                 twins.setdefault(text.shorten(why, 300), []).append(f"`{text.shorten(tensor, 80)}`")
             else:

@@ -8,8 +8,10 @@ from msgspec import Struct
 
 from modelaudit.audit_types.diagnosis import Cause, NextStep
 from modelaudit.audit_types.loading import Status
+from modelaudit.audit_types.model import InputModality
 from modelaudit.facts import Provenance
 from modelaudit.findings import Severity, Verdict
+from modelaudit.modality import words_for
 from modelaudit.report.blocks import Cell, Span, spans
 from modelaudit.report.sections import changes, key_numbers, unchecked
 from modelaudit.report.sections.findings import FindingCard, FindingsSection
@@ -153,7 +155,11 @@ def saved_with(said: Provenance) -> str:
 def probe_state(audit: Audit) -> str:
     """Whether the model was run, in one sentence."""
     if inputs := audit.behaviour.inputs:
-        kind = "of your images" if inputs.kind == "user" else "synthetic inputs"
+        kind = (
+            f"of your {words_for(audit.model.modality).many}"
+            if inputs.kind == "user"
+            else "synthetic inputs"
+        )
         return f"yes, in {_ran_in(audit)}, on {inputs.n:,} {kind}"
     if reason := audit.behaviour.skipped_reason:
         return f"no: {text.cut(reason, 140)}"
@@ -178,6 +184,12 @@ def _ran_in(audit: Audit) -> str:
     return vocabulary.runtime(text.shorten(runtime, 40))
 
 
+def _input(modality: InputModality) -> str:
+    """The kind of the inputs, how certain it is, and what shows it."""
+    said = f"{modality.kind} ({modality.confidence.value} confidence: {modality.because})"
+    return text.shorten(said, 160)
+
+
 def _identity(audit: Audit, *, first: bool) -> tuple[tuple[str, Cell], ...]:
     model, tool = audit.model, audit.tool
     parts = f" in {text.plural(model.files, 'file')}" if model.files else ""
@@ -188,6 +200,7 @@ def _identity(audit: Audit, *, first: bool) -> tuple[tuple[str, Cell], ...]:
         *((("Origin", Cell(text.shorten(model.origin, 160))),) if model.origin else ()),
         ("SHA-256", Cell(model.sha256 or "not computed", "name")),
         ("Format", Cell(text.shorten(f"{label}, {text.file_size(model.bytes)}{parts}", 110))),
+        *((("Input", Cell(_input(model.modality))),) if model.modality else ()),
         ("Saved with", Cell(text.shorten(saved_with(model.saved_with), 140))),
         ("Audited with", Cell(text.shorten(checked, 110))),
         ("Date", Cell(text.instant(audit.created) or "unknown")),

@@ -15,6 +15,7 @@ from modelaudit.audit_types.kernels import (
 )
 from modelaudit.audit_types.restore import GoldenSection, RestoreSection
 from modelaudit.audit_types.values import finite
+from modelaudit.modality import words_for
 from modelaudit.report.blocks import Block, Cell, FactList, Section, Table, name, num, prose
 from modelaudit.report.sections import tensors
 from modelaudit.report.wording import number_format, text, vocabulary
@@ -25,7 +26,7 @@ from modelaudit.thresholds.weights import MISFIT
 LISTED = 20
 
 SYMMETRY_TERMS = (
-    "A kernel is the small grid of weights that a convolution slides over the image. The symmetry "
+    "A kernel is the small grid of weights that a convolution slides over its input. The symmetry "
     "score says how similar the kernels of a layer are to their own mirror image: 0 is expected of "
     "random weights, 1 is exactly symmetric, below 0 is less similar than random. "
     "z is the number of standard deviations from random; read it only together with the score. "
@@ -134,7 +135,7 @@ def _unusual(item: BatchNormState, misfit: float | None) -> bool:
     return item.statistics_initial or (misfit is not None and misfit > MISFIT.value)
 
 
-def _batchnorm(symmetry: SymmetrySection, behaviour: BehaviourSection) -> list[Block]:
+def _batchnorm(symmetry: SymmetrySection, behaviour: BehaviourSection, many: str) -> list[Block]:
     misfits = {fit.route: finite(fit.misfit) for fit in behaviour.batchnorm}
     # The misfit on synthetic inputs says nothing about the weights.
     user = behaviour.inputs is not UNSET and behaviour.inputs.kind == "user"
@@ -162,9 +163,9 @@ def _batchnorm(symmetry: SymmetrySection, behaviour: BehaviourSection) -> list[B
     )
     table = Table(
         "Batch normalisation by layer",
-        ("Layer", "Channels", "Statistics", "Scale and shift", "Misfit on images"),
+        ("Layer", "Channels", "Statistics", "Scale and shift", f"Misfit on {many}"),
         rows,
-        note="Misfit: distance between the stored statistics and those of your images; 0 is a "
+        note=f"Misfit: distance between the stored statistics and those of your {many}; 0 is a "
         "perfect fit, a dash means not measured (requires --probe-data).",
         print_rows=min(unusual, 12),
         open=len(rows) <= 12,
@@ -201,8 +202,8 @@ def _kernels(symmetry: SymmetrySection) -> list[Block]:
 
 def build(audit: Audit) -> Section:
     """The chapter's content."""
-    symmetry = audit.symmetry
+    symmetry, words = audit.symmetry, words_for(audit.model.modality)
     blocks = _restore(audit.restore) + tensors.build(audit.weights)
-    blocks += _initialization(symmetry) + _batchnorm(symmetry, audit.behaviour)
-    blocks += _kernels(symmetry)
+    blocks += _initialization(symmetry) + _batchnorm(symmetry, audit.behaviour, words.many)
+    blocks += _kernels(symmetry) if words.oriented else []
     return Section("weights", "Weights", tuple(blocks))

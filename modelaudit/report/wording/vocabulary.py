@@ -158,16 +158,16 @@ CAUSES: Mapping[str, str] = {
     "input-domain": "Inputs are preprocessed differently than in training",
     "nonfinite-output": "The output is NaN or infinite",
     "labels-renumbered": "Class indices are in a different order than the labels",
-    "not-understood": "The model does not recognise the images",
+    "not-understood": "The model does not recognise the inputs",
     "collapse-open": "Output ignores the input; cause unknown",
     "wrong-weights-upstream": "Some layers hold another model's weights",
     "invariant-by-construction": "Invariant to flips by construction",
-    "little-information": "Nearly all images get the same prediction",
+    "little-information": "Nearly all inputs get the same prediction",
     "output-follows-flip": "The output follows the flip, as it should",
     "learned-invariance": "Learned invariance to flips",
     "orientation-sensitive-architecture": "Orientation-sensitive, partly by its architecture",
     "orientation-sensitive-data": "Orientation-sensitive because of its training data",
-    "undecided-without-images": "Cannot be decided without real images",
+    "undecided-without-images": "Cannot be decided without real inputs",
     "not-run": "Cannot be decided without running the model",
     "healthy": "No fault found",
     "not-applicable": "The question does not apply to this model",
@@ -204,7 +204,7 @@ INTERVENTIONS: Mapping[str, str] = {
     "centre_head_bias": "last layer's bias centred",
     "clear_negative_bias": "all-negative bias set to 0",
     "inputs_times_255": "inputs from 0 to 255 instead of 0 to 1",
-    "recalibrate_batchnorm": "batch-normalisation statistics recomputed on your images",
+    "recalibrate_batchnorm": "batch-normalisation statistics recomputed on your inputs",
 }
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelaudit.audit_types.loading import Port
-from modelaudit.facts import Architecture, Layer
+from modelaudit.facts import Architecture, Artifact, Format, Layer
 from modelaudit.probe.study import inputs
 from modelaudit.probe.study import synthetic as textures
 from modelaudit.probe.study.inputs import InputSpec, ProbeData, Unprobeable, input_spec, synthetic
@@ -29,8 +31,12 @@ def layer(name: str, class_name: str, before: str = "", **config: object) -> Lay
     return Layer(name, name, class_name, config=config, inbound=inbound)
 
 
+def holding(architecture: Architecture | None) -> Artifact:
+    return Artifact(Path("m.keras"), Format.KERAS_ARCHIVE, architecture=architecture)
+
+
 def told(architecture: Architecture | None, dtype: str = "float32") -> InputSpec:
-    spec = input_spec(Port("image", dtype, (None, 8, 8, 3)), architecture)
+    spec = input_spec(Port("image", dtype, (None, 8, 8, 3)), holding(architecture))
     assert isinstance(spec, InputSpec)
     return spec
 
@@ -105,7 +111,7 @@ def test_unsupported_inputs_have_a_reason(monkeypatch: pytest.MonkeyPatch) -> No
         (Port("t", "float32", None), "rank"),
         (Port("t", "complex64", (None, 2)), "complex64"),
     ):
-        spec = input_spec(port, None)
+        spec = input_spec(port, holding(None))
         assert isinstance(spec, Unprobeable)
         assert word in spec.reason
     for shape, word in (((None, 0), "empty"), ((None, 1 << 20, 1 << 20), "bytes")):
@@ -222,3 +228,20 @@ def test_sequences_are_autocorrelated() -> None:
     assert roughness(walk) < 0.3
     assert wave.min() >= 0
     assert wave.max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "bounds", "pictures"),
+    [
+        ("image", (None, 16, 16, 3), (0, 1), True),
+        ("mel", (None, 16, 16, 1), (-1, 1), False),
+        ("x", (None, 13), (-2, 2), False),
+        ("sensor", (None, 20, 3), (-2, 2), False),
+        ("x", (None, 784), (0, 1), False),  # perhaps a flattened image
+    ],
+)
+def test_the_kind_of_data_determines_the_inputs(name, shape, bounds, pictures) -> None:
+    spec = input_spec(Port(name, "float32", shape), holding(None))
+    assert isinstance(spec, InputSpec)
+    assert spec.value_range == bounds
+    assert ("strokes" in made(spec, 30).kinds) is pictures

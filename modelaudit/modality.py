@@ -1,0 +1,311 @@
+"""What kind of data a model takes: images, volumes, texts, tables, sound or time series.
+
+The probe inputs, the diagnosis and the wording of reports all ask this module. No file states the
+kind, so it is inferred, with a confidence and a reason, from the layers that read an input, its
+name, its dtype and its shape.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from enum import StrEnum
+
+from msgspec import Struct
+
+from modelaudit.audit_types.loading import Port
+from modelaudit.audit_types.model import InputModality
+from modelaudit.facts import Architecture, Artifact, Endpoint, Layer, Shape
+from modelaudit.findings import Confidence
+from modelaudit.layer_classes import Trait, has, spatial_rank
+
+READERS = 12  # layers behind an input that are looked at
+MIN_SIDE = 8  # of a square array without channels that counts as an image
+FLAT_PIXELS = 256  # a vector of so many values, and a square number of them, may be an image
+RAW_SOUND = 8000  # steps: from one second of sound at the lowest usual sampling rate
+
+
+class Modality(StrEnum):
+    """A kind of input."""
+
+    IMAGE = "image"
+    VOLUME = "volume"
+    TEXT = "text"
+    TABLE = "table"
+    AUDIO = "audio"
+    SERIES = "series"
+    UNKNOWN = "unknown"
+
+
+class ModalityWords(Struct, frozen=True):
+    """How texts speak of the inputs.
+
+    Attributes:
+        one, many: an input, and several.
+        unit: one value along an axis of the input, in the plural.
+        oriented: whether an input has sides that a flip exchanges.
+        timed: whether its first axis is time, which can be reversed.
+    """
+
+    one: str
+    many: str
+    unit: str
+    oriented: bool = False
+    timed: bool = False
+
+
+WORDS = {
+    Modality.IMAGE: ModalityWords("image", "images", "pixels", oriented=True),
+    Modality.VOLUME: ModalityWords("volume", "volumes", "voxels", oriented=True),
+    Modality.TEXT: ModalityWords("text", "texts", "tokens"),
+    Modality.TABLE: ModalityWords("row", "rows", "values"),
+    Modality.AUDIO: ModalityWords("recording", "recordings", "positions", timed=True),
+    Modality.SERIES: ModalityWords("time series", "time series", "time steps", timed=True),
+    Modality.UNKNOWN: ModalityWords("input", "inputs", "positions", oriented=True),
+}
+# Words of which one in a name shows the kind.
+_NAMES = {
+    Modality.AUDIO: "mel mels mfcc mfccs audio wave wav waveform waveforms melspectrogram "
+    "spectrogram spectrograms sound speech stft voice",
+    Modality.TEXT: "token tokens text texts sentence sentences word words input_ids token_ids "
+    "segment_ids attention_mask input_mask tweet review reviews",
+    Modality.IMAGE: "image images img imgs picture pictures photo photos pixels face",
+    Modality.SERIES: "series timeseries sensor sensors ecg eeg emg imu accelerometer gyroscope "
+    "signal timesteps",
+    Modality.TABLE: "tabular features",
+}
+# Shapes that inputs of a kind have, as numbers of axes without the batch.
+_AXES = {
+    Modality.AUDIO: (1, 2, 3),
+    Modality.TEXT: (0, 1, 2),
+    Modality.IMAGE: (1, 2, 3),
+    Modality.SERIES: (1, 2, 3),
+    Modality.TABLE: (0, 1),
+}
+
+
+def words_for(modality: InputModality | None) -> ModalityWords:
+    """The words for a kind; audits of earlier versions, which lack it, spoke of images."""
+    return WORDS[Modality(modality.kind) if modality else Modality.IMAGE]
+
+
+def in_words(said: str, words: ModalityWords) -> str:
+    """A text with the words for the model's inputs in place of `{image}`, `{images}`, `{Images}`.
+
+    `{varied}` asks for a variety of inputs. What is between `[[` and `]]` is only said of inputs
+    with sides.
+    """
+    image = words.one == "image"
+    for key, value in (
+        ("image", words.one),
+        ("images", words.many),
+        ("Images", words.many[:1].upper() + words.many[1:]),
+        ("varied", "images of different classes" if image else f"real {words.many}"),
+    ):
+        said = said.replace("{" + key + "}", value)
+    said = re.sub(r"\[\[(.*?)\]\]", r"\1" if words.oriented else "", said).rstrip()
+    return re.sub(r"(?<=[.] )[a-z]", lambda start: start[0].upper(), said)
+
+
+def model_modality(artifact: Artifact, ports: Sequence[Port] = ()) -> InputModality:
+    """The kind of a model's inputs: that of the restored model's `ports` or of those in the file.
+
+    Of inputs of several kinds, the one with most axes decides.
+    """
+    found = [(port, input_modality(artifact, port)) for port in ports or _declared(artifact)]
+    if not found:
+        return _of_kernels(artifact)
+    kinds = {each.kind for _, each in found}
+    _, main = max(found, key=lambda each: (len(each[0].shape or ()), each[1].kind != "table"))
+    if len(kinds) == 1:
+        return main
+    others = ", ".join(sorted(kinds - {main.kind}))
+    return InputModality(main.kind, min_confidence(main), f"{main.because}; also {others}")
+
+
+def min_confidence(modality: InputModality) -> Confidence:
+    """The confidence in the main one of several kinds."""
+    return min(modality.confidence, Confidence.MEDIUM, key=list(Confidence).index)
+
+
+def input_modality(artifact: Artifact, port: Port | Endpoint) -> InputModality:
+    """The kind of one input."""
+    readers = tuple(_readers(artifact.architecture, port.name)) if artifact.architecture else ()
+    for guess in (
+        _by_vocabulary(port, readers),
+        _by_names(port, readers),
+        _by_table(port, readers),
+        _by_shape(artifact, port, readers),
+    ):
+        if guess is not None:
+            return guess
+    return InputModality(Modality.UNKNOWN, Confidence.LOW, "nothing in the file shows it")
+
+
+def _declared(artifact: Artifact) -> tuple[Port | Endpoint, ...]:
+    """Inputs as the file declares them: of the architecture, or else of a signature."""
+    architecture = artifact.architecture
+    if architecture is not None:
+        layers = [each for each in architecture.layers if each.route in architecture.inputs]
+        return tuple(
+            Port(each.name, str(each.config.get("dtype") or "float32"), each.output_shape)
+            for each in layers
+        )
+    names = ("serving_default", "serve")
+    signatures = sorted(artifact.signatures, key=lambda each: each.name not in names)
+    return signatures[0].inputs if signatures else ()
+
+
+def _readers(architecture: Architecture, name: str) -> Iterator[Layer]:
+    """The layers behind an input, the nearest ones first."""
+    named = [route for route in architecture.inputs if route.rpartition("/")[2] == name]
+    queue = named or (list(architecture.inputs) if len(architecture.inputs) == 1 else [])
+    if not queue and architecture.layers:  # a Sequential model without an input layer
+        queue = [architecture.layers[0].route] if not architecture.inputs else []
+    seen: set[str] = set()
+    by_route = {layer.route: layer for layer in architecture.layers}
+    while queue and len(seen) < READERS:
+        route = queue.pop(0)
+        if route in seen or route not in by_route:
+            continue
+        seen.add(route)
+        layer = by_route[route]
+        yield layer
+        if layer.is_model:
+            queue += [other for other in by_route if other.startswith(f"{route}/")][:1]
+        queue += [
+            other.route
+            for other in architecture.layers
+            if any(route in sources for sources in other.inbound)
+        ]
+
+
+def _first(readers: Sequence[Layer], *class_names: str) -> Layer | None:
+    return next((layer for layer in readers if layer.class_name in class_names), None)
+
+
+def _by_vocabulary(port: Port | Endpoint, readers: Sequence[Layer]) -> InputModality | None:
+    """By layers that are made for one kind only."""
+    sound = _first(readers, "MelSpectrogram", "STFTSpectrogram")
+    if sound:
+        said = f"{sound.route} computes a spectrogram"
+        return InputModality(Modality.AUDIO, Confidence.CERTAIN, said)
+    text = _first(readers, "TextVectorization")
+    if text:
+        said = f"{text.route} splits text into words"
+        return InputModality(Modality.TEXT, Confidence.CERTAIN, said)
+    lookup = next((layer for layer in readers if has(layer.class_name, Trait.CATEGORIES)), None)
+    lookup = lookup or _first(readers, "CategoryEncoding", "HashedCrossing")
+    if lookup and _length(port.shape) in {0, 1}:
+        said = f"{lookup.route} ({lookup.class_name}) turns values into categories"
+        return InputModality(Modality.TABLE, Confidence.HIGH, said)
+    if port.dtype == "string":
+        return InputModality(Modality.TEXT, Confidence.LOW, f"{port.name} takes strings")
+    return None
+
+
+def _by_names(port: Port | Endpoint, readers: Sequence[Layer]) -> InputModality | None:
+    """By a word in the name of the input or of a layer that reads it."""
+    axes = None if port.shape is None else len(port.shape) - 1
+    for name in (port.name, *(layer.name for layer in readers[:3])):
+        parts = re.findall(r"[a-z]+", re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower())
+        for kind, known in _NAMES.items():
+            hit = set(parts) & set(known.split()) or (name.lower() in known.split())
+            if hit and (axes is None or axes in _AXES[kind]):
+                return InputModality(kind, Confidence.HIGH, f"the name {name!r}")
+    return None
+
+
+def _by_table(port: Port | Endpoint, readers: Sequence[Layer]) -> InputModality | None:
+    """By indices of a table: one of them is a category, a sequence of them a text."""
+    table = _first(readers, "Embedding", "ReversibleEmbedding")
+    below = port.below if isinstance(port, Port) else None
+    if table is None and below is None:
+        return None
+    reader = table.route if table else "a table"
+    if _length(port.shape) in {0, 1}:
+        said = f"{reader} looks up one entry for each sample"
+        return InputModality(Modality.TABLE, Confidence.MEDIUM, said)
+    said = f"{reader} looks up a sequence of entries"
+    return InputModality(Modality.TEXT, Confidence.MEDIUM, said)
+
+
+def _length(shape: Shape | None) -> int | None:
+    """Number of values of a sample; None if it is open."""
+    count = 1
+    for size in (shape or (None, None))[1:]:
+        if size is None:
+            return None
+        count *= size
+    return 0 if shape is not None and len(shape) < 2 else count
+
+
+def _by_shape(
+    artifact: Artifact, port: Port | Endpoint, readers: Sequence[Layer]
+) -> InputModality | None:
+    """By the number of axes, and by the first layers that use their order."""
+    if port.shape is None:
+        return None
+    sizes = port.shape[1:]
+    spatial = {spatial_rank(each.class_name) for each in readers} - {0}
+    if not readers and (len(sizes) > 1 or len(_declared(artifact)) < 2):
+        spatial = {kernel.spatial for kernel in artifact.kernels} - {0}
+    if len(sizes) == 4:
+        return InputModality(Modality.VOLUME, Confidence.MEDIUM, "an input of four axes")
+    if len(sizes) == 3:
+        colours = sizes[-1] in {1, 3, 4} or sizes[0] in {1, 3, 4}
+        sure = Confidence.HIGH if colours and 2 in spatial else Confidence.MEDIUM
+        said = "an input of three axes" + (", which a 2-D layer reads" if 2 in spatial else "")
+        return InputModality(Modality.IMAGE, sure if colours else Confidence.LOW, said)
+    if len(sizes) == 2:
+        return _of_two_axes(sizes, readers, spatial)
+    return _of_vector(port, sizes, readers, spatial)
+
+
+def _of_two_axes(sizes: Shape, readers: Sequence[Layer], spatial: set[int]) -> InputModality:
+    steps, features = sizes
+    in_order = next((each for each in readers if has(each.class_name, Trait.SEQUENCE)), None)
+    if in_order is None and (2 in spatial or (steps == features and (steps or 0) >= MIN_SIDE)):
+        said = f"an array of {steps} x {features}, whose rows no layer reads in order"
+        return InputModality(Modality.IMAGE, Confidence.MEDIUM, said)
+    if (steps or 0) >= RAW_SOUND and features == 1:
+        said = f"{steps} steps of one value"
+        return InputModality(Modality.AUDIO, Confidence.LOW, said)
+    if in_order is not None:
+        said = f"{in_order.route} ({in_order.class_name}) reads a sequence of vectors"
+        return InputModality(Modality.SERIES, Confidence.MEDIUM, said)
+    return InputModality(Modality.SERIES, Confidence.LOW, "a sequence of vectors")
+
+
+def _of_vector(
+    port: Port | Endpoint, sizes: Shape, readers: Sequence[Layer], spatial: set[int]
+) -> InputModality | None:
+    count = sizes[0] if sizes else None
+    if 2 in spatial:
+        said = "a vector, which 2-D layers read as an image"
+        return InputModality(Modality.IMAGE, Confidence.MEDIUM, said)
+    if 1 in spatial or any(has(each.class_name, Trait.SEQUENCE) for each in readers):
+        said = "a vector, which a layer reads as a sequence"
+        return InputModality(Modality.SERIES, Confidence.MEDIUM, said)
+    if port.dtype.startswith(("int", "uint")) and (count is None or count > 1):
+        return InputModality(Modality.TEXT, Confidence.LOW, "a sequence of integers")
+    if count is None:
+        return InputModality(Modality.TABLE, Confidence.LOW, "a vector") if readers else None
+    colour, grey = round((count / 3) ** 0.5), round(count**0.5)
+    if count >= FLAT_PIXELS and (grey**2 == count or 3 * colour**2 == count):
+        said = f"a vector of {count} values; it may also be a flattened image"
+        return InputModality(Modality.TABLE, Confidence.LOW, said)
+    dense = next((each for each in readers if has(each.class_name, Trait.FEATURE_WEIGHTS)), None)
+    said = f"{dense.route} ({dense.class_name}) reads" if dense else "the model takes"
+    sure = Confidence.HIGH if dense else Confidence.MEDIUM
+    return InputModality(Modality.TABLE, sure, f"{said} a vector of {count} values")
+
+
+def _of_kernels(artifact: Artifact) -> InputModality:
+    """By the kernels alone, for weights without declared inputs."""
+    kind = {1: Modality.SERIES, 2: Modality.IMAGE, 3: Modality.VOLUME}
+    first = next((kernel for kernel in artifact.kernels if kernel.spatial), None)
+    if first is None:
+        return InputModality(Modality.UNKNOWN, Confidence.LOW, "nothing in the file shows it")
+    said = f"{first.route} slides a kernel along {first.spatial} axes"
+    return InputModality(kind.get(first.spatial, Modality.UNKNOWN), Confidence.LOW, said)

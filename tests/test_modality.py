@@ -1,0 +1,148 @@
+"""Kinds of inputs by layers, names, dtypes and shapes; words for each kind."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from modelaudit.audit_types.loading import Port
+from modelaudit.audit_types.model import InputModality
+from modelaudit.facts import Architecture, Artifact, Endpoint, Format, Kernel, Layer, Signature
+from modelaudit.findings import Confidence
+from modelaudit.modality import WORDS, Modality, in_words, model_modality, words_for
+
+HERE = Path("m.keras")
+
+
+def layers(*chain: str, name: str = "x") -> Architecture:
+    """An input and layers of these classes, one after the other."""
+    made = [Layer(name, name, "InputLayer")]
+    for i, class_name in enumerate(chain):
+        made.append(Layer(f"l{i}", f"l{i}", class_name, inbound=((made[-1].route,),)))
+    return Architecture("Functional", "m", "keras3", tuple(made), (name,), ())
+
+
+def kind_of(port: Port, *chain: str, **more: object) -> InputModality:
+    architecture = layers(*chain, name=port.name) if chain else None
+    artifact = Artifact(HERE, Format.KERAS_ARCHIVE, architecture=architecture, **more)
+    return model_modality(artifact, (port,))
+
+
+def kernel(spatial: int) -> Kernel:
+    return Kernel("c", "c/kernel", "conv", "hwio", spatial, (3,) * spatial + (1, 4))
+
+
+@pytest.mark.parametrize(
+    ("shape", "dtype", "chain", "kind"),
+    [
+        ((None, 28, 28, 1), "float32", ["Conv2D"], "image"),
+        ((None, 28, 28), "float32", ["Flatten", "Dense"], "image"),
+        ((None, 28, 28), "float32", ["LSTM"], "series"),
+        ((None, 28, 28), "float32", ["Reshape", "Conv2D"], "image"),
+        ((None, 784), "float32", ["Reshape", "Conv2D"], "image"),
+        ((None, 8, 8, 8, 1), "float32", ["Conv3D"], "volume"),
+        ((None, 40), "int32", ["Embedding", "LSTM"], "text"),
+        ((None, None), "float32", ["Embedding", "LSTM"], "text"),
+        ((None,), "string", ["TextVectorization", "Embedding"], "text"),
+        ((None, 1), "string", ["StringLookup", "Embedding"], "table"),
+        ((None, 1), "int32", ["Embedding", "Flatten", "Dense"], "table"),
+        ((None, 13), "float32", ["Normalization", "Dense"], "table"),
+        ((None, 784), "float32", ["Dense"], "table"),
+        ((None, 60, 1), "float32", ["Conv1D"], "series"),
+        ((None, 100), "float32", ["Reshape", "Conv1D"], "series"),
+        ((None, 16000, 1), "float32", ["Conv1D"], "audio"),
+        ((None, 2048), "float32", ["STFTSpectrogram", "Conv2D"], "audio"),
+        (None, "float32", ["Dense"], "unknown"),
+    ],
+)
+def test_layers_and_shapes_show_the_kind(shape, dtype, chain, kind) -> None:
+    assert kind_of(Port("x", dtype, shape), *chain).kind == kind
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "kind"),
+    [
+        ("mel_spectrogram", (None, 32, 40, 1), "audio"),
+        ("inputAudio", (None, 500, 1), "audio"),
+        ("caramel", (None, 32, 40, 1), "image"),  # a part of a word shows nothing
+        ("input_ids", (None, 64), "text"),
+        ("token", (None, 32, 32, 3), "image"),  # texts have no such shape
+        ("ecg", (None, 500, 12), "series"),
+        ("photo", (None, 784), "image"),
+    ],
+)
+def test_names_show_the_kind_if_the_shape_agrees(name, shape, kind) -> None:
+    found = kind_of(Port(name, "float32", shape))
+    assert found.kind == kind
+    if found.kind != "image" or name == "photo":
+        assert name in found.because
+
+
+@pytest.mark.parametrize(
+    ("shape", "chain", "confidence"),
+    [
+        ((None, 2048), ["STFTSpectrogram"], Confidence.CERTAIN),
+        ((None, 13), ["Dense"], Confidence.HIGH),
+        ((None, 60, 1), ["LSTM"], Confidence.MEDIUM),
+        ((None, 784), ["Dense"], Confidence.LOW),  # may be a flattened image
+        ((None, 64, 128, 9), ["Dense"], Confidence.LOW),
+    ],
+)
+def test_the_confidence_is_stated(shape, chain, confidence) -> None:
+    assert kind_of(Port("x", "float32", shape), *chain).confidence is confidence
+
+
+def test_without_layers_kernels_decide() -> None:
+    port = Port("x", "float32", (None, 28, 28, 1))
+    assert kind_of(port, kernels=(kernel(2),)).confidence is Confidence.HIGH
+    assert kind_of(Port("x", "float32", (None, 100)), kernels=(kernel(1),)).kind == "series"
+    weights = Artifact(HERE, Format.WEIGHTS_H5_V3, kernels=(kernel(2),))
+    assert model_modality(weights).kind == "image"
+    assert model_modality(Artifact(HERE, Format.WEIGHTS_H5_V3)).kind == "unknown"
+
+
+def test_a_table_that_integers_index_shows_a_text() -> None:
+    assert kind_of(Port("x", "int32", (None, 30), 400)).kind == "text"
+    assert kind_of(Port("x", "int32", (None, 1), 400)).kind == "table"
+
+
+def test_declared_inputs_are_used_before_the_model_is_loaded() -> None:
+    served = Signature("serving_default", "", (Endpoint("x", "x:0", "float32", (None, 5)),), ())
+    train = Signature("a", "", (Endpoint("i", "i:0", "float32", (None, 8, 8, 3)),), ())
+    artifact = Artifact(HERE, Format.SAVEDMODEL_TF2, signatures=(train, served))
+    assert model_modality(artifact).kind == "table"
+
+
+def test_of_several_kinds_the_one_with_most_axes_decides_with_less_confidence() -> None:
+    image, vector = (
+        Endpoint(name, f"{name}:0", "float32", shape)
+        for name, shape in (("i", (None, 28, 28, 1)), ("v", (None, 5)))
+    )
+    served = Signature("serve", "", (vector, image), ())
+    artifact = Artifact(HERE, Format.SAVEDMODEL_TF2, kernels=(kernel(2),), signatures=(served,))
+    both = model_modality(artifact)
+    assert (both.kind, both.confidence) == ("image", Confidence.MEDIUM)
+    assert "also table" in both.because
+    one = Port("i", "float32", (None, 28, 28, 1))
+    assert model_modality(artifact, (one, one)).confidence is Confidence.HIGH
+
+
+def test_words_are_filled_in_and_sides_left_out() -> None:
+    said = "Provide {varied}. [[Mirrored ]]{images} need another {image}[[, flipped or not]]."
+    assert in_words(said, WORDS[Modality.IMAGE]) == (
+        "Provide images of different classes. Mirrored images need another image, flipped or not."
+    )
+    assert in_words(said, WORDS[Modality.TABLE]) == ("Provide real rows. Rows need another row.")
+
+
+def test_audits_without_a_kind_speak_of_images() -> None:
+    assert words_for(None).many == "images"
+
+
+def test_every_kind_has_words() -> None:
+    assert set(WORDS) == set(Modality)
+    oriented = {kind for kind, words in WORDS.items() if words.oriented}
+    assert oriented == {Modality.IMAGE, Modality.VOLUME, Modality.UNKNOWN}
+    assert all(re.fullmatch("[a-z ]+", words.many) for words in WORDS.values())
