@@ -151,7 +151,7 @@ ADVICE: dict[str, Advice] = {
                      "workaround when you fix the cause, or the {images} will be wrong again.",
                      UNDO),
             NextStep("Then audit again with {images} as they now reach the model: MA603 must pass.",
-                     "modelaudit audit MODEL --probe-data DATA"),
+                     "modelaudit audit MODEL --probe-data {data}"),
         ),
     ),
     "head-bias": Advice(
@@ -233,7 +233,7 @@ ADVICE: dict[str, Advice] = {
             NextStep(
                 "Provide labelled {images} of different classes: they distinguish {images} of one "
                 "kind from misplaced weights.",
-                "modelaudit explain MODEL --probe-data DATA",
+                "modelaudit explain MODEL --probe-data {data}",
             ),
             NextStep("Compare the outputs with reference outputs saved during training.", COMPARE),
         ),
@@ -288,7 +288,7 @@ ADVICE: dict[str, Advice] = {
         (
             NextStep("Provide 64 {varied}, as they reach the model in "
                      "production.",
-                     "modelaudit explain MODEL --probe-data DATA"),
+                     "modelaudit explain MODEL --probe-data {data}"),
         ),
     ),
     "not-run": Advice(
@@ -298,7 +298,7 @@ ADVICE: dict[str, Advice] = {
             NextStep("First resolve what prevented the model from being run; for a file with a "
                      "critical finding, get a clean copy. Then run this again with {images} as "
                      "they reach the model in production.",
-                     "modelaudit explain MODEL --probe-data DATA"),
+                     "modelaudit explain MODEL --probe-data {data}"),
         ),
     ),
     "healthy": Advice(
@@ -338,6 +338,7 @@ def next_steps(
         "imports": load.imports,
         "model": load.model,
         "predict": load.predict,
+        "data": "IMAGES" if words.one == "image" else "DATA",
     }
 
     def fill(code: str) -> str:
