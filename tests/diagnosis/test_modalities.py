@@ -17,7 +17,7 @@ from modelaudit.structs import replace
 from tests.diagnosis.cases import behaviour, facts, fit, measurements, norm, output, quiet, silent
 
 OF_IMAGES = re.compile(
-    r"image|picture|pixel|mirror|flip|rotated|rotation|orientation|colour|red and blue|left and right",
+    r"image|picture|pixel|mirror|flip|rotated|orientation|colour|red and blue|left and right",
     re.I,
 )
 INPUTS = {
