@@ -306,11 +306,7 @@ ADVICE: dict[str, Advice] = {
         "An input that gets a wrong output here and the right one in training.",
         (),
     ),
-    "not-applicable": Advice(
-        "There is no output to explain",
-        "",
-        (),
-    ),
+    "not-applicable": Advice("There is no output to explain", "", ()),
 }  # fmt: skip
 
 
