@@ -34,7 +34,6 @@ RANKS = {
     "modelaudit.audit_types": 3,
     "modelaudit.settings": 3,
     "modelaudit.settings.validation": 3,
-    "modelaudit.modality": 4,
     "modelaudit.settings.tables": 4,
     "modelaudit.settings.file": 5,
     "modelaudit.formats": 5,

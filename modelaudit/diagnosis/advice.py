@@ -24,7 +24,7 @@ from modelaudit.diagnosis.snippets import (
     TRAIN_ON,
     UNDO,
 )
-from modelaudit.modality import ModalityWords, in_words
+from modelaudit.measures.architecture.modality import ModalityWords, in_words
 
 
 class Advice(Struct, frozen=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from modelaudit.audit_types.diagnosis import Cause, Diagnosis
 from modelaudit.diagnosis.case import WORDS, Case
-from modelaudit.modality import ModalityWords, in_words
+from modelaudit.measures.architecture.modality import ModalityWords, in_words
 
 QUESTION = (
     "Why does a restored TensorFlow model consistently predict the same output unless the input "

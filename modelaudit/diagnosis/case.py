@@ -10,9 +10,9 @@ from msgspec import Struct
 from modelaudit.audit_types.behaviour import BatchNormFit, OutputBehaviour, TransformEffect
 from modelaudit.audit_types.kernels import BatchNormState, KernelInitialization
 from modelaudit.findings import Finding, Outcome, RuleResult
+from modelaudit.measures.architecture.modality import ModalityWords, in_words
 from modelaudit.measures.kernels.initialization import with_first_inconsistent
 from modelaudit.measures.summary import Behaviour
-from modelaudit.modality import ModalityWords, in_words
 from modelaudit.rules.model import Facts
 from modelaudit.settings import TRANSFORMS
 from modelaudit.thresholds.answers import (

@@ -8,7 +8,7 @@ from modelaudit.audit_types.kernels import KernelSymmetry
 from modelaudit.diagnosis.case import WORDS, Case, amount, capacity, information
 from modelaudit.diagnosis.steps.flip import effect_text, flipped, learned, uneven_layers
 from modelaudit.facts import Json
-from modelaudit.modality import in_words
+from modelaudit.measures.architecture.modality import in_words
 from modelaudit.rules.grammar import counted
 from modelaudit.thresholds.answers import INFORMED
 from modelaudit.thresholds.flips import FLOOR_SHARE

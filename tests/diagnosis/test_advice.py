@@ -15,7 +15,7 @@ from modelaudit.diagnosis.input_corrections import AUGMENT, NUMPY, PUT_IN
 from modelaudit.diagnosis.loading_code import loading_code
 from modelaudit.diagnosis.model import CauseFound
 from modelaudit.diagnosis.procedure import PROCEDURE
-from modelaudit.modality import in_words, words_for
+from modelaudit.measures.architecture.modality import in_words, words_for
 from modelaudit.rules import examples
 from modelaudit.structs import replace
 

@@ -12,9 +12,9 @@ from modelaudit.audit_types.behaviour import ProbeInputs
 from modelaudit.errors import UsageError
 from modelaudit.facts import Architecture, Artifact, Shape
 from modelaudit.layer_classes import Trait, has, spatial_rank
+from modelaudit.measures.architecture.modality import WORDS
 from modelaudit.measures.behaviour.accuracy import class_labels
 from modelaudit.measures.transforms import NO_CHANNELS, Transform, layout_of, transforms_for
-from modelaudit.modality import WORDS
 from modelaudit.probe.protocol import Observation
 from modelaudit.probe.study.inputs import (
     InputSpec,

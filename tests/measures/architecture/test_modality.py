@@ -11,7 +11,13 @@ from modelaudit.audit_types.loading import Port
 from modelaudit.audit_types.model import InputModality
 from modelaudit.facts import Architecture, Artifact, Endpoint, Format, Kernel, Layer, Signature
 from modelaudit.findings import Confidence
-from modelaudit.modality import WORDS, Modality, in_words, model_modality, words_for
+from modelaudit.measures.architecture.modality import (
+    WORDS,
+    Modality,
+    in_words,
+    model_modality,
+    words_for,
+)
 
 HERE = Path("m.keras")
 
