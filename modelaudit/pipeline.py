@@ -6,6 +6,7 @@ import datetime
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from functools import cache
 from pathlib import Path
 
 from msgspec import Struct
@@ -73,6 +74,11 @@ class AuditTarget(Struct, frozen=True):
     def base(self) -> Path:
         """`root` without the parts in `label`."""
         return self.root.parents[self.label.count("/")] if self.label else self.root
+
+
+@cache
+def _catalogue_digest() -> str:
+    return rules_digest(CATALOGUE)
 
 
 CHANGED_WHILE_READ = "it was modified while it was read, and again during a second attempt"
@@ -252,7 +258,7 @@ def finish_audit(
         tool=ToolSection(
             name="tf-modelaudit",
             version=__version__,
-            rules_digest=rules_digest(CATALOGUE),
+            rules_digest=_catalogue_digest(),
             rules={outcome.value: outcomes.count(outcome) for outcome in Outcome},
         ),
         created=created,

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from itertools import groupby
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from msgspec import Struct
@@ -17,6 +16,7 @@ from msgspec import Struct
 from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
 from modelaudit.formats.graph.wire import BYTES, FIXED64, VARINT, varint
 
+_LAST_SHORT = 0x7F  # numbers up to this are one byte, as nearly all keys and sizes are
 _WIDTHS = {FIXED64: 8}  # all other fixed fields have 4 bytes
 
 
@@ -40,32 +40,46 @@ def _sorted(data: bytes, name: str) -> bytes:
     nested = _schema().get(name)
     if not nested:
         return data
-    parts: list[tuple[int, bytes]] = []
+    found: list[bytes] = []
+    copied = 0  # bytes of `data` that are in `found`
+    run: list[bytes] = []  # entries of one map, which are neighbours
+    run_of: _Nested | None = None
     for number, start, payload, end in message_fields(data):
         inner = nested.get(number)
-        value = data[payload:end]
-        parts.append(
-            (number, data[start:payload] + (_sorted(value, inner.name) if inner else value))
-        )
-    found: list[bytes] = []
-    for number, run in groupby(parts, key=lambda part: part[0]):
-        values = [value for _, value in run]
-        inner = nested.get(number)
-        if inner is not None and inner.is_map:
-            text = inner.text_keys
-            values.sort(key=lambda entry: _key(entry, text=text))
-        found += values
-    return b"".join(found)
+        if run_of is not None and inner is not run_of:
+            found += _by_key(run, run_of)
+            run, run_of = [], None
+        if inner is None:
+            continue
+        found.append(data[copied:start])
+        copied = end
+        field = data[start:payload] + _sorted(data[payload:end], inner.name)
+        if inner.is_map:
+            run.append(field)
+            run_of = inner
+        else:
+            found.append(field)
+    if run_of is not None:
+        found += _by_key(run, run_of)
+    return b"".join(found) + data[copied:]
+
+
+def _by_key(entries: list[bytes], field: _Nested) -> list[bytes]:
+    return sorted(entries, key=lambda entry: _key(entry, text=field.text_keys))
 
 
 def message_fields(data: bytes, position: int = 0) -> Iterator[tuple[int, int, int, int]]:
     """Number, start, start of the payload and end of each field. Sizes keep their encoding."""
     while position < len(data):
         start = position
-        key, payload = varint(data, position)
+        key, payload = data[position], position + 1
+        if key > _LAST_SHORT:
+            key, payload = varint(data, position)
         kind = key & 7
         if kind == BYTES:
-            size, payload = varint(data, payload)
+            size, payload = data[payload], payload + 1
+            if size > _LAST_SHORT:
+                size, payload = varint(data, payload - 1)
             position = payload + size
         elif kind == VARINT:
             _, position = varint(data, payload)
