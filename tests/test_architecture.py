@@ -33,8 +33,6 @@ RANKS = {
     "modelaudit.findings": 2,
     "modelaudit.audit_types": 3,
     "modelaudit.settings": 3,
-    "modelaudit.settings.validation": 3,
-    "modelaudit.settings.tables": 4,
     "modelaudit.settings.file": 5,
     "modelaudit.formats": 5,
     "modelaudit.measures": 5,

@@ -1,15 +1,20 @@
-"""Settings as frozen structs. `settings.file` reads them; `cli` adds options."""
+"""Settings as frozen structs. `settings.file` reads them; `cli` adds options.
+
+Types say which values a settings file may hold, or else a `ValueError` of `__post_init__`.
+"""
 
 from __future__ import annotations
 
 import datetime
 import os
+import re
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import PurePath
+from typing import Annotated, TypeAlias
 
-from msgspec import Struct, field
+from msgspec import Meta, Struct, field
 
 from modelaudit.findings import Severity
 from modelaudit.structs import replace
@@ -20,6 +25,10 @@ GIB = 1 << 30
 MOST_BYTES = 1 << 60
 MOST_SECONDS = 30 * 86_400
 MOST_JOBS = 8  # by default: each may use the memory that one model is allowed
+Limit: TypeAlias = Annotated[int, Meta(gt=0, le=MOST_BYTES)]
+Ratio: TypeAlias = Annotated[float, Meta(gt=0, le=MOST_BYTES)]
+Seconds: TypeAlias = Annotated[float, Meta(gt=0, le=MOST_SECONDS)]
+Word: TypeAlias = Annotated[str, Meta(min_length=1)]
 
 
 def default_jobs() -> int:
@@ -27,29 +36,29 @@ def default_jobs() -> int:
     return min(os.cpu_count() or 1, MOST_JOBS)
 
 
-class Limits(Struct, frozen=True):
+class Limits(Struct, frozen=True, forbid_unknown_fields=True):
     """Bounds on untrusted input. Sizes are in bytes. A finding names the limit that was hit."""
 
-    config_bytes: int = 64 * MIB
-    json_depth: int = 200
-    json_nodes: int = 2_000_000
-    proto_bytes: int = 2 * GIB
-    proto_depth: int = 100
-    graph_nodes: int = 2_000_000
-    layers: int = 100_000
-    tensors: int = 200_000
-    tensor_bytes: int = 16 * GIB
-    total_bytes: int = 64 * GIB
-    archive_members: int = 10_000
-    archive_ratio: float = 200.0
-    archive_bytes: int = 16 * GIB
-    hdf5_objects: int = 500_000
-    hdf5_chunks: int = 1_000_000
-    hdf5_ratio: float = 200.0
-    files: int = 100_000
-    text_bytes: int = 1 * MIB
-    read_seconds: float = 300.0
-    read_memory: int = 8 * GIB  # address space of a process that reads models
+    config_bytes: Limit = 64 * MIB
+    json_depth: Limit = 200
+    json_nodes: Limit = 2_000_000
+    proto_bytes: Limit = 2 * GIB
+    proto_depth: Limit = 100
+    graph_nodes: Limit = 2_000_000
+    layers: Limit = 100_000
+    tensors: Limit = 200_000
+    tensor_bytes: Limit = 16 * GIB
+    total_bytes: Limit = 64 * GIB
+    archive_members: Limit = 10_000
+    archive_ratio: Ratio = 200.0
+    archive_bytes: Limit = 16 * GIB
+    hdf5_objects: Limit = 500_000
+    hdf5_chunks: Limit = 1_000_000
+    hdf5_ratio: Ratio = 200.0
+    files: Limit = 100_000
+    text_bytes: Limit = 1 * MIB
+    read_seconds: Seconds = 300.0
+    read_memory: Limit = 8 * GIB  # address space of a process that reads models
 
 
 SANDBOXES = ("builtin", "bwrap")
@@ -91,11 +100,14 @@ TRANSFORMS = {
 }
 
 
+FINGERPRINT = re.compile(r"[0-9a-f]{32}")
+
+
 def _fits(pattern: str, names: Iterable[str]) -> bool:
     return any(fnmatchcase(name, pattern) for name in names)
 
 
-class Expectation(Struct, frozen=True):
+class Expectation(Struct, frozen=True, forbid_unknown_fields=True):
     """A declared property of an output: how it must change if the input is transformed.
 
     `path` and `output` are globs, `transform` is one of `TRANSFORMS`. `action` is invariant
@@ -104,9 +116,17 @@ class Expectation(Struct, frozen=True):
     """
 
     action: str
-    path: str = "*"
-    output: str = "*"
+    path: Word = "*"
+    output: Word = "*"
     transform: str = "H"
+
+    def __post_init__(self) -> None:
+        """Check that the action and the transform exist."""
+        if self.action not in ACTIONS:
+            raise ValueError(f"action must be one of {', '.join(ACTIONS)}; not {self.action!r}")
+        if self.transform not in TRANSFORMS:
+            allowed = ", ".join(f"{name} ({words})" for name, words in TRANSFORMS.items())
+            raise ValueError(f"transform must be one of {allowed}; not {self.transform!r}")
 
     def about(self, names: Iterable[str]) -> bool:
         """Whether it applies to the model with these names."""
@@ -117,19 +137,29 @@ class Expectation(Struct, frozen=True):
         return fnmatchcase(output, self.output) and transform == self.transform
 
 
-class Waiver(Struct, frozen=True):
+class Waiver(Struct, frozen=True, forbid_unknown_fields=True):
     """A finding that was accepted. `reason` is required; `path` is a glob.
 
     Omitted fields (`rule` "", `path` "*", `fingerprint` None) match anything. A waiver is valid
     up to and including the day `expires`.
     """
 
-    rule: str
-    reason: str
-    path: str = "*"
+    rule: str = ""
+    reason: str = ""
+    path: Word = "*"
     fingerprint: str | None = None
     expires: datetime.date | None = None
     owner: str = ""
+
+    def __post_init__(self) -> None:
+        """Check the reason and the fingerprint."""
+        if not self.reason.strip():
+            raise ValueError("a reason is required")
+        if self.fingerprint is not None and not FINGERPRINT.fullmatch(self.fingerprint):
+            raise ValueError(
+                "fingerprint must be the 32 hexadecimal digits shown by `modelaudit scan --json` "
+                f"and in audit.json, not {self.fingerprint!r}"
+            )
 
     def about(self, names: Iterable[str]) -> bool:
         """Whether it applies to findings of the model with these names."""
@@ -214,20 +244,20 @@ class Baseline(Struct, frozen=True, dict=True):
         return None
 
 
-class Nightly(Struct, frozen=True):
+class Nightly(Struct, frozen=True, forbid_unknown_fields=True):
     """Notifications of a nightly run: the only settings that can access the network.
 
     Attributes:
         notify: program with arguments; receives the text of the changes on stdin.
         webhook: address that receives the same as JSON.
         ping: address of a health check, requested at the start and end of every run.
-        keep: number of runs to keep in the history.
+        keep: number of runs to keep in the history: the current, the previous, and earlier ones.
     """
 
     notify: tuple[str, ...] = ()
     webhook: str = ""
     ping: str = ""
-    keep: int = 400
+    keep: Annotated[int, Meta(ge=2, le=MOST_BYTES)] = 400
 
 
 class OtherRuntime(Struct, frozen=True):

@@ -1,64 +1,100 @@
 """Reading settings from `modelaudit.toml` or `[tool.modelaudit]` of a `pyproject.toml`.
 
 Every key is checked: a misspelt key is an error that names the file, not a setting without effect.
+`cli.options.settings_check` checks that the named rules and runtimes exist, which are unknown here.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+import tomllib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
-from msgspec import Struct, field
+from msgspec import UNSET, Meta, Struct, StructMeta, UnsetType, field
 
 from modelaudit.errors import UsageError
+from modelaudit.findings import Severity
 from modelaudit.settings import (
     MIB,
     MOST_BYTES,
-    MOST_SECONDS,
     Expectation,
     Limits,
     Nightly,
     OtherRuntime,
     Policy,
+    Seconds,
     Waiver,
+    Word,
 )
-from modelaudit.settings import tables as entries
-from modelaudit.settings.validation import (
-    no_others,
-    one_or_more,
-    positive,
-    table,
-    tables,
-    text,
-    texts,
-    typed,
-    whole_numbers,
-)
+
+T = TypeVar("T")
+Count: TypeAlias = Annotated[int, Meta(ge=-MOST_BYTES, le=MOST_BYTES)]
+Number: TypeAlias = Annotated[float, Meta(ge=-MOST_BYTES, le=MOST_BYTES)]  # finite
+Table: TypeAlias = dict[str, object]
+OneOrMore: TypeAlias = str | tuple[str, ...]
 
 NAME = "modelaudit.toml"
 LARGEST = 1 << 20
-# Settings that are also command-line options, which take precedence.
-OPTIONS: Mapping[str, type | tuple[type, ...]] = {
-    "fail_on": str,
-    "jobs": int,
-    "target": str,
-    "architecture": str,
-    "quiet": bool,
-    "baseline": str,
-    "log_file": str,
-    "no_probe": bool,
-    "probe_data": str,
-    "resize": bool,
-    "samples": int,
-    "timeout": (int, float),
-    "memory": int,
-    "sandbox": str,
-    "require_sandbox": bool,
-}
+RELATIVE = ("probe_data", "log_file", "architecture", "baseline")  # to the file's directory
+
+
+class _Options(Struct, frozen=True, forbid_unknown_fields=True):
+    """Settings that are also command-line options, which take precedence."""
+
+    fail_on: str | UnsetType = UNSET
+    jobs: Count | UnsetType = UNSET
+    target: str | UnsetType = UNSET
+    architecture: str | UnsetType = UNSET
+    quiet: bool | UnsetType = UNSET
+    baseline: str | UnsetType = UNSET
+    log_file: str | UnsetType = UNSET
+    no_probe: bool | UnsetType = UNSET
+    probe_data: str | UnsetType = UNSET
+    resize: bool | UnsetType = UNSET
+    samples: Count | UnsetType = UNSET
+    timeout: Seconds | UnsetType = UNSET
+    memory: Annotated[int, Meta(gt=0, le=MOST_BYTES // MIB)] | UnsetType = UNSET
+    sandbox: str | UnsetType = UNSET
+    require_sandbox: bool | UnsetType = UNSET
+
+
+class _File(_Options, frozen=True, forbid_unknown_fields=True):
+    """A settings file, its tables still unchecked."""
+
+    limits: Table = {}
+    expect: tuple[Table, ...] = ()
+    ignore: tuple[Table, ...] = ()
+    policy: tuple[Table, ...] = ()
+    thresholds: Table = {}
+    nightly: Table = {}
+    runtimes: dict[str, Table] = {}
+    profiles: OneOrMore = ()
+    custom_objects: OneOrMore = ()
+
+
+class _Policy(Struct, frozen=True, forbid_unknown_fields=True):
+    """One `[[policy]]`."""
+
+    path: Word
+    fail_on: str | None = None
+    targets: tuple[str, ...] = ()
+    severity: Table = {}
+    thresholds: Table = {}
+
+
+class _Runtime(Struct, frozen=True, forbid_unknown_fields=True):
+    """One `[runtimes.NAME]`."""
+
+    python: str = ""
+    requirement: OneOrMore = ()
+    legacy_keras: bool = False
+
+
+OPTIONS = _Options.__struct_fields__
 
 
 class SettingsFile(Struct, frozen=True):
@@ -83,7 +119,7 @@ def find(folder: Path) -> Path | None:
     if own.is_file():
         return own
     project = folder / "pyproject.toml"
-    if project.is_file() and "modelaudit" in table(_parse(project), "tool", project):
+    if project.is_file() and "modelaudit" in _tools(project):
         return project
     return None
 
@@ -94,38 +130,29 @@ def load(path: Path) -> SettingsFile:
     Raises:
         UsageError: it cannot be read, is not TOML, or has an unknown key or invalid value.
     """
-    data = _parse(path)
-    if path.name == "pyproject.toml":
-        data = table(table(data, "tool", path), "modelaudit", path)
-    known = {*OPTIONS, "limits", "expect", "ignore", "policy", "nightly"}
-    known |= {"runtimes", "profiles", "custom_objects", "thresholds"}
-    no_others(data, known, "the file", path)
-    whole_numbers(data, path)
-    options = {key: typed(data[key], OPTIONS[key], key, path) for key in OPTIONS if key in data}
-    for key, most in (("timeout", MOST_SECONDS), ("memory", MOST_BYTES // MIB)):
-        if key in options:
-            positive(options[key], most, key, "the file", path)
-    for key in ("probe_data", "log_file", "architecture", "baseline"):
-        if key in options:  # relative to the file, not to the working directory
-            options[key] = str(path.parent / str(options[key]))
+    project = path.name == "pyproject.toml"
+    file = _read(_File, _tools(path).get("modelaudit", {}) if project else _parse(path), "", path)
+    given = {key: getattr(file, key) for key in OPTIONS}
+    options = {key: value for key, value in given.items() if value is not UNSET}
+    options |= {key: str(path.parent / options[key]) for key in RELATIVE if key in options}
+    expect, ignore = _numbered(file.expect, "expect"), _numbered(file.ignore, "ignore")
+    policy = _numbered(file.policy, "policy")
     return SettingsFile(
         path=path,
         options=options,
-        limits=_limits(table(data, "limits", path), path),
-        expectations=tuple(entries.expectation(*e, path) for e in tables(data, "expect", path)),
-        waivers=tuple(entries.waiver(*e, path) for e in tables(data, "ignore", path)),
-        policies=tuple(entries.policy(*e, path) for e in tables(data, "policy", path)),
-        thresholds=entries.thresholds(data, "[thresholds]", path),
-        nightly=_nightly(table(data, "nightly", path), path),
-        runtimes=_runtimes(table(data, "runtimes", path), path),
-        profiles=_profiles(data, path),
-        custom_objects=one_or_more(data, "custom_objects", "the file", path),
+        limits=_read(Limits, file.limits, "[limits]", path),
+        expectations=tuple(_read(Expectation, each, where, path) for where, each in expect),
+        waivers=tuple(_waiver(each, where, path) for where, each in ignore),
+        policies=tuple(_policy(each, where, path) for where, each in policy),
+        thresholds=_by_rule(Number, file.thresholds, "[thresholds]", path),
+        nightly=_nightly(file.nightly, path),
+        runtimes=tuple(_runtime(name, each, path) for name, each in file.runtimes.items()),
+        profiles=_profiles(file.profiles, path),
+        custom_objects=_all(file.custom_objects),
     )
 
 
-def _parse(path: Path) -> dict[str, object]:
-    import tomllib  # without a settings file, it is not needed
-
+def _parse(path: Path) -> Table:
     try:
         if path.stat().st_size > LARGEST:
             raise UsageError(f"{path}: too large for a settings file (limit {LARGEST} bytes)")
@@ -138,63 +165,69 @@ def _parse(path: Path) -> dict[str, object]:
         raise UsageError(f"{path}: contains a number with thousands of digits") from error
 
 
-def _profiles(data: Mapping[str, object], path: Path) -> tuple[str, ...]:
-    """Profile files: the listed ones, and those in the listed directories."""
-    found = []
-    for name in one_or_more(data, "profiles", "the file", path):
-        place = path.parent / name
-        if not place.exists():
-            raise UsageError(f"{path}: profiles lists {name}, which does not exist")
-        found += sorted(place.glob("*.json")) if place.is_dir() else [place]
-    return tuple(map(str, found))
+def _tools(project: Path) -> Table:
+    return _read(Table, _parse(project).get("tool", {}), "[tool]", project)
 
 
-def _runtimes(data: Mapping[str, object], path: Path) -> tuple[OtherRuntime, ...]:
-    """`[runtimes.NAME]`, in the order of the file."""
-    found = []
-    for name in data:
-        entry, where = table(data, name, path), f"[runtimes.{name}]"
-        no_others(entry, {"python", "requirement", "legacy_keras"}, where, path)
-        python = text(entry, "python", where, path)
-        requirements = one_or_more(entry, "requirement", where, path)
-        if not python and not requirements:
-            raise UsageError(f"{path}: {where} requires python (a path) or requirement")
-        if requirements and python and not re.fullmatch(r"\d+(\.\d+){1,2}", python):
-            raise UsageError(f"{path}: python in {where} must be a version, such as 3.11")
-        if python and not requirements:
-            # Not resolved: the interpreter of a virtual environment is a symbolic link.
-            python = str(path.parent.absolute() / Path(python).expanduser())
-        legacy = bool(
-            typed(entry.get("legacy_keras", False), bool, f"legacy_keras in {where}", path)
-        )
-        found.append(OtherRuntime(name, python, requirements, legacy))
-    return tuple(found)
+def _read(kind: type[T], data: object, where: str, path: Path) -> T:
+    """A value of the type.
+
+    Raises:
+        UsageError: it is no such value; the message names the file, the table and the key.
+    """
+    try:
+        return msgspec.convert(data, kind)
+    except msgspec.ValidationError as error:
+        said, _, key = str(error).partition(" - at `$.")
+        place = " in ".join(filter(None, (key.rstrip("`"), where)))
+        said = said.replace("Object contains unknown field", "unknown key")
+        if kind is Severity:
+            said += f"; known values: {', '.join(Severity)}"
+        elif isinstance(kind, StructMeta) and said.startswith("unknown key"):
+            said += f"; known keys: {', '.join(sorted(kind.__struct_fields__))}"
+        raise UsageError(f"{path}: {place}{place and ': '}{said}") from error
 
 
-def _limits(data: Mapping[str, object], path: Path) -> Limits:
-    fields = {each.name: each for each in msgspec.structs.fields(Limits)}
-    no_others(data, set(fields), "[limits]", path)
-    values: dict[str, Any] = {}
-    for key, value in data.items():
-        if isinstance(fields[key].default, int) and isinstance(value, float):
-            raise UsageError(f"{path}: {key} in [limits] must be an integer, not {value!r}")
-        most = MOST_SECONDS if key == "read_seconds" else MOST_BYTES
-        values[key] = positive(value, most, key, "[limits]", path)
-    return Limits(**values)
+def _numbered(tables: tuple[Table, ...], name: str) -> Iterator[tuple[str, Table]]:
+    for number, each in enumerate(tables, start=1):
+        yield f"[[{name}]] number {number}", each
 
 
-def _nightly(data: Mapping[str, object], path: Path) -> Nightly:
-    no_others(data, {"notify", "webhook", "ping", "keep"}, "[nightly]", path)
-    keep = typed(data.get("keep", Nightly().keep), int, "keep", path)
-    if not isinstance(keep, int) or keep < 2:
-        raise UsageError(
-            f"{path}: keep in [nightly] must be at least 2 (the current and the previous run)"
-        )
-    addresses = {key: text(data, key, "[nightly]", path) for key in ("webhook", "ping")}
-    for key, address in addresses.items():
+def _by_rule(kind: type[T], data: Table, where: str, path: Path) -> tuple[tuple[str, T], ...]:
+    """Values by the code or name of a rule."""
+    return tuple(
+        (rule, _read(kind, value, f"{rule} in {where}", path)) for rule, value in data.items()
+    )
+
+
+def _all(words: OneOrMore) -> tuple[str, ...]:
+    return (words,) if isinstance(words, str) else words
+
+
+def _waiver(data: Table, where: str, path: Path) -> Waiver:
+    if not any(data.get(key) for key in ("rule", "path", "fingerprint")):
+        raise UsageError(f"{path}: {where} requires a rule, a path or a fingerprint")
+    return _read(Waiver, data, where, path)
+
+
+def _policy(data: Table, where: str, path: Path) -> Policy:
+    said = _read(_Policy, data, where, path)
+    worst = said.fail_on
+    return Policy(
+        path=said.path,
+        fail_on=_read(Severity, worst, f"fail_on in {where}", path) if worst else None,
+        targets=said.targets,
+        severities=_by_rule(Severity, said.severity, where, path),
+        thresholds=_by_rule(Number, said.thresholds, where, path),
+    )
+
+
+def _nightly(data: Table, path: Path) -> Nightly:
+    found = _read(Nightly, data, "[nightly]", path)
+    for key, address in (("webhook", found.webhook), ("ping", found.ping)):
         if address and not _is_web_address(address):
             raise UsageError(f"{path}: {key} in [nightly] must be an https:// or http:// address")
-    return Nightly(notify=texts(data, "notify", "[nightly]", path), keep=keep, **addresses)
+    return found
 
 
 def _is_web_address(address: str) -> bool:
@@ -206,3 +239,28 @@ def _is_web_address(address: str) -> bool:
         return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
     except ValueError:  # malformed IPv6 address, non-numeric port
         return False
+
+
+def _profiles(names: OneOrMore, path: Path) -> tuple[str, ...]:
+    """Profile files: the listed ones, and those in the listed directories."""
+    found = []
+    for name in _all(names):
+        place = path.parent / name
+        if not place.exists():
+            raise UsageError(f"{path}: profiles lists {name}, which does not exist")
+        found += sorted(place.glob("*.json")) if place.is_dir() else [place]
+    return tuple(map(str, found))
+
+
+def _runtime(name: str, data: Table, path: Path) -> OtherRuntime:
+    where = f"[runtimes.{name}]"
+    said = _read(_Runtime, data, where, path)
+    python, requirements = said.python, _all(said.requirement)
+    if not python and not requirements:
+        raise UsageError(f"{path}: {where} requires python (a path) or requirement")
+    if requirements and python and not re.fullmatch(r"\d+(\.\d+){1,2}", python):
+        raise UsageError(f"{path}: python in {where} must be a version, such as 3.11")
+    if python and not requirements:
+        # Not resolved: the interpreter of a virtual environment is a symbolic link.
+        python = str(path.parent.absolute() / Path(python).expanduser())
+    return OtherRuntime(name, python, requirements, said.legacy_keras)
