@@ -42,7 +42,7 @@ LARGEST = 1 << 20
 RELATIVE = ("probe_data", "log_file", "architecture", "baseline")  # to the file's directory
 
 
-class _Options(Struct, frozen=True, forbid_unknown_fields=True):
+class _OptionDefaults(Struct, frozen=True, forbid_unknown_fields=True):
     """Settings that are also command-line options, which take precedence."""
 
     fail_on: str | UnsetType = UNSET
@@ -62,7 +62,7 @@ class _Options(Struct, frozen=True, forbid_unknown_fields=True):
     require_sandbox: bool | UnsetType = UNSET
 
 
-class _File(_Options, frozen=True, forbid_unknown_fields=True):
+class _FileTables(_OptionDefaults, frozen=True, forbid_unknown_fields=True):
     """A settings file, its tables still unchecked."""
 
     limits: Table = {}
@@ -76,7 +76,7 @@ class _File(_Options, frozen=True, forbid_unknown_fields=True):
     custom_objects: OneOrMore = ()
 
 
-class _Policy(Struct, frozen=True, forbid_unknown_fields=True):
+class _PolicyTable(Struct, frozen=True, forbid_unknown_fields=True):
     """One `[[policy]]`."""
 
     path: Word
@@ -86,7 +86,7 @@ class _Policy(Struct, frozen=True, forbid_unknown_fields=True):
     thresholds: Table = {}
 
 
-class _Runtime(Struct, frozen=True, forbid_unknown_fields=True):
+class _RuntimeTable(Struct, frozen=True, forbid_unknown_fields=True):
     """One `[runtimes.NAME]`."""
 
     python: str = ""
@@ -94,7 +94,7 @@ class _Runtime(Struct, frozen=True, forbid_unknown_fields=True):
     legacy_keras: bool = False
 
 
-OPTIONS = _Options.__struct_fields__
+OPTIONS = _OptionDefaults.__struct_fields__
 
 
 class SettingsFile(Struct, frozen=True):
@@ -131,7 +131,9 @@ def load(path: Path) -> SettingsFile:
         UsageError: it cannot be read, is not TOML, or has an unknown key or invalid value.
     """
     project = path.name == "pyproject.toml"
-    file = _read(_File, _tools(path).get("modelaudit", {}) if project else _parse(path), "", path)
+    file = _read(
+        _FileTables, _tools(path).get("modelaudit", {}) if project else _parse(path), "", path
+    )
     given = {key: getattr(file, key) for key in OPTIONS}
     options = {key: value for key, value in given.items() if value is not UNSET}
     options |= {key: str(path.parent / options[key]) for key in RELATIVE if key in options}
@@ -211,7 +213,7 @@ def _waiver(data: Table, where: str, path: Path) -> Waiver:
 
 
 def _policy(data: Table, where: str, path: Path) -> Policy:
-    said = _read(_Policy, data, where, path)
+    said = _read(_PolicyTable, data, where, path)
     worst = said.fail_on
     return Policy(
         path=said.path,
@@ -254,7 +256,7 @@ def _profiles(names: OneOrMore, path: Path) -> tuple[str, ...]:
 
 def _runtime(name: str, data: Table, path: Path) -> OtherRuntime:
     where = f"[runtimes.{name}]"
-    said = _read(_Runtime, data, where, path)
+    said = _read(_RuntimeTable, data, where, path)
     python, requirements = said.python, _all(said.requirement)
     if not python and not requirements:
         raise UsageError(f"{path}: {where} requires python (a path) or requirement")
