@@ -52,10 +52,12 @@ def _compiled(facts: Facts) -> list[tuple[NetworkHead, CompiledLoss]]:
 
 def _over_one_value(head: NetworkHead, step: HeadStep) -> bool:
     """Whether a step normalises over an axis of size 1, which gives a constant."""
-    name = step.layer.class_name
+    if head.units != 1:
+        return False
     if step.activation in {"softmax", "log_softmax"}:
-        return head.units == 1 and step.axis == -1
-    return has(name, Trait.CHANNEL_NORMALISATION) and head.units == 1
+        return step.axis == -1
+    # Without its mean, a single value is 0. Other normalisations keep the sign.
+    return step.layer.class_name == "LayerNormalization"
 
 
 def _constant(rule: Rule, facts: Facts) -> Iterator[Finding]:

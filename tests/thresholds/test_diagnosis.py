@@ -261,9 +261,9 @@ def far_more_than_as_given(gain):
     return scale(output(2.9, domain={"1-x": 2.9 + gain}))
 
 
-@at("answers.PEAK", {1.2: "", 1.201: "1-x"})
-def far_more_with_three_classes(bits):
-    return scale(output(0.6, classes=3, domain={"1-x": bits}))
+@at("answers.PEAK", {0.6: "", 0.605: "1-x"})
+def far_more_with_three_classes(gain):
+    return scale(output(0.6, classes=3, domain={"1-x": 0.6 + gain}))
 
 
 @at("weights.OFF_SCALE", {1.0: 0.85, 1.01: 0.95})

@@ -1,0 +1,330 @@
+"""MA309 to MA313: layers that keep a network from learning, as far as its config shows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from modelaudit.facts import Json, Layer, Tensor
+from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.formats.keras.dialects import activation
+from modelaudit.layer_classes import Trait, has
+from modelaudit.measures.architecture.layer_graph import LayerGraph, layer_graph
+from modelaudit.measures.architecture.layer_shapes import channels_first, input_shape
+from modelaudit.rules import examples
+from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
+from modelaudit.rules.network_heads import output_heads
+from modelaudit.structs import replace
+from modelaudit.thresholds.design import ERASING, IMAGE_SIDE
+
+# Layers that are linear in their input at inference, if their activation is.
+_LINEAR = (
+    Trait.CONVOLUTION
+    | Trait.KEEPS_RANGE
+    | Trait.RESCALING
+    | Trait.BATCH_NORMALISATION
+    | Trait.UPSAMPLING
+    | Trait.PADDING
+)
+_LINEAR_NAMES = frozenset(
+    (
+        *("Dense", "Add", "Subtract", "Average", "Concatenate", "Flatten", "Reshape", "Permute"),
+        *("AveragePooling1D", "AveragePooling2D", "AveragePooling3D"),
+        *("GlobalAveragePooling1D", "GlobalAveragePooling2D", "GlobalAveragePooling3D"),
+    )
+)
+_CHANNELS = frozenset((1, 3, 4))
+_RECTIFIED = frozenset(("relu", "relu6"))
+
+
+def _graph(facts: Facts) -> LayerGraph:
+    architecture = facts.artifact.architecture
+    assert architecture is not None
+    return layer_graph(architecture)
+
+
+def _activation(layer: Layer) -> str:
+    return activation(layer.config.get("activation")) or "linear"
+
+
+def _weighs(layer: Layer) -> bool:
+    return layer.class_name == "Dense" or has(layer.class_name, Trait.CONVOLUTION)
+
+
+def _is_linear(layer: Layer) -> bool:
+    """Whether the output is a linear function of the input, up to constants."""
+    known = has(layer.class_name, _LINEAR) or layer.class_name in _LINEAR_NAMES
+    if layer.class_name == "Activation":
+        known = True
+    return known and not layer.custom and _activation(layer) == "linear"
+
+
+def _linear(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    graph = _graph(facts)
+    heads = list(output_heads(graph))
+    if not heads or len(heads) != len(graph.outputs):
+        raise NotApplicable("no output is computed by layers whose effect is known")
+    behind = {step.layer.route for head in heads for step in head.steps}
+    rest = [layer for layer in graph.layers if layer.route not in behind]
+    hidden = [layer for layer in rest if _weighs(layer)]
+    if not hidden:
+        raise NotRelevant("the model has one layer with weights")
+    if all(map(_is_linear, rest)):
+        last = heads[0].steps[0].layer
+        shapes = [input_shape(layer) for layer in graph.layers if not graph.calls[layer.route]]
+        trained = bool(facts.artifact.training and facts.artifact.training.get("loss"))
+        # A linear autoencoder finds principal components, which can be wanted.
+        per_pixel = has(last.class_name, Trait.CONVOLUTION)
+        rebuilds = any(
+            shape and shape[-1] == heads[0].units and (len(shape) == 2 or per_pixel)
+            for shape in shapes
+        )
+        yield rule.finding(
+            f"No layer before {last.route} has a nonlinear activation. Together with the hidden "
+            f"{'layer' if len(hidden) == 1 else 'layers'} {_named(hidden)}, it computes what a "
+            "single layer can compute.",
+            route=hidden[0].route,
+            evidence={"measured": 0, "unit": "nonlinear layers", "n": len(hidden)},
+            severity=Severity.MEDIUM if trained and not rebuilds else Severity.LOW,
+        )
+
+
+def _named(layers: list[Layer]) -> str:
+    names = ", ".join(layer.name for layer in layers[:3])
+    return names + (" and others" if len(layers) > 3 else "")
+
+
+def _erasing(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    found = [layer for layer in _graph(facts).layers if has(layer.class_name, Trait.DROPOUT)]
+    if not found:
+        raise NotRelevant("the model has no dropout")
+    for layer in found:
+        rate = layer.config.get("rate", layer.config.get("p"))
+        if isinstance(rate, (int, float)) and rate >= ERASING.value:
+            yield rule.finding(
+                f"{layer.route} drops {rate:.0%} of its input in training.",
+                route=layer.route,
+                evidence={"measured": rate, "threshold": ERASING.value},
+            )
+
+
+def _axes(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    graph = _graph(facts)
+    takers = graph.consumers()
+    inputs = [layer for layer in graph.layers if not graph.calls[layer.route]]
+    images = [layer for layer in inputs if len(input_shape(layer) or ()) == 4]
+    if not images:
+        raise NotRelevant("the model takes no images")
+    for layer in images:
+        shape = input_shape(layer)
+        first = _first_window(graph, takers, layer)
+        if shape is None or first is None:
+            continue
+        _, *sizes = shape
+        taken_first = channels_first(first)
+        # The axis that the convolution takes for channels, and the one that looks like them.
+        taken, looks = (sizes[0], sizes[2]) if taken_first else (sizes[2], sizes[0])
+        if looks in _CHANNELS and taken == sizes[1] and (taken or 0) >= IMAGE_SIDE.value:
+            yield rule.finding(
+                f"{first.route} takes the {'first' if taken_first else 'last'} axis of inputs of "
+                f"shape {sizes} for {taken} channels, but these look like images of "
+                f"{taken}x{taken} pixels with {looks} {'channel' if looks == 1 else 'channels'}.",
+                route=first.route,
+                evidence={"measured": [*sizes], "data_format": first.config.get("data_format")},
+            )
+
+
+def _first_window(
+    graph: LayerGraph, takers: Mapping[str, tuple[str, ...]], layer: Layer
+) -> Layer | None:
+    """The first convolution behind an input, through layers that change no axis."""
+    for _ in range(8):
+        if has(layer.class_name, Trait.CONVOLUTION):
+            return layer
+        following = takers.get(layer.route, ())
+        if len(following) != 1:
+            return None
+        following_layer = graph.layer(following[0])
+        same = has(following_layer.class_name, Trait.SAME_SHAPE)
+        if not same and not has(following_layer.class_name, Trait.CONVOLUTION):
+            return None
+        layer = following_layer
+    return None
+
+
+def _bottleneck(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    graph = _graph(facts)
+    takers = graph.consumers()
+    for layer in graph.layers:
+        if layer.class_name != "Dense" or layer.config.get("units") != 1:
+            continue
+        applied, after = [_activation(layer)], takers.get(layer.route, ())
+        while len(after) == 1 and has(graph.layer(after[0]).class_name, Trait.POINTWISE):
+            following = graph.layer(after[0])
+            if following.class_name in {"Activation", "ReLU"}:
+                applied.append("relu" if following.class_name == "ReLU" else _activation(following))
+            after = takers.get(following.route, ())
+        if len(after) == 1 and graph.layer(after[0]).class_name == "Dense":
+            rectified = any(name in _RECTIFIED for name in applied)
+            yield rule.finding(
+                f"Everything passes through the single unit of {layer.route}"
+                + (
+                    ", and its ReLU gives 0 for half of all values: where it does, the output is "
+                    "the same for every input."
+                    if rectified
+                    else "."
+                ),
+                route=layer.route,
+                evidence={"measured": 1, "unit": "units"},
+                severity=Severity.MEDIUM if rectified else Severity.LOW,
+            )
+
+
+def _not_adapted(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    found = [layer for layer in _graph(facts).layers if layer.class_name == "Normalization"]
+    if not found:
+        raise NotRelevant("the model has no Normalization layer")
+    tensors = {tensor.name: tensor for tensor in facts.artifact.tensors}
+    for layer in found:
+        mean = tensors.get(layer.variables.get("mean", ""))
+        variance = tensors.get(layer.variables.get("variance", ""))
+        if _constantly(mean, 0) and _constantly(variance, 1):
+            yield rule.finding(
+                f"{layer.route} has mean 0 and variance 1 exactly, the values from before "
+                "`adapt`: it passes its input on unchanged.",
+                route=layer.route,
+                evidence={"measured": [0, 1]},
+            )
+
+
+def _constantly(tensor: Tensor | None, value: float) -> bool:
+    stats = tensor.stats if tensor else None
+    return stats is not None and stats.minimum == stats.maximum == value
+
+
+def _chain(*layers: Layer) -> Facts:
+    """Layers one after another."""
+    linked = [layers[0]]
+    for layer in layers[1:]:
+        linked.append(replace(layer, inbound=((linked[-1].route,),)))
+    return Facts(replace(examples.model(*linked), training={"loss": "mse"}))
+
+
+def _dense(name: str, activation: str = "relu", units: int = 8) -> Layer:
+    config: dict[str, Json] = {"units": units, "activation": activation}
+    return examples.layer(name, config=config)
+
+
+def _stack(activation: str) -> Facts:
+    return _chain(_dense("hidden", activation), _dense("head", "softmax"))
+
+
+def _narrow(units: int) -> Facts:
+    return _chain(_dense("hidden"), _dense("narrow", units=units), _dense("head", "softmax"))
+
+
+def _dropping(rate: float) -> Facts:
+    drop = examples.layer("drop", "Dropout", {}, {"rate": rate})
+    return _chain(_dense("hidden"), drop, _dense("head", "softmax"))
+
+
+def _images(*shape: int) -> Facts:
+    given = replace(examples.layer("input", "InputLayer", {}), output_shape=(None, *shape))
+    return _chain(given, examples.layer("conv", "Conv2D"))
+
+
+def _normalised(adapted: bool) -> Facts:
+    layer = examples.layer("scale", "Normalization", {"mean": "scale/mean", "variance": "scale/v"})
+    mean = 0.5 if adapted else 0.0
+    stats = replace(examples.ORDINARY, minimum=mean, maximum=mean)
+    tensors = (
+        examples.tensor("scale/mean", (4,), stats),
+        examples.tensor("scale/v", (4,), replace(stats, minimum=1.0, maximum=1.0)),
+    )
+    return Facts(examples.model(layer, tensors=tensors))
+
+
+_NEEDS = (Need.ARCHITECTURE,)
+
+RULES = (
+    Rule(
+        code="MA309",
+        name="linear-network",
+        family=Family.ARCHITECTURE,
+        severity=Severity.MEDIUM,
+        confidence=Confidence.HIGH,
+        needs=_NEEDS,
+        summary="The hidden layers have no nonlinear activation, so they have no effect",
+        pass_title="The network has a nonlinear layer",
+        why="Linear functions of linear functions are linear. However many layers such a network "
+        "has, it can only separate classes by planes.",
+        fix='Give the hidden layers an activation, such as activation="relu", and train again.',
+        check=_linear,
+        bad=lambda: _stack("linear"),
+        good=lambda: _stack("relu"),
+    ),
+    Rule(
+        code="MA310",
+        name="erasing-dropout",
+        family=Family.ARCHITECTURE,
+        severity=Severity.MEDIUM,
+        confidence=Confidence.HIGH,
+        needs=_NEEDS,
+        summary="A dropout layer drops nearly everything in training",
+        pass_title="No dropout layer drops nearly everything",
+        why="`rate` is the share that is dropped, not the share that is kept. With a rate of 0.9 "
+        "or more the next layer trains on noise, and its outputs are often nearly constant.",
+        fix="Set rate to the share to drop, usually 0.1 to 0.5, and train again.",
+        check=_erasing,
+        bad=lambda: _dropping(0.95),
+        good=lambda: _dropping(0.5),
+    ),
+    Rule(
+        code="MA311",
+        name="exchanged-image-axes",
+        family=Family.ARCHITECTURE,
+        severity=Severity.MEDIUM,
+        confidence=Confidence.HIGH,
+        needs=_NEEDS,
+        summary="The first convolution takes a side of the image for its channels",
+        pass_title="The first convolution takes the channels of the image for channels",
+        why="The convolution then slides along the colours and one side of the image. The model "
+        "loses what is next to what in the image.",
+        fix="Give the images as (height, width, channels) and declare the input so, or set "
+        'data_format="channels_first", and train again.',
+        check=_axes,
+        bad=lambda: _images(3, 32, 32),
+        good=lambda: _images(32, 32, 3),
+    ),
+    Rule(
+        code="MA312",
+        name="single-unit-bottleneck",
+        family=Family.ARCHITECTURE,
+        severity=Severity.MEDIUM,
+        confidence=Confidence.HIGH,
+        needs=_NEEDS,
+        summary="A hidden layer passes on a single number",
+        pass_title="No hidden layer passes on a single number",
+        why="All that the later layers know of an input is one number. If that number is 0 for "
+        "all inputs, the output is constant.",
+        fix="Give the layer more units and train again.",
+        check=_bottleneck,
+        bad=lambda: _narrow(1),
+        good=lambda: _narrow(8),
+    ),
+    Rule(
+        code="MA313",
+        name="normalization-not-adapted",
+        family=Family.ARCHITECTURE,
+        severity=Severity.LOW,
+        confidence=Confidence.HIGH,
+        needs=(Need.ARCHITECTURE, Need.TENSORS),
+        summary="A Normalization layer was never adapted to data",
+        pass_title="Every Normalization layer was adapted",
+        why="It should scale the input, but passes it on unchanged. The network was then trained "
+        "on unscaled values, or expects scaled ones.",
+        fix="Call layer.adapt(training_data) before training.",
+        check=_not_adapted,
+        bad=lambda: _normalised(False),
+        good=lambda: _normalised(True),
+    ),
+)

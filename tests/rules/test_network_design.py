@@ -1,0 +1,191 @@
+"""Layers that keep a network from learning, in models that Keras saved, and their sound twins."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from modelaudit.pipeline import static_facts
+from modelaudit.rules.engine import run_rules
+from modelaudit.rules.network_design import RULES
+from modelaudit.settings import Settings
+
+pytestmark = pytest.mark.slow
+
+FORMATS = ("keras", "h5")
+
+
+@pytest.fixture(scope="module")
+def keras():
+    import keras
+
+    return keras
+
+
+def found(model, folder):
+    """Code and severity of all findings, which are the same in every format."""
+    model.compile(loss="mse")
+    seen = []
+    for suffix in FORMATS:
+        path = folder / f"model.{suffix}"
+        model.save(path)
+        results = run_rules(RULES, static_facts(path, Settings()))
+        findings = [finding for result in results for finding in result.findings]
+        seen.append([(finding.code, finding.severity.value) for finding in findings])
+    assert seen[0] == seen[1]
+    return seen[0]
+
+
+def sequential(keras, shape, *layers):
+    return keras.Sequential([keras.layers.Input(shape), *layers])
+
+
+def linear_networks(keras):
+    layers = keras.layers
+    dense, head = layers.Dense, layers.Dense(3, "softmax")
+    given = layers.Input((8,))
+    added = layers.Add()([dense(8)(given), given])
+    return [
+        sequential(keras, (8,), dense(16), head),
+        sequential(keras, (8,), dense(16), layers.Dropout(0.2), dense(16), layers.Dense(1)),
+        sequential(keras, (16, 16, 3), layers.Conv2D(4, 3), layers.Flatten(), dense(3)),
+        sequential(
+            keras,
+            (16, 16, 3),
+            *(layers.Conv2D(4, 3), layers.BatchNormalization(), layers.AveragePooling2D(2)),
+            *(layers.Conv2D(4, 3), layers.GlobalAveragePooling2D(), dense(3, "softmax")),
+        ),
+        sequential(keras, (20, 4), layers.Conv1D(4, 3), layers.Flatten(), dense(1, "sigmoid")),
+        keras.Model(given, dense(2)(added)),
+    ]
+
+
+def nonlinear_networks(keras):
+    layers = keras.layers
+    dense = layers.Dense
+    return [
+        sequential(keras, (8,), dense(3, "softmax")),
+        sequential(keras, (8,), dense(16), layers.ReLU(), dense(3)),
+        sequential(keras, (8,), dense(16), layers.Activation("tanh"), dense(3)),
+        sequential(keras, (8,), dense(16, keras.activations.gelu), dense(3)),
+        sequential(keras, (8,), dense(16), layers.LayerNormalization(), dense(3)),
+        sequential(
+            keras,
+            (16, 16, 3),
+            layers.Conv2D(4, 3),
+            layers.MaxPooling2D(),
+            layers.Flatten(),
+            dense(3),
+        ),
+        sequential(keras, (12, 4), layers.LSTM(4), dense(3)),
+        sequential(
+            keras,
+            (12,),
+            layers.Embedding(30, 4),
+            layers.GlobalAveragePooling1D(),
+            dense(4),
+            dense(1),
+        ),
+        sequential(keras, (8,), dense(4), layers.Lambda(abs, output_shape=(4,)), dense(2)),
+    ]
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_network_without_nonlinearity(keras, tmp_path):
+    assert [found(each, tmp_path) for each in linear_networks(keras)] == [[("MA309", "medium")]] * 6
+    assert [found(each, tmp_path) for each in nonlinear_networks(keras)] == [[]] * 9
+    rebuilt = sequential(keras, (8,), keras.layers.Dense(2), keras.layers.Dense(8))
+    assert found(rebuilt, tmp_path) == [("MA309", "low")]
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_linear_network_that_was_not_compiled_may_never_have_been_meant_to_learn(keras, tmp_path):
+    path = tmp_path / "model.keras"
+    linear_networks(keras)[0].save(path)
+    results = run_rules(RULES, static_facts(path, Settings()))
+    (only,) = [finding for result in results for finding in result.findings]
+    assert (only.code, only.severity.value) == ("MA309", "low")
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_linear_network_is_linear(keras):
+    for model in linear_networks(keras)[1:3]:
+        shape = model.input_shape[1:]
+        a, b, zero = np.random.default_rng(0).normal(size=(3, 1, *shape))
+        f = {
+            name: model.predict(x, verbose=0)
+            for name, x in {"a": a, "b": b, "sum": a + b - zero, "zero": zero}.items()
+        }
+        np.testing.assert_allclose(f["sum"], f["a"] + f["b"] - f["zero"], atol=1e-4)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("shape", "options", "reported"),
+    [
+        ((3, 32, 32), {}, True),
+        ((1, 28, 28), {}, True),
+        ((32, 32, 3), {"data_format": "channels_first"}, True),
+        ((32, 32, 3), {}, False),
+        ((3, 32, 32), {"data_format": "channels_first"}, False),
+        ((3, 32, 64), {}, False),  # no image, for all that can be seen
+        ((3, 8, 8), {}, False),  # a small map of features
+        ((32, 32, 32), {}, False),
+    ],
+)
+@pytest.mark.parametrize("behind", [False, True])
+def test_axes_of_images(keras, tmp_path, shape, options, reported, behind):
+    layers = keras.layers
+    first = [layers.Rescaling(1 / 255)] if behind else []
+    convolution = layers.Conv2D(4, (3, 3), activation="relu", padding="same", **options)
+    model = sequential(keras, shape, *first, convolution, layers.Flatten(), layers.Dense(2))
+    assert found(model, tmp_path) == ([("MA311", "medium")] if reported else [])
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_dropout_that_erases(keras, tmp_path):
+    layers = keras.layers
+    for drop in (layers.Dropout(0.95), layers.GaussianDropout(0.95), layers.AlphaDropout(0.9)):
+        model = sequential(keras, (8,), layers.Dense(8, "relu"), drop, layers.Dense(2))
+        assert found(model, tmp_path) == [("MA310", "medium")]
+    sound = sequential(keras, (8,), layers.Dense(8, "relu"), layers.Dropout(0.5), layers.Dense(2))
+    assert found(sound, tmp_path) == []
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_single_unit_in_the_way(keras, tmp_path):
+    layers = keras.layers
+    dense = layers.Dense
+
+    def through(*narrow):
+        return found(
+            sequential(keras, (8,), dense(8, "relu"), *narrow, dense(8, "relu"), dense(2)), tmp_path
+        )
+
+    assert through(dense(1, "relu")) == [("MA312", "medium")]
+    assert through(dense(1), layers.ReLU()) == [("MA312", "medium")]
+    assert through(dense(1), layers.BatchNormalization(), layers.Activation("relu")) == [
+        ("MA312", "medium")
+    ]
+    assert through(dense(1, "tanh")) == [("MA312", "low")]
+    assert through(dense(2, "relu")) == []
+    # A score of attention is one unit, and passes by the features.
+    given = layers.Input((12, 6))
+    score = layers.Softmax(axis=1)(dense(1, "tanh")(given))
+    pooled = layers.GlobalAveragePooling1D()(layers.Multiply()([given, score]))
+    assert found(keras.Model(given, dense(2)(pooled)), tmp_path) == []
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_normalization_that_was_not_adapted(keras, tmp_path):
+    layers = keras.layers
+    adapted = layers.Normalization()
+    adapted.adapt(np.random.default_rng(0).normal(3, 2, size=(64, 8)))
+    given = layers.Normalization(mean=0.0, variance=1.0)  # on purpose
+    for scale, expected in (
+        (layers.Normalization(), [("MA313", "low")]),
+        (adapted, []),
+        (given, []),
+    ):
+        model = sequential(keras, (8,), scale, layers.Dense(8, "relu"), layers.Dense(2))
+        assert found(model, tmp_path) == expected
