@@ -1,0 +1,210 @@
+"""Train small networks, save them in eleven formats, and make restore faults and honest twins.
+
+    python benchmarks/restore_models.py DIRECTORY [--set 1|2] [--seed N]
+
+DIRECTORY/faults and DIRECTORY/twins hold one directory per model. faults.tsv and twins.tsv list
+them: faults with the severity asked, and what a finding has to say to name the fault. Trained
+networks are kept in DIRECTORY/nets, so that an interrupted run can be continued. CPU only; 10 to
+30 minutes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import os
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
+
+import keras
+import numpy as np
+import restore_builders as builders
+import tf_keras
+from restore_faults import FAULTS, Fault
+from restore_formats import FORMATS, Format
+from restore_nets import Net, as_legacy, compiled, fit, train
+from restore_twins import OF_FILES, of_layers, of_training, of_weights
+from restore_values import Stock, Unsuited
+
+import modelaudit
+
+Pairs = list[tuple[str, str]]  # network, format
+COLUMNS = ("path", "fault", "network", "format", "severity", "codes", "words", "where", "run")
+
+
+@dataclass
+class Shop:
+    """What all models of one network are made from, and where they go."""
+
+    out: Path
+    net: Net
+    seed: int
+    rows: list[dict[str, str]] = field(default_factory=list)
+    twins: list[dict[str, str]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.rng = np.random.default_rng([self.seed, *self.net.name.encode()])
+        nets = self.out / "nets"
+        nets.mkdir(parents=True, exist_ok=True)
+        file = nets / f"{self.net.name}.keras"
+        if not file.exists():
+            train(keras, self.net, self.seed).save(file)
+        new, old = keras.models.load_model(file), file.with_suffix(".h5")
+        if not old.exists():
+            as_legacy(tf_keras, self.net, new, self.seed + 1).save(old)
+        self.models = {False: new, True: tf_keras.models.load_model(old)}
+        self.kept = {old: model.get_weights() for old, model in self.models.items()}
+        self.stocks = {old: self._stock(old) for old in self.models}
+
+    def _stock(self, legacy: bool) -> Stock:
+        k = tf_keras if legacy else keras
+        k.utils.set_random_seed(self.seed + 2)
+        later = compiled(k, self.net, rate=self.net.rate / 3)
+        later.set_weights(self.kept[legacy])
+        fit(later, self.net.data(np.random.default_rng(self.seed + 3), 1024), 2)
+        return Stock(self.rng, self.net.build(k), later.get_weights())
+
+    def save(self, model: Any, form: Format, folder: Path) -> Path:
+        if not folder.exists():
+            folder.mkdir(parents=True)
+            form.save(model, folder / form.file)
+        return folder / form.file
+
+    def sound(self) -> dict[str, Path]:
+        """Save the network in every format."""
+        paths = {}
+        for form in FORMATS.values():
+            folder = self.out / "twins" / f"sound_{self.net.name}_{form.name}"
+            paths[form.name] = self.save(self.models[form.legacy], form, folder)
+            self._twin(paths[form.name], "sound", form)
+        return paths
+
+    def _twin(self, path: Path, kind: str, form: Format) -> None:
+        row = {"path": os.fspath(path.relative_to(self.out / "twins")), "twin": kind}
+        self.twins.append(row | {"network": self.net.name, "format": form.name})
+
+    def fault(self, fault: Fault, form: Format, sound: dict[str, Path]) -> None:
+        """Make one faulty model.
+
+        Raises:
+            Unsuited: the fault does not apply to the network or the format.
+        """
+        model, stock = self.models[form.legacy], self.stocks[form.legacy]
+        folder = self.out / "faults" / f"{fault.name}_{self.net.name}_{form.name}"
+        record = None
+        if fault.golden:
+            record = modelaudit.record(model, sound[form.name])
+        try:
+            if fault.harm is not None:
+                layers = fault.harm(model, stock)
+                where = [] if form.name == "export" else [layer.name for layer in layers]
+                path = self.save(model, form, folder)
+            else:
+                shutil.copytree(sound[form.name].parent, folder)
+                path = folder / form.file
+                assert fault.edit is not None
+                where = fault.edit(path, model, stock)
+            if record is not None:
+                shutil.move(record, path.parent / record.name)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        finally:
+            model.set_weights(self.kept[form.legacy])
+            if record is not None:
+                record.unlink(missing_ok=True)
+        values = (
+            *(folder.name, fault.name, self.net.name, form.name, fault.severity),
+            *(" ".join(fault.codes), fault.words, " ".join(dict.fromkeys(where)), str(fault.run)),
+        )
+        self.rows.append(dict(zip(COLUMNS, values, strict=True)))
+
+    def honest(self, sound: dict[str, Path], turn: int) -> None:
+        """Make the twins of this network in formats that change from network to network."""
+        new, old = ("keras", "h5", "export", "weights", "ckpt"), ("h5_k2", "saved_k2", "keras_k2")
+        for legacy, names in ((False, new), (True, old)):
+            stock = self.stocks[legacy]
+            made = of_weights(self.models[legacy], stock.other, self.rng)
+            for place, (kind, model) in enumerate(made):
+                if (place + turn) % 2 == legacy:
+                    self._save_twin(kind, model, names[(place // 2 + turn) % len(names)])
+        for kind, model in of_training(keras, self.net, self.seed + 7) if turn % 2 == 0 else ():
+            for name in {"keras", "h5" if "random" in kind else new[turn % 5]}:
+                self._save_twin(kind, model, name)
+        for kind, model in of_layers(keras, self.net, self.seed + 9) if turn % 3 == 0 else ():
+            self._save_twin(kind, model, "keras")
+        for edit, formats in OF_FILES:
+            form = FORMATS[formats[turn % len(formats)]]
+            folder = self.out / "twins" / f"{edit.__name__}_{self.net.name}_{form.name}"
+            shutil.copytree(sound[form.name].parent, folder)
+            edit(folder / form.file, self.models[form.legacy], self.stocks[form.legacy])
+            self._twin(folder / form.file, edit.__name__, form)
+
+    def _save_twin(self, kind: str, model: Any, name: str) -> None:
+        folder = self.out / "twins" / f"{kind}_{self.net.name}_{name}"
+        self._twin(self.save(model, FORMATS[name], folder), kind, FORMATS[name])
+
+
+def _plan(nets: tuple[Net, ...], rng: np.random.Generator) -> list[tuple[Fault, Pairs]]:
+    """For each fault, all pairs of network and format in random order."""
+    plan = []
+    for fault in FAULTS:
+        pairs = [(net.name, form) for net in nets for form in fault.formats]
+        plan.append((fault, [pairs[i] for i in rng.permutation(len(pairs))]))
+    return plan
+
+
+def _write(path: Path, rows: list[dict[str, str]]) -> None:
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]), delimiter="\t")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("directory", type=Path)
+    parser.add_argument("--set", type=int, choices=(1, 2), default=1)
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    nets = builders.FIRST if options.set == 1 else builders.SECOND
+    out = options.directory
+    shutil.rmtree(out / "faults", ignore_errors=True)
+    left = {fault.name: fault.count for fault in FAULTS}
+    plan = _plan(nets, np.random.default_rng(options.seed))
+    shops = {}
+    for turn, net in enumerate(nets):
+        shops[net.name] = shop = Shop(out, net, options.seed)
+        done = out / "nets" / f"{net.name}.tsv"
+        if done.exists():
+            with done.open(newline="") as file:
+                shop.twins = list(csv.DictReader(file, delimiter="\t"))
+        else:
+            for folder in (out / "twins").glob(f"*_{net.name}_*"):
+                shutil.rmtree(folder)
+            shop.honest(shop.sound(), turn)
+            _write(done, shop.twins)
+        print(net.name, len(shop.twins), "twins", flush=True)
+    for fault, pairs in plan:
+        for name, form in pairs:
+            if not left[fault.name]:
+                break
+            shop = shops[name]
+            sound = {f: out / "twins" / f"sound_{name}_{f}" / FORMATS[f].file for f in FORMATS}
+            try:
+                shop.fault(fault, FORMATS[form], sound)
+            except Unsuited:
+                continue
+            left[fault.name] -= 1
+        print(fault.name, "lacks" if left[fault.name] else "", left[fault.name] or "", flush=True)
+    _write(out / "faults.tsv", [row for shop in shops.values() for row in shop.rows])
+    _write(out / "twins.tsv", [row for shop in shops.values() for row in shop.twins])
+
+
+if __name__ == "__main__":
+    main()

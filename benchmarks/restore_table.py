@@ -1,0 +1,154 @@
+"""Audit what `restore_models.py` made, and print which restore faults are named.
+
+    python benchmarks/restore_table.py DIRECTORY [--jobs N] [--again]
+
+Every model is audited statically. Faults that show only in a run, and faults of which the static
+audit does not say anything at the severity asked, are then also run, in the sandbox. A fault is
+named if a finding at the severity asked or above has one of its codes, or its words, and mentions
+a faulty layer where the format stores their names. A twin raises a false alarm if it has a finding
+of severity medium or above. Findings on the runtimes in which a model loads (MA2xx but MA210) count
+for neither.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from modelaudit.measures.statistics import wilson
+
+LEVELS = ("info", "low", "medium", "high", "critical")
+Rows = list[dict[str, str]]
+
+
+def read(path: Path) -> Rows:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file, delimiter="\t"))
+
+
+def audit(folder: Path, out: Path, jobs: int, *options: str) -> dict[str, dict[str, Any]]:
+    """Audit every model below a directory; each audit by the model's directory."""
+    command = [sys.executable, "-m", "modelaudit", "audit", str(folder), "-o", str(out)]
+    command += ["-f", "json", "-j", str(jobs), "-q", *options]
+    subprocess.run(command, check=False, stdout=subprocess.DEVNULL)
+    audits = [json.loads(p.read_text()) for p in out.glob("models/*/audit.json")]
+    return {a["model"]["path"].split("/")[0]: a for a in audits}
+
+
+def relevant(audit: dict[str, Any]) -> list[dict[str, Any]]:
+    return [
+        f
+        for f in audit["findings"]
+        if f["code"] == "MA210" or not f["code"].startswith("MA2")
+    ]  # fmt: skip
+
+
+def at_least(finding: dict[str, Any], severity: str) -> bool:
+    return LEVELS.index(finding["severity"]) >= LEVELS.index(severity)
+
+
+def says(finding: dict[str, Any], row: dict[str, str]) -> bool:
+    """Whether the finding names the fault, at whatever severity."""
+    text = json.dumps([finding[x] for x in ("title", "detail", "location", "evidence")])
+    words = bool(row["words"]) and re.search(row["words"], text, re.IGNORECASE)
+    placed = not row["where"] or any(x in text for x in row["where"].split())
+    return bool((finding["code"] in row["codes"].split() or words) and placed)
+
+
+def outcome(row: dict[str, str], audit: dict[str, Any] | None) -> str:
+    if audit is None:
+        return "not audited"
+    found = [f for f in relevant(audit) if says(f, row)]
+    if any(at_least(f, row["severity"]) for f in found):
+        return "named"
+    return "lower" if found else "unnamed"
+
+
+def judge(directory: Path, jobs: int) -> tuple[Rows, Rows]:
+    """Outcome of every fault and of every twin."""
+    out = directory / "audits"
+    static = audit(directory / "faults", out / "faults", jobs, "--no-probe")
+    faults = read(directory / "faults.tsv")
+    for row in faults:
+        row["outcome"] = outcome(row, static.get(row["path"]))
+    left = directory / "left"
+    shutil.rmtree(left, ignore_errors=True)
+    for row in faults:
+        if row["outcome"] != "named":
+            shutil.copytree(directory / "faults" / row["path"], left / row["path"])
+    run = audit(left, out / "left", jobs) if left.exists() else {}
+    for row in faults:
+        row["by"] = "file"
+        if row["outcome"] != "named" and row["path"] in run:
+            row["outcome"], row["by"] = outcome(row, run[row["path"]]), "run"
+        last = run.get(row["path"], static.get(row["path"]))
+        row["findings"] = _short(relevant(last)) if last else ""
+    shutil.rmtree(left, ignore_errors=True)
+    twins = read(directory / "twins.tsv")
+    honest = audit(directory / "twins", out / "twins", jobs, "--no-probe")
+    for row in twins:
+        found = honest.get(row["path"].split("/")[0])
+        alarms = [f for f in relevant(found) if at_least(f, "medium")] if found else []
+        row["outcome"] = "not audited" if found is None else "alarm" if alarms else "silent"
+        row["findings"] = _short(alarms)
+    return faults, twins
+
+
+def _short(findings: list[dict[str, Any]]) -> str:
+    return "; ".join(f"{f['code']} {f['severity']}: {f['detail'][:160]}" for f in findings[:4])
+
+
+def _write(path: Path, rows: Rows) -> None:
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]), delimiter="\t")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def show(faults: Rows, twins: Rows) -> None:
+    kinds = list(dict.fromkeys(row["fault"] for row in faults))
+    print(
+        "| fault | asked | files | named | lower | unnamed |\n| --- | --- | --- | --- | --- | --- |"
+    )
+    for kind in kinds:
+        rows = [row for row in faults if row["fault"] == kind]
+        counts = Counter(row["outcome"] for row in rows)
+        cells = (counts["named"], counts["lower"], len(rows) - counts["named"] - counts["lower"])
+        print(f"| {kind} | {rows[0]['severity']} | {len(rows)} |", *(f"{c} |" for c in cells))
+    named = sum(row["outcome"] == "named" for row in faults)
+    low, high = wilson(named, len(faults))
+    alarms = [row for row in twins if row["outcome"] != "silent"]
+    print(f"\n{named} of {len(faults)} faults named at the severity asked: "
+          f"{named / len(faults):.1%} [{low:.1%}, {high:.1%}]")  # fmt: skip
+    print(f"{len(alarms)} of {len(twins)} twins with a finding of medium or above\n")
+    for row in faults:
+        if row["outcome"] != "named":
+            print(f"{row['outcome']}: {row['path']}: {row['where']}: {row['findings']}")
+    for row in alarms:
+        print(f"{row['outcome']}: {row['path']}: {row['findings']}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("directory", type=Path)
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--again", action="store_true", help="print the last result again")
+    options = parser.parse_args()
+    results = [options.directory / name for name in ("faults.result.tsv", "twins.result.tsv")]
+    if not options.again:
+        shutil.rmtree(options.directory / "audits", ignore_errors=True)
+        for path, rows in zip(results, judge(options.directory, options.jobs), strict=True):
+            _write(path, rows)
+    show(read(results[0]), read(results[1]))
+
+
+if __name__ == "__main__":
+    main()
