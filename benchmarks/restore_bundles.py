@@ -309,4 +309,5 @@ def write_averages(path: Path, averages: dict[str, np.ndarray]) -> None:
             shadow = average.average(variable)
             session.run(shadow.initializer)
             shadow.load(averages[variable.name.removesuffix(":0")], session)
-        v1.train.Saver(v1.global_variables()).save(session, os.fspath(path))
+        saver = v1.train.Saver(v1.global_variables(), save_relative_paths=True)
+        saver.save(session, os.fspath(path))

@@ -87,7 +87,7 @@ def _in_graph(text: str, values: list[list[np.ndarray]], path: str) -> None:
         for layer, kept in zip(leaves(model), values, strict=True):
             for variable, value in zip(layer.weights, kept, strict=True):
                 variable.load(value, session)
-        v1.train.Saver(variables).save(session, path)
+        v1.train.Saver(variables, save_relative_paths=True).save(session, path)
 
 
 FORMATS = {
@@ -111,6 +111,7 @@ V3 = ("keras", "keras_k2", "weights")
 NAMED_V3 = ("keras", "weights")  # Keras 2 does not write names into v3 weights
 SAVED = ("export", "saved_k2")
 OBJECTS = ("ckpt", "ckpt_k2")
+TRACKED = (*SAVED, *OBJECTS)
 STATES = (*OBJECTS, "tf1")
 BUNDLES = (*SAVED, *OBJECTS, "tf1")
 HDF5 = (*LEGACY_H5, *V3)

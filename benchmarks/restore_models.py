@@ -27,7 +27,7 @@ import restore_builders as builders
 import tf_keras
 from restore_faults import FAULTS, Fault
 from restore_formats import FORMATS, Format
-from restore_nets import Net, as_legacy, compiled, fit, train
+from restore_nets import Net, aliases, as_legacy, compiled, fit, train
 from restore_twins import OF_FILES, of_layers, of_training, of_weights
 from restore_values import Stock, Unsuited
 
@@ -118,6 +118,8 @@ class Shop:
             model.set_weights(self.kept[form.legacy])
             if record is not None:
                 record.unlink(missing_ok=True)
+        known = aliases(model).values()
+        where = where + [x for w in where for names in known if w in names for x in names]
         values = (
             *(folder.name, fault.name, self.net.name, form.name, fault.severity),
             *(" ".join(fault.codes), fault.words, " ".join(dict.fromkeys(where)), str(fault.run)),

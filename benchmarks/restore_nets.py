@@ -6,6 +6,8 @@ versions of Keras. Half of the layers are named, the others keep automatic names
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -183,6 +185,29 @@ def leaves(model: Any) -> list[Any]:
         elif layer.weights:
             found.append(layer)
     return list(dict.fromkeys(found))
+
+
+def aliases(model: Any) -> dict[Any, list[str]]:
+    """What files call each layer: its name, and its keys in v3 weights and in checkpoints."""
+    counts: Counter[str] = Counter()
+    found: dict[Any, list[str]] = {}
+    trained = {id(w): i for i, w in enumerate(model.trainable_weights)}
+    weighty = [layer for layer in model.layers if layer.weights]
+    for place, layer in enumerate(getattr(model, "operations", model.layers)):
+        kind = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", type(layer).__name__).lower()
+        kind = re.sub(r"(\d)_?d\b", r"\1d", kind)
+        key = f"{kind}_{counts[kind]}" if counts[kind] else kind
+        counts[kind] += 1
+        if hasattr(layer, "layers"):
+            found |= aliases(layer)
+        elif getattr(layer, "weights", None):
+            numbers = [trained[id(w)] for w in layer.weights if id(w) in trained]
+            found[layer] = [
+                *(str(layer.name), key, f"_operations/{place}"),
+                f"layer_with_weights-{weighty.index(layer)}",
+                *(f"_trainable_variables/{i}" for i in numbers),
+            ]
+    return found
 
 
 def as_legacy(tf_keras: Any, net: Net, model: Any, seed: int) -> Any:

@@ -55,11 +55,15 @@ def at_least(finding: dict[str, Any], severity: str) -> bool:
     return LEVELS.index(finding["severity"]) >= LEVELS.index(severity)
 
 
+def _mentions(text: str, name: str) -> bool:
+    return bool(re.search(rf"(?<![\w-]){re.escape(name)}(?!\w)", text))
+
+
 def says(finding: dict[str, Any], row: dict[str, str]) -> bool:
     """Whether the finding names the fault, at whatever severity."""
     text = json.dumps([finding[x] for x in ("title", "detail", "location", "evidence")])
     words = bool(row["words"]) and re.search(row["words"], text, re.IGNORECASE)
-    placed = not row["where"] or any(x in text for x in row["where"].split())
+    placed = not row["where"] or any(_mentions(text, x) for x in row["where"].split())
     return bool((finding["code"] in row["codes"].split() or words) and placed)
 
 
