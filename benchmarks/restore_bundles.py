@@ -262,7 +262,8 @@ def metadata_activation(path: Path, _model: Any, stock: Stock) -> list[str]:
 
 
 def metadata_strides(path: Path, _model: Any, _stock: Stock) -> list[str]:
-    return _metadata(path, '"strides": [2, 2]', '"strides": [1, 1]')
+    old = '"strides": {"class_name": "__tuple__", "items": [2, 2]}'
+    return _metadata(path, old, old.replace("2, 2", "1, 1"))
 
 
 def metadata_epsilon(path: Path, _model: Any, _stock: Stock) -> list[str]:

@@ -29,13 +29,10 @@ def _large(group: Any, stock: Stock, least: int = 200) -> str:
 
 
 def _owner(name: str) -> str:
-    """The layer in the path of a dataset."""
-    parts = [
-        p
-        for p in name.split("/")
-        if p not in {"vars", "cell", "layers", "_layer_checkpoint_dependencies"}
-    ]
-    return parts[-2] if len(parts) > 1 else parts[0]
+    """The layer in the path of a dataset: `layer/…/kernel:0`, or `layers/layer/…/vars/0`."""
+    parts = name.split("/")
+    containers = {"layers", "_layer_checkpoint_dependencies"}
+    return parts[max((i for i, part in enumerate(parts) if part in containers), default=-1) + 1]
 
 
 def _all_as(path: Path, dtype: str) -> list[str]:
@@ -188,7 +185,8 @@ def optimizer_state_partial(path: Path, _model: Any, _stock: Stock) -> list[str]
 def _vars(group: Any) -> dict[str, Any]:
     """Every group `vars` with weights, by path; those of the optimizer are left out."""
     found = {name.rpartition("/")[0]: None for name in forms.datasets(group)}
-    return {name: group[name] for name in found if name.endswith("vars")}
+    kept = [name for name in found if name.endswith("vars") and not name.startswith("metrics")]
+    return {name: group[name] for name in kept}
 
 
 def v3_groups_exchanged(path: Path, _model: Any, stock: Stock) -> list[str]:

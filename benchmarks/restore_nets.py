@@ -192,6 +192,7 @@ def aliases(model: Any) -> dict[Any, list[str]]:
     counts: Counter[str] = Counter()
     found: dict[Any, list[str]] = {}
     trained = {id(w): i for i, w in enumerate(model.trainable_weights)}
+    places = {id(w): i for i, w in enumerate(model.weights)}
     weighty = [layer for layer in model.layers if layer.weights]
     for place, layer in enumerate(getattr(model, "operations", model.layers)):
         kind = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", type(layer).__name__).lower()
@@ -206,6 +207,7 @@ def aliases(model: Any) -> dict[Any, list[str]]:
                 *(str(layer.name), key, f"_operations/{place}"),
                 f"layer_with_weights-{weighty.index(layer)}",
                 *(f"_trainable_variables/{i}" for i in numbers),
+                *(f"variables/{places[id(w)]}" for w in layer.weights),
             ]
     return found
 

@@ -19,7 +19,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -34,21 +34,23 @@ def read(path: Path) -> Rows:
         return list(csv.DictReader(file, delimiter="\t"))
 
 
-def audit(folder: Path, out: Path, jobs: int, *options: str) -> dict[str, dict[str, Any]]:
-    """Audit every model below a directory; each audit by the model's directory."""
-    command = [sys.executable, "-m", "modelaudit", "audit", str(folder), "-o", str(out)]
+Findings = list[dict[str, Any]]
+
+
+def audit(folder: Path, out: Path, jobs: int, *options: str) -> dict[str, Findings]:
+    """Audit every model below a directory; all findings by the model's directory."""
+    command = [sys.executable, "-P", "-m", "modelaudit", "audit", str(folder), "-o", str(out)]
     command += ["-f", "json", "-j", str(jobs), "-q", *options]
     subprocess.run(command, check=False, stdout=subprocess.DEVNULL)
-    audits = [json.loads(p.read_text()) for p in out.glob("models/*/audit.json")]
-    return {a["model"]["path"].split("/")[0]: a for a in audits}
+    found: dict[str, Findings] = defaultdict(list)
+    for path in out.glob("models/*/audit.json"):
+        audit = json.loads(path.read_text())
+        found[audit["model"]["path"].split("/", 1)[0]] += _relevant(audit["findings"])
+    return found
 
 
-def relevant(audit: dict[str, Any]) -> list[dict[str, Any]]:
-    return [
-        f
-        for f in audit["findings"]
-        if f["code"] == "MA210" or not f["code"].startswith("MA2")
-    ]  # fmt: skip
+def _relevant(findings: Findings) -> Findings:
+    return [f for f in findings if f["code"] == "MA210" or not f["code"].startswith("MA2")]
 
 
 def at_least(finding: dict[str, Any], severity: str) -> bool:
@@ -67,46 +69,47 @@ def says(finding: dict[str, Any], row: dict[str, str]) -> bool:
     return bool((finding["code"] in row["codes"].split() or words) and placed)
 
 
-def outcome(row: dict[str, str], audit: dict[str, Any] | None) -> str:
-    if audit is None:
+def outcome(row: dict[str, str], findings: Findings | None) -> str:
+    if findings is None:
         return "not audited"
-    found = [f for f in relevant(audit) if says(f, row)]
+    found = [f for f in findings if says(f, row)]
     if any(at_least(f, row["severity"]) for f in found):
         return "named"
     return "lower" if found else "unnamed"
 
 
-def judge(directory: Path, jobs: int) -> tuple[Rows, Rows]:
-    """Outcome of every fault and of every twin."""
-    out = directory / "audits"
-    static = audit(directory / "faults", out / "faults", jobs, "--no-probe")
-    faults = read(directory / "faults.tsv")
-    for row in faults:
-        row["outcome"] = outcome(row, static.get(row["path"]))
-    left = directory / "left"
+def judge_faults(directory: Path, jobs: int) -> Rows:
+    """Outcome of every fault: by its files, and by a run where the files do not name it."""
+    out, left = directory / "audits", directory / "left"
+    found = audit(directory / "faults", out / "faults", jobs, "--no-probe")
+    rows = read(directory / "faults.tsv")
     shutil.rmtree(left, ignore_errors=True)
-    for row in faults:
+    for row in rows:
+        row["outcome"], row["by"] = outcome(row, found.get(row["path"])), "files"
         if row["outcome"] != "named":
             shutil.copytree(directory / "faults" / row["path"], left / row["path"])
     run = audit(left, out / "left", jobs) if left.exists() else {}
-    for row in faults:
-        row["by"] = "file"
-        if row["outcome"] != "named" and row["path"] in run:
+    for row in rows:
+        if row["path"] in run:
             row["outcome"], row["by"] = outcome(row, run[row["path"]]), "run"
-        last = run.get(row["path"], static.get(row["path"]))
-        row["findings"] = _short(relevant(last)) if last else ""
+        row["findings"] = _short(run.get(row["path"], found.get(row["path"], [])))
     shutil.rmtree(left, ignore_errors=True)
-    twins = read(directory / "twins.tsv")
-    honest = audit(directory / "twins", out / "twins", jobs, "--no-probe")
-    for row in twins:
-        found = honest.get(row["path"].split("/")[0])
-        alarms = [f for f in relevant(found) if at_least(f, "medium")] if found else []
-        row["outcome"] = "not audited" if found is None else "alarm" if alarms else "silent"
+    return rows
+
+
+def judge_twins(directory: Path, jobs: int) -> Rows:
+    """Whether the files of an honest twin raise an alarm."""
+    rows = read(directory / "twins.tsv")
+    found = audit(directory / "twins", directory / "audits" / "twins", jobs, "--no-probe")
+    for row in rows:
+        findings = found.get(row["path"].split("/", 1)[0])
+        alarms = [f for f in findings or [] if at_least(f, "medium")]
+        row["outcome"] = "not audited" if findings is None else "alarm" if alarms else "silent"
         row["findings"] = _short(alarms)
-    return faults, twins
+    return rows
 
 
-def _short(findings: list[dict[str, Any]]) -> str:
+def _short(findings: Findings) -> str:
     return "; ".join(f"{f['code']} {f['severity']}: {f['detail'][:160]}" for f in findings[:4])
 
 
@@ -149,8 +152,8 @@ def main() -> None:
     results = [options.directory / name for name in ("faults.result.tsv", "twins.result.tsv")]
     if not options.again:
         shutil.rmtree(options.directory / "audits", ignore_errors=True)
-        for path, rows in zip(results, judge(options.directory, options.jobs), strict=True):
-            _write(path, rows)
+        for path, judge in zip(results, (judge_faults, judge_twins), strict=True):
+            _write(path, judge(options.directory, options.jobs))
     show(read(results[0]), read(results[1]))
 
 

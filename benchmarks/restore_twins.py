@@ -26,7 +26,7 @@ def pruned(model: Any, share: float, *, structured: bool = False) -> None:
     """Set the smallest values, or the output channels of smallest norm, to zero."""
     for layer, place, value in list(_matrices(model))[:-1]:
         size = np.abs(value)
-        if structured:
+        if structured and value.shape[-1] > 1:
             size = np.sqrt((value**2).sum(axis=tuple(range(value.ndim - 1))))
         put(layer, place, value * (size > np.quantile(size, share)))
 
@@ -170,5 +170,5 @@ OF_FILES = (
     (without_fingerprint, forms.SAVED),
     (state_points_to_newest, forms.STATES),
     (averages_kept, ("tf1",)),
-    (weights_only, forms.WITH_CONFIG),
+    (weights_only, ("keras", "h5", "h5_k2")),
 )
