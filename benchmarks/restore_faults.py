@@ -135,7 +135,7 @@ FAULTS: tuple[Fault, ...] = (
     _file(bundles.variable_missing, forms.BUNDLES, LACKS, "not in the index|missing", count=6),
     _file(bundles.variable_of_other_shape, (*forms.BUNDLES,), SHAPE, "shape", count=5),
     _file(bundles.layer_untracked, forms.OBJECTS, LACKS, "missing|needs", count=4),
-    _file(bundles.keys_exchanged, forms.TRACKED, (*ORDER, "MA415"), "name|order", count=5),
+    _file(bundles.keys_exchanged, forms.TRACKED, (*ORDER, "MA407", "MA415"), "name|order", count=5),
     _file(bundles.slots_partial, forms.OBJECTS, ("MA424",), "optimizer|slot", LOW, 2),
     _file(bundles.slots_missing, forms.OBJECTS, ("MA424",), "optimizer|slot", LOW, 1),
     _file(bundles.state_points_nowhere, forms.STATES, ("MA116", "MA107"), "state", MEDIUM),
