@@ -4,30 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from msgspec import Struct
-
 from modelaudit.facts import Problem, ProblemKind
-from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.findings import Finding, Severity
 from modelaudit.rules.examples import healthy, with_problem
-from modelaudit.rules.model import Check, Facts, Family, Need, Rule
+from modelaudit.rules.model import Check, Facts, Family, Need, Rule, RuleTexts, rules_of
 
 
-class Damage(Struct, frozen=True):
+class Damage(RuleTexts, frozen=True, kw_only=True):
     """One kind of damage that a reader can detect, and what it means."""
 
     kind: ProblemKind
-    code: str
-    name: str
-    severity: Severity
-    summary: str
-    pass_title: str
-    why: str
-    fix: str
 
 
 DAMAGES = (
     Damage(
-        ProblemKind.UNREADABLE,
         "MA101",
         "unreadable-file",
         Severity.MEDIUM,
@@ -35,9 +25,9 @@ DAMAGES = (
         "Every file of the model can be read",
         "A file that cannot be read was not audited. It may be intact or damaged.",
         "Grant the auditing user read permission, or repair the storage, then audit again.",
+        kind=ProblemKind.UNREADABLE,
     ),
     Damage(
-        ProblemKind.TRUNCATED,
         "MA102",
         "truncated-file",
         Severity.HIGH,
@@ -46,9 +36,9 @@ DAMAGES = (
         "An upload, copy or save was interrupted. The weights after the truncation point are lost.",
         "Copy the file again from its source and compare the sizes. If the source is truncated "
         "too, export the model again.",
+        kind=ProblemKind.TRUNCATED,
     ),
     Damage(
-        ProblemKind.TEXT_MANGLED,
         "MA103",
         "text-mangled-file",
         Severity.HIGH,
@@ -58,9 +48,9 @@ DAMAGES = (
         "The original values cannot be recovered.",
         "The file cannot be repaired. Fetch the original again in binary mode (for Git: mark the "
         "suffix as `binary` in .gitattributes).",
+        kind=ProblemKind.TEXT_MANGLED,
     ),
     Damage(
-        ProblemKind.LFS_POINTER,
         "MA104",
         "git-lfs-pointer",
         Severity.HIGH,
@@ -68,9 +58,9 @@ DAMAGES = (
         "No file is a Git LFS pointer",
         "The repository stores the model elsewhere. This copy contains only a reference to it.",
         "Run `git lfs pull` in the checkout that this file comes from.",
+        kind=ProblemKind.LFS_POINTER,
     ),
     Damage(
-        ProblemKind.EMPTY,
         "MA105",
         "empty-file",
         Severity.HIGH,
@@ -78,9 +68,9 @@ DAMAGES = (
         "No file is empty",
         "Saving or copying the file failed before the first byte was written.",
         "Save or copy the model again. Check whether the disk is full.",
+        kind=ProblemKind.EMPTY,
     ),
     Damage(
-        ProblemKind.CORRUPT,
         "MA106",
         "corrupt-file",
         Severity.HIGH,
@@ -89,9 +79,9 @@ DAMAGES = (
         "A loader rejects the file, or reads something other than what was saved.",
         "Restore the file from its source. Compare the digest in this report with the digest of "
         "the original.",
+        kind=ProblemKind.CORRUPT,
     ),
     Damage(
-        ProblemKind.MISSING_FILE,
         "MA107",
         "missing-file",
         Severity.HIGH,
@@ -99,9 +89,9 @@ DAMAGES = (
         "Every file that the model needs is present",
         "Without it the model cannot be loaded, or is loaded with randomly initialised weights.",
         "Copy the whole model, not single files. For a SavedModel, copy the whole directory.",
+        kind=ProblemKind.MISSING_FILE,
     ),
     Damage(
-        ProblemKind.MISSING_SHARD,
         "MA108",
         "missing-variable-shard",
         Severity.HIGH,
@@ -111,9 +101,9 @@ DAMAGES = (
         "object-based restoring, silently leaves those weights at their initial random values.",
         "Copy the missing `.data-…-of-…` file next to the index. Check .gitignore and upload "
         "limits.",
+        kind=ProblemKind.MISSING_SHARD,
     ),
     Damage(
-        ProblemKind.SIZE_MISMATCH,
         "MA109",
         "size-mismatch",
         Severity.HIGH,
@@ -121,9 +111,9 @@ DAMAGES = (
         "Every stored size matches its declared size",
         "The data file does not belong to this index or header.",
         "Restore the index and the data from the same save. Never mix files from two saves.",
+        kind=ProblemKind.SIZE_MISMATCH,
     ),
     Damage(
-        ProblemKind.CRC_MISMATCH,
         "MA110",
         "checksum-mismatch",
         Severity.HIGH,
@@ -133,9 +123,9 @@ DAMAGES = (
         "listed values are not the ones that were saved.",
         "Restore the file from an intact copy. If the values were edited on purpose, save the "
         "model again with TensorFlow so that the checksum is correct.",
+        kind=ProblemKind.CRC_MISMATCH,
     ),
     Damage(
-        ProblemKind.LEFTOVER,
         "MA115",
         "leftover-file",
         Severity.LOW,
@@ -144,9 +134,9 @@ DAMAGES = (
         "Files from an interrupted save and unrelated files are distributed with the model. A "
         "loader that selects files by pattern may pick the wrong one.",
         "Delete what is not part of the model, or move it out of the model's directory.",
+        kind=ProblemKind.LEFTOVER,
     ),
     Damage(
-        ProblemKind.STATE_FILE_MISMATCH,
         "MA116",
         "checkpoint-state-mismatch",
         Severity.MEDIUM,
@@ -156,9 +146,9 @@ DAMAGES = (
         "finds none, and code that does not check continues with untrained weights.",
         "Restore with an explicit prefix, or set `model_checkpoint_path` to the correct relative "
         "name.",
+        kind=ProblemKind.STATE_FILE_MISMATCH,
     ),
     Damage(
-        ProblemKind.SUFFIX_MISMATCH,
         "MA117",
         "suffix-mismatch",
         Severity.MEDIUM,
@@ -167,9 +157,9 @@ DAMAGES = (
         "Keras 3 selects the reader by the suffix: it reports 'file not found', 'not a zip' or "
         "'file format not supported' for a model that is intact.",
         "Rename the file to the suffix of its actual format, which this report names.",
+        kind=ProblemKind.SUFFIX_MISMATCH,
     ),
     Damage(
-        ProblemKind.LIMIT_EXCEEDED,
         "MA118",
         "limit-exceeded",
         Severity.HIGH,
@@ -178,9 +168,9 @@ DAMAGES = (
         "The file needs more memory, nesting or decompression than a legitimate model does. The "
         "part beyond the limit was not audited.",
         "If the model is legitimate and large, raise the named limit in the settings file.",
+        kind=ProblemKind.LIMIT_EXCEEDED,
     ),
     Damage(
-        ProblemKind.TENSOR_UNREADABLE,
         "MA119",
         "unreadable-tensor",
         Severity.HIGH,
@@ -189,9 +179,9 @@ DAMAGES = (
         "The file lists the weight, but its bytes are damaged or have a type that weights cannot "
         "have.",
         "Restore the file from an intact copy, or save the model again.",
+        kind=ProblemKind.TENSOR_UNREADABLE,
     ),
     Damage(
-        ProblemKind.CONFIG_INVALID,
         "MA120",
         "invalid-config",
         Severity.HIGH,
@@ -199,9 +189,9 @@ DAMAGES = (
         "The saved architecture is a valid Keras config",
         "Keras cannot rebuild the model from this config.",
         "Save the model again with the code that built it.",
+        kind=ProblemKind.CONFIG_INVALID,
     ),
     Damage(
-        ProblemKind.UNSUPPORTED,
         "MA121",
         "unsupported-format",
         Severity.MEDIUM,
@@ -210,9 +200,9 @@ DAMAGES = (
         "The content was not audited.",
         "Convert it with the TensorFlow version that wrote it: restore the model there, then save "
         "it as a SavedModel or `.keras` file.",
+        kind=ProblemKind.UNSUPPORTED,
     ),
     Damage(
-        ProblemKind.OTHER,
         "MA122",
         "reader-remark",
         Severity.INFO,
@@ -220,6 +210,7 @@ DAMAGES = (
         "The reader found nothing unusual",
         "It is harmless on its own, but can explain why tools disagree.",
         "No action is needed.",
+        kind=ProblemKind.OTHER,
     ),
 )
 
@@ -271,21 +262,11 @@ def describe(rule: Rule, problem: Problem) -> Finding:
     )
 
 
-RULES = tuple(
-    Rule(
-        code=damage.code,
-        name=damage.name,
-        family=Family.INTEGRITY,
-        severity=damage.severity,
-        confidence=Confidence.CERTAIN,
-        needs=(Need.ARTIFACT,),
-        summary=damage.summary,
-        pass_title=damage.pass_title,
-        why=damage.why,
-        fix=damage.fix,
-        check=check_problem(damage.kind),
-        bad=with_problem(damage.kind),
-        good=healthy,
-    )
-    for damage in DAMAGES
+RULES = rules_of(
+    DAMAGES,
+    Family.INTEGRITY,
+    Need.ARTIFACT,
+    check=lambda damage: check_problem(damage.kind),
+    bad=lambda damage: with_problem(damage.kind),
+    good=healthy,
 )

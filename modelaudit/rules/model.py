@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
+from typing import TypeVar
 
 from msgspec import Struct, field
 
@@ -185,3 +186,50 @@ class Rule(Struct, frozen=True):
             fix=plain(fix or self.fix),
             key=key,
         )
+
+
+class RuleTexts(Struct, frozen=True):
+    """What a table of similar rules says about each of them; see `Rule`."""
+
+    code: str
+    name: str
+    severity: Severity
+    summary: str
+    pass_title: str
+    why: str
+    fix: str
+    references: tuple[str, ...] = ()
+
+
+Row = TypeVar("Row", bound=RuleTexts)
+
+
+def rules_of(
+    table: Iterable[Row],
+    family: Family,
+    need: Need,
+    *,
+    check: Callable[[Row], Check],
+    bad: Callable[[Row], Example],
+    good: Example,
+) -> tuple[Rule, ...]:
+    """The rules of a table: certain, with a check and a bad example for each row."""
+    return tuple(
+        Rule(
+            code=row.code,
+            name=row.name,
+            family=family,
+            severity=row.severity,
+            confidence=Confidence.CERTAIN,
+            needs=(need,),
+            summary=row.summary,
+            pass_title=row.pass_title,
+            why=row.why,
+            fix=row.fix,
+            check=check(row),
+            bad=bad(row),
+            good=good,
+            references=row.references,
+        )
+        for row in table
+    )

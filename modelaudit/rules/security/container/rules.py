@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from modelaudit.facts import Json, Problem
-from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.findings import Finding, Severity
 from modelaudit.rules.examples import healthy, layer, model
 from modelaudit.rules.integrity import describe
-from modelaudit.rules.model import Check, Facts, Family, Need, Rule
+from modelaudit.rules.model import Check, Facts, Family, Need, Rule, rules_of
 from modelaudit.rules.security.container.threats import THREATS, Threat
 from modelaudit.structs import replace
 
@@ -46,22 +46,4 @@ def _example(threat: Threat) -> Callable[[], Facts]:
     return lambda: Facts(model(layer(), problems=(problem,)))
 
 
-RULES: tuple[Rule, ...] = tuple(
-    Rule(
-        code=threat.code,
-        name=threat.name,
-        family=Family.SECURITY,
-        severity=threat.severity,
-        confidence=Confidence.CERTAIN,
-        needs=(Need.ARTIFACT,),
-        summary=threat.summary,
-        pass_title=threat.pass_title,
-        why=threat.why,
-        fix=threat.fix,
-        check=_check(threat),
-        bad=_example(threat),
-        good=healthy,
-        references=threat.references,
-    )
-    for threat in THREATS
-)
+RULES = rules_of(THREATS, Family.SECURITY, Need.ARTIFACT, check=_check, bad=_example, good=healthy)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from msgspec import Struct
-
 from modelaudit.facts import Json, Problem, ProblemKind
 from modelaudit.findings import Severity
+from modelaudit.rules.model import RuleTexts
 
 
-class Threat(Struct, frozen=True):
+class Threat(RuleTexts, frozen=True, kw_only=True):
     """A kind of problem, narrowed to the evidence that identifies this threat.
 
     `key` and `values` select problems by `evidence[key]`; without `values`, any value matches.
@@ -16,16 +15,8 @@ class Threat(Struct, frozen=True):
     """
 
     kind: ProblemKind
-    code: str
-    name: str
-    severity: Severity
-    summary: str
-    pass_title: str
-    why: str
-    fix: str
     key: str = ""
     values: tuple[Json, ...] = ()
-    references: tuple[str, ...] = ()
 
     def named_by(self, problem: Problem) -> bool:
         """Whether the problem's evidence identifies this threat."""
@@ -41,7 +32,6 @@ _REPACK = "Do not load or unpack it. Save the model again with Keras."
 
 THREATS = (
     Threat(
-        ProblemKind.EXTERNAL_REFERENCE,
         "MA720",
         "external-reference",
         Severity.HIGH,
@@ -52,10 +42,10 @@ THREATS = (
         "whose name contains a slash goes through such links, and a user-defined link goes "
         "wherever the program that registered its class decides.",
         _NOT_LOAD,
+        kind=ProblemKind.EXTERNAL_REFERENCE,
         references=("CVE-2026-1669", "GHSA-3m4q-jmj6-r34q"),
     ),
     Threat(
-        ProblemKind.UNSAFE_PATH,
         "MA721",
         "unsafe-path",
         Severity.HIGH,
@@ -63,10 +53,10 @@ THREATS = (
         "All paths inside the model stay inside the model",
         "Unpacking or following such a path writes or reads elsewhere on the machine.",
         "Do not unpack or load it. Ask the author for a clean file.",
+        kind=ProblemKind.UNSAFE_PATH,
         references=("CWE-22",),
     ),
     Threat(
-        ProblemKind.DUPLICATE_MEMBER,
         "MA722",
         "duplicate-archive-member",
         Severity.HIGH,
@@ -75,9 +65,9 @@ THREATS = (
         "One tool reads the first member and another reads the second: what was checked is not "
         "what is loaded.",
         _REPACK,
+        kind=ProblemKind.DUPLICATE_MEMBER,
     ),
     Threat(
-        ProblemKind.HEADER_MISMATCH,
         "MA723",
         "archive-header-mismatch",
         Severity.HIGH,
@@ -86,9 +76,9 @@ THREATS = (
         "A zip archive describes each member twice. If the two descriptions differ, tools disagree "
         "about the content.",
         _REPACK,
+        kind=ProblemKind.HEADER_MISMATCH,
     ),
     Threat(
-        ProblemKind.EXTERNAL_REFERENCE,
         "MA724",
         "external-storage",
         Severity.HIGH,
@@ -98,12 +88,12 @@ THREATS = (
         "who loads the model becomes part of its weights, and leaks with the next upload of the "
         "model.",
         _NOT_LOAD,
-        "hdf5",
-        ("external-storage",),
-        ("CVE-2026-1669", "GHSA-3m4q-jmj6-r34q"),
+        key="hdf5",
+        values=("external-storage",),
+        references=("CVE-2026-1669", "GHSA-3m4q-jmj6-r34q"),
+        kind=ProblemKind.EXTERNAL_REFERENCE,
     ),
     Threat(
-        ProblemKind.EXTERNAL_REFERENCE,
         "MA725",
         "virtual-dataset",
         Severity.HIGH,
@@ -112,12 +102,12 @@ THREATS = (
         "An HDF5 virtual dataset takes its values from datasets in other files on the machine that "
         "loads it.",
         _NOT_LOAD,
-        "hdf5",
-        ("virtual",),
-        ("https://github.com/keras-team/keras/pull/22976",),
+        key="hdf5",
+        values=("virtual",),
+        references=("https://github.com/keras-team/keras/pull/22976",),
+        kind=ProblemKind.EXTERNAL_REFERENCE,
     ),
     Threat(
-        ProblemKind.EXTERNAL_REFERENCE,
         "MA726",
         "soft-link",
         Severity.MEDIUM,
@@ -126,11 +116,11 @@ THREATS = (
         "Soft links can form a cycle, dangle, or make two tools read different weights. Keras "
         "writes none, and rejects them from version 3.15 on.",
         "Copy the weights to a new file, or ask the author to save the model again.",
-        "hdf5",
-        ("soft-link",),
+        key="hdf5",
+        values=("soft-link",),
+        kind=ProblemKind.EXTERNAL_REFERENCE,
     ),
     Threat(
-        ProblemKind.EXTERNAL_REFERENCE,
         "MA727",
         "filter-plugin",
         Severity.HIGH,
@@ -140,11 +130,11 @@ THREATS = (
         "planted there runs with the user's permissions.",
         "Load it only where HDF5_PLUGIN_PATH is empty or under your control. Ask for the file with "
         "gzip compression or without compression.",
-        "hdf5",
-        ("filter",),
+        key="hdf5",
+        values=("filter",),
+        kind=ProblemKind.EXTERNAL_REFERENCE,
     ),
     Threat(
-        ProblemKind.OTHER,
         "MA728",
         "hdf5-cycle",
         Severity.MEDIUM,
@@ -152,11 +142,11 @@ THREATS = (
         "No HDF5 group is hard-linked twice",
         "A program that walks the file without remembering visited groups never finishes.",
         "Ask the author to save the model again. Keras writes no such links.",
-        "hdf5",
-        ("cycle",),
+        key="hdf5",
+        values=("cycle",),
+        kind=ProblemKind.OTHER,
     ),
     Threat(
-        ProblemKind.LIMIT_EXCEEDED,
         "MA729",
         "hdf5-bomb",
         Severity.HIGH,
@@ -167,15 +157,15 @@ THREATS = (
         "to 1000.",
         "Do not load it. Weights hardly compress: a file that shrinks a hundredfold contains no "
         "weights.",
-        "hdf5",
-        ("ratio", "chunks"),
-        (
+        key="hdf5",
+        values=("ratio", "chunks"),
+        references=(
             *("CVE-2026-0897", "GHSA-xfhx-r7ww-5995", "GHSA-mgx6-5cf9-rr43"),
             *("CVE-2026-12570", "GHSA-74m6-m3xx-3vmj"),
         ),
+        kind=ProblemKind.LIMIT_EXCEEDED,
     ),
     Threat(
-        ProblemKind.UNSAFE_PATH,
         "MA730",
         "symbolic-link",
         Severity.HIGH,
@@ -184,12 +174,11 @@ THREATS = (
         "Copying or loading the model follows the link on the machine where this happens, and "
         "reads or overwrites a file there.",
         "Delete the link. If it is your own, replace it with the file that it points to.",
-        "link",
-        (),
-        ("https://github.com/keras-team/keras/pull/22896", "CWE-59"),
+        key="link",
+        references=("https://github.com/keras-team/keras/pull/22896", "CWE-59"),
+        kind=ProblemKind.UNSAFE_PATH,
     ),
     Threat(
-        ProblemKind.UNSAFE_PATH,
         "MA731",
         "checkpoint-path-traversal",
         Severity.HIGH,
@@ -198,12 +187,11 @@ THREATS = (
         "`tf.train.latest_checkpoint` follows the path and restores a file from another location "
         "as if it were this model. Old training runs routinely left absolute paths there.",
         "Restore with an explicit prefix, or write the plain name to `model_checkpoint_path`.",
-        "path",
-        (),
-        ("CWE-22",),
+        key="path",
+        references=("CWE-22",),
+        kind=ProblemKind.UNSAFE_PATH,
     ),
     Threat(
-        ProblemKind.DUPLICATE_MEMBER,
         "MA732",
         "duplicate-json-key",
         Severity.HIGH,
@@ -212,11 +200,11 @@ THREATS = (
         "Python loads one of the two values, while other tools show the other one. What was "
         "reviewed is then not what runs. Keras never writes a key twice.",
         _REPACK,
-        "json",
-        ("keys",),
+        key="json",
+        values=("keys",),
+        kind=ProblemKind.DUPLICATE_MEMBER,
     ),
     Threat(
-        ProblemKind.HEADER_MISMATCH,
         "MA733",
         "archive-polyglot",
         Severity.HIGH,
@@ -225,11 +213,11 @@ THREATS = (
         "One program reads the file as an archive and another as a script, a picture or a "
         "different archive. Scanners that check the first bytes judge the wrong content.",
         _REPACK,
-        "zip",
-        ("prefix", "suffix"),
+        key="zip",
+        values=("prefix", "suffix"),
+        kind=ProblemKind.HEADER_MISMATCH,
     ),
     Threat(
-        ProblemKind.LIMIT_EXCEEDED,
         "MA734",
         "archive-bomb",
         Severity.HIGH,
@@ -238,15 +226,15 @@ THREATS = (
         "Unpacking the member fills the memory or disk of the user who loads the model. Keras "
         "3.15.1 still unpacks such assets.",
         "Do not load or unpack it. Configs and weights do not compress that well.",
-        "limit",
-        ("compression ratio", "archive bytes"),
-        (
+        key="limit",
+        values=("compression ratio", "archive bytes"),
+        references=(
             "https://github.com/keras-team/keras/pull/23010",
             "https://github.com/keras-team/keras/pull/23101",
         ),
+        kind=ProblemKind.LIMIT_EXCEEDED,
     ),
     Threat(
-        ProblemKind.UNSUPPORTED,
         "MA735",
         "pickled-weights",
         Severity.HIGH,
@@ -255,12 +243,12 @@ THREATS = (
         "NumPy stores object arrays as pickles, and reading one with `allow_pickle=True` runs the "
         "code in it.",
         "Do not load it. Weights are numbers; ask the author for the model as Keras saves it.",
-        "npy",
-        ("object",),
-        ("https://github.com/keras-team/keras/pull/23016",),
+        key="npy",
+        values=("object",),
+        references=("https://github.com/keras-team/keras/pull/23016",),
+        kind=ProblemKind.UNSUPPORTED,
     ),
     Threat(
-        ProblemKind.OTHER,
         "MA738",
         "hdf5-polyglot",
         Severity.MEDIUM,
@@ -269,11 +257,11 @@ THREATS = (
         "One program reads the file as HDF5 and another as something else. HDF5 permits a user "
         "block at the start; Keras does not use it.",
         "Copy the model to a new file: load it in an isolated environment and save it again.",
-        "hdf5",
-        ("user-block", "trailing"),
+        key="hdf5",
+        values=("user-block", "trailing"),
+        kind=ProblemKind.OTHER,
     ),
     Threat(
-        ProblemKind.OTHER,
         "MA757",
         "unusual-archive-member",
         Severity.HIGH,
@@ -282,11 +270,11 @@ THREATS = (
         "Python loads members compressed with bzip2 or LZMA, but many scanners skip them because "
         "they cannot read them. An encrypted member cannot be inspected at all.",
         _REPACK,
-        "zip",
-        ("encrypted", "method"),
+        key="zip",
+        values=("encrypted", "method"),
+        kind=ProblemKind.OTHER,
     ),
     Threat(
-        ProblemKind.DUPLICATE_MEMBER,
         "MA758",
         "contradicting-graph",
         Severity.HIGH,
@@ -299,7 +287,8 @@ THREATS = (
         "TensorFlow 2.21 knows. Other content of the text file is reported as not audited.",
         "Find out which one is the model and delete the other. Audit again before the text file is "
         "used.",
-        "saved_model",
-        ("differs",),
+        key="saved_model",
+        values=("differs",),
+        kind=ProblemKind.DUPLICATE_MEMBER,
     ),
 )

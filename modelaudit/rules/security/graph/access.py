@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from modelaudit.facts import Json
 from modelaudit.findings import Confidence, Finding, Severity
-from modelaudit.rules.model import Check, Facts, Family, Need, Rule
+from modelaudit.rules.model import Check, Facts, Family, Need, Rule, rules_of
 from modelaudit.rules.security.graph.examples import constant, graph_with, harmless
 from modelaudit.rules.security.graph.input_sources import ValueOrigin
 from modelaudit.rules.security.graph.operations import GraphOperation, graph_file, operations
@@ -156,22 +156,4 @@ def _example(threat: OpThreat) -> Callable[[], Facts]:
     return lambda: graph_with(op, nodes, attributes)
 
 
-RULES = tuple(
-    Rule(
-        code=threat.code,
-        name=threat.name,
-        family=Family.SECURITY,
-        severity=threat.severity,
-        confidence=Confidence.CERTAIN,
-        needs=(Need.GRAPH,),
-        summary=threat.summary,
-        pass_title=threat.pass_title,
-        why=threat.why,
-        fix=threat.fix,
-        check=_check(threat),
-        bad=_example(threat),
-        good=harmless,
-        references=threat.references,
-    )
-    for threat in THREATS
-)
+RULES = rules_of(THREATS, Family.SECURITY, Need.GRAPH, check=_check, bad=_example, good=harmless)
