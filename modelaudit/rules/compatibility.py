@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from modelaudit.audit_types.loading import Status
 from modelaudit.facts import Provenance
 from modelaudit.findings import Confidence, Finding, Severity
-from modelaudit.probe.protocol import Observation, runtime_name
+from modelaudit.probe.protocol import ENDED, Observation, runtime_name
 from modelaudit.rules import examples
 from modelaudit.rules.conditions import conditions, lacked, lost_part
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
@@ -16,6 +16,8 @@ from modelaudit.structs import replace
 
 QUOTED = 600  # characters of a loader's message that go into a finding
 
+# A limit ended these attempts, so the model may load.
+CUT_SHORT = frozenset({Status.TIMEOUT, Status.MEMORY, Status.DISK})
 CURRENT, LEGACY = "here", "here-legacy"
 
 
@@ -51,6 +53,9 @@ def _loads_nowhere(rule: Rule, facts: Facts) -> Iterator[Finding]:
         return
     if lost := lost_part(facts):
         raise NotApplicable(f"a part of the model is missing or damaged: {lost}")
+    for each in facts.observations:
+        if each.status in CUT_SHORT:
+            raise NotApplicable(f"{runtime_name(each.runtime)}: {ENDED[each.status]}")
     runtime, condition = conditions(facts)
     if condition:
         raise NotApplicable(f"{runtime_name(runtime)} loads it if {condition}")

@@ -94,7 +94,7 @@ def _convolving_graph(meta: pb.MetaGraphDef, graph_strides: int) -> None:
     meta.signature_def["serving_default"].outputs["y"].name = "call:0"
 
 
-def keras_variables(root: Path, copy: float | None = None) -> None:
+def keras_variables(root: Path, copy: float | None = None, where: str = "_all_variables") -> None:
     stored = pb.TrackableObjectGraph()
     kept = [stored.nodes.add() for _ in range(3)]
     kept[0].children.add(local_name="layer_with_weights-0", node_id=1)
@@ -105,10 +105,10 @@ def keras_variables(root: Path, copy: float | None = None) -> None:
     writer.add(key, np.arange(18, dtype="float32").reshape(3, 3, 1, 2))
     if copy is not None:
         again = stored.nodes.add()
-        kept[0].children.add(local_name="_all_variables", node_id=3)
-        again.attributes.add(name="VARIABLE_VALUE", checkpoint_key=f"_all_variables{SUFFIX}")
+        kept[0].children.add(local_name=where, node_id=3)
+        again.attributes.add(name="VARIABLE_VALUE", checkpoint_key=f"{where}{SUFFIX}")
         values = np.arange(18, dtype="float32").reshape(3, 3, 1, 2) + np.float32(copy)
-        writer.add(f"_all_variables{SUFFIX}", values)
+        writer.add(f"{where}{SUFFIX}", values)
     writer.add_strings("_CHECKPOINTABLE_OBJECT_GRAPH", [stored.SerializeToString()], ())
     writer.write()
 

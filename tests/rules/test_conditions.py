@@ -214,6 +214,22 @@ def test_an_attempt_without_end_contradicts_no_prediction(status: Status) -> Non
     assert run_rule(rule("MA223"), loading(loads, Status.FAILED)).outcome is Outcome.FAIL
 
 
+@pytest.mark.parametrize(
+    ("status", "outcome"),
+    [
+        (Status.TIMEOUT, Outcome.NOT_APPLICABLE),
+        (Status.MEMORY, Outcome.NOT_APPLICABLE),
+        (Status.CRASHED, Outcome.FAIL),
+        (Status.FAILED, Outcome.FAIL),
+    ],
+)
+def test_a_model_that_ran_into_a_limit_in_one_runtime_may_load(
+    status: Status, outcome: Outcome
+) -> None:
+    facts = examples.observed(status, Status.FAILED)()
+    assert run_rule(rule("MA210"), facts).outcome is outcome
+
+
 def differing(unless: str = "") -> Prediction:
     reason = Reason("activation", LoadOutcome.DIFFERS, "it had another default", unless=unless)
     return Prediction("tf==2.21.0", "load_model", LoadOutcome.DIFFERS, (reason,))

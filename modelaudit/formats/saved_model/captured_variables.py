@@ -63,8 +63,12 @@ def unused_twins(nodes: Sequence[ObjectNode]) -> dict[int, int]:
     """Variable that no function captures -> captured variable with the same name and shape.
 
     Keras 3 exports the weights of a model twice: as captures of functions, and in the backend's
-    own `_all_variables`, which only the graph's signatures use.
+    own `_all_variables`, which only the graph's signatures use. Elsewhere an equal name means
+    nothing: a metric and a Normalization layer both have a `count`.
     """
+    lists = [node.children["_all_variables"] for node in nodes if "_all_variables" in node.children]
+    copies = {index for index in lists if 0 <= index < len(nodes)}
+    copies |= {child for index in tuple(copies) for child in nodes[index].children.values()}
     captured = {index for _, bound in _captures(nodes) for index in bound if isinstance(index, int)}
     used: dict[tuple[str, str], int] = {}
     variables = [node for node in nodes if node.kind == "variable"]
@@ -74,6 +78,6 @@ def unused_twins(nodes: Sequence[ObjectNode]) -> dict[int, int]:
     twins = {}
     for node in variables:
         twin = used.get((str(node.detail["name"]), str(node.detail["shape"])))
-        if twin is not None and node.index not in captured:
+        if twin is not None and node.index in copies - captured:
             twins[node.index] = twin
     return twins

@@ -230,6 +230,20 @@ def test_variable_without_a_key_is_missing(tmp_path):
     assert read_saved_model(tmp_path, LIMITS).extra["restore"]["missing"] == ["lost"]
 
 
+def test_a_variable_of_the_same_name_elsewhere_is_no_copy(tmp_path):
+    """A metric and a Normalization layer both have a `count`."""
+    tf2_model(tmp_path)
+    message = pb.SavedModel.FromString((tmp_path / "saved_model.pb").read_bytes())
+    objects = message.meta_graphs[0].object_graph_def
+    objects.nodes.add().variable.CopyFrom(objects.nodes[2].variable)
+    objects.nodes[0].children.add(local_name="other", node_id=4)
+    (tmp_path / "saved_model.pb").write_bytes(message.SerializeToString())
+    keras_variables(tmp_path, copy=1.0, where="other")
+    artifact = read_saved_model(tmp_path, LIMITS)
+    assert artifact.extra["restore"]["divergent"] == []
+    assert artifact.tensor("other").role == "weight"
+
+
 @pytest.mark.parametrize("difference", [0.0, 1.0])
 def test_a_second_copy_of_a_weight_is_equal_or_diverges(tmp_path, difference):
     tf2_model(tmp_path)

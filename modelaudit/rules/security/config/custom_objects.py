@@ -49,7 +49,7 @@ def check(rule: Rule, facts: Facts) -> Iterator[Finding]:
         ref.name.rpartition(">")[2] for uses in wanted.values() for ref in uses
     }
     # The functions of a SavedModel are in its graph; `load_model` of Keras 2 falls back to them.
-    if artifact.format.is_saved_model and artifact.graphs:
+    if artifact.format.is_saved_model:
         others.clear()
         wanted = {name: uses for name, uses in wanted.items() if imported[name]}
         if not wanted:
