@@ -46,7 +46,12 @@ def _part(key: str, value: Json, context: CheckContext, place: ConfigLocation) -
         if name and not node and not place.archive:
             yield from _by_name(key, name, context, place)
         return
-    custom = "module" in node and node["module"] is None
+    module = node.get("module")
+    # A layer can be an activation. Keras 2 looks its class up in a table, whatever the module is.
+    looked_up = module == "keras.layers" or (isinstance(module, str) and not profile.keras3)
+    if looked_up and reads_modules(context) and profile.has_class("layers", name):
+        kind = "layers"
+    custom = "module" in node and module is None
     known = profile.knows(kind, name) and not (custom and reads_modules(context))
     if not known:
         yield Reason(

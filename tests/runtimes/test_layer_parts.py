@@ -1,0 +1,55 @@
+"""Parts of layers that are looked up by their module: a layer as an activation."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import h5py
+import pytest
+
+from modelaudit.audit_types.loading import LoadOutcome
+from modelaudit.formats.reader import read
+from modelaudit.runtimes import predict
+from modelaudit.settings import Limits
+
+TARGETS = ("tf==2.21.0", "tf-keras==2.21.0")
+
+
+def saved(path: Path, module: str) -> Path:
+    """A Keras 2.15 HDF5 model with a LeakyReLU layer of `module` as an activation."""
+    import tf_keras
+
+    kl = tf_keras.layers
+    layers = [kl.Input((4,)), kl.Dense(3, activation=kl.LeakyReLU(0.1)), kl.Dense(2)]
+    tf_keras.Sequential(layers).save(path)
+    with h5py.File(path, "r+") as file:
+        config = json.loads(file.attrs["model_config"])
+        config["config"]["layers"][1]["config"]["activation"]["module"] = module
+        text = json.dumps(config).replace('"tf_keras.initializers"', '"keras.initializers"')
+        file.attrs["model_config"] = text.replace('"module": "tf_keras', '"module": "keras')
+        if module.startswith("tf_keras"):
+            file.attrs["model_config"] = text
+        file.attrs["keras_version"] = "2.15.0"
+    return path
+
+
+def loads(keras: object, path: Path) -> bool:
+    try:
+        keras.models.load_model(path, compile=False)
+    except (TypeError, ValueError, ImportError):
+        return False
+    return True
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("module", ["keras.layers", "lab.layers"])
+def test_a_layer_as_an_activation_loads_as_predicted(tmp_path: Path, module: str) -> None:
+    import keras
+    import tf_keras
+
+    path = saved(tmp_path / "m.h5", module)
+    predicted = {each.runtime: each.predicted for each in predict(read(path, Limits()), TARGETS)}
+    for runtime, each in zip(TARGETS, (keras, tf_keras), strict=True):
+        expected = LoadOutcome.LOADS if loads(each, path) else LoadOutcome.FAILS
+        assert predicted[runtime] is expected, runtime
