@@ -29,7 +29,7 @@ OTHERS = {
     "modelaudit.measures.kernels.initializers": {2.0, 0.87962566103423978},
     "modelaudit.measures.kernels.mirror_pairs": {1e-6},
     "modelaudit.measures.kernels.symmetry": {1e-12},
-    "modelaudit.measures.kernels.initialization": {2.0},
+    "modelaudit.measures.kernels.other_weights": {2.0},
     "modelaudit.measures.statistics": {0.2, 1.959963984540054, 2.0234},
     "modelaudit.changes.audits": {0.005},  # shown in tenths of a percent
     "modelaudit.rules.catalogue": {0.8},  # similarity of a misspelt rule name

@@ -106,13 +106,17 @@ class Case(Struct, frozen=True):
         A small kernel without bias counts if the first batch normalisation that does not match
         its input directly follows it.
         """
+        return tuple(kernel for kernel in self.measured if kernel.state != "undecidable")
+
+    @property
+    def measured(self) -> tuple[KernelInitialization, ...]:
+        """The same, with kernels that are undecidable."""
         measured = self.facts.measurements
         suspect = self._before_first_misfit()
-        tested = (
+        return tuple(
             with_first_inconsistent(kernel, kernel.route == suspect)
             for kernel in (measured.initialization if measured else ())
         )
-        return tuple(kernel for kernel in tested if kernel.state != "undecidable")
 
     def _before_first_misfit(self) -> str:
         """Route of the kernel whose output is the first that does not match its statistics."""

@@ -14,13 +14,17 @@ from modelaudit.layer_classes import Trait, has
 from modelaudit.measures.architecture.layer_graph import LayerGraph, layer_graph
 from modelaudit.measures.architecture.layer_shapes import input_shape
 from modelaudit.measures.architecture.profile import architecture_profile, unfollowed
-from modelaudit.measures.kernels.batchnorm import batchnorm_state, batchnorm_tensors
+from modelaudit.measures.kernels.batchnorm import (
+    CHECKPOINT_SUFFIX,
+    batchnorm_state,
+    batchnorm_tensors,
+)
 from modelaudit.measures.kernels.initialization import (
     LayerContext,
     kernel_initialization,
-    trained_layers,
 )
 from modelaudit.measures.kernels.initializers import candidates
+from modelaudit.measures.kernels.other_weights import fitting_weights, trained_layers
 from modelaudit.measures.kernels.permutation_flow import PermutationFlow
 from modelaudit.measures.kernels.symmetry import is_lowpass, kernel_symmetry
 from modelaudit.measures.kernels.values import KernelValues, load_kernel
@@ -69,6 +73,11 @@ class _Measuring:
         self.batchnorm = self._batchnorm()
         self.graph = self._graph()
         self.consumers = self.graph.consumers() if self.graph is not None else {}
+        self.frozen = {
+            node.attributes["VARIABLE_VALUE"]["key"].removesuffix(CHECKPOINT_SUFFIX)
+            for node in artifact.object_graph
+            if node.detail.get("trainable") is False and "VARIABLE_VALUE" in node.attributes
+        }
         self.biases = {k.route: k.bias for k in artifact.kernels if k.bias is not None}
 
     def run(self) -> Measurements:
@@ -86,6 +95,7 @@ class _Measuring:
         try:
             tested = {kernel.route for kernel in self.artifact.kernels}
             self.initialization += trained_layers(self.artifact, tested)
+            self.initialization += fitting_weights(self.artifact, tested)
         except _FAILURES as failure:
             self.skipped["other layers"] = _said(failure)
         if not self.artifact.kernels:
@@ -129,7 +139,9 @@ class _Measuring:
             companions = LayerContext(
                 bias_initial=self._bias_initial(kernel),
                 batchnorm_initial=self._batchnorm_initial(kernel.route),
-                trainable=layer.trainable if layer is not None else True,
+                trainable=layer.trainable
+                if layer is not None
+                else kernel.tensor not in self.frozen,
             )
             self.initialization.append(
                 kernel_initialization(

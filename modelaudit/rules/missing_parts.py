@@ -85,9 +85,13 @@ def _optimizer(rule: Rule, facts: Facts) -> Iterator[Finding]:
         tensors[name].shape
         for layer in artifact.architecture.layers
         for role, name in layer.variables.items()
-        if layer.trainable and role not in NOT_TRAINED and name in tensors
+        if layer.trainable
+        and role not in NOT_TRAINED
+        and name in tensors
+        and tensors[name].size > 1
     )
-    slots = Counter(tensor.shape for tensor in stored if tensor.shape)
+    # Of single numbers, some are counts of steps and rates, which Keras 1 stores as vectors.
+    slots = Counter(tensor.shape for tensor in stored if tensor.size > 1)
     if slots.keys() - weights.keys():
         raise NotApplicable("the optimizer's variables do not have the shapes of the weights")
     # Optimizers keep the same number of variables, of its shape, for every trained weight.

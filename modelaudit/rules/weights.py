@@ -9,7 +9,8 @@ from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
 from modelaudit.rules.grammar import counted, every, of_all
-from modelaudit.rules.model import Facts, Family, Need, NotRelevant, Rule
+from modelaudit.rules.initial_values import left_initial, never_trained
+from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 
 LISTED = 8
 
@@ -79,19 +80,23 @@ def _negative_variance(rule: Rule, facts: Facts) -> Iterator[Finding]:
             )
 
 
-def _fresh_split(facts: Facts) -> tuple[list[KernelInitialization], int]:
-    tested = [k for k in _measurements(facts).initialization if k.state != "undecidable"]
-    if not tested:
+def _decided(facts: Facts) -> tuple[KernelInitialization, ...]:
+    kernels = _measurements(facts).initialization
+    if all(kernel.state == "undecidable" for kernel in kernels):
         raise NotRelevant("no kernel is large enough for a test against its initializer")
-    return [k for k in tested if k.state == "fresh"], len(tested)
+    return kernels
 
 
 def _never_trained(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    fresh, tested = _fresh_split(facts)
-    if len(fresh) == tested:
+    kernels = _decided(facts)
+    never, why = never_trained(facts.artifact, kernels, _measurements(facts).batchnorm)
+    if why:
+        raise NotApplicable(f"kernels look as their initializers draw them, but {why}")
+    fresh = [kernel for kernel in kernels if kernel.state == "fresh"]
+    if never:
         yield rule.finding(
             every(
-                tested,
+                len(fresh),
                 "testable kernel still has its initial values",
                 "testable kernels still have their initial values",
             )
@@ -100,23 +105,29 @@ def _never_trained(rule: Rule, facts: Facts) -> Iterator[Finding]:
             evidence={
                 "measured": len(fresh),
                 "unit": "kernels",
-                "n": tested,
+                "n": len(fresh),
                 "layers": [k.route for k in fresh],
             },
         )
 
 
 def _partial_restore(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    fresh, tested = _fresh_split(facts)
-    if 0 < len(fresh) < tested:
-        for kernel in fresh:
-            yield rule.finding(
-                f"{kernel.route} still has values as drawn by its initializer, while "
-                + counted(tested - len(fresh), "other kernel is", "other kernels are")
-                + " trained: the layer was most likely skipped when the weights were restored.",
-                route=kernel.route,
-                evidence={"n": kernel.weights, "tests": dict(kernel.tests), "tested": tested},
-            )
+    kernels = _decided(facts)
+    decided = [kernel for kernel in kernels if kernel.state != "undecidable"]
+    others = sum(kernel.tests.get("fits") is not True for kernel in decided)
+    for each in left_initial(facts.artifact, kernels):
+        kernel = each.kernel
+        bias = " Its bias was trained." * (kernel.tests.get("bias_initial") is False)
+        guess = f" (a guess: {kernel.initializer})" * kernel.guessed
+        said = each.against or "the layer was most likely skipped when the weights were restored."
+        yield rule.finding(
+            f"{kernel.route} still has values as drawn by its initializer{guess}, while "
+            + counted(others, "other kernel is", "other kernels are")
+            + f" trained{'.' if each.against else ':'} {said}{bias}",
+            route=kernel.route,
+            severity=each.severity,
+            evidence={"n": kernel.weights, "tests": dict(kernel.tests), "tested": len(decided)},
+        )
 
 
 def _bn(*, lost: bool = False, new: bool = False, variance: float = 0.5) -> Measurements:
@@ -126,7 +137,14 @@ def _bn(*, lost: bool = False, new: bool = False, variance: float = 0.5) -> Meas
 def _kernels(*states: InitialState) -> Measurements:
     return Measurements(
         initialization=tuple(
-            KernelInitialization(f"conv{i}", f"conv{i}/kernel", "GlorotUniform", state)
+            KernelInitialization(
+                f"conv{i}",
+                f"conv{i}/kernel",
+                "GlorotUniform",
+                state,
+                weights=4608,
+                tests={"fits": state == "fresh", "bias_initial": state == "fresh"},
+            )
             for i, state in enumerate(states)
         )
     )

@@ -81,8 +81,10 @@ def labelled(behaviour: Behaviour, largest: float = 0.1) -> Behaviour:
 
 
 def initial(route: str, state: str = "trained", weights: int = 4000, **tests):
+    drawn = state == "fresh"
+    own = {} if state == "undecidable" else {"fits": drawn, "bias_initial": drawn}
     return KernelInitialization(
-        route, f"{route}/kernel", "GlorotUniform", state, "", weights, tests
+        route, f"{route}/kernel", "GlorotUniform", state, "", weights, own | tests
     )
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from modelaudit.audit_types.kernels import BatchNormState, KernelInitialization
 from modelaudit.facts import TensorStats
-from modelaudit.findings import Outcome
+from modelaudit.findings import Outcome, Severity
 from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
 from modelaudit.rules.catalogue import rule
@@ -30,6 +30,9 @@ def state(route="bn", *, statistics=False, affine=False, variance=0.5, channels=
 
 
 def kernel(route, state, **given):
+    drawn = state == "fresh"
+    own = {} if state == "undecidable" else {"fits": drawn, "bias_initial": drawn}
+    given = {"weights": 4608} | given | {"tests": own | given.get("tests", {})}
     return KernelInitialization(route, f"{route}/kernel", "GlorotUniform", state, **given)
 
 
@@ -151,15 +154,18 @@ def test_each_layer_at_initial_values_is_a_finding_with_its_tests():
     kernels = (
         kernel("head", "fresh", weights=320, tests=tests),
         kernel("stem", "trained", weights=500),
+        kernel("body", "trained", weights=500),
         kernel("tail", "fresh", weights=64),
         kernel("tiny", "undecidable", weights=4),
     )
     facts = examples.measured(Measurements(initialization=kernels))()
     head, tail = result_of("MA405", facts).findings
-    assert head.evidence == {"n": 320, "tests": tests, "tested": 3}
+    own = {"fits": True, "bias_initial": True}
+    assert head.evidence == {"n": 320, "tests": own | tests, "tested": 4}
     assert (head.location.route, tail.location.route) == ("head", "tail")
     assert head.fingerprint != tail.fingerprint
-    assert "1 other kernel" in head.detail
+    assert "2 other kernels" in head.detail
+    assert head.severity is Severity.MEDIUM  # too small to be sure
 
 
 def constant(value=0.0, nonfinite=0):

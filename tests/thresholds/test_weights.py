@@ -67,7 +67,21 @@ def shrunk_to(p):
 
 @at("weights.LEVEL", {0.00099: "trained", 0.00101: "fresh"})
 def another_distribution(p):
-    return state(uniform(64, 64, shrunk_to(p)))
+    values, full = uniform(64, 64, shrunk_to(p)), uniform(64, 64)
+    for at_edge in (full.argmin(), full.argmax()):  # keep the range
+        values.flat[at_edge] = full.flat[at_edge]
+    return state(values)
+
+
+@at("weights.LEVEL", {0.00099: "trained", 0.00101: "fresh"})
+def a_smaller_range(p):
+    """Evenly distributed values, with the range that n draws stay within with this probability."""
+    n, low, high = 4096, 0.0, 1.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        inside = n * middle ** (n - 1) - (n - 1) * middle**n
+        low, high = (middle, high) if inside < p else (low, middle)
+    return state(uniform(64, 64, 1 - low / (1 - 1 / n)))
 
 
 @at("weights.MIN_WEIGHTS_WITH_BIAS", {63: "undecidable", 64: "fresh"})

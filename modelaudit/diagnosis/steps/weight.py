@@ -8,6 +8,7 @@ from modelaudit.diagnosis.case import Case
 from modelaudit.diagnosis.model import CauseExcluded, CauseFound, CauseUnknown, StepResult
 from modelaudit.findings import Finding, Severity
 from modelaudit.rules.grammar import counted, every, of_all
+from modelaudit.rules.initial_values import left_initial, never_trained
 from modelaudit.thresholds.weights import SMALL
 
 LISTED = 5
@@ -75,6 +76,9 @@ def never_loaded(case: Case) -> StepResult:
         return CauseExcluded(
             f"{_names(trained)} have trained statistics, although every kernel looks untrained"
         )
+    never, why = never_trained(case.facts.artifact, case.measured)
+    if not never:
+        return CauseUnknown(f"proof beyond kernels that look as drawn: {why}")
     evidence = [
         Evidence(
             every(tested, "testable kernel matches its", "testable kernels match their")
@@ -109,21 +113,25 @@ def partial_restore(case: Case) -> StepResult:
     """Some layers have their initial values, others are trained."""
     if not case.kernels:
         return CauseUnknown("kernels of 500 weights or more with a known initializer")
-    fresh, tested = case.fresh, len(case.kernels)
-    if not fresh:
-        return CauseExcluded(f"none of {tested} testable kernels is at its initial values")
-    if len(fresh) == tested and not any(not s.statistics_initial for s in case.batchnorm):
+    tested = len(case.kernels)
+    found = left_initial(case.facts.artifact, case.measured)
+    if not found and len(case.fresh) == tested:
         return CauseExcluded("every kernel is at its initial values, not only some")
+    if not found:
+        return CauseExcluded(
+            f"none of {tested} testable kernels is at its initial values among trained ones"
+        )
+    fresh = [each.kernel for each in found]
     small = all(kernel.weights < SMALL.value for kernel in fresh)
-    frozen = all(kernel.tests.get("trainable") is False for kernel in fresh)
     against = [
         Evidence(f"The layers are small (under {SMALL.value} weights).", n=SMALL.value)
     ] * small
-    against += [Evidence("The layers are frozen: random features may be intended.")] * frozen
-    trained = tested - len(fresh)
+    against += [Evidence(text) for text in dict.fromkeys(e.against for e in found) if text]
+    trained = sum(kernel not in fresh for kernel in case.kernels)
     others = counted(trained, "other kernel is", "other kernels are")
+    surest = max((each.severity for each in found), key=lambda severity: severity.rank)
     return CauseFound(
-        0.5 if small or frozen else 0.95,
+        0.95 if surest is Severity.HIGH else 0.5,
         tuple(_fresh_evidence(kernel) for kernel in fresh[:LISTED])
         + (Evidence(f"{others} trained.", "", trained, None, tested),),
         where=_names([kernel.route for kernel in fresh]),

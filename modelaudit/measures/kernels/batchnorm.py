@@ -24,7 +24,7 @@ _ROLES: Mapping[str, str] = {
     "running_std": "variance",  # Keras 1's name for the variance
 }
 _TINY = 1e-12  # keeps the logarithm of a variance of 0 finite
-_CHECKPOINT_SUFFIX = "/.ATTRIBUTES/VARIABLE_VALUE"
+CHECKPOINT_SUFFIX = "/.ATTRIBUTES/VARIABLE_VALUE"
 
 
 def inputs_off_scale(fits: Sequence[BatchNormFit], orientation: str) -> bool:
@@ -143,7 +143,7 @@ def variable_names(artifact: Artifact) -> Mapping[str, str]:
     for node in artifact.object_graph:
         said = node.attributes.get("VARIABLE_VALUE", {})
         if said.get("key") and said.get("full_name"):
-            names[said["key"].removesuffix(_CHECKPOINT_SUFFIX)] = said["full_name"]
+            names[said["key"].removesuffix(CHECKPOINT_SUFFIX)] = said["full_name"]
     return names
 
 
@@ -169,7 +169,7 @@ def batchnorm_state(tensors: BatchNormTensors) -> BatchNormState:
 
 
 def _split(name: str) -> tuple[str, str | None]:
-    prefix, _, last = name.removesuffix(_CHECKPOINT_SUFFIX).rpartition("/")
+    prefix, _, last = name.removesuffix(CHECKPOINT_SUFFIX).rpartition("/")
     return prefix, _ROLES.get(last.removesuffix(":0"))
 
 

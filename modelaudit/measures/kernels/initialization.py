@@ -8,13 +8,13 @@ takes a fifth of trained layers for fresh, since weights move less than their st
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 from msgspec import Struct
 
 from modelaudit.audit_types.kernels import KernelInitialization
-from modelaudit.facts import Artifact, Json, Kernel, Layer, Tensor
+from modelaudit.facts import Json, Kernel
 from modelaudit.measures.kernels.initializers import (
     Distribution,
     candidates,
@@ -34,9 +34,6 @@ from modelaudit.thresholds.weights import (
 )
 
 _MAX_DRAWN = 1 << 16
-STARTS = (0.0, 1.0)  # initial biases in Keras: zeros, and ones for forget gates
-LARGEST = 1 << 24  # maximum size of a bias in bytes
-ROUNDING = 2.0**-8  # relative rounding error of bfloat16
 
 
 class LayerContext(Struct, frozen=True):
@@ -102,17 +99,37 @@ def kernel_initialization(
     if not known:
         closest = display_name(canonical_name({"class_name": label}))
         verdict = replace(verdict, initializer=closest, guessed=True)
+    reason = _against(best, level, values)
+    verdict = replace(verdict, tests=tests | {"fits": not reason} | _structure(values, best))
     if companions.bias_initial is False:
         return replace(verdict, state="trained", reason="the bias has changed")
-    if not best.inside:
-        reason = "weights exceed the initializer's bound"
-    elif best.p <= level:
-        reason = "weights do not follow the initializer's distribution"
-    else:
-        return _still_initial(verdict, values, companions, best.bounded and known)
-    if known:
+    if not reason:
+        return _still_initial(verdict, companions, best.bounded and known)
+    if known or "singular" in reason:
         return replace(verdict, state="trained", reason=reason)
     return replace(verdict, reason="weights match none of the nine common initializers")
+
+
+def _against(fit: _Fit, level: float, values: KernelValues) -> str:
+    """Why the weights are not those of the initializer, or ""."""
+    if not fit.inside:
+        return "weights exceed the initializer's bound"
+    if fit.p <= level:
+        return "weights do not follow the initializer's distribution"
+    if not fit.fits(level):
+        return "the largest weights are smaller than those of the initializer"
+    excess = _structure(values, fit).get("spectrum_excess")
+    if isinstance(excess, float) and excess > MAX_EXCESS.value:
+        return "the largest singular value is too large for independent weights"
+    return ""
+
+
+def _structure(values: KernelValues, fit: _Fit) -> dict[str, Json]:
+    """The spectrum of weights that could be independent draws."""
+    if values.sampled or not fit.inside or "ks_distance" not in fit.details:
+        return {}
+    excess = spectrum_excess(values.matrix, values.shape)
+    return {} if excess is None else {"spectrum_excess": excess}
 
 
 def with_first_inconsistent(
@@ -127,22 +144,32 @@ def with_first_inconsistent(
     if not (inconsistent and open_case):
         return verdict
     reason = "weights match the initializer, and the statistics directly after it do not fit"
-    return replace(verdict, state="fresh", reason=reason)
+    tests = dict(verdict.tests) | {"misfit": True}
+    return replace(verdict, state="fresh", reason=reason, tests=tests)
 
 
 class _Fit(Struct, frozen=True):
-    """`bounded`: training soon moves some weight past a bound, so staying inside is evidence."""
+    """`bounded`: training soon moves some weight past a bound, so staying inside is evidence.
+
+    `range_p`: probability that independent draws have a range as small as that of the weights.
+    """
 
     inside: bool
     p: float
     bounded: bool
     details: Mapping[str, Json]
+    range_p: float = 1.0
 
     def fits(self, level: float) -> bool:
-        return self.inside and self.p > level
+        return self.inside and min(self.p, self.range_p) > level
 
     def as_json(self) -> dict[str, Json]:
-        return {"inside_bound": self.inside, "ks_p": self.p, **self.details}
+        return {
+            "inside_bound": self.inside,
+            "ks_p": self.p,
+            "range_p": self.range_p,
+            **self.details,
+        }
 
 
 def _options(kernel: Kernel, shape: tuple[int, ...]) -> dict[str, Distribution]:
@@ -179,38 +206,36 @@ def _fit(distribution: Distribution, values: KernelValues, rounding: float) -> _
         "ks_distance": distance,
         "ks_weights": len(drawn),
     }
-    return _Fit(inside, p, bounded, details)
+    low, high = distribution.cdf(np.array([values.minimum, values.maximum])).tolist()
+    return _Fit(inside, p, bounded, details, _range_p(high - low, values.weights))
+
+
+def _range_p(share: float, n: int) -> float:
+    """Probability that n uniform draws from [0, 1] span at most `share` (David, 1981, 2.3)."""
+    return float(share ** (n - 1) * (n - (n - 1) * share))
 
 
 def _still_initial(
-    verdict: KernelInitialization, values: KernelValues, companions: LayerContext, strict: bool
+    verdict: KernelInitialization, companions: LayerContext, strict: bool
 ) -> KernelInitialization:
     """Decide about a kernel whose weights passed all tests.
 
     `strict`: a single, known initializer with a bound was tested. Without a bound, trained kernels
     with thousands of weights pass.
     """
-    tests = dict(verdict.tests) | {"fits": True}
-    excess = None if values.sampled else spectrum_excess(values.matrix, values.shape)
-    if excess is not None and "ks_distance" in tests:
-        tests["spectrum_excess"] = excess
-        if excess > MAX_EXCESS.value:
-            reason = "the largest singular value is too large for independent weights"
-            return replace(verdict, state="trained", reason=reason, tests=tests)
-    verdict = replace(verdict, tests=tests)
     fresh = replace(verdict, state="fresh", reason="weights and bias are at their initial values")
-    if companions.bias_initial and values.weights >= MIN_WEIGHTS_WITH_BIAS.value:
+    if companions.bias_initial and verdict.weights >= MIN_WEIGHTS_WITH_BIAS.value:
         return fresh
     if companions.bias_initial:
-        return replace(verdict, reason=f"too few weights ({values.weights})")
+        return replace(verdict, reason=f"too few weights ({verdict.weights})")
     if companions.batchnorm_initial:
         reason = "weights and the following batch normalisation are at their initial values"
         return replace(fresh, reason=reason)
     if not strict:
         return replace(verdict, reason="there is neither a bounded initializer nor a bias to test")
-    if values.weights >= MIN_WEIGHTS_ALONE.value:
+    if verdict.weights >= MIN_WEIGHTS_ALONE.value:
         return replace(fresh, reason="weights are at their initial values; there is no bias")
-    reason = f"{values.weights} weights and no bias: such small trained kernels can look fresh"
+    reason = f"{verdict.weights} weights and no bias: such small trained kernels can look fresh"
     return replace(verdict, reason=reason)
 
 
@@ -230,59 +255,3 @@ def _is_identity(values: KernelValues, gain: float) -> bool:
     if len(values.shape) != 2 or values.sampled:
         return False
     return bool(np.array_equal(values.matrix.reshape(values.shape), gain * np.eye(*values.shape)))
-
-
-def trained_layers(artifact: Artifact, tested: Collection[str]) -> Iterator[KernelInitialization]:
-    """Layers, other than the routes `tested`, with a weight that their initializer cannot draw.
-
-    Recurrent layers, embeddings and attention layers are not tested for their initial values, so
-    they are never called fresh here. They prevent a model from being called untrained because of
-    its last layer alone.
-
-    Raises:
-        ReadError: a bias cannot be read.
-    """
-    tensors = {tensor.name: tensor for tensor in artifact.tensors}
-    for layer in artifact.architecture.layers if artifact.architecture else ():
-        if layer.route in tested:
-            continue
-        for role, name in layer.variables.items():
-            tensor = tensors.get(name)
-            reason = _moved(layer, role, tensor) if tensor is not None else ""
-            if tensor is not None and reason:
-                yield KernelInitialization(
-                    route=layer.route,
-                    tensor=name,
-                    initializer="",
-                    state="trained",
-                    weights=tensor.size,
-                    tests={"trainable": layer.trainable},
-                    reason=reason,
-                )
-                break
-
-
-def _moved(layer: Layer, role: str, tensor: Tensor) -> str:
-    """Why a weight is not at its initial value, or "" without evidence."""
-    if role == "bias":
-        usual = any(d.kind == "constant" and d.mean in STARTS for d in _drawn(layer, role, tensor))
-        if not usual or tensor.source is None or tensor.nbytes > LARGEST:
-            return ""
-        still = bool(np.isin(tensor.source.array(), STARTS).all())
-        return "" if still else "the bias has changed"
-    options, stats = _drawn(layer, role.removesuffix("_kernel"), tensor), tensor.stats
-    if not options or stats is None:
-        return ""
-    low = min(each.low for each in options)
-    high = max(each.high for each in options)
-    slack = ROUNDING * (high - low)
-    if stats.minimum < low - slack or stats.maximum > high + slack:
-        return "weights exceed the initializer's bound"
-    return ""
-
-
-def _drawn(layer: Layer, role: str, tensor: Tensor) -> tuple[Distribution, ...]:
-    """Distributions of a weight's initial values according to the layer's config."""
-    said = layer.config.get(f"{role}_initializer")
-    said = {"class_name": said} if isinstance(said, str) else said
-    return candidates(said, tensor.shape) if isinstance(said, Mapping) else ()

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from modelaudit.measures.kernels.initialization import trained_layers
+from modelaudit.measures.kernels.other_weights import trained_layers
 from modelaudit.pipeline import read_artifact
 from modelaudit.settings import Settings
 

@@ -1,0 +1,76 @@
+"""Recurrent and embedding weights against the initializers of Keras, fresh and trained."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from modelaudit.formats.reader import read
+from modelaudit.measures.measure import measure
+from modelaudit.settings import Limits
+from tests.sharing import answer_of
+
+PROGRAM = """
+import json, sys
+import keras, numpy as np
+L = keras.layers
+keras.utils.set_random_seed(5)
+
+def build():
+    tokens = L.Input((9,), dtype="int32")
+    x = L.Embedding(40, 24, name="embedding")(tokens)
+    x = L.Bidirectional(L.LSTM(16, return_sequences=True), name="both")(x)
+    x = L.GRU(24, name="gru")(x)
+    return keras.Model(tokens, L.Dense(4, name="head")(x))
+
+model = build()
+model.save(sys.argv[1] + "/fresh.keras")
+x = np.random.default_rng(0).integers(0, 40, (2048, 9))
+loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+model.compile(keras.optimizers.Adam(5e-3), loss)
+model.fit(x, (x > 20).sum(1) % 4, batch_size=32, epochs=2, verbose=0)
+model.save(sys.argv[1] + "/trained.keras")
+gru = model.get_layer("gru").weights[1]
+gru.assign(keras.initializers.Orthogonal(seed=1)(gru.shape))
+model.save(sys.argv[1] + "/redrawn.keras")
+model.save_weights(sys.argv[1] + "/redrawn.weights.h5")
+print(json.dumps("done"))
+"""
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("recurrent")
+    answer_of([sys.executable, "-c", PROGRAM, str(folder)])
+    return folder
+
+
+def fitting(path: Path) -> dict[str, str]:
+    found = measure(read(path, Limits())).initialization
+    return {each.route: each.state for each in found if each.tests.get("fits") is True}
+
+
+@pytest.mark.slow
+def test_weights_as_drawn_are_told_from_trained_ones(models: Path) -> None:
+    fresh = fitting(models / "fresh.keras")
+    assert {route: state for route, state in fresh.items() if route != "head"} == {
+        "embedding/embeddings": "fresh"
+        if fresh["embedding/embeddings"] == "fresh"
+        else "undecidable",
+        "both/forward_lstm/kernel": "fresh",
+        "both/forward_lstm/recurrent_kernel": "fresh",
+        "both/backward_lstm/kernel": "fresh",
+        "both/backward_lstm/recurrent_kernel": "fresh",
+        "gru/kernel": "fresh",
+        "gru/recurrent_kernel": "fresh",
+    }
+    assert fitting(models / "trained.keras").keys() <= {"head"}
+
+
+@pytest.mark.slow
+def test_one_redrawn_weight_of_a_layer_is_found(models: Path) -> None:
+    assert fitting(models / "redrawn.keras").keys() - {"head"} == {"gru/recurrent_kernel"}
+    alone = fitting(models / "redrawn.weights.h5")
+    assert [route for route in alone if "gru" in route] == ["layers/gru/cell/recurrent_kernel"]
