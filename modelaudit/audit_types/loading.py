@@ -178,6 +178,8 @@ class ObservationRow(AuditSection, frozen=True, kw_only=True):
     """The outputs against those of another runtime; null if there was none to compare with."""
     target: str = ""
     """Name of the runtime in `compatibility`, such as `tf==2.15.1`."""
+    uncallable: str = ""
+    """Why the loaded model could not be called with its inputs as saved; empty if it could."""
 
     @property
     def failure(self) -> str:

@@ -21,6 +21,7 @@ RESTORE_CAUSES = (
     "wrong-weights-upstream",
 )  # fmt: skip
 DESIGN_CAUSES = ("constant-by-construction", "loss-unsuited")
+UNJUDGED = "No [[flip of the input or ]]output can be judged."
 # Causes that hide what training taught the filters.
 HIDING = (
     *RESTORE_CAUSES, *DESIGN_CAUSES, "bn-statistics-unsettled", "nonfinite-weights",
@@ -81,7 +82,9 @@ def _training(case: Case, first: Cause) -> tuple[str, str]:
             f"What training taught shows only on real {case.words.many}: provide {case.wanted}.",
         )
     if found is None or not case.words.oriented:
-        return OPEN, in_words("No [[flip of the input or ]]output can be judged.", case.words)
+        sound = first.cause == "healthy" and not case.words.oriented and not case.alike
+        said = "The predictions distinguish your {images}." if sound else UNJUDGED
+        return CLEARED if sound else OPEN, in_words(said, case.words)
     output, effect, _ = found
     seen = effect_text(effect, output)
     if first.cause == "orientation-sensitive-data":

@@ -72,6 +72,7 @@ class Observation(PartlyCompared, frozen=True, eq=False):
     peak_memory: int = 0  # bytes of resident memory, 0 if unknown
     agreement: Agreement | None = None  # with the outputs of another runtime
     target: str = ""  # name of the runtime in predictions, such as `tf==2.15.1`
+    uncallable: str = ""  # why the loaded model could not be called with the inputs as saved
 
     @property
     def failure(self) -> str:

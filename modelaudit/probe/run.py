@@ -11,6 +11,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from modelaudit.audit_types.loading import Status
 from modelaudit.facts import Artifact
 from modelaudit.probe.host.observe import observe
 from modelaudit.probe.host.runtime import (
@@ -26,13 +27,15 @@ from modelaudit.probe.protocol import Observation
 from modelaudit.probe.result import ProbeResult
 from modelaudit.probe.study.agreement import run_reference
 from modelaudit.probe.study.golden_replay import replay
-from modelaudit.probe.study.inputs import Unprobeable
+from modelaudit.probe.study.inputs import Uncallable, Unprobeable
 from modelaudit.probe.study.study import study
 from modelaudit.restore.golden_check import GoldenCheck, read_golden
 from modelaudit.restore.golden_record import read_record
 from modelaudit.restore.proof import prove
 from modelaudit.settings import Limits, Settings
 from modelaudit.structs import replace
+
+OF_KERAS = ("load_model", "load_weights")  # calls whose model another version of Keras may run
 
 
 @contextlib.contextmanager
@@ -79,7 +82,7 @@ def probe_with(handles: Sequence[RuntimeHandle]) -> Callable[[Artifact, Settings
 
 
 def _run(handles: Sequence[RuntimeHandle], artifact: Artifact, settings: Settings) -> ProbeResult:
-    """Try the runtimes in order until one loads the model, and measure the model there.
+    """Try the runtimes in order until one loads and calls the model, and measure it there.
 
     If the settings name other runtimes, also load it in all others and compare the outputs.
 
@@ -94,7 +97,9 @@ def _run(handles: Sequence[RuntimeHandle], artifact: Artifact, settings: Setting
     for handle in handles:
         observation, session = observe(handle, artifact, probe)
         if session is None:
-            observations.append(observation)
+            loaded = any(each.uncallable for each in observations)
+            if not loaded or observation.status is Status.FAILED:
+                observations.append(observation)
             continue
         with session:
             proof = prove(artifact, observation, partial(_values, session))
@@ -103,6 +108,13 @@ def _run(handles: Sequence[RuntimeHandle], artifact: Artifact, settings: Setting
                 first = run_reference(session, artifact, probe, data)
             outcome = study(session, artifact, probe, data)
         seen = ProbeResult((), restore=proof, golden=golden)
+        if isinstance(outcome, Uncallable):
+            # Keras 3 changes what some models of Keras 2 pass between layers.
+            observations.append(replace(observation, uncallable=outcome.reason))
+            seen = replace(seen, skipped=outcome.reason)
+            if observation.call in OF_KERAS:
+                continue
+            break
         if isinstance(outcome, Observation):
             observation = outcome
         elif isinstance(outcome, Unprobeable):

@@ -8,7 +8,7 @@ from modelaudit.audit_types.loading import Status
 from modelaudit.facts import Provenance
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.probe.protocol import ENDED, Observation, runtime_name
-from modelaudit.rules import examples
+from modelaudit.rules import examples, examples_behaviour
 from modelaudit.rules.conditions import conditions, lacked, lost_part
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
 from modelaudit.runtimes.profile import numbers
@@ -98,6 +98,45 @@ def _needs_legacy(rule: Rule, facts: Facts) -> Iterator[Finding]:
             evidence={"measured": _message(current), "call": current.call},
             key=current.error_type,
         )
+
+
+def _uncallable(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    failed = [seen for seen in facts.observations if seen.uncallable]
+    if not failed:
+        if not any(seen.status is Status.LOADED for seen in facts.observations):
+            raise NotApplicable("no tested runtime loads the model")
+        return
+    if facts.behaviour is None:
+        raise NotApplicable(
+            f"undecidable without your own inputs: the call failed ({failed[0].uncallable}), but "
+            "built-in inputs may be what the model does not accept"
+        )
+    first = failed[0]
+    name, other = runtime_name(first.runtime), runtime_name(facts.behaviour.runtime)
+    said = " ".join(first.uncallable.split())
+    yield rule.finding(
+        f"{name[:1].upper()}{name[1:]}: the model loads, but calling it fails. With {other}, the "
+        f"same file is called with the same kind of inputs without an error. Error: "
+        f"{said[:QUOTED]}{' …' * (len(said) > QUOTED)}",
+        evidence={
+            "measured": {seen.runtime: seen.uncallable for seen in failed},
+            "works in": facts.behaviour.runtime,
+            "versions": {seen.runtime: dict(seen.versions) for seen in facts.observations},
+        },
+        key=first.runtime,
+    )
+
+
+def _loads_but_fails() -> Facts:
+    facts = examples.observed(Status.LOADED, Status.LOADED)()
+    first, second = facts.observations
+    behaviour = examples_behaviour.sound_behaviour().behaviour
+    assert behaviour is not None
+    return replace(
+        facts,
+        observations=(replace(first, uncallable="'list' object has no attribute 'shape'"), second),
+        behaviour=replace(behaviour, runtime=second.runtime),
+    )
 
 
 def _generation(rule: Rule, facts: Facts) -> Iterator[Finding]:
@@ -191,5 +230,26 @@ RULES = (
         check=_needs_legacy,
         bad=examples.observed(Status.FAILED, Status.LOADED, error="Unrecognized keyword"),
         good=examples.observed(Status.LOADED, Status.LOADED),
+    ),
+    Rule(
+        code="MA212",
+        name="loads-but-cannot-be-called",
+        family=Family.COMPATIBILITY,
+        severity=Severity.MEDIUM,
+        confidence=Confidence.CERTAIN,
+        needs=(Need.OBSERVATION,),
+        summary="A runtime loads the model, but cannot call it; another one can",
+        pass_title="Every runtime that loads the model can call it",
+        why="`load_model` raises no error, so a test that only loads the model passes. The first "
+        "prediction fails. Keras 3, for example, passes the output of a model of Keras 2 inside "
+        "another one as a list.",
+        fix="Use the runtime that calls the model. tf-keras (`pip install tf-keras`) is Keras 2.\n\n"
+        "    import os\n"
+        '    os.environ["TF_USE_LEGACY_KERAS"] = "1"  # before importing tensorflow\n'
+        "    import tf_keras\n"
+        '    model = tf_keras.models.load_model("MODEL", compile=False)',
+        check=_uncallable,
+        bad=_loads_but_fails,
+        good=examples.observed(Status.LOADED),
     ),
 )

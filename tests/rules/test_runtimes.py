@@ -53,3 +53,13 @@ def test_runtimes_that_were_not_requested_are_unanswered():
     result = run_rule(rule("MA224"), replace(examples.healthy(), observations=(SEEN,)))
     assert (result.outcome, result.moot) == (Outcome.NOT_APPLICABLE, False)
     assert "--runtime" in result.reason
+
+
+def test_a_failed_call_is_undecided_unless_another_runtime_calls_the_model():
+    failed = examples.observed(Status.LOADED)()
+    seen = replace(failed.observations[0], uncallable="no row per sample")
+    alone = run_rule(rule("MA212"), replace(failed, observations=(seen,)))
+    assert alone.outcome is Outcome.NOT_APPLICABLE
+    assert "no row per sample" in alone.reason
+    nowhere = run_rule(rule("MA212"), examples.observed(Status.FAILED)())
+    assert nowhere.outcome is Outcome.NOT_APPLICABLE

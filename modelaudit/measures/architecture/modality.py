@@ -21,6 +21,7 @@ from modelaudit.layer_classes import Trait, has, spatial_rank
 
 READERS = 12  # layers behind an input that are looked at
 MIN_SIDE = 8  # of a square array without channels that counts as an image
+ELONGATED = 2  # ratio of the sides from which one channel may be a spectrogram
 FLAT_PIXELS = 256  # a vector of so many values, and a square number of them, may be an image
 RAW_SOUND = 8000  # steps: from one second of sound at the lowest usual sampling rate
 
@@ -112,7 +113,7 @@ def model_modality(artifact: Artifact, ports: Sequence[Port] = ()) -> InputModal
 
     Of inputs of several kinds, the one with most axes decides.
     """
-    found = [(port, input_modality(artifact, port)) for port in ports or _declared(artifact)]
+    found = [(port, input_modality(artifact, port)) for port in ports or declared_inputs(artifact)]
     if not found:
         return _of_kernels(artifact)
     kinds = {each.kind for _, each in found}
@@ -142,7 +143,7 @@ def input_modality(artifact: Artifact, port: Port | Endpoint) -> InputModality:
     return InputModality(Modality.UNKNOWN, Confidence.LOW, "nothing in the file shows it")
 
 
-def _declared(artifact: Artifact) -> tuple[Port | Endpoint, ...]:
+def declared_inputs(artifact: Artifact) -> tuple[Port | Endpoint, ...]:
     """Inputs as the file declares them: of the architecture, or else of a signature."""
     architecture = artifact.architecture
     if architecture is not None:
@@ -248,24 +249,43 @@ def _by_shape(
         return None
     sizes = port.shape[1:]
     spatial = {spatial_rank(each.class_name) for each in readers} - {0}
-    if not readers and (len(sizes) > 1 or len(_declared(artifact)) < 2):
+    if not readers and (len(sizes) > 1 or len(declared_inputs(artifact)) < 2):
         spatial = {kernel.spatial for kernel in artifact.kernels} - {0}
     if len(sizes) == 4:
         return InputModality(Modality.VOLUME, Confidence.MEDIUM, "an input of four axes")
     if len(sizes) == 3:
-        colours = sizes[-1] in {1, 3, 4} or sizes[0] in {1, 3, 4}
-        sure = Confidence.HIGH if colours and 2 in spatial else Confidence.MEDIUM
-        said = "an input of three axes" + (", which a 2-D layer reads" if 2 in spatial else "")
-        return InputModality(Modality.IMAGE, sure if colours else Confidence.LOW, said)
+        return _of_three_axes(sizes, spatial)
     if len(sizes) == 2:
         return _of_two_axes(sizes, readers, spatial)
     return _of_vector(port, sizes, readers, spatial)
+
+
+def _of_three_axes(sizes: Shape, spatial: set[int]) -> InputModality:
+    first = sizes[0] in {1, 3, 4} and sizes[2] not in {1, 3, 4}  # channels before the sides
+    *sides, channels = (*sizes[1:], sizes[0]) if first else sizes
+    if channels == 1 and _elongated(sides):
+        said = f"an array of {sides[0]} x {sides[1]}: an image or a spectrogram"
+        return InputModality(Modality.UNKNOWN, Confidence.LOW, said)
+    read = 2 in spatial
+    said = "an input of three axes" + ", which a 2-D layer reads" * read
+    if channels not in {1, 3, 4}:
+        return InputModality(Modality.IMAGE, Confidence.LOW, said)
+    return InputModality(Modality.IMAGE, Confidence.HIGH if read else Confidence.MEDIUM, said)
+
+
+def _elongated(sides: Sequence[int | None]) -> bool:
+    """Whether one side is at least twice as long as the other, as in most spectrograms."""
+    known = [side for side in sides if side]
+    return len(known) == 2 and max(known) >= ELONGATED * min(known)
 
 
 def _of_two_axes(sizes: Shape, readers: Sequence[Layer], spatial: set[int]) -> InputModality:
     steps, features = sizes
     in_order = next((each for each in readers if has(each.class_name, Trait.SEQUENCE)), None)
     if in_order is None and (2 in spatial or (steps == features and (steps or 0) >= MIN_SIDE)):
+        if steps != features:
+            said = f"an array of {steps} x {features}: an image or a spectrogram"
+            return InputModality(Modality.UNKNOWN, Confidence.LOW, said)
         said = f"an array of {steps} x {features}, whose rows no layer reads in order"
         return InputModality(Modality.IMAGE, Confidence.MEDIUM, said)
     if (steps or 0) >= RAW_SOUND and features == 1:
@@ -274,7 +294,8 @@ def _of_two_axes(sizes: Shape, readers: Sequence[Layer], spatial: set[int]) -> I
     if in_order is not None:
         said = f"{in_order.route} ({in_order.class_name}) reads a sequence of vectors"
         return InputModality(Modality.SERIES, Confidence.MEDIUM, said)
-    return InputModality(Modality.SERIES, Confidence.LOW, "a sequence of vectors")
+    sure = Confidence.MEDIUM if 1 in spatial else Confidence.LOW
+    return InputModality(Modality.SERIES, sure, "a sequence of vectors")
 
 
 def _of_vector(
@@ -284,11 +305,11 @@ def _of_vector(
     if 2 in spatial:
         said = "a vector, which 2-D layers read as an image"
         return InputModality(Modality.IMAGE, Confidence.MEDIUM, said)
+    if port.dtype.startswith(("int", "uint")) and (count is None or count > 1):
+        return InputModality(Modality.TEXT, Confidence.LOW, "a sequence of integers")
     if 1 in spatial or any(has(each.class_name, Trait.SEQUENCE) for each in readers):
         said = "a vector, which a layer reads as a sequence"
         return InputModality(Modality.SERIES, Confidence.MEDIUM, said)
-    if port.dtype.startswith(("int", "uint")) and (count is None or count > 1):
-        return InputModality(Modality.TEXT, Confidence.LOW, "a sequence of integers")
     if count is None:
         return InputModality(Modality.TABLE, Confidence.LOW, "a vector") if readers else None
     colour, grey = round((count / 3) ** 0.5), round(count**0.5)

@@ -9,10 +9,11 @@ import numpy as np
 from msgspec import Struct
 
 from modelaudit.audit_types.behaviour import ProbeInputs
+from modelaudit.audit_types.loading import Port
 from modelaudit.errors import UsageError
 from modelaudit.facts import Architecture, Artifact, Shape
 from modelaudit.layer_classes import Trait, has, spatial_rank
-from modelaudit.measures.architecture.modality import WORDS
+from modelaudit.measures.architecture.modality import WORDS, declared_inputs
 from modelaudit.measures.behaviour.accuracy import class_labels
 from modelaudit.measures.transforms import NO_CHANNELS, Transform, layout_of, transforms_for
 from modelaudit.probe.protocol import Observation
@@ -62,14 +63,15 @@ def prepare_inputs(
     the reason.
     """
     specs = []
-    for port in seen.inputs:
+    ports, changed = _as_saved(seen.inputs, artifact)
+    for port in ports:
         spec = input_spec(port, artifact)
         if isinstance(spec, Unprobeable):
             return spec
         specs.append(spec)
     if not specs:
         return Unprobeable("the restored model has no inputs")
-    notes = seen.notes
+    notes = (*changed, *seen.notes)
     if data is not None:
         if len(specs) == 1:
             try:
@@ -88,6 +90,37 @@ def prepare_inputs(
         else:
             notes = (f"the model has {len(specs)} inputs, the probe data have one", *notes)
     return _built_in(specs, artifact.architecture, settings, notes)
+
+
+def _as_saved(
+    restored: Sequence[Port], artifact: Artifact
+) -> tuple[tuple[Port, ...], tuple[str, ...]]:
+    """The inputs with the shapes that they were saved with, and notes on those that differ.
+
+    A loader may give an input another shape; callers still pass what the model was made for.
+    """
+    saved = declared_inputs(artifact) if artifact.architecture else ()
+    by_name = {port.name: port for port in saved}
+    ports, notes = [], []
+    for place, port in enumerate(restored):
+        alone = saved[place] if len(saved) == len(restored) else None
+        shape = getattr(by_name.get(port.name, alone), "shape", None)
+        if shape is not None and port.shape is not None and not _agree(shape, port.shape):
+            notes.append(
+                f"input {port.name!r} was saved with shape {shape} and restored with {port.shape}; "
+                "the model was called as saved"
+            )
+            ports.append(replace(port, shape=shape))
+        else:
+            ports.append(port)
+    return tuple(ports), tuple(notes)
+
+
+def _agree(saved: Shape, restored: Shape) -> bool:
+    """Whether inputs of one shape can have the other, in which None matches any size."""
+    return len(saved) == len(restored) and all(
+        a is None or b is None or a == b for a, b in zip(saved, restored, strict=True)
+    )
 
 
 def _user(

@@ -39,6 +39,10 @@ class Unprobeable(Struct, frozen=True):
     reason: str
 
 
+class Uncallable(Unprobeable, frozen=True):
+    """Why a loaded model could not be called with inputs as it was saved for."""
+
+
 class InputSpec(Struct, frozen=True):
     """Requirements of one input.
 

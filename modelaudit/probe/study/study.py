@@ -44,7 +44,7 @@ from modelaudit.probe.study import interventions
 from modelaudit.probe.study.activations import LayerActivations
 from modelaudit.probe.study.determinism import RepeatedRuns, run_repeatedly
 from modelaudit.probe.study.feeding import PreparedInputs, prepare_inputs
-from modelaudit.probe.study.inputs import Unprobeable
+from modelaudit.probe.study.inputs import Uncallable, Unprobeable
 from modelaudit.probe.study.output import Outputs, VariantOutputs, describe_output
 from modelaudit.probe.study.runner import (
     Array,
@@ -91,7 +91,7 @@ def study(
     except StudyEnded as end:
         return end.observation
     except MeasurementUnavailable as error:
-        return Unprobeable(str(error))
+        return Uncallable(str(error))
 
 
 class _Study:

@@ -47,6 +47,11 @@ def kernel(spatial: int) -> Kernel:
         ((None, 28, 28), "float32", ["Flatten", "Dense"], "image"),
         ((None, 28, 28), "float32", ["LSTM"], "series"),
         ((None, 28, 28), "float32", ["Reshape", "Conv2D"], "image"),
+        ((None, 49, 10), "float32", ["Reshape", "Conv2D"], "unknown"),
+        ((None, 98, 40, 1), "float32", ["Conv2D"], "unknown"),
+        ((None, 98, 40, 3), "float32", ["Conv2D"], "image"),
+        ((None, 1, 98, 40), "float32", ["Conv2D"], "unknown"),
+        ((None, 3, 98, 40), "float32", ["Conv2D"], "image"),
         ((None, 784), "float32", ["Reshape", "Conv2D"], "image"),
         ((None, 8, 8, 8, 1), "float32", ["Conv3D"], "volume"),
         ((None, 40), "int32", ["Embedding", "LSTM"], "text"),
@@ -107,6 +112,10 @@ def test_without_layers_kernels_decide() -> None:
     weights = Artifact(HERE, Format.WEIGHTS_H5_V3, kernels=(kernel(2),))
     assert model_modality(weights).kind == "image"
     assert model_modality(Artifact(HERE, Format.WEIGHTS_H5_V3)).kind == "unknown"
+
+
+def test_integers_are_a_text_even_if_a_convolution_reads_them() -> None:
+    assert kind_of(Port("x", "int32", (None, 50)), kernels=(kernel(1),)).kind == "text"
 
 
 def test_a_table_that_integers_index_shows_a_text() -> None:

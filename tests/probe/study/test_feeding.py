@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from modelaudit.audit_types.loading import Port, Status
-from modelaudit.facts import Artifact, Format
+from modelaudit.facts import Architecture, Artifact, Format, Layer
 from modelaudit.probe.protocol import Observation
 from modelaudit.probe.study.feeding import prepare_inputs
 from modelaudit.probe.study.inputs import Unprobeable
@@ -91,3 +91,27 @@ def test_integers_stay_below_the_rows_of_the_table_that_they_index():
     unlimited = replace(seen, inputs=(replace(port, below=None),))
     fed = prepare_inputs(unlimited, ARTIFACT, SETTINGS, None)
     assert fed.info.notes == ("integers below 2: the model does not contain its vocabulary size",)
+
+
+def saved(*shapes):
+    """A model whose architecture declares these inputs."""
+    layers = tuple(
+        Layer(f"x{i}", f"x{i}", "InputLayer", output_shape=shape) for i, shape in enumerate(shapes)
+    )
+    routes = tuple(layer.route for layer in layers)
+    architecture = Architecture("Functional", "m", "keras2", layers, routes, ())
+    return replace(ARTIFACT, architecture=architecture)
+
+
+def test_a_model_is_called_with_the_shape_that_was_saved():
+    fed = prepare_inputs(restored((None, 20, 8, 1)), saved((None, 20, 8)), SETTINGS, None)
+    assert fed.arrays[0].shape == (16, 20, 8)
+    assert fed.info.notes[0].startswith(
+        "input 'x0' was saved with shape (None, 20, 8) and restored"
+    )
+
+
+def test_shapes_that_agree_are_those_of_the_restored_model():
+    fed = prepare_inputs(restored((None, 20, 8)), saved((None, None, 8)), SETTINGS, None)
+    assert fed.arrays[0].shape == (16, 20, 8)
+    assert not any("restored with" in note for note in fed.info.notes)

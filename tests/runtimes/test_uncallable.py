@@ -1,0 +1,64 @@
+"""Models that a runtime loads but cannot call, and what the other Keras does with them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from modelaudit.findings import Outcome
+from modelaudit.pipeline import add_probe, static_facts
+from modelaudit.probe.run import local_probe
+from modelaudit.rules.catalogue import rule
+from modelaudit.rules.engine import run_rule
+from modelaudit.settings import ProbeSettings, Settings
+
+pytestmark = pytest.mark.slow
+
+# Keras 3 passes the output of the functional model to the next layer as a list.
+MAKE = """
+import sys
+import tf_keras
+from tf_keras import layers
+
+for name, last in (("listed", [layers.Softmax()]), ("whole", [])):
+    image = layers.Input((12, 12, 1))
+    inner = tf_keras.Model(image, layers.GlobalAveragePooling2D()(layers.Conv2D(4, 3)(image)))
+    tf_keras.Sequential([inner, *last]).save(f"{sys.argv[1]}/{name}.h5")
+"""
+
+
+@pytest.fixture(scope="module")
+def outcomes(tmp_path_factory):
+    """For each model: its facts after running it, and the result of MA212."""
+    pytest.importorskip("tf_keras")
+    folder: Path = tmp_path_factory.mktemp("models")
+    quiet = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
+    subprocess.run([sys.executable, "-c", MAKE, folder], check=True, env=quiet)
+    settings = Settings(probe=ProbeSettings(samples=8, timeout=120))
+    found = {}
+    with local_probe(settings) as probe:
+        for name in ("listed", "whole"):
+            facts = add_probe(static_facts(folder / f"{name}.h5", settings), probe)
+            found[name] = facts, run_rule(rule("MA212"), facts)
+    return found
+
+
+def test_the_finding_says_which_keras_calls_the_model(outcomes) -> None:
+    facts, result = outcomes["listed"]
+    assert result.outcome is Outcome.FAIL
+    assert "With the installed TensorFlow with tf-keras" in result.findings[0].detail
+    assert "has no attribute 'shape'" in result.findings[0].detail
+    assert [bool(seen.uncallable) for seen in facts.observations] == [True, False]
+    assert facts.behaviour.runtime == "here-legacy"
+    assert facts.restore.faithful
+
+
+def test_a_model_that_is_called_is_not_tried_elsewhere(outcomes) -> None:
+    facts, result = outcomes["whole"]
+    assert result.outcome is Outcome.PASS
+    assert [seen.runtime for seen in facts.observations] == ["here"]
+    assert facts.behaviour.runtime == "here"
