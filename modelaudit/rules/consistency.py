@@ -42,13 +42,23 @@ def _config_differs(rule: Rule, facts: Facts) -> Iterator[Finding]:
     told = facts.artifact.extra.get("config_differs")
     if not isinstance(told, list):
         raise NotRelevant("only a Keras 2 SavedModel contains both a graph and a config")
-    for text in told:
+    for each in told:
+        if not isinstance(each, dict):
+            continue
+        field, tensor = str(each.get("field")), str(each.get("tensor"))
         yield rule.finding(
-            f"{text}. Keras uses the config, TensorFlow and TF-Serving use the graph.",
+            f"{tensor}: {field} {_value(each.get('config'))} in the config, "
+            f"{_value(each.get('graph'))} in the graph. Keras uses the config, TensorFlow and "
+            "TF-Serving use the graph.",
             file="keras_metadata.pb",
-            route=str(text).partition(":")[0].split(" ", 1)[0],
-            key=str(text),
+            route=tensor,
+            evidence={"measured": each.get("graph"), "expected": each.get("config")},
+            key=field,
         )
+
+
+def _value(value: Json) -> str:
+    return "none" if value is None else str(value)
 
 
 def restore_facts(facts: Facts, key: str) -> list[Json]:
@@ -161,7 +171,11 @@ RULES = (
         "on each side pass.",
         fix="Export the model again with the code that trained it.",
         check=_config_differs,
-        bad=lambda: a_saved_model(config_differs=["conv: strides [1, 1] and [2, 2]"]),
+        bad=lambda: a_saved_model(
+            config_differs=[
+                {"tensor": "conv/kernel", "field": "strides", "config": [1, 1], "graph": [2, 2]}
+            ]
+        ),
         good=lambda: a_saved_model(config_differs=[]),
     ),
     Rule(

@@ -178,9 +178,15 @@ def test_the_rule_does_not_apply_to_other_formats(code):
 
 
 def test_each_contradiction_of_config_and_graph_is_a_finding():
-    texts = ["conv: strides [1, 1] and [2, 2]", "conv: padding same and valid", "dense is missing"]
-    found = result_of("MA414", saved(config_differs=texts)).findings
+    told = [
+        {"tensor": "conv", "field": "strides", "config": [1, 1], "graph": [2, 2]},
+        {"tensor": "conv", "field": "activation", "config": "relu", "graph": None},
+        {"tensor": "dense", "field": "activation", "config": "relu", "graph": "tanh"},
+    ]
+    found = result_of("MA414", saved(config_differs=told)).findings
     assert [finding.location.route for finding in found] == ["conv", "conv", "dense"]
+    assert found[0].detail.startswith("conv: strides [1, 1] in the config, [2, 2] in the graph.")
+    assert found[1].detail.startswith("conv: activation relu in the config, none in the graph.")
     assert {finding.location.file for finding in found} == {"keras_metadata.pb"}
     assert len({finding.fingerprint for finding in found}) == 3
 

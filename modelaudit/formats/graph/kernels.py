@@ -99,7 +99,8 @@ def config_differences(config: Sequence[Kernel], graph: Sequence[Kernel]) -> lis
             fields.append("activation")
         for field in fields:
             said, done = _plain(getattr(kernel, field)), _plain(getattr(other, field))
-            if said != done:
+            # Keras pads in an operation of its own before a causal convolution.
+            if said != done and (said, done) != ("causal", "valid"):
                 differences.append(
                     {"tensor": kernel.tensor, "field": field, "config": said, "graph": done}
                 )

@@ -234,6 +234,16 @@ def test_config_and_graph_are_compared_where_both_have_values():
     ]
 
 
+@pytest.mark.parametrize(
+    ("config", "graph", "differs"),
+    [("causal", "valid", False), ("causal", "same", True), ("valid", "same", True)],
+)
+def test_a_causal_convolution_is_padded_by_an_operation_of_its_own(config, graph, differs):
+    said = Kernel("d", "w", "conv", "hwio", 1, (3, 1, 1), padding=config)
+    done = Kernel("g", "w", "conv", "hwio", 1, (3, 1, 1), padding=graph)
+    assert bool(config_differences([said], [done])) is differs
+
+
 def test_attributes_are_json_and_lazy():
     graph = pb.GraphDef()
     add(graph, "c", "Const", value=np.arange(3, dtype="int32"), s=b"a\xffb", flag=True)
