@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from msgspec import Struct
@@ -46,7 +47,8 @@ def read_state_file(
     except ReadError as error:
         return None, [Problem(ProblemKind(error.kind), file, error.reason)]
     state = StateFile(message.model_checkpoint_path, tuple(message.all_model_checkpoint_paths))
-    unsafe = dict.fromkeys(name for name in (state.latest, *state.all) if _leads_out(name))
+    own = {str(directory.absolute()), str(directory.resolve())}
+    unsafe = dict.fromkeys(name for name in (state.latest, *state.all) if _leads_out(name, own))
     problems = [
         Problem(
             ProblemKind.UNSAFE_PATH,
@@ -96,6 +98,12 @@ def _base(name: str) -> str:
     return PurePosixPath(name.replace("\\", "/")).name
 
 
-def _leads_out(name: str) -> bool:
+def _leads_out(name: str, own: Container[str]) -> bool:
+    """Whether a path leads out of the directory; `own` are its absolute paths.
+
+    `tf.train.Saver` writes absolute paths if it is given one.
+    """
+    if str(PurePosixPath(name).parent) in own and "\0" not in name:
+        return False
     windows = PureWindowsPath(name)  # handles `/`, `\` and drives
     return bool(windows.anchor) or ".." in windows.parts or "://" in name or "\0" in name

@@ -166,6 +166,15 @@ def test_state_file_with_a_path_outside(tmp_path, path):
     assert (problem.kind, problem.evidence) == ("unsafe-path", {"path": path})
 
 
+@pytest.mark.parametrize(("path", "kinds"), [("m", []), ("x/../m", ["unsafe-path"])])
+def test_a_state_file_with_the_absolute_path_of_its_own_directory(tmp_path, path, kinds):
+    """As `tf.train.Saver` writes it if it is given an absolute path."""
+    write_bundle(tmp_path / "m", {"w": np.ones(2, "float32")})
+    (tmp_path / "checkpoint").write_text(f'model_checkpoint_path: "{tmp_path}/{path}"')
+    artifact = read_checkpoint(tmp_path / "m", LIMITS)
+    assert [problem.kind for problem in artifact.problems] == kinds
+
+
 @pytest.mark.parametrize("text", [b"model_checkpoint_path: ", b"\xff\xfe", b"a" * 100])
 def test_invalid_state_file(tmp_path, text):
     (tmp_path / "checkpoint").write_bytes(text)
