@@ -239,26 +239,3 @@ def test_a_constant_kernel_needs_layers_and_tensors(facts, reason):
     result = result_of("MA406", facts)
     assert result.outcome is Outcome.NOT_APPLICABLE
     assert reason in result.reason
-
-
-@pytest.mark.parametrize(
-    ("kernels", "severity"),
-    [
-        # Random features: all frozen layers are random, all others trained.
-        ([("fresh", False), ("fresh", False), ("trained", True)], "low"),
-        # A layer that was skipped: a frozen one among trained ones, or a trainable one.
-        ([("fresh", False), ("trained", False), ("trained", True)], "high"),
-        ([("fresh", False), ("fresh", True), ("trained", True)], "high"),
-        ([("fresh", True), ("trained", True)], "high"),
-        ([("fresh", True), ("trained", False)], "high"),
-        ([("fresh", False), ("undecidable", False), ("trained", True)], "low"),
-    ],
-)
-def test_random_features_end_where_the_frozen_layers_end(kernels, severity):
-    tested = tuple(
-        kernel(f"conv{index}", state, tests={"trainable": trainable})
-        for index, (state, trainable) in enumerate(kernels)
-    )
-    found = result_of("MA405", examples.measured(Measurements(initialization=tested))()).findings
-    assert {finding.severity.value for finding in found} == {severity}
-    assert all(("random features" in finding.detail) == (severity == "low") for finding in found)
