@@ -18,6 +18,7 @@ from modelaudit.exit_codes import ExitCode
 from modelaudit.findings import Severity
 from modelaudit.report.export.registry import FORMATS
 from modelaudit.runs.run_result import RunResult
+from modelaudit.schema import Audit
 from modelaudit.settings import Policy, Waiver
 from modelaudit.structs import replace
 from tests.made import files
@@ -160,9 +161,21 @@ def test_compare_raises_for_what_it_cannot_read(two_models: tuple[Path, Path], t
         modelaudit.compare(tmp_path / "no.json", two_models[0], _static())
 
 
-@pytest.mark.parametrize("name", sorted(FORMATS))
-def test_write_report_writes_every_format(tmp_path: Path, name: str) -> None:
+@pytest.fixture(scope="module")
+def sample_audit() -> Audit:
     (audit,) = modelaudit.audit(SAMPLES / "digits_partial_restore.keras", _static())
+    return audit
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow if name == "pdf" else ())
+        for name in sorted(FORMATS)
+    ],
+)
+def test_write_report_writes_every_format(tmp_path: Path, name: str, sample_audit: Audit) -> None:
+    audit = sample_audit
     path = tmp_path / "deep" / "report"
     modelaudit.write_report(audit, name, path)
     assert path.stat().st_size > 500
@@ -201,6 +214,7 @@ def test_nightly_returns_the_changes_and_the_reports(
     assert [each["changed"] for each in events if each.get("event") == "run"] == [0, 0, 1]
 
 
+@pytest.mark.slow
 def test_the_guide_s_python_code_runs(tmp_path):
     guide = (SAMPLES.parent / "docs" / "guide.md").read_text(encoding="utf-8")
     section = guide.partition("\n## From Python\n")[2]

@@ -7,7 +7,6 @@ Every key is checked: a misspelt key is an error that names the file, not a sett
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, TypeAlias, TypeVar
@@ -155,6 +154,8 @@ def load(path: Path) -> SettingsFile:
 
 
 def _parse(path: Path) -> Table:
+    import tomllib  # without a settings file, it is not needed
+
     try:
         if path.stat().st_size > LARGEST:
             raise UsageError(f"{path}: too large for a settings file (limit {LARGEST} bytes)")

@@ -5,9 +5,12 @@ from __future__ import annotations
 import ast
 from collections import Counter
 
+import pytest
+
 from tests.test_architecture import SOURCES, within
 
 
+@pytest.mark.slow
 def test_every_measure_is_called():
     uses = Counter(
         node.id if isinstance(node, ast.Name) else node.attr

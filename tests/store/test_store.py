@@ -233,6 +233,7 @@ with Store.open(Path(sys.argv[1])) as store:
 """
 
 
+@pytest.mark.slow
 def test_a_killed_writer_loses_nothing_that_it_reported(tmp_path: Path) -> None:
     for attempt in range(10):
         folder = tmp_path / str(attempt)

@@ -72,6 +72,11 @@ class Hdf5Contents(Struct, frozen=True):
     stray: tuple[tuple[str, bytes], ...] = ()
     extra: Mapping[str, Json] = field(default_factory=dict)
 
+    @property
+    def by_container(self) -> bool:
+        """Whether tensors are stored by object (h5_v3), not by the name of their layer."""
+        return self.layout == V3
+
 
 def read_contents(window: FileWindow, limits: Limits) -> Hdf5Contents:
     """Read a whole HDF5 file. Every tensor is read once, and no other file is opened.

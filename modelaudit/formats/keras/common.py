@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
@@ -16,8 +17,6 @@ from modelaudit.facts import (
     Problem,
     ProblemKind,
 )
-from modelaudit.formats.hdf5.contents import Hdf5Contents
-from modelaudit.formats.hdf5.keras_layout import V3
 from modelaudit.formats.io.bounded import json_loads
 from modelaudit.formats.keras.config import parse_architecture
 from modelaudit.formats.keras.json_config import names_a_class
@@ -25,6 +24,9 @@ from modelaudit.formats.keras.variables.matching import Binding, bind
 from modelaudit.formats.keras.variables.unbound import named_kernels
 from modelaudit.settings import Limits
 from modelaudit.structs import replace
+
+if TYPE_CHECKING:  # importing h5py takes long, and a SavedModel does not need it
+    from modelaudit.formats.hdf5.contents import Hdf5Contents
 
 # Problems that make a model incomplete: something it needs is missing or unreadable.
 LOSSES = frozenset(
@@ -136,7 +138,7 @@ def binding_of(architecture: Architecture | None, contents: Hdf5Contents) -> Bin
     """Match the architecture's variables with the file's tensors; None without an architecture."""
     if architecture is None:
         return None
-    if contents.layout != V3:
+    if not contents.by_container:
         return bind(architecture, contents.tensors, "h5_legacy", groups=contents.groups)
     names = {
         tensor.name: contents.var_names[group]

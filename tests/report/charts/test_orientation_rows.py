@@ -5,7 +5,6 @@ from xml.etree import ElementTree as ET
 
 import pytest
 import report_samples as samples
-import scipy.stats
 from chart_reading import (
     PLACE,
     PLAIN,
@@ -105,12 +104,19 @@ def test_all_figures_of_orientations_name_and_colour_rows_alike():
         assert set(colours.values()) == {style.GREY}
 
 
+def wilson_interval(count: int):
+    """Of a share of 64, by scipy."""
+    from scipy import stats  # only here: importing it takes a second
+
+    return stats.binomtest(count, 64).proportion_ci(method="wilson")
+
+
 @pytest.mark.parametrize(
     ("given", "other", "stands_out"), [(40, 64, True), (60, 64, False), (50, 50, False)]
 )
 def test_a_row_is_highlighted_only_beyond_the_intervals(given, other, stands_out):
     """By scipy's intervals, 40 and 64 of 64 differ, 60 and 64 do not."""
-    ends = [scipy.stats.binomtest(k, 64).proportion_ci(method="wilson") for k in (given, other)]
+    ends = [wilson_interval(k) for k in (given, other)]
     assert bool(ends[1].low > ends[0].high) is stands_out
     audit = labelled(e=given / 64, H=other / 64)
     found = bars(*drawn(audit, "figure-right"))
@@ -128,7 +134,7 @@ def test_accuracies_have_the_intervals_of_their_counts():
     found = {name: number(x) / 100 for name, x, _ in bars(words, paths)}
     ends = re.findall(rf"M{PLACE} [0-9.]+L{PLACE} [0-9.]+", "".join(paths[style.INK]))
     for count, share, line in zip(counts.values(), found.values(), ends, strict=True):
-        known = scipy.stats.binomtest(count, 64).proportion_ci(method="wilson")
+        known = wilson_interval(count)
         assert share == pytest.approx(count / 64, abs=0.005)
         assert [number(float(x)) / 100 for x in line] == pytest.approx([*known], abs=0.005)
     table = chart_of(audit, "figure-right").table
