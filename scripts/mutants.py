@@ -88,7 +88,7 @@ class Group:
 
 
 VERDICT = (
-    *("rules/engine.py", "rules/model.py", "rules/policies.py", "rules/policies.py"),
+    *("rules/engine.py", "rules/model.py", "rules/policies.py"),
     "findings.py",
 )
 GROUPS = {
