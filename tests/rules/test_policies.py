@@ -1,19 +1,23 @@
-"""Severities and settings for some models only."""
+"""Severities and settings for some models only, the baseline, and waivers, which expire."""
 
 from __future__ import annotations
 
+import datetime
 from pathlib import PurePosixPath
 
 import pytest
 
+from modelaudit.facts import ProblemKind
 from modelaudit.findings import Outcome, Severity
 from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
-from modelaudit.rules.policies import apply_baseline, apply_severities
-from modelaudit.settings import KnownModel, Policy, Settings
+from modelaudit.rules.examples import with_problem
+from modelaudit.rules.policies import apply_baseline, apply_severities, apply_waivers
+from modelaudit.settings import KnownModel, Policy, Settings, Waiver
 from modelaudit.structs import replace
 
 RULE = rule("MA102")
+TODAY = datetime.date(2026, 6, 1)
 
 
 def for_model(settings, path):
@@ -137,3 +141,55 @@ def test_a_waiver_keeps_its_reason_and_a_pass_stays_one():
     passed = run_rule(RULE, RULE.good())
     assert apply_baseline([passed], known_as(result, "low"), "2026-01-01") == (passed,)
     assert apply_baseline([result], None, "") == (result,)
+
+
+def _result():
+    return run_rule(RULE, with_problem(ProblemKind.RULE)())
+
+
+def _after(*waivers: Waiver):
+    return apply_waivers([_result()], waivers, TODAY)[0]
+
+
+def test_a_waiver_by_code_name_fingerprint_or_path_only() -> None:
+    fingerprint = _result().findings[0].fingerprint
+    for waiver in (
+        Waiver("MA102", "known"),
+        Waiver("truncated-file", "known"),
+        Waiver("MA102", "known", fingerprint=fingerprint),
+        Waiver("", "known", fingerprint=fingerprint),
+        Waiver("", "known", path="vision/*"),
+    ):
+        result = _after(waiver)
+        assert result.outcome is Outcome.WAIVED
+        assert result.findings[0].waived_by == "known"
+
+
+def test_a_waiver_for_something_else_covers_nothing() -> None:
+    for waiver in (
+        Waiver("MA103", "known"),
+        Waiver("MA102", "known", fingerprint="0" * 32),
+        Waiver("", "known", fingerprint="0" * 32),
+    ):
+        result = _after(waiver)
+        assert result.outcome is Outcome.FAIL
+        assert result == _result()
+
+
+def test_the_expiry_day_is_included() -> None:
+    waiver = Waiver("MA102", "known", expires=TODAY, owner="ops")
+    assert _after(waiver).findings[0].waived_by == f"known (ops), until {TODAY}"
+
+
+def test_of_several_expired_waivers_the_last_one_is_named() -> None:
+    days = [TODAY - datetime.timedelta(days=ago) for ago in (9, 1, 5)]
+    (finding,) = _after(*(Waiver("MA102", "known", expires=day) for day in days)).findings
+    assert finding.detail.startswith(f"A waiver for this expired on {days[1]}. ")
+
+
+def test_an_expired_waiver_reopens_and_is_reported() -> None:
+    yesterday = TODAY - datetime.timedelta(days=1)
+    result = _after(Waiver("MA102", "known", expires=yesterday))
+    assert result.outcome is Outcome.FAIL
+    (plain,) = _result().findings
+    assert result.findings[0].detail == f"A waiver for this expired on {yesterday}. {plain.detail}"
