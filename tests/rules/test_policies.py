@@ -7,11 +7,9 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from modelaudit.facts import ProblemKind
 from modelaudit.findings import Outcome, Severity
 from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
-from modelaudit.rules.examples import with_problem
 from modelaudit.rules.policies import apply_baseline, apply_severities, apply_waivers
 from modelaudit.settings import KnownModel, Policy, Settings, Waiver
 from modelaudit.structs import replace
@@ -144,7 +142,7 @@ def test_a_waiver_keeps_its_reason_and_a_pass_stays_one():
 
 
 def _result():
-    return run_rule(RULE, with_problem(ProblemKind.RULE)())
+    return run_rule(RULE, RULE.bad())
 
 
 def _after(*waivers: Waiver):
