@@ -176,9 +176,15 @@ def _turned(edges: Mapping[str, set[str]]) -> dict[str, set[str]]:
 def _roots(
     graph: Graph, artifact: Artifact, main: Mapping[str, GraphNode], saved: Iterable[str]
 ) -> Iterator[GraphRoot]:
-    anyone = (GraphRoot(name, "any program that runs the graph") for name in main)
+    def anyone() -> Iterator[GraphRoot]:
+        """Everything that some program may run; no prediction runs a saver."""
+        savers = _savers(main).union(saved)
+        for name in main:
+            if name not in savers:
+                yield GraphRoot(name, "any program that runs the graph")
+
     if graph.held_by or artifact.format is Format.FROZEN_GRAPH:
-        yield from anyone
+        yield from anyone()
         return
     found = False
     for signature in artifact.signatures:
@@ -196,9 +202,7 @@ def _roots(
             found = True
             yield GraphRoot(name, "a function of the loaded model", True)
     if not found and artifact.format not in _CHECKPOINTS:
-        # Nothing says what is run, but no prediction runs a saver.
-        savers = _savers(main).union(saved)
-        yield from (root for root in anyone if root.name not in savers)
+        yield from anyone()  # nothing says what is run
 
 
 def _savers(main: Mapping[str, GraphNode]) -> frozenset[str]:

@@ -268,6 +268,26 @@ def test_tf1_s_saver_joins_its_path_with_a_constant(tmp_path: Path, served: bool
     assert graph.findings(tmp_path) == []
 
 
+@pytest.mark.parametrize("run", [False, True])
+def test_a_saver_in_a_bare_graph(tmp_path: Path, run: bool) -> None:
+    """As `tf.io.write_graph` writes one: without the MetaGraph, which names the saver."""
+    graph = pb.GraphDef()
+    make = Graph()
+    nodes = graph.node
+    make.text(nodes, "save/Const", b"model")
+    make.node(nodes, "w", "VariableV2")
+    make.node(nodes, "save/SaveV2", "SaveV2", "save/Const")
+    make.node(nodes, "save/control", "Identity", "save/Const", "^save/SaveV2")
+    make.node(nodes, "save/RestoreV2", "RestoreV2", "save/Const")
+    make.node(nodes, "save/Assign", "Assign", "w", "save/RestoreV2")
+    make.node(nodes, "save/restore_all", "NoOp", "^save/Assign")
+    make.node(nodes, "y", "MatMul", "w", "w", *(["^save/Assign"] if run else []))
+    (tmp_path / "graph.pb").write_bytes(graph.SerializeToString())
+    results = run_rules(RULES, Facts(read(tmp_path / "graph.pb", Limits())))
+    found = [finding.name for result in results for finding in result.findings]
+    assert found == (["checkpoint-outside-saver"] if run else [])
+
+
 def test_a_path_joined_to_an_asset_is_shown(tmp_path: Path) -> None:
     graph = Graph()
     nodes = graph.graph.node
