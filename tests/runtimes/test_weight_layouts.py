@@ -115,3 +115,27 @@ def test_random_groups_never_raise():
         )
         assert layouts
         assert described
+
+
+VALUE = ".ATTRIBUTES/VARIABLE_VALUE"
+
+
+@pytest.mark.parametrize(
+    ("keys", "in_keras_2", "in_keras_3"),
+    [
+        (("layer_with_weights-0/kernel", "layer_with_weights-0/bias"), "loads", "differs"),
+        (("encoder/dense/kernel", "encoder/dense/bias"), "loads", "differs"),
+        (("dense/_kernel", "dense/bias"), "differs", "loads"),
+        (("_operations/1/_kernel",), "differs", "loads"),
+        # Plain variables of tf.train.Checkpoint and tf.Module.
+        (("W1", "b1", "save_counter"), "loads", "loads"),
+        (("table/w", "step"), "loads", "loads"),
+    ],
+)
+def test_a_checkpoint_is_of_the_generation_whose_keys_it_has(keys, in_keras_2, in_keras_3):
+    tensors = tuple(Tensor(f"{key}/{VALUE}", (2,), "float32", 8, "m.index") for key in keys)
+    artifact = Artifact(root=Path("/m"), format=Format.TF2_CHECKPOINT, tensors=tensors)
+    request = LoadRequest(LoadCall.RESTORE)
+    runtimes = [(find_profile(name), request) for name in ("tf==2.15", "tf==2.21")]
+    found = [answer.predicted.value for answer in predict_calls(artifact, runtimes)]
+    assert found == [in_keras_2, in_keras_3]

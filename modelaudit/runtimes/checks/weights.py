@@ -21,6 +21,13 @@ OLD_LAYOUT = "_layer_checkpoint_dependencies"
 KERAS3_ATTRIBUTES = frozenset(
     ("_kernel", "_operations", "_layers", "_functional", "_trainable_variables", "_embeddings")
 )
+# Attributes of layers of Keras 2 that hold variables; Keras 3 has other names for some of them.
+_KERAS2_ATTRIBUTES = frozenset(
+    (
+        *("kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance", "embeddings"),
+        *("recurrent_kernel", "depthwise_kernel", "pointwise_kernel", "alpha"),
+    )
+)
 # First Keras whose HDF5 weights have a group for weights of the model itself (2.6 has none).
 TOP_LEVEL_GROUP = (2, 7)
 _SLOT = "/.OPTIMIZER_SLOT/"
@@ -66,6 +73,15 @@ def written_by_keras3(artifact: Artifact) -> bool:
     )
 
 
+def written_by_keras2(artifact: Artifact) -> bool:
+    """Whether the keys of an object-based checkpoint are those of layers of Keras 2."""
+    return any(
+        part.startswith(("layer-", "layer_with_weights-")) or part in _KERAS2_ATTRIBUTES
+        for tensor in weights(artifact)
+        for part in tensor.name.split("/")
+    )
+
+
 def _restored(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     """`Checkpoint(model).restore`: what does not match is silently left unchanged."""
     profile = context.profile
@@ -82,8 +98,8 @@ def _restored(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     if context.request.call is not LoadCall.RESTORE:
         return
     keras3 = written_by_keras3(artifact)
-    if not weights(artifact):
-        return
+    if not keras3 and not written_by_keras2(artifact):
+        return  # plain variables, which have the same keys everywhere
     if keras3 != profile.keras3:
         old, new = ("Keras 3", "Keras 2") if keras3 else ("Keras 2", "Keras 3")
         yield Reason(
