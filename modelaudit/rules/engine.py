@@ -87,6 +87,15 @@ def partial_audit_reason(facts: Facts) -> str:
     for problem in artifact.problems:
         if problem.kind in UNREAD_KINDS:
             return plain(f"{problem.file or artifact.root.name}: {problem.detail}")
+    if (
+        artifact.format in formats(Content.WEIGHTS)
+        and artifact.architecture is None
+        and not artifact.graphs
+    ):
+        return (
+            f"{artifact.root.name}: has weights but no architecture (--architecture), so it is open "
+            "whether they are complete, in their places, and what they compute"
+        )
     for observation in facts.observations:
         where = runtime_name(observation.runtime)
         if observation.status in UNFINISHED:

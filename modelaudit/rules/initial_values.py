@@ -93,7 +93,7 @@ def left_initial(
         else:
             found.append(Untouched(kernel, severity))
             continue
-        found.append(Untouched(kernel, Severity.LOW, against))
+        found.append(Untouched(kernel, Severity.INFO, against))
     return tuple(found)
 
 

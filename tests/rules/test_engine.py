@@ -7,7 +7,15 @@ from collections.abc import Iterator
 import pytest
 
 from modelaudit.audit_types.loading import Status
-from modelaudit.facts import Document, Endpoint, Format, Problem, ProblemKind, Signature
+from modelaudit.facts import (
+    Document,
+    Endpoint,
+    Format,
+    Problem,
+    ProblemKind,
+    Signature,
+    TensorStats,
+)
 from modelaudit.findings import Finding, Outcome, Severity, Verdict
 from modelaudit.measures.summary import Measurements
 from modelaudit.probe.protocol import Observation
@@ -309,3 +317,17 @@ def test_the_file_that_was_not_read_is_named(file: str, named: str) -> None:
     problem = Problem(ProblemKind.UNREADABLE, file, "no permission")
     facts = Facts(examples.model(problems=(problem,)))
     assert partial_audit_reason(facts) == f"{named}: no permission"
+
+
+@pytest.mark.parametrize("form", [Format.WEIGHTS_H5_V3, Format.TF2_CHECKPOINT])
+def test_weights_without_an_architecture_are_never_a_pass(form: Format) -> None:
+    """Nothing shows whether they are complete; a finding that fails the model still does."""
+    weights = (examples.tensor("dense/kernel"), examples.tensor("dense/bias", (2,)))
+    bare = Facts(examples.model(tensors=weights, kind=form))
+    assert "no architecture" in partial_audit_reason(bare)
+    assert _verdict(bare) is Verdict.INCOMPLETE
+    bound = Facts(examples.model(examples.layer(), tensors=weights, kind=form))
+    assert partial_audit_reason(bound) == ""
+    broken = replace(weights[0], stats=TensorStats(0.0, 1.0, 0.5, 0.5, 0, 3))
+    failing = replace(bare, artifact=replace(bare.artifact, tensors=(broken,)))
+    assert _verdict(failing) is Verdict.FAIL

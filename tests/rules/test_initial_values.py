@@ -11,7 +11,7 @@ from modelaudit.rules import examples
 from modelaudit.rules.initial_values import left_initial, never_trained
 from modelaudit.structs import replace
 
-HIGH, MEDIUM, LOW = Severity.HIGH, Severity.MEDIUM, Severity.LOW
+HIGH, MEDIUM, INFO = Severity.HIGH, Severity.MEDIUM, Severity.INFO
 
 
 def drawn(route, weights=4608, bias=True, *, guessed=False, state="fresh", **tests):
@@ -57,7 +57,7 @@ def severities(*kernels, artifact=None):
         (drawn("a", 300, bias=False, state="trained"), None),
         (drawn("a", guessed=True), MEDIUM),
         (drawn("a", 300, bias=None, guessed=True, state="undecidable"), None),
-        (drawn("a", trainable=False), LOW),  # random features
+        (drawn("a", trainable=False), INFO),  # random features
     ],
 )
 def test_one_layer_among_three_that_moved(kernel, expected):
@@ -93,7 +93,7 @@ def test_a_frozen_layer_among_frozen_trained_ones_was_skipped():
 
 def test_a_kernel_without_optimizer_state_was_frozen_in_training():
     kernels = (drawn("a"), moved("b"), moved("c"))
-    assert severities(*kernels, artifact=model((5, 5))) == {"a": LOW}
+    assert severities(*kernels, artifact=model((5, 5))) == {"a": INFO}
     assert severities(*kernels, artifact=model((48, 96))) == {"a": HIGH}
 
 
