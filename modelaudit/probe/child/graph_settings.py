@@ -16,7 +16,7 @@ import numpy as np
 from .adapters import dtype_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
@@ -36,10 +36,15 @@ _NAMED_INFERENCE = re.compile(r"infer|test|eval|predict|serv", re.IGNORECASE)
 
 
 class Setting:
-    """A source at inference: a number, `samples` (their number) or `steps` (all of each sample)."""
+    """A source at inference: a number, `samples` (their number) or `steps` (all of each sample).
 
-    def __init__(self, name: str, tensor: Untyped, value: Untyped, why: str) -> None:
-        self.tensor, self.value = tensor, value
+    `plain` numbers are only known by their shape.
+    """
+
+    def __init__(
+        self, name: str, tensor: Untyped, value: Untyped, why: str, plain: bool = False
+    ) -> None:
+        self.tensor, self.value, self.plain = tensor, value, plain
         words = {"samples": "the number of samples", "steps": "the number of steps"}
         shown = words[value] if isinstance(value, str) else value
         self.note = f"input {name!r} was set to {shown}: {why}"
@@ -57,7 +62,7 @@ class Setting:
 
 
 def split_sources(
-    sources: Iterable[tuple[str, Any]],
+    sources: list[tuple[str, Any]],
 ) -> tuple[list[tuple[str, Any]], dict[str, Setting]]:
     """Names and tensors of the data inputs, and the settings by name.
 
@@ -74,6 +79,11 @@ def split_sources(
             optional.append((name, tensor))
         else:
             data.append((name, tensor))
+    if not data and not optional:  # the only input is the data, even if it is one number
+        named = dict(sources)
+        numbers = [name for name, each in settings.items() if each.plain]
+        data = [(name, named[name]) for name in numbers]
+        settings = {name: each for name, each in settings.items() if name not in numbers}
     return data or optional, settings
 
 
@@ -88,7 +98,7 @@ def _setting(name: str, tensor: Untyped) -> Setting | None:
         if strength is not None:
             return Setting(name, tensor, strength, "dropout or noise then has no effect")
         if rank == 0:
-            return Setting(name, tensor, 1.0, "it is one number for all samples")
+            return Setting(name, tensor, 1.0, "it is one number for all samples", plain=True)
     elif dtype in {"int32", "int64"} and rank in {0, 1, None}:
         types = {op.type for op, _ in _uses(tensor)}
         if types & set(_LOOKUPS):

@@ -93,8 +93,10 @@ def _spec(port: Port, architecture: Architecture | None) -> InputSpec | Unprobea
     """The spec without notes if nothing in the file shows the range."""
     if port.dtype == "string":
         return Unprobeable(f"input {port.name!r} takes text")
-    if port.shape is None:
-        return Unprobeable(f"input {port.name!r} has an unknown rank, which no operation implies")
+    if not port.shape:
+        why = "has an unknown rank, which no operation implies"
+        why = why if port.shape is None else "is one number, not one for each sample"
+        return Unprobeable(f"input {port.name!r} {why}")
     if port.dtype.startswith("complex") or port.dtype in {"resource", "variant"}:
         return Unprobeable(f"input {port.name!r} takes {port.dtype}")
     if port.below is not None:

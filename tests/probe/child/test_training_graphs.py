@@ -216,6 +216,17 @@ def test_lengths_and_batch_sizes_follow_the_data(tf, v1) -> None:
     np.testing.assert_allclose(only(model, feed), wanted, rtol=1e-4)
 
 
+def test_a_number_is_a_setting_only_beside_data(tf, v1) -> None:
+    x = v1.placeholder(tf.float32, [], "x")
+    tf.multiply(x, 2.0, name="double")
+    assert names(loaded(tf, v1)) == (["x"], ["double"])
+    y = v1.placeholder(tf.float32, [None, 3], "y")
+    tf.multiply(v1.placeholder(tf.float32, [], "heat"), y, name="scaled")
+    model = loaded(tf, v1)
+    assert [entry["name"] for entry in model.inputs] == ["y"]
+    assert {name: each.value for name, each in model.settings.items()} == {"heat": 1.0}
+
+
 def test_batches_of_a_pipeline_are_fed_in_its_place(tf, v1) -> None:
     images = tf.zeros([20, 6])
     queue = v1.train.batch([images], 4, enqueue_many=True)

@@ -109,6 +109,7 @@ def test_unsupported_inputs_have_a_reason(monkeypatch: pytest.MonkeyPatch) -> No
     for port, word in (
         (Port("t", "string", (None, 1)), "text"),
         (Port("t", "float32", None), "rank"),
+        (Port("t", "float32", ()), "one number"),
         (Port("t", "complex64", (None, 2)), "complex64"),
     ):
         spec = input_spec(port, holding(None))
