@@ -79,7 +79,10 @@ def _collapsed(rule: Rule, facts: Facts) -> Iterator[Finding]:
         )
         pixels = output.domain.get("*255", 0.0)
         other = ""
-        if seen.classes and pixels >= bits_limit(seen.classes):
+        # On any larger scale, features outweigh a bias that dominates them.
+        biased = behaviour.interventions.get("centre_head_bias")
+        by_bias = biased is not None and biased.responsible is True
+        if seen.classes and pixels >= bits_limit(seen.classes) and not by_bias:
             other = f" Multiplied by 255, they get different outputs ({pixels:.2f} bits)."
         yield rule.finding(
             f"Output {output.name} is the same, or nearly the same, for {behaviour.inputs.n} "

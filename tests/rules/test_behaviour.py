@@ -58,14 +58,16 @@ def test_noise_of_a_training_graph_says_nothing_about_inference(op, signatures, 
     assert ("nondeterministic" in found) == (expected is Outcome.FAIL)
 
 
-@pytest.mark.parametrize(("bits", "said"), [(2.3, True), (0.05, False)])
-def test_a_constant_output_that_varies_on_another_scale_says_so(bits, said):
+@pytest.mark.parametrize(
+    ("bits", "biased", "said"), [(2.3, False, True), (0.05, False, False), (2.3, True, False)]
+)
+def test_a_constant_output_that_varies_on_another_scale_says_so(bits, biased, said):
     facts = examples_behaviour.collapsed()
     (output, *others) = facts.behaviour.outputs
     outputs = (replace(output, domain={"*255": bits, "/255": 0.0}), *others)
-    (found,) = outcome(
-        replace(facts, behaviour=replace(facts.behaviour, outputs=outputs)), "MA602"
-    ).findings
+    bias = Intervention(before=0.0, after=3.0, responsible=biased)
+    seen = replace(facts.behaviour, outputs=outputs, interventions={"centre_head_bias": bias})
+    (found,) = outcome(replace(facts, behaviour=seen), "MA602").findings
     assert ("Multiplied by 255, they get different outputs" in found.detail) is said
 
 
