@@ -34,7 +34,7 @@ def lacked(facts: Facts, seen: Observation) -> str:
     if found.predicted is not LoadOutcome.FAILS or not found.conditions:
         return ""
     error = seen.error.rpartition(_INNERMOST)[2]
-    if not any(each.sign in error for each in found.conditions):
+    if not any(each.sign and each.sign in error for each in found.conditions):
         return ""
     return " and ".join(dict.fromkeys(each.unless for each in found.conditions))
 

@@ -15,8 +15,6 @@ from modelaudit.structs import replace
 
 # Attempts that confirm or contradict a prediction; other endings say nothing about the file.
 FAILED = frozenset({Status.FAILED, Status.CRASHED})
-# Reasons that apply only where tf-keras is not installed, which a runtime's name does not show.
-CONDITIONAL = frozenset({"optimizer-slots"})
 QUOTED = 300  # characters of a loader's message
 
 
@@ -76,8 +74,7 @@ def _contradiction(
     if seen.status is not Status.LOADED:
         return ""
     if found.predicted is LoadOutcome.FAILS:
-        reasons = {r.code for r in found.because if r.predicted is LoadOutcome.FAILS}
-        return "" if reasons and reasons <= CONDITIONAL else "It loaded without an error."
+        return "" if found.conditions else "It loaded without an error."
     agreement = seen.agreement
     if agreement is None or agreement.not_compared:
         return ""

@@ -20,7 +20,15 @@ CALL = ("tf==2.16.1", "saved_model.load")
 
 def loaded_against(*codes: str):
     """The rule's outcome if a model was predicted to fail for these reasons, and loaded."""
-    reasons = tuple(Reason(code, LoadOutcome.FAILS, f"because of {code}") for code in codes)
+    reasons = tuple(
+        Reason(
+            code,
+            LoadOutcome.FAILS,
+            f"because of {code}",
+            unless="tf-keras is installed" if code == "optimizer-slots" else "",
+        )
+        for code in codes
+    )
     agreement = Agreement("here", "load_model", "dense", 0.0, 0.0, 0.0, 1e-5, 16)
     seen = Observation(
         "tf216", CALL[1], Status.LOADED, target=CALL[0], agreement=agreement, versions={}

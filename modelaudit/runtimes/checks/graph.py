@@ -152,6 +152,7 @@ def _slots(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
                 "AttributeError: '_UserObject' object has no attribute 'add_slot'",
                 "install tf-keras, or save the model again with include_optimizer=False",
                 f"object_graph/{node.index}",
+                unless="tf-keras is installed",
             )
             return
 

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from modelaudit.errors import ReadError
 from modelaudit.facts import Format
+from modelaudit.findings import Outcome
 from modelaudit.formats.checkpoint.index import read_tensor_bundle
 from modelaudit.formats.checkpoint.object_graph import (
     checkpoint_objects,
@@ -19,7 +20,12 @@ from modelaudit.formats.checkpoint.state_file import read_state_file
 from modelaudit.formats.checkpoint.variables import name_roles
 from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
 from modelaudit.formats.saved_model.reader import read_session_bundle
+from modelaudit.rules import examples
+from modelaudit.rules.catalogue import rule
+from modelaudit.rules.engine import run_rule
+from modelaudit.rules.model import Facts
 from modelaudit.settings import Limits
+from modelaudit.structs import replace
 from tests.formats import bundle_writer
 from tests.formats.bundle_writer import BundleWriter, write_bundle
 
@@ -304,3 +310,21 @@ def test_mutated_object_graphs_and_state_files_raise_nothing(tmp_path, data):
     (tmp_path / "checkpoint").write_bytes(data.draw(st.binary(max_size=60)))
     assert read_tensor_bundle(tmp_path / "m", tmp_path, LIMITS).entries
     read_checkpoint(tmp_path / "m", LIMITS)
+
+
+def test_an_object_graph_in_a_missing_shard_still_makes_a_tf2_checkpoint(tmp_path):
+    """Whose variable each tensor is cannot be told, so no layer lacks one."""
+    writer = BundleWriter(tmp_path / "m")
+    writer.add("model/dense/_kernel/.ATTRIBUTES/VARIABLE_VALUE", np.ones((4, 2), "float32"))
+    writer.add("optimizer/_iterations/.ATTRIBUTES/VARIABLE_VALUE", np.ones((), "int64"))
+    writer.add_strings("_CHECKPOINTABLE_OBJECT_GRAPH", [object_graph().SerializeToString()], ())
+    writer.write()
+    (tmp_path / "m.data-00000-of-00001").unlink()
+    artifact = read_checkpoint(tmp_path / "m", LIMITS)
+    assert artifact.format is Format.TF2_CHECKPOINT
+    assert kinds(artifact) == [("missing-shard", "m.data-00000-of-00001")]
+    architecture = examples.healthy().artifact.architecture
+    facts = Facts(replace(artifact, architecture=architecture, extra={"unclaimed": ["a", "b"]}))
+    for code in ("MA112", "MA113", "MA114"):
+        result = run_rule(rule(code), facts)
+        assert (result.outcome, result.findings) == (Outcome.NOT_APPLICABLE, ())
