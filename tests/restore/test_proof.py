@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from modelaudit.audit_types.loading import Status
 from modelaudit.audit_types.restore import TensorChange
 from modelaudit.facts import Artifact, Format, Tensor, TensorStats
 from modelaudit.pipeline import read_artifact
+from modelaudit.probe.child import arrays
 from modelaudit.probe.protocol import Observation, VariableDigest
 from modelaudit.probe.run import local_probe
 from modelaudit.restore.conversions import digest
@@ -94,6 +97,17 @@ def test_a_lossless_cast_is_no_fault() -> None:
     assert proof.faithful
     assert [each.how for each in proof.cast] == ["cast-to-float32"]
     assert not restored(stored(a=A), a=A.astype("f2").astype("f4")).faithful
+
+
+@pytest.mark.parametrize("found", [[b"ab", b"c"], [b"a", b"bc"], [b"ab", b"c\0"]])
+def test_strings_are_compared_with_their_lengths(found: list[bytes]) -> None:
+    raw = struct.pack("<Q", 2) + b"ab" + struct.pack("<Q", 1) + b"c"  # as the reader hashes them
+    tensor = Tensor("names", (2,), "string", 20, "", "weight", hashlib.sha256(raw).hexdigest())
+    artifact = Artifact(examples.ROOT, Format.SAVEDMODEL_TF2, tensors=(tensor,))
+    seen = VariableDigest("names", (2,), "object", arrays.digest(np.array(found, object)))
+    proof = prove(artifact, Observation("here", "session", Status.LOADED, variables=(seen,)))
+    assert proof is not None
+    assert proof.faithful == (found == [b"ab", b"c"])
 
 
 def test_seeds_counters_and_optimizers_are_not_weights() -> None:

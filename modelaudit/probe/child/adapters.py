@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .arrays import as_array
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -72,7 +74,7 @@ class LoadedModel(ABC):
 
     def value(self, variable: Untyped) -> NDArray[Any]:
         """Current value of a variable."""
-        return np.asarray(variable.numpy())
+        return as_array(variable.numpy())
 
     def assign(self, variable: Untyped, value: NDArray[Any]) -> None:
         """Overwrite a variable."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .adapters import AdapterError, LoadedModel, named_outputs, port
+from .arrays import as_array
 from .graph_settings import split_sources
 from .graph_shapes import input_port
 
@@ -140,7 +141,7 @@ class SignatureModel(GraphModel):
         """Current value, including reference variables."""
         if hasattr(variable, "numpy"):
             return super().value(variable)
-        return np.asarray(self.root.prune([], variable.name)())
+        return as_array(self.root.prune([], variable.name)())
 
     def assign(self, variable: Untyped, value: NDArray[Any]) -> None:
         """Overwrite a variable; not possible for reference variables."""
@@ -167,11 +168,12 @@ class SessionModel(GraphModel):
 
     def __init__(self, tf: Untyped, session: Untyped, inputs: Untyped, outputs: Untyped) -> None:
         super().__init__()
-        self.v1, self.session = tf.compat.v1, session
+        self.tf, self.v1, self.session = tf, tf.compat.v1, session
         self.fetch_in, self.fetch_out = dict(inputs), dict(outputs)
         self.settings = self._declare(tf, inputs)
         self.outputs = [port(name, self.fetch_out[name]) for name in self.fetch_out]
         self.steps: dict[str, int] = {}  # rows per sample, of outputs with more than one
+        self.held = self._initialized()
         self._close_axes()
         self._group_rows()
 
@@ -196,21 +198,36 @@ class SessionModel(GraphModel):
                 entry["shape"] = [None, each, *value.shape[1:]]
                 self.notes.append(f"the {each} rows of output {name!r} per sample were grouped")
 
-    def variables(self) -> OrderedDict[str, Any]:
-        """The graph's variables; those outside its collection as the tensor that reads them."""
+    def _initialized(self) -> OrderedDict[str, Any]:
+        """The variables that have a value; a saver of part of them leaves the others without."""
         graph = self.session.graph
         with graph.as_default():
             found = OrderedDict((v.op.name, v) for v in self.v1.global_variables())
-        for op in graph.get_operations():
-            if op.type == "VarHandleOp" and op.name not in found:
+            checks = {name: self.v1.is_variable_initialized(v) for name, v in found.items()}
+            for op in graph.get_operations():
+                if op.type != "VarHandleOp" or op.name in found:
+                    continue
                 for reader in op.outputs[0].consumers():
                     if reader.type == "ReadVariableOp":
                         found[op.name] = reader.outputs[0]
-        return found
+                        handle = op.outputs[0]
+                        checks[op.name] = self.tf.raw_ops.VarIsInitializedOp(resource=handle)
+        ready = self.session.run(checks) if checks else {}
+        held = OrderedDict((name, v) for name, v in found.items() if ready[name])
+        if len(held) < len(found):
+            missing = len(found) - len(held)
+            self.notes.append(
+                f"{missing} of {len(found)} variables were not restored and have no value"
+            )
+        return held
+
+    def variables(self) -> OrderedDict[str, Any]:
+        """The graph's variables; those outside its collection as the tensor that reads them."""
+        return self.held
 
     def value(self, variable: Untyped) -> NDArray[Any]:
         """Current value in the session."""
-        return np.asarray(self.session.run(variable))
+        return as_array(self.session.run(variable))
 
     def assign(self, variable: Untyped, value: NDArray[Any]) -> None:
         """Overwrite through the initializer's input, which adds no op to the graph."""

@@ -11,9 +11,7 @@ The other modules of this directory but `zygote` are loaded with this one as a s
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +19,7 @@ import numpy as np
 
 from . import frames, loading, sandbox
 from .adapters import AdapterError, LoadedModel, dtype_name
+from .arrays import digest, portable, transformed
 from .observing import ActivationCapture, BatchNormRefit
 
 if TYPE_CHECKING:
@@ -176,13 +175,13 @@ class Worker:
         return described, {}
 
     def digests(self, request: dict[str, Any], arrays: Arrays) -> Answer:
-        """SHA-256 of each variable's little-endian bytes in C order; "" for strings."""
+        """SHA-256 of each variable's bytes, see `arrays.digest`."""
         model = self.loaded()
         digests = []
         for path, variable in model.variables().items():
             value = model.value(variable)
             entry = {"path": path, "shape": list(value.shape), "dtype": dtype_name(value.dtype)}
-            entry["sha256"] = "" if value.dtype.kind == "O" else _digest(value)
+            entry["sha256"] = digest(value)
             digests.append(entry)
         return {"digests": digests}, {}
 
@@ -190,7 +189,7 @@ class Worker:
         """Values of the variables named in `paths`."""
         model = self.loaded()
         held = model.variables()
-        return {}, {path: _portable(model.value(held[path])) for path in request["paths"]}
+        return {}, {path: portable(model.value(held[path])) for path in request["paths"]}
 
     def put(self, request: dict[str, Any], arrays: Arrays) -> Answer:
         """Store arrays by name; those in `drop` are removed first."""
@@ -206,7 +205,7 @@ class Worker:
             for name, value in values.items():
                 if value.dtype.kind in "OSU":
                     continue
-                outputs.setdefault(name, []).append(_portable(self._cut(name, value, rows)))
+                outputs.setdefault(name, []).append(portable(self._cut(name, value, rows)))
         skipped = sorted(set(self._last_names) - set(outputs))
         joined = {name: np.concatenate(pieces) for name, pieces in outputs.items()}
         return {"text_outputs": skipped}, joined
@@ -308,39 +307,3 @@ class Worker:
         restored = sorted(self.originals)
         self.originals.clear()
         return {"restored": restored}, {}
-
-
-def transformed(array: NDArray[Any], steps: dict[str, Any] | None) -> NDArray[Any]:
-    """Apply `perm` (axis order), `flip` (axes), `scale` and `offset`; returns a contiguous array.
-
-    Values are computed in float64 and returned in the array's dtype; integers are rounded and
-    clipped to their range. Axis 0 is the batch axis.
-    """
-    if not steps:
-        return array
-    dtype = array.dtype
-    if steps.get("perm") is not None:
-        array = np.transpose(array, steps["perm"])
-    if steps.get("flip"):
-        array = np.flip(array, tuple(steps["flip"]))
-    scale, offset = steps.get("scale", 1.0), steps.get("offset", 0.0)
-    if scale != 1.0 or offset != 0.0:
-        array = array.astype(np.float64) * scale + offset
-        if dtype.kind in "iu":
-            bounds = np.iinfo(dtype)
-            array = np.clip(np.rint(array), bounds.min, bounds.max)
-    return np.ascontiguousarray(array, dtype=dtype)
-
-
-def _portable(value: NDArray[Any]) -> NDArray[Any]:
-    """Convert floats that numpy does not have to float32."""
-    if value.dtype.name in frames.DTYPES:
-        return value
-    return value.astype(np.float32)
-
-
-def _digest(value: NDArray[Any]) -> str:
-    flat = np.ascontiguousarray(value).reshape(-1)
-    if sys.byteorder == "big":
-        flat = flat.byteswap()
-    return hashlib.sha256(flat.view(np.uint8).data).hexdigest()

@@ -132,7 +132,7 @@ class Session:
         return self._ask("describe", {}, {}, checked)
 
     def digests(self) -> tuple[VariableDigest, ...] | Observation:
-        """SHA-256 of each variable of the restored model; "" for strings."""
+        """SHA-256 of each variable of the restored model; "" for objects other than strings."""
 
         def checked(header: dict[str, Any], _: Outputs) -> tuple[VariableDigest, ...]:
             return tuple(digest(entry) for entry in items(header.get("digests")))
