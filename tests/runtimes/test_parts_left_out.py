@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from modelaudit.api import audit
 from modelaudit.audit_types.loading import Status
-from modelaudit.findings import Finding, Severity
+from modelaudit.findings import Finding
 from modelaudit.schema import Audit
 
 MAKE = """
