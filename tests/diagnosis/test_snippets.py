@@ -90,26 +90,6 @@ def codes(sample, runtime="", transforms=("H",)):
     return found
 
 
-def run(module, sample, codes, folder):
-    """The result of each snippet on a sample model; TensorFlow starts only once."""
-    given = folder / "codes.json"
-    once = {code: name for name, code in codes.items()}  # causes share snippets
-    given.write_text(json.dumps([[name, code] for code, name in once.items()]))
-    command = [sys.executable, RUNNER, module, SAMPLES / sample, IMAGES, given]
-    environment = {k: v for k, v in os.environ.items() if k != "TF_USE_LEGACY_KERAS"} | QUIET
-    done = subprocess.run(
-        [*map(os.fspath, command)],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-4000:]
-    found = json.loads(done.stdout.splitlines()[-1])
-    return {name: found[once[code]] for name, code in codes.items()}
-
-
 def failures(found):
     return {name: each["error"] for name, each in found.items() if "error" in each}
 
@@ -123,8 +103,7 @@ def of_the_rules(module):
     return given
 
 
-@pytest.mark.slow
-def test_code_for_keras_3_runs_as_it_is_pasted(tmp_path):
+def for_keras_3():
     given = codes("digits_noaug.h5", "here") | of_the_rules("keras")
     # Augmentation used for further training is not part of the saved model.
     train = given["orientation-sensitive-data 1 H"]
@@ -137,31 +116,16 @@ before = kinds("MODEL")
 {train}
 assert kinds("retrained.keras") == before
 """
-    found = run("keras", "digits_noaug.h5", given, tmp_path)
-    assert failures(found) == {}
-    assert len(set(given.values())) > 10
+    return given
 
 
-@pytest.mark.slow
-def test_code_for_keras_2_runs_as_it_is_pasted_and_repairs_lost_statistics(tmp_path):
-    given = codes("digits_statistics_lost") | of_the_rules("tf_keras")
-    found = run("tf_keras", "digits_statistics_lost", given, tmp_path)
-    assert failures(found) == {}
-    assert len(set(given.values())) > 10
-    assert found["bn-statistics-lost 1 H"]["accuracy"] > 0.8
-
-
-@pytest.mark.slow
-def test_code_for_a_file_of_keras_2_runs_as_it_is_pasted(tmp_path):
+def for_a_file_of_keras_2():
     given = codes("teachable_digits/keras_model.h5", LEGACY)
     del given["dead-units 0 H"], given["head-bias 0 H"]  # other layer names
-    found = run("tf_keras", "teachable_digits/keras_model.h5", given, tmp_path)
-    assert failures(found) == {}
-    assert len(set(given.values())) > 9
+    return given
 
 
-@pytest.mark.slow
-def test_code_for_an_export_calls_its_signature(tmp_path):
+def for_an_export():
     steps = codes("digits_random_export")
     given = {
         name: code
@@ -178,13 +142,80 @@ answers = [served.serve(tf.constant(images)).numpy() for _ in range(2)]
 assert (answers[0] == answers[1]).all()
 assert abs(answers[0] - model.predict(images, verbose=0)).max() < 1e-5
 """
-    assert failures(run("none", "digits_random_export", given, tmp_path)) == {}
+    return given
+
+
+JOBS = {
+    "digits_noaug.h5": ("keras", for_keras_3),
+    "digits_statistics_lost": (
+        "tf_keras",
+        lambda: codes("digits_statistics_lost") | of_the_rules("tf_keras"),
+    ),
+    "teachable_digits/keras_model.h5": ("tf_keras", for_a_file_of_keras_2),
+    "digits_random_export": ("none", for_an_export),
+    "digits_one_answer.h5": (
+        "keras",
+        lambda: {"repair": codes("digits_one_answer.h5", "here")["head-bias 0 H"]},
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    """The result of each snippet by sample and name; TensorFlow starts only once for all."""
+    folder = tmp_path_factory.mktemp("snippets")
+    given = {sample: make() for sample, (_, make) in JOBS.items()}
+    jobs, distinct = [], {}
+    for number, (sample, (module, _)) in enumerate(JOBS.items()):
+        (folder / str(number)).mkdir()
+        distinct[sample] = {code: name for name, code in given[sample].items()}  # causes share some
+        once = [[name, code] for code, name in distinct[sample].items()]
+        place = {"model": os.fspath(SAMPLES / sample), "folder": os.fspath(folder / str(number))}
+        jobs.append({"module": module, "codes": once, **place})
+    (folder / "jobs.json").write_text(json.dumps(jobs))
+    command = [sys.executable, RUNNER, IMAGES, folder / "jobs.json"]
+    environment = {k: v for k, v in os.environ.items() if k != "TF_USE_LEGACY_KERAS"} | QUIET
+    done = subprocess.run(
+        [*map(os.fspath, command)],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    found = {}
+    for job, sample in zip(jobs, JOBS, strict=True):
+        answers = Path(job["folder"], "found.json")
+        assert answers.is_file(), f"{sample}: {done.stderr[-4000:]}"
+        of = json.loads(answers.read_text())
+        found[sample] = {name: of[distinct[sample][code]] for name, code in given[sample].items()}
+    return found
 
 
 @pytest.mark.slow
-def test_centring_the_head_repairs_a_biased_one(tmp_path):
-    biased = codes("digits_one_answer.h5", "here")["head-bias 0 H"]
-    (found,) = run("keras", "digits_one_answer.h5", {"repair": biased}, tmp_path).values()
+@pytest.mark.parametrize(
+    ("sample", "least"),
+    [
+        ("digits_noaug.h5", 11),
+        ("digits_statistics_lost", 11),
+        ("teachable_digits/keras_model.h5", 10),
+        ("digits_random_export", 2),
+    ],
+)
+def test_code_runs_as_it_is_pasted(results, sample, least):
+    """For Keras 3, two models of Keras 2, and an export, whose signature is called."""
+    assert failures(results[sample]) == {}
+    assert len(set(JOBS[sample][1]().values())) >= least
+
+
+@pytest.mark.slow
+def test_lost_statistics_are_repaired(results):
+    assert results["digits_statistics_lost"]["bn-statistics-lost 1 H"]["accuracy"] > 0.8
+
+
+@pytest.mark.slow
+def test_centring_the_head_repairs_a_biased_one(results):
+    (found,) = results["digits_one_answer.h5"].values()
     assert found["accuracy"] > 0.8, found
 
 
