@@ -97,7 +97,9 @@ def _archive(window: FileWindow) -> Format:
         names = {member.name for member in read_directory(window, Limits()).members}
     except ReadError:
         return Format.CORRUPT_ARCHIVE
-    return Format.KERAS_ARCHIVE if _is_keras(names) else Format.ARCHIVE_OTHER
+    without_config = "metadata.json" in names and bool(names & {*_KERAS_WEIGHTS})
+    keras = _is_keras(names) or without_config
+    return Format.KERAS_ARCHIVE if keras else Format.ARCHIVE_OTHER
 
 
 def _is_keras(names: set[str]) -> bool:

@@ -32,7 +32,27 @@ def weighted_layers(facts: Facts) -> tuple[Layer, ...]:
     return tuple(layer for layer in architecture.layers if layer.expected and not layer.is_model)
 
 
+def _holds_nothing(facts: Facts) -> tuple[Layer, ...]:
+    """Layers that need weights, if the weights file was read and has not a single one."""
+    artifact = facts.artifact
+    if artifact.architecture is None or "h5" not in artifact.extra or artifact.problems:
+        return ()
+    if any(tensor.role == "weight" for tensor in artifact.tensors):
+        return ()
+    return tuple(layer for layer in artifact.architecture.layers if layer.expected)
+
+
 def _missing(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    if empty := _holds_nothing(facts):
+        yield rule.finding(
+            "The file holds no weights at all, but "
+            + counted(len(empty), "layer needs some", "layers need some")
+            + f", first {empty[0].route}.",
+            route=empty[0].route,
+            evidence={"measured": 0, "unit": "weights in the file", "n": len(empty)},
+            key="no weights",
+        )
+        return
     for layer in weighted_layers(facts):
         absent = sorted(set(layer.expected) - set(layer.variables))
         if absent:
@@ -145,7 +165,7 @@ RULES = (
         family=Family.INTEGRITY,
         severity=Severity.HIGH,
         confidence=Confidence.HIGH,
-        needs=(Need.ARCHITECTURE, Need.TENSORS),
+        needs=(Need.ARCHITECTURE,),
         summary="Weights that the architecture needs are missing from the file",
         pass_title="The file contains every weight that the architecture needs",
         why="Loaders that match weights by name or skip mismatches leave such layers at their "

