@@ -60,7 +60,7 @@ def _file(
 
 
 INITIAL = ("MA404", "MA405")
-GONE = ("MA113", "MA124")
+GONE = ("MA113", "MA124", "MA407")
 LACKS = ("MA107", "MA108", "MA112", "MA119", "MA408", "MA417")
 ORDER = ("MA123",)
 SHAPE = ("MA114", "MA417", "MA109", "MA210")
