@@ -10,7 +10,7 @@ import pytest
 from modelaudit.audit_types.loading import Status
 from modelaudit.measures.summary import Behaviour
 from modelaudit.probe.protocol import Observation
-from modelaudit.probe.study.inputs import Unprobeable
+from modelaudit.probe.study.inputs import Uncallable
 from modelaudit.probe.study.study import study
 from modelaudit.settings import ProbeSettings
 from tests.probe.fake_session import (
@@ -175,7 +175,7 @@ def test_failed_measurements_are_skipped_with_a_reason():
     assert behaviour.skipped["centred head bias"] == "ValueError: no assign"
     assert behaviour.skipped["architecture floor H"] == "ValueError: no assign"
     session, artifact = make(random_kernel(), refuse=("predict",))
-    assert study(session, artifact, SETTINGS, None) == Unprobeable("ValueError: no predict")
+    assert study(session, artifact, SETTINGS, None) == Uncallable("ValueError: no predict")
 
 
 def test_a_death_at_any_request_ends_the_study():
