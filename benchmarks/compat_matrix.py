@@ -23,7 +23,7 @@ from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Artifact, Format
 from modelaudit.formats.keras.common import ReadNotes, architecture_of, json_part
 from modelaudit.formats.reader import read
-from modelaudit.runtimes.catalogue import find_profile
+from modelaudit.runtimes.catalogue import find_profile, on_python
 from modelaudit.runtimes.model import LoadCall, LoadRequest, Prediction
 from modelaudit.runtimes.predict import predict_calls
 from modelaudit.runtimes.profile import RuntimeProfile
@@ -87,7 +87,9 @@ def profiles_of(matrix: Path) -> dict[str, RuntimeProfile]:
         name = f"tf-keras=={loader['keras']}" if loader["legacy"] else f"tf=={loader['tf']}"
         if not loader["legacy"] and loader["keras"].startswith("3."):
             name += f"+keras=={loader['keras']}"
-        found[loader["label"]] = find_profile(name)
+            if beside := loader.get("tf_keras_beside"):
+                name += f"+tf-keras=={beside}"
+        found[loader["label"]] = on_python(find_profile(name), loader["python"])
     return found
 
 

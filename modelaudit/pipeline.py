@@ -139,10 +139,16 @@ def static_facts(path: Path, settings: Settings) -> Facts:
         artifact=artifact,
         settings=settings,
         measurements=measurements,
-        predictions=predictions_for(artifact, settings, settings.targets or default_targets()),
+        predictions=predictions_for(artifact, settings, targets_of(settings)),
         installed=installed_target(),
         golden=read_golden(artifact, settings.limits),
     )
+
+
+def targets_of(settings: Settings) -> tuple[str, ...]:
+    """The runtimes to predict for: the one that serves the models, then the targets."""
+    serving = (settings.serving,) if settings.serving else ()
+    return serving + (settings.targets or default_targets())
 
 
 def predictions_for(

@@ -11,6 +11,7 @@ from modelaudit.probe.protocol import ENDED, Observation, runtime_name
 from modelaudit.rules import examples, examples_behaviour
 from modelaudit.rules.conditions import conditions, lacked, lost_part
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
+from modelaudit.rules.serving import serving_loads
 from modelaudit.runtimes.profile import numbers
 from modelaudit.structs import replace
 
@@ -60,6 +61,9 @@ def _loads_nowhere(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if condition:
         raise NotApplicable(f"{runtime_name(runtime)} loads it if {condition}")
     first = next(iter(tried.values()))
+    severity = rule.severity if facts.artifact.complete else Severity.MEDIUM
+    if serving_loads(facts):  # only the installed runtimes refuse it
+        severity = Severity.LOW
     yield rule.finding(
         f"The model {_nowhere([runtime_name(name) for name in tried])}. First error, from "
         f"{first.call}: {_message(first)}",
@@ -67,7 +71,7 @@ def _loads_nowhere(rule: Rule, facts: Facts) -> Iterator[Finding]:
             "measured": {name: _message(each) for name, each in tried.items()},
             "versions": {name: dict(each.versions) for name, each in tried.items()},
         },
-        severity=Severity.MEDIUM if not facts.artifact.complete else rule.severity,
+        severity=severity,
     )
 
 

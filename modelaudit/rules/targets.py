@@ -13,6 +13,7 @@ from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.rules import examples
 from modelaudit.rules.conditions import lost_part
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
+from modelaudit.rules.serving import is_serving
 from modelaudit.runtimes.model import (
     NOT_READ,
     LoadCall,
@@ -70,6 +71,8 @@ def _fails(rule: Rule, facts: Facts) -> Iterator[Finding]:
         refused = _refused(predictions)
         if refused and observed.get((runtime, refused.call)) is not Status.LOADED:
             failing[runtime] = refused
+    serving = facts.settings.serving
+    failing = {name: each for name, each in failing.items() if not is_serving(facts, name)}
     if facts.settings.targets:
         for first in failing.values():
             yield _refusal(rule, (first,), "A target runtime cannot load the model")
@@ -77,12 +80,13 @@ def _fails(rule: Rule, facts: Facts) -> Iterator[Finding]:
     tried = {runtime for runtime, _ in observed}
     if failing.keys() & tried:
         return
-    if len(failing) == len(runtimes):
+    if len(failing) == len(runtimes) and not serving:
         # The runtime with the fewest reasons says best what is wrong with the file.
         every = sorted(failing.values(), key=lambda each: len(each.because))
         yield _refusal(rule, tuple(every), "")
     elif installed := failing.get(facts.installed):
-        yield _refusal(rule, (installed,), "The installed Keras cannot load the model")
+        found = _refusal(rule, (installed,), "The installed Keras cannot load the model")
+        yield replace(found, severity=Severity.LOW) if serving else found
 
 
 def _refused(predictions: Iterable[Prediction]) -> Prediction | None:
@@ -153,9 +157,15 @@ def _differs(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 key=f"{prediction.runtime} {prediction.call} {reason.code}",
                 title="A runtime may load the model as another one" if guess else "",
                 fix=reason.fix,
-                severity=rule.severity if prediction.call == WHOLE_MODEL else Severity.MEDIUM,
+                severity=rule.severity if _matters(facts, prediction) else Severity.MEDIUM,
                 confidence=Confidence.LOW if guess else _confidence(rule, prediction),
             )
+
+
+def _matters(facts: Facts, prediction: Prediction) -> bool:
+    """Whether it loads a whole model, where the model is served if the settings say where."""
+    served = not facts.settings.serving or is_serving(facts, prediction.runtime)
+    return served and prediction.call == WHOLE_MODEL
 
 
 def _unknown(rule: Rule, facts: Facts) -> Iterator[Finding]:

@@ -72,7 +72,8 @@ def settings_notes(
 
 def _nearest(settings: Settings) -> Iterator[str]:
     """Unknown target runtimes, for which another profile was used."""
-    asked = [*settings.targets, *(each for policy in settings.policies for each in policy.targets)]
+    asked = [settings.serving] if settings.serving else []
+    asked += [*settings.targets, *(each for policy in settings.policies for each in policy.targets)]
     for target in dict.fromkeys(asked):
         profile = find_profile(target, tuple(map(Path, settings.profiles)))
         if not profile.exact:

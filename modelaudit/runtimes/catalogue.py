@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import re
 import sys
 from collections.abc import Mapping
@@ -21,7 +22,11 @@ _SPECIFIER = re.compile(rf"(tf|tensorflow|tf-keras|keras)=={_VERSION}(?:\+keras=
 _STEM = re.compile(rf"(tf|tf-keras|keras)-{_VERSION}(?:\+keras-{_VERSION})?")
 _METADATA = re.compile(r"([^-]+)-(.+?)(?:-py[\d.]+)?\.(?:dist|egg)-info")
 _KERAS_3_BEGINS = (2, 16)  # of TensorFlow
-_FORMS = "use tf==VERSION, tf==VERSION+keras==VERSION, keras==VERSION or tf-keras==VERSION"
+_BESIDE = re.compile(rf"(.+)\+tf-keras=={_VERSION}")
+_FORMS = (
+    "use tf==VERSION, tf==VERSION+keras==VERSION, keras==VERSION or tf-keras==VERSION, the first "
+    "two with +tf-keras==VERSION where tf-keras is installed beside Keras 3"
+)
 
 
 class ProfileFile(Struct, frozen=True):
@@ -63,7 +68,8 @@ def find_profile(specifier: str, own: tuple[Path, ...] = ()) -> RuntimeProfile:
 
     A TensorFlow comes with the Keras of its time unless another one is named; a Keras comes with
     the TensorFlow of its time. If there is no profile of a version, the nearest one of its kind
-    and Keras generation is used, and `exact` is False.
+    and Keras generation is used, and `exact` is False. `+tf-keras==2.18` after a TensorFlow with
+    Keras 3 says that this package is installed there too.
 
     Args:
         specifier: the runtime.
@@ -72,7 +78,13 @@ def find_profile(specifier: str, own: tuple[Path, ...] = ()) -> RuntimeProfile:
     Raises:
         UsageError: it is not a specifier, or a file of the user is not a profile.
     """
-    found = _SPECIFIER.fullmatch(specifier.strip().lower())
+    asked = specifier.strip().lower()
+    if pair := _BESIDE.fullmatch(asked):
+        profile = find_profile(pair[1], own)
+        if not profile.keras3:
+            raise UsageError(f"{specifier!r}: tf-keras is only used beside Keras 3")
+        return replace(profile, asked=f"{profile.name}+tf-keras=={pair[2]}", beside=True)
+    found = _SPECIFIER.fullmatch(asked)
     if not found or (found[3] and found[1] not in ("tf", "tensorflow")):
         raise UsageError(f"{specifier!r} is not a runtime: {_FORMS}, for example tf==2.15.1")
     kind, version = found[1].replace("tensorflow", "tf"), numbers(found[2])
@@ -200,22 +212,64 @@ def _writer(version: tuple[int, ...], by_tensorflow: bool) -> RuntimeProfile | N
     return read_profile(min(known, key=lambda entry: _apart(entry.keras, version)).path)
 
 
-def installed_target() -> str:
-    """The installed TensorFlow, without importing it; "" if there is none."""
-    version = _installed("tensorflow")
-    return f"tf=={version}" if version else ""
-
-
 def default_targets() -> tuple[str, ...]:
     """The installed TensorFlow, the installed tf-keras, and the newest profile."""
-    found = {
-        f"{name}=={version}"
-        for name, package in (("tf", "tensorflow"), ("tf-keras", "tf-keras"))
-        if (version := _installed(package))
-    }
+    found = set(filter(None, (installed_target(),)))
+    if legacy := _installed("tf-keras"):
+        found.add(f"tf-keras=={legacy}")
     newest = [entry for entry in shipped_profiles() if entry.kind == "tf"][-1]
     found.add(read_profile(newest.path).collected)
     return tuple(sorted(found))
+
+
+def installed_target() -> str:
+    """The installed TensorFlow with the installed Keras; "" without TensorFlow."""
+    tensorflow = _installed("tensorflow")
+    if not tensorflow:
+        return ""
+    return specifier({"tensorflow": tensorflow, "keras": _installed("keras") or ""})
+
+
+def covers(asked: str, runtime: str) -> bool:
+    """Whether a runtime with all its versions is the one asked for: tf==2.16 covers tf==2.16.2.
+
+    A Keras that `asked` does not name is the one of that TensorFlow's time.
+    """
+    pair = _BESIDE.fullmatch(asked.strip().lower())
+    wanted = _SPECIFIER.fullmatch(pair[1] if pair else asked.strip().lower())
+    found = _SPECIFIER.fullmatch(runtime)
+    if not wanted or not found:
+        return False
+    keras = numbers(found[3]) if found[3] else find_profile(runtime).keras
+    if wanted[1] == "keras":
+        return _within(keras, wanted[2])
+    named = _within(keras, wanted[3]) if wanted[3] else not found[3]
+    same_kind = wanted[1].replace("tensorflow", "tf") == found[1]
+    return same_kind and named and _within(numbers(found[2]), wanted[2])
+
+
+def _within(version: tuple[int, ...], asked: str) -> bool:
+    return version[: len(numbers(asked))] == numbers(asked)
+
+
+def as_installed(profile: RuntimeProfile) -> RuntimeProfile:
+    """The profile; that of the installed TensorFlow on this Python, with tf-keras if installed.
+
+    TensorFlow imports tf-keras by itself to restore the optimizer of a Keras 2 SavedModel.
+    """
+    if profile.tensorflow != numbers(_installed("tensorflow") or ""):
+        return profile
+    here = replace(profile, beside=profile.keras3 and bool(_installed("tf-keras")))
+    return on_python(here, platform.python_version())
+
+
+def on_python(profile: RuntimeProfile, version: str) -> RuntimeProfile:
+    """The profile on another Python; its instructions are known if any profile has this Python."""
+    if profile.python == numbers(version)[:2]:
+        return profile
+    others = (read_profile(entry.path) for entry in shipped_profiles())
+    known = next((each for each in others if each.python == numbers(version)[:2]), None)
+    return profile.on_python(version, known.data.get("instructions", {}) if known else {})
 
 
 def _installed(package: str) -> str | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Artifact, Format
 from modelaudit.findings import Confidence
-from modelaudit.runtimes.catalogue import find_profile, saving_runtime
+from modelaudit.runtimes.catalogue import as_installed, find_profile, saving_runtime
 from modelaudit.runtimes.checks import (
     compile as match_compile,
 )
@@ -28,6 +28,7 @@ from modelaudit.runtimes.checks import (
     weights as match_weights,
 )
 from modelaudit.runtimes.checks.inbound_nodes import check_nodes
+from modelaudit.runtimes.checks.sequential import check_sequential
 from modelaudit.runtimes.graph_usage import usage_of
 from modelaudit.runtimes.model import (
     NOT_READ,
@@ -77,9 +78,10 @@ def predict(
     Raises:
         UsageError: a target is not a runtime.
     """
+    profiles = {each.name: each for each in (find_profile(target, own) for target in targets)}
     asked = [
-        (profile, LoadRequest(call, custom))
-        for profile in (find_profile(target, own) for target in targets)
+        (as_installed(profile), LoadRequest(call, custom))
+        for profile in profiles.values()
         for call in _calls(artifact)
         if profile.keras3 or call is not LoadCall.TFSM_LAYER
     ]
@@ -169,9 +171,11 @@ def _model_file(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     if whole and not archive and artifact.tensors and not is_model(config):
         yield _subclassed(str(config.get("class_name")))
     yield from match_config.check_model(config, context, archive)
-    yield from check_nodes(config, context, archive)
+    yield from check_nodes(config, context, artifact.format is Format.LEGACY_H5_FULL)
     if archive:
         yield from match_weights.v3_layout(artifact, context)
+    elif artifact.tensors:
+        yield from check_sequential(config, context)
     yield from silent_differences.check(artifact, context, archive)
     if context.request.compile:
         yield from match_compile.check(artifact, context, archive)

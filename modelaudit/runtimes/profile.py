@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from modelaudit.errors import UsageError
 from modelaudit.facts import Json
+from modelaudit.structs import replace
 
 Fact = Any  # a value of the collector's document: JSON whose structure depends on its name
 
@@ -35,12 +36,14 @@ def numbers(version: str) -> tuple[int, ...]:
 class RuntimeProfile(Struct, frozen=True, dict=True):
     """One runtime. `data` is the collector's document; `asked` the version that was requested.
 
-    `exact` is False if the profile was collected from a different version.
+    `exact` is False if the profile was collected from a different version. `beside` says that
+    tf-keras is known to be installed there, beside Keras 3.
     """
 
     data: Mapping[str, Any]
     asked: str = ""
     exact: bool = True
+    beside: bool = False
 
     @cached_property
     def _tables(self) -> dict[tuple[str, ...], frozenset[str]]:
@@ -75,6 +78,11 @@ class RuntimeProfile(Struct, frozen=True, dict=True):
         data["versions"] = {**data["versions"], **keras}
         data["overlaid"] = True
         return RuntimeProfile(data)
+
+    def on_python(self, version: str, instructions: Mapping[str, Fact]) -> RuntimeProfile:
+        """The same packages on another Python, with the instructions of that version."""
+        versions = {**self.data["versions"], "python": version}
+        return replace(self, data={**self.data, "versions": versions, "instructions": instructions})
 
     def without_tensorflow(self) -> RuntimeProfile:
         """Only the Keras part, to be combined with the profile of any TensorFlow."""

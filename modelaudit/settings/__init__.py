@@ -289,6 +289,7 @@ class Settings(Struct, frozen=True):
     targets: tuple[
         str, ...
     ] = ()  # runtimes to predict for; empty: the installed ones and the newest
+    serving: str = ""  # the runtime that serves the models, as a target
     policies: tuple[Policy, ...] = ()
     severities: tuple[tuple[str, Severity], ...] = ()  # as in `Policy`
     thresholds: tuple[tuple[str, float], ...] = ()  # as in `Policy`

@@ -71,6 +71,7 @@ class _FileTables(_OptionDefaults, frozen=True, forbid_unknown_fields=True):
     thresholds: Table = {}
     nightly: Table = {}
     runtimes: dict[str, Table] = {}
+    serving: Table | None = None
     profiles: OneOrMore = ()
     custom_objects: OneOrMore = ()
 
@@ -93,6 +94,12 @@ class _RuntimeTable(Struct, frozen=True, forbid_unknown_fields=True):
     legacy_keras: bool = False
 
 
+class _Serving(Struct, frozen=True, forbid_unknown_fields=True):
+    """`[serving]`."""
+
+    runtime: Word
+
+
 OPTIONS = _OptionDefaults.__struct_fields__
 
 
@@ -109,6 +116,7 @@ class SettingsFile(Struct, frozen=True):
     nightly: Nightly = field(default_factory=Nightly)
     runtimes: tuple[OtherRuntime, ...] = ()
     profiles: tuple[str, ...] = ()
+    serving: str = ""
     custom_objects: tuple[str, ...] = ()
 
 
@@ -149,6 +157,9 @@ def load(path: Path) -> SettingsFile:
         nightly=_nightly(file.nightly, path),
         runtimes=tuple(_runtime(name, each, path) for name, each in file.runtimes.items()),
         profiles=_profiles(file.profiles, path),
+        serving=""
+        if file.serving is None
+        else _read(_Serving, file.serving, "[serving]", path).runtime,
         custom_objects=_all(file.custom_objects),
     )
 

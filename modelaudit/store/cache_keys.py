@@ -125,9 +125,9 @@ def probe_key(probe: ProbeSettings, data: str) -> str:
 
 @cache
 def _general(
-    limits: Limits, probe: ProbeSettings, fail_on: Severity, targets: tuple[str, ...], data: str
+    limits: Limits, probe: ProbeSettings, fail_on: Severity, runtimes: tuple[str, ...], data: str
 ) -> str:
-    settings: list[Json] = [jsonable(limits), jsonable(probe), fail_on.value, [*targets]]
+    settings: list[Json] = [jsonable(limits), jsonable(probe), fail_on.value, [*runtimes]]
     return digest(code_digest(), runtime_digest(), data, settings)
 
 
@@ -141,8 +141,9 @@ def audit_key(settings: Settings, today: datetime.date, data: str) -> str:
         today: date of the run.
         data: `user_input_digest` of the same settings.
     """
+    runtimes = (settings.serving, *settings.targets)
     return digest(
-        _general(settings.limits, settings.probe, settings.fail_on, settings.targets, data),
+        _general(settings.limits, settings.probe, settings.fail_on, runtimes, data),
         jsonable(settings.expectations),
         jsonable(settings.severities),
         jsonable(settings.thresholds),

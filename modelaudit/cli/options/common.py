@@ -108,7 +108,8 @@ SHARED = (
         default="",
         metavar="RUNTIMES",
         help="Runtimes to predict for, such as tf==2.21,tf==2.18+keras==3.5,tf-keras==2.21. "
-        "Default: the installed ones and the newest known one.",
+        "Default: the installed ones and the newest known one. The serving runtime of the settings "
+        "file ([serving]) is always among them, and decides the verdict.",
     ),
     option(
         "--all-versions",
@@ -236,6 +237,7 @@ def settings_from(
         fail_on=Severity(fail_on),
         jobs=jobs,
         targets=_targets(target, file),
+        serving=file.serving,
         architecture=_architecture(architecture, file),
         runtimes=_chosen(runtimes, file.runtimes),
         profiles=_profiles(file.profiles),

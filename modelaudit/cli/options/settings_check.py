@@ -25,6 +25,7 @@ def check(file: SettingsFile) -> None:
             _once([rule for rule, _ in policy.severities], where)
             _thresholds(policy.thresholds, where)
             check_targets(policy.targets, file.profiles, where)
+        check_targets([file.serving] if file.serving else [], file.profiles, "[serving]")
     except UsageError as error:
         raise UsageError(f"{file.path}: {error}") from error
 

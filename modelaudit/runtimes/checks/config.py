@@ -242,6 +242,8 @@ def _resolves(module: str, name: str, context: CheckContext) -> bool:
         if profile.is_public(module, name):
             return True
         inside = "tf_" + module if profile.legacy else module
+        if rest.startswith("_legacy."):  # the name under which Keras 3 exports keras.src.legacy
+            inside = f"keras.src.{rest[1:]}"
         return profile.is_internal(inside, name)
     if not module:
         return False

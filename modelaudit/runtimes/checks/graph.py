@@ -31,6 +31,7 @@ def check(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
         yield from operations(artifact, context)
         yield from _casts(artifact, context)
         yield from silent_differences.graph_addition(artifact, context)
+        yield from silent_differences.graph_bins(artifact)
         yield from argument_names(artifact, context)
         yield from protocol(context)
         yield from _slots(artifact, context)
@@ -141,14 +142,15 @@ def protocol(context: CheckContext) -> Iterator[Reason]:
 
 
 def _slots(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
-    """Slot variables of a Keras 2 optimizer, which only Keras 2 can turn into objects."""
-    for node in artifact.object_graph if context.profile.keras3 else ():
+    """Slot variables of a Keras 2 optimizer, for which TensorFlow imports tf-keras if it can."""
+    profile = context.profile
+    for node in artifact.object_graph if profile.keras3 and not profile.beside else ():
         if node.slots and node.kind == "user_object":
             yield Reason(
                 "optimizer-slots",
                 LoadOutcome.FAILS,
                 "the SavedModel contains the slots of a Keras 2 optimizer, which "
-                f"{context.profile.name} cannot rebuild unless tf-keras is installed",
+                f"{profile.name} cannot rebuild unless tf-keras is installed",
                 "AttributeError: '_UserObject' object has no attribute 'add_slot'",
                 "install tf-keras, or save the model again with include_optimizer=False",
                 f"object_graph/{node.index}",

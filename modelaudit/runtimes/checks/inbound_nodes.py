@@ -18,15 +18,13 @@ SAME_SHAPE = classes(Trait.POINTWISE) - SIZED_WEIGHTS
 SAME_AXES = SIZED_WEIGHTS | SAME_SHAPE | {"Conv1D", "MaxPooling1D"}
 
 
-def check_nodes(
-    config: Mapping[str, Json], context: CheckContext, archive: bool
-) -> Iterator[Reason]:
-    """Reasons for a whole config."""
-    yield from _model(config, context, "", archive)
+def check_nodes(config: Mapping[str, Json], context: CheckContext, hdf5: bool) -> Iterator[Reason]:
+    """Reasons for a whole config; `hdf5` says that it was read from an HDF5 file."""
+    yield from _model(config, context, "", hdf5)
 
 
 def _model(
-    node: Mapping[str, Json], context: CheckContext, route: str, archive: bool
+    node: Mapping[str, Json], context: CheckContext, route: str, hdf5: bool
 ) -> Iterator[Reason]:
     layers = [mapping(item) for item in sequence(mapping(node.get("config")).get("layers"))]
     models = {text(mapping(layer.get("config")).get("name")) for layer in layers if is_model(layer)}
@@ -44,8 +42,10 @@ def _model(
         yield from _inbound(layer, models, context, here)
         if context.profile.keras3:
             yield from _keyword_tensors(layer, named, context, here)
+            if hdf5:
+                yield from _operation(layer, context, here)
         if is_model(layer):
-            yield from _model(layer, context, here, archive)
+            yield from _model(layer, context, here, hdf5)
 
 
 def _flat(key: str, context: CheckContext, route: str) -> Iterator[Reason]:
@@ -209,6 +209,31 @@ def _keyword_tensors(
                         route,
                     )
                     return
+
+
+def _operation(layer: Mapping[str, Json], context: CheckContext, route: str) -> Iterator[Reason]:
+    """Arithmetic of Keras 3 in HDF5, which has no modules: `x * 2` comes back as a layer."""
+    config, name = mapping(layer.get("config")), text(layer.get("class_name"))
+    nodes = [mapping(call) for call in sequence(layer.get("inbound_nodes"))]
+    several = [node for node in nodes if len(sequence(node.get("args"))) > 1]
+    if "trainable" in config or not context.profile.knows("layers", name) or not several:
+        return  # a layer, an operation whose class is not found at all, or one like a layer
+    numbers = any(
+        not isinstance(each, dict) for node in nodes for each in sequence(node.get("args"))
+    )
+    behaviour = context.profile.behaviour("operations_from_h5", {})
+    if behaviour.get("number" if numbers else "tensor") == LoadOutcome.FAILS.value:
+        yield Reason(
+            "operation-as-layer",
+            LoadOutcome.FAILS,
+            f"{route} is the operation {name} on symbolic tensors; HDF5 stores only its name, "
+            f"which {context.profile.name} takes for the layer {name}",
+            "ValueError: Only input tensors may be passed as positional arguments"
+            if numbers
+            else f"TypeError: {name}.call() takes 2 positional arguments but 3 were given",
+            "save it as .keras, which stores the module too",
+            route,
+        )
 
 
 def _is_reference(value: Json, named: set[str]) -> bool:

@@ -29,6 +29,8 @@ def check(artifact: Artifact, context: CheckContext, archive: bool) -> Iterator[
         yield from _activation(layer, context)
         yield from _training(layer, context)
         yield from _hashing(layer)
+        if not archive:
+            yield from _axes(layer, context)
         yield from _category(layer, context)
         yield from _state(layer, context, archive, old_layout)
     yield from _addition(artifact, context)
@@ -94,6 +96,23 @@ def _hashing(layer: Layer) -> Iterator[Reason]:
             'set "salt" to null in the config',
             layer.route,
         )
+
+
+def _axes(layer: Layer, context: CheckContext) -> Iterator[Reason]:
+    """A list of several axes: Keras 3 drops it when it reads HDF5, and uses the default axis."""
+    axes = layer.config.get("axis")
+    outcome = context.profile.behaviour("axes_from_h5", {}).get(layer.class_name)
+    if not isinstance(axes, list) or len(axes) < 2 or outcome in (None, LoadOutcome.LOADS.value):
+        return
+    yield Reason(
+        "axes-dropped",
+        LoadOutcome(outcome),
+        f"{layer.route} ({layer.class_name}) has the axes {axes}, a list that "
+        f"{context.profile.name} drops when it reads HDF5; the layer then uses its default axis",
+        "ValueError: Shape mismatch in layer" if outcome == LoadOutcome.FAILS else "no error",
+        "save it as .keras, or use tf-keras",
+        layer.route,
+    )
 
 
 def _category(layer: Layer, context: CheckContext) -> Iterator[Reason]:
@@ -188,6 +207,32 @@ def graph_addition(artifact: Artifact, context: CheckContext) -> Iterator[Reason
                         f"graph/functions/{name}/{node.name}",
                     )
                     return
+
+
+def graph_bins(artifact: Artifact) -> Iterator[Reason]:
+    """Numbers cut to integers before they are put into bins, in a graph.
+
+    Keras 3.6 casts the inputs of a Discretization layer to its integer dtype while it exports the
+    model, but not when the layer is called.
+    """
+    for graph in artifact.graphs:
+        for name, function in graph.functions.items():
+            by_name = {node.name: node for node in function.nodes}
+            for node in function.nodes:
+                if node.op != "Bucketize" or not node.inputs:
+                    continue
+                source = by_name.get(node.inputs[0].split(":")[0])
+                while source is not None and source.op == "Cast":
+                    if str(source.attrs.get("DstT")).startswith(("int", "uint")):
+                        yield _differs(
+                            "bins-of-integers",
+                            f"{node.name} puts numbers into bins after they were cut to integers, "
+                            "which the layer does not do outside the graph",
+                            "export it again with Keras 3.7 or newer",
+                            f"graph/functions/{name}/{node.name}",
+                        )
+                        return
+                    source = by_name.get(source.inputs[0].split(":")[0]) if source.inputs else None
 
 
 def _output_shape(node: GraphNode) -> list[Json]:

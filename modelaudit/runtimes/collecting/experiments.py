@@ -13,6 +13,7 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
+from .configs import axes_from_h5, operations_from_h5, sequential_forms
 from .layouts import layouts_read
 from .signatures import AnyObject
 from .versions import version_of
@@ -37,6 +38,8 @@ def experiments(keras: AnyObject, root: str) -> dict[str, AnyObject]:
         "layouts_read": lambda: layouts_read(keras),
         "function_forms": lambda: function_forms(keras),
         "dtypes_refused": lambda: dtypes_refused(keras),
+        "axes_from_h5": lambda: axes_from_h5(keras),
+        "sequential_forms": lambda: sequential_forms(keras),
     }
     if keras3:
         tries.update(
@@ -45,6 +48,7 @@ def experiments(keras: AnyObject, root: str) -> dict[str, AnyObject]:
             resolves_strings=resolves_strings,
             guards_h5_lambda=guards_h5_lambda,
             add_misaligns=lambda: add_misaligns(keras),
+            operations_from_h5=lambda: operations_from_h5(keras),
             loads_by_name=lambda: loads_by_name(keras),
             takes_flat_outputs=lambda: takes_flat_outputs(keras),
             sequential_takes_lists=lambda: sequential_takes_lists(keras),

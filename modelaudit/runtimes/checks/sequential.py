@@ -1,0 +1,78 @@
+"""Sequential models in HDF5 files, in the forms in which Keras 2.0 to 2.3 wrote their config."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from modelaudit.audit_types.loading import LoadOutcome
+from modelaudit.formats.keras.json_config import mapping, sequence, text
+from modelaudit.runtimes.model import CheckContext, Reason
+from modelaudit.runtimes.saved_config import Config, is_model
+
+# Form of the config, as in the experiment -> what it is.
+FORMS = {
+    "list": "is a list of layers, as Keras up to 2.2.2 wrote it",
+    "first-layer": "has its input shape only in its first layer, as Keras 2.2.3 to 2.3 wrote it",
+    "build-shape": "has no input layer, only the shape with which it was built",
+    "list-unbuilt": "is a list of layers without an input shape",
+    "unbuilt": "has no input shape, because it was built by its first call",
+}
+_ERRORS = {
+    "list": "TypeError: pop expected at most 1 argument, got 2",
+    "list-unbuilt": "TypeError: pop expected at most 1 argument, got 2",
+}
+_TOO_FEW = (
+    "ValueError: Layer count mismatch when loading weights from file. Model expected 0 layers"
+)
+_FROM_CODE = "build the model from code, call it once, and use load_weights"
+
+
+def check_sequential(config: Config, context: CheckContext, route: str = "") -> Iterator[Reason]:
+    """Reasons for every Sequential model of the config; one inside another has its shape there."""
+    layers = _layers(config)
+    if text(config.get("class_name")) == "Sequential" and layers:
+        yield from _form(config, context, route)
+    for layer in layers:
+        if is_model(layer) or isinstance(layer.get("config"), list):
+            name = text(mapping(layer.get("config")).get("name")) or text(layer.get("name"))
+            yield from check_sequential(layer, context, f"{route}/{name}".strip("/"))
+
+
+def _layers(config: Config) -> list[Config]:
+    written = config.get("config")
+    listed = written if isinstance(written, list) else mapping(written).get("layers")
+    return [mapping(layer) for layer in sequence(listed)]
+
+
+def _form(config: Config, context: CheckContext, route: str) -> Iterator[Reason]:
+    form = form_of(config)
+    if route or (form in ("list", "first-layer") and context.profile.keras3):
+        return  # the outer model gives it its shape; and `config` has reasons for these two forms
+    outcome = context.profile.behaviour("sequential_forms", {}).get(form)
+    if outcome != LoadOutcome.FAILS.value:
+        return
+    keras2 = "use tf-keras (TF_USE_LEGACY_KERAS=1), and save it again from there"
+    yield Reason(
+        "sequential-config",
+        LoadOutcome.FAILS,
+        f"the config of the Sequential model {route or 'itself'} {FORMS[form]}, which "
+        f"{context.profile.name} cannot load with its weights",
+        _ERRORS.get(form, _TOO_FEW) if context.profile.keras3 else _TOO_FEW,
+        _FROM_CODE if "unbuilt" in form else keras2,
+        route,
+    )
+
+
+def form_of(config: Config) -> str:
+    """The form of a Sequential model's config; "" for one with an InputLayer, or with no layers."""
+    layers, written = _layers(config), config.get("config")
+    first = layers[0] if layers else {}
+    shaped = "batch_input_shape" in mapping(first.get("config")) or is_model(first)
+    layer = text(first.get("class_name")) == "InputLayer"
+    if isinstance(written, list):
+        return "list" if shaped or layer else "list-unbuilt"
+    if layer or not layers or is_model(first):
+        return ""
+    if mapping(written).get("build_input_shape"):
+        return "build-shape"
+    return "first-layer" if shaped else "unbuilt"

@@ -1,0 +1,124 @@
+"""Experiments with HDF5 files whose config is written here by hand, as other versions wrote it."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import tempfile
+from pathlib import Path
+
+from .signatures import AnyObject
+
+LOADS, FAILS, DIFFERS = "loads", "fails", "differs"
+SHAPE = [None, 3]
+
+
+def dense(name: str, units: int, **others: AnyObject) -> dict[str, AnyObject]:
+    """A Dense layer as Keras 2.2 wrote it, without keys that later versions dropped or added."""
+    config = {"name": name, "trainable": True, "units": units, "activation": "linear"}
+    return {"class_name": "Dense", "config": dict(config, use_bias=True, **others)}
+
+
+def sequential_configs() -> dict[str, AnyObject]:
+    """Form of a Sequential model's config -> such a config, of two Dense layers.
+
+    Keras up to 2.2.2 wrote a list; later versions write an object, from TensorFlow 2.2 on with an
+    InputLayer. A model without any input shape was built by its first call.
+    """
+    shaped = [dense("one", 4, batch_input_shape=SHAPE), dense("two", 2)]
+    bare = [dense("one", 4), dense("two", 2)]
+    return {
+        "list": shaped,
+        "first-layer": {"name": "model", "layers": shaped},
+        "list-unbuilt": bare,
+        "unbuilt": {"name": "model", "layers": bare},
+        "build-shape": {"name": "model", "layers": bare, "build_input_shape": SHAPE},
+    }
+
+
+def sequential_forms(keras: AnyObject) -> dict[str, str]:
+    """Form of a Sequential model's config -> what happens when an HDF5 file with it is loaded."""
+    return {
+        form: loaded_from(keras, {"class_name": "Sequential", "config": config})
+        for form, config in sorted(sequential_configs().items())
+    }
+
+
+def loaded_from(keras: AnyObject, config: AnyObject) -> str:
+    """Whether the file loads, is called, and computes what its two Dense layers compute."""
+    h5py, numpy = importlib.import_module("h5py"), importlib.import_module("numpy")
+    random = numpy.random.RandomState(3)
+    values = [random.rand(*shape).astype("float32") for shape in ((3, 4), (4,), (4, 2), (2,))]
+    data = random.rand(5, 3).astype("float32")
+    expected = (data.dot(values[0]) + values[1]).dot(values[2]) + values[3]
+    with tempfile.TemporaryDirectory() as directory:
+        path = str(Path(directory) / "model.h5")
+        with h5py.File(path, "w") as file:
+            # Bytes: TensorFlow up to 2.4 decodes what it finds.
+            file.attrs["model_config"] = json.dumps(config).encode()
+            file.attrs["keras_version"], file.attrs["backend"] = b"2.2.4", b"tensorflow"
+            weights = file.create_group("model_weights")
+            weights.attrs["layer_names"] = [b"one", b"two"]
+            weights.attrs["keras_version"], weights.attrs["backend"] = b"2.2.4", b"tensorflow"
+            for number, name in enumerate(("one", "two")):
+                names = [name + "/kernel:0", name + "/bias:0"]
+                group = weights.create_group(name)
+                group.attrs["weight_names"] = [each.encode() for each in names]
+                for index, each in enumerate(names):
+                    group[each] = values[2 * number + index]
+        try:
+            model = keras.models.load_model(path, compile=False)
+            found = model.predict(data)
+        except Exception:
+            return FAILS
+    return LOADS if numpy.allclose(found, expected, atol=1e-5) else DIFFERS
+
+
+def axes_from_h5(keras: AnyObject) -> dict[str, str]:
+    """Layer class -> what happens to a list of two axes in an HDF5 file."""
+    numpy = importlib.import_module("numpy")
+    data = numpy.random.RandomState(3).rand(5, 3, 4).astype("float32")
+    found = {}
+    for name in ("BatchNormalization", "LayerNormalization", "Softmax", "UnitNormalization"):
+        try:
+            value = keras.layers.Input((3, 4))
+            model = keras.Model(value, getattr(keras.layers, name)(axis=[1, 2])(value))
+            expected = model.predict(data)
+        except Exception:
+            continue  # this version has no such layer, or it takes one axis only
+        found[name] = saved_and_loaded(keras, model, data, expected)
+    return found
+
+
+def saved_and_loaded(
+    keras: AnyObject, model: AnyObject, data: AnyObject, expected: AnyObject
+) -> str:
+    """Whether a model computes the same after it was saved as HDF5 and loaded."""
+    numpy = importlib.import_module("numpy")
+    with tempfile.TemporaryDirectory() as directory:
+        path = str(Path(directory) / "model.h5")
+        model.save(path)
+        try:
+            again = keras.models.load_model(path, compile=False).predict(data)
+        except Exception:
+            return FAILS
+    return LOADS if numpy.allclose(again, expected, atol=1e-5) else DIFFERS
+
+
+def operations_from_h5(keras: AnyObject) -> dict[str, str]:
+    """Keras 3: whether arithmetic on symbolic tensors comes back from HDF5.
+
+    With a number it is one operation with a constant; with a tensor, with two inputs.
+    """
+    made: dict[str, AnyObject] = {
+        "number": lambda value: value * 2.0,
+        "tensor": lambda value: value * keras.layers.Dense(3)(value),
+    }
+    numpy = importlib.import_module("numpy")
+    data = numpy.random.RandomState(3).rand(5, 3).astype("float32")
+    found = {}
+    for form, compute in sorted(made.items()):
+        value = keras.layers.Input((3,))
+        model = keras.Model(value, compute(value))
+        found[form] = saved_and_loaded(keras, model, data, model.predict(data))
+    return found

@@ -1,0 +1,117 @@
+"""HDF5 configs of older Keras, and operations in HDF5: predictions compared with both Keras."""
+
+from __future__ import annotations
+
+import json
+from importlib import metadata
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from modelaudit.audit_types.loading import LoadOutcome
+from modelaudit.formats.reader import read
+from modelaudit.runtimes import predict
+from modelaudit.settings import Limits
+
+pytestmark = pytest.mark.slow
+
+SHAPE = {"batch_input_shape": [None, 3]}
+
+
+def dense(name, units, **others):
+    config = {"name": name, "trainable": True, "units": units, "activation": "linear"}
+    return {"class_name": "Dense", "config": {**config, "use_bias": True, **others}}
+
+
+SHAPED = [dense("first", 4, **SHAPE), dense("last", 2)]
+BARE = [dense("first", 4), dense("last", 2)]
+INPUT = {"class_name": "InputLayer", "config": {"name": "in", **SHAPE, "dtype": "float32"}}
+FORMS = {
+    "list": SHAPED,
+    "list without shape": BARE,
+    "first layer": {"name": "model", "layers": SHAPED},
+    "without shape": {"name": "model", "layers": BARE},
+    "built": {"name": "model", "layers": BARE, "build_input_shape": [None, 3]},
+    "input layer": {"name": "model", "layers": [INPUT, *BARE]},
+}
+
+
+def write(path: Path, config: object) -> None:
+    """A Sequential model of two Dense layers as Keras 2.2.4 wrote it."""
+    with h5py.File(path, "w") as file:
+        whole = {"class_name": "Sequential", "config": config}
+        file.attrs["model_config"] = json.dumps(whole)
+        file.attrs["keras_version"], file.attrs["backend"] = "2.2.4", "tensorflow"
+        weights = file.create_group("model_weights")
+        weights.attrs["layer_names"] = [b"first", b"last"]
+        weights.attrs["keras_version"], weights.attrs["backend"] = b"2.2.4", b"tensorflow"
+        for name, shape in (("first", (3, 4)), ("last", (4, 2))):
+            group = weights.create_group(name)
+            group.attrs["weight_names"] = [f"{name}/kernel:0".encode(), f"{name}/bias:0".encode()]
+            group[f"{name}/kernel:0"] = np.full(shape, 0.5, "float32")
+            group[f"{name}/bias:0"] = np.zeros(shape[1:], "float32")
+
+
+def outcome(keras, path: Path, shape: tuple[int, ...]) -> LoadOutcome:
+    """Whether this Keras loads the file and calls the model."""
+    try:
+        keras.models.load_model(path, compile=False).predict(np.ones(shape), verbose=0)
+    except Exception:
+        return LoadOutcome.FAILS
+    return LoadOutcome.LOADS
+
+
+def predictions(path: Path) -> list[LoadOutcome]:
+    targets = [f"tf=={metadata.version('tensorflow')}", f"tf-keras=={metadata.version('tf_keras')}"]
+    return [each.predicted for each in predict(read(path, Limits()), targets)]
+
+
+def test_every_form_of_a_sequential_config(tmp_path: Path) -> None:
+    old, new = pytest.importorskip("tf_keras"), pytest.importorskip("keras")
+    told = {}
+    for number, (name, config) in enumerate(FORMS.items()):
+        path = tmp_path / f"{number}.h5"
+        write(path, config)
+        told[name] = [outcome(each, path, (2, 3)) for each in (new, old)]
+        assert predictions(path) == told[name], name
+    assert told["list"] == [LoadOutcome.FAILS, LoadOutcome.LOADS]
+    assert told["without shape"] == [LoadOutcome.FAILS, LoadOutcome.FAILS]
+    assert told["input layer"] == [LoadOutcome.LOADS, LoadOutcome.LOADS]
+
+
+def test_operations_in_hdf5(tmp_path: Path) -> None:
+    keras = pytest.importorskip("keras")
+    value = keras.layers.Input((3,))
+    other = keras.layers.Dense(3)(value)
+    made = {
+        "number": value * 2.0,
+        "tensor": value * other,
+        "layer": keras.layers.Multiply()([value, other]),
+    }
+    told = {}
+    for name, output in made.items():
+        path = tmp_path / f"{name}.h5"
+        keras.Model(value, output).save(path)
+        told[name] = outcome(keras, path, (2, 3))
+        assert predictions(path)[0] is told[name], name
+    assert told["number"] is LoadOutcome.FAILS
+    assert told["layer"] is LoadOutcome.LOADS
+
+
+def test_slots_of_a_keras_2_optimizer_need_tf_keras_beside(tmp_path: Path) -> None:
+    keras, tensorflow = pytest.importorskip("tf_keras"), pytest.importorskip("tensorflow")
+    model = keras.Sequential([keras.layers.Input((3,)), keras.layers.Dense(2)])
+    model.compile(keras.optimizers.legacy.Adam(), "mse")
+    model.fit(np.ones((4, 3)), np.ones((4, 2)), verbose=0)
+    model.save(tmp_path / "model")
+    targets = (f"tf=={tensorflow.__version__}", "tf==2.16", "tf==2.16+tf-keras==2.16")
+    found = {
+        each.runtime: each.predicted
+        for each in predict(read(tmp_path / "model", Limits()), targets)
+        if each.call == "saved_model.load"
+    }
+    tensorflow.saved_model.load(str(tmp_path / "model"))  # raises no error
+    wanted = [LoadOutcome.LOADS, LoadOutcome.FAILS, LoadOutcome.LOADS]
+    assert list(found.values()) == wanted
