@@ -9,7 +9,7 @@ from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.probe.protocol import Observation
 from modelaudit.rules import examples
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
-from modelaudit.rules.runtimes import CONDITIONAL, QUOTED
+from modelaudit.rules.runtimes import QUOTED
 from modelaudit.runtimes.catalogue import covers
 from modelaudit.runtimes.model import Prediction, Reason
 from modelaudit.settings import Settings
@@ -77,7 +77,6 @@ def _observed(rule: Rule, facts: Facts, seen: Observation) -> Finding:
 
 def _predicted(rule: Rule, first: Prediction) -> Finding:
     reason = first.because[0]
-    reasons = {each.code for each in first.because if each.predicted is LoadOutcome.FAILS}
     return rule.finding(
         f"The serving runtime {first.runtime} cannot load the model: {first.call} fails because "
         f"{reason.text}. Expected error: {reason.error.rstrip('.')}.",
@@ -92,7 +91,7 @@ def _predicted(rule: Rule, first: Prediction) -> Finding:
         },
         key=f"{first.call} {reason.code}",
         fix=reason.fix,
-        severity=Severity.MEDIUM if reasons <= CONDITIONAL else rule.severity,
+        severity=Severity.MEDIUM if first.conditions else rule.severity,
         confidence=min(rule.confidence, first.confidence, key=list(Confidence).index),
     )
 

@@ -98,7 +98,7 @@ def test_the_rule_is_moot_without_a_serving_runtime():
 
 
 def test_only_a_conditional_reason_is_a_warning():
-    reason = Reason("optimizer-slots", LoadOutcome.FAILS, "unless tf-keras is installed")
+    reason = Reason("slots", LoadOutcome.FAILS, "it has slots", unless="tf-keras is installed")
     given = Prediction("tf==2.16.2", "saved_model.load", LoadOutcome.FAILS, (reason,))
     (finding,) = found("MA225", given, serving="tf==2.16")
     assert finding.severity is Severity.MEDIUM
