@@ -52,12 +52,12 @@ BIAS = """\
 layers = {each.name: each for each in model._flatten_layers()}
 print(layers["{layer}"].get_weights()[1])"""
 NEW_HEAD = """\
-{model}
+{imports}
+# In the code that builds the model, in place of its last layer; labels from 0 to classes - 1:
 classes = 2
-scores = keras.layers.Dense(classes, activation="softmax")(model.layers[-1].input)
-model = keras.Model(model.inputs, scores)
-model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
-# model.fit(images, labels, epochs=10)  # labels from 0 to classes - 1"""
+head = keras.layers.Dense(classes, activation="softmax")
+loss = "sparse_categorical_crossentropy"
+# scores = head(features); model.compile("adam", loss, metrics=["accuracy"]); model.fit(...)"""
 UNDO = """\
 import numpy as np
 {predict}
