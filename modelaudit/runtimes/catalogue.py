@@ -288,7 +288,11 @@ def _installed_versions() -> dict[str, str]:
     """
     found: dict[str, str] = {}
     for folder in sys.path:
-        for path in Path(folder).glob("*-info"):
-            if named := _METADATA.fullmatch(path.name):
+        try:
+            names = [path.name for path in Path(folder).iterdir()]
+        except OSError:  # not there, a zip archive, or not readable
+            continue
+        for name in names:
+            if named := _METADATA.fullmatch(name):
                 found.setdefault(re.sub(r"[-_.]+", "-", named[1]).lower(), named[2])
     return found

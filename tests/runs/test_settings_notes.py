@@ -55,13 +55,13 @@ def test_waivers_of_other_models_are_not_called_unused(models, config):
     config.write_text(
         f'[[ignore]]\nrule = "MA102"\npath = "models/trunc*"\n{WHY}'
         f'[[ignore]]\nrule = "MA102"\npath = "models/a.h5"\n{WHY}'
-        f'[[ignore]]\nrule = "MA604"\n{WHY}'
+        f'[[ignore]]\nrule = "MA601"\n{WHY}'
     )
     said = invoke(config, "scan", models).stderr.splitlines()
     unused = (
         "modelaudit: the waiver of MA102 for models/a.h5 (known) matches no finding of this run"
     )
-    assert said == [unused]  # MA604 needs models to be run, and a scan runs none
+    assert said == [unused]  # MA601 needs models to be run, and a scan runs none
     for single in ("a.h5", "truncated.h5"):
         assert invoke(config, "scan", models / single).stderr == ""
 
