@@ -180,6 +180,8 @@ class ObservationRow(AuditSection, frozen=True, kw_only=True):
     """Name of the runtime in `compatibility`, such as `tf==2.15.1`."""
     uncallable: str = ""
     """Why the loaded model could not be called with its inputs as saved; empty if it could."""
+    uncompiled: str = ""
+    """Why `load_model` fails without `compile=False`; empty if it does not, or was not tried."""
 
     @property
     def failure(self) -> str:

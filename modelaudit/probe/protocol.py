@@ -73,6 +73,7 @@ class Observation(PartlyCompared, frozen=True, eq=False):
     agreement: Agreement | None = None  # with the outputs of another runtime
     target: str = ""  # name of the runtime in predictions, such as `tf==2.15.1`
     uncallable: str = ""  # why the loaded model could not be called with the inputs as saved
+    uncompiled: str = ""  # why `load_model` fails without `compile=False`
 
     @property
     def failure(self) -> str:

@@ -8,6 +8,7 @@ from modelaudit.facts import Problem, ProblemKind
 from modelaudit.findings import Finding, Severity
 from modelaudit.rules.examples import healthy, with_problem
 from modelaudit.rules.model import Check, Facts, Family, Need, Rule, RuleTexts, rules_of
+from modelaudit.rules.program_files import executable_severity, head_of
 
 
 class Damage(RuleTexts, frozen=True, kw_only=True):
@@ -234,11 +235,14 @@ VERBS = ("is ", "has ", "ends ", "names ")
 
 
 def check_problem(kind: ProblemKind) -> Check:
-    """A check that reports every problem of one kind."""
+    """A check that reports every problem of one kind, but not programs, which MA739 reports."""
 
     def check(rule: Rule, facts: Facts) -> Iterator[Finding]:
+        empty = {entry.path for entry in facts.artifact.files if not entry.size}
         for problem in facts.artifact.problems:
-            if problem.kind is kind:
+            name = problem.route or problem.file
+            program = executable_severity(name, head_of(problem))[0] and name not in empty
+            if problem.kind is kind and not (kind is ProblemKind.LEFTOVER and program):
                 yield describe(rule, problem)
 
     return check

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from modelaudit.api import audit
 from modelaudit.audit_types.loading import Status
-from modelaudit.findings import Finding
+from modelaudit.findings import Finding, Severity
 from modelaudit.schema import Audit
 
 MAKE = """
-import os, sys
-import numpy as np, tensorflow as tf
+import json, os, sys, zipfile
+import h5py, keras, numpy as np, tensorflow as tf
 os.chdir(sys.argv[1])
 v1 = tf.compat.v1
 
@@ -48,14 +50,70 @@ class Named(tf.Module):
 
 named = Named()
 tf.saved_model.save(named, "named", signatures=named.__call__)
+
+def archive(path):
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr("archive/data.pkl", b"\\x80\\x02N.")
+
+archive("named/other.pth")
+archive("named/assets/other.pth")
+open("named/other.pkl", "wb").write(b"\\x80\\x02N.")
+open("named/notes.bin", "wb").write(bytes(range(20)))
+
+def chain():
+    dense = keras.layers.Dense
+    return keras.Sequential([keras.Input((4,)), dense(3, activation="relu"), dense(2)])
+
+def compiled(path, **settings):
+    model = chain()
+    model.compile(optimizer="adam", **settings)
+    model.save(path)
+
+compiled("short.h5", loss="mse")
+compiled("class.h5", loss=keras.losses.MeanSquaredError(), metrics=["accuracy"])
+compiled("short.keras", loss="mse", metrics=["mae"])
+with zipfile.ZipFile("short.keras") as file:
+    parts = {name: file.read(name) for name in file.namelist()}
+config = json.loads(parts["config.json"])
+config["compile_config"]["optimizer"]["config"]["lr"] = 0.1
+parts["config.json"] = json.dumps(config)
+with zipfile.ZipFile("lr.keras", "w") as file:
+    for name, data in parts.items():
+        file.writestr(name, data)
+
+chain().save("atanh.h5")
+with h5py.File("atanh.h5", "a") as file:
+    config = json.loads(file.attrs["model_config"])
+    config["config"]["layers"][1]["config"]["activation"] = "atanh"
+    file.attrs["model_config"] = json.dumps(config)
+with h5py.File("class.h5") as file, h5py.File("unheard.h5", "w") as other:
+    file.copy("model_weights", other)
+    other.attrs.update(file.attrs)
+    config["config"]["layers"][2]["config"]["unheard_of"] = 1
+    other.attrs["model_config"] = json.dumps(config)
+
+def loads(path):
+    try:
+        keras.models.load_model(path)
+    except Exception:
+        return False
+    return True
+
+names = ("short.h5", "class.h5", "short.keras", "lr.keras")
+open("loads.txt", "w").write(json.dumps({name: loads(name) for name in names}))
 """
 
 
 @pytest.fixture(scope="module")
-def audits(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Audit]:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("parts")
     quiet = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
     subprocess.run([sys.executable, "-c", MAKE, folder], check=True, env=quiet)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def audits(folder: Path) -> dict[str, Audit]:
     return {each.model.path: each for each in audit(folder)}
 
 
@@ -82,3 +140,43 @@ def test_a_saver_of_some_variables_restores_these(audits: dict[str, Audit]) -> N
 def test_strings_are_restored_weights(audits: dict[str, Audit]) -> None:
     assert not of(audits["named"], "MA407")
     assert not of(audits["named"], "MA408")
+
+
+@pytest.mark.slow
+def test_programs_beside_a_model_are_reported_once(audits: dict[str, Audit]) -> None:
+    programs = {each.location.file: each.severity for each in of(audits["named"], "MA739")}
+    assert programs == {
+        "assets/other.pth": Severity.HIGH,
+        "other.pkl": Severity.MEDIUM,
+        "other.pth": Severity.LOW,
+    }
+    assert [each.location.file for each in of(audits["named"], "MA115")] == ["notes.bin"]
+
+
+@pytest.mark.slow
+def test_a_model_that_only_loads_without_compiling_says_so(
+    audits: dict[str, Audit], folder: Path
+) -> None:
+    loads = json.loads((folder / "loads.txt").read_text())
+    assert set(loads.values()) == {True, False}
+    assert not loads["short.h5"]
+    for name, loaded in loads.items():
+        found = of(audits[name], "MA213")
+        assert bool(found) != loaded, name
+        assert audits[name].observations[0].status == Status.LOADED
+        for each in found:
+            code = "\n".join(line[4:] for line in each.fix.splitlines() if line[:4] == "    ")
+            subprocess.run([sys.executable, "-c", code], check=True, cwd=folder)
+
+
+@pytest.mark.slow
+def test_an_activation_of_the_program_is_a_condition(
+    audits: dict[str, Audit], folder: Path
+) -> None:
+    found = audits["atanh.h5"]
+    assert not of(found, "MA210")
+    (each,) = of(found, "MA715")
+    code = "\n".join(line[4:] for line in each.fix.splitlines() if line[:4] == "    ")
+    given = f"import tensorflow as tf\natanh = tf.math.atanh\n{code}"
+    subprocess.run([sys.executable, "-c", given], check=True, cwd=folder)
+    assert of(audits["unheard.h5"], "MA210")

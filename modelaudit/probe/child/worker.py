@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import frames, loading, sandbox
-from .adapters import AdapterError, LoadedModel, dtype_name
+from .adapters import AdapterError, KerasModel, LoadedModel, dtype_name
 from .arrays import digest, portable, transformed
+from .compiling import compile_as_saved
 from .observing import ActivationCapture, BatchNormRefit
 
 if TYPE_CHECKING:
@@ -135,6 +136,7 @@ class Worker:
             "refit": self.refit,
             "assign": self.assign,
             "restore": self.restore,
+            "compile": self.compile,
         }
 
     def answer(self, request: dict[str, Any], arrays: Arrays) -> Answer:
@@ -307,3 +309,12 @@ class Worker:
         restored = sorted(self.originals)
         self.originals.clear()
         return {"restored": restored}, {}
+
+    def compile(self, request: dict[str, Any], arrays: Arrays) -> Answer:
+        """Compile the model with the settings in its file."""
+        model = self.loaded()
+        if not isinstance(model, KerasModel):
+            raise AdapterError("only Keras models are compiled")
+        training, archive = str(request["training"]), bool(request["archive"])
+        compile_as_saved(self.keras, model.model, training, archive)
+        return {}, {}

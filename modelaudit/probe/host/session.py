@@ -252,6 +252,11 @@ class Session:
         """Reset all changed variables to their loaded values."""
         return self._ask("restore", {}, {}, lambda *_: None)
 
+    def compile(self, training: str, *, archive: bool) -> Observation | None:
+        """Compile a Keras model with `training`, the settings in its file, as `load_model` does."""
+        request = {"training": training, "archive": archive}
+        return self._ask("compile", request, {}, lambda *_: None)
+
     def _run(self, feeds: Sequence[Feed], batch_size: int, training: bool | None) -> dict[str, Any]:
         if batch_size < 1:
             raise ProbeError(f"a batch of {batch_size} samples")

@@ -8,6 +8,7 @@ from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Json
 from modelaudit.formats.keras.json_config import mapping, text
 from modelaudit.runtimes.model import CheckContext, Reason
+from modelaudit.runtimes.profile import RuntimeProfile
 from modelaudit.runtimes.saved_config import (
     FUNCTION,
     UPGRADE,
@@ -18,6 +19,7 @@ from modelaudit.runtimes.saved_config import (
     unknown_arguments,
 )
 
+UNKNOWN_OBJECT = "unknown-object"  # code of the reason for an object that is not found
 KIND_OF_SUFFIX = {
     "_initializer": "initializers",
     "_regularizer": "regularizers",
@@ -55,7 +57,7 @@ def _part(key: str, value: Json, context: CheckContext, place: ConfigLocation) -
     known = profile.knows(kind, name) and not (custom and reads_modules(context))
     if not known:
         yield Reason(
-            "unknown-object",
+            UNKNOWN_OBJECT,
             LoadOutcome.FAILS,
             f"{key} of {route} is {name}, which is not one of the {kind} in {profile.name}",
             f"ValueError: Could not interpret {kind[:-1]} identifier: {name}"
@@ -63,18 +65,36 @@ def _part(key: str, value: Json, context: CheckContext, place: ConfigLocation) -
             else f"ValueError: Unknown {kind[:-1]}: {name}",
             f"pass it in custom_objects={{...}}, or {UPGRADE}",
             route,
+            **_passed(name, context, place, by_name=not node),
         )
     elif node:
         values = mapping(node.get("config"))
         yield from unknown_arguments(name, kind, set(values), context, f"{route}/{key}", values)
 
 
+def _passed(
+    name: str, context: CheckContext, place: ConfigLocation, by_name: bool
+) -> dict[str, str]:
+    """The condition of an object of somebody's own; none for one that the writer's Keras has."""
+    writer, profile = context.writer, context.profile
+    if writer is None or writer.knows(place.kind, name):
+        return {}
+    if by_name and not place.archive and not _reads_names(profile, place.kind):
+        return {}
+    return {"unless": f"{name} is passed in custom_objects", "sign": name.rpartition(">")[2]}
+
+
+def _reads_names(profile: RuntimeProfile, kind: str) -> bool:
+    """Whether an HDF5 file may have a function of the program by its name alone."""
+    return kind != "activations" or "name" in profile.behaviour("function_forms", ("name",))
+
+
 def _by_name(key: str, name: str, context: CheckContext, place: ConfigLocation) -> Iterator[Reason]:
     """A custom function by its name alone, in an HDF5 file."""
     profile = context.profile
-    if place.kind == "activations" and "name" not in profile.behaviour("function_forms", ("name",)):
+    if not _reads_names(profile, place.kind):
         yield Reason(
-            "unknown-object",
+            UNKNOWN_OBJECT,
             LoadOutcome.FAILS,
             f"{key} of {place.route} is the function {name} by name only, which {profile.name} "
             "misreads even if the function is provided",
@@ -91,6 +111,7 @@ def _function(
     name = text(node.get("config"))
     profile = context.profile
     built_in = profile.knows(place.kind, name)
+    passed: dict[str, str] = {}
     given = name in context.request.custom
     read = place.archive or "object" in profile.behaviour("function_forms", ("object",))
     if reads_modules(context) and (built_in or (given and read)):
@@ -100,8 +121,10 @@ def _function(
         fix = f'write the plain string "{name}" into the config, and pass it in custom_objects'
     else:
         what, fix = "which is not in the file", f'pass custom_objects={{"{name}": ...}}'
+        if reads_modules(context) and read:
+            passed = _passed(name, context, place, by_name=False)
     yield Reason(
-        "unknown-object",
+        UNKNOWN_OBJECT,
         LoadOutcome.FAILS,
         f"{key} of {place.route} is the function {name}, {what}",
         f"TypeError: Could not locate function '{name}'."
@@ -109,4 +132,5 @@ def _function(
         else "ValueError: Unknown activation function: 'function'",
         fix,
         place.route,
+        **passed,
     )

@@ -13,6 +13,7 @@ from modelaudit.rules.security.config.custom_call import loading_fix
 from modelaudit.rules.security.config.examples import dense, example
 from modelaudit.rules.security.config.module_lists import KERAS, imported_module, suspicious_module
 from modelaudit.rules.security.config.object_references import ObjectReference, references
+from modelaudit.runtimes.checks.layer_parts import UNKNOWN_OBJECT
 
 # Keras 2.11 to 2.15 registered its own optimizers as if they were custom objects.
 _TRAINING = ("compile_config", "training_config")
@@ -54,6 +55,7 @@ def check(rule: Rule, facts: Facts) -> Iterator[Finding]:
         wanted = {name: uses for name, uses in wanted.items() if imported[name]}
         if not wanted:
             raise NotRelevant("a SavedModel runs without the code of its classes")
+    others |= _by_name(facts) - {_key(uses[0]).rpartition(">")[2] for uses in wanted.values()}
     names = {*others, *(_key(uses[0]) for uses in wanted.values() if not _is_training(uses))}
     fix = loading_fix(facts, names)
     for name, uses in wanted.items():
@@ -74,13 +76,26 @@ def check(rule: Rule, facts: Facts) -> Iterator[Finding]:
             key=name,
             fix=fix,
         )
-    for class_name in sorted(others):
+    for name in sorted(others):
+        kind = "class" if name[:1].isupper() else "function"
         yield rule.finding(
-            f"The config refers to the class {class_name}, which is not part of Keras.",
-            evidence={"name": class_name},
-            key=class_name,
+            f"The config refers to the {kind} {name}, which is not part of Keras.",
+            evidence={"name": name},
+            key=name,
             fix=fix,
         )
+
+
+def _by_name(facts: Facts) -> set[str]:
+    """Activations and the like that Keras does not know; a SavedModel has them in its graph."""
+    if facts.artifact.format.is_saved_model:
+        return set()
+    return {
+        reason.sign
+        for prediction in facts.predictions
+        for reason in prediction.because
+        if reason.code == UNKNOWN_OBJECT and reason.unless
+    }
 
 
 def _key(reference: ObjectReference) -> str:

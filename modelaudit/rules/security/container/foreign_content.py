@@ -10,28 +10,8 @@ from modelaudit.formats.executables import executable_kind
 from modelaudit.rules.examples import healthy, model, with_problem
 from modelaudit.rules.integrity import describe
 from modelaudit.rules.model import Facts, Family, Need, Rule
+from modelaudit.rules.program_files import PICKLE, TORCH_ARCHIVE, executable_severity, head_of
 from modelaudit.structs import replace
-
-# Suffixes of files that can run, or that run code when they are loaded by the usual function.
-_NATIVE = frozenset((".so", ".dll", ".dylib", ".exe", ".pyd", ".node", ".com", ".jar"))
-_PICKLES = frozenset((".pkl", ".pickle", ".joblib", ".dill", ".pt", ".pth", ".p"))
-_SCRIPTS = frozenset((".py", ".pyc", ".sh", ".bat", ".ps1", ".cmd", ".pyw", ".js", ".vbs"))
-
-
-def executable_severity(path: str, head: bytes) -> tuple[str, Severity]:
-    """What kind of program a file is and how severe that is; ("", …) if it is none."""
-    name = path.rpartition("/")[2].lower()
-    suffixes = {f".{part}" for part in name.split(".")[1:][-2:]}
-    if suffixes & _NATIVE:
-        return "native code", Severity.HIGH
-    if suffixes & _PICKLES:
-        return "a pickle", Severity.HIGH
-    what = executable_kind(head)
-    if what:
-        return what, Severity.MEDIUM if what == "a script" else Severity.HIGH
-    if suffixes & _SCRIPTS:
-        return "a script", Severity.MEDIUM
-    return "", Severity.INFO
 
 
 def check_programs(rule: Rule, facts: Facts) -> Iterator[Finding]:
@@ -46,7 +26,7 @@ def check_programs(rule: Rule, facts: Facts) -> Iterator[Finding]:
         if problem.kind is ProblemKind.LEFTOVER or ("program" in problem.evidence and not data):
             seen.add(name)
             beside = problem.kind is ProblemKind.LEFTOVER and facts.artifact.format.is_saved_model
-            yield from _program(rule, problem.file, problem.route, _head(problem), beside=beside)
+            yield from _program(rule, problem.file, problem.route, head_of(problem), beside=beside)
     for entry in files:
         if entry.path not in seen and (len(files) > 1 or entry.role == "foreign"):
             yield from _program(rule, entry.path, "", b"")
@@ -72,8 +52,10 @@ def _program(
     what, severity = executable_severity(route or file, head)
     if what:
         # Nothing of the model refers to it, and projects keep other models in the same directory.
-        if beside and what == "a pickle":
+        if beside and what == PICKLE:
             severity = Severity.MEDIUM
+        elif beside and what == TORCH_ARCHIVE:
+            severity = Severity.LOW
         where = ", which is beside the SavedModel," if beside else ""
         yield rule.finding(
             f"{route or file}{where} is {what}.",
@@ -86,14 +68,6 @@ def _program(
         )
 
 
-def _head(problem: Problem) -> bytes:
-    value = problem.evidence.get("head")
-    try:
-        return bytes.fromhex(value) if isinstance(value, str) else b""
-    except ValueError:
-        return b""
-
-
 def _is_foreign_data(problem: Problem) -> bool:
     return problem.kind is ProblemKind.UNSUPPORTED and problem.evidence.get("hdf5") == "type"
 
@@ -101,7 +75,7 @@ def _is_foreign_data(problem: Problem) -> bool:
 def check_pickled_data(rule: Rule, facts: Facts) -> Iterator[Finding]:
     """Datasets and attributes whose bytes are a pickle or a program."""
     for problem in facts.artifact.problems:
-        what = executable_kind(_head(problem)) if _is_foreign_data(problem) else ""
+        what = executable_kind(head_of(problem)) if _is_foreign_data(problem) else ""
         if problem.evidence.get("hdf5") == "program":
             what = str(problem.evidence.get("program"))
         if what:
@@ -117,7 +91,7 @@ def check_pickled_data(rule: Rule, facts: Facts) -> Iterator[Finding]:
 def check_foreign_data(rule: Rule, facts: Facts) -> Iterator[Finding]:
     """Datasets of text, references and other non-numeric data."""
     for problem in facts.artifact.problems:
-        if _is_foreign_data(problem) and not executable_kind(_head(problem)):
+        if _is_foreign_data(problem) and not executable_kind(head_of(problem)):
             yield describe(rule, problem)
 
 

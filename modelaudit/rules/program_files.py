@@ -1,0 +1,43 @@
+"""Which files in or beside a model are programs, by their names and first bytes."""
+
+from __future__ import annotations
+
+from modelaudit.facts import Problem
+from modelaudit.findings import Severity
+from modelaudit.formats.executables import executable_kind
+
+# Suffixes of files that can run, or that run code when they are loaded by the usual function.
+_NATIVE = frozenset((".so", ".dll", ".dylib", ".exe", ".pyd", ".node", ".com", ".jar"))
+_TORCH = frozenset((".pt", ".pth"))
+_PICKLES = frozenset((".pkl", ".pickle", ".joblib", ".dill", ".p")) | _TORCH
+_SCRIPTS = frozenset((".py", ".pyc", ".sh", ".bat", ".ps1", ".cmd", ".pyw", ".js", ".vbs"))
+
+
+PICKLE, TORCH_ARCHIVE = "a pickle", "a PyTorch archive, which contains a pickle"
+
+
+def executable_severity(path: str, head: bytes) -> tuple[str, Severity]:
+    """What kind of program a file is and how severe that is; ("", …) if it is none."""
+    name = path.rpartition("/")[2].lower()
+    suffixes = {f".{part}" for part in name.split(".")[1:][-2:]}
+    if suffixes & _NATIVE:
+        return "native code", Severity.HIGH
+    if suffixes & _TORCH and head.startswith(b"PK"):
+        return TORCH_ARCHIVE, Severity.HIGH
+    if suffixes & _PICKLES:
+        return PICKLE, Severity.HIGH
+    what = executable_kind(head)
+    if what:
+        return what, Severity.MEDIUM if what == "a script" else Severity.HIGH
+    if suffixes & _SCRIPTS:
+        return "a script", Severity.MEDIUM
+    return "", Severity.INFO
+
+
+def head_of(problem: Problem) -> bytes:
+    """The first bytes that a reader kept of a file, dataset or attribute; b"" if it kept none."""
+    value = problem.evidence.get("head")
+    try:
+        return bytes.fromhex(value) if isinstance(value, str) else b""
+    except ValueError:
+        return b""
