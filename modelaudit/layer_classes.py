@@ -17,6 +17,7 @@ class Trait(Flag):
     POINTWISE = auto()  # computes each position and channel by itself
     CHANNEL_NORMALISATION = auto()  # normalises each position over its channels
     BATCH_NORMALISATION = auto()  # normalises by statistics of the training batches
+    LINEAR = auto()  # the output is linear in the input, but for its activation
     KEEPS_RANGE = auto()  # leaves the range of values as it is
     FEATURE_WEIGHTS = auto()  # the shape of its weights depends on the last axis of the input
     RECTIFIER = auto()  # an activation that is zero, or nearly, for negative values
@@ -50,7 +51,7 @@ _TABLE: tuple[tuple[Trait, str], ...] = (
     (Trait.MODEL, "Sequential Functional Model"),
     (Trait.KEEPS_RANGE, "InputLayer Input"),
     # Dense layers and reshaping
-    (Trait.FEATURE_WEIGHTS, "Dense"),
+    (Trait.FEATURE_WEIGHTS | Trait.LINEAR, "Dense"),
     (_NONE, "EinsumDense MaxoutDense Lambda"),
     (Trait.SAME_SHAPE, "Highway"),
     (Trait.SEQUENCE, "Embedding ReversibleEmbedding"),
@@ -79,9 +80,10 @@ _TABLE: tuple[tuple[Trait, str], ...] = (
     (Trait.CONVOLUTION, "LocallyConnected2D Conv3D Conv3DTranspose"),
     # Pooling, borders and sizes
     (Trait.LOCAL_POOLING, "MaxPooling1D MaxPooling2D MaxPooling3D"),
-    (Trait.LOCAL_POOLING, "AveragePooling1D AveragePooling2D AveragePooling3D"),
+    (Trait.LOCAL_POOLING | Trait.LINEAR, "AveragePooling1D AveragePooling2D AveragePooling3D"),
     (Trait.GLOBAL_POOLING, "GlobalMaxPooling1D GlobalMaxPooling2D GlobalMaxPooling3D"),
-    (Trait.GLOBAL_POOLING, "GlobalAveragePooling1D GlobalAveragePooling2D GlobalAveragePooling3D"),
+    (Trait.GLOBAL_POOLING | Trait.LINEAR, "GlobalAveragePooling1D GlobalAveragePooling2D"),
+    (Trait.GLOBAL_POOLING | Trait.LINEAR, "GlobalAveragePooling3D"),
     (Trait.ADAPTIVE_POOLING, "AdaptiveMaxPooling1D AdaptiveMaxPooling2D AdaptiveMaxPooling3D"),
     (Trait.ADAPTIVE_POOLING, "AdaptiveAveragePooling1D AdaptiveAveragePooling2D"),
     (Trait.ADAPTIVE_POOLING, "AdaptiveAveragePooling3D"),
@@ -101,8 +103,10 @@ _TABLE: tuple[tuple[Trait, str], ...] = (
     (Trait.SAME_SHAPE, "AutoContrast Equalization Solarization"),
     (_NONE, "ContrastLimitedAdaptiveHistogramEqualization MaxNumBoundingBoxes Pipeline"),
     # Merging
-    (Trait.MERGE, "Add Subtract Multiply Average Maximum Minimum"),
-    (_NONE, "Concatenate Dot Merge"),
+    (Trait.MERGE | Trait.LINEAR, "Add Subtract Average"),
+    (Trait.MERGE, "Multiply Maximum Minimum"),
+    (Trait.LINEAR, "Concatenate"),
+    (_NONE, "Dot Merge"),
     # Recurrent layers and wrappers
     (Trait.SEQUENCE, "SimpleRNN GRU LSTM RNN CuDNNGRU CuDNNLSTM Bidirectional"),
     (Trait.RECURRENT_CELL, "SimpleRNNCell GRUCell LSTMCell"),

@@ -49,7 +49,10 @@ def never_trained(
         return False, "the file does not name the initializers, so every test would be a guess"
     if any(k.state == "undecidable" and k.weights > largest for k in kernels):
         return False, "larger kernels than those at initial values could not be decided"
-    if _optimizer_moved(artifact):
+    # Training moves biases off their exact initial values, however little it moves kernels.
+    biases = [kernel.tests.get("bias_initial") for kernel in fresh]
+    redrawn = True in biases and False not in biases
+    if _optimizer_moved(artifact) and not redrawn:
         return False, "the optimizer's state shows training steps"
     if any(not norm.statistics_initial for norm in norms):
         return False, "batch statistics show training steps"
@@ -74,7 +77,6 @@ def left_initial(
     if not (moved or biases_moved):
         return ()
     guessed = any(kernel.guessed for kernel in as_drawn)
-    # A third of small trained kernels fits one of nine initializers.
     drawn = {_layer(k) for k in as_drawn if not guessed or k.weights >= SMALL.value}
     # Of two kernels, the one as drawn may be random features, or one that moved little.
     clearly = moved >= max(1, 2 * len(drawn))
@@ -90,6 +92,10 @@ def left_initial(
             against = "The layer is frozen, and no frozen layer was trained: random features."
         elif _never_optimized(artifact, kernel):
             against = "The optimizer has no state for it: it was frozen during training."
+        elif _without_gradient(artifact, kernel):
+            against = "The optimizer's moments for it are 0: it received no gradient in training."
+            found.append(Untouched(kernel, Severity.MEDIUM, against))
+            continue
         else:
             found.append(Untouched(kernel, severity))
             continue
@@ -108,9 +114,15 @@ def _severity(
     behind = kernel.tests.get("batchnorm_initial") is True or kernel.tests.get("misfit") is True
     companions = (behind or bias is True) and (biases_moved or mostly)
     large = kernel.weights >= SMALL.value
+    if kernel.guessed and not companions:
+        # A third of small trained kernels fits one of nine initializers.
+        return Severity.LOW if large and clearly else None
     sure = Severity.MEDIUM if kernel.guessed else Severity.HIGH
     if kernel.state == "fresh" and companions and (mostly or not kernel.guessed):
-        return sure if large else Severity.MEDIUM if mostly else None
+        # Training moves every bias: one that is exactly at its initial value among others that
+        # moved speaks for a small kernel as drawn, too.
+        alone = bias is True and biases_moved and clearly
+        return sure if large or alone else Severity.MEDIUM if mostly else None
     if kernel.weights >= MIN_WEIGHTS_ALONE.value and mostly:
         return sure if bias is not False else Severity.MEDIUM
     return Severity.MEDIUM if large and clearly else None
@@ -137,6 +149,16 @@ def _never_optimized(artifact: Artifact, kernel: KernelInitialization) -> bool:
     shapes = {tensor.name: tensor.shape for tensor in artifact.tensors}
     slots = {t.shape for t in artifact.tensors if t.role == "optimizer" and len(t.shape) > 1}
     return bool(slots) and shapes.get(kernel.tensor) not in slots
+
+
+def _without_gradient(artifact: Artifact, kernel: KernelInitialization) -> bool:
+    """Whether every moment of the kernel's shape is 0, in an optimizer that trained others."""
+    shape = next((t.shape for t in artifact.tensors if t.name == kernel.tensor), None)
+    moments = [
+        t.stats for t in artifact.tensors if t.role == "optimizer" and t.shape == shape and t.stats
+    ]
+    zero = bool(moments) and all(stats.minimum == stats.maximum == 0 for stats in moments)
+    return zero and _optimizer_moved(artifact)
 
 
 def _left_over(

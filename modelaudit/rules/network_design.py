@@ -18,19 +18,13 @@ from modelaudit.thresholds.design import ERASING, IMAGE_SIDE
 
 # Layers that are linear in their input at inference, if their activation is.
 _LINEAR = (
-    Trait.CONVOLUTION
+    Trait.LINEAR
+    | Trait.CONVOLUTION
     | Trait.KEEPS_RANGE
     | Trait.RESCALING
     | Trait.BATCH_NORMALISATION
     | Trait.UPSAMPLING
     | Trait.PADDING
-)
-_LINEAR_NAMES = frozenset(
-    (
-        *("Dense", "Add", "Subtract", "Average", "Concatenate", "Flatten", "Reshape", "Permute"),
-        *("AveragePooling1D", "AveragePooling2D", "AveragePooling3D"),
-        *("GlobalAveragePooling1D", "GlobalAveragePooling2D", "GlobalAveragePooling3D"),
-    )
 )
 _CHANNELS = frozenset((1, 3, 4))
 _RECTIFIED = frozenset(("relu", "relu6"))
@@ -52,9 +46,7 @@ def _weighs(layer: Layer) -> bool:
 
 def _is_linear(layer: Layer) -> bool:
     """Whether the output is a linear function of the input, up to constants."""
-    known = has(layer.class_name, _LINEAR) or layer.class_name in _LINEAR_NAMES
-    if layer.class_name == "Activation":
-        known = True
+    known = has(layer.class_name, _LINEAR) or layer.class_name == "Activation"
     return known and not layer.custom and _activation(layer) == "linear"
 
 
@@ -103,7 +95,11 @@ def _erasing(rule: Rule, facts: Facts) -> Iterator[Finding]:
             yield rule.finding(
                 f"{layer.route} drops {rate:.0%} of its input in training.",
                 route=layer.route,
-                evidence={"measured": rate, "threshold": ERASING.value},
+                evidence={
+                    "measured": rate,
+                    "unit": "of the input dropped",
+                    "threshold": ERASING.value,
+                },
             )
 
 

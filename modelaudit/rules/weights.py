@@ -44,16 +44,27 @@ def _statistics_lost(rule: Rule, facts: Facts) -> Iterator[Finding]:
 def _statistics_untouched(rule: Rule, facts: Facts) -> Iterator[Finding]:
     states = _batchnorm(facts)
     new = [s.route for s in states if s.statistics_initial and s.affine_initial]
-    said = of_all(len(new), len(states), "batch normalisation layer", "still has", "still have")
-    yield from _layers_told(rule, f"{said} exactly its initial values", new, len(states))
+    said = of_all(
+        *(len(new), len(states), "batch normalisation layer"),
+        *("still has exactly its initial values", "still have exactly their initial values"),
+    )
+    architecture = facts.artifact.architecture
+    layers = architecture.layers if architecture else ()
+    frozen = {layer.route for layer in layers if not layer.trainable}
+    # Layers that are not meant to be trained stay as they are, as in networks of random features.
+    severity = Severity.LOW if frozen.issuperset(new) else None
+    yield from _layers_told(rule, said, new, len(states), severity)
 
 
-def _layers_told(rule: Rule, said: str, layers: list[str], n: int) -> Iterator[Finding]:
+def _layers_told(
+    rule: Rule, said: str, layers: list[str], n: int, severity: Severity | None = None
+) -> Iterator[Finding]:
     """One finding about these `layers`, out of `n`, if there are any."""
     if layers:
         yield rule.finding(
             f"{said}: {_names(layers)}.",
             route=layers[0],
+            severity=severity,
             evidence={
                 "measured": len(layers),
                 "unit": "layers",

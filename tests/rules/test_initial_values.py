@@ -11,7 +11,7 @@ from modelaudit.rules import examples
 from modelaudit.rules.initial_values import left_initial, never_trained
 from modelaudit.structs import replace
 
-HIGH, MEDIUM, INFO = Severity.HIGH, Severity.MEDIUM, Severity.INFO
+HIGH, MEDIUM, LOW, INFO = Severity.HIGH, Severity.MEDIUM, Severity.LOW, Severity.INFO
 
 
 def drawn(route, weights=4608, bias=True, *, guessed=False, state="fresh", **tests):
@@ -49,7 +49,7 @@ def severities(*kernels, artifact=None):
     ("kernel", "expected"),
     [
         (drawn("a"), HIGH),
-        (drawn("a", 300), MEDIUM),  # too small to be sure
+        (drawn("a", 300), HIGH),  # small, but its bias did not move, as all others did
         (drawn("a", bias=None), HIGH),
         (drawn("a", 600, bias=None, state="undecidable"), MEDIUM),
         (drawn("a", 300, bias=None, state="undecidable"), None),  # fits by chance
@@ -97,6 +97,14 @@ def test_a_kernel_without_optimizer_state_was_frozen_in_training():
     assert severities(*kernels, artifact=model((48, 96))) == {"a": HIGH}
 
 
+def test_a_kernel_whose_moments_are_zero_received_no_gradient():
+    kernels = (drawn("a"), moved("b"), moved("c"))
+    others = replace(examples.tensor("m/others", (5, 5)), role="optimizer")
+    dead = replace(untouched_slots(), tensors=(*untouched_slots().tensors, others))
+    (only,) = left_initial(dead, kernels)
+    assert (only.severity, "no gradient" in only.against) == (MEDIUM, True)
+
+
 def test_without_a_config_one_of_two_kernels_may_be_random_features():
     assert severities(drawn("a", guessed=True), moved("b")) == {}
     assert severities(drawn("a", guessed=True), moved("b"), moved("c")) == {"a": MEDIUM}
@@ -108,8 +116,8 @@ def test_both_weights_of_a_recurrent_layer_count_as_one_layer():
         for role in ("kernel", "recurrent_kernel")
     ]
     assert severities(*pair, moved("b"), moved("c")) == {
-        "lstm/kernel": MEDIUM,
-        "lstm/recurrent_kernel": MEDIUM,
+        "lstm/kernel": LOW,
+        "lstm/recurrent_kernel": LOW,
     }
     assert severities(*pair, moved("b")) == {}
 
@@ -121,9 +129,7 @@ def test_left_over_copies_are_not_the_model():
     copy = (drawn("old/b", guessed=True), moved("b"), moved("c"))
     assert severities(*copy, artifact=bare) == {}
     assert never_trained(bare, copy) == (False, "")
-    assert severities(drawn("old/b", 99), moved("b"), moved("c"), artifact=bare) == {
-        "old/b": MEDIUM
-    }
+    assert severities(drawn("old/b", 99), moved("b"), moved("c"), artifact=bare) == {"old/b": HIGH}
 
 
 def test_an_untrained_model_is_not_a_partial_restore():
@@ -150,7 +156,10 @@ def untouched_slots():
     [
         ((drawn("a"),), model(), (), None),
         ((drawn("a"),), untouched_slots(), (), None),
-        ((drawn("a"),), trained_slots(), (), "optimizer"),
+        ((drawn("a", bias=None),), trained_slots(), (), "optimizer"),
+        ((drawn("a"), drawn("b", bias=False)), trained_slots(), (), "optimizer"),
+        # Training moves biases: the weights are not those that the optimizer trained.
+        ((drawn("a"),), trained_slots(), (), None),
         ((drawn("a", guessed=True),), model(), (), "guess"),
         ((drawn("a"), drawn("b", 9000, None, state="undecidable")), model(), (), "larger"),
         ((drawn("a"), drawn("b", 100, None, state="undecidable")), model(), (), None),
