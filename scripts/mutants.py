@@ -95,12 +95,7 @@ GROUPS = {
     "thresholds": Group(("thresholds/*.py",), (NUMBERS,), ("tests/thresholds",)),
     "verdict": Group(VERDICT, (NUMBERS, *COMPARISONS, *BOOLEANS), ("tests/rules/test_engine.py",)),
     "diagnosis": Group(
-        ("diagnosis/**/*.py",),
-        COMPARISONS,
-        (
-            "tests/thresholds",
-            *(f"tests/diagnosis/test_{name}.py" for name in ("causes", "procedure", "suspects")),
-        ),
+        ("diagnosis/**/*.py",), COMPARISONS, ("tests/diagnosis", "tests/thresholds")
     ),
     "measures": Group(("measures/**/*.py",), COMPARISONS, ("tests/thresholds",)),
 }

@@ -27,7 +27,7 @@ def test_a_file_of_keras_2_is_loaded_by_tf_keras(version):
     assert imported(saved_by(version)) == "import tf_keras as keras"
 
 
-@pytest.mark.parametrize("version", ["3.0.0", "3.15.1", "", None])
+@pytest.mark.parametrize("version", ["3", "3.0.0", "3.15.1", "", None])
 def test_a_file_of_keras_3_or_without_version_is_loaded_by_keras(version):
     assert imported(saved_by(version)) == "import keras"
 

@@ -30,6 +30,12 @@ def test_an_effect_that_cannot_be_judged_has_no_number():
     assert "changes 0.02 times as much" in effect_text(mirror(0.02), output())
 
 
+@pytest.mark.parametrize(("agreement", "told"), [(0.98, True), (None, False)])
+def test_the_predictions_that_stay_the_same_are_told_if_there_are_classes(agreement, told):
+    text = effect_text(replace(mirror(0.02), agreement=agreement), output())
+    assert ("98% of the predictions stay the same (95 % interval 94% to 99%)" in text) is told
+
+
 @pytest.mark.parametrize(
     ("limit", "expected"), [(0.51, "so this is not a finding"), (0.5, "so this is a finding")]
 )
