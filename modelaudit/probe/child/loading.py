@@ -6,6 +6,7 @@ sandbox. Python 3.7 syntax; TensorFlow 1.15 and later, which is passed in.
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from .frames import Untyped
 
     Loader = Callable[["LoadContext"], LoadedModel]
+
+OBJECT_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"  # key of the object graph in a checkpoint
 
 
 class LoadContext:
@@ -172,11 +175,23 @@ def _endpoints(context: LoadContext, graph: Untyped) -> tuple[Any, Any]:
 
 
 def _rebuilt(context: LoadContext) -> tuple[Any, Any]:
-    """The Keras module, and the model rebuilt from the architecture for the weights."""
+    """The Keras module, and the model rebuilt from the architecture for the weights.
+
+    The model is not compiled: an optimizer has variables of its own, and where the architecture
+    does not name one, Keras 3 creates another than the one that was saved.
+    """
     keras = _need_keras(context)
     if not context.architecture:
         raise AdapterError("only weights, without an architecture to load them into")
-    return keras, keras.models.model_from_json(context.architecture)
+    config = json.loads(context.architecture, object_hook=_uncompiled)
+    return keras, keras.models.model_from_json(json.dumps(config))
+
+
+def _uncompiled(entry: dict[str, Any]) -> dict[str, Any]:
+    """A serialized object without the settings of `compile`; other entries as they are."""
+    if "class_name" in entry:
+        entry.pop("compile_config", None)
+    return entry
 
 
 def load_weights(context: LoadContext) -> LoadedModel:
@@ -187,15 +202,49 @@ def load_weights(context: LoadContext) -> LoadedModel:
 
 
 def load_checkpoint(context: LoadContext) -> LoadedModel:
-    """`tf.train.Checkpoint(…).read` into the given architecture; all variables must match."""
+    """`tf.train.Checkpoint(…).read` into the given architecture; all variables must match.
+
+    Only the model is restored, whatever else is in the checkpoint. If several objects in it may
+    be the model, the first that matches is taken.
+    """
     keras, model = _rebuilt(context)
-    train = context.tf.train
-    keys = [name for name, _ in train.list_variables(context.path)]
-    wrapped = any(key.startswith("model/") for key in keys)
-    checkpoint = train.Checkpoint(model=model) if wrapped else train.Checkpoint(model)
-    # `read` restores what was saved; `restore` would also require a save counter.
-    checkpoint.read(context.path).assert_existing_objects_matched().expect_partial()
-    return KerasModel(context.tf, keras, model)
+    checkpoint, errors = context.tf.train.Checkpoint, []
+    for key in _model_keys(context, model):
+        holder = checkpoint(model) if key is None else checkpoint(**{key: model})
+        try:
+            # `read` restores what was saved; `restore` would also require a save counter.
+            holder.read(context.path).assert_existing_objects_matched().expect_partial()
+        except (AssertionError, ValueError) as error:  # not matched; another shape
+            errors.append(error)
+            keras, model = _rebuilt(context)
+        else:
+            return KerasModel(context.tf, keras, model)
+    raise errors[0]
+
+
+def _model_keys(context: LoadContext, model: Untyped) -> list[str | None]:
+    """Keys of the objects in the checkpoint that are most like the model; None is the root.
+
+    Restoring follows names of children, so the model is where most of them are its own. That does
+    not depend on the names of the tensors, which Keras 3 stores below the optimizer if there is
+    one.
+    """
+    reader = context.tf.train.load_checkpoint(context.path)
+    protos = sys.modules["tensorflow.core.protobuf.trackable_object_graph_pb2"]
+    graph = protos.TrackableObjectGraph.FromString(reader.get_tensor(OBJECT_GRAPH))
+    places: dict[str | None, int] = {None: 0}
+    places.update((child.local_name, child.node_id) for child in graph.nodes[0].children)
+
+    if hasattr(model, "_trackable_children"):
+        own = set(model._trackable_children())
+    else:  # TensorFlow before 2.7
+        own = {child.name for child in model._checkpoint_dependencies}
+    alike = {
+        key: len(own.intersection(child.local_name for child in graph.nodes[node].children))
+        for key, node in places.items()
+    }
+    keys = [key for key, count in alike.items() if count == max(alike.values())]
+    return sorted(keys, key=lambda key: (key is not None, key != "model"))
 
 
 LOADERS: dict[str, Loader] = {
