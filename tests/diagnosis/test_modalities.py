@@ -8,6 +8,7 @@ import pytest
 
 from modelaudit.audit_types.loading import Port, Status
 from modelaudit.diagnosis import diagnose
+from modelaudit.diagnosis.suspects import GUILTY
 from modelaudit.facts import Architecture, Layer
 from modelaudit.findings import Outcome
 from modelaudit.probe.protocol import Observation
@@ -42,13 +43,13 @@ SEEN = {
 }
 
 
-def texts_of(port: Port, class_name: str, seen):
-    """All texts of the diagnosis, and of the rules that were not passed."""
+def diagnosis_of(port: Port, class_name: str, seen, *, lost: bool = True):
+    """The diagnosis, and the results of the rules."""
     chain = (
         Layer(port.name, port.name, "InputLayer"),
         Layer("first", "first", class_name, inbound=((port.name,),)),
     )
-    known = facts(seen, measurements(batchnorm=(norm(lost=True),)))
+    known = facts(seen, measurements(batchnorm=(norm(lost=lost),)))
     architecture = Architecture("Functional", "m", "keras3", chain, (port.name,), ("first",))
     loaded = Observation("here", "load_model", Status.LOADED, inputs=(port,))
     known = replace(
@@ -59,7 +60,12 @@ def texts_of(port: Port, class_name: str, seen):
         probe_skipped="" if seen else "it takes too long",
     )
     results = run_rules(CATALOGUE, known)
-    found = diagnose(known, results)
+    return diagnose(known, results), results
+
+
+def texts_of(port: Port, class_name: str, seen):
+    """All texts of the diagnosis, and of the rules that were not passed."""
+    found, results = diagnosis_of(port, class_name, seen)
     said = [found.answer, *(each.text for each in found.suspects)]
     said += [each.title + each.by for each in found.ruled_out]
     said += [each.what + each.needs for each in found.undecidable]
@@ -80,3 +86,23 @@ def test_only_images_are_spoken_of_as_images(name, many) -> None:
     if name in {"built-in", "few", "quiet"}:
         assert any(many in text for text in said)
     assert not [text for text in said if re.search(r"\[\[[^e]|[{][a-zA-Z]+[}]", text)]
+
+
+@pytest.mark.parametrize("many", INPUTS)
+def test_the_command_to_paste_asks_for_images_only_if_the_model_takes_them(many) -> None:
+    found, _ = diagnosis_of(*INPUTS[many], SEEN["built-in"], lost=False)
+    code = "".join(step.code for cause in found.causes for step in cause.next_steps)
+    assert f"--probe-data {'IMAGES' if many == 'images' else 'DATA'}" in code
+
+
+@pytest.mark.parametrize("many", INPUTS)
+def test_filters_are_a_suspect_where_inputs_have_sides(many) -> None:
+    found, _ = diagnosis_of(*INPUTS[many], SEEN["sound"], lost=False)
+    named = [suspect.name for suspect in found.suspects]
+    assert ("filters and architecture" in named) is (many == "images")
+
+
+def test_filters_are_a_suspect_of_any_model_that_they_explain() -> None:
+    found, _ = diagnosis_of(*INPUTS["rows"], SEEN["dead"], lost=False)
+    guilty = [suspect.name for suspect in found.suspects if suspect.state == GUILTY]
+    assert guilty == ["filters and architecture"]

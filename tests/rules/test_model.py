@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from modelaudit.audit_types.behaviour import ProbeInputs
+from modelaudit.audit_types.loading import Port, Status
 from modelaudit.findings import Confidence, Severity
+from modelaudit.measures.architecture.modality import Modality
+from modelaudit.measures.summary import Behaviour
+from modelaudit.probe.protocol import Observation
 from modelaudit.rules import examples
 from modelaudit.rules.catalogue import CATALOGUE, rule
 from modelaudit.rules.model import Facts, Limit
@@ -55,3 +60,23 @@ def test_facts_are_empty_unless_given():
     facts = Facts(examples.model())
     assert not (facts.measurements or facts.behaviour or facts.restore or facts.golden)
     assert not (facts.observations or facts.elsewhere or facts.predictions or facts.unseen)
+
+
+@pytest.mark.parametrize(
+    ("ports", "shape", "kind"),
+    [
+        # What was restored comes before what was fed.
+        ((Port("x", "float32", (None, 13)),), (8, 16, 16, 3), Modality.TABLE),
+        ((), (8, 16, 16, 3), Modality.IMAGE),
+        ((), (8, 13), Modality.TABLE),
+    ],
+)
+def test_the_kind_of_the_inputs_is_that_of_the_loaded_model_or_of_what_it_was_fed(
+    ports, shape, kind
+):
+    inputs = ProbeInputs("user", 8, shape, (0.0, 1.0))
+    seen = Behaviour("here", inputs, 1e-7, True, ())
+    bare = replace(examples.healthy().artifact, architecture=None)
+    loaded = Observation("here", "load_model", Status.LOADED, inputs=ports)
+    facts = Facts(bare, observations=(loaded,), behaviour=seen)
+    assert facts.modality.kind == kind
