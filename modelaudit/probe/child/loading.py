@@ -238,6 +238,7 @@ def _model_keys(context: LoadContext, model: Untyped) -> list[str | None]:
     if hasattr(model, "_trackable_children"):
         own = set(model._trackable_children())
     else:  # TensorFlow before 2.7
+        model._maybe_initialize_trackable()
         own = {child.name for child in model._checkpoint_dependencies}
     alike = {
         key: len(own.intersection(child.local_name for child in graph.nodes[node].children))
