@@ -10,7 +10,7 @@ from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.probe.protocol import ENDED, Observation, runtime_name
 from modelaudit.rules import examples, examples_behaviour
 from modelaudit.rules.conditions import conditions, lacked, lost_part
-from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
+from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.rules.serving import serving_loads
 from modelaudit.runtimes.profile import numbers
 from modelaudit.structs import replace
@@ -149,7 +149,7 @@ def _uncompiled(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if not loaded:
         raise NotApplicable("no tested runtime loads the model")
     if not facts.artifact.training:
-        raise NotApplicable("the file has no settings to compile the model with")
+        raise NotRelevant("the file has no settings to compile the model with")
     for seen in loaded:
         if not seen.uncompiled:
             continue
