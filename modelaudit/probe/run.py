@@ -141,10 +141,9 @@ def _replayed(session: Session, artifact: Artifact, limits: Limits) -> GoldenChe
 
 def _uncompiled(session: Session, artifact: Artifact) -> str:
     """Why the model cannot be compiled as saved; "" if it can, or if that is not known."""
-    call = session.observation.call
-    if call != "load_model" or artifact.format.is_saved_model or not artifact.training:
+    if not artifact.training or artifact.format.is_saved_model:
         return ""
-    if not session.alive:
+    if session.observation.call != "load_model" or not session.alive:
         return ""
     archive = artifact.format is Format.KERAS_ARCHIVE
     failed = session.compile(json.dumps(artifact.training), archive=archive)

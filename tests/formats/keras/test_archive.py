@@ -24,6 +24,7 @@ from modelaudit.formats.keras.archive import read_keras_archive
 from modelaudit.formats.reader import read
 from modelaudit.formats.zip.directory import read_directory
 from modelaudit.settings import Limits
+from tests.plain_rights import folder_of_a_plain_user
 
 LIMITS = Limits()
 KERNEL = np.arange(12, dtype=np.float32).reshape(4, 3)
@@ -129,20 +130,16 @@ def test_everything_in_a_directory_counts_towards_its_limit(tmp_path, made):
         read_keras_archive(root, Limits(archive_members=count - 1))
 
 
-def test_a_folder_that_cannot_be_listed_is_reported(tmp_path):
-    root = tmp_path / "model"
-    (root / "assets").mkdir(parents=True)
-    for name, data in members().items():
-        (root / name).write_bytes(data)
-    (root / "assets").chmod(0)
-    try:
-        os.listdir(root / "assets")
-    except PermissionError:
-        assert [p.file for p in read(root, LIMITS).problems] == ["assets"]
-    else:
-        pytest.skip("this user may list every folder")
-    finally:
-        (root / "assets").chmod(0o755)
+def test_a_folder_that_cannot_be_listed_is_reported():
+    with folder_of_a_plain_user() as root:
+        (root / "assets").mkdir()
+        for name, data in members().items():
+            (root / name).write_bytes(data)
+        (root / "assets").chmod(0)
+        try:
+            assert [problem.file for problem in read(root, LIMITS).problems] == ["assets"]
+        finally:
+            (root / "assets").chmod(0o755)
 
 
 def test_the_last_duplicate_counts_and_is_reported(tmp_path):
