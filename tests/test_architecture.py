@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import ast
-import os
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from functools import cache
@@ -335,46 +332,3 @@ def test_packages_are_small():
     folders = Counter(path.parent for path in PACKAGE.rglob("*.py") if path.name != "__init__.py")
     del folders[PACKAGE / "rules"]  # one module for each family of rules
     assert {str(folder): n for folder, n in folders.items() if n > MOST_MODULES} == {}
-
-
-def imported_by(*words: str) -> set[str]:
-    """The modules that a command imports, workers included."""
-    done = subprocess.run(
-        [sys.executable, "-X", "importtime", "-m", "modelaudit", *words],
-        cwd=PACKAGE,  # which has no settings file
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=60,
-    )
-    return {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
-
-
-# What takes long to import, and what helps only few commands.
-HEAVY = {"tensorflow", "keras", "tf_keras", "matplotlib", "weasyprint", "scipy", "jinja2"}
-NOT_FOR_HELP = HEAVY | {"numpy", "h5py", "google.protobuf", "modelaudit.pipeline", "tomllib"}
-NOT_FOR_A_SCAN = HEAVY | {
-    *("asyncio", "concurrent.futures", "email", "importlib.metadata", "importlib.resources"),
-    *("rich", "sqlite3", "tomllib", "zoneinfo"),
-    *("modelaudit.probe.host", "modelaudit.probe.study", "modelaudit.probe.run"),
-    *("modelaudit.store.store", "modelaudit.runs.recorded_run", "modelaudit.report.pages"),
-}
-OTHER_READERS = {
-    "digits_robust.keras": {"google.protobuf", "modelaudit.formats.saved_model.reader"},
-    "digits_noaug.h5": {"google.protobuf", "modelaudit.formats.keras.archive"},
-    "digits_tf1_savedmodel": {"h5py", "modelaudit.formats.keras.archive"},
-}
-
-
-def test_help_imports_nothing_heavy():
-    loaded = imported_by("--help")
-    assert {"modelaudit.cli", "click"} <= loaded
-    assert loaded & NOT_FOR_HELP == set()
-
-
-@pytest.mark.parametrize("sample", OTHER_READERS)
-def test_a_scan_imports_only_what_it_needs(sample):
-    loaded = imported_by("scan", str(ROOT / "sample_models" / sample))
-    assert {"modelaudit.pipeline", "numpy"} <= loaded
-    assert loaded & (NOT_FOR_A_SCAN | OTHER_READERS[sample]) == set()

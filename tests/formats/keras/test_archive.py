@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
-import os
-import pickle
 import stat
 import struct
 import zipfile
 import zlib
-from pathlib import Path
 
-import h5py
 import numpy as np
 import pytest
 
@@ -24,60 +19,8 @@ from modelaudit.formats.keras.archive import read_keras_archive
 from modelaudit.formats.reader import read
 from modelaudit.formats.zip.directory import read_directory
 from modelaudit.settings import Limits
+from tests.formats.keras.archives import CONFIG, KERNEL, LIMITS, kinds, members, weights, write
 from tests.plain_rights import folder_of_a_plain_user
-
-LIMITS = Limits()
-KERNEL = np.arange(12, dtype=np.float32).reshape(4, 3)
-CONFIG = {
-    "module": "keras",
-    "class_name": "Sequential",
-    "config": {
-        "name": "sequential",
-        "layers": [
-            {
-                "module": "keras.layers",
-                "class_name": "InputLayer",
-                "config": {"batch_shape": [None, 4], "name": "input_layer"},
-            },
-            {
-                "module": "keras.layers",
-                "class_name": "Dense",
-                "config": {"name": "dense", "units": 3, "use_bias": True},
-            },
-        ],
-    },
-    "compile_config": {"loss": "mse"},
-}
-
-
-def weights(layer: str = "dense") -> bytes:
-    buffer = io.BytesIO()
-    with h5py.File(buffer, "w") as file:
-        group = file.create_group(f"layers/{layer}/vars")
-        group.attrs["name"] = layer
-        group["0"], group["1"] = KERNEL, np.zeros(3, np.float32)
-    return buffer.getvalue()
-
-
-def members() -> dict[str, bytes]:
-    return {
-        "metadata.json": json.dumps(
-            {"keras_version": "3.4.1", "date_saved": "2024-07-01@00:00:00"}
-        ).encode(),
-        "config.json": json.dumps(CONFIG).encode(),
-        "model.weights.h5": weights(),
-    }
-
-
-def write(path: Path, parts, method=zipfile.ZIP_STORED) -> Path:
-    with zipfile.ZipFile(path, "w", method) as archive:
-        for name, data in parts.items() if isinstance(parts, dict) else parts:
-            archive.writestr(name, data)
-    return path
-
-
-def kinds(artifact) -> set[tuple[str, str]]:
-    return {(problem.kind.value, problem.route) for problem in artifact.problems}
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
@@ -231,84 +174,6 @@ def test_sharded_weights(tmp_path):
     artifact = read(write(tmp_path / "m.keras", parts), LIMITS)
     assert artifact.architecture.layer("dense").variables["kernel"] == "layers/dense/vars/0"
     assert kinds(artifact) == {("missing-shard", "model_00001.weights.h5")}
-
-
-def test_npz_weights_are_read_and_pickles_are_not(tmp_path):
-    buffer = io.BytesIO()
-    np.savez(buffer, good=KERNEL, big=KERNEL.astype(">f4"), bad=np.array([{"a": 1}], dtype=object))
-    parts = members() | {"model.weights.npz": buffer.getvalue()}
-    del parts["model.weights.h5"]
-    artifact = read(write(tmp_path / "m.keras", parts), LIMITS)
-    digest = hashlib.sha256(KERNEL.tobytes()).hexdigest()
-    found = {tensor.name: (tensor.dtype, tensor.sha256) for tensor in artifact.tensors}
-    assert found == {
-        "good": ("float32", digest),
-        "big": ("float32", digest),
-        "bad": ("object", None),
-    }
-    assert kinds(artifact) == {("unsupported", "bad")}
-    assert not artifact.complete
-
-
-@pytest.mark.parametrize("protocol", [0, 2, 5])
-@pytest.mark.parametrize("alone", [True, False])
-def test_npz_that_is_a_pickle_is_called_so(tmp_path, protocol, alone):
-    parts = members() | {"model.weights.npz": pickle.dumps({"a": os.sep}, protocol)}
-    if alone:
-        del parts["model.weights.h5"]
-    artifact = read(write(tmp_path / "m.keras", parts), LIMITS)
-    (problem,) = artifact.problems
-    assert (problem.kind, problem.evidence) == ("unsupported", {"npy": "object"})
-    assert problem.detail == "is a pickle; not loaded"
-
-
-def test_npz_that_is_no_archive_is_damaged_but_may_be_a_pickle(tmp_path):
-    parts = members() | {"model.weights.npz": b"nothing in particular"}
-    (problem,) = read(write(tmp_path / "m.keras", parts), LIMITS).problems
-    assert problem.kind == "corrupt"
-    assert "NumPy reads such a file as a pickle" in problem.detail
-
-
-@pytest.mark.parametrize(
-    ("name", "last"),
-    [("model.weights.npz", True), ("model.weights.npz", False), ("model.weights.h5", False)],
-)
-def test_every_member_with_the_same_name_is_looked_at(tmp_path, name, last):
-    buffer = io.BytesIO()
-    np.savez(buffer, a=KERNEL)
-    honest = buffer.getvalue() if name.endswith("npz") else members()[name]
-    two = [honest, pickle.dumps({})][:: 1 if last else -1]
-    parts = [*((n, d) for n, d in members().items() if n != name), *((name, d) for d in two)]
-    with pytest.warns(UserWarning, match="Duplicate"):
-        path = write(tmp_path / "m.keras", parts)
-    told = {each.kind: each.detail for each in read(path, LIMITS).problems}
-    assert "duplicate-member" in told
-    assert any("is a pickle" in detail for detail in told.values())
-
-
-def test_npz_of_an_unknown_type_is_a_problem(tmp_path):
-    header = b"{'descr': '<z4', 'fortran_order': False, 'shape': (2,), }"
-    array = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + bytes(8)
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr("x.npy", array)
-    parts = members() | {"model.weights.npz": buffer.getvalue()}
-    del parts["model.weights.h5"]
-    artifact = read(write(tmp_path / "m.keras", parts), LIMITS)
-    assert kinds(artifact) == {("corrupt", "x.npy")}
-
-
-def test_npz_that_keras_ignores_is_checked_too(tmp_path):
-    """Keras loads the HDF5 weights, but other programs may unpickle the arrays."""
-    buffer = io.BytesIO()
-    np.savez(buffer, bad=np.array([{"a": 1}], dtype=object))
-    whole = members() | {"model.weights.npz": buffer.getvalue()}
-    assert ("unsupported", "bad") in kinds(read(write(tmp_path / "m.keras", whole), LIMITS))
-    sharded = dict(whole)
-    sharded["model_00000.weights.h5"] = sharded.pop("model.weights.h5")
-    where = {"weight_map": {"dense": ["model_00000.weights.h5"]}}
-    sharded["model.weights.json"] = json.dumps(where).encode()
-    assert ("unsupported", "bad") in kinds(read(write(tmp_path / "s.keras", sharded), LIMITS))
 
 
 def test_archive_under_an_hdf5_name(tmp_path):
