@@ -21,6 +21,7 @@ from modelaudit.diagnosis.snippets import (
     RECALIBRATE,
     RELOAD,
     RESTORE,
+    SIGMOID,
     TRAIN_ON,
     UNDO,
 )
@@ -70,9 +71,12 @@ ADVICE: dict[str, Advice] = {
         "The output is constant by construction",
         "Two inputs with different outputs.",
         (
-            NextStep("Replace the last layer: for two classes by one unit with a sigmoid, for K "
-                     "exclusive classes by K units with a softmax. Then train again: training had "
-                     "no effect.", NEW_HEAD),
+            NextStep("If it is one unit with a softmax, give it a sigmoid, and measure accuracy. "
+                     "Keras' binary_crossentropy trains the score before the softmax, so the "
+                     "stored weights may be right.", SIGMOID),
+            NextStep("If they are not, replace the last layer: for two classes by one unit with a "
+                     "sigmoid, for K exclusive classes by K units with a softmax. Then train "
+                     "again.", NEW_HEAD),
         ),
     ),
     "loss-unsuited": Advice(

@@ -51,6 +51,11 @@ BIAS = """\
 {model}
 layers = {each.name: each for each in model._flatten_layers()}
 print(layers["{layer}"].get_weights()[1])"""
+SIGMOID = """\
+{model}
+model.layers[-1].activation = keras.activations.sigmoid
+model.compile(loss="binary_crossentropy", metrics=["accuracy"])
+# model.evaluate(images, labels)  # labels 0 and 1"""
 NEW_HEAD = """\
 {imports}
 # In the code that builds the model, in place of its last layer; labels from 0 to classes - 1:

@@ -81,7 +81,8 @@ def _constant(rule: Rule, facts: Facts) -> Iterator[Finding]:
 def _one_unit_fix(step: HeadStep) -> str:
     name = step.layer.name
     return (
-        "For two classes, use one unit with a sigmoid and train again:\n"
+        "For two classes, use one unit with a sigmoid. If binary_crossentropy trained it, its "
+        "weights may be kept; otherwise, train again:\n"
         f'keras.layers.Dense(1, activation="sigmoid", name={name!r})\n'
         'model.compile(loss="binary_crossentropy", metrics=["accuracy"])\n'
         'For K exclusive classes, use Dense(K, activation="softmax").'
@@ -188,10 +189,12 @@ RULES = (
         summary="The output is the same for every input, whatever the weights",
         pass_title="No output is constant by construction",
         why="A softmax divides by the sum over the classes. With one class, that is division by "
-        "itself: the model predicts 1 for every input, and training has no effect. This is the "
-        "most common reason why a new model predicts one class only.",
+        "itself: the model predicts 1 for every input. The weights may be sound, because Keras' "
+        "binary_crossentropy trains the score before the softmax; other losses leave them "
+        "untrained.",
         fix="For two classes, use one unit with a sigmoid; for K exclusive classes, K units with a "
-        "softmax. Then train again.",
+        "softmax. A head that was trained with binary_crossentropy can keep its weights; "
+        "otherwise, train again.",
         check=_constant,
         bad=_example("softmax", "binary_crossentropy", 1),
         good=_example("sigmoid", "binary_crossentropy", 1),

@@ -69,7 +69,7 @@ MISMATCHES: tuple[Mismatch, ...] = (
         frozenset(("relu", "leaky_relu", "elu")),
         Severity.MEDIUM,
         "{loss} expects probabilities, but {last} is not limited to 1, and values at or below 0 "
-        "are clipped, where they give no gradient: the output stays there.",
+        "are clipped, where they give no gradient: the output can stay there.",
         _PROBABILITIES_AGAIN,
         from_logits=False,
     ),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from modelaudit.findings import Severity
@@ -166,10 +168,31 @@ def test_each_output_has_its_own_loss(keras, tmp_path):
 
 
 def test_a_constant_output_is_constant(keras, tmp_path):
-    import numpy as np
-
     model = built(keras, "pooled", chain(keras.layers.Dense(1, "softmax")))
     (only,) = found(model, tmp_path, "keras")
     assert only.severity is Severity.HIGH
     images = np.random.default_rng(0).normal(size=(9, 12, 12, 3))
     assert set(model.predict(images, verbose=0).ravel().tolist()) == {1.0}
+
+
+@pytest.mark.parametrize(("loss", "trained"), [("binary_crossentropy", True), ("mse", False)])
+@pytest.mark.parametrize("library", ["keras", "tf_keras"])
+@pytest.mark.filterwarnings("ignore")
+def test_the_weights_before_a_softmax_over_one_unit_are_trained_by_one_loss(library, loss, trained):
+    """And predict once the softmax is a sigmoid, as the advice says."""
+    k = importlib.import_module(library)
+    k.utils.set_random_seed(3)
+    x = np.random.default_rng(0).normal(size=(256, 6)).astype("float32")
+    y = (x[:, 0] + x[:, 1] > 0).astype("float32")
+    first = {"input_shape": (6,)}
+    model = k.Sequential([k.layers.Dense(1, "softmax", **first)])
+    model.compile(k.optimizers.Adam(0.05), loss)
+    before = model.get_weights()
+    model.fit(x, y, epochs=20, verbose=0)
+    same = [np.array_equal(*pair) for pair in zip(before, model.get_weights(), strict=True)]
+    assert all(same) is not trained
+    assert set(model.predict(x, verbose=0).ravel().tolist()) == {1.0}
+    if trained:
+        model.layers[-1].activation = k.activations.sigmoid
+        model.compile(loss="binary_crossentropy", metrics=["accuracy"])
+        assert model.evaluate(x, y, verbose=0)[1] > 0.9
