@@ -63,8 +63,7 @@ ADVICE: dict[str, Advice] = {
                      "before that, and continue training with a smaller learning rate or gradient "
                      "clipping."),
             NextStep("If it never became NaN, compare the digest in this report with the digest of "
-                     "the original file. If they differ, copy the file "
-                     "again.", "sha256sum MODEL_FILE"),
+                     "the original file. If they differ, copy it again.", "sha256sum MODEL_FILE"),
         ),
     ),
     "constant-by-construction": Advice(
@@ -74,9 +73,8 @@ ADVICE: dict[str, Advice] = {
             NextStep("If it is one unit with a softmax, give it a sigmoid, and measure accuracy. "
                      "Keras' binary_crossentropy trains the score before the softmax, so the "
                      "stored weights may be right.", SIGMOID),
-            NextStep("If they are not, replace the last layer: for two classes by one unit with a "
-                     "sigmoid, for K exclusive classes by K units with a softmax. Then train "
-                     "again.", NEW_HEAD),
+            NextStep("If they are not, train again with one unit and a sigmoid for two classes, or "
+                     "K units and a softmax for K exclusive classes.", NEW_HEAD),
         ),
     ),
     "loss-unsuited": Advice(
