@@ -1,20 +1,18 @@
-"""For each cause: its title, what would refute it, and what to do next, with code to paste."""
+"""For each cause: its title, what would refute it, and what to do next.
+
+`next_steps` fills in what is known about the model at hand.
+"""
 
 from __future__ import annotations
 
 from msgspec import Struct
 
 from modelaudit.audit_types.diagnosis import NextStep
-from modelaudit.diagnosis.case import WORDS
-from modelaudit.diagnosis.input_corrections import AUGMENT, NUMPY, ORIGINS, OTHER_ORIGIN, PUT_IN
-from modelaudit.diagnosis.loading_code import LoadingCode
-from modelaudit.diagnosis.model import CauseFound
 from modelaudit.diagnosis.snippets import (
     AVERAGE,
     BIAS,
     COMPARE,
     CONFUSION,
-    EXPORT,
     FIRST_NAN,
     HEAD,
     NEW_HEAD,
@@ -25,7 +23,6 @@ from modelaudit.diagnosis.snippets import (
     TRAIN_ON,
     UNDO,
 )
-from modelaudit.measures.architecture.modality import ModalityWords, in_words
 
 
 class Advice(Struct, frozen=True):
@@ -34,14 +31,6 @@ class Advice(Struct, frozen=True):
     title: str
     refute: str
     steps: tuple[NextStep, ...]
-
-
-UNKNOWN_DRAWING = "the layers that are called with training=True or that draw random numbers"
-EXPORTED = NextStep(
-    "A Keras 3 export keeps random augmentation layers (flips, rotations, shifts) active. Export a "
-    "call with training=False.",
-    EXPORT,
-)
 
 
 ADVICE: dict[str, Advice] = {
@@ -310,41 +299,3 @@ ADVICE: dict[str, Advice] = {
     ),
     "not-applicable": Advice("There is no output to explain", "", ()),
 }  # fmt: skip
-
-
-def next_steps(
-    cause: str,
-    found: CauseFound,
-    load: LoadingCode,
-    words: ModalityWords,
-    values: tuple[float, float] = (0.0, 1.0),
-) -> tuple[NextStep, ...]:
-    """The steps with this model's flip and its loading code filled in.
-
-    `values` are the smallest and the largest input value, which an inversion swaps.
-    """
-    flip = found.transform or "H"
-    filled = {
-        "origin": ORIGINS.get(flip, OTHER_ORIGIN),
-        "numpy": NUMPY.get(flip, NUMPY["H"]),
-        "putin": PUT_IN.get(flip, ""),
-        "ends": f"{sum(values):.6g}",
-        "words": WORDS.get(flip, flip),
-        "augment": AUGMENT.get(flip, AUGMENT["H"]),
-        "drawing": f"the random parts {found.where}" if found.where else UNKNOWN_DRAWING,
-        "layer": found.where.rpartition("/")[2] or "LAYER",
-        "imports": load.imports,
-        "model": load.model,
-        "predict": load.predict,
-        "data": "IMAGES" if words.one == "image" else "DATA",
-    }
-
-    def fill(code: str) -> str:
-        for key, value in filled.items():
-            code = code.replace("{" + key + "}", value)
-        return code
-
-    steps = tuple(s for s in ADVICE[cause].steps if "{putin}" not in s.code or flip in PUT_IN)
-    if cause == "nondeterministic" and load.exported:
-        steps = (*steps, EXPORTED)
-    return tuple(NextStep(fill(in_words(step.text, words)), fill(step.code)) for step in steps)

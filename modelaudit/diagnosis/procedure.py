@@ -22,11 +22,12 @@ from modelaudit.audit_types.diagnosis import (
     RuledOut,
     Undecidable,
 )
-from modelaudit.diagnosis.advice import ADVICE, next_steps
+from modelaudit.diagnosis.advice import ADVICE
 from modelaudit.diagnosis.answer import QUESTION, plain_answer
 from modelaudit.diagnosis.case import Case
 from modelaudit.diagnosis.loading_code import loading_code
 from modelaudit.diagnosis.model import CauseExcluded, CauseFound, StepResult
+from modelaudit.diagnosis.next_steps import next_steps
 from modelaudit.diagnosis.steps import (
     collapse as collapse_steps,
 )

@@ -8,12 +8,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from modelaudit.diagnosis.advice import ADVICE, next_steps
+from modelaudit.diagnosis.advice import ADVICE
 from modelaudit.diagnosis.answer import SENTENCES
 from modelaudit.diagnosis.case import SIMPLEST, WORDS
 from modelaudit.diagnosis.input_corrections import AUGMENT, NUMPY, PUT_IN
 from modelaudit.diagnosis.loading_code import loading_code
 from modelaudit.diagnosis.model import CauseFound
+from modelaudit.diagnosis.next_steps import next_steps
 from modelaudit.diagnosis.procedure import PROCEDURE
 from modelaudit.measures.architecture.modality import in_words, words_for
 from modelaudit.rules import examples

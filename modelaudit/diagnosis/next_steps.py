@@ -1,0 +1,57 @@
+"""What to do next about a cause, with the model's own flip and loading code filled in."""
+
+from __future__ import annotations
+
+from modelaudit.audit_types.diagnosis import NextStep
+from modelaudit.diagnosis.advice import ADVICE
+from modelaudit.diagnosis.case import WORDS
+from modelaudit.diagnosis.input_corrections import AUGMENT, NUMPY, ORIGINS, OTHER_ORIGIN, PUT_IN
+from modelaudit.diagnosis.loading_code import LoadingCode
+from modelaudit.diagnosis.model import CauseFound
+from modelaudit.diagnosis.snippets import EXPORT
+from modelaudit.measures.architecture.modality import ModalityWords, in_words
+
+UNKNOWN_DRAWING = "the layers that are called with training=True or that draw random numbers"
+EXPORTED = NextStep(
+    "A Keras 3 export keeps random augmentation layers (flips, rotations, shifts) active. Export a "
+    "call with training=False.",
+    EXPORT,
+)
+
+
+def next_steps(
+    cause: str,
+    found: CauseFound,
+    load: LoadingCode,
+    words: ModalityWords,
+    values: tuple[float, float] = (0.0, 1.0),
+) -> tuple[NextStep, ...]:
+    """The steps with this model's flip and its loading code filled in.
+
+    `values` are the smallest and the largest input value, which an inversion swaps.
+    """
+    flip = found.transform or "H"
+    filled = {
+        "origin": ORIGINS.get(flip, OTHER_ORIGIN),
+        "numpy": NUMPY.get(flip, NUMPY["H"]),
+        "putin": PUT_IN.get(flip, ""),
+        "ends": f"{sum(values):.6g}",
+        "words": WORDS.get(flip, flip),
+        "augment": AUGMENT.get(flip, AUGMENT["H"]),
+        "drawing": f"the random parts {found.where}" if found.where else UNKNOWN_DRAWING,
+        "layer": found.where.rpartition("/")[2] or "LAYER",
+        "imports": load.imports,
+        "model": load.model,
+        "predict": load.predict,
+        "data": "IMAGES" if words.one == "image" else "DATA",
+    }
+
+    def fill(code: str) -> str:
+        for key, value in filled.items():
+            code = code.replace("{" + key + "}", value)
+        return code
+
+    steps = tuple(s for s in ADVICE[cause].steps if "{putin}" not in s.code or flip in PUT_IN)
+    if cause == "nondeterministic" and load.exported:
+        steps = (*steps, EXPORTED)
+    return tuple(NextStep(fill(in_words(step.text, words)), fill(step.code)) for step in steps)
