@@ -15,7 +15,6 @@ from modelaudit.measures.architecture.layer_graph import LayerGraph, layer_graph
 from modelaudit.measures.architecture.layer_shapes import input_shape
 from modelaudit.measures.architecture.profile import architecture_profile, unfollowed
 from modelaudit.measures.kernels.batchnorm import (
-    CHECKPOINT_SUFFIX,
     batchnorm_state,
     batchnorm_tensors,
 )
@@ -24,7 +23,14 @@ from modelaudit.measures.kernels.initialization import (
     kernel_initialization,
 )
 from modelaudit.measures.kernels.initializers import candidates
-from modelaudit.measures.kernels.other_weights import fitting_weights, trained_layers
+from modelaudit.measures.kernels.other_weights import (
+    biases_start,
+    frozen_variables,
+    large_matrices,
+    moving_averages,
+    trained_layers,
+    untouched_norms,
+)
 from modelaudit.measures.kernels.permutation_flow import PermutationFlow
 from modelaudit.measures.kernels.symmetry import is_lowpass, kernel_symmetry
 from modelaudit.measures.kernels.values import KernelValues, load_kernel
@@ -73,11 +79,7 @@ class _Measuring:
         self.batchnorm = self._batchnorm()
         self.graph = self._graph()
         self.consumers = self.graph.consumers() if self.graph is not None else {}
-        self.frozen = {
-            node.attributes["VARIABLE_VALUE"]["key"].removesuffix(CHECKPOINT_SUFFIX)
-            for node in artifact.object_graph
-            if node.detail.get("trainable") is False and "VARIABLE_VALUE" in node.attributes
-        }
+        self.frozen = frozen_variables(artifact)
         self.biases = {k.route: k.bias for k in artifact.kernels if k.bias is not None}
 
     def run(self) -> Measurements:
@@ -94,8 +96,11 @@ class _Measuring:
         # Measure layers that have no testable kernel
         try:
             tested = {kernel.route for kernel in self.artifact.kernels}
-            self.initialization += trained_layers(self.artifact, tested)
-            self.initialization += fitting_weights(self.artifact, tested)
+            large = tuple(large_matrices(self.artifact, tested))
+            seen = frozenset(each.tensor for each in large)
+            self.initialization += (*large, *trained_layers(self.artifact, tested, seen))
+            self.initialization += untouched_norms(self.artifact)
+            self.initialization += moving_averages(self.artifact)
         except _FAILURES as failure:
             self.skipped["other layers"] = _said(failure)
         if not self.artifact.kernels:
@@ -176,6 +181,8 @@ class _Measuring:
     def _bias_initial(self, kernel: Kernel) -> bool | None:
         """Whether the bias equals its constant initial value bitwise; None if undecidable."""
         name = kernel.bias or self.biases.get(kernel.route)
+        if name is None and self.artifact.architecture is None:
+            return biases_start(self.artifact, kernel.route.removesuffix("/recurrent_kernel"))
         tensor = self.tensors.get(name) if name is not None else None
         if tensor is None or tensor.source is None or not 0 < tensor.nbytes <= _MAX_BIAS:
             return None

@@ -7,6 +7,7 @@ that training has moved.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from msgspec import Struct
@@ -14,7 +15,25 @@ from msgspec import Struct
 from modelaudit.audit_types.kernels import BatchNormState, KernelInitialization
 from modelaudit.facts import Artifact
 from modelaudit.findings import Severity
-from modelaudit.thresholds.weights import MIN_WEIGHTS_ALONE, SMALL
+from modelaudit.measures.kernels.other_weights import AVERAGE
+from modelaudit.rules.training_traces import (
+    left_over,
+    never_optimized,
+    one_step,
+    optimizer_moved,
+    tells_frozen,
+    without_gradient,
+)
+from modelaudit.thresholds.weights import (
+    LIGHT,
+    MIN_WEIGHTS_ALONE,
+    MIN_WEIGHTS_WITH_BIAS,
+    SMALL,
+    UNMOVED,
+    USUAL_DRIFT,
+)
+
+_USUAL = frozenset({"GlorotUniform", "Orthogonal", "RandomUniform"})  # defaults of Keras' layers
 
 
 class Untouched(Struct, frozen=True):
@@ -37,22 +56,34 @@ def never_trained(
         kernels: all kernels, with undecidable ones.
         norms: its batch normalizations.
     """
-    fresh = [
+    kernels, _ = _apart(kernels)
+    drawn = [
         kernel
         for kernel in kernels
-        if kernel.state == "fresh" and not _left_over(artifact, kernel, kernels)
+        if kernel.tests.get("fits") is True and not left_over(artifact, kernel, kernels)
     ]
+    fresh = [kernel for kernel in drawn if kernel.state == "fresh"]
     if not fresh or any(kernel.state == "trained" for kernel in kernels):
         return False, ""
     largest = max(kernel.weights for kernel in fresh)
-    if any(kernel.guessed for kernel in fresh):
-        return False, "the file does not name the initializers, so every test would be a guess"
-    if any(k.state == "undecidable" and k.weights > largest for k in kernels):
-        return False, "larger kernels than those at initial values could not be decided"
-    # Training moves biases off their exact initial values, however little it moves kernels.
     biases = [kernel.tests.get("bias_initial") for kernel in fresh]
+    # Training moves biases off their exact initial values, however little it moves kernels.
     redrawn = True in biases and False not in biases
-    if _optimizer_moved(artifact) and not redrawn:
+    moved = any(kernel.tests.get("fits") is False for kernel in kernels)
+    if any(kernel.guessed for kernel in fresh) and (
+        moved
+        or not redrawn
+        or not all(_bounded(kernel) for kernel in drawn if "norms" not in kernel.tests)
+    ):
+        return False, "the file does not name the initializers, so every test would be a guess"
+    if any(
+        k.state == "undecidable"
+        and k.weights > largest
+        and not _unmoved(k, kernels, USUAL_DRIFT.value)
+        for k in kernels
+    ):
+        return False, "larger kernels than those at initial values could not be decided"
+    if optimizer_moved(artifact) and not redrawn:
         return False, "the optimizer's state shows training steps"
     if any(not norm.statistics_initial for norm in norms):
         return False, "batch statistics show training steps"
@@ -64,120 +95,183 @@ def left_initial(
 ) -> tuple[Untouched, ...]:
     """Kernels at their initial values in a model whose other kernels training has moved.
 
-    Bias and weights must both be as drawn, or else the weights alone of a large kernel, if most of
-    the other kernels have moved.
+    Either its companions, the bias or the batch normalization behind it, are at their initial
+    values as well, or the weights prove it alone: if they had been trained like the others, some
+    of them would be beyond the bound of the initializer.
 
     Args:
         artifact: the model.
         kernels: all kernels, with undecidable ones.
     """
-    moved = sum(kernel.tests.get("fits") is False for kernel in kernels)
+    kernels, _ = _apart(kernels)
+    others = [kernel for kernel in kernels if kernel.tests.get("fits") is False]
+    moved = len(others)
     as_drawn = [kernel for kernel in kernels if kernel.tests.get("fits") is True]
+    # A third of small trained kernels fits one of the common initializers without a bound.
+    matrices = [k for k in as_drawn if "norms" not in k.tests]
+    credible = [k for k in matrices if not k.guessed or _bounded(k)]
     biases_moved = any(kernel.tests.get("bias_initial") is False for kernel in kernels)
     if not (moved or biases_moved):
         return ()
-    guessed = any(kernel.guessed for kernel in as_drawn)
-    drawn = {_layer(k) for k in as_drawn if not guessed or k.weights >= SMALL.value}
+    guessed = any(kernel.guessed for kernel in matrices)
+    drawn = {_layer(k) for k in credible if not guessed or k.weights >= SMALL.value}
     # Of two kernels, the one as drawn may be random features, or one that moved little.
     clearly = moved >= max(1, 2 * len(drawn))
     mostly = clearly or (not guessed and moved >= max(1, len(drawn)))
     frozen = [kernel for kernel in kernels if kernel.tests.get("trainable") is False]
     features = bool(frozen) and all(kernel.tests.get("fits") is True for kernel in frozen)
+    designed = moved <= len(drawn) and not tells_frozen(artifact)
+    rate = _drift(others)
+    beside = sum(kernel.tests.get("bias_initial") is False for kernel in credible)
+    light = beside > LIGHT.value * moved
     found = []
     for kernel in as_drawn:
-        severity = _severity(kernel, biases_moved=biases_moved, mostly=mostly, clearly=clearly)
-        if severity is None or _left_over(artifact, kernel, kernels):
+        slightly = light and kernel.tests.get("law") != "orthogonal"
+        if slightly and kernel.tests.get("bias_initial") is False:
+            continue
+        alone = moved > 0 and not slightly and _unmoved(kernel, kernels, rate)
+        severity = _severity(
+            kernel,
+            biases_moved=biases_moved,
+            mostly=mostly,
+            clearly=clearly,
+            alone=alone,
+            planned=artifact.architecture is not None,
+        )
+        if severity is None or left_over(artifact, kernel, kernels):
             continue
         if features and kernel in frozen:
             against = "The layer is frozen, and no frozen layer was trained: random features."
-        elif _never_optimized(artifact, kernel):
+            severity = Severity.INFO
+        elif never_optimized(artifact, kernel):
             against = "The optimizer has no state for it: it was frozen during training."
-        elif _without_gradient(artifact, kernel):
+            severity = Severity.INFO
+        elif without_gradient(artifact, kernel):
             against = "The optimizer's moments for it are 0: it received no gradient in training."
-            found.append(Untouched(kernel, Severity.MEDIUM, against))
-            continue
+            severity = _at_most_medium(severity)
+        elif (
+            _recurrent(kernel)
+            and kernel.tests.get("bias_initial") is False
+            and (one_step(artifact) is not False)
+        ):
+            against = "In sequences of one step it is not used, and not trained."
+            severity = Severity.INFO if one_step(artifact) else _at_most_medium(severity)
+        elif designed and severity is Severity.HIGH:
+            against = "The file does not tell whether its layers are frozen."
+            severity = Severity.MEDIUM if moved > 1 else Severity.LOW
         else:
-            found.append(Untouched(kernel, severity))
-            continue
-        found.append(Untouched(kernel, Severity.INFO, against))
+            against = ""
+        found.append(Untouched(kernel, severity, against))
     return tuple(found)
 
 
+def stale_averages(
+    kernels: Sequence[KernelInitialization],
+) -> tuple[list[KernelInitialization], list[KernelInitialization]]:
+    """Moving averages at initial values of a model whose weights have moved, and all averages.
+
+    They are tested together: a single small one may look as drawn.
+
+    Args:
+        kernels: all kernels and moving averages.
+    """
+    weights, averages = _apart(kernels)
+    others = [kernel for kernel in weights if kernel.tests.get("fits") is False]
+    stale = [
+        each for each in averages if each.tests.get("fits") is True and each.initializer in _USUAL
+    ]
+    count = sum(each.weights for each in stale)
+    chance = math.exp(-_drift(others) * count) * len(averages)
+    return stale if others and stale and chance < UNMOVED.value else [], averages
+
+
+def _apart(
+    kernels: Sequence[KernelInitialization],
+) -> tuple[list[KernelInitialization], list[KernelInitialization]]:
+    """The weights, and the moving averages of weights."""
+    averages = [kernel for kernel in kernels if kernel.tensor.endswith(AVERAGE)]
+    return [kernel for kernel in kernels if kernel not in averages], averages
+
+
 def _severity(
-    kernel: KernelInitialization, *, biases_moved: bool, mostly: bool, clearly: bool
+    kernel: KernelInitialization,
+    *,
+    biases_moved: bool,
+    mostly: bool,
+    clearly: bool,
+    alone: bool,
+    planned: bool,
 ) -> Severity | None:
     """How sure it is that a kernel as drawn was left out; None if it proves nothing.
 
-    `mostly` and `clearly` say how many of the other kernels have moved.
+    `mostly` and `clearly` say how many of the other kernels have moved, `alone` that its weights
+    cannot have been trained like the others, `planned` that the file has an architecture.
     """
     bias = kernel.tests.get("bias_initial")
     behind = kernel.tests.get("batchnorm_initial") is True or kernel.tests.get("misfit") is True
     companions = (behind or bias is True) and (biases_moved or mostly)
     large = kernel.weights >= SMALL.value
+    usual = not kernel.guessed or kernel.initializer in _USUAL
+    if (norms := kernel.tests.get("norms")) is not None:
+        # All of them: perhaps converted from normalizations without gamma and beta.
+        some = norms != kernel.tests.get("initial")
+        return Severity.HIGH if some or (biases_moved and planned) else Severity.MEDIUM
+    if alone and usual:
+        return Severity.HIGH
     if kernel.guessed and not companions:
-        # A third of small trained kernels fits one of nine initializers.
+        # A third of small trained kernels fits one of the common initializers.
         return Severity.LOW if large and clearly else None
-    sure = Severity.MEDIUM if kernel.guessed else Severity.HIGH
+    sure = Severity.HIGH if usual or (large and _bounded(kernel)) else Severity.MEDIUM
     if kernel.state == "fresh" and companions and (mostly or not kernel.guessed):
         # Training moves every bias: one that is exactly at its initial value among others that
         # moved speaks for a small kernel as drawn, too.
-        alone = bias is True and biases_moved and clearly
-        return sure if large or alone else Severity.MEDIUM if mostly else None
+        by_bias = bias is True and biases_moved and clearly
+        return sure if large or by_bias else Severity.MEDIUM if mostly else None
     if kernel.weights >= MIN_WEIGHTS_ALONE.value and mostly:
         return sure if bias is not False else Severity.MEDIUM
     return Severity.MEDIUM if large and clearly else None
+
+
+def _at_most_medium(severity: Severity) -> Severity:
+    return min(severity, Severity.MEDIUM, key=lambda each: each.rank)
+
+
+def _bounded(kernel: KernelInitialization) -> bool:
+    """Whether training soon moves some of its weights away from what the initializer draws."""
+    return kernel.tests.get("law") in {"uniform", "orthogonal"}
+
+
+def _drift(moved: Sequence[KernelInitialization]) -> float:
+    """Share of the weights beyond the initial bound in the kernel that has moved least."""
+    shares = [
+        share
+        for kernel in moved
+        if kernel.weights >= MIN_WEIGHTS_WITH_BIAS.value
+        and isinstance(share := kernel.tests.get("outside"), float)
+        and share > 0
+    ]
+    return min(shares, default=USUAL_DRIFT.value)
+
+
+def _unmoved(
+    kernel: KernelInitialization, kernels: Sequence[KernelInitialization], rate: float
+) -> bool:
+    """Whether weights that were trained like the others could not look as drawn.
+
+    With a share of `rate` beyond the bound, all n weights stay within it with probability
+    (1 - rate)^n. A trained matrix is never orthogonal to the last digits.
+    """
+    law = kernel.tests.get("law")
+    if law == "uniform":
+        return math.exp(-rate * kernel.weights) * len(kernels) < UNMOVED.value
+    return law == "orthogonal"
+
+
+def _recurrent(kernel: KernelInitialization) -> bool:
+    return kernel.route.endswith("/recurrent_kernel")
 
 
 def _layer(kernel: KernelInitialization) -> str:
     """The layer of a kernel, whose route may name the variable as well."""
     layer, _, role = kernel.route.rpartition("/")
     return layer if role in {"kernel", "recurrent_kernel", "embeddings"} else kernel.route
-
-
-def _optimizer_moved(artifact: Artifact) -> bool:
-    return any(
-        tensor.role == "optimizer"
-        and tensor.size > 1
-        and tensor.stats is not None
-        and not tensor.stats.constant
-        for tensor in artifact.tensors
-    )
-
-
-def _never_optimized(artifact: Artifact, kernel: KernelInitialization) -> bool:
-    """Whether the file has optimizer state, but none of the kernel's shape."""
-    shapes = {tensor.name: tensor.shape for tensor in artifact.tensors}
-    slots = {t.shape for t in artifact.tensors if t.role == "optimizer" and len(t.shape) > 1}
-    return bool(slots) and shapes.get(kernel.tensor) not in slots
-
-
-def _without_gradient(artifact: Artifact, kernel: KernelInitialization) -> bool:
-    """Whether every moment of the kernel's shape is 0, in an optimizer that trained others."""
-    shape = next((t.shape for t in artifact.tensors if t.name == kernel.tensor), None)
-    moments = [
-        t.stats for t in artifact.tensors if t.role == "optimizer" and t.shape == shape and t.stats
-    ]
-    zero = bool(moments) and all(stats.minimum == stats.maximum == 0 for stats in moments)
-    return zero and _optimizer_moved(artifact)
-
-
-def _left_over(
-    artifact: Artifact, kernel: KernelInitialization, kernels: Sequence[KernelInitialization]
-) -> bool:
-    """Whether the kernel is a second, unused copy: unclaimed, or named as a trained one."""
-    unclaimed = artifact.extra.get("unclaimed")
-    if isinstance(unclaimed, list) and kernel.tensor in unclaimed:
-        return True
-    if artifact.architecture is not None:
-        return False
-    return any(
-        other.tests.get("fits") is False
-        and other.weights == kernel.weights
-        and (_within(kernel.route, other.route) or _within(other.route, kernel.route))
-        for other in kernels
-    )
-
-
-def _within(route: str, longer: str) -> bool:
-    """Whether `longer` is the same variable in another scope."""
-    return longer.endswith(f"/{route}")

@@ -9,7 +9,7 @@ from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
 from modelaudit.rules.grammar import counted, every, of_all
-from modelaudit.rules.initial_values import left_initial, never_trained
+from modelaudit.rules.initial_values import left_initial, never_trained, stale_averages
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 
 LISTED = 8
@@ -138,6 +138,17 @@ def _partial_restore(rule: Rule, facts: Facts) -> Iterator[Finding]:
             route=kernel.route,
             severity=each.severity,
             evidence={"n": kernel.weights, "tests": dict(kernel.tests), "tested": len(decided)},
+        )
+
+    stale, averages = stale_averages(kernels)
+    if stale:
+        yield rule.finding(
+            of_all(len(stale), len(averages), "moving average", "has", "have")
+            + f" the values that the weights had before training: {_names([k.tensor for k in stale])}. "
+            "What reads the averages in place of the weights is not trained.",
+            route=stale[0].tensor,
+            severity=Severity.MEDIUM,
+            evidence={"n": sum(k.weights for k in stale), "averages": [k.tensor for k in stale]},
         )
 
 

@@ -5,20 +5,29 @@ from __future__ import annotations
 import pytest
 
 from modelaudit.audit_types.kernels import BatchNormState, KernelInitialization
-from modelaudit.facts import TensorStats
+from modelaudit.facts import Graph, TensorStats
 from modelaudit.findings import Severity
 from modelaudit.rules import examples
-from modelaudit.rules.initial_values import left_initial, never_trained
+from modelaudit.rules.initial_values import left_initial, never_trained, stale_averages
 from modelaudit.structs import replace
 
 HIGH, MEDIUM, LOW, INFO = Severity.HIGH, Severity.MEDIUM, Severity.LOW, Severity.INFO
 
 
-def drawn(route, weights=4608, bias=True, *, guessed=False, state="fresh", **tests):
+def drawn(
+    route,
+    weights=4608,
+    bias=True,
+    *,
+    guessed=False,
+    state="fresh",
+    initializer="GlorotUniform",
+    **tests,
+):
     """A kernel that looks as drawn; its bias is at its start, has moved (False) or is absent."""
-    own = {"fits": True, "bias_initial": bias} | tests
+    own = {"fits": True, "bias_initial": bias, "law": "normal"} | tests
     return KernelInitialization(
-        route, f"{route}/kernel", "GlorotUniform", state, "", weights, own, guessed
+        route, f"{route}/kernel", initializer, state, "", weights, own, guessed
     )
 
 
@@ -55,7 +64,8 @@ def severities(*kernels, artifact=None):
         (drawn("a", 300, bias=None, state="undecidable"), None),  # fits by chance
         (drawn("a", bias=False, state="trained"), MEDIUM),  # only the kernel was replaced
         (drawn("a", 300, bias=False, state="trained"), None),
-        (drawn("a", guessed=True), MEDIUM),
+        (drawn("a", guessed=True), HIGH),  # by the usual initializer
+        (drawn("a", guessed=True, initializer="HeNormal"), MEDIUM),
         (drawn("a", 300, bias=None, guessed=True, state="undecidable"), None),
         (drawn("a", trainable=False), INFO),  # random features
     ],
@@ -106,13 +116,15 @@ def test_a_kernel_whose_moments_are_zero_received_no_gradient():
 
 
 def test_without_a_config_one_of_two_kernels_may_be_random_features():
-    assert severities(drawn("a", guessed=True), moved("b")) == {}
-    assert severities(drawn("a", guessed=True), moved("b"), moved("c")) == {"a": MEDIUM}
+    bare = replace(model(), architecture=None)
+    one = drawn("a", guessed=True, law="uniform")
+    assert severities(one, moved("b"), artifact=bare) == {"a": LOW}
+    assert severities(drawn("a", guessed=True), moved("b"), moved("c")) == {"a": HIGH}
 
 
 def test_both_weights_of_a_recurrent_layer_count_as_one_layer():
     pair = [
-        drawn(f"lstm/{role}", 600, bias=None, guessed=True, state="undecidable")
+        drawn(f"lstm/{role}", 600, bias=None, guessed=True, state="undecidable", law="uniform")
         for role in ("kernel", "recurrent_kernel")
     ]
     assert severities(*pair, moved("b"), moved("c")) == {
@@ -171,3 +183,118 @@ def test_never_trained_needs_more_than_kernels_as_drawn(kernels, artifact, norms
     never, said = never_trained(artifact, kernels, norms)
     assert never is (why is None)
     assert (why or "") in said
+
+
+def uniform(route, weights=4608, bias=None, **tests):
+    """A kernel of which no weight is beyond the bound of its uniform initializer."""
+    return drawn(route, weights, bias, **{"state": "undecidable", "law": "uniform"} | tests)
+
+
+def beyond(route, share, weights=4608, **tests):
+    """A trained kernel with this share of its weights beyond its first bound."""
+    return moved(route, weights, outside=share, **tests)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "expected"),
+    [
+        (uniform("a", 400), HIGH),  # 3 % of 400 weights would be beyond the bound
+        (uniform("a", 400, bias=False), HIGH),
+        (uniform("a", 200), None),
+        (uniform("a", 400, guessed=True), HIGH),
+        (uniform("a", 400, guessed=True, initializer="HeUniform"), None),  # one of many guesses
+        (drawn("a", 400, None, state="undecidable"), None),  # without a bound
+        (drawn("a", 64, None, guessed=True, law="orthogonal", initializer="Orthogonal"), HIGH),
+        (uniform("a", 400, trainable=False), INFO),
+    ],
+)
+def test_weights_that_stay_within_their_bound_where_others_do_not(kernel, expected):
+    found = severities(kernel, beyond("b", 0.03), beyond("c", 0.2), beyond("d", 0.4))
+    assert found == ({} if expected is None else {"a": expected})
+
+
+def test_a_model_that_was_trained_less_proves_less():
+    lightly = (beyond("b", 0.003), beyond("c", 0.2))
+    assert severities(uniform("a", 400), *lightly) == {}
+    assert severities(uniform("a", 4000), *lightly) == {"a": HIGH}
+    # Kernels beside trained biases look as drawn as well.
+    twins = [uniform(name, 4000, bias=False) for name in "de"]
+    assert severities(*twins, *lightly) == {}
+
+
+def test_a_recurrent_kernel_is_not_used_in_sequences_of_one_step():
+    kernel = drawn("lstm/recurrent_kernel", 900, bias=False, state="trained", law="orthogonal")
+    others = (moved("lstm/kernel"), moved("b"))
+
+    def of(*shape, **config):
+        layer = examples.layer(class_name="InputLayer")
+        return examples.model(replace(layer, output_shape=(None, *shape), config=config))
+
+    assert severities(kernel, *others, artifact=of(7, 3)) == {"lstm/recurrent_kernel": HIGH}
+    assert severities(kernel, *others, artifact=of(1, 3)) == {"lstm/recurrent_kernel": INFO}
+    reshaped = of(3, target_shape=[1, 3])
+    assert severities(kernel, *others, artifact=reshaped) == {"lstm/recurrent_kernel": INFO}
+    unknown = replace(model(), architecture=None)
+    assert severities(kernel, *others, artifact=unknown) == {"lstm/recurrent_kernel": MEDIUM}
+    # With its input kernel as drawn, it is the layer that was skipped, however long it runs.
+    first = drawn("lstm/kernel", 900, state="fresh")
+    layer = replace(kernel, tests=dict(kernel.tests) | {"bias_initial": True})
+    found = severities(first, layer, moved("b"), moved("c"), moved("d"), artifact=of(1, 3))
+    assert found["lstm/recurrent_kernel"] is HIGH
+
+
+def test_more_layers_as_drawn_than_trained_may_be_random_features():
+    """Unless the file tells that they are not frozen."""
+    kernels = [drawn(name, guessed=True, law="uniform") for name in "abc"]
+    bare = replace(model(), architecture=None)
+    found = severities(*kernels, beyond("d", 0.1), artifact=bare)
+    assert found == dict.fromkeys("abc", LOW)
+    found = severities(*kernels, beyond("d", 0.1), beyond("e", 0.1), artifact=bare)
+    assert found == dict.fromkeys("abc", MEDIUM)
+    listed = replace(bare, graphs=(Graph(("serve",), (), trainable=("a/kernel",)),))
+    found = severities(*kernels, beyond("d", 0.1), artifact=listed)
+    assert found == dict.fromkeys("abc", HIGH)
+
+
+def norm(route, initial, norms):
+    tests = {"law": "constant", "norms": norms, "initial": initial}
+    return drawn(route, 32, initializer="Ones", **tests)
+
+
+def test_a_normalization_at_initial_values_among_trained_ones_was_skipped():
+    trained = (moved("b"), moved("c"))
+    assert severities(norm("a", 1, 3), *trained) == {"a": HIGH}
+    assert severities(norm("a", 1, 1), *trained) == {"a": HIGH}  # by the config, it was trained
+    bare = replace(model(), architecture=None)
+    assert severities(norm("a", 1, 1), *trained, artifact=bare) == {"a": MEDIUM}
+
+
+def test_a_guessed_model_without_any_trained_weight_was_never_trained():
+    bare = replace(model(), architecture=None)
+    kernels = (drawn("a", guessed=True, law="uniform"), drawn("b", guessed=True, law="uniform"))
+    assert never_trained(bare, kernels) == (True, "")
+    assert "guess" in never_trained(bare, (*kernels, drawn("c", guessed=True)))[1]
+    no_bias = [replace(k, tests=dict(k.tests) | {"bias_initial": None}) for k in kernels]
+    assert "guess" in never_trained(bare, no_bias)[1]
+
+
+def average(route, weights=600, *, fits=True):
+    own = {"fits": fits, "law": "uniform"}
+    name = f"{route}/kernel/ExponentialMovingAverage"
+    return KernelInitialization(name, name, "GlorotUniform", "undecidable", "", weights, own, True)
+
+
+def test_moving_averages_at_initial_values_beside_trained_weights_are_stale():
+    bare = replace(model(), architecture=None)
+    weights = (beyond("a", 0.1), beyond("b", 0.1))
+    stale, every = stale_averages((*weights, average("a"), average("b", fits=False)))
+    assert [each.route for each in stale] == ["a/kernel/ExponentialMovingAverage"]
+    assert len(every) == 2
+    assert stale_averages((*weights, average("a", fits=False)))[0] == []
+    assert stale_averages((*weights, average("a", 64)))[0] == []  # fits by chance
+    assert stale_averages((*weights, *(average(name, 64) for name in "abc")))[0] != []
+    # They are no layers of their own.
+    assert severities(*weights, average("a"), artifact=bare) == {}
+    untrained = (drawn("a", guessed=True, law="uniform"), average("a"))
+    assert never_trained(bare, untrained) == (True, "")
+    assert stale_averages(untrained)[0] == []

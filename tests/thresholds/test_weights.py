@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import cache
 from types import SimpleNamespace
 from unittest.mock import patch
@@ -9,7 +10,7 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 
-from modelaudit.audit_types.kernels import BatchNormState, KernelSymmetry
+from modelaudit.audit_types.kernels import BatchNormState, KernelInitialization, KernelSymmetry
 from modelaudit.diagnosis.suspects import suspects
 from modelaudit.facts import TensorStats
 from modelaudit.measures.kernels import initialization
@@ -25,6 +26,7 @@ from modelaudit.rules import examples
 from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
 from modelaudit.rules.examples import measured
+from modelaudit.rules.initial_values import left_initial
 from modelaudit.rules.model import Facts
 from modelaudit.structs import replace
 from tests.diagnosis.cases import behaviour, diagnosed, fit, initial, measurements
@@ -100,10 +102,44 @@ def structure(excess):
         return state(uniform(64, 64))
 
 
-@at("weights.ORTHOGONAL", {0.99e-3: "fresh", 1.01e-3: "trained"})
+@at("weights.ORTHOGONAL", {0.99e-4: "fresh", 1.01e-4: "trained"})
 def orthogonal(error):
     made = {"class_name": "Orthogonal", "config": {"gain": 1.0, "seed": None}}
     return state(np.eye(8) * np.sqrt(1 + error), initializer=made)
+
+
+def beside(*others, weights, **tests):
+    """How sure it is that a kernel without a bias, as drawn uniformly, was left out."""
+    own = {"fits": True, "law": "uniform"} | tests
+    made = [KernelInitialization("a", "a", "GlorotUniform", "trained", "", weights, own)]
+    for number, share in enumerate(others):
+        moved = {"fits": False, "outside": share, "bias_initial": False}
+        made.append(KernelInitialization(f"b{number}", "b", "", "trained", "", 1000, moved))
+    found = left_initial(examples.model(examples.layer()), made)
+    return next((each.severity.value for each in found if each.kernel.route == "a"), None)
+
+
+@at("weights.USUAL_DRIFT", {0.0099: "high", 0.0101: "medium"})
+def weights_where_no_other_kernel_tells(share):
+    """As many weights as would just be enough for this share."""
+    weights = round(-math.log(1e-4 / 5) / share)
+    return beside(None, None, None, None, weights=weights, bias_initial=False)
+
+
+@at("weights.UNMOVED", {0.99e-4: "high", 1.01e-4: "medium"})
+def probability_of_no_weight_beyond_the_bound(p):
+    share = -math.log(p / 3) / 900
+    return beside(share, share, weights=900)
+
+
+@at("weights.LIGHT", {0.33: "high", 0.34: None})
+def kernels_as_drawn_beside_trained_biases(share):
+    own = {"fits": True, "law": "uniform", "bias_initial": False}
+    drawn = KernelInitialization("a", "a", "GlorotUniform", "trained", "", 1000, own)
+    moved = KernelInitialization("b", "b", "", "trained", "", 1000, {"fits": False, "outside": 0.2})
+    kernels = [drawn] * round(100 * share) + [moved] * 100
+    found = left_initial(examples.model(examples.layer()), kernels)
+    return found[0].severity.value if found else None
 
 
 def chain(between):

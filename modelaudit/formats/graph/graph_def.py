@@ -9,6 +9,7 @@ from modelaudit.facts import Graph, GraphFunction, GraphNode, Json
 from modelaudit.formats.graph.attr_values import attr_json
 from modelaudit.formats.graph.parse import parse
 from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
+from modelaudit.formats.graph.wire import BYTES, WireError, varint
 from modelaudit.settings import Limits
 
 # Collections of nodes that a TF1 loader, or any import of the MetaGraph, runs first.
@@ -82,6 +83,7 @@ def graph_facts(
         saver=_saver(meta) if meta else {},
         init_ops=_init_ops(meta) if meta else (),
         assets=_assets(meta) if meta else {},
+        trainable=_trainable(meta) if meta else (),
         held_by=held_by,
     )
 
@@ -139,6 +141,23 @@ def _assets(meta: pb.MetaGraphDef) -> dict[str, str]:
         packed = meta.collection_def["saved_model_assets"].any_list.value
         assets.extend(asset for asset in map(packed_asset, packed) if asset)
     return {asset.tensor_info.name: asset.filename for asset in assets}
+
+
+def _trainable(meta: pb.MetaGraphDef) -> tuple[str, ...]:
+    """Names in TF1's collection of serialized VariableDefs, whose first field is the name."""
+    if "trainable_variables" not in meta.collection_def:
+        return ()
+    found = []
+    for packed in meta.collection_def["trainable_variables"].bytes_list.value:
+        try:
+            key, start = varint(packed, 0)
+            size, start = varint(packed, start)
+        except WireError:
+            continue
+        if key == 1 << 3 | BYTES:
+            name = packed[start : start + size].decode("utf-8", "replace")
+            found.append(name.partition(":")[0])
+    return tuple(found)
 
 
 def _init_ops(meta: pb.MetaGraphDef) -> tuple[str, ...]:

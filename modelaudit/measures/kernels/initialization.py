@@ -34,6 +34,7 @@ from modelaudit.thresholds.weights import (
 )
 
 _MAX_DRAWN = 1 << 16
+_USUAL = "glorot_uniform"  # of the layers of Keras and of `tf.layers`
 
 
 class LayerContext(Struct, frozen=True):
@@ -89,12 +90,15 @@ def kernel_initialization(
         ((label, _fit(d, values, rounding)) for label, d in options.items()),
         key=lambda option: (
             option[1].fits(level),
+            option[1].fits(level) and option[0] in (_USUAL, "orthogonal"),
             option[1].bounded,
             option[1].inside,
             option[1].p,
         ),
     )
     tests = dict(verdict.tests) | best.as_json() | {"level": level}
+    if not known:  # by the usual bound, whichever initializer is closest
+        tests["outside"] = _fit(options[_USUAL], values, rounding).outside
     verdict = replace(verdict, tests=tests)
     if not known:
         closest = display_name(canonical_name({"class_name": label}))
@@ -107,7 +111,7 @@ def kernel_initialization(
         return _still_initial(verdict, companions, best.bounded and known)
     if known or "singular" in reason:
         return replace(verdict, state="trained", reason=reason)
-    return replace(verdict, reason="weights match none of the nine common initializers")
+    return replace(verdict, reason="weights match none of the common initializers")
 
 
 def _against(fit: _Fit, level: float, values: KernelValues) -> str:
@@ -159,6 +163,7 @@ class _Fit(Struct, frozen=True):
     bounded: bool
     details: Mapping[str, Json]
     range_p: float = 1.0
+    outside: float | None = None
 
     def fits(self, level: float) -> bool:
         return self.inside and min(self.p, self.range_p) > level
@@ -168,6 +173,7 @@ class _Fit(Struct, frozen=True):
             "inside_bound": self.inside,
             "ks_p": self.p,
             "range_p": self.range_p,
+            "outside": self.outside,
             **self.details,
         }
 
@@ -186,7 +192,7 @@ def _fit(distribution: Distribution, values: KernelValues, rounding: float) -> _
     if distribution.kind == "orthogonal":
         error = _orthogonality_error(values, distribution.gain)
         exact = error is not None and error < max(ORTHOGONAL.value, rounding)
-        return _Fit(exact, float(exact), True, {"orthogonality_error": error})
+        return _Fit(exact, float(exact), True, {"law": "orthogonal", "orthogonality_error": error})
     if distribution.kind == "identity":
         exact = _is_identity(values, distribution.gain)
         return _Fit(exact, float(exact), True, {"gain": distribution.gain})
@@ -201,13 +207,16 @@ def _fit(distribution: Distribution, values: KernelValues, rounding: float) -> _
     drawn = flat.astype(np.float64)
     distance, p = kolmogorov_smirnov(distribution.cdf(np.sort(drawn)))
     bounded = math.isfinite(distribution.high)
-    details = {
+    details: dict[str, Json] = {
+        "law": distribution.kind,
         "bound": distribution.high if bounded else None,
         "ks_distance": distance,
         "ks_weights": len(drawn),
     }
     low, high = distribution.cdf(np.array([values.minimum, values.maximum])).tolist()
-    return _Fit(inside, p, bounded, details, _range_p(high - low, values.weights))
+    beyond = (drawn < distribution.low - margin) | (drawn > distribution.high + margin)
+    outside = float(beyond.mean()) if bounded else None
+    return _Fit(inside, p, bounded, details, _range_p(high - low, values.weights), outside)
 
 
 def _range_p(share: float, n: int) -> float:

@@ -21,6 +21,7 @@ from modelaudit.facts import Json
 # Standard deviation of a standard normal distribution truncated at two standard deviations.
 TRUNCATED_STD = 0.87962566103423978
 _CUT = 2.0
+_ORTHOGONAL_SIDE = 4  # ten conditions on a matrix
 
 
 class Distribution(Struct, frozen=True):
@@ -140,7 +141,10 @@ def candidates(initializer: Mapping[str, Json], shape: tuple[int, ...]) -> tuple
 
 
 def standard_candidates(shape: tuple[int, ...]) -> dict[str, Distribution]:
-    """The nine most common initializers, for weights without a config."""
+    """The most common initializers, for weights without a config.
+
+    Orthogonal ones only where a matrix cannot be orthogonal by chance.
+    """
     fan_in, fan_out = fans(shape)
     found: dict[str, Distribution] = {}
     for name in ("glorot", "he", "lecun"):
@@ -150,6 +154,8 @@ def standard_candidates(shape: tuple[int, ...]) -> dict[str, Distribution]:
     found["random_uniform"] = uniform(0.05)
     found["random_normal"] = normal(0.05)
     found["truncated_normal"] = truncated(0.05)
+    if len(shape) > 1 and min(shape[-1], math.prod(shape[:-1])) >= _ORTHOGONAL_SIDE:
+        found["orthogonal"] = Distribution("orthogonal")
     return found
 
 

@@ -8,13 +8,14 @@ import numpy as np
 
 from modelaudit.audit_types.kernels import KernelInitialization
 from modelaudit.facts import Artifact, Json, Kernel, Layer, Tensor
-from modelaudit.measures.kernels.batchnorm import variable_names
+from modelaudit.measures.kernels.batchnorm import CHECKPOINT_SUFFIX, variable_names
 from modelaudit.measures.kernels.initialization import LayerContext, kernel_initialization
 from modelaudit.measures.kernels.initializers import Distribution, candidates
 from modelaudit.measures.kernels.values import load_kernel
 from modelaudit.structs import replace
-from modelaudit.thresholds.weights import SMALL
+from modelaudit.thresholds.weights import MIN_WEIGHTS_WITH_BIAS, SMALL
 
+AVERAGE = "/ExponentialMovingAverage"
 STARTS = (0.0, 1.0)  # initial biases in Keras: zeros, and ones for forget gates
 LARGEST = 1 << 24  # maximum size of a bias in bytes
 ROUNDING = 2.0**-8  # relative rounding error of bfloat16
@@ -26,42 +27,49 @@ _USUAL: Mapping[str, Mapping[str, Json] | None] = {
 }
 
 
-def trained_layers(artifact: Artifact, tested: Collection[str]) -> Iterator[KernelInitialization]:
-    """Layers, other than the routes `tested`, with a weight that their initializer cannot draw.
+def trained_layers(
+    artifact: Artifact, tested: Collection[str], tensors_tested: frozenset[str] = frozenset()
+) -> Iterator[KernelInitialization]:
+    """Other layers than the routes `tested` with a weight that their initializer cannot draw.
 
-    Recurrent layers, embeddings and attention layers are not tested for their initial values, so
-    they are never called fresh here. They prevent a model from being called untrained because of
-    its last layer alone.
+    Small recurrent layers, embeddings and attention layers are not tested for their initial
+    values, so they are never called fresh here. They prevent a model from being called untrained
+    because of its last layer alone. Layers with a tensor among `tensors_tested` are left out.
 
     Raises:
         ReadError: a bias cannot be read.
     """
     tensors = {tensor.name: tensor for tensor in artifact.tensors}
     for layer in artifact.architecture.layers if artifact.architecture else ():
-        if layer.route in tested:
+        if layer.route in tested or not tensors_tested.isdisjoint(layer.variables.values()):
             continue
         for role, name in layer.variables.items():
             tensor = tensors.get(name)
             reason = _moved(layer, role, tensor) if tensor is not None else ""
             if tensor is not None and reason:
+                weight = role != "bias"
+                outside = _outside(layer, role, tensor) if weight else None
                 yield KernelInitialization(
                     route=layer.route,
                     tensor=name,
                     initializer="",
                     state="trained",
                     weights=tensor.size,
-                    tests={"trainable": layer.trainable}
-                    | ({} if role == "bias" else {"fits": False}),
+                    tests={
+                        "trainable": layer.trainable,
+                        "bias_initial": biases_start(artifact, layer.route),
+                    }
+                    | ({"fits": False, "outside": outside} if weight else {}),
                     reason=reason,
                 )
                 break
 
 
-def fitting_weights(artifact: Artifact, tested: Collection[str]) -> Iterator[KernelInitialization]:
-    """Large matrices of layers, other than the routes `tested`, that look freshly drawn.
+def large_matrices(artifact: Artifact, tested: Collection[str]) -> Iterator[KernelInitialization]:
+    """Tests of large matrices of layers, other than the routes `tested`.
 
     These are the weights of recurrent layers, embeddings and attention. They are called fresh only
-    if nothing else in the layer was trained. Without an architecture, all of them are given.
+    if nothing else in the layer was trained.
 
     Raises:
         ReadError: a weight cannot be read.
@@ -74,13 +82,86 @@ def fitting_weights(artifact: Artifact, tested: Collection[str]) -> Iterator[Ker
         kernel = Kernel(
             f"{route}/{role}", name, "dense", "io", 0, tensor.shape, initializer=initializer
         )
-        context = LayerContext(_biases_start(artifact, route), None, trainable)
+        context = LayerContext(biases_start(artifact, route), None, trainable)
         values = load_kernel(kernel, tensor)
         found = kernel_initialization(kernel, values, tensor.dtype, context, len(tensors))
         if artifact.architecture is None:
             yield replace(found, guessed=True)
-        elif found.tests.get("fits"):
-            yield found  # `trained_layers` has the others
+        elif found.tests.get("fits") is not None:
+            yield found
+
+
+def moving_averages(artifact: Artifact) -> Iterator[KernelInitialization]:
+    """Tests of the moving averages of matrices that `tf.train.ExponentialMovingAverage` keeps.
+
+    They start at the initial values of the weights.
+
+    Raises:
+        ReadError: a weight cannot be read.
+    """
+    tensors = {tensor.name: tensor for tensor in artifact.tensors}
+    for name, tensor in tensors.items():
+        weight = name.removesuffix(AVERAGE)
+        fits = MIN_WEIGHTS_WITH_BIAS.value <= tensor.size and tensor.nbytes <= LARGEST
+        if weight != name and weight in tensors and fits and len(tensor.shape) > 1:
+            initializer = _USUAL.get(weight.rpartition("/")[2])
+            kernel = Kernel(name, name, "dense", "io", 0, tensor.shape, initializer=initializer)
+            values = load_kernel(kernel, tensor)
+            found = kernel_initialization(
+                kernel, values, tensor.dtype, LayerContext(), len(tensors)
+            )
+            yield replace(found, guessed=True)
+
+
+def untouched_norms(artifact: Artifact) -> Iterator[KernelInitialization]:
+    """Layer and group normalizations whose gamma is exactly 1 and whose beta is exactly 0.
+
+    Training moves both. `norms` and `initial` count all of them, and those at initial values.
+
+    Raises:
+        ReadError: a weight cannot be read.
+    """
+    tensors = {tensor.name: tensor for tensor in artifact.tensors if tensor.role == "weight"}
+    scopes: dict[str, tuple[dict[str, str], bool]] = {}
+    if artifact.architecture is None:
+        names, frozen = variable_names(artifact), frozen_variables(artifact)
+        for name in tensors:
+            scope, _, role = names.get(name, name).removesuffix(":0").rpartition("/")
+            scopes.setdefault(scope, ({}, name not in frozen))[0][role] = name
+    for layer in artifact.architecture.layers if artifact.architecture else ():
+        scopes[layer.route] = (dict(layer.variables), layer.trainable)
+    norms = {
+        route: ([tensors[roles[role]] for role in ("gamma", "beta")], trainable)
+        for route, (roles, trainable) in scopes.items()
+        if set(roles) == {"gamma", "beta"} and all(name in tensors for name in roles.values())
+    }
+    initial = {
+        route: (gamma, trainable)
+        for route, ((gamma, beta), trainable) in norms.items()
+        if _is_all(gamma, 1.0) and _is_all(beta, 0.0)
+    }
+    for route, (gamma, trainable) in initial.items():
+        yield KernelInitialization(
+            route=route,
+            tensor=gamma.name,
+            initializer="Ones",
+            state="fresh",
+            weights=2 * gamma.size,
+            tests={
+                "law": "constant",
+                "fits": True,
+                "bias_initial": True,
+                "trainable": trainable,
+                "norms": len(norms),
+                "initial": len(initial),
+            },
+            reason="gamma is 1 and beta is 0, exactly",
+        )
+
+
+def _is_all(tensor: Tensor, value: float) -> bool:
+    stats = tensor.stats
+    return stats is not None and stats.constant and stats.minimum == value
 
 
 def _other_matrices(
@@ -99,15 +180,15 @@ def _other_matrices(
             if isinstance(said, dict) and "bias" not in last:
                 yield layer.route, role, name, said, layer.trainable
     if architecture is None:
-        names = variable_names(artifact)
+        names, frozen = variable_names(artifact), frozen_variables(artifact)
         known = {tensor.name for tensor in artifact.tensors if tensor.role == "weight"}
         for name in sorted(known):
             route, _, role = names.get(name, name).removesuffix(":0").rpartition("/")
             if route not in tested and role in _USUAL:
-                yield route, role, name, _USUAL[role], True
+                yield route, role, name, _USUAL[role], name not in frozen
 
 
-def _biases_start(artifact: Artifact, route: str) -> bool | None:
+def biases_start(artifact: Artifact, route: str) -> bool | None:
     """Whether all biases of a recurrent or attention layer are at 0 or 1; None without any."""
     architecture = artifact.architecture
     if architecture is None:
@@ -128,6 +209,25 @@ def _biases_start(artifact: Artifact, route: str) -> bool | None:
     return all(starts) if starts else None
 
 
+def frozen_variables(artifact: Artifact) -> frozenset[str]:
+    """Tensors that the object graph calls not trainable, or the graph of TF1 does not list so.
+
+    An export of Keras 3 lists them; the flag of a variable is that of the time it was made.
+    """
+    nodes = {node.index: node for node in artifact.object_graph}
+    frozen = {i for i, node in nodes.items() if node.detail.get("trainable") is False}
+    for node in artifact.object_graph[:1]:
+        listed = nodes.get(node.children.get("non_trainable_variables", -1))
+        frozen |= set(listed.children.values()) if listed else set()
+    trained = {name for graph in artifact.graphs for name in graph.trainable}
+    weights = {tensor.name for tensor in artifact.tensors if tensor.role == "weight"}
+    return frozenset(
+        node.attributes["VARIABLE_VALUE"]["key"].removesuffix(CHECKPOINT_SUFFIX)
+        for i, node in nodes.items()
+        if i in frozen and "VARIABLE_VALUE" in node.attributes
+    ) | (weights - trained if weights & trained else frozenset())
+
+
 def _moved(layer: Layer, role: str, tensor: Tensor) -> str:
     """Why a weight is not at its initial value, or "" without evidence."""
     if role == "bias":
@@ -145,6 +245,16 @@ def _moved(layer: Layer, role: str, tensor: Tensor) -> str:
     if stats.minimum < low - slack or stats.maximum > high + slack:
         return "weights exceed the initializer's bound"
     return ""
+
+
+def _outside(layer: Layer, role: str, tensor: Tensor) -> float | None:
+    """Share of the weights beyond the bound of the initializer; None without a single bound."""
+    options = _drawn(layer, role.removesuffix("_kernel"), tensor)
+    if len(options) != 1 or tensor.source is None or tensor.nbytes > LARGEST:
+        return None
+    (law,), values = options, tensor.source.array().astype(np.float64)
+    slack = ROUNDING * (law.high - law.low)
+    return float(((values < law.low - slack) | (values > law.high + slack)).mean())
 
 
 def _drawn(layer: Layer, role: str, tensor: Tensor) -> tuple[Distribution, ...]:

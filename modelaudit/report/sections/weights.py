@@ -97,7 +97,7 @@ def _initialization(symmetry: SymmetrySection) -> list[Block]:
     if guessed:
         whose = "them" if len(guessed) == len(items) else f"{len(guessed):,} of them"
         said += (
-            f" The file names no initializer for {whose}: each was compared with nine common ones, "
+            f" The file names no initializer for {whose}: each was compared with the common ones, "
             "and the closest is shown."
         )
     table = Table(

@@ -1,0 +1,90 @@
+"""What the rest of a file tells about kernels that look freshly drawn: optimizer, inputs, copies."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from modelaudit.audit_types.kernels import KernelInitialization
+from modelaudit.facts import Artifact, Layer, Shape
+from modelaudit.measures.architecture.layer_shapes import input_shape
+
+
+def one_step(artifact: Artifact) -> bool | None:
+    """Whether the model's sequences have a single step; None if its inputs are not known."""
+    architecture = artifact.architecture
+    if architecture is None:
+        shapes = [each.shape for signature in artifact.signatures for each in signature.inputs]
+    else:
+        shapes = [input_shape(layer) for layer in architecture.layers]
+        shapes += [_reshaped(layer) for layer in architecture.layers]
+    known = [shape for shape in shapes if shape is not None and len(shape) > 1]
+    return any(len(shape) == 3 and shape[1] == 1 for shape in known) if known else None
+
+
+def _reshaped(layer: Layer) -> Shape | None:
+    """The shape that a layer gives to its input, if its config says so."""
+    target = layer.config.get("target_shape")
+    if layer.config.get("n") == 1:  # RepeatVector
+        return (None, 1, None)
+    if isinstance(target, list):
+        return (None, *(axis if isinstance(axis, int) else None for axis in target))
+    return None
+
+
+def tells_frozen(artifact: Artifact) -> bool:
+    """Whether the file tells which layers or variables are frozen."""
+    return (
+        artifact.architecture is not None
+        or any(node.kind == "variable" for node in artifact.object_graph)
+        or any(graph.trainable for graph in artifact.graphs)
+    )
+
+
+def optimizer_moved(artifact: Artifact) -> bool:
+    """Whether the optimizer's state shows training steps."""
+    return any(
+        tensor.role == "optimizer"
+        and tensor.size > 1
+        and tensor.stats is not None
+        and not tensor.stats.constant
+        for tensor in artifact.tensors
+    )
+
+
+def never_optimized(artifact: Artifact, kernel: KernelInitialization) -> bool:
+    """Whether the file has optimizer state, but none of the kernel's shape."""
+    shapes = {tensor.name: tensor.shape for tensor in artifact.tensors}
+    slots = {t.shape for t in artifact.tensors if t.role == "optimizer" and t.shape}
+    return bool(slots) and shapes.get(kernel.tensor) not in slots
+
+
+def without_gradient(artifact: Artifact, kernel: KernelInitialization) -> bool:
+    """Whether every moment of the kernel's shape is 0, in an optimizer that trained others."""
+    shape = next((t.shape for t in artifact.tensors if t.name == kernel.tensor), None)
+    moments = [
+        t.stats for t in artifact.tensors if t.role == "optimizer" and t.shape == shape and t.stats
+    ]
+    zero = bool(moments) and all(stats.minimum == stats.maximum == 0 for stats in moments)
+    return zero and optimizer_moved(artifact)
+
+
+def left_over(
+    artifact: Artifact, kernel: KernelInitialization, kernels: Sequence[KernelInitialization]
+) -> bool:
+    """Whether the kernel is a second, unused copy: unclaimed, or named as a trained one."""
+    unclaimed = artifact.extra.get("unclaimed")
+    if isinstance(unclaimed, list) and kernel.tensor in unclaimed:
+        return True
+    if artifact.architecture is not None:
+        return False
+    return any(
+        other.tests.get("fits") is False
+        and other.weights == kernel.weights
+        and (_within(kernel.route, other.route) or _within(other.route, kernel.route))
+        for other in kernels
+    )
+
+
+def _within(route: str, longer: str) -> bool:
+    """Whether `longer` is the same variable in another scope."""
+    return longer.endswith(f"/{route}")

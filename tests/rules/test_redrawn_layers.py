@@ -1,0 +1,122 @@
+"""Layers that Keras drew anew after training, and the same model as it was trained."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+from modelaudit.findings import Severity
+from modelaudit.pipeline import static_facts
+from modelaudit.rules.catalogue import rule
+from modelaudit.rules.engine import run_rule
+from modelaudit.settings import Settings
+
+pytestmark = pytest.mark.slow
+
+HIGH, MEDIUM, INFO = Severity.HIGH, Severity.MEDIUM, Severity.INFO
+
+
+def build(keras, *, frozen=()):
+    of = keras.layers
+    layers = [
+        keras.Input((12,), dtype="int32"),
+        of.Embedding(50, 16, name="words"),
+        of.LSTM(16, return_sequences=True, name="reader"),
+        of.LayerNormalization(name="middle"),
+        of.LSTM(16, name="writer"),
+        of.LayerNormalization(name="norm"),
+        of.Dense(32, activation="relu", name="mix"),
+        of.Dense(4, name="head"),
+    ]
+    model = keras.Sequential(layers)
+    for layer in model.layers:
+        layer.trainable = layer.name not in frozen
+    return model
+
+
+def fit(keras, model):
+    """A few steps at a high rate: every weight moves by a tenth of its bound or more."""
+    rng = np.random.default_rng(0)
+    model.compile(keras.optimizers.Adam(0.01), "mse")
+    x = rng.integers(0, 50, (512, 12))
+    y = np.stack([np.cos(x[:, :3]).sum(axis=1), np.sin(x).sum(axis=1), x[:, 0] / 50, x[:, 5] / 50])
+    model.fit(x, y.T, epochs=8, verbose=0)
+
+
+@pytest.fixture(scope="module")
+def trained(keras):
+    keras.utils.set_random_seed(5)
+    model = build(keras)
+    fit(keras, model)
+    return model
+
+
+def found(model, path, code="MA405"):
+    """Severity by layer; an export does not know the layers."""
+    if path.suffix:
+        model.save_weights(path) if path.name.endswith(".weights.h5") else model.save(path)
+    else:
+        model.export(path, verbose=False)
+    result = run_rule(rule(code), static_facts(path, Settings()))
+    return {each.location.route: each.severity for each in result.findings}
+
+
+def copy(keras, model, *redrawn, only=None):
+    """The model with some layers as a new one has them, or only some weights of these layers."""
+    keras.utils.set_random_seed(6)
+    fresh = build(keras)
+    for new, old in zip(fresh.layers, model.layers, strict=True):
+        weights = old.get_weights()
+        if new.name in redrawn:
+            keep = range(len(weights)) if only is None else only
+            weights = [
+                n if i in keep else o
+                for i, (n, o) in enumerate(zip(new.get_weights(), weights, strict=True))
+            ]
+        new.set_weights(weights)
+    return fresh
+
+
+@pytest.mark.parametrize("name", ["model.keras", "model.h5", "model.weights.h5", "export"])
+def test_a_trained_model_is_silent(keras, trained, tmp_path, name):
+    assert found(trained, tmp_path / name) == {}
+
+
+@pytest.mark.parametrize("name", ["model.keras", "export"])
+@pytest.mark.parametrize(
+    ("layer", "only", "routes"),
+    [
+        ("reader", None, {"reader/kernel", "reader/recurrent_kernel"}),
+        ("reader", (0,), {"reader/kernel"}),
+        ("reader", (1,), {"reader/recurrent_kernel"}),
+        ("words", None, {"words/embeddings"}),
+        ("mix", None, {"mix"}),
+        ("norm", None, {"norm"}),
+    ],
+)
+def test_a_redrawn_layer_is_named(keras, trained, tmp_path, name, layer, only, routes):
+    said = found(copy(keras, trained, layer, only=only), tmp_path / name)
+    said = {
+        re.sub(r"^sequential\w*/|/lstm_cell", "", route): severity
+        for route, severity in said.items()
+    }
+    said = {("reader/kernel" if r == "reader" else r): severity for r, severity in said.items()}
+    assert said == dict.fromkeys(routes, HIGH)
+
+
+def test_a_redrawn_export_was_never_trained(keras, trained, tmp_path):
+    names = [layer.name for layer in trained.layers]
+    redrawn = copy(keras, trained, *names)
+    assert [*found(redrawn, tmp_path / "export", "MA404").values()] == [HIGH]
+    assert found(trained, tmp_path / "trained", "MA404") == {}
+
+
+@pytest.mark.parametrize("name", ["model.keras", "export"])
+def test_random_features_are_no_fault(keras, tmp_path, name):
+    keras.utils.set_random_seed(7)
+    model = build(keras, frozen=("words", "reader", "middle", "writer", "norm", "mix"))
+    fit(keras, model)
+    said = found(model, tmp_path / name)
+    assert set(said.values()) <= {INFO}
