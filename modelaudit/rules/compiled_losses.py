@@ -38,10 +38,14 @@ class CompiledLoss(Struct, frozen=True):
     Attributes:
         name: as the function in `keras.losses`, such as `mean_squared_error`.
         from_logits: whether it applies the softmax or sigmoid itself; False by default.
+        axis: the axis of the classes.
+        smoothing: `label_smoothing`, the share of each label that goes to all classes.
     """
 
     name: str
     from_logits: bool = False
+    axis: int = -1
+    smoothing: float = 0.0
 
 
 def compiled_losses(
@@ -67,5 +71,11 @@ def _loss(value: Json) -> CompiledLoss | None:
         return None
     plain = _WORD.sub("_", name).lower()
     config = value.get("config") if isinstance(value, dict) else None
-    logits = isinstance(config, dict) and config.get("from_logits") is True
-    return CompiledLoss(_SHORT.get(plain, plain), logits)
+    config = config if isinstance(config, dict) else {}
+    axis, smoothing = config.get("axis"), config.get("label_smoothing")
+    return CompiledLoss(
+        _SHORT.get(plain, plain),
+        from_logits=config.get("from_logits") is True,
+        axis=axis if isinstance(axis, int) else -1,
+        smoothing=smoothing if isinstance(smoothing, int | float) else 0.0,
+    )

@@ -20,6 +20,7 @@ from modelaudit.facts import (
 from modelaudit.measures.summary import Measurements
 from modelaudit.probe.protocol import Observation
 from modelaudit.rules.model import Facts
+from modelaudit.structs import replace
 
 ROOT = Path("/models/example.keras")
 ORDINARY = TensorStats(minimum=-1.0, maximum=1.0, mean=0.0, std=0.5, zeros=0, nonfinite=0)
@@ -82,6 +83,14 @@ def model(
         problems=problems,
         extra=extra or {},
     )
+
+
+def chain(*layers: Layer, training: Mapping[str, Json] | None = None) -> Facts:
+    """A model of layers one after another, compiled with mean squared error or as given."""
+    linked = [layers[0]]
+    for each in layers[1:]:
+        linked.append(replace(each, inbound=((linked[-1].route,),)))
+    return Facts(replace(model(*linked), training=training or {"loss": "mse"}))
 
 
 def with_problem(kind: ProblemKind, **evidence: Json) -> Callable[[], Facts]:

@@ -5,39 +5,63 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 
-from modelaudit.facts import Json
+from modelaudit.facts import Json, Layer
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.layer_classes import Trait, has
-from modelaudit.measures.architecture.layer_graph import layer_graph
 from modelaudit.rules import examples
 from modelaudit.rules.compiled_losses import (
     BINARY,
+    CATEGORICAL,
+    CROSS_ENTROPIES,
+    HINGES,
+    SPARSE,
     CompiledLoss,
     compiled_losses,
 )
+from modelaudit.rules.constant_layers import constant_outputs, constant_reason
+from modelaudit.rules.graph_heads import graph_heads
 from modelaudit.rules.loss_mismatches import MISMATCHES, PROBABILITIES
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
-from modelaudit.rules.network_heads import HeadStep, NetworkHead, output_heads
+from modelaudit.rules.network_heads import (
+    SOFTMAXES,
+    HeadStep,
+    NetworkHead,
+    output_heads,
+    saved_graph,
+)
+from modelaudit.rules.value_ranges import limited_step
 from modelaudit.structs import replace
 
 Paired = tuple[NetworkHead, CompiledLoss | None]
 
 
-def _heads(facts: Facts) -> list[Paired]:
-    """The heads of the outputs, each with its compiled loss.
+def _known_heads(facts: Facts) -> list[Paired]:
+    """The heads of the outputs that are computed in a known way, each with its compiled loss.
 
     Raises:
-        NotApplicable: no output is computed in a known way.
+        NotApplicable: the file shows no layers or operations.
     """
     architecture = facts.artifact.architecture
-    assert architecture is not None
-    graph = layer_graph(architecture)
+    if architecture is None:
+        if not facts.artifact.graphs:
+            raise NotApplicable("the file contains neither a Keras architecture nor a graph")
+        return [(head, None) for head in graph_heads(facts.artifact)]
+    graph = saved_graph(facts)
     names = [route.rpartition("/")[2] for route in architecture.outputs]
     losses = compiled_losses(facts.artifact.training, names)
     by_route = dict(zip(graph.outputs, losses, strict=False))
     if len(graph.outputs) != len(names):
         by_route = {}  # an inner model has several outputs
-    found = [(head, by_route.get(head.route)) for head in output_heads(graph)]
+    return [(head, by_route.get(head.route)) for head in output_heads(graph)]
+
+
+def _heads(facts: Facts) -> list[Paired]:
+    """The same.
+
+    Raises:
+        NotApplicable: also if there are none.
+    """
+    found = _known_heads(facts)
     if not found:
         raise NotApplicable("no output is computed by layers whose effect is known")
     return found
@@ -52,45 +76,49 @@ def _compiled(facts: Facts) -> list[tuple[NetworkHead, CompiledLoss]]:
 
 def _over_one_value(head: NetworkHead, step: HeadStep) -> bool:
     """Whether a step normalises over an axis of size 1, which gives a constant."""
-    if head.units != 1:
-        return False
-    if step.activation in {"softmax", "log_softmax"}:
-        return step.axis == -1
-    # Without its mean, a single value is 0. Other normalisations keep the sign.
-    return step.layer.class_name == "LayerNormalization"
+    return step.activation in SOFTMAXES and head.units == 1 and step.axis == -1
 
 
 def _constant(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    for head, _ in _heads(facts):
+    found = {} if facts.artifact.architecture is None else constant_outputs(saved_graph(facts))
+    heads = {head.route: head for head, _ in (_known_heads if found else _heads)(facts)}
+    for route, layer in found.items():
+        yield _same(rule, route, layer, constant_reason(layer), heads.get(route))
+    for head in heads.values():
         step = next((each for each in head.steps if _over_one_value(head, each)), None)
-        if step is None:
-            continue
-        softmax = step.activation == "softmax"
-        what = "softmax" if softmax else step.activation or step.layer.class_name
-        value = "1" if softmax else "the same value"
-        yield rule.finding(
-            f"{step.layer.route} applies {what} to a single value, which gives {value} for every "
-            "input.",
-            route=step.layer.route,
-            evidence={"measured": head.units, "unit": "units", "activation": what},
-            key=head.route,
-            fix=_one_unit_fix(step) if softmax else "",
+        if step is not None and head.route not in found:
+            yield _same(
+                rule, head.route, step.layer, f"{step.activation} over a single value", head
+            )
+
+
+def _same(rule: Rule, route: str, layer: Layer, reason: str, head: NetworkHead | None) -> Finding:
+    fix = ""
+    if head is not None and head.units == 1 and reason.startswith("softmax"):
+        fix = (
+            "For two classes, use one unit with a sigmoid. If binary_crossentropy trained it, its "
+            "weights may be kept; otherwise, train again:\n"
+            f'{head.code("sigmoid")}\nmodel.compile(loss="binary_crossentropy", '
+            'metrics=["accuracy"])\n'
+            f"For K exclusive classes, use {head.code('softmax').replace('(1,', '(K,')}."
         )
-
-
-def _one_unit_fix(step: HeadStep) -> str:
-    name = step.layer.name
-    return (
-        "For two classes, use one unit with a sigmoid. If binary_crossentropy trained it, its "
-        "weights may be kept; otherwise, train again:\n"
-        f'keras.layers.Dense(1, activation="sigmoid", name={name!r})\n'
-        'model.compile(loss="binary_crossentropy", metrics=["accuracy"])\n'
-        'For K exclusive classes, use Dense(K, activation="softmax").'
+    elif reason.startswith("softmax"):
+        fix = f"Let it run over the classes: keras.layers.Softmax(axis=-1, name={layer.name!r})"
+    return rule.finding(
+        f"{layer.route} applies {reason}, which gives {'1' if reason[:7] == 'softmax' else 'the same'}"
+        " for every input" + (", given one at a time." if "batch" in reason else "."),
+        route=layer.route,
+        evidence={"measured": head.units if head else None, "unit": "units", "reason": reason},
+        key=route,
+        fix=fix,
     )
 
 
 def _unsuited(rule: Rule, facts: Facts) -> Iterator[Finding]:
     for head, loss in _compiled(facts):
+        axis = head.activations[-1].axis if head.last == "softmax" else -1
+        if loss.name in SPARSE | CATEGORICAL and axis not in {-1, loss.axis} and head.units != 1:
+            yield _wrong_axis(rule, head, axis, loss)
         found = next((each for each in MISMATCHES if each.applies(head, loss)), None)
         if found is None:
             continue
@@ -107,35 +135,68 @@ def _unsuited(rule: Rule, facts: Facts) -> Iterator[Finding]:
             },
             key=head.route,
             severity=found.severity,
-            fix=found.fix.format(**words),
+            fix=f"{found.fix.format(**words)}\n{_code(head, loss)}",
         )
+
+
+def _code(head: NetworkHead, loss: CompiledLoss) -> str:
+    """The last layer and its loss as they suit each other."""
+    one = head.units == 1 and loss.name in CROSS_ENTROPIES
+    name = "binary_crossentropy" if one else loss.name
+    suited = "exponential" if name == "poisson" else "sigmoid" if name in BINARY else "softmax"
+    if name == "cosine_similarity":
+        name = "mean_squared_error"
+    linear = name not in CROSS_ENTROPIES | {"poisson"}
+    last = head.code("tanh" if name in HINGES else "linear" if linear else suited)
+    return f'{last}\nmodel.compile(loss="{name}")'
+
+
+def _wrong_axis(rule: Rule, head: NetworkHead, axis: int, loss: CompiledLoss) -> Finding:
+    layer = head.activations[-1].layer
+    return rule.finding(
+        f"{layer.route} normalizes over axis {axis}, but {loss.name} compares the classes along "
+        f"axis {loss.axis}: the values of the classes do not add up to 1.",
+        route=layer.route,
+        evidence={"loss": loss.name, "measured": axis, "expected": loss.axis},
+        key=head.route,
+        severity=Severity.MEDIUM,
+        fix=f"Use this layer and train again:\nkeras.layers.Softmax(axis=-1, name={layer.name!r})",
+    )
 
 
 def _repeated(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    for head, _ in _heads(facts):
-        squashed = [each for each in head.activations if each.activation in PROBABILITIES]
-        if len(squashed) < 2 or any(_over_one_value(head, each) for each in squashed):
+    for head, loss in _heads(facts):
+        found = limited_step(head)
+        if found is None or any(_over_one_value(head, each) for each in head.steps):
             continue
-        first, second = squashed[:2]
-        # The results are largest for a first result of 1 for one class and 0 for the others.
-        if second.activation == "sigmoid":
-            limits = "All results are between 0.5 and 0.73."
-        elif head.units:
-            limits = f"None of the {head.units} classes gets more than {_largest(head.units):.0%}."
+        first, second, (_, high) = found.before, found.step, found.given
+        words = "all of its results"
+        if found.results is None:
+            limits = f"{words} are alike"
+        elif second.activation == "sigmoid":
+            least, most = found.results
+            limits = f"{words} are between {least:.2g} and {most:.2g}"
+        elif math.isinf(high):
+            limits = "negative scores become 0 and get no gradient: their classes stay alike"
         else:
-            limits = "All classes get similar probabilities."
+            limits = f"none of the {head.units} classes gets more than {found.results[1]:.0%}"
+        # At the usual limit of 0.5, one unit then has one answer.
+        fixed = second.activation == "sigmoid" and head.units == 1 and found.given[0] >= 0
+        binary = loss is None or loss.name in BINARY
         yield rule.finding(
             f"{second.layer.route} applies {second.activation} to the {first.activation} of "
-            f"{first.layer.route}. {limits}",
+            f"{first.layer.route}: {limits}" + (", one answer for all inputs." if fixed else "."),
             route=second.layer.route,
-            evidence={"measured": [first.activation, second.activation], "units": head.units},
+            evidence={
+                "measured": [first.activation, second.activation],
+                "units": head.units,
+                "results": [*found.results] if found.results else None,
+            },
             key=head.route,
+            severity=Severity.HIGH if fixed and binary else Severity.MEDIUM,
+            fix=f"Remove the {first.activation} of {first.layer.name}, then train again:\n"
+            f"{head.code('linear')}  # in place of {head.weights.name}",
         )
-
-
-def _largest(classes: int) -> float:
-    """The largest value of a softmax over values from 0 to 1."""
-    return math.e / (math.e + classes - 1)
 
 
 def _behind(rule: Rule, facts: Facts) -> Iterator[Finding]:
@@ -147,18 +208,19 @@ def _behind(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 continue
             name = step.layer.class_name
             normalises = has(name, Trait.BATCH_NORMALISATION | Trait.CHANNEL_NORMALISATION)
-            if seen and (normalises or has(name, Trait.DROPOUT)):
+            if seen and (normalises or has(name, Trait.DROPOUT | Trait.NOISE)):
                 yield rule.finding(
                     f"{step.layer.route} ({name}) follows the {seen} of the output: "
                     + (
                         "its results are no probabilities."
                         if normalises
-                        else "in training it sets probabilities to 0 at random."
+                        else "in training it changes probabilities at random."
                     ),
                     route=step.layer.route,
                     evidence={"class": name, "activation": seen},
                     key=step.layer.route,
                     severity=Severity.MEDIUM if normalises else Severity.LOW,
+                    fix=f"Move {step.layer.name} before {head.weights.name}, then train again.",
                 )
 
 
@@ -176,7 +238,6 @@ def _example(
 
 
 _SOUND = _example("softmax", "sparse_categorical_crossentropy")
-_NEEDS = (Need.ARCHITECTURE,)
 
 RULES = (
     Rule(
@@ -185,7 +246,7 @@ RULES = (
         family=Family.ARCHITECTURE,
         severity=Severity.HIGH,
         confidence=Confidence.CERTAIN,
-        needs=_NEEDS,
+        needs=(Need.ARTIFACT,),
         summary="The output is the same for every input, whatever the weights",
         pass_title="No output is constant by construction",
         why="A softmax divides by the sum over the classes. With one class, that is division by "
@@ -205,7 +266,7 @@ RULES = (
         family=Family.ARCHITECTURE,
         severity=Severity.MEDIUM,
         confidence=Confidence.HIGH,
-        needs=_NEEDS,
+        needs=(Need.ARCHITECTURE,),
         summary="The compiled loss expects other values than the output gives",
         pass_title="Every compiled loss suits its output",
         why="Such a model trains without an error, but its gradients vanish or point elsewhere, so "
@@ -221,12 +282,13 @@ RULES = (
         family=Family.ARCHITECTURE,
         severity=Severity.MEDIUM,
         confidence=Confidence.CERTAIN,
-        needs=_NEEDS,
-        summary="A softmax or sigmoid is applied to probabilities",
-        pass_title="No softmax or sigmoid is applied twice",
-        why="The second one makes all classes nearly equally likely. Confident predictions are "
-        "impossible, and gradients are small.",
-        fix="Remove one of them, then train again.",
+        needs=(Need.ARTIFACT,),
+        summary="A softmax or sigmoid is applied to the result of another activation",
+        pass_title="No softmax or sigmoid is applied to the result of another activation",
+        why="The first activation limits what the second one gets. After a softmax or sigmoid, all "
+        "classes are nearly equally likely; after a ReLU, no score is negative, so a sigmoid never "
+        "gives less than 0.5.",
+        fix="Remove the first activation, then train again.",
         check=_repeated,
         bad=_example("softmax", "categorical_crossentropy", 10, ("Softmax", {})),
         good=_SOUND,
@@ -237,7 +299,7 @@ RULES = (
         family=Family.ARCHITECTURE,
         severity=Severity.MEDIUM,
         confidence=Confidence.CERTAIN,
-        needs=_NEEDS,
+        needs=(Need.ARTIFACT,),
         summary="A layer behind the last activation changes the probabilities",
         pass_title="Nothing changes the probabilities behind the last activation",
         why="Normalised probabilities are no probabilities, and dropped ones are wrong: the loss "

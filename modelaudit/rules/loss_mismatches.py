@@ -52,6 +52,13 @@ class Mismatch(Struct, frozen=True):
         )
 
 
+_UNBOUNDED = frozenset(
+    {
+        *("relu", "leaky_relu", "elu", "selu", "gelu", "silu", "swish", "mish"),
+        *("softplus", "exponential"),
+    }
+)
+_SIGNED = frozenset(("tanh", "softsign"))
 _PROBABILITIES_AGAIN = 'Use activation="{suited}" in the last layer and train again.'
 # The first that applies is reported. Empty `activations` stand for all.
 MISMATCHES: tuple[Mismatch, ...] = (
@@ -66,7 +73,7 @@ MISMATCHES: tuple[Mismatch, ...] = (
     ),
     Mismatch(
         CROSS_ENTROPIES,
-        frozenset(("relu", "leaky_relu", "elu")),
+        _UNBOUNDED,
         Severity.MEDIUM,
         "{loss} expects probabilities, but {last} is not limited to 1, and values at or below 0 "
         "are clipped, where they give no gradient: the output can stay there.",
@@ -84,12 +91,48 @@ MISMATCHES: tuple[Mismatch, ...] = (
     ),
     Mismatch(
         CROSS_ENTROPIES,
-        frozenset(("tanh",)),
+        _SIGNED,
         Severity.MEDIUM,
-        "{loss} expects probabilities, but tanh gives values from -1 to 1. Negative ones are "
+        "{loss} expects probabilities, but {last} gives values from -1 to 1. Negative ones are "
         "clipped, where they give no gradient.",
         _PROBABILITIES_AGAIN,
         from_logits=False,
+    ),
+    Mismatch(
+        BINARY,
+        frozenset(("relu",)),
+        Severity.HIGH,
+        "{loss} with from_logits=True takes scores above 0 for class 1, and relu gives no others: "
+        "class 0 is never predicted.",
+        "Remove the activation of the last layer and train again.",
+        from_logits=True,
+        units=(1, 1),
+    ),
+    Mismatch(
+        CROSS_ENTROPIES,
+        frozenset(("relu", *_SIGNED)),
+        Severity.MEDIUM,
+        "{loss} with from_logits=True expects scores of any size, but {last} limits them, so no "
+        "class gets a probability near 0 and gradients vanish at the limit.",
+        "Remove the activation of the last layer and train again.",
+        from_logits=True,
+    ),
+    Mismatch(
+        frozenset(("poisson",)),
+        frozenset(("linear", "leaky_relu", "elu", "selu", *_SIGNED)),
+        Severity.MEDIUM,
+        "{loss} takes the logarithm of the output, which is NaN for negative values, and the "
+        "output has the activation {last}.",
+        'Use activation="exponential" or "softplus" in the last layer and train again.',
+    ),
+    Mismatch(
+        frozenset(("cosine_similarity",)),
+        frozenset(),
+        Severity.HIGH,
+        "{loss} compares directions. A single value has none but its sign, so the loss gives no "
+        "gradient.",
+        'Use loss="mse" for a single value and train again.',
+        units=(1, 1),
     ),
     Mismatch(
         CROSS_ENTROPIES,
@@ -117,9 +160,9 @@ MISMATCHES: tuple[Mismatch, ...] = (
     ),
     Mismatch(
         HINGES - {"categorical_hinge"},
-        PROBABILITIES,
+        PROBABILITIES | {"relu"},
         Severity.LOW,
-        "{loss} expects scores from -1 to 1, but {last} gives values from 0 to 1.",
+        "{loss} expects scores from -1 to 1, but {last} gives no negative values.",
         "Use tanh or no activation.",
     ),
 )

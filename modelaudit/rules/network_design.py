@@ -6,13 +6,12 @@ from collections.abc import Iterator, Mapping
 
 from modelaudit.facts import Json, Layer, Tensor
 from modelaudit.findings import Confidence, Finding, Severity
-from modelaudit.formats.keras.dialects import activation
 from modelaudit.layer_classes import Trait, has
-from modelaudit.measures.architecture.layer_graph import LayerGraph, layer_graph
+from modelaudit.measures.architecture.layer_graph import LayerGraph
 from modelaudit.measures.architecture.layer_shapes import channels_first, input_shape
 from modelaudit.rules import examples
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
-from modelaudit.rules.network_heads import output_heads
+from modelaudit.rules.network_heads import activation_of, output_heads, saved_graph
 from modelaudit.structs import replace
 from modelaudit.thresholds.design import ERASING, IMAGE_SIDE
 
@@ -27,17 +26,6 @@ _LINEAR = (
     | Trait.PADDING
 )
 _CHANNELS = frozenset((1, 3, 4))
-_RECTIFIED = frozenset(("relu", "relu6"))
-
-
-def _graph(facts: Facts) -> LayerGraph:
-    architecture = facts.artifact.architecture
-    assert architecture is not None
-    return layer_graph(architecture)
-
-
-def _activation(layer: Layer) -> str:
-    return activation(layer.config.get("activation")) or "linear"
 
 
 def _weighs(layer: Layer) -> bool:
@@ -47,11 +35,11 @@ def _weighs(layer: Layer) -> bool:
 def _is_linear(layer: Layer) -> bool:
     """Whether the output is a linear function of the input, up to constants."""
     known = has(layer.class_name, _LINEAR) or layer.class_name == "Activation"
-    return known and not layer.custom and _activation(layer) == "linear"
+    return known and not layer.custom and activation_of(layer) == "linear"
 
 
 def _linear(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    graph = _graph(facts)
+    graph = saved_graph(facts)
     heads = list(output_heads(graph))
     if not heads or len(heads) != len(graph.outputs):
         raise NotApplicable("no output is computed by layers whose effect is known")
@@ -86,7 +74,7 @@ def _named(layers: list[Layer]) -> str:
 
 
 def _erasing(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    found = [layer for layer in _graph(facts).layers if has(layer.class_name, Trait.DROPOUT)]
+    found = [layer for layer in saved_graph(facts).layers if has(layer.class_name, Trait.DROPOUT)]
     if not found:
         raise NotRelevant("the model has no dropout")
     for layer in found:
@@ -104,7 +92,7 @@ def _erasing(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 
 def _axes(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    graph = _graph(facts)
+    graph = saved_graph(facts)
     takers = graph.consumers()
     inputs = [layer for layer in graph.layers if not graph.calls[layer.route]]
     images = [layer for layer in inputs if len(input_shape(layer) or ()) == 4]
@@ -148,19 +136,19 @@ def _first_window(
 
 
 def _bottleneck(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    graph = _graph(facts)
+    graph = saved_graph(facts)
     takers = graph.consumers()
     for layer in graph.layers:
         if layer.class_name != "Dense" or layer.config.get("units") != 1:
             continue
-        applied, after = [_activation(layer)], takers.get(layer.route, ())
+        applied, after = [activation_of(layer)], takers.get(layer.route, ())
         while len(after) == 1 and has(graph.layer(after[0]).class_name, Trait.POINTWISE):
             following = graph.layer(after[0])
             if following.class_name in {"Activation", "ReLU"}:
-                applied.append("relu" if following.class_name == "ReLU" else _activation(following))
+                applied.append(activation_of(following))
             after = takers.get(following.route, ())
         if len(after) == 1 and graph.layer(after[0]).class_name == "Dense":
-            rectified = any(name in _RECTIFIED for name in applied)
+            rectified = "relu" in applied
             yield rule.finding(
                 f"Everything passes through the single unit of {layer.route}"
                 + (
@@ -176,7 +164,7 @@ def _bottleneck(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 
 def _not_adapted(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    found = [layer for layer in _graph(facts).layers if layer.class_name == "Normalization"]
+    found = [layer for layer in saved_graph(facts).layers if layer.class_name == "Normalization"]
     if not found:
         raise NotRelevant("the model has no Normalization layer")
     tensors = {tensor.name: tensor for tensor in facts.artifact.tensors}
@@ -197,35 +185,29 @@ def _constantly(tensor: Tensor | None, value: float) -> bool:
     return stats is not None and stats.minimum == stats.maximum == value
 
 
-def _chain(*layers: Layer) -> Facts:
-    """Layers one after another."""
-    linked = [layers[0]]
-    for layer in layers[1:]:
-        linked.append(replace(layer, inbound=((linked[-1].route,),)))
-    return Facts(replace(examples.model(*linked), training={"loss": "mse"}))
-
-
 def _dense(name: str, activation: str = "relu", units: int = 8) -> Layer:
     config: dict[str, Json] = {"units": units, "activation": activation}
     return examples.layer(name, config=config)
 
 
 def _stack(activation: str) -> Facts:
-    return _chain(_dense("hidden", activation), _dense("head", "softmax"))
+    return examples.chain(_dense("hidden", activation), _dense("head", "softmax"))
 
 
 def _narrow(units: int) -> Facts:
-    return _chain(_dense("hidden"), _dense("narrow", units=units), _dense("head", "softmax"))
+    return examples.chain(
+        _dense("hidden"), _dense("narrow", units=units), _dense("head", "softmax")
+    )
 
 
 def _dropping(rate: float) -> Facts:
     drop = examples.layer("drop", "Dropout", {}, {"rate": rate})
-    return _chain(_dense("hidden"), drop, _dense("head", "softmax"))
+    return examples.chain(_dense("hidden"), drop, _dense("head", "softmax"))
 
 
 def _images(*shape: int) -> Facts:
     given = replace(examples.layer("input", "InputLayer", {}), output_shape=(None, *shape))
-    return _chain(given, examples.layer("conv", "Conv2D"))
+    return examples.chain(given, examples.layer("conv", "Conv2D"))
 
 
 def _normalised(adapted: bool) -> Facts:

@@ -9,7 +9,8 @@ from msgspec import Struct
 from modelaudit.facts import Json, Layer
 from modelaudit.formats.keras.dialects import activation, channels_first
 from modelaudit.layer_classes import Trait, has
-from modelaudit.measures.architecture.layer_graph import LayerGraph
+from modelaudit.measures.architecture.layer_graph import LayerGraph, layer_graph
+from modelaudit.rules.model import Facts
 
 # Layers that are activations, and the activation that each computes.
 _ACTIVATION_LAYERS = {
@@ -30,6 +31,7 @@ _NAMES = {
     "": "linear",
     "identity": "linear",
 }
+SOFTMAXES = frozenset(("softmax", "log_softmax"))
 _WEIGHTS = frozenset(("Dense", "Highway", "EinsumDense"))
 _MOST = 32  # layers behind the last weights; a head has few
 
@@ -40,12 +42,18 @@ class HeadStep(Struct, frozen=True):
     Attributes:
         layer: the layer that computes it; the one with the weights for its own activation.
         activation: `softmax`, `sigmoid`, `relu` and so on; empty if it is not an activation.
-        axis: the axis of a softmax.
+        axis: the axis of a softmax, from the last one if the rank is known.
     """
 
     layer: Layer
     activation: str = ""
     axis: int = -1
+
+    @property
+    def over_batch(self) -> bool:
+        """Whether it is a softmax over the inputs of a batch."""
+        shape = self.layer.output_shape
+        return self.activation in SOFTMAXES and self.axis in {0, -len(shape) if shape else 0}
 
 
 class NetworkHead(Struct, frozen=True):
@@ -72,6 +80,35 @@ class NetworkHead(Struct, frozen=True):
         """The last activation, `linear` if there is none."""
         return self.activations[-1].activation if self.activations else "linear"
 
+    @property
+    def weights(self) -> Layer:
+        """The last layer with weights."""
+        return self.steps[0].layer
+
+    def code(self, activation: str, units: int | None = None) -> str:
+        """Keras code for the last layer with weights, with another activation or number of units."""
+        config, name = _inner(self.weights)
+        shape = [str(units or self.units or "units")]
+        if has(name, Trait.CONVOLUTION) and isinstance(config.get("kernel_size"), list | int):
+            shape.append(str(config["kernel_size"]))
+        name = name if has(name, Trait.CONVOLUTION) else "Dense"
+        said = f"{', '.join(shape)}, activation={activation!r}, name={self.weights.name!r}"
+        return f"keras.layers.{name}({said})".replace("'", '"')
+
+
+def saved_graph(facts: Facts) -> LayerGraph:
+    """The layers of a model with an architecture (`Need.ARCHITECTURE`)."""
+    architecture = facts.artifact.architecture
+    assert architecture is not None
+    return layer_graph(architecture)
+
+
+def activation_of(layer: Layer) -> str:
+    """The activation that a layer applies to its result, `linear` if none."""
+    if layer.class_name in _ACTIVATION_LAYERS:
+        return _ACTIVATION_LAYERS[layer.class_name]
+    return plain_activation(activation(_inner(layer)[0].get("activation")) or "linear")
+
 
 def output_heads(graph: LayerGraph) -> Iterator[NetworkHead]:
     """The head of each output; none for an output that a layer of unknown effect computes."""
@@ -90,7 +127,7 @@ def _head(graph: LayerGraph, route: str) -> NetworkHead | None:
         config, name = _inner(layer)
         if name in _WEIGHTS or has(name, Trait.CONVOLUTION):
             units = None if channels_first(config) else _size(config)
-            own = HeadStep(layer, _plain(activation(config.get("activation")) or ""))
+            own = HeadStep(layer, plain_activation(activation(config.get("activation")) or ""))
             return NetworkHead(route, layer, units, (own, *reversed(behind)))
         step = _step(layer, name, config)
         if step is None:
@@ -113,16 +150,26 @@ def _inner(layer: Layer) -> tuple[Mapping[str, Json], str]:
 def _step(layer: Layer, name: str, config: Mapping[str, Json]) -> HeadStep | None:
     """A step that keeps the last axis; None for any other layer."""
     if name == "Activation":
-        return HeadStep(layer, _plain(activation(config.get("activation")) or "?"))
+        return HeadStep(layer, plain_activation(activation(config.get("activation")) or "?"))
     if name in _ACTIVATION_LAYERS:
-        axis = config.get("axis", -1)
-        return HeadStep(layer, _ACTIVATION_LAYERS[name], axis if isinstance(axis, int) else -1)
+        return HeadStep(layer, _ACTIVATION_LAYERS[name], softmax_axis(layer))
     if has(name, Trait.SAME_SHAPE | Trait.GLOBAL_POOLING):
         return HeadStep(layer)
     return None
 
 
-def _plain(name: str) -> str:
+def softmax_axis(layer: Layer) -> int:
+    """The axis of a softmax, counted from the last one where the rank is known."""
+    axis, shape = layer.config.get("axis", -1), layer.output_shape
+    if isinstance(axis, list) and len(axis) == 1:
+        axis = axis[0]
+    if not isinstance(axis, int):
+        return -1
+    return axis - len(shape) if axis > 0 and shape else axis
+
+
+def plain_activation(name: str) -> str:
+    """The name of an activation as in `keras.activations`; those alike have one name."""
     plain = name.lower()
     return _NAMES.get(plain.replace("_", ""), plain)
 

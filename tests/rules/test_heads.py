@@ -71,6 +71,35 @@ def faults(keras):
             *("MA306", "low", [dense(3, "softmax")]),
             losses.SparseCategoricalCrossentropy(from_logits=True),
         ),
+        "batch": ("MA305", "high", [dense(3), layers.Softmax(axis=0)], "mse"),
+        "groups": ("MA305", "high", [dense(4), layers.GroupNormalization(-1)], "mse"),
+        "never negative": (
+            *("MA306", "high", [dense(1, "relu")], losses.BinaryCrossentropy(from_logits=True)),
+        ),
+        "limited scores": (
+            *("MA306", "medium", [dense(3, "tanh")]),
+            losses.SparseCategoricalCrossentropy(from_logits=True),
+        ),
+        "unbounded": ("MA306", "medium", [dense(1, "softplus")], "binary_crossentropy"),
+        "negative rates": ("MA306", "medium", [dense(1)], "poisson"),
+        "one direction": ("MA306", "high", [dense(1)], "cosine_similarity"),
+        "half a hinge": ("MA306", "low", [dense(1, "relu")], "hinge"),
+        "rectified": (
+            *("MA307", "high", [dense(1, "relu"), layers.Activation("sigmoid")]),
+            "binary_crossentropy",
+        ),
+        "rectified classes": (
+            *("MA307", "medium", [dense(3), layers.ReLU(), layers.Softmax()]),
+            "categorical_crossentropy",
+        ),
+        "limited": (
+            *("MA307", "medium", [dense(3, "tanh"), layers.Dropout(0.1), layers.Softmax()]),
+            "categorical_crossentropy",
+        ),
+        "noisy": (
+            *("MA308", "low", [dense(3, "softmax"), layers.GaussianNoise(0.5)]),
+            "categorical_crossentropy",
+        ),
         "twice": ("MA307", "medium", [dense(3, "softmax"), layers.Softmax()], "mse"),
         "squashed": (
             *("MA307", "medium"),
@@ -105,6 +134,10 @@ def sound(keras):
         ([dense(2, "tanh")], "mae"),
         ([dense(1, "relu")], losses.Huber()),
         ([dense(1, "exponential")], "poisson"),
+        ([dense(1, "softplus")], losses.Poisson()),
+        ([dense(3, "leaky_relu"), layers.Softmax()], "categorical_crossentropy"),
+        ([dense(3, "tanh"), layers.BatchNormalization(), layers.Softmax()], "mse"),
+        ([dense(1, "relu"), dense(1, "sigmoid")], "binary_crossentropy"),
         ([dense(1, "tanh")], "hinge"),
         ([dense(4)], losses.CosineSimilarity()),
         ([dense(4, "softplus")], "msle"),
@@ -153,6 +186,62 @@ def test_sound_heads_are_not_reported(keras, kind, tmp_path):
             if seen := found(model, tmp_path, suffix):
                 wrong[number, suffix] = [(each.code, each.detail) for each in seen]
     assert not wrong
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_softmax_over_another_axis_than_the_loss(keras, tmp_path):
+    layers = keras.layers
+    given = layers.Input((12, 8))
+    for axis, expected in ((1, [("MA306", "medium")]), (-1, []), (2, []), (0, [("MA305", "high")])):
+        model = keras.Model(given, layers.Softmax(axis=axis)(layers.Dense(3)(given)))
+        model.compile("adam", "categorical_crossentropy")
+        for suffix in FORMATS:
+            seen = [(each.code, each.severity.value) for each in found(model, tmp_path, suffix)]
+            assert seen[: len(expected)] == expected
+            assert bool(seen) is bool(expected)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_fix_names_this_models_layer(keras, tmp_path):
+    head = keras.layers.Dense(1, "relu", name="grade")
+    model = built(keras, "pooled", chain(head))
+    model.compile("adam", "binary_crossentropy")
+    (only,) = found(model, tmp_path, "keras")
+    assert 'keras.layers.Dense(1, activation="sigmoid", name="grade")' in only.fix
+    layer = eval(only.fix.splitlines()[-2], {"keras": keras})
+    assert (layer.units, layer.name) == (1, "grade")
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("layers_of", "codes"),
+    [
+        (lambda k: [k.layers.Dense(1, "softmax")], ["MA305"]),
+        (lambda k: [k.layers.Dense(3, "softmax"), k.layers.Softmax()], ["MA307"]),
+        (lambda k: [k.layers.Dense(1, "relu"), k.layers.Activation("sigmoid")], ["MA307"]),
+        (lambda k: [k.layers.Dense(3, "softmax")], []),
+        (lambda k: [k.layers.Dense(1, "sigmoid")], []),
+        (lambda k: [k.layers.Dense(3, "relu"), k.layers.Dense(3, "softmax")], []),
+    ],
+)
+def test_heads_of_plain_graphs(keras, tmp_path, layers_of, codes):
+    """The same model exported without its config, and frozen."""
+    import tensorflow as tf
+    from tensorflow.python.framework.convert_to_constants import (
+        convert_variables_to_constants_v2,
+    )
+
+    model = built(keras, "pooled", chain(*layers_of(keras)))
+    model.export(str(tmp_path / "exported"), verbose=False)
+    call = tf.function(model)
+    concrete = call.get_concrete_function(tf.TensorSpec((None, 12, 12, 3)))
+    frozen = convert_variables_to_constants_v2(concrete).graph.as_graph_def()
+    (tmp_path / "frozen.pb").write_bytes(frozen.SerializeToString())
+    for name in ("exported", "frozen.pb"):
+        facts = static_facts(tmp_path / name, Settings())
+        assert facts.artifact.architecture is None
+        results = run_rules(RULES, facts)
+        assert [each.code for result in results for each in result.findings] == codes
 
 
 @pytest.mark.filterwarnings("ignore")

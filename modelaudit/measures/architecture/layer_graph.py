@@ -48,13 +48,17 @@ class LayerGraph(Struct, frozen=True, dict=True):
         """The layer at `route`, or None."""
         return self._by_route.get(route)
 
-    def consumers(self) -> dict[str, tuple[str, ...]]:
-        """Route -> routes of the layers that use its output, in execution order."""
+    @cached_property
+    def _consumers(self) -> Mapping[str, tuple[str, ...]]:
         found: dict[str, list[str]] = defaultdict(list)
         for layer in self.layers:
             for source in dict.fromkeys(s for call in self.calls[layer.route] for s in call):
                 found[source].append(layer.route)
         return {route: tuple(takers) for route, takers in found.items()}
+
+    def consumers(self) -> Mapping[str, tuple[str, ...]]:
+        """Route -> routes of the layers that use its output, in execution order."""
+        return self._consumers
 
     def propagate(
         self,
@@ -81,8 +85,20 @@ class LayerGraph(Struct, frozen=True, dict=True):
         return values
 
 
+_latest: list[tuple[Architecture, LayerGraph]] = []
+
+
 def layer_graph(architecture: Architecture) -> LayerGraph:
-    """Flatten nested models into one graph."""
+    """Flatten nested models into one graph.
+
+    The graph of the last architecture is kept, because every rule about layers asks for it.
+    """
+    if not _latest or _latest[0][0] is not architecture:
+        _latest[:] = [(architecture, _flattened(architecture))]
+    return _latest[0][1]
+
+
+def _flattened(architecture: Architecture) -> LayerGraph:
     models = {layer.route: layer for layer in architecture.layers if layer.is_model}
     children: dict[str, list[Layer]] = defaultdict(list)
     parents = {layer.route: _parent(layer.route, models) for layer in architecture.layers}

@@ -1,0 +1,124 @@
+"""MA314, and the constants behind MA305: layers that give the same for every input."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from math import prod
+
+from modelaudit.facts import Json, Layer
+from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.measures.architecture.layer_graph import LayerGraph
+from modelaudit.rules import examples
+from modelaudit.rules.model import Facts, Family, Need, Rule
+from modelaudit.rules.network_heads import SOFTMAXES, activation_of, saved_graph, softmax_axis
+from modelaudit.structs import replace
+
+
+def constant_reason(layer: Layer) -> str:
+    """Why a layer gives the same for every input, whatever its weights are; empty if it does not."""
+    config, shape = layer.config, layer.output_shape
+    if layer.custom:
+        return ""
+    name = activation_of(layer)
+    if name in SOFTMAXES and layer.class_name not in _OWN_ACTIVATION:
+        axis = softmax_axis(layer) if layer.class_name == "Softmax" else -1
+        if axis == 0 or (shape and axis == -len(shape)):
+            return f"{name} over the inputs of a batch"
+        if _over(layer, axis):
+            return f"{name} over a single value"
+    if layer.class_name == "LayerNormalization":
+        axes = config.get("axis", -1)
+        axes = axes if isinstance(axes, list) else [axes]
+        if axes and all(isinstance(axis, int) and _over(layer, axis) for axis in axes):
+            return "a normalization over a single value"
+    flat = layer.class_name == "GroupNormalization" and shape is not None and len(shape) == 2
+    if flat and shape and config.get("groups") in (-1, shape[-1]):
+        return "a normalization over a single value"
+    if layer.class_name == "Rescaling" and config.get("scale") == 0:
+        return "a multiplication by 0"
+    if layer.class_name == "ReLU" and config.get("max_value") == 0:
+        return "a limit of 0"
+    return ""
+
+
+# Layers whose `activation` is not the last thing that they compute.
+_OWN_ACTIVATION = frozenset(
+    ("SimpleRNN", "LSTM", "GRU", "Bidirectional", "RNN", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D")
+)
+
+
+def _over(layer: Layer, axis: int) -> bool:
+    """Whether an axis of the output has the size 1."""
+    shape = layer.output_shape
+    if shape and -len(shape) <= axis < len(shape):
+        return shape[axis] == 1
+    sizes = [layer.config[key] for key in ("units", "filters") if key in layer.config]
+    return axis == -1 and sizes == [1]
+
+
+def constant_outputs(graph: LayerGraph) -> Mapping[str, Layer]:
+    """Output that is the same for every input -> the layer that makes it so."""
+
+    def step(layer: Layer, values: Sequence[str | None]) -> str | None:
+        if constant_reason(layer):
+            return layer.route
+        if layer.custom or not values or not all(values):
+            return None
+        return values[0]
+
+    found = graph.propagate(step, lambda one, _: one)
+    return {route: graph.layer(found[route]) for route in graph.outputs if route in found}
+
+
+def _hidden(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    graph = saved_graph(facts)
+    reported = {layer.route for layer in constant_outputs(graph).values()}
+    for layer in graph.layers:
+        reason = constant_reason(layer)
+        if not reason or layer.route in reported:
+            continue
+        one = layer.output_shape is not None and prod(n or 2 for n in layer.output_shape[1:]) == 1
+        fix = ""
+        if reason.startswith("softmax over a single") and not one:
+            fix = (
+                "If these are the weights of an attention, normalize over the positions:\n"
+                f"keras.layers.Softmax(axis=1, name={layer.name + '_weights'!r})  # behind the "
+                f"layer {layer.name}, without its activation"
+            )
+        yield rule.finding(
+            f"{layer.route} computes {reason}, so it gives the same for every input.",
+            route=layer.route,
+            evidence={"measured": reason, "class": layer.class_name},
+            fix=fix,
+        )
+
+
+def _attention(axis: int) -> Facts:
+    """Scores of positions, normalized over an axis, beside a path without them."""
+    scores: dict[str, Json] = {"axis": axis}
+    first = examples.layer("hidden", config={"units": 8})
+    layer = examples.layer("scores", "Softmax", {}, scores, inbound=(("hidden",),))
+    layer = replace(layer, output_shape=(None, 12, 1))
+    both = examples.layer("weighted", "Multiply", {}, {}, inbound=(("scores", "hidden"),))
+    return Facts(examples.model(first, layer, both))
+
+
+RULES = (
+    Rule(
+        code="MA314",
+        name="constant-layer",
+        family=Family.ARCHITECTURE,
+        severity=Severity.MEDIUM,
+        confidence=Confidence.CERTAIN,
+        needs=(Need.ARCHITECTURE,),
+        summary="A layer gives the same for every input, whatever the weights",
+        pass_title="No layer is constant by construction",
+        why="Everything before such a layer has no effect through it. The usual case is an "
+        "attention whose softmax runs over one score instead of over the positions: it weights all "
+        "positions with 1.",
+        fix="Remove the layer, or let it normalize over the right axis, and train again.",
+        check=_hidden,
+        bad=lambda: _attention(-1),
+        good=lambda: _attention(1),
+    ),
+)

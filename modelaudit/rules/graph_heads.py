@@ -1,0 +1,104 @@
+"""The heads of a model without a Keras config, from the operations of its graph."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from modelaudit.errors import LimitExceeded
+from modelaudit.facts import Artifact, Format, Graph, Json, Layer
+from modelaudit.formats.graph.dataflow import GraphWalker, NodeOutput
+from modelaudit.rules.network_heads import HeadStep, NetworkHead
+
+_ACTIVATIONS = {
+    "Softmax": "softmax",
+    "LogSoftmax": "log_softmax",
+    "Sigmoid": "sigmoid",
+    "Relu": "relu",
+    "Relu6": "relu",
+    "LeakyRelu": "leaky_relu",
+    "Elu": "elu",
+    "Selu": "selu",
+    "Tanh": "tanh",
+    "Softplus": "softplus",
+}
+_NORMALIZATIONS = frozenset(("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"))
+_BIASES = frozenset(("BiasAdd", "Add", "AddV2"))
+_WEIGHTS = frozenset(("MatMul", "BatchMatMulV2", "Conv2D", "Conv3D", "DepthwiseConv2dNative"))
+_RESHAPES = frozenset(("Reshape", "Squeeze"))
+_MOST = 32  # operations behind the last weights
+# Operations that give no output of a model, although nothing takes their result.
+_NO_OUTPUT = frozenset(("NoOp", "Const", "Placeholder", "Assert", "Assign"))
+
+
+def graph_heads(artifact: Artifact) -> list[NetworkHead]:
+    """The heads of the outputs of all signatures, or of a frozen graph; none of other outputs.
+
+    `layer.class_name` is the operation, but `BatchNormalization` for a fused one.
+    """
+    found: dict[str, NetworkHead] = {}
+    for graph in artifact.graphs:
+        if graph.held_by:
+            continue
+        walker = GraphWalker(graph, {})
+        for reference, units in _outputs(artifact, graph):
+            try:
+                head = _head(walker, reference, units)
+            except LimitExceeded:
+                break
+            if head is not None:
+                found.setdefault(head.route, head)
+    return [*found.values()]
+
+
+def _outputs(artifact: Artifact, graph: Graph) -> Iterator[tuple[str, int | None]]:
+    """References of the outputs, and the size of their last axis."""
+    for signature in artifact.signatures:
+        for endpoint in signature.outputs if signature.tags == graph.tags else ():
+            yield endpoint.tensor, endpoint.shape[-1] if endpoint.shape else None
+    if artifact.format is Format.FROZEN_GRAPH:
+        taken = {ref.lstrip("^").partition(":")[0] for node in graph.nodes for ref in node.inputs}
+        for node in graph.nodes:
+            if node.name not in taken and node.op not in _NO_OUTPUT:
+                yield node.name, None
+
+
+def _head(walker: GraphWalker, reference: str, units: int | None) -> NetworkHead | None:
+    behind: list[HeadStep] = []
+    place, width, kept = walker.value(walker.main, reference), None, True
+    for _ in range(_MOST):
+        if place is None or not place.node.inputs:
+            return None
+        op = place.node.op
+        if op in _BIASES | _WEIGHTS:
+            width = width or _width(walker, place)
+            if op in _WEIGHTS:
+                size = (units if kept else None) or width
+                steps = (HeadStep(_layer(place, op)), *reversed(behind))
+                last = steps[-1].layer
+                return NetworkHead(last.route, last, size, steps)
+        elif op in _ACTIVATIONS or op in _NORMALIZATIONS:
+            name = "BatchNormalization" if op in _NORMALIZATIONS else op
+            behind.append(HeadStep(_layer(place, name), _ACTIVATIONS.get(op, "")))
+        elif op in _RESHAPES:
+            kept = False
+        else:
+            return None
+        place = walker.value(place.frame, place.node.inputs[0])
+    return None
+
+
+def _layer(place: NodeOutput, class_name: str) -> Layer:
+    return Layer(place.node.name, place.node.name, class_name)
+
+
+def _width(walker: GraphWalker, place: NodeOutput) -> int | None:
+    """Size of the last axis of the bias or kernel that an operation applies."""
+    if len(place.node.inputs) < 2 or place.node.attrs.get("transpose_b"):
+        return None
+    held = walker.value(place.frame, place.node.inputs[1])
+    if held is None:
+        return None
+    value: Json = held.node.attrs.get("value", held.node.attrs.get("shape"))
+    shape = value.get("shape") if isinstance(value, dict) else value
+    size = shape[-1] if isinstance(shape, list) and shape else None
+    return size if isinstance(size, int) else None

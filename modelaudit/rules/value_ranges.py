@@ -1,0 +1,71 @@
+"""The range of values that activations one after another can give, whatever the weights are."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+
+from msgspec import Struct
+
+from modelaudit.layer_classes import Trait, has
+from modelaudit.rules.network_heads import HeadStep, NetworkHead
+
+_FREE = (-math.inf, math.inf)
+# Monotone activations that limit their result, and their values.
+_MONOTONE: Mapping[str, Callable[[float], float]] = {
+    "sigmoid": lambda x: 1 / (1 + math.exp(-max(x, -700.0))),
+    "tanh": math.tanh,
+    "relu": lambda x: max(x, 0.0),
+    "softplus": lambda x: x if x > 700 else math.log1p(math.exp(x)),
+    "exponential": lambda x: math.inf if x > 700 else math.exp(x),
+}
+
+
+class LimitedStep(Struct, frozen=True):
+    """A sigmoid or softmax behind another activation.
+
+    Attributes:
+        before: the step whose activation limits what it gets.
+        step: the sigmoid or softmax.
+        given: the smallest and largest value that it gets.
+        results: the smallest and largest value that it can give; None for a softmax over an
+            unknown number of classes.
+    """
+
+    before: HeadStep
+    step: HeadStep
+    given: tuple[float, float]
+    results: tuple[float, float] | None
+
+
+def limited_step(head: NetworkHead) -> LimitedStep | None:
+    """The first sigmoid or softmax that gets only part of the numbers, if there is one."""
+    given, before = _FREE, None
+    for step in head.steps:
+        name = step.layer.class_name
+        if not step.activation:
+            known = has(name, Trait.KEEPS_RANGE | Trait.GLOBAL_POOLING)
+            given, before = (given, before) if known else (_FREE, None)
+            continue
+        if step.activation in {"softmax", "sigmoid"} and before is not None:
+            return LimitedStep(before, step, given, _results(step, given, head.units))
+        if step.activation == "softmax":
+            given, before = (0.0, 1.0), step
+        elif step.activation in _MONOTONE:
+            low, high = map(_MONOTONE[step.activation], given)
+            given, before = (low, high), step if step.activation != "exponential" else None
+        elif step.activation != "linear":
+            given, before = _FREE, None
+    return None
+
+
+def _results(
+    step: HeadStep, given: tuple[float, float], units: int | None
+) -> tuple[float, float] | None:
+    low, high = given
+    if step.activation == "sigmoid":
+        return _MONOTONE["sigmoid"](low), _MONOTONE["sigmoid"](high)
+    if not units:
+        return None
+    most = math.exp(min(high - low, 700.0))
+    return 1 / (1 + (units - 1) * most), most / (most + units - 1)
