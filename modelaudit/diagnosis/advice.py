@@ -33,6 +33,13 @@ class Advice(Struct, frozen=True):
     steps: tuple[NextStep, ...]
 
 
+FROM_CHECKPOINT = NextStep(
+    "If the weights are in a TensorFlow checkpoint, restore it so that a skipped variable raises "
+    "an error.",
+    RESTORE,
+)
+COMPARED = NextStep("Compare the outputs with reference outputs saved during training.", COMPARE)
+
 ADVICE: dict[str, Advice] = {
     "damaged-restore": Advice(
         "The file is damaged or does not match its own architecture",
@@ -75,14 +82,21 @@ ADVICE: dict[str, Advice] = {
                      "sparse_categorical_crossentropy.", NEW_HEAD),
         ),
     ),
+    "network-design": Advice(
+        "The design of the network or its compile settings keep it from learning",
+        "The same network, compiled in the same way, that learned.",
+        (
+            NextStep("Build and compile the model with what the findings in the evidence say "
+                     "(modelaudit rules CODE), then train again."),
+        ),
+    ),
     "never-loaded": Advice(
         "The weights were never loaded, or the model was never trained",
         "A training log that shows that this file was written after training.",
         (
             NextStep("Load the weights before saving, and verify that every weight "
                      "changed.", RELOAD),
-            NextStep("If the weights are in a TensorFlow checkpoint, restore it so that a skipped "
-                     "variable raises an error.", RESTORE),
+            FROM_CHECKPOINT,
         ),
     ),
     "partial-restore": Advice(
@@ -91,9 +105,8 @@ ADVICE: dict[str, Advice] = {
         (
             NextStep("Load the weights again without by_name=True, skip_mismatch=True or "
                      "expect_partial(), which skip layers without an error.", RELOAD),
-            NextStep("If the weights are in a TensorFlow checkpoint, restore it so that a skipped "
-                     "variable raises an error.", RESTORE),
-            NextStep("Compare the outputs with reference outputs saved during training.", COMPARE),
+            FROM_CHECKPOINT,
+            COMPARED,
         ),
     ),
     "bn-statistics-lost": Advice(
@@ -203,7 +216,7 @@ ADVICE: dict[str, Advice] = {
         "Weights of another layer, epoch or model are in the wrong place",
         "Reference outputs from saving time that this file reproduces.",
         (
-            NextStep("Compare the outputs with reference outputs saved during training.", COMPARE),
+            COMPARED,
             NextStep("Restore files from a single save. Never combine index and data files, or "
                      "weights and architecture, from two saves."),
         ),
@@ -226,7 +239,7 @@ ADVICE: dict[str, Advice] = {
                 "kind from misplaced weights.",
                 "modelaudit explain MODEL --probe-data {data}",
             ),
-            NextStep("Compare the outputs with reference outputs saved during training.", COMPARE),
+            COMPARED,
         ),
     ),
     "invariant-by-construction": Advice(

@@ -30,6 +30,10 @@ SENTENCES = {
         "The output is the same for every input, and the loss that it was trained with explains "
         "it: {evidence}"
     ),
+    "network-design": (
+        "The output is the same for every input, and the design of the network or its compile "
+        "settings explain it: {evidence}"
+    ),
     "never-loaded": (
         "The model still has the random values that it was initialised with. Its weights were "
         "never loaded before it was saved, so its outputs are meaningless[[ in every orientation]]."

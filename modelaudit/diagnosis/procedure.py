@@ -94,7 +94,7 @@ SILENT = NO_ANSWER | {"dead-units"}
 UNSETTLED = SILENT | {"bn-statistics-unsettled"}
 MISFED = UNSETTLED | {"orientation-mismatch", "head-bias"}
 UNFIT = MISFED | {"input-domain", "nonfinite-output"}
-EXPLAINED = UNFIT | {"wrong-weights-upstream", "loss-unsuited"}
+EXPLAINED = UNFIT | {"wrong-weights-upstream", "loss-unsuited", "network-design"}
 FAULTS = EXPLAINED | {"not-understood", "collapse-open", "little-information"}
 
 PROCEDURE: tuple[DiagnosisStep, ...] = (
@@ -115,6 +115,7 @@ PROCEDURE: tuple[DiagnosisStep, ...] = (
     DiagnosisStep("bn-statistics-lost", statistics_steps.unconverged_statistics, UNFIT),
     DiagnosisStep("wrong-weights-upstream", statistics_steps.wrong_weights, UNFIT),
     DiagnosisStep("loss-unsuited", design_steps.unsuited_loss, UNFIT),
+    DiagnosisStep("network-design", design_steps.unsuited_design, UNFIT | {"loss-unsuited"}),
     DiagnosisStep("not-understood", label_steps.not_understood, EXPLAINED | {"labels-renumbered"}),
     DiagnosisStep("collapse-open", collapse_steps.collapse_open, EXPLAINED),
     DiagnosisStep(

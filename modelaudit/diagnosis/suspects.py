@@ -20,7 +20,7 @@ RESTORE_CAUSES = (
     "damaged-restore", "never-loaded", "partial-restore", "bn-statistics-lost",
     "wrong-weights-upstream",
 )  # fmt: skip
-DESIGN_CAUSES = ("constant-by-construction", "loss-unsuited")
+DESIGN_CAUSES = ("constant-by-construction", "loss-unsuited", "network-design")
 UNJUDGED = "No [[flip of the input or ]]output can be judged."
 # Causes that hide what training taught the filters.
 HIDING = (

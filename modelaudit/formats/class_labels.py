@@ -9,18 +9,22 @@ from modelaudit.facts import Json
 from modelaudit.formats.io.bounded import json_loads, read_bytes
 from modelaudit.settings import Limits
 
-_TEXT_FILES = ("labels.txt", "class_names.txt")
-_INDEX_FILE = "class_indices.json"
-LABEL_FILES = (*_TEXT_FILES, _INDEX_FILE)
+_TEXT_FILES = ("labels.txt", "class_names.txt", "classes.txt")
+_JSON_FILES = ("class_indices.json", "class_names.json", "classes.json", "labels.json")
+# Teachable Machine writes the names into `metadata.json`; so may others, into any of these keys.
+_METADATA = "metadata.json"
+_KEYS = ("labels", "class_names", "classes")
+LABEL_FILES = (*_TEXT_FILES, *_JSON_FILES, _METADATA)
 _MOST = 10_000
-_MOST_DIGITS = 9
+_LONGEST = 200  # characters of a name
+_DISTINCT = 0.9  # ImageNet has two cranes and two maillots; labels of samples repeat much more
 
 
 def read_labels(model: Path, limits: Limits) -> Json:
     """`{"file": name, "names": [...]}` in the order of the model's outputs; None without a file.
 
     Numbers at the start of lines that count from 0 (`0 Cat`, as in Teachable Machine) are removed.
-    Files that are too large or malformed are ignored.
+    Files that are too large, malformed or no list of different names are ignored.
 
     Args:
         model: the model's file, directory or prefix; a directory is searched before its parent.
@@ -34,31 +38,52 @@ def read_labels(model: Path, limits: Limits) -> Json:
                 continue
             try:
                 data = read_bytes(path, limits.text_bytes, name)
-                names = _indexed(data, limits) if name == _INDEX_FILE else _lines(data)
+                if name in _TEXT_FILES:
+                    names = _lines(data)
+                else:
+                    names = _names(json_loads(data, limits, name), only_keys=name == _METADATA)
             except ReadError:
                 continue
-            if names:
+            short = names and len(names) <= _MOST and max(map(len, names)) <= _LONGEST
+            if short and len(set(names)) >= _DISTINCT * len(names):
                 return {"file": name, "names": list(names)}
     return None
 
 
 def _lines(data: bytes) -> list[str]:
     text = data.decode("utf-8-sig", "replace")
-    lines = [line.strip() for line in text.splitlines()[:_MOST] if line.strip()]
+    lines = [line.strip() for line in text.splitlines()[: _MOST + 1] if line.strip()]
     numbered = [line.split(maxsplit=1) for line in lines]
     if all(parts[0] == str(index) and len(parts) > 1 for index, parts in enumerate(numbered)):
         return [parts[1] for parts in numbered]
     return lines
 
 
-def _indexed(data: bytes, limits: Limits) -> list[str]:
-    """Keras's `class_indices` (name -> index), or the reverse mapping."""
-    mapping = json_loads(data, limits, _INDEX_FILE)
-    if not isinstance(mapping, dict) or len(mapping) > _MOST:
+def _names(value: Json, *, only_keys: bool = False) -> list[str]:
+    """The names in a list, in Keras' `class_indices` (name -> index), or in the reverse mapping."""
+    if isinstance(value, dict):
+        for key in _KEYS:
+            if isinstance(value.get(key), list | dict):
+                return _names(value[key])
+    if only_keys:
         return []
-    pairs = [
-        (value, key) if isinstance(value, int) else (int(key), str(value))
-        for key, value in mapping.items()
-        if isinstance(value, int) or (key.isdecimal() and len(key) <= _MOST_DIGITS)
-    ]
-    return [name for _, name in sorted(pairs)] if len(pairs) == len(mapping) else []
+    if isinstance(value, list):
+        return [each for each in value if isinstance(each, str)] if _all_text(value) else []
+    if not isinstance(value, dict) or len(value) > _MOST:
+        return []
+    if all(type(index) is int for index in value.values()):
+        pairs = [(index, name) for name, index in value.items() if isinstance(index, int)]
+    else:
+        # ImageNet's file has [identifier, name] for each index.
+        pairs = [
+            (int(index), str(name[-1] if isinstance(name, list) and name else name))
+            for index, name in value.items()
+            if index.isdecimal() and len(index) <= len(str(_MOST))
+        ]
+    pairs.sort()
+    counted = [index for index, _ in pairs] == [*range(len(value))]
+    return [name for _, name in pairs] if counted else []
+
+
+def _all_text(values: list[Json]) -> bool:
+    return all(isinstance(each, str) for each in values)

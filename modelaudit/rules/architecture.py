@@ -6,9 +6,11 @@ from collections.abc import Iterator
 
 from modelaudit.audit_types.architecture import ArchitectureProfile, LayerField, WindowGrid
 from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.measures.architecture.window_grid import extent
 from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
+from modelaudit.thresholds.design import UNREAD
 
 AXES = ("height", "width", "depth")
 
@@ -91,6 +93,44 @@ def _heavy_stride(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 route=grid.route,
                 evidence={"measured": list(grid.strides), "threshold": list(grid.kernel)},
             )
+        elif max(_unread(grid), default=0) > UNREAD.value:
+            yield rule.finding(
+                f"{grid.route} (window {list(grid.kernel)}, stride {list(grid.strides)}) leaves "
+                f"out {max(_unread(grid)):.0%} of an axis of its input of size {list(grid.size)}: "
+                "no further window fits.",
+                route=grid.route,
+                evidence={"measured": max(_unread(grid)), "threshold": UNREAD.value},
+            )
+
+
+def _unread(grid: WindowGrid) -> tuple[float, ...]:
+    """The share of each axis that is behind the last window."""
+    if grid.padding != "valid" or "Transpose" in grid.class_name:
+        return ()
+    return tuple(
+        1 - (((size - extent(k, d)) // s) * s + extent(k, d)) / size
+        for size, k, s, d in zip(grid.size, grid.kernel, grid.strides, grid.dilations, strict=False)
+        if size >= extent(k, d)
+    )
+
+
+def _over_one_position(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    profile = _profile(facts)
+    if not profile.grids:
+        raise NotRelevant("the model has no windowed layer on maps of known size")
+    found = [
+        grid
+        for grid in profile.grids
+        if set(grid.size) == {1} and max(grid.kernel) > 1 and "Transpose" not in grid.class_name
+    ]
+    if found:
+        first = found[0]
+        yield rule.finding(
+            f"{first.route} slides a window of {list(first.kernel)} over a map of a single "
+            "position: only one of its weights for each pair of channels is used.",
+            route=first.route,
+            evidence={"measured": len(found), "unit": "layers", "n": len(profile.grids)},
+        )
 
 
 def _grid(symmetric: bool, strides: tuple[int, int] = (2, 2)) -> Measurements:
@@ -98,6 +138,11 @@ def _grid(symmetric: bool, strides: tuple[int, int] = (2, 2)) -> Measurements:
     grid = WindowGrid(
         "conv2d", "Conv2D", size, (3, 3), strides, (1, 1), "same", (symmetric, symmetric)
     )
+    return Measurements(profile=ArchitectureProfile(grids=(grid,)))
+
+
+def _sized(size: int) -> Measurements:
+    grid = WindowGrid("late", "Conv2D", (size, size), (3, 3), (1, 1), (1, 1), "same", (True, True))
     return Measurements(profile=ArchitectureProfile(grids=(grid,)))
 
 
@@ -172,12 +217,28 @@ RULES = (
         severity=Severity.LOW,
         confidence=Confidence.CERTAIN,
         needs=NEEDS,
-        summary="A stride is larger than its window, so part of the input is never read",
-        pass_title="No stride is larger than its window (except 1x1 shortcuts)",
-        why="Pixels between the windows have no effect on the output.",
-        fix="Use a window that is at least as large as the stride.",
+        summary="Part of the input of a layer is never read, because windows skip it",
+        pass_title="The windows of every layer read all of its input (except 1x1 shortcuts)",
+        why="Pixels between the windows, or behind the last one, have no effect on the output.",
+        fix='Use a window that is at least as large as the stride, and padding="same".',
         check=_heavy_stride,
         bad=examples.measured(_grid(True, strides=(4, 4))),
         good=examples.measured(_grid(True)),
+    ),
+    Rule(
+        code="MA316",
+        name="window-over-one-position",
+        family=Family.ARCHITECTURE,
+        severity=Severity.LOW,
+        confidence=Confidence.CERTAIN,
+        needs=NEEDS,
+        summary="A layer slides a window over a map of a single position",
+        pass_title="No layer slides a window over a map of a single position",
+        why="Poolings and strides before it left one position, so nothing of the arrangement of "
+        "the input remains that this layer could see.",
+        fix="Use fewer poolings and strides, or larger inputs, and train again.",
+        check=_over_one_position,
+        bad=examples.measured(_sized(1)),
+        good=examples.measured(_sized(4)),
     ),
 )

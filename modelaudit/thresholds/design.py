@@ -16,3 +16,41 @@ IMAGE_SIDE = Threshold(
     "side from which two equal axes of an input are taken for those of an image",
     "the smallest common images have 16 pixels; fewer equal numbers occur by chance",
 )
+LEARNING_RATE = Threshold(
+    1.0,
+    "",
+    "learning rate from which an optimizer of the Adam family cannot converge",
+    "its steps have the size of the learning rate whatever the gradient is, and weights of Keras' "
+    "initializers are below 1; its default is 0.001",
+)
+SMOOTHING = Threshold(
+    0.5,
+    "",
+    "label smoothing from which the labels say less about the class than about nothing",
+    "Szegedy et al. (2016) use 0.1; from 0.5 on, half of every label is the same for all inputs",
+)
+REGULARIZER = Threshold(
+    1.0,
+    "",
+    "L1 or L2 factor of a kernel from which the weights are drawn to 0 whatever the data say",
+    "Keras' examples use 1e-5 to 0.1; with 1, a kernel of unit norm costs as much as the loss of "
+    "guessing",
+)
+SCALED_TWICE = Threshold(
+    1e-4,
+    "",
+    "product of two scalings below which pixels were scaled twice",
+    "1/255 twice gives 1.5e-5, and 1/255 with the scalings by 1/std of EfficientNet 0.017",
+)
+SIGMOIDS = Threshold(
+    6,
+    "layers",
+    "number of sigmoid layers in a row from which gradients vanish",
+    "the slope of a sigmoid is at most 1/4, so six of them leave at most 1/4096 of a gradient",
+)
+UNREAD = Threshold(
+    0.4,
+    "",
+    "share of an axis behind the last window from which a layer ignores too much of its input",
+    "a pooling by 2 leaves out 1 of 3 positions, which small networks do in their last layers",
+)

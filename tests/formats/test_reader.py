@@ -189,6 +189,10 @@ def test_saved_model_graph_under_another_name(tmp_path):
         ("class_names.txt", "cat\r\ndog\r\n", ["cat", "dog"]),
         ("class_indices.json", '{"dog": 1, "cat": 0}', ["cat", "dog"]),
         ("class_indices.json", '{"1": "dog", "0": "cat"}', ["cat", "dog"]),
+        ("class_indices.json", '{"1": ["n2", "dog"], "0": ["n1", "cat"]}', ["cat", "dog"]),
+        ("classes.json", '["cat", "dog"]', ["cat", "dog"]),
+        ("labels.json", '{"labels": {"cat": 0, "dog": 1}, "author": "x"}', ["cat", "dog"]),
+        ("metadata.json", '{"tfjsVersion": "1.3.1", "labels": ["cat", "dog"]}', ["cat", "dog"]),
     ],
 )
 def test_labels_next_to_a_model(tmp_path: Path, name, content, expected):
@@ -204,9 +208,29 @@ def test_too_many_or_invalid_labels_are_ignored(tmp_path):
     (tmp_path / "labels.txt").unlink()
     (tmp_path / "class_indices.json").write_text(json.dumps({"1" * 5000: "cat"}))
     assert read_labels(tmp_path / "m.h5", LIMITS) is None
-    (tmp_path / "labels.txt").write_text("x\n" * 100)
+    (tmp_path / "labels.txt").write_text("\n".join(map(str, range(100))))
     assert read_labels(tmp_path / "m.h5", Limits(text_bytes=10)) is None
     assert len(read_labels(tmp_path / "m.h5", LIMITS)["names"]) == 100
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("labels.txt", "0\n1\n1\n0\n1\n"),  # the labels of samples
+        ("labels.txt", "one\n" + "x" * 500),
+        ("labels.json", '{"a.png": 3, "b.png": 7}'),
+        ("labels.json", '{"a": false, "b": true}'),
+        ("labels.json", '{"model": {"accuracy": 0.9}}'),
+        ("classes.json", "[1, 2, 3]"),
+        ("class_indices.json", '{"cat": 1, "dog": 2}'),
+        ("metadata.json", '{"keras_version": "3.0", "date_saved": "2026"}'),
+        ("metadata.json", '["cat", "dog"]'),
+        ("labels.json", '"cat"'),
+    ],
+)
+def test_what_is_no_list_of_class_names_is_ignored(tmp_path, name, content):
+    (tmp_path / name).write_text(content)
+    assert read_labels(tmp_path / "m.h5", LIMITS) is None
 
 
 def test_data_of_a_checkpoint_without_its_index_is_reported(tmp_path) -> None:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from modelaudit.facts import Layer
+from modelaudit.audit_types.architecture import ArchitectureProfile, WindowGrid
+from modelaudit.facts import Json, Layer
+from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
+from modelaudit.rules.catalogue import rule
+from modelaudit.rules.engine import run_rule
 from modelaudit.rules.model import Facts
 from modelaudit.structs import replace
 from tests.thresholds.edges import Edges, check, outcome
@@ -30,6 +34,59 @@ def dropped(rate):
 def image(side):
     given = replace(examples.layer("x", "InputLayer", {}), output_shape=(None, 3, side, side))
     return outcome("MA311", followed_by(given, examples.layer("conv", "Conv2D")))
+
+
+def dense(name: str, activation: str = "relu", **config: Json) -> Layer:
+    return examples.layer(name, config={"units": 3, "activation": activation, **config})
+
+
+def severities(code: str, facts: Facts) -> str:
+    """The severity of the only finding, or `pass`."""
+    result = run_rule(rule(code), facts)
+    return result.findings[0].severity.value if result.findings else result.outcome.value
+
+
+@at("design.LEARNING_RATE", {0.99: "pass", 1.0: "medium", 1.01: "medium"})
+def rate(value):
+    optimizer = {"class_name": "Adam", "config": {"learning_rate": value}}
+    training = {"loss": "mse", "optimizer_config": optimizer}
+    return severities("MA319", examples.chain(dense("head"), training=training))
+
+
+@at("design.SMOOTHING", {0.495: "pass", 0.5: "medium", 0.505: "medium"})
+def smoothing(value):
+    config = {"label_smoothing": value}
+    loss = {"class_name": "CategoricalCrossentropy", "config": config}
+    return severities("MA319", examples.chain(dense("head"), training={"loss": loss}))
+
+
+@at("design.REGULARIZER", {0.99: "pass", 1.0: "fail", 1.01: "fail"})
+def regularizer(value):
+    l2 = {"class_name": "L2", "config": {"l2": value}}
+    return outcome("MA322", examples.chain(dense("a", kernel_regularizer=l2), dense("head")))
+
+
+@at("design.SCALED_TWICE", {0.99e-4: "fail", 1e-4: "pass", 1.01e-4: "pass"})
+def scaled(product):
+    scales = [
+        examples.layer(str(n), "Rescaling", {}, {"scale": s})
+        for n, s in enumerate((1 / 255, product * 255))
+    ]
+    return outcome("MA322", examples.chain(*scales, dense("head")))
+
+
+@at("design.SIGMOIDS", {5: "pass", 6: "fail", 7: "fail"})
+def sigmoids(count):
+    hidden = [dense(f"hidden_{n}", "sigmoid") for n in range(count)]
+    return outcome("MA315", examples.chain(*hidden, dense("head", "linear")))
+
+
+@at("design.UNREAD", {0.395: "pass", 0.4: "pass", 0.405: "fail"})
+def unread(share):
+    window = round(1000 * (1 - share))
+    grid = WindowGrid("p", "MaxPooling1D", (1000,), (window,), (window,), (1,), "valid", (True,))
+    profile = ArchitectureProfile(grids=(grid,))
+    return outcome("MA304", examples.measured(Measurements(profile=profile))())
 
 
 @pytest.mark.parametrize(("edge", "number"), EDGES.cases())

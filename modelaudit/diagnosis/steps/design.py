@@ -22,11 +22,27 @@ def constant_head(case: Case) -> StepResult:
 
 def unsuited_loss(case: Case) -> StepResult:
     """The loss that the model was compiled with gave its output little or no gradient."""
-    findings = [f for f in case.findings("MA306") if f.severity.rank >= Severity.MEDIUM.rank]
-    if not findings:
-        return CauseExcluded("the compiled loss does not contradict the output")
-    collapsed = case.collapsed
-    if collapsed is None or not case.images:
-        return CauseExcluded("the output depends on the input in spite of its loss")
-    where = findings[0].location.route
-    return CauseFound(0.85, tuple(map(evidence_of, findings[:LISTED])), where=where)
+    return _unlearned(case, 0.85, "the compiled loss does not contradict the output", "MA306")
+
+
+def unsuited_design(case: Case) -> StepResult:
+    """Layers or compile settings let through little of the input or of the gradient."""
+    return _unlearned(case, 0.75, "no layer or compile setting keeps it from learning", *DESIGN)
+
+
+# What keeps a network from learning, of the rules about its layers and compile settings.
+DESIGN = (
+    *("MA307", "MA308", "MA310", "MA311", "MA312", "MA314", "MA319", "MA322", "MA323", "MA327"),
+)
+
+
+def _unlearned(case: Case, belief: float, sound: str, *codes: str) -> StepResult:
+    """Findings of medium severity or above, if the output does not depend on the input."""
+    found = [f for f in case.findings(*codes) if f.severity.rank >= Severity.MEDIUM.rank]
+    if not found:
+        return CauseExcluded(sound)
+    if case.collapsed is None or not case.images:
+        return CauseExcluded("the output depends on the input in spite of it")
+    found.sort(key=lambda finding: -finding.severity.rank)
+    where = found[0].location.route
+    return CauseFound(belief, tuple(map(evidence_of, found[:LISTED])), where=where)

@@ -39,6 +39,15 @@ class KernelValues(Struct, frozen=True):
         """Number of weights in the kernel."""
         return int(self.slices * self.matrix.shape[0])
 
+    @property
+    def units_equal(self) -> bool:
+        """Whether units (last axis) have the same weights, but not all weights are equal."""
+        if self.sampled or self.shape[-1] < 2 or self.minimum == self.maximum:
+            return False
+        units = self.matrix.reshape(-1, self.shape[-1])
+        # The first row differs in nearly all kernels.
+        return bool((units[0] == units[0, 0]).all() and (units == units[:, :1]).all())
+
     def filters(self) -> NDArray[np.floating]:
         """The kernel as (n, first, last), with its two non-spatial axes in stored order.
 

@@ -152,6 +152,7 @@ CAUSES: Mapping[str, str] = {
     "nondeterministic": "Output changes from run to run",
     "constant-by-construction": "Output is constant by construction",
     "loss-unsuited": "Loss does not suit the output",
+    "network-design": "Design keeps the network from learning",
     "dead-units": "A layer is dead",
     "orientation-mismatch": "Images are oriented differently than in training",
     "head-bias": "The last layer's bias dominates the output",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from modelaudit.diagnosis import diagnose
+from modelaudit.diagnosis.steps.design import DESIGN
 from modelaudit.diagnosis.suspects import GUILTY
 from modelaudit.rules.catalogue import CATALOGUE, rule
 from modelaudit.rules.engine import run_rules
@@ -12,11 +13,14 @@ from modelaudit.structs import replace
 from tests.diagnosis.cases import behaviour, facts, output, silent
 
 
-def answered(code: str, seen, *, good: bool = False):
+def answered(code: str, seen, *, good: bool = False, rules=CATALOGUE):
     """The diagnosis of a rule's example with this behaviour."""
     example = rule(code).good if good else rule(code).bad
-    given = replace(facts(seen), artifact=example().artifact)
-    return diagnose(given, run_rules(CATALOGUE, given))
+    made = example()
+    given = replace(facts(seen), artifact=made.artifact)
+    if made.measurements is not None:
+        given = replace(given, measurements=made.measurements)
+    return diagnose(given, run_rules(rules, given))
 
 
 def test_a_constant_head_explains_a_constant_output():
@@ -31,6 +35,18 @@ def test_a_constant_head_explains_a_constant_output():
 def test_an_unsuited_loss_explains_only_a_constant_output(seen, cause):
     found = answered("MA306", behaviour(seen))
     assert (found.causes[0].cause == "loss-unsuited") is cause
+
+
+@pytest.mark.parametrize("code", DESIGN)
+def test_an_unsuited_design_explains_only_a_constant_output(code):
+    for seen, explained in ((silent(), True), (output(), False)):
+        found = answered(code, behaviour(seen), rules=[rule(code)])
+        listed = found.causes[0].cause == "network-design"
+        assert listed is explained
+        if listed:
+            assert found.causes[0].evidence[0].code == code
+    sound = answered(code, behaviour(silent()), good=True, rules=[rule(code)])
+    assert sound.causes[0].cause != "network-design"
 
 
 def test_a_suited_loss_explains_nothing():

@@ -1,0 +1,160 @@
+"""MA317, MA318: outputs and embeddings whose size differs from the names that belong to them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from modelaudit.facts import Json, Layer
+from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.layer_classes import Trait, has
+from modelaudit.measures.architecture.layer_graph import LayerGraph
+from modelaudit.rules import examples
+from modelaudit.rules.grammar import counted
+from modelaudit.rules.graph_heads import graph_heads
+from modelaudit.rules.loss_mismatches import PROBABILITIES
+from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
+from modelaudit.rules.network_heads import NetworkHead, output_heads, saved_graph
+from modelaudit.structs import replace
+
+_TAKES_INDICES = {"Embedding": "input_dim", "CategoryEncoding": "num_tokens"}
+
+
+def _labels(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    labels = facts.artifact.extra.get("labels")
+    names = labels.get("names") if isinstance(labels, dict) else None
+    if not isinstance(labels, dict) or not isinstance(names, list):
+        raise NotRelevant("there is no file with class names next to the model")
+    file, n = str(labels.get("file")), len(names)
+    heads = _heads(facts)
+    if len(heads) != 1:
+        raise NotApplicable("the model does not have one output of known size")
+    (head,) = heads
+    units = head.units
+    if units is None or head.last not in PROBABILITIES | {"linear"}:
+        raise NotApplicable("the number of classes of the output is not known")
+    if units == n or (units == 1 and (n <= 2 or head.last == "linear")):
+        return
+    effect = "the last ones are never predicted" if units < n else "some predictions have no name"
+    yield rule.finding(
+        f"{head.route} has {counted(units, 'output', 'outputs')}, but {file} has "
+        f"{counted(n, 'name', 'names')}: {effect}, or the names belong to another model.",
+        file=file,
+        route=head.route,
+        evidence={"measured": units, "expected": n, "file": file},
+        severity=Severity.MEDIUM if head.last in PROBABILITIES else Severity.LOW,
+        fix=f"Use the names of the training data. If these are right, train again with:\n"
+        f"{head.code(head.last if units > 1 else 'softmax', n)}",
+    )
+
+
+def _heads(facts: Facts) -> list[NetworkHead]:
+    if facts.artifact.architecture is None:
+        return graph_heads(facts.artifact)
+    graph = saved_graph(facts)
+    return [*output_heads(graph)] if len(graph.outputs) == 1 else []
+
+
+def _vocabulary(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    graph = saved_graph(facts)
+    takers = [layer for layer in graph.layers if layer.class_name in _TAKES_INDICES]
+    if not takers:
+        raise NotRelevant("the model has no embedding of indices")
+    for layer in takers:
+        key = _TAKES_INDICES[layer.class_name]
+        room, source = layer.config.get(key), _indices(graph, layer)
+        count = _size(source) if source is not None else None
+        if source is not None and count is not None and isinstance(room, int) and room < count:
+            yield rule.finding(
+                f"{layer.route} has room for {room:,} indices, but {source.route} gives {count:,}: "
+                f"indices from {room:,} on raise an error on a CPU and become 0 on a GPU.",
+                route=layer.route,
+                evidence={"measured": room, "expected": count, "vocabulary": source.route},
+                fix=f"Use {key}={count} in {layer.name} and train again.",
+            )
+
+
+def _indices(graph: LayerGraph, layer: Layer) -> Layer | None:
+    """The layer that gives the indices, through layers that keep values."""
+    for _ in range(8):
+        calls = graph.calls[layer.route]
+        before = graph.get(calls[0][0]) if len(calls) == 1 and len(calls[0]) == 1 else None
+        if before is None or before.custom:
+            return None
+        if has(before.class_name, Trait.VOCABULARY | Trait.CATEGORIES):
+            return before if before.config.get("output_mode", "int") == "int" else None
+        if not has(before.class_name, Trait.KEEPS_RANGE):
+            return None
+        layer = before
+    return None
+
+
+def _size(source: Layer) -> int | None:
+    """The number of different indices that a layer gives; None if the config does not say it."""
+    config = source.config
+    if source.class_name == "Hashing":
+        return _integer(config.get("num_bins"))
+    if source.class_name == "Discretization":
+        limits = config.get("bin_boundaries")
+        return len(limits) + 1 if isinstance(limits, list) else _integer(config.get("num_bins"))
+    said, words = _integer(config.get("vocabulary_size")), config.get("vocabulary")
+    if said is not None or not isinstance(words, list) or not words:
+        return said
+    special = _integer(config.get("num_oov_indices")) or 0
+    return len(words) + special + (config.get("mask_token") is not None)
+
+
+def _integer(value: Json) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _named(count: int) -> Facts:
+    head = examples.layer("head", config={"units": 3, "activation": "softmax"})
+    names: list[Json] = [*"abcdefgh"[:count]]
+    labels: dict[str, Json] = {"file": "labels.txt", "names": names}
+    artifact = examples.model(head, extra={"labels": labels})
+    return Facts(artifact)
+
+
+def _words(room: int) -> Facts:
+    vocabulary: dict[str, Json] = {"vocabulary_size": 100, "output_mode": "int"}
+    lookup = examples.layer("words", "TextVectorization", {}, vocabulary)
+    facts = examples.chain(
+        lookup, examples.layer("embedding", "Embedding", {}, {"input_dim": room})
+    )
+    return replace(facts, path="model.keras")
+
+
+RULES = (
+    Rule(
+        code="MA317",
+        name="class-names-differ",
+        family=Family.ARCHITECTURE,
+        severity=Severity.MEDIUM,
+        confidence=Confidence.MEDIUM,
+        needs=(Need.ARTIFACT,),
+        summary="The number of outputs differs from the number of class names",
+        pass_title="There are as many outputs as class names next to the model",
+        why="The program that shows predictions takes the names from this file by their number. "
+        "With another number of names, it shows wrong ones or fails.",
+        fix="Use the names of the training data, in the order of the outputs.",
+        check=_labels,
+        bad=lambda: _named(4),
+        good=lambda: _named(3),
+    ),
+    Rule(
+        code="MA318",
+        name="embedding-smaller-than-vocabulary",
+        family=Family.ARCHITECTURE,
+        severity=Severity.HIGH,
+        confidence=Confidence.CERTAIN,
+        needs=(Need.ARCHITECTURE,),
+        summary="An embedding has fewer rows than the vocabulary before it has words",
+        pass_title="Every embedding has a row for each index that it gets",
+        why="Rare words have the highest indices. On a CPU they raise an error; on a GPU they get a "
+        "row of zeros, so all of them mean the same.",
+        fix="Use the size of the vocabulary as input_dim and train again.",
+        check=_vocabulary,
+        bad=lambda: _words(50),
+        good=lambda: _words(100),
+    ),
+)

@@ -1,0 +1,251 @@
+"""MA315, MA322, MA326: settings of hidden layers with which little or nothing can be learned."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from modelaudit.facts import Json, Layer
+from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.layer_classes import Trait, has
+from modelaudit.measures.architecture.layer_graph import LayerGraph
+from modelaudit.rules import examples
+from modelaudit.rules.grammar import counted
+from modelaudit.rules.model import Facts, Family, Need, NotRelevant, Rule
+from modelaudit.rules.network_heads import activation_of, saved_graph
+from modelaudit.thresholds.design import REGULARIZER, SCALED_TWICE, SIGMOIDS
+
+
+def _weighs(layer: Layer) -> bool:
+    return layer.class_name == "Dense" or has(layer.class_name, Trait.CONVOLUTION)
+
+
+def _vanishing(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    graph = saved_graph(facts)
+    takers = graph.consumers()
+    for layer in graph.layers:
+        behind = _next_weights(graph, takers, layer)
+        if behind and activation_of(layer) == "softmax" and (_weighs(layer) or _lone(graph, layer)):
+            yield rule.finding(
+                f"{layer.route} has a softmax, but is no output: the values that {behind} gets add "
+                "up to 1, so all but a few are nearly 0.",
+                route=layer.route,
+                evidence={"measured": "softmax"},
+                fix=_code(layer),
+            )
+    depths: dict[str, int] = graph.propagate(_sigmoids, max)
+    deepest = max(depths.values(), default=0)
+    if deepest >= SIGMOIDS.value:
+        ends = [route for route, depth in depths.items() if depth == deepest]
+        yield rule.finding(
+            f"{deepest} sigmoid layers follow each other up to {ends[0]}, without a normalization "
+            f"or a shortcut: at most 1/{4**deepest:,} of the gradient passes all their slopes.",
+            route=ends[0],
+            evidence={"measured": deepest, "unit": "layers", "threshold": SIGMOIDS.value},
+            fix=_code(graph.layer(ends[0])),
+        )
+
+
+def _lone(graph: LayerGraph, layer: Layer) -> bool:
+    """Whether an activation layer is directly behind weights."""
+    calls = graph.calls[layer.route]
+    before = graph.get(calls[0][0]) if len(calls) == 1 and len(calls[0]) == 1 else None
+    return before is not None and _weighs(before)
+
+
+def _next_weights(graph: LayerGraph, takers: Mapping[str, tuple[str, ...]], layer: Layer) -> str:
+    """The one layer with weights that takes the output, through layers that keep its values."""
+    for _ in range(8):
+        after = takers.get(layer.route, ())
+        if len(after) != 1:
+            return ""
+        layer = graph.layer(after[0])
+        if _weighs(layer):
+            return layer.route
+        if not has(layer.class_name, Trait.KEEPS_RANGE):
+            return ""
+    return ""
+
+
+def _sigmoids(layer: Layer, values: Sequence[int | None]) -> int | None:
+    """The number of sigmoid layers in a row that end here; None starts again."""
+    before = values[0] or 0 if len(values) == 1 else 0
+    if has(layer.class_name, Trait.KEEPS_RANGE | Trait.LOCAL_POOLING):
+        return before
+    if _weighs(layer) or layer.class_name == "Activation":
+        name = activation_of(layer)
+        return before + 1 if name == "sigmoid" else before if name == "linear" else 0
+    return None
+
+
+def _code(layer: Layer) -> str:
+    units = layer.config.get("units", layer.config.get("filters"))
+    if not isinstance(units, int):
+        return f'keras.layers.Activation("relu", name="{layer.name}")'
+    size = layer.config.get("kernel_size")
+    shape = f"{units}, {size}" if size else f"{units}"
+    return f'keras.layers.{layer.class_name}({shape}, activation="relu", name="{layer.name}")'
+
+
+def _settings(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    graph = saved_graph(facts)
+    for layer in graph.layers:
+        for detail, value, severity, fix in (*_own(layer), *_scaled(graph, layer)):
+            yield rule.finding(
+                f"{layer.route}: {detail}.",
+                route=layer.route,
+                evidence={"measured": value},
+                key=f"{layer.route} {detail.partition(' ')[0]}",
+                severity=severity,
+                fix=f"{fix}, then train again.",
+            )
+
+
+def _own(layer: Layer) -> Iterator[tuple[str, Json, Severity, str]]:
+    config = layer.config
+    if has(layer.class_name, Trait.BATCH_NORMALISATION):
+        momentum, epsilon = _number(config.get("momentum")), _number(config.get("epsilon"))
+        if momentum is not None and momentum >= 1:
+            detail = f"momentum {momentum:g} keeps the moving statistics at their initial values"
+            fix = f'Use keras.layers.BatchNormalization(momentum=0.99, name="{layer.name}")'
+            yield detail, momentum, Severity.HIGH, fix
+        if epsilon is not None and epsilon >= 1:
+            detail = f"epsilon {epsilon:g} is larger than most variances, so values are not scaled"
+            fix = f'Use keras.layers.BatchNormalization(epsilon=0.001, name="{layer.name}")'
+            yield detail, epsilon, Severity.LOW, fix
+    for key, value in config.items():
+        inner = value.get("config") if isinstance(value, dict) else None
+        if not isinstance(inner, dict):
+            continue
+        if key.endswith("kernel_regularizer"):
+            factors = [_number(inner.get(each)) or 0 for each in ("l1", "l2")]
+            if max(factors) >= REGULARIZER.value:
+                detail = f"{key} with a factor of {max(factors):g} draws all weights to 0"
+                fix = f"Use {key}=keras.regularizers.L2(0.0001)"
+                yield detail, max(factors), Severity.MEDIUM, fix
+        if key.endswith("kernel_constraint"):
+            most = _number(inner.get("max_value"))
+            if most is not None and most <= 0:
+                detail = f"{key} allows no weight but 0"
+                yield detail, most, Severity.HIGH, f"Use {key}=keras.constraints.MaxNorm(2)"
+
+
+def _number(value: Json) -> float | None:
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _scaled(graph: LayerGraph, layer: Layer) -> Iterator[tuple[str, Json, Severity, str]]:
+    """A scaling behind another one, through layers that keep the range of values."""
+    product, scalings, at = 1.0, 0, layer
+    if layer.class_name != "Rescaling":
+        return
+    for _ in range(16):
+        if at.class_name == "Rescaling":
+            scale = _number(at.config.get("scale"))
+            if scale is None or at.config.get("offset") not in (0, 0.0, None):
+                return
+            product, scalings = product * scale, scalings + 1
+        elif not has(at.class_name, Trait.KEEPS_RANGE):
+            return
+        calls = graph.calls[at.route]
+        before = graph.get(calls[0][0]) if len(calls) == 1 and len(calls[0]) == 1 else None
+        if before is None:
+            break
+        at = before
+    if scalings > 1 and 0 < abs(product) < SCALED_TWICE.value:
+        detail = (
+            f"it is the last of {scalings} scalings, which multiply the input by {product:.2g}: "
+            "pixels become nearly 0"
+        )
+        yield detail, product, Severity.MEDIUM, f"Remove the layer {layer.name}"
+
+
+def _biased(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    graph = saved_graph(facts)
+    takers = graph.consumers()
+    norms = [x for x in graph.layers if has(x.class_name, Trait.BATCH_NORMALISATION)]
+    if not norms:
+        raise NotRelevant("the model has no batch normalization")
+    found = [layer for layer in graph.layers if _without_effect(graph, takers, layer)]
+    if found:
+        yield rule.finding(
+            f"{counted(len(found), 'layer adds', 'layers add')} a bias directly before a batch "
+            f"normalization, which subtracts it again; the first is {found[0].route}.",
+            route=found[0].route,
+            evidence={"measured": len(found), "unit": "layers", "n": len(norms)},
+        )
+
+
+def _without_effect(graph: LayerGraph, takers: Mapping[str, tuple[str, ...]], layer: Layer) -> bool:
+    after = takers.get(layer.route, ())
+    if not _weighs(layer) or layer.config.get("use_bias") is not True or len(after) != 1:
+        return False
+    behind = graph.layer(after[0])
+    return has(behind.class_name, Trait.BATCH_NORMALISATION) and activation_of(layer) == "linear"
+
+
+def _dense(name: str, activation: str = "relu", **more: Json) -> Layer:
+    return examples.layer(name, config={"units": 8, "activation": activation, **more})
+
+
+def _hidden(activation: str) -> Facts:
+    return examples.chain(_dense("hidden", activation), _dense("head", "softmax"))
+
+
+def _normalized(momentum: float = 0.99, *, use_bias: bool = False) -> Facts:
+    norm = examples.layer("norm", "BatchNormalization", {}, {"momentum": momentum})
+    return examples.chain(_dense("hidden", "linear", use_bias=use_bias), norm, _dense("head"))
+
+
+_NEEDS = (Need.ARCHITECTURE,)
+
+RULES = (
+    Rule(
+        code="MA315",
+        name="vanishing-activations",
+        family=Family.ARCHITECTURE,
+        severity=Severity.LOW,
+        confidence=Confidence.HIGH,
+        needs=_NEEDS,
+        summary="Activations of hidden layers let gradients vanish",
+        pass_title="No hidden layer has a softmax, and sigmoids do not follow each other often",
+        why="Such a network can be trained, but slowly. Its first layers often stay as they were "
+        "drawn, and all inputs get nearly the same answer.",
+        fix='Use activation="relu" in hidden layers and train again.',
+        check=_vanishing,
+        bad=lambda: _hidden("softmax"),
+        good=lambda: _hidden("relu"),
+        references=("Glorot, Bengio (2010)",),
+    ),
+    Rule(
+        code="MA322",
+        name="extreme-layer-setting",
+        family=Family.ARCHITECTURE,
+        severity=Severity.MEDIUM,
+        confidence=Confidence.HIGH,
+        needs=_NEEDS,
+        summary="A setting of a layer keeps its weights or values near a constant",
+        pass_title="No layer has a setting that keeps its weights or values near a constant",
+        why="Weights that are drawn to 0, statistics that never move and pixels that were scaled "
+        "twice have one effect: what the layer passes on hardly depends on the input.",
+        fix="Use the default of the setting and train again.",
+        check=_settings,
+        bad=lambda: _normalized(1.0),
+        good=lambda: _normalized(0.9),
+    ),
+    Rule(
+        code="MA326",
+        name="bias-before-batch-normalization",
+        family=Family.ARCHITECTURE,
+        severity=Severity.INFO,
+        confidence=Confidence.CERTAIN,
+        needs=_NEEDS,
+        summary="A bias directly before a batch normalization has no effect",
+        pass_title="No layer adds a bias directly before a batch normalization",
+        why="It does no harm: the batch normalization subtracts the mean, and the bias with it. It "
+        "only costs memory.",
+        fix="Use use_bias=False in that layer when you build the model again.",
+        check=_biased,
+        bad=lambda: _normalized(use_bias=True),
+        good=lambda: _normalized(use_bias=False),
+    ),
+)

@@ -1,0 +1,145 @@
+"""MA321, MA323: layers that training does not change, or changes all alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from modelaudit.audit_types.kernels import KernelInitialization
+from modelaudit.facts import Layer
+from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.layer_classes import Trait, has
+from modelaudit.measures.summary import Measurements
+from modelaudit.rules import examples
+from modelaudit.rules.grammar import counted
+from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
+from modelaudit.rules.network_heads import output_heads, saved_graph
+from modelaudit.structs import replace
+
+
+def _frozen(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    if not (facts.artifact.training or {}).get("loss"):
+        raise NotRelevant("the model was saved without a loss")
+    graph = saved_graph(facts)
+    weighing = [layer for layer in graph.layers if layer.variables or layer.expected]
+    heads = {head.weights.route: head.weights for head in output_heads(graph)}
+    states = {k.route: k for k in facts.measurements.initialization} if facts.measurements else {}
+    for layer in heads.values():
+        state = states.get(layer.route)
+        fresh = state is not None and state.state == "fresh" and not state.guessed
+        if not layer.trainable and fresh:
+            yield _found(
+                rule,
+                layer,
+                f"{layer.route}, the last layer with weights, is frozen at the values that its "
+                "initializer drew: what the classes are was never learned",
+                Severity.HIGH,
+            )
+            return
+    if weighing and not any(layer.trainable for layer in weighing):
+        detail = (
+            f"The model was compiled with {counted(len(weighing), 'layer', 'layers')} with "
+            "weights, all frozen: with these settings training changes nothing"
+        )
+        yield _found(rule, weighing[-1], detail, Severity.INFO)
+        return
+    for layer in heads.values():
+        if not layer.trainable:
+            model = layer.route.rpartition("/")[0]
+            beside = [each for each in weighing if each.route.rpartition("/")[0] == model]
+            # A model frozen as a whole is part of another on purpose, as in a GAN.
+            alone = any(each.trainable for each in beside)
+            detail = (
+                f"{layer.route}, the last layer with weights, is frozen: with these settings "
+                "training cannot change what the classes are"
+            )
+            yield _found(rule, layer, detail, Severity.LOW if alone else Severity.INFO)
+
+
+def _found(rule: Rule, layer: Layer, detail: str, severity: Severity) -> Finding:
+    return rule.finding(
+        f"{detail}.",
+        route=layer.route,
+        evidence={"measured": False, "unit": "trainable"},
+        severity=severity,
+        fix="Unfreeze the layer, compile, and train again:\n"
+        f'model.get_layer("{layer.name}").trainable = True',
+    )
+
+
+def _equal(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    assert facts.measurements is not None
+    graph = saved_graph(facts)
+    hidden = {layer.route: layer for layer in graph.layers if layer.route not in graph.outputs}
+    if not facts.measurements.initialization:
+        raise NotApplicable("no kernel could be measured")
+    for kernel in facts.measurements.initialization:
+        layer = hidden.get(kernel.route)
+        if layer is None or not kernel.tests.get("units_equal"):
+            continue
+        weighs = layer.class_name == "Dense" or has(layer.class_name, Trait.CONVOLUTION)
+        if not weighs:
+            continue
+        units = layer.config.get("units", layer.config.get("filters"))
+        initializer = layer.config.get("kernel_initializer")
+        said = initializer.get("class_name") if isinstance(initializer, dict) else initializer
+        yield rule.finding(
+            f"All {units} units of {layer.route} have the same weights, so it computes one number "
+            f"{units} times. Its initializer is {said}.",
+            route=layer.route,
+            evidence={"measured": 1, "unit": "different units", "n": units},
+            # Frozen layers can repeat a channel on purpose.
+            severity=Severity.HIGH if layer.trainable else Severity.LOW,
+            fix="Draw the weights at random and train again:\n"
+            f'keras.layers.{layer.class_name}({units}, ..., kernel_initializer="glorot_uniform", '
+            f'name="{layer.name}")',
+        )
+
+
+def _headed(trainable: bool) -> Facts:
+    head = examples.layer("head", config={"units": 3, "activation": "softmax"})
+    hidden = examples.layer("hidden", config={"units": 8, "activation": "relu"})
+    return examples.chain(hidden, replace(head, trainable=trainable))
+
+
+def _units(equal: bool) -> Facts:
+    tests = {"units_equal": True} if equal else {}
+    state = KernelInitialization("hidden", "hidden/kernel", "Ones", "trained", tests=tests)
+    facts = _headed(True)
+    return replace(facts, measurements=Measurements(initialization=(state,)))
+
+
+RULES = (
+    Rule(
+        code="MA321",
+        name="frozen-head",
+        family=Family.ARCHITECTURE,
+        severity=Severity.LOW,
+        confidence=Confidence.HIGH,
+        needs=(Need.ARCHITECTURE,),
+        summary="The last layer with weights is frozen",
+        pass_title="The last layer with weights is not frozen",
+        why="Transfer learning freezes the layers before the last one. If the last one is frozen "
+        "too, it keeps the values that it had. That is right if the whole model was frozen after "
+        "training, as for one that is part of another.",
+        fix="Unfreeze the last layer, compile, and train again.",
+        check=_frozen,
+        bad=lambda: _headed(False),
+        good=lambda: _headed(True),
+    ),
+    Rule(
+        code="MA323",
+        name="equal-units",
+        family=Family.ARCHITECTURE,
+        severity=Severity.HIGH,
+        confidence=Confidence.CERTAIN,
+        needs=(Need.ARCHITECTURE, Need.MEASUREMENTS),
+        summary="All units of a hidden layer have the same weights",
+        pass_title="The units of every hidden layer differ",
+        why="Units that start alike get the same gradient and stay alike. The layer passes on a "
+        "single number, however many units it has.",
+        fix="Use a random kernel_initializer, such as the default, and train again.",
+        check=_equal,
+        bad=lambda: _units(True),
+        good=lambda: _units(False),
+    ),
+)

@@ -1,0 +1,256 @@
+"""MA319, MA320: saved compile settings with which nothing can be learned or judged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+from modelaudit.facts import Json
+from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.formats.keras.dialects import activation
+from modelaudit.rules import examples
+from modelaudit.rules.compiled_losses import (
+    BINARY,
+    CATEGORICAL,
+    CROSS_ENTROPIES,
+    HINGES,
+    SPARSE,
+    CompiledLoss,
+    compiled_losses,
+)
+from modelaudit.rules.model import Facts, Family, Need, NotRelevant, Rule
+from modelaudit.rules.network_heads import NetworkHead, output_heads, saved_graph
+from modelaudit.thresholds.design import LEARNING_RATE, SMOOTHING
+
+# Optimizers whose steps have the size of the learning rate, whatever the gradient is.
+_ADAMS = frozenset(("adam", "adamw", "adamax", "nadam", "rmsprop", "lion"))
+_DECAYS = ("momentum", "beta_1", "beta_2", "rho")
+_CLIPS = ("clipvalue", "clipnorm", "global_clipnorm")
+_RATES = ("learning_rate", "lr", "initial_learning_rate")
+_ACCURACIES = frozenset(("accuracy", "acc"))
+_NOT_REGRESSION = CROSS_ENTROPIES | HINGES | {"cosine_similarity", "ctc"}
+
+Fault = tuple[str, Json, Severity, str]  # what is wrong, the value, how bad, and what to write
+
+
+def _training(facts: Facts) -> Mapping[str, Json]:
+    found = facts.artifact.training
+    if not found:
+        raise NotRelevant("the model was saved without compile settings")
+    return found
+
+
+def _settings(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    training = _training(facts)
+    for detail, value, severity, fix in [
+        *_optimizer(training),
+        *_loss_weights(training),
+        *_smoothing(training, _outputs(facts)),
+    ]:
+        yield rule.finding(
+            f"{detail}.",
+            evidence={"measured": value},
+            key=detail.partition(" is ")[0],
+            severity=severity,
+            fix=f"Compile with {fix} and train again.",
+        )
+
+
+def _outputs(facts: Facts) -> list[str]:
+    architecture = facts.artifact.architecture
+    return [each.rpartition("/")[2] for each in architecture.outputs] if architecture else [""]
+
+
+def _optimizer(training: Mapping[str, Json]) -> Iterator[Fault]:
+    saved = training.get("optimizer_config", training.get("optimizer"))
+    config = saved.get("config") if isinstance(saved, dict) else None
+    if not isinstance(saved, dict) or not isinstance(config, dict):
+        return
+    name = str(saved.get("class_name")).rpartition(">")[2]
+    rate = _rate(config)
+    right = f"keras.optimizers.{name}(learning_rate={0.001 if name.lower() in _ADAMS else 0.01})"
+    if rate is not None and rate < 0:
+        detail = f"The learning rate of {name} is {rate:g}: each step makes the loss larger"
+        yield detail, rate, Severity.HIGH, right
+    elif rate == 0:
+        # A schedule may have ended at 0.
+        detail = (
+            f"The learning rate of {name} is 0: no weight changes in training, unless it was "
+            "larger before and a schedule of the training code ended at 0"
+        )
+        yield detail, rate, Severity.LOW, right
+    elif rate is not None and name.lower() in _ADAMS and rate >= LEARNING_RATE.value:
+        detail = f"The learning rate of {name} is {rate:g}: each step moves every weight by it"
+        yield detail, rate, Severity.MEDIUM, right
+    for key in _DECAYS:
+        value = _number(config.get(key))
+        if value is not None and value >= 1:
+            detail = f"{key} of {name} is {value:g}: steps are not bounded, or stay 0"
+            yield detail, value, Severity.HIGH, f"{key}={0.999 if key == 'beta_2' else 0.9}"
+    for key in _CLIPS:
+        if _number(config.get(key)) == 0:
+            yield f"{key} of {name} is 0: every gradient becomes 0", 0, Severity.HIGH, f"{key}=1.0"
+
+
+def _rate(config: Mapping[str, Json]) -> float | None:
+    """The learning rate; of a schedule, its first one. None for schedules with a warm-up."""
+    for key in _RATES:
+        value = config.get(key)
+        if isinstance(value, dict):
+            inner = value.get("config")
+            if not isinstance(inner, dict) or inner.get("warmup_target") is not None:
+                return None
+            return _rate(inner)
+        if key in config:
+            return _number(value)
+    return None
+
+
+def _number(value: Json) -> float | None:
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _loss_weights(training: Mapping[str, Json]) -> Iterator[Fault]:
+    given = training.get("loss_weights")
+    values = given.values() if isinstance(given, dict) else given if isinstance(given, list) else ()
+    weights = [weight for each in values if (weight := _number(each)) is not None]
+    if weights and not any(weights):
+        detail = "The weight of every loss is 0: no gradient reaches any weight"
+        yield detail, [*weights], Severity.HIGH, "loss_weights=None"
+    elif any(weight < 0 for weight in weights):
+        detail = "The weight of a loss is negative: training makes that loss larger"
+        yield detail, [*weights], Severity.MEDIUM, "positive loss_weights"
+    elif weights and not all(weights):
+        detail = "The weight of a loss is 0: its output is not trained"
+        yield detail, [*weights], Severity.LOW, "a loss weight above 0 for every output"
+
+
+def _smoothing(training: Mapping[str, Json], outputs: list[str]) -> Iterator[Fault]:
+    for loss in dict.fromkeys(compiled_losses(training, outputs)):
+        if loss is None or loss.name not in BINARY | CATEGORICAL:
+            continue
+        detail = f"label_smoothing of {loss.name} is {loss.smoothing:g}"
+        if loss.smoothing >= 1:
+            detail += ": the labels of all classes are the same, or exchanged"
+            yield detail, loss.smoothing, Severity.HIGH, "label_smoothing=0.1"
+        elif loss.smoothing < 0 or loss.smoothing >= SMOOTHING.value:
+            below = ": labels are no probabilities" if loss.smoothing < 0 else ""
+            detail += below or ": at least half of every label is the same for all inputs"
+            yield detail, loss.smoothing, Severity.MEDIUM, "label_smoothing=0.1"
+
+
+def _metrics(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    training = _training(facts)
+    graph = saved_graph(facts)
+    losses = compiled_losses(training, _outputs(facts))
+    if len(losses) != len(graph.outputs):
+        raise NotRelevant("an inner model has several outputs")
+    heads = {head.route: head for head in output_heads(graph)}
+    for name, saved in _named_metrics(training.get("metrics", training.get("metrics_config"))):
+        for route, loss in zip(graph.outputs, losses, strict=True):
+            head = heads.get(route)
+            wrong = _unsuited(name, saved, head, loss) if head and loss else None
+            # With several outputs, a metric need not be of this one.
+            if wrong is not None and head is not None and len(losses) == 1:
+                detail, severity, fix = wrong
+                yield rule.finding(
+                    f"The metric {name} does not suit {route}: {detail}.",
+                    route=route,
+                    evidence={"measured": name, "loss": loss.name if loss else "none"},
+                    key=name,
+                    severity=severity,
+                    fix=f"model.compile(..., metrics=[{fix}])",
+                )
+
+
+def _named_metrics(value: Json, depth: int = 0) -> Iterator[tuple[str, Mapping[str, Json]]]:
+    """Name, as `accuracy` or `BinaryAccuracy`, and config of each metric, in nested lists too."""
+    if isinstance(value, str):
+        yield value, {}
+    elif isinstance(value, list) and depth < 4:
+        for each in value:
+            yield from _named_metrics(each, depth + 1)
+    elif isinstance(value, dict) and "class_name" in value:
+        config = value.get("config")
+        config = config if isinstance(config, dict) else {}
+        name = activation(value)
+        if name == "MeanMetricWrapper":
+            # Keras 2 chooses the function of `accuracy` when the model is fitted.
+            said = config.get("name")
+            name = said if said in _ACCURACIES else activation(config.get("fn"))
+        yield str(name), config
+    elif isinstance(value, dict) and depth < 4:
+        for each in value.values():
+            yield from _named_metrics(each, depth + 1)
+
+
+def _unsuited(
+    name: str, saved: Mapping[str, Json], head: NetworkHead, loss: CompiledLoss
+) -> tuple[str, Severity, str] | None:
+    scores = head.last == "linear"
+    plain = name.replace("_", "").lower()
+    exact = plain in _ACCURACIES or plain == "binaryaccuracy"
+    if exact and loss.name not in _NOT_REGRESSION and scores and head.units == 1:
+        detail = f"it counts numbers that are equal, but {loss.name} is of distances"
+        return detail, Severity.INFO, '"mean_absolute_error"'
+    logits = loss.name in BINARY and loss.from_logits and scores
+    threshold = saved.get("threshold", 0.5)
+    if exact and logits and isinstance(threshold, int | float) and threshold > 0:
+        detail = f"it compares scores with {threshold:g}, but scores above 0 stand for class 1"
+        return detail, Severity.LOW, "keras.metrics.BinaryAccuracy(threshold=0.0)"
+    if plain == "categoricalaccuracy" and loss.name in SPARSE:
+        detail = f"it expects one-hot labels, but {loss.name} takes numbers of classes"
+        return detail, Severity.LOW, '"accuracy"'
+    if plain == "sparsecategoricalaccuracy" and loss.name in CATEGORICAL:
+        detail = f"it expects numbers of classes, but {loss.name} takes one-hot labels"
+        return detail, Severity.LOW, '"accuracy"'
+    if plain == "binaryaccuracy" and loss.name in CATEGORICAL and (head.units or 0) > 2:
+        detail = "it counts the zeros of one-hot labels, so guessing scores high"
+        return detail, Severity.LOW, '"accuracy"'
+    return None
+
+
+def _example(**settings: Json) -> Callable[[], Facts]:
+    given: dict[str, Json] = {"loss": "mse", **settings}
+    config: dict[str, Json] = {"units": 1, "activation": "linear"}
+    return lambda: examples.chain(examples.layer("head", config=config), training=given)
+
+
+def _adam(rate: float) -> Json:
+    return {"class_name": "Adam", "config": {"learning_rate": rate}}
+
+
+RULES = (
+    Rule(
+        code="MA319",
+        name="training-settings",
+        family=Family.ARCHITECTURE,
+        severity=Severity.HIGH,
+        confidence=Confidence.HIGH,
+        needs=(Need.ARTIFACT,),
+        summary="With the saved compile settings, training cannot work",
+        pass_title="The saved compile settings allow training",
+        why="These settings are those of the last training, unless it was compiled again. With "
+        "them the weights do not move, move away from the goal, or learn labels that are the same "
+        "for all inputs, and the model answers the same for every input.",
+        fix="Compile with usual settings and train again.",
+        check=_settings,
+        bad=_example(optimizer_config=_adam(-0.001)),
+        good=_example(optimizer_config=_adam(0.001)),
+    ),
+    Rule(
+        code="MA320",
+        name="metric-unsuited-to-output",
+        family=Family.ARCHITECTURE,
+        severity=Severity.LOW,
+        confidence=Confidence.HIGH,
+        needs=(Need.ARCHITECTURE,),
+        summary="A metric judges other values than the output gives",
+        pass_title="Every metric suits its output",
+        why="The metric does not change the model, but its values mislead whoever chose the model "
+        "by them.",
+        fix="Use a metric that suits the loss.",
+        check=_metrics,
+        bad=_example(metrics=["accuracy"]),
+        good=_example(metrics=["mean_absolute_error"]),
+    ),
+)

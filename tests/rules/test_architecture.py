@@ -1,0 +1,51 @@
+"""Windows that read only part of their input, in models that Keras saved."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from modelaudit.rules.architecture import RULES
+from tests.rules.saved import codes, sequential
+
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
+UNREAD = [rule for rule in RULES if rule.code == "MA304"]
+LATE = [rule for rule in RULES if rule.code == "MA316"]
+
+
+@pytest.fixture(scope="module")
+def k():
+    import keras
+
+    return keras
+
+
+def test_positions_behind_the_last_window(k, tmp_path):
+    layers = k.layers
+    x = np.random.default_rng(0).normal(size=(1, 9, 9, 1))
+    other = x.copy()
+    other[:, 5:, 5:] += 1
+    for size, unread in ((5, True), (3, False), (4, False), (2, False)):
+        model = sequential(k, (9, 9, 1), layers.MaxPooling2D(size), layers.Flatten())
+        assert codes(UNREAD, model, tmp_path) == ([("MA304", "low")] if unread else [])
+        if unread:
+            assert np.array_equal(model(x), model(other))
+    same = sequential(k, (9, 9, 1), layers.MaxPooling2D(5, padding="same"), layers.Flatten())
+    assert codes(UNREAD, same, tmp_path) == []
+
+
+def test_windows_over_one_position(k, tmp_path):
+    layers = k.layers
+    for first, late in ((layers.MaxPooling2D(8), True), (layers.MaxPooling2D(2), False)):
+        after = layers.Conv2D(4, 3, padding="same", activation="relu", name="after")
+        model = sequential(k, (8, 8, 1), first, after, layers.Flatten(), layers.Dense(1))
+        assert codes(LATE, model, tmp_path) == ([("MA316", "low")] if late else [])
+        x = np.random.default_rng(0).normal(size=(3, 8, 8, 1))
+        before = model.predict(x, verbose=0)
+        kernel, bias = model.get_layer("after").get_weights()
+        kernel[[0, 0, 0, 1, 1, 2, 2, 2], [0, 1, 2, 0, 2, 0, 1, 2]] = 7.0  # all but the middle
+        model.get_layer("after").set_weights([kernel, bias])
+        assert np.array_equal(before, model.predict(x, verbose=0)) is late
+    squeezed = [layers.GlobalAveragePooling2D(keepdims=True), layers.Conv2D(4, 1)]
+    model = sequential(k, (8, 8, 3), *squeezed, layers.Flatten(), layers.Dense(1))
+    assert codes(LATE, model, tmp_path) == []

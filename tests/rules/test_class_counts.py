@@ -1,0 +1,103 @@
+"""Outputs beside files with class names, and embeddings behind vocabularies."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from modelaudit.rules.class_counts import RULES
+from tests.rules.saved import codes, found, sequential
+
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
+
+
+@pytest.fixture(scope="module")
+def k():
+    import keras
+
+    return keras
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("labels.txt", "0 cat\n1 dog\n2 cow\n3 hen"),
+        ("class_names.txt", "cat\ndog\ncow\nhen\n"),
+        ("class_indices.json", json.dumps({"cat": 0, "cow": 1, "dog": 2, "hen": 3})),
+        ("metadata.json", json.dumps({"labels": ["cat", "dog", "cow", "hen"]})),
+    ],
+)
+def test_class_names(k, tmp_path, file, text):
+    (tmp_path / file).write_text(text)
+    dense, medium = k.layers.Dense, [("MA317", "medium")]
+    for head, expected in (
+        ([dense(3, "softmax")], medium),
+        ([dense(5, "softmax")], medium),
+        ([dense(4, "softmax")], []),
+        ([dense(1, "sigmoid")], medium),
+        ([dense(4, "sigmoid")], []),
+        ([dense(7)], [("MA317", "low")]),
+        ([dense(1)], []),  # a number
+        ([dense(7, "relu")], []),
+    ):
+        assert codes(RULES, sequential(k, (6,), *head), tmp_path) == expected
+    model = sequential(k, (6,), dense(3, "softmax", name="animals"))
+    model.export(str(tmp_path / "exported"), verbose=False)
+    (only,) = found(RULES, tmp_path / "exported")
+    assert only.evidence["measured"] == 3 and only.evidence["expected"] == 4
+    model.save(tmp_path / "model.keras")
+    (only,) = found(RULES, tmp_path / "model.keras")
+    assert 'keras.layers.Dense(4, activation="softmax", name="animals")' in only.fix
+
+
+def test_two_names_of_one_unit(k, tmp_path):
+    (tmp_path / "labels.txt").write_text("no\nyes")
+    for units, activation, expected in (
+        (1, "sigmoid", []),
+        (2, "softmax", []),
+        (3, "softmax", [("MA317", "medium")]),
+    ):
+        model = sequential(k, (6,), k.layers.Dense(units, activation))
+        assert codes(RULES, model, tmp_path) == expected
+
+
+def test_vocabularies(k, tmp_path):
+    layers = k.layers
+    words = layers.TextVectorization()
+    words.adapt(["a b c d e", "f g"])
+    high = [("MA318", "high")]
+
+    def text(vectorized, room):
+        given = layers.Input((1,), dtype="string")
+        x = layers.GlobalAveragePooling1D()(layers.Embedding(room, 4)(vectorized(given)))
+        return codes(RULES, k.Model(given, layers.Dense(1)(x)), tmp_path, ("keras",))
+
+    assert text(words, words.vocabulary_size() - 1) == high
+    assert text(words, words.vocabulary_size()) == []
+    lookup = layers.StringLookup(vocabulary=["a", "b", "c"], mask_token="")
+    assert text(lookup, 4) == high
+    assert text(lookup, 5) == []
+    assert text(layers.Hashing(10), 9) == high
+    assert text(layers.Hashing(10), 10) == []
+    number = layers.Input((1,))
+    for room, expected in ((3, high), (4, [])):
+        bins = layers.Discretization(bin_boundaries=[0.0, 1.0, 2.0])(number)
+        x = layers.Flatten()(layers.Embedding(room, 2)(bins))
+        model = k.Model(number, layers.Dense(1)(x))
+        assert codes(RULES, model, tmp_path, ("keras",)) == expected
+    given = layers.Input((20,))
+    plain = k.Model(given, layers.Dense(1)(layers.Flatten()(layers.Embedding(5, 2)(given))))
+    assert codes(RULES, plain, tmp_path) == []
+
+
+def test_an_index_without_a_row_fails(k):
+    layers = k.layers
+    import tensorflow as tf
+
+    given = layers.Input((1,), dtype="string")
+    lookup = layers.StringLookup(vocabulary=["a", "b", "c"])
+    model = k.Model(given, layers.Flatten()(layers.Embedding(3, 2)(lookup(given))))
+    model.predict(tf.constant([["a"]]), verbose=0)
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        model.predict(tf.constant([["c"]]), verbose=0)

@@ -1,0 +1,63 @@
+"""Layers that are constant by construction, in models that Keras saved."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from modelaudit.rules import constant_layers, heads
+from tests.rules.saved import codes
+
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
+RULES = (*heads.RULES, *constant_layers.RULES)
+
+
+@pytest.fixture(scope="module")
+def k():
+    import keras
+
+    return keras
+
+
+def networks(k):
+    """Expected findings, and a network."""
+    layers = k.layers
+    dense = layers.Dense
+    given = layers.Input((12, 6))
+    inside, outputs = [("MA314", "medium")], [("MA305", "high")]
+
+    def attention(scores):
+        return layers.GlobalAveragePooling1D()(layers.Multiply()([given, scores]))
+
+    def through(layer):
+        x = layers.Flatten()(given)
+        return dense(2)(dense(4, "relu")(layer(dense(1)(x))))
+
+    shortcut = layers.Add()([given, dense(6)(layers.LayerNormalization()(dense(1)(given)))])
+    return [
+        (inside, attention(dense(1, "softmax")(given))),
+        ([], attention(layers.Softmax(axis=1)(dense(1)(given)))),
+        (inside, layers.GlobalAveragePooling1D()(shortcut)),
+        (outputs, through(layers.LayerNormalization())),
+        (outputs, through(layers.Softmax())),
+        (outputs, through(layers.Rescaling(0.0))),
+        (outputs, through(layers.ReLU(max_value=0.0))),
+        ([], through(layers.BatchNormalization())),
+        ([], through(layers.Rescaling(2.0))),
+        ([], through(layers.ReLU(max_value=6.0))),
+        ([], layers.LSTM(1, activation="softmax")(given)),
+    ]
+
+
+def test_constant_layers(k, tmp_path):
+    for number, (expected, output) in enumerate(networks(k)):
+        model = k.Model(k.utils.get_source_inputs(output)[0], output)
+        assert (number, codes(RULES, model, tmp_path)) == (number, expected)
+
+
+def test_outputs_reported_as_constant_are_constant(k):
+    x = np.random.default_rng(0).normal(size=(9, 12, 6))
+    for expected, output in networks(k):
+        model = k.Model(k.utils.get_source_inputs(output)[0], output)
+        same = np.ptp(model.predict(x, verbose=0), axis=0).max() == 0
+        assert same == (expected == [("MA305", "high")])

@@ -1,0 +1,115 @@
+"""Settings of hidden layers in models that Keras saved, and their sound twins."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from modelaudit.rules.layer_settings import RULES
+from tests.rules.saved import codes, sequential
+
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
+
+
+@pytest.fixture(scope="module")
+def k():
+    import keras
+
+    return keras
+
+
+def test_hidden_softmax(k, tmp_path):
+    layers, dense = k.layers, k.layers.Dense
+    low = [("MA315", "low")]
+
+    def through(*hidden):
+        return codes(RULES, sequential(k, (8,), *hidden, dense(3, "softmax")), tmp_path)
+
+    assert through(dense(8, "softmax")) == low
+    assert through(dense(8), layers.Softmax(), layers.Dropout(0.2)) == low
+    assert through(dense(8, "relu")) == []
+    assert through(layers.Softmax()) == []  # of the input
+    pixels = (layers.Conv2D(4, 3, activation="softmax"), layers.Flatten())
+    assert codes(RULES, sequential(k, (9, 9, 1), *pixels, dense(2)), tmp_path) == low
+    # The weights of an attention and the shares of experts multiply something.
+    given = layers.Input((12, 6))
+    weights = layers.Softmax(axis=1)(dense(1)(given))
+    pooled = layers.GlobalAveragePooling1D()(layers.Multiply()([given, weights]))
+    assert codes(RULES, k.Model(given, dense(2)(pooled)), tmp_path) == []
+
+
+def test_sigmoids_in_a_row(k, tmp_path):
+    layers = k.layers
+
+    def stack(depth, *between):
+        hidden = [each for _ in range(depth) for each in (layers.Dense(8, "sigmoid"), *between)]
+        return codes(RULES, sequential(k, (8,), *hidden, layers.Dense(1)), tmp_path)
+
+    assert stack(6) == stack(7) == [("MA315", "low")]
+    assert stack(5) == []
+    given = layers.Input((8,))
+    x = given
+    for _ in range(8):
+        x = layers.Add()([x, layers.Dense(8, "sigmoid")(x)])
+    assert codes(RULES, k.Model(given, layers.Dense(1)(x)), tmp_path) == []
+    normalized = [layers.Dense(8, use_bias=False), layers.BatchNormalization()]
+    normalized = [*normalized, layers.Activation("sigmoid")]
+    hidden = [type(each).from_config(each.get_config()) for each in normalized * 8]
+    for number, each in enumerate(hidden):
+        each.name = f"layer_{number}"
+    assert codes(RULES, sequential(k, (8,), *hidden, layers.Dense(1)), tmp_path) == []
+
+
+def test_settings_that_keep_values_near_a_constant(k, tmp_path):
+    layers, dense = k.layers, k.layers.Dense
+
+    def through(*hidden, shape=(8,)):
+        return codes(RULES, sequential(k, shape, *hidden, dense(2)), tmp_path)
+
+    def norm(**options):
+        return through(dense(8, use_bias=False), layers.BatchNormalization(**options))
+
+    assert norm(momentum=1.0) == [("MA322", "high")]
+    assert norm(epsilon=1.0) == [("MA322", "low")]
+    assert norm(momentum=0.9, epsilon=1e-5) == []
+    regularizers, constraints = k.regularizers, k.constraints
+    assert through(dense(8, kernel_regularizer=regularizers.L2(1.0))) == [("MA322", "medium")]
+    assert through(dense(8, kernel_regularizer=regularizers.L1L2(2.0, 0.0))) == [
+        ("MA322", "medium")
+    ]
+    assert through(dense(8, kernel_regularizer=regularizers.L2(0.01))) == []
+    assert through(dense(8, kernel_constraint=constraints.MaxNorm(0))) == [("MA322", "high")]
+    assert through(dense(8, kernel_constraint=constraints.MaxNorm(3))) == []
+    scale = layers.Rescaling
+    image = {"shape": (9, 9, 3)}
+    assert through(scale(1 / 255), scale(1 / 255), layers.Flatten(), **image) == [
+        ("MA322", "medium")
+    ]
+    assert through(scale(1 / 255), layers.RandomFlip(), scale(1 / 255), layers.Flatten(), **image)
+    assert through(scale(1 / 255), layers.Flatten(), **image) == []
+    assert through(scale(1 / 65535), layers.Flatten(), **image) == []
+    assert through(scale(1 / 127.5, offset=-1), scale(1 / 255), layers.Flatten(), **image) == []
+
+
+def test_a_bias_before_a_batch_normalization_has_no_effect(k, tmp_path):
+    layers = k.layers
+    for use_bias, expected in ((True, [("MA326", "info")]), (False, [])):
+        hidden = (layers.Dense(8, use_bias=use_bias), layers.BatchNormalization())
+        model = sequential(k, (8,), *hidden, layers.ReLU(), layers.Dense(2))
+        assert codes(RULES, model, tmp_path) == expected
+    active = layers.Dense(8, "relu")
+    model = sequential(k, (8,), active, layers.BatchNormalization(), layers.Dense(2))
+    assert codes(RULES, model, tmp_path) == []
+
+
+def test_momentum_1_keeps_the_statistics(k):
+    norm = k.layers.BatchNormalization(momentum=1.0)
+    model = sequential(k, (4,), norm, k.layers.Dense(1))
+    x = np.random.default_rng(0).normal(5, 3, size=(64, 4))
+    model.fit(x, x[:, 0], epochs=3, verbose=0)
+    assert np.all(norm.moving_mean.numpy() == 0) and np.all(norm.moving_variance.numpy() == 1)
+
+
+def test_applications_scale_once(k, tmp_path):
+    model = k.applications.EfficientNetB0(weights=None, input_shape=(64, 64, 3), classes=3)
+    assert codes(RULES, model, tmp_path, ("keras",)) == []

@@ -1,0 +1,81 @@
+"""Layers that training does not change, or changes all alike, in models that Keras saved."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from modelaudit.rules.trainability import RULES
+from tests.rules.saved import codes, sequential
+
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
+
+
+@pytest.fixture(scope="module")
+def k():
+    import keras
+
+    return keras
+
+
+def fitted(model, frozen=()):
+    """The model after training on separable classes."""
+    for layer in model.layers:
+        layer.trainable = layer.name not in frozen
+    model.compile("adam", "sparse_categorical_crossentropy")
+    x = np.random.default_rng(0).normal(size=(512, 16))
+    model.fit(x, (x[:, 0] > 0).astype(int), epochs=4, verbose=0)
+    return model
+
+
+def test_frozen_heads(k, tmp_path):
+    dense = k.layers.Dense
+
+    def network():
+        hidden = (dense(64, "relu", name="a"), dense(64, "relu", name="b"))
+        return sequential(k, (16,), *hidden, dense(2, "softmax", name="head"))
+
+    assert codes(RULES, fitted(network()), tmp_path) == []
+    assert codes(RULES, fitted(network(), {"a", "b"}), tmp_path) == []  # transfer learning
+    model = fitted(network())
+    model.get_layer("head").trainable = False
+    model.compile("adam", "sparse_categorical_crossentropy")
+    assert codes(RULES, model, tmp_path) == [("MA321", "low")]
+    model.trainable = False
+    model.compile("adam", "sparse_categorical_crossentropy")
+    assert codes(RULES, model, tmp_path) == [("MA321", "info")]
+    # In a GAN, the discriminator is frozen as a whole.
+    combined = sequential(k, (4,), dense(16, "relu"), model, loss="binary_crossentropy")
+    assert codes(RULES, combined, tmp_path) == [("MA321", "info")]
+    wide = sequential(k, (16,), dense(512, "relu", name="a"), dense(8, "softmax", name="head"))
+    assert codes(RULES, fitted(wide, {"head"}), tmp_path) == [("MA321", "high")]
+
+
+@pytest.mark.parametrize("initializer", ["ones", "zeros", "random"])
+def test_units_that_stay_equal(k, tmp_path, initializer):
+    layers = k.layers
+    drawn = "glorot_uniform" if initializer == "random" else initializer
+    options = {"activation": "sigmoid", "kernel_initializer": drawn}
+    model = sequential(
+        k, (16,), layers.Dense(32, **options), layers.Dense(2, "softmax", kernel_initializer=drawn)
+    )
+    kernel = fitted(model).layers[0].get_weights()[0]
+    equal = bool((kernel == kernel[:, :1]).all())
+    assert equal is (initializer != "random")
+    seen = codes(RULES, model, tmp_path)
+    # Zeros have no gradient, and stay zeros: MA406.
+    assert seen == ([("MA323", "high")] if equal and np.ptp(kernel) else [])
+
+
+def test_equal_filters(k, tmp_path):
+    layers = k.layers
+    options = {"kernel_initializer": k.initializers.Constant(0.1), "activation": "relu"}
+    model = sequential(
+        k,
+        (9, 9, 1),
+        *(layers.Conv2D(8, 3, **options), layers.GlobalAveragePooling2D()),
+        layers.Dense(1, kernel_initializer="ones"),
+    )
+    x = np.random.default_rng(0).normal(size=(64, 9, 9, 1))
+    model.fit(x, x[:, 0, 0, 0], verbose=0)
+    assert codes(RULES, model, tmp_path) == [("MA323", "high")]

@@ -1,0 +1,126 @@
+"""Compile settings that Keras saved, with which nothing can be learned or judged."""
+
+from __future__ import annotations
+
+import importlib
+
+import numpy as np
+import pytest
+
+from modelaudit.rules.training_settings import RULES
+from tests.rules.saved import codes, sequential
+
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
+
+
+def faults(k):
+    """Name -> findings, head, and what it is compiled with."""
+    sgd, adam, schedules = k.optimizers.SGD, k.optimizers.Adam, k.optimizers.schedules
+    smooth = k.losses.CategoricalCrossentropy
+    classes, score = {"units": 3, "activation": "softmax"}, {"units": 1}
+    sparse = "sparse_categorical_crossentropy"
+    logits = {"loss": k.losses.BinaryCrossentropy(from_logits=True)}
+    return {
+        "uphill": ([("MA319", "high")], score, {"optimizer": adam(-0.001)}),
+        "huge steps": ([("MA319", "medium")], score, {"optimizer": adam(1.0)}),
+        "huge schedule": (
+            [("MA319", "medium")],
+            score,
+            {"optimizer": k.optimizers.RMSprop(schedules.ExponentialDecay(10.0, 9, 0.9))},
+        ),
+        "no steps": ([("MA319", "low")], score, {"optimizer": sgd(0.0)}),
+        "endless momentum": ([("MA319", "high")], score, {"optimizer": sgd(0.1, momentum=1.0)}),
+        "no mean": ([("MA319", "high")], score, {"optimizer": adam(0.001, beta_1=1.0)}),
+        "clipped": ([("MA319", "high")], score, {"optimizer": adam(0.001, clipvalue=0.0)}),
+        "no loss": ([("MA319", "high")], score, {"loss_weights": [0.0]}),
+        "gain": ([("MA319", "medium")], score, {"loss_weights": [-1.0]}),
+        "one target": ([("MA319", "high")], classes, {"loss": smooth(label_smoothing=1.0)}),
+        "faint": ([("MA319", "medium")], classes, {"loss": smooth(label_smoothing=0.6)}),
+        "equal numbers": ([("MA320", "info")], score, {"metrics": ["accuracy"]}),
+        "half a score": ([("MA320", "low")], score, {**logits, "metrics": ["accuracy"]}),
+        "one hot": (
+            [("MA320", "low")],
+            classes,
+            {"loss": sparse, "metrics": [k.metrics.CategoricalAccuracy()]},
+        ),
+        "zeros": (
+            [("MA320", "low")],
+            classes,
+            {"loss": smooth(), "metrics": [k.metrics.BinaryAccuracy()]},
+        ),
+    }
+
+
+def sound(k):
+    """Heads and settings of Keras' documentation."""
+    schedules = k.optimizers.schedules
+    classes, chance = {"units": 3, "activation": "softmax"}, {"units": 1, "activation": "sigmoid"}
+    sparse = "sparse_categorical_crossentropy"
+    logits = k.losses.BinaryCrossentropy(from_logits=True)
+    above = k.metrics.BinaryAccuracy(threshold=0.0)
+    return [
+        (classes, {"loss": sparse, "metrics": ["accuracy"]}),
+        (classes, {"loss": sparse, "metrics": ["acc", k.metrics.SparseCategoricalAccuracy()]}),
+        (classes, {"loss": "categorical_crossentropy", "metrics": ["accuracy", k.metrics.AUC()]}),
+        (chance, {"loss": "binary_crossentropy", "metrics": ["accuracy"]}),
+        (chance, {"loss": "mse", "metrics": ["accuracy"]}),
+        ({"units": 1}, {"loss": logits, "metrics": [above]}),
+        ({"units": 1}, {"metrics": ["mae"], "optimizer": "rmsprop"}),
+        ({"units": 1}, {"loss_weights": [0.5], "optimizer": k.optimizers.Adadelta(1.0)}),
+        ({"units": 1}, {"optimizer": k.optimizers.SGD(0.1, momentum=0.9, nesterov=True)}),
+        ({"units": 1}, {"optimizer": k.optimizers.SGD(schedules.CosineDecay(0.1, 100))}),
+        (
+            classes,
+            {
+                "loss": k.losses.CategoricalCrossentropy(label_smoothing=0.1),
+                "optimizer": k.optimizers.Adam(
+                    schedules.CosineDecay(0.0, 9, warmup_target=0.01, warmup_steps=3), clipnorm=1.0
+                ),
+            },
+        ),
+        ({"units": 4}, {"loss": lambda y, p: p}),
+    ]
+
+
+@pytest.mark.parametrize("library", ["keras", "tf_keras"])
+def test_settings_that_cannot_train_or_judge(library, tmp_path):
+    k = importlib.import_module(library)
+    wrong = {}
+    for name, (expected, head, options) in faults(k).items():
+        seen = codes(RULES, sequential(k, (6,), k.layers.Dense(**head), **options), tmp_path)
+        if seen != expected:
+            wrong[name] = seen
+    for number, (head, options) in enumerate(sound(k)):
+        model = sequential(k, (6,), k.layers.Dense(**head), **options)
+        if seen := codes(RULES, model, tmp_path):
+            wrong[number] = seen
+    assert not wrong
+
+
+def test_each_output_has_its_own_weight(tmp_path):
+    import keras
+
+    given = keras.layers.Input((6,))
+    model = keras.Model(given, [keras.layers.Dense(1, name=name)(given) for name in "ab"])
+    for weights, expected in (
+        ([0.0, 0.0], [("MA319", "high")]),
+        ({"a": 0.0, "b": 1.0}, [("MA319", "low")]),
+        ([1.0, 0.5], []),
+    ):
+        model.compile("adam", ["mse", "mse"], loss_weights=weights)
+        assert codes(RULES, model, tmp_path) == expected
+
+
+@pytest.mark.parametrize("name", ["uphill", "no steps", "clipped", "no loss", "one target"])
+def test_what_is_reported_as_untrainable_does_not_learn(name):
+    import keras
+
+    keras.utils.set_random_seed(1)
+    _, head, options = faults(keras)[name]
+    x = np.random.default_rng(0).normal(size=(256, 6)).astype("float32")
+    y = (x[:, 0] > 0).astype("float32")
+    y = np.eye(3)[y.astype(int)] if head["units"] == 3 else y
+    model = sequential(keras, (6,), keras.layers.Dense(**head), **options)
+    before = np.square(model.predict(x, verbose=0).reshape(y.shape) - y).mean()
+    model.fit(x, y, epochs=8, verbose=0)
+    assert np.square(model.predict(x, verbose=0).reshape(y.shape) - y).mean() > before * 0.8
