@@ -149,7 +149,7 @@ ADVICE: dict[str, Advice] = {
         "{Images} saved in the training pipeline just before the model that have the same "
         "orientation as the {images} given here.",
         (
-            NextStep("Find the cause: load one picture with the loading code of training and of "
+            NextStep("Find the cause: load one {image} with the loading code of training and of "
                      "serving, and compare the arrays. Possible causes: {origin}."),
             NextStep("Until the cause is fixed, undo the difference before the model. Remove this "
                      "workaround when you fix the cause, or the {images} will be wrong again.",

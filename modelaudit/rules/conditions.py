@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from modelaudit.audit_types.loading import LoadOutcome, Status
 from modelaudit.probe.protocol import Observation
-from modelaudit.rules.integrity import LOST_KINDS, sentence
+from modelaudit.rules.integrity import LOST_KINDS
 from modelaudit.rules.model import Facts
+from modelaudit.rules.problem_findings import sentence
 from modelaudit.runtimes.model import LoadCall, Prediction, predicted_call
 
 # Keras repeats the config of every outer object before the error of the inner one.

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
 from modelaudit.facts import Problem, ProblemKind
 from modelaudit.findings import Finding, Severity
 from modelaudit.rules.examples import healthy, with_problem
 from modelaudit.rules.model import Check, Facts, Family, Need, Rule, RuleTexts, rules_of
+from modelaudit.rules.problem_findings import describe
 from modelaudit.rules.program_files import executable_severity, head_of
+from modelaudit.rules.security.container.threats import THREATS
 
 
 class Damage(RuleTexts, frozen=True, kw_only=True):
@@ -231,39 +233,25 @@ LOST_KINDS = frozenset(
 HALF_WRITTEN = frozenset(damage.code for damage in DAMAGES if damage.kind in LOST_KINDS)
 
 
-VERBS = ("is ", "has ", "ends ", "names ")
-
-
 def check_problem(kind: ProblemKind) -> Check:
-    """A check that reports every problem of one kind, but not programs, which MA739 reports."""
+    """A check that reports every problem of one kind, unless a rule of MA72x to MA73x does."""
 
     def check(rule: Rule, facts: Facts) -> Iterator[Finding]:
         empty = {entry.path for entry in facts.artifact.files if not entry.size}
         for problem in facts.artifact.problems:
-            name = problem.route or problem.file
-            program = executable_severity(name, head_of(problem))[0] and name not in empty
-            if problem.kind is kind and not (kind is ProblemKind.LEFTOVER and program):
+            if problem.kind is kind and not _told_elsewhere(problem, empty):
                 yield describe(rule, problem)
 
     return check
 
 
-def sentence(problem: Problem) -> str:
-    """What a reader reported, after the name of the file."""
-    # A detail that begins with a verb is a sentence whose subject is the file.
-    gap = " " if problem.detail.startswith(VERBS) else ": "
-    return f"{problem.file}{gap}{problem.detail}" if problem.file else problem.detail
-
-
-def describe(rule: Rule, problem: Problem) -> Finding:
-    """The finding for a problem that a reader reported."""
-    return rule.finding(
-        sentence(problem),
-        file=problem.file,
-        route=problem.route,
-        evidence=problem.evidence,
-        key=problem.kind.value,
-    )
+def _told_elsewhere(problem: Problem, empty: Container[str]) -> bool:
+    """Whether a threat, foreign data or a program is reported of it; `empty` files are none."""
+    if problem.evidence.get("hdf5") == "type" or any(each.named_by(problem) for each in THREATS):
+        return True
+    name = problem.route or problem.file
+    left = problem.kind is ProblemKind.LEFTOVER and name not in empty
+    return left and bool(executable_severity(name, head_of(problem))[0])
 
 
 RULES = rules_of(

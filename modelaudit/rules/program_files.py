@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from modelaudit.facts import Problem
 from modelaudit.findings import Severity
 from modelaudit.formats.executables import executable_kind
@@ -13,19 +15,22 @@ _PICKLES = frozenset((".pkl", ".pickle", ".joblib", ".dill", ".p")) | _TORCH
 _SCRIPTS = frozenset((".py", ".pyc", ".sh", ".bat", ".ps1", ".cmd", ".pyw", ".js", ".vbs"))
 
 
-PICKLE, TORCH_ARCHIVE = "a pickle", "a PyTorch archive, which contains a pickle"
+# Weights and indexes of a checkpoint whose prefix ends like a program, such as `model.pt`.
+_OF_CHECKPOINT = re.compile(r"\.(?:index|meta|data-\d+-of-\d+)\Z")
 
 
 def executable_severity(path: str, head: bytes) -> tuple[str, Severity]:
     """What kind of program a file is and how severe that is; ("", …) if it is none."""
     name = path.rpartition("/")[2].lower()
+    if _OF_CHECKPOINT.search(name) and not executable_kind(head):
+        return "", Severity.INFO
     suffixes = {f".{part}" for part in name.split(".")[1:][-2:]}
     if suffixes & _NATIVE:
         return "native code", Severity.HIGH
     if suffixes & _TORCH and head.startswith(b"PK"):
-        return TORCH_ARCHIVE, Severity.HIGH
+        return "a PyTorch archive, which contains a pickle", Severity.HIGH
     if suffixes & _PICKLES:
-        return PICKLE, Severity.HIGH
+        return "a pickle", Severity.HIGH
     what = executable_kind(head)
     if what:
         return what, Severity.MEDIUM if what == "a script" else Severity.HIGH

@@ -6,8 +6,9 @@ import re
 from enum import Enum, auto
 
 from modelaudit.facts import Artifact, Problem, ProblemKind
-from modelaudit.rules.integrity import LOST_KINDS, sentence
+from modelaudit.rules.integrity import LOST_KINDS
 from modelaudit.rules.model import Facts, Family, Need, Rule
+from modelaudit.rules.problem_findings import sentence
 
 UNREAD_KINDS = frozenset(
     {ProblemKind.UNREADABLE, ProblemKind.UNSUPPORTED, ProblemKind.LIMIT_EXCEEDED}

@@ -120,3 +120,20 @@ def test_a_file_that_is_still_being_written_looks_damaged():
     # None of these comes from a write that is not finished.
     for kind in (ProblemKind.LFS_POINTER, ProblemKind.TEXT_MANGLED, ProblemKind.UNSUPPORTED):
         assert BY_KIND[kind].code not in HALF_WRITTEN
+
+
+@pytest.mark.parametrize(
+    ("evidence", "alone"),
+    [
+        ({"npy": "object"}, False),
+        ({"hdf5": "type", "type": "string"}, False),
+        ({"npy": "type"}, True),
+        ({}, True),
+    ],
+)
+def test_an_unread_part_that_another_rule_names_is_reported_once(evidence, alone):
+    problem = Problem(ProblemKind.UNSUPPORTED, "model.keras", "not loaded", evidence=evidence)
+    found = [each for rule in CATALOGUE for each in run_rule(rule, met(problem)).findings]
+    failed = [each.code for each in found if each.severity is not Severity.INFO]
+    assert ("MA121" in failed) is alone
+    assert len(failed) == 1

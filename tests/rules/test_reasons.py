@@ -11,7 +11,7 @@ from modelaudit.facts import Problem, ProblemKind
 from modelaudit.rules import examples
 from modelaudit.rules.catalogue import CATALOGUE
 from modelaudit.rules.engine import run_rule, run_rules
-from modelaudit.rules.integrity import describe
+from modelaudit.rules.problem_findings import describe
 
 
 @pytest.mark.parametrize(

@@ -147,8 +147,7 @@ def test_programs_beside_a_model_are_reported_once(audits: dict[str, Audit]) -> 
     programs = {each.location.file: each.severity for each in of(audits["named"], "MA739")}
     assert programs == {
         "assets/other.pth": Severity.HIGH,
-        "other.pkl": Severity.MEDIUM,
-        "other.pth": Severity.LOW,
+        "other.pkl": Severity.LOW,  # with other.pth, in one finding
     }
     assert [each.location.file for each in of(audits["named"], "MA115")] == ["notes.bin"]
 

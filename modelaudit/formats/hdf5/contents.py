@@ -20,7 +20,7 @@ from modelaudit.formats.hdf5.embedded_programs import (
     executables_in_attributes,
 )
 from modelaudit.formats.hdf5.heaps import Heaps, damaged_heaps
-from modelaudit.formats.hdf5.keras_layout import FULL, LEGACY, V3, layout_of
+from modelaudit.formats.hdf5.keras_layout import FULL, LEGACY, OTHER, V3, layout_of
 from modelaudit.formats.hdf5.link_walk import DatasetEntry, LinkedObjects, walk
 from modelaudit.formats.hdf5.open_file import (
     HDF5_ERRORS,
@@ -320,6 +320,8 @@ def _tensor(
 
 def _role(route: str, layout: str) -> str:
     first, _, rest = route.replace("\\", "/").partition("/")
+    if layout != OTHER and not rest:
+        return "other"  # of the program: Keras stores every weight in a group of its layer
     if first == ("optimizer_weights" if layout == FULL else "optimizer"):
         return "optimizer"
     if layout == V3 and first in {"metrics", "_metrics", "_compile_metrics"}:

@@ -40,6 +40,21 @@ def test_weights_only(tmp_path):
     assert artifact.architecture is None and artifact.complete
 
 
+@pytest.mark.parametrize("base", ["model_weights", ""])
+def test_a_dataset_in_the_root_is_of_the_program_not_of_a_layer(tmp_path, base):
+    """Keras stores weights in groups of layers: `/iterations` is a counter of the owner's."""
+    path = legacy(tmp_path / "m.h5", base=base)
+    with h5py.File(path, "a") as file:
+        file["iterations"] = np.int64(1200)
+        file[f"{base}/dense/stray".lstrip("/")] = KERNEL
+    artifact = read_hdf5(path, LIMITS)
+    roles = {tensor.name: tensor.role for tensor in artifact.tensors}
+    assert roles["iterations"] == "other"
+    assert roles[f"{base}/dense/stray".lstrip("/")] == "weight"
+    if base:
+        assert artifact.extra["unclaimed"] == ["model_weights/dense/stray"]
+
+
 @pytest.mark.parametrize("separator", ["/", "\\"])
 def test_v3_weights(tmp_path, separator):
     path = tmp_path / "w.weights.h5"

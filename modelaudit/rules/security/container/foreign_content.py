@@ -6,11 +6,13 @@ from collections.abc import Iterator
 
 from modelaudit.facts import FileEntry, Problem, ProblemKind
 from modelaudit.findings import Confidence, Finding, Severity
-from modelaudit.formats.executables import executable_kind
+from modelaudit.formats.executables import executable_kind, is_native
+from modelaudit.rules.completeness import LISTED
 from modelaudit.rules.examples import healthy, model, with_problem
-from modelaudit.rules.integrity import describe
+from modelaudit.rules.grammar import counted
 from modelaudit.rules.model import Facts, Family, Need, Rule
-from modelaudit.rules.program_files import PICKLE, TORCH_ARCHIVE, executable_severity, head_of
+from modelaudit.rules.problem_findings import describe
+from modelaudit.rules.program_files import executable_severity, head_of
 from modelaudit.structs import replace
 
 
@@ -18,21 +20,45 @@ def check_programs(rule: Rule, facts: Facts) -> Iterator[Finding]:
     """Members and files identified as foreign or as programs by their bytes, then by name."""
     files = facts.artifact.files
     seen = {entry.path for entry in files if not entry.size}  # empty: their names say nothing
+    beside: dict[str, str] = {}
     for problem in facts.artifact.problems:
         data = "hdf5" in problem.evidence
         name = problem.route or problem.file
         if name in seen:
             continue
-        if problem.kind is ProblemKind.LEFTOVER or ("program" in problem.evidence and not data):
+        left = problem.kind is ProblemKind.LEFTOVER
+        if left or ("program" in problem.evidence and not data):
             seen.add(name)
-            beside = problem.kind is ProblemKind.LEFTOVER and facts.artifact.format.is_saved_model
-            yield from _program(rule, problem.file, problem.route, head_of(problem), beside=beside)
+            head = head_of(problem)
+            what, _ = executable_severity(name, head)
+            if left and facts.artifact.format.is_saved_model and what and not is_native(head):
+                beside[name] = what
+            else:
+                yield from _program(rule, problem.file, problem.route, head)
     for entry in files:
         if entry.path not in seen and (len(files) > 1 or entry.role == "foreign"):
             yield from _program(rule, entry.path, "", b"")
     for name in _members(facts):
         if name not in seen:
             yield from _program(rule, files[0].path, name, b"")
+    if beside:
+        yield _beside(rule, beside)
+
+
+def _beside(rule: Rule, beside: dict[str, str]) -> Finding:
+    """One finding on all files next to a SavedModel that nothing of it refers to."""
+    listed = ", ".join(f"{name} ({what})" for name, what in [*beside.items()][:LISTED])
+    return rule.finding(
+        counted(len(beside), "file beside the SavedModel is", "files beside the SavedModel are")
+        + f" or may contain a program or pickle: {listed}{' …' * (len(beside) > LISTED)}. "
+        "Loading this model does not open them.",
+        title="Beside the model are programs or pickles",
+        file=next(iter(beside)),
+        evidence={"measured": len(beside), "unit": "files", "content": dict(beside)},
+        key="beside",
+        severity=Severity.LOW,
+        fix="If other code of the project uses them, keep them in another directory than the model.",
+    )
 
 
 def _members(facts: Facts) -> Iterator[str]:
@@ -45,20 +71,11 @@ def _members(facts: Facts) -> Iterator[str]:
             yield name
 
 
-def _program(
-    rule: Rule, file: str, route: str, head: bytes, *, beside: bool = False
-) -> Iterator[Finding]:
-    """The finding on a program; `beside` marks one that is in no directory of a SavedModel."""
+def _program(rule: Rule, file: str, route: str, head: bytes) -> Iterator[Finding]:
     what, severity = executable_severity(route or file, head)
     if what:
-        # Nothing of the model refers to it, and projects keep other models in the same directory.
-        if beside and what == PICKLE:
-            severity = Severity.MEDIUM
-        elif beside and what == TORCH_ARCHIVE:
-            severity = Severity.LOW
-        where = ", which is beside the SavedModel," if beside else ""
         yield rule.finding(
-            f"{route or file}{where} is {what}.",
+            f"{route or file} is {what}.",
             file=file,
             route=route,
             evidence={"content": what, "head": head[:16].hex()},

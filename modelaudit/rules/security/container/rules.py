@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from modelaudit.facts import Json, Problem
 from modelaudit.findings import Finding, Severity
 from modelaudit.rules.examples import healthy, layer, model
-from modelaudit.rules.integrity import describe
 from modelaudit.rules.model import Check, Facts, Family, Need, Rule, rules_of
+from modelaudit.rules.problem_findings import describe
 from modelaudit.rules.security.container.threats import THREATS, Threat
 from modelaudit.structs import replace
 

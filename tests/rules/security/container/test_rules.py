@@ -19,6 +19,7 @@ from modelaudit.findings import Finding, Outcome, Severity
 from modelaudit.formats.reader import read
 from modelaudit.rules.engine import run_rules
 from modelaudit.rules.model import Facts
+from modelaudit.rules.program_files import executable_severity
 from modelaudit.rules.security import RULES
 from modelaudit.settings import Limits
 from tests.formats.bundle_writer import write_bundle
@@ -161,10 +162,13 @@ def _object_array(path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "data", "severity"),
     [
-        ("tree.pkl", b"\x80\x04N.", Severity.MEDIUM),  # another model of the project
+        ("tree.pkl", b"\x80\x04N.", Severity.LOW),  # another model of the project
+        ("run.py", b"print()", Severity.LOW),
+        ("results.xlsx", b"PK\3\4", Severity.LOW),
         ("tree.pkl", b"", None),
         ("assets/tree.pkl", b"\x80\x04N.", Severity.HIGH),
         ("lib.so", b"\x7fELF\2\1\1", Severity.HIGH),
+        ("lib.so", b"text", Severity.LOW),
         ("lib.so", b"", None),
     ],
 )
@@ -177,7 +181,26 @@ def test_a_pickle_beside_a_saved_model_is_no_part_of_it(
     (root / name).write_bytes(data)
     found = [each for each in findings(root) if each.name == "program-in-model"]
     assert [each.severity for each in found] == ([severity] if severity else [])
-    assert all(("beside" in each.detail) is ("/" not in name) for each in found)
+    beside = severity is Severity.LOW
+    assert all(("beside" in each.detail) is beside for each in found)
+
+
+def test_files_beside_a_saved_model_are_one_finding(tmp_path: Path) -> None:
+    root = tmp_path / "export"
+    shutil.copytree(SAMPLES / "digits_tf1_savedmodel", root)
+    for name in ("a.pkl", "b.joblib", "c.py"):
+        (root / name).write_bytes(b"\x80\x04N.")
+    (found,) = [each for each in findings(root) if each.name == "program-in-model"]
+    assert found.detail.startswith("3 files beside the SavedModel are")
+    assert [each.severity for each in findings(root) if each.name == "leftover-file"] == []
+
+
+@pytest.mark.parametrize("ending", [".index", ".data-00000-of-00001", ".meta"])
+@pytest.mark.parametrize("prefix", ["policy.p", "model.pt", "net.js"])
+def test_a_checkpoint_s_prefix_may_end_like_a_program(prefix: str, ending: str) -> None:
+    assert executable_severity(prefix + ending, b"") == ("", Severity.INFO)
+    assert executable_severity(prefix + ending, b"\x80\x04N.")[1] is Severity.HIGH
+    assert executable_severity(prefix, b"")[0]
 
 
 def _twice(path: Path) -> None:
