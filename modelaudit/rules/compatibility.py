@@ -9,7 +9,7 @@ from modelaudit.facts import Provenance
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.probe.protocol import ENDED, Observation, runtime_name
 from modelaudit.rules import examples, examples_behaviour
-from modelaudit.rules.conditions import conditions, lacked, lost_part
+from modelaudit.rules.conditions import conditions, lacked, lost_part, other_obstacle
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.rules.serving import serving_loads
 from modelaudit.runtimes.profile import numbers
@@ -65,9 +65,10 @@ def _loads_nowhere(rule: Rule, facts: Facts) -> Iterator[Finding]:
     severity = rule.severity if facts.artifact.complete else Severity.MEDIUM
     if serving_loads(facts):  # only the installed runtimes refuse it
         severity = Severity.LOW
+    more = other_obstacle(facts, first)
     yield rule.finding(
         f"The model {_nowhere([runtime_name(name) for name in tried])}. First error, from "
-        f"{first.call}: {_message(first)}",
+        f"{first.call}: {_message(first)}" + (f" {more}." if more else ""),
         evidence={
             "measured": {name: _message(each) for name, each in tried.items()},
             "versions": {name: dict(each.versions) for name, each in tried.items()},

@@ -40,6 +40,18 @@ def lacked(facts: Facts, seen: Observation) -> str:
     return " and ".join(dict.fromkeys(each.unless for each in found.conditions))
 
 
+def other_obstacle(facts: Facts, seen: Observation) -> str:
+    """What fails once the program has done what the error asks for; "" if that is not known."""
+    found = prediction_of(facts, seen)
+    if found is None or found.predicted is not LoadOutcome.FAILS:
+        return ""
+    error = seen.error.rpartition(_INNERMOST)[2]
+    failing = [each for each in found.because if each.predicted is LoadOutcome.FAILS]
+    asked = [each for each in failing if each.unless and each.sign and each.sign in error]
+    left = [each for each in failing if not each.unless]
+    return f"If {asked[0].unless}, it still fails: {left[0].text}" if asked and left else ""
+
+
 def conditions(facts: Facts) -> tuple[str, str]:
     """An attempt that needs only a condition: the runtime, and what it lacked; "" if none does."""
     for seen in facts.observations:

@@ -207,6 +207,18 @@ def test_prediction_and_error_have_to_agree(
     assert run_rule(rule("MA210"), facts).outcome is outcome
 
 
+def test_what_fails_after_the_advice_of_the_error_is_said() -> None:
+    """Keras advises `safe_mode=False` for code that this Python cannot read."""
+    (lacks,) = missing("safe mode is disabled").because
+    other = Reason("lambda-of-other-python", LoadOutcome.FAILS, "its code is of Python 3.6")
+    for because, said in (((lacks, other), True), ((other,), False)):
+        prediction = replace(missing(), because=because)
+        facts = loading(prediction, Status.FAILED, "'Mix': pass safe_mode=False")
+        (found,) = run_rule(rule("MA210"), facts).findings
+        more = "If safe mode is disabled, it still fails: its code is of Python 3.6."
+        assert found.detail.endswith(more) is said
+
+
 @pytest.mark.parametrize("status", [Status.TIMEOUT, Status.MEMORY, Status.UNAVAILABLE])
 def test_an_attempt_without_end_contradicts_no_prediction(status: Status) -> None:
     loads = Prediction("tf==2.21.0", "load_model", LoadOutcome.LOADS)

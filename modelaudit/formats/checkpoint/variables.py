@@ -168,9 +168,10 @@ def name_roles(names: Collection[str]) -> dict[str, str]:
     known = set(names)
     roles = {}
     for name in names:
-        slot = _SLOT.search(name)
-        scoped = _TRAINING_SCOPE.search(name) or _OPTIMIZER_SCALAR.search(name)
-        if scoped or (slot and name[: slot.start()] in known):
+        plain = name.removesuffix(":0")  # keys of savers that were given a dict of variables
+        slot = _SLOT.search(plain)
+        scoped = _TRAINING_SCOPE.search(name) or _OPTIMIZER_SCALAR.search(plain)
+        if scoped or (slot and plain[: slot.start()] + name[len(plain) :] in known):
             roles[name] = "optimizer"
         elif _METRIC.search(name):
             roles[name] = "metric"

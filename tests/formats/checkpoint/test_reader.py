@@ -268,7 +268,9 @@ def test_saved_objects_get_their_keys_by_equal_names():
         ("conv/kernel/Adam", "optimizer"),
         ("conv/kernel/Adam_1", "optimizer"),
         ("other/Adam", "weight"),  # no variable `other`: a layer of that name
+        ("head/kernel/Adam_1:0", "optimizer"),  # a saver given a dict of variables
         ("beta1_power", "optimizer"),
+        ("beta2_power:0", "optimizer"),
         ("global_step", "other"),
         ("training/Adam/conv/kernel/m", "optimizer"),
         ("conv/kernel/ExponentialMovingAverage", "weight"),
@@ -276,7 +278,7 @@ def test_saved_objects_get_their_keys_by_equal_names():
     ],
 )
 def test_roles_by_name(name, role):
-    assert name_roles(["conv/kernel", name])[name] == role
+    assert name_roles(["conv/kernel", "head/kernel:0", name])[name] == role
 
 
 def with_objects(tmp_path):
