@@ -33,6 +33,10 @@ from modelaudit.thresholds.weights import (
     USUAL_DRIFT,
 )
 
+# What else than a restore explains such kernels.
+NO_GRADIENT = "The optimizer's moments of these values are 0: no gradient reached them in training."
+ONE_STEP = "In sequences of one step a recurrent kernel is not used, and not trained."
+
 _USUAL = frozenset({"GlorotUniform", "Orthogonal", "RandomUniform"})  # defaults of Keras' layers
 
 
@@ -138,24 +142,23 @@ def left_initial(
             alone=alone,
             planned=artifact.architecture is not None,
         )
-        if severity is None or left_over(artifact, kernel, kernels):
+        dead = without_gradient(artifact, kernel)
+        unused = _recurrent(kernel) and kernel.tests.get("bias_initial") is False
+        if left_over(artifact, kernel, kernels) or (severity is None and not dead):
             continue
         if features and kernel in frozen:
             against = "The layer is frozen, and no frozen layer was trained: random features."
             severity = Severity.INFO
         elif never_optimized(artifact, kernel):
-            against = "The optimizer has no state for it: it was frozen during training."
+            against = "The optimizer has no state for these values: they were frozen in training."
             severity = Severity.INFO
-        elif without_gradient(artifact, kernel):
-            against = "The optimizer's moments for it are 0: it received no gradient in training."
-            severity = _at_most_medium(severity)
-        elif (
-            _recurrent(kernel)
-            and kernel.tests.get("bias_initial") is False
-            and (one_step(artifact) is not False)
-        ):
-            against = "In sequences of one step it is not used, and not trained."
-            severity = Severity.INFO if one_step(artifact) else _at_most_medium(severity)
+        elif unused and one_step(artifact):
+            against, severity = ONE_STEP, Severity.INFO
+        elif dead or severity is None:
+            against = NO_GRADIENT
+            severity = _at_most_medium(severity or Severity.MEDIUM)
+        elif unused and one_step(artifact) is None:
+            against, severity = ONE_STEP, _at_most_medium(severity)
         elif designed and severity is Severity.HIGH:
             against = "The file does not tell whether its layers are frozen."
             severity = Severity.MEDIUM if moved > 1 else Severity.LOW

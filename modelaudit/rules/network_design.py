@@ -147,12 +147,13 @@ def _bottleneck(rule: Rule, facts: Facts) -> Iterator[Finding]:
             if following.class_name in {"Activation", "ReLU"}:
                 applied.append(activation_of(following))
             after = takers.get(following.route, ())
-        if len(after) == 1 and graph.layer(after[0]).class_name == "Dense":
+        dense = len(after) == 1 and graph.layer(after[0]).class_name == "Dense"
+        if dense and not _passes(graph, layer.route):
             rectified = "relu" in applied
             yield rule.finding(
                 f"Everything passes through the single unit of {layer.route}"
                 + (
-                    ", and its ReLU gives 0 for half of all values: where it does, the output is "
+                    ", and its ReLU gives 0 for all negative values: where it does, the output is "
                     "the same for every input."
                     if rectified
                     else "."
@@ -161,6 +162,20 @@ def _bottleneck(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 evidence={"measured": 1, "unit": "units"},
                 severity=Severity.MEDIUM if rectified else Severity.LOW,
             )
+
+
+def _passes(graph: LayerGraph, without: str) -> bool:
+    """Whether an output depends on an input by a way around a layer, as around a gate."""
+    seen = {without, *graph.outputs}
+    pending = [route for route in graph.outputs if route != without]
+    while pending:
+        calls = graph.calls.get(pending.pop(), ())
+        if not calls:
+            return True  # an input
+        new = {source for call in calls for source in call} - seen
+        seen |= new
+        pending += new
+    return False
 
 
 def _not_adapted(rule: Rule, facts: Facts) -> Iterator[Finding]:
@@ -231,10 +246,10 @@ RULES = (
         severity=Severity.MEDIUM,
         confidence=Confidence.HIGH,
         needs=_NEEDS,
-        summary="The hidden layers have no nonlinear activation, so they have no effect",
+        summary="No hidden layer has a nonlinear activation",
         pass_title="The network has a nonlinear layer",
         why="Linear functions of linear functions are linear. However many layers such a network "
-        "has, it can only separate classes by planes.",
+        "has, it computes what one layer of that kind can compute.",
         fix='Give the hidden layers an activation, such as activation="relu", and train again.',
         check=_linear,
         bad=lambda: _stack("linear"),
@@ -263,10 +278,10 @@ RULES = (
         severity=Severity.MEDIUM,
         confidence=Confidence.HIGH,
         needs=_NEEDS,
-        summary="The first convolution takes a side of the image for its channels",
+        summary="The first convolution seems to take a side of the image for its channels",
         pass_title="The first convolution takes the channels of the image for channels",
-        why="The convolution then slides along the colours and one side of the image. The model "
-        "loses what is next to what in the image.",
+        why="If the inputs are images, the convolution slides along the colors and one side of the "
+        "image. The model loses what is next to what in the image.",
         fix="Give the images as (height, width, channels) and declare the input so, or set "
         'data_format="channels_first", and train again.',
         check=_axes,

@@ -9,7 +9,13 @@ from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
 from modelaudit.rules.grammar import counted, every, of_all
-from modelaudit.rules.initial_values import left_initial, never_trained, stale_averages
+from modelaudit.rules.initial_values import (
+    NO_GRADIENT,
+    ONE_STEP,
+    left_initial,
+    never_trained,
+    stale_averages,
+)
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 
 LISTED = 8
@@ -122,22 +128,55 @@ def _never_trained(rule: Rule, facts: Facts) -> Iterator[Finding]:
         )
 
 
+_EXPLAINED = {
+    ONE_STEP: (
+        "A recurrent kernel is at its initial values",
+        (
+            "If the sequences have one step, give the layer the sequence along its second axis, as "
+            "(batch, steps, features), and train again. If there is none, a Dense layer does the same."
+        ),
+    ),
+    NO_GRADIENT: (
+        "Kernels received no gradient in training",
+        (
+            "Find what stops the gradient between these layers and the loss, such as an output without "
+            "a loss, a normalization over a single value, or units whose ReLU always gives 0."
+        ),
+    ),
+}
+
+
 def _partial_restore(rule: Rule, facts: Facts) -> Iterator[Finding]:
     kernels = _decided(facts)
     decided = [kernel for kernel in kernels if kernel.state != "undecidable"]
     others = sum(kernel.tests.get("fits") is not True for kernel in decided)
-    for each in left_initial(facts.artifact, kernels):
+    trained = counted(others, "other kernel is", "other kernels are") + " trained"
+    while_others = f"while {trained if others else 'biases elsewhere are trained'}"
+    found = left_initial(facts.artifact, kernels)
+    for each in found:
         kernel = each.kernel
+        if each.against:
+            continue
         bias = " Its bias was trained." * (kernel.tests.get("bias_initial") is False)
         guess = f" (a guess: {kernel.initializer})" * kernel.guessed
-        said = each.against or "the layer was most likely skipped when the weights were restored."
         yield rule.finding(
-            f"{kernel.route} still has values as drawn by its initializer{guess}, while "
-            + counted(others, "other kernel is", "other kernels are")
-            + f" trained{'.' if each.against else ':'} {said}{bias}",
+            f"{kernel.route} still has values as drawn by its initializer{guess}, {while_others}: "
+            f"it was skipped when the weights were restored, or not trained.{bias}",
             route=kernel.route,
             severity=each.severity,
             evidence={"n": kernel.weights, "tests": dict(kernel.tests), "tested": len(decided)},
+        )
+    for why, severity in dict.fromkeys((e.against, e.severity) for e in found if e.against):
+        routes = [e.kernel.route for e in found if (e.against, e.severity) == (why, severity)]
+        title, fix = _EXPLAINED.get(why, ("", ""))
+        yield rule.finding(
+            f"{_names(routes)} still {'has' if len(routes) == 1 else 'have'} values as drawn by "
+            f"the initializer, {while_others}. {why}",
+            route=routes[0],
+            severity=severity,
+            evidence={"measured": len(routes), "unit": "kernels", "n": len(decided)},
+            title=title,
+            fix=fix,
         )
 
     stale, averages = stale_averages(kernels)
@@ -256,8 +295,9 @@ RULES = (
         needs=MEASURED,
         summary="A layer still has its initial values while others are trained",
         pass_title="No single layer was left at its initial values",
-        why="This is the result of a partial restore: `by_name=True`, `skip_mismatch=True` and "
-        "`expect_partial()` skip layers without an error.",
+        why="A partial restore leaves this: `by_name=True`, `skip_mismatch=True` and "
+        "`expect_partial()` skip layers without an error. So does training in which no gradient "
+        "reaches the layer. Either way its outputs are arbitrary.",
         fix="Load the weights again without `by_name=True`, `skip_mismatch=True` or "
         "`expect_partial()`, which skip layers:\n\n"
         '    model.load_weights("trained.weights.h5")\n'
@@ -265,7 +305,8 @@ RULES = (
         "    import tensorflow as tf\n"
         '    status = tf.train.Checkpoint(model=model).restore("CHECKPOINT")\n'
         "    status.assert_existing_objects_matched()\n\n"
-        "If the layer is random and frozen on purpose (random features), waive this finding.",
+        "If the values are right, find why training did not change them. If the layer is random and "
+        "frozen on purpose (random features), waive this finding.",
         check=_partial_restore,
         bad=examples.measured(_kernels("trained", "fresh")),
         good=examples.measured(_kernels("trained", "trained")),

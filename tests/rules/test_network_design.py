@@ -169,6 +169,12 @@ def test_a_single_unit_in_the_way(keras, tmp_path):
     ]
     assert through(dense(1, "tanh")) == [("MA312", "low")]
     assert through(dense(2, "relu")) == []
+    # A gate of one unit (squeeze and excitation) weighs channels that pass by it.
+    given = layers.Input((16, 16, 3))
+    channels = layers.Conv2D(8, 3, activation="relu")(given)
+    gate = dense(1, "relu")(layers.GlobalAveragePooling2D()(channels))
+    gated = layers.Multiply()([channels, layers.Reshape((1, 1, 8))(dense(8, "sigmoid")(gate))])
+    assert found(keras.Model(given, dense(2)(layers.Flatten()(gated))), tmp_path) == []
     # A score of attention is one unit, and passes by the features.
     given = layers.Input((12, 6))
     score = layers.Softmax(axis=1)(dense(1, "tanh")(given))

@@ -12,6 +12,7 @@ from modelaudit.rules import examples
 from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
 from modelaudit.rules.model import Facts
+from modelaudit.structs import replace
 
 BATCHNORM = ("MA401", "MA402", "MA403")
 INITIALIZATION = ("MA404", "MA405")
@@ -165,7 +166,24 @@ def test_each_layer_at_initial_values_is_a_finding_with_its_tests():
     assert (head.location.route, tail.location.route) == ("head", "tail")
     assert head.fingerprint != tail.fingerprint
     assert "2 other kernels" in head.detail
+    assert "skipped when the weights were restored, or not trained" in head.detail
     assert head.severity is Severity.MEDIUM  # too small to be sure
+
+
+def test_kernels_without_gradient_are_one_finding_that_blames_no_restore():
+    slots = [
+        replace(examples.tensor("m/zero", (4, 2), constant()), role="optimizer"),
+        replace(examples.tensor("m/moved", (9, 9)), role="optimizer"),
+    ]
+    names = ("a", "b")
+    tensors = [examples.tensor(f"{name}/kernel", (4, 2)) for name in names]
+    artifact = examples.model(examples.layer(), tensors=(*tensors, *slots))
+    kernels = (*(kernel(name, "fresh") for name in names), kernel("c", "trained"))
+    facts = Facts(artifact, measurements=Measurements(initialization=kernels))
+    (finding,) = result_of("MA405", facts).findings
+    assert finding.detail.startswith("a, b still have values as drawn")
+    assert "no gradient" in finding.detail and "restored" not in finding.detail
+    assert "load_weights" not in finding.fix
 
 
 def constant(value=0.0, nonfinite=0):
