@@ -23,6 +23,7 @@ from modelaudit.rules.model import (
     NotRelevant,
     Rule,
 )
+from modelaudit.rules.random_draws import draws_by_design
 from modelaudit.settings import TRANSFORMS
 from modelaudit.thresholds.answers import DEAD, GAIN, MIN_CLASSES, MIN_INPUTS, SAME_SCORE
 from modelaudit.thresholds.flips import SENSITIVE
@@ -52,6 +53,17 @@ def _unfinished(rule: Rule, facts: Facts) -> Iterator[Finding]:
             )
 
 
+def made_up(behaviour: Behaviour) -> str:
+    """`made-up ` before the word inputs, if they are not the user's."""
+    return "" if behaviour.inputs.kind == "user" else "made-up "
+
+
+def range_assumed(behaviour: Behaviour) -> bool:
+    """Whether the inputs are made up in a range that the model may not be for."""
+    notes = behaviour.inputs.notes
+    return bool(made_up(behaviour)) and any("assumed" in note for note in notes)
+
+
 def _confirmed(behaviour: Behaviour) -> bool:
     """Something inside the model also indicates that the output is constant."""
     dead = any(share >= DEAD.value for share in behaviour.dead.values())
@@ -61,8 +73,8 @@ def _confirmed(behaviour: Behaviour) -> bool:
 
 def _collapsed(rule: Rule, facts: Facts) -> Iterator[Finding]:
     behaviour = _behaviour(facts)
-    made_up = behaviour.inputs.kind != "user" and not _confirmed(behaviour)
-    if made_up and any(output.collapse.collapsed for output in behaviour.outputs):
+    unsure = made_up(behaviour) and not _confirmed(behaviour)
+    if unsure and any(output.collapse.collapsed for output in behaviour.outputs):
         raise NotApplicable(
             "undecidable without your own inputs (--probe-data): the output is nearly the same for "
             "all built-in inputs, which can be correct for inputs without meaning"
@@ -86,8 +98,9 @@ def _collapsed(rule: Rule, facts: Facts) -> Iterator[Finding]:
             other = f" Multiplied by 255, they get different outputs ({pixels:.2f} bits)."
         yield rule.finding(
             f"Output {output.name} is the same, or nearly the same, for {behaviour.inputs.n} "
-            f"different inputs.{share}{other}",
+            f"different {made_up(behaviour)}inputs.{share}{other}",
             route=output.name,
+            severity=Severity.MEDIUM if range_assumed(behaviour) else None,
             evidence={
                 "measured": seen.information if seen.information is not None else seen.spread,
                 "unit": (
@@ -203,9 +216,11 @@ def _nondeterministic(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 "undecidable: the file holds the graph that trained the model, in which dropout "
                 "may be active, and no graph for inference"
             )
+        drawn = draws_by_design(facts.artifact)
         yield rule.finding(
             "The same inputs give different outputs when the model runs twice (largest difference "
-            f"{behaviour.noise_floor:.3g}).",
+            f"{behaviour.noise_floor:.3g})." + f" Random numbers are drawn: {drawn}." * bool(drawn),
+            severity=Severity.MEDIUM if drawn else None,
             evidence={
                 "measured": behaviour.noise_floor,
                 "unit": "as largest difference between two runs on the same input",
@@ -218,14 +233,14 @@ def _dead(rule: Rule, facts: Facts) -> Iterator[Finding]:
     behaviour = _behaviour(facts)
     if not behaviour.dead:
         raise NotApplicable("the inner activations of this model cannot be read")
-    limit = rule.threshold(facts)
+    limit, inputs = rule.threshold(facts), f"{made_up(behaviour)}input"
     for route, share in behaviour.dead.items():
         if share >= limit:
             yield rule.finding(
-                f"No channel of {route} is active for any input: the layers after it receive a "
+                f"No channel of {route} is active for any {inputs}: the layers after it receive a "
                 "constant."
                 if share >= DEAD.value
-                else f"{share:.0%} of the channels of {route} are not active for any input.",
+                else f"{share:.0%} of the channels of {route} are not active for any {inputs}.",
                 route=route,
                 evidence={
                     "measured": share,
@@ -233,6 +248,7 @@ def _dead(rule: Rule, facts: Facts) -> Iterator[Finding]:
                     "threshold": limit,
                     "n": behaviour.inputs.n,
                 },
+                severity=Severity.MEDIUM if range_assumed(behaviour) else None,
             )
 
 
@@ -322,8 +338,9 @@ RULES = (
         summary="The same input gives different outputs",
         pass_title="The same input gives the same output",
         why="A layer runs in training mode (dropout, noise, batch statistics) or draws random "
-        "numbers, so no single prediction can be trusted.",
-        fix="Look for `training=True` in the saved calls and for random layers, and rebuild the "
+        "numbers. Unless that is intended, as in a generator, a sampling policy or Monte Carlo "
+        "dropout, no single prediction can be trusted.",
+        fix="If the model is meant to sample, waive this finding. Otherwise, look for `training=True` in the saved calls and for random layers, and rebuild the "
         "model without them. `model.export` of Keras 3 keeps random augmentation layers active: "
         "export a call with `training=False` through `keras.export.ExportArchive`.",
         check=_nondeterministic,
@@ -339,7 +356,8 @@ RULES = (
         needs=(Need.BEHAVIOUR,),
         summary="All channels of a layer are inactive for every input",
         pass_title="No layer is dead",
-        why="The layers after a dead layer receive a constant, so the output is constant too.",
+        why="The layers after a dead layer receive a constant. If no other way leads around it, the "
+        "output is constant too.",
         fix="Check the bias of that layer and the batch normalisation around it. Restore a "
         "checkpoint from before the layer died.",
         check=_dead,

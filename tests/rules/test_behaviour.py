@@ -7,8 +7,8 @@ import pytest
 from modelaudit.audit_types.behaviour import Collapse, Intervention
 from modelaudit.diagnosis import diagnose
 from modelaudit.facts import Graph, GraphNode, Signature
-from modelaudit.findings import Outcome
-from modelaudit.rules import examples_behaviour
+from modelaudit.findings import Outcome, Severity
+from modelaudit.rules import examples, examples_behaviour
 from modelaudit.rules.catalogue import CATALOGUE
 from modelaudit.rules.engine import run_rules
 from modelaudit.rules.model import Facts
@@ -38,6 +38,53 @@ def test_a_constant_output_on_synthetic_inputs_needs_confirmation_inside():
     bias = Intervention(before=0.0, after=3.0, responsible=True)
     biased = on_built_in_inputs(constant, interventions={"centre_head_bias": bias})
     assert outcome(biased, "MA602").outcome is Outcome.FAIL
+
+
+@pytest.mark.parametrize(
+    ("layer", "ops", "severity"),
+    [
+        (examples.layer("z", "Sampling", {}), (), Severity.MEDIUM),
+        (examples.layer("drop", "Dropout", {}), (), Severity.HIGH),
+        (None, (("policy/sample", "Multinomial"),), Severity.MEDIUM),
+        (None, (("dropout/noise", "RandomStandardNormal"),), Severity.HIGH),
+        (None, (("dense/dropout/random_uniform", "RandomUniform"),), Severity.HIGH),
+    ],
+)
+def test_a_model_that_samples_on_purpose_is_told_so(layer, ops, severity):
+    noisy = examples_behaviour.noisy()
+    graph = Graph((), tuple(GraphNode(name, op, ()) for name, op in ops))
+    artifact = replace(noisy.artifact, graphs=(graph,), architecture=None)
+    if layer:
+        artifact = examples.model(replace(layer, custom=layer.class_name == "Sampling"))
+    (found,) = outcome(replace(noisy, artifact=artifact), "MA605").findings
+    assert found.severity is severity
+    assert ("on purpose" in found.detail) is (severity is Severity.MEDIUM)
+
+
+@pytest.mark.parametrize(
+    ("code", "changes"),
+    [
+        ("MA606", {"dead": {"relu": 1.0}}),
+        ("MA607", {"outputs": (replace(examples_behaviour.HEALTHY, nonfinite=1.0),)}),
+    ],
+)
+@pytest.mark.parametrize(
+    ("notes", "severity"),
+    [
+        (("range 0…1 assumed: the model does not contain its value range",), Severity.MEDIUM),
+        (("range 0…255 from Rescaling",), Severity.HIGH),
+    ],
+)
+def test_made_up_inputs_of_an_assumed_range_prove_less(code, changes, notes, severity):
+    facts = on_built_in_inputs(examples_behaviour.sound_behaviour(), **changes)
+    inputs = replace(facts.behaviour.inputs, notes=notes)
+    facts = replace(facts, behaviour=replace(facts.behaviour, inputs=inputs))
+    (found,) = outcome(facts, code).findings
+    assert found.severity is severity
+    assert "made-up input" in found.detail
+    user = replace(facts.behaviour, inputs=replace(inputs, kind="user"))
+    (found,) = outcome(replace(facts, behaviour=user), code).findings
+    assert (found.severity, "made-up" in found.detail) == (Severity.HIGH, False)
 
 
 @pytest.mark.parametrize(
