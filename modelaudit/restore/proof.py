@@ -89,7 +89,8 @@ def prove(
     twice = {weight.name for weight in stored if weight.sha256 in digests} & set(found.missing)
     # A variable that only the model holds, with the bytes of a stored tensor, is its copy.
     own = {tensor.sha256 for tensor in artifact.tensors if tensor.sha256}
-    copies = {v.path for v in observation.variables if v.sha256 in own}
+    # Strings are names of assets or classes, which the program or an initializer assigns.
+    copies = {v.path for v in observation.variables if v.sha256 in own or v.dtype == "string"}
     architecture = artifact.architecture if observation.layers else None
     layers, layers_compared = compare_layers(architecture, observation) if architecture else ((), 0)
     cast = tuple(each for each in found.differing if _is_cast(each))

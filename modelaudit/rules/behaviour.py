@@ -23,7 +23,6 @@ from modelaudit.rules.model import (
     NotRelevant,
     Rule,
 )
-from modelaudit.rules.random_draws import draws_by_design
 from modelaudit.settings import TRANSFORMS
 from modelaudit.thresholds.answers import DEAD, GAIN, MIN_CLASSES, MIN_INPUTS, SAME_SCORE
 from modelaudit.thresholds.flips import SENSITIVE
@@ -208,27 +207,6 @@ def _sensitive(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 )
 
 
-def _nondeterministic(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    behaviour = _behaviour(facts)
-    if not behaviour.deterministic:
-        if facts.artifact.training_graph:
-            raise NotApplicable(
-                "undecidable: the file holds the graph that trained the model, in which dropout "
-                "may be active, and no graph for inference"
-            )
-        drawn = draws_by_design(facts.artifact)
-        yield rule.finding(
-            "The same inputs give different outputs when the model runs twice (largest difference "
-            f"{behaviour.noise_floor:.3g})." + f" Random numbers are drawn: {drawn}." * bool(drawn),
-            severity=Severity.MEDIUM if drawn else None,
-            evidence={
-                "measured": behaviour.noise_floor,
-                "unit": "as largest difference between two runs on the same input",
-                "n": behaviour.inputs.n,
-            },
-        )
-
-
 def _dead(rule: Rule, facts: Facts) -> Iterator[Finding]:
     behaviour = _behaviour(facts)
     if not behaviour.dead:
@@ -326,25 +304,6 @@ RULES = (
         check=_sensitive,
         limit=Limit(SENSITIVE.value, 0.001, 10.0, SENSITIVE.unit),
         bad=examples_behaviour.flip_sensitive,
-        good=examples_behaviour.sound_behaviour,
-    ),
-    Rule(
-        code="MA605",
-        name="nondeterministic-output",
-        family=Family.BEHAVIOUR,
-        severity=Severity.HIGH,
-        confidence=Confidence.CERTAIN,
-        needs=(Need.BEHAVIOUR,),
-        summary="The same input gives different outputs",
-        pass_title="The same input gives the same output",
-        why="A layer runs in training mode (dropout, noise, batch statistics) or draws random "
-        "numbers. Unless that is intended, as in a generator, a sampling policy or Monte Carlo "
-        "dropout, no single prediction can be trusted.",
-        fix="If the model is meant to sample, waive this finding. Otherwise, look for `training=True` in the saved calls and for random layers, and rebuild the "
-        "model without them. `model.export` of Keras 3 keeps random augmentation layers active: "
-        "export a call with `training=False` through `keras.export.ExportArchive`.",
-        check=_nondeterministic,
-        bad=examples_behaviour.noisy,
         good=examples_behaviour.sound_behaviour,
     ),
     Rule(

@@ -65,16 +65,34 @@ def _constant(rule: Rule, facts: Facts) -> Iterator[Finding]:
         stats = tensor.stats
         if stats and stats.constant and tensor.size > 1:
             drawn = _initializer(facts, route, role) in CONSTANT_INITIALIZERS
+            penalized = not stats.minimum and _penalized(facts, route)
+            effect = (
+                "its result does not depend on its input"
+                if not stats.minimum
+                else "all tokens have the same vector"
+                if role == "embeddings"
+                else "its results are all the same multiple of a sum of its inputs"
+            )
             yield rule.finding(
-                f"Every value of {route}/{role} is {stats.minimum:g}: the layer cannot distinguish "
-                "its inputs."
-                + " Its initializer also gives one value: it was not trained."
-                * drawn,
+                f"Every value of {route}/{role} is {stats.minimum:g}: {effect}."
+                + " Its initializer also gives one value: it was not trained." * drawn
+                + " The layer has a regularizer or constraint, which can do this." * penalized,
                 file=tensor.file,
                 route=f"{route}/{role}",
                 evidence={"measured": stats.minimum, "unit": "as every value", "n": tensor.size},
-                severity=Severity.LOW if drawn else rule.severity,
+                severity=Severity.LOW if drawn else Severity.MEDIUM if penalized else rule.severity,
             )
+
+
+def _penalized(facts: Facts, route: str) -> bool:
+    """Whether training was told to keep the layer's weights small."""
+    architecture = facts.artifact.architecture
+    return any(
+        layer.config.get(key)
+        for layer in (architecture.layers if architecture else ())
+        if layer.route == route
+        for key in ("kernel_regularizer", "kernel_constraint", "embeddings_regularizer")
+    )
 
 
 def _matrices(facts: Facts) -> Iterator[tuple[Tensor, TensorStats]]:
@@ -208,7 +226,8 @@ RULES = (
         needs=(Need.TENSORS,),
         summary="All values of a kernel are equal",
         pass_title="No kernel is constant",
-        why="Training never makes a kernel constant. A failed write or an edit does.",
+        why="A failed write or an edit makes a kernel constant. Training does so only where a strong "
+        "regularizer or constraint drives all weights to 0.",
         fix="Restore the file from an intact copy.",
         check=_constant,
         bad=lambda: _dense(TensorStats(0.0, 0.0, 0.0, 0.0, 8, 0), (4, 2)),

@@ -86,6 +86,18 @@ def test_weights_of_only_one_side_are_named() -> None:
     assert (proof.missing, proof.unexpected, proof.faithful) == ((), ("extra",), False)
 
 
+def test_a_string_without_a_stored_value_is_the_name_of_an_asset() -> None:
+    """TensorFlow 1 assigns it when the model is loaded."""
+    name = VariableDigest("filename_tensor", (), "string", "0" * 64)
+    held = VariableDigest("a", A.shape, "float32", digest(A))
+    number = VariableDigest("extra", (3,), "float32", "1" * 64)
+    for variables, faithful in (((held, name), True), ((held, number), False)):
+        seen = Observation("here", "load_model", Status.LOADED, variables=variables)
+        proof = prove(stored(a=A), seen)
+        assert proof is not None
+        assert proof.faithful is faithful
+
+
 def test_a_weight_stored_twice_is_one_variable() -> None:
     assert restored(stored(a=A, again=A), a=A).faithful
     assert restored(stored(a=A), a=A, again=A).faithful

@@ -198,6 +198,16 @@ def test_a_kernel_that_its_initializer_leaves_constant_is_only_untrained(tmp_pat
         assert reported(facts) == {"MA406": [severity]}
 
 
+def test_a_kernel_that_a_regularizer_drove_to_0_is_no_damage(tmp_path: Path) -> None:
+    zeros = stored(tmp_path, "dense/kernel", np.zeros((8, 16), "float32"))
+    ones = stored(tmp_path, "dense/kernel", np.ones((8, 16), "float32"))
+    config = {"kernel_regularizer": {"class_name": "L1", "config": {"l1": 1.0}}}
+    layer = examples.layer(variables={"kernel": "dense/kernel"}, config=config)
+    for tensor, severity in ((zeros, Severity.MEDIUM), (ones, Severity.HIGH)):
+        facts = Facts(examples.model(layer, tensors=(tensor,)))
+        assert reported(facts) == {"MA406": [severity]}
+
+
 def write_weights(path: Path, groups: dict[str, dict[str, np.ndarray]]) -> Path:
     """A v3 weights file: group of the layer -> numbered variables; the last part is its name."""
     with h5py.File(path, "w") as file:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
@@ -42,6 +43,8 @@ T = TypeVar("T")
 
 
 # How many bytes outside the HDF5 data are checked for non-zero bytes.
+# What a model was compiled with; one inside another model keeps its own.
+_OF_TRAINING = re.compile(r"(?:^|/)(optimizer|_?metrics|_?compile_metrics)/(?:.*/)?vars/\d+$")
 _OUTSIDE_BYTES = 1 << 20
 
 _TEXTS = ("keras_version", "backend", "model_config", "training_config")
@@ -319,13 +322,14 @@ def _tensor(
 
 
 def _role(route: str, layout: str) -> str:
-    first, _, rest = route.replace("\\", "/").partition("/")
+    plain = route.replace("\\", "/")
+    first, _, rest = plain.partition("/")
     if layout != OTHER and not rest:
         return "other"  # of the program: Keras stores every weight in a group of its layer
     if first == ("optimizer_weights" if layout == FULL else "optimizer"):
         return "optimizer"
-    if layout == V3 and first in {"metrics", "_metrics", "_compile_metrics"}:
-        return "metric"
+    if layout == V3 and (kept := _OF_TRAINING.search(plain)):
+        return "optimizer" if kept[1] == "optimizer" else "metric"
     if "/seed_generator/" in f"/{rest}/":
         return "other"  # state of a random number generator
     return "weight"

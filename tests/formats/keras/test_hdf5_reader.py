@@ -63,11 +63,18 @@ def test_v3_weights(tmp_path, separator):
         group.attrs["name"] = "dense"
         group["0"] = KERNEL
         file["optimizer/vars/0"] = np.int64(7)
+        # A discriminator, compiled alone and then used inside a GAN.
+        file["layers/functional/optimizer/vars/2"] = KERNEL
+        file["layers/functional/metrics/mean/vars/0"] = np.float32(1)
+        file["layers/functional/layers/optimizer_dense/vars/0"] = KERNEL
     artifact = read_hdf5(path, LIMITS)
     assert artifact.format is Format.WEIGHTS_H5_V3
     assert artifact.extra["h5"]["vars_names"] == {f"layers{separator}dense/vars": "dense"}
     assert artifact.tensor("optimizer/vars/0").role == "optimizer"
     assert artifact.tensor("optimizer/vars/0").shape == ()
+    assert artifact.tensor("layers/functional/optimizer/vars/2").role == "optimizer"
+    assert artifact.tensor("layers/functional/metrics/mean/vars/0").role == "metric"
+    assert artifact.tensor("layers/functional/layers/optimizer_dense/vars/0").role == "weight"
     assert artifact.tensor(f"layers{separator}dense/vars/0").role == "weight"
 
 

@@ -91,8 +91,8 @@ RULES = (
         summary="A layer reads its vocabulary from a path in the config",
         pass_title="No layer reads a vocabulary from a path in the config",
         why="Loading the model reads that file, from the user's disk or over the network, and its "
-        "lines become part of the model, where they can be read back. Models saved by Keras "
-        "contain their vocabulary.",
+        "lines become part of the model, where they can be read back. Keras 3 stores the words, "
+        "Keras 2 the path if the layer was made from a file.",
         fix="Ask the author for a file with the vocabulary inside: `layer.set_vocabulary(words)`, "
         "then save as `.keras`.",
         check=check_vocabularies,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from modelaudit.facts import Json
+from modelaudit.facts import Artifact, Json
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.rules.model import Check, Facts, Family, Need, Rule, rules_of
 from modelaudit.rules.security.graph.examples import constant, graph_with, harmless
@@ -13,7 +13,7 @@ from modelaudit.rules.security.graph.operations import GraphOperation, graph_fil
 from modelaudit.rules.security.graph.reachability import Reach
 from modelaudit.rules.security.op_threats import THREATS, OpThreat
 
-_CHECKPOINTING = "MA746"
+_CHECKPOINTING, _PIPELINE = "MA746", "MA745"
 _READS_ASSETS = frozenset({"MA741", "MA742", "MA745", "MA747", "MA748"})
 # Attributes that name the target; `_NO_PLACE` are values that name none.
 _ATTRIBUTES = {
@@ -81,7 +81,7 @@ def _judge(
             "from": [*sorted({source.kind for source in sources})],
         },
         key=operation.node.op,
-        severity=_severity(threat, operation, sources),
+        severity=_severity(facts.artifact, threat, operation, sources),
         confidence=Confidence.CERTAIN if operation.reach is Reach.RUN else Confidence.HIGH,
     )
 
@@ -118,12 +118,18 @@ def _is_honest(
 
 
 def _severity(
-    threat: OpThreat, operation: GraphOperation, sources: tuple[ValueOrigin, ...]
+    artifact: Artifact,
+    threat: OpThreat,
+    operation: GraphOperation,
+    sources: tuple[ValueOrigin, ...],
 ) -> Severity:
     if operation.reach is Reach.DEAD:
         return lowered(threat.severity, 2)
     if operation.node.op == "MergeV2Checkpoints":
         return Severity.CRITICAL  # it deletes what it has merged
+    # The input pipeline of a training graph, which inference does not run.
+    if threat.code == _PIPELINE and artifact.training_graph:
+        return lowered(threat.severity, 1)
     # The caller of the model names the file.
     asked = bool(sources) and all(source.kind == "input" for source in sources)
     return lowered(threat.severity, 1) if asked else threat.severity

@@ -7,8 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from modelaudit.facts import Format, GraphNode
+from modelaudit.facts import Graph as SavedGraph
 from modelaudit.findings import Finding, Severity
 from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
+from modelaudit.rules.engine import run_rules
+from modelaudit.rules.security import RULES
+from modelaudit.rules.security.graph.examples import constant, graph_facts
+from modelaudit.structs import replace
 from tests.made.graphs import Graph
 
 
@@ -168,6 +174,31 @@ def test_operations(tmp_path: Path, add: Callable[[Graph], None], expected: str 
     graph = Graph()
     add(graph)
     assert [found.name for found in graph.findings(tmp_path)] == ([expected] if expected else [])
+
+
+@pytest.mark.parametrize(
+    ("update", "op", "severity"),
+    [
+        ("ApplyAdam", "TFRecordReaderV2", Severity.MEDIUM),
+        ("Identity", "TFRecordReaderV2", Severity.HIGH),
+        ("ApplyAdam", "ReadFile", Severity.HIGH),
+    ],
+)
+def test_a_graph_for_training_has_an_input_pipeline(
+    update: str, op: str, severity: Severity
+) -> None:
+    path = constant("path", "/srv/train.tfrecords")
+    reader = GraphNode("reader", op, ("path",))
+    facts = graph_facts(SavedGraph((), (path, reader, GraphNode("update", update, ()))))
+    artifact = replace(facts.artifact, signatures=(), format=Format.FROZEN_GRAPH)
+    found = [
+        finding
+        for result in run_rules(RULES, replace(facts, artifact=artifact))
+        for finding in result.findings
+        if finding.evidence.get("op") == op
+    ]
+    assert [each.severity for each in found] == [severity]
+    assert "run by a program that runs this part of the graph" in found[0].detail
 
 
 def test_deleting_is_critical(tmp_path: Path) -> None:

@@ -1,0 +1,79 @@
+"""MA605: outputs that differ from run to run, and whether the model seems meant to draw them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from modelaudit.facts import Artifact
+from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.rules import examples_behaviour
+from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
+from modelaudit.rules.security.config.code_sites import code_sites
+
+# Operations that draw samples; dropout draws uniform numbers instead.
+_SAMPLERS = frozenset(
+    ("Multinomial", "RandomStandardNormal", "RandomGamma", "StatelessMultinomial")
+    + ("StatelessRandomNormal", "StatelessRandomNormalV2")
+)
+_OTHERWISE = ("nitializer", "noise", "dropout", "init/")  # scopes of initial values and noise
+
+
+def draws_by_design(artifact: Artifact) -> str:
+    """What may draw samples on purpose, as in a variational autoencoder or a policy; or ""."""
+    layers = artifact.architecture.layers if artifact.architecture else ()
+    for layer in layers:
+        if layer.custom and not layer.is_model:
+            return f"its custom layer {layer.route} ({layer.class_name}) may do so on purpose"
+    for site in code_sites(artifact):
+        if any("random" in name.lower() for name in site.names):
+            return f"the code of {site.text.site.layer or 'a Lambda layer'} does so on purpose"
+    for graph in artifact.graphs if not layers else ():
+        for node in graph.nodes:
+            if node.op in _SAMPLERS and not any(word in node.name for word in _OTHERWISE):
+                return f"{node.name} ({node.op}) may do so on purpose"
+    return ""
+
+
+def _nondeterministic(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    behaviour = facts.behaviour
+    assert behaviour is not None
+    if not behaviour.deterministic:
+        if facts.artifact.training_graph:
+            raise NotApplicable(
+                "undecidable: the file holds the graph that trained the model, in which dropout "
+                "may be active, and no graph for inference"
+            )
+        drawn = draws_by_design(facts.artifact)
+        yield rule.finding(
+            "The same inputs give different outputs when the model runs twice (largest difference "
+            f"{behaviour.noise_floor:.3g})." + f" Random numbers are drawn: {drawn}." * bool(drawn),
+            severity=Severity.MEDIUM if drawn else None,
+            evidence={
+                "measured": behaviour.noise_floor,
+                "unit": "as largest difference between two runs on the same input",
+                "n": behaviour.inputs.n,
+            },
+        )
+
+
+RULES = (
+    Rule(
+        code="MA605",
+        name="nondeterministic-output",
+        family=Family.BEHAVIOUR,
+        severity=Severity.HIGH,
+        confidence=Confidence.CERTAIN,
+        needs=(Need.BEHAVIOUR,),
+        summary="The same input gives different outputs",
+        pass_title="The same input gives the same output",
+        why="A layer runs in training mode (dropout, noise, batch statistics) or draws random "
+        "numbers. Unless that is intended, as in a generator, a sampling policy or Monte Carlo "
+        "dropout, no single prediction can be trusted.",
+        fix="If the model is meant to sample, waive this finding. Otherwise, look for `training=True` in the saved calls and for random layers, and rebuild the "
+        "model without them. `model.export` of Keras 3 keeps random augmentation layers active: "
+        "export a call with `training=False` through `keras.export.ExportArchive`.",
+        check=_nondeterministic,
+        bad=examples_behaviour.noisy,
+        good=examples_behaviour.sound_behaviour,
+    ),
+)
