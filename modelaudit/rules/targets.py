@@ -142,24 +142,46 @@ def _differs(rule: Rule, facts: Facts) -> Iterator[Finding]:
         for each in (*facts.observations, *facts.elsewhere)
         if each.agreement and each.agreement.same
     }
+    guesses: dict[str, list[Prediction]] = {}
     for prediction in _predictions(facts):
         attempt = (prediction.runtime, prediction.call)
         loaded = observed.get(attempt, Status.LOADED) is Status.LOADED and attempt not in equal
-        if prediction.predicted is LoadOutcome.DIFFERS and loaded:
-            reason = prediction.because[0]
-            guess = bool(prediction.conditions)
-            unless = f", unless {reason.unless}" if guess else ""
-            yield rule.finding(
-                f"{prediction.runtime}: {prediction.call} raises no error but loads a different "
-                f"model{unless}, because {reason.text}.",
-                route=reason.route,
-                evidence=_evidence(prediction, reason),
-                key=f"{prediction.runtime} {prediction.call} {reason.code}",
-                title="A runtime may load the model as another one" if guess else "",
-                fix=reason.fix,
-                severity=rule.severity if _matters(facts, prediction) else Severity.MEDIUM,
-                confidence=Confidence.LOW if guess else _confidence(rule, prediction),
-            )
+        if prediction.predicted is not LoadOutcome.DIFFERS or not loaded:
+            continue
+        reason = prediction.because[0]
+        if prediction.conditions:
+            guesses.setdefault(reason.code, []).append(prediction)
+            continue
+        yield rule.finding(
+            f"{prediction.runtime}: {prediction.call} raises no error but loads a different model, "
+            f"because {reason.text}.",
+            route=reason.route,
+            evidence=_evidence(prediction, reason),
+            key=f"{prediction.runtime} {prediction.call} {reason.code}",
+            fix=reason.fix,
+            severity=rule.severity if _matters(facts, prediction) else Severity.MEDIUM,
+            confidence=_confidence(rule, prediction),
+        )
+    for each in guesses.values():
+        yield _guess(rule, each)
+
+
+def _guess(rule: Rule, predictions: list[Prediction]) -> Finding:
+    """One finding for all runtimes in which the program decides whether the model is another."""
+    first = predictions[0]
+    reason = first.because[0]
+    runtimes = ", ".join(dict.fromkeys(each.runtime for each in predictions))
+    return rule.finding(
+        f"{runtimes}: {first.call} raises no error. It loads the same model if {reason.unless}, "
+        f"which the file does not show: {reason.text}.",
+        route=reason.route,
+        evidence=_evidence(first, reason),
+        key=f"{first.call} {reason.code}",
+        title="A runtime may load the model as another one",
+        fix=reason.fix,
+        severity=Severity.LOW,
+        confidence=Confidence.LOW,
+    )
 
 
 def _matters(facts: Facts, prediction: Prediction) -> bool:
