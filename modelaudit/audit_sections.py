@@ -215,7 +215,7 @@ def compatibility_section(
 
 def _observed(seen: Observation) -> ObservedLoading:
     """The result of loading, and the comparison of outputs with another runtime."""
-    ended = ObservedLoading(status=seen.status, error=seen.failure)
+    ended = ObservedLoading(status=seen.status, error=seen.failure or seen.uncallable)
     found = seen.agreement
     if found is None:
         return ended

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from modelaudit.audit_types.loading import Status
 from modelaudit.errors import ProbeError
-from modelaudit.facts import Artifact
+from modelaudit.facts import Artifact, Format
 from modelaudit.probe.host.environments import interpreter
 from modelaudit.probe.host.observe import observe
 from modelaudit.probe.host.runtime import Flavour, Runtime, RuntimeHandle, start_runtime
-from modelaudit.probe.protocol import TFSM_LAYER, Observation, all_calls
-from modelaudit.probe.study.agreement import ReferenceRun, compare_with_reference
+from modelaudit.probe.host.session import Session
+from modelaudit.probe.protocol import OWN_ERROR, TFSM_LAYER, Observation, all_calls
+from modelaudit.probe.study.agreement import CALL_FAILED, ReferenceRun, compare_with_reference
 from modelaudit.settings import OtherRuntime, ProbeSettings
 from modelaudit.structs import replace
 
@@ -86,4 +88,20 @@ def _attempt(
     with session:
         if first is None:
             return seen
-        return replace(seen, agreement=compare_with_reference(session, artifact, first))
+        found = compare_with_reference(session, artifact, first)
+        why = found.not_compared.removeprefix(CALL_FAILED)
+        uncallable = "" if why == found.not_compared else why
+        uncompiled = not_compiled(session, artifact)  # last, because it changes the model
+        return replace(seen, agreement=found, uncallable=uncallable, uncompiled=uncompiled)
+
+
+def not_compiled(session: Session, artifact: Artifact) -> str:
+    """Why the model cannot be compiled as saved; "" if it can, or if that is not known."""
+    if not artifact.training or artifact.format.is_saved_model:
+        return ""
+    if session.observation.call != "load_model" or not session.alive:
+        return ""
+    archive = artifact.format is Format.KERAS_ARCHIVE
+    failed = session.compile(json.dumps(artifact.training), archive=archive)
+    known = failed is not None and failed.status is Status.FAILED
+    return failed.failure if failed and known and failed.error_type != OWN_ERROR else ""

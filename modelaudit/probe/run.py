@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -13,7 +12,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from modelaudit.audit_types.loading import Status
-from modelaudit.facts import Artifact, Format
+from modelaudit.facts import Artifact
 from modelaudit.probe.host.observe import observe
 from modelaudit.probe.host.runtime import (
     RuntimeHandle,
@@ -23,8 +22,12 @@ from modelaudit.probe.host.runtime import (
 )
 from modelaudit.probe.host.scratch_dirs import remove_stale
 from modelaudit.probe.host.session import Session
-from modelaudit.probe.other_runtimes import start_other_runtime, try_all_runtimes
-from modelaudit.probe.protocol import OWN_ERROR, Observation
+from modelaudit.probe.other_runtimes import (
+    not_compiled,
+    start_other_runtime,
+    try_all_runtimes,
+)
+from modelaudit.probe.protocol import Observation
 from modelaudit.probe.result import ProbeResult
 from modelaudit.probe.study.agreement import run_reference
 from modelaudit.probe.study.golden_replay import replay
@@ -109,7 +112,7 @@ def _run(handles: Sequence[RuntimeHandle], artifact: Artifact, settings: Setting
                 first = run_reference(session, artifact, probe, data)
             outcome = study(session, artifact, probe, data)
             # Compiling changes the model, and settings in a file can do anything, so it is last.
-            observation = replace(observation, uncompiled=_uncompiled(session, artifact))
+            observation = replace(observation, uncompiled=not_compiled(session, artifact))
         seen = ProbeResult((), restore=proof, golden=golden)
         if isinstance(outcome, Uncallable):
             # Keras 3 changes what some models of Keras 2 pass between layers.
@@ -137,18 +140,6 @@ def _replayed(session: Session, artifact: Artifact, limits: Limits) -> GoldenChe
         return golden
     record = read_record(artifact.root, limits)
     return replay(session, record, golden) if record else golden
-
-
-def _uncompiled(session: Session, artifact: Artifact) -> str:
-    """Why the model cannot be compiled as saved; "" if it can, or if that is not known."""
-    if not artifact.training or artifact.format.is_saved_model:
-        return ""
-    if session.observation.call != "load_model" or not session.alive:
-        return ""
-    archive = artifact.format is Format.KERAS_ARCHIVE
-    failed = session.compile(json.dumps(artifact.training), archive=archive)
-    known = failed is not None and failed.status is Status.FAILED
-    return failed.failure if failed and known and failed.error_type != OWN_ERROR else ""
 
 
 def _values(session: Session, path: str) -> NDArray[Any] | None:

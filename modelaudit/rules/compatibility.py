@@ -146,7 +146,8 @@ def _loads_but_fails() -> Facts:
 
 
 def _uncompiled(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    loaded = [seen for seen in facts.observations if seen.status is Status.LOADED]
+    tried = (*facts.observations, *facts.elsewhere)
+    loaded = [seen for seen in tried if seen.status is Status.LOADED]
     if not loaded:
         raise NotApplicable("no tested runtime loads the model")
     if not facts.artifact.training:
@@ -158,7 +159,7 @@ def _uncompiled(rule: Rule, facts: Facts) -> Iterator[Finding]:
         keras = "tf_keras as keras" if "tf-keras" in seen.versions else "keras"
         said = " ".join(seen.uncompiled.split())
         yield rule.finding(
-            f"{name[:1].upper()}{name[1:]}: load_model(path) fails, because the optimizer, loss or "
+            f"In {name}, load_model(path) fails, because the optimizer, loss or "
             "metrics cannot be created as saved; with compile=False it loads the model. Error: "
             f"{said[:QUOTED]}{' …' * (len(said) > QUOTED)}",
             evidence={"measured": said[:QUOTED], "versions": dict(seen.versions)},

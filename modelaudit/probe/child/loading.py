@@ -108,7 +108,20 @@ def tfsm_layer(context: LoadContext) -> LoadedModel:
     layer = keras.layers.TFSMLayer(context.path, call_endpoint=endpoint)
     root = layer._reloaded_obj
     function = _choose(root.signatures, endpoint if endpoint in root.signatures else None)
+    if endpoint == "serving_default" and hasattr(root, "serve"):
+        return _exported_layer(context, root, function)
     return SignatureModel(context.tf, root, function, lambda tensors: layer(*tensors.values()))
+
+
+def _exported_layer(context: LoadContext, root: Untyped, function: Untyped) -> LoadedModel:
+    """The layer for an export of Keras 3, whose `serve` takes the inputs as the model did."""
+    layer = context.keras.layers.TFSMLayer(context.path, call_endpoint="serve")
+    structure = root.serve.concrete_functions[0].structured_input_signature[0][0]
+
+    def call(tensors: Untyped) -> Untyped:
+        return layer(context.tf.nest.map_structure(lambda spec: tensors[spec.name], structure))
+
+    return SignatureModel(context.tf, root, function, call)
 
 
 def session(context: LoadContext) -> LoadedModel:

@@ -20,6 +20,7 @@ from modelaudit.restore.golden_check import compare_output, matching_output, pre
 from modelaudit.settings import ProbeSettings
 from modelaudit.structs import replace
 
+CALL_FAILED = "it failed: "  # before the error of a model that was loaded and could not be called
 SAMPLES = 16  # number of probe inputs for every runtime
 _NUMBERED = re.compile(r"output_(\d+)")  # exports' names for unnamed outputs
 
@@ -101,7 +102,7 @@ def compare_with_reference(session: Session, artifact: Artifact, first: Referenc
 
 
 def _why(seen: Observation) -> str:
-    return f"it failed: {seen.failure}"
+    return CALL_FAILED + seen.failure
 
 
 def _partner(name: str, place: int, wanted: Mapping[str, Array], outputs: Outputs) -> Array | None:

@@ -13,6 +13,7 @@ from modelaudit.audit_types.loading import (
     ObservationRow,
     ObservedLoading,
     PredictionReason,
+    Status,
 )
 from modelaudit.audit_types.values import finite
 from modelaudit.report.blocks import Block, Cell, Section, Table, prose
@@ -41,6 +42,8 @@ def _observed(row: CompatibilityRow) -> tuple[Cell, str]:
         return Cell("Not tried", mark="not-tried"), ""
     status = "differs" if observed.same is False else observed.status.value
     cell = Cell(vocabulary.mark(status).word, mark=status)
+    if observed.status is Status.LOADED and observed.error:
+        cell = Cell("Loads, but the call fails", mark=Status.FAILED.value)
     said = text.cut(_error(observed.error), 400) or _compared(observed)
     return cell, said
 
