@@ -34,6 +34,7 @@ class Trait(Flag):
     UPSAMPLING = auto()  # repeats or interpolates positions
     MERGE = auto()  # combines its inputs element by element
     SEQUENCE = auto()  # takes (batch, time, features) or (batch, time) of indices
+    RECURRENT = auto()  # runs a cell along the time axis
     RECURRENT_CELL = auto()  # one step of a recurrent layer
     CATEGORIES = auto()  # turns each value into the index of its category
     VOCABULARY = auto()  # looks words up in a table that it keeps
@@ -108,9 +109,11 @@ _TABLE: tuple[tuple[Trait, str], ...] = (
     (Trait.LINEAR, "Concatenate"),
     (_NONE, "Dot Merge"),
     # Recurrent layers and wrappers
-    (Trait.SEQUENCE, "SimpleRNN GRU LSTM RNN CuDNNGRU CuDNNLSTM Bidirectional"),
+    (Trait.SEQUENCE | Trait.RECURRENT, "SimpleRNN GRU LSTM RNN CuDNNGRU CuDNNLSTM"),
+    (Trait.SEQUENCE, "Bidirectional"),
     (Trait.RECURRENT_CELL, "SimpleRNNCell GRUCell LSTMCell"),
-    (_NONE, "StackedRNNCells AbstractRNNCell ConvLSTM1D ConvLSTM2D ConvLSTM3D"),
+    (_NONE, "StackedRNNCells AbstractRNNCell"),
+    (Trait.RECURRENT, "ConvLSTM1D ConvLSTM2D ConvLSTM3D"),
     (_NONE, "TimeDistributed Wrapper"),
     # Attention
     (Trait.SAME_SHAPE, "GroupQueryAttention"),

@@ -10,7 +10,7 @@ from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Json
 from modelaudit.findings import Confidence
 from modelaudit.runtimes.graph_usage import GraphUsage
-from modelaudit.runtimes.profile import RuntimeProfile
+from modelaudit.runtimes.profile import Fact, RuntimeProfile
 
 NOT_READ = "not-read"  # code of the reason for a model that was only read in part
 
@@ -116,10 +116,18 @@ class CheckContext(Struct, frozen=True):
     """A request to a runtime: the argument of every check.
 
     `writer` is the profile nearest to the runtime that saved the model; None if that runtime is
-    unknown. `usage` is what the model's graphs use.
+    unknown. `usage` is what the model's graphs use. `untested` collects the experiments that the
+    file asks for and the profile was collected without.
     """
 
     profile: RuntimeProfile
     request: LoadRequest
     writer: RuntimeProfile | None = None
     usage: GraphUsage = field(default_factory=GraphUsage)
+    untested: set[str] = field(default_factory=set)
+
+    def behaviour(self, name: str, default: Fact = None) -> Fact:
+        """The result of an experiment in the runtime; ask only if the file depends on it."""
+        if not self.profile.tested(name):
+            self.untested.add(name)
+        return self.profile.behaviour(name, default)

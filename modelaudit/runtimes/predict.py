@@ -107,7 +107,7 @@ def predict_calls(
 
 def _prediction(artifact: Artifact, context: CheckContext) -> Prediction:
     profile = context.profile
-    reasons = tuple(_reasons(artifact, context))
+    reasons = (*_reasons(artifact, context), *_untested(context))
     if not artifact.complete and not reasons:
         reasons = (_incomplete(artifact),)
     decisive = min((reason.predicted for reason in reasons), key=_rank, default=LoadOutcome.LOADS)
@@ -123,6 +123,18 @@ def _prediction(artifact: Artifact, context: CheckContext) -> Prediction:
 
 def _rank(predicted: LoadOutcome) -> int:
     return predicted.rank
+
+
+def _untested(context: CheckContext) -> Iterator[Reason]:
+    """What cannot be decided because the profile is older than an experiment."""
+    for name in sorted(context.untested):
+        yield Reason(
+            "no-experiment",
+            LoadOutcome.UNKNOWN,
+            f"the profile of {context.profile.collected} was collected without the experiment "
+            f"{name}, which decides about a part of this file",
+            fix="collect the profile again: modelaudit runtimes collect",
+        )
 
 
 def _incomplete(artifact: Artifact) -> Reason:
@@ -174,8 +186,8 @@ def _model_file(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     yield from check_nodes(config, context, artifact.format is Format.LEGACY_H5_FULL)
     if archive:
         yield from match_weights.v3_layout(artifact, context)
-    elif artifact.tensors:
-        yield from check_sequential(config, context)
+    else:
+        yield from check_sequential(config, context, bool(artifact.tensors))
     yield from silent_differences.check(artifact, context, archive)
     if context.request.compile:
         yield from match_compile.check(artifact, context, archive)

@@ -158,7 +158,12 @@ class RuntimeProfile(Struct, frozen=True, dict=True):
 
     def behaviour(self, name: str, default: Fact = None) -> Fact:
         """The result of an experiment; `default` if it could not be run."""
-        return self.data["behaviours"].get(name, default)
+        found = self.data["behaviours"].get(name)
+        return default if found is None else found
+
+    def tested(self, name: str) -> bool:
+        """Whether the profile was collected with this experiment, even if it has no result."""
+        return name in self.data["behaviours"]
 
     @cached_property
     def instructions(self) -> Mapping[int, tuple[str, int]]:

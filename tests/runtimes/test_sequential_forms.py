@@ -35,6 +35,11 @@ FORMS = {
     "without shape": {"name": "model", "layers": BARE},
     "built": {"name": "model", "layers": BARE, "build_input_shape": [None, 3]},
     "input layer": {"name": "model", "layers": [INPUT, *BARE]},
+    "list inside": {"name": "model", "layers": [{"class_name": "Sequential", "config": SHAPED}]},
+    "first layer inside": {
+        "name": "model",
+        "layers": [{"class_name": "Sequential", "config": {"name": "inner", "layers": SHAPED}}],
+    },
 }
 
 
@@ -45,13 +50,15 @@ def write(path: Path, config: object) -> None:
         file.attrs["model_config"] = json.dumps(whole)
         file.attrs["keras_version"], file.attrs["backend"] = "2.2.4", "tensorflow"
         weights = file.create_group("model_weights")
-        weights.attrs["layer_names"] = [b"first", b"last"]
+        inside = "Sequential" in json.dumps(config)
+        weights.attrs["layer_names"] = [b"inner"] if inside else [b"first", b"last"]
         weights.attrs["keras_version"], weights.attrs["backend"] = b"2.2.4", b"tensorflow"
         for name, shape in (("first", (3, 4)), ("last", (4, 2))):
-            group = weights.create_group(name)
-            group.attrs["weight_names"] = [f"{name}/kernel:0".encode(), f"{name}/bias:0".encode()]
+            group = weights.require_group("inner" if inside else name)
             group[f"{name}/kernel:0"] = np.full(shape, 0.5, "float32")
             group[f"{name}/bias:0"] = np.zeros(shape[1:], "float32")
+            listed = [f"{each}/{part}:0" for each in group for part in ("kernel", "bias")]
+            group.attrs["weight_names"] = [each.encode() for each in listed]
 
 
 def outcome(keras, path: Path, shape: tuple[int, ...]) -> LoadOutcome:
@@ -77,8 +84,22 @@ def test_every_form_of_a_sequential_config(tmp_path: Path) -> None:
         told[name] = [outcome(each, path, (2, 3)) for each in (new, old)]
         assert predictions(path) == told[name], name
     assert told["list"] == [LoadOutcome.FAILS, LoadOutcome.LOADS]
+    assert told["list inside"] == told["first layer inside"] == told["list"]
     assert told["without shape"] == [LoadOutcome.FAILS, LoadOutcome.FAILS]
     assert told["input layer"] == [LoadOutcome.LOADS, LoadOutcome.LOADS]
+
+
+def test_a_number_of_numpy_in_a_config(tmp_path: Path) -> None:
+    old, new = pytest.importorskip("tf_keras"), pytest.importorskip("keras")
+    for form, loads in (({"type": "ndarray", "value": 0.25}, False), (0.25, True)):
+        path = tmp_path / f"{loads}.h5"
+        leaky = {"class_name": "LeakyReLU", "config": {"name": "leaky", "alpha": form}}
+        write(path, {"name": "model", "layers": [INPUT, *BARE, leaky]})
+        with h5py.File(path, "r+") as file:
+            file["model_weights"].create_group("leaky").attrs["weight_names"] = []
+            file["model_weights"].attrs["layer_names"] = [b"first", b"last", b"leaky"]
+        told = [outcome(each, path, (2, 3)) for each in (new, old)]
+        assert predictions(path) == told == [LoadOutcome.LOADS if loads else LoadOutcome.FAILS] * 2
 
 
 def test_operations_in_hdf5(tmp_path: Path) -> None:

@@ -41,6 +41,11 @@ def check_model(config: Config, context: CheckContext, archive: bool) -> Iterato
     yield from _object(config, context, ConfigLocation("", archive=archive))
 
 
+def check_layer(node: Config, context: CheckContext, route: str) -> Iterator[Reason]:
+    """Reasons for one layer without modules, as in a SavedModel."""
+    yield from _object(node, context, ConfigLocation(route))
+
+
 def _object(node: Config, context: CheckContext, place: ConfigLocation) -> Iterator[Reason]:
     """One layer, model or operation, and everything inside it."""
     name = text(node.get("class_name"))
@@ -54,9 +59,6 @@ def _object(node: Config, context: CheckContext, place: ConfigLocation) -> Itera
             yield missing
             return
     if has(name, Trait.MODEL) or (custom and "layers" in config):
-        if context.profile.keras3 and "module" not in node and (old := _old_model(node, route)):
-            yield old
-            return
         for item in sequence(config.get("layers")) or sequence(node.get("config")):
             yield from _object(mapping(item), context, inner)
         return
@@ -85,37 +87,6 @@ def _wrapped_by_custom(config: Config, route: str, context: CheckContext) -> Ite
         if "class_name" in inner and "module" not in inner:
             place = ConfigLocation(route, wrapped=True)
             yield from filter(None, (_missing(inner, context, place, f"{route}/{key}"),))
-
-
-def _old_model(node: Config, route: str) -> Reason | None:
-    """A `Sequential` model of Keras before 2.4, which Keras 3 reads from HDF5 in another way."""
-    config, name = mapping(node.get("config")), text(node.get("class_name"))
-    use = "load it with tf-keras, which is Keras 2"
-    if isinstance(node.get("config"), list):
-        return Reason(
-            "list-config",
-            LoadOutcome.FAILS,
-            f"the config of {route or name} is a list of layers, as Keras before 2.2.3 wrote it",
-            "TypeError: pop expected at most 1 argument, got 2",
-            use,
-            route,
-        )
-    first = mapping(next(iter(sequence(config.get("layers"))), None))
-    shape = mapping(first.get("config")).get("batch_input_shape")
-    if name != "Sequential" or shape is None or "module" in first:
-        return None
-    if first.get("class_name") == "InputLayer":
-        return None
-    return Reason(
-        "batch-axis-doubled",
-        LoadOutcome.FAILS,
-        f"the first layer of {route or name} has a batch_input_shape and there is no InputLayer, "
-        "as Keras before 2.4 wrote it; Keras 3 takes the shape for that of one sample and adds "
-        "another batch axis",
-        "ValueError: incompatible shapes when the layers are built, or at the first call",
-        use,
-        route,
-    )
 
 
 def _missing(
@@ -247,7 +218,7 @@ def _resolves(module: str, name: str, context: CheckContext) -> bool:
         return profile.is_internal(inside, name)
     if not module:
         return False
-    free = profile.behaviour("imports_any_module", default=not profile.keras3)
+    free = context.behaviour("imports_any_module", default=not profile.keras3)
     return bool(free) and module in context.request.modules
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import keyword
+import re
 from collections.abc import Iterator
 
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Artifact, Format, Signature
+from modelaudit.layer_classes import Trait, classes
 from modelaudit.runtimes.checks import silent_differences
 from modelaudit.runtimes.graph_usage import graph_nodes
 from modelaudit.runtimes.model import CheckContext, LoadCall, Reason
@@ -18,6 +20,9 @@ NAMES_CHECKED = (2, 10)
 NAMES_CHECKED_IN_TF1_OBJECTS = (2, 14)
 NAMES_CHECKED_IN_TF1_GRAPHS = (2, 20)
 SIGNATURES = ("serving_default", "serve")
+# Names that Keras gives to layers that transform their inputs at random, without their number.
+_RANDOM = {re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower() for name in classes(Trait.AUGMENTATION)}
+_NUMBER = re.compile(r"_[0-9]+\Z")
 EXPORT = "the old version, or load it in a newer TensorFlow"
 BY_NAME = "call the signature with keyword arguments: tf.saved_model.load(...).signatures[...](x=…)"
 
@@ -32,6 +37,7 @@ def check(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
         yield from _casts(artifact, context)
         yield from silent_differences.graph_addition(artifact, context)
         yield from silent_differences.graph_bins(artifact)
+        yield from _drawn(artifact, context)
         yield from argument_names(artifact, context)
         yield from protocol(context)
         yield from _slots(artifact, context)
@@ -176,6 +182,30 @@ def _casts(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
                     f"{where}/{node.name}",
                 )
                 return
+
+
+def _drawn(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
+    """Random numbers in an export of Keras 3, in which augmentation stays active."""
+    if artifact.provenance.exporter != "keras3-export":
+        return
+    for (_, op), (where, node) in context.usage.operations.items():
+        if not op.startswith("StatelessRandomUniform"):
+            continue
+        layer = next(
+            (part for part in node.name.split("/") if _NUMBER.sub("", part) in _RANDOM), ""
+        )
+        yield Reason(
+            "random-in-export",
+            LoadOutcome.DIFFERS,
+            f"the exported graph draws random numbers ({where}/{node.name}), so that two calls "
+            "return different outputs"
+            + (f": exports keep {layer} active, which the model itself does not" * bool(layer)),
+            "no error",
+            "export a model without the layers for augmentation",
+            f"{where}/{node.name}",
+            unless="" if layer else "the model draws random numbers at inference on purpose",
+        )
+        return
 
 
 def serving(artifact: Artifact) -> Signature | None:

@@ -32,8 +32,8 @@ def _model(
         ends = sequence(mapping(node.get("config")).get(key))
         if ends and isinstance(ends[0], str):
             yield from _flat(key, context, route)
-    if text(node.get("class_name")) == "Sequential":
-        yield from _sequence(layers, context, route)
+    if context.profile.keras3:
+        yield from _lists(node, layers, context, route)
     yield from _unknown_sizes(node, layers, context, route)
     named = {text(layer.get("name")) for layer in layers}
     for layer in layers:
@@ -50,7 +50,7 @@ def _model(
 
 def _flat(key: str, context: CheckContext, route: str) -> Iterator[Reason]:
     """`output_layers` (or `input_layers`) as a single entry, as newer Keras 3 versions write it."""
-    if context.profile.behaviour("takes_flat_outputs") is False:
+    if context.behaviour("takes_flat_outputs") is False:
         yield Reason(
             "flat-outputs",
             LoadOutcome.FAILS,
@@ -62,22 +62,35 @@ def _flat(key: str, context: CheckContext, route: str) -> Iterator[Reason]:
         )
 
 
-def _sequence(
-    layers: Sequence[Mapping[str, Json]], context: CheckContext, route: str
+def _lists(
+    node: Mapping[str, Json],
+    layers: Sequence[Mapping[str, Json]],
+    context: CheckContext,
+    route: str,
 ) -> Iterator[Reason]:
-    """A Functional model whose output is a list of one, inside a Sequential model."""
-    if context.profile.behaviour("sequential_takes_lists") is not False:
-        return
-    for layer in layers[:-1]:
-        outputs = sequence(mapping(layer.get("config")).get("output_layers"))
-        if len(outputs) == 1 and isinstance(outputs[0], list):
-            name = text(mapping(layer.get("config")).get("name"))
+    """A Functional model whose output is a list of one, where a single tensor is needed."""
+    around: list[tuple[str, Mapping[str, Json]]] = [
+        ("TimeDistributed", mapping(mapping(layer.get("config")).get("layer")))
+        for layer in layers
+        if text(layer.get("class_name")) == "TimeDistributed"
+    ]
+    if text(node.get("class_name")) == "Sequential":
+        around += [("Sequential", layer) for layer in layers[:-1]]
+    for outer, inner in around:
+        outputs = sequence(mapping(inner.get("config")).get("output_layers"))
+        if len(outputs) != 1 or not isinstance(outputs[0], list):
+            continue
+        outcome = context.behaviour("lists_in", {}).get(outer)
+        if outcome is None:
+            context.untested.add("lists_in")
+        if outcome == LoadOutcome.FAILS.value:
+            name = text(mapping(inner.get("config")).get("name"))
             yield Reason(
                 "list-of-one-output",
                 LoadOutcome.FAILS,
-                f"the inner model {name} of {route or 'the model'} returns a list of one output, "
-                f"which {context.profile.name} passes on as a list",
-                "ValueError: Exception encountered when calling Sequential.call(). Layer expects 1 "
+                f"the model {name} inside {outer} ({route or 'the model'}) returns a list of one "
+                f"output, which {context.profile.name} passes on as a list",
+                f"ValueError: Exception encountered when calling {outer}.call(). Layer expects 1 "
                 "input(s), but it received 2 input tensors.",
                 "write output_layers in the config as a single entry instead of a list of one",
                 f"{route}/{name}".strip("/"),
@@ -221,7 +234,7 @@ def _operation(layer: Mapping[str, Json], context: CheckContext, route: str) -> 
     numbers = any(
         not isinstance(each, dict) for node in nodes for each in sequence(node.get("args"))
     )
-    behaviour = context.profile.behaviour("operations_from_h5", {})
+    behaviour = context.behaviour("operations_from_h5", {})
     if behaviour.get("number" if numbers else "tensor") == LoadOutcome.FAILS.value:
         yield Reason(
             "operation-as-layer",

@@ -64,7 +64,7 @@ def _refused(context: CheckContext, archive: bool) -> bool:
     profile = context.profile
     if archive or context.request.call is LoadCall.FROM_JSON:
         return profile.keras >= (2, 13)
-    return bool(profile.keras3 and profile.behaviour("guards_h5_lambda"))
+    return bool(profile.keras3 and context.behaviour("guards_h5_lambda"))
 
 
 def _code(function: Json) -> str | None:
@@ -96,7 +96,7 @@ def _named(
             return
         if module in context.request.modules and not profile.keras3:
             return
-    if name in profile.behaviour("lambda_globals", ()) and not profile.keras3:
+    if not profile.keras3 and name in context.behaviour("lambda_globals", ()):
         return
     yield Reason(
         "lambda-of-unknown-function",
@@ -202,7 +202,7 @@ def _unknown_global(
     if not names:
         return None
     profile = context.profile
-    defined = profile.behaviour("lambda_globals", ())
+    defined = context.behaviour("lambda_globals", ())
     name = names[0]
     if name in defined or hasattr(builtins, name) or name in context.request.custom:
         return None

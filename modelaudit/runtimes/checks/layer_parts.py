@@ -8,7 +8,6 @@ from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Json
 from modelaudit.formats.keras.json_config import mapping, text
 from modelaudit.runtimes.model import CheckContext, Reason
-from modelaudit.runtimes.profile import RuntimeProfile
 from modelaudit.runtimes.saved_config import (
     FUNCTION,
     UPGRADE,
@@ -76,23 +75,23 @@ def _passed(
     name: str, context: CheckContext, place: ConfigLocation, by_name: bool
 ) -> dict[str, str]:
     """The condition of an object of somebody's own; none for one that the writer's Keras has."""
-    writer, profile = context.writer, context.profile
+    writer = context.writer
     if writer is None or writer.knows(place.kind, name):
         return {}
-    if by_name and not place.archive and not _reads_names(profile, place.kind):
+    if by_name and not place.archive and not _reads_names(context, place.kind):
         return {}
     return {"unless": f"{name} is passed in custom_objects", "sign": name.rpartition(">")[2]}
 
 
-def _reads_names(profile: RuntimeProfile, kind: str) -> bool:
+def _reads_names(context: CheckContext, kind: str) -> bool:
     """Whether an HDF5 file may have a function of the program by its name alone."""
-    return kind != "activations" or "name" in profile.behaviour("function_forms", ("name",))
+    return kind != "activations" or "name" in context.behaviour("function_forms", ("name",))
 
 
 def _by_name(key: str, name: str, context: CheckContext, place: ConfigLocation) -> Iterator[Reason]:
     """A custom function by its name alone, in an HDF5 file."""
     profile = context.profile
-    if not _reads_names(profile, place.kind):
+    if not _reads_names(context, place.kind):
         yield Reason(
             UNKNOWN_OBJECT,
             LoadOutcome.FAILS,
@@ -113,7 +112,7 @@ def _function(
     built_in = profile.knows(place.kind, name)
     passed: dict[str, str] = {}
     given = name in context.request.custom
-    read = place.archive or "object" in profile.behaviour("function_forms", ("object",))
+    read = place.archive or "object" in context.behaviour("function_forms", ("object",))
     if reads_modules(context) and (built_in or (given and read)):
         return
     if given or built_in:

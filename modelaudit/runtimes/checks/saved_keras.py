@@ -6,13 +6,19 @@ from collections.abc import Iterator
 
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Artifact
+from modelaudit.formats.keras.json_config import mapping, sequence, text
 from modelaudit.layer_classes import Trait, has
 from modelaudit.runtimes.catalogue import has_keras2_objects
-from modelaudit.runtimes.checks import lambda_code as match_lambda
+from modelaudit.runtimes.checks import (
+    config as match_config,
+)
+from modelaudit.runtimes.checks import (
+    lambda_code as match_lambda,
+)
 from modelaudit.runtimes.checks.graph import argument_names, operations, protocol
 from modelaudit.runtimes.model import CheckContext, Reason
 from modelaudit.runtimes.profile import numbers
-from modelaudit.runtimes.saved_config import unknown_arguments
+from modelaudit.runtimes.saved_config import Config, unknown_arguments
 
 KERAS_METADATA = "keras_metadata.pb"
 
@@ -45,6 +51,7 @@ def check(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     yield from argument_names(artifact, context)
     yield from protocol(context)
     yield from _revived(artifact, context)
+    yield from _recurrent(artifact, context)
 
 
 def _metadata(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
@@ -90,6 +97,27 @@ def _revived_whole(artifact: Artifact) -> bool:
     if architecture is None or not architecture.layers:
         return True
     return any(layer.custom or layer.config.get("ragged") is True for layer in architecture.layers)
+
+
+def _recurrent(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
+    """Recurrent layers, which Keras rebuilds from their config only: it needs their classes."""
+    for document in artifact.documents:
+        for route, node in _recurrent_nodes(mapping(document.value), ""):
+            found = tuple(match_config.check_layer(node, context, route))
+            if found and context.behaviour("revives_recurrent") is False:
+                yield from found
+
+
+def _recurrent_nodes(node: Config, route: str) -> Iterator[tuple[str, Config]]:
+    """Recurrent layers in a config, with the route of what they are in."""
+    config = mapping(node.get("config"))
+    if {"cell", "cells"} & config.keys() or has(text(node.get("class_name")), Trait.RECURRENT):
+        yield route, node
+        return
+    inside = f"{route}/{text(config.get('name'))}".strip("/")
+    wrapped = (config[key] for key in match_config.WRAPPED if key in config)
+    for layer in (*sequence(config.get("layers")), *wrapped):
+        yield from _recurrent_nodes(mapping(layer), inside)
 
 
 def _old_table(context: CheckContext) -> bool:

@@ -18,6 +18,7 @@ FORMS = {
     "unbuilt": "has no input shape, because it was built by its first call",
 }
 _ERRORS = {
+    "first-layer": "ValueError: incompatible shapes, when layers are built or at the first call",
     "list": "TypeError: pop expected at most 1 argument, got 2",
     "list-unbuilt": "TypeError: pop expected at most 1 argument, got 2",
 }
@@ -27,15 +28,17 @@ _TOO_FEW = (
 _FROM_CODE = "build the model from code, call it once, and use load_weights"
 
 
-def check_sequential(config: Config, context: CheckContext, route: str = "") -> Iterator[Reason]:
-    """Reasons for every Sequential model of the config; one inside another has its shape there."""
+def check_sequential(
+    config: Config, context: CheckContext, weights: bool, route: str = ""
+) -> Iterator[Reason]:
+    """Reasons for every Sequential model of the config; `weights` says that there are any."""
     layers = _layers(config)
     if text(config.get("class_name")) == "Sequential" and layers:
-        yield from _form(config, context, route)
+        yield from _form(config, context, weights, route)
     for layer in layers:
         if is_model(layer) or isinstance(layer.get("config"), list):
             name = text(mapping(layer.get("config")).get("name")) or text(layer.get("name"))
-            yield from check_sequential(layer, context, f"{route}/{name}".strip("/"))
+            yield from check_sequential(layer, context, weights, f"{route}/{name}".strip("/"))
 
 
 def _layers(config: Config) -> list[Config]:
@@ -44,19 +47,20 @@ def _layers(config: Config) -> list[Config]:
     return [mapping(layer) for layer in sequence(listed)]
 
 
-def _form(config: Config, context: CheckContext, route: str) -> Iterator[Reason]:
+def _form(config: Config, context: CheckContext, weights: bool, route: str) -> Iterator[Reason]:
     form = form_of(config)
-    if route or (form in ("list", "first-layer") and context.profile.keras3):
-        return  # the outer model gives it its shape; and `config` has reasons for these two forms
-    outcome = context.profile.behaviour("sequential_forms", {}).get(form)
-    if outcome != LoadOutcome.FAILS.value:
+    shaped = form in ("list", "first-layer")
+    if not shaped and (not form or route or not weights):
+        return  # the outer model gives it its shape
+    outcomes = context.behaviour("sequential_forms", {})
+    if outcomes.get(f"inner-{form}" if route else form) != LoadOutcome.FAILS.value:
         return
     keras2 = "use tf-keras (TF_USE_LEGACY_KERAS=1), and save it again from there"
     yield Reason(
         "sequential-config",
         LoadOutcome.FAILS,
         f"the config of the Sequential model {route or 'itself'} {FORMS[form]}, which "
-        f"{context.profile.name} cannot load with its weights",
+        f"{context.profile.name} cannot load",
         _ERRORS.get(form, _TOO_FEW) if context.profile.keras3 else _TOO_FEW,
         _FROM_CODE if "unbuilt" in form else keras2,
         route,
@@ -73,6 +77,6 @@ def form_of(config: Config) -> str:
         return "list" if shaped or layer else "list-unbuilt"
     if layer or not layers or is_model(first):
         return ""
-    if mapping(written).get("build_input_shape"):
-        return "build-shape"
-    return "first-layer" if shaped else "unbuilt"
+    if shaped:
+        return "first-layer"
+    return "build-shape" if mapping(written).get("build_input_shape") else "unbuilt"

@@ -7,12 +7,16 @@ from collections.abc import Iterator, Mapping
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Artifact, GraphNode, Json, Layer
 from modelaudit.layer_classes import Trait, has
+from modelaudit.runtimes.collecting.results import COMPUTING
 from modelaudit.runtimes.model import CheckContext, Reason
 
 # The salt that TensorFlow 2.4 wrote for a Hashing layer without one.
 UNSALTED = [0xDECAFCAFFE, 0xDECAFCAFFE]
 # Constructor argument that sets a layer's state, instead of adapt().
 GIVEN_AS = {"Normalization": "mean", "Discretization": "bin_boundaries"}
+# Argument that has to have the value of an experiment's case; the others are examples of sizes.
+CHOICE = "interpolation"
+EQUAL = 0.01  # largest difference by rounding; the experiment's data go up to 255
 # Prefix of vocabularies in an archive; Keras 3 looks for them only in the newer layout.
 OLD_LAYOUT = "_layer_checkpoint_dependencies/"
 # Layers that behave differently in training and stay in training mode with `training=True`.
@@ -32,6 +36,7 @@ def check(artifact: Artifact, context: CheckContext, archive: bool) -> Iterator[
         if not archive:
             yield from _axes(layer, context)
         yield from _category(layer, context)
+        yield from _computed(layer, context)
         yield from _state(layer, context, archive, old_layout)
     yield from _addition(artifact, context)
 
@@ -55,12 +60,14 @@ def _texts(value: Json) -> Iterator[tuple[str, str]]:
 
 def _activation(layer: Layer, context: CheckContext) -> Iterator[Reason]:
     """hard_sigmoid is clip(0.2 x + 0.5) in Keras 2 and relu6(x + 3) / 6 in Keras 3."""
-    here = context.profile.behaviour("hard_sigmoid_of_one")
-    there = context.writer.behaviour("hard_sigmoid_of_one") if context.writer else None
-    if here is None or there is None or here == there or layer.is_model:
+    if context.writer is None or layer.is_model:
         return
     for key, text in _texts(dict(layer.config)):
         if text == "hard_sigmoid" and key != "name":
+            here = context.behaviour("hard_sigmoid_of_one")
+            there = context.writer.behaviour("hard_sigmoid_of_one")
+            if here is None or there is None or here == there:
+                return
             yield _differs(
                 "hard-sigmoid",
                 f"{key} of {layer.route} is hard_sigmoid, which {context.profile.name} defines "
@@ -101,8 +108,10 @@ def _hashing(layer: Layer) -> Iterator[Reason]:
 def _axes(layer: Layer, context: CheckContext) -> Iterator[Reason]:
     """A list of several axes: Keras 3 drops it when it reads HDF5, and uses the default axis."""
     axes = layer.config.get("axis")
-    outcome = context.profile.behaviour("axes_from_h5", {}).get(layer.class_name)
-    if not isinstance(axes, list) or len(axes) < 2 or outcome in (None, LoadOutcome.LOADS.value):
+    if not isinstance(axes, list) or len(axes) < 2:
+        return
+    outcome = context.behaviour("axes_from_h5", {}).get(layer.class_name)
+    if outcome in (None, LoadOutcome.LOADS.value):
         return
     yield Reason(
         "axes-dropped",
@@ -118,7 +127,7 @@ def _axes(layer: Layer, context: CheckContext) -> Iterator[Reason]:
 def _category(layer: Layer, context: CheckContext) -> Iterator[Reason]:
     if layer.class_name != "CategoryEncoding" or layer.config.get("output_mode") != "one_hot":
         return
-    here = context.profile.behaviour("category_rank")
+    here = context.behaviour("category_rank")
     there = context.writer.behaviour("category_rank") if context.writer else None
     if here and there and here != there:
         yield _differs(
@@ -130,11 +139,36 @@ def _category(layer: Layer, context: CheckContext) -> Iterator[Reason]:
         )
 
 
+def _computed(layer: Layer, context: CheckContext) -> Iterator[Reason]:
+    """A layer without weights that computes something else in another version."""
+    cases = COMPUTING.get(layer.class_name)
+    if cases is None or context.writer is None:
+        return
+    numbers = [
+        each.behaviour("computed", {}).get(layer.class_name, ())
+        for each in (context.writer, context)
+    ]
+    for case, there, here in zip(cases, *numbers, strict=False):
+        chosen = [layer.config.get(key) == value for key, value in case.items() if key == CHOICE]
+        if all(chosen) and there is not None and here is not None and abs(there - here) > EQUAL:
+            yield _differs(
+                "computes-otherwise",
+                f"{layer.route} ({layer.class_name}) computes something else in "
+                f"{context.profile.name} than where it was saved: an experiment with {case} gives "
+                f"{here} instead of {there}",
+                "use the version that saved it, or replace the layer",
+                layer.route,
+            )
+            return
+
+
 def _state(
     layer: Layer, context: CheckContext, archive: bool, old_layout: bool
 ) -> Iterator[Reason]:
     """State that is not a plain weight, in a format from which this runtime does not restore it."""
-    restores: Mapping[str, list[str]] = context.profile.behaviour("restores", {})
+    if layer.class_name not in GIVEN_AS and not has(layer.class_name, Trait.VOCABULARY):
+        return
+    restores: Mapping[str, list[str]] = context.behaviour("restores", {})
     formats = restores.get(layer.class_name)
     elsewhere = old_layout and context.profile.keras3 and has(layer.class_name, Trait.VOCABULARY)
     if formats is None or (("keras" if archive else "h5") in formats and not elsewhere):
@@ -167,15 +201,14 @@ def _addition(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     if writer is None or not (writer.keras3 and context.profile.keras3):
         return
     assert artifact.architecture is not None
-    if writer.behaviour("add_misaligns") == context.profile.behaviour("add_misaligns"):
-        return
     for layer in artifact.architecture.layers:
         shapes = layer.input_shapes
         if layer.class_name != "Add" or len(shapes) < 2:
             continue
-        if any(len(s) == 2 and s[-1] == 1 for s in shapes) and any(
-            len(s) == 2 and s[-1] != 1 for s in shapes
-        ):
+        column = any(len(s) == 2 and s[-1] == 1 for s in shapes)
+        rows = any(len(s) == 2 and s[-1] != 1 for s in shapes)
+        misaligns = writer.behaviour("add_misaligns")
+        if column and rows and misaligns != context.behaviour("add_misaligns"):
             yield _differs(
                 "add-misaligned",
                 f"{layer.route} adds a column to rows; if the batch size equals the row length, "

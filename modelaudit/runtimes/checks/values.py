@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Json
+from modelaudit.layer_classes import Trait, has
 from modelaudit.runtimes.model import CheckContext, Reason
 
 Config = Mapping[str, Json]
@@ -18,11 +19,12 @@ def check(
     yield from dtype_policy(config, context, route)
     profile = context.profile
     yield from _integer_dtype(name, config, context, route)
+    yield from _arrays(config, context, route)
     if (
-        profile.behaviour("list_axis") is False
-        and by_module
+        by_module
         and isinstance(config.get("axis"), list)
         and name == "BatchNormalization"
+        and context.behaviour("list_axis") is False
     ):
         yield Reason(
             "axis-is-list",
@@ -34,7 +36,7 @@ def check(
             route,
         )
     layer_name = config.get("name")
-    if profile.behaviour("slash_in_names") is False and "/" in str(layer_name):
+    if "/" in str(layer_name) and context.behaviour("slash_in_names") is False:
         yield Reason(
             "slash-in-name",
             LoadOutcome.FAILS,
@@ -47,8 +49,8 @@ def check(
     if (
         name == "Lambda"
         and profile.keras3
-        and profile.behaviour("lambda_output_shape_list") is False
         and isinstance(config.get("output_shape"), list)
+        and context.behaviour("lambda_output_shape_list") is False
     ):
         yield Reason(
             "lambda-output-shape",
@@ -58,7 +60,7 @@ def check(
             "use Keras 3.8 or newer",
             route,
         )
-    if profile.keras3 and profile.behaviour("resolves_strings") and not by_module:
+    if profile.keras3 and not by_module:
         yield from _resolved(config, context, route)
 
 
@@ -69,6 +71,7 @@ def _resolved(config: Config, context: CheckContext, route: str) -> Iterator[Rea
             isinstance(value, str)
             and key != "name"
             and context.profile.is_function("layers", value)
+            and context.behaviour("resolves_strings")
         ):
             yield Reason(
                 "text-taken-for-function",
@@ -81,14 +84,31 @@ def _resolved(config: Config, context: CheckContext, route: str) -> Iterator[Rea
             )
 
 
+def _arrays(config: Config, context: CheckContext, route: str) -> Iterator[Reason]:
+    """A number of numpy as `json` in Keras up to 2.2 wrote it: an object of type ndarray."""
+    for key, value in config.items():
+        written = isinstance(value, dict) and value.get("type") == "ndarray" and "value" in value
+        if written and context.behaviour("reads_arrays") is False:
+            yield Reason(
+                "number-as-array",
+                LoadOutcome.FAILS,
+                f"{key} of {route} is a number of numpy, written as an object of type ndarray, "
+                f"which {context.profile.name} does not read as a number",
+                "TypeError: float() argument must be a string or a real number, not 'dict'",
+                "replace the object in the config with its value, or pass a class in "
+                "custom_objects that reads it",
+                route,
+            )
+
+
 def _integer_dtype(
     name: str, config: Config, context: CheckContext, route: str
 ) -> Iterator[Reason]:
     """Layers with integer outputs and a dtype that their constructor does not accept."""
-    refused = context.profile.behaviour("dtypes_refused", {}).get(name, ())
     dtype = config.get("dtype")
-    if config.get("output_mode", "int") != "int":
+    if config.get("output_mode", "int") != "int" or not has(name, Trait.CATEGORIES):
         return
+    refused = context.behaviour("dtypes_refused", {}).get(name, ())
     form = "policy" if isinstance(dtype, dict) else "float" if "float" in str(dtype) else ""
     if form in refused:
         yield Reason(
@@ -110,7 +130,7 @@ def dtype_policy(config: Config, context: CheckContext, route: str) -> Iterator[
     policy = class_name in ("Policy", "PolicyV1")
     if context.profile.keras3 and not policy:
         yield from _policy_class(class_name, dtype, context, route)
-    worked = context.profile.behaviour("policy_object" if policy else "dtype_policy_object")
+    worked = context.behaviour("policy_object" if policy else "dtype_policy_object")
     if not isinstance(worked, list) or worked[1 if "module" in dtype else 0]:
         return
     inner = dtype.get("config")

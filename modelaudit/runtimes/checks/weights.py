@@ -1,4 +1,4 @@
-"""Weight files and checkpoints: what happens when they are loaded into a model built from code.
+"""Weight files: what happens when they are loaded into a model built from code.
 
 The model's code is not available, so the question is: with the same code in that runtime, are the
 weights in the file loaded into the right variables?
@@ -12,114 +12,26 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Artifact, Format, Tensor
+from modelaudit.formats.keras.json_config import mapping
 from modelaudit.runtimes.catalogue import find_profile
-from modelaudit.runtimes.model import CheckContext, LoadCall, Reason
+from modelaudit.runtimes.checks.checkpoints import check_checkpoint, weights, written_by_keras3
+from modelaudit.runtimes.model import CheckContext, Reason
 from modelaudit.runtimes.profile import RuntimeProfile, numbers
 
 OLD_LAYOUT = "_layer_checkpoint_dependencies"
-# Attributes that only Keras 3 objects have in an object-based checkpoint.
-KERAS3_ATTRIBUTES = frozenset(
-    ("_kernel", "_operations", "_layers", "_functional", "_trainable_variables", "_embeddings")
-)
-# Attributes of layers of Keras 2 that hold variables; Keras 3 has other names for some of them.
-_KERAS2_ATTRIBUTES = frozenset(
-    (
-        *("kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance", "embeddings"),
-        *("recurrent_kernel", "depthwise_kernel", "pointwise_kernel", "alpha"),
-    )
-)
 # First Keras whose HDF5 weights have a group for weights of the model itself (2.6 has none).
 TOP_LEVEL_GROUP = (2, 7)
-_SLOT = "/.OPTIMIZER_SLOT/"
-REBUILD = "load it with the Keras that saved it, and save the weights there as .weights.h5"
 
 
 def check(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     """Reasons for `load_weights` and `Checkpoint.restore`."""
-    call = context.request.call
     if artifact.format is Format.TF2_CHECKPOINT:
-        if call is LoadCall.LOAD_WEIGHTS:
-            yield from _checkpoint_as_weights(context)
-        yield from _restored(artifact, context)
+        yield from check_checkpoint(artifact, context)
     elif artifact.format is Format.WEIGHTS_H5_V3:
         yield from v3_layout(artifact, context)
     else:
         yield from _legacy_layout(artifact, context)
     yield from recurrent_defaults(artifact, context)
-
-
-def weights(artifact: Artifact) -> list[Tensor]:
-    """The tensors that are weights of layers."""
-    return [tensor for tensor in artifact.tensors if tensor.role == "weight"]
-
-
-def _checkpoint_as_weights(context: CheckContext) -> Iterator[Reason]:
-    if context.profile.keras3:
-        yield Reason(
-            "checkpoint-in-keras-3",
-            LoadOutcome.FAILS,
-            "Keras 3 cannot load weights from a TensorFlow checkpoint",
-            "ValueError: File format not supported: filepath=… Keras 3 only supports V3 `.keras` "
-            "and `.weights.h5` files, or legacy V1/V2 `.h5` files",
-            f"{REBUILD}; or copy the variables with tf.train.load_checkpoint. Never restore with "
-            "expect_partial(), which hides mismatches",
-        )
-
-
-def written_by_keras3(artifact: Artifact) -> bool:
-    """Whether the keys of an object-based checkpoint are those of Keras 3."""
-    return any(
-        not KERAS3_ATTRIBUTES.isdisjoint(tensor.name.split("/")) for tensor in weights(artifact)
-    )
-
-
-def written_by_keras2(artifact: Artifact) -> bool:
-    """Whether the keys of an object-based checkpoint are those of layers of Keras 2."""
-    return any(
-        part.startswith(("layer-", "layer_with_weights-")) or part in _KERAS2_ATTRIBUTES
-        for tensor in weights(artifact)
-        for part in tensor.name.split("/")
-    )
-
-
-def _restored(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
-    """`Checkpoint(model).restore`: what does not match is silently left unchanged."""
-    profile = context.profile
-    slots = any(_SLOT in tensor.name and "optimizer" in tensor.name for tensor in artifact.tensors)
-    if slots and not profile.keras3 and profile.keras >= (2, 11):
-        yield Reason(
-            "legacy-optimizer-slots",
-            LoadOutcome.FAILS,
-            "the checkpoint contains the slots of an optimizer from before Keras 2.11",
-            "ValueError: You are trying to restore a checkpoint from a legacy Keras optimizer into "
-            "a v2.11+ Optimizer, which can cause errors.",
-            "use keras.optimizers.legacy, or restore only the model: Checkpoint(model=model)",
-        )
-    if context.request.call is not LoadCall.RESTORE:
-        return
-    keras3 = written_by_keras3(artifact)
-    if not keras3 and not written_by_keras2(artifact):
-        return  # plain variables, which have the same keys everywhere
-    if keras3 != profile.keras3:
-        old, new = ("Keras 3", "Keras 2") if keras3 else ("Keras 2", "Keras 3")
-        yield Reason(
-            "checkpoint-of-other-generation",
-            LoadOutcome.DIFFERS,
-            f"the checkpoint's keys are those of {old}, but {new} objects have other names: "
-            "nothing matches, and the weights keep their random values",
-            "no error",
-            "check with status.assert_existing_objects_matched(); copy the variables with "
-            "tf.train.load_checkpoint",
-        )
-    elif profile.keras < (2, 3):
-        yield Reason(
-            "restored-later",
-            LoadOutcome.DIFFERS,
-            "in graph mode, restore() only prepares the values; without "
-            "initialize_or_restore(session) the weights keep their random values",
-            "no error",
-            "call status.initialize_or_restore(session)",
-        )
 
 
 def v3_layout(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
@@ -130,7 +42,7 @@ def v3_layout(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
         return
     layouts, described = layouts_of(names)
     moved = None if profile.keras3 else _inner_names(names)
-    reads = profile.behaviour("layouts_read")
+    reads = context.behaviour("layouts_read")
     if not profile.archives:
         error = "ValueError: You are trying to load a weight file containing 0 layers"
         yield _layout("has the layout of Keras 2.12 and newer", error, context)
@@ -236,7 +148,7 @@ def _legacy_layout(artifact: Artifact, context: CheckContext) -> Iterator[Reason
         return
     profile = context.profile
     top_level = numbers(artifact.provenance.keras or "") >= TOP_LEVEL_GROUP
-    if profile.behaviour("loads_by_name") is False and top_level and weights(artifact):
+    if top_level and weights(artifact) and context.behaviour("loads_by_name") is False:
         yield Reason(
             "top-level-weights",
             LoadOutcome.FAILS,
@@ -270,7 +182,7 @@ def recurrent_defaults(artifact: Artifact, context: CheckContext) -> Iterator[Re
     if writer is None:
         return
     saved = writer.behaviour("kwargs_of_rnn", {})
-    built = context.profile.behaviour("kwargs_of_rnn", {})
+    built = context.behaviour("kwargs_of_rnn", {})
     kinds = Counter(_recurrent(weights(artifact)))
     if kinds["GRU"] and _changed(saved, built, "GRU.reset_after"):
         yield Reason(
@@ -282,8 +194,10 @@ def recurrent_defaults(artifact: Artifact, context: CheckContext) -> Iterator[Re
             'build it with reset_after=False, recurrent_activation="hard_sigmoid"',
             unless="the code that builds the model sets reset_after",
         )
-    for kind in ("LSTM", "GRU"):
+    for kind in sorted(kinds):
         key = f"{kind}.recurrent_activation"
+        if key not in built and kind.startswith("ConvLSTM"):
+            context.untested.add("kwargs_of_rnn")  # the profile is older than these keys
         if kinds[kind] and _changed(saved, built, key):
             yield Reason(
                 "recurrent-activation",
@@ -298,10 +212,16 @@ def recurrent_defaults(artifact: Artifact, context: CheckContext) -> Iterator[Re
 
 
 def _writer_by_names(artifact: Artifact) -> RuntimeProfile | None:
-    """The oldest or newest Keras 2 profile, by the names of recurrent kernels in a checkpoint.
+    """A profile with the defaults of the writer, by the names in a file that states no version.
 
-    In TensorFlow 2 the name contains the cell (`lstm/lstm_cell/recurrent_kernel`).
+    Only Keras 3 notes the names of layers in .weights.h5. In checkpoints of TensorFlow 2 the name
+    of a recurrent kernel contains the cell (`lstm/lstm_cell/recurrent_kernel`).
     """
+    if artifact.format is Format.WEIGHTS_H5_V3:
+        noted = mapping(artifact.extra.get("h5")).get("vars_names")
+        return find_profile("tf==2.16" if noted else "tf==2.15")
+    if written_by_keras3(artifact):
+        return find_profile("tf==2.16")
     for node in artifact.object_graph:
         for attribute in node.attributes.values():
             full_name = attribute.get("full_name", "")
@@ -314,13 +234,18 @@ def _changed(saved: Mapping[str, object], built: Mapping[str, object], key: str)
     return key in saved and key in built and saved[key] != built[key]
 
 
-_RECURRENT = re.compile(r"recurrent_kernel(?::0)?\Z")
+_RECURRENT = re.compile(r"(?:recurrent_kernel(?::0)?|/cell/vars/1)\Z")
 
 
 def _recurrent(tensors: Iterable[Tensor]) -> Iterator[str]:
-    """LSTM or GRU for each recurrent kernel, by its shape (units, gates * units)."""
+    """LSTM, GRU, ConvLSTM2D ... for each recurrent kernel, by its shape.
+
+    It is (units, gates * units), with the axes of the convolution before them.
+    """
     for tensor in tensors:
-        if _RECURRENT.search(tensor.name) and len(tensor.shape) == 2 and tensor.shape[0]:
-            gates = tensor.shape[1] / tensor.shape[0]
-            if gates in (3, 4):
-                yield "GRU" if gates == 3 else "LSTM"
+        if _RECURRENT.search(tensor.name) and len(tensor.shape) >= 2 and tensor.shape[-2]:
+            gates, rank = tensor.shape[-1] / tensor.shape[-2], len(tensor.shape) - 2
+            if gates == 4:
+                yield f"ConvLSTM{rank}D" if rank else "LSTM"
+            elif gates == 3 and not rank:
+                yield "GRU"

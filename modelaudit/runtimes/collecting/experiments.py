@@ -1,6 +1,6 @@
 """Small experiments in a runtime, for behaviour that no signature shows.
 
-An experiment that cannot be run is left out of the profile.
+An experiment that cannot be run has no result (null).
 """
 
 from __future__ import annotations
@@ -13,8 +13,16 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
-from .configs import axes_from_h5, operations_from_h5, sequential_forms
+from .configs import (
+    axes_from_h5,
+    lists_in,
+    operations_from_h5,
+    reads_arrays,
+    revives_recurrent,
+    sequential_forms,
+)
 from .layouts import layouts_read
+from .results import checkpoint_names, computed
 from .signatures import AnyObject
 from .versions import version_of
 
@@ -40,23 +48,29 @@ def experiments(keras: AnyObject, root: str) -> dict[str, AnyObject]:
         "dtypes_refused": lambda: dtypes_refused(keras),
         "axes_from_h5": lambda: axes_from_h5(keras),
         "sequential_forms": lambda: sequential_forms(keras),
+        "computed": lambda: computed(keras),
+        "reads_arrays": lambda: works(lambda: reads_arrays(keras)),
     }
-    if keras3:
-        tries.update(
-            lambda_output_shape_list=lambda: works(lambda: lambda_with_shape(keras)),
-            imports_any_module=lambda: imports_any_module(keras),
-            resolves_strings=resolves_strings,
-            guards_h5_lambda=guards_h5_lambda,
-            add_misaligns=lambda: add_misaligns(keras),
-            operations_from_h5=lambda: operations_from_h5(keras),
-            loads_by_name=lambda: loads_by_name(keras),
-            takes_flat_outputs=lambda: takes_flat_outputs(keras),
-            sequential_takes_lists=lambda: sequential_takes_lists(keras),
-        )
+    of_keras3: dict[str, AnyObject] = {
+        "lambda_output_shape_list": lambda: works(lambda: lambda_with_shape(keras)),
+        "imports_any_module": lambda: imports_any_module(keras),
+        "resolves_strings": resolves_strings,
+        "guards_h5_lambda": guards_h5_lambda,
+        "add_misaligns": lambda: add_misaligns(keras),
+        "operations_from_h5": lambda: operations_from_h5(keras),
+        "loads_by_name": lambda: loads_by_name(keras),
+        "takes_flat_outputs": lambda: takes_flat_outputs(keras),
+        "lists_in": lambda: lists_in(keras),
+        "checkpoint_names": lambda: checkpoint_names(keras),
+    }
+    of_keras2: dict[str, AnyObject] = {"revives_recurrent": revives_recurrent}
+    tries.update(of_keras3 if keras3 else of_keras2)
+    found.update(dict.fromkeys(of_keras2 if keras3 else of_keras3))  # no result: not asked there
     for name, attempt in sorted(tries.items()):
         try:
             found[name] = attempt()
         except Exception as error:
+            found[name] = None
             sys.stderr.write(f"{name}: {type(error).__name__}: {str(error)[:120]}\n")
     return found
 
@@ -136,8 +150,9 @@ def dtypes_refused(keras: AnyObject) -> dict[str, list[str]]:
 def recurrent_defaults(keras: AnyObject) -> dict[str, AnyObject]:
     """Defaults of a recurrent layer that is rebuilt."""
     found = {}
-    for name in ("LSTM", "GRU"):
-        parameters = inspect.signature(getattr(keras.layers, name).__init__).parameters
+    for name in ("LSTM", "GRU", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"):
+        cls = getattr(keras.layers, name, None)  # not every runtime has all of them
+        parameters = inspect.signature(cls.__init__).parameters if cls else {}
         for key in ("recurrent_activation", "reset_after"):
             if key in parameters:
                 found[name + "." + key] = parameters[key].default
@@ -238,16 +253,6 @@ def takes_flat_outputs(keras: AnyObject) -> bool:
     config = keras.Model(value, keras.layers.Dense(2, name="last")(value)).get_config()
     config["output_layers"] = ["last", 0, 0]
     return works(lambda: keras.Model.from_config(config))
-
-
-def sequential_takes_lists(keras: AnyObject) -> bool:
-    """Whether a Sequential model can contain a Functional one whose output is a list of one."""
-    value = keras.layers.Input((2,))
-    config = keras.Model(value, keras.layers.Dense(2, name="last")(value)).get_config()
-    config["output_layers"] = [["last", 0, 0]]
-    inner = keras.Model.from_config(config)
-    outer = [keras.layers.Input((2,)), inner, keras.layers.Dense(1)]
-    return works(lambda: keras.Sequential(outer))
 
 
 def make_layer(keras: AnyObject, name: str, **arguments: AnyObject) -> AnyObject:

@@ -1,0 +1,163 @@
+"""Object-based checkpoints: whether the parts of a model have the names that the file lists."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+
+from modelaudit.audit_types.loading import LoadOutcome
+from modelaudit.facts import Artifact, Tensor
+from modelaudit.runtimes.catalogue import shipped_profiles
+from modelaudit.runtimes.model import CheckContext, LoadCall, Reason
+from modelaudit.runtimes.profile import read_profile
+
+# Attributes that only Keras 3 objects have in an object-based checkpoint.
+KERAS3_ATTRIBUTES = frozenset(
+    ("_kernel", "_operations", "_layers", "_functional", "_trainable_variables", "_embeddings")
+)
+# Attributes of layers of Keras 2 that hold variables; Keras 3 has other names for some of them.
+_KERAS2_ATTRIBUTES = frozenset(
+    (
+        *("kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance", "embeddings"),
+        *("recurrent_kernel", "depthwise_kernel", "pointwise_kernel", "alpha"),
+    )
+)
+_SLOT = "/.OPTIMIZER_SLOT/"
+REBUILD = "load it with the Keras that saved it, and save the weights there as .weights.h5"
+
+
+def check_checkpoint(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
+    """Reasons for `load_weights` and `Checkpoint.restore` of an object-based checkpoint."""
+    if context.request.call is LoadCall.LOAD_WEIGHTS:
+        yield from _checkpoint_as_weights(context)
+    yield from _restored(artifact, context)
+
+
+def weights(artifact: Artifact) -> list[Tensor]:
+    """The tensors that are weights of layers."""
+    return [tensor for tensor in artifact.tensors if tensor.role == "weight"]
+
+
+def _checkpoint_as_weights(context: CheckContext) -> Iterator[Reason]:
+    if context.profile.keras3:
+        yield Reason(
+            "checkpoint-in-keras-3",
+            LoadOutcome.FAILS,
+            "Keras 3 cannot load weights from a TensorFlow checkpoint",
+            "ValueError: File format not supported: filepath=… Keras 3 only supports V3 `.keras` "
+            "and `.weights.h5` files, or legacy V1/V2 `.h5` files",
+            f"{REBUILD}; or copy the variables with tf.train.load_checkpoint. Never restore with "
+            "expect_partial(), which hides mismatches",
+        )
+
+
+def written_by_keras3(artifact: Artifact) -> bool:
+    """Whether the keys of an object-based checkpoint are those of Keras 3."""
+    return any(
+        not KERAS3_ATTRIBUTES.isdisjoint(tensor.name.split("/")) for tensor in weights(artifact)
+    )
+
+
+def written_by_keras2(artifact: Artifact) -> bool:
+    """Whether the keys of an object-based checkpoint are those of layers of Keras 2."""
+    return any(
+        part.startswith(("layer-", "layer_with_weights-")) or part in _KERAS2_ATTRIBUTES
+        for tensor in weights(artifact)
+        for part in tensor.name.split("/")
+    )
+
+
+def _restored(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
+    """`Checkpoint(model).restore`: what does not match is silently left unchanged."""
+    profile = context.profile
+    slots = any(_SLOT in tensor.name and "optimizer" in tensor.name for tensor in artifact.tensors)
+    if slots and not profile.keras3 and profile.keras >= (2, 11):
+        yield Reason(
+            "legacy-optimizer-slots",
+            LoadOutcome.FAILS,
+            "the checkpoint contains the slots of an optimizer from before Keras 2.11",
+            "ValueError: You are trying to restore a checkpoint from a legacy Keras optimizer into "
+            "a v2.11+ Optimizer, which can cause errors.",
+            "use keras.optimizers.legacy, or restore only the model: Checkpoint(model=model)",
+        )
+    keras3 = written_by_keras3(artifact)
+    if context.request.call is not LoadCall.RESTORE:
+        if keras3 and not profile.keras3:
+            yield _nothing_matches(artifact)
+        return
+    if not keras3 and not written_by_keras2(artifact):
+        return  # plain variables, which have the same keys everywhere
+    if keras3 != profile.keras3:
+        old, new = ("Keras 3", "Keras 2") if keras3 else ("Keras 2", "Keras 3")
+        yield Reason(
+            "checkpoint-of-other-generation",
+            LoadOutcome.DIFFERS,
+            f"the checkpoint's keys are those of {old}, but {new} objects have other names: "
+            "nothing matches, and the weights keep their random values",
+            "no error",
+            "check with status.assert_existing_objects_matched(); copy the variables with "
+            "tf.train.load_checkpoint",
+        )
+    elif keras3:
+        yield from _unmatched(artifact, context)
+    elif profile.keras < (2, 3):
+        yield Reason(
+            "restored-later",
+            LoadOutcome.DIFFERS,
+            "in graph mode, restore() only prepares the values; without "
+            "initialize_or_restore(session) the weights keep their random values",
+            "no error",
+            "call status.initialize_or_restore(session)",
+        )
+
+
+def _nothing_matches(artifact: Artifact) -> Reason:
+    """`load_weights` of Keras 2 with a checkpoint of Keras 3: it raises if nothing matches."""
+    lists = {"_operations", "_functional", "_layers"}
+    whole = any(lists & set(tensor.name.split("/")[:1]) for tensor in weights(artifact))
+    return Reason(
+        "checkpoint-of-other-generation",
+        LoadOutcome.FAILS if whole else LoadOutcome.DIFFERS,
+        "the checkpoint's keys are those of Keras 3, but Keras 2 objects have other names"
+        + ("" if whole else ": weights that do not match keep their random values"),
+        "AssertionError: Nothing except the root object matched a checkpointed value."
+        if whole
+        else "no error",
+        "copy the variables with tf.train.load_checkpoint",
+    )
+
+
+@cache
+def _names_in_keras3() -> frozenset[str]:
+    """Names of parts of Keras' own objects in checkpoints, in any version of Keras 3."""
+    profiles = (read_profile(entry.path) for entry in shipped_profiles() if entry.keras >= (3,))
+    return frozenset(n for each in profiles for n in each.behaviour("checkpoint_names", ()))
+
+
+def _unmatched(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
+    """Weights that the file lists only under names that this version of Keras 3 does not use."""
+    own = context.behaviour("checkpoint_names")
+    gone = _names_in_keras3() - set(own) if own else frozenset()
+    nodes = {node.index: node for node in artifact.object_graph}
+    reached, left = {0}, [0]
+    while left:
+        node = nodes.get(left.pop())
+        below = node.children.items() if node else ()
+        new = {index for name, index in below if name not in gone} - reached
+        reached |= new
+        left.extend(new)
+    kept = {tensor.name for tensor in weights(artifact)}
+    for node in artifact.object_graph:
+        for attribute in node.attributes.values():
+            name = attribute.get("key", "").partition("/.ATTRIBUTES")[0]
+            if node.index not in reached and name in kept:
+                yield Reason(
+                    "checkpoint-of-other-version",
+                    LoadOutcome.DIFFERS,
+                    f"the checkpoint lists {name} only under a name that {context.profile.name} "
+                    "does not use, so the weight keeps its random value",
+                    "no error",
+                    "check with status.assert_existing_objects_matched(); copy the variables with "
+                    "tf.train.load_checkpoint",
+                )
+                return

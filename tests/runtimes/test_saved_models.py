@@ -1,0 +1,129 @@
+"""SavedModels: what is predicted for recurrent cells and augmentation, compared with loading."""
+
+from __future__ import annotations
+
+from importlib import metadata
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from modelaudit.audit_types.loading import LoadOutcome
+from modelaudit.formats.reader import read
+from modelaudit.runtimes import predict
+from modelaudit.settings import Limits
+
+pytestmark = pytest.mark.slow
+
+
+def predicted(path: Path, runtime: str, call: str) -> LoadOutcome:
+    targets = (f"{runtime}=={metadata.version({'tf': 'tensorflow'}.get(runtime, 'tf_keras'))}",)
+    (found,) = (each for each in predict(read(path, Limits()), targets) if each.call == call)
+    return found.predicted
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_a_recurrent_layer_needs_the_class_of_its_cell(tmp_path: Path, wrapped: bool) -> None:
+    keras = pytest.importorskip("tf_keras")
+
+    class Cell(keras.layers.Layer):
+        state_size = 3
+
+        def build(self, shape):
+            self.kernel = self.add_weight("kernel", (int(shape[-1]), 3))
+
+        def call(self, value, states):
+            state = states[0] + value @ self.kernel
+            return state, [state]
+
+        def get_config(self):
+            return super().get_config()
+
+    for name, cell in (("own", Cell()), ("of Keras", keras.layers.GRUCell(3))):
+        start, layer = keras.layers.Input((4, 2)), keras.layers.RNN(cell)
+        layer = keras.layers.Bidirectional(layer) if wrapped else layer
+        keras.Model(start, layer(start)).save(tmp_path / name, save_format="tf")
+        wanted = LoadOutcome.FAILS if name == "own" else LoadOutcome.LOADS
+        assert predicted(tmp_path / name, "tf-keras", "load_model") is wanted
+        if name == "own":
+            with pytest.raises(ValueError, match="custom"):
+                keras.models.load_model(tmp_path / name)
+        else:
+            keras.models.load_model(tmp_path / name)
+
+
+def test_augmentation_stays_active_in_an_export(tmp_path: Path) -> None:
+    keras, tensorflow = pytest.importorskip("keras"), pytest.importorskip("tensorflow")
+    data = tensorflow.constant(np.random.default_rng(3).random((16, 4, 4, 3), "float32"))
+    for name in ("RandomFlip", "Dropout"):
+        first = keras.layers.Dropout(0.5) if name == "Dropout" else keras.layers.RandomFlip()
+        model = keras.Sequential([keras.layers.Input((4, 4, 3)), first, keras.layers.Flatten()])
+        model.export(tmp_path / name, verbose=False)
+        loaded = tensorflow.saved_model.load(tmp_path / name)
+        same = np.array_equal(loaded.serve(data), model(data, training=False))
+        wanted = LoadOutcome.LOADS if same else LoadOutcome.DIFFERS
+        assert same is (name == "Dropout")
+        assert predicted(tmp_path / name, "tf", "saved_model.load") is wanted
+        assert predicted(tmp_path / name, "tf", "TFSMLayer") is wanted
+
+
+def test_weights_of_a_convolutional_lstm(tmp_path: Path) -> None:
+    """Its gates are hard_sigmoid by default in Keras 2, sigmoid in Keras 3."""
+    old, new = pytest.importorskip("tf_keras"), pytest.importorskip("keras")
+    data = np.random.default_rng(3).random((2, 3, 4, 4, 2), "float32")
+    for gates in ("hard_sigmoid", "sigmoid"):
+        models = [
+            keras.Sequential(
+                [keras.layers.Input((3, 4, 4, 2)), keras.layers.ConvLSTM2D(2, 2, **options)]
+            )
+            for keras, options in ((old, {"recurrent_activation": gates}), (new, {}))
+        ]
+        path = tmp_path / f"{gates}.h5"
+        models[0].save_weights(path)
+        models[1].load_weights(path)
+        same = np.allclose(models[0](data), models[1](data), atol=1e-5)
+        assert same is (gates == "sigmoid")
+        # The file does not say which one it is, so the prediction has a condition.
+        (found,) = predict(read(path, Limits()), (f"tf=={metadata.version('tensorflow')}",))
+        assert (found.predicted, bool(found.conditions)) == (LoadOutcome.DIFFERS, True)
+
+
+def test_cropping_at_random_rests_in_another_way(tmp_path: Path) -> None:
+    old, new = pytest.importorskip("tf_keras"), pytest.importorskip("keras")
+    data = np.random.default_rng(3).random((2, 6, 7, 3), "float32")
+    for name in ("RandomCrop", "CenterCrop"):
+        path = tmp_path / f"{name}.h5"
+        layer = getattr(old.layers, name)(3, 4)
+        old.Sequential([old.layers.Input((6, 7, 3)), layer, old.layers.Flatten()]).save(path)
+        with h5py.File(path, "r+") as file:  # as Keras 2.12 and older wrote it
+            config = file.attrs["model_config"].replace('"rng_type": "stateful", ', "")
+            file.attrs["model_config"] = config
+        outputs = [
+            np.asarray(keras.models.load_model(path, compile=False)(data, training=False))
+            for keras in (old, new)
+        ]
+        same = outputs[0].shape == outputs[1].shape and np.allclose(*outputs, atol=1e-4)
+        assert same is (name == "CenterCrop")
+        wanted = LoadOutcome.LOADS if same else LoadOutcome.DIFFERS
+        assert predicted(path, "tf", "load_model") is wanted
+        assert predicted(path, "tf-keras", "load_model") is LoadOutcome.LOADS
+
+
+def test_a_checkpoint_of_keras_3_for_keras_2(tmp_path: Path) -> None:
+    old, new = pytest.importorskip("tf_keras"), pytest.importorskip("keras")
+    tensorflow = pytest.importorskip("tensorflow")
+    models = [
+        keras.Sequential([keras.layers.Input((3,)), keras.layers.Dense(2)]) for keras in (old, new)
+    ]
+    for keras, model, number in ((old, models[0], 0), (new, models[1], 1)):
+        path = tmp_path / f"{number}" / "weights"
+        tensorflow.train.Checkpoint(model).write(str(path))
+        try:
+            models[0].load_weights(str(path))
+        except AssertionError:
+            assert keras is new
+            assert predicted(path, "tf-keras", "load_weights") is LoadOutcome.FAILS
+        else:
+            assert keras is old
+            assert predicted(path, "tf-keras", "load_weights") is LoadOutcome.LOADS
