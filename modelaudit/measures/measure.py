@@ -29,9 +29,9 @@ from modelaudit.measures.kernels.other_weights import (
     large_matrices,
     moving_averages,
     trained_layers,
-    untouched_norms,
 )
 from modelaudit.measures.kernels.permutation_flow import PermutationFlow
+from modelaudit.measures.kernels.plain_norms import untouched_norms
 from modelaudit.measures.kernels.symmetry import is_lowpass, kernel_symmetry
 from modelaudit.measures.kernels.values import KernelValues, load_kernel
 from modelaudit.measures.summary import Measurements

@@ -99,7 +99,11 @@ def _shapes(rule: Rule, facts: Facts) -> Iterator[Finding]:
                     f"tensor has shape {list(tensor.shape)}.",
                     file=tensor.file,
                     route=f"{layer.route}/{role}",
-                    evidence={"measured": list(tensor.shape), "expected": list(expected)},
+                    evidence={
+                        "measured": list(tensor.shape),
+                        "expected": list(expected),
+                        "tensor": name,
+                    },
                 )
 
 

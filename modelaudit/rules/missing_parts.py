@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from modelaudit.facts import Format, Graph, Json, ObjectNode
+from modelaudit.facts import Artifact, Format, Graph, Json, ObjectNode
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.rules import examples
 from modelaudit.rules.consistency import a_saved_model, restore_facts
@@ -72,8 +72,30 @@ def _no_metadata(rule: Rule, facts: Facts) -> Iterator[Finding]:
         )
 
 
+def _lost_state(artifact: Artifact) -> tuple[int, int]:
+    """Variables that the object graph lists for optimizers, and those of them without a value."""
+    nodes = {node.index: node for node in artifact.object_graph}
+    listed = [
+        nodes.get(target)
+        for node in nodes.values()
+        if "_iterations" in node.children and "_variables" in node.children
+        if (variables := nodes.get(node.children["_variables"])) is not None
+        for target in variables.children.values()
+    ]
+    lost = [node for node in listed if node and not (node.attributes or node.children)]
+    return len(listed), len(lost)
+
+
 def _optimizer(rule: Rule, facts: Facts) -> Iterator[Finding]:
     artifact = facts.artifact
+    if artifact.format is Format.TF2_CHECKPOINT:
+        listed, lost = _lost_state(artifact)
+        if lost:
+            yield rule.finding(
+                f"The checkpoint has no value for {lost} of the optimizer's {listed} variables.",
+                evidence={"measured": listed - lost, "unit": "variables", "expected": listed},
+            )
+            return
     if artifact.architecture is None or not artifact.training:
         raise NotRelevant("the file does not say that the model was compiled for training")
     stored = [tensor for tensor in artifact.tensors if tensor.role == "optimizer"]
@@ -159,7 +181,7 @@ RULES = (
         code="MA423",
         name="checkpoint-without-graph",
         family=Family.WEIGHTS,
-        severity=Severity.LOW,
+        severity=Severity.MEDIUM,
         confidence=Confidence.CERTAIN,
         needs=(Need.ARTIFACT,),
         summary="The graph of a TensorFlow 1 checkpoint is missing",
@@ -177,7 +199,7 @@ RULES = (
         family=Family.WEIGHTS,
         severity=Severity.LOW,
         confidence=Confidence.HIGH,
-        needs=(Need.ARCHITECTURE, Need.TENSORS),
+        needs=(Need.TENSORS,),
         summary="The optimizer's state is missing or incomplete",
         pass_title="The file contains the state of the optimizer that the model was compiled with",
         why="Predictions are unaffected. Training that continues from this file starts with new "

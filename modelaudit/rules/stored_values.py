@@ -10,6 +10,7 @@ from modelaudit.facts import Json, Tensor, TensorStats
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.measures.kernels.batchnorm import batchnorm_tensors
 from modelaudit.measures.kernels.initializers import canonical_name
+from modelaudit.measures.kernels.plain_norms import is_all, plain_norms
 from modelaudit.measures.statistics import distance_from_others
 from modelaudit.rules import examples
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
@@ -169,9 +170,22 @@ def _outlier(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 
 def _dead_normalisation(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    found = [*batchnorm_tensors(facts.artifact)]
-    if not found:
-        raise NotRelevant("the model has no batch normalisation")
+    found, plain = [*batchnorm_tensors(facts.artifact)], plain_norms(facts.artifact)
+    if not (found or plain):
+        raise NotRelevant("the model has no normalisation")
+    for norm in plain:
+        if norm.gamma.size > 1 and is_all(norm.gamma, 0.0):
+            start = _initializer(facts, norm.route, "gamma") == "zeros"
+            if start and is_all(norm.beta, 0.0):
+                continue  # never trained
+            yield rule.finding(
+                f"{norm.route}: gamma is 0 in all {norm.gamma.size} channels, so its output does "
+                "not depend on its input.",
+                file=norm.gamma.file,
+                route=norm.route,
+                evidence={"measured": 0.0, "unit": "as every value", "n": norm.gamma.size},
+                severity=Severity.MEDIUM if start else rule.severity,
+            )
     for each in found:
         for role, tensor in (("gamma", each.gamma), ("moving variance", each.variance)):
             if tensor is None or tensor.size < 2 or tensor.stats is None:
@@ -274,8 +288,8 @@ RULES = (
         severity=Severity.HIGH,
         confidence=Confidence.HIGH,
         needs=(Need.TENSORS,),
-        summary="Gamma or the moving variance of a batch normalisation is zero in every channel",
-        pass_title="No batch normalisation has gamma or a moving variance of zero in every channel",
+        summary="Gamma or the moving variance of a normalisation is zero in every channel",
+        pass_title="No normalisation has gamma or a moving variance of zero in every channel",
         why="Without gamma, the layer outputs constants. With a variance of 0 it multiplies its "
         "input by about 30.",
         fix="Restore the file from an intact copy, or the last checkpoint before all channels died.",

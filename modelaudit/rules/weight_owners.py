@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from modelaudit.facts import Json, Tensor
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.layer_classes import Trait, has
-from modelaudit.measures.kernels.batchnorm import variable_names
+from modelaudit.measures.kernels.batchnorm import CHECKPOINT_SUFFIX, variable_names
 from modelaudit.rules import examples
 from modelaudit.rules.completeness import LISTED, weighted_layers
 from modelaudit.rules.grammar import counted
@@ -29,10 +30,24 @@ REAL_ROLES = frozenset(
         "pointwise_kernel",
     ]
 )
+_NUMBER = re.compile(r"_\d+$")
 WIDTHS = {"bfloat16": 8, "float16": 11, "float32": 24, "float64": 53}  # bits of the mantissa
 
 
 def _misordered(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    restore = facts.artifact.extra.get("restore")
+    exchanged = restore.get("exchanged") if isinstance(restore, dict) else None
+    said = variable_names(facts.artifact)
+    for key in exchanged if isinstance(exchanged, list) else ():
+        path = str(key).removesuffix(CHECKPOINT_SUFFIX)
+        yield rule.finding(
+            f"{said.get(path, 'A variable')} is stored under {path}, which is the path of another "
+            "variable.",
+            route=path,
+            key=path,
+        )
+    if facts.artifact.architecture is None and isinstance(exchanged, list):
+        return
     weighted_layers(facts)
     names = facts.artifact.extra.get("misordered")
     for name in names if isinstance(names, list) else ():
@@ -49,11 +64,12 @@ def _lost_layers(rule: Rule, facts: Facts) -> Iterator[Finding]:
         raise NotRelevant("only Keras' weights files name the layers that saved them")
     if lost:
         names = [str(name) for name in lost]
+        beside = "architecture_from" in facts.artifact.extra and not _of_another(facts, names)
         yield rule.finding(
             f"The weights were saved with {counted(len(names), 'layer', 'layers')} that the config "
             f"lacks: {', '.join(names[:LISTED])}" + (" …" if len(names) > LISTED else "") + ".",
             route=names[0],
-            severity=Severity.MEDIUM if "architecture_from" in facts.artifact.extra else None,
+            severity=Severity.MEDIUM if beside else None,
             evidence={
                 "measured": len(names),
                 "unit": "layers",
@@ -61,6 +77,19 @@ def _lost_layers(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 "layers": [*names[:LISTED]],
             },
         )
+
+
+def _of_another(facts: Facts, lost: list[str]) -> bool:
+    """Whether the config has none of the layers that the weights name, by any number."""
+    h5 = facts.artifact.extra.get("h5")
+    named = h5.get("vars_names") if isinstance(h5, dict) else None
+    architecture = facts.artifact.architecture
+    if not isinstance(named, dict) or architecture is None:
+        return False
+    here = {_NUMBER.sub("", layer.name) for layer in architecture.layers}
+    with_weights = {tensor.name.rpartition("/")[0] for tensor in facts.artifact.tensors}
+    there = {_NUMBER.sub("", str(name)) for route, name in named.items() if route in with_weights}
+    return len(lost) > 1 and here.isdisjoint(there)
 
 
 def last_part(name: str) -> str:
@@ -179,7 +208,7 @@ RULES = (
         family=Family.INTEGRITY,
         severity=Severity.HIGH,
         confidence=Confidence.MEDIUM,
-        needs=(Need.ARCHITECTURE, Need.TENSORS),
+        needs=(Need.TENSORS,),
         summary="Names inside the file indicate that weights are stored under the wrong layer",
         pass_title="Names inside the file match the layers",
         why="Weights of equal shape are loaded into each other's layers without an error, and the "

@@ -45,7 +45,7 @@ def test_without_a_graph_nothing_can_be_compared():
     facts = checkpoint(["mid/kernel"], ())
     assert result_of("MA422", facts).outcome is Outcome.NOT_APPLICABLE
     (finding,) = result_of("MA423", facts).findings
-    assert finding.severity is Severity.LOW
+    assert finding.severity is Severity.MEDIUM
     assert finding.location.file.endswith(".meta")
     assert result_of("MA423", checkpoint()).outcome is Outcome.PASS
 

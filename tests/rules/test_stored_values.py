@@ -182,6 +182,28 @@ def test_a_normalisation_without_scale_or_variance_is_found(tmp_path: Path) -> N
     assert reported(norm(tmp_path, 0.5, 0.5)) == {}
 
 
+def plain_norm(tmp_path: Path, gamma: float, beta: float = 0.2, initial: str = "ones") -> Facts:
+    values = {"gamma": gamma, "beta": beta}
+    tensors = [
+        stored(tmp_path, f"ln/{role}", np.full((4,), value, "float32"))
+        for role, value in values.items()
+    ]
+    config = {"gamma_initializer": {"class_name": initial.title(), "config": {}}}
+    roles = {role: f"ln/{role}" for role in values}
+    layer = examples.layer("ln", "LayerNormalization", roles, config)
+    return Facts(examples.model(layer, tensors=tuple(tensors)))
+
+
+def test_a_normalisation_of_each_sample_without_scale_is_found(tmp_path: Path) -> None:
+    facts = plain_norm(tmp_path, 0.0)
+    assert reported(facts) == {"MA421": [Severity.HIGH]}
+    bare = replace(facts.artifact, architecture=None)
+    assert reported(Facts(bare)) == {"MA421": [Severity.HIGH]}
+    assert reported(plain_norm(tmp_path, 0.5)) == {}
+    assert reported(plain_norm(tmp_path, 0.0, initial="zeros")) == {"MA421": [Severity.MEDIUM]}
+    assert reported(plain_norm(tmp_path, 0.0, 0.0, "zeros")) == {}  # never trained
+
+
 def test_gamma_that_starts_at_zero_is_reported_only_once_the_layer_was_trained(
     tmp_path: Path,
 ) -> None:

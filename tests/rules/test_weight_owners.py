@@ -13,11 +13,12 @@ from modelaudit.facts import Json
 from modelaudit.findings import Outcome, Severity
 from modelaudit.formats.keras.common import lost_layers
 from modelaudit.formats.reader import read
+from modelaudit.pipeline import add_architecture
 from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
 from modelaudit.rules.model import Facts
 from modelaudit.rules.weight_owners import variable_dtype
-from modelaudit.settings import Limits
+from modelaudit.settings import Limits, Settings
 from tests.formats.bindings import layer, sequential
 from tests.made.keras_configs import parse
 
@@ -186,3 +187,45 @@ def test_a_v3_file_names_every_layer(tmp_path: Path) -> None:
     groups["layers/re_lu_1/vars"] = "gone"
     assert [*lost_layers(architecture, {"vars_names": groups})] == ["gone"]
     assert [*lost_layers(architecture, None)] == []
+
+
+@pytest.mark.slow
+def test_exchanged_parts_of_attention_are_named(keras, tmp_path: Path) -> None:
+    """Keras 3 writes `key` and `value` beside the weights of these parts."""
+    image = keras.Input((5, 8))
+    attention = keras.layers.MultiHeadAttention(2, 4)
+    path = tmp_path / "model.weights.h5"
+    model = keras.Model(image, attention(image, image))
+    model.save_weights(path)
+    (tmp_path / "model.json").write_text(model.to_json())
+
+    def report() -> dict[str, list[Severity]]:
+        artifact = add_architecture(read(path, Limits()), Settings())
+        return reported(Facts(artifact))
+
+    assert report() == {}
+    with h5py.File(path, "r+") as file:
+        group = file["layers/multi_head_attention"]
+        group.move("key_dense", "kept")
+        group.move("value_dense", "key_dense")
+        group.move("kept", "value_dense")
+    assert report() == {"MA123": [Severity.HIGH] * 4}
+
+
+@pytest.mark.slow
+def test_weights_that_name_none_of_the_layers_are_of_another_model(keras, tmp_path: Path) -> None:
+    path = tmp_path / "model.weights.h5"
+
+    def build(*names: str) -> object:
+        layers = [keras.layers.Dense(4, name=name) for name in names]
+        return keras.Sequential([keras.Input((4,)), *layers])
+
+    def report(*names: str) -> dict[str, list[Severity]]:
+        (tmp_path / "model.json").write_text(build(*names).to_json())
+        return reported(Facts(add_architecture(read(path, Limits()), Settings())))
+
+    build("first", "second", "dense_7").save_weights(path)
+    assert report("first", "second", "dense_7") == {}
+    assert report("new_first", "second", "dense_7") == {"MA124": [Severity.MEDIUM]}
+    assert report("a", "b", "dense") == {"MA124": [Severity.MEDIUM]}  # by number only
+    assert report("a", "b", "c") == {"MA124": [Severity.HIGH]}

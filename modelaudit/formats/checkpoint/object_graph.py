@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from modelaudit.errors import ReadError
 from modelaudit.facts import Json, ObjectNode, ProblemKind
@@ -14,6 +15,7 @@ from modelaudit.structs import replace
 
 GRAPH_KEY = "_CHECKPOINTABLE_OBJECT_GRAPH"
 VALUE = "VARIABLE_VALUE"
+_ESCAPED = re.compile(r"\.([.S])")
 _VALUE_SUFFIX = f"/.ATTRIBUTES/{VALUE}"
 
 _METRIC_CHILDREN = frozenset(
@@ -45,6 +47,25 @@ def saved_names(nodes: Iterable[ObjectNode]) -> dict[str, str]:
         for node in nodes
         if (said := node.attributes.get(VALUE)) and said["full_name"]
     }
+
+
+def exchanged_keys(nodes: Sequence[ObjectNode]) -> list[str]:
+    """Keys of a checkpoint's variables that are the path of another variable.
+
+    TensorFlow makes the key of a variable from one of the paths that lead to it (`.` and `/` in the
+    names of children are written as `..` and `.S`), so a key never leads to another variable.
+    """
+    by_index = {node.index: node for node in nodes}
+    found = []
+    for node in nodes:
+        key = node.attributes.get(VALUE, {}).get("key", "")
+        place = by_index.get(0)
+        for step in tensor_name(key).split("/"):
+            child = _ESCAPED.sub(lambda found: "/" if found[1] == "S" else ".", step)
+            place = by_index.get(place.children.get(child, -1)) if place is not None else None
+        if key and place is not None and place is not node and VALUE in place.attributes:
+            found.append(key)
+    return found
 
 
 def checkpoint_objects(message: pb.TrackableObjectGraph, file: str) -> tuple[ObjectNode, ...]:

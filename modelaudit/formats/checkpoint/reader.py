@@ -89,7 +89,9 @@ def read_checkpoint(prefix: Path, limits: Limits) -> Artifact:
     result.problems += leftover_files(prefix, root, variables.bundle)
     files = _files(prefix, variables.bundle, has_meta, state is not None, limits)
     extra: dict[str, Json] = {
-        "restore": restore_facts(variables, variables.objects, result.assigned)
+        "restore": restore_facts(
+            variables, variables.objects, result.assigned, meta.graphs[0] if meta.graphs else None
+        )
     }
     if state:
         extra["checkpoint_state"] = state.facts()

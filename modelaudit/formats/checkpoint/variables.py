@@ -9,7 +9,7 @@ from pathlib import Path
 from msgspec import Struct, field
 
 from modelaudit.errors import ReadError
-from modelaudit.facts import Json, ObjectNode, Problem, ProblemKind, Tensor, fits
+from modelaudit.facts import Graph, Json, ObjectNode, Problem, ProblemKind, Tensor, fits
 from modelaudit.formats.checkpoint.index import (
     BundleEntry,
     TensorBundle,
@@ -19,6 +19,7 @@ from modelaudit.formats.checkpoint.index import (
 from modelaudit.formats.checkpoint.object_graph import (
     GRAPH_KEY,
     checkpoint_objects,
+    exchanged_keys,
     key_roles,
     tensor_name,
 )
@@ -186,6 +187,7 @@ def restore_facts(
     variables: CheckpointVariables,
     objects: tuple[ObjectNode, ...],
     assigned: Mapping[str, str],
+    graph: Graph | None = None,
 ) -> dict[str, Json]:
     """Facts about restoring the checkpoint, for `Artifact.extra["restore"]`.
 
@@ -193,13 +195,15 @@ def restore_facts(
         variables: the checkpoint.
         objects: the object graph with checkpoint attributes (`joined` for a SavedModel).
         assigned: variable node -> key that the graph's saver restores into it.
+        graph: the graph of these nodes, which has their shapes.
 
     Returns:
         `names`: [{key, full_name}] for all attributes of the object graph;
         `unclaimed`: keys that neither the object graph nor the saver uses;
         `missing`: keys or variables that restoring needs but the index does not contain;
         `shapes`: [{name, key, expected, stored}] for shapes that differ;
-        `assigned`: [{variable, key}].
+        `assigned`: [{variable, key}];
+        `exchanged`: keys of variables that are the path of another one.
     """
     entries = variables.bundle.entries if variables.bundle else {}
     names: list[Json] = []
@@ -230,10 +234,17 @@ def restore_facts(
         if node.kind == "variable" and not node.attributes and variables.objects:
             missing.append(str(node.detail.get("name")))
     missing += [key for key in assigned.values() if key not in entries and key not in missing]
+    declared = {node.name: node.attrs.get("shape") for node in graph.nodes} if graph else {}
+    for name, key in assigned.items():
+        expected, entry = declared.get(name), entries.get(key)
+        if isinstance(expected, list) and entry is not None and not fits(entry.shape, expected):
+            told: Json = {"name": name, "key": key, "expected": expected, "stored": [*entry.shape]}
+            shapes.append(told)
     return {
         "names": names,
         "unclaimed": [key for key in entries if key not in claimed] if known else [],
         "missing": missing if variables.bundle else [],
         "shapes": shapes,
         "assigned": [{"variable": node, "key": key} for node, key in assigned.items()],
+        "exchanged": [*exchanged_keys(variables.objects)],
     }

@@ -25,6 +25,7 @@ from modelaudit.formats.checkpoint.variables import (
     read_variables,
     restore_facts,
 )
+from modelaudit.formats.graph.absent_settings import absent_settings
 from modelaudit.formats.graph.kernels import config_differences, find_kernels
 from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
 from modelaudit.formats.graph.restore_ops import VARIABLES, restored_variables, unrestored
@@ -110,7 +111,8 @@ def read_saved_model(root: Path, limits: Limits) -> Artifact:
         extra |= {
             "unclaimed": [*binding.unclaimed] if binding.architecture.layers else [],
             "misordered": [*binding.misordered],
-            "config_differs": config_differences(binding.kernels, kernels),
+            "config_differs": config_differences(binding.kernels, kernels)
+            + (absent_settings(binding.architecture.layers, graphs[0]) if graphs else []),
         }
     extra |= {"fingerprint": fingerprint} if fingerprint else {}
     extra |= {"checkpoint_state": state.facts()} if state else {}

@@ -113,57 +113,6 @@ def moving_averages(artifact: Artifact) -> Iterator[KernelInitialization]:
             yield replace(found, guessed=True)
 
 
-def untouched_norms(artifact: Artifact) -> Iterator[KernelInitialization]:
-    """Layer and group normalizations whose gamma is exactly 1 and whose beta is exactly 0.
-
-    Training moves both. `norms` and `initial` count all of them, and those at initial values.
-
-    Raises:
-        ReadError: a weight cannot be read.
-    """
-    tensors = {tensor.name: tensor for tensor in artifact.tensors if tensor.role == "weight"}
-    scopes: dict[str, tuple[dict[str, str], bool]] = {}
-    if artifact.architecture is None:
-        names, frozen = variable_names(artifact), frozen_variables(artifact)
-        for name in tensors:
-            scope, _, role = names.get(name, name).removesuffix(":0").rpartition("/")
-            scopes.setdefault(scope, ({}, name not in frozen))[0][role] = name
-    for layer in artifact.architecture.layers if artifact.architecture else ():
-        scopes[layer.route] = (dict(layer.variables), layer.trainable)
-    norms = {
-        route: ([tensors[roles[role]] for role in ("gamma", "beta")], trainable)
-        for route, (roles, trainable) in scopes.items()
-        if set(roles) == {"gamma", "beta"} and all(name in tensors for name in roles.values())
-    }
-    initial = {
-        route: (gamma, trainable)
-        for route, ((gamma, beta), trainable) in norms.items()
-        if _is_all(gamma, 1.0) and _is_all(beta, 0.0)
-    }
-    for route, (gamma, trainable) in initial.items():
-        yield KernelInitialization(
-            route=route,
-            tensor=gamma.name,
-            initializer="Ones",
-            state="fresh",
-            weights=2 * gamma.size,
-            tests={
-                "law": "constant",
-                "fits": True,
-                "bias_initial": True,
-                "trainable": trainable,
-                "norms": len(norms),
-                "initial": len(initial),
-            },
-            reason="gamma is 1 and beta is 0, exactly",
-        )
-
-
-def _is_all(tensor: Tensor, value: float) -> bool:
-    stats = tensor.stats
-    return stats is not None and stats.constant and stats.minimum == value
-
-
 def _other_matrices(
     artifact: Artifact, tested: Collection[str]
 ) -> Iterator[tuple[str, str, str, Mapping[str, Json] | None, bool]]:

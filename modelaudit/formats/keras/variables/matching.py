@@ -82,6 +82,14 @@ def bind(
     return binder.result()
 
 
+_ATTENTION = {
+    "query_dense": "query",
+    "key_dense": "key",
+    "value_dense": "value",
+    "output_dense": "attention_output",
+}
+
+
 class _Binder(Struct, dict=True):
     architecture: Architecture
     weights: list[Tensor]
@@ -226,9 +234,12 @@ class _Binder(Struct, dict=True):
         )
 
     def _check_group_name(self, layer: Layer, below: str, tensor: str) -> None:
-        """Keras 3 stores the layer's name with its variables."""
+        """Keras 3 stores the layer's name with its variables, and those of parts of attention."""
         name = self.var_names.get(tensor)
         own = below.startswith("vars/")
+        said = _ATTENTION.get(below.partition("/vars/")[0])
+        if said is not None and name in _ATTENTION.values() and name != said:
+            self.misordered.append(tensor)
         if own and name is not None and name != layer.name and name in self.names.layers:
             self.misordered.append(tensor)
 

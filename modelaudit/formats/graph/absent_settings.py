@@ -1,0 +1,103 @@
+"""Settings of layers in a Keras config that no operation of the model's graph has.
+
+Only settings without any trace in the whole graph are reported: which operations belong to a layer
+is not known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from modelaudit.facts import Graph, GraphNode, Json, Layer
+from modelaudit.formats.graph.kernel_ops import ACTIVATIONS, spatial_part
+from modelaudit.layer_classes import Trait, has
+
+_NORMALIZES = frozenset({"Rsqrt", "FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"})
+_OPS = {name: {op} for op, name in ACTIVATIONS.items()} | {"softmax": {"Softmax", "Exp"}}
+_POOLS = {"Max": ("MaxPool", "MaxPool3D"), "Average": ("AvgPool", "AvgPool3D")}
+_CLOSE = 1e-3  # of an epsilon that is stored as float16
+
+
+def absent_settings(layers: Iterable[Layer], graph: Graph) -> list[Json]:
+    """Epsilons, activations, and windows and strides of pooling that the graph does not have.
+
+    Args:
+        layers: of the config; those of custom classes are left out.
+        graph: as saved by Keras 2, with a function for each layer. Nothing is reported of a graph
+            without operations of the kind in question, as without traces of the layers.
+
+    Returns:
+        [{tensor, field, config, graph}], where `tensor` is the layer's route, and `graph` lists
+        what the graph has instead.
+    """
+    nodes = [*graph.nodes, *(node for each in graph.functions.values() for node in each.nodes)]
+    layers = [layer for layer in layers if not (layer.custom or layer.is_model)]
+    return [*_epsilons(layers, nodes), *_activations(layers, nodes), *_pooling(layers, nodes)]
+
+
+def _said(layer: Layer, field: str, config: Json, graph: Json) -> Json:
+    return {"tensor": layer.route, "field": field, "config": config, "graph": graph}
+
+
+def _epsilons(layers: list[Layer], nodes: list[GraphNode]) -> Iterator[Json]:
+    if not any(node.op in _NORMALIZES for node in nodes):
+        return
+    found = {float(each) for each in (_epsilon(node) for node in nodes) if each is not None}
+    for layer in layers:
+        said = layer.config.get("epsilon")
+        normalizes = has(layer.class_name, Trait.BATCH_NORMALISATION) or layer.class_name in {
+            "LayerNormalization",
+            "GroupNormalization",
+        }
+        if not (normalizes and isinstance(said, float) and said > 0):
+            continue
+        if not any(abs(each - said) <= _CLOSE * said for each in found):
+            yield _said(layer, "epsilon", said, [*sorted(e for e in found if e < 1)[:4]])
+
+
+def _epsilon(node: GraphNode) -> float | None:
+    """A positive number that is an attribute or a constant: perhaps an epsilon."""
+    value = node.attrs.get("epsilon")
+    if node.op == "Const":
+        tensor = node.attrs.get("value")
+        value = tensor.get("value") if isinstance(tensor, dict) else None
+        value = value[0] if isinstance(value, list) and len(value) == 1 else value
+    return value if isinstance(value, float) and value > 0 else None
+
+
+def _activations(layers: list[Layer], nodes: list[GraphNode]) -> Iterator[Json]:
+    ops = {node.op for node in nodes}
+    used = sorted(name for op, name in ACTIVATIONS.items() if op in ops)
+    for layer in layers if used else ():
+        for field in ("activation", "recurrent_activation"):
+            said = layer.config.get(field)
+            if isinstance(said, str) and said in _OPS and not _OPS[said] & ops:
+                yield _said(layer, field, said, [*used])
+
+
+def _pooling(layers: list[Layer], nodes: list[GraphNode]) -> Iterator[Json]:
+    for layer in layers:
+        if not has(layer.class_name, Trait.LOCAL_POOLING):
+            continue
+        kind, axes = layer.class_name.partition("Pooling")[::2]
+        spatial = int(axes[:1]) if axes[:1].isdecimal() else 0
+        said = [_numbers(layer.config.get(key)) for key in ("pool_size", "strides")]
+        applied = [
+            [[*spatial_part(node.attrs.get(key), max(spatial, 2), first)] for key in _WINDOW]
+            for node in nodes
+            if node.op in _POOLS.get(kind, ())
+            for first in [str(node.attrs.get("data_format", "")).startswith("NC")]
+        ]
+        # One-dimensional pooling is two-dimensional with windows of 1 along the other axis.
+        applied = [[values[:spatial] for values in each] for each in applied]
+        if spatial and applied and all(said) and said not in applied:
+            (window, strides), (size, steps) = applied[0], said
+            done: list[Json] = [*window, *strides]
+            yield _said(layer, "pool_size and strides", [*size, *steps], done)
+
+
+_WINDOW = ("ksize", "strides")
+
+
+def _numbers(value: Json) -> list[Json]:
+    return [*value] if isinstance(value, list) else []

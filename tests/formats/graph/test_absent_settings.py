@@ -1,0 +1,110 @@
+"""Settings in keras_metadata.pb that the graph beside it does not have."""
+
+from __future__ import annotations
+
+import pytest
+
+from modelaudit.facts import Graph, GraphFunction, GraphNode
+from modelaudit.formats.graph.absent_settings import absent_settings
+from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
+from modelaudit.formats.saved_model.reader import read_saved_model
+from modelaudit.rules import examples
+from modelaudit.settings import Limits
+from modelaudit.structs import replace
+
+
+def layer(class_name, **config):
+    return replace(examples.layer("x"), class_name=class_name, config=config, custom=False)
+
+
+def graph(*nodes):
+    return Graph(("serve",), (), {"call": GraphFunction("call", (), nodes)})
+
+
+def node(op, **attrs):
+    return GraphNode(op, op, (), attrs)
+
+
+def constant(value):
+    return node("Const", value={"dtype": "float32", "shape": [], "value": value})
+
+
+def fields(a_layer, *nodes):
+    return [each["field"] for each in absent_settings([a_layer], graph(*nodes))]
+
+
+@pytest.mark.parametrize(
+    ("nodes", "expected"),
+    [
+        ((node("FusedBatchNormV3", epsilon=0.001),), []),
+        ((node("Rsqrt"), constant(0.0010000000474974513)), []),
+        ((node("Rsqrt"), constant(0.0009765625)), ["epsilon"]),  # 2 % off
+        ((node("FusedBatchNormV3", epsilon=0.3),), ["epsilon"]),
+        ((node("Relu"),), []),  # no traces of the layers
+        ((), []),
+    ],
+)
+def test_epsilon(nodes, expected):
+    assert fields(layer("BatchNormalization", epsilon=0.001), *nodes) == expected
+
+
+def test_other_epsilons_are_not_compared():
+    assert fields(layer("Mystery", epsilon=0.001), node("Rsqrt")) == []
+    custom = replace(layer("LayerNormalization", epsilon=0.001), custom=True)
+    assert fields(custom, node("Rsqrt")) == []
+
+
+def test_activations():
+    assert fields(layer("Dense", activation="relu"), node("Relu")) == []
+    assert fields(layer("Dense", activation="relu"), node("Tanh")) == ["activation"]
+    assert fields(layer("Dense", activation="softmax"), node("Exp"), node("Relu")) == []
+    lstm = layer("LSTM", activation="tanh", recurrent_activation="sigmoid")
+    assert fields(lstm, node("Tanh")) == ["recurrent_activation"]
+    assert fields(lstm) == []
+    assert fields(layer("Dense", activation="linear"), node("Tanh")) == []
+    assert fields(layer("Dense", activation={"class_name": "mine"}), node("Tanh")) == []
+
+
+def test_pooling():
+    pool = node("MaxPool", ksize=[1, 2, 2, 1], strides=[1, 2, 2, 1], data_format="NHWC")
+    first = node("MaxPool", ksize=[1, 1, 2, 2], strides=[1, 1, 2, 2], data_format="NCHW")
+    flat = node("AvgPool", ksize=[1, 3, 1, 1], strides=[1, 2, 1, 1], data_format="NHWC")
+    sound = layer("MaxPooling2D", pool_size=[2, 2], strides=[2, 2])
+    assert fields(sound, pool) == fields(sound, first) == fields(sound, flat) == []
+    edited = layer("MaxPooling2D", pool_size=[2, 2], strides=[1, 1])
+    assert fields(edited, pool) == ["pool_size and strides"]
+    assert fields(layer("AveragePooling1D", pool_size=[3], strides=[2]), flat) == []
+    assert fields(layer("AveragePooling1D", pool_size=[3], strides=[3]), flat) != []
+
+
+@pytest.mark.slow
+def test_an_edited_keras_metadata(tmp_path):
+    import tf_keras
+
+    of = tf_keras.layers
+    image = tf_keras.Input((8, 8, 3))
+    x = of.BatchNormalization()(of.Conv2D(4, 3, activation="relu")(image))
+    x = of.LayerNormalization(epsilon=0.002)(of.MaxPooling2D()(x))
+    x = of.GroupNormalization(2, epsilon=0.004)(x)
+    x = of.GRU(5)(of.Reshape((9, 4))(x))
+    model = tf_keras.Model(image, of.Dense(3, activation="softmax")(x))
+    model.save(tmp_path / "model")
+    assert read_saved_model(tmp_path / "model", Limits()).extra["config_differs"] == []
+
+    file = tmp_path / "model" / "keras_metadata.pb"
+    content = file.read_bytes()
+    strides = '"strides": {"class_name": "__tuple__", "items": [2, 2]}'
+    for old, new, field in (
+        ('"epsilon": 0.001', '"epsilon": 0.3', "epsilon"),
+        ('"epsilon": 0.002', '"epsilon": 0.001953125', "epsilon"),
+        ('"epsilon": 0.004', '"epsilon": 0.5', "epsilon"),
+        (strides, strides.replace("2, 2", "1, 1"), "pool_size and strides"),
+        ('"recurrent_activation": "sigmoid"', '"recurrent_activation": "elu"', None),
+    ):
+        message = pb.KerasMetadata.FromString(content)
+        assert any(old in each.metadata for each in message.nodes)
+        for each in message.nodes:
+            each.metadata = each.metadata.replace(old, new)
+        file.write_bytes(message.SerializeToString())
+        differs = read_saved_model(tmp_path / "model", Limits()).extra["config_differs"]
+        assert {each["field"] for each in differs} == {field or "recurrent_activation"}
