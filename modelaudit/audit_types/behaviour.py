@@ -8,6 +8,7 @@ from typing import Literal
 import msgspec
 from msgspec import UNSET, Struct, UnsetType, field
 
+from modelaudit.audit_types.probe_data import InputColumns, TargetSummary
 from modelaudit.audit_types.values import (
     AuditSection,
     Count,
@@ -119,6 +120,9 @@ class OutputBehaviour(Struct, frozen=True):
     """Accuracy with the best one-to-one renumbering of the classes; null without labels."""
     fit: Mapping[str, Real] = field(default_factory=dict)
     """R² on the given targets, by transform; empty without targets."""
+    prior: Real | None = None
+    """Distance of the mean output from the frequencies (in [0, 1]) or the mean (in standard
+    deviations) of the labels; null without labels."""
     per_class: tuple[ClassAgreement, ...] = ()
     """Agreement by predicted class, for classes with enough inputs."""
     floor: Mapping[str, Real] = field(default_factory=dict)
@@ -171,6 +175,10 @@ class ProbeInputs(Struct, frozen=True):
     """True if labels were given."""
     largest_class: Real | None = None
     """Share of the commonest label, in [0, 1]; null without labels."""
+    targets: TargetSummary | None = None
+    """Form and range of the labels; null without labels."""
+    columns: InputColumns | None = None
+    """Columns of the user's data; null for built-in inputs."""
     notes: tuple[str, ...] = ()
     """How the inputs were made or changed."""
 

@@ -11,6 +11,7 @@ from modelaudit.audit_types.values import Count, OptionalSection, Real
 from modelaudit.facts import Json
 
 InitialState: TypeAlias = Literal["fresh", "trained", "undecidable"]
+ConstantKind: TypeAlias = Literal["dead", "saturated", "zero"]
 
 
 class KernelSymmetry(Struct, frozen=True):
@@ -78,6 +79,19 @@ class BatchNormState(Struct, frozen=True):
     """Smallest moving variance."""
 
 
+class ConstantLayer(Struct, frozen=True):
+    """A layer whose output is the same for every input, by its stored weights."""
+
+    route: str
+    """The layer."""
+    kind: ConstantKind
+    """dead (no ReLU is ever above 0), saturated (a sigmoid, tanh or softmax), or zero kernel."""
+    nonnegative: bool
+    """True if that holds only for inputs without negative values."""
+    outputs: tuple[str, ...]
+    """The outputs of the model that are constant."""
+
+
 class FilterPair(Struct, frozen=True):
     """A filter and the one that is nearest to its mirror image."""
 
@@ -113,6 +127,8 @@ class SymmetrySection(OptionalSection, frozen=True, kw_only=True):
     """Test of every kernel against its initializer."""
     batchnorm: tuple[BatchNormState, ...] = ()
     """State of every batch normalization."""
+    constant: tuple[ConstantLayer, ...] = ()
+    """Layers whose output is the same for every input, by interval arithmetic."""
     gallery: tuple[FilterGallery, ...] = ()
     """Filters of some layers, with their mirrored partners."""
     skipped: Mapping[str, str] = {}

@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-from msgspec import Struct
-
 from modelaudit.audit_types.diagnosis import NextStep
+from modelaudit.diagnosis.advice_training import TRAINING_ADVICE
+from modelaudit.diagnosis.model import Advice
 from modelaudit.diagnosis.snippets import (
     AVERAGE,
     BIAS,
@@ -24,15 +24,6 @@ from modelaudit.diagnosis.snippets import (
     UNDO,
 )
 
-
-class Advice(Struct, frozen=True):
-    """What to tell the user about a cause, independent of the model."""
-
-    title: str
-    refute: str
-    steps: tuple[NextStep, ...]
-
-
 FROM_CHECKPOINT = NextStep(
     "If the weights are in a TensorFlow checkpoint, restore it so that a skipped variable raises "
     "an error.",
@@ -41,6 +32,7 @@ FROM_CHECKPOINT = NextStep(
 COMPARED = NextStep("Compare the outputs with reference outputs saved during training.", COMPARE)
 
 ADVICE: dict[str, Advice] = {
+    **TRAINING_ADVICE,
     "damaged-restore": Advice(
         "The file is damaged or does not match its own architecture",
         "A byte-identical copy of the original file with the same findings.",

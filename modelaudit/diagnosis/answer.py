@@ -34,6 +34,18 @@ SENTENCES = {
         "The output is the same for every input, and the design of the network or its compile "
         "settings explain it: {evidence}"
     ),
+    "not-trained": (
+        "The model was never effectively trained: {evidence} Its outputs are those of random "
+        "weights."
+    ),
+    "exploded-weights": (
+        "Training diverged: {evidence} Such weights saturate the layers behind them, so the output "
+        "hardly depends on the input."
+    ),
+    "prior-only": (
+        "The model learnt nothing but the average of its labels, which it gives for every input: "
+        "{evidence}"
+    ),
     "never-loaded": (
         "The model still has the random values that it was initialised with. Its weights were "
         "never loaded before it was saved, so its outputs are meaningless[[ in every orientation]]."

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from modelaudit.audit_types.diagnosis import Evidence
+from modelaudit.audit_types.diagnosis import Evidence, NextStep
+
+
+class Advice(Struct, frozen=True):
+    """What to tell the user about a cause, independent of the model."""
+
+    title: str
+    refute: str
+    steps: tuple[NextStep, ...]
 
 
 class CauseFound(Struct, frozen=True):

@@ -47,6 +47,9 @@ from modelaudit.diagnosis.steps import (
     statistics as statistics_steps,
 )
 from modelaudit.diagnosis.steps import (
+    training as training_steps,
+)
+from modelaudit.diagnosis.steps import (
     weight as weight_steps,
 )
 from modelaudit.diagnosis.suspects import suspects
@@ -89,23 +92,26 @@ RESTORE = WEIGHTS | {"never-loaded", "partial-restore", "bn-statistics-lost"}
 NOISE = frozenset({"nondeterministic"})
 BUILT_IN = frozenset({"invariant-by-construction"})
 DESIGN = frozenset({"constant-by-construction"})
-NO_ANSWER = RESTORE | NOISE | DESIGN
-SILENT = NO_ANSWER | {"dead-units"}
+UNTRAINED = frozenset({"not-trained"})
+NO_ANSWER = RESTORE | NOISE | DESIGN | UNTRAINED
+SILENT = NO_ANSWER | {"dead-units", "exploded-weights"}
 UNSETTLED = SILENT | {"bn-statistics-unsettled"}
 MISFED = UNSETTLED | {"orientation-mismatch", "head-bias"}
 UNFIT = MISFED | {"input-domain", "nonfinite-output"}
-EXPLAINED = UNFIT | {"wrong-weights-upstream", "loss-unsuited", "network-design"}
+EXPLAINED = UNFIT | {"wrong-weights-upstream", "loss-unsuited", "network-design", "prior-only"}
 FAULTS = EXPLAINED | {"not-understood", "collapse-open", "little-information"}
 
 PROCEDURE: tuple[DiagnosisStep, ...] = (
     DiagnosisStep("damaged-restore", weight_steps.damaged),
     DiagnosisStep("nonfinite-weights", weight_steps.nonfinite_weights),
     DiagnosisStep("constant-by-construction", design_steps.constant_head, WEIGHTS),
-    DiagnosisStep("never-loaded", weight_steps.never_loaded),
+    DiagnosisStep("not-trained", training_steps.not_trained, WEIGHTS | DESIGN),
+    DiagnosisStep("never-loaded", weight_steps.never_loaded, UNTRAINED),
     DiagnosisStep("partial-restore", weight_steps.partial_restore),
     DiagnosisStep("bn-statistics-lost", weight_steps.statistics_lost),
     DiagnosisStep("nondeterministic", collapse_steps.nondeterministic),
-    DiagnosisStep("dead-units", collapse_steps.dead_units, NO_ANSWER),
+    DiagnosisStep("exploded-weights", training_steps.exploded, NO_ANSWER),
+    DiagnosisStep("dead-units", collapse_steps.dead_units, NO_ANSWER | {"exploded-weights"}),
     DiagnosisStep("bn-statistics-unsettled", statistics_steps.unsettled_statistics, SILENT),
     DiagnosisStep("orientation-mismatch", input_steps.orientation_mismatch, UNSETTLED),
     DiagnosisStep("head-bias", collapse_steps.head_bias, UNSETTLED | {"orientation-mismatch"}),
@@ -116,6 +122,9 @@ PROCEDURE: tuple[DiagnosisStep, ...] = (
     DiagnosisStep("wrong-weights-upstream", statistics_steps.wrong_weights, UNFIT),
     DiagnosisStep("loss-unsuited", design_steps.unsuited_loss, UNFIT),
     DiagnosisStep("network-design", design_steps.unsuited_design, UNFIT | {"loss-unsuited"}),
+    DiagnosisStep(
+        "prior-only", training_steps.prior_only, UNFIT | {"loss-unsuited", "network-design"}
+    ),
     DiagnosisStep("not-understood", label_steps.not_understood, EXPLAINED | {"labels-renumbered"}),
     DiagnosisStep("collapse-open", collapse_steps.collapse_open, EXPLAINED),
     DiagnosisStep(

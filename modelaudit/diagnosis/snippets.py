@@ -102,3 +102,12 @@ archive = keras.export.ExportArchive()
 archive.track(model)
 archive.add_endpoint("serve", lambda x: model(x, training=False), [spec])
 archive.write_out("exported")"""
+TRAIN_AGAIN = """\
+{model}
+model = keras.models.clone_model(model)  # the same layers with new weights
+loss = "sparse_categorical_crossentropy"  # or as it was trained
+model.compile(keras.optimizers.Adam(1e-3, clipnorm=1.0), loss, metrics=["accuracy"])
+scaled = (images - images.mean()) / images.std()
+model.fit(scaled, labels, epochs=10, validation_split=0.2)
+# The loss must fall; scale inputs in production in the same way.
+model.save("retrained.keras")"""

@@ -21,11 +21,12 @@ RESTORE_CAUSES = (
     "wrong-weights-upstream",
 )  # fmt: skip
 DESIGN_CAUSES = ("constant-by-construction", "loss-unsuited", "network-design")
+TRAINING_CAUSES = ("bn-statistics-unsettled", "not-trained", "exploded-weights", "prior-only")
 UNJUDGED = "No [[flip of the input or ]]output can be judged."
 # Causes that hide what training taught the filters.
 HIDING = (
-    *RESTORE_CAUSES, *DESIGN_CAUSES, "bn-statistics-unsettled", "nonfinite-weights",
-    "nondeterministic", "dead-units", "nonfinite-output", "not-understood", "collapse-open",
+    *RESTORE_CAUSES, *DESIGN_CAUSES, *TRAINING_CAUSES, "nonfinite-weights", "nondeterministic",
+    "dead-units", "nonfinite-output", "not-understood", "collapse-open",
     "little-information",
 )  # fmt: skip
 # Causes that were confirmed by undoing them.
@@ -48,9 +49,11 @@ def suspects(case: Case, diagnosis: Diagnosis) -> tuple[Suspect, ...]:
 def _training(case: Case, first: Cause) -> tuple[str, str]:
     """Did the training images teach the model one orientation?"""
     words = WORDS.get(first.transform, first.transform)
-    if first.cause == "bn-statistics-unsettled":
+    if first.cause in TRAINING_CAUSES:
+        early = first.cause == "bn-statistics-unsettled"
+        said = "Training ended before its batch statistics converged."
         return GUILTY, (
-            "Training ended before its batch statistics converged. This hides what the training "
+            f"{said if early else first.evidence[0].text} This hides what the training "
             f"{case.words.many} taught."
         )
     if first.cause in HIDING:

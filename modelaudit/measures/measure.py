@@ -7,7 +7,12 @@ from collections import defaultdict
 import numpy as np
 
 from modelaudit.audit_types.architecture import ArchitectureProfile
-from modelaudit.audit_types.kernels import BatchNormState, KernelInitialization, KernelSymmetry
+from modelaudit.audit_types.kernels import (
+    BatchNormState,
+    ConstantLayer,
+    KernelInitialization,
+    KernelSymmetry,
+)
 from modelaudit.errors import ModelAuditError, ReadError
 from modelaudit.facts import Artifact, Kernel, Layer
 from modelaudit.layer_classes import Trait, has
@@ -18,6 +23,7 @@ from modelaudit.measures.kernels.batchnorm import (
     batchnorm_state,
     batchnorm_tensors,
 )
+from modelaudit.measures.kernels.constant_layers import constant_layers
 from modelaudit.measures.kernels.initialization import (
     LayerContext,
     kernel_initialization,
@@ -109,6 +115,7 @@ class _Measuring:
             symmetry=tuple(self.symmetry),
             initialization=tuple(self.initialization),
             batchnorm=tuple(self.batchnorm.values()),
+            constant=self._constant(),
             profile=self._profile(),
             skipped=self.skipped,
         )
@@ -226,6 +233,15 @@ class _Measuring:
             self.skipped["profile"] = "the file contains no architecture"
             return None
         return layer_graph(architecture)
+
+    def _constant(self) -> tuple[ConstantLayer, ...]:
+        if self.graph is None:
+            return ()
+        try:
+            return constant_layers(self.artifact, self.graph, self.limits.tensor_bytes)
+        except _FAILURES as failure:
+            self.skipped["constant layers"] = _said(failure)
+            return ()
 
     def _layer(self, route: str) -> Layer | None:
         return self.graph.get(route) if self.graph is not None else None

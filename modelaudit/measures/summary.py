@@ -22,6 +22,7 @@ from modelaudit.audit_types.behaviour import (
 )
 from modelaudit.audit_types.kernels import (
     BatchNormState,
+    ConstantLayer,
     FilterGallery,
     KernelInitialization,
     KernelSymmetry,
@@ -34,6 +35,7 @@ class Measurements(Struct, frozen=True):
     symmetry: tuple[KernelSymmetry, ...] = ()
     initialization: tuple[KernelInitialization, ...] = ()
     batchnorm: tuple[BatchNormState, ...] = ()
+    constant: tuple[ConstantLayer, ...] = ()
     profile: ArchitectureProfile | None = None
     gallery: tuple[FilterGallery, ...] = ()
     skipped: Mapping[str, str] = field(default_factory=dict)  # measure -> why it was skipped

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from modelaudit.facts import Artifact, Format, Graph, Json, ObjectNode
 from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.measures.optimizer_state import NOT_TRAINED
 from modelaudit.rules import examples
 from modelaudit.rules.consistency import a_saved_model, restore_facts
 from modelaudit.rules.grammar import counted
@@ -15,7 +16,6 @@ from modelaudit.rules.restore import KEPT, counted_evidence, listing
 from modelaudit.structs import replace
 
 KERAS_METADATA = "keras_metadata.pb"
-NOT_TRAINED = ("moving_mean", "moving_variance", "mean", "variance", "count", "seed_generator")
 
 
 def _without_graph(rule: Rule, facts: Facts) -> Iterator[Finding]:

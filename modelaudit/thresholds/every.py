@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import ModuleType
 
-from modelaudit.thresholds import answers, design, flips, restoration, security, weights
+from modelaudit.thresholds import answers, design, flips, restoration, security, training, weights
 from modelaudit.thresholds.threshold import Threshold
 
-MODULES: tuple[ModuleType, ...] = (answers, flips, weights, restoration, design, security)
+MODULES: tuple[ModuleType, ...] = (answers, flips, weights, restoration, design, training, security)
 THRESHOLDS: Mapping[str, Threshold[int] | Threshold[float]] = {
     f"{module.__name__.rpartition('.')[2]}.{name}": value
     for module in MODULES

@@ -12,6 +12,7 @@ from tests.thresholds import (
     test_flips,
     test_restoration,
     test_security,
+    test_training,
     test_weights,
 )
 
@@ -22,6 +23,7 @@ MODULES = (
     test_flips,
     test_restoration,
     test_security,
+    test_training,
     test_weights,
 )
 EDGES = [edge for module in MODULES for edge in module.EDGES.all]

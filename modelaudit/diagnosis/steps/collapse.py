@@ -17,8 +17,12 @@ from modelaudit.diagnosis.case import (
     information,
 )
 from modelaudit.diagnosis.model import CauseExcluded, CauseFound, CauseUnknown, StepResult
+from modelaudit.diagnosis.steps.training import still_trained
+from modelaudit.diagnosis.steps.weight import evidence_of
 from modelaudit.facts import Artifact
+from modelaudit.findings import Severity
 from modelaudit.measures.behaviour.collapse import bits_limit
+from modelaudit.measures.optimizer_state import optimizer_state
 from modelaudit.measures.summary import Behaviour
 from modelaudit.rules.security.graph.reachability import CallGraph, Reach, every_node
 from modelaudit.thresholds.answers import BIAS_EXCESS, DEAD, MIN_SPREAD, UNINFORMED
@@ -98,6 +102,10 @@ def nonfinite_output(case: Case) -> StepResult:
 def dead_units(case: Case) -> StepResult:
     """A whole layer is never active, and the output hardly depends on the input."""
     seen = case.behaviour
+    proven = [f for f in case.findings("MA437") if f.severity is Severity.HIGH]
+    if proven:
+        where = proven[0].location.route
+        return CauseFound(0.99, tuple(map(evidence_of, proven[:NAMED])), where=where)
     if seen is None:
         return CauseUnknown(case.unfed())
     if not seen.dead:
@@ -126,7 +134,18 @@ def dead_units(case: Case) -> StepResult:
         for route in dead
     )
     belief = 0.97 if case.collapsed else 0.6
-    return CauseFound(belief, (*evidence, _collapse_evidence(seen, silent)), where=dead[0])
+    traces = tuple(map(evidence_of, case.findings("MA433")))
+    against: tuple[Evidence, ...] = ()
+    if not traces and still_trained(optimizer_state(case.facts.artifact), dead[0]):
+        # It died after training: by its restore, or by inputs that training did not see.
+        belief = 0.6
+        text = (
+            f"Until the end of training the optimizer had gradients for {dead[0]}, so it was alive "
+            "then: weights that were restored wrongly or inputs on another scale look like this."
+        )
+        against = (Evidence(text),)
+    found = (*evidence, *traces, _collapse_evidence(seen, silent))
+    return CauseFound(belief, found, where=dead[0], against=against)
 
 
 def _dead_by_clearing(case: Case, seen: Behaviour) -> StepResult:

@@ -15,6 +15,7 @@ from modelaudit.facts import Architecture, Artifact, Shape
 from modelaudit.layer_classes import Trait, has, spatial_rank
 from modelaudit.measures.architecture.modality import WORDS, declared_inputs
 from modelaudit.measures.behaviour.accuracy import class_labels
+from modelaudit.measures.behaviour.probe_data import input_columns, target_summary
 from modelaudit.measures.transforms import NO_CHANNELS, Transform, layout_of, transforms_for
 from modelaudit.probe.protocol import Observation
 from modelaudit.probe.study.inputs import (
@@ -137,6 +138,8 @@ def _user(
         source=Path(given.source).name,
         labelled=given.y is not None,
         largest_class=_largest_class(given.y),
+        targets=target_summary(given.y) if given.y is not None else None,
+        columns=input_columns(x, given.y),
         notes=given.notes,
     )
     return PreparedInputs(

@@ -20,6 +20,7 @@ from modelaudit.measures.behaviour.outputs import (
     probabilities,
     saturated_share,
 )
+from modelaudit.measures.behaviour.probe_data import prior_distance
 from modelaudit.measures.behaviour.transform_effects import OutputPair, per_class, transform_effect
 from modelaudit.measures.behaviour.variation import normalised_variation
 from modelaudit.measures.transforms import Transform
@@ -99,6 +100,7 @@ def describe_output(
         if answers.y is None
         else renumbered_accuracy(_finite(raw), kind, answers.y),
         fit=_fit(name, kind, answers, moves),
+        prior=None if answers.y is None else prior_distance(values, kind, answers.y),
         per_class=_per_class(name, kind, answers) if not state.collapsed else (),
         floor=_floors(name, kind, answers, moves),
         synthetic_information=bits_on_mix,

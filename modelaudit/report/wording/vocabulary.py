@@ -145,6 +145,9 @@ CALLS: Mapping[str, str] = {
 CAUSES: Mapping[str, str] = {
     "damaged-restore": "Damaged or mismatched restore",
     "nonfinite-weights": "Weights are NaN or infinite",
+    "not-trained": "Training changed nothing",
+    "exploded-weights": "Training diverged",
+    "prior-only": "Only the average of the labels was learnt",
     "never-loaded": "Weights never loaded, or never trained",
     "partial-restore": "Only part of the weights was restored",
     "bn-statistics-lost": "Batch-normalisation statistics lost",

@@ -1,0 +1,40 @@
+"""What to do about causes in the training of a model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from modelaudit.audit_types.diagnosis import NextStep
+from modelaudit.diagnosis.model import Advice
+from modelaudit.diagnosis.snippets import TRAIN_AGAIN
+
+TRAINING_ADVICE: Mapping[str, Advice] = {
+    "not-trained": Advice(
+        "The model was compiled and saved, but no training step changed it",
+        "A training log that shows a falling loss before this file was written.",
+        (
+            NextStep("Train the model with a learning rate above 0, and save it after training.",
+                     TRAIN_AGAIN),
+        ),
+    ),
+    "exploded-weights": Advice(
+        "Training diverged: the weights are enormous",
+        "A checkpoint of the last step with weights of ordinary size.",
+        (
+            NextStep("Train again from new weights: a smaller learning rate, clipped gradients and "
+                     "scaled inputs.", TRAIN_AGAIN),
+        ),
+    ),
+    "prior-only": Advice(
+        "The model learnt only how frequent the labels are",
+        "Two inputs with clearly different outputs.",
+        (
+            NextStep("Check that inputs and labels belong together: print some pairs just before "
+                     "training. Shuffling one of them without the other has this effect."),
+            NextStep("Train again from new weights on scaled inputs, without regularization at "
+                     "first. If the training loss does not fall below that of the frequencies, the "
+                     "inputs do not carry the labels, or no gradient reaches the first layers.",
+                     TRAIN_AGAIN),
+        ),
+    ),
+}  # fmt: skip

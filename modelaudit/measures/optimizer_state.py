@@ -1,0 +1,190 @@
+"""What training left in the file: steps, learning rate, and the optimizer's averages of gradients.
+
+Adam keeps for each weight the averages m of its gradients and v of their squares
+(arXiv:1412.6980), RMSprop only v, SGD with momentum a sum of steps. All are read from their statistics alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+
+from msgspec import Struct
+
+from modelaudit.facts import Artifact, Json, Tensor
+
+NOT_TRAINED = ("moving_mean", "moving_variance", "mean", "variance", "count", "seed_generator")
+"""Roles of variables that no optimizer changes."""
+
+# Keras 3 leaves the optimizer out of the config of a model that was saved as .h5 before.
+_RATE = re.compile(r"(^|/)_?(learning_rate|lr)(:0)?$|^optimizer/vars/1$")
+_ITERATIONS = re.compile(r"(^|/)_?iter(ation)?s?(:0)?$|^optimizer/vars/0$")
+_NUMBERED = re.compile(r"(^|/)_?(vars|variables)/\d+$")
+_TRAINABLE = re.compile(r"(^|/)_trainable_variables/\d+$")
+_NUMBER = re.compile(r"(\d+)")
+# Names of m or of v, as a part of a path or as the end of a name.
+_FIRST = re.compile(r"(/m(?=/)|/m(?=:0$|$)|_momentum$|/momentum(?=[/:]|$))")
+_SECOND = re.compile(r"(/v(?=/)|/v(?=:0$|$)|_velocity$|/velocity(?=[/:]|$)|/rms(?=[/:]|$))")
+_WEIGHT_ORDER = ("kernel", "gamma", "embeddings", "recurrent_kernel", "bias", "beta")
+
+
+class WeightMoments(Struct, frozen=True):
+    """The optimizer's averages for one weight; None where it keeps none.
+
+    Attributes:
+        route: the layer, or the tensor where the layer is unknown.
+        role: kernel, bias and so on; empty where it is unknown.
+        shape: of the weight.
+        first: largest magnitude of the average gradient.
+        second: largest average of squared gradients.
+        mean_second: mean of these.
+    """
+
+    route: str
+    role: str
+    shape: tuple[int, ...]
+    first: float | None = None
+    second: float | None = None
+    mean_second: float | None = None
+
+
+class OptimizerState(Struct, frozen=True):
+    """Attributes:
+    name: class of the optimizer, such as Adam; empty if the file does not say.
+    steps: steps since it was compiled; None if they are not stored.
+    rate: the learning rate when the model was saved; None if unknown.
+    settings: its config.
+    moments: for all weights that it trained, in the order of the layers.
+    """
+
+    name: str = ""
+    steps: int | None = None
+    rate: float | None = None
+    settings: Mapping[str, Json] = {}
+    moments: tuple[WeightMoments, ...] = ()
+
+
+def optimizer_state(artifact: Artifact) -> OptimizerState | None:
+    """The state of the one optimizer in the file; None if there is none, or several."""
+    name, settings = _settings(artifact.training)
+    stored = [t for t in artifact.tensors if t.role == "optimizer" and t.stats is not None]
+    counts = [t for t in stored if _ITERATIONS.search(t.name) and t.size == 1]
+    if len(counts) > 1 or not (name or counts):
+        return None
+    steps = counts[0].stats.maximum if counts and counts[0].stats else None
+    given = settings.get("learning_rate", settings.get("lr"))
+    rate = float(given) if isinstance(given, (int, float)) else None
+    for tensor in stored if rate is None and "learning_rate" not in settings else ():
+        if not tensor.shape and tensor.stats and _RATE.search(tensor.name):
+            rate = tensor.stats.maximum
+    slots = sorted((t for t in stored if t.shape), key=lambda t: _natural(t.name))
+    return OptimizerState(
+        name,
+        int(steps) if steps is not None and steps >= 0 else None,
+        rate,
+        settings,
+        tuple(_moments(artifact, slots)),
+    )
+
+
+def _settings(training: Mapping[str, Json] | None) -> tuple[str, Mapping[str, Json]]:
+    """Class and config of the compiled optimizer, as all generations of Keras save them."""
+    saved = (training or {}).get("optimizer_config", (training or {}).get("optimizer"))
+    if not isinstance(saved, dict):
+        return str(saved or ""), {}
+    config = saved.get("config")
+    name = str(saved.get("class_name", "")).rpartition(">")[2]
+    return name, config if isinstance(config, dict) else {}
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    """Sort key that puts 10 behind 9."""
+    return [(int(p), "") if p.isdecimal() else (-1, p) for p in _NUMBER.split(name[:500])]
+
+
+def _weights(artifact: Artifact) -> Iterator[tuple[str, str, Tensor]]:
+    """Route, role and tensor of the weights, in the order in which optimizers keep them."""
+    tensors = {tensor.name: tensor for tensor in artifact.tensors}
+    if artifact.architecture is not None:
+        for layer in artifact.architecture.layers:
+            for role, name in layer.variables.items():
+                if role not in NOT_TRAINED and name in tensors:
+                    yield layer.route, role, tensors[name]
+        return
+    weights = [t for t in artifact.tensors if t.role == "weight"]
+    listed = [t for t in weights if _TRAINABLE.search(t.name)]
+    for tensor in sorted(listed or weights, key=_in_layer):
+        route, _, role = tensor.name.rpartition("/")
+        if listed:
+            yield tensor.name, "", tensor
+        elif role not in NOT_TRAINED:
+            yield route, role, tensor
+
+
+def _in_layer(tensor: Tensor) -> tuple[list[tuple[int, str]], int]:
+    route, _, role = tensor.name.rpartition("/")
+    order = _WEIGHT_ORDER.index(role) if role in _WEIGHT_ORDER else len(_WEIGHT_ORDER)
+    return _natural(tensor.name if _TRAINABLE.search(tensor.name) else route), order
+
+
+def _moments(artifact: Artifact, slots: Sequence[Tensor]) -> Iterator[WeightMoments]:
+    if slots and all(_NUMBERED.search(slot.name) for slot in slots):
+        yield from _by_number(list(_weights(artifact)), slots)
+        return
+    firsts = {_inside(_FIRST.sub("", s.name)): s for s in slots if _FIRST.search(s.name)}
+    seconds = {_inside(_SECOND.sub("", s.name)): s for s in slots if _SECOND.search(s.name)}
+    for route, role, tensor in _weights(artifact):
+        key = _longest_end(_plain(tensor.name), {*firsts, *seconds})
+        first, second = firsts.get(key), seconds.get(key)
+        if first is not None or second is not None:
+            yield _summed(route, role, first, second)
+
+
+def _plain(name: str) -> str:
+    """A name with one kind of separator, such as `dense_kernel`."""
+    return name.removesuffix(":0").replace("/", "_").lower()
+
+
+def _inside(name: str) -> str:
+    """The name of a slot without the optimizer that it belongs to."""
+    inside = name.removeprefix("optimizer_weights/").removeprefix("training/")
+    return _plain(inside.partition("/")[2])
+
+
+def _longest_end(name: str, keys: Collection[str]) -> str:
+    """The longest key that `name` ends with, at a separator."""
+    for place in [0, *(found.end() for found in re.finditer("_", name))]:
+        if name[place:] in keys:
+            return name[place:]
+    return ""
+
+
+def _by_number(
+    weights: Sequence[tuple[str, str, Tensor]], slots: Sequence[Tensor]
+) -> Iterator[WeightMoments]:
+    """Slots that are only numbered: those of one weight follow each other."""
+    shapes = [slot.shape for slot in slots]
+    for each in (1, 2, 3):
+        wanted = [tensor.shape for _, _, tensor in weights]
+        if len(slots) % each or [s for s in wanted for _ in range(each)] != shapes:
+            continue
+        for index, (route, role, _) in enumerate(weights):
+            kept = slots[index * each : (index + 1) * each]
+            signed = each > 1 or any(s.stats and s.stats.minimum < 0 for s in slots)
+            second = kept[1] if each > 1 else None if signed else kept[0]
+            yield _summed(route, role, kept[0] if signed else None, second)
+        return
+
+
+def _summed(route: str, role: str, first: Tensor | None, second: Tensor | None) -> WeightMoments:
+    kept = first or second
+    m = first.stats if first else None
+    v = second.stats if second else None
+    return WeightMoments(
+        route,
+        role,
+        kept.shape if kept else (),
+        max(abs(m.minimum), abs(m.maximum)) if m else None,
+        v.maximum if v else None,
+        v.mean if v else None,
+    )

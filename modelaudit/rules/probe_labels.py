@@ -1,0 +1,317 @@
+"""MA609 to MA612: do the user's inputs and labels suit the model, and each other?"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+
+from modelaudit.audit_types.behaviour import OutputBehaviour, ProbeInputs
+from modelaudit.audit_types.probe_data import InputColumns, TargetForm, TargetSummary
+from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.layer_classes import Trait, has
+from modelaudit.measures.architecture.layer_graph import layer_graph
+from modelaudit.rules import examples_behaviour
+from modelaudit.rules.compiled_losses import BINARY, CROSS_ENTROPIES, SPARSE, compiled_losses
+from modelaudit.rules.grammar import counted
+from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
+from modelaudit.rules.network_heads import output_heads
+from modelaudit.structs import replace
+from modelaudit.thresholds.answers import MIN_INPUTS
+from modelaudit.thresholds.training import UNSCALED
+
+_SCALES = Trait.RESCALING | Trait.BATCH_NORMALISATION | Trait.CHANNEL_NORMALISATION
+_LIMITS: Mapping[str, tuple[float, float]] = {
+    "sigmoid": (0.0, 1.0),
+    "tanh": (-1.0, 1.0),
+    "relu": (0.0, math.inf),
+}
+_BROADCAST = BINARY | {"mean_squared_error", "mean_absolute_error", "huber", "log_cosh"}
+
+
+def _inputs(facts: Facts) -> ProbeInputs:
+    assert facts.behaviour is not None
+    if facts.behaviour.inputs.kind != "user":
+        raise NotApplicable("no inputs of your own were given (--probe-data)")
+    return facts.behaviour.inputs
+
+
+def _targets(facts: Facts) -> tuple[TargetSummary, OutputBehaviour]:
+    """The labels and the one output that they are for."""
+    targets = _inputs(facts).targets
+    assert facts.behaviour is not None
+    if targets is None:
+        raise NotApplicable("no labels were given (class folders, or y in the .npz)")
+    if len(facts.behaviour.outputs) != 1:
+        raise NotRelevant("the labels are for one output, the model has several")
+    return targets, facts.behaviour.outputs[0]
+
+
+def _last_activation(facts: Facts, output: OutputBehaviour) -> str:
+    architecture = facts.artifact.architecture
+    heads = [*output_heads(layer_graph(architecture))] if architecture else []
+    if len(heads) == 1:
+        return heads[0].last
+    return "sigmoid" if output.kind == "sigmoid" else ""
+
+
+def _impossible(facts: Facts) -> tuple[str, bool] | None:
+    """What the output cannot give of the labels, and whether that is most of them."""
+    targets, output = _targets(facts)
+    units = output.shape[-1] if len(output.shape) == 2 else None
+    if units is None:
+        return None
+    if units > 1 and targets.form == "classes" and output.kind in {"softmax", "logits"}:
+        if targets.maximum < units:
+            return None
+        numbered = f"{units} classes, numbered from 0 to {units - 1}"
+        return f"The labels go up to {targets.maximum:.0f}, but {output.name} has {numbered}", True
+    if targets.form == "one-hot" and output.kind == "softmax" and targets.width != units:
+        return f"The labels have {targets.width} classes, but {output.name} has {units}", True
+    low, high = _LIMITS.get(_last_activation(facts, output), (-math.inf, math.inf))
+    if targets.width != units or (low <= targets.minimum and targets.maximum <= high):
+        return None
+    below, above = low - targets.minimum, targets.maximum - high
+    if max(below, above) <= 1e-3 * max(1.0, targets.std):
+        return None  # rounding
+    span = f"at least {low:g}" if high == math.inf else f"between {low:g} and {high:g}"
+    given = f"between {targets.minimum:.4g} and {targets.maximum:.4g}"
+    mostly = targets.low < low or targets.high > high
+    return f"The labels are {given}, but {output.name} is always {span}", mostly
+
+
+def _outside(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    found = _impossible(facts)
+    if found is None:
+        return
+    targets, output = _targets(facts)
+    text, mostly = found
+    yield rule.finding(
+        f"{text}: it cannot give these answers.",
+        route=output.name,
+        evidence={
+            "measured": [targets.minimum, targets.maximum],
+            "form": targets.form,
+            "units": output.shape[-1],
+            "n": _inputs(facts).n,
+        },
+        severity=rule.severity if mostly else Severity.MEDIUM,
+    )
+
+
+def _loss(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    targets, output = _targets(facts)
+    architecture = facts.artifact.architecture
+    names = architecture.outputs if architecture else ("",)
+    loss = compiled_losses(facts.artifact.training, names)[0]
+    if loss is None or len(output.shape) != 2:
+        raise NotRelevant("the model was saved without a loss of Keras")
+    if _impossible(facts):
+        return  # said by MA609
+    units = output.shape[-1] or 0
+    single = targets.width == 1 and units > 1
+    severity, why = Severity.LOW, ""
+    if loss.name in SPARSE and targets.form == "one-hot":
+        why = "expects the number of the class, but the labels are one-hot rows"
+    elif single and targets.form == "classes" and loss.name in CROSS_ENTROPIES - BINARY - SPARSE:
+        why = "expects one-hot rows, but the labels are numbers of classes"
+    elif single and loss.name in _BROADCAST:
+        severity = rule.severity
+        why = f"compares each of the {units} outputs with the same number"
+    elif targets.form == "numbers" and loss.name in CROSS_ENTROPIES and targets.maximum > 1:
+        severity = rule.severity
+        why = "expects classes, but the labels are other numbers"
+    if why:
+        yield rule.finding(
+            f"{output.name}: {loss.name} {why}.",
+            route=output.name,
+            evidence={
+                "loss": loss.name,
+                "form": targets.form,
+                "width": targets.width,
+                "units": units,
+            },
+            severity=severity,
+        )
+
+
+def _uninformative(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    inputs = _inputs(facts)
+    columns, targets = inputs.columns, inputs.targets
+    if columns is None:
+        return
+    if columns.alike and inputs.n > 1:
+        yield rule.finding(
+            f"All {inputs.n} inputs are equal, so the outputs must be equal too.",
+            evidence={"measured": inputs.n, "unit": "equal inputs", "n": inputs.n},
+            key="inputs",
+        )
+        return
+    if columns.constant:
+        yield rule.finding(
+            f"{columns.constant} of {counted(columns.columns, 'column', 'columns')} of the inputs "
+            "have one value in all rows: if it was so in training, the model learnt nothing from "
+            "them.",
+            evidence={"measured": columns.constant, "unit": "constant columns", "n": inputs.n},
+            severity=Severity.LOW,
+            key="columns",
+        )
+    if targets is not None and targets.distinct == 1:
+        yield rule.finding(
+            f"Every label is {targets.minimum:g}: they do not show whether the model tells classes "
+            "apart.",
+            evidence={"measured": 1, "unit": "labels", "n": inputs.n},
+            severity=Severity.LOW,
+            key="labels",
+        )
+
+
+def _telling(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    inputs = _inputs(facts)
+    if inputs.targets is None or inputs.columns is None or not inputs.columns.columns:
+        raise NotRelevant("the inputs are no table with labels")
+    if inputs.n < MIN_INPUTS.value:
+        raise NotApplicable(f"there are fewer than {MIN_INPUTS.value} inputs")
+    found = inputs.columns.telling
+    if found:
+        yield rule.finding(
+            f"Column {found[0]} of the inputs (counted from 0) determines the label by itself.",
+            evidence={"measured": [*found], "unit": "columns", "n": inputs.n},
+        )
+
+
+def _unscaled(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    inputs = _inputs(facts)
+    columns, targets = inputs.columns, inputs.targets
+    layers = facts.artifact.architecture.layers if facts.artifact.architecture else ()
+    scaled = any(has(layer.class_name, _SCALES) for layer in layers[:4])
+    size = max(columns.largest_spread, columns.largest_mean) if columns else 0.0
+    if size > UNSCALED.value and not scaled:
+        yield rule.finding(
+            f"A column of the inputs has a mean or standard deviation of {size:,.3g}, and the "
+            "model does not scale it.",
+            evidence={"measured": size, "threshold": UNSCALED.value, "n": inputs.n},
+            key="inputs",
+        )
+    if targets is None or targets.form != "numbers":
+        return
+    size = max(abs(targets.mean), targets.std)
+    if size > UNSCALED.value:
+        yield rule.finding(
+            f"The targets have a mean of {targets.mean:,.4g} and a standard deviation of "
+            f"{targets.std:,.3g}: the first steps only move the bias to their mean.",
+            evidence={"measured": size, "threshold": UNSCALED.value, "n": inputs.n},
+            key="targets",
+        )
+
+
+def _labelled(form: TargetForm, low: float, high: float, width: int = 1) -> Facts:
+    facts = examples_behaviour.sound_behaviour()
+    assert facts.behaviour is not None
+    targets = TargetSummary(form, width, 5, low, high, low, high, (low + high) / 2, high - low)
+    given = replace(
+        facts.behaviour.inputs, labelled=True, targets=targets, columns=InputColumns(False, 4)
+    )
+    training = {"loss": "sparse_categorical_crossentropy"}
+    artifact = replace(facts.artifact, training=training)
+    return replace(facts, artifact=artifact, behaviour=replace(facts.behaviour, inputs=given))
+
+
+def _columns(columns: InputColumns, high: float = 9) -> Callable[[], Facts]:
+    def made() -> Facts:
+        facts = _labelled("classes", 0, high)
+        assert facts.behaviour is not None
+        given = replace(facts.behaviour.inputs, columns=columns)
+        return replace(facts, behaviour=replace(facts.behaviour, inputs=given))
+
+    return made
+
+
+_NEEDS = (Need.BEHAVIOUR,)
+_SOUND = InputColumns(False, 4)
+
+RULES = (
+    Rule(
+        code="MA609",
+        name="labels-outside-output",
+        family=Family.BEHAVIOUR,
+        severity=Severity.HIGH,
+        confidence=Confidence.CERTAIN,
+        needs=_NEEDS,
+        summary="The output cannot give the values of the labels",
+        pass_title="The output can give every label",
+        why="A model that is trained on labels out of its reach ends at the nearest value that it "
+        "can give, for every input: a sigmoid cannot give 30, ten units have no class 10.",
+        fix="Number K classes from 0 to K-1 and give the model K units; for 0 and 1, one unit with "
+        "a sigmoid. For other numbers, use a last layer without activation and a loss such as mse, "
+        "or scale the targets. Then train again.",
+        check=_outside,
+        bad=lambda: _labelled("classes", 0, 10),
+        good=lambda: _labelled("classes", 0, 9),
+    ),
+    Rule(
+        code="MA610",
+        name="labels-unsuited-to-loss",
+        family=Family.BEHAVIOUR,
+        severity=Severity.MEDIUM,
+        confidence=Confidence.HIGH,
+        needs=_NEEDS,
+        summary="The compiled loss expects labels in another form",
+        pass_title="The labels have the form that the compiled loss expects",
+        why="Some losses repeat labels of the wrong shape without an error, and the model learns "
+        "something else.",
+        fix="For numbers of classes, use sparse_categorical_crossentropy; for one-hot rows, "
+        "categorical_crossentropy.",
+        check=_loss,
+        bad=lambda: _labelled("one-hot", 0, 1, 10),
+        good=lambda: _labelled("classes", 0, 9),
+    ),
+    Rule(
+        code="MA611",
+        name="uninformative-probe-data",
+        family=Family.BEHAVIOUR,
+        severity=Severity.MEDIUM,
+        confidence=Confidence.CERTAIN,
+        needs=_NEEDS,
+        summary="The given inputs or labels do not differ",
+        pass_title="Inputs and labels differ",
+        why="Equal inputs get equal outputs from every model. A step that prepares the data may "
+        "have set them to a constant, in training too.",
+        fix="Check how the data are read and scaled: dividing bytes as integers gives 0.",
+        check=_uninformative,
+        bad=_columns(InputColumns(True, 4, 4)),
+        good=_columns(_SOUND),
+    ),
+    Rule(
+        code="MA612",
+        name="input-reveals-label",
+        family=Family.BEHAVIOUR,
+        severity=Severity.LOW,
+        confidence=Confidence.HIGH,
+        needs=_NEEDS,
+        summary="One column of the inputs determines the label",
+        pass_title="No column of the inputs determines the label",
+        why="A model that is trained with such a column learns nothing else. Where the column is "
+        "missing or constant in production, the output is constant too.",
+        fix="Remove the column if it is not known before the label, and train again.",
+        check=_telling,
+        bad=_columns(InputColumns(False, 4, 0, (2,))),
+        good=_columns(_SOUND),
+    ),
+    Rule(
+        code="MA613",
+        name="unscaled-probe-data",
+        family=Family.BEHAVIOUR,
+        severity=Severity.LOW,
+        confidence=Confidence.HIGH,
+        needs=_NEEDS,
+        summary="Inputs or targets have large values that nothing scales",
+        pass_title="Inputs and targets are scaled, or the model scales them",
+        why="Large inputs saturate or kill the first layer in the first steps. With large targets "
+        "the bias of the last layer takes most of the training.",
+        fix="Scale inputs and targets to mean 0 and standard deviation 1, for example with a "
+        "Normalization layer that was adapted to the training data.",
+        check=_unscaled,
+        bad=_columns(InputColumns(False, 4, 0, (), 5000.0, 5000.0)),
+        good=_columns(_SOUND),
+    ),
+)

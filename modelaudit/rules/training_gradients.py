@@ -1,0 +1,155 @@
+"""MA433, MA434: layers that the gradients of the training did not reach."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.measures.optimizer_state import OptimizerState, WeightMoments
+from modelaudit.rules.initial_values import left_initial
+from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
+from modelaudit.rules.training_steps import adam, compiled_state
+from modelaudit.thresholds.training import ALIVE, FEW_STEPS, STOPPED, STOPPED_MOMENTUM, VANISHED
+
+_MATRICES = frozenset(("kernel", "recurrent_kernel", "depthwise_kernel", "pointwise_kernel"))
+
+
+def _trained(facts: Facts) -> tuple[OptimizerState, tuple[WeightMoments, ...]]:
+    """The optimizer and its averages, after at least `FEW_STEPS`."""
+    state = compiled_state(facts)
+    if not state.moments:
+        raise NotApplicable("the file does not say which average of gradients belongs to what")
+    if (state.steps or 0) < FEW_STEPS.value:
+        raise NotRelevant("there were too few training steps")
+    return state, state.moments
+
+
+def _weighs(each: WeightMoments) -> bool:
+    """Whether it is a kernel; by its rank where only its number is stored."""
+    return each.role in _MATRICES if each.role else len(each.shape) > 1
+
+
+def _ratio(each: WeightMoments, largest: float) -> float | None:
+    """How much of a weight's past gradients still comes; None if nothing tells."""
+    if each.first is not None and each.second is not None:
+        return each.first / math.sqrt(each.second) if each.second > 0 else 0.0
+    if each.first is None or not largest:
+        return None
+    return 0.0 if each.first < STOPPED_MOMENTUM.value * largest else 1.0
+
+
+def _no_gradient(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    assert facts.measurements is not None
+    measured = facts.measurements
+    state, moments = _trained(facts)
+    largest = max((each.first or 0.0 for each in moments), default=0.0)
+    ratios = [(each, _ratio(each, largest)) for each in moments]
+    if not any(ratio is not None and ratio > ALIVE.value for _, ratio in ratios):
+        raise NotRelevant("no weight received a gradient at the end: training had converged")
+    stopped = [each for each, ratio in ratios if ratio is not None and ratio < STOPPED.value]
+    known = {each.kernel.route for each in left_initial(facts.artifact, measured.initialization)}
+    weighed, silent = ([*filter(_weighs, each)] for each in (moments, stopped))
+    if measured.constant or known.issuperset(each.route for each in silent):
+        return  # said by MA437 or MA405
+    never = all(not each.second and not each.first for each in silent)
+    first = silent[0]
+    # Where the layers up to some place got no gradient, the output no longer depends on the input.
+    through = weighed[: len(silent)] == silent or len(silent) == len(weighed)
+    when = "has ever reached" if never else f"reached{_since(state, silent, ratios)}"
+    names = ", ".join(dict.fromkeys(each.route for each in silent[:5]))
+    yield rule.finding(
+        f"No gradient {when} {names}, while others of the {len(moments)} trained weights still "
+        "receive one.",
+        route=first.route,
+        evidence={
+            "measured": len(silent),
+            "unit": "kernels without gradient",
+            "n": len(weighed),
+            "layers": [each.route for each in silent[:20]],
+        },
+        severity=rule.severity if through else Severity.LOW,
+    )
+
+
+def _since(
+    state: OptimizerState,
+    silent: Sequence[WeightMoments],
+    ratios: Sequence[tuple[WeightMoments, float | None]],
+) -> str:
+    """For how many steps: m falls by beta_1 and the root of v by the root of beta_2 in each."""
+    first, second = state.settings.get("beta_1", 0.9), state.settings.get("beta_2", 0.999)
+    left = max((r for each, r in ratios if each in silent and r), default=0.0)
+    if not (left and isinstance(first, float) and isinstance(second, float)):
+        return ""
+    fall = math.log(first) - math.log(second) / 2 if 0 < first < 1 and 0 < second < 1 else 0.0
+    return f", for the last {round(math.log(left) / fall):,} steps or so," if fall < 0 else ""
+
+
+def _vanishing(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    state, moments = _trained(facts)
+    sizes = [
+        (each, math.sqrt(each.mean_second))
+        for each in moments
+        if _weighs(each) and each.mean_second
+    ]
+    if len(sizes) < 2:
+        raise NotRelevant("there are no squared gradients of several layers")
+    (first, least), (_, last) = sizes[0], sizes[-1]
+    epsilon = state.settings.get("epsilon", 1e-7)
+    small = isinstance(epsilon, float) and least < epsilon < last
+    if least < VANISHED.value * last:
+        yield rule.finding(
+            f"The gradient of {first.route} is {least / last:.2g} times that of the last layer"
+            + (
+                f", and below the optimizer's epsilon of {epsilon:g}: it hardly moves."
+                if small
+                else "."
+            ),
+            route=first.route,
+            evidence={
+                "measured": least / last,
+                "unit": VANISHED.unit,
+                "threshold": VANISHED.value,
+                "gradient": least,
+            },
+            severity=rule.severity if small else Severity.LOW,
+        )
+
+
+RULES = (
+    Rule(
+        code="MA433",
+        name="layers-without-gradient",
+        family=Family.WEIGHTS,
+        severity=Severity.MEDIUM,
+        confidence=Confidence.HIGH,
+        needs=(Need.TENSORS, Need.MEASUREMENTS),
+        summary="At the end of training no gradient reached some layers",
+        pass_title="Gradients reached every layer until the end of training",
+        why="Units that are never active, saturated ones and a stopped gradient pass nothing back. "
+        "What is left to train is a bias, so the output becomes the mean of the labels.",
+        fix="Train again with a smaller learning rate, He initialization and inputs on a scale of "
+        "about 1, or with leaky_relu instead of relu. If the layers were frozen on purpose, set "
+        "trainable=False before compiling.",
+        check=_no_gradient,
+        bad=lambda: adam(("a", 1e-20, 0.1), ("b", 0.1, 0.1)),
+        good=lambda: adam(("a", 0.1, 0.1), ("b", 0.1, 0.1)),
+    ),
+    Rule(
+        code="MA434",
+        name="vanishing-gradient",
+        family=Family.WEIGHTS,
+        severity=Severity.MEDIUM,
+        confidence=Confidence.HIGH,
+        needs=(Need.TENSORS,),
+        summary="The gradients of the first layer are tiny compared with those of the last",
+        pass_title="Gradients keep their size from the last layer to the first",
+        why="Deep stacks of sigmoid or tanh layers shrink the gradient at each layer. The first "
+        "ones hardly learn, and what they pass on is nearly the same for every input.",
+        fix="Use relu with He initialization, batch normalisation or residual connections.",
+        check=_vanishing,
+        bad=lambda: adam(("a", 1e-9, 1e-18), ("b", 0.1, 0.1)),
+        good=lambda: adam(("a", 0.1, 0.1), ("b", 0.1, 0.1)),
+    ),
+)

@@ -1,0 +1,228 @@
+"""MA435 to MA437: weights that training drove to where the output no longer depends on the input."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from statistics import median
+
+from modelaudit.audit_types.kernels import ConstantLayer
+from modelaudit.facts import Kernel, Tensor, TensorStats
+from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.layer_classes import Trait, has
+from modelaudit.measures.architecture.layer_graph import LayerGraph, layer_graph
+from modelaudit.measures.kernels.initializers import candidates, fans
+from modelaudit.measures.summary import Measurements
+from modelaudit.rules import examples
+from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
+from modelaudit.structs import replace
+from modelaudit.thresholds.training import EXPLODED, EXPLODED_MEDIAN, SHRUNK
+
+_KINDS = frozenset(("dense", "conv", "transpose"))  # depthwise kernels are large in sound models
+_NORMALISES = Trait.BATCH_NORMALISATION | Trait.CHANNEL_NORMALISATION
+_WORDS: Mapping[str, str] = {
+    "dead": "is never above zero",
+    "saturated": "is saturated",
+    "zero": "has a kernel of zeros",
+}
+
+
+def _kernels(facts: Facts) -> list[tuple[Kernel, TensorStats, float]]:
+    """Kernels with their statistics and the spread that Glorot and Bengio (2010) start with.
+
+    Raises:
+        NotApplicable: it is unknown which tensors are kernels.
+    """
+    tensors = {tensor.name: tensor for tensor in facts.artifact.tensors}
+    found = []
+    for kernel in facts.artifact.kernels:
+        tensor = tensors.get(kernel.tensor)
+        if kernel.kind not in _KINDS or tensor is None or tensor.stats is None:
+            continue
+        if tensor.role == "weight" and tensor.size > 1 and math.isfinite(tensor.stats.std):
+            found.append((kernel, tensor.stats, math.sqrt(2 / max(1.0, sum(fans(tensor.shape))))))
+    if not found:
+        raise NotApplicable("no architecture, graph or name says which tensors are kernels")
+    return found
+
+
+def _exploded(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    sizes = [
+        (math.hypot(stats.std, stats.mean) / spread, kernel.route)
+        for kernel, stats, spread in _kernels(facts)
+    ]
+    largest, route = max(sizes)
+    middle = median(size for size, _ in sizes)
+    if largest >= EXPLODED.value or (len(sizes) > 1 and middle >= EXPLODED_MEDIAN.value):
+        yield rule.finding(
+            f"The weights of {route} are {largest:,.3g} times as large as an initializer draws "
+            f"them, those of the median layer {middle:,.3g} times.",
+            route=route,
+            evidence={
+                "measured": largest,
+                "unit": EXPLODED.unit,
+                "threshold": EXPLODED.value,
+                "median": middle,
+                "n": len(sizes),
+            },
+        )
+
+
+def _shrunk(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    graph = layer_graph(facts.artifact.architecture) if facts.artifact.architecture else None
+    takers = graph.consumers() if graph else {}
+    small = []
+    kernels = _kernels(facts)
+    for kernel, stats, spread in kernels:
+        largest = max(abs(stats.minimum), abs(stats.maximum))
+        started = _initial_spread(kernel, spread)
+        if 0 < largest < SHRUNK.value * started and not _normalised(graph, takers, kernel.route):
+            small.append((largest / started, kernel.route))
+    if small:
+        least, route = min(small)
+        yield rule.finding(
+            f"No weight of {route} is larger than {least:.2g} of the spread that its initializer "
+            f"gives{', and neither in other layers' * (len(small) > 1)}: what it adds to its bias "
+            "is nearly nothing.",
+            route=route,
+            evidence={
+                "measured": least,
+                "unit": SHRUNK.unit,
+                "threshold": SHRUNK.value,
+                "n": len(kernels),
+                "layers": [name for _, name in small[:20]],
+            },
+            severity=rule.severity if graph else Severity.LOW,
+        )
+
+
+def _initial_spread(kernel: Kernel, usual: float) -> float:
+    """The spread that the saved initializer draws, if that is less than usual."""
+    drawn = candidates(kernel.initializer, kernel.shape) if kernel.initializer else ()
+    spreads = [
+        each.std if each.kind in {"normal", "truncated"} else (each.high - each.low) / math.sqrt(12)
+        for each in drawn
+        if each.kind in {"normal", "truncated", "uniform"}
+    ]
+    constant = any(each.kind == "constant" for each in drawn)
+    return 0.0 if constant else min([usual, *spreads])
+
+
+def _normalised(
+    graph: LayerGraph | None, takers: Mapping[str, tuple[str, ...]], route: str
+) -> bool:
+    """Whether a normalization behind the layer undoes its scale."""
+    following = takers.get(route, ())
+    layers = [graph.get(each) for each in following] if graph else []
+    return any(layer is not None and has(layer.class_name, _NORMALISES) for layer in layers)
+
+
+def _constant(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    assert facts.measurements is not None
+    if facts.artifact.architecture is None:
+        raise NotRelevant("the file has no architecture to follow")
+    found = facts.measurements.constant
+    starting = {k.tensor: k.initializer for k in facts.artifact.kernels}
+    outputs = facts.artifact.architecture.outputs
+    for layer in found:
+        if layer.kind == "zero" and not (layer.outputs and _starts_zero(facts, layer.route)):
+            continue  # said by MA406
+        reach = (
+            "the output is the same for every input"
+            if layer.outputs and len(layer.outputs) >= len(outputs)
+            else f"the output {layer.outputs[0]} is the same for every input"
+            if layer.outputs
+            else "other paths of the network still carry the input"
+        )
+        given = " for inputs without negative values" * layer.nonnegative
+        yield rule.finding(
+            f"By its weights, {layer.route} {_WORDS[layer.kind]}{given}: {reach}.",
+            route=layer.route,
+            evidence={"measured": layer.kind, "outputs": [*layer.outputs], "n": len(starting)},
+            severity=Severity.LOW
+            if not layer.outputs
+            else Severity.MEDIUM
+            if layer.nonnegative
+            else rule.severity,
+        )
+
+
+def _starts_zero(facts: Facts, route: str) -> bool:
+    """Whether the layer's initializer draws zeros, as its kernel still is."""
+    for kernel in facts.artifact.kernels:
+        if kernel.route == route and kernel.initializer:
+            return any(d.kind == "constant" for d in candidates(kernel.initializer, kernel.shape))
+    return False
+
+
+def _example(scale: float) -> Facts:
+    """One Dense layer with weights of this spread."""
+    stats = TensorStats(-scale, scale, 0.0, scale / 2, 0, 0)
+    tensors: tuple[Tensor, ...] = (
+        examples.tensor("dense/kernel", (64, 64), stats),
+        examples.tensor("dense/bias", (64,)),
+    )
+    layer = replace(examples.layer(), expected={"kernel": (64, 64), "bias": (64,)})
+    artifact = examples.model(layer, tensors=tensors)
+    kernel = Kernel("dense", "dense/kernel", "dense", "io", 0, (64, 64), "dense/bias")
+    return Facts(replace(artifact, kernels=(kernel,)))
+
+
+def _constants(*found: ConstantLayer) -> Facts:
+    return examples.measured(Measurements(constant=found))()
+
+
+RULES = (
+    Rule(
+        code="MA435",
+        name="exploded-weights",
+        family=Family.WEIGHTS,
+        severity=Severity.MEDIUM,
+        confidence=Confidence.HIGH,
+        needs=(Need.TENSORS,),
+        summary="Weights are enormous: training diverged",
+        pass_title="No kernel is far larger than training makes it",
+        why="Layers with enormous weights saturate what follows them: a softmax or sigmoid gives 0 "
+        "or 1 whatever the input, and ReLUs die.",
+        fix="Train again with a smaller learning rate, inputs on a scale of about 1, and clipped "
+        "gradients:\n\n"
+        "    keras.optimizers.Adam(1e-4, clipnorm=1.0)",
+        check=_exploded,
+        bad=lambda: _example(1e4),
+        good=lambda: _example(0.2),
+    ),
+    Rule(
+        code="MA436",
+        name="kernel-shrunk-to-zero",
+        family=Family.WEIGHTS,
+        severity=Severity.MEDIUM,
+        confidence=Confidence.HIGH,
+        needs=(Need.TENSORS,),
+        summary="Training shrank a kernel to nearly nothing",
+        pass_title="No kernel is far smaller than its initializer draws it",
+        why="A layer whose kernel is nearly 0 gives its bias for every input. Regularization or "
+        "weight decay that is too strong does this.",
+        fix="Train again with a smaller regularization factor, such as "
+        "keras.regularizers.L2(1e-4), or none.",
+        check=_shrunk,
+        bad=lambda: _example(1e-5),
+        good=lambda: _example(0.2),
+    ),
+    Rule(
+        code="MA437",
+        name="constant-by-weights",
+        family=Family.WEIGHTS,
+        severity=Severity.HIGH,
+        confidence=Confidence.CERTAIN,
+        needs=(Need.ARCHITECTURE, Need.MEASUREMENTS),
+        summary="The weights make the output the same for every input",
+        pass_title="The weights let every output depend on the input",
+        why="Interval arithmetic on the stored weights proves it: a layer of ReLUs whose sums are "
+        "never above 0 gives 0 for every input, and everything behind it is constant.",
+        fix="Restore a checkpoint from before the units died. Otherwise train again with a smaller "
+        "learning rate, or with leaky_relu instead of relu.",
+        check=_constant,
+        bad=lambda: _constants(ConstantLayer("dense", "dead", False, ("dense",))),
+        good=_constants,
+    ),
+)

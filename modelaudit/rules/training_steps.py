@@ -1,0 +1,294 @@
+"""MA430 to MA432, MA438: how long, and how fast, a model was trained, by its optimizer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from modelaudit.audit_types.kernels import BatchNormState, KernelInitialization
+from modelaudit.facts import Json, Layer, Tensor, TensorStats
+from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.measures.optimizer_state import OptimizerState, optimizer_state
+from modelaudit.measures.summary import Measurements
+from modelaudit.rules import examples
+from modelaudit.rules.grammar import counted
+from modelaudit.rules.initial_values import never_trained
+from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
+from modelaudit.structs import replace
+from modelaudit.thresholds.training import (
+    FEW_STEPS,
+    INITIAL_SHARE,
+    INITIAL_TRACE,
+    LARGE_RATE,
+    LARGE_SGD_RATE,
+)
+from modelaudit.thresholds.weights import MISFIT
+
+# Optimizers that divide each step by the size of the gradients (arXiv:1412.6980).
+_ADAPTIVE = frozenset(("Adam", "AdamW", "Adamax", "Nadam", "RMSprop", "Lamb", "Lion"))
+_MATRICES = frozenset(("kernel", "recurrent_kernel", "depthwise_kernel", "pointwise_kernel"))
+TINY = 1e-6  # keeps the logarithm of a variance finite
+_MOMENTUM = 0.99  # of BatchNormalization, by default
+
+
+def compiled_state(facts: Facts) -> OptimizerState:
+    """The state of the model's one optimizer.
+
+    Raises:
+        NotRelevant: there is none, or there are several.
+    """
+    state = optimizer_state(facts.artifact)
+    if state is None:
+        raise NotRelevant("the file holds no state of one optimizer")
+    return state
+
+
+def _measurements(facts: Facts) -> Measurements:
+    assert facts.measurements is not None
+    return facts.measurements
+
+
+def _not_trained(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    state = compiled_state(facts)
+    if state.steps is None:
+        raise NotApplicable("the number of training steps is not stored")
+    if state.steps and state.rate != 0:
+        return
+    found = _measurements(facts)
+    if never_trained(facts.artifact, found.initialization, found.batchnorm)[0]:
+        return  # said by MA404
+    biases = [kernel.tests.get("bias_initial") for kernel in found.initialization]
+    moved = any(kernel.tests.get("fits") is False for kernel in found.initialization)
+    moved = moved or any(not norm.statistics_initial for norm in found.batchnorm)
+    if moved or False in biases or True not in biases:
+        return  # trained before it was compiled again, or nothing to tell by
+    if state.steps:
+        why = f"The learning rate is 0: {counted(state.steps, 'step', 'steps')} changed nothing"
+    else:
+        why = "The optimizer has made no step"
+    yield rule.finding(
+        f"{why}, and every bias still has its initial value.",
+        evidence={"measured": state.steps, "unit": "training steps", "learning_rate": state.rate},
+        severity=rule.severity if state.steps else Severity.MEDIUM,
+    )
+
+
+def _rate(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    state = compiled_state(facts)
+    rate = state.rate
+    if rate is None:
+        raise NotApplicable("the learning rate is not stored, or follows a schedule")
+    adaptive = state.name in _ADAPTIVE or any(each.second is not None for each in state.moments)
+    limit = LARGE_RATE if adaptive else LARGE_SGD_RATE
+    wrong = not math.isfinite(rate) or rate < 0
+    if wrong or rate > limit.value:
+        effect = "each step makes the loss larger" if rate < 0 else "no step has a meaning"
+        yield rule.finding(
+            f"The learning rate is {rate:g}"
+            + (f": {effect}." if wrong else f", {rate / limit.value:.3g} times the usual limit."),
+            evidence={
+                "measured": rate if math.isfinite(rate) else str(rate),
+                "unit": "learning rate",
+                "threshold": limit.value,
+                "optimizer": state.name,
+            },
+            severity=rule.severity if wrong else Severity.LOW,
+        )
+
+
+def _few(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    steps = compiled_state(facts).steps
+    if steps is None:
+        raise NotApplicable("the number of training steps is not stored")
+    if 0 < steps < FEW_STEPS.value:
+        yield rule.finding(
+            f"The optimizer has made {counted(steps, 'step', 'steps')} since the model was "
+            "compiled.",
+            evidence={"measured": steps, "unit": "training steps", "threshold": FEW_STEPS.value},
+        )
+
+
+def _statistics(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    norms = _measurements(facts).batchnorm
+    if not norms:
+        raise NotRelevant("the model has no batch normalisation")
+    steps, architecture = compiled_state(facts).steps, facts.artifact.architecture
+    if not steps or architecture is None:
+        raise NotApplicable("the number of training steps is not stored")
+    layers = {layer.route: layer for layer in architecture.layers}
+    found: list[tuple[str, float]] = []
+    worst = 0.0
+    for norm in norms:
+        layer = layers.get(norm.route)
+        if layer is None or not layer.trainable or norm.statistics_initial:
+            continue
+        momentum = layer.config.get("momentum", _MOMENTUM)
+        share = momentum**steps if isinstance(momentum, float) and 0 < momentum < 1 else 0.0
+        # The initial variance of 1 leaves this much in every channel, unless there were more steps.
+        if share >= INITIAL_TRACE.value and norm.min_variance >= share * (1 - 1e-3):
+            found.append((norm.route, share))
+            worst = max(worst, _unsettled(facts, layer, share))
+    if found:
+        route, share = max(found, key=lambda each: each[1])
+        yield rule.finding(
+            f"After {counted(steps, 'step', 'steps')}, {share:.0%} of the moving statistics of "
+            f"{route} are still their initial values (mean 0, variance 1).",
+            route=route,
+            evidence={
+                "measured": share,
+                "unit": INITIAL_SHARE.unit,
+                "threshold": INITIAL_TRACE.value,
+                "steps": steps,
+                "n": len(norms),
+                "layers": [each for each, _ in found[:20]],
+            },
+            severity=rule.severity
+            if share >= INITIAL_SHARE.value and worst > MISFIT.value
+            else Severity.LOW,
+        )
+
+
+def _unsettled(facts: Facts, layer: Layer, share: float) -> float:
+    """The misfit (see `BatchNormFit`) of statistics that still hold `share` of their initial values.
+
+    A moving average that started at mean 0 and variance 1 and took (1 - share) of steady mean m
+    and variance v is at (1 - share) m and share + (1 - share) v, which gives m and v.
+    """
+    tensors = {tensor.name: tensor for tensor in facts.artifact.tensors}
+    mean = tensors.get(layer.variables.get("moving_mean", ""))
+    variance = tensors.get(layer.variables.get("moving_variance", ""))
+    if mean is None or variance is None or mean.stats is None or variance.stats is None:
+        return 0.0
+    stored = max(variance.stats.mean, TINY)
+    actual = max((stored - share) / (1 - share), TINY)
+    shift = share / (1 - share) * math.hypot(mean.stats.mean, mean.stats.std) / math.sqrt(stored)
+    return max(shift, abs(math.log(actual / stored)) / 3)
+
+
+def _slot(number: int, low: float, high: float, shape: tuple[int, ...] = (4, 2)) -> Tensor:
+    stats = TensorStats(low, high, (low + high) / 2, high - low, 0, 0)
+    kind = "float32" if number else "int64"
+    return replace(
+        examples.tensor(f"optimizer/vars/{number}", shape, stats), role="optimizer", dtype=kind
+    )
+
+
+def adam(
+    *layers: tuple[str, float, float],
+    steps: int = 500,
+    rate: float = 0.001,
+    measurements: Measurements | None = None,
+) -> Facts:
+    """A chain of layers without bias, each with the largest m and v of its kernel."""
+    made = [
+        replace(
+            examples.layer(name, variables={"kernel": f"{name}/kernel"}),
+            expected={"kernel": (4, 2)},
+        )
+        for name, _, _ in layers
+    ]
+    slots = [_slot(0, steps, steps, ())]
+    for _, m, v in layers:
+        slots += [_slot(len(slots), -m, m), _slot(len(slots) + 1, 0.0, v)]
+    artifact = examples.model(*made)
+    config: dict[str, Json] = {"learning_rate": rate, "epsilon": 1e-7}
+    training: dict[str, Json] = {"optimizer": {"class_name": "Adam", "config": config}}
+    artifact = replace(artifact, tensors=(*artifact.tensors, *slots), training=training)
+    return Facts(artifact, measurements=measurements or Measurements())
+
+
+def _initial(steps: int, *, moved: bool = False) -> Facts:
+    kernel = KernelInitialization(
+        "a", "a/kernel", "GlorotUniform", "undecidable", tests={"bias_initial": not moved}
+    )
+    return adam(("a", 0.1, 0.1), steps=steps, measurements=Measurements(initialization=(kernel,)))
+
+
+def _normalised(steps: int) -> Facts:
+    facts = adam(("bn", 0.1, 0.1), steps=steps)
+    names = {"moving_mean": "bn/mean", "moving_variance": "bn/variance"}
+    layer = examples.layer("bn", "BatchNormalization", names)
+    stats = examples.ORDINARY
+    norm = BatchNormState("bn", 8, False, False, 1.0)
+    artifact = examples.model(
+        layer,
+        tensors=(
+            *facts.artifact.tensors,
+            examples.tensor("bn/mean", (8,), replace(stats, mean=1.0)),
+            examples.tensor("bn/variance", (8,), replace(stats, mean=1.0)),
+        ),
+    )
+    artifact = replace(artifact, training=facts.artifact.training)
+    return Facts(artifact, measurements=Measurements(batchnorm=(norm,)))
+
+
+_MEASURED = (Need.TENSORS, Need.MEASUREMENTS)
+_TRAIN = "Train the model, then save it:\n\n    model.fit(x, y)\n    model.save(path)"
+
+RULES = (
+    Rule(
+        code="MA430",
+        name="training-without-effect",
+        family=Family.WEIGHTS,
+        severity=Severity.HIGH,
+        confidence=Confidence.HIGH,
+        needs=_MEASURED,
+        summary="Training made no step, or a step of size 0",
+        pass_title="The optimizer changed the weights, or they were trained before",
+        why="The model was compiled and saved, but its weights are those that it started with.",
+        fix=_TRAIN,
+        check=_not_trained,
+        bad=lambda: _initial(0),
+        good=lambda: _initial(0, moved=True),
+    ),
+    Rule(
+        code="MA431",
+        name="unusual-learning-rate",
+        family=Family.WEIGHTS,
+        severity=Severity.HIGH,
+        confidence=Confidence.CERTAIN,
+        needs=(Need.TENSORS,),
+        summary="The learning rate is negative, not finite or very large",
+        pass_title="The learning rate is in the usual range",
+        why="With a rate that is too large the first steps throw the weights far off: units die or "
+        "saturate, and the output is often the same for every input.",
+        fix="Train again with the default rate of the optimizer, or less:\n\n"
+        "    model.compile(optimizer=keras.optimizers.Adam(1e-3), loss=model.loss)",
+        check=_rate,
+        bad=lambda: adam(("a", 0.1, 0.1), rate=-0.01),
+        good=lambda: adam(("a", 0.1, 0.1)),
+    ),
+    Rule(
+        code="MA432",
+        name="few-training-steps",
+        family=Family.WEIGHTS,
+        severity=Severity.LOW,
+        confidence=Confidence.CERTAIN,
+        needs=(Need.TENSORS,),
+        summary="The model was trained for a few steps only",
+        pass_title="The optimizer has made more than a few steps",
+        why="After a few steps the outputs are close to those of random weights. A model that was "
+        "compiled again after training starts to count from 0.",
+        fix=_TRAIN,
+        check=_few,
+        bad=lambda: adam(("a", 0.1, 0.1), steps=3),
+        good=lambda: adam(("a", 0.1, 0.1)),
+    ),
+    Rule(
+        code="MA438",
+        name="batchnorm-few-steps",
+        family=Family.WEIGHTS,
+        severity=Severity.MEDIUM,
+        confidence=Confidence.HIGH,
+        needs=_MEASURED,
+        summary="Moving statistics are still close to their initial values",
+        pass_title="There were enough steps for the moving statistics to forget their initial values",
+        why="Each training step keeps the share `momentum` of the moving statistics. In training "
+        "the statistics of the batch are used, so only predictions show the problem.",
+        fix="Train for more steps, or with a smaller momentum:\n\n"
+        "    keras.layers.BatchNormalization(momentum=0.9)",
+        check=_statistics,
+        bad=lambda: _normalised(20),
+        good=lambda: _normalised(2000),
+    ),
+)

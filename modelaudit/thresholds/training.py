@@ -1,0 +1,97 @@
+"""Thresholds on what training left in a file: steps, gradients, sizes of weights."""
+
+from __future__ import annotations
+
+from modelaudit.thresholds.threshold import Threshold
+
+SATURATION = Threshold(
+    20.0,
+    "nats",
+    "distance from 0 beyond which a sigmoid, tanh or softmax no longer changes",
+    "what is left of 1 is exp(-20) = 2e-9, below the rounding of float32, 6e-8",
+)
+FEW_STEPS = Threshold(
+    10,
+    "steps",
+    "number of training steps below which a model has hardly been trained",
+    "chosen; one pass over 320 inputs in batches of 32",
+)
+LARGE_RATE = Threshold(
+    0.1,
+    "",
+    "learning rate of an adaptive optimizer above which training seldom converges",
+    "100 times the default of Adam, which moves every weight by about the rate at each step",
+)
+LARGE_SGD_RATE = Threshold(
+    1.0,
+    "",
+    "the same for plain gradient descent",
+    "100 times its default",
+)
+STOPPED = Threshold(
+    1e-6,
+    "",
+    "average gradient, relative to the root of the average square, below which no gradient came "
+    "for many steps",
+    "with Adam's defaults, 131 steps without gradient; a weight that is trained: 0.01 to 3",
+)
+ALIVE = Threshold(
+    1e-3,
+    "",
+    "the same ratio above which gradients still come",
+    "see `STOPPED`; 66 steps without gradient",
+)
+STOPPED_MOMENTUM = Threshold(
+    1e-12,
+    "of the largest",
+    "momentum, relative to the largest of the model, below which no gradient came",
+    "with a momentum of 0.9, 262 steps without gradient",
+)
+VANISHED = Threshold(
+    1e-4,
+    "of the last layer's",
+    "root mean square gradient of the first layer below which gradients vanish",
+    "chosen; sound networks: 0.02 and more",
+)
+EXPLODED = Threshold(
+    1000.0,
+    "times the initial spread",
+    "root mean square of a kernel above which training diverged",
+    "152 models of public repositories: 158 at most",
+)
+EXPLODED_MEDIAN = Threshold(
+    100.0,
+    "times the initial spread",
+    "the same for the median of all kernels",
+    "152 models of public repositories: 41 at most",
+)
+SHRUNK = Threshold(
+    0.01,
+    "times the initial spread",
+    "largest weight of a kernel below which training has shrunk it to nothing",
+    "heads that are initialized within 0.003 on purpose: 0.016 and more",
+)
+INITIAL_SHARE = Threshold(
+    0.5,
+    "of the moving statistics",
+    "share of the initial values in moving statistics above which they say little of the data",
+    "momentum ** steps: 69 steps at 0.99",
+)
+INITIAL_TRACE = Threshold(
+    0.1,
+    "of the moving statistics",
+    "the same share from which it is worth knowing",
+    "229 steps at 0.99",
+)
+PRIOR = Threshold(
+    0.1,
+    "",
+    "distance from the labels' frequencies or mean up to which an output is nothing but these",
+    "64 labels of ten classes vary by 0.06 around their frequencies",
+)
+UNSCALED = Threshold(
+    100.0,
+    "",
+    "mean or standard deviation above which inputs and targets are not scaled",
+    "networks are initialized for a standard deviation of 1",
+)

@@ -1,0 +1,97 @@
+"""Causes in training: none, diverged, dead, or only the labels' frequencies."""
+
+from __future__ import annotations
+
+import pytest
+
+from modelaudit.audit_types.kernels import ConstantLayer
+from modelaudit.diagnosis import diagnose
+from modelaudit.rules.catalogue import CATALOGUE
+from modelaudit.rules.engine import run_rules
+from modelaudit.rules.training_results import _example
+from modelaudit.rules.training_steps import _initial, adam
+from modelaudit.structs import replace
+from tests.diagnosis.cases import (
+    behaviour,
+    failing,
+    initial,
+    labelled,
+    measurements,
+    output,
+    silent,
+)
+
+
+def causes(facts, *others):
+    results = (*run_rules(CATALOGUE, facts), *others)
+    return [each.cause for each in diagnose(facts, results).causes]
+
+
+def test_an_optimizer_without_steps():
+    assert causes(_initial(0))[0] == "not-trained"
+    assert "not-trained" not in causes(_initial(0, moved=True))
+    assert "not-trained" not in causes(_initial(50))
+
+
+def test_a_rate_of_zero_is_told_from_weights_that_were_not_loaded():
+    fresh = measurements(initial("a", "fresh"), initial("b", "fresh"))
+    layers = (("a", 0.1, 0.1), ("b", 0.1, 0.1))
+    still = adam(*layers, rate=0.0)
+    assert causes(replace(still, measurements=fresh), failing("MA404", "high"))[0] == "not-trained"
+    moved = adam(*layers)
+    assert "not-trained" not in causes(replace(moved, measurements=fresh))
+
+
+@pytest.mark.parametrize(
+    ("seen", "first"),
+    [
+        (None, "exploded-weights"),
+        (behaviour(silent()), "exploded-weights"),
+        (behaviour(output()), "learned-invariance"),
+    ],
+)
+def test_enormous_weights(seen, first):
+    facts = replace(_example(1e5), behaviour=seen, measurements=measurements())
+    assert causes(facts)[0] == first
+
+
+def test_a_layer_that_is_dead_by_its_weights_needs_no_run():
+    dead = ConstantLayer("dense", "dead", False, ("dense",))
+    facts = replace(_example(0.2), measurements=measurements(constant=(dead,)))
+    assert causes(facts)[0] == "dead-units"
+    assumed = measurements(constant=(replace(dead, nonnegative=True),))
+    assert "dead-units" not in causes(replace(facts, measurements=assumed))
+
+
+def died(first, seen=None):
+    """A layer that is dead now, and the average gradient that it had at the end of training."""
+    facts = adam(("relu", first, 1.0), ("head", 0.5, 1.0))
+    seen = seen or behaviour(silent(), dead={"relu": 1.0})
+    found = replace(facts, behaviour=seen, measurements=measurements())
+    return diagnose(found, run_rules(CATALOGUE, found)).causes[0]
+
+
+def test_the_optimizer_tells_units_that_died_in_training_from_a_wrong_restore():
+    trained, restored = died(1e-20), died(0.3)
+    assert trained.cause == restored.cause == "dead-units"
+    assert "MA433" in {each.code for each in trained.evidence}
+    assert not trained.against
+    assert "restored wrongly" in restored.against[0].text
+    assert restored.belief < trained.belief
+
+
+def test_an_output_that_is_the_frequencies_of_the_labels():
+    facts = replace(_example(0.2), measurements=measurements())
+    prior = replace(facts, behaviour=labelled(behaviour(silent(prior=0.01)), 0.6))
+    assert causes(prior)[0] == "prior-only"
+    other = replace(facts, behaviour=labelled(behaviour(silent(prior=0.4)), 0.6))
+    assert causes(other)[0] == "collapse-open"
+    varied = replace(facts, behaviour=labelled(behaviour(output(prior=0.01)), 0.6))
+    assert "prior-only" not in causes(varied)
+
+
+def test_a_kernel_that_shrank_to_nothing_explains_a_constant_output():
+    facts = replace(_example(1e-6), measurements=measurements())
+    assert causes(facts)[0] == "prior-only"
+    assert causes(replace(facts, behaviour=behaviour(silent())))[0] == "prior-only"
+    assert "prior-only" not in causes(replace(facts, behaviour=behaviour(output())))

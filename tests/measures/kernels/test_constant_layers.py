@@ -1,0 +1,149 @@
+"""Interval arithmetic against brute force: networks of numpy on many inputs."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from modelaudit.audit_types.kernels import ConstantLayer
+from modelaudit.facts import Architecture, Artifact, Format, Tensor, TensorStats
+from modelaudit.measures.architecture.layer_graph import layer_graph
+from modelaudit.measures.kernels.constant_layers import constant_layers
+from modelaudit.structs import replace
+from tests.measures.artifacts import layer, tensor
+
+
+def stored(name: str, values: np.ndarray) -> Tensor:
+    wide = values.astype(float)
+    zeros = int((wide == 0).sum())
+    stats = TensorStats(wide.min(), wide.max(), wide.mean(), wide.std(), zeros, 0)
+    return replace(tensor(name, values.astype("f4")), stats=stats)
+
+
+def dense(name, before, kernel, bias, activation, **config):
+    """A Dense layer and its tensors."""
+    names = {"kernel": f"{name}/kernel", "bias": f"{name}/bias"}
+    config = {"activation": activation, **config}
+    made = layer(name, "Dense", [before], config=config, variables=names)
+    return made, (stored(names["kernel"], np.array(kernel)), stored(names["bias"], np.array(bias)))
+
+
+def found(layers, tensors, outputs=("head",)) -> tuple[ConstantLayer, ...]:
+    architecture = Architecture("Functional", "m", "keras3", tuple(layers), ("x",), outputs)
+    artifact = Artifact(root="m", format=Format.KERAS_ARCHIVE, tensors=tuple(tensors))
+    return constant_layers(artifact, layer_graph(architecture), 1 << 30)
+
+
+X = layer("x", "InputLayer")
+HEAD = dense("head", "b", np.ones((3, 2)), np.zeros(2), "softmax")
+
+
+def stack(first_activation, kernel, bias, activation="relu"):
+    """A layer of three units with ordinary weights, the layer in question, and a head."""
+    rng = np.random.default_rng(0)
+    a, of_a = dense("a", "x", rng.normal(size=(4, 3)), rng.normal(size=3), first_activation)
+    b, of_b = dense("b", "a", kernel, bias, activation)
+    return found([X, a, b, HEAD[0]], [*of_a, *of_b, *HEAD[1]]), (of_a, of_b)
+
+
+def test_a_layer_is_dead_if_no_sum_is_ever_positive():
+    shown, _ = stack("relu", -np.ones((3, 3)), np.zeros(3))
+    assert shown == (ConstantLayer("b", "dead", False, ("head",)),)
+    one_alive = -np.ones((3, 3))
+    one_alive[0, 0] = 0.1
+    assert stack("relu", one_alive, np.zeros(3))[0] == ()
+    assert stack("relu", -np.ones((3, 3)), np.array([0.0, 0.0, 0.1]))[0] == ()
+
+
+def test_bounded_inputs_prove_more():
+    strong = np.full((3, 3), 0.9)
+    assert stack("sigmoid", strong, np.full(3, -3.0))[0][0].kind == "dead"
+    assert stack("sigmoid", strong, np.full(3, -2.6))[0] == ()
+    assert stack("relu", strong, np.full(3, -300.0))[0] == ()  # the input has no limit
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "tanh"])
+def test_saturation(activation):
+    weights = np.full((3, 3), 1.0)
+    assert stack("tanh", weights, np.full(3, 24.0), activation)[0][0].kind == "saturated"
+    assert stack("tanh", weights, np.full(3, 22.0), activation)[0] == ()
+    assert stack("relu", weights, np.full(3, 24.0), activation)[0] == ()
+
+
+def test_a_kernel_of_zeros_and_what_is_behind_it():
+    shown, _ = stack("relu", np.zeros((3, 3)), np.ones(3), "gelu")
+    assert shown == (ConstantLayer("b", "zero", False, ("head",)),)
+
+
+def test_inputs_without_negative_values_are_assumed_last():
+    a, of_a = dense("a", "x", -np.ones((4, 3)), np.zeros(3), "relu")
+    b, of_b = dense("b", "a", np.ones((3, 3)), np.ones(3), "relu")
+    shown = found([X, a, b, HEAD[0]], [*of_a, *of_b, *HEAD[1]])
+    assert shown == (ConstantLayer("a", "dead", True, ("head",)),)
+
+
+def test_another_path_carries_the_input():
+    a, of_a = dense("a", "x", np.ones((4, 3)), np.zeros(3), "relu")
+    b, of_b = dense("b", "a", -np.ones((3, 3)), np.zeros(3), "relu")
+    added = layer("added", "Add", ["a", "b"])
+    head, of_head = dense("head", "added", np.ones((3, 2)), np.zeros(2), "softmax")
+    shown = found([X, a, b, added, head], [*of_a, *of_b, *of_head])
+    assert shown == (ConstantLayer("b", "dead", False, ()),)
+
+
+@pytest.mark.parametrize("class_name", ["Lambda", "MyLayer"])
+def test_unknown_code_proves_nothing(class_name):
+    a = layer("a", class_name, ["x"], custom=class_name == "MyLayer")
+    b, of_b = dense("b", "a", -np.ones((3, 3)), np.full(3, -9.0), "relu")
+    assert found([X, a, b, HEAD[0]], [*of_b, *HEAD[1]]) == ()
+
+
+def test_an_activation_of_unknown_form_has_no_limits():
+    a, of_a = dense("a", "x", np.ones((4, 3)), np.zeros(3), {"class_name": "Mine", "config": {}})
+    b, of_b = dense("b", "a", -np.ones((3, 3)), np.zeros(3), "relu")
+    assert found([X, a, b, HEAD[0]], [*of_a, *of_b, *HEAD[1]]) == ()
+
+
+@given(
+    st.sampled_from(["relu", "sigmoid", "tanh", "softmax", "linear"]),
+    st.sampled_from(["relu", "sigmoid", "tanh", "softmax"]),
+    st.floats(-40, 40),
+    st.integers(0, 999),
+)
+@settings(max_examples=200, deadline=None)
+def test_what_is_called_constant_never_changes(first, activation, shift, seed):
+    """Soundness: on 300 inputs of all sizes the outputs of the layer agree."""
+    rng = np.random.default_rng(seed)
+    kernel = rng.normal(size=(3, 3)) - rng.choice([0.0, 2.0])
+    shown, (of_a, of_b) = stack(first, kernel, np.full(3, shift) + rng.normal(size=3), activation)
+    if not any(each.route == "b" for each in shown):
+        return
+    x = rng.normal(size=(300, 4)) * 10.0 ** rng.uniform(-2, 3, (300, 1))
+    if shown[0].nonnegative:
+        x = np.abs(x)
+    value = x
+    for (w, b), name in zip((of_a, of_b), (first, activation), strict=True):
+        value = ACT[name](value @ w.source.array().astype(float) + b.source.array())
+    assert np.ptp(value, axis=0).max() < 1e-7
+
+
+def _softmax(z):
+    powers = np.exp(z - z.max(axis=1, keepdims=True))
+    return powers / powers.sum(axis=1, keepdims=True)
+
+
+ACT = {
+    "relu": lambda z: np.maximum(z, 0),
+    "sigmoid": lambda z: 1 / (1 + np.exp(np.clip(-z, -700, 700))),
+    "tanh": np.tanh,
+    "softmax": _softmax,
+    "linear": lambda z: z,
+}
+
+
+def test_saturation_is_below_the_rounding_of_float32():
+    assert math.exp(-20) < np.finfo("f4").eps / 2

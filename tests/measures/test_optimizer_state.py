@@ -1,0 +1,100 @@
+"""Optimizer states in files of Keras 3 and Keras 2, against the optimizer's own variables."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from modelaudit.facts import TensorStats
+from modelaudit.formats.reader import read
+from modelaudit.measures.optimizer_state import optimizer_state
+from modelaudit.rules import examples
+from modelaudit.settings import Limits
+from modelaudit.structs import replace
+
+
+def slot(name, low=-1.0, high=1.0, shape=(4, 2), dtype="float32"):
+    stats = TensorStats(low, high, (low + high) / 2, 1.0, 0, 0)
+    return replace(examples.tensor(name, shape, stats), role="optimizer", dtype=dtype)
+
+
+def state(*slots, training=None):
+    artifact = examples.model(examples.layer("a"), examples.layer("b"))
+    tensors = (*artifact.tensors, *slots)
+    return optimizer_state(replace(artifact, tensors=tensors, training=training))
+
+
+def test_files_without_an_optimizer_or_with_two():
+    assert state() is None
+    assert state(slot("gan/iter", 5, 5, ()), slot("dis/iter", 5, 5, ())) is None
+    adam = {"optimizer": {"class_name": "Adam", "config": {"learning_rate": 0.01}}}
+    found = state(training=adam)
+    assert (found.name, found.steps, found.rate, found.moments) == ("Adam", None, 0.01, ())
+
+
+def test_names_of_old_versions():
+    """Keras 2.2 writes the weight first, then m or v."""
+    slots = [slot("optimizer_weights/training/Adam/iterations:0", 70, 70, (), "int64")]
+    for name, shape in (("a/kernel", (4, 2)), ("a/bias", (2,)), ("b/kernel", (4, 2))):
+        for key, top in (("m", 3.0), ("v", 4.0)):
+            low = 0 if key == "v" else -top
+            slots.append(slot(f"optimizer_weights/Adam/{name}/{key}:0", low, top, shape))
+    config = {"class_name": "Custom>Adam", "config": {"lr": 0.5}}
+    found = state(*slots, training={"optimizer_config": config})
+    assert (found.name, found.steps, found.rate) == ("Adam", 70, 0.5)
+    told = [(each.route, each.role, each.first, each.second) for each in found.moments]
+    assert told == [("a", "kernel", 3, 4), ("a", "bias", 3, 4), ("b", "kernel", 3, 4)]
+
+
+def test_numbers_that_do_not_fit_the_weights_are_not_paired():
+    slots = [slot("optimizer/vars/0", 9, 9, (), "int64"), slot("optimizer/vars/2", shape=(7,))]
+    assert state(*slots).moments == ()
+
+
+def saved(library, folder):
+    """Trained models by file, with the largest m and v of every weight."""
+    import tensorflow as tf
+
+    layers = library.layers
+    x = np.random.default_rng(0).normal(size=(64, 6)).astype("f4")
+    for name, optimizer, words in (
+        ("adam", library.optimizers.Adam(0.004), (("m", "momentum"), ("v", "velocity"))),
+        ("sgd", library.optimizers.SGD(0.004, momentum=0.9), (("m", "momentum"), ())),
+        ("rmsprop", library.optimizers.RMSprop(0.004), ((), ("velocity",))),
+    ):
+        stack = [layers.Dense(5), layers.BatchNormalization(), layers.Dense(5), layers.Dense(1)]
+        model = library.Sequential([layers.Input((6,)), *stack])
+        model.compile(optimizer, "mse")
+        model.fit(x, x[:, :1], epochs=2, verbose=0)
+        wanted = []
+        for words_of in words:
+            values = [
+                float(np.abs(np.asarray(v)).max())
+                for v in optimizer.variables
+                if {*_words(v)} & {*words_of}
+            ]
+            wanted.append(values or [None] * 8)
+        files = [folder / f"{name}.h5", folder / f"{name}.keras", folder / name / "ck"]
+        for file in files[:2]:
+            model.save(file)
+        tf.train.Checkpoint(model=model, optimizer=optimizer).write(str(files[2]))
+        for file in files:
+            yield file, list(zip(*wanted, strict=True))
+
+
+def _words(variable):
+    path = getattr(variable, "path", variable.name)
+    return path.replace("/", " ").replace("_", " ").replace(":", " ").split()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("library", ["keras", "tf_keras"])
+def test_moments_are_those_of_the_optimizer(library, tmp_path):
+    library = pytest.importorskip(library)
+    for file, wanted in saved(library, tmp_path):
+        found = optimizer_state(read(file, Limits()))
+        assert (found.steps, found.rate) == (4, pytest.approx(0.004)), file
+        told = [(each.first, each.second) for each in found.moments]
+        assert len(told) == len(wanted) == 8, file
+        for one, other in zip(told, wanted, strict=True):
+            assert one == pytest.approx(other), file

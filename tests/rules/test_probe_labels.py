@@ -1,0 +1,80 @@
+"""What the user's labels say about the output, the loss and the inputs."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from modelaudit.measures.behaviour.probe_data import target_summary
+from modelaudit.rules import examples, probe_labels
+from modelaudit.rules.engine import run_rules
+from modelaudit.rules.probe_labels import InputColumns, _columns, _labelled
+from modelaudit.structs import replace
+
+KINDS = {"softmax": "softmax", "sigmoid": "sigmoid"}
+
+
+def findings(facts):
+    results = run_rules(probe_labels.RULES, facts)
+    return [(f.code, f.severity.value) for result in results for f in result.findings]
+
+
+def judged(y, units, last, loss):
+    """Findings for labels `y` of a model with a Dense head."""
+    layer = examples.layer("head", config={"units": units, "activation": last})
+    facts = _labelled("classes", 0, 1)
+    seen = facts.behaviour
+    output = replace(seen.outputs[0], kind=KINDS.get(last, "regression"), shape=(None, units))
+    inputs = replace(seen.inputs, targets=target_summary(np.asarray(y)))
+    artifact = replace(examples.model(layer), training={"loss": loss})
+    seen = replace(seen, outputs=(output,), inputs=inputs)
+    return findings(replace(facts, artifact=artifact, behaviour=seen))
+
+
+SPARSE, ONE_HOT, BINARY = (
+    "sparse_categorical_crossentropy",
+    "categorical_crossentropy",
+    "binary_crossentropy",
+)
+DIGITS = np.arange(100) % 10
+
+
+@pytest.mark.parametrize(
+    ("y", "units", "last", "loss", "expected"),
+    [
+        (DIGITS, 10, "softmax", SPARSE, []),
+        (DIGITS + 1, 10, "softmax", SPARSE, [("MA609", "high")]),
+        (np.eye(12)[DIGITS], 10, "softmax", ONE_HOT, [("MA609", "high")]),
+        (np.eye(10)[DIGITS], 10, "softmax", ONE_HOT, []),
+        (np.eye(10)[DIGITS], 10, "softmax", SPARSE, [("MA610", "low")]),
+        (DIGITS, 10, "softmax", ONE_HOT, [("MA610", "low")]),
+        (DIGITS, 10, "softmax", "mse", [("MA610", "medium")]),
+        (DIGITS, 1, "sigmoid", BINARY, [("MA609", "high")]),
+        (DIGITS % 2, 1, "sigmoid", BINARY, []),
+        (DIGITS % 2 * 2 - 1, 1, "sigmoid", BINARY, [("MA609", "high")]),
+        (DIGITS % 2 * 2 - 1, 1, "tanh", "hinge", []),
+        (DIGITS % 2 * 2 - 1, 1, "linear", "hinge", []),
+        (10 + DIGITS * 5.5, 1, "sigmoid", "mse", [("MA609", "high")]),
+        (10 + DIGITS * 5.5, 1, "linear", "mse", []),
+        (10 + DIGITS * 5.5, 1, "relu", "mse", []),
+        (DIGITS - 4.5, 1, "relu", "mse", [("MA609", "high")]),
+        (np.append(DIGITS, -1.0), 1, "relu", "mse", [("MA609", "medium")]),
+        (DIGITS / 9, 1, "sigmoid", "mse", []),
+        (DIGITS / 9 * (1 + 1e-6), 1, "sigmoid", "mse", []),
+        (DIGITS * 1.5, 10, "softmax", SPARSE, [("MA610", "medium")]),
+        (1e5 + DIGITS * 7.5, 1, "linear", "mse", [("MA613", "low")]),
+    ],
+)
+def test_labels_against_output_and_loss(y, units, last, loss, expected):
+    assert judged(y, units, last, loss) == expected
+
+
+def test_data_that_show_nothing():
+    assert findings(_columns(InputColumns(True, 4, 4))()) == [("MA611", "medium")]
+    assert findings(_columns(InputColumns(False, 4, 1))()) == [("MA611", "low")]
+    assert findings(_columns(InputColumns(False, 4, 0, (1,)))()) == [("MA612", "low")]
+    facts = _labelled("classes", 3, 3)
+    one = replace(facts.behaviour.inputs.targets, distinct=1)
+    inputs = replace(facts.behaviour.inputs, targets=one)
+    facts = replace(facts, behaviour=replace(facts.behaviour, inputs=inputs))
+    assert findings(facts) == [("MA611", "low")]

@@ -1,0 +1,156 @@
+"""Decisions at the edges of `modelaudit.thresholds.training`."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from modelaudit.audit_types.kernels import BatchNormState
+from modelaudit.diagnosis.steps.training import still_trained
+from modelaudit.facts import TensorStats
+from modelaudit.measures.kernels.constant_layers import _kind
+from modelaudit.measures.optimizer_state import OptimizerState, WeightMoments, optimizer_state
+from modelaudit.measures.summary import Measurements
+from modelaudit.rules import examples
+from modelaudit.rules.catalogue import rule
+from modelaudit.rules.engine import run_rule
+from modelaudit.rules.model import Facts
+from modelaudit.rules.probe_labels import InputColumns, _columns
+from modelaudit.rules.training_results import _example
+from modelaudit.rules.training_steps import adam
+from modelaudit.structs import replace
+from tests.diagnosis.cases import behaviour, diagnosed, silent
+from tests.thresholds.edges import Edges, check, outcome
+
+EDGES = Edges()
+at = EDGES.at
+ALIVE = ("last", 0.5, 0.25)
+
+
+def severities(code, facts):
+    return [finding.severity.value for finding in run_rule(rule(code), facts).findings]
+
+
+@at("training.SATURATION", {19.9: None, 20.0: "saturated", 20.1: "saturated"})
+def sum_of_a_sigmoid(least):
+    return _kind("sigmoid", np.array([least]), np.array([least + 5]))
+
+
+@at("training.FEW_STEPS", {9: "fail", 10: "pass", 11: "pass"})
+def steps(count):
+    return outcome("MA432", adam(ALIVE, steps=count))
+
+
+@at("training.LARGE_RATE", {0.099: "pass", 0.1: "pass", 0.101: "fail"})
+def rate_of_adam(rate):
+    return outcome("MA431", adam(ALIVE, rate=rate))
+
+
+@at("training.LARGE_SGD_RATE", {0.99: "pass", 1.0: "pass", 1.01: "fail"})
+def rate_of_gradient_descent(rate):
+    facts = adam(rate=rate)
+    training = {"optimizer": {"class_name": "SGD", "config": {"learning_rate": rate}}}
+    return outcome("MA431", Facts(replace(facts.artifact, training=training)))
+
+
+@at("training.STOPPED", {0.99e-6: "fail", 1e-6: "pass", 1.01e-6: "pass"})
+def average_gradient(ratio):
+    return outcome("MA433", adam(("first", ratio, 1.0), ALIVE))
+
+
+@at("training.ALIVE", {0.99e-3: "not-applicable", 1e-3: "not-applicable", 1.01e-3: "fail"})
+def gradient_of_the_others(ratio):
+    return outcome("MA433", adam(("first", 0.0, 1.0), ("last", ratio, 1.0)))
+
+
+@at("training.ALIVE", {0.99e-3: False, 1e-3: False, 1.01e-3: True})
+def gradient_until_the_end(ratio):
+    moments = (WeightMoments("a", "kernel", (4, 2), ratio, 1.0),)
+    return still_trained(OptimizerState("Adam", 100, moments=moments), "a")
+
+
+@at("training.STOPPED_MOMENTUM", {0.99e-12: "fail", 1e-12: "pass", 1.01e-12: "pass"})
+def momentum(least):
+    facts = adam(("a", least, 1.0), ("b", 1.0, 1.0))
+    kept = [t for t in facts.artifact.tensors if t.role == "weight" or "vars/0" in t.name]
+    slots = [t for t in facts.artifact.tensors if t.role == "optimizer" and t.shape]
+    artifact = replace(facts.artifact, tensors=(*kept, *slots[::2]))
+    state = optimizer_state(artifact)
+    assert state is not None and [each.second for each in state.moments] == [None, None]
+    return outcome("MA433", replace(facts, artifact=artifact))
+
+
+@at("training.VANISHED", {0.99e-4: "fail", 1e-4: "pass", 1.01e-4: "pass"})
+def gradient_of_the_first(ratio):
+    # The mean of the squares is half of the largest in both layers.
+    return outcome("MA434", adam(("first", 0.1, ratio**2), ("last", 0.1, 1.0)))
+
+
+def spread(times):
+    """A kernel whose root mean square is `times` that of an initializer."""
+    facts = _example(1.0)
+    size = times * math.sqrt(2 / 128)
+    stats = TensorStats(-size, size, 0.0, size, 0, 0)
+    kernel = replace(facts.artifact.tensors[0], stats=stats)
+    return replace(facts.artifact, tensors=(kernel, *facts.artifact.tensors[1:]))
+
+
+@at("training.EXPLODED", {990.0: "pass", 1001.0: "fail", 1010.0: "fail"})
+def largest_kernel(times):
+    return outcome("MA435", Facts(spread(times)))
+
+
+@at("training.EXPLODED_MEDIAN", {99.0: "pass", 100.1: "fail", 101.0: "fail"})
+def all_kernels(times):
+    artifact = spread(times)
+    return outcome("MA435", Facts(replace(artifact, kernels=artifact.kernels * 3)))
+
+
+@at("training.SHRUNK", {0.0099: "fail", 0.01001: "pass", 0.0101: "pass"})
+def largest_weight(times):
+    return outcome("MA436", Facts(spread(times)))
+
+
+def normalised(share, variance):
+    """One step at a momentum of `share`: that much is left of the initial values."""
+    names = {"moving_mean": "bn/mean", "moving_variance": "bn/variance"}
+    layer = examples.layer("bn", "BatchNormalization", names, {"momentum": share})
+    stats = replace(examples.ORDINARY, mean=variance)
+    tensors = (
+        *adam(steps=1).artifact.tensors,
+        examples.tensor("bn/mean", (8,), stats),
+        examples.tensor("bn/variance", (8,), stats),
+    )
+    artifact = examples.model(layer, tensors=tensors)
+    norm = BatchNormState("bn", 8, False, False, 2.0)
+    training = {"optimizer": {"class_name": "Adam"}}
+    measured = Measurements(batchnorm=(norm,))
+    return Facts(replace(artifact, training=training), measurements=measured)
+
+
+@at("training.INITIAL_TRACE", {0.099: [], 0.1: ["low"], 0.101: ["low"]})
+def trace_of_the_initial_values(share):
+    return severities("MA438", normalised(share, 5.0))
+
+
+@at("training.INITIAL_SHARE", {0.495: ["low"], 0.5: ["medium"], 0.505: ["medium"]})
+def share_of_the_initial_values(share):
+    return severities("MA438", normalised(share, 50.0))
+
+
+@at("training.PRIOR", {0.099: "prior-only", 0.1: "prior-only", 0.101: "collapse-open"})
+def distance_from_the_frequencies(distance):
+    seen = silent(prior=distance, accuracy={"e": 0.1})
+    return diagnosed(behaviour(seen)).causes[0].cause
+
+
+@at("training.UNSCALED", {99.0: "pass", 100.0: "pass", 101.0: "fail"})
+def size_of_a_column(size):
+    return outcome("MA613", _columns(InputColumns(False, 4, 0, (), size, 0.0))())
+
+
+@pytest.mark.parametrize(("edge", "number"), EDGES.cases())
+def test_decision(edge, number):
+    check(edge, number)
