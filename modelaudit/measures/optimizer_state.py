@@ -1,7 +1,8 @@
 """What training left in the file: steps, learning rate, and the optimizer's averages of gradients.
 
 Adam keeps for each weight the averages m of its gradients and v of their squares
-(arXiv:1412.6980), RMSprop only v, SGD with momentum a sum of steps. All are read from their statistics alone.
+(arXiv:1412.6980), RMSprop only v, SGD with momentum a sum of steps. All are read from their
+statistics alone.
 """
 
 from __future__ import annotations
