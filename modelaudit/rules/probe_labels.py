@@ -189,7 +189,12 @@ def _unscaled(rule: Rule, facts: Facts) -> Iterator[Finding]:
         yield rule.finding(
             f"A column of the inputs has a mean or standard deviation of {size:,.3g}, and the "
             "model does not scale it.",
-            evidence={"measured": size, "threshold": UNSCALED.value, "n": inputs.n},
+            evidence={
+                "measured": size,
+                "unit": "in the data's own unit",
+                "threshold": UNSCALED.value,
+                "n": inputs.n,
+            },
             key="inputs",
         )
     if targets is None or targets.form != "numbers":
@@ -199,7 +204,12 @@ def _unscaled(rule: Rule, facts: Facts) -> Iterator[Finding]:
         yield rule.finding(
             f"The targets have a mean of {targets.mean:,.4g} and a standard deviation of "
             f"{targets.std:,.3g}: the first steps only move the bias to their mean.",
-            evidence={"measured": size, "threshold": UNSCALED.value, "n": inputs.n},
+            evidence={
+                "measured": size,
+                "unit": "in the data's own unit",
+                "threshold": UNSCALED.value,
+                "n": inputs.n,
+            },
             key="targets",
         )
 
@@ -207,6 +217,7 @@ def _unscaled(rule: Rule, facts: Facts) -> Iterator[Finding]:
 def _labelled(form: TargetForm, low: float, high: float, width: int = 1) -> Facts:
     facts = examples_behaviour.sound_behaviour()
     assert facts.behaviour is not None
+    low, high = float(low), float(high)
     targets = TargetSummary(form, width, 5, low, high, low, high, (low + high) / 2, high - low)
     given = replace(
         facts.behaviour.inputs, labelled=True, targets=targets, columns=InputColumns(False, 4)

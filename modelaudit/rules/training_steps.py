@@ -162,7 +162,10 @@ def _unsettled(facts: Facts, layer: Layer, share: float) -> float:
     stored = max(variance.stats.mean, TINY)
     actual = max((stored - share) / (1 - share), TINY)
     shift = share / (1 - share) * math.hypot(mean.stats.mean, mean.stats.std) / math.sqrt(stored)
-    return max(shift, abs(math.log(actual / stored)) / 3)
+    gamma = tensors.get(layer.variables.get("gamma", ""))
+    # Behind a gamma near 0, as residual branches start with, the statistics hardly matter.
+    scale = math.hypot(gamma.stats.mean, gamma.stats.std) if gamma and gamma.stats else 1.0
+    return min(1.0, scale) * max(shift, abs(math.log(actual / stored)) / 3)
 
 
 def _slot(number: int, low: float, high: float, shape: tuple[int, ...] = (4, 2)) -> Tensor:
@@ -187,7 +190,7 @@ def adam(
         )
         for name, _, _ in layers
     ]
-    slots = [_slot(0, steps, steps, ())]
+    slots = [_slot(0, float(steps), float(steps), ())]
     for _, m, v in layers:
         slots += [_slot(len(slots), -m, m), _slot(len(slots) + 1, 0.0, v)]
     artifact = examples.model(*made)
