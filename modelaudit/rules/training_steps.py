@@ -76,6 +76,8 @@ def _not_trained(rule: Rule, facts: Facts) -> Iterator[Finding]:
 def _rate(rule: Rule, facts: Facts) -> Iterator[Finding]:
     state = compiled_state(facts)
     rate = state.rate
+    if {"learning_rate", "lr"} & {*state.settings}:
+        raise NotRelevant("MA319 judges the learning rate of the compile settings")
     if rate is None:
         raise NotApplicable("the learning rate is not stored, or follows a schedule")
     adaptive = state.name in _ADAPTIVE or any(each.second is not None for each in state.moments)
@@ -178,11 +180,15 @@ def _slot(number: int, low: float, high: float, shape: tuple[int, ...] = (4, 2))
 
 def adam(
     *layers: tuple[str, float, float],
+    compiled: bool = True,
     steps: int = 500,
     rate: float = 0.001,
     measurements: Measurements | None = None,
 ) -> Facts:
-    """A chain of layers without bias, each with the largest m and v of its kernel."""
+    """A chain of layers without bias, each with the largest m and v of its kernel.
+
+    Without compile settings, the learning rate is a variable, as in checkpoints.
+    """
     made = [
         replace(
             examples.layer(name, variables={"kernel": f"{name}/kernel"}),
@@ -196,7 +202,13 @@ def adam(
     artifact = examples.model(*made)
     config: dict[str, Json] = {"learning_rate": rate, "epsilon": 1e-7}
     training: dict[str, Json] = {"optimizer": {"class_name": "Adam", "config": config}}
-    artifact = replace(artifact, tensors=(*artifact.tensors, *slots), training=training)
+    if not compiled:
+        slots.append(replace(_slot(1, rate, rate, ()), name="optimizer/learning_rate"))
+    artifact = replace(
+        artifact,
+        tensors=(*artifact.tensors, *slots),
+        training=training if compiled else None,
+    )
     return Facts(artifact, measurements=measurements or Measurements())
 
 
@@ -251,15 +263,15 @@ RULES = (
         severity=Severity.HIGH,
         confidence=Confidence.CERTAIN,
         needs=(Need.TENSORS,),
-        summary="The learning rate is negative, not finite or very large",
-        pass_title="The learning rate is in the usual range",
+        summary="The stored learning rate is negative, not finite or very large",
+        pass_title="The stored learning rate is in the usual range",
         why="With a rate that is too large the first steps throw the weights far off: units die or "
         "saturate, and the output is often the same for every input.",
         fix="Train again with the default rate of the optimizer, or less:\n\n"
         "    model.compile(optimizer=keras.optimizers.Adam(1e-3), loss=model.loss)",
         check=_rate,
-        bad=lambda: adam(("a", 0.1, 0.1), rate=-0.01),
-        good=lambda: adam(("a", 0.1, 0.1)),
+        bad=lambda: adam(("a", 0.1, 0.1), rate=-0.01, compiled=False),
+        good=lambda: adam(("a", 0.1, 0.1), compiled=False),
     ),
     Rule(
         code="MA432",

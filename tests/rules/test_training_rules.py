@@ -131,9 +131,10 @@ def test_rates_that_diverge_or_climb(keras, body, tmp_path):
     wild = fit(made, x, y, keras.optimizers.Adam(30.0), 40)
     seen = found(wild, tmp_path / "wild")
     check(seen, "MA435", "medium")
-    check(seen, "MA431", "low")
+    check({"ck/ck": seen["ck/ck"]}, "MA431", "low")  # MA319 judges compile settings
     climbing = fit(network(keras, body), x, y, keras.optimizers.SGD(-0.001), 12)
-    check(found(climbing, tmp_path / "climbing"), "MA431", "high")
+    seen = found(climbing, tmp_path / "climbing")
+    check({"ck/ck": seen["ck/ck"]}, "MA431", "high")
 
 
 @pytest.mark.parametrize("body", BODIES)
