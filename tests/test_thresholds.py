@@ -25,13 +25,17 @@ OTHERS = {
     "modelaudit.diagnosis.procedure": {0.3},  # a factor on belief
     "modelaudit.measures.behaviour.equivariance": {1e-12},
     "modelaudit.measures.behaviour.outputs": {1e-12},
+    "modelaudit.measures.behaviour.probe_data": {1e-6},
     "modelaudit.measures.kernels.batchnorm": {1e-12},
+    "modelaudit.measures.kernels.constant_layers": {1e-5},
     "modelaudit.measures.kernels.initializers": {2.0, 0.87962566103423978},
     "modelaudit.measures.kernels.mirror_pairs": {1e-6},
     "modelaudit.measures.kernels.symmetry": {1e-12},
     "modelaudit.measures.kernels.other_weights": {2.0},
     "modelaudit.measures.statistics": {0.2, 1.959963984540054, 2.0234},
     "modelaudit.changes.audits": {0.005},  # shown in tenths of a percent
+    "modelaudit.rules.probe_labels": {0.001},  # rounding of targets
+    "modelaudit.rules.training_steps": {0.001, 1e-6, 0.99},  # rounding, and Keras' momentum
     "modelaudit.rules.catalogue": {0.8},  # similarity of a misspelt rule name
 }
 
