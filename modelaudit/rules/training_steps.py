@@ -81,17 +81,17 @@ def _rate(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if rate is None:
         raise NotApplicable("the learning rate is not stored, or follows a schedule")
     adaptive = state.name in _ADAPTIVE or any(each.second is not None for each in state.moments)
-    limit = LARGE_RATE if adaptive else LARGE_SGD_RATE
+    limit = LARGE_RATE.value if adaptive else LARGE_SGD_RATE.value
     wrong = not math.isfinite(rate) or rate < 0
-    if wrong or rate > limit.value:
+    if wrong or rate > limit:
         effect = "each step makes the loss larger" if rate < 0 else "no step has a meaning"
         yield rule.finding(
             f"The learning rate is {rate:g}"
-            + (f": {effect}." if wrong else f", {rate / limit.value:.3g} times the usual limit."),
+            + (f": {effect}." if wrong else f", {rate / limit:.3g} times the usual limit."),
             evidence={
                 "measured": rate if math.isfinite(rate) else str(rate),
                 "unit": "learning rate",
-                "threshold": limit.value,
+                "threshold": limit,
                 "optimizer": state.name,
             },
             severity=rule.severity if wrong else Severity.LOW,
