@@ -11,6 +11,7 @@ import pytest
 
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.formats.reader import read
+from modelaudit.probe.child.loading import LoadContext, tfsm_layer
 from modelaudit.runtimes import predict
 from modelaudit.settings import Limits
 
@@ -127,3 +128,21 @@ def test_a_checkpoint_of_keras_3_for_keras_2(tmp_path: Path) -> None:
         else:
             assert keras is old
             assert predicted(path, "tf-keras", "load_weights") is LoadOutcome.LOADS
+
+
+@pytest.mark.parametrize("keyed", [False, True])
+def test_an_export_with_several_inputs_is_called_as_the_model(tmp_path: Path, keyed: bool) -> None:
+    keras, tensorflow = pytest.importorskip("keras"), pytest.importorskip("tensorflow")
+    # The signature sorts its inputs by name.
+    inputs = {name: keras.layers.Input((3,), name=name) for name in ("zeta", "alpha")}
+    outputs = keras.layers.Dense(2)(keras.layers.Subtract()([*inputs.values()]))
+    model = keras.Model(inputs if keyed else [*inputs.values()], outputs)
+    model.export(tmp_path / "export", verbose=False)
+    request = {"path": tmp_path / "export", "threads": 1}
+    loaded = tfsm_layer(LoadContext(tensorflow, keras, request))
+    data = {
+        name: np.random.default_rng(n).random((4, 3), "float32") for n, name in enumerate(inputs)
+    }
+    (found,) = loaded.run([data[port["name"]] for port in loaded.inputs], False).values()
+    assert np.allclose(found, model(data if keyed else [*data.values()]), atol=1e-6)
+    assert predicted(tmp_path / "export", "tf", "TFSMLayer") is LoadOutcome.LOADS

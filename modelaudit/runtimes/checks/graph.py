@@ -201,7 +201,7 @@ def _drawn(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
             "return different outputs"
             + (f": exports keep {layer} active, which the model itself does not" * bool(layer)),
             "no error",
-            "export a model without the layers for augmentation",
+            "export a call with training=False through keras.export.ExportArchive",
             f"{where}/{node.name}",
             unless="" if layer else "the model draws random numbers at inference on purpose",
         )
