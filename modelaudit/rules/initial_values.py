@@ -152,13 +152,13 @@ def left_initial(
         elif never_optimized(artifact, kernel):
             against = "The optimizer has no state for these values: they were frozen in training."
             severity = Severity.INFO
-        elif unused and one_step(artifact):
+        elif unused and (one_step(artifact) or (dead and one_step(artifact) is None)):
             against, severity = ONE_STEP, Severity.INFO
         elif dead or severity is None:
             against = NO_GRADIENT
             severity = _at_most_medium(severity or Severity.MEDIUM)
         elif unused and one_step(artifact) is None:
-            against, severity = ONE_STEP, _at_most_medium(severity)
+            against, severity = ONE_STEP, Severity.LOW
         elif designed and severity is Severity.HIGH:
             against = "The file does not tell whether its layers are frozen."
             severity = Severity.MEDIUM if moved > 1 else Severity.LOW
@@ -231,8 +231,9 @@ def _severity(
         by_bias = bias is True and biases_moved and clearly
         return sure if large or by_bias else Severity.MEDIUM if mostly else None
     if kernel.weights >= MIN_WEIGHTS_ALONE.value and mostly:
-        return sure if bias is not False else Severity.MEDIUM
-    return Severity.MEDIUM if large and clearly else None
+        return sure if bias is not False else Severity.LOW
+    unsure = Severity.LOW if bias is False else Severity.MEDIUM
+    return unsure if large and clearly else None
 
 
 def _at_most_medium(severity: Severity) -> Severity:

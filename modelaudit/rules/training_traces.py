@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from modelaudit.audit_types.kernels import KernelInitialization
-from modelaudit.facts import Artifact, Layer, Shape
+from modelaudit.facts import Artifact, Json, Layer, Shape
 from modelaudit.measures.architecture.layer_shapes import input_shape
 
 
@@ -14,6 +14,9 @@ def one_step(artifact: Artifact) -> bool | None:
     architecture = artifact.architecture
     if architecture is None:
         shapes = [each.shape for signature in artifact.signatures for each in signature.inputs]
+        nodes = artifact.graphs[0].nodes if artifact.graphs else ()
+        fed = [node.attrs.get("shape") for node in nodes if node.op == "Placeholder"]
+        shapes += [_shape(shape) for shape in fed if isinstance(shape, list)]
     else:
         shapes = [input_shape(layer) for layer in architecture.layers]
         shapes += [_reshaped(layer) for layer in architecture.layers]
@@ -26,9 +29,11 @@ def _reshaped(layer: Layer) -> Shape | None:
     target = layer.config.get("target_shape")
     if layer.config.get("n") == 1:  # RepeatVector
         return (None, 1, None)
-    if isinstance(target, list):
-        return (None, *(axis if isinstance(axis, int) else None for axis in target))
-    return None
+    return (None, *_shape(target)) if isinstance(target, list) else None
+
+
+def _shape(axes: list[Json]) -> Shape:
+    return tuple(axis if isinstance(axis, int) else None for axis in axes)
 
 
 def tells_frozen(artifact: Artifact) -> bool:

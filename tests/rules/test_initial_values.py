@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from modelaudit.audit_types.kernels import BatchNormState, KernelInitialization
-from modelaudit.facts import Graph, TensorStats
+from modelaudit.facts import Graph, GraphNode, TensorStats
 from modelaudit.findings import Severity
 from modelaudit.rules import examples
 from modelaudit.rules.initial_values import left_initial, never_trained, stale_averages
@@ -62,7 +62,10 @@ def severities(*kernels, artifact=None):
         (drawn("a", bias=None), HIGH),
         (drawn("a", 600, bias=None, state="undecidable"), MEDIUM),
         (drawn("a", 300, bias=None, state="undecidable"), None),  # fits by chance
-        (drawn("a", bias=False, state="trained"), MEDIUM),  # only the kernel was replaced
+        (
+            drawn("a", bias=False, state="trained"),
+            LOW,
+        ),  # or it moved little
         (drawn("a", 300, bias=False, state="trained"), None),
         (drawn("a", guessed=True), HIGH),  # by the usual initializer
         (drawn("a", guessed=True, initializer="HeNormal"), MEDIUM),
@@ -235,7 +238,10 @@ def test_a_recurrent_kernel_is_not_used_in_sequences_of_one_step():
     reshaped = of(3, target_shape=[1, 3])
     assert severities(kernel, *others, artifact=reshaped) == {"lstm/recurrent_kernel": INFO}
     unknown = replace(model(), architecture=None)
-    assert severities(kernel, *others, artifact=unknown) == {"lstm/recurrent_kernel": MEDIUM}
+    assert severities(kernel, *others, artifact=unknown) == {"lstm/recurrent_kernel": LOW}
+    fed = GraphNode("x", "Placeholder", (), {"shape": [None, 7, 3]})
+    graph = replace(unknown, graphs=(Graph((), (fed,)),))
+    assert severities(kernel, *others, artifact=graph) == {"lstm/recurrent_kernel": HIGH}
     # With its input kernel as drawn, it is the layer that was skipped, however long it runs.
     first = drawn("lstm/kernel", 900, state="fresh")
     layer = replace(kernel, tests=dict(kernel.tests) | {"bias_initial": True})

@@ -119,7 +119,7 @@ def beside(*others, weights, **tests):
     return next((each.severity.value for each in found if each.kernel.route == "a"), None)
 
 
-@at("weights.USUAL_DRIFT", {0.0099: "high", 0.0101: "medium"})
+@at("weights.USUAL_DRIFT", {0.0099: "high", 0.0101: "low"})
 def weights_where_no_other_kernel_tells(share):
     """As many weights as would just be enough for this share."""
     weights = round(-math.log(1e-4 / 5) / share)
