@@ -84,9 +84,9 @@ def _constant(rule: Rule, facts: Facts) -> Iterator[Finding]:
     heads = {head.route: head for head, _ in (_known_heads if found else _heads)(facts)}
     for route, layer in found.items():
         yield _same(rule, route, layer, constant_reason(layer), heads.get(route))
-    for head in heads.values():
+    for head in heads.values() if facts.artifact.architecture is None else ():
         step = next((each for each in head.steps if _over_one_value(head, each)), None)
-        if step is not None and head.route not in found:
+        if step is not None:
             yield _same(
                 rule, head.route, step.layer, f"{step.activation} over a single value", head
             )
@@ -146,6 +146,8 @@ def _code(head: NetworkHead, loss: CompiledLoss) -> str:
     suited = "exponential" if name == "poisson" else "sigmoid" if name in BINARY else "softmax"
     if name == "cosine_similarity":
         name = "mean_squared_error"
+    if head.last == "softmax" and name not in CROSS_ENTROPIES | HINGES:
+        name = "categorical_crossentropy"
     linear = name not in CROSS_ENTROPIES | {"poisson"}
     last = head.code("tanh" if name in HINGES else "linear" if linear else suited)
     return f'{last}\nmodel.compile(loss="{name}")'

@@ -1,17 +1,19 @@
-"""MA315, MA322, MA326: settings of hidden layers with which little or nothing can be learned."""
+"""MA313, MA315, MA322, MA326: settings of hidden layers with which little or nothing can be learned."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from modelaudit.facts import Json, Layer
+from modelaudit.facts import Json, Layer, Tensor
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.layer_classes import Trait, has
 from modelaudit.measures.architecture.layer_graph import LayerGraph
+from modelaudit.measures.architecture.layer_shapes import axis_orders
 from modelaudit.rules import examples
 from modelaudit.rules.grammar import counted
 from modelaudit.rules.model import Facts, Family, Need, NotRelevant, Rule
 from modelaudit.rules.network_heads import activation_of, saved_graph
+from modelaudit.structs import replace
 from modelaudit.thresholds.design import REGULARIZER, SCALED_TWICE, SIGMOIDS
 
 
@@ -88,8 +90,10 @@ def _code(layer: Layer) -> str:
 
 def _settings(rule: Rule, facts: Facts) -> Iterator[Finding]:
     graph = saved_graph(facts)
+    orders = axis_orders(graph)
     for layer in graph.layers:
-        for detail, value, severity, fix in (*_own(layer), *_scaled(graph, layer)):
+        first = orders.get(layer.route)
+        for detail, value, severity, fix in (*_own(layer, first), *_scaled(graph, layer)):
             yield rule.finding(
                 f"{layer.route}: {detail}.",
                 route=layer.route,
@@ -100,7 +104,8 @@ def _settings(rule: Rule, facts: Facts) -> Iterator[Finding]:
             )
 
 
-def _own(layer: Layer) -> Iterator[tuple[str, Json, Severity, str]]:
+def _own(layer: Layer, first: bool | None) -> Iterator[tuple[str, Json, Severity, str]]:
+    """What the config of a layer shows; `first`: whether it gets channels first, if known."""
     config = layer.config
     if has(layer.class_name, Trait.BATCH_NORMALISATION):
         momentum, epsilon = _number(config.get("momentum")), _number(config.get("epsilon"))
@@ -108,6 +113,12 @@ def _own(layer: Layer) -> Iterator[tuple[str, Json, Severity, str]]:
             detail = f"momentum {momentum:g} keeps the moving statistics at their initial values"
             fix = f'Use keras.layers.BatchNormalization(momentum=0.99, name="{layer.name}")'
             yield detail, momentum, Severity.HIGH, fix
+        axis, shape = config.get("axis"), layer.output_shape
+        axis = axis[0] if isinstance(axis, list) and len(axis) == 1 else axis
+        if axis == 1 and first is False and shape and len(shape) > 2:
+            detail = "axis 1 is that of rows, but the channels are last: it scales rows"
+            fix = f'Use keras.layers.BatchNormalization(axis=-1, name="{layer.name}")'
+            yield detail, axis, Severity.LOW, fix
         if epsilon is not None and epsilon >= 1:
             detail = f"epsilon {epsilon:g} is larger than most variances, so values are not scaled"
             fix = f'Use keras.layers.BatchNormalization(epsilon=0.001, name="{layer.name}")'
@@ -159,6 +170,28 @@ def _scaled(graph: LayerGraph, layer: Layer) -> Iterator[tuple[str, Json, Severi
         yield detail, product, Severity.MEDIUM, f"Remove the layer {layer.name}"
 
 
+def _not_adapted(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    found = [layer for layer in saved_graph(facts).layers if layer.class_name == "Normalization"]
+    if not found:
+        raise NotRelevant("the model has no Normalization layer")
+    tensors = {tensor.name: tensor for tensor in facts.artifact.tensors}
+    for layer in found:
+        mean = tensors.get(layer.variables.get("mean", ""))
+        variance = tensors.get(layer.variables.get("variance", ""))
+        if _constantly(mean, 0) and _constantly(variance, 1):
+            yield rule.finding(
+                f"{layer.route} has mean 0 and variance 1 exactly, the values from before "
+                "`adapt`: it passes its input on unchanged.",
+                route=layer.route,
+                evidence={"measured": [0, 1]},
+            )
+
+
+def _constantly(tensor: Tensor | None, value: float) -> bool:
+    stats = tensor.stats if tensor else None
+    return stats is not None and stats.minimum == stats.maximum == value
+
+
 def _biased(rule: Rule, facts: Facts) -> Iterator[Finding]:
     graph = saved_graph(facts)
     takers = graph.consumers()
@@ -196,9 +229,36 @@ def _normalized(momentum: float = 0.99, *, use_bias: bool = False) -> Facts:
     return examples.chain(_dense("hidden", "linear", use_bias=use_bias), norm, _dense("head"))
 
 
+def _normalised(adapted: bool) -> Facts:
+    layer = examples.layer("scale", "Normalization", {"mean": "scale/mean", "variance": "scale/v"})
+    mean = 0.5 if adapted else 0.0
+    stats = replace(examples.ORDINARY, minimum=mean, maximum=mean)
+    tensors = (
+        examples.tensor("scale/mean", (4,), stats),
+        examples.tensor("scale/v", (4,), replace(stats, minimum=1.0, maximum=1.0)),
+    )
+    return Facts(examples.model(layer, tensors=tensors))
+
+
 _NEEDS = (Need.ARCHITECTURE,)
 
 RULES = (
+    Rule(
+        code="MA313",
+        name="normalization-not-adapted",
+        family=Family.ARCHITECTURE,
+        severity=Severity.LOW,
+        confidence=Confidence.HIGH,
+        needs=(Need.ARCHITECTURE, Need.TENSORS),
+        summary="A Normalization layer was never adapted to data",
+        pass_title="Every Normalization layer was adapted",
+        why="It should scale the input, but passes it on unchanged. The network was then trained "
+        "on unscaled values, or expects scaled ones.",
+        fix="Call layer.adapt(training_data) before training.",
+        check=_not_adapted,
+        bad=lambda: _normalised(False),
+        good=lambda: _normalised(True),
+    ),
     Rule(
         code="MA315",
         name="vanishing-activations",

@@ -58,6 +58,12 @@ _UNBOUNDED = frozenset(
         *("softplus", "exponential"),
     }
 )
+_DISTANCES = frozenset(
+    {
+        *("mean_squared_error", "mean_absolute_error", "mean_absolute_percentage_error"),
+        *("mean_squared_logarithmic_error", "huber", "log_cosh"),
+    }
+)
 _SIGNED = frozenset(("tanh", "softsign"))
 _PROBABILITIES_AGAIN = 'Use activation="{suited}" in the last layer and train again.'
 # The first that applies is reported. Empty `activations` stand for all.
@@ -157,6 +163,15 @@ MISMATCHES: tuple[Mismatch, ...] = (
         "{loss} judges each class by itself, but a softmax makes the classes exclusive.",
         "Use categorical_crossentropy for exclusive classes, or a sigmoid.",
         units=(3, math.inf),
+    ),
+    Mismatch(
+        _DISTANCES,
+        frozenset(("softmax",)),
+        Severity.LOW,
+        "{loss} of a softmax gives little gradient where a prediction is wrong and confident.",
+        'Use loss="categorical_crossentropy", or "sparse_categorical_crossentropy" for numbers of '
+        "classes, and train again.",
+        units=(2, math.inf),
     ),
     Mismatch(
         HINGES - {"categorical_hinge"},

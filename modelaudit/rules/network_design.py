@@ -1,14 +1,19 @@
-"""MA309 to MA313: layers that keep a network from learning, as far as its config shows."""
+"""MA309 to MA312: layers that keep a network from learning, as far as its config shows."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from modelaudit.facts import Json, Layer, Tensor
+from modelaudit.facts import Json, Layer
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.layer_classes import Trait, has
 from modelaudit.measures.architecture.layer_graph import LayerGraph
-from modelaudit.measures.architecture.layer_shapes import channels_first, input_shape
+from modelaudit.measures.architecture.layer_shapes import (
+    axis_orders,
+    channels_first,
+    has_axis_order,
+    input_shape,
+)
 from modelaudit.rules import examples
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.rules.network_heads import activation_of, output_heads, saved_graph
@@ -25,6 +30,8 @@ _LINEAR = (
     | Trait.UPSAMPLING
     | Trait.PADDING
 )
+# Layers that leave each axis of an image where it is.
+_KEEPS_AXES = Trait.SAME_SHAPE | Trait.PADDING | Trait.LOCAL_POOLING | Trait.AUGMENTATION
 _CHANNELS = frozenset((1, 3, 4))
 
 
@@ -48,7 +55,9 @@ def _linear(rule: Rule, facts: Facts) -> Iterator[Finding]:
     hidden = [layer for layer in rest if _weighs(layer)]
     if not hidden:
         raise NotRelevant("the model has one layer with weights")
-    if all(map(_is_linear, rest)):
+    if not all(map(_is_linear, rest)):
+        yield from _pairs(rule, graph, hidden)
+    else:
         last = heads[0].steps[0].layer
         shapes = [input_shape(layer) for layer in graph.layers if not graph.calls[layer.route]]
         trained = bool(facts.artifact.training and facts.artifact.training.get("loss"))
@@ -66,6 +75,29 @@ def _linear(rule: Rule, facts: Facts) -> Iterator[Finding]:
             evidence={"measured": 0, "unit": "nonlinear layers", "n": len(hidden)},
             severity=Severity.MEDIUM if trained and not rebuilds else Severity.LOW,
         )
+
+
+def _pairs(rule: Rule, graph: LayerGraph, hidden: list[Layer]) -> Iterator[Finding]:
+    """A hidden Dense layer without activation directly before another Dense layer."""
+    takers = graph.consumers()
+    for layer in hidden:
+        after, at = takers.get(layer.route, ()), layer
+        while len(after) == 1 and has(graph.layer(after[0]).class_name, Trait.DROPOUT):
+            at = graph.layer(after[0])
+            after = takers.get(at.route, ())
+        dense = len(after) == 1 and graph.layer(after[0]).class_name == "Dense"
+        if dense and layer.class_name == "Dense" and _is_linear(layer):
+            yield rule.finding(
+                f"{layer.route} has no activation before {after[0]}: the two together compute what "
+                "one of them can compute.",
+                route=layer.route,
+                evidence={"measured": "linear"},
+                severity=Severity.INFO,
+                fix="If it is no bottleneck on purpose, give it an activation and train again:\n"
+                f'keras.layers.Dense({layer.config.get("units")}, activation="relu", '
+                f'name="{layer.name}")',
+            )
+            return
 
 
 def _named(layers: list[Layer]) -> str:
@@ -98,6 +130,7 @@ def _axes(rule: Rule, facts: Facts) -> Iterator[Finding]:
     images = [layer for layer in inputs if len(input_shape(layer) or ()) == 4]
     if not images:
         raise NotRelevant("the model takes no images")
+    yield from _orders(rule, graph)
     for layer in images:
         shape = input_shape(layer)
         first = _first_window(graph, takers, layer)
@@ -117,6 +150,23 @@ def _axes(rule: Rule, facts: Facts) -> Iterator[Finding]:
             )
 
 
+def _orders(rule: Rule, graph: LayerGraph) -> Iterator[Finding]:
+    """Layers that take the channels where the layer before them did not put them."""
+    orders = axis_orders(graph)
+    for layer in graph.layers:
+        given = {orders[s] for call in graph.calls[layer.route] for s in call if s in orders}
+        own = channels_first(layer)
+        if has_axis_order(layer) and given == {not own}:
+            names = {True: "channels_first", False: "channels_last"}
+            yield rule.finding(
+                f"{layer.route} has data_format={names[own]!r}, but gets a map with "
+                f"{names[not own]!r}: it takes one side of the map for the channels.",
+                route=layer.route,
+                evidence={"measured": names[own], "expected": names[not own]},
+                fix=f"Use data_format={names[not own]!r} in {layer.name} and train again.",
+            )
+
+
 def _first_window(
     graph: LayerGraph, takers: Mapping[str, tuple[str, ...]], layer: Layer
 ) -> Layer | None:
@@ -128,7 +178,7 @@ def _first_window(
         if len(following) != 1:
             return None
         following_layer = graph.layer(following[0])
-        same = has(following_layer.class_name, Trait.SAME_SHAPE)
+        same = has(following_layer.class_name, _KEEPS_AXES)
         if not same and not has(following_layer.class_name, Trait.CONVOLUTION):
             return None
         layer = following_layer
@@ -178,28 +228,6 @@ def _passes(graph: LayerGraph, without: str) -> bool:
     return False
 
 
-def _not_adapted(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    found = [layer for layer in saved_graph(facts).layers if layer.class_name == "Normalization"]
-    if not found:
-        raise NotRelevant("the model has no Normalization layer")
-    tensors = {tensor.name: tensor for tensor in facts.artifact.tensors}
-    for layer in found:
-        mean = tensors.get(layer.variables.get("mean", ""))
-        variance = tensors.get(layer.variables.get("variance", ""))
-        if _constantly(mean, 0) and _constantly(variance, 1):
-            yield rule.finding(
-                f"{layer.route} has mean 0 and variance 1 exactly, the values from before "
-                "`adapt`: it passes its input on unchanged.",
-                route=layer.route,
-                evidence={"measured": [0, 1]},
-            )
-
-
-def _constantly(tensor: Tensor | None, value: float) -> bool:
-    stats = tensor.stats if tensor else None
-    return stats is not None and stats.minimum == stats.maximum == value
-
-
 def _dense(name: str, activation: str = "relu", units: int = 8) -> Layer:
     config: dict[str, Json] = {"units": units, "activation": activation}
     return examples.layer(name, config=config)
@@ -223,17 +251,6 @@ def _dropping(rate: float) -> Facts:
 def _images(*shape: int) -> Facts:
     given = replace(examples.layer("input", "InputLayer", {}), output_shape=(None, *shape))
     return examples.chain(given, examples.layer("conv", "Conv2D"))
-
-
-def _normalised(adapted: bool) -> Facts:
-    layer = examples.layer("scale", "Normalization", {"mean": "scale/mean", "variance": "scale/v"})
-    mean = 0.5 if adapted else 0.0
-    stats = replace(examples.ORDINARY, minimum=mean, maximum=mean)
-    tensors = (
-        examples.tensor("scale/mean", (4,), stats),
-        examples.tensor("scale/v", (4,), replace(stats, minimum=1.0, maximum=1.0)),
-    )
-    return Facts(examples.model(layer, tensors=tensors))
 
 
 _NEEDS = (Need.ARCHITECTURE,)
@@ -278,10 +295,10 @@ RULES = (
         severity=Severity.MEDIUM,
         confidence=Confidence.HIGH,
         needs=_NEEDS,
-        summary="The first convolution seems to take a side of the image for its channels",
-        pass_title="The first convolution takes the channels of the image for channels",
-        why="If the inputs are images, the convolution slides along the colors and one side of the "
-        "image. The model loses what is next to what in the image.",
+        summary="A convolution or pooling seems to take a side of the image for its channels",
+        pass_title="Convolutions and poolings take the channels of the image for channels",
+        why="If the inputs are images, it slides along the colors and one side of the image. The "
+        "model loses what is next to what in the image.",
         fix="Give the images as (height, width, channels) and declare the input so, or set "
         'data_format="channels_first", and train again.',
         check=_axes,
@@ -303,21 +320,5 @@ RULES = (
         check=_bottleneck,
         bad=lambda: _narrow(1),
         good=lambda: _narrow(8),
-    ),
-    Rule(
-        code="MA313",
-        name="normalization-not-adapted",
-        family=Family.ARCHITECTURE,
-        severity=Severity.LOW,
-        confidence=Confidence.HIGH,
-        needs=(Need.ARCHITECTURE, Need.TENSORS),
-        summary="A Normalization layer was never adapted to data",
-        pass_title="Every Normalization layer was adapted",
-        why="It should scale the input, but passes it on unchanged. The network was then trained "
-        "on unscaled values, or expects scaled ones.",
-        fix="Call layer.adapt(training_data) before training.",
-        check=_not_adapted,
-        bad=lambda: _normalised(False),
-        good=lambda: _normalised(True),
     ),
 )

@@ -32,7 +32,8 @@ _NAMES = {
     "identity": "linear",
 }
 SOFTMAXES = frozenset(("softmax", "log_softmax"))
-_WEIGHTS = frozenset(("Dense", "Highway", "EinsumDense"))
+_WEIGHTS = frozenset(("Dense", "Highway", "EinsumDense", "SimpleRNN", "GRU", "LSTM"))
+_RESHAPES = frozenset(("Flatten", "Reshape"))
 _MOST = 32  # layers behind the last weights; a head has few
 
 
@@ -120,15 +121,19 @@ def output_heads(graph: LayerGraph) -> Iterator[NetworkHead]:
 
 def _head(graph: LayerGraph, route: str) -> NetworkHead | None:
     behind: list[HeadStep] = []
-    layer = graph.get(route)
+    layer, reshaped = graph.get(route), None
     for _ in range(_MOST):
         if layer is None or layer.custom:
             return None
         config, name = _inner(layer)
         if name in _WEIGHTS or has(name, Trait.CONVOLUTION):
             units = None if channels_first(config) else _size(config)
+            if reshaped is not None:
+                units = reshaped.output_shape[-1] if reshaped.output_shape else None
             own = HeadStep(layer, plain_activation(activation(config.get("activation")) or ""))
             return NetworkHead(route, layer, units, (own, *reversed(behind)))
+        if name in _RESHAPES:
+            reshaped = reshaped or layer
         step = _step(layer, name, config)
         if step is None:
             return None
@@ -148,12 +153,12 @@ def _inner(layer: Layer) -> tuple[Mapping[str, Json], str]:
 
 
 def _step(layer: Layer, name: str, config: Mapping[str, Json]) -> HeadStep | None:
-    """A step that keeps the last axis; None for any other layer."""
+    """A step that keeps the values of a position together; None for any other layer."""
     if name == "Activation":
         return HeadStep(layer, plain_activation(activation(config.get("activation")) or "?"))
     if name in _ACTIVATION_LAYERS:
         return HeadStep(layer, _ACTIVATION_LAYERS[name], softmax_axis(layer))
-    if has(name, Trait.SAME_SHAPE | Trait.GLOBAL_POOLING):
+    if has(name, Trait.SAME_SHAPE | Trait.GLOBAL_POOLING) or name in _RESHAPES:
         return HeadStep(layer)
     return None
 

@@ -19,7 +19,7 @@ from modelaudit.rules.compiled_losses import (
 )
 from modelaudit.rules.model import Facts, Family, Need, NotRelevant, Rule
 from modelaudit.rules.network_heads import NetworkHead, output_heads, saved_graph
-from modelaudit.thresholds.design import LEARNING_RATE, SMOOTHING
+from modelaudit.thresholds.design import HIGH_RATE, LEARNING_RATE, LOW_RATE, SMOOTHING
 
 # Optimizers whose steps have the size of the learning rate, whatever the gradient is.
 _ADAMS = frozenset(("adam", "adamw", "adamax", "nadam", "rmsprop", "lion"))
@@ -71,16 +71,17 @@ def _optimizer(training: Mapping[str, Json]) -> Iterator[Fault]:
     if rate is not None and rate < 0:
         detail = f"The learning rate of {name} is {rate:g}: each step makes the loss larger"
         yield detail, rate, Severity.HIGH, right
-    elif rate == 0:
-        # A schedule may have ended at 0.
+    elif rate is not None and rate < LOW_RATE.value:
+        # A schedule may have ended there.
         detail = (
-            f"The learning rate of {name} is 0: no weight changes in training, unless it was "
-            "larger before and a schedule of the training code ended at 0"
+            f"The learning rate of {name} is {rate:g}: weights hardly change in training, unless it "
+            "was larger before and the training code reduced it"
         )
         yield detail, rate, Severity.LOW, right
-    elif rate is not None and name.lower() in _ADAMS and rate >= LEARNING_RATE.value:
+    elif rate is not None and name.lower() in _ADAMS and rate >= HIGH_RATE.value:
         detail = f"The learning rate of {name} is {rate:g}: each step moves every weight by it"
-        yield detail, rate, Severity.MEDIUM, right
+        severe = rate >= LEARNING_RATE.value
+        yield detail, rate, Severity.MEDIUM if severe else Severity.LOW, right
     for key in _DECAYS:
         value = _number(config.get(key))
         if value is not None and value >= 1:

@@ -23,6 +23,18 @@ LEARNING_RATE = Threshold(
     "its steps have the size of the learning rate whatever the gradient is, and weights of Keras' "
     "initializers are below 1; its default is 0.001",
 )
+HIGH_RATE = Threshold(
+    0.1,
+    "",
+    "learning rate from which an optimizer of the Adam family rarely converges",
+    "a hundred times its default; Keras' examples use 1e-5 to 0.01",
+)
+LOW_RATE = Threshold(
+    1e-7,
+    "",
+    "learning rate below which float32 weights hardly change",
+    "float32 has a relative precision of 6e-8: smaller steps of Adam leave a weight of 1 as it is",
+)
 SMOOTHING = Threshold(
     0.5,
     "",

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from modelaudit.rules.layer_settings import RULES
+from modelaudit.rules import layer_settings
 from tests.rules.saved import codes, sequential
 
+RULES = [rule for rule in layer_settings.RULES if rule.code != "MA313"]
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
 
@@ -72,6 +73,10 @@ def test_settings_that_keep_values_near_a_constant(k, tmp_path):
     assert norm(momentum=1.0) == [("MA322", "high")]
     assert norm(epsilon=1.0) == [("MA322", "low")]
     assert norm(momentum=0.9, epsilon=1e-5) == []
+    rows = layers.BatchNormalization(axis=1), layers.BatchNormalization()
+    for each, expected in zip(rows, ([("MA322", "low")], []), strict=True):
+        pixels = layers.Conv2D(4, 3, use_bias=False), each, layers.Flatten()
+        assert through(*pixels, shape=(9, 9, 1)) == expected
     regularizers, constraints = k.regularizers, k.constraints
     assert through(dense(8, kernel_regularizer=regularizers.L2(1.0))) == [("MA322", "medium")]
     assert through(dense(8, kernel_regularizer=regularizers.L1L2(2.0, 0.0))) == [

@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 
 from modelaudit.pipeline import static_facts
+from modelaudit.rules import layer_settings, network_design
 from modelaudit.rules.engine import run_rules
-from modelaudit.rules.network_design import RULES
 from modelaudit.settings import Settings
 
 pytestmark = pytest.mark.slow
 
 FORMATS = ("keras", "h5")
+RULES = (*network_design.RULES, *(r for r in layer_settings.RULES if r.code == "MA313"))
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +94,9 @@ def nonlinear_networks(keras):
 @pytest.mark.filterwarnings("ignore")
 def test_a_network_without_nonlinearity(keras, tmp_path):
     assert [found(each, tmp_path) for each in linear_networks(keras)] == [[("MA309", "medium")]] * 6
-    assert [found(each, tmp_path) for each in nonlinear_networks(keras)] == [[]] * 9
+    expected = [[]] * 9
+    expected[7] = [("MA309", "info")]  # linear from the last hidden layer on
+    assert [found(each, tmp_path) for each in nonlinear_networks(keras)] == expected
     rebuilt = sequential(keras, (8,), keras.layers.Dense(2), keras.layers.Dense(8))
     assert found(rebuilt, tmp_path) == [("MA309", "low")]
 
@@ -140,6 +143,38 @@ def test_axes_of_images(keras, tmp_path, shape, options, reported, behind):
     convolution = layers.Conv2D(4, (3, 3), activation="relu", padding="same", **options)
     model = sequential(keras, shape, *first, convolution, layers.Flatten(), layers.Dense(2))
     assert found(model, tmp_path) == ([("MA311", "medium")] if reported else [])
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_layers_that_disagree_on_the_axes(keras, tmp_path):
+    layers = keras.layers
+
+    def network(*after):
+        first = layers.Conv2D(4, 3, activation="relu")
+        return found(sequential(keras, (9, 9, 3), first, *after, layers.Dense(2)), tmp_path)
+
+    channels_first = {"data_format": "channels_first"}
+    assert network(layers.GlobalAveragePooling2D(**channels_first)) == [("MA311", "medium")]
+    pooled = (layers.ReLU(), layers.MaxPooling2D(**channels_first), layers.Flatten())
+    assert network(*pooled) == [("MA311", "medium")]
+    assert network(layers.GlobalAveragePooling2D()) == []
+    turned = (layers.Permute((3, 1, 2)), layers.GlobalAveragePooling2D(**channels_first))
+    assert network(*turned) == []
+    padded = (layers.ZeroPadding2D(3), layers.Conv2D(4, 7, strides=2, activation="relu"))
+    model = sequential(keras, (3, 32, 32), *padded, layers.Flatten(), layers.Dense(2))
+    assert found(model, tmp_path) == [("MA311", "medium")]
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_hidden_layer_without_activation(keras, tmp_path):
+    dense, drop = keras.layers.Dense, keras.layers.Dropout(0.1)
+    first = dense(8, "relu")
+    for hidden, expected in (
+        ((first, dense(8), drop, dense(2)), [("MA309", "info")]),
+        ((first, dense(8), keras.layers.ReLU(), dense(2)), []),
+        ((first, drop, dense(2)), []),
+    ):
+        assert found(sequential(keras, (8,), *hidden), tmp_path) == expected
 
 
 @pytest.mark.filterwarnings("ignore")

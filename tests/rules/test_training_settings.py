@@ -28,6 +28,8 @@ def faults(k):
             score,
             {"optimizer": k.optimizers.RMSprop(schedules.ExponentialDecay(10.0, 9, 0.9))},
         ),
+        "large steps": ([("MA319", "low")], score, {"optimizer": adam(0.5)}),
+        "tiny steps": ([("MA319", "low")], score, {"optimizer": sgd(1e-9)}),
         "no steps": ([("MA319", "low")], score, {"optimizer": sgd(0.0)}),
         "endless momentum": ([("MA319", "high")], score, {"optimizer": sgd(0.1, momentum=1.0)}),
         "no mean": ([("MA319", "high")], score, {"optimizer": adam(0.001, beta_1=1.0)}),

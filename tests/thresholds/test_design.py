@@ -46,7 +46,9 @@ def severities(code: str, facts: Facts) -> str:
     return result.findings[0].severity.value if result.findings else result.outcome.value
 
 
-@at("design.LEARNING_RATE", {0.99: "pass", 1.0: "medium", 1.01: "medium"})
+@at("design.LOW_RATE", {0.99e-7: "low", 1e-7: "pass", 1.01e-7: "pass"})
+@at("design.HIGH_RATE", {0.099: "pass", 0.1: "low", 0.101: "low"})
+@at("design.LEARNING_RATE", {0.99: "low", 1.0: "medium", 1.01: "medium"})
 def rate(value):
     optimizer = {"class_name": "Adam", "config": {"learning_rate": value}}
     training = {"loss": "mse", "optimizer_config": optimizer}

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from modelaudit.facts import Layer, Shape
+from modelaudit.layer_classes import Trait, has, spatial_rank
+from modelaudit.measures.architecture.layer_graph import LayerGraph
+
+_WINDOWED = Trait.CONVOLUTION | Trait.LOCAL_POOLING | Trait.PADDING | Trait.UPSAMPLING
+_KEEP_ORDER = Trait.SAME_SHAPE | Trait.MERGE
 
 
 def input_shape(layer: Layer) -> Shape | None:
@@ -21,3 +28,20 @@ def channels_first(layer: Layer) -> bool:
 def spatial_part(shape: Shape, first: bool) -> Shape:
     """Spatial sizes of a shape with batch and channel axes."""
     return shape[2:] if first else shape[1:-1]
+
+
+def has_axis_order(layer: Layer) -> bool:
+    """Whether a layer takes maps of two or three axes, and so puts channels first or last."""
+    windowed = has(layer.class_name, _WINDOWED | Trait.GLOBAL_POOLING)
+    return windowed and spatial_rank(layer.class_name) > 1
+
+
+def axis_orders(graph: LayerGraph) -> Mapping[str, bool]:
+    """Layer with a map as its output -> whether it has channels first; none where it is unknown."""
+
+    def step(layer: Layer, values: Sequence[bool | None]) -> bool | None:
+        if has_axis_order(layer):
+            return channels_first(layer) if has(layer.class_name, _WINDOWED) else None
+        return values[0] if values and has(layer.class_name, _KEEP_ORDER) else None
+
+    return graph.propagate(step, lambda one, other: one if one is other else None)
