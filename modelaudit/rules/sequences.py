@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import prod
 
 from modelaudit.facts import Json, Layer
 from modelaudit.findings import Confidence, Finding, Severity
@@ -111,14 +112,19 @@ def _positions(rule: Rule, facts: Facts) -> Iterator[Finding]:
         checked = CROSS_ENTROPIES | HINGES if len(shape) > 3 else CROSS_ENTROPIES - BINARY
         if loss.name in checked or not _one_each(graph, head):
             continue
+        counts = [prod(n or 0 for n in each) for each in (shape[1:-1], *given)]
+        if counts[0] == 1:
+            continue
         same = shape[1:-1] in given
+        # Convolutions without padding shorten a sequence a little, and its labels may be cut.
+        fewer = len(shape) > 3 or 2 * counts[0] <= max(counts[1:], default=0)
         size = "x".join(str(n or "?") for n in shape[1:-1])
         yield rule.finding(
             f"{route} gives one value for each of {size} positions. With one label per input, "
             f"{loss.name} compares all positions with it and raises no error.",
             route=route,
             evidence={"measured": [*shape[1:]], "loss": loss.name},
-            severity=Severity.INFO if same else Severity.MEDIUM,
+            severity=Severity.INFO if same else rule.severity if fewer else Severity.LOW,
             confidence=Confidence.LOW if same else Confidence.MEDIUM,
             fix=_one_value(graph, head, len(shape)),
         )

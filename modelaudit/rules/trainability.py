@@ -23,10 +23,11 @@ def _frozen(rule: Rule, facts: Facts) -> Iterator[Finding]:
     weighing = [layer for layer in graph.layers if layer.variables or layer.expected]
     heads = {head.weights.route: head.weights for head in output_heads(graph)}
     states = {k.route: k for k in facts.measurements.initialization} if facts.measurements else {}
+    trained = any(state.state == "trained" for state in states.values())
     for layer in heads.values():
         state = states.get(layer.route)
         fresh = state is not None and state.state == "fresh" and not state.guessed
-        if not layer.trainable and fresh:
+        if not layer.trainable and fresh and trained and _alone(layer, weighing):
             yield _found(
                 rule,
                 layer,
@@ -44,15 +45,21 @@ def _frozen(rule: Rule, facts: Facts) -> Iterator[Finding]:
         return
     for layer in heads.values():
         if not layer.trainable:
-            model = layer.route.rpartition("/")[0]
-            beside = [each for each in weighing if each.route.rpartition("/")[0] == model]
-            # A model frozen as a whole is part of another on purpose, as in a GAN.
-            alone = any(each.trainable for each in beside)
+            alone = _alone(layer, weighing)
             detail = (
                 f"{layer.route}, the last layer with weights, is frozen: with these settings "
                 "training cannot change what the classes are"
             )
             yield _found(rule, layer, detail, Severity.LOW if alone else Severity.INFO)
+
+
+def _alone(layer: Layer, weighing: list[Layer]) -> bool:
+    """Whether other layers of its model are not frozen.
+
+    A model frozen as a whole is part of another on purpose, as in a GAN.
+    """
+    model = layer.route.rpartition("/")[0]
+    return any(each.trainable for each in weighing if each.route.rpartition("/")[0] == model)
 
 
 def _found(rule: Rule, layer: Layer, detail: str, severity: Severity) -> Finding:

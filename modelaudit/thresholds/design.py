@@ -24,10 +24,10 @@ LEARNING_RATE = Threshold(
     "initializers are below 1; its default is 0.001",
 )
 HIGH_RATE = Threshold(
-    0.1,
+    0.2,
     "",
     "learning rate from which an optimizer of the Adam family rarely converges",
-    "a hundred times its default; Keras' examples use 1e-5 to 0.01",
+    "Keras' examples use 1e-5 to 0.01, and 0.1 for a linear regression",
 )
 LOW_RATE = Threshold(
     1e-7,

@@ -74,7 +74,9 @@ def test_one_label_for_all_positions(k, tmp_path):
         return codes(RULES, model, tmp_path)
 
     recurrent = layers.LSTM(4, return_sequences=True)
-    assert sequence(layers.Conv1D(4, 3, activation="relu")) == medium
+    assert sequence(layers.Conv1D(4, 3, activation="relu")) == [("MA327", "low")]
+    assert sequence(layers.Conv1D(4, 3, strides=2, activation="relu")) == medium
+    assert sequence(layers.Conv1D(4, 12, activation="relu")) == []  # one position
     assert sequence(layers.MaxPooling1D(), recurrent) == medium
     assert sequence(layers.Conv2D(4, 3), shape=(9, 9, 3)) == medium
     assert sequence(recurrent) == info  # a value for each step of the input

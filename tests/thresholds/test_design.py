@@ -47,7 +47,7 @@ def severities(code: str, facts: Facts) -> str:
 
 
 @at("design.LOW_RATE", {0.99e-7: "low", 1e-7: "pass", 1.01e-7: "pass"})
-@at("design.HIGH_RATE", {0.099: "pass", 0.1: "low", 0.101: "low"})
+@at("design.HIGH_RATE", {0.199: "pass", 0.2: "low", 0.201: "low"})
 @at("design.LEARNING_RATE", {0.99: "low", 1.0: "medium", 1.01: "medium"})
 def rate(value):
     optimizer = {"class_name": "Adam", "config": {"learning_rate": value}}
