@@ -30,7 +30,7 @@ from modelaudit.errors import ProbeError, ReadError, UsageError
 from modelaudit.exit_codes import ExitCode
 from modelaudit.facts import Artifact, Format, Problem, ProblemKind, Signature
 from modelaudit.file_formats import Content, formats
-from modelaudit.findings import Outcome, Severity, Verdict
+from modelaudit.findings import Outcome, RuleResult, Severity, Verdict
 from modelaudit.formats.reader import read
 from modelaudit.measures.kernels.filter_gallery import galleries
 from modelaudit.measures.measure import measure
@@ -38,8 +38,8 @@ from modelaudit.probe.protocol import ENDED, Observation, calls_for, runtime_nam
 from modelaudit.probe.result import ProbeResult
 from modelaudit.restore.golden_check import read_golden, with_tolerance
 from modelaudit.rules.catalogue import CATALOGUE
-from modelaudit.rules.engine import judge, rules_digest, run_rules
-from modelaudit.rules.model import Facts, Family
+from modelaudit.rules.engine import judge, rules_digest, run_rule, run_rules
+from modelaudit.rules.model import Facts, Family, Need
 from modelaudit.rules.policies import apply_baseline, apply_severities, apply_waivers
 from modelaudit.rules.unsafe_advice import withhold_unsafe_fixes
 from modelaudit.runtimes import Prediction, default_targets, predict
@@ -233,6 +233,16 @@ def _endings(observations: Sequence[Observation]) -> str:
     return said or "nothing was tried"
 
 
+def run_all_rules(facts: Facts) -> tuple[RuleResult, ...]:
+    """Every rule's outcome: first of all rules, then of those that judge the diagnosis."""
+    results = run_rules(CATALOGUE, facts)
+    facts = replace(facts, diagnosis=diagnose(facts, results))
+    return tuple(
+        run_rule(rule, facts) if Need.DIAGNOSIS in rule.needs else result
+        for rule, result in zip(CATALOGUE, results, strict=True)
+    )
+
+
 def exit_of_model(verdict: Verdict, reason: str, fail_on: Severity) -> ExitSection:
     """The exit code for this model alone, with its reasons and the `--fail-on` severity."""
     codes = {Verdict.FAIL: ExitCode.FINDINGS, Verdict.INCOMPLETE: ExitCode.INCOMPLETE}
@@ -247,7 +257,7 @@ def finish_audit(
     settings = facts.settings.for_model(target.relative, target.path)
     facts = replace(facts, settings=settings)
     results = apply_waivers(
-        apply_severities(run_rules(CATALOGUE, facts), settings.severities),
+        apply_severities(run_all_rules(facts), settings.severities),
         settings.waivers,
         datetime.date.fromisoformat(created[:10]),
     )

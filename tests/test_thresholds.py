@@ -24,7 +24,10 @@ OTHERS = {
     "modelaudit.diagnosis.case": {0.001},  # shown as "less than 0.001"
     "modelaudit.diagnosis.procedure": {0.3},  # a factor on belief
     "modelaudit.measures.behaviour.equivariance": {1e-12},
+    "modelaudit.diagnosis.steps.input": {1e-6},  # the smallest p-value that is shown
+    "modelaudit.measures.behaviour.information_gain": {0.3, 1e-30},  # a reference, underflow
     "modelaudit.measures.behaviour.outputs": {1e-12},
+    "modelaudit.measures.behaviour.paired": {1e-6},  # rounding of float32
     "modelaudit.measures.behaviour.probe_data": {1e-6},
     "modelaudit.measures.kernels.batchnorm": {1e-12},
     "modelaudit.measures.kernels.constant_layers": {1e-5},
@@ -32,10 +35,15 @@ OTHERS = {
     "modelaudit.measures.kernels.mirror_pairs": {1e-6},
     "modelaudit.measures.kernels.symmetry": {1e-12},
     "modelaudit.measures.kernels.other_weights": {2.0},
+    # ImageNet's statistics
+    "modelaudit.measures.value_transforms": {
+        *(0.485, 0.456, 0.406, 0.229, 0.224, 0.225, 103.939, 116.779, 123.68)
+    },
     "modelaudit.measures.statistics": {0.2, 1.959963984540054, 2.0234},
     "modelaudit.changes.audits": {0.005},  # shown in tenths of a percent
     "modelaudit.rules.probe_labels": {0.001},  # rounding of targets
     "modelaudit.rules.training_steps": {0.001, 1e-6, 0.99},  # rounding, and Keras' momentum
+    "modelaudit.rules.causes": {0.95},  # belief of a cause
     "modelaudit.rules.catalogue": {0.8},  # similarity of a misspelt rule name
 }
 

@@ -91,6 +91,57 @@ class ClassAgreement(AuditSection, frozen=True, kw_only=True):
     """`p`, adjusted for the number of classes (Holm)."""
 
 
+class InformationGain(Struct, frozen=True):
+    """Information about the inputs in another form, less that about the inputs as given."""
+
+    bits: float
+    """The difference in bits."""
+    z: float
+    """The difference in standard errors (paired bootstrap)."""
+    equal_bits: float | None = None
+    """The difference at equal confidence; null for several sigmoids."""
+    equal_z: float | None = None
+    """The same in standard errors."""
+    also: tuple[str, ...] = ()
+    """Forms whose information does not differ from that in this one."""
+
+
+class BetterInputs(Struct, frozen=True):
+    """Another form of the inputs that scores better on labels than the inputs as given."""
+
+    name: str
+    """A transform, a transform of the value range, or both, joined by `+`."""
+    measure: str
+    """accuracy or R2."""
+    given: Real
+    """The score for the inputs as given."""
+    score: Real
+    """The score in this form."""
+    p: Share
+    """P value of the paired comparison, adjusted for the number of forms (Bonferroni)."""
+    tried: Count
+    """Number of forms that were tried."""
+    n: Count
+    """Number of inputs."""
+    also: tuple[str, ...] = ()
+    """Other forms whose scores do not differ significantly from it."""
+
+
+class ClassNumbering(Struct, frozen=True):
+    """Another order of the classes in which the labels are more likely."""
+
+    accuracy: Share
+    """Accuracy in that order."""
+    log_odds: float
+    """Natural logarithm of the odds against the order as given."""
+    moved: Count
+    """Number of labels that stand for another class."""
+    pattern: str = ""
+    """up, down, reversed, alphabetical or numeric; empty for any other order."""
+    variant: str = "e"
+    """The form of the inputs in which it was found."""
+
+
 class OutputBehaviour(Struct, frozen=True):
     """How one output behaves."""
 
@@ -104,6 +155,8 @@ class OutputBehaviour(Struct, frozen=True):
     """Whether the output depends on the input."""
     transforms: tuple[TransformEffect, ...]
     """What flips, turns and value scales of the input change."""
+    guessed: bool = False
+    """Whether the outputs may as well be numbers: linear ones, without a loss and labels."""
     orientation: Mapping[str, Real] = field(default_factory=dict)
     """Information about the input in bits, by transform; `e` is the input as given."""
     orientation_ci: Mapping[str, tuple[Real, Real]] = field(default_factory=dict)
@@ -117,7 +170,17 @@ class OutputBehaviour(Struct, frozen=True):
     accuracy: Mapping[str, Real] = field(default_factory=dict)
     """Share of correct classes by transform; empty without labels."""
     renumbered: Real | None = None
-    """Accuracy with the best one-to-one renumbering of the classes; null without labels."""
+    """Accuracy with the most likely numbering of the classes; null without labels, or if no other
+    is more likely."""
+    gains: Mapping[str, InformationGain] = field(default_factory=dict)
+    """Information gained by other forms of the inputs; empty without classes or your inputs."""
+    better: BetterInputs | None = None
+    """The form of the inputs that scores best on labels; null if none scores better than the
+    inputs as given."""
+    worse_p: Mapping[str, Share] = field(default_factory=dict)
+    """P value, by transform, that labels are met less well than by the inputs as given."""
+    numbering: ClassNumbering | None = None
+    """The most likely other order of the classes; null without labels, or if none is better."""
     fit: Mapping[str, Real] = field(default_factory=dict)
     """R² on the given targets, by transform; empty without targets."""
     prior: Real | None = None

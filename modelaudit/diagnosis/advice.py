@@ -243,7 +243,7 @@ ADVICE: dict[str, Advice] = {
         ),
     ),
     "learned-invariance": Advice(
-        "Training made the model robust to this flip",
+        "The model treats flipped inputs like the others",
         "New {images} for which mirrored inputs get different predictions.",
         (NextStep("If the flip must not change the output, no action is needed."),),
     ),

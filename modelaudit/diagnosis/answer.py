@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from modelaudit.audit_types.diagnosis import Cause, Diagnosis
-from modelaudit.diagnosis.case import WORDS, Case
+from modelaudit.diagnosis.case import Case
+from modelaudit.diagnosis.input_corrections import words_of
 from modelaudit.measures.architecture.modality import ModalityWords, in_words
 
 QUESTION = (
@@ -117,8 +118,8 @@ SENTENCES = {
         "training. {evidence}"
     ),
     "learned-invariance": (
-        "The model does not give one output for all inputs. It treats inputs {flip} as it should "
-        "because it was trained that way."
+        "The model does not give one output for all inputs, and it treats inputs {flip} like the "
+        "others. {evidence}"
     ),
     "output-follows-flip": (
         "The output changes with the flip as its meaning requires, so nothing is wrong: {evidence}"
@@ -187,7 +188,7 @@ def _right(case: Case, cause: Cause) -> str:
 
 def fill_sentence(cause: Cause, words: ModalityWords) -> str:
     """The sentence for a cause with its flip, layer and evidence filled in."""
-    flip = WORDS.get(cause.transform or "H", cause.transform)
+    flip = words_of(cause.transform or "H")
     evidence = cause.evidence[0].text if cause.evidence else ""
     template = in_words(SENTENCES[cause.cause], words)
     for key, value in (("flip", flip), ("where", cause.where or "it"), ("evidence", evidence)):

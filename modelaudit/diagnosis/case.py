@@ -3,58 +3,38 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
 from msgspec import Struct
 
-from modelaudit.audit_types.behaviour import BatchNormFit, OutputBehaviour, TransformEffect
+from modelaudit.audit_types.behaviour import (
+    BatchNormFit,
+    BetterInputs,
+    OutputBehaviour,
+    TransformEffect,
+)
 from modelaudit.audit_types.kernels import BatchNormState, KernelInitialization
+from modelaudit.diagnosis.input_corrections import simplest, words_of
 from modelaudit.findings import Finding, Outcome, RuleResult
 from modelaudit.measures.architecture.modality import ModalityWords, in_words
 from modelaudit.measures.kernels.initialization import with_first_inconsistent
 from modelaudit.measures.summary import Behaviour
 from modelaudit.rules.model import Facts
-from modelaudit.settings import TRANSFORMS
+from modelaudit.structs import replace
 from modelaudit.thresholds.answers import (
-    ACCURACY_GAIN,
-    FIT_GAIN,
+    BETTER_P,
     LITTLE,
     MIN_INPUTS,
     ONE_CLASS,
-    RIGHT_ACCURACY,
-    RIGHT_FIT,
     SAME_SCORE,
+    SCORE_GAIN,
     TOP_SHARE,
 )
 from modelaudit.thresholds.weights import BATCHNORM_STEPS, MISFIT, MISFIT_ALIKE
 
 # The flip that the question is about comes first.
 FLIPS = ("H", "V", "r180", "r90", "r270", "T", "AT", "flip", "x0", "x1", "x2")
-SCALES = (
-    "/255",
-    "*255",
-    "2x-1",
-    "x/127.5-1",
-    "(x+1)/2",
-    "127.5(x+1)",
-    "1-x",
-    "standardised",
-    "BGR",
-)
-SIMPLEST = (*FLIPS, *SCALES)
 NO_FLIP = "an input with left and right (images, sequences or volumes)"
-WORDS = {
-    **TRANSFORMS,
-    "/255": "divided by 255",
-    "*255": "multiplied by 255",
-    "2x-1": "mapped to 2x - 1",
-    "x/127.5-1": "mapped to x / 127.5 - 1",
-    "(x+1)/2": "mapped to (x + 1) / 2",
-    "127.5(x+1)": "mapped to 127.5 (x + 1)",
-    "1-x": "inverted (1 - x)",
-    "standardised": "standardised (mean 0, standard deviation 1)",
-    "BGR": "with red and blue swapped",
-}
 
 
 def amount(change: float) -> str:
@@ -243,57 +223,27 @@ def answered_alike(output: OutputBehaviour) -> bool:
     return share > TOP_SHARE.value and information(output) < LITTLE.value * capacity(output)
 
 
-def simplest_first(variants: Mapping[str, float]) -> list[tuple[str, float]]:
-    """Equally good variants of the input, the simplest first."""
-    return sorted(variants.items(), key=lambda each: SIMPLEST.index(each[0]))
+def scores(output: OutputBehaviour) -> tuple[Mapping[str, float], str]:
+    """Scores on labels by variant, and their name."""
+    return (output.accuracy, "accuracy") if output.accuracy else (output.fit, "R2")
 
 
-class LabelledScores(Struct, frozen=True):
-    """The score on labels for one variant of the input, as given and under the variant.
-
-    `also` are variants that score equally well; labels cannot distinguish them.
-    """
-
-    name: str
-    measure: str  # accuracy or R2
-    given: float
-    other: float
-    also: tuple[str, ...] = ()
-
-    @property
-    def text(self) -> str:
-        """The two scores in words."""
-        shown = "{:.0%}" if self.measure == "accuracy" else "{:.2f}"
-        return (
-            f"On your labels the {self.measure} is {shown.format(self.given)} as given and "
-            f"{shown.format(self.other)} {WORDS.get(self.name, self.name)}."
-        )
-
-
-def scores(output: OutputBehaviour) -> tuple[Mapping[str, float], str, float, float]:
-    """Scores on labels by variant, their name, the score required and the gain required."""
-    if output.accuracy:
-        return output.accuracy, "accuracy", RIGHT_ACCURACY.value, ACCURACY_GAIN.value
-    return output.fit, "R2", RIGHT_FIT.value, FIT_GAIN.value
-
-
-def better_by_labels(output: OutputBehaviour, among: Collection[str]) -> LabelledScores | None:
-    """The variant of the input that scores clearly better on labels than the given one, if any.
-
-    Of equally good variants, the simplest: a model that is invariant to a flip cannot distinguish
-    a mirrored image from one rotated by 180°.
-    """
-    found, measure, enough, gain = scores(output)
-    others = {name: score for name, score in found.items() if name in among}
-    if "e" not in found or not others:
+def better_by_labels(output: OutputBehaviour) -> BetterInputs | None:
+    """The form of the inputs that labels prefer to the one given, if any."""
+    found = output.better
+    if found is None or found.p >= BETTER_P.value or found.score - found.given < SCORE_GAIN.value:
         return None
-    best = max(others.values())
-    least = max(best - SAME_SCORE.value, enough, found["e"] + gain)
-    better = simplest_first({name: score for name, score in others.items() if score > least})
-    if not better:
-        return None
-    (name, score), *also = better
-    return LabelledScores(name, measure, found["e"], score, tuple(each for each, _ in also))
+    name = simplest((found.name, *found.also))
+    return replace(found, name=name, also=tuple(n for n in found.also if n != name))
+
+
+def score_text(found: BetterInputs) -> str:
+    """The two scores in words."""
+    shown = "{:.0%}" if found.measure == "accuracy" else "{:.2f}"
+    return (
+        f"On your {found.n} labels the {found.measure} is {shown.format(found.given)} as given and "
+        f"{shown.format(found.score)} {words_of(found.name)}."
+    )
 
 
 def labels_contradict(output: OutputBehaviour, name: str) -> bool:

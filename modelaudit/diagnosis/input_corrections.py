@@ -1,7 +1,37 @@
-"""How inputs can differ from the training inputs: what undoes each difference, and its causes."""
+"""How inputs can differ from the training inputs: what undoes each difference, and its causes.
+
+A difference is the name of a spatial transform (`modelaudit.measures.transforms`), of a value
+transform (`modelaudit.measures.value_transforms`), or several of them, joined by ` + `.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
+from modelaudit.settings import TRANSFORMS
+
+JOIN = " + "
+TARGETS = {
+    "0-1": "mapped back to 0…1",
+    "0-255": "mapped back to 0…255",
+    "-1-1": "mapped back to -1…1",
+    "imagenet": "normalised with ImageNet's mean and standard deviation",
+    "caffe": "as 0…255 in the order blue, green, red, less ImageNet's mean",
+}
+WORDS = {
+    "e": "as given",
+    **TRANSFORMS,
+    "/255": "divided by 255",
+    "*255": "multiplied by 255",
+    "2x-1": "mapped to 2x - 1",
+    "x/127.5-1": "mapped to x / 127.5 - 1",
+    "(x+1)/2": "mapped to (x + 1) / 2",
+    "127.5(x+1)": "mapped to 127.5 (x + 1)",
+    "1-x": "inverted (1 - x)",
+    "standardised": "standardised (mean 0, standard deviation 1)",
+    "standardised each": "standardised one by one (mean 0, standard deviation 1 for each)",
+    "BGR": "with red and blue swapped",
+}
 # Code that undoes the difference; `{ends}` is the sum of the smallest and largest input value.
 NUMPY = {
     "H": "images[:, :, ::-1]",
@@ -24,8 +54,72 @@ NUMPY = {
     "1-x": "{ends} - images",
     # If they are known, use the numbers of the training images.
     "standardised": "(images - images.mean()) / images.std()",
+    "standardised each": (
+        "(images - images.mean((1, 2, 3), keepdims=True)) / images.std((1, 2, 3), keepdims=True)"
+    ),
     "BGR": "images[..., ::-1]",
 }
+_MEAN, _STD = "[0.485, 0.456, 0.406]", "[0.229, 0.224, 0.225]"
+_CAFFE = "[103.939, 116.779, 123.68]"
+# Code that maps each range to 0…1, and from there to each range.
+_TO_UNIT = {
+    "0-1": "images",
+    "0-255": "images / 255.0",
+    "-1-1": "(images + 1.0) / 2.0",
+    "imagenet": f"(images * {_STD} + {_MEAN})",
+    "caffe": f"(images + {_CAFFE})[..., ::-1] / 255.0",
+}
+_FROM_UNIT = {
+    "0-1": "{unit}",
+    "0-255": "255.0 * ({unit})",
+    "-1-1": "2.0 * ({unit}) - 1.0",
+    "imagenet": f"({{unit}} - np.array({_MEAN})) / {_STD}",
+    "caffe": f"255.0 * ({{unit}})[..., ::-1] - {_CAFFE}",
+}
+
+
+def words_of(name: str) -> str:
+    """What is done to inputs, as in `mirrored left-right and divided by 255`."""
+    return " and ".join(
+        WORDS.get(part) or TARGETS.get(part.rpartition(">")[2], part) for part in name.split(JOIN)
+    )
+
+
+def numpy_of(name: str) -> str:
+    """Lines of code that do it to `images` (or `series`, `volumes`)."""
+    return "\n".join(f"images = {_expression(part)}" for part in name.split(JOIN))
+
+
+def _expression(name: str) -> str:
+    if ">" not in name:
+        return NUMPY.get(name, NUMPY["H"])
+    source, _, target = name.partition(">")
+    return _FROM_UNIT[target].replace("{unit}", _TO_UNIT[source])
+
+
+def parts(name: str) -> tuple[str, str]:
+    """The spatial transform and the value transform in a name; empty if there is none."""
+    found = name.split(JOIN)
+    moves = [part for part in found if part in TRANSFORMS]
+    return JOIN.join(moves), JOIN.join(part for part in found if part not in TRANSFORMS)
+
+
+def simplest(names: Iterable[str]) -> str:
+    """The name with the fewest parts, and of those the most common difference."""
+    return min(names, key=_complexity)
+
+
+def simplest_first(variants: Mapping[str, float]) -> list[tuple[str, float]]:
+    """Equally good differences with their values, the simplest first."""
+    return sorted(variants.items(), key=lambda each: _complexity(each[0]))
+
+
+def _complexity(name: str) -> tuple[int, list[int]]:
+    found = name.split(JOIN)
+    order = list(NUMPY)
+    return len(found), [order.index(p) if p in NUMPY else len(order) for p in found]
+
+
 # Layers that do the same inside the model.
 PUT_IN = {
     "/255": "keras.layers.Rescaling(1 / 255)",

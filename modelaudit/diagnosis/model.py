@@ -19,7 +19,8 @@ class CauseFound(Struct, frozen=True):
     """A step's result: this cause explains what was observed.
 
     `belief` in (0, 1] is its strength; `where` is a layer or output; `transform` is the flip
-    concerned; `against` is the evidence against it.
+    concerned; `against` is the evidence against it. `together`: it was found together with another
+    difference of the inputs or labels, so neither is a consequence of the other.
     """
 
     belief: float
@@ -27,6 +28,7 @@ class CauseFound(Struct, frozen=True):
     where: str = ""
     transform: str = ""
     against: tuple[Evidence, ...] = ()
+    together: bool = False
 
 
 class CauseExcluded(Struct, frozen=True):

@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from modelaudit.audit_types.diagnosis import NextStep
 from modelaudit.diagnosis.advice import ADVICE
-from modelaudit.diagnosis.case import WORDS
-from modelaudit.diagnosis.input_corrections import AUGMENT, NUMPY, ORIGINS, OTHER_ORIGIN, PUT_IN
+from modelaudit.diagnosis.input_corrections import (
+    AUGMENT,
+    NUMPY,
+    ORIGINS,
+    OTHER_ORIGIN,
+    PUT_IN,
+    numpy_of,
+    parts,
+    words_of,
+)
 from modelaudit.diagnosis.loading_code import LoadingCode
 from modelaudit.diagnosis.model import CauseFound
 from modelaudit.diagnosis.snippets import EXPORT
@@ -32,11 +40,12 @@ def next_steps(
     """
     flip = found.transform or "H"
     filled = {
-        "origin": ORIGINS.get(flip, OTHER_ORIGIN),
+        "origin": ORIGINS.get(parts(flip)[0], OTHER_ORIGIN),
         "numpy": NUMPY.get(flip, NUMPY["H"]),
+        "undo": numpy_of(flip),
         "putin": PUT_IN.get(flip, ""),
         "ends": f"{sum(values):.6g}",
-        "words": WORDS.get(flip, flip),
+        "words": words_of(flip),
         "augment": AUGMENT.get(flip, AUGMENT["H"]),
         "drawing": f"the random parts {found.where}" if found.where else UNKNOWN_DRAWING,
         "layer": found.where.rpartition("/")[2] or "LAYER",

@@ -89,6 +89,7 @@ OF_SIDES = frozenset(
 )
 WEIGHTS = frozenset({"damaged-restore", "nonfinite-weights"})
 RESTORE = WEIGHTS | {"never-loaded", "partial-restore", "bn-statistics-lost"}
+FORMS = frozenset({"orientation-mismatch", "input-domain", "labels-renumbered"})
 NOISE = frozenset({"nondeterministic"})
 BUILT_IN = frozenset({"invariant-by-construction"})
 DESIGN = frozenset({"constant-by-construction"})
@@ -230,13 +231,14 @@ def diagnose(facts: Facts, results: tuple[RuleResult, ...]) -> Diagnosis:
         if isinstance(answer, CauseFound):
             if any(cause.cause == step.cause for cause in causes):
                 continue
-            behind = next((c for c in causes if c.cause in step.explained_by), None)
+            apart = FORMS if answer.together else frozenset[str]()
+            behind = next((c for c in causes if c.cause in step.explained_by - apart), None)
             if behind is not None:
                 text = answer.evidence[0].text
                 consequences.append(Consequence(step.cause, title, behind.cause, text))
                 continue
             cause = _cause(step.cause, answer, case)
-            if causes:
+            if any(each.cause not in apart for each in causes):
                 cause = replace(cause, belief=round(cause.belief * SHADOW, 3))
             causes.append(cause)
         elif any(cause.cause in step.moot_after for cause in causes):

@@ -67,7 +67,7 @@ UNDO = """\
 import numpy as np
 {predict}
 # {words}
-images = {numpy}
+{undo}
 predictions = predict(images)"""
 AVERAGE = """\
 import numpy as np

@@ -5,8 +5,15 @@ from __future__ import annotations
 
 from modelaudit.audit_types.diagnosis import Cause, Diagnosis, Suspect
 from modelaudit.audit_types.kernels import KernelSymmetry
-from modelaudit.diagnosis.case import WORDS, Case, amount, capacity, information
-from modelaudit.diagnosis.steps.flip import effect_text, flipped, learned, uneven_layers
+from modelaudit.diagnosis.case import Case, amount, capacity, information
+from modelaudit.diagnosis.input_corrections import words_of
+from modelaudit.diagnosis.steps.flip import (
+    effect_text,
+    flipped,
+    learned,
+    treated_alike,
+    uneven_layers,
+)
 from modelaudit.facts import Json
 from modelaudit.measures.architecture.modality import in_words
 from modelaudit.rules.grammar import counted
@@ -48,7 +55,7 @@ def suspects(case: Case, diagnosis: Diagnosis) -> tuple[Suspect, ...]:
 
 def _training(case: Case, first: Cause) -> tuple[str, str]:
     """Did the training images teach the model one orientation?"""
-    words = WORDS.get(first.transform, first.transform)
+    words = words_of(first.transform)
     if first.cause in TRAINING_CAUSES:
         early = first.cause == "bn-statistics-unsettled"
         said = "Training ended before its batch statistics converged."
@@ -94,8 +101,8 @@ def _training(case: Case, first: Cause) -> tuple[str, str]:
         return GUILTY, f"{seen} Training images with a single orientation produce such filters."
     if first.cause == "orientation-sensitive-architecture":
         return OPEN, f"The training images may contribute. {seen}"
-    if learned(output, effect) or first.cause == "output-follows-flip":
-        return CLEARED, f"The model learned to handle the flip. {seen}"
+    if learned(case, output, effect) or first.cause == "output-follows-flip":
+        return CLEARED, f"The model handles the flip. {seen}"
     return OPEN, seen
 
 
@@ -128,10 +135,10 @@ def _filters(case: Case, first: Cause) -> tuple[str, str]:
                 "left and right have a meaning."
                 f"{sampling} {_symmetry(case)}"
             )
-        if learned(output, effect):
+        if learned(case, output, effect):
             return CLEARED, (
-                f"The output hardly changes under the flip ({nfv:.2g}), so the filters do not "
-                f"prevent invariance.{sampling} {_symmetry(case)}"
+                f"{treated_alike(nfv).capitalize()}, so the filters prefer no side.{sampling} "
+                f"{_symmetry(case)}"
             )
     profile = case.facts.measurements.profile if case.facts.measurements else None
     if profile is not None and profile.grids and not uneven:

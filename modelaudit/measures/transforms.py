@@ -1,8 +1,7 @@
-"""Transforms of a model's input: signed permutations of axes, and changes of the value range."""
+"""Transforms of a model's input that are signed permutations of its axes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TypeVar
 
 import numpy as np
@@ -11,7 +10,6 @@ from numpy.typing import NDArray
 
 from modelaudit.facts import Shape
 from modelaudit.measures.dihedral import DihedralElement, elements
-from modelaudit.thresholds.answers import BYTES
 
 S = TypeVar("S", bound=np.generic)
 NO_CHANNELS = "no_channels"
@@ -68,20 +66,6 @@ class Transform(Struct, frozen=True):
         return np.ascontiguousarray(moved)
 
 
-class DomainTransform(Struct, frozen=True):
-    """Scales values by `scale`, adds `offset`, and reverses the axes in `flip`."""
-
-    name: str
-    scale: float = 1.0
-    offset: float = 0.0
-    flip: tuple[int, ...] = ()
-
-    def apply(self, x: NDArray[np.generic]) -> NDArray[np.float32]:
-        """The transformed array, as float32."""
-        scaled = (x.astype(np.float32) * np.float32(self.scale)) + np.float32(self.offset)
-        return np.ascontiguousarray(np.flip(scaled, axis=self.flip))
-
-
 def transforms_for(input_shape: Shape, data_format: str = "channels_last") -> tuple[Transform, ...]:
     """All transforms of an input that preserve its shape, without the identity.
 
@@ -112,48 +96,6 @@ def layout_of(input_shape: Shape, data_format: str = "channels_last") -> str:
         if height is not None and height == width and height >= _MIN_SIDE:
             return NO_CHANNELS
     return data_format
-
-
-def domain_transforms(x: NDArray[np.generic], colours: int | None) -> tuple[DomainTransform, ...]:
-    """Value transforms that undo common preprocessing mistakes, depending on the range of `x`.
-
-    Bytes (magnitudes over `BYTES`) are divided; values around 0 are mapped to [0, 1] and [0, 255];
-    other values are divided, multiplied or stretched. Inversion stays in the range: 1 - x for
-    [0, 1], 255 - x for [0, 255]. Standardised values have mean 0 and standard deviation 1.
-
-    Args:
-        x: the original inputs.
-        colours: axis of red, green and blue; None if there is none.
-    """
-    low, high = (float(x.min()), float(x.max())) if x.size else (0.0, 0.0)
-    if max(-low, high) > BYTES.value:
-        scales = [DomainTransform("/255", 1 / 255), DomainTransform("x/127.5-1", 1 / 127.5, -1.0)]
-    elif low < 0:
-        scales = [
-            DomainTransform("*255", 255.0),
-            DomainTransform("(x+1)/2", 0.5, 0.5),
-            DomainTransform("127.5(x+1)", 127.5, 127.5),
-        ]
-    else:
-        scales = [
-            DomainTransform("/255", 1 / 255),
-            DomainTransform("*255", 255.0),
-            DomainTransform("2x-1", 2.0, -1.0),
-        ]
-    scales.append(DomainTransform("1-x", -1.0, low + high))
-    mean, deviation = (float(x.mean()), float(x.std())) if x.size else (0.0, 0.0)
-    if deviation > 0:
-        scales.append(DomainTransform("standardised", 1 / deviation, -mean / deviation))
-    if colours is not None:
-        scales.append(DomainTransform("BGR", flip=(colours,)))
-    return tuple(scales)
-
-
-def colour_axis(shape: Shape, moves: Iterable[Transform]) -> int | None:
-    """Axis of the three colours of images (n, ...) with these transforms; None if there is none."""
-    first = next((move.first_axis for move in moves if len(move.element.perm) == 2), None)
-    axis = {1: 3, 2: 1}.get(first or 0)
-    return axis if axis is not None and len(shape) == 4 and shape[axis] == 3 else None
 
 
 def _transform(element: DihedralElement, ndim: int, first: int) -> Transform:

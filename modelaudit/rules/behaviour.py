@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-from modelaudit.audit_types.behaviour import BatchNormFit, OutputBehaviour
 from modelaudit.audit_types.loading import Status
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.measures.behaviour.collapse import bits_limit
-from modelaudit.measures.behaviour.orientation import better_orientations
-from modelaudit.measures.kernels.batchnorm import inputs_off_scale
 from modelaudit.measures.summary import Behaviour
 from modelaudit.probe.protocol import runtime_name
 from modelaudit.rules import examples, examples_behaviour
@@ -24,7 +20,7 @@ from modelaudit.rules.model import (
     Rule,
 )
 from modelaudit.settings import TRANSFORMS
-from modelaudit.thresholds.answers import DEAD, GAIN, MIN_CLASSES, MIN_INPUTS, SAME_SCORE
+from modelaudit.thresholds.answers import DEAD
 from modelaudit.thresholds.flips import SENSITIVE
 
 ENDINGS = {
@@ -114,69 +110,14 @@ def _collapsed(rule: Rule, facts: Facts) -> Iterator[Finding]:
         )
 
 
-def best_orientation(
-    output: OutputBehaviour, fits: Sequence[BatchNormFit] = ()
-) -> tuple[str, float, float] | None:
-    """(transform, its bits, bits as given) of the orientation that the model was trained on.
-
-    None where no other orientation is better, where the number of classes is unknown, or where
-    the inputs have another scale than in training, judged by `fits` of the batch normalisations.
-    """
-    classes, profile, labelled = output.collapse.classes, output.orientation, output.accuracy
-    if not classes or classes < MIN_CLASSES.value or "e" not in profile:
-        return None
-    given, room = profile["e"], math.log2(classes)
-    better = better_orientations(profile, given, room, output.orientation_ci)
-    best = next(iter(better), None)  # transforms are listed in order of simplicity
-    if best is None or inputs_off_scale(fits, best):
-        return None
-    if labelled.get(best, 1.0) < labelled.get("e", 0.0) + SAME_SCORE.value:
-        return None
-    return best, profile[best], given
-
-
-def _orientation(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    behaviour = _behaviour(facts)
-    if behaviour.inputs.kind != "user":
-        raise NotApplicable(
-            f"undecidable without {facts.words.many}: pass 64 or more with --probe-data"
-        )
-    if behaviour.inputs.n < MIN_INPUTS.value:
-        raise NotApplicable(
-            f"{behaviour.inputs.n} {facts.words.many} are too few: pass 64 with --probe-data"
-        )
-    for output in behaviour.outputs:
-        found = best_orientation(output, behaviour.batchnorm)
-        if found:
-            best, bits, given = found
-            words, scores = TRANSFORMS.get(best, best), output.accuracy
-            right = (
-                f"{scores[best]:.0%} of its predictions are correct in that orientation, "
-                f"{scores['e']:.0%} as given"
-                if best in scores and "e" in scores
-                else f"its predictions ({output.name}) carry {bits:.2f} bits about them in that orientation and {given:.2f} bits as given, out of {math.log2(output.collapse.classes or 1):.2f} possible"
-            )
-            yield rule.finding(
-                f"The model expects images {words} relative to the ones it gets: {right}.",
-                route=output.name,
-                evidence={
-                    "measured": bits - given,
-                    "unit": "bits more than with the input as given",
-                    "threshold": GAIN.value,
-                    "n": behaviour.inputs.n,
-                    "profile": dict(output.orientation),
-                },
-                key=best,
-            )
-
-
 def _sensitive(rule: Rule, facts: Facts) -> Iterator[Finding]:
     behaviour = _behaviour(facts)
     if behaviour.inputs.kind != "user":
         raise NotApplicable(
             f"undecidable without {facts.words.many}: pass 64 or more with --probe-data"
         )
-    if any(best_orientation(output, behaviour.batchnorm) for output in behaviour.outputs):
+    causes = facts.diagnosis.causes if facts.diagnosis else ()
+    if any(cause.cause == "orientation-mismatch" for cause in causes):
         raise NotRelevant("the images have another orientation than in training (MA603)")
     limit = rule.threshold(facts)
     for output in behaviour.outputs:
@@ -267,29 +208,12 @@ RULES = (
         good=examples_behaviour.sound_behaviour,
     ),
     Rule(
-        code="MA603",
-        name="orientation-mismatch",
-        family=Family.BEHAVIOUR,
-        severity=Severity.HIGH,
-        confidence=Confidence.HIGH,
-        needs=(Need.SIDES, Need.BEHAVIOUR),
-        summary="The model recognises the images only in another orientation",
-        pass_title="The model recognises the images best in the orientation given",
-        why="The images that reach the model are mirrored or rotated compared with its training "
-        "images, so its predictions are poor or always the same.",
-        fix="Compare how training and serving decode images (camera mounting, EXIF rotation, order "
-        "of width and height). Correct the difference before the model, not inside it.",
-        check=_orientation,
-        bad=examples_behaviour.wrong_way_round,
-        good=examples_behaviour.sound_behaviour,
-    ),
-    Rule(
         code="MA604",
         name="flip-sensitive-output",
         family=Family.BEHAVIOUR,
         severity=Severity.LOW,
         confidence=Confidence.HIGH,
-        needs=(Need.SIDES, Need.BEHAVIOUR),
+        needs=(Need.SIDES, Need.BEHAVIOUR, Need.DIAGNOSIS),
         summary="Mirroring the input changes the output considerably",
         pass_title="Mirroring the input changes the output little",
         why="If a mirrored input should mean the same, the model is biased towards the orientation "

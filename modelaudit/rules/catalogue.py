@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from modelaudit.rules import (
     architecture,
     behaviour,
+    causes,
     class_counts,
     compatibility,
     completeness,
@@ -77,6 +78,7 @@ CATALOGUE: tuple[Rule, ...] = tuple(
             *symmetry.RULES,
             *behaviour.RULES,
             *nondeterminism.RULES,
+            *causes.RULES,
             *outputs.RULES,
             *probe_labels.RULES,
             *security.RULES,

@@ -40,7 +40,7 @@ def _labels(rule: Rule, facts: Facts) -> Iterator[Finding]:
         f"{counted(n, 'name', 'names')}: {effect}, or the names belong to another model.",
         file=file,
         route=head.route,
-        evidence={"measured": units, "expected": n, "file": file},
+        evidence={"measured": units, "unit": "units", "expected": n, "file": file},
         severity=Severity.MEDIUM if head.last in PROBABILITIES else Severity.LOW,
         fix=f"Use the names of the training data. If these are right, train again with:\n"
         f"{head.code(head.last if units > 1 else 'softmax', n)}",
@@ -68,7 +68,12 @@ def _vocabulary(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 f"{layer.route} has room for {room:,} indices, but {source.route} gives {count:,}: "
                 f"indices from {room:,} on raise an error on a CPU and become 0 on a GPU.",
                 route=layer.route,
-                evidence={"measured": room, "expected": count, "vocabulary": source.route},
+                evidence={
+                    "measured": room,
+                    "unit": "entries",
+                    "expected": count,
+                    "vocabulary": source.route,
+                },
                 fix=f"Use {key}={count} in {layer.name} and train again.",
             )
 

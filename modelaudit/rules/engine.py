@@ -40,6 +40,8 @@ def missing_need(need: Need, facts: Facts) -> str:
         return facts.probe_skipped or "the model was not run"
     if need is Need.BEHAVIOUR and facts.behaviour is None:
         return facts.probe_skipped or "the model produced no output"
+    if need is Need.DIAGNOSIS and facts.diagnosis is None:
+        return "the behaviour was not diagnosed"
     if need is Need.SIDES and not facts.words.oriented:
         return f"the model takes {facts.words.many}, which have no left and right"
     return ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from modelaudit.audit_types.behaviour import Collapse, OutputBehaviour, ProbeInputs, TransformEffect
+from modelaudit.audit_types.diagnosis import Diagnosis
 from modelaudit.measures.summary import Behaviour
 from modelaudit.rules.examples import healthy
 from modelaudit.rules.model import Facts
@@ -30,7 +31,7 @@ def with_behaviour(
         outputs=(output,),
         dead={"relu": dead_share},
     )
-    return replace(healthy(), behaviour=behaviour)
+    return replace(healthy(), behaviour=behaviour, diagnosis=Diagnosis())
 
 
 def sound_behaviour() -> Facts:
@@ -41,11 +42,6 @@ def sound_behaviour() -> Facts:
 def collapsed() -> Facts:
     """One class for every input."""
     return with_behaviour(replace(HEALTHY, collapse=Collapse(True, 0.0, 10, 3, 1.0, 1e-9)))
-
-
-def wrong_way_round() -> Facts:
-    """Recognises images only when they are mirrored."""
-    return with_behaviour(replace(HEALTHY, orientation={"e": 0.4, "H": 2.99}))
 
 
 def flip_sensitive() -> Facts:

@@ -97,7 +97,7 @@ def _settings(rule: Rule, facts: Facts) -> Iterator[Finding]:
             yield rule.finding(
                 f"{layer.route}: {detail}.",
                 route=layer.route,
-                evidence={"measured": value},
+                evidence={"measured": value, "unit": "as configured"},
                 key=f"{layer.route} {detail.partition(' ')[0]}",
                 severity=severity,
                 fix=f"{fix}, then train again.",

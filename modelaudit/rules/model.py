@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from msgspec import Struct, field
 
+from modelaudit.audit_types.diagnosis import Diagnosis
 from modelaudit.audit_types.loading import Port
 from modelaudit.audit_types.model import InputModality
 from modelaudit.facts import Artifact, Json, Signature
@@ -47,6 +48,7 @@ class Need(StrEnum):
     OBSERVATION = "observation"  # a probe was attempted
     BEHAVIOUR = "behaviour"  # a probe returned outputs
     SIDES = "sides"  # inputs have sides that a flip exchanges
+    DIAGNOSIS = "diagnosis"  # the causes of the behaviour; such rules run after all others
 
 
 class Facts(Struct, frozen=True):
@@ -69,6 +71,7 @@ class Facts(Struct, frozen=True):
         None  # inputs and outputs as MLflow's `MLmodel` file declares them
     )
     unseen: str = ""  # why the model was not audited, where that is not the model's fault
+    diagnosis: Diagnosis | None = None  # only for the rules that need it
 
     @property
     def modality(self) -> InputModality:

@@ -48,7 +48,7 @@ def _settings(rule: Rule, facts: Facts) -> Iterator[Finding]:
     ]:
         yield rule.finding(
             f"{detail}.",
-            evidence={"measured": value},
+            evidence={"measured": value, "unit": "as compiled"},
             key=detail.partition(" is ")[0],
             severity=severity,
             fix=f"Compile with {fix} and train again.",

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 from modelaudit.audit_types.behaviour import (
     BatchNormFit,
+    BetterInputs,
+    ClassNumbering,
     Collapse,
+    InformationGain,
     OutputBehaviour,
     ProbeInputs,
     TransformEffect,
@@ -16,6 +21,7 @@ from modelaudit.diagnosis.procedure import PROCEDURE
 from modelaudit.diagnosis.suspects import CLEARED, GUILTY, OPEN
 from modelaudit.findings import Finding, Outcome, RuleResult
 from modelaudit.measures.summary import Behaviour, Measurements
+from modelaudit.pipeline import run_all_rules
 from modelaudit.rules import examples
 from modelaudit.rules.catalogue import CATALOGUE
 from modelaudit.rules.engine import run_rules
@@ -46,7 +52,52 @@ def output(**changes) -> OutputBehaviour:
         floor={"H": 1e-12},
         synthetic_information=1.5,
     )
-    return replace(sound, **changes)
+    changed = replace(sound, **(preferred(changes) | changes))
+    scales = changes.get("domain", {})
+    return changed if "gains" in changes else replace(changed, gains=gained(changed, scales))
+
+
+def form(name: str, bits: float = 2.5, z: float = 20.0, equal=None) -> dict[str, InformationGain]:
+    """A form of the inputs that gains this, also at equal confidence."""
+    return {name: InformationGain(bits, z, *(equal or (bits, z)))}
+
+
+def gained(output: OutputBehaviour, scales: dict[str, float]) -> dict[str, InformationGain]:
+    """The gains of an output with this information: 20 standard errors a bit.
+
+    Values that are multiplied by 255 say nothing more at equal confidence.
+    """
+    given = output.orientation.get("e", output.collapse.information or 0.0)
+    forms = {**output.orientation, **{n: bits for n, bits in scales.items() if n != "*255"}}
+    forms.pop("e", None)
+    return {
+        name: InformationGain(
+            *(bits - given, 20 * (bits - given)) * 2,
+            tuple(n for n, b in forms.items() if n != name and abs(b - bits) <= 0.06),
+        )
+        for name, bits in forms.items()
+        if math.isfinite(bits)
+    }
+
+
+def preferred(changes: dict) -> dict:
+    """What a paired comparison on many inputs says of these scores: every difference is real."""
+    scores, measure = changes.get("accuracy"), "accuracy"
+    if not scores:
+        scores, measure = changes.get("fit"), "R2"
+    if not scores or "e" not in scores or max(scores.values()) <= scores["e"]:
+        return {}
+    best = max(scores, key=lambda name: scores[name])
+    tied = [name for name, score in scores.items() if score == scores[best]]
+    equal = tuple(name for name in tied if name not in {best, "e"})
+    tried, given = len(scores) - 1, scores["e"]
+    found = BetterInputs(best, measure, given, scores[best], 1e-9, tried, 128, equal)
+    return {"better": found}
+
+
+def renumbered(accuracy: float, odds: float = 200.0, **changes) -> ClassNumbering:
+    """Another order of the classes in which the labels are much more likely."""
+    return ClassNumbering(accuracy, odds, 10, **changes)
 
 
 def silent(bits: float = 0.0, **changes) -> OutputBehaviour:
@@ -56,13 +107,15 @@ def silent(bits: float = 0.0, **changes) -> OutputBehaviour:
         "orientation": {"e": bits},
         "domain": {},
     } | changes
-    return output(collapse=Collapse(True, bits, 10, 3, 1.0, 1e-9), **changes)
+    return output(**({"collapse": Collapse(True, bits, 10, 3, 1.0, 1e-9)} | changes))
 
 
 def regression(**changes) -> OutputBehaviour:
     """One output of a regression."""
+    changes = preferred(changes) | changes
     sound = replace(output(), kind="regression", shape=(None, 1), orientation={}, domain={})
-    return replace(sound, **({"collapse": Collapse(False, None, None, None, None, 0.4)} | changes))
+    changes = {"collapse": Collapse(False, None, None, None, None, 0.4), "gains": {}} | changes
+    return replace(sound, **changes)
 
 
 def behaviour(*outputs: OutputBehaviour, user: bool = True, n: int = 128, **changes) -> Behaviour:
@@ -108,6 +161,11 @@ def facts(seen: Behaviour | None = None, measured: Measurements | None = None) -
 def diagnosed(seen: Behaviour | None = None, measured: Measurements | None = None) -> Diagnosis:
     found = facts(seen, measured)
     return diagnose(found, run_rules(CATALOGUE, found))
+
+
+def judged(code: str, given: Facts) -> RuleResult:
+    """A rule's outcome after the diagnosis."""
+    return next(result for result in run_all_rules(given) if result.code == code)
 
 
 def failing(code: str, severity) -> RuleResult:

@@ -6,8 +6,8 @@ import math
 
 import pytest
 
-from modelaudit.audit_types.behaviour import Collapse
-from modelaudit.diagnosis.case import LabelledScores, amount, capacity, labels_contradict
+from modelaudit.audit_types.behaviour import BetterInputs, Collapse
+from modelaudit.diagnosis.case import amount, capacity, labels_contradict, score_text
 from tests.diagnosis.cases import output
 
 
@@ -29,12 +29,13 @@ def test_the_capacity_of_an_output_is_the_entropy_of_equally_likely_classes(clas
 @pytest.mark.parametrize(
     ("measure", "text"),
     [
-        ("accuracy", "On your labels the accuracy is 25% as given and 75% mirrored left-right."),
-        ("R2", "On your labels the R2 is 0.25 as given and 0.75 mirrored left-right."),
+        ("accuracy", "On your 64 labels the accuracy is 25% as given and 75% mirrored left-right."),
+        ("R2", "On your 64 labels the R2 is 0.25 as given and 0.75 mirrored left-right."),
     ],
 )
 def test_accuracy_is_a_share_and_r2_is_not(measure, text):
-    assert LabelledScores("H", measure, 0.25, 0.75).text == text
+    found = BetterInputs("H", measure, 0.25, 0.75, 1e-9, 3, 64)
+    assert score_text(found) == text
 
 
 @pytest.mark.parametrize(("gained", "contradict"), [(0.0199, True), (0.02, False), (0.5, False)])

@@ -11,7 +11,8 @@ from msgspec import UNSET
 
 from modelaudit.audit_types.behaviour import Collapse, Intervention, TransformEffect
 from modelaudit.diagnosis import diagnose
-from modelaudit.diagnosis.case import FLIPS, SCALES
+from modelaudit.diagnosis.case import FLIPS
+from modelaudit.diagnosis.input_corrections import NUMPY
 from modelaudit.diagnosis.procedure import FAULTS, PROCEDURE
 from modelaudit.structs import replace
 from modelaudit.thresholds.weights import MISFIT_ALIKE
@@ -117,6 +118,7 @@ def test_the_misfit_is_compared_with_the_named_limit():
 
 numbers = st.floats(0, 4) | st.sampled_from([0.0, 1e-12, math.inf])
 shares = st.floats(0, 1)
+SCALES = [name for name in NUMPY if name not in FLIPS]
 scales = st.dictionaries(st.sampled_from(SCALES), numbers)
 variants = st.dictionaries(st.sampled_from(["e", "H", "V", "r90", *SCALES]), numbers)
 effects = st.lists(

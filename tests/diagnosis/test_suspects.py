@@ -118,12 +118,12 @@ SENSITIVE = {"transforms": (mirror(0.5, 0.2), replace(mirror(0.5), name="V"))}
             OPEN,
             "The training images may contribute.",
         ),
-        (output(), "learned-invariance", CLEARED, "The model learned to handle the flip."),
+        (output(), "learned-invariance", CLEARED, "The model handles the flip."),
         (
             output(transforms=(mirror(0.1, None, action="odd"),)),
             "output-follows-flip",
             CLEARED,
-            "The model learned to handle the flip.",
+            "The model handles the flip.",
         ),
         (
             output(transforms=(mirror(1e-12),)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from modelaudit.audit_types.behaviour import Collapse, Intervention
+from modelaudit.audit_types.behaviour import Collapse, InformationGain, Intervention
 from modelaudit.diagnosis import diagnose
 from modelaudit.facts import Graph, GraphNode, Signature
 from modelaudit.findings import Outcome, Severity
@@ -13,6 +13,7 @@ from modelaudit.rules.catalogue import CATALOGUE
 from modelaudit.rules.engine import run_rules
 from modelaudit.rules.model import Facts
 from modelaudit.structs import replace
+from tests.diagnosis.cases import judged
 
 SERVED = Signature("serving_default", "", (), ())
 
@@ -125,25 +126,30 @@ def test_different_outputs_on_synthetic_inputs_pass():
     )
 
 
+LITTLE = {"collapse": Collapse(False, 0.4, 10, 1, 0.5, 0.3)}
+MUCH = InformationGain(2.5, 20.0)
+
+
 @pytest.mark.parametrize(
-    ("profile", "changes", "fails"),
+    ("gain", "changes", "fails"),
     [
-        ({"e": 0.4, "H": 2.2}, {}, True),  # 66 % of log2 10, and no other comes near
-        ({"e": 0.4, "H": 2.2, "V": 1.9}, {}, False),
-        ({"e": 0.4, "H": 2.99}, {"orientation_ci": {"H": (0.3, 3.0)}}, False),
-        ({"e": 0.4, "H": 2.99}, {"accuracy": {"e": 0.9, "H": 0.2}}, False),
-        ({"e": 0.4, "H": 2.99}, {"accuracy": {"e": 0.2, "H": 0.9}}, True),
-        ({"e": 0.0, "H": 0.99}, {"collapse": Collapse(False, 0.0, 2, 0, 1.0, 0.1)}, False),
+        (MUCH, LITTLE, True),
+        (InformationGain(0.3, 7.0), LITTLE, True),  # of a model that is unsure of everything
+        (InformationGain(0.3, 3.0), LITTLE, False),  # within sampling error
+        (InformationGain(0.05, 7.0), LITTLE, False),
+        (MUCH, LITTLE | {"accuracy": {"e": 0.9, "H": 0.2}}, False),
+        (MUCH, LITTLE | {"accuracy": {"e": 0.2, "H": 0.9}}, True),
+        (MUCH, {"collapse": Collapse(False, 0.0, 2, 0, 1.0, 0.1)}, False),
     ],
 )
-def test_another_orientation(profile, changes, fails):
-    facts = examples_behaviour.with_behaviour(
-        replace(examples_behaviour.HEALTHY, orientation=profile, **changes)
-    )
-    assert (outcome(facts, "MA603").outcome is Outcome.FAIL) is fails
+def test_another_orientation(gain, changes, fails):
+    seen = replace(examples_behaviour.HEALTHY, gains={"H": gain}, **changes)
+    facts = examples_behaviour.with_behaviour(seen)
+    assert (judged("MA603", facts).outcome is Outcome.FAIL) is fails
 
 
 def test_few_images_show_no_orientation():
-    facts = examples_behaviour.wrong_way_round()
+    seen = replace(examples_behaviour.HEALTHY, gains={"H": MUCH}, **LITTLE)
+    facts = examples_behaviour.with_behaviour(seen)
     few = replace(facts.behaviour, inputs=replace(facts.behaviour.inputs, n=31))
-    assert outcome(replace(facts, behaviour=few), "MA603").outcome is Outcome.NOT_APPLICABLE
+    assert judged("MA603", replace(facts, behaviour=few)).outcome is Outcome.NOT_APPLICABLE

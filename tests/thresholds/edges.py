@@ -16,7 +16,8 @@ from modelaudit.diagnosis.case import Case
 from modelaudit.diagnosis.model import CauseFound
 from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
-from tests.diagnosis.cases import facts
+from modelaudit.rules.model import Need
+from tests.diagnosis.cases import facts, judged
 
 
 @dataclass(frozen=True)
@@ -74,4 +75,5 @@ def answer(step, seen, measured=None) -> str:
 
 def outcome(code: str, given) -> str:
     """How a rule ends on these facts."""
-    return str(run_rule(rule(code), given).outcome)
+    after = Need.DIAGNOSIS in rule(code).needs
+    return str((judged(code, given) if after else run_rule(rule(code), given)).outcome)

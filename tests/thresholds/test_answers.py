@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from functools import cache
+from statistics import NormalDist
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from modelaudit.audit_types.behaviour import Collapse, ProbeInputs
+from modelaudit.audit_types.behaviour import Collapse, InformationGain, ProbeInputs
 from modelaudit.facts import Architecture, Layer
-from modelaudit.measures.behaviour.accuracy import renumbered_accuracy
 from modelaudit.measures.behaviour.collapse import InputDiversity, bias_effect, collapse
-from modelaudit.measures.behaviour.orientation import better_orientations, information
+from modelaudit.measures.behaviour.information_gain import tied_forms
+from modelaudit.measures.behaviour.numbering import other_numbering
+from modelaudit.measures.behaviour.orientation import information
 from modelaudit.measures.behaviour.outputs import output_kind
-from modelaudit.measures.transforms import domain_transforms
+from modelaudit.measures.behaviour.paired import best_variant
+from modelaudit.measures.value_transforms import domain_transforms, value_range
 from modelaudit.probe.study import sample_budget
 from modelaudit.probe.study.determinism import run_repeatedly
 from modelaudit.probe.study.feeding import PreparedInputs
@@ -27,48 +30,24 @@ EDGES = Edges()
 at = EDGES.at
 
 
-# Orientations: bits of 4 that 16 classes can carry.
+# Orientations.
 
 
-@at("answers.INFORMED", {3.0 / 4: False, 3.01 / 4: True})
-def enough_information(share):
-    return bool(better_orientations({"H": 4 * share, "V": 2.5}, 2.5, 4.0))
-
-
-@at("answers.INFORMED_PEAK", {0.6: False, 0.605: True})
-def enough_information_for_a_peak(share):
-    return bool(better_orientations({"H": 4 * share, "V": 1.0}, 1.0, 4.0))
-
-
-@at("answers.PEAK", {0.6: False, 0.605: True})
-def a_peak(bits):
-    """More than `INFORMED_PEAK` of the capacity, less than `INFORMED`."""
-    return bool(better_orientations({"H": bits}, 0.0, 0.9))
-
-
-@at("answers.GAIN", {0.3: False, 0.303: True})
-def a_gain(bits):
-    return bool(better_orientations({"H": bits}, 0.0, 0.3))
-
-
-@at("answers.TIED", {0.0595: 2, 0.0605: 1})
-def equally_good(bits):
-    return len(better_orientations({"H": 3.5, "r180": 3.5 - bits}, 1.0, 4.0))
-
-
-@at("answers.GAIN", {0.299: "pass", 0.301: "fail"})
-def orientation_mismatch(bits):
-    return outcome(
-        "MA603", with_behaviour(replace(HEALTHY, orientation={"e": 2.9, "H": 2.9 + bits}))
-    )
+@at("answers.TIED_Z", {1.96: ("V",), 2.04: ()})
+def says_as_much(z):
+    """Two forms whose information differs by this much, in standard errors of the bootstrap."""
+    drawn = NormalDist()
+    steps = [drawn.inv_cdf((i + 0.5) / 4000) for i in range(4000)]
+    spread = np.array(steps) / np.std(steps)
+    forms = {"e": np.zeros(4000), "H": spread + z, "V": np.zeros(4000)}
+    return tied_forms(forms, "H")
 
 
 def mirrored(n=128, classes=10, **changes):
     """Images that are recognised only when they are mirrored."""
     seen = Collapse(False, 0.1, classes, 1, 0.5, 0.3)
-    turned = replace(
-        HEALTHY, collapse=seen, orientation={"e": 0.1, "H": np.log2(classes)}, **changes
-    )
+    gain = InformationGain(np.log2(classes) - 0.1, 20.0)
+    turned = replace(HEALTHY, collapse=seen, gains={"H": gain}, **changes)
     facts = with_behaviour(turned)
     inputs = ProbeInputs("user", n, (n, 16, 16, 1), (0.0, 1.0))
     return replace(facts, behaviour=replace(facts.behaviour, inputs=inputs))
@@ -79,7 +58,7 @@ def images_for_an_orientation(n):
     return outcome("MA603", mirrored(n))
 
 
-@at("answers.MIN_CLASSES", {2: "pass", 3: "fail"})
+@at("answers.MIN_CLASSES", {2: "not-applicable", 3: "fail"})
 def classes_for_an_orientation(classes):
     return outcome("MA603", mirrored(classes=classes))
 
@@ -242,19 +221,38 @@ def embedding(distance):
 
 
 @at("answers.PER_CLASS", {2: None, 3: 1.0})
-def renumbered(inputs):
+def inputs_for_a_numbering(inputs):
     labels = np.repeat([0, 1], inputs)
-    return renumbered_accuracy(np.eye(2)[1 - labels], "softmax", labels)
+    found = other_numbering({"e": np.eye(2)[1 - labels]}, "softmax", labels)
+    return found and found.accuracy
+
+
+@at("answers.EQUAL_P", {0.0493: (), 0.0507: ("V",)})
+def equally_right(p):
+    """A form that is worse than the best one with this p-value, of 10,000 changes of one size."""
+    gained = 5000 + round(50 * NormalDist().inv_cdf(1 - p))
+    scores = {"e": np.full(10000, -9.0), "H": np.zeros(10000)}
+    scores["V"] = np.where(np.arange(10000) < gained, -0.5, 0.5)
+    return best_variant(scores, np.random.default_rng(0)).also
+
+
+def ranges(low, high):
+    return value_range(low, high)
+
+
+@at("answers.CENTRED", {1.05: "-1-1", 1.06: "imagenet"})
+def scaled_around_zero(high):
+    return ranges(-1.0, high)
+
+
+@at("answers.NORMALISED", {8.0: "imagenet", 8.1: "caffe"})
+def normalised(high):
+    return ranges(-1.0, high)
 
 
 @at("answers.BYTES", {2.0: True, 2.02: False})
 def small_values(largest):
     return "*255" in {each.name for each in domain_transforms(np.array([0.0, largest]), None)}
-
-
-@at("answers.BYTES", {2.0: True, 2.02: False})
-def small_negative_values(largest):
-    return "*255" in {each.name for each in domain_transforms(np.array([-largest, 0.0]), None)}
 
 
 # Repeated runs of a model with outputs from 0 to 1.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from modelaudit.audit_types.behaviour import Collapse, Intervention
+from modelaudit.audit_types.behaviour import BetterInputs, Collapse, Intervention
 from modelaudit.diagnosis.case import answered_alike, better_by_labels, labels_contradict
 from modelaudit.diagnosis.steps.collapse import dead_units, little_information
 from modelaudit.diagnosis.steps.flip import by_construction
@@ -20,11 +20,13 @@ from tests.diagnosis.cases import (
     behaviour,
     diagnosed,
     fit,
+    form,
     initial,
     labelled,
     measurements,
     mirror,
     regression,
+    renumbered,
 )
 from tests.diagnosis.cases import output as sound_output
 from tests.thresholds.edges import Edges, answer, case, check, found
@@ -159,30 +161,25 @@ def weights_in_place(share):
 # Labels.
 
 
-@at("answers.RIGHT_ACCURACY", {0.8: False, 0.805: True})
-def right_orientation(accuracy):
-    return better_by_labels(output(accuracy={"e": 0.1, "H": accuracy}), ["H"]) is not None
+def prefers(given=0.3, score=0.5, p=1e-9):
+    better = BetterInputs("H", "accuracy", given, score, p, 7, 128)
+    return better_by_labels(output(better=better)) is not None
 
 
-@at("answers.ACCURACY_GAIN", {0.099: False, 0.101: True})
-def orientation_gains_accuracy(gain):
-    return better_by_labels(output(accuracy={"e": 0.85, "H": 0.85 + gain}), ["H"]) is not None
+@at("answers.BETTER_P", {0.0099: True, 0.0101: False})
+def another_form_scores_better(p):
+    return prefers(p=p)
 
 
-@at("answers.RIGHT_FIT", {0.5: False, 0.505: True})
-def right_orientation_by_targets(score):
-    return better_by_labels(regression(fit={"e": 0.1, "H": score}), ["H"]) is not None
+@at("answers.SCORE_GAIN", {0.0499: False, 0.0501: True})
+def another_form_gains(gain):
+    return prefers(score=0.3 + gain)
 
 
-@at("answers.FIT_GAIN", {0.199: False, 0.201: True})
-def orientation_gains_fit(gain):
-    return better_by_labels(regression(fit={"e": 0.6, "H": 0.6 + gain}), ["H"]) is not None
-
-
-@at("answers.SAME_SCORE", {0.0197: ("V",), 0.0203: ()})
-def equally_right(loss):
-    accuracy = {"e": 0.1, "H": 0.95, "V": 0.95 - loss}
-    return better_by_labels(output(accuracy=accuracy), ["H", "V"]).also
+@at("answers.CERTAIN_P", {0.00099: 0.97, 0.00101: 0.85})
+def belief_in_another_orientation(p):
+    seen = output(better=BetterInputs("H", "accuracy", 0.3, 0.5, p, 7, 128))
+    return orientation_mismatch(case(behaviour(seen))).belief
 
 
 @at("answers.SAME_SCORE", {0.0197: True, 0.0203: False})
@@ -190,14 +187,15 @@ def contradicted(gain):
     return labels_contradict(output(accuracy={"e": 0.5, "H": 0.5 + gain}), "H")
 
 
-@at("answers.RIGHT_ACCURACY", {0.8: False, 0.805: True})
-def renumbered(accuracy):
-    return found(labels_renumbered, behaviour(output(accuracy={"e": 0.1}, renumbered=accuracy)))
+@at("answers.NUMBERING_ODDS", {6.9: False, 6.92: True})
+def numbering(odds):
+    seen = output(accuracy={"e": 0.1}, numbering=renumbered(0.5, odds))
+    return found(labels_renumbered, behaviour(seen))
 
 
-@at("answers.ACCURACY_GAIN", {0.099: False, 0.101: True})
-def renumbering_gains(gain):
-    seen = output(accuracy={"e": 0.85}, renumbered=0.85 + gain)
+@at("answers.SCORE_GAIN", {0.0499: False, 0.0501: True})
+def numbering_gains(gain):
+    seen = output(accuracy={"e": 0.3}, numbering=renumbered(0.3 + gain))
     return found(labels_renumbered, behaviour(seen))
 
 
@@ -224,12 +222,6 @@ def evidence_of_a_wrong_orientation(share):
     return len(orientation_mismatch(case(behaviour(seen))).evidence)
 
 
-@at("answers.SAME_SCORE", {0.0197: "found", 0.0203: "unknown"})
-def scale_is_better_than_orientation(gain):
-    accuracy = {"e": 0.1, "H": 0.9, "/255": 0.9 + gain}
-    return answer(orientation_mismatch, behaviour(output(accuracy=accuracy)))
-
-
 def scale(seen, *fits):
     """The scale that is found to be right; empty if there is none."""
     return getattr(input_domain(case(behaviour(seen, batchnorm=fits))), "transform", "")
@@ -239,42 +231,57 @@ def first(deviation, **domain):
     return fit(deviation, domain={"/255": 0.05} | domain)
 
 
-@at("answers.UNINFORMED", {0.5: "", 0.505: "/255"})
-def awakened(share):
-    return scale(output(0.0, collapsed=True, domain={"/255": 4 * share}))
+def oriented(**gain):
+    seen = behaviour(output(1.0, gains=form("H", **gain)))
+    return found(orientation_mismatch, seen)
 
 
-@at("answers.MIN_CLASSES", {2: "", 3: "/255"})
-def classes_of_an_awakened_output(classes):
-    return scale(
-        output(0.0, classes=classes, collapsed=True, domain={"/255": {2: 1.0, 3: 1.5}[classes]})
-    )
+@at("answers.GAIN", {0.099: False, 0.1: True, 0.101: True})
+def orientation_gains(bits):
+    return oriented(bits=bits)
 
 
-@at("answers.INFORMED", {0.745: "1-x", 0.75: ""})
-def too_little_as_given(share):
-    return scale(output(4 * share, domain={"1-x": 4.0}))
+@at("answers.GAIN_Z", {3.95: False, 4.0: True, 4.05: True})
+def orientation_gains_beyond_error(z):
+    return oriented(z=z)
 
 
-@at("answers.PEAK", {0.595: "", 0.605: "1-x"})
-def far_more_than_as_given(gain):
-    return scale(output(2.9, domain={"1-x": 2.9 + gain}))
+@at("answers.SURE_Z", {5.95: 0.85, 6.0: 0.97, 6.05: 0.97})
+def belief_in_an_orientation_without_labels(z):
+    seen = output(1.0, gains=form("H", z=z))
+    return orientation_mismatch(case(behaviour(seen))).belief
 
 
-@at("answers.PEAK", {0.6: "", 0.605: "1-x"})
-def far_more_with_three_classes(gain):
-    return scale(output(0.6, classes=3, domain={"1-x": 0.6 + gain}))
+@at("answers.GAIN", {0.099: "", 0.1: "1-x", 0.101: "1-x"})
+def scale_gains(bits):
+    return scale(output(1.0, gains=form("1-x", equal=(bits, 9.0))))
 
 
-@at("weights.OFF_SCALE", {1.0: 0.85, 1.01: 0.95})
+@at("answers.SCALE_Z", {4.95: "", 5.0: "1-x", 5.05: "1-x"})
+def scale_gains_beyond_error(z):
+    return scale(output(1.0, gains=form("1-x", equal=(1.0, z))))
+
+
+@at("answers.MIN_CLASSES", {2: "", 3: "1-x"})
+def classes_for_a_scale(classes):
+    return scale(output(0.5, classes=classes, gains=form("1-x")))
+
+
+@at("answers.GAIN_Z", {3.95: "", 4.0: "BGR", 4.05: "BGR"})
+def channel_order_gains(z):
+    return scale(output(1.0, gains=form("BGR", z=z, equal=(0.0, 0.0))))
+
+
+@at("weights.ON_SCALE", {0.0995: "/255", 0.1: "/255", 0.101: ""})
+def statistics_do_not_contradict(deviation):
+    norm = fit(0.05, domain={"/255": deviation})
+    return scale(output(1.0, gains=form("/255")), norm)
+
+
+@at("weights.OFF_SCALE", {1.0: 0.85, 1.01: 0.97})
 def belief_in_another_scale(deviation):
-    seen = behaviour(output(1.0, domain={"/255": 3.9}), batchnorm=(first(deviation),))
+    seen = behaviour(output(1.0, gains=form("/255", z=5.5)), batchnorm=(first(deviation),))
     return input_domain(case(seen)).belief
-
-
-@at("weights.ON_SCALE", {0.0995: "/255", 0.1: ""})
-def statistics_match_a_scale(deviation):
-    return scale(output(domain={"/255": 3.9}), fit(0.9, domain={"/255": deviation}))
 
 
 @at("weights.MISFIT", {0.35: "", 0.353: "/255"})
@@ -300,7 +307,7 @@ def constant_on_every_scale(share):
 
 @at("answers.LITTLE", {1.2 / 4: "", 1.21 / 4: "/255"})
 def enough_on_the_right_scale(share):
-    return scale(output(0.5, domain={"/255": 4 * share}), first(0.5))
+    return scale(output(0.5, domain={"/255": 4 * share}, gains={}), first(0.5))
 
 
 @at("answers.TIED", {0.0595: "/255", 0.06: "/255", 0.0605: ""})
@@ -308,11 +315,11 @@ def nothing_lost_on_the_right_scale(loss):
     return scale(output(2.06, domain={"/255": 2.06 - loss}), first(0.5))
 
 
-@at("weights.ON_SCALE", {0.0995: 0.95, 0.1: None})
+@at("weights.ON_SCALE", {0.0995: 0.97, 0.1: 0.85})
 def belief_in_a_scale_that_statistics_match(deviation):
-    seen = output(0.5, domain={"/255": 3.9})
+    seen = output(0.5, gains=form("/255", z=5.5))
     norm = fit(0.9, mean_deviation=1.5, domain={"/255": deviation})
-    return getattr(input_domain(case(behaviour(seen, batchnorm=(norm,)))), "belief", None)
+    return input_domain(case(behaviour(seen, batchnorm=(norm,)))).belief
 
 
 def confident(margin=100.0, usual=9.0, bits=3.5, **changes):

@@ -30,7 +30,8 @@ at = EDGES.at
 def flipped_by(nfv, kappa=0.97, *others, **changes):
     """Whether training made an output invariant that a flip changes this much."""
     effect = mirror(nfv, kappa)
-    return learned(output(transforms=(effect, *others), **changes), effect)
+    shown = output(transforms=(effect, *others), **changes)
+    return learned(case(behaviour(shown)), shown, effect)
 
 
 @at("flips.EXACT", {0.99e-6: True, 1e-6: False, 1.01e-6: False})
@@ -86,9 +87,19 @@ def changed_sign(nfv):
     return best_action(plain, -kept * plain, "regression", MIRROR).name
 
 
-@at("flips.ACCURACY_LOSS", {0.0295: True, 0.0305: False})
+@at("flips.ACCURACY_LOSS", {0.0295: True, 0.0305: None})
 def learned_by_accuracy(loss):
-    return flipped_by(0.1, accuracy={"e": 0.9, "H": 0.9 - loss})
+    return flipped_by(0.1, accuracy={"e": 0.9, "H": 0.9 - loss}, worse_p={"H": 0.5})
+
+
+@at("answers.EQUAL_P", {0.0495: None, 0.0505: True})
+def no_worse_by_accuracy(p):
+    return flipped_by(0.1, accuracy={"e": 0.9, "H": 0.89}, worse_p={"H": p})
+
+
+@at("answers.BETTER_P", {0.0099: False, 0.0101: None})
+def worse_by_accuracy(p):
+    return flipped_by(0.1, accuracy={"e": 0.9, "H": 0.7}, worse_p={"H": p})
 
 
 @at("flips.MIRROR_RATIO", {0.248: True, 0.25: None, 0.252: None})

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from modelaudit.audit_types.behaviour import OutputBehaviour, TransformEffect
 from modelaudit.audit_types.diagnosis import Evidence
-from modelaudit.diagnosis.case import FLIPS, NO_FLIP, WORDS, Case, amount, flip_of
+from modelaudit.diagnosis.case import FLIPS, NO_FLIP, Case, amount, flip_of, information
+from modelaudit.diagnosis.input_corrections import words_of
 from modelaudit.diagnosis.model import CauseExcluded, CauseFound, CauseUnknown, StepResult
-from modelaudit.thresholds.answers import SATURATED
+from modelaudit.thresholds.answers import BETTER_P, EQUAL_P, SATURATED, TIED
 from modelaudit.thresholds.flips import (
     ACCURACY_LOSS,
     EXACT,
@@ -18,6 +19,7 @@ from modelaudit.thresholds.flips import (
     SENSITIVE,
 )
 
+BOTH = "horizontal_and_vertical"  # Keras's default mode of RandomFlip
 # What an output does if it changes with the flip in a regular way.
 MOVES = {
     "odd": "changes sign",
@@ -66,12 +68,12 @@ def _flipped_image(case: Case) -> tuple[OutputBehaviour, TransformEffect, float]
 def effect_text(effect: TransformEffect, output: OutputBehaviour) -> str:
     """What a flip does to the output, in words."""
     if effect.nfv is None:
-        return f"{output.name} varies too little to judge inputs {WORDS[effect.name]}."
+        return f"{output.name} varies too little to judge inputs {words_of(effect.name)}."
     if effect.action in MOVES:
         what = MOVES[effect.action]
         return (
-            f"For inputs {WORDS[effect.name]}, {output.name} {what}; the unexplained variation is "
-            f"{effect.nfv:.2g} times the change between different inputs."
+            f"For inputs {words_of(effect.name)}, {output.name} {what}; the unexplained variation "
+            f"is {effect.nfv:.2g} times the change between different inputs."
         )
     agreement = ""
     if effect.agreement is not None:
@@ -81,7 +83,7 @@ def effect_text(effect: TransformEffect, output: OutputBehaviour) -> str:
             f"to {high:.0%})"
         )
     return (
-        f"For inputs {WORDS[effect.name]}, {output.name} changes {effect.nfv:.2g} times as much "
+        f"For inputs {words_of(effect.name)}, {output.name} changes {effect.nfv:.2g} times as much "
         f"as for a different input{agreement}."
     )
 
@@ -115,16 +117,29 @@ def by_construction(case: Case) -> StepResult:
     return CauseFound(0.97, evidence, where=output.name, transform=effect.name)
 
 
-def learned(output: OutputBehaviour, effect: TransformEffect) -> bool | None:
-    """Has training made the output invariant? None in the grey zone if nothing decides."""
+def learned(case: Case, output: OutputBehaviour, effect: TransformEffect) -> bool | None:
+    """Does the model treat flipped inputs like the others? None if nothing decides.
+
+    Labels decide, whatever else changes: the predictions of a model that is right about half of its
+    inputs change under any transform. Without labels, the change of the output does, or a layer in
+    the file that flips inputs during training, if the predictions then say as much.
+    """
     nfv = effect.nfv
-    if nfv is None or nfv >= SENSITIVE.value:
+    if nfv is None:
         return False
     if nfv < LEARNED.value:
         return effect.kappa is None or effect.kappa > KAPPA.value
-    accuracy = output.accuracy
-    if "e" in accuracy and effect.name in accuracy:
-        return accuracy["e"] - accuracy[effect.name] < ACCURACY_LOSS.value
+    scores = output.accuracy or output.fit
+    p = output.worse_p.get(effect.name)
+    if p is not None and "e" in scores and effect.name in scores:
+        lost = scores["e"] - scores[effect.name]
+        if lost < ACCURACY_LOSS.value and p >= EQUAL_P.value:
+            return True
+        return False if p < BETTER_P.value or nfv >= SENSITIVE.value else None
+    if augmented(case, effect) and _says_as_much(output, effect.name):
+        return True
+    if nfv >= SENSITIVE.value:
+        return False
     other = next((e.nfv for e in output.transforms if e.name == "V"), None)
     agreed = effect.kappa is None or effect.kappa > KAPPA.value
     if agreed and _takes_all_alike(output):
@@ -133,6 +148,23 @@ def learned(output: OutputBehaviour, effect: TransformEffect) -> bool | None:
         steady = effect.kappa is None or effect.kappa > KAPPA_MIRROR.value
         return True if steady and nfv / other < MIRROR_RATIO.value else None
     return None
+
+
+def augmented(case: Case, effect: TransformEffect) -> bool:
+    """Whether a layer in the file flips inputs in this way during training."""
+    needed = {"H": ("horizontal",), "V": ("vertical",), "r180": ("horizontal", "vertical")}
+    architecture = case.facts.artifact.architecture
+    return effect.name in needed and any(
+        all(side in str(layer.config.get("mode", BOTH)) for side in needed[effect.name])
+        for layer in (architecture.layers if architecture else ())
+        if layer.class_name == "RandomFlip"
+    )
+
+
+def _says_as_much(output: OutputBehaviour, flip: str) -> bool:
+    """Whether the predictions for flipped inputs carry as much information, within error."""
+    high = output.orientation_ci.get(flip, (0.0, 0.0))[1]
+    return flip in output.orientation and high + TIED.value >= information(output)
 
 
 def _takes_all_alike(output: OutputBehaviour) -> bool:
@@ -161,13 +193,37 @@ def learned_invariance(case: Case) -> StepResult:
     output, effect, _ = found
     if effect.action in {"odd", "swap"}:
         return CauseExcluded("the output is meant to change with the flip")
-    if not learned(output, effect):
-        return CauseExcluded(f"inputs {WORDS[effect.name]} change the output")
-    also = [e for e in output.transforms if e.nfv is not None and learned(output, e)]
+    if not learned(case, output, effect):
+        return CauseExcluded(f"inputs {words_of(effect.name)} change the output")
+    also = [e for e in output.transforms if e.nfv is not None and learned(case, output, e)]
     also.sort(key=lambda each: FLIPS.index(each.name))
-    evidence = tuple(_evidence(e, output, LEARNED.value) for e in also[:3])
-    evidence += _as_set(case, effect)
+    evidence = (
+        *_by_labels(output, effect),
+        *(_evidence(e, output, LEARNED.value) for e in also[:3]),
+        *_as_set(case, effect),
+    )
     return CauseFound(0.9, evidence, where=output.name, transform=effect.name)
+
+
+def treated_alike(nfv: float) -> str:
+    """Why flips are no matter, of an output that `learned` says is treated alike."""
+    if nfv < SENSITIVE.value:
+        return f"the output hardly changes under the flip (variation {nfv:.2g})"
+    return "flipped inputs are recognised as well as the others, although single outputs change"
+
+
+def _by_labels(output: OutputBehaviour, effect: TransformEffect) -> tuple[Evidence, ...]:
+    """That labels are met as well under the flip, if they were given."""
+    scores, measure = (output.accuracy, "accuracy") if output.accuracy else (output.fit, "R2")
+    if "e" not in scores or effect.name not in output.worse_p:
+        return ()
+    shown = "{:.0%}" if output.accuracy else "{:.2f}"
+    given, flipped = (shown.format(scores[name]) for name in ("e", effect.name))
+    text = (
+        f"On your {effect.n} labels the {measure} is {given} as given and {flipped} "
+        f"{words_of(effect.name)}: no significant difference."
+    )
+    return (Evidence(text, "", scores[effect.name], scores["e"], effect.n),)
 
 
 def uneven_layers(case: Case) -> list[str]:
@@ -187,8 +243,8 @@ def sensitive_architecture(case: Case) -> StepResult:
     if isinstance(found, CauseUnknown):
         return found
     output, effect, nfv = found
-    if learned(output, effect):
-        return CauseExcluded(f"the output hardly changes under the flip (variation {nfv:.2g})")
+    if learned(case, output, effect):
+        return CauseExcluded(treated_alike(nfv))
     if not _diverse(case):
         return CauseUnknown(case.wanted)
     floor = output.floor.get(effect.name)
@@ -223,9 +279,9 @@ def sensitive_data(case: Case) -> StepResult:
     if isinstance(found, CauseUnknown):
         return found
     output, effect, nfv = found
-    verdict = learned(output, effect)
+    verdict = learned(case, output, effect)
     if verdict:
-        return CauseExcluded(f"the output hardly changes under the flip (variation {nfv:.2g})")
+        return CauseExcluded(treated_alike(nfv))
     if not _diverse(case):
         return CauseUnknown(case.wanted)
     evidence = [_evidence(effect, output, LEARNED.value)]

@@ -5,33 +5,41 @@ from __future__ import annotations
 from modelaudit.audit_types.behaviour import OutputBehaviour
 from modelaudit.audit_types.diagnosis import Evidence
 from modelaudit.diagnosis.case import (
-    WORDS,
     Case,
     bits_in_words,
     capacity,
     information,
     scores,
 )
+from modelaudit.diagnosis.input_corrections import words_of
 from modelaudit.diagnosis.model import CauseExcluded, CauseFound, CauseUnknown, StepResult
-from modelaudit.thresholds.answers import ACCURACY_GAIN, RIGHT_ACCURACY, UNINFORMED
+from modelaudit.measures.behaviour.numbering import PATTERNS
+from modelaudit.thresholds.answers import NUMBERING_ODDS, SCORE_GAIN, UNINFORMED
 
 
 def labels_renumbered(case: Case) -> StepResult:
     """The predictions become correct if the classes are renumbered."""
     seen = case.behaviour
-    judged = [o for o in case.outputs if "e" in o.accuracy and o.renumbered is not None]
+    judged = [o for o in case.outputs if "e" in o.accuracy]
     if seen is None or not judged or not case.images:
         return CauseExcluded("there are no labels that could be numbered differently")
     for output in judged:
-        given, after = output.accuracy["e"], output.renumbered or 0.0
-        if after > RIGHT_ACCURACY.value and after - given > ACCURACY_GAIN.value:
+        given, other = output.accuracy["e"], output.numbering
+        if (
+            other is not None
+            and other.log_odds > NUMBERING_ODDS.value
+            and other.accuracy - given >= SCORE_GAIN.value
+        ):
+            how = PATTERNS.get(other.pattern, "the best assignment of its classes to your labels")
+            form = f", for inputs {words_of(other.variant)}" if other.variant != "e" else ""
             text = (
-                f"On your labels the accuracy is {given:.0%}. With the best one-to-one assignment "
-                f"of the model's classes to your labels it is {after:.0%}."
+                f"On your {seen.inputs.n} labels the accuracy is {given:.0%}. With another "
+                f"numbering ({how}){form} it is {other.accuracy:.0%}, which makes your labels "
+                f"e^{other.log_odds:.0f} times as likely."
             )
-            evidence = Evidence(text, "", after, given, seen.inputs.n)
-            return CauseFound(0.9, (evidence,), where=output.name)
-    return CauseExcluded("no other numbering of the classes makes the predictions more accurate")
+            evidence = Evidence(text, "", other.accuracy, given, seen.inputs.n)
+            return CauseFound(0.97, (evidence,), where=output.name, together=other.variant != "e")
+    return CauseExcluded("no other numbering of the classes makes the labels more likely")
 
 
 def not_understood(case: Case) -> StepResult:
@@ -58,7 +66,7 @@ def not_understood(case: Case) -> StepResult:
 
 def mostly_wrong(output: OutputBehaviour) -> str:
     """How wrong the predictions are, in a sentence; empty if they are not."""
-    found, measure, _, _ = scores(output)
+    found, measure = scores(output)
     if "e" not in found:
         return ""
     room, best = capacity(output), max(found, key=lambda name: found[name])
@@ -68,7 +76,7 @@ def mostly_wrong(output: OutputBehaviour) -> str:
     shown = "{:.0%}" if output.accuracy else "{:.2f}"
     text = f"On your labels the {measure} is {shown.format(given)} as given"
     if best != "e":
-        text += f", and at best {shown.format(found[best])}, {WORDS.get(best, best)}"
+        text += f", and at best {shown.format(found[best])}, {words_of(best)}"
     if not room:
         return f"{text}: below 0 is worse than predicting the mean."
     return f"{text}. The predictions carry {bits_in_words(output, information(output))}."

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from modelaudit.measures.behaviour.outputs import predicted
-from modelaudit.thresholds.answers import PER_CLASS
+from modelaudit.measures.behaviour.outputs import CLASSES, predicted
 
 
 def class_labels(y: NDArray[np.generic]) -> NDArray[np.int64] | None:
@@ -24,39 +23,79 @@ def class_labels(y: NDArray[np.generic]) -> NDArray[np.int64] | None:
     return np.asarray(rows.argmax(axis=1), dtype=np.int64) if one_hot else None
 
 
-def accuracy(values: NDArray[np.floating], kind: str, y: NDArray[np.generic]) -> float | None:
-    """Share of outputs (n, ...) with the labelled class, in [0, 1]; None without classes.
+def correct(
+    values: NDArray[np.floating],
+    kind: str,
+    y: NDArray[np.generic],
+    order: NDArray[np.int64] | None = None,
+) -> NDArray[np.float64] | None:
+    """(n,) whether each output (n, ...) has the labelled class; None without classes.
 
     For several sigmoids with binary labels (n, L), the share of correct ones.
+
+    Args:
+        values: outputs, (n, ...).
+        kind: result of `outputs.output_kind`.
+        y: labels, as in `class_labels`.
+        order: the model's class for each label, if that is not its number.
     """
     if kind == "sigmoid" and y.shape == values.shape and values.ndim == 2 and y.shape[1] > 1:
-        return float(np.mean((values > 0.5) == (y.astype(np.float64) > 0.5)))
+        right = (values > 0.5) == (y.astype(np.float64) > 0.5)
+        return np.asarray(right.mean(axis=1), dtype=np.float64)
     labels, answers = class_labels(y), predicted(values, kind)
     if labels is None or answers is None or len(labels) != len(answers):
         return None
-    return float(np.mean(answers == labels))
+    meant = labels if order is None else order[labels]
+    return np.asarray(answers == meant, dtype=np.float64)
 
 
-def renumbered_accuracy(
-    values: NDArray[np.floating], kind: str, y: NDArray[np.generic]
-) -> float | None:
-    """Accuracy under the best one-to-one mapping of the model's classes to the labels, in [0, 1].
+def rank_scores(
+    values: NDArray[np.floating],
+    kind: str,
+    y: NDArray[np.generic],
+    order: NDArray[np.int64] | None = None,
+) -> NDArray[np.float64] | None:
+    """(n,) minus the logarithm of the rank of the labelled class; None where `correct` is None.
 
-    It distinguishes a wrong class order from wrong answers. None without classes, or with fewer
-    than `PER_CLASS` inputs per label: any answers then match under some mapping.
+    0 if it is the top class. Unlike `correct`, it shows of two wrong answers which one is closer;
+    unlike the likelihood, it does not depend on confidence. Ties share their mean rank. For outputs
+    without several classes, as `correct`. Arguments as there.
     """
-    labels, answers = class_labels(y), predicted(values, kind)
-    if labels is None or answers is None or len(labels) != len(answers):
-        return None
-    names, places = np.unique(labels, return_inverse=True)
-    given, columns = np.unique(answers, return_inverse=True)
-    if len(labels) < PER_CLASS.value * len(names):
-        return None
-    from scipy.optimize import linear_sum_assignment  # importing it takes half a second
+    right = correct(values, kind, y, order)
+    labels = class_labels(y)
+    if right is None or labels is None or kind not in CLASSES:
+        return right
+    meant = labels if order is None else order[labels]
+    wide = values.reshape(len(values), -1)
+    known = meant < wide.shape[1]
+    own = wide[np.arange(len(wide)), np.where(known, meant, 0)][:, None]
+    ranks = 1 + (wide > own).sum(axis=1) + ((wide == own).sum(axis=1) - 1) / 2
+    return -np.log(np.where(known, ranks, wide.shape[1]))
 
-    together = np.zeros((len(names), len(given)), np.int64)
-    np.add.at(together, (places, columns), 1)
-    return float(together[linear_sum_assignment(-together)].sum() / len(labels))
+
+def accuracy(
+    values: NDArray[np.floating],
+    kind: str,
+    y: NDArray[np.generic],
+    order: NDArray[np.int64] | None = None,
+) -> float | None:
+    """Mean of `correct`, in [0, 1]; None without classes."""
+    right = correct(values, kind, y, order)
+    return None if right is None else float(right.mean())
+
+
+def fit_scores(values: NDArray[np.floating], y: NDArray[np.generic]) -> NDArray[np.float64] | None:
+    """(n,) minus the logarithm of the squared error of each output (n, ...).
+
+    The logarithm keeps few large errors from deciding. None where `explained_variance` is None.
+    """
+    if explained_variance(values, y) is None:
+        return None
+    target = _as_output(values, y)
+    assert target is not None
+    squares = (values.astype(np.float64) - target) ** 2
+    each = squares.reshape(len(values), -1).mean(axis=1)
+    return np.asarray(-np.log(each + 1e-6 * target.var()), dtype=np.float64)
 
 
 def explained_variance(values: NDArray[np.floating], y: NDArray[np.generic]) -> float | None:

@@ -13,12 +13,11 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from modelaudit.measures.behaviour.information_gain import resampled_information
 from modelaudit.measures.behaviour.transform_effects import entropy
 from modelaudit.measures.statistics import percentile_interval
-from modelaudit.thresholds.answers import GAIN, INFORMED, INFORMED_PEAK, PEAK, TIED
 
 _DRAWS = 1000
-_MAX_DRAWN = 1 << 22  # maximum number of resampled means in memory
 
 
 class OrientationProfile(Struct, frozen=True):
@@ -62,7 +61,7 @@ def orientation_profile(
     """
     n = outputs["e"].shape[0]
     weights = rng.multinomial(n, np.full(n, 1 / n), size=draws) / n
-    drawn = {name: _resampled(p, weights) for name, p in outputs.items()}
+    drawn = {name: resampled_information(p, weights) for name, p in outputs.items()}
     return OrientationProfile(
         information={name: information(p) for name, p in outputs.items()},
         interval={
@@ -70,37 +69,6 @@ def orientation_profile(
             for name, p in outputs.items()
         },
     )
-
-
-def better_orientations(
-    profile: Mapping[str, float],
-    given: float,
-    room: float,
-    intervals: Mapping[str, tuple[float, float]] | None = None,
-) -> dict[str, float]:
-    """Variants of the input with much more information than the original, as name -> bits.
-
-    Empty if there are none. Variants that are as good as the best one are included: a model that
-    was trained with mirrored images cannot distinguish a quarter turn from a transposition.
-
-    Args:
-        profile: bits by variant; `e`, the original, is ignored.
-        given: bits of the original input.
-        room: log2 K, the maximum information; 0 without classes.
-        intervals: intervals of the variants; one that includes `given` is within sampling error.
-    """
-    others = {name: bits for name, bits in profile.items() if name != "e"}
-    *rest, best = sorted((*others.values(), given))
-    alone = bool(rest) and best - rest[-1] > PEAK.value
-    enough = (INFORMED_PEAK.value if alone else INFORMED.value) * room
-    if room <= 0 or best - given <= GAIN.value or best <= enough:
-        return {}
-    known = intervals or {}
-    return {
-        name: bits
-        for name, bits in others.items()
-        if best - bits <= TIED.value and known.get(name, (bits, bits))[0] > given
-    }
 
 
 def _centred(
@@ -112,17 +80,3 @@ def _centred(
     """
     bias = float(drawn.mean()) - measured
     return interval[0] - bias, interval[1] - bias
-
-
-def _resampled(p: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(draws,) information of each resample; `weights` (draws, n) are shares of the inputs."""
-    n, k = p.shape[0], p.shape[-1]
-    flat = p.reshape(n, -1)
-    certain = weights @ entropy(p).reshape(n, -1).mean(axis=1)
-    step = max(1, _MAX_DRAWN // flat.shape[1])
-    means = [
-        entropy((weights[i : i + step] @ flat).reshape(-1, flat.shape[1] // k, k)).mean(axis=1)
-        for i in range(0, len(weights), step)
-    ]
-    result: NDArray[np.float64] = np.concatenate(means) - certain
-    return result

@@ -26,10 +26,11 @@ def as_array(value: Untyped) -> NDArray[Any]:
 
 
 def transformed(array: NDArray[Any], steps: dict[str, Any] | None) -> NDArray[Any]:
-    """Apply `perm` (axis order), `flip` (axes), `scale` and `offset`; returns a contiguous array.
+    """Apply `perm` (axis order), `flip` (axes), `scale`, `offset` and `each`; contiguous result.
 
-    Values are computed in float64 and returned in the array's dtype; integers are rounded and
-    clipped to their range. Axis 0 is the batch axis.
+    `scale` and `offset` are lists of one value, or of one for each channel (on axis `channels`);
+    `each` standardises each input. Values are computed in float64 and returned in the array's
+    dtype; integers are rounded and clipped to their range. Axis 0 is the batch axis.
     """
     if not steps:
         return array
@@ -38,9 +39,15 @@ def transformed(array: NDArray[Any], steps: dict[str, Any] | None) -> NDArray[An
         array = np.transpose(array, steps["perm"])
     if steps.get("flip"):
         array = np.flip(array, tuple(steps["flip"]))
-    scale, offset = steps.get("scale", 1.0), steps.get("offset", 0.0)
-    if scale != 1.0 or offset != 0.0:
-        array = array.astype(np.float64) * scale + offset
+    scale, offset = steps.get("scale", [1.0]), steps.get("offset", [0.0])
+    if scale != [1.0] or offset != [0.0] or steps.get("each"):
+        shape = [1] * array.ndim
+        shape[steps.get("channels", -1)] = -1
+        array = array.astype(np.float64) * np.reshape(scale, shape) + np.reshape(offset, shape)
+        if steps.get("each"):
+            axes = tuple(range(1, array.ndim))
+            deviation = np.maximum(array.std(axis=axes, keepdims=True), 1e-6)
+            array = (array - array.mean(axis=axes, keepdims=True)) / deviation
         if dtype.kind in "iu":
             bounds = np.iinfo(dtype)
             array = np.clip(np.rint(array), bounds.min, bounds.max)

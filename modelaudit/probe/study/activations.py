@@ -16,7 +16,8 @@ from modelaudit.measures.kernels.batchnorm import (
     statistics_convergence,
     statistics_misfit,
 )
-from modelaudit.measures.transforms import DomainTransform, Transform
+from modelaudit.measures.transforms import Transform
+from modelaudit.measures.value_transforms import DomainTransform
 from modelaudit.probe.host.feed import ActivationRequest
 from modelaudit.probe.study.runner import Array, InputVariant, MeasurementUnavailable, Runner
 from modelaudit.structs import replace

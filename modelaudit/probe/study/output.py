@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator, Mapping
 
 import numpy as np
 from msgspec import Struct, field
 
-from modelaudit.audit_types.behaviour import ClassAgreement, OutputBehaviour, TransformEffect
+from modelaudit.audit_types.behaviour import (
+    ClassAgreement,
+    InformationGain,
+    OutputBehaviour,
+    TransformEffect,
+)
 from modelaudit.facts import Artifact
-from modelaudit.measures.behaviour.accuracy import accuracy, explained_variance, renumbered_accuracy
+from modelaudit.measures.behaviour.accuracy import class_labels
 from modelaudit.measures.behaviour.collapse import InputDiversity, collapse
+from modelaudit.measures.behaviour.information_gain import information_gains
 from modelaudit.measures.behaviour.orientation import information, orientation_profile
 from modelaudit.measures.behaviour.outputs import (
     comparable,
@@ -24,6 +29,7 @@ from modelaudit.measures.behaviour.probe_data import prior_distance
 from modelaudit.measures.behaviour.transform_effects import OutputPair, per_class, transform_effect
 from modelaudit.measures.behaviour.variation import normalised_variation
 from modelaudit.measures.transforms import Transform
+from modelaudit.probe.study.labels import score_variants
 from modelaudit.probe.study.runner import Array
 from modelaudit.structs import replace
 
@@ -38,6 +44,7 @@ class VariantOutputs(Struct, frozen=True):
         noise: largest difference between repeated runs.
         moved: outputs by spatial transform.
         rescaled: outputs by value transform.
+        combined: outputs by several transforms, joined by `+`.
         mix: outputs for synthetic inputs, if `given` are for the user's.
         floors: outputs (plain, transformed) with symmetrised kernels, by transform.
         scrambled: outputs for the phase-scrambled control, by transform.
@@ -48,6 +55,7 @@ class VariantOutputs(Struct, frozen=True):
     noise: float
     moved: Mapping[str, Outputs] = field(default_factory=dict)
     rescaled: Mapping[str, Outputs] = field(default_factory=dict)
+    combined: Mapping[str, Outputs] = field(default_factory=dict)
     mix: Outputs | None = None
     floors: Mapping[str, tuple[Outputs, Outputs]] = field(default_factory=dict)
     scrambled: Mapping[str, Outputs] = field(default_factory=dict)
@@ -66,15 +74,21 @@ def describe_output(
 ) -> OutputBehaviour:
     """Measure the behaviour of output `name`; `oriented` as in `PreparedInputs`."""
     raw = answers.given[name]
-    values = _finite(raw)
-    kind = _kind(values, artifact, single=len(answers.given) == 1)
+    values = finite_values(raw)
+    known = kind_of(values, artifact, answers.y, single=len(answers.given) == 1)
+    kind = known.name
     bits_on_mix = _information(answers.mix, name, kind)
     diversity = replace(diversity, synthetic_information=bits_on_mix)
-    state = collapse(values, kind, diversity)
-    profile = _profile(name, kind, answers, rng) if oriented else ({}, {})
+    # Without knowing whether numbers are scores, only their spread is judged.
+    state = collapse(values, "regression" if known.guessed else kind, diversity)
+    profiled = oriented and not known.guessed
+    profile = _profile(name, kind, answers, rng) if profiled else ({}, {})
+    variants = {key: finite_values(outputs[name]) for key, outputs in _variants(answers)}
+    labelled = score_variants(variants, kind, answers.y, moves)
     return OutputBehaviour(
         name=name,
         kind=kind,
+        guessed=known.guessed,
         shape=(None, *values.shape[1:]),
         collapse=state,
         transforms=tuple(
@@ -93,13 +107,15 @@ def describe_output(
         domain_margin={
             key: margin
             for key, outputs in answers.rescaled.items()
-            if (margin := median_margin(_finite(outputs[name]), kind)) is not None
+            if (margin := median_margin(finite_values(outputs[name]), kind)) is not None
         },
-        accuracy=_accuracies(name, kind, answers),
-        renumbered=None
-        if answers.y is None
-        else renumbered_accuracy(_finite(raw), kind, answers.y),
-        fit=_fit(name, kind, answers, moves),
+        accuracy=labelled.accuracy,
+        fit=labelled.fit,
+        gains=_gains(variants, known, answers, rng),
+        better=labelled.better,
+        worse_p=labelled.worse_p,
+        numbering=labelled.numbering,
+        renumbered=labelled.numbering.accuracy if labelled.numbering else None,
         prior=None if answers.y is None else prior_distance(values, kind, answers.y),
         per_class=_per_class(name, kind, answers) if not state.collapsed else (),
         floor=_floors(name, kind, answers, moves),
@@ -109,13 +125,27 @@ def describe_output(
     )
 
 
-def _finite(values: Array) -> Array:
+def finite_values(values: Array) -> Array:
+    """The values as floats, with 0 in place of NaN and infinity."""
     numbers = values.astype(np.float64) if values.dtype.kind != "f" else values
     return np.asarray(np.nan_to_num(numbers, nan=0.0, posinf=0.0, neginf=0.0))
 
 
-def _kind(values: Array, artifact: Artifact, *, single: bool) -> str:
-    """Kind of the output; head and loss in the file are used only for single-output models."""
+class KnownKind(Struct, frozen=True):
+    """Kind of an output (see `outputs.output_kind`), and whether it is a guess."""
+
+    name: str
+    guessed: bool = False
+
+
+def kind_of(
+    values: Array, artifact: Artifact, y: Array | None, *, single: bool = True
+) -> KnownKind:
+    """Kind of the output; head and loss in the file are used only for single-output models.
+
+    Labels have priority: real numbers make it a regression. Several linear outputs without a loss
+    and without labels may be scores of classes or numbers, which is a guess.
+    """
     activation = loss = None
     if single and artifact.kernels:
         last = artifact.kernels[-1]
@@ -123,18 +153,31 @@ def _kind(values: Array, artifact: Artifact, *, single: bool) -> str:
             activation = last.activation
         said = (artifact.training or {}).get("loss")
         loss = said if isinstance(said, str) else None
-    return output_kind(
+    kind = output_kind(
         values,
         activation=activation,
         loss=loss,
         has_head=bool(artifact.kernels) or artifact.architecture is None,
     )
+    if kind not in {"logits", "sigmoid"}:
+        return KnownKind(kind)
+    if y is not None and class_labels(y) is None and _are_numbers(values, y):
+        return KnownKind("regression")
+    told = loss is not None or (y is not None and class_labels(y) is not None)
+    return KnownKind(kind, guessed=kind == "logits" and not told)
+
+
+def _are_numbers(values: Array, y: Array) -> bool:
+    """Whether these are targets for outputs (n, ...) that are not all 0 or 1."""
+    if y.dtype.kind not in "iuf" or y.size != values.size:
+        return False
+    return not bool(((y == 0) | (y == 1)).all())
 
 
 def _information(outputs: Outputs | None, name: str, kind: str) -> float | None:
     if outputs is None or name not in outputs:
         return None
-    p = probabilities(_finite(outputs[name]), kind)
+    p = probabilities(finite_values(outputs[name]), kind)
     return information(p) if p is not None else None
 
 
@@ -147,7 +190,9 @@ def _effect(
     *,
     collapsed: bool,
 ) -> TransformEffect:
-    pair = OutputPair(_finite(answers.given[name]), _finite(answers.moved[move.name][name]))
+    pair = OutputPair(
+        finite_values(answers.given[name]), finite_values(answers.moved[move.name][name])
+    )
     control = answers.scrambled.get(move.name, {}).get(name)
     return transform_effect(
         pair,
@@ -156,7 +201,7 @@ def _effect(
         rng,
         noise=answers.noise if np.isfinite(answers.noise) else 0.0,
         collapsed=collapsed,
-        scrambled=_finite(control) if control is not None else None,
+        scrambled=finite_values(control) if control is not None else None,
     )
 
 
@@ -166,12 +211,12 @@ def _profile(
     """Bits and intervals by orientation; empty for outputs without classes."""
     if answers.mix is None or not answers.moved:  # synthetic inputs have no correct orientation
         return {}, {}
-    given = probabilities(_finite(answers.given[name]), kind)
+    given = probabilities(finite_values(answers.given[name]), kind)
     if given is None:
         return {}, {}
     variants = {"e": given}
     for move, outputs in answers.moved.items():
-        p = probabilities(_finite(outputs[name]), kind)
+        p = probabilities(finite_values(outputs[name]), kind)
         if p is not None and p.shape == given.shape:
             variants[move] = p
     if len(variants) < 2:
@@ -180,45 +225,22 @@ def _profile(
     return profile.information, profile.interval
 
 
-def _accuracies(name: str, kind: str, answers: VariantOutputs) -> Mapping[str, float]:
-    """Accuracy by orientation and value range; `e` is the original inputs."""
-    if answers.y is None:
+def _gains(
+    variants: Outputs, known: KnownKind, answers: VariantOutputs, rng: np.random.Generator
+) -> Mapping[str, InformationGain]:
+    """Information that other forms of the user's inputs gain; empty for a guessed kind."""
+    if answers.mix is None or known.guessed or len(variants) < 2:
         return {}
-    found = {
-        variant: accuracy(_finite(outputs[name]), kind, answers.y)
-        for variant, outputs in _variants(answers)
-    }
-    return {variant: share for variant, share in found.items() if share is not None}
-
-
-def _fit(
-    name: str, kind: str, answers: VariantOutputs, moves: Mapping[str, Transform]
-) -> Mapping[str, float]:
-    """R2 of an output without classes, by orientation and value range.
-
-    A map for a transformed image may match the targets directly (if they were not transformed) or
-    after undoing the transform (if they were); the better one counts.
-    """
-    if answers.y is None or kind not in {"regression", "spatial"}:
-        return {}
-    found = {}
-    for variant, outputs in _variants(answers):
-        values = _finite(outputs[name])
-        tries = [values]
-        if kind == "spatial" and variant in moves:
-            with contextlib.suppress(ValueError):
-                tries.append(moves[variant].undo_on_output(values))
-        scores = [explained_variance(each, answers.y) for each in tries]
-        known = [score for score in scores if score is not None]
-        if known:
-            found[variant] = max(known)
-    return found
+    found = {name: probabilities(values, known.name) for name, values in variants.items()}
+    told = {name: p for name, p in found.items() if p is not None}
+    return information_gains(told, rng) if "e" in told else {}
 
 
 def _variants(answers: VariantOutputs) -> Iterator[tuple[str, Outputs]]:
     yield "e", answers.given
     yield from answers.moved.items()
     yield from answers.rescaled.items()
+    yield from answers.combined.items()
 
 
 def _per_class(name: str, kind: str, answers: VariantOutputs) -> tuple[ClassAgreement, ...]:
@@ -226,7 +248,7 @@ def _per_class(name: str, kind: str, answers: VariantOutputs) -> tuple[ClassAgre
     move = next(iter(answers.moved), None)
     if move is None:
         return ()
-    pair = OutputPair(_finite(answers.given[name]), _finite(answers.moved[move][name]))
+    pair = OutputPair(finite_values(answers.given[name]), finite_values(answers.moved[move][name]))
     return per_class(pair, kind, move)
 
 
@@ -236,7 +258,7 @@ def _floors(
     """Variation that remains with symmetrised kernels, by transform."""
     found = {}
     for move, (plain, moved) in answers.floors.items():
-        z, z_moved = (comparable(_finite(side[name]), kind) for side in (plain, moved))
+        z, z_moved = (comparable(finite_values(side[name]), kind) for side in (plain, moved))
         if kind == "spatial":
             try:
                 z_moved = moves[move].undo_on_output(z_moved)

@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from modelaudit.measures.transforms import DomainTransform, Transform
+from modelaudit.measures.transforms import Transform
+from modelaudit.measures.value_transforms import DomainTransform
 from modelaudit.probe.host import feed
 from modelaudit.probe.host.feed import ActivationRequest
 from modelaudit.probe.host.session import Session
@@ -80,8 +81,10 @@ class Runner(Struct, frozen=True):
             done = feed.InputTransform(
                 perm=move.perm if move else None,
                 flip=(*(move.flip if move else ()), *(domain.flip if domain else ())),
-                scale=domain.scale if domain else 1.0,
-                offset=domain.offset if domain else 0.0,
+                scale=domain.scale if domain else (1.0,),
+                offset=domain.offset if domain else (0.0,),
+                channels=domain.channels if domain else -1,
+                each=domain is not None and domain.each,
             )
             feeds.append(feed.Feed(f"{name}.{i}", done))
         return feeds

@@ -31,17 +31,14 @@ from modelaudit.measures.behaviour.orientation import information
 from modelaudit.measures.behaviour.outputs import comparable, probabilities
 from modelaudit.measures.behaviour.transform_effects import phase_scrambled
 from modelaudit.measures.summary import Behaviour
-from modelaudit.measures.transforms import (
-    DomainTransform,
-    Transform,
-    colour_axis,
-    domain_transforms,
-)
+from modelaudit.measures.transforms import Transform
+from modelaudit.measures.value_transforms import DomainTransform, colour_axis, domain_transforms
 from modelaudit.probe.host.session import Session
 from modelaudit.probe.host.variable_pairing import variable_paths
 from modelaudit.probe.protocol import Observation
 from modelaudit.probe.study import interventions
 from modelaudit.probe.study.activations import LayerActivations
+from modelaudit.probe.study.combinations import combinations, variant_name
 from modelaudit.probe.study.determinism import RepeatedRuns, run_repeatedly
 from modelaudit.probe.study.feeding import PreparedInputs, prepare_inputs
 from modelaudit.probe.study.inputs import Uncallable, Unprobeable
@@ -188,6 +185,15 @@ class _Study:
             got = self._try(name, partial(self.runner.predict, "x", InputVariant("e", domain)))
             if got is not None:
                 rescaled[domain.name] = got
+        combined = {}
+        if self.fed.y is not None:
+            singles = {"e": repeats.given, **moved, **rescaled}
+            for variant in combinations(singles, self.fed.y, self.artifact, moved, self.domains):
+                name = variant_name(variant)
+                ask = partial(self.runner.predict, "x", variant)
+                got = self._try(f"inputs {name}", ask)
+                if got is not None:
+                    combined[name] = got
         floors = {}
         # For synthetic inputs, one quarter turn represents the others and the transpositions.
         floored = list(self.moves.values())[: None if self.user else FLOORED]
@@ -202,6 +208,7 @@ class _Study:
             noise=repeats.noise,
             moved=moved,
             rescaled=rescaled,
+            combined=combined,
             mix=self._try("built-in mix", self._mix),
             floors=floors,
             scrambled=self._scrambled(),
@@ -289,7 +296,7 @@ class _Study:
 
     def _as_pixels(self, repeats: RepeatedRuns, output: OutputBehaviour) -> Intervention:
         """Whether an output that is constant for inputs from 0 to 1 varies from 0 to 255."""
-        pixels = InputVariant("e", DomainTransform("*255", 255.0))
+        pixels = InputVariant("e", DomainTransform("*255", (255.0,)))
         values = self.runner.predict("x", pixels)[output.name]
         found = collapse(np.nan_to_num(values), output.kind, InputDiversity(synthetic=True))
         return Intervention(

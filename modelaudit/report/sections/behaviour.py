@@ -29,7 +29,7 @@ from modelaudit.report.blocks import (
 )
 from modelaudit.report.wording import number_format, text, vocabulary
 from modelaudit.schema import Audit
-from modelaudit.thresholds.answers import GAIN, INFORMED, UNINFORMED
+from modelaudit.thresholds.answers import BIAS_GAIN, INFORMED, UNINFORMED
 
 P_VALUE = (
     "p-value: probability of so large a difference to the other inputs by chance (Fisher's exact "
@@ -271,7 +271,7 @@ def _explains(
     room = math.log2(classes)
     if decided is UNSET and before < UNINFORMED.value * room and after > INFORMED.value * room:
         return "yes"
-    if decided is UNSET and after > before + GAIN.value:
+    if decided is UNSET and after > before + BIAS_GAIN.value:
         return f"partly at most: {text.number(room)} bits are possible"
     return "no"
 

@@ -6,18 +6,16 @@ import pytest
 
 from modelaudit.audit_types.behaviour import Collapse
 from modelaudit.diagnosis.steps.input import input_domain
-from modelaudit.rules.catalogue import CATALOGUE
-from modelaudit.rules.engine import run_rules
 from modelaudit.structs import replace
 from tests.diagnosis.cases import (
     DISTANT,
     SURE,
-    TEN,
     WAYS,
     behaviour,
     diagnosed,
     facts,
     fit,
+    judged,
     labelled,
     output,
     quiet,
@@ -48,32 +46,25 @@ def test_with_a_wrong_scale_information_shows_no_orientation(turned_fit, labels,
     seen = behaviour(said, batchnorm=(replace(DISTANT, orientation={"H": turned_fit}),))
     found = diagnosed(labelled(seen) if labels else seen)
     assert (found.causes[0].cause, found.causes[0].transform) == (cause, transform)
-    told = [r for r in run_rules(CATALOGUE, facts(seen)) if r.code == "MA603"]
-    assert bool(told[0].findings) == (turned_fit < 1)
+    told = judged("MA603", facts(labelled(seen) if labels else seen)).findings
+    assert bool(told) == (cause == "orientation-mismatch")
 
 
 def test_scales_that_cannot_be_distinguished_are_all_named():
-    for shown in (output(**SURE | WAYS), quiet(domain={"2x-1": 3.0, "standardised": 3.02})):
-        first = diagnosed(behaviour(shown)).causes[0]
-        assert "standardised (mean 0, standard deviation 1); the" in first.evidence[0].text
-    (only,) = diagnosed(behaviour(quiet(domain={"2x-1": 3.0}))).causes[0].evidence
-    assert "which" not in only.text
+    first = diagnosed(behaviour(output(**SURE | WAYS, gains={}))).causes[0]
+    assert "standardised (mean 0, standard deviation 1); the" in first.evidence[0].text
+    (only,) = diagnosed(behaviour(output(**SURE, gains={}))).causes[0].evidence
+    assert "carry as much" not in only.text
 
 
 def test_orientations_with_equal_accuracy_are_named_the_simplest_first():
     # For a model that is invariant to vertical flips, r180 equals a mirror.
-    accuracy = {"e": 0.3, "V": 0.3, "H": 0.97, "r180": 0.98, "T": 0.9}
+    accuracy = {"e": 0.3, "V": 0.3, "H": 0.97, "r180": 0.97, "T": 0.9}
     first = diagnosed(labelled(behaviour(output(accuracy=accuracy)))).causes[0]
     assert (first.cause, first.transform) == ("orientation-mismatch", "H")
     assert "rotated 180°" in first.evidence[-1].text
     plain = accuracy | {"r180": 0.999}
     assert diagnosed(labelled(behaviour(output(accuracy=plain)))).causes[0].transform == "r180"
-
-
-@pytest.mark.parametrize(("second", "found"), [(0.4, True), (0.6, False)])
-def test_a_lone_peak_may_be_lower(second, found):
-    shown = quiet(orientation={"e": 0.2, "r180": 0.72 * TEN, "H": second * TEN})
-    assert (diagnosed(behaviour(shown)).causes[0].cause == "orientation-mismatch") == found
 
 
 def test_inverted_images_are_identified_by_the_statistics_of_all_layers():
@@ -82,7 +73,7 @@ def test_inverted_images_are_identified_by_the_statistics_of_all_layers():
     first = fit(0.53, domain={"*255": 280.0, "2x-1": 0.04, "1-x": 0.05})
     later = fit(0.27, "later", domain={"*255": 300.0, "2x-1": 0.4, "1-x": 0.02})
     state = Collapse(False, 2.0, 10, 3, 0.2, 0.3)
-    shown = output(collapse=state, orientation=bits, domain=domain)
+    shown = output(collapse=state, orientation=bits, domain=domain, gains={})
     found = diagnosed(behaviour(shown, batchnorm=(first, later))).causes[0]
     assert (found.cause, found.transform) == ("input-domain", "1-x")
     redrawn = fit(0.6, "later", domain={"*255": 300.0, "2x-1": 0.7, "1-x": 0.6})

@@ -6,7 +6,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelaudit.measures.behaviour.orientation import (
-    better_orientations,
     information,
     orientation_profile,
 )
@@ -14,10 +13,6 @@ from modelaudit.measures.behaviour.orientation import (
 
 def one_hot(n: int, k: int) -> np.ndarray:
     return np.eye(k)[np.arange(n) % k]
-
-
-def unsure(n: int, k: int, seed: int = 0) -> np.ndarray:
-    return np.full((n, k), 1 / k) + np.random.default_rng(seed).normal(size=(n, k)) * 1e-3
 
 
 @pytest.mark.parametrize("k", [2, 5, 10])
@@ -36,47 +31,6 @@ def test_information_is_that_of_the_joint_table(seed: int, n: int, k: int) -> No
     joint = p / n
     outer = joint.sum(axis=1, keepdims=True) * joint.sum(axis=0, keepdims=True)
     assert information(p) == pytest.approx((joint * np.log2(joint / outer)).sum(), abs=1e-9)
-
-
-def judged(outputs: dict[str, np.ndarray], classes: int = 8) -> dict[str, float]:
-    found = orientation_profile(outputs, np.random.default_rng(0))
-    given = found.information["e"]
-    return better_orientations(found.information, given, np.log2(classes), found.interval)
-
-
-def test_the_seen_orientation_is_found() -> None:
-    outputs = {"e": unsure(64, 8), "H": one_hot(64, 8), "V": unsure(64, 8, 1)}
-    found = orientation_profile(outputs, np.random.default_rng(0))
-    assert set(found.interval) == {"e", "H", "V"}
-    assert found.interval["H"][0] > 2.5
-    assert judged(outputs) == {"H": pytest.approx(3)}
-
-
-def test_a_healthy_model_has_no_better_orientation() -> None:
-    assert judged({"e": one_hot(64, 8), "H": unsure(64, 8)}) == {}
-
-
-@pytest.mark.parametrize(
-    ("best", "second", "found"),
-    [(1.9, 1.2, True), (1.9, 1.4, False), (2.3, 2.2, True), (1.7, 0.1, False)],
-)
-def test_a_lone_peak_may_be_lower(best: float, second: float, found: bool) -> None:
-    """Of 3 bits: 75 % suffice (2.25), or 60 % (1.8) if no other variant comes near."""
-    assert bool(better_orientations({"H": best, "V": second}, 0.0, 3.0)) is found
-
-
-def test_equally_good_variants_are_included() -> None:
-    found = better_orientations({"e": 0.1, "T": 2.9, "r90": 2.95, "H": 0.2}, 0.1, 3.0)
-    assert found == {"T": 2.9, "r90": 2.95}
-
-
-def test_gains_within_sampling_error_or_without_classes_do_not_count() -> None:
-    profile = {"e": 2.3, "H": 2.7}
-    assert better_orientations(profile, 2.3, 3.0) == {"H": 2.7}
-    assert better_orientations(profile, 2.3, 3.0, {"H": (2.2, 2.9)}) == {}
-    assert better_orientations(profile, 2.5, 3.0) == {}
-    assert better_orientations(profile, 0.0, 0.0) == {}
-    assert better_orientations({}, 0.0, 3.0) == {}
 
 
 def test_bootstrap_equals_single_resamples() -> None:

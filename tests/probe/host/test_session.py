@@ -71,8 +71,8 @@ def test_digests_are_those_of_the_bytes_in_the_file(keras3: RuntimeHandle, made:
         (InputTransform(perm=(0, 2, 1, 3)), lambda x: x.transpose(0, 2, 1, 3)),
         (InputTransform(perm=(0, 2, 1, 3), flip=(1,)), lambda x: np.rot90(x, 1, axes=(1, 2))),
         (InputTransform(flip=(0,)), lambda x: x[::-1]),
-        (InputTransform(scale=255.0), lambda x: x * 255),
-        (InputTransform(scale=-1.0, offset=1.0), lambda x: 1 - x),
+        (InputTransform(scale=(255.0,)), lambda x: x * 255),
+        (InputTransform(scale=(-1.0,), offset=(1.0,)), lambda x: 1 - x),
     ],
 )
 def test_transforms_are_those_of_numpy(

@@ -1,0 +1,149 @@
+"""Whether the model numbers its classes in another order than the labels."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from modelaudit.measures.behaviour.accuracy import class_labels
+from modelaudit.measures.behaviour.outputs import class_count, predicted
+from modelaudit.measures.behaviour.paired import p_better
+from modelaudit.structs import replace
+from modelaudit.thresholds.answers import BETTER_P, PER_CLASS
+
+MAX_CLASSES = 2000  # time and memory grow with their square
+
+Order = NDArray[np.int64]
+
+
+class Numbering(Struct, frozen=True):
+    """The most likely other order of the classes.
+
+    Attributes:
+        variant: the form of the inputs for which it is most likely.
+        accuracy: accuracy in that order and form, in [0, 1].
+        log_odds: natural logarithm of how much more likely it makes the labels than the order as
+            given in any form, less the logarithm of the number of orders to choose from.
+        moved: number of labels that stand for another class.
+        order: (K,) the model's class for each label.
+        pattern: a key of `PATTERNS`, or empty.
+    """
+
+    variant: str
+    accuracy: float
+    log_odds: float
+    moved: int
+    order: NDArray[np.int64]
+    pattern: str = ""
+
+
+PATTERNS = {
+    "up": "every class one higher than its label",
+    "down": "every class one lower than its label",
+    "reversed": "classes in reverse order",
+    "alphabetical": "labels that are numbers, classes in their alphabetical order (10 before 2)",
+    "numeric": "classes that are numbers, labels in their alphabetical order (10 before 2)",
+}
+
+
+def other_numbering(
+    outputs: Mapping[str, NDArray[np.floating]], kind: str, y: NDArray[np.generic]
+) -> Numbering | None:
+    """The most likely other order of the classes; None without classes, or if none is better.
+
+    The labels are modelled as the predicted classes in some order, seen through a channel that
+    errs in a share of the inputs, equally often to each other class. Orders are compared by
+    likelihood. Any of the C(K, m) m! orders that move m of K classes has the same prior, so that
+    only many labels show an arbitrary order, but few show a common one (`PATTERNS`).
+
+    None as well with fewer than `PER_CLASS` inputs per label: some order then fits by chance.
+
+    Args:
+        outputs: outputs (n, ...) by form of the inputs, with `e` for the inputs as given.
+        kind: result of `outputs.output_kind`.
+        y: labels, as in `class_labels`.
+    """
+    labels = class_labels(y)
+    if labels is None:
+        return None
+    n, present = len(labels), np.unique(labels)
+    size = max(class_count(outputs["e"], kind) or 0, int(labels.max()) + 1)
+    if not 2 <= size <= MAX_CLASSES or n < PER_CLASS.value * len(present):
+        return None
+    as_given, base = np.arange(size), -math.inf
+    found: list[Numbering] = []
+    for variant, values in outputs.items():
+        answers = predicted(values, kind)
+        if answers is None or len(answers) != n:
+            return None
+        table = np.zeros((size, size))  # of labels and predicted classes
+        np.add.at(table, (labels, answers), 1)
+        forms = math.log(len(outputs)) if variant != "e" else 0.0
+        base = max(base, _log_likelihood(float(np.trace(table)), n, size) - forms)
+        for pattern, order in (*_patterns(size), ("", _best_order(table, n))):
+            moved = int((order[present] != as_given[present]).sum())
+            right = float(table[present, order[present]].sum())
+            if moved and right > np.trace(table):
+                choices = math.log(len(PATTERNS)) if pattern else _log_orders(size, moved)
+                likelihood = _log_likelihood(right, n, size) - choices - forms
+                found.append(Numbering(variant, right / n, likelihood, moved, order, pattern))
+    best = max(found, key=lambda each: each.log_odds, default=None)
+    if best is not None and not _needs_form(best, outputs, kind, labels):
+        as_is = [each for each in found if each.variant == "e"]
+        best = max(as_is, key=lambda each: each.log_odds, default=best)
+    return replace(best, log_odds=best.log_odds - base) if best else None
+
+
+def _needs_form(
+    found: Numbering, outputs: Mapping[str, NDArray[np.floating]], kind: str, labels: Order
+) -> bool:
+    """Whether the inputs in that form are recognised better than as given, in the same order."""
+    given, other = (predicted(outputs[name], kind) for name in ("e", found.variant))
+    meant = found.order[labels]
+    assert given is not None and other is not None
+    rights = [np.asarray(each == meant, dtype=np.float64) for each in (given, other)]
+    return p_better(*rights) < BETTER_P.value
+
+
+def _patterns(size: int) -> Iterator[tuple[str, Order]]:
+    """Each pattern with the class that it assigns to each label."""
+    numbers = np.arange(size)
+    words = np.array(sorted(range(size), key=str))
+    yield "up", np.roll(numbers, -1)
+    yield "down", np.roll(numbers, 1)
+    yield "reversed", numbers[::-1]
+    yield "alphabetical", np.argsort(words)
+    yield "numeric", words
+
+
+def _best_order(table: NDArray[np.float64], n: int) -> Order:
+    """The order that maximises the likelihood less the number of orders to choose from.
+
+    An assignment problem in which a class that stays where it is gets a bonus: about as many
+    matches as it costs to name one more class that moves.
+    """
+    from scipy.optimize import linear_sum_assignment  # importing it takes half a second
+
+    size = len(table)
+    _, order = linear_sum_assignment(-table)
+    right = float(table[np.arange(size), order].sum())
+    share = min(max(right / n, 1.5 / size), 1 - 0.5 / n)
+    worth = math.log(share * (size - 1) / (1 - share))
+    bonus = math.log(size) / worth if worth > 0 else 0.0
+    _, order = linear_sum_assignment(-(table + bonus * np.eye(size)))
+    return np.asarray(order, dtype=np.int64)
+
+
+def _log_likelihood(right: float, n: int, size: int) -> float:
+    """Log-likelihood of the labels if `right` of n match, with the best rate above chance."""
+    share = max((right + 0.5) / (n + 1), 1 / size)
+    return right * math.log(share) + (n - right) * math.log((1 - share) / (size - 1))
+
+
+def _log_orders(size: int, moved: int) -> float:
+    """Logarithm of C(size, moved) moved!, a bound on the orders that move so many classes."""
+    return math.lgamma(size + 1) - math.lgamma(size - moved + 1)

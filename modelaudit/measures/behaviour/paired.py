@@ -1,0 +1,103 @@
+"""Other forms of the inputs, compared with the inputs as given, in pairs.
+
+A network that is right about half of its inputs is right about others in the wrong orientation.
+The difference of two scores is therefore judged input by input, which needs no limit on the scores
+themselves.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from modelaudit.thresholds.answers import EQUAL_P
+
+FLIPPED = 4000  # draws of the signs
+
+
+class BetterVariant(Struct, frozen=True):
+    """The variant of the inputs that scores best on labels.
+
+    Attributes:
+        name: the variant.
+        p: p-value of scoring better than the original, adjusted for the choice among variants.
+        also: variants whose scores do not differ significantly from the best one.
+    """
+
+    name: str
+    p: float
+    also: tuple[str, ...] = ()
+
+
+def best_variant(
+    scores: Mapping[str, NDArray[np.float64]], rng: np.random.Generator
+) -> BetterVariant | None:
+    """The variant that scores best, compared with the original `e`.
+
+    The p-value is that of a permutation test of the largest gain (Westfall and Young, 1993): under
+    the hypothesis that no variant is better, the signs of all gains of an input are exchanged
+    together, which keeps variants that respond alike from counting several times.
+
+    None if there is no other variant, or if none scores better than the original.
+
+    Args:
+        scores: score of each input (n,) by variant, with `e`.
+        rng: draws the signs.
+    """
+    names = [name for name in scores if name != "e"]
+    if not names:
+        return None
+    gains = np.stack([scores[name] - scores["e"] for name in names], axis=1)
+    size = np.sqrt((gains**2).sum(axis=0))
+    shares = gains / np.where(size > 0, size, 1.0)
+    signs = rng.integers(0, 2, (FLIPPED, len(gains))).astype(np.float32) * 2 - 1
+    largest = (signs @ shares.astype(np.float32)).max(axis=1)
+    best = int(np.argmax(shares.sum(axis=0)))
+    gain, name = float(shares.sum(axis=0)[best]), names[best]
+    if gain <= 0:
+        return None
+    return BetterVariant(
+        name=name,
+        p=float((1 + (largest >= gain - 1e-6).sum()) / (FLIPPED + 1)),
+        also=tuple(
+            each
+            for each in names
+            if each != name and p_better(scores[each], scores[name]) >= EQUAL_P.value
+        ),
+    )
+
+
+def p_better(given: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+    """One-sided p-value of the hypothesis that `other` (n,) is not better than `given` (n,).
+
+    If each input is right or wrong, McNemar's exact test (McNemar, 1947): of the inputs that only
+    one of the two gets right, the share that `other` gets right. Otherwise, Wilcoxon's signed-rank
+    test (Wilcoxon, 1945) in its normal approximation, with ties.
+    """
+    difference = other - given
+    changed = difference[difference != 0]
+    n = len(changed)
+    if n == 0:
+        return 1.0
+    if bool((np.abs(changed) == 1).all()):
+        return binomial_tail(int((changed > 0).sum()), n)
+    sizes = np.abs(changed)
+    _, places, counts = np.unique(sizes, return_inverse=True, return_counts=True)
+    last = np.cumsum(counts)
+    ranks = (last - (counts - 1) / 2)[places]
+    variance = float((ranks**2).sum()) / 4
+    excess = float(ranks[changed > 0].sum()) - float(ranks.sum()) / 2
+    return 0.5 * math.erfc(excess / math.sqrt(2 * variance))
+
+
+def binomial_tail(successes: int, n: int) -> float:
+    """Probability of at least so many successes in n fair trials."""
+    logs = [
+        math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1) - n * math.log(2)
+        for k in range(successes, n + 1)
+    ]
+    return min(1.0, math.fsum(map(math.exp, logs)))

@@ -1,0 +1,162 @@
+"""Changes of the values of inputs: those that undo common mistakes of preprocessing.
+
+`ImageNet` stands for the statistics that Keras' `preprocess_input` uses: in its mode `torch`,
+images from 0 to 1 less a mean per channel, divided by a standard deviation per channel; in its
+mode `caffe`, images from 0 to 255 with channels in the order blue, green, red, less their mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from modelaudit.facts import Shape
+from modelaudit.measures.transforms import Transform
+from modelaudit.thresholds.answers import BYTES, CENTRED, NORMALISED
+
+Factors = tuple[float, ...]  # one for all channels, or one for each
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)  # of red, green and blue, for values from 0 to 1
+IMAGENET_STD = (0.229, 0.224, 0.225)
+CAFFE_MEAN = (103.939, 116.779, 123.68)  # of blue, green and red, for values from 0 to 255
+
+# Ranges that images are scaled to, as (scale, offset) from 0…1, by the smallest value.
+RANGES = {"0-1": (1.0, 0.0), "0-255": (255.0, 0.0), "-1-1": (2.0, -1.0)}
+
+
+class DomainTransform(Struct, frozen=True):
+    """Reverses the axes in `flip`, then computes `scale * x + offset`.
+
+    Attributes:
+        name: as in `diagnosis.input_corrections`.
+        scale, offset: one value, or one for each channel (on axis `channels`).
+        flip: axes to reverse, such as that of the colours.
+        channels: axis of the channels.
+        each: whether to standardise each input afterwards: mean 0, standard deviation 1.
+    """
+
+    name: str
+    scale: Factors = (1.0,)
+    offset: Factors = (0.0,)
+    flip: tuple[int, ...] = ()
+    channels: int = -1
+    each: bool = False
+
+    def apply(self, x: NDArray[np.generic]) -> NDArray[np.float32]:
+        """The transformed array, as float32."""
+        values = np.flip(x, axis=self.flip).astype(np.float64)
+        shape = [1] * x.ndim
+        shape[self.channels] = -1
+        values = values * np.reshape(self.scale, shape) + np.reshape(self.offset, shape)
+        if self.each:
+            axes = tuple(range(1, x.ndim))
+            deviation = values.std(axis=axes, keepdims=True)
+            values = (values - values.mean(axis=axes, keepdims=True)) / np.maximum(deviation, 1e-6)
+        return np.ascontiguousarray(values, dtype=np.float32)
+
+    def swapped(self, colours: int) -> DomainTransform:
+        """The same with red and blue exchanged beforehand."""
+        return DomainTransform(
+            f"{self.name} + BGR", self.scale, self.offset, (colours,), self.channels, self.each
+        )
+
+
+def domain_transforms(x: NDArray[np.generic], colours: int | None) -> tuple[DomainTransform, ...]:
+    """Value transforms that undo common mistakes of preprocessing, depending on the range of `x`.
+
+    Values from 0 to 1, from 0 to 255 and from -1 to 1 are mapped to each other, and colour images
+    also to ImageNet's normalisations; from those they are mapped back. Inversion stays in the
+    range: 1 - x for [0, 1], 255 - x for [0, 255]. Standardised values have mean 0 and standard
+    deviation 1, over all inputs or for each input.
+
+    Args:
+        x: the original inputs.
+        colours: axis of red, green and blue; None if there is none.
+    """
+    low, high = (float(x.min()), float(x.max())) if x.size else (0.0, 0.0)
+    found = list(_ranges(low, high))
+    if colours is not None:
+        found += _imagenet(low, high, colours)
+    found.append(DomainTransform("1-x", (-1.0,), (low + high,)))
+    mean, deviation = (float(x.mean()), float(x.std())) if x.size else (0.0, 0.0)
+    if deviation > 0:
+        found.append(DomainTransform("standardised", (1 / deviation,), (-mean / deviation,)))
+        found.append(DomainTransform("standardised each", each=True))
+    if colours is not None:
+        found.append(DomainTransform("BGR", flip=(colours,)))
+    return tuple(found)
+
+
+def value_range(low: float, high: float) -> str:
+    """The usual range that values between `low` and `high` belong to.
+
+    A key of `RANGES`; `imagenet` for values around 0 with a deviation of about 1, `caffe` for
+    values around 0 that are as large as bytes.
+    """
+    if low >= 0:
+        return "0-255" if high > BYTES.value else "0-1"
+    if max(-low, high) <= CENTRED.value:
+        return "-1-1"
+    return "imagenet" if max(-low, high) <= NORMALISED.value else "caffe"
+
+
+def _ranges(low: float, high: float) -> Iterator[DomainTransform]:
+    given = value_range(low, high)
+    if given == "0-255":
+        yield DomainTransform("/255", (1 / 255,))
+        yield DomainTransform("x/127.5-1", (1 / 127.5,), (-1.0,))
+    elif given == "0-1":
+        yield DomainTransform("/255", (1 / 255,))
+        yield DomainTransform("*255", (255.0,))
+        yield DomainTransform("2x-1", (2.0,), (-1.0,))
+    elif given == "-1-1":
+        yield DomainTransform("*255", (255.0,))
+        yield DomainTransform("(x+1)/2", (0.5,), (0.5,))
+        yield DomainTransform("127.5(x+1)", (127.5,), (127.5,))
+    elif given == "caffe":
+        yield DomainTransform("/255", (1 / 255,))
+
+
+def _imagenet(low: float, high: float, colours: int) -> Iterator[DomainTransform]:
+    """To ImageNet's normalisations, or back from the one that the values seem to have."""
+    given = value_range(low, high)
+    mean, std, caffe = map(np.array, (IMAGENET_MEAN, IMAGENET_STD, CAFFE_MEAN))
+    if given in RANGES:
+        scale, offset = RANGES[given]
+        # x -> (x - offset) / scale is from 0 to 1
+        torch = 1 / (scale * std), -(offset / scale + mean) / std
+        yield _affine(f"{given}>imagenet", torch, colours)
+        bgr = np.full(3, 255 / scale), -255 * offset / scale - caffe
+        yield _affine(f"{given}>caffe", bgr, colours, flip=(colours,))
+    elif given == "imagenet":
+        for name, (scale, offset) in RANGES.items():
+            yield _affine(f"imagenet>{name}", (scale * std, scale * mean + offset), colours)
+        bgr = 255 * std[::-1], 255 * mean[::-1] - caffe
+        yield _affine("imagenet>caffe", bgr, colours, flip=(colours,))
+    else:
+        rgb = caffe[::-1] / 255
+        for name, (scale, offset) in RANGES.items():
+            back = np.full(3, scale / 255), scale * rgb + offset
+            yield _affine(f"caffe>{name}", back, colours, flip=(colours,))
+        torch = 1 / (255 * std), (rgb - mean) / std
+        yield _affine("caffe>imagenet", torch, colours, flip=(colours,))
+
+
+def _affine(
+    name: str,
+    factors: tuple[NDArray[np.float64], NDArray[np.float64]],
+    colours: int,
+    flip: tuple[int, ...] = (),
+) -> DomainTransform:
+    scale, offset = (tuple(map(float, each)) for each in factors)
+    return DomainTransform(name, scale, offset, flip, colours)
+
+
+def colour_axis(shape: Shape, moves: Iterable[Transform]) -> int | None:
+    """Axis of the three colours of images (n, ...) with these transforms; None if there is none."""
+    first = next((move.first_axis for move in moves if len(move.element.perm) == 2), None)
+    axis = {1: 3, 2: 1}.get(first or 0)
+    return axis if axis is not None and len(shape) == 4 and shape[axis] == 3 else None

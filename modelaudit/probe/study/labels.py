@@ -1,0 +1,129 @@
+"""What labels say about the forms of the inputs, and about the order of the classes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from msgspec import Struct, field
+from numpy.typing import NDArray
+
+from modelaudit.audit_types.behaviour import BetterInputs, ClassNumbering
+from modelaudit.measures.behaviour.accuracy import (
+    accuracy,
+    explained_variance,
+    fit_scores,
+    rank_scores,
+)
+from modelaudit.measures.behaviour.numbering import Numbering, other_numbering
+from modelaudit.measures.behaviour.paired import best_variant, p_better
+from modelaudit.measures.transforms import Transform
+from modelaudit.probe.study.runner import Array
+from modelaudit.thresholds.answers import NUMBERING_ODDS
+
+Scores = Mapping[str, NDArray[np.float64]]  # of each input (n,), by variant
+
+
+class LabelledScores(Struct, frozen=True):
+    """Scores of one output on labels; empty without labels that suit it."""
+
+    accuracy: Mapping[str, float] = field(default_factory=dict)
+    fit: Mapping[str, float] = field(default_factory=dict)
+    better: BetterInputs | None = None
+    worse_p: Mapping[str, float] = field(default_factory=dict)
+    numbering: ClassNumbering | None = None
+
+
+def score_variants(
+    outputs: Mapping[str, Array], kind: str, y: Array | None, moves: Mapping[str, Transform]
+) -> LabelledScores:
+    """Scores of all variants of the inputs, and the best one.
+
+    If the classes are most likely numbered in another order than the labels, the variants are
+    compared in that order.
+
+    Args:
+        outputs: finite outputs (n, ...) by variant, with `e`.
+        kind: result of `outputs.output_kind`.
+        y: labels or targets (n, ...), or None.
+        moves: spatial transforms by name, to undo on maps.
+    """
+    if y is None:
+        return LabelledScores()
+    order = other_numbering(outputs, kind, y)
+    told = order is not None and order.log_odds > NUMBERING_ODDS.value
+    meant = order.order if order and told else None
+    rows = ranked(outputs, kind, y, meant)
+    if rows:
+        shares = {key: accuracy(outputs[key], kind, y, meant) or 0.0 for key in rows}
+        return LabelledScores(
+            accuracy={key: accuracy(outputs[key], kind, y) or 0.0 for key in rows},
+            better=_better(rows, "accuracy", shares),
+            worse_p=_worse(rows),
+            numbering=_numbering(order),
+        )
+    if kind not in {"regression", "spatial"}:
+        return LabelledScores()
+    aligned = {name: _aligned(each, kind, y, moves.get(name)) for name, each in outputs.items()}
+    fit = {
+        name: score
+        for name, each in aligned.items()
+        if (score := explained_variance(each, y)) is not None
+    }
+    rows = {
+        name: each
+        for name, values in aligned.items()
+        if (each := fit_scores(values, y)) is not None
+    }
+    if "e" not in rows:
+        return LabelledScores(fit=fit)
+    return LabelledScores(fit=fit, better=_better(rows, "R2", fit), worse_p=_worse(rows))
+
+
+def ranked(
+    outputs: Mapping[str, Array], kind: str, y: Array, order: NDArray[np.int64] | None = None
+) -> Scores:
+    """`accuracy.rank_scores` of each output, by variant; empty without classes."""
+    found = {name: rank_scores(values, kind, y, order) for name, values in outputs.items()}
+    return {name: each for name, each in found.items() if each is not None}
+
+
+def _aligned(values: Array, kind: str, y: Array, move: Transform | None) -> Array:
+    """The outputs for transformed inputs, with the transform undone on maps if that fits better.
+
+    The targets may have been transformed with the inputs, or not.
+    """
+    if kind != "spatial" or move is None:
+        return values
+    try:
+        undone = move.undo_on_output(values)
+    except ValueError:
+        return values
+    plain, other = (explained_variance(each, y) for each in (values, undone))
+    return undone if other is not None and (plain is None or other > plain) else values
+
+
+def _better(rows: Scores, measure: str, scores: Mapping[str, float]) -> BetterInputs | None:
+    found = best_variant(rows, np.random.default_rng(0))
+    if found is None:
+        return None
+    return BetterInputs(
+        name=found.name,
+        measure=measure,
+        given=scores["e"],
+        score=scores[found.name],
+        p=found.p,
+        tried=len(rows) - 1,
+        n=len(rows["e"]),
+        also=found.also,
+    )
+
+
+def _worse(rows: Scores) -> dict[str, float]:
+    return {name: p_better(each, rows["e"]) for name, each in rows.items() if name != "e"}
+
+
+def _numbering(order: Numbering | None) -> ClassNumbering | None:
+    if order is None:
+        return None
+    return ClassNumbering(order.accuracy, order.log_odds, order.moved, order.pattern, order.variant)

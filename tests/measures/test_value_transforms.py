@@ -1,0 +1,99 @@
+import numpy as np
+import pytest
+
+from modelaudit.measures import transforms, value_transforms
+
+
+def test_domains() -> None:
+    x = np.array([[0.0, 51.0, 255.0]])
+    moved = {d.name: d.apply(x) for d in value_transforms.domain_transforms(x, None)}
+    assert np.allclose(moved["/255"], [[0, 0.2, 1]])
+    assert np.allclose(moved["x/127.5-1"], [[-1, -0.6, 1]])
+    assert np.allclose(moved["1-x"], [[255, 204, 0]])
+    assert np.allclose(moved["standardised"].mean(), 0, atol=1e-6)
+    assert np.allclose(moved["standardised"].std(), 1)
+    assert all(m.dtype == np.float32 for m in moved.values())
+
+
+EVERYWHERE = {"1-x", "standardised", "standardised each", "BGR"}
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "names"),
+    [
+        (0.0, 1.0, {"/255", "*255", "2x-1", "0-1>imagenet", "0-1>caffe"}),
+        (-1.0, 1.0, {"*255", "(x+1)/2", "127.5(x+1)", "-1-1>imagenet", "-1-1>caffe"}),
+        (0.0, 255.0, {"/255", "x/127.5-1", "0-255>imagenet", "0-255>caffe"}),
+    ],
+)
+def test_every_usual_range_can_be_reached_from_every_other(low, high, names) -> None:
+    x = np.linspace(low, high, 12, dtype="float32").reshape(1, 2, 2, 3)
+    made = {d.name: d.apply(x) for d in value_transforms.domain_transforms(x, 3)}
+    assert set(made) == names | EVERYWHERE
+    np.testing.assert_array_equal(made["BGR"], x[..., ::-1])
+    reached = {(float(v.min()), float(v.max())) for v in (x, *made.values())}
+    assert {(0.0, 1.0), (-1.0, 1.0), (0.0, 255.0)} <= reached
+
+
+RANGES = {
+    "0-1": lambda pixels: pixels / 255,
+    "-1-1": lambda pixels: pixels / 127.5 - 1,
+    "0-255": lambda pixels: pixels,
+    "imagenet": lambda pixels: preprocessed(pixels, "torch"),
+    "caffe": lambda pixels: preprocessed(pixels, "caffe"),
+}
+
+
+def preprocessed(pixels, mode):
+    """By Keras' own function."""
+    from keras.src.applications.imagenet_utils import preprocess_input
+
+    return preprocess_input(pixels.astype("float32").copy(), data_format="channels_last", mode=mode)
+
+
+@pytest.mark.parametrize("source", RANGES)
+@pytest.mark.parametrize("axis", [3, 1])
+def test_every_normalisation_is_that_of_keras_and_can_be_undone(source, axis) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 3)).astype("float32")
+    pixels[0, 0, :2] = [[0, 0, 0], [255, 255, 255]]
+    given = np.moveaxis(RANGES[source](pixels), -1, axis)
+    made = value_transforms.domain_transforms(given, axis)
+    targets = {each.name.partition(">")[2]: each.apply(given) for each in made if ">" in each.name}
+    if source in {"imagenet", "caffe"}:
+        assert set(targets) == set(RANGES) - {source}
+    for target, values in targets.items():
+        expected = np.moveaxis(RANGES[target](pixels), -1, axis)
+        np.testing.assert_allclose(values, expected, atol=2e-3)
+
+
+def test_each_input_is_standardised_by_itself() -> None:
+    x = np.random.default_rng(0).random((3, 5, 5, 3)) * np.reshape([2.0, 5.0, 0.0], (3, 1, 1, 1))
+    made = {d.name: d.apply(x) for d in value_transforms.domain_transforms(x, 3)}
+    each = made["standardised each"].reshape(3, -1)
+    np.testing.assert_allclose(each.mean(axis=1), 0, atol=1e-5)
+    np.testing.assert_allclose(each.std(axis=1), [1, 1, 0], atol=1e-5)
+
+
+def test_red_and_blue_are_exchanged_before_the_scale_of_each_channel() -> None:
+    x = np.random.default_rng(0).random((2, 4, 4, 3)).astype("float32")
+    scale = next(d for d in value_transforms.domain_transforms(x, 3) if d.name == "0-1>imagenet")
+    np.testing.assert_array_equal(scale.swapped(3).apply(x), scale.apply(x[..., ::-1]))
+
+
+def test_a_constant_input_cannot_be_standardised() -> None:
+    names = {d.name for d in value_transforms.domain_transforms(np.ones((2, 3)), None)}
+    assert "standardised" not in names
+
+
+@pytest.mark.parametrize(
+    ("shape", "layout", "axis"),
+    [
+        ((2, 8, 8, 3), "channels_last", 3),
+        ((2, 3, 8, 8), "channels_first", 1),
+        ((2, 8, 8, 1), "channels_last", None),
+        ((2, 8, 3), "channels_last", None),
+        ((2, 8, 8, 8, 3), "channels_last", None),
+    ],
+)
+def test_only_images_have_colours(shape, layout, axis) -> None:
+    assert value_transforms.colour_axis(shape, transforms.transforms_for(shape, layout)) == axis
