@@ -69,10 +69,10 @@ OTHERS = (
             "digits 20 4 sorted onehot",
             "conv 8 5 relu; pool 2; conv 16 3 relu; pool 2; flatten; dense 32 relu; dense 16 relu;"
             "dense 4 softmax",
-            *(ENTROPY, "adam", "5 50 1200"),
+            *(ENTROPY, "adam", "3 50 400"),
         ),
         "shuffl|class|split",
-        {"data": "digits 20 4 onehot"},
+        {"data": "digits 20 4 onehot", "train": "5 50 1200"},
     ),
     Program(
         *("so-l2", "https://stackoom.com/en/question/4HpqD", "a dense net for digits"),

@@ -179,18 +179,19 @@ POSTS = (
         ),
         "cross-?entropy|crossentropy",
         {
-            "layers": "dense 20 relu; drop 0.5; dense 20 relu; drop 0.5; dense 3 sigmoid",
+            "layers": "dense 20 relu; drop 0.2; dense 20 relu; drop 0.2; dense 3 sigmoid",
             "loss": "binary_crossentropy",
+            "optimizer": "adam",
         },
     ),
     Program(
-        *("so-44164749", "so:44164749", "a dense net for digits, 150 updates"),
+        *("so-44164749", "so:44164749", "a dense net for digits, a few updates"),
         *("too few epochs at too low a learning rate", "more epochs, 0.05", "paper"),
         *("undertrained", "training"),
         Setup(
             "digits 20 flat onehot",
             "dense 300; act relu; drop 0.1; dense 60; act relu; drop 0.1; dense 10; act softmax",
-            *("categorical_crossentropy", "sgd 0.01 momentum=0.9 nesterov", "5 100 3000"),
+            *("categorical_crossentropy", "sgd 0.01 momentum=0.9 nesterov", "1 100 1500"),
         ),
         "longer|epoch|learning rate",
     ),
