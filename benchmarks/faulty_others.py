@@ -118,7 +118,7 @@ OTHERS = (
         *("places of two eyes", "Adam with learning rate 0.1; three layers, no activation"),
         *("SGD 0.01 with momentum", "paper", "learning-rate-high", "config"),
         Setup("faces", "dense 50; dense 100; dense 4", "mse", "adam 0.1", "10 32 800"),
-        "learning rate|activation",
+        "rate|activation",
     ),
     Program(
         *("gh-kerasma", "gh:eangelou/kerasma/commit/2a2a46f46559a03855c22f55971ca1d3ed51430c"),

@@ -225,7 +225,7 @@ POSTS = (
             ),
             *("mse", "sgd 3", "2 10 1000"),
         ),
-        "learning rate|sigmoid|softmax|activation",
+        "rate|sigmoid|softmax|activation",
     ),
     Program(
         *("so-39525358", "so:39525358", "classifies rows of three raw numbers"),

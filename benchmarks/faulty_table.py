@@ -49,7 +49,45 @@ class Kind:
     near: tuple[str, ...] = ()
 
 
-KINDS: dict[str, Kind] = {}
+# What says that a model does not work, whatever the fault; it needs inputs.
+SYMPTOMS = (
+    *("MA602", "MA606", "MA607", "collapse-open", "dead-units", "not-understood", "prior-only"),
+)
+# What accuses a model of other faults than those of the set.
+OTHERS = ("MA404", "MA405", "MA610", "MA612", "never-trained", "partial-restore")
+NOT_FINITE = ("MA111", "nonfinite-weights")
+KINDS: dict[str, Kind] = {
+    "softmax-one-unit": Kind(("MA305", "constant-by-construction")),
+    "loss-activation": Kind(("MA306", "loss-unsuited")),
+    "loss-choice": Kind(("MA306", "loss-unsuited")),
+    "relu-output": Kind(("MA609",)),
+    "output-range": Kind(("MA609",)),
+    "output-units": Kind(("MA317", "MA609")),
+    "linear-stack": Kind(("MA309",)),
+    "dropout-output": Kind(("MA308",)),
+    "saturating-hidden": Kind(("MA315",), ("MA434",)),
+    "recurrent-activation": Kind((), NOT_FINITE),
+    "dead-units": Kind(("MA433", "MA437", "MA606", "dead-units")),
+    "bn-statistics": Kind(("MA438", "bn-statistics-unsettled")),
+    "constant-init": Kind(("MA323", "MA406")),
+    "regularization": Kind(("MA322", "MA436")),
+    "learning-rate-high": Kind(
+        ("MA319", "MA431", "MA435", "exploded-weights"), (*NOT_FINITE, "MA309", "MA437")
+    ),
+    "learning-rate-low": Kind(("MA319", "MA430", "MA431")),
+    "undertrained": Kind(("MA404", "MA432", "never-trained")),
+    "nan": Kind((), NOT_FINITE),
+    "unscaled-input": Kind(("MA613",), ("MA437",)),
+    "unscaled-target": Kind(("MA613",), NOT_FINITE),
+    "labels-wrong": Kind(),
+    "class-missing": Kind(),
+    "imbalance": Kind(),
+    "served-otherwise": Kind(("input-domain",)),
+    "capacity": Kind(),
+    "activation-choice": Kind(),
+    "batch-size": Kind(),
+    "overfit": Kind(),
+}
 
 
 class Row(TypedDict):
@@ -142,15 +180,15 @@ def judged(row: Row, said: Iterable[Said]) -> tuple[bool, bool, bool]:
     """Whether the fault was detected, named, and given the right advice."""
     kind = KINDS.get(row["kind"], Kind())
     named = [each for each in said if each["code"] in kind.named]
-    near = [each for each in said if each["code"] in kind.near]
+    near = [each for each in said if each["code"] in (*kind.near, *SYMPTOMS)]
     fixed = any(re.search(row["remedy"], each["advice"], re.IGNORECASE) for each in named)
     return bool(named or near), bool(named), fixed
 
 
 def accused(said: Iterable[Said]) -> list[str]:
-    """The codes that accuse a fixed twin: all that concern any fault of the set."""
+    """The codes that accuse a fixed twin of a fault of any kind."""
     charges = {code for kind in KINDS.values() for code in (*kind.named, *kind.near)}
-    return sorted({each["code"] for each in said} & charges)
+    return sorted({each["code"] for each in said} & {*charges, *SYMPTOMS, *OTHERS})
 
 
 def report(truth: Sequence[Row], looks: Iterable[Look], *, verbose: bool) -> None:

@@ -46,7 +46,7 @@ THREADS = (
             *("scenes 24 10", UMLAUT.format("", 0.2, "")),
             *("sparse_logits", "adam -1000", "2 32 600"),
         ),
-        "learning rate|relu|activation",
+        "rate|relu|activation",
     ),
     Program(
         *(
