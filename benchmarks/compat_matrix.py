@@ -59,9 +59,19 @@ def read_any(path: Path) -> Artifact:
 
 
 def defined_in(path: Path) -> frozenset[str]:
-    """Names of the classes and functions of a Python file."""
+    """Names of the classes and functions of a Python file, and those they are registered under."""
     tree = ast.parse(path.read_text())
-    return frozenset(n.name for n in tree.body if isinstance(n, ast.ClassDef | ast.FunctionDef))
+    packages = {
+        ast.unparse(node.targets[0]): keyword.value.value
+        for node in tree.body
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call)
+        for keyword in node.value.keywords
+        if keyword.arg == "package" and isinstance(keyword.value, ast.Constant)
+    }
+    found = [n for n in tree.body if isinstance(n, ast.ClassDef | ast.FunctionDef)]
+    decorated = [(ast.unparse(d), n.name) for n in found for d in n.decorator_list]
+    registered = {f"{packages[d]}>{name}" for d, name in decorated if d in packages}
+    return frozenset(n.name for n in found) | registered
 
 
 def request_of(api: str, names: frozenset[str]) -> LoadRequest:

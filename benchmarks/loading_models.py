@@ -6,20 +6,12 @@ objects come from `customs.py` beside the models, which the worker can import.
 
 from __future__ import annotations
 
+import loading_models_built as built
 import loading_models_more as more
 import numpy as np
-
-
-def _floats(*shape):
-    return np.random.RandomState(sum(shape)).uniform(-1.0, 1.0, shape).astype("float32")
-
-
-def _integers(high, *shape):
-    return np.random.RandomState(sum(shape)).randint(1, high, shape).astype("int32")
-
-
-def _words(*words):
-    return np.array([[word] for word in words], dtype=object)
+from loading_inputs import floats as _floats
+from loading_inputs import integers as _integers
+from loading_inputs import words as _words
 
 
 def sequential_without_input(k):
@@ -327,9 +319,10 @@ MODELS = {
     "softmax_over_axes": (more.softmax_over_axes, [_integers(9, 3, 5)]),
     "own_cell": (more.own_cell, [_floats(3, 5, 3)]),
     "two_towers": (more.two_towers, [_integers(9, 2, 3), _integers(9, 2, 3)[::-1]]),
+    **built.MODELS,
 }
 # Models with custom objects, which are also loaded without them.
-CUSTOM = frozenset(("added_losses", "own_cell", "own_functions", "subclassed_list"))
+CUSTOM = frozenset(("added_losses", "own_cell", "own_functions", "subclassed_list", *built.CUSTOM))
 # Models whose code differs between versions: weights are only for the code that saved them.
 VARYING = frozenset(("added_losses", "reshaped_series"))
 LAMBDAS = frozenset(("siamese", "own_functions"))
@@ -346,4 +339,5 @@ INPUTS = {
     "many_ends": ["one", "two", "third"],
     "own_functions": ["left", "right"],
     "two_towers": ["left", "right"],
+    **built.INPUTS,
 }

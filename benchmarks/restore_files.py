@@ -218,9 +218,11 @@ def v3_holds_nothing(path: Path, _model: Any, _stock: Stock) -> list[str]:
     return []
 
 
-def v3_of_another_net(path: Path, _model: Any, _stock: Stock) -> list[str]:
+def v3_of_another_net(path: Path, model: Any, stock: Stock) -> list[str]:
     """Weights of a net of the same shapes whose layers have other names."""
     with forms.hdf5(path) as group:
+        if stock.visible:
+            forms.exchange_values(group, model.get_weights(), stock.other)
         named = [x for x in _vars(group).values() if "name" in x.attrs]
         if len(named) < 3:
             raise Unsuited

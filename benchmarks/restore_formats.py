@@ -167,6 +167,16 @@ def rewrite(group: Any, name: str, value: np.ndarray) -> None:
     group.create_dataset(name, data=value).attrs.update(kept)
 
 
+def exchange_values(group: Any, old: list[np.ndarray], new: list[np.ndarray]) -> None:
+    """Write the new weights over the old ones, wherever those stand."""
+    pairs = list(zip(old, new, strict=True))
+    for item in datasets(group).values():
+        value = item[()]
+        match = [b for a, b in pairs if a.shape == value.shape and np.array_equal(a, value)]
+        if match:
+            item[...] = match[0]
+
+
 @contextmanager
 def config(path: Path) -> Iterator[dict[str, Any]]:
     """The architecture's JSON, open for edits: in the file, the archive, or beside the weights."""

@@ -1,11 +1,13 @@
 """Train small networks, save them in eleven formats, and make restore faults and honest twins.
 
-    python benchmarks/restore_models.py DIRECTORY [--set 1|2] [--seed N]
+    python benchmarks/restore_models.py DIRECTORY [--set 1|2|3] [--seed N] [--only NET,NET]
 
 DIRECTORY/faults and DIRECTORY/twins hold one directory per model. faults.tsv and twins.tsv list
 them: faults with the severity asked, and what a finding has to say to name the fault. Trained
-networks are kept in DIRECTORY/nets, so that an interrupted run can be continued. CPU only; 10 to
-30 minutes.
+networks are kept in DIRECTORY/nets, so that an interrupted run can be continued; `--only` makes no
+faults, so that several processes can prepare the networks. CPU only; 10 to 60 minutes.
+In set 3 a fault that changes no weight or cannot be seen in any file is not made, and twins have
+to answer right; run `restore_effects.py` after it.
 """
 
 from __future__ import annotations
@@ -24,11 +26,13 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 import keras
 import numpy as np
 import restore_builders as builders
+import restore_builders_more as more
 import tf_keras
 from restore_faults import FAULTS, Fault
 from restore_formats import FORMATS, Format
-from restore_nets import Net, aliases, as_legacy, compiled, fit, train
+from restore_nets import Net, aliases, as_legacy, compiled, fit, train, works
 from restore_twins import OF_FILES, of_layers, of_training, of_weights
+from restore_twins_more import of_ways
 from restore_values import Stock, Unsuited
 
 import modelaudit
@@ -44,6 +48,7 @@ class Shop:
     out: Path
     net: Net
     seed: int
+    strict: bool = False  # as in set 3
     rows: list[dict[str, str]] = field(default_factory=list)
     twins: list[dict[str, str]] = field(default_factory=list)
 
@@ -60,6 +65,8 @@ class Shop:
         self.models = {False: new, True: tf_keras.models.load_model(old)}
         self.kept = {old: model.get_weights() for old, model in self.models.items()}
         self.stocks = {old: self._stock(old) for old in self.models}
+        self.held = self.net.data(np.random.default_rng(self.seed + 1), 512)
+        self.scores = {old: works(model, self.net, self.held) for old, model in self.models.items()}
 
     def _stock(self, legacy: bool) -> Stock:
         k = tf_keras if legacy else keras
@@ -67,7 +74,7 @@ class Shop:
         later = compiled(k, self.net, rate=self.net.rate / 3)
         later.set_weights(self.kept[legacy])
         fit(later, self.net.data(np.random.default_rng(self.seed + 3), 1024), 2)
-        return Stock(self.rng, self.net.build(k), later.get_weights())
+        return Stock(self.rng, self.net.build(k), later.get_weights(), self.strict)
 
     def save(self, model: Any, form: Format, folder: Path) -> Path:
         if not folder.exists():
@@ -102,6 +109,7 @@ class Shop:
         try:
             if fault.harm is not None:
                 layers = fault.harm(model, stock)
+                self._require_change(form)
                 where = [] if form.name == "export" else [layer.name for layer in layers]
                 path = self.save(model, form, folder)
             else:
@@ -128,6 +136,32 @@ class Shop:
         )
         self.rows.append(dict(zip(COLUMNS, values, strict=True)))
 
+    def _require_change(self, form: Format) -> None:
+        pairs = zip(self.models[form.legacy].get_weights(), self.kept[form.legacy], strict=True)
+        if self.strict and all(np.array_equal(a, b) for a, b in pairs):
+            raise Unsuited
+
+    def varied(self, sound: dict[str, Path], turn: int) -> None:
+        """Make the twins of set 3, in all formats; those that do not answer right are left out."""
+        places = dict.fromkeys((False, True), turn)
+
+        def keep(kind: str, model: Any, legacy: bool) -> None:
+            if works(model, self.net, self.held) < self.scores[legacy] - 0.15:
+                print(f"{self.net.name}: {kind} does not answer right", flush=True)
+                return
+            names = [f.name for f in FORMATS.values() if f.legacy == legacy]
+            self._save_twin(kind, model, names[places[legacy] % len(names)])
+            places[legacy] += 1
+
+        for legacy in (False, True):
+            made = of_weights(self.models[legacy], self.stocks[legacy].other, self.rng)
+            for place, (kind, model) in enumerate(made):
+                if (place + turn) % 2 == legacy:
+                    keep(kind, model, legacy)
+        for kind, model in of_ways(keras, self.net, self.models[False], self.seed + 7, turn):
+            keep(kind, model, False)
+        self._edited_twins(sound, turn)
+
     def honest(self, sound: dict[str, Path], turn: int) -> None:
         """Make the twins of this network in formats that change from network to network."""
         new, old = ("keras", "h5", "export", "weights", "ckpt"), ("h5_k2", "saved_k2", "keras_k2")
@@ -142,6 +176,9 @@ class Shop:
                 self._save_twin(kind, model, name)
         for kind, model in of_layers(keras, self.net, self.seed + 9) if turn % 3 == 0 else ():
             self._save_twin(kind, model, "keras")
+        self._edited_twins(sound, turn)
+
+    def _edited_twins(self, sound: dict[str, Path], turn: int) -> None:
         for edit, formats in OF_FILES:
             form = FORMATS[formats[turn % len(formats)]]
             folder = self.out / "twins" / f"{edit.__name__}_{self.net.name}_{form.name}"
@@ -163,7 +200,7 @@ def _plan(nets: tuple[Net, ...], rng: np.random.Generator) -> list[tuple[Fault, 
     return plan
 
 
-def _write(path: Path, rows: list[dict[str, str]]) -> None:
+def write_table(path: Path, rows: list[dict[str, str]]) -> None:
     with path.open("w", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]), delimiter="\t")
         writer.writeheader()
@@ -173,17 +210,21 @@ def _write(path: Path, rows: list[dict[str, str]]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("directory", type=Path)
-    parser.add_argument("--set", type=int, choices=(1, 2), default=1)
+    parser.add_argument("--set", type=int, choices=(1, 2, 3), default=1)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", default="", help="prepare these networks, make no faults")
     options = parser.parse_args()
-    nets = builders.FIRST if options.set == 1 else builders.SECOND
+    nets = (builders.FIRST, builders.SECOND, more.THIRD)[options.set - 1]
     out = options.directory
-    shutil.rmtree(out / "faults", ignore_errors=True)
+    if not options.only:
+        shutil.rmtree(out / "faults", ignore_errors=True)
     left = {fault.name: fault.count for fault in FAULTS}
     plan = _plan(nets, np.random.default_rng(options.seed))
     shops = {}
     for turn, net in enumerate(nets):
-        shops[net.name] = shop = Shop(out, net, options.seed)
+        if options.only and net.name not in options.only.split(","):
+            continue
+        shops[net.name] = shop = Shop(out, net, options.seed, strict=options.set == 3)
         done = out / "nets" / f"{net.name}.tsv"
         if done.exists():
             with done.open(newline="") as file:
@@ -191,9 +232,12 @@ def main() -> None:
         else:
             for folder in (out / "twins").glob(f"*_{net.name}_*"):
                 shutil.rmtree(folder)
-            shop.honest(shop.sound(), turn)
-            _write(done, shop.twins)
-        print(net.name, len(shop.twins), "twins", flush=True)
+            (shop.varied if shop.strict else shop.honest)(shop.sound(), turn)
+            write_table(done, shop.twins)
+        scores = [round(score, 3) for score in shop.scores.values()]
+        print(net.name, len(shop.twins), "twins; scores", *scores, flush=True)
+    if options.only:
+        return
     for fault, pairs in plan:
         for name, form in pairs:
             if not left[fault.name]:
@@ -206,8 +250,8 @@ def main() -> None:
                 continue
             left[fault.name] -= 1
         print(fault.name, "lacks" if left[fault.name] else "", left[fault.name] or "", flush=True)
-    _write(out / "faults.tsv", [row for shop in shops.values() for row in shop.rows])
-    _write(out / "twins.tsv", [row for shop in shops.values() for row in shop.twins])
+    write_table(out / "faults.tsv", [row for shop in shops.values() for row in shop.rows])
+    write_table(out / "twins.tsv", [row for shop in shops.values() for row in shop.twins])
 
 
 if __name__ == "__main__":

@@ -126,14 +126,20 @@ class Net:
     data: Callable[[np.random.Generator, int], Arrays]
     build: Callable[[Any], Any]
     losses: tuple[str, ...] = ("sparse_categorical_crossentropy",)
-    epochs: int = 12
+    epochs: int = 12  # of one round of training
     rate: float = 3e-3
+    rounds: int = 3  # at most: training ends with the round that is good enough
+    enough: float = 0.75
+    optimizer: str = "Adam"
+    options: tuple[tuple[str, Any], ...] = ()
+    before: Callable[[Any, Net, Any, int], None] | None = None  # trains a base that is then frozen
 
 
 def compiled(k: Any, net: Net, *, rate: float | None = None, **options: Any) -> Any:
     """A new network with initial values, compiled."""
     model = net.build(k)
-    optimizer = k.optimizers.Adam(rate or net.rate, **options)
+    kind = getattr(k.optimizers, net.optimizer)
+    optimizer = kind(rate or net.rate, **{**dict(net.options), **options})
     loss = list(net.losses) if len(net.losses) > 1 else net.losses[0]
     model.compile(optimizer, loss, jit_compile=False)
     return model
@@ -148,10 +154,13 @@ def works(model: Any, net: Net, data: Arrays) -> float:
     """Accuracy of the worst class output, or R2 of the worst other output."""
     x, y = data
     answers = model.predict(x[0] if len(x) == 1 else x, verbose=0)
+    return score(net, y, answers if len(y) > 1 else [answers])
+
+
+def score(net: Net, truths: list[np.ndarray], answers: list[np.ndarray]) -> float:
+    """Accuracy of the worst class output, or R2 of the worst other output."""
     scores = []
-    for loss, truth, answer in zip(
-        net.losses, y, answers if len(y) > 1 else [answers], strict=True
-    ):
+    for loss, truth, answer in zip(net.losses, truths, answers, strict=True):
         if loss.startswith("sparse"):
             scores.append(float(np.mean(answer.argmax(axis=-1) == truth)))
         else:
@@ -163,15 +172,17 @@ def train(k: Any, net: Net, seed: int, data: Arrays | None = None, **options: An
     """Train until the network works.
 
     Raises:
-        RuntimeError: accuracy or R2 stays under 0.75.
+        RuntimeError: accuracy or R2 stays under what is enough.
     """
     k.utils.set_random_seed(seed)
     data = data or net.data(np.random.default_rng(seed), 2048)
     held = net.data(np.random.default_rng(seed + 1), 512)
     model = compiled(k, net, **options)
-    for _ in range(3):
+    if net.before:
+        net.before(k, net, model, seed)
+    for _ in range(net.rounds):
         fit(model, data, net.epochs)
-        if works(model, net, held) >= 0.75:
+        if works(model, net, held) >= net.enough:
             return model
     raise RuntimeError(f"{net.name} was not learnt: {works(model, net, held):.2f}")
 

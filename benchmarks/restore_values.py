@@ -22,6 +22,7 @@ class Stock:
     rng: np.random.Generator
     untrained: Any
     other: list[np.ndarray]  # of the same network, some epochs later
+    visible: bool = False  # redraw only layers whose weights show that training changed them
 
     def one(self, choices: list[Any]) -> Any:
         if not choices:
@@ -54,8 +55,26 @@ def norms(model: Any) -> list[Any]:
     return [layer for layer in leaves(model) if type(layer).__name__ == BATCH_NORM]
 
 
+def changed(trained: np.ndarray, fresh: np.ndarray) -> bool:
+    """Whether training changed the distribution of a weight; otherwise no file shows a redraw."""
+    if np.ptp(fresh) == 0:
+        return fresh.size > 1 and bool(np.abs(trained - fresh).max() > 1e-3)
+    one, other = np.sort(trained.ravel()), np.sort(fresh.ravel())
+    both = np.concatenate([one, other])
+    shares = [np.searchsorted(x, both, side="right") / x.size for x in (one, other)]
+    limit = 1.95 * np.sqrt(2 / one.size)  # Kolmogorov-Smirnov, significance 0.001
+    return bool(np.abs(shares[0] - shares[1]).max() > limit)
+
+
 def _redraw(model: Any, stock: Stock, chosen: list[Any]) -> list[Any]:
     fresh = dict(zip(leaves(model), leaves(stock.untrained), strict=True))
+    pairs = [
+        pair
+        for layer in chosen
+        for pair in zip(layer.get_weights(), fresh[layer].get_weights(), strict=True)
+    ]
+    if stock.visible and not any(changed(*pair) for pair in pairs):
+        raise Unsuited
     for layer in chosen:
         layer.set_weights(fresh[layer].get_weights())
     return chosen
@@ -100,7 +119,10 @@ def recurrent_redrawn(model: Any, stock: Stock) -> list[Any]:
     found = [(a, i) for a, i in kernels(model) if type(a).__name__ in RECURRENT]
     layer, place = stock.one(found)
     fresh = dict(zip(leaves(model), leaves(stock.untrained), strict=True))
-    put(layer, place, fresh[layer].get_weights()[place])
+    new = fresh[layer].get_weights()[place]
+    if stock.visible and not changed(layer.get_weights()[place], new):
+        raise Unsuited
+    put(layer, place, new)
     return [layer]
 
 
