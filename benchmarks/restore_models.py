@@ -28,6 +28,7 @@ import numpy as np
 import restore_builders as builders
 import restore_builders_more as more
 import tf_keras
+from restore_answers import asked, called, difference, probes
 from restore_faults import FAULTS, Fault
 from restore_formats import FORMATS, Format
 from restore_nets import Net, aliases, as_legacy, compiled, fit, train, works
@@ -39,6 +40,7 @@ import modelaudit
 
 Pairs = list[tuple[str, str]]  # network, format
 COLUMNS = ("path", "fault", "network", "format", "severity", "codes", "words", "where", "run")
+COLUMNS += ("effect",)
 
 
 @dataclass
@@ -64,6 +66,8 @@ class Shop:
             as_legacy(tf_keras, self.net, new, self.seed + 1).save(old)
         self.models = {False: new, True: tf_keras.models.load_model(old)}
         self.kept = {old: model.get_weights() for old, model in self.models.items()}
+        self.probes = probes(keras, self.net)
+        self.answers = {old: called(model, self.probes) for old, model in self.models.items()}
         self.stocks = {old: self._stock(old) for old in self.models}
         self.held = self.net.data(np.random.default_rng(self.seed + 1), 512)
         self.scores = {old: works(model, self.net, self.held) for old, model in self.models.items()}
@@ -71,10 +75,15 @@ class Shop:
     def _stock(self, legacy: bool) -> Stock:
         k = tf_keras if legacy else keras
         k.utils.set_random_seed(self.seed + 2)
-        later = compiled(k, self.net, rate=self.net.rate / 3)
-        later.set_weights(self.kept[legacy])
-        fit(later, self.net.data(np.random.default_rng(self.seed + 3), 1024), 2)
-        return Stock(self.rng, self.net.build(k), later.get_weights(), self.strict)
+        file = self.out / "nets" / f"{self.net.name}.later{'_k2' * legacy}.npz"
+        if not file.exists():
+            later = compiled(k, self.net, rate=self.net.rate / 3)
+            later.set_weights(self.kept[legacy])
+            fit(later, self.net.data(np.random.default_rng(self.seed + 3), 1024), 2)
+            np.savez(file, *later.get_weights())
+        with np.load(file) as saved:
+            weights = [saved[f"arr_{place}"] for place in range(len(saved.files))]
+        return Stock(self.rng, self.net.build(k), weights, self.strict)
 
     def save(self, model: Any, form: Format, folder: Path) -> Path:
         if not folder.exists():
@@ -103,13 +112,13 @@ class Shop:
         """
         model, stock = self.models[form.legacy], self.stocks[form.legacy]
         folder = self.out / "faults" / f"{fault.name}_{self.net.name}_{form.name}"
-        record = None
+        record, effect = None, ""
         if fault.golden:
             record = modelaudit.record(model, sound[form.name])
         try:
             if fault.harm is not None:
                 layers = fault.harm(model, stock)
-                self._require_change(form)
+                effect = self._effect(form)
                 where = [] if form.name == "export" else [layer.name for layer in layers]
                 path = self.save(model, form, folder)
             else:
@@ -131,15 +140,21 @@ class Shop:
             where = []
         where = where + [x for w in where for names in known if w in names for x in names]
         values = (
-            *(folder.name, fault.name, self.net.name, form.name, fault.severity),
-            *(" ".join(fault.codes), fault.words, " ".join(dict.fromkeys(where)), str(fault.run)),
+            *(folder.name, fault.name, self.net.name, form.name, asked(fault.severity, effect)),
+            *(" ".join(fault.codes), fault.words, " ".join(dict.fromkeys(where))),
+            *(str(fault.run), effect),
         )
         self.rows.append(dict(zip(COLUMNS, values, strict=True)))
 
-    def _require_change(self, form: Format) -> None:
-        pairs = zip(self.models[form.legacy].get_weights(), self.kept[form.legacy], strict=True)
-        if self.strict and all(np.array_equal(a, b) for a, b in pairs):
+    def _effect(self, form: Format) -> str:
+        """How far the outputs of a changed model are from those of the sound one."""
+        if not self.strict:
+            return ""
+        model = self.models[form.legacy]
+        pairs = zip(model.get_weights(), self.kept[form.legacy], strict=True)
+        if all(np.array_equal(a, b) for a, b in pairs):
             raise Unsuited
+        return difference(self.answers[form.legacy], called(model, self.probes))
 
     def varied(self, sound: dict[str, Path], turn: int) -> None:
         """Make the twins of set 3, in all formats; those that do not answer right are left out."""
