@@ -58,17 +58,6 @@ def motion(rng: np.random.Generator, n: int) -> Arrays:
     return [x[..., None].astype(np.float32)], [kind]
 
 
-def alike(rng: np.random.Generator, n: int) -> Arrays:
-    """Two noisy waves of 40 steps, of four frequencies; whether those are the same."""
-    kind = rng.integers(0, CLASSES, (n, 2))
-    kind[: n // 2, 1] = kind[: n // 2, 0]
-    speed = np.array([1.5, 3, 5, 8])[kind][..., None] * rng.uniform(0.9, 1.1, (n, 2, 1))
-    waves = np.sin(2 * np.pi * (speed * np.linspace(0, 1, 40) + rng.uniform(size=(n, 2, 1))))
-    x = np.stack([waves, np.roll(waves, 3, axis=-1)], axis=-1) + rng.normal(0, 0.3, (n, 2, 40, 2))
-    same = (kind[:, :1] == kind[:, 1:]).astype(np.float32)
-    return [x[:, 0].astype(np.float32), x[:, 1].astype(np.float32)], [same]
-
-
 def customers(rng: np.random.Generator, n: int) -> Arrays:
     """Eight numbers of unequal scale and two categories; four classes."""
     x = rng.normal(size=(n, 8))
@@ -191,18 +180,6 @@ def denoiser(k: Any) -> Any:
     return k.Sequential([k.Input((16, 16, 3)), *stack, of.Conv2D(1, 3, padding="same", **draw)])
 
 
-def metric(k: Any) -> Any:
-    of, one = k.layers, k.Input((40, 2))
-    draw = {"kernel_initializer": "he_normal", "activation": "relu"}
-    x = of.Conv1D(16, 5, **draw)(one)
-    x = of.Conv1D(24, 5, name="second", **draw)(of.AveragePooling1D(2)(x))
-    x = of.Dense(24, **draw)(of.GlobalMaxPooling1D()(x))
-    branch = k.Model(one, of.UnitNormalization()(of.Dense(12, name="place")(x)), name="branch")
-    a, b = k.Input((40, 2), name="a"), k.Input((40, 2), name="b")
-    near = of.Dot(axes=1)([branch(a), branch(b)])
-    return k.Model([a, b], of.Dense(1, activation="sigmoid", name="same")(near))
-
-
 def tabular(k: Any) -> Any:
     of = k.layers
     numbers = k.Input((8,), name="numbers")
@@ -260,7 +237,6 @@ THIRD = (
     Net("tcn", data.forecast, tcn, _MSE, epochs=1, rounds=30, optimizer="RMSprop", enough=0.7),
     Net("clips", motion, clips, epochs=1, rounds=30, rate=5e-3),
     Net("denoiser", data.masks, denoiser, _MSE, epochs=40, options=(("clipnorm", 1.0),)),
-    Net("metric", alike, metric, _BINARY, epochs=5, rounds=8, enough=0.6, optimizer="AdamW"),
     Net("tabular", customers, tabular, epochs=40, rate=1e-2, optimizer="SGD",
         options=(*_MOMENTUM, ("nesterov", True))),
     Net("transferred", filled, transferred, epochs=8, before=learn_base),
