@@ -17,6 +17,7 @@ import argparse
 import concurrent.futures
 import json
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -67,8 +68,11 @@ def calls(kind: str, arch: str, compiled: bool, keras3: bool) -> list[str]:
     return ["Checkpoint.restore" if kind == "checkpoint" else "load_weights"]
 
 
-def cells(matrix: Path, loader: str) -> list[dict[str, str]]:
-    """Every cell of one loader: those with custom objects last, since they register the classes."""
+def cells(matrix: Path, loader: str, sample: int) -> list[dict[str, str]]:
+    """The cells of one loader: those with custom objects last, since they register the classes.
+
+    With `sample` this many of them are drawn at random, the same in every run.
+    """
     told = json.loads((matrix / f"loader_{loader}.json").read_text())
     keras3 = told["keras"].startswith("3.")
     old = tuple(map(int, told["keras"].split(".")[:2])) < (2, 13)
@@ -89,6 +93,8 @@ def cells(matrix: Path, loader: str) -> list[dict[str, str]]:
                             "api": api,
                         }
                     )
+    if sample:
+        found = random.Random(loader).sample(found, min(sample, len(found)))
     rank = {"h5": 0, "savedmodel": 1, "keras": 2}
     return sorted(
         found, key=lambda c: ("custom_objects" in c["api"], rank.get(c["format"], 3), c["path"])
@@ -117,7 +123,7 @@ def cpu_seconds(process: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def load(matrix: Path, label: str, python: str) -> None:
+def load(matrix: Path, label: str, python: str, sample: int) -> None:
     """Try the cells of one loader; one that ends the process is a crash, the rest go on."""
     results = matrix / f"results_{label}.jsonl"
     if not (matrix / f"loader_{label}.json").exists():
@@ -128,7 +134,8 @@ def load(matrix: Path, label: str, python: str) -> None:
             tuple(json.loads(line)[k] for k in key)
             for line in (results.read_text().splitlines() if results.exists() else ())
         }
-        left = [cell for cell in cells(matrix, label) if (cell["path"], cell["api"]) not in done]
+        wanted = cells(matrix, label, sample)
+        left = [cell for cell in wanted if (cell["path"], cell["api"]) not in done]
         if not left:
             return
         left = left[:400]
@@ -170,6 +177,7 @@ def main() -> int:
     parser.add_argument("--models", default=",".join(MODELS))
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--savers", default="", help="labels; all by default")
+    parser.add_argument("--sample", type=int, default=0, help="cells of each loader; 0: all")
     options = parser.parse_args()
     matrix = options.matrix.resolve()
     matrix.mkdir(parents=True, exist_ok=True)
@@ -180,7 +188,7 @@ def main() -> int:
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         wanted = [each for each in savers if not (matrix / f"saved_{each}.jsonl").exists()]
         list(pool.map(lambda label: save(matrix, label, runtimes[label], names), wanted))
-        list(pool.map(lambda pair: load(matrix, *pair), runtimes.items()))
+        list(pool.map(lambda pair: load(matrix, *pair, options.sample), runtimes.items()))
     parts = sorted(matrix.glob("results_*.jsonl"))
     (matrix / "results.jsonl").write_text("".join(path.read_text() for path in parts))
     return 0
