@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -208,30 +207,35 @@ def variables_of_other_epoch(path: Path, model: Any, stock: Stock) -> list[str]:
     return []
 
 
-def _operations(path: Path, change: Callable[[Any], bool]) -> None:
-    from tensorflow.core.protobuf import saved_model_pb2
-
-    file = path / "saved_model.pb"
-    message = saved_model_pb2.SavedModel.FromString(file.read_bytes())
-    graph = message.meta_graphs[0].graph_def
-    changed = [change(n) for f in graph.library.function for n in f.node_def]
-    if not any(changed):
-        raise Unsuited
-    file.write_bytes(message.SerializeToString())
+OUTPUTS = {"Softmax": "softmax", "Sigmoid": "y", "Tanh": "y"}  # others: "activations"
 
 
 def operation_edited(path: Path, _model: Any, stock: Stock) -> list[str]:
     """Another activation in the functions of the graph."""
+    from tensorflow.core.protobuf import saved_model_pb2
+
     turned = {"Relu": "Elu", "Tanh": "Softsign", "Softmax": "Sigmoid", "Elu": "Relu"}
     old = str(stock.one(list(turned)))
+    file = path / "saved_model.pb"
+    message = saved_model_pb2.SavedModel.FromString(file.read_bytes())
+    functions = message.meta_graphs[0].graph_def.library.function
+    if not any(node.op == old for f in functions for node in f.node_def):
+        raise Unsuited
+    before, after = (OUTPUTS.get(op, "activations") for op in (old, turned[old]))
+    for function in functions:
+        edited = {node.name for node in function.node_def if node.op == old}
+        ends = {f"{name}:{before}:": f"{name}:{after}:" for name in edited}
 
-    def change(node: Any) -> bool:
-        if node.op != old:
-            return False
-        node.op = turned[old]
-        return True
+        def renamed(text: str, ends: dict[str, str] = ends) -> str:
+            start = text.rstrip("0123456789")
+            return ends.get(start, start) + text[len(start) :]
 
-    _operations(path, change)
+        for node in function.node_def:
+            node.op = turned[old] if node.name in edited else node.op
+            node.input[:] = [renamed(text) for text in node.input]
+        for key, text in list(function.ret.items()):
+            function.ret[key] = renamed(text)
+    file.write_bytes(message.SerializeToString())
     return []
 
 
