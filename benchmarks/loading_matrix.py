@@ -94,7 +94,8 @@ def cells(matrix: Path, loader: str, sample: int) -> list[dict[str, str]]:
                         }
                     )
     if sample:
-        found = random.Random(loader).sample(found, min(sample, len(found)))
+        random.Random(loader).shuffle(found)
+        found = found[:sample]
     rank = {"h5": 0, "savedmodel": 1, "keras": 2}
     return sorted(
         found, key=lambda c: ("custom_objects" in c["api"], rank.get(c["format"], 3), c["path"])

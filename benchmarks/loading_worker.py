@@ -85,6 +85,9 @@ def randomized(model) -> None:
             if "variance" not in weight.name:
                 values = values - 0.5
             weight.assign(values.astype("float32"))
+    for layer in model.layers:
+        if type(layer).__name__ == "Normalization":
+            layer.finalize_state()  # it computes with copies of its weights
 
 
 def save(matrix: Path, label: str, name: str) -> dict:

@@ -116,9 +116,12 @@ WAYS: tuple[Callable[[Any, Net, Any, Arrays], Any], ...] = (
 
 
 def of_ways(k: Any, net: Net, model: Any, seed: int, turn: int) -> Made:
-    """Three of the ways, others for each network."""
+    """Three of the ways, others for each network; random features for every second network."""
     k.utils.set_random_seed(seed)
     data = net.data(np.random.default_rng(seed), 1024)
     for place in range(EACH):
         way = WAYS[(turn * EACH + place) % len(WAYS)]
         yield way.__name__, way(k, net, model, data)
+    if turn % 2 == 0:
+        for _ in range(2):  # in two formats
+            yield random_features.__name__, random_features(k, net, model, data)
