@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import cached_property
 
 from msgspec import Struct
 
@@ -42,7 +43,7 @@ def amount(change: float) -> str:
     return f"{change:.2g}" if change >= 0.001 else "less than 0.001"
 
 
-class Case(Struct, frozen=True):
+class Case(Struct, frozen=True, dict=True):
     """The facts, the findings so far, and what the steps derive from them."""
 
     facts: Facts
@@ -58,7 +59,7 @@ class Case(Struct, frozen=True):
         """The measured outputs."""
         return self.behaviour.outputs if self.behaviour else ()
 
-    @property
+    @cached_property
     def words(self) -> ModalityWords:
         """How texts speak of the model's inputs."""
         return self.facts.words

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
+from functools import cached_property
 from typing import TypeVar
 
 from msgspec import Struct, field
@@ -51,7 +52,7 @@ class Need(StrEnum):
     DIAGNOSIS = "diagnosis"  # the causes of the behaviour; such rules run after all others
 
 
-class Facts(Struct, frozen=True):
+class Facts(Struct, frozen=True, dict=True):
     """Everything known about one model when the rules run."""
 
     artifact: Artifact
@@ -73,7 +74,7 @@ class Facts(Struct, frozen=True):
     unseen: str = ""  # why the model was not audited, where that is not the model's fault
     diagnosis: Diagnosis | None = None  # only for the rules that need it
 
-    @property
+    @cached_property
     def modality(self) -> InputModality:
         """The kind of the model's inputs, as it was restored or as the file declares them."""
         ports = next((seen.inputs for seen in self.observations if seen.inputs), ())
