@@ -17,6 +17,7 @@ class Trait(Flag):
     POINTWISE = auto()  # computes each position and channel by itself
     CHANNEL_NORMALISATION = auto()  # normalises each position over its channels
     BATCH_NORMALISATION = auto()  # normalises by statistics of the training batches
+    AFFINE = auto()  # one kernel, and a bias for each output channel
     LINEAR = auto()  # the output is linear in the input, but for its activation
     KEEPS_RANGE = auto()  # leaves the range of values as it is
     FEATURE_WEIGHTS = auto()  # the shape of its weights depends on the last axis of the input
@@ -33,6 +34,8 @@ class Trait(Flag):
     PADDING = auto()  # adds or cuts off borders
     UPSAMPLING = auto()  # repeats or interpolates positions
     MERGE = auto()  # combines its inputs element by element
+    BETWEEN_INPUTS = auto()  # gives no value outside the range of its inputs
+    ATTENTION = auto()  # weighs positions by the similarity of their features
     SEQUENCE = auto()  # takes (batch, time, features) or (batch, time) of indices
     RECURRENT = auto()  # runs a cell along the time axis
     RECURRENT_CELL = auto()  # one step of a recurrent layer
@@ -52,7 +55,7 @@ _TABLE: tuple[tuple[Trait, str], ...] = (
     (Trait.MODEL, "Sequential Functional Model"),
     (Trait.KEEPS_RANGE, "InputLayer Input"),
     # Dense layers and reshaping
-    (Trait.FEATURE_WEIGHTS | Trait.LINEAR, "Dense"),
+    (Trait.FEATURE_WEIGHTS | Trait.LINEAR | Trait.AFFINE, "Dense"),
     (_NONE, "EinsumDense MaxoutDense Lambda"),
     (Trait.SAME_SHAPE, "Highway"),
     (Trait.SEQUENCE, "Embedding ReversibleEmbedding"),
@@ -75,10 +78,12 @@ _TABLE: tuple[tuple[Trait, str], ...] = (
     (_POINTWISE | Trait.RESCALING, "Rescaling"),
     (_POINTWISE | Trait.RESCALING | Trait.FEATURE_WEIGHTS, "Normalization"),
     # Convolutions
-    (Trait.CONVOLUTION | Trait.SEQUENCE, "Conv1D SeparableConv1D DepthwiseConv1D"),
+    (Trait.CONVOLUTION | Trait.SEQUENCE | Trait.AFFINE, "Conv1D"),
+    (Trait.CONVOLUTION | Trait.AFFINE, "Conv2D Conv3D"),
+    (Trait.CONVOLUTION | Trait.SEQUENCE, "SeparableConv1D DepthwiseConv1D"),
     (Trait.CONVOLUTION | Trait.SEQUENCE, "Conv1DTranspose LocallyConnected1D"),
-    (Trait.CONVOLUTION, "Conv2D SeparableConv2D DepthwiseConv2D Conv2DTranspose"),
-    (Trait.CONVOLUTION, "LocallyConnected2D Conv3D Conv3DTranspose"),
+    (Trait.CONVOLUTION, "SeparableConv2D DepthwiseConv2D Conv2DTranspose"),
+    (Trait.CONVOLUTION, "LocallyConnected2D Conv3DTranspose"),
     # Pooling, borders and sizes
     (Trait.LOCAL_POOLING, "MaxPooling1D MaxPooling2D MaxPooling3D"),
     (Trait.LOCAL_POOLING | Trait.LINEAR, "AveragePooling1D AveragePooling2D AveragePooling3D"),
@@ -104,9 +109,11 @@ _TABLE: tuple[tuple[Trait, str], ...] = (
     (Trait.SAME_SHAPE, "AutoContrast Equalization Solarization"),
     (_NONE, "ContrastLimitedAdaptiveHistogramEqualization MaxNumBoundingBoxes Pipeline"),
     # Merging
-    (Trait.MERGE | Trait.LINEAR, "Add Subtract Average"),
-    (Trait.MERGE, "Multiply Maximum Minimum"),
-    (Trait.LINEAR, "Concatenate"),
+    (Trait.MERGE | Trait.LINEAR, "Add Subtract"),
+    (Trait.MERGE | Trait.LINEAR | Trait.BETWEEN_INPUTS, "Average"),
+    (Trait.MERGE, "Multiply"),
+    (Trait.MERGE | Trait.BETWEEN_INPUTS, "Maximum Minimum"),
+    (Trait.LINEAR | Trait.BETWEEN_INPUTS, "Concatenate"),
     (_NONE, "Dot Merge"),
     # Recurrent layers and wrappers
     (Trait.SEQUENCE | Trait.RECURRENT, "SimpleRNN GRU LSTM RNN CuDNNGRU CuDNNLSTM"),
@@ -116,8 +123,8 @@ _TABLE: tuple[tuple[Trait, str], ...] = (
     (Trait.RECURRENT, "ConvLSTM1D ConvLSTM2D ConvLSTM3D"),
     (_NONE, "TimeDistributed Wrapper"),
     # Attention
-    (Trait.SAME_SHAPE, "GroupQueryAttention"),
-    (_NONE, "Attention AdditiveAttention MultiHeadAttention"),
+    (Trait.SAME_SHAPE | Trait.ATTENTION, "GroupQueryAttention"),
+    (Trait.ATTENTION, "Attention AdditiveAttention MultiHeadAttention"),
     # Categories, text and sound
     (Trait.CATEGORIES | Trait.VOCABULARY, "StringLookup IntegerLookup"),
     (Trait.CATEGORIES, "Hashing Discretization"),

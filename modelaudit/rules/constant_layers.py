@@ -7,6 +7,7 @@ from math import prod
 
 from modelaudit.facts import Json, Layer
 from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.layer_classes import Trait, classes
 from modelaudit.measures.architecture.layer_graph import LayerGraph
 from modelaudit.rules import examples
 from modelaudit.rules.model import Facts, Family, Need, Rule
@@ -42,9 +43,7 @@ def constant_reason(layer: Layer) -> str:
 
 
 # Layers whose `activation` is not the last thing that they compute.
-_OWN_ACTIVATION = frozenset(
-    ("SimpleRNN", "LSTM", "GRU", "Bidirectional", "RNN", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D")
-)
+_OWN_ACTIVATION = classes(Trait.RECURRENT) | {"Bidirectional"}
 
 
 def _over(layer: Layer, axis: int) -> bool:

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from modelaudit.facts import Json, Layer
 from modelaudit.formats.keras.dialects import activation, channels_first
-from modelaudit.layer_classes import Trait, has
+from modelaudit.layer_classes import Trait, classes, has
 from modelaudit.measures.architecture.layer_graph import LayerGraph, layer_graph
 from modelaudit.rules.model import Facts
 
@@ -32,7 +32,7 @@ _NAMES = {
     "identity": "linear",
 }
 SOFTMAXES = frozenset(("softmax", "log_softmax"))
-_WEIGHTS = frozenset(("Dense", "Highway", "EinsumDense", "SimpleRNN", "GRU", "LSTM"))
+_WEIGHTS = classes(Trait.CONVOLUTION | Trait.AFFINE | Trait.RECURRENT) | {"Highway", "EinsumDense"}
 _RESHAPES = frozenset(("Flatten", "Reshape"))
 _MOST = 32  # layers behind the last weights; a head has few
 
@@ -126,7 +126,7 @@ def _head(graph: LayerGraph, route: str) -> NetworkHead | None:
         if layer is None or layer.custom:
             return None
         config, name = _inner(layer)
-        if name in _WEIGHTS or has(name, Trait.CONVOLUTION):
+        if name in _WEIGHTS:
             units = None if channels_first(config) else _size(config)
             if reshaped is not None:
                 units = reshaped.output_shape[-1] if reshaped.output_shape else None

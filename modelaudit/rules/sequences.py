@@ -7,7 +7,7 @@ from math import prod
 
 from modelaudit.facts import Json, Layer
 from modelaudit.findings import Confidence, Finding, Severity
-from modelaudit.layer_classes import Trait, has
+from modelaudit.layer_classes import Trait, classes, has
 from modelaudit.measures.architecture.layer_graph import LayerGraph
 from modelaudit.measures.architecture.layer_shapes import input_shape
 from modelaudit.rules import examples
@@ -16,14 +16,18 @@ from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotReleva
 from modelaudit.rules.network_heads import NetworkHead, output_heads, saved_graph
 from modelaudit.structs import replace
 
-_RECURRENT = frozenset(("SimpleRNN", "GRU", "LSTM", "RNN", "Bidirectional"))
+_RECURRENT = classes(Trait.RECURRENT) | {"Bidirectional"}
 # Layers that use a mask, and those through which Keras passes it on.
-_USE_MASKS = _RECURRENT | {
-    *("GlobalAveragePooling1D", "Attention", "AdditiveAttention", "MultiHeadAttention"),
-    *("TimeDistributed", "Concatenate"),
-}
-_LOSE_MASKS = frozenset(("Flatten", "Reshape", "Permute", "GlobalMaxPooling1D")) | {
-    *("Conv1D", "SeparableConv1D", "MaxPooling1D", "AveragePooling1D"),
+_USE_MASKS = (
+    _RECURRENT
+    | classes(Trait.ATTENTION)
+    | {
+        *("GlobalAveragePooling1D", "TimeDistributed", "Concatenate"),
+    }
+)
+_LOSE_MASKS = frozenset(("Flatten", "Reshape", "Permute")) | {
+    *("Conv1D", "SeparableConv1D"),
+    *("MaxPooling1D", "AveragePooling1D", "GlobalMaxPooling1D"),
 }
 _MOST = 16
 

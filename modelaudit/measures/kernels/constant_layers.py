@@ -28,7 +28,6 @@ _KEEPS = (
     | Trait.ADAPTIVE_POOLING
     | Trait.UPSAMPLING
 )
-_AFFINE = frozenset(("Dense", "Conv1D", "Conv2D", "Conv3D"))
 _BOUNDED: Mapping[str, tuple[float, float]] = {
     "sigmoid": (0.0, 1.0),
     "hard_sigmoid": (0.0, 1.0),
@@ -106,7 +105,7 @@ class _Bounds:
         if inputs and all(each.constant for each in ranges):
             return _Range(constant=True)
         first = ranges[0]
-        if layer.class_name in _AFFINE and "kernel" in layer.variables:
+        if has(layer.class_name, Trait.AFFINE) and "kernel" in layer.variables:
             return self._affine(layer, first)
         if layer.class_name == "Activation" or layer.class_name in _ACTIVATION_LAYERS:
             return self._activated(layer, first)
@@ -238,6 +237,6 @@ def _merged(name: str, ranges: Sequence[_Range]) -> _Range | None:
     low, high = [each.low for each in ranges], [each.high for each in ranges]
     if name == "Add":
         return _Range(sum(low), sum(high))
-    if name in {"Concatenate", "Average", "Maximum", "Minimum"}:
+    if has(name, Trait.BETWEEN_INPUTS):
         return _Range(min(low), max(high))
     return None
