@@ -51,10 +51,14 @@ class Kind:
 
 # What says that a model does not work, whatever the fault; it needs inputs.
 SYMPTOMS = (
-    *("MA602", "MA606", "MA607", "collapse-open", "dead-units", "not-understood", "prior-only"),
+    *("MA602", "MA606", "MA607", "MA623", "MA628"),
+    *("collapse-open", "dead-units", "not-understood", "prior-only"),
 )
 # What accuses a model of other faults than those of the set.
-OTHERS = ("MA404", "MA405", "MA610", "MA612", "never-trained", "partial-restore")
+OTHERS = (
+    *("MA404", "MA405", "MA603", "MA610", "MA612", "MA622", "MA624", "MA626"),
+    *("never-trained", "partial-restore"),
+)
 NOT_FINITE = ("MA111", "nonfinite-weights")
 KINDS: dict[str, Kind] = {
     "softmax-one-unit": Kind(("MA305", "constant-by-construction")),
@@ -68,7 +72,7 @@ KINDS: dict[str, Kind] = {
     "saturating-hidden": Kind(("MA315",), ("MA434",)),
     "recurrent-activation": Kind((), NOT_FINITE),
     "dead-units": Kind(("MA433", "MA437", "MA606", "dead-units")),
-    "bn-statistics": Kind(("MA438", "bn-statistics-unsettled")),
+    "bn-statistics": Kind(("MA438", "MA625", "MA627", "bn-statistics-unsettled")),
     "constant-init": Kind(("MA323", "MA406")),
     "regularization": Kind(("MA322", "MA436")),
     "learning-rate-high": Kind(
@@ -82,7 +86,7 @@ KINDS: dict[str, Kind] = {
     "labels-wrong": Kind(),
     "class-missing": Kind(),
     "imbalance": Kind(),
-    "served-otherwise": Kind(("input-domain",)),
+    "served-otherwise": Kind(("MA621", "input-domain")),
     "capacity": Kind(),
     "activation-choice": Kind(),
     "batch-size": Kind(),

@@ -78,8 +78,10 @@ def other_numbering(
     found: list[Numbering] = []
     for variant, values in outputs.items():
         answers = predicted(values, kind)
-        if answers is None or len(answers) != n:
-            return None
+        if answers is None or len(answers) != n or int(answers.max()) >= size:
+            return (
+                None  # the outputs are more than the labels count, such as those of an autoencoder
+            )
         table = np.zeros((size, size))  # of labels and predicted classes
         np.add.at(table, (labels, answers), 1)
         forms = math.log(len(outputs)) if variant != "e" else 0.0

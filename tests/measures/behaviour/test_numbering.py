@@ -119,3 +119,10 @@ def test_few_inputs_of_each_class_fit_any_predictions():
     assert numbering(labels, (labels + 1) % 6, 6) is None
     regression = {"e": np.ones((40, 1))}
     assert other_numbering(regression, "regression", np.zeros(40)) is None
+
+
+@pytest.mark.parametrize("kind", ["sigmoid", "softmax", "logits"])
+def test_more_outputs_than_classes(kind: str) -> None:
+    """An autoencoder with class numbers as labels: 400 outputs, 10 classes."""
+    outputs = np.random.default_rng(3).random((200, 400))
+    assert other_numbering({"e": outputs}, kind, np.arange(200) % 10) is None
