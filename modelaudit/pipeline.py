@@ -183,8 +183,9 @@ def add_probe(facts: Facts, probe: Probe | None) -> Facts:
         return replace(facts, probe_skipped=reason)
     try:
         seen = probe(facts.artifact, facts.settings)
-    except ProbeError as error:
-        reason = f"the probe itself failed: {error}"
+    except (ProbeError, MemoryError) as error:  # not the model's: what was read of it still counts
+        what = "out of memory for its outputs" if isinstance(error, MemoryError) else error
+        reason = f"the probe itself failed: {what}"
         failed = Observation("here", "", Status.UNAVAILABLE, type(error).__name__, reason)
         return replace(facts, observations=(failed,), probe_skipped=reason)
     observations, elsewhere = _targets(seen.observations), _targets(seen.elsewhere)

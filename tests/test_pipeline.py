@@ -56,6 +56,15 @@ def test_an_error_in_the_probe_makes_it_incomplete(target):
     assert "the channel broke" in audit.reason
 
 
+def test_outputs_that_fill_the_memory_do_not_make_the_file_unreadable(target):
+    def probe(artifact, settings):
+        raise MemoryError
+
+    audit = audit_model(target, Settings(), CREATED, probe)
+    assert (audit.verdict, audit.model.complete) == (Verdict.INCOMPLETE, True)
+    assert "out of memory for its outputs" in audit.reason
+
+
 def test_no_file_content_raises(tmp_path):
     for make in files.ALONE:
         path = make(tmp_path)

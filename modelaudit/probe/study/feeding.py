@@ -44,6 +44,7 @@ class PreparedInputs(Struct, frozen=True):
         moves: for each input, its spatial transforms by name.
         rescaled: for each input, whether it has pixels or similar values (rather than tokens).
         oriented: whether the transforms exchange sides of an input, rather than reverse time.
+        output_bytes: size of the outputs for one input, 0 if unknown.
     """
 
     arrays: tuple[Array, ...]
@@ -53,6 +54,7 @@ class PreparedInputs(Struct, frozen=True):
     moves: tuple[Mapping[str, Transform], ...]
     rescaled: tuple[bool, ...]
     oriented: bool = True
+    output_bytes: int = 0
 
 
 def prepare_inputs(

@@ -52,11 +52,13 @@ from modelaudit.probe.study.runner import (
 )
 from modelaudit.probe.study.sample_budget import (
     batch_size,
+    declared_output_bytes,
     max_batch_size,
     statistics_sample_size,
     within_time,
 )
 from modelaudit.settings import ProbeSettings
+from modelaudit.structs import replace
 from modelaudit.thresholds.weights import MISFIT, MISFIT_ALIKE
 
 T = TypeVar("T")
@@ -81,6 +83,7 @@ def study(
     fed = prepare_inputs(session.observation, artifact, settings, data)
     if isinstance(fed, Unprobeable):
         return fed
+    fed = replace(fed, output_bytes=declared_output_bytes(session.observation.outputs))
     runner = Runner(session, fed.moves, fed.rescaled, batch_size(fed))
     try:
         fed = within_time(runner, fed, settings.timeout)

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from modelaudit.audit_types.behaviour import ProbeInputs
+from modelaudit.audit_types.loading import Port
 from modelaudit.probe.study.feeding import PreparedInputs
-from modelaudit.probe.study.sample_budget import batch_size, within_time
+from modelaudit.probe.study.sample_budget import batch_size, declared_output_bytes, within_time
 from modelaudit.structs import replace
 from modelaudit.thresholds.answers import MIN_INPUTS
 
@@ -31,6 +32,15 @@ class _Slow:
     def predict(self, name):
         time.sleep(self.seconds * self.rows[name])
         return {}
+
+
+class _Wide(_Slow):
+    """A runner whose outputs take `each` bytes for one input."""
+
+    each = 8 << 20
+
+    def predict(self, name):
+        return {"y": np.zeros((self.rows[name], self.each // 4), "float32")}
 
 
 def _fed(n: int = 256, kind: str = "user") -> PreparedInputs:
@@ -61,6 +71,19 @@ def test_never_fewer_than_the_minimum() -> None:
     assert within_time(_Slow(0.01), _fed(), 0.1).info.n == MIN_INPUTS.value
     few = _fed(n=8)
     assert within_time(_Slow(0.01), few, 0.1) is few
+
+
+def test_large_outputs_get_fewer_inputs_and_smaller_batches() -> None:
+    declared = declared_output_bytes([Port("y", "float32", (None, 128, 128, 128))])
+    fed = replace(_fed(), output_bytes=declared)
+    thinned = within_time(_Wide(0.0), fed, 120.0)
+    assert (declared, thinned.info.n, batch_size(fed)) == (8 << 20, 8, 2)
+    assert thinned.info.notes[-1] == "8 of 256 inputs, because its outputs are large"
+    unknown = within_time(_Wide(0.0), _fed(n=8), 120.0)  # open axes: measured in the trial
+    assert (unknown.output_bytes, unknown.info.n, batch_size(unknown)) == (8 << 20, 8, 2)
+    small = _Wide(0.0)
+    small.each = 40
+    assert within_time(small, _fed(), 120.0).info.n == 256
 
 
 @pytest.mark.parametrize("kind", ["user", "synthetic"])
