@@ -183,9 +183,8 @@ def add_probe(facts: Facts, probe: Probe | None) -> Facts:
         return replace(facts, probe_skipped=reason)
     try:
         seen = probe(facts.artifact, facts.settings)
-    except (ProbeError, MemoryError) as error:  # not the model's: what was read of it still counts
-        what = "out of memory for its outputs" if isinstance(error, MemoryError) else error
-        reason = f"the probe itself failed: {what}"
+    except (ProbeError, MemoryError) as error:  # what was read of the model still counts
+        reason = f"the probe itself failed: {str(error) or 'out of memory for the outputs'}"
         failed = Observation("here", "", Status.UNAVAILABLE, type(error).__name__, reason)
         return replace(facts, observations=(failed,), probe_skipped=reason)
     observations, elsewhere = _targets(seen.observations), _targets(seen.elsewhere)

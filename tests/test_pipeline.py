@@ -62,7 +62,7 @@ def test_outputs_that_fill_the_memory_do_not_make_the_file_unreadable(target):
 
     audit = audit_model(target, Settings(), CREATED, probe)
     assert (audit.verdict, audit.model.complete) == (Verdict.INCOMPLETE, True)
-    assert "out of memory for its outputs" in audit.reason
+    assert "out of memory for the outputs" in audit.reason
 
 
 def test_no_file_content_raises(tmp_path):
