@@ -108,6 +108,7 @@ LOADERS = {
     "digits_noaug.h5": keras3,
     "digits_partial_restore.keras": keras3,
     "digits_one_answer.h5": keras3,
+    "digits_one_unit.keras": keras3,
     "digits_random_export": served,
     "digits_statistics_lost": keras2,
     "teachable_digits/keras_model.h5": keras2,

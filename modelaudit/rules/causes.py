@@ -62,7 +62,7 @@ def _finding(rule: Rule, row: CauseTexts, cause: Cause) -> Finding:
     if first.code not in {"", rule.code}:
         raise NotRelevant(f"reported by {first.code}")
     return rule.finding(
-        " ".join(each.text for each in cause.evidence[:2]),
+        first.text,
         route=cause.where,
         evidence={"n": first.n, "form": cause.transform} if cause.transform else {"n": first.n},
         key=cause.transform,

@@ -32,6 +32,7 @@ def build(split: Split, out: Path) -> Iterator[Sample]:
     yield _partial_restore(upright, out)
     yield _one_answer(upright, out)
     yield _lambda(upright, out)
+    yield one_unit(split, out)
 
 
 def _robust(split: Split, out: Path) -> Sample:
@@ -179,6 +180,26 @@ def _lambda(upright: Any, out: Path) -> Sample:
         f"{WRITER}, safe_mode=False",
         _load_lambda,
         works_upright,
+    )
+
+
+def one_unit(split: Split, out: Path) -> Sample:
+    """Tell even digits from odd ones, with a softmax over one unit: the score is always 1."""
+    body = conv_net(keras)
+    image, features = body.inputs, body.layers[-2].output
+    even = keras.layers.Dense(1, activation="softmax", name="even")(features)
+    net = keras.Model(image, even, name="even_digits")
+    net.compile("adam", "binary_crossentropy", metrics=["accuracy"])
+    net.fit(split.train_x, split.train_y % 2 == 0, epochs=10, batch_size=64, verbose=0)
+    net.save(out / "digits_one_unit.keras")
+    return Sample(
+        "digits_one_unit.keras",
+        "Keras archive",
+        "constant by construction: a softmax over a single unit",
+        WRITER,
+        WRITER,
+        load_keras3,
+        constant,
     )
 
 

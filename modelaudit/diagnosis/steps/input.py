@@ -30,6 +30,7 @@ from modelaudit.measures.kernels.batchnorm import inputs_off_scale
 from modelaudit.measures.summary import Behaviour
 from modelaudit.thresholds.answers import (
     ALIKE_INFORMED,
+    BETTER_P,
     CERTAIN_P,
     GAIN,
     GAIN_Z,
@@ -92,11 +93,14 @@ def _same_scale(labelled: BetterInputs) -> list[str]:
 def _labelled_evidence(found: BetterInputs | None) -> tuple[Evidence, ...]:
     if found is None:
         return ()
-    text = (
-        f"{score_text(found)} Of {found.tried} other forms that were tried, this is the best "
+    chosen = (
+        f"Of {found.tried} other forms that were tried, this is the best "
         f"(p {_p_in_words(found.p)}, paired and adjusted)."
     )
-    return (Evidence(text, "", found.score, found.given, found.n),)
+    return (
+        Evidence(score_text(found), "", found.score, found.given, found.n),
+        Evidence(chosen, "", found.p, BETTER_P.value, found.n),
+    )
 
 
 def _seen_in_outputs(output: OutputBehaviour, names: Sequence[str], n: int) -> Iterator[Evidence]:
