@@ -67,12 +67,16 @@ def unfollowed(graph: LayerGraph) -> str:
     missing = [
         layer
         for layer in graph.layers
-        if layer.route not in states and any(layer_window(layer, rank) for rank in (1, 2, 3))
+        if layer.route not in states
+        and (
+            has(layer.class_name, Trait.ATTENTION)
+            or any(layer_window(layer, rank) for rank in (1, 2, 3))
+        )
     ]
     if not missing:
         return ""
     return (
-        f"{len(missing)} windowed layer(s) follow an unsupported layer, "
+        f"{len(missing)} layer(s) with windows or attention are not followed, "
         f"the first is {missing[0].route} ({missing[0].class_name})"
     )
 

@@ -66,7 +66,7 @@ def receptive_field(audit: Audit, paper: style.Paper) -> Chart | None:
         after = x.fraction(limit) < 0.5
         on.limit(f"input: {text.number(limit)} {words.unit}", style.QUIET, x=limit, after=after)
         said += f"; the input is {text.number(limit)} {words.unit} wide"
-        if sizes[-1] < limit:
+        if sizes[-1] < limit and "receptive_field" not in audit.symmetry.skipped:
             said += f", so no layer sees the whole {words.one}"
     some = f" One in {named.step} layers is named." if named.step > 1 else ""
     rows = tuple(

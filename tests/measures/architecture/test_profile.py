@@ -130,6 +130,14 @@ def test_unknown_layers_are_reported() -> None:
     assert unfollowed(layer_graph(architecture(chain(image(), conv("c"))))) == ""
 
 
+def test_attention_sees_everything_and_is_not_followed() -> None:
+    """Of a vision transformer only the patches have a field that can be computed."""
+    tokens = layer("tokens", "Reshape", config={"target_shape": [16, 8]})
+    patches = (conv("patch", 4, 4, "valid"), tokens)
+    graph = layer_graph(architecture(chain(image(), *patches, layer("mix", "MultiHeadAttention"))))
+    assert "mix (MultiHeadAttention)" in unfollowed(graph)
+
+
 def test_a_first_layer_without_input_layer() -> None:
     first = layer("c", "Conv2D", config=conv("c", s=2).config, input_shapes=((None, 16, 12, 3),))
     found = profile(*chain(first, layer("f", "Flatten"), DENSE))

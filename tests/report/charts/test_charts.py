@@ -121,6 +121,13 @@ def test_layers_are_labelled_next_to_their_receptive_field(count):
     assert 2 ** number(float(line)) == pytest.approx(224, rel=0.02)
 
 
+@pytest.mark.parametrize("skipped", [{}, {"receptive_field": "1 layer is not followed"}])
+def test_layers_that_are_not_followed_may_see_the_whole_image(skipped):
+    audit = changed(deep(6, 224), symmetry={"skipped": skipped})
+    chart = chart_of(audit, "figure-receptive-field")
+    assert ("no layer sees the whole" in chart.summary) is not skipped
+
+
 def phones(audit):
     return [chart.phone for chart in charts.build(audit)]
 
