@@ -205,7 +205,7 @@ ADVICE: dict[str, Advice] = {
         ),
     ),
     "wrong-weights-upstream": Advice(
-        "Weights of another layer, epoch or model are in the wrong place",
+        "The activations of a layer do not match its stored statistics",
         "Reference outputs from saving time that this file reproduces.",
         (
             COMPARED,

@@ -100,8 +100,8 @@ SENTENCES = {
         "here."
     ),
     "wrong-weights-upstream": (
-        "The layers before {where} have weights that belong elsewhere, so its input is not what "
-        "the model was trained on."
+        "What reaches {where} does not match the statistics that it learned in training: weights "
+        "before it, or the {images} themselves, are not those of training."
     ),
     "little-information": (
         "The predictions for these {images} are nearly all the same. Either the {images} are all "

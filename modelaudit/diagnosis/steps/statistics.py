@@ -78,7 +78,10 @@ def unconverged_statistics(case: Case) -> StepResult:
 
 
 def wrong_weights(case: Case) -> StepResult:
-    """Stored statistics contradict the layer input: misplaced weights in the layers before."""
+    """Stored statistics contradict the layer input: misplaced weights in the layers before.
+
+    At the first batch normalisation layer, other inputs than in training have the same effect.
+    """
     seen = case.behaviour
     if seen is None or not case.images:
         return CauseUnknown(case.unfed())
@@ -92,7 +95,15 @@ def wrong_weights(case: Case) -> StepResult:
             + ")."
         )
         evidence = Evidence(text, "", bad.misfit, case.misfit_limit, seen.inputs.n)
-        return CauseFound(0.85, (evidence,), where=bad.route)
+        first = bad.route == seen.batchnorm[0].route
+        meaning = Evidence(
+            f"No such layer stands before it, so either the {case.words.many} differ from those of "
+            "training, or the weights before it do."
+            if first
+            else "Those before it match theirs, so the weights in between are most likely those of "
+            "another layer, epoch or model."
+        )
+        return CauseFound(0.6 if first else 0.85, (evidence, meaning), where=bad.route)
     if seen.batchnorm:
         worst = max(fit.misfit for fit in seen.batchnorm)
         return CauseExcluded(

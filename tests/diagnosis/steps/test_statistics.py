@@ -8,7 +8,7 @@ from modelaudit.diagnosis.case import Case
 from modelaudit.diagnosis.steps.statistics import unsettled_statistics
 from modelaudit.rules import examples
 from modelaudit.structs import replace
-from tests.diagnosis.cases import behaviour, facts, fit
+from tests.diagnosis.cases import behaviour, diagnosed, facts, fit
 
 
 @pytest.mark.parametrize(
@@ -35,3 +35,16 @@ def test_steps_follow_from_the_momentum_of_this_layer(momentum, settled, steps):
     found = unsettled_statistics(Case(seen, ()))
     assert found.evidence[0].text.endswith(steps or "at the end).")
     assert ("steps with" in found.evidence[0].text) is ("steps" in steps)
+
+
+@pytest.mark.parametrize(
+    ("fits", "belief", "said"),
+    [
+        ((fit(0.6),), 0.6, "either the images differ"),
+        ((fit(), fit(0.6, "later")), 0.85, "the weights in between"),
+    ],
+)
+def test_at_the_first_layer_inputs_cannot_be_told_from_weights(fits, belief, said):
+    first = diagnosed(behaviour(batchnorm=fits)).causes[0]
+    assert (first.cause, first.belief) == ("wrong-weights-upstream", belief)
+    assert said in first.evidence[1].text
