@@ -133,8 +133,9 @@ def _statistics(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if found:
         route, share = max(found, key=lambda each: each[1])
         yield rule.finding(
-            f"After {counted(steps, 'step', 'steps')}, {share:.0%} of the moving statistics of "
-            f"{route} are still their initial values (mean 0, variance 1).",
+            f"The optimizer made {counted(steps, 'step', 'steps')}, which leave {share:.0%} of the "
+            f"initial values (mean 0, variance 1) in the moving statistics of {route}, unless they "
+            "were loaded from a model that had been trained before.",
             route=route,
             evidence={
                 "measured": share,
@@ -146,7 +147,7 @@ def _statistics(rule: Rule, facts: Facts) -> Iterator[Finding]:
             },
             severity=rule.severity
             if share >= INITIAL_SHARE.value and worst > MISFIT.value
-            else Severity.LOW,
+            else Severity.INFO,
         )
 
 
@@ -293,10 +294,10 @@ RULES = (
         code="MA438",
         name="batchnorm-few-steps",
         family=Family.WEIGHTS,
-        severity=Severity.MEDIUM,
-        confidence=Confidence.HIGH,
+        severity=Severity.LOW,
+        confidence=Confidence.MEDIUM,
         needs=_MEASURED,
-        summary="Moving statistics are still close to their initial values",
+        summary="Moving statistics may still be close to their initial values",
         pass_title="There were enough steps for the moving statistics to forget their initial values",
         why="Each training step keeps the share `momentum` of the moving statistics. In training "
         "the statistics of the batch are used, so only predictions show the problem.",

@@ -202,7 +202,7 @@ def test_statistics_after_a_few_steps(keras, body, tmp_path):
     if body == "recurrent":  # whose statistics are close to the initial ones
         assert seen["model.keras"] == seen["model.h5"] != set()
     else:
-        check(seen, "MA438", "medium", bare="")
+        check(seen, "MA438", "low", bare="")
     again = fit(network(keras, body, norm=True), x, y, keras.optimizers.Adam(), 0)
     again.optimizer.iterations.assign(2000)
     assert not found(again, tmp_path / "again", "MA438")["model.keras"]

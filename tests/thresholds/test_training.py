@@ -128,12 +128,12 @@ def normalised(share, variance):
     return Facts(replace(artifact, training=training), measurements=measured)
 
 
-@at("training.INITIAL_TRACE", {0.099: [], 0.1: ["low"], 0.101: ["low"]})
+@at("training.INITIAL_TRACE", {0.099: [], 0.1: ["info"], 0.101: ["info"]})
 def trace_of_the_initial_values(share):
     return severities("MA438", normalised(share, 5.0))
 
 
-@at("training.INITIAL_SHARE", {0.495: ["low"], 0.5: ["medium"], 0.505: ["medium"]})
+@at("training.INITIAL_SHARE", {0.495: ["info"], 0.5: ["low"], 0.505: ["low"]})
 def share_of_the_initial_values(share):
     return severities("MA438", normalised(share, 50.0))
 

@@ -16,6 +16,7 @@ _NORMALIZES = frozenset({"Rsqrt", "FusedBatchNorm", "FusedBatchNormV2", "FusedBa
 _OPS = {name: {op} for op, name in ACTIVATIONS.items()} | {"softmax": {"Softmax", "Exp"}}
 _POOLS = {"Max": ("MaxPool", "MaxPool3D"), "Average": ("AvgPool", "AvgPool3D")}
 _CLOSE = 1e-3  # of an epsilon that is stored as float16
+_FUSED_EPSILON = 1e-4  # the default of the operation, which savers leave out
 
 
 def absent_settings(layers: Iterable[Layer], graph: Graph) -> list[Json]:
@@ -58,6 +59,8 @@ def _epsilons(layers: list[Layer], nodes: list[GraphNode]) -> Iterator[Json]:
 def _epsilon(node: GraphNode) -> float | None:
     """A positive number that is an attribute or a constant: perhaps an epsilon."""
     value = node.attrs.get("epsilon")
+    if node.op.startswith("FusedBatchNorm") and value is None:
+        return _FUSED_EPSILON
     if node.op == "Const":
         tensor = node.attrs.get("value")
         value = tensor.get("value") if isinstance(tensor, dict) else None

@@ -40,6 +40,7 @@ def fields(a_layer, *nodes):
         ((node("Rsqrt"), constant(0.0010000000474974513)), []),
         ((node("Rsqrt"), constant(0.0009765625)), ["epsilon"]),  # 2 % off
         ((node("FusedBatchNormV3", epsilon=0.3),), ["epsilon"]),
+        ((node("FusedBatchNormV3"),), ["epsilon"]),  # 0.0001, which savers leave out
         ((node("Relu"),), []),  # no traces of the layers
         ((), []),
     ],
@@ -108,3 +109,7 @@ def test_an_edited_keras_metadata(tmp_path):
         file.write_bytes(message.SerializeToString())
         differs = read_saved_model(tmp_path / "model", Limits()).extra["config_differs"]
         assert {each["field"] for each in differs} == {field or "recurrent_activation"}
+
+
+def test_the_default_epsilon_of_the_operation_is_not_saved():
+    assert fields(layer("BatchNormalization", epsilon=1e-4), node("FusedBatchNormV3")) == []
