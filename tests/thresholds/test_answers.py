@@ -73,7 +73,7 @@ def inputs_kept_by_a_slow_model(n):
     x = np.zeros((n, 1), "float32")
     info = ProbeInputs("user", n, x.shape, (0.0, 1.0))
     fed = PreparedInputs((x,), None, None, info, ({},), (True,))
-    runner = SimpleNamespace(put=lambda *_: None, predict=lambda *_: None, drop=lambda *_: None)
+    runner = SimpleNamespace(put=lambda *_: None, predict=lambda *_: {}, drop=lambda *_: None)
     return sample_budget.within_time(runner, fed, 0.0).info.n
 
 
