@@ -29,6 +29,7 @@ CATEGORICAL = frozenset(
     ("categorical_crossentropy", "categorical_focal_crossentropy", "kl_divergence")
 )
 CROSS_ENTROPIES = BINARY | SPARSE | CATEGORICAL
+OVERLAPS = frozenset(("dice", "tversky"))
 HINGES = frozenset(("hinge", "squared_hinge", "categorical_hinge"))
 
 

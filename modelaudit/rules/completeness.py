@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from modelaudit.facts import Format, Layer, TensorStats, fits
+from modelaudit.facts import Format, Json, Layer, Tensor, TensorStats, fits
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.rules import examples
 from modelaudit.rules.grammar import counted
@@ -108,23 +108,37 @@ def _shapes(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 
 def _non_finite(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    for tensor in facts.artifact.tensors:
-        if tensor.stats and tensor.stats.nonfinite:
-            used = tensor.role == "weight"
-            yield rule.finding(
-                f"{tensor.name}: {counted(tensor.stats.nonfinite, 'value is', 'values are')} NaN or "
-                f"infinite, of {tensor.size}."
-                + ("" if used else " The tensor is not used for prediction."),
-                file=tensor.file,
-                route=tensor.name,
-                evidence={
-                    "measured": tensor.stats.nonfinite,
-                    "unit": "values",
-                    "threshold": 0,
-                    "n": tensor.size,
-                },
-                severity=rule.severity if used else Severity.LOW,
-            )
+    damaged = [t for t in facts.artifact.tensors if t.stats and t.stats.nonfinite]
+    for tensor in damaged:
+        if tensor.role == "weight":
+            yield _not_finite(rule, tensor, ".", rule.severity)
+    unused = [tensor for tensor in damaged if tensor.role != "weight"]
+    if unused:  # one cause damages all slots of an optimizer
+        said = ". The tensor is not used for prediction."
+        if unused[1:]:
+            more = counted(len(unused) - 1, "other tensor has", "other tensors have")
+            said = f"; {more} such values too. None of them is used for prediction."
+        yield _not_finite(rule, unused[0], said, Severity.LOW, *(t.name for t in unused[1:]))
+
+
+def _not_finite(rule: Rule, tensor: Tensor, said: str, severity: Severity, *others: str) -> Finding:
+    bad = tensor.stats.nonfinite if tensor.stats else 0
+    evidence: dict[str, Json] = {
+        "measured": bad,
+        "unit": "values",
+        "threshold": 0,
+        "n": tensor.size,
+    }
+    if others:
+        evidence["tensors"] = [tensor.name, *others[: LISTED - 1]]
+    return rule.finding(
+        f"{tensor.name}: {counted(bad, 'value is', 'values are')} NaN or infinite, of "
+        f"{tensor.size}{said}",
+        file=tensor.file,
+        route=tensor.name,
+        evidence=evidence,
+        severity=severity,
+    )
 
 
 def _nan() -> Facts:

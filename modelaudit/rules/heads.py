@@ -14,13 +14,14 @@ from modelaudit.rules.compiled_losses import (
     CATEGORICAL,
     CROSS_ENTROPIES,
     HINGES,
+    OVERLAPS,
     SPARSE,
     CompiledLoss,
     compiled_losses,
 )
 from modelaudit.rules.constant_layers import constant_outputs, constant_reason
 from modelaudit.rules.graph_heads import graph_heads
-from modelaudit.rules.loss_mismatches import MISMATCHES, PROBABILITIES
+from modelaudit.rules.loss_mismatches import DISTANCES, MISMATCHES, PROBABILITIES
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.rules.network_heads import (
     SOFTMAXES,
@@ -122,7 +123,8 @@ def _unsuited(rule: Rule, facts: Facts) -> Iterator[Finding]:
         found = next((each for each in MISMATCHES if each.applies(head, loss)), None)
         if found is None:
             continue
-        suited = "sigmoid" if loss.name in BINARY else "softmax"
+        one = loss.name in BINARY or (loss.name in OVERLAPS and head.units == 1)
+        suited = "sigmoid" if one else "softmax"
         words = {"loss": loss.name, "last": head.last, "suited": suited}
         yield rule.finding(
             f"{head.route}: {found.detail.format(**words)}",
@@ -148,7 +150,11 @@ def _code(head: NetworkHead, loss: CompiledLoss) -> str:
         name = "mean_squared_error"
     if head.last == "softmax" and name not in CROSS_ENTROPIES | HINGES:
         name = "categorical_crossentropy"
-    linear = name not in CROSS_ENTROPIES | {"poisson"}
+    if name in DISTANCES and head.last == "sigmoid":
+        name, suited = "binary_crossentropy", "sigmoid"
+    if name in OVERLAPS and head.units == 1:
+        suited = "sigmoid"
+    linear = name not in CROSS_ENTROPIES | OVERLAPS | {"poisson"}
     last = head.code("tanh" if name in HINGES else "linear" if linear else suited)
     return f'{last}\nmodel.compile(loss="{name}")'
 

@@ -16,6 +16,7 @@ from modelaudit.rules.compiled_losses import (
     CATEGORICAL,
     CROSS_ENTROPIES,
     HINGES,
+    OVERLAPS,
     SPARSE,
     CompiledLoss,
 )
@@ -31,6 +32,8 @@ class Mismatch(Struct, frozen=True):
         detail, fix: with `{loss}`, `{last}` and `{suited}`, the activation for that loss.
         from_logits: the loss's setting; None for both.
         units: the smallest and largest number of units.
+        unchanged: only where nothing behind the activation changes its range.
+        dense: only for values of the whole input: not for pixels or steps of a convolution.
     """
 
     losses: frozenset[str]
@@ -40,6 +43,8 @@ class Mismatch(Struct, frozen=True):
     fix: str
     from_logits: bool | None = None
     units: tuple[int, float] = (0, math.inf)
+    unchanged: bool = False
+    dense: bool = False
 
     def applies(self, head: NetworkHead, loss: CompiledLoss) -> bool:
         """Whether this loss and this head are such a pair."""
@@ -49,6 +54,8 @@ class Mismatch(Struct, frozen=True):
             and (head.last in self.activations or not self.activations)
             and self.from_logits in {None, loss.from_logits}
             and ((low, high) == (0, math.inf) or low <= (head.units or -1) <= high)
+            and not (self.unchanged and head.rescaled)
+            and not (self.dense and head.weights.class_name != "Dense")
         )
 
 
@@ -58,7 +65,7 @@ _UNBOUNDED = frozenset(
         *("softplus", "exponential"),
     }
 )
-_DISTANCES = frozenset(
+DISTANCES = frozenset(
     {
         *("mean_squared_error", "mean_absolute_error", "mean_absolute_percentage_error"),
         *("mean_squared_logarithmic_error", "huber", "log_cosh"),
@@ -124,6 +131,15 @@ MISMATCHES: tuple[Mismatch, ...] = (
         from_logits=True,
     ),
     Mismatch(
+        OVERLAPS,
+        _UNBOUNDED | _SIGNED | {"linear"},
+        Severity.MEDIUM,
+        "{loss} measures how far two masks of 0 and 1 overlap, but {last} gives other values: the "
+        "loss falls below 0 as they grow, or has no limit where their sum is near 0.",
+        _PROBABILITIES_AGAIN,
+        unchanged=True,
+    ),
+    Mismatch(
         frozenset(("poisson",)),
         frozenset(("linear", "leaky_relu", "elu", "selu", *_SIGNED)),
         Severity.MEDIUM,
@@ -165,13 +181,55 @@ MISMATCHES: tuple[Mismatch, ...] = (
         units=(3, math.inf),
     ),
     Mismatch(
-        _DISTANCES,
+        DISTANCES,
         frozenset(("softmax",)),
         Severity.LOW,
         "{loss} of a softmax gives little gradient where a prediction is wrong and confident.",
         'Use loss="categorical_crossentropy", or "sparse_categorical_crossentropy" for numbers of '
         "classes, and train again.",
         units=(2, math.inf),
+    ),
+    Mismatch(
+        DISTANCES,
+        frozenset(("sigmoid",)),
+        Severity.LOW,
+        "a sigmoid gives values from 0 to 1 only, and {loss} gives it little gradient where a "
+        "prediction is wrong and confident.",
+        'For two classes, use loss="binary_crossentropy"; for other targets than those from 0 to '
+        "1, no activation in the last layer. Then train again.",
+        units=(1, 1),
+        unchanged=True,
+        dense=True,
+    ),
+    Mismatch(
+        DISTANCES,
+        _SIGNED,
+        Severity.INFO,
+        "{last} gives values from -1 to 1 only, so {loss} cannot fit targets beyond.",
+        "Scale the targets to that range, or use no activation in the last layer and train again.",
+        units=(1, 1),
+        unchanged=True,
+        dense=True,
+    ),
+    Mismatch(
+        DISTANCES,
+        frozenset(("relu",)),
+        Severity.LOW,
+        "relu gives no negative values. If the score before it is negative for all inputs, the "
+        "only output is always 0, and no gradient changes it.",
+        "Use no activation in the last layer, or softplus for targets above 0, and train again.",
+        units=(1, 1),
+        unchanged=True,
+        dense=True,
+    ),
+    Mismatch(
+        DISTANCES,
+        frozenset(("relu",)),
+        Severity.INFO,
+        "relu gives no negative values. Where the score before it is negative for all inputs, the "
+        "output is always 0, and no gradient changes it.",
+        "Use no activation in the last layer, or softplus for targets above 0, and train again.",
+        unchanged=True,
     ),
     Mismatch(
         HINGES - {"categorical_hinge"},

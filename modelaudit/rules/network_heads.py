@@ -82,6 +82,16 @@ class NetworkHead(Struct, frozen=True):
         return self.activations[-1].activation if self.activations else "linear"
 
     @property
+    def rescaled(self) -> bool:
+        """Whether a layer behind the last activation changes the range of its values."""
+        index = self.steps.index(self.activations[-1]) if self.activations else 0
+        return not all(
+            has(each.layer.class_name, Trait.KEEPS_RANGE | Trait.GLOBAL_POOLING)
+            or each.activation == "linear"
+            for each in self.steps[index + 1 :]
+        )
+
+    @property
     def weights(self) -> Layer:
         """The last layer with weights."""
         return self.steps[0].layer

@@ -11,9 +11,12 @@ import pytest
 
 from modelaudit.findings import Severity
 from modelaudit.pipeline import static_facts
-from modelaudit.rules.catalogue import CATALOGUE
-from modelaudit.rules.engine import run_rules
+from modelaudit.rules import examples
+from modelaudit.rules.catalogue import CATALOGUE, rule
+from modelaudit.rules.engine import run_rule, run_rules
+from modelaudit.rules.model import Facts
 from modelaudit.settings import Settings
+from modelaudit.structs import replace
 from tests.made.files import minimal_h5, minimal_keras
 
 
@@ -68,3 +71,24 @@ def test_an_archive_without_its_config(tmp_path):
     path = minimal_keras(tmp_path / "model.keras")
     rewritten(path, dropped="config.json")
     assert high(path) == {"MA107": "model.keras has no config.json"}
+
+
+@pytest.mark.parametrize("bad", [0, 1, 28])
+def test_slots_of_an_optimizer_that_are_not_finite_are_one_finding(bad):
+    nan = replace(examples.ORDINARY, nonfinite=2)
+    slots = [
+        replace(
+            examples.tensor(
+                f"optimizer/vars/{each}", stats=nan if each < bad else examples.ORDINARY
+            ),
+            role="optimizer",
+        )
+        for each in range(30)
+    ]
+    kernels = [examples.tensor(f"dense_{each}/kernel", stats=nan) for each in range(2)]
+    facts = Facts(examples.model(examples.layer(), tensors=(*kernels, *slots)))
+    found = run_rule(rule("MA111"), facts).findings
+    seen = [each.severity.value for each in found]
+    assert seen == ["high", "high", *["low"] * (bad > 0)]
+    if bad > 1:
+        assert "27 other tensors" in found[-1].detail

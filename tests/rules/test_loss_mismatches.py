@@ -53,3 +53,15 @@ def test_a_loss_over_one_class_does_not_depend_on_the_prediction(name, options, 
             float(loss(np.array([[target]]), np.array([[s]]), **options)[0]) for s in (0.1, 0.9)
         ]
     assert values == pytest.approx([0, 0], abs=1e-6)
+
+
+@pytest.mark.parametrize("name", ["dice", "tversky"])
+def test_an_overlap_with_values_that_are_no_probabilities(name):
+    """Larger values than those of the mask are rewarded."""
+    import keras
+
+    loss, mask = getattr(keras.losses, name), np.array([[0.0, 1.0, 1.0, 0.0]], "float32")
+    values = [float(loss(mask, factor * mask)) for factor in (1, 2, 10)]
+    assert values[0] == pytest.approx(0, abs=1e-6) and values[2] < values[1] < -0.1
+    shares = np.random.default_rng(0).uniform(size=(100, 1, 4)).astype("float32")
+    assert all(0 <= float(loss(mask, each)) <= 1 for each in shares)
