@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import re
+
 from modelaudit.audit_types.loading import LoadOutcome, Status
+from modelaudit.layer_classes import LAYER_CLASSES
 from modelaudit.probe.protocol import Observation
 from modelaudit.rules.integrity import LOST_KINDS
 from modelaudit.rules.model import Facts
 from modelaudit.rules.problem_findings import sentence
 from modelaudit.runtimes.model import LoadCall, Prediction, predicted_call
+from modelaudit.runtimes.saved_config import passed
 
 # Keras repeats the config of every outer object before the error of the inner one.
 _INNERMOST = "Exception encountered:"
+# What loaders say of a class or function that the program has not given them.
+_OBJECT = re.compile(
+    r"Could not locate (?:class|function) '([^']+)'"
+    r"|Unknown [a-z ]+: '([^']+)'\. Please ensure (?:you are using|this object is passed)"
+)
+# What TensorFlow says of a type or an operation of a library that was not imported.
+_REGISTRATION = re.compile(
+    r"The type '([^']+)' has not been registered|Op type not registered '([^']+)'"
+)
 
 
 def prediction_of(facts: Facts, seen: Observation) -> Prediction | None:
@@ -27,17 +40,30 @@ def prediction_of(facts: Facts, seen: Observation) -> Prediction | None:
 def lacked(facts: Facts, seen: Observation) -> str:
     """What the program has to do so that a failed attempt succeeds; "" if that is not known.
 
-    The prediction has to name nothing else that fails, and the error has to agree with it.
+    The prediction has to name nothing else that fails. The error has to agree with it, or to ask
+    for an object or a library itself.
     """
+    if seen.status is not Status.FAILED:
+        return ""
     found = prediction_of(facts, seen)
-    if found is None or seen.status is not Status.FAILED:
-        return ""
-    if found.predicted is not LoadOutcome.FAILS or not found.conditions:
-        return ""
     error = seen.error.rpartition(_INNERMOST)[2]
-    if not any(each.sign and each.sign in error for each in found.conditions):
-        return ""
-    return " and ".join(dict.fromkeys(each.unless for each in found.conditions))
+    fails = found is not None and found.predicted is LoadOutcome.FAILS
+    if found is not None and fails:
+        if not found.conditions:
+            return ""
+        if any(each.sign and each.sign in error for each in found.conditions):
+            return " and ".join(dict.fromkeys(each.unless for each in found.conditions))
+    if name := registration(error):
+        return f"the library that registers {name} is imported"
+    name = next(filter(None, match.groups()), "") if (match := _OBJECT.search(error)) else ""
+    bare = name.rpartition(">")[2]
+    return passed(name)["unless"] if name and bare not in LAYER_CLASSES else ""
+
+
+def registration(error: str) -> str:
+    """The type or operation that TensorFlow does not know; "" if the error names none."""
+    match = _REGISTRATION.search(error)
+    return next(filter(None, match.groups()), "") if match else ""
 
 
 def other_obstacle(facts: Facts, seen: Observation) -> str:

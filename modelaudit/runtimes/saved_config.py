@@ -53,6 +53,13 @@ def is_custom(node: Config, context: CheckContext) -> bool:
     )
 
 
+def passed(name: str) -> dict[str, str]:
+    """The condition that the program passes an object of its own, and its sign in errors."""
+    # A lambda is saved by its name, `<lambda>`; other names may be `package>Name`.
+    sign = name.rpartition(">")[2] or name
+    return {"unless": f"{name} is passed in custom_objects", "sign": sign}
+
+
 def reads_modules(context: CheckContext) -> bool:
     """Whether the loader supports objects with a `module` key."""
     return context.profile.keras >= (2, 13)

@@ -51,6 +51,56 @@ class Named(tf.Module):
 named = Named()
 tf.saved_model.save(named, "named", signatures=named.__call__)
 
+from tensorflow.python.framework import composite_tensor, type_spec_registry
+
+class Point(composite_tensor.CompositeTensor):
+    def __init__(self, x):
+        self.x = x
+
+    @property
+    def _type_spec(self):
+        return PointSpec(self.x.shape)
+
+@type_spec_registry.register("lab.PointSpec")
+class PointSpec(tf.TypeSpec):
+    value_type = Point
+
+    def __init__(self, shape):
+        self.shape = shape
+
+    def _serialize(self):
+        return (self.shape,)
+
+    @property
+    def _component_specs(self):
+        return tf.TensorSpec(self.shape)
+
+    def _to_components(self, value):
+        return value.x
+
+    def _from_components(self, x):
+        return Point(x)
+
+for folder in ("unregistered", "registered"):
+    class Pointed(tf.Module):
+        def __init__(self):
+            self.w = tf.Variable(np.ones((4, 3), "float32"), name="w")
+
+        @tf.function(input_signature=[tf.TensorSpec([None, 4])])
+        def point(self, x):
+            return Point(x @ self.w)
+
+        @tf.function(input_signature=[tf.TensorSpec([None, 4])])
+        def __call__(self, x):
+            return {"scores": x @ self.w}
+
+    module = Pointed()
+    if folder == "unregistered":
+        module.point(np.ones((1, 4), "float32"))
+    else:
+        module.point = None
+    tf.saved_model.save(module, folder, signatures=module.__call__)
+
 def archive(path):
     with zipfile.ZipFile(path, "w") as file:
         file.writestr("archive/data.pkl", b"\\x80\\x02N.")
@@ -85,6 +135,11 @@ chain().save("atanh.h5")
 with h5py.File("atanh.h5", "a") as file:
     config = json.loads(file.attrs["model_config"])
     config["config"]["layers"][1]["config"]["activation"] = "atanh"
+    file.attrs["model_config"] = json.dumps(config)
+chain().save("lambda.h5")
+with h5py.File("lambda.h5", "a") as file:
+    config = json.loads(file.attrs["model_config"])
+    config["config"]["layers"][1]["config"]["activation"] = "<lambda>"
     file.attrs["model_config"] = json.dumps(config)
 with h5py.File("class.h5") as file, h5py.File("unheard.h5", "w") as other:
     file.copy("model_weights", other)
@@ -179,3 +234,27 @@ def test_an_activation_of_the_program_is_a_condition(
     given = f"import tensorflow as tf\natanh = tf.math.atanh\n{code}"
     subprocess.run([sys.executable, "-c", given], check=True, cwd=folder)
     assert of(audits["unheard.h5"], "MA210")
+
+
+@pytest.mark.slow
+def test_a_lambda_as_an_activation_is_a_condition(audits: dict[str, Audit], folder: Path) -> None:
+    found = audits["lambda.h5"]
+    assert not of(found, "MA210")
+    (each,) = of(found, "MA715")
+    assert "<lambda>" in each.detail
+    code = "\n".join(line[4:] for line in each.fix.splitlines() if line[:4] == "    ")
+    given = f"import tensorflow as tf\nfunction = tf.math.atanh\n{code}"
+    subprocess.run([sys.executable, "-c", given], check=True, cwd=folder)
+
+
+@pytest.mark.slow
+def test_a_type_of_a_library_that_was_not_imported_is_a_condition(
+    audits: dict[str, Audit],
+) -> None:
+    found = audits["unregistered"]
+    assert "has not been registered" in found.observations[0].error
+    assert not of(found, "MA210")
+    (each,) = of(found, "MA715")
+    assert (each.severity, "lab.PointSpec" in each.detail) == (Severity.LOW, True)
+    assert not of(audits["registered"], "MA715")
+    assert audits["registered"].observations[0].status == Status.LOADED

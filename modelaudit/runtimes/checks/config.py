@@ -28,6 +28,7 @@ from modelaudit.runtimes.saved_config import (
     Config,
     ConfigLocation,
     is_custom,
+    passed,
     reads_modules,
     unknown_arguments,
 )
@@ -153,7 +154,7 @@ def _passed(name: str) -> dict[str, str]:
     """The condition of a class of somebody's own; none for a class of Keras."""
     if name in LAYER_CLASSES:
         return {}
-    return {"unless": f"{name} is passed in custom_objects", "sign": name.rpartition(">")[2]}
+    return passed(name)
 
 
 def _missing_by_module(

@@ -19,6 +19,7 @@ from modelaudit.runtimes.model import CheckContext, LoadCall, Reason
 NAMES_CHECKED = (2, 10)
 NAMES_CHECKED_IN_TF1_OBJECTS = (2, 14)
 NAMES_CHECKED_IN_TF1_GRAPHS = (2, 20)
+UNKNOWN_OPERATION = "unknown-operation"  # code of the reason for an operation of no library here
 SIGNATURES = ("serving_default", "serve")
 # Names that Keras gives to layers that transform their inputs at random, without their number.
 _RANDOM = {re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower() for name in classes(Trait.AUGMENTATION)}
@@ -75,8 +76,9 @@ def operations(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     )
     if unknown:
         where, node = unknown
+        foreign = context.writer is not None and context.writer.attributes(node.op) is None
         yield Reason(
-            "unknown-operation",
+            UNKNOWN_OPERATION,
             LoadOutcome.FAILS,
             f"the graph contains the operation {node.op} ({where}), which {context.profile.name} "
             "does not have",
@@ -84,6 +86,9 @@ def operations(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
             "the Op and Kernel are registered in the binary running in this process.",
             f"import the library that defines the operation; otherwise export from {EXPORT}",
             f"{where}/{node.name}",
+            # One that the writer's TensorFlow does not have either is of another library.
+            unless=f"the library that defines the operation {node.op} is imported" * foreign,
+            sign=node.op * foreign,
         )
     elif attribute:
         where, node, name = attribute

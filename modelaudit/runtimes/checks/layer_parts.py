@@ -14,6 +14,7 @@ from modelaudit.runtimes.saved_config import (
     Config,
     ConfigLocation,
     is_custom,
+    passed,
     reads_modules,
     unknown_arguments,
 )
@@ -80,7 +81,7 @@ def _passed(
         return {}
     if by_name and not place.archive and not _reads_names(context, place.kind):
         return {}
-    return {"unless": f"{name} is passed in custom_objects", "sign": name.rpartition(">")[2]}
+    return passed(name)
 
 
 def _reads_names(context: CheckContext, kind: str) -> bool:
@@ -110,7 +111,7 @@ def _function(
     name = text(node.get("config"))
     profile = context.profile
     built_in = profile.knows(place.kind, name)
-    passed: dict[str, str] = {}
+    condition: dict[str, str] = {}
     given = name in context.request.custom
     read = place.archive or "object" in context.behaviour("function_forms", ("object",))
     if reads_modules(context) and (built_in or (given and read)):
@@ -121,7 +122,7 @@ def _function(
     else:
         what, fix = "which is not in the file", f'pass custom_objects={{"{name}": ...}}'
         if reads_modules(context) and read:
-            passed = _passed(name, context, place, by_name=False)
+            condition = _passed(name, context, place, by_name=False)
     yield Reason(
         UNKNOWN_OBJECT,
         LoadOutcome.FAILS,
@@ -131,5 +132,5 @@ def _function(
         else "ValueError: Unknown activation function: 'function'",
         fix,
         place.route,
-        **passed,
+        **condition,
     )

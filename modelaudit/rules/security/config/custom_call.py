@@ -9,6 +9,7 @@ from modelaudit.facts import Artifact
 from modelaudit.file_formats import Content, formats
 from modelaudit.rules.model import Facts
 from modelaudit.runtimes.model import LoadCall, Prediction
+from modelaudit.runtimes.saved_config import passed
 
 _CODE = "Get the code of {names} from the author, read it, and pass it when you load the model.\n\n"
 _MOST = 8  # names in a call
@@ -26,12 +27,13 @@ def loading_fix(facts: Facts, names: Iterable[str]) -> str:
         The text; "" if there is no such call.
     """
     keys = sorted(names)
-    classes = [key.rpartition(">")[2] for key in keys]
-    plain = all(each.isidentifier() and not keyword.iskeyword(each) for each in classes)
+    classes = [passed(key)["sign"] for key in keys]
+    values = ["function" if each == "<lambda>" else each for each in classes]
+    plain = all(each.isidentifier() and not keyword.iskeyword(each) for each in values)
     chosen = next((each for each in facts.predictions if _needs_only(each, classes)), None)
     if chosen is None or not plain or not 0 < len(keys) <= _MOST:
         return ""
-    given = ", ".join(f"{key!r}: {name}" for key, name in zip(keys, classes, strict=True))
+    given = ", ".join(f"{key!r}: {name}" for key, name in zip(keys, values, strict=True))
     call = _call(facts.artifact, f"custom_objects={{{given}}}")
     if not call:
         return ""

@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from modelaudit.facts import Artifact
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.layer_classes import LAYER_CLASSES
+from modelaudit.rules.conditions import lacked, registration
 from modelaudit.rules.grammar import times
-from modelaudit.rules.model import Facts, Family, Need, NotRelevant, Rule
+from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.rules.security.config.custom_call import loading_fix
 from modelaudit.rules.security.config.examples import dense, example
 from modelaudit.rules.security.config.module_lists import KERAS, imported_module, suspicious_module
 from modelaudit.rules.security.config.object_references import ObjectReference, references
+from modelaudit.runtimes.checks.graph import UNKNOWN_OPERATION
 from modelaudit.runtimes.checks.layer_parts import UNKNOWN_OBJECT
 
 # Keras 2.11 to 2.15 registered its own optimizers as if they were custom objects.
@@ -39,6 +41,18 @@ _OWN_OPTIMIZERS = frozenset(
 def check(rule: Rule, facts: Facts) -> Iterator[Finding]:
     """One finding for each class or function, with all places that refer to it."""
     artifact = facts.artifact
+    needed = _registrations(facts)
+    for name in sorted(needed):
+        yield rule.finding(
+            f"Loading needs {name}, which a library registers that is not part of TensorFlow.",
+            evidence={"name": name},
+            key=name,
+            fix=_import(name, artifact),
+        )
+    if not artifact.documents:
+        if needed:
+            return
+        raise NotApplicable("the model contains no readable config")
     wanted: dict[str, list[ObjectReference]] = {}
     for reference in references(artifact):
         if _is_custom(reference):
@@ -53,6 +67,8 @@ def check(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if artifact.format.is_saved_model:
         others.clear()
         wanted = {name: uses for name, uses in wanted.items() if imported[name]}
+        if not wanted and needed:
+            return
         if not wanted:
             raise NotRelevant("a SavedModel runs without the code of its classes")
     others |= _by_name(facts) - {_key(uses[0]).rpartition(">")[2] for uses in wanted.values()}
@@ -98,6 +114,29 @@ def _by_name(facts: Facts) -> set[str]:
     }
 
 
+def _registrations(facts: Facts) -> set[str]:
+    """Operations and types of other libraries that a graph needs."""
+    predicted = {
+        reason.sign
+        for prediction in facts.predictions
+        for reason in prediction.because
+        if reason.code == UNKNOWN_OPERATION and reason.unless
+    }
+    failed = [each for each in facts.observations if lacked(facts, each)]
+    return predicted | {name for each in failed if (name := registration(each.error))}
+
+
+def _import(name: str, artifact: Artifact) -> str:
+    """What to do so that TensorFlow knows `name`."""
+    module = "tensorflow_probability" if name.startswith("tfp.") else ""
+    return (
+        "Import the library that registers it before you load the model, or name that library "
+        "where the model is kept:\n\n    import tensorflow as tf\n"
+        f"    import {module or 'LIBRARY'}\n"
+        f"    model = tf.saved_model.load({artifact.root.name!r})"
+    )
+
+
 def _key(reference: ObjectReference) -> str:
     """The name under which `custom_objects` has the object."""
     return _registered(reference) or reference.name
@@ -121,7 +160,7 @@ def _is_custom(reference: ObjectReference) -> bool:
 def _registered(reference: ObjectReference) -> str:
     """`package>Name`, if the object was registered by its user."""
     for name in (reference.site.value.get("registered_name"), reference.name):
-        if isinstance(name, str) and ">" in name:
+        if isinstance(name, str) and name.partition(">")[2]:
             return name
     return ""
 
@@ -147,7 +186,7 @@ RULES = (
         family=Family.SECURITY,
         severity=Severity.LOW,
         confidence=Confidence.HIGH,
-        needs=(Need.CONFIG,),
+        needs=(Need.ARTIFACT,),
         summary="The model needs code that is not in the file",
         pass_title="The model needs no code other than Keras",
         why="The file names a custom class or function, and that code decides what loading does. "
