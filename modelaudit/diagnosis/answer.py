@@ -48,13 +48,14 @@ SENTENCES = {
         "{evidence}"
     ),
     "never-loaded": (
-        "The model still has the random values that it was initialised with. Its weights were "
-        "never loaded before it was saved, so its outputs are meaningless[[ in every orientation]]."
+        "The model still has the random values that it was initialised with: it was never "
+        "trained, or its weights were not loaded before it was saved. Its outputs are "
+        "meaningless[[ in every orientation]]."
     ),
     "partial-restore": (
-        "Most likely the restore skipped {where}: it still has its initial random values, while "
-        "the other layers are trained. The output is arbitrary[[, and its reaction to a flip is "
-        "accidental]]."
+        "{where}: still at initial random values, while the other layers are trained. Either the "
+        "restore skipped this, or no training reached it. The output may be arbitrary[[, and its "
+        "reaction to a flip accidental]]."
     ),
     "bn-statistics-lost": (
         "The moving statistics of batch normalisation were lost when the model was saved or "

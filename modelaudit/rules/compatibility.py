@@ -9,7 +9,8 @@ from modelaudit.facts import Provenance
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.probe.protocol import ENDED, Observation, runtime_name
 from modelaudit.rules import examples, examples_behaviour
-from modelaudit.rules.conditions import conditions, lacked, lost_part, other_obstacle
+from modelaudit.rules.conditions import conditions, lacked, other_obstacle
+from modelaudit.rules.integrity import lost_part
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.rules.serving import serving_loads
 from modelaudit.runtimes.profile import numbers

@@ -1,4 +1,4 @@
-"""Why loading fails: the program lacked something (a class, a file name), or a part is missing."""
+"""Why loading fails although the model is sound: the program lacked a class, a file name."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ import re
 from modelaudit.audit_types.loading import LoadOutcome, Status
 from modelaudit.layer_classes import LAYER_CLASSES
 from modelaudit.probe.protocol import Observation
-from modelaudit.rules.integrity import LOST_KINDS
 from modelaudit.rules.model import Facts
-from modelaudit.rules.problem_findings import sentence
 from modelaudit.runtimes.model import LoadCall, Prediction, predicted_call
 from modelaudit.runtimes.saved_config import passed
 
@@ -84,11 +82,3 @@ def conditions(facts: Facts) -> tuple[str, str]:
         if what := lacked(facts, seen):
             return seen.runtime, what
     return "", ""
-
-
-def lost_part(facts: Facts) -> str:
-    """What is missing or damaged, if loading fails because of it; another rule reports it."""
-    if facts.artifact.complete:
-        return ""
-    lost = [each for each in facts.artifact.problems if each.kind in LOST_KINDS]
-    return sentence(lost[0]) if lost else ""

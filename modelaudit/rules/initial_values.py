@@ -17,6 +17,7 @@ from modelaudit.facts import Artifact
 from modelaudit.findings import Severity
 from modelaudit.measures.kernels.other_weights import AVERAGE
 from modelaudit.rules.training_traces import (
+    among_siblings,
     left_over,
     never_optimized,
     one_step,
@@ -36,6 +37,10 @@ from modelaudit.thresholds.weights import (
 # What else than a restore explains such kernels.
 NO_GRADIENT = "The optimizer's moments of these values are 0: no gradient reached them in training."
 ONE_STEP = "In sequences of one step a recurrent kernel is not used, and not trained."
+SIBLINGS = (
+    "The same layers have other kernels of the same shape, which are trained. The file does not "
+    "tell whether these were skipped by a restore or never used in training."
+)
 
 _USUAL = frozenset({"GlorotUniform", "Orthogonal", "RandomUniform"})  # defaults of Keras' layers
 
@@ -159,6 +164,8 @@ def left_initial(
             severity = _at_most_medium(severity or Severity.MEDIUM)
         elif unused and one_step(artifact) is None:
             against, severity = ONE_STEP, Severity.LOW
+        elif among_siblings(artifact, kernel, kernels):
+            against, severity = SIBLINGS, Severity.LOW
         elif designed and severity is Severity.HIGH:
             against = "The file does not tell whether its layers are frozen."
             severity = Severity.MEDIUM if moved > 1 else Severity.LOW

@@ -8,7 +8,7 @@ from modelaudit.facts import Problem, ProblemKind
 from modelaudit.findings import Finding, Severity
 from modelaudit.rules.examples import healthy, with_problem
 from modelaudit.rules.model import Check, Facts, Family, Need, Rule, RuleTexts, rules_of
-from modelaudit.rules.problem_findings import describe
+from modelaudit.rules.problem_findings import describe, sentence
 from modelaudit.rules.program_files import executable_severity, head_of
 from modelaudit.rules.security.container.threats import THREATS
 
@@ -231,6 +231,14 @@ LOST_KINDS = frozenset(
     }
 )
 HALF_WRITTEN = frozenset(damage.code for damage in DAMAGES if damage.kind in LOST_KINDS)
+
+
+def lost_part(facts: Facts) -> str:
+    """What is missing or damaged, if loading fails because of it; another rule reports it."""
+    if facts.artifact.complete:
+        return ""
+    lost = [each for each in facts.artifact.problems if each.kind in LOST_KINDS]
+    return sentence(lost[0]) if lost else ""
 
 
 def check_problem(kind: ProblemKind) -> Check:

@@ -11,7 +11,7 @@ from modelaudit.audit_types.loading import LoadOutcome, Status
 from modelaudit.facts import Json
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.rules import examples
-from modelaudit.rules.conditions import lost_part
+from modelaudit.rules.integrity import lost_part
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
 from modelaudit.rules.serving import is_serving
 from modelaudit.runtimes.model import (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from modelaudit.audit_types.kernels import KernelInitialization
@@ -71,6 +72,31 @@ def without_gradient(artifact: Artifact, kernel: KernelInitialization) -> bool:
     ]
     zero = bool(moments) and all(stats.minimum == stats.maximum == 0 for stats in moments)
     return zero and optimizer_moved(artifact)
+
+
+def among_siblings(
+    artifact: Artifact, kernel: KernelInitialization, kernels: Sequence[KernelInitialization]
+) -> bool:
+    """Whether one scope has several kernels of this shape as drawn, and others that moved.
+
+    Layers with a kernel for each kind of sample, such as each degree of an atom, look like this if
+    no sample of some kinds was in the data. An architecture or an optimizer's state would tell.
+    """
+    if artifact.architecture is not None or any(t.role == "optimizer" for t in artifact.tensors):
+        return False
+    shapes = {tensor.name: tensor.shape for tensor in artifact.tensors}
+    same = [
+        other.tests.get("fits")
+        for other in kernels
+        if _numbered(other.tensor) == _numbered(kernel.tensor)
+        and shapes.get(other.tensor) == shapes.get(kernel.tensor)
+    ]
+    return "/" in kernel.tensor and same.count(True) > 1 and False in same
+
+
+def _numbered(name: str) -> str:
+    """The name of a variable without its number, `scope/kernel` of `scope/kernel_3`."""
+    return re.sub(r"_[0-9]+\Z", "", name)
 
 
 def left_over(

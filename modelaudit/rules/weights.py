@@ -12,6 +12,7 @@ from modelaudit.rules.grammar import counted, every, of_all
 from modelaudit.rules.initial_values import (
     NO_GRADIENT,
     ONE_STEP,
+    SIBLINGS,
     left_initial,
     never_trained,
     stale_averages,
@@ -134,6 +135,13 @@ _EXPLAINED = {
         (
             "If the sequences have one step, give the layer the sequence along its second axis, as "
             "(batch, steps, features), and train again. If there is none, a Dense layer does the same."
+        ),
+    ),
+    SIBLINGS: (
+        "Some kernels of a layer are at their initial values",
+        (
+            "If each kernel is for one kind of input, such as a number of neighbors, and the training data "
+            "had none of these kinds, nothing is wrong. Otherwise, load the weights again."
         ),
     ),
     NO_GRADIENT: (

@@ -8,7 +8,7 @@ from modelaudit.audit_types.kernels import BatchNormState, KernelInitialization
 from modelaudit.facts import Graph, GraphNode, TensorStats
 from modelaudit.findings import Severity
 from modelaudit.rules import examples
-from modelaudit.rules.initial_values import left_initial, never_trained, stale_averages
+from modelaudit.rules.initial_values import SIBLINGS, left_initial, never_trained, stale_averages
 from modelaudit.structs import replace
 
 HIGH, MEDIUM, LOW, INFO = Severity.HIGH, Severity.MEDIUM, Severity.LOW, Severity.INFO
@@ -123,6 +123,32 @@ def test_without_a_config_one_of_two_kernels_may_be_random_features():
     one = drawn("a", guessed=True, law="uniform")
     assert severities(one, moved("b"), artifact=bare) == {"a": LOW}
     assert severities(drawn("a", guessed=True), moved("b"), moved("c")) == {"a": HIGH}
+
+
+def test_kernels_for_kinds_of_samples_that_were_not_in_the_data():
+    """One kernel for each degree of an atom: nothing tells that a restore skipped some."""
+    names = [f"conv/kernel_{i}" for i in range(6)]
+    tensors = tuple(examples.tensor(name, (48, 96)) for name in names)
+    bare = replace(model(), architecture=None, tensors=tensors)
+
+    def named(kernel):
+        return replace(kernel, tensor=kernel.route)
+
+    used = [named(moved(name, bias=None)) for name in names[:4]]
+    unused = [
+        named(drawn(name, bias=None, guessed=True, law="uniform", state="undecidable"))
+        for name in names[4:]
+    ]
+    found = left_initial(bare, [*used, *unused])
+    assert {(each.severity, each.against) for each in found} == {(LOW, SIBLINGS)}
+    assert len(found) == 2
+    (alone,) = left_initial(bare, [*used, unused[0]])  # the only one of its kind: skipped
+    assert alone.severity is HIGH
+    apart = [
+        replace(kernel, tensor=kernel.tensor.replace("conv", f"c{i}"))
+        for i, kernel in enumerate([*used, *unused])
+    ]
+    assert {each.severity for each in left_initial(bare, apart)} == {HIGH}
 
 
 def test_both_weights_of_a_recurrent_layer_count_as_one_layer():

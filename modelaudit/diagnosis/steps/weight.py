@@ -16,7 +16,7 @@ LISTED = 5
 # Rules whose findings mean that the restored model cannot be the one that was saved.
 DAMAGE = (
     "MA102", "MA103", "MA104", "MA105", "MA106", "MA107", "MA108", "MA109", "MA110", "MA112",
-    "MA114", "MA119", "MA120", "MA123", "MA403", "MA406", "MA407",
+    "MA114", "MA119", "MA120", "MA123", "MA403", "MA406", "MA407", "MA417",
 )  # fmt: skip
 
 
@@ -122,6 +122,10 @@ def partial_restore(case: Case) -> StepResult:
             f"none of {tested} testable kernels is at its initial values among trained ones"
         )
     fresh = [each.kernel for each in found]
+    surest = max((each.severity for each in found), key=lambda severity: severity.rank)
+    if surest.rank < Severity.MEDIUM.rank:
+        names = _names([kernel.route for kernel in fresh])
+        return CauseUnknown(f"what tells whether a restore skipped {names} or training did")
     small = all(kernel.weights < SMALL.value for kernel in fresh)
     against = [
         Evidence(f"The layers are small (under {SMALL.value} weights).", n=SMALL.value)
@@ -129,7 +133,6 @@ def partial_restore(case: Case) -> StepResult:
     against += [Evidence(text) for text in dict.fromkeys(e.against for e in found) if text]
     trained = sum(kernel not in fresh for kernel in case.kernels)
     others = counted(trained, "other kernel is", "other kernels are")
-    surest = max((each.severity for each in found), key=lambda severity: severity.rank)
     return CauseFound(
         0.95 if surest is Severity.HIGH else 0.5,
         tuple(_fresh_evidence(kernel) for kernel in fresh[:LISTED])
