@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from modelaudit.audit_types.loading import Status
@@ -20,7 +21,7 @@ from modelaudit.rules.model import (
     Rule,
 )
 from modelaudit.settings import TRANSFORMS
-from modelaudit.thresholds.answers import DEAD
+from modelaudit.thresholds.answers import DEAD, TOP_SHARE
 from modelaudit.thresholds.flips import SENSITIVE
 
 ENDINGS = {
@@ -91,9 +92,15 @@ def _collapsed(rule: Rule, facts: Facts) -> Iterator[Finding]:
         by_bias = biased is not None and biased.responsible is True
         if seen.classes and pixels >= bits_limit(seen.classes) and not by_bias:
             other = f" Multiplied by 255, they get different outputs ({pixels:.2f} bits)."
+        text = f"Output {output.name} is the same, or nearly the same,"
+        if seen.information is not None and (seen.top_share or 1.0) <= TOP_SHARE.value:
+            room = f"{math.log2(seen.classes):.2f} " if seen.classes else ""
+            text = (
+                f"Output {output.name} hardly depends on the input: it carries "
+                f"{seen.information:.2g} of {room}bits"
+            )
         yield rule.finding(
-            f"Output {output.name} is the same, or nearly the same, for {behaviour.inputs.n} "
-            f"different {made_up(behaviour)}inputs.{share}{other}",
+            f"{text} for {behaviour.inputs.n} different {made_up(behaviour)}inputs.{share}{other}",
             route=output.name,
             severity=Severity.MEDIUM if range_assumed(behaviour) else None,
             evidence={

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping
+from itertools import takewhile
 
 from modelaudit.audit_types.behaviour import OutputBehaviour, ProbeInputs
 from modelaudit.audit_types.probe_data import InputColumns, TargetForm, TargetSummary
@@ -11,7 +13,7 @@ from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.layer_classes import Trait, has
 from modelaudit.measures.architecture.layer_graph import layer_graph
 from modelaudit.rules import examples_behaviour
-from modelaudit.rules.compiled_losses import BINARY, CROSS_ENTROPIES, SPARSE, compiled_losses
+from modelaudit.rules.compiled_losses import BINARY, CROSS_ENTROPIES, compiled_losses
 from modelaudit.rules.grammar import counted
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.rules.network_heads import output_heads
@@ -25,6 +27,7 @@ _LIMITS: Mapping[str, tuple[float, float]] = {
     "tanh": (-1.0, 1.0),
     "relu": (0.0, math.inf),
 }
+_KEEPS = re.compile(r"InputLayer|Flatten|Reshape|Permute|ZeroPadding|Dropout|\w*Pooling")
 _BROADCAST = BINARY | {"mean_squared_error", "mean_absolute_error", "huber", "log_cosh"}
 
 
@@ -108,21 +111,16 @@ def _loss(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if _impossible(facts):
         return  # said by MA609
     units = output.shape[-1] or 0
-    single = targets.width == 1 and units > 1
-    severity, why = Severity.LOW, ""
-    if loss.name in SPARSE and targets.form == "one-hot":
-        why = "expects the number of the class, but the labels are one-hot rows"
-    elif single and targets.form == "classes" and loss.name in CROSS_ENTROPIES - BINARY - SPARSE:
-        why = "expects one-hot rows, but the labels are numbers of classes"
-    elif single and loss.name in _BROADCAST:
-        severity = rule.severity
-        why = f"compares each of the {units} outputs with the same number"
-    elif targets.form == "numbers" and loss.name in CROSS_ENTROPIES and targets.maximum > 1:
-        severity = rule.severity
-        why = "expects classes, but the labels are other numbers"
+    if targets.form != "numbers":
+        return  # numbers of classes and one-hot rows say the same; training may have had either
+    why = ""
+    if targets.width == 1 and units > 1 and loss.name in _BROADCAST:
+        why = f"would compare each of the {units} outputs with the same number"
+    elif loss.name in CROSS_ENTROPIES and targets.maximum > 1:
+        why = "needs classes, but the labels are other numbers"
     if why:
         yield rule.finding(
-            f"{output.name}: {loss.name} {why}.",
+            f"{output.name}: with labels such as these, {loss.name} {why}.",
             route=output.name,
             evidence={
                 "loss": loss.name,
@@ -130,7 +128,6 @@ def _loss(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 "width": targets.width,
                 "units": units,
             },
-            severity=severity,
         )
 
 
@@ -184,6 +181,22 @@ def _unscaled(rule: Rule, facts: Facts) -> Iterator[Finding]:
     columns, targets = inputs.columns, inputs.targets
     layers = facts.artifact.architecture.layers if facts.artifact.architecture else ()
     scaled = any(has(layer.class_name, _SCALES) for layer in layers[:4])
+    low, high = inputs.value_range
+    if len(inputs.shape) > 2 and low >= 0 and high > UNSCALED.value and not scaled:
+        before = [*takewhile(lambda layer: not layer.variables, layers)]
+        # Any other layer in front of the first weights may divide.
+        if len(before) < len(layers) and all(_KEEPS.match(each.class_name) for each in before):
+            yield rule.finding(
+                f"The values of the inputs go from {low:.4g} to {high:.4g}, and the model does not "
+                "scale them.",
+                evidence={
+                    "measured": high,
+                    "unit": "in the data's own unit",
+                    "threshold": UNSCALED.value,
+                    "n": inputs.n,
+                },
+                key="inputs",
+            )
     size = max(columns.largest_spread, columns.largest_mean) if columns else 0.0
     if size > UNSCALED.value and not scaled:
         yield rule.finding(
@@ -266,14 +279,15 @@ RULES = (
         severity=Severity.MEDIUM,
         confidence=Confidence.HIGH,
         needs=_NEEDS,
-        summary="The compiled loss expects labels in another form",
-        pass_title="The labels have the form that the compiled loss expects",
-        why="Some losses repeat labels of the wrong shape without an error, and the model learns "
-        "something else.",
-        fix="For numbers of classes, use sparse_categorical_crossentropy; for one-hot rows, "
-        "categorical_crossentropy.",
+        summary="The labels are no classes, but the compiled loss or output is for classes",
+        pass_title="The labels suit the compiled loss, as classes or as numbers",
+        why="If training had such labels, too, the model learnt something else: some losses repeat "
+        "labels of the wrong shape without an error. Whether classes are given by their numbers or "
+        "as one-hot rows does not matter here.",
+        fix="For classes, give their numbers from 0. For other numbers, use a loss such as mse and "
+        "as many units as each label has values.",
         check=_loss,
-        bad=lambda: _labelled("one-hot", 0, 1, 10),
+        bad=lambda: _labelled("numbers", 0, 13.5),
         good=lambda: _labelled("classes", 0, 9),
     ),
     Rule(

@@ -16,11 +16,11 @@ from modelaudit.rules.initial_values import never_trained
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.structs import replace
 from modelaudit.thresholds.training import (
-    FEW_STEPS,
     INITIAL_SHARE,
     INITIAL_TRACE,
     LARGE_RATE,
     LARGE_SGD_RATE,
+    ONE_PASS,
 )
 from modelaudit.thresholds.weights import MISFIT
 
@@ -99,14 +99,17 @@ def _rate(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 
 def _few(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    steps = compiled_state(facts).steps
+    state = compiled_state(facts)
+    steps = state.steps
     if steps is None:
         raise NotApplicable("the number of training steps is not stored")
-    if 0 < steps < FEW_STEPS.value:
+    if state.rate == 0:
+        raise NotRelevant("the learning rate is 0: MA430 judges it")
+    if 0 < steps < ONE_PASS.value:
         yield rule.finding(
             f"The optimizer has made {counted(steps, 'step', 'steps')} since the model was "
             "compiled.",
-            evidence={"measured": steps, "unit": "training steps", "threshold": FEW_STEPS.value},
+            evidence={"measured": steps, "unit": "training steps", "threshold": ONE_PASS.value},
         )
 
 

@@ -119,6 +119,22 @@ def test_a_constant_output_that_varies_on_another_scale_says_so(bits, biased, sa
     assert ("Multiplied by 255, they get different outputs" in found.detail) is said
 
 
+@pytest.mark.parametrize(
+    ("bits", "share", "said"),
+    [
+        (0.03, 0.22, "hardly depends on the input: it carries 0.03 of 3.32 bits"),
+        (0.0, 1.0, "is the same, or nearly the same"),
+    ],
+)
+def test_predictions_that_differ_are_not_called_the_same(bits, share, said):
+    facts = examples_behaviour.collapsed()
+    (output, *others) = facts.behaviour.outputs
+    state = replace(output.collapse, information=bits, top_share=share)
+    seen = replace(facts.behaviour, outputs=(replace(output, collapse=state), *others))
+    (found,) = outcome(replace(facts, behaviour=seen), "MA602").findings
+    assert said in found.detail
+
+
 def test_different_outputs_on_synthetic_inputs_pass():
     assert (
         outcome(on_built_in_inputs(examples_behaviour.sound_behaviour()), "MA602").outcome

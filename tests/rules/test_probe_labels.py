@@ -46,9 +46,13 @@ DIGITS = np.arange(100) % 10
         (DIGITS + 1, 10, "softmax", SPARSE, [("MA609", "high")]),
         (np.eye(12)[DIGITS], 10, "softmax", ONE_HOT, [("MA609", "high")]),
         (np.eye(10)[DIGITS], 10, "softmax", ONE_HOT, []),
-        (np.eye(10)[DIGITS], 10, "softmax", SPARSE, [("MA610", "low")]),
-        (DIGITS, 10, "softmax", ONE_HOT, [("MA610", "low")]),
-        (DIGITS, 10, "softmax", "mse", [("MA610", "medium")]),
+        # The form of your labels says nothing about those of training.
+        (np.eye(10)[DIGITS], 10, "softmax", SPARSE, []),
+        (DIGITS, 10, "softmax", ONE_HOT, []),
+        (DIGITS, 10, "softmax", "mse", []),
+        (DIGITS, 400, "sigmoid", BINARY, []),  # an autoencoder
+        (DIGITS * 1.5, 10, "linear", "mse", [("MA610", "medium")]),
+        (DIGITS[:, None] * [1.5, 2.5], 2, "linear", "mse", []),
         (DIGITS, 1, "sigmoid", BINARY, [("MA609", "high")]),
         (DIGITS % 2, 1, "sigmoid", BINARY, []),
         (DIGITS % 2 * 2 - 1, 1, "sigmoid", BINARY, [("MA609", "high")]),
@@ -78,3 +82,33 @@ def test_data_that_show_nothing():
     inputs = replace(facts.behaviour.inputs, targets=one)
     facts = replace(facts, behaviour=replace(facts.behaviour, inputs=inputs))
     assert findings(facts) == [("MA611", "low")]
+
+
+@pytest.mark.parametrize(
+    ("span", "first", "expected"),
+    [
+        ((0.0, 255.0), (), [("MA613", "low")]),
+        ((0.0, 255.0), ("Flatten", "Dropout"), [("MA613", "low")]),
+        ((0.0, 1.0), (), []),
+        ((-124.0, 151.0), (), []),  # the mean was subtracted, as for VGG16
+        ((0.0, 255.0), ("Rescaling",), []),
+        ((0.0, 255.0), ("Normalization",), []),
+        ((0.0, 255.0), ("Lambda",), []),  # may divide
+        ((0.0, 255.0), ("TrueDivide",), []),
+    ],
+)
+def test_pixels_that_nothing_scales(span, first, expected):
+    facts = _columns(InputColumns(False))()
+    layers = (
+        examples.layer("in", "InputLayer", {}),
+        *(examples.layer(name.lower(), name, {}) for name in first),
+        examples.layer("conv", "Conv2D", {"kernel": "conv/kernel"}),
+    )
+    images = replace(facts.behaviour.inputs, shape=(100, 8, 8, 1), value_range=span)
+    training = facts.artifact.training
+    facts = replace(
+        facts,
+        artifact=replace(examples.model(*layers), training=training),
+        behaviour=replace(facts.behaviour, inputs=images),
+    )
+    assert findings(facts) == expected
