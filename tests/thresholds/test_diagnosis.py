@@ -246,6 +246,12 @@ def orientation_gains_beyond_error(z):
     return oriented(z=z)
 
 
+@at("answers.ALIKE_INFORMED", {0.495: False, 0.5: True, 0.505: True})
+def orientation_of_images_that_get_one_prediction(share):
+    seen = output(0.4, 0.9, gains=form("H", 4 * share - 0.4))
+    return found(orientation_mismatch, behaviour(seen))
+
+
 @at("answers.SURE_Z", {5.95: 0.85, 6.0: 0.97, 6.05: 0.97})
 def belief_in_an_orientation_without_labels(z):
     seen = output(1.0, gains=form("H", z=z))
