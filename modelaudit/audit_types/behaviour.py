@@ -186,6 +186,8 @@ class OutputBehaviour(Struct, frozen=True):
     prior: Real | None = None
     """Distance of the mean output from the frequencies (in [0, 1]) or the mean (in standard
     deviations) of the labels; null without labels."""
+    unpredicted: tuple[Count, ...] = ()
+    """Classes that several labels have and that are predicted for no input."""
     per_class: tuple[ClassAgreement, ...] = ()
     """Agreement by predicted class, for classes with enough inputs."""
     floor: Mapping[str, Real] = field(default_factory=dict)

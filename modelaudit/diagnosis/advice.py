@@ -65,6 +65,15 @@ ADVICE: dict[str, Advice] = {
                      "K units and a softmax for K exclusive classes.", NEW_HEAD),
         ),
     ),
+    "labels-outside-output": Advice(
+        "The output cannot give the values of your labels",
+        "A label of the kind given that the output can reach.",
+        (
+            NextStep("Compare your labels with those of training. If they are the same, train "
+                     "again with a last layer that can give them: K units for K classes numbered "
+                     "from 0, no activation for other numbers.", NEW_HEAD),
+        ),
+    ),
     "loss-unsuited": Advice(
         "The loss does not suit the output",
         "A training log in which this loss fell and the accuracy on validation data rose.",

@@ -10,10 +10,11 @@ from modelaudit.diagnosis.snippets import TRAIN_AGAIN
 
 TRAINING_ADVICE: Mapping[str, Advice] = {
     "not-trained": Advice(
-        "The model was compiled and saved, but no training step changed it",
+        "The model was not trained, or for too few steps",
         "A training log that shows a falling loss before this file was written.",
         (
-            NextStep("Train the model with a learning rate above 0, and save it after training.",
+            NextStep("Train the model with a learning rate above 0 until the loss on validation "
+                     "data no longer falls, and save it after training.",
                      TRAIN_AGAIN),
         ),
     ),
@@ -31,6 +32,8 @@ TRAINING_ADVICE: Mapping[str, Advice] = {
         (
             NextStep("Check that inputs and labels belong together: print some pairs just before "
                      "training. Shuffling one of them without the other has this effect."),
+            NextStep("If one class has most of the labels, give model.fit class weights, or choose "
+                     "another threshold than 0.5 for the rare class."),
             NextStep("Train again from new weights on scaled inputs, without regularization at "
                      "first. If the training loss does not fall below that of the frequencies, the "
                      "inputs do not carry the labels, or no gradient reaches the first layers.",

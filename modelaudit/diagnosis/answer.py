@@ -27,25 +27,26 @@ SENTENCES = {
         "The model cannot give another answer: {evidence} Its weights, its training and its input "
         "have no effect on that."
     ),
+    "labels-outside-output": "The labels and the output do not fit together: {evidence}",
     "loss-unsuited": (
-        "The output is the same for every input, and the loss that it was trained with explains "
-        "it: {evidence}"
+        "The output is the same for every input, or wrong, and the loss that it was trained with "
+        "explains it: {evidence}"
     ),
     "network-design": (
-        "The output is the same for every input, and the design of the network or its compile "
-        "settings explain it: {evidence}"
+        "The output is the same for every input, or wrong, and the design of the network or its "
+        "compile settings explain it: {evidence}"
     ),
     "not-trained": (
         "The model was never effectively trained: {evidence} Its outputs are those of random "
-        "weights."
+        "weights, or close to them."
     ),
     "exploded-weights": (
         "Training diverged: {evidence} Such weights saturate the layers behind them, so the output "
         "hardly depends on the input."
     ),
     "prior-only": (
-        "The model learnt nothing but the average of its labels, which it gives for every input: "
-        "{evidence}"
+        "The model learnt little but how frequent its labels are, and gives nearly the same answer "
+        "for every input: {evidence}"
     ),
     "never-loaded": (
         "The model still has the random values that it was initialised with: it was never "

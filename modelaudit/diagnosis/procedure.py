@@ -99,7 +99,10 @@ SILENT = NO_ANSWER | {"dead-units", "exploded-weights"}
 UNSETTLED = SILENT | {"bn-statistics-unsettled"}
 MISFED = UNSETTLED | {"orientation-mismatch", "head-bias"}
 UNFIT = MISFED | {"input-domain", "nonfinite-output"}
-EXPLAINED = UNFIT | {"wrong-weights-upstream", "loss-unsuited", "network-design", "prior-only"}
+FIT_LABELS = UNFIT | {"labels-renumbered", "wrong-weights-upstream"}
+OUTSIDE = frozenset({"labels-outside-output"})
+UNLEARNED = OUTSIDE | {"loss-unsuited", "network-design"}
+EXPLAINED = UNFIT | UNLEARNED | {"wrong-weights-upstream", "prior-only"}
 FAULTS = EXPLAINED | {"not-understood", "collapse-open", "little-information"}
 
 PROCEDURE: tuple[DiagnosisStep, ...] = (
@@ -121,11 +124,13 @@ PROCEDURE: tuple[DiagnosisStep, ...] = (
     DiagnosisStep("labels-renumbered", label_steps.labels_renumbered, UNFIT),
     DiagnosisStep("bn-statistics-lost", statistics_steps.unconverged_statistics, UNFIT),
     DiagnosisStep("wrong-weights-upstream", statistics_steps.wrong_weights, UNFIT),
-    DiagnosisStep("loss-unsuited", design_steps.unsuited_loss, UNFIT),
-    DiagnosisStep("network-design", design_steps.unsuited_design, UNFIT | {"loss-unsuited"}),
+    DiagnosisStep("labels-outside-output", design_steps.labels_outside, FIT_LABELS),
+    DiagnosisStep("loss-unsuited", design_steps.unsuited_loss, FIT_LABELS | OUTSIDE),
     DiagnosisStep(
-        "prior-only", training_steps.prior_only, UNFIT | {"loss-unsuited", "network-design"}
+        "network-design", design_steps.unsuited_design, FIT_LABELS | OUTSIDE | {"loss-unsuited"}
     ),
+    DiagnosisStep("not-trained", training_steps.few_steps, FIT_LABELS | UNLEARNED),
+    DiagnosisStep("prior-only", training_steps.prior_only, FIT_LABELS | UNLEARNED),
     DiagnosisStep("not-understood", label_steps.not_understood, EXPLAINED | {"labels-renumbered"}),
     DiagnosisStep("collapse-open", collapse_steps.collapse_open, EXPLAINED),
     DiagnosisStep(
@@ -197,9 +202,12 @@ def _fallback(case: Case, unknown: Sequence[Undecidable]) -> Cause:
         evidence = [Evidence(given), *(Evidence(f"{note}.") for note in seen.inputs.notes[:2])]
         return _cause("undecided-without-images", CauseFound(0.9, tuple(evidence)), case)
     if case.alike:
+        kind = f"the {case.words.many} seem to be of one kind"
+        if seen.inputs.labelled and not case.one_class:
+            kind = "your labels differ, so it tells their classes apart poorly"
         text = (
             f"Nearly all {case.words.many} get the same prediction, and the other measurements "
-            f"show no fault: the {case.words.many} seem to be of one kind. "
+            f"show no fault: {kind}. "
             f"To measure what the outputs depend on, provide {case.wanted}."
         )
         return _cause("healthy", CauseFound(0.6, (Evidence(text),)), case)

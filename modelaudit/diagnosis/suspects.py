@@ -27,7 +27,9 @@ RESTORE_CAUSES = (
     "damaged-restore", "never-loaded", "partial-restore", "bn-statistics-lost",
     "wrong-weights-upstream",
 )  # fmt: skip
-DESIGN_CAUSES = ("constant-by-construction", "loss-unsuited", "network-design")
+DESIGN_CAUSES = (
+    *("constant-by-construction", "labels-outside-output", "loss-unsuited", "network-design"),
+)
 TRAINING_CAUSES = ("bn-statistics-unsettled", "not-trained", "exploded-weights", "prior-only")
 UNJUDGED = "No [[flip of the input or ]]output can be judged."
 # Causes that hide what training taught the filters.

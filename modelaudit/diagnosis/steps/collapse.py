@@ -17,6 +17,7 @@ from modelaudit.diagnosis.case import (
     information,
 )
 from modelaudit.diagnosis.model import CauseExcluded, CauseFound, CauseUnknown, StepResult
+from modelaudit.diagnosis.steps.label import never_predicted
 from modelaudit.diagnosis.steps.training import still_trained
 from modelaudit.diagnosis.steps.weight import evidence_of
 from modelaudit.facts import Artifact
@@ -227,7 +228,8 @@ def collapse_open(case: Case) -> StepResult:
             f"{case.wanted}: a sound model may give one output for all inputs that mean nothing to "
             "it"
         )
-    return CauseFound(0.6, (_collapse_evidence(case.behaviour, output),), where=output.name)
+    evidence = (_collapse_evidence(case.behaviour, output), *never_predicted(output))
+    return CauseFound(0.6, evidence, where=output.name)
 
 
 def little_information(case: Case) -> StepResult:

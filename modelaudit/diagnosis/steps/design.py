@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from modelaudit.diagnosis.case import Case
 from modelaudit.diagnosis.model import CauseExcluded, CauseFound, CauseUnknown, StepResult
+from modelaudit.diagnosis.steps.label import unlearned
 from modelaudit.diagnosis.steps.weight import LISTED, evidence_of
 from modelaudit.findings import Severity
 
@@ -22,27 +23,39 @@ def constant_head(case: Case) -> StepResult:
 
 def unsuited_loss(case: Case) -> StepResult:
     """The loss that the model was compiled with gave its output little or no gradient."""
-    return _unlearned(case, 0.85, "the compiled loss does not contradict the output", "MA306")
+    return _unlearned(case, 0.85, 0.55, "the compiled loss does not contradict the output", "MA306")
 
 
 def unsuited_design(case: Case) -> StepResult:
     """Layers or compile settings let through little of the input or of the gradient."""
-    return _unlearned(case, 0.75, "no layer or compile setting keeps it from learning", *DESIGN)
+    sound = "no layer or compile setting keeps it from learning"
+    return _unlearned(case, 0.75, 0.5, sound, *DESIGN, "MA613")
+
+
+def labels_outside(case: Case) -> StepResult:
+    """The output cannot give most of the labels, whatever the weights are."""
+    found = [f for f in case.findings("MA609") if f.severity is Severity.HIGH]
+    if not found:
+        return CauseExcluded("no labels are known that the output cannot give")
+    return CauseFound(0.9, (evidence_of(found[0]),), where=found[0].location.route)
 
 
 # What keeps a network from learning, of the rules about its layers and compile settings.
 DESIGN = (
-    *("MA307", "MA308", "MA310", "MA311", "MA312", "MA314", "MA319", "MA322", "MA323", "MA327"),
+    *("MA307", "MA308", "MA310", "MA311", "MA312", "MA314", "MA315", "MA319", "MA322", "MA323"),
+    "MA327",
 )
 
 
-def _unlearned(case: Case, belief: float, sound: str, *codes: str) -> StepResult:
-    """Findings of medium severity or above, if the output does not depend on the input."""
-    found = [f for f in case.findings(*codes) if f.severity.rank >= Severity.MEDIUM.rank]
+def _unlearned(case: Case, belief: float, unsure: float, sound: str, *codes: str) -> StepResult:
+    """Findings, if the output does not depend on the input or is mostly wrong by labels."""
+    found = [f for f in case.findings(*codes) if f.severity.rank >= Severity.LOW.rank]
     if not found:
         return CauseExcluded(sound)
-    if case.collapsed is None or not case.images:
+    if not unlearned(case):
         return CauseExcluded("the output depends on the input in spite of it")
     found.sort(key=lambda finding: -finding.severity.rank)
     where = found[0].location.route
+    if found[0].severity is Severity.LOW:
+        belief = unsure  # models with such a finding often learn
     return CauseFound(belief, tuple(map(evidence_of, found[:LISTED])), where=where)

@@ -13,6 +13,7 @@ from modelaudit.diagnosis.case import (
 )
 from modelaudit.diagnosis.input_corrections import words_of
 from modelaudit.diagnosis.model import CauseExcluded, CauseFound, CauseUnknown, StepResult
+from modelaudit.diagnosis.steps.weight import LISTED
 from modelaudit.measures.behaviour.numbering import PATTERNS
 from modelaudit.thresholds.answers import NUMBERING_ODDS, SCORE_GAIN, UNINFORMED
 
@@ -60,8 +61,29 @@ def not_understood(case: Case) -> StepResult:
         if text:
             given = scores(output)[0]["e"]
             evidence = Evidence(text, "", given, UNINFORMED.value, seen.inputs.n)
-            return CauseFound(0.6, (evidence,), where=output.name)
+            return CauseFound(0.6, (evidence, *never_predicted(output)), where=output.name)
     return CauseExcluded("most predictions match your labels")
+
+
+def unlearned(case: Case) -> bool:
+    """Whether an output is constant, or mostly wrong by labels of several classes or numbers."""
+    if not case.images:
+        return False
+    wrong = not case.one_class and any(map(mostly_wrong, case.outputs))
+    return case.collapsed is not None or wrong
+
+
+def never_predicted(output: OutputBehaviour) -> tuple[Evidence, ...]:
+    """The classes that labels have and the model never predicts, in a sentence."""
+    classes = output.unpredicted
+    if not classes:
+        return ()
+    named = ", ".join(map(str, classes[:LISTED])) + (" and others" * (len(classes) > LISTED))
+    text = (
+        f"Your labels have {'class' if len(classes) == 1 else 'classes'} {named} (counted from 0), "
+        "which no input is predicted as: training may have had few or no such labels."
+    )
+    return (Evidence(text, "", list(classes)),)
 
 
 def mostly_wrong(output: OutputBehaviour) -> str:

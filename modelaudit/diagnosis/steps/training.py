@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from modelaudit.audit_types.diagnosis import Evidence
-from modelaudit.diagnosis.case import Case
+from modelaudit.diagnosis.case import Case, capacity
 from modelaudit.diagnosis.model import CauseExcluded, CauseFound, CauseUnknown, StepResult
+from modelaudit.diagnosis.steps.label import never_predicted, unlearned
 from modelaudit.diagnosis.steps.weight import LISTED, evidence_of
 from modelaudit.measures.optimizer_state import OptimizerState, optimizer_state
 from modelaudit.rules.grammar import counted
+from modelaudit.thresholds.answers import ONE_CLASS, SAME_SCORE, TOP_SHARE
 from modelaudit.thresholds.training import ALIVE, PRIOR
 
 
@@ -45,7 +47,7 @@ def prior_only(case: Case) -> StepResult:
     silent = case.findings("MA433", "MA434")
     output = case.collapsed
     if output is None and case.behaviour is not None:
-        return CauseExcluded("the output depends on the input")
+        return _majority(case) or CauseExcluded("the output depends on the input")
     evidence = [evidence_of(each) for each in (*shrunk, *silent)[:LISTED]]
     if output is not None and output.prior is not None and not case.one_class:
         if output.prior > PRIOR.value:
@@ -56,13 +58,45 @@ def prior_only(case: Case) -> StepResult:
         text = (
             f"The constant output is what your labels say on average (distance {output.prior:.2g})."
         )
+        share = case.behaviour.inputs.largest_class if case.behaviour else None
+        if share is not None and capacity(output):
+            text += f" The commonest label has {share:.0%}."
         evidence.insert(0, Evidence(text, "", output.prior, PRIOR.value))
+        evidence += never_predicted(output)
         return CauseFound(0.9, tuple(evidence), where=output.name)
     if not shrunk and case.behaviour is None:
         return CauseUnknown(case.unfed())
     if not shrunk:
         return CauseUnknown(f"{case.labelled}: they show whether the output is their mean")
     return CauseFound(0.85 if output else 0.6, tuple(evidence), where=shrunk[0].location.route)
+
+
+def _majority(case: Case) -> CauseFound | None:
+    """Nearly one answer for all inputs, right as often as the commonest label occurs."""
+    share = case.behaviour.inputs.largest_class if case.behaviour else None
+    if share is None or share <= TOP_SHARE.value or not case.images or case.one_class:
+        return None
+    for output in case.outputs:
+        given, top = output.accuracy.get("e"), output.collapse.top_share or 0.0
+        if given is None or top < ONE_CLASS.value or abs(given - share) > SAME_SCORE.value:
+            continue
+        text = (
+            f"One class is predicted for {top:.0%} of the inputs, although your labels differ. The "
+            f"accuracy is {given:.0%}: the commonest label has {share:.0%}."
+        )
+        evidence = (Evidence(text, "", given, share), *never_predicted(output))
+        return CauseFound(0.6, evidence, where=output.name)
+    return None
+
+
+def few_steps(case: Case) -> StepResult:
+    """Training was so short that the output is still constant or wrong."""
+    found = case.findings("MA432")
+    if not found:
+        return CauseExcluded("no optimizer counts only a few training steps")
+    if not unlearned(case):
+        return CauseExcluded("the output depends on the input after few training steps")
+    return CauseFound(0.7, (evidence_of(found[0]),))
 
 
 def still_trained(state: OptimizerState | None, route: str) -> bool:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelaudit.measures.behaviour.outputs import CLASSES, predicted
+from modelaudit.thresholds.answers import PER_CLASS
 
 
 def class_labels(y: NDArray[np.generic]) -> NDArray[np.int64] | None:
@@ -47,6 +48,20 @@ def correct(
         return None
     meant = labels if order is None else order[labels]
     return np.asarray(answers == meant, dtype=np.float64)
+
+
+def unpredicted(values: NDArray[np.floating], kind: str, y: NDArray[np.generic]) -> tuple[int, ...]:
+    """Classes that at least `PER_CLASS` labels have and no output (n, ...) predicts.
+
+    Arguments as for `correct`; empty without classes.
+    """
+    labels, answers = class_labels(y), predicted(values, kind)
+    if labels is None or answers is None or len(labels) != len(answers):
+        return ()
+    known = 2 if kind == "sigmoid" else values.shape[-1]
+    counts = np.bincount(labels[labels < known])
+    wanted = np.flatnonzero(counts >= PER_CLASS.value)
+    return tuple(int(each) for each in np.setdiff1d(wanted, answers))
 
 
 def rank_scores(

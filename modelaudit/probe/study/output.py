@@ -14,7 +14,7 @@ from modelaudit.audit_types.behaviour import (
     TransformEffect,
 )
 from modelaudit.facts import Artifact
-from modelaudit.measures.behaviour.accuracy import class_labels
+from modelaudit.measures.behaviour.accuracy import class_labels, unpredicted
 from modelaudit.measures.behaviour.collapse import InputDiversity, collapse
 from modelaudit.measures.behaviour.information_gain import information_gains
 from modelaudit.measures.behaviour.orientation import information, orientation_profile
@@ -117,6 +117,7 @@ def describe_output(
         numbering=labelled.numbering,
         renumbered=labelled.numbering.accuracy if labelled.numbering else None,
         prior=None if answers.y is None else prior_distance(values, kind, answers.y),
+        unpredicted=() if answers.y is None else unpredicted(values, kind, answers.y),
         per_class=_per_class(name, kind, answers) if not state.collapsed else (),
         floor=_floors(name, kind, answers, moves),
         synthetic_information=bits_on_mix,

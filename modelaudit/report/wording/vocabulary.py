@@ -145,7 +145,7 @@ CALLS: Mapping[str, str] = {
 CAUSES: Mapping[str, str] = {
     "damaged-restore": "Damaged or mismatched restore",
     "nonfinite-weights": "Weights are NaN or infinite",
-    "not-trained": "Training changed nothing",
+    "not-trained": "Not trained, or for too few steps",
     "exploded-weights": "Training diverged",
     "prior-only": "Only the average of the labels was learnt",
     "never-loaded": "Weights never loaded, or never trained",
@@ -154,6 +154,7 @@ CAUSES: Mapping[str, str] = {
     "bn-statistics-unsettled": "Batch-normalisation statistics have not converged",
     "nondeterministic": "Output changes from run to run",
     "constant-by-construction": "Output is constant by construction",
+    "labels-outside-output": "The output cannot give the labels",
     "loss-unsuited": "Loss does not suit the output",
     "network-design": "Design keeps the network from learning",
     "dead-units": "A layer is dead",

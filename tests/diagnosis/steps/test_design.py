@@ -7,10 +7,11 @@ import pytest
 from modelaudit.diagnosis import diagnose
 from modelaudit.diagnosis.steps.design import DESIGN
 from modelaudit.diagnosis.suspects import GUILTY
+from modelaudit.findings import Severity
 from modelaudit.rules.catalogue import CATALOGUE, rule
 from modelaudit.rules.engine import run_rules
 from modelaudit.structs import replace
-from tests.diagnosis.cases import behaviour, facts, output, silent
+from tests.diagnosis.cases import behaviour, facts, failing, labelled, output, regression, silent
 
 
 def answered(code: str, seen, *, good: bool = False, rules=CATALOGUE):
@@ -60,3 +61,24 @@ def test_one_constant_output_of_two_does_not_explain_the_model():
     given = replace(given, artifact=replace(given.artifact, architecture=two))
     found = diagnose(given, run_rules(CATALOGUE, given))
     assert "constant-by-construction" in {each.cause for each in found.ruled_out}
+
+
+@pytest.mark.parametrize(
+    ("code", "severity", "seen", "cause"),
+    [
+        ("MA306", "low", silent(prior=0.01), "loss-unsuited"),
+        ("MA308", "low", silent(), "network-design"),
+        ("MA613", "low", silent(), "network-design"),
+        ("MA308", "low", output(accuracy={"e": 0.2}), "network-design"),
+        ("MA308", "info", silent(), "collapse-open"),
+        ("MA308", "low", output(accuracy={"e": 0.95}), "learned-invariance"),
+        ("MA609", "high", regression(fit={"e": 0.5}), "labels-outside-output"),
+        ("MA609", "medium", output(accuracy={"e": 0.95}), "learned-invariance"),
+    ],
+)
+def test_findings_of_low_severity_explain_what_the_model_did_not_learn(code, severity, seen, cause):
+    given = facts(labelled(behaviour(seen)))
+    found = diagnose(given, (failing(code, Severity(severity)),)).causes[0]
+    assert found.cause == cause
+    if severity == "low" and cause in {"loss-unsuited", "network-design"}:
+        assert found.belief < 0.6

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from modelaudit.audit_types.behaviour import Collapse
 from modelaudit.audit_types.kernels import ConstantLayer
 from modelaudit.diagnosis import diagnose
 from modelaudit.rules.catalogue import CATALOGUE
@@ -95,3 +96,43 @@ def test_a_kernel_that_shrank_to_nothing_explains_a_constant_output():
     assert causes(facts)[0] == "prior-only"
     assert causes(replace(facts, behaviour=behaviour(silent())))[0] == "prior-only"
     assert "prior-only" not in causes(replace(facts, behaviour=behaviour(output())))
+
+
+def test_few_steps_explain_only_an_output_that_is_constant_or_wrong():
+    def judged(seen, steps):
+        facts = replace(adam(("a", 0.1, 0.1), steps=steps), measurements=measurements())
+        return causes(replace(facts, behaviour=labelled(behaviour(seen))))[0]
+
+    assert judged(silent(prior=0.01), 16) == "not-trained"
+    assert judged(silent(prior=0.01), 180) == "prior-only"
+    assert judged(output(accuracy={"e": 0.2}), 16) == "not-trained"
+    assert judged(output(accuracy={"e": 0.2}), 180) == "not-understood"
+    assert judged(output(accuracy={"e": 0.95}), 16) == "learned-invariance"
+
+
+def test_one_class_for_nearly_all_inputs_is_told_by_labels_that_differ():
+    alike = Collapse(False, 0.1, 2, 0, 0.98, 0.3)
+
+    def first(accuracy, largest):
+        seen = output(collapse=alike, accuracy={"e": accuracy}, unpredicted=(1,))
+        facts = replace(_example(0.2), measurements=measurements())
+        facts = replace(facts, behaviour=labelled(behaviour(seen), largest))
+        return diagnose(facts, run_rules(CATALOGUE, facts)).causes[0]
+
+    found = first(0.76, 0.76)
+    assert found.cause == "prior-only"
+    assert "the commonest label has 76%" in found.evidence[0].text
+    assert "Your labels have class 1 (counted from 0)" in found.evidence[1].text
+    assert first(0.96, 0.76).cause != "prior-only"
+    assert first(0.98, 0.98).cause != "prior-only"  # labels of one kind
+
+
+def test_the_share_of_the_commonest_label_and_classes_that_are_never_predicted():
+    facts = replace(_example(0.2), measurements=measurements())
+    for prior, largest, cause in ((0.01, 0.88, "prior-only"), (None, 0.1, "")):
+        seen = silent(prior=prior, unpredicted=(1, 2))
+        given = replace(facts, behaviour=labelled(behaviour(seen), largest))
+        found = diagnose(given, run_rules(CATALOGUE, given)).causes[0]
+        assert found.cause == (cause or "collapse-open")
+        assert "classes 1, 2 (counted from 0)" in found.evidence[-1].text
+        assert ("commonest label has 88%" in found.evidence[0].text) is bool(cause)

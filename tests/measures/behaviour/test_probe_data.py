@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from modelaudit.measures.behaviour.accuracy import unpredicted
 from modelaudit.measures.behaviour.probe_data import (
     input_columns,
     prior_distance,
@@ -78,3 +79,19 @@ def test_distance_from_the_mean():
     assert prior_distance(np.full((2, 1), 20.0), "regression", y) == pytest.approx(0)
     assert prior_distance(np.full((2, 1), 35.0), "regression", y) == pytest.approx(1.5)
     assert prior_distance(np.full((2, 1), 20.0), "regression", np.array([20.0, 20.0])) is None
+
+
+@pytest.mark.parametrize(
+    ("answers", "labels", "missing"),
+    [
+        ([0, 1, 2] * 4, [0, 1, 2] * 4, ()),
+        ([0, 1, 1] * 4, [0, 1, 2] * 4, (2,)),
+        ([0] * 12, [0, 1, 2] * 4, (1, 2)),
+        ([0] * 12, [0] * 10 + [1] * 2, ()),  # too few labels to tell
+        ([0] * 12, [0, 9] * 6, ()),  # a class that the output does not have (MA609)
+    ],
+)
+def test_classes_that_no_input_is_predicted_as(answers, labels, missing):
+    assert unpredicted(np.eye(3)[answers], "softmax", np.array(labels)) == missing
+    if set(labels) <= {0, 1, 2}:
+        assert unpredicted(np.eye(3)[answers], "softmax", np.eye(3)[labels]) == missing
