@@ -48,13 +48,21 @@ def _config_differs(rule: Rule, facts: Facts) -> Iterator[Finding]:
         field, tensor = str(each.get("field")), str(each.get("tensor"))
         yield rule.finding(
             f"{tensor}: {field} {_value(each.get('config'))} in the config, "
-            f"{_value(each.get('graph'))} in the graph. Keras uses the config, TensorFlow and "
+            f"{_in_graph(field, each.get('graph'))}. Keras uses the config, TensorFlow and "
             "TF-Serving use the graph.",
             file="keras_metadata.pb",
             route=tensor,
             evidence={"measured": each.get("graph"), "expected": each.get("config")},
             key=field,
         )
+
+
+def _in_graph(field: str, found: Json) -> str:
+    """What the graph has: of the layer, or anywhere if the layer has no operation of its own."""
+    if isinstance(found, list) and field in {"activation", "recurrent_activation", "epsilon"}:
+        others = ", ".join(map(str, found)) or "none"
+        return f"nowhere in the graph, which only has {others}"
+    return f"{_value(found)} in the graph"
 
 
 def _value(value: Json) -> str:

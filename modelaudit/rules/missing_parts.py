@@ -58,7 +58,8 @@ def _no_metadata(rule: Rule, facts: Facts) -> Iterator[Finding]:
         for node in artifact.object_graph
         if str(node.detail.get("identifier", "")).startswith("_tf_keras")
     ]
-    if artifact.format is not Format.SAVEDMODEL_TF2 or not keras:
+    # The root of a module or a policy that holds layers is no Keras model.
+    if artifact.format is not Format.SAVEDMODEL_TF2 or not keras or keras[0].index:
         raise NotRelevant("the file is not a SavedModel of Keras 2")
     written = any(entry.path == KERAS_METADATA for entry in artifact.files)
     if not (written or any(node.detail.get("metadata") for node in keras)):

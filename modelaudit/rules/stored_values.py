@@ -96,6 +96,23 @@ def _penalized(facts: Facts, route: str) -> bool:
     )
 
 
+def _sparse(facts: Facts, route: str) -> bool:
+    """Whether an L1 penalty drove most of the layer's weights to 0."""
+    architecture = facts.artifact.architecture
+    for layer in architecture.layers if architecture else ():
+        if layer.route == route:
+            penalties = [
+                node.get("config") if isinstance(node.get("config"), dict) else node
+                for node in (
+                    layer.config.get(key)
+                    for key in ("kernel_regularizer", "embeddings_regularizer")
+                )
+                if isinstance(node, dict)
+            ]
+            return any(isinstance(each, dict) and each.get("l1") for each in penalties)
+    return False
+
+
 def _matrices(facts: Facts) -> Iterator[tuple[Tensor, TensorStats]]:
     """Matrices and kernels of numbers with a fraction that are used for prediction."""
     for tensor in facts.artifact.tensors:
@@ -140,6 +157,8 @@ def _zero_block(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 def _outlier(rule: Rule, facts: Facts) -> Iterator[Finding]:
     matrices = {tensor.name for tensor, _ in _matrices(facts)}
+    # An L1 penalty leaves a few large weights among values near 0.
+    sparse = {tensor.name for route, _, tensor in _kernels(facts) if _sparse(facts, route)}
     for tensor in facts.artifact.tensors:
         stats = tensor.stats
         if tensor.role != "weight" or stats is None or "float" not in tensor.dtype:
@@ -150,7 +169,7 @@ def _outlier(rule: Rule, facts: Facts) -> Iterator[Finding]:
         matrix = tensor.name in matrices and 2 * stats.zeros < tensor.size
         distance = distance_from_others(stats, tensor.size, value) if matrix else 0.0
         beyond = abs(value) >= BEYOND_USE.value
-        if not (beyond or distance >= OUTLIER.value):
+        if not (beyond or distance >= (WILD_OUTLIER if tensor.name in sparse else OUTLIER).value):
             continue
         evidence: dict[str, Json] = {
             "measured": distance if math.isfinite(distance) else None,

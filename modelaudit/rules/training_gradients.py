@@ -47,7 +47,15 @@ def _no_gradient(rule: Rule, facts: Facts) -> Iterator[Finding]:
     ratios = [(each, _ratio(each, largest)) for each in moments]
     if not any(ratio is not None and ratio > ALIVE.value for _, ratio in ratios):
         raise NotRelevant("no weight received a gradient at the end: training had converged")
-    stopped = [each for each, ratio in ratios if ratio is not None and ratio < STOPPED.value]
+    # One gradient that exploded stays in the square for thousands of steps: the average itself has
+    # to be small as well, beside that of the other weights.
+    stopped = [
+        each
+        for each, ratio in ratios
+        if ratio is not None
+        and ratio < STOPPED.value
+        and (each.first or 0.0) < ALIVE.value * largest
+    ]
     known = {each.kernel.route for each in left_initial(facts.artifact, measured.initialization)}
     weighed, silent = ([*filter(_weighs, each)] for each in (moments, stopped))
     if measured.constant or known.issuperset(each.route for each in silent):

@@ -103,3 +103,8 @@ def test_configs_of_keras_objects(metadata, files, outcome):
     entries = tuple(FileEntry(name, 1, None) for name in files)
     facts = Facts(replace(artifact, object_graph=nodes, files=entries))
     assert result_of("MA425", facts).outcome is outcome
+    # A module or a policy that holds the layer has never had such a file.
+    held = (ObjectNode(0, "user_object", {"net": 1}, {"identifier": "_generic_user_object"}),)
+    held += (replace(nodes[0], index=1),)
+    facts = Facts(replace(artifact, object_graph=held, files=entries))
+    assert result_of("MA425", facts).outcome is Outcome.NOT_APPLICABLE

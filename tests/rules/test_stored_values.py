@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 import pytest
 
-from modelaudit.facts import Tensor
+from modelaudit.facts import Json, Tensor
 from modelaudit.findings import Outcome, Severity
 from modelaudit.formats.io.file_window import FileWindow
 from modelaudit.formats.io.tensor_stats import FileArray, summarise
@@ -162,6 +162,23 @@ def test_an_outlier_is_found(tmp_path: Path, values: np.ndarray, severity: Sever
 )
 def test_sound_ranges_are_no_outliers(tmp_path: Path, values: np.ndarray) -> None:
     assert "MA420" not in reported(facts_of(stored(tmp_path, "w/kernel", values)))
+
+
+@pytest.mark.parametrize(("penalty", "found"), [({"l1": 2.5e-6}, False), ({"l2": 0.01}, True)])
+def test_the_tail_of_a_sparse_kernel_is_no_outlier(
+    tmp_path: Path, penalty: dict[str, Json], found: bool
+) -> None:
+    values = np.random.default_rng(0).normal(0, 1e-4, (128, 256)).astype("float32")
+    for place, value in enumerate((-1.551, 1.522, 0.839, 0.7)):
+        values[place, place] = value / 8
+    values[0, 0] = -0.9
+    tensor = stored(tmp_path, "conv/kernel", values)
+    assert run_rule(rule("MA420"), facts_of(tensor)).outcome is Outcome.FAIL
+    regularizer: dict[str, Json] = {"class_name": "L1L2", "config": {**penalty}}
+    layer = examples.layer("conv", variables={"kernel": "conv/kernel"})
+    layer = replace(layer, config=layer.config | {"kernel_regularizer": regularizer})
+    facts = Facts(examples.model(layer, tensors=(tensor,)))
+    assert (run_rule(rule("MA420"), facts).outcome is Outcome.FAIL) is found
 
 
 def norm(tmp_path: Path, gamma: float, variance: float, mean: float = 0.1, initial: str = "ones"):

@@ -10,10 +10,11 @@ import re
 import numpy as np
 import pytest
 
+from modelaudit.findings import Outcome
 from modelaudit.pipeline import static_facts
 from modelaudit.rules import training_gradients, training_results, training_steps
-from modelaudit.rules.catalogue import CATALOGUE
-from modelaudit.rules.engine import run_rules
+from modelaudit.rules.catalogue import CATALOGUE, rule
+from modelaudit.rules.engine import run_rule, run_rules
 from modelaudit.settings import Settings
 
 pytestmark = pytest.mark.slow
@@ -156,6 +157,22 @@ def test_layers_without_gradient(keras, body, tmp_path):
         check({"ck/ck": seen["ck/ck"]}, "MA433", "medium")
     else:
         check(seen, "MA433", "medium")
+
+
+def test_a_gradient_that_exploded_once_is_no_missing_gradient():
+    """Its square outlives it by thousands of steps; the average gradient is like the others'."""
+    assert (
+        outcome_of("MA433", training_steps.adam(("a", 1e-4, 1e9), ("b", 1e-4, 1e-8)))
+        is Outcome.PASS
+    )
+    assert (
+        outcome_of("MA433", training_steps.adam(("a", 1e-9, 1e-2), ("b", 1e-4, 1e-8)))
+        is Outcome.FAIL
+    )
+
+
+def outcome_of(code, facts):
+    return run_rule(rule(code), facts).outcome
 
 
 def test_gradients_that_stopped_tell_since_when(keras, tmp_path):

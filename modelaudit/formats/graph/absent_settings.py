@@ -6,7 +6,7 @@ is not known.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from modelaudit.facts import Graph, GraphNode, Json, Layer
 from modelaudit.formats.graph.kernel_ops import ACTIVATIONS, spatial_part
@@ -19,13 +19,16 @@ _CLOSE = 1e-3  # of an epsilon that is stored as float16
 _FUSED_EPSILON = 1e-4  # the default of the operation, which savers leave out
 
 
-def absent_settings(layers: Iterable[Layer], graph: Graph) -> list[Json]:
+def absent_settings(
+    layers: Iterable[Layer], graph: Graph, compared: Collection[str] = ()
+) -> list[Json]:
     """Epsilons, activations, and windows and strides of pooling that the graph does not have.
 
     Args:
         layers: of the config; those of custom classes are left out.
         graph: as saved by Keras 2, with a function for each layer. Nothing is reported of a graph
             without operations of the kind in question, as without traces of the layers.
+        compared: routes of layers whose own activation was compared with the graph.
 
     Returns:
         [{tensor, field, config, graph}], where `tensor` is the layer's route, and `graph` lists
@@ -33,7 +36,11 @@ def absent_settings(layers: Iterable[Layer], graph: Graph) -> list[Json]:
     """
     nodes = [*graph.nodes, *(node for each in graph.functions.values() for node in each.nodes)]
     layers = [layer for layer in layers if not (layer.custom or layer.is_model)]
-    return [*_epsilons(layers, nodes), *_activations(layers, nodes), *_pooling(layers, nodes)]
+    return [
+        *_epsilons(layers, nodes),
+        *_activations(layers, nodes, compared),
+        *_pooling(layers, nodes),
+    ]
 
 
 def _said(layer: Layer, field: str, config: Json, graph: Json) -> Json:
@@ -68,12 +75,16 @@ def _epsilon(node: GraphNode) -> float | None:
     return value if isinstance(value, float) and value > 0 else None
 
 
-def _activations(layers: list[Layer], nodes: list[GraphNode]) -> Iterator[Json]:
+def _activations(
+    layers: list[Layer], nodes: list[GraphNode], compared: Collection[str]
+) -> Iterator[Json]:
     ops = {node.op for node in nodes}
     used = sorted(name for op, name in ACTIVATIONS.items() if op in ops)
     for layer in layers if used else ():
         for field in ("activation", "recurrent_activation"):
             said = layer.config.get(field)
+            if field == "activation" and layer.route in compared:
+                continue
             if isinstance(said, str) and said in _OPS and not _OPS[said] & ops:
                 yield _said(layer, field, said, [*used])
 

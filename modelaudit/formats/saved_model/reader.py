@@ -108,11 +108,13 @@ def read_saved_model(root: Path, limits: Limits) -> Artifact:
     }
     extra: dict[str, Json] = {"restore": restore}
     if binding:
+        applied = {kernel.tensor for kernel in kernels}
+        compared = {k.route for k in binding.kernels if k.activation and k.tensor in applied}
         extra |= {
             "unclaimed": [*binding.unclaimed] if binding.architecture.layers else [],
             "misordered": [*binding.misordered],
             "config_differs": config_differences(binding.kernels, kernels)
-            + (absent_settings(binding.architecture.layers, graphs[0]) if graphs else []),
+            + (absent_settings(binding.architecture.layers, graphs[0], compared) if graphs else []),
         }
     extra |= {"fingerprint": fingerprint} if fingerprint else {}
     extra |= {"checkpoint_state": state.facts()} if state else {}

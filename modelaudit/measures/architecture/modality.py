@@ -18,6 +18,7 @@ from modelaudit.audit_types.model import InputModality
 from modelaudit.facts import Architecture, Artifact, Endpoint, Layer, Shape
 from modelaudit.findings import Confidence
 from modelaudit.layer_classes import Trait, has, spatial_rank
+from modelaudit.measures.architecture.layer_shapes import input_shape
 
 READERS = 12  # layers behind an input that are looked at
 MIN_SIDE = 8  # of a square array without channels that counts as an image
@@ -149,7 +150,7 @@ def declared_inputs(artifact: Artifact) -> tuple[Port | Endpoint, ...]:
     if architecture is not None:
         layers = [each for each in architecture.layers if each.route in architecture.inputs]
         return tuple(
-            Port(each.name, str(each.config.get("dtype") or "float32"), each.output_shape)
+            Port(each.name, str(each.config.get("dtype") or "float32"), input_shape(each))
             for each in layers
         )
     names = ("serving_default", "serve")

@@ -9,6 +9,8 @@ from modelaudit.formats.graph.absent_settings import absent_settings
 from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
 from modelaudit.formats.saved_model.reader import read_saved_model
 from modelaudit.rules import examples
+from modelaudit.rules.catalogue import rule
+from modelaudit.rules.engine import run_rule
 from modelaudit.settings import Limits
 from modelaudit.structs import replace
 
@@ -64,6 +66,14 @@ def test_activations():
     assert fields(lstm) == []
     assert fields(layer("Dense", activation="linear"), node("Tanh")) == []
     assert fields(layer("Dense", activation={"class_name": "mine"}), node("Tanh")) == []
+    # Said once: by the operations behind its kernel, not by those of other layers.
+    relus = graph(node("Relu"))
+    dense = layer("Dense", activation="sigmoid")
+    assert absent_settings([dense], relus, {"x"}) == []
+    (told,) = absent_settings([dense], relus)
+    found = replace(examples.healthy(), artifact=examples.model(extra={"config_differs": [told]}))
+    (finding,) = run_rule(rule("MA414"), found).findings
+    assert "nowhere in the graph, which only has relu" in finding.detail
 
 
 def test_pooling():

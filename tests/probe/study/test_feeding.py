@@ -11,6 +11,7 @@ from modelaudit.facts import Architecture, Artifact, Format, Layer
 from modelaudit.probe.protocol import Observation
 from modelaudit.probe.study.feeding import prepare_inputs
 from modelaudit.probe.study.inputs import Unprobeable
+from modelaudit.rules import examples
 from modelaudit.settings import ProbeSettings
 from modelaudit.structs import replace
 
@@ -109,6 +110,16 @@ def test_a_model_is_called_with_the_shape_that_was_saved():
     assert fed.info.notes[0].startswith(
         "input 'x0' was saved with shape (None, 20, 8) and restored"
     )
+
+
+def test_the_shape_of_a_first_layer_that_is_no_input_layer():
+    """Keras 1 and 2 keep it in the first layer, whose output has another shape."""
+    first = replace(examples.layer("dense"), input_shapes=((None, 9),), output_shape=(None, 50))
+    artifact = examples.model(first)
+    architecture = replace(artifact.architecture, inputs=("dense",))
+    artifact = replace(artifact, architecture=architecture)
+    fed = prepare_inputs(restored((None, None, 9)), artifact, SETTINGS, None)
+    assert fed.arrays[0].shape == (16, 9)
 
 
 def test_shapes_that_agree_are_those_of_the_restored_model():
