@@ -102,8 +102,10 @@ def test_an_export_with_states_of_random_layers_is_recognised_by_its_weights(tmp
     assert invoke("baseline", out, "--out", known).exit_code == 0
     (models / "model.keras").unlink()
     shutil.copytree(saved / "export", models / "export")
-    assert scan(models, known)[0]["findings"]
-    assert scan(models, known)[0]["verdict"] == "pass"
+    found = scan(models, known)[0]["findings"]
+    new = {each["code"] for each in found if not each["waived_by"] and each["severity"] != "info"}
+    assert new == {"MA221"}  # the export draws random numbers, which the archive does not
+    assert len(found) > len(new)
 
 
 def test_findings_of_another_model_are_not_known(registry):
