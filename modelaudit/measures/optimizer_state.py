@@ -79,12 +79,24 @@ def optimizer_state(artifact: Artifact) -> OptimizerState | None:
         if not tensor.shape and tensor.stats and _RATE.search(tensor.name):
             rate = tensor.stats.maximum
     slots = sorted((t for t in stored if t.shape), key=lambda t: _natural(t.name))
+    if not name and _accumulates(slots):
+        name, slots = "Adadelta", []
     return OptimizerState(
         name,
         int(steps) if steps is not None and steps >= 0 else None,
         rate,
         settings,
         tuple(_moments(artifact, slots)),
+    )
+
+
+def _accumulates(slots: Sequence[Tensor]) -> bool:
+    """Whether they are pairs of averages of squared gradients and steps (arXiv:1212.5701)."""
+    stats = [slot.stats for slot in slots if slot.stats]
+    pairs = [slot.shape for slot in slots[::2]] == [slot.shape for slot in slots[1::2]]
+    numbered = all(_NUMBERED.search(slot.name) for slot in slots)
+    return (
+        bool(slots) and numbered and pairs and all(s.minimum >= 0 and s.maximum > 0 for s in stats)
     )
 
 

@@ -9,12 +9,14 @@ from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.layer_classes import Trait, has
 from modelaudit.measures.architecture.layer_graph import LayerGraph
 from modelaudit.measures.architecture.layer_shapes import axis_orders
+from modelaudit.measures.optimizer_state import optimizer_state
 from modelaudit.rules import examples
+from modelaudit.rules.compiled_losses import CROSS_ENTROPIES, compiled_losses
 from modelaudit.rules.grammar import counted
 from modelaudit.rules.model import Facts, Family, Need, NotRelevant, Rule
 from modelaudit.rules.network_heads import activation_of, saved_graph
 from modelaudit.structs import replace
-from modelaudit.thresholds.design import REGULARIZER, SCALED_TWICE, SIGMOIDS
+from modelaudit.thresholds.design import PLAIN_SIGMOIDS, REGULARIZER, SCALED_TWICE, SIGMOIDS
 
 
 def _weighs(layer: Layer) -> bool:
@@ -34,17 +36,34 @@ def _vanishing(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 evidence={"measured": "softmax"},
                 fix=_code(layer),
             )
+    plain = _plain_descent(facts)
+    limit = (PLAIN_SIGMOIDS if plain else SIGMOIDS).value
     depths: dict[str, int] = graph.propagate(_sigmoids, max)
+    if plain:  # a cross-entropy takes the slope of the output's sigmoid out of the gradient
+        names = [route.rpartition("/")[2] for route in graph.outputs]
+        losses = compiled_losses(facts.artifact.training, names)
+        for route, loss in zip(graph.outputs, losses, strict=True):
+            if loss is None or loss.name in CROSS_ENTROPIES:
+                depths[route] = depths.get(route, 0) - 1
     deepest = max(depths.values(), default=0)
-    if deepest >= SIGMOIDS.value:
+    if deepest >= limit:
         ends = [route for route, depth in depths.items() if depth == deepest]
         yield rule.finding(
             f"{deepest} sigmoid layers follow each other up to {ends[0]}, without a normalization "
-            f"or a shortcut: at most 1/{4**deepest:,} of the gradient passes all their slopes.",
+            f"or a shortcut: at most 1/{4**deepest:,} of the gradient passes all their slopes"
+            + (", and plain SGD does not scale its steps up." if deepest < SIGMOIDS.value else "."),
             route=ends[0],
-            evidence={"measured": deepest, "unit": "layers", "threshold": SIGMOIDS.value},
+            evidence={"measured": deepest, "unit": "layers", "threshold": limit},
             fix=_code(graph.layer(ends[0])),
         )
+
+
+def _plain_descent(facts: Facts) -> bool:
+    """Whether it was trained by gradient descent without momentum, which keeps no slots."""
+    state = optimizer_state(facts.artifact)
+    if state is None or state.name.lower() not in {"", "sgd"} or state.settings.get("momentum"):
+        return False
+    return not any(t.role == "optimizer" and t.shape for t in facts.artifact.tensors)
 
 
 def _lone(graph: LayerGraph, layer: Layer) -> bool:

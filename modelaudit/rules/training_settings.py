@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from modelaudit.facts import Json
+from modelaudit.facts import Artifact, Json
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.formats.keras.dialects import activation
 from modelaudit.rules import examples
@@ -17,12 +17,11 @@ from modelaudit.rules.compiled_losses import (
     CompiledLoss,
     compiled_losses,
 )
+from modelaudit.rules.learning_rates import ADAPTIVE, rate_fault
 from modelaudit.rules.model import Facts, Family, Need, NotRelevant, Rule
 from modelaudit.rules.network_heads import NetworkHead, output_heads, saved_graph
-from modelaudit.thresholds.design import HIGH_RATE, LEARNING_RATE, LOW_RATE, SMOOTHING
+from modelaudit.thresholds.design import SMOOTHING
 
-# Optimizers whose steps have the size of the learning rate, whatever the gradient is.
-_ADAMS = frozenset(("adam", "adamw", "adamax", "nadam", "rmsprop", "lion"))
 _DECAYS = ("momentum", "beta_1", "beta_2", "rho")
 _CLIPS = ("clipvalue", "clipnorm", "global_clipnorm")
 _RATES = ("learning_rate", "lr", "initial_learning_rate")
@@ -42,7 +41,7 @@ def _training(facts: Facts) -> Mapping[str, Json]:
 def _settings(rule: Rule, facts: Facts) -> Iterator[Finding]:
     training = _training(facts)
     for detail, value, severity, fix in [
-        *_optimizer(training),
+        *_optimizer(facts.artifact, training),
         *_loss_weights(training),
         *_smoothing(training, _outputs(facts)),
     ]:
@@ -60,28 +59,18 @@ def _outputs(facts: Facts) -> list[str]:
     return [each.rpartition("/")[2] for each in architecture.outputs] if architecture else [""]
 
 
-def _optimizer(training: Mapping[str, Json]) -> Iterator[Fault]:
+def _optimizer(artifact: Artifact, training: Mapping[str, Json]) -> Iterator[Fault]:
     saved = training.get("optimizer_config", training.get("optimizer"))
     config = saved.get("config") if isinstance(saved, dict) else None
     if not isinstance(saved, dict) or not isinstance(config, dict):
         return
     name = str(saved.get("class_name")).rpartition(">")[2]
-    rate = _rate(config)
-    right = f"keras.optimizers.{name}(learning_rate={0.001 if name.lower() in _ADAMS else 0.01})"
-    if rate is not None and rate < 0:
-        detail = f"The learning rate of {name} is {rate:g}: each step makes the loss larger"
-        yield detail, rate, Severity.HIGH, right
-    elif rate is not None and rate < LOW_RATE.value:
-        # A schedule may have ended there.
-        detail = (
-            f"The learning rate of {name} is {rate:g}: weights hardly change in training, unless it "
-            "was larger before and the training code reduced it"
-        )
-        yield detail, rate, Severity.LOW, right
-    elif rate is not None and name.lower() in _ADAMS and rate >= HIGH_RATE.value:
-        detail = f"The learning rate of {name} is {rate:g}: each step moves every weight by it"
-        severe = rate >= LEARNING_RATE.value
-        yield detail, rate, Severity.MEDIUM if severe else Severity.LOW, right
+    rate, adaptive = _rate(config), name.lower() in ADAPTIVE
+    fault = None if rate is None else rate_fault(artifact, name, rate, adaptive)
+    if fault is not None:
+        default = 1.0 if name == "Adadelta" else 0.001 if adaptive else 0.01
+        right = f"keras.optimizers.{name}(learning_rate={default})"
+        yield fault.detail, rate, fault.severity, right
     for key in _DECAYS:
         value = _number(config.get(key))
         if value is not None and value >= 1:

@@ -13,19 +13,16 @@ from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
 from modelaudit.rules.grammar import counted
 from modelaudit.rules.initial_values import never_trained
+from modelaudit.rules.learning_rates import ADAPTIVE, rate_fault
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.structs import replace
 from modelaudit.thresholds.training import (
     INITIAL_SHARE,
     INITIAL_TRACE,
-    LARGE_RATE,
-    LARGE_SGD_RATE,
     ONE_PASS,
 )
 from modelaudit.thresholds.weights import MISFIT
 
-# Optimizers that divide each step by the size of the gradients (arXiv:1412.6980).
-_ADAPTIVE = frozenset(("Adam", "AdamW", "Adamax", "Nadam", "RMSprop", "Lamb", "Lion"))
 _MATRICES = frozenset(("kernel", "recurrent_kernel", "depthwise_kernel", "pointwise_kernel"))
 TINY = 1e-6  # keeps the logarithm of a variance finite
 _MOMENTUM = 0.99  # of BatchNormalization, by default
@@ -80,21 +77,19 @@ def _rate(rule: Rule, facts: Facts) -> Iterator[Finding]:
         raise NotRelevant("MA319 judges the learning rate of the compile settings")
     if rate is None:
         raise NotApplicable("the learning rate is not stored, or follows a schedule")
-    adaptive = state.name in _ADAPTIVE or any(each.second is not None for each in state.moments)
-    limit = LARGE_RATE.value if adaptive else LARGE_SGD_RATE.value
-    wrong = not math.isfinite(rate) or rate < 0
-    if wrong or rate > limit:
-        effect = "each step makes the loss larger" if rate < 0 else "no step has a meaning"
+    # Averages of squares that are all 0 may as well be a momentum without gradients.
+    squares = not state.name and any(each.second for each in state.moments)
+    fault = rate_fault(facts.artifact, state.name, rate, squares or state.name.lower() in ADAPTIVE)
+    if fault is not None:
         yield rule.finding(
-            f"The learning rate is {rate:g}"
-            + (f": {effect}." if wrong else f", {rate / limit:.3g} times the usual limit."),
+            f"{fault.detail}.",
             evidence={
                 "measured": rate if math.isfinite(rate) else str(rate),
                 "unit": "learning rate",
-                "threshold": limit,
+                "threshold": fault.limit,
                 "optimizer": state.name,
             },
-            severity=rule.severity if wrong else Severity.LOW,
+            severity=fault.severity,
         )
 
 
@@ -267,10 +262,11 @@ RULES = (
         severity=Severity.HIGH,
         confidence=Confidence.CERTAIN,
         needs=(Need.TENSORS,),
-        summary="The stored learning rate is negative, not finite or very large",
+        summary="The stored learning rate is negative, not finite, very large or very small",
         pass_title="The stored learning rate is in the usual range",
         why="With a rate that is too large the first steps throw the weights far off: units die or "
-        "saturate, and the output is often the same for every input.",
+        "saturate, and the output is often the same for every input. With one that is too small they stay "
+        "as they were drawn.",
         fix="Train again with the default rate of the optimizer, or less:\n\n"
         "    model.compile(optimizer=keras.optimizers.Adam(1e-3), loss=model.loss)",
         check=_rate,

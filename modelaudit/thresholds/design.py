@@ -26,7 +26,7 @@ LEARNING_RATE = Threshold(
 HIGH_RATE = Threshold(
     0.2,
     "",
-    "learning rate from which an optimizer of the Adam family rarely converges",
+    "the same from which it rarely converges, even for a single layer of weights",
     "Keras' examples use 1e-5 to 0.01, and 0.1 for a linear regression",
 )
 LOW_RATE = Threshold(
@@ -59,6 +59,12 @@ SIGMOIDS = Threshold(
     "layers",
     "number of sigmoid layers in a row from which gradients vanish",
     "the slope of a sigmoid is at most 1/4, so six of them leave at most 1/4096 of a gradient",
+)
+PLAIN_SIGMOIDS = Threshold(
+    3,
+    "layers",
+    "the same for plain gradient descent, which does not scale small gradients up",
+    "three slopes leave at most 1/64 of a gradient, and kernels of Keras' initializers less",
 )
 UNREAD = Threshold(
     0.4,

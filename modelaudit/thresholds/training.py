@@ -26,7 +26,7 @@ ONE_PASS = Threshold(
 LARGE_RATE = Threshold(
     0.1,
     "",
-    "learning rate of an adaptive optimizer above which training seldom converges",
+    "learning rate of an adaptive optimizer from which several layers seldom converge",
     "100 times the default of Adam, which moves every weight by about the rate at each step",
 )
 LARGE_SGD_RATE = Threshold(
@@ -34,6 +34,12 @@ LARGE_SGD_RATE = Threshold(
     "",
     "the same for plain gradient descent",
     "100 times its default",
+)
+LARGE_DELTA_RATE = Threshold(
+    10.0,
+    "",
+    "the same for Adadelta",
+    "10 times the rate of its paper (Zeiler 2012)",
 )
 STOPPED = Threshold(
     1e-6,

@@ -61,6 +61,22 @@ def test_sigmoids_in_a_row(k, tmp_path):
     assert codes(RULES, sequential(k, (8,), *hidden, layers.Dense(1)), tmp_path) == []
 
 
+def test_few_sigmoids_and_plain_descent(k, tmp_path):
+    def stack(optimizer, loss, depth=3):
+        hidden = [k.layers.Dense(8, "sigmoid") for _ in range(depth)]
+        model = sequential(k, (8,), *hidden, optimizer=optimizer, loss=loss)
+        model.train_on_batch(np.zeros((2, 8)), np.zeros((2, 8)))
+        return codes(RULES, model, tmp_path)
+
+    sgd, low = k.optimizers.SGD, [("MA315", "low")]
+    assert stack(sgd(0.1), "mse") == low
+    assert stack(sgd(0.1), "binary_crossentropy", 4) == low
+    # The loss cancels the slope of the output, or the optimizer scales its steps.
+    assert stack(sgd(0.1), "binary_crossentropy") == []
+    assert stack(sgd(0.1, momentum=0.9), "mse") == stack("adam", "mse") == []
+    assert stack(sgd(0.1), "mse", 2) == []
+
+
 def test_settings_that_keep_values_near_a_constant(k, tmp_path):
     layers, dense = k.layers, k.layers.Dense
 

@@ -122,7 +122,8 @@ def test_no_step_and_steps_of_size_zero(keras, body, tmp_path):
         said = {"high"} if steps else {"medium"}
         for codes in seen.values():
             # Where kernels can be tested, MA404 says that they are as drawn.
-            assert codes in ({("MA404", "high")}, {("MA430", *said)})
+            of_rate = {("MA431", "low")} if steps else set()
+            assert codes - of_rate in ({("MA404", "high")}, {("MA430", *said)})
 
 
 @pytest.mark.parametrize("body", BODIES)
@@ -132,7 +133,7 @@ def test_rates_that_diverge_or_climb(keras, body, tmp_path):
     wild = fit(made, x, y, keras.optimizers.Adam(30.0), 40)
     seen = found(wild, tmp_path / "wild")
     check(seen, "MA435", "medium")
-    check({"ck/ck": seen["ck/ck"]}, "MA431", "low")  # MA319 judges compile settings
+    check({"ck/ck": seen["ck/ck"]}, "MA431", "medium")  # MA319 judges compile settings
     climbing = fit(network(keras, body), x, y, keras.optimizers.SGD(-0.001), 12)
     seen = found(climbing, tmp_path / "climbing")
     check({"ck/ck": seen["ck/ck"]}, "MA431", "high")

@@ -7,6 +7,7 @@ import importlib
 import numpy as np
 import pytest
 
+from modelaudit.rules.catalogue import rule
 from modelaudit.rules.training_settings import RULES
 from tests.rules.saved import codes, sequential
 
@@ -96,6 +97,40 @@ def test_settings_that_cannot_train_or_judge(library, tmp_path):
         model = sequential(k, (6,), k.layers.Dense(**head), **options)
         if seen := codes(RULES, model, tmp_path):
             wrong[number] = seen
+    assert not wrong
+
+
+def test_both_formats_judge_learning_rates_alike(tmp_path):
+    """Keras 3 names the optimizer in an .h5 file; a .keras file holds its variables only."""
+    import keras as k
+
+    o, rng, wrong = k.optimizers, np.random.default_rng(0), {}
+    x = rng.normal(size=(16, 6))
+    cases = [
+        (lambda: o.Adam(0.1), ["low"]),
+        (lambda: o.Adam(0.05), []),
+        (lambda: o.Adam(2.0), ["medium"]),
+        (lambda: o.Adam(1e-33), ["low"]),
+        (lambda: o.RMSprop(0.5), ["low"]),
+        (lambda: o.Adadelta(1.0), []),
+        (lambda: o.Adadelta(100.0), ["low"]),
+        (lambda: o.SGD(3.0), ["low"]),
+        (lambda: o.SGD(0.5), []),
+        (lambda: o.SGD(0.5, momentum=0.9), []),
+    ]
+    for dead in (False, True):
+        start = "zeros" if not dead else k.initializers.Constant(-99.0)
+        # Without any gradient, averages do not tell whose they are: SGD's momentum is no Adam.
+        for number, (optimizer, expected) in enumerate(cases[-3:] if dead else cases):
+            hidden = k.layers.Dense(8, "relu", bias_initializer=start)
+            last = k.layers.Dense(1, "relu", bias_initializer=start)
+            model = sequential(k, (6,), hidden, last, optimizer=optimizer(), loss="mse")
+            for _ in range(2):
+                model.train_on_batch(x, 0.1 * x[:, :1])
+            for suffix in ("keras", "h5"):
+                seen = codes([*RULES, rule("MA431")], model, tmp_path, (suffix,))
+                if [severity for _, severity in seen] != expected:
+                    wrong[dead, number, suffix] = seen
     assert not wrong
 
 

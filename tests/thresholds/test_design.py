@@ -83,6 +83,13 @@ def sigmoids(count):
     return outcome("MA315", examples.chain(*hidden, dense("head", "linear")))
 
 
+@at("design.PLAIN_SIGMOIDS", {2: "pass", 3: "fail", 4: "fail"})
+def sigmoids_and_plain_descent(count):
+    hidden = [dense(f"hidden_{n}", "sigmoid") for n in range(count)]
+    training = {"loss": "mse", "optimizer_config": {"class_name": "SGD", "config": {}}}
+    return outcome("MA315", examples.chain(*hidden, dense("head", "linear"), training=training))
+
+
 @at("design.UNREAD", {0.395: "pass", 0.4: "pass", 0.405: "fail"})
 def unread(share):
     window = round(1000 * (1 - share))

@@ -48,9 +48,17 @@ def steps(count):
     return outcome("MA432", adam(ALIVE, steps=count))
 
 
-@at("training.LARGE_RATE", {0.099: "pass", 0.1: "pass", 0.101: "fail"})
+@at("training.LARGE_RATE", {0.099: "pass", 0.1: "fail", 0.101: "fail"})
 def rate_of_adam(rate):
-    return outcome("MA431", adam(ALIVE, rate=rate, compiled=False))
+    return outcome("MA431", adam(("first", 0.5, 0.25), ALIVE, rate=rate, compiled=False))
+
+
+@at("training.LARGE_DELTA_RATE", {9.9: "pass", 10.0: "pass", 10.1: "fail"})
+def rate_of_adadelta(rate):
+    facts = adam(ALIVE, rate=rate)
+    config = {"class_name": "Adadelta", "config": {"learning_rate": rate}}
+    artifact = replace(facts.artifact, training={"optimizer": config})
+    return outcome("MA319", replace(facts, artifact=artifact))
 
 
 @at("training.LARGE_SGD_RATE", {0.99: "pass", 1.0: "pass", 1.01: "fail"})

@@ -1,0 +1,57 @@
+"""Which learning rates are too large or too small for an optimizer: of MA319 and MA431."""
+
+from __future__ import annotations
+
+import math
+
+from msgspec import Struct
+
+from modelaudit.facts import Artifact
+from modelaudit.findings import Severity
+from modelaudit.thresholds.design import HIGH_RATE, LEARNING_RATE, LOW_RATE
+from modelaudit.thresholds.training import LARGE_DELTA_RATE, LARGE_RATE, LARGE_SGD_RATE
+
+# Optimizers whose steps have the size of the learning rate, whatever the gradient is.
+ADAPTIVE = frozenset(("adam", "adamw", "adamax", "nadam", "rmsprop", "lion", "lamb"))
+_ROUNDING = 1 - 1e-6  # rates are stored as float32
+
+
+class RateFault(Struct, frozen=True):
+    """What is wrong with a learning rate.
+
+    Attributes:
+        limit: the limit that it is beyond.
+    """
+
+    detail: str
+    severity: Severity
+    limit: float = 0.0
+
+
+def rate_fault(artifact: Artifact, optimizer: str, rate: float, adaptive: bool) -> RateFault | None:
+    """What is wrong with `rate`, if anything.
+
+    Args:
+        optimizer: its class, such as `SGD`; empty if the file does not say.
+        adaptive: whether it divides its steps by the size of the gradients.
+    """
+    said = f"The learning rate{' of ' * bool(optimizer)}{optimizer} is {rate:g}"
+    if not math.isfinite(rate):
+        return RateFault(f"{said}: no step has a meaning", Severity.HIGH)
+    if rate < 0:
+        return RateFault(f"{said}: each step makes the loss larger", Severity.HIGH)
+    if rate < LOW_RATE.value:  # a schedule may have ended there
+        why = "weights hardly change in training, unless it was larger before and the training code"
+        return RateFault(f"{said}: {why} reduced it", Severity.LOW, LOW_RATE.value)
+    if adaptive:
+        kernels = [t for t in artifact.tensors if t.role == "weight" and len(t.shape) > 1]
+        limit = LARGE_RATE.value if len(kernels) > 1 else HIGH_RATE.value
+        if rate >= limit * _ROUNDING:
+            severe = rate >= LEARNING_RATE.value
+            severity = Severity.MEDIUM if severe else Severity.LOW
+            return RateFault(f"{said}: each step moves every weight by it", severity, limit)
+        return None
+    limit = (LARGE_DELTA_RATE if optimizer == "Adadelta" else LARGE_SGD_RATE).value
+    if rate > limit:
+        return RateFault(f"{said}, {rate / limit:.3g} times the usual limit", Severity.LOW, limit)
+    return None
