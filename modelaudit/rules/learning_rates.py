@@ -13,7 +13,6 @@ from modelaudit.thresholds.training import LARGE_DELTA_RATE, LARGE_RATE, LARGE_S
 
 # Optimizers whose steps have the size of the learning rate, whatever the gradient is.
 ADAPTIVE = frozenset(("adam", "adamw", "adamax", "nadam", "rmsprop", "lion", "lamb"))
-_ROUNDING = 1 - 1e-6  # rates are stored as float32
 
 
 class RateFault(Struct, frozen=True):
@@ -46,7 +45,7 @@ def rate_fault(artifact: Artifact, optimizer: str, rate: float, adaptive: bool) 
     if adaptive:
         kernels = [t for t in artifact.tensors if t.role == "weight" and len(t.shape) > 1]
         limit = LARGE_RATE.value if len(kernels) > 1 else HIGH_RATE.value
-        if rate >= limit * _ROUNDING:
+        if round(rate, 6) >= limit:  # rates are stored as float32
             severe = rate >= LEARNING_RATE.value
             severity = Severity.MEDIUM if severe else Severity.LOW
             return RateFault(f"{said}: each step moves every weight by it", severity, limit)
