@@ -37,7 +37,7 @@ def _vanishing(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 fix=_code(layer),
             )
     plain = _plain_descent(facts)
-    limit = (PLAIN_SIGMOIDS if plain else SIGMOIDS).value
+    limit = PLAIN_SIGMOIDS.value if plain else SIGMOIDS.value
     depths: dict[str, int] = graph.propagate(_sigmoids, max)
     if plain:  # a cross-entropy takes the slope of the output's sigmoid out of the gradient
         names = [route.rpartition("/")[2] for route in graph.outputs]

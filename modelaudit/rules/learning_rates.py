@@ -50,7 +50,8 @@ def rate_fault(artifact: Artifact, optimizer: str, rate: float, adaptive: bool) 
             severity = Severity.MEDIUM if severe else Severity.LOW
             return RateFault(f"{said}: each step moves every weight by it", severity, limit)
         return None
-    limit = (LARGE_DELTA_RATE if optimizer == "Adadelta" else LARGE_SGD_RATE).value
+    delta = optimizer == "Adadelta"
+    limit = LARGE_DELTA_RATE.value if delta else LARGE_SGD_RATE.value
     if rate > limit:
         return RateFault(f"{said}, {rate / limit:.3g} times the usual limit", Severity.LOW, limit)
     return None
