@@ -111,7 +111,7 @@ def _non_finite(rule: Rule, facts: Facts) -> Iterator[Finding]:
     damaged = [t for t in facts.artifact.tensors if t.stats and t.stats.nonfinite]
     for tensor in damaged:
         if tensor.role == "weight":
-            yield _not_finite(rule, tensor, ".", rule.severity)
+            yield _not_finite(rule, tensor, _one_feature(facts, tensor), rule.severity)
     unused = [tensor for tensor in damaged if tensor.role != "weight"]
     if unused:  # one cause damages all slots of an optimizer
         said = ". The tensor is not used for prediction."
@@ -119,6 +119,20 @@ def _non_finite(rule: Rule, facts: Facts) -> Iterator[Finding]:
             more = counted(len(unused) - 1, "other tensor has", "other tensors have")
             said = f"; {more} such values too. None of them is used for prediction."
         yield _not_finite(rule, unused[0], said, Severity.LOW, *(t.name for t in unused[1:]))
+
+
+def _one_feature(facts: Facts, tensor: Tensor) -> str:
+    """The end of the sentence: whether one row of the first Dense kernel may be what is damaged."""
+    kernels = facts.artifact.kernels
+    first = bool(kernels) and kernels[0].tensor == tensor.name and kernels[0].kind == "dense"
+    if not first or tensor.stats is None or tensor.shape[0] < 2 or tensor.shape[1] < 2:
+        return "."
+    if tensor.stats.nonfinite != tensor.shape[1]:
+        return "."
+    return (
+        ": as many as one input feature has. NaN or infinite values of one feature in the training "
+        "data are a likely cause."
+    )
 
 
 def _not_finite(rule: Rule, tensor: Tensor, said: str, severity: Severity, *others: str) -> Finding:

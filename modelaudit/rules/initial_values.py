@@ -229,8 +229,10 @@ def _severity(
     if alone and usual:
         return Severity.HIGH
     if kernel.guessed and not companions:
-        # A third of small trained kernels fits one of the common initializers.
-        return Severity.LOW if large and clearly else None
+        # A third of small trained kernels fits one of the common initializers; beside a bias that
+        # was trained, one without a bound proves nothing.
+        told = bias is not False or _bounded(kernel)
+        return Severity.LOW if large and clearly and told else None
     sure = Severity.HIGH if usual or (large and _bounded(kernel)) else Severity.MEDIUM
     if kernel.state == "fresh" and companions and (mostly or not kernel.guessed):
         # Training moves every bias: one that is exactly at its initial value among others that

@@ -9,6 +9,7 @@ from pathlib import Path
 import h5py
 import pytest
 
+from modelaudit.facts import Kernel
 from modelaudit.findings import Severity
 from modelaudit.pipeline import static_facts
 from modelaudit.rules import examples
@@ -92,3 +93,21 @@ def test_slots_of_an_optimizer_that_are_not_finite_are_one_finding(bad):
     assert seen == ["high", "high", *["low"] * (bad > 0)]
     if bad > 1:
         assert "27 other tensors" in found[-1].detail
+
+
+@pytest.mark.parametrize(
+    ("bad", "place", "said"), [(32, 0, True), (64, 0, False), (192, 0, False), (32, 1, False)]
+)
+def test_nan_in_one_row_of_the_first_kernel_names_the_inputs(bad, place, said):
+    names = ("first/kernel", "second/kernel")
+    nan = replace(examples.ORDINARY, nonfinite=bad)
+    tensors = [
+        examples.tensor(name, (6, 32), nan if number == place else examples.ORDINARY)
+        for number, name in enumerate(names)
+    ]
+    kernels = tuple(
+        Kernel(name.partition("/")[0], name, "dense", "io", 0, (6, 32)) for name in names
+    )
+    artifact = replace(examples.model(examples.layer(), tensors=tuple(tensors)), kernels=kernels)
+    (found,) = run_rule(rule("MA111"), Facts(artifact)).findings
+    assert ("one feature in the training data" in found.detail) is said

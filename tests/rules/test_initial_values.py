@@ -330,3 +330,20 @@ def test_moving_averages_at_initial_values_beside_trained_weights_are_stale():
     untrained = (drawn("a", guessed=True, law="uniform"), average("a"))
     assert never_trained(bare, untrained) == (True, "")
     assert stale_averages(untrained)[0] == []
+
+
+@pytest.mark.parametrize(
+    ("law", "bias", "said"),
+    [
+        ("truncated", False, {}),
+        ("normal", False, {}),
+        ("uniform", False, {"a": LOW}),
+        ("truncated", None, {"a": LOW}),
+    ],
+)
+def test_a_guess_without_a_bound_proves_nothing_beside_a_trained_bias(law, bias, said):
+    """Of an export, the file does not name the initializers; every third kernel fits some."""
+    kernel = drawn(
+        "a", bias=bias, guessed=True, state="trained", initializer="GlorotNormal", law=law
+    )
+    assert severities(kernel, moved("b"), moved("c"), moved("d")) == said
