@@ -24,6 +24,8 @@ def executable_severity(path: str, head: bytes) -> tuple[str, Severity]:
     name = path.rpartition("/")[2].lower()
     if _OF_CHECKPOINT.search(name) and not executable_kind(head):
         return "", Severity.INFO
+    if name.endswith(".keras") and head.startswith(b"PK"):
+        return "", Severity.INFO  # a zip file, and a model with an audit of its own
     suffixes = {f".{part}" for part in name.split(".")[1:][-2:]}
     if suffixes & _NATIVE:
         return "native code", Severity.HIGH

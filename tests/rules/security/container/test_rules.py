@@ -203,6 +203,13 @@ def test_a_checkpoint_s_prefix_may_end_like_a_program(prefix: str, ending: str) 
     assert executable_severity(prefix, b"")[0]
 
 
+def test_a_keras_archive_is_no_pickle() -> None:
+    head = b"PK\x03\x04" + bytes(12)
+    assert executable_severity("decoder.keras", head) == ("", Severity.INFO)
+    assert executable_severity("decoder.bin", head)[0]
+    assert executable_severity("decoder.keras", b"\x80\x04N.")[1] is Severity.HIGH
+
+
 def _twice(path: Path) -> None:
     with pytest.warns(UserWarning, match="Duplicate name"):
         _member("config.json", b"{}")(path)
