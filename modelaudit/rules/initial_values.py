@@ -30,6 +30,7 @@ from modelaudit.thresholds.weights import (
     MIN_WEIGHTS_ALONE,
     MIN_WEIGHTS_WITH_BIAS,
     SMALL,
+    SPREAD,
     UNMOVED,
     USUAL_DRIFT,
 )
@@ -106,7 +107,8 @@ def left_initial(
 
     Either its companions, the bias or the batch normalization behind it, are at their initial
     values as well, or the weights prove it alone: if they had been trained like the others, some
-    of them would be beyond the bound of the initializer.
+    of them would be beyond the bound of the initializer. The distribution proves nothing: trained
+    weights often keep it, above all before a normalization, where their scale has no effect.
 
     Args:
         artifact: the model.
@@ -130,7 +132,7 @@ def left_initial(
     frozen = [kernel for kernel in kernels if kernel.tests.get("trainable") is False]
     features = bool(frozen) and all(kernel.tests.get("fits") is True for kernel in frozen)
     designed = moved <= len(drawn) and not tells_frozen(artifact)
-    rate = _drift(others)
+    normed = not any(kernel.tests.get("batchnorm_initial") is True for kernel in others)
     beside = sum(kernel.tests.get("bias_initial") is False for kernel in credible)
     light = beside > LIGHT.value * moved
     found = []
@@ -138,6 +140,7 @@ def left_initial(
         slightly = light and kernel.tests.get("law") != "orthogonal"
         if slightly and kernel.tests.get("bias_initial") is False:
             continue
+        rate = _drift(others, 1.0 if kernel.tests.get("bias_initial") is True else SPREAD.value)
         alone = moved > 0 and not slightly and _unmoved(kernel, kernels, rate)
         severity = _severity(
             kernel,
@@ -145,6 +148,7 @@ def left_initial(
             mostly=mostly,
             clearly=clearly,
             alone=alone,
+            normed=normed,
             planned=artifact.architecture is not None,
         )
         dead = without_gradient(artifact, kernel)
@@ -191,7 +195,7 @@ def stale_averages(
         each for each in averages if each.tests.get("fits") is True and each.initializer in _USUAL
     ]
     count = sum(each.weights for each in stale)
-    chance = math.exp(-_drift(others) * count) * len(averages)
+    chance = math.exp(-_drift(others, SPREAD.value) * count) * len(averages)
     return stale if others and stale and chance < UNMOVED.value else [], averages
 
 
@@ -210,15 +214,18 @@ def _severity(
     mostly: bool,
     clearly: bool,
     alone: bool,
+    normed: bool,
     planned: bool,
 ) -> Severity | None:
     """How sure it is that a kernel as drawn was left out; None if it proves nothing.
 
     `mostly` and `clearly` say how many of the other kernels have moved, `alone` that its weights
-    cannot have been trained like the others, `planned` that the file has an architecture.
+    cannot have been trained like the others, `normed` that no batch normalization behind a kernel
+    that has moved is at its initial values, `planned` that the file has an architecture.
     """
     bias = kernel.tests.get("bias_initial")
-    behind = kernel.tests.get("batchnorm_initial") is True or kernel.tests.get("misfit") is True
+    reset = normed and kernel.tests.get("batchnorm_initial") is True
+    behind = reset or kernel.tests.get("misfit") is True
     companions = (behind or bias is True) and (biases_moved or mostly)
     large = kernel.weights >= SMALL.value
     usual = not kernel.guessed or kernel.initializer in _USUAL
@@ -239,10 +246,10 @@ def _severity(
         # moved speaks for a small kernel as drawn, too.
         by_bias = bias is True and biases_moved and clearly
         return sure if large or by_bias else Severity.MEDIUM if mostly else None
-    if kernel.weights >= MIN_WEIGHTS_ALONE.value and mostly:
-        return sure if bias is not False else Severity.LOW
-    unsure = Severity.LOW if bias is False else Severity.MEDIUM
-    return unsure if large and clearly else None
+    by_size = kernel.weights >= MIN_WEIGHTS_ALONE.value and mostly
+    if by_size and bias is not False and not _spread_out(kernel):
+        return sure
+    return Severity.LOW if by_size or (large and clearly) else None
 
 
 def _at_most_medium(severity: Severity) -> Severity:
@@ -254,8 +261,16 @@ def _bounded(kernel: KernelInitialization) -> bool:
     return kernel.tests.get("law") in {"uniform", "orthogonal"}
 
 
-def _drift(moved: Sequence[KernelInitialization]) -> float:
-    """Share of the weights beyond the initial bound in the kernel that has moved least."""
+def _spread_out(kernel: KernelInitialization) -> bool:
+    """Whether its initializer draws from a distribution, which trained weights can still have."""
+    return kernel.tests.get("law") in {"uniform", "normal", "truncated"}
+
+
+def _drift(moved: Sequence[KernelInitialization], spread: float) -> float:
+    """Least share of the weights beyond the initial bound that training leaves in this model.
+
+    `spread` is how many times less than all others a kernel may have moved.
+    """
     shares = [
         share
         for kernel in moved
@@ -263,7 +278,7 @@ def _drift(moved: Sequence[KernelInitialization]) -> float:
         and isinstance(share := kernel.tests.get("outside"), float)
         and share > 0
     ]
-    return min(shares, default=USUAL_DRIFT.value)
+    return min(shares) / spread if shares else USUAL_DRIFT.value
 
 
 def _unmoved(

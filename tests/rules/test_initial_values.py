@@ -59,8 +59,9 @@ def severities(*kernels, artifact=None):
     [
         (drawn("a"), HIGH),
         (drawn("a", 300), HIGH),  # small, but its bias did not move, as all others did
-        (drawn("a", bias=None), HIGH),
-        (drawn("a", 600, bias=None, state="undecidable"), MEDIUM),
+        (drawn("a", bias=None), LOW),  # trained kernels can keep their distribution
+        (drawn("a", 600, bias=None, state="undecidable"), LOW),
+        (drawn("a", bias=None, law="constant"), HIGH),  # but not be all the same
         (drawn("a", 300, bias=None, state="undecidable"), None),  # fits by chance
         (
             drawn("a", bias=False, state="trained"),
@@ -227,7 +228,7 @@ def beyond(route, share, weights=4608, **tests):
 @pytest.mark.parametrize(
     ("kernel", "expected"),
     [
-        (uniform("a", 400), HIGH),  # 3 % of 400 weights would be beyond the bound
+        (uniform("a", 400), HIGH),  # 3 % of 400 weights, or more, would be beyond the bound
         (uniform("a", 400, bias=False), HIGH),
         (uniform("a", 200), None),
         (uniform("a", 400, guessed=True), HIGH),
@@ -238,17 +239,27 @@ def beyond(route, share, weights=4608, **tests):
     ],
 )
 def test_weights_that_stay_within_their_bound_where_others_do_not(kernel, expected):
-    found = severities(kernel, beyond("b", 0.03), beyond("c", 0.2), beyond("d", 0.4))
+    found = severities(kernel, beyond("b", 0.09), beyond("c", 0.2), beyond("d", 0.4))
     assert found == ({} if expected is None else {"a": expected})
 
 
 def test_a_model_that_was_trained_less_proves_less():
-    lightly = (beyond("b", 0.003), beyond("c", 0.2))
+    lightly = (beyond("b", 0.009), beyond("c", 0.2))
     assert severities(uniform("a", 400), *lightly) == {}
+    assert severities(uniform("a", 2000), *lightly) == {"a": LOW}
     assert severities(uniform("a", 4000), *lightly) == {"a": HIGH}
     # Kernels beside trained biases look as drawn as well.
     twins = [uniform(name, 4000, bias=False) for name in "de"]
     assert severities(*twins, *lightly) == {}
+
+
+def test_a_normalization_at_initial_values_accuses_the_kernel_before_it():
+    """Unless normalizations behind kernels that have moved are at initial values as well."""
+    kernel = drawn("a", 768, None, law="truncated", initializer="HeNormal", batchnorm_initial=True)
+    trained = [moved(name, bias=None, batchnorm_initial=False) for name in "bc"]
+    reset = [moved(name, bias=None, batchnorm_initial=True) for name in "bc"]
+    assert severities(kernel, *trained)["a"] in (HIGH, MEDIUM)
+    assert severities(kernel, *reset) == {"a": LOW}
 
 
 def test_a_recurrent_kernel_is_not_used_in_sequences_of_one_step():
@@ -323,8 +334,8 @@ def test_moving_averages_at_initial_values_beside_trained_weights_are_stale():
     assert [each.route for each in stale] == ["a/kernel/ExponentialMovingAverage"]
     assert len(every) == 2
     assert stale_averages((*weights, average("a", fits=False)))[0] == []
-    assert stale_averages((*weights, average("a", 64)))[0] == []  # fits by chance
-    assert stale_averages((*weights, *(average(name, 64) for name in "abc")))[0] != []
+    assert stale_averages((*weights, average("a", 150)))[0] == []  # fits by chance
+    assert stale_averages((*weights, *(average(name, 150) for name in "abc")))[0] != []
     # They are no layers of their own.
     assert severities(*weights, average("a"), artifact=bare) == {}
     untrained = (drawn("a", guessed=True, law="uniform"), average("a"))

@@ -120,3 +120,30 @@ def test_random_features_are_no_fault(keras, tmp_path, name):
     fit(keras, model)
     said = found(model, tmp_path / name)
     assert set(said.values()) <= {INFO}
+
+
+@pytest.mark.parametrize("redrawn", [False, True])
+def test_kernels_before_a_normalization_hardly_move(keras, tmp_path, redrawn):
+    """Their scale has no effect: after training they can have the distribution of first values."""
+    keras.utils.set_random_seed(8)
+    rng = np.random.default_rng(8)
+    of = keras.layers
+    model = keras.Sequential([keras.Input((8, 8, 16))])
+    for name, width in (("expand", 96), ("project", 24), ("wide", 96), ("narrow", 24)):
+        model.add(of.Conv2D(width, 1, use_bias=False, kernel_initializer="he_normal", name=name))
+        model.add(of.BatchNormalization(name=f"{name}_norm"))
+    model.add(of.Conv2D(96, 3, use_bias=False, name="last"))  # glorot_uniform
+    model.add(of.BatchNormalization(name="last_norm"))
+    model.add(of.GlobalAveragePooling2D())
+    model.add(of.Dense(4, name="head"))
+    share = {"expand": 0.1, "project": 0.1, "wide": 0.7, "narrow": 0.7, "last": 0.5, "head": 0.5}
+    share["last"] *= not redrawn
+    for layer in model.layers:
+        weights = layer.get_weights()
+        scale = share.get(layer.name, 0.3)
+        layer.set_weights(
+            [w + scale * (w.std() or 0.3) * rng.uniform(-1, 1, w.shape) for w in weights]
+        )
+    said = found(model, tmp_path / "model.keras")
+    high = {route: severity for route, severity in said.items() if severity is not Severity.LOW}
+    assert high == ({"last": HIGH} if redrawn else {})

@@ -126,9 +126,16 @@ def weights_where_no_other_kernel_tells(share):
     return beside(None, None, None, None, weights=weights, bias_initial=False)
 
 
-@at("weights.UNMOVED", {0.99e-4: "high", 1.01e-4: "medium"})
+@at("weights.UNMOVED", {0.99e-4: "high", 1.01e-4: "low"})
 def probability_of_no_weight_beyond_the_bound(p):
-    share = -math.log(p / 3) / 900
+    share = -math.log(p / 3) / 900 * 3
+    return beside(share, share, weights=900)
+
+
+@at("weights.SPREAD", {2.99: "low", 3.01: "high"})
+def least_share_of_the_others(times):
+    """As many times as large as the share that would just be enough in the kernel itself."""
+    share = -math.log(1e-4 / 3) / 900 * times
     return beside(share, share, weights=900)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
+import h5py
 import numpy as np
 import pytest
 
@@ -73,3 +74,40 @@ def test_legacy_file_with_bfloat16_which_keras_cannot_restore(model, tmp_path):
     assert set(digests(half)) < {t.sha256 for t in artifact.tensors}
     floats = [v for v in model.weights if v.dtype == "float32"]
     assert sorted(t.sha256 for t in artifact.tensors if t.role == "weight") == digests(floats)
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_layers_with_lora_in_hdf5(keras, tmp_path, swapped):
+    """`enable_lora` freezes the kernel, which moves it to the end of its layer's group."""
+    model = keras.Sequential(
+        [
+            keras.Input((5,), dtype="int32"),
+            keras.layers.Embedding(7, 6, name="words"),
+            keras.layers.Conv1D(4, 3, name="conv"),
+            keras.layers.EinsumDense("abc,cd->abd", (None, 4), bias_axes="d", name="places"),
+            keras.layers.Dense(4, name="mix"),
+            keras.layers.Dense(4, name="head"),
+        ]
+    )
+    for layer in model.layers:
+        layer.enable_lora(2)
+    path = tmp_path / "model.h5"
+    model.save(path)
+    if swapped:
+        with h5py.File(path, "r+") as file:
+            mix, head = (file["model_weights"][name] for name in ("mix", "head"))
+            mine, other = (list(group.attrs["weight_names"]) for group in (mix, head))
+            for source, target, names in ((mix, head, mine), (head, mix, other)):
+                for name in names:
+                    target[name] = source[name][()]
+            mix.attrs["weight_names"], head.attrs["weight_names"] = other, mine
+    artifact = read(path, Limits())
+    if swapped:
+        assert artifact.extra["misordered"]
+        return
+    assert (artifact.extra["misordered"], artifact.extra["unclaimed"]) == ([], [])
+    stored = {tensor.name: tensor for tensor in artifact.tensors}
+    for layer in artifact.architecture.layers:
+        for role, name in layer.variables.items():
+            (live,) = (w for w in model.get_layer(layer.name).weights if w.name == role)
+            np.testing.assert_array_equal(stored[name].source.array(), live.numpy())

@@ -11,6 +11,7 @@ from modelaudit.facts import Layer
 from modelaudit.formats.keras.variables.slots import (
     ExpectedVariable,
     LayerTree,
+    adapters,
     own_variables,
     variable_aliases,
 )
@@ -51,7 +52,7 @@ class VariableNames:
         self.layers: dict[str, list[Layer]] = {}
         for layer in tree.layers.values():
             self.layers.setdefault(layer.name, []).append(layer)
-            for slot in own_variables(layer):
+            for slot in own_variables(layer) + adapters(layer):
                 for alias in variable_aliases(slot):
                     name = f"{slot.part}/{alias}" if slot.part else alias
                     self._add(layer, name, slot)

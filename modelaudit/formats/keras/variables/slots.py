@@ -86,21 +86,41 @@ class LayerTree:
     def _trainable(self, layer: Layer) -> list[ExpectedVariable]:
         if not layer.trainable:
             return []
-        own = [slot for slot in own_variables(layer) if slot.role not in NON_TRAINABLE]
+        frozen = NON_TRAINABLE | {slot.role for slot in _adapted(layer)}
+        own = [slot for slot in own_variables(layer) if slot.role not in frozen] + adapters(layer)
         return own + [s for inner in self.below(layer.route) for s in self._trainable(inner)]
 
     def _non_trainable(self, layer: Layer) -> list[ExpectedVariable]:
         inner_layers = self.below(layer.route)
         if not layer.trainable:
             inner = [s for x in inner_layers for s in self.weight_order(x)]
-            return own_variables(layer) + inner
+            return own_variables(layer) + adapters(layer) + inner
         own = [slot for slot in own_variables(layer) if slot.role in NON_TRAINABLE]
+        own = _adapted(layer) + own
         return own + [s for x in inner_layers for s in self._non_trainable(x)]
 
 
 def own_variables(layer: Layer) -> list[ExpectedVariable]:
     """The layer's own slots, in order of creation."""
     return [ExpectedVariable(layer.route, role, shape) for role, shape in layer.expected.items()]
+
+
+def _adapted(layer: Layer) -> list[ExpectedVariable]:
+    """The weight of a layer with LoRA, which `enable_lora` freezes."""
+    if not layer.config.get("lora_rank"):
+        return []
+    return [slot for slot in own_variables(layer) if slot.role in {"kernel", "embeddings"}]
+
+
+def adapters(layer: Layer) -> list[ExpectedVariable]:
+    """The two factors that `enable_lora` adds; of Keras' formats, only legacy HDF5 stores them."""
+    rank = layer.config.get("lora_rank")
+    return [
+        ExpectedVariable(layer.route, f"lora_{slot.role}_{letter}", shape)
+        for slot in _adapted(layer)
+        if isinstance(rank, int) and slot.shape
+        for letter, shape in (("a", (*slot.shape[:-1], rank)), ("b", (rank, slot.shape[-1])))
+    ]
 
 
 def is_open(layer: Layer) -> bool:
