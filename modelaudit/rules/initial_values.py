@@ -140,14 +140,13 @@ def left_initial(
         slightly = light and kernel.tests.get("law") != "orthogonal"
         if slightly and kernel.tests.get("bias_initial") is False:
             continue
-        rate = _drift(others, 1.0 if kernel.tests.get("bias_initial") is True else SPREAD.value)
-        alone = moved > 0 and not slightly and _unmoved(kernel, kernels, rate)
+        rate = _drift(others, _spread(kernel))
         severity = _severity(
             kernel,
             biases_moved=biases_moved,
             mostly=mostly,
             clearly=clearly,
-            alone=alone,
+            alone=moved > 0 and not slightly and _unmoved(kernel, kernels, rate),
             normed=normed,
             planned=artifact.architecture is not None,
         )
@@ -264,6 +263,11 @@ def _bounded(kernel: KernelInitialization) -> bool:
 def _spread_out(kernel: KernelInitialization) -> bool:
     """Whether its initializer draws from a distribution, which trained weights can still have."""
     return kernel.tests.get("law") in {"uniform", "normal", "truncated"}
+
+
+def _spread(kernel: KernelInitialization) -> float:
+    """How many times less than all others a kernel may have moved; 1 beside an unmoved bias."""
+    return 1.0 if kernel.tests.get("bias_initial") is True else SPREAD.value
 
 
 def _drift(moved: Sequence[KernelInitialization], spread: float) -> float:
