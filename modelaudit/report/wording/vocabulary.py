@@ -104,6 +104,18 @@ TRANSFORMS: Mapping[str, str] = {
     "127.5(x+1)": "values rescaled (127.5 (x + 1))",
     "1-x": "values inverted (1 − x)",
     "standardised": "values standardised",
+    "standardised each": "each input standardised",
+    **{
+        f"{source}>{target}": f"values mapped {words}"
+        for source in ("0-1", "0-255", "-1-1", "imagenet", "caffe")
+        for target, words in (
+            ("0-1", "back to 0…1"),
+            ("0-255", "back to 0…255"),
+            ("-1-1", "back to −1…1"),
+            ("imagenet", "to ImageNet’s mean and deviation"),
+            ("caffe", "to 0…255, BGR, less ImageNet’s mean"),
+        )
+    },
     "BGR": "red and blue swapped",
 }
 
@@ -214,8 +226,8 @@ INTERVENTIONS: Mapping[str, str] = {
 
 
 def transform(code: str) -> str:
-    """A transform in words, or its code if it is unknown."""
-    return TRANSFORMS.get(code, code)
+    """A transform in words, several joined by ` + `; codes that are unknown as they are."""
+    return ", ".join(TRANSFORMS.get(part, part) for part in code.split(" + "))
 
 
 def runtime(code: str) -> str:
