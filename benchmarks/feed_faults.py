@@ -23,6 +23,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import random
 from pathlib import Path
 
 import msgspec
@@ -55,8 +56,10 @@ def audit(root: Path, only: str) -> None:
     models = root.resolve() / "models"
     paths = {path.name.removesuffix(path.suffix): path for path in models.iterdir()}
     (root / "found").mkdir(exist_ok=True)
+    cases = cases_of(root, only)
+    random.Random(0).shuffle(cases)  # an interrupted audit is then a fair sample
     with local_probe(settings, [models]) as probe:
-        for case in cases_of(root, only):
+        for case in cases:
             kept = root / "found" / f"{case.key}.json"
             if kept.exists():
                 continue
