@@ -10,12 +10,13 @@ feed minus accuracy of this one) is measured on 1,000 other test images. `--audi
 network with each feed, `--table` compares the diagnoses with what was done. All three can be
 interrupted and continued.
 
-A feed is named if the first cause is of the right kind and its correction is right; where two
-things differ, both must be among the first two causes. An orientation is right if it undoes the
-turn, up to a mirror image for a network that was trained with mirrored images. A correction of
-values is right if, with the turn and the labels undone, the network is at most 2 points less
-accurate than with its own convention. A wrong convention that also exchanges red and blue may be
-named in two causes. The rates are those of feeds that cost at least 10 points.
+A feed is named if the first cause is of the right kind and its advice is right; where two things
+differ, both must be among the first two causes. An orientation is right if it undoes the turn, up
+to a mirror image for a network that was trained with mirrored images; one with a mirror image too
+much that costs nothing is counted apart. A correction of values is right if, after all that the
+advice changes, the network is at most 2 points less accurate than with its own convention (where
+red and blue were exchanged: than after exchanging the scaled channels). A wrong convention that
+also exchanges red and blue may be named in two causes.
 """
 
 from __future__ import annotations

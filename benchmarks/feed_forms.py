@@ -5,7 +5,6 @@ A `Feed` says how a pipeline differs from the one that the network was trained w
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,16 +66,7 @@ CONVENTIONS: dict[str, Callable[[Bytes], Floats]] = {
     "standard": _standard,
 }
 
-SWAPPED = "BGR"
-
-
-def _each(x: Floats) -> Floats:
-    values = x.reshape(len(x), -1)
-    spread = np.maximum(values.std(1, keepdims=True), 1e-6)
-    return _floats(((values - values.mean(1, keepdims=True)) / spread).reshape(x.shape))
-
-
-# Of images (n, H, W, C): the corrections that a diagnosis can name.
+# Of images (n, H, W, C), by the names that causes use.
 TURNS: dict[str, Callable[[Floats], Floats]] = {
     "H": lambda x: x[:, :, ::-1],
     "V": lambda x: x[:, ::-1],
@@ -86,32 +76,6 @@ TURNS: dict[str, Callable[[Floats], Floats]] = {
     "T": lambda x: _floats(x.swapaxes(1, 2)),
     "AT": lambda x: _floats(x[:, ::-1, ::-1].swapaxes(1, 2)),
 }
-VALUES: dict[str, Callable[[Floats], Floats]] = {
-    "/255": lambda x: _floats(x / 255),
-    "*255": lambda x: x * 255,
-    "2x-1": lambda x: 2 * x - 1,
-    "x/127.5-1": lambda x: _floats(x / 127.5 - 1),
-    "(x+1)/2": lambda x: _floats((x + 1) / 2),
-    "127.5(x+1)": lambda x: 127.5 * (x + 1),
-    "1-x": lambda x: 1 - x,
-    "standardised": _each,
-    SWAPPED: lambda x: x[..., ::-1],
-}
-_NAMES = re.compile("|".join(map(re.escape, sorted({*TURNS, *VALUES}, key=len, reverse=True))))
-
-
-def corrections(transform: str) -> list[str] | None:
-    """The single corrections in the transform of a cause, in order; None if one is not known."""
-    if re.sub(r"[\s,;+&∘]|then|and", "", _NAMES.sub("", transform)):
-        return None
-    return _NAMES.findall(transform)
-
-
-def corrected(x: Floats, names: list[str]) -> Floats:
-    """The images after the corrections."""
-    for name in names:
-        x = (TURNS | VALUES)[name](x)
-    return np.ascontiguousarray(x)
 
 
 @dataclass(frozen=True)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import NotRequired, TypedDict
 
 import numpy as np
 from feed_cases import Bench, Case, Predict, accuracy, benches, cases_of, predictor
-from feed_forms import TURNS, VALUES, Feed, Floats, corrected, corrections
+from feed_forms import TURNS, Feed, Floats
 
 from modelaudit.diagnosis.procedure import FAULTS
 from modelaudit.measures.statistics import wilson
@@ -21,20 +22,40 @@ TURN, VALUE, LABEL = "orientation-mismatch", "input-domain", "labels-renumbered"
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What an audit said of a case: causes with their transforms, best first; how it ended."""
+class Said:
+    """One cause of a diagnosis: its name, its transform, and the code that undoes it."""
 
-    causes: tuple[tuple[str, str], ...]
+    cause: str
+    transform: str
+    code: str
+
+    def undo(self, x: Floats) -> Floats:
+        """The images (n, H, W, C) after the lines of the code that change them."""
+        lines = self.code.splitlines()
+        steps = [line for line in lines if not line.startswith(("import", "from", "predict"))]
+        held = {"np": np, "images": x}
+        exec("\n".join(steps), held)  # the advice of the diagnosis, as a reader would paste it
+        return np.ascontiguousarray(held["images"], np.float32)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What an audit said of a case: causes, best first; and how it ended."""
+
+    causes: tuple[Said, ...]
     verdict: str
-    exit: int
-    right: bool
-    why: str  # if it is not right
+    why: str  # empty if the feed is named
+    alike: bool  # the orientation is another one in which the network is as accurate
+
+    @property
+    def right(self) -> bool:
+        return not self.why
 
     @property
     def accused(self) -> bool:
-        """Whether the first cause is a fault, or any cause a fault of the feed."""
-        first = self.causes[0][0] in FAULTS if self.causes else False
-        return first or any(cause in {TURN, VALUE, LABEL} for cause, _ in self.causes)
+        """Whether the first cause is a fault, or any cause one of the feed."""
+        first = bool(self.causes) and self.causes[0].cause in FAULTS
+        return first or any(each.cause in {TURN, VALUE, LABEL} for each in self.causes)
 
 
 Scored = tuple[Case, Feed, Answer]
@@ -55,47 +76,45 @@ def considered(feed: Feed, own: str) -> int:
 def undone(feed: Feed, turns: Sequence[str], *, mirrored: bool) -> bool:
     """Whether the turns undo the feed's, up to a mirror image if `mirrored`."""
     start: Floats = np.arange(16, dtype=np.float32).reshape(1, 4, 4, 1)
-    x = corrected(start, [*([feed.turn] if feed.turn else []), *turns])
+    x = start
+    for name in (feed.turn, *turns):
+        x = TURNS[name](x) if name else x
     return np.array_equal(x, start) or (mirrored and np.array_equal(x, start[:, :, ::-1]))
 
 
 def judged(
-    feed: Feed, bench: Bench, sound: float, causes: Sequence[tuple[str, str]],
-    predict: Callable[[], Predict],
-) -> str:  # fmt: skip
-    """Why the feed is not named; empty if it is.
+    feed: Feed, bench: Bench, sound: float, causes: Sequence[Said], predict: Callable[[], Predict]
+) -> tuple[str, bool]:
+    """Why the feed is not named, empty if it is; and whether only a mirror image is missing.
 
     Args:
         feed: what was done.
         bench: the network and its images.
         sound: its accuracy on the sound feed.
-        causes: what was said, best first: causes and their transforms.
+        causes: what was said, best first.
         predict: loads the network.
     """
     some = causes[: considered(feed, bench.own)]
-    names: list[str] = []
-    for _, transform in some:
-        parts = corrections(transform)
-        if parts is None:
-            return f"unknown correction {transform}"
-        names += parts
-    turns = [name for name in names if name in TURNS]
-    values = [name for name in names if name in VALUES]
-    said = {cause for cause, _ in some}
-    said |= {TURN} if turns else set()
-    said |= {VALUE} if values else set()
-    if missing := asked(feed) - said:
-        return f"not named: {', '.join(sorted(missing))}"
-    if (turns or feed.turn) and not undone(feed, turns, mirrored=bench.mirrored):
-        return f"other orientation: {' '.join(turns)}"
-    if values or VALUE in asked(feed):
-        held = bench.measured
-        upright = Feed("", "", feed.convention, feed.swapped)
-        x = corrected(upright.images(held.test_x, bench.own), values)
-        reached = accuracy(predict(), x, held.test_y)
-        if reached < sound - SLACK:
-            return f"other values: {' '.join(values)} reaches {reached:.1%} of {sound:.1%}"
-    return ""
+    if missing := asked(feed) - {each.cause for each in some}:
+        return f"not named: {', '.join(sorted(missing))}", False
+    named = {each.transform: each for each in some if each.cause in {TURN, VALUE}}
+    x = feed.images(bench.measured.test_x, bench.own)
+    for each in named.values():
+        x = each.undo(x)
+    parts = [part for transform in named for part in transform.split(" + ")]
+    turns = [part for part in parts if part in TURNS]
+    exact = undone(feed, turns, mirrored=bench.mirrored)
+    if not exact and not undone(feed, turns, mirrored=True):
+        return f"other orientation: {' '.join(turns)}", False
+    if named and (len(turns) < len(parts) or not exact):
+        reached, asked_for = accuracy(predict(), x, bench.measured.test_y), sound
+        if feed.swapped:  # exchanging channels of scaled values leaves the means exchanged
+            exchanged = Feed("", swapped=True).images(bench.measured.test_x, bench.own)
+            back = np.ascontiguousarray(exchanged[..., ::-1])
+            asked_for = min(sound, accuracy(predict(), back, bench.measured.test_y))
+        if reached < asked_for - SLACK:
+            return f"{' + '.join(parts)} reaches {reached:.1%} of {asked_for:.1%}", False
+    return ("", False) if exact else (f"mirrored besides: {' '.join(turns)}", True)
 
 
 def report(data: Path, root: Path, only: str) -> None:
@@ -109,15 +128,32 @@ def report(data: Path, root: Path, only: str) -> None:
             if not kept.exists():
                 continue
             row = json.loads(kept.read_text(encoding="utf-8"))
-            causes = tuple((cause, transform) for cause, transform in row["causes"])
+            causes = tuple(_said(each) for each in row["diagnosis"]["causes"])
             feed = ways[case.feed]
-            why = judged(feed, bench, case.sound, causes, predict) if feed.faults else ""
-            answer = Answer(causes, row["verdict"], row["exit"], not why, why)
-            answers.append((case, feed, answer))
-    _sums(answers)
+            why, alike = "", False
+            if feed.faults:
+                why, alike = judged(feed, bench, case.sound, causes, predict)
+            answers.append((case, feed, Answer(causes, row["verdict"], why, alike)))
+    _sums(answers, {(case.net, case.feed): case.cost for case in cases_of(root, only)})
     _table("fault", answers, lambda case: _kind(case.feed))
     _table("network", answers, lambda case: f"{case.net} ({case.sound:.0%})")
     _others(answers)
+
+
+class _Step(TypedDict):
+    code: NotRequired[str]
+
+
+class _Cause(TypedDict):
+    cause: str
+    transform: NotRequired[str]
+    next_steps: list[_Step]
+
+
+def _said(cause: _Cause) -> Said:
+    codes = [step.get("code", "") for step in cause["next_steps"]]
+    code = next((code for code in codes if "images = " in code), "")
+    return Said(cause["cause"], cause.get("transform", ""), code)
 
 
 def _kind(feed: str) -> str:
@@ -136,8 +172,8 @@ def _column(case: Case, feed: Feed) -> str:
 COLUMNS = ("one, 64 labelled", "one, 256 unlabelled", "two, 64 labelled")
 
 
-def _sums(answers: Sequence[Scored]) -> None:
-    alone = {(case.net, case.feed): case.cost for case, _, _ in answers}
+def _sums(answers: Sequence[Scored], alone: Mapping[tuple[str, str], float]) -> None:
+    """Print how many are named; `alone` is the cost of each feed of each network."""
     for low, high, words in ((COUNTED, 2.0, "10 points or more"), (HARMLESS, COUNTED, "5 to 10")):
         for column in COLUMNS:
             some = [
@@ -169,6 +205,8 @@ def _named(words: str, some: Sequence[Scored]) -> None:
         right = sum(answer.right for _, _, answer in some)
         low, high = wilson(right, len(some))
         share = f"{right / len(some):.0%}, {low:.0%} to {high:.0%}"
+        if alike := sum(answer.alike for _, _, answer in some):
+            share += f"; {alike} more but for a mirror image that changes nothing"
         print(f"{words}: {right} of {len(some)} named ({share})")
 
 
@@ -195,9 +233,9 @@ def _table(head: str, answers: Sequence[Scored], key: Callable[[Case], str]) -> 
 def _others(answers: Sequence[Scored]) -> None:
     print()
     for case, feed, answer in answers:
-        said = "; ".join(" ".join(each) for each in answer.causes[:3])
+        said = "; ".join(f"{each.cause} {each.transform}".strip() for each in answer.causes[:3])
         ending = f"{case.key}, cost {case.cost:.1%}: {answer.why} [{said}] {answer.verdict}"
-        if not feed.faults and answer.causes and answer.causes[0][0] in FAULTS:
+        if not feed.faults and answer.causes and answer.causes[0].cause in FAULTS:
             print("sound, first cause a fault:", ending)
         elif not feed.faults and answer.accused:
             print("sound, accused:", ending)
