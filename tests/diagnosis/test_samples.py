@@ -29,6 +29,7 @@ EXPECTED = {
     "intact": ("orientation-sensitive-data", UNDECIDED),
     "partial restore": ("partial-restore", "partial-restore"),
     "collapsed": ("head-bias", "head-bias"),
+    "constant by construction": ("constant-by-construction", "constant-by-construction"),
     "batch normalisation statistics lost": ("bn-statistics-lost", "bn-statistics-lost"),
     "unsafe": ("not-run", "not-run"),  # loading would run code
 }  # fmt: skip

@@ -222,8 +222,8 @@ def embedding(distance):
 
 @at("answers.PER_CLASS", {2: None, 3: 1.0})
 def inputs_for_a_numbering(inputs):
-    labels = np.repeat([0, 1], inputs)
-    found = other_numbering({"e": np.eye(2)[1 - labels]}, "softmax", labels)
+    labels = np.repeat(np.arange(6), inputs)
+    found = other_numbering({"e": np.eye(6)[5 - labels]}, "softmax", labels)
     return found and found.accuracy
 
 

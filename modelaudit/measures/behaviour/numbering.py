@@ -13,7 +13,7 @@ from modelaudit.measures.behaviour.accuracy import class_labels
 from modelaudit.measures.behaviour.outputs import class_count, predicted
 from modelaudit.measures.behaviour.paired import p_better
 from modelaudit.structs import replace
-from modelaudit.thresholds.answers import BETTER_P, PER_CLASS
+from modelaudit.thresholds.answers import BETTER_P, CERTAIN_P, PER_CLASS
 
 MAX_CLASSES = 2000  # time and memory grow with their square
 
@@ -60,7 +60,8 @@ def other_numbering(
     likelihood. Any of the C(K, m) m! orders that move m of K classes has the same prior, so that
     only many labels show an arbitrary order, but few show a common one (`PATTERNS`).
 
-    None as well with fewer than `PER_CLASS` inputs per label: some order then fits by chance.
+    None as well if the order does not match significantly more labels, input by input, and with
+    fewer than `PER_CLASS` inputs per label: some order then fits by chance.
 
     Args:
         outputs: outputs (n, ...) by form of the inputs, with `e` for the inputs as given.
@@ -97,18 +98,33 @@ def other_numbering(
     if best is not None and not _needs_form(best, outputs, kind, labels):
         as_is = [each for each in found if each.variant == "e"]
         best = max(as_is, key=lambda each: each.log_odds, default=best)
-    return replace(best, log_odds=best.log_odds - base) if best else None
+    if best is None or _no_better(best, outputs, kind, labels):
+        return None
+    return replace(best, log_odds=best.log_odds - base)
 
 
 def _needs_form(
     found: Numbering, outputs: Mapping[str, NDArray[np.floating]], kind: str, labels: Order
 ) -> bool:
     """Whether the inputs in that form are recognised better than as given, in the same order."""
-    given, other = (predicted(outputs[name], kind) for name in ("e", found.variant))
-    meant = found.order[labels]
-    assert given is not None and other is not None
-    rights = [np.asarray(each == meant, dtype=np.float64) for each in (given, other)]
-    return p_better(*rights) < BETTER_P.value
+    given = _right(outputs["e"], kind, found.order[labels])
+    other = _right(outputs[found.variant], kind, found.order[labels])
+    return p_better(given, other) < BETTER_P.value
+
+
+def _no_better(
+    found: Numbering, outputs: Mapping[str, NDArray[np.floating]], kind: str, labels: Order
+) -> bool:
+    """Whether chance may explain that more labels match: a network confuses some classes."""
+    given = _right(outputs["e"], kind, labels)
+    other = _right(outputs[found.variant], kind, found.order[labels])
+    return p_better(given, other) >= (BETTER_P if found.pattern else CERTAIN_P).value
+
+
+def _right(values: NDArray[np.floating], kind: str, meant: Order) -> NDArray[np.float64]:
+    answers = predicted(values, kind)
+    assert answers is not None
+    return np.asarray(answers == meant, dtype=np.float64)
 
 
 def _patterns(size: int) -> Iterator[tuple[str, Order]]:

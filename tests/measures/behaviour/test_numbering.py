@@ -114,6 +114,16 @@ def test_a_form_that_is_recognised_as_well_is_not_part_of_the_order():
         assert found.variant == "e"
 
 
+def test_classes_that_are_confused_in_a_few_inputs_are_not_in_another_order():
+    labels = np.repeat(np.arange(10), 6)
+    predicted = np.where(np.arange(60) % 6 < 5, labels, (labels + 2) % 10)
+    predicted[labels == 3] = [5, 5, 5, 5, 3, 3]
+    predicted[labels == 5] = [3, 3, 3, 3, 5, 5]
+    assert numbering(labels, predicted) is None
+    labels, predicted = np.tile(labels, 8), np.tile(predicted, 8)  # that many are no chance
+    assert numbering(labels, predicted).moved == 2
+
+
 def test_few_inputs_of_each_class_fit_any_predictions():
     labels = np.repeat(np.arange(6), PER_CLASS.value - 1)
     assert numbering(labels, (labels + 1) % 6, 6) is None
