@@ -8,7 +8,7 @@ from modelaudit.audit_types.kernels import BatchNormState, KernelInitialization
 from modelaudit.facts import Graph, GraphNode, TensorStats
 from modelaudit.findings import Severity
 from modelaudit.rules import examples
-from modelaudit.rules.initial_values import SIBLINGS, left_initial, never_trained, stale_averages
+from modelaudit.rules.initial_values import SIBLINGS, left_initial, never_trained
 from modelaudit.structs import replace
 
 HIGH, MEDIUM, LOW, INFO = Severity.HIGH, Severity.MEDIUM, Severity.LOW, Severity.INFO
@@ -319,28 +319,6 @@ def test_a_guessed_model_without_any_trained_weight_was_never_trained():
     assert "guess" in never_trained(bare, (*kernels, drawn("c", guessed=True)))[1]
     no_bias = [replace(k, tests=dict(k.tests) | {"bias_initial": None}) for k in kernels]
     assert "guess" in never_trained(bare, no_bias)[1]
-
-
-def average(route, weights=600, *, fits=True):
-    own = {"fits": fits, "law": "uniform"}
-    name = f"{route}/kernel/ExponentialMovingAverage"
-    return KernelInitialization(name, name, "GlorotUniform", "undecidable", "", weights, own, True)
-
-
-def test_moving_averages_at_initial_values_beside_trained_weights_are_stale():
-    bare = replace(model(), architecture=None)
-    weights = (beyond("a", 0.1), beyond("b", 0.1))
-    stale, every = stale_averages((*weights, average("a"), average("b", fits=False)))
-    assert [each.route for each in stale] == ["a/kernel/ExponentialMovingAverage"]
-    assert len(every) == 2
-    assert stale_averages((*weights, average("a", fits=False)))[0] == []
-    assert stale_averages((*weights, average("a", 150)))[0] == []  # fits by chance
-    assert stale_averages((*weights, *(average(name, 150) for name in "abc")))[0] != []
-    # They are no layers of their own.
-    assert severities(*weights, average("a"), artifact=bare) == {}
-    untrained = (drawn("a", guessed=True, law="uniform"), average("a"))
-    assert never_trained(bare, untrained) == (True, "")
-    assert stale_averages(untrained)[0] == []
 
 
 @pytest.mark.parametrize(
