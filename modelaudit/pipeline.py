@@ -236,6 +236,8 @@ def _endings(observations: Sequence[Observation]) -> str:
 def run_all_rules(facts: Facts) -> tuple[RuleResult, ...]:
     """Every rule's outcome: first of all rules, then of those that judge the diagnosis."""
     results = run_rules(CATALOGUE, facts)
+    if facts.behaviour is None:  # which those need as well
+        return results
     facts = replace(facts, diagnosis=diagnose(facts, results))
     return tuple(
         run_rule(rule, facts) if Need.DIAGNOSIS in rule.needs else result
@@ -256,11 +258,9 @@ def finish_audit(
     """From facts to `Audit`: rules, verdict and sections, with the settings for the model."""
     settings = facts.settings.for_model(target.relative, target.path)
     facts = replace(facts, settings=settings)
-    results = apply_waivers(
-        apply_severities(run_all_rules(facts), settings.severities),
-        settings.waivers,
-        datetime.date.fromisoformat(created[:10]),
-    )
+    results = apply_severities(run_all_rules(facts), settings.severities)
+    today = datetime.date.fromisoformat(created[:10])
+    results = apply_waivers(results, settings.waivers, today)
     weights = weights_section(facts)
     if settings.baseline:
         known = settings.baseline.model(
