@@ -19,6 +19,7 @@ from modelaudit.rules.model import (
     NotRelevant,
     Rule,
     RuleTexts,
+    rules_of,
 )
 from modelaudit.structs import replace
 
@@ -43,6 +44,8 @@ def _check(row: CauseTexts) -> Check:
     def check(rule: Rule, facts: Facts) -> Iterator[Finding]:
         diagnosis = facts.diagnosis
         assert diagnosis is not None
+        if row.sides and not facts.words.oriented:
+            raise NotRelevant(f"the model takes {facts.words.many}, which have no left and right")
         for cause in diagnosis.causes:
             if cause.cause == row.cause:
                 yield _finding(rule, row, cause)
@@ -211,21 +214,13 @@ TABLE = (
         fix="Audit with labelled inputs of different classes (`--probe-data`).",
     ),
 )
-RULES = tuple(
-    Rule(
-        code=row.code,
-        name=row.name,
-        family=Family.BEHAVIOUR,
-        severity=row.severity,
-        confidence=Confidence.HIGH,
-        needs=(*((Need.SIDES,) if row.sides else ()), Need.BEHAVIOUR, Need.DIAGNOSIS),
-        summary=row.summary,
-        pass_title=row.pass_title,
-        why=row.why,
-        fix=row.fix,
-        check=_check(row),
-        bad=_bad(row),
-        good=_good,
-    )
-    for row in TABLE
+RULES = rules_of(
+    TABLE,
+    Family.BEHAVIOUR,
+    Need.BEHAVIOUR,
+    Need.DIAGNOSIS,
+    check=_check,
+    bad=_bad,
+    good=_good,
+    confidence=Confidence.HIGH,
 )

@@ -211,21 +211,21 @@ Row = TypeVar("Row", bound=RuleTexts)
 def rules_of(
     table: Iterable[Row],
     family: Family,
-    need: Need,
-    *,
+    *needs: Need,
     check: Callable[[Row], Check],
     bad: Callable[[Row], Example],
     good: Example,
+    confidence: Confidence = Confidence.CERTAIN,
 ) -> tuple[Rule, ...]:
-    """The rules of a table: certain, with a check and a bad example for each row."""
+    """The rules of a table, with a check and a bad example for each row."""
     return tuple(
         Rule(
             code=row.code,
             name=row.name,
             family=family,
             severity=row.severity,
-            confidence=Confidence.CERTAIN,
-            needs=(need,),
+            confidence=confidence,
+            needs=needs,
             summary=row.summary,
             pass_title=row.pass_title,
             why=row.why,
