@@ -180,12 +180,15 @@ def plain_answer(case: Case, diagnosis: Diagnosis) -> str:
 
 
 def _right(case: Case, cause: Cause) -> str:
-    """How much the accuracy improves, if there are labels; starts with a colon."""
+    """How much the accuracy improves; without labels, that they are missing."""
     for output in case.outputs:
         given, undone = output.accuracy.get("e"), output.accuracy.get(cause.transform)
         if given is not None and undone is not None:
             return f": {undone:.0%} of the predictions are then correct, {given:.0%} as given"
-    return ""
+        given, undone = output.fit.get("e"), output.fit.get(cause.transform)
+        if given is not None and undone is not None:
+            return f": the R2 on your targets is then {undone:.2f}, {given:.2f} as given"
+    return " better, as far as can be told without labels"
 
 
 def fill_sentence(cause: Cause, words: ModalityWords) -> str:

@@ -72,12 +72,11 @@ def _training(case: Case, first: Cause) -> tuple[str, str]:
         )
     if first.cause == "orientation-mismatch":
         return CLEARED, (
-            f"What the model learned is sound: {words}, it recognises the images. The training "
-            "images and the images used now differ in orientation. The model does not show which "
-            "of the two have the wrong one."
+            f"{_learned(case, words)} The training images and the images used now differ in "
+            "orientation. The model does not show which of the two have the wrong one."
         )
     if first.cause == "input-domain":
-        return CLEARED, f"What the model learned is sound: {words}, it recognises the images."
+        return CLEARED, _learned(case, words)
     if first.cause == "head-bias":
         return OPEN, (
             "Training on imbalanced classes can cause such a bias, and so can damage; the file "
@@ -106,6 +105,13 @@ def _training(case: Case, first: Cause) -> tuple[str, str]:
     if learned(case, output, effect) or first.cause == "output-follows-flip":
         return CLEARED, f"The model handles the flip. {seen}"
     return OPEN, seen
+
+
+def _learned(case: Case, words: str) -> str:
+    """What undoing a difference of the inputs shows about what training taught."""
+    if any(output.accuracy or output.fit for output in case.outputs):
+        return f"What the model learned is sound: {words}, it recognises the images."
+    return f"Training taught the model another form: {words}, it tells the images apart better."
 
 
 def _filters(case: Case, first: Cause) -> tuple[str, str]:
