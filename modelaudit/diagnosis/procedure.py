@@ -116,14 +116,16 @@ PROCEDURE: tuple[DiagnosisStep, ...] = (
     DiagnosisStep("nondeterministic", collapse_steps.nondeterministic),
     DiagnosisStep("exploded-weights", training_steps.exploded, NO_ANSWER),
     DiagnosisStep("dead-units", collapse_steps.dead_units, NO_ANSWER | {"exploded-weights"}),
-    DiagnosisStep("bn-statistics-unsettled", statistics_steps.unsettled_statistics, SILENT),
+    DiagnosisStep(
+        "bn-statistics-unsettled", statistics_steps.unsettled_statistics, SILENT - DESIGN
+    ),
     DiagnosisStep("orientation-mismatch", input_steps.orientation_mismatch, UNSETTLED),
     DiagnosisStep("head-bias", collapse_steps.head_bias, UNSETTLED | {"orientation-mismatch"}),
     DiagnosisStep("input-domain", input_steps.input_domain, MISFED),
     DiagnosisStep("nonfinite-output", collapse_steps.nonfinite_output, MISFED | {"input-domain"}),
     DiagnosisStep("labels-renumbered", label_steps.labels_renumbered, UNFIT),
     DiagnosisStep("bn-statistics-lost", statistics_steps.unconverged_statistics, UNFIT),
-    DiagnosisStep("wrong-weights-upstream", statistics_steps.wrong_weights, UNFIT),
+    DiagnosisStep("wrong-weights-upstream", statistics_steps.wrong_weights, UNFIT - DESIGN),
     DiagnosisStep("labels-outside-output", design_steps.labels_outside, FIT_LABELS),
     DiagnosisStep("loss-unsuited", design_steps.unsuited_loss, FIT_LABELS | OUTSIDE),
     DiagnosisStep(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from modelaudit.diagnosis.case import Case
+from modelaudit.diagnosis.procedure import PROCEDURE
 from modelaudit.diagnosis.steps.statistics import unsettled_statistics
 from modelaudit.rules import examples
 from modelaudit.structs import replace
@@ -48,3 +49,10 @@ def test_at_the_first_layer_inputs_cannot_be_told_from_weights(fits, belief, sai
     first = diagnosed(behaviour(batchnorm=fits)).causes[0]
     assert (first.cause, first.belief) == ("wrong-weights-upstream", belief)
     assert said in first.evidence[1].text
+
+
+def test_statistics_do_not_follow_from_the_design_of_the_head():
+    step = {each.cause: each for each in PROCEDURE}
+    for cause in ("bn-statistics-unsettled", "wrong-weights-upstream"):
+        assert "constant-by-construction" not in step[cause].explained_by
+        assert "partial-restore" in step[cause].explained_by
