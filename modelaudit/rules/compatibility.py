@@ -9,7 +9,7 @@ from modelaudit.facts import Provenance
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.probe.protocol import ENDED, Observation, runtime_name
 from modelaudit.rules import examples, examples_behaviour
-from modelaudit.rules.conditions import conditions, lacked, other_obstacle
+from modelaudit.rules.conditions import cause_of, conditions, lacked, other_obstacle
 from modelaudit.rules.integrity import lost_part
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.rules.serving import serving_loads
@@ -66,10 +66,12 @@ def _loads_nowhere(rule: Rule, facts: Facts) -> Iterator[Finding]:
     severity = rule.severity if facts.artifact.complete else Severity.MEDIUM
     if serving_loads(facts):  # only the installed runtimes refuse it
         severity = Severity.LOW
-    more = other_obstacle(facts, first)
+    cause = next(filter(None, (cause_of(facts, each) for each in tried.values())), None)
+    more = f"The file shows why: {cause.text}" if cause else other_obstacle(facts, first)
     yield rule.finding(
         f"The model {_nowhere([runtime_name(name) for name in tried])}. First error, from "
         f"{first.call}: {_message(first)}" + (f" {more}." if more else ""),
+        fix=cause.fix if cause else "",
         evidence={
             "measured": {name: _message(each) for name, each in tried.items()},
             "versions": {name: dict(each.versions) for name, each in tried.items()},

@@ -8,7 +8,7 @@ from modelaudit.audit_types.loading import LoadOutcome, Status
 from modelaudit.layer_classes import LAYER_CLASSES
 from modelaudit.probe.protocol import Observation
 from modelaudit.rules.model import Facts
-from modelaudit.runtimes.model import LoadCall, Prediction, predicted_call
+from modelaudit.runtimes.model import LoadCall, Prediction, Reason, predicted_call
 from modelaudit.runtimes.saved_config import passed
 
 # Keras repeats the config of every outer object before the error of the inner one.
@@ -62,6 +62,15 @@ def registration(error: str) -> str:
     """The type or operation that TensorFlow does not know; "" if the error names none."""
     match = _REGISTRATION.search(error)
     return next(filter(None, match.groups()), "") if match else ""
+
+
+def cause_of(facts: Facts, seen: Observation) -> Reason | None:
+    """The part of the file that the loader's error is about, if the prediction names it."""
+    found = prediction_of(facts, seen)
+    for each in found.because if found and seen.status is Status.FAILED else ():
+        if each.sign and not each.unless and each.sign in seen.error:
+            return each
+    return None
 
 
 def other_obstacle(facts: Facts, seen: Observation) -> str:

@@ -67,8 +67,8 @@ class Reason(Struct, frozen=True):
     `code` is stable and kebab-case. `text` says which part of the file the runtime does not
     support, `error` is the message that the user would see, `fix` says what to do. `unless` is a
     phrase that says what the program can do so that the reason does not apply, empty if it can do
-    nothing; `sign` is a text in the loader's error by which such a reason is recognised, empty
-    if no other rule reports the reason.
+    nothing; `sign` is a text in the loader's error by which the reason is recognised, empty if no
+    rule looks for it there.
     """
 
     code: str

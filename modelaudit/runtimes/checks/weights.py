@@ -18,6 +18,8 @@ from modelaudit.runtimes.checks.checkpoints import check_checkpoint, weights, wr
 from modelaudit.runtimes.model import CheckContext, Reason
 from modelaudit.runtimes.profile import RuntimeProfile, numbers
 
+# What every Keras says of a layer for which it finds no weights in a file.
+NOT_RECEIVED = "received 0 variables during loading"
 OLD_LAYOUT = "_layer_checkpoint_dependencies"
 # First Keras whose HDF5 weights have a group for weights of the model itself (2.6 has none).
 TOP_LEVEL_GROUP = (2, 7)
@@ -39,6 +41,9 @@ def v3_layout(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     profile = context.profile
     names = [tensor.name for tensor in weights(artifact)]
     if not names:
+        return
+    if windows := next((name for name in names if "\\" in name), ""):
+        yield _windows_names(windows, context)
         return
     layouts, described = layouts_of(names)
     moved = None if profile.keras3 else _inner_names(names)
@@ -96,13 +101,34 @@ def _layout(what: str, error: str, context: CheckContext) -> Reason:
         error,
         "rename the groups in the HDF5 file, or load it with the Keras that saved it and save as "
         "legacy .h5",
+        sign=NOT_RECEIVED,
+    )
+
+
+def _windows_names(name: str, context: CheckContext) -> Reason:
+    """Names that the saver joined with the separator of Windows; only its own HDF5 path has /."""
+    keras2 = "; Keras 2 finds them on Windows only" if not context.profile.keras3 else ""
+    return Reason(
+        "windows-weight-names",
+        LoadOutcome.FAILS,
+        f"its groups of weights are named with backslashes ({name.partition('/')[0]}), as Keras "
+        f"2.12 to 2.15 names them on Windows, but {context.profile.name} looks for names with /"
+        f"{keras2}",
+        _received(context.profile),
+        "the weights are intact: take model.weights.h5 out of the archive, rename the groups, and "
+        "put it back.\n\n"
+        "    import h5py\n"
+        '    with h5py.File("model.weights.h5", "r+") as file:\n'
+        '        for name in [name for name in file if "\\\\" in name]:\n'
+        '            file.move(name, name.replace("\\\\", "/"))',
+        sign=NOT_RECEIVED,
     )
 
 
 def _received(profile: RuntimeProfile) -> str:
     if profile.keras3:
         return "ValueError: A total of N objects could not be loaded."
-    return "ValueError: Layer '…' expected 2 variables, but received 0 variables during loading."
+    return f"ValueError: Layer '…' expected 2 variables, but {NOT_RECEIVED}."
 
 
 def _inner_names(names: Iterable[str]) -> str | None:
