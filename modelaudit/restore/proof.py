@@ -14,6 +14,9 @@ from modelaudit.restore.model import WeightComparison
 from modelaudit.restore.weight_sources import Fetch, restored_weights, stored_weights
 from modelaudit.structs import replace
 
+# Dtypes of strings: TensorFlow's, and that of the arrays in which its values are read.
+STRINGS = ("string", "object")
+
 
 class RestoreProof(Struct, frozen=True):
     """What one runtime restored, compared with the file. `WeightComparison` has the tensor names.
@@ -90,7 +93,7 @@ def prove(
     # A variable that only the model holds, with the bytes of a stored tensor, is its copy.
     own = {tensor.sha256 for tensor in artifact.tensors if tensor.sha256}
     # Strings are names of assets or classes, which the program or an initializer assigns.
-    copies = {v.path for v in observation.variables if v.sha256 in own or v.dtype == "string"}
+    copies = {v.path for v in observation.variables if v.sha256 in own or v.dtype in STRINGS}
     architecture = artifact.architecture if observation.layers else None
     layers, layers_compared = compare_layers(architecture, observation) if architecture else ((), 0)
     cast = tuple(each for each in found.differing if _is_cast(each))

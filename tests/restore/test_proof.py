@@ -86,9 +86,10 @@ def test_weights_of_only_one_side_are_named() -> None:
     assert (proof.missing, proof.unexpected, proof.faithful) == ((), ("extra",), False)
 
 
-def test_a_string_without_a_stored_value_is_the_name_of_an_asset() -> None:
+@pytest.mark.parametrize("dtype", ["string", "object"])
+def test_a_string_without_a_stored_value_is_the_name_of_an_asset(dtype: str) -> None:
     """TensorFlow 1 assigns it when the model is loaded."""
-    name = VariableDigest("filename_tensor", (), "string", "0" * 64)
+    name = VariableDigest("filename_tensor", (), dtype, "0" * 64)
     held = VariableDigest("a", A.shape, "float32", digest(A))
     number = VariableDigest("extra", (3,), "float32", "1" * 64)
     for variables, faithful in (((held, name), True), ((held, number), False)):
