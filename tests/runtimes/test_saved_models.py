@@ -146,3 +146,24 @@ def test_an_export_with_several_inputs_is_called_as_the_model(tmp_path: Path, ke
     (found,) = loaded.run([data[port["name"]] for port in loaded.inputs], False).values()
     assert np.allclose(found, model(data if keyed else [*data.values()]), atol=1e-6)
     assert predicted(tmp_path / "export", "tf", "TFSMLayer") is LoadOutcome.LOADS
+
+
+@pytest.mark.parametrize("name", ["input.1", "0/discount", "x-y", "class", "in"])
+def test_only_a_keyword_is_no_name_for_an_input(tmp_path: Path, name: str) -> None:
+    tensorflow = pytest.importorskip("tensorflow")
+    v1 = tensorflow.compat.v1
+    with tensorflow.Graph().as_default(), v1.Session() as session:
+        x = v1.placeholder(tensorflow.float32, [None, 2], "x")
+        w = v1.get_variable("w", [2, 3])
+        session.run(v1.global_variables_initializer())
+        v1.saved_model.simple_save(session, str(tmp_path / "m"), {name: x}, {"y": x @ w})
+    try:
+        loaded = tensorflow.saved_model.load(tmp_path / "m").signatures["serving_default"]
+    except ValueError as error:
+        assert "not a valid parameter name" in str(error)
+        wanted = LoadOutcome.FAILS
+    else:
+        assert loaded(**{name: np.ones((2, 2), "float32")})["y"].shape == (2, 3)
+        wanted = LoadOutcome.LOADS
+    assert predicted(tmp_path / "m", "tf", "saved_model.load") is wanted
+    assert predicted(tmp_path / "m", "tf", "session") is LoadOutcome.LOADS

@@ -13,12 +13,13 @@ from modelaudit.runtimes.checks import silent_differences
 from modelaudit.runtimes.graph_usage import graph_nodes
 from modelaudit.runtimes.model import CheckContext, LoadCall, Reason
 
-# First TensorFlow that turns signature inputs into Python parameters and so requires valid names:
-# for functions saved by TensorFlow 2 (observed between 2.8 and 2.12), for object graphs of 1.15
-# (between 2.12 and 2.15), and for graphs without objects (between 2.18 and 2.21).
-NAMES_CHECKED = (2, 10)
+# First TensorFlow that turns signature inputs into Python parameters and so refuses keywords: for
+# functions saved by TensorFlow 2 (observed between 2.11 and 2.12), for object graphs of 1.15
+# (between 2.12 and 2.15), and for graphs without objects (between 2.18 and 2.19). All versions
+# load other names, such as `input.1` (observed from 2.10 to 2.21).
+NAMES_CHECKED = (2, 12)
 NAMES_CHECKED_IN_TF1_OBJECTS = (2, 14)
-NAMES_CHECKED_IN_TF1_GRAPHS = (2, 20)
+NAMES_CHECKED_IN_TF1_GRAPHS = (2, 19)
 UNKNOWN_OPERATION = "unknown-operation"  # code of the reason for an operation of no library here
 SIGNATURES = ("serving_default", "serve")
 # Names that Keras gives to layers that transform their inputs at random, without their number.
@@ -104,7 +105,7 @@ def operations(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
 
 
 def argument_names(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
-    """Signature inputs whose names are not valid Python parameter names."""
+    """Signature inputs named like a keyword of Python; other names are changed to valid ones."""
     if artifact.format is Format.SAVEDMODEL_TF1:
         first = NAMES_CHECKED_IN_TF1_GRAPHS
     elif context.writer is not None and context.writer.tensorflow < (2,):
@@ -116,14 +117,14 @@ def argument_names(artifact: Artifact, context: CheckContext) -> Iterator[Reason
     for signature in artifact.signatures:
         for endpoint in signature.inputs:
             name = endpoint.name
-            if keyword.iskeyword(name) or not name.isidentifier():
+            if keyword.iskeyword(name):
                 yield Reason(
                     "parameter-name",
                     LoadOutcome.FAILS,
-                    f"the input name {name} of the signature {signature.name} is not a valid "
-                    "Python parameter name",
+                    f"the input name {name} of the signature {signature.name} is a keyword of "
+                    "Python",
                     f"ValueError: '{name}' is not a valid parameter name",
-                    "use tf.compat.v1.saved_model.load in a session, or TensorFlow 2.8 and older",
+                    "use tf.compat.v1.saved_model.load in a session, or TensorFlow 2.11 and older",
                     f"signatures/{signature.name}/{name}",
                 )
                 return
