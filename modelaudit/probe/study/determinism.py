@@ -45,7 +45,8 @@ def run_repeatedly(runner: Runner, artifact: Artifact, few: str = "x") -> Repeat
         raise MeasurementUnavailable("the model has no numeric outputs")
     first = given if few == "x" else runner.predict(few)
     again = runner.predict(few)
-    other = runner.predict(few, batch_size=OTHER_BATCH, rows=OTHER_ROWS)
+    small = min(OTHER_BATCH, runner.batch_size)
+    other = runner.predict(few, batch_size=small, rows=OTHER_ROWS)
     start = {name: values[:OTHER_ROWS] for name, values in first.items()}
     scale = max((_scale(values) for values in given.values()), default=1.0)
     alone = largest_difference(start, other) <= OTHER_INPUTS.value * scale

@@ -199,11 +199,27 @@ def sample_shape(shape: Shape) -> tuple[int, ...]:
 def _closed(shape: Shape) -> tuple[tuple[int, ...], list[str]]:
     """Shape of a sample with a size for every undefined axis, and notes on these sizes."""
     inner, notes = list(shape[1:]), []
-    for axis, size in enumerate(inner):
+    shift = 1 if _channels_first(shape) else 0
+    for axis, size in enumerate(shape[1:]):
         if size is None:
-            inner[axis] = _open_size(len(inner), axis)
+            inner[axis] = _open_size(len(inner), axis - shift)
             notes.append(f"undefined axis {axis + 1} set to {inner[axis]}")
     return tuple(size or 0 for size in inner), notes
+
+
+def open_axes(shape: Shape) -> list[int]:
+    """Undefined axes of a batch of inputs, except axis 0 and that of the channels."""
+    several, first = len(shape) > 2, _channels_first(shape)
+    return [
+        axis
+        for axis in range(1, len(shape) - (several and not first))
+        if shape[axis] is None and not (first and axis == 1)
+    ]
+
+
+def _channels_first(shape: Shape) -> bool:
+    """Whether the first of several axes has a size, but the last has none."""
+    return len(shape) > 3 and shape[1] is not None and shape[-1] is None
 
 
 def _open_size(rank: int, axis: int) -> int:

@@ -42,6 +42,7 @@ from modelaudit.probe.study.combinations import combinations, variant_name
 from modelaudit.probe.study.determinism import RepeatedRuns, run_repeatedly
 from modelaudit.probe.study.feeding import PreparedInputs, prepare_inputs
 from modelaudit.probe.study.inputs import Uncallable, Unprobeable
+from modelaudit.probe.study.open_sizes import inputs_to_try, sizes_to_give
 from modelaudit.probe.study.output import Outputs, VariantOutputs, describe_output
 from modelaudit.probe.study.runner import (
     Array,
@@ -83,15 +84,19 @@ def study(
     fed = prepare_inputs(session.observation, artifact, settings, data)
     if isinstance(fed, Unprobeable):
         return fed
-    fed = replace(fed, output_bytes=declared_output_bytes(session.observation.outputs))
-    runner = Runner(session, fed.moves, fed.rescaled, batch_size(fed))
+    failures = []
     try:
-        fed = within_time(runner, fed, settings.timeout)
-        return _Study(session, artifact, settings.seed, fed).run()
+        for each in inputs_to_try(session, artifact, settings, fed):
+            fed = replace(each, output_bytes=declared_output_bytes(session.observation.outputs))
+            runner = Runner(session, fed.moves, fed.rescaled, batch_size(fed))
+            try:
+                fed = within_time(runner, fed, settings.timeout)
+                return _Study(session, artifact, settings.seed, fed).run()
+            except MeasurementUnavailable as error:
+                failures.append(str(error))
     except StudyEnded as end:
         return end.observation
-    except MeasurementUnavailable as error:
-        return Uncallable(str(error))
+    return Uncallable(f"{failures[0]}{sizes_to_give(session, fed)}")
 
 
 class _Study:

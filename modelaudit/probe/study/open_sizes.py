@@ -1,0 +1,107 @@
+"""Inputs of other sizes, for a model that does not run with the usual ones.
+
+Convolutions, pooling and cropping without padding need a smallest input, which depends on kernels,
+strides and dilations; a graph may be made for one input at a time. The model itself decides: it is
+called with two inputs of zeros, larger ones each time.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from modelaudit.audit_types.loading import Port
+from modelaudit.facts import Artifact
+from modelaudit.probe.host.session import Session
+from modelaudit.probe.study.feeding import PreparedInputs, prepare_inputs
+from modelaudit.probe.study.inputs import Unprobeable, open_axes, sample_shape
+from modelaudit.probe.study.runner import MeasurementUnavailable, Runner
+from modelaudit.settings import ProbeSettings
+from modelaudit.structs import replace
+
+DOUBLINGS = 10  # of the usual size
+TRIAL_VALUES = 1 << 22  # maximum number of values of an input in a trial
+
+
+def inputs_to_try(
+    session: Session, artifact: Artifact, settings: ProbeSettings, fed: PreparedInputs
+) -> Iterator[PreparedInputs]:
+    """`fed`, and then, unless it is the user's data, inputs with which the model runs.
+
+    Raises:
+        StudyEnded: the child has ended.
+    """
+    yield fed
+    if fed.info.kind == "user":
+        return
+    runner = Runner(session, fed.moves, fed.rescaled)
+    ports = session.observation.inputs
+    if _runs(runner, [array.shape[1:] for array in fed.arrays], fed, batch_size=1):
+        yield _noted(replace(fed, single=True), "the model runs with one input at a time only")
+        return
+    larger = _larger(runner, fed, ports)
+    if larger is None:
+        return
+    seen = replace(session.observation, inputs=larger)
+    prepared = prepare_inputs(seen, artifact, settings, None)
+    if not isinstance(prepared, Unprobeable):
+        shapes = ", ".join(str(list(array.shape[1:])) for array in prepared.arrays)
+        yield _noted(prepared, f"undefined axes were raised to {shapes}: smaller inputs fail")
+
+
+def sizes_to_give(session: Session, fed: PreparedInputs) -> str:
+    """The undefined axes of which only the user knows the size, in words; "" if there are none."""
+    axes = [
+        f"axis {axis} of input {port.name!r}"
+        for port in session.observation.inputs
+        for axis in open_axes(port.shape or ())
+    ]
+    if not axes or fed.info.kind == "user":
+        return ""
+    return (
+        f". The model leaves {' and '.join(axes)} undefined: give inputs of a size that it takes "
+        "(--probe-data)"
+    )
+
+
+def _noted(fed: PreparedInputs, note: str) -> PreparedInputs:
+    return replace(fed, info=replace(fed.info, notes=(*fed.info.notes, note)))
+
+
+def _larger(runner: Runner, fed: PreparedInputs, ports: Sequence[Port]) -> tuple[Port, ...] | None:
+    """The ports with sizes with which the model runs; None if there are none."""
+    if not any(open_axes(port.shape or ()) for port in ports):
+        return None
+    for doubling in range(1, DOUBLINGS + 1):
+        sized = tuple(_sized(port, 1 << doubling) for port in ports)
+        shapes = [sample_shape(port.shape or ()) for port in sized]
+        if any(math.prod(shape) > TRIAL_VALUES for shape in shapes):
+            return None
+        if _runs(runner, shapes, fed, batch_size=2):
+            return sized
+    return None
+
+
+def _sized(port: Port, factor: int) -> Port:
+    shape = list(port.shape or ())
+    usual = sample_shape(tuple(shape))
+    for axis in open_axes(tuple(shape)):
+        shape[axis] = factor * usual[axis - 1]
+    return replace(port, shape=tuple(shape)) if shape else port
+
+
+def _runs(
+    runner: Runner, shapes: Sequence[tuple[int, ...]], fed: PreparedInputs, batch_size: int
+) -> bool:
+    """Whether the model gives an output for each of two inputs of zeros."""
+    dtypes = [array.dtype for array in fed.arrays]
+    zeros = [np.zeros((2, *shape), dtype) for shape, dtype in zip(shapes, dtypes, strict=True)]
+    runner.put("trial", zeros)
+    try:
+        runner.predict("trial", batch_size=batch_size)
+    except MeasurementUnavailable:
+        return False
+    runner.drop("trial")
+    return True

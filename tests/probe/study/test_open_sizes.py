@@ -1,0 +1,98 @@
+"""Sizes for undefined axes, of models that accept only some of them, by their own answers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from modelaudit.audit_types.loading import Status
+from modelaudit.facts import Artifact, Format
+from modelaudit.measures.summary import Behaviour
+from modelaudit.probe.protocol import Observation
+from modelaudit.probe.study.inputs import Uncallable, open_axes, sample_shape
+from modelaudit.probe.study.study import study
+from modelaudit.settings import ProbeSettings
+from tests.probe.fake_session import CLASSES, FakeSession, softmax
+
+SETTINGS = ProbeSettings(samples=32)
+ARTIFACT = Artifact("m.h5", Format.LEGACY_H5_FULL)
+WEIGHTS = {"head/kernel": np.random.default_rng(0).normal(size=(4, CLASSES)).astype("float32")}
+
+
+class Picky(FakeSession):
+    """A session whose model takes inputs only if `takes` their shape, batch included."""
+
+    def __init__(self, shape, takes):
+        super().__init__(self._answer, WEIGHTS, [shape])
+        self.takes, self.tried = takes, []
+
+    def _answer(self, variables, inputs, training):
+        x = inputs[0]
+        parts = np.array_split(x.reshape(len(x), -1), len(variables["head/kernel"]), axis=1)
+        means = np.stack([part.mean(axis=1) for part in parts], axis=1)
+        return {"class": softmax(means @ variables["head/kernel"])}
+
+    def predict(self, feeds, *, batch_size=32, training=False, rows=None, traced=True):
+        shape = self.arrays[feeds[0].put].shape
+        called = (min(batch_size, shape[0]), *shape[1:])
+        self.tried.append(called)
+        if not self.takes(called):
+            return Observation("here", "load_model", Status.FAILED, "ValueError", f"no {called}")
+        return super().predict(
+            feeds, batch_size=batch_size, training=training, rows=rows, traced=traced
+        )
+
+
+@pytest.mark.parametrize("least", [32, 33, 64, 1000, 10_001])
+def test_a_sequence_gets_the_least_power_of_two_that_the_model_takes(least):
+    session = Picky((None, None, 4), lambda shape: shape[1] >= least)
+    behaviour = study(session, ARTIFACT, SETTINGS, None)
+    assert isinstance(behaviour, Behaviour)
+    assert behaviour.inputs.shape[1:] == (1 << (least - 1).bit_length(), 4)
+    raised = any("smaller inputs fail" in note for note in behaviour.inputs.notes)
+    assert raised == (least > 32)
+
+
+def test_a_model_that_takes_the_usual_size_is_called_with_no_other():
+    session = Picky((None, None, None, 3), lambda shape: True)
+    assert isinstance(study(session, ARTIFACT, SETTINGS, None), Behaviour)
+    assert {shape[1:] for shape in session.tried} == {(64, 64, 3)}
+
+
+def test_one_input_at_a_time():
+    session = Picky((None, 8, 4), lambda shape: shape[0] == 1)
+    behaviour = study(session, ARTIFACT, SETTINGS, None)
+    assert isinstance(behaviour, Behaviour)
+    assert behaviour.inputs.n == 32
+    assert "the model runs with one input at a time only" in behaviour.inputs.notes
+
+
+def test_what_only_the_user_knows_is_asked_for():
+    session = Picky((None, None, 4), lambda shape: shape[1] == 777)
+    answer = study(session, ARTIFACT, SETTINGS, None)
+    assert isinstance(answer, Uncallable)
+    assert "no (32, 32, 4)" in answer.reason  # the first error, not that of a trial
+    assert "leaves axis 1 of input 'x0' undefined" in answer.reason
+    assert "--probe-data" in answer.reason
+
+
+def test_a_model_with_sizes_is_not_asked_for_any():
+    session = Picky((None, 8, 4), lambda shape: False)
+    assert study(session, ARTIFACT, SETTINGS, None) == Uncallable("ValueError: no (32, 8, 4)")
+
+
+@pytest.mark.parametrize(
+    ("shape", "axes", "sample"),
+    [
+        ((None, None, None, 3), [1, 2], (64, 64, 3)),
+        ((None, 3, None, None), [2, 3], (3, 64, 64)),
+        ((None, None, None, None), [1, 2], (64, 64, 3)),
+        ((None, 1, None, None, None), [2, 3, 4], (1, 16, 16, 16)),
+        ((None, None), [1], (32,)),
+        ((None, None, None), [1], (32, 8)),
+        ((None, 8, 4), [], (8, 4)),
+    ],
+)
+def test_channels_are_no_size(shape, axes, sample):
+    assert open_axes(shape) == axes
+    assert sample_shape(shape) == sample
