@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .adapters import AdapterError, LoadedModel, named_outputs, port
+from .adapters import AdapterError, LoadedModel, dtype_name, named_outputs, port
 from .arrays import as_array
+from .encoded_inputs import EncodedInput, encoded_input
 from .graph_settings import split_sources
 from .graph_shapes import input_port
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 REFERENCES = ("VariableV2", "Variable")  # TensorFlow 1's reference variables
 # Image sizes to try for a graph that declares none, the most frequent ones of public models first.
+LARGEST_SIDE = 512  # of images that are tried for graphs that flatten them
 SIZES = (64, 28, 32, 224, 128, 48, 96, 100, 150, 227, 256, 299)
 
 
@@ -32,13 +34,31 @@ class GraphModel(LoadedModel):
 
     def _declare(self, tf: Untyped, sources: Untyped) -> dict[str, Setting]:
         """Declare the data inputs among `sources` (name, tensor); returns the settings by name."""
+        self.sources: list[tuple[str, EncodedInput | None]] = []
         data, settings = split_sources(sources)
         for name, tensor in data:
+            coded = (
+                encoded_input(tf, name, tensor) if dtype_name(tensor.dtype) == "string" else None
+            )
+            self.sources.append((name, coded))
+            if coded is not None:
+                self.inputs += coded.ports
+                self.notes += coded.notes
+                continue
             described, notes = input_port(tf, name, tensor)
             self.inputs.append(described)
             self.notes += notes
         self.notes += [setting.note for setting in settings.values()]
         return settings
+
+    def _fed(self, tf: Untyped, feeds: list[NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """The value of each data input for a batch of what `inputs` describe."""
+        given, left = {}, list(feeds)
+        for name, coded in self.sources:
+            count = 1 if coded is None else len(coded.ports)
+            part, left = left[:count], left[count:]
+            given[name] = part[0] if coded is None else coded.values(tf, part)
+        return given
 
     def _close_axes(self) -> None:
         """Find an image size that the graph accepts, where the input leaves it open.
@@ -55,7 +75,7 @@ class GraphModel(LoadedModel):
                 if tried and all(len(np.atleast_1d(v)) == tried[0] for v in tried[1].values()):
                     break
             else:
-                size = SIZES[0]
+                size = self._flattened_size(entry) or SIZES[0]
             if size == SIZES[0]:
                 entry["shape"] = shape
             else:
@@ -63,6 +83,10 @@ class GraphModel(LoadedModel):
                     f"input {entry['name']!r} was set to {size} x {size}: the graph declares no "
                     f"size, and does not run with {SIZES[0]} x {SIZES[0]}"
                 )
+
+    def _flattened_size(self, entry: dict[str, Any]) -> int | None:
+        """The side of a square image that gives a flattened layer its length; None if unknown."""
+        return None
 
     def _try(self, first: int) -> tuple[int, Values] | None:
         """Number of samples and outputs for zeros, with the first sample set to `first`.
@@ -158,8 +182,11 @@ class SignatureModel(GraphModel):
         tensors = {
             name: self.tf.constant(setting.of(feeds)) for name, setting in self.settings.items()
         }
-        for i, entry in enumerate(self.inputs):
-            tensors[entry["name"]] = self.tf.cast(self.tf.constant(feeds[i]), entry["dtype"])
+        specs = self.function.structured_input_signature[1]
+        for name, value in self._fed(self.tf, feeds).items():
+            dtype = dtype_name(specs[name].dtype)
+            tensor = self.tf.constant(value)
+            tensors[name] = tensor if dtype == "string" else self.tf.cast(tensor, dtype)
         return named_outputs(self.call(tensors), [entry["name"] for entry in self.outputs])
 
 
@@ -176,6 +203,37 @@ class SessionModel(GraphModel):
         self.held = self._initialized()
         self._close_axes()
         self._group_rows()
+
+    def _flattened_size(self, entry: dict[str, Any]) -> int | None:
+        for op in self.session.graph.get_operations():
+            if op.type != "MatMul" or op.inputs[0].op.type != "Reshape":
+                continue
+            rows = op.inputs[1].shape.as_list() if op.inputs[1].shape.rank == 2 else [None]
+            wanted = rows[1 if op.get_attr("transpose_b") else 0]
+            if wanted is None:
+                continue
+            low, high = 1, LARGEST_SIDE
+            while low < high:  # the length does not fall with the side
+                middle = (low + high) // 2
+                if self._length(op.inputs[0], entry, middle) < wanted:
+                    low = middle + 1
+                else:
+                    high = middle
+            if self._length(op.inputs[0], entry, low) == wanted:
+                entry["shape"] = [entry["shape"][0], low, low, entry["shape"][3]]
+                return low
+        return None
+
+    def _length(self, tensor: Untyped, entry: dict[str, Any], side: int) -> int:
+        """Values of a flattened layer for one image; 0 if the image is too small."""
+        n, depth = entry["shape"][0] or 1, entry["shape"][3] or 1
+        image = np.zeros([n, side, side, depth], entry["dtype"])
+        values = {each.tensor: each.of([image]) for each in self.settings.values()}
+        values[self.fetch_in[entry["name"]]] = image
+        try:
+            return int(self.session.run(tensor, values).size) // n
+        except Exception:  # whatever the graph raises for this size
+            return 0
 
     def _group_rows(self) -> None:
         """Find outputs with several rows per sample, as of sequences that were flattened.
@@ -241,8 +299,8 @@ class SessionModel(GraphModel):
         if training:
             raise AdapterError("a frozen graph has no training flag")
         values = {each.tensor: each.of(feeds) for each in self.settings.values()}
-        for i, entry in enumerate(self.inputs):
-            values[self.fetch_in[entry["name"]]] = feeds[i]
+        for name, value in self._fed(self.tf, feeds).items():
+            values[self.fetch_in[name]] = value
         found = {k: np.asarray(v) for k, v in self.session.run(self.fetch_out, values).items()}
         for name, each in self.steps.items():
             value = found[name]

@@ -92,7 +92,10 @@ _RANGES = {
 def _spec(port: Port, architecture: Architecture | None) -> InputSpec | Unprobeable:
     """The spec without notes if nothing in the file shows the range."""
     if port.dtype == "string":
-        return Unprobeable(f"input {port.name!r} takes text")
+        return Unprobeable(
+            f"input {port.name!r} takes text, or strings that the graph decodes in another way than "
+            "images and tf.train.Example"
+        )
     if not port.shape:
         why = "has an unknown rank, which no operation implies"
         why = why if port.shape is None else "is one number, not one for each sample"
