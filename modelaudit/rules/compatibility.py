@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from modelaudit.audit_types.loading import Status
 from modelaudit.facts import Provenance
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.probe.protocol import ENDED, Observation, runtime_name
 from modelaudit.rules import examples, examples_behaviour
-from modelaudit.rules.conditions import cause_of, conditions, lacked, other_obstacle
+from modelaudit.rules.conditions import (
+    cause_of,
+    conditions,
+    lacked,
+    other_obstacle,
+)
 from modelaudit.rules.integrity import lost_part
-from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
+from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
 from modelaudit.rules.serving import serving_loads
 from modelaudit.runtimes.profile import numbers
 from modelaudit.structs import replace
@@ -21,7 +26,6 @@ QUOTED = 600  # characters of a loader's message that go into a finding
 # A limit ended these attempts, so the model may load.
 CUT_SHORT = frozenset({Status.TIMEOUT, Status.MEMORY, Status.DISK})
 CURRENT, LEGACY = "here", "here-legacy"
-_RECOMPILE = "Load it without compiling. To train it further, compile it again yourself."
 
 
 def _tried(facts: Facts) -> dict[str, Observation]:
@@ -148,43 +152,6 @@ def _loads_but_fails() -> Facts:
     )
 
 
-def _uncompiled(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    tried = (*facts.observations, *facts.elsewhere)
-    loaded = [seen for seen in tried if seen.status is Status.LOADED]
-    if not loaded:
-        raise NotApplicable("no tested runtime loads the model")
-    if not facts.artifact.training:
-        raise NotRelevant("the file has no settings to compile the model with")
-    for seen in loaded:
-        if not seen.uncompiled:
-            continue
-        name = runtime_name(seen.runtime)
-        keras = "tf_keras as keras" if "tf-keras" in seen.versions else "keras"
-        said = " ".join(seen.uncompiled.split())
-        yield rule.finding(
-            f"In {name}, load_model(path) fails, because the optimizer, loss or "
-            "metrics cannot be created as saved; with compile=False it loads the model. Error: "
-            f"{said[:QUOTED]}{' …' * (len(said) > QUOTED)}",
-            evidence={"measured": said[:QUOTED], "versions": dict(seen.versions)},
-            key=seen.runtime,
-            fix=f"{_RECOMPILE}\n\n    import {keras}\n"
-            f"    model = keras.models.load_model({facts.artifact.root.name!r}, compile=False)",
-        )
-
-
-def _compiled(error: str) -> Callable[[], Facts]:
-    def facts() -> Facts:
-        found = examples.observed(Status.LOADED)()
-        (seen,) = found.observations
-        return replace(
-            found,
-            artifact=replace(found.artifact, training={"loss": "mse"}),
-            observations=(replace(seen, uncompiled=error),),
-        )
-
-    return facts
-
-
 def _generation(rule: Rule, facts: Facts) -> Iterator[Finding]:
     architecture = facts.artifact.architecture
     assert architecture is not None
@@ -297,22 +264,5 @@ RULES = (
         check=_uncallable,
         bad=_loads_but_fails,
         good=examples.observed(Status.LOADED),
-    ),
-    Rule(
-        code="MA213",
-        name="loads-only-without-compiling",
-        family=Family.COMPATIBILITY,
-        severity=Severity.LOW,
-        confidence=Confidence.CERTAIN,
-        needs=(Need.OBSERVATION,),
-        summary="`load_model` fails unless `compile=False` is given",
-        pass_title="`load_model` can compile the model as it was saved",
-        why="`load_model` compiles the model by default. It stops with an error about the "
-        "optimizer, a loss or a metric, although the weights are intact. Keras 3, for example, "
-        'does not read the loss "mse" from an HDF5 file, also if Keras 3 wrote it.',
-        fix=_RECOMPILE,
-        check=_uncompiled,
-        bad=_compiled("Could not locate function 'mse'"),
-        good=_compiled(""),
     ),
 )

@@ -53,9 +53,15 @@ def lacked(facts: Facts, seen: Observation) -> str:
             return " and ".join(dict.fromkeys(each.unless for each in found.conditions))
     if name := registration(error):
         return f"the library that registers {name} is imported"
-    name = next(filter(None, match.groups()), "") if (match := _OBJECT.search(error)) else ""
-    bare = name.rpartition(">")[2]
-    return passed(name)["unless"] if name and bare not in LAYER_CLASSES else ""
+    name = missing_object(error)
+    return passed(name)["unless"] if name else ""
+
+
+def missing_object(error: str) -> str:
+    """The class or function of the program that a loader asks for; "" if it asks for none."""
+    match = _OBJECT.search(error)
+    name = next(filter(None, match.groups()), "") if match else ""
+    return "" if name.rpartition(">")[2] in LAYER_CLASSES else name
 
 
 def registration(error: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from modelaudit.audit_types.loading import LoadOutcome
@@ -69,6 +69,8 @@ def predict(
 ) -> tuple[Prediction, ...]:
     """What happens when each target loads the model with each call for its format.
 
+    Where only `compile=True`, the default of `load_model`, fails, that is a call of its own.
+
     Args:
         artifact: the model's facts.
         targets: runtimes as `find_profile` accepts them: `tf==2.21`, `tf-keras==2.21.0`.
@@ -85,7 +87,25 @@ def predict(
         for call in _calls(artifact)
         if profile.keras3 or call is not LoadCall.TFSM_LAYER
     ]
-    return predict_calls(artifact, asked)
+    found = predict_calls(artifact, asked)
+    whole = [
+        (profile, request) for profile, request in asked if request.call is LoadCall.LOAD_MODEL
+    ]
+    return (*found, *_compiled(artifact, whole))
+
+
+def _compiled(
+    artifact: Artifact, asked: Sequence[tuple[RuntimeProfile, LoadRequest]]
+) -> Iterator[Prediction]:
+    """Calls that fail only because they compile the model, which `load_model` does by default."""
+    if not artifact.training or artifact.format.is_saved_model:
+        return
+    whole = [each for each in asked if each[1].call is LoadCall.LOAD_MODEL]
+    compiling = [(profile, replace(request, compile=True)) for profile, request in whole]
+    pairs = zip(predict_calls(artifact, whole), predict_calls(artifact, compiling), strict=True)
+    for plain, compiled in pairs:
+        if compiled.predicted is LoadOutcome.FAILS and plain.predicted is not LoadOutcome.FAILS:
+            yield compiled
 
 
 def _calls(artifact: Artifact) -> tuple[LoadCall, ...]:

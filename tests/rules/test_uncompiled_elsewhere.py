@@ -1,13 +1,23 @@
-"""Whether a model can be compiled is also told of the runtimes that were asked for."""
+"""Models that load only without compiling: in other runtimes, as predicted, and how they load."""
 
 from __future__ import annotations
 
-from modelaudit.audit_types.loading import Status
-from modelaudit.findings import Outcome
+import contextlib
+from pathlib import Path
+
+import h5py
+import pytest
+
+from modelaudit.audit_types.loading import LoadOutcome, Status
+from modelaudit.findings import Confidence, Outcome, Severity
+from modelaudit.formats.reader import read
 from modelaudit.probe.protocol import Observation
 from modelaudit.rules import examples
 from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
+from modelaudit.rules.uncompiled import COMPILED
+from modelaudit.runtimes import predict
+from modelaudit.settings import Limits
 from modelaudit.structs import replace
 
 
@@ -20,3 +30,57 @@ def test_another_runtime_that_cannot_compile_the_model() -> None:
     (finding,) = result.findings
     assert "no function mse" in finding.detail
     assert finding.detail.startswith("In tf216, ")
+
+
+def test_a_loss_of_the_program_can_be_given_and_one_of_keras_is_not_asked_for() -> None:
+    facts = examples.observed(Status.LOADED)()
+    (seen,) = facts.observations
+    for error, given in (
+        ("Unknown metric function: 'psnr'. Please ensure you are using a custom scope", "psnr"),
+        ("Could not locate function 'mse'. Make sure custom classes are decorated", ""),
+        ("Argument(s) not recognized: {'lr': 0.1}", ""),
+    ):
+        tried = replace(seen, target="tf==2.21.0", uncompiled=error)
+        artifact = replace(facts.artifact, training={"loss": "mse"})
+        given_facts = replace(facts, artifact=artifact, observations=(tried,))
+        (finding,) = run_rule(rule("MA213"), given_facts).findings
+        assert finding.severity is Severity.LOW
+        assert "load_model(" in finding.fix
+        assert "compile=False)" in finding.fix
+        for said in (finding.detail, finding.fix):
+            assert ("custom_objects={'psnr': psnr}" in said) == bool(given)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("loss", ["mean_squared_error", "circle"])
+def test_the_other_keras_is_predicted_to_need_compile_false(tmp_path: Path, loss: str) -> None:
+    """Keras 3 has a loss `circle`, Keras 2 has none; tf_keras is the oracle."""
+    keras = pytest.importorskip("tf_keras")
+    model = keras.Sequential([keras.layers.Input((4,)), keras.layers.Dense(3)])
+    model.compile("sgd", "mean_squared_error")
+    path = tmp_path / "m.h5"
+    model.save(path)
+    with h5py.File(path, "r+") as file:
+        given = file.attrs["training_config"]
+        file.attrs["training_config"] = given.replace("mean_squared_error", loss)
+    keras.models.load_model(path, compile=False)
+    sound = loss == "mean_squared_error"
+    with contextlib.nullcontext() if sound else pytest.raises(ValueError, match="circle"):
+        keras.models.load_model(path)
+    artifact, target = read(path, Limits()), f"tf-keras=={keras.__version__}"
+    found = predict(artifact, (target,))
+    told = {each.call: each.predicted for each in found}
+    assert told == {"load_model": LoadOutcome.LOADS} | (
+        {} if sound else {COMPILED: LoadOutcome.FAILS}
+    )
+    here = Observation("here", "load_model", Status.LOADED, target="tf==2.21.0")
+    facts = replace(examples.healthy(), artifact=artifact, observations=(here,), predictions=found)
+    findings = run_rule(rule("MA213"), facts).findings
+    assert not run_rule(rule("MA220"), facts).findings
+    if sound:
+        assert not findings
+    else:
+        (finding,) = findings
+        assert finding.detail.startswith(f"{target}: load_model(path) is predicted to fail")
+        assert "import tf_keras as keras" in finding.fix
+        assert finding.confidence is not Confidence.CERTAIN

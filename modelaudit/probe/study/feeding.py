@@ -45,7 +45,7 @@ class PreparedInputs(Struct, frozen=True):
         rescaled: for each input, whether it has pixels or similar values (rather than tokens).
         oriented: whether the transforms exchange sides of an input, rather than reverse time.
         output_bytes: size of the outputs for one input, 0 if unknown.
-        single: whether the model runs with one input at a time only.
+        at_once: maximum number of inputs per call, if the model or its sizes limit it.
     """
 
     arrays: tuple[Array, ...]
@@ -56,7 +56,7 @@ class PreparedInputs(Struct, frozen=True):
     rescaled: tuple[bool, ...]
     oriented: bool = True
     output_bytes: int = 0
-    single: bool = False
+    at_once: int | None = None
 
 
 def prepare_inputs(

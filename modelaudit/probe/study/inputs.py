@@ -93,8 +93,8 @@ def _spec(port: Port, architecture: Architecture | None) -> InputSpec | Unprobea
     """The spec without notes if nothing in the file shows the range."""
     if port.dtype == "string":
         return Unprobeable(
-            f"input {port.name!r} takes text, or strings that the graph decodes in another way than "
-            "images and tf.train.Example"
+            f"input {port.name!r} takes text, or strings that are neither encoded images nor "
+            "tf.train.Example"
         )
     if not port.shape:
         why = "has an unknown rank, which no operation implies"

@@ -22,6 +22,7 @@ from modelaudit.settings import ProbeSettings
 from modelaudit.structs import replace
 
 DOUBLINGS = 10  # of the usual size
+AT_ONCE = 2  # inputs of a trial
 TRIAL_VALUES = 1 << 22  # maximum number of values of an input in a trial
 
 
@@ -39,7 +40,7 @@ def inputs_to_try(
     runner = Runner(session, fed.moves, fed.rescaled)
     ports = session.observation.inputs
     if _runs(runner, [array.shape[1:] for array in fed.arrays], fed, batch_size=1):
-        yield _noted(replace(fed, single=True), "the model runs with one input at a time only")
+        yield _noted(replace(fed, at_once=1), "the model runs with one input at a time only")
         return
     larger = _larger(runner, fed, ports)
     if larger is None:
@@ -48,6 +49,7 @@ def inputs_to_try(
     prepared = prepare_inputs(seen, artifact, settings, None)
     if not isinstance(prepared, Unprobeable):
         shapes = ", ".join(str(list(array.shape[1:])) for array in prepared.arrays)
+        prepared = replace(prepared, at_once=AT_ONCE)  # more may not fit into memory
         yield _noted(prepared, f"undefined axes were raised to {shapes}: smaller inputs fail")
 
 
@@ -79,7 +81,7 @@ def _larger(runner: Runner, fed: PreparedInputs, ports: Sequence[Port]) -> tuple
         shapes = [sample_shape(port.shape or ()) for port in sized]
         if any(math.prod(shape) > TRIAL_VALUES for shape in shapes):
             return None
-        if _runs(runner, shapes, fed, batch_size=2):
+        if _runs(runner, shapes, fed, batch_size=AT_ONCE):
             return sized
     return None
 
@@ -97,7 +99,9 @@ def _runs(
 ) -> bool:
     """Whether the model gives an output for each of two inputs of zeros."""
     dtypes = [array.dtype for array in fed.arrays]
-    zeros = [np.zeros((2, *shape), dtype) for shape, dtype in zip(shapes, dtypes, strict=True)]
+    zeros = [
+        np.zeros((AT_ONCE, *shape), dtype) for shape, dtype in zip(shapes, dtypes, strict=True)
+    ]
     runner.put("trial", zeros)
     try:
         runner.predict("trial", batch_size=batch_size)

@@ -115,7 +115,7 @@ def batch_size(fed: PreparedInputs) -> int:
 
 def max_batch_size(fed: PreparedInputs) -> int:
     """Maximum number of inputs per call."""
-    return 1 if fed.single else max(1, MOST_BYTES // max(_weight(fed), fed.output_bytes))
+    return fed.at_once or max(1, MOST_BYTES // max(_weight(fed), fed.output_bytes))
 
 
 def _weight(fed: PreparedInputs) -> int:
