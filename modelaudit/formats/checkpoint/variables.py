@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
@@ -167,12 +168,12 @@ def name_roles(names: Collection[str]) -> dict[str, str]:
     For TF1, which has only names, and for TF2 checkpoints without a readable object graph.
     """
     known = set(names)
+    optimizers = _named_optimizers(known)
     roles = {}
     for name in names:
         plain = name.removesuffix(":0")  # keys of savers that were given a dict of variables
-        slot = _SLOT.search(plain)
         scoped = _TRAINING_SCOPE.search(name) or _OPTIMIZER_SCALAR.search(plain)
-        if scoped or (slot and plain[: slot.start()] + name[len(plain) :] in known):
+        if scoped or _slot_of(plain, name[len(plain) :], known, optimizers):
             roles[name] = "optimizer"
         elif _METRIC.search(name):
             roles[name] = "metric"
@@ -181,6 +182,33 @@ def name_roles(names: Collection[str]) -> dict[str, str]:
         else:
             roles[name] = "other" if _COUNTER.search(name) else "weight"
     return roles
+
+
+def _named_optimizers(known: set[str]) -> set[str]:
+    """Names given to optimizers with two slots: `D_opt` of `kernel/D_opt` and `kernel/D_opt_1`."""
+    parts = [name.rpartition("/") for name in known if name.endswith("_1")]
+    found = Counter(
+        last.removesuffix("_1")
+        for variable, _, last in parts
+        if variable in known and f"{variable}/{last.removesuffix('_1')}" in known
+    )
+    return {name for name, variables in found.items() if variables > 1}
+
+
+def _slot_of(name: str, ending: str, known: set[str], optimizers: set[str]) -> str | None:
+    """The variable that `name` is an optimizer's slot of.
+
+    An optimizer in a variable scope puts its scope in front: `train/net/kernel/Adam`.
+    """
+    slot = _SLOT.search(name)
+    variable, _, last = name.rpartition("/")
+    if slot:
+        variable = name[: slot.start()]
+    elif re.sub(r"_\d+$", "", last) not in optimizers:
+        return None
+    while variable and variable + ending not in known:
+        variable = variable.partition("/")[2]
+    return variable or None
 
 
 def restore_facts(

@@ -268,6 +268,8 @@ def test_saved_objects_get_their_keys_by_equal_names():
         ("conv/kernel/Adam", "optimizer"),
         ("conv/kernel/Adam_1", "optimizer"),
         ("other/Adam", "weight"),  # no variable `other`: a layer of that name
+        ("conv/conv/kernel/Adam_1", "optimizer"),  # an optimizer in a scope
+        ("train/conv/kernel/Adam", "optimizer"),
         ("head/kernel/Adam_1:0", "optimizer"),  # a saver given a dict of variables
         ("beta1_power", "optimizer"),
         ("beta2_power:0", "optimizer"),
@@ -279,6 +281,14 @@ def test_saved_objects_get_their_keys_by_equal_names():
 )
 def test_roles_by_name(name, role):
     assert name_roles(["conv/kernel", "head/kernel:0", name])[name] == role
+
+
+def test_slots_are_known_by_an_optimizer_s_own_name():
+    adam = {f"{v}/D_opt{n}" for v in ("a/kernel", "a/bias") for n in ("", "_1")}
+    averages = {f"{v}/ExponentialMovingAverage" for v in ("a/kernel", "a/bias")}
+    layer = {"b", "b/w", "b/w_1"}  # one variable named like the scope of two others
+    roles = name_roles([*adam, *averages, *layer, "a/kernel", "a/bias"])
+    assert {name for name, role in roles.items() if role == "optimizer"} == adam
 
 
 def with_objects(tmp_path):
