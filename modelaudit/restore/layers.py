@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Set
 
 from msgspec import Struct
@@ -74,8 +75,10 @@ def _differences(
     saved: Mapping[str, Layer], seen: Observation, training: bool
 ) -> Iterator[LayerDifference]:
     """`training`: whether a layer is always called with `training=True`."""
+    renamed = _renamed(saved, seen)
     for route, layer in saved.items():
-        found = seen.layers.get(route)
+        named = renamed.get(route, route)
+        found = seen.layers.get(named)
         if found is None:
             yield LayerDifference(route, f"the saved {layer.class_name} is not in the model")
             continue
@@ -83,7 +86,7 @@ def _differences(
         if expected != restored and not layer.is_model:
             yield LayerDifference(route, f"has class {found}, saved as {layer.class_name}")
             continue
-        details = seen.details.get(route, {})
+        details = seen.details.get(named, {})
         config = dict(layer.config)
         # A frozen layer computes what a trainable one does, except batch normalisation in
         # training mode, which uses the moving statistics only while it is frozen.
@@ -97,8 +100,29 @@ def _differences(
             told = f"has output shape {_text(shape)}, saved as {_text([*saved_shape])}"
             yield LayerDifference(route, told)
     for route, found in seen.layers.items():
-        if route not in saved and _class(found) != "InputLayer":
+        known = route in saved or route in renamed.values()
+        if not known and _class(found) != "InputLayer":
             yield LayerDifference(route, f"{found} layer that was not saved")
+
+
+def _renamed(saved: Mapping[str, Layer], seen: Observation) -> dict[str, str]:
+    """Saved route -> restored route of operations without weights that have another name.
+
+    Keras names operations such as `Cast` anew at each load. Those of one class and one parent are
+    matched in order, if there are as many as before.
+    """
+    before: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+    after: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+    for route, layer in saved.items():
+        if route not in seen.layers and not (layer.variables or layer.expected or layer.is_model):
+            before[route.rpartition("/")[0], _class(layer.class_name)].append(route)
+    for route, found in seen.layers.items():
+        if route not in saved:
+            after[route.rpartition("/")[0], _class(found)].append(route)
+    pairs = [(routes, after[key]) for key, routes in before.items()]
+    return {
+        a: b for old, new in pairs if len(old) == len(new) for a, b in zip(old, new, strict=True)
+    }
 
 
 def _listed(layer: Layer, wrappers: Set[str]) -> bool:

@@ -106,6 +106,32 @@ def test_operations_are_compared_and_names_may_hold_slashes() -> None:
     assert str(lost) == "add: the saved Add is not in the model"
 
 
+def test_operations_may_get_another_name() -> None:
+    """Keras 3 counts the operations of a process: `cast_48` is loaded as `cast`."""
+    casts = {name: {"to": dtype} for name, dtype in (("cast_48", "float32"), ("cast_49", "int32"))}
+    operations = tuple(Layer(name, name, "Cast", config=config) for name, config in casts.items())
+    dense = Layer("dense_2", "dense_2", "Dense", expected={"kernel": (2, 3)})
+    architecture = replace(SAVED, layers=(*operations, dense))
+
+    def differences(**dtypes: str) -> list[str]:
+        seen = Observation(
+            *("here", "load_model", Status.LOADED),
+            layers=dict.fromkeys(dtypes, "Cast") | {"dense_2": "Dense"},
+            details={name: {"config": {"to": dtype}} for name, dtype in dtypes.items()},
+        )
+        return [str(each) for each in compare_layers(architecture, seen)[0]]
+
+    assert differences(cast="float32", cast_1="int32") == []
+    lost = differences(cast="float32")
+    assert lost[0] == "cast_48: the saved Cast is not in the model"
+    assert lost[-1] == "cast: Cast layer that was not saved"
+    seen = Observation(
+        "here", "load_model", Status.LOADED, layers={"cast": "Cast", "dense": "Dense"}
+    )
+    told = [str(each) for each in compare_layers(replace(SAVED, layers=(dense,)), seen)[0]]
+    assert told[0] == "dense_2: the saved Dense is not in the model"
+
+
 @pytest.mark.parametrize(("called", "expected"), [(None, 0), (True, 1)])
 def test_trainable_matters_only_for_batch_normalisation_in_training_mode(
     called: bool | None, expected: int
