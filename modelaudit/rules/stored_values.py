@@ -43,7 +43,7 @@ def _initializer(facts: Facts, route: str, role: str) -> str:
 
 
 def _kernels(facts: Facts) -> Iterator[tuple[str, str, Tensor]]:
-    """Route, role and tensor of the weights that layers apply to their inputs."""
+    """Route, role and tensor of the weights that layers apply; in a graph, the name is the role."""
     artifact = facts.artifact
     tensors = {tensor.name: tensor for tensor in artifact.tensors}
     seen: set[str] = set()
@@ -55,7 +55,7 @@ def _kernels(facts: Facts) -> Iterator[tuple[str, str, Tensor]]:
                 yield layer.route, role, tensors[name]
     for kernel in artifact.kernels:
         if kernel.tensor in tensors and kernel.tensor not in seen:
-            yield kernel.route, "kernel", tensors[kernel.tensor]
+            yield kernel.route, kernel.tensor.rpartition("/")[2], tensors[kernel.tensor]
 
 
 def _constant(rule: Rule, facts: Facts) -> Iterator[Finding]:
@@ -65,6 +65,7 @@ def _constant(rule: Rule, facts: Facts) -> Iterator[Finding]:
     for route, role, tensor in kernels:
         stats = tensor.stats
         if stats and stats.constant and tensor.size > 1:
+            named = route if route.rpartition("/")[2] == role else f"{route}/{role}"
             drawn = _initializer(facts, route, role) in CONSTANT_INITIALIZERS
             penalized = not stats.minimum and _penalized(facts, route)
             effect = (
@@ -75,11 +76,11 @@ def _constant(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 else "its results are all the same multiple of a sum of its inputs"
             )
             yield rule.finding(
-                f"Every value of {route}/{role} is {stats.minimum:g}: {effect}."
+                f"Every value of {named} is {stats.minimum:g}: {effect}."
                 + " Its initializer also gives one value: it was not trained." * drawn
                 + " The layer has a regularizer or constraint, which can do this." * penalized,
                 file=tensor.file,
-                route=f"{route}/{role}",
+                route=named,
                 evidence={"measured": stats.minimum, "unit": "as every value", "n": tensor.size},
                 severity=Severity.LOW if drawn else Severity.MEDIUM if penalized else rule.severity,
             )

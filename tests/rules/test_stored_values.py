@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 import pytest
 
-from modelaudit.facts import Json, Tensor
+from modelaudit.facts import Json, Kernel, Tensor
 from modelaudit.findings import Outcome, Severity
 from modelaudit.formats.io.file_window import FileWindow
 from modelaudit.formats.io.tensor_stats import FileArray, summarise
@@ -274,3 +274,17 @@ def test_weights_alone_are_searched_as_well(tmp_path: Path) -> None:
     path = write_weights(tmp_path / "broken.weights.h5", broken)
     facts = Facts(read(path, Limits()))
     assert reported(facts) == {code: [Severity.HIGH] for code in ("MA406", "MA419", "MA421")}
+
+
+def test_a_constant_variable_of_a_graph_is_named_itself(tmp_path: Path) -> None:
+    """Its layer may have another variable called kernel."""
+    zeros = stored(tmp_path, "lstm/Variable", np.zeros(SHAPE, "float32"))
+    kernel = stored(tmp_path, "lstm/kernel", trained())
+    found = tuple(
+        Kernel(route, tensor.name, "conv", "io", 2, SHAPE)
+        for route, tensor in (("lstm", zeros), ("lstm/kernel", kernel))
+    )
+    facts = facts_of(zeros, kernel, architecture=None, kernels=found)
+    (finding,) = run_rule(rule("MA406"), facts).findings
+    assert finding.location.route == "lstm/Variable"
+    assert "lstm/Variable is 0" in finding.detail

@@ -60,6 +60,13 @@ KEEP_CHANNELS = (
     | {"MaxPool", "AvgPool", "MaxPool3D", "AvgPool3D", "BatchToSpaceND", "SpaceToBatchND"}
     | {"FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3", "Pad", "PadV2", "MirrorPad"}
 )
+# Operations that turn zeros into zeros.
+KEEP_ZERO = frozenset(
+    {
+        *("Sum", "Mean", "Max", "Min", "Reshape", "Squeeze", "ExpandDims", "Transpose", "Tile"),
+        *("StridedSlice", "Slice", "Pad"),
+    }
+)
 # Operations between a kernel's operation and its bias or activation; they change only the shape.
 BEHIND = PASSING | {"Squeeze", "BatchToSpaceND", "Reshape"}
 

@@ -14,6 +14,7 @@ from modelaudit.formats.graph.kernel_ops import (
     BIAS,
     CONV,
     KEEP_CHANNELS,
+    KEEP_ZERO,
     OPERATIONS,
     KernelGeometry,
     numbers,
@@ -158,6 +159,8 @@ class _Finder:
         rank = len(tensor.shape)
         if rank != most and not (most == 4 and rank == 3):  # Conv1D runs as a Conv2D
             return None
+        if self._of_zeros(frame, node.inputs[application.data]):
+            return None
         bias, activation = self._behind(frame, node, consumers)
         spatial = 0 if dense else rank - 2
         window = KernelGeometry() if dense else self._window(frame, node, spatial)
@@ -177,6 +180,20 @@ class _Finder:
             activation=activation,
             grid=self._grid(frame, node, tensor) if dense else None,
         )
+
+    def _of_zeros(self, frame: Frame, reference: str) -> bool:
+        """Whether a value is always 0.
+
+        ConvLSTM layers of TensorFlow 1 compute their initial state with a variable of zeros.
+        """
+        for _ in range(16):
+            place = self.walker.value(frame, reference)
+            if place is None or place.node.op == "ZerosLike":
+                return place is not None
+            if place.node.op not in KEEP_ZERO or not place.node.inputs:
+                return False
+            frame, reference = place.frame, place.node.inputs[0]
+        return False
 
     def _route(self, tensor: str) -> str:
         """Scope of the variable: `block1/conv` for `block1/conv/kernel`."""

@@ -149,6 +149,16 @@ def test_only_nodes_reachable_from_signatures_count():
     assert [kernel.tensor for kernel in reached] == ["used/w"]
 
 
+@pytest.mark.parametrize(("source", "found"), [("zeros", 0), ("x", 1)])
+def test_what_is_applied_to_zeros_is_no_kernel(source, found):
+    """ConvLSTM of TensorFlow 1 computes its initial state with a variable of zeros."""
+    graph = conv_graph()
+    add(graph, "zeros", "ZerosLike", "x")
+    add(graph, "sum", "Sum", source, "axes")
+    add(graph, "conv", "Conv2D", "sum", "read", strides=[1, 1, 1, 1])
+    assert len(kernels(graph, [stored("c/kernel", 3, 3, 4, 4)])) == found
+
+
 def test_transposed_factors_and_wrong_ranks_are_not_kernels():
     graph = conv_graph()
     add(graph, "conv", "Conv2D", "x", "read", strides=[1, 1, 1, 1])
