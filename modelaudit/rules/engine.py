@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from modelaudit.audit_types.loading import Status
+from modelaudit.facts import Format
 from modelaudit.file_formats import Content, formats
 from modelaudit.findings import Finding, Outcome, RuleResult, Severity, Verdict
 from modelaudit.probe.protocol import ENDED, runtime_name
@@ -89,14 +90,18 @@ def partial_audit_reason(facts: Facts) -> str:
     for problem in artifact.problems:
         if problem.kind in UNREAD_KINDS:
             return plain(f"{problem.file or artifact.root.name}: {problem.detail}")
+    weights = artifact.format in formats(Content.WEIGHTS)
+    lacks = (
+        "no architecture (--architecture)" if weights else f"no graph ({artifact.root.name}.meta)"
+    )
     if (
-        artifact.format in formats(Content.WEIGHTS)
+        (weights or artifact.format is Format.TF1_CHECKPOINT)
         and artifact.architecture is None
         and not artifact.graphs
     ):
         return (
-            f"{artifact.root.name}: has weights but no architecture (--architecture), so it is open "
-            "whether they are complete, in their places, and what they compute"
+            f"{artifact.root.name}: has weights but {lacks}, so it is open whether they are "
+            "complete, in their places, and what they compute"
         )
     for observation in facts.observations:
         where = runtime_name(observation.runtime)

@@ -124,6 +124,10 @@ def observe(
             reason = "only weights, without an architecture to load them into"
             return replace(refusal, error=reason), None
         architecture = json.dumps(dict(artifact.architecture.config))
+    graph = artifact.root.with_name(f"{artifact.root.name}.meta")
+    if tried[0] == "import_meta_graph" and not graph.exists():
+        reason = f"only weights: there is no {graph.name} with a graph to restore them into"
+        return replace(refusal, error=reason), None
     tags = next((list(graph.tags) for graph in artifact.graphs if graph.tags), None)
     if any("serve" in graph.tags for graph in artifact.graphs):
         tags = ["serve"]

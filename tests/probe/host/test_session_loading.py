@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +10,15 @@ import pytest
 
 from modelaudit.audit_types.loading import Status
 from modelaudit.facts import Artifact, Format
+from modelaudit.findings import Outcome, Severity, Verdict
 from modelaudit.formats.keras.external_architecture import find_architecture, with_architecture
 from modelaudit.formats.reader import read
 from modelaudit.probe.host.feed import Feed
 from modelaudit.probe.host.observe import observe, open_session
 from modelaudit.probe.host.runtime import Runtime, RuntimeHandle, installed_runtime, start_runtime
+from modelaudit.rules.catalogue import CATALOGUE, rule
+from modelaudit.rules.engine import judge, run_rule, run_rules
+from modelaudit.rules.model import Facts
 from modelaudit.settings import Limits
 from tests.probe.sessions import SETTINGS, only, opened, reproduces
 
@@ -48,6 +53,24 @@ def test_keras3_gives_the_scores_from_before_saving(
     keras3: RuntimeHandle, made: Path, golden: dict, name: str, format: Format, call: str
 ) -> None:
     reproduces(keras3, made, golden, name, format, call)
+
+
+def test_a_checkpoint_without_its_graph_is_weights_only(
+    keras3: RuntimeHandle, made: Path, tmp_path: Path
+) -> None:
+    """Its program builds the graph: not to be able to import one is no failure to load."""
+    for path in (made / "tf1_checkpoint").iterdir():
+        if path.suffix != ".meta":
+            shutil.copy(path, tmp_path)
+    artifact = read(tmp_path / "model.ckpt", Limits())
+    seen, session = observe(keras3, artifact, SETTINGS)
+    assert (seen.status, session) == (Status.REFUSED, None)
+    assert "only weights" in seen.error
+    facts = Facts(artifact, observations=(seen,))
+    assert run_rule(rule("MA210"), facts).outcome is not Outcome.FAIL
+    verdict, reason = judge(run_rules(CATALOGUE, facts), facts, Severity.HIGH)
+    assert verdict is Verdict.INCOMPLETE
+    assert "weights but no graph (model.ckpt.meta)" in reason
 
 
 @pytest.mark.parametrize(("name", "format", "call"), KERAS2)
