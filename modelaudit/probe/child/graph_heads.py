@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from .frames import Untyped
 
 MAX_OUTPUTS = 8
+MAX_LOOPS = 16  # loops inside each other
+ENTERS, EXITS = ("Enter", "RefEnter"), ("Exit", "RefExit")
 PLACEHOLDERS = ("Placeholder", "PlaceholderV2")
 PIPELINES = re.compile(r"(IteratorGetNext|ParseExample|ParseSingleExample|Dequeue|Unstage)")
 _TRAINING_SCOPES = re.compile(
@@ -42,17 +44,21 @@ def choose_outputs(graph: Untyped) -> list[tuple[str, Any]]:
     In a training graph, those that the loss is computed from. Otherwise the tensors that nothing
     consumes and that depend on an input.
     """
-    forward = [op for op in graph.get_operations() if not _TRAINING_SCOPES.search(op.name)]
+    every = graph.get_operations()
+    looped = _in_loops(every)
+    forward = [op for op in every if not _TRAINING_SCOPES.search(op.name)]
+    forward = [op for op in forward if op.name not in looped]
     fed = _dependent(forward)
+    ends = [op.outputs[0] for op in forward if op.name in fed and _terminal(op)]
     found: list[Any] = []
-    if any(op.type in _CROSS_ENTROPIES or _UPDATES.match(op.type) for op in graph.get_operations()):
+    # Updates written by hand leave no operation for them, and nothing but them reads the output.
+    if not ends or any(op.type in _CROSS_ENTROPIES or _UPDATES.match(op.type) for op in every):
         found = _of_losses(forward)
         for chain in _last_weighted(forward, fed):
             if not any(tensor is other for tensor in chain for other in found):
                 found.append(chain[-1])
     if not found:
-        found = [op.outputs[0] for op in forward if op.name in fed and _terminal(op)]
-        found = [t for t in found if t.shape.rank != 0 and t.dtype.name != "bool"] or found
+        found = [t for t in ends if t.shape.rank != 0 and t.dtype.name != "bool"] or ends
     unique = OrderedDict((tensor.name, tensor) for tensor in found)
     return [(label(tensor), tensor) for tensor in unique.values()][:MAX_OUTPUTS]
 
@@ -95,6 +101,21 @@ def _is_source(op: Untyped) -> bool:
         or op.type == "PlaceholderWithDefault"
         or bool(PIPELINES.search(op.type))
     )
+
+
+def _in_loops(ops: Iterable[Untyped]) -> set[str]:
+    """Names of the operations inside TensorFlow 1's loops, which compute several values each."""
+    found: set[tuple[str, int]] = set()
+    stack = [(op, 1) for op in ops if op.type in ENTERS]
+    while stack:
+        op, depth = stack.pop()
+        if (op.name, depth) in found or depth == 0 or depth > MAX_LOOPS:
+            continue
+        found.add((op.name, depth))
+        for reader in [reader for tensor in op.outputs for reader in tensor.consumers()]:
+            inner = depth + (reader.type in ENTERS) - (reader.type in EXITS)
+            stack.append((reader, inner))
+    return {name for name, _ in found}
 
 
 def _dependent(ops: list[Any]) -> set[str]:

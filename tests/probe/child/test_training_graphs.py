@@ -311,6 +311,44 @@ def test_any_size_is_left_open_where_all_run(tf, v1) -> None:
     assert model.notes == []
 
 
+@pytest.mark.parametrize("training", [False, True])
+def test_values_inside_a_loop_are_no_outputs(tf, v1, training) -> None:
+    """They are computed once in each step, and cannot be fetched."""
+    x = v1.placeholder(tf.float32, [None, 6], "x")
+    y = v1.placeholder(tf.int64, [None], "y")
+    inner = weights(v1, 6, 6)
+
+    def step(i, state):
+        following = tf.tanh(tf.matmul(state, inner))
+        tf.identity(following, name="unread")
+        return i + 1, following
+
+    _, state = v1.while_loop(lambda i, _: i < 3, step, [tf.constant(0), x])
+    head = v1.get_variable("head", [6, 4], initializer=v1.random_normal_initializer(seed=2))
+    scores = tf.matmul(state, head, name="scores")
+    if training:
+        trained(v1, v1.losses.sparse_softmax_cross_entropy(y, scores))
+    model = loaded(tf, v1)
+    assert names(model)[1] == ["scores"]
+    feed = RNG.normal(size=(4, 6)).astype("float32")
+    state = feed
+    for _ in range(3):
+        state = np.tanh(state @ kernel_of(model))
+    expected = state @ model.value(model.variables()["head"])
+    feeds = [feed] if len(model.inputs) == 1 else [feed, np.zeros(4, "int64")]
+    np.testing.assert_allclose(only(model, *feeds), expected, rtol=1e-4)
+
+
+def test_an_output_that_only_an_update_by_hand_reads_is_found(tf, v1) -> None:
+    x = v1.placeholder(tf.float32, [None, 6], "x")
+    following = v1.placeholder(tf.float32, [None, 1], "following")
+    w = weights(v1, 6, 1)
+    value = tf.sigmoid(tf.matmul(x, w), name="value")
+    gradient = tf.gradients(value, w)[0]
+    v1.assign_add(w, tf.reduce_sum(following - value) * gradient)
+    assert names(loaded(tf, v1)) == (["x"], ["value"])
+
+
 def test_a_graph_for_inference_keeps_all_its_outputs_and_inputs(tf, v1) -> None:
     x = v1.placeholder(tf.float32, [None, 6], "x")
     z = v1.placeholder(tf.float32, [None, 6], "z")
