@@ -58,6 +58,7 @@ from modelaudit.probe.study.sample_budget import (
     statistics_sample_size,
     within_time,
 )
+from modelaudit.probe.study.value_domain import within_domain
 from modelaudit.settings import ProbeSettings
 from modelaudit.structs import replace
 from modelaudit.thresholds.weights import MISFIT, MISFIT_ALIKE
@@ -90,7 +91,7 @@ def study(
             fed = replace(each, output_bytes=declared_output_bytes(session.observation.outputs))
             runner = Runner(session, fed.moves, fed.rescaled, batch_size(fed))
             try:
-                fed = within_time(runner, fed, settings.timeout)
+                fed = within_domain(runner, within_time(runner, fed, settings.timeout))
                 return _Study(session, artifact, settings.seed, fed).run()
             except MeasurementUnavailable as error:
                 failures.append(str(error))
