@@ -91,7 +91,7 @@ def bits_limit(classes: int) -> float:
 
 def relative_spread(values: NDArray[np.floating]) -> float:
     """Standard deviation of (n, ...) over inputs divided by the root mean square, in [0, 1]."""
-    if len(values) == 0:
+    if values.size == 0:
         return 0.0
     flat = values.reshape(len(values), -1).astype(np.float64)
     square = float((flat**2).mean())

@@ -14,6 +14,7 @@ from modelaudit.audit_types.behaviour import (
     TransformEffect,
 )
 from modelaudit.facts import Artifact
+from modelaudit.measures.architecture.modality import declared_inputs
 from modelaudit.measures.behaviour.accuracy import class_labels, unpredicted
 from modelaudit.measures.behaviour.collapse import InputDiversity, collapse
 from modelaudit.measures.behaviour.information_gain import information_gains
@@ -76,6 +77,8 @@ def describe_output(
     raw = answers.given[name]
     values = finite_values(raw)
     known = kind_of(values, artifact, answers.y, single=len(answers.given) == 1)
+    if known.name == "sigmoid" and raw.dtype.kind in "iub" and answers.y is None:
+        known = KnownKind("regression")  # choices, not probabilities
     kind = known.name
     bits_on_mix = _information(answers.mix, name, kind)
     diversity = replace(diversity, synthetic_information=bits_on_mix)
@@ -162,10 +165,18 @@ def kind_of(
     )
     if kind not in {"logits", "sigmoid"}:
         return KnownKind(kind)
+    if y is None and kind == "sigmoid" and single and _rebuilds_input(values, artifact):
+        return KnownKind("regression")
     if y is not None and class_labels(y) is None and _are_numbers(values, y):
         return KnownKind("regression")
     told = loss is not None or (y is not None and class_labels(y) is not None)
     return KnownKind(kind, guessed=kind == "logits" and not told)
+
+
+def _rebuilds_input(values: Array, artifact: Artifact) -> bool:
+    """Whether the outputs (n, k) have the shape of the inputs, as those of an autoencoder."""
+    shapes = [port.shape or () for port in declared_inputs(artifact)]
+    return values.shape[-1] > 1 and values.shape[1:] in [shape[1:] for shape in shapes]
 
 
 def _are_numbers(values: Array, y: Array) -> bool:

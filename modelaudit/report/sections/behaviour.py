@@ -221,7 +221,8 @@ def _by_class(title: str, rows: Sequence[ClassAgreement]) -> Table | None:
 
 
 def _output(output: OutputBehaviour) -> list[Block]:
-    kind = output.kind
+    kind = "guessed" if output.guessed else output.kind
+    kind = "positions" if kind == "spatial" and len(output.shape) < 4 else kind
     title = f"Output {text.shorten(output.name or '(unnamed)', 40)}"
     described = vocabulary.OUTPUT_KINDS.get(kind, kind or "unknown kind")
     blocks: list[Block] = [prose(f"{title}: {described}. {_collapse(output.collapse)}")]

@@ -129,9 +129,11 @@ ACTIONS: Mapping[str, str] = {
 OUTPUT_KINDS: Mapping[str, str] = {
     "softmax": "class probabilities (softmax)",
     "logits": "class scores (logits)",
-    "sigmoid": "independent probabilities (sigmoid)",
-    "regression": "real values (regression)",
+    "sigmoid": "values from 0 to 1 (sigmoid)",
+    "regression": "numbers (regression)",
     "spatial": "a spatial map",
+    "positions": "a number or a vector at each position",
+    "guessed": "scores of classes or numbers (the file does not say which)",
     "embedding": "a feature vector (embedding)",
 }
 

@@ -116,3 +116,9 @@ def test_a_saturated_single_unit() -> None:
 
     dead = c.bias_effect(relu(scores + bias), relu(scores), "regression", bias, scores + bias)
     assert dead.responsible
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("shape", [(0, 3), (4, 0)])
+def test_nothing_has_no_spread(shape) -> None:
+    assert c.relative_spread(np.zeros(shape)) == 0.0

@@ -228,3 +228,19 @@ def test_the_first_page_has_the_full_path_and_the_versions_used():
     said = {term: cell.text for term, cell in report.build(audit, samples.RULES).verdict.identity}
     assert said["Model"] == path
     assert "TensorFlow 2.21.0 and Keras 3.15.1" in said["Was the model run?"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "shape", "guessed", "said"),
+    [
+        ("logits", [None, 5], False, "class scores (logits)"),
+        ("logits", [None, 5], True, "scores of classes or numbers"),
+        ("spatial", [None, 8, 8, 2], False, "a spatial map"),
+        ("spatial", [None, 10, 1], False, "a number or a vector at each position"),
+    ],
+)
+def test_an_output_is_called_only_what_is_known_of_it(kind, shape, guessed, said):
+    output = json_of(samples.healthy())["behaviour"]["outputs"][0]
+    output |= {"kind": kind, "shape": shape, "guessed": guessed}
+    text, _ = chapter(behaviour.build(with_behaviour(outputs=[output])))
+    assert f": {said}" in text
