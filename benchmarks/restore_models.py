@@ -1,13 +1,13 @@
 """Train small networks, save them in eleven formats, and make restore faults and honest twins.
 
-    python benchmarks/restore_models.py DIRECTORY [--set 1|2|3] [--seed N] [--only NET,NET]
+    python benchmarks/restore_models.py DIRECTORY [--set 1|2|3|4] [--seed N] [--only NET,NET]
 
 DIRECTORY/faults and DIRECTORY/twins hold one directory per model. faults.tsv and twins.tsv list
 them: faults with the severity asked, and what a finding has to say to name the fault. Trained
 networks are kept in DIRECTORY/nets, so that an interrupted run can be continued; `--only` makes no
 faults, so that several processes can prepare the networks. CPU only; 10 to 60 minutes.
-In set 3 a fault that changes no weight or cannot be seen in any file is not made, and twins have
-to answer right; run `restore_effects.py` after it.
+From set 3 on a fault that changes no weight or cannot be seen in any file is not made, and twins
+have to answer right; run `restore_effects.py` after it.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 import keras
 import numpy as np
 import restore_builders as builders
+import restore_builders_fourth as fourth
 import restore_builders_more as more
 import tf_keras
 from restore_answers import asked, called, difference, probes
@@ -50,7 +51,7 @@ class Shop:
     out: Path
     net: Net
     seed: int
-    strict: bool = False  # as in set 3
+    strict: bool = False  # as from set 3 on
     rows: list[dict[str, str]] = field(default_factory=list)
     twins: list[dict[str, str]] = field(default_factory=list)
 
@@ -157,7 +158,7 @@ class Shop:
         return difference(self.answers[form.legacy], called(model, self.probes))
 
     def varied(self, sound: dict[str, Path], turn: int) -> None:
-        """Make the twins of set 3, in all formats; those that do not answer right are left out."""
+        """Make the twins from set 3 on, in all formats; those that answer wrong are left out."""
         places = dict.fromkeys((False, True), turn)
 
         def keep(kind: str, model: Any, legacy: bool) -> None:
@@ -226,11 +227,11 @@ def write_table(path: Path, rows: list[dict[str, str]]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("directory", type=Path)
-    parser.add_argument("--set", type=int, choices=(1, 2, 3), default=1)
+    parser.add_argument("--set", type=int, choices=(1, 2, 3, 4), default=1)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", default="", help="prepare these networks, make no faults")
     options = parser.parse_args()
-    nets = (builders.FIRST, builders.SECOND, more.THIRD)[options.set - 1]
+    nets = (builders.FIRST, builders.SECOND, more.THIRD, fourth.FOURTH)[options.set - 1]
     out = options.directory
     if not options.only:
         shutil.rmtree(out / "faults", ignore_errors=True)
@@ -240,7 +241,7 @@ def main() -> None:
     for turn, net in enumerate(nets):
         if options.only and net.name not in options.only.split(","):
             continue
-        shops[net.name] = shop = Shop(out, net, options.seed, strict=options.set == 3)
+        shops[net.name] = shop = Shop(out, net, options.seed, strict=options.set > 2)
         done = out / "nets" / f"{net.name}.tsv"
         if done.exists():
             with done.open(newline="") as file:
