@@ -16,11 +16,13 @@ def probes(k: Any, net: Net) -> Values:
     """Half of the rows are data of the task; the others are random, any known token included."""
     rng = np.random.default_rng(5)
     known, _ = net.data(rng, 32)
-    rows = [x.input_dim for x in leaves(net.build(k)) if type(x).__name__ == "Embedding"]
+    model = net.build(k)
+    embeddings = [x for x in leaves(model) if type(x).__name__ == "Embedding"]
+    rows = {x.input.name: x.input_dim for x in embeddings}
     found = []
-    for array in known:
+    for i, array in zip(model.inputs, known, strict=True):
         if array.dtype.kind == "i":
-            wild = rng.integers(0, rows.pop(0), array.shape)
+            wild = rng.integers(0, rows[i.name], array.shape)
         else:
             wild = rng.normal(array.mean(axis=0), array.std(axis=0) + 0.1, array.shape)
         found.append(np.concatenate([array, wild.astype(array.dtype)]))
