@@ -121,6 +121,7 @@ def _optimizer(rule: Rule, facts: Facts) -> Iterator[Finding]:
         raise NotApplicable("the optimizer's variables do not have the shapes of the weights")
     # Optimizers keep the same number of variables, of its shape, for every trained weight.
     each = max((slots[shape] // count for shape, count in weights.items()), default=0)
+    each = max(each, int(slots.total() > 0))
     lacking = sum(max(each * count - slots[shape], 0) for shape, count in weights.items())
     if lacking:
         needed = each * weights.total()

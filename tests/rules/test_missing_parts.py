@@ -83,6 +83,7 @@ STEP = ((), ())  # iterations and learning rate
         ((*STEP, (4, 2), (4, 2), (2,), (2,)), False, Outcome.PASS),  # frozen normalisation
         ((*STEP, (4, 2), (4, 2), (2,), (2,)), True, Outcome.FAIL),
         ((*STEP, (4, 2), (4, 2)), True, Outcome.FAIL),
+        ((*STEP, (2,)), True, Outcome.FAIL),  # part of one variable for each: momentum
         ((*STEP, (4,), (2,)), True, Outcome.NOT_APPLICABLE),  # Adafactor keeps rows and columns
     ],
 )
