@@ -15,7 +15,8 @@ from msgspec import Struct
 from modelaudit.audit_types.kernels import BatchNormState, KernelInitialization
 from modelaudit.facts import Artifact
 from modelaudit.findings import Severity
-from modelaudit.measures.kernels.other_weights import AVERAGE
+from modelaudit.measures.kernels.other_weights import AVERAGE, STARTS
+from modelaudit.rules.drawn_weights import bounded, drift, spread, spread_out, unmoved
 from modelaudit.rules.training_traces import (
     among_siblings,
     left_over,
@@ -28,7 +29,6 @@ from modelaudit.rules.training_traces import (
 from modelaudit.thresholds.weights import (
     LIGHT,
     MIN_WEIGHTS_ALONE,
-    MIN_WEIGHTS_WITH_BIAS,
     SMALL,
     SPREAD,
     UNMOVED,
@@ -83,13 +83,13 @@ def never_trained(
     if any(kernel.guessed for kernel in fresh) and (
         moved
         or not redrawn
-        or not all(_bounded(kernel) for kernel in drawn if "norms" not in kernel.tests)
+        or not all(bounded(kernel) for kernel in drawn if "norms" not in kernel.tests)
     ):
         return False, "the file does not name the initializers, so every test would be a guess"
     if any(
         k.state == "undecidable"
         and k.weights > largest
-        and not _unmoved(k, kernels, USUAL_DRIFT.value)
+        and not unmoved(k, kernels, USUAL_DRIFT.value)
         for k in kernels
     ):
         return False, "larger kernels than those at initial values could not be decided"
@@ -101,7 +101,9 @@ def never_trained(
 
 
 def left_initial(
-    artifact: Artifact, kernels: Sequence[KernelInitialization]
+    artifact: Artifact,
+    kernels: Sequence[KernelInitialization],
+    norms: Sequence[BatchNormState] = (),
 ) -> tuple[Untouched, ...]:
     """Kernels at their initial values in a model whose other kernels training has moved.
 
@@ -113,6 +115,7 @@ def left_initial(
     Args:
         artifact: the model.
         kernels: all kernels, with undecidable ones.
+        norms: its batch normalizations.
     """
     kernels, _ = _apart(kernels)
     others = [kernel for kernel in kernels if kernel.tests.get("fits") is False]
@@ -120,8 +123,9 @@ def left_initial(
     as_drawn = [kernel for kernel in kernels if kernel.tests.get("fits") is True]
     # A third of small trained kernels fits one of the common initializers without a bound.
     matrices = [k for k in as_drawn if "norms" not in k.tests]
-    credible = [k for k in matrices if not k.guessed or _bounded(k)]
-    biases_moved = any(kernel.tests.get("bias_initial") is False for kernel in kernels)
+    credible = [k for k in matrices if not k.guessed or bounded(k)]
+    biases = [k.tests.get("bias_initial") for k in kernels] + [n.affine_initial for n in norms]
+    biases_moved = False in biases
     if not (moved or biases_moved):
         return ()
     guessed = any(kernel.guessed for kernel in matrices)
@@ -130,23 +134,23 @@ def left_initial(
     clearly = moved >= max(1, 2 * len(drawn))
     mostly = clearly or (not guessed and moved >= max(1, len(drawn)))
     frozen = [kernel for kernel in kernels if kernel.tests.get("trainable") is False]
-    features = bool(frozen) and all(kernel.tests.get("fits") is True for kernel in frozen)
+    features = bool(frozen) and not any(_trained_before(kernel) for kernel in frozen)
     designed = moved <= len(drawn) and not tells_frozen(artifact)
     normed = not any(kernel.tests.get("batchnorm_initial") is True for kernel in others)
-    beside = sum(kernel.tests.get("bias_initial") is False for kernel in credible)
-    light = beside > LIGHT.value * moved
+    beside = [kernel for kernel in credible if kernel.tests.get("bias_initial") is False]
     found = []
     for kernel in as_drawn:
-        slightly = light and kernel.tests.get("law") != "orthogonal"
+        slightly = _slightly(kernel, beside, moved)
         if slightly and kernel.tests.get("bias_initial") is False:
             continue
-        rate = _drift(others, _spread(kernel))
+        rate = drift(others, spread(kernel))
         severity = _severity(
             kernel,
             biases_moved=biases_moved,
             mostly=mostly,
             clearly=clearly,
-            alone=moved > 0 and not slightly and _unmoved(kernel, kernels, rate),
+            rarely=biases.count(False) >= 2 * biases.count(True),
+            alone=moved > 0 and not slightly and unmoved(kernel, kernels, rate),
             normed=normed,
             planned=artifact.architecture is not None,
         )
@@ -178,24 +182,61 @@ def left_initial(
     return tuple(found)
 
 
-def stale_averages(
-    kernels: Sequence[KernelInitialization],
-) -> tuple[list[KernelInitialization], list[KernelInitialization]]:
-    """Moving averages at initial values of a model whose weights have moved, and all averages.
+def _trained_before(kernel: KernelInitialization) -> bool:
+    """Whether a frozen kernel was trained before it was frozen.
 
-    They are tested together: a single small one may look as drawn.
+    One that fits no common initializer beside a bias at its start may have another initializer.
+    """
+    unknown = kernel.guessed and kernel.tests.get("bias_initial") is True
+    return kernel.tests.get("fits") is not True and not unknown
+
+
+def _slightly(
+    kernel: KernelInitialization, beside: Sequence[KernelInitialization], moved: int
+) -> bool:
+    """Whether the kernel may look as drawn because the model was trained lightly.
+
+    `beside` are the kernels that look as drawn beside a trained bias, `moved` the number of kernels
+    that do not. Trained kernels often keep a law without a bound: they say nothing about a kernel
+    with one.
+    """
+    alike = [each for each in beside if bounded(each) or not bounded(kernel)]
+    return len(alike) > LIGHT.value * moved and kernel.tests.get("law") != "orthogonal"
+
+
+def stale_averages(
+    artifact: Artifact, kernels: Sequence[KernelInitialization]
+) -> tuple[list[str], int]:
+    """Moving averages at initial values of a model whose weights have moved, and the number of all.
+
+    Averages of vectors are at their initial values if they are still all 0 or all 1. Matrices are
+    tested together: a single small one may look as drawn. Averages that follow the weights are
+    distributed like them, so several that look as drawn beside weights that do not are stale, too,
+    whichever initializer they fit.
 
     Args:
-        kernels: all kernels and moving averages.
+        artifact: the model.
+        kernels: all kernels and moving averages of matrices.
     """
+    stats = {tensor.name: tensor.stats for tensor in artifact.tensors if tensor.size > 1}
+    constant = {name for name, each in stats.items() if each and each.constant}
+    starts = {name for name in constant if (each := stats[name]) and each.minimum in STARTS}
+    names = [name for name in stats if name.endswith(AVERAGE)]
+    still = [x for x in names if x in starts and x.removesuffix(AVERAGE) in stats.keys() - constant]
     weights, averages = _apart(kernels)
     others = [kernel for kernel in weights if kernel.tests.get("fits") is False]
-    stale = [
-        each for each in averages if each.tests.get("fits") is True and each.initializer in _USUAL
-    ]
-    count = sum(each.weights for each in stale)
-    chance = math.exp(-_drift(others, SPREAD.value) * count) * len(averages)
-    return stale if others and stale and chance < UNMOVED.value else [], averages
+    moved = {kernel.tensor + AVERAGE for kernel in others}
+    drawn = [each for each in averages if each.tests.get("fits") is True]
+    apart = [each for each in drawn if each.tensor in moved]
+    usual = [each for each in drawn if each.initializer in _USUAL]
+    count = sum(each.weights for each in usual)
+    chance = math.exp(-drift(others, SPREAD.value) * count) * len(averages)
+    found: list[KernelInitialization] = []
+    if still or len(apart) > max(1, len(averages) - len(drawn)):
+        found = drawn
+    elif others and usual and chance < UNMOVED.value:
+        found = usual
+    return still + [each.tensor for each in found], len({*names, *(x.tensor for x in averages)})
 
 
 def _apart(
@@ -212,13 +253,15 @@ def _severity(
     biases_moved: bool,
     mostly: bool,
     clearly: bool,
+    rarely: bool,
     alone: bool,
     normed: bool,
     planned: bool,
 ) -> Severity | None:
     """How sure it is that a kernel as drawn was left out; None if it proves nothing.
 
-    `mostly` and `clearly` say how many of the other kernels have moved, `alone` that its weights
+    `mostly` and `clearly` say how many of the other kernels have moved, `rarely` that hardly any bias
+    is still at its initial value, `alone` that its weights
     cannot have been trained like the others, `normed` that no batch normalization behind a kernel
     that has moved is at its initial values, `planned` that the file has an architecture.
     """
@@ -237,66 +280,22 @@ def _severity(
     if kernel.guessed and not companions:
         # A third of small trained kernels fits one of the common initializers; beside a bias that
         # was trained, one without a bound proves nothing.
-        told = bias is not False or _bounded(kernel)
+        told = bias is not False or bounded(kernel)
         return Severity.LOW if large and clearly and told else None
-    sure = Severity.HIGH if usual or (large and _bounded(kernel)) else Severity.MEDIUM
+    sure = Severity.HIGH if usual or (large and bounded(kernel)) else Severity.MEDIUM
     if kernel.state == "fresh" and companions and (mostly or not kernel.guessed):
         # Training moves every bias: one that is exactly at its initial value among others that
         # moved speaks for a small kernel as drawn, too.
-        by_bias = bias is True and biases_moved and clearly
+        by_bias = bias is True and biases_moved and (clearly or rarely)
         return sure if large or by_bias else Severity.MEDIUM if mostly else None
     by_size = kernel.weights >= MIN_WEIGHTS_ALONE.value and mostly
-    if by_size and bias is not False and not _spread_out(kernel):
+    if by_size and bias is not False and not spread_out(kernel):
         return sure
     return Severity.LOW if by_size or (large and clearly) else None
 
 
 def _at_most_medium(severity: Severity) -> Severity:
     return min(severity, Severity.MEDIUM, key=lambda each: each.rank)
-
-
-def _bounded(kernel: KernelInitialization) -> bool:
-    """Whether training soon moves some of its weights away from what the initializer draws."""
-    return kernel.tests.get("law") in {"uniform", "orthogonal"}
-
-
-def _spread_out(kernel: KernelInitialization) -> bool:
-    """Whether its initializer draws from a distribution, which trained weights can still have."""
-    return kernel.tests.get("law") in {"uniform", "normal", "truncated"}
-
-
-def _spread(kernel: KernelInitialization) -> float:
-    """How many times less than all others a kernel may have moved; 1 beside an unmoved bias."""
-    return 1.0 if kernel.tests.get("bias_initial") is True else SPREAD.value
-
-
-def _drift(moved: Sequence[KernelInitialization], spread: float) -> float:
-    """Least share of the weights beyond the initial bound that training leaves in this model.
-
-    `spread` is how many times less than all others a kernel may have moved.
-    """
-    shares = [
-        share
-        for kernel in moved
-        if kernel.weights >= MIN_WEIGHTS_WITH_BIAS.value
-        and isinstance(share := kernel.tests.get("outside"), float)
-        and share > 0
-    ]
-    return min(shares) / spread if shares else USUAL_DRIFT.value
-
-
-def _unmoved(
-    kernel: KernelInitialization, kernels: Sequence[KernelInitialization], rate: float
-) -> bool:
-    """Whether weights that were trained like the others could not look as drawn.
-
-    With a share of `rate` beyond the bound, all n weights stay within it with probability
-    (1 - rate)^n. A trained matrix is never orthogonal to the last digits.
-    """
-    law = kernel.tests.get("law")
-    if law == "uniform":
-        return math.exp(-rate * kernel.weights) * len(kernels) < UNMOVED.value
-    return law == "orthogonal"
 
 
 def _recurrent(kernel: KernelInitialization) -> bool:

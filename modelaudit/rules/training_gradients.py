@@ -56,7 +56,10 @@ def _no_gradient(rule: Rule, facts: Facts) -> Iterator[Finding]:
         and ratio < STOPPED.value
         and (each.first or 0.0) < ALIVE.value * largest
     ]
-    known = {each.kernel.route for each in left_initial(facts.artifact, measured.initialization)}
+    known = {
+        each.kernel.route
+        for each in left_initial(facts.artifact, measured.initialization, measured.batchnorm)
+    }
     weighed, silent = ([*filter(_weighs, each)] for each in (moments, stopped))
     if measured.constant or known.issuperset(each.route for each in silent):
         return  # said by MA437 or MA405

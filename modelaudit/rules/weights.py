@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from modelaudit.audit_types.kernels import BatchNormState, InitialState, KernelInitialization
+from modelaudit.facts import Artifact
 from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.measures.kernels.batchnorm import batchnorm_tensors
+from modelaudit.measures.kernels.other_weights import frozen_variables
 from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
 from modelaudit.rules.grammar import counted, every, of_all
@@ -55,12 +58,20 @@ def _statistics_untouched(rule: Rule, facts: Facts) -> Iterator[Finding]:
         *(len(new), len(states), "batch normalisation layer"),
         *("still has exactly its initial values", "still have exactly their initial values"),
     )
-    architecture = facts.artifact.architecture
-    layers = architecture.layers if architecture else ()
-    frozen = {layer.route for layer in layers if not layer.trainable}
     # Layers that are not meant to be trained stay as they are, as in networks of random features.
-    severity = Severity.LOW if frozen.issuperset(new) else None
+    severity = Severity.LOW if _frozen_norms(facts.artifact).issuperset(new) else None
     yield from _layers_told(rule, said, new, len(states), severity)
+
+
+def _frozen_norms(artifact: Artifact) -> set[str]:
+    """Routes of layers that the architecture or the list of trainable variables calls frozen."""
+    if artifact.architecture is not None:
+        return {layer.route for layer in artifact.architecture.layers if not layer.trainable}
+    frozen = frozen_variables(artifact)
+    affine = {x.route: [t for t in (x.gamma, x.beta) if t] for x in batchnorm_tensors(artifact)}
+    return {
+        route for route, own in affine.items() if own and frozen.issuperset(t.name for t in own)
+    }
 
 
 def _layers_told(
@@ -160,7 +171,7 @@ def _partial_restore(rule: Rule, facts: Facts) -> Iterator[Finding]:
     others = sum(kernel.tests.get("fits") is not True for kernel in decided)
     trained = counted(others, "other kernel is", "other kernels are") + " trained"
     while_others = f"while {trained if others else 'biases elsewhere are trained'}"
-    found = left_initial(facts.artifact, kernels)
+    found = left_initial(facts.artifact, kernels, _measurements(facts).batchnorm)
     for each in found:
         kernel = each.kernel
         if each.against:
@@ -187,15 +198,15 @@ def _partial_restore(rule: Rule, facts: Facts) -> Iterator[Finding]:
             fix=fix,
         )
 
-    stale, averages = stale_averages(kernels)
+    stale, averages = stale_averages(facts.artifact, kernels)
     if stale:
         yield rule.finding(
-            of_all(len(stale), len(averages), "moving average", "has", "have")
-            + f" the values that the weights had before training: {_names([k.tensor for k in stale])}. "
+            of_all(len(stale), averages, "moving average", "has", "have")
+            + f" the values that the weights had before training: {_names(stale)}. "
             "What reads the averages in place of the weights is not trained.",
-            route=stale[0].tensor,
+            route=stale[0],
             severity=Severity.MEDIUM,
-            evidence={"n": sum(k.weights for k in stale), "averages": [k.tensor for k in stale]},
+            evidence={"measured": len(stale), "n": averages, "averages": [*stale]},
         )
 
 

@@ -15,7 +15,7 @@ from modelaudit.settings import Settings
 
 pytestmark = pytest.mark.slow
 
-HIGH, MEDIUM, INFO = Severity.HIGH, Severity.MEDIUM, Severity.INFO
+HIGH, MEDIUM, LOW, INFO = (Severity.HIGH, Severity.MEDIUM, Severity.LOW, Severity.INFO)
 
 
 def build(keras, *, frozen=()):
@@ -147,3 +147,44 @@ def test_kernels_before_a_normalization_hardly_move(keras, tmp_path, redrawn):
     said = found(model, tmp_path / "model.keras")
     high = {route: severity for route, severity in said.items() if severity is not Severity.LOW}
     assert high == ({"last": HIGH} if redrawn else {})
+
+
+@pytest.mark.parametrize("redrawn", [False, True])
+@pytest.mark.parametrize("name", ["model.keras", "model.h5"])
+def test_a_small_head_among_kernels_that_keep_their_law(keras, tmp_path, name, redrawn):
+    """Kernels drawn without a bound can look as drawn after training; their biases do not."""
+    keras.utils.set_random_seed(9)
+    model = keras.Sequential([keras.Input((16,))])
+    for unit in range(4):
+        model.add(
+            keras.layers.Dense(32, "relu", kernel_initializer="glorot_normal", name=f"unit{unit}")
+        )
+    model.add(keras.layers.Dense(4, name="head"))
+    first = model.layers[-1].get_weights()
+    x = np.random.default_rng(9).normal(size=(512, 16))
+    model.compile(keras.optimizers.Adam(0.003), "mse")
+    model.fit(x, np.stack([x[:, i] * x[:, i + 1] for i in range(4)], axis=-1), epochs=10, verbose=0)
+    if redrawn:
+        model.layers[-1].set_weights(first)
+    assert found(model, tmp_path / name) == ({"head": HIGH} if redrawn else {})
+
+
+@pytest.mark.parametrize(
+    ("frozen", "reset", "said"), [(True, False, [LOW]), (False, False, []), (False, True, [MEDIUM])]
+)
+def test_an_export_tells_that_batch_normalization_was_frozen(keras, tmp_path, frozen, reset, said):
+    keras.utils.set_random_seed(10)
+    of = keras.layers
+    model = keras.Sequential(
+        [keras.Input((8,)), of.Dense(16), of.BatchNormalization(), of.Dense(4)]
+    )
+    norm = model.layers[1]
+    first = norm.get_weights()
+    for layer in model.layers[:2]:
+        layer.trainable = not frozen
+    x = np.random.default_rng(10).normal(size=(256, 8))
+    model.compile(keras.optimizers.Adam(0.01), "mse")
+    model.fit(x, np.cos(x[:, :4]), epochs=4, verbose=0)
+    if reset:
+        norm.set_weights(first)
+    assert [*found(model, tmp_path / "export", "MA402").values()] == said

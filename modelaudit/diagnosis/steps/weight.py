@@ -114,7 +114,7 @@ def partial_restore(case: Case) -> StepResult:
     if not case.kernels:
         return CauseUnknown("kernels of 500 weights or more with a known initializer")
     tested = len(case.kernels)
-    found = left_initial(case.facts.artifact, case.measured)
+    found = left_initial(case.facts.artifact, case.measured, case.batchnorm)
     if not found and len(case.fresh) == tested:
         return CauseExcluded("every kernel is at its initial values, not only some")
     if not found:

@@ -1,0 +1,53 @@
+"""What weights as drawn and trained weights have that the others do not."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from modelaudit.audit_types.kernels import KernelInitialization
+from modelaudit.thresholds.weights import MIN_WEIGHTS_WITH_BIAS, SPREAD, UNMOVED, USUAL_DRIFT
+
+
+def bounded(kernel: KernelInitialization) -> bool:
+    """Whether training soon moves some of its weights away from what the initializer draws."""
+    return kernel.tests.get("law") in {"uniform", "orthogonal"}
+
+
+def spread_out(kernel: KernelInitialization) -> bool:
+    """Whether its initializer draws from a distribution, which trained weights can still have."""
+    return kernel.tests.get("law") in {"uniform", "normal", "truncated"}
+
+
+def spread(kernel: KernelInitialization) -> float:
+    """How many times less than all others a kernel may have moved; 1 beside an unmoved bias."""
+    return 1.0 if kernel.tests.get("bias_initial") is True else SPREAD.value
+
+
+def drift(moved: Sequence[KernelInitialization], times: float) -> float:
+    """Least share of the weights beyond the initial bound that training leaves in this model.
+
+    `times` is how many times less than all others a kernel may have moved.
+    """
+    shares = [
+        share
+        for kernel in moved
+        if kernel.weights >= MIN_WEIGHTS_WITH_BIAS.value
+        and isinstance(share := kernel.tests.get("outside"), float)
+        and share > 0
+    ]
+    return min(shares) / times if shares else USUAL_DRIFT.value
+
+
+def unmoved(
+    kernel: KernelInitialization, kernels: Sequence[KernelInitialization], rate: float
+) -> bool:
+    """Whether weights that were trained like the others could not look as drawn.
+
+    With a share of `rate` beyond the bound, all n weights stay within it with probability
+    (1 - rate)^n. A trained matrix is never orthogonal to the last digits.
+    """
+    law = kernel.tests.get("law")
+    if law == "uniform":
+        return math.exp(-rate * kernel.weights) * len(kernels) < UNMOVED.value
+    return law == "orthogonal"
