@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import datetime
-import time
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 from functools import cache
 from pathlib import Path
 
@@ -25,6 +23,7 @@ from modelaudit.audit_sections import (
 )
 from modelaudit.audit_types.loading import Status
 from modelaudit.audit_types.model import ExitSection, ToolSection
+from modelaudit.clock import Stopwatch
 from modelaudit.diagnosis import diagnose
 from modelaudit.errors import ProbeError, ReadError, UsageError
 from modelaudit.exit_codes import ExitCode
@@ -299,16 +298,6 @@ def finish_audit(
     )
 
 
-class _Stopwatch(AbstractContextManager["_Stopwatch"]):
-    """Adds the duration of a block to `timings`."""
-
-    def __init__(self, timings: dict[str, float], phase: str) -> None:
-        self._timings, self._phase, self._start = timings, phase, time.perf_counter()
-
-    def __exit__(self, *_exc: object) -> None:
-        self._timings[self._phase] = round(time.perf_counter() - self._start, 3)
-
-
 def audit_model(
     target: AuditTarget, settings: Settings, created: str, probe: Probe | None = None
 ) -> Audit:
@@ -322,14 +311,14 @@ def audit_model(
     """
     settings = settings.for_model(target.relative, target.path)
     timings: dict[str, float] = {}
-    with _Stopwatch(timings, "static"):
+    with Stopwatch(timings, "static"):
         facts = static_facts(target.path, settings)
         facts = replace(facts, path=target.relative, declared_signature=target.declared_signature)
         if target.previous:
             facts = replace(facts, previous=read_artifact(target.previous, settings))
-    with _Stopwatch(timings, "probe"):
+    with Stopwatch(timings, "probe"):
         facts = add_probe(facts, probe)
-    with _Stopwatch(timings, "judge"):
+    with Stopwatch(timings, "judge"):
         return finish_audit(facts, target, created, timings)
 
 

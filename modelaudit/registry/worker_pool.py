@@ -21,6 +21,7 @@ from typing import NoReturn, TypeVar
 
 from msgspec import Struct, field
 
+from modelaudit.errors import PhaseMemoryError
 from modelaudit.facts import Json
 
 Task = TypeVar("Task")
@@ -36,13 +37,15 @@ STOP_SECONDS = 2.0  # for a worker to remove partially written files
 class TaskResult(Struct, frozen=True):
     """The outcome of one task: its result, or why there is none.
 
-    `limit` names the setting that stopped it, "" if none did.
+    `limit` names the setting that stopped it, "" if none did, and `phase` what ran out of memory
+    if that was not reading.
     """
 
     index: int
     value: dict[str, Json] | None
     lost: str = ""
     limit: str = ""
+    phase: str = ""
 
 
 class _PoolWorker(Struct):
@@ -103,8 +106,10 @@ def _serve(
             index = HEADER.unpack(head)[0]
             try:
                 message = _packed({"index": index, "value": work(tasks[index])})
-            except MemoryError:
-                message = _packed({"index": index, "value": None, "limit": "read_memory"})
+            except MemoryError as error:
+                phase = str(error) if isinstance(error, PhaseMemoryError) else ""
+                lost: dict[str, Json] = {"limit": "read_memory", "phase": phase}
+                message = _packed({"index": index, "value": None, **lost})
             with suppress(BrokenPipeError):  # the parent was killed, which closed its pipe
                 _send(answer, message)
     except _WorkerStopped:
@@ -246,8 +251,10 @@ def _collect(workers: list[_PoolWorker]) -> Iterator[TaskResult]:
         elif message := _message(worker):
             worker.task = None
             value, limit = message.get("value"), str(message.get("limit") or "")
-            lost = f"out of memory (limit {limit})" if limit else ""
-            yield TaskResult(index, value if isinstance(value, dict) else None, lost, limit)
+            phase = str(message.get("phase") or "")
+            lost = " ".join(filter(None, ("out of memory", phase, f"(limit {limit})")))
+            found = value if isinstance(value, dict) else None
+            yield TaskResult(index, found, lost if limit else "", limit, phase)
     now = time.monotonic()
     for worker in [
         worker for worker in workers if worker.task is not None and worker.deadline <= now

@@ -257,7 +257,10 @@ def audit_all(
                 continue
             bug = value.get("bug")
             reason = done.lost or f"internal error in modelaudit ({bug}); please report this"
-            audit = lost_model_audit(target, settings, created, reason, done.limit)
+            if done.phase:  # the file was read
+                audit = incomplete_audit(target, settings, created, reason)
+            else:
+                audit = lost_model_audit(target, settings, created, reason, done.limit)
             if deliver:
                 deliver(audit)
             result = result_row(audit)

@@ -32,6 +32,14 @@ def read(path, limits):
     return bytearray(3 << 30) if path.name == "hostile.h5" else real(path, limits)
 pipeline.read = read
 """
+GREEDY_RULES = """
+import modelaudit.pipeline as pipeline
+real = pipeline.run_all_rules
+def run_all_rules(facts):
+    hostile = facts.artifact.root.name == "hostile.h5" and facts.artifact.files
+    return bytearray(3 << 30) if hostile else real(facts)
+pipeline.run_all_rules = run_all_rules
+"""
 SNIFF_CRASH = """
 import os, signal
 from modelaudit.formats.hdf5 import keras_layout as hdf5_layout
@@ -95,6 +103,16 @@ def test_the_memory_limit_is_reported(models):
     rows = {row["path"]: row for row in json.loads(done.stdout)}
     assert "read_memory" in rows["hostile.h5"]["reason"]
     assert rows["hostile.h5"]["rules"] == ["MA118"]
+    assert rows["sound.h5"]["verdict"] == "pass"
+
+
+def test_memory_that_runs_out_after_reading_does_not_make_the_file_unreadable(models):
+    (models / "modelaudit.toml").write_text(f"[limits]\nread_memory = {1 << 30}\n")
+    done = run(GREEDY_RULES, "scan", models, "--json", cwd=models)
+    assert done.returncode == ExitCode.INCOMPLETE, done.stderr
+    rows = {row["path"]: row for row in json.loads(done.stdout)}
+    assert "out of memory while the findings were made" in rows["hostile.h5"]["reason"]
+    assert rows["hostile.h5"]["rules"] == []
     assert rows["sound.h5"]["verdict"] == "pass"
 
 
