@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from modelaudit.facts import Format, Json, Layer, Tensor, TensorStats, fits
 from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.formats.keras.variables.names import VariableName
+from modelaudit.layer_classes import Trait, has
+from modelaudit.measures.kernels.batchnorm import variable_names
 from modelaudit.rules import examples
 from modelaudit.rules.grammar import counted
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
 
+_BATCHNORM = re.compile(r"(?:^|[/_.])(?:batch_?norm|bn(?=[\d_]|$))[^/]*\Z", re.IGNORECASE)
 LISTED = 20  # names listed in one finding; the rest is counted
 
 
@@ -34,15 +39,78 @@ def weighted_layers(facts: Facts) -> tuple[Layer, ...]:
 
 def _holds_nothing(facts: Facts) -> tuple[Layer, ...]:
     """Layers that need weights, if the weights file was read and has not a single one."""
+    architecture = facts.artifact.architecture
+    layers = architecture.layers if architecture and _no_weight_is_stored(facts) else ()
+    return tuple(layer for layer in layers if layer.expected)
+
+
+def _no_weight_is_stored(facts: Facts) -> bool:
+    """Whether the weights file was read completely and has not a single weight."""
     artifact = facts.artifact
-    if artifact.architecture is None or "h5" not in artifact.extra or artifact.problems:
-        return ()
-    if any(tensor.role == "weight" for tensor in artifact.tensors):
-        return ()
-    return tuple(layer for layer in artifact.architecture.layers if layer.expected)
+    stored = any(tensor.role == "weight" for tensor in artifact.tensors)
+    return "h5" in artifact.extra and not artifact.problems and not stored
+
+
+def _unbuilt(facts: Facts) -> str:
+    """The class of a subclassed model of which neither layers nor weights were saved."""
+    architecture = facts.artifact.architecture
+    if architecture is None or architecture.layers or not _no_weight_is_stored(facts):
+        return ""
+    own = has(architecture.class_name, Trait.MODEL)
+    return "" if own else architecture.class_name
+
+
+def _lost_statistics(facts: Facts) -> dict[str, list[str]]:
+    """Batch normalizations, by their names, that have gamma or beta but lack moving statistics.
+
+    Without an architecture only the names tell: a layer normalization has no statistics.
+    """
+    names = variable_names(facts.artifact)
+    scopes: dict[str, set[str]] = {}
+    for tensor in facts.artifact.tensors:
+        if tensor.role == "weight":
+            parsed = VariableName.parse(names.get(tensor.name, tensor.name))
+            scopes.setdefault(parsed.scope, set()).add(parsed.variable.lstrip("_"))
+    return {
+        scope: absent
+        for scope, stored in scopes.items()
+        if _BATCHNORM.search(scope) and stored & {"gamma", "beta"}
+        if (absent := sorted({"moving_mean", "moving_variance"} - stored))
+    }
+
+
+def _without_statistics(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    lost = {} if facts.artifact.graphs else _lost_statistics(facts)  # else MA417 asks the graph
+    if not lost:
+        raise NotApplicable("the file contains no Keras architecture")
+    first, absent = next(iter(lost.items()))
+    more = f" The same is true of {counted(len(lost) - 1, 'other layer', 'other layers')}."
+    yield rule.finding(
+        f"{first} has gamma or beta, but no {' and no '.join(absent)}. Inference needs the "
+        "moving statistics, unless the program normalizes by the statistics of each batch."
+        + more
+        * (len(lost) > 1),
+        route=first,
+        severity=Severity.MEDIUM,
+        evidence={"measured": len(lost), "unit": "layers", "layers": [*list(lost)[:LISTED]]},
+        key="moving statistics",
+    )
 
 
 def _missing(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    if facts.artifact.architecture is None:
+        yield from _without_statistics(rule, facts)
+        return
+    if name := _unbuilt(facts):
+        compiled = bool(facts.artifact.training)
+        yield rule.finding(
+            f"The file holds no weights at all: the model, a subclass ({name}), was saved before "
+            "it was built, or keeps its layers where Keras does not find them.",
+            severity=rule.severity if compiled else Severity.MEDIUM,
+            evidence={"measured": 0, "unit": "weights in the file"},
+            key="no weights",
+        )
+        return
     if empty := _holds_nothing(facts):
         yield rule.finding(
             "The file holds no weights at all, but "
@@ -197,7 +265,7 @@ RULES = (
         family=Family.INTEGRITY,
         severity=Severity.HIGH,
         confidence=Confidence.HIGH,
-        needs=(Need.ARCHITECTURE,),
+        needs=(Need.ARTIFACT,),
         summary="Weights that the architecture needs are missing from the file",
         pass_title="The file contains every weight that the architecture needs",
         why="Loaders that match weights by name or skip mismatches leave such layers at their "

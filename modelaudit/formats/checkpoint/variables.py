@@ -27,6 +27,7 @@ from modelaudit.formats.checkpoint.object_graph import (
 from modelaudit.formats.checkpoint.tensors import BundleStrings, read_tensor
 from modelaudit.formats.graph.parse import parse
 from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
+from modelaudit.formats.graph.restore_ops import lost_statistics
 from modelaudit.formats.io.bounded import display_path
 from modelaudit.settings import Limits
 
@@ -262,6 +263,7 @@ def restore_facts(
         if node.kind == "variable" and not node.attributes and variables.objects:
             missing.append(str(node.detail.get("name")))
     missing += [key for key in assigned.values() if key not in entries and key not in missing]
+    missing += lost_statistics(graph, assigned) if graph else []
     declared = {node.name: node.attrs.get("shape") for node in graph.nodes} if graph else {}
     for name, key in assigned.items():
         expected, entry = declared.get(name), entries.get(key)

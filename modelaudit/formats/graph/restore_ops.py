@@ -8,6 +8,7 @@ from modelaudit.facts import Graph
 from modelaudit.formats.graph.dataflow import CALLS, GraphWalker, NodeOutput
 
 _ASSIGN = frozenset({"Assign", "AssignVariableOp"})
+STATISTICS = ("moving_mean", "moving_variance")
 VARIABLES = frozenset({"VarHandleOp", "VariableV2", "Variable"})
 
 
@@ -57,6 +58,35 @@ def unrestored(graph: Graph, assigned: Mapping[str, str]) -> list[str]:
         for node in graph.nodes
         if node.op in VARIABLES and node.name in read and node.name not in assigned
     ]
+
+
+def lost_statistics(graph: Graph, assigned: Mapping[str, str]) -> list[str]:
+    """Moving statistics that inference reads, of normalizations that the saver restores else.
+
+    A saver of the trained variables leaves them out. A normalization that always uses the
+    statistics of its batch only updates them, in the scope `AssignMovingAvg`.
+    """
+    if not assigned:
+        return []
+    lost = []
+    for node in graph.nodes:
+        scope, _, variable = node.name.rpartition("/")
+        trained = {f"{scope}/gamma", f"{scope}/beta"} & assigned.keys()
+        unsaved = node.op in VARIABLES and node.name not in assigned
+        if unsaved and variable in STATISTICS and trained:
+            lost.append(node.name)
+    held: dict[str, str] = {}  # reader -> variable
+    read = set()
+    for node in graph.nodes if lost else ():
+        for source in (reference.partition(":")[0] for reference in node.inputs):
+            if source in lost and node.op in ("Identity", "ReadVariableOp"):
+                held[node.name] = source
+    for node in graph.nodes if held else ():
+        updates = "AssignMovingAvg" in node.name or node.op in ("SaveV2", "Identity")
+        for source in (reference.partition(":")[0] for reference in node.inputs):
+            if source in held and not updates:
+                read.add(held[source])
+    return [name for name in lost if name in read]
 
 
 def _restored_key(walker: GraphWalker, source: NodeOutput) -> str | None:

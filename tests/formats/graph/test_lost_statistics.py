@@ -1,0 +1,51 @@
+"""Moving statistics that a saver leaves out; TensorFlow's own attempt to run is the oracle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from modelaudit.formats.reader import read
+from modelaudit.rules.catalogue import rule
+from modelaudit.rules.engine import run_rule
+from modelaudit.rules.model import Facts
+from modelaudit.settings import Limits
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.mark.parametrize("inference", [True, False])
+@pytest.mark.parametrize("whole", [True, False])
+def test_statistics_that_inference_needs(tmp_path: Path, whole: bool, inference: bool) -> None:
+    """With the statistics of the batch, as in a GAN, those that move are only updated."""
+    tf = pytest.importorskip("tensorflow")
+    v1 = tf.compat.v1
+    with tf.Graph().as_default(), v1.Session() as session:
+        x = v1.placeholder(tf.float32, [None, 3], "x")
+        gamma, beta, mean, variance = (
+            v1.get_variable(f"batch_normalization/{name}", [3], trainable=name in {"gamma", "beta"})
+            for name in ("gamma", "beta", "moving_mean", "moving_variance")
+        )
+        batch_mean, batch_variance = tf.nn.moments(x, [0])
+        used = (mean, variance) if inference else (batch_mean, batch_variance)
+        y = tf.nn.batch_normalization(x, *used, beta, gamma, 0.1, name="y")
+        with v1.variable_scope("batch_normalization/AssignMovingAvg"):
+            v1.assign_sub(mean, (mean - batch_mean) * 0.1)
+            v1.assign_sub(variance, (variance - batch_variance) * 0.1)
+        session.run(v1.global_variables_initializer())
+        saver = v1.train.Saver(None if whole else v1.trainable_variables())
+        saver.save(session, str(tmp_path / "m"))
+    (result,) = [run_rule(rule("MA417"), Facts(read(tmp_path / "m", Limits())))]
+    with tf.Graph().as_default(), v1.Session() as session:
+        v1.train.import_meta_graph(str(tmp_path / "m.meta")).restore(session, str(tmp_path / "m"))
+        try:
+            session.run(y.name, {"x:0": np.ones((2, 3))})
+        except tf.errors.FailedPreconditionError:
+            (finding,) = result.findings
+            assert "batch_normalization/moving_mean" in finding.detail
+            assert (whole, inference) == (False, True)
+        else:
+            assert not result.findings
+            assert whole or not inference

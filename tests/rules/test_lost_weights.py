@@ -1,0 +1,98 @@
+"""Files without weights, or without the statistics of their normalizations (MA112)."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from modelaudit.findings import Finding, Severity
+from modelaudit.formats.reader import read
+from modelaudit.rules.catalogue import rule
+from modelaudit.rules.engine import run_rule
+from modelaudit.rules.model import Facts
+from modelaudit.settings import Limits
+
+
+def found(path: Path) -> tuple[Finding, ...]:
+    return run_rule(rule("MA112"), Facts(read(path, Limits()))).findings
+
+
+def subclass(path: Path, *, compiled: bool = True, weight: bool = False) -> Path:
+    """A subclassed model as Keras 2 writes it: without layers in its config."""
+    config = {"class_name": "Actor", "config": {"layers": [], "build_input_shape": [1, 8]}}
+    with h5py.File(path, "w") as file:
+        file.attrs["keras_version"], file.attrs["backend"] = "2.11.0", "tensorflow"
+        file.attrs["model_config"] = json.dumps(config)
+        if compiled:
+            file.attrs["training_config"] = json.dumps({"loss": "mse", "metrics": None})
+        groups = file.create_group("model_weights")
+        groups.attrs["layer_names"] = [b"dense"] if weight else []
+        groups.create_group("top_level_model_weights").attrs["weight_names"] = []
+        if weight:
+            dense = groups.create_group("dense")
+            dense.attrs["weight_names"] = [b"dense/kernel:0"]
+            dense["dense/kernel:0"] = np.ones((8, 2), "float32")
+    return path
+
+
+@pytest.mark.parametrize(("compiled", "severity"), [(True, "high"), (False, "medium")])
+def test_a_subclass_that_was_saved_before_it_was_built(
+    tmp_path: Path, compiled: bool, severity: str
+) -> None:
+    (finding,) = found(subclass(tmp_path / "m.h5", compiled=compiled))
+    assert finding.severity is Severity(severity)
+    assert "holds no weights at all: the model, a subclass (Actor)" in finding.detail
+
+
+def test_a_subclass_with_weights_is_silent(tmp_path: Path) -> None:
+    assert not found(subclass(tmp_path / "m.h5", weight=True))
+
+
+def weights(path: Path, layers: dict[str, tuple[str, ...]]) -> Path:
+    """HDF5 weights of Keras 2 with these variables of each layer."""
+    with h5py.File(path, "w") as file:
+        file.attrs["layer_names"] = [name.encode() for name in layers]
+        file.attrs["backend"], file.attrs["keras_version"] = b"tensorflow", b"2.4.0"
+        for layer, variables in layers.items():
+            group = file.create_group(layer)
+            names = [f"{layer}/{variable}:0" for variable in variables]
+            group.attrs["weight_names"] = [name.encode() for name in names]
+            for name in names:
+                group[name] = np.full(4, 0.5, "float32")
+    return path
+
+
+TRAINED, MOVING = ("gamma", "beta"), ("moving_mean", "moving_variance")
+
+
+@pytest.mark.parametrize("name", ["batch_normalization", "batch_normalization_7", "bn1", "bn_a"])
+@pytest.mark.parametrize("trained", [TRAINED, ("beta",), ("gamma",)])
+def test_statistics_that_are_missing_are_named(
+    tmp_path: Path, name: str, trained: tuple[str, ...]
+) -> None:
+    whole = {"block/batch_norm": (*TRAINED, *MOVING)}
+    (finding,) = found(weights(tmp_path / "m.h5", {**whole, name: trained}))
+    assert finding.detail.startswith(f"{name}")
+    assert "no moving_mean and no moving_variance" in finding.detail
+    assert finding.severity is Severity.MEDIUM
+
+
+@pytest.mark.parametrize(
+    ("name", "variables"),
+    [
+        ("batch_normalization", (*TRAINED, *MOVING)),
+        ("batch_normalization", MOVING),
+        ("layer_normalization", TRAINED),
+        ("group_normalization_2", TRAINED),
+        ("bnet", TRAINED),
+        ("norm", TRAINED),
+    ],
+)
+def test_other_normalizations_have_none(
+    tmp_path: Path, name: str, variables: tuple[str, ...]
+) -> None:
+    assert not found(weights(tmp_path / "m.h5", {name: variables}))
