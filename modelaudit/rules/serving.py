@@ -1,10 +1,11 @@
-"""MA225: the runtime that serves the models, which the settings declare, does not load this one."""
+"""MA225 and MA226: models that cannot be served, in the declared runtime or in any."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 from modelaudit.audit_types.loading import LoadOutcome, Status
+from modelaudit.facts import Artifact, Format, Graph, Json, Signature
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.probe.protocol import Observation
 from modelaudit.rules import examples
@@ -15,6 +16,8 @@ from modelaudit.runtimes.model import Prediction, Reason
 from modelaudit.settings import Settings
 from modelaudit.structs import replace
 
+SERVE = "serve"  # the tag of graphs for inference
+NO_SIGNATURE = "There is no signature, and no function to call."
 ENDED = frozenset({Status.LOADED, Status.FAILED, Status.CRASHED})
 
 
@@ -96,6 +99,84 @@ def _predicted(rule: Rule, first: Prediction) -> Finding:
     )
 
 
+def _functions(artifact: Artifact) -> dict[str, tuple[str, ...]]:
+    """Functions of the root object with the names of their arguments, as far as they are saved."""
+    nodes = {node.index: node for node in artifact.object_graph}
+    root = nodes.get(0)
+    found: dict[str, tuple[str, ...]] = {}
+    for name, index in sorted(root.children.items()) if root else ():
+        node = nodes.get(index)
+        if node is None or node.kind not in ("function", "bare_function"):
+            continue
+        traces = [nodes[each] for each in node.children.values() if each in nodes] or [node]
+        given = traces[0].detail.get("arguments")
+        found[name] = tuple(map(str, given)) if isinstance(given, list) else ()
+    return found
+
+
+def _not_served(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    artifact = facts.artifact
+    if not artifact.format.is_saved_model:
+        raise NotRelevant("only a SavedModel has signatures and tags")
+    if not artifact.graphs:
+        raise NotApplicable("the graph cannot be read")
+    tags = [list(graph.tags) for graph in artifact.graphs if not graph.held_by]
+    functions = _functions(artifact)
+    signatures = [each.name for each in artifact.signatures if not each.name.startswith("__")]
+    served = any(SERVE in each for each in tags)
+    if served and signatures:
+        return
+    told_tags: list[Json] = [[*each] for each in tags]
+    told = [] if served else [f"No graph has the tag {SERVE}; {_listed(tags)}."]
+    if not signatures:
+        has = ", ".join(
+            f"{name}({', '.join(given)})" if given else name for name, given in functions.items()
+        )
+        told.append(f"There is no signature; the functions are {has}." if has else NO_SIGNATURE)
+    yield rule.finding(
+        " ".join(told),
+        evidence={"measured": len(signatures), "unit": "signatures", "tags": told_tags},
+        severity=Severity.INFO if served and functions else rule.severity,
+        fix=f"{rule.fix}\n\n{_load_call(artifact, tags, signatures, functions)}",
+    )
+
+
+def _listed(tags: Sequence[Sequence[str]]) -> str:
+    named = [", ".join(each) for each in tags if each]
+    return f"the tags are {' and '.join(named)}" if named else "it has no tag"
+
+
+def _load_call(
+    artifact: Artifact,
+    tags: Sequence[Sequence[str]],
+    signatures: Sequence[str],
+    functions: Mapping[str, Sequence[str]],
+) -> str:
+    """The calls that load what is there."""
+    path, first = artifact.root.name, list(tags[0]) if tags else []
+    if artifact.format is Format.SAVEDMODEL_TF2 or signatures:
+        name = next(iter(functions), "")
+        call = f".signatures[{signatures[0]!r}]" if signatures else f".{name}" if name else ""
+        used = f"\n    model{call.removesuffix('.__call__')}(...)" if call else ""
+        return f"    import tensorflow as tf\n    model = tf.saved_model.load({path!r}){used}"
+    return (
+        "    import tensorflow.compat.v1 as tf\n"
+        "    with tf.Session(graph=tf.Graph()) as session:\n"
+        f"        tf.saved_model.load(session, {first!r}, {path!r})\n"
+        "        session.run(...)  # tensors by name"
+    )
+
+
+def _saved_model(tag: str, *signatures: str) -> Facts:
+    facts = examples.healthy()
+    told = tuple(Signature(name, "", (), (), (tag,)) for name in signatures)
+    graph = Graph((tag,), ())
+    kind = Format.SAVEDMODEL_TF1
+    return replace(
+        facts, artifact=replace(facts.artifact, format=kind, graphs=(graph,), signatures=told)
+    )
+
+
 def _example(predicted: LoadOutcome) -> Facts:
     reason = Reason("example", predicted, "an option is not supported", "an error", "save it again")
     because = () if predicted is LoadOutcome.LOADS else (reason,)
@@ -121,5 +202,23 @@ RULES = (
         check=_refused,
         bad=lambda: _example(LoadOutcome.FAILS),
         good=lambda: _example(LoadOutcome.LOADS),
+    ),
+    Rule(
+        code="MA226",
+        name="not-servable",
+        family=Family.COMPATIBILITY,
+        severity=Severity.LOW,
+        confidence=Confidence.CERTAIN,
+        needs=(Need.ARTIFACT,),
+        summary="The SavedModel has no signature, or none of its graphs has the tag `serve`",
+        pass_title="The SavedModel has a signature and the tag `serve`",
+        why="TensorFlow Serving, `TFSMLayer` and `saved_model_cli` load the graph with the tag "
+        "`serve` and call a signature. A program can still load the model and call its functions, "
+        "or run tensors by their names.",
+        fix="To serve the model, save it again with the tag `serve` and a signature "
+        "(`signatures=` of `tf.saved_model.save`). To load it as it is:",
+        check=_not_served,
+        bad=lambda: _saved_model("train", "serving_default"),
+        good=lambda: _saved_model("serve", "serving_default"),
     ),
 )

@@ -112,12 +112,19 @@ class GraphModel(LoadedModel):
 class SignatureModel(GraphModel):
     """A signature of a SavedModel. Variables are named by their checkpoint keys."""
 
-    def __init__(self, tf: Untyped, root: Untyped, function: Untyped, call: Untyped = None) -> None:
+    def __init__(
+        self,
+        tf: Untyped,
+        root: Untyped,
+        function: Untyped,
+        call: Untyped = None,
+        note: str = "no signature to call",
+    ) -> None:
         super().__init__()
         self.tf, self.root, self.function = tf, root, function
         self.call = call or (lambda tensors: function(**tensors))
         if function is None:
-            self.notes.append("no signature to call")
+            self.notes.append(note)
             return
         specs = function.structured_input_signature[1]
         arguments = getattr(function, "_arg_keywords", None) or ()
@@ -127,6 +134,8 @@ class SignatureModel(GraphModel):
         outputs = function.structured_outputs
         if isinstance(outputs, dict):
             self.outputs = [port(name, outputs[name]) for name in sorted(outputs)]
+        elif hasattr(outputs, "dtype"):
+            self.outputs = [port("output_0", outputs)]
         self._close_axes()
 
     def variables(self) -> OrderedDict[str, Any]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .adapters import AdapterError, KerasModel, LoadedModel
+from .callables import only_function
 from .graph_adapters import SessionModel, SignatureModel
 from .graph_heads import choose_outputs, label, needed_sources
 
@@ -84,8 +85,16 @@ def saved_model_load(context: LoadContext) -> LoadedModel:
         return session(context)
     run_ops_directly(context.tf)
     root = context.tf.saved_model.load(context.path)
-    signatures = getattr(root, "signatures", {})
-    return SignatureModel(context.tf, root, _choose(signatures, context.signature))
+    function = _choose(getattr(root, "signatures", {}), context.signature)
+    if function is not None:
+        return SignatureModel(context.tf, root, function)
+    if hasattr(root, "prune"):  # a graph of TensorFlow 1, of which a session can run any tensor
+        raise AdapterError("the SavedModel has no signature to call")
+    try:
+        function, call = only_function(context.tf, root)
+    except AdapterError as error:
+        return SignatureModel(context.tf, root, None, note=str(error))
+    return SignatureModel(context.tf, root, function, call)
 
 
 def _choose(signatures: Untyped, wanted: str | None) -> Untyped:

@@ -75,7 +75,8 @@ def prepare_inputs(
             return spec
         specs.append(spec)
     if not specs:
-        return Unprobeable("the restored model has no inputs")
+        why = f": {'; '.join(seen.notes)}" if seen.notes else ""
+        return Unprobeable(f"the restored model has no inputs{why}")
     notes = (*changed, *seen.notes)
     if data is not None:
         if len(specs) == 1:

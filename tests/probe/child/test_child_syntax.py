@@ -13,7 +13,15 @@ import modelaudit.probe
 FOLDER = Path(modelaudit.probe.__file__).parent / "child"
 CHILD = (
     *("zygote", "worker", "frames", "adapters", "graph_adapters", "loading", "observing"),
-    *("arrays", "compiling", "encoded_inputs", "graph_heads", "graph_settings", "graph_shapes"),
+    *(
+        "arrays",
+        "callables",
+        "compiling",
+        "encoded_inputs",
+        "graph_heads",
+        "graph_settings",
+        "graph_shapes",
+    ),
     *("sandbox", "landlock", "seccomp"),
 )
 SINCE_3_8 = {
