@@ -6,8 +6,6 @@ import datetime
 import time
 from contextlib import AbstractContextManager
 
-from modelaudit.errors import PhaseMemoryError
-
 # Phases of an audit after reading, in the words of a reason.
 LATER_PHASES = {"probe": "while it was run", "judge": "while the findings were made"}
 
@@ -15,6 +13,10 @@ LATER_PHASES = {"probe": "while it was run", "judge": "while the findings were m
 def utc_now() -> str:
     """The current time for `created`: UTC, whole seconds, ISO 8601."""
     return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+class PhaseMemoryError(MemoryError):
+    """Memory ran out after a model was read; the message says in which phase."""
 
 
 class Stopwatch(AbstractContextManager["Stopwatch"]):

@@ -64,7 +64,3 @@ class Interrupted(KeyboardInterrupt):
 
 class StoreError(ModelAuditError):
     """The history of runs cannot be opened, read or written."""
-
-
-class PhaseMemoryError(MemoryError):
-    """Memory ran out after a model was read; the message says in which phase."""

@@ -21,7 +21,7 @@ from typing import NoReturn, TypeVar
 
 from msgspec import Struct, field
 
-from modelaudit.errors import PhaseMemoryError
+from modelaudit.clock import PhaseMemoryError
 from modelaudit.facts import Json
 
 Task = TypeVar("Task")
