@@ -168,10 +168,12 @@ def why_not_run(facts: Facts) -> str:
     if facts.settings.probe.unsafe:
         return ""
     security = [rule for rule in CATALOGUE if rule.family is Family.SECURITY]
-    for result in run_rules(security, facts):
+    for rule, result in zip(security, run_rules(security, facts), strict=True):
         for finding in result.findings:
-            if finding.severity is Severity.CRITICAL and not finding.waived_by:
-                return f"a critical finding ({finding.code} {finding.name}) prevents running it"
+            stops = rule.keeps_from_running or finding.severity is Severity.CRITICAL
+            if stops and not finding.waived_by:
+                kind = finding.severity.value
+                return f"a {kind} finding ({finding.code} {finding.name}) prevents running it"
     return ""
 
 

@@ -132,6 +132,8 @@ class Rule(Struct, frozen=True):
         why: why it matters, for a reviewer who is not an expert.
         fix: what to do, with code to paste where there is some.
         bad, good: build the smallest facts on which it fails and passes; the tests run them.
+        keeps_from_running: whether a model on which it fails is not run by default, as with every
+            critical finding on security.
         limit: its threshold, where the settings can change it.
         since: the version that introduced it.
         references: URLs or identifiers.
@@ -150,6 +152,7 @@ class Rule(Struct, frozen=True):
     check: Check
     bad: Example
     good: Example
+    keeps_from_running: bool = False
     limit: Limit | None = None
     since: str = "0.1.0"
     references: tuple[str, ...] = ()

@@ -28,3 +28,21 @@ CONSTANT_SIZE = Threshold(
     "size above which a constant of a graph is suspicious",
     "a GraphDef holds 2 GiB at most; a constant of one repeated value can declare any size",
 )
+CODE_TEXT = Threshold(
+    1024,
+    "characters",
+    "length above which a text in a layer's code is not on the allow list",
+    "the longest docstring among 150 Lambda layers of public code has about 300",
+)
+CODE_WORD = Threshold(
+    64,
+    "characters",
+    "length above which a run without spaces in a text of code counts as encoded data",
+    "names, dtypes and einsum equations are shorter; encoded programs are longer",
+)
+CODE_NUMBERS = Threshold(
+    1024,
+    "numbers",
+    "number of literals in a layer's code above which they count as data",
+    "tables of means, shapes and axes have tens; more are weights, or an encoded program",
+)

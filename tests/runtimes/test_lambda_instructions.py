@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from modelaudit.formats.bytecode.code_fields import LAYOUTS
 from modelaudit.formats.bytecode.marshal_reader import Bytecode, Code
 from modelaudit.runtimes.catalogue import find_profile
 from modelaudit.runtimes.checks.lambda_code import _other_instructions
@@ -16,7 +17,7 @@ BINARY_SUBSCR = 25  # with four cache entries in 3.11, one in 3.12
 
 def code(*instructions: int, caches: int = 0) -> Bytecode:
     raw = b"".join(bytes((number, 0)) for number in instructions) + bytes(2 * caches)
-    return Bytecode("3.11 to 3.14", Code("<lambda>", "f", 1, (), ("t",), (), raw))
+    return Bytecode(LAYOUTS[0], Code("<lambda>", "f", 1, (), ("t",), (), (), raw))
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import marshal
+from base64 import b64encode
+from types import CodeType
+
 import pytest
 
-from modelaudit.rules.security.config.examples import keras_layer, with_layers
+from modelaudit.rules.security.config.examples import keras_layer, lambda_layer, with_layers
 from modelaudit.rules.security.graph.examples import graph_with
 from modelaudit.settings import Limits, Settings
 from modelaudit.structs import replace
@@ -43,6 +47,31 @@ def constant_of_a_graph(elements):
     """With a memory budget that all of them exceed."""
     facts = graph_with("Const", (), {"value": {"shape": [elements]}})
     return outcome("MA754", replace(facts, settings=Settings(limits=Limits(tensor_bytes=1 << 20))))
+
+
+def code_with(literal):
+    """A layer with the code `lambda x: (x, literal)`."""
+    (code,) = [
+        value
+        for value in compile(f"lambda x: [x, {literal!r}]", "layer.py", "eval").co_consts
+        if isinstance(value, CodeType)
+    ]
+    return outcome("MA717", with_layers(lambda_layer(b64encode(marshal.dumps(code)).decode())))
+
+
+@at("security.CODE_TEXT", {1024: "pass", 1025: "fail"})
+def long_text_in_code(length):
+    return code_with(("ab " * length)[:length])
+
+
+@at("security.CODE_WORD", {64: "pass", 65: "fail"})
+def long_word_in_code(length):
+    return code_with("a" * length)
+
+
+@at("security.CODE_NUMBERS", {1024: "pass", 1025: "fail"})
+def numbers_in_code(count):
+    return code_with((0.5,) * count)
 
 
 @pytest.mark.parametrize(("edge", "number"), EDGES.cases())

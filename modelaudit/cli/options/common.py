@@ -171,7 +171,7 @@ PROBE = (
     option(
         "--probe-unsafe",
         is_flag=True,
-        help="Also run models with a critical finding (in the sandbox).",
+        help="Also run models with a critical finding or unknown code (in the sandbox).",
     ),
     option(
         "--sandbox",

@@ -18,14 +18,20 @@ class CodeField(Struct, frozen=True):
 
 
 class CodeLayout(Struct, frozen=True):
-    """Field order of a range of Python versions.
+    """Field order of a range of Python versions, `first` to `last`.
 
-    `python` is the range for display; `byte_names` is whether interned names are byte strings.
+    `byte_names` is whether interned names are byte strings.
     """
 
-    python: str
+    first: tuple[int, int]
+    last: tuple[int, int]
     fields: tuple[CodeField, ...]
     byte_names: bool = False
+
+    @property
+    def python(self) -> str:
+        """The range for display: `3.8 to 3.10`."""
+        return " to ".join(".".join(map(str, version)) for version in (self.first, self.last))
 
 
 def _fields(counts: str, parts: str, end: str) -> tuple[CodeField, ...]:
@@ -45,7 +51,8 @@ _CLASSIC = (
 
 LAYOUTS = (
     CodeLayout(
-        "3.11 to 3.14",
+        (3, 11),
+        (3, 14),
         _fields(
             "arguments positional_only keyword_only stack flags",
             "code:bytes constants:tuple names:names variables:names kinds:bytes "
@@ -54,12 +61,13 @@ LAYOUTS = (
         ),
     ),
     CodeLayout(
-        "3.8 to 3.10",
+        (3, 8),
+        (3, 10),
         _fields("arguments positional_only keyword_only locals stack flags", _CLASSIC, "lines"),
     ),
     CodeLayout(
-        "3.0 to 3.7", _fields("arguments keyword_only locals stack flags", _CLASSIC, "lines")
+        (3, 0), (3, 7), _fields("arguments keyword_only locals stack flags", _CLASSIC, "lines")
     ),
-    CodeLayout("2.3 to 2.7", _fields("arguments locals stack flags", _CLASSIC, "lines"), True),
+    CodeLayout((2, 3), (2, 7), _fields("arguments locals stack flags", _CLASSIC, "lines"), True),
 )
 """Newest first. The layouts differ so much that a stream matches only one of them."""

@@ -32,7 +32,8 @@ class Code(Struct, frozen=True):
         filename: path of the source on the machine that compiled it.
         first_line: first line in that file.
         names: globals, attributes and modules that the code uses, in order of first use.
-        variables: arguments and local variables.
+        variables: arguments and local variables; from Python 3.11 on, also those of closures.
+        closure: variables shared with inner or outer functions, before Python 3.11.
         constants: literals; containers are tuples. Includes the code of inner functions.
         bytecode: the instructions, as stored.
     """
@@ -42,6 +43,7 @@ class Code(Struct, frozen=True):
     first_line: int
     names: tuple[str, ...]
     variables: tuple[str, ...]
+    closure: tuple[str, ...]
     constants: tuple[Value, ...]
     bytecode: bytes
 
@@ -65,8 +67,13 @@ class Code(Struct, frozen=True):
 class Bytecode(Struct, frozen=True):
     """A readable stream: its outermost code object, and the Python versions of its format."""
 
-    python: str
+    layout: CodeLayout
     code: Code
+
+    @property
+    def python(self) -> str:
+        """The Python versions for display: `3.8 to 3.10`."""
+        return self.layout.python
 
     def all_names(self) -> tuple[str, ...]:
         """Names used in the code and in all nested code, each once."""
@@ -113,7 +120,7 @@ def read_bytecode(data: bytes) -> Bytecode | Unreadable:
             best = max(best, (stream.position, str(error)))
             continue
         if isinstance(value, Code):
-            return Bytecode(layout.python, value)
+            return Bytecode(layout, value)
         best = max(best, (0, "the stream contains no code object"))
     return Unreadable(best[1])
 
@@ -237,6 +244,7 @@ class _Stream:
             first_line=first_line,
             names=_texts(fields["names"]),
             variables=_texts(fields["variables"]),
+            closure=(*_texts(fields.get("cells")), *_texts(fields.get("free"))),
             constants=constants,
             bytecode=instructions,
         )

@@ -18,8 +18,9 @@ PROBED = (
 )
 NOT_PROBED = "The model was not run, so everything in this report comes from the file alone."
 KEPT_BACK = (
-    "A model with a critical finding is not run. `--probe-unsafe` runs it in the sandbox anyway, "
-    "to observe its behaviour; that does not make it safe to load."
+    "A model with a critical finding, or with code that is not known to be harmless, is not run. "
+    "`--probe-unsafe` runs it in the sandbox anyway, to observe its behaviour; that does not make "
+    "it safe to load."
 )
 
 LIMITS = """

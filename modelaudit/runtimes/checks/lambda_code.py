@@ -14,13 +14,6 @@ from modelaudit.runtimes.model import CheckContext, LoadCall, Reason
 
 # Keys of Keras 2's Lambda that Keras 3's reader of the old dialect ignores.
 FUNCTION_KEYS = frozenset(("module", "function_type", "output_shape_type", "output_shape_module"))
-# Python versions whose code objects have the same marshal layout.
-LAYOUTS = {
-    "3.11 to 3.14": ((3, 11), (3, 14)),
-    "3.8 to 3.10": ((3, 8), (3, 10)),
-    "3.0 to 3.7": ((3, 0), (3, 7)),
-    "2.3 to 2.7": ((2, 3), (2, 7)),
-}
 # Within a layout, the instructions changed at these versions.
 NEW_INSTRUCTIONS = ((3, 6), (3, 10), (3, 11), (3, 12), (3, 13), (3, 14))
 RESAVE = (
@@ -129,7 +122,7 @@ def _bytecode(
         )
         return
     python = context.profile.python
-    first, last = LAYOUTS[read.python]
+    first, last = read.layout.first, read.layout.last
     shown = ".".join(map(str, python))
     if not first <= python <= last:
         yield Reason(

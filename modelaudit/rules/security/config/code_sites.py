@@ -20,7 +20,17 @@ from modelaudit.formats.bytecode.marshal_reader import (
     looks_like_bytecode,
     read_bytecode,
 )
-from modelaudit.rules.security.config_walk import ConfigText, PerArtifact, config_tree
+from modelaudit.rules.security.config.allowed_code import (
+    Judgement,
+    judge_bytecode,
+    judge_source,
+)
+from modelaudit.rules.security.config_walk import (
+    ConfigObject,
+    ConfigText,
+    PerArtifact,
+    config_tree,
+)
 
 _WORD = re.compile(r"[^\W\d]\w*")
 _QUOTED = re.compile(r"""'([^'\\\n]{0,200})'|"([^"\\\n]{0,200})\"""")
@@ -48,6 +58,7 @@ class CodeSite(Struct, frozen=True, eq=False):
         origin: `file:line` recorded in the code; empty for source.
         python: Python versions whose bytecode it is; empty for source.
         unreadable: why it could not be read; empty if it could.
+        judged: what in it is not on the allow list.
         digest: SHA-256 of its bytes.
     """
 
@@ -59,6 +70,7 @@ class CodeSite(Struct, frozen=True, eq=False):
     python: str
     unreadable: str
     digest: str
+    judged: Judgement = Judgement()
 
     def evidence(self) -> dict[str, Json]:
         """As JSON, shortened for display."""
@@ -73,6 +85,8 @@ class CodeSite(Struct, frozen=True, eq=False):
         found["constants"] = [text[:_SHOWN_TEXT] for text in self.constants[:_SHOWN]]
         if self.python:
             found |= {"python": self.python, "origin": self.origin[:_SHOWN_TEXT]}
+        if self.judged.unlisted:
+            found["unlisted"] = [each[:_SHOWN_TEXT] for each in self.judged.unlisted[:_SHOWN]]
         return found
 
 
@@ -92,7 +106,7 @@ def _code_at(text: ConfigText) -> CodeSite | None:
     words = tuple(dict.fromkeys(_WORD.findall(text.value)))
     quoted = tuple(dict.fromkeys(a or b for a, b in _QUOTED.findall(text.value)))
     digest = hashlib.sha256(text.value.encode("utf-8", "surrogatepass")).hexdigest()
-    return CodeSite(text, "source", words, quoted, "", "", "", digest)
+    return CodeSite(text, "source", words, quoted, "", "", "", digest, judge_source(text.value))
 
 
 def _decoded(value: str) -> Iterator[tuple[str, bytes]]:
@@ -136,7 +150,39 @@ def _bytecode(text: ConfigText, encoding: str, data: bytes) -> CodeSite:
         python=result.python,
         unreadable="",
         digest=digest,
+        judged=judge_bytecode(result, _modules(text), _given(text)),
     )
+
+
+def _lambda_config(text: ConfigText) -> ConfigObject:
+    """The config of the layer that the code belongs to; the innermost object if there is none."""
+    site: ConfigObject | None = text.site
+    while site is not None:
+        if site.step == "config" and site.parent is not None and site.parent.class_name == "Lambda":
+            return site
+        site = site.parent
+    return text.site
+
+
+def _modules(text: ConfigText) -> tuple[str, ...]:
+    """Modules whose names Keras 2 adds to the code's globals."""
+    config = _lambda_config(text).value
+    named = (config.get(key) for key in ("module", *(f"{slot}_module" for slot in _SLOTS)))
+    return tuple(module for module in named if isinstance(module, str))
+
+
+def _given(text: ConfigText) -> Json:
+    """Defaults and closure next to the code, and arguments that the layer passes to it."""
+    beside: Json = [
+        value for key, value in text.site.value.items() if key not in {text.key, "code"}
+    ]
+    slot, _, index = text.key.rpartition("/")
+    if index == "0":
+        held = text.site.value.get(slot)
+        beside = held[1:] if isinstance(held, list) else None
+    elif text.site.parent is None or text.site.parent.class_name != "__lambda__":
+        beside = None
+    return [beside, _lambda_config(text).value.get("arguments")]
 
 
 def _unreadable(text: ConfigText, reason: str) -> CodeSite:

@@ -20,6 +20,12 @@ SYSTEM = (  # lambda x: __import__("os").system("true")
     "bGFtYmRhPgEAAABzAAAAAA=="
 )
 
+LOGGING = (  # lambda x: logging.FileHandler("layer.txt")
+    "YwEAAAAAAAAAAAAAAAEAAAADAAAAQwAAAHMKAAAAdACgAWQBoQFTACgCAAAATnUJAAAAbGF5ZXIudHh0KAIAAAB1BwAAAGxv"
+    "Z2dpbmd1CwAAAEZpbGVIYW5kbGVyKAEAAAB1AQAAAHgoAAAAACgAAAAAdQkAAAA8ZXhhbXBsZT51CAAAADxsYW1iZGE+AQAA"
+    "AHMAAAAA"
+)
+
 
 def with_layers(*layers: dict[str, Json], compiled: Json = None) -> Facts:
     """A `.keras` model whose config lists these layers."""

@@ -1,4 +1,4 @@
-"""MA701 to MA703: Python code in the model's config."""
+"""MA701 to MA703, MA717: Python code in the model's config."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from modelaudit.rules.security.config.capabilities import abilities
 from modelaudit.rules.security.config.code_sites import CodeSite, code_sites
 from modelaudit.rules.security.config.examples import (
     ARITHMETIC,
+    LOGGING,
     SYSTEM,
     dense,
     example,
@@ -50,15 +51,25 @@ def _finding(rule: Rule, facts: Facts, code: CodeSite, what: str) -> Finding:
 
 
 def check_plain(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    """Code that refers only to arithmetic."""
+    """Code with nothing but names on the allow list."""
     for code in _codes(facts):
-        if not code.unreadable and not abilities(code.names):
+        if not code.unreadable and not code.judged.unlisted and not abilities(code.names):
             names = ", ".join(code.names[:_SHOWN]) or "no names: it is plain arithmetic"
-            yield _finding(rule, facts, code, f"refers to {names}")
+            lacking = ", ".join(code.judged.undefined[:_SHOWN])
+            without = f", of which only the program that saved it defines {lacking}"
+            yield _finding(rule, facts, code, f"refers to {names}{without if lacking else ''}")
+
+
+def check_unlisted(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    """Code with names, instructions or literals that are not on the allow list."""
+    for code in _codes(facts):
+        if code.judged.unlisted and not abilities(code.names):
+            unlisted = ", ".join(code.judged.unlisted[:_SHOWN])
+            yield _finding(rule, facts, code, f"has more than arithmetic on tensors: {unlisted}")
 
 
 def check_dangerous(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    """Code that refers to anything other than arithmetic."""
+    """Code that refers to functions known for what they reach."""
     for code in _codes(facts):
         found = abilities(code.names)
         if found:
@@ -95,9 +106,10 @@ RULES = (
         needs=(Need.CONFIG,),
         summary="The model contains Python code that runs when it is used",
         pass_title="The model contains no plain Python code",
-        why="A Lambda layer is stored as code, and loading the model runs that code. This code "
-        "refers only to arithmetic, which is common and harmless. It still runs only in the Python "
-        "version that wrote it, and a Lambda layer is where an attacker would put code.",
+        why="A Lambda layer is stored as code, and loading the model runs that code. All names in "
+        "this code are on a list of functions that compute on tensors, which is common and "
+        "harmless. It still runs only in the Python version that wrote it, and a Lambda layer is "
+        "where an attacker would put code.",
         fix="Replace the Lambda with a built-in layer (`keras.layers.Rescaling(1 / 255)`, "
         "`keras.layers.Subtract()`, operations of `keras.ops`) or a registered class, and save the "
         "model again. To load the file as it is, Keras requires `safe_mode=False`.",
@@ -127,12 +139,36 @@ RULES = (
         references=_REFERENCES,
     ),
     Rule(
+        code="MA717",
+        name="unlisted-code",
+        family=Family.SECURITY,
+        severity=Severity.HIGH,
+        confidence=Confidence.MEDIUM,
+        needs=(Need.CONFIG,),
+        keeps_from_running=True,
+        summary="The model contains Python code that is more than arithmetic on tensors",
+        pass_title="All Python code in the model is arithmetic on tensors",
+        why="The code of a Lambda layer runs with your permissions when the model is loaded or "
+        "called. modelaudit knows the functions of TensorFlow, Keras, NumPy and math that compute "
+        "on tensors. This code uses names, instructions or literals that are not among them. "
+        "Nearly all layers of honest models use only those, and every way to reach files, programs "
+        "or the network needs another. The model is not run, unless --probe-unsafe is given.",
+        fix="Read the names in the evidence and ask the author for the layer's source. If the code "
+        "is honest, replace the Lambda with a built-in layer or a registered class, and save the "
+        "model again.",
+        check=check_unlisted,
+        bad=example(lambda_layer(LOGGING)),
+        good=example(lambda_layer(ARITHMETIC)),
+        references=_REFERENCES,
+    ),
+    Rule(
         code="MA703",
         name="unreadable-code",
         family=Family.SECURITY,
         severity=Severity.HIGH,
         confidence=Confidence.MEDIUM,
         needs=(Need.CONFIG,),
+        keeps_from_running=True,
         summary="The model contains code that cannot be read",
         pass_title="All code in the model can be read",
         why="A loader expects Python code here, but the content is not bytecode of any Python "

@@ -1,0 +1,327 @@
+"""Whether a layer's code does only what arithmetic on tensors needs, by an allow list of names.
+
+The list has full paths from a module (`tf.math.log`, `K.mean`), built-in functions, and attributes
+of values. Code is on it if, as some Python version reads its instructions, every global name begins
+an allowed path, every other attribute is one of a value, and every instruction computes. Only names
+of allowed paths may occur at all, so that reading the instructions as another version leads to
+nothing else.
+"""
+
+from __future__ import annotations
+
+import builtins
+import keyword
+import re
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from pathlib import Path
+
+from msgspec import Struct
+
+from modelaudit.facts import Json
+from modelaudit.formats.bytecode.instructions import (
+    Instruction,
+    Version,
+    instructions,
+    versions_between,
+)
+from modelaudit.formats.bytecode.marshal_reader import Bytecode, Code, Value
+from modelaudit.formats.keras.builtin_layers import words
+from modelaudit.thresholds.security import CODE_NUMBERS, CODE_TEXT, CODE_WORD
+
+_LIST = Path(__file__).with_name("allowed_names.txt")
+# Global names and paths, and the module of the list that they stand for.
+_ALIASES = {
+    "tensorflow": "tf",
+    "numpy": "np",
+    "backend": "K",
+    "tf_keras": "keras",
+    "tf.keras": "keras",
+    "tf.compat.v1": "tf",
+    "keras.backend": "K",
+    "keras.ops": "ops",
+    "K.tf": "tf",
+}
+_ROOTS = frozenset({"tf", "K", "keras", "np", "math", "ops", "tensorflow", "numpy", "backend"})
+_OTHER = frozenset({"loaded", "defined", "arguments"})  # lists of something else than allowed names
+_ROOT_WORDS = _ROOTS | words("tf_keras compat v1 applications")
+
+_COMPUTING = words(
+    """NOP RESUME GEN_START POP_TOP ROT_TWO ROT_THREE ROT_FOUR ROT_N DUP_TOP DUP_TOPX DUP_TOP_TWO COPY
+    SWAP PUSH_NULL UNARY_POSITIVE UNARY_NEGATIVE UNARY_NOT UNARY_INVERT TO_BOOL COMPARE_OP IS_OP
+    CONTAINS_OP BINARY_OP BINARY_SUBSCR BINARY_SLICE BINARY_ADD BINARY_AND BINARY_DIVIDE
+    BINARY_FLOOR_DIVIDE BINARY_LSHIFT BINARY_MATRIX_MULTIPLY BINARY_MODULO BINARY_MULTIPLY BINARY_OR
+    BINARY_POWER BINARY_RSHIFT BINARY_SUBTRACT BINARY_TRUE_DIVIDE BINARY_XOR INPLACE_ADD INPLACE_AND
+    INPLACE_DIVIDE INPLACE_FLOOR_DIVIDE INPLACE_LSHIFT INPLACE_MATRIX_MULTIPLY INPLACE_MODULO
+    INPLACE_MULTIPLY INPLACE_OR INPLACE_POWER INPLACE_RSHIFT INPLACE_SUBTRACT INPLACE_TRUE_DIVIDE
+    INPLACE_XOR SLICE_0 SLICE_1 SLICE_2 SLICE_3 STORE_SUBSCR STORE_SLICE STORE_MAP BUILD_TUPLE
+    BUILD_LIST BUILD_SET BUILD_MAP BUILD_CONST_KEY_MAP BUILD_SLICE BUILD_STRING BUILD_TUPLE_UNPACK
+    BUILD_LIST_UNPACK BUILD_TUPLE_UNPACK_WITH_CALL BUILD_MAP_UNPACK BUILD_MAP_UNPACK_WITH_CALL
+    LIST_APPEND LIST_EXTEND LIST_TO_TUPLE SET_ADD SET_UPDATE MAP_ADD DICT_UPDATE DICT_MERGE
+    UNPACK_SEQUENCE UNPACK_EX FORMAT_VALUE FORMAT_SIMPLE FORMAT_WITH_SPEC CONVERT_VALUE GET_ITER
+    FOR_ITER END_FOR POP_ITER JUMP_FORWARD JUMP_BACKWARD JUMP_ABSOLUTE JUMP_IF_FALSE JUMP_IF_TRUE
+    JUMP_IF_FALSE_OR_POP JUMP_IF_TRUE_OR_POP POP_JUMP_IF_FALSE POP_JUMP_IF_TRUE POP_JUMP_IF_NONE
+    POP_JUMP_IF_NOT_NONE POP_JUMP_FORWARD_IF_FALSE POP_JUMP_FORWARD_IF_TRUE
+    POP_JUMP_FORWARD_IF_NONE POP_JUMP_FORWARD_IF_NOT_NONE POP_JUMP_BACKWARD_IF_FALSE
+    POP_JUMP_BACKWARD_IF_TRUE POP_JUMP_BACKWARD_IF_NONE POP_JUMP_BACKWARD_IF_NOT_NONE NOT_TAKEN
+    SETUP_LOOP BREAK_LOOP CONTINUE_LOOP POP_BLOCK SETUP_FINALLY SETUP_EXCEPT END_FINALLY POP_FINALLY
+    BEGIN_FINALLY CALL_FINALLY PUSH_EXC_INFO POP_EXCEPT CHECK_EXC_MATCH JUMP_IF_NOT_EXC_MATCH
+    RERAISE RAISE_VARARGS LOAD_ASSERTION_ERROR SETUP_WITH BEFORE_WITH WITH_EXCEPT_START
+    WITH_CLEANUP WITH_CLEANUP_START WITH_CLEANUP_FINISH LOAD_SPECIAL LOAD_COMMON_CONSTANT
+    LOAD_SMALL_INT RETURN_VALUE RETURN_GENERATOR YIELD_VALUE MAKE_FUNCTION MAKE_CLOSURE
+    SET_FUNCTION_ATTRIBUTE COPY_FREE_VARS PRECALL CALL CALL_KW CALL_FUNCTION CALL_FUNCTION_KW
+    CALL_FUNCTION_VAR CALL_FUNCTION_VAR_KW CALL_FUNCTION_EX CALL_METHOD"""
+)
+_CONSTANT = words("LOAD_CONST RETURN_CONST KW_NAMES")
+_LOCAL = words(
+    """LOAD_FAST LOAD_FAST_CHECK LOAD_FAST_AND_CLEAR LOAD_FAST_BORROW STORE_FAST DELETE_FAST"""
+)
+_TWO_LOCALS = words(
+    """LOAD_FAST_LOAD_FAST LOAD_FAST_BORROW_LOAD_FAST_BORROW STORE_FAST_LOAD_FAST
+    STORE_FAST_STORE_FAST"""
+)
+_SHARED = words("LOAD_DEREF STORE_DEREF LOAD_CLOSURE MAKE_CELL")
+_ATTRIBUTE = words("LOAD_ATTR LOAD_METHOD")
+_NAMES_FUNCTION = words("MAKE_FUNCTION MAKE_CLOSURE")
+# Of `CALL_INTRINSIC_1`: the end of a generator, unary plus, a list as a tuple. Others print or import.
+_INTRINSICS = frozenset({3, 5, 6})
+_IMPORTS = words("IMPORT_NAME IMPORT_FROM IMPORT_STAR")
+_WITH_TUPLES = (3, 6)  # before, each call loads the names of its arguments as texts
+_PLAIN_NUMBER = 1 << 64
+# In source text: literals, words, and names that it defines itself.
+_QUOTED = re.compile(r"'[^'\\\n]*'|\"[^\"\\\n]*\"")
+_WORD = re.compile(r"[^\W\d]\w*+")
+_PARAMETERS = re.compile(r"\blambda\s([^:]*):|\bfor ([\w, ]{1,80}) in\b|\b(\w{1,80}) ?:?=(?!=)")
+_RUNNING = frozenset({"import", "class", "global", "del", "exec", "print", "async", "await"})
+_OTHER_TEXT = re.compile(r"[^\t\n\r\x20-\x7e\xa0-\U0010ffff]")
+_CLASS = re.compile(r"[A-Z]\w*[a-z]")  # a value or function of the caller is seldom named like this
+_PLACE = re.compile(r"\s*(?:[/~]|\.\./|[A-Za-z]:\\|\w+://)")
+
+
+class Judgement(Struct, frozen=True):
+    """What in a piece of code is not on the list.
+
+    Attributes:
+        unlisted: paths, attributes, instructions and literals that are not on it.
+        undefined: global names that no Keras defines for the code, only a program that loads it.
+    """
+
+    unlisted: tuple[str, ...] = ()
+    undefined: tuple[str, ...] = ()
+
+
+@cache
+def _sections() -> Mapping[str, frozenset[str]]:
+    text = re.sub(r"\n\s+", " ", _LIST.read_text(encoding="utf-8"))
+    lines = [line.partition(": ") for line in text.splitlines() if not line.startswith("#")]
+    return {module: frozenset(names.split()) for module, _, names in lines}
+
+
+@cache
+def _allowed_words() -> frozenset[str]:
+    """Every name that is a part of an allowed path."""
+    sections = {key: names for key, names in _sections().items() if key not in _OTHER}
+    modules = (part for module in sections for part in module.split("."))
+    return frozenset({*modules, *_ROOT_WORDS}.union(*sections.values()))
+
+
+def judge_bytecode(read: Bytecode, module: Iterable[str], given: Json) -> Judgement:
+    """What in a code object is not on the list.
+
+    Args:
+        read: the code.
+        module: modules whose names the config adds to the code's globals.
+        given: its defaults and the values of its closure, from the config.
+    """
+    judged = [
+        found
+        for version in reversed(versions_between(read.layout.first, read.layout.last))
+        if (found := _as_version(read, version)) is not None
+    ]
+    if not judged:
+        return Judgement(("instructions of no version of Python",))
+    unlisted, undefined, texts = min(judged, key=lambda each: len(each[0]))
+    values = (*_flat(given), *(each for code in read.code.nested() for each in code.constants))
+    unlisted |= dict.fromkeys(_unlisted_values(values, read.layout.byte_names))
+    # Whichever version reads the instructions, it finds only these names.
+    others = {name for code in read.code.nested() for name in code.names} - _allowed_words()
+    unlisted |= dict.fromkeys(sorted(others - undefined.keys()) if not unlisted else ())
+    texts += len(_texts(given))
+    if undefined and (texts or any(map(_is_loaded, module))):
+        unlisted, undefined = unlisted | undefined, {}
+    return Judgement(tuple(unlisted), tuple(undefined))
+
+
+def judge_source(text: str) -> Judgement:
+    """What in source text is not on the list: words that are no keyword, parameter or own name."""
+    code = _QUOTED.sub("", text)
+    own = _WORD.findall(" ".join(" ".join(found) for found in _PARAMETERS.findall(code)))
+    known = _allowed_words() | {*own, *keyword.kwlist}
+    unlisted = [name for name in dict.fromkeys(_WORD.findall(code)) if name not in known - _RUNNING]
+    return Judgement((*unlisted, *_unlisted_values([text], byte_texts=False)))
+
+
+_Found = tuple[dict[str, None], dict[str, None], int]
+
+
+def _as_version(read: Bytecode, version: Version) -> _Found | None:
+    """What is unlisted and undefined, and the number of texts that calls can use."""
+    unlisted: dict[str, None] = {}
+    undefined: dict[str, None] = {}
+    texts = 0
+    for code in read.code.nested():
+        found = instructions(code.bytecode, version)
+        if not found or (version >= (3, 11) and not _resumes(found)):
+            return None
+        for path in _paths(code, found, version):
+            if path.startswith("?"):
+                undefined[path[1:]] = None
+            else:
+                unlisted[path] = None
+        named = _sections()["arguments"] if version < _WITH_TUPLES else frozenset[str]()
+        texts += sum(map(len, (_texts(each) - named for each in _used_constants(code, found))))
+    return unlisted, undefined, texts
+
+
+def _resumes(found: tuple[Instruction, ...]) -> bool:
+    """Whether it begins as all code does from Python 3.11 on; the number tells versions apart."""
+    return any(each.name == "RESUME" for each in found[: found[0].argument + 16])
+
+
+def _paths(code: Code, found: tuple[Instruction, ...], version: Version) -> Iterator[str]:
+    """What is not on the list; `?name` for a global that only the caller could define."""
+    path: list[str] = []
+    for each in (*found, Instruction("RETURN_VALUE", 0)):
+        name, index = each.name, each.argument
+        if name in _ATTRIBUTE:
+            index >>= version >= (3, 12) and name == "LOAD_ATTR"
+            attribute = _at(code.names, index)
+            if path:
+                path.append(attribute)
+            elif attribute not in _sections()["values"]:
+                yield f".{attribute}"
+            continue
+        if path:
+            yield from _unlisted_path(path)
+            path = []
+        if name == "LOAD_GLOBAL":
+            path = [_at(code.names, index >> (version >= (3, 11)))]
+        elif not _computes(code, name, index, version):
+            yield _instruction(code, name, index)
+
+
+def _at(names: tuple[str, ...], index: int) -> str:
+    return names[index] if index < len(names) else f"name {index} of {len(names)}"
+
+
+def _instruction(code: Code, name: str, index: int) -> str:
+    if name in _IMPORTS:
+        return f"import {_at(code.names, index)}"
+    if name in _CONSTANT | _LOCAL | _TWO_LOCALS | _SHARED:
+        return f"{name} {index}, which does not exist"
+    return f"the instruction {name}"
+
+
+def _computes(code: Code, name: str, index: int, version: Version) -> bool:
+    """Whether an instruction is one that arithmetic needs, and what it refers to exists."""
+    if name in _CONSTANT:
+        return index < len(code.constants)
+    if name in _LOCAL:
+        return index < len(code.variables)
+    if name in _TWO_LOCALS:
+        return max(index >> 4, index & 15) < len(code.variables)
+    if name in _SHARED:
+        return index < len(code.variables if version >= (3, 11) else code.closure)
+    if name == "CALL_INTRINSIC_1":
+        return index in _INTRINSICS
+    return name in _COMPUTING
+
+
+def _unlisted_path(path: list[str]) -> Iterator[str]:
+    lists = _sections()
+    shown = ".".join(path)
+    if path[0] not in _ROOT_WORDS:
+        if path[0] not in lists["builtins"]:
+            known = _is_defined(path[0]) or _CLASS.match(path[0])
+            yield path[0] if known else f"?{path[0]}"
+        if set(path[1:]) - lists["values"]:
+            yield shown
+        return
+    module = ""
+    for position, part in enumerate(path):
+        inner = f"{module}.{part}" if module else part
+        if module and part in lists.get(module, ()):
+            if set(path[position + 1 :]) - lists["values"]:
+                yield shown
+            return
+        module = _ALIASES.get(inner, inner)
+    yield shown
+
+
+@cache
+def _is_defined(name: str) -> bool:
+    """Whether Python, or what Keras gives to the code of a layer, may define a global name."""
+    return name in _sections()["defined"] or name.startswith("__") or hasattr(builtins, name)
+
+
+def _is_loaded(module: str) -> bool:
+    """Whether a module is one that every program with TensorFlow has loaded."""
+    root = module.partition(".")[0]
+    return root in _sections()["loaded"] or root in sys.stdlib_module_names - {"__main__"}
+
+
+def _used_constants(code: Code, found: tuple[Instruction, ...]) -> Iterator[Value]:
+    """Constants that are values: not docstrings, names of functions or of arguments."""
+    for each, following in zip(found, (*found[1:], Instruction("", 0)), strict=True):
+        named = following.name in _NAMES_FUNCTION or following.name.endswith("_KW")
+        if each.name in {"LOAD_CONST", "RETURN_CONST"} and not named:
+            yield from code.constants[each.argument : each.argument + 1]
+
+
+def _texts(value: object) -> set[str]:
+    """The texts in a constant."""
+    return {
+        each if isinstance(each, str) else each.decode("latin-1")
+        for each in _flat(value)
+        if isinstance(each, str | bytes)
+    }
+
+
+def _flat(value: object) -> Iterator[object]:
+    """The literals in a constant or a JSON value; a piece of code is none."""
+    pending: list[object] = [value]
+    while pending:
+        each = pending.pop()
+        if isinstance(each, list | tuple):
+            pending.extend(each)
+        elif isinstance(each, dict):
+            pending.extend((*each.keys(), *each.values()))
+        elif not isinstance(each, Code):
+            yield each
+
+
+def _unlisted_values(values: Iterable[object], byte_texts: bool) -> Iterator[str]:
+    """Literals that are long, encoded, or no text and no number."""
+    numbers = 0
+    for each in (literal for value in values for literal in _flat(value)):
+        if isinstance(each, bytes) and each and not byte_texts:
+            yield f"{len(each):,} bytes"
+        elif isinstance(each, str | bytes):
+            yield from _unlisted_text(each if isinstance(each, str) else each.decode("latin-1"))
+        elif isinstance(each, int | float | complex) and not isinstance(each, bool):
+            numbers += 1
+            if isinstance(each, int) and abs(each) >= _PLAIN_NUMBER:
+                yield f"a number of {each.bit_length():,} bits"
+    if numbers > CODE_NUMBERS.value:
+        yield f"{numbers:,} numbers"
+
+
+def _unlisted_text(text: str) -> Iterator[str]:
+    longest = max(map(len, text.split()), default=0)
+    if len(text) > CODE_TEXT.value or longest > CODE_WORD.value:
+        yield f"a text of {len(text):,} characters"
+    elif _OTHER_TEXT.search(text):
+        yield "a text with control characters"
+    elif _PLACE.match(text):
+        yield f"the text {text[:40]!r}, a path or address"

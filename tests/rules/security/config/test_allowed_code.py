@@ -1,0 +1,349 @@
+"""The allow list of names in layers' code: what is on it, what is not, and where it leads."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import importlib
+import inspect
+import json
+import marshal
+from pathlib import Path
+from types import CodeType, ModuleType
+
+import h5py
+import pytest
+
+from modelaudit.facts import Artifact
+from modelaudit.formats.bytecode.marshal_reader import Bytecode, read_bytecode
+from modelaudit.pipeline import AuditTarget, audit_model
+from modelaudit.probe.result import ProbeResult
+from modelaudit.rules.security.config.allowed_code import (
+    Judgement,
+    _allowed_words,
+    judge_bytecode,
+    judge_source,
+)
+from modelaudit.settings import Settings
+
+# marshal.dumps(code, 2) of `tf.nn.relu(x, name="r")` and of `tf.io.write_graph(x, "d", "f")`, by
+# the version of Python that compiled them.
+COMPILED = {
+    "2.7": (
+        (
+            "YwEAAAABAAAABAAAAEMAAABzFgAAAHQAAGoBAGoCAHwAAGQBAGQCAIMBAVMoAwAAAE50BAAAAG5hbWV0"
+            "AQAAAHIoAwAAAHQCAAAAdGZ0AgAAAG5udAQAAAByZWx1KAEAAAB0AQAAAHgoAAAAACgAAAAAdAEAAABm"
+            "dAgAAAA8bGFtYmRhPgEAAAB0AAAAAA=="
+        ),
+        (
+            "YwEAAAABAAAABAAAAEMAAABzFgAAAHQAAGoBAGoCAHwAAGQBAGQCAIMDAFMoAwAAAE50AQAAAGR0AQAA"
+            "AGYoAwAAAHQCAAAAdGZ0AgAAAGlvdAsAAAB3cml0ZV9ncmFwaCgBAAAAdAEAAAB4KAAAAAAoAAAAAFIB"
+            "AAAAdAgAAAA8bGFtYmRhPgEAAAB0AAAAAA=="
+        ),
+    ),
+    "3.6": (
+        (
+            "YwEAAAAAAAAAAQAAAAQAAABDAAAAcxAAAAB0AGoBagJ8AGQBZAKNAlMAKAMAAABOdQEAAAByKAEAAAB1"
+            "BAAAAG5hbWUoAwAAAHUCAAAAdGZ1AgAAAG5udQQAAAByZWx1KAEAAAB1AQAAAHgoAAAAACgAAAAAdQEA"
+            "AABmdQgAAAA8bGFtYmRhPgEAAABzAAAAAA=="
+        ),
+        (
+            "YwEAAAAAAAAAAQAAAAQAAABDAAAAcxAAAAB0AGoBagJ8AGQBZAKDA1MAKAMAAABOdQEAAABkdQEAAABm"
+            "KAMAAAB1AgAAAHRmdQIAAABpb3ULAAAAd3JpdGVfZ3JhcGgoAQAAAHUBAAAAeCgAAAAAKAAAAAB1AQAA"
+            "AGZ1CAAAADxsYW1iZGE+AQAAAHMAAAAA"
+        ),
+    ),
+    "3.8": (
+        (
+            "YwEAAAAAAAAAAAAAAAEAAAAEAAAAQwAAAHMQAAAAdABqAWoCfABkAWQCjQJTACgDAAAATnUBAAAAcigB"
+            "AAAAdQQAAABuYW1lKAMAAAB1AgAAAHRmdQIAAABubnUEAAAAcmVsdSgBAAAAdQEAAAB4KAAAAAAoAAAA"
+            "AHUBAAAAZnUIAAAAPGxhbWJkYT4BAAAAcwAAAAA="
+        ),
+        (
+            "YwEAAAAAAAAAAAAAAAEAAAAFAAAAQwAAAHMQAAAAdABqAaACfABkAWQCoQNTACgDAAAATnUBAAAAZHUB"
+            "AAAAZigDAAAAdQIAAAB0ZnUCAAAAaW91CwAAAHdyaXRlX2dyYXBoKAEAAAB1AQAAAHgoAAAAACgAAAAA"
+            "dQEAAABmdQgAAAA8bGFtYmRhPgEAAABzAAAAAA=="
+        ),
+    ),
+    "3.10": (
+        (
+            "YwEAAAAAAAAAAAAAAAEAAAAEAAAAQwAAAHMQAAAAdABqAWoCfABkAWQCjQJTACgDAAAATnUBAAAAcigB"
+            "AAAAdQQAAABuYW1lKAMAAAB1AgAAAHRmdQIAAABubnUEAAAAcmVsdSgBAAAAdQEAAAB4KAAAAAAoAAAA"
+            "AHUBAAAAZnUIAAAAPGxhbWJkYT4BAAAAcwIAAAAQAA=="
+        ),
+        (
+            "YwEAAAAAAAAAAAAAAAEAAAAFAAAAQwAAAHMQAAAAdABqAaACfABkAWQCoQNTACgDAAAATnUBAAAAZHUB"
+            "AAAAZigDAAAAdQIAAAB0ZnUCAAAAaW91CwAAAHdyaXRlX2dyYXBoKAEAAAB1AQAAAHgoAAAAACgAAAAA"
+            "dQEAAABmdQgAAAA8bGFtYmRhPgEAAABzAgAAABAA"
+        ),
+    ),
+    "3.12": (
+        (
+            "YwEAAAAAAAAAAAAAAAQAAAADAAAAc0QAAACXAHQAAAAAAAAAAABqAgAAAAAAAAAAAAAAAAAAAAAAAGoF"
+            "AAAAAAAAAAAAAAAAAAAAAAAAfABkAawCqwIAAAAAAABTACgDAAAATnUBAAAAcigBAAAAdQQAAABuYW1l"
+            "KAMAAAB1AgAAAHRmdQIAAABubnUEAAAAcmVsdSgBAAAAdQEAAAB4cwEAAAAgdQEAAABmdQgAAAA8bGFt"
+            "YmRhPnUIAAAAPGxhbWJkYT4BAAAAcxcAAACAAIwijyWJJY8qiSqQUZhTiCrTCiGAAHMAAAAA"
+        ),
+        (
+            "YwEAAAAAAAAAAAAAAAUAAAADAAAAc0QAAACXAHQAAAAAAAAAAABqAgAAAAAAAAAAAAAAAAAAAAAAAGoF"
+            "AAAAAAAAAAAAAAAAAAAAAAAAfABkAWQCqwMAAAAAAABTACgDAAAATnUBAAAAZHUBAAAAZigDAAAAdQIA"
+            "AAB0ZnUCAAAAaW91CwAAAHdyaXRlX2dyYXBoKAEAAAB1AQAAAHhzAQAAACB1AQAAAGZ1CAAAADxsYW1i"
+            "ZGE+dQgAAAA8bGFtYmRhPgEAAABzGQAAAIAAjCKPJYkl1wob0QobmEGYc6BD0woogABzAAAAAA=="
+        ),
+    ),
+    "3.13": (
+        (
+            "YwEAAAAAAAAAAAAAAAUAAAADAAAAcz4AAACVAFsAAAAAAAAAAABSAgAAAAAAAAAAAAAAAAAAAAAAAFIF"
+            "AAAAAAAAAAAAAAAAAAAAAAAAVQBTAVMCOQIkACgDAAAATnUBAAAAcigBAAAAdQQAAABuYW1lKAMAAAB1"
+            "AgAAAHRmdQIAAABubnUEAAAAcmVsdSgBAAAAdQEAAAB4cwEAAAAgdQEAAABmdQgAAAA8bGFtYmRhPnUI"
+            "AAAAPGxhbWJkYT4BAAAAcxUAAACAAIwijyWJJY8qiSqQUZhTiCrRCiFzAAAAAA=="
+        ),
+        (
+            "YwEAAAAAAAAAAAAAAAUAAAADAAAAc0QAAACVAFsAAAAAAAAAAABSAgAAAAAAAAAAAAAAAAAAAAAAAFIF"
+            "AAAAAAAAAAAAAAAAAAAAAAAAVQBTAVMCNQMAAAAAAAAkACgDAAAATnUBAAAAZHUBAAAAZigDAAAAdQIA"
+            "AAB0ZnUCAAAAaW91CwAAAHdyaXRlX2dyYXBoKAEAAAB1AQAAAHhzAQAAACB1AQAAAGZ1CAAAADxsYW1i"
+            "ZGE+dQgAAAA8bGFtYmRhPgEAAABzFwAAAIAAjCKPJYkl1wob0QobmEGYc6BD1AoocwAAAAA="
+        ),
+    ),
+}
+
+
+def read(code: str) -> Bytecode:
+    found = read_bytecode(base64.b64decode(code))
+    assert isinstance(found, Bytecode)
+    return found
+
+
+def compiled(source: str) -> Bytecode:
+    mode = "eval" if source.startswith("lambda") else "exec"
+    module = compile(source, "layer.py", mode)
+    (code, *_) = [value for value in module.co_consts if isinstance(value, CodeType)]
+    return read(base64.b64encode(marshal.dumps(code)).decode())
+
+
+def judged(source: str, module: str = "__main__", given: object = None) -> Judgement:
+    return judge_bytecode(compiled(source), (module,), given)
+
+
+@pytest.mark.parametrize("version", COMPILED)
+def test_the_code_of_every_python_is_judged(version: str) -> None:
+    honest, hostile = COMPILED[version]
+    assert judge_bytecode(read(honest), (), None) == Judgement()
+    assert judge_bytecode(read(hostile), (), None).unlisted[:1] == ("tf.io.write_graph",)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "lambda x: x / 255 - 0.5",
+        "lambda x: [x[:, i : i + 1] for i in range(5)]",
+        "lambda x, low=0.0, high=1.0: K.tf.clip_by_value(x, K.constant(low), K.constant(high))",
+        "lambda x: tf.compat.v1.image.resize_bilinear(x, (2, 2))",
+        "lambda x: tf.keras.backend.expand_dims(x, -1)",
+        "lambda x: keras.ops.image.resize(x, (4, 4), interpolation='bilinear')",
+        "lambda x: tf.map_fn(lambda row: (row - tf.reduce_mean(row)) / 2, x)",
+        "lambda x: x.shape[0] if len(x.shape) > 2 else np.prod(K.int_shape(x)[1:])",
+        "lambda x: tf.cast(x, tf.float32) / tf.uint8.max",
+        "lambda x: tf.image.resize(x, (2, 2), method=tf.image.ResizeMethod.BILINEAR)",
+        "lambda x: tf.keras.applications.resnet50.preprocess_input(x)",
+        "lambda x: tf.einsum('bij,bjk->bik', x, x) * (scale := 2) + scale",
+        "lambda x: tf.reshape(x, [-1, *x.shape[2:]], name=f'flat_{1}')",
+        "def f(x):\n  'Unit vectors.'\n  with tf.name_scope('u'):\n    return K.l2_normalize(x)",
+    ],
+)
+def test_arithmetic_is_on_the_list(source: str) -> None:
+    assert judged(source) == Judgement()
+    if source.startswith("lambda") and "f'" not in source:
+        assert not judge_source(source).unlisted
+
+
+def test_names_that_only_the_caller_defines_are_told_apart() -> None:
+    assert judged("lambda x: (most - least) * x + least") == Judgement(undefined=("most", "least"))
+    assert judged("lambda x: stretch(x, 2)", "lab.layers").undefined == ("stretch",)
+
+
+@pytest.mark.parametrize(
+    ("source", "unlisted"),
+    [
+        ("lambda x: logging.FileHandler('a')", "logging.FileHandler"),
+        ("lambda x: pydoc.pipepager('a', 'b')", "pydoc.pipepager"),
+        ("lambda x: _io.FileIO('a', 'w')", "_io.FileIO"),
+        ("lambda x: CSVLogger('a')", "CSVLogger"),
+        ("lambda x: max(x, key=CSVLogger)", "CSVLogger"),
+        ("lambda x: func_load('4wAAAA')", "func_load"),
+        ("lambda x: string.Formatter().get_field('a', (), {})", "string.Formatter"),
+        ("lambda x: '{0.__class__}'.format(x)", ".format"),
+        ("lambda x: f'{x.__class__}'", ".__class__"),
+        ("lambda x: tf.profiler.experimental.start('a')", "tf.profiler.experimental.start"),
+        ("lambda x: tf.io.gfile.GFile('a', 'w')", "tf.io.gfile.GFile"),
+        ("lambda x: tf.print(x, output_stream='file://a')", "tf.print"),
+        ("lambda x: tf.summary.create_file_writer('a')", "tf.summary.create_file_writer"),
+        ("lambda x: tf.config.experimental_connect_to_host('a')", "tf.config.experimental"),
+        ("lambda x: tf.py_function(len, [x], tf.int32)", "tf.py_function"),
+        ("lambda x: tf.raw_ops.WriteFile(filename='a', contents='b')", "tf.raw_ops.WriteFile"),
+        ("lambda x: K.function([x], [x])", "K.function"),
+        ("lambda x: K.get_session().run(x)", "K.get_session"),
+        ("lambda x: x.numpy().tofile('a')", ".numpy"),
+        ("lambda x: x.graph.as_graph_def()", ".graph"),
+        ("lambda x: np.lib.npyio.DataSource('a')", "np.lib.npyio.DataSource"),
+        ("lambda x: np.memmap('a', mode='w+')", "np.memmap"),
+        ("lambda x: keras.utils.get_file('a', 'b')", "keras.utils.get_file"),
+        ("lambda x: [m for m in [tf]][0].io.write_file('a', 'b')", "tf"),
+        ("lambda x: (t := tf) and t.io.write_file('a', 'b')", "tf"),
+        ("lambda x: (lambda g: g.WriteFile)(tf.raw_ops)", "tf.raw_ops"),
+        ("lambda x, g=tf: g.io.write_file('a', 'b')", ".io"),
+        ("lambda x: type('A', (), {})", "type"),
+        ("lambda x: input()", "input"),
+        ("lambda x: print(x)", "print"),
+        ("lambda x: bytearray(9)", "bytearray"),
+        ("def f(x):\n    import math\n    return math.pi", "import math"),
+        ("def f(x):\n    from math import pi\n    return pi", "import math"),
+        ("def f(x):\n    x.shape = 1\n    return x", "the instruction STORE_ATTR"),
+        ("def f(x):\n    global tf\n    tf = x\n    return x", "the instruction STORE_GLOBAL"),
+        ("def f(x):\n    class A:\n        pass\n    return A", "the instruction LOAD_BUILD_CLASS"),
+        ("async def f(x):\n    await x", "the instruction GET_AWAITABLE"),
+        ("lambda x: [x, b'abc']", "3 bytes"),
+        (f"lambda x: [x, {'A' * 70!r}]", "a text of 70 characters"),
+        (f"lambda x: [x, {'a b ' * 300!r}]", "a text of 1,200 characters"),
+        ("lambda x: [x, '\\x00\\x01']", "a text with control characters"),
+        ("lambda x: [x, '/etc/passwd']", "the text '/etc/passwd', a path or address"),
+        ("lambda x: [x, 'gs://a/b']", "the text 'gs://a/b', a path or address"),
+        (f"lambda x: [x, {1 << 70}]", "a number of 71 bits"),
+        (f"lambda x: [x, {tuple(range(2000))}]", "2,000 numbers"),
+    ],
+)
+def test_everything_else_is_named(source: str, unlisted: str) -> None:
+    found = judged(source).unlisted
+    assert any(each.startswith(unlisted) for each in found), found
+
+
+def test_names_of_loaded_packages_are_not_the_callers() -> None:
+    """A config of Keras 2 chooses the module in which its code's names are looked up."""
+    source = "lambda x: stretch(x, 2)"
+    for module in ("h5py", "tensorflow.python.lib.io.file_io", "os", "absl.logging"):
+        assert judged(source, module).unlisted == ("stretch",)
+
+
+def test_texts_for_names_of_the_caller_count() -> None:
+    assert judged("lambda x: stretch('a')").unlisted == ("stretch",)
+    assert judged("lambda x, a: stretch(a)", given=[["a"], None]).unlisted == ("stretch",)
+    assert not judged("lambda x: stretch(x, axis=1)").unlisted
+
+
+def test_defaults_closures_and_arguments_are_literals_too() -> None:
+    assert judged("lambda x, a: x", given=[["A" * 70], None]).unlisted
+    assert judged("lambda x, a: x", given={"a": ["/etc/passwd"]}).unlisted
+    assert not judged("lambda x, a: x", given={"a": ["same", 1.5]}).unlisted
+
+
+def test_bytecode_that_no_python_could_write() -> None:
+    code = compiled("lambda x: x")
+    for raw in (b"\xff\xff", b"", bytes([9, 0]) * 3):
+        changed = Bytecode(
+            code.layout,
+            code.code.__class__(
+                *[
+                    raw if name == "bytecode" else getattr(code.code, name)
+                    for name in code.code.__struct_fields__
+                ]
+            ),
+        )
+        assert judge_bytecode(changed, (), None).unlisted
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["lambda x: exec('a')", "import os", "lambda x: x.__class__", "def f(x): return open(x)"],
+)
+def test_source_text_that_does_more(source: str) -> None:
+    assert judge_source(source).unlisted
+
+
+@pytest.mark.slow
+def test_the_words_of_the_list_lead_to_arithmetic_only() -> None:
+    """Whatever takes attributes from whatever: nothing that the words reach has an effect."""
+    tf, keras, np = map(importlib.import_module, ("tensorflow", "keras", "numpy"))
+    tf_keras = pytest.importorskip("tf_keras")
+    reached: dict[int, object] = {}
+    values = [tf.constant(1.0), tf.Variable(1.0), np.zeros(2), ValueError(), len, abs]
+    pending = [tf, keras, tf_keras, np, keras.ops, tf_keras.backend, keras.backend, *values]
+    for _ in range(6):  # a path of the list has five parts at most
+        found: list[object] = []
+        for value in pending:
+            if id(value) not in reached:
+                reached[id(value)] = value
+                for word in _allowed_words() & {*dir(value)}:
+                    with contextlib.suppress(Exception):  # a property that this value lacks
+                        found.append(getattr(value, word))
+        pending = found
+    assert len(reached) > 3000
+    roots = {"tensorflow", "keras", "tf_keras", "numpy"}
+    modules = {each.__name__ for each in reached.values() if isinstance(each, ModuleType)}
+    assert {module.partition(".")[0] for module in modules} == roots
+    effects = [tf.io.write_file, tf.io.read_file, tf.py_function, tf.raw_ops, keras.utils.get_file]
+    effects += [np.load, np.memmap, tf.print, tf.io.gfile, tf.load_op_library, tf.saved_model.load]
+    assert not [each for each in effects if id(each) in reached]
+    written = ("_file", "path", "import", "exec", "session", "load", "save", "write", "print_")
+    functions = {each.__name__ for each in reached.values() if inspect.isfunction(each)}
+    assert not [name for name in functions if any(word in name.lower() for word in written)]
+
+
+WAYS = {
+    "logging": "lambda x: logging.FileHandler({path!r}) and x",
+    "pathlib": "lambda x: tf.io.gfile.GFile({path!r}, 'w').write('') or x",
+    "delegate": "lambda x: [t for t in [tf]][0].io.write_file({path!r}, 'a') or x",
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_model_with_other_code_is_not_run(tmp_path: Path, way: str) -> None:
+    """What the code would write is not there, and no probe was asked to run it."""
+    marker = tmp_path / "written"
+    path = _model(tmp_path, WAYS[way].format(path=str(marker)))
+    audit = audit_model(_target(path), Settings(), "2026-01-01T00:00:00Z", _must_not_run)
+    assert {each.code for each in audit.findings} & {"MA717", "MA702"}
+    assert "prevents running it" in audit.behaviour.skipped_reason
+    assert not marker.exists()
+
+
+def test_a_model_with_arithmetic_is_run(tmp_path: Path) -> None:
+    path = _model(tmp_path, "lambda x: K.square(x) / 255")
+    with pytest.raises(_Run):
+        audit_model(_target(path), Settings(), "2026-01-01T00:00:00Z", _must_not_run)
+
+
+class _Run(Exception):
+    """The model was run."""
+
+
+def _must_not_run(artifact: Artifact, settings: Settings) -> ProbeResult:
+    raise _Run
+
+
+def _target(path: Path) -> AuditTarget:
+    return AuditTarget(path, path.parent, path.name, "m")
+
+
+def _model(folder: Path, source: str) -> Path:
+    """An `.h5` file with a Lambda of this code and no weights."""
+    (code,) = [
+        each for each in compile(source, "layer.py", "eval").co_consts if isinstance(each, CodeType)
+    ]
+    function = [base64.b64encode(marshal.dumps(code)).decode(), None, None]
+    config = {"name": "f", "function": function, "function_type": "lambda", "module": "__main__"}
+    inputs = {"name": "i", "batch_input_shape": [None, 4], "dtype": "float32"}
+    layers = [
+        {"class_name": "InputLayer", "config": inputs},
+        {"class_name": "Lambda", "config": config},
+    ]
+    model = {"class_name": "Sequential", "config": {"name": "s", "layers": layers}}
+    path = folder / "m.h5"
+    with h5py.File(path, "w") as file:
+        file.attrs["model_config"] = json.dumps(model)
+        file.attrs["keras_version"] = "2.4.0"
+        file.attrs["backend"] = "tensorflow"
+        weights = file.create_group("model_weights")
+        weights.attrs["layer_names"] = [b"i", b"f"]
+        for name in ("i", "f"):
+            weights.create_group(name).attrs["weight_names"] = []
+    return path
