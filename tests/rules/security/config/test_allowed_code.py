@@ -25,87 +25,7 @@ from modelaudit.rules.security.config.allowed_code import (
     judge_source,
 )
 from modelaudit.settings import Settings
-
-# marshal.dumps(code, 2) of `tf.nn.relu(x, name="r")` and of `tf.io.write_graph(x, "d", "f")`, by
-# the version of Python that compiled them.
-COMPILED = {
-    "2.7": (
-        (
-            "YwEAAAABAAAABAAAAEMAAABzFgAAAHQAAGoBAGoCAHwAAGQBAGQCAIMBAVMoAwAAAE50BAAAAG5hbWV0"
-            "AQAAAHIoAwAAAHQCAAAAdGZ0AgAAAG5udAQAAAByZWx1KAEAAAB0AQAAAHgoAAAAACgAAAAAdAEAAABm"
-            "dAgAAAA8bGFtYmRhPgEAAAB0AAAAAA=="
-        ),
-        (
-            "YwEAAAABAAAABAAAAEMAAABzFgAAAHQAAGoBAGoCAHwAAGQBAGQCAIMDAFMoAwAAAE50AQAAAGR0AQAA"
-            "AGYoAwAAAHQCAAAAdGZ0AgAAAGlvdAsAAAB3cml0ZV9ncmFwaCgBAAAAdAEAAAB4KAAAAAAoAAAAAFIB"
-            "AAAAdAgAAAA8bGFtYmRhPgEAAAB0AAAAAA=="
-        ),
-    ),
-    "3.6": (
-        (
-            "YwEAAAAAAAAAAQAAAAQAAABDAAAAcxAAAAB0AGoBagJ8AGQBZAKNAlMAKAMAAABOdQEAAAByKAEAAAB1"
-            "BAAAAG5hbWUoAwAAAHUCAAAAdGZ1AgAAAG5udQQAAAByZWx1KAEAAAB1AQAAAHgoAAAAACgAAAAAdQEA"
-            "AABmdQgAAAA8bGFtYmRhPgEAAABzAAAAAA=="
-        ),
-        (
-            "YwEAAAAAAAAAAQAAAAQAAABDAAAAcxAAAAB0AGoBagJ8AGQBZAKDA1MAKAMAAABOdQEAAABkdQEAAABm"
-            "KAMAAAB1AgAAAHRmdQIAAABpb3ULAAAAd3JpdGVfZ3JhcGgoAQAAAHUBAAAAeCgAAAAAKAAAAAB1AQAA"
-            "AGZ1CAAAADxsYW1iZGE+AQAAAHMAAAAA"
-        ),
-    ),
-    "3.8": (
-        (
-            "YwEAAAAAAAAAAAAAAAEAAAAEAAAAQwAAAHMQAAAAdABqAWoCfABkAWQCjQJTACgDAAAATnUBAAAAcigB"
-            "AAAAdQQAAABuYW1lKAMAAAB1AgAAAHRmdQIAAABubnUEAAAAcmVsdSgBAAAAdQEAAAB4KAAAAAAoAAAA"
-            "AHUBAAAAZnUIAAAAPGxhbWJkYT4BAAAAcwAAAAA="
-        ),
-        (
-            "YwEAAAAAAAAAAAAAAAEAAAAFAAAAQwAAAHMQAAAAdABqAaACfABkAWQCoQNTACgDAAAATnUBAAAAZHUB"
-            "AAAAZigDAAAAdQIAAAB0ZnUCAAAAaW91CwAAAHdyaXRlX2dyYXBoKAEAAAB1AQAAAHgoAAAAACgAAAAA"
-            "dQEAAABmdQgAAAA8bGFtYmRhPgEAAABzAAAAAA=="
-        ),
-    ),
-    "3.10": (
-        (
-            "YwEAAAAAAAAAAAAAAAEAAAAEAAAAQwAAAHMQAAAAdABqAWoCfABkAWQCjQJTACgDAAAATnUBAAAAcigB"
-            "AAAAdQQAAABuYW1lKAMAAAB1AgAAAHRmdQIAAABubnUEAAAAcmVsdSgBAAAAdQEAAAB4KAAAAAAoAAAA"
-            "AHUBAAAAZnUIAAAAPGxhbWJkYT4BAAAAcwIAAAAQAA=="
-        ),
-        (
-            "YwEAAAAAAAAAAAAAAAEAAAAFAAAAQwAAAHMQAAAAdABqAaACfABkAWQCoQNTACgDAAAATnUBAAAAZHUB"
-            "AAAAZigDAAAAdQIAAAB0ZnUCAAAAaW91CwAAAHdyaXRlX2dyYXBoKAEAAAB1AQAAAHgoAAAAACgAAAAA"
-            "dQEAAABmdQgAAAA8bGFtYmRhPgEAAABzAgAAABAA"
-        ),
-    ),
-    "3.12": (
-        (
-            "YwEAAAAAAAAAAAAAAAQAAAADAAAAc0QAAACXAHQAAAAAAAAAAABqAgAAAAAAAAAAAAAAAAAAAAAAAGoF"
-            "AAAAAAAAAAAAAAAAAAAAAAAAfABkAawCqwIAAAAAAABTACgDAAAATnUBAAAAcigBAAAAdQQAAABuYW1l"
-            "KAMAAAB1AgAAAHRmdQIAAABubnUEAAAAcmVsdSgBAAAAdQEAAAB4cwEAAAAgdQEAAABmdQgAAAA8bGFt"
-            "YmRhPnUIAAAAPGxhbWJkYT4BAAAAcxcAAACAAIwijyWJJY8qiSqQUZhTiCrTCiGAAHMAAAAA"
-        ),
-        (
-            "YwEAAAAAAAAAAAAAAAUAAAADAAAAc0QAAACXAHQAAAAAAAAAAABqAgAAAAAAAAAAAAAAAAAAAAAAAGoF"
-            "AAAAAAAAAAAAAAAAAAAAAAAAfABkAWQCqwMAAAAAAABTACgDAAAATnUBAAAAZHUBAAAAZigDAAAAdQIA"
-            "AAB0ZnUCAAAAaW91CwAAAHdyaXRlX2dyYXBoKAEAAAB1AQAAAHhzAQAAACB1AQAAAGZ1CAAAADxsYW1i"
-            "ZGE+dQgAAAA8bGFtYmRhPgEAAABzGQAAAIAAjCKPJYkl1wob0QobmEGYc6BD0woogABzAAAAAA=="
-        ),
-    ),
-    "3.13": (
-        (
-            "YwEAAAAAAAAAAAAAAAUAAAADAAAAcz4AAACVAFsAAAAAAAAAAABSAgAAAAAAAAAAAAAAAAAAAAAAAFIF"
-            "AAAAAAAAAAAAAAAAAAAAAAAAVQBTAVMCOQIkACgDAAAATnUBAAAAcigBAAAAdQQAAABuYW1lKAMAAAB1"
-            "AgAAAHRmdQIAAABubnUEAAAAcmVsdSgBAAAAdQEAAAB4cwEAAAAgdQEAAABmdQgAAAA8bGFtYmRhPnUI"
-            "AAAAPGxhbWJkYT4BAAAAcxUAAACAAIwijyWJJY8qiSqQUZhTiCrRCiFzAAAAAA=="
-        ),
-        (
-            "YwEAAAAAAAAAAAAAAAUAAAADAAAAc0QAAACVAFsAAAAAAAAAAABSAgAAAAAAAAAAAAAAAAAAAAAAAFIF"
-            "AAAAAAAAAAAAAAAAAAAAAAAAVQBTAVMCNQMAAAAAAAAkACgDAAAATnUBAAAAZHUBAAAAZigDAAAAdQIA"
-            "AAB0ZnUCAAAAaW91CwAAAHdyaXRlX2dyYXBoKAEAAAB1AQAAAHhzAQAAACB1AQAAAGZ1CAAAADxsYW1i"
-            "ZGE+dQgAAAA8bGFtYmRhPgEAAABzFwAAAIAAjCKPJYkl1wob0QobmEGYc6BD1AoocwAAAAA="
-        ),
-    ),
-}
+from tests.made.marshalled import JUDGED
 
 
 def read(code: str) -> Bytecode:
@@ -125,9 +45,9 @@ def judged(source: str, module: str = "__main__", given: object = None) -> Judge
     return judge_bytecode(compiled(source), (module,), given)
 
 
-@pytest.mark.parametrize("version", COMPILED)
+@pytest.mark.parametrize("version", JUDGED)
 def test_the_code_of_every_python_is_judged(version: str) -> None:
-    honest, hostile = COMPILED[version]
+    honest, hostile = JUDGED[version]
     assert judge_bytecode(read(honest), (), None) == Judgement()
     assert judge_bytecode(read(hostile), (), None).unlisted[:1] == ("tf.io.write_graph",)
 
