@@ -13,13 +13,13 @@ import builtins
 import keyword
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from functools import cache
-from pathlib import Path
 
 from msgspec import Struct
 
 from modelaudit.facts import Json
+from modelaudit.formats.bytecode.arithmetic_names import arithmetic_names
 from modelaudit.formats.bytecode.instructions import (
     Instruction,
     Version,
@@ -30,7 +30,6 @@ from modelaudit.formats.bytecode.marshal_reader import Bytecode, Code, Value
 from modelaudit.formats.keras.builtin_layers import words
 from modelaudit.thresholds.security import CODE_NUMBERS, CODE_TEXT, CODE_WORD
 
-_LIST = Path(__file__).with_name("allowed_names.txt")
 # Global names and paths, and the module of the list that they stand for.
 _ALIASES = {
     "tensorflow": "tf",
@@ -112,16 +111,9 @@ class Judgement(Struct, frozen=True):
 
 
 @cache
-def _sections() -> Mapping[str, frozenset[str]]:
-    text = re.sub(r"\n\s+", " ", _LIST.read_text(encoding="utf-8"))
-    lines = [line.partition(": ") for line in text.splitlines() if not line.startswith("#")]
-    return {module: frozenset(names.split()) for module, _, names in lines}
-
-
-@cache
 def _allowed_words() -> frozenset[str]:
     """Every name that is a part of an allowed path."""
-    sections = {key: names for key, names in _sections().items() if key not in _OTHER}
+    sections = {key: names for key, names in arithmetic_names().items() if key not in _OTHER}
     modules = (part for module in sections for part in module.split("."))
     return frozenset({*modules, *_ROOT_WORDS}.union(*sections.values()))
 
@@ -179,7 +171,7 @@ def _as_version(read: Bytecode, version: Version) -> _Found | None:
                 undefined[path[1:]] = None
             else:
                 unlisted[path] = None
-        named = _sections()["arguments"] if version < _WITH_TUPLES else frozenset[str]()
+        named = arithmetic_names()["arguments"] if version < _WITH_TUPLES else frozenset[str]()
         texts += sum(map(len, (_texts(each) - named for each in _used_constants(code, found))))
     return unlisted, undefined, texts
 
@@ -199,7 +191,7 @@ def _paths(code: Code, found: tuple[Instruction, ...], version: Version) -> Iter
             attribute = _at(code.names, index)
             if path:
                 path.append(attribute)
-            elif attribute not in _sections()["values"]:
+            elif attribute not in arithmetic_names()["values"]:
                 yield f".{attribute}"
             continue
         if path:
@@ -239,7 +231,7 @@ def _computes(code: Code, name: str, index: int, version: Version) -> bool:
 
 
 def _unlisted_path(path: list[str]) -> Iterator[str]:
-    lists = _sections()
+    lists = arithmetic_names()
     shown = ".".join(path)
     if path[0] not in _ROOT_WORDS:
         if path[0] not in lists["builtins"]:
@@ -262,13 +254,13 @@ def _unlisted_path(path: list[str]) -> Iterator[str]:
 @cache
 def _is_defined(name: str) -> bool:
     """Whether Python, or what Keras gives to the code of a layer, may define a global name."""
-    return name in _sections()["defined"] or name.startswith("__") or hasattr(builtins, name)
+    return name in arithmetic_names()["defined"] or name.startswith("__") or hasattr(builtins, name)
 
 
 def _is_loaded(module: str) -> bool:
     """Whether a module is one that every program with TensorFlow has loaded."""
     root = module.partition(".")[0]
-    return root in _sections()["loaded"] or root in sys.stdlib_module_names - {"__main__"}
+    return root in arithmetic_names()["loaded"] or root in sys.stdlib_module_names - {"__main__"}
 
 
 def _used_constants(code: Code, found: tuple[Instruction, ...]) -> Iterator[Value]:
