@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from modelaudit import clock
 from modelaudit.errors import ReadError, UsageError
 from modelaudit.facts import ProblemKind
-from modelaudit.findings import Verdict
+from modelaudit.findings import RuleResult, Verdict
 from modelaudit.pipeline import (
     CHANGED_WHILE_READ,
     AuditTarget,
@@ -20,7 +20,7 @@ from modelaudit.pipeline import (
 )
 from modelaudit.registry.discover import discover
 from modelaudit.registry.output_directory import slug
-from modelaudit.registry.snapshot import FileStability
+from modelaudit.runs.cache_notes import AuditMonitor
 from modelaudit.runs.progress import SILENT, Progress
 from modelaudit.schema import Audit
 from modelaudit.settings import Nightly, Settings
@@ -74,12 +74,22 @@ def audit(
 
 def _at_rest(target: AuditTarget, settings: Settings, created: str, probe: Probe) -> Audit:
     """The audit of one model, repeated once if the model was modified meanwhile."""
+    found: tuple[RuleResult, ...] = ()
+
+    def keep(kept: tuple[RuleResult, ...]) -> None:
+        nonlocal found
+        found = kept
+
     for _ in range(2):
-        still = FileStability(target.path, settings.limits)
-        audit = audit_model(target, settings, created, probe)
-        if still.unchanged(patient=audit.verdict is Verdict.FAIL):
+        watch = AuditMonitor(target.path, settings.limits, probe, None)
+        audit = audit_model(target, settings, created, watch.probe, keep, found)
+        if watch.files_unchanged(patient=audit.verdict is Verdict.FAIL):
             return audit
-    return incomplete_audit(target, settings, created, CHANGED_WHILE_READ)
+    return incomplete_audit(
+        *(target, settings, created, CHANGED_WHILE_READ),
+        kept=found,
+        changed_while_run=watch.changed_while_run,
+    )
 
 
 def scan(

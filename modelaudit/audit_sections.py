@@ -23,10 +23,12 @@ from modelaudit.audit_types.loading import (
     ObservedLoading,
     PredictionReason,
 )
-from modelaudit.audit_types.model import ModelSection
+from modelaudit.audit_types.model import ExitSection, ModelSection
 from modelaudit.audit_types.restore import GoldenSection, RestoreSection
 from modelaudit.audit_types.weights import TensorRow, WeightsSection
+from modelaudit.exit_codes import ExitCode
 from modelaudit.facts import Architecture, Artifact, Json, Layer, Shape, Tensor
+from modelaudit.findings import Severity, Verdict
 from modelaudit.measures.summary import Measurements
 from modelaudit.probe.protocol import Observation
 from modelaudit.restore.golden_check import GoldenCheck
@@ -296,3 +298,10 @@ def _golden(golden: GoldenCheck) -> GoldenSection:
         max_abs_difference=max(each.difference for each in outputs),
         tolerance=min(each.tolerance for each in outputs),
     )
+
+
+def exit_section(verdict: Verdict, reason: str, fail_on: Severity) -> ExitSection:
+    """The exit code for this model alone, with its reasons and the `--fail-on` severity."""
+    codes = {Verdict.FAIL: ExitCode.FINDINGS, Verdict.INCOMPLETE: ExitCode.INCOMPLETE}
+    code = codes.get(verdict, ExitCode.OK)
+    return ExitSection(code=code.value, reasons=(reason,) if code else (), fail_on=fail_on)

@@ -14,6 +14,7 @@ from modelaudit.audit_sections import (
     architecture_section,
     behaviour_section,
     compatibility_section,
+    exit_section,
     model_section,
     observation_sections,
     restore_section,
@@ -22,23 +23,28 @@ from modelaudit.audit_sections import (
     weights_section,
 )
 from modelaudit.audit_types.loading import Status
-from modelaudit.audit_types.model import ExitSection, ToolSection
+from modelaudit.audit_types.model import ToolSection
 from modelaudit.clock import Stopwatch
 from modelaudit.diagnosis import diagnose
 from modelaudit.errors import ProbeError, ReadError, UsageError
-from modelaudit.exit_codes import ExitCode
 from modelaudit.facts import Artifact, Format, Problem, ProblemKind, Signature
 from modelaudit.file_formats import Content, formats
-from modelaudit.findings import Outcome, RuleResult, Severity, Verdict
+from modelaudit.findings import Outcome, RuleResult
 from modelaudit.formats.reader import read
 from modelaudit.measures.kernels.filter_gallery import galleries
 from modelaudit.measures.measure import measure
-from modelaudit.probe.protocol import ENDED, Observation, calls_for, runtime_name
+from modelaudit.probe.protocol import Observation, calls_for, endings
 from modelaudit.probe.result import ProbeResult
 from modelaudit.restore.golden_check import read_golden, with_tolerance
 from modelaudit.rules.catalogue import CATALOGUE
 from modelaudit.rules.engine import judge, rules_digest, run_rule, run_rules
-from modelaudit.rules.model import Facts, Family, Need
+from modelaudit.rules.kept import (
+    changed_while_run_result,
+    reason_not_to_run,
+    security_results,
+    with_kept,
+)
+from modelaudit.rules.model import Facts, Need
 from modelaudit.rules.policies import apply_baseline, apply_severities, apply_waivers
 from modelaudit.rules.unsafe_advice import withhold_unsafe_fixes
 from modelaudit.runtimes import Prediction, default_targets, predict
@@ -46,9 +52,6 @@ from modelaudit.runtimes.catalogue import installed_target, specifier
 from modelaudit.schema import Audit
 from modelaudit.settings import Settings
 from modelaudit.structs import replace
-
-# Outcomes of an attempt to run a model that gave no outputs.
-ENDINGS = {**ENDED, Status.LOADED: "it loaded", Status.FAILED: "it did not load"}
 
 
 class AuditTarget(Struct, frozen=True):
@@ -84,6 +87,8 @@ CHANGED_WHILE_READ = "it was modified while it was read, and again during a seco
 
 # Runs a model in the available runtimes and returns the observations.
 Probe = Callable[[Artifact, Settings], ProbeResult]
+# Stores findings on security where nothing that the model does reaches them.
+Keep = Callable[[tuple[RuleResult, ...]], None]
 
 
 def read_artifact(path: Path, settings: Settings) -> Artifact:
@@ -167,14 +172,7 @@ def why_not_run(facts: Facts) -> str:
         return f"a {artifact.format.label} cannot be run on its own"
     if facts.settings.probe.unsafe:
         return ""
-    security = [rule for rule in CATALOGUE if rule.family is Family.SECURITY]
-    for rule, result in zip(security, run_rules(security, facts), strict=True):
-        for finding in result.findings:
-            stops = rule.keeps_from_running or finding.severity is Severity.CRITICAL
-            if stops and not finding.waived_by:
-                kind = finding.severity.value
-                return f"a {kind} finding ({finding.code} {finding.name}) prevents running it"
-    return ""
+    return reason_not_to_run(facts.kept or security_results(facts))
 
 
 def add_probe(facts: Facts, probe: Probe | None) -> Facts:
@@ -200,7 +198,7 @@ def add_probe(facts: Facts, probe: Probe | None) -> Facts:
         behaviour=seen.behaviour,
         restore=seen.restore,
         golden=golden if golden is None or share is None else with_tolerance(golden, share),
-        probe_skipped="" if seen.behaviour else seen.skipped or _endings(seen.observations),
+        probe_skipped="" if seen.behaviour else seen.skipped or endings(seen.observations),
     )
 
 
@@ -225,15 +223,6 @@ def _predicted(facts: Facts, seen: Sequence[Observation]) -> tuple[Prediction, .
     return predictions_for(facts.artifact, facts.settings, others)
 
 
-def _endings(observations: Sequence[Observation]) -> str:
-    """How running the model ended, in words."""
-    ended: dict[str, list[str]] = {}
-    for each in observations:
-        ended.setdefault(ENDINGS[each.status], []).append(f"in {runtime_name(each.runtime)}")
-    said = "; ".join(f"{how} {' and '.join(where)}" for how, where in ended.items())
-    return said or "nothing was tried"
-
-
 def run_all_rules(facts: Facts) -> tuple[RuleResult, ...]:
     """Every rule's outcome: first of all rules, then of those that judge the diagnosis."""
     results = run_rules(CATALOGUE, facts)
@@ -246,20 +235,14 @@ def run_all_rules(facts: Facts) -> tuple[RuleResult, ...]:
     )
 
 
-def exit_of_model(verdict: Verdict, reason: str, fail_on: Severity) -> ExitSection:
-    """The exit code for this model alone, with its reasons and the `--fail-on` severity."""
-    codes = {Verdict.FAIL: ExitCode.FINDINGS, Verdict.INCOMPLETE: ExitCode.INCOMPLETE}
-    code = codes.get(verdict, ExitCode.OK)
-    return ExitSection(code=code.value, reasons=(reason,) if code else (), fail_on=fail_on)
-
-
 def finish_audit(
     facts: Facts, target: AuditTarget, created: str, timings: dict[str, float]
 ) -> Audit:
     """From facts to `Audit`: rules, verdict and sections, with the settings for the model."""
     settings = facts.settings.for_model(target.relative, target.path)
     facts = replace(facts, settings=settings)
-    results = apply_severities(run_all_rules(facts), settings.severities)
+    results = with_kept(run_all_rules(facts), facts.kept)
+    results = apply_severities(results, settings.severities)
     today = datetime.date.fromisoformat(created[:10])
     results = apply_waivers(results, settings.waivers, today)
     weights = weights_section(facts)
@@ -295,13 +278,18 @@ def finish_audit(
         signatures=facts.artifact.signatures,
         files=facts.artifact.files,
         observations=observation_sections((*facts.observations, *facts.elsewhere)),
-        exit=exit_of_model(verdict, reason, settings.fail_on),
+        exit=exit_section(verdict, reason, settings.fail_on),
         timings=timings,
     )
 
 
 def audit_model(
-    target: AuditTarget, settings: Settings, created: str, probe: Probe | None = None
+    target: AuditTarget,
+    settings: Settings,
+    created: str,
+    probe: Probe | None = None,
+    keep: Keep | None = None,
+    earlier: tuple[RuleResult, ...] = (),
 ) -> Audit:
     """Audit one model. Never raises because of the content of the model's files.
 
@@ -310,6 +298,8 @@ def audit_model(
         settings: of the run; those for this model are applied.
         created: ISO 8601 time in UTC for the audit.
         probe: runs the model in isolation; None for a static audit.
+        keep: receives the findings on security before the model is run.
+        earlier: such findings of an earlier attempt, which the audit also has.
     """
     settings = settings.for_model(target.relative, target.path)
     timings: dict[str, float] = {}
@@ -318,6 +308,9 @@ def audit_model(
         facts = replace(facts, path=target.relative, declared_signature=target.declared_signature)
         if target.previous:
             facts = replace(facts, previous=read_artifact(target.previous, settings))
+        facts = replace(facts, kept=(*earlier, *security_results(facts)))
+        if keep:
+            keep(facts.kept)
     with Stopwatch(timings, "probe"):
         facts = add_probe(facts, probe)
     with Stopwatch(timings, "judge"):
@@ -325,9 +318,16 @@ def audit_model(
 
 
 def incomplete_audit(
-    target: AuditTarget, settings: Settings, created: str, why: str, sha256: str | None = None
+    target: AuditTarget,
+    settings: Settings,
+    created: str,
+    why: str,
+    sha256: str | None = None,
+    kept: tuple[RuleResult, ...] = (),
+    *,
+    changed_while_run: bool = False,
 ) -> Audit:
-    """The incomplete audit, without findings, of a model that could not be read consistently.
+    """The incomplete audit of a model that could not be read consistently.
 
     Args:
         target: the model.
@@ -335,7 +335,11 @@ def incomplete_audit(
         created: ISO 8601 time in UTC for the audit.
         why: the reason, as a phrase after the model's name.
         sha256: the digest of the files, if known.
+        kept: findings on security from before it was run; it has no others.
+        changed_while_run: whether the files were modified while it was run, which is another.
     """
     artifact = replace(unreadable_artifact(target.path), sha256=sha256)
-    facts = Facts(artifact, settings, unseen=why, probe_skipped="it was being written")
+    if changed_while_run:
+        kept += changed_while_run_result(Facts(artifact, settings))
+    facts = Facts(artifact, settings, unseen=why, probe_skipped="it was being written", kept=kept)
     return finish_audit(facts, target, created, {})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from msgspec import Struct, field
 
@@ -120,3 +120,13 @@ def calls_for(format: Format, *, legacy_keras: bool) -> tuple[str, ...]:
             return ("load_checkpoint",)
         case _:
             return ()
+
+
+def endings(observations: Sequence[Observation]) -> str:
+    """How running a model that gave no outputs ended, in words."""
+    said = {**ENDED, Status.LOADED: "it loaded", Status.FAILED: "it did not load"}
+    ended: dict[str, list[str]] = {}
+    for each in observations:
+        ended.setdefault(said[each.status], []).append(f"in {runtime_name(each.runtime)}")
+    found = "; ".join(f"{how} {' and '.join(where)}" for how, where in ended.items())
+    return found or "nothing was tried"

@@ -17,6 +17,7 @@ import struct
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from contextvars import ContextVar
 from typing import NoReturn, TypeVar
 
 from msgspec import Struct, field
@@ -38,7 +39,7 @@ class TaskResult(Struct, frozen=True):
     """The outcome of one task: its result, or why there is none.
 
     `limit` names the setting that stopped it, "" if none did, and `phase` what ran out of memory
-    if that was not reading.
+    if that was not reading. `kept` is what `keep` last received.
     """
 
     index: int
@@ -46,6 +47,7 @@ class TaskResult(Struct, frozen=True):
     lost: str = ""
     limit: str = ""
     phase: str = ""
+    kept: Json = None
 
 
 class _PoolWorker(Struct):
@@ -54,6 +56,7 @@ class _PoolWorker(Struct):
     from_child: int
     task: int | None = None
     deadline: float = 0.0
+    kept: Json = None
     buffer: bytearray = field(default_factory=bytearray)
 
 
@@ -79,6 +82,20 @@ def _send(fd: int, data: bytes) -> None:
         view = view[os.write(fd, view) :]
 
 
+_answer: ContextVar[int] = ContextVar("_answer")  # of a worker: the pipe to its parent
+
+
+def keep(value: Json) -> None:
+    """Give the parent a part of the current task's result, which it has if this worker is lost.
+
+    Outside a worker, it does nothing.
+    """
+    pipe = _answer.get(None)
+    if pipe is not None:
+        with suppress(BrokenPipeError):
+            _send(pipe, _packed({"kept": value}))
+
+
 class _WorkerStopped(BaseException):
     """The parent stopped this worker; tasks must not catch this."""
 
@@ -92,6 +109,7 @@ def _serve(
 ) -> NoReturn:
     """The main loop of a worker: index in, result out, until the parent closes the pipe."""
     status = 0
+    _answer.set(answer)
     gc.freeze()  # exempt forked objects from garbage collection, which would copy their memory
     try:
         if memory:
@@ -228,6 +246,7 @@ def run_tasks(
                 if worker.task is None and waiting:
                     index = waiting.pop()
                     worker.task, worker.deadline = index, time.monotonic() + seconds
+                    worker.kept = None
                     os.write(worker.to_child, HEADER.pack(index))
             yield from _collect(workers)
     finally:
@@ -247,14 +266,19 @@ def _collect(workers: list[_PoolWorker]) -> Iterator[TaskResult]:
         assert index is not None
         if not piece or len(worker.buffer) > MESSAGE_BYTES:
             workers.remove(worker)
-            yield TaskResult(index, None, _why_lost(_stop(worker, kill=bool(piece))))
-        elif message := _message(worker):
+            why = _why_lost(_stop(worker, kill=bool(piece)))
+            yield TaskResult(index, None, why, kept=worker.kept)
+            continue
+        while message := _message(worker):
+            if "kept" in message:
+                worker.kept = message["kept"]
+                continue
             worker.task = None
             value, limit = message.get("value"), str(message.get("limit") or "")
             phase = str(message.get("phase") or "")
             lost = " ".join(filter(None, ("out of memory", phase, f"(limit {limit})")))
             found = value if isinstance(value, dict) else None
-            yield TaskResult(index, found, lost if limit else "", limit, phase)
+            yield TaskResult(index, found, lost if limit else "", limit, phase, worker.kept)
     now = time.monotonic()
     for worker in [
         worker for worker in workers if worker.task is not None and worker.deadline <= now
@@ -262,4 +286,4 @@ def _collect(workers: list[_PoolWorker]) -> Iterator[TaskResult]:
         workers.remove(worker)
         _stop(worker, kill=True)
         assert worker.task is not None
-        yield TaskResult(worker.task, None, TOO_LONG, "read_seconds")
+        yield TaskResult(worker.task, None, TOO_LONG, "read_seconds", kept=worker.kept)

@@ -13,7 +13,7 @@ from modelaudit.audit_types.diagnosis import Diagnosis
 from modelaudit.audit_types.loading import Port
 from modelaudit.audit_types.model import InputModality
 from modelaudit.facts import Artifact, Json, Signature
-from modelaudit.findings import Confidence, Finding, Location, Severity
+from modelaudit.findings import Confidence, Finding, Location, RuleResult, Severity
 from modelaudit.measures.architecture.modality import ModalityWords, model_modality, words_for
 from modelaudit.measures.summary import Behaviour, Measurements
 from modelaudit.probe.protocol import Observation
@@ -72,6 +72,8 @@ class Facts(Struct, frozen=True, dict=True):
         None  # inputs and outputs as MLflow's `MLmodel` file declares them
     )
     unseen: str = ""  # why the model was not audited, where that is not the model's fault
+    kept: tuple[RuleResult, ...] = ()  # findings on security from before the model ran
+    changed_while_run: bool = False  # the files, in two attempts
     diagnosis: Diagnosis | None = None  # only for the rules that need it
 
     @cached_property

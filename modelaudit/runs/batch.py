@@ -18,7 +18,7 @@ from msgspec import Struct
 from modelaudit.errors import UsageError
 from modelaudit.exit_codes import ExitCode, worst
 from modelaudit.facts import Json, Problem, ProblemKind
-from modelaudit.findings import Verdict
+from modelaudit.findings import RuleResult, Verdict
 from modelaudit.formats.reader import import_readers
 from modelaudit.pipeline import (
     CHANGED_WHILE_READ,
@@ -38,6 +38,7 @@ from modelaudit.runs.cache_notes import AuditMonitor, CachedProbe
 from modelaudit.runs.progress import SILENT, Progress
 from modelaudit.schema import Audit
 from modelaudit.settings import Settings
+from modelaudit.store.typed_json import decode, encode
 from modelaudit.structs import replace
 from modelaudit.terminal_text import clean
 
@@ -164,17 +165,25 @@ class _Work(Struct, frozen=True):
     deliver: AuditHandler | None
     recalled: Mapping[Path, CachedProbe]
     known: Collection[str] | None
+    kept: dict[Path, tuple[RuleResult, ...]]  # findings on security of disturbed first attempts
 
     def __call__(self, target: AuditTarget, *, again: bool) -> dict[str, Json]:
         """The row and notes for a later run, or why there are none."""
         shown = self.recalled.get(target.path)
         # Second try: recalled results are for other bytes.
         earlier, asked = (None, shown is not None) if again else (shown, False)
+        found = self.kept.get(target.path, ())
+
+        def keep(kept: tuple[RuleResult, ...]) -> None:
+            nonlocal found
+            found = kept
+            worker_pool.keep(encode(kept))
+
         try:
             watch = AuditMonitor(
                 target.path, self.settings.limits, self.probe, earlier, asked=asked
             )
-            audit = audit_model(target, self.settings, self.created, watch.probe)
+            audit = audit_model(target, self.settings, self.created, watch.probe, keep, found)
         except MemoryError:  # the worker's limit, which the worker reports
             raise
         except Exception as error:
@@ -182,7 +191,11 @@ class _Work(Struct, frozen=True):
         if not watch.files_unchanged(patient=audit.verdict is Verdict.FAIL):
             if not again:
                 return {"disturbed": True}
-            audit = incomplete_audit(target, self.settings, self.created, CHANGED_WHILE_READ)
+            audit = incomplete_audit(
+                *(target, self.settings, self.created, CHANGED_WHILE_READ),
+                kept=found,
+                changed_while_run=watch.changed_while_run,
+            )
         elif self.known is not None and (digest := watch.half_written(audit, self.known)):
             audit = incomplete_audit(target, self.settings, self.created, BEING_COPIED, digest)
         row = result_row(audit)
@@ -232,7 +245,7 @@ def audit_all(
     """
 
     import_readers({target.format for target in targets})
-    work = _Work(settings, created, probe, deliver, recalled or {}, known)
+    work = _Work(settings, created, probe, deliver, recalled or {}, known, {})
     seconds = settings.limits.read_seconds + RENDER_SECONDS
     if probe:
         seconds += max_load_attempts(settings) * settings.probe.timeout
@@ -247,20 +260,22 @@ def audit_all(
                 progress.warn(f"{clean(target.shown)}: {value['trace']}")
             if value.get("disturbed"):
                 disturbed.append(target)
+                work.kept[target.path] = _kept_results(done.kept)
                 continue
             if "unwritten" in value:
                 raise UsageError(f"cannot write a report: {value['unwritten']}")
             row, notes = value.get("row"), value.get("notes")
             if isinstance(row, dict):
-                kept = notes if isinstance(notes, dict) else {}
-                yield FinishedModel(target, row_from_json(row), kept)
+                reusable = notes if isinstance(notes, dict) else {}
+                yield FinishedModel(target, row_from_json(row), reusable)
                 continue
             bug = value.get("bug")
             reason = done.lost or f"internal error in modelaudit ({bug}); please report this"
+            kept = _kept_results(done.kept)
             if done.phase:  # the file was read
-                audit = incomplete_audit(target, settings, created, reason)
+                audit = incomplete_audit(target, settings, created, reason, kept=kept)
             else:
-                audit = lost_model_audit(target, settings, created, reason, done.limit)
+                audit = lost_model_audit(target, settings, created, reason, done.limit, kept)
             if deliver:
                 deliver(audit)
             result = result_row(audit)
@@ -273,14 +288,24 @@ def max_load_attempts(settings: Settings) -> int:
     return 2 + 3 * (2 + len(settings.runtimes)) if settings.runtimes else 2
 
 
+def _kept_results(kept: Json) -> tuple[RuleResult, ...]:
+    """Findings that a worker gave before it ran a model."""
+    return tuple(decode(RuleResult, each) for each in kept) if isinstance(kept, list) else ()
+
+
 def lost_model_audit(
-    target: AuditTarget, settings: Settings, created: str, reason: str, limit: str = ""
+    target: AuditTarget,
+    settings: Settings,
+    created: str,
+    reason: str,
+    limit: str = "",
+    kept: tuple[RuleResult, ...] = (),
 ) -> Audit:
-    """The audit of a model whose worker crashed or hit a limit."""
+    """The audit of a model whose worker crashed or hit a limit, with the findings before that."""
     kind = ProblemKind.LIMIT_EXCEEDED if limit else ProblemKind.UNREADABLE
     problem = Problem(kind, target.path.name, reason, evidence={"limit": limit} if limit else {})
     artifact = unreadable_artifact(target.path, problem)
-    facts = Facts(artifact, settings, probe_skipped="it could not be read")
+    facts = Facts(artifact, settings, probe_skipped="it could not be read", kept=kept)
     return finish_audit(facts, target, created, {})
 
 

@@ -54,6 +54,7 @@ class AuditMonitor:
     Attributes:
         probe: runs the model and remembers the result, or returns the earlier one, or fails
             because there is neither; None if nothing is to be run.
+        changed_while_run: whether the files were modified between the start and the end of running.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class AuditMonitor:
         self._before = self._still.before
         # The times of a just-modified file are not conclusive; its bytes are.
         self._content = "" if self._before.settled else SnapshotReader(limits).content(model)
+        self.changed_while_run = False
         self._recalled = recalled.seen if recalled and self._same(recalled) else None
         self.probe = self._probe if probe or recalled or asked else None
 
@@ -121,7 +123,11 @@ class AuditMonitor:
         if self._recalled is not None:
             self._seen = decode(ProbeResult, json.loads(self._recalled))
         elif self._live is not None:
-            self._seen = self._live(artifact, settings)
+            before = self._still.unchanged()
+            try:
+                self._seen = self._live(artifact, settings)
+            finally:
+                self.changed_while_run = before and not self._still.unchanged()
         else:
             raise ProbeError("the model was modified during the run")
         return self._seen

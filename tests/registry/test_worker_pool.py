@@ -113,3 +113,16 @@ def test_a_worker_that_outlives_its_run_prints_nothing() -> None:
     line = [sys.executable, "-c", ORPHANS, str(ROOT)]
     done = subprocess.run(line, capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode, done.stderr) == (-signal.SIGKILL, "")
+
+
+def test_what_a_lost_worker_gave_before_is_kept() -> None:
+    def work(n: int) -> dict[str, Json]:
+        worker_pool.keep({"of": n})
+        if n % 2:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return {"n": n}
+
+    done = _run(range(4), work)
+    assert {n: each.kept for n, each in done.items()} == {n: {"of": n} for n in range(4)}
+    assert {n for n, each in done.items() if each.lost} == {1, 3}
+    worker_pool.keep({"of": "nobody"})  # not in a worker

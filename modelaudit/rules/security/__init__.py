@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from modelaudit.rules.model import Rule
+from modelaudit.rules.security import conduct
 from modelaudit.rules.security.config import (
     custom_objects as custom,
 )
@@ -41,4 +42,5 @@ RULES: tuple[Rule, ...] = (
     *graph_access.RULES,
     *graph_structure.RULES,
     *graph_limits.RULES,
+    *conduct.RULES,
 )

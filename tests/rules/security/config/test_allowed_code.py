@@ -6,12 +6,10 @@ import base64
 import contextlib
 import importlib
 import inspect
-import json
 import marshal
 from pathlib import Path
 from types import CodeType, ModuleType
 
-import h5py
 import pytest
 
 from modelaudit.facts import Artifact
@@ -25,6 +23,7 @@ from modelaudit.rules.security.config.allowed_code import (
     judge_source,
 )
 from modelaudit.settings import Settings
+from tests.made.lambda_models import lambda_model
 from tests.made.marshalled import JUDGED
 
 
@@ -219,7 +218,7 @@ WAYS = {
 def test_a_model_with_other_code_is_not_run(tmp_path: Path, way: str) -> None:
     """What the code would write is not there, and no probe was asked to run it."""
     marker = tmp_path / "written"
-    path = _model(tmp_path, WAYS[way].format(path=str(marker)))
+    path = lambda_model(tmp_path, WAYS[way].format(path=str(marker)))
     audit = audit_model(_target(path), Settings(), "2026-01-01T00:00:00Z", _must_not_run)
     assert {each.code for each in audit.findings} & {"MA717", "MA702"}
     assert "prevents running it" in audit.behaviour.skipped_reason
@@ -227,7 +226,7 @@ def test_a_model_with_other_code_is_not_run(tmp_path: Path, way: str) -> None:
 
 
 def test_a_model_with_arithmetic_is_run(tmp_path: Path) -> None:
-    path = _model(tmp_path, "lambda x: K.square(x) / 255")
+    path = lambda_model(tmp_path, "lambda x: K.square(x) / 255")
     with pytest.raises(_Run):
         audit_model(_target(path), Settings(), "2026-01-01T00:00:00Z", _must_not_run)
 
@@ -242,28 +241,3 @@ def _must_not_run(artifact: Artifact, settings: Settings) -> ProbeResult:
 
 def _target(path: Path) -> AuditTarget:
     return AuditTarget(path, path.parent, path.name, "m")
-
-
-def _model(folder: Path, source: str) -> Path:
-    """An `.h5` file with a Lambda of this code and no weights."""
-    (code,) = [
-        each for each in compile(source, "layer.py", "eval").co_consts if isinstance(each, CodeType)
-    ]
-    function = [base64.b64encode(marshal.dumps(code)).decode(), None, None]
-    config = {"name": "f", "function": function, "function_type": "lambda", "module": "__main__"}
-    inputs = {"name": "i", "batch_input_shape": [None, 4], "dtype": "float32"}
-    layers = [
-        {"class_name": "InputLayer", "config": inputs},
-        {"class_name": "Lambda", "config": config},
-    ]
-    model = {"class_name": "Sequential", "config": {"name": "s", "layers": layers}}
-    path = folder / "m.h5"
-    with h5py.File(path, "w") as file:
-        file.attrs["model_config"] = json.dumps(model)
-        file.attrs["keras_version"] = "2.4.0"
-        file.attrs["backend"] = "tensorflow"
-        weights = file.create_group("model_weights")
-        weights.attrs["layer_names"] = [b"i", b"f"]
-        for name in ("i", "f"):
-            weights.create_group(name).attrs["weight_names"] = []
-    return path

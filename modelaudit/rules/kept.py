@@ -1,0 +1,56 @@
+"""Findings on security that were made before the model ran, which nothing later removes.
+
+What a model does while it runs must not decide what is said about its files: not by changing them,
+and not by ending the process that reads them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from modelaudit.findings import Finding, Outcome, RuleResult, Severity
+from modelaudit.rules.catalogue import CATALOGUE
+from modelaudit.rules.engine import run_rule
+from modelaudit.rules.model import Facts, Family
+from modelaudit.rules.security.conduct import CHANGED
+from modelaudit.structs import replace
+
+
+def security_results(facts: Facts) -> tuple[RuleResult, ...]:
+    """Outcomes of the rules on security that found something."""
+    rules = (rule for rule in CATALOGUE if rule.family is Family.SECURITY)
+    return tuple(found for rule in rules if (found := run_rule(rule, facts)).findings)
+
+
+def reason_not_to_run(found: Sequence[RuleResult]) -> str:
+    """Which of the findings keeps the model from being run; "" if none does."""
+    unsafe = {rule.code for rule in CATALOGUE if rule.keeps_from_running}
+    for finding in (finding for result in found for finding in result.findings):
+        stops = finding.severity is Severity.CRITICAL or finding.code in unsafe
+        if stops and not finding.waived_by:
+            kind = finding.severity.value
+            return f"a {kind} finding ({finding.code} {finding.name}) prevents running it"
+    return ""
+
+
+def changed_while_run_result(facts: Facts) -> tuple[RuleResult, ...]:
+    """The finding on a model whose files changed while it ran."""
+    return (run_rule(CHANGED, replace(facts, changed_while_run=True)),)
+
+
+def with_kept(results: Sequence[RuleResult], kept: Sequence[RuleResult]) -> tuple[RuleResult, ...]:
+    """The results, with the earlier findings that they lack."""
+    return tuple(_merged(result, kept) for result in results)
+
+
+def _merged(result: RuleResult, kept: Sequence[RuleResult]) -> RuleResult:
+    known = {finding.fingerprint for finding in result.findings}
+    lost: dict[str, Finding] = {}
+    for each in kept:
+        for finding in each.findings if each.code == result.code else ():
+            if finding.fingerprint not in known:
+                lost[finding.fingerprint] = finding
+    if not lost:
+        return result
+    findings = (*result.findings, *lost.values())
+    return RuleResult(result.code, result.name, Outcome.FAIL, findings=findings)

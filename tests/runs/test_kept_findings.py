@@ -1,0 +1,101 @@
+"""Nothing that a model does while it is run removes a finding that was made before."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from modelaudit.audit_types.loading import Status
+from modelaudit.facts import Artifact
+from modelaudit.findings import Severity, Verdict
+from modelaudit.pipeline import AuditTarget
+from modelaudit.probe.protocol import Observation
+from modelaudit.probe.result import ProbeResult
+from modelaudit.runs.batch import audit_all
+from modelaudit.schema import Audit, from_json, to_json
+from modelaudit.settings import ProbeSettings, Settings
+from tests.made.lambda_models import lambda_model
+
+HOSTILE = "lambda x: logging.FileHandler('a') and x"
+HONEST = "lambda x: K.square(x) / 255"
+# Models are run although the finding would keep them from it.
+SETTINGS = Settings(jobs=1, probe=ProbeSettings(unsafe=True))
+
+
+def touch(path: Path) -> None:
+    status = path.stat()
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns + 1_000_000_000))
+
+
+def own_file(path: Path) -> None:
+    """It changes its own file."""
+    touch(path)
+
+
+def clean_up(path: Path) -> None:
+    """It replaces itself by a harmless file, once."""
+    if not path.with_suffix(".old").exists():
+        path.rename(path.with_suffix(".old"))
+        lambda_model(path.parent, HONEST)
+
+
+def attributes(path: Path) -> None:
+    """It changes only what no reader sees, such as its mode."""
+    path.chmod(0o600 if path.stat().st_mode & 0o077 else 0o644)
+
+
+def end(path: Path) -> None:
+    """It ends the process that runs it."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def fail(path: Path) -> None:
+    """It makes the probe raise."""
+    raise MemoryError
+
+
+def audited(path: Path, does: Callable[[Path], None]) -> Audit:
+    marker = path.parent / "made.json"
+
+    def probe(artifact: Artifact, settings: Settings) -> ProbeResult:
+        does(artifact.root)
+        return ProbeResult((Observation("here", "", Status.FAILED, "E", "e"),), skipped="it failed")
+
+    def deliver(audit: Audit) -> None:  # in the worker, or here if the worker is lost
+        marker.write_text(json.dumps(to_json(audit)))
+
+    target = AuditTarget(path, path.parent, path.name, "m")
+    created = "2026-01-01T00:00:00Z"
+    list(audit_all([target], SETTINGS, created, probe=probe, deliver=deliver))
+    return from_json(json.loads(marker.read_text()))
+
+
+def named(audit: Audit) -> dict[str, Severity]:
+    return {each.code: each.severity for each in audit.findings if each.code.startswith("MA7")}
+
+
+@pytest.mark.parametrize("does", [own_file, clean_up, attributes, end, fail])
+def test_the_finding_stays(tmp_path: Path, does: Callable[[Path], None]) -> None:
+    audit = audited(lambda_model(tmp_path, HOSTILE), does)
+    assert named(audit)["MA717"] is Severity.HIGH
+    assert audit.verdict is Verdict.FAIL
+
+
+@pytest.mark.parametrize("does", [own_file, attributes])
+def test_a_file_that_changes_while_it_runs_is_a_finding(
+    tmp_path: Path, does: Callable[[Path], None]
+) -> None:
+    audit = audited(lambda_model(tmp_path, HONEST), does)
+    assert named(audit)["MA759"] is Severity.HIGH
+    assert audit.verdict is Verdict.FAIL
+    assert "MA701" in named(audit)
+
+
+def test_an_honest_model_has_neither(tmp_path: Path) -> None:
+    audit = audited(lambda_model(tmp_path, HONEST), lambda path: None)
+    assert named(audit).keys() == {"MA701"}
