@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -9,13 +10,15 @@ from msgspec import Struct, field
 
 from modelaudit.errors import LimitExceeded, ReadError
 from modelaudit.facts import Json, Problem, ProblemKind
-from modelaudit.formats.checkpoint.sstable import read_table
+from modelaudit.formats.checkpoint.sstable import MAGIC, read_table
 from modelaudit.formats.graph.parse import parse
 from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
 from modelaudit.formats.graph.tf_dtypes import dtype_name
 from modelaudit.formats.io.bounded import display_path, read_bytes
 from modelaudit.formats.io.symlinks import is_inside
 from modelaudit.settings import Limits
+
+_MAGIC_BYTES = MAGIC.to_bytes(8, "little")
 
 # (start, length) per axis; a length of None is the whole axis.
 Extent = tuple[tuple[int, int | None], ...]
@@ -83,6 +86,21 @@ def index_path(prefix: Path) -> Path:
     return prefix.with_name(f"{prefix.name}.index")
 
 
+def legacy_shards(prefix: Path) -> list[Path]:
+    """Files of a V1 checkpoint: a single table, or several `-NNNNN-of-NNNNN`."""
+    candidates = [prefix, *prefix.parent.glob(f"{glob.escape(prefix.name)}-[0-9]*-of-[0-9]*")]
+    return sorted(path for path in candidates if path.is_file() and _is_table(path))
+
+
+def _is_table(path: Path) -> bool:
+    try:
+        with path.open("rb") as handle:
+            handle.seek(-8, 2)
+            return handle.read(8) == _MAGIC_BYTES
+    except OSError:
+        return False
+
+
 def read_tensor_bundle(prefix: Path, root: Path, limits: Limits) -> TensorBundle:
     """Read and check `<prefix>.index`. Shards are not opened.
 
@@ -93,6 +111,9 @@ def read_tensor_bundle(prefix: Path, root: Path, limits: Limits) -> TensorBundle
     path = index_path(prefix)
     file = display_path(path, root)
     if not path.exists():
+        for shard in legacy_shards(prefix)[:1]:
+            reason = "V1 checkpoint (the format before TensorFlow 1.0); its values are not read"
+            raise ReadError(ProblemKind.UNSUPPORTED, display_path(shard, root), reason)
         raise ReadError(ProblemKind.MISSING_FILE, file, "the index of the variables is missing")
     if not is_inside(path, root):
         raise ReadError(ProblemKind.UNSAFE_PATH, file, "a link out of the model; not followed")

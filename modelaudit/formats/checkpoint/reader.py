@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,9 +19,8 @@ from modelaudit.facts import (
     ProblemKind,
     Provenance,
 )
-from modelaudit.formats.checkpoint.index import TensorBundle, index_path
+from modelaudit.formats.checkpoint.index import TensorBundle, index_path, legacy_shards
 from modelaudit.formats.checkpoint.object_graph import GRAPH_KEY, saved_names
-from modelaudit.formats.checkpoint.sstable import MAGIC
 from modelaudit.formats.checkpoint.state_file import STATE_FILE, read_state_file, state_mismatch
 from modelaudit.formats.checkpoint.variables import (
     CheckpointVariables,
@@ -39,8 +37,6 @@ from modelaudit.formats.io.bounded import display_path, file_entry, model_digest
 from modelaudit.formats.io.symlinks import is_inside
 from modelaudit.formats.keras.variables.unbound import named_kernels
 from modelaudit.settings import Limits
-
-_MAGIC_BYTES = MAGIC.to_bytes(8, "little")
 
 
 class MetaFile(Struct, frozen=True):
@@ -72,7 +68,7 @@ def read_checkpoint(prefix: Path, limits: Limits) -> Artifact:
     root = prefix.parent
     meta_path = prefix.with_name(f"{prefix.name}.meta")
     has_meta = meta_path.is_file()
-    legacy = _legacy_shards(prefix)
+    legacy = legacy_shards(prefix)
     if not index_path(prefix).exists() and not has_meta and not legacy:
         raise ReadError(ProblemKind.MISSING_FILE, prefix.name, "has neither .index nor .meta")
     meta = read_meta(meta_path, root, limits) if has_meta else MetaFile()
@@ -191,21 +187,6 @@ def _beside(prefix: Path) -> Iterator[Path]:
         )
     except OSError:
         return
-
-
-def _legacy_shards(prefix: Path) -> list[Path]:
-    """Files of a V1 checkpoint: a single table, or several `-NNNNN-of-NNNNN`."""
-    candidates = [prefix, *prefix.parent.glob(f"{glob.escape(prefix.name)}-[0-9]*-of-[0-9]*")]
-    return sorted(path for path in candidates if path.is_file() and _is_table(path))
-
-
-def _is_table(path: Path) -> bool:
-    try:
-        with path.open("rb") as handle:
-            handle.seek(-8, 2)
-            return handle.read(8) == _MAGIC_BYTES
-    except OSError:
-        return False
 
 
 def _unsupported(

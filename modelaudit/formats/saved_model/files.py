@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,6 +23,8 @@ BINARY, TEXT = GRAPH_NAMES = ("saved_model.pb", "saved_model.pbtxt")
 # such a directory as a SavedModel and then do not find its graph.
 SPLIT = "saved_model.cpb"
 SPLIT_UNREAD = "a graph split into several protocol buffers (Riegeli records), which is not read"
+# The shards of a V1 checkpoint, or its only file.
+_V1_VARIABLES = re.compile(r"variables(-\d{5}-of-\d{5})?")
 _METADATA = frozenset({"keras_metadata.pb", "fingerprint.pb"})
 
 
@@ -79,7 +82,7 @@ def role_of(file: str) -> str:
         return "metadata"
     if first == "variables" and rest.endswith(".index"):
         return "index"
-    if first == "variables" and ".data-" in rest:
+    if first == "variables" and (".data-" in rest or _V1_VARIABLES.fullmatch(rest)):
         return "weights"
     if first in ("assets", "assets.extra") and rest:
         return "asset"
