@@ -14,6 +14,7 @@ from modelaudit.file_formats import Content, formats
 from modelaudit.formats.checkpoint.variable_names import saved_variable_names
 from modelaudit.formats.io.bounded import json_loads, read_bytes
 from modelaudit.formats.keras.architecture_files import architecture_names
+from modelaudit.formats.keras.checkpoint_models import bind_one_model
 from modelaudit.formats.keras.common import with_binding
 from modelaudit.formats.keras.config import parse_architecture
 from modelaudit.formats.keras.json_config import mapping
@@ -85,8 +86,7 @@ def with_architecture(artifact: Artifact, document: Document, limits: Limits) ->
         }
         binding = bind(architecture, artifact.tensors, "h5_v3", var_names=names)
     else:
-        names = saved_variable_names(artifact)
-        binding = bind(architecture, artifact.tensors, "checkpoint", var_names=names)
+        artifact, binding = bind_one_model(artifact, architecture, saved_variable_names(artifact))
     bound = with_binding(artifact, binding)
     extra: dict[str, Json] = {**bound.extra, "architecture_from": document.file}
     return replace(bound, documents=(document, *artifact.documents), extra=extra)
