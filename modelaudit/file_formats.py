@@ -107,6 +107,7 @@ class Format(StrEnum):
     LEGACY_H5_FULL = "legacy_h5_full"
     WEIGHTS_H5_LEGACY = "weights_h5_legacy"
     WEIGHTS_H5_V3 = "weights_h5_v3"
+    NPZ_WEIGHTS = "npz_weights"
     KERAS_ARCHIVE = "keras_v3_zip"
     SAVEDMODEL_TF2 = "savedmodel_tf2"
     SAVEDMODEL_TF1 = "savedmodel_tf1_style"
@@ -173,6 +174,13 @@ FORMATS: Mapping[Format, FormatInfo] = {
         told_by="HDF5 with a group `vars`",
         what="weights; layers with `--architecture`",
         container=Container.HDF5,
+        content=Content.WEIGHTS,
+    ),
+    Format.NPZ_WEIGHTS: FormatInfo(
+        label="NumPy archive of weights (.npz)",
+        told_by="zip of arrays that are named like weights; or `arr_0` … in a file named so",
+        what="weights",
+        container=Container.ZIP,
         content=Content.WEIGHTS,
     ),
     Format.KERAS_ARCHIVE: FormatInfo(

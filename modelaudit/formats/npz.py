@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 
 from modelaudit.errors import ReadError
-from modelaudit.facts import Json, Problem, ProblemKind, Tensor
-from modelaudit.file_formats import ZIP_SIGNATURES
+from modelaudit.facts import Artifact, Json, Kernel, Problem, ProblemKind, Tensor
+from modelaudit.file_formats import ZIP_SIGNATURES, Format
 from modelaudit.formats.executables import HEAD_BYTES, executable_kind
+from modelaudit.formats.io.bounded import display_path, file_entry, model_digest
 from modelaudit.formats.io.dtypes import stored_dtype
 from modelaudit.formats.io.file_window import FileWindow
 from modelaudit.formats.io.tensor_stats import FileArray, summarise_or_problem
+from modelaudit.formats.keras.variables.unbound import named_kernels
 from modelaudit.formats.zip.archive_members import ZipParts
 from modelaudit.settings import Limits
 
@@ -68,6 +73,44 @@ def read_npz(window: FileWindow, limits: Limits) -> tuple[tuple[Tensor, ...], tu
         if problem is not None:
             problems.append(problem)
     return tuple(tensors), tuple(problems)
+
+
+def read_npz_file(path: Path, limits: Limits) -> Artifact:
+    """Read a NumPy archive of weights.
+
+    Raises:
+        ReadError: the file is not a zip archive.
+    """
+    file = display_path(path, path)
+    tensors, problems = read_npz(FileWindow.of_file(path, file), limits)
+    files = (file_entry(path, path, "weights", limits),)
+    return Artifact(
+        root=path.absolute(),
+        format=Format.NPZ_WEIGHTS,
+        files=files,
+        sha256=model_digest(files),
+        complete=not problems,
+        tensors=tensors,
+        kernels=named_kernels(tensors, {}) or tuple(_kernels_in_order(tensors)),
+        problems=problems,
+    )
+
+
+def _kernels_in_order(tensors: Sequence[Tensor]) -> Iterator[Kernel]:
+    """Kernels of numbered arrays, which are followed by a bias of their outputs, as in Keras."""
+    for kernel, bias in pairwise(tensors):
+        rank = len(kernel.shape)
+        matrix = 2 <= rank <= 5 and "float" in kernel.dtype and kernel.role == "weight"
+        if matrix and bias.shape == kernel.shape[-1:]:
+            yield Kernel(
+                route=kernel.name,
+                tensor=kernel.name,
+                kind="dense" if rank == 2 else "conv",
+                axes="io" if rank == 2 else "hwio",
+                spatial=rank - 2,
+                shape=kernel.shape,
+                bias=bias.name,
+            )
 
 
 def _read_array(window: FileWindow, name: str, limits: Limits) -> tuple[Tensor, Problem | None]:

@@ -76,6 +76,12 @@ def _archive(path: Path, limits: Limits) -> Artifact:
     return read_keras_archive(path, limits)
 
 
+def _npz(path: Path, limits: Limits) -> Artifact:
+    from modelaudit.formats.npz import read_npz_file
+
+    return read_npz_file(path, limits)
+
+
 def _saved_model(path: Path, limits: Limits) -> Artifact:
     from modelaudit.formats.saved_model.reader import read_saved_model
 
@@ -194,6 +200,7 @@ _READERS: dict[Format, Reader] = {
     Format.WEIGHTS_H5_V3: _hdf5,
     Format.HDF5_OTHER: _hdf5,
     Format.CORRUPT_HDF5: _damaged_hdf5,
+    Format.NPZ_WEIGHTS: _npz,
     Format.KERAS_ARCHIVE: _archive,
     Format.CORRUPT_ARCHIVE: _archive,
     Format.SAVEDMODEL_TF1: _saved_model,
@@ -210,6 +217,7 @@ _READERS: dict[Format, Reader] = {
 }
 _MODULES: dict[Reader, str] = {
     _hdf5: "modelaudit.formats.keras.hdf5_reader",
+    _npz: "modelaudit.formats.npz",
     _archive: "modelaudit.formats.keras.archive",
     _saved_model: "modelaudit.formats.saved_model.reader",
     _session_bundle: "modelaudit.formats.saved_model.reader",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from modelaudit.errors import ReadError
@@ -24,6 +24,12 @@ _WITHOUT_GRAPH = {
     Format.TF2_CHECKPOINT: Format.SAVEDMODEL_TF2,
     Format.TF1_CHECKPOINT: Format.SAVEDMODEL_TF1,
 }
+# Names of arrays as frameworks give them to weights, numbers that NumPy gives, and names of files.
+_WEIGHT = re.compile(
+    r"(^|[/_.])(kernel|bias|weights?|gamma|beta|embeddings|moving_mean)(:0|_?\d*)$|/vars/\d"
+)
+_NUMBERED = re.compile(r"arr_\d+")
+_WEIGHTS_FILE = re.compile(r"weight|checkpoint|ckpt|param|model", re.IGNORECASE)
 _KERAS_WEIGHTS = ("model.weights.h5", "model.weights.npz", "model.weights.json")
 
 
@@ -97,9 +103,24 @@ def _archive(window: FileWindow) -> Format:
         names = {member.name for member in read_directory(window, Limits()).members}
     except ReadError:
         return Format.CORRUPT_ARCHIVE
+    if is_weights(window.path, names):
+        return Format.NPZ_WEIGHTS
     without_config = "metadata.json" in names and bool(names & {*_KERAS_WEIGHTS})
     keras = _is_keras(names) or without_config
     return Format.KERAS_ARCHIVE if keras else Format.ARCHIVE_OTHER
+
+
+def is_weights(path: Path, names: Collection[str]) -> bool:
+    """Whether the members of an archive are arrays that are named like weights.
+
+    `np.savez(path, *model.get_weights())` numbers them; then the name of the file has to say so.
+    """
+    plain = [name.removesuffix(".npy") for name in names]
+    if not plain or any(name == full for name, full in zip(plain, names, strict=True)):
+        return False
+    if all(_NUMBERED.fullmatch(name) for name in plain):
+        return bool(_WEIGHTS_FILE.search(path.stem))
+    return any(map(_WEIGHT.search, plain))
 
 
 def _is_keras(names: set[str]) -> bool:

@@ -23,7 +23,8 @@ from modelaudit.formats.reader import read
 from modelaudit.settings import Limits
 from modelaudit.structs import replace
 
-WEIGHTS = formats(Content.WEIGHTS)
+# A NumPy archive does not say to which variables its arrays belong.
+WEIGHTS = formats(Content.WEIGHTS) - {Format.NPZ_WEIGHTS}
 
 
 def find_architecture(root: Path, limits: Limits) -> Document | None:
