@@ -6,23 +6,41 @@ import re
 from collections.abc import Sequence
 
 from modelaudit.audit_types.kernels import KernelInitialization
-from modelaudit.facts import Artifact, Json, Layer, Shape
+from modelaudit.facts import Artifact, GraphNode, Json, Layer, Shape
 from modelaudit.measures.architecture.layer_shapes import input_shape
 
 
-def one_step(artifact: Artifact) -> bool | None:
-    """Whether the model's sequences have a single step; None if its inputs are not known."""
+def one_step(artifact: Artifact, recurrent: str) -> bool | None:
+    """Whether the sequences of a layer have a single step; None if its inputs are not known.
+
+    Args:
+        artifact: the model.
+        recurrent: name of the layer's recurrent kernel.
+    """
     architecture = artifact.architecture
+    kernel = next((each for each in artifact.tensors if each.name == recurrent), None)
+    rank = len(kernel.shape) + 1 if kernel else 3  # batch, time and one step, an image for ConvLSTM
     if architecture is None:
         shapes = [each.shape for signature in artifact.signatures for each in signature.inputs]
         nodes = artifact.graphs[0].nodes if artifact.graphs else ()
         fed = [node.attrs.get("shape") for node in nodes if node.op == "Placeholder"]
         shapes += [_shape(shape) for shape in fed if isinstance(shape, list)]
+        scope = f"{recurrent.rpartition('/')[0]}/"
+        shapes += [_batch_first(node) for node in nodes if node.name.startswith(scope)]
     else:
         shapes = [input_shape(layer) for layer in architecture.layers]
         shapes += [_reshaped(layer) for layer in architecture.layers]
     known = [shape for shape in shapes if shape is not None and len(shape) > 1]
-    return any(len(shape) == 3 and shape[1] == 1 for shape in known) if known else None
+    return any(len(shape) == rank and shape[1] == 1 for shape in known) if known else None
+
+
+def _batch_first(node: GraphNode) -> Shape | None:
+    """The shape of a sequence before TensorFlow 1 exchanges its axes of time and batch."""
+    shapes = node.attrs.get("_output_shapes") if node.op == "Transpose" else None
+    first = shapes[0] if isinstance(shapes, list) and shapes else None
+    exchanged = _shape(first) if isinstance(first, list) else ()
+    known = len(exchanged) > 1 and exchanged[0] is not None and exchanged[1] is None
+    return (None, exchanged[0], *exchanged[2:]) if known else None
 
 
 def _reshaped(layer: Layer) -> Shape | None:

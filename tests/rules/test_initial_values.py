@@ -298,6 +298,28 @@ def test_a_recurrent_kernel_is_not_used_in_sequences_of_one_step():
     assert found["lstm/recurrent_kernel"] is HIGH
 
 
+@pytest.mark.parametrize(("steps", "severity"), [(1, INFO), (4, HIGH)])
+def test_one_step_is_what_pooling_leaves_of_a_sequence(steps, severity):
+    """A ConvLSTM of a graph: its scope exchanges time and batch, the axes of an image follow."""
+    name = "lstm/recurrent_kernel"
+    kernel = drawn(name, 2304, bias=False, state="trained", law="orthogonal")
+    shape = [steps, None, 6, 10, 4]
+    nodes = (
+        GraphNode("x", "Placeholder", (), {"shape": [None, 8, 60, 100, 3]}),
+        GraphNode("other/transpose", "Transpose", (), {"_output_shapes": [[1, None, 6, 10, 4]]}),
+        GraphNode("lstm/transpose", "Transpose", (), {"_output_shapes": [shape]}),
+    )
+    artifact = replace(
+        examples.model(tensors=(examples.tensor(name, (3, 3, 4, 16)),)),
+        architecture=None,
+        graphs=(Graph((), nodes),),
+    )
+    found = severities(
+        replace(kernel, tensor=name), moved("lstm/kernel"), moved("b"), artifact=artifact
+    )
+    assert found == {name: severity}
+
+
 def test_more_layers_as_drawn_than_trained_may_be_random_features():
     """Unless the file tells that they are not frozen."""
     kernels = [drawn(name, guessed=True, law="uniform") for name in "abc"]
