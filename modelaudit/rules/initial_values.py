@@ -156,7 +156,6 @@ def left_initial(
         )
         dead = without_gradient(artifact, kernel)
         unused = _recurrent(kernel) and kernel.tests.get("bias_initial") is False
-        single = one_step(artifact, kernel.tensor) if unused else False
         if left_over(artifact, kernel, kernels) or (severity is None and not dead):
             continue
         if features and kernel in frozen:
@@ -165,12 +164,12 @@ def left_initial(
         elif never_optimized(artifact, kernel):
             against = "The optimizer has no state for these values: they were frozen in training."
             severity = Severity.INFO
-        elif single or (unused and dead and single is None):
+        elif unused and one_step(artifact, kernel.tensor) in ({True, None} if dead else {True}):
             against, severity = ONE_STEP, Severity.INFO
         elif dead or severity is None:
             against = NO_GRADIENT
             severity = _at_most_medium(severity or Severity.MEDIUM)
-        elif unused and single is None:
+        elif unused and one_step(artifact, kernel.tensor) is None:
             against, severity = ONE_STEP, Severity.LOW
         elif among_siblings(artifact, kernel, kernels):
             against, severity = SIBLINGS, Severity.LOW
