@@ -215,14 +215,15 @@ RULES = (
         code="MA425",
         name="keras-metadata-missing",
         family=Family.WEIGHTS,
-        severity=Severity.MEDIUM,
+        severity=Severity.LOW,
         confidence=Confidence.HIGH,
         needs=(Need.ARTIFACT,),
         summary="A SavedModel with Keras 2 objects has no configs of them",
         pass_title="The configs of the Keras 2 objects are in the SavedModel",
         why="`tf.keras.models.load_model` needs them; `tf.saved_model.load` and TF-Serving do not. "
-        "The file was lost when the model was copied, or `tf.saved_model.save` wrote the model.",
-        fix="Copy keras_metadata.pb too, or save the model with `model.save`.",
+        "Mostly `tf.saved_model.save` wrote the model, as for serving; or the file was lost in a copy.",
+        fix="For serving, none. To load it as a Keras model, copy keras_metadata.pb too, or save it with "
+        "`model.save`.",
         check=_no_metadata,
         bad=lambda: _keras_objects(""),
         good=lambda: _keras_objects("{}"),
