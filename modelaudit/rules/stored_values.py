@@ -16,6 +16,7 @@ from modelaudit.rules import examples
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.thresholds.weights import (
     BEYOND_USE,
+    LONE,
     MIN_VALUES,
     OTHER_ZEROS,
     OUTLIER,
@@ -170,7 +171,8 @@ def _outlier(rule: Rule, facts: Facts) -> Iterator[Finding]:
         matrix = tensor.name in matrices and 2 * stats.zeros < tensor.size
         distance = distance_from_others(stats, tensor.size, value) if matrix else 0.0
         beyond = abs(value) >= BEYOND_USE.value
-        if not (beyond or distance >= (WILD_OUTLIER if tensor.name in sparse else OUTLIER).value):
+        alone = tensor.name not in sparse and abs(value) >= LONE.value * stats.second
+        if not (beyond or distance >= (OUTLIER if alone else WILD_OUTLIER).value):
             continue
         evidence: dict[str, Json] = {
             "measured": distance if math.isfinite(distance) else None,

@@ -178,6 +178,13 @@ WILD_OUTLIER = Threshold(
     "distance from which the value is certainly not trained",
     "see `OUTLIER`",
 )
+LONE = Threshold(
+    4.0,
+    "times",
+    "how much larger a value is than every other one, above which it is alone",
+    "a flipped exponent bit multiplies by 4, 16, 256 …; a heavy tail that training left goes on: "
+    "1.2 times in an LSTM of 110 weights above 30 deviations, 1.02 in a sparse kernel",
+)
 BEYOND_USE = Threshold(
     1e30,
     "",

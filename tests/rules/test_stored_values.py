@@ -181,6 +181,20 @@ def test_the_tail_of_a_sparse_kernel_is_no_outlier(
     assert (run_rule(rule("MA420"), facts).outcome is Outcome.FAIL) is found
 
 
+def test_one_value_far_outside_is_an_outlier_and_a_heavy_tail_is_none(tmp_path: Path) -> None:
+    """A recurrent kernel whose training once exploded: hundreds of its values are large."""
+    rng = np.random.default_rng(0)
+    values = rng.normal(0, 0.03, (512, 512)).astype("float32")
+    values.ravel()[:100] = 900 * np.exp(-np.arange(100) / 10)
+    tail = stored(tmp_path, "lstm/kernel", values)
+    assert reported(facts_of(tail)) == {}
+    alone = rng.normal(0, 0.03, (512, 512)).astype("float32")
+    alone[3, 4] = 20.0
+    assert reported(facts_of(stored(tmp_path, "dense/kernel", alone))) == {
+        "MA420": [Severity.MEDIUM]
+    }
+
+
 def norm(tmp_path: Path, gamma: float, variance: float, mean: float = 0.1, initial: str = "ones"):
     values = {"gamma": gamma, "beta": 0.2, "moving_mean": mean, "moving_variance": variance}
     tensors = [

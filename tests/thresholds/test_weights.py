@@ -273,6 +273,11 @@ def a_value_far_outside(distance):
     return stored_values("MA420", far(distance))
 
 
+@at("weights.LONE", {3.95: [], 4.0: ["medium"], 4.05: ["medium"]})
+def a_value_alone(times):
+    return stored_values("MA420", replace(far(200.0), second=200.0 / times))
+
+
 @at("weights.BEYOND_USE", {9.9e29: [], 1e30: ["high"], 1.01e30: ["high"]})
 def a_bias_without_use(value):
     return stored_values("MA420", TensorStats(0.0, value, value / 2, value / 2, 1, 0), (2,))

@@ -182,13 +182,16 @@ class _RunningStats:
     `spread` is the square root of the sum of squared deviations, which does not overflow.
     """
 
-    __slots__ = ("count", "maximum", "mean", "minimum", "nonfinite", "runs", "spread", "zeros")
+    __slots__ = (
+        *("count", "largest", "maximum", "mean", "minimum", "nonfinite", "runs", "spread", "zeros"),
+    )
 
     def __init__(self) -> None:
         self.count = self.zeros = self.nonfinite = 0
         self.runs = _ZeroRuns()
         self.minimum, self.maximum = math.inf, -math.inf
         self.mean = self.spread = 0.0
+        self.largest = [0.0, 0.0]  # the two largest magnitudes, in ascending order
 
     def add(self, values: NDArray[np.generic]) -> None:
         """Add one piece (1-D, numeric)."""
@@ -214,6 +217,9 @@ class _RunningStats:
             minimum, maximum = float(wide.min()), float(wide.max())
         self.minimum, self.maximum = min(self.minimum, minimum), max(self.maximum, maximum)
         scale = max(abs(minimum), abs(maximum))
+        if scale > self.largest[0]:
+            top = np.partition(np.abs(wide), -2)[-2:] if size > 1 else [scale]
+            self.largest = sorted([*self.largest, *map(float, top)])[-2:]
         if not scale or _SCALE_BELOW < scale < _SCALE_ABOVE:
             scale = 1.0
         else:
@@ -252,6 +258,7 @@ class _RunningStats:
             self.nonfinite,
             self.runs.longest,
             self.runs.start,
+            self.largest[0],
         )
 
 

@@ -82,6 +82,7 @@ def test_statistics_and_digest_agree_with_numpy(scratch, values, piece, big_endi
         return
     assert tensor.stats.minimum == finite.min()
     assert tensor.stats.maximum == finite.max()
+    assert tensor.stats.second == (np.sort(np.abs(finite))[-2] if finite.size > 1 else 0)
     exact = np.longdouble(finite)
     if np.abs(finite).max() < 1e300:
         scale, step = np.abs(finite).max(), 5e-324  # step: between subnormal numbers
