@@ -261,6 +261,8 @@ def small_values(largest):
 class Runs:
     """A model whose first output is changed in some kinds of calls."""
 
+    batch_size = 32
+
     def __init__(self, **changed):
         self.changed, self.calls = changed, 0
 

@@ -37,6 +37,8 @@ def test_incomparable_outputs_differ_infinitely(other):
 class _RandomWhenCalled:
     """A model with deterministic `predict` and random direct calls."""
 
+    batch_size = 32
+
     def __init__(self):
         self.rng = np.random.default_rng(0)
 
@@ -66,6 +68,8 @@ def test_only_an_explicit_training_flag_makes_the_model_random(layer, flag, dete
 
 class _HalfPrecise:
     """A model with other outputs when called layer by layer; flags have no effect."""
+
+    batch_size = 32
 
     def predict(self, *_, training=False, traced=True, **__):
         return {"y": np.arange(8.0).reshape(4, 2) + (0.0 if training is False and traced else 0.01)}
