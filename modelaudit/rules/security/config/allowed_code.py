@@ -111,11 +111,16 @@ class Judgement(Struct, frozen=True):
 
 
 @cache
-def _allowed_words() -> frozenset[str]:
+def allowed_words() -> frozenset[str]:
     """Every name that is a part of an allowed path."""
     sections = {key: names for key, names in arithmetic_names().items() if key not in _OTHER}
     modules = (part for module in sections for part in module.split("."))
     return frozenset({*modules, *_ROOT_WORDS}.union(*sections.values()))
+
+
+def is_arithmetic(path: list[str]) -> bool:
+    """Whether a path such as `tf.math.log` is on the list."""
+    return not any(True for _ in _unlisted_path(path))
 
 
 def judge_bytecode(read: Bytecode, module: Iterable[str], given: Json) -> Judgement:
@@ -137,7 +142,7 @@ def judge_bytecode(read: Bytecode, module: Iterable[str], given: Json) -> Judgem
     values = (*_flat(given), *(each for code in read.code.nested() for each in code.constants))
     unlisted |= dict.fromkeys(_unlisted_values(values, read.layout.byte_names))
     # Whichever version reads the instructions, it finds only these names.
-    others = {name for code in read.code.nested() for name in code.names} - _allowed_words()
+    others = {name for code in read.code.nested() for name in code.names} - allowed_words()
     unlisted |= dict.fromkeys(sorted(others - undefined.keys()) if not unlisted else ())
     texts += len(_texts(given))
     if undefined and (texts or any(map(_is_loaded, module))):
@@ -149,7 +154,7 @@ def judge_source(text: str) -> Judgement:
     """What in source text is not on the list: words that are no keyword, parameter or own name."""
     code = _QUOTED.sub("", text)
     own = _WORD.findall(" ".join(" ".join(found) for found in _PARAMETERS.findall(code)))
-    known = _allowed_words() | {*own, *keyword.kwlist}
+    known = allowed_words() | {*own, *keyword.kwlist}
     unlisted = [name for name in dict.fromkeys(_WORD.findall(code)) if name not in known - _RUNNING]
     return Judgement((*unlisted, *_unlisted_values([text], byte_texts=False)))
 

@@ -16,8 +16,9 @@ from modelaudit.rules.security.config.module_lists import (
     KERAS,
     NON_MODELLING,
     STANDARD,
+    TRUSTED,
     UNSAFE,
-    is_tool,
+    is_model_part,
     suspicious_module,
 )
 from modelaudit.rules.security.config.object_references import ObjectReference, references
@@ -28,6 +29,7 @@ from modelaudit.rules.security.config_walk import (
     config_tree,
 )
 from modelaudit.rules.security.op_threats import WATCHED
+from modelaudit.structs import replace
 
 _DOTTED = re.compile(r"(?:[^\W\d]\w*+\.)*+[^\W\d]\w*+")
 # Keys whose values can be functions; lists of words can contain anything.
@@ -124,21 +126,30 @@ def _borrowed(rule: Rule, reference: ObjectReference) -> Iterator[Finding]:
         yield _ask(rule, reference, what, severity=Severity.HIGH, confidence=Confidence.MEDIUM)
 
 
-def _check_names(names: frozenset[str], what: str, *, toolboxes: bool = False) -> Check:
-    """A check for functions of Keras, or of an unnamed module, by name.
-
-    With `toolboxes`, also for everything that `is_tool` recognises.
-    """
+def _check_names(names: frozenset[str], what: str) -> Check:
+    """A check for functions of Keras, or of an unnamed module, by name."""
 
     def check(rule: Rule, facts: Facts) -> Iterator[Finding]:
         for reference in (*references(facts.artifact), *named(facts.artifact)):
             last = reference.name.rpartition(".")[2].rpartition(">")[2]
             ours = reference.root in KERAS | {"", "builtins"} or last in {GET_FILE, UNSAFE}
-            if ours and (last in names or (toolboxes and is_tool(reference))):
+            if ours and last in names:
                 arguments = _arguments(reference.site)
                 yield _ask(rule, reference, what, {"arguments": arguments} if arguments else None)
 
     return check
+
+
+def check_parts(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    """Objects of Keras and TensorFlow that no model consists of."""
+    yield from _check_names(NON_MODELLING, "which loads, saves or registers things")(rule, facts)
+    for reference in references(facts.artifact):
+        last = reference.name.rpartition(".")[2].rpartition(">")[2]
+        own = reference.root in TRUSTED and last not in {*NON_MODELLING, GET_FILE, UNSAFE}
+        if own and not is_model_part(reference) and not _dangerous_call(reference):
+            arguments = _arguments(reference.site)
+            what = "which is no layer, operation or other part of models"
+            yield _ask(rule, reference, what, {"arguments": arguments} if arguments else None)
 
 
 def _arguments(site: ConfigObject) -> dict[str, Json]:
@@ -172,15 +183,20 @@ def check_safe_mode(rule: Rule, facts: Facts) -> Iterator[Finding]:
 def check_tensorflow_calls(rule: Rule, facts: Facts) -> Iterator[Finding]:
     """Layers that call a TensorFlow function that reaches outside the graph."""
     for reference in references(facts.artifact):
-        parts = reference.module.split(".")
-        if parts[0] == "tensorflow" and not KERAS & {*parts[1:]}:
-            threat = WATCHED.get(reference.name)
-            names = reference.name.split(".")
-            # A class of `raw_ops` or `saved_model` can be anything; a function there is dangerous.
-            found = list(abilities((*parts, *names) if reference.is_called else names))
-            found = [threat.does] if threat else found
-            if found:
-                yield _ask(rule, reference, f"which {' and '.join(found)}")
+        if found := _dangerous_call(reference):
+            yield _ask(rule, reference, f"which {' and '.join(found)}")
+
+
+def _dangerous_call(reference: ObjectReference) -> list[str]:
+    """What a function of TensorFlow is known to reach outside the graph."""
+    parts = reference.module.split(".")
+    if parts[0] != "tensorflow" or KERAS & {*parts[1:]}:
+        return []
+    threat = WATCHED.get(reference.name)
+    names = reference.name.split(".")
+    # A class of `raw_ops` or `saved_model` can be anything; a function there is dangerous.
+    found = list(abilities((*parts, *names) if reference.is_called else names))
+    return [threat.does] if threat else found
 
 
 def _rule(
@@ -270,17 +286,23 @@ RULES = (
         example(function("keras.config", "enable_unsafe_deserialization")),
         ("CVE-2025-9906", "GHSA-36fq-jgmw-4r9c"),
     ),
-    _rule(
-        "MA708",
-        "non-modelling-function",
-        Severity.HIGH,
-        "The config refers to a Keras function that cannot be part of a model",
-        "The config refers only to Keras objects that can be part of a model",
-        "Functions that load, save or list files are public in Keras, and a config can name them "
-        "like any layer. Newer versions reject the functions on this list; older ones call them.",
-        _DELETE,
-        _check_names(NON_MODELLING, "which loads, saves or registers things", toolboxes=True),
-        example(function("keras.models", "load_model")),
-        ("https://github.com/keras-team/keras/pull/23115", "CVE-2025-9906"),
+    replace(
+        _rule(
+            "MA708",
+            "non-modelling-function",
+            Severity.HIGH,
+            "The config refers to an object of Keras or TensorFlow that is no part of models",
+            "The config refers only to objects of Keras and TensorFlow that are parts of models",
+            "A config can name any object of these packages, and loaders import and call it, in "
+            "safe mode as well. Only layers, operations, activations, initializers, regularizers, "
+            "constraints, losses, metrics, optimizers and dtype policies belong into a model. "
+            "Everything else may load, save, list or download files, load libraries or run "
+            "programs when it is imported. Newer versions reject some of it, older ones call it.",
+            _DELETE,
+            check_parts,
+            example(function("keras.models", "load_model")),
+            ("https://github.com/keras-team/keras/pull/23115", "CVE-2025-9906"),
+        ),
+        keeps_from_running=True,
     ),
 )

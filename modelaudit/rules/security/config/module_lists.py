@@ -5,10 +5,16 @@ from __future__ import annotations
 import re
 import sys
 
+from modelaudit.formats.keras.builtin_layers import words
+from modelaudit.formats.keras.part_names import part_names
+from modelaudit.rules.security.config.allowed_code import allowed_words, is_arithmetic
 from modelaudit.rules.security.config.capabilities import abilities
 from modelaudit.rules.security.config.object_references import ObjectReference
 
 KERAS = frozenset({"keras", "tf_keras", "tensorflow", "keras_core"})
+
+# Packages whose parts any model has, also under names of their modules.
+TRUSTED = KERAS | {"tensorflow_core", "keras_preprocessing", "keras_applications"}
 
 # Python's standard library, including modules of older and newer versions.
 STANDARD = sys.stdlib_module_names | {
@@ -126,24 +132,54 @@ NON_MODELLING = frozenset(
 )
 
 
-# Keras modules with tools: for files, saving, settings, datasets, training, whole models.
-_TOOLBOXES = frozenset(["utils", "saving", "config", "export", "datasets", "callbacks"])
-_HONEST_TOOLS = frozenset({"*", "normalize", "to_categorical", GET_FILE, UNSAFE})
-_SWITCHES = ("set_", "enable_", "disable_", "load_", "save_")
+# Parts of the names of modules that contain parts of models. Others of Keras contain tools: for
+# files, saving, settings, datasets, training, plots, distribution.
+_PART_MODULES = words(
+    """layers ops activations activation initializers regularizers constraints losses metrics
+    optimizers optimizer optimizer_v1 optimizer_v2 optimizer_experimental dtype_policies
+    mixed_precision models engine random quantizers feature_column premade premade_models
+    applications distillation feature_space legacy experimental legacy_tf_layers merge"""
+)
+_TOOL_MODULES = words("saving export callbacks datasets config distribution visualization testing")
+# Where TensorFlow has functions that it does not export, and the types of tensors.
+_TENSORFLOW_OPS = re.compile(r"tensorflow(?:_core)?\.python\.(?:ops|keras)(?:\.|\Z)")
+_TYPE_MODULES = re.compile(r"tensorflow(?:_core)?\.(?:python\.(?:framework|ops|data)(?:\.|\Z)|\Z)?")
+_TYPES = re.compile(r"(?:[A-Z]\w*)?(?:Spec|TensorShape|DType)V?\d?|_TensorShape")
 
 
-def is_tool(reference: ObjectReference) -> bool:
-    """Whether a function is one of Keras's tools and not part of a model.
+_UTILITIES = words("normalize to_categorical FeatureSpace")
 
-    `get_file` and the switch for safe mode have their own rules.
+
+def is_model_part(reference: ObjectReference) -> bool:
+    """Whether an object of Keras or TensorFlow is one that a model consists of.
+
+    That is a layer, operation, activation, initializer and so on: the module must have such, and
+    the name must be one of them in some version. Everything else may load, save, download or
+    import something, and loaders call it.
     """
-    parts = frozenset(reference.module.split("."))
-    name = reference.name.rpartition(".")[2]
-    if not parts & (KERAS - {"tensorflow"}) or name in _HONEST_TOOLS or not reference.is_called:
-        return False
-    if "applications" in parts and name[:1].isupper():  # builds a model, with weights from a path
-        return True
-    return bool(parts & _TOOLBOXES) or name.startswith(_SWITCHES) or bool(abilities((name,)))
+    parts = reference.module.split(".")
+    if reference.name == "*":  # the module of a function's globals
+        return bool({*parts} & _PART_MODULES) and not {*parts} & _TOOL_MODULES
+    if "tensorflow" in parts[0] and not {*parts} & KERAS - {"tensorflow"}:
+        return _is_tensorflow_part(reference)
+    public = len(parts) == 1 or parts[-1] in {"keras", "src", "api"}
+    known = public or ({*parts} & _PART_MODULES and not {*parts} & _TOOL_MODULES)
+    utility = parts[-1] == "utils" and reference.name in _UTILITIES
+    return (bool(known) and reference.name in part_names()) or utility
+
+
+def _is_tensorflow_part(reference: ObjectReference) -> bool:
+    """Whether it is a function that computes, a type of tensors, or an operation."""
+    name, module = reference.name, reference.module
+    if _TYPES.fullmatch(name):
+        return _TYPE_MODULES.match(module) is not None
+    if reference.site.class_name == "TensorFlowOpLayer":
+        return True  # judged as an operation
+    if _TENSORFLOW_OPS.match(module):
+        return re.sub(r"_v[12]\Z", "", name) in allowed_words()
+    inner = module.removeprefix("tensorflow").strip(".")
+    path = [part for part in (*inner.split("."), *name.split(".")) if part]
+    return "__operators__" in path or is_arithmetic(["tf", *path])
 
 
 # Packages of layers and losses that models commonly need. Keras imports the first three itself.

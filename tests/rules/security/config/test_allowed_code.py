@@ -18,7 +18,7 @@ from modelaudit.pipeline import AuditTarget, audit_model
 from modelaudit.probe.result import ProbeResult
 from modelaudit.rules.security.config.allowed_code import (
     Judgement,
-    _allowed_words,
+    allowed_words,
     judge_bytecode,
     judge_source,
 )
@@ -191,7 +191,7 @@ def test_the_words_of_the_list_lead_to_arithmetic_only() -> None:
         for value in pending:
             if id(value) not in reached:
                 reached[id(value)] = value
-                for word in _allowed_words() & {*dir(value)}:
+                for word in allowed_words() & {*dir(value)}:
                     with contextlib.suppress(Exception):  # a property that this value lacks
                         found.append(getattr(value, word))
         pending = found
