@@ -174,6 +174,8 @@ def _directory(directory: Path) -> Format:
         return Format.SAVEDMODEL_TF2
     if (directory / "export.meta").is_file():
         return Format.SESSION_BUNDLE
+    if (directory / ".index").is_file():  # a checkpoint whose prefix ends in a slash
+        return _checkpoint_part(directory / ".index")
     names = {entry.name for entry in directory.iterdir()}
     if _is_keras(names):
         return Format.KERAS_ARCHIVE

@@ -18,9 +18,10 @@ KERAS_FILES = frozenset(("config.json", "metadata.json", "model.weights.h5", "mo
 KERAS_DIRECTORIES = frozenset(("assets",))
 
 # tf.train.Saver and tf.train.Checkpoint, V2: PREFIX.index, PREFIX.data-00000-of-00002, PREFIX.meta;
+# without a name before the dot if the prefix ends in a slash;
 # an interrupted save leaves PREFIX.data-00000-of-00001.tempstate4036577590216504352.
 _PART = re.compile(
-    r"(?P<prefix>.+)\.(?:(?P<kind>index|meta)|data-[0-9]{5}-of-[0-9]{5}(?P<left>\.tempstate[0-9]+)?)",
+    r"(?P<prefix>.*)\.(?:(?P<kind>index|meta)|data-[0-9]{5}-of-[0-9]{5}(?P<left>\.tempstate[0-9]+)?)",
     re.DOTALL,
 )
 # V1 (and SessionBundle): PREFIX itself, or PREFIX-00000-of-00002, next to PREFIX.meta.
@@ -36,7 +37,7 @@ class CheckpointFiles(Struct, frozen=True):
     lone: bool
 
     def place(self, directory: Path) -> Path:
-        """The path of this checkpoint: its prefix, or a SessionBundle's directory."""
+        """The path of this checkpoint: its prefix, or the directory if that has no name."""
         bundle = "export.meta" in self.files and "export.index" not in self.files
         return directory if bundle else directory / self.prefix
 

@@ -63,8 +63,7 @@ class TensorBundle(Struct, frozen=True):
 
     def shard_path(self, shard: int) -> Path:
         """Path of a shard."""
-        name = f"{self.prefix.name}.data-{shard:05d}-of-{self.shards:05d}"
-        return self.prefix.with_name(name)
+        return part_path(self.prefix, f".data-{shard:05d}-of-{self.shards:05d}")
 
     def stored(self) -> Iterator[BundleEntry]:
         """All entries that have data of their own."""
@@ -81,9 +80,24 @@ class TensorBundle(Struct, frozen=True):
         return needed
 
 
+def part_path(prefix: Path, suffix: str) -> Path:
+    """A file of a checkpoint. Of a prefix that ends in a slash, the directory is given."""
+    return prefix / suffix if is_nameless(prefix) else prefix.with_name(prefix.name + suffix)
+
+
+def is_nameless(prefix: Path) -> bool:
+    """Whether the files of a checkpoint are in the directory `prefix` and have no other name."""
+    beside = prefix.with_name(f"{prefix.name}.index")
+    return (
+        prefix.is_dir()
+        and not beside.exists()
+        and any((prefix / part).is_file() for part in (".index", ".meta"))
+    )
+
+
 def index_path(prefix: Path) -> Path:
     """The index of a checkpoint prefix."""
-    return prefix.with_name(f"{prefix.name}.index")
+    return part_path(prefix, ".index")
 
 
 def legacy_shards(prefix: Path) -> list[Path]:

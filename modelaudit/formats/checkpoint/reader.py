@@ -19,7 +19,13 @@ from modelaudit.facts import (
     ProblemKind,
     Provenance,
 )
-from modelaudit.formats.checkpoint.index import TensorBundle, index_path, legacy_shards
+from modelaudit.formats.checkpoint.index import (
+    TensorBundle,
+    index_path,
+    is_nameless,
+    legacy_shards,
+    part_path,
+)
 from modelaudit.formats.checkpoint.object_graph import GRAPH_KEY, saved_names
 from modelaudit.formats.checkpoint.state_file import STATE_FILE, read_state_file, state_mismatch
 from modelaudit.formats.checkpoint.variables import (
@@ -65,8 +71,8 @@ def read_checkpoint(prefix: Path, limits: Limits) -> Artifact:
         ReadError: `missing-file` if the checkpoint has neither `.index` nor `.meta`.
     """
     prefix = prefix.absolute()
-    root = prefix.parent
-    meta_path = prefix.with_name(f"{prefix.name}.meta")
+    root = index_path(prefix).parent
+    meta_path = part_path(prefix, ".meta")
     has_meta = meta_path.is_file()
     legacy = legacy_shards(prefix)
     if not index_path(prefix).exists() and not has_meta and not legacy:
@@ -167,10 +173,10 @@ def leftover_files(prefix: Path, root: Path, bundle: TensorBundle | None) -> lis
     )
     problems = []
     for path in _beside(prefix):
-        name = path.name
-        if ".tempstate" in name or name.startswith(f"{prefix.name}_temp"):
+        name, stem = path.name, "" if is_nameless(prefix) else prefix.name
+        if ".tempstate" in name or name.startswith(f"{stem}_temp"):
             detail = "temporary file of an interrupted or unfinished save"
-        elif name.startswith(f"{prefix.name}.data-") and bundle and name not in expected:
+        elif name.startswith(f"{stem}.data-") and bundle and name not in expected:
             detail = f"a shard that is not in the index, which has {bundle.shards}"
         elif name == prefix.name and path.is_file() and path.stat().st_size == 0:
             detail = "empty file with the name of the checkpoint"
@@ -181,10 +187,10 @@ def leftover_files(prefix: Path, root: Path, bundle: TensorBundle | None) -> lis
 
 
 def _beside(prefix: Path) -> Iterator[Path]:
+    stem = "." if is_nameless(prefix) else prefix.name
     try:
-        yield from sorted(
-            path for path in prefix.parent.iterdir() if path.name.startswith(prefix.name)
-        )
+        directory = index_path(prefix).parent
+        yield from sorted(path for path in directory.iterdir() if path.name.startswith(stem))
     except OSError:
         return
 
@@ -225,7 +231,7 @@ def _unsupported(
 def _files(
     prefix: Path, bundle: TensorBundle | None, has_meta: bool, has_state: bool, limits: Limits
 ) -> tuple[FileEntry, ...]:
-    root = prefix.parent
+    root = index_path(prefix).parent
     entries = [file_entry(index_path(prefix), root, "index", limits)]
     if bundle:
         shards = [bundle.shard_path(shard) for shard in range(bundle.shards)]
@@ -238,10 +244,10 @@ def _files(
 
 
 def _side_files(prefix: Path, has_meta: bool, has_state: bool, limits: Limits) -> list[FileEntry]:
-    root = prefix.parent
+    root = index_path(prefix).parent
     sides = []
     if has_meta:
-        sides.append(file_entry(prefix.with_name(f"{prefix.name}.meta"), root, "graph", limits))
+        sides.append(file_entry(part_path(prefix, ".meta"), root, "graph", limits))
     if has_state:
         sides.append(file_entry(root / STATE_FILE, root, "metadata", limits))
     return sides

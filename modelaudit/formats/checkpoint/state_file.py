@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from modelaudit.errors import ReadError
 from modelaudit.facts import Json, Problem, ProblemKind
-from modelaudit.formats.checkpoint.index import index_path
+from modelaudit.formats.checkpoint.index import index_path, is_nameless
 from modelaudit.formats.graph.parse import parse_text
 from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
 from modelaudit.formats.io.bounded import display_path, read_bytes
@@ -71,7 +71,8 @@ def state_mismatch(state: StateFile, prefix: Path, root: Path) -> Problem | None
     history = [_base(name) for name in state.all]
     in_order = not history or history[-1] == latest
     exists = bool(latest) and _exists(index_path(prefix.with_name(latest)))
-    if in_order and (latest == prefix.name or (prefix.name in history and exists)):
+    own = latest == prefix.name or (is_nameless(prefix) and not latest)
+    if in_order and (own or (prefix.name in history and exists)):
         return None
     if in_order and exists:
         detail = f"refers to {state.latest!r} and does not list {prefix.name!r}"
@@ -81,7 +82,7 @@ def state_mismatch(state: StateFile, prefix: Path, root: Path) -> Problem | None
         detail = f"has {state.latest!r} as latest, but its history ends with {history[-1]!r}"
     return Problem(
         ProblemKind.STATE_FILE_MISMATCH,
-        display_path(prefix.with_name(STATE_FILE), root),
+        display_path(index_path(prefix).parent / STATE_FILE, root),
         detail,
         evidence={"latest": state.latest, "prefix": prefix.name, "exists": exists},
     )
@@ -103,7 +104,8 @@ def _leads_out(name: str, own: Container[str]) -> bool:
 
     `tf.train.Saver` writes absolute paths if it is given one.
     """
-    if str(PurePosixPath(name).parent) in own and "\0" not in name:
+    directory = PurePosixPath(name) if name.endswith("/") else PurePosixPath(name).parent
+    if str(directory) in own and "\0" not in name:
         return False
     windows = PureWindowsPath(name)  # handles `/`, `\` and drives
     return bool(windows.anchor) or ".." in windows.parts or "://" in name or "\0" in name

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from modelaudit.audit_types.loading import Status
 from modelaudit.facts import Artifact, Format, Json
+from modelaudit.formats.checkpoint.index import index_path, is_nameless, part_path
 from modelaudit.formats.io.symlinks import hub_blobs
 from modelaudit.probe.child import sandbox
 from modelaudit.probe.host import bubblewrap, scratch_dirs
@@ -66,14 +67,14 @@ def open_session(
         return Session(replace(blank, error_type=type(error).__name__, error=str(error)), {}, None)
     policy: dict[str, Json] = {
         "readable": [str(path) for path in readable],
-        "listable": [str(root.parent)] if format in CHECKPOINTS else [],
+        "listable": [str(index_path(root).parent)] if format in CHECKPOINTS else [],
         "scratch": str(private),
         "required": [layer for layer in required if layer not in spared],
         "seed": settings.seed,
     }
     model: dict[str, Json] = {
         **(options or {}),
-        "path": str(root),
+        "path": f"{root}/" if format in CHECKPOINTS and is_nameless(root) else str(root),
         "architecture": architecture,
         "threads": handle.threads,
     }
@@ -96,8 +97,9 @@ def _files(root: Path, format: Format) -> list[Path]:
     if format not in CHECKPOINTS:
         blobs = hub_blobs(root) if root.is_dir() else None
         return [root, blobs] if blobs else [root]
-    names = (f"{root.name}.index", f"{root.name}.meta", f"{root.name}.data-")
-    return sorted(path for path in root.parent.iterdir() if path.name.startswith(names))
+    names = tuple(part_path(root, part).name for part in (".index", ".meta", ".data-"))
+    beside = index_path(root).parent.iterdir()
+    return sorted(path for path in beside if path.name.startswith(names))
 
 
 def observe(
@@ -124,7 +126,7 @@ def observe(
             reason = "only weights, without an architecture to load them into"
             return replace(refusal, error=reason), None
         architecture = json.dumps(dict(artifact.architecture.config))
-    graph = artifact.root.with_name(f"{artifact.root.name}.meta")
+    graph = part_path(artifact.root, ".meta")
     if tried[0] == "import_meta_graph" and not graph.exists():
         reason = f"only weights: there is no {graph.name} with a graph to restore them into"
         return replace(refusal, error=reason), None
