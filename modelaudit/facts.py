@@ -216,7 +216,8 @@ class Kernel(Struct, frozen=True):
     `hwio` means spatial axes, then in, then out; `hwoi` for transposed convolutions;
     `hwcm` for depthwise (channel, multiplier); `io` for dense.
     `spatial` is the number of spatial axes (0 for dense). `grid` is set for a Dense kernel that
-    directly follows a Flatten: (H, W, C) of the flattened map.
+    directly follows a Flatten: (H, W, C) of the flattened map. `beta` is that of a batch
+    normalization which directly follows the bias in a graph.
     """
 
     route: str
@@ -235,6 +236,7 @@ class Kernel(Struct, frozen=True):
     initializer: Mapping[str, Json] | None = None
     bias_initializer: Mapping[str, Json] | None = None
     grid: tuple[int, ...] | None = None
+    beta: str | None = None
 
 
 class Provenance(Struct, frozen=True):

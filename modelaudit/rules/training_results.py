@@ -180,7 +180,7 @@ RULES = (
         severity=Severity.MEDIUM,
         confidence=Confidence.HIGH,
         needs=(Need.TENSORS,),
-        summary="Weights are enormous: training diverged",
+        summary="Weights are enormous: training may have diverged",
         pass_title="No kernel is far larger than training makes it",
         why="Layers with enormous weights saturate what follows them: a softmax or sigmoid gives 0 "
         "or 1 whatever the input, and ReLUs die.",

@@ -8,6 +8,7 @@ from modelaudit.audit_types.kernels import BatchNormState, InitialState, KernelI
 from modelaudit.facts import Artifact
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.measures.kernels.batchnorm import batchnorm_tensors
+from modelaudit.measures.kernels.inference_norms import trained_at_inference
 from modelaudit.measures.kernels.other_weights import frozen_variables
 from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
@@ -23,6 +24,10 @@ from modelaudit.rules.initial_values import (
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 
 LISTED = 8
+AT_INFERENCE = (
+    "the biases before them were trained as well, so training used these statistics "
+    "(no `training=True`) and nothing was lost"
+)
 
 
 def _measurements(facts: Facts) -> Measurements:
@@ -48,7 +53,9 @@ def _statistics_lost(rule: Rule, facts: Facts) -> Iterator[Finding]:
     lost = [s.route for s in states if s.statistics_initial and not s.affine_initial]
     said = of_all(len(lost), len(states), "batch normalisation layer", "has", "have")
     said += " moving mean 0 and moving variance 1 exactly, although gamma or beta were trained"
-    yield from _layers_told(rule, said, lost, len(states))
+    kept = bool(lost) and trained_at_inference(facts.artifact)
+    said += f"; {AT_INFERENCE}" * kept
+    yield from _layers_told(rule, said, lost, len(states), Severity.INFO if kept else None)
 
 
 def _statistics_untouched(rule: Rule, facts: Facts) -> Iterator[Finding]:

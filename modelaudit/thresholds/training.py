@@ -69,7 +69,7 @@ VANISHED = Threshold(
 EXPLODED = Threshold(
     1000.0,
     "times the initial spread",
-    "root mean square of a kernel above which training diverged",
+    "root mean square of a kernel above which training may have diverged",
     "152 models of public repositories: 158 at most",
 )
 EXPLODED_MEDIAN = Threshold(

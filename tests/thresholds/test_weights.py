@@ -12,9 +12,10 @@ import pytest
 
 from modelaudit.audit_types.kernels import BatchNormState, KernelInitialization, KernelSymmetry
 from modelaudit.diagnosis.suspects import suspects
-from modelaudit.facts import TensorStats
+from modelaudit.facts import Kernel, TensorStats
 from modelaudit.measures.kernels import initialization
 from modelaudit.measures.kernels.batchnorm import inputs_off_scale
+from modelaudit.measures.kernels.inference_norms import trained_at_inference
 from modelaudit.measures.kernels.initialization import LayerContext
 from modelaudit.measures.kernels.values import load_kernel
 from modelaudit.measures.measure import measure
@@ -281,6 +282,17 @@ def a_value_alone(times):
 @at("weights.BEYOND_USE", {9.9e29: [], 1e30: ["high"], 1.01e30: ["high"]})
 def a_bias_without_use(value):
     return stored_values("MA420", TensorStats(0.0, value, value / 2, value / 2, 1, 0), (2,))
+
+
+@at("weights.INFERENCE_BIAS", {0.246: False, 0.25: True, 0.254: True})
+def biases_before_normalizations(times):
+    tensors = tuple(
+        examples.tensor(name, (4,), replace(examples.ORDINARY, mean=0.0, std=std))
+        for name, std in (("bias", 0.5 * times), ("beta", 0.5))
+    )
+    kernel = Kernel("conv", "conv/kernel", "conv", "hwio", 2, (3, 3, 2, 4), "bias", beta="beta")
+    artifact = replace(examples.model(tensors=tensors), architecture=None, kernels=(kernel,))
+    return trained_at_inference(artifact)
 
 
 @pytest.mark.parametrize(("edge", "number"), EDGES.cases())

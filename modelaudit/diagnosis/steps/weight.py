@@ -7,6 +7,7 @@ from modelaudit.audit_types.kernels import KernelInitialization
 from modelaudit.diagnosis.case import Case
 from modelaudit.diagnosis.model import CauseExcluded, CauseFound, CauseUnknown, StepResult
 from modelaudit.findings import Finding, Severity
+from modelaudit.measures.kernels.inference_norms import trained_at_inference
 from modelaudit.rules.grammar import counted, every, of_all
 from modelaudit.rules.initial_values import left_initial, never_trained
 from modelaudit.thresholds.weights import SMALL
@@ -145,6 +146,11 @@ def partial_restore(case: Case) -> StepResult:
 def statistics_lost(case: Case) -> StepResult:
     """BatchNorm statistics at 0 and 1 with trained gamma or beta, or far from converged."""
     lost = [s for s in case.batchnorm if s.statistics_initial and not s.affine_initial]
+    if lost and trained_at_inference(case.facts.artifact):
+        return CauseExcluded(
+            "the biases before the batch normalisation layers with mean 0 and variance 1 were "
+            "trained, so training used these statistics"
+        )
     if lost:
         count = len(case.batchnorm)
         names = _names([s.route for s in lost])

@@ -53,12 +53,14 @@ ACTIVATIONS = {
     "Softplus": "softplus",
     "Softsign": "softsign",
 }
+BATCH_NORMS = frozenset({"FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"})
 # Operations whose output has as many channels as their first input.
 KEEP_CHANNELS = (
     BIAS
     | ACTIVATIONS.keys()
     | {"MaxPool", "AvgPool", "MaxPool3D", "AvgPool3D", "BatchToSpaceND", "SpaceToBatchND"}
-    | {"FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3", "Pad", "PadV2", "MirrorPad"}
+    | BATCH_NORMS
+    | {"Pad", "PadV2", "MirrorPad"}
 )
 # Operations that turn zeros into zeros.
 KEEP_ZERO = frozenset(

@@ -10,6 +10,7 @@ from modelaudit.facts import Graph, GraphNode, Json, Kernel, Signature, Tensor
 from modelaudit.formats.graph.dataflow import CALLS, Frame, GraphWalker
 from modelaudit.formats.graph.kernel_ops import (
     ACTIVATIONS,
+    BATCH_NORMS,
     BEHIND,
     BIAS,
     CONV,
@@ -161,7 +162,7 @@ class _Finder:
             return None
         if self._of_zeros(frame, node.inputs[application.data]):
             return None
-        bias, activation = self._behind(frame, node, consumers)
+        bias, activation, beta = self._behind(frame, node, consumers)
         spatial = 0 if dense else rank - 2
         window = KernelGeometry() if dense else self._window(frame, node, spatial)
         return Kernel(
@@ -179,6 +180,7 @@ class _Finder:
             data_format=window.data_format,
             activation=activation,
             grid=self._grid(frame, node, tensor) if dense else None,
+            beta=beta,
         )
 
     def _of_zeros(self, frame: Frame, reference: str) -> bool:
@@ -278,24 +280,41 @@ class _Finder:
 
     def _behind(
         self, frame: Frame, node: GraphNode, consumers: Mapping[str, list[GraphNode]]
-    ) -> tuple[str | None, str | None]:
-        """Bias and activation that directly follow an operation."""
+    ) -> tuple[str | None, str | None, str | None]:
+        """Bias, activation and beta of a batch normalization that directly follow an operation."""
         bias: str | None = None
         for _ in range(8):
             nodes = consumers.get(node.name, [])
             follower = nodes[0] if len(nodes) == 1 else None
             if follower is None:
-                return bias, None
+                break
             if follower.op in BIAS and bias is None:
                 others = [ref for ref in follower.inputs if ref.partition(":")[0] != node.name]
                 name = self.walker.weight(frame, others[0]) if others else None
                 tensor = self.tensors.get(name) if name else None
                 if tensor is None or len(tensor.shape) != 1:
-                    return bias, None
+                    break
                 bias = name
             elif follower.op in ACTIVATIONS:
-                return bias, ACTIVATIONS[follower.op]
+                return bias, ACTIVATIONS[follower.op], None
+            elif follower.op in BATCH_NORMS or follower.op == "Mul":
+                return bias, None, self._beta(frame, follower, consumers)
             elif follower.op not in BEHIND:
-                return bias, None
+                break
             node = follower
-        return bias, None
+        return bias, None, None
+
+    def _beta(
+        self, frame: Frame, norm: GraphNode, consumers: Mapping[str, list[GraphNode]]
+    ) -> str | None:
+        """Beta of a batch normalization: fused, or x * scale + (beta - mean * scale)."""
+        if norm.op in BATCH_NORMS:
+            return self.walker.weight(frame, norm.inputs[2]) if len(norm.inputs) > 2 else None
+        following = consumers.get(norm.name, [])
+        if len(following) != 1 or following[0].op not in BIAS:
+            return None
+        for reference in following[0].inputs:
+            place = self.walker.value(frame, reference)
+            if place is not None and place.node.op == "Sub" and place.node.inputs:
+                return self.walker.weight(place.frame, place.node.inputs[0])
+        return None

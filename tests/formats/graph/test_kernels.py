@@ -99,6 +99,21 @@ def test_conv_followed_by_bias_and_activation():
     )
 
 
+def test_beta_is_that_of_the_normalization_directly_behind_the_bias():
+    graph = conv_graph()
+    add(graph, "c/beta", "VarHandleOp")
+    add(graph, "read_beta", "ReadVariableOp", "c/beta")
+    add(graph, "conv", "Conv2D", "x", "read", strides=[1, 1, 1, 1])
+    add(graph, "add", "BiasAdd", "conv", "read_bias")
+    add(graph, "norm", "FusedBatchNormV3", "add", "gamma", "read_beta", "mean", "variance")
+    tensors = [stored("c/kernel", 3, 3, 2, 4), stored("c/bias", 4), stored("c/beta", 4)]
+    (kernel,) = kernels(graph, tensors)
+    assert (kernel.bias, kernel.beta, kernel.activation) == ("c/bias", "c/beta", None)
+    add(graph, "relu", "Relu", "add")
+    (kernel,) = kernels(graph, tensors)
+    assert (kernel.bias, kernel.beta) == ("c/bias", None)  # not alone
+
+
 def test_a_bias_whose_values_are_not_in_the_file_is_no_bias():
     graph = conv_graph()
     add(graph, "conv", "Conv2D", "x", "read", strides=[1, 1, 1, 1])

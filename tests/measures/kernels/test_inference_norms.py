@@ -1,0 +1,79 @@
+"""Networks trained without `training=True`, told from those that lost their statistics."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from modelaudit.findings import Outcome, Severity
+from modelaudit.formats.reader import read
+from modelaudit.measures.kernels.inference_norms import trained_at_inference
+from modelaudit.measures.measure import measure
+from modelaudit.rules.catalogue import rule
+from modelaudit.rules.engine import run_rule
+from modelaudit.rules.model import Facts
+from modelaudit.settings import Limits
+
+pytestmark = pytest.mark.slow
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(512, 8, 8, 3)).astype("float32")
+Y = (X.mean(axis=(1, 2)) @ [3.0, -2.0, 1.0] + 1.0).astype("float32")[:, None]
+
+
+def network(keras):
+    keras.utils.set_random_seed(1)
+    layers = keras.layers
+    return keras.Sequential(
+        [
+            keras.Input((8, 8, 3)),
+            layers.Conv2D(8, 3),
+            layers.BatchNormalization(),
+            layers.ReLU(),
+            layers.Conv2D(8, 3),
+            layers.BatchNormalization(),
+            layers.ReLU(),
+            layers.GlobalAveragePooling2D(),
+            layers.Dense(1),
+        ]
+    )
+
+
+def by_hand(keras, tf):
+    """Trained as reinforcement learning does, without telling the layers that this is training."""
+    model, optimizer = network(keras), keras.optimizers.Adam(0.01)
+    for start in range(0, 512 * 4, 64):
+        rows = slice(start % 512, start % 512 + 64)
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(tf.square(model(X[rows]) - Y[rows]))
+        weights = model.trainable_variables
+        optimizer.apply_gradients(zip(tape.gradient(loss, weights), weights, strict=True))
+    return model
+
+
+def lost(keras, tf):
+    """Trained by fit, then only the trainable weights were restored."""
+    trained = network(keras)
+    trained.compile(keras.optimizers.Adam(0.01), "mse")
+    trained.fit(X, Y, batch_size=64, epochs=4, verbose=0)
+    model = network(keras)
+    for variable, value in zip(model.trainable_variables, trained.trainable_variables, strict=True):
+        variable.assign(value)
+    return model
+
+
+@pytest.mark.parametrize("form", ["m.keras", "m.h5", "export"])
+@pytest.mark.parametrize(("make", "sound"), [(by_hand, True), (lost, False)])
+def test_biases_before_normalizations_move_only_without_batch_statistics(
+    tmp_path: Path, make, sound, form
+) -> None:
+    tf, keras = pytest.importorskip("tensorflow"), pytest.importorskip("keras")
+    model, path = make(keras, tf), tmp_path / form
+    model.export(path, verbose=False) if form == "export" else model.save(path)
+    artifact = read(path, Limits())
+    assert trained_at_inference(artifact) is sound
+    facts = Facts(artifact, measurements=measure(artifact))
+    result = run_rule(rule("MA401"), facts)
+    assert [f.severity for f in result.findings] == [Severity.INFO if sound else Severity.HIGH]
+    assert result.outcome is Outcome.FAIL
