@@ -25,19 +25,15 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 
 import keras
 import numpy as np
-import restore_builders as builders
-import restore_builders_fourth as fourth
-import restore_builders_more as more
 import tensorflow as tf
 import tf_keras
 from restore_answers import Values, asked, called, difference, probes
 from restore_formats import FORMATS
-from restore_models import write_table
+from restore_models import SETS, write_table
 from restore_nets import Net, compiled, score
 from restore_table import read
 
-SETS = (*builders.FIRST, *builders.SECOND, *more.THIRD, *fourth.FOURTH)
-NETS = {net.name: net for net in SETS}
+NETS = {net.name: net for nets in SETS for net in nets}
 MAYBE_EQUAL = frozenset(  # faults in files that depend on the values or on the path through a graph
     (
         *("exponent_bit_flipped", "activation_edited", "epsilon_edited", "padding_edited"),

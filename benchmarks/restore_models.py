@@ -1,6 +1,6 @@
 """Train small networks, save them in eleven formats, and make restore faults and honest twins.
 
-    python benchmarks/restore_models.py DIRECTORY [--set 1|2|3|4] [--seed N] [--only NET,NET]
+    python benchmarks/restore_models.py DIRECTORY [--set 1..5] [--seed N] [--only NET,NET]
 
 DIRECTORY/faults and DIRECTORY/twins hold one directory per model. faults.tsv and twins.tsv list
 them: faults with the severity asked, and what a finding has to say to name the fault. Trained
@@ -26,6 +26,7 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 import keras
 import numpy as np
 import restore_builders as builders
+import restore_builders_fifth as fifth
 import restore_builders_fourth as fourth
 import restore_builders_more as more
 import tf_keras
@@ -40,6 +41,7 @@ from restore_values import Stock, Unsuited
 import modelaudit
 
 Pairs = list[tuple[str, str]]  # network, format
+SETS = (builders.FIRST, builders.SECOND, more.THIRD, fourth.FOURTH, fifth.FIFTH)
 COLUMNS = ("path", "fault", "network", "format", "severity", "codes", "words", "where", "run")
 COLUMNS += ("effect",)
 
@@ -227,11 +229,11 @@ def write_table(path: Path, rows: list[dict[str, str]]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("directory", type=Path)
-    parser.add_argument("--set", type=int, choices=(1, 2, 3, 4), default=1)
+    parser.add_argument("--set", type=int, choices=range(1, 6), default=1)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", default="", help="prepare these networks, make no faults")
     options = parser.parse_args()
-    nets = (builders.FIRST, builders.SECOND, more.THIRD, fourth.FOURTH)[options.set - 1]
+    nets = SETS[options.set - 1]
     out = options.directory
     if not options.only:
         shutil.rmtree(out / "faults", ignore_errors=True)

@@ -78,7 +78,10 @@ def _by_name(expected: Sequence[Weight], found: Sequence[Weight], partner: dict[
 def _by_name_ending(
     expected: Sequence[Weight], found: Sequence[Weight], partner: dict[int, int]
 ) -> None:
-    """Pairs whose names end alike, in layer and variable: `plain/conv/kernel` and `conv/kernel`."""
+    """Pairs whose names end alike, in layer and variable: `plain/conv/kernel` and `conv/kernel`.
+
+    What stands between these is a part of the layer: `encoder/lstm_cell/kernel`, `encoder/kernel`.
+    """
     taken = set(partner.values())
     left = _endings(weight for i, weight in enumerate(expected) if i not in partner)
     right = _endings(weight for j, weight in enumerate(found) if j not in taken)
@@ -94,10 +97,11 @@ def _by_name_ending(
 
 
 def _endings(weights: Iterable[Weight]) -> Mapping[str, list[Weight]]:
-    """Weights by the last two parts of their names."""
+    """Weights by the last part of their names, after the first or second part before it."""
     found: defaultdict[str, list[Weight]] = defaultdict(list)
     for weight in weights:
-        for ending in {"/".join(name.split("/")[-2:]) for name in weight.names if "/" in name}:
+        names = [name.split("/") for name in weight.names]
+        for ending in {f"{x[at]}/{x[-1]}" for x in names for at in (-2, -3) if len(x) >= -at}:
             found[ending].append(weight)
     return found
 

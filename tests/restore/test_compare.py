@@ -148,3 +148,15 @@ def test_every_weight_is_accounted_for_once(order: list[int], data: st.DataObjec
 
 def test_no_alteration_is_found_where_there_is_none() -> None:
     assert alteration(KERNEL, digest(MATRIX)) == ""
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_a_live_recurrent_layer_names_its_cell_a_file_does_not(swapped: bool) -> None:
+    """Swapped layers of equal shapes have the recorded bytes, under other names."""
+    arrays = {name: RNG.normal(size=(4, 4)).astype("f4") for name in ("encoder", "decoder")}
+    recorded = [weight(f"{name}/lstm_cell/kernel", array) for name, array in arrays.items()]
+    names = [*reversed(arrays)] if swapped else [*arrays]
+    stored = [weight(f"{n}/kernel", array) for n, array in zip(names, arrays.values(), strict=True)]
+    found = compare(recorded, stored)
+    assert (found.identical, len(found.differing)) == ((0, 2) if swapped else (2, 0))
+    assert {each.change for each in found.differing} <= {TensorChange.SWAPPED}
