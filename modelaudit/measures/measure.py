@@ -32,8 +32,8 @@ from modelaudit.measures.kernels.initializers import candidates
 from modelaudit.measures.kernels.other_weights import (
     biases_start,
     frozen_variables,
-    large_matrices,
     moving_averages,
+    other_matrices,
     trained_layers,
 )
 from modelaudit.measures.kernels.permutation_flow import PermutationFlow
@@ -102,9 +102,9 @@ class _Measuring:
         # Measure layers that have no testable kernel
         try:
             tested = {kernel.route for kernel in self.artifact.kernels}
-            large = tuple(large_matrices(self.artifact, tested))
-            seen = frozenset(each.tensor for each in large)
-            self.initialization += (*large, *trained_layers(self.artifact, tested, seen))
+            matrices = tuple(other_matrices(self.artifact, tested))
+            seen = frozenset(each.tensor for each in matrices)
+            self.initialization += (*matrices, *trained_layers(self.artifact, tested, seen))
             self.initialization += untouched_norms(self.artifact)
             self.initialization += moving_averages(self.artifact)
         except _FAILURES as failure:

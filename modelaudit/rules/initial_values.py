@@ -80,15 +80,24 @@ def never_trained(
     # Training moves biases off their exact initial values, however little it moves kernels.
     redrawn = True in biases and False not in biases
     moved = any(kernel.tests.get("fits") is False for kernel in kernels)
-    if any(kernel.guessed for kernel in fresh) and (
-        moved
-        or not redrawn
-        or not all(bounded(kernel) for kernel in drawn if "norms" not in kernel.tests)
+    # A step changes every batch normalization, so no kernel moved where all are as they were made.
+    first = (
+        redrawn and bool(norms) and all(n.statistics_initial and n.affine_initial for n in norms)
+    )
+    if (
+        any(kernel.guessed for kernel in fresh)
+        and not first
+        and (
+            moved
+            or not redrawn
+            or not all(bounded(kernel) for kernel in drawn if "norms" not in kernel.tests)
+        )
     ):
         return False, "the file does not name the initializers, so every test would be a guess"
     if any(
         k.state == "undecidable"
         and k.weights > largest
+        and not first
         and not unmoved(k, kernels, USUAL_DRIFT.value)
         for k in kernels
     ):

@@ -22,6 +22,7 @@ from modelaudit.rules.initial_values import (
     stale_averages,
 )
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
+from modelaudit.rules.training_traces import tells_frozen
 
 LISTED = 8
 AT_INFERENCE = (
@@ -67,6 +68,10 @@ def _statistics_untouched(rule: Rule, facts: Facts) -> Iterator[Finding]:
     )
     # Layers that are not meant to be trained stay as they are, as in networks of random features.
     severity = Severity.LOW if _frozen_norms(facts.artifact).issuperset(new) else None
+    biases = [k.tests.get("bias_initial") for k in _measurements(facts).initialization]
+    if not severity and len(new) == len(states) and False in biases:
+        # Every one of them was skipped, or is frozen in a file that does not tell.
+        severity = Severity.HIGH if tells_frozen(facts.artifact) else None
     yield from _layers_told(rule, said, new, len(states), severity)
 
 

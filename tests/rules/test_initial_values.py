@@ -413,3 +413,14 @@ def test_kernels_without_a_bound_do_not_excuse_one_with_a_bound():
     # Others with a bound that look as drawn beside a trained bias do.
     light = [uniform(name, 1000, bias=False) for name in "ef"]
     assert severities(kernel, *others, *light) == {}
+
+
+@pytest.mark.parametrize(("statistics", "expected"), [(True, True), (False, False)])
+def test_where_no_batch_normalization_has_moved_no_kernel_has(statistics, expected):
+    """In an export of unknown initializers: a step changes the statistics of all of them."""
+    bare = replace(model(), architecture=None)
+    norms = (BatchNormState("norm", 8, statistics, True, 0.5),)
+    odd = replace(moved("b", bias=True), guessed=True, state="undecidable")
+    kernels = (drawn("a", guessed=True, initializer="HeNormal"), odd)
+    assert never_trained(bare, kernels, norms)[0] is expected
+    assert never_trained(bare, (*kernels, moved("c")), norms) == (False, "")

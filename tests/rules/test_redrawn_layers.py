@@ -170,7 +170,7 @@ def test_a_small_head_among_kernels_that_keep_their_law(keras, tmp_path, name, r
 
 
 @pytest.mark.parametrize(
-    ("frozen", "reset", "said"), [(True, False, [LOW]), (False, False, []), (False, True, [MEDIUM])]
+    ("frozen", "reset", "said"), [(True, False, [LOW]), (False, False, []), (False, True, [HIGH])]
 )
 def test_an_export_tells_that_batch_normalization_was_frozen(keras, tmp_path, frozen, reset, said):
     keras.utils.set_random_seed(10)
@@ -188,3 +188,51 @@ def test_an_export_tells_that_batch_normalization_was_frozen(keras, tmp_path, fr
     if reset:
         norm.set_weights(first)
     assert [*found(model, tmp_path / "export", "MA402").values()] == said
+
+
+@pytest.mark.parametrize("redrawn", [False, True])
+def test_an_export_of_initializers_that_it_does_not_name(keras, tmp_path, redrawn):
+    """No step was made where every bias and batch normalization is as Keras makes it."""
+    keras.utils.set_random_seed(11)
+    of = keras.layers
+    odd = {"class_name": "RandomNormal", "config": {"stddev": 0.02}}
+    model = keras.Sequential(
+        [
+            keras.Input((8, 8, 3)),
+            of.Conv2D(16, 3, kernel_initializer="he_normal", name="first"),
+            of.BatchNormalization(name="norm"),
+            of.Conv2D(32, 3, kernel_initializer=odd, name="second"),
+            of.GlobalAveragePooling2D(),
+            of.Dense(4, kernel_initializer="he_normal", name="head"),
+        ]
+    )
+    first = model.get_weights()
+    x = np.random.default_rng(11).normal(size=(128, 8, 8, 3))
+    model.compile(keras.optimizers.Adam(0.003), "mse")
+    model.fit(x, x[:, 0, :4, 0], epochs=2, verbose=0)
+    if redrawn:
+        model.set_weights(first)
+    assert [*found(model, tmp_path / "export", "MA404").values()] == [HIGH] * redrawn
+
+
+@pytest.mark.parametrize(
+    ("weights", "redrawn"), [("embeddings", False), ("embeddings", True), ("kernel", True)]
+)
+@pytest.mark.parametrize("name", ["model.keras", "model.h5"])
+def test_small_matrices_with_a_bound(keras, tmp_path, name, weights, redrawn):
+    """An embedding of 360 weights, and the kernel of a recurrent layer of 432."""
+    keras.utils.set_random_seed(12)
+    of = keras.layers
+    model = keras.Sequential([keras.Input((6,), dtype="int32"), of.Embedding(30, 12, name="words")])
+    model.add(of.GRU(12, name="reader"))
+    model.add(of.Dense(32, activation="tanh", name="mix"))
+    model.add(of.Dense(3, name="head"))
+    layer = model.layers[0 if weights == "embeddings" else 1]
+    first = layer.get_weights()
+    x = np.random.default_rng(12).integers(0, 30, (512, 6))
+    model.compile(keras.optimizers.Adam(0.02), "mse")
+    model.fit(x, np.stack([x[:, i] % 2 * 5.0 for i in range(3)], axis=-1), epochs=12, verbose=0)
+    if redrawn:
+        layer.set_weights([first[0], *layer.get_weights()[1:]])
+    said = {route.rpartition("/")[2]: sure for route, sure in found(model, tmp_path / name).items()}
+    assert said == ({weights: HIGH} if redrawn else {})

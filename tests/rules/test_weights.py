@@ -257,3 +257,21 @@ def test_a_constant_kernel_needs_layers_and_tensors(facts, reason):
     result = result_of("MA406", facts)
     assert result.outcome is Outcome.NOT_APPLICABLE
     assert reason in result.reason
+
+
+@pytest.mark.parametrize(
+    ("moved", "others", "expected"),
+    [
+        (True, (), Severity.HIGH),  # every layer, while biases were trained
+        (False, (), Severity.MEDIUM),  # nothing was
+        (True, (state("fine"),), Severity.MEDIUM),  # perhaps of an unused branch
+    ],
+)
+def test_all_batch_normalization_at_initial_values_beside_trained_biases(moved, others, expected):
+    new = state("norm", statistics=True, affine=True)
+    kernel = KernelInitialization(
+        *("a", "a/kernel", "GlorotUniform", "trained", "", 600), {"bias_initial": not moved}
+    )
+    measured = Measurements(batchnorm=(new, *others), initialization=(kernel,))
+    (finding,) = result_of("MA402", examples.measured(measured)()).findings
+    assert finding.severity is expected

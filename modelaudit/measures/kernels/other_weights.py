@@ -65,11 +65,12 @@ def trained_layers(
                 break
 
 
-def large_matrices(artifact: Artifact, tested: Collection[str]) -> Iterator[KernelInitialization]:
-    """Tests of large matrices of layers, other than the routes `tested`.
+def other_matrices(artifact: Artifact, tested: Collection[str]) -> Iterator[KernelInitialization]:
+    """Tests of matrices of layers, other than the routes `tested`.
 
     These are the weights of recurrent layers, embeddings and attention. They are called fresh only
-    if nothing else in the layer was trained.
+    if nothing else in the layer was trained. Of small ones, training shows only where their
+    initializer has a bound.
 
     Raises:
         ReadError: a weight cannot be read.
@@ -77,7 +78,8 @@ def large_matrices(artifact: Artifact, tested: Collection[str]) -> Iterator[Kern
     tensors = {tensor.name: tensor for tensor in artifact.tensors}
     for route, role, name, initializer, trainable in _other_matrices(artifact, tested):
         tensor = tensors[name]
-        if tensor.size < SMALL.value or tensor.nbytes > LARGEST or len(tensor.shape) < 2:
+        small = tensor.size < MIN_WEIGHTS_WITH_BIAS.value
+        if small or tensor.nbytes > LARGEST or len(tensor.shape) < 2:
             continue
         kernel = Kernel(
             f"{route}/{role}", name, "dense", "io", 0, tensor.shape, initializer=initializer
@@ -85,6 +87,8 @@ def large_matrices(artifact: Artifact, tested: Collection[str]) -> Iterator[Kern
         context = LayerContext(biases_start(artifact, route), None, trainable)
         values = load_kernel(kernel, tensor)
         found = kernel_initialization(kernel, values, tensor.dtype, context, len(tensors))
+        if tensor.size < SMALL.value and found.tests.get("law") not in {"uniform", "orthogonal"}:
+            continue
         if artifact.architecture is None:
             yield replace(found, guessed=True)
         elif found.tests.get("fits") is not None:
