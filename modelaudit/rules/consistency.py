@@ -58,10 +58,10 @@ def _config_differs(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 
 def _in_graph(field: str, found: Json) -> str:
-    """What the graph has: of the layer, or anywhere if the layer has no operation of its own."""
+    """What the graph has: in the functions of the layer, or anywhere if none is named by it."""
     if isinstance(found, list) and field in {"activation", "recurrent_activation", "epsilon"}:
         others = ", ".join(map(str, found)) or "none"
-        return f"nowhere in the graph, which only has {others}"
+        return f"but {others} in the operations of the graph"
     return f"{_value(found)} in the graph"
 
 

@@ -1,12 +1,14 @@
 """Settings of layers in a Keras config that no operation of the model's graph has.
 
-Only settings without any trace in the whole graph are reported: which operations belong to a layer
-is not known.
+Keras names the functions of a layer by it. Activations are looked for there, or else, like other
+settings, in the whole graph.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Set as AbstractSet
 
 from modelaudit.facts import Graph, GraphNode, Json, Layer
 from modelaudit.formats.graph.kernel_ops import ACTIVATIONS, spatial_part
@@ -38,7 +40,7 @@ def absent_settings(
     layers = [layer for layer in layers if not (layer.custom or layer.is_model)]
     return [
         *_epsilons(layers, nodes),
-        *_activations(layers, nodes, compared),
+        *_activations(layers, graph, {node.op for node in nodes}, compared),
         *_pooling(layers, nodes),
     ]
 
@@ -76,17 +78,45 @@ def _epsilon(node: GraphNode) -> float | None:
 
 
 def _activations(
-    layers: list[Layer], nodes: list[GraphNode], compared: Collection[str]
+    layers: list[Layer], graph: Graph, ops: AbstractSet[str], compared: Collection[str]
 ) -> Iterator[Json]:
-    ops = {node.op for node in nodes}
-    used = sorted(name for op, name in ACTIVATIONS.items() if op in ops)
-    for layer in layers if used else ():
-        for field in ("activation", "recurrent_activation"):
-            said = layer.config.get(field)
-            if field == "activation" and layer.route in compared:
-                continue
-            if isinstance(said, str) and said in _OPS and not _OPS[said] & ops:
-                yield _said(layer, field, said, [*used])
+    for layer in layers:
+        own = _operations_of(layer, graph)
+        used = {name for op, name in ACTIVATIONS.items() if op in (own or ops)}
+        said = {
+            field: str(layer.config.get(field))
+            for field in ("activation", "recurrent_activation")
+            if field in layer.config and not (field == "activation" and layer.route in compared)
+        }
+        absent = [
+            field
+            for field, name in said.items()
+            if used and name in _OPS and not _OPS[name] & (own or ops)
+        ]
+        for field in absent:
+            yield _said(layer, field, said[field], [*sorted(used)])
+        # A recurrent layer has no other activations than those of its cell.
+        cell = bool(own) and has(layer.class_name, Trait.RECURRENT) and "activation" in said
+        named = cell and _OPS.keys() >= {*said.values()} and not absent
+        if named and (others := used - {*said.values()}):
+            yield _said(layer, "activation", said.get("activation"), [*sorted(others)])
+
+
+def _operations_of(layer: Layer, graph: Graph) -> AbstractSet[str]:
+    """Operations of the functions that are named by the layer, and of those that they call."""
+    named = re.compile(rf"__inference_{re.escape(layer.name)}_layer_call_\w*?_\d+")
+    queue = [name for name in graph.functions if named.fullmatch(name)]
+    seen = set(queue)
+    ops: set[str] = set()
+    while queue:
+        for node in graph.functions[queue.pop()].nodes:
+            ops.add(node.op)
+            for value in node.attrs.values():
+                called = value.get("function") if isinstance(value, dict) else None
+                if isinstance(called, str) and called in graph.functions and called not in seen:
+                    seen.add(called)
+                    queue.append(called)
+    return ops
 
 
 def _pooling(layers: list[Layer], nodes: list[GraphNode]) -> Iterator[Json]:
