@@ -19,6 +19,8 @@ INSTALLED: Mapping[str, str] = {
     "here": "the installed TensorFlow and Keras",
     "here-legacy": "the installed TensorFlow with tf-keras",
 }
+# Added to the message of an error for which an operation was not permitted.
+HELD = "(In the sandbox, a model can only read its own files; it cannot use processes or networks.)"
 ENDED: Mapping[Status, str] = {
     Status.CRASHED: "it crashed",
     Status.TIMEOUT: "it timed out",

@@ -8,13 +8,12 @@ from typing import Any
 
 from modelaudit.audit_types.loading import Port
 from modelaudit.facts import Json
-from modelaudit.probe.protocol import VariableDigest
+from modelaudit.probe.protocol import HELD, VariableDigest
 from modelaudit.terminal_text import plain
 
 NAME = 1000  # maximum length of a name in characters
 TEXT = 2000  # maximum length of an error message in characters
 NOT_PERMITTED = ("PermissionError", "PermissionDeniedError")  # Python's and TensorFlow's
-HELD = "(In the sandbox, a model can only read its own files; it cannot use processes or networks.)"
 COUNT = 500_000  # maximum length of a list
 
 

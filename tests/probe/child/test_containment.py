@@ -65,12 +65,12 @@ ENDS = {
     "python_shell.h5": (FAILED, FORBIDDEN, "MA702"),
     "python_fork_bomb.h5": (FAILED, FORBIDDEN, "MA702"),
     "python_kill_parent.h5": (FAILED, FORBIDDEN, "MA702"),
-    "python_raise_limits.h5": (FAILED, "not allowed to raise maximum limit", "MA701"),
-    "python_memory.h5": (MEMORY, "used more than", "MA701"),
+    "python_raise_limits.h5": (FAILED, "not allowed to raise maximum limit", "MA717"),
+    "python_memory.h5": (MEMORY, "used more than", "MA717"),
     "python_disk.h5": (DISK, "wrote more than", "MA702"),
     "python_many_files.h5": (DISK, "made more than", "MA702"),
-    "python_spin.h5": (TIMEOUT, SILENT, "MA701"),
-    "python_sleep.h5": (TIMEOUT, SILENT, "MA701"),
+    "python_spin.h5": (TIMEOUT, SILENT, "MA717"),
+    "python_sleep.h5": (TIMEOUT, SILENT, "MA717"),
     "python_leave.h5": (CRASHED, "exited with code 0", "MA702"),
     "python_segfault.h5": (CRASHED, "SIGSEGV", "MA702"),
     "python_fake_answer.h5": (CRASHED, "without the session's token", "MA702"),
@@ -148,6 +148,8 @@ def test_an_attack_is_blocked_and_reported(results: Path, run: str, attack: str)
     assert audit["left_behind"] == []
     if status == FAILED and words in {DENIED, FORBIDDEN}:
         assert "In the sandbox" in said
+    if words in {DENIED, FORBIDDEN, FIXED}:
+        assert "MA719" in {finding["code"] for finding in audit["findings"]}
 
 
 @pytest.mark.parametrize("run", RUNS)

@@ -35,6 +35,7 @@ _ATTRIBUTES = {
 _NO_PLACE = frozenset({"", "local://", "stdout", "stderr", "log(info)", "log(warning)"}) | {
     "log(error)"
 }
+_NAMED = frozenset({"constant", "asset", "rewritten"})  # origins whose text is known
 _INSIDE = "memmapped_package://"  # of a frozen graph that is stored in one file with its weights
 _SHOWN = 300
 _MOST = 1000  # operations of one kind to follow; a legitimate graph has none
@@ -130,6 +131,9 @@ def _severity(
     # The input pipeline of a training graph, which inference does not run.
     if threat.code == _PIPELINE and artifact.training_graph:
         return lowered(threat.severity, 1)
+    # The path of an asset that the graph changes leads elsewhere, and hides where.
+    if any(source.kind == "rewritten" for source in sources):
+        return max(threat.severity, Severity.HIGH, key=lambda each: each.rank)
     # The caller of the model names the file.
     asked = bool(sources) and all(source.kind == "input" for source in sources)
     return lowered(threat.severity, 1) if asked else threat.severity
@@ -137,7 +141,11 @@ def _severity(
 
 def _detail(threat: OpThreat, operation: GraphOperation, sources: tuple[ValueOrigin, ...]) -> str:
     texts = _texts(sources)
-    if texts:
+    if any(source.kind == "rewritten" for source in sources):
+        where = (
+            f", whose path it computes from that of an asset ({', '.join(map(repr, texts[:4]))})"
+        )
+    elif texts:
         where = f" ({', '.join(repr(text) for text in texts[:4])})"
     elif any(source.kind == "input" for source in sources):
         where = " named by the model's input"
@@ -148,7 +156,7 @@ def _detail(threat: OpThreat, operation: GraphOperation, sources: tuple[ValueOri
 
 
 def _texts(sources: tuple[ValueOrigin, ...]) -> list[Json]:
-    named = [s for s in sources if s.kind in {"constant", "asset"} and s.value not in {None, ""}]
+    named = [s for s in sources if s.kind in _NAMED and s.value not in {None, ""}]
     return [str(source.value)[:_SHOWN] for source in named[:16]]
 
 

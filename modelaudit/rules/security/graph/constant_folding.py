@@ -21,7 +21,7 @@ PASSING = frozenset(
     [
         *("Identity", "IdentityN", "Snapshot", "StopGradient", "PreventGradient", "EnsureShape"),
         *("Reshape", "ExpandDims", "Squeeze", "Cast", "Enter", "RefEnter", "Switch", "RefSwitch"),
-        *("Exit", "NextIteration", "StringStrip"),
+        *("Exit", "NextIteration"),
     ]
 )
 """Operations whose first input is treated as the value itself."""
@@ -133,6 +133,8 @@ def _texts(op: str, inputs: list[list[Json]], attributes: Attributes) -> Values:
         return ["".join(map(chr, numbers))]
     if op == "DecodeBase64" and _alone(texts):
         return _decoded(texts[0][0])
+    if op == "StringStrip":
+        return [text.strip() for text in texts[0]]
     if op == "StringLower":
         return [text.lower() for text in texts[0]]
     if op == "StringUpper":

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from modelaudit.facts import Artifact, GraphFunction, GraphNode, Json, ObjectNode
 from modelaudit.formats.graph.dataflow import CALLS
+from modelaudit.formats.keras.builtin_layers import words
 from modelaudit.rules.security.graph.constant_folding import PASSING, fold, is_small
 from modelaudit.rules.security.graph.reachability import (
     CallGraph,
@@ -15,43 +16,19 @@ from modelaudit.rules.security.graph.reachability import (
     functions_of,
     node_name,
 )
+from modelaudit.structs import replace
 
-# With only constants they are evaluated; otherwise their first input is traced.
-_PASSING = PASSING | {"StringLower", "StringUpper", "ShardedFilename", "ShardedFilespec"}
-_GATHERING = frozenset(
-    [
-        "Pack",
-        "Concat",
-        "ConcatV2",
-        "Select",
-        "SelectV2",
-        "Merge",
-        "StringJoin",
-        "ReduceJoin",
-        "AddN",
-        "Add",
-        "AddV2",
-        "Unpack",
-        "RegexReplace",
-        "StaticRegexReplace",
-        "Substr",
-        "StringFormat",
-        "AsString",
-        "Fill",
-        "Tile",
-        "StridedSlice",
-        "Slice",
-        "GatherV2",
-        "StringSplit",
-        "StringSplitV2",
-        "UnicodeEncode",
-        "UnicodeTranscode",
-        "DecodeBase64",
-        "DecodeCompressed",
-        "TensorSliceDataset",
-        "TensorDataset",
-        "DatasetToSingleElement",
-    ]
+# With only constants they are evaluated; otherwise their inputs are traced.
+_SELECTING = words(
+    """Pack Concat ConcatV2 Select SelectV2 Merge Unpack Fill Tile StridedSlice Slice Gather GatherV2
+    GatherNd Split SplitV TensorSliceDataset TensorDataset DatasetToSingleElement"""
+)
+# A text that they return is another than the one that they were given.
+_REWRITING = words(
+    """StringJoin ReduceJoin UnsortedSegmentJoin AddN Add AddV2 RegexReplace StaticRegexReplace Substr
+    StringFormat AsString StringSplit StringSplitV2 StringStrip StringLower StringUpper StringNGrams
+    UnicodeEncode UnicodeTranscode UnicodeDecode DecodeBase64 EncodeBase64 DecodeCompressed
+    DecodeRaw Bitcast ShardedFilename ShardedFilespec"""
 )
 _BRANCHES = frozenset({"If", "StatelessIf", "Case", "StatelessCase"})
 _MOST_STEPS = 300
@@ -61,17 +38,24 @@ _MOST_CALLERS = 4
 
 
 class ValueOrigin(Struct, frozen=True):
-    """One origin of a value. `kind` is constant, asset, input, saver or computed."""
+    """One origin of a value. `kind` is constant, asset, input, saver, rewritten or computed.
+
+    A rewritten value is the path of an asset of which an operation made another text.
+    """
 
     kind: str
     value: Json = None
 
 
 class FunctionTensor(Struct, frozen=True):
-    """A reference inside a function, or in the main graph if there is no function."""
+    """A reference inside a function, or in the main graph if there is no function.
+
+    `rewritten`: its text is changed on the way to where it is used.
+    """
 
     function: GraphFunction | None
     reference: str
+    rewritten: bool = False
 
 
 class OriginTracer:
@@ -89,21 +73,25 @@ class OriginTracer:
     def of(self, function: GraphFunction | None, reference: str) -> tuple[ValueOrigin, ...]:
         """Every origin of the value at `reference`, each once."""
         found: dict[str, ValueOrigin] = {}
-        seen: set[tuple[str, str]] = set()
+        seen: set[tuple[str, str, bool]] = set()
         pending = [FunctionTensor(function, reference)]
         for _ in range(_MOST_STEPS):
             if not pending:
                 break
             place = pending.pop()
-            key = (place.function.name if place.function else "", place.reference)
+            name = place.function.name if place.function else ""
+            key = (name, place.reference, place.rewritten)
             if key in seen or place.reference.startswith("^"):
                 continue
             seen.add(key)
             for origin in self._step(place):
                 if isinstance(origin, ValueOrigin):
-                    found.setdefault(repr(origin), origin)
+                    changed = place.rewritten and origin.kind == "asset"
+                    made = ValueOrigin("rewritten", origin.value) if changed else origin
+                    found.setdefault(repr(made), made)
                 else:
-                    pending.append(origin)
+                    rewritten = place.rewritten or origin.rewritten
+                    pending.append(replace(origin, rewritten=rewritten))
         if pending:
             found.setdefault("", ValueOrigin("computed"))
         return tuple(found.values())
@@ -168,14 +156,15 @@ class OriginTracer:
             saver = function is None and node.name == self._saver_filename()
             yield ValueOrigin("saver") if saver else ValueOrigin("input", node.name)
             yield from (FunctionTensor(function, each) for each in node.inputs[:1])
-        elif node.op in _PASSING:
+        elif node.op in PASSING:
             yield from (FunctionTensor(function, each) for each in node.inputs[:1])
-        elif node.op in _GATHERING:
+        elif node.op in _SELECTING | _REWRITING:
             made = self.constants(function, place.reference)
             if made is not None and all(isinstance(value, str) for value in made):
                 yield from (ValueOrigin("constant", value) for value in made)
                 return
-            yield from (FunctionTensor(function, each) for each in node.inputs)
+            rewritten = node.op in _REWRITING
+            yield from (FunctionTensor(function, each, rewritten) for each in node.inputs)
         elif node.op in CALLS | _BRANCHES or node.op in self.graph.functions:
             yield from self._returned(node, place.reference)
         else:

@@ -297,7 +297,7 @@ def test_a_path_joined_to_an_asset_is_shown(tmp_path: Path) -> None:
     graph.node(nodes, "table", "InitializeTableFromTextFileV2", "x", "join")
     graph.meta.collection_def["table_initializer"].node_list.value.append("table")
     (found,) = graph.findings(tmp_path)
-    assert (found.name, found.evidence["from"]) == ("table-from-path", ["asset", "constant"])
+    assert (found.name, found.evidence["from"]) == ("table-from-path", ["constant", "rewritten"])
 
 
 def test_a_saver_with_a_packed_path_of_its_own(tmp_path: Path) -> None:
