@@ -12,12 +12,14 @@ from modelaudit.facts import Artifact, FileEntry, Format, Json, Problem, Problem
 from modelaudit.file_formats import DAMAGED, MANGLED_HDF5
 from modelaudit.formats.class_labels import read_labels
 from modelaudit.formats.io.bounded import display_path, file_entry, model_digest, open_regular
-from modelaudit.formats.sniff import sniff
+from modelaudit.formats.sniff import second_format, sniff
 from modelaudit.settings import Limits
 from modelaudit.structs import replace
 
 _OID = re.compile(rb"^oid sha256:([0-9a-f]{64})$", re.MULTILINE)
 _SIZE = re.compile(rb"^size (\d{1,18})$", re.MULTILINE)
+# Problems that say only that the file is not of a format.
+_OF_FORMAT = frozenset({ProblemKind.SUFFIX_MISMATCH, ProblemKind.UNSUPPORTED})
 _SAVED_MODEL_FILES = frozenset(("saved_model.pb", "saved_model.pbtxt"))
 
 
@@ -48,11 +50,31 @@ def read(path: Path, limits: Limits) -> Artifact:
         artifact = reader(path, limits)
     except ReadError as error:
         artifact = _failed(path, DAMAGED.get(form.info.container, form), error, limits)
+    artifact = _with_second_format(artifact, path, form, limits)
     labels = read_labels(path, limits)
     return (
         artifact
         if labels is None
         else replace(artifact, extra={**artifact.extra, "labels": labels})
+    )
+
+
+def _with_second_format(artifact: Artifact, path: Path, form: Format, limits: Limits) -> Artifact:
+    """The artifact with the configs and problems of what else its file is."""
+    try:
+        other = second_format(path, form) if path.is_file() else None
+        found = _READERS[other](path, limits) if other else None
+    except (ReadError, OSError):  # not readable as that
+        return artifact
+    if other is None or found is None:
+        return artifact
+    detail = f"is both: {form.label}, and {other.label}; loaders choose by the suffix"
+    both = Problem(ProblemKind.HEADER_MISMATCH, path.name, detail, evidence={"zip": "prefix"})
+    more = [each for each in found.problems if each.kind not in _OF_FORMAT]
+    return replace(
+        artifact,
+        documents=artifact.documents + found.documents,
+        problems=(*artifact.problems, both, *more),
     )
 
 

@@ -8,7 +8,13 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 
 from modelaudit.errors import ReadError
-from modelaudit.file_formats import BY_MAGIC, HDF5_SIGNATURE, ZIP_SIGNATURES, Format
+from modelaudit.file_formats import (
+    BY_MAGIC,
+    HDF5_SIGNATURE,
+    ZIP_SIGNATURES,
+    Container,
+    Format,
+)
 from modelaudit.formats.graph.sniff import checkpoint_meta, graph_file, saved_model_graph
 from modelaudit.formats.io.file_window import FileWindow
 from modelaudit.formats.orbax.sniff import is_orbax
@@ -83,13 +89,30 @@ def _file(window: FileWindow, hdf5: Callable[[FileWindow], Format]) -> Format:
     return _archive(window) if has_end_record(window) else Format.UNKNOWN
 
 
-def _hdf5_behind_user_block(window: FileWindow) -> bool:
+def _hdf5_behind_user_block(window: FileWindow) -> int:
+    """Offset of the HDF5 data, 0 if there are none."""
     offset = 512
     while offset < window.size:
         if window.head(8, offset) == HDF5_SIGNATURE:
-            return True
+            return offset
         offset *= 2
-    return False
+    return 0
+
+
+def second_format(path: Path, first: Format) -> Format | None:
+    """What else a file is to a loader: a model archive at the end of other data, or HDF5 data.
+
+    Keras chooses by the suffix; libhdf5 finds data behind other bytes, zipfile before them.
+    """
+    window = FileWindow.of_file(path)
+    if first.info.container is not Container.ZIP:
+        archive = _archive(window) if has_end_record(window) else None
+        return archive if archive is Format.KERAS_ARCHIVE else None
+    own = window.head(len(HDF5_SIGNATURE)) == HDF5_SIGNATURE
+    behind = _hdf5_behind_user_block(window)
+    members = read_directory(window, Limits()).members if behind else ()
+    inside = any(each.header < behind < each.start + each.stored for each in members)
+    return Format.HDF5_OTHER if own or (behind and not inside) else None
 
 
 def _hdf5(window: FileWindow) -> Format:

@@ -30,6 +30,8 @@ _HEADER_BYTES = 16  # of a global heap, and of each object in it
 _LOCAL_HEADER = struct.Struct("<4sB3sQQQ")  # …, size, offset of the free list, data address
 _END = 1  # of a free list
 _PIECE_BYTES = 1 << 20
+_MOST_SUSPECTS = 16  # damaged heaps whose addresses are searched; more belong to no honest file
+_SIZES = (9, 13)  # where a superblock has the size of addresses: from version 2 on, and before
 _HEAP_BYTES = 1 << 26  # larger than any config or list of names within the limits
 
 
@@ -50,14 +52,16 @@ class Heaps(Struct, frozen=True):
 def damaged_heaps(window: FileWindow, base: int = 0) -> Heaps:
     """Check every heap.
 
-    The whole file is searched: a heap can overlap with what a dataset declares as its data.
+    The whole file is searched: a heap can overlap with what a dataset declares as its data. In data
+    there can also be another HDF5 file, whose local heaps look damaged because their addresses
+    count from its start; this file does not refer to them.
 
     Args:
         window: the HDF5 file.
         base: base address of the file, the offset of its signature.
     """
     texts = names = None
-    largest = 0
+    largest = suspects = 0
     left = window.size  # heaps that are larger than the file in total overlap
     for kind, offset in _signatures(window):
         if kind == _GLOBAL and texts is None:
@@ -67,9 +71,28 @@ def damaged_heaps(window: FileWindow, base: int = 0) -> Heaps:
             texts = offset if size is None or left < 0 else None
         if kind == _LOCAL and names is None:
             size = _local_bytes(window, offset, base)
+            if size is None and suspects < _MOST_SUSPECTS:
+                suspects += 1
+                size = None if _is_referred(window, offset, base) else 0
             left -= size or 0
             names = offset if size is None or left < 0 else None
     return Heaps(texts, names, largest)
+
+
+def _is_referred(window: FileWindow, offset: int, base: int) -> bool:
+    """Whether the file has the address of a local heap anywhere; its metadata are never packed."""
+    if offset < base:
+        return False
+    head = window.head(_SIZES[-1] + 1, base)
+    width = head[_SIZES[head[8] < 2]] if len(head) == _SIZES[-1] + 1 else 0
+    wanted = (offset - base).to_bytes(8, "little")[: width if 2 < width < 8 else 8]
+    start = 0
+    with window.opened() as handle:
+        while piece := handle.pread(_PIECE_BYTES, start):
+            if wanted in piece:
+                return True
+            start += max(len(piece) - len(wanted) + 1, 1)
+    return False
 
 
 def _signatures(window: FileWindow) -> Iterator[tuple[bytes, int]]:

@@ -68,12 +68,15 @@ class ZipParts:
         self.directory: CentralDirectory = read_directory(archive, limits)
         self._by_name: dict[str, list[ZipMember]] = {}
         for member in self.directory.members:
-            self._by_name.setdefault(member.name, []).append(member)
+            for name in filter(None, (member.name, member.other_name)):
+                self._by_name.setdefault(name, []).append(member)
         self._inflated = 0
 
     def names(self) -> tuple[str, ...]:
         """See `ArchiveParts.names`."""
-        return tuple(m.name for m in self.directory.members if not m.is_directory)
+        members = [member for member in self.directory.members if not member.is_directory]
+        others = [member.other_name for member in members if member.other_name]
+        return (*(member.name for member in members), *others)
 
     def count(self, name: str) -> int:
         """See `ArchiveParts.count`."""

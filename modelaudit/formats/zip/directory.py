@@ -7,6 +7,7 @@ archives. Field layout: PKWARE APPNOTE 6.3.10, sections 4.3.12 to 4.3.16.
 from __future__ import annotations
 
 import struct
+import zlib
 from collections.abc import Iterator
 
 from msgspec import Struct
@@ -35,6 +36,7 @@ _CENTRAL = struct.Struct("<4s6H3L5H2L")
 _END_SIGNATURE = b"PK\x05\x06"
 _TAIL = _END.size + 0xFFFF
 _UTF8 = 0x800
+_UNICODE_PATH = 0x7075
 _LONG_COMMENT = 1024
 _RECORDS = (b"PK\x01\x02", b"PK\x03\x04", b"PK\x05\x06")
 
@@ -43,7 +45,9 @@ class ZipMember(Struct, frozen=True):
     """An entry of the central directory.
 
     Attributes:
-        name: file name in the central directory.
+        name: file name in the central directory, up to the first NUL, as Python's zipfile reads it.
+        stored_name: the same with everything after a NUL.
+        other_name: name in the Unicode field, which zipfile prefers from Python 3.12 on; or "".
         local_name: file name in the local header.
         method: compression method.
         encrypted: whether the data are encrypted.
@@ -58,6 +62,8 @@ class ZipMember(Struct, frozen=True):
     """
 
     name: str
+    stored_name: str
+    other_name: str
     local_name: str
     method: int
     encrypted: bool
@@ -225,8 +231,13 @@ def _members(window: FileWindow, data: bytes, prefix: int, limits: Limits) -> It
             reason = f"data of {_text(raw_name, flags)} extend past the end of the file"
             raise ReadError(ProblemKind.TRUNCATED, window.file, reason)
         central = MemberHeader(flags, method, crc, stored, size)
+        stored_name = _text(raw_name, flags)
+        name = stored_name.partition("\0")[0]
+        other = _unicode_name(extra, raw_name).partition("\0")[0]
         yield ZipMember(
-            name=_text(raw_name, flags),
+            name=name,
+            stored_name=stored_name,
+            other_name="" if other == name else other,
             local_name=_text(local_name, flags),
             method=method,
             encrypted=bool(flags & ENCRYPTED),
@@ -243,3 +254,16 @@ def _members(window: FileWindow, data: bytes, prefix: int, limits: Limits) -> It
 
 def _text(name: bytes, flags: int) -> str:
     return name.decode("utf-8", "backslashreplace") if flags & _UTF8 else name.decode("cp437")
+
+
+def _unicode_name(extra: bytes, raw_name: bytes) -> str:
+    """The name in a valid Unicode Path field (0x7075), which belongs to `raw_name`; else ""."""
+    position = 0
+    while position + 4 <= len(extra):
+        kind, size = struct.unpack_from("<HH", extra, position)
+        field = extra[position + 4 : position + 4 + size]
+        position += 4 + size
+        own = zlib.crc32(raw_name).to_bytes(4, "little")
+        if kind == _UNICODE_PATH and field[:1] == b"\1" and field[1:5] == own:
+            return field[5:].decode("utf-8", "backslashreplace")
+    return ""

@@ -15,18 +15,10 @@ _PLAIN_MODES = {0, stat.S_IFREG, stat.S_IFDIR}
 def directory_problems(directory: CentralDirectory, file: str) -> Iterator[Problem]:
     """Irregular names and headers, and bytes outside the members."""
     evidence: dict[str, Json]
-    alike: dict[str, list[str]] = {}
+    yield from _duplicates(directory, file)
     for member in directory.members:
-        if not member.is_directory:
-            alike.setdefault(_unpacked_name(member.name), []).append(member.name)
-    for names in alike.values():
-        if len(names) > 1:
-            called = " and ".join(dict.fromkeys(names))
-            detail = f"{len(names)} members are named {called}; readers disagree on which to use"
-            evidence = {"measured": len(names), "threshold": 1}
-            yield Problem(ProblemKind.DUPLICATE_MEMBER, file, detail, names[0], evidence)
-    for member in directory.members:
-        if reason := unsafe_name(member.name) or unsafe_name(member.local_name):
+        told = (member.stored_name, member.other_name, member.local_name)
+        if reason := next(filter(None, map(unsafe_name, told)), ""):
             yield Problem(ProblemKind.UNSAFE_PATH, file, reason, member.name, {"zip": "name"})
         if stat.S_ISLNK(member.mode):
             detail = f"{member.name} is a symbolic link"
@@ -41,15 +33,32 @@ def directory_problems(directory: CentralDirectory, file: str) -> Iterator[Probl
         elif member.method not in {STORED, DEFLATED}:
             detail = f"{member.name} uses compression method {member.method}"
             yield Problem(ProblemKind.OTHER, file, detail, member.name, {"zip": "method"})
-        if member.local_name != member.name:
-            detail = f"{member.name} is named {member.local_name} in its local header"
-            evidence = {"zip": "local-name", "local": member.local_name}
+        other = member.local_name if member.local_name != member.stored_name else member.other_name
+        if other:
+            where = "Unicode field" if other == member.other_name else "local header"
+            detail = f"{member.name} is named {other} in its {where}"
+            evidence = {"zip": "local-name", "local": other}
             yield Problem(ProblemKind.HEADER_MISMATCH, file, detail, member.name, evidence)
         elif member.conflict:
             detail = f"{member.name} {member.conflict}"
             evidence = {"zip": "local-header"}
             yield Problem(ProblemKind.HEADER_MISMATCH, file, detail, member.name, evidence)
     yield from _archive_problems(directory, file)
+
+
+def _duplicates(directory: CentralDirectory, file: str) -> Iterator[Problem]:
+    """Members that some reader takes for the same."""
+    alike: dict[str, list[str]] = {}
+    for member in directory.members:
+        if not member.is_directory:
+            for name in filter(None, (member.name, member.other_name)):
+                alike.setdefault(_unpacked_name(name), []).append(name)
+    for names in alike.values():
+        if len(names) > 1:
+            called = " and ".join(dict.fromkeys(names))
+            detail = f"{len(names)} members are named {called}; readers disagree on which to use"
+            evidence: dict[str, Json] = {"measured": len(names), "threshold": 1}
+            yield Problem(ProblemKind.DUPLICATE_MEMBER, file, detail, names[0], evidence)
 
 
 def _unpacked_name(name: str) -> str:
