@@ -183,10 +183,11 @@ class Case(Struct, frozen=True, dict=True):
         tried = seen.interventions.get("inputs_times_255") if seen else None
         if tried is None or tried.responsible is not True:
             return ""
+        pixels = self.words.one == "image"
         return (
             f"The output {tried.output} is nearly the same for all built-in inputs from 0 to 1, "
-            "but not for the same inputs from 0 to 255: most likely the model expects values from "
-            "0 to 255."
+            "but not for the same inputs from 0 to 255: most likely the model expects "
+            f"{'values from 0 to 255' if pixels else 'larger values'}."
         )
 
     def not_run(self) -> str:

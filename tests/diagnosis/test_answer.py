@@ -6,6 +6,8 @@ import pytest
 
 from modelaudit.audit_types.behaviour import Collapse, Intervention
 from modelaudit.diagnosis import diagnose
+from modelaudit.diagnosis.case import Case
+from modelaudit.measures.architecture.modality import WORDS, Modality
 from modelaudit.structs import replace
 from tests.diagnosis.cases import (
     behaviour,
@@ -16,6 +18,7 @@ from tests.diagnosis.cases import (
     measurements,
     quiet,
 )
+from tests.thresholds.edges import case
 
 
 def not_run(measured=None, **changes):
@@ -55,6 +58,17 @@ def test_too_few_images_are_counted(user, note):
     found = diagnosed(behaviour(user=user, n=8)).causes[0]
     assert found.cause == "undecided-without-images"
     assert found.evidence[0].text.startswith(note or "Weights, restore and output are sound")
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"), [("image", "values from 0 to 255"), ("unknown", "larger values")]
+)
+def test_only_images_have_values_from_0_to_255(kind, said, monkeypatch):
+    """Coefficients of sound have the form of an image, and are as large."""
+    tried = Intervention(output="digit", before=0.0, after=2.3, responsible=True)
+    monkeypatch.setattr(Case, "words", WORDS[Modality(kind)])
+    found = case(behaviour(quiet(), interventions={"inputs_times_255": tried}))
+    assert found.wants_pixels.endswith(f"most likely the model expects {said}.")
 
 
 @pytest.mark.parametrize("responsible", [True, False])
