@@ -313,8 +313,10 @@ RULES = (
         summary="Gamma or the moving variance of a normalisation is zero in every channel",
         pass_title="No normalisation has gamma or a moving variance of zero in every channel",
         why="Without gamma, the layer outputs constants. With a variance of 0 it multiplies its "
-        "input by about 30.",
-        fix="Restore the file from an intact copy, or the last checkpoint before all channels died.",
+        "input by about 30. Training on one sample at a time leaves a variance of 0 behind a Dense "
+        "layer, and no gradient reaches the layers before it.",
+        fix="Train with larger batches, if they had one sample. Otherwise restore the file from an "
+        "intact copy, or the last checkpoint before all channels died.",
         check=_dead_normalisation,
         bad=lambda: _norm(0.0, 0.5),
         good=lambda: _norm(0.5, 0.5),
