@@ -2,23 +2,28 @@
 
 Convolutions, pooling and cropping without padding need a smallest input, which depends on kernels,
 strides and dilations; a graph may be made for one input at a time. The model itself decides: it is
-called with two inputs of zeros, larger ones each time.
+called with two inputs of zeros, first of the least size that its config allows, then larger ones.
 """
 
 from __future__ import annotations
 
+import bisect
+import json
 import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from modelaudit.audit_types.loading import Port
-from modelaudit.facts import Artifact
+from modelaudit.errors import ReadError
+from modelaudit.facts import Architecture, Artifact
+from modelaudit.formats.keras.config import parse_architecture
+from modelaudit.formats.keras.json_config import mapping
 from modelaudit.probe.host.session import Session
 from modelaudit.probe.study.feeding import PreparedInputs, prepare_inputs
 from modelaudit.probe.study.inputs import Unprobeable, open_axes, sample_shape
 from modelaudit.probe.study.runner import MeasurementUnavailable, Runner
-from modelaudit.settings import ProbeSettings
+from modelaudit.settings import Limits, ProbeSettings
 from modelaudit.structs import replace
 
 DOUBLINGS = 10  # of the usual size
@@ -42,7 +47,7 @@ def inputs_to_try(
     if _runs(runner, [array.shape[1:] for array in fed.arrays], fed, batch_size=1):
         yield _noted(replace(fed, at_once=1), "the model runs with one input at a time only")
         return
-    larger = _larger(runner, fed, ports)
+    larger = _larger(runner, fed, ports, artifact.architecture)
     if larger is None:
         return
     seen = replace(session.observation, inputs=larger)
@@ -72,18 +77,59 @@ def _noted(fed: PreparedInputs, note: str) -> PreparedInputs:
     return replace(fed, info=replace(fed.info, notes=(*fed.info.notes, note)))
 
 
-def _larger(runner: Runner, fed: PreparedInputs, ports: Sequence[Port]) -> tuple[Port, ...] | None:
+def _larger(
+    runner: Runner,
+    fed: PreparedInputs,
+    ports: tuple[Port, ...],
+    architecture: Architecture | None,
+) -> tuple[Port, ...] | None:
     """The ports with sizes with which the model runs; None if there are none."""
     if not any(open_axes(port.shape or ()) for port in ports):
         return None
-    for doubling in range(1, DOUBLINGS + 1):
-        sized = tuple(_sized(port, 1 << doubling) for port in ports)
+    least = _least_factor(architecture, ports) if architecture else 2
+    for factor in (least, *(1 << n for n in range(1, DOUBLINGS + 1) if 1 << n > least)):
+        sized = tuple(_sized(port, factor) for port in ports)
         shapes = [sample_shape(port.shape or ()) for port in sized]
         if any(math.prod(shape) > TRIAL_VALUES for shape in shapes):
             return None
         if _runs(runner, shapes, fed, batch_size=AT_ONCE):
             return sized
     return None
+
+
+def _least_factor(architecture: Architecture, ports: tuple[Port, ...]) -> int:
+    """The least multiple of the usual sizes with which every layer of the config has an output."""
+    largest = 1 << DOUBLINGS
+    wanted = _shaped(architecture, ports, largest)
+    return bisect.bisect_left(
+        range(largest), True, 2, key=lambda factor: _shaped(architecture, ports, factor) == wanted
+    )
+
+
+def _shaped(architecture: Architecture, ports: tuple[Port, ...], factor: int) -> frozenset[str]:
+    """Routes of the layers whose output has a size on every axis, for inputs of these sizes."""
+    config = json.loads(json.dumps(architecture.config))
+    layers = mapping(config.get("config")).get("layers")
+    starts = [
+        (inner, key)
+        for layer in (layers if isinstance(layers, list) else [])
+        if isinstance(inner := mapping(layer).get("config"), dict)
+        for key in ("batch_shape", "batch_input_shape")
+        if isinstance(inner.get(key), list)
+    ]
+    alone = ports * len(starts) if len(ports) == 1 else ports  # Sequential may state it twice
+    if len(starts) == len(alone):
+        for (inner, key), port in zip(starts, alone, strict=True):
+            inner[key] = [None, *sample_shape(_sized(port, factor).shape or ())]
+    try:
+        found = parse_architecture(config, limits=Limits())
+    except ReadError:
+        return frozenset()
+    return frozenset(
+        layer.route
+        for layer in found.layers
+        if layer.output_shape and all(size is None or size > 0 for size in layer.output_shape[1:])
+    )
 
 
 def _sized(port: Port, factor: int) -> Port:

@@ -48,7 +48,7 @@ def within_time(runner: Runner, fed: PreparedInputs, seconds: float) -> Prepared
         StudyEnded: the child has ended.
         MeasurementUnavailable: the model cannot be run.
     """
-    tried = min(TRIAL, fed.info.n, _fitting(fed.output_bytes))
+    tried = min(TRIAL, fed.info.n, _fitting(fed.output_bytes), 2 * (fed.at_once or TRIAL))
     runner.put("trial", [array[:tried] for array in fed.arrays])
     given = runner.predict("trial")  # the first call builds the graph, so it is not timed
     start = time.monotonic()

@@ -7,11 +7,13 @@ import pytest
 
 from modelaudit.audit_types.loading import Status
 from modelaudit.facts import Artifact, Format
+from modelaudit.formats.keras.config import parse_architecture
 from modelaudit.measures.summary import Behaviour
 from modelaudit.probe.protocol import Observation
 from modelaudit.probe.study.inputs import Uncallable, open_axes, sample_shape
 from modelaudit.probe.study.study import study
-from modelaudit.settings import ProbeSettings
+from modelaudit.settings import Limits, ProbeSettings
+from modelaudit.structs import replace
 from tests.probe.fake_session import CLASSES, FakeSession, softmax
 
 SETTINGS = ProbeSettings(samples=32)
@@ -96,3 +98,31 @@ def test_a_model_with_sizes_is_not_asked_for_any():
 def test_channels_are_no_size(shape, axes, sample):
     assert open_axes(shape) == axes
     assert sample_shape(shape) == sample
+
+
+def dilated(kernel: int, rate: int, crop: int) -> Artifact:
+    """The file of a model of a dilated convolution without padding, and a cropping behind it."""
+    layers = [
+        ("InputLayer", {"batch_shape": [None, None, 4], "name": "x0"}),
+        (
+            "Conv1D",
+            {"name": "c", "filters": 2, "kernel_size": [kernel], "dilation_rate": [rate]}
+            | {"padding": "valid", "strides": [1]},
+        ),
+        ("Cropping1D", {"name": "p", "cropping": [crop, crop]}),
+    ]
+    written = [{"class_name": name, "config": config} for name, config in layers]
+    config = {"class_name": "Sequential", "config": {"name": "s", "layers": written}}
+    return replace(ARTIFACT, architecture=parse_architecture(config, limits=Limits()))
+
+
+@pytest.mark.parametrize(("kernel", "rate", "crop"), [(11, 25, 500), (31, 1, 0), (41, 10, 5000)])
+def test_the_config_implies_the_least_size(kernel, rate, crop):
+    least = (kernel - 1) * rate + 2 * crop + 1  # one position is left
+    usual = -(-least // 32) * 32
+    session = Picky((None, None, 4), lambda shape: shape[1] >= least)
+    behaviour = study(session, dilated(kernel, rate, crop), SETTINGS, None)
+    assert isinstance(behaviour, Behaviour)
+    assert behaviour.inputs.shape[1:] == (usual, 4)
+    assert {shape[1] for shape in session.tried} == {32, usual}
+    assert max((shape[0] for shape in session.tried if shape[1] > 32), default=0) <= 2
