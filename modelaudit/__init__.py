@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from modelaudit.api import audit, compare, explain, nightly, scan, write_report
+    from modelaudit.api import audit, compare, explain, nightly, repair, scan, write_report
     from modelaudit.audit_types.diagnosis import Diagnosis
+    from modelaudit.audit_types.repair import Repair
     from modelaudit.errors import ModelAuditError
     from modelaudit.findings import Finding, Severity, Verdict
     from modelaudit.golden import record
@@ -29,6 +30,7 @@ __all__ = [
     "ModelDiff",
     "ProbeSettings",
     "Progress",
+    "Repair",
     "ReportOptions",
     "RunResult",
     "ScanResult",
@@ -41,6 +43,7 @@ __all__ = [
     "nightly",
     "prove_restored",
     "record",
+    "repair",
     "scan",
     "write_report",
 ]
@@ -52,6 +55,7 @@ _HOMES = {
     "nightly": "modelaudit.api",
     "prove_restored": "modelaudit.restore_api",
     "record": "modelaudit.golden",
+    "repair": "modelaudit.api",
     "scan": "modelaudit.api",
     "write_report": "modelaudit.api",
     "Audit": "modelaudit.schema",
@@ -62,6 +66,7 @@ _HOMES = {
     "ModelDiff": "modelaudit.runs.compare_models",
     "ProbeSettings": "modelaudit.settings",
     "Progress": "modelaudit.runs.progress",
+    "Repair": "modelaudit.audit_types.repair",
     "ReportOptions": "modelaudit.report.export.job",
     "RunResult": "modelaudit.runs.run_result",
     "ScanResult": "modelaudit.runs.scan",

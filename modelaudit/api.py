@@ -28,6 +28,7 @@ from modelaudit.structs import replace
 
 if TYPE_CHECKING:
     from modelaudit.audit_types.diagnosis import Diagnosis
+    from modelaudit.audit_types.repair import Repair
     from modelaudit.report.export.job import ReportOptions
     from modelaudit.runs.compare_models import ModelDiff
     from modelaudit.runs.run_result import RunResult
@@ -154,6 +155,40 @@ def explain(path: AnyPath, settings: Settings | None = None) -> Diagnosis:
     if answer.diagnosis is None:
         raise ReadError(ProblemKind.UNREADABLE, str(path), answer.failure)
     return answer.diagnosis
+
+
+def repair(
+    path: AnyPath, target: str, out: AnyPath | None = None, settings: Settings | None = None
+) -> Repair:
+    """Write a file that a runtime loads as the same model as the one at `path`, and prove it.
+
+    Args:
+        path: one model.
+        target: the runtime: `tf==2.21`, `tf-keras==2.21`, `tf==2.18+keras==3.8`.
+        out: the new file; its suffix (.h5 or .keras) is its format. By default a file beside the
+            original, named after the target: `model-tf-2.21.h5`.
+        settings: limits and runtimes; the defaults are the command line's.
+
+    Returns:
+        What was changed and compared. A file was written only if the status is `repaired`; its
+        path is in `out`, and the same information in a JSON file beside it.
+
+    Raises:
+        UsageError: the target is unknown, there is not exactly one model at the path, or the new
+            file exists.
+    """
+    from modelaudit.runs.repair import repairs
+
+    source = Path(path)
+    if out is None:
+        suffix = source.suffix if source.suffix in (".h5", ".keras") else ".keras"
+        out = source.with_name(
+            f"{source.stem}-{target.replace('==', '-').replace('+', '-')}{suffix}"
+        )
+    found = list(repairs(source, target, Path(out), settings or Settings()))
+    if len(found) != 1:
+        raise UsageError(f"{path} contains {len(found)} models; repair takes one")
+    return found[0]
 
 
 def nightly(

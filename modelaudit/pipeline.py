@@ -36,6 +36,7 @@ from modelaudit.measures.measure import measure
 from modelaudit.probe.protocol import Observation, calls_for, endings
 from modelaudit.probe.result import ProbeResult
 from modelaudit.restore.golden_check import read_golden, with_tolerance
+from modelaudit.restore.repair_record import read_repair
 from modelaudit.rules.catalogue import CATALOGUE
 from modelaudit.rules.engine import judge, rules_digest, run_rule, run_rules
 from modelaudit.rules.kept import (
@@ -146,6 +147,7 @@ def static_facts(path: Path, settings: Settings) -> Facts:
         predictions=predictions_for(artifact, settings, targets_of(settings)),
         installed=installed_target(),
         golden=read_golden(artifact, settings.limits),
+        repaired=read_repair(artifact, settings.limits),
     )
 
 

@@ -24,6 +24,8 @@ settings.load_profile("modelaudit")
 # the other files with slow tests follow.
 LONGEST = (
     "tests/test_readme.py",
+    "tests/rules/test_training_rules.py",
+    "tests/repairs/test_repair.py",
     "tests/runtimes/test_foreign.py",
     "tests/diagnosis/test_snippets.py",
     "tests/test_end_to_end.py",

@@ -49,6 +49,8 @@ RANKS = {
     "modelaudit.result_row": 13,
     "modelaudit.changes.interface": 7,
     "modelaudit.changes": 14,
+    "modelaudit.repairs": 14,
+    "modelaudit.repairs.translate": 7,
     "modelaudit.report": 15,
     "modelaudit.registry": 15,
     "modelaudit.store": 15,

@@ -31,7 +31,9 @@ def test_the_page_is_current(schema_page, monkeypatch):
 
 
 def test_an_outdated_page_is_detected_and_updated(schema_page, monkeypatch, tmp_path, capsys):
-    monkeypatch.setattr(schema_page, "PAGE", tmp_path / "audit-json.md")
+    for folder in ("docs", "modelaudit/schemas"):
+        (tmp_path / folder).mkdir(parents=True)
+    monkeypatch.setattr(schema_page, "ROOT", tmp_path)
     assert run(schema_page, monkeypatch, "--check") == 1
     assert "audit-json.md" in capsys.readouterr().err
     assert run(schema_page, monkeypatch) == 0
@@ -39,7 +41,7 @@ def test_an_outdated_page_is_detected_and_updated(schema_page, monkeypatch, tmp_
 
 
 def test_every_description_of_the_schema_is_on_the_page(schema_page):
-    page = schema_page.page(json_schema())
+    page = schema_page.page("audit", json_schema())
 
     def descriptions(node):
         if isinstance(node, dict):
@@ -60,6 +62,7 @@ def test_every_description_of_the_schema_is_on_the_page(schema_page):
 
 def test_every_key_of_every_object_has_its_line(schema_page):
     page = schema_page.page(
+        "audit",
         {
             "title": "t",
             "description": "d",
@@ -78,7 +81,7 @@ def test_every_key_of_every_object_has_its_line(schema_page):
                     },
                 }
             },
-        }
+        },
     )
     assert "| `b` | `p`, `q` |" in page
     assert "| **`k`** | integer or null |" in page

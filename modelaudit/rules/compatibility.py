@@ -17,6 +17,7 @@ from modelaudit.rules.conditions import (
 )
 from modelaudit.rules.integrity import lost_part
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
+from modelaudit.rules.repair_advice import with_repair
 from modelaudit.rules.serving import serving_loads
 from modelaudit.runtimes.profile import numbers
 from modelaudit.structs import replace
@@ -110,6 +111,7 @@ def _needs_legacy(rule: Rule, facts: Facts) -> Iterator[Finding]:
             f"tf-keras {legacy.versions.get('tf-keras', '2')} loads it.",
             evidence={"measured": _message(current), "call": current.call},
             key=current.error_type,
+            fix=with_repair(facts, current.target or facts.installed, rule.fix),
         )
 
 

@@ -19,6 +19,7 @@ from modelaudit.measures.summary import Behaviour, Measurements
 from modelaudit.probe.protocol import Observation
 from modelaudit.restore.golden_check import GoldenCheck
 from modelaudit.restore.proof import RestoreProof
+from modelaudit.restore.repair_record import RepairRecord
 from modelaudit.runtimes.model import Prediction
 from modelaudit.settings import Settings
 from modelaudit.terminal_text import plain
@@ -67,6 +68,7 @@ class Facts(Struct, frozen=True, dict=True):
     path: str = ""  # of the model, POSIX, relative to the root of the audit
     restore: RestoreProof | None = None  # of the first runtime that loaded the model
     golden: GoldenCheck | None = None  # the golden record next to the model
+    repaired: RepairRecord | None = None  # the record of a repair next to the model
     previous: Artifact | None = None  # the version before it, in a directory of versions
     declared_signature: Signature | None = (
         None  # inputs and outputs as MLflow's `MLmodel` file declares them

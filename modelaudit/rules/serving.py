@@ -10,6 +10,7 @@ from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.probe.protocol import Observation
 from modelaudit.rules import examples
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
+from modelaudit.rules.repair_advice import with_repair
 from modelaudit.rules.runtimes import QUOTED
 from modelaudit.runtimes.catalogue import covers
 from modelaudit.runtimes.model import Prediction, Reason
@@ -58,7 +59,7 @@ def _refused(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if tried:
         yield _observed(rule, facts, tried[0])
     elif all(each.predicted is LoadOutcome.FAILS for each in predicted):
-        yield _predicted(rule, predicted[0])
+        yield _predicted(rule, facts, predicted[0])
     else:
         raise NotApplicable("it cannot be predicted whether the serving runtime loads the model")
 
@@ -78,7 +79,7 @@ def _observed(rule: Rule, facts: Facts, seen: Observation) -> Finding:
     )
 
 
-def _predicted(rule: Rule, first: Prediction) -> Finding:
+def _predicted(rule: Rule, facts: Facts, first: Prediction) -> Finding:
     reason = first.because[0]
     return rule.finding(
         f"The serving runtime {first.runtime} cannot load the model: {first.call} fails because "
@@ -93,7 +94,7 @@ def _predicted(rule: Rule, first: Prediction) -> Finding:
             "error": reason.error,
         },
         key=f"{first.call} {reason.code}",
-        fix=reason.fix,
+        fix=with_repair(facts, first.runtime, reason.fix),
         severity=Severity.MEDIUM if first.conditions else rule.severity,
         confidence=min(rule.confidence, first.confidence, key=list(Confidence).index),
     )

@@ -13,6 +13,7 @@ from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.rules import examples
 from modelaudit.rules.integrity import lost_part
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
+from modelaudit.rules.repair_advice import with_repair
 from modelaudit.rules.serving import is_serving
 from modelaudit.runtimes.model import (
     NOT_READ,
@@ -75,7 +76,7 @@ def _fails(rule: Rule, facts: Facts) -> Iterator[Finding]:
     failing = {name: each for name, each in failing.items() if not is_serving(facts, name)}
     if facts.settings.targets:
         for first in failing.values():
-            yield _refusal(rule, (first,), "A target runtime cannot load the model")
+            yield _refusal(rule, facts, (first,), "A target runtime cannot load the model")
         return
     tried = {runtime for runtime, _ in observed}
     if failing.keys() & tried:
@@ -83,9 +84,9 @@ def _fails(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if len(failing) == len(runtimes) and not serving:
         # The runtime with the fewest reasons says best what is wrong with the file.
         every = sorted(failing.values(), key=lambda each: len(each.because))
-        yield _refusal(rule, tuple(every), "")
+        yield _refusal(rule, facts, tuple(every), "")
     elif installed := failing.get(facts.installed):
-        found = _refusal(rule, (installed,), "The installed Keras cannot load the model")
+        found = _refusal(rule, facts, (installed,), "The installed Keras cannot load the model")
         yield replace(found, severity=Severity.LOW) if serving else found
 
 
@@ -112,7 +113,7 @@ def _observed(facts: Facts) -> dict[tuple[str, str], Status]:
     }
 
 
-def _refusal(rule: Rule, failing: tuple[Prediction, ...], title: str) -> Finding:
+def _refusal(rule: Rule, facts: Facts, failing: tuple[Prediction, ...], title: str) -> Finding:
     first = failing[0]
     reason = first.because[0]
     told = [
@@ -127,7 +128,7 @@ def _refusal(rule: Rule, failing: tuple[Prediction, ...], title: str) -> Finding
         evidence=_evidence(first, reason) | ({"others": others} if others else {}),
         key=f"{first.runtime} {first.call} {reason.code}",
         title=title,
-        fix=reason.fix,
+        fix=with_repair(facts, first.runtime, reason.fix),
         confidence=_confidence(rule, first),
     )
 
@@ -158,7 +159,7 @@ def _differs(rule: Rule, facts: Facts) -> Iterator[Finding]:
             route=reason.route,
             evidence=_evidence(prediction, reason),
             key=f"{prediction.runtime} {prediction.call} {reason.code}",
-            fix=reason.fix,
+            fix=with_repair(facts, prediction.runtime, reason.fix),
             severity=rule.severity if _matters(facts, prediction) else Severity.MEDIUM,
             confidence=_confidence(rule, prediction),
         )

@@ -135,6 +135,12 @@ class RuntimeProfile(Struct, frozen=True, dict=True):
         """Whether `module` is an internal module with a serialisable class of this name."""
         return name in self._set("internal", module)
 
+    def modules_of(self, name: str, package: str) -> tuple[str, ...]:
+        """Internal modules of a package (`keras`) with a serialisable class of this name."""
+        inside = f"{package}."
+        internal = self.data["internal"]
+        return tuple(m for m, names in internal.items() if m.startswith(inside) and name in names)
+
     def has_class(self, kind: str, name: str) -> bool:
         """Whether the profile describes a class of this kind and name."""
         return name in self.data["classes"].get(kind, {})

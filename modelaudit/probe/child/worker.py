@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -137,6 +138,7 @@ class Worker:
             "assign": self.assign,
             "restore": self.restore,
             "compile": self.compile,
+            "save": self.save,
         }
 
     def answer(self, request: dict[str, Any], arrays: Arrays) -> Answer:
@@ -318,3 +320,14 @@ class Worker:
         training, archive = str(request["training"]), bool(request["archive"])
         compile_as_saved(self.keras, model.model, training, archive)
         return {}, {}
+
+    def save(self, request: dict[str, Any], arrays: Arrays) -> Answer:
+        """The bytes of the model saved by its Keras, in the format of `suffix`."""
+        model = self.loaded()
+        if not isinstance(model, KerasModel):
+            raise AdapterError("only Keras models are saved")
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / ("model" + str(request["suffix"]))
+            model.model.save(str(path))
+            data = np.fromfile(str(path), dtype=np.uint8)
+        return {}, {"file": data}

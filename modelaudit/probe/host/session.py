@@ -1,8 +1,7 @@
 """A model in a runtime: requests to the child, and validated answers.
 
 Failures are values: if a model raises an error, crashes, hangs or runs out of memory, the result is
-an `Observation` instead of the answer. After the child has died, all further requests return the
-same observation.
+an `Observation`. After the child has died, all further requests return the same one.
 """
 
 from __future__ import annotations
@@ -10,7 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from numpy.typing import NDArray
@@ -77,12 +75,7 @@ class Session:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -256,6 +249,15 @@ class Session:
         """Compile a Keras model with `training`, the settings in its file, as `load_model` does."""
         request = {"training": training, "archive": archive}
         return self._ask("compile", request, {}, lambda *_: None)
+
+    def save(self, suffix: str) -> bytes | Observation:
+        """The bytes of a Keras model's file as its Keras saves it; `suffix` is .h5 or .keras."""
+
+        def checked(_: dict[str, Any], arrays: Outputs) -> bytes:
+            require(set(arrays) == {"file"}, "something else than a file")
+            return bytes(arrays["file"])
+
+        return self._ask("save", {"suffix": suffix}, {}, checked)
 
     def _run(self, feeds: Sequence[Feed], batch_size: int, training: bool | None) -> dict[str, Any]:
         if batch_size < 1:

@@ -229,7 +229,12 @@ def _operation(layer: Mapping[str, Json], context: CheckContext, route: str) -> 
     config, name = mapping(layer.get("config")), text(layer.get("class_name"))
     nodes = [mapping(call) for call in sequence(layer.get("inbound_nodes"))]
     several = [node for node in nodes if len(sequence(node.get("args"))) > 1]
-    if "trainable" in config or not context.profile.knows("layers", name) or not several:
+    if (
+        "trainable" in config
+        or "module" in layer
+        or not context.profile.knows("layers", name)
+        or not several
+    ):
         return  # a layer, an operation whose class is not found at all, or one like a layer
     numbers = any(
         not isinstance(each, dict) for node in nodes for each in sequence(node.get("args"))

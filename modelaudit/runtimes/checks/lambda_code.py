@@ -29,7 +29,7 @@ def check(
     if name != "Lambda":
         return
     function = config.get("function")
-    if (code := _code(function)) is None:
+    if (code := code_text(function)) is None:
         yield from _named(function, config, context, route)
         return
     refused = _refused(context, archive)
@@ -60,7 +60,7 @@ def _refused(context: CheckContext, archive: bool) -> bool:
     return bool(profile.keras3 and context.behaviour("guards_h5_lambda"))
 
 
-def _code(function: Json) -> str | None:
+def code_text(function: Json) -> str | None:
     """Base64 text of the code: `[code, defaults, closure]`, or Keras 3's `__lambda__` object."""
     if isinstance(function, list) and function and isinstance(function[0], str):
         return function[0]

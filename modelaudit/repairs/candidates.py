@@ -1,0 +1,236 @@
+"""The ways to repair one model, and the first of them whose result is proven."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from msgspec import Struct
+
+from modelaudit.audit_types.loading import LoadOutcome
+from modelaudit.audit_types.repair import RepairProof, RepairWay
+from modelaudit.errors import ReadError
+from modelaudit.facts import Artifact, Format
+from modelaudit.pipeline import read_artifact
+from modelaudit.probe.host.runtime import RuntimeHandle
+from modelaudit.probe.study.agreement import ReferenceRun
+from modelaudit.repairs.containers import (
+    WeightEdits,
+    first_config,
+    write_archive,
+    write_hdf5,
+)
+from modelaudit.repairs.gates import gate_factors
+from modelaudit.repairs.proof import Attempt, check, reference
+from modelaudit.repairs.resave import saved_again
+from modelaudit.repairs.translate.document import translated
+from modelaudit.repairs.translate.translation import Translation, Untranslatable
+from modelaudit.runtimes.catalogue import saving_runtime
+from modelaudit.runtimes.model import LoadCall, LoadRequest, Prediction
+from modelaudit.runtimes.predict import predict_calls
+from modelaudit.runtimes.profile import RuntimeProfile
+from modelaudit.settings import Settings
+from modelaudit.structs import replace
+
+
+class RepairRuntimes(Struct, frozen=True):
+    """Runtimes for a repair.
+
+    Attributes:
+        keras3: the installed Keras 3.
+        keras2: the installed tf-keras.
+        target: the runtime that is the target itself; None if none of the runtimes is.
+    """
+
+    keras3: RuntimeHandle
+    keras2: RuntimeHandle
+    target: RuntimeHandle | None = None
+
+    def of(self, keras3: bool) -> RuntimeHandle:
+        """The installed runtime of a generation of Keras."""
+        return self.keras3 if keras3 else self.keras2
+
+
+class RepairCandidate(Struct, frozen=True):
+    """A new file that may be the repair."""
+
+    path: Path
+    way: RepairWay
+    translation: Translation
+    edits: WeightEdits
+    trained: bool
+
+
+class RepairJob:
+    """The ways to repair one model, tried in order."""
+
+    def __init__(
+        self,
+        artifact: Artifact,
+        profile: RuntimeProfile,
+        out: Path,
+        folder: Path,
+        settings: Settings,
+        runtimes: RepairRuntimes | None,
+        drop_optimizer: bool,
+    ) -> None:
+        self.artifact = artifact
+        self.profile = profile
+        self.out = out
+        self.folder = folder
+        self.settings = settings
+        self.runtimes = runtimes
+        self.drop_optimizer = drop_optimizer
+        self.failures: list[str] = []
+        self._first: ReferenceRun | str | None = None
+        self._count = 0
+
+    def best(self) -> tuple[RepairCandidate | None, Attempt]:
+        """The first candidate whose proof holds; else the last one, or None without any."""
+        last: tuple[RepairCandidate, Attempt] | None = None
+        for candidate in self._candidates():
+            attempt = self._checked(candidate)
+            if not attempt.failure and not attempt.uncompiled:
+                return candidate, attempt
+            if attempt.failure:
+                self.failures.append(attempt.failure)
+            last = candidate, attempt
+        why = "; ".join(dict.fromkeys(self.failures))
+        if last is None:
+            return None, Attempt(RepairProof(0, 0, 0, 0), why or "nothing in it can be translated")
+        return last[0], replace(last[1], failure=why or last[1].uncompiled)
+
+    def _candidates(self) -> Iterator[RepairCandidate]:
+        yield from self._translations(self.artifact, RepairWay.TRANSLATED)
+        again = self._resaved()
+        if again is not None:
+            yield from self._translations(again, RepairWay.RESAVED)
+
+    def _translations(self, source: Artifact, way: RepairWay) -> Iterator[RepairCandidate]:
+        """Files with the translated config; with the training settings first, then without."""
+        kept = bool(source.training) and not self.drop_optimizer
+        for trained in (True, False) if kept else (False,):
+            translation = Translation(self.profile, saving_runtime(source))
+            try:
+                path, edits = self._written(source, translation, trained)
+                if path.suffix != self.out.suffix:
+                    path, way = self._converted(path, translation), RepairWay.CONVERTED
+            except (Untranslatable, ReadError) as error:
+                self.failures.append(str(error))
+                return
+            if source.training and not trained:
+                why = "as asked" if self.drop_optimizer else "which the target cannot read"
+                translation.note(
+                    "", f"left out the training settings and the optimizer's state, {why}"
+                )
+            yield RepairCandidate(path, way, translation, edits, trained)
+
+    def _written(
+        self, source: Artifact, translation: Translation, trained: bool
+    ) -> tuple[Path, WeightEdits]:
+        """The original's container with the translated config."""
+        archive = source.format is Format.KERAS_ARCHIVE
+        if source.format not in (Format.KERAS_ARCHIVE, Format.LEGACY_H5_FULL):
+            raise Untranslatable("", f"a {source.format.label} has no single config to translate")
+        saved = first_config(source)
+        if saved is None:
+            raise Untranslatable("", "it has no saved config")
+        config = translated(saved, translation, archive=archive, training=trained)
+        edits = WeightEdits(gate_factors(source, translation), translation.renamed)
+        path = self._fresh(".keras" if archive else ".h5")
+        keras = str(self.profile.data["versions"]["keras"])
+        if archive:
+            write_archive(
+                source, path, config, edits, keras, self.settings.limits, keras3=self.profile.keras3
+            )
+        else:
+            write_hdf5(source, path, config, edits, keras, training=trained)
+        return path, edits
+
+    def _converted(self, path: Path, translation: Translation) -> Path:
+        """The file in the format of `out`, saved by the installed Keras of its generation.
+
+        That Keras may be newer than the target, so what it saved is translated once more.
+        """
+        saved = self._saved_by(self.profile.keras3, self._read(path), self.out.suffix)
+        again = self._read(saved)
+        later = Translation(self.profile, saving_runtime(again))
+        path, _ = self._written(again, later, trained=False)
+        translation.notes += later.notes
+        return path
+
+    def _resaved(self) -> Artifact | None:
+        """The original, saved again as HDF5 by its own generation of Keras; None if that fails."""
+        writer = saving_runtime(self.artifact)
+        try:
+            path = self._saved_by(bool(writer and writer.keras3), self.artifact, ".h5")
+        except Untranslatable as error:
+            self.failures.append(error.reason)
+            return None
+        return self._read(path)
+
+    def _saved_by(self, keras3: bool, artifact: Artifact, suffix: str) -> Path:
+        if self.runtimes is None:
+            raise Untranslatable("", "it must be loaded to be saved again, and nothing may be run")
+        path = self._fresh(suffix)
+        why = saved_again(self.runtimes.of(keras3), artifact, path, self.settings)
+        if why:
+            raise Untranslatable("", why)
+        return path
+
+    def _fresh(self, suffix: str) -> Path:
+        """A path in the temporary directory; its file has the name of the new one."""
+        self._count += 1
+        folder = self.folder / str(self._count)
+        folder.mkdir()
+        return folder / f"{self.out.stem}{suffix}"
+
+    def _read(self, path: Path) -> Artifact:
+        return read_artifact(path, self.settings)
+
+    def _checked(self, candidate: RepairCandidate) -> Attempt:
+        repaired = self._read(candidate.path)
+        predicted = prediction_of(repaired, self.profile, compile=False)
+        standing, handle = "", None
+        if self.runtimes is not None:
+            handle = self.runtimes.target or self.runtimes.of(self.profile.keras3)
+            standing = "" if self.runtimes.target else predicted.predicted.value
+        attempt = check(
+            self.artifact, repaired, handle, self._reference(), self.settings, candidate.edits
+        )
+        proof = replace(attempt.proof, predicted=standing or predicted.predicted.value)
+        attempt = replace(attempt, proof=proof)
+        installed = self.runtimes is not None and self.runtimes.target is not None
+        compared = proof.outputs is not None
+        if (
+            not (installed and compared)
+            and predicted.predicted is not LoadOutcome.LOADS
+            and not attempt.failure
+        ):
+            because = predicted.because[0].text if predicted.because else "it is unknown"
+            return replace(
+                attempt, failure=f"{self.profile.name} is predicted not to load it: {because}"
+            )
+        if not installed and candidate.trained and not attempt.uncompiled:
+            compiled = prediction_of(repaired, self.profile, compile=True)
+            if compiled.predicted is not LoadOutcome.LOADS:
+                because = compiled.because[0].text if compiled.because else "it is unknown"
+                return replace(attempt, uncompiled=because)
+        return attempt
+
+    def _reference(self) -> ReferenceRun | str:
+        """Outputs of the original, computed once."""
+        if self._first is None:
+            if self.runtimes is None:
+                self._first = "no model was run"
+            else:
+                writer = saving_runtime(self.artifact)
+                handle = self.runtimes.of(bool(writer and writer.keras3))
+                self._first = reference(handle, self.artifact, self.settings)
+        return self._first
+
+
+def prediction_of(artifact: Artifact, profile: RuntimeProfile, *, compile: bool) -> Prediction:
+    """What plain `load_model` of the runtime does with the model."""
+    request = LoadRequest(LoadCall.LOAD_MODEL, compile=compile)
+    return predict_calls(artifact, [(profile, request)])[0]

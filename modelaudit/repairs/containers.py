@@ -1,0 +1,220 @@
+"""Writing a model's file with another config and the same weights."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, Any
+
+import h5py
+import numpy as np
+from msgspec import Struct, field
+from numpy.typing import NDArray
+
+from modelaudit.errors import ReadError
+from modelaudit.facts import Artifact, Format, Json
+from modelaudit.formats.hdf5.open_file import HDF5_ERRORS, hdf5_reason, opened_hdf5
+from modelaudit.formats.io.file_window import FileWindow
+from modelaudit.formats.keras.archive import CONFIG, METADATA, WEIGHTS
+from modelaudit.formats.zip.archive_members import ZipParts
+from modelaudit.repairs.translate.translation import Node
+from modelaudit.settings import Limits
+
+# Sublayers of MultiHeadAttention by their attributes: in Keras 2 with an underscore.
+ATTENTION = ("query_dense", "key_dense", "value_dense", "output_dense")
+LAYERS = "model_weights"
+OPTIMIZER = "optimizer_weights"
+PIECE = 4 << 20
+
+
+class WeightEdits(Struct, frozen=True):
+    """Changes to the stored weights.
+
+    Attributes:
+        factors: tensor name -> a factor for each gate (see `scaled`).
+        renamed: name of a top-level layer -> its new name.
+    """
+
+    factors: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    renamed: Mapping[str, str] = field(default_factory=dict)
+
+
+def write_hdf5(
+    artifact: Artifact, out: Path, config: Node, edits: WeightEdits, keras: str, *, training: bool
+) -> None:
+    """Write an HDF5 file with the weights of another.
+
+    Args:
+        artifact: the original, an HDF5 file.
+        out: path of the new file.
+        config: its config.
+        edits: changes to the weights.
+        keras: version of Keras that the config is written for.
+        training: keep the training settings and the optimizer's state.
+
+    Raises:
+        ReadError: the original cannot be read.
+    """
+    with opened_hdf5(FileWindow.of_file(artifact.root)) as source:
+        try:
+            with h5py.File(out, "w") as target:
+                _copy_hdf5(source, target, config, edits, keras, training=training)
+        except HDF5_ERRORS as error:
+            raise ReadError("corrupt", artifact.root.name, hdf5_reason(error)) from error
+
+
+def _copy_hdf5(
+    source: h5py.File,
+    target: h5py.File,
+    config: Node,
+    edits: WeightEdits,
+    keras: str,
+    *,
+    training: bool,
+) -> None:
+    target.attrs["model_config"] = json.dumps(config).encode()
+    target.attrs["keras_version"] = keras.encode()
+    target.attrs["backend"] = b"tensorflow"
+    for name in (LAYERS, *([OPTIMIZER] if training else ())):
+        if name in source:
+            source.copy(source[name], target, name)
+    if LAYERS in target:
+        _scale(target, edits.factors)
+        _rename_layers(target[LAYERS], edits.renamed)
+        target[LAYERS].attrs["keras_version"] = keras.encode()
+    if training and "training_config" in source.attrs:
+        target.attrs["training_config"] = source.attrs["training_config"]
+
+
+def _rename_layers(group: h5py.Group, renamed: Mapping[str, str]) -> None:
+    """Rename the groups of layers, and their names in the attributes that list them."""
+    known = {old: new for old, new in renamed.items() if old in group and old != new}
+    for old, new in known.items():
+        group.move(old, new)
+    for key in [key for key in group.attrs if key.startswith("layer_names")] if known else ():
+        names = [name if isinstance(name, bytes) else name.encode() for name in group.attrs[key]]
+        new_names = {old.encode(): new.encode() for old, new in known.items()}
+        group.attrs[key] = [new_names.get(name, name) for name in names]
+
+
+def _scale(file: h5py.File, factors: Mapping[str, tuple[float, ...]]) -> None:
+    """Multiply the blocks of columns of tensors by their factors."""
+    for name, gates in factors.items():
+        file[name][...] = scaled(file[name][...], gates)
+
+
+def scaled(values: NDArray[Any], gates: tuple[float, ...]) -> NDArray[Any]:
+    """A tensor whose last axis has a block for each gate, with each block multiplied.
+
+    Args:
+        values: of any shape (…, gates * units).
+        gates: a factor for each gate.
+    """
+    units = values.shape[-1] // len(gates)
+    multiplied: NDArray[Any] = values * np.repeat(np.asarray(gates), units)
+    return multiplied.astype(values.dtype)
+
+
+def write_archive(
+    artifact: Artifact,
+    out: Path,
+    config: Node,
+    edits: WeightEdits,
+    keras: str,
+    limits: Limits,
+    *,
+    keras3: bool,
+) -> None:
+    """Write a .keras archive with the weights of another.
+
+    Args:
+        artifact: the original, a .keras archive.
+        out: path of the new file.
+        config: its config.
+        edits: changes to the weights.
+        keras: version of Keras that the config is written for.
+        limits: limits of reading.
+        keras3: whether that is Keras 3, which names some groups of weights differently.
+
+    Raises:
+        ReadError: the original cannot be read.
+    """
+    parts = ZipParts(FileWindow.of_file(artifact.root), limits)
+    stated = artifact.extra.get("metadata")
+    metadata = {**(stated if isinstance(stated, dict) else {}), "keras_version": keras}
+    with zipfile.ZipFile(out, "w") as target:
+        target.writestr(METADATA, json.dumps(metadata))
+        target.writestr(CONFIG, json.dumps(config))
+        for name in dict.fromkeys(parts.names()):
+            if name in (METADATA, CONFIG):
+                continue
+            window = parts.window(name)
+            with target.open(name, "w", force_zip64=True) as member:
+                if name == WEIGHTS:
+                    with _edited(window, out, edits, keras3=keras3) as weights:
+                        _copy(weights, member)
+                else:
+                    for piece in window.pieces(0, window.size, PIECE):
+                        member.write(piece)
+
+
+def _copy(source: IO[bytes], target: IO[bytes]) -> None:
+    while piece := source.read(PIECE):
+        target.write(piece)
+
+
+@contextmanager
+def _edited(
+    window: FileWindow, beside: Path, edits: WeightEdits, *, keras3: bool
+) -> Iterator[IO[bytes]]:
+    """The weights file with the edits, and the names of groups that the Keras reads."""
+    path = beside.with_name(beside.name + ".weights")
+    try:
+        with path.open("wb") as handle:
+            for piece in window.pieces(0, window.size, PIECE):
+                handle.write(piece)
+        with h5py.File(path, "r+") as file:
+            _scale(file, edits.factors)
+            for old, new in _names(file, keras3=keras3):
+                file.move(old, new)
+        with path.open("rb") as handle:
+            yield handle
+    except HDF5_ERRORS as error:
+        raise ReadError("corrupt", window.file, hdf5_reason(error)) from error
+    finally:
+        with suppress(OSError):
+            path.unlink()
+
+
+def _names(file: h5py.File, *, keras3: bool) -> list[tuple[str, str]]:
+    """Groups to rename, as (old, new) paths; the deepest first."""
+    found: list[tuple[str, str]] = []
+
+    def visit(path: str) -> None:
+        head, _, last = path.rpartition("/")
+        plain = last.removeprefix("_")
+        wanted = plain if keras3 else f"_{plain}"
+        if plain in ATTENTION and last != wanted:
+            found.append((path, f"{head}/{wanted}"))
+
+    file.visit(visit)
+    return sorted(found, key=lambda pair: -pair[0].count("/"))
+
+
+def container_of(path: Path) -> Format | None:
+    """The format of a file with this suffix; None for an unknown one."""
+    known: Mapping[str, Format] = {
+        ".h5": Format.LEGACY_H5_FULL,
+        ".hdf5": Format.LEGACY_H5_FULL,
+        ".keras": Format.KERAS_ARCHIVE,
+    }
+    return known.get(path.suffix)
+
+
+def first_config(artifact: Artifact) -> dict[str, Json] | None:
+    """The saved config of the model; None if there is none."""
+    value = artifact.documents[0].value if artifact.documents else None
+    return value if isinstance(value, dict) else None

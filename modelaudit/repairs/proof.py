@@ -1,0 +1,176 @@
+"""The proof of a repair: the new file is the same model."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from modelaudit.audit_types.loading import Status
+from modelaudit.audit_types.repair import RepairProof
+from modelaudit.facts import Artifact
+from modelaudit.probe.host.observe import observe
+from modelaudit.probe.host.runtime import RuntimeHandle
+from modelaudit.probe.host.session import Session
+from modelaudit.probe.other_runtimes import not_compiled
+from modelaudit.probe.protocol import Observation, runtime_name
+from modelaudit.probe.study.agreement import (
+    CALL_FAILED,
+    ReferenceRun,
+    compare_with_reference,
+    run_reference,
+)
+from modelaudit.repairs.containers import WeightEdits, scaled
+from modelaudit.restore.model import Weight
+from modelaudit.restore.proof import prove
+from modelaudit.restore.weight_sources import stored_weights
+from modelaudit.settings import Settings
+from modelaudit.structs import replace
+
+# Noise between runs of one file, in units of 1 + max |output|, above which outputs prove nothing.
+MOST_NOISE = 1e-3
+
+
+class Attempt(Struct, frozen=True):
+    """A new file that was checked: the proof, and why it does not hold ("" if it does).
+
+    `uncompiled` is why the target does not compile it as saved, "" if it does.
+    """
+
+    proof: RepairProof
+    failure: str = ""
+    uncompiled: str = ""
+
+
+def reference(handle: RuntimeHandle, artifact: Artifact, settings: Settings) -> ReferenceRun | str:
+    """Outputs of the original in a runtime of its own generation, or why there are none."""
+    seen, session = observe(handle, artifact, settings.probe)
+    if session is None:
+        return f"{runtime_name(seen.runtime)} does not load it: {seen.failure}"
+    with session:
+        data = Path(settings.probe.data) if settings.probe.data else None
+        found = run_reference(session, artifact, settings.probe, data)
+    return found.reason or found
+
+
+def check(
+    original: Artifact,
+    repaired: Artifact,
+    handle: RuntimeHandle | None,
+    first: ReferenceRun | str,
+    settings: Settings,
+    edits: WeightEdits,
+) -> Attempt:
+    """Compare the new file with the original: by bytes, by layers, and by its outputs.
+
+    Args:
+        original: the original.
+        repaired: the new file, read back from disk.
+        handle: the runtime that stands for the target; None to compare the files alone.
+        first: outputs of the original, or why there are none.
+        settings: limits.
+        edits: changes to the weights that the translation calls for.
+    """
+    proof = _of_files(original, repaired, edits)
+    if proof.tensors_equal + proof.tensors_scaled < proof.tensors:
+        lacking = proof.tensors - proof.tensors_equal - proof.tensors_scaled
+        return Attempt(proof, f"the new file lacks {lacking} of {proof.tensors} weights")
+    if handle is None:
+        return Attempt(proof)
+    seen, session = observe(handle, repaired, settings.probe)
+    if session is None:
+        if seen.status is Status.UNAVAILABLE:
+            return Attempt(proof, f"{runtime_name(seen.runtime)} did not start: {seen.failure}")
+        return Attempt(proof, f"{runtime_name(seen.runtime)} does not load it: {seen.failure}")
+    with session:
+        return _loaded(proof, repaired, seen, session, first, settings)
+
+
+def _loaded(
+    proof: RepairProof,
+    repaired: Artifact,
+    seen: Observation,
+    session: Session,
+    first: ReferenceRun | str,
+    settings: Settings,
+) -> Attempt:
+    restored = prove(repaired, seen, partial(_values, session))
+    holds = restored.identical if restored else 0
+    proof = replace(proof, restored_in=runtime_name(seen.runtime), restored=holds)
+    if restored is None and proof.tensors:
+        return Attempt(proof, "the loaded model's weights could not be compared with the file")
+    if restored and not restored.faithful:
+        return Attempt(proof, f"the loaded model differs from the file: {restored.describe()}")
+    if isinstance(first, str):
+        proof = replace(proof, why_no_outputs=first)
+        data = Path(settings.probe.data) if settings.probe.data else None
+        alone = run_reference(session, repaired, settings.probe, data)
+        if alone.reason.startswith(CALL_FAILED):
+            return Attempt(proof, f"the new file loads, but cannot be called: {alone.reason}")
+    else:
+        found = compare_with_reference(session, repaired, first)
+        proof = replace(proof, outputs=found)
+        if found.not_compared:
+            return Attempt(proof, f"the outputs could not be compared: {found.not_compared}")
+        scale = max(float(np.abs(y).max(initial=0)) for y in (first.outputs or {}).values())
+        if found.noise > MOST_NOISE * (1 + scale):
+            random = f"its outputs differ by {found.noise:.3g} between two runs of the same file"
+            return Attempt(proof, f"{random}, so that equality cannot be shown")
+        if not found.same:
+            apart = f"the outputs differ by {found.difference:.3g}, more than {found.tolerance:.3g}"
+            return Attempt(proof, apart)
+    return Attempt(proof, uncompiled=not_compiled(session, repaired))
+
+
+def _values(session: Session, path: str) -> NDArray[Any] | None:
+    answer = session.variables([path])
+    return None if isinstance(answer, Observation) else answer[path]
+
+
+def _of_files(original: Artifact, repaired: Artifact, edits: WeightEdits) -> RepairProof:
+    """What the two files share, without loading either."""
+    stored = stored_weights(original)
+    after = stored_weights(repaired)
+    left = Counter(each.sha256 for each in after)
+    owned = {name: weight for weight in after for name in weight.names}
+    equal = rescaled = 0
+    for weight in stored:
+        partners = [owned.get(_renamed(name, edits.renamed)) for name in weight.names[:1]]
+        factors = next((edits.factors[n] for n in weight.names if n in edits.factors), None)
+        partner = partners[0]
+        if factors is not None and partner is not None:
+            rescaled += _is_scaled(weight, partner, factors)
+        elif left[weight.sha256] and (partner is None or partner.sha256 == weight.sha256):
+            left[weight.sha256] -= 1
+            equal += 1
+    layers, routes = _classes(original), _classes(repaired)
+    same = [routes.get(_renamed(route, edits.renamed)) == name for route, name in layers.items()]
+    return RepairProof(len(stored), equal, len(layers), sum(same), rescaled)
+
+
+def _is_scaled(before: Weight, after: Weight, factors: tuple[float, ...]) -> bool:
+    """Whether a weight has the values of another one with its gates multiplied."""
+    one = before.values() if before.values else None
+    other = after.values() if after.values else None
+    if one is None or other is None or one.shape != other.shape:
+        return False
+    return bool(np.array_equal(scaled(one, factors), other))
+
+
+def _classes(artifact: Artifact) -> dict[str, str]:
+    layers = artifact.architecture.layers if artifact.architecture else ()
+    return {layer.route: layer.class_name for layer in layers}
+
+
+def _renamed(route: str, renamed: Mapping[str, str]) -> str:
+    """A route (or `route/role`) with the new names of its layers."""
+    for old, new in renamed.items():
+        if route == old or route.startswith(f"{old}/"):
+            return new + route[len(old) :]
+    return route

@@ -1,0 +1,142 @@
+"""Repairs one model: finds the least invasive way whose result is proven, and writes it."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from modelaudit import __version__
+from modelaudit.audit_types.loading import LoadOutcome
+from modelaudit.audit_types.repair import (
+    Repair,
+    RepairChange,
+    RepairedFile,
+    RepairStatus,
+)
+from modelaudit.errors import UsageError
+from modelaudit.facts import Artifact, Format
+from modelaudit.findings import Severity
+from modelaudit.pipeline import read_artifact, static_facts
+from modelaudit.repairs.candidates import RepairCandidate, RepairJob, RepairRuntimes, prediction_of
+from modelaudit.repairs.containers import (
+    container_of,
+)
+from modelaudit.repairs.proof import Attempt
+from modelaudit.rules.catalogue import CATALOGUE
+from modelaudit.rules.engine import run_rules
+from modelaudit.rules.model import Facts, Family
+from modelaudit.runtimes.catalogue import find_profile
+from modelaudit.runtimes.profile import RuntimeProfile
+from modelaudit.settings import Settings
+from modelaudit.structs import replace
+from modelaudit.terminal_text import plain
+
+
+def repair_model(
+    path: Path,
+    target: str,
+    out: Path,
+    settings: Settings,
+    runtimes: RepairRuntimes | None,
+    drop_optimizer: bool = False,
+) -> Repair:
+    """Write a file that the target loads as the same model.
+
+    Args:
+        path: the model.
+        target: a runtime as predictions name them, `tf==2.21`.
+        out: path of the new file; its suffix says its format (.h5, .keras).
+        settings: limits.
+        runtimes: where models are run; None to run none.
+        drop_optimizer: leave out the training settings and the optimizer's state.
+
+    Returns:
+        What was done. A file was written if, and only if, the status is REPAIRED.
+
+    Raises:
+        UsageError: the target is unknown, or `out` exists or has another suffix.
+        OSError: the new file cannot be written.
+    """
+    profile = find_profile(target, tuple(map(Path, settings.profiles)))
+    wanted = container_of(out)
+    if wanted is None:
+        raise UsageError(f"{out}: the suffix must be .h5 or .keras")
+    if out.exists() or out.is_symlink():
+        raise UsageError(f"{out} exists; repair does not overwrite")
+    facts = static_facts(path, settings)
+    blank = Repair(
+        str(path), profile.name, RepairStatus.REFUSED, _file(facts.artifact), tool=__version__
+    )
+    if why := _unsafe(facts):
+        return replace(blank, reason=why)
+    if not facts.artifact.complete:
+        return replace(blank, reason="it could only be read in part")
+    kept = facts.artifact.format is wanted and not drop_optimizer
+    if kept and _loads(facts.artifact, profile):
+        return replace(blank, status=RepairStatus.NOT_NEEDED)
+    with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as folder:
+        job = RepairJob(
+            facts.artifact, profile, out, Path(folder), settings, runtimes, drop_optimizer
+        )
+        candidate, attempt = job.best()
+        if candidate is None or attempt.failure:
+            status = RepairStatus.REFUSED if candidate is None else RepairStatus.UNPROVEN
+            return replace(blank, status=status, reason=attempt.failure)
+        done = _described(blank, candidate, attempt, out, settings)
+        _publish(candidate.path, out)
+    return done
+
+
+def _loads(artifact: Artifact, profile: RuntimeProfile) -> bool:
+    """Whether plain `load_model` of the target gives the model that was saved."""
+    if artifact.format not in (Format.KERAS_ARCHIVE, Format.LEGACY_H5_FULL):
+        return False
+    calls = [prediction_of(artifact, profile, compile=compiled) for compiled in (False, True)]
+    return all(each.predicted is LoadOutcome.LOADS for each in calls)
+
+
+def _unsafe(facts: Facts) -> str:
+    """The critical findings of security, which nothing is made from; "" without any."""
+    security = [rule for rule in CATALOGUE if rule.family is Family.SECURITY]
+    found = [
+        finding
+        for result in run_rules(security, facts)
+        for finding in result.findings
+        if finding.severity is Severity.CRITICAL
+    ]
+    if not found:
+        return ""
+    return f"a critical finding: {found[0].title} ({found[0].code})"
+
+
+def _file(artifact: Artifact) -> RepairedFile:
+    return RepairedFile(
+        artifact.root.name, artifact.format.value, artifact.sha256, artifact.provenance.keras
+    )
+
+
+def _described(
+    blank: Repair, candidate: RepairCandidate, attempt: Attempt, out: Path, settings: Settings
+) -> Repair:
+    made = _file(read_artifact(candidate.path, settings))
+    changes = tuple(
+        RepairChange(each.what, plain(each.route), each.count)
+        for each in candidate.translation.changes()
+    )
+    return replace(
+        blank,
+        status=RepairStatus.REPAIRED,
+        repaired=replace(made, path=out.name),
+        out=str(out),
+        way=candidate.way,
+        changes=changes,
+        proof=attempt.proof,
+    )
+
+
+def _publish(made: Path, out: Path) -> None:
+    """Move the finished file to its place, which must still be free."""
+    with made.open("rb") as handle:
+        os.fsync(handle.fileno())
+    os.link(made, out)  # fails if `out` exists by now, unlike a rename

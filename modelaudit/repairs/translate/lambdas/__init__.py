@@ -1,0 +1,1 @@
+"""Lambda layers whose bytecode is one expression: reading it without running it."""

@@ -1,0 +1,274 @@
+"""One expression from the bytecode of a lambda, by symbolic execution. Nothing is run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
+
+from msgspec import Struct, field
+
+from modelaudit.formats.bytecode.instructions import (
+    Instruction,
+    Version,
+    instructions,
+    versions_between,
+)
+from modelaudit.formats.bytecode.marshal_reader import Bytecode, Code
+
+MOST_INSTRUCTIONS = 400
+_SKIPPED = ("RESUME", "PRECALL", "CACHE", "NOP")
+_CALLS = ("CALL", "CALL_FUNCTION", "CALL_METHOD", "CALL_FUNCTION_KW", "CALL_KW")
+_BINARY = {
+    "BINARY_ADD": "+",
+    "BINARY_SUBTRACT": "-",
+    "BINARY_MULTIPLY": "*",
+    "BINARY_TRUE_DIVIDE": "/",
+    "BINARY_POWER": "**",
+    "BINARY_MATRIX_MULTIPLY": "@",
+}
+# Arguments of BINARY_OP, from `opcode._nb_ops` of Python 3.11 to 3.14.
+_OPERATORS = {0: "+", 4: "@", 5: "*", 8: "**", 10: "-", 11: "/", 26: "[]"}
+
+WORDCODE: Version = (3, 6)  # the first Python whose instructions are read here
+
+Literal: TypeAlias = "bool | int | float | str | slice | tuple[Literal, ...] | None"
+Value: TypeAlias = "Parameter | Constant | Name | Apply | Listed"
+
+
+class Unknown(ValueError):
+    """The code has an instruction, a name or a form that is not known here."""
+
+
+class Parameter(Struct, frozen=True):
+    """The argument of the function."""
+
+
+class Constant(Struct, frozen=True):
+    """A literal. Slices are those of Python; an ellipsis is the string "..."."""
+
+    value: Literal
+
+
+class Name(Struct, frozen=True):
+    """A global name with its attributes, `tf.math.abs`."""
+
+    path: str
+
+
+class Listed(Struct, frozen=True):
+    """A list or tuple with expressions in it."""
+
+    items: tuple[Value, ...]
+
+
+class Apply(Struct, frozen=True):
+    """A call of a function, or of an operator (`+`, `[]` …)."""
+
+    function: str
+    args: tuple[Value, ...]
+    kwargs: Mapping[str, Value] = field(default_factory=dict)
+
+
+class _Null(Struct, frozen=True):
+    """What Python 3.11 and later push below a function that is no method."""
+
+
+def expression_of(read: Bytecode) -> Value:
+    """The expression that a function of one argument returns.
+
+    Raises:
+        Unknown: it is not one expression, or Pythons of its layout read it differently.
+    """
+    code = read.code
+    if len(code.variables) != 1:
+        raise Unknown("it has other variables than one argument")
+    found: list[Value] = []
+    problems: list[str] = []
+    # The stream does not say which Python of its layout wrote it: all that can read it must agree.
+    for version in versions_between(max(read.layout.first, WORDCODE), read.layout.last):
+        decoded = instructions(code.bytecode, version)
+        if decoded is None:
+            continue
+        try:
+            found.append(_executed(code, decoded, version))
+        except (Unknown, IndexError) as error:
+            problems.append(str(error))
+    if not found or any(each != found[0] for each in found):
+        raise Unknown(problems[0] if problems else "its Python is not known")
+    return found[0]
+
+
+def _executed(code: Code, decoded: Sequence[Instruction], version: Version) -> Value:
+    if len(decoded) > MOST_INSTRUCTIONS:
+        raise Unknown("it has too many instructions")
+    machine = _Machine(code, version)
+    for each in decoded:
+        if each.name == "RETURN_VALUE":
+            return machine.result()
+        machine.step(each)
+    raise Unknown("it does not return")
+
+
+class _Machine:
+    """A stack of expressions."""
+
+    def __init__(self, code: Code, version: Version) -> None:
+        self.code = code
+        self.version = version
+        self.stack: list[Value | _Null] = []
+        self.keywords: tuple[str, ...] = ()
+
+    def result(self) -> Value:
+        if len(self.stack) != 1:
+            raise Unknown("it is not one expression")
+        return self._pop()
+
+    def step(self, at: Instruction) -> None:
+        """Execute one instruction."""
+        name, argument = at.name, at.argument
+        if name in _SKIPPED:
+            return
+        if name in _BINARY or name == "BINARY_SUBSCR":
+            self._operator(_BINARY.get(name, "[]"))
+        elif name.startswith("LOAD_") and name not in ("LOAD_CONST", "LOAD_SMALL_INT"):
+            self._load(name, argument)
+        elif name.startswith("CALL"):
+            self._call(name, argument)
+        elif name.startswith("BUILD_"):
+            self._build(name, argument)
+        else:
+            self._other(name, argument)
+
+    def _other(self, name: str, argument: int) -> None:
+        match name:
+            case "LOAD_CONST":
+                self.stack.append(Constant(_literal(self.code.constants[argument])))
+            case "LOAD_SMALL_INT":
+                self.stack.append(Constant(argument))
+            case "PUSH_NULL":
+                self.stack.append(_Null())
+            case "KW_NAMES":
+                self.keywords = _names(self.code.constants[argument])
+            case "BINARY_OP" if argument in _OPERATORS:
+                self._operator(_OPERATORS[argument])
+            case "BINARY_SLICE":
+                self._build("BUILD_SLICE", 2)
+                self._operator("[]")
+            case "UNARY_NEGATIVE":
+                self.stack.append(Apply("-", (Constant(0), self._pop())))
+            case _:
+                raise Unknown(f"the instruction {name} {argument}")
+
+    def _pop(self) -> Value:
+        value = self.stack.pop()
+        if isinstance(value, _Null):
+            raise Unknown("a call in an unknown form")
+        return value
+
+    def _several(self, count: int) -> list[Value]:
+        return [self._pop() for _ in range(count)][::-1]
+
+    def _load(self, name: str, argument: int) -> None:
+        """The argument, a name or its attribute; newer Pythons mark calls in the lowest bit."""
+        if name.startswith("LOAD_FAST"):
+            self.stack += [Parameter()] * name.count("FAST")
+            return
+        if name not in ("LOAD_GLOBAL", "LOAD_ATTR", "LOAD_METHOD"):
+            raise Unknown(f"the instruction {name}")
+        marked = name == "LOAD_GLOBAL" and self.version >= (3, 11)
+        marked = marked or (name == "LOAD_ATTR" and self.version >= (3, 12))
+        called = (marked and argument & 1) or (name == "LOAD_METHOD" and self.version >= (3, 11))
+        word = self.code.names[argument >> marked]
+        if name == "LOAD_GLOBAL":
+            path = word
+        else:
+            owner = self._pop()
+            if not isinstance(owner, Name):
+                raise Unknown(f"the attribute {word} of a tensor")
+            path = f"{owner.path}.{word}"
+        if called:
+            self.stack.append(_Null())
+        self.stack.append(Name(path))
+
+    def _operator(self, symbol: str) -> None:
+        left, right = self._several(2)
+        self.stack.append(Apply(symbol, (left, right)))
+
+    def _build(self, name: str, count: int) -> None:
+        """A tuple, list or slice."""
+        items = self._several(count)
+        values = [each.value for each in items if isinstance(each, Constant)]
+        constant = len(values) == count
+        if name == "BUILD_SLICE":
+            if not constant:
+                raise Unknown("a slice with computed bounds")
+            self.stack.append(Constant(slice(*values)))
+        elif name in ("BUILD_TUPLE", "BUILD_LIST"):
+            self.stack.append(Constant(tuple(values)) if constant else Listed(tuple(items)))
+        else:
+            raise Unknown(f"the instruction {name}")
+
+    def _call(self, name: str, count: int) -> None:
+        keywords = self.keywords
+        if name not in _CALLS:
+            raise Unknown(f"the instruction {name}")
+        if name in ("CALL_FUNCTION_KW", "CALL_KW"):
+            named = self._pop()
+            keywords = _names(named.value if isinstance(named, Constant) else None)
+        self.keywords = ()
+        values = self._several(count)
+        function = self._pop()
+        if not isinstance(function, Name):
+            raise Unknown("a call of something else than a named function")
+        if self.stack and isinstance(self.stack[-1], _Null):
+            self.stack.pop()
+        plain = len(values) - len(keywords)
+        given = dict(zip(keywords, values[plain:], strict=True))
+        self.stack.append(Apply(function.path, tuple(values[:plain]), given))
+
+
+def _literal(value: object) -> Literal:
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, tuple):
+        return tuple(map(_literal, value))
+    raise Unknown(f"a constant of type {type(value).__name__}")
+
+
+def _names(value: object) -> tuple[str, ...]:
+    if isinstance(value, tuple) and all(isinstance(each, str) for each in value):
+        return tuple(map(str, value))
+    raise Unknown("keyword names in an unknown form")
+
+
+def shown(value: Value, parameter: str) -> str:
+    """The expression as Python text."""
+    match value:
+        case Parameter():
+            return parameter
+        case Constant(value=literal):
+            return _shown_literal(literal)
+        case Name(path=path):
+            return path
+        case Listed(items=items):
+            return "[" + ", ".join(shown(each, parameter) for each in items) + "]"
+        case Apply(function="[]", args=(owner, key)):
+            return f"{shown(owner, parameter)}[{shown(key, parameter).strip('()')}]"
+        case Apply(function=symbol, args=(left, right)) if symbol in _SYMBOLS:
+            return f"({shown(left, parameter)} {symbol} {shown(right, parameter)})"
+        case Apply(function=function, args=args, kwargs=kwargs):
+            words = [shown(each, parameter) for each in args]
+            words += [f"{key}={shown(each, parameter)}" for key, each in kwargs.items()]
+            return f"{function}({', '.join(words)})"
+
+
+_SYMBOLS = {*_BINARY.values()}
+
+
+def _shown_literal(value: Literal) -> str:
+    if isinstance(value, slice):
+        start, stop = ("" if each is None else each for each in (value.start, value.stop))
+        return f"{start}:{stop}" + (f":{value.step}" if value.step is not None else "")
+    if isinstance(value, tuple):
+        return "(" + ", ".join(map(_shown_literal, value)) + ")"
+    return repr(value)

@@ -1,0 +1,58 @@
+"""References between layers in a config, for the translations to both generations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NoReturn
+
+from modelaudit.facts import Json
+from modelaudit.formats.keras.json_config import mapping, sequence, text
+from modelaudit.repairs.translate.operations import FUNCTIONS
+from modelaudit.repairs.translate.translation import Config, Untranslatable
+from modelaudit.runtimes.saved_config import is_model
+
+
+def saved_name(item: Config) -> str:
+    """The name of a layer in a model's list."""
+    return text(item.get("name")) or text(mapping(item.get("config")).get("name"))
+
+
+def is_operation(name: str, module: str, config: Config) -> bool:
+    """Whether an entry of a list of layers is an operation of Keras 3.
+
+    HDF5 states no modules. Unlike those of layers, configs of operations have no `trainable`.
+    """
+    if module:
+        return module.startswith("keras.src.ops")
+    return name in FUNCTIONS and config.keys().isdisjoint(("trainable", "dtype", "batch_shape"))
+
+
+def as_functional(values: Config, route: str) -> Config:
+    """A Sequential model's config as that of a Functional model, in the dialect of Keras 2.
+
+    Raises:
+        Untranslatable: the shape of its input is not stated.
+    """
+    items = [mapping(item) for item in sequence(values.get("layers"))]
+    if not items or text(items[0].get("class_name")) != "InputLayer":
+        raise Untranslatable(route, "the shape of its input is not stated")
+    layers: list[Json] = []
+    before: list[Json] = []
+    for item in items:
+        name = saved_name(item)
+        nodes: list[Json] = [[[*before, {}]]] if before else []
+        layers.append({**item, "name": name, "inbound_nodes": nodes})
+        # Keras 2 counts the calls of an inner model from 1.
+        before = [name, int(is_model(item)), 0]
+    first: list[Json] = [saved_name(items[0]), 0, 0]
+    ends: dict[str, Json] = {"input_layers": [first], "output_layers": [before]}
+    return {"name": values.get("name"), "trainable": True, "layers": layers, **ends}
+
+
+def refuse(route: str) -> Callable[[str], NoReturn]:
+    """What the parser of calls does with a config that it cannot read."""
+
+    def fail(reason: str) -> NoReturn:
+        raise Untranslatable(route, reason)
+
+    return fail

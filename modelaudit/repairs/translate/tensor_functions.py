@@ -1,0 +1,98 @@
+"""Calls of TensorFlow functions that Keras 2 saved as layers, as operations of Keras 3."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from modelaudit.facts import Json
+from modelaudit.formats.keras.inbound_nodes import Argument, LayerCall, TensorReference
+from modelaudit.formats.keras.json_config import mapping, text
+from modelaudit.repairs.translate.graph_nodes import as_function_call
+from modelaudit.repairs.translate.operations import LISTS, NUMPY, OPERATIONS, Operation
+from modelaudit.repairs.translate.translation import Config, Node, Translation, Untranslatable
+
+
+def as_operation(
+    item: Config, call: LayerCall, name: str, translation: Translation, route: str
+) -> tuple[Node, list[Argument]]:
+    """The operation of Keras 3 for a TensorFlow function saved as a layer, and its arguments.
+
+    Raises:
+        Untranslatable: there is no operation that computes the same.
+    """
+    if text(item.get("class_name")) == "TensorFlowOpLayer":
+        item, call = as_function_call(item, call, route)
+    config = mapping(item.get("config"))
+    kind = text(item.get("class_name"))
+    first: Argument = call.args[0] if call.args else None
+    given = {key: value for key, value in call.kwargs.items() if key != "name"}
+    function = text(config.get("function"))
+    if kind == "SlicingOpLambda" and function.endswith("getitem"):
+        translation.note(route, "wrote its slice as the operation GetItem")
+        spec: Argument = given.get("slice_spec")
+        return _layer(NUMPY, "GetItem", {"name": name}, translation), [first, _slices(spec)]
+    operation = OPERATIONS.get(function)
+    if operation is None or kind != "TFOpLambda":
+        what = f"the TensorFlow function {function}" if function else f"a {kind}"
+        raise Untranslatable(route, f"it calls {what}, for which no equal operation is known")
+    if not translation.target.has_class("ops", operation.name):
+        raise Untranslatable(route, f"{translation.target.name} has no operation {operation.name}")
+    tensors, values = _arguments(operation, given, route)
+    args: list[Argument] = [first, *tensors]
+    if function in LISTS and not isinstance(first, list):
+        alone: list[Argument] = [first]
+        args[0] = alone
+    translation.note(route, f"wrote its call of tf.{function} as the operation {operation.name}")
+    named: Node = {"name": name, **values}
+    return _layer(operation.module, operation.name, named, translation), args
+
+
+def _arguments(
+    operation: Operation, given: Mapping[str, Argument], route: str
+) -> tuple[list[Argument], Node]:
+    """Further tensors of the call, and arguments of the operation's constructor."""
+    tensors: list[Argument] = []
+    config: Node = {key: _json(value) for key, value in operation.fixed.items()}
+    for key, value in given.items():
+        if key in operation.tensors:
+            tensors.append(value)
+        elif key in operation.config and not _has_tensor(value):
+            if value is not None:
+                config[operation.config[key]] = _json(value)
+        elif value is not None and value not in operation.ignored.get(key, ()):
+            raise Untranslatable(route, f"the operation {operation.name} has no argument {key}")
+    return tensors, config
+
+
+def _has_tensor(value: Argument) -> bool:
+    if isinstance(value, list):
+        return any(map(_has_tensor, value))
+    return isinstance(value, TensorReference)
+
+
+def _json(value: object) -> Json:
+    if isinstance(value, list):
+        return [_json(each) for each in value]
+    assert value is None or isinstance(value, (str, int, float, bool))
+    return value
+
+
+def _layer(module: str, name: str, config: Node, translation: Translation) -> Node:
+    """An operation; some of Keras up to 3.8 take no name, and get that of their layer."""
+    accepted = translation.target.accepts("ops", name)
+    if accepted is not None and "name" not in accepted:
+        config = {key: value for key, value in config.items() if key != "name"}
+    return {"module": module, "class_name": name, "config": config, "registered_name": name}
+
+
+def _slices(spec: Argument) -> Argument:
+    """A saved slice: `start`, `stop` and `step` of each axis."""
+    if isinstance(spec, list):
+        return [_slices(each) for each in spec]
+    found: dict[str, Argument] = {}
+    if isinstance(spec, dict) and "start" in spec:
+        bounds: dict[str, Argument] = {key: spec.get(key) for key in ("start", "stop", "step")}
+        found = {"class_name": "__slice__", "config": bounds}
+    elif isinstance(spec, dict) and spec.get("class_name") == "__ellipsis__":
+        found = {"class_name": "__ellipsis__", "config": {}}
+    return found or spec

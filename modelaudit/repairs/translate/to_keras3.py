@@ -1,0 +1,327 @@
+"""Translation of a saved config to the dialect of Keras 3."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from modelaudit.facts import Json
+from modelaudit.formats.keras.dialects import is_keras1_layer
+from modelaudit.formats.keras.inbound_nodes import LayerCall, parse_calls
+from modelaudit.formats.keras.json_config import mapping, sequence, text
+from modelaudit.layer_classes import ALIASES, Trait, has
+from modelaudit.repairs.translate.graph_keras3 import Keras3Graph, tensor
+from modelaudit.repairs.translate.hard_sigmoid import is_redefined, taken_apart
+from modelaudit.repairs.translate.lambdas.layers import LambdaLayer, calls_functions
+from modelaudit.repairs.translate.objects import (
+    HARD_SIGMOID,
+    dtype_name,
+    kind_of,
+    translated_object,
+    with_module,
+)
+from modelaudit.repairs.translate.references import (
+    as_functional,
+    is_operation,
+    refuse,
+)
+from modelaudit.repairs.translate.tensor_functions import as_operation
+from modelaudit.repairs.translate.translation import Config, Node, Translation, Untranslatable
+from modelaudit.runtimes.checks.silent_differences import IN_TRAINING, UNSALTED
+from modelaudit.runtimes.saved_config import is_model
+
+LAYERS = "keras.layers"
+FUNCTIONAL = "keras.src.models.functional"
+_REPLACED = {"ThresholdedReLU": ("ReLU", {"theta": "threshold"})}
+_WRAPPED = ("layer", "cell", "backward_layer", "forward_layer")
+_MODEL_KEYS = ("name", "trainable", "dtype")
+
+
+def to_keras3(saved: Config, translation: Translation) -> Node:
+    """The config of a model in the dialect of Keras 3, with the modules of all objects.
+
+    Args:
+        saved: the config as saved, `{"class_name", "config", …}`.
+        translation: the target, and the collector of changes.
+
+    Raises:
+        Untranslatable: a part has no equal in the target.
+    """
+    return _Keras3(translation).model(saved, "")
+
+
+class _Keras3:
+    def __init__(self, translation: Translation) -> None:
+        self._translation = translation
+        self._target = translation.target
+
+    def model(self, saved: Config, route: str) -> Node:
+        """A Sequential or Functional model."""
+        config = saved.get("config")
+        listed = isinstance(config, list)
+        values: Config = {"layers": config} if isinstance(config, list) else mapping(config)
+        if listed:
+            self._translation.note(route, "put the list of layers into a config with a name")
+        if text(saved.get("class_name")) == "Sequential":
+            return self._sequential(values, route)
+        if "input_layers" not in values:
+            raise Untranslatable(route, "it is a subclassed model, whose code is not in the file")
+        return self._functional(values, route)
+
+    def _sequential(self, values: Config, route: str) -> Node:
+        if calls_functions(values):
+            self._translation.note(
+                route, "wrote the Sequential model as a Functional one, which may have operations"
+            )
+            return self._functional(as_functional(values, route), route)
+        layers: list[Json] = []
+        items = [mapping(item) for item in sequence(values.get("layers"))]
+        first = items[0] if items else {}
+        if text(first.get("class_name")) != "InputLayer":
+            shaped = _innermost(first)
+            shape = mapping(shaped.get("config")).get("batch_input_shape")
+            if isinstance(shape, list):
+                layers.append(self._input_layer(shaped, shape, route))
+        for item in items:
+            layers += [step for step, _ in self._steps(item, route)]
+        new: Node = {key: values[key] for key in _MODEL_KEYS if key in values}
+        if "dtype" in new:
+            new["dtype"] = dtype_name(new["dtype"])
+        new["layers"] = layers
+        if "build_input_shape" in values and not _starts_with_input(layers):
+            new["build_input_shape"] = values["build_input_shape"]
+        return {
+            "module": "keras",
+            "class_name": "Sequential",
+            "config": new,
+            "registered_name": None,
+        }
+
+    def _input_layer(self, layer: Config, shape: list[Json], route: str) -> Node:
+        config = mapping(layer.get("config"))
+        dtype = "int32" if text(layer.get("class_name")) == "Embedding" else "float32"
+        stated = config.get("input_dtype") or dtype
+        self._translation.note(route, "added the InputLayer that only its first layer implied")
+        name = f"{self._name(text(config.get('name')))}_input"
+        return with_module(
+            "InputLayer", {"batch_shape": shape, "dtype": stated, "name": name}, LAYERS
+        )
+
+    def _functional(self, values: Config, route: str) -> Node:
+        items = [mapping(item) for item in sequence(values.get("layers"))]
+        graph = Keras3Graph(items, self._name)
+        steps = [self._steps(item, route) for item in items]
+        for item, parts in zip(items, steps, strict=True):
+            if parts:
+                graph.moved[graph.name_of(item)] = parts[-1][1]
+        layers: list[Json] = []
+        for item, parts in zip(items, steps, strict=True):
+            here = f"{route}/{graph.name_of(item)}".strip("/")
+            calls = parse_calls(item.get("inbound_nodes"), graph.names, refuse(here))
+            if has(text(item.get("class_name")), IN_TRAINING):
+                self._check_training(calls, here)
+            layers += self._with_nodes(item, parts, calls, graph, here)
+        new: Node = {key: values[key] for key in _MODEL_KEYS if key in values and key != "dtype"}
+        new["layers"] = layers
+        for key in ("input_layers", "output_layers"):
+            new[key] = graph.ends(values.get(key), flat=self._flat_ends)
+        return {
+            "module": FUNCTIONAL,
+            "class_name": "Functional",
+            "config": new,
+            "registered_name": "Functional",
+        }
+
+    @property
+    def _flat_ends(self) -> bool:
+        return self._target.behaviour("takes_flat_outputs") is True
+
+    def _check_training(self, calls: Sequence[LayerCall], route: str) -> None:
+        always = any(call.saved_kwargs.get("training") is True for call in calls)
+        if always and self._translation.from_keras2:
+            raise Untranslatable(
+                route, "it is always called with training=True, which Keras 3 overrides in predict"
+            )
+
+    def _with_nodes(
+        self,
+        item: Config,
+        steps: Sequence[tuple[Node, str]],
+        calls: Sequence[LayerCall],
+        graph: Keras3Graph,
+        here: str,
+    ) -> Iterator[Node]:
+        """The layers for one saved layer, connected: the first takes its inputs."""
+        if not steps:
+            yield from self._operations(item, calls, graph, here)
+        nodes = [self._node(item, call, graph) for call in calls]
+        for step, name in steps:
+            yield {**step, "name": name, "inbound_nodes": [*nodes]}
+            nodes = [_call(name, index) for index, _ in enumerate(calls)]
+
+    def _operations(
+        self, item: Config, calls: Sequence[LayerCall], graph: Keras3Graph, here: str
+    ) -> Iterator[Node]:
+        """Operations for a layer that calls functions of TensorFlow."""
+        name = graph.name_of(item)
+        if len(calls) != 1:
+            raise Untranslatable(here, "a function of TensorFlow that is not called once")
+        found = [(item, calls[0], name)]
+        if text(item.get("class_name")) == "Lambda":
+            code = LambdaLayer(item, here)
+            code.note(self._translation, "operations")
+            found = code.calls(name, calls[0].args[0])
+        for function, call, own in found:
+            step, args = as_operation(function, call, own, self._translation, here)
+            if step["class_name"] == "Add" and graph.is_column(args[-1]):
+                # Keras 3.6 and later take a vector in the second place for a bias of channels.
+                args.reverse()
+            given: list[Json] = [graph.argument(each) for each in args]
+            inbound: list[Json] = [{"args": given, "kwargs": {}}]
+            yield {**step, "name": own, "inbound_nodes": inbound}
+
+    def _node(self, item: Config, call: LayerCall, graph: Keras3Graph) -> Node:
+        args = [graph.argument(each) for each in call.args]
+        kwargs = {
+            key: graph.argument(value)
+            for key, value in call.kwargs.items()
+            if value is not None and key != "name"
+        }
+        first = call.args[0] if call.args else None
+        recurrent = has(text(item.get("class_name")), Trait.RECURRENT)
+        if recurrent and isinstance(first, list) and len(first) > 1:  # a sequence and states
+            args = [graph.argument(first[0])]
+            kwargs["initial_state"] = [graph.argument(each) for each in first[1:]]
+        return {"args": args, "kwargs": kwargs}
+
+    def _steps(self, item: Config, route: str) -> list[tuple[Node, str]]:
+        """The layers for one saved layer, with their names: mostly one.
+
+        None for functions of TensorFlow, whose arguments depend on their calls.
+        """
+        if has(text(item.get("class_name")), Trait.TENSORFLOW_OPERATION):
+            return []
+        config = mapping(item.get("config"))
+        saved = text(item.get("name")) or text(config.get("name"))
+        name = self._name(saved)
+        here = f"{route}/{name}".strip("/")
+        if name != saved:
+            self._translation.note(here, "replaced the slash in its name")
+            self._translation.renamed[f"{route}/{saved}".strip("/")] = here
+        if is_model(item) or isinstance(item.get("config"), list):
+            return [(self.model(item, here), name or text(mapping(config).get("name")))]
+        if text(item.get("class_name")) == "Lambda":
+            code = LambdaLayer(item, here)
+            rescaling = code.rescaling(name)
+            if rescaling is None:
+                return []
+            code.note(self._translation, "Rescaling")
+            return [(self.layer(rescaling, here), name)]
+        if is_redefined(config, self._translation, here):
+            parts = taken_apart(item, name, self._translation, here)
+            return [(self.layer(part, here), its) for part, its in parts]
+        return [(self.layer(item, here), name)]
+
+    def layer(self, item: Config, route: str) -> Node:
+        """One layer that is not a model."""
+        name = text(item.get("class_name"))
+        name = ALIASES.get(name, name)
+        config = mapping(item.get("config"))
+        module = text(item.get("module"))
+        if is_keras1_layer(name, config):
+            raise Untranslatable(route, f"{name} has the arguments of Keras 1")
+        if is_operation(name, module, config):
+            return self._keras_operation(item, name, config, route)
+        if name == "Lambda":
+            raise Untranslatable(route, "it is a Lambda inside another layer")
+        if name in _REPLACED and not self._target.is_public(LAYERS, name):
+            other, keys = _REPLACED[name]
+            self._translation.note(route, f"replaced {name} by {other}, which computes the same")
+            config = {keys.get(key, key): value for key, value in config.items()}
+            name = other
+        if not self._target.is_public(LAYERS, name):
+            raise Untranslatable(route, f"{name} is not a layer of {self._target.name}")
+        new = {key: self._value(key, value, route) for key, value in config.items()}
+        self._adjust(name, new, route)
+        return with_module(name, self._translation.fitted("layers", name, new, route), LAYERS)
+
+    def _keras_operation(self, item: Config, name: str, config: Config, route: str) -> Node:
+        module = text(item.get("module"))
+        modules = self._target.modules_of(name, "keras.src.ops")
+        if not modules:
+            raise Untranslatable(route, f"{self._target.name} has no operation {name}")
+        if module not in modules:
+            module = modules[0]
+            self._translation.note(route, f"stated the module of the operation {name}")
+        accepted = self._target.accepts("ops", name)
+        if accepted is not None and "name" not in accepted:  # it gets the name of its layer
+            config = {key: value for key, value in config.items() if key != "name"}
+        kept = self._translation.fitted("ops", name, config, route)
+        return {"module": module, "class_name": name, "config": kept, "registered_name": name}
+
+    def _value(self, key: str, value: Json, route: str) -> Json:
+        kind = kind_of(key)
+        if key == "dtype":
+            return dtype_name(value)
+        if key == "name":
+            return self._name(text(value))
+        if kind and value is not None:
+            return translated_object(kind, value, self._translation, route, modules=True)
+        if key in _WRAPPED and "class_name" in mapping(value):
+            return self._inner(mapping(value), f"{route}/{key}")
+        if key == "cells":
+            return [self._inner(mapping(cell), f"{route}/{key}") for cell in sequence(value)]
+        return value
+
+    def _inner(self, item: Config, route: str) -> Node:
+        return self.model(item, route) if is_model(item) else self.layer(item, route)
+
+    def _adjust(self, name: str, config: Node, route: str) -> None:
+        """Arguments that have another form in Keras 3."""
+        axis = config.get("axis")
+        if isinstance(axis, list) and len(axis) == 1:
+            config["axis"] = axis[0]
+            self._translation.note(route, "wrote its axis as a number")
+        if name == "InputLayer":
+            shape = config.pop("batch_input_shape", None)
+            if shape is not None:
+                config["batch_shape"] = shape
+                self._translation.note(route, "renamed batch_input_shape to batch_shape")
+            config.setdefault("dtype", "float32")
+        elif name == "GRU" and self._translation.from_keras2:
+            config.setdefault("reset_after", False)
+        elif name == "Hashing" and config.get("salt") == UNSALTED:
+            config["salt"] = None
+            self._translation.note(route, "took out a salt that was not used where it was saved")
+        if has(name, Trait.CATEGORIES) and "dtype" in config:
+            del config["dtype"]  # each layer has its own, and refuses those of Keras 2
+        gated = config.get("recurrent_activation") == HARD_SIGMOID
+        if gated and self._translation.hard_sigmoid_scale != 1.0:
+            self._translation.scale_gates(route)
+
+    def _name(self, name: str) -> str:
+        """A layer name without slashes, where the target does not allow them."""
+        if self._target.behaviour("slash_in_names") is False:
+            return name.replace("/", "_")
+        return name
+
+
+def _call(source: str, number: int) -> Node:
+    """A call with the output of a layer's call of that number."""
+    args: list[Json] = [tensor(source, number)]
+    return {"args": args, "kwargs": {}}
+
+
+def _innermost(item: Config) -> Config:
+    """The first layer that is not a model, in an inner model's first layer."""
+    while is_model(item) or isinstance(item.get("config"), list):
+        config = item.get("config")
+        listed = config if isinstance(config, list) else mapping(config).get("layers")
+        layers = sequence(listed)
+        if not layers:
+            return {}
+        item = mapping(layers[0])
+    return item
+
+
+def _starts_with_input(layers: Sequence[Json]) -> bool:
+    return bool(layers) and text(mapping(layers[0]).get("class_name")) == "InputLayer"

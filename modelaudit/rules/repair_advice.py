@@ -1,0 +1,48 @@
+"""The command that makes a file which a runtime loads, where it would work."""
+
+from __future__ import annotations
+
+from modelaudit.facts import Artifact, Format
+from modelaudit.repairs.translate.document import translated
+from modelaudit.repairs.translate.translation import Translation, Untranslatable
+from modelaudit.rules.model import Facts
+from modelaudit.runtimes.catalogue import find_profile, saving_runtime
+
+_SUFFIX = {Format.KERAS_ARCHIVE: ".keras", Format.LEGACY_H5_FULL: ".h5"}
+
+
+def repair_command(facts: Facts, runtime: str) -> str:
+    """`modelaudit repair …` for a runtime; "" if the saved config cannot be translated for it."""
+    artifact = facts.artifact
+    if (
+        artifact.format not in _SUFFIX
+        or not artifact.complete
+        or not _translates(artifact, runtime)
+    ):
+        return ""
+    suffix = _SUFFIX[artifact.format]
+    return f"modelaudit repair {artifact.root.name} --for {runtime} --out repaired{suffix}"
+
+
+def with_repair(facts: Facts, runtime: str, fix: str) -> str:
+    """`fix` with the command before it, if there is one."""
+    command = repair_command(facts, runtime)
+    if not command:
+        return fix
+    return (
+        "Write a file that this version of Keras loads; nothing is written that is not proven to "
+        f"be the same model.\n\n    {command}\n\nOr {fix[:1].lower()}{fix[1:]}"
+    )
+
+
+def _translates(artifact: Artifact, runtime: str) -> bool:
+    saved = artifact.documents[0].value if artifact.documents else None
+    if not isinstance(saved, dict):
+        return False
+    archive = artifact.format is Format.KERAS_ARCHIVE
+    state = Translation(find_profile(runtime), saving_runtime(artifact))
+    try:
+        translated(saved, state, archive=archive, training=False)
+    except Untranslatable:
+        return False
+    return True

@@ -1,0 +1,136 @@
+"""Repairs of one model, or of every model of a directory that a target refuses."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from modelaudit.audit_types.repair import SUFFIX, Repair, RepairStatus
+from modelaudit.errors import UsageError
+from modelaudit.facts import Json
+from modelaudit.pipeline import AuditTarget
+from modelaudit.probe.host.runtime import (
+    RuntimeHandle,
+    installed_legacy_runtime,
+    installed_runtime,
+    start_runtime,
+)
+from modelaudit.probe.other_runtimes import start_other_runtime
+from modelaudit.repairs.candidates import RepairRuntimes
+from modelaudit.repairs.repair import repair_model
+from modelaudit.runs.batch import find_models
+from modelaudit.runs.isolated_read import run_in_child
+from modelaudit.runtimes.catalogue import (
+    covers,
+    default_targets,
+    find_profile,
+    installed_target,
+)
+from modelaudit.settings import Settings
+from modelaudit.store.typed_json import decode, encode
+from modelaudit.structs import replace
+
+SUFFIXES = (".h5", ".hdf5", ".keras")
+
+
+def repairs(
+    path: Path,
+    target: str,
+    out: Path,
+    settings: Settings,
+    *,
+    suffix: str = "",
+    drop_optimizer: bool = False,
+) -> Iterator[Repair]:
+    """Repair the model at `path`, or every model under it, each in a child process.
+
+    Args:
+        path: a model, or a directory of models.
+        target: runtime that the new files are for.
+        out: the new file; for a directory of models the directory of the new ones, in which they
+            have the same relative paths.
+        settings: limits and runtimes.
+        suffix: suffix of the new files of a directory, "" for that of the original or .keras.
+        drop_optimizer: leave out the training settings and the optimizer's state.
+
+    Raises:
+        UsageError: there is nothing at the path, the target is unknown, or `out` cannot be used.
+    """
+    find_profile(target, tuple(map(Path, settings.profiles)))
+    found = find_models((path,), settings, apart=out if out.is_dir() else None)
+    one = len(found.targets) == 1 and (not found.whole or out.suffix in SUFFIXES)
+    if not one and out.exists() and not out.is_dir():
+        raise UsageError(f"{out} exists and is not a directory")
+    tasks = [(each, out if one else _new_path(each, out, suffix)) for each in found.targets]
+    with open_runtimes(settings, target, {each.root for each, _ in tasks}) as runtimes:
+
+        def work(task: tuple[AuditTarget, Path]) -> dict[str, Json]:
+            model, new = task
+            own = settings.for_model(model.relative, model.path)
+            new.parent.mkdir(parents=True, exist_ok=True)
+            done = repair_model(model.path, target, new, own, runtimes, drop_optimizer)
+            done = replace(done, path=_shown(path, model))
+            if done.status is RepairStatus.REPAIRED:
+                _write_record(done)
+            return {"repair": encode(done)}
+
+        answers = run_in_child(tasks, work, settings)
+        for (model, _), answer in zip(tasks, answers, strict=True):
+            if answer.lost:
+                shown = _shown(path, model)
+                yield Repair(shown, target, RepairStatus.REFUSED, reason=answer.lost)
+            else:
+                yield decode(Repair, answer.value["repair"])
+
+
+def _shown(asked: Path, model: AuditTarget) -> str:
+    """The model's path as it was asked for."""
+    return str(asked) if model.path == asked.resolve() else str(asked / model.relative)
+
+
+def _new_path(model: AuditTarget, out: Path, suffix: str) -> Path:
+    relative = Path(model.relative)
+    wanted = suffix or (relative.suffix if relative.suffix in SUFFIXES else ".keras")
+    return out / relative.with_name(_stem(relative) + wanted)
+
+
+def _stem(path: Path) -> str:
+    return path.stem if path.suffix in SUFFIXES else path.name
+
+
+@contextmanager
+def open_runtimes(
+    settings: Settings, target: str, roots: set[Path]
+) -> Iterator[RepairRuntimes | None]:
+    """The installed Keras 3 and tf-keras, and the runtime of the settings for the target."""
+    if not settings.probe.enabled:
+        yield None
+        return
+    jail = roots if settings.probe.sandbox == "bwrap" else None
+    with ExitStack() as stack:
+        keras3 = stack.enter_context(start_runtime(installed_runtime(), late=True, jail=jail))
+        keras2 = stack.enter_context(
+            start_runtime(installed_legacy_runtime(), late=True, jail=jail)
+        )
+        other = next((each for each in settings.runtimes if each.name == target), None)
+        own: RuntimeHandle | None = None
+        if other is not None:
+            own = stack.enter_context(start_other_runtime(other, jail))
+        elif target and covers(target, installed_target()):
+            own = keras3
+        elif target and _is_installed_legacy(target):
+            own = keras2
+        yield RepairRuntimes(keras3, keras2, own)
+
+
+def _is_installed_legacy(target: str) -> bool:
+    return any(covers(target, name) for name in default_targets() if name.startswith("tf-keras"))
+
+
+def _write_record(repair: Repair) -> Path:
+    """Write `repair.json` beside the new file."""
+    path = Path(repair.out + SUFFIX)
+    path.write_text(json.dumps(encode(repair), indent=2) + "\n", encoding="utf-8")
+    return path

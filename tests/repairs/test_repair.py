@@ -1,0 +1,163 @@
+"""Repairs of saved models, checked by loading both files in both Keras."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from modelaudit.audit_types.repair import Repair, RepairStatus, RepairWay
+from modelaudit.errors import UsageError
+from modelaudit.repairs.candidates import RepairRuntimes
+from modelaudit.repairs.repair import repair_model
+from modelaudit.runs.repair import open_runtimes, repairs
+from modelaudit.settings import ProbeSettings, Settings
+from modelaudit.structs import replace
+from tests.repairs.models import files
+from tests.sharing import answer_of, made_once, module, output_of
+
+pytestmark = pytest.mark.slow
+
+SETTINGS = Settings(probe=ProbeSettings(samples=8))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return made_once(
+        tmp_path_factory,
+        "repairs",
+        lambda folder: output_of(module("tests.repairs.models", "make", str(folder))),
+    )
+
+
+@pytest.fixture(scope="module")
+def runtimes(folder: Path) -> Iterator[RepairRuntimes]:
+    with open_runtimes(SETTINGS, "", {folder}) as found:
+        assert found is not None
+        yield found
+
+
+@pytest.fixture(scope="module")
+def repaired(
+    folder: Path, runtimes: RepairRuntimes, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Repair]:
+    out = tmp_path_factory.mktemp("out")
+    found = {}
+    for path, target in files(folder):
+        own = replace(runtimes, target=runtimes.of(target.startswith("tf==")))
+        found[path.name] = repair_model(path, target, out / path.name, SETTINGS, own)
+    return found
+
+
+def test_every_model_is_repaired_with_a_whole_proof(repaired: dict[str, Repair]) -> None:
+    reasons = {name: each.reason for name, each in repaired.items() if each.reason}
+    assert reasons == {}
+    for each in repaired.values():
+        proof = each.proof
+        assert proof is not None
+        # Safe mode refuses to load an archive with a lambda, so that its outputs are not known.
+        refused = "scaled.keras" in each.path or "keras3-scaled" in each.path
+        assert refused or (proof.outputs is not None and proof.outputs.same)
+        assert proof.tensors_equal + proof.tensors_scaled == proof.tensors > 0
+
+
+def test_the_other_keras_computes_the_same(folder: Path, repaired: dict[str, Repair]) -> None:
+    done = [each.out for each in repaired.values()]
+    found = answer_of(module("tests.repairs.models", "compare", str(folder), *done))
+    loose = {name: 2e-2 if "mixed" in name else 1e-5 for name in found}
+    assert {name: gap for name, gap in found.items() if gap > loose[name]} == {}
+
+
+def test_gates_are_the_only_weights_that_change(repaired: dict[str, Repair]) -> None:
+    scaled = {name for name, each in repaired.items() if each.proof and each.proof.tensors_scaled}
+    assert scaled == {name for name in repaired if "recurrent" in name}
+
+
+def test_originals_are_untouched(folder: Path, repaired: dict[str, Repair]) -> None:
+    for name, each in repaired.items():
+        assert each.original is not None
+        digest = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+        assert (folder / name).stat().st_nlink == 1
+        assert each.original.sha256 is not None and len(digest) == 64
+
+
+def test_an_existing_file_is_not_replaced(
+    folder: Path, runtimes: RepairRuntimes, tmp_path: Path
+) -> None:
+    out = tmp_path / "new.h5"
+    out.write_bytes(b"mine")
+    with pytest.raises(UsageError, match="exists"):
+        repair_model(folder / "keras2-mobile.h5", "tf==2.21", out, SETTINGS, runtimes)
+    assert out.read_bytes() == b"mine"
+
+
+def test_a_model_that_loads_is_left_alone(
+    folder: Path, runtimes: RepairRuntimes, tmp_path: Path
+) -> None:
+    out = tmp_path / "new.keras"
+    found = repair_model(folder / "keras3-mobile.keras", "tf==2.21", out, SETTINGS, runtimes)
+    assert found.status is RepairStatus.NOT_NEEDED
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_running_models_the_proof_is_by_bytes_and_layers(
+    folder: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "new.h5"
+    found = repair_model(folder / "keras2-mobile.h5", "tf==2.21", out, SETTINGS, None)
+    assert (found.status, found.way) == (RepairStatus.REPAIRED, RepairWay.TRANSLATED)
+    assert found.proof is not None and found.proof.outputs is None
+    assert found.proof.predicted == "loads"
+
+
+def test_another_format_is_saved_by_the_target(
+    folder: Path, runtimes: RepairRuntimes, tmp_path: Path
+) -> None:
+    out = tmp_path / "new.keras"
+    own = replace(runtimes, target=runtimes.keras3)
+    found = repair_model(folder / "keras2-mobile.h5", "tf==2.21", out, SETTINGS, own)
+    assert (found.status, found.way) == (RepairStatus.REPAIRED, RepairWay.CONVERTED)
+    assert out.read_bytes()[:2] == b"PK"
+
+
+def test_nothing_is_left_where_nothing_is_proven(
+    folder: Path, runtimes: RepairRuntimes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from modelaudit.repairs import candidates
+
+    written = candidates.write_hdf5
+
+    def wrong(artifact, out, config, edits, keras, *, training):
+        written(artifact, out, config, edits, keras, training=training)
+        import h5py
+
+        with h5py.File(out, "r+") as file:
+            group = file["model_weights"]
+            names: list[str] = []
+            group.visit(lambda name: names.append(name) if "kernel" in name else None)
+            group[names[-1]][...] += 0.01
+
+    monkeypatch.setattr(candidates, "write_hdf5", wrong)
+    out = tmp_path / "new.h5"
+    found = repair_model(folder / "keras2-mobile.h5", "tf==2.21", out, SETTINGS, runtimes)
+    assert found.status is RepairStatus.UNPROVEN
+    assert "weights" in found.reason
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_directory_is_repaired_into_a_tree_of_the_same_shape(
+    folder: Path, tmp_path: Path
+) -> None:
+    registry, out = tmp_path / "registry", tmp_path / "out"
+    (registry / "a").mkdir(parents=True)
+    (registry / "a" / "old.h5").write_bytes((folder / "keras2-mobile.h5").read_bytes())
+    (registry / "new.keras").write_bytes((folder / "keras3-mobile.keras").read_bytes())
+    found = {Path(each.path).name: each for each in repairs(registry, "tf==2.21", out, SETTINGS)}
+    assert found["old.h5"].status is RepairStatus.REPAIRED
+    assert found["new.keras"].status is RepairStatus.NOT_NEEDED
+    record = json.loads((out / "a" / "old.h5.repair.json").read_text())
+    assert record["status"] == "repaired"
+    assert sorted(path.name for path in out.rglob("*.*")) == ["old.h5", "old.h5.repair.json"]

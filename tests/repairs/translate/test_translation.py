@@ -1,0 +1,162 @@
+"""Translations of configs: what changes, what stays, and what is refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from modelaudit.repairs.translate.to_keras2 import to_keras2
+from modelaudit.repairs.translate.to_keras3 import to_keras3
+from modelaudit.repairs.translate.translation import Translation, Untranslatable
+from modelaudit.runtimes.catalogue import find_profile
+
+KERAS_2, KERAS_3 = "tf==2.15", "tf==2.21"
+
+
+def translation(target: str, writer: str) -> Translation:
+    return Translation(find_profile(target), find_profile(writer))
+
+
+def input2(*shape: int | None) -> dict[str, Any]:
+    config = {"batch_input_shape": [None, *shape], "dtype": "float32", "name": "input_1"}
+    return {"class_name": "InputLayer", "config": config}
+
+
+def sequential(*layers: dict[str, Any]) -> dict[str, Any]:
+    return {"class_name": "Sequential", "config": {"name": "model", "layers": list(layers)}}
+
+
+def dense(name: str = "dense", **others: Any) -> dict[str, Any]:
+    config = {"name": name, "trainable": True, "dtype": "float32", "units": 2, **others}
+    return {"class_name": "Dense", "config": config}
+
+
+def layers_of(model: dict[str, Any]) -> list[dict[str, Any]]:
+    layers = model["config"]["layers"]
+    assert isinstance(layers, list)
+    return layers
+
+
+def node(name: str, number: int = 0, **kwargs: Any) -> list[Any]:
+    return [name, number, 0, kwargs]
+
+
+def functional(*layers: dict[str, Any], output: str, number: int = 0) -> dict[str, Any]:
+    config = {"name": "model", "layers": list(layers), "input_layers": [["input_1", 0, 0]]}
+    config["output_layers"] = [[output, number, 0]]
+    return {"class_name": "Functional", "config": config}
+
+
+def at(layer: dict[str, Any], *calls: Any) -> dict[str, Any]:
+    return {**layer, "name": layer["config"]["name"], "inbound_nodes": list(calls)}
+
+
+def test_an_argument_without_effect_is_left_out_and_said() -> None:
+    state = translation(KERAS_3, KERAS_2)
+    depthwise = {"name": "d", "kernel_size": [3, 3], "groups": 1}
+    layer = {"class_name": "DepthwiseConv2D", "config": depthwise}
+    new = layers_of(to_keras3(sequential(input2(8, 8, 3), layer), state))[1]
+    assert "groups" not in new["config"]
+    assert [each.what for each in state.changes() if each.route == "d"] == [
+        "left out groups of DepthwiseConv2D, which had no effect"
+    ]
+
+
+def test_an_argument_with_an_effect_is_refused() -> None:
+    layer = {"class_name": "DepthwiseConv2D", "config": {"name": "d", "groups": 2}}
+    with pytest.raises(Untranslatable, match="no argument groups"):
+        to_keras3(sequential(input2(8, 8, 4), layer), translation(KERAS_3, KERAS_2))
+
+
+def test_equal_changes_of_several_layers_are_one() -> None:
+    state = translation(KERAS_3, KERAS_2)
+    layers = [
+        dense(f"d{i}", kernel_initializer={"class_name": "Other", "config": {}}) for i in "ab"
+    ]
+    to_keras3(sequential(input2(3), *layers), state)
+    found = [(each.route, each.count) for each in state.changes() if "Other" in each.what]
+    assert found == [("da", 2)]
+
+
+def test_the_first_layer_of_a_sequential_model_gives_its_input() -> None:
+    model = sequential(dense(batch_input_shape=[None, 4]))
+    first, second = layers_of(to_keras3(model, translation(KERAS_3, "tf==1.15")))
+    assert (first["class_name"], first["config"]["batch_shape"]) == ("InputLayer", [None, 4])
+    assert "batch_input_shape" not in second["config"]
+
+
+def test_calls_of_an_inner_model_are_counted_from_0_in_keras_3_and_from_1_in_keras_2() -> None:
+    inner = {**sequential(input2(3), dense()), "config": {"name": "inner"}}
+    inner["config"] = {"name": "inner", "layers": [input2(3), dense()]}
+    model = functional(
+        at(input2(3), *()),
+        at(inner, [node("input_1")]),
+        at(dense("last"), [node("inner", 1)]),
+        output="last",
+    )
+    new = to_keras3(model, translation(KERAS_3, KERAS_2))
+    tensor = layers_of(new)[2]["inbound_nodes"][0]["args"][0]
+    assert tensor["config"]["keras_history"] == ["inner", 0, 0]
+    back = to_keras2(new, translation(KERAS_2, KERAS_3))
+    assert layers_of(back)[2]["inbound_nodes"] == [[["inner", 1, 0, {}]]]
+
+
+def test_training_true_is_refused_for_keras_3() -> None:
+    dropout = {"class_name": "Dropout", "config": {"name": "drop", "rate": 0.5}}
+    model = functional(at(input2(3)), at(dropout, [node("input_1", training=True)]), output="drop")
+    with pytest.raises(Untranslatable, match="training=True"):
+        to_keras3(model, translation(KERAS_3, KERAS_2))
+
+
+def test_classes_that_keras_does_not_have_are_refused() -> None:
+    layer = {"class_name": "Mine", "config": {"name": "mine"}}
+    with pytest.raises(Untranslatable, match="Mine is not a layer of"):
+        to_keras3(sequential(input2(3), layer), translation(KERAS_3, KERAS_2))
+
+
+def test_hard_sigmoid_gets_the_slope_of_the_other_generation() -> None:
+    model = sequential(input2(3), dense(activation="hard_sigmoid"))
+    there = layers_of(to_keras3(model, translation(KERAS_3, KERAS_2)))[1:]
+    assert [layer["class_name"] for layer in there] == ["Dense", "Rescaling", "Activation"]
+    assert there[1]["config"]["scale"] == pytest.approx(0.2 / (1 / 6))
+    same = layers_of(to_keras2(model, translation("tf-keras==2.21", KERAS_2)))[1:]
+    assert [layer["class_name"] for layer in same] == ["Dense"]
+
+
+def test_a_slash_in_a_name_is_replaced_wherever_the_name_is() -> None:
+    state = translation(KERAS_3, KERAS_2)
+    model = functional(
+        at(input2(3)),
+        at(dense("a/b"), [node("input_1")]),
+        at(dense("c"), [node("a/b")]),
+        output="c",
+    )
+    new = layers_of(to_keras3(model, state))
+    assert [layer["name"] for layer in new] == ["input_1", "a_b", "c"]
+    assert new[2]["inbound_nodes"][0]["args"][0]["config"]["keras_history"][0] == "a_b"
+    assert state.renamed == {"a/b": "a_b"}
+
+
+def test_functions_of_tensorflow_become_operations_and_go_back() -> None:
+    scale = {"name": "tf.math.multiply", "function": "math.multiply"}
+    call = {"class_name": "TFOpLambda", "config": scale}
+    model = functional(
+        at(input2(3)),
+        at(call, ["input_1", 0, 0, {"y": 2.0, "name": None}]),
+        output="tf.math.multiply",
+    )
+    new = to_keras3(model, translation(KERAS_3, KERAS_2))
+    operation = layers_of(new)[1]
+    assert (operation["module"], operation["class_name"]) == ("keras.src.ops.numpy", "Multiply")
+    assert operation["inbound_nodes"][0]["args"][1] == 2.0
+    back = layers_of(to_keras2(new, translation(KERAS_2, KERAS_3)))[1]
+    assert back["config"]["function"] == "math.multiply"
+    assert back["inbound_nodes"] == [["input_1", 0, 0, {"y": 2.0, "name": None}]]
+
+
+def test_a_function_without_an_equal_is_refused() -> None:
+    call = {"class_name": "TFOpLambda", "config": {"name": "f", "function": "signal.stft"}}
+    model = functional(at(input2(3)), at(call, node("input_1")), output="f")
+    with pytest.raises(Untranslatable, match=r"signal\.stft"):
+        to_keras3(model, translation(KERAS_3, KERAS_2))

@@ -1,0 +1,34 @@
+"""Where findings offer `modelaudit repair`."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from modelaudit.pipeline import static_facts
+from modelaudit.rules.catalogue import rule
+from modelaudit.rules.engine import run_rule
+from modelaudit.rules.repair_advice import repair_command
+from modelaudit.settings import Settings
+
+SAMPLES = Path(__file__).resolve().parents[2] / "sample_models"
+TEACHABLE = SAMPLES / "teachable_digits" / "keras_model.h5"
+
+
+def test_the_command_names_the_file_and_the_runtime(tmp_path: Path) -> None:
+    path = Path(shutil.copy(TEACHABLE, tmp_path / "cats.h5"))
+    found = repair_command(static_facts(path, Settings()), "tf==2.21.0")
+    assert found == "modelaudit repair cats.h5 --for tf==2.21.0 --out repaired.h5"
+
+
+def test_a_finding_about_a_target_offers_it() -> None:
+    facts = static_facts(TEACHABLE, Settings(targets=("tf==2.21",)))
+    (found,) = run_rule(rule("MA220"), facts).findings
+    assert "    modelaudit repair keras_model.h5 --for tf==2.21.0" in found.fix
+
+
+@pytest.mark.parametrize("name", ["digits_lambda.keras", "digits_tf1_savedmodel"])
+def test_what_cannot_be_translated_is_not_offered(name: str) -> None:
+    assert repair_command(static_facts(SAMPLES / name, Settings()), "tf==2.21") == ""
