@@ -38,7 +38,7 @@ TRUTH = {
     "ok_but_outputs_differ": LoadOutcome.DIFFERS,
 }
 # Modules that loaders can import, with the models' own classes.
-MODULES = frozenset(("customs", "archs"))
+MODULES = frozenset(("customs", "customs_odd", "archs"))
 
 
 CALLS = {"v1_loader_session": LoadCall.SESSION.value}  # the name in the cells -> ours
@@ -69,12 +69,23 @@ def defined_in(path: Path) -> frozenset[str]:
         if keyword.arg == "package" and isinstance(keyword.value, ast.Constant)
     }
     found = [n for n in tree.body if isinstance(n, ast.ClassDef | ast.FunctionDef)]
-    decorated = [(ast.unparse(d), n.name) for n in found for d in n.decorator_list]
-    registered = {f"{packages[d]}>{name}" for d, name in decorated if d in packages}
+    decorated = [(d, n.name) for n in found for d in n.decorator_list]
+    registered = set()
+    for decorator, name in decorated:
+        if "register_keras_serializable(" in ast.unparse(decorator):
+            assert isinstance(decorator, ast.Call)
+            said = {
+                word.arg: word.value.value
+                for word in decorator.keywords
+                if isinstance(word.value, ast.Constant)
+            }
+            registered.add(f"{said.get('package', 'Custom')}>{said.get('name', name)}")
+        elif (package := packages.get(ast.unparse(decorator))) is not None:
+            registered.add(f"{package}>{name}")
     return frozenset(n.name for n in found) | registered
 
 
-def request_of(api: str, names: frozenset[str]) -> LoadRequest:
+def request_of(api: str, names: frozenset[str], trained: bool | None) -> LoadRequest:
     """The loading call of a cell. Crashes are recorded without one: then the most permissive."""
     if api == "-":
         return LoadRequest(LoadCall.LOAD_MODEL, names, MODULES, safe_mode=False)
@@ -86,6 +97,7 @@ def request_of(api: str, names: frozenset[str]) -> LoadRequest:
         compile="compile" in options,
         safe_mode="safe_mode=False" not in options,
         by_name="by_name" in options,
+        trained=trained,
     )
 
 
@@ -101,6 +113,12 @@ def profiles_of(matrix: Path) -> dict[str, RuntimeProfile]:
                 name += f"+tf-keras=={beside}"
         found[loader["label"]] = on_python(find_profile(name), loader["python"])
     return found
+
+
+def trained_models(matrix: Path) -> dict[str, bool]:
+    """Model -> whether its program trains it before it is saved, or reads weights."""
+    lines = "".join(path.read_text() for path in matrix.glob("saved_*.jsonl")).splitlines()
+    return {each["arch"]: each["trained"] for each in map(json.loads, lines) if "trained" in each}
 
 
 def table(title: str, pairs: list[tuple[LoadOutcome, LoadOutcome]]) -> None:
@@ -134,7 +152,8 @@ def main() -> int:
     parser.add_argument("--wrong", type=int, default=0, help="print N wrong cells per group")
     options = parser.parse_args()
     profiles = profiles_of(options.matrix)
-    names = defined_in(options.matrix / "customs.py")
+    names = frozenset[str]().union(*map(defined_in, options.matrix.glob("customs*.py")))
+    trained = trained_models(options.matrix)
     lines = (options.matrix / "results.jsonl").read_text().splitlines()
     cells = [cell for cell in map(json.loads, lines) if cell["status"] in TRUTH]
     by_path: dict[str, list[dict[str, str]]] = collections.defaultdict(list)
@@ -146,7 +165,10 @@ def main() -> int:
     for path, group in by_path.items():
         artifact = read_any(options.matrix / "models" / path)
         start = time.process_time()
-        asked = [(profiles[c["loader_version"]], request_of(c["api"], names)) for c in group]
+        asked = [
+            (profiles[c["loader_version"]], request_of(c["api"], names, trained.get(c["arch"])))
+            for c in group
+        ]
         for cell, prediction in zip(group, predict_calls(artifact, asked), strict=True):
             pair = (prediction.predicted, TRUTH[cell["status"]])
             pairs.append(pair)

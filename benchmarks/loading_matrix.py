@@ -182,7 +182,8 @@ def main() -> int:
     options = parser.parse_args()
     matrix = options.matrix.resolve()
     matrix.mkdir(parents=True, exist_ok=True)
-    shutil.copy(HERE / "loading_customs.py", matrix / "customs.py")
+    for name in ("customs.py", "customs_odd.py"):
+        shutil.copy(HERE / f"loading_{name}", matrix / name)
     runtimes = dict(each.split("=", 1) for each in options.runtimes)
     savers = options.savers.split(",") if options.savers else list(runtimes)
     names = options.models.split(",")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import loading_models_built as built
 import loading_models_more as more
+import loading_models_odd as odd
 import numpy as np
 from loading_inputs import floats as _floats
 from loading_inputs import integers as _integers
@@ -320,12 +321,16 @@ MODELS = {
     "own_cell": (more.own_cell, [_floats(3, 5, 3)]),
     "two_towers": (more.two_towers, [_integers(9, 2, 3), _integers(9, 2, 3)[::-1]]),
     **built.MODELS,
+    **odd.MODELS,
 }
 # Models with custom objects, which are also loaded without them.
-CUSTOM = frozenset(("added_losses", "own_cell", "own_functions", "subclassed_list", *built.CUSTOM))
+CUSTOM = frozenset(
+    ("added_losses", "own_cell", "own_functions", "subclassed_list", *built.CUSTOM, *odd.CUSTOM)
+)
 # Models whose code differs between versions: weights are only for the code that saved them.
 VARYING = frozenset(("added_losses", "reshaped_series"))
-LAMBDAS = frozenset(("siamese", "own_functions"))
+LAMBDAS = frozenset(("siamese", "own_functions", *odd.LAMBDAS))
+DICTIONARIES = odd.DICTIONARIES  # models whose inputs are in a dictionary
 
 
 def input_names(name):
@@ -340,4 +345,5 @@ INPUTS = {
     "own_functions": ["left", "right"],
     "two_towers": ["left", "right"],
     **built.INPUTS,
+    **odd.INPUTS,
 }

@@ -40,7 +40,8 @@ class LoadRequest(Struct, frozen=True):
 
     `custom` are the names of classes and functions passed as `custom_objects` (or registered
     before), `modules` the names of importable modules that contain the model's own classes.
-    `by_name` applies only to `load_weights`.
+    `by_name` applies only to `load_weights`. `trained` says whether the program trains the model
+    before it reads weights into it; None if that is not known.
     """
 
     call: LoadCall
@@ -49,6 +50,7 @@ class LoadRequest(Struct, frozen=True):
     compile: bool = False
     safe_mode: bool = True
     by_name: bool = False
+    trained: bool | None = None
 
     @property
     def label(self) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from functools import cache
 
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Artifact, Tensor
-from modelaudit.runtimes.catalogue import shipped_profiles
+from modelaudit.runtimes.catalogue import find_profile, shipped_profiles
 from modelaudit.runtimes.model import CheckContext, LoadCall, Reason
 from modelaudit.runtimes.profile import read_profile
 
@@ -23,6 +24,10 @@ _KERAS2_ATTRIBUTES = frozenset(
     )
 )
 _SLOT = "/.OPTIMIZER_SLOT/"
+_LISTED = re.compile(r"\boptimizer(?:/inner_optimizer)?/_variables/([0-9]{1,6})\b")
+_VARIABLES = ("_trainable_variables", "_variables")
+_RATE = "optimizer/_learning_rate"
+_SCALE = "_scale"  # of the loss, in mixed precision: numbers with other dtypes
 REBUILD = "load it with the Keras that saved it, and save the weights there as .weights.h5"
 
 
@@ -31,6 +36,8 @@ def check_checkpoint(artifact: Artifact, context: CheckContext) -> Iterator[Reas
     if context.request.call is LoadCall.LOAD_WEIGHTS:
         yield from _checkpoint_as_weights(context)
     yield from _restored(artifact, context)
+    if written_by_keras3(artifact) is context.profile.keras3:
+        yield from _adapted(artifact, context)
 
 
 def weights(artifact: Artifact) -> list[Tensor]:
@@ -98,8 +105,12 @@ def _restored(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
             "check with status.assert_existing_objects_matched(); copy the variables with "
             "tf.train.load_checkpoint",
         )
-    elif keras3:
+        if context.request.trained:
+            yield from _optimizer_variables(artifact, context, keras3)
+        return
+    if keras3:
         yield from _unmatched(artifact, context)
+        yield from _left_out(artifact, context)
     elif profile.keras < (2, 3):
         yield Reason(
             "restored-later",
@@ -109,6 +120,123 @@ def _restored(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
             "no error",
             "call status.initialize_or_restore(session)",
         )
+
+
+def _optimizer_variables(
+    artifact: Artifact, context: CheckContext, keras3: bool
+) -> Iterator[Reason]:
+    """The optimizer's variables, which do have the same names: numbers in a list.
+
+    Keras 3 counts the learning rate too, so that a number is another variable there.
+    """
+    here = context.behaviour("optimizer_variables")
+    other = find_profile("tf==2.16" if keras3 else "tf==2.15")
+    there = other.behaviour("optimizer_variables")
+    if not here or not there:
+        return
+    shapes = {
+        int(found[1]): tensor.shape
+        for tensor in artifact.tensors
+        if (found := _LISTED.search(tensor.name))
+    }
+    if any(
+        attribute.get("full_name", "").startswith("SGD/m/")
+        for node in artifact.object_graph
+        for attribute in node.attributes.values()
+    ):
+        return  # Keras 2 lists momenta of SGD without momentum too, Keras 3 does not
+    # With a schedule, the learning rate is no variable.
+    constant = any(_RATE in tensor.name for tensor in artifact.tensors)
+    shift = (here.index([3, 2]) - there.index([3, 2])) * constant
+    scaled = any(_SCALE in tensor.name for tensor in artifact.tensors)
+    moved = [
+        number for number in shapes if shapes.get(number - shift, shapes[number]) != shapes[number]
+    ]
+    if moved or (scaled and shapes):
+        yield Reason(
+            "optimizer-of-other-generation",
+            LoadOutcome.FAILS,
+            "the checkpoint contains the variables of an optimizer by their numbers, which are "
+            f"other variables in {context.profile.name}",
+            "ValueError: Received incompatible tensor with shape … when attempting to restore "
+            "variable with shape …",
+            "copy the variables with tf.train.load_checkpoint",
+        )
+
+
+def _adapted(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
+    """Statistics of a Normalization layer, which computes with copies of them."""
+    route = next(
+        (
+            tensor.name.rpartition("/")[0]
+            for tensor in weights(artifact)
+            if tensor.name.rpartition("/")[2] in ("mean", "adapt_mean")
+        ),
+        None,
+    )
+    as_weights = ".load_weights" * (context.request.call is LoadCall.LOAD_WEIGHTS)
+    if route is None:
+        return
+    states = context.behaviour("restored_states", {})
+    if states.get(f"Normalization{as_weights}") == LoadOutcome.DIFFERS.value:
+        yield Reason(
+            "normalization-not-refreshed",
+            LoadOutcome.DIFFERS,
+            f"{route} is a Normalization layer, whose statistics {context.profile.name} restores, "
+            "but it goes on computing with those that the code gave it",
+            "no error",
+            "call finalize_state() of the layer after the checkpoint was restored",
+            route,
+            unless="the code adapts the layer to the same data",
+        )
+
+
+def _left_out(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
+    """Layers that Keras 3 does not save: those that a class of the user's own holds in a list."""
+    states = context.behaviour("restored_states", {})
+    held = [name for name in ("list", "dict") if states.get(name) == LoadOutcome.DIFFERS.value]
+    parts = sorted(_own_parts(artifact)) if held else []
+    if parts:
+        yield Reason(
+            "layers-left-out",
+            LoadOutcome.UNKNOWN,
+            f"{', '.join(parts[:3])}: attributes of classes of the user's own. If these also hold "
+            f"layers in a {' or '.join(held)}, the checkpoint lacks them, because Keras 3 does not "
+            "save them there",
+            fix="save the weights as .weights.h5",
+        )
+
+
+def _own_parts(artifact: Artifact) -> set[str]:
+    """Names under which objects of the user's own classes list layers with weights."""
+    kept = {tensor.name for tensor in weights(artifact)}
+    variables = {
+        node.index
+        for node in artifact.object_graph
+        for attribute in node.attributes.values()
+        if attribute.get("key", "").partition("/.ATTRIBUTES")[0] in kept
+    }
+    # An optimizer lists variables, not layers.
+    children = {
+        node.index: {name: child for name, child in node.children.items() if name not in _VARIABLES}
+        for node in artifact.object_graph
+    }
+    holding, grown = set(variables), True
+    while grown:
+        above = {
+            index for index, below in children.items() if not holding.isdisjoint(below.values())
+        }
+        grown = not above <= holding
+        holding |= above
+    if "root" not in children.get(0, {}):
+        children.pop(0, None)  # a tf.train.Checkpoint with parts by name, not a model
+    return {
+        name
+        for below in children.values()
+        for name, child in below.items()
+        if child in holding - variables - {0}
+        and not (name.startswith("_") or name.isdigit() or name in _names_in_keras3())
+    }
 
 
 def _nothing_matches(artifact: Artifact) -> Reason:

@@ -12,8 +12,9 @@ from modelaudit.runtimes.profile import RuntimeProfile
 from modelaudit.runtimes.saved_config import FUNCTION
 
 RECOMPILE = "load with compile=False, then compile the model again"
-# Prefix of the optimizers that Keras 2.11 registered in place of the older ones.
-NEW_OPTIMIZER = "Custom>"
+# Prefix of the optimizers that Keras 2.11 registered in place of the older ones, and the name of
+# the one that it added for mixed precision.
+NEW_OPTIMIZER = ("Custom>", "LossScaleOptimizerV3")
 
 
 def check(artifact: Artifact, context: CheckContext, archive: bool) -> Iterator[Reason]:

@@ -7,10 +7,10 @@ import re
 from collections.abc import Iterator
 
 from modelaudit.audit_types.loading import LoadOutcome
-from modelaudit.facts import Artifact, Format, Signature
+from modelaudit.facts import Artifact, Format, GraphFunction, GraphNode, Signature
 from modelaudit.layer_classes import Trait, classes
 from modelaudit.runtimes.checks import silent_differences
-from modelaudit.runtimes.graph_usage import graph_nodes
+from modelaudit.runtimes.graph_usage import GRAPH, graph_nodes
 from modelaudit.runtimes.model import CheckContext, LoadCall, Reason
 
 # First TensorFlow that turns signature inputs into Python parameters and so refuses keywords: for
@@ -22,6 +22,7 @@ NAMES_CHECKED_IN_TF1_OBJECTS = (2, 14)
 NAMES_CHECKED_IN_TF1_GRAPHS = (2, 19)
 UNKNOWN_OPERATION = "unknown-operation"  # code of the reason for an operation of no library here
 SIGNATURES = ("serving_default", "serve")
+DRAWS = "StatelessRandomUniform"  # beginning of the operations that draw random numbers
 # Names that Keras gives to layers that transform their inputs at random, without their number.
 _RANDOM = {re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower() for name in classes(Trait.AUGMENTATION)}
 _NUMBER = re.compile(r"_[0-9]+\Z")
@@ -194,24 +195,49 @@ def _drawn(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     """Random numbers in an export of Keras 3, in which augmentation stays active."""
     if artifact.provenance.exporter != "keras3-export":
         return
-    for (_, op), (where, node) in context.usage.operations.items():
-        if not op.startswith("StatelessRandomUniform"):
-            continue
-        layer = next(
-            (part for part in node.name.split("/") if _NUMBER.sub("", part) in _RANDOM), ""
-        )
-        yield Reason(
-            "random-in-export",
-            LoadOutcome.DIFFERS,
-            f"the exported graph draws random numbers ({where}/{node.name}), so that two calls "
-            "return different outputs"
-            + (f": exports keep {layer} active, which the model itself does not" * bool(layer)),
-            "no error",
-            "export a call with training=False through keras.export.ExportArchive",
-            f"{where}/{node.name}",
-            unless="" if layer else "the model draws random numbers at inference on purpose",
-        )
+    if not any(op.startswith(DRAWS) for _, op in context.usage.operations):
         return
+    for graph in artifact.graphs:
+        for name, function in graph.functions.items():
+            node = _drawn_for_outputs(function)
+            if node is None:
+                continue
+            layer = next(
+                (part for part in node.name.split("/") if _NUMBER.sub("", part) in _RANDOM), ""
+            )
+            where = f"{GRAPH}/functions/{name}/{node.name}"
+            yield Reason(
+                "random-in-export",
+                LoadOutcome.DIFFERS,
+                f"the exported graph draws random numbers ({where}), so that two calls return "
+                "different outputs"
+                + (f": exports keep {layer} active, which the model itself does not" * bool(layer)),
+                "no error",
+                "export a call with training=False through keras.export.ExportArchive",
+                where,
+                unless="" if layer else "the model draws random numbers at inference on purpose",
+            )
+            return
+
+
+def _drawn_for_outputs(function: GraphFunction) -> GraphNode | None:
+    """A node that draws random numbers on which an output depends.
+
+    Recurrent layers with dropout draw masks in an export, but do not use them.
+    """
+    nodes = {node.name: node for node in function.nodes}
+    left = [source.split(":")[0] for source in function.returns.values()]
+    reached = set(left)
+    while left:
+        node = nodes.get(left.pop())
+        if node is None:
+            continue
+        if node.op.startswith(DRAWS):
+            return node
+        before = {source.lstrip("^").split(":")[0] for source in node.inputs} - reached
+        reached |= before
+        left.extend(before)
+    return None
 
 
 def serving(artifact: Artifact) -> Signature | None:

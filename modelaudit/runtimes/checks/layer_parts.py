@@ -51,7 +51,8 @@ def _part(key: str, value: Json, context: CheckContext, place: ConfigLocation) -
     module = node.get("module")
     # A layer can be an activation. Keras 2 looks its class up in a table, whatever the module is.
     looked_up = module == "keras.layers" or (isinstance(module, str) and not profile.keras3)
-    if looked_up and reads_modules(context) and profile.has_class("layers", name):
+    looked_up = looked_up and kind == "activations" and reads_modules(context)
+    if looked_up and profile.has_class("layers", name):
         kind = "layers"
     custom = "module" in node and module is None
     known = profile.knows(kind, name) and not (custom and reads_modules(context))

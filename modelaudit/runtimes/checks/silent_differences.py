@@ -106,22 +106,31 @@ def _hashing(layer: Layer) -> Iterator[Reason]:
 
 
 def _axes(layer: Layer, context: CheckContext) -> Iterator[Reason]:
-    """A list of several axes: Keras 3 drops it when it reads HDF5, and uses the default axis."""
-    axes = layer.config.get("axis")
-    if not isinstance(axes, list) or len(axes) < 2:
+    """An axis that Keras 3 drops when it reads HDF5, so that the layer uses its default axis."""
+    axis = layer.config.get("axis")
+    if isinstance(axis, list) and len(axis) > 1:
+        asked, what = "axes_from_h5", f"the axes {axis}, a list that"
+    elif isinstance(axis, int) and not _is_last(axis, layer):
+        asked, what = "axis_from_h5", f"axis {axis}, which"
+    else:
         return
-    outcome = context.behaviour("axes_from_h5", {}).get(layer.class_name)
+    outcome = context.behaviour(asked, {}).get(layer.class_name)
     if outcome in (None, LoadOutcome.LOADS.value):
         return
     yield Reason(
         "axes-dropped",
         LoadOutcome(outcome),
-        f"{layer.route} ({layer.class_name}) has the axes {axes}, a list that "
-        f"{context.profile.name} drops when it reads HDF5; the layer then uses its default axis",
+        f"{layer.route} ({layer.class_name}) has {what} {context.profile.name} drops when it reads "
+        "HDF5; the layer then uses its default axis",
         "ValueError: Shape mismatch in layer" if outcome == LoadOutcome.FAILS else "no error",
         "save it as .keras, or use tf-keras",
         layer.route,
     )
+
+
+def _is_last(axis: int, layer: Layer) -> bool:
+    """Whether it is the last axis of the inputs, which is the default axis of these layers."""
+    return axis == -1 or any(axis == len(shape) - 1 for shape in layer.input_shapes)
 
 
 def _category(layer: Layer, context: CheckContext) -> Iterator[Reason]:
@@ -170,6 +179,8 @@ def _state(
         return
     restores: Mapping[str, list[str]] = context.behaviour("restores", {})
     formats = restores.get(layer.class_name)
+    if layer.config.get("output_mode") in ("tf_idf", "tf-idf") and formats is not None:
+        formats = restores.get(f"{layer.class_name}.tf_idf", formats)
     elsewhere = old_layout and context.profile.keras3 and has(layer.class_name, Trait.VOCABULARY)
     if formats is None or (("keras" if archive else "h5") in formats and not elsewhere):
         return

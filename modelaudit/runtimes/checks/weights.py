@@ -12,10 +12,10 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Artifact, Format, Tensor
-from modelaudit.formats.keras.json_config import mapping
+from modelaudit.formats.keras.json_config import mapping, text
 from modelaudit.runtimes.catalogue import find_profile
 from modelaudit.runtimes.checks.checkpoints import check_checkpoint, weights, written_by_keras3
-from modelaudit.runtimes.model import CheckContext, Reason
+from modelaudit.runtimes.model import CheckContext, LoadCall, Reason
 from modelaudit.runtimes.profile import RuntimeProfile, numbers
 
 # What every Keras says of a layer for which it finds no weights in a file.
@@ -45,16 +45,74 @@ def v3_layout(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     if windows := next((name for name in names if "\\" in name), ""):
         yield _windows_names(windows, context)
         return
-    layouts, described = layouts_of(names)
     moved = None if profile.keras3 else _inner_names(names)
     reads = context.behaviour("layouts_read")
     if not profile.archives:
         error = "ValueError: You are trying to load a weight file containing 0 layers"
         yield _layout("has the layout of Keras 2.12 and newer", error, context)
-    elif reads is not None and layouts.isdisjoint(reads):
-        yield _layout(described, _received(profile), context)
-    elif moved:
+        return
+    for inside, found in _containers(names).items():
+        layouts, described = layouts_of(found)
+        if reads is None or not layouts.isdisjoint(reads):
+            continue
+        of_model = any(name.startswith(OLD_LAYOUT) for name in found)
+        if not inside or of_model or _is_model(inside, artifact):
+            where = f" in {inside}/" * bool(inside)
+            yield _layout(described + where, _received(profile), context)
+        else:
+            yield Reason(
+                "weights-layout",
+                LoadOutcome.UNKNOWN,
+                f"the file does not show whether {inside} is a model, whose layers "
+                f"{profile.name} expects under other names, or a layer with a list called layers",
+                route=inside,
+            )
+        return
+    if moved:
         yield _layout(f"has {moved}, as written by Keras 3", _received(profile), context)
+    elif context.request.call is LoadCall.LOAD_WEIGHTS:
+        yield from _trained(artifact, context)
+
+
+def _containers(names: list[str]) -> dict[str, list[str]]:
+    """Group -> names inside it, for the root ("") and all groups with a list of layers."""
+    lists = re.compile(f"/(?=(?:layers|{OLD_LAYOUT})/)")
+    groups = {name[: found.start()] for name in names for found in lists.finditer(name)}
+    inside: dict[str, list[str]] = {"": names, **{group: [] for group in sorted(groups)}}
+    for name in names:
+        for found in re.finditer("/", name):
+            if (group := name[: found.start()]) in groups:
+                inside[group].append(name[found.end() :])
+    return inside
+
+
+def _is_model(group: str, artifact: Artifact) -> bool:
+    """Whether a group is that of a model of Keras' own, by its name or by its noted name."""
+    noted = text(mapping(mapping(artifact.extra.get("h5")).get("vars_names")).get(f"{group}/vars"))
+    return any(
+        name.rstrip("0123456789").rstrip("_") in ("sequential", "functional", "model")
+        for name in (group.rpartition("/")[2], noted)
+    )
+
+
+def _trained(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
+    """Weights of a trained model without its metrics, which Keras 2 looks for if it has some."""
+    names = [tensor.name for tensor in artifact.tensors]
+    saved_trained = any(name.startswith("optimizer/vars/2") for name in names)
+    if context.request.trained is False or not (context.request.trained or saved_trained):
+        return
+    if any(name.startswith("metrics/") for name in names):
+        return
+    if context.behaviour("weights_into_trained") == LoadOutcome.FAILS.value:
+        certain = context.request.trained
+        yield Reason(
+            "metrics-not-in-file",
+            LoadOutcome.FAILS if certain else LoadOutcome.UNKNOWN,
+            f"if the program trains the model before it loads the weights, {context.profile.name} "
+            "looks for its metrics, which are not in the file",
+            "ValueError: Layer 'loss' expected 2 variables, but received 0 variables",
+            "load the weights before the model is trained",
+        )
 
 
 def layouts_of(names: Iterable[str]) -> tuple[frozenset[str], str]:

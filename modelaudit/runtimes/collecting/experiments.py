@@ -15,6 +15,7 @@ from pathlib import Path
 
 from .configs import (
     axes_from_h5,
+    axis_from_h5,
     lists_in,
     operations_from_h5,
     reads_arrays,
@@ -22,6 +23,7 @@ from .configs import (
     sequential_forms,
 )
 from .layouts import layouts_read
+from .programs import optimizer_variables, restored_states, weights_into_trained
 from .results import checkpoint_names, computed
 from .signatures import AnyObject
 from .versions import version_of
@@ -47,6 +49,10 @@ def experiments(keras: AnyObject, root: str) -> dict[str, AnyObject]:
         "function_forms": lambda: function_forms(keras),
         "dtypes_refused": lambda: dtypes_refused(keras),
         "axes_from_h5": lambda: axes_from_h5(keras),
+        "axis_from_h5": lambda: axis_from_h5(keras),
+        "weights_into_trained": lambda: weights_into_trained(keras),
+        "optimizer_variables": lambda: optimizer_variables(keras),
+        "restored_states": lambda: restored_states(keras),
         "sequential_forms": lambda: sequential_forms(keras),
         "computed": lambda: computed(keras),
         "reads_arrays": lambda: works(lambda: reads_arrays(keras)),
@@ -277,6 +283,11 @@ def round_trips(keras: AnyObject) -> dict[str, list[str]]:
             words,
             "string",
         ),
+        "TextVectorization.tf_idf": (
+            partial(make_layer, keras, "TextVectorization", output_mode="tf_idf"),
+            words,
+            "string",
+        ),
         "StringLookup": (partial(make_layer, keras, "StringLookup"), words, "string"),
         "IntegerLookup": (
             partial(make_layer, keras, "IntegerLookup"),
@@ -286,7 +297,7 @@ def round_trips(keras: AnyObject) -> dict[str, list[str]]:
     }
     found = {}
     for name, (make, data, dtype) in sorted(made.items()):
-        if hasattr(keras.layers, name):
+        if hasattr(keras.layers, name.partition(".")[0]):
             found[name] = [f for f in ("h5", "keras") if returns(keras, make, data, dtype, "." + f)]
     return found
 

@@ -45,8 +45,9 @@ def computed(keras: AnyObject) -> dict[str, list[AnyObject]]:
 def checkpoint_names(keras: AnyObject) -> list[str]:
     """Keras 3: names under which a checkpoint of a model lists its parts."""
     layers = keras.layers
-    start = layers.Input((4, 3))
-    value = layers.Bidirectional(layers.LSTM(2, return_sequences=True))(start)
+    start = layers.Input(batch_shape=(2, 4, 3))
+    value = layers.GRU(3, stateful=True, return_sequences=True)(start)
+    value = layers.Bidirectional(layers.LSTM(2, return_sequences=True))(value)
     value = layers.TimeDistributed(layers.Dense(3))(value)
     value = layers.MultiHeadAttention(1, 2)(value, value)
     value = layers.BatchNormalization()(layers.Dropout(0.5)(layers.Conv1D(2, 2)(value)))
