@@ -11,9 +11,12 @@ import numpy as np
 import pytest
 
 from modelaudit.audit_types.loading import LoadOutcome
-from modelaudit.facts import Json
+from modelaudit.facts import Artifact, Document, Format, Json, ObjectNode
 from modelaudit.formats.reader import read
 from modelaudit.runtimes import predict
+from modelaudit.runtimes.catalogue import find_profile
+from modelaudit.runtimes.model import LoadCall, LoadRequest
+from modelaudit.runtimes.predict import predict_calls
 from modelaudit.settings import Limits
 
 if TYPE_CHECKING:
@@ -80,3 +83,26 @@ def test_the_kinds_that_keras_3_rejects(tmp_path: Path) -> None:
     forms = ("list", "without InputLayer", "with InputLayer")
     paths = [saved("dense", tmp_path / f"{i}.h5", form) for i, form in enumerate(forms)]
     assert [works(path, SHAPES["dense"]) for path in paths] == [False, False, True]
+
+
+@pytest.mark.parametrize(("identifier", "fails"), [("layer", True), ("input_layer", False)])
+def test_the_input_layer_of_an_inner_model_of_tensorflow_2_0(identifier: str, fails: bool) -> None:
+    """Observed: saved by 1.15.5 and 2.0.4, loaded by 2.1.4, 2.2.3, 2.4.4, 2.6.5, 2.13.1; 2.1.4 and
+    2.2.3 save it in another way."""
+    written = {"metadata": '{"class_name": "InputLayer", "name": "x"}'}
+    nodes = (
+        ObjectNode(0, "user_object", {"layer-1": 1}, {"identifier": "_tf_keras_model"}),
+        ObjectNode(1, "user_object", {"layer-0": 2}, {"identifier": "_tf_keras_sequential"}),
+        ObjectNode(2, "user_object", {}, {"identifier": f"_tf_keras_{identifier}", **written}),
+    )
+    model = Artifact(
+        Path("/model"),
+        Format.SAVEDMODEL_TF2,
+        object_graph=nodes,
+        documents=(Document("saved_model.pb", "", {}),),
+    )
+    for version, newer in (("2.1.4", False), ("2.2.3", True), ("2.13.1", True)):
+        request = LoadRequest(LoadCall.LOAD_MODEL)
+        (found,) = predict_calls(model, [(find_profile(f"tf=={version}"), request)])
+        codes = {reason.code for reason in found.because}
+        assert ("input-layer-of-inner-model" in codes) is (fails and newer), version

@@ -12,6 +12,7 @@ from modelaudit.facts import Architecture, Artifact, Document, Format, Json, Lay
 from modelaudit.runtimes import predict
 from modelaudit.runtimes.catalogue import find_profile, shipped_profiles
 from modelaudit.runtimes.profile import read_profile
+from modelaudit.structs import replace
 
 OF_KERAS_3 = find_profile("tf==2.21.0")
 LISTED: Json = [{"class_name": "Dense", "config": {"units": 2, "batch_input_shape": [None, 3]}}]
@@ -57,6 +58,23 @@ def test_a_missing_experiment_leaves_open_what_depends_on_it(
     assert [each.code for each in found.because] == ["no-experiment"] * (
         predicted is LoadOutcome.UNKNOWN
     )
+
+
+@pytest.mark.parametrize(("mode", "open_"), [("tf_idf", True), ("int", False)])
+def test_a_missing_case_of_an_experiment(tmp_path: Path, mode: str, open_: bool) -> None:
+    own = without(tmp_path, "restores")
+    data = json.loads(own.read_text())
+    known = {**OF_KERAS_3.data["behaviours"]["restores"]}
+    assert known.pop("TextVectorization.tf_idf") == known["TextVectorization"] == ["keras"]
+    data["behaviours"]["restores"] = {**known, "TextVectorization": ["h5"]}
+    own.write_text(json.dumps(data))
+    layer = Layer("t", "t", "TextVectorization", config={"output_mode": mode})
+    config: Json = {"layers": [{"class_name": "InputLayer", "config": {"batch_shape": [None, 1]}}]}
+    file = saved(tmp_path, config)
+    assert file.architecture is not None
+    file = replace(file, architecture=replace(file.architecture, layers=(layer,)))
+    (found,) = predict(file, ("tf==2.99.0",), own=(own,))
+    assert found.predicted is (LoadOutcome.UNKNOWN if open_ else LoadOutcome.LOADS)
 
 
 def test_with_the_experiment_it_is_decided(tmp_path: Path) -> None:

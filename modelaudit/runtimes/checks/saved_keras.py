@@ -52,6 +52,38 @@ def check(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     yield from protocol(context)
     yield from _revived(artifact, context)
     yield from _recurrent(artifact, context)
+    yield from _inner_inputs(artifact, context)
+
+
+def _inner_inputs(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
+    """Sequential models inside others, saved by TensorFlow 2.0 or older.
+
+    Their InputLayer is an ordinary layer, the first of the model. TensorFlow 2.2 and newer, which
+    rebuild the model without it, expect other layers under the numbers of these.
+    """
+    if context.profile.keras < (2, 3) or context.profile.tensorflow < (2, 2):
+        return
+    nodes = {node.index: node for node in artifact.object_graph}
+    for node in artifact.object_graph:
+        first = nodes.get(node.children.get("layer-0", 0))
+        if (
+            node.index
+            and first is not None
+            and node.detail.get("identifier") == "_tf_keras_sequential"
+            and first.detail.get("identifier") == "_tf_keras_layer"
+            and str(first.detail.get("metadata")).startswith('{"class_name": "InputLayer"')
+        ):
+            yield Reason(
+                "input-layer-of-inner-model",
+                LoadOutcome.FAILS,
+                "a Sequential model inside the model was saved by TensorFlow 2.0 or older with its "
+                f"input layer among its layers; {context.profile.name} numbers them otherwise",
+                "ValueError: Called Trackable._track_trackable() with name='layer-1', but a "
+                "Trackable with this name is already declared as a dependency.",
+                "use tf.saved_model.load and call its signature, or TensorFlow 2.1",
+                f"object_graph/{node.index}",
+            )
+            return
 
 
 def _metadata(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
