@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -28,6 +30,7 @@ ATTENTION = ("query_dense", "key_dense", "value_dense", "output_dense")
 LAYERS = "model_weights"
 OPTIMIZER = "optimizer_weights"
 PIECE = 4 << 20
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
 
 
 class WeightEdits(Struct, frozen=True):
@@ -57,13 +60,23 @@ def write_hdf5(
 
     Raises:
         ReadError: the original cannot be read.
+        OSError: the new file cannot be written.
     """
-    with opened_hdf5(FileWindow.of_file(artifact.root)) as source:
-        try:
-            with h5py.File(out, "w") as target:
-                _copy_hdf5(source, target, config, edits, keras, training=training)
-        except HDF5_ERRORS as error:
-            raise ReadError("corrupt", artifact.root.name, hdf5_reason(error)) from error
+    window = FileWindow.of_file(artifact.root)
+    with opened_hdf5(window) as source, _reading(window.file), h5py.File(out, "w") as target:
+        _copy_hdf5(source, target, config, edits, keras, training=training)
+
+
+@contextmanager
+def _reading(file: str) -> Iterator[None]:
+    """Errors of libhdf5 as errors of the file that is read, but for those of writing."""
+    try:
+        yield
+    except HDF5_ERRORS as error:
+        full = next((each for each in _FULL if f"errno = {each}" in str(error)), None)
+        if full is not None:
+            raise OSError(full, os.strerror(full)) from error
+        raise ReadError("corrupt", file, hdf5_reason(error)) from error
 
 
 def _copy_hdf5(
@@ -141,6 +154,7 @@ def write_archive(
 
     Raises:
         ReadError: the original cannot be read.
+        OSError: the new file cannot be written.
     """
     parts = ZipParts(FileWindow.of_file(artifact.root), limits)
     stated = artifact.extra.get("metadata")
@@ -176,14 +190,12 @@ def _edited(
         with path.open("wb") as handle:
             for piece in window.pieces(0, window.size, PIECE):
                 handle.write(piece)
-        with h5py.File(path, "r+") as file:
+        with _reading(window.file), h5py.File(path, "r+") as file:
             _scale(file, edits.factors)
             for old, new in _names(file, keras3=keras3):
                 file.move(old, new)
         with path.open("rb") as handle:
             yield handle
-    except HDF5_ERRORS as error:
-        raise ReadError("corrupt", window.file, hdf5_reason(error)) from error
     finally:
         with suppress(OSError):
             path.unlink()

@@ -84,6 +84,8 @@ def repair_model(
             status = RepairStatus.REFUSED if candidate is None else RepairStatus.UNPROVEN
             return replace(blank, status=status, reason=attempt.failure)
         done = _described(blank, candidate, attempt, out, settings)
+        if read_artifact(path, settings).sha256 != facts.artifact.sha256:
+            return replace(blank, reason="it was modified while it was repaired")
         _publish(candidate.path, out)
     return done
 

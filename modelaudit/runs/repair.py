@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from modelaudit.audit_types.repair import SUFFIX, Repair, RepairStatus
@@ -69,12 +69,20 @@ def repairs(
         def work(task: tuple[AuditTarget, Path]) -> dict[str, Json]:
             model, new = task
             own = settings.for_model(model.relative, model.path)
-            new.parent.mkdir(parents=True, exist_ok=True)
-            done = repair_model(model.path, target, new, own, runtimes, drop_optimizer)
-            done = replace(done, path=_shown(path, model))
-            if done.status is RepairStatus.REPAIRED:
-                _write_record(done)
-            return {"repair": encode(done)}
+            try:
+                new.parent.mkdir(parents=True, exist_ok=True)
+                done = repair_model(model.path, target, new, own, runtimes, drop_optimizer)
+                if done.status is RepairStatus.REPAIRED:
+                    _write_record(done)
+            except (UsageError, OSError) as error:
+                if one and isinstance(error, UsageError):
+                    raise
+                why = f"it could not be written: {error}"
+                done = Repair(str(model.path), target, RepairStatus.REFUSED, reason=why)
+            finally:
+                if not one:
+                    _remove_empty(new.parent, out)
+            return {"repair": encode(replace(done, path=_shown(path, model)))}
 
         answers = run_in_child(tasks, work, settings)
         for (model, _), answer in zip(tasks, answers, strict=True):
@@ -83,6 +91,14 @@ def repairs(
                 yield Repair(shown, target, RepairStatus.REFUSED, reason=answer.lost)
             else:
                 yield decode(Repair, answer.value["repair"])
+
+
+def _remove_empty(folder: Path, out: Path) -> None:
+    """Remove directories that were made for a file that was not written."""
+    with suppress(OSError):
+        while folder != out.parent and folder.is_relative_to(out):
+            folder.rmdir()
+            folder = folder.parent
 
 
 def _shown(asked: Path, model: AuditTarget) -> str:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +14,7 @@ import pytest
 
 from modelaudit.audit_types.repair import Repair, RepairStatus, RepairWay
 from modelaudit.errors import UsageError
+from modelaudit.repairs import repair
 from modelaudit.repairs.candidates import RepairRuntimes
 from modelaudit.repairs.repair import repair_model
 from modelaudit.runs.repair import open_runtimes, repairs
@@ -22,6 +26,7 @@ from tests.sharing import answer_of, made_once, module, output_of
 pytestmark = pytest.mark.slow
 
 SETTINGS = Settings(probe=ProbeSettings(samples=8))
+NO_PROBE = ProbeSettings(enabled=False)
 
 
 @pytest.fixture(scope="module")
@@ -161,3 +166,59 @@ def test_a_directory_is_repaired_into_a_tree_of_the_same_shape(
     record = json.loads((out / "a" / "old.h5.repair.json").read_text())
     assert record["status"] == "repaired"
     assert sorted(path.name for path in out.rglob("*.*")) == ["old.h5", "old.h5.repair.json"]
+
+
+def test_directories_are_made_only_for_new_files(folder: Path, tmp_path: Path) -> None:
+    registry, out = tmp_path / "registry", tmp_path / "out"
+    (registry / "b").mkdir(parents=True)
+    (registry / "b" / "new.keras").write_bytes((folder / "keras3-mobile.keras").read_bytes())
+    (registry / "b" / "other.keras").write_bytes((folder / "keras3-mobile.keras").read_bytes())
+    found = list(repairs(registry, "tf==2.21", out, replace(SETTINGS, probe=NO_PROBE)))
+    assert {each.status for each in found} == {RepairStatus.NOT_NEEDED}
+    assert not out.exists()
+
+
+def test_a_model_that_changes_meanwhile_is_refused(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = Path(shutil.copy(folder / "keras2-mobile.h5", tmp_path / "old.h5"))
+    best = repair.RepairJob.best
+
+    def later(self: repair.RepairJob) -> object:
+        found = best(self)
+        model.write_bytes(model.read_bytes() + b" ")
+        return found
+
+    monkeypatch.setattr(repair.RepairJob, "best", later)
+    found = repair_model(model, "tf==2.21", tmp_path / "new.h5", SETTINGS, None)
+    assert (found.status, found.reason) == (
+        RepairStatus.REFUSED,
+        "it was modified while it was repaired",
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ["old.h5"]
+
+
+@pytest.mark.parametrize("suffix", [".h5", ".keras"])
+def test_a_full_disk_leaves_nothing_behind(folder: Path, tmp_path: Path, suffix: str) -> None:
+    code = (
+        "import resource, signal, sys; from pathlib import Path;"
+        "from modelaudit.repairs.repair import repair_model;"
+        "from modelaudit.settings import Settings;"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096));"
+        "repair_model(Path(sys.argv[1]), 'tf==2.21', Path(sys.argv[2]), Settings(), None)"
+    )
+    out = tmp_path / f"new{suffix}"
+    command = [sys.executable, "-c", code, str(folder / f"keras2-mobile{suffix}"), str(out)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "OSError: [Errno 27] File too large" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_hostile_models_stay_refused(tmp_path: Path) -> None:
+    hostile = Path(__file__).resolve().parents[2] / "sample_models" / "digits_lambda.keras"
+    found = repair_model(hostile, "tf-keras==2.21", tmp_path / "new.keras", SETTINGS, None)
+    assert found.status is RepairStatus.REFUSED
+    assert "critical" in found.reason
+    assert list(tmp_path.iterdir()) == []
