@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from modelaudit.facts import Artifact, Format
-from modelaudit.repairs.translate.document import translated
-from modelaudit.repairs.translate.translation import Translation, Untranslatable
 from modelaudit.rules.model import Facts
 from modelaudit.runtimes.catalogue import find_profile, saving_runtime
 
@@ -39,6 +37,10 @@ def _translates(artifact: Artifact, runtime: str) -> bool:
     saved = artifact.documents[0].value if artifact.documents else None
     if not isinstance(saved, dict):
         return False
+    # Few models need them, and every scan would pay for the import.
+    from modelaudit.repairs.translate.document import translated
+    from modelaudit.repairs.translate.translation import Translation, Untranslatable
+
     archive = artifact.format is Format.KERAS_ARCHIVE
     state = Translation(find_profile(runtime), saving_runtime(artifact))
     try:
