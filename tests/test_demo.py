@@ -13,8 +13,11 @@ import pytest
 SCRIPT = Path(__file__).resolve().parent.parent / "scripts" / "demo.sh"
 
 
-def demo(root, *, code, verdict="fail", missing=None):
-    """Run the script with a `modelaudit` that exits with `code` and writes two reports."""
+def demo(root, *, code, verdict="fail", missing=None, repaired=0):
+    """Run the script with a `modelaudit` that exits with `code` and writes two reports.
+
+    As `modelaudit repair`, it exits with `repaired`.
+    """
     (root / "scripts").mkdir()
     shutil.copy(SCRIPT, root / "scripts")
     (root / ".venv" / "bin").mkdir(parents=True)
@@ -29,7 +32,9 @@ def demo(root, *, code, verdict="fail", missing=None):
     if missing:
         (made / missing).unlink()
     command = root / ".venv" / "bin" / "modelaudit"
-    command.write_text(f'#!/bin/sh\ncp -r "{made}" "${{6}}"\nexit {code}\n')
+    command.write_text(
+        f'#!/bin/sh\n[ "$1" = repair ] && exit {repaired}\ncp -r "{made}" "${{6}}"\nexit {code}\n'
+    )
     command.chmod(0o755)
     return subprocess.run(
         [root / "scripts" / "demo.sh"], capture_output=True, text=True, check=False, timeout=60
@@ -60,3 +65,9 @@ def test_findings_do_not_hide_an_incomplete_audit(tmp_path):
     done = demo(tmp_path, code=1, verdict="incomplete")
     assert done.returncode == 3
     assert "incomplete" in done.stderr
+
+
+def test_a_repair_that_fails_is_a_failure(tmp_path):
+    done = demo(tmp_path, code=1, repaired=1)
+    assert done.returncode == 3
+    assert "teachable_digits" in done.stderr
