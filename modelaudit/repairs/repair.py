@@ -16,8 +16,9 @@ from modelaudit.audit_types.repair import (
 )
 from modelaudit.errors import UsageError
 from modelaudit.facts import Artifact, Format
+from modelaudit.file_formats import Content, formats
 from modelaudit.findings import Severity
-from modelaudit.pipeline import read_artifact, static_facts
+from modelaudit.pipeline import read_artifact, static_facts, why_not_run
 from modelaudit.repairs.candidates import RepairCandidate, RepairJob, RepairRuntimes, prediction_of
 from modelaudit.repairs.containers import (
     container_of,
@@ -26,7 +27,8 @@ from modelaudit.repairs.proof import Attempt
 from modelaudit.rules.catalogue import CATALOGUE
 from modelaudit.rules.engine import run_rules
 from modelaudit.rules.model import Facts, Family
-from modelaudit.runtimes.catalogue import find_profile
+from modelaudit.runtimes.catalogue import find_profile, has_keras2_objects
+from modelaudit.runtimes.predict import predict
 from modelaudit.runtimes.profile import RuntimeProfile
 from modelaudit.settings import Settings
 from modelaudit.structs import replace
@@ -72,6 +74,13 @@ def repair_model(
         return replace(blank, reason=why)
     if not facts.artifact.complete:
         return replace(blank, reason="it could only be read in part")
+    if why := _no_keras_model(facts.artifact):
+        calls = predict(facts.artifact, (target,), own=tuple(map(Path, settings.profiles)))
+        loads = any(each.predicted is LoadOutcome.LOADS for each in calls)
+        status = RepairStatus.NOT_NEEDED if loads else RepairStatus.REFUSED
+        return replace(blank, status=status, reason="" if loads else why)
+    if why_not_run(facts):
+        runtimes = None
     kept = facts.artifact.format is wanted and not drop_optimizer
     if kept and _loads(facts.artifact, profile):
         return replace(blank, status=RepairStatus.NOT_NEEDED)
@@ -88,6 +97,17 @@ def repair_model(
             return replace(blank, reason="it was modified while it was repaired")
         _publish(candidate.path, out)
     return done
+
+
+def _no_keras_model(artifact: Artifact) -> str:
+    """Why there is no Keras model to translate; "" if there is one."""
+    if artifact.format in (Format.KERAS_ARCHIVE, Format.LEGACY_H5_FULL):
+        return ""
+    if artifact.format.is_saved_model:
+        return "" if has_keras2_objects(artifact) else "it contains no Keras model"
+    if artifact.format not in formats(Content.WEIGHTS):
+        return f"a {artifact.format.label} contains no Keras model"
+    return "" if artifact.architecture else "it holds only weights: add --architecture"
 
 
 def _loads(artifact: Artifact, profile: RuntimeProfile) -> bool:

@@ -45,6 +45,7 @@ class Keras3Graph:
             return False
         config = mapping(self._items[value.layer].get("config"))
         function = text(config.get("function")) or text(mapping(config.get("node_def")).get("op"))
+        function = function or text(self._items[value.layer].get("class_name"))
         reduces = "reduce_" in function or function in _TO_COLUMNS
         return reduces or 1 in (config.get("units"), config.get("filters"))
 

@@ -172,12 +172,18 @@ class _Keras3:
             found = code.calls(name, calls[0].args[0])
         for function, call, own in found:
             step, args = as_operation(function, call, own, self._translation, here)
-            if step["class_name"] == "Add" and graph.is_column(args[-1]):
-                # Keras 3.6 and later take a vector in the second place for a bias of channels.
+            if self._misaligns and step["class_name"] == "Add" and graph.is_column(args[-1]):
                 args.reverse()
             given: list[Json] = [graph.argument(each) for each in args]
             inbound: list[Json] = [{"args": given, "kwargs": {}}]
             yield {**step, "name": own, "inbound_nodes": inbound}
+
+    @property
+    def _misaligns(self) -> bool:
+        """Whether the target, unlike the writer, adds a column in the second place to channels."""
+        writer = self._translation.writer
+        there = writer.behaviour("add_misaligns") if writer else None
+        return bool(self._target.behaviour("add_misaligns")) and not there
 
     def _node(self, item: Config, call: LayerCall, graph: Keras3Graph) -> Node:
         args = [graph.argument(each) for each in call.args]
@@ -187,6 +193,8 @@ class _Keras3:
             if value is not None and key != "name"
         }
         first = call.args[0] if call.args else None
+        if self._misaligns and _is_add(item) and len(args) == 2 and graph.is_column(call.args[1]):
+            args.reverse()
         recurrent = has(text(item.get("class_name")), Trait.RECURRENT)
         if recurrent and isinstance(first, list) and len(first) > 1:  # a sequence and states
             args = [graph.argument(first[0])]
@@ -325,3 +333,9 @@ def _innermost(item: Config) -> Config:
 
 def _starts_with_input(layers: Sequence[Json]) -> bool:
     return bool(layers) and text(mapping(layers[0]).get("class_name")) == "InputLayer"
+
+
+def _is_add(item: Config) -> bool:
+    """Whether it is the operation Add of Keras 3, not the layer."""
+    config, module = mapping(item.get("config")), text(item.get("module"))
+    return text(item.get("class_name")) == "Add" and is_operation("Add", module, config)

@@ -23,13 +23,14 @@ _BINARY = {
     "BINARY_SUBTRACT": "-",
     "BINARY_MULTIPLY": "*",
     "BINARY_TRUE_DIVIDE": "/",
+    "BINARY_DIVIDE": "/",  # of Python 2, which divides tensors of floats as Python 3 does
     "BINARY_POWER": "**",
     "BINARY_MATRIX_MULTIPLY": "@",
 }
 # Arguments of BINARY_OP, from `opcode._nb_ops` of Python 3.11 to 3.14.
 _OPERATORS = {0: "+", 4: "@", 5: "*", 8: "**", 10: "-", 11: "/", 26: "[]"}
 
-WORDCODE: Version = (3, 6)  # the first Python whose instructions are read here
+WORDCODE: Version = (3, 6)  # before it, calls count names and values of keywords apart
 
 Literal: TypeAlias = "bool | int | float | str | slice | tuple[Literal, ...] | None"
 Value: TypeAlias = "Parameter | Constant | Name | Apply | Listed"
@@ -85,7 +86,7 @@ def expression_of(read: Bytecode) -> Value:
     found: list[Value] = []
     problems: list[str] = []
     # The stream does not say which Python of its layout wrote it: all that can read it must agree.
-    for version in versions_between(max(read.layout.first, WORDCODE), read.layout.last):
+    for version in versions_between(read.layout.first, read.layout.last):
         decoded = instructions(code.bytecode, version)
         if decoded is None:
             continue
@@ -216,7 +217,15 @@ class _Machine:
             named = self._pop()
             keywords = _names(named.value if isinstance(named, Constant) else None)
         self.keywords = ()
-        values = self._several(count)
+        if self.version < WORDCODE:
+            count, pairs = count & 0xFF, self._several(2 * (count >> 8))
+            keywords = _names(
+                tuple(each.value for each in pairs[::2] if isinstance(each, Constant))
+            )
+            named_values = pairs[1::2]
+            values = [*self._several(count), *named_values]
+        else:
+            values = self._several(count)
         function = self._pop()
         if not isinstance(function, Name):
             raise Unknown("a call of something else than a named function")
@@ -230,14 +239,17 @@ class _Machine:
 def _literal(value: object) -> Literal:
     if value is None or isinstance(value, bool | int | float | str):
         return value
+    if isinstance(value, bytes) and value.isascii():  # a string of Python 2
+        return value.decode("ascii")
     if isinstance(value, tuple):
         return tuple(map(_literal, value))
     raise Unknown(f"a constant of type {type(value).__name__}")
 
 
 def _names(value: object) -> tuple[str, ...]:
-    if isinstance(value, tuple) and all(isinstance(each, str) for each in value):
-        return tuple(map(str, value))
+    found = _literal(value)
+    if isinstance(found, tuple) and all(isinstance(each, str) for each in found):
+        return tuple(map(str, found))
     raise Unknown("keyword names in an unknown form")
 
 

@@ -104,3 +104,15 @@ def test_a_call_with_keywords_in_python_3_7() -> None:
     )
     found = expression_of(Bytecode(next(each for each in LAYOUTS if each.first == (3, 0)), code))
     assert shown(found, "t") == "tf.reduce_sum(t, axis=1)"
+
+
+def test_keywords_of_python_before_3_6() -> None:
+    # `lambda t: K.mean(t, axis=1)`: CALL_FUNCTION with one value and one pair of name and value
+    code = replace(
+        read("lambda t: t").code,
+        names=("K", "mean"),
+        constants=(None, b"axis", 1),
+        bytecode=b"t\x00\x00j\x01\x00|\x00\x00d\x01\x00d\x02\x00\x83\x01\x01S",
+    )
+    (layout,) = (each for each in LAYOUTS if each.last == (2, 7))
+    assert shown(expression_of(Bytecode(layout, code)), "t") == "K.mean(t, axis=1)"
