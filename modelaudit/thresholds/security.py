@@ -31,7 +31,7 @@ CONSTANT_SIZE = Threshold(
 CODE_TEXT = Threshold(
     1024,
     "characters",
-    "length above which a text in a layer's code is not on the allow list",
+    "length above which a text in a layer's code, or its source, is not on the allow list",
     "the longest docstring among 150 Lambda layers of public code has about 300",
 )
 CODE_WORD = Threshold(
@@ -45,4 +45,10 @@ CODE_NUMBERS = Threshold(
     "numbers",
     "number of literals in a layer's code above which they count as data",
     "tables of means, shapes and axes have tens; more are weights, or an encoded program",
+)
+CODE_BYTES = Threshold(
+    1 << 16,
+    "bytes",
+    "size of the instructions of a layer's code above which they are not judged",
+    "the longest function among 167 of public code has less than 1,000; reading them takes time",
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dis
 import marshal
 from base64 import b64encode
 from types import CodeType
@@ -72,6 +73,15 @@ def long_word_in_code(length):
 @at("security.CODE_NUMBERS", {1024: "pass", 1025: "fail"})
 def numbers_in_code(count):
     return code_with((0.5,) * count)
+
+
+@at("security.CODE_BYTES", {65536: "pass", 65538: "fail"})
+def long_code(size):
+    """Instructions of two bytes, with `NOP` at the end."""
+    code = (lambda x: x).__code__
+    padding = bytes([dis.opmap["NOP"], 0]) * (size // 2)
+    code = code.replace(co_code=(code.co_code + padding)[:size])
+    return outcome("MA717", with_layers(lambda_layer(b64encode(marshal.dumps(code)).decode())))
 
 
 @pytest.mark.parametrize(("edge", "number"), EDGES.cases())

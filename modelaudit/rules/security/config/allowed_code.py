@@ -28,7 +28,7 @@ from modelaudit.formats.bytecode.instructions import (
 )
 from modelaudit.formats.bytecode.marshal_reader import Bytecode, Code, Value
 from modelaudit.formats.keras.builtin_layers import words
-from modelaudit.thresholds.security import CODE_NUMBERS, CODE_TEXT, CODE_WORD
+from modelaudit.thresholds.security import CODE_BYTES, CODE_NUMBERS, CODE_TEXT, CODE_WORD
 
 # Global names and paths, and the module of the list that they stand for.
 _ALIASES = {
@@ -131,6 +131,9 @@ def judge_bytecode(read: Bytecode, module: Iterable[str], given: Json) -> Judgem
         module: modules whose names the config adds to the code's globals.
         given: its defaults and the values of its closure, from the config.
     """
+    size = sum(len(code.bytecode) for code in read.code.nested())
+    if size > CODE_BYTES.value:
+        return Judgement((f"{size:,} bytes of instructions",))
     judged = [
         found
         for version in reversed(versions_between(read.layout.first, read.layout.last))
@@ -152,6 +155,8 @@ def judge_bytecode(read: Bytecode, module: Iterable[str], given: Json) -> Judgem
 
 def judge_source(text: str) -> Judgement:
     """What in source text is not on the list: words that are no keyword, parameter or own name."""
+    if len(text) > CODE_TEXT.value:
+        return Judgement((f"a text of {len(text):,} characters",))
     code = _QUOTED.sub("", text)
     own = _WORD.findall(" ".join(" ".join(found) for found in _PARAMETERS.findall(code)))
     known = allowed_words() | {*own, *keyword.kwlist}
