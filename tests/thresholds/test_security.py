@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import dis
 import marshal
 from base64 import b64encode
 from types import CodeType
 
 import pytest
 
+from modelaudit.formats.bytecode.code_fields import LAYOUTS
+from modelaudit.formats.bytecode.marshal_reader import Bytecode, Code
+from modelaudit.rules.security.config.allowed_code import judge_bytecode
 from modelaudit.rules.security.config.examples import keras_layer, lambda_layer, with_layers
 from modelaudit.rules.security.graph.examples import graph_with
 from modelaudit.settings import Limits, Settings
@@ -75,13 +77,13 @@ def numbers_in_code(count):
     return code_with((0.5,) * count)
 
 
-@at("security.CODE_BYTES", {65536: "pass", 65538: "fail"})
+@at("security.CODE_BYTES", {65536: "pass", 65537: "fail"})
 def long_code(size):
-    """Instructions of two bytes, with `NOP` at the end."""
-    code = (lambda x: x).__code__
-    padding = bytes([dis.opmap["NOP"], 0]) * (size // 2)
-    code = code.replace(co_code=(code.co_code + padding)[:size])
-    return outcome("MA717", with_layers(lambda_layer(b64encode(marshal.dumps(code)).decode())))
+    """`lambda x: x` of Python 2.7, with instructions of one byte, `NOP`, at the end."""
+    instructions = bytes([124, 0, 0, 83]).ljust(size, b"\x09")
+    code = Code("<lambda>", "layer.py", 1, (), ("x",), (), (), instructions)
+    judged = judge_bytecode(Bytecode(LAYOUTS[-1], code), (), None)
+    return "fail" if judged.unlisted else "pass"
 
 
 @pytest.mark.parametrize(("edge", "number"), EDGES.cases())
