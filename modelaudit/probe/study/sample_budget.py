@@ -16,7 +16,7 @@ import numpy as np
 
 from modelaudit.audit_types.loading import Port
 from modelaudit.probe.study.feeding import PreparedInputs
-from modelaudit.probe.study.runner import Runner
+from modelaudit.probe.study.runner import MeasurementUnavailable, Runner
 from modelaudit.structs import replace
 from modelaudit.thresholds.answers import MIN_INPUTS
 
@@ -46,7 +46,8 @@ def within_time(runner: Runner, fed: PreparedInputs, seconds: float) -> Prepared
 
     Raises:
         StudyEnded: the child has ended.
-        MeasurementUnavailable: the model cannot be run.
+        MeasurementUnavailable: the model cannot be run, or not in time where its inputs had to be
+            enlarged or passed one at a time.
     """
     tried = min(TRIAL, fed.info.n, _fitting(fed.output_bytes), 2 * (fed.at_once or TRIAL))
     runner.put("trial", [array[:tried] for array in fed.arrays])
@@ -74,6 +75,8 @@ def within_time(runner: Runner, fed: PreparedInputs, seconds: float) -> Prepared
         affordable = int(answers / (whole + of_few))
     if affordable >= fed.info.n:
         return fed
+    if fed.at_once and affordable < MIN_INPUTS.value:
+        raise MeasurementUnavailable(f"one input takes {each:.2g} s, too long for --timeout")
     kept = max(MIN_INPUTS.value, 1 << max(affordable, 1).bit_length() - 1)
     return (
         fed

@@ -97,7 +97,8 @@ def study(
                 failures.append(str(error))
     except StudyEnded as end:
         return end.observation
-    return Uncallable(f"{failures[0]}{sizes_to_give(session, fed)}")
+    other = "".join(f"; otherwise: {failure}" for failure in failures[1:])
+    return Uncallable(f"{failures[0]}{other}{sizes_to_give(session, fed)}")
 
 
 class _Study:

@@ -10,6 +10,7 @@ from modelaudit.facts import Artifact, Format
 from modelaudit.formats.keras.config import parse_architecture
 from modelaudit.measures.summary import Behaviour
 from modelaudit.probe.protocol import Observation
+from modelaudit.probe.study import sample_budget
 from modelaudit.probe.study.inputs import Uncallable, open_axes, sample_shape
 from modelaudit.probe.study.study import study
 from modelaudit.settings import Limits, ProbeSettings
@@ -67,6 +68,17 @@ def test_one_input_at_a_time():
     assert isinstance(behaviour, Behaviour)
     assert behaviour.inputs.n == 32
     assert "the model runs with one input at a time only" in behaviour.inputs.notes
+
+
+@pytest.mark.parametrize("slow", [False, True])
+def test_larger_inputs_that_take_too_long_are_no_timeout(monkeypatch, slow):
+    times = iter(np.arange(0, 10_000, 50.0 if slow else 0.01))
+    monkeypatch.setattr(sample_budget.time, "monotonic", lambda: float(next(times)))
+    session = Picky((None, None, 4), lambda shape: shape[1] >= 64)
+    answer = study(session, ARTIFACT, SETTINGS, None)
+    assert isinstance(answer, Uncallable if slow else Behaviour)
+    if slow:
+        assert "no (32, 32, 4); otherwise: one input takes 12 s, too long" in answer.reason
 
 
 def test_what_only_the_user_knows_is_asked_for():
