@@ -160,8 +160,10 @@ def with_binding(artifact: Artifact, binding: Binding | None) -> Artifact:
         **artifact.extra,
         "unclaimed": list(binding.unclaimed),
         "misordered": list(binding.misordered),
-        "lost_layers": [*lost_layers(binding.architecture, mapping_of(artifact.extra.get("h5")))],
     }
+    if "lost_layers" not in extra:
+        h5 = mapping_of(artifact.extra.get("h5"))
+        extra["lost_layers"] = [*lost_layers(binding.architecture, h5)]
     return replace(
         artifact, architecture=binding.architecture, kernels=binding.kernels, extra=extra
     )
