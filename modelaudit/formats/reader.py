@@ -138,6 +138,9 @@ def _frozen_graph(path: Path, limits: Limits) -> Artifact:
 
 
 def _lfs_pointer(path: Path, limits: Limits) -> Artifact:
+    from modelaudit.formats.checkpoint.index import index_path
+
+    path = path if path.is_file() else index_path(path)  # of a checkpoint, the index is looked at
     head = _head(path)
     oid, size = _OID.search(head), _SIZE.search(head)
     evidence: dict[str, Json] = {

@@ -106,23 +106,30 @@ def _differences(
 
 
 def _renamed(saved: Mapping[str, Layer], seen: Observation) -> dict[str, str]:
-    """Saved route -> restored route of operations without weights that have another name.
+    """Saved route -> restored route of what has another name in the restored model.
 
-    Keras names operations such as `Cast` anew at each load. Those of one class and one parent are
-    matched in order, if there are as many as before.
+    Keras names operations such as `Cast` anew at each load, and Keras 2.1 saved no names of nested
+    Sequential models. Operations without weights and models of one class and one parent are
+    matched in order, if there are as many as before; layers of a model follow it.
     """
     before: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
     after: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
     for route, layer in saved.items():
-        if route not in seen.layers and not (layer.variables or layer.expected or layer.is_model):
+        if route not in seen.layers and not (layer.variables or layer.expected):
             before[route.rpartition("/")[0], _class(layer.class_name)].append(route)
     for route, found in seen.layers.items():
         if route not in saved:
             after[route.rpartition("/")[0], _class(found)].append(route)
     pairs = [(routes, after[key]) for key, routes in before.items()]
-    return {
+    renamed = {
         a: b for old, new in pairs if len(old) == len(new) for a, b in zip(old, new, strict=True)
     }
+    models = {a: b for a, b in renamed.items() if saved[a].is_model}
+    for route in saved:
+        for model, name in models.items():
+            if route.startswith(f"{model}/"):
+                renamed[route] = f"{name}/{route.removeprefix(f'{model}/')}"
+    return renamed
 
 
 def _listed(layer: Layer, wrappers: Set[str]) -> bool:

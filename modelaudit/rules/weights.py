@@ -8,7 +8,7 @@ from modelaudit.audit_types.kernels import BatchNormState, InitialState, KernelI
 from modelaudit.facts import Artifact
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.measures.kernels.batchnorm import batchnorm_tensors
-from modelaudit.measures.kernels.inference_norms import trained_at_inference
+from modelaudit.measures.kernels.inference_norms import trained_at_inference, unread_statistics
 from modelaudit.measures.kernels.other_weights import frozen_variables
 from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
@@ -28,6 +28,10 @@ LISTED = 8
 AT_INFERENCE = (
     "the biases before them were trained as well, so training used these statistics "
     "(no `training=True`) and nothing was lost"
+)
+BY_BATCH = (
+    "the graph normalises by the batch and reads no moving statistics; a graph for inference would "
+    "need them"
 )
 
 
@@ -54,9 +58,12 @@ def _statistics_lost(rule: Rule, facts: Facts) -> Iterator[Finding]:
     lost = [s.route for s in states if s.statistics_initial and not s.affine_initial]
     said = of_all(len(lost), len(states), "batch normalisation layer", "has", "have")
     said += " moving mean 0 and moving variance 1 exactly, although gamma or beta were trained"
-    kept = bool(lost) and trained_at_inference(facts.artifact)
-    said += f"; {AT_INFERENCE}" * kept
-    yield from _layers_told(rule, said, lost, len(states), Severity.INFO if kept else None)
+    severity = None
+    if lost and trained_at_inference(facts.artifact):
+        severity, said = Severity.INFO, f"{said}; {AT_INFERENCE}"
+    elif lost and unread_statistics(facts.artifact, lost):
+        severity, said = Severity.LOW, f"{said}; {BY_BATCH}"
+    yield from _layers_told(rule, said, lost, len(states), severity)
 
 
 def _statistics_untouched(rule: Rule, facts: Facts) -> Iterator[Finding]:

@@ -143,6 +143,14 @@ def test_any_bytes_are_sniffed_and_read_without_an_exception(tmp_path_factory, d
     assert read(path, LIMITS).complete is False or sniff(path) is Format.FROZEN_GRAPH
 
 
+def test_a_checkpoint_of_git_lfs_pointers_is_called_that(tmp_path):
+    (tmp_path / "model.ckpt.index").write_bytes(POINTER)
+    artifact = read(tmp_path / "model.ckpt", LIMITS)
+    (problem,) = artifact.problems
+    assert artifact.format is Format.GIT_LFS_POINTER
+    assert (problem.kind, problem.file) == ("lfs-pointer", "model.ckpt.index")
+
+
 def test_git_lfs_pointer_is_read_with_its_size(tmp_path):
     path = tmp_path / "model.h5"
     path.write_bytes(POINTER)

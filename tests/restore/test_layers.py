@@ -132,6 +132,27 @@ def test_operations_may_get_another_name() -> None:
     assert told[0] == "dense_2: the saved Dense is not in the model"
 
 
+def test_nested_models_may_get_another_name_with_all_their_layers() -> None:
+    """Keras 2.1 saved a nested Sequential model as a list without a name."""
+    layers = (
+        Layer("trunk_19", "trunk_19", "Sequential", is_model=True),
+        Layer("trunk_19/dense", "dense", "Dense", config={"units": 3}, expected={"bias": (3,)}),
+    )
+    architecture = replace(SAVED, layers=layers)
+
+    def differences(units: int, *names: str) -> list[str]:
+        seen = Observation(
+            *("here", "load_model", Status.LOADED),
+            layers={"trunk": "Sequential", **dict.fromkeys(names, "Dense")},
+            details={name: {"config": {"units": units}} for name in names},
+        )
+        return [str(each) for each in compare_layers(architecture, seen)[0]]
+
+    assert differences(3, "trunk/dense") == []
+    assert differences(4, "trunk/dense") == ["trunk_19/dense: units is 4, saved as 3"]
+    assert "trunk_19/dense: the saved Dense is not in the model" in differences(3, "trunk/other")
+
+
 @pytest.mark.parametrize(("called", "expected"), [(None, 0), (True, 1)])
 def test_trainable_matters_only_for_batch_normalisation_in_training_mode(
     called: bool | None, expected: int

@@ -284,6 +284,9 @@ def test_a_recurrent_kernel_is_not_used_in_sequences_of_one_step():
 
     assert severities(kernel, *others, artifact=of(7, 3)) == {"lstm/recurrent_kernel": HIGH}
     assert severities(kernel, *others, artifact=of(1, 3)) == {"lstm/recurrent_kernel": INFO}
+    given = examples.layer("lstm", "LSTM", config={"batch_input_shape": [None, 1, 3]})
+    first = examples.model(given)
+    assert severities(kernel, *others, artifact=first) == {"lstm/recurrent_kernel": INFO}
     reshaped = of(3, target_shape=[1, 3])
     assert severities(kernel, *others, artifact=reshaped) == {"lstm/recurrent_kernel": INFO}
     unknown = replace(model(), architecture=None)

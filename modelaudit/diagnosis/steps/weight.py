@@ -7,7 +7,7 @@ from modelaudit.audit_types.kernels import KernelInitialization
 from modelaudit.diagnosis.case import Case
 from modelaudit.diagnosis.model import CauseExcluded, CauseFound, CauseUnknown, StepResult
 from modelaudit.findings import Finding, Severity
-from modelaudit.measures.kernels.inference_norms import trained_at_inference
+from modelaudit.measures.kernels.inference_norms import trained_at_inference, unread_statistics
 from modelaudit.rules.grammar import counted, every, of_all
 from modelaudit.rules.initial_values import left_initial, never_trained
 from modelaudit.thresholds.weights import SMALL
@@ -150,6 +150,11 @@ def statistics_lost(case: Case) -> StepResult:
         return CauseExcluded(
             "the biases before the batch normalisation layers with mean 0 and variance 1 were "
             "trained, so training used these statistics"
+        )
+    if lost and unread_statistics(case.facts.artifact, [s.route for s in lost]):
+        return CauseExcluded(
+            "the graph normalises by the batch and does not read the statistics, which are still "
+            "mean 0 and variance 1"
         )
     if lost:
         count = len(case.batchnorm)

@@ -1,18 +1,23 @@
-"""Batch normalizations that were trained with their moving statistics instead of those of batches.
+"""Batch normalizations that kept moving statistics of 0 and 1 and lost none.
 
 A network that a program trains by itself, without `training=True`, uses mean 0 and variance 1 in
-training and at inference: nothing was lost when it was saved.
+training and at inference. A TensorFlow 1 graph that always normalises by the batch uses neither.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+import re
+from collections import defaultdict
+from collections.abc import Collection, Iterator
 
-from modelaudit.facts import Artifact
+from modelaudit.facts import Artifact, GraphNode
 from modelaudit.layer_classes import Trait, has
 from modelaudit.measures.architecture.layer_graph import layer_graph
+from modelaudit.measures.kernels.batchnorm import batchnorm_tensors
 from modelaudit.thresholds.weights import INFERENCE_BIAS
+
+_UPDATES = re.compile(r"Assign|Save|IsVariableInitialized|NoOp")
 
 
 def trained_at_inference(artifact: Artifact) -> bool:
@@ -32,6 +37,28 @@ def trained_at_inference(artifact: Artifact) -> bool:
         if len(sizes) == 2 and sizes[1] > 0:
             ratios.append(sizes[0] / sizes[1])
     return bool(ratios) and min(ratios) >= INFERENCE_BIAS.value
+
+
+def unread_statistics(artifact: Artifact, routes: Collection[str]) -> bool:
+    """Whether a TensorFlow 1 graph only updates and saves the moving means of these layers."""
+    means = [each.mean.name for each in batchnorm_tensors(artifact) if each.route in routes]
+    if not (means and artifact.graphs):
+        return False
+    readers: dict[str, list[GraphNode]] = defaultdict(list)
+    for node in artifact.graphs[0].nodes:
+        for reference in node.inputs:
+            readers[reference.lstrip("^").partition(":")[0]].append(node)
+    pending, seen = [*means], set(means)
+    while pending:
+        name = pending.pop()
+        following = readers[name]
+        # What nothing takes is an output or no variable of the graph, if it is no mere reading.
+        if not following and not name.endswith(("/read", "/ReadVariableOp")):
+            return False
+        reached = {node.name for node in following if not _UPDATES.match(node.op)} - seen
+        pending += reached
+        seen |= reached
+    return True
 
 
 def _pairs(artifact: Artifact) -> Iterator[tuple[str, str]]:

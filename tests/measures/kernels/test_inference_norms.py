@@ -77,3 +77,31 @@ def test_biases_before_normalizations_move_only_without_batch_statistics(
     result = run_rule(rule("MA401"), facts)
     assert [f.severity for f in result.findings] == [Severity.INFO if sound else Severity.HIGH]
     assert result.outcome is Outcome.FAIL
+
+
+@pytest.mark.parametrize(("inference", "severity"), [(False, Severity.LOW), (True, Severity.HIGH)])
+def test_a_graph_that_normalises_by_the_batch_lost_nothing(tmp_path: Path, inference, severity):
+    """TensorFlow 1, whose averages are updated only by a program that asks for it."""
+    tf = pytest.importorskip("tensorflow")
+    v1 = tf.compat.v1
+    with tf.Graph().as_default(), v1.Session() as session:
+        x = v1.placeholder(tf.float32, [None, 8], "x")
+        kept = {
+            name: v1.get_variable(f"norm/{name}", [8], initializer=start, trainable=False)
+            for name, start in (
+                ("moving_mean", v1.zeros_initializer()),
+                ("moving_variance", v1.ones_initializer()),
+            )
+        }
+        beta = v1.get_variable("norm/beta", [8], initializer=v1.random_normal_initializer())
+        mean, variance = tf.nn.moments(x, [0])
+        v1.assign_sub(kept["moving_mean"], 0.1 * (kept["moving_mean"] - mean))
+        v1.assign_sub(kept["moving_variance"], 0.1 * (kept["moving_variance"] - variance))
+        if inference:
+            mean, variance = kept.values()
+        tf.nn.relu(tf.nn.batch_normalization(x, mean, variance, beta, None, 1e-3), name="y")
+        session.run(v1.global_variables_initializer())
+        v1.train.Saver().save(session, str(tmp_path / "model.ckpt"))
+    artifact = read(tmp_path / "model.ckpt", Limits())
+    facts = Facts(artifact, measurements=measure(artifact))
+    assert [f.severity for f in run_rule(rule("MA401"), facts).findings] == [severity]
