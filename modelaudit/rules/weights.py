@@ -29,10 +29,7 @@ AT_INFERENCE = (
     "the biases before them were trained as well, so training used these statistics "
     "(no `training=True`) and nothing was lost"
 )
-BY_BATCH = (
-    "the graph normalises by the batch and reads no moving statistics; a graph for inference would "
-    "need them"
-)
+BY_BATCH = "this graph normalises by the batch; a graph for inference would need them"
 
 
 def _measurements(facts: Facts) -> Measurements:

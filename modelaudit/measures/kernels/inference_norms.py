@@ -17,7 +17,7 @@ from modelaudit.measures.architecture.layer_graph import layer_graph
 from modelaudit.measures.kernels.batchnorm import batchnorm_tensors
 from modelaudit.thresholds.weights import INFERENCE_BIAS
 
-_UPDATES = re.compile(r"Assign|Save|IsVariableInitialized|NoOp")
+_UPDATES = re.compile(r"Assign|Save|IsVariableInitialized|VarIsInitialized|NoOp")
 
 
 def trained_at_inference(artifact: Artifact) -> bool:
@@ -45,6 +45,7 @@ def unread_statistics(artifact: Artifact, routes: Collection[str]) -> bool:
     if not (means and artifact.graphs):
         return False
     readers: dict[str, list[GraphNode]] = defaultdict(list)
+    operations = {node.name: node.op for node in artifact.graphs[0].nodes}
     for node in artifact.graphs[0].nodes:
         for reference in node.inputs:
             readers[reference.lstrip("^").partition(":")[0]].append(node)
@@ -53,7 +54,8 @@ def unread_statistics(artifact: Artifact, routes: Collection[str]) -> bool:
         name = pending.pop()
         following = readers[name]
         # What nothing takes is an output or no variable of the graph, if it is no mere reading.
-        if not following and not name.endswith(("/read", "/ReadVariableOp")):
+        reads = operations.get(name) == "ReadVariableOp" or name.endswith("/read")
+        if not following and not reads:
             return False
         reached = {node.name for node in following if not _UPDATES.match(node.op)} - seen
         pending += reached
