@@ -43,6 +43,7 @@ from modelaudit.rules.kept import (
     changed_while_run_result,
     reason_not_to_run,
     security_results,
+    severe,
     with_kept,
 )
 from modelaudit.rules.model import Facts, Need
@@ -301,7 +302,7 @@ def audit_model(
         created: ISO 8601 time in UTC for the audit.
         probe: runs the model in isolation; None for a static audit.
         keep: receives the findings on security before the model is run.
-        earlier: such findings of an earlier attempt, which the audit also has.
+        earlier: such findings of an earlier attempt; the audit also has the severe ones.
     """
     settings = settings.for_model(target.relative, target.path)
     timings: dict[str, float] = {}
@@ -310,7 +311,7 @@ def audit_model(
         facts = replace(facts, path=target.relative, declared_signature=target.declared_signature)
         if target.previous:
             facts = replace(facts, previous=read_artifact(target.previous, settings))
-        facts = replace(facts, kept=(*earlier, *security_results(facts)))
+        facts = replace(facts, kept=(*severe(earlier), *security_results(facts)))
         if keep:
             keep(facts.kept)
     with Stopwatch(timings, "probe"):

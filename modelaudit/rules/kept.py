@@ -22,6 +22,15 @@ def security_results(facts: Facts) -> tuple[RuleResult, ...]:
     return tuple(found for rule in rules if (found := run_rule(rule, facts)).findings)
 
 
+def severe(results: Sequence[RuleResult]) -> tuple[RuleResult, ...]:
+    """The findings of high severity or above; others of a file that has changed are outdated."""
+    return tuple(
+        replace(result, findings=found)
+        for result in results
+        if (found := tuple(f for f in result.findings if f.severity.rank >= Severity.HIGH.rank))
+    )
+
+
 def reason_not_to_run(found: Sequence[RuleResult]) -> str:
     """Which of the findings keeps the model from being run; "" if none does."""
     unsafe = {rule.code for rule in CATALOGUE if rule.keeps_from_running}

@@ -96,6 +96,18 @@ def test_a_file_that_changes_while_it_runs_is_a_finding(
     assert "MA701" in named(audit)
 
 
+def test_a_model_that_is_saved_again_keeps_nothing_harmless(tmp_path: Path) -> None:
+    def save_again(path: Path) -> None:
+        if not (tmp_path / "saved").exists():
+            (tmp_path / "saved").touch()
+            lambda_model(tmp_path, "lambda x: K.abs(x)")
+
+    audit = audited(lambda_model(tmp_path, HONEST), save_again)
+    (found,) = [each for each in audit.findings if each.code.startswith("MA7")]
+    assert found.code == "MA701"
+    assert "abs" in found.detail
+
+
 def test_an_honest_model_has_neither(tmp_path: Path) -> None:
     audit = audited(lambda_model(tmp_path, HONEST), lambda path: None)
     assert named(audit).keys() == {"MA701"}
