@@ -194,13 +194,17 @@ class _Measuring:
         tensor = self.tensors.get(name) if name is not None else None
         if tensor is None or tensor.source is None or not 0 < tensor.nbytes <= _MAX_BIAS:
             return None
+        bias = tensor.source.array()
         start = 0.0
         if kernel.bias_initializer is not None:
             options = candidates(kernel.bias_initializer, tensor.shape)
             if not options or options[0].kind != "constant":
                 return None
             start = options[0].mean
-        bias = tensor.source.array()
+        elif self.artifact.architecture is None and bias.size > 1:
+            start = float(
+                bias.flat[0]
+            )  # the file does not name a constant such as -1 for closed gates
         return bool((bias == np.asarray(start).astype(bias.dtype)).all())
 
     def _batchnorm_initial(self, route: str) -> bool | None:

@@ -80,10 +80,11 @@ def never_trained(
     # Training moves biases off their exact initial values, however little it moves kernels.
     redrawn = True in biases and False not in biases
     moved = any(kernel.tests.get("fits") is False for kernel in kernels)
-    # A step changes every batch normalization, so no kernel moved where all are as they were made.
-    first = (
-        redrawn and bool(norms) and all(n.statistics_initial and n.affine_initial for n in norms)
-    )
+    # A step changes every batch normalization and every orthogonal matrix, so no kernel moved where
+    # all are as they were made.
+    made = [norm.statistics_initial and norm.affine_initial for norm in norms]
+    exact = any(_orthogonal(kernel) for kernel in fresh) and not moved
+    first = redrawn and (all(made) if made else exact)
     if (
         any(kernel.guessed for kernel in fresh)
         and not first
@@ -189,6 +190,12 @@ def left_initial(
             against = ""
         found.append(Untouched(kernel, severity, against))
     return tuple(found)
+
+
+def _orthogonal(kernel: KernelInitialization) -> bool:
+    """Whether it is an orthogonal matrix that training could have changed."""
+    frozen = kernel.tests.get("trainable") is False
+    return kernel.tests.get("law") == "orthogonal" and not frozen
 
 
 def _trained_before(kernel: KernelInitialization) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 
 from modelaudit.facts import Json, Tensor, TensorStats
 from modelaudit.findings import Confidence, Finding, Severity
-from modelaudit.measures.kernels.batchnorm import batchnorm_tensors
+from modelaudit.measures.kernels.batchnorm import batchnorm_tensors, variable_names
 from modelaudit.measures.kernels.initializers import canonical_name
 from modelaudit.measures.kernels.plain_norms import is_all, plain_norms
 from modelaudit.measures.statistics import distance_from_others
@@ -56,7 +56,12 @@ def _kernels(facts: Facts) -> Iterator[tuple[str, str, Tensor]]:
                 yield layer.route, role, tensors[name]
     for kernel in artifact.kernels:
         if kernel.tensor in tensors and kernel.tensor not in seen:
+            seen.add(kernel.tensor)
             yield kernel.route, kernel.tensor.rpartition("/")[2], tensors[kernel.tensor]
+    for name, said in variable_names(artifact).items() if not artifact.architecture else ():
+        route, _, role = said.removesuffix(":0").rpartition("/")
+        if role in KERNELS and name in tensors.keys() - seen and tensors[name].role == "weight":
+            yield route, role, tensors[name]
 
 
 def _constant(rule: Rule, facts: Facts) -> Iterator[Finding]:

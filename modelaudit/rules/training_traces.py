@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from modelaudit.audit_types.kernels import KernelInitialization
 from modelaudit.facts import Artifact, GraphNode, Json, Layer, Shape
 from modelaudit.measures.architecture.layer_shapes import input_shape
+from modelaudit.measures.kernels.batchnorm import batchnorm_tensors
+from modelaudit.measures.kernels.other_weights import frozen_variables
 
 
 def one_step(artifact: Artifact, recurrent: str) -> bool | None:
@@ -64,6 +66,17 @@ def tells_frozen(artifact: Artifact) -> bool:
         or any(node.kind == "variable" for node in artifact.object_graph)
         or any(graph.trainable for graph in artifact.graphs)
     )
+
+
+def frozen_norms(artifact: Artifact) -> set[str]:
+    """Routes of layers that the architecture or the list of trainable variables calls frozen."""
+    if artifact.architecture is not None:
+        return {layer.route for layer in artifact.architecture.layers if not layer.trainable}
+    frozen = frozen_variables(artifact)
+    affine = {x.route: [t for t in (x.gamma, x.beta) if t] for x in batchnorm_tensors(artifact)}
+    return {
+        route for route, own in affine.items() if own and frozen.issuperset(t.name for t in own)
+    }
 
 
 def optimizer_moved(artifact: Artifact) -> bool:

@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from modelaudit.audit_types.kernels import BatchNormState, InitialState, KernelInitialization
-from modelaudit.facts import Artifact
 from modelaudit.findings import Confidence, Finding, Severity
-from modelaudit.measures.kernels.batchnorm import batchnorm_tensors
 from modelaudit.measures.kernels.inference_norms import trained_at_inference, unread_statistics
-from modelaudit.measures.kernels.other_weights import frozen_variables
 from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
 from modelaudit.rules.grammar import counted, every, of_all
@@ -22,7 +19,7 @@ from modelaudit.rules.initial_values import (
     stale_averages,
 )
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
-from modelaudit.rules.training_traces import tells_frozen
+from modelaudit.rules.training_traces import frozen_norms, tells_frozen
 
 LISTED = 8
 AT_INFERENCE = (
@@ -71,23 +68,14 @@ def _statistics_untouched(rule: Rule, facts: Facts) -> Iterator[Finding]:
         *("still has exactly its initial values", "still have exactly their initial values"),
     )
     # Layers that are not meant to be trained stay as they are, as in networks of random features.
-    severity = Severity.LOW if _frozen_norms(facts.artifact).issuperset(new) else None
-    biases = [k.tests.get("bias_initial") for k in _measurements(facts).initialization]
-    if not severity and len(new) == len(states) and False in biases:
-        # Every one of them was skipped, or is frozen in a file that does not tell.
-        severity = Severity.HIGH if tells_frozen(facts.artifact) else None
+    severity = Severity.LOW if frozen_norms(facts.artifact).issuperset(new) else None
+    trained = [k.tests.get("bias_initial") is False for k in _measurements(facts).initialization]
+    trained += [not s.statistics_initial for s in states]
+    # Layers that no configuration connects may belong to a part that is not used.
+    used = facts.artifact.architecture is not None or len(new) == len(states)
+    if severity is None and any(trained) and used and tells_frozen(facts.artifact):
+        severity = Severity.HIGH
     yield from _layers_told(rule, said, new, len(states), severity)
-
-
-def _frozen_norms(artifact: Artifact) -> set[str]:
-    """Routes of layers that the architecture or the list of trainable variables calls frozen."""
-    if artifact.architecture is not None:
-        return {layer.route for layer in artifact.architecture.layers if not layer.trainable}
-    frozen = frozen_variables(artifact)
-    affine = {x.route: [t for t in (x.gamma, x.beta) if t] for x in batchnorm_tensors(artifact)}
-    return {
-        route for route, own in affine.items() if own and frozen.issuperset(t.name for t in own)
-    }
 
 
 def _layers_told(

@@ -101,6 +101,17 @@ def test_a_random_bias_initializer_is_no_evidence() -> None:
     assert tests["bias_initial"] is None
 
 
+@pytest.mark.parametrize(("values", "initial"), [((-1, -1), True), ((-1, -1.5), False)])
+def test_without_a_config_a_constant_bias_is_at_its_start(values, initial) -> None:
+    """Such as -1 for gates that are closed at first; trained biases differ."""
+    rng = np.random.default_rng(0)
+    bias = np.array(values * 8, np.float32)
+    tensors = {"a/kernel": drawn(rng, 32, 16), "a/bias": bias}
+    gate = replace(kernel("a", (32, 16)), bias="a/bias")
+    tests = measure(artifact(tensors, [gate])).initialization[0].tests
+    assert tests["bias_initial"] is initial
+
+
 def test_measuring_twice_gives_the_same() -> None:
     assert measure(network(moved=True)) == measure(network(moved=True))
 

@@ -427,3 +427,16 @@ def test_where_no_batch_normalization_has_moved_no_kernel_has(statistics, expect
     kernels = (drawn("a", guessed=True, initializer="HeNormal"), odd)
     assert never_trained(bare, kernels, norms)[0] is expected
     assert never_trained(bare, (*kernels, moved("c")), norms) == (False, "")
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"), [({}, True), ({"bias": False}, False), ({"trainable": False}, False)]
+)
+def test_an_orthogonal_matrix_shows_that_no_step_was_made(change, expected):
+    """Beside kernels without a bound, in an export, which names no initializer."""
+    bare = replace(model(), architecture=None)
+    own = {"guessed": True, "law": "orthogonal", "initializer": "Orthogonal"} | change
+    kernels = (drawn("rnn", 1024, **own), drawn("b", 256, guessed=True, initializer="HeNormal"))
+    assert never_trained(bare, kernels)[0] is expected
+    assert never_trained(bare, kernels[1:])[0] is False
+    assert never_trained(bare, (*kernels, moved("c", bias=None)))[0] is False

@@ -302,3 +302,15 @@ def test_a_constant_variable_of_a_graph_is_named_itself(tmp_path: Path) -> None:
     (finding,) = run_rule(rule("MA406"), facts).findings
     assert finding.location.route == "lstm/Variable"
     assert "lstm/Variable is 0" in finding.detail
+
+
+def test_an_embedding_of_an_export_is_known_by_its_name(tmp_path: Path) -> None:
+    names: dict[str, Json] = {"variables/0": "words/embeddings"}
+    for values, expected in ((np.zeros((20, 8), "float32"), [Severity.HIGH]), (trained(), None)):
+        table = stored(tmp_path, "variables/0", values)
+        facts = facts_of(table, architecture=None, extra={"variable_names": names})
+        assert reported(facts).get("MA406") == expected
+        slot = replace(table, role="optimizer")
+        assert "MA406" not in reported(
+            replace(facts, artifact=replace(facts.artifact, tensors=(slot,)))
+        )
