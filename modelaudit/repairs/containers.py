@@ -110,7 +110,7 @@ def _rename_layers(group: h5py.Group, renamed: Mapping[str, str]) -> None:
     for key in [key for key in group.attrs if key.startswith("layer_names")] if known else ():
         names = [name if isinstance(name, bytes) else name.encode() for name in group.attrs[key]]
         new_names = {old.encode(): new.encode() for old, new in known.items()}
-        group.attrs[key] = [new_names.get(name, name) for name in names]
+        group.attrs[key] = np.asarray([new_names.get(name, name) for name in names])
 
 
 def _scale(file: h5py.File, factors: Mapping[str, tuple[float, ...]]) -> None:
@@ -193,6 +193,7 @@ def _edited(
         with _reading(window.file), h5py.File(path, "r+") as file:
             _scale(file, edits.factors)
             for old, new in _names(file, keras3=keras3):
+                file.require_group(new.rpartition("/")[0] or "/")
                 file.move(old, new)
         with path.open("rb") as handle:
             yield handle
@@ -202,7 +203,10 @@ def _edited(
 
 
 def _names(file: h5py.File, *, keras3: bool) -> list[tuple[str, str]]:
-    """Groups to rename, as (old, new) paths; the deepest first."""
+    """Groups to rename, as (old, new) paths; the deepest first.
+
+    Keras on Windows may have written backslashes, which other systems take for parts of a name.
+    """
     found: list[tuple[str, str]] = []
 
     def visit(path: str) -> None:
@@ -211,6 +215,8 @@ def _names(file: h5py.File, *, keras3: bool) -> list[tuple[str, str]]:
         wanted = plain if keras3 else f"_{plain}"
         if plain in ATTENTION and last != wanted:
             found.append((path, f"{head}/{wanted}"))
+        elif "\\" in last:
+            found.append((path, path.replace("\\", "/")))
 
     file.visit(visit)
     return sorted(found, key=lambda pair: -pair[0].count("/"))

@@ -114,7 +114,8 @@ def _loaded(
         if alone.reason.startswith(CALL_FAILED):
             return Attempt(proof, f"the new file loads, but cannot be called: {alone.reason}")
     else:
-        found = compare_with_reference(session, repaired, first)
+        both = first.seen.call == seen.call == "load_model"
+        found = compare_with_reference(session, repaired, first, in_order_of_model=both)
         proof = replace(proof, outputs=found)
         if found.not_compared:
             return Attempt(proof, f"the outputs could not be compared: {found.not_compared}")

@@ -61,10 +61,13 @@ def run_reference(
     return ReferenceRun(seen, arrays, outputs, noise, reason)
 
 
-def compare_with_reference(session: Session, artifact: Artifact, first: ReferenceRun) -> Agreement:
+def compare_with_reference(
+    session: Session, artifact: Artifact, first: ReferenceRun, *, in_order_of_model: bool = False
+) -> Agreement:
     """Run the model on the same inputs in another runtime, and report the largest difference.
 
-    Inputs and outputs are matched by name, or else by shape if it is unique.
+    Inputs and outputs are matched by name, or else by shape if it is unique. Outputs are also
+    matched by their place if both are Keras models (`in_order_of_model`).
     """
     blank = Agreement(first.seen.runtime, first.seen.call)
     if first.outputs is None or first.reason:
@@ -85,7 +88,9 @@ def compare_with_reference(session: Session, artifact: Artifact, first: Referenc
     found = []
     for place, (name, then) in enumerate(first.outputs.items()):
         now = _partner(name, place, first.outputs, outputs)
-        if now is None:
+        if now is None and in_order_of_model and len(outputs) == len(first.outputs):
+            now = [*outputs.values()][place]
+        if now is None or now.shape != then.shape:
             reason = f"no output matches {name!r} of shape {then.shape}"
             return replace(blank, not_compared=reason)
         found.append(compare_output(name, now, then, allowed, noise))

@@ -17,6 +17,14 @@ def saved_name(item: Config) -> str:
     return text(item.get("name")) or text(mapping(item.get("config")).get("name"))
 
 
+def named(saved: Config) -> Config:
+    """The config of a model; a list of layers, as Keras up to 2.2.2 wrote it, gets a name."""
+    config = saved.get("config")
+    if isinstance(config, list):
+        return {"name": text(saved.get("name")) or "sequential", "layers": config}
+    return mapping(config)
+
+
 def is_operation(name: str, module: str, config: Config) -> bool:
     """Whether an entry of a list of layers is an operation of Keras 3.
 

@@ -27,6 +27,7 @@ from modelaudit.repairs.translate.objects import (
 from modelaudit.repairs.translate.references import (
     as_functional,
     is_operation,
+    named,
     refuse,
     saved_name,
 )
@@ -61,8 +62,7 @@ class _Keras2:
 
     def model(self, saved: Config, route: str) -> Node:
         """A Sequential or Functional model."""
-        config = saved.get("config")
-        values: Config = {"layers": config} if isinstance(config, list) else mapping(config)
+        values = named(saved)
         if text(saved.get("class_name")) == "Sequential":
             return self._sequential(values, route)
         if "input_layers" not in values:

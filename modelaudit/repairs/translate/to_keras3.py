@@ -22,6 +22,7 @@ from modelaudit.repairs.translate.objects import (
 from modelaudit.repairs.translate.references import (
     as_functional,
     is_operation,
+    named,
     refuse,
 )
 from modelaudit.repairs.translate.tensor_functions import as_operation
@@ -56,10 +57,8 @@ class _Keras3:
 
     def model(self, saved: Config, route: str) -> Node:
         """A Sequential or Functional model."""
-        config = saved.get("config")
-        listed = isinstance(config, list)
-        values: Config = {"layers": config} if isinstance(config, list) else mapping(config)
-        if listed:
+        values = named(saved)
+        if isinstance(saved.get("config"), list):
             self._translation.note(route, "put the list of layers into a config with a name")
         if text(saved.get("class_name")) == "Sequential":
             return self._sequential(values, route)

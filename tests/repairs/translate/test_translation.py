@@ -160,3 +160,10 @@ def test_a_function_without_an_equal_is_refused() -> None:
     model = functional(at(input2(3)), at(call, node("input_1")), output="f")
     with pytest.raises(Untranslatable, match=r"signal\.stft"):
         to_keras3(model, translation(KERAS_3, KERAS_2))
+
+
+def test_a_list_of_layers_gets_a_name() -> None:
+    model = {"class_name": "Sequential", "config": [dense(batch_input_shape=[None, 4])]}
+    new = to_keras3(model, translation(KERAS_3, "tf==1.15"))
+    assert new["config"]["name"] == "sequential"
+    assert [each["class_name"] for each in layers_of(new)] == ["InputLayer", "Dense"]

@@ -51,7 +51,7 @@ class LambdaLayer:
         if text is None:
             raise Untranslatable(route, "it is a Lambda of a function that is not in the file")
         try:
-            read = read_bytecode(base64.b64decode(text, validate=False))
+            read = read_bytecode(_bytes(text))
             if isinstance(read, Unreadable):
                 raise Unknown(read.reason)
             self.value = expression_of(read)
@@ -168,6 +168,13 @@ def _slice(value: object) -> Argument:
     if isinstance(value, slice):
         return {key: _argument(getattr(value, key)) for key in ("start", "stop", "step")}
     return _argument(value)
+
+
+def _bytes(text: str) -> bytes:
+    """The marshalled code: base64, or the bytes themselves as Keras 2.0 wrote them."""
+    if text.isascii():
+        return base64.b64decode(text, validate=False)
+    return text.encode("raw_unicode_escape")
 
 
 def _affine(value: Value) -> tuple[float, float] | None:
