@@ -27,6 +27,12 @@ def kind_of(key: str) -> str:
     return next((kind for suffix, kind in KIND_OF_SUFFIX.items() if key.endswith(suffix)), "")
 
 
+def number_of(value: Json) -> Json:
+    """The value of a number of numpy, which Keras up to 2.2 wrote as an object."""
+    node = mapping(value)
+    return node["value"] if node.get("type") == "ndarray" and "value" in node else value
+
+
 def translated_object(
     kind: str, value: Json, translation: Translation, route: str, *, modules: bool
 ) -> Json:

@@ -21,6 +21,7 @@ from modelaudit.repairs.translate.objects import (
     HARD_SIGMOID,
     dtype_name,
     kind_of,
+    number_of,
     plain,
     translated_object,
 )
@@ -239,7 +240,7 @@ class _Keras2:
         return plain(name, self._translation.fitted("layers", name, new, route))
 
     def _value(self, key: str, value: Json, route: str) -> Json:
-        kind = kind_of(key)
+        kind, value = kind_of(key), number_of(value)
         if key == "dtype":
             return _policy(dtype_name(value))
         if key == "name":

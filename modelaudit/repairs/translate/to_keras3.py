@@ -16,6 +16,7 @@ from modelaudit.repairs.translate.objects import (
     HARD_SIGMOID,
     dtype_name,
     kind_of,
+    number_of,
     translated_object,
     with_module,
 )
@@ -266,7 +267,7 @@ class _Keras3:
         return {"module": module, "class_name": name, "config": kept, "registered_name": name}
 
     def _value(self, key: str, value: Json, route: str) -> Json:
-        kind = kind_of(key)
+        kind, value = kind_of(key), number_of(value)
         if key == "dtype":
             return dtype_name(value)
         if key == "name":
