@@ -221,8 +221,9 @@ class _Keras2:
         first = args[0]
         if isinstance(first, dict):
             return {key: graph.input(value, kwargs) for key, value in first.items()}
-        sources = listed(first)
-        return [graph.input(each, kwargs) for each in sources]
+        inputs = [graph.input(each, kwargs) for each in listed(first)]
+        function = has(text(item.get("class_name")), Trait.TENSORFLOW_OPERATION)
+        return inputs if isinstance(first, list) or not function else inputs[0]
 
     def layer(self, item: Config, route: str, calls: Sequence[LayerCall] = ()) -> Node:
         """One layer that is not a model."""
