@@ -74,7 +74,7 @@ def test_a_single_index_or_meta_is_only_perhaps_a_checkpoint(names, lone):
     [
         ("a.b.index", "a.b"),
         ("model.h5.data-00003-of-00010", "model.h5"),
-        (".index", None),
+        (".index", ""),  # of a prefix that ends in a slash
         ("x.data-0-of-1", None),
         ("x.data-00000-of-00001.bak", None),
         ("index", None),

@@ -88,11 +88,11 @@ def part_path(prefix: Path, suffix: str) -> Path:
 def is_nameless(prefix: Path) -> bool:
     """Whether the files of a checkpoint are in the directory `prefix` and have no other name."""
     beside = prefix.with_name(f"{prefix.name}.index")
-    return (
-        prefix.is_dir()
-        and not beside.exists()
-        and any((prefix / part).is_file() for part in (".index", ".meta"))
-    )
+    try:
+        inside = any((prefix / part).is_file() for part in (".index", ".meta"))
+        return inside and not beside.exists()
+    except OSError:  # the name is too long
+        return False
 
 
 def index_path(prefix: Path) -> Path:
