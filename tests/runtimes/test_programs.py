@@ -235,3 +235,42 @@ def test_an_axis_that_is_dropped_from_hdf5(tmp_path: Path, new: ModuleType, axis
     found = predicted(path, "keras==3.6.0", LoadCall.LOAD_MODEL)
     codes = {reason.code for reason in found.because if reason.predicted is LoadOutcome.DIFFERS}
     assert codes == ({"axes-dropped"} if axis == 1 else set())
+
+
+def test_a_weight_named_mean_is_not_that_of_a_normalization(
+    tmp_path: Path, new: ModuleType, tensorflow: ModuleType
+) -> None:
+    class Centered(new.layers.Layer):
+        def build(self, shape):
+            self.mean = self.add_weight(name="mean", shape=shape[1:], trainable=False)
+
+        def call(self, value):
+            return value - self.mean
+
+    def made():
+        return new.Sequential([new.layers.Input((3,)), Centered(), new.layers.Dense(2)])
+
+    saved, model, path = made(), made(), str(tmp_path / "model")
+    tensorflow.train.Checkpoint(saved).write(path)
+    tensorflow.train.Checkpoint(model).read(path).expect_partial()
+    assert np.allclose(saved(DATA), model(DATA))
+    assert predicted(Path(path), "tf==2.21", LoadCall.RESTORE).predicted is LoadOutcome.LOADS
+
+
+def test_layers_in_a_subclass_of_a_functional_model(
+    tmp_path: Path, old: ModuleType, new: ModuleType
+) -> None:
+    """A loader that imports its module reads its layers as those of any other model."""
+
+    class OwnStep(new.Model):
+        pass
+
+    OwnStep.__module__ = "steps"
+    start = new.layers.Input((3,))
+    path = tmp_path / "m.keras"
+    OwnStep(start, new.layers.Dense(2)(start)).save(path)
+    request = LoadRequest(LoadCall.LOAD_MODEL, modules=frozenset(("steps",)))
+    (found,) = predict_calls(read(path, Limits()), [(find_profile("tf-keras==2.21"), request)])
+    assert {"unknown-argument"} <= {reason.code for reason in found.because}
+    with pytest.raises(TypeError, match="batch_shape"):
+        old.layers.InputLayer.from_config({"batch_shape": [None, 3], "name": "x"})

@@ -166,11 +166,19 @@ def _optimizer_variables(
 
 def _adapted(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     """Statistics of a Normalization layer, which computes with copies of them."""
+    names = {tensor.name for tensor in weights(artifact)}
+    routes = (
+        name.removesuffix(f"/{prefix}mean")
+        for name in sorted(names)
+        for prefix in ("", "adapt_")
+        if name.endswith(f"/{prefix}mean")
+    )
     route = next(
         (
-            tensor.name.rpartition("/")[0]
-            for tensor in weights(artifact)
-            if tensor.name.rpartition("/")[2] in ("mean", "adapt_mean")
+            each
+            for each in routes
+            if f"{each}/count" in names
+            and not names.isdisjoint((f"{each}/variance", f"{each}/adapt_variance"))
         ),
         None,
     )

@@ -59,7 +59,7 @@ def _object(node: Config, context: CheckContext, place: ConfigLocation) -> Itera
         if missing:
             yield missing
             return
-    if has(name, Trait.MODEL) or (custom and "layers" in config):
+    if has(name, Trait.MODEL) or isinstance(config.get("layers"), list):  # or a subclass of one
         for item in sequence(config.get("layers")) or sequence(node.get("config")):
             yield from _object(mapping(item), context, inner)
         return
