@@ -28,8 +28,8 @@ def with_repair(facts: Facts, runtime: str, fix: str) -> str:
     if not command:
         return fix
     return (
-        "Write a file that this version of Keras loads; nothing is written that is not proven to "
-        f"be the same model.\n\n    {command}\n\nOr {fix[:1].lower()}{fix[1:]}"
+        f"Make a file that {runtime} loads with `modelaudit repair`, which writes nothing that is "
+        f"not proven to be the same model.\n\n    {command}\n\nOr {fix[:1].lower()}{fix[1:]}"
     )
 
 
