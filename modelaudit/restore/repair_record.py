@@ -34,7 +34,10 @@ class RepairRecord(Struct, frozen=True):
 def read_repair(artifact: Artifact, limits: Limits) -> RepairRecord | None:
     """The record beside a model; None without one."""
     path = Path(f"{artifact.root}{SUFFIX}")
-    if not path.is_file():
+    try:
+        if not path.is_file():
+            return None
+    except OSError:  # the directory cannot be read, which the reader of the model says
         return None
     try:
         data = read_bytes(path, limits.config_bytes, path.name)
