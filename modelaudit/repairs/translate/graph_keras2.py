@@ -51,6 +51,9 @@ class Keras2Graph:
         if isinstance(value, list):
             return [self.value(each) for each in value]
         if isinstance(value, dict):
+            if value.get("class_name") == "__tensor__":  # Keras 2 states constants as lists
+                constant = value.get("config")
+                return self.value(constant.get("value") if isinstance(constant, dict) else None)
             return {key: self.value(each) for key, each in value.items()}
         return value
 

@@ -55,13 +55,28 @@ def _arguments(
     config: Node = {key: _json(value) for key, value in operation.fixed.items()}
     for key, value in given.items():
         if key in operation.tensors:
-            tensors.append(value)
+            tensors.append(_constant(value))
         elif key in operation.config and not _has_tensor(value):
             if value is not None:
                 config[operation.config[key]] = _json(value)
         elif value is not None and value not in operation.ignored.get(key, ()):
             raise Untranslatable(route, f"the operation {operation.name} has no argument {key}")
     return tensors, config
+
+
+def _constant(value: Argument) -> Argument:
+    """A list of numbers as the tensor it stands for: Keras 3 takes a list for several tensors."""
+    if not isinstance(value, list) or _has_tensor(value):
+        return value
+    dtype = "float32" if any(isinstance(each, float) for each in _numbers(value)) else "int32"
+    config: dict[str, Argument] = {"value": value, "dtype": dtype}
+    return {"class_name": "__tensor__", "config": config}
+
+
+def _numbers(value: Argument) -> list[Argument]:
+    if isinstance(value, list):
+        return [number for each in value for number in _numbers(each)]
+    return [value]
 
 
 def _has_tensor(value: Argument) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from modelaudit.facts import Json
 from modelaudit.formats.keras.dialects import is_keras1_layer
 from modelaudit.formats.keras.inbound_nodes import (
+    Argument,
     LayerCall,
     parse_calls,
     tensor_references,
@@ -39,6 +40,7 @@ _WRAPPED = ("layer", "cell", "backward_layer", "forward_layer")
 _MODEL_KEYS = ("name", "trainable")
 # Arguments with another name in Keras 2.
 _RENAMED: Mapping[str, Mapping[str, str]] = {"LeakyReLU": {"negative_slope": "alpha"}}
+_FIRST = ("inputs", "query", "sequences", "sequence")  # the first input's name in call()
 _SHAPES = ("query_shape", "key_shape", "value_shape")
 
 
@@ -200,8 +202,10 @@ class _Keras2:
         route: str,
     ) -> Json:
         kwargs: dict[str, Json] = {}
-        args = list(call.args)
+        args = list(call.args) or _first_by_keyword(call)
         for key, value in call.kwargs.items():
+            if not call.args and args and value is args[0]:
+                continue
             masked = key == "mask" and any(
                 each.layer in unused for each in tensor_references(value)
             )
@@ -213,6 +217,8 @@ class _Keras2:
                 args = [[*args, *states]]
             else:
                 kwargs[key] = graph.value(value)
+        if not args:
+            raise Untranslatable(route, "the inputs of its call are not stated")
         extra = args[1:]
         if extra and text(item.get("class_name")) == "MultiHeadAttention":
             kwargs |= dict(zip(("value", "key"), map(graph.value, extra), strict=False))
@@ -269,6 +275,14 @@ class _Keras2:
         gated = config.get("recurrent_activation") == HARD_SIGMOID
         if gated and self._translation.hard_sigmoid_scale != 1.0:
             self._translation.scale_gates(saved_name(item))
+
+
+def _first_by_keyword(call: LayerCall) -> list[Argument]:
+    """The first input of a call of Keras 3 that names all of them; Keras 2 states it by place."""
+    for key in _FIRST:
+        if key in call.kwargs:
+            return [call.kwargs[key]]
+    return []
 
 
 def _policy(name: Json) -> Json:

@@ -237,7 +237,7 @@ class _Keras3:
         module = text(item.get("module"))
         if is_keras1_layer(name, config):
             raise Untranslatable(route, f"{name} has the arguments of Keras 1")
-        if is_operation(name, module, config):
+        if is_operation(name, module, config) or self._only_operation(name, config):
             return self._keras_operation(item, name, config, route)
         if name == "Lambda":
             raise Untranslatable(route, "it is a Lambda inside another layer")
@@ -251,6 +251,11 @@ class _Keras3:
         new = {key: self._value(key, value, route) for key, value in config.items()}
         self._adjust(name, new, route)
         return with_module(name, self._translation.fitted("layers", name, new, route), LAYERS)
+
+    def _only_operation(self, name: str, config: Config) -> bool:
+        """Whether a class of that name is an operation in the target, and no layer."""
+        layer = self._target.is_public(LAYERS, name) or "trainable" in config
+        return not layer and bool(self._target.modules_of(name, "keras.src.ops"))
 
     def _keras_operation(self, item: Config, name: str, config: Config, route: str) -> Node:
         module = text(item.get("module"))

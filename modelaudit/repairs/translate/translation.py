@@ -27,6 +27,7 @@ WITHOUT_EFFECT = frozenset(
         "query_shape",
         "key_shape",
         "value_shape",
+        "trainable",  # only layers without weights do not accept it
     )
 )
 # Further arguments, and the values at which a layer behaves as one without them.
@@ -37,7 +38,7 @@ NEUTRAL: Mapping[str, tuple[Json, ...]] = {
     "experimental_autocast": (True,),
     "invert": (False,),
     "salt": (None,),
-    "oov_method": (None, "farmhash"),
+    "oov_method": (None, "floormod"),
     "data_format": (None, "channels_last"),
     "value_range": ([0, 255], [0.0, 255.0]),
     "rms_scaling": (False,),

@@ -167,3 +167,91 @@ def test_a_list_of_layers_gets_a_name() -> None:
     new = to_keras3(model, translation(KERAS_3, "tf==1.15"))
     assert new["config"]["name"] == "sequential"
     assert [each["class_name"] for each in layers_of(new)] == ["InputLayer", "Dense"]
+
+
+def test_trainable_is_left_out_of_layers_that_do_not_take_it() -> None:
+    """They have no weights; `trainable` of others stays."""
+    dropout = {"name": "s", "trainable": False, "dtype": "float32", "rate": 0.1}
+    model = sequential(
+        input2(8, 3), {"class_name": "SpatialDropout1D", "config": dropout}, dense(trainable=False)
+    )
+    _, new, kept = layers_of(to_keras3(model, translation(KERAS_3, KERAS_2)))
+    assert new["config"] == {"name": "s", "dtype": "float32", "rate": 0.1}
+    assert kept["config"]["trainable"] is False
+
+
+@pytest.mark.parametrize("method", ["floormod", "farmhash"])
+def test_only_the_remainder_of_whole_numbers_is_the_default_of_lookups(method: str) -> None:
+    lookup = {"name": "l", "vocabulary": [3, 5], "num_oov_indices": 2, "oov_method": method}
+    model = sequential(input2(2), {"class_name": "IntegerLookup", "config": lookup})
+    if method == "floormod":
+        new = layers_of(to_keras2(model, translation(KERAS_2, KERAS_3)))[1]
+        assert "oov_method" not in new["config"]
+    else:
+        with pytest.raises(Untranslatable, match="no argument oov_method"):
+            to_keras2(model, translation(KERAS_2, KERAS_3))
+
+
+def test_a_constant_array_is_a_tensor_in_keras_3_and_a_list_in_keras_2() -> None:
+    config = {"name": "plus", "trainable": True, "dtype": "float32", "function": "math.add"}
+    numbers = [[1.0, 2.5], [0.0, -1.0]]
+    plus = at({"class_name": "TFOpLambda", "config": config}, node("input_1", y=numbers))
+    model = functional(at(input2(2, 2)), plus, output="plus")
+    new = to_keras3(model, translation(KERAS_3, KERAS_2))
+    added = layers_of(new)[1]
+    (call,) = added["inbound_nodes"]
+    constant = {"class_name": "__tensor__", "config": {"value": numbers, "dtype": "float32"}}
+    assert (added["class_name"], call["args"][1]) == ("Add", constant)
+    back = layers_of(to_keras2(new, translation(KERAS_2, KERAS_3)))[1]
+    assert back["inbound_nodes"] == [["input_1", 0, 0, {"y": numbers, "name": None}]]
+
+
+def test_a_function_of_one_tensor_is_not_called_with_a_list() -> None:
+    config = {"name": "relu", "trainable": True, "dtype": "float32", "function": "nn.relu"}
+    relu = at({"class_name": "TFOpLambda", "config": config}, node("input_1"))
+    stack = at(
+        {"class_name": "TFOpLambda", "config": config | {"name": "stack", "function": "stack"}},
+        [node("input_1", axis=1), node("relu", axis=1)],
+    )
+    model = functional(at(input2(2)), relu, stack, output="stack")
+    _, one, several = layers_of(to_keras2(model, translation(KERAS_2, "tf-keras==2.21")))
+    assert one["inbound_nodes"] == relu["inbound_nodes"]
+    assert several["inbound_nodes"] == stack["inbound_nodes"]
+
+
+def tensor3(name: str) -> dict[str, Any]:
+    config = {"shape": [None, 5, 4], "dtype": "float32", "keras_history": [name, 0, 0]}
+    return {"class_name": "__keras_tensor__", "config": config}
+
+
+def test_inputs_that_keras_3_states_by_keyword_are_found_by_name() -> None:
+    config = {"name": "mha", "trainable": True, "num_heads": 2, "key_dim": 2}
+    called = {"value": tensor3("dense"), "query": tensor3("input_1")}
+    inputs = {"batch_shape": [None, 5, 4], "dtype": "float32", "name": "input_1"}
+    model = functional(
+        at({"class_name": "InputLayer", "config": inputs}),
+        at(dense(), {"args": [tensor3("input_1")], "kwargs": {}}),
+        at({"class_name": "MultiHeadAttention", "config": config}, {"args": [], "kwargs": called}),
+        output="mha",
+    )
+    new = layers_of(to_keras2(model, translation(KERAS_2, KERAS_3)))[2]
+    assert new["inbound_nodes"] == [[node("input_1", value=["dense", 0, 0])]]
+
+
+def test_an_operation_without_module_or_function_of_tensorflow_gets_its_module() -> None:
+    inputs = {"batch_shape": [None, 5, 4], "dtype": "float32", "name": "input_1"}
+    every = {"class_name": "Any", "config": {"axis": -1, "keepdims": False}, "name": "any"}
+    model = functional(
+        at({"class_name": "InputLayer", "config": inputs}),
+        {**every, "inbound_nodes": [{"args": [tensor3("input_1")], "kwargs": {}}]},
+        output="any",
+    )
+    assert layers_of(to_keras3(model, translation(KERAS_3, "tf==2.16")))[1]["module"] == (
+        "keras.src.ops.numpy"
+    )
+    unknown = {"class_name": "Anything", "config": {"axis": -1}, "name": "any"}
+    with pytest.raises(Untranslatable, match="Anything is not a layer"):
+        to_keras3(
+            functional(at({"class_name": "InputLayer", "config": inputs}), unknown, output="any"),
+            translation(KERAS_3, "tf==2.16"),
+        )
