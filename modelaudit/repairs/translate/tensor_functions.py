@@ -70,7 +70,8 @@ def _constant(value: Argument) -> Argument:
         return value
     dtype = "float32" if any(isinstance(each, float) for each in _numbers(value)) else "int32"
     config: dict[str, Argument] = {"value": value, "dtype": dtype}
-    return {"class_name": "__tensor__", "config": config}
+    constant: dict[str, Argument] = {"class_name": "__tensor__", "config": config}
+    return constant
 
 
 def _numbers(value: Argument) -> list[Argument]:
