@@ -22,7 +22,6 @@ from modelaudit.repairs.translate.translation import Config, Node, Translation, 
 
 _UNUSED = ("name", "dtype", "data_format", "initial", "where")
 _NOT_IN_SCOPES = re.compile(r"[^A-Za-z0-9_.\\/>-]")
-_COMMUTATIVE = ("Add", "Multiply", "Maximum", "Minimum")
 _SYMMETRIC = ("math.add", "math.multiply", "math.maximum", "math.minimum")
 
 
@@ -110,7 +109,7 @@ class FunctionCalls:
         """Keyword arguments of the function; a constant in the first place is moved behind."""
         kind, operation = text(item.get("class_name")), OPERATIONS[function]
         config = mapping(item.get("config"))
-        if len(args) > 1 and not any(tensor_references(args[0])) and kind in _COMMUTATIVE:
+        if len(args) > 1 and not any(tensor_references(args[0])) and function in _SYMMETRIC:
             args[0], args[1] = args[1], args[0]
         given: dict[str, Json] = {}
         if len(args) > 1:
