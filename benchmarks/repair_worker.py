@@ -27,7 +27,11 @@ if TYPE_CHECKING:
 
 SECONDS = 60
 LOOSE = 2e-5  # of 1 + max |output|
-LOOSER = (("bf16", 2e-2), ("bfloat16", 2e-2), ("16", 5e-3))  # for names with these words
+LOOSER = (
+    ("bf16", 2e-2),
+    ("bfloat16", 2e-2),
+    ("16", 5e-3),
+)  # for files, or folders of one, with these words
 
 
 def outputs_of(model: Any, probe: Arrays) -> list[NDArray[Any]]:
@@ -43,7 +47,8 @@ def outputs_of(model: Any, probe: Arrays) -> list[NDArray[Any]]:
 
 def outcome(path: str, probe_path: str) -> str:
     """What one file does."""
-    loose = next((limit for word, limit in LOOSER if word in path), LOOSE)
+    name = "/".join(path.split("/")[-2:])
+    loose = next((limit for word, limit in LOOSER if word in name), LOOSE)
     model = tf.keras.models.load_model(path)
     probe = dict(np.load(probe_path, allow_pickle=False))
     wanted = [np.asarray(probe[key], dtype="float64") for key in probe if key.startswith("y")]

@@ -11,6 +11,7 @@ from modelaudit.audit_types.values import Count
 
 VERSION = "1.0"
 SUFFIX = ".repair.json"
+SIGNIFICANT = 0.01  # p-value below which a gain is not chance
 
 
 class RepairStatus(StrEnum):
@@ -73,6 +74,26 @@ class RepairProof(Struct, frozen=True):
     """Why there are none."""
 
 
+class Recalibration(Struct, frozen=True):
+    """New moving statistics of batch normalisation, and their effect on labelled inputs."""
+
+    calibrated_on: Count
+    """Number of inputs that the statistics were computed on."""
+    judged_on: Count
+    """Number of other inputs, on which both were compared."""
+    right_before: Count
+    """How many of these got their class before."""
+    right_after: Count
+    """How many got their class after."""
+    p_value: float
+    """Probability of at least this gain by chance, if neither is better (exact McNemar test)."""
+
+    @property
+    def better(self) -> bool:
+        """Whether more inputs are right than chance explains."""
+        return self.right_after > self.right_before and self.p_value < SIGNIFICANT
+
+
 class RepairedFile(Struct, frozen=True):
     """A model's file or directory."""
 
@@ -109,7 +130,9 @@ class Repair(Struct, frozen=True):
     changes: tuple[RepairChange, ...] = ()
     """Differences between the two."""
     proof: RepairProof | None = None
-    """What was compared."""
+    """What was compared, before any recalibration."""
+    recalibration: Recalibration | None = None
+    """The effect of new moving statistics; null if they are those of the original."""
     reason: str = ""
     """Why no file was written."""
     version: str = VERSION

@@ -8,7 +8,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from modelaudit.audit_types.loading import LoadOutcome
-from modelaudit.audit_types.repair import RepairProof, RepairWay
+from modelaudit.audit_types.repair import Recalibration, RepairProof, RepairWay
 from modelaudit.errors import ReadError
 from modelaudit.facts import Artifact, Format
 from modelaudit.pipeline import read_artifact
@@ -22,6 +22,7 @@ from modelaudit.repairs.containers import (
 )
 from modelaudit.repairs.gates import gate_factors
 from modelaudit.repairs.proof import Attempt, check, reference
+from modelaudit.repairs.recalibrate import recalibrated
 from modelaudit.repairs.resave import saved_again
 from modelaudit.repairs.translate.document import translated
 from modelaudit.repairs.translate.translation import Translation, Untranslatable
@@ -31,6 +32,8 @@ from modelaudit.runtimes.predict import predict_calls
 from modelaudit.runtimes.profile import RuntimeProfile
 from modelaudit.settings import Settings
 from modelaudit.structs import replace
+
+WHOLE_FILES = (Format.KERAS_ARCHIVE, Format.LEGACY_H5_FULL)  # with one config to translate
 
 
 class RepairRuntimes(Struct, frozen=True):
@@ -101,7 +104,8 @@ class RepairJob:
         return last[0], replace(last[1], failure=why or last[1].uncompiled)
 
     def _candidates(self) -> Iterator[RepairCandidate]:
-        yield from self._translations(self.artifact, RepairWay.TRANSLATED)
+        if self.artifact.format in WHOLE_FILES:
+            yield from self._translations(self.artifact, RepairWay.TRANSLATED)
         again = self._resaved()
         if again is not None:
             yield from self._translations(again, RepairWay.RESAVED)
@@ -130,8 +134,6 @@ class RepairJob:
     ) -> tuple[Path, WeightEdits]:
         """The original's container with the translated config."""
         archive = source.format is Format.KERAS_ARCHIVE
-        if source.format not in (Format.KERAS_ARCHIVE, Format.LEGACY_H5_FULL):
-            raise Untranslatable("", f"a {source.format.label} has no single config to translate")
         saved = first_config(source)
         if saved is None:
             raise Untranslatable("", "it has no saved config")
@@ -168,6 +170,23 @@ class RepairJob:
             self.failures.append(error.reason)
             return None
         return self._read(path)
+
+    def recalibrate(self, candidate: RepairCandidate, images: Path) -> tuple[Path, Recalibration]:
+        """The candidate with new moving statistics.
+
+        Raises:
+            Untranslatable: it cannot be done, or has no effect on the accuracy.
+        """
+        if self.runtimes is None:
+            raise Untranslatable("", "it must be run to be recalibrated, and nothing may be run")
+        handle = self.runtimes.target or self.runtimes.of(self.profile.keras3)
+        path = self._fresh(self.out.suffix)
+        found = recalibrated(handle, self._read(candidate.path), images, path, self.settings)
+        again = self._read(path)
+        later = Translation(self.profile, saving_runtime(again))
+        path, _ = self._written(again, later, trained=False)
+        candidate.translation.notes += later.notes
+        return path, found
 
     def _saved_by(self, keras3: bool, artifact: Artifact, suffix: str) -> Path:
         if self.runtimes is None:

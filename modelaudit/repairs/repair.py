@@ -15,15 +15,22 @@ from modelaudit.audit_types.repair import (
     RepairStatus,
 )
 from modelaudit.errors import UsageError
-from modelaudit.facts import Artifact, Format
+from modelaudit.facts import Artifact
 from modelaudit.file_formats import Content, formats
 from modelaudit.findings import Severity
 from modelaudit.pipeline import read_artifact, static_facts, why_not_run
-from modelaudit.repairs.candidates import RepairCandidate, RepairJob, RepairRuntimes, prediction_of
+from modelaudit.repairs.candidates import (
+    WHOLE_FILES,
+    RepairCandidate,
+    RepairJob,
+    RepairRuntimes,
+    prediction_of,
+)
 from modelaudit.repairs.containers import (
     container_of,
 )
 from modelaudit.repairs.proof import Attempt
+from modelaudit.repairs.translate.translation import Untranslatable
 from modelaudit.rules.catalogue import CATALOGUE
 from modelaudit.rules.engine import run_rules
 from modelaudit.rules.model import Facts, Family
@@ -41,7 +48,9 @@ def repair_model(
     out: Path,
     settings: Settings,
     runtimes: RepairRuntimes | None,
+    *,
     drop_optimizer: bool = False,
+    recalibrate: Path | None = None,
 ) -> Repair:
     """Write a file that the target loads as the same model.
 
@@ -52,6 +61,7 @@ def repair_model(
         settings: limits.
         runtimes: where models are run; None to run none.
         drop_optimizer: leave out the training settings and the optimizer's state.
+        recalibrate: labelled inputs for new moving statistics of batch normalisation.
 
     Returns:
         What was done. A file was written if, and only if, the status is REPAIRED.
@@ -81,7 +91,7 @@ def repair_model(
         return replace(blank, status=status, reason="" if loads else why)
     if why_not_run(facts):
         runtimes = None
-    kept = facts.artifact.format is wanted and not drop_optimizer
+    kept = facts.artifact.format is wanted and not drop_optimizer and recalibrate is None
     if kept and _loads(facts.artifact, profile):
         return replace(blank, status=RepairStatus.NOT_NEEDED)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as folder:
@@ -92,16 +102,23 @@ def repair_model(
         if candidate is None or attempt.failure:
             status = RepairStatus.REFUSED if candidate is None else RepairStatus.UNPROVEN
             return replace(blank, status=status, reason=attempt.failure)
-        done = _described(blank, candidate, attempt, out, settings)
+        path_made, effect = candidate.path, None
+        if recalibrate is not None:
+            try:
+                path_made, effect = job.recalibrate(candidate, recalibrate)
+            except Untranslatable as error:
+                return replace(blank, status=RepairStatus.UNPROVEN, reason=error.reason)
+        made = replace(candidate, path=path_made)
+        done = replace(_described(blank, made, attempt, out, settings), recalibration=effect)
         if read_artifact(path, settings).sha256 != facts.artifact.sha256:
             return replace(blank, reason="it was modified while it was repaired")
-        _publish(candidate.path, out)
+        _publish(made.path, out)
     return done
 
 
 def _no_keras_model(artifact: Artifact) -> str:
     """Why there is no Keras model to translate; "" if there is one."""
-    if artifact.format in (Format.KERAS_ARCHIVE, Format.LEGACY_H5_FULL):
+    if artifact.format in WHOLE_FILES:
         return ""
     if artifact.format.is_saved_model:
         return "" if has_keras2_objects(artifact) else "it contains no Keras model"
@@ -112,7 +129,7 @@ def _no_keras_model(artifact: Artifact) -> str:
 
 def _loads(artifact: Artifact, profile: RuntimeProfile) -> bool:
     """Whether plain `load_model` of the target gives the model that was saved."""
-    if artifact.format not in (Format.KERAS_ARCHIVE, Format.LEGACY_H5_FULL):
+    if artifact.format not in WHOLE_FILES:
         return False
     calls = [prediction_of(artifact, profile, compile=compiled) for compiled in (False, True)]
     return all(each.predicted is LoadOutcome.LOADS for each in calls)

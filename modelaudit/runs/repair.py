@@ -43,6 +43,7 @@ def repairs(
     *,
     suffix: str = "",
     drop_optimizer: bool = False,
+    recalibrate: Path | None = None,
 ) -> Iterator[Repair]:
     """Repair the model at `path`, or every model under it, each in a child process.
 
@@ -54,6 +55,7 @@ def repairs(
         settings: limits and runtimes.
         suffix: suffix of the new files of a directory, "" for that of the original or .keras.
         drop_optimizer: leave out the training settings and the optimizer's state.
+        recalibrate: labelled inputs for new moving statistics of batch normalisation.
 
     Raises:
         UsageError: there is nothing at the path, the target is unknown, or `out` cannot be used.
@@ -71,7 +73,11 @@ def repairs(
             own = settings.for_model(model.relative, model.path)
             try:
                 new.parent.mkdir(parents=True, exist_ok=True)
-                done = repair_model(model.path, target, new, own, runtimes, drop_optimizer)
+                done = repair_model(
+                    *(model.path, target, new, own, runtimes),
+                    drop_optimizer=drop_optimizer,
+                    recalibrate=recalibrate,
+                )
                 if done.status is RepairStatus.REPAIRED:
                     _write_record(done)
             except (UsageError, OSError) as error:

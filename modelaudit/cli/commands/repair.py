@@ -41,6 +41,15 @@ def screen(done: Repair) -> str:
         lines.append(f"  - and {len(done.changes) - SHOWN} more changes")
     if done.proof and done.out:
         lines += [_wrap(each, "  + ") for each in proof_lines(done.proof)]
+    if effect := done.recalibration:
+        lines.append(
+            _wrap(
+                f"new moving statistics of {effect.calibrated_on} inputs: "
+                f"{effect.right_after} of {effect.judged_on} others right, "
+                f"{effect.right_before} before (p = {effect.p_value:.1g})",
+                "  + ",
+            )
+        )
     return "\n".join(lines)
 
 
@@ -93,8 +102,18 @@ def _wrap(text: str, first: str = "  ") -> str:
 )
 @options.option(
     "--drop-optimizer",
+    "--strip-code",
+    "drop_optimizer",
     is_flag=True,
-    help="Leave out the training settings and the optimizer's state, also if they can be kept.",
+    help="Leave out the training settings, with the names of custom losses and metrics, and the "
+    "optimizer's state, also if they can be kept.",
+)
+@options.option(
+    "--recalibrate",
+    type=click.Path(path_type=Path, exists=True),
+    metavar="IMAGES",
+    help="Labelled images, as --probe-data takes them: compute the moving statistics of batch "
+    "normalisation on one half, and write the file only if the other half is answered better.",
 )
 @options.option("--json", "as_json", is_flag=True, help="Print one JSON object per model.")
 @options.ARCHITECTURE
@@ -105,6 +124,7 @@ def repair(
     out: Path,
     suffix: str | None,
     drop_optimizer: bool,
+    recalibrate: Path | None,
     as_json: bool,
     **chosen: Any,
 ) -> None:
@@ -130,6 +150,7 @@ def repair(
         settings,
         suffix=SUFFIXES.get(suffix or "", ""),
         drop_optimizer=drop_optimizer,
+        recalibrate=recalibrate,
     ):
         found += 1
         failed += done.status in (RepairStatus.REFUSED, RepairStatus.UNPROVEN)
