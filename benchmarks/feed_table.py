@@ -18,6 +18,8 @@ from modelaudit.diagnosis.procedure import FAULTS
 from modelaudit.measures.statistics import wilson
 
 COUNTED, HARMLESS, SLACK = 0.10, 0.05, 0.02
+# Lines that load the model and call it; the others change the images.
+LOADING = ("import", "from", "predict", "model", "serve", "def", "    ")
 TURN, VALUE, LABEL = "orientation-mismatch", "input-domain", "labels-renumbered"
 
 
@@ -32,7 +34,7 @@ class Said:
     def undo(self, x: Floats) -> Floats:
         """The images (n, H, W, C) after the lines of the code that change them."""
         lines = self.code.splitlines()
-        steps = [line for line in lines if not line.startswith(("import", "from", "predict"))]
+        steps = [line for line in lines if not line.startswith(LOADING)]
         held = {"np": np, "images": x}
         exec("\n".join(steps), held)  # the advice of the diagnosis, as a reader would paste it
         return np.ascontiguousarray(held["images"], np.float32)
