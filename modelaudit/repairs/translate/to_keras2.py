@@ -16,8 +16,6 @@ from modelaudit.formats.keras.json_config import mapping, sequence, text
 from modelaudit.layer_classes import ALIASES, Trait, has
 from modelaudit.repairs.translate.function_calls import FunctionCalls, name_in_scopes
 from modelaudit.repairs.translate.graph_keras2 import Keras2Graph, listed
-from modelaudit.repairs.translate.hard_sigmoid import is_redefined, taken_apart
-from modelaudit.repairs.translate.lambdas.layers import LambdaLayer, calls_functions
 from modelaudit.repairs.translate.objects import (
     HARD_SIGMOID,
     dtype_name,
@@ -26,10 +24,9 @@ from modelaudit.repairs.translate.objects import (
     plain,
     translated_object,
 )
+from modelaudit.repairs.translate.parts import opened, parts_of
 from modelaudit.repairs.translate.references import (
-    as_functional,
     is_operation,
-    named,
     refuse,
     saved_name,
 )
@@ -65,19 +62,10 @@ class _Keras2:
 
     def model(self, saved: Config, route: str) -> Node:
         """A Sequential or Functional model."""
-        values = named(saved)
-        if text(saved.get("class_name")) == "Sequential":
-            return self._sequential(values, route)
-        if "input_layers" not in values:
-            raise Untranslatable(route, "it is a subclassed model, whose code is not in the file")
-        return self._functional(values, route)
+        values, sequential = opened(saved, self._translation, route)
+        return (self._sequential if sequential else self._functional)(values, route)
 
     def _sequential(self, values: Config, route: str) -> Node:
-        if calls_functions(values):
-            self._translation.note(
-                route, "wrote the Sequential model as a Functional one, which may call functions"
-            )
-            return self._functional(as_functional(values, route), route)
         layers: list[Json] = [
             step
             for item in map(mapping, sequence(values.get("layers")))
@@ -171,18 +159,10 @@ class _Keras2:
         if name != saved:
             self._translation.note(here, "replaced characters of its name that scopes cannot have")
             self._translation.renamed[f"{route}/{saved}".strip("/")] = here
-        config = mapping(item.get("config"))
-        if text(item.get("class_name")) == "Lambda":
-            code = LambdaLayer(item, here)
-            rescaling = code.rescaling(name)
-            if rescaling is None:
-                return []
-            code.note(self._translation, "Rescaling")
-            return [(self.layer(rescaling, here), name)]
-        if not is_model(item) and is_redefined(config, self._translation, here):
-            parts = taken_apart(item, name, self._translation, here)
-            return [(self.layer(part, here), its) for part, its in parts]
-        return [(self._item(item, here, calls), name)]
+        if is_model(item) or isinstance(item.get("config"), list):
+            return [(self.model(item, here), name)]
+        parts = parts_of(item, name, self._translation, here)
+        return [(self.layer(part, here, calls), its) for part, its in parts]
 
     def _name(self, name: str) -> str:
         """A layer name as TensorFlow allows it for scopes."""

@@ -10,8 +10,7 @@ from modelaudit.formats.keras.inbound_nodes import LayerCall, parse_calls
 from modelaudit.formats.keras.json_config import mapping, sequence, text
 from modelaudit.layer_classes import ALIASES, Trait, has
 from modelaudit.repairs.translate.graph_keras3 import Keras3Graph, tensor
-from modelaudit.repairs.translate.hard_sigmoid import is_redefined, taken_apart
-from modelaudit.repairs.translate.lambdas.layers import LambdaLayer, calls_functions
+from modelaudit.repairs.translate.lambdas.layers import LambdaLayer
 from modelaudit.repairs.translate.objects import (
     HARD_SIGMOID,
     dtype_name,
@@ -20,10 +19,9 @@ from modelaudit.repairs.translate.objects import (
     translated_object,
     with_module,
 )
+from modelaudit.repairs.translate.parts import opened, parts_of
 from modelaudit.repairs.translate.references import (
-    as_functional,
     is_operation,
-    named,
     refuse,
 )
 from modelaudit.repairs.translate.tensor_functions import as_operation
@@ -58,21 +56,10 @@ class _Keras3:
 
     def model(self, saved: Config, route: str) -> Node:
         """A Sequential or Functional model."""
-        values = named(saved)
-        if isinstance(saved.get("config"), list):
-            self._translation.note(route, "put the list of layers into a config with a name")
-        if text(saved.get("class_name")) == "Sequential":
-            return self._sequential(values, route)
-        if "input_layers" not in values:
-            raise Untranslatable(route, "it is a subclassed model, whose code is not in the file")
-        return self._functional(values, route)
+        values, sequential = opened(saved, self._translation, route)
+        return (self._sequential if sequential else self._functional)(values, route)
 
     def _sequential(self, values: Config, route: str) -> Node:
-        if calls_functions(values):
-            self._translation.note(
-                route, "wrote the Sequential model as a Functional one, which may have operations"
-            )
-            return self._functional(as_functional(values, route), route)
         layers: list[Json] = []
         items = [mapping(item) for item in sequence(values.get("layers"))]
         first = items[0] if items else {}
@@ -217,17 +204,8 @@ class _Keras3:
             self._translation.renamed[f"{route}/{saved}".strip("/")] = here
         if is_model(item) or isinstance(item.get("config"), list):
             return [(self.model(item, here), name or text(mapping(config).get("name")))]
-        if text(item.get("class_name")) == "Lambda":
-            code = LambdaLayer(item, here)
-            rescaling = code.rescaling(name)
-            if rescaling is None:
-                return []
-            code.note(self._translation, "Rescaling")
-            return [(self.layer(rescaling, here), name)]
-        if is_redefined(config, self._translation, here):
-            parts = taken_apart(item, name, self._translation, here)
-            return [(self.layer(part, here), its) for part, its in parts]
-        return [(self.layer(item, here), name)]
+        parts = parts_of(item, name, self._translation, here)
+        return [(self.layer(part, here), its) for part, its in parts]
 
     def layer(self, item: Config, route: str) -> Node:
         """One layer that is not a model."""

@@ -1,0 +1,53 @@
+"""Models and layers before their translation: what both generations take apart in the same way."""
+
+from __future__ import annotations
+
+from modelaudit.formats.keras.json_config import mapping, text
+from modelaudit.repairs.translate.hard_sigmoid import is_redefined, taken_apart
+from modelaudit.repairs.translate.lambdas.layers import LambdaLayer, calls_functions
+from modelaudit.repairs.translate.references import as_functional, named
+from modelaudit.repairs.translate.translation import Config, Translation, Untranslatable
+
+
+def opened(saved: Config, translation: Translation, route: str) -> tuple[Config, bool]:
+    """The config of a model, and whether it is Sequential.
+
+    A Sequential model with a Lambda that has to become calls is given as a Functional one.
+
+    Raises:
+        Untranslatable: it is neither, or its Lambdas or its input cannot be read.
+    """
+    values = named(saved)
+    if isinstance(saved.get("config"), list):
+        translation.note(route, "put the list of layers into a config with a name")
+    sequential = text(saved.get("class_name")) == "Sequential"
+    if sequential and calls_functions(values):
+        translation.note(
+            route, "wrote the Sequential model as a Functional one, which may call functions"
+        )
+        return as_functional(values, route), False
+    if not sequential and "input_layers" not in values:
+        raise Untranslatable(route, "it is a subclassed model, whose code is not in the file")
+    return values, sequential
+
+
+def parts_of(
+    item: Config, name: str, translation: Translation, route: str
+) -> list[tuple[Config, str]]:
+    """The layers that take the place of one that is no model, with their names: mostly itself.
+
+    None for a Lambda that has to become calls, which depend on its input.
+
+    Raises:
+        Untranslatable: the code of a Lambda, or an activation, has no equal.
+    """
+    if text(item.get("class_name")) == "Lambda":
+        code = LambdaLayer(item, route)
+        rescaling = code.rescaling(name)
+        if rescaling is None:
+            return []
+        code.note(translation, "Rescaling")
+        return [(rescaling, name)]
+    if is_redefined(mapping(item.get("config")), translation, route):
+        return taken_apart(item, name, translation, route)
+    return [(item, name)]
