@@ -8,10 +8,10 @@ from msgspec import Struct
 
 from modelaudit.audit_types.loading import Agreement
 from modelaudit.audit_types.values import Count
+from modelaudit.thresholds.restoration import GAIN_BY_CHANCE
 
 VERSION = "1.0"
 SUFFIX = ".repair.json"
-SIGNIFICANT = 0.01  # p-value below which a gain is not chance
 
 
 class RepairStatus(StrEnum):
@@ -62,6 +62,8 @@ class RepairProof(Struct, frozen=True):
     """Number of these that the new file has under the same route with the same class."""
     tensors_scaled: Count = 0
     """Number of weights that the new file holds with the gates scaled as `changes` says."""
+    layers_replaced: Count = 0
+    """Number of layers that have another class, or are left out, as `changes` says."""
     restored_in: str = ""
     """Runtime that loaded the new file; empty if none could be used."""
     restored: Count = 0
@@ -91,7 +93,7 @@ class Recalibration(Struct, frozen=True):
     @property
     def better(self) -> bool:
         """Whether more inputs are right than chance explains."""
-        return self.right_after > self.right_before and self.p_value < SIGNIFICANT
+        return self.right_after > self.right_before and self.p_value < GAIN_BY_CHANCE.value
 
 
 class RepairedFile(Struct, frozen=True):

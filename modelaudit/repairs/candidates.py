@@ -15,7 +15,8 @@ from modelaudit.pipeline import read_artifact
 from modelaudit.probe.host.runtime import RuntimeHandle
 from modelaudit.probe.study.agreement import ReferenceRun
 from modelaudit.repairs.containers import (
-    WeightEdits,
+    RepairEdits,
+    container_of,
     first_config,
     write_archive,
     write_hdf5,
@@ -25,8 +26,11 @@ from modelaudit.repairs.proof import Attempt, check, reference
 from modelaudit.repairs.recalibrate import recalibrated
 from modelaudit.repairs.resave import saved_again
 from modelaudit.repairs.translate.document import translated
-from modelaudit.repairs.translate.translation import Translation, Untranslatable
-from modelaudit.runtimes.catalogue import saving_runtime
+from modelaudit.repairs.translate.translation import (
+    Translation,
+    Untranslatable,
+    saved_by_keras3,
+)
 from modelaudit.runtimes.model import LoadCall, LoadRequest, Prediction
 from modelaudit.runtimes.predict import predict_calls
 from modelaudit.runtimes.profile import RuntimeProfile
@@ -60,7 +64,7 @@ class RepairCandidate(Struct, frozen=True):
     path: Path
     way: RepairWay
     translation: Translation
-    edits: WeightEdits
+    edits: RepairEdits
     trained: bool
 
 
@@ -112,13 +116,15 @@ class RepairJob:
 
     def _translations(self, source: Artifact, way: RepairWay) -> Iterator[RepairCandidate]:
         """Files with the translated config; with the training settings first, then without."""
-        kept = bool(source.training) and not self.drop_optimizer
+        same = container_of(self.out) is source.format
+        kept = bool(source.training) and same and not self.drop_optimizer
         for trained in (True, False) if kept else (False,):
-            translation = Translation(self.profile, saving_runtime(source))
+            translation = Translation.of(source, self.profile)
             try:
                 path, edits = self._written(source, translation, trained)
-                if path.suffix != self.out.suffix:
-                    path, way = self._converted(path, translation), RepairWay.CONVERTED
+                if not same:
+                    saved = self._saved_by(self.profile.keras3, self._read(path), self.out.suffix)
+                    path, way = self._translated_again(saved, translation), RepairWay.CONVERTED
             except (Untranslatable, ReadError) as error:
                 self.failures.append(str(error))
                 return
@@ -131,14 +137,16 @@ class RepairJob:
 
     def _written(
         self, source: Artifact, translation: Translation, trained: bool
-    ) -> tuple[Path, WeightEdits]:
+    ) -> tuple[Path, RepairEdits]:
         """The original's container with the translated config."""
         archive = source.format is Format.KERAS_ARCHIVE
         saved = first_config(source)
         if saved is None:
             raise Untranslatable("", "it has no saved config")
         config = translated(saved, translation, archive=archive, training=trained)
-        edits = WeightEdits(gate_factors(source, translation), translation.renamed)
+        edits = RepairEdits(
+            gate_factors(source, translation), translation.renamed, translation.replaced
+        )
         path = self._fresh(".keras" if archive else ".h5")
         keras = str(self.profile.data["versions"]["keras"])
         if archive:
@@ -149,23 +157,18 @@ class RepairJob:
             write_hdf5(source, path, config, edits, keras, training=trained)
         return path, edits
 
-    def _converted(self, path: Path, translation: Translation) -> Path:
-        """The file in the format of `out`, saved by the installed Keras of its generation.
-
-        That Keras may be newer than the target, so what it saved is translated once more.
-        """
-        saved = self._saved_by(self.profile.keras3, self._read(path), self.out.suffix)
+    def _translated_again(self, saved: Path, translation: Translation) -> Path:
+        """A file that the installed Keras saved, which may be newer than the target."""
         again = self._read(saved)
-        later = Translation(self.profile, saving_runtime(again))
+        later = Translation.of(again, self.profile)
         path, _ = self._written(again, later, trained=False)
         translation.notes += later.notes
         return path
 
     def _resaved(self) -> Artifact | None:
         """The original, saved again as HDF5 by its own generation of Keras; None if that fails."""
-        writer = saving_runtime(self.artifact)
         try:
-            path = self._saved_by(bool(writer and writer.keras3), self.artifact, ".h5")
+            path = self._saved_by(saved_by_keras3(self.artifact), self.artifact, ".h5")
         except Untranslatable as error:
             self.failures.append(error.reason)
             return None
@@ -182,11 +185,7 @@ class RepairJob:
         handle = self.runtimes.target or self.runtimes.of(self.profile.keras3)
         path = self._fresh(self.out.suffix)
         found = recalibrated(handle, self._read(candidate.path), images, path, self.settings)
-        again = self._read(path)
-        later = Translation(self.profile, saving_runtime(again))
-        path, _ = self._written(again, later, trained=False)
-        candidate.translation.notes += later.notes
-        return path, found
+        return self._translated_again(path, candidate.translation), found
 
     def _saved_by(self, keras3: bool, artifact: Artifact, suffix: str) -> Path:
         if self.runtimes is None:
@@ -209,33 +208,38 @@ class RepairJob:
 
     def _checked(self, candidate: RepairCandidate) -> Attempt:
         repaired = self._read(candidate.path)
-        predicted = prediction_of(repaired, self.profile, compile=False)
-        standing, handle = "", None
+        handle = None
         if self.runtimes is not None:
             handle = self.runtimes.target or self.runtimes.of(self.profile.keras3)
-            standing = "" if self.runtimes.target else predicted.predicted.value
         attempt = check(
             self.artifact, repaired, handle, self._reference(), self.settings, candidate.edits
         )
-        proof = replace(attempt.proof, predicted=standing or predicted.predicted.value)
-        attempt = replace(attempt, proof=proof)
-        installed = self.runtimes is not None and self.runtimes.target is not None
-        compared = proof.outputs is not None
-        if (
-            not (installed and compared)
-            and predicted.predicted is not LoadOutcome.LOADS
-            and not attempt.failure
-        ):
-            because = predicted.because[0].text if predicted.because else "it is unknown"
-            return replace(
-                attempt, failure=f"{self.profile.name} is predicted not to load it: {because}"
-            )
-        if not installed and candidate.trained and not attempt.uncompiled:
-            compiled = prediction_of(repaired, self.profile, compile=True)
-            if compiled.predicted is not LoadOutcome.LOADS:
-                because = compiled.because[0].text if compiled.because else "it is unknown"
-                return replace(attempt, uncompiled=because)
+        if self.runtimes is not None and self.runtimes.target is not None:
+            if attempt.failure or attempt.proof.outputs is not None:
+                return attempt  # the target itself has answered
+            return self._as_predicted(attempt, repaired)
+        attempt = self._as_predicted(attempt, repaired)
+        if not attempt.failure and candidate.trained:
+            why = self._refused(repaired, compile=True)
+            return replace(attempt, uncompiled=attempt.uncompiled or why)
         return attempt
+
+    def _as_predicted(self, attempt: Attempt, repaired: Artifact) -> Attempt:
+        """The attempt, which fails if the target is predicted not to load the file as it is."""
+        why = self._refused(repaired, compile=False)
+        said = "" if why else LoadOutcome.LOADS.value
+        attempt = replace(attempt, proof=replace(attempt.proof, predicted=said))
+        if why and not attempt.failure:
+            failure = f"{self.profile.name} is predicted not to load it: {why}"
+            return replace(attempt, failure=failure)
+        return attempt
+
+    def _refused(self, repaired: Artifact, *, compile: bool) -> str:
+        """Why the target is not predicted to load a file as the same model; "" if it is."""
+        found = prediction_of(repaired, self.profile, compile=compile)
+        if found.predicted is LoadOutcome.LOADS:
+            return ""
+        return found.because[0].text if found.because else "it is unknown"
 
     def _reference(self) -> ReferenceRun | str:
         """Outputs of the original, computed once."""
@@ -243,8 +247,7 @@ class RepairJob:
             if self.runtimes is None:
                 self._first = "no model was run"
             else:
-                writer = saving_runtime(self.artifact)
-                handle = self.runtimes.of(bool(writer and writer.keras3))
+                handle = self.runtimes.of(saved_by_keras3(self.artifact))
                 self._first = reference(handle, self.artifact, self.settings)
         return self._first
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
@@ -21,32 +22,35 @@ from modelaudit.facts import Artifact, Format, Json
 from modelaudit.formats.hdf5.open_file import HDF5_ERRORS, hdf5_reason, opened_hdf5
 from modelaudit.formats.io.file_window import FileWindow
 from modelaudit.formats.keras.archive import CONFIG, METADATA, WEIGHTS
-from modelaudit.formats.zip.archive_members import ZipParts
+from modelaudit.formats.zip.archive_members import ArchiveParts, DirectoryParts, ZipParts
 from modelaudit.repairs.translate.translation import Node
 from modelaudit.settings import Limits
 
 # Sublayers of MultiHeadAttention by their attributes: in Keras 2 with an underscore.
 ATTENTION = ("query_dense", "key_dense", "value_dense", "output_dense")
 LAYERS = "model_weights"
+_WEIGHTS = re.compile(r"model(?:_\d{5})?\.weights\.(?:h5|npz|json)")
 OPTIMIZER = "optimizer_weights"
 PIECE = 4 << 20
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
 
 
-class WeightEdits(Struct, frozen=True):
-    """Changes to the stored weights.
+class RepairEdits(Struct, frozen=True):
+    """What differs on purpose between the original and the new file.
 
     Attributes:
         factors: tensor name -> a factor for each gate (see `scaled`).
-        renamed: name of a top-level layer -> its new name.
+        renamed: route of a layer -> its new route.
+        replaced: new routes of layers with another class, or that are left out.
     """
 
     factors: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     renamed: Mapping[str, str] = field(default_factory=dict)
+    replaced: Collection[str] = ()
 
 
 def write_hdf5(
-    artifact: Artifact, out: Path, config: Node, edits: WeightEdits, keras: str, *, training: bool
+    artifact: Artifact, out: Path, config: Node, edits: RepairEdits, keras: str, *, training: bool
 ) -> None:
     """Write an HDF5 file with the weights of another.
 
@@ -83,7 +87,7 @@ def _copy_hdf5(
     source: h5py.File,
     target: h5py.File,
     config: Node,
-    edits: WeightEdits,
+    edits: RepairEdits,
     keras: str,
     *,
     training: bool,
@@ -135,7 +139,7 @@ def write_archive(
     artifact: Artifact,
     out: Path,
     config: Node,
-    edits: WeightEdits,
+    edits: RepairEdits,
     keras: str,
     limits: Limits,
     *,
@@ -156,15 +160,17 @@ def write_archive(
         ReadError: the original cannot be read.
         OSError: the new file cannot be written.
     """
-    parts = ZipParts(FileWindow.of_file(artifact.root), limits)
+    parts: ArchiveParts
+    if artifact.root.is_dir():
+        parts = DirectoryParts(artifact.root, limits)
+    else:
+        parts = ZipParts(FileWindow.of_file(artifact.root), limits)
     stated = artifact.extra.get("metadata")
     metadata = {**(stated if isinstance(stated, dict) else {}), "keras_version": keras}
     with zipfile.ZipFile(out, "w") as target:
         target.writestr(METADATA, json.dumps(metadata))
         target.writestr(CONFIG, json.dumps(config))
-        for name in dict.fromkeys(parts.names()):
-            if name in (METADATA, CONFIG):
-                continue
+        for name in dict.fromkeys(filter(_kept, parts.names())):
             window = parts.window(name)
             with target.open(name, "w", force_zip64=True) as member:
                 if name == WEIGHTS:
@@ -175,6 +181,12 @@ def write_archive(
                         member.write(piece)
 
 
+def _kept(name: str) -> bool:
+    """Whether a member is one that Keras reads; whatever else the archive holds stays behind."""
+    inside = name.startswith("assets/") and ".." not in name.split("/")
+    return inside or _WEIGHTS.fullmatch(name) is not None
+
+
 def _copy(source: IO[bytes], target: IO[bytes]) -> None:
     while piece := source.read(PIECE):
         target.write(piece)
@@ -182,7 +194,7 @@ def _copy(source: IO[bytes], target: IO[bytes]) -> None:
 
 @contextmanager
 def _edited(
-    window: FileWindow, beside: Path, edits: WeightEdits, *, keras3: bool
+    window: FileWindow, beside: Path, edits: RepairEdits, *, keras3: bool
 ) -> Iterator[IO[bytes]]:
     """The weights file with the edits, and the names of groups that the Keras reads."""
     path = beside.with_name(beside.name + ".weights")

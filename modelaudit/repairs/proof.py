@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from modelaudit.audit_types.loading import Status
+from modelaudit.audit_types.loading import Agreement, Status
 from modelaudit.audit_types.repair import RepairProof
 from modelaudit.facts import Artifact
 from modelaudit.probe.host.observe import observe
@@ -26,16 +26,13 @@ from modelaudit.probe.study.agreement import (
     compare_with_reference,
     run_reference,
 )
-from modelaudit.repairs.containers import WeightEdits, scaled
+from modelaudit.repairs.containers import RepairEdits, scaled
 from modelaudit.restore.model import Weight
 from modelaudit.restore.proof import prove
 from modelaudit.restore.weight_sources import stored_weights
 from modelaudit.settings import Settings
 from modelaudit.structs import replace
-
-# Noise between runs of one file, in units of 1 + max |output|, above which outputs prove nothing.
-MOST_NOISE = 1e-3
-EQUAL = 1e-4  # difference of the first runs, in the same units, that is equality then
+from modelaudit.thresholds.restoration import MOST_NOISE, SAME_FIRST_RUN
 
 
 class Attempt(Struct, frozen=True):
@@ -66,7 +63,7 @@ def check(
     handle: RuntimeHandle | None,
     first: ReferenceRun | str,
     settings: Settings,
-    edits: WeightEdits,
+    edits: RepairEdits,
 ) -> Attempt:
     """Compare the new file with the original: by bytes, by layers, and by its outputs.
 
@@ -82,6 +79,11 @@ def check(
     if proof.tensors_equal + proof.tensors_scaled < proof.tensors:
         lacking = proof.tensors - proof.tensors_equal - proof.tensors_scaled
         return Attempt(proof, f"the new file lacks {lacking} of {proof.tensors} weights")
+    known = proof.layers_equal + proof.layers_replaced
+    if (handle is None or isinstance(first, str)) and known < proof.layers:
+        # With outputs to compare, a layer may have another name.
+        missing = f"the new file lacks {proof.layers - known} of {proof.layers} layers"
+        return Attempt(proof, f"{missing}, and there are no outputs to compare")
     if handle is None:
         return Attempt(proof)
     seen, session = observe(handle, repaired, settings.probe)
@@ -118,17 +120,26 @@ def _loaded(
         both = first.seen.call == seen.call == "load_model"
         found = compare_with_reference(session, repaired, first, in_order_of_model=both)
         proof = replace(proof, outputs=found)
-        if found.not_compared:
-            return Attempt(proof, f"the outputs could not be compared: {found.not_compared}")
-        scale = max(float(np.abs(y).max(initial=0)) for y in (first.outputs or {}).values())
-        # A stateful model answers otherwise at the second run; the first ones must then be equal.
-        if found.noise > MOST_NOISE * (1 + scale) and found.difference > EQUAL * (1 + scale):
-            random = f"its outputs differ by {found.noise:.3g} between two runs of the same file"
-            return Attempt(proof, f"{random}, so that equality cannot be shown")
-        if not found.same:
-            apart = f"the outputs differ by {found.difference:.3g}, more than {found.tolerance:.3g}"
-            return Attempt(proof, apart)
+        if why := proven_outputs(first, found):
+            return Attempt(proof, why)
     return Attempt(proof, uncompiled=not_compiled(session, repaired))
+
+
+def proven_outputs(first: ReferenceRun, found: Agreement) -> str:
+    """Why the outputs do not prove that both are one model; "" if they do."""
+    if found.not_compared:
+        return f"the outputs could not be compared: {found.not_compared}"
+    scale = 1 + max(float(np.abs(y).max(initial=0)) for y in (first.outputs or {}).values())
+    # A stateful model answers otherwise at the second run; the first ones must then be equal.
+    noisy = found.noise > MOST_NOISE.value * scale
+    if noisy and found.difference > SAME_FIRST_RUN.value * scale:
+        return (
+            f"its outputs differ by {found.noise:.3g} between two runs of the same file, so that "
+            "equality cannot be shown"
+        )
+    if not found.same:
+        return f"the outputs differ by {found.difference:.3g}, more than {found.tolerance:.3g}"
+    return ""
 
 
 def _values(session: Session, path: str) -> NDArray[Any] | None:
@@ -136,7 +147,7 @@ def _values(session: Session, path: str) -> NDArray[Any] | None:
     return None if isinstance(answer, Observation) else answer[path]
 
 
-def _of_files(original: Artifact, repaired: Artifact, edits: WeightEdits) -> RepairProof:
+def _of_files(original: Artifact, repaired: Artifact, edits: RepairEdits) -> RepairProof:
     """What the two files share, without loading either."""
     stored = stored_weights(original)
     after = stored_weights(repaired)
@@ -144,17 +155,18 @@ def _of_files(original: Artifact, repaired: Artifact, edits: WeightEdits) -> Rep
     owned = {name: weight for weight in after for name in weight.names}
     equal = rescaled = 0
     for weight in stored:
-        partners = [owned.get(_renamed(name, edits.renamed)) for name in weight.names[:1]]
+        partner = owned.get(_renamed(weight.names[0], edits.renamed))
         factors = next((edits.factors[n] for n in weight.names if n in edits.factors), None)
-        partner = partners[0]
         if factors is not None and partner is not None:
             rescaled += _is_scaled(weight, partner, factors)
         elif left[weight.sha256] and (partner is None or partner.sha256 == weight.sha256):
             left[weight.sha256] -= 1
             equal += 1
     layers, routes = _classes(original), _classes(repaired)
-    same = [routes.get(_renamed(route, edits.renamed)) == name for route, name in layers.items()]
-    return RepairProof(len(stored), equal, len(layers), sum(same), rescaled)
+    new = {_renamed(route, edits.renamed): name for route, name in layers.items()}
+    same = {route for route, name in new.items() if routes.get(route) == name}
+    others = [route for route in new.keys() - same if _within(route, edits.replaced)]
+    return RepairProof(len(stored), equal, len(layers), len(same), rescaled, len(others))
 
 
 def _is_scaled(before: Weight, after: Weight, factors: tuple[float, ...]) -> bool:
@@ -168,7 +180,13 @@ def _is_scaled(before: Weight, after: Weight, factors: tuple[float, ...]) -> boo
 
 def _classes(artifact: Artifact) -> dict[str, str]:
     layers = artifact.architecture.layers if artifact.architecture else ()
-    return {layer.route: layer.class_name for layer in layers}
+    # Before TensorFlow 2.3, `Functional` was `Model`.
+    names = {"Model": "Functional"}
+    return {layer.route: names.get(layer.class_name, layer.class_name) for layer in layers}
+
+
+def _within(route: str, replaced: Collection[str]) -> bool:
+    return any(route == each or route.startswith(f"{each}/") for each in replaced)
 
 
 def _renamed(route: str, renamed: Mapping[str, str]) -> str:

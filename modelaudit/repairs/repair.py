@@ -17,8 +17,7 @@ from modelaudit.audit_types.repair import (
 from modelaudit.errors import UsageError
 from modelaudit.facts import Artifact
 from modelaudit.file_formats import Content, formats
-from modelaudit.findings import Severity
-from modelaudit.pipeline import read_artifact, static_facts, why_not_run
+from modelaudit.pipeline import read_artifact, static_facts
 from modelaudit.repairs.candidates import (
     WHOLE_FILES,
     RepairCandidate,
@@ -26,14 +25,10 @@ from modelaudit.repairs.candidates import (
     RepairRuntimes,
     prediction_of,
 )
-from modelaudit.repairs.containers import (
-    container_of,
-)
+from modelaudit.repairs.containers import container_of
 from modelaudit.repairs.proof import Attempt
 from modelaudit.repairs.translate.translation import Untranslatable
-from modelaudit.rules.catalogue import CATALOGUE
-from modelaudit.rules.engine import run_rules
-from modelaudit.rules.model import Facts, Family
+from modelaudit.rules.kept import reason_not_to_run, security_results
 from modelaudit.runtimes.catalogue import find_profile, has_keras2_objects
 from modelaudit.runtimes.predict import predict
 from modelaudit.runtimes.profile import RuntimeProfile
@@ -80,7 +75,7 @@ def repair_model(
     blank = Repair(
         str(path), profile.name, RepairStatus.REFUSED, _file(facts.artifact), tool=__version__
     )
-    if why := _unsafe(facts):
+    if why := reason_not_to_run(security_results(facts)):
         return replace(blank, reason=why)
     if not facts.artifact.complete:
         return replace(blank, reason="it could only be read in part")
@@ -89,8 +84,6 @@ def repair_model(
         loads = any(each.predicted is LoadOutcome.LOADS for each in calls)
         status = RepairStatus.NOT_NEEDED if loads else RepairStatus.REFUSED
         return replace(blank, status=status, reason="" if loads else why)
-    if why_not_run(facts):
-        runtimes = None
     kept = facts.artifact.format is wanted and not drop_optimizer and recalibrate is None
     if kept and _loads(facts.artifact, profile):
         return replace(blank, status=RepairStatus.NOT_NEEDED)
@@ -133,20 +126,6 @@ def _loads(artifact: Artifact, profile: RuntimeProfile) -> bool:
         return False
     calls = [prediction_of(artifact, profile, compile=compiled) for compiled in (False, True)]
     return all(each.predicted is LoadOutcome.LOADS for each in calls)
-
-
-def _unsafe(facts: Facts) -> str:
-    """The critical findings of security, which nothing is made from; "" without any."""
-    security = [rule for rule in CATALOGUE if rule.family is Family.SECURITY]
-    found = [
-        finding
-        for result in run_rules(security, facts)
-        for finding in result.findings
-        if finding.severity is Severity.CRITICAL
-    ]
-    if not found:
-        return ""
-    return f"a critical finding: {found[0].title} ({found[0].code})"
 
 
 def _file(artifact: Artifact) -> RepairedFile:

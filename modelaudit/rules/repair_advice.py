@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from modelaudit.facts import Artifact, Format
 from modelaudit.rules.model import Facts
-from modelaudit.runtimes.catalogue import find_profile, saving_runtime
+from modelaudit.runtimes.catalogue import find_profile
 
 _SUFFIX = {Format.KERAS_ARCHIVE: ".keras", Format.LEGACY_H5_FULL: ".h5"}
 
@@ -42,7 +42,7 @@ def _translates(artifact: Artifact, runtime: str) -> bool:
     from modelaudit.repairs.translate.translation import Translation, Untranslatable
 
     archive = artifact.format is Format.KERAS_ARCHIVE
-    state = Translation(find_profile(runtime), saving_runtime(artifact))
+    state = Translation.of(artifact, find_profile(runtime))
     try:
         translated(saved, state, archive=archive, training=False)
     except Untranslatable:

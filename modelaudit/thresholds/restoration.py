@@ -31,6 +31,26 @@ NOISE_FACTOR = Threshold(
     "chosen",
 )
 
+# Repairs: outputs of the original against those of the new file.
+MOST_NOISE = Threshold(
+    1e-3,
+    "of 1 + max|y|",
+    "difference between two runs of one file above which only their first runs are compared",
+    "chosen: noise of rounding is below a tenth of this, that of dropout above it",
+)
+SAME_FIRST_RUN = Threshold(
+    1e-4,
+    "of 1 + max|y|",
+    "difference of the first runs up to which a stateful model is the same",
+    "chosen: a tenth of the noise",
+)
+GAIN_BY_CHANCE = Threshold(
+    0.01,
+    "p-value",
+    "p-value of the gain in accuracy below which recalibration made a model better",
+    "chosen: one false gain in a hundred",
+)
+
 # Two states of one tensor.
 FACTOR_ERROR = Threshold(
     1e-5,

@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 from modelaudit.pipeline import read_artifact
-from modelaudit.repairs.containers import WeightEdits, scaled, write_archive, write_hdf5
+from modelaudit.repairs.containers import RepairEdits, scaled, write_archive, write_hdf5
 from modelaudit.settings import Limits, Settings
 
-NONE = WeightEdits()
+NONE = RepairEdits()
+FOREIGN = ("run.sh", "assets/../../up.txt", "model.weights.h5.bak", "payload.pkl")
 
 
 def archive(path: Path, *groups: str) -> Path:
@@ -27,6 +28,8 @@ def archive(path: Path, *groups: str) -> Path:
         target.writestr("config.json", json.dumps({"class_name": "Sequential", "config": {}}))
         target.write(weights, "model.weights.h5")
         target.writestr("assets/words.txt", "one two")
+        for name in FOREIGN:
+            target.writestr(name, "not of Keras")
     return path
 
 
@@ -36,6 +39,7 @@ def written(source: Path, out: Path, *, keras3: bool) -> dict[str, float]:
     with zipfile.ZipFile(out) as target, h5py.File(target.open("model.weights.h5")) as file:
         assert json.loads(target.read("metadata.json"))["keras_version"] == "3.15.1"
         assert target.read("assets/words.txt") == b"one two"
+        assert set(target.namelist()).isdisjoint(FOREIGN)
         names: list[str] = []
         file.visit(names.append)
         return {name: float(file[name][0]) for name in names if name.endswith("/0")}
@@ -67,7 +71,7 @@ def test_renamed_layers_are_renamed_in_the_lists_too(tmp_path: Path) -> None:
         for name in ("a/b", "c"):
             group.create_group(name).attrs["weight_names"] = [b"kernel"]
             group[name]["kernel"] = np.ones(3, "f4")
-    edits = WeightEdits(renamed={"a/b": "a_b"})
+    edits = RepairEdits(renamed={"a/b": "a_b"})
     artifact = read_artifact(source, Settings())
     write_hdf5(artifact, tmp_path / "b.h5", {"x": 1}, edits, "3.15.1", training=False)
     with h5py.File(tmp_path / "b.h5") as file:
@@ -81,3 +85,12 @@ def test_gates_are_scaled_by_blocks_of_columns() -> None:
     found = scaled(values, (2.0, 1.0, 0.5, 1.0))
     assert found.dtype == values.dtype
     assert found.tolist()[0] == [0, 2, 2, 3, 2, 2.5, 6, 7]
+
+
+def test_an_unpacked_archive_is_written_as_a_file(tmp_path: Path) -> None:
+    folder = tmp_path / "a"
+    with zipfile.ZipFile(archive(tmp_path / "a.keras", "layers/dense/vars")) as source:
+        source.extractall(
+            folder, [name for name in source.namelist() if ".." not in name.split("/")]
+        )
+    assert written(folder, tmp_path / "b.keras", keras3=True) == {"layers/dense/vars/0": 0.0}

@@ -5,8 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from modelaudit.audit_types.loading import Agreement
+from modelaudit.audit_types.repair import Recalibration
 from modelaudit.facts import Architecture, Layer, TensorStats
 from modelaudit.probe.protocol import Observation, Status
+from modelaudit.probe.study.agreement import ReferenceRun
+from modelaudit.repairs.proof import proven_outputs
 from modelaudit.restore.compare import compare
 from modelaudit.restore.golden_check import compare_output, rounding
 from modelaudit.restore.layers import compare_layers
@@ -47,6 +51,29 @@ def as_different_as_repeated_runs(factor):
 
 def change(before, after):
     return str(compare([before], [after]).differing[0].change)
+
+
+def first_runs(noise, difference):
+    """Whether a model whose runs differ by `noise` is proven by first runs that differ."""
+    seen = Observation("here", "load_model", Status.LOADED)
+    first = ReferenceRun(seen, outputs={"y": np.zeros(1)}, noise=noise)
+    found = Agreement("here", "load_model", difference=difference, noise=noise, tolerance=1.0)
+    return proven_outputs(first, found) == ""
+
+
+@at("restoration.MOST_NOISE", {1e-3: True, 1.01e-3: False})
+def noise_of_rounding(noise):
+    return first_runs(noise, difference=0.1)
+
+
+@at("restoration.SAME_FIRST_RUN", {1e-4: True, 1.01e-4: False})
+def stateful_first_run(difference):
+    return first_runs(1.0, difference)
+
+
+@at("restoration.GAIN_BY_CHANCE", {0.0099: True, 0.0101: False})
+def gain(p_value):
+    return Recalibration(64, 64, 30, 60, p_value).better
 
 
 @at("restoration.FACTOR_ERROR", {0.99e-5: "scaled", 1.01e-5: "other-values"})

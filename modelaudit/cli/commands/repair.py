@@ -56,9 +56,10 @@ def screen(done: Repair) -> str:
 def proof_lines(proof: RepairProof) -> list[str]:
     """What was compared, one sentence each."""
     scaled = f", and {proof.tensors_scaled} scaled as said" if proof.tensors_scaled else ""
+    replaced = f", and {proof.layers_replaced} replaced as said" if proof.layers_replaced else ""
     lines = [
         f"weights: {proof.tensors_equal} of {proof.tensors} equal byte for byte{scaled}",
-        f"layers: {proof.layers_equal} of {proof.layers} with the same name and class",
+        f"layers: {proof.layers_equal} of {proof.layers} with the same name and class{replaced}",
     ]
     outputs = proof.outputs
     if outputs is not None:

@@ -51,7 +51,7 @@ class FunctionCalls:
             raise Untranslatable(
                 route, f"no function of TensorFlow is known that equals the operation {kind}"
             )
-        self._translation.note(route, f"wrote the operation {kind} as a call of tf.{function}")
+        self._translation.replace(route, f"wrote the operation {kind} as a call of tf.{function}")
         args = list(calls[0].args)
         given: dict[str, Json] = {}
         if kind == "GetItem":

@@ -22,7 +22,7 @@ def opened(saved: Config, translation: Translation, route: str) -> tuple[Config,
         translation.note(route, "put the list of layers into a config with a name")
     sequential = text(saved.get("class_name")) == "Sequential"
     if sequential and calls_functions(values):
-        translation.note(
+        translation.replace(
             route, "wrote the Sequential model as a Functional one, which may call functions"
         )
         return as_functional(values, route), False

@@ -28,7 +28,7 @@ def as_operation(
     given = {key: value for key, value in call.kwargs.items() if key != "name"}
     function = text(config.get("function"))
     if kind == "SlicingOpLambda" and function.endswith("getitem"):
-        translation.note(route, "wrote its slice as the operation GetItem")
+        translation.replace(route, "wrote its slice as the operation GetItem")
         spec: Argument = given.get("slice_spec")
         return _layer(NUMPY, "GetItem", {"name": name}, translation), [first, _slices(spec)]
     operation = OPERATIONS.get(function)
@@ -42,7 +42,7 @@ def as_operation(
     if function in LISTS and not isinstance(first, list):
         alone: list[Argument] = [first]
         args[0] = alone
-    translation.note(route, f"wrote its call of tf.{function} as the operation {operation.name}")
+    translation.replace(route, f"wrote its call of tf.{function} as the operation {operation.name}")
     named: Node = {"name": name, **values}
     return _layer(operation.module, operation.name, named, translation), args
 

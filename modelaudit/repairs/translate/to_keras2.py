@@ -86,6 +86,11 @@ class _Keras2:
             for item in items
         }
         unused = self._masks(items, calls, values)
+        for name in sorted(unused):
+            self._translation.replace(
+                f"{route}/{name}".strip("/"),
+                "left out an operation that only computes a mask, which Keras 2 passes on itself",
+            )
         used = [item for item in items if saved_name(item) not in unused]
         steps = {
             saved_name(item): self._steps(item, route, calls[saved_name(item)])
@@ -189,7 +194,11 @@ class _Keras2:
             masked = key == "mask" and any(
                 each.layer in unused for each in tensor_references(value)
             )
-            # Keras 3 saves `training`, but lets the caller override it; Keras 2 obeys the file.
+            if key == "training" and value is True:
+                self._translation.note(
+                    route, "left out training=True of its call, which callers of Keras 3 override"
+                )
+            # Keras 2 would obey the file.
             if value is None or masked or key == "training":
                 continue
             if key == "initial_state" and has(text(item.get("class_name")), Trait.RECURRENT):

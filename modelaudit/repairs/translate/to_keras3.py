@@ -221,7 +221,7 @@ class _Keras3:
             raise Untranslatable(route, "it is a Lambda inside another layer")
         if name in _REPLACED and not self._target.is_public(LAYERS, name):
             other, keys = _REPLACED[name]
-            self._translation.note(route, f"replaced {name} by {other}, which computes the same")
+            self._translation.replace(route, f"replaced {name} by {other}, which computes the same")
             config = {keys.get(key, key): value for key, value in config.items()}
             name = other
         if not self._target.is_public(LAYERS, name):

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from msgspec import Struct, field
 
 from modelaudit.errors import ModelAuditError
-from modelaudit.facts import Json
+from modelaudit.facts import Artifact, Json
+from modelaudit.runtimes.catalogue import saving_runtime
 from modelaudit.runtimes.profile import RuntimeProfile
 from modelaudit.runtimes.saved_config import ADDED
 
@@ -43,8 +44,6 @@ NEUTRAL: Mapping[str, tuple[Json, ...]] = {
     "value_range": ([0, 255], [0.0, 255.0]),
     "rms_scaling": (False,),
     "fill_mode": ("constant",),
-    "seed_generator": (None,),
-    "autocast": (True, False),
 }
 
 
@@ -60,6 +59,14 @@ class Untranslatable(ModelAuditError):
         super().__init__(f"{route}: {reason}" if route else reason)
         self.route = route
         self.reason = reason
+
+
+def saved_by_keras3(artifact: Artifact) -> bool:
+    """Whether Keras 3 saved a model: as its version says, or else the dialect of its config."""
+    writer, architecture = saving_runtime(artifact), artifact.architecture
+    if writer is not None:
+        return writer.keras3
+    return architecture is not None and architecture.dialect == "keras3"
 
 
 class Change(Struct, frozen=True, order=True):
@@ -81,20 +88,24 @@ class Translation(Struct):
         target: the runtime that is to load the result.
         writer: the runtime that saved the model; None if that is unknown.
         notes: changes in the order in which they were made.
+        from_keras2: whether Keras 2 (or 1) saved the model.
         renamed: routes of layers that have another name in the translation.
+        replaced: new routes of layers that have another class, or are not needed any more.
         gates: factor of the gates of recurrent layers with a hard_sigmoid; 1.0 if they are equal.
     """
 
     target: RuntimeProfile
     writer: RuntimeProfile | None = None
+    from_keras2: bool = True
     notes: list[Change] = field(default_factory=list)
     renamed: dict[str, str] = field(default_factory=dict)
+    replaced: set[str] = field(default_factory=set)
     gates: float = 1.0
 
-    @property
-    def from_keras2(self) -> bool:
-        """Whether the config was saved by Keras 2 (or an unknown version without modules)."""
-        return self.writer is None or not self.writer.keras3
+    @classmethod
+    def of(cls, artifact: Artifact, target: RuntimeProfile) -> Translation:
+        """The translation of a saved model, with nothing translated yet."""
+        return cls(target, saving_runtime(artifact), not saved_by_keras3(artifact))
 
     @property
     def hard_sigmoid_scale(self) -> float:
@@ -118,6 +129,11 @@ class Translation(Struct):
     def note(self, route: str, what: str) -> None:
         """Add a change."""
         self.notes.append(Change(what, route))
+
+    def replace(self, route: str, what: str) -> None:
+        """Add a change after which a layer has another class, or is left out."""
+        self.note(route, what)
+        self.replaced.add(route)
 
     def changes(self) -> tuple[Change, ...]:
         """The changes, equal ones of several layers as one, in order."""

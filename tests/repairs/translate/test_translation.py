@@ -15,7 +15,8 @@ KERAS_2, KERAS_3 = "tf==2.15", "tf==2.21"
 
 
 def translation(target: str, writer: str) -> Translation:
-    return Translation(find_profile(target), find_profile(writer))
+    saved_by = find_profile(writer)
+    return Translation(find_profile(target), saved_by, not saved_by.keras3)
 
 
 def input2(*shape: int | None) -> dict[str, Any]:

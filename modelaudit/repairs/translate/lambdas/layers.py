@@ -65,7 +65,7 @@ class LambdaLayer:
     def note(self, translation: Translation, what: str) -> None:
         """Note the replacement with the expression."""
         text = shown(self.value, self.parameter)
-        translation.note(self.route, f"replaced the Lambda `{text}` by {what}")
+        translation.replace(self.route, f"replaced the Lambda `{text}` by {what}")
 
     def rescaling(self, name: str) -> Config | None:
         """The layer `scale * x + offset`; None if the expression is another one."""
