@@ -9,7 +9,7 @@ from modelaudit.facts import TensorStats
 from modelaudit.rules import examples
 from modelaudit.rules.initial_values import never_trained, stale_averages
 from modelaudit.structs import replace
-from tests.rules.test_initial_values import beyond, drawn, model, moved, severities
+from tests.rules.initial_kernels import beyond, drawn, model, moved, severities
 
 
 def average(route, weights=600, initializer="GlorotUniform", *, fits=True):

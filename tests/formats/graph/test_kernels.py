@@ -1,61 +1,17 @@
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
-from modelaudit.errors import LimitExceeded, ReadError
-from modelaudit.facts import Format, Kernel, Signature, Tensor
-from modelaudit.formats.graph.attr_values import ConstArray, attr_json
-from modelaudit.formats.graph.frozen_graph import read_frozen_graph
+from modelaudit.errors import LimitExceeded
+from modelaudit.facts import Kernel, Signature, Tensor
 from modelaudit.formats.graph.graph_def import graph_facts
 from modelaudit.formats.graph.kernels import config_differences, find_kernels
-from modelaudit.formats.graph.nested_graphs import nested_graphs
 from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
 from modelaudit.formats.graph.restore_ops import restored_variables, unrestored
-from modelaudit.formats.sniff import sniff
 from modelaudit.settings import Limits
+from tests.formats.graph.graph_makers import add, conv_graph, function, strings
 
 LIMITS = Limits()
-
-
-def add(graph, name, op, *inputs, **attrs):
-    """Append a node to a GraphDef, or to the `node_def` of a FunctionDef."""
-    nodes = graph.node if isinstance(graph, pb.GraphDef) else graph.node_def
-    node = nodes.add(name=name, op=op, input=inputs)
-    for key, value in attrs.items():
-        target = node.attr[key]
-        if isinstance(value, list):
-            target.list.i.extend(value)
-        elif isinstance(value, bytes):
-            target.s = value
-        elif isinstance(value, bool):
-            target.b = value
-        elif key == "f":
-            target.func.name = value
-        elif isinstance(value, np.ndarray):
-            tensor = target.tensor
-            tensor.dtype = {"f": pb.DT_FLOAT, "i": pb.DT_INT32}[value.dtype.kind]
-            tensor.tensor_shape.dim.extend(pb.TensorShapeProto.Dim(size=n) for n in value.shape)
-            tensor.tensor_content = value.astype(f"<{value.dtype.kind}4").tobytes()
-        else:
-            target.CopyFrom(value)
-    return node
-
-
-def strings(*values):
-    tensor = pb.TensorProto(dtype=pb.DT_STRING, string_val=[value.encode() for value in values])
-    tensor.tensor_shape.dim.add(size=len(values))
-    return pb.AttrValue(tensor=tensor)
-
-
-def function(graph, name, args, returns):
-    message = graph.library.function.add()
-    message.signature.name = name
-    message.signature.input_arg.extend(pb.OpDef.ArgDef(name=arg) for arg in args)
-    for output, source in returns.items():
-        message.signature.output_arg.add(name=output)
-        message.ret[output] = source
-    return message
 
 
 def stored(name, *shape):
@@ -66,16 +22,6 @@ def kernels(message, tensors, **kwargs):
     facts = graph_facts(message, "g", LIMITS)
     holders = {tensor.name: tensor.name for tensor in tensors}
     return find_kernels(facts, tensors, holders, {}, **kwargs)
-
-
-def conv_graph():
-    graph = pb.GraphDef()
-    add(graph, "x", "Placeholder")
-    add(graph, "c/kernel", "VarHandleOp")
-    add(graph, "c/bias", "VarHandleOp")
-    add(graph, "read", "ReadVariableOp", "c/kernel")
-    add(graph, "read_bias", "ReadVariableOp", "c/bias")
-    return graph
 
 
 def test_conv_followed_by_bias_and_activation():
@@ -267,109 +213,3 @@ def test_a_causal_convolution_is_padded_by_an_operation_of_its_own(config, graph
     said = Kernel("d", "w", "conv", "hwio", 1, (3, 1, 1), padding=config)
     done = Kernel("g", "w", "conv", "hwio", 1, (3, 1, 1), padding=graph)
     assert bool(config_differences([said], [done])) is differs
-
-
-def test_attributes_are_json_and_lazy():
-    graph = pb.GraphDef()
-    add(graph, "c", "Const", value=np.arange(3, dtype="int32"), s=b"a\xffb", flag=True)
-    (node,) = graph_facts(graph, "g", LIMITS).nodes
-    assert node.attrs["value"] == {"dtype": "int32", "shape": [3], "value": [0, 1, 2]}
-    assert (node.attrs["s"], node.attrs["flag"]) == ("a\\xffb", True)
-    assert sorted(node.attrs) == ["flag", "s", "value"]
-    assert (len(node.attrs), "none" in node.attrs, node.attrs.get("none")) == (3, False, None)
-    with pytest.raises(KeyError):
-        node.attrs["none"]
-    assert len(node.attrs) == 3  # access does not add items
-    assert node.attrs == dict(node.attrs)
-
-
-@pytest.mark.parametrize(
-    ("value", "expected"),
-    [
-        (pb.AttrValue(type=pb.DT_HALF), "float16"),
-        (pb.AttrValue(type=pb.DataType.ValueType(101)), "float32_ref"),
-        (pb.AttrValue(type=pb.DataType.ValueType(77)), "type_77"),
-        (pb.AttrValue(shape=pb.TensorShapeProto(unknown_rank=True)), None),
-        (pb.AttrValue(i=-1), -1),
-        (pb.AttrValue(func=pb.NameAttrList(name="f")), {"function": "f"}),
-        (pb.AttrValue(list=pb.AttrValue.ListValue(b=[True])), [True]),
-        (pb.AttrValue(list=pb.AttrValue.ListValue()), []),
-        (pb.AttrValue(s=b"x" * 5000), "x" * 4096),
-        (pb.AttrValue(), None),
-    ],
-)
-def test_attribute_values(value, expected):
-    assert attr_json(value) == expected
-
-
-def test_a_constant_repeats_its_last_value():
-    tensor = pb.TensorProto(dtype=pb.DT_FLOAT, float_val=[1.0, 2.0])
-    tensor.tensor_shape.dim.add(size=5)
-    assert list(ConstArray(tensor, "f").array()) == [1, 2, 2, 2, 2]
-    assert [len(piece) for piece in ConstArray(tensor, "f").raw(8)] == [8, 8, 4]
-    empty = pb.TensorProto(dtype=pb.DT_INT64)
-    assert ConstArray(empty, "f").array() == 0
-    half = pb.TensorProto(dtype=pb.DT_HALF, half_val=[0x3C00])
-    assert ConstArray(half, "f").array() == 1.0
-
-
-def test_constants_that_declare_terabytes_are_not_allocated(tmp_path):
-    graph = pb.GraphDef()
-    node = add(graph, "huge", "Const", value=np.ones(1, "float32"))
-    node.attr["value"].tensor.tensor_shape.dim[0].size = 1 << 45
-    (tmp_path / "g.pb").write_bytes(graph.SerializeToString())
-    artifact = read_frozen_graph(tmp_path / "g.pb", LIMITS)
-    (problem,) = artifact.problems
-    assert (problem.kind, problem.route) == ("limit-exceeded", "huge")
-
-
-def test_graphs_in_string_constants_are_found_at_every_level():
-    inner = pb.GraphDef()
-    add(inner, "bad", "WriteFile", "name", "contents")
-    message = inner
-    for level in range(3):
-        outer = pb.GraphDef()
-        tensor = pb.TensorProto(dtype=pb.DT_STRING, string_val=[message.SerializeToString()])
-        body = function(outer, "f", [], {}) if level == 1 else outer
-        value = pb.AttrValue(tensor=tensor)
-        add(body, f"c{level}", "Const", value=value, dtype=pb.AttrValue(type=pb.DT_STRING))
-        message = outer
-    found = list(nested_graphs(message, "g", LIMITS))
-    assert [graph.held_by for graph in found] == ["c2", "c2/f/c1", "c2/f/c1/c0"]
-    assert found[-1].nodes[0].op == "WriteFile"
-
-
-def test_a_graph_is_detected_whatever_its_first_field(tmp_path):
-    graph = conv_graph()
-    function(graph, "f", [], {})
-    library = pb.GraphDef(library=graph.library)
-    graph.ClearField("library")
-    path = tmp_path / "g.pb"
-    path.write_bytes(library.SerializeToString() + graph.SerializeToString())
-    assert sniff(path) is Format.FROZEN_GRAPH
-
-
-def test_plain_strings_are_not_graphs():
-    graph = pb.GraphDef()
-    for i, text in enumerate(["\n\tindented text of a file", "", "word", "\n\x05hello there"]):
-        add(graph, f"c{i}", "Const", value=strings(text), dtype=pb.AttrValue(type=pb.DT_STRING))
-    assert list(nested_graphs(graph, "g", LIMITS)) == []
-
-
-def test_number_of_nodes_is_bounded():
-    graph = conv_graph()
-    function(graph, "f", [], {}).node_def.add(name="n", op="NoOp")
-    with pytest.raises(LimitExceeded):
-        graph_facts(graph, "g", Limits(graph_nodes=5))
-    assert len(graph_facts(graph, "g", Limits(graph_nodes=6)).nodes) == 5
-
-
-def test_frozen_graph_as_text_and_as_garbage(tmp_path):
-    path = tmp_path / "g.pbtxt"
-    path.write_text('node { name: "x" op: "Placeholder" } versions { producer: 21 }')
-    artifact = read_frozen_graph(path, LIMITS)
-    assert (artifact.graphs[0].nodes[0].op, artifact.provenance.producer) == ("Placeholder", 21)
-    for content in (b"", b"hello", b"\x0a\x02\x0a\x00", b"\xff" * 30):
-        path.write_bytes(content)
-        with pytest.raises(ReadError):
-            read_frozen_graph(path, LIMITS)

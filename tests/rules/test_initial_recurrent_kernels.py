@@ -1,0 +1,74 @@
+"""Recurrent kernels that look as drawn: skipped, or not used in sequences of one step."""
+
+from __future__ import annotations
+
+import pytest
+
+from modelaudit.facts import Graph, GraphNode
+from modelaudit.findings import Severity
+from modelaudit.rules import examples
+from modelaudit.structs import replace
+from tests.rules.initial_kernels import drawn, model, moved, severities
+
+HIGH, LOW, INFO = Severity.HIGH, Severity.LOW, Severity.INFO
+
+
+def test_both_weights_of_a_recurrent_layer_count_as_one_layer():
+    pair = [
+        drawn(f"lstm/{role}", 600, bias=None, guessed=True, state="undecidable", law="uniform")
+        for role in ("kernel", "recurrent_kernel")
+    ]
+    assert severities(*pair, moved("b"), moved("c")) == {
+        "lstm/kernel": LOW,
+        "lstm/recurrent_kernel": LOW,
+    }
+    assert severities(*pair, moved("b")) == {}
+
+
+def test_a_recurrent_kernel_is_not_used_in_sequences_of_one_step():
+    kernel = drawn("lstm/recurrent_kernel", 900, bias=False, state="trained", law="orthogonal")
+    others = (moved("lstm/kernel"), moved("b"))
+
+    def of(*shape, **config):
+        layer = examples.layer(class_name="InputLayer")
+        return examples.model(replace(layer, output_shape=(None, *shape), config=config))
+
+    assert severities(kernel, *others, artifact=of(7, 3)) == {"lstm/recurrent_kernel": HIGH}
+    assert severities(kernel, *others, artifact=of(1, 3)) == {"lstm/recurrent_kernel": INFO}
+    given = examples.layer("lstm", "LSTM", config={"batch_input_shape": [None, 1, 3]})
+    first = examples.model(given)
+    assert severities(kernel, *others, artifact=first) == {"lstm/recurrent_kernel": INFO}
+    reshaped = of(3, target_shape=[1, 3])
+    assert severities(kernel, *others, artifact=reshaped) == {"lstm/recurrent_kernel": INFO}
+    unknown = replace(model(), architecture=None)
+    assert severities(kernel, *others, artifact=unknown) == {"lstm/recurrent_kernel": LOW}
+    fed = GraphNode("x", "Placeholder", (), {"shape": [None, 7, 3]})
+    graph = replace(unknown, graphs=(Graph((), (fed,)),))
+    assert severities(kernel, *others, artifact=graph) == {"lstm/recurrent_kernel": HIGH}
+    # With its input kernel as drawn, it is the layer that was skipped, however long it runs.
+    first = drawn("lstm/kernel", 900, state="fresh")
+    layer = replace(kernel, tests=dict(kernel.tests) | {"bias_initial": True})
+    found = severities(first, layer, moved("b"), moved("c"), moved("d"), artifact=of(1, 3))
+    assert found["lstm/recurrent_kernel"] is HIGH
+
+
+@pytest.mark.parametrize(("steps", "severity"), [(1, INFO), (4, HIGH)])
+def test_one_step_is_what_pooling_leaves_of_a_sequence(steps, severity):
+    """A ConvLSTM of a graph: its scope exchanges time and batch, the axes of an image follow."""
+    name = "lstm/recurrent_kernel"
+    kernel = drawn(name, 2304, bias=False, state="trained", law="orthogonal")
+    shape = [steps, None, 6, 10, 4]
+    nodes = (
+        GraphNode("x", "Placeholder", (), {"shape": [None, 8, 60, 100, 3]}),
+        GraphNode("other/transpose", "Transpose", (), {"_output_shapes": [[1, None, 6, 10, 4]]}),
+        GraphNode("lstm/transpose", "Transpose", (), {"_output_shapes": [shape]}),
+    )
+    artifact = replace(
+        examples.model(tensors=(examples.tensor(name, (3, 3, 4, 16)),)),
+        architecture=None,
+        graphs=(Graph((), nodes),),
+    )
+    found = severities(
+        replace(kernel, tensor=name), moved("lstm/kernel"), moved("b"), artifact=artifact
+    )
+    assert found == {name: severity}

@@ -1,0 +1,80 @@
+"""When kernels as drawn show that the whole model was never trained."""
+
+from __future__ import annotations
+
+import pytest
+
+from modelaudit.audit_types.kernels import BatchNormState
+from modelaudit.rules.initial_values import never_trained
+from modelaudit.structs import replace
+from tests.rules.initial_kernels import (
+    drawn,
+    model,
+    moved,
+    severities,
+    trained_slots,
+    untouched_slots,
+)
+
+
+def test_an_untrained_model_is_not_a_partial_restore():
+    kernels = (drawn("a"), drawn("b"), drawn("c", 300))
+    assert severities(*kernels) == {}
+    assert never_trained(model(), kernels) == (True, "")
+    one_by_chance = (*kernels, moved("d", 64, bias=True))
+    assert severities(*one_by_chance) == {}
+
+
+@pytest.mark.parametrize(
+    ("kernels", "artifact", "norms", "why"),
+    [
+        ((drawn("a"),), model(), (), None),
+        ((drawn("a"),), untouched_slots(), (), None),
+        ((drawn("a", bias=None),), trained_slots(), (), "optimizer"),
+        ((drawn("a"), drawn("b", bias=False)), trained_slots(), (), "optimizer"),
+        # Training moves biases: the weights are not those that the optimizer trained.
+        ((drawn("a"),), trained_slots(), (), None),
+        ((drawn("a", guessed=True),), model(), (), "guess"),
+        ((drawn("a"), drawn("b", 9000, None, state="undecidable")), model(), (), "larger"),
+        ((drawn("a"), drawn("b", 100, None, state="undecidable")), model(), (), None),
+        ((drawn("a"),), model(), (BatchNormState("n", 4, True, True, 1.0),), None),
+        ((drawn("a"),), model(), (BatchNormState("n", 4, False, True, 0.5),), "statistics"),
+    ],
+)
+def test_never_trained_needs_more_than_kernels_as_drawn(kernels, artifact, norms, why):
+    never, said = never_trained(artifact, kernels, norms)
+    assert never is (why is None)
+    assert (why or "") in said
+
+
+def test_a_guessed_model_without_any_trained_weight_was_never_trained():
+    bare = replace(model(), architecture=None)
+    kernels = (drawn("a", guessed=True, law="uniform"), drawn("b", guessed=True, law="uniform"))
+    assert never_trained(bare, kernels) == (True, "")
+    assert "guess" in never_trained(bare, (*kernels, drawn("c", guessed=True)))[1]
+    no_bias = [replace(k, tests=dict(k.tests) | {"bias_initial": None}) for k in kernels]
+    assert "guess" in never_trained(bare, no_bias)[1]
+
+
+@pytest.mark.parametrize(("statistics", "expected"), [(True, True), (False, False)])
+def test_where_no_batch_normalization_has_moved_no_kernel_has(statistics, expected):
+    """In an export of unknown initializers: a step changes the statistics of all of them."""
+    bare = replace(model(), architecture=None)
+    norms = (BatchNormState("norm", 8, statistics, True, 0.5),)
+    odd = replace(moved("b", bias=True), guessed=True, state="undecidable")
+    kernels = (drawn("a", guessed=True, initializer="HeNormal"), odd)
+    assert never_trained(bare, kernels, norms)[0] is expected
+    assert never_trained(bare, (*kernels, moved("c")), norms) == (False, "")
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"), [({}, True), ({"bias": False}, False), ({"trainable": False}, False)]
+)
+def test_an_orthogonal_matrix_shows_that_no_step_was_made(change, expected):
+    """Beside kernels without a bound, in an export, which names no initializer."""
+    bare = replace(model(), architecture=None)
+    own = {"guessed": True, "law": "orthogonal", "initializer": "Orthogonal"} | change
+    kernels = (drawn("rnn", 1024, **own), drawn("b", 256, guessed=True, initializer="HeNormal"))
+    assert never_trained(bare, kernels)[0] is expected
+    assert never_trained(bare, kernels[1:])[0] is False
+    assert never_trained(bare, (*kernels, moved("c", bias=None)))[0] is False
