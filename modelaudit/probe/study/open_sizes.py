@@ -2,7 +2,8 @@
 
 Convolutions, pooling and cropping without padding need a smallest input, which depends on kernels,
 strides and dilations; a graph may be made for one input at a time. The model itself decides: it is
-called with two inputs of zeros, first of the least size that its config allows, then larger ones.
+called with two inputs of zeros, first of the least size that its config allows, then larger ones,
+as far as a share of the time limit allows.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import bisect
 import json
 import math
+import time
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -29,12 +31,15 @@ from modelaudit.structs import replace
 DOUBLINGS = 10  # of the usual size
 AT_ONCE = 2  # inputs of a trial
 TRIAL_VALUES = 1 << 22  # maximum number of values of an input in a trial
+SEARCH = 0.2  # of the time limit that the search may take
 
 
 def inputs_to_try(
     session: Session, artifact: Artifact, settings: ProbeSettings, fed: PreparedInputs
 ) -> Iterator[PreparedInputs]:
     """`fed`, and then, unless it is the user's data, inputs with which the model runs.
+
+    Ask for the next only if the model gave no outputs for the last.
 
     Raises:
         StudyEnded: the child has ended.
@@ -47,7 +52,7 @@ def inputs_to_try(
     if _runs(runner, [array.shape[1:] for array in fed.arrays], fed, batch_size=1):
         yield _noted(replace(fed, at_once=1), "the model runs with one input at a time only")
         return
-    larger = _larger(runner, fed, ports, artifact.architecture)
+    larger = _larger(runner, fed, ports, artifact.architecture, SEARCH * settings.timeout)
     if larger is None:
         return
     seen = replace(session.observation, inputs=larger)
@@ -82,18 +87,27 @@ def _larger(
     fed: PreparedInputs,
     ports: tuple[Port, ...],
     architecture: Architecture | None,
+    seconds: float,
 ) -> tuple[Port, ...] | None:
-    """The ports with sizes with which the model runs; None if there are none."""
+    """The ports with sizes with which the model runs; None if none are found in `seconds`."""
     if not any(open_axes(port.shape or ()) for port in ports):
         return None
     least = _least_factor(architecture, ports) if architecture else 2
+    spent, took, values = 0.0, 0.0, 1  # by all trials, and by the last one for how many values
     for factor in (least, *(1 << n for n in range(1, DOUBLINGS + 1) if 1 << n > least)):
         sized = tuple(_sized(port, factor) for port in ports)
         shapes = [sample_shape(port.shape or ()) for port in sized]
         if any(math.prod(shape) > TRIAL_VALUES for shape in shapes):
             return None
+        # A trial takes at least as many times longer than the last as its inputs are larger.
+        last, values = values, sum(math.prod(shape) for shape in shapes)
+        if spent + took * values / last > seconds:
+            return None
+        start = time.monotonic()
         if _runs(runner, shapes, fed, batch_size=AT_ONCE):
             return sized
+        took = time.monotonic() - start
+        spent += took
     return None
 
 

@@ -7,6 +7,7 @@ reason; a child that dies ends the study.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -86,17 +87,21 @@ def study(
     if isinstance(fed, Unprobeable):
         return fed
     failures = []
+    end = time.monotonic() + settings.timeout
     try:
         for each in inputs_to_try(session, artifact, settings, fed):
             fed = replace(each, output_bytes=declared_output_bytes(session.observation.outputs))
             runner = Runner(session, fed.moves, fed.rescaled, batch_size(fed))
             try:
-                fed = within_domain(runner, within_time(runner, fed, settings.timeout))
-                return _Study(session, artifact, settings.seed, fed).run()
+                fed = within_domain(runner, within_time(runner, fed, end - time.monotonic()))
             except MeasurementUnavailable as error:
                 failures.append(str(error))
-    except StudyEnded as end:
-        return end.observation
+                continue
+            return _Study(session, artifact, settings.seed, fed).run()
+    except StudyEnded as ended:
+        return ended.observation
+    except MeasurementUnavailable as error:
+        return Uncallable(str(error))
     other = "".join(f"; otherwise: {failure}" for failure in failures[1:])
     return Uncallable(f"{failures[0]}{other}{sizes_to_give(session, fed)}")
 

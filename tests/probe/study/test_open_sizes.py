@@ -10,7 +10,7 @@ from modelaudit.facts import Artifact, Format
 from modelaudit.formats.keras.config import parse_architecture
 from modelaudit.measures.summary import Behaviour
 from modelaudit.probe.protocol import Observation
-from modelaudit.probe.study import sample_budget
+from modelaudit.probe.study import open_sizes, sample_budget
 from modelaudit.probe.study.inputs import Uncallable, open_axes, sample_shape
 from modelaudit.probe.study.study import study
 from modelaudit.settings import Limits, ProbeSettings
@@ -79,6 +79,36 @@ def test_larger_inputs_that_take_too_long_are_no_timeout(monkeypatch, slow):
     assert isinstance(answer, Uncallable if slow else Behaviour)
     if slow:
         assert "no (32, 32, 4); otherwise: one input takes 12 s, too long" in answer.reason
+
+
+@pytest.mark.parametrize("seconds", [1e-5, 0.001, 0.01, 0.1])  # for each step of a sequence
+def test_the_search_ends_after_a_share_of_the_time(monkeypatch, seconds):
+    """Whatever the size, the answer has no row per sample, and larger inputs take longer."""
+    clock = [0.0]
+    monkeypatch.setattr(open_sizes.time, "monotonic", lambda: clock[0])
+
+    def takes(called):
+        clock[0] += seconds * called[0] * called[1]
+        return False
+
+    session = Picky((None, None, 4), takes)
+    answer = study(session, ARTIFACT, SETTINGS, None)
+    assert isinstance(answer, Uncallable)
+    assert "no (32, 32, 4)" in answer.reason
+    tried = [shape for shape in session.tried if shape[1] > 32]
+    sizes = [64 << n for n in range(10)]
+    # Two inputs each: of 64, 128, ..., n steps, which are 2 n - 64 in all.
+    affordable = [n for n in sizes if 2 * seconds * (2 * n - 64) <= 0.2 * SETTINGS.timeout]
+    assert tried == [(2, n, 4) for n in affordable]
+    assert len(tried) > 0
+
+
+def test_a_model_that_answers_and_cannot_be_measured_is_given_no_other_inputs():
+    """Its failure says nothing about sizes or batches."""
+    session = Picky((None, None, 4), lambda shape: True)
+    session.function = lambda variables, inputs, training: {}
+    assert study(session, ARTIFACT, SETTINGS, None) == Uncallable("the model has no numeric outputs")
+    assert {shape[1] for shape in session.tried} == {32}
 
 
 def test_what_only_the_user_knows_is_asked_for():
