@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 
 from modelaudit.probe.child.graph_adapters import SessionModel, SignatureModel
 from modelaudit.probe.child.loading import _endpoints
+from tests.probe.child.training_graphs import NONE_ASKED
 
 pytestmark = pytest.mark.slow
 RNG = np.random.default_rng(0)
-NONE_ASKED = SimpleNamespace(tensors_in=[], tensors_out=[])
 IMAGES = RNG.integers(0, 256, (3, 12, 12, 3), "uint8")
-
-
-@pytest.fixture(scope="module")
-def tf():
-    return pytest.importorskip("tensorflow")
 
 
 def saved(tf, folder, function, spec) -> SignatureModel:
