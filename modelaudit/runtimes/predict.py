@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from modelaudit.audit_types.loading import LoadOutcome
@@ -88,24 +88,15 @@ def predict(
         if profile.keras3 or call is not LoadCall.TFSM_LAYER
     ]
     found = predict_calls(artifact, asked)
-    whole = [
-        (profile, request) for profile, request in asked if request.call is LoadCall.LOAD_MODEL
-    ]
-    return (*found, *_compiled(artifact, whole))
-
-
-def _compiled(
-    artifact: Artifact, asked: Sequence[tuple[RuntimeProfile, LoadRequest]]
-) -> Iterator[Prediction]:
-    """Calls that fail only because they compile the model, which `load_model` does by default."""
     if not artifact.training or artifact.format.is_saved_model:
-        return
-    whole = [each for each in asked if each[1].call is LoadCall.LOAD_MODEL]
-    compiling = [(profile, replace(request, compile=True)) for profile, request in whole]
-    pairs = zip(predict_calls(artifact, whole), predict_calls(artifact, compiling), strict=True)
-    for plain, compiled in pairs:
-        if compiled.predicted is LoadOutcome.FAILS and plain.predicted is not LoadOutcome.FAILS:
-            yield compiled
+        return found
+    compiling = [
+        (profile, replace(request, compile=True))
+        for (profile, request), plain in zip(asked, found, strict=True)
+        if request.call is LoadCall.LOAD_MODEL and plain.predicted is not LoadOutcome.FAILS
+    ]
+    compiled = predict_calls(artifact, compiling)
+    return (*found, *(each for each in compiled if each.predicted is LoadOutcome.FAILS))
 
 
 def _calls(artifact: Artifact) -> tuple[LoadCall, ...]:
