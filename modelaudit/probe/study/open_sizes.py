@@ -162,10 +162,8 @@ def _runs(
     zeros = [
         np.zeros((AT_ONCE, *shape), dtype) for shape, dtype in zip(shapes, dtypes, strict=True)
     ]
-    runner.put("trial", zeros)
     try:
-        runner.predict("trial", batch_size=batch_size)
+        runner.predict_once(zeros, batch_size=batch_size)
     except MeasurementUnavailable:
         return False
-    runner.drop("trial")
     return True

@@ -113,6 +113,18 @@ class Runner(Struct, frozen=True):
         )
         return self._need(answer) or {}
 
+    def predict_once(
+        self, arrays: Sequence[Array], *, batch_size: int | None = None
+    ) -> Mapping[str, Array]:
+        """Outputs by name for one array per input, which are stored for this call only.
+
+        Raises as `predict`.
+        """
+        self.put("once", arrays)
+        outputs = self.predict("once", batch_size=batch_size)
+        self.drop("once")
+        return outputs
+
     def activations(
         self,
         watches: Sequence[ActivationRequest],

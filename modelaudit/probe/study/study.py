@@ -241,10 +241,7 @@ class _Study:
     def _mix(self) -> Outputs | None:
         if self.fed.mix is None:
             return None
-        self.runner.put("mix", self.fed.mix)
-        outputs = self.runner.predict("mix")
-        self.runner.drop("mix")
-        return outputs
+        return self.runner.predict_once(self.fed.mix)
 
     def _scrambled(self) -> Mapping[str, Outputs]:
         """Outputs for a control that differs from the input as much as its mirror image."""
@@ -257,10 +254,7 @@ class _Study:
         first = move.first_axis
         axes = tuple(range(first, first + len(move.element.perm)))
         control = phase_scrambled(x, move.apply(x), self.rng, axes).astype(x.dtype)
-        self.runner.put("control", [control])
-        outputs = self.runner.predict("control")
-        self.runner.drop("control")
-        return {move.name: outputs}
+        return {move.name: self.runner.predict_once([control])}
 
     def _interventions(
         self,

@@ -46,7 +46,5 @@ def within_domain(runner: Runner, fed: PreparedInputs) -> PreparedInputs:
 
 
 def _finite(runner: Runner, arrays: Sequence[Array]) -> bool:
-    runner.put("trial", arrays)
-    given = runner.predict("trial")
-    runner.drop("trial")
+    given = runner.predict_once(arrays)
     return all(bool(np.isfinite(values).all()) for values in given.values())
