@@ -9,6 +9,7 @@ import pytest
 
 from modelaudit.audit_types.behaviour import ProbeInputs
 from modelaudit.probe.study.feeding import PreparedInputs
+from modelaudit.probe.study.runner import Runner
 from modelaudit.probe.study.value_domain import NOTE, within_domain
 
 
@@ -25,9 +26,11 @@ class Applied:
     def drop(self, name: str) -> None:
         del self.arrays[name]
 
-    def predict(self, name: str) -> dict[str, np.ndarray]:
+    def predict(self, name: str, *, batch_size: int | None) -> dict[str, np.ndarray]:
         with np.errstate(all="ignore"):
             return {"y": self.function(self.arrays[name][0])}
+
+    predict_once = Runner.predict_once
 
 
 X = np.random.default_rng(0).uniform(-2, 2, (64, 5)).astype("float32")
