@@ -153,7 +153,8 @@ class OwnStep(keras.Model):
             y_pred = self(x, training=True)
             loss = tf.reduce_mean(tf.square(tf.cast(y, y_pred.dtype) - y_pred))
         gradients = tape.gradient(loss, self.trainable_variables)
-        self.optimizer.apply_gradients(zip(gradients, self.trainable_variables))  # noqa: B905
+        weights = self.trainable_variables
+        self.optimizer.apply_gradients((gradients[i], weights[i]) for i in range(len(weights)))
         return {"loss": loss}
 
 

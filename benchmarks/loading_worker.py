@@ -60,7 +60,7 @@ def tensors(name: str):
 def structured(name: str, inputs: list):
     """The inputs as the model takes them: one tensor, a list, or a dictionary."""
     if name in models.DICTIONARIES:
-        return dict(zip(models.input_names(name), inputs))  # noqa: B905, for Python 3.9
+        return {each: inputs[place] for place, each in enumerate(models.input_names(name))}
     return inputs[0] if len(inputs) == 1 else inputs
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from modelaudit.facts import Json
-from modelaudit.formats.keras.dialects import is_keras1_layer
 from modelaudit.formats.keras.inbound_nodes import (
     Argument,
     LayerCall,
@@ -13,27 +12,21 @@ from modelaudit.formats.keras.inbound_nodes import (
     tensor_references,
 )
 from modelaudit.formats.keras.json_config import mapping, sequence, text
-from modelaudit.layer_classes import ALIASES, Trait, has
+from modelaudit.layer_classes import Trait, has
+from modelaudit.repairs.translate.dialect import DialectTranslator
 from modelaudit.repairs.translate.function_calls import FunctionCalls, name_in_scopes
 from modelaudit.repairs.translate.graph_keras2 import Keras2Graph, listed
 from modelaudit.repairs.translate.objects import (
     HARD_SIGMOID,
-    dtype_name,
-    kind_of,
-    number_of,
     plain,
-    translated_object,
 )
-from modelaudit.repairs.translate.parts import opened, parts_of
 from modelaudit.repairs.translate.references import (
     is_operation,
     refuse,
     saved_name,
 )
 from modelaudit.repairs.translate.translation import Config, Node, Translation, Untranslatable
-from modelaudit.runtimes.saved_config import is_model
 
-_WRAPPED = ("layer", "cell", "backward_layer", "forward_layer")
 _MODEL_KEYS = ("name", "trainable")
 # Arguments with another name in Keras 2.
 _RENAMED: Mapping[str, Mapping[str, str]] = {"LeakyReLU": {"negative_slope": "alpha"}}
@@ -54,46 +47,43 @@ def to_keras2(saved: Config, translation: Translation) -> Node:
     return _Keras2(translation).model(saved, "")
 
 
-class _Keras2:
+class _Keras2(DialectTranslator):
+    modules = False
+    forbidden = "characters that scopes cannot have"
+
     def __init__(self, translation: Translation) -> None:
-        self._translation = translation
-        self._target = translation.target
+        super().__init__(translation)
         self._functions = FunctionCalls(translation)
 
-    def model(self, saved: Config, route: str) -> Node:
-        """A Sequential or Functional model."""
-        values, sequential = opened(saved, self._translation, route)
-        return (self._sequential if sequential else self._functional)(values, route)
-
-    def _sequential(self, values: Config, route: str) -> Node:
+    def sequential(self, values: Config, route: str) -> Node:
         layers: list[Json] = [
             step
             for item in map(mapping, sequence(values.get("layers")))
-            for step, _ in self._steps(item, route)
+            for step, _ in self.steps(item, route)
         ]
         new: Node = {key: values[key] for key in ("name",) if key in values}
-        if self._target.keras < (2, 2, 3):
+        if self.target.keras < (2, 2, 3):
             raise Untranslatable(route, "Keras before 2.2.3 reads Sequential models as lists")
         new["layers"] = layers
         return plain("Sequential", new)
 
-    def _functional(self, values: Config, route: str) -> Node:
+    def functional(self, values: Config, route: str) -> Node:
         items = [mapping(item) for item in sequence(values.get("layers"))]
         names = frozenset(map(saved_name, items))
-        graph = Keras2Graph(items, self._name)
+        graph = Keras2Graph(items, self.name)
         calls = {
             saved_name(item): parse_calls(item.get("inbound_nodes"), names, refuse(route))
             for item in items
         }
         unused = self._masks(items, calls, values)
         for name in sorted(unused):
-            self._translation.replace(
+            self.translation.replace(
                 f"{route}/{name}".strip("/"),
                 "left out an operation that only computes a mask, which Keras 2 passes on itself",
             )
         used = [item for item in items if saved_name(item) not in unused]
         steps = {
-            saved_name(item): self._steps(item, route, calls[saved_name(item)])
+            saved_name(item): self.steps(item, route, calls[saved_name(item)])
             for item in used
             if not self._is_operation(item)
         }
@@ -101,7 +91,7 @@ class _Keras2:
         layers: list[Json] = []
         for item in used:
             name = saved_name(item)
-            here = f"{route}/{self._name(name)}".strip("/")
+            here = f"{route}/{self.name(name)}".strip("/")
             if name not in steps:
                 layers.append(self._functions.operation(item, calls[name], graph, here))
                 continue
@@ -113,14 +103,14 @@ class _Keras2:
                 layers.append({**step, "name": its, "inbound_nodes": nodes})
                 nodes = [[[its, number, 0, {}]] for number, _ in enumerate(nodes)]
         new_config: Node = {key: values[key] for key in _MODEL_KEYS if key in values}
-        if self._target.keras < (2, 5):
+        if self.target.keras < (2, 5):
             new_config.pop("trainable", None)
         new_config["layers"] = layers
         for key in ("input_layers", "output_layers"):
             ends = graph.ends(values.get(key))
             flat = bool(ends) and isinstance(ends, list) and isinstance(ends[0], str)
             new_config[key] = [ends] if flat else ends
-        known = self._target.keras >= (2, 3) and self._target.tensorflow >= (2, 3)
+        known = self.target.keras >= (2, 3) and self.target.tensorflow >= (2, 3)
         return plain("Functional" if known else "Model", new_config)
 
     def _masks(
@@ -154,29 +144,15 @@ class _Keras2:
         name, module = text(item.get("class_name")), text(item.get("module"))
         return is_operation(name, module, mapping(item.get("config")))
 
-    def _steps(
-        self, item: Config, route: str, calls: Sequence[LayerCall] = ()
-    ) -> list[tuple[Node, str]]:
-        """The layers for one saved layer, with their names: mostly one."""
-        saved = saved_name(item)
-        name = self._name(saved)
-        here = f"{route}/{name}".strip("/")
-        if name != saved:
-            self._translation.note(here, "replaced characters of its name that scopes cannot have")
-            self._translation.renamed[f"{route}/{saved}".strip("/")] = here
-        if is_model(item) or isinstance(item.get("config"), list):
-            return [(self.model(item, here), name)]
-        parts = parts_of(item, name, self._translation, here)
-        return [(self.layer(part, here, calls), its) for part, its in parts]
+    def dtype(self, name: Json) -> Json:
+        """A mixed policy as an object, any other by its name."""
+        if isinstance(name, str) and name.startswith("mixed_"):
+            return plain("Policy", {"name": name})
+        return name
 
-    def _name(self, name: str) -> str:
+    def name(self, name: str) -> str:
         """A layer name as TensorFlow allows it for scopes."""
         return name_in_scopes(name)
-
-    def _item(self, item: Config, route: str, calls: Sequence[LayerCall] = ()) -> Node:
-        if is_model(item) or isinstance(item.get("config"), list):
-            return self.model(item, route)
-        return self.layer(item, route, calls)
 
     def _node(
         self,
@@ -194,12 +170,13 @@ class _Keras2:
             masked = key == "mask" and any(
                 each.layer in unused for each in tensor_references(value)
             )
-            if key == "training" and value is True:
-                self._translation.note(
+            # Callers of Keras 3 override it, while Keras 2 obeys the file.
+            overridden = key == "training" and not self.translation.from_keras2
+            if overridden and value is True:
+                self.translation.note(
                     route, "left out training=True of its call, which callers of Keras 3 override"
                 )
-            # Keras 2 would obey the file.
-            if value is None or masked or key == "training":
+            if value is None or masked or overridden:
                 continue
             if key == "initial_state" and has(text(item.get("class_name")), Trait.RECURRENT):
                 states = listed(value)
@@ -222,32 +199,12 @@ class _Keras2:
 
     def layer(self, item: Config, route: str, calls: Sequence[LayerCall] = ()) -> Node:
         """One layer that is not a model."""
-        name = text(item.get("class_name"))
-        name = ALIASES.get(name, name)
-        config = mapping(item.get("config"))
-        if is_keras1_layer(name, config):
-            raise Untranslatable(route, f"{name} has the arguments of Keras 1")
-        if name == "Lambda":
-            raise Untranslatable(route, "it is a Lambda inside another layer")
-        if not self._target.knows("layers", name):
-            raise Untranslatable(route, f"{name} is not a layer of {self._target.name}")
-        new = {key: self._value(key, value, route) for key, value in config.items()}
+        name, config = self.opened_layer(item, route)
+        if not self.target.knows("layers", name):
+            raise Untranslatable(route, f"{name} is not a layer of {self.target.name}")
+        new = self.values(config, route)
         self._adjust(name, new, item, calls)
-        return plain(name, self._translation.fitted("layers", name, new, route))
-
-    def _value(self, key: str, value: Json, route: str) -> Json:
-        kind, value = kind_of(key), number_of(value)
-        if key == "dtype":
-            return _policy(dtype_name(value))
-        if key == "name":
-            return self._name(text(value))
-        if kind and value is not None:
-            return translated_object(kind, value, self._translation, route, modules=False)
-        if key in _WRAPPED and "class_name" in mapping(value):
-            return self._item(mapping(value), f"{route}/{key}")
-        if key == "cells":
-            return [self._item(mapping(cell), f"{route}/{key}") for cell in sequence(value)]
-        return value
+        return plain(name, self.translation.fitted("layers", name, new, route))
 
     def _adjust(self, name: str, config: Node, item: Config, calls: Sequence[LayerCall]) -> None:
         """Arguments that have another form in Keras 2."""
@@ -262,8 +219,8 @@ class _Keras2:
         if has(name, Trait.CATEGORIES | Trait.VOCABULARY) and "dtype" in config:
             del config["dtype"]  # each layer has its own, and refuses those of Keras 3
         gated = config.get("recurrent_activation") == HARD_SIGMOID
-        if gated and self._translation.hard_sigmoid_scale != 1.0:
-            self._translation.scale_gates(saved_name(item))
+        if gated and self.translation.hard_sigmoid_scale != 1.0:
+            self.translation.scale_gates(saved_name(item))
 
 
 def _first_by_keyword(call: LayerCall) -> list[Argument]:
@@ -272,12 +229,6 @@ def _first_by_keyword(call: LayerCall) -> list[Argument]:
         if key in call.kwargs:
             return [call.kwargs[key]]
     return []
-
-
-def _policy(name: Json) -> Json:
-    if isinstance(name, str) and name.startswith("mixed_"):
-        return plain("Policy", {"name": name})
-    return name
 
 
 def _attention_shapes(built: Config, calls: Sequence[LayerCall]) -> Node:

@@ -5,21 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from modelaudit.facts import Json
-from modelaudit.formats.keras.dialects import is_keras1_layer
 from modelaudit.formats.keras.inbound_nodes import LayerCall, parse_calls
 from modelaudit.formats.keras.json_config import mapping, sequence, text
-from modelaudit.layer_classes import ALIASES, Trait, has
+from modelaudit.layer_classes import Trait, has
+from modelaudit.repairs.translate.dialect import DialectTranslator
 from modelaudit.repairs.translate.graph_keras3 import Keras3Graph, tensor
 from modelaudit.repairs.translate.lambdas.layers import LambdaLayer
 from modelaudit.repairs.translate.objects import (
     HARD_SIGMOID,
     dtype_name,
-    kind_of,
-    number_of,
-    translated_object,
     with_module,
 )
-from modelaudit.repairs.translate.parts import opened, parts_of
 from modelaudit.repairs.translate.references import (
     is_operation,
     refuse,
@@ -32,7 +28,6 @@ from modelaudit.runtimes.saved_config import is_model
 LAYERS = "keras.layers"
 FUNCTIONAL = "keras.src.models.functional"
 _REPLACED = {"ThresholdedReLU": ("ReLU", {"theta": "threshold"})}
-_WRAPPED = ("layer", "cell", "backward_layer", "forward_layer")
 _MODEL_KEYS = ("name", "trainable", "dtype")
 
 
@@ -49,17 +44,11 @@ def to_keras3(saved: Config, translation: Translation) -> Node:
     return _Keras3(translation).model(saved, "")
 
 
-class _Keras3:
-    def __init__(self, translation: Translation) -> None:
-        self._translation = translation
-        self._target = translation.target
+class _Keras3(DialectTranslator):
+    modules = True
+    forbidden = "the slash"
 
-    def model(self, saved: Config, route: str) -> Node:
-        """A Sequential or Functional model."""
-        values, sequential = opened(saved, self._translation, route)
-        return (self._sequential if sequential else self._functional)(values, route)
-
-    def _sequential(self, values: Config, route: str) -> Node:
+    def sequential(self, values: Config, route: str) -> Node:
         layers: list[Json] = []
         items = [mapping(item) for item in sequence(values.get("layers"))]
         first = items[0] if items else {}
@@ -69,7 +58,7 @@ class _Keras3:
             if isinstance(shape, list):
                 layers.append(self._input_layer(shaped, shape, route))
         for item in items:
-            layers += [step for step, _ in self._steps(item, route)]
+            layers += [step for step, _ in self.steps(item, route)]
         new: Node = {key: values[key] for key in _MODEL_KEYS if key in values}
         if "dtype" in new:
             new["dtype"] = dtype_name(new["dtype"])
@@ -87,16 +76,16 @@ class _Keras3:
         config = mapping(layer.get("config"))
         dtype = "int32" if text(layer.get("class_name")) == "Embedding" else "float32"
         stated = config.get("input_dtype") or dtype
-        self._translation.note(route, "added the InputLayer that only its first layer implied")
-        name = f"{self._name(text(config.get('name')))}_input"
+        self.translation.note(route, "added the InputLayer that only its first layer implied")
+        name = f"{self.name(text(config.get('name')))}_input"
         return with_module(
             "InputLayer", {"batch_shape": shape, "dtype": stated, "name": name}, LAYERS
         )
 
-    def _functional(self, values: Config, route: str) -> Node:
+    def functional(self, values: Config, route: str) -> Node:
         items = [mapping(item) for item in sequence(values.get("layers"))]
-        graph = Keras3Graph(items, self._name)
-        steps = [self._steps(item, route) for item in items]
+        graph = Keras3Graph(items, self.name)
+        steps = [self.steps(item, route) for item in items]
         for item, parts in zip(items, steps, strict=True):
             if parts:
                 graph.moved[graph.name_of(item)] = parts[-1][1]
@@ -120,11 +109,11 @@ class _Keras3:
 
     @property
     def _flat_ends(self) -> bool:
-        return self._target.behaviour("takes_flat_outputs") is True
+        return self.target.behaviour("takes_flat_outputs") is True
 
     def _check_training(self, calls: Sequence[LayerCall], route: str) -> None:
         always = any(call.saved_kwargs.get("training") is True for call in calls)
-        if always and self._translation.from_keras2:
+        if always and self.translation.from_keras2:
             raise Untranslatable(
                 route, "it is always called with training=True, which Keras 3 overrides in predict"
             )
@@ -155,10 +144,10 @@ class _Keras3:
         found = [(item, calls[0], name)]
         if text(item.get("class_name")) == "Lambda":
             code = LambdaLayer(item, here)
-            code.note(self._translation, "operations")
+            code.note(self.translation, "operations")
             found = code.calls(name, calls[0].args[0])
         for function, call, own in found:
-            step, args = as_operation(function, call, own, self._translation, here)
+            step, args = as_operation(function, call, own, self.translation, here)
             if self._misaligns and step["class_name"] == "Add" and graph.is_column(args[-1]):
                 args.reverse()
             given: list[Json] = [graph.argument(each) for each in args]
@@ -168,9 +157,9 @@ class _Keras3:
     @property
     def _misaligns(self) -> bool:
         """Whether the target, unlike the writer, adds a column in the second place to channels."""
-        writer = self._translation.writer
+        writer = self.translation.writer
         there = writer.behaviour("add_misaligns") if writer else None
-        return bool(self._target.behaviour("add_misaligns")) and not there
+        return bool(self.target.behaviour("add_misaligns")) and not there
 
     def _node(self, item: Config, call: LayerCall, graph: Keras3Graph) -> Node:
         args = [graph.argument(each) for each in call.args]
@@ -188,110 +177,80 @@ class _Keras3:
             kwargs["initial_state"] = [graph.argument(each) for each in first[1:]]
         return {"args": args, "kwargs": kwargs}
 
-    def _steps(self, item: Config, route: str) -> list[tuple[Node, str]]:
-        """The layers for one saved layer, with their names: mostly one.
-
-        None for functions of TensorFlow, whose arguments depend on their calls.
-        """
+    def steps(
+        self, item: Config, route: str, calls: Sequence[LayerCall] = ()
+    ) -> list[tuple[Node, str]]:
+        """As for every dialect; none for functions of TensorFlow, which depend on their calls."""
         if has(text(item.get("class_name")), Trait.TENSORFLOW_OPERATION):
             return []
-        config = mapping(item.get("config"))
-        saved = text(item.get("name")) or text(config.get("name"))
-        name = self._name(saved)
-        here = f"{route}/{name}".strip("/")
-        if name != saved:
-            self._translation.note(here, "replaced the slash in its name")
-            self._translation.renamed[f"{route}/{saved}".strip("/")] = here
-        if is_model(item) or isinstance(item.get("config"), list):
-            return [(self.model(item, here), name or text(mapping(config).get("name")))]
-        parts = parts_of(item, name, self._translation, here)
-        return [(self.layer(part, here), its) for part, its in parts]
+        return super().steps(item, route, calls)
 
-    def layer(self, item: Config, route: str) -> Node:
+    def layer(self, item: Config, route: str, calls: Sequence[LayerCall] = ()) -> Node:
         """One layer that is not a model."""
-        name = text(item.get("class_name"))
-        name = ALIASES.get(name, name)
-        config = mapping(item.get("config"))
+        name, config = self.opened_layer(item, route)
         module = text(item.get("module"))
-        if is_keras1_layer(name, config):
-            raise Untranslatable(route, f"{name} has the arguments of Keras 1")
         if is_operation(name, module, config) or self._only_operation(name, config):
             return self._keras_operation(item, name, config, route)
-        if name == "Lambda":
-            raise Untranslatable(route, "it is a Lambda inside another layer")
-        if name in _REPLACED and not self._target.is_public(LAYERS, name):
+        if name in _REPLACED and not self.target.is_public(LAYERS, name):
             other, keys = _REPLACED[name]
-            self._translation.replace(route, f"replaced {name} by {other}, which computes the same")
+            self.translation.replace(route, f"replaced {name} by {other}, which computes the same")
             config = {keys.get(key, key): value for key, value in config.items()}
             name = other
-        if not self._target.is_public(LAYERS, name):
-            raise Untranslatable(route, f"{name} is not a layer of {self._target.name}")
-        new = {key: self._value(key, value, route) for key, value in config.items()}
+        if not self.target.is_public(LAYERS, name):
+            raise Untranslatable(route, f"{name} is not a layer of {self.target.name}")
+        new = self.values(config, route)
         self._adjust(name, new, route)
-        return with_module(name, self._translation.fitted("layers", name, new, route), LAYERS)
+        return with_module(name, self.translation.fitted("layers", name, new, route), LAYERS)
 
     def _only_operation(self, name: str, config: Config) -> bool:
         """Whether a class of that name is an operation in the target, and no layer."""
-        layer = self._target.is_public(LAYERS, name) or "trainable" in config
-        return not layer and bool(self._target.modules_of(name, "keras.src.ops"))
+        layer = self.target.is_public(LAYERS, name) or "trainable" in config
+        return not layer and bool(self.target.modules_of(name, "keras.src.ops"))
 
     def _keras_operation(self, item: Config, name: str, config: Config, route: str) -> Node:
         module = text(item.get("module"))
-        modules = self._target.modules_of(name, "keras.src.ops")
+        modules = self.target.modules_of(name, "keras.src.ops")
         if not modules:
-            raise Untranslatable(route, f"{self._target.name} has no operation {name}")
+            raise Untranslatable(route, f"{self.target.name} has no operation {name}")
         if module not in modules:
             module = modules[0]
-            self._translation.note(route, f"stated the module of the operation {name}")
-        accepted = self._target.accepts("ops", name)
+            self.translation.note(route, f"stated the module of the operation {name}")
+        accepted = self.target.accepts("ops", name)
         if accepted is not None and "name" not in accepted:  # it gets the name of its layer
             config = {key: value for key, value in config.items() if key != "name"}
-        kept = self._translation.fitted("ops", name, config, route)
+        kept = self.translation.fitted("ops", name, config, route)
         return {"module": module, "class_name": name, "config": kept, "registered_name": name}
-
-    def _value(self, key: str, value: Json, route: str) -> Json:
-        kind, value = kind_of(key), number_of(value)
-        if key == "dtype":
-            return dtype_name(value)
-        if key == "name":
-            return self._name(text(value))
-        if kind and value is not None:
-            return translated_object(kind, value, self._translation, route, modules=True)
-        if key in _WRAPPED and "class_name" in mapping(value):
-            return self._inner(mapping(value), f"{route}/{key}")
-        if key == "cells":
-            return [self._inner(mapping(cell), f"{route}/{key}") for cell in sequence(value)]
-        return value
-
-    def _inner(self, item: Config, route: str) -> Node:
-        return self.model(item, route) if is_model(item) else self.layer(item, route)
 
     def _adjust(self, name: str, config: Node, route: str) -> None:
         """Arguments that have another form in Keras 3."""
         axis = config.get("axis")
         if isinstance(axis, list) and len(axis) == 1:
             config["axis"] = axis[0]
-            self._translation.note(route, "wrote its axis as a number")
+            self.translation.note(route, "wrote its axis as a number")
         if name == "InputLayer":
             shape = config.pop("batch_input_shape", None)
             if shape is not None:
                 config["batch_shape"] = shape
-                self._translation.note(route, "renamed batch_input_shape to batch_shape")
+                self.translation.note(route, "renamed batch_input_shape to batch_shape")
             config.setdefault("dtype", "float32")
-        elif name == "GRU" and self._translation.from_keras2:
+        elif name == "GRU" and self.translation.from_keras2:
             config.setdefault("reset_after", False)
         elif name == "Hashing" and config.get("salt") == UNSALTED:
             config["salt"] = None
-            self._translation.note(route, "took out a salt that was not used where it was saved")
+            self.translation.note(route, "took out a salt that was not used where it was saved")
         if has(name, Trait.CATEGORIES) and "dtype" in config:
             del config["dtype"]  # each layer has its own, and refuses those of Keras 2
         gated = config.get("recurrent_activation") == HARD_SIGMOID
-        if gated and self._translation.hard_sigmoid_scale != 1.0:
-            self._translation.scale_gates(route)
+        if gated and self.translation.hard_sigmoid_scale != 1.0:
+            self.translation.scale_gates(route)
 
-    def _name(self, name: str) -> str:
+    def dtype(self, name: Json) -> Json:
+        """The name, which Keras 3 reads."""
+        return name
+
+    def name(self, name: str) -> str:
         """A layer name without slashes, where the target does not allow them."""
-        if self._target.behaviour("slash_in_names") is False:
+        if self.target.behaviour("slash_in_names") is False:
             return name.replace("/", "_")
         return name
 

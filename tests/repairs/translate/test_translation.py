@@ -256,3 +256,13 @@ def test_an_operation_without_module_or_function_of_tensorflow_gets_its_module()
             functional(at({"class_name": "InputLayer", "config": inputs}), unknown, output="any"),
             translation(KERAS_3, "tf==2.16"),
         )
+
+
+@pytest.mark.parametrize(("writer", "kept"), [("tf-keras==2.21", True), ("tf==2.21", False)])
+def test_training_in_a_call_stays_where_the_writer_obeys_it(writer: str, kept: bool) -> None:
+    state = translation(KERAS_2, writer)
+    dropout = {"class_name": "Dropout", "config": {"name": "drop", "rate": 0.5}}
+    model = functional(at(input2(3)), at(dropout, [node("input_1", training=True)]), output="drop")
+    (call,) = layers_of(to_keras2(model, state))[1]["inbound_nodes"]
+    assert call == [["input_1", 0, 0, {"training": True} if kept else {}]]
+    assert any("training=True" in each.what for each in state.changes()) is not kept
