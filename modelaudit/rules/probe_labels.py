@@ -9,6 +9,7 @@ from itertools import takewhile
 
 from modelaudit.audit_types.behaviour import OutputBehaviour, ProbeInputs
 from modelaudit.audit_types.probe_data import InputColumns, TargetForm, TargetSummary
+from modelaudit.facts import Json
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.layer_classes import Trait, has
 from modelaudit.measures.architecture.layer_graph import layer_graph
@@ -189,12 +190,7 @@ def _unscaled(rule: Rule, facts: Facts) -> Iterator[Finding]:
             yield rule.finding(
                 f"The values of the inputs go from {low:.4g} to {high:.4g}, and the model does not "
                 "scale them.",
-                evidence={
-                    "measured": high,
-                    "unit": "in the data's own unit",
-                    "threshold": UNSCALED.value,
-                    "n": inputs.n,
-                },
+                evidence=_size(high, inputs),
                 key="inputs",
             )
     size = max(columns.largest_spread, columns.largest_mean) if columns else 0.0
@@ -202,12 +198,7 @@ def _unscaled(rule: Rule, facts: Facts) -> Iterator[Finding]:
         yield rule.finding(
             f"A column of the inputs has a mean or standard deviation of {size:,.3g}, and the "
             "model does not scale it.",
-            evidence={
-                "measured": size,
-                "unit": "in the data's own unit",
-                "threshold": UNSCALED.value,
-                "n": inputs.n,
-            },
+            evidence=_size(size, inputs),
             key="inputs",
         )
     if targets is None or targets.form != "numbers":
@@ -217,14 +208,15 @@ def _unscaled(rule: Rule, facts: Facts) -> Iterator[Finding]:
         yield rule.finding(
             f"The targets have a mean of {targets.mean:,.4g} and a standard deviation of "
             f"{targets.std:,.3g}: the first steps only move the bias to their mean.",
-            evidence={
-                "measured": size,
-                "unit": "in the data's own unit",
-                "threshold": UNSCALED.value,
-                "n": inputs.n,
-            },
+            evidence=_size(size, inputs),
             key="targets",
         )
+
+
+def _size(measured: float, inputs: ProbeInputs) -> dict[str, Json]:
+    """The evidence for values that are too large."""
+    unit = "in the data's own unit"
+    return {"measured": measured, "unit": unit, "threshold": UNSCALED.value, "n": inputs.n}
 
 
 def _labelled(form: TargetForm, low: float, high: float, width: int = 1) -> Facts:
