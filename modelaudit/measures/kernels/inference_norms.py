@@ -24,18 +24,16 @@ def trained_at_inference(artifact: Artifact) -> bool:
     """Whether the biases directly before batch normalizations were trained.
 
     With the statistics of a batch, which contain the bias, its gradient is 0. Otherwise it is that
-    of beta, times gamma over the standard deviation. False if there is no such bias.
+    of beta, times gamma over the standard deviation. The mean of a bias does not count, since
+    initializers give constants other than 0. False if there is no such bias.
     """
-    tensors = {tensor.name: tensor for tensor in artifact.tensors}
+    stats = {tensor.name: tensor.stats for tensor in artifact.tensors}
     ratios = []
     for bias, beta in _pairs(artifact):
-        sizes = [
-            math.hypot(stats.mean, stats.std)
-            for name in (bias, beta)
-            if (tensor := tensors.get(name)) and (stats := tensor.stats)
-        ]
-        if len(sizes) == 2 and sizes[1] > 0:
-            ratios.append(sizes[0] / sizes[1])
+        before, after = stats.get(bias), stats.get(beta)
+        size = math.hypot(after.mean, after.std) if after else 0.0
+        if before and size > 0:
+            ratios.append(before.std / size)
     return bool(ratios) and min(ratios) >= INFERENCE_BIAS.value
 
 

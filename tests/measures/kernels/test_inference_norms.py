@@ -22,16 +22,16 @@ X = RNG.normal(size=(512, 8, 8, 3)).astype("float32")
 Y = (X.mean(axis=(1, 2)) @ [3.0, -2.0, 1.0] + 1.0).astype("float32")[:, None]
 
 
-def network(keras):
+def network(keras, bias=0.0):
     keras.utils.set_random_seed(1)
     layers = keras.layers
     return keras.Sequential(
         [
             keras.Input((8, 8, 3)),
-            layers.Conv2D(8, 3),
+            layers.Conv2D(8, 3, bias_initializer=keras.initializers.Constant(bias)),
             layers.BatchNormalization(),
             layers.ReLU(),
-            layers.Conv2D(8, 3),
+            layers.Conv2D(8, 3, bias_initializer=keras.initializers.Constant(bias)),
             layers.BatchNormalization(),
             layers.ReLU(),
             layers.GlobalAveragePooling2D(),
@@ -40,9 +40,9 @@ def network(keras):
     )
 
 
-def by_hand(keras, tf):
+def by_hand(keras, tf, bias):
     """Trained as reinforcement learning does, without telling the layers that this is training."""
-    model, optimizer = network(keras), keras.optimizers.Adam(0.01)
+    model, optimizer = network(keras, bias), keras.optimizers.Adam(0.01)
     for start in range(0, 512 * 4, 64):
         rows = slice(start % 512, start % 512 + 64)
         with tf.GradientTape() as tape:
@@ -52,9 +52,9 @@ def by_hand(keras, tf):
     return model
 
 
-def lost(keras, tf):
+def lost(keras, tf, bias):
     """Trained by fit, then only the trainable weights were restored."""
-    trained = network(keras)
+    trained = network(keras, bias)
     trained.compile(keras.optimizers.Adam(0.01), "mse")
     trained.fit(X, Y, batch_size=64, epochs=4, verbose=0)
     model = network(keras)
@@ -63,13 +63,15 @@ def lost(keras, tf):
     return model
 
 
-@pytest.mark.parametrize("form", ["m.keras", "m.h5", "export"])
+@pytest.mark.parametrize(
+    ("form", "bias"), [("m.keras", 0.0), ("m.h5", 0.0), ("export", 0.0), ("m.keras", 0.1)]
+)
 @pytest.mark.parametrize(("make", "sound"), [(by_hand, True), (lost, False)])
 def test_biases_before_normalizations_move_only_without_batch_statistics(
-    tmp_path: Path, make, sound, form
+    tmp_path: Path, make, sound, form, bias
 ) -> None:
     tf, keras = pytest.importorskip("tensorflow"), pytest.importorskip("keras")
-    model, path = make(keras, tf), tmp_path / form
+    model, path = make(keras, tf, bias), tmp_path / form
     model.export(path, verbose=False) if form == "export" else model.save(path)
     artifact = read(path, Limits())
     assert trained_at_inference(artifact) is sound
