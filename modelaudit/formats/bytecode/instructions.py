@@ -17,10 +17,15 @@ Version = tuple[int, int]
 
 
 class Instruction(Struct, frozen=True):
-    """An instruction and its argument, with the bytes of `EXTENDED_ARG` before it; 0 if none."""
+    """An instruction and its argument, with the bytes of `EXTENDED_ARG` before it; 0 if none.
+
+    `offset` is where it begins, with its `EXTENDED_ARG`, and `end` where it ends, with its caches.
+    """
 
     name: str
     argument: int
+    offset: int = 0
+    end: int = 0
 
 
 class _Encoding(Struct, frozen=True):
@@ -80,7 +85,7 @@ def instructions(bytecode: bytes, version: Version) -> tuple[Instruction, ...] |
 def _in_words(data: bytes, table: Mapping[int, _Encoding]) -> Iterator[Instruction]:
     if len(data) % 2:
         raise ValueError
-    position, argument = 0, 0
+    position, argument, start = 0, 0, 0
     while position < len(data):
         encoding = table.get(data[position])
         if encoding is None or encoding.name == "CACHE":
@@ -93,12 +98,12 @@ def _in_words(data: bytes, table: Mapping[int, _Encoding]) -> Iterator[Instructi
         if len(caches) < 2 * encoding.caches or any(caches):
             raise ValueError
         position += len(caches)
-        yield Instruction(encoding.name, argument)
-        argument = 0
+        yield Instruction(encoding.name, argument, start, position)
+        argument, start = 0, position
 
 
 def _in_bytes(data: bytes, table: Mapping[int, _Encoding]) -> Iterator[Instruction]:
-    position, argument = 0, 0
+    position, argument, start = 0, 0, 0
     while position < len(data):
         number = data[position]
         encoding = table.get(number)
@@ -111,8 +116,8 @@ def _in_bytes(data: bytes, table: Mapping[int, _Encoding]) -> Iterator[Instructi
         argument *= size == 3
         position += size
         if encoding.name != "EXTENDED_ARG":
-            yield Instruction(encoding.name, argument)
-            argument = 0
+            yield Instruction(encoding.name, argument, start, position)
+            argument, start = 0, position
 
 
 def _joined(high: int, bits: int, low: int) -> int:

@@ -36,6 +36,7 @@ class Code(Struct, frozen=True):
         closure: variables shared with inner or outer functions, before Python 3.11.
         constants: literals; containers are tuples. Includes the code of inner functions.
         bytecode: the instructions, as stored.
+        exceptions: the exception table, as stored; empty before Python 3.11.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Code(Struct, frozen=True):
     closure: tuple[str, ...]
     constants: tuple[Value, ...]
     bytecode: bytes
+    exceptions: bytes = b""
 
     def nested(self) -> Iterator[Code]:
         """The code itself and the code of all inner functions and classes."""
@@ -247,6 +249,7 @@ class _Stream:
             closure=(*_texts(fields.get("cells")), *_texts(fields.get("free"))),
             constants=constants,
             bytecode=instructions,
+            exceptions=table if isinstance(table := fields.get("exceptions"), bytes) else b"",
         )
 
     def check(self, name: str, kind: str, value: Value) -> None:

@@ -21,16 +21,24 @@ def codes(code: CodeType) -> list[CodeType]:
 
 def test_the_instructions_are_those_of_the_disassembler() -> None:
     count = 0
+    last = ""
     for module in SOURCES:
         assert module.__file__ is not None
         top = compile(Path(module.__file__).read_text(encoding="utf-8"), "m.py", "exec")
         for code in codes(top):
-            expected = tuple(
-                Instruction(each.opname, each.arg or 0)
-                for each in dis.get_instructions(code)
-                if each.opname != "EXTENDED_ARG"
+            expected: list[Instruction] = []
+            starts: list[int] = []
+            for each in dis.get_instructions(code):
+                if not starts or last != "EXTENDED_ARG":
+                    starts.append(each.offset)
+                last = each.opname
+                if last != "EXTENDED_ARG":
+                    expected.append(Instruction(last, each.arg or 0))
+            ends = [*starts[1:], len(code.co_code)]
+            placed = zip(expected, starts, ends, strict=True)
+            assert instructions(code.co_code, HERE) == tuple(
+                Instruction(each.name, each.argument, start, end) for each, start, end in placed
             )
-            assert instructions(code.co_code, HERE) == expected
             count += len(expected)
     assert count > 10_000
 
@@ -46,11 +54,11 @@ def test_other_bytes_are_no_instructions() -> None:
 def test_arguments_are_joined() -> None:
     extended = bytes([145, 1, 0, 100, 2, 0, 83])
     assert instructions(extended, (2, 7)) == (
-        Instruction("LOAD_CONST", 0x10002),
-        Instruction("RETURN_VALUE", 0),
+        Instruction("LOAD_CONST", 0x10002, 0, 6),
+        Instruction("RETURN_VALUE", 0, 6, 7),
     )
     words = bytes([144, 1, 100, 2, 83, 0])
     assert instructions(words, (3, 8)) == (
-        Instruction("LOAD_CONST", 0x102),
-        Instruction("RETURN_VALUE", 0),
+        Instruction("LOAD_CONST", 0x102, 0, 4),
+        Instruction("RETURN_VALUE", 0, 4, 6),
     )

@@ -27,6 +27,7 @@ from modelaudit.formats.bytecode.instructions import (
     versions_between,
 )
 from modelaudit.formats.bytecode.marshal_reader import Bytecode, Code, Value
+from modelaudit.formats.bytecode.stack_depth import stays_on_stack
 from modelaudit.formats.keras.builtin_layers import words
 from modelaudit.thresholds.security import CODE_BYTES, CODE_NUMBERS, CODE_TEXT, CODE_WORD
 
@@ -64,10 +65,8 @@ _COMPUTING = words(
     POP_JUMP_IF_NOT_NONE POP_JUMP_FORWARD_IF_FALSE POP_JUMP_FORWARD_IF_TRUE
     POP_JUMP_FORWARD_IF_NONE POP_JUMP_FORWARD_IF_NOT_NONE POP_JUMP_BACKWARD_IF_FALSE
     POP_JUMP_BACKWARD_IF_TRUE POP_JUMP_BACKWARD_IF_NONE POP_JUMP_BACKWARD_IF_NOT_NONE NOT_TAKEN
-    SETUP_LOOP BREAK_LOOP CONTINUE_LOOP POP_BLOCK SETUP_FINALLY SETUP_EXCEPT END_FINALLY POP_FINALLY
-    BEGIN_FINALLY CALL_FINALLY PUSH_EXC_INFO POP_EXCEPT CHECK_EXC_MATCH JUMP_IF_NOT_EXC_MATCH
-    RERAISE RAISE_VARARGS LOAD_ASSERTION_ERROR SETUP_WITH BEFORE_WITH WITH_EXCEPT_START
-    WITH_CLEANUP WITH_CLEANUP_START WITH_CLEANUP_FINISH LOAD_SPECIAL LOAD_COMMON_CONSTANT
+    SETUP_LOOP BREAK_LOOP POP_BLOCK PUSH_EXC_INFO POP_EXCEPT CHECK_EXC_MATCH RERAISE RAISE_VARARGS
+    LOAD_ASSERTION_ERROR BEFORE_WITH WITH_EXCEPT_START LOAD_SPECIAL LOAD_COMMON_CONSTANT
     LOAD_SMALL_INT RETURN_VALUE RETURN_GENERATOR YIELD_VALUE MAKE_FUNCTION MAKE_CLOSURE
     SET_FUNCTION_ATTRIBUTE COPY_FREE_VARS PRECALL CALL CALL_KW CALL_FUNCTION CALL_FUNCTION_KW
     CALL_FUNCTION_VAR CALL_FUNCTION_VAR_KW CALL_FUNCTION_EX CALL_METHOD"""
@@ -181,6 +180,8 @@ def _as_version(read: Bytecode, version: Version) -> _Found | None:
                 undefined[path[1:]] = None
             else:
                 unlisted[path] = None
+        if not stays_on_stack(found, version, code.exceptions):
+            unlisted["an instruction that takes values which are not on the stack"] = None
         named = arithmetic_names()["arguments"] if version < _WITH_TUPLES else frozenset[str]()
         texts += sum(map(len, (_texts(each) - named for each in _used_constants(code, found))))
     return unlisted, undefined, texts

@@ -151,8 +151,8 @@ RULES = (
         why="The code of a Lambda layer runs with your permissions when the model is loaded or "
         "called. modelaudit knows the functions of TensorFlow, Keras, NumPy and math that compute "
         "on tensors. This code uses names, instructions or literals that are not among them. "
-        "Nearly all layers of honest models use only those, and every way to reach files, programs "
-        "or the network needs another. The model is not run, unless --probe-unsafe is given.",
+        "Nearly all layers of honest models use only those, and compiled code needs another to reach "
+        "files, programs or the network. The model is not run, unless --probe-unsafe is given.",
         fix="Read the names in the evidence and ask the author for the layer's source. If the code "
         "is honest, replace the Lambda with a built-in layer or a registered class, and save the "
         "model again.",

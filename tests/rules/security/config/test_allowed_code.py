@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import dis
 import importlib
 import inspect
 import marshal
+import sys
 from pathlib import Path
 from types import CodeType, ModuleType
 
@@ -25,6 +27,8 @@ from modelaudit.rules.security.config.allowed_code import (
 from modelaudit.settings import Settings
 from tests.made.lambda_models import lambda_model
 from tests.made.marshalled import JUDGED
+
+HERE = sys.version_info[:2]
 
 
 def read(code: str) -> Bytecode:
@@ -168,6 +172,21 @@ def test_bytecode_that_no_python_could_write() -> None:
             ),
         )
         assert judge_bytecode(changed, (), None).unlisted
+
+
+@pytest.mark.skipif(HERE < (3, 11), reason="the instruction COPY")
+def test_an_instruction_that_reaches_below_the_stack() -> None:
+    """CPython 3.11 runs this: it copies the dictionary of built-in functions from the frame."""
+    code = (lambda x: x).__code__
+
+    def copying(depth: int) -> Judgement:
+        steps = ("RESUME", 0, "LOAD_FAST", 0, "COPY", depth, "RETURN_VALUE", 0)
+        raw = bytes(dis.opmap[each] if isinstance(each, str) else each for each in steps)
+        made = read(base64.b64encode(marshal.dumps(code.replace(co_code=raw))).decode())
+        return judge_bytecode(made, (), None)
+
+    assert copying(1) == Judgement()
+    assert copying(8).unlisted == ("an instruction that takes values which are not on the stack",)
 
 
 @pytest.mark.parametrize(
