@@ -202,9 +202,8 @@ class _Measuring:
                 return None
             start = options[0].mean
         elif self.artifact.architecture is None and bias.size > 1:
-            start = float(
-                bias.flat[0]
-            )  # the file does not name a constant such as -1 for closed gates
+            # The file does not name a constant such as -1 for closed gates.
+            start = float(bias.flat[0])
         return bool((bias == np.asarray(start).astype(bias.dtype)).all())
 
     def _batchnorm_initial(self, route: str) -> bool | None:

@@ -88,8 +88,7 @@ def _without_statistics(rule: Rule, facts: Facts) -> Iterator[Finding]:
     yield rule.finding(
         f"{first} has gamma or beta, but no {' and no '.join(absent)}. Inference needs the "
         "moving statistics, unless the program normalizes by the statistics of each batch."
-        + more
-        * (len(lost) > 1),
+        + (more if len(lost) > 1 else ""),
         route=first,
         severity=Severity.MEDIUM,
         evidence={"measured": len(lost), "unit": "layers", "layers": [*list(lost)[:LISTED]]},
