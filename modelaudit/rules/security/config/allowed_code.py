@@ -92,7 +92,7 @@ _QUOTED = re.compile(r"'[^'\\\n]*'|\"[^\"\\\n]*\"")
 _WORD = re.compile(r"[^\W\d]\w*+")
 _PARAMETERS = re.compile(r"\blambda\s([^:]*):|\bfor ([\w, ]{1,80}) in\b|\b(\w{1,80}) ?:?=(?!=)")
 _RUNNING = frozenset({"import", "class", "global", "del", "exec", "print", "async", "await"})
-_OTHER_TEXT = re.compile(r"[^\t\n\r\x20-\x7e\xa0-\U0010ffff]")
+_OTHER_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _CLASS = re.compile(r"[A-Z]\w*[a-z]")  # a value or function of the caller is seldom named like this
 _PLACE = re.compile(r"\s*(?:[/~]|\.\./|[A-Za-z]:\\|\w+://)")
 
