@@ -8,7 +8,7 @@ Type codes and field orders: CPython's Python/marshal.c and Objects/codeobject.c
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TypeAlias
 
 from msgspec import Struct
@@ -21,7 +21,10 @@ MAX_DEPTH = 64  # nested code and tuples; real code has a few levels
 MAX_DIGITS = 256  # of 15 bits each; no real constant is larger
 _REF = 0x80
 
-Value: TypeAlias = "bool | int | float | complex | str | bytes | tuple[Value, ...] | Code | None"
+Value: TypeAlias = (
+    "bool | int | float | complex | str | bytes | tuple[Value, ...] | list[Value] | Code | None"
+)
+"""A constant. Sets, dictionaries and slices are lists: CPython trusts tuples to be tuples."""
 
 
 class Code(Struct, frozen=True):
@@ -34,9 +37,14 @@ class Code(Struct, frozen=True):
         names: globals, attributes and modules that the code uses, in order of first use.
         variables: arguments and local variables; from Python 3.11 on, also those of closures.
         closure: variables shared with inner or outer functions, before Python 3.11.
-        constants: literals; containers are tuples. Includes the code of inner functions.
+        constants: literals. Includes the code of inner functions.
         bytecode: the instructions, as stored.
         exceptions: the exception table, as stored; empty before Python 3.11.
+        stack: values that the stack has room for.
+        flags: of the kind of function.
+        locals: number of local variables before Python 3.11.
+        free: number of variables of outer functions, before Python 3.11.
+        kinds: from Python 3.11 on, a byte for each variable: local, cell or free.
     """
 
     name: str
@@ -48,6 +56,11 @@ class Code(Struct, frozen=True):
     constants: tuple[Value, ...]
     bytecode: bytes
     exceptions: bytes = b""
+    stack: int = 0
+    flags: int = 0
+    locals: int = 0
+    free: int = 0
+    kinds: bytes = b""
 
     def nested(self) -> Iterator[Code]:
         """The code itself and the code of all inner functions and classes."""
@@ -61,7 +74,7 @@ class Code(Struct, frozen=True):
                 seen.add(id(value))
                 yield value
                 pending.extend(reversed(value.constants))
-            elif isinstance(value, tuple):
+            elif isinstance(value, tuple | list):
                 seen.add(id(value))
                 pending.extend(reversed(value))
 
@@ -91,7 +104,7 @@ class Bytecode(Struct, frozen=True):
                 value = pending.pop()
                 if isinstance(value, str | bytes):
                     found[_text(value)] = None
-                elif isinstance(value, tuple) and id(value) not in seen:
+                elif isinstance(value, tuple | list) and id(value) not in seen:
                     seen.add(id(value))
                     pending.extend(reversed(value))
         return tuple(found)
@@ -176,11 +189,12 @@ class _Stream:
             return self.string(kind)
         if kind in "([<>)":
             size = self.take(1)[0] if kind == ")" else self.length()
-            return tuple(self.value(depth + 1) for _ in range(size))
+            values = [self.value(depth + 1) for _ in range(size)]
+            return tuple(values) if kind in "()" else values
         if kind == "{":
             return self.dictionary(depth)
         if kind == ":":  # a slice, Python 3.14 and later
-            return tuple(self.value(depth + 1) for _ in range(3))
+            return [self.value(depth + 1) for _ in range(3)]
         if kind == "c":
             return self.code(depth)
         raise _Malformed(f"unknown type code {kind!r} at byte {self.position - 1}")
@@ -220,7 +234,7 @@ class _Stream:
         while self.peek() & ~_REF != ord("0"):
             items.append(self.value(depth + 1))
         self.take(1)
-        return tuple(items)
+        return items
 
     def code(self, depth: int) -> Code:
         """Read a code object: the fields in the order of the layout."""
@@ -250,7 +264,18 @@ class _Stream:
             constants=constants,
             bytecode=instructions,
             exceptions=table if isinstance(table := fields.get("exceptions"), bytes) else b"",
+            stack=self.count_of(fields, "stack"),
+            flags=self.count_of(fields, "flags"),
+            locals=self.count_of(fields, "locals"),
+            free=len(_texts(fields.get("free"))),
+            kinds=kinds if isinstance(kinds := fields.get("kinds"), bytes) else b"",
         )
+
+    @staticmethod
+    def count_of(fields: Mapping[str, Value], name: str) -> int:
+        """An integer field; 0 if the layout has none."""
+        number = fields.get(name)
+        return number if isinstance(number, int) else 0
 
     def check(self, name: str, kind: str, value: Value) -> None:
         """Raise if a field has the wrong type, which rejects the wrong layouts."""

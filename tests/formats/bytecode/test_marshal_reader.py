@@ -79,7 +79,7 @@ def test_agrees_with_this_interpreter(version: int) -> None:
 
 def leaves(value: object) -> Iterator[object]:
     """Numbers and strings in a constant, ours or the interpreter's."""
-    if isinstance(value, (tuple, frozenset)):
+    if isinstance(value, (tuple, list, frozenset)):
         for item in value:
             yield from leaves(item)
     elif isinstance(value, types.CodeType):

@@ -147,6 +147,11 @@ _TYPE_MODULES = re.compile(r"tensorflow(?:_core)?\.(?:python\.(?:framework|ops|d
 _TYPES = re.compile(r"(?:[A-Z]\w*)?(?:Spec|TensorShape|DType)V?\d?|_TensorShape")
 
 
+# Python's operators on tensors, as TensorFlow names them.
+_OPERATORS = words(
+    """add sub mul truediv floordiv div mod pow matmul neg abs and or xor invert eq ne lt le gt ge
+    getitem ragged_getitem"""
+)
 _UTILITIES = words("normalize to_categorical FeatureSpace")
 
 
@@ -179,7 +184,9 @@ def _is_tensorflow_part(reference: ObjectReference) -> bool:
         return re.sub(r"_v[12]\Z", "", name) in allowed_words()
     inner = module.removeprefix("tensorflow").strip(".")
     path = [part for part in (*inner.split("."), *name.split(".")) if part]
-    return "__operators__" in path or is_arithmetic(["tf", *path])
+    if path[:1] == ["__operators__"]:
+        return len(path) == 2 and path[1] in _OPERATORS
+    return is_arithmetic(["tf", *path])
 
 
 # Packages of layers and losses that models commonly need. Keras imports the first three itself.

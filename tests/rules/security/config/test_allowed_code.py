@@ -15,7 +15,9 @@ from types import CodeType, ModuleType
 import pytest
 
 from modelaudit.facts import Artifact
-from modelaudit.formats.bytecode.marshal_reader import Bytecode, read_bytecode
+from modelaudit.formats.bytecode.code_fields import LAYOUTS
+from modelaudit.formats.bytecode.instructions import _encodings
+from modelaudit.formats.bytecode.marshal_reader import Bytecode, Code, read_bytecode
 from modelaudit.pipeline import AuditTarget, audit_model
 from modelaudit.probe.result import ProbeResult
 from modelaudit.rules.security.config.allowed_code import (
@@ -182,11 +184,59 @@ def test_an_instruction_that_reaches_below_the_stack() -> None:
     def copying(depth: int) -> Judgement:
         steps = ("RESUME", 0, "LOAD_FAST", 0, "COPY", depth, "RETURN_VALUE", 0)
         raw = bytes(dis.opmap[each] if isinstance(each, str) else each for each in steps)
-        made = read(base64.b64encode(marshal.dumps(code.replace(co_code=raw))).decode())
+        made = read(
+            base64.b64encode(marshal.dumps(code.replace(co_code=raw, co_stacksize=2))).decode()
+        )
         return judge_bytecode(made, (), None)
 
     assert copying(1) == Judgement()
-    assert copying(8).unlisted == ("an instruction that takes values which are not on the stack",)
+    (unlisted,) = copying(8).unlisted
+    assert unlisted.startswith("an instruction that takes values which are not on the stack")
+
+
+def assembled(version: tuple[int, int], *steps: str, **fields: object) -> Judgement:
+    """What is not on the list in these instructions, as a function of one variable."""
+    numbers = {each.name: number for number, each in _encodings()[version].items()}
+    sizes = {each.name: each.caches for each in _encodings()[version].values()}
+    raw = bytearray()
+    for name, argument in (step.split() for step in steps):
+        raw += bytes([numbers[name], int(argument), *[0, 0] * sizes[name]])
+    whole = {"name": "f", "filename": "f.py", "first_line": 1, "names": (), "variables": ("x",)}
+    whole |= {"closure": (), "constants": (), "stack": 9, "kinds": bytes([0x20])}
+    code = Code(bytecode=bytes(raw), **(whole | fields))
+    return judge_bytecode(Bytecode(LAYOUTS[0], code), (), None)
+
+
+END = ("LOAD_FAST 0", "RETURN_VALUE 0")
+
+
+@pytest.mark.parametrize(
+    "before",
+    [("LOAD_FAST 0",), ("LOAD_FAST 0", "UNARY_NEGATIVE 0"), ("LOAD_FAST 0", "LOAD_FAST 0")],
+)
+def test_code_that_is_arithmetic_in_one_python_only(before: tuple[str, ...]) -> None:
+    """3.12 reads a unary plus, 3.11 a jump back, after which a value is missing."""
+    end = (*["POP_TOP 0"] * (before.count("LOAD_FAST 0") - 1), "RETURN_VALUE 0")
+    assert assembled((3, 12), "RESUME 0", *before, "UNARY_NEGATIVE 0", *end) == Judgement()
+    assert assembled((3, 12), "RESUME 0", *before, "CALL_INTRINSIC_1 5", *end).unlisted
+
+
+@pytest.mark.parametrize(
+    ("version", "honest", "hostile"),
+    [
+        ((3, 11), "BINARY_OP 25", "BINARY_OP 26"),
+        ((3, 11), "COMPARE_OP 5", "COMPARE_OP 6"),
+        ((3, 13), "CONVERT_VALUE 3", "CONVERT_VALUE 4"),
+        ((3, 14), "LOAD_SMALL_INT 255", "LOAD_COMMON_CONSTANT 5"),
+        ((3, 11), "LOAD_GLOBAL 0", "LOAD_GLOBAL 4"),
+    ],
+)
+def test_an_index_into_tables_of_the_interpreter(
+    version: tuple[int, int], honest: str, hostile: str
+) -> None:
+    two = ("RESUME 0", "LOAD_FAST 0", "LOAD_FAST 0")
+    assert assembled(version, *two, honest, *END, names=("abs",)) == Judgement()
+    assert assembled(version, *two, hostile, *END, names=("abs",)).unlisted
 
 
 @pytest.mark.parametrize(

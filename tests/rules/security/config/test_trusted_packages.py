@@ -54,6 +54,9 @@ HOSTILE = [
     thing("tensorflow.python.ops.lookup_ops", "TextFileInitializer"),
     called("load_library"),
     called("data.experimental.save"),
+    called("__operators__.getitem.__globals__"),
+    called("summary.__operators__.trace_on"),
+    function("tensorflow.__operators__.add", "__reduce__"),
 ]
 
 
@@ -90,6 +93,8 @@ HONEST = [
         "config": [[2], "float32"],
     },
     called("__operators__.getitem"),
+    called("__operators__.add"),
+    called("__operators__.ragged_getitem"),
     called("math.reduce_mean"),
     called("compat.v1.nn.conv2d"),
 ]
