@@ -29,7 +29,8 @@ from modelaudit.formats.bytecode.instructions import (
 from modelaudit.formats.bytecode.marshal_reader import Bytecode, Code, Value
 from modelaudit.formats.bytecode.stack_values import is_sound
 from modelaudit.formats.keras.builtin_layers import words
-from modelaudit.thresholds.security import CODE_BYTES, CODE_NUMBERS, CODE_TEXT, CODE_WORD
+from modelaudit.rules.security.config.literals import literals_in, texts_in, unlisted_values
+from modelaudit.thresholds.security import CODE_BYTES, CODE_TEXT
 
 # Global names and paths, and the module of the list that they stand for.
 _ALIASES = {
@@ -100,15 +101,12 @@ _RANGES = {
     "LOAD_SMALL_INT": range(257),
     "RAISE_VARARGS": range(4),
 }
-_PLAIN_NUMBER = 1 << 64
 # In source text: literals, words, and names that it defines itself.
 _QUOTED = re.compile(r"'[^'\\\n]*'|\"[^\"\\\n]*\"")
 _WORD = re.compile(r"[^\W\d]\w*+")
 _PARAMETERS = re.compile(r"\blambda\s([^:]*):|\bfor ([\w, ]{1,80}) in\b|\b(\w{1,80}) ?:?=(?!=)")
 _RUNNING = frozenset({"import", "class", "global", "del", "exec", "print", "async", "await"})
-_OTHER_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _CLASS = re.compile(r"[A-Z]\w*[a-z]")  # a value or function of the caller is seldom named like this
-_PLACE = re.compile(r"\s*(?:[/~]|\.\./|[A-Za-z]:\\|\w+://)")
 
 
 class Judgement(Struct, frozen=True):
@@ -162,12 +160,15 @@ def judge_bytecode(read: Bytecode, module: Iterable[str], given: Json) -> Judgem
         if version >= _DISTINCT or _UNSOUND not in found[0]
     ] or [min(judged.values(), key=lambda each: len(each[0]))]
     unlisted, undefined, texts = max(possible, key=lambda each: len(each[0]))
-    values = (*_flat(given), *(each for code in read.code.nested() for each in code.constants))
-    unlisted |= dict.fromkeys(_unlisted_values(values, read.layout.byte_names))
+    values = (
+        *literals_in(given),
+        *(each for code in read.code.nested() for each in code.constants),
+    )
+    unlisted |= dict.fromkeys(unlisted_values(values, read.layout.byte_names))
     # Whichever version reads the instructions, it finds only these names.
     others = {name for code in read.code.nested() for name in code.names} - allowed_words()
     unlisted |= dict.fromkeys(sorted(others - undefined.keys()) if not unlisted else ())
-    texts += len(_texts(given))
+    texts += len(texts_in(given))
     if undefined and (texts or any(map(_is_loaded, module))):
         unlisted, undefined = unlisted | undefined, {}
     return Judgement(tuple(unlisted), tuple(undefined))
@@ -181,7 +182,7 @@ def judge_source(text: str) -> Judgement:
     own = _WORD.findall(" ".join(" ".join(found) for found in _PARAMETERS.findall(code)))
     known = allowed_words() | {*own, *keyword.kwlist}
     unlisted = [name for name in dict.fromkeys(_WORD.findall(code)) if name not in known - _RUNNING]
-    return Judgement((*unlisted, *_unlisted_values([text], byte_texts=False)))
+    return Judgement((*unlisted, *unlisted_values([text], byte_texts=False)))
 
 
 _Found = tuple[dict[str, None], dict[str, None], int]
@@ -204,7 +205,7 @@ def _as_version(read: Bytecode, version: Version) -> _Found | None:
         if not is_sound(code, found, version):
             unlisted[_UNSOUND] = None
         named = arithmetic_names()["arguments"] if version < _WITH_TUPLES else frozenset[str]()
-        texts += sum(map(len, (_texts(each) - named for each in _used_constants(code, found))))
+        texts += sum(map(len, (texts_in(each) - named for each in _used_constants(code, found))))
     return unlisted, undefined, texts
 
 
@@ -310,51 +311,3 @@ def _used_constants(code: Code, found: tuple[Instruction, ...]) -> Iterator[Valu
         named = following.name in _NAMES_FUNCTION or following.name.endswith("_KW")
         if each.name in {"LOAD_CONST", "RETURN_CONST"} and not named:
             yield from code.constants[each.argument : each.argument + 1]
-
-
-def _texts(value: object) -> set[str]:
-    """The texts in a constant."""
-    return {
-        each if isinstance(each, str) else each.decode("latin-1")
-        for each in _flat(value)
-        if isinstance(each, str | bytes)
-    }
-
-
-def _flat(value: object) -> Iterator[object]:
-    """The literals in a constant or a JSON value; a piece of code is none."""
-    pending: list[object] = [value]
-    while pending:
-        each = pending.pop()
-        if isinstance(each, list | tuple):
-            pending.extend(each)
-        elif isinstance(each, dict):
-            pending.extend((*each.keys(), *each.values()))
-        elif not isinstance(each, Code):
-            yield each
-
-
-def _unlisted_values(values: Iterable[object], byte_texts: bool) -> Iterator[str]:
-    """Literals that are long, encoded, or no text and no number."""
-    numbers = 0
-    for each in (literal for value in values for literal in _flat(value)):
-        if isinstance(each, bytes) and each and not byte_texts:
-            yield f"{len(each):,} bytes"
-        elif isinstance(each, str | bytes):
-            yield from _unlisted_text(each if isinstance(each, str) else each.decode("latin-1"))
-        elif isinstance(each, int | float | complex) and not isinstance(each, bool):
-            numbers += 1
-            if isinstance(each, int) and abs(each) >= _PLAIN_NUMBER:
-                yield f"a number of {each.bit_length():,} bits"
-    if numbers > CODE_NUMBERS.value:
-        yield f"{numbers:,} numbers"
-
-
-def _unlisted_text(text: str) -> Iterator[str]:
-    longest = max(map(len, text.split()), default=0)
-    if len(text) > CODE_TEXT.value or longest > CODE_WORD.value:
-        yield f"a text of {len(text):,} characters"
-    elif _OTHER_TEXT.search(text):
-        yield "a text with control characters"
-    elif _PLACE.match(text):
-        yield f"the text {text[:40]!r}, a path or address"
