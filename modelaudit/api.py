@@ -61,9 +61,10 @@ def audit(
     from modelaudit.probe.run import local_probe
 
     settings = settings or Settings()
-    found = discover(Path(path), settings.limits, all_versions=all_versions)
+    found = discover(Path(path), settings.limits, settings.cache, all_versions=all_versions)
     created = clock.utc_now()
-    with local_probe(settings, [found.root]) as probe:
+    roots = {each.path.parent for each in found.candidates} | {found.root}
+    with local_probe(settings, roots) as probe:
         for each in found.candidates:
             name = slug(each.relative)
             target = AuditTarget(

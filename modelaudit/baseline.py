@@ -12,7 +12,7 @@ from modelaudit.errors import SchemaError
 from modelaudit.facts import Json
 from modelaudit.findings import Severity
 from modelaudit.schema import Audit
-from modelaudit.settings import Baseline, KnownModel
+from modelaudit.settings.known_models import Baseline, KnownModel
 
 KIND = "modelaudit-baseline"
 VERSION = 1

@@ -291,7 +291,7 @@ FORMATS: Mapping[Format, FormatInfo] = {
     Format.ARCHIVE_OTHER: FormatInfo(
         label="Zip archive, not Keras",
         told_by="zip without Keras data",
-        what="names of models inside",
+        what="models inside, as in a directory",
         container=Container.ZIP,
         content=Content.OTHER,
         problem=(ProblemKind.UNSUPPORTED, "is a zip archive without a Keras model"),

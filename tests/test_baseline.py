@@ -17,7 +17,7 @@ from modelaudit.findings import Outcome, Severity
 from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
 from modelaudit.rules.policies import apply_baseline
-from modelaudit.settings import Baseline, KnownModel
+from modelaudit.settings.known_models import Baseline, KnownModel
 from modelaudit.structs import replace
 
 HEAD = '{"kind": "modelaudit-baseline", "version": 1'

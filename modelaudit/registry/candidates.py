@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from msgspec import Struct, field
@@ -58,3 +59,24 @@ class Discovery(Struct, frozen=True):
     named: tuple[SkippedPath, ...] = ()
     empty_versions: tuple[SkippedPath, ...] = ()
     problems: tuple[Problem, ...] = ()
+
+
+def merged(first: Discovery, others: Sequence[Discovery]) -> Discovery:
+    """All of them as one, in byte order of the paths, with the root of the first."""
+    every = (first, *others)
+    counts: Counter[str] = Counter()
+    for each in every:
+        counts.update(each.others)
+    return Discovery(
+        first.root,
+        tuple(
+            sorted(
+                (model for each in every for model in each.candidates),
+                key=lambda model: model.relative.encode(),
+            )
+        ),
+        dict(sorted(counts.items())),
+        tuple(sorted((x for each in every for x in each.named), key=lambda x: x.path)),
+        tuple(x for each in every for x in each.empty_versions),
+        tuple(sorted((x for each in every for x in each.problems), key=lambda x: x.file)),
+    )

@@ -6,18 +6,27 @@ import os
 from pathlib import Path
 
 from modelaudit.errors import UsageError
-from modelaudit.formats.io.bounded import display_path
+from modelaudit.facts import Format
+from modelaudit.formats.io.bounded import display_path, open_regular
 from modelaudit.registry import file_groups
+from modelaudit.registry.archives.cache import ArchiveCache
+from modelaudit.registry.archives.contents import is_archive
 from modelaudit.registry.candidates import Discovery, ModelCandidate
 from modelaudit.registry.directory_listing import list_directory
+from modelaudit.registry.directory_models import is_variables
 from modelaudit.registry.isolated_sniff import sniff_isolated
-from modelaudit.registry.tree_walk import TreeWalk, is_variables
-from modelaudit.settings import Limits
+from modelaudit.registry.other_formats import HEAD_BYTES
+from modelaudit.registry.tree_walk import TreeWalk
+from modelaudit.settings import CacheSettings, Limits
+from modelaudit.structs import replace
+
+_ARCHIVES = (Format.ARCHIVE_OTHER, Format.UNKNOWN)
 
 
 def discover(
     path: Path,
     limits: Limits | None = None,
+    cache: CacheSettings | None = None,
     *,
     apart: Path | None = None,
     all_versions: bool = True,
@@ -31,6 +40,7 @@ def discover(
     Args:
         path: a directory, a file, or the prefix of a checkpoint.
         limits: `files` bounds the number of directory entries.
+        cache: where archives are unpacked.
         apart: a directory that is excluded: that of our own reports.
         all_versions: whether to include versions that TF-Serving would not load.
 
@@ -39,9 +49,12 @@ def discover(
     """
     place = Path(os.path.realpath(path))
     limits = limits or Limits()
+    archives = ArchiveCache(cache or CacheSettings(), limits)
     if place.is_dir() and not is_variables(place):
-        return TreeWalk(place, limits, apart).run(all_versions=all_versions)
+        return TreeWalk(place, limits, archives, apart).run(all_versions=all_versions)
     meant = _meant(place, limits)
+    if inside := _in_archive(place, limits, archives, all_versions=all_versions):
+        return inside
     if not meant:
         raise UsageError(f"{path}: no such file, directory or checkpoint prefix")
     root = meant[0].parent
@@ -52,6 +65,26 @@ def discover(
             for model in meant
         ),
     )
+
+
+def _in_archive(
+    place: Path, limits: Limits, archives: ArchiveCache, *, all_versions: bool
+) -> Discovery | None:
+    """The models of an archive, or the one at a path inside an archive: `models.zip/digits.h5`."""
+    archive = next((each for each in (place, *place.parents) if each.is_file()), None)
+    if archive is None or sniff_isolated(archive, limits) not in _ARCHIVES:
+        return None
+    with open_regular(archive) as handle:
+        head = handle.read(HEAD_BYTES) or b""
+    if not is_archive(archive.name, head):
+        return None
+    walk = TreeWalk(archive.parent, limits, archives)
+    found = walk.look_into(archive, all_versions=all_versions)
+    if place == archive:
+        return found if found.candidates or found.problems else None
+    asked = display_path(place, archive.parent)
+    within = tuple(each for each in found.candidates if f"{each.relative}/".startswith(f"{asked}/"))
+    return replace(found, candidates=within, others={}, named=()) if within else None
 
 
 def _meant(place: Path, limits: Limits) -> tuple[Path, ...]:

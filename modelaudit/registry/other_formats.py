@@ -3,14 +3,8 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 from msgspec import Struct
-
-from modelaudit.errors import ReadError
-from modelaudit.formats.io.file_window import FileWindow
-from modelaudit.formats.zip.directory import read_directory
-from modelaudit.settings import Limits
 
 HEAD_BYTES = 4096
 
@@ -75,7 +69,6 @@ _UNFINISHED = re.compile(
     r"|\..+\.[A-Za-z0-9]{6}|.+\.(keras|h5|hdf5)\.[0-9A-Fa-f]{8}",
     re.DOTALL,
 )
-_ZIP_MODELS = (".keras", ".h5", ".hdf5", "saved_model.pb", "saved_model.pbtxt", ".tflite", ".index")
 
 
 def is_unfinished(name: str) -> bool:
@@ -92,20 +85,3 @@ def unsupported_reason(name: str, head: bytes) -> str | None:
     """
     known = next((each for each in OTHER_FORMATS if each.matches(name, head)), None)
     return f"{known.label}, {known.note}" if known else None
-
-
-def archived_models(path: Path, limits: Limits) -> str | None:
-    """The models in a zip archive, in words; None if it lists none.
-
-    Only the directory of the archive is read, and nothing is unpacked.
-    """
-    try:
-        members = read_directory(FileWindow.of_file(path), limits).members
-    except (ReadError, OSError) as error:
-        reason = error.reason if isinstance(error, ReadError) else error.strerror
-        return f"zip archive whose directory cannot be read: {reason}"
-    models = [member.name for member in members if member.name.lower().endswith(_ZIP_MODELS)]
-    if not models:
-        return None
-    more = f" and {len(models) - 1} more" if len(models) > 1 else ""
-    return f"zip archive that contains {models[0]}{more}; unpack it to audit it"

@@ -17,7 +17,6 @@ from modelaudit.file_formats import (
     formats,
 )
 from modelaudit.formats.io.bounded import display_path, open_regular
-from modelaudit.formats.orbax.sniff import is_orbax
 from modelaudit.model_versions import is_version
 from modelaudit.registry import (
     file_groups,
@@ -25,8 +24,11 @@ from modelaudit.registry import (
     other_formats,
     provenance,
 )
-from modelaudit.registry.candidates import Discovery, ModelCandidate, SkippedPath
+from modelaudit.registry.archives.cache import ArchiveCache
+from modelaudit.registry.archives.contents import is_archive
+from modelaudit.registry.candidates import Discovery, ModelCandidate, SkippedPath, merged
 from modelaudit.registry.directory_listing import DirectoryFile, DirectoryListing, list_directory
+from modelaudit.registry.directory_models import own_of_directory
 from modelaudit.registry.isolated_sniff import sniff_all_isolated, sniff_isolated
 from modelaudit.settings import Limits
 from modelaudit.structs import replace
@@ -38,18 +40,32 @@ _MAGIC = (HDF5_SIGNATURE, ZIP_SIGNATURES[0])
 _FOREIGN = formats(Content.OTHER)
 _BROKEN = formats(Content.DAMAGED) - {Format.CORRUPT_SAVEDMODEL}
 _SERVED = (Container.SAVED_MODEL, Container.SESSION_BUNDLE)
-
-
-def is_variables(directory: Path) -> bool:
-    """Whether `directory` is the `variables/` of a SavedModel."""
-    return directory.name == "variables" and file_groups.is_saved_model((), _names(directory))
+MOST_NESTED = 2  # archives in archives
 
 
 class TreeWalk:
-    """Collects models, counts and problems under `scope`, a resolved directory. Used once."""
+    """Collects models, counts and problems under `scope`, a resolved directory. Used once.
 
-    def __init__(self, scope: Path, limits: Limits, apart: Path | None = None) -> None:
+    Args:
+        scope: the directory.
+        limits: `files` bounds the number of its entries.
+        archives: unpacks archives.
+        apart: a directory that is excluded.
+        inside: for the files of an archive, its path as shown, and the number of archives around.
+    """
+
+    def __init__(
+        self,
+        scope: Path,
+        limits: Limits,
+        archives: ArchiveCache,
+        apart: Path | None = None,
+        inside: tuple[str, int] = ("", 0),
+    ) -> None:
         self._scope = scope
+        self._archives = archives
+        self._archive, self._depth = inside
+        self._closed: list[DirectoryFile] = []
         self._apart = apart.resolve() if apart else None
         self._root = scope
         self._limits = limits
@@ -80,14 +96,33 @@ class TreeWalk:
         if not all_versions:
             models, left_out = provenance.newest_only(models)
             self._named += left_out
-        return Discovery(
-            self._root,
-            models,
-            dict(sorted(self._others.items())),
-            tuple(sorted(self._named, key=lambda named: named.path)),
-            unserved,
-            tuple(sorted(self._problems, key=lambda problem: problem.file)),
-        )
+        own = Discovery(self._root, models, self._others, tuple(self._named), unserved)
+        insides = [self.look_into(file.path, all_versions=all_versions) for file in self._closed]
+        return merged(own, (*insides, Discovery(self._root, problems=tuple(self._problems))))
+
+    def look_into(self, archive: Path, *, all_versions: bool) -> Discovery:
+        """What an archive contains: its models, under paths that continue the archive's own."""
+        shown = self._show(archive)
+        if self._depth == MOST_NESTED:
+            reason = "archive in an archive in an archive, not unpacked"
+            return Discovery(self._root, named=(SkippedPath(shown, reason),))
+        try:
+            found = self._archives.unpacked(archive)
+        except ReadError as error:
+            problem = Problem(ProblemKind(error.kind), shown, error.reason)
+            return Discovery(self._root, problems=(problem,))
+        if found.tree is None:
+            return Discovery(self._root, others={archive.suffix.lower(): 1})
+        walk = TreeWalk(found.tree, self._limits, self._archives, inside=(shown, self._depth + 1))
+        left_out = [
+            SkippedPath(f"{shown}/{name}", f"not unpacked: {why}") for name, why in found.left_out
+        ]
+        unsafe = [
+            Problem(ProblemKind.UNSAFE_PATH, f"{shown}/{name}", f"not unpacked: {why}")
+            for name, why in found.unsafe
+        ]
+        rest = Discovery(self._root, named=tuple(left_out), problems=tuple(unsafe))
+        return merged(rest, (walk.run(all_versions=all_versions),))
 
     def _visit(self, directory: Path, inside: bool) -> list[tuple[Path, bool]]:
         """Process one directory; return its subdirectories, and whether they belong to a model."""
@@ -102,7 +137,7 @@ class TreeWalk:
         if directory != self._scope and _VIRTUAL_ENVIRONMENT in listing.files:
             self._name(directory, "Python virtual environment, not searched")
             return []
-        own = _own_of_directory(directory, listing, inside)
+        own = own_of_directory(directory, listing, inside)
         if own:
             self._model(directory, sniff_isolated(directory, self._limits))
         self._note_what_was_not_followed(directory, listing)
@@ -201,6 +236,8 @@ class TreeWalk:
             head = b""
         if promised or head.startswith(_MAGIC):
             self._loose.append(file)
+        elif is_archive(file.path.name, head):
+            self._closed.append(file)
         else:
             self._place_file(file, head, Format.UNKNOWN)
 
@@ -227,8 +264,9 @@ class TreeWalk:
         reason = other_formats.unsupported_reason(file.path.name, head)
         if reason is None and form is Format.HDF5_OTHER and promised:
             reason = "HDF5 file without a Keras model or weights"
-        if reason is None and head.startswith(_MAGIC[1]):
-            reason = other_formats.archived_models(file.path, self._limits)
+        if reason is None and head.startswith(ZIP_SIGNATURES[0]) and not promised:
+            self._closed.append(file)
+            return
         if reason is None and promised:
             reason = f"{form.label}, although its suffix is {suffix}"
         if reason is None:
@@ -258,11 +296,11 @@ class TreeWalk:
             or not base.is_relative_to(self._scope)
         ):
             return model
-        series = "." if base == self._root else self._show(base)
+        series = "." if base == self._root and not self._archive else self._show(base)
         return replace(model, series=series, version=int(model.path.name))
 
     def _model(self, path: Path, form: Format) -> None:
-        if path == self._scope:  # its name then starts every relative path
+        if path == self._scope and not self._archive:  # its name then starts every relative path
             self._root = path.parent
         self._places.add(path)
         if form is Format.ORBAX:
@@ -276,24 +314,10 @@ class TreeWalk:
         self._problems.append(Problem(kind, self._show(path), reason))
 
     def _show(self, path: Path) -> str:
-        return display_path(path, self._root)
-
-
-def _own_of_directory(directory: Path, listing: DirectoryListing, inside: bool) -> frozenset[str]:
-    """Names in the directory that belong to the model that it is, if it is one.
-
-    An Orbax checkpoint contains directories that look like checkpoints themselves.
-    """
-    has_variables = "variables" in listing.directories
-    variables = _names(directory / "variables") if has_variables else []
-    if file_groups.is_saved_model(listing.files, variables):
-        return file_groups.SAVED_MODEL_FILES | file_groups.SAVED_MODEL_DIRECTORIES
-    if file_groups.is_keras_archive(listing.files):
-        return file_groups.KERAS_FILES | file_groups.KERAS_DIRECTORIES
-    everything = frozenset((*listing.files, *listing.directories))
-    if not inside and is_orbax(everything):
-        return everything
-    return frozenset()
+        if not self._archive:
+            return display_path(path, self._root)
+        inner = "" if path == self._scope else f"/{display_path(path, self._scope)}"
+        return self._archive + inner
 
 
 def _is_row(suffix: str, form: Format) -> bool:
@@ -320,10 +344,3 @@ def _head(path: Path) -> bytes:
             return handle.read(other_formats.HEAD_BYTES)
         except OSError as error:
             raise ReadError(ProblemKind.UNREADABLE, path.name, str(error)) from error
-
-
-def _names(directory: Path) -> list[str]:
-    try:
-        return [path.name for path in directory.iterdir()]
-    except OSError:
-        return []

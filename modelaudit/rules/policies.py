@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from modelaudit.findings import Finding, Outcome, RuleResult, Severity
-from modelaudit.settings import KnownModel, Waiver
+from modelaudit.settings import Waiver
+from modelaudit.settings.known_models import KnownModel
 from modelaudit.structs import replace
 
 

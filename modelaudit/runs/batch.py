@@ -102,7 +102,8 @@ def find_models(
     unserved: list[tuple[str, str]] = []
     problems: list[Problem] = []
     discoveries = [
-        discover(path, settings.limits, apart=apart, all_versions=all_versions) for path in paths
+        discover(path, settings.limits, settings.cache, apart=apart, all_versions=all_versions)
+        for path in paths
     ]
     labels = _labels({found.root for found in discoveries})
     for found in discoveries:

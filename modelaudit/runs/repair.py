@@ -109,7 +109,9 @@ def _remove_empty(folder: Path, out: Path) -> None:
 
 def _shown(asked: Path, model: AuditTarget) -> str:
     """The model's path as it was asked for."""
-    return str(asked) if model.path == asked.resolve() else str(asked / model.relative)
+    if model.path == asked.resolve():
+        return str(asked)
+    return str((asked if asked.is_dir() else model.root) / model.relative)
 
 
 def _new_path(model: AuditTarget, out: Path, suffix: str) -> Path:

@@ -84,7 +84,9 @@ def audit_with_progress(
         if settings.probe.enabled and any(target.path not in shown for target in targets):
             from modelaudit.probe.run import local_probe
 
-            probe = stack.enter_context(local_probe(settings, {t.root for t in targets}))
+            probe = stack.enter_context(
+                local_probe(settings, {place for t in targets for place in (t.root, t.path.parent)})
+            )
         stack.callback(progress.end)
         progress.begin(len(targets))
         for finished in audit_all(

@@ -10,13 +10,13 @@ import os
 import re
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
-from functools import cached_property
 from pathlib import PurePath
 from typing import Annotated, TypeAlias
 
 from msgspec import Meta, Struct, field
 
 from modelaudit.findings import Severity
+from modelaudit.settings.known_models import Baseline
 from modelaudit.structs import replace
 
 MIB = 1 << 20
@@ -59,6 +59,13 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True):
     text_bytes: Limit = 1 * MIB
     read_seconds: Seconds = 300.0
     read_memory: Limit = 8 * GIB  # address space of a process that reads models
+
+
+class CacheSettings(Struct, frozen=True):
+    """Where archives are unpacked: a directory ("": that of the user), and its size in bytes."""
+
+    directory: str = ""
+    size: Limit = 20 * GIB
 
 
 SANDBOXES = ("builtin", "bwrap")
@@ -197,53 +204,6 @@ class Policy(Struct, frozen=True):
         return _fits(self.path, names)
 
 
-class KnownModel(Struct, frozen=True):
-    """One model of a baseline and its findings at that time, as (fingerprint, severity).
-
-    `weights` is a format-independent digest over its weights, "" if unknown.
-    """
-
-    path: str
-    sha256: str
-    weights: str
-    findings: frozenset[tuple[str, Severity]]
-
-
-_TOLD_BY = ("path", "sha256", "weights")
-
-
-class Baseline(Struct, frozen=True, dict=True):
-    """Findings known on some day, which no longer fail a model."""
-
-    created: str
-    models: tuple[KnownModel, ...]
-
-    @cached_property
-    def _by(self) -> dict[tuple[str, str], list[KnownModel]]:
-        """An index of the models, because every model of a run is looked up."""
-        found: dict[tuple[str, str], list[KnownModel]] = {}
-        for known in self.models:
-            for name in _TOLD_BY:
-                found.setdefault((name, getattr(known, name)), []).append(known)
-        return found
-
-    def model(self, path: str, sha256: str, weights: str) -> KnownModel | None:
-        """The known findings of a model, matched by path, then by bytes, then by weights.
-
-        A path may occur in several registries, and bytes or weights in several models. Of those,
-        the ones that also match in the other attributes are used, or all if there are none.
-        """
-        told = [pair for pair in zip(_TOLD_BY, (path, sha256, weights), strict=True) if pair[1]]
-        for pair in told:
-            found = self._by.get(pair, [])
-            for name, value in told:
-                found = [each for each in found if getattr(each, name) == value] or found
-            if found:
-                findings = frozenset().union(*(each.findings for each in found))
-                return replace(found[0], findings=findings)
-        return None
-
-
 class Nightly(Struct, frozen=True, forbid_unknown_fields=True):
     """Notifications of a nightly run: the only settings that can access the network.
 
@@ -282,6 +242,7 @@ class Settings(Struct, frozen=True):
 
     limits: Limits = field(default_factory=Limits)
     probe: ProbeSettings = field(default_factory=ProbeSettings)
+    cache: CacheSettings = field(default_factory=CacheSettings)
     fail_on: Severity = Severity.HIGH
     jobs: int = field(default_factory=default_jobs)
     expectations: tuple[Expectation, ...] = ()

@@ -38,7 +38,8 @@ OneOrMore: TypeAlias = str | tuple[str, ...]
 
 NAME = "modelaudit.toml"
 LARGEST = 1 << 20
-RELATIVE = ("probe_data", "log_file", "architecture", "baseline")  # to the file's directory
+# Options with paths relative to the file's directory.
+RELATIVE = ("probe_data", "log_file", "architecture", "baseline", "cache_dir")
 
 
 class _OptionDefaults(Struct, frozen=True, forbid_unknown_fields=True):
@@ -51,6 +52,8 @@ class _OptionDefaults(Struct, frozen=True, forbid_unknown_fields=True):
     quiet: bool | UnsetType = UNSET
     baseline: str | UnsetType = UNSET
     log_file: str | UnsetType = UNSET
+    cache_dir: str | UnsetType = UNSET
+    cache_size: Annotated[int, Meta(gt=0, le=MOST_BYTES // MIB)] | UnsetType = UNSET
     no_probe: bool | UnsetType = UNSET
     probe_data: str | UnsetType = UNSET
     resize: bool | UnsetType = UNSET

@@ -47,6 +47,7 @@ def test_every_file_is_a_row_or_counted_or_named(tmp_path_factory, tree):
     places = [row.path for row in found.candidates]
     files_there = [path for path in root.rglob("*") if path.is_file() and not path.is_symlink()]
     named = {found.root / entry.path for entry in found.named}
+    named |= {found.root / problem.file for problem in found.problems}
     accounted = sum(found.others.values()) + sum(path in named for path in files_there)
     belonging = sum(
         any(

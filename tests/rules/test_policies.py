@@ -11,7 +11,8 @@ from modelaudit.findings import Outcome, Severity
 from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
 from modelaudit.rules.policies import apply_baseline, apply_severities, apply_waivers
-from modelaudit.settings import KnownModel, Policy, Settings, Waiver
+from modelaudit.settings import Policy, Settings, Waiver
+from modelaudit.settings.known_models import KnownModel
 from modelaudit.structs import replace
 
 RULE = rule("MA102")

@@ -19,13 +19,14 @@ from modelaudit.settings import (
     MOST_BYTES,
     MOST_SECONDS,
     SANDBOXES,
-    Baseline,
+    CacheSettings,
     OtherRuntime,
     ProbeSettings,
     Settings,
     default_jobs,
 )
 from modelaudit.settings.file import SettingsFile
+from modelaudit.settings.known_models import Baseline
 
 
 class ConfigurableOption(click.Option):
@@ -122,6 +123,18 @@ SHARED = (
         help="Ignore known findings: those in this file (see `modelaudit baseline`) fail no model.",
     ),
     ARCHITECTURE,
+    option(
+        "--cache-dir",
+        type=click.Path(path_type=Path, file_okay=False),
+        help="Directory for unpacked archives. Default: modelaudit/archives in the user's cache.",
+    ),
+    option(
+        "--cache-size",
+        type=click.IntRange(1, MOST_BYTES // MIB),
+        default=CacheSettings().size // MIB,
+        show_default=True,
+        help="Maximum size of that directory, in MiB.",
+    ),
     option("--quiet", "-q", is_flag=True, help="Print only errors."),
     option(
         "--log-file",
@@ -210,6 +223,8 @@ def settings_from(
     target: str = "",
     baseline: Path | None = None,
     architecture: Path | None = None,
+    cache_dir: Path | None = None,
+    cache_size: int = CacheSettings().size // MIB,
     runtimes: tuple[str, ...] = (),
     no_probe: bool = True,
     probe_data: Path | None = None,
@@ -228,6 +243,7 @@ def settings_from(
         raise UsageError(f"{value_source('timeout')} must be a number of seconds")
     return Settings(
         limits=file.limits,
+        cache=CacheSettings(str(cache_dir.resolve()) if cache_dir else "", cache_size * MIB),
         expectations=file.expectations,
         waivers=file.waivers,
         policies=file.policies,

@@ -87,13 +87,13 @@ class ZipParts:
         member = self._by_name[name][index]
         file = f"{self.archive.file}:{name}"
         if member.method == STORED and not member.encrypted:
-            for _ in self._pieces(member, file):
+            for _ in self.pieces(member, file):
                 pass  # computes the checksum
             start = self.archive.start + member.start
             return FileWindow(self.archive.path, start, member.stored, file, self.archive.held)
         with contextlib.ExitStack() as stack:
             held = stack.enter_context(tempfile.TemporaryFile(prefix="modelaudit-"))
-            for piece in self._pieces(member, file):
+            for piece in self.pieces(member, file):
                 held.write(piece)
             held.flush()
             # Complete: the window owns the file now; the last window closes and deletes it.
@@ -117,8 +117,17 @@ class ZipParts:
         """See `ArchiveParts.problems`."""
         yield from directory_problems(self.directory, self.archive.file)
 
-    def _pieces(self, member: ZipMember, file: str) -> Iterator[bytes]:
-        """Decompressed bytes of a member. Size and CRC are checked, since headers can be wrong."""
+    def pieces(self, member: ZipMember, file: str) -> Iterator[bytes]:
+        """Yield a member's decompressed bytes. Headers can be wrong: size and CRC are checked.
+
+        Args:
+            member: one of the directory.
+            file: name for messages.
+
+        Raises:
+            ReadError: it cannot be decompressed, or differs from its header.
+            LimitExceeded: it decompresses to more bytes than allowed.
+        """
         if member.encrypted:
             raise ReadError(ProblemKind.UNSUPPORTED, file, "is encrypted")
         if member.method not in READABLE:

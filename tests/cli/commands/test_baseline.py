@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from modelaudit.cli import cli
 from modelaudit.errors import ModelAuditError
 from modelaudit.findings import Severity
-from modelaudit.settings import Baseline, KnownModel
+from modelaudit.settings.known_models import Baseline, KnownModel
 from tests.growth import LINEAR, growth
 from tests.made import files
 

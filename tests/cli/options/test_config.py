@@ -14,8 +14,9 @@ from modelaudit.cli import cli
 from modelaudit.cli.options import common as options
 from modelaudit.errors import UsageError
 from modelaudit.findings import Severity
-from modelaudit.settings import MIB, Baseline, Settings
+from modelaudit.settings import MIB, Settings
 from modelaudit.settings.file import OPTIONS
+from modelaudit.settings.known_models import Baseline
 
 SAMPLE = Path(__file__).parents[3] / "sample_models" / "digits_partial_restore.keras"
 WAIVER = '[[ignore]]\nrule = "MA405"\nreason = "random features by design"\n'
@@ -53,6 +54,8 @@ SAID = {
     "jobs": (3, lambda made: made.jobs == 3),
     "target": ("tf==2.16", lambda made: made.targets == ("tf==2.16",)),
     "architecture": (SAMPLE, lambda made: made.architecture == str(SAMPLE)),
+    "cache_dir": ("kept", lambda made: made.cache.directory.endswith("/kept")),
+    "cache_size": (3, lambda made: made.cache.size == 3 * MIB),
     "baseline": ("known.json", lambda made: made.baseline is not None),
     "no_probe": (True, lambda made: not made.probe.enabled),
     "probe_data": (SAMPLE, lambda made: made.probe.data == str(SAMPLE)),
