@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -114,3 +115,22 @@ def test_a_model_is_compared_with_the_previous_version(night, monkeypatch, settl
     (graph,) = (night.models / "net" / "1").glob("saved_model.pb")
     graph.write_bytes(graph.read_bytes()[:-1] + b"\0")
     assert [night("-f", "json", *more), night("-f", "json", *more)] == [1, 0]
+
+
+def test_models_in_an_unchanged_archive_are_not_audited_again(night, tmp_path):
+    packed = night.models / "export.tar.gz"
+    kept = ("--cache-dir", str(tmp_path / "kept"))
+
+    def pack(*names):
+        with tarfile.open(packed, "w:gz") as archive:
+            for name in names:
+                archive.add(files.minimal_h5(tmp_path / "m.h5"), name)
+
+    pack("a.h5", "b.h5")
+    assert [night(*kept), night(*kept)] == [2, 0]
+    pack("a.h5", "b.h5", "c.h5")
+    assert night(*kept) == 1  # the bytes of the others are those of before
+    shutil.rmtree(tmp_path / "kept")  # unpacked again: new files, but the same bytes
+    assert night(*kept) == 0
+    rows = json.loads((night.out / "index.json").read_text())["models"]
+    assert [row["path"] for row in rows] == [f"export.tar.gz/{name}.h5" for name in "abc"]
