@@ -43,6 +43,7 @@ class Trait(Flag):
     VOCABULARY = auto()  # looks words up in a table that it keeps
     TENSORFLOW_OPERATION = auto()  # Keras 2's layer around an operation of TensorFlow
     MODEL = auto()  # a model, whose config lists its layers
+    KEEPS_MASK = auto()  # passes the mask of its input on; recurrent ones, that of a sequence
 
 
 _NONE = Trait(0)
@@ -172,7 +173,20 @@ ALIASES: Mapping[str, str] = {
 }
 """Other names of a class: of an earlier version, or a second one."""
 
-_OWN = {name: traits for traits, names in _TABLE for name in names.split()}
+_KEEP_MASKS = (
+    "InputLayer Dense Activation ELU Softmax ThresholdedReLU ReLU LeakyReLU PReLU "
+    "ActivityRegularization Dropout GaussianDropout AlphaDropout SpatialDropout1D "
+    "SpatialDropout2D SpatialDropout3D GaussianNoise BatchNormalization LayerNormalization "
+    "UnitNormalization GroupNormalization Add Subtract Average Multiply Maximum Minimum "
+    "Concatenate SimpleRNN GRU LSTM RNN CuDNNGRU CuDNNLSTM ConvLSTM1D ConvLSTM2D ConvLSTM3D "
+    "Bidirectional TimeDistributed Attention AdditiveAttention MultiHeadAttention"
+)
+
+_OWN = {
+    name: traits | (Trait.KEEPS_MASK if name in _KEEP_MASKS.split() else _NONE)
+    for traits, names in _TABLE
+    for name in names.split()
+}
 LAYER_CLASSES: Mapping[str, Trait] = {
     **_OWN,
     **{alias: _OWN[name] for alias, name in ALIASES.items()},

@@ -25,6 +25,9 @@ from modelaudit.runtimes.checks import (
     silent_differences,
 )
 from modelaudit.runtimes.checks import (
+    subclasses as match_subclasses,
+)
+from modelaudit.runtimes.checks import (
     weights as match_weights,
 )
 from modelaudit.runtimes.checks.inbound_nodes import check_nodes
@@ -192,10 +195,12 @@ def _model_file(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     config = document if isinstance(document, dict) else {}
     whole = context.request.call is LoadCall.LOAD_MODEL
     if whole and not archive and artifact.tensors and not is_model(config):
-        yield _subclassed(str(config.get("class_name")))
+        yield _subclassed(str(config.get("class_name")), _built_by_class(artifact))
     yield from match_config.check_model(config, context, archive)
     yield from check_nodes(config, context, artifact.format is Format.LEGACY_H5_FULL)
     if archive:
+        if whole and not is_model(config):
+            yield from match_subclasses.check(config, context, artifact.provenance.keras)
         yield from match_weights.v3_layout(artifact, context)
     else:
         yield from check_sequential(config, context, bool(artifact.tensors))
@@ -204,12 +209,22 @@ def _model_file(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
         yield from match_compile.check(artifact, context, archive)
 
 
-def _subclassed(name: str) -> Reason:
+def _built_by_class(artifact: Artifact) -> bool:
+    """Whether each stored layer holds several: a class may build models in its constructor."""
+    parents: dict[str, set[str]] = {}
+    for tensor in artifact.tensors:
+        if tensor.role == "weight":
+            name = tensor.name.removeprefix("model_weights/")
+            parents.setdefault(name.split("/")[0], set()).add(name.rpartition("/")[0])
+    return all(len(each) > 1 for each in parents.values())
+
+
+def _subclassed(name: str, built: bool) -> Reason:
     return Reason(
         "subclassed-model-in-hdf5",
-        LoadOutcome.FAILS,
+        LoadOutcome.UNKNOWN if built else LoadOutcome.FAILS,
         f"the model is a custom subclass ({name}), for which HDF5 stores no layers that could "
-        "receive the weights",
+        "receive the weights" + ", unless its constructor creates them with their weights" * built,
         "ValueError: Layer count mismatch when loading weights from file. Model expected 0 layers",
         "save it as .keras and pass the class in custom_objects, or load the weights into a model "
         "built from code",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from modelaudit.errors import ReadError
 from modelaudit.facts import Json, ObjectNode, ProblemKind
@@ -147,6 +147,7 @@ def _detail(node: pb.SavedObject, kind: str, captures: Mapping[str, list[int]]) 
             return {
                 "concrete_functions": [*names],
                 "captures": {name: [*captures.get(name, [])] for name in names},
+                "parameters": [*_parameters(node.function.function_spec)],
             }
         case "bare_concrete_function":
             bare = node.bare_concrete_function
@@ -167,6 +168,14 @@ def _detail(node: pb.SavedObject, kind: str, captures: Mapping[str, list[int]]) 
                 "name": node.captured_tensor.name,
                 "function": node.captured_tensor.concrete_function,
             }
+
+
+def _parameters(spec: pb.FunctionSpec) -> Iterator[str]:
+    """Names of the positional parameters of a traced function."""
+    for pair in spec.fullargspec.named_tuple_value.values:
+        if pair.key == "args":
+            for value in pair.value.list_value.values:
+                yield value.string_value
 
 
 def _children(

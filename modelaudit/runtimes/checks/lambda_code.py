@@ -48,6 +48,24 @@ def check(
             "safe_mode",
         )
     yield from _bytecode(code, config, context, route)
+    if context.profile.keras3 and _defaults_as_list(function):
+        yield Reason(
+            "lambda-defaults",
+            LoadOutcome.FAILS,
+            f"the function of {route} has default arguments, which {context.profile.name} reads "
+            "as a list and cannot use",
+            "TypeError: arg 4 (defaults) must be None or tuple",
+            "define the layer in code and load the weights into it",
+            route,
+        )
+
+
+def _defaults_as_list(function: Json) -> bool:
+    """Whether the function has defaults; JSON has no tuples. Keras 2 makes one of the list."""
+    if isinstance(function, dict):
+        inner = function.get("config")
+        return isinstance(inner, dict) and isinstance(inner.get("defaults"), list)
+    return isinstance(function, list) and len(function) > 1 and isinstance(function[1], list)
 
 
 def _refused(context: CheckContext, archive: bool) -> bool:

@@ -15,6 +15,9 @@ from modelaudit.runtimes.checks import (
 from modelaudit.runtimes.checks import (
     lambda_code as match_lambda,
 )
+from modelaudit.runtimes.checks import (
+    masks as match_masks,
+)
 from modelaudit.runtimes.checks.graph import argument_names, operations, protocol
 from modelaudit.runtimes.model import CheckContext, Reason
 from modelaudit.runtimes.profile import numbers
@@ -53,6 +56,7 @@ def check(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     yield from _revived(artifact, context)
     yield from _recurrent(artifact, context)
     yield from _inner_inputs(artifact, context)
+    yield from match_masks.check(artifact, context)
 
 
 def _inner_inputs(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:

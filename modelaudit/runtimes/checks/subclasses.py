@@ -1,0 +1,52 @@
+"""Models that are subclasses in `.keras` archives: only the class knows their layers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from modelaudit.audit_types.loading import LoadOutcome
+from modelaudit.formats.keras.json_config import mapping, text
+from modelaudit.runtimes.model import CheckContext, Reason
+from modelaudit.runtimes.profile import numbers
+from modelaudit.runtimes.saved_config import Config
+
+_OF_EVERY_LAYER = frozenset(("name", "trainable", "dtype"))
+# First Keras known to write the default arguments of a subclass into its config, so that a config
+# without any is that of a class without arguments. 3.11 writes none.
+DEFAULTS_WRITTEN = (3, 15)
+
+
+def check(config: Config, context: CheckContext, keras: str | None) -> Iterator[Reason]:
+    """What the file of a subclass does not show; `keras` is the version that saved it."""
+    name = text(config.get("class_name"))
+    if not context.profile.keras3 and mapping(config.get("build_config")).get("input_shape"):
+        yield Reason(
+            "subclass-built-by-its-call",
+            LoadOutcome.UNKNOWN,
+            f"{context.profile.name} creates the weights of {name} by running its `call` in a "
+            "graph, which fails if `call` adds a loss (`add_loss`); the file does not contain "
+            "the code",
+            "ValueError: Expected a symbolic Tensors or a callable for the loss value.",
+            "build the model from code, call it once, and load the weights",
+        )
+    if context.writer is not None and context.writer.keras3 and _arguments_lost(config, keras):
+        yield Reason(
+            "arguments-of-subclass",
+            LoadOutcome.UNKNOWN,
+            f"{name} has no `get_config` of its own, so Keras 3 saved it without the arguments "
+            "that its constructor was given; where these change shapes, the weights do not fit",
+            "ValueError: A total of N objects could not be loaded.",
+            "build the model from code with the same arguments, and load the weights",
+        )
+
+
+def _arguments_lost(config: Config, keras: str | None) -> bool:
+    """Whether Keras wrote the config of a `Model` subclass, not the class itself.
+
+    `Model.__new__` passes no arguments on to where Keras notes them. A config that Keras notes
+    has the defaults between `name` and `trainable`; a `get_config` of a class adds its own last.
+    """
+    keys = list(mapping(config.get("config")))
+    if set(keys) <= _OF_EVERY_LAYER:
+        return "trainable" in keys and numbers(keras or "") < DEFAULTS_WRITTEN
+    return keys[0] == "name" and keys[-2:] == ["trainable", "dtype"]
