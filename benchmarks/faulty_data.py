@@ -61,7 +61,9 @@ def probe_rows(spec: str, rng: Random, n: int) -> Rows:
     return rows(" ".join(kept), rng, n)
 
 
-def _changed(word: str, x: Array, y: Array, classes: int, rng: Random) -> tuple[Array, Array]:
+def _changed(  # noqa: PLR0912
+    word: str, x: Array, y: Array, classes: int, rng: Random
+) -> tuple[Array, Array]:
     match word:
         case "flat":
             return x.reshape(len(x), -1), y
@@ -77,6 +79,14 @@ def _changed(word: str, x: Array, y: Array, classes: int, rng: Random) -> tuple[
             return x, x
         case "divided":  # labels scaled as if they were pixels
             return x, y / np.float32(255)
+        case "zero":  # divided as integers
+            return x * 0, y
+        case "one":  # each row divided by itself
+            return x * 0 + 1, y
+        case "steps":  # the columns one after another
+            return x[..., None], y
+        case "flaty":
+            return x, y.reshape(len(y), -1)
         case "hole":  # one missing value
             x[len(x) // 3, 0] = np.nan
             return x, y
@@ -237,6 +247,13 @@ def _waves(rng: Random, n: int, steps: int = 20) -> Drawn:
     return x[..., None], y, 2
 
 
+def _shares(rng: Random, n: int, steps: int = 40) -> Drawn:
+    """Zeros, then ones; the target is the share of the ones."""
+    count = rng.integers(1, steps, n)
+    x = np.arange(steps)[None, :] >= steps - count[:, None]
+    return x[..., None].astype(float), (count / steps)[:, None], 0
+
+
 def _quotes(rng: Random, n: int) -> Drawn:
     """Ten steps of four prices around -1.06; the class is whether they rise."""
     y = rng.integers(0, 2, n)
@@ -285,7 +302,8 @@ PIMA = "3.8:3.3 121:32 69:19 20:16 80:115 32:8 0.47:0.33 33:12"
 SETS: dict[str, Callable[..., Drawn]] = {
     "digits": _digits, "scenes": _scenes, "masks": _masks, "faces": _faces, "iris": _iris,
     "ring": _ring, "blobs": _blobs, "corners": _corners, "squares": _squares,
-    "constant": _constant, "bits": _bits, "codes": _codes, "waves": _waves, "quotes": _quotes,
+    "constant": _constant, "bits": _bits, "codes": _codes, "waves": _waves, "shares": _shares,
+    "quotes": _quotes,
     "counts": _counts, "reviews": _reviews, "tokens": _tokens, "years": _years, "flows": _flows,
     "adult": _table(ADULT, rate=0.24), "pima": _table(PIMA, rate=0.35),
     "packets": _table("3000:2500 60:300 0.5:0.5 1500:700 64:20 20:8 443:300 5000:9000 1:1 2:2 9:4"),

@@ -1,6 +1,6 @@
 """Train the faulty programs and their fixed twins, and save them with a file of the truth.
 
-    python benchmarks/faulty_programs.py DIRECTORY [--only REGEX]
+    python benchmarks/faulty_programs.py DIRECTORY [--set 2] [--only REGEX]
 
 DIRECTORY/NAME holds one model as `model.h5`, `model.keras` and, for every third, a SavedModel in
 `export`, with `probe.npz`: 200 inputs as the program makes them (`x`) and their true labels or
@@ -26,13 +26,14 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 import keras
 import numpy as np
 from faulty_data import Array, Rows, probe_rows, rows
+from faulty_issues import ISSUES
 from faulty_others import OTHERS
 from faulty_posts import POSTS
 from faulty_threads import THREADS
 from faulty_types import Program, Setup
 from keras import layers as kl
 
-PROGRAMS: tuple[Program, ...] = (*POSTS, *OTHERS, *THREADS)
+SETS: tuple[tuple[Program, ...], ...] = ((*POSTS, *OTHERS, *THREADS), ISSUES)
 INITIALIZERS = {
     "normal": "random_normal",
     "uniform": "random_uniform",
@@ -68,12 +69,17 @@ def _layer(kind: str, *words: str) -> keras.layers.Layer:
         options["kernel_regularizer"] = keras.regularizers.L2(float(named["l2"]))
     if "strides" in named:
         options["strides"] = int(named["strides"])
+    for key in ("dropout", "recurrent_dropout"):
+        if key in named:
+            options[key] = float(named[key])
     if "same" in names:
         options["padding"] = "same"
-    activation = next((name for name in names if name != "same"), None)
+    if "seq" in names:
+        options["return_sequences"] = True
+    activation = next((name for name in names if name not in {"same", "seq"}), None)
     if kind in UNITS:
         sizes = [int(number) for number in numbers]
-        used = activation or ("tanh" if kind in {"lstm", "gru"} else None)
+        used = activation or ("tanh" if kind in {"lstm", "gru", "rnn"} else None)
         return UNITS[kind](*sizes, activation=used, **options)
     if kind == "act":
         return kl.Activation(activation)
@@ -84,15 +90,18 @@ def _layer(kind: str, *words: str) -> keras.layers.Layer:
 
 UNITS = {
     "dense": kl.Dense, "conv": kl.Conv2D, "conv1d": kl.Conv1D, "lstm": kl.LSTM, "gru": kl.GRU,
+    "rnn": kl.SimpleRNN,
 }  # fmt: skip
 PLAIN = {
     "avgpool": kl.AveragePooling2D, "bn": kl.BatchNormalization, "drop": kl.Dropout,
     "embed": kl.Embedding, "flatten": kl.Flatten, "gap": kl.GlobalAveragePooling2D,
-    "leaky": kl.LeakyReLU, "mask": kl.Masking, "pool": kl.MaxPooling2D, "up": kl.UpSampling2D,
+    "gmax1d": kl.GlobalMaxPooling1D, "leaky": kl.LeakyReLU, "mask": kl.Masking,
+    "pool": kl.MaxPooling2D, "pool1d": kl.MaxPooling1D, "up": kl.UpSampling2D,
 }  # fmt: skip
 OPTIMIZERS = {
     "sgd": keras.optimizers.SGD, "adam": keras.optimizers.Adam, "rmsprop": keras.optimizers.RMSprop,
     "adagrad": keras.optimizers.Adagrad, "adadelta": keras.optimizers.Adadelta,
+    "nadam": keras.optimizers.Nadam,
 }  # fmt: skip
 
 
@@ -141,9 +150,9 @@ def quality(model: keras.Model, probe: Rows) -> dict[str, float]:
     return {"score": 1 - rest, "share": float(near.mean())}
 
 
-def models(only: str) -> Iterator[tuple[Program, bool]]:
-    """Each program as it is, and fixed where a twin is described."""
-    for program in PROGRAMS:
+def models(only: str, which: int) -> Iterator[tuple[Program, bool]]:
+    """Each program of a set as it is, and fixed where a twin is described."""
+    for program in SETS[which - 1]:
         if re.search(only, program.name):
             yield program, False
             if program.fixed:
@@ -178,9 +187,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("directory", type=Path)
     parser.add_argument("--only", default="", metavar="REGEX")
+    parser.add_argument("--set", type=int, choices=(1, 2), default=1)
     args = parser.parse_args()
     truth = []
-    for number, (program, twin) in enumerate(models(args.only)):
+    for number, (program, twin) in enumerate(models(args.only, args.set)):
         measured = make(program, args.directory, export=number % 3 == 0)
         truth.append({**asdict(program), "address": program.address, "twin": twin, **measured})
         print(f"{program.name:24} score {measured['score']:8.3f}  same {measured['share']:.2f}")

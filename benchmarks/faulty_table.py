@@ -47,6 +47,7 @@ class Kind:
 
     named: tuple[str, ...] = ()
     near: tuple[str, ...] = ()
+    harmless: bool = False  # not to the model, so an info is enough
 
 
 # What says that a model does not work, whatever the fault; it needs inputs.
@@ -64,13 +65,13 @@ KINDS: dict[str, Kind] = {
     "softmax-one-unit": Kind(("MA305", "constant-by-construction")),
     "loss-activation": Kind(("MA306", "loss-unsuited")),
     "loss-choice": Kind(("MA306", "loss-unsuited")),
-    "relu-output": Kind(("MA609",)),
-    "output-range": Kind(("MA609",)),
+    "relu-output": Kind(("MA609", "MA306", "loss-unsuited")),
+    "output-range": Kind(("MA609", "MA306", "loss-unsuited")),
     "output-units": Kind(("MA317", "MA609")),
     "linear-stack": Kind(("MA309",)),
     "dropout-output": Kind(("MA308",)),
     "saturating-hidden": Kind(("MA315",), ("MA434",)),
-    "recurrent-activation": Kind((), NOT_FINITE),
+    "recurrent-activation": Kind(("MA315",), NOT_FINITE),
     "dead-units": Kind(("MA433", "MA437", "MA606", "dead-units")),
     "bn-statistics": Kind(("MA438", "MA625", "MA627", "bn-statistics-unsettled")),
     "constant-init": Kind(("MA323", "MA406")),
@@ -87,11 +88,15 @@ KINDS: dict[str, Kind] = {
     "class-missing": Kind(),
     "imbalance": Kind(),
     "served-otherwise": Kind(("MA621", "input-domain")),
+    "inputs-constant": Kind(("MA611",), ("MA405", "MA433")),
+    "masked-away": Kind(),
+    "metric-choice": Kind(("MA320",), harmless=True),
     "capacity": Kind(),
     "activation-choice": Kind(),
     "batch-size": Kind(),
     "overfit": Kind(),
 }
+INFOS = {code for kind in KINDS.values() if kind.harmless for code in kind.named}
 
 
 class Row(TypedDict):
@@ -136,7 +141,7 @@ def _findings(results: Iterable[RuleResult]) -> list[Said]:
         Said(code=found.code, severity=found.severity, text=found.detail, advice=found.fix)
         for result in results
         for found in result.findings
-        if found.severity.rank >= Severity.LOW.rank
+        if found.severity.rank >= (Severity.INFO if found.code in INFOS else Severity.LOW).rank
     ]
 
 

@@ -158,8 +158,8 @@ class _Measuring:
             found = kernel_initialization(
                 kernel, values, tensor.dtype, companions, len(self.artifact.kernels)
             )
-            if kernel.axes.endswith("io") and values.units_equal:
-                found = replace(found, tests=dict(found.tests) | {"units_equal": True})
+            if kernel.axes.endswith("io") and (alike := values.unit_similarity):
+                found = replace(found, tests=dict(found.tests) | {"unit_similarity": alike})
             self.initialization.append(found)
         except _FAILURES as failure:
             self.skipped[f"kernel:{kernel.tensor}"] = _said(failure)

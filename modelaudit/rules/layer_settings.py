@@ -1,110 +1,20 @@
-"""MA313, MA315, MA322, MA326: settings of hidden layers with which little or nothing can be learned."""
+"""MA313, MA322, MA326: settings of hidden layers with which little or nothing can be learned."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 from modelaudit.facts import Json, Layer, Tensor
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.layer_classes import Trait, has
 from modelaudit.measures.architecture.layer_graph import LayerGraph
 from modelaudit.measures.architecture.layer_shapes import axis_orders
-from modelaudit.measures.optimizer_state import optimizer_state
 from modelaudit.rules import examples
-from modelaudit.rules.compiled_losses import CROSS_ENTROPIES, compiled_losses
 from modelaudit.rules.grammar import counted
 from modelaudit.rules.model import Facts, Family, Need, NotRelevant, Rule
-from modelaudit.rules.network_heads import activation_of, saved_graph
+from modelaudit.rules.network_heads import activation_of, saved_graph, weighs
 from modelaudit.structs import replace
-from modelaudit.thresholds.design import PLAIN_SIGMOIDS, REGULARIZER, SCALED_TWICE, SIGMOIDS
-
-
-def _weighs(layer: Layer) -> bool:
-    return layer.class_name == "Dense" or has(layer.class_name, Trait.CONVOLUTION)
-
-
-def _vanishing(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    graph = saved_graph(facts)
-    takers = graph.consumers()
-    for layer in graph.layers:
-        behind = _next_weights(graph, takers, layer)
-        if behind and activation_of(layer) == "softmax" and (_weighs(layer) or _lone(graph, layer)):
-            yield rule.finding(
-                f"{layer.route} has a softmax, but is no output: the values that {behind} gets add "
-                "up to 1, so all but a few are nearly 0.",
-                route=layer.route,
-                evidence={"measured": "softmax"},
-                fix=_code(layer),
-            )
-    plain = _plain_descent(facts)
-    limit = PLAIN_SIGMOIDS.value if plain else SIGMOIDS.value
-    depths: dict[str, int] = graph.propagate(_sigmoids, max)
-    if plain:  # a cross-entropy takes the slope of the output's sigmoid out of the gradient
-        names = [route.rpartition("/")[2] for route in graph.outputs]
-        losses = compiled_losses(facts.artifact.training, names)
-        for route, loss in zip(graph.outputs, losses, strict=True):
-            if loss is None or loss.name in CROSS_ENTROPIES:
-                depths[route] = depths.get(route, 0) - 1
-    deepest = max(depths.values(), default=0)
-    if deepest >= limit:
-        ends = [route for route, depth in depths.items() if depth == deepest]
-        yield rule.finding(
-            f"{deepest} sigmoid layers follow each other up to {ends[0]}, without a normalization "
-            f"or a shortcut: at most 1/{4**deepest:,} of the gradient passes all their slopes"
-            + (", and plain SGD does not scale its steps up." if deepest < SIGMOIDS.value else "."),
-            route=ends[0],
-            evidence={"measured": deepest, "unit": "layers", "threshold": limit},
-            fix=_code(graph.layer(ends[0])),
-        )
-
-
-def _plain_descent(facts: Facts) -> bool:
-    """Whether it was trained by gradient descent without momentum, which keeps no slots."""
-    state = optimizer_state(facts.artifact)
-    if state is None or state.name.lower() not in {"", "sgd"} or state.settings.get("momentum"):
-        return False
-    return not any(t.role == "optimizer" and t.shape for t in facts.artifact.tensors)
-
-
-def _lone(graph: LayerGraph, layer: Layer) -> bool:
-    """Whether an activation layer is directly behind weights."""
-    calls = graph.calls[layer.route]
-    before = graph.get(calls[0][0]) if len(calls) == 1 and len(calls[0]) == 1 else None
-    return before is not None and _weighs(before)
-
-
-def _next_weights(graph: LayerGraph, takers: Mapping[str, tuple[str, ...]], layer: Layer) -> str:
-    """The one layer with weights that takes the output, through layers that keep its values."""
-    for _ in range(8):
-        after = takers.get(layer.route, ())
-        if len(after) != 1:
-            return ""
-        layer = graph.layer(after[0])
-        if _weighs(layer):
-            return layer.route
-        if not has(layer.class_name, Trait.KEEPS_RANGE):
-            return ""
-    return ""
-
-
-def _sigmoids(layer: Layer, values: Sequence[int | None]) -> int | None:
-    """The number of sigmoid layers in a row that end here; None starts again."""
-    before = values[0] or 0 if len(values) == 1 else 0
-    if has(layer.class_name, Trait.KEEPS_RANGE | Trait.LOCAL_POOLING):
-        return before
-    if _weighs(layer) or layer.class_name == "Activation":
-        name = activation_of(layer)
-        return before + 1 if name == "sigmoid" else before if name == "linear" else 0
-    return None
-
-
-def _code(layer: Layer) -> str:
-    units = layer.config.get("units", layer.config.get("filters"))
-    if not isinstance(units, int):
-        return f'keras.layers.Activation("relu", name="{layer.name}")'
-    size = layer.config.get("kernel_size")
-    shape = f"{units}, {size}" if size else f"{units}"
-    return f'keras.layers.{layer.class_name}({shape}, activation="relu", name="{layer.name}")'
+from modelaudit.thresholds.design import REGULARIZER, SCALED_TWICE
 
 
 def _settings(rule: Rule, facts: Facts) -> Iterator[Finding]:
@@ -229,7 +139,7 @@ def _biased(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 def _without_effect(graph: LayerGraph, takers: Mapping[str, tuple[str, ...]], layer: Layer) -> bool:
     after = takers.get(layer.route, ())
-    if not _weighs(layer) or layer.config.get("use_bias") is not True or len(after) != 1:
+    if not weighs(layer) or layer.config.get("use_bias") is not True or len(after) != 1:
         return False
     behind = graph.layer(after[0])
     return has(behind.class_name, Trait.BATCH_NORMALISATION) and activation_of(layer) == "linear"
@@ -237,10 +147,6 @@ def _without_effect(graph: LayerGraph, takers: Mapping[str, tuple[str, ...]], la
 
 def _dense(name: str, activation: str = "relu", **more: Json) -> Layer:
     return examples.layer(name, config={"units": 8, "activation": activation, **more})
-
-
-def _hidden(activation: str) -> Facts:
-    return examples.chain(_dense("hidden", activation), _dense("head", "softmax"))
 
 
 def _normalized(momentum: float = 0.99, *, use_bias: bool = False) -> Facts:
@@ -277,23 +183,6 @@ RULES = (
         check=_not_adapted,
         bad=lambda: _normalised(False),
         good=lambda: _normalised(True),
-    ),
-    Rule(
-        code="MA315",
-        name="vanishing-activations",
-        family=Family.ARCHITECTURE,
-        severity=Severity.LOW,
-        confidence=Confidence.HIGH,
-        needs=_NEEDS,
-        summary="Activations of hidden layers let gradients vanish",
-        pass_title="No hidden layer has a softmax, and sigmoids do not follow each other often",
-        why="Such a network can be trained, but slowly. Its first layers often stay as they were "
-        "drawn, and all inputs get nearly the same answer.",
-        fix='Use activation="relu" in hidden layers and train again.',
-        check=_vanishing,
-        bad=lambda: _hidden("softmax"),
-        good=lambda: _hidden("relu"),
-        references=("Glorot, Bengio (2010)",),
     ),
     Rule(
         code="MA322",

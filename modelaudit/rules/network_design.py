@@ -16,7 +16,7 @@ from modelaudit.measures.architecture.layer_shapes import (
 )
 from modelaudit.rules import examples
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
-from modelaudit.rules.network_heads import activation_of, output_heads, saved_graph
+from modelaudit.rules.network_heads import activation_of, output_heads, saved_graph, weighs
 from modelaudit.structs import replace
 from modelaudit.thresholds.design import ERASING, IMAGE_SIDE
 
@@ -35,10 +35,6 @@ _KEEPS_AXES = Trait.SAME_SHAPE | Trait.PADDING | Trait.LOCAL_POOLING | Trait.AUG
 _CHANNELS = frozenset((1, 3, 4))
 
 
-def _weighs(layer: Layer) -> bool:
-    return layer.class_name == "Dense" or has(layer.class_name, Trait.CONVOLUTION)
-
-
 def _is_linear(layer: Layer) -> bool:
     """Whether the output is a linear function of the input, up to constants."""
     known = has(layer.class_name, _LINEAR) or layer.class_name == "Activation"
@@ -52,7 +48,7 @@ def _linear(rule: Rule, facts: Facts) -> Iterator[Finding]:
         raise NotApplicable("no output is computed by layers whose effect is known")
     behind = {step.layer.route for head in heads for step in head.steps}
     rest = [layer for layer in graph.layers if layer.route not in behind]
-    hidden = [layer for layer in rest if _weighs(layer)]
+    hidden = [layer for layer in rest if weighs(layer)]
     if not hidden:
         raise NotRelevant("the model has one layer with weights")
     if not all(map(_is_linear, rest)):

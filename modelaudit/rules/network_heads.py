@@ -114,6 +114,11 @@ def saved_graph(facts: Facts) -> LayerGraph:
     return layer_graph(architecture)
 
 
+def weighs(layer: Layer) -> bool:
+    """Whether it is a dense layer or a convolution."""
+    return layer.class_name == "Dense" or has(layer.class_name, Trait.CONVOLUTION)
+
+
 def activation_of(layer: Layer) -> str:
     """The activation that a layer applies to its result, `linear` if none."""
     if layer.class_name in _ACTIVATION_LAYERS:

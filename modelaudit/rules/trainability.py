@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from modelaudit.audit_types.kernels import KernelInitialization
 from modelaudit.facts import Layer
 from modelaudit.findings import Confidence, Finding, Severity
-from modelaudit.layer_classes import Trait, has
 from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
 from modelaudit.rules.grammar import counted
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
-from modelaudit.rules.network_heads import output_heads, saved_graph
+from modelaudit.rules.network_heads import output_heads, saved_graph, weighs
 from modelaudit.structs import replace
+from modelaudit.thresholds.training import UNITS_ALIKE
 
 
 def _frozen(rule: Rule, facts: Facts) -> Iterator[Finding]:
@@ -81,21 +81,32 @@ def _equal(rule: Rule, facts: Facts) -> Iterator[Finding]:
         raise NotApplicable("no kernel could be measured")
     for kernel in facts.measurements.initialization:
         layer = hidden.get(kernel.route)
-        if layer is None or not kernel.tests.get("units_equal"):
+        alike = kernel.tests.get("unit_similarity")
+        if layer is None or not isinstance(alike, float) or not weighs(layer):
             continue
-        weighs = layer.class_name == "Dense" or has(layer.class_name, Trait.CONVOLUTION)
-        if not weighs:
+        if alike < UNITS_ALIKE.value:
             continue
         units = layer.config.get("units", layer.config.get("filters"))
         initializer = layer.config.get("kernel_initializer")
         said = initializer.get("class_name") if isinstance(initializer, dict) else initializer
+        same = "the same weights" if alike == 1 else f"nearly the same weights (cosine {alike:.2f})"
+        effect = "" if alike == 1 else "hardly more than "
         yield rule.finding(
-            f"All {units} units of {layer.route} have the same weights, so it computes one number "
+            f"All {units} units of {layer.route} have {same}, so it computes {effect}one number "
             f"{units} times. Its initializer is {said}.",
             route=layer.route,
-            evidence={"measured": 1, "unit": "different units", "n": units},
+            evidence={
+                "measured": alike,
+                "unit": "mean cosine of two units",
+                "threshold": UNITS_ALIKE.value,
+                "n": units,
+            },
             # Frozen layers can repeat a channel on purpose.
-            severity=Severity.HIGH if layer.trainable else Severity.LOW,
+            severity=Severity.LOW
+            if not layer.trainable
+            else Severity.HIGH
+            if alike == 1
+            else Severity.MEDIUM,
             fix="Draw the weights at random and train again:\n"
             f'keras.layers.{layer.class_name}({units}, ..., kernel_initializer="glorot_uniform", '
             f'name="{layer.name}")',
@@ -108,8 +119,8 @@ def _headed(trainable: bool) -> Facts:
     return examples.chain(hidden, replace(head, trainable=trainable))
 
 
-def _units(equal: bool) -> Facts:
-    tests = {"units_equal": True} if equal else {}
+def _units(similarity: float) -> Facts:
+    tests = {"unit_similarity": similarity}
     state = KernelInitialization("hidden", "hidden/kernel", "Ones", "trained", tests=tests)
     facts = _headed(True)
     return replace(facts, measurements=Measurements(initialization=(state,)))
@@ -142,11 +153,11 @@ RULES = (
         needs=(Need.ARCHITECTURE, Need.MEASUREMENTS),
         summary="All units of a hidden layer have the same weights",
         pass_title="The units of every hidden layer differ",
-        why="Units that start alike get the same gradient and stay alike. The layer passes on a "
+        why="Units that start alike get the same gradient, or nearly, and stay alike. The layer passes on a "
         "single number, however many units it has.",
         fix="Use a random kernel_initializer, such as the default, and train again.",
         check=_equal,
-        bad=lambda: _units(True),
-        good=lambda: _units(False),
+        bad=lambda: _units(1.0),
+        good=lambda: _units(0.5),
     ),
 )

@@ -99,11 +99,7 @@ def _shrunk(rule: Rule, facts: Facts) -> Iterator[Finding]:
 def _initial_spread(kernel: Kernel, usual: float) -> float:
     """The spread that the saved initializer draws, if that is less than usual."""
     drawn = candidates(kernel.initializer, kernel.shape) if kernel.initializer else ()
-    spreads = [
-        each.std if each.kind in {"normal", "truncated"} else (each.high - each.low) / math.sqrt(12)
-        for each in drawn
-        if each.kind in {"normal", "truncated", "uniform"}
-    ]
+    spreads = [spread for each in drawn if (spread := each.spread(kernel.shape)) > 0]
     constant = any(each.kind == "constant" for each in drawn)
     return 0.0 if constant else min([usual, *spreads])
 

@@ -19,64 +19,6 @@ def k():
     return keras
 
 
-def test_hidden_softmax(k, tmp_path):
-    layers, dense = k.layers, k.layers.Dense
-    low = [("MA315", "low")]
-
-    def through(*hidden):
-        return codes(RULES, sequential(k, (8,), *hidden, dense(3, "softmax")), tmp_path)
-
-    assert through(dense(8, "softmax")) == low
-    assert through(dense(8), layers.Softmax(), layers.Dropout(0.2)) == low
-    assert through(dense(8, "relu")) == []
-    assert through(layers.Softmax()) == []  # of the input
-    pixels = (layers.Conv2D(4, 3, activation="softmax"), layers.Flatten())
-    assert codes(RULES, sequential(k, (9, 9, 1), *pixels, dense(2)), tmp_path) == low
-    # The weights of an attention and the shares of experts multiply something.
-    given = layers.Input((12, 6))
-    weights = layers.Softmax(axis=1)(dense(1)(given))
-    pooled = layers.GlobalAveragePooling1D()(layers.Multiply()([given, weights]))
-    assert codes(RULES, k.Model(given, dense(2)(pooled)), tmp_path) == []
-
-
-def test_sigmoids_in_a_row(k, tmp_path):
-    layers = k.layers
-
-    def stack(depth, *between):
-        hidden = [each for _ in range(depth) for each in (layers.Dense(8, "sigmoid"), *between)]
-        return codes(RULES, sequential(k, (8,), *hidden, layers.Dense(1)), tmp_path)
-
-    assert stack(6) == stack(7) == [("MA315", "low")]
-    assert stack(5) == []
-    given = layers.Input((8,))
-    x = given
-    for _ in range(8):
-        x = layers.Add()([x, layers.Dense(8, "sigmoid")(x)])
-    assert codes(RULES, k.Model(given, layers.Dense(1)(x)), tmp_path) == []
-    normalized = [layers.Dense(8, use_bias=False), layers.BatchNormalization()]
-    normalized = [*normalized, layers.Activation("sigmoid")]
-    hidden = [type(each).from_config(each.get_config()) for each in normalized * 8]
-    for number, each in enumerate(hidden):
-        each.name = f"layer_{number}"
-    assert codes(RULES, sequential(k, (8,), *hidden, layers.Dense(1)), tmp_path) == []
-
-
-def test_few_sigmoids_and_plain_descent(k, tmp_path):
-    def stack(optimizer, loss, depth=3):
-        hidden = [k.layers.Dense(8, "sigmoid") for _ in range(depth)]
-        model = sequential(k, (8,), *hidden, optimizer=optimizer, loss=loss)
-        model.train_on_batch(np.zeros((2, 8)), np.zeros((2, 8)))
-        return codes(RULES, model, tmp_path)
-
-    sgd, low = k.optimizers.SGD, [("MA315", "low")]
-    assert stack(sgd(0.1), "mse") == low
-    assert stack(sgd(0.1), "binary_crossentropy", 4) == low
-    # The loss cancels the slope of the output, or the optimizer scales its steps.
-    assert stack(sgd(0.1), "binary_crossentropy") == []
-    assert stack(sgd(0.1, momentum=0.9), "mse") == stack("adam", "mse") == []
-    assert stack(sgd(0.1), "mse", 2) == []
-
-
 def test_settings_that_keep_values_near_a_constant(k, tmp_path):
     layers, dense = k.layers, k.layers.Dense
 

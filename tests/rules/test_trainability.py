@@ -79,3 +79,15 @@ def test_equal_filters(k, tmp_path):
     x = np.random.default_rng(0).normal(size=(64, 9, 9, 1))
     model.fit(x, x[:, 0, 0, 0], verbose=0)
     assert codes(RULES, model, tmp_path) == [("MA323", "high")]
+
+
+def test_units_that_started_alike(k, tmp_path):
+    dense = k.layers.Dense
+    start = k.initializers.Constant(0.3)
+    model = sequential(
+        k, (16,), dense(32, "tanh", kernel_initializer=start), dense(2, "softmax", name="head")
+    )
+    model = fitted(model)
+    kernel = model.layers[0].get_weights()[0]
+    assert not (kernel == kernel[:, :1]).all()  # the head tells them apart
+    assert codes(RULES, model, tmp_path) == [("MA323", "medium")]

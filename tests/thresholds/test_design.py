@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from modelaudit.audit_types.architecture import ArchitectureProfile, WindowGrid
-from modelaudit.facts import Json, Layer
+from modelaudit.facts import Json, Kernel, Layer
 from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
 from modelaudit.rules.catalogue import rule
@@ -88,6 +88,17 @@ def sigmoids_and_plain_descent(count):
     hidden = [dense(f"hidden_{n}", "sigmoid") for n in range(count)]
     training = {"loss": "mse", "optimizer_config": {"class_name": "SGD", "config": {}}}
     return outcome("MA315", examples.chain(*hidden, dense("head", "linear"), training=training))
+
+
+@at("design.STARTING_SIZE", {0.99e-4: "fail", 1.01e-4: "pass", 1.02e-4: "pass"})
+def size_at_start(value):
+    layer = dense("head")
+    # A linear layer of 4 inputs, whose weights have a standard deviation of half the size.
+    kernel = Kernel("head", "head/kernel", "dense", "io", 0, (4, 8))
+    initializer = {"class_name": "RandomNormal", "config": {"stddev": value * 2**0.5 / 2}}
+    facts = followed_by(examples.layer("x", "InputLayer", {}), layer)
+    kernels = (replace(kernel, initializer=initializer),)
+    return outcome("MA328", replace(facts, artifact=replace(facts.artifact, kernels=kernels)))
 
 
 @at("design.UNREAD", {0.395: "pass", 0.4: "pass", 0.405: "fail"})

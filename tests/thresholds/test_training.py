@@ -11,6 +11,7 @@ from modelaudit.audit_types.kernels import BatchNormState
 from modelaudit.diagnosis.steps.training import still_trained
 from modelaudit.facts import TensorStats
 from modelaudit.measures.kernels.constant_layers import _kind
+from modelaudit.measures.kernels.values import KernelValues
 from modelaudit.measures.optimizer_state import OptimizerState, WeightMoments, optimizer_state
 from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
@@ -18,6 +19,7 @@ from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
 from modelaudit.rules.model import Facts
 from modelaudit.rules.probe_labels import InputColumns, _columns
+from modelaudit.rules.trainability import _units
 from modelaudit.rules.training_results import _example
 from modelaudit.rules.training_steps import adam
 from modelaudit.structs import replace
@@ -36,6 +38,19 @@ def severities(code, facts):
 @at("training.SATURATION", {19.9: None, 20.0: "saturated", 20.1: "saturated"})
 def sum_of_a_sigmoid(least):
     return _kind("sigmoid", np.array([least]), np.array([least + 5]))
+
+
+@at("training.UNITS_ALIKE", {0.949: [], 0.95: ["medium"], 0.951: ["medium"]})
+def similarity_of_units(cosine):
+    return severities("MA323", _units(cosine))
+
+
+@at("training.FEW_UNITS", {7: False, 8: True, 9: True})
+def units_that_can_be_compared(count):
+    units = np.ones((count, count)) + np.random.default_rng(0).normal(0, 0.01, (count, count))
+    low, high = float(units.min()), float(units.max())
+    values = KernelValues(units.reshape(1, -1), units.shape, (), units.size, False, low, high)
+    return values.unit_similarity > 0.99
 
 
 @at("training.FEW_STEPS", {9: "not-applicable", 10: "fail", 11: "fail"})

@@ -48,6 +48,16 @@ class Distribution(Struct, frozen=True):
             probability = np.clip((probability - tail) / (1 - 2 * tail), 0.0, 1.0)
         return probability
 
+    def spread(self, shape: tuple[int, ...]) -> float:
+        """Standard deviation of the weights of a kernel; 0 for constants."""
+        if self.kind == "truncated":
+            return self.std * TRUNCATED_STD
+        if self.kind == "uniform":
+            return (self.high - self.low) / math.sqrt(12)
+        if self.kind == "orthogonal":
+            return self.gain / math.sqrt(max(shape[-1], math.prod(shape[:-1])))
+        return self.std
+
 
 @lru_cache(maxsize=1)
 def _normal_table() -> tuple[NDArray[np.float64], NDArray[np.float64]]:

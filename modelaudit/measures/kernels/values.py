@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from modelaudit.errors import ReadError
 from modelaudit.facts import Kernel, Tensor, TensorSource
+from modelaudit.thresholds.training import FEW_UNITS, UNITS_ALIKE
 
 MAX_WEIGHTS = 1 << 23  # larger kernels are measured on a sample of their slices
 _SEED = 20240229
@@ -40,13 +41,27 @@ class KernelValues(Struct, frozen=True):
         return int(self.slices * self.matrix.shape[0])
 
     @property
-    def units_equal(self) -> bool:
-        """Whether units (last axis) have the same weights, but not all weights are equal."""
+    def unit_similarity(self) -> float:
+        """Mean cosine between the weights of two units (last axis): exactly 1 if all are equal.
+
+        0 for a sample, for a constant kernel, where the first two units differ clearly, and for
+        kernels so small that units can be alike by chance.
+        """
         if self.sampled or self.shape[-1] < 2 or self.minimum == self.maximum:
-            return False
+            return 0.0
         units = self.matrix.reshape(-1, self.shape[-1])
+        inputs, count = units.shape
         # The first row differs in nearly all kernels.
-        return bool((units[0] == units[0, 0]).all() and (units == units[:, :1]).all())
+        if (units[0] == units[0, 0]).all() and (units == units[:, :1]).all():
+            return 1.0
+        few = min(inputs, count) < FEW_UNITS.value
+        if few or _cosine(units) < UNITS_ALIKE.value / 2:
+            return 0.0
+        lengths = np.sqrt(np.einsum("ij,ij->j", units, units))
+        if not lengths.all():
+            return 0.0
+        total = float(np.square((units / lengths).sum(axis=1)).sum())
+        return min((total - count) / (count * (count - 1)), 1 - 1e-9)
 
     def filters(self) -> NDArray[np.floating]:
         """The kernel as (n, first, last), with its two non-spatial axes in stored order.
@@ -88,6 +103,13 @@ def load_kernel(kernel: Kernel, tensor: Tensor, max_weights: int = MAX_WEIGHTS) 
     return _checked(
         KernelValues(matrix, tensor.shape, sizes, slices, False, low, high), tensor.file
     )
+
+
+def _cosine(units: NDArray[np.floating]) -> float:
+    """The cosine between the first two columns; 0 if one is zero."""
+    one, other = units[:, 0], units[:, 1]
+    length = float(np.sqrt((one @ one) * (other @ other)))
+    return float(one @ other) / length if length else 0.0
 
 
 def _spatial_sizes(kernel: Kernel, tensor: Tensor) -> tuple[int, ...]:

@@ -29,6 +29,18 @@ def test_dense_after_a_flatten_is_a_kernel_over_the_grid() -> None:
     assert np.array_equal(found.matrix[:, 5], values.reshape(4, 3, 2, 5)[:, :, 1, 0].ravel())
 
 
+def test_similarity_of_units_is_the_mean_of_their_cosines() -> None:
+    rng = np.random.default_rng(0)
+    values = (rng.normal(size=(3, 3, 4, 1)) + rng.normal(0, 0.3, (3, 3, 4, 12))).astype(np.float32)
+    units = values.reshape(-1, 12).astype(np.float64)
+    units /= np.linalg.norm(units, axis=0)
+    cosines = [units[:, i] @ units[:, j] for i in range(12) for j in range(i)]
+    assert load(values).unit_similarity == pytest.approx(np.mean(cosines), abs=1e-5)
+    assert load(np.repeat(values[..., :1], 12, axis=-1)).unit_similarity == 1
+    assert load(rng.normal(size=(20, 12)).astype(np.float32)).unit_similarity == 0
+    assert load(np.ones((20, 12), np.float32)).unit_similarity == 0
+
+
 @given(st.integers(1, 4), st.integers(1, 6), st.integers(1, 30), st.integers(4, 200))
 def test_samples_are_columns_of_the_whole(k: int, cin: int, cout: int, most: int) -> None:
     values = np.arange(k * k * cin * cout, dtype=np.float32).reshape(k, k, cin, cout)

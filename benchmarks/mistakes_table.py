@@ -1,0 +1,183 @@
+"""Whether `scan` names made mistakes, and stays silent on sound twins and examples.
+
+    python benchmarks/mistakes_table.py DIRECTORY [--only REGEX] [--verbose]
+
+Every kind of `mistakes_kinds.py` is put on its bodies and saved by Keras 3 as `.h5` and `.keras`,
+and by Keras 2 (tf-keras) as a SavedModel with its config; four kinds also as exported graphs
+without one. Weights are random, but none is as its initializer draws it. Then the sound models: the
+twin of each kind on the same bodies, the heads and losses of Keras' documentation, and small builds
+of Keras' examples. Files that exist are kept; about seven minutes. Needs tf-keras.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import warnings
+from collections import defaultdict
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
+
+import absl.logging
+import keras
+import numpy as np
+import tf_keras
+from mistakes_bodies import body
+from mistakes_examples import EXAMPLES
+from mistakes_kinds import MISTAKES, SIX, TWINS, Kind, sound_heads
+
+from modelaudit.findings import Severity
+from modelaudit.measures.statistics import wilson
+from modelaudit.pipeline import static_facts
+from modelaudit.rules.catalogue import CATALOGUE
+from modelaudit.rules.engine import run_rules
+from modelaudit.settings import Settings
+
+FORMATS = {"h5": "model.h5", "keras": "model.keras", "savedmodel": "tf2", "graph": "export"}
+GRAPHS = ("softmax-one-unit-bce", "softmax-twice", "sigmoid-of-relu", "batchnorm-behind")
+
+
+def build(library, kind, name):
+    """The compiled model of a kind on a body."""
+    kl = library.layers
+    given, x = body(library, name, kind)
+    for layer in (*kind.hidden(kl), *kind.head(kl)):
+        x = layer(x)
+    model = library.Model(given, x)
+    if not kind.drawn:
+        settle(model, np.random.default_rng(3))
+    kind.weights(model, np.random.default_rng(4))
+    loss = kind.loss(library.losses) if callable(kind.loss) else kind.loss
+    optimizer, settings = kind.optimizer
+    made = getattr(library.optimizers, optimizer)(**settings)
+    model.compile(optimizer=made, loss=loss, **dict(kind.compiled))
+    if kind.steps is not None:
+        stepped(model, kind.steps)
+    return model
+
+
+def settle(model, rng):
+    """Move all weights from what their initializers drew, as training does."""
+    for weight in model.weights:
+        value = np.asarray(weight)
+        path = getattr(weight, "path", weight.name)
+        if value.dtype != np.float32:
+            continue
+        if path.split("/")[-2].startswith("normalization"):
+            continue  # of adapt
+        noise = rng.normal(0, 0.3 * value.std() + 0.02, value.shape)
+        weight.assign(np.abs(value + noise) if "variance" in path else value + noise)
+
+
+def stepped(model, steps):
+    """An optimizer after `steps` steps."""
+    model.optimizer.build(model.trainable_variables)
+    model.optimizer.iterations.assign(steps)
+    slots = model.optimizer.variables
+    rng = np.random.default_rng(5)
+    for slot in slots() if callable(slots) else slots:
+        if steps and len(slot.shape) and np.asarray(slot).dtype == np.float32:
+            slot.assign(np.abs(rng.normal(0, 0.01, slot.shape)))
+
+
+def save(kind, name, folder, *, graph):
+    """The files of one model."""
+    if folder.exists():
+        return
+    folder.mkdir(parents=True)
+    keras.utils.set_random_seed(7)
+    model = build(keras, kind, name) if isinstance(kind, Kind) else kind(keras)
+    model.save(folder / FORMATS["h5"])
+    model.save(folder / FORMATS["keras"])
+    if graph:
+        model.export(os.fspath(folder / FORMATS["graph"]), verbose=False)
+    tf_keras.utils.set_random_seed(7)
+    model = build(tf_keras, kind, name) if isinstance(kind, Kind) else kind(tf_keras)
+    model.save(folder / FORMATS["savedmodel"], save_traces=False)
+    if isinstance(kind, Kind) and kind.names:
+        (folder / "labels.txt").write_text("\n".join(kind.names))
+
+
+def look(path):
+    """All findings of the rules on one file."""
+    results = run_rules(CATALOGUE, static_facts(path, Settings()))
+    return [found for result in results for found in result.findings]
+
+
+def named(kind, findings):
+    """Whether the kind's mistake is named, and with the right advice."""
+    least = Severity.INFO if kind.harmless else Severity.LOW
+    said = [f for f in findings if f.code in kind.codes and f.severity.rank >= least.rank]
+    return bool(said), any(re.search(kind.remedy, f.fix or "") for f in said)
+
+
+def models(only):
+    """Each kind, twin and example with its body and whether it is sound."""
+    twins = {(kind.sound or "default", name) for kind in MISTAKES for name in kind.bodies}
+    faulty = [(kind.name, kind, name, False) for kind in MISTAKES for name in kind.bodies]
+    sound = [(f"sound-{twin}", TWINS[twin], name, True) for twin, name in sorted(twins)]
+    heads = [
+        (f"head-{kind.name}", kind, SIX[(number + step) % 6], True)
+        for number, kind in enumerate(sound_heads())
+        for step in (0, 2, 5)
+    ]
+    examples = [(f"example-{key}", make, "", True) for key, make in EXAMPLES.items()]
+    return [each for each in (*faulty, *sound, *heads, *examples) if re.search(only, each[0])]
+
+
+def main():
+    """Save what is missing, scan all of it, and print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("directory", type=Path)
+    parser.add_argument("--only", default="")
+    parser.add_argument("--verbose", action="store_true")
+    args = parser.parse_args()
+    absl.logging.set_verbosity(absl.logging.ERROR)
+    warnings.simplefilter("ignore")
+    marks = defaultdict(list)
+    false, sound = [], 0
+    for title, kind, name, silent in models(args.only):
+        folder = args.directory / f"{title}-{name}"
+        try:
+            save(kind, name, folder, graph=title in GRAPHS)
+        except Exception as error:
+            print(f"not saved: {title} {name}: {type(error).__name__} {str(error)[:150]}")
+        keras.backend.clear_session()
+        for way, file in FORMATS.items():
+            if not (folder / file).exists():
+                continue
+            findings = look(folder / file)
+            bad = [f for f in findings if f.severity.rank >= Severity.MEDIUM.rank]
+            if silent:
+                sound += 1
+                false += [f"{title}-{name} {way}: {f.code} {f.severity} {f.detail}" for f in bad]
+                continue
+            mark = named(kind, findings)
+            marks[title, way].append(mark)
+            if args.verbose and not all(mark):
+                print(f"missed {title}-{name} {way}: {[f.code for f in findings]}")
+    print(f"| kind | {' | '.join(FORMATS)} |\n|{'---|' * (1 + len(FORMATS))}")
+    for kind in MISTAKES:
+        cells = [_cell(marks.get((kind.name, way), [])) for way in FORMATS]
+        if any(cells):
+            print(f"| {kind.name} | {' | '.join(cells)} |")
+    total = [mark for found in marks.values() for mark in found]
+    for index, words in enumerate(("named", "with the right fix")):
+        count = sum(mark[index] for mark in total)
+        low, high = wilson(count, len(total)) if total else (0.0, 1.0)
+        print(f"{words}: {count} of {len(total)} ({low:.1%} to {high:.1%})")
+    print(f"sound files: {sound}; with a finding of severity medium or higher:")
+    print("\n".join(false))
+
+
+def _cell(marks):
+    """How many are named, and with the right fix where that differs."""
+    both, first = sum(fixed for _, fixed in marks), sum(said for said, _ in marks)
+    return f"{both}/{len(marks)}" + (f" ({first} named)" if first != both else "") if marks else ""
+
+
+if __name__ == "__main__":
+    main()
