@@ -56,8 +56,8 @@ def _block(kl, x, units, heads=2, dense="relu", drop=0.1):
     return kl.LayerNormalization(epsilon=1e-6)(x + y)
 
 
-@_example("mnist_convnet", (28, 28, 1), "categorical_crossentropy")
-def _convnet(kl, x):
+@_example("mnist_digits", (28, 28, 1), "categorical_crossentropy")
+def _digits(kl, x):
     x = kl.MaxPooling2D(2)(kl.Conv2D(8, 3, activation="relu")(x))
     x = kl.MaxPooling2D(2)(kl.Conv2D(16, 3, activation="relu")(x))
     return kl.Dense(10, activation="softmax")(kl.Dropout(0.5)(kl.Flatten()(x)))

@@ -100,8 +100,8 @@ HEADS = (
     Kind("relu-scce", ("MA306",), CROSS, dense(3, "relu"), SPARSE),
     Kind("tanh-cce", ("MA306",), CROSS, dense(3, "tanh"), MULTI),
     Kind("sigmoid-cce", ("MA306",), "softmax|binary", dense(3, "sigmoid"), MULTI),
-    Kind("softmax-logits", ("MA306",), "from_logits=False|[Rr]emove", dense(3, "softmax"), LOGITS),
-    Kind("relu-logits", ("MA306",), "[Rr]emove|linear", dense(3, "relu"), LOGITS),
+    Kind("softmax-logits", ("MA306",), "from_logits=False|remove", dense(3, "softmax"), LOGITS),
+    Kind("relu-logits", ("MA306",), "remove|linear", dense(3, "relu"), LOGITS),
     Kind("softmax-bce", ("MA306",), "categorical_cross|sigmoid", dense(3, "softmax"), BINARY),
     Kind("softmax-mse", ("MA306",), "crossentropy", dense(3, "softmax"), "mse"),
     Kind("sigmoid-mse", ("MA306",), BINARY + "|no activation", dense(1, "sigmoid"), "mse"),
@@ -112,10 +112,10 @@ HEADS = (
     Kind("linear-poisson", ("MA306",), "exponential|softplus", dense(1), "poisson"),
     Kind("linear-dice", ("MA306",), "sigmoid|softmax", dense(3), _loss("Dice")),
     Kind("cosine-one-unit", ("MA306",), "mse|squared", dense(1), _loss("CosineSimilarity")),
-    Kind("softmax-twice", ("MA307",), "[Rr]emove", dense(3, "softmax", lambda kl: kl.Softmax())),
-    Kind("softmax-of-relu", ("MA307",), "[Rr]emove", dense(3, "relu", lambda kl: kl.Softmax())),
+    Kind("softmax-twice", ("MA307",), "remove", dense(3, "softmax", lambda kl: kl.Softmax())),
+    Kind("softmax-of-relu", ("MA307",), "remove", dense(3, "relu", lambda kl: kl.Softmax())),
     Kind(
-        *("sigmoid-of-relu", ("MA307",), "[Rr]emove"),
+        *("sigmoid-of-relu", ("MA307",), "remove"),
         *(dense(1, "relu", lambda kl: kl.Activation("sigmoid")), BINARY),
     ),
     Kind(
@@ -123,15 +123,15 @@ HEADS = (
         dense(3, None, lambda kl: kl.Softmax(axis=0)),
     ),
     Kind(
-        *("dropout-behind", ("MA308",), "[Mm]ove|[Rr]emove"),
+        *("dropout-behind", ("MA308",), "move"),
         dense(3, "softmax", lambda kl: kl.Dropout(0.5)),
     ),
     Kind(
-        *("batchnorm-behind", ("MA308",), "[Mm]ove|[Rr]emove"),
+        *("batchnorm-behind", ("MA308",), "move"),
         dense(3, "softmax", lambda kl: kl.BatchNormalization()),
     ),
     Kind(
-        *("relu-behind", ("MA306", "MA307", "MA308"), "[Mm]ove|[Rr]emove"),
+        *("relu-behind", ("MA306", "MA307", "MA308"), "move"),
         *(dense(1, "sigmoid", lambda kl: kl.ReLU()), BINARY),
         harmless=True,
     ),
@@ -184,7 +184,7 @@ HIDDEN = (
         bodies=SIX, sound="adapted",
     ),
     Kind(
-        *("scaled-twice", ("MA322",), "[Rr]emove"), bodies=IMAGES, sound="scaled",
+        *("scaled-twice", ("MA322",), "remove"), bodies=IMAGES, sound="scaled",
         front=lambda kl: [kl.Rescaling(1 / 255), kl.Rescaling(1 / 255)],
     ),
     Kind(
@@ -208,12 +208,12 @@ HIDDEN = (
         bodies=("recurrent", "gru", "simple", "bidirectional", "stacked"),
     ),
     Kind(
-        *("position-outputs", ("MA327",), "[Pp]ool|return_sequences|[Ff]latten"), dense(1), "mse",
+        *("position-outputs", ("MA327",), "pool|return_sequences|flatten"), dense(1), "mse",
         options=(("flat", False),), bodies=("conv", "series", "recurrent", "attention", "steps"),
         sound="number",
     ),
     Kind(
-        *("lost-mask", ("MA324",), "[Pp]ool|mask"),
+        *("lost-mask", ("MA324",), "pool|mask"),
         bodies=("masked_flat", "masked_conv", "masked_max", "words_flat", "words_conv"),
     ),
     Kind(
@@ -256,8 +256,8 @@ TRACES = (
         weights=_changed(lambda w, _: -np.abs(w) - (100 if w.ndim == 1 else 1)),
     ),
     Kind("shrunk", ("MA436",), "regulariz", weights=_changed(lambda w, _: w * 1e-7)),
-    Kind("few-steps", ("MA432",), "[Tt]rain", steps=3),
-    Kind("no-step", ("MA404", "MA430"), "[Tt]rain", steps=0, drawn=True),
+    Kind("few-steps", ("MA432",), "train", steps=3),
+    Kind("no-step", ("MA404", "MA430"), "train", steps=0, drawn=True),
 )
 MISTAKES: tuple[Kind, ...] = (*HEADS, *HIDDEN, *SETTINGS, *TRACES)
 

@@ -111,7 +111,7 @@ def named(kind, findings):
     """Whether the kind's mistake is named, and with the right advice."""
     least = Severity.INFO if kind.harmless else Severity.LOW
     said = [f for f in findings if f.code in kind.codes and f.severity.rank >= least.rank]
-    return bool(said), any(re.search(kind.remedy, f.fix or "") for f in said)
+    return bool(said), any(re.search(kind.remedy, f.fix or "", re.IGNORECASE) for f in said)
 
 
 def models(only):
