@@ -61,11 +61,17 @@ def audit(
     from modelaudit.probe.run import local_probe
 
     settings = settings or Settings()
-    found = discover(Path(path), settings.limits, settings.cache, all_versions=all_versions)
+    found = discover(
+        *(Path(path), settings.limits, settings.cache),
+        exclude=settings.selection.exclude,
+        all_versions=all_versions,
+    )
     created = clock.utc_now()
     roots = {each.path.parent for each in found.candidates} | {found.root}
     with local_probe(settings, roots) as probe:
         for each in found.candidates:
+            if not settings.selection.takes(each.relative):
+                continue
             name = slug(each.relative)
             target = AuditTarget(
                 *(each.path, found.root, each.relative, name, each.origin, each.previous),

@@ -37,6 +37,7 @@ from modelaudit.probe.protocol import Observation, calls_for, endings
 from modelaudit.probe.result import ProbeResult
 from modelaudit.restore.golden_check import read_golden, with_tolerance
 from modelaudit.restore.repair_record import read_repair
+from modelaudit.rules import policies
 from modelaudit.rules.catalogue import CATALOGUE
 from modelaudit.rules.engine import judge, rules_digest, run_rule, run_rules
 from modelaudit.rules.kept import (
@@ -47,7 +48,6 @@ from modelaudit.rules.kept import (
     with_kept,
 )
 from modelaudit.rules.model import Facts, Need
-from modelaudit.rules.policies import apply_baseline, apply_severities, apply_waivers
 from modelaudit.rules.unsafe_advice import withhold_unsafe_fixes
 from modelaudit.runtimes import Prediction, default_targets, predict
 from modelaudit.runtimes.catalogue import installed_target, specifier
@@ -245,16 +245,18 @@ def finish_audit(
     settings = facts.settings.for_model(target.relative, target.path)
     facts = replace(facts, settings=settings)
     results = with_kept(run_all_rules(facts), facts.kept)
-    results = apply_severities(results, settings.severities)
+    results = policies.apply_severities(results, settings.severities)
     today = datetime.date.fromisoformat(created[:10])
-    results = apply_waivers(results, settings.waivers, today)
+    results = policies.apply_waivers(results, settings.waivers, today)
     weights = weights_section(facts)
     if settings.baseline:
         known = settings.baseline.model(
             target.shown, facts.artifact.sha256 or "", weights_digest(weights)
         )
-        results = apply_baseline(results, known, settings.baseline.created)
+        results = policies.apply_baseline(results, known, settings.baseline.created)
     results = withhold_unsafe_fixes(results, CATALOGUE)
+    found = diagnose(facts, results)  # of all rules: which of them are reported changes no cause
+    results = policies.apply_selection(results, CATALOGUE, settings.selection)
     verdict, reason = judge(results, facts, settings.fail_on)
     outcomes = [result.outcome for result in results]
     return Audit(
@@ -277,7 +279,7 @@ def finish_audit(
         symmetry=symmetry_section(facts.measurements),
         behaviour=behaviour_section(facts),
         restore=restore_section(facts),
-        diagnosis=diagnose(facts, results),
+        diagnosis=found,
         signatures=facts.artifact.signatures,
         files=facts.artifact.files,
         observations=observation_sections((*facts.observations, *facts.elsewhere)),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from modelaudit.errors import UsageError
 from modelaudit.facts import Format
-from modelaudit.formats.io.bounded import display_path, open_regular
+from modelaudit.formats.io.bounded import display_path
 from modelaudit.registry import file_groups
 from modelaudit.registry.archives.cache import ArchiveCache
 from modelaudit.registry.archives.contents import is_archive
@@ -15,7 +15,7 @@ from modelaudit.registry.candidates import Discovery, ModelCandidate
 from modelaudit.registry.directory_listing import list_directory
 from modelaudit.registry.directory_models import is_variables
 from modelaudit.registry.isolated_sniff import sniff_isolated
-from modelaudit.registry.other_formats import HEAD_BYTES
+from modelaudit.registry.other_formats import head
 from modelaudit.registry.tree_walk import TreeWalk
 from modelaudit.settings import CacheSettings, Limits
 from modelaudit.structs import replace
@@ -29,6 +29,7 @@ def discover(
     cache: CacheSettings | None = None,
     *,
     apart: Path | None = None,
+    exclude: tuple[str, ...] = (),
     all_versions: bool = True,
 ) -> Discovery:
     """Find the models under a directory, or the one model that a path refers to.
@@ -42,6 +43,7 @@ def discover(
         limits: `files` bounds the number of directory entries.
         cache: where archives are unpacked.
         apart: a directory that is excluded: that of our own reports.
+        exclude: globs of directories and archives that are not searched, and files to leave out.
         all_versions: whether to include versions that TF-Serving would not load.
 
     Raises:
@@ -51,7 +53,7 @@ def discover(
     limits = limits or Limits()
     archives = ArchiveCache(cache or CacheSettings(), limits)
     if place.is_dir() and not is_variables(place):
-        return TreeWalk(place, limits, archives, apart).run(all_versions=all_versions)
+        return TreeWalk(place, limits, archives, apart, exclude).run(all_versions=all_versions)
     meant = _meant(place, limits)
     if inside := _in_archive(place, limits, archives, all_versions=all_versions):
         return inside
@@ -74,9 +76,7 @@ def _in_archive(
     archive = next((each for each in (place, *place.parents) if each.is_file()), None)
     if archive is None or sniff_isolated(archive, limits) not in _ARCHIVES:
         return None
-    with open_regular(archive) as handle:
-        head = handle.read(HEAD_BYTES) or b""
-    if not is_archive(archive.name, head):
+    if not is_archive(archive.name, head(archive)):
         return None
     walk = TreeWalk(archive.parent, limits, archives)
     found = walk.look_into(archive, all_versions=all_versions)

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from msgspec import Struct
+
+from modelaudit.errors import ReadError
+from modelaudit.facts import ProblemKind
+from modelaudit.formats.io.bounded import open_regular
 
 HEAD_BYTES = 4096
 
@@ -85,3 +90,24 @@ def unsupported_reason(name: str, head: bytes) -> str | None:
     """
     known = next((each for each in OTHER_FORMATS if each.matches(name, head)), None)
     return f"{known.label}, {known.note}" if known else None
+
+
+def head(path: Path) -> bytes:
+    """The first `HEAD_BYTES` bytes of a file.
+
+    Raises:
+        ReadError: `unreadable`.
+    """
+    with open_regular(path) as handle:
+        try:
+            return handle.read(HEAD_BYTES)
+        except OSError as error:
+            raise ReadError(ProblemKind.UNREADABLE, path.name, str(error)) from error
+
+
+def starts_with(path: Path, magic: tuple[bytes, ...]) -> bool:
+    """Whether a file can be read and starts with one of these bytes."""
+    try:
+        return head(path).startswith(magic)
+    except ReadError:
+        return False

@@ -16,7 +16,7 @@ from modelaudit.file_formats import (
     Content,
     formats,
 )
-from modelaudit.formats.io.bounded import display_path, open_regular
+from modelaudit.formats.io.bounded import display_path
 from modelaudit.model_versions import is_version
 from modelaudit.registry import (
     file_groups,
@@ -31,6 +31,7 @@ from modelaudit.registry.directory_listing import DirectoryFile, DirectoryListin
 from modelaudit.registry.directory_models import own_of_directory
 from modelaudit.registry.isolated_sniff import sniff_all_isolated, sniff_isolated
 from modelaudit.settings import Limits
+from modelaudit.settings.selection import fits
 from modelaudit.structs import replace
 
 # Version control keeps copies of the models here, under its own names.
@@ -40,6 +41,7 @@ _MAGIC = (HDF5_SIGNATURE, ZIP_SIGNATURES[0])
 _FOREIGN = formats(Content.OTHER)
 _BROKEN = formats(Content.DAMAGED) - {Format.CORRUPT_SAVEDMODEL}
 _SERVED = (Container.SAVED_MODEL, Container.SESSION_BUNDLE)
+_EXCLUDED = "left out by --exclude"
 MOST_NESTED = 2  # archives in archives
 
 
@@ -51,6 +53,7 @@ class TreeWalk:
         limits: `files` bounds the number of its entries.
         archives: unpacks archives.
         apart: a directory that is excluded.
+        exclude: globs of what is left out.
         inside: for the files of an archive, its path as shown, and the number of archives around.
     """
 
@@ -60,11 +63,13 @@ class TreeWalk:
         limits: Limits,
         archives: ArchiveCache,
         apart: Path | None = None,
+        exclude: tuple[str, ...] = (),
         inside: tuple[str, int] = ("", 0),
     ) -> None:
         self._scope = scope
         self._archives = archives
         self._archive, self._depth = inside
+        self._exclude = exclude
         self._closed: list[DirectoryFile] = []
         self._apart = apart.resolve() if apart else None
         self._root = scope
@@ -113,7 +118,11 @@ class TreeWalk:
             return Discovery(self._root, problems=(problem,))
         if found.tree is None:
             return Discovery(self._root, others={archive.suffix.lower(): 1})
-        walk = TreeWalk(found.tree, self._limits, self._archives, inside=(shown, self._depth + 1))
+        walk = TreeWalk(
+            *(found.tree, self._limits, self._archives),
+            exclude=self._exclude,
+            inside=(shown, self._depth + 1),
+        )
         left_out = [
             SkippedPath(f"{shown}/{name}", f"not unpacked: {why}") for name, why in found.left_out
         ]
@@ -153,6 +162,8 @@ class TreeWalk:
         for name in reversed(listing.directories):  # last in, first visited
             if name in _PRIVATE_DIRECTORIES:
                 self._name(directory / name, "version control data, not searched")
+            elif name not in own and self._is_excluded(directory / name):
+                self._name(directory / name, _EXCLUDED)
             else:
                 below.append((directory / name, name in own if own else inside))
         return below
@@ -190,14 +201,19 @@ class TreeWalk:
             if not rows:
                 self._name(directory / name, "checkpoint state file without a checkpoint")
         for file in rest.values():
-            self._look_at_file(file)
+            if self._is_excluded(file.path):
+                self._name(file.path, _EXCLUDED)
+            else:
+                self._look_at_file(file)
 
     def _is_taken(self, directory: Path, group: file_groups.CheckpointFiles) -> bool:
         """Whether the checkpoint's path is that of another model: `m.h5` next to `m.h5.index`."""
         place = group.place(directory)
         if place == directory:
             return directory in self._places
-        return place.is_dir() or (place.name in group.files and _starts_like_a_model(place))
+        return place.is_dir() or (
+            place.name in group.files and other_formats.starts_with(place, _MAGIC)
+        )
 
     def _look_at_checkpoint(self, directory: Path, group: file_groups.CheckpointFiles) -> bool:
         """Add it as a row, or record why not; whether it is a row."""
@@ -228,7 +244,7 @@ class TreeWalk:
             return
         promised = file.path.suffix.lower() in MODEL_SUFFIXES
         try:
-            head = _head(file.path)
+            head = other_formats.head(file.path)
         except ReadError as error:
             if not promised:
                 self._problem(ProblemKind.UNREADABLE, file.path, error.reason)
@@ -246,7 +262,7 @@ class TreeWalk:
         forms = sniff_all_isolated((file.path for file in self._loose), self._limits)
         for file in self._loose:
             try:
-                head = _head(file.path)
+                head = other_formats.head(file.path)
             except ReadError:
                 head = b""
             self._place_file(file, head, forms[file.path])
@@ -307,6 +323,9 @@ class TreeWalk:
             self._orbax.append(path)
         self._models.append(ModelCandidate(path, self._show(path), form))
 
+    def _is_excluded(self, path: Path) -> bool:
+        return bool(self._exclude) and fits(self._show(path), self._exclude)
+
     def _name(self, path: Path, reason: str) -> None:
         self._named.append(SkippedPath(self._show(path), reason))
 
@@ -329,18 +348,3 @@ def _is_row(suffix: str, form: Format) -> bool:
 def _plainness(file: DirectoryFile) -> tuple[bool, bool, bytes]:
     named = file.path.suffix.lower() in MODEL_SUFFIXES
     return (not named, file.link, os.fsencode(file.path))
-
-
-def _starts_like_a_model(path: Path) -> bool:
-    try:
-        return _head(path).startswith(_MAGIC)
-    except ReadError:
-        return False
-
-
-def _head(path: Path) -> bytes:
-    with open_regular(path) as handle:
-        try:
-            return handle.read(other_formats.HEAD_BYTES)
-        except OSError as error:
-            raise ReadError(ProblemKind.UNREADABLE, path.name, str(error)) from error

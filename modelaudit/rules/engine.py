@@ -131,6 +131,10 @@ def judge(results: Iterable[RuleResult], facts: Facts, fail_on: Severity) -> tup
         others = [f.severity for f in findings[1:] if f.severity.rank >= fail_on.rank]
         return Verdict.FAIL, _with_others(_short_names(worst.detail), worst.severity, others)
     reason = partial_audit_reason(facts)
+    selection = facts.settings.selection
+    some = bool(selection.select or selection.ignore)
+    if some and not reason and not facts.artifact.complete:
+        reason = f"{facts.artifact.root.name} is damaged, which the selected rules do not report"
     if reason:
         return Verdict.INCOMPLETE, f"Partially audited: {reason}"
     broken = [result for result in results if result.outcome is Outcome.ERROR]
@@ -141,6 +145,8 @@ def judge(results: Iterable[RuleResult], facts: Facts, fail_on: Severity) -> tup
     waived = [f for result in results for f in result.findings if f.waived_by]
     if waived:
         return Verdict.PASS, _but_for(waived)
+    if some:
+        return Verdict.PASS, "The selected rules found nothing; the others are not reported."
     return Verdict.PASS, "Nothing was found that argues against using this model."
 
 

@@ -10,9 +10,13 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from modelaudit.findings import Finding, Outcome, RuleResult, Severity
+from modelaudit.rules.model import Rule
 from modelaudit.settings import Waiver
 from modelaudit.settings.known_models import KnownModel
+from modelaudit.settings.selection import Selection
 from modelaudit.structs import replace
+
+NOT_SELECTED = "not selected (options --select and --ignore)"
 
 
 def apply_severities(
@@ -34,6 +38,25 @@ def _result(result: RuleResult, chosen: Sequence[tuple[str, Severity]]) -> RuleR
         return result
     findings = tuple(replace(finding, severity=severity) for finding in result.findings)
     return replace(result, findings=findings)
+
+
+def apply_selection(
+    results: Sequence[RuleResult], rules: Sequence[Rule], selection: Selection
+) -> tuple[RuleResult, ...]:
+    """Results without those of rules that the user does not want to see; they say so.
+
+    Args:
+        results: of one model.
+        rules: all rules.
+        selection: which rules are reported.
+    """
+    families = {rule.code: rule.family.value for rule in rules}
+    return tuple(
+        result
+        if selection.reports(result.code, result.name, families[result.code])
+        else RuleResult(result.code, result.name, Outcome.NOT_APPLICABLE, NOT_SELECTED)
+        for result in results
+    )
 
 
 def apply_baseline(

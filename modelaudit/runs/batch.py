@@ -102,7 +102,12 @@ def find_models(
     unserved: list[tuple[str, str]] = []
     problems: list[Problem] = []
     discoveries = [
-        discover(path, settings.limits, settings.cache, apart=apart, all_versions=all_versions)
+        discover(
+            *(path, settings.limits, settings.cache),
+            apart=apart,
+            exclude=settings.selection.exclude,
+            all_versions=all_versions,
+        )
         for path in paths
     ]
     labels = _labels({found.root for found in discoveries})
@@ -115,6 +120,9 @@ def find_models(
         unserved += [(start + each.path, each.reason) for each in found.empty_versions]
         problems += [replace(each, file=start + each.file) for each in found.problems]
         for each in found.candidates:
+            if not settings.selection.takes(each.relative):
+                named.append((start + each.relative, "not chosen by --include and --exclude"))
+                continue
             name = slug(start + each.relative)
             target = AuditTarget(
                 *(each.path, found.root, each.relative, name, each.origin, each.previous, label),

@@ -17,6 +17,7 @@ from msgspec import Meta, Struct, field
 
 from modelaudit.findings import Severity
 from modelaudit.settings.known_models import Baseline
+from modelaudit.settings.selection import Selection
 from modelaudit.structs import replace
 
 MIB = 1 << 20
@@ -243,6 +244,7 @@ class Settings(Struct, frozen=True):
     limits: Limits = field(default_factory=Limits)
     probe: ProbeSettings = field(default_factory=ProbeSettings)
     cache: CacheSettings = field(default_factory=CacheSettings)
+    selection: Selection = field(default_factory=Selection)
     fail_on: Severity = Severity.HIGH
     jobs: int = field(default_factory=default_jobs)
     expectations: tuple[Expectation, ...] = ()

@@ -40,6 +40,7 @@ NAME = "modelaudit.toml"
 LARGEST = 1 << 20
 # Options with paths relative to the file's directory.
 RELATIVE = ("probe_data", "log_file", "architecture", "baseline", "cache_dir")
+REPEATED = ("include", "exclude", "select")
 
 
 class _OptionDefaults(Struct, frozen=True, forbid_unknown_fields=True):
@@ -52,6 +53,9 @@ class _OptionDefaults(Struct, frozen=True, forbid_unknown_fields=True):
     quiet: bool | UnsetType = UNSET
     baseline: str | UnsetType = UNSET
     log_file: str | UnsetType = UNSET
+    include: OneOrMore | UnsetType = UNSET
+    exclude: OneOrMore | UnsetType = UNSET
+    select: OneOrMore | UnsetType = UNSET
     cache_dir: str | UnsetType = UNSET
     cache_size: Annotated[int, Meta(gt=0, le=MOST_BYTES // MIB)] | UnsetType = UNSET
     no_probe: bool | UnsetType = UNSET
@@ -147,6 +151,7 @@ def load(path: Path) -> SettingsFile:
     given = {key: getattr(file, key) for key in OPTIONS}
     options = {key: value for key, value in given.items() if value is not UNSET}
     options |= {key: str(path.parent / options[key]) for key in RELATIVE if key in options}
+    options |= {key: _all(options[key]) for key in REPEATED if key in options}
     expect, ignore = _numbered(file.expect, "expect"), _numbered(file.ignore, "ignore")
     policy = _numbered(file.policy, "policy")
     return SettingsFile(

@@ -144,6 +144,7 @@ def audit_key(settings: Settings, today: datetime.date, data: str) -> str:
     runtimes = (settings.serving, *settings.targets)
     return digest(
         _general(settings.limits, settings.probe, settings.fail_on, runtimes, data),
+        jsonable((settings.selection.select, settings.selection.ignore)),
         jsonable(settings.expectations),
         jsonable(settings.severities),
         jsonable(settings.thresholds),

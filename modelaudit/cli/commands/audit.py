@@ -10,6 +10,7 @@ import click
 
 from modelaudit.cli.options import common as options
 from modelaudit.cli.options.page_options import page_options
+from modelaudit.cli.options.selection import selected_settings, selecting
 from modelaudit.cli.terminal import warn
 from modelaudit.structs import replace
 
@@ -51,6 +52,7 @@ def _warn(notes: Iterable[str]) -> None:
 @page_options
 @options.probing
 @options.shared
+@selecting
 def audit(
     paths: tuple[Path, ...],
     out: Path,
@@ -73,7 +75,7 @@ def audit(
     from modelaudit.runs.settings_notes import settings_notes
     from modelaudit.runs.write_reports import parse_formats
 
-    settings = options.settings_from(**chosen)
+    settings = selected_settings(**chosen)
     report_options = ReportOptions(None, paper, templates, appendix)
     wanted = replace(parse_formats(formats), options=report_options)
     created = clock.utc_now()
@@ -97,6 +99,7 @@ def audit(
 @options.PATHS
 @options.option("--json", "as_json", is_flag=True, help="Print one JSON array instead of text.")
 @options.shared
+@selecting
 def scan(
     paths: tuple[Path, ...],
     as_json: bool,
@@ -117,7 +120,7 @@ def scan(
 
     ran = api.scan(
         paths,
-        options.settings_from(**chosen),
+        selected_settings(**chosen),
         all_versions=all_versions,
         progress=ProgressBar(enabled=not (quiet or as_json)),
         log_file=log_file,

@@ -10,6 +10,7 @@ import click
 
 from modelaudit.cli.options import common as options
 from modelaudit.cli.options.page_options import page_options
+from modelaudit.cli.options.selection import selected_settings, selecting
 from modelaudit.cli.terminal import warn
 from modelaudit.errors import LockHeld, ModelAuditError
 from modelaudit.exit_codes import ExitCode
@@ -103,6 +104,7 @@ def _nightly(context: click.Context | None) -> Nightly:
 @page_options
 @options.probing
 @options.shared
+@selecting
 def nightly(
     registry: tuple[Path, ...],
     out: Path,
@@ -128,7 +130,7 @@ def nightly(
     from modelaudit.report.export.job import ReportOptions
     from modelaudit.runs import notifications
 
-    settings, told = options.settings_from(**chosen), options.settings_file().nightly
+    settings, told = selected_settings(**chosen), options.settings_file().nightly
 
     def tell(ran: RunResult) -> None:
         if ran.quiet and ran.rows:

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 from modelaudit.baseline import dumps
 from modelaudit.cli import cli
-from modelaudit.cli.options import common as options
+from modelaudit.cli.commands import audit as commands
 from modelaudit.errors import UsageError
 from modelaudit.findings import Severity
 from modelaudit.settings import MIB, Settings
@@ -56,6 +56,9 @@ SAID = {
     "architecture": (SAMPLE, lambda made: made.architecture == str(SAMPLE)),
     "cache_dir": ("kept", lambda made: made.cache.directory.endswith("/kept")),
     "cache_size": (3, lambda made: made.cache.size == 3 * MIB),
+    "include": ("a*", lambda made: made.selection.include == ("a*",)),
+    "exclude": ("a*", lambda made: made.selection.exclude == ("a*",)),
+    "select": ("MA7", lambda made: made.selection.select == ("MA7",)),
     "baseline": ("known.json", lambda made: made.baseline is not None),
     "no_probe": (True, lambda made: not made.probe.enabled),
     "probe_data": (SAMPLE, lambda made: made.probe.data == str(SAMPLE)),
@@ -76,8 +79,8 @@ def _settings(way: str, name: str, value: object, folder: Path, monkeypatch) -> 
         made.append(real(**given))
         raise UsageError("no further")
 
-    real = options.settings_from
-    monkeypatch.setattr(options, "settings_from", stop)
+    real = commands.selected_settings
+    monkeypatch.setattr(commands, "selected_settings", stop)
     option = ["--" + name.replace("_", "-"), *([] if value is True else [str(value)])]
     if way == "variable":
         monkeypatch.setenv(f"MODELAUDIT_{name.upper()}", str(value))
@@ -105,7 +108,7 @@ def test_every_setting_with_an_option_is_tested() -> None:
 
 
 # Not allowed in a settings file that comes with the models, or specific to one run.
-ON_DEMAND_ONLY = {"all_versions", "runtimes", "probe_unsafe"}
+ON_DEMAND_ONLY = {"ignore", "all_versions", "runtimes", "probe_unsafe"}
 
 
 def test_every_shared_option_can_be_in_the_settings_file() -> None:

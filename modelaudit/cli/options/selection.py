@@ -1,0 +1,80 @@
+"""Options that choose models and rules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+from modelaudit.cli.options import common
+from modelaudit.cli.options.common import option, value_source
+from modelaudit.errors import UsageError
+from modelaudit.settings import Settings
+from modelaudit.settings.selection import Selection
+from modelaudit.structs import replace
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+_OPTIONS = (
+    option(
+        "--include",
+        multiple=True,
+        metavar="GLOB",
+        help="Audit only models whose path, or a directory or name in it, matches. Repeatable.",
+    ),
+    option(
+        "--exclude",
+        multiple=True,
+        metavar="GLOB",
+        help="Leave out what matches: models, directories and archives. Repeatable.",
+    ),
+    option(
+        "--select",
+        multiple=True,
+        metavar="RULES",
+        help="Report only these rules: codes (MA203), beginnings of codes (MA7), names or "
+        "families, separated by commas. Repeatable.",
+    ),
+    option(
+        "--ignore",
+        multiple=True,
+        metavar="RULES",
+        help="Do not report these rules. To accept single findings, with a reason, there is "
+        "[[ignore]] of the settings file.",
+    ),
+)
+
+
+def selecting(function: Function) -> Function:
+    """Options of every command that audits many models."""
+    for add in reversed(_OPTIONS):
+        function = add(function)
+    return function
+
+
+def selected_settings(
+    *,
+    include: tuple[str, ...],
+    exclude: tuple[str, ...],
+    select: tuple[str, ...],
+    ignore: tuple[str, ...],
+    **others: Any,
+) -> Settings:
+    """Settings from these options, and from the others as `common.settings_from` makes them.
+
+    Raises:
+        UsageError: there is no such rule or family, or another option is wrong.
+    """
+    chosen = Selection(include, exclude, _rules(select, "select"), _rules(ignore, "ignore"))
+    return replace(common.settings_from(**others), selection=chosen)
+
+
+def _rules(texts: Iterable[str], option_name: str) -> tuple[str, ...]:
+    words = tuple(word.strip() for text in texts for word in text.split(",") if word.strip())
+    if words:
+        from modelaudit.rules.catalogue import CATALOGUE, unknown
+
+        for word in words:
+            chosen = Selection(select=(word,))
+            if not any(chosen.reports(x.code, x.name, x.family.value) for x in CATALOGUE):
+                raise UsageError(f"{value_source(option_name)}: {unknown(word)}")
+    return words

@@ -1,0 +1,49 @@
+"""Which models are audited, and which rules are reported."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+from pathlib import PurePosixPath
+
+from msgspec import Struct
+
+
+class Selection(Struct, frozen=True):
+    """What the user asks for; empty fields leave nothing out.
+
+    Attributes:
+        include, exclude: globs on paths below the audited directory, or on names in them.
+        select, ignore: rules, by code, the beginning of a code (`MA7`), name or family.
+    """
+
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    select: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+
+    def takes(self, path: str) -> bool:
+        """Whether the model at this path is audited.
+
+        Args:
+            path: below the audited directory, with `/`.
+        """
+        wanted = not self.include or fits(path, self.include)
+        return wanted and not fits(path, self.exclude)
+
+    def reports(self, code: str, name: str, family: str) -> bool:
+        """Whether the findings of a rule are reported."""
+        wanted = not self.select or _names(self.select, code, name, family)
+        return wanted and not _names(self.ignore, code, name, family)
+
+
+def fits(path: str, patterns: Iterable[str]) -> bool:
+    """Whether a glob matches the path, a directory that it is in, or the name of one of these."""
+    whole = PurePosixPath(path)
+    places = [str(place) for place in (whole, *whole.parents[:-1])]
+    names = {*places, *whole.parts}
+    return any(fnmatchcase(name, pattern.rstrip("/")) for pattern in patterns for name in names)
+
+
+def _names(words: Iterable[str], code: str, name: str, family: str) -> bool:
+    return any(word in (name, family) or code.startswith(word) for word in words)
