@@ -31,6 +31,7 @@ from modelaudit.facts import Artifact, Format, Problem, ProblemKind, Signature
 from modelaudit.file_formats import Content, formats
 from modelaudit.findings import Outcome, RuleResult
 from modelaudit.formats.reader import read
+from modelaudit.measures.kernels.directions import directional_filters
 from modelaudit.measures.kernels.filter_gallery import galleries
 from modelaudit.measures.measure import measure
 from modelaudit.probe.protocol import Observation, calls_for, endings
@@ -140,7 +141,11 @@ def static_facts(path: Path, settings: Settings) -> Facts:
     measurements = None
     if artifact.tensors or artifact.architecture:
         measured = measure(artifact, limits=settings.limits)
-        measurements = replace(measured, gallery=galleries(artifact))
+        measurements = replace(
+            measured,
+            gallery=galleries(artifact),
+            directions=directional_filters(artifact, measured.symmetry),
+        )
     return Facts(
         artifact=artifact,
         settings=settings,

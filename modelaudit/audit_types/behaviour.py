@@ -9,6 +9,7 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType, field
 
 from modelaudit.audit_types.probe_data import InputColumns, TargetSummary
+from modelaudit.audit_types.sensitivity import SensitivityCurve
 from modelaudit.audit_types.values import (
     AuditSection,
     Count,
@@ -301,6 +302,8 @@ class BehaviourSection(OptionalSection, frozen=True, kw_only=True):
     """Fit of the stored statistics of each batch normalization, in execution order."""
     training_flag_matters: bool | None = None
     """Whether `model(x)` differs from `model(x, training=False)`; null if it was not tested."""
+    sensitivity: tuple[SensitivityCurve, ...] = ()
+    """What gradual changes of your inputs do to the first output that depends on them."""
     skipped: Mapping[str, str] = {}
     """Measurements that were not made, and why."""
     skipped_reason: str | UnsetType = UNSET

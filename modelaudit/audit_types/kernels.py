@@ -118,6 +118,46 @@ class FilterGallery(Struct, frozen=True):
     """Filters, the most asymmetric ones first."""
 
 
+class DirectionShare(Struct, frozen=True):
+    """One part of the energy of a layer's filters without their mean."""
+
+    share: Real
+    """Share of the energy, in [0, 1]."""
+    expected: Real
+    """Expected share of random weights."""
+    z: Real
+    """Deviation from random weights in standard deviations."""
+
+
+class DirectionalFilter(Struct, frozen=True):
+    """A filter that carries much of the leading part."""
+
+    index: Count
+    """Output channel of the filter."""
+    share: Real
+    """Its share of the leading part of all filters of the layer, in [0, 1]."""
+    values: tuple[tuple[Real, ...], ...]
+    """Values (height, width) of one input channel, or their mean over up to three."""
+
+
+class KernelDirections(Struct, frozen=True):
+    """Which directional features the filters of one layer compute."""
+
+    route: str
+    """The layer."""
+    shape: tuple[int, ...]
+    """Shape of the kernel."""
+    slices: Count
+    """Number of spatial slices: pairs of an input and an output channel."""
+    shares: Mapping[str, DirectionShare]
+    """By part: left-right and up-down (first derivatives: edges), bars (along the axes), diagonal,
+    and none (the same in all directions)."""
+    leading: str = ""
+    """The part that exceeds its expected share most; empty if none does clearly."""
+    filters: tuple[DirectionalFilter, ...] = ()
+    """Filters that carry most of the leading part; of the first few layers."""
+
+
 class SymmetrySection(OptionalSection, frozen=True, kw_only=True):
     """Measures of the weights alone; `{}` if nothing was measured."""
 
@@ -131,5 +171,7 @@ class SymmetrySection(OptionalSection, frozen=True, kw_only=True):
     """Layers whose output is the same for every input, by interval arithmetic."""
     gallery: tuple[FilterGallery, ...] = ()
     """Filters of some layers, with their mirrored partners."""
+    directions: tuple[KernelDirections, ...] = ()
+    """Directional features of the filters of each layer with square kernels."""
     skipped: Mapping[str, str] = {}
     """Measurements that were not made, and why."""

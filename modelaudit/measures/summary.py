@@ -24,9 +24,11 @@ from modelaudit.audit_types.kernels import (
     BatchNormState,
     ConstantLayer,
     FilterGallery,
+    KernelDirections,
     KernelInitialization,
     KernelSymmetry,
 )
+from modelaudit.audit_types.sensitivity import SensitivityCurve
 
 
 class Measurements(Struct, frozen=True):
@@ -38,6 +40,7 @@ class Measurements(Struct, frozen=True):
     constant: tuple[ConstantLayer, ...] = ()
     profile: ArchitectureProfile | None = None
     gallery: tuple[FilterGallery, ...] = ()
+    directions: tuple[KernelDirections, ...] = ()
     skipped: Mapping[str, str] = field(default_factory=dict)  # measure -> why it was skipped
 
 
@@ -54,4 +57,5 @@ class Behaviour(Struct, frozen=True):
     interventions: Mapping[str, Intervention] = field(default_factory=dict)
     batchnorm: tuple[BatchNormFit, ...] = ()  # in execution order
     training_flag_matters: bool | None = None  # model(x) differs from model(x, training=False)
+    sensitivity: tuple[SensitivityCurve, ...] = ()
     skipped: Mapping[str, str] = field(default_factory=dict)

@@ -5,10 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import ModuleType
 
-from modelaudit.thresholds import answers, design, flips, restoration, security, training, weights
+from modelaudit.thresholds import (
+    answers,
+    augmentation,
+    design,
+    flips,
+    restoration,
+    security,
+    training,
+    weights,
+)
 from modelaudit.thresholds.threshold import Threshold
 
-MODULES: tuple[ModuleType, ...] = (answers, flips, weights, restoration, design, training, security)
+MODULES: tuple[ModuleType, ...] = (
+    *(answers, flips, augmentation, weights, restoration, design, training, security),
+)
 THRESHOLDS: Mapping[str, Threshold[int] | Threshold[float]] = {
     f"{module.__name__.rpartition('.')[2]}.{name}": value
     for module in MODULES

@@ -7,6 +7,7 @@ import pytest
 from modelaudit.thresholds.every import THRESHOLDS
 from tests.thresholds import (
     test_answers,
+    test_augmentation,
     test_design,
     test_diagnosis,
     test_flips,
@@ -19,6 +20,7 @@ from tests.thresholds import (
 
 MODULES = (
     test_answers,
+    test_augmentation,
     test_design,
     test_diagnosis,
     test_flips,

@@ -98,6 +98,13 @@ def relative_spread(values: NDArray[np.floating]) -> float:
     return math.sqrt(float(flat.var(axis=0).mean()) / square) if square > 0 else 0.0
 
 
+def informativeness(values: NDArray[np.floating], kind: str) -> float:
+    """What an output (n, ...) says: bits if it has classes, else its relative spread."""
+    known = np.nan_to_num(values)
+    p = probabilities(known, kind)
+    return information(p) if p is not None else relative_spread(known)
+
+
 class BiasEffect(Struct, frozen=True):
     """Effect of the head's bias on the output.
 

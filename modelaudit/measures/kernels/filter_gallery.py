@@ -20,7 +20,7 @@ DIGITS = 4
 def galleries(artifact: Artifact) -> tuple[FilterGallery, ...]:
     """Filters of the first convolution on pixels; empty if it cannot be read or drawn."""
     for kernel in artifact.kernels:
-        if _drawable(kernel):
+        if drawable(kernel):
             try:
                 values = load_kernel(kernel, artifact.tensor(kernel.tensor))
                 return (_gallery(kernel.route, values.filters().reshape(kernel.shape)),)
@@ -29,7 +29,8 @@ def galleries(artifact: Artifact) -> tuple[FilterGallery, ...]:
     return ()
 
 
-def _drawable(kernel: Kernel) -> bool:
+def drawable(kernel: Kernel) -> bool:
+    """Whether a kernel (height, width, in, out) is of a size that can be drawn."""
     sides = kernel.shape[:2]
     return (
         kernel.kind == "conv"
@@ -59,26 +60,31 @@ def _gallery(route: str, values: NDArray[np.floating]) -> FilterGallery:
     pairs = []
     for index in order.tolist():
         partner = int(cosine[index].argmax())
-        channel = _channel(values[..., index])
+        channel = drawn_channel(values[..., index])
         pairs.append(
             FilterPair(
                 index=index,
                 partner=partner,
                 score=round(float(cosine[index, partner]), DIGITS),
-                values=_picture(values[..., index], channel),
-                partner_values=_picture(values[..., partner], channel),
+                values=picture(values[..., index], channel),
+                partner_values=picture(values[..., partner], channel),
             )
         )
     return FilterGallery(route, "H", tuple(pairs))
 
 
-def _channel(filter_: NDArray[np.floating]) -> int | None:
-    """The input channel to draw: the one with the largest norm, or None for the mean."""
+def drawn_channel(filter_: NDArray[np.floating]) -> int | None:
+    """The input channel to draw: the one with the largest norm, or None for the mean.
+
+    Args:
+        filter_: (height, width, in).
+    """
     if filter_.shape[2] <= COLOUR:
         return None
     return int((filter_.astype(np.float64) ** 2).sum(axis=(0, 1)).argmax())
 
 
-def _picture(filter_: NDArray[np.floating], channel: int | None) -> tuple[tuple[float, ...], ...]:
+def picture(filter_: NDArray[np.floating], channel: int | None) -> tuple[tuple[float, ...], ...]:
+    """Values (height, width) of one channel of a filter (height, width, in), or their mean."""
     plane = filter_.mean(axis=2) if channel is None else filter_[..., channel]
     return tuple(tuple(round(float(x), DIGITS) for x in row) for row in plane)

@@ -22,14 +22,14 @@ from modelaudit.audit_types.behaviour import (
     OutputBehaviour,
 )
 from modelaudit.facts import Artifact
+from modelaudit.measures.architecture.modality import model_modality
 from modelaudit.measures.behaviour.collapse import (
     InputDiversity,
     bias_effect,
     collapse,
-    relative_spread,
+    informativeness,
 )
-from modelaudit.measures.behaviour.orientation import information
-from modelaudit.measures.behaviour.outputs import comparable, probabilities
+from modelaudit.measures.behaviour.outputs import comparable
 from modelaudit.measures.behaviour.transform_effects import phase_scrambled
 from modelaudit.measures.summary import Behaviour
 from modelaudit.measures.transforms import Transform
@@ -46,7 +46,6 @@ from modelaudit.probe.study.inputs import Uncallable, Unprobeable
 from modelaudit.probe.study.open_sizes import inputs_to_try, sizes_to_give
 from modelaudit.probe.study.output import Outputs, VariantOutputs, describe_output
 from modelaudit.probe.study.runner import (
-    Array,
     InputVariant,
     MeasurementUnavailable,
     Runner,
@@ -59,6 +58,7 @@ from modelaudit.probe.study.sample_budget import (
     statistics_sample_size,
     within_time,
 )
+from modelaudit.probe.study.sensitivity import study_sensitivity
 from modelaudit.probe.study.value_domain import within_domain
 from modelaudit.settings import ProbeSettings
 from modelaudit.structs import replace
@@ -97,7 +97,7 @@ def study(
             except MeasurementUnavailable as error:
                 failures.append(str(error))
                 continue
-            return _Study(session, artifact, settings.seed, fed).run()
+            return _Study(session, artifact, settings.seed, fed, end).run()
     except StudyEnded as ended:
         return ended.observation
     except MeasurementUnavailable as error:
@@ -110,9 +110,10 @@ class _Study:
     """State shared by the parts of a study."""
 
     def __init__(
-        self, session: Session, artifact: Artifact, seed: int, fed: PreparedInputs
+        self, session: Session, artifact: Artifact, seed: int, fed: PreparedInputs, end: float
     ) -> None:
-        self.artifact, self.fed = artifact, fed
+        self.artifact, self.fed, self.end = artifact, fed, end
+        self.modality = model_modality(artifact, session.observation.inputs).kind
         self.runtime = session.observation.runtime
         self.paths = variable_paths(artifact, session.observation)
         self.runner = Runner(session, fed.moves, fed.rescaled, batch_size(fed), max_batch_size(fed))
@@ -121,7 +122,7 @@ class _Study:
         # The transforms are those of the first input that has any.
         self.moves: Mapping[str, Transform] = next((m for m in fed.moves if m), {})
         self.user = fed.info.kind == "user"
-        self.few, self.few_n = "x", fed.info.n
+        self.few, self.rows = "x", np.arange(fed.info.n)
         scaled = self.user and any(fed.rescaled)
         colours = colour_axis(fed.info.shape, self.moves.values())
         self.domains = domain_transforms(fed.arrays[0], colours) if scaled else ()
@@ -132,10 +133,10 @@ class _Study:
         # Store some of the inputs separately, if all are more than needed
         few = statistics_sample_size(self.fed)
         if few < self.fed.info.n:
-            rows = np.linspace(0, self.fed.info.n - 1, few).round().astype(int)  # even if sorted
-            self.few, self.few_n = "few", few
-            self.runner.put(self.few, [array[rows] for array in self.fed.arrays])
-        self.inner = LayerActivations(self.runner, self.artifact, self.few, self.few_n)
+            spread = np.linspace(0, self.fed.info.n - 1, few)  # even if sorted
+            self.few, self.rows = "few", spread.round().astype(int)
+            self.runner.put(self.few, [array[self.rows] for array in self.fed.arrays])
+        self.inner = LayerActivations(self.runner, self.artifact, self.few, len(self.rows))
         repeats = run_repeatedly(self.runner, self.artifact, self.few)
         fits = self._try("batch normalisation", self._batchnorm) or ()
         answers = self._answers(repeats)
@@ -151,6 +152,7 @@ class _Study:
             )
             for name in repeats.given
         )
+        parts = self.runner, self.fed, self.modality, self.rows, repeats, outputs, self.end
         return Behaviour(
             runtime=self.runtime,
             inputs=self.fed.info,
@@ -162,6 +164,7 @@ class _Study:
             interventions=self._interventions(repeats, outputs, fits),
             batchnorm=fits,
             training_flag_matters=repeats.training_flag_matters,
+            sensitivity=self._try("sensitivity", partial(study_sensitivity, *parts)) or (),
             skipped=self.skipped,
         )
 
@@ -310,8 +313,8 @@ class _Study:
         found = collapse(np.nan_to_num(values), output.kind, InputDiversity(synthetic=True))
         return Intervention(
             output=output.name,
-            before=_said(repeats.given[output.name], output.kind),
-            after=_said(values, output.kind),
+            before=informativeness(repeats.given[output.name], output.kind),
+            after=informativeness(values, output.kind),
             responsible=not found.collapsed,
         )
 
@@ -319,7 +322,7 @@ class _Study:
         """The completely negative bias whose removal restores most information."""
         head = self.artifact.kernels[-1].route if self.artifact.kernels else ""
         after = {
-            route: _said(outputs[output.name], output.kind)
+            route: informativeness(outputs[output.name], output.kind)
             for route, outputs in interventions.with_cleared_biases(
                 self.runner, self.artifact, self.paths, head
             )
@@ -327,21 +330,16 @@ class _Study:
         if not after:
             raise MeasurementUnavailable("no layer has a completely negative bias")
         best = max(after, key=lambda route: after[route])
-        before = _said(repeats.given[output.name], output.kind)
+        before = informativeness(repeats.given[output.name], output.kind)
         return Intervention(output=output.name, layer=best, before=before, after=after[best])
 
     def _recalibrated(self, repeats: RepeatedRuns, output: OutputBehaviour) -> Intervention:
         after = interventions.with_recalibrated_statistics(
             self.runner, self.artifact, self.paths, self.few
         )
-        before = _said(repeats.given[output.name], output.kind)
+        before = informativeness(repeats.given[output.name], output.kind)
         return Intervention(
-            output=output.name, before=before, after=_said(after[output.name], output.kind)
+            output=output.name,
+            before=before,
+            after=informativeness(after[output.name], output.kind),
         )
-
-
-def _said(values: Array, kind: str) -> float:
-    """Informativeness of an output: bits if it has classes, else its relative spread."""
-    finite = np.nan_to_num(values)
-    p = probabilities(finite, kind)
-    return information(p) if p is not None else relative_spread(finite)
