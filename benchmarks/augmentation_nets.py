@@ -21,6 +21,7 @@ from scipy import ndimage
 SIDE = 24
 TRAIN, TEST = 1200, 1000
 EPOCHS = 20
+PARTS = 12  # of an epoch that are augmented at once: some layers draw once for all images
 PHOTOS = (
     *("astronaut.png", "brick.png", "grass.png", "gravel.png", "coffee.png", "chelsea.png"),
     *("hubble_deep_field.jpg", "ihc.png", "coins.png", "rocket.jpg"),
@@ -32,11 +33,12 @@ LAYERS: dict[str, Callable[[], keras.Layer]] = {
     "translation": lambda: layers.RandomTranslation(0.15, 0.15, fill_mode="reflect"),
     "zoom": lambda: layers.RandomZoom(0.3, fill_mode="reflect"),
     "brightness": lambda: layers.RandomBrightness(0.3, value_range=UNIT),
-    "contrast": lambda: layers.RandomContrast(0.6, value_range=UNIT),
+    # Of a single number, Keras 3.15 makes factors from 1 to 1.6 only.
+    "contrast": lambda: layers.RandomContrast((0.6, 0.6), value_range=UNIT),
     "hue": lambda: layers.RandomHue(0.3, value_range=UNIT),
     "blur": lambda: layers.RandomGaussianBlur(1.0, 7, 1.0, value_range=UNIT),
     "noise": lambda: layers.GaussianNoise(0.12),
-    "occlusion": lambda: layers.RandomErasing(0.7, scale=(0.02, 0.2), value_range=UNIT),
+    "occlusion": lambda: layers.RandomErasing(1.0, scale=(0.02, 0.2), value_range=UNIT),
 }
 SETS = {
     "none": (),
@@ -174,10 +176,13 @@ def augmented(family: Family, names: tuple[str, ...], epochs: int) -> Iterator[n
     keras.utils.set_random_seed(15)
     chosen = [LAYERS[n]() for n in names if n != "hue" or family.x.shape[-1] == 3]
     for _ in range(epochs):
-        x = family.x
-        for layer in chosen:
-            x = layer(x, training=True)
-        yield np.clip(np.asarray(x), 0, 1)
+        parts = []
+        for part in np.array_split(family.x, PARTS):
+            changed = part
+            for layer in chosen:
+                changed = layer(changed, training=True)
+            parts.append(np.asarray(changed))
+        yield np.clip(np.concatenate(parts), 0, 1)
 
 
 def train(net: str, family: Family, epochs: list[np.ndarray], seed: int) -> keras.Model:
@@ -245,5 +250,5 @@ def _recoloured(
     side = round(image.shape[0] * size**0.5)
     top, left = rng.integers(0, image.shape[0] - side + 1, 2)
     out = image.copy()
-    out[top : top + side, left : left + side] = mean
+    out[top : top + side, left : left + side] = rng.random((side, side, out.shape[2]))
     return out

@@ -112,15 +112,18 @@ def turned_hue(x: Images, turns: float, span: Span) -> Images:
     return out * np.float32(high - low) + np.float32(low)
 
 
-def occluded(x: Images, area: float, rng: np.random.Generator) -> Images:
-    """A square of `area` (a share of the image) at a random place, in the image's mean colour."""
-    n, height, width, _ = x.shape
+def occluded(x: Images, area: float, span: Span, rng: np.random.Generator) -> Images:
+    """A square of `area` (a share of the image) at a random place, of uniform noise in the span.
+
+    As in random erasing (Zhong et al. 2020, doi:10.1609/aaai.v34i07.7000).
+    """
+    n, height, width, channels = x.shape
     side = max(1, round((area * height * width) ** 0.5))
     tall, wide = min(side, height), min(side, width)
     tops, lefts = rng.integers(0, height - tall + 1, n), rng.integers(0, width - wide + 1, n)
-    out, means = x.copy(), x.mean(axis=(1, 2))
+    out = x.copy()
     for i, (top, left) in enumerate(zip(tops.tolist(), lefts.tolist(), strict=True)):
-        out[i, top : top + tall, left : left + wide] = means[i]
+        out[i, top : top + tall, left : left + wide] = rng.uniform(*span, (tall, wide, channels))
     return out
 
 
@@ -163,9 +166,7 @@ IMAGE_CHANGES = (
     ),
     Change("blur", "px", (0.5, 1, 2), 1, lambda x, s, *_: blurred(x, s)),
     Change("noise", "of the range", (0.05, 0.1, 0.2), 0.1, _noisy),
-    Change(
-        "occlusion", "of the area", (0.05, 0.1, 0.2), 0.1, lambda x, s, _, rng: occluded(x, s, rng)
-    ),
+    Change("occlusion", "of the area", (0.05, 0.1, 0.2), 0.1, occluded),
 )
 
 
