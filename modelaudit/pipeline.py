@@ -31,8 +31,7 @@ from modelaudit.facts import Artifact, Format, Problem, ProblemKind, Signature
 from modelaudit.file_formats import Content, formats
 from modelaudit.findings import Outcome, RuleResult
 from modelaudit.formats.reader import read
-from modelaudit.measures.kernels.directions import directional_filters
-from modelaudit.measures.kernels.filter_gallery import galleries
+from modelaudit.measures.kernels.directions import with_filters
 from modelaudit.measures.measure import measure
 from modelaudit.probe.protocol import Observation, calls_for, endings
 from modelaudit.probe.result import ProbeResult
@@ -140,12 +139,7 @@ def static_facts(path: Path, settings: Settings) -> Facts:
     artifact = add_architecture(read_artifact(path, settings), settings)
     measurements = None
     if artifact.tensors or artifact.architecture:
-        measured = measure(artifact, limits=settings.limits)
-        measurements = replace(
-            measured,
-            gallery=galleries(artifact),
-            directions=directional_filters(artifact, measured.symmetry),
-        )
+        measurements = with_filters(measure(artifact, limits=settings.limits), artifact)
     return Facts(
         artifact=artifact,
         settings=settings,

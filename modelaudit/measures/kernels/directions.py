@@ -23,8 +23,14 @@ from modelaudit.audit_types.kernels import (
 from modelaudit.errors import ReadError
 from modelaudit.facts import Artifact, Kernel
 from modelaudit.measures.dihedral import CHARACTERS, elements, irrep_dimensions
-from modelaudit.measures.kernels.filter_gallery import drawable, drawn_channel, picture
+from modelaudit.measures.kernels.filter_gallery import (
+    drawable,
+    drawn_channel,
+    galleries,
+    picture,
+)
 from modelaudit.measures.kernels.values import load_kernel
+from modelaudit.measures.summary import Measurements
 from modelaudit.structs import replace
 from modelaudit.thresholds.weights import DIRECTION_EXCESS, DIRECTION_Z
 
@@ -78,6 +84,12 @@ def _share(share: float, expected: float, own: float, all_: float) -> DirectionS
     deviation = math.sqrt(a * b / (a + b + 1)) / (a + b) if a > 0 and b > 0 else 0.0
     z = (share - expected) / deviation if deviation else 0.0
     return DirectionShare(share, expected, z)
+
+
+def with_filters(measured: Measurements, artifact: Artifact) -> Measurements:
+    """The measurements with pictures of filters: with mirrored partners, and directional ones."""
+    directions = directional_filters(artifact, measured.symmetry)
+    return replace(measured, gallery=galleries(artifact), directions=directions)
 
 
 def directional_filters(
