@@ -19,7 +19,7 @@ Span = tuple[float, float]  # smallest and largest value that an image may have
 TRUNCATE = 4.0  # standard deviations at which a Gaussian kernel ends
 
 
-class Change(Struct, frozen=True):
+class GradualChange(Struct, frozen=True):
     """A kind of change.
 
     Attributes:
@@ -137,10 +137,12 @@ def _noisy(x: Images, share: float, span: Span, rng: np.random.Generator) -> Ima
 
 
 IMAGE_CHANGES = (
-    Change("rotation", "°", (5, 15, 30, 45), 15, lambda x, s, *_: rotated(x, s), spatial=True),
-    Change("shear", "", (0.1, 0.2, 0.4), 0.2, lambda x, s, *_: sheared(x, s), spatial=True),
-    Change("shift", "px", (1, 2, 3, 4), 1, lambda x, s, *_: shifted(x, s, s), spatial=True),
-    Change(
+    GradualChange(
+        "rotation", "°", (5, 15, 30, 45), 15, lambda x, s, *_: rotated(x, s), spatial=True
+    ),
+    GradualChange("shear", "", (0.1, 0.2, 0.4), 0.2, lambda x, s, *_: sheared(x, s), spatial=True),
+    GradualChange("shift", "px", (1, 2, 3, 4), 1, lambda x, s, *_: shifted(x, s, s), spatial=True),
+    GradualChange(
         "translation",
         "of the side",
         (0.05, 0.1, 0.2),
@@ -148,25 +150,25 @@ IMAGE_CHANGES = (
         lambda x, s, *_: shifted(x, s * x.shape[1], s * x.shape[2]),
         spatial=True,
     ),
-    Change("zoom", "", (0.1, 0.2, 0.4), 0.2, lambda x, s, *_: zoomed(x, s), spatial=True),
-    Change(
+    GradualChange("zoom", "", (0.1, 0.2, 0.4), 0.2, lambda x, s, *_: zoomed(x, s), spatial=True),
+    GradualChange(
         "brightness",
         "of the range",
         (0.1, 0.2, 0.4),
         0.2,
         lambda x, s, span, _: _brightened(x, s, span),
     ),
-    Change("contrast", "", (0.25, 0.5, 0.75), 0.5, lambda x, s, *_: contrasted(x, s)),
-    Change(
+    GradualChange("contrast", "", (0.25, 0.5, 0.75), 0.5, lambda x, s, *_: contrasted(x, s)),
+    GradualChange(
         "hue",
         "of the colour circle",
         (0.05, 0.1, 0.25),
         0.1,
         lambda x, s, span, _: turned_hue(x, s, span),
     ),
-    Change("blur", "px", (0.5, 1, 2), 1, lambda x, s, *_: blurred(x, s)),
-    Change("noise", "of the range", (0.05, 0.1, 0.2), 0.1, _noisy),
-    Change("occlusion", "of the area", (0.05, 0.1, 0.2), 0.1, occluded),
+    GradualChange("blur", "px", (0.5, 1, 2), 1, lambda x, s, *_: blurred(x, s)),
+    GradualChange("noise", "of the range", (0.05, 0.1, 0.2), 0.1, _noisy),
+    GradualChange("occlusion", "of the area", (0.05, 0.1, 0.2), 0.1, occluded),
 )
 
 

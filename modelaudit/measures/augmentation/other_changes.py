@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from modelaudit.measures.augmentation.image_changes import (
     IMAGE_CHANGES,
-    Change,
+    GradualChange,
     Images,
     Span,
     shifted,
@@ -33,7 +33,7 @@ class ChangeableInputs(Struct, frozen=True):
     """
 
     axes: tuple[int | None, ...]
-    changes: tuple[Change, ...]
+    changes: tuple[GradualChange, ...]
 
     def images(self, x: Array) -> Images:
         """The array as (n, height, width, channels), float32."""
@@ -80,7 +80,7 @@ def changeable(x: Array, *, kind: str, first_axis: int) -> ChangeableInputs | No
 
 
 SERIES_CHANGES = (
-    Change(
+    GradualChange(
         "shift",
         "of the length",
         (0.02, 0.05, 0.1),
@@ -88,18 +88,22 @@ SERIES_CHANGES = (
         lambda x, s, *_: shifted(x, round(s * x.shape[1]) or 1, 0),
         spatial=True,
     ),
-    Change("stretch", "", (0.05, 0.1, 0.2), 0.1, lambda x, s, *_: zoomed(x, s), spatial=True),
-    Change("amplitude", "", (0.1, 0.2, 0.4), 0.2, lambda x, s, *_: _scaled(x, s)),
+    GradualChange(
+        "stretch", "", (0.05, 0.1, 0.2), 0.1, lambda x, s, *_: zoomed(x, s), spatial=True
+    ),
+    GradualChange("amplitude", "", (0.1, 0.2, 0.4), 0.2, lambda x, s, *_: _scaled(x, s)),
 )
 
 
-def column_changes(x: Array) -> tuple[Change, ...]:
+def column_changes(x: Array) -> tuple[GradualChange, ...]:
     """The scale of single columns of a table (n, columns), at most `MOST_COLUMNS` that vary."""
     varied = np.flatnonzero(x.std(axis=0) > 0)
     if len(varied) > MOST_COLUMNS:
         varied = varied[np.linspace(0, len(varied) - 1, MOST_COLUMNS).round().astype(int)]
     return tuple(
-        Change(f"column {column}", "", (COLUMN,), COLUMN, partial(_scaled_column, column=column))
+        GradualChange(
+            f"column {column}", "", (COLUMN,), COLUMN, partial(_scaled_column, column=column)
+        )
         for column in varied.tolist()
     )
 

@@ -16,7 +16,7 @@ from msgspec import Struct, field
 
 from modelaudit.audit_types.behaviour import OutputBehaviour
 from modelaudit.audit_types.sensitivity import SensitivityCurve, SensitivityPoint
-from modelaudit.measures.augmentation.image_changes import Change, Images, Span
+from modelaudit.measures.augmentation.image_changes import GradualChange, Images, Span
 from modelaudit.measures.augmentation.other_changes import ChangeableInputs, changeable
 from modelaudit.measures.augmentation.sensitivity import (
     commonest_confusion,
@@ -57,7 +57,7 @@ class ChangedInputs(Struct, frozen=True):
 class _Measured(Struct):
     """What is known about one change so far."""
 
-    change: Change
+    change: GradualChange
     points: dict[float, SensitivityPoint] = field(default_factory=dict)
     control: SensitivityPoint | None = None
     confusion: tuple[int, int, float] | None = None
@@ -163,7 +163,7 @@ class _Curves:
     def _affordable(self) -> bool:
         return self._left > 0 and time.monotonic() + SPARE * self._slowest < self._in.end
 
-    def _changed(self, change: Change, strength: float) -> Images:
+    def _changed(self, change: GradualChange, strength: float) -> Images:
         rng = np.random.default_rng(0)
         return np.clip(change.apply(self._images, strength, self._span, rng), *self._span)
 
