@@ -27,6 +27,8 @@ OTHERS = {
     "modelaudit.diagnosis.steps.input": {1e-6},  # the smallest p-value that is shown
     "modelaudit.measures.behaviour.information_gain": {0.3, 1e-30},  # a reference, underflow
     "modelaudit.measures.behaviour.outputs": {1e-12},
+    "modelaudit.measures.augmentation.image_changes": {4.0},  # where SciPy's Gaussian ends
+    "modelaudit.measures.augmentation.other_changes": {0.1},  # by which columns are changed
     "modelaudit.measures.behaviour.paired": {1e-6},  # rounding of float32
     "modelaudit.measures.behaviour.probe_data": {1e-6},
     "modelaudit.measures.kernels.batchnorm": {1e-12},

@@ -13,10 +13,9 @@ from modelaudit.measures.behaviour.accuracy import correct, explained_variance, 
 from modelaudit.measures.behaviour.outputs import comparable, decisions
 from modelaudit.measures.behaviour.paired import p_better
 from modelaudit.measures.behaviour.variation import normalised_variation
-from modelaudit.measures.statistics import wilson
+from modelaudit.measures.statistics import Z95, wilson
 
 FEWEST_CHANGES = 10  # of class, of which the commonest is told
-Z95 = 1.959964
 
 
 def sensitivity_point(
