@@ -7,6 +7,7 @@ that nothing from a child can execute in the parent.
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import json
 import os
@@ -104,6 +105,18 @@ def _stopped(number: int, _frame: object) -> NoReturn:
     raise _WorkerStopped(number)
 
 
+def _end_with(parent: int) -> None:
+    """Make the kernel kill this process if its parent is killed, on Linux.
+
+    Runtimes and the models in them end with the last process that uses them.
+    """
+    set_parent_death_signal = 1
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(set_parent_death_signal, int(signal.SIGKILL), 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
 def _serve(
     tasks: Sequence[Task], work: Work[Task], receive: int, answer: int, memory: int | None
 ) -> NoReturn:
@@ -148,8 +161,10 @@ def _start(
     from_child, child_writes = os.pipe()
     # An interrupt must not reach the child while it is still in the parent's code.
     signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTS)
+    parent = os.getpid()
     pid = os.fork()
     if pid == 0:
+        _end_with(parent)
         # Close the parent's ends and those of the other workers: a pipe that a sibling keeps open
         # would never signal its end.
         for fd in (

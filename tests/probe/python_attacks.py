@@ -124,6 +124,17 @@ def many_files(x, place):
     return x
 
 
+def nest(x, place):
+    import os
+
+    for _ in range(1500):
+        os.mkdir("deep")
+        os.chdir("deep")
+    os.mkdir("closed", 0o300)
+    while True:
+        pass
+
+
 def spin(x, place):
     while True:
         pass
@@ -184,6 +195,6 @@ ATTACKS = (
     *(write, read, listing, delete, change_mode),
     *(tcp, udp, unix),
     *(execute, shell, fork_bomb, kill_parent, raise_limits),
-    *(memory, disk, many_files, spin, sleep, leave, segfault),
+    *(memory, disk, many_files, nest, spin, sleep, leave, segfault),
     *(fake_answer, stolen_token, flood),
 )

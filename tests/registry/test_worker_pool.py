@@ -13,6 +13,7 @@ import pytest
 
 from modelaudit.facts import Json
 from modelaudit.registry import worker_pool
+from tests.probe.restricted import needs_linux
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -113,6 +114,42 @@ def test_a_worker_that_outlives_its_run_prints_nothing() -> None:
     line = [sys.executable, "-c", ORPHANS, str(ROOT)]
     done = subprocess.run(line, capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode, done.stderr) == (-signal.SIGKILL, "")
+
+
+BUSY = """
+import os, sys, time
+sys.path.insert(0, sys.argv[1])
+from modelaudit.registry import worker_pool
+
+def work(n):
+    os.write(1, b"%d\\n" % os.getpid())
+    time.sleep(600)
+
+list(worker_pool.run_tasks(range(2), work, jobs=2, seconds=600.0))
+"""
+
+
+@needs_linux
+def test_busy_workers_end_when_their_run_is_killed() -> None:
+    """With them, the models that they run (see `runtime`)."""
+    line = [sys.executable, "-c", BUSY, str(ROOT)]
+    with subprocess.Popen(line, stdout=subprocess.PIPE, text=True) as run:
+        assert run.stdout
+        workers = [int(run.stdout.readline()) for _ in range(2)]
+        assert all(map(alive, workers))
+        run.kill()
+    deadline = time.monotonic() + 10
+    while any(map(alive, workers)) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not any(map(alive, workers))
+
+
+def alive(pid: int) -> bool:
+    """Whether the process exists and is not a zombie."""
+    try:
+        return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2]
+    except OSError:
+        return False
 
 
 def test_what_a_lost_worker_gave_before_is_kept() -> None:

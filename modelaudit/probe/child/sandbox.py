@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
 NOBODY = 65534  # the overflow uid and gid, which own no files
+# A child of root becomes a user of its own: this number plus its process ID. Neither accounts nor
+# containers use the numbers from 1,879,048,192 to 2,147,352,575 (see systemd, "Users and Groups").
+OWN_USERS = 2_000_000_000
 
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_SECUREBITS, PR_SET_NO_NEW_PRIVS = 1, 4, 28, 38
 SECBIT_NO_SETUID_FIXUP = 1 << 2
@@ -53,9 +56,14 @@ SYSTEM_READABLE = (
 )
 DEVICES = ("/dev/null",)
 
+# Threads count as processes of their user, who may have others unless the child is its own user.
+OWN_PROCESSES, SHARED_PROCESSES = 2048, 4096
+CLONE_NEWIPC, CLONE_NEWUSER = 0x08000000, 0x10000000
+
 LAYERS = (
     "limits",
     "unprivileged",
+    "ipc-namespace",
     "capabilities",
     "no-new-privileges",
     "not-dumpable",
@@ -86,7 +94,8 @@ def enter(policy: Mapping[str, Any]) -> dict[str, bool | str]:
     Args:
         policy: `readable` and `listable` (lists of paths), `scratch` (the only writable directory,
             which becomes home, temporary and working directory), `address_space` (bytes in
-            addition to those mapped now), `cpu` (seconds), `file_size` (bytes).
+            addition to those mapped now), `cpu` (seconds), `file_size` (bytes), `parent` (its
+            process ID, optional: this process ends if that has ended).
 
     Returns:
         Layer of `LAYERS` -> True if it is in effect, else the reason why it is not.
@@ -112,6 +121,8 @@ def enter(policy: Mapping[str, Any]) -> dict[str, bool | str]:
     report["not-dumpable"] = _attempt(lambda: _prctl(PR_SET_DUMPABLE, 0))
     # Changing the user clears this signal, so it is set afterwards.
     report["dies-with-parent"] = _attempt(lambda: _prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL)))
+    if policy.get("parent", os.getppid()) != os.getppid():  # it ended before that
+        os._exit(1)
     _restrict_files(readable, policy["listable"], scratch, report)
     report["seccomp"] = _attempt(seccomp.restrict)
     return report
@@ -139,7 +150,10 @@ def _limit(policy: Mapping[str, Any]) -> None:
         (resource.RLIMIT_CPU, cpu),
         (resource.RLIMIT_FSIZE, int(policy["file_size"])),
         (resource.RLIMIT_NOFILE, 256),  # deleted open files are not counted by the disk limit
-        (resource.RLIMIT_NPROC, 4096),
+        (resource.RLIMIT_NPROC, SHARED_PROCESSES),
+        (resource.RLIMIT_SIGPENDING, 64),  # counted for all processes of the user, as the next
+        (resource.RLIMIT_MSGQUEUE, 0),
+        (resource.RLIMIT_MEMLOCK, 0),
     ]
     mapped = _mapped_bytes()
     if mapped is not None:
@@ -174,19 +188,22 @@ def _drop_user(scratch: str, needed: Iterable[str], report: dict[str, bool | str
     """
     if os.geteuid() != 0:
         report["unprivileged"] = True
+        report["ipc-namespace"] = _attempt(_own_namespaces)
         report["capabilities"] = _attempt(lambda: _set_capabilities(0, 0))
         return
+    report["ipc-namespace"] = _attempt(lambda: _unshare(CLONE_NEWIPC))
+    user = _own_user()
     try:
         # The supervisor reads it, through its group if root cannot ignore file modes.
         Path(scratch).chmod(0o2750)
         os.umask(0o027)
-        os.chown(scratch, NOBODY, os.getegid())
+        os.chown(scratch, user, os.getegid())
         # Capabilities then survive the change of user. access(2), with which TensorFlow checks
         # whether a file exists, uses the remaining ones and not only the user.
         _prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP)
         os.setgroups([])
         os.setresgid(NOBODY, NOBODY, NOBODY)
-        os.setresuid(NOBODY, NOBODY, NOBODY)
+        os.setresuid(user, user, user)
         report["unprivileged"] = True
     except OSError as error:
         report["unprivileged"] = f"stays root: {error}"
@@ -205,6 +222,42 @@ def _drop_user(scratch: str, needed: Iterable[str], report: dict[str, bool | str
     if dropped is True and kept:
         dropped = f"keeps CAP_DAC_READ_SEARCH: other users cannot read {closed}"
     report["capabilities"] = dropped
+
+
+def _own_user() -> int:
+    """A user ID that no other process has; `NOBODY` where a container maps no such numbers."""
+    wanted = OWN_USERS + os.getpid()
+    with contextlib.suppress(OSError, ValueError):
+        for line in Path("/proc/self/uid_map").read_text().splitlines():
+            first, _, count = map(int, line.split())
+            if first <= wanted < first + count:
+                _limit_processes()
+                return wanted
+    return NOBODY
+
+
+def _limit_processes() -> None:
+    resource.setrlimit(resource.RLIMIT_NPROC, (OWN_PROCESSES, OWN_PROCESSES))
+
+
+def _unshare(namespaces: int) -> None:
+    library = ctypes.CDLL(None, use_errno=True)
+    if library.unshare(namespaces) != 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+
+
+def _own_namespaces() -> None:
+    """Enter a user namespace, in which limits count for this child alone, and an IPC namespace.
+
+    The kernel then grants all capabilities in these namespaces; the caller drops them.
+    """
+    user, group = os.geteuid(), os.getegid()
+    _unshare(CLONE_NEWUSER | CLONE_NEWIPC)
+    _limit_processes()
+    with contextlib.suppress(OSError):  # without these, only the names of users are unknown
+        Path("/proc/self/setgroups").write_text("deny")
+        Path("/proc/self/uid_map").write_text(f"{user} {user} 1")
+        Path("/proc/self/gid_map").write_text(f"{group} {group} 1")
 
 
 def _set_capabilities(effective: int, permitted: int) -> None:

@@ -100,12 +100,13 @@ class Children:
 
     def start(self, connection: socket.socket, message: bytes, fds: list[int]) -> None:
         """Start a child on `fds` (channel, log) with the policy in `message`."""
+        parent = os.getpid()
         pid = os.fork()
         if pid == 0:
             # Sent by the child itself: the kernel then passes its process ID in the owner's
             # namespace, which can differ from `pid`.
             _tell(connection, {"started": True})
-            _become_worker(fds, message.decode(), self.forking)
+            _become_worker(fds, message.decode(), parent, self.forking)
         self.connections[pid] = connection
 
     def kill(self, connection: socket.socket) -> None:
@@ -130,17 +131,18 @@ class Children:
         return done
 
 
-def _become_worker(fds: list[int], policy: str, forking: bool) -> None:
+def _become_worker(fds: list[int], message: str, parent: int, forking: bool) -> None:
     """Run the worker, in this process or in a new one. Does not return."""
     try:
+        policy = dict(json.loads(message), parent=parent)
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         if forking:
-            _worker().main(fds[0], fds[1], json.loads(policy), import_runtime)
+            _worker().main(fds[0], fds[1], policy, import_runtime)
         for fd in fds:
             os.set_inheritable(fd, True)
-        command = [sys.executable, "-E", str(Path(__file__).absolute()), "--worker", policy]
-        os.execv(sys.executable, command + [str(fd) for fd in fds])
+        command = [sys.executable, "-E", str(Path(__file__).absolute()), "--worker"]
+        os.execv(sys.executable, [*command, json.dumps(policy), *map(str, fds)])
     finally:
         os._exit(70)
 

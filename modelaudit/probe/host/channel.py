@@ -240,11 +240,14 @@ class Channel:
         """Resident memory of the child in bytes, from /proc; None if unknown."""
         if self._pid is None:
             return None
+        process = Path(f"/proc/{self._pid}")
         try:
-            fields = Path(f"/proc/{self._pid}/statm").read_text().split()
+            pages = _pages(process)
+            if not pages:  # its first thread has ended, to which /proc attributes all memory
+                pages = max(map(_pages, process.glob("task/*")), default=0)
         except OSError:
             return None
-        return int(fields[1]) * resource.getpagesize()
+        return pages * resource.getpagesize()
 
     def _control_message(self) -> dict[str, Any] | None:
         """The runtime's next message about the child; None after the last one."""
@@ -292,6 +295,11 @@ class Channel:
             return ChildEnded(Status.MEMORY, "MemoryError", f"out of memory ({name})", number)
         hint = ", possibly by the kernel (out of memory)" if number == signal.SIGKILL else ""
         return ChildEnded(Status.CRASHED, "", f"killed by {name}{hint}", number)
+
+
+def _pages(process: Path) -> int:
+    """Resident memory pages of a process or thread."""
+    return int((process / "statm").read_text().split()[1])
 
 
 def _sender(ancillary: list[tuple[int, int, bytes]]) -> int | None:

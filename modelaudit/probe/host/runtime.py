@@ -207,6 +207,7 @@ def _environment(runtime: Runtime, threads: int) -> dict[str, str]:
         "TF_CPP_MIN_LOG_LEVEL": "3",
         "TF_USE_LEGACY_KERAS": "1" if runtime.flavour == "tf_keras" else "0",
         "KERAS_BACKEND": "tensorflow",
+        "HDF5_USE_FILE_LOCKING": "FALSE",  # a model could lock the user's files
         "OPENBLAS_NUM_THREADS": str(threads),
         "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",  # forks copy fewer page tables and pages
         "PYTHONHASHSEED": "0",

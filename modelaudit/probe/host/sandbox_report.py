@@ -37,10 +37,11 @@ def sandbox_layers() -> dict[str, bool | str]:
         private = folder / "private"
         private.mkdir(0o700)
         answer, child_end = os.pipe()
+        parent = os.getpid()
         child = os.fork()
         if child == 0:
             try:
-                os.write(child_end, json.dumps(_tried(str(private))).encode())
+                os.write(child_end, json.dumps(_tried(str(private), parent)).encode())
             finally:
                 os._exit(0)
         os.close(child_end)
@@ -53,8 +54,8 @@ def sandbox_layers() -> dict[str, bool | str]:
     return {layer: report.get(layer, NOT_TRIED) for layer in sandbox.LAYERS}
 
 
-def _tried(folder: str) -> Mapping[str, bool | str]:
+def _tried(folder: str, parent: int) -> Mapping[str, bool | str]:
     try:
-        return sandbox.enter({**POLICY, "scratch": folder})
+        return sandbox.enter({**POLICY, "scratch": folder, "parent": parent})
     except OSError as error:  # no model can be run
         return dict.fromkeys(sandbox.LAYERS, NOT_TRIED) | {"unprivileged": str(error)}

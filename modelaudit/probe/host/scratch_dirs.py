@@ -9,13 +9,13 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import shutil
+import secrets
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 PREFIX, LOCK = "modelaudit-", "lock"
-DEEPEST = 100  # maximum nesting of directories that are taken over before removal
+READ_NOTHING: int = getattr(os, "O_PATH", os.O_RDONLY)  # opens what may not be read, on Linux
 
 
 @contextlib.contextmanager
@@ -60,29 +60,57 @@ def _sweep(folder: Path) -> None:
 
 
 def remove(folder: Path) -> None:
-    """Remove a directory, including files of a child that ran as another user."""
-    shutil.rmtree(folder, ignore_errors=True)
-    if not folder.exists():
-        return
+    """Remove a directory, however deep it is, including directories of a child that closed them.
+
+    Subdirectories are moved up into `folder` before they are emptied, so that no path is long, and
+    nothing is recursive. Links are removed, not followed.
+    """
+    with contextlib.suppress(OSError), _opened(folder.parent) as parent:
+        _take_over(folder.name, parent)
+        with _opened(folder.name, parent) as top:
+            while _emptied(top, top):
+                pass
+        os.rmdir(folder.name, dir_fd=parent)
+
+
+def _emptied(top: int, folder: int) -> bool:
+    """Remove the files in `folder`, and do the same for its subdirectories or move them to `top`.
+
+    Returns:
+        Whether a subdirectory of `top` is gone; others may have taken its place.
+    """
+    with os.scandir(folder) as listing:
+        entries = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in listing]
+    gone = False
+    for name, is_folder in entries:
+        with contextlib.suppress(OSError):
+            if not is_folder:
+                os.unlink(name, dir_fd=folder)
+                continue
+            _take_over(name, folder)
+            if folder != top:
+                os.rename(name, secrets.token_hex(8), src_dir_fd=folder, dst_dir_fd=top)
+                continue
+            with _opened(name, top) as inside:
+                _emptied(top, inside)
+            os.rmdir(name, dir_fd=top)
+            gone = True
+    return gone
+
+
+@contextlib.contextmanager
+def _opened(path: str | Path, parent: int | None = None, how: int = os.O_RDONLY) -> Iterator[int]:
+    descriptor = os.open(path, how | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=parent)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _take_over(name: str, parent: int) -> None:
+    """Make a directory our own and readable, without following links."""
     # Root may lack the capability to read others' directories, but it may take them over.
     with contextlib.suppress(OSError):
-        parent = os.open(folder.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            _take_over(parent, folder.name, DEEPEST)
-        finally:
-            os.close(parent)
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-def _take_over(parent: int, name: str, depth: int) -> None:
-    """Make a directory and its subdirectories our own, without following links."""
-    with contextlib.suppress(OSError):
         os.chown(name, os.geteuid(), -1, dir_fd=parent, follow_symlinks=False)
-        inside = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=parent)
-        try:
-            with os.scandir(inside) as listing:
-                below = [each.name for each in listing if each.is_dir(follow_symlinks=False)]
-            for each in below if depth else ():
-                _take_over(inside, each, depth - 1)
-        finally:
-            os.close(inside)
+    with contextlib.suppress(OSError), _opened(name, parent, READ_NOTHING) as folder:
+        Path(f"/proc/self/fd/{folder}").chmod(0o700)

@@ -69,6 +69,7 @@ ENDS = {
     "python_memory.h5": (MEMORY, "used more than", "MA717"),
     "python_disk.h5": (DISK, "wrote more than", "MA702"),
     "python_many_files.h5": (DISK, "made more than", "MA702"),
+    "python_nest.h5": (DISK, "nested more than", "MA702"),
     "python_spin.h5": (TIMEOUT, SILENT, "MA717"),
     "python_sleep.h5": (TIMEOUT, SILENT, "MA717"),
     "python_leave.h5": (CRASHED, "exited with code 0", "MA702"),
@@ -160,8 +161,10 @@ def test_a_benign_model_runs_as_usual(results: Path, run: str) -> None:
     assert audit["behaviour"]["outputs"]
     assert audit["why_not_run"] == ""
     layers = {layer: state for layer, state in seen["sandbox"].items() if state is not True}
-    # Root keeps a capability for private files; otherwise complete. Old kernels lack two layers.
-    assert layers.keys() <= {"capabilities", "landlock-network", "landlock-signals"}
+    # Root keeps a capability for private files; otherwise complete. Old kernels lack two layers,
+    # and root inside bubblewrap cannot make namespaces.
+    missing = {"capabilities", "landlock-network", "landlock-signals"}
+    assert layers.keys() <= missing | ({"ipc-namespace"} if run == BUBBLEWRAP else set())
     assert (run == BUBBLEWRAP) == ("bubblewrap" in seen["sandbox"])
     if run == PLAIN_USER:
         assert "capabilities" not in layers

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from modelaudit.probe.child import seccomp
+from modelaudit.probe.child.allowed_calls import ALLOWED, RESTRICTED
 from tests.probe.restricted import needs_linux, run_restricted
 
 X86_HEADER = Path("/usr/include/x86_64-linux-gnu/asm/unistd_64.h")
@@ -21,9 +22,10 @@ ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 PID = 4321
 
 
-def verdict(machine: str, number: int, first: int = 0, arch: int | None = None) -> int:
+def verdict(machine: str, number: int, *arguments: int, arch: int | None = None) -> int:
     """Run the filter on one call, by the semantics of classic BPF."""
-    data = struct.pack("<iIQ6Q", number, arch or ARCH[machine], 0, first, 0, 0, 0, 0, 0)
+    whole = (*arguments, 0, 0, 0, 0, 0, 0)[:6]
+    data = struct.pack("<iIQ6Q", number, arch or ARCH[machine], 0, *whole)
     code = seccomp.assemble(machine, PID)
     program = [struct.unpack_from("<HBBI", code, at) for at in range(0, len(code), 8)]
     accumulator = counter = 0
@@ -35,44 +37,65 @@ def verdict(machine: str, number: int, first: int = 0, arch: int | None = None) 
         elif operation == 0x06:
             return k
         else:
-            tests = {0x15: accumulator == k, 0x35: accumulator >= k, 0x45: bool(accumulator & k)}
+            tests = {0x15: accumulator == k, 0x25: accumulator > k, 0x35: accumulator >= k}
             counter += yes if tests[operation] else no
 
 
 def numbers(machine: str) -> dict[str, int]:
     column = seccomp.ARCHITECTURES.index(machine)
-    return {name: n[column] for name, n in seccomp.DENIED.items() if n[column] is not None}
+    restricted = {name: numbers for name, (numbers, _) in RESTRICTED.items()}
+    both = ALLOWED | restricted
+    return {name: n[column] for name, n in both.items() if n[column] is not None}
 
 
 @pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
-def test_denied_calls_are_denied_and_no_others(machine: str) -> None:
-    column = seccomp.ARCHITECTURES.index(machine)
-    special = {table[column] for table in (seccomp.CLONE, seccomp.KILL, seccomp.TGKILL)}
-    special |= {seccomp.PRLIMIT[column], seccomp.CLONE3}
-    denied = set(numbers(machine).values())
+def test_calls_on_the_list_are_allowed_and_no_others(machine: str) -> None:
+    named = numbers(machine)
+    allowed = {named[name] for name in ALLOWED if name in named}
+    special = {named[name] for name in RESTRICTED if name in named}
+    assert not allowed & special
+    assert len(allowed) + len(special) == len(named)
     for number in range(600):
+        expected = ENOSYS if number == 435 or number > 470 else EPERM
         if number not in special:
-            assert verdict(machine, number) == (EPERM if number in denied else ALLOW), number
+            assert verdict(machine, number) == (ALLOW if number in allowed else expected), number
+
+
+THREAD = 0x3D0F00  # the flags used by pthread_create
+# Arguments that are permitted, and such that are not.
+ARGUMENTS = {
+    "clone": ([(THREAD,)], [(17,), (THREAD | 0x10000000,), (0,)]),  # SIGCHLD: fork; CLONE_NEWUSER
+    "kill": ([(PID, 9)], [(1, 9), (0, 9), (0xFFFFFFFF, 9), (PID + 1, 9)]),
+    "tgkill": ([(PID, PID, 6)], [(1, 1, 6)]),
+    "prlimit64": (
+        [(0, 7, 0, 4096), (PID, 7, 0, 4096)],
+        [(1, 7, 0, 4096), (0, 7, 4096, 0), (0, 7, 1 << 32, 0)],  # of others, and new ones
+    ),
+    # PR_SET_NAME; PDEATHSIG, DUMPABLE, SECCOMP, SET_PTRACER
+    "prctl": ([(15,)], [(1,), (4,), (22,), (0x59616D61,)]),
+    "ioctl": ([(3, 0x5401)], [(3, 0x40086602), (3, 0x5412), (3, 0x401C5820)]),  # FS_IOC, TIOCSTI
+    "fcntl": ([(3, 1030, 3), (3, 3)], [(3, command) for command in (6, 8, 10, 15, 1024, 1031)]),
+}
 
 
 @pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
-def test_calls_that_depend_on_their_first_argument(machine: str) -> None:
-    column = seccomp.ARCHITECTURES.index(machine)
-    thread = 0x3D0F00  # the flags used by pthread_create
-    assert verdict(machine, seccomp.CLONE[column], thread) == ALLOW
-    assert verdict(machine, seccomp.CLONE[column], 17) == EPERM  # SIGCHLD: fork
-    assert verdict(machine, seccomp.CLONE3) == ENOSYS
-    for call in (seccomp.KILL, seccomp.TGKILL):
-        assert verdict(machine, call[column], PID) == ALLOW
-        for other in (1, 0, 0xFFFFFFFF, PID + 1):
-            assert verdict(machine, call[column], other) == EPERM
-    for pid, expected in ((0, ALLOW), (PID, ALLOW), (1, EPERM)):
-        assert verdict(machine, seccomp.PRLIMIT[column], pid) == expected
+def test_calls_that_depend_on_their_arguments(machine: str) -> None:
+    named = numbers(machine)
+    assert ARGUMENTS.keys() == RESTRICTED.keys() - {"arch_prctl"}
+    for name, (permitted, refused) in ARGUMENTS.items():
+        for arguments in permitted:
+            assert verdict(machine, named[name], *arguments) == ALLOW, (name, arguments)
+        for arguments in refused:
+            assert verdict(machine, named[name], *arguments) == EPERM, (name, arguments)
+    if machine == "x86_64":
+        assert verdict(machine, named["arch_prctl"], 0x1023) == ALLOW
+        assert verdict(machine, named["arch_prctl"], 0x1002) == EPERM  # ARCH_SET_FS
 
 
 def test_other_architectures_and_the_x32_numbers() -> None:
     assert verdict("x86_64", 0, arch=0x40000003) == KILL  # i386 calls
-    assert verdict("x86_64", 0x40000000 | 41) == EPERM
+    for number in (0, 41):
+        assert verdict("x86_64", 0x40000000 | number) == EPERM
     with pytest.raises(seccomp.SeccompError, match="riscv64"):
         seccomp.assemble("riscv64", PID)
 
@@ -85,22 +108,14 @@ def test_numbers_are_the_kernels(machine: str, header: Path) -> None:
         pytest.skip(f"the kernel's headers are not installed (linux-libc-dev): {header}")
     lines = re.findall(r"#define __NR(?:3264)?_(\w+)\s+(\d+)", header.read_text())
     kernel = {name: int(number) for name, number in lines}
-    column = seccomp.ARCHITECTURES.index(machine)
-    ours = numbers(machine) | {
-        "clone": seccomp.CLONE[column],
-        "clone3": seccomp.CLONE3,
-        "kill": seccomp.KILL[column],
-        "tgkill": seccomp.TGKILL[column],
-        "prlimit64": seccomp.PRLIMIT[column],
-        "seccomp": seccomp.SECCOMP_SYSCALL[machine],
-    }
+    kernel.setdefault("newfstatat", kernel.get("fstatat", -1))
+    ours = numbers(machine) | {"seccomp": seccomp.SECCOMP_SYSCALL[machine]}
     newer = {name for name in ours if name not in kernel}
-    assert newer <= {"fchmodat2", "memfd_secret", "process_madvise", "mount_setattr"}
+    assert newer <= {"futex_wait", "futex_wake", "futex_requeue", "map_shadow_stack", "mseal"}
     assert {name: kernel[name] for name in ours if name in kernel} == {
         name: number for name, number in ours.items() if name not in newer
     }
-    known_absent = {name for name, n in seccomp.DENIED.items() if n[column] is None}
-    assert not known_absent & kernel.keys()
+    assert not kernel.keys() & ((ALLOWED.keys() | RESTRICTED.keys()) - ours.keys())
 
 
 ATTEMPTS = """

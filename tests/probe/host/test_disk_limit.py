@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from modelaudit.probe.host import disk_limit
+from modelaudit.probe.host import disk_limit, scratch_dirs
 from tests.plain_rights import folder_of_a_plain_user
 
 
@@ -48,3 +48,25 @@ def test_an_unreadable_folder_counts_as_over_the_limit() -> None:
     with folder_of_a_plain_user() as folder:
         (folder / "closed").mkdir(mode=0o300)
         assert "made a directory unreadable" in disk_limit.excess(folder, 1 << 20)
+
+
+def nested(folder: Path, name: str, depth: int) -> None:
+    """Make directories inside one another, whose path may be too long for the system."""
+    inside = os.open(folder, os.O_RDONLY)
+    for _ in range(depth):
+        os.mkdir(name, dir_fd=inside)
+        outside, inside = inside, os.open(name, os.O_RDONLY, dir_fd=inside)
+        os.close(outside)
+    os.close(os.open("file", os.O_CREAT | os.O_WRONLY, dir_fd=inside))
+    os.close(inside)
+
+
+def test_deep_folders_hide_nothing(tmp_path: Path) -> None:
+    for name, depth in (("d", disk_limit.DEEPEST), ("e", disk_limit.DEEPEST + 1), ("x" * 200, 30)):
+        folder = tmp_path / name[0]
+        folder.mkdir()
+        nested(folder, name, depth)
+    assert disk_limit.excess(tmp_path / "d", 1 << 30) == ""
+    assert disk_limit.excess(tmp_path / "e", 1 << 30) == "nested more than 100 directories"
+    assert "unreadable to the supervisor" in disk_limit.excess(tmp_path / "x", 1 << 30)
+    scratch_dirs.remove(tmp_path / "x")  # pytest itself cannot

@@ -15,6 +15,8 @@ import pytest
 
 from modelaudit.probe.child import sandbox
 from modelaudit.probe.host import scratch_dirs
+from tests.plain_rights import folder_of_a_plain_user
+from tests.probe.host.test_disk_limit import nested
 from tests.probe.restricted import ROOT, needs_linux, run_restricted
 
 needs_root = pytest.mark.skipif(
@@ -119,6 +121,38 @@ def test_nothing_is_left_by_a_run_that_ends() -> None:
     with scratch_dirs.scratch_directory() as folder:
         assert (folder / scratch_dirs.LOCK).exists()
     assert not folder.exists()
+
+
+def test_any_tree_is_removed_without_following_links(
+    temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a plain user, whom a mode keeps out: deep, closed, with links and odd names."""
+    monkeypatch.setattr(scratch_dirs.tempfile, "tempdir", None)  # theirs is closed to that user
+    kept = temporary / "kept"
+    kept.mkdir()
+    (kept / "file").touch()
+    with folder_of_a_plain_user() as home:
+        folder = home / "folder"
+        (folder / "closed" / "inside").mkdir(parents=True)
+        nested(folder / "closed", "deep", 1500)
+        nested(folder, "x" * 250, 40)
+        (folder / "closed" / "link").symlink_to(kept)
+        (folder / "link").symlink_to(kept)
+        os.close(os.open(os.fsencode(folder) + b"/\xff\n", os.O_CREAT | os.O_WRONLY))
+        (folder / "closed" / "inside").chmod(0)
+        (folder / "closed").chmod(0o300)
+        scratch_dirs.remove(folder)
+        assert not folder.exists()
+    assert [*kept.iterdir()] == [kept / "file"]
+
+
+def test_only_directories_are_removed(temporary: Path) -> None:
+    scratch_dirs.remove(temporary / "missing")
+    (temporary / "file").touch()
+    (temporary / "link").symlink_to(temporary)
+    for name in ("file", "link"):
+        scratch_dirs.remove(temporary / name)
+    assert (temporary / "file").exists()
 
 
 @needs_linux
