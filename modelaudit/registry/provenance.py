@@ -13,7 +13,7 @@ from itertools import islice, pairwise
 from pathlib import Path
 
 from modelaudit.errors import ReadError
-from modelaudit.formats.io.bounded import read_bytes
+from modelaudit.formats.io.bounded import files_below, read_bytes
 from modelaudit.model_versions import is_version
 from modelaudit.registry.candidates import ModelCandidate, SkippedPath
 from modelaudit.registry.mlflow import MlflowModel
@@ -154,18 +154,13 @@ def _from_hub(snapshots: list[re.Match[str]], references: dict[Path, dict[str, s
 def _references(directory: Path) -> dict[str, str]:
     """Branch or tag by revision, from the files below `refs`."""
     found: dict[str, str] = {}
-    for path in islice(_files_below(directory), _MOST_REFERENCES):
+    for path in islice(files_below(directory), _MOST_REFERENCES):
         try:
             revision = read_bytes(path, _REFERENCE_BYTES).decode("ascii").strip()
         except (ReadError, UnicodeDecodeError):
             continue
         found[revision] = path.relative_to(directory).as_posix()
     return found
-
-
-def _files_below(directory: Path) -> Iterator[Path]:
-    for folder, _, names in os.walk(directory):
-        yield from (Path(folder, name) for name in sorted(names))
 
 
 def _from_kaggle(path: Path) -> str:
@@ -196,7 +191,7 @@ def _linked_content(path: Path) -> tuple[tuple[str, str], ...] | None:
     if not path.is_dir() or not _SNAPSHOT.fullmatch(path.as_posix()):
         return None
     found: list[tuple[str, str]] = []
-    for file in islice(_files_below(path), _MOST_FILES + 1):
+    for file in islice(files_below(path), _MOST_FILES + 1):
         if not file.is_symlink() or len(found) == _MOST_FILES:
             return None
         found.append((file.relative_to(path).as_posix(), os.path.realpath(file)))

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import stat
 import time
 from collections.abc import Iterator
@@ -18,7 +17,7 @@ from pathlib import Path
 from msgspec import Struct, field
 
 from modelaudit.formats.class_labels import LABEL_FILES
-from modelaudit.formats.io.bounded import display_path, file_entry
+from modelaudit.formats.io.bounded import display_path, file_entry, files_below
 from modelaudit.formats.keras.architecture_files import architecture_names
 from modelaudit.registry.file_groups import STATE_FILE, checkpoint_prefix, is_shard
 from modelaudit.restore.golden_record import record_path
@@ -92,7 +91,7 @@ class SnapshotReader(Struct):
 
     def _paths(self, model: Path) -> Iterator[Path]:
         if _is_directory(model):
-            yield from self._below(model)
+            yield from files_below(model, self.limits.files)
             yield from (model / name for name in LABEL_FILES if (model / name).exists())
         else:
             yield from self._of_prefix(model)
@@ -103,15 +102,6 @@ class SnapshotReader(Struct):
         if not _is_directory(model):
             names = architecture_names(model)
             yield from (model.parent / name for name in names if name in beside)
-
-    def _below(self, directory: Path) -> Iterator[Path]:
-        count = 0
-        for folder, inner, names in os.walk(directory):
-            for name in names:
-                yield Path(folder, name)
-            count += len(names) + len(inner)
-            if count > self.limits.files:
-                return
 
     def _of_prefix(self, model: Path) -> Iterator[Path]:
         """The file itself, and the parts of a checkpoint: `x.index`, `x.data-…`, `x-00000-of-…`.

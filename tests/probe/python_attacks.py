@@ -126,11 +126,12 @@ def many_files(x, place):
 
 def nest(x, place):
     import os
+    from pathlib import Path
 
     for _ in range(1500):
-        os.mkdir("deep")
+        Path("deep").mkdir()
         os.chdir("deep")
-    os.mkdir("closed", 0o300)
+    Path("closed").mkdir(0o300)
     while True:
         pass
 

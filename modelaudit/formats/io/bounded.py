@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import re
 import stat
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from io import FileIO
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -44,6 +46,22 @@ def display_path(path: Path, root: Path) -> str:
     """
     relative = Path(path.name) if path == root else Path(os.path.relpath(path, root))
     return os.fsencode(relative.as_posix()).decode("utf-8", "backslashreplace")
+
+
+def files_below(directory: Path, most: float = math.inf) -> Iterator[Path]:
+    """Files in a directory and below, however deep; linked directories count as files.
+
+    Stops after about `most` entries. Unreadable directories are skipped.
+    """
+    waiting, seen = [os.fspath(directory)], 0
+    while waiting and seen <= most:
+        with suppress(OSError), os.scandir(waiting.pop()) as listing:
+            for entry in sorted(listing, key=lambda entry: entry.name):
+                seen += 1
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(entry.path)
+                else:
+                    yield Path(entry.path)
 
 
 def open_regular(path: Path, file: str = "") -> FileIO:

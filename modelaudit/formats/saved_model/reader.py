@@ -29,7 +29,7 @@ from modelaudit.formats.graph.absent_settings import absent_settings
 from modelaudit.formats.graph.kernels import config_differences, find_kernels
 from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
 from modelaudit.formats.graph.restore_ops import VARIABLES, restored_variables, unrestored
-from modelaudit.formats.io.bounded import file_entry, model_digest, read_bytes
+from modelaudit.formats.io.bounded import file_entry, files_below, model_digest, read_bytes
 from modelaudit.formats.io.symlinks import is_inside
 from modelaudit.formats.keras.config import parse_architecture
 from modelaudit.formats.keras.saved_model_metadata import (
@@ -162,7 +162,7 @@ def read_session_bundle(directory: Path, limits: Limits) -> Artifact:
     artifact = read_checkpoint(directory / "export", limits)
     assets = [
         file_entry(path, directory, "asset", limits)
-        for path in sorted((directory / "assets").glob("**/*"))
+        for path in sorted(files_below(directory / "assets", limits.files))
         if path.is_file() and is_inside(path, directory)
     ]
     files = (*artifact.files, *assets)

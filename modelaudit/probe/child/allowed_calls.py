@@ -53,6 +53,16 @@ ALLOWED: dict[str, tuple[int | None, int | None]] = {
     "fallocate": (285, 47),
     "fsync": (74, 82),
     "fdatasync": (75, 83),
+    # Without these, gRPC ends the process. Some operations start a client, which then fails when it
+    # opens a connection.
+    "epoll_create": (213, None),
+    "epoll_create1": (291, 20),
+    "epoll_ctl": (233, 21),
+    "epoll_wait": (232, None),
+    "epoll_pwait": (281, 22),
+    "epoll_pwait2": (441, 441),
+    "eventfd": (284, None),
+    "eventfd2": (290, 19),
     # Paths, of which Landlock decides.
     "open": (2, None),
     "openat": (257, 56),

@@ -291,19 +291,18 @@ def _first_closed(paths: Iterable[str]) -> str | None:
 
 
 def _below(paths: Iterable[str]) -> Iterator[str]:
-    """`paths` and their contents.
+    """`paths` and their contents, of a hostile directory tree only the first thousand.
 
-    A hostile directory tree is not traversed completely: files after the first thousand are not
-    checked, and loading fails with the name of an unreadable one.
+    If a later one is unreadable, loading fails with its name.
     """
-    seen = 0
-    for path in paths:
+    waiting, seen = list(paths), 0
+    while waiting and seen < 1000:
+        path = waiting.pop()
         yield path
-        for folder, folders, names in os.walk(path):
-            yield from (str(Path(folder, name)) for name in folders + names)
-            seen += len(folders) + len(names)
-            if seen > 1000:
-                break
+        seen += 1
+        if not Path(path).is_symlink():
+            with contextlib.suppress(OSError):
+                waiting += map(str, Path(path).iterdir())
 
 
 def _interpreter_files() -> Iterator[str]:

@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 from modelaudit.errors import LimitExceeded, ReadError
 from modelaudit.facts import FileEntry
 from modelaudit.formats.io import bounded
+from modelaudit.probe.host import scratch_dirs
 from modelaudit.settings import Limits
 from tests.growth import LINEAR, growth
+from tests.probe.host.test_disk_limit import nested
 
 LIMITS = Limits()
 JSON = st.recursive(
@@ -177,3 +179,21 @@ def test_model_digest_ignores_order_and_a_lone_files_name():
     assert bounded.model_digest([a, b]) != bounded.model_digest([a, FileEntry("c", 2, "11")])
     assert bounded.model_digest([a, FileEntry("b", 2, None)]) is None
     assert bounded.model_digest([]) is None
+
+
+def test_files_below_are_those_of_a_recursive_walk_however_deep(tmp_path: Path):
+    for place in ("a/b/c", "a/d", "e"):
+        (tmp_path / place).mkdir(parents=True)
+        (tmp_path / place / "file").touch()
+    (tmp_path / "e" / "linked").symlink_to(tmp_path / "a")
+    found = list(bounded.files_below(tmp_path))
+    walked = {Path(at, name) for at, _, names in os.walk(tmp_path) for name in names}
+    assert set(found) == walked | {tmp_path / "e" / "linked"}
+    assert len(found) == len(set(found))
+    assert len(list(bounded.files_below(tmp_path, 0))) < len(found)
+    nested(tmp_path, "d", 1500)
+    try:
+        (deep,) = set(bounded.files_below(tmp_path)) - set(found)
+        assert len(deep.relative_to(tmp_path).parts) == 1501
+    finally:
+        scratch_dirs.remove(tmp_path / "d")
