@@ -9,6 +9,7 @@ Other interpreters load this module too: Python 3.7 syntax, standard library onl
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import ctypes
 import os
@@ -295,9 +296,9 @@ def _below(paths: Iterable[str]) -> Iterator[str]:
 
     If a later one is unreadable, loading fails with its name.
     """
-    waiting, seen = list(paths), 0
+    waiting, seen = collections.deque(paths), 0
     while waiting and seen < 1000:
-        path = waiting.pop()
+        path = waiting.popleft()
         yield path
         seen += 1
         if not Path(path).is_symlink():
