@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from modelaudit.audit_types.kernels import BatchNormState, InitialState, KernelInitialization
 from modelaudit.findings import Confidence, Finding, Severity
-from modelaudit.measures.kernels.inference_norms import trained_at_inference, unread_statistics
+from modelaudit.measures.kernels.inference_norms import InitialStatistics, initial_statistics
 from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
 from modelaudit.rules.grammar import counted, every, of_all
@@ -22,11 +22,26 @@ from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotReleva
 from modelaudit.rules.training_traces import frozen_norms, tells_frozen
 
 LISTED = 8
-AT_INFERENCE = (
-    "the biases before them were trained as well, so training used these statistics "
-    "(no `training=True`) and nothing was lost"
-)
-BY_BATCH = "this graph normalises by the batch; a graph for inference would need them"
+_NOT_LOST: Mapping[InitialStatistics | None, tuple[Severity | None, str]] = {
+    InitialStatistics.USED: (
+        Severity.INFO,
+        (
+            "the biases before them were trained as well, so training used these statistics "
+            "(no `training=True`) and nothing was lost"
+        ),
+    ),
+    InitialStatistics.UNREAD: (
+        Severity.LOW,
+        "this graph normalises by the batch; a graph for inference would need them",
+    ),
+    InitialStatistics.UNKNOWN: (
+        Severity.LOW,
+        (
+            "either they were lost, or the program trained without `training=True`, which uses "
+            "and keeps these values; the file does not tell"
+        ),
+    ),
+}
 
 
 def _measurements(facts: Facts) -> Measurements:
@@ -52,11 +67,9 @@ def _statistics_lost(rule: Rule, facts: Facts) -> Iterator[Finding]:
     lost = [s.route for s in states if s.statistics_initial and not s.affine_initial]
     said = of_all(len(lost), len(states), "batch normalisation layer", "has", "have")
     said += " moving mean 0 and moving variance 1 exactly, although gamma or beta were trained"
-    severity = None
-    if lost and trained_at_inference(facts.artifact):
-        severity, said = Severity.INFO, f"{said}; {AT_INFERENCE}"
-    elif lost and unread_statistics(facts.artifact, lost):
-        severity, said = Severity.LOW, f"{said}; {BY_BATCH}"
+    why = initial_statistics(facts.artifact, states)
+    severity, explained = _NOT_LOST.get(why, (None, ""))
+    said += f"; {explained}" * bool(explained)
     yield from _layers_told(rule, said, lost, len(states), severity)
 
 
@@ -215,7 +228,8 @@ def _partial_restore(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 
 def _bn(*, lost: bool = False, new: bool = False, variance: float = 0.5) -> Measurements:
-    return Measurements(batchnorm=(BatchNormState("bn", 8, lost or new, new, variance),))
+    others = (BatchNormState("other", 8, False, False, 0.5),) * lost
+    return Measurements(batchnorm=(BatchNormState("bn", 8, lost or new, new, variance), *others))
 
 
 def _kernels(*states: InitialState) -> Measurements:

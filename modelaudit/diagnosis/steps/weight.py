@@ -7,7 +7,7 @@ from modelaudit.audit_types.kernels import KernelInitialization
 from modelaudit.diagnosis.case import Case
 from modelaudit.diagnosis.model import CauseExcluded, CauseFound, CauseUnknown, StepResult
 from modelaudit.findings import Finding, Severity
-from modelaudit.measures.kernels.inference_norms import trained_at_inference, unread_statistics
+from modelaudit.measures.kernels.inference_norms import InitialStatistics, initial_statistics
 from modelaudit.rules.grammar import counted, every, of_all
 from modelaudit.rules.initial_values import left_initial, never_trained
 from modelaudit.thresholds.weights import SMALL
@@ -146,15 +146,22 @@ def partial_restore(case: Case) -> StepResult:
 def statistics_lost(case: Case) -> StepResult:
     """BatchNorm statistics at 0 and 1 with trained gamma or beta, or far from converged."""
     lost = [s for s in case.batchnorm if s.statistics_initial and not s.affine_initial]
-    if lost and trained_at_inference(case.facts.artifact):
+    why = initial_statistics(case.facts.artifact, case.batchnorm)
+    if why is InitialStatistics.USED:
         return CauseExcluded(
             "the biases before the batch normalisation layers with mean 0 and variance 1 were "
             "trained, so training used these statistics"
         )
-    if lost and unread_statistics(case.facts.artifact, [s.route for s in lost]):
+    if why is InitialStatistics.UNREAD:
         return CauseExcluded(
             "the graph normalises by the batch and does not read the statistics, which are still "
             "mean 0 and variance 1"
+        )
+    repaired = _recalibration(case)
+    if why is InitialStatistics.UNKNOWN and repaired is None:
+        return CauseUnknown(
+            "the training code, or images to recompute the statistics on: training may have used "
+            "their mean 0 and variance 1"
         )
     if lost:
         count = len(case.batchnorm)
@@ -169,7 +176,6 @@ def statistics_lost(case: Case) -> StepResult:
                 count,
             )
         ]
-        repaired = _recalibration(case)
         if repaired:
             evidence.append(repaired)
         return CauseFound(0.97, tuple(evidence), where=names)

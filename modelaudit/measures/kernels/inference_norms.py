@@ -1,7 +1,8 @@
-"""Batch normalizations that kept moving statistics of 0 and 1 and lost none.
+"""What moving statistics of exactly 0 and 1 beside a trained gamma or beta mean.
 
 A network that a program trains by itself, without `training=True`, uses mean 0 and variance 1 in
-training and at inference. A TensorFlow 1 graph that always normalises by the batch uses neither.
+training and at inference, and lost nothing. A TensorFlow 1 graph that always normalises by the
+batch uses neither.
 """
 
 from __future__ import annotations
@@ -9,23 +10,75 @@ from __future__ import annotations
 import math
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
+from enum import StrEnum
 
+from modelaudit.audit_types.kernels import BatchNormState
 from modelaudit.facts import Artifact, GraphNode
 from modelaudit.layer_classes import Trait, has
 from modelaudit.measures.architecture.layer_graph import layer_graph
 from modelaudit.measures.kernels.batchnorm import batchnorm_tensors
+from modelaudit.measures.optimizer_state import optimizer_state
 from modelaudit.thresholds.weights import INFERENCE_BIAS
 
 _UPDATES = re.compile(r"Assign|Save|IsVariableInitialized|VarIsInitialized|NoOp")
+_AVERAGES = frozenset({"AssignSub", "AssignSubVariableOp"})  # how TensorFlow updates an average
 
 
-def trained_at_inference(artifact: Artifact) -> bool:
+class InitialStatistics(StrEnum):
+    """Why the moving statistics of a trained layer are at their initial values."""
+
+    LOST = "training normalised by the batch"
+    USED = "training used them"
+    UNREAD = "inference does not use them"
+    UNKNOWN = "the file does not tell"
+
+
+def initial_statistics(
+    artifact: Artifact, states: Sequence[BatchNormState]
+) -> InitialStatistics | None:
+    """Why there are such statistics; None if there are none.
+
+    They are lost where something shows that training normalised by the batch: other layers with
+    statistics, biases before the layers, a graph that updates them, or `fit` of a model that has
+    no training step of its own.
+    """
+    lost = [s.route for s in states if s.statistics_initial and not s.affine_initial]
+    if not lost:
+        return None
+    at_inference = trained_at_inference(artifact)
+    if at_inference:
+        return InitialStatistics.USED
+    if unread_statistics(artifact, lost):
+        return InitialStatistics.UNREAD
+    others = any(not state.statistics_initial for state in states)
+    shown = others or at_inference is False or _updated(artifact, lost) or _fitted(artifact)
+    return InitialStatistics.LOST if shown else InitialStatistics.UNKNOWN
+
+
+def _updated(artifact: Artifact, routes: Collection[str]) -> bool:
+    """Whether a graph updates the moving means of these layers."""
+    means = {each.mean.name for each in batchnorm_tensors(artifact) if each.route in routes}
+    return any(
+        node.op in _AVERAGES and node.inputs and node.inputs[0].partition(":")[0] in means
+        for graph in artifact.graphs
+        for node in graph.nodes
+    )
+
+
+def _fitted(artifact: Artifact) -> bool:
+    """Whether a model of Keras' own classes has the optimizer state of training steps."""
+    architecture, state = artifact.architecture, optimizer_state(artifact)
+    own = architecture is not None and has(architecture.class_name, Trait.MODEL)
+    return own and state is not None and bool(state.steps)
+
+
+def trained_at_inference(artifact: Artifact) -> bool | None:
     """Whether the biases directly before batch normalizations were trained.
 
     With the statistics of a batch, which contain the bias, its gradient is 0. Otherwise it is that
     of beta, times gamma over the standard deviation. The mean of a bias does not count, since
-    initializers give constants other than 0. False if there is no such bias.
+    initializers give constants other than 0. None if there is no such bias.
     """
     stats = {tensor.name: tensor.stats for tensor in artifact.tensors}
     ratios = []
@@ -34,7 +87,7 @@ def trained_at_inference(artifact: Artifact) -> bool:
         size = math.hypot(after.mean, after.std) if after else 0.0
         if before and size > 0:
             ratios.append(before.std / size)
-    return bool(ratios) and min(ratios) >= INFERENCE_BIAS.value
+    return min(ratios) >= INFERENCE_BIAS.value if ratios else None
 
 
 def unread_statistics(artifact: Artifact, routes: Collection[str]) -> bool:

@@ -81,6 +81,28 @@ def test_biases_before_normalizations_move_only_without_batch_statistics(
     assert result.outcome is Outcome.FAIL
 
 
+@pytest.mark.parametrize("fitted", [False, True])
+def test_statistics_without_biases_before_them(tmp_path: Path, fitted: bool) -> None:
+    """An activation in between: only `fit` of Keras' own model shows that statistics were lost."""
+    keras, path = pytest.importorskip("keras"), tmp_path / "m.keras"
+    norm = keras.layers.BatchNormalization()
+    model = keras.Sequential(
+        [keras.Input((8,)), keras.layers.Dense(8, activation="elu"), norm, keras.layers.Dense(1)]
+    )
+    if fitted:
+        model.compile("adam", "mse")
+        model.fit(X[:64, 0, :, 0], Y[:64], verbose=0)
+    norm.gamma.assign(np.linspace(0.5, 1.5, 8))
+    norm.moving_mean.assign(np.zeros(8))
+    norm.moving_variance.assign(np.ones(8))
+    model.save(path)
+    artifact = read(path, Limits())
+    facts = Facts(artifact, measurements=measure(artifact))
+    (finding,) = run_rule(rule("MA401"), facts).findings
+    assert finding.severity is (Severity.HIGH if fitted else Severity.LOW)
+    assert ("the file does not tell" in finding.detail) is not fitted
+
+
 @pytest.mark.parametrize(("inference", "severity"), [(False, Severity.LOW), (True, Severity.HIGH)])
 def test_a_graph_that_normalises_by_the_batch_lost_nothing(tmp_path: Path, inference, severity):
     """TensorFlow 1, whose averages are updated only by a program that asks for it."""
