@@ -54,7 +54,7 @@ SENTENCES = {
         "meaningless[[ in every orientation]]."
     ),
     "partial-restore": (
-        "{where}: still at initial random values, while the other layers are trained. Either the "
+        "{where}: still at initial values, while the other layers are trained. Either the "
         "restore skipped this, or no training reached it. The output may be arbitrary[[, and its "
         "reaction to a flip accidental]]."
     ),

@@ -60,6 +60,14 @@ OTHER_FORMATS: tuple[OtherFormat, ...] = (
     OtherFormat("Core ML model", (".mlmodel",)),
     OtherFormat("GGUF weights", (".gguf",)),
     OtherFormat(
+        "profile of TensorBoard",
+        (
+            *(".xplane.pb", ".tensorflow_stats.pb", ".overview_page.pb", ".input_pipeline.pb"),
+            *(".kernel_stats.pb", ".op_stats.pb", ".pod_viewer.pb", ".hlo_proto.pb"),
+        ),
+        note="no model",
+    ),
+    OtherFormat(
         "TensorFlow.js model", json=((b'"modelTopology"',), (b'"format": "layers-model"',))
     ),
     OtherFormat(

@@ -274,10 +274,11 @@ class TreeWalk:
         if form in _BROKEN and other_formats.is_unfinished(file.path.name):
             self._name(file.path, "unfinished copy or download")
             return
-        if _is_row(suffix, form):
+        reason = other_formats.unsupported_reason(file.path.name, head)
+        known = suffix == ".pb" and form is Format.UNKNOWN and reason is not None
+        if _is_row(suffix, form) and not known:
             self._files.setdefault(file.identity, []).append((file, form))
             return
-        reason = other_formats.unsupported_reason(file.path.name, head)
         if reason is None and form is Format.HDF5_OTHER and promised:
             reason = "HDF5 file without a Keras model or weights"
         if reason is None and head.startswith(ZIP_SIGNATURES[0]) and not promised:

@@ -198,11 +198,11 @@ DAMAGES = (
         "MA121",
         "unsupported-format",
         Severity.MEDIUM,
-        "The format is recognised but not supported",
+        "The format is not supported",
         "The format is supported",
         "The content was not audited.",
-        "Convert it with the TensorFlow version that wrote it: restore the model there, then save "
-        "it as a SavedModel or `.keras` file.",
+        "If it is a model, convert it with the TensorFlow version that wrote it: restore it there, "
+        "then save it as a SavedModel or `.keras` file.",
         kind=ProblemKind.UNSUPPORTED,
     ),
     Damage(

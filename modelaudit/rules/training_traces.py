@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 from modelaudit.audit_types.kernels import KernelInitialization
 from modelaudit.facts import Artifact, GraphNode, Json, Layer, Shape
+from modelaudit.formats.checkpoint.object_graph import VALUE
 from modelaudit.measures.architecture.layer_shapes import input_shape
-from modelaudit.measures.kernels.batchnorm import batchnorm_tensors
+from modelaudit.measures.kernels.batchnorm import CHECKPOINT_SUFFIX, batchnorm_tensors
 from modelaudit.measures.kernels.other_weights import frozen_variables
 
 
@@ -91,10 +92,28 @@ def optimizer_moved(artifact: Artifact) -> bool:
 
 
 def never_optimized(artifact: Artifact, kernel: KernelInitialization) -> bool:
-    """Whether the file has optimizer state, but none of the kernel's shape."""
+    """Whether the file has optimizer state, but none for the kernel, or none of its shape."""
+    if (kept := _with_state(artifact)) and kernel.tensor not in kept:
+        return True
     shapes = {tensor.name: tensor.shape for tensor in artifact.tensors}
     slots = {t.shape for t in artifact.tensors if t.role == "optimizer" and t.shape}
     return bool(slots) and shapes.get(kernel.tensor) not in slots
+
+
+def _with_state(artifact: Artifact) -> set[str]:
+    """Weights whose optimizer state refers to them, in an object graph or by TensorFlow 1's names.
+
+    Empty for optimizers that only number their variables.
+    """
+    nodes = {node.index: node for node in artifact.object_graph}
+    owners = {owner for node in nodes.values() for owner, _, _ in node.slots}
+    keys = [nodes[owner].attributes.get(VALUE, {}).get("key", "") for owner in owners]
+    weights = {tensor.name for tensor in artifact.tensors if tensor.role == "weight"}
+    slots = [tensor.name for tensor in artifact.tensors if tensor.role == "optimizer"]
+    return weights & (
+        {key.removesuffix(CHECKPOINT_SUFFIX) for key in keys}
+        or {name.rpartition("/")[0] for name in slots}
+    )
 
 
 def without_gradient(artifact: Artifact, kernel: KernelInitialization) -> bool:

@@ -22,25 +22,19 @@ from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotReleva
 from modelaudit.rules.training_traces import frozen_norms, tells_frozen
 
 LISTED = 8
+_AT_INFERENCE = (
+    "the biases before them were trained as well, so training used these statistics "
+    "(no `training=True`) and nothing was lost"
+)
+_UNTOLD = (
+    "either they were lost, or the program trained without `training=True`, which uses and keeps "
+    "these values; the file does not tell"
+)
+_BY_BATCH = "this graph normalises by the batch; a graph for inference would need them"
 _NOT_LOST: Mapping[InitialStatistics | None, tuple[Severity | None, str]] = {
-    InitialStatistics.USED: (
-        Severity.INFO,
-        (
-            "the biases before them were trained as well, so training used these statistics "
-            "(no `training=True`) and nothing was lost"
-        ),
-    ),
-    InitialStatistics.UNREAD: (
-        Severity.LOW,
-        "this graph normalises by the batch; a graph for inference would need them",
-    ),
-    InitialStatistics.UNKNOWN: (
-        Severity.LOW,
-        (
-            "either they were lost, or the program trained without `training=True`, which uses "
-            "and keeps these values; the file does not tell"
-        ),
-    ),
+    InitialStatistics.USED: (Severity.INFO, _AT_INFERENCE),
+    InitialStatistics.UNREAD: (Severity.LOW, _BY_BATCH),
+    InitialStatistics.UNKNOWN: (Severity.LOW, _UNTOLD),
 }
 
 
@@ -195,8 +189,10 @@ def _partial_restore(rule: Rule, facts: Facts) -> Iterator[Finding]:
             continue
         bias = " Its bias was trained." * (kernel.tests.get("bias_initial") is False)
         guess = f" (a guess: {kernel.initializer})" * kernel.guessed
+        norm = "norms" in kernel.tests
+        values = f"values as drawn by its initializer{guess}"
         yield rule.finding(
-            f"{kernel.route} still has values as drawn by its initializer{guess}, {while_others}: "
+            f"{kernel.route} still has {'gamma 1 and beta 0' if norm else values}, {while_others}: "
             f"it was skipped when the weights were restored, or not trained.{bias}",
             route=kernel.route,
             severity=each.severity,

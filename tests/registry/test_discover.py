@@ -321,3 +321,13 @@ def test_an_incomplete_copy_is_no_row_and_a_complete_model_is(tmp_path, name, ma
     assert [each.relative for each in discover(tmp_path).candidates] == ["m"] * (
         make is files.minimal_h5
     )
+
+
+def test_a_profile_is_no_row_and_a_model_of_its_name_is(tmp_path):
+    (tmp_path / "host.xplane.pb").write_bytes(b"\n\x0b\x08\x01\x12\x07/device")
+    found = discover(tmp_path)
+    assert (found.candidates, [each.path for each in found.named]) == ((), ["host.xplane.pb"])
+    (tmp_path / "host.xplane.pb").rename(tmp_path / "host.pb")  # an unknown file named as a graph
+    assert [each.relative for each in discover(tmp_path).candidates] == ["host.pb"]
+    files.minimal_h5(tmp_path / "model.xplane.pb")
+    assert len(discover(tmp_path).candidates) == 2

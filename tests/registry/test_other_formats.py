@@ -12,6 +12,7 @@ from modelaudit.registry.other_formats import unsupported_reason
     [
         ("model.bin", b"\x1c\x00\x00\x00TFL3", "TensorFlow Lite"),
         ("model.onnx", b"", "ONNX"),
+        ("host.xplane.pb", b"\n\x0b", "profile of TensorBoard, no model"),
         ("model.PTH", b"PK\x03\x04", "PyTorch"),
         ("model.json", b'{"format": "layers-model", "generatedBy"', "TensorFlow.js"),
         ("model.json", b'  {"class_name": "Sequential", "config": [', "without weights"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from modelaudit.facts import Graph
+from modelaudit.facts import Graph, ObjectNode
 from modelaudit.findings import Severity
 from modelaudit.rules import examples
 from modelaudit.rules.initial_values import SIBLINGS, left_initial, never_trained
@@ -89,6 +89,29 @@ def test_a_kernel_without_optimizer_state_was_frozen_in_training():
     kernels = (drawn("a"), moved("b"), moved("c"))
     assert severities(*kernels, artifact=model((5, 5))) == {"a": INFO}
     assert severities(*kernels, artifact=model((48, 96))) == {"a": HIGH}
+
+
+@pytest.mark.parametrize(("kept", "expected"), [("abcd", HIGH), ("bcd", INFO)])
+def test_optimizer_state_of_all_variables_but_one(kept, expected):
+    """Another kernel of the shape has state, so only the references to it tell."""
+    suffix = "/.ATTRIBUTES/VARIABLE_VALUE"
+    nodes = [
+        ObjectNode(
+            place, "variable", attributes={"VARIABLE_VALUE": {"key": f"{name}/kernel{suffix}"}}
+        )
+        for place, name in enumerate("abcd", 1)
+    ]
+    slots = tuple(("abcd".index(name) + 1, "m", 0) for name in kept)
+    by_graph = replace(
+        model((48, 96)), object_graph=(ObjectNode(0, "optimizer", slots=slots), *nodes)
+    )
+    moments = [
+        replace(examples.tensor(f"{name}/kernel/Adam", (48, 96)), role="optimizer") for name in kept
+    ]
+    by_name = replace(model(), tensors=(*model().tensors, *moments))
+    for artifact in (by_graph, by_name):
+        found = severities(drawn("a"), moved("b"), moved("c"), artifact=artifact)
+        assert found == {"a": expected}
 
 
 def test_a_kernel_whose_moments_are_zero_received_no_gradient():

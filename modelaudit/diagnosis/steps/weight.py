@@ -101,8 +101,9 @@ def never_loaded(case: Case) -> StepResult:
 def _fresh_evidence(kernel: KernelInitialization) -> Evidence:
     bias = ", and the bias is at its initial value" if kernel.tests.get("bias_initial") else ""
     drawn = kernel.initializer or "a common initializer"
+    matches = f"{kernel.weights} weights match the distribution of {drawn}{bias}"
     return Evidence(
-        f"{kernel.route}: {kernel.weights} weights match the distribution of {drawn}{bias}.",
+        f"{kernel.route}: {kernel.reason if 'norms' in kernel.tests else matches}.",
         "MA405",
         kernel.tests.get("ks_p"),
         None,

@@ -114,9 +114,8 @@ def _dialect(root: LayerEntry) -> Dialect:
     entries = [root, *walk(root.model or ModelEntry((), (), (), ()))]
     if any(_speaks_keras3(entry) for entry in entries):
         return "keras3"
-    if any(keras_dialects.is_keras1_layer(entry.class_name, entry.config) for entry in entries):
-        return "keras1"
-    return "keras2"
+    old = keras_dialects.is_keras1([(entry.class_name, entry.config) for entry in entries])
+    return "keras1" if old else "keras2"
 
 
 def _speaks_keras3(entry: LayerEntry) -> bool:

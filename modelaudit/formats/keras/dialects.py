@@ -6,7 +6,7 @@ The other readers use the result of `to_keras2`. Sources: the legacy-interface t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from modelaudit.facts import Json
 from modelaudit.formats.keras import json_config as kj
@@ -17,6 +17,9 @@ KERAS1_ONLY = words(
     "Merge MaxoutDense Highway TimeDistributedDense AtrousConvolution1D AtrousConvolution2D "
     "Deconvolution2D ParametricSoftplus SReLU"
 )
+# Layers of Keras 1 that Keras 2.0 and 2.1 kept (keras.legacy.layers) and wrote into their files.
+KEPT_IN_2_1 = words("Merge MaxoutDense Highway")
+_KERAS2_KEYS = words("units filters use_bias kernel_initializer kernel_regularizer")
 KERAS1_KEYS = words(
     "nb_filter nb_row border_mode dim_ordering subsample filter_length pool_length gamma_init "
     "inner_init inner_activation W_regularizer b_regularizer"
@@ -86,6 +89,14 @@ def is_keras1_layer(class_name: str, config: Mapping[str, Json]) -> bool:
     if class_name in KERAS1_ONLY or not KERAS1_KEYS.isdisjoint(config):
         return True
     return "output_dim" in config and class_name in ("Dense", "LSTM", "GRU", "SimpleRNN")
+
+
+def is_keras1(layers: Sequence[tuple[str, Mapping[str, Json]]]) -> bool:
+    """Whether layers, as (class name, config), are of Keras 1, not only kept by Keras 2.1."""
+    old = {name: config for name, config in layers if is_keras1_layer(name, config)}
+    if not old.keys() <= KEPT_IN_2_1:
+        return True
+    return bool(old) and all(_KERAS2_KEYS.isdisjoint(config) for _, config in layers)
 
 
 def to_keras2(class_name: str, config: Mapping[str, Json]) -> tuple[str, Mapping[str, Json]]:

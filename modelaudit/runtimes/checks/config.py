@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from modelaudit.audit_types.loading import LoadOutcome
+from modelaudit.formats.keras.dialects import KEPT_IN_2_1
 from modelaudit.formats.keras.json_config import mapping, sequence, text
 from modelaudit.layer_classes import LAYER_CLASSES, Trait, has
 from modelaudit.runtimes.checks import (
@@ -134,19 +135,23 @@ def _model_known(name: str, context: CheckContext) -> bool:
 
 def _unknown_layer(name: str, context: CheckContext, route: str) -> Reason:
     fix = "pass the class in custom_objects={...}, or import the module that registers it"
-    if has(name, Trait.TENSORFLOW_OPERATION) or name == "AddLoss":
+    kept = name in KEPT_IN_2_1
+    if kept:
+        fix = "load it in Keras 2.1, build the model there without this layer, and save it again"
+    elif has(name, Trait.TENSORFLOW_OPERATION) or name == "AddLoss":
         fix = "use tf-keras (TF_USE_LEGACY_KERAS=1), or a SavedModel with keras.layers.TFSMLayer"
     elif context.profile.keras3:
         fix += "; a class that Keras 3 removed loads in tf-keras"
     return Reason(
         "unknown-class",
         LoadOutcome.FAILS,
-        f"{route or name} has the class {name}, which is not part of {context.profile.name}",
+        f"{route or name} has the class {name}, which is not part of {context.profile.name}"
+        + "; Keras 2.2 removed it" * kept,
         f"ValueError: Unknown layer: '{name}'. Please ensure you are using a "
         "`keras.utils.custom_object_scope`",
         fix,
         route,
-        **_passed(name),
+        **(_passed(name) or {"sign": f"'{name}'"}),
     )
 
 

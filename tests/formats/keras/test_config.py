@@ -119,6 +119,13 @@ def test_keras_1_branches_merged_at_the_head_of_a_sequential() -> None:
     )
 
 
+def test_a_merge_that_keras_2_1_wrote_is_no_keras_1() -> None:
+    branch = layer("Dense", "branch", units=2, batch_input_shape=[None, 4])
+    merge = layer("Merge", "merge", mode="concat", concat_axis=-1, layers=[branch])
+    last = layer("Dense", "last", units=1)
+    assert parse({"class_name": "Sequential", "config": [merge, last]}).dialect == "keras2"
+
+
 def test_wrapped_layers_are_separate_layers() -> None:
     lstm = layer("LSTM", "lstm", units=3, return_sequences=True)
     dense = layer("Dense", "inner", units=2)
