@@ -275,8 +275,7 @@ class TreeWalk:
             self._name(file.path, "unfinished copy or download")
             return
         reason = other_formats.unsupported_reason(file.path.name, head)
-        known = suffix == ".pb" and form is Format.UNKNOWN and reason is not None
-        if _is_row(suffix, form) and not known:
+        if _is_row(suffix, form) and not (reason and suffix == ".pb" and form is Format.UNKNOWN):
             self._files.setdefault(file.identity, []).append((file, form))
             return
         if reason is None and form is Format.HDF5_OTHER and promised:
