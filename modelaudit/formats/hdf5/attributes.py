@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
 import h5py
 import numpy as np
@@ -72,11 +74,11 @@ def read_attributes(
     """
     found = Attributes()
     left = limits.config_bytes
-    pending = list(_things(contents))
+    types: list[tuple[str, Hdf5Object]] = []  # of attributes; they can have attributes themselves
     seen: set[int] = set()
     # A damaged string length makes libhdf5 allocate gigabytes and spend seconds before it fails.
     deadline = time.monotonic() + limits.read_seconds
-    for route, thing in pending:
+    for route, thing in itertools.chain(_things(contents), types):
         names = _names(thing, route, seen, file, problems)
         if isinstance(thing, h5py.Group):
             found.of_groups.extend((route, name) for name in names)
@@ -91,7 +93,7 @@ def read_attributes(
                 stored = h5py.h5a.open(thing.id, name)
                 kind = stored.get_type()
                 if kind.committed():
-                    pending.append((where, h5py.Datatype(kind)))
+                    types.append((where, h5py.Datatype(kind)))
                 if not route and name in own and _is_one_text(stored):
                     continue
                 parts, cut = _bounded(_parts(stored, kind, limits, heaps), left)
@@ -116,11 +118,15 @@ def _things(contents: LinkedObjects) -> Iterator[tuple[str, Hdf5Object]]:
     """All objects that can have attributes, and datatypes that are referenced by datasets alone."""
     yield from contents.groups
     yield from contents.types
+    (_, file) = contents.groups[0]
     for each in contents.datasets:
-        yield each.route, each.dataset
-        kind = each.dataset.id.get_type()
-        if kind.committed():
-            yield each.route, h5py.Datatype(kind)
+        if each.described:
+            with suppress(*HDF5_ERRORS):  # it was open before
+                dataset = h5py.Dataset(h5py.h5d.open(file.id, each.path))
+                yield each.route, dataset
+                kind = dataset.id.get_type()
+                if kind.committed():
+                    yield each.route, h5py.Datatype(kind)
 
 
 def _names(

@@ -118,7 +118,7 @@ def _read(
     problems = [*contents.problems, *_outside(window, superblock)]
     attributes = read_attributes(contents, _OWN, window.file, limits, problems, heaps)
     problems += executables_in_attributes(attributes.read, window)
-    tensors = _tensors(contents, layout, window, limits, problems)
+    tensors = _tensors(file, contents, layout, window, limits, problems)
     extra: dict[str, Json] = {
         "layout": layout,
         "superblock": superblock.version if superblock else None,
@@ -245,6 +245,7 @@ def _foreign_attributes(attributes: Attributes) -> list[Json]:
 
 
 def _tensors(
+    file: h5py.File,
     contents: LinkedObjects,
     layout: str,
     window: FileWindow,
@@ -279,27 +280,32 @@ def _tensors(
             detail += f" (setting {setting})"
             problems.append(Problem(ProblemKind.LIMIT_EXCEEDED, window.file, detail, found.route))
             break
-        tensor = _tensor(found, _role(found.route, layout), window, limits, problems)
+        tensor = _tensor(file, found, _role(found.route, layout), window, limits, problems)
         done[found.address] = tensor
         tensors.append(tensor)
     return tuple(tensors)
 
 
 def _tensor(
-    found: DatasetEntry, role: str, window: FileWindow, limits: Limits, problems: list[Problem]
+    file: h5py.File,
+    found: DatasetEntry,
+    role: str,
+    window: FileWindow,
+    limits: Limits,
+    problems: list[Problem],
 ) -> Tensor:
     kind, route = found.kind, found.route
     role = role if kind.numeric else "other"
     nbytes = math.prod(found.shape) * kind.itemsize
     unread = Tensor(route, found.shape, kind.name, nbytes, window.file, role)
-    if found.unreadable is not None or found.dataset.shape is None:
+    if found.unreadable is not None or not found.has_data:
         return unread
     try:
-        bomb = bomb_in_chunk(found, window.file)
+        bomb = bomb_in_chunk(file, found, window.file)
         if bomb is not None:
             problems.append(bomb)
             return unread
-        source = source_of(window, found.path, found.dataset, kind)
+        source = source_of(window, found.path, found.shape, kind, found.offset, found.chunks)
     except (ReadError, *HDF5_ERRORS) as error:
         reason = error.reason if isinstance(error, ReadError) else hdf5_reason(error)
         word = error.kind if isinstance(error, ReadError) else ProblemKind.TENSOR_UNREADABLE

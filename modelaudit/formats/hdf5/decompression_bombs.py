@@ -16,13 +16,20 @@ _SLACK = 64  # checksums of other filters
 _STORED_SLACK = 1.01  # deflate enlarges incompressible data by less than this factor
 
 
-def bomb_in_chunk(found: DatasetEntry, file: str) -> Problem | None:
+def bomb_in_chunk(opened: h5py.File, found: DatasetEntry, file: str) -> Problem | None:
     """The problem of a chunk that inflates to more than its size; libhdf5 has no bound for this.
+
+    Args:
+        opened: the file that contains the dataset.
+        found: the dataset.
+        file: file name for the problem.
 
     Raises:
         One of `open_file.HDF5_ERRORS`: the chunk index is damaged.
     """
-    chunk = _overfull_chunk(found.dataset, found.kind.itemsize)
+    if found.chunks is None:
+        return None
+    chunk = _overfull_chunk(h5py.h5d.open(opened.id, found.path), found.chunks, found.kind.itemsize)
     if chunk is None:
         return None
     evidence: dict[str, Json] = {"hdf5": "ratio", "chunk": list(chunk)}
@@ -34,10 +41,9 @@ def bomb_in_total(contents: LinkedObjects, file: str, limits: Limits) -> Problem
     """The problem of chunked datasets that decode to a huge size in total."""
     declared = stored = 0
     for found in contents.datasets:
-        if found.unreadable is None and found.dataset.chunks is not None:
+        if found.unreadable is None and found.chunks is not None:
             size = math.prod(found.shape) * found.kind.itemsize
-            kept = int(found.dataset.id.get_storage_size())
-            declared, stored = declared + max(size, kept), stored + kept
+            declared, stored = declared + max(size, found.stored), stored + found.stored
     if declared <= _TOGETHER or declared <= limits.hdf5_ratio * stored:
         return None
     ratio = round(declared / max(stored, 1), 1)
@@ -53,21 +59,21 @@ def bomb_in_total(contents: LinkedObjects, file: str, limits: Limits) -> Problem
     return Problem(ProblemKind.LIMIT_EXCEEDED, file, detail, evidence=evidence)
 
 
-def _overfull_chunk(dataset: h5py.Dataset, itemsize: int) -> tuple[int, ...] | None:
+def _overfull_chunk(
+    dataset: h5py.h5d.DatasetID, shape: tuple[int, ...], itemsize: int
+) -> tuple[int, ...] | None:
     """Offset of the first deflated chunk that holds more bytes than a chunk has elements for.
 
     Each chunk is inflated up to that size. None if no chunk exceeds it or deflate is not used.
     """
-    plist = dataset.id.get_create_plist()
+    plist = dataset.get_create_plist()
     filters = [plist.get_filter(index)[0] for index in range(plist.get_nfilters())]
-    if h5py.h5z.FILTER_DEFLATE not in filters or dataset.chunks is None:
+    if h5py.h5z.FILTER_DEFLATE not in filters:
         return None
-    most = math.prod(dataset.chunks) * itemsize + _SLACK
+    most = math.prod(shape) * itemsize + _SLACK
     passed_over = 1 << filters.index(h5py.h5z.FILTER_DEFLATE)
     chunks: list[tuple[tuple[int, ...], int, int]] = []
-    dataset.id.chunk_iter(
-        lambda info: chunks.append((info.chunk_offset, info.filter_mask, info.size))
-    )
+    dataset.chunk_iter(lambda info: chunks.append((info.chunk_offset, info.filter_mask, info.size)))
     for offset, mask, stored in chunks:
         if stored > most * _STORED_SLACK + _SLACK:
             return offset
@@ -75,7 +81,7 @@ def _overfull_chunk(dataset: h5py.Dataset, itemsize: int) -> tuple[int, ...] | N
             continue
         inflater = zlib.decompressobj()
         try:
-            if len(inflater.decompress(dataset.id.read_direct_chunk(offset)[1], most + 1)) > most:
+            if len(inflater.decompress(dataset.read_direct_chunk(offset)[1], most + 1)) > most:
                 return offset
         except zlib.error:
             continue  # libhdf5 reports this when the data are read

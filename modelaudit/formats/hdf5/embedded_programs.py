@@ -46,11 +46,10 @@ def executable_in_dataset(
     if not found.kind.numeric or size < _SHORTEST:
         return None
     try:
-        offset = found.dataset.id.get_offset()
         last = b""
-        if offset is not None:
-            head = window.head(min(size, HEAD_BYTES), int(offset))
-            last = window.head(1, int(offset) + size - 1)
+        if found.offset is not None:
+            head = window.head(min(size, HEAD_BYTES), found.offset)
+            last = window.head(1, found.offset + size - 1)
         elif found.kind.itemsize == 1 or size <= _SMALL_BYTES:
             head = b"".join(bytes(piece) for piece in islice(source.raw(HEAD_BYTES), 1))
         else:

@@ -11,6 +11,7 @@ from msgspec import Struct, field
 from modelaudit.facts import Json, Problem, ProblemKind
 from modelaudit.formats.hdf5.open_file import (
     HDF5_ERRORS,
+    attribute_names,
     hdf5_reason,
     is_hard,
     link_names,
@@ -19,6 +20,7 @@ from modelaudit.formats.hdf5.open_file import (
 )
 from modelaudit.formats.hdf5.tensors import ElementType, element_type
 from modelaudit.settings import Limits
+from modelaudit.structs import replace
 
 # The filters of libhdf5 (deflate, shuffle, fletcher32, szip, nbit, scaleoffset) have lower
 # numbers; higher numbers are plugins, that is, third-party native code.
@@ -35,18 +37,32 @@ _LINKS = {h5py.h5l.TYPE_SOFT: "soft-link", h5py.h5l.TYPE_EXTERNAL: "external-lin
 
 
 class DatasetEntry(Struct, frozen=True):
-    """A dataset that is reached by hard links alone.
+    """A dataset that is reached by hard links alone, closed again: an open one takes 20 KiB.
 
-    `path` is its raw path for libhdf5, `route` its path for display; routes of names that are not
-    valid UTF-8 can be equal. `unreadable` is why its data must not be read, if so.
+    Attributes:
+        route: path for display; those of names that are not valid UTF-8 can be equal.
+        path: raw path for libhdf5.
+        address: unique in the file, see `object_address`.
+        shape: () also if there is no data space.
+        kind: element type.
+        offset: of contiguous data in the file; None for other or no storage.
+        chunks: shape of a chunk; None if it is not chunked.
+        stored: bytes of its data in the file.
+        has_data: whether it has a data space.
+        described: whether it has attributes, or a type of its own.
+        unreadable: why its data must not be read, if so.
     """
 
     route: str
     path: bytes
-    dataset: h5py.Dataset
     address: int
     shape: tuple[int, ...]
     kind: ElementType
+    offset: int | None = None
+    chunks: tuple[int, ...] | None = None
+    stored: int = 0
+    has_data: bool = True
+    described: bool = False
     unreadable: Problem | None = None
 
 
@@ -162,11 +178,36 @@ def _visit(
         return h5py.Group(identifier)
     if not isinstance(identifier, h5py.h5d.DatasetID):
         return h5py.Datatype(identifier)  # has no data but may have attributes
-    dataset = h5py.Dataset(identifier)
-    shape = tuple(int(n) for n in dataset.shape or ())
-    element = element_type(dataset, texts=texts)
-    problem = _dataset_problem(dataset, shape, element, route, file, limits)
-    return DatasetEntry(route, path, dataset, object_address(dataset), shape, element, problem)
+    return _entry(h5py.Dataset(identifier), path, route, file, limits, texts)
+
+
+def _entry(
+    dataset: h5py.Dataset, path: bytes, route: str, file: str, limits: Limits, texts: bool
+) -> DatasetEntry:
+    identifier = dataset.id
+    size = dataset.shape
+    kind = identifier.get_type()
+    offset = identifier.get_offset()
+    entry = DatasetEntry(
+        route,
+        path,
+        object_address(dataset),
+        tuple(map(int, size or ())),
+        element_type(dataset, kind, texts=texts),
+        None if offset is None else int(offset),
+        stored=int(identifier.get_storage_size()),
+        has_data=size is not None,
+        described=kind.committed() or not attribute_names(dataset, 0)[1],
+    )
+    if offset is None:  # else it is contiguous, and in this file
+        plist = identifier.get_create_plist()
+        if plist.get_layout() == h5py.h5d.CHUNKED:
+            entry = replace(entry, chunks=tuple(map(int, plist.get_chunk())))
+        problem = _elsewhere(plist, route, file)
+        if problem is not None:
+            return replace(entry, unreadable=problem)
+    problem = _dataset_problem(entry, file, limits)
+    return replace(entry, unreadable=problem) if problem is not None else entry
 
 
 def _link_problem(group: h5py.Group, link: bytes, route: str, file: str) -> Problem:
@@ -188,23 +229,14 @@ def _link_problem(group: h5py.Group, link: bytes, route: str, file: str) -> Prob
     return Problem(ProblemKind.EXTERNAL_REFERENCE, file, f"{detail}; not followed", route, evidence)
 
 
-def _dataset_problem(
-    dataset: h5py.Dataset,
-    shape: tuple[int, ...],
-    element: ElementType,
-    route: str,
-    file: str,
-    limits: Limits,
-) -> Problem | None:
-    """Why the data of a dataset must not or cannot be read; None if they can."""
-    plist = dataset.id.get_create_plist()
+def _elsewhere(plist: h5py.h5p.PropDCID, route: str, file: str) -> Problem | None:
+    """Why data are not plainly in the file, or need code to decode them; None if they do not."""
     if plist.get_external_count():
         names = [text_of(plist.get_external(i)[0]) for i in range(plist.get_external_count())][:16]
         evidence: dict[str, Json] = {"hdf5": "external-storage", "target": list(names)}
         detail = f"data are stored outside the file, in {', '.join(names)}; not read"
         return Problem(ProblemKind.EXTERNAL_REFERENCE, file, detail, route, evidence)
-    layout = plist.get_layout()
-    if layout == h5py.h5d.VIRTUAL:
+    if plist.get_layout() == h5py.h5d.VIRTUAL:
         evidence = {"hdf5": "virtual"}
         detail = "virtual dataset, assembled from other datasets; not read"
         return Problem(ProblemKind.EXTERNAL_REFERENCE, file, detail, route, evidence)
@@ -214,35 +246,28 @@ def _dataset_problem(
             evidence = {"hdf5": "filter", "measured": number, "threshold": _FIRST_PLUGIN_FILTER}
             detail = f"needs filter {number} ({text_of(label)}), a third-party plugin; not read"
             return Problem(ProblemKind.EXTERNAL_REFERENCE, file, detail, route, evidence)
+    return None
+
+
+def _dataset_problem(found: DatasetEntry, file: str, limits: Limits) -> Problem | None:
+    """Why the data of a dataset must not or cannot be read; None if they can."""
+    route, shape, element, stored = found.route, found.shape, found.kind, found.stored
     if not element.plain:
-        evidence = {"hdf5": "type", "type": element.name}
+        evidence: dict[str, Json] = {"hdf5": "type", "type": element.name}
         detail = f"non-numeric element type {element.name}; not read"
         return Problem(ProblemKind.UNSUPPORTED, file, detail, route, evidence)
-    return _storage_problem(dataset, shape, element, layout, route, file, limits)
-
-
-def _storage_problem(
-    dataset: h5py.Dataset,
-    shape: tuple[int, ...],
-    element: ElementType,
-    layout: int,
-    route: str,
-    file: str,
-    limits: Limits,
-) -> Problem | None:
-    declared = math.prod(shape) * element.itemsize if dataset.shape is not None else 0
-    stored = int(dataset.id.get_storage_size())
+    declared = math.prod(shape) * element.itemsize if found.has_data else 0
     if not declared:
         return None
-    evidence: dict[str, Json] = {"declared": declared, "stored": stored}
+    evidence = {"declared": declared, "stored": stored}
     if declared > limits.tensor_bytes:
         evidence |= {"hdf5": "ratio", "measured": declared, "threshold": limits.tensor_bytes}
         detail = (
             f"declares {declared:,} bytes and stores {stored:,}; not read (setting tensor_bytes)"
         )
         return Problem(ProblemKind.LIMIT_EXCEEDED, file, detail, route, evidence)
-    if layout == h5py.h5d.CHUNKED:
-        chunks = math.prod(-(-n // c) for n, c in zip(shape, dataset.chunks, strict=True))
+    if found.chunks is not None:
+        chunks = math.prod(-(-n // c) for n, c in zip(shape, found.chunks, strict=True))
         if chunks > limits.hdf5_chunks:
             evidence |= {"hdf5": "chunks", "measured": chunks, "threshold": limits.hdf5_chunks}
             detail = f"{chunks:,} chunks; not read (setting hdf5_chunks)"
@@ -254,7 +279,7 @@ def _storage_problem(
             return Problem(ProblemKind.LIMIT_EXCEEDED, file, detail, route, evidence)
         evidence["hdf5"] = "unallocated"
         return Problem(ProblemKind.TENSOR_UNREADABLE, file, detail, route, evidence)
-    if layout != h5py.h5d.CHUNKED:
+    if found.chunks is None:
         if stored == declared:
             return None
         evidence["hdf5"] = "size"

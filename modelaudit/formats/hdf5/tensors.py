@@ -51,14 +51,16 @@ class ElementType(Struct, frozen=True):
     plain: bool = False
 
 
-def element_type(dataset: h5py.Dataset, *, texts: bool = True) -> ElementType:
+def element_type(
+    dataset: h5py.Dataset, kind: h5py.h5t.TypeID, *, texts: bool = True
+) -> ElementType:
     """Element type of a dataset. Keras marks bfloat16 by an attribute of an opaque dataset.
 
     Args:
         dataset: of any type.
+        kind: its type.
         texts: whether that attribute may be read, see `heaps`.
     """
-    kind = dataset.id.get_type()
     size = int(kind.get_size())
     for known, name, big_endian in _NUMBERS:
         if kind.equal(known):
@@ -80,30 +82,33 @@ def _says_bfloat16(dataset: h5py.Dataset) -> bool:
 
 
 def source_of(
-    window: FileWindow, path: bytes, dataset: h5py.Dataset, kind: ElementType
+    window: FileWindow,
+    path: bytes,
+    shape: tuple[int, ...],
+    kind: ElementType,
+    offset: int | None,
+    chunks: tuple[int, ...] | None,
 ) -> StoredArray:
     """Bounded access to a dataset of plain elements, which remains valid after the file is closed.
 
     Contiguous data are read by offset, without libhdf5; chunked data are decoded in bands. See
-    `BandedArray` for the arguments.
+    `link_walk.DatasetEntry` for the arguments.
 
     Raises:
         LimitExceeded: one row of chunks is larger than `BAND_BYTES`.
     """
-    shape = tuple(int(n) for n in dataset.shape)
-    offset = dataset.id.get_offset()
     if offset is not None:
         return FileArray(
             window,
-            int(offset),
+            offset,
             shape,
             kind.name,
             big_endian=kind.big_endian,
             itemsize=kind.itemsize,
         )
-    rows = dataset.chunks[0] if dataset.chunks else max(shape[:1], default=1)
+    rows = chunks[0] if chunks else max(shape[:1], default=1)
     row_bytes = math.prod(shape[1:]) * kind.itemsize
-    decoded = math.prod(dataset.chunks) * kind.itemsize if dataset.chunks else 0
+    decoded = math.prod(chunks) * kind.itemsize if chunks else 0
     band = max(rows * row_bytes, decoded)
     if band > BAND_BYTES:
         raise LimitExceeded(window.file, "bytes per row of chunks", band, BAND_BYTES)
