@@ -53,8 +53,8 @@ def graphs(folder: Path) -> Iterable[Problem]:
     sniff(folder)
     message, file = read_message({path.name: path for path in folder.iterdir()}, LIMITS)
     found, problems = read_graphs(message, file, LIMITS)
-    objects = read_objects(message, file)
-    read_signatures(message)
+    objects = read_objects(message, file, LIMITS)
+    read_signatures(message, file, LIMITS)
     if message.meta_graphs:
         read_provenance(message.meta_graphs[0], found[0] if found else None, objects, False)
     for graph in found:

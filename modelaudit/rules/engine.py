@@ -59,7 +59,7 @@ def run_rule(rule: Rule, facts: Facts) -> RuleResult:
             moot = graphless or need is Need.SIDES
             return RuleResult(rule.code, rule.name, Outcome.NOT_APPLICABLE, reason, moot=moot)
     try:
-        findings = tuple(rule.check(rule, facts))
+        findings = _worst(rule, rule.check(rule, facts), facts.settings.limits.findings)
     except NotApplicable as reason:
         moot = isinstance(reason, NotRelevant)
         return RuleResult(
@@ -75,6 +75,27 @@ def run_rule(rule: Rule, facts: Facts) -> RuleResult:
     chosen = rule.chosen(facts) if rule.limit else None
     line = "" if chosen is None else f" (threshold set to {chosen:g})"
     return RuleResult(rule.code, rule.name, Outcome.PASS, rule.pass_title + line)
+
+
+def _worst(rule: Rule, made: Iterable[Finding], most: int) -> tuple[Finding, ...]:
+    """The findings, or the most severe ones if there are more than `most`, and their number."""
+    kept: list[Finding] = []
+    count = 0
+    for each in made:
+        count += 1
+        kept.append(each)
+        if len(kept) > 2 * most:
+            kept = _most_severe(kept)[: most + 1]
+    if count <= most:
+        return tuple(kept)
+    kept = _most_severe(kept)
+    detail = f"{count - most:,} more findings of this rule are not listed (setting findings)."
+    rest = rule.finding(detail, key="more", severity=kept[most].severity)
+    return (*kept[:most], rest)
+
+
+def _most_severe(findings: list[Finding]) -> list[Finding]:
+    return sorted(findings, key=lambda finding: -finding.severity.rank)
 
 
 def run_rules(rules: Sequence[Rule], facts: Facts) -> tuple[RuleResult, ...]:

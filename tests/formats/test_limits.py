@@ -21,8 +21,9 @@ from tests.formats.bundle_writer import write_bundle
 from tests.made import files, saved_models
 
 # Not of a file's content: `tests/runs/test_isolated_read.py` has `read_memory`,
+# `tests/rules/test_engine.py` has `findings`,
 # `tests/runs/test_runs.py` the time that a slot may take.
-ELSEWHERE = {"read_memory"}
+ELSEWHERE = {"read_memory", "findings"}
 
 
 def archive(path: Path, **members: bytes) -> Path:
@@ -95,6 +96,7 @@ CASES = {
     "json_nodes": (100, lambda p: config(p / "m.keras", list(range(300)))),
     "proto_bytes": (300, lambda p: saved_model(p / "m", 100)),
     "proto_depth": (5, lambda p: text_saved_model(p / "m")),
+    "density": (0.001, lambda p: saved_model(p / "m", 100)),
     "graph_nodes": (50, lambda p: saved_model(p / "m", 100)),
     "layers": (10, lambda p: config(p / "m.keras", layers(20))),
     "tensors": (1, lambda p: files.minimal_h5(p / "m.h5")),

@@ -51,6 +51,19 @@ def test_an_exception_in_a_check_is_an_outcome() -> None:
     assert "RuntimeError: boom" in result.reason
 
 
+def test_the_most_severe_of_too_many_findings_are_listed() -> None:
+    def flood(rule: Rule, facts: Facts) -> Iterator[Finding]:
+        for number in range(5000):
+            yield rule.finding(str(number), severity=Severity.LOW)
+        yield rule.finding("the last", severity=Severity.CRITICAL)
+
+    found = run_rule(replace(RULE, check=flood), examples.healthy()).findings
+    assert [each.detail for each in found[:2]] == ["the last", "0"]
+    assert len(found) == 1001
+    assert found[-1].detail.startswith("4,001 more findings")
+    assert found[-1].severity is Severity.LOW
+
+
 def test_a_missing_need_gives_its_reason() -> None:
     result = run_rule(replace(RULE, needs=(Need.BEHAVIOUR,)), examples.healthy())
     assert result.outcome is Outcome.NOT_APPLICABLE

@@ -16,6 +16,7 @@ import google_crc32c
 from modelaudit.errors import LimitExceeded, ReadError
 from modelaudit.facts import ProblemKind
 from modelaudit.formats.graph import wire
+from modelaudit.formats.io.density import ENTRIES
 from modelaudit.settings import Limits
 
 MAGIC = 0xDB4775248B80FB57
@@ -69,13 +70,14 @@ def read_table(data: bytes, file: str, limits: Limits) -> Iterator[tuple[bytes, 
     index_handle, _ = _handle(footer, position, file)
     budget = limits.config_bytes
     count = 0
+    most, setting = ENTRIES.most(len(data), limits)
     for _, value in _entries(_block(data, index_handle, file, budget), file):
         block = _block(data, _handle(value, 0, file)[0], file, budget)
         budget -= len(block)
         for entry in _entries(block, file):
             count += 1
-            if count > limits.tensors:
-                raise LimitExceeded(file, "table entries", count, limits.tensors, "tensors")
+            if count > most:
+                raise LimitExceeded(file, "table entries", count, most, setting)
             yield entry
 
 

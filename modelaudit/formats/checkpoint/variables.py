@@ -29,6 +29,7 @@ from modelaudit.formats.graph.parse import parse
 from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
 from modelaudit.formats.graph.restore_ops import lost_statistics
 from modelaudit.formats.io.bounded import display_path
+from modelaudit.formats.io.density import NODES
 from modelaudit.settings import Limits
 
 # Suffixes that TF1's optimizers append to a variable name for their slots.
@@ -157,9 +158,7 @@ def _objects(bundle: TensorBundle, limits: Limits) -> tuple[ObjectNode, ...]:
         return ()
     source = BundleStrings(bundle, entry, limits.config_bytes)
     message = parse(pb.TrackableObjectGraph, source.strings()[0], source.file, limits)
-    if len(message.nodes) > limits.graph_nodes:
-        reason = f"an object graph of {len(message.nodes):,} nodes (setting graph_nodes)"
-        raise ReadError(ProblemKind.LIMIT_EXCEEDED, source.file, reason)
+    NODES.check(len(message.nodes), message.ByteSize(), limits, source.file)
     return checkpoint_objects(message, source.file)
 
 

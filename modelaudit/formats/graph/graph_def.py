@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from modelaudit.errors import LimitExceeded, ReadError
+from modelaudit.errors import ReadError
 from modelaudit.facts import Graph, GraphFunction, GraphNode, Json
 from modelaudit.formats.graph.attr_values import attr_json
 from modelaudit.formats.graph.parse import parse
 from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
 from modelaudit.formats.graph.wire import BYTES, WireError, varint
+from modelaudit.formats.io.density import NODES
 from modelaudit.settings import Limits
 
 # Collections of nodes that a TF1 loader, or any import of the MetaGraph, runs first.
@@ -61,7 +62,7 @@ def graph_facts(
     Args:
         message: the graph.
         file: file name for errors.
-        limits: `graph_nodes` limits the number of nodes, including those of functions.
+        limits: `graph_nodes` limits the number of functions and nodes, including those in them.
         tags: tags of the MetaGraph.
         meta: source of saver, collections and assets.
         held_by: route of the constant that contains the graph, for nested graphs.
@@ -70,9 +71,7 @@ def graph_facts(
         LimitExceeded: too many nodes.
     """
     library = message.library.function
-    count = len(message.node) + sum(len(function.node_def) for function in library)
-    if count > limits.graph_nodes:
-        raise LimitExceeded(file, "graph nodes", count, limits.graph_nodes, "graph_nodes")
+    NODES.check(node_count(message), message.ByteSize(), limits, file)
     versioned = message.HasField("versions")
     return Graph(
         tags=tags,
@@ -86,6 +85,12 @@ def graph_facts(
         trainable=_trainable(meta) if meta else (),
         held_by=held_by,
     )
+
+
+def node_count(message: pb.GraphDef) -> int:
+    """Functions and nodes, including the nodes of functions."""
+    library = message.library.function
+    return len(message.node) + sum(1 + len(function.node_def) for function in library)
 
 
 def _nodes(messages: Iterable[pb.NodeDef]) -> tuple[GraphNode, ...]:

@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from modelaudit.errors import LimitExceeded, ReadError
 from modelaudit.facts import Graph
 from modelaudit.formats.graph.attr_values import strings
-from modelaudit.formats.graph.graph_def import graph_facts
+from modelaudit.formats.graph.graph_def import graph_facts, node_count
 from modelaudit.formats.graph.parse import parse
 from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
+from modelaudit.formats.io.density import NODES
 from modelaudit.settings import MIB, Limits
 
 _OP = re.compile(r"[A-Za-z_][A-Za-z0-9_>.]*")
@@ -33,14 +34,16 @@ def nested_graphs(message: pb.GraphDef, file: str, limits: Limits) -> Iterator[G
     Raises:
         LimitExceeded: graphs are nested too deep, or the strings decompress to too many bytes.
     """
-    yield from _Reader(file, limits).graphs(message, "", _NESTING)
+    yield from _Reader(file, limits, message.ByteSize()).graphs(message, "", _NESTING)
 
 
 class _Reader:
-    """Reads one file, with a common limit for all decompressed bytes."""
+    """Reads one file, with common limits for all decompressed bytes and all nodes."""
 
-    def __init__(self, file: str, limits: Limits) -> None:
+    def __init__(self, file: str, limits: Limits, size: int) -> None:
         self.file = file
+        self.size = size
+        self.nodes = 0
         self.limits = limits
         self.left = _INFLATED
 
@@ -62,6 +65,8 @@ class _Reader:
                             self.file, "graphs inside graphs", _NESTING + 1, _NESTING
                         )
                     where = f"{prefix}{node.name}"
+                    self.nodes += node_count(inner)
+                    NODES.check(self.nodes, self.size, self.limits, self.file)
                     yield graph_facts(inner, self.file, self.limits, held_by=where)
                     yield from self.graphs(inner, f"{where}/", levels - 1)
 

@@ -24,6 +24,8 @@ from modelaudit.formats.hdf5.open_file import (
     text_of,
 )
 from modelaudit.formats.io.bounded import BEFORE_JSON
+from modelaudit.formats.io.density import ATTRIBUTES
+from modelaudit.formats.io.file_window import FileWindow
 from modelaudit.settings import Limits
 
 _MOST_PARTS = 100_000  # per attribute
@@ -57,7 +59,7 @@ class Attributes(Struct):
 def read_attributes(
     contents: LinkedObjects,
     own: frozenset[bytes],
-    file: str,
+    window: FileWindow,
     limits: Limits,
     problems: list[Problem],
     heaps: Heaps,
@@ -67,12 +69,16 @@ def read_attributes(
     Args:
         contents: result of the walk.
         own: names of root attributes that are read elsewhere; skipped if they are a single string.
-        file: file name for problems.
-        limits: `config_bytes` and `read_seconds` apply to all attributes together.
+        window: the file.
+        limits: `density` and `hdf5_objects` apply to their number, `config_bytes` and
+            `read_seconds` to all attributes together.
         problems: receives a problem for each attribute that is skipped or cannot be read.
         heaps: state of the heaps; strings in damaged heaps are not read.
     """
     found = Attributes()
+    file = window.file
+    most, setting = ATTRIBUTES.most(window.size, limits)
+    count = 0
     left = limits.config_bytes
     types: list[tuple[str, Hdf5Object]] = []  # of attributes; they can have attributes themselves
     seen: set[int] = set()
@@ -80,6 +86,11 @@ def read_attributes(
     deadline = time.monotonic() + limits.read_seconds
     for route, thing in itertools.chain(_things(contents), types):
         names = _names(thing, route, seen, file, problems)
+        count += len(names)
+        if count > most:
+            detail = f"more than {most:,} attributes; the rest is skipped (setting {setting})"
+            problems.append(Problem(ProblemKind.LIMIT_EXCEEDED, file, detail, route))
+            return found
         if isinstance(thing, h5py.Group):
             found.of_groups.extend((route, name) for name in names)
         for name in names:
@@ -134,11 +145,11 @@ def _names(
 ) -> list[bytes]:
     """Names of an object's attributes; empty if it was visited through another hard link."""
     try:
-        address = object_address(thing)
+        address = object_address(thing.id)
         if address in seen:
             return []
         seen.add(address)
-        names, whole = attribute_names(thing)
+        names, whole = attribute_names(thing.id)
     except HDF5_ERRORS as error:
         reason = hdf5_reason(error)
         problems.append(_broken(file, route, f"attributes cannot be listed: {reason}"))

@@ -34,6 +34,7 @@ from modelaudit.formats.hdf5.open_file import (
     text_of,
 )
 from modelaudit.formats.hdf5.tensors import source_of
+from modelaudit.formats.io.density import DATASETS
 from modelaudit.formats.io.file_window import FileWindow
 from modelaudit.formats.io.tensor_stats import summarise_or_problem
 from modelaudit.settings import Limits
@@ -46,6 +47,7 @@ T = TypeVar("T")
 # What a model was compiled with; one inside another model keeps its own.
 _OF_TRAINING = re.compile(r"(?:^|/)(optimizer|_?metrics|_?compile_metrics)/(?:.*/)?vars/\d+$")
 _OUTSIDE_BYTES = 1 << 20
+_DECODED = 8  # a tensor that libhdf5 must decode takes as long as so many others
 
 _TEXTS = ("keras_version", "backend", "model_config", "training_config")
 _KERAS_ATTRIBUTES = frozenset((*_TEXTS, "layer_names", "weight_names", "name", "dtype"))
@@ -111,12 +113,12 @@ def _read(
 ) -> Hdf5Contents:
     damaged = heaps.texts
     try:
-        contents = walk(file, window.file, limits, texts=damaged is None)
+        contents = walk(file, window.file, window.size, limits, texts=damaged is None)
         layout = layout_of(file)
     except HDF5_ERRORS as error:
         raise ReadError(ProblemKind.CORRUPT, window.file, hdf5_reason(error)) from error
     problems = [*contents.problems, *_outside(window, superblock)]
-    attributes = read_attributes(contents, _OWN, window.file, limits, problems, heaps)
+    attributes = read_attributes(contents, _OWN, window, limits, problems, heaps)
     problems += executables_in_attributes(attributes.read, window)
     tensors = _tensors(file, contents, layout, window, limits, problems)
     extra: dict[str, Json] = {
@@ -258,9 +260,10 @@ def _tensors(
         problems.append(bomb)
         return ()
     deadline = time.monotonic() + limits.read_seconds
+    most, bound = DATASETS.most(window.size, limits)
     done: dict[int, Tensor] = {}
     tensors: list[Tensor] = []
-    total = 0
+    total = work = 0
     for found in contents.datasets:
         first = done.get(found.address)
         if first is not None:  # another hard link to a dataset that was read before
@@ -269,8 +272,9 @@ def _tensors(
         if found.unreadable is None:
             total += math.prod(found.shape) * found.kind.itemsize
         setting = ""
-        if len(tensors) >= limits.tensors:
-            setting = "tensors"
+        work += 1 if found.offset is not None else _DECODED
+        if work > most:
+            setting = bound
         elif total > limits.total_bytes:
             setting = "total_bytes"
         elif time.monotonic() > deadline:

@@ -19,6 +19,7 @@ from modelaudit.formats.hdf5.open_file import (
     text_of,
 )
 from modelaudit.formats.hdf5.tensors import ElementType, element_type
+from modelaudit.formats.io.density import LINKS
 from modelaudit.settings import Limits
 from modelaudit.structs import replace
 
@@ -78,7 +79,9 @@ class LinkedObjects(Struct):
     problems: list[Problem] = field(default_factory=list)
 
 
-def walk(file: h5py.File, name: str, limits: Limits, *, texts: bool = True) -> LinkedObjects:
+def walk(
+    file: h5py.File, name: str, size: int, limits: Limits, *, texts: bool = True
+) -> LinkedObjects:
     """Every group, dataset and named datatype, and a problem for each irregular object.
 
     Only hard links are followed, and each group is visited once. The evidence of a problem has the
@@ -88,13 +91,15 @@ def walk(file: h5py.File, name: str, limits: Limits, *, texts: bool = True) -> L
     Args:
         file: an open HDF5 file.
         name: file name for problems.
+        size: of the file, in bytes.
         limits: `hdf5_objects`, `hdf5_chunks`, `hdf5_ratio` and `tensor_bytes` apply.
         texts: whether variable-length strings may be read, see `heaps`.
     """
     contents = LinkedObjects(groups=[("", file)])
-    seen = {object_address(file)}
+    seen = {object_address(file.id)}
     stack: list[tuple[str, bytes, h5py.Group, int]] = [("", b"", file, 0)]
     count = 0
+    most, setting = LINKS.most(size, limits)
     while stack:
         prefix, above, group, depth = stack.pop()
         if depth > _DEPTH:
@@ -102,11 +107,10 @@ def walk(file: h5py.File, name: str, limits: Limits, *, texts: bool = True) -> L
             contents.problems.append(_limit(name, prefix, detail, "depth"))
             continue
         below: list[tuple[str, bytes, h5py.Group, int]] = []
-        links = _links(group, prefix, name, limits.hdf5_objects - count, contents)
+        links = _links(group, prefix, name, most - count, contents)
         count += len(links)
-        if count > limits.hdf5_objects:
-            detail = f"more than {limits.hdf5_objects:,} links; the rest is skipped "
-            detail += "(setting hdf5_objects)"
+        if count > most:
+            detail = f"more than {most:,} links; the rest is skipped (setting {setting})"
             contents.problems.append(_limit(name, prefix, detail, "objects"))
             break
         for link in links:
@@ -114,7 +118,7 @@ def walk(file: h5py.File, name: str, limits: Limits, *, texts: bool = True) -> L
             path = b"/".join((above, link)) if above else link
             try:
                 found = _visit(group, link, path, route, name, limits, texts)
-                address = object_address(found) if isinstance(found, h5py.Group) else 0
+                address = object_address(found.id) if isinstance(found, h5py.Group) else 0
             except HDF5_ERRORS as error:
                 detail = f"object cannot be opened: {hdf5_reason(error)}"
                 contents.problems.append(_broken(name, route, detail))
@@ -178,26 +182,31 @@ def _visit(
         return h5py.Group(identifier)
     if not isinstance(identifier, h5py.h5d.DatasetID):
         return h5py.Datatype(identifier)  # has no data but may have attributes
-    return _entry(h5py.Dataset(identifier), path, route, file, limits, texts)
+    return _entry(identifier, path, route, file, limits, texts)
 
 
 def _entry(
-    dataset: h5py.Dataset, path: bytes, route: str, file: str, limits: Limits, texts: bool
+    identifier: h5py.h5d.DatasetID,
+    path: bytes,
+    route: str,
+    file: str,
+    limits: Limits,
+    texts: bool,
 ) -> DatasetEntry:
-    identifier = dataset.id
-    size = dataset.shape
+    space = identifier.get_space()
+    has_data = space.get_simple_extent_type() != h5py.h5s.NULL
     kind = identifier.get_type()
     offset = identifier.get_offset()
     entry = DatasetEntry(
         route,
         path,
-        object_address(dataset),
-        tuple(map(int, size or ())),
-        element_type(dataset, kind, texts=texts),
+        object_address(identifier),
+        tuple(map(int, space.get_simple_extent_dims())) if has_data else (),
+        element_type(identifier, kind, texts=texts),
         None if offset is None else int(offset),
         stored=int(identifier.get_storage_size()),
-        has_data=size is not None,
-        described=kind.committed() or not attribute_names(dataset, 0)[1],
+        has_data=has_data,
+        described=kind.committed() or not attribute_names(identifier, 0)[1],
     )
     if offset is None:  # else it is contiguous, and in this file
         plist = identifier.get_create_plist()

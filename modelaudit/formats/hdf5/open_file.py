@@ -118,11 +118,11 @@ def text_of(name: bytes | str) -> str:
     return data.decode("utf-8", "backslashreplace")
 
 
-def object_address(thing: Hdf5Object) -> int:
+def object_address(identifier: h5py.h5g.GroupID | h5py.h5d.DatasetID | h5py.h5t.TypeID) -> int:
     """Unique address of an object in the file, the same for all links to it."""
     # Not `h5o.get_info`: it computes the size of the group's index, and never returns if that
     # index is circular.
-    low, high = h5py.h5g.get_objinfo(thing.id).objno
+    low, high = h5py.h5g.get_objinfo(identifier).objno
     return int(low) | int(high) << 64
 
 
@@ -147,13 +147,15 @@ def is_hard(group: h5py.Group, link: bytes) -> bool:
     return b"/" not in link and group.id.links.get_info(link).type == h5py.h5l.TYPE_HARD
 
 
-def attribute_names(thing: Hdf5Object, most: int = 10_000) -> Names:
+def attribute_names(
+    identifier: h5py.h5g.GroupID | h5py.h5d.DatasetID | h5py.h5t.TypeID, most: int = 10_000
+) -> Names:
     """Raw names of the attributes, and whether the list is complete; see `link_names`.
 
     Raises:
         One of `HDF5_ERRORS`: the list is damaged.
     """
-    return _names(partial(h5py.h5a.iterate, thing.id), most)
+    return _names(partial(h5py.h5a.iterate, identifier), most)
 
 
 def _names(iterate: Callable[[Callable[[bytes], bool | None]], object], most: int) -> Names:

@@ -52,7 +52,7 @@ class ElementType(Struct, frozen=True):
 
 
 def element_type(
-    dataset: h5py.Dataset, kind: h5py.h5t.TypeID, *, texts: bool = True
+    dataset: h5py.h5d.DatasetID, kind: h5py.h5t.TypeID, *, texts: bool = True
 ) -> ElementType:
     """Element type of a dataset. Keras marks bfloat16 by an attribute of an opaque dataset.
 
@@ -76,8 +76,8 @@ def element_type(
     return ElementType(name, size, plain=family in {h5py.h5t.STRING, h5py.h5t.OPAQUE})
 
 
-def _says_bfloat16(dataset: h5py.Dataset) -> bool:
-    word = dataset.attrs.get("dtype")
+def _says_bfloat16(dataset: h5py.h5d.DatasetID) -> bool:
+    word = h5py.Dataset(dataset).attrs.get("dtype")
     return isinstance(word, str | bytes) and word in ("bfloat16", b"bfloat16")
 
 

@@ -19,6 +19,7 @@ import numpy as np
 
 from modelaudit.errors import LimitExceeded, ReadError
 from modelaudit.facts import FileEntry, Json, ProblemKind
+from modelaudit.formats.io.density import CONTAINERS, ELEMENTS
 from modelaudit.settings import Limits
 
 BEFORE_JSON = b" \t\r\n\0\xff\xfe\xef\xbb\xbf"
@@ -223,15 +224,23 @@ def _noting_duplicates(
     return mapping_of
 
 
-def _check_structure(data: bytes, limits: Limits, file: str) -> None:
+def json_parts(data: bytes) -> tuple[int, int]:
+    """At most how many containers, and how many elements of them, a JSON text has."""
     opened = data.count(b"{") + data.count(b"[")
-    if opened <= limits.json_depth and data.count(b",") <= limits.json_nodes:
+    return opened, opened + data.count(b",")
+
+
+def _check_structure(data: bytes, limits: Limits, file: str) -> None:
+    opened, nodes = json_parts(data)
+    bounds = (CONTAINERS.most(len(data), limits)[0], ELEMENTS.most(len(data), limits)[0])
+    if opened <= min(limits.json_depth, bounds[0]) and nodes <= bounds[1]:
         return
     skeleton = np.frombuffer(_JSON_STRING.sub(b"", data), dtype=np.uint8)
     opens = (skeleton == ord("{")) | (skeleton == ord("["))
-    nodes = int(np.count_nonzero(opens)) + int(np.count_nonzero(skeleton == ord(",")))
-    if nodes > limits.json_nodes:
-        raise LimitExceeded(file, "JSON elements", nodes, limits.json_nodes, "json_nodes")
+    opened = int(np.count_nonzero(opens))
+    nodes = opened + int(np.count_nonzero(skeleton == ord(",")))
+    ELEMENTS.check(nodes, len(data), limits, file)
+    CONTAINERS.check(opened, len(data), limits, file)
     closes = (skeleton == ord("}")) | (skeleton == ord("]"))
     steps = opens.astype(np.int8) - closes.astype(np.int8)
     depth = int(np.cumsum(steps, dtype=np.int64).max(initial=0))

@@ -52,6 +52,9 @@ _OWN_GROUP = re.compile(r"(?:layers|_layer_checkpoint_dependencies)[/\\][^/\\]+/
 _CONFIG = re.compile(r"@(?:model|training)_config(?:\[\d+\])?$")  # an item of a list, or a scalar
 
 
+STRAY_BYTES = 1 << 20  # of all texts like configs that are stored where Keras does not look
+
+
 class ReadNotes(Struct):
     """Problems and JSON documents collected while reading a model."""
 
@@ -94,7 +97,13 @@ def json_part(data: bytes | None, file: str, route: str, limits: Limits, notes: 
 
 def stray_configs(contents: Hdf5Contents, file: str, limits: Limits, notes: ReadNotes) -> None:
     """Add configs that are stored where Keras does not look, so that rules check them too."""
+    left = STRAY_BYTES
     for where, text in contents.stray:
+        left -= len(text)
+        if left < 0:
+            detail = f"texts like configs after the first {STRAY_BYTES:,} bytes are not parsed"
+            notes.problems.append(Problem(ProblemKind.LIMIT_EXCEEDED, file, detail, where))
+            break
         found = ReadNotes()
         value = json_part(text, file, where, limits, found)
         broken = any(problem.kind is ProblemKind.CONFIG_INVALID for problem in found.problems)

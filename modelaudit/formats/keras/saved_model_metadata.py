@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec import Struct, field
 
-from modelaudit.errors import ReadError
+from modelaudit.errors import LimitExceeded, ReadError
 from modelaudit.facts import Document, Json, ObjectNode, Problem, ProblemKind
 from modelaudit.formats.graph.parse import parse
 from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
-from modelaudit.formats.io.bounded import json_loads
+from modelaudit.formats.io.bounded import json_loads, json_parts
+from modelaudit.formats.io.density import CONTAINERS, ELEMENTS
 from modelaudit.formats.keras.common import duplicate_keys
 from modelaudit.settings import Limits
 
@@ -97,6 +98,10 @@ def read_keras_metadata(
         for entry in message.nodes:
             texts.append((entry.node_id, entry.metadata))
             identifiers[entry.node_id] = entry.identifier
+    try:
+        _check_parts([text for _, text in texts], file, limits)
+    except LimitExceeded as error:
+        return KerasMetadata(), [*problems, Problem(ProblemKind(error.kind), file, error.reason)]
     objects: dict[int, dict[str, Json]] = {}
     others: list[tuple[int, dict[str, Json]]] = []
     for index, text in texts:
@@ -115,6 +120,18 @@ def read_keras_metadata(
             objects[index] = value
     root = objects.get(0) if identifiers.get(0) in _MODELS else None
     return KerasMetadata(objects, root, file, tuple(others)), problems
+
+
+def _check_parts(texts: Sequence[str], file: str, limits: Limits) -> None:
+    """Bound the parts of all texts together.
+
+    Raises:
+        LimitExceeded: there are too many.
+    """
+    parts = [json_parts(text.encode("utf-8", "replace")) for text in texts]
+    size = sum(map(len, texts))
+    CONTAINERS.check(sum(opened for opened, _ in parts), size, limits, file)
+    ELEMENTS.check(sum(nodes for _, nodes in parts), size, limits, file)
 
 
 def _identity(metadata: Mapping[str, Json]) -> str:

@@ -25,6 +25,7 @@ from modelaudit.formats.graph.parse import parse, parse_text
 from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
 from modelaudit.formats.graph.tf_dtypes import dtype_name
 from modelaudit.formats.io.bounded import read_bytes
+from modelaudit.formats.io.density import ENDPOINTS, NODES
 from modelaudit.formats.saved_model.files import BINARY, SPLIT, SPLIT_UNREAD, TEXT
 from modelaudit.settings import Limits
 
@@ -167,20 +168,30 @@ def read_graphs(
     return (*graphs, *nested), problems
 
 
-def read_objects(message: pb.SavedModel, file: str) -> tuple[ObjectNode, ...]:
+def read_objects(message: pb.SavedModel, file: str, limits: Limits) -> tuple[ObjectNode, ...]:
     """The object graph; () for a TF1 SavedModel, which has none or only an empty root.
 
     Raises:
         ReadError: a reference points outside the object graph.
+        LimitExceeded: too many objects.
     """
     for meta in message.meta_graphs:
         if len(meta.object_graph_def.nodes) > 1:
+            size = meta.object_graph_def.ByteSize()
+            NODES.check(len(meta.object_graph_def.nodes), size, limits, file)
             return saved_objects(meta.object_graph_def, file)
     return ()
 
 
-def read_signatures(message: pb.SavedModel) -> tuple[Signature, ...]:
-    """All signatures of all MetaGraphs, sorted by name within each MetaGraph."""
+def read_signatures(message: pb.SavedModel, file: str, limits: Limits) -> tuple[Signature, ...]:
+    """All signatures of all MetaGraphs, sorted by name within each MetaGraph.
+
+    Raises:
+        LimitExceeded: too many inputs and outputs.
+    """
+    defined = [each for meta in message.meta_graphs for each in meta.signature_def.values()]
+    count = sum(1 + len(each.inputs) + len(each.outputs) for each in defined)
+    ENDPOINTS.check(count, sum(each.ByteSize() for each in defined), limits, file)
     return tuple(
         Signature(
             name=name,

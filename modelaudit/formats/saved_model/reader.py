@@ -82,8 +82,8 @@ def read_saved_model(root: Path, limits: Limits) -> Artifact:
         if problem.file in GRAPH_NAMES:
             raise ReadError(problem.kind, problem.file, problem.detail)
     message, file, graphs, graph_problems = _graphs(listing, limits)
-    objects = read_objects(message, file)
-    signatures = read_signatures(message)
+    objects = read_objects(message, file, limits)
+    signatures = read_signatures(message, file, limits)
     problems += graph_problems
     variables = _read_variables(root, graphs, objects, listing, limits)
     objects = joined(objects, variables.objects)

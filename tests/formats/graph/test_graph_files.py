@@ -54,8 +54,8 @@ def test_number_of_nodes_is_bounded():
     graph = conv_graph()
     function(graph, "f", [], {}).node_def.add(name="n", op="NoOp")
     with pytest.raises(LimitExceeded):
-        graph_facts(graph, "g", Limits(graph_nodes=5))
-    assert len(graph_facts(graph, "g", Limits(graph_nodes=6)).nodes) == 5
+        graph_facts(graph, "g", Limits(graph_nodes=6))
+    assert len(graph_facts(graph, "g", Limits(graph_nodes=7)).nodes) == 5
 
 
 def test_frozen_graph_as_text_and_as_garbage(tmp_path):

@@ -45,6 +45,7 @@ _IN_BASE64 = re.compile(r"[^A-Za-z0-9+/]*+[Y4][^A-Za-z0-9+/]*+[w-z0-9+/]")
 _SLOTS = ("function", "output_shape", "mask")
 _SHOWN = 24
 _SHOWN_TEXT = 200
+_MOST = 1_000  # pieces of code to judge, which takes a millisecond each; honest models have ten
 
 
 class CodeSite(Struct, frozen=True, eq=False):
@@ -91,7 +92,14 @@ class CodeSite(Struct, frozen=True, eq=False):
 
 
 def _find(artifact: Artifact) -> tuple[CodeSite, ...]:
-    return tuple(site for text in config_tree(artifact).texts if (site := _code_at(text)))
+    found: list[CodeSite] = []
+    for text in config_tree(artifact).texts:
+        if len(found) > _MOST:
+            found.append(_unreadable(text, f"it is after the first {_MOST:,} pieces of code"))
+            break
+        if site := _code_at(text):
+            found.append(site)
+    return tuple(found)
 
 
 def _code_at(text: ConfigText) -> CodeSite | None:

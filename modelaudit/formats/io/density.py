@@ -1,0 +1,56 @@
+"""How many parts a file of some size may have, so that no small file takes long to audit.
+
+Each part costs time and memory, however few bytes it takes in the file. The numbers are chosen so
+that 10 MB take less than about 2 s and 300 MB, whatever they contain; files of honest models have
+several times as many bytes for each part.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from modelaudit.errors import LimitExceeded
+from modelaudit.settings import Limits
+
+
+class Density(Struct, frozen=True):
+    """A bound: `free` parts, and one more for every `each` bytes.
+
+    Attributes:
+        what: the parts, for errors.
+        setting: the field of `Limits` that bounds them in files of any size.
+        free: parts that a file of any size may have.
+        each: bytes.
+    """
+
+    what: str
+    setting: str
+    free: int
+    each: int
+
+    def most(self, size: int, limits: Limits) -> tuple[int, str]:
+        """The number of parts that `size` bytes may have, and the setting that says so."""
+        dense = int((self.free + size // self.each) * limits.density)
+        fixed = getattr(limits, self.setting)
+        assert isinstance(fixed, int)
+        return (dense, "density") if dense < fixed else (fixed, self.setting)
+
+    def check(self, count: int, size: int, limits: Limits, file: str) -> None:
+        """Count the parts of `size` bytes.
+
+        Raises:
+            LimitExceeded: there are too many.
+        """
+        most, setting = self.most(size, limits)
+        if count > most:
+            raise LimitExceeded(file, self.what, count, most, setting)
+
+
+LINKS = Density("HDF5 links", "hdf5_objects", 40_000, 2_000)
+ATTRIBUTES = Density("HDF5 attributes", "hdf5_objects", 20_000, 500)
+DATASETS = Density("tensors", "tensors", 20_000, 4_000)
+ENTRIES = Density("table entries", "tensors", 20_000, 200)
+NODES = Density("graph nodes", "graph_nodes", 60_000, 150)
+ENDPOINTS = Density("inputs and outputs of signatures", "graph_nodes", 20_000, 500)
+CONTAINERS = Density("JSON objects and lists", "json_nodes", 150_000, 32)
+ELEMENTS = Density("JSON elements", "json_nodes", 500_000, 12)
