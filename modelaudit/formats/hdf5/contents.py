@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from itertools import islice
 from typing import TypeVar
 
@@ -27,6 +27,7 @@ from modelaudit.formats.hdf5.open_file import (
     HDF5_ERRORS,
     Superblock,
     attribute_bytes,
+    bytes_outside,
     chunked_attribute,
     hdf5_reason,
     opened_hdf5,
@@ -43,10 +44,8 @@ from modelaudit.structs import replace
 T = TypeVar("T")
 
 
-# How many bytes outside the HDF5 data are checked for non-zero bytes.
 # What a model was compiled with; one inside another model keeps its own.
 _OF_TRAINING = re.compile(r"(?:^|/)(optimizer|_?metrics|_?compile_metrics)/(?:.*/)?vars/\d+$")
-_OUTSIDE_BYTES = 1 << 20
 _DECODED = 8  # a tensor that libhdf5 must decode takes as long as so many others
 
 _TEXTS = ("keras_version", "backend", "model_config", "training_config")
@@ -117,7 +116,7 @@ def _read(
         layout = layout_of(file)
     except HDF5_ERRORS as error:
         raise ReadError(ProblemKind.CORRUPT, window.file, hdf5_reason(error)) from error
-    problems = [*contents.problems, *_outside(window, superblock)]
+    problems = [*contents.problems, *bytes_outside(window, superblock)]
     attributes = read_attributes(contents, _OWN, window, limits, problems, heaps)
     problems += executables_in_attributes(attributes.read, window)
     tensors = _tensors(file, contents, layout, window, limits, problems)
@@ -343,18 +342,3 @@ def _role(route: str, layout: str) -> str:
     if "/seed_generator/" in f"/{rest}/":
         return "other"  # state of a random number generator
     return "weight"
-
-
-def _outside(window: FileWindow, superblock: Superblock | None) -> Iterator[Problem]:
-    """Bytes before the HDF5 data (a user block) or after them, unless all are zero."""
-    if superblock is None:
-        return
-    spans = [("user-block", 0, superblock.start)]
-    if superblock.end is not None and superblock.end < window.size:
-        spans.append(("trailing", superblock.end, window.size - superblock.end))
-    for what, start, size in spans:
-        head = window.head(min(size, _OUTSIDE_BYTES), start)
-        if head.strip(b"\0"):
-            evidence: dict[str, Json] = {"hdf5": what, "measured": size, "head": head[:16].hex()}
-            detail = f"{size:,} bytes {'before' if start == 0 else 'after'} the HDF5 data"
-            yield Problem(ProblemKind.OTHER, window.file, detail, what, evidence)

@@ -18,7 +18,7 @@ os.environ["HDF5_PLUGIN_PATH"] = "/nonexistent"
 import h5py
 
 from modelaudit.errors import ReadError
-from modelaudit.facts import ProblemKind
+from modelaudit.facts import Json, Problem, ProblemKind
 from modelaudit.file_formats import HDF5_SIGNATURE
 from modelaudit.formats.io.file_window import FileWindow, WindowFile
 from modelaudit.settings import Limits
@@ -27,6 +27,7 @@ from modelaudit.settings import Limits
 HDF5_ERRORS = (OSError, RuntimeError, ValueError, KeyError, TypeError, AttributeError, MemoryError)
 
 _UNDEFINED = (1 << 64) - 1
+_OUTSIDE_BYTES = 1 << 20  # before and after the HDF5 data, which are checked for non-zero bytes
 
 
 class Superblock(Struct, frozen=True):
@@ -73,6 +74,21 @@ def read_superblock(window: FileWindow) -> Superblock | None:
         return Superblock(start, version, None)
     (end,) = struct.unpack_from("<Q", head, addresses + 2 * width)
     return Superblock(start, version, None if end == _UNDEFINED else end)
+
+
+def bytes_outside(window: FileWindow, superblock: Superblock | None) -> Iterator[Problem]:
+    """Bytes before the HDF5 data (a user block) or after them, unless all are zero."""
+    if superblock is None:
+        return
+    spans = [("user-block", 0, superblock.start)]
+    if superblock.end is not None and superblock.end < window.size:
+        spans.append(("trailing", superblock.end, window.size - superblock.end))
+    for what, start, size in spans:
+        head = window.head(min(size, _OUTSIDE_BYTES), start)
+        if head.strip(b"\0"):
+            evidence: dict[str, Json] = {"hdf5": what, "measured": size, "head": head[:16].hex()}
+            detail = f"{size:,} bytes {'before' if start == 0 else 'after'} the HDF5 data"
+            yield Problem(ProblemKind.OTHER, window.file, detail, what, evidence)
 
 
 @contextmanager
