@@ -74,17 +74,20 @@ _HOMES = {
     "Severity": "modelaudit.findings",
     "Verdict": "modelaudit.findings",
 }
+_MODULES = ("golden",)  # whose functions are used by their full names
 
 
 def __getattr__(name: str) -> object:
     """The public names, imported when first used: the command line starts without numpy."""
-    if name not in _HOMES:
+    if name not in _HOMES and name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     import importlib
 
+    if name in _MODULES:
+        return importlib.import_module(f"{__name__}.{name}")
     return getattr(importlib.import_module(_HOMES[name]), name)
 
 
 def __dir__() -> list[str]:
     """Also the public names that nobody has used yet."""
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__all__, *_MODULES})

@@ -89,6 +89,12 @@ def test_every_public_name_exists() -> None:
         modelaudit.absent  # noqa: B018 - looking it up is the test
 
 
+def test_the_callback_of_golden_records_is_found_as_the_docs_say() -> None:
+    code = "import modelaudit; print(modelaudit.golden.callback.__module__)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "modelaudit.golden"
+
+
 def test_importing_loads_nothing_heavy() -> None:
     code = (
         "import sys, modelaudit; print([m for m in ('numpy', 'h5py', 'click') if m in sys.modules])"
