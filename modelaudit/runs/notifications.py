@@ -1,13 +1,14 @@
 """Notifications about a nightly run: a program, a webhook, a health check.
 
-Only addresses from the settings file are requested, and redirects are not followed. Failures are
-returned as text and do not affect the run.
+Only addresses from the settings file are requested, and redirects are not followed. What may be a
+passing failure is tried again. Failures are returned as text and do not affect the run.
 """
 
 from __future__ import annotations
 
 import json
 import subprocess
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -22,6 +23,8 @@ from modelaudit.settings import Nightly
 from modelaudit.terminal_text import clean
 
 NETWORK_SECONDS = 20.0
+PAUSES = (1.0, 4.0)  # seconds before a request is tried again
+PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})  # answers that another try may change
 PROGRAM_SECONDS = 300.0
 # The run did its job; its findings are reported in other ways.
 COMPLETED_CODES = frozenset({ExitCode.OK, ExitCode.FINDINGS})
@@ -56,13 +59,22 @@ def ping_end(settings: Nightly, code: int | None) -> Iterator[str]:
         yield from _ask("health check", settings.ping.rstrip("/") + end)
 
 
-def notify_changes(settings: Nightly, text: str, details: dict[str, Json]) -> Iterator[str]:
-    """Pass the text to the program and both forms to the webhook, and yield failures."""
+def notify_changes(
+    settings: Nightly, text: str, details: dict[str, Json], authorization: str = ""
+) -> Iterator[str]:
+    """Pass the text to the program and both forms to the webhook, and yield failures.
+
+    Args:
+        settings: the program and the address.
+        text: for people.
+        details: the same for programs.
+        authorization: the value of the webhook's `Authorization` header, "" for none.
+    """
     if settings.notify:
         yield from _run(settings.notify, text + "\n")
     if settings.webhook:
         data = json.dumps({"text": text} | details).encode()
-        yield from _ask("webhook", settings.webhook, data)
+        yield from _ask("webhook", settings.webhook, data, authorization)
 
 
 def _run(command: tuple[str, ...], text: str) -> Iterator[str]:
@@ -83,17 +95,31 @@ def _run(command: tuple[str, ...], text: str) -> Iterator[str]:
         yield f"{command[0]} exited with status {done.returncode}{': ' + said if said else ''}"
 
 
-def _ask(which: str, address: str, data: bytes | None = None) -> Iterator[str]:
+def _ask(
+    which: str, address: str, data: bytes | None = None, authorization: str = ""
+) -> Iterator[str]:
     headers = {"User-Agent": f"tf-modelaudit/{__version__}"}
     if data is not None:
         headers["Content-Type"] = "application/json"
-    try:
-        request = urllib.request.Request(address, data, headers)
-        opener = urllib.request.build_opener(_NoRedirects)
-        with opener.open(request, timeout=NETWORK_SECONDS):
-            pass
-    except (OSError, ValueError, HTTPException) as error:
-        yield f"{which} at {_place(address)}: {clean(_reason(error))}"
+    if authorization:
+        headers["Authorization"] = authorization
+    opener = urllib.request.build_opener(_NoRedirects)
+    for pause in (*PAUSES, None):
+        try:
+            request = urllib.request.Request(address, data, headers)
+            with opener.open(request, timeout=NETWORK_SECONDS):
+                return
+        except (OSError, ValueError, HTTPException) as error:
+            if pause is None or not _may_pass(error):
+                yield f"{which} at {_place(address)}: {clean(_reason(error))}"
+                return
+        time.sleep(pause)
+
+
+def _may_pass(error: Exception) -> bool:
+    if isinstance(error, urllib.error.HTTPError):
+        return error.code in PASSING
+    return isinstance(error, OSError)
 
 
 def _place(address: str) -> str:

@@ -213,13 +213,17 @@ class Nightly(Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         notify: program with arguments; receives the text of the changes on stdin.
         webhook: address that receives the same as JSON.
+        webhook_token: environment variable with the value of its `Authorization` header.
         ping: address of a health check, requested at the start and end of every run.
+        reports_url: address at which the directory of the reports is served, for links to it.
         keep: number of runs to keep in the history: the current, the previous, and earlier ones.
     """
 
     notify: tuple[str, ...] = ()
     webhook: str = ""
+    webhook_token: str = ""
     ping: str = ""
+    reports_url: str = ""
     keep: Annotated[int, Meta(ge=2, le=MOST_BYTES)] = 400
 
 

@@ -246,7 +246,8 @@ def _policy(data: Table, where: str, path: Path) -> Policy:
 
 def _nightly(data: Table, path: Path) -> Nightly:
     found = _read(Nightly, data, "[nightly]", path)
-    for key, address in (("webhook", found.webhook), ("ping", found.ping)):
+    for key in ("webhook", "ping", "reports_url"):
+        address: str = getattr(found, key)
         if address and not _is_web_address(address):
             raise UsageError(f"{path}: {key} in [nightly] must be an https:// or http:// address")
     return found

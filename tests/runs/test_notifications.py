@@ -12,8 +12,17 @@ import pytest
 from click.testing import CliRunner, Result
 
 from modelaudit.cli import cli
+from modelaudit.errors import UsageError
 from modelaudit.registry.output_directory import locked
+from modelaudit.runs import notifications
 from tests.made import files
+
+headers: list[dict[str, str]] = []  # of the requests to `server`
+
+
+@pytest.fixture(autouse=True)
+def without_pauses(monkeypatch):
+    monkeypatch.setattr(notifications, "PAUSES", (0.0, 0.0))
 
 
 @pytest.fixture
@@ -24,6 +33,7 @@ def server():
     `nonsense` returns invalid HTTP.
     """
     asked: list[tuple[str, str, bytes]] = []
+    headers.clear()
 
     class Handler(BaseHTTPRequestHandler):
         def __getattr__(self, name: str):
@@ -34,10 +44,13 @@ def server():
         def _take(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             asked.append((self.command, self.path, body))
+            headers.append(dict(self.headers))
             if "nonsense" in self.path:
                 self.wfile.write(b"220 this is another service\r\n")
                 return
-            codes = {"broken": 500, "moved": 302}
+            codes = {"broken": 500, "moved": 302, "denied": 403}
+            if "busy" in self.path and len(asked) < 3:
+                codes["busy"] = 503
             self.send_response(next((c for word, c in codes.items() if word in self.path), 200))
             self.send_header("Location", "/elsewhere")
             self.send_header("Content-Length", "0")
@@ -164,6 +177,43 @@ def test_an_unreachable_address_does_not_change_the_run(server, night):
     assert done.stderr.splitlines().count(f"modelaudit: {told}") == 1
     assert done.stderr.count("notification failed: health check at 127.0.0.1:9: ") == 2
     assert "secret" not in done.output
+
+
+@pytest.mark.parametrize(("path", "times"), [("busy", 3), ("broken", 3), ("denied", 1)])
+def test_what_may_pass_is_tried_again(server, night, path, times):
+    address, asked = server
+    done = night(f'[nightly]\nwebhook = "{address}/{path}"\n')
+    assert [(method, path) for method, path, _ in asked] == [("POST", f"/{path}")] * times
+    assert ("notification failed" in done.stderr) == (path != "busy")
+    assert len({body for *_, body in asked}) == 1
+
+
+def test_a_webhook_gets_its_token_and_nobody_else(server, night, monkeypatch):
+    address, asked = server
+    monkeypatch.setenv("CHAT_TOKEN", "Bearer abc")
+    night(
+        f'[nightly]\nwebhook = "{address}/hook"\nwebhook_token = "CHAT_TOKEN"\n'
+        f'ping = "{address}/check"\n'
+    )
+    sent = {
+        path: header.get("Authorization")
+        for (_, path, _), header in zip(asked, headers, strict=True)
+    }
+    assert sent == {"/check/start": None, "/hook": "Bearer abc", "/check": None}
+
+
+@pytest.mark.parametrize("value", [None, "", "a\r\nX: b"])
+def test_a_token_that_is_missing_is_an_error(night, monkeypatch, value):
+    if value is not None:
+        monkeypatch.setenv("CHAT_TOKEN", value)
+    done = night('[nightly]\nwebhook = "http://127.0.0.1:9"\nwebhook_token = "CHAT_TOKEN"\n')
+    assert isinstance(done.exception, UsageError)
+    assert "CHAT_TOKEN" in str(done.exception)
+
+
+def test_the_text_links_to_the_reports(night):
+    done = night('[nightly]\nreports_url = "https://example.org/models/"\n')
+    assert done.stdout.endswith("reports: https://example.org/models/index.html\n")
 
 
 def test_redirects_are_not_followed(server, night):

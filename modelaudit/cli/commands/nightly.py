@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +14,7 @@ from modelaudit.cli.options import common as options
 from modelaudit.cli.options.page_options import page_options
 from modelaudit.cli.options.selection import selected_settings, selecting
 from modelaudit.cli.terminal import warn
-from modelaudit.errors import LockHeld, ModelAuditError
+from modelaudit.errors import LockHeld, ModelAuditError, UsageError
 from modelaudit.exit_codes import ExitCode
 from modelaudit.settings import Nightly
 from modelaudit.settings.file import SettingsFile
@@ -101,6 +103,11 @@ def _nightly(context: click.Context | None) -> Nightly:
     is_flag=True,
     help="REGISTRY has moved: continue the history in --out under the new path.",
 )
+@options.option(
+    "--metrics",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the run's figures to this file in the text format of Prometheus.",
+)
 @page_options
 @options.probing
 @options.shared
@@ -111,6 +118,7 @@ def nightly(
     formats: tuple[str, ...],
     verify: bool,
     moved: bool,
+    metrics: Path | None,
     templates: Path | None,
     paper: str,
     appendix: bool,
@@ -129,17 +137,20 @@ def nightly(
     from modelaudit.cli.terminal import ProgressBar, say
     from modelaudit.report.export.job import ReportOptions
     from modelaudit.runs import notifications
+    from modelaudit.runs.metrics import write_metrics
 
     settings, told = selected_settings(**chosen), options.settings_file().nightly
+    authorization = _secret(told.webhook_token)
 
     def tell(ran: RunResult) -> None:
         if ran.quiet and ran.rows:
             return
-        text = as_text(ran)
+        text = as_text(ran, told.reports_url)
         if not quiet:
             say(text)
-        warn_of(notifications.notify_changes(told, text, as_details(ran)))
+        warn_of(notifications.notify_changes(told, text, as_details(ran), authorization))
 
+    started = time.time()
     ran = api.nightly(
         registry,
         out,
@@ -154,11 +165,30 @@ def nightly(
         log_file=log_file,
         on_finish=tell,
     )
+    if metrics:
+        write_metrics(metrics, ran, started)
     raise click.exceptions.Exit(ran.exit_code)
 
 
-def as_text(ran: RunResult) -> str:
-    """The mail for a run: the number of changes, each with its findings, and the reports."""
+def _secret(variable: str) -> str:
+    """The value of the environment variable that the settings name; "" if they name none.
+
+    Raises:
+        UsageError: it is not set, or cannot be a header.
+    """
+    value = os.environ.get(variable, "") if variable else ""
+    if variable and not (value.isascii() and value.isprintable() and value.strip()):
+        raise UsageError(f"webhook_token in [nightly] names {variable}, which is not set")
+    return value
+
+
+def as_text(ran: RunResult, reports_url: str = "") -> str:
+    """The mail for a run: the number of changes, each with its findings, and the reports.
+
+    Args:
+        ran: the run.
+        reports_url: address of the directory of the reports, "" to name its path.
+    """
     from modelaudit.cli.run_summary import cross_model_lines, verdict_counts
     from modelaudit.report.wording.model_changes import (
         change_counts,
@@ -181,7 +211,8 @@ def as_text(ran: RunResult) -> str:
     lines += ["", told] if told else []
     lines += ["", *cross_model_lines(ran.across)] if ran.across else []
     lines += ["", *ran.notes] if ran.notes else []
-    return "\n".join([*lines, "", f"reports: {ran.index}"])
+    index = f"{reports_url.rstrip('/')}/{ran.index.name}" if reports_url else ran.index
+    return "\n".join([*lines, "", f"reports: {index}"])
 
 
 def _first(ran: RunResult) -> tuple[ModelChange, ...]:
