@@ -182,6 +182,21 @@ _KEEP_MASKS = (
     "Bidirectional TimeDistributed Attention AdditiveAttention MultiHeadAttention"
 )
 
+AUGMENTS: Mapping[str, tuple[str, ...]] = {
+    "rotation": ("RandomRotation", "RandAugment"),
+    "shear": ("RandomShear", "RandomPerspective", "RandAugment"),
+    "shift": ("RandomTranslation", "RandomCrop", "RandAugment"),
+    "translation": ("RandomTranslation", "RandomCrop", "RandAugment"),
+    "zoom": ("RandomZoom", "RandomHeight", "RandomWidth"),
+    "brightness": ("RandomBrightness", "RandomColorJitter", "RandAugment"),
+    "contrast": ("RandomContrast", "RandomColorJitter", "RandAugment"),
+    "hue": ("RandomHue", "RandomColorJitter"),
+    "blur": ("RandomGaussianBlur",),
+    "noise": ("GaussianNoise",),
+    "occlusion": ("RandomErasing",),
+}
+"""Layers that train a model on inputs changed in this way (`behaviour.sensitivity`)."""
+
 _OWN = {
     name: traits | (Trait.KEEPS_MASK if name in _KEEP_MASKS.split() else _NONE)
     for traits, names in _TABLE

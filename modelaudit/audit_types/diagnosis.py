@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from msgspec import Struct, field
 
+from modelaudit.audit_types.sensitivity import AugmentationNeed
 from modelaudit.audit_types.values import Count, Share
 from modelaudit.facts import Json
 
@@ -120,5 +121,8 @@ class Diagnosis(Struct, frozen=True):
     """The three usual suspects: guilty, cleared or open."""
     consequences: tuple[Consequence, ...] = ()
     """What else was seen and follows from a confirmed cause."""
+    augmentation: tuple[AugmentationNeed, ...] = ()
+    """Whether training lacked augmentation, what costs most first; empty without your images, or if
+    the model has a fault."""
     numbers: Mapping[str, Json] = field(default_factory=dict)
     """Further numbers."""

@@ -24,6 +24,11 @@ class SensitivityPoint(Struct, frozen=True, kw_only=True):
     """Share of inputs whose class stays the same; null for outputs without classes."""
     agreement_ci: tuple[Share, Share] | None = None
     """95 % interval of `agreement` (Wilson)."""
+    sure: Count = 0
+    """Number of decisions that the model is sure of for the inputs as given: their probability is
+    at least 0.9, or they are the more probable half; 0 for outputs without classes."""
+    sure_changed: Share | None = None
+    """Share of these whose class changes; null for outputs without classes."""
     variation: Real | None = None
     """Squared change of the output, relative to that between two inputs; null under collapse."""
     score: Real | None = None
@@ -52,6 +57,8 @@ class SensitivityCurve(Struct, frozen=True, kw_only=True):
     """accuracy or R2; empty without labels."""
     given: Real | None = None
     """The score on the inputs as given; null without labels."""
+    confidence: Share | None = None
+    """Median probability of the decisions on the inputs as given; null without classes."""
     points: tuple[SensitivityPoint, ...] = ()
     """What was measured, by strength."""
     control: SensitivityPoint | None = None

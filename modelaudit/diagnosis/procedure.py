@@ -24,6 +24,7 @@ from modelaudit.audit_types.diagnosis import (
 )
 from modelaudit.diagnosis.advice import ADVICE
 from modelaudit.diagnosis.answer import QUESTION, plain_answer
+from modelaudit.diagnosis.augmentation import with_augmentation
 from modelaudit.diagnosis.case import Case
 from modelaudit.diagnosis.loading_code import loading_code
 from modelaudit.diagnosis.model import CauseExcluded, CauseFound, StepResult
@@ -267,7 +268,7 @@ def diagnose(facts: Facts, results: tuple[RuleResult, ...]) -> Diagnosis:
     if not causes:
         causes.append(_fallback(case, open_))
     diagnosis = Diagnosis(QUESTION, "", tuple(causes), out, open_, consequences=tuple(consequences))
-    diagnosis = replace(diagnosis, suspects=suspects(case, diagnosis))
+    diagnosis = with_augmentation(case, replace(diagnosis, suspects=suspects(case, diagnosis)))
     diagnosis = replace(diagnosis, answer=plain_answer(case, diagnosis))
     found = loading_danger(results, CATALOGUE)
     return diagnosis if found is None else forbid(diagnosis, found)

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from modelaudit.audit_types.sensitivity import SensitivityPoint
 from modelaudit.measures.augmentation.image_changes import Images
 from modelaudit.measures.behaviour.accuracy import correct, explained_variance, fit_scores
-from modelaudit.measures.behaviour.outputs import comparable, decisions
+from modelaudit.measures.behaviour.outputs import comparable, decisions, probabilities
 from modelaudit.measures.behaviour.paired import p_better
 from modelaudit.measures.behaviour.variation import normalised_variation
 from modelaudit.measures.statistics import Z95, wilson
+from modelaudit.thresholds.augmentation import SURE
 
 FEWEST_CHANGES = 10  # of class, of which the commonest is told
 
@@ -41,12 +42,19 @@ def sensitivity_point(
     if before is not None and after is not None:
         agreement = float(np.mean(before == after))
         interval = wilson(round(agreement * len(given)), len(given))
+    sure = sure_decisions(given, kind)
+    count = 0 if sure is None else int(sure.sum())
+    changed_of_sure: float | None = None
+    if sure is not None and count and before is not None and after is not None:
+        changed_of_sure = float(np.mean((before != after)[sure]))
     score, lost, lost_ci, p = _on_labels(given, changed, kind, y)
     return SensitivityPoint(
         strength=strength,
         n=len(given),
         agreement=agreement,
         agreement_ci=interval,
+        sure=count,
+        sure_changed=changed_of_sure,
         variation=normalised_variation(
             comparable(given, kind), comparable(changed, kind), noise=noise
         ),
@@ -55,6 +63,25 @@ def sensitivity_point(
         lost_ci=lost_ci,
         p=p,
     )
+
+
+def confidence(values: NDArray[np.floating], kind: str) -> NDArray[np.float64] | None:
+    """Probability of each decision (`outputs.decisions`) of an output (n, ...); None without."""
+    p = probabilities(values, kind)
+    return None if p is None else np.asarray(p.max(axis=-1).reshape(-1), np.float64)
+
+
+def sure_decisions(values: NDArray[np.floating], kind: str) -> NDArray[np.bool_] | None:
+    """Which decisions an output is sure of; None without classes.
+
+    Those with a probability of at least `SURE`, or the more probable half if fewer have that:
+    networks trained with regularization are right without being sure.
+    """
+    top = confidence(values, kind)
+    if top is None:
+        return None
+    sure = np.asarray(top >= SURE.value, np.bool_)
+    return sure if 2 * int(sure.sum()) >= len(top) else np.asarray(top >= np.median(top), np.bool_)
 
 
 Labelled = tuple[float | None, float | None, tuple[float, float] | None, float | None]

@@ -20,6 +20,7 @@ from modelaudit.measures.augmentation.image_changes import GradualChange, Images
 from modelaudit.measures.augmentation.other_changes import ChangeableInputs, changeable
 from modelaudit.measures.augmentation.sensitivity import (
     commonest_confusion,
+    confidence,
     equal_norm_control,
     sensitivity_point,
 )
@@ -184,6 +185,7 @@ class _Curves:
         points = tuple(at.points[strength] for strength in sorted(at.points))
         labelled = next((p for p in points if p.score is not None and p.lost is not None), None)
         classes = points[0].agreement is not None
+        sure = confidence(self._given, self._kind)
         return SensitivityCurve(
             output=self._output.name,
             change=at.change.name,
@@ -191,6 +193,7 @@ class _Curves:
             moderate=at.change.moderate,
             measure="" if labelled is None else "accuracy" if classes else "R2",
             given=None if labelled is None else (labelled.score or 0) + (labelled.lost or 0),
+            confidence=None if sure is None else float(np.median(sure)),
             points=points,
             control=at.control,
             confusion=at.confusion,

@@ -1,0 +1,213 @@
+"""Which augmentation training lacked, and which in the file did its work, by sensitivity curves.
+
+Only of a model that recognises its inputs: with wrong weights or in another form, everything costs
+something. Whether a change alters the label is not in the data, so it is asked: each layer that is
+proposed comes with the condition under which it must not be added.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from modelaudit.audit_types.architecture import WindowGrid
+from modelaudit.audit_types.diagnosis import Diagnosis, NextStep
+from modelaudit.audit_types.sensitivity import (
+    AugmentationNeed,
+    AugmentationState,
+    SensitivityCurve,
+    SensitivityPoint,
+)
+from modelaudit.diagnosis.answer import DESCRIPTIONS
+from modelaudit.diagnosis.augmentation_layers import (
+    ANTI_ALIAS,
+    CONDITIONS,
+    LAYERS,
+    TRAIN_WITH,
+    changed_in_words,
+)
+from modelaudit.diagnosis.case import Case
+from modelaudit.diagnosis.loading_code import loading_code
+from modelaudit.facts import Layer
+from modelaudit.layer_classes import AUGMENTS
+from modelaudit.measures.architecture.modality import in_words
+from modelaudit.structs import replace
+from modelaudit.thresholds.augmentation import (
+    FEW_SURE,
+    LOST,
+    LOST_ALONE,
+    LOST_P,
+    MOVED,
+    ROBUST,
+    VARIED,
+)
+
+NAMED = 3  # layers
+# What is covered is lost, also to a model that was trained so: the loss does not tell them apart.
+UNDECIDABLE = frozenset({"occlusion"})
+STATES: tuple[AugmentationState, ...] = (
+    *("missing", "insufficient", "undecided", "effective", "unneeded"),
+)
+
+
+def augmentation_needs(case: Case, first_cause: str) -> tuple[AugmentationNeed, ...]:
+    """What the curves say about augmentation: what is missing first, by what it would gain.
+
+    Empty if the model is not sound.
+
+    Args:
+        case: the facts.
+        first_cause: the first cause of the diagnosis.
+    """
+    seen = case.behaviour
+    if seen is None or not case.images or first_cause not in DESCRIPTIONS or case.alike:
+        return ()
+    architecture = case.facts.artifact.architecture
+    layers = architecture.layers if architecture else ()
+    needs = [
+        _need(case, curve, point, layers)
+        for curve in seen.sensitivity
+        if (point := curve.judged) is not None and not curve.change.startswith("column")
+    ]
+    return tuple(sorted(needs, key=lambda each: (STATES.index(each.state), -_gain(each))))
+
+
+def _gain(need: AugmentationNeed) -> float:
+    return need.gain or 0.0
+
+
+def sensitive(curve: SensitivityCurve) -> bool | None:
+    """Whether the output is sensitive to moderate changes; None if nothing decides.
+
+    Labels decide by what is lost, together with the decisions that the model was sure of: a model
+    that is right about half of its inputs changes the others under any change. Without labels,
+    these decisions decide alone; the less sure a model is, the more of them may change.
+    """
+    point = curve.judged
+    if point is None:
+        return None
+    share = point.sure_changed
+    limit = MOVED.value / max(curve.confidence or 1.0, MOVED.value)
+    if point.lost is not None and point.p is not None:
+        if point.lost < ROBUST.value:
+            return False
+        moved = share is None or (point.sure >= FEW_SURE.value and share >= limit)
+        least = LOST.value if moved else LOST_ALONE.value
+        return True if point.lost >= least and point.p < LOST_P.value else None
+    if share is not None:
+        if point.sure < FEW_SURE.value:
+            return None
+        return True if share >= limit else False if share < limit / 2 else None
+    if point.variation is None:
+        return None
+    return True if point.variation >= VARIED.value else None
+
+
+def _need(
+    case: Case, curve: SensitivityCurve, point: SensitivityPoint, layers: Sequence[Layer]
+) -> AugmentationNeed:
+    classes = AUGMENTS.get(curve.change, ())
+    layer = next((each.route for each in layers if each.class_name in classes), "")
+    found = sensitive(curve)
+    if found and curve.change in UNDECIDABLE:
+        found = None
+    state: AugmentationState = "undecided"
+    if found is not None:
+        states: tuple[AugmentationState, AugmentationState] = (
+            ("insufficient", "effective") if layer else ("missing", "unneeded")
+        )
+        state = states[0] if found else states[1]
+    make = LAYERS.get(curve.change) if found and case.words.one == "image" else None
+    span = case.behaviour.inputs.value_range if case.behaviour else (0.0, 1.0)
+    condition = CONDITIONS.get(curve.change, "") if found else ""
+    return AugmentationNeed(
+        change=curve.change,
+        state=state,
+        text=_text(case, curve, point),
+        layer=layer,
+        code=make(curve.moderate, span) if make else "",
+        gain=point.lost,
+        condition=in_words(condition, case.words),
+    )
+
+
+def _text(case: Case, curve: SensitivityCurve, point: SensitivityPoint) -> str:
+    """What was measured at the moderate strength, with the control."""
+    how = changed_in_words(curve, case.words.many)
+    if point.score is not None and curve.given is not None and point.lost is not None:
+        shown = "{:.0%}" if curve.measure == "accuracy" else "{:.2f}"
+        told = (
+            f"{how[:1].upper()}{how[1:]}, the {curve.measure} is {shown.format(point.score)}, "
+            f"{shown.format(curve.given)} as given (n = {point.n})"
+        )
+        if curve.control is not None and curve.control.lost is not None:
+            told += (
+                f"; an unrelated change of the same size costs {shown.format(curve.control.lost)}"
+            )
+    elif point.sure_changed is not None:
+        told = (
+            f"{how[:1].upper()}{how[1:]}, {point.sure_changed:.0%} of the {point.sure} decisions "
+            "that the model is sure of change"
+        )
+        if curve.control is not None and curve.control.sure_changed is not None:
+            told += (
+                f"; under an unrelated change of the same size, {curve.control.sure_changed:.0%} do"
+            )
+    else:
+        told = (
+            f"{how[:1].upper()}{how[1:]}, the output changes {point.variation or 0.0:.2g} times as "
+            "much as for another input"
+        )
+    if curve.confusion is not None:
+        before, after, share = curve.confusion
+        told += f". {share:.0%} of the changed decisions go from class {before} to class {after}"
+    return f"{told}."
+
+
+def with_augmentation(case: Case, diagnosis: Diagnosis) -> Diagnosis:
+    """The diagnosis with what the curves say, and the steps that follow from it."""
+    first, *others = diagnosis.causes
+    needs = augmentation_needs(case, first.cause)
+    steps = (*first.next_steps, *_steps(case, needs))
+    return replace(
+        diagnosis,
+        augmentation=needs,
+        causes=(replace(first, next_steps=steps), *others),
+    )
+
+
+def _steps(case: Case, needs: Sequence[AugmentationNeed]) -> Iterator[NextStep]:
+    """How to train with what is missing, and how to keep shifts by a pixel from mattering."""
+    missing = [need for need in needs if need.state == "missing" and need.code]
+    if missing:
+        lines = "\n".join(f"    keras.layers.{n.code},  # not if {n.condition}" for n in missing)
+        code = TRAIN_WITH.replace("{layers}", lines)
+        yield NextStep(
+            "Train on with the augmentation that is missing, what costs most first. The data do "
+            "not show whether a change alters the label: delete the lines whose condition holds.",
+            code.replace("{model}", loading_code(case.facts).model),
+        )
+    profile = case.facts.measurements.profile if case.facts.measurements else None
+    shifts = any(each.change == "shift" and each.state == "missing" for each in needs)
+    if not shifts or profile is None or case.words.one != "image":
+        return
+    strided = [grid for grid in profile.grids if max(grid.strides) > 1]
+    if strided and not profile.antialiased:
+        yield NextStep(
+            f"A shift by one pixel changes predictions: {_named(strided)} keep every "
+            f"{max(profile.total_stride)}th position in all, without a low-pass filter before. "
+            "Filter, then subsample (Zhang 2019), and train on.",
+            ANTI_ALIAS,
+        )
+    if profile.head == "flatten":
+        yield NextStep(
+            "A shift by one pixel changes predictions, and Flatten ties each weight to one place: "
+            "average over places instead, and train on.",
+            "keras.layers.GlobalAveragePooling2D()  # in place of Flatten",
+        )
+
+
+def _named(grids: Sequence[WindowGrid]) -> str:
+    """The first few layers, with what they sample."""
+    named = [f"{g.route} ({g.class_name}, padding {g.padding})" for g in grids[:NAMED]]
+    more = len(grids) - len(named)
+    return ", ".join(named) + (f" and {more} more" if more else "")
