@@ -7,7 +7,7 @@ proposed comes with the condition under which it must not be added.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from modelaudit.audit_types.architecture import WindowGrid
 from modelaudit.audit_types.diagnosis import Diagnosis, NextStep
@@ -22,6 +22,7 @@ from modelaudit.diagnosis.augmentation_layers import (
     ANTI_ALIAS,
     CONDITIONS,
     LAYERS,
+    SINCE,
     TRAIN_WITH,
     changed_in_words,
 )
@@ -42,6 +43,13 @@ from modelaudit.thresholds.augmentation import (
 )
 
 NAMED = 3  # layers
+HEADS: Mapping[AugmentationState, str] = {
+    "missing": "Missing in training",
+    "insufficient": "In the file, but not enough",
+    "undecided": "Undecided",
+    "effective": "In the file, and did its work",
+    "unneeded": "Not needed",
+}
 # What is covered is lost, also to a model that was trained so: the loss does not tell them apart.
 UNDECIDABLE = frozenset({"occlusion"})
 STATES: tuple[AugmentationState, ...] = (
@@ -179,7 +187,10 @@ def _steps(case: Case, needs: Sequence[AugmentationNeed]) -> Iterator[NextStep]:
     """How to train with what is missing, and how to keep shifts by a pixel from mattering."""
     missing = [need for need in needs if need.state == "missing" and need.code]
     if missing:
-        lines = "\n".join(f"    keras.layers.{n.code},  # not if {n.condition}" for n in missing)
+        lines = "\n".join(
+            f"    # Not if {need.condition}.\n    keras.layers.{need.code},{_since(need)}"
+            for need in missing
+        )
         code = TRAIN_WITH.replace("{layers}", lines)
         yield NextStep(
             "Train on with the augmentation that is missing, what costs most first. The data do "
@@ -206,8 +217,30 @@ def _steps(case: Case, needs: Sequence[AugmentationNeed]) -> Iterator[NextStep]:
         )
 
 
+def _since(need: AugmentationNeed) -> str:
+    version = SINCE.get(need.change, "")
+    return f"  # Keras {version} or newer" if version else ""
+
+
 def _named(grids: Sequence[WindowGrid]) -> str:
     """The first few layers, with what they sample."""
     named = [f"{g.route} ({g.class_name}, padding {g.padding})" for g in grids[:NAMED]]
     more = len(grids) - len(named)
     return ", ".join(named) + (f" and {more} more" if more else "")
+
+
+def augmentation_lines(needs: Sequence[AugmentationNeed]) -> tuple[str, ...]:
+    """What the curves say, in a line for each state that occurs."""
+    lines = []
+    for state in STATES:
+        here = [need for need in needs if need.state == state]
+        if here:
+            names = ", ".join(f"{need.change}{_cost(need)}" for need in here)
+            lines.append(f"{HEADS[state]}: {names}.")
+    return tuple(lines)
+
+
+def _cost(need: AugmentationNeed) -> str:
+    if need.state not in {"missing", "insufficient"} or need.gain is None:
+        return ""
+    return f" (costs {100 * need.gain:.0f} points)"

@@ -35,6 +35,7 @@ LAYERS: Mapping[str, Callable[[float, Span], str]] = {
     "noise": lambda s, span: f"GaussianNoise({s * (span[1] - span[0]):g})",
     "occlusion": lambda s, span: f"RandomErasing(scale=(0.02, {s:g}), {_of(span)})",
 }
+SINCE = {"shear": "3.8", "hue": "3.8", "blur": "3.9", "occlusion": "3.9"}  # versions of Keras
 CONDITIONS: Mapping[str, str] = {
     "rotation": "the angle tells classes apart: 6 and 9, arrows, gauges",
     "shear": "the slant tells classes apart",

@@ -6,6 +6,7 @@ from __future__ import annotations
 from modelaudit.audit_types.diagnosis import Cause, Diagnosis, Suspect
 from modelaudit.audit_types.kernels import KernelSymmetry
 from modelaudit.diagnosis.case import Case, amount, capacity, information
+from modelaudit.diagnosis.directions import direction_text
 from modelaudit.diagnosis.input_corrections import words_of
 from modelaudit.diagnosis.steps.flip import (
     effect_text,
@@ -161,7 +162,11 @@ def _filters(case: Case, first: Cause) -> tuple[str, str]:
 
 
 def _symmetry(case: Case) -> str:
-    """How symmetric the stored filters are under the flip."""
+    """How symmetric the stored filters are under the flip, and which direction they prefer."""
+    return f"{_mirror_symmetry(case)} {direction_text(case)}".rstrip()
+
+
+def _mirror_symmetry(case: Case) -> str:
     measured = case.facts.measurements.symmetry if case.facts.measurements else ()
     scores = [score for each in measured if (score := _score(each)) is not None]
     if not scores:

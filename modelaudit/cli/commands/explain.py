@@ -28,6 +28,8 @@ def _wrap(text: str, indent: str, first: str | None = None) -> str:
 
 def screen(path: str, diagnosis: Diagnosis) -> str:
     """The diagnosis as text: answer, evidence, suspects, next steps."""
+    from modelaudit.diagnosis.augmentation import augmentation_lines
+
     first = diagnosis.causes[0]
     lines = [
         click.style(clean(path), bold=True),
@@ -47,6 +49,9 @@ def screen(path: str, diagnosis: Diagnosis) -> str:
         colour, mark = STATES[suspect.state]
         head = click.style(f"  {mark} {suspect.name}: {suspect.state}.", fg=colour)
         lines += [head, _wrap(suspect.text, "    ")]
+    if diagnosis.augmentation:
+        lines += ["", click.style("Augmentation", bold=True)]
+        lines += [_wrap(each, "    ", "  ") for each in augmentation_lines(diagnosis.augmentation)]
     if first.next_steps:
         lines += ["", click.style("What to do", bold=True)]
     for number, step in enumerate(first.next_steps, start=1):

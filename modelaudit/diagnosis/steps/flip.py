@@ -5,6 +5,7 @@ from __future__ import annotations
 from modelaudit.audit_types.behaviour import OutputBehaviour, TransformEffect
 from modelaudit.audit_types.diagnosis import Evidence
 from modelaudit.diagnosis.case import FLIPS, NO_FLIP, Case, amount, flip_of, information
+from modelaudit.diagnosis.directions import direction_text
 from modelaudit.diagnosis.input_corrections import words_of
 from modelaudit.diagnosis.model import CauseExcluded, CauseFound, CauseUnknown, StepResult
 from modelaudit.thresholds.answers import BETTER_P, EQUAL_P, SATURATED, TIED
@@ -299,7 +300,8 @@ def sensitive_data(case: Case) -> StepResult:
             "and this model is in between."
         )
         evidence.append(Evidence(text))
-    evidence += _as_set(case, effect)
+    directions = direction_text(case)
+    evidence += [*_as_set(case, effect), *([Evidence(directions)] if directions else [])]
     profile = case.facts.measurements.profile if case.facts.measurements else None
     against: tuple[Evidence, ...] = ()
     if profile and any("flip" in route.lower() for route in profile.augmentation):

@@ -7,9 +7,11 @@ from collections.abc import Callable
 from modelaudit.measures.architecture.modality import words_for
 from modelaudit.report.charts import (
     answers,
+    directions,
     equivariance,
     kernels,
     receptive_field,
+    sensitivity,
     transform_effects,
 )
 from modelaudit.report.charts.style import PAGE, PHONE, Chart, Paper
@@ -21,6 +23,7 @@ def build(audit: Audit) -> tuple[Chart, ...]:
     """All charts of one audit in reading order."""
     makers: tuple[Callable[[Audit, Paper], Chart | None], ...] = (
         transform_effects.flips,
+        sensitivity.sensitivity,
         receptive_field.receptive_field,
     )
     if words_for(audit.model.modality).oriented:
@@ -28,10 +31,12 @@ def build(audit: Audit) -> tuple[Chart, ...]:
             transform_effects.flips,
             _orientation,
             answers.answers,
+            sensitivity.sensitivity,
             equivariance.residuals,
             receptive_field.receptive_field,
             kernels.symmetry,
             kernels.gallery,
+            directions.directions,
         )
     return tuple(
         replace(chart, phone=make(audit, PHONE))

@@ -115,7 +115,7 @@ def symmetry(audit: Audit, paper: style.Paper) -> Chart | None:
     )
 
 
-def _grid(rows: Sequence[Sequence[float]]) -> Grid | None:
+def weight_grid(rows: Sequence[Sequence[float]]) -> Grid | None:
     """A kernel's values as a 2-D array, None if they are not one."""
     if not rows or not rows[0] or len({len(row) for row in rows}) != 1:
         return None
@@ -130,14 +130,14 @@ def _pairs(
 ) -> list[tuple[FilterPair, Grid, Grid]]:
     found = []
     for item in entry.filters[:MOST_FILTERS]:
-        own, partner = _grid(item.values), _grid(item.partner_values)
+        own, partner = weight_grid(item.values), weight_grid(item.partner_values)
         if own is not None and partner is not None and own.shape == partner.shape:
             found.append((item, own, partner))
     shape = found[0][1].shape if found else None
     return [pair for pair in found if pair[1].shape == shape]
 
 
-def _unit(values: Grid) -> Grid:
+def scaled_to_one(values: Grid) -> Grid:
     """Values scaled into [-1, 1] by their largest magnitude."""
     peak = float(np.nanmax(np.abs(values), initial=0.0))
     return values / peak if peak > 0 else values
@@ -154,8 +154,8 @@ def gallery(audit: Audit, paper: style.Paper) -> Chart | None:
     canvas = np.full((2 * high + 1, len(pairs) * (wide + 1) - 1), np.nan)
     for i, (_, own, partner) in enumerate(pairs):
         left = i * (wide + 1)
-        canvas[:high, left : left + wide] = _unit(own)
-        canvas[high + 1 :, left : left + wide] = _unit(partner[:, ::-1])
+        canvas[:high, left : left + wide] = scaled_to_one(own)
+        canvas[high + 1 :, left : left + wide] = scaled_to_one(partner[:, ::-1])
     deep, across = canvas.shape
     cell = min((paper.width - LEFT - 19) / across, CELL)
     edge = high / 2 / (high + 1)  # the middle of a row of filters, in rows

@@ -100,6 +100,23 @@ class Plot:
                 middle, self._bottom + (2 + number) * SIZE + 2 * number + GAP, line, "middle"
             )
 
+    def title(self, label: str) -> None:
+        """The title of these axes, above them."""
+        self._words(self._left, self._top - GAP, label)
+
+    def level(self, y: float, colour: str) -> None:
+        """A dashed line across the axes."""
+        self._stroke(
+            f"M{_n(self._left)} {_n(self._down(y))}H{_n(self._right)}", colour, 1.2, DASHED
+        )
+
+    def side_ticks(self, at: Sequence[float], labels: Sequence[str]) -> None:
+        """Tick labels beside the axes, each with a grid line."""
+        path = "".join(f"M{_n(self._left)} {_n(self._down(y))}H{_n(self._right)}" for y in at)
+        self._stroke(path, RULE, 0.8)
+        for y, label in zip(at, labels, strict=True):
+            self._words(self._left - GAP / 2, self._down(y) + MIDDLE, label, "end")
+
     def legend(self, *entries: tuple[Mark, str, str]) -> None:
         """The legend above the axes: (mark, colour, label)."""
         key = 16 + GAP / 2

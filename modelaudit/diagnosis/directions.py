@@ -1,0 +1,44 @@
+"""Which directions the filters of the model prefer, in a sentence."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from modelaudit.diagnosis.case import Case
+
+DIRECTIONS = {
+    "left-right": "changes from left to right (upright edges)",
+    "up-down": "changes from top to bottom (level edges)",
+    "bars": "bars along the axes",
+    "diagonal": "diagonal bars",
+    "none": "spots without a direction",
+}
+
+
+def direction_text(case: Case) -> str:
+    """How many layers respond mostly to one direction, and the first of them; empty if unknown."""
+    measured = case.facts.measurements
+    layers = measured.directions if measured else ()
+    if not layers:
+        return ""
+    leading = [layer for layer in layers if layer.leading not in {"", "none"}]
+    if not leading:
+        return f"In none of {len(layers)} spatial kernels does one direction lead."
+    parts = Counter(layer.leading for layer in leading)
+    first, share = leading[0], leading[0].shares[leading[0].leading]
+    profile = measured.profile if measured else None
+    fields = {field.route: field for field in profile.fields} if profile else {}
+    sees = ""
+    if first.route in fields:
+        sees = f", sees {_times(fields[first.route].maximum)} pixels"
+    counts = ", ".join(f"{count} to {DIRECTIONS[part]}" for part, count in parts.most_common())
+    return (
+        f"{len(leading)} of {len(layers)} spatial kernels respond mostly to one direction: "
+        f"{counts}. The first is {first.route} ({_times(first.shape[:2])}{sees}): "
+        f"{share.share:.0%} of the energy of its filters, {share.expected:.0%} expected of random "
+        "weights."
+    )
+
+
+def _times(sizes: tuple[int, ...]) -> str:
+    return " x ".join(map(str, sizes))
