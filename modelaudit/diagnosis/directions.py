@@ -31,12 +31,11 @@ def direction_text(case: Case) -> str:
     sees = ""
     if first.route in fields:
         sees = f", sees {_times(fields[first.route].maximum)} pixels"
-    counts = ", ".join(f"{count} to {DIRECTIONS[part]}" for part, count in parts.most_common())
+    counts = ", ".join(f"{DIRECTIONS[part]} in {count}" for part, count in parts.most_common())
     return (
-        f"{len(leading)} of {len(layers)} spatial kernels respond mostly to one direction: "
-        f"{counts}. The first is {first.route} ({_times(first.shape[:2])}{sees}): "
-        f"{share.share:.0%} of the energy of its filters, {share.expected:.0%} expected of random "
-        "weights."
+        f"In {len(leading)} of {len(layers)} spatial kernels, one direction has more energy than in "
+        f"random weights: {counts}. The first is {first.route} ({_times(first.shape[:2])}{sees}): "
+        f"{share.share:.0%}, of random weights {share.expected:.0%}."
     )
 
 

@@ -50,8 +50,8 @@ def directions(audit: Audit, paper: style.Paper) -> Chart | None:
     first = rows[0][0]
     share = first.shares[first.leading]
     said = (
-        f"{text.shorten(first.route, 50)} responds mostly to {DIRECTIONS[first.leading]}: "
-        f"{text.percent(finite(share.share))} of the energy of its filters, "
+        f"The filters of {text.shorten(first.route, 50)} prefer {DIRECTIONS[first.leading]}: "
+        f"{text.percent(finite(share.share))} of their energy, "
         f"{text.percent(finite(share.expected))} if they were random"
     )
     return whole.chart(

@@ -118,7 +118,7 @@ def test_phones_get_the_same_within_their_width_and_nothing_overlaps(made):
 def test_filters_of_the_first_layers_with_a_leading_direction_are_drawn():
     chart = chart_of(directional(), "figure-directions")
     assert len(list(ET.fromstring(chart.svg).iter(f"{SVG}image"))) == 3 * 6
-    assert chart.summary.startswith("conv_0 responds mostly to changes from left to right")
+    assert chart.summary.startswith("The filters of conv_0 prefer changes from left to right")
     assert len(chart.table.rows) == 5
     hidden = (*map(directional, ("", "none", "sideways")), directional(values=[[]]))
     for each in hidden:
