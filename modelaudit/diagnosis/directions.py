@@ -33,8 +33,9 @@ def direction_text(case: Case) -> str:
         sees = f", sees {_times(fields[first.route].maximum)} pixels"
     counts = ", ".join(f"{DIRECTIONS[part]} in {count}" for part, count in parts.most_common())
     return (
-        f"In {len(leading)} of {len(layers)} spatial kernels, one direction has more energy than in "
-        f"random weights: {counts}. The first is {first.route} ({_times(first.shape[:2])}{sees}): "
+        f"In {len(leading)} of {len(layers)} spatial kernels, one direction has more energy than "
+        f"in random weights: {counts}. The first is {first.route} "
+        f"({_times(first.shape[:2])}{sees}): "
         f"{share.share:.0%}, of random weights {share.expected:.0%}."
     )
 
