@@ -176,8 +176,11 @@ def with_augmentation(case: Case, diagnosis: Diagnosis) -> Diagnosis:
     first, *others = diagnosis.causes
     needs = augmentation_needs(case, first.cause)
     steps = (*first.next_steps, *_steps(case, needs))
+    missing = [f"{need.change}{_cost(need)}" for need in needs if need.state == "missing"]
+    lacked = f" Training lacked augmentation: {', '.join(missing)}." if missing else ""
     return replace(
         diagnosis,
+        answer=f"{diagnosis.answer}{lacked}",
         augmentation=needs,
         causes=(replace(first, next_steps=steps), *others),
     )

@@ -268,8 +268,9 @@ def diagnose(facts: Facts, results: tuple[RuleResult, ...]) -> Diagnosis:
     if not causes:
         causes.append(_fallback(case, open_))
     diagnosis = Diagnosis(QUESTION, "", tuple(causes), out, open_, consequences=tuple(consequences))
-    diagnosis = with_augmentation(case, replace(diagnosis, suspects=suspects(case, diagnosis)))
+    diagnosis = replace(diagnosis, suspects=suspects(case, diagnosis))
     diagnosis = replace(diagnosis, answer=plain_answer(case, diagnosis))
+    diagnosis = with_augmentation(case, diagnosis)
     found = loading_danger(results, CATALOGUE)
     return diagnosis if found is None else forbid(diagnosis, found)
 

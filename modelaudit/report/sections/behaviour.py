@@ -27,6 +27,7 @@ from modelaudit.report.blocks import (
     num,
     prose,
 )
+from modelaudit.report.sections import augmentation
 from modelaudit.report.wording import number_format, text, vocabulary
 from modelaudit.schema import Audit
 from modelaudit.thresholds.answers import BIAS_GAIN, INFORMED, UNINFORMED
@@ -306,4 +307,5 @@ def build(audit: Audit) -> Section:
         )
     if repairs := _repairs(data):
         blocks.append(repairs)
+    blocks += augmentation.blocks(audit)
     return Section("behaviour", "Behaviour", tuple(blocks))

@@ -217,6 +217,7 @@ MEASUREMENTS: Mapping[str, str] = {
     "profile": "The architecture",
     "recalibrated batch normalisation": "Effect of recomputed batch-normalisation statistics",
     "receptive_field": "Receptive field of each layer",
+    "sensitivity": "Sensitivity to gradual changes of the inputs",
 }
 
 INTERVENTIONS: Mapping[str, str] = {

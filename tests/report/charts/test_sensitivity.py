@@ -12,6 +12,7 @@ from sample_audits import changed
 
 from modelaudit.report import charts
 from modelaudit.report.charts import style
+from modelaudit.report.sections import augmentation
 
 SVG = "{http://www.w3.org/2000/svg}"
 CHANGES = {
@@ -93,6 +94,22 @@ def test_what_is_missing_is_the_summary():
     assert chart_of(found, "figure-sensitivity").summary == "Training lacked augmentation of blur."
     other = chart_of(audit(), "figure-sensitivity").summary
     assert other.startswith("Of all moderate changes, rotation (15°) matters most: it changes the")
+
+
+def test_the_report_lists_what_is_missing_with_its_condition():
+    need = {
+        "change": "blur",
+        "state": "missing",
+        "text": "Blurred, less is right.",
+        "code": "RandomGaussianBlur(7)",
+        "condition": "sharpness tells classes apart",
+    }
+    _, table = augmentation.blocks(audit(diagnosis={"augmentation": [need]}))
+    assert [cell.text for cell in table.rows[0]] == [
+        *("blur", "missing in training", "Blurred, less is right."),
+        "RandomGaussianBlur(7), not if sharpness tells classes apart",
+    ]
+    assert augmentation.blocks(audit()) == []
 
 
 @pytest.mark.parametrize("made", [audit, directional])
