@@ -145,7 +145,10 @@ class RepairJob:
             raise Untranslatable("", "it has no saved config")
         config = translated(saved, translation, archive=archive, training=trained)
         edits = RepairEdits(
-            gate_factors(source, translation), translation.renamed, translation.replaced
+            gate_factors(source, translation),
+            translation.renamed,
+            translation.replaced,
+            translation.shapes,
         )
         path = self._fresh(".keras" if archive else ".h5")
         keras = str(self.profile.data["versions"]["keras"])

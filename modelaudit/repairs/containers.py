@@ -42,11 +42,13 @@ class RepairEdits(Struct, frozen=True):
         factors: tensor name -> a factor for each gate (see `scaled`).
         renamed: route of a layer -> its new route.
         replaced: new routes of layers with another class, or that are left out.
+        shapes: tensor name -> its new shape, with the same bytes.
     """
 
     factors: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     renamed: Mapping[str, str] = field(default_factory=dict)
     replaced: Collection[str] = ()
+    shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
 
 def write_hdf5(
@@ -100,6 +102,7 @@ def _copy_hdf5(
             source.copy(source[name], target, name)
     if LAYERS in target:
         _scale(target, edits.factors)
+        _reshape(target, edits.shapes)
         _rename_layers(target[LAYERS], edits.renamed)
         target[LAYERS].attrs["keras_version"] = keras.encode()
     if training and "training_config" in source.attrs:
@@ -121,6 +124,14 @@ def _scale(file: h5py.File, factors: Mapping[str, tuple[float, ...]]) -> None:
     """Multiply the blocks of columns of tensors by their factors."""
     for name, gates in factors.items():
         file[name][...] = scaled(file[name][...], gates)
+
+
+def _reshape(file: h5py.File, shapes: Mapping[str, tuple[int, ...]]) -> None:
+    """Give tensors another shape."""
+    for name, shape in shapes.items():
+        values = file[name][...].reshape(shape)
+        del file[name]
+        file.create_dataset(name, data=values)
 
 
 def scaled(values: NDArray[Any], gates: tuple[float, ...]) -> NDArray[Any]:

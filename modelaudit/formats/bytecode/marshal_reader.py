@@ -45,6 +45,7 @@ class Code(Struct, frozen=True):
         locals: number of local variables before Python 3.11.
         free: number of variables of outer functions, before Python 3.11.
         kinds: from Python 3.11 on, a byte for each variable: local, cell or free.
+        arguments: number of arguments that can be given by position, the first of `variables`.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Code(Struct, frozen=True):
     locals: int = 0
     free: int = 0
     kinds: bytes = b""
+    arguments: int = 1
 
     def nested(self) -> Iterator[Code]:
         """The code itself and the code of all inner functions and classes."""
@@ -269,6 +271,7 @@ class _Stream:
             locals=self.count_of(fields, "locals"),
             free=len(_texts(fields.get("free"))),
             kinds=kinds if isinstance(kinds := fields.get("kinds"), bytes) else b"",
+            arguments=self.count_of(fields, "arguments"),
         )
 
     @staticmethod

@@ -60,6 +60,26 @@ class DialectTranslator(ABC):
         parts = parts_of(item, name, self.translation, here)
         return [(self.layer(part, here, calls), its) for part, its in parts]
 
+    def check_addition(self, item: Config, calls: Sequence[LayerCall], route: str) -> None:
+        """Refuse an addition that only the writer computes, at some sizes of a batch.
+
+        Raises:
+            Untranslatable: the writer adds a column along the wrong axis, and the target does not.
+        """
+        writer = self.translation.writer
+        if writer is None or not writer.behaviour("add_misaligns"):
+            return
+        if text(item.get("class_name")) != "Add" or self.target.behaviour("add_misaligns"):
+            return
+        for call in calls:
+            first, *others = [each.shape or () for each in call.inputs] or [()]
+            if len(first) == 2 and first[-1] != 1 and any(s[1:] == (1,) for s in others):
+                raise Untranslatable(
+                    route,
+                    "it adds a column to rows, which the Keras that saved it does along the wrong "
+                    "axis for a batch as large as a row; repeat the column before it is added",
+                )
+
     def opened_layer(self, item: Config, route: str) -> tuple[str, Config]:
         """Class and config of a layer that is not a model.
 

@@ -91,7 +91,9 @@ _OTHERS: Mapping[str, Operation] = {
     "nn.softmax": Operation(NN, "Softmax", config={"axis": "axis"}),
     "nn.log_softmax": Operation(NN, "LogSoftmax", config={"axis": "axis"}),
     "nn.leaky_relu": Operation(NN, "LeakyRelu", config={"alpha": "negative_slope"}),
-    "nn.gelu": Operation(NN, "Gelu", config={"approximate": "approximate"}),
+    "nn.gelu": Operation(
+        NN, "Gelu", config={"approximate": "approximate"}, fixed={"approximate": False}
+    ),
     "nn.silu": Operation(NN, "Silu", ignored={"beta": (1, 1.0)}),
     "math.l2_normalize": Operation(
         NN, "Normalize", config={"axis": "axis", "epsilon": "epsilon"}, fixed={"order": 2}
@@ -141,6 +143,15 @@ _SAME_AS = {
     "image.resize_v2": "image.resize",
     "concat_v2": "concat",
 }
+
+
+def operation_of(function: str) -> Operation | None:
+    """The operation that computes what a function does; None if none is known.
+
+    The arguments of functions of TensorFlow 1 that have other names are None where they are not
+    used.
+    """
+    return OPERATIONS.get(function) or OPERATIONS.get(function.removeprefix("compat.v1."))
 
 
 def _table() -> dict[str, Operation]:

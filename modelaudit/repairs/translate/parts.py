@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from modelaudit.formats.keras.json_config import mapping, text
+from modelaudit.formats.keras.json_config import mapping, sequence, text
 from modelaudit.repairs.translate.hard_sigmoid import is_redefined, taken_apart
 from modelaudit.repairs.translate.lambdas.layers import LambdaLayer, calls_functions
+from modelaudit.repairs.translate.locally_connected import as_products, is_lacking
 from modelaudit.repairs.translate.references import as_functional, named
 from modelaudit.repairs.translate.translation import Config, Translation, Untranslatable
 
@@ -12,7 +13,7 @@ from modelaudit.repairs.translate.translation import Config, Translation, Untran
 def opened(saved: Config, translation: Translation, route: str) -> tuple[Config, bool]:
     """The config of a model, and whether it is Sequential.
 
-    A Sequential model with a Lambda that has to become calls is given as a Functional one.
+    A Sequential model with a layer that has to become calls is given as a Functional one.
 
     Raises:
         Untranslatable: it is neither, or its Lambdas or its input cannot be read.
@@ -21,7 +22,9 @@ def opened(saved: Config, translation: Translation, route: str) -> tuple[Config,
     if isinstance(saved.get("config"), list):
         translation.note(route, "put the list of layers into a config with a name")
     sequential = text(saved.get("class_name")) == "Sequential"
-    if sequential and calls_functions(values):
+    items = map(mapping, sequence(values.get("layers")))
+    lacking = any(is_lacking(item, translation) for item in items)
+    if sequential and (lacking or calls_functions(values)):
         translation.replace(
             route, "wrote the Sequential model as a Functional one, which may call functions"
         )
@@ -48,6 +51,8 @@ def parts_of(
             return []
         code.note(translation, "Rescaling")
         return [(rescaling, name)]
+    if is_lacking(item, translation):
+        return as_products(item, name, translation, route)
     if is_redefined(mapping(item.get("config")), translation, route):
         return taken_apart(item, name, translation, route)
     return [(item, name)]

@@ -35,6 +35,19 @@ def is_operation(name: str, module: str, config: Config) -> bool:
     return name in FUNCTIONS and config.keys().isdisjoint(("trainable", "dtype", "batch_shape"))
 
 
+def implied_input(item: Config) -> tuple[Config, list[Json] | None]:
+    """The first layer of a model's first layer that is no model, and its shape of inputs."""
+    while is_model(item) or isinstance(item.get("config"), list):
+        config = item.get("config")
+        listed = config if isinstance(config, list) else mapping(config).get("layers")
+        layers = sequence(listed)
+        if not layers:
+            return {}, None
+        item = mapping(layers[0])
+    shape = mapping(item.get("config")).get("batch_input_shape")
+    return item, shape if isinstance(shape, list) else None
+
+
 def as_functional(values: Config, route: str) -> Config:
     """A Sequential model's config as that of a Functional model, in the dialect of Keras 2.
 
@@ -43,7 +56,13 @@ def as_functional(values: Config, route: str) -> Config:
     """
     items = [mapping(item) for item in sequence(values.get("layers"))]
     if not items or text(items[0].get("class_name")) != "InputLayer":
-        raise Untranslatable(route, "the shape of its input is not stated")
+        shape = implied_input(items[0])[1] if items else None
+        if shape is None:
+            raise Untranslatable(route, "the shape of its input is not stated")
+        first_name = f"{saved_name(items[0])}_input"
+        config: dict[str, Json] = {"name": first_name, "batch_input_shape": shape}
+        config["dtype"] = "float32"
+        items.insert(0, {"class_name": "InputLayer", "config": config})
     layers: list[Json] = []
     before: list[Json] = []
     for item in items:

@@ -8,7 +8,7 @@ from modelaudit.facts import Json
 from modelaudit.formats.keras.inbound_nodes import Argument, LayerCall, TensorReference
 from modelaudit.formats.keras.json_config import mapping, text
 from modelaudit.repairs.translate.graph_nodes import as_function_call
-from modelaudit.repairs.translate.operations import LISTS, NUMPY, OPERATIONS, Operation
+from modelaudit.repairs.translate.operations import LISTS, NUMPY, Operation, operation_of
 from modelaudit.repairs.translate.translation import Config, Node, Translation, Untranslatable
 
 
@@ -30,8 +30,11 @@ def as_operation(
     if kind == "SlicingOpLambda" and function.endswith("getitem"):
         translation.replace(route, "wrote its slice as the operation GetItem")
         spec: Argument = given.get("slice_spec")
-        return _layer(NUMPY, "GetItem", {"name": name}, translation), [first, _slices(spec)]
-    operation = OPERATIONS.get(function)
+        return operation_layer(NUMPY, "GetItem", {"name": name}, translation), [
+            first,
+            _slices(spec),
+        ]
+    operation = operation_of(function)
     if operation is None or kind != "TFOpLambda":
         what = f"the TensorFlow function {function}" if function else f"a {kind}"
         raise Untranslatable(route, f"it calls {what}, for which no equal operation is known")
@@ -44,7 +47,7 @@ def as_operation(
         args[0] = alone
     translation.replace(route, f"wrote its call of tf.{function} as the operation {operation.name}")
     named: Node = {"name": name, **values}
-    return _layer(operation.module, operation.name, named, translation), args
+    return operation_layer(operation.module, operation.name, named, translation), args
 
 
 def _arguments(
@@ -93,7 +96,7 @@ def _json(value: object) -> Json:
     return value
 
 
-def _layer(module: str, name: str, config: Node, translation: Translation) -> Node:
+def operation_layer(module: str, name: str, config: Node, translation: Translation) -> Node:
     """An operation; some of Keras up to 3.8 take no name, and get that of their layer."""
     accepted = translation.target.accepts("ops", name)
     if accepted is not None and "name" not in accepted:

@@ -92,6 +92,7 @@ class _Keras2(DialectTranslator):
         for item in used:
             name = saved_name(item)
             here = f"{route}/{self.name(name)}".strip("/")
+            self.check_addition(item, calls[name], here)
             if name not in steps:
                 layers.append(self._functions.operation(item, calls[name], graph, here))
                 continue

@@ -8,6 +8,7 @@ from modelaudit.facts import Json
 from modelaudit.formats.keras.inbound_nodes import LayerCall, parse_calls
 from modelaudit.formats.keras.json_config import mapping, sequence, text
 from modelaudit.layer_classes import Trait, has
+from modelaudit.repairs.translate.batch_statistics import BatchStatistics, batch_statistics
 from modelaudit.repairs.translate.dialect import DialectTranslator
 from modelaudit.repairs.translate.graph_keras3 import Keras3Graph, tensor
 from modelaudit.repairs.translate.lambdas.layers import LambdaLayer
@@ -16,14 +17,11 @@ from modelaudit.repairs.translate.objects import (
     dtype_name,
     with_module,
 )
-from modelaudit.repairs.translate.references import (
-    is_operation,
-    refuse,
-)
-from modelaudit.repairs.translate.tensor_functions import as_operation
+from modelaudit.repairs.translate.operations import NUMPY
+from modelaudit.repairs.translate.references import implied_input, is_operation, refuse
+from modelaudit.repairs.translate.tensor_functions import as_operation, operation_layer
 from modelaudit.repairs.translate.translation import Config, Node, Translation, Untranslatable
 from modelaudit.runtimes.checks.silent_differences import IN_TRAINING, UNSALTED
-from modelaudit.runtimes.saved_config import is_model
 
 LAYERS = "keras.layers"
 FUNCTIONAL = "keras.src.models.functional"
@@ -53,9 +51,8 @@ class _Keras3(DialectTranslator):
         items = [mapping(item) for item in sequence(values.get("layers"))]
         first = items[0] if items else {}
         if text(first.get("class_name")) != "InputLayer":
-            shaped = _innermost(first)
-            shape = mapping(shaped.get("config")).get("batch_input_shape")
-            if isinstance(shape, list):
+            shaped, shape = implied_input(first)
+            if shape is not None:
                 layers.append(self._input_layer(shaped, shape, route))
         for item in items:
             layers += [step for step, _ in self.steps(item, route)]
@@ -93,9 +90,9 @@ class _Keras3(DialectTranslator):
         for item, parts in zip(items, steps, strict=True):
             here = f"{route}/{graph.name_of(item)}".strip("/")
             calls = parse_calls(item.get("inbound_nodes"), graph.names, refuse(here))
-            if has(text(item.get("class_name")), IN_TRAINING):
-                self._check_training(calls, here)
-            layers += self._with_nodes(item, parts, calls, graph, here)
+            self.check_addition(item, calls, here)
+            statistics = self._statistics(item, calls, here)
+            layers += self._with_nodes(item, parts, calls, graph, here, statistics)
         new: Node = {key: values[key] for key in _MODEL_KEYS if key in values and key != "dtype"}
         new["layers"] = layers
         for key in ("input_layers", "output_layers"):
@@ -111,12 +108,29 @@ class _Keras3(DialectTranslator):
     def _flat_ends(self) -> bool:
         return self.target.behaviour("takes_flat_outputs") is True
 
-    def _check_training(self, calls: Sequence[LayerCall], route: str) -> None:
+    def _statistics(
+        self, item: Config, calls: Sequence[LayerCall], route: str
+    ) -> BatchStatistics | None:
+        """What computes a layer that is always in training mode; None for any other."""
         always = any(call.saved_kwargs.get("training") is True for call in calls)
-        if always and self.translation.from_keras2:
-            raise Untranslatable(
-                route, "it is always called with training=True, which Keras 3 overrides in predict"
+        name = text(item.get("class_name"))
+        if not (always and self.translation.from_keras2 and has(name, IN_TRAINING)):
+            return None
+        normalises = has(name, Trait.BATCH_NORMALISATION)
+        if normalises and mapping(item.get("config")).get("trainable") is False:
+            return None  # it uses its moving statistics nevertheless
+        source = self.translation.source
+        found = batch_statistics(source, route) if source and normalises else None
+        if found is not None:
+            self.translation.note(
+                route, "computed the statistics of the batch by operations, as training=True did"
             )
+            return found
+        raise Untranslatable(
+            route,
+            "it is always called with training=True, which Keras 3 overrides in predict"
+            + ("" if normalises else "; its outputs are random, so that equality cannot be shown"),
+        )
 
     def _with_nodes(
         self,
@@ -125,11 +139,19 @@ class _Keras3(DialectTranslator):
         calls: Sequence[LayerCall],
         graph: Keras3Graph,
         here: str,
+        statistics: BatchStatistics | None,
     ) -> Iterator[Node]:
         """The layers for one saved layer, connected: the first takes its inputs."""
         if not steps:
             yield from self._operations(item, calls, graph, here)
         nodes = [self._node(item, call, graph) for call in calls]
+        if statistics is not None:
+            (first,) = sequence(nodes[0]["args"])
+            for kind, config, args in statistics.operations(first, graph.name_of(item)):
+                step = operation_layer(NUMPY, kind, config, self.translation)
+                node: Node = {"args": args, "kwargs": {}}
+                yield {**step, "name": config["name"], "inbound_nodes": [node]}
+                nodes = [_call(text(config["name"]), 0)]
         for step, name in steps:
             yield {**step, "name": name, "inbound_nodes": [*nodes]}
             nodes = [_call(name, index) for index, _ in enumerate(calls)]
@@ -259,18 +281,6 @@ def _call(source: str, number: int) -> Node:
     """A call with the output of a layer's call of that number."""
     args: list[Json] = [tensor(source, number)]
     return {"args": args, "kwargs": {}}
-
-
-def _innermost(item: Config) -> Config:
-    """The first layer that is not a model, in an inner model's first layer."""
-    while is_model(item) or isinstance(item.get("config"), list):
-        config = item.get("config")
-        listed = config if isinstance(config, list) else mapping(config).get("layers")
-        layers = sequence(listed)
-        if not layers:
-            return {}
-        item = mapping(layers[0])
-    return item
 
 
 def _starts_with_input(layers: Sequence[Json]) -> bool:

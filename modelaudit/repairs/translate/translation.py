@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from msgspec import Struct, field
 
 from modelaudit.errors import ModelAuditError
-from modelaudit.facts import Artifact, Json
+from modelaudit.facts import Artifact, Json, Layer
 from modelaudit.runtimes.catalogue import saving_runtime
 from modelaudit.runtimes.profile import RuntimeProfile
 from modelaudit.runtimes.saved_config import ADDED
@@ -92,6 +92,8 @@ class Translation(Struct):
         renamed: routes of layers that have another name in the translation.
         replaced: new routes of layers that have another class, or are not needed any more.
         gates: factor of the gates of recurrent layers with a hard_sigmoid; 1.0 if they are equal.
+        source: the saved model.
+        shapes: tensor name -> its shape in the new file, where that differs.
     """
 
     target: RuntimeProfile
@@ -101,11 +103,20 @@ class Translation(Struct):
     renamed: dict[str, str] = field(default_factory=dict)
     replaced: set[str] = field(default_factory=set)
     gates: float = 1.0
+    source: Artifact | None = None
+    shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, artifact: Artifact, target: RuntimeProfile) -> Translation:
         """The translation of a saved model, with nothing translated yet."""
-        return cls(target, saving_runtime(artifact), not saved_by_keras3(artifact))
+        old = not saved_by_keras3(artifact)
+        return cls(target, saving_runtime(artifact), old, source=artifact)
+
+    def layer(self, route: str) -> Layer | None:
+        """What is known of a saved layer."""
+        architecture = self.source.architecture if self.source else None
+        layers = architecture.layers if architecture else ()
+        return next((layer for layer in layers if layer.route == route), None)
 
     @property
     def hard_sigmoid_scale(self) -> float:

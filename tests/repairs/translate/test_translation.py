@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import marshal
 from typing import Any
 
 import pytest
@@ -220,8 +222,9 @@ def test_a_function_of_one_tensor_is_not_called_with_a_list() -> None:
     assert several["inbound_nodes"] == stack["inbound_nodes"]
 
 
-def tensor3(name: str) -> dict[str, Any]:
-    config = {"shape": [None, 5, 4], "dtype": "float32", "keras_history": [name, 0, 0]}
+def tensor3(name: str, *shape: int) -> dict[str, Any]:
+    stated = [None, *(shape or (5, 4))]
+    config = {"shape": stated, "dtype": "float32", "keras_history": [name, 0, 0]}
     return {"class_name": "__keras_tensor__", "config": config}
 
 
@@ -266,3 +269,59 @@ def test_training_in_a_call_stays_where_the_writer_obeys_it(writer: str, kept: b
     (call,) = layers_of(to_keras2(model, state))[1]["inbound_nodes"]
     assert call == [["input_1", 0, 0, {"training": True} if kept else {}]]
     assert any("training=True" in each.what for each in state.changes()) is not kept
+
+
+@pytest.mark.parametrize(
+    ("writer", "widths", "refused"),
+    [("tf==2.18", (4, 1), True), ("tf==2.18", (1, 4), False), ("tf==2.18", (4, 4), False)]
+    + [("tf==2.16", (4, 1), False)],
+)
+@pytest.mark.parametrize("target", [KERAS_2, "tf==2.16"])
+def test_a_column_that_only_the_writer_adds_along_the_wrong_axis(
+    writer: str, widths: tuple[int, int], refused: bool, target: str
+) -> None:
+    """Keras 3.4 and later add (n, n) + (n, 1) as if the column were a row."""
+    inputs = {"batch_shape": [None, 4], "dtype": "float32", "name": "input_1"}
+    called = {"args": [[tensor3("a", widths[0]), tensor3("b", widths[1])]], "kwargs": {}}
+    parts = [
+        at(dense(name, units=width), {"args": [tensor3("input_1", 4)], "kwargs": {}})
+        for name, width in zip("ab", widths, strict=True)
+    ]
+    added = {"class_name": "Add", "config": {"name": "add", "trainable": True}}
+    model = functional(
+        at({"class_name": "InputLayer", "config": inputs}), *parts, at(added, called), output="add"
+    )
+    state = translation(target, writer)
+    translate = to_keras3 if state.target.keras3 else to_keras2
+    if refused:
+        with pytest.raises(Untranslatable, match="adds a column to rows"):
+            translate(model, state)
+    else:
+        assert layers_of(translate(model, state))[3]["class_name"] == "Add"
+
+
+def test_functions_of_tensorflow_1_are_those_of_2_but_for_unused_arguments() -> None:
+    """`tf.squeeze` of TensorFlow 2.4 to 2.6 is saved under its older name."""
+    config = {"name": "s", "function": "compat.v1.squeeze"}
+    for others, refused in (({"squeeze_dims": None}, False), ({"squeeze_dims": [1]}, True)):
+        call = node("input_1", axis=1, **others)
+        model = functional(
+            at(input2(1, 3)), at({"class_name": "TFOpLambda", "config": config}, call), output="s"
+        )
+        if refused:
+            with pytest.raises(Untranslatable, match="squeeze_dims"):
+                to_keras3(model, translation(KERAS_3, "tf==2.6"))
+        else:
+            new = layers_of(to_keras3(model, translation(KERAS_3, "tf==2.6")))[1]
+            assert (new["class_name"], new["config"]["axis"]) == ("Squeeze", 1)
+
+
+def test_a_lambda_before_a_sequential_model_that_states_its_shape_in_its_first_layer() -> None:
+    """Keras up to 2.3 lists no InputLayer."""
+    function, *_ = compile("lambda x: K.square(x)", "", "eval").co_consts
+    code = base64.b64encode(marshal.dumps(function)).decode()
+    squared = {"name": "l", "batch_input_shape": [None, 3], "function": [code, None, None]}
+    model = sequential({"class_name": "Lambda", "config": squared}, dense())
+    new = to_keras3(model, translation(KERAS_3, "tf==1.15"))
+    assert new["class_name"] == "Functional"
+    assert [each["class_name"] for each in layers_of(new)] == ["InputLayer", "Square", "Dense"]

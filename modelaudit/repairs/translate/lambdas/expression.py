@@ -1,4 +1,4 @@
-"""One expression from the bytecode of a lambda, by symbolic execution. Nothing is run."""
+"""One expression from the bytecode of a function, by symbolic execution. Nothing is run."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from modelaudit.formats.bytecode.instructions import (
 from modelaudit.formats.bytecode.marshal_reader import Bytecode, Code
 
 MOST_INSTRUCTIONS = 400
+MOST_TERMS = 200  # of the expression, with every variable replaced by what it stands for
 _SKIPPED = ("RESUME", "PRECALL", "CACHE", "NOP")
 _CALLS = ("CALL", "CALL_FUNCTION", "CALL_METHOD", "CALL_FUNCTION_KW", "CALL_KW")
 _BINARY = {
@@ -74,15 +75,19 @@ class _Null(Struct, frozen=True):
     """What Python 3.11 and later push below a function that is no method."""
 
 
-def expression_of(read: Bytecode) -> Value:
-    """The expression that a function of one argument returns.
+def expression_of(read: Bytecode, known: Mapping[str, Value] | None = None) -> Value:
+    """The expression that a function returns, in its first argument.
+
+    Args:
+        read: the code.
+        known: values of its other arguments.
 
     Raises:
         Unknown: it is not one expression, or Pythons of its layout read it differently.
     """
     code = read.code
-    if len(code.variables) != 1:
-        raise Unknown("it has other variables than one argument")
+    if not code.arguments or not code.variables:
+        raise Unknown("it takes no argument")
     found: list[Value] = []
     problems: list[str] = []
     # The stream does not say which Python of its layout wrote it: all that can read it must agree.
@@ -91,7 +96,7 @@ def expression_of(read: Bytecode) -> Value:
         if decoded is None:
             continue
         try:
-            found.append(_executed(code, decoded, version))
+            found.append(_executed(code, decoded, version, known or {}))
         except (Unknown, IndexError) as error:
             problems.append(str(error))
     if not found or any(each != found[0] for each in found):
@@ -99,25 +104,46 @@ def expression_of(read: Bytecode) -> Value:
     return found[0]
 
 
-def _executed(code: Code, decoded: Sequence[Instruction], version: Version) -> Value:
+def _executed(
+    code: Code, decoded: Sequence[Instruction], version: Version, known: Mapping[str, Value]
+) -> Value:
     if len(decoded) > MOST_INSTRUCTIONS:
         raise Unknown("it has too many instructions")
-    machine = _Machine(code, version)
+    machine = _Machine(code, version, known)
     for each in decoded:
         if each.name == "RETURN_VALUE":
-            return machine.result()
+            value = machine.result()
+            if _terms(value, {}) > MOST_TERMS:
+                raise Unknown("it is too long")
+            return value
         machine.step(each)
     raise Unknown("it does not return")
 
 
-class _Machine:
-    """A stack of expressions."""
+def _terms(value: Value, counted: dict[int, int]) -> int:
+    """The number of terms; one that is used twice counts twice, but is looked at once."""
+    if id(value) not in counted:
+        inner: tuple[Value, ...] = ()
+        if isinstance(value, Apply):
+            inner = (*value.args, *value.kwargs.values())
+        elif isinstance(value, Listed):
+            inner = value.items
+        counted[id(value)] = 1 + sum(_terms(each, counted) for each in inner)
+    return counted[id(value)]
 
-    def __init__(self, code: Code, version: Version) -> None:
+
+class _Machine:
+    """A stack of expressions, and the variables."""
+
+    def __init__(self, code: Code, version: Version, known: Mapping[str, Value]) -> None:
         self.code = code
         self.version = version
         self.stack: list[Value | _Null] = []
         self.keywords: tuple[str, ...] = ()
+        self.variables: dict[int, Value] = {
+            number: known[name] for number, name in enumerate(code.variables) if name in known
+        }
+        self.variables[0] = Parameter()
 
     def result(self) -> Value:
         if len(self.stack) != 1:
@@ -131,6 +157,8 @@ class _Machine:
             return
         if name in _BINARY or name == "BINARY_SUBSCR":
             self._operator(_BINARY.get(name, "[]"))
+        elif "_FAST" in name:
+            self._variables(name, argument)
         elif name.startswith("LOAD_") and name not in ("LOAD_CONST", "LOAD_SMALL_INT"):
             self._load(name, argument)
         elif name.startswith("CALL"):
@@ -143,7 +171,7 @@ class _Machine:
     def _other(self, name: str, argument: int) -> None:
         match name:
             case "LOAD_CONST":
-                self.stack.append(Constant(_literal(self.code.constants[argument])))
+                self.stack.append(Constant(literal(self.code.constants[argument])))
             case "LOAD_SMALL_INT":
                 self.stack.append(Constant(argument))
             case "PUSH_NULL":
@@ -155,6 +183,10 @@ class _Machine:
             case "BINARY_SLICE":
                 self._build("BUILD_SLICE", 2)
                 self._operator("[]")
+            case "UNPACK_SEQUENCE":
+                owner = self._pop()
+                items = [Apply("[]", (owner, Constant(place))) for place in range(argument)]
+                self.stack += items[::-1]
             case "UNARY_NEGATIVE":
                 self.stack.append(Apply("-", (Constant(0), self._pop())))
             case _:
@@ -169,11 +201,20 @@ class _Machine:
     def _several(self, count: int) -> list[Value]:
         return [self._pop() for _ in range(count)][::-1]
 
+    def _variables(self, name: str, argument: int) -> None:
+        """Read or set variables; Python 3.13 and later do two at once, four bits for each."""
+        steps = name.split("_FAST")[:-1]
+        numbers = (argument,) if len(steps) == 1 else (argument >> 4, argument & 15)
+        for step, number in zip(steps, numbers, strict=True):
+            if step.endswith("STORE"):
+                self.variables[number] = self._pop()
+            elif step.endswith("LOAD") and number in self.variables and "CLEAR" not in name:
+                self.stack.append(self.variables[number])
+            else:
+                raise Unknown(f"the instruction {name} {argument}")
+
     def _load(self, name: str, argument: int) -> None:
-        """The argument, a name or its attribute; newer Pythons mark calls in the lowest bit."""
-        if name.startswith("LOAD_FAST"):
-            self.stack += [Parameter()] * name.count("FAST")
-            return
+        """A name or its attribute; newer Pythons mark calls in the lowest bit."""
         if name not in ("LOAD_GLOBAL", "LOAD_ATTR", "LOAD_METHOD"):
             raise Unknown(f"the instruction {name}")
         marked = name == "LOAD_GLOBAL" and self.version >= (3, 11)
@@ -236,18 +277,23 @@ class _Machine:
         self.stack.append(Apply(function.path, tuple(values[:plain]), given))
 
 
-def _literal(value: object) -> Literal:
+def literal(value: object) -> Literal:
+    """A constant of code, or of JSON, as a literal.
+
+    Raises:
+        Unknown: it is neither a number, a text nor a sequence of them.
+    """
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, bytes) and value.isascii():  # a string of Python 2
         return value.decode("ascii")
-    if isinstance(value, tuple):
-        return tuple(map(_literal, value))
+    if isinstance(value, tuple | list):
+        return tuple(map(literal, value))
     raise Unknown(f"a constant of type {type(value).__name__}")
 
 
 def _names(value: object) -> tuple[str, ...]:
-    found = _literal(value)
+    found = literal(value)
     if isinstance(found, tuple) and all(isinstance(each, str) for each in found):
         return tuple(map(str, found))
     raise Unknown("keyword names in an unknown form")

@@ -1,4 +1,4 @@
-"""A Lambda of one known expression, as a Rescaling layer or as calls of TensorFlow functions."""
+"""A Lambda of known functions, as a Rescaling layer or as calls of TensorFlow functions."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import base64
 import binascii
 
 from modelaudit.facts import Json
-from modelaudit.formats.bytecode.marshal_reader import Unreadable, read_bytecode
+from modelaudit.formats.bytecode.marshal_reader import Code, Unreadable, read_bytecode
 from modelaudit.formats.keras.inbound_nodes import Argument, LayerCall, TensorReference
 from modelaudit.formats.keras.json_config import mapping, sequence, text
 from modelaudit.repairs.translate.lambdas.expression import (
@@ -18,11 +18,15 @@ from modelaudit.repairs.translate.lambdas.expression import (
     Unknown,
     Value,
     expression_of,
+    literal,
     shown,
 )
 from modelaudit.repairs.translate.lambdas.functions import (
+    EPSILON,
     OPERATORS,
     RENAMED,
+    clips_first,
+    defaults_of,
     dtype_of,
     function_of,
     parameters_of,
@@ -45,8 +49,6 @@ class LambdaLayer:
     def __init__(self, item: Config, route: str) -> None:
         config = mapping(item.get("config"))
         self.config, self.route = config, route
-        if config.get("arguments"):
-            raise Untranslatable(route, "it is a Lambda with arguments of its own")
         text = code_text(config.get("function"))
         if text is None:
             raise Untranslatable(route, "it is a Lambda of a function that is not in the file")
@@ -54,7 +56,7 @@ class LambdaLayer:
             read = read_bytecode(_bytes(text))
             if isinstance(read, Unreadable):
                 raise Unknown(read.reason)
-            self.value = expression_of(read)
+            self.value = expression_of(read, _known(config, read.code))
             self.parameter = read.code.variables[0]
             self.affine = _affine(self.value)
         except (binascii.Error, ValueError) as error:
@@ -83,6 +85,7 @@ class LambdaLayer:
             Untranslatable: a function is not known.
         """
         found: list[Called] = []
+        self._made: dict[int, Argument] = {}  # a term that is used twice is computed once
         try:
             last = self._calls(self.value, name, given, found)
         except Unknown as error:
@@ -107,10 +110,15 @@ class LambdaLayer:
                 return dtype
             case Listed(items=items):
                 return [self._calls(each, name, given, found) for each in items]
+            case Apply(function=path) if path in EPSILON:
+                return 1e-7
+            case Apply() if id(value) in self._made:
+                return self._made[id(value)]
             case Apply(function="[]", args=(owner, key)):
                 return self._item(owner, key, name, given, found)
             case Apply():
-                return self._function(value, name, given, found)
+                self._made[id(value)] = self._function(value, name, given, found)
+                return self._made[id(value)]
 
     def _item(
         self, owner: Value, key: Value, name: str, given: Argument, found: list[Called]
@@ -136,7 +144,11 @@ class LambdaLayer:
         if function is None:
             raise Unknown(f"the function {value.function}")
         args = [self._calls(each, name, given, found) for each in value.args]
-        kwargs = {
+        if clips_first(value.function) and args:
+            relu: Config = {"class_name": "TFOpLambda", "config": {"function": "nn.relu"}}
+            args[0] = _added(relu, LayerCall((args[0],), {}), name, found)
+        kwargs: dict[str, Argument] = {**defaults_of(value.function)}
+        kwargs |= {
             RENAMED.get(key, key): self._calls(each, name, given, found)
             for key, each in value.kwargs.items()
         }
@@ -148,6 +160,18 @@ class LambdaLayer:
         kwargs |= dict(zip(names, args[1:], strict=False))
         item: Config = {"class_name": "TFOpLambda", "config": {"function": function}}
         return _added(item, LayerCall((args[0],), kwargs), name, found)
+
+
+def _known(config: Config, code: Code) -> dict[str, Value]:
+    """Values of the function's arguments: its defaults, and those that the layer passes."""
+    function = config.get("function")
+    stated = mapping(mapping(function).get("config")).get("defaults")
+    if isinstance(function, list) and len(function) > 1:
+        stated = function[1]
+    defaults = sequence(stated)
+    names = code.variables[max(code.arguments - len(defaults), 0) : code.arguments]
+    given = dict(zip(names, defaults, strict=False)) | mapping(config.get("arguments"))
+    return {name: Constant(literal(value)) for name, value in given.items()}
 
 
 def _added(item: Config, call: LayerCall, name: str, found: list[Called]) -> TensorReference:

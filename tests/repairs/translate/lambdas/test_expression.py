@@ -12,7 +12,12 @@ from hypothesis import strategies as st
 
 from modelaudit.formats.bytecode.code_fields import LAYOUTS
 from modelaudit.formats.bytecode.marshal_reader import Bytecode, read_bytecode
-from modelaudit.repairs.translate.lambdas.expression import Unknown, expression_of, shown
+from modelaudit.repairs.translate.lambdas.expression import (
+    Constant,
+    Unknown,
+    expression_of,
+    shown,
+)
 from modelaudit.structs import replace
 
 FUNCTIONS = types.SimpleNamespace(
@@ -21,6 +26,7 @@ FUNCTIONS = types.SimpleNamespace(
     maximum=np.maximum,
     nn=types.SimpleNamespace(relu=lambda x: np.maximum(x, 0)),
 )
+K = FUNCTIONS
 X = np.linspace(-2, 3, 24).reshape(2, 3, 4)
 
 HONEST = [
@@ -68,6 +74,58 @@ def test_the_text_of_the_expression_computes_what_the_code_does(source: str) -> 
 def test_other_code_is_no_expression(source: str) -> None:
     with pytest.raises(Unknown):
         expression_of(read(source))
+
+
+def two_steps(pair, scale=2.0):
+    left, right = pair[0], pair[1]
+    apart = K.abs(left - right)
+    return (apart * scale + apart) / left
+
+
+def swapped(pair, scale):
+    a = pair * scale
+    b = a - 1
+    a = b * b
+    return a + b
+
+
+FUNCTION_CASES = [(two_steps, {}), (two_steps, {"scale": 0.5}), (swapped, {"scale": 3})]
+
+
+@pytest.mark.parametrize(("function", "given"), FUNCTION_CASES)
+def test_statements_and_other_arguments(function: types.FunctionType, given: dict) -> None:
+    code = read_bytecode(marshal.dumps(function.__code__))
+    assert isinstance(code, Bytecode)
+    known = {"scale": Constant(given.get("scale", 2.0))}
+    text = shown(expression_of(code, known), "x")
+    names = {"K": FUNCTIONS, "x": X}
+    there = types.FunctionType(function.__code__, names, argdefs=function.__defaults__)
+    assert np.array_equal(eval(text, dict(names)), there(X, **given))
+
+
+def doubled(x):
+    x = x + x
+    x = x + x
+    x = x + x
+    x = x + x
+    x = x + x
+    x = x + x
+    x = x + x
+    return x + x
+
+
+def test_an_expression_that_grows_with_each_statement_is_not_written_out() -> None:
+    code = read_bytecode(marshal.dumps(doubled.__code__))
+    assert isinstance(code, Bytecode)
+    with pytest.raises(Unknown, match="too long"):
+        expression_of(code)
+
+
+def test_an_argument_without_a_value_is_unknown() -> None:
+    code = read_bytecode(marshal.dumps(swapped.__code__))
+    assert isinstance(code, Bytecode)
+    with pytest.raises(Unknown):
+        expression_of(code)
 
 
 numbers = st.floats(-8, 8).map(lambda value: round(value, 2))
