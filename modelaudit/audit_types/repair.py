@@ -76,11 +76,11 @@ class RepairProof(Struct, frozen=True):
     """Why there are none."""
 
 
-class Recalibration(Struct, frozen=True):
-    """New moving statistics of batch normalisation, and their effect on labelled inputs."""
+class LabelledEffect(Struct, frozen=True):
+    """The effect of a change on labelled inputs that played no part in making it."""
 
     calibrated_on: Count
-    """Number of inputs that the statistics were computed on."""
+    """Number of inputs that the change was computed from."""
     judged_on: Count
     """Number of other inputs, on which both were compared."""
     right_before: Count
@@ -94,6 +94,19 @@ class Recalibration(Struct, frozen=True):
     def better(self) -> bool:
         """Whether more inputs are right than chance explains."""
         return self.right_after > self.right_before and self.p_value < GAIN_BY_CHANCE.value
+
+
+class RenamedClasses(Struct, frozen=True):
+    """Names of the classes in the order of the outputs, written beside the new file."""
+
+    file: str
+    """Name of the file with them."""
+    names: tuple[str, ...]
+    """The names, one for each output."""
+    before: tuple[str, ...]
+    """The names in the order in which they were found."""
+    effect: LabelledEffect
+    """How many labelled inputs get the name of their class."""
 
 
 class RepairedFile(Struct, frozen=True):
@@ -133,8 +146,10 @@ class Repair(Struct, frozen=True):
     """Differences between the two."""
     proof: RepairProof | None = None
     """What was compared, before any recalibration."""
-    recalibration: Recalibration | None = None
+    recalibration: LabelledEffect | None = None
     """The effect of new moving statistics; null if they are those of the original."""
+    renamed_classes: RenamedClasses | None = None
+    """Class names in another order; null if none were asked for."""
     reason: str = ""
     """Why no file was written."""
     version: str = VERSION

@@ -197,7 +197,8 @@ ADVICE: dict[str, Advice] = {
                      "alphabetical order, in which 10 precedes 2; adding or omitting a class "
                      "shifts all classes after it.", CONFUSION),
             NextStep("Store the list of class names with the model, and use it to interpret the "
-                     "outputs."),
+                     "outputs. `modelaudit repair MODEL --for RUNTIME --out NEW --rename-classes "
+                     "IMAGES` writes it in the order that labelled {images} show."),
         ),
     ),
     "not-understood": Advice(

@@ -9,7 +9,8 @@ from modelaudit.facts import Json
 from modelaudit.formats.io.bounded import json_loads, read_bytes
 from modelaudit.settings import Limits
 
-_TEXT_FILES = ("labels.txt", "class_names.txt", "classes.txt")
+NAMES_FILE = "labels.txt"
+_TEXT_FILES = (NAMES_FILE, "class_names.txt", "classes.txt")
 _JSON_FILES = ("class_indices.json", "class_names.json", "classes.json", "labels.json")
 # Teachable Machine writes the names into `metadata.json`; so may others, into any of these keys.
 _METADATA = "metadata.json"

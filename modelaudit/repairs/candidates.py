@@ -8,12 +8,14 @@ from pathlib import Path
 from msgspec import Struct
 
 from modelaudit.audit_types.loading import LoadOutcome
-from modelaudit.audit_types.repair import Recalibration, RepairProof, RepairWay
+from modelaudit.audit_types.repair import LabelledEffect, RenamedClasses, RepairProof, RepairWay
 from modelaudit.errors import ReadError
 from modelaudit.facts import Artifact, Format
+from modelaudit.formats.keras.json_config import sequence, text
 from modelaudit.pipeline import read_artifact
 from modelaudit.probe.host.runtime import RuntimeHandle
 from modelaudit.probe.study.agreement import ReferenceRun
+from modelaudit.repairs.class_names import renamed_classes
 from modelaudit.repairs.containers import (
     RepairEdits,
     container_of,
@@ -177,18 +179,36 @@ class RepairJob:
             return None
         return self._read(path)
 
-    def recalibrate(self, candidate: RepairCandidate, images: Path) -> tuple[Path, Recalibration]:
+    def recalibrate(self, candidate: RepairCandidate, images: Path) -> tuple[Path, LabelledEffect]:
         """The candidate with new moving statistics.
 
         Raises:
             Untranslatable: it cannot be done, or has no effect on the accuracy.
         """
-        if self.runtimes is None:
-            raise Untranslatable("", "it must be run to be recalibrated, and nothing may be run")
-        handle = self.runtimes.target or self.runtimes.of(self.profile.keras3)
         path = self._fresh(self.out.suffix)
-        found = recalibrated(handle, self._read(candidate.path), images, path, self.settings)
+        found = recalibrated(
+            self._target(), self._read(candidate.path), images, path, self.settings
+        )
         return self._translated_again(path, candidate.translation), found
+
+    def rename_classes(self, candidate: RepairCandidate, images: Path) -> RenamedClasses:
+        """The names of the candidate's classes in the order of its outputs.
+
+        Raises:
+            Untranslatable: it cannot be done, or has no effect on the accuracy.
+        """
+        beside = self.artifact.extra.get("labels")
+        names = sequence(beside.get("names")) if isinstance(beside, dict) else []
+        made = self._read(candidate.path)
+        return renamed_classes(
+            self._target(), made, [text(name) for name in names], images, self.settings
+        )
+
+    def _target(self) -> RuntimeHandle:
+        """The runtime that stands for the target."""
+        if self.runtimes is None:
+            raise Untranslatable("", "it must be run to be judged, and nothing may be run")
+        return self.runtimes.target or self.runtimes.of(self.profile.keras3)
 
     def _saved_by(self, keras3: bool, artifact: Artifact, suffix: str) -> Path:
         if self.runtimes is None:

@@ -9,6 +9,8 @@ from pathlib import Path
 from modelaudit import __version__
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.audit_types.repair import (
+    LabelledEffect,
+    RenamedClasses,
     Repair,
     RepairChange,
     RepairedFile,
@@ -17,6 +19,7 @@ from modelaudit.audit_types.repair import (
 from modelaudit.errors import UsageError
 from modelaudit.facts import Artifact
 from modelaudit.file_formats import Content, formats
+from modelaudit.formats.class_labels import NAMES_FILE
 from modelaudit.pipeline import read_artifact, static_facts
 from modelaudit.repairs.candidates import (
     WHOLE_FILES,
@@ -46,6 +49,7 @@ def repair_model(
     *,
     drop_optimizer: bool = False,
     recalibrate: Path | None = None,
+    rename_classes: Path | None = None,
 ) -> Repair:
     """Write a file that the target loads as the same model.
 
@@ -57,6 +61,8 @@ def repair_model(
         runtimes: where models are run; None to run none.
         drop_optimizer: leave out the training settings and the optimizer's state.
         recalibrate: labelled inputs for new moving statistics of batch normalisation.
+        rename_classes: labelled inputs for the order of the class names, which are written to
+            `labels.txt` beside the new file.
 
     Returns:
         What was done. A file was written if, and only if, the status is REPAIRED.
@@ -69,8 +75,10 @@ def repair_model(
     wanted = container_of(out)
     if wanted is None:
         raise UsageError(f"{out}: the suffix must be .h5 or .keras")
-    if out.exists() or out.is_symlink():
-        raise UsageError(f"{out} exists; repair does not overwrite")
+    names_file = out.with_name(NAMES_FILE)
+    for new in (out, names_file) if rename_classes is not None else (out,):
+        if new.exists() or new.is_symlink():
+            raise UsageError(f"{new} exists; repair does not overwrite")
     facts = static_facts(path, settings)
     blank = Repair(
         str(path), profile.name, RepairStatus.REFUSED, _file(facts.artifact), tool=__version__
@@ -84,7 +92,8 @@ def repair_model(
         loads = any(each.predicted is LoadOutcome.LOADS for each in calls)
         status = RepairStatus.NOT_NEEDED if loads else RepairStatus.REFUSED
         return replace(blank, status=status, reason="" if loads else why)
-    kept = facts.artifact.format is wanted and not drop_optimizer and recalibrate is None
+    kept = facts.artifact.format is wanted and not drop_optimizer
+    kept = kept and recalibrate is None and rename_classes is None
     if kept and _loads(facts.artifact, profile):
         return replace(blank, status=RepairStatus.NOT_NEEDED)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as folder:
@@ -95,17 +104,15 @@ def repair_model(
         if candidate is None or attempt.failure:
             status = RepairStatus.REFUSED if candidate is None else RepairStatus.UNPROVEN
             return replace(blank, status=status, reason=attempt.failure)
-        path_made, effect = candidate.path, None
-        if recalibrate is not None:
-            try:
-                path_made, effect = job.recalibrate(candidate, recalibrate)
-            except Untranslatable as error:
-                return replace(blank, status=RepairStatus.UNPROVEN, reason=error.reason)
-        made = replace(candidate, path=path_made)
-        done = replace(_described(blank, made, attempt, out, settings), recalibration=effect)
+        try:
+            made, effect, names = _judged(job, candidate, recalibrate, rename_classes)
+        except Untranslatable as error:
+            return replace(blank, status=RepairStatus.UNPROVEN, reason=error.reason)
+        done = _described(blank, made, attempt, out, settings)
+        done = replace(done, recalibration=effect, renamed_classes=names)
         if read_artifact(path, settings).sha256 != facts.artifact.sha256:
             return replace(blank, reason="it was modified while it was repaired")
-        _publish(made.path, out)
+        _publish_both(made.path, out, _listed(names, Path(folder)), names_file)
     return done
 
 
@@ -153,8 +160,42 @@ def _described(
     )
 
 
+def _judged(
+    job: RepairJob, candidate: RepairCandidate, recalibrate: Path | None, rename: Path | None
+) -> tuple[RepairCandidate, LabelledEffect | None, RenamedClasses | None]:
+    """The changes that labelled inputs judge, where they were asked for."""
+    effect, names = None, None
+    if recalibrate is not None:
+        path, effect = job.recalibrate(candidate, recalibrate)
+        candidate = replace(candidate, path=path)
+    if rename is not None:
+        names = job.rename_classes(candidate, rename)
+    return candidate, effect, names
+
+
+def _listed(names: RenamedClasses | None, folder: Path) -> Path | None:
+    """A file with the names, one a line; None without names."""
+    if names is None:
+        return None
+    path = folder / names.file
+    path.write_text("".join(f"{name}\n" for name in names.names), encoding="utf-8")
+    return path
+
+
+def _publish_both(model: Path, out: Path, names: Path | None, names_file: Path) -> None:
+    """Move the finished files to their places, or none of them."""
+    if names is not None:
+        _publish(names, names_file)
+    try:
+        _publish(model, out)
+    except OSError:
+        if names is not None:
+            names_file.unlink()
+        raise
+
+
 def _publish(made: Path, out: Path) -> None:
-    """Move the finished file to its place, which must still be free."""
+    """Move a finished file to its place, which must still be free."""
     with made.open("rb") as handle:
         os.fsync(handle.fileno())
     os.link(made, out)  # fails if `out` exists by now, unlike a rename

@@ -44,6 +44,7 @@ def repairs(
     suffix: str = "",
     drop_optimizer: bool = False,
     recalibrate: Path | None = None,
+    rename_classes: Path | None = None,
 ) -> Iterator[Repair]:
     """Repair the model at `path`, or every model under it, each in a child process.
 
@@ -56,6 +57,7 @@ def repairs(
         suffix: suffix of the new files of a directory, "" for that of the original or .keras.
         drop_optimizer: leave out the training settings and the optimizer's state.
         recalibrate: labelled inputs for new moving statistics of batch normalisation.
+        rename_classes: labelled inputs for the order of the class names.
 
     Raises:
         UsageError: there is nothing at the path, the target is unknown, or `out` cannot be used.
@@ -77,6 +79,7 @@ def repairs(
                     *(model.path, target, new, own, runtimes),
                     drop_optimizer=drop_optimizer,
                     recalibrate=recalibrate,
+                    rename_classes=rename_classes,
                 )
                 if done.status is RepairStatus.REPAIRED:
                     _write_record(done)

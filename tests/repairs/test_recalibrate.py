@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from modelaudit.audit_types.repair import Recalibration, RepairStatus
+from modelaudit.audit_types.repair import LabelledEffect, RepairStatus
 from modelaudit.repairs.candidates import RepairRuntimes
 from modelaudit.repairs.repair import repair_model
 from modelaudit.runs.repair import open_runtimes
@@ -69,4 +69,4 @@ def test_sound_statistics_are_left_alone(runtimes: RepairRuntimes, tmp_path: Pat
 def test_only_a_gain_beyond_chance_counts(
     before: int, after: int, p_value: float, better: bool
 ) -> None:
-    assert Recalibration(64, 64, before, after, p_value).better is better
+    assert LabelledEffect(64, 64, before, after, p_value).better is better

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from modelaudit.audit_types.loading import Agreement
-from modelaudit.audit_types.repair import Recalibration
+from modelaudit.audit_types.repair import LabelledEffect
 from modelaudit.facts import Architecture, Layer, TensorStats
 from modelaudit.probe.protocol import Observation, Status
 from modelaudit.probe.study.agreement import ReferenceRun
@@ -73,7 +73,7 @@ def stateful_first_run(difference):
 
 @at("restoration.GAIN_BY_CHANCE", {0.0099: True, 0.0101: False})
 def gain(p_value):
-    return Recalibration(64, 64, 30, 60, p_value).better
+    return LabelledEffect(64, 64, 30, 60, p_value).better
 
 
 @at("restoration.FACTOR_ERROR", {0.99e-5: "scaled", 1.01e-5: "other-values"})

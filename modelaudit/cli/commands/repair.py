@@ -14,7 +14,7 @@ from modelaudit.exit_codes import ExitCode
 from modelaudit.terminal_text import clean, wrapped
 
 if TYPE_CHECKING:
-    from modelaudit.audit_types.repair import Repair, RepairProof
+    from modelaudit.audit_types.repair import LabelledEffect, Repair, RepairProof
 
 WIDTH = 100
 SHOWN = 12  # changes shown; repair.json has them all
@@ -42,15 +42,20 @@ def screen(done: Repair) -> str:
     if done.proof and done.out:
         lines += [_wrap(each, "  + ") for each in proof_lines(done.proof)]
     if effect := done.recalibration:
+        lines.append(_wrap(f"new moving statistics {_effect(effect)}", "  + "))
+    if names := done.renamed_classes:
+        moved = sum(map(str.__ne__, names.names, names.before))
         lines.append(
-            _wrap(
-                f"new moving statistics of {effect.calibrated_on} inputs: "
-                f"{effect.right_after} of {effect.judged_on} others right, "
-                f"{effect.right_before} before (p = {effect.p_value:.1g})",
-                "  + ",
-            )
+            _wrap(f"{clean(names.file)}: {moved} names moved {_effect(names.effect)}", "  + ")
         )
     return "\n".join(lines)
+
+
+def _effect(effect: LabelledEffect) -> str:
+    return (
+        f"on the evidence of {effect.calibrated_on} inputs: {effect.right_after} of "
+        f"{effect.judged_on} others right, {effect.right_before} before (p = {effect.p_value:.1g})"
+    )
 
 
 def proof_lines(proof: RepairProof) -> list[str]:
@@ -116,6 +121,13 @@ def _wrap(text: str, first: str = "  ") -> str:
     help="Labelled images, as --probe-data takes them: compute the moving statistics of batch "
     "normalisation on one half, and write the file only if the other half is answered better.",
 )
+@options.option(
+    "--rename-classes",
+    type=click.Path(path_type=Path, exists=True),
+    metavar="IMAGES",
+    help="Labelled images: write the class names in the order of the outputs to labels.txt beside "
+    "the new file, if more of the images that played no part then get their name.",
+)
 @options.option("--json", "as_json", is_flag=True, help="Print one JSON object per model.")
 @options.ARCHITECTURE
 @options.probing
@@ -126,6 +138,7 @@ def repair(
     suffix: str | None,
     drop_optimizer: bool,
     recalibrate: Path | None,
+    rename_classes: Path | None,
     as_json: bool,
     **chosen: Any,
 ) -> None:
@@ -152,6 +165,7 @@ def repair(
         suffix=SUFFIXES.get(suffix or "", ""),
         drop_optimizer=drop_optimizer,
         recalibrate=recalibrate,
+        rename_classes=rename_classes,
     ):
         found += 1
         failed += done.status in (RepairStatus.REFUSED, RepairStatus.UNPROVEN)

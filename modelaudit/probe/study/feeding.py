@@ -40,6 +40,7 @@ class PreparedInputs(Struct, frozen=True):
         arrays: one per input of the model, in its order.
         mix: synthetic inputs in the same value range if `arrays` are the user's, else None.
         y: the user's labels or targets (n, ...), or None.
+        classes: names of the classes that integers in `y` refer to; empty without names.
         info: description of the inputs.
         moves: for each input, its spatial transforms by name.
         rescaled: for each input, whether it has pixels or similar values (rather than tokens).
@@ -57,6 +58,7 @@ class PreparedInputs(Struct, frozen=True):
     oriented: bool = True
     output_bytes: int = 0
     at_once: int | None = None
+    classes: tuple[str, ...] = ()
 
 
 def prepare_inputs(
@@ -155,6 +157,7 @@ def _user(
         moves=(_moves(x.shape, spec, architecture),),
         rescaled=(_has_pixels(spec),),
         oriented=WORDS[spec.modality].oriented,
+        classes=given.labels,
     )
 
 

@@ -116,9 +116,11 @@ class _Keras3(DialectTranslator):
         name = text(item.get("class_name"))
         if not (always and self.translation.from_keras2 and has(name, IN_TRAINING)):
             return None
-        normalises = has(name, Trait.BATCH_NORMALISATION)
-        if normalises and mapping(item.get("config")).get("trainable") is False:
+        normalises, config = has(name, Trait.BATCH_NORMALISATION), mapping(item.get("config"))
+        if normalises and config.get("trainable") is False:
             return None  # it uses its moving statistics nevertheless
+        if config.get("rate", config.get("stddev")) == 0:
+            return None  # it does nothing
         source = self.translation.source
         found = batch_statistics(source, route) if source and normalises else None
         if found is not None:
