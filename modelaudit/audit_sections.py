@@ -253,11 +253,13 @@ def _predicted(runtime: str, call: str, prediction: Prediction | None) -> Compat
 
 
 def restore_section(facts: Facts) -> RestoreSection:
-    """The comparison of stored and restored weights, and of both with the golden record."""
+    """The comparison of stored and restored weights, and of both with the records beside them."""
     golden = UNSET if facts.golden is None else _golden(facts.golden)
+    made = facts.repaired
+    repair = made.repair if made is not None and made.same_file and made.repair else UNSET
     proof = facts.restore
     if proof is None:
-        return RestoreSection(golden=golden)
+        return RestoreSection(golden=golden, repair=repair)
     return converted(
         RestoreSection,
         proof,
@@ -266,6 +268,7 @@ def restore_section(facts: Facts) -> RestoreSection:
         changes=(*proof.differing, *proof.cast),
         layers_differing=tuple(map(str, proof.layers)),
         golden=golden,
+        repair=repair,
     )
 
 

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from msgspec import UNSET, Struct, UnsetType
 
+from modelaudit.audit_types.repair import Repair
 from modelaudit.audit_types.values import AuditSection, Count, OptionalSection, Real
 
 
@@ -120,6 +121,8 @@ class RestoreSection(OptionalSection, frozen=True, kw_only=True):
     """Layers that were loaded with another config, as `layer: what differs`."""
     golden: GoldenSection | UnsetType = UNSET
     """The model against its golden record. Absent if there is no record."""
+    repair: Repair | UnsetType = UNSET
+    """How `modelaudit repair` made the file, from its record. Absent if it did not."""
 
     @property
     def empty(self) -> bool:

@@ -14,7 +14,7 @@ from modelaudit.exit_codes import ExitCode
 from modelaudit.terminal_text import clean, wrapped
 
 if TYPE_CHECKING:
-    from modelaudit.audit_types.repair import LabelledEffect, Repair, RepairProof
+    from modelaudit.audit_types.repair import Repair
 
 WIDTH = 100
 SHOWN = 12  # changes shown; repair.json has them all
@@ -25,6 +25,8 @@ SUFFIXES = {"h5": ".h5", "keras": ".keras"}
 
 def screen(done: Repair) -> str:
     """One repair as text: the outcome, what was changed, and what proves it."""
+    from modelaudit.report.wording.repair import evidence
+
     word = click.style(WORDS.get(done.status, done.status), fg=COLOURS[done.status], bold=True)
     lines = [f"{click.style(clean(done.path), bold=True)}  {word}"]
     if done.reason:
@@ -39,46 +41,9 @@ def screen(done: Repair) -> str:
         lines.append(_wrap(clean(change.what) + (f"{where})" if where else ""), "  - "))
     if len(done.changes) > SHOWN:
         lines.append(f"  - and {len(done.changes) - SHOWN} more changes")
-    if done.proof and done.out:
-        lines += [_wrap(each, "  + ") for each in proof_lines(done.proof)]
-    if effect := done.recalibration:
-        lines.append(_wrap(f"new moving statistics {_effect(effect)}", "  + "))
-    if names := done.renamed_classes:
-        moved = sum(map(str.__ne__, names.names, names.before))
-        lines.append(
-            _wrap(f"{clean(names.file)}: {moved} names moved {_effect(names.effect)}", "  + ")
-        )
+    if done.out:
+        lines += [_wrap(clean(each), "  + ") for each in evidence(done)]
     return "\n".join(lines)
-
-
-def _effect(effect: LabelledEffect) -> str:
-    return (
-        f"on the evidence of {effect.calibrated_on} inputs: {effect.right_after} of "
-        f"{effect.judged_on} others right, {effect.right_before} before (p = {effect.p_value:.1g})"
-    )
-
-
-def proof_lines(proof: RepairProof) -> list[str]:
-    """What was compared, one sentence each."""
-    scaled = f", and {proof.tensors_scaled} scaled as said" if proof.tensors_scaled else ""
-    replaced = f", and {proof.layers_replaced} replaced as said" if proof.layers_replaced else ""
-    lines = [
-        f"weights: {proof.tensors_equal} of {proof.tensors} equal byte for byte{scaled}",
-        f"layers: {proof.layers_equal} of {proof.layers} with the same name and class{replaced}",
-    ]
-    outputs = proof.outputs
-    if outputs is not None:
-        lines.append(
-            f"outputs for {outputs.samples} inputs differ by at most {outputs.difference:.2g} "
-            f"({outputs.tolerance:.2g} is rounding)"
-        )
-    elif proof.why_no_outputs:
-        lines.append(f"outputs: not compared, because {clean(proof.why_no_outputs)}")
-    if proof.restored_in:
-        lines.append(f"loaded in {proof.restored_in}")
-    if proof.predicted and not proof.restored_in:
-        lines.append("not loaded; the target is predicted to load it")
-    return lines
 
 
 def _wrap(text: str, first: str = "  ") -> str:
