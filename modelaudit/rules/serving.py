@@ -75,6 +75,7 @@ def _observed(rule: Rule, facts: Facts, seen: Observation) -> Finding:
             "versions": dict(seen.versions),
         },
         key=f"{seen.call} {seen.error_type}",
+        fix=with_repair(facts, facts.settings.serving, rule.fix),
         confidence=Confidence.CERTAIN,
     )
 
