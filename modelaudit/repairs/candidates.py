@@ -33,6 +33,7 @@ from modelaudit.repairs.translate.translation import (
     Untranslatable,
     saved_by_keras3,
 )
+from modelaudit.runtimes.catalogue import default_targets, find_profile
 from modelaudit.runtimes.model import LoadCall, LoadRequest, Prediction
 from modelaudit.runtimes.predict import predict_calls
 from modelaudit.runtimes.profile import RuntimeProfile
@@ -213,6 +214,8 @@ class RepairJob:
     def _saved_by(self, keras3: bool, artifact: Artifact, suffix: str) -> Path:
         if self.runtimes is None:
             raise Untranslatable("", "it must be loaded to be saved again, and nothing may be run")
+        if why := _other_model(artifact, keras3):
+            raise Untranslatable("", why)
         path = self._fresh(suffix)
         why = saved_again(self.runtimes.of(keras3), artifact, path, self.settings)
         if why:
@@ -269,10 +272,22 @@ class RepairJob:
         if self._first is None:
             if self.runtimes is None:
                 self._first = "no model was run"
+            elif why := _other_model(self.artifact, saved_by_keras3(self.artifact)):
+                self._first = why
             else:
                 handle = self.runtimes.of(saved_by_keras3(self.artifact))
                 self._first = reference(handle, self.artifact, self.settings)
         return self._first
+
+
+def _other_model(artifact: Artifact, keras3: bool) -> str:
+    """Why the installed Keras of a generation would load another model than was saved, or ""."""
+    for name in default_targets():
+        profile = find_profile(name)
+        found = prediction_of(artifact, profile, compile=False)
+        if profile.keras3 is keras3 and found.predicted is LoadOutcome.DIFFERS:
+            return f"{name} is known to load it as another model: {found.because[0].text}"
+    return ""
 
 
 def prediction_of(artifact: Artifact, profile: RuntimeProfile, *, compile: bool) -> Prediction:

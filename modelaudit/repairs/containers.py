@@ -24,6 +24,8 @@ from modelaudit.formats.io.file_window import FileWindow
 from modelaudit.formats.keras.archive import CONFIG, METADATA, WEIGHTS
 from modelaudit.formats.zip.archive_members import ArchiveParts, DirectoryParts, ZipParts
 from modelaudit.repairs.translate.translation import Node
+from modelaudit.runtimes.checks.weights import OLD_LAYOUT
+from modelaudit.runtimes.profile import numbers
 from modelaudit.settings import Limits
 
 # Sublayers of MultiHeadAttention by their attributes: in Keras 2 with an underscore.
@@ -31,6 +33,8 @@ ATTENTION = ("query_dense", "key_dense", "value_dense", "output_dense")
 LAYERS = "model_weights"
 _WEIGHTS = re.compile(r"model(?:_\d{5})?\.weights\.(?:h5|npz|json)")
 OPTIMIZER = "optimizer_weights"
+# Versions of Keras with other names of groups in archives.
+_OWN_NAMES = ((2, 12), (2, 13), (2, 14))
 PIECE = 4 << 20
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
 
@@ -185,7 +189,8 @@ def write_archive(
             window = parts.window(name)
             with target.open(name, "w", force_zip64=True) as member:
                 if name == WEIGHTS:
-                    with _edited(window, out, edits, keras3=keras3) as weights:
+                    renumber = numbers(keras)[:2] not in _OWN_NAMES
+                    with _edited(window, out, edits, keras3=keras3, renumber=renumber) as weights:
                         _copy(weights, member)
                 else:
                     for piece in window.pieces(0, window.size, PIECE):
@@ -205,7 +210,7 @@ def _copy(source: IO[bytes], target: IO[bytes]) -> None:
 
 @contextmanager
 def _edited(
-    window: FileWindow, beside: Path, edits: RepairEdits, *, keras3: bool
+    window: FileWindow, beside: Path, edits: RepairEdits, *, keras3: bool, renumber: bool
 ) -> Iterator[IO[bytes]]:
     """The weights file with the edits, and the names of groups that the Keras reads."""
     path = beside.with_name(beside.name + ".weights")
@@ -215,6 +220,8 @@ def _edited(
                 handle.write(piece)
         with _reading(window.file), h5py.File(path, "r+") as file:
             _scale(file, edits.factors)
+            if renumber:
+                _renumber(file)
             for old, new in _names(file, keras3=keras3):
                 file.require_group(new.rpartition("/")[0] or "/")
                 file.move(old, new)
@@ -223,6 +230,34 @@ def _edited(
     finally:
         with suppress(OSError):
             path.unlink()
+
+
+def _renumber(file: h5py.File) -> None:
+    """Number layers one by one: Keras 2.12 and 2.13 wrote dense, dense_2, dense_4 …
+
+    They count a layer with weights twice. That is known by numbers that are all even.
+    """
+    found: list[str] = []
+    file.visit(found.append)
+    groups = frozenset(path for path in found if isinstance(file[path], h5py.Group))
+    counted: dict[str, list[str]] = {}
+    for path in groups:
+        base = path.rpartition("_")[0]
+        if base in groups and _number(path):
+            counted.setdefault(base, []).append(path)
+    # Deeper groups first, so that the paths of the others stay; of these, lower numbers first.
+    for base in sorted(counted, key=lambda base: -base.count("/")):
+        if not any(_number(path) % 2 for path in counted[base]):
+            for path in sorted(counted[base], key=_number):
+                file.move(path, f"{base}_{_number(path) // 2}")
+    if OLD_LAYOUT in file and "layers" not in file:
+        file.move(OLD_LAYOUT, "layers")
+
+
+def _number(path: str) -> int:
+    """The number after the last underscore; 0 without one."""
+    last = path.rpartition("_")[2]
+    return int(last) if last.isdecimal() else 0
 
 
 def _names(file: h5py.File, *, keras3: bool) -> list[tuple[str, str]]:

@@ -33,11 +33,11 @@ def archive(path: Path, *groups: str) -> Path:
     return path
 
 
-def written(source: Path, out: Path, *, keras3: bool) -> dict[str, float]:
+def written(source: Path, out: Path, *, keras3: bool, keras: str = "3.15.1") -> dict[str, float]:
     artifact = read_artifact(source, Settings())
-    write_archive(artifact, out, {}, NONE, "3.15.1", Limits(), keras3=keras3)
+    write_archive(artifact, out, {}, NONE, keras, Limits(), keras3=keras3)
     with zipfile.ZipFile(out) as target, h5py.File(target.open("model.weights.h5")) as file:
-        assert json.loads(target.read("metadata.json"))["keras_version"] == "3.15.1"
+        assert json.loads(target.read("metadata.json"))["keras_version"] == keras
         assert target.read("assets/words.txt") == b"one two"
         assert set(target.namelist()).isdisjoint(FOREIGN)
         names: list[str] = []
@@ -54,6 +54,29 @@ def test_parts_of_attention_have_the_names_of_the_generation(
     found = written(source, tmp_path / "b.keras", keras3=keras3)
     assert found[f"layers/mha/{name}/vars/0"] == 0.0
     assert len(found) == 2
+
+
+OLD = "_layer_checkpoint_dependencies"
+
+
+@pytest.mark.parametrize(
+    ("names", "renamed"),
+    [
+        (("add_1", "dense", "dense_2", "dense_4"), ("add_1", "dense", "dense_1", "dense_2")),
+        (("dense", "dense_1", "dense_2"), ("dense", "dense_1", "dense_2")),
+        (("dense", "dense_10", "dense_2"), ("dense", "dense_5", "dense_1")),
+        (("a/dense", "a/dense_2", "a_2"), ("a/dense", "a/dense_1", "a_1")),
+    ],
+)
+def test_layers_that_keras_2_13_counted_twice_are_counted_once(
+    tmp_path: Path, names: tuple[str, ...], renamed: tuple[str, ...]
+) -> None:
+    source = archive(tmp_path / "a.keras", *(f"{OLD}/{name}/vars" for name in names))
+    found = written(source, tmp_path / "b.keras", keras3=True)
+    wanted = {f"layers/{name}/vars/0": float(number) for number, name in enumerate(renamed)}
+    assert found == wanted
+    same = written(source, tmp_path / "c.keras", keras3=False, keras="2.13.1")
+    assert same.keys() == {f"{OLD}/{name}/vars/0" for name in names}
 
 
 def test_backslashes_of_windows_become_groups(tmp_path: Path) -> None:
