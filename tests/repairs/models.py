@@ -1,7 +1,7 @@
 """Models for the tests of repairs, and the comparison of two files in both Keras.
 
-python -m tests.repairs.models make FOLDER          save the models, with inputs and outputs as NAME.npz
-python -m tests.repairs.models compare FOLDER …     print the largest difference of each pair
+python -m tests.repairs.models make FOLDER          save the models, and inputs and outputs as .npz
+python -m tests.repairs.models compare FOLDER …     print the largest difference to the outputs
 """
 
 from __future__ import annotations
