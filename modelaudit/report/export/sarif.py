@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from modelaudit.audit_types.json_form import jsonable
 from modelaudit.facts import Json
-from modelaudit.findings import Finding, Outcome, Severity
+from modelaudit.findings import Finding, Outcome, RuleResult, Severity
 from modelaudit.report.export.file_paths import file_of, path_below, path_of
 from modelaudit.report.rule_info import RuleInfo, Rules
 from modelaudit.report.wording import evidence, text
@@ -32,6 +32,10 @@ SCORES: Mapping[Severity, str] = {
     Severity.LOW: "2.0",
     Severity.INFO: "0.0",
 }
+# GitHub stores 5,000 results of a run, and refuses a run with over 25,000 ("SARIF results exceed
+# limits", GitHub documentation, 2026).
+MOST_RESULTS = 5_000
+MOST_NOTIFICATIONS = 1_000
 PRECISION = {"certain": "very-high", "high": "high", "medium": "medium", "low": "low"}
 
 
@@ -118,25 +122,55 @@ def _result(
     return result
 
 
-def _notifications(audit: Audit) -> list[Json]:
-    path = audit.model.path
-    return [
-        {
-            "level": "error" if skipped.outcome is Outcome.ERROR else "note",
-            "message": _message(f"{path}: {skipped.code} was not answered: {skipped.reason}"),
-            "associatedRule": {"id": skipped.code},
-        }
-        for skipped in audit.skipped
-        if not skipped.moot
-    ]
+def _notifications(audits: Sequence[Audit]) -> list[Json]:
+    """What was not answered: of each model or, if these are too many, of each rule and reason."""
+    asked = [(a.model.path, each) for a in audits for each in a.skipped if not each.moot]
+    if len(asked) <= MOST_NOTIFICATIONS:
+        return [
+            _notification(each.code, f"{path}: {each.code} was not answered: {each.reason}", each)
+            for path, each in asked
+        ]
+    alike: dict[tuple[str, str], list[tuple[str, RuleResult]]] = {}
+    for path, each in asked:
+        alike.setdefault((each.code, each.reason), []).append((path, each))
+    ordered = sorted(alike.items(), key=lambda group: (-len(group[1]), group[0]))
+    notes = []
+    for (code, reason), group in ordered[:MOST_NOTIFICATIONS]:
+        where = f"{len(group):,} models, such as {group[0][0]}" if len(group) > 1 else group[0][0]
+        notes.append(
+            _notification(code, f"{where}: {code} was not answered: {reason}", group[0][1])
+        )
+    rest = sum(len(group) for _, group in ordered[MOST_NOTIFICATIONS:])
+    if rest:
+        notes.append({"level": "note", "message": _message(f"{rest:,} more were not answered")})
+    return notes
+
+
+def _notification(code: str, said: str, skipped: RuleResult) -> Json:
+    return {
+        "level": "error" if skipped.outcome is Outcome.ERROR else "note",
+        "message": _message(said),
+        "associatedRule": {"id": code},
+    }
+
+
+def _most_severe(found: list[tuple[Audit, Finding]]) -> tuple[list[tuple[Audit, Finding]], int]:
+    """As many findings as services store, open and severe ones first, and how many are left out."""
+    if len(found) <= MOST_RESULTS:
+        return found, 0
+    found = sorted(
+        found, key=lambda pair: (pair[1].outcome is Outcome.WAIVED, -pair[1].severity.rank)
+    )
+    return found[:MOST_RESULTS], len(found) - MOST_RESULTS
 
 
 def render(audits: Sequence[Audit], rules: Rules, base: str = "") -> str:
     """One SARIF run over all audits.
 
-    All rules are listed, not only those that failed. Unanswered questions that apply to the model
-    become tool notifications. A binary model has no lines, so every result points at line 1 and
-    gives the location inside the model as its logical location.
+    All rules are listed, not only those that failed. Of more than `MOST_RESULTS` findings, the most
+    severe are listed, and a notification counts the rest. Unanswered questions that apply to a
+    model become tool notifications. A binary model has no lines, so every result points at line 1
+    and gives the location inside the model as its logical location.
 
     Args:
         audits: what to report on.
@@ -148,6 +182,11 @@ def render(audits: Sequence[Audit], rules: Rules, base: str = "") -> str:
     indices = {info.code: index for index, info in enumerate(ordered)}
     first = audits[0].tool if audits else None
     roots = {audit.model.root for audit in audits} - {""}
+    shown, left_out = _most_severe([(a, f) for a in audits for f in a.findings])
+    notes = _notifications(audits)
+    if left_out:
+        said = f"{left_out:,} findings of lower severity are not listed here; see audit.json"
+        notes.insert(0, {"level": "warning", "message": _message(said)})
     run: dict[str, Json] = {
         "tool": {
             "driver": {
@@ -161,10 +200,10 @@ def render(audits: Sequence[Audit], rules: Rules, base: str = "") -> str:
                 "executionSuccessful": not any(
                     skipped.outcome is Outcome.ERROR for a in audits for skipped in a.skipped
                 ),
-                "toolExecutionNotifications": [n for a in audits for n in _notifications(a)],
+                "toolExecutionNotifications": notes,
             }
         ],
-        "results": [_result(a, f, indices, base) for a in audits for f in a.findings],
+        "results": [_result(a, f, indices, base) for a, f in shown],
         "columnKind": "unicodeCodePoints",
     }
     bases = {REPOSITORY: base} if base else {}

@@ -114,3 +114,39 @@ def test_sarif_omits_rules_that_do_not_apply():
     ]
     before, after = (len(each["toolExecutionNotifications"]) for each in told)
     assert (before, after) == (len(audit.skipped), len(audit.skipped) - 1)
+
+
+def log_of(audits):
+    (run,) = json.loads(sarif.render(audits, samples.RULES))["runs"]
+    return run["results"], run["invocations"][0]["toolExecutionNotifications"]
+
+
+def test_of_too_many_findings_the_most_severe_are_listed(monkeypatch):
+    every, _ = log_of(AUDITS)
+    order = ["critical", "high", "medium", "low", "info"]
+    ranks = sorted(
+        (("suppressions" in each), order.index(each["properties"]["severity"])) for each in every
+    )
+    monkeypatch.setattr(sarif, "MOST_RESULTS", len(every) - 3)
+    kept, (first, *_) = log_of(AUDITS)
+    found = [
+        (("suppressions" in each), order.index(each["properties"]["severity"])) for each in kept
+    ]
+    assert found == ranks[:-3]
+    assert first["level"] == "warning"
+    assert first["message"]["text"].startswith("3 findings of lower severity are not listed")
+
+
+def test_too_many_unanswered_questions_are_grouped(monkeypatch):
+    open_most = max(AUDITS, key=lambda audit: sum(not each.moot for each in audit.skipped))
+    models = [replace(open_most, model=replace(open_most.model, path=f"{n}.h5")) for n in range(4)]
+    _, one = log_of(models[:1])
+    _, each = log_of(models)
+    assert len(each) == 4 * len(one) > 4  # several questions of each model
+    monkeypatch.setattr(sarif, "MOST_NOTIFICATIONS", len(one))
+    _, grouped = log_of(models)
+    assert len(grouped) == len(one)
+    assert all(x["message"]["text"].startswith("4 models, such as 0.h5: ") for x in grouped)
+    monkeypatch.setattr(sarif, "MOST_NOTIFICATIONS", len(one) - 1)
+    _, cut = log_of(models)
+    assert cut[-1]["message"]["text"] == "4 more were not answered"
