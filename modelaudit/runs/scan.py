@@ -79,6 +79,9 @@ def audit_with_progress(
 ) -> Generator[FinishedModel]:
     """Audit every target and yield each when it is done; see `batch.audit_all`."""
     with ExitStack() as stack:
+        # Before the runtimes start, which takes seconds.
+        stack.callback(progress.end)
+        progress.begin(len(targets))
         probe = None
         shown = recalled or {}
         if settings.probe.enabled and any(target.path not in shown for target in targets):
@@ -87,8 +90,6 @@ def audit_with_progress(
             probe = stack.enter_context(
                 local_probe(settings, {place for t in targets for place in (t.root, t.path.parent)})
             )
-        stack.callback(progress.end)
-        progress.begin(len(targets))
         for finished in audit_all(
             *(targets, settings, created),
             probe=probe,

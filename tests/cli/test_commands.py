@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from modelaudit.cli import cli
-from modelaudit.cli.commands.doctor import PACKAGES
+from modelaudit.cli.commands import doctor
 from modelaudit.rules.catalogue import CATALOGUE
 from tests.command_line import ROOT
 from tests.made import files
@@ -114,7 +114,27 @@ def test_rules_are_all_listed_and_each_explained(modelaudit):
 def test_doctor_looks_for_every_dependency():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     named = {each.partition(">")[0] for each in project["dependencies"]}
-    assert {*PACKAGES} == named | {"keras"}  # keras comes with TensorFlow
+    assert {*doctor.PACKAGES} == named | {"keras"}  # keras comes with TensorFlow
+
+
+def test_doctor_says_the_same_as_json(modelaudit):
+    shown = modelaudit("doctor").stdout
+    told = json.loads(modelaudit("doctor", "--json").stdout)
+    assert told["sound"]
+    assert told["containment"] in shown
+    for check in told["checks"]:
+        assert any(check["name"] in line and check["note"] in line for line in shown.splitlines())
+    assert {check["section"] for check in told["checks"]} == {"packages", "libraries", "sandbox"}
+
+
+def test_doctor_fails_without_what_is_needed(monkeypatch):
+    monkeypatch.setattr(doctor, "PACKAGES", ("numpy", "no-such-package"))
+    done = CliRunner().invoke(cli, ["doctor", "--json"])
+    assert done.exit_code == 2
+    told = json.loads(done.stdout)
+    assert not told["sound"]
+    (missing,) = [each for each in told["checks"] if not each["found"] and each["needed"]]
+    assert (missing["name"], missing["note"]) == ("no-such-package", "pip install no-such-package")
 
 
 def test_doctor_lists_every_layer_of_the_sandbox(modelaudit):

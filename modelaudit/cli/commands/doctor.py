@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import platform
 import sys
+from collections.abc import Iterator, Mapping
 
 import click
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from modelaudit import __version__
+from modelaudit.cli.options import common as options
 from modelaudit.exit_codes import ExitCode
+from modelaudit.facts import Json
 
 PACKAGES = (
     "tensorflow", "tf-keras", "keras", "numpy", "scipy", "h5py", "protobuf", "jinja2",
@@ -22,41 +28,93 @@ LIBRARIES = {
 }
 
 
+class Check(Struct, frozen=True):
+    """One thing that was looked for.
+
+    Attributes:
+        section: what it belongs to: `packages`, `libraries` or `sandbox`.
+        name: of the package, library or layer.
+        found: whether it is there.
+        note: its version, or what is missing and how to get it.
+        needed: whether the tool does not work without it.
+    """
+
+    section: str
+    name: str
+    found: bool
+    note: str = ""
+    needed: bool = True
+
+
+_TITLES = {
+    "packages": "Packages",
+    "libraries": "System libraries",
+    "sandbox": "Sandbox for running models",
+}
+
+
 @click.command(short_help="Check the installation.")
-def doctor() -> None:
+@options.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
+def doctor(as_json: bool) -> None:
     """Check packages, system libraries and the sandbox for running models."""
-    click.echo(f"modelaudit {__version__}, Python {platform.python_version()}, {sys.platform}")
-    click.echo("\nPackages")
-    from importlib import metadata
-
-    packages = True
-    for name in PACKAGES:
-        try:
-            click.echo(f"  ok       {name} {metadata.version(name)}")
-        except metadata.PackageNotFoundError:
-            click.echo(f"  MISSING  {name} (pip install {name})")
-            packages = False
-    click.echo("\nSystem libraries")
-    import ctypes.util
-
-    libraries = True
-    for library, (package, purpose) in LIBRARIES.items():
-        if ctypes.util.find_library(library):
-            click.echo(f"  ok       {library}")
-        else:
-            click.echo(f"  MISSING  {library}: needed for {purpose} (apt-get install {package})")
-            libraries = False
-    click.echo("\nSandbox for running models")
-    from modelaudit.probe.host.bubblewrap import unavailable_reason
     from modelaudit.probe.host.sandbox_report import containment, sandbox_layers
 
     layers = sandbox_layers()
-    for layer, state in layers.items():
-        word = "ok     " if state is True else "missing"
-        click.echo(f"  {word}  {layer}" + ("" if state is True else f": {state}"))
-    reason = unavailable_reason()
-    word = "missing" if reason else "ok     "
-    click.echo(f"  {word}  bubblewrap, only for --sandbox bwrap" + (reason and f": {reason}"))
-    click.echo(f"  {containment(layers)}")
-    if not (packages and libraries):
+    checks = [*_packages(), *_libraries(), *_sandbox(layers)]
+    sound = all(check.found for check in checks if check.needed)
+    contained = containment(layers)
+    if as_json:
+        told = {
+            "modelaudit": __version__,
+            "python": platform.python_version(),
+            "platform": sys.platform,
+            "sound": sound,
+            "containment": contained,
+            "checks": [asdict(check) for check in checks],
+        }
+        click.echo(json.dumps(told, indent=2))
+    else:
+        click.echo(f"modelaudit {__version__}, Python {platform.python_version()}, {sys.platform}")
+        for section, title in _TITLES.items():
+            click.echo(f"\n{title}")
+            for check in checks:
+                if check.section == section:
+                    click.echo(_line(check))
+        click.echo(f"  {contained}")
+    if not sound:
         raise click.exceptions.Exit(ExitCode.USAGE)
+
+
+def _line(check: Check) -> str:
+    absent = "MISSING" if check.needed else "missing"
+    between = " " if check.found else ": "
+    note = check.note and f"{between}{check.note}"
+    return f"  {'ok' if check.found else absent:<8} {check.name}{note}"
+
+
+def _packages() -> Iterator[Check]:
+    from importlib import metadata
+
+    for name in PACKAGES:
+        try:
+            yield Check("packages", name, True, metadata.version(name))
+        except metadata.PackageNotFoundError:
+            yield Check("packages", name, False, f"pip install {name}")
+
+
+def _libraries() -> Iterator[Check]:
+    import ctypes.util
+
+    for library, (package, purpose) in LIBRARIES.items():
+        found = ctypes.util.find_library(library) is not None
+        missing = f"needed for {purpose} (apt-get install {package})"
+        yield Check("libraries", library, found, "" if found else missing)
+
+
+def _sandbox(layers: Mapping[str, Json]) -> Iterator[Check]:
+    from modelaudit.probe.host.bubblewrap import unavailable_reason
+
+    for layer, state in layers.items():
+        yield Check("sandbox", layer, state is True, "" if state is True else str(state), False)
+    reason = unavailable_reason()
+    yield Check("sandbox", "bubblewrap, only for --sandbox bwrap", not reason, reason, False)
