@@ -28,6 +28,7 @@ import numpy as np
 
 from modelaudit import clock
 from modelaudit.audit_types.sensitivity import SensitivityCurve
+from modelaudit.audit_types.values import custom_type
 from modelaudit.diagnosis.answer import DESCRIPTIONS
 from modelaudit.diagnosis.augmentation import UNDECIDABLE, sensitive
 from modelaudit.measures.statistics import wilson
@@ -116,7 +117,7 @@ def table(root: Path) -> None:
             row = json.loads(found.read_text(encoding="utf-8"))
             sound = row["causes"][0] in DESCRIPTIONS
             for entry in row["curves"]:
-                curve = msgspec.convert(entry, SensitivityCurve)
+                curve = msgspec.convert(entry, SensitivityCurve, dec_hook=custom_type)
                 change = curve.change
                 if change not in truth["costs"] or change in UNDECIDABLE:
                     continue
