@@ -113,7 +113,16 @@ def photos() -> Family:
     return Family("photos", *both)
 
 
-FAMILIES = {"letters": letters, "digits": digits, "photos": photos}
+def objects() -> Family:
+    """Coloured polygons in one orientation, drawn for the second look."""
+    known, kept = (
+        TASKS["objects"](n, (SIDE, SIDE), 6, np.random.default_rng(seed))
+        for n, seed in ((TRAIN // 2, 31), (TEST, 32))
+    )
+    return Family("objects", *known, *kept)
+
+
+FAMILIES = {"letters": letters, "digits": digits, "photos": photos, "objects": objects}
 
 
 def _normed(x: keras.KerasTensor) -> keras.KerasTensor:
@@ -168,7 +177,25 @@ def mixer(x: keras.KerasTensor) -> keras.KerasTensor:
     return layers.GlobalAveragePooling1D()(x)
 
 
-NETS = {f.__name__: f for f in (plain, strided, residual, separable, mixer)}
+def dense(x: keras.KerasTensor) -> keras.KerasTensor:
+    """Each convolution receives the outputs of all before it; for the second look."""
+    x = layers.MaxPooling2D()(layers.Conv2D(16, 3, padding="same", activation="relu")(x))
+    for _ in range(3):
+        new = layers.Conv2D(12, 3, padding="same", use_bias=False)(_normed(x))
+        x = layers.Concatenate()([x, new])
+    return layers.GlobalAveragePooling2D()(layers.AveragePooling2D(2)(_normed(x)))
+
+
+def convnext(x: keras.KerasTensor) -> keras.KerasTensor:
+    """Patches of 3 x 3 pixels, large depthwise kernels, layer normalization; likewise."""
+    x = layers.LayerNormalization()(layers.Conv2D(32, 3, 3)(x))
+    for _ in range(2):
+        inner = layers.LayerNormalization()(layers.DepthwiseConv2D(5, padding="same")(x))
+        x = layers.Add()([x, layers.Dense(32)(layers.Dense(64, "gelu")(inner))])
+    return layers.GlobalAveragePooling2D()(x)
+
+
+NETS = {f.__name__: f for f in (plain, strided, residual, separable, mixer, dense, convnext)}
 
 
 def augmented(family: Family, names: tuple[str, ...], epochs: int) -> Iterator[np.ndarray]:

@@ -3,7 +3,7 @@
     python benchmarks/augmentation_table.py DIRECTORY [--train | --audit] [--only REGEX]
 
 Requires scikit-learn and scikit-image. `--train` trains the networks of `augmentation_nets.py` (5
-architectures x 3 families of images, each with no augmentation layer and with two sets of five) and
+architectures x 3 families of images and 2 x 1 others, each with no augmentation layer and with two sets of five) and
 measures, on test images that no audit is given, the accuracy that each change of the images costs.
 `--audit` audits each network with 256 labelled and with the same unlabelled test images. Without an
 option, a table compares them. All can be interrupted and continued.
@@ -12,7 +12,7 @@ A layer counts as missing if the network was trained without it and the change c
 `COSTS` at moderate strength. A layer that the network was trained with must not be called missing,
 whatever the change still costs. Occlusion is left out: what is covered is lost to any network.
 Limits were chosen on the families and architectures in `CHOSEN_ON`; the table shows the others
-apart.
+apart, and those of `SECOND`, which were trained after the first look.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ from modelaudit.structs import replace
 
 COSTS = 0.1  # accuracy that a change must cost at least
 CHOSEN_ON = ({"letters", "digits"}, {"plain", "strided", "residual"})
+SECOND = ({"objects"}, {"dense", "convnext"})  # trained after what the first look asked for
 FEEDS = {"labelled": 256, "unlabelled": 256}
 
 
@@ -49,7 +50,9 @@ def make(root: Path, only: str) -> None:
     for folder in ("models", "feeds", "truth"):
         (root / folder).mkdir(parents=True, exist_ok=True)
     for family_name, load in nets.FAMILIES.items():
-        names = [f"{family_name}-{net}-{kind}" for net in nets.NETS for kind in nets.SETS]
+        second = family_name in SECOND[0]
+        chosen = [net for net in nets.NETS if (net in SECOND[1]) == second]
+        names = [f"{family_name}-{net}-{kind}" for net in chosen for kind in nets.SETS]
         left = [n for n in names if re.search(only, n) and not (root / f"truth/{n}.json").exists()]
         if not left:
             continue
@@ -110,6 +113,7 @@ def table(root: Path) -> None:
         truth = json.loads(path.read_text(encoding="utf-8"))
         family, net, _ = path.stem.split("-")
         seen = "chosen on" if family in CHOSEN_ON[0] and net in CHOSEN_ON[1] else "first look"
+        seen = "second look" if family in SECOND[0] and net in SECOND[1] else seen
         for feed in FEEDS:
             found = root / "found" / f"{path.stem}-{feed}.json"
             if not found.exists():

@@ -33,6 +33,7 @@ from modelaudit.layer_classes import AUGMENTS
 from modelaudit.measures.architecture.modality import in_words
 from modelaudit.structs import replace
 from modelaudit.thresholds.augmentation import (
+    CONFIDENT,
     FEW_SURE,
     LOST,
     LOST_ALONE,
@@ -88,7 +89,8 @@ def sensitive(curve: SensitivityCurve) -> bool | None:
 
     Labels decide by what is lost, together with the decisions that the model was sure of: a model
     that is right about half of its inputs changes the others under any change. Without labels,
-    these decisions decide alone; the less sure a model is, the more of them may change.
+    these decisions decide alone; the less sure a model is, the more of them may change, and one
+    that is sure of few decides nothing.
     """
     point = curve.judged
     if point is None:
@@ -102,7 +104,7 @@ def sensitive(curve: SensitivityCurve) -> bool | None:
         least = LOST.value if moved else LOST_ALONE.value
         return True if point.lost >= least and point.p < LOST_P.value else None
     if share is not None:
-        if point.sure < FEW_SURE.value:
+        if point.sure < FEW_SURE.value or (curve.confidence or 1.0) < CONFIDENT.value:
             return None
         return True if share >= limit else False if share < limit / 2 else None
     if point.variation is None:

@@ -46,8 +46,13 @@ def decisions_changed_without_labels(share):
 
 
 @at("augmentation.MOVED", {0.0595: None, 0.0605: True})
-def decisions_changed_of_an_unsure_model(half):
-    return sensitive(curve(sure_changed=2 * half, confidence=0.5))
+def decisions_changed_of_a_less_sure_model(share):
+    return sensitive(curve(sure_changed=share / 0.8, confidence=0.8))
+
+
+@at("augmentation.CONFIDENT", {0.595: None, 0.6: True})
+def confidence_of_a_model_without_labels(median):
+    return sensitive(curve(sure_changed=0.5, confidence=median))
 
 
 @at("augmentation.FEW_SURE", {23: None, 24: True})
