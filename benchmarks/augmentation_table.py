@@ -3,8 +3,9 @@
     python benchmarks/augmentation_table.py DIRECTORY [--train | --audit] [--only REGEX]
 
 Requires scikit-learn and scikit-image. `--train` trains the networks of `augmentation_nets.py` (5
-architectures x 3 families of images and 2 x 1 others, each with no augmentation layer and with two sets of five) and
-measures, on test images that no audit is given, the accuracy that each change of the images costs.
+architectures x 3 families of images, and 2 x 1 others, each with no augmentation layer and with two
+sets of five) and measures, on test images that no audit is given, the accuracy that each change of
+the images costs.
 `--audit` audits each network with 256 labelled and with the same unlabelled test images. Without an
 option, a table compares them. All can be interrupted and continued.
 
