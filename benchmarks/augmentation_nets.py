@@ -186,16 +186,16 @@ def dense(x: keras.KerasTensor) -> keras.KerasTensor:
     return layers.GlobalAveragePooling2D()(layers.AveragePooling2D(2)(_normed(x)))
 
 
-def convnext(x: keras.KerasTensor) -> keras.KerasTensor:
-    """Patches of 3 x 3 pixels, large depthwise kernels, layer normalization; likewise."""
-    x = layers.LayerNormalization()(layers.Conv2D(32, 3, 3)(x))
-    for _ in range(2):
-        inner = layers.LayerNormalization()(layers.DepthwiseConv2D(5, padding="same")(x))
-        x = layers.Add()([x, layers.Dense(32)(layers.Dense(64, "gelu")(inner))])
-    return layers.GlobalAveragePooling2D()(x)
+def inception(x: keras.KerasTensor) -> keras.KerasTensor:
+    """Kernels of several sizes side by side; likewise."""
+    for width in (8, 16):
+        branches = [_normed(layers.Conv2D(width, size, padding="same")(x)) for size in (1, 3, 5)]
+        branches.append(layers.MaxPooling2D(3, 1, "same")(x))
+        x = layers.MaxPooling2D()(layers.Concatenate()(branches))
+    return layers.Flatten()(layers.AveragePooling2D(2)(x))
 
 
-NETS = {f.__name__: f for f in (plain, strided, residual, separable, mixer, dense, convnext)}
+NETS = {f.__name__: f for f in (plain, strided, residual, separable, mixer, dense, inception)}
 
 
 def augmented(family: Family, names: tuple[str, ...], epochs: int) -> Iterator[np.ndarray]:

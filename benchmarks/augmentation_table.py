@@ -40,7 +40,7 @@ from modelaudit.structs import replace
 
 COSTS = 0.1  # accuracy that a change must cost at least
 CHOSEN_ON = ({"letters", "digits"}, {"plain", "strided", "residual"})
-SECOND = ({"objects"}, {"dense", "convnext"})  # trained after what the first look asked for
+SECOND = ({"objects"}, {"dense", "inception"})  # trained after what the first look asked for
 FEEDS = {"labelled": 256, "unlabelled": 256}
 
 

@@ -34,6 +34,7 @@ from modelaudit.measures.architecture.modality import in_words
 from modelaudit.structs import replace
 from modelaudit.thresholds.augmentation import (
     CONFIDENT,
+    CONFUSED,
     FEW_SURE,
     LOST,
     LOST_ALONE,
@@ -167,7 +168,7 @@ def _text(case: Case, curve: SensitivityCurve, point: SensitivityPoint) -> str:
             f"{how[:1].upper()}{how[1:]}, the output changes {point.variation or 0.0:.2g} times as "
             "much as for another input"
         )
-    if curve.confusion is not None:
+    if curve.confusion is not None and curve.confusion[2] >= CONFUSED.value:
         before, after, share = curve.confusion
         told += f". {share:.0%} of the changed decisions go from class {before} to class {after}"
     return f"{told}."

@@ -13,6 +13,7 @@ from modelaudit.diagnosis.augmentation import sensitive
 from modelaudit.measures.augmentation.sensitivity import sure_decisions
 from modelaudit.measures.kernels.directions import kernel_directions
 from modelaudit.probe.study.sensitivity import noticeable
+from tests.diagnosis.cases import behaviour, diagnosed
 from tests.thresholds.edges import Edges, check
 
 EDGES = Edges()
@@ -26,11 +27,12 @@ def changed_enough_to_look_closer(variation):
 
 def curve(**changes) -> SensitivityCurve:
     """A curve of 100 inputs, by which half of the decisions that the model is sure of change."""
-    confidence = changes.pop("confidence", 1.0)
+    told = {key: changes.pop(key) for key in ("confidence", "confusion") if key in changes}
+    told = {"confidence": 1.0} | told
     base = {"strength": 1.0, "n": 100, "sure": 80, "sure_changed": 0.5}
     point = SensitivityPoint(**(base | changes))
     return SensitivityCurve(
-        output="y", change="blur", unit="px", moderate=1.0, confidence=confidence, points=(point,)
+        output="y", change="blur", unit="px", moderate=1.0, points=(point,), **told
     )
 
 
@@ -58,6 +60,13 @@ def confidence_of_a_model_without_labels(median):
 @at("augmentation.FEW_SURE", {23: None, 24: True})
 def few_decisions_that_the_model_is_sure_of(count):
     return sensitive(curve(sure=count))
+
+
+@at("augmentation.CONFUSED", {0.495: False, 0.5: True})
+def changes_from_one_class_to_another(share):
+    shown = behaviour(sensitivity=(curve(confusion=(6, 9, share)),))
+    (need,) = diagnosed(shown).augmentation
+    return "from class 6 to class 9" in need.text
 
 
 @at("augmentation.LOST", {0.079: None, 0.08: True})
