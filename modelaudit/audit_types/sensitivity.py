@@ -78,7 +78,8 @@ class AugmentationNeed(Struct, frozen=True, kw_only=True):
     """Whether training lacked one kind of augmentation, according to the curves."""
 
     change: str
-    """The kind of change, as in `behaviour.sensitivity`."""
+    """The kind of change, as in `behaviour.sensitivity`; or `left-right flip` and `up-down flip`,
+    if the file has a layer for them."""
     state: AugmentationState
     """missing (the output is sensitive, and no layer of the file augments so), insufficient
     (although a layer does), effective (a layer does, and the output is robust), unneeded (robust

@@ -28,6 +28,7 @@ from modelaudit.diagnosis.augmentation_layers import (
 )
 from modelaudit.diagnosis.case import Case
 from modelaudit.diagnosis.loading_code import loading_code
+from modelaudit.diagnosis.steps.flip import effect_text, flip_layer, judged_output, learned
 from modelaudit.facts import Layer
 from modelaudit.layer_classes import AUGMENTS
 from modelaudit.measures.architecture.modality import in_words
@@ -54,6 +55,7 @@ HEADS: Mapping[AugmentationState, str] = {
 }
 # What is covered is lost, also to a model that was trained so: the loss does not tell them apart.
 UNDECIDABLE = frozenset({"occlusion"})
+FLIPPED = {"H": "left-right flip", "V": "up-down flip"}
 STATES: tuple[AugmentationState, ...] = (
     *("missing", "insufficient", "undecided", "effective", "unneeded"),
 )
@@ -78,6 +80,7 @@ def augmentation_needs(case: Case, first_cause: str) -> tuple[AugmentationNeed, 
         for curve in seen.sensitivity
         if (point := curve.judged) is not None and not curve.change.startswith("column")
     ]
+    needs += _flips(case)
     return tuple(sorted(needs, key=lambda each: (STATES.index(each.state), -_gain(each))))
 
 
@@ -111,6 +114,30 @@ def sensitive(curve: SensitivityCurve) -> bool | None:
     if point.variation is None:
         return None
     return True if point.variation >= VARIED.value else None
+
+
+def _flips(case: Case) -> Iterator[AugmentationNeed]:
+    """Whether layers of the file that flip inputs did their work."""
+    output = judged_output(case)
+    for effect in output.transforms if output else ():
+        layer = flip_layer(case, effect.name)
+        if output is None or effect.name not in FLIPPED or layer is None:
+            continue
+        known = learned(case, output, effect)
+        states: Mapping[bool | None, AugmentationState] = {
+            True: "effective",
+            False: "insufficient",
+            None: "undecided",
+        }
+        scores = output.accuracy or output.fit
+        lost = scores["e"] - scores[effect.name] if {"e", effect.name} <= set(scores) else None
+        yield AugmentationNeed(
+            change=FLIPPED[effect.name],
+            state=states[known],
+            text=effect_text(effect, output),
+            layer=layer.route,
+            gain=lost,
+        )
 
 
 def _need(

@@ -21,7 +21,16 @@ from modelaudit.diagnosis.augmentation_layers import (
 from modelaudit.facts import Layer
 from modelaudit.measures.augmentation.image_changes import IMAGE_CHANGES
 from modelaudit.structs import replace
-from tests.diagnosis.cases import behaviour, diagnosed, facts, measurements, quiet
+from tests.diagnosis.cases import (
+    behaviour,
+    diagnosed,
+    facts,
+    measurements,
+    mirror,
+    output,
+    quiet,
+    turned,
+)
 
 MODERATE = {change.name: (change.moderate, change.unit) for change in IMAGE_CHANGES}
 
@@ -102,6 +111,17 @@ def test_a_layer_in_the_file_did_its_work_or_not(lost, moved, state):
     (need,) = diagnose(given, ()).augmentation
     assert need.state == state
     assert need.layer == "augment/zoom"
+
+
+@pytest.mark.parametrize(("nfv", "state"), [(0.01, "effective"), (0.6, "insufficient")])
+def test_a_layer_that_flips_did_its_work_or_not(nfv, state):
+    scores = {"accuracy": {"e": 0.9, "H": 0.5}, "worse_p": {"H": 1e-6}} if nfv > 0.1 else {}
+    given = facts(behaviour(output(transforms=(mirror(nfv), turned()), **scores)))
+    layer = Layer("flip", "flip", "RandomFlip", config={"mode": "horizontal"})
+    architecture = replace(given.artifact.architecture, layers=(layer,))
+    given = replace(given, artifact=replace(given.artifact, architecture=architecture))
+    (need,) = diagnose(given, ()).augmentation
+    assert (need.change, need.state, need.layer) == ("left-right flip", state, "flip")
 
 
 def test_what_is_covered_is_lost_to_any_model():

@@ -8,6 +8,7 @@ from modelaudit.diagnosis.case import FLIPS, NO_FLIP, Case, amount, flip_of, inf
 from modelaudit.diagnosis.directions import direction_text
 from modelaudit.diagnosis.input_corrections import words_of
 from modelaudit.diagnosis.model import CauseExcluded, CauseFound, CauseUnknown, StepResult
+from modelaudit.facts import Layer
 from modelaudit.thresholds.answers import BETTER_P, EQUAL_P, SATURATED, TIED
 from modelaudit.thresholds.flips import (
     ACCURACY_LOSS,
@@ -153,13 +154,18 @@ def learned(case: Case, output: OutputBehaviour, effect: TransformEffect) -> boo
 
 def augmented(case: Case, effect: TransformEffect) -> bool:
     """Whether a layer in the file flips inputs in this way during training."""
+    return flip_layer(case, effect.name) is not None
+
+
+def flip_layer(case: Case, flip: str) -> Layer | None:
+    """The first layer in the file that flips inputs in this way during training, if any."""
     needed = {"H": ("horizontal",), "V": ("vertical",), "r180": ("horizontal", "vertical")}
     architecture = case.facts.artifact.architecture
-    return effect.name in needed and any(
-        all(side in str(layer.config.get("mode", BOTH)) for side in needed[effect.name])
-        for layer in (architecture.layers if architecture else ())
-        if layer.class_name == "RandomFlip"
-    )
+    for layer in architecture.layers if architecture and flip in needed else ():
+        mode = str(layer.config.get("mode", BOTH))
+        if layer.class_name == "RandomFlip" and all(side in mode for side in needed[flip]):
+            return layer
+    return None
 
 
 def _says_as_much(output: OutputBehaviour, flip: str) -> bool:
