@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from modelaudit.errors import LimitExceeded, ReadError
 from modelaudit.facts import FileEntry
 from modelaudit.formats.io import bounded
-from modelaudit.probe.host import scratch_dirs
 from modelaudit.settings import Limits
 from tests.growth import LINEAR, growth
 from tests.probe.host.test_disk_limit import nested
@@ -191,9 +190,6 @@ def test_files_below_are_those_of_a_recursive_walk_however_deep(tmp_path: Path):
     assert set(found) == walked | {tmp_path / "e" / "linked"}
     assert len(found) == len(set(found))
     assert len(list(bounded.files_below(tmp_path, 0))) < len(found)
-    nested(tmp_path, "d", 1500)
-    try:
+    with nested(tmp_path, "d", 1500):
         (deep,) = set(bounded.files_below(tmp_path)) - set(found)
-        assert len(deep.relative_to(tmp_path).parts) == 1501
-    finally:
-        scratch_dirs.remove(tmp_path / "d")
+    assert len(deep.relative_to(tmp_path).parts) == 1501

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from modelaudit.probe.child import landlock, sandbox
-from modelaudit.probe.host import sandbox_report, scratch_dirs
+from modelaudit.probe.host import sandbox_report
 from tests.probe.host.test_disk_limit import nested
 from tests.probe.restricted import needs_linux, run_restricted
 
@@ -210,11 +210,10 @@ def test_a_plain_user_is_restricted_alike(places: dict[str, Path]) -> None:
 
 
 def test_a_deep_model_is_checked_without_recursion(places: dict[str, Path]) -> None:
-    nested(places["model"], "d", 1500)
-    seen = list(sandbox._below([str(places["model"])]))
+    with nested(places["model"], "d", 1500):
+        seen = list(sandbox._below([str(places["model"])]))
     assert len(seen) == 1000
     assert str(places["model"] / "weights") in seen
-    scratch_dirs.remove(places["model"])
 
 
 def test_missing_layers_are_reported_with_advice(monkeypatch: pytest.MonkeyPatch) -> None:

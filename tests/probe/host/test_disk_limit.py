@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -50,23 +52,31 @@ def test_an_unreadable_folder_counts_as_over_the_limit() -> None:
         assert "made a directory unreadable" in disk_limit.excess(folder, 1 << 20)
 
 
-def nested(folder: Path, name: str, depth: int) -> None:
-    """Make directories inside one another, whose path may be too long for the system."""
+@contextlib.contextmanager
+def nested(folder: Path, name: str, depth: int) -> Iterator[None]:
+    """Directories inside one another, whose path may be too long for the system and pytest."""
     inside = os.open(folder, os.O_RDONLY)
-    for _ in range(depth):
-        os.mkdir(name, dir_fd=inside)
-        outside, inside = inside, os.open(name, os.O_RDONLY, dir_fd=inside)
-        os.close(outside)
-    os.close(os.open("file", os.O_CREAT | os.O_WRONLY, dir_fd=inside))
-    os.close(inside)
+    try:
+        for _ in range(depth):
+            os.mkdir(name, dir_fd=inside)
+            outside, inside = inside, os.open(name, os.O_RDONLY, dir_fd=inside)
+            os.close(outside)
+        os.close(os.open("file", os.O_CREAT | os.O_WRONLY, dir_fd=inside))
+        yield
+    finally:
+        os.close(inside)
+        scratch_dirs.remove(folder / name)
 
 
-def test_deep_folders_hide_nothing(tmp_path: Path) -> None:
-    for name, depth in (("d", disk_limit.DEEPEST), ("e", disk_limit.DEEPEST + 1), ("x" * 200, 30)):
-        folder = tmp_path / name[0]
-        folder.mkdir()
-        nested(folder, name, depth)
-    assert disk_limit.excess(tmp_path / "d", 1 << 30) == ""
-    assert disk_limit.excess(tmp_path / "e", 1 << 30) == "nested more than 100 directories"
-    assert "unreadable to the supervisor" in disk_limit.excess(tmp_path / "x", 1 << 30)
-    scratch_dirs.remove(tmp_path / "x")  # pytest itself cannot
+@pytest.mark.parametrize(
+    ("name", "depth", "said"),
+    [
+        ("d", disk_limit.DEEPEST, ""),
+        ("d", disk_limit.DEEPEST + 1, "nested more than 100 directories"),
+        ("x" * 200, 30, "made a directory unreadable to the supervisor"),
+    ],
+)
+def test_deep_folders_hide_nothing(tmp_path: Path, name: str, depth: int, said: str) -> None:
+    with nested(tmp_path, name, depth):
+        assert disk_limit.excess(tmp_path, 1 << 30) == said
+    assert not any(tmp_path.iterdir())

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -41,7 +41,7 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@contextmanager
+@contextlib.contextmanager
 def owner(
     temporary: Path, *, forking: bool = False
 ) -> Iterator[tuple[subprocess.Popen, Path, int]]:
@@ -131,11 +131,11 @@ def test_any_tree_is_removed_without_following_links(
     kept = temporary / "kept"
     kept.mkdir()
     (kept / "file").touch()
-    with folder_of_a_plain_user() as home:
-        folder = home / "folder"
+    with contextlib.ExitStack() as stack:
+        folder = stack.enter_context(folder_of_a_plain_user()) / "folder"
         (folder / "closed" / "inside").mkdir(parents=True)
-        nested(folder / "closed", "deep", 1500)
-        nested(folder, "x" * 250, 40)
+        stack.enter_context(nested(folder / "closed", "deep", 1500))
+        stack.enter_context(nested(folder, "x" * 250, 40))
         (folder / "closed" / "link").symlink_to(kept)
         (folder / "link").symlink_to(kept)
         os.close(os.open(os.fsencode(folder) + b"/\xff\n", os.O_CREAT | os.O_WRONLY))
