@@ -238,7 +238,9 @@ def _own_user() -> int:
 
 
 def _limit_processes() -> None:
-    resource.setrlimit(resource.RLIMIT_NPROC, (OWN_PROCESSES, OWN_PROCESSES))
+    hard = resource.getrlimit(resource.RLIMIT_NPROC)[1]
+    most = OWN_PROCESSES if hard == resource.RLIM_INFINITY else min(hard, OWN_PROCESSES)
+    resource.setrlimit(resource.RLIMIT_NPROC, (most, most))
 
 
 def _unshare(namespaces: int) -> None:
