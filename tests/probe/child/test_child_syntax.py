@@ -22,7 +22,7 @@ CHILD = (
         "graph_settings",
         "graph_shapes",
     ),
-    *("sandbox", "landlock", "seccomp", "allowed_calls"),
+    *("sandbox", "landlock", "seccomp", "allowed_calls", "unprivileged"),
 )
 SINCE_3_8 = {
     *("removeprefix", "removesuffix", "prod", "cached_property", "pairwise", "send_fds"),

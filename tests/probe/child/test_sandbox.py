@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from modelaudit.probe.child import landlock, sandbox
+from modelaudit.probe.child import landlock, sandbox, unprivileged
 from modelaudit.probe.host import sandbox_report
 from tests.probe.host.test_disk_limit import nested
 from tests.probe.restricted import needs_linux, run_restricted
@@ -138,7 +138,7 @@ def assert_restricted(outcome: dict[str, object], places: dict[str, Path]) -> No
 def test_root_becomes_a_user_of_its_own(places: dict[str, Path]) -> None:
     outcome = entered(places)
     assert_restricted(outcome, places)
-    assert outcome["uid"] in {sandbox.OWN_USERS + outcome["pid"], sandbox.NOBODY}
+    assert outcome["uid"] in {unprivileged.OWN_USERS + outcome["pid"], unprivileged.NOBODY}
     assert outcome["groups"] == []
     assert outcome["report"]["unprivileged"] is True
 
@@ -149,19 +149,19 @@ def test_a_private_model_stays_readable_and_this_is_reported(places: dict[str, P
     (places["model"] / "weights").chmod(0o600)
     outcome = entered(places)
     assert_restricted(outcome, places)
-    assert outcome["uid"] in {sandbox.OWN_USERS + outcome["pid"], sandbox.NOBODY}
+    assert outcome["uid"] in {unprivileged.OWN_USERS + outcome["pid"], unprivileged.NOBODY}
     assert "CAP_DAC_READ_SEARCH" in outcome["report"]["capabilities"]
 
 
 # Root of a container that has dropped CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH.
 IN_A_CONTAINER = """
 from pathlib import Path
-from modelaudit.probe.child import sandbox
+from modelaudit.probe.child import sandbox, unprivileged
 def permitted():
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1], 16) for line in lines if line.startswith("CapPrm"))
 kept = permitted() & 0xFFFFFFFF & ~0b110
-sandbox._set_capabilities(kept, kept)
+unprivileged.set_capabilities(kept, kept)
 """
 
 
@@ -188,7 +188,7 @@ def test_root_without_that_capability_drops_all_others(places: dict[str, Path]) 
     outcome = run_restricted(f"""
 {IN_A_CONTAINER}
 report = {{}}
-sandbox._drop_user({str(places["scratch"])!r}, [], report)
+unprivileged.drop_user({str(places["scratch"])!r}, [], report)
 outcome = {{"report": report, "left": permitted()}}
 """)
     assert outcome["report"].pop("ipc-namespace")
@@ -211,7 +211,7 @@ def test_a_plain_user_is_restricted_alike(places: dict[str, Path]) -> None:
 
 def test_a_deep_model_is_checked_without_recursion(places: dict[str, Path]) -> None:
     with nested(places["model"], "d", 1500):
-        seen = list(sandbox._below([str(places["model"])]))
+        seen = list(unprivileged.below([str(places["model"])]))
     assert len(seen) == 1000
     assert str(places["model"] / "weights") in seen
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from modelaudit.probe.child import sandbox
+from modelaudit.probe.child import unprivileged
 from modelaudit.probe.host import scratch_dirs
 from tests.plain_rights import folder_of_a_plain_user
 from tests.probe.host.test_disk_limit import nested
@@ -112,7 +112,7 @@ def test_other_users_directories_are_kept(temporary: Path) -> None:
     folder = temporary / "modelaudit-theirs"
     folder.mkdir()
     (folder / scratch_dirs.LOCK).touch()
-    os.chown(folder, sandbox.NOBODY, -1)
+    os.chown(folder, unprivileged.NOBODY, -1)
     scratch_dirs.remove_stale()
     assert folder.is_dir()
 
@@ -168,14 +168,14 @@ def test_unreadable_files_of_another_user_are_removed(
     (folder / "closed" / "deep" / "file").touch()
     (folder / "closed" / "link").symlink_to(neighbour)
     for path in (neighbour, folder, folder / "closed", folder / "closed" / "deep"):
-        os.chown(path, sandbox.NOBODY, -1)
+        os.chown(path, unprivileged.NOBODY, -1)
         path.chmod(0o700)
     outcome = run_restricted(f"""
 from pathlib import Path
-from modelaudit.probe.child import sandbox
+from modelaudit.probe.child import unprivileged
 from modelaudit.probe.host import scratch_dirs as scratch
-kept = sandbox._permitted() & ~0b110  # CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH
-sandbox._set_capabilities(kept, kept)
+kept = unprivileged.permitted() & ~0b110  # CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH
+unprivileged.set_capabilities(kept, kept)
 folder = Path({str(folder)!r})
 try:
     closed = not list(folder.iterdir())
@@ -185,4 +185,4 @@ scratch.remove(folder)
 outcome = {{"closed": closed, "there": folder.exists()}}
 """)
     assert outcome == {"closed": True, "there": False}
-    assert neighbour.stat().st_uid == sandbox.NOBODY
+    assert neighbour.stat().st_uid == unprivileged.NOBODY
