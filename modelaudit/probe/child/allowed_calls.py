@@ -144,7 +144,7 @@ ALLOWED: dict[str, tuple[int | None, int | None]] = {
 OWN_PID = -1  # stands for the process ID of the child
 THREAD = 0x3D0F00  # the flags of pthread_create: everything is shared, no new namespace
 PR_SET_NAME, PR_GET_NAME, PR_SET_VMA = 15, 16, 0x53564D41  # names of threads and of memory
-PR_SVE_GET_VL, PR_SME_GET_VL = 51, 64  # oneDNN takes an error on aarch64 for a vector length
+PR_SVE_GET_VL = 51  # oneDNN takes an error on aarch64 for a vector length
 
 # Allowed if the 32-bit words of the arguments have one of these values; word 2 n is the low half
 # of argument n. The kernel ignores the high half of the others.
@@ -157,7 +157,7 @@ RESTRICTED: dict[str, tuple[tuple[int | None, int | None], dict[int, tuple[int, 
     "prlimit64": ((302, 261), {0: (0, OWN_PID), 4: (0,), 5: (0,)}),
     "prctl": (
         (157, 167),
-        {0: (PR_SET_NAME, PR_GET_NAME, PR_SET_VMA, PR_SVE_GET_VL, PR_SME_GET_VL)},
+        {0: (PR_SET_NAME, PR_GET_NAME, PR_SET_VMA, PR_SVE_GET_VL)},
     ),
     # oneDNN requests the registers for matrices: ARCH_GET_XCOMP_SUPP, _GET_ and _REQ_XCOMP_PERM.
     "arch_prctl": ((158, None), {0: (0x1021, 0x1022, 0x1023)}),
