@@ -69,6 +69,8 @@ class Collapse(Struct, frozen=True):
     """Its share of the inputs, in [0, 1]; null without classes."""
     spread: Real = 0.0
     """Standard deviation of the output over the inputs, relative to its scale."""
+    at_bound: Share = 0.0
+    """Share of the output's values that are 0, 1 or -1 up to rounding, as a saturated output is."""
 
 
 class ClassAgreement(AuditSection, frozen=True, kw_only=True):

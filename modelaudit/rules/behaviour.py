@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from modelaudit.audit_types.behaviour import Collapse
 from modelaudit.audit_types.loading import Status
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.measures.behaviour.collapse import bits_limit
@@ -21,7 +22,7 @@ from modelaudit.rules.model import (
     Rule,
 )
 from modelaudit.settings import TRANSFORMS
-from modelaudit.thresholds.answers import DEAD, TOP_SHARE
+from modelaudit.thresholds.answers import CONSTANT, DEAD, SATURATED, TOP_SHARE
 from modelaudit.thresholds.flips import SENSITIVE
 
 ENDINGS = {
@@ -60,8 +61,15 @@ def range_assumed(behaviour: Behaviour) -> bool:
     return bool(made_up(behaviour)) and any("assumed" in note for note in notes)
 
 
+def constant(seen: Collapse) -> bool:
+    """Whether an output differs by rounding only, and not because it is saturated or 0."""
+    return seen.spread <= CONSTANT.value and seen.at_bound < SATURATED.value
+
+
 def _confirmed(behaviour: Behaviour) -> bool:
     """Something inside the model also indicates that the output is constant."""
+    if any(output.collapse.collapsed and constant(output.collapse) for output in behaviour.outputs):
+        return True
     dead = any(share >= DEAD.value for share in behaviour.dead.values())
     centred = behaviour.interventions.get("centre_head_bias")
     return dead or (centred is not None and centred.responsible is True)
@@ -93,6 +101,8 @@ def _collapsed(rule: Rule, facts: Facts) -> Iterator[Finding]:
         if seen.classes and pixels >= bits_limit(seen.classes) and not by_bias:
             other = f" Multiplied by 255, they get different outputs ({pixels:.2f} bits)."
         text = f"Output {output.name} is the same, or nearly the same,"
+        if constant(seen):
+            text = f"Output {output.name} is the same but for rounding"
         if seen.information is not None and (seen.top_share or 1.0) <= TOP_SHARE.value:
             room = f"{math.log2(seen.classes):.2f} " if seen.classes else ""
             text = (

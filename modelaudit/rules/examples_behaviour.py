@@ -41,7 +41,7 @@ def sound_behaviour() -> Facts:
 
 def collapsed() -> Facts:
     """One class for every input."""
-    return with_behaviour(replace(HEALTHY, collapse=Collapse(True, 0.0, 10, 3, 1.0, 1e-9)))
+    return with_behaviour(replace(HEALTHY, collapse=Collapse(True, 0.0, 10, 3, 1.0, 1e-5)))
 
 
 def flip_sensitive() -> Facts:

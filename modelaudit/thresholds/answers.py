@@ -106,6 +106,13 @@ MIN_SPREAD = Threshold(
     "spread over inputs below which an output without classes has collapsed",
     "chosen above the rounding of float32 networks, 1e-8 to 1e-6",
 )
+CONSTANT = Threshold(
+    1e-6,
+    "of its scale",
+    "spread over inputs up to which an output is constant but for rounding, so that made-up inputs "
+    "show it as well",
+    "the upper end of the rounding of float32 networks",
+)
 ONE_CLASS = Threshold(
     0.9,
     "of the inputs",

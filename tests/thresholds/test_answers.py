@@ -11,7 +11,12 @@ import pytest
 
 from modelaudit.audit_types.behaviour import Collapse, InformationGain, ProbeInputs
 from modelaudit.facts import Architecture, Layer
-from modelaudit.measures.behaviour.collapse import InputDiversity, bias_effect, collapse
+from modelaudit.measures.behaviour.collapse import (
+    InputDiversity,
+    bias_effect,
+    collapse,
+    share_at_bound,
+)
 from modelaudit.measures.behaviour.information_gain import tied_forms
 from modelaudit.measures.behaviour.numbering import other_numbering
 from modelaudit.measures.behaviour.orientation import information
@@ -121,6 +126,28 @@ def collapsed_numbers(spread):
     return constant(numbers(spread), "regression")
 
 
+@at("answers.CONSTANT", {0.99e-6: "fail", 1.01e-6: "not-applicable"})
+def constant_but_for_rounding(spread):
+    return built_in(Collapse(True, None, None, None, None, spread))
+
+
+@at("answers.CONSTANT", {0.99e-6: 0.5, 1.01e-6: 0.0})
+def values_at_a_bound(apart):
+    return share_at_bound(np.array([[1 - apart, 0.3], [1 + apart, 0.3]]))
+
+
+@at("answers.SATURATED", {0.49: "fail", 0.5: "not-applicable"})
+def constant_at_a_bound(share):
+    return built_in(Collapse(True, None, None, None, None, 0.0, share))
+
+
+def built_in(seen):
+    """The outcome for an output that is the same for all built-in inputs."""
+    facts = with_behaviour(replace(HEALTHY, kind="regression", collapse=seen))
+    inputs = replace(facts.behaviour.inputs, kind="synthetic")
+    return outcome("MA602", replace(facts, behaviour=replace(facts.behaviour, inputs=inputs)))
+
+
 @at("answers.ONE_CLASS", {0.89: False, 0.9: True})
 def excused_by_labels(share):
     return InputDiversity(largest_class=share).excuses
@@ -201,7 +228,7 @@ def dead_layer(share):
 
 @at("answers.DEAD", {0.99: "not-applicable", 1.0: "fail"})
 def dead_layer_confirms_a_collapse(share):
-    silent = replace(HEALTHY, collapse=Collapse(True, 0.0, 10, 3, 1.0, 0.0))
+    silent = replace(HEALTHY, collapse=Collapse(True, 0.0, 10, 3, 1.0, 1e-5))
     facts = with_behaviour(silent, dead_share=share)
     inputs = replace(facts.behaviour.inputs, kind="synthetic")
     return outcome("MA602", replace(facts, behaviour=replace(facts.behaviour, inputs=inputs)))

@@ -14,6 +14,7 @@ from modelaudit.measures.behaviour.outputs import class_count, predicted, probab
 from modelaudit.thresholds.answers import (
     BIAS_EXCESS,
     BIAS_GAIN,
+    CONSTANT,
     LARGE_BIAS_EXCESS,
     LARGE_BIAS_GAIN,
     LARGE_BIAS_RATIO,
@@ -67,10 +68,10 @@ def collapse(values: NDArray[np.floating], kind: str, diversity: InputDiversity)
         diversity: diversity of the inputs.
     """
     p, labels = probabilities(values, kind), predicted(values, kind)
-    spread = relative_spread(values)
+    spread, bound = relative_spread(values), share_at_bound(values)
     if p is None or labels is None or len(labels) == 0:
         constant = spread < MIN_SPREAD.value and len(values) > 1
-        return Collapse(constant and not diversity.excuses, None, None, None, None, spread)
+        return Collapse(constant and not diversity.excuses, None, None, None, None, spread, bound)
     classes = class_count(values, kind) or 2
     bits = information(p)
     counts = np.bincount(labels)
@@ -81,7 +82,14 @@ def collapse(values: NDArray[np.floating], kind: str, diversity: InputDiversity)
         top_class=int(counts.argmax()),
         top_share=float(counts.max() / len(labels)),
         spread=spread,
+        at_bound=bound,
     )
+
+
+def share_at_bound(values: NDArray[np.floating]) -> float:
+    """Share of the values (n, ...) within `CONSTANT` of 0, 1 or -1, in [0, 1]."""
+    near = np.abs(values - np.clip(np.rint(values), -1, 1)) <= CONSTANT.value
+    return float(near.mean()) if values.size else 0.0
 
 
 def bits_limit(classes: int) -> float:

@@ -75,7 +75,7 @@ def input_spec(port: Port, artifact: Artifact) -> InputSpec | Unprobeable:
     found = replace(found, modality=modality)
     if found.notes or found.dtype.startswith(("int", "uint")):
         return found
-    sure = kind.confidence is not Confidence.LOW
+    sure = kind.confidence is not Confidence.LOW or modality is Modality.SERIES
     low, high = _RANGES.get(modality, (0.0, 1.0)) if sure else (0.0, 1.0)
     note = f"range {low:g}…{high:g} assumed: the model does not contain its value range"
     return replace(found, value_range=(low, high), notes=(note,))
