@@ -8,7 +8,7 @@ from modelaudit.audit_types.loading import Agreement, LoadOutcome, Status
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.probe.protocol import Observation
 from modelaudit.rules import examples
-from modelaudit.rules.conditions import prediction_of
+from modelaudit.rules.conditions import lacked, prediction_of
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
 from modelaudit.runtimes.model import Prediction
 from modelaudit.structs import replace
@@ -68,13 +68,16 @@ def _contradiction(
     facts: Facts,
 ) -> str:
     """What was observed, where it contradicts the prediction."""
+    if lacked(facts, seen):
+        return ""  # a class or a library of the program, which MA715 names
     if seen.status in FAILED and found.predicted is not LoadOutcome.FAILS:
         said = seen.failure[:QUOTED]
         return f"It did not load ({seen.status.value}): {said}"
     if seen.status is not Status.LOADED:
         return ""
     if found.predicted is LoadOutcome.FAILS:
-        return "" if found.conditions else "It loaded without an error."
+        failed = found.conditions or seen.uncompiled or seen.uncallable
+        return "" if failed else "It loaded without an error."
     agreement = seen.agreement
     if agreement is None or agreement.not_compared:
         return ""

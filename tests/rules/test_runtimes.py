@@ -7,7 +7,7 @@ import pytest
 from modelaudit.audit_types.loading import Agreement, LoadOutcome, Status
 from modelaudit.findings import Outcome
 from modelaudit.probe.protocol import Observation
-from modelaudit.rules import examples
+from modelaudit.rules import examples, examples_behaviour
 from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
 from modelaudit.runtimes.model import Prediction, Reason
@@ -54,6 +54,26 @@ def loaded_against(*codes: str):
 )
 def test_only_predictions_for_every_installation_can_be_contradicted(codes, outcome):
     assert loaded_against(*codes) is outcome
+
+
+@pytest.mark.parametrize(
+    ("predicted", "changes", "outcome"),
+    [
+        (LoadOutcome.FAILS, {"uncompiled": "ValueError: lr"}, Outcome.PASS),  # MA213 names it
+        (LoadOutcome.FAILS, {"uncallable": "wrong rank"}, Outcome.PASS),
+        (LoadOutcome.FAILS, {}, Outcome.FAIL),
+        (LoadOutcome.LOADS, {"error": "The type 'tfp' has not been registered"}, Outcome.PASS),
+        (LoadOutcome.LOADS, {"error": "something else"}, Outcome.FAIL),
+    ],
+)
+def test_what_other_rules_tell_is_no_contradiction(predicted, changes, outcome):
+    seen = replace(SEEN, status=Status.FAILED if "error" in changes else Status.LOADED, **changes)
+    prediction = Prediction(SEEN.target, SEEN.call, predicted, (Reason("a", predicted, "a"),))
+    behaviour = replace(examples_behaviour.sound_behaviour().behaviour, runtime="here")
+    facts = replace(
+        examples.healthy(), observations=(seen,), predictions=(prediction,), behaviour=behaviour
+    )
+    assert run_rule(OTHERWISE, facts).outcome is outcome
 
 
 def test_runtimes_that_were_not_requested_are_unanswered():

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from modelaudit.audit_types.loading import LoadOutcome
-from modelaudit.facts import Artifact, Format, Tensor
+from modelaudit.facts import Artifact, Format, Provenance, Tensor
 from modelaudit.runtimes.catalogue import find_profile
 from modelaudit.runtimes.checks.weights import layouts_of
 from modelaudit.runtimes.model import LoadCall, LoadRequest
@@ -139,3 +139,23 @@ def test_a_checkpoint_is_of_the_generation_whose_keys_it_has(keys, in_keras_2, i
     runtimes = [(find_profile(name), request) for name in ("tf==2.15", "tf==2.21")]
     found = [answer.predicted.value for answer in predict_calls(artifact, runtimes)]
     assert found == [in_keras_2, in_keras_3]
+
+
+@pytest.mark.parametrize(
+    ("version", "told"), [("2.2.4", True), ("2.2.4-tf", False), ("2.11.0", False)]
+)
+def test_defaults_of_recurrent_layers_of_a_version_in_two_tensorflows(version, told):
+    """2.2.4-tf is in TensorFlow 1.15, whose LSTM has a hard sigmoid, and in 2.0."""
+    names = [f"lstm/lstm/{name}:0" for name in ("kernel", "recurrent_kernel", "bias")]
+    shapes = [(3, 16), (4, 16), (16,)]
+    tensors = tuple(Tensor(n, s, "float32", 4, "w.h5") for n, s in zip(names, shapes, strict=True))
+    artifact = Artifact(
+        root=Path("/w.h5"),
+        format=Format.WEIGHTS_H5_LEGACY,
+        tensors=tensors,
+        provenance=Provenance(keras=version),
+    )
+    (found,) = predict_calls(
+        artifact, [(find_profile("tf==2.15"), LoadRequest(LoadCall.LOAD_WEIGHTS))]
+    )
+    assert ("recurrent-activation" in {each.code for each in found.because}) is told

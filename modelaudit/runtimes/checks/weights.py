@@ -20,6 +20,7 @@ from modelaudit.runtimes.profile import RuntimeProfile, numbers
 
 # What every Keras says of a layer for which it finds no weights in a file.
 NOT_RECEIVED = "received 0 variables during loading"
+_OF_BOTH = "2.2.4-tf"  # the Keras in TensorFlow 1.13 to 1.15 and in 2.0 and 2.1
 OLD_LAYOUT = "_layer_checkpoint_dependencies"
 # First Keras whose HDF5 weights have a group for weights of the model itself (2.6 has none).
 TOP_LEVEL_GROUP = (2, 7)
@@ -262,10 +263,7 @@ def recurrent_defaults(artifact: Artifact, context: CheckContext) -> Iterator[Re
     """
     if artifact.architecture is not None:
         return
-    writer = context.writer or _writer_by_names(artifact)
-    if writer is None:
-        return
-    saved = writer.behaviour("kwargs_of_rnn", {})
+    saved = _saved_defaults(artifact, context)
     built = context.behaviour("kwargs_of_rnn", {})
     kinds = Counter(_recurrent(weights(artifact)))
     if kinds["GRU"] and _changed(saved, built, "GRU.reset_after"):
@@ -293,6 +291,16 @@ def recurrent_defaults(artifact: Artifact, context: CheckContext) -> Iterator[Re
                 f'set recurrent_activation="{saved[key]}" in the code that builds the model',
                 unless="the code that builds the model sets recurrent_activation",
             )
+
+
+def _saved_defaults(artifact: Artifact, context: CheckContext) -> dict[str, object]:
+    """Defaults of recurrent layers where the weights were saved, as far as the file tells."""
+    writers = [context.writer or _writer_by_names(artifact)]
+    said = artifact.provenance
+    if said.keras == _OF_BOTH and not said.tensorflow:
+        writers = [find_profile("tf==1.15"), find_profile("tf==2.0")]
+    first, *others = [each.behaviour("kwargs_of_rnn", {}) if each else {} for each in writers]
+    return {k: v for k, v in first.items() if all(each.get(k) == v for each in others)}
 
 
 def _writer_by_names(artifact: Artifact) -> RuntimeProfile | None:
