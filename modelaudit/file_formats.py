@@ -124,6 +124,7 @@ class Format(StrEnum):
     CORRUPT_SAVEDMODEL = "corrupt_savedmodel"
     HDF5_OTHER = "hdf5_not_keras"
     ARCHIVE_OTHER = "zip_not_keras"
+    DATA_CACHE = "tf_data_cache"
     UNREADABLE = "unreadable"
     UNKNOWN = "unknown"
 
@@ -295,6 +296,14 @@ FORMATS: Mapping[Format, FormatInfo] = {
         container=Container.ZIP,
         content=Content.OTHER,
         problem=(ProblemKind.UNSUPPORTED, "is a zip archive without a Keras model"),
+    ),
+    Format.DATA_CACHE: FormatInfo(
+        label="Cache of tf.data",
+        told_by="`.index` whose keys count elements",
+        what="nothing",
+        container=Container.CHECKPOINT,
+        content=Content.OTHER,
+        problem=(ProblemKind.UNSUPPORTED, "is a cache of `tf.data.Dataset.cache`, no model"),
     ),
     Format.UNREADABLE: FormatInfo(
         label="Unreadable",

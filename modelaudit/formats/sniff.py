@@ -24,6 +24,7 @@ from modelaudit.settings import Limits
 
 _TABLE_MAGIC = bytes.fromhex("57fb808b247547db")
 _OBJECT_GRAPH = b"_CHECKPOINTABLE_OBJECT_GRAPH"
+_FIRST_ELEMENT = re.compile(rb" +0_0")  # of a cache of tf.data: the padded number, the component
 _INDEX_BYTES = 1 << 20
 _V1_SHARD = re.compile(r"-\d{5}-of-\d{5}$")
 _WITHOUT_GRAPH = {
@@ -159,6 +160,8 @@ def _table(window: FileWindow) -> Format:
     head = window.head(_INDEX_BYTES)
     if _OBJECT_GRAPH in head:
         return Format.TF2_CHECKPOINT
+    if _FIRST_ELEMENT.search(head[:64]):
+        return Format.DATA_CACHE
     starts_with_empty_key = head[:2] == b"\0\0"
     value = head[3 if head[2:3] < b"\x80" else 4 :]
     if starts_with_empty_key and value[:1] == b"\x0a":

@@ -219,9 +219,9 @@ class TreeWalk:
         """Add it as a row, or record why not; whether it is a row."""
         place = group.place(directory)
         form = sniff_isolated(place, self._limits)
-        if group.lone and form is Format.UNKNOWN:
-            name = group.files[0]
-            self._name(directory / name, f"named like a checkpoint's {name.rpartition('.')[2]}")
+        if form is Format.DATA_CACHE or (group.lone and form is Format.UNKNOWN):
+            like = f"named like a checkpoint's {group.files[0].rpartition('.')[2]}"
+            self._name(directory / group.files[0], like if form is Format.UNKNOWN else form.label)
             return False
         self._model(place, form)
         return True

@@ -4,7 +4,10 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from modelaudit.file_formats import Format
+from modelaudit.formats.reader import read
 from modelaudit.registry.discover import discover
+from modelaudit.settings import Limits
 from tests.registry.trees import SAVED_MODEL
 
 NAMES = st.sampled_from(
@@ -60,3 +63,16 @@ def test_every_file_is_a_row_or_counted_or_named(tmp_path_factory, tree):
         for path in files_there
     )
     assert accounted + belonging >= len(files_there)
+
+
+@pytest.mark.slow
+def test_a_cache_of_data_is_no_checkpoint(tmp_path):
+    tf = pytest.importorskip("tensorflow")
+    for _ in tf.data.Dataset.range(9).batch(2).cache(str(tmp_path / "train.cache")):
+        pass
+    tf.train.Checkpoint(x=tf.Variable(1.0)).write(str(tmp_path / "ckpt"))
+    found = discover(tmp_path)
+    assert [each.relative for each in found.candidates] == ["ckpt"]
+    assert "Cache of tf.data" in " ".join(each.reason for each in found.named)
+    named = read(tmp_path / "train.cache", Limits())
+    assert (named.format, named.complete) == (Format.DATA_CACHE, False)

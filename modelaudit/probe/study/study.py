@@ -86,7 +86,7 @@ def study(
     fed = prepare_inputs(session.observation, artifact, settings, data)
     if isinstance(fed, Unprobeable):
         return fed
-    failures = []
+    failures, accepted = [], False
     end = time.monotonic() + settings.timeout
     try:
         for each in inputs_to_try(session, artifact, settings, fed):
@@ -97,9 +97,13 @@ def study(
             except MeasurementUnavailable as error:
                 failures.append(str(error))
                 continue
+            accepted = True
             return _Study(session, artifact, settings.seed, fed, end).run()
     except StudyEnded as ended:
-        return ended.observation
+        if accepted or not failures:
+            return ended.observation
+        # Other sizes were only tried: what they do is no fault of the model.
+        failures.append(f"a trial of other sizes ended ({ended.observation.failure})")
     except MeasurementUnavailable as error:
         return Uncallable(str(error))
     other = "".join(f"; otherwise: {failure}" for failure in failures[1:])

@@ -46,6 +46,26 @@ class Picky(FakeSession):
         )
 
 
+@pytest.mark.parametrize("first", [False, True])
+def test_a_trial_that_ends_the_process_is_no_crash_of_the_model(first):
+    """The usual size is refused, and a larger one kills the child; or the usual one does so."""
+
+    class Fragile(Picky):
+        def predict(self, feeds, **options):
+            if self.arrays[feeds[0].put].shape[1] > 32 or first:
+                self.alive = False
+            return super().predict(feeds, **options)
+
+    found = study(Fragile((None, None, 4), lambda shape: False), ARTIFACT, SETTINGS, None)
+    if first:
+        assert isinstance(found, Observation)
+    else:
+        assert isinstance(found, Uncallable)
+        assert found.reason.startswith(
+            "ValueError: no (32, 32, 4); otherwise: a trial of other sizes"
+        )
+
+
 @pytest.mark.parametrize("least", [32, 33, 64, 1000, 10_001])
 def test_a_sequence_gets_the_least_power_of_two_that_the_model_takes(least):
     session = Picky((None, None, 4), lambda shape: shape[1] >= least)
