@@ -7,6 +7,7 @@ from collections.abc import Container, Iterator
 from modelaudit.facts import Problem, ProblemKind
 from modelaudit.findings import Finding, Severity
 from modelaudit.rules.examples import healthy, with_problem
+from modelaudit.rules.grouped import by_cause
 from modelaudit.rules.model import Check, Facts, Family, Need, Rule, RuleTexts, rules_of
 from modelaudit.rules.problem_findings import describe, sentence
 from modelaudit.rules.program_files import executable_severity, head_of
@@ -246,9 +247,12 @@ def check_problem(kind: ProblemKind) -> Check:
 
     def check(rule: Rule, facts: Facts) -> Iterator[Finding]:
         empty = {entry.path for entry in facts.artifact.files if not entry.size}
-        for problem in facts.artifact.problems:
-            if problem.kind is kind and not _told_elsewhere(problem, empty):
-                yield describe(rule, problem)
+        told = (
+            describe(rule, problem)
+            for problem in facts.artifact.problems
+            if problem.kind is kind and not _told_elsewhere(problem, empty)
+        )
+        yield from by_cause(told, "tensor") if kind is ProblemKind.TENSOR_UNREADABLE else told
 
     return check
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 from modelaudit.facts import Artifact, Json
 from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.rules.grouped import by_cause
 from modelaudit.rules.model import Check, Facts, Family, Need, Rule, rules_of
 from modelaudit.rules.security.graph.examples import constant, graph_with, harmless
 from modelaudit.rules.security.graph.input_sources import ValueOrigin
@@ -53,8 +54,8 @@ def _check(threat: OpThreat) -> Check:
             for operation in operations(facts.artifact).watched
             if operation.node.op in threat.operations
         ]
-        for operation in ours[:_MOST]:
-            yield from _judge(rule, facts, threat, operation)
+        found = (each for one in ours[:_MOST] for each in _judge(rule, facts, threat, one))
+        yield from by_cause(found, "operation")
         if len(ours) > _MOST:
             yield rule.finding(
                 f"{len(ours) - _MOST:,} more such operations were not traced.",

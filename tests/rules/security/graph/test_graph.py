@@ -249,7 +249,7 @@ def test_a_flood_of_operations_is_counted(tmp_path: Path) -> None:
     for number in range(1001):
         graph.node(graph.served, f"r{number}", "ReadFile", "x")
     found = graph.findings(tmp_path)
-    assert len(found) == 1001
+    assert [each.evidence["measured"] for each in found] == [1000, 1001]
     assert found[-1].evidence == {"measured": 1001, "unit": "operations", "threshold": 1000}
 
 
