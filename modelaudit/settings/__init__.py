@@ -58,7 +58,7 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True):
     hdf5_ratio: Ratio = 200.0
     files: Limit = 100_000
     density: Ratio = 1.0  # how many times the usual number of parts a file of some size may have
-    findings: Limit = 1_000  # of one rule
+    findings: Limit = 2_000  # of one rule
     text_bytes: Limit = 1 * MIB
     read_seconds: Seconds = 300.0
     read_memory: Limit = 8 * GIB  # address space of a process that reads models

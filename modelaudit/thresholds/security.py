@@ -22,11 +22,11 @@ LARGEST_SIZE = Threshold(
     "size above which an axis in a config is suspicious",
     "more than any axis of a tensor within the memory budget",
 )
-CONSTANT_SIZE = Threshold(
-    1 << 30,
-    "elements",
-    "size above which a constant of a graph is suspicious",
-    "a GraphDef holds 2 GiB at most; a constant of one repeated value can declare any size",
+LOOP_ROUNDS = Threshold(
+    10**8,
+    "rounds",
+    "rounds of a loop, or elements of a dataset that is read, above which a graph never ends",
+    "each takes at least 10 µs, and so these a quarter of an hour; honest loops have thousands",
 )
 CODE_TEXT = Threshold(
     1024,

@@ -8,13 +8,12 @@ from types import CodeType
 
 import pytest
 
+from modelaudit.facts import GraphFunction, GraphNode
 from modelaudit.formats.bytecode.code_fields import LAYOUTS
 from modelaudit.formats.bytecode.marshal_reader import Bytecode, Code
 from modelaudit.rules.security.config.allowed_code import judge_bytecode
 from modelaudit.rules.security.config.examples import keras_layer, lambda_layer, with_layers
-from modelaudit.rules.security.graph.examples import graph_with
-from modelaudit.settings import Limits, Settings
-from modelaudit.structs import replace
+from modelaudit.rules.security.graph.examples import constant, graph_with
 from tests.thresholds.edges import Edges, check, outcome
 
 EDGES = Edges()
@@ -45,11 +44,19 @@ def axis(size):
     return outcome("MA714", with_layers(keras_layer("Dense", units=size)))
 
 
-@at("security.CONSTANT_SIZE", {1073741824: "pass", 1073741825: "fail"})
-def constant_of_a_graph(elements):
-    """With a memory budget that all of them exceed."""
-    facts = graph_with("Const", (), {"value": {"shape": [elements]}})
-    return outcome("MA754", replace(facts, settings=Settings(limits=Limits(tensor_bytes=1 << 20))))
+@at("security.LOOP_ROUNDS", {10**8: "pass", 10**8 + 1: "fail"})
+def rounds_of_a_graph(count):
+    """A loop that counts to this number."""
+    below = GraphNode("below", "Less", ("i", "n:output:0"))
+    more = GraphNode("more", "AddV2", ("i", "one:output:0"))
+    bound, one = (constant(name, n, dtype="int64") for name, n in (("n", count), ("one", 1)))
+    functions = {
+        "when": GraphFunction("when", ("i",), (bound, below), {"c": "below:z:0"}),
+        "body": GraphFunction("body", ("i",), (one, more), {"i": "more:z:0"}),
+    }
+    called = {"cond": {"function": "when"}, "body": {"function": "body"}}
+    start = constant("start", 0, dtype="int64")
+    return outcome("MA753", graph_with("While", (start,), called, functions))
 
 
 def code_with(literal):
@@ -81,7 +88,7 @@ def numbers_in_code(count):
 def long_code(size):
     """`lambda x: x` of Python 2.7, with instructions of one byte, `NOP`, at the end."""
     instructions = bytes([124, 0, 0, 83]).ljust(size, b"\x09")
-    code = Code("<lambda>", "layer.py", 1, (), ("x",), (), (), instructions)
+    code = Code("<lambda>", "layer.py", 1, (), ("x",), (), (), instructions, stack=1, locals=1)
     judged = judge_bytecode(Bytecode(LAYOUTS[-1], code), (), None)
     return "fail" if judged.unlisted else "pass"
 

@@ -265,30 +265,40 @@ THREATS = (
 WATCHED: Mapping[str, OpThreat] = {op: threat for threat in THREATS for op in threat.operations}
 """Operation -> its threat."""
 
-PADS: Mapping[str, int] = dict.fromkeys(("Pad", "PadV2", "MirrorPad"), 1)
-"""Operations that pad a tensor along each axis -> position of the padding amounts."""
-
 LOOPS = frozenset({"While", "StatelessWhile", "LoopCond", "Abort"})
 """Operations that can block or end the process; `graph.limits` checks them."""
+
+WAITS: Mapping[str, frozenset[str]] = {
+    **dict.fromkeys(
+        (
+            *("QueueDequeue", "QueueDequeueV2", "QueueDequeueMany", "QueueDequeueManyV2"),
+            *("QueueDequeueUpTo", "QueueDequeueUpToV2", "ReaderRead", "ReaderReadV2"),
+            *("ReaderReadUpTo", "ReaderReadUpToV2"),
+        ),
+        frozenset(
+            {
+                *("QueueEnqueue", "QueueEnqueueV2", "QueueEnqueueMany", "QueueEnqueueManyV2"),
+                *("QueueClose", "QueueCloseV2"),
+            }
+        ),
+    ),
+    "BarrierTakeMany": frozenset({"BarrierInsertMany", "BarrierClose"}),
+    **dict.fromkeys(("Unstage", "StagePeek"), frozenset({"Stage"})),
+    **dict.fromkeys(("MapUnstage", "MapUnstageNoKey", "MapPeek"), frozenset({"MapStage"})),
+    **dict.fromkeys(
+        ("OrderedMapUnstage", "OrderedMapUnstageNoKey", "OrderedMapPeek"),
+        frozenset({"OrderedMapStage"}),
+    ),
+    **dict.fromkeys(
+        ("AccumulatorTakeGradient", "SparseAccumulatorTakeGradient"),
+        frozenset({"AccumulatorApplyGradient", "SparseAccumulatorApplyGradient"}),
+    ),
+    "ResourceAccumulatorTakeGradient": frozenset({"ResourceAccumulatorApplyGradient"}),
+}
+"""Operations that wait for others -> those that end the waiting."""
 
 NATIVE = frozenset({"XlaCustomCall", "XlaCustomCallV2"})
 """TensorFlow operations that call a native function by its name."""
 
 RUNS_GRAPH = "DatasetFromGraph"
 """The operation that runs a serialised graph."""
-
-SIZED: Mapping[str, int] = {
-    **dict.fromkeys(("Fill", "Empty", "RandomUniform", "RandomStandardNormal"), 0),
-    **dict.fromkeys(("TruncatedNormal", "RandomUniformInt", "StatelessRandomUniform"), 0),
-    **dict.fromkeys(("StatelessRandomNormal", "StatelessRandomUniformV2"), 0),
-    **dict.fromkeys(("StatelessRandomNormalV2", "StatelessTruncatedNormal"), 0),
-    **dict.fromkeys(("StatelessRandomUniformInt", "StatelessRandomUniformIntV2"), 0),
-    **dict.fromkeys(("StatelessTruncatedNormalV2", "ParameterizedTruncatedNormal"), 0),
-    **dict.fromkeys(("RandomGamma", "RandomPoissonV2", "TensorArrayV2", "TensorArrayV3"), 0),
-    **dict.fromkeys(("BroadcastTo", "Tile", "OneHot", "Multinomial", "TensorListReserve"), 1),
-    **dict.fromkeys(("ResizeBilinear", "ResizeNearestNeighbor", "ResizeBicubic"), 1),
-    **dict.fromkeys(("ResizeArea", "SparseToDense", "Bincount", "DenseBincount", "Range"), 1),
-    **dict.fromkeys(("StatefulUniform", "StatefulStandardNormalV2", "StatefulTruncatedNormal"), 2),
-    **dict.fromkeys(("LinSpace", "ScatterNd", "UnsortedSegmentSum"), 2),
-}
-"""Operations that create a tensor of a given shape -> position of the shape."""

@@ -30,6 +30,15 @@ _MOST_VALUES = 1024
 _LONGEST_TEXT = 4096
 _LARGEST = 1 << 128  # larger than any size; keeps numbers from growing with every step
 
+
+def _power(base: float, exponent: float) -> float:
+    try:
+        power = math.pow(base, exponent)
+    except (OverflowError, ValueError):
+        return _LARGEST
+    return int(power) if power.is_integer() else power
+
+
 _NUMBERS: Mapping[str, Callable[[float, float], float]] = {
     "Mul": operator.mul,
     "Add": operator.add,
@@ -37,6 +46,16 @@ _NUMBERS: Mapping[str, Callable[[float, float], float]] = {
     "Sub": operator.sub,
     "Maximum": max,
     "Minimum": min,
+    "Pow": _power,
+    "FloorDiv": lambda a, b: a // b if b else 0,
+    "Div": lambda a, b: a / b if b else 0,
+    "RealDiv": lambda a, b: a / b if b else 0,
+}
+_ALONE: Mapping[str, Callable[[float], float]] = {
+    "Neg": operator.neg,
+    "Abs": abs,
+    "Square": lambda number: _power(number, 2),
+    "Exp": lambda number: _power(math.e, number),
 }
 _COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
     "Less": operator.lt,
@@ -86,6 +105,8 @@ def _fold(op: str, inputs: Sequence[Values], attributes: Attributes) -> Values:
         return second * count if 0 < count <= _MOST_VALUES else None
     if op in _NUMBERS or op in _COMPARISONS:
         return _elementwise(op, first, second)
+    if op in _ALONE:
+        return [_clipped(_ALONE[op](number)) for number in _numbers(first)] or None
     if op in _REDUCTIONS:
         numbers = _numbers(first)
         return [_clipped(_REDUCTIONS[op](numbers))] if numbers else None

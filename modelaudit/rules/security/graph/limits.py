@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
-from typing import TypeGuard
 
-from modelaudit.facts import GraphFunction, GraphNode, Json
+from modelaudit.facts import Artifact, GraphFunction, GraphNode, Json
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.formats.graph.dataflow import CALLS
 from modelaudit.formats.graph.op_registry import known_operations
 from modelaudit.rules.model import Facts, Family, Need, Rule
+from modelaudit.rules.security.config_walk import PerArtifact
 from modelaudit.rules.security.graph.access import lowered
 from modelaudit.rules.security.graph.constant_folding import PASSING
 from modelaudit.rules.security.graph.examples import constant, graph_with, harmless
+from modelaudit.rules.security.graph.extents import MOST
 from modelaudit.rules.security.graph.input_sources import OriginTracer
 from modelaudit.rules.security.graph.operations import GraphOperation, graph_file, operations
-from modelaudit.rules.security.graph.reachability import Reach, node_name
-from modelaudit.rules.security.op_threats import LOOPS, PADS, SIZED
+from modelaudit.rules.security.graph.reachability import Reach, every_node, node_name
+from modelaudit.rules.security.graph.work import Excess, Worker
+from modelaudit.rules.security.op_threats import LOOPS, WAITS
+from modelaudit.thresholds.security import LOOP_ROUNDS
 
 _MOST_STEPS = 300
 # Operations whose output depends only on their inputs, as used in loop conditions.
@@ -26,7 +28,6 @@ _PURE = PASSING | {
     *("LogicalAnd", "LogicalOr", "LogicalNot", "Add", "AddV2", "Sub", "Mul", "All", "Any", "Abs"),
     *("Sum", "Prod", "Max", "Min", "Pack", "Shape", "Size", "Rank", "FloorMod", "StridedSlice"),
 }
-_ITEM_BYTES = 4
 
 
 def is_endless(sources: OriginTracer, function: GraphFunction | None, node: GraphNode) -> bool:
@@ -100,6 +101,14 @@ def check_loops(rule: Rule, facts: Facts) -> Iterator[Finding]:
         what = _stalls(operation) if operation.node.op in LOOPS else ""
         if what:
             yield _finding(rule, facts, operation, f"{operation.node.op} {what}")
+    for operation, excess in _excesses(facts):
+        if excess.kind == "rounds" and not _stalls(operation):
+            what = f"makes at least {excess.measured:,} rounds"
+            what = "has no end" if excess.measured >= MOST else what
+            yield _finding(rule, facts, operation, f"{operation.node.op} {what}")
+    for operation in _waiting(facts):
+        what = "waits for values that nothing in the graph provides"
+        yield _finding(rule, facts, operation, f"{operation.node.op} {what}")
     circle = [operation for operation in watched if operation.node.op in CALLS]
     live = [operation for operation in circle if operation.reach is not Reach.DEAD]
     for operation in (live or circle)[:1]:
@@ -115,36 +124,51 @@ def _stalls(operation: GraphOperation) -> str:
 
 
 def check_sizes(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    """Tensors of a constant shape that fit in no machine's memory."""
-    for operation in operations(facts.artifact).watched:
-        if operation.node.op == "Const":
-            tensor = operation.node.attrs.get("value")
-            declared = tensor.get("shape") if isinstance(tensor, dict) else None
-            yield from _oversized(rule, facts, operation, declared)
-            continue
-        position = PADS.get(operation.node.op, SIZED.get(operation.node.op))
-        if position is None or position >= len(operation.node.inputs):
-            continue
-        reference = operation.node.inputs[position]
-        shape = operation.sources.constants(operation.function, reference)
-        if operation.node.op in PADS and shape:
-            shape = [max(n for n in shape if _is_size(n))] if any(map(_is_size, shape)) else None
-        yield from _oversized(rule, facts, operation, shape)
-
-
-def _oversized(
-    rule: Rule, facts: Facts, operation: GraphOperation, shape: Json
-) -> Iterator[Finding]:
+    """Tensors that fit in no machine's memory, by the constants that make them."""
     budget = facts.settings.limits.tensor_bytes
-    axes = [int(n) for n in shape if _is_size(n)] if isinstance(shape, list) else []
-    needed = math.prod(axes) * _ITEM_BYTES if axes else 0
-    if needed > budget:
-        what = f"{operation.node.op} creates a tensor of shape {axes} ({needed:,} bytes)"
-        yield _finding(rule, facts, operation, what, needed, budget)
+    for operation, excess in _excesses(facts):
+        if excess.kind == "inflated":
+            what = f"{operation.node.op} decompresses what was decompressed"
+            yield _finding(rule, facts, operation, what)
+        elif excess.kind == "bytes":
+            shape = f"of shape {[*excess.shape]} " if excess.shape else ""
+            what = f"{operation.node.op} creates a tensor {shape}({excess.measured:,} bytes)"
+            yield _finding(rule, facts, operation, what, excess.measured, budget)
 
 
-def _is_size(value: Json) -> TypeGuard[int | float]:
-    return isinstance(value, (int, float)) and math.isfinite(value) and value >= 0
+Found = list[tuple[GraphOperation, Excess]]
+
+
+def _none(_: Artifact) -> dict[int, Found]:
+    return {}
+
+
+_done = PerArtifact(_none)  # by the budget
+
+
+def _excesses(facts: Facts) -> Found:
+    """What costs too much in any of the graphs, as one sample is given to the model."""
+    budget = facts.settings.limits.tensor_bytes
+    done = _done(facts.artifact)
+    if budget not in done:
+        done[budget] = [
+            (followed.operation(excess.function, excess.node), excess)
+            for followed in operations(facts.artifact).graphs
+            for excess in Worker(followed.calls.graph, budget, LOOP_ROUNDS.value).work()
+        ]
+    return done[budget]
+
+
+def _waiting(facts: Facts) -> Iterator[GraphOperation]:
+    """Operations that run and wait for others of which none does."""
+    found = operations(facts.artifact)
+    for followed in found.graphs:
+        known = {node.op for _, node in every_node(followed.calls.graph)}
+        for operation in found.watched:
+            ends = WAITS.get(operation.node.op)
+            runs = operation.sources is followed.sources and operation.reach is Reach.RUN
+            if runs and ends is not None and known.isdisjoint(ends):
+                yield operation
 
 
 def _finding(

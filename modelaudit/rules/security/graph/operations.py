@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from msgspec import Struct
 
 from modelaudit.facts import Artifact, Graph, GraphFunction, GraphNode
@@ -18,10 +16,9 @@ from modelaudit.rules.security.graph.reachability import (
     functions_of,
     recursive_functions,
 )
-from modelaudit.rules.security.op_threats import LOOPS, NATIVE, PADS, RUNS_GRAPH, SIZED, WATCHED
-from modelaudit.thresholds.security import CONSTANT_SIZE
+from modelaudit.rules.security.op_threats import LOOPS, NATIVE, RUNS_GRAPH, WAITS, WATCHED
 
-_INTERESTING = frozenset({*WATCHED, *LOOPS, *SIZED, *PADS, *NATIVE, RUNS_GRAPH})
+_INTERESTING = frozenset({*WATCHED, *LOOPS, *WAITS, *NATIVE, RUNS_GRAPH})
 
 
 class GraphOperation(Struct, frozen=True, eq=False):
@@ -64,12 +61,29 @@ class EmbeddedGraph(Struct, frozen=True, eq=False):
     via: str
 
 
+class FollowedGraph(Struct, frozen=True, eq=False):
+    """One of a model's graphs: its calls, and what holds it if it is inside a constant."""
+
+    calls: CallGraph
+    sources: OriginTracer
+    prefix: str
+    inside: EmbeddedGraph | None
+
+    def operation(self, function: GraphFunction | None, node: GraphNode) -> GraphOperation:
+        """A node of the graph, with when it runs: for an embedded one, when its holder does."""
+        reach, via = self.calls.reach(function, node.name)
+        if self.inside is not None:
+            reach, via = self.inside.reach, self.inside.via
+        return GraphOperation(node, function, reach, via, self.prefix, self.sources)
+
+
 class GraphOperations(Struct, frozen=True):
     """The operations in a model's graphs that rules check."""
 
     watched: tuple[GraphOperation, ...]
     foreign: tuple[GraphOperation, ...]
     embedded: tuple[EmbeddedGraph, ...]
+    graphs: tuple[FollowedGraph, ...] = ()
 
 
 def graph_file(artifact: Artifact) -> str:
@@ -86,6 +100,7 @@ def _find(artifact: Artifact) -> GraphOperations:
     embedded: list[EmbeddedGraph] = []
     known = known_operations()
     outer: list[CallGraph] = []
+    graphs: list[FollowedGraph] = []
     for graph in artifact.graphs:
         calls = CallGraph(graph, artifact)
         sources = OriginTracer(calls, artifact)
@@ -96,19 +111,18 @@ def _find(artifact: Artifact) -> GraphOperations:
             embedded.append(inside)
         else:
             outer.append(calls)
+        followed = FollowedGraph(calls, sources, prefix, inside)
+        graphs.append(followed)
         recursive = recursive_functions(graph)
         for function, node in every_node(graph):
             if node.op in graph.functions and node.op not in known:
                 continue  # a call
             again = node.op in CALLS and _in_circle(function, node, recursive)
-            if again or node.op in _INTERESTING or node.op not in known or _is_vast(node):
-                reach, via = calls.reach(function, node.name)
-                if inside is not None:  # runs when what holds it does
-                    reach, via = inside.reach, inside.via
-                found = GraphOperation(node, function, reach, via, prefix, sources)
+            if again or node.op in _INTERESTING or node.op not in known:
+                found = followed.operation(function, node)
                 ours = (node.op in known or node.op in WATCHED) and node.op not in NATIVE
                 (watched if ours else foreign).append(found)
-    return GraphOperations(tuple(watched), tuple(foreign), tuple(embedded))
+    return GraphOperations(tuple(watched), tuple(foreign), tuple(embedded), tuple(graphs))
 
 
 def _in_circle(function: GraphFunction | None, node: GraphNode, recursive: frozenset[str]) -> bool:
@@ -116,14 +130,6 @@ def _in_circle(function: GraphFunction | None, node: GraphNode, recursive: froze
     if function is None or function.name not in recursive:
         return False
     return not recursive.isdisjoint(functions_of(node))
-
-
-def _is_vast(node: GraphNode) -> bool:
-    """Whether a constant declares far more elements than the file could contain."""
-    tensor = node.attrs.get("value") if node.op == "Const" else None
-    shape = tensor.get("shape") if isinstance(tensor, dict) else None
-    axes = shape if isinstance(shape, list) else []
-    return math.prod(n for n in axes if isinstance(n, int)) > CONSTANT_SIZE.value
 
 
 def _holder(outer: list[CallGraph], where: str) -> tuple[Reach, str]:

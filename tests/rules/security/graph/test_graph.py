@@ -260,5 +260,7 @@ def test_a_path_that_doubles_with_every_step_is_followed_to_a_limit(tmp_path: Pa
         graph.node(graph.served, f"j{number}", "StringJoin", value, value)
         value = f"j{number}:output:0"
     graph.node(graph.served, "r", "ReadFile", value)
-    (target,) = only(graph, tmp_path).evidence["targets"]
+    reading, joined = graph.findings(tmp_path)
+    assert (reading.name, joined.name) == ("graph-reads-file", "oversized-tensor")
+    (target,) = reading.evidence["targets"]
     assert target == ("/srv" * 100)[:300]

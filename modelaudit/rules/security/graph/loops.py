@@ -1,0 +1,144 @@
+"""How many rounds a loop has, from its condition and what its body adds to a counter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from modelaudit.facts import GraphFunction, GraphNode
+from modelaudit.rules.security.graph.constant_folding import PASSING
+from modelaudit.rules.security.graph.extents import MOST, Extent, made
+from modelaudit.rules.security.graph.reachability import node_name
+
+_COMPARED = {"Less": 1, "LessEqual": 1, "Greater": -1, "GreaterEqual": -1}
+_MOST_STEPS = 300
+_WRAPS = 1 << 31
+
+
+class Place:
+    """The operations of a function, or of the main graph, and their values."""
+
+    def __init__(self, nodes: dict[str, GraphNode], function: GraphFunction) -> None:
+        self.nodes = nodes
+        self.function = function
+        self.started: set[str] = set()
+
+    def value(self, reference: str) -> Extent:
+        """The value at a reference; constants only."""
+        node = self.source(reference)
+        return made(node.op, (), node.attrs) if node and node.op == "Const" else Extent()
+
+    def source(self, reference: str) -> GraphNode | None:
+        """The operation that makes a value, behind those that pass it on."""
+        for _ in range(_MOST_STEPS):
+            node = self.nodes.get(node_name(reference))
+            if node is None or node.op not in PASSING or not node.inputs:
+                return node
+            reference = node.inputs[0]
+        return None
+
+    def argument(self, reference: str) -> int | None:
+        """The position of the argument that a value is, behind operations that pass it on."""
+        for _ in range(_MOST_STEPS):
+            name = node_name(reference)
+            node = self.nodes.get(name)
+            if node is None:
+                return self.function.args.index(name) if name in self.function.args else None
+            if node.op not in PASSING or not node.inputs:
+                return None
+            reference = node.inputs[0]
+        return None
+
+
+def rounds_of(place: Place, condition: str, body: Place | None) -> int:
+    """At least how many rounds a loop has: `MOST` for an endless one, 0 if that is not known.
+
+    Args:
+        place: where the condition is, evaluated with the values of the first round.
+        condition: the reference of the condition.
+        body: the body of a loop that is made of functions; None for one of TensorFlow 1.
+    """
+    pending, found = [condition], list[int]()
+    for _ in range(_MOST_STEPS):
+        if not pending:
+            break
+        node = place.source(pending.pop())
+        data = [each for each in node.inputs if not each.startswith("^")] if node else []
+        if node is not None and node.op == "LogicalAnd":
+            pending.extend(data)
+        elif node is not None and node.op in _COMPARED and len(data) == 2:
+            found.append(_compared(place, node, data, body))
+        elif node is not None and node.op == "Const" and place.value(node.name).values == (True,):
+            continue
+        else:
+            return 0
+    return min(found, default=0) if not pending else 0
+
+
+def _compared(place: Place, node: GraphNode, data: list[str], body: Place | None) -> int:
+    """Rounds until a comparison of a counter with a bound fails."""
+    sign = _COMPARED[node.op]
+    for at, other in ((0, 1), (1, 0)):
+        counter = _counter(place, data[at], body)
+        bound = place.value(data[other]).number
+        if counter is None or bound is None:
+            continue
+        start, step = counter
+        direction = sign if at == 0 else -sign
+        distance = (bound - start) * direction + ("Equal" in node.op)
+        if distance <= 0:
+            return 0
+        pace = step * direction
+        if pace < 0:
+            return _WRAPS  # away from the bound, until the number overflows
+        return min(-(-distance // pace), MOST) if pace else MOST
+    return 0
+
+
+def _counter(place: Place, reference: str, body: Place | None) -> tuple[int, int] | None:
+    """The first value of a counter and what each round adds to it."""
+    if body is None:
+        return _merged(place, reference)
+    index = place.argument(reference)
+    results = [*body.function.returns.values()]
+    if index is None or index >= len(results):
+        return None
+    start = place.value(reference).number
+    if start is None:
+        return None
+    if body.argument(results[index]) == index:
+        return start, 0
+    step = _step(body, results[index], lambda each: body.argument(each) == index)
+    return None if step is None else (start, step)
+
+
+def _merged(place: Place, reference: str) -> tuple[int, int] | None:
+    """The same for a loop of TensorFlow 1: `Merge` of the first value and of the next one."""
+    merge = place.source(reference)
+    if merge is None or merge.op not in {"Merge", "RefMerge"}:
+        return None
+    starts = [n for each in merge.inputs if (n := _constant(place, each)) is not None]
+    steps = [
+        step
+        for each in merge.inputs
+        if (step := _step(place, each, lambda back: place.source(back) is merge)) is not None
+    ]
+    return (starts[0], steps[0]) if len(starts) == len(steps) == 1 else None
+
+
+def _constant(place: Place, reference: str) -> int | None:
+    node = place.source(reference)
+    found = node is not None and node.op == "Const"
+    return Place.value(place, reference).number if found else None
+
+
+def _step(place: Place, reference: str, is_counter: Callable[[str], bool]) -> int | None:
+    """What is added to a counter; None if the value is not a counter plus a constant."""
+    node = place.source(reference)
+    data = [each for each in node.inputs if not each.startswith("^")] if node else []
+    if node is None or node.op not in {"Add", "AddV2", "Sub"} or len(data) != 2:
+        return None
+    for at, other in ((0, 1), (1, 0)):
+        step = _constant(place, data[other])
+        if is_counter(data[at]) and step is not None and (at == 0 or node.op != "Sub"):
+            return -step if node.op == "Sub" else step
+    return None

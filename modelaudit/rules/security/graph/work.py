@@ -1,0 +1,294 @@
+"""What a graph costs at least: sizes of tensors, rounds of loops, elements of datasets.
+
+An abstract interpretation of the graph and its functions: values are least sizes and constants
+(`extents`), calls are followed with those of their arguments, and numbers saturate. What is not
+known counts as one element, one round, one element of a dataset.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from msgspec import Struct
+
+from modelaudit.facts import Graph, GraphFunction, GraphNode, Json
+from modelaudit.formats.graph.dataflow import CALLS
+from modelaudit.formats.keras.builtin_layers import words
+from modelaudit.rules.security.graph.extents import MOST, UNKNOWN, Extent, made
+from modelaudit.rules.security.graph.loops import Place, rounds_of
+from modelaudit.rules.security.graph.reachability import functions_of, node_name
+
+_WHILE = words("While StatelessWhile")
+_BRANCHES = words("If StatelessIf Case StatelessCase")
+_PASSES_ALL = words("IdentityN Merge RefMerge")
+_SPLITS = words("Split SplitV Unpack Unstage")
+_DEPTH = 64
+_PER_NODE = 4  # evaluations; a function is evaluated once for all sizes of its arguments
+_FREE = 20_000
+_GROWTH = 64  # rounds of a loop in which sizes are followed
+_DATASETS = words(
+    """MapDataset ParallelMapDataset ParallelMapDatasetV2 PrefetchDataset CacheDataset CacheDatasetV2
+    OptionsDataset ModelDataset FlatMapDataset InterleaveDataset ParallelInterleaveDatasetV4
+    AssertNextDataset PaddedBatchDataset PaddedBatchDatasetV2 MaxIntraOpParallelismDataset
+    PrivateThreadPoolDataset TakeWhileDataset FilterDataset WindowDataset"""
+)
+_BATCHES = words("BatchDataset BatchDatasetV2 ParallelBatchDataset")
+_SHUFFLES = words("ShuffleDataset ShuffleDatasetV2 ShuffleDatasetV3 ShuffleAndRepeatDataset")
+
+
+class Excess(Struct, frozen=True):
+    """An operation that costs too much.
+
+    Attributes:
+        function: the function that contains it; None for the main graph.
+        node: the operation.
+        kind: bytes, or rounds.
+        measured: at least how many.
+        shape: of the tensor, for bytes.
+    """
+
+    function: GraphFunction | None
+    node: GraphNode
+    kind: str
+    measured: int
+    shape: tuple[int, ...] = ()
+
+
+class Worker:
+    """Interprets one graph.
+
+    Args:
+        graph: the graph and its functions.
+        most_bytes: size of a tensor above which it is an excess.
+        most_rounds: number of rounds above which they are an excess.
+    """
+
+    def __init__(self, graph: Graph, most_bytes: int, most_rounds: int) -> None:
+        self.graph = graph
+        self.main = GraphFunction("", (), graph.nodes)
+        self.most_bytes = most_bytes
+        self.most_rounds = most_rounds
+        self.found: dict[tuple[str, str, str], Excess] = {}
+        self.known: dict[tuple[str, tuple[Extent, ...]], tuple[tuple[Extent, ...], int]] = {}
+        self.seen: set[str] = set()
+        size = len(graph.nodes) + sum(len(each.nodes) for each in graph.functions.values())
+        self.left = _FREE + _PER_NODE * size
+
+    def work(self) -> tuple[Excess, ...]:
+        """Every excess in the graph, also in functions that nothing calls."""
+        self.run(self.main, (), 0)
+        for name, function in self.graph.functions.items():
+            if name not in self.seen:
+                self.run(function, (UNKNOWN,) * len(function.args), 0)
+        return tuple(self.found.values())
+
+    def run(
+        self, function: GraphFunction, arguments: tuple[Extent, ...], depth: int
+    ) -> tuple[tuple[Extent, ...], int]:
+        """What a function returns, and the rounds of its loops."""
+        key = (function.name, arguments)
+        if key not in self.known:
+            self.known[key] = (tuple(UNKNOWN for _ in function.returns), 0)  # a recursion
+            self.seen.add(function.name)
+            if depth < _DEPTH:
+                body = _Body(self, function, arguments, depth)
+                self.known[key] = body.whole()
+        return self.known[key]
+
+    def note(self, place: _Body, node: GraphNode, kind: str, measured: int, shape: Json) -> None:
+        """Remember an excess; the first of an operation."""
+        function = None if place.function is self.main else place.function
+        key = (place.function.name, node.name, kind)
+        axes = tuple(n for n in shape if isinstance(n, int)) if isinstance(shape, list) else ()
+        self.found.setdefault(key, Excess(function, node, kind, measured, axes))
+
+
+class _Body(Place):
+    """One evaluation of a function, or of the main graph."""
+
+    def __init__(
+        self, worker: Worker, function: GraphFunction, arguments: Sequence[Extent], depth: int
+    ) -> None:
+        super().__init__({node.name: node for node in function.nodes}, function)
+        self.worker = worker
+        self.depth = depth
+        self.rounds = 0
+        self.outputs: dict[str, tuple[Extent, ...]] = {
+            name: (value,) for name, value in zip(function.args, arguments, strict=False)
+        }
+
+    def whole(self) -> tuple[tuple[Extent, ...], int]:
+        """Evaluate every operation; the values that are returned, and the rounds."""
+        for name in self.nodes:
+            self.evaluate(name)
+        returned = tuple(self.value(each) for each in self.function.returns.values())
+        return returned, min(self.rounds, MOST)
+
+    def value(self, reference: str) -> Extent:
+        """The value at a reference whose operation was evaluated, unknown for others."""
+        outputs = self.outputs.get(node_name(reference), ())
+        last = reference.rpartition(":")[2]
+        index = int(last) if last.isascii() and last.isdecimal() else 0
+        return outputs[index] if index < len(outputs) else UNKNOWN
+
+    def evaluate(self, name: str) -> None:
+        """Evaluate an operation after those that it depends on, without recursion."""
+        pending = [name]
+        while pending:
+            current = pending[-1]
+            node = self.nodes.get(current)
+            if node is None or current in self.outputs or self.worker.left <= 0:
+                pending.pop()
+                continue
+            data = [each for each in node.inputs if not each.startswith("^")]
+            waiting = [each for each in map(node_name, data) if each not in self.started]
+            if waiting and current not in self.started:
+                self.started.add(current)
+                pending.extend(waiting)
+                continue
+            self.started.add(current)
+            pending.pop()
+            self.worker.left -= 1
+            self.outputs[current] = self.result(node, [self.value(each) for each in data])
+
+    def result(self, node: GraphNode, inputs: Sequence[Extent]) -> tuple[Extent, ...]:
+        """The outputs of an operation; an excess is noted."""
+        op = node.op
+        if op in CALLS or op in self.worker.graph.functions:
+            return self.called(node, inputs)
+        if op in _WHILE:
+            return self.looped(node, inputs)
+        if op in _BRANCHES:
+            return self.branched(node, inputs[1:])
+        if op.endswith("Dataset") or "DatasetV" in op:
+            return (self.dataset(node, inputs),)
+        if op in _PASSES_ALL:
+            return tuple(inputs) if op == "IdentityN" else (UNKNOWN,)
+        if op in _SPLITS:
+            return ()
+        if op == "LoopCond":
+            self.spend(node, rounds_of(self, node.inputs[0] if node.inputs else "", None))
+        if op == "DecodeCompressed":
+            if inputs and inputs[0].inflated:
+                self.worker.note(self, node, "inflated", 0, None)
+            return (Extent(inflated=True),)
+        for name in functions_of(node) if node.attrs else ():
+            self.inner(name, ())
+        value = made(op, inputs, node.attrs)
+        self.measure(node, value, inputs)
+        return (value,)
+
+    def measure(self, node: GraphNode, value: Extent, inputs: Sequence[Extent]) -> None:
+        """Note a value that is too large, unless an input is as well."""
+        most = self.worker.most_bytes
+        needed = _bytes(value)
+        if needed > most and not any(_bytes(each) > most for each in inputs):
+            self.worker.note(self, node, "bytes", needed, list(value.shape or ()))
+
+    def spend(self, node: GraphNode, rounds: int) -> None:
+        """Count rounds, and note them if they are too many."""
+        self.rounds = min(self.rounds + rounds, MOST)
+        if rounds > self.worker.most_rounds:
+            self.worker.note(self, node, "rounds", rounds, None)
+
+    def inner(self, name: str, inputs: Sequence[Extent]) -> tuple[tuple[Extent, ...], int]:
+        """Run another function; unknown values for arguments that are not given."""
+        function = self.worker.graph.functions.get(name)
+        if function is None:
+            return (), 0
+        given = (*inputs, *[UNKNOWN] * len(function.args))[: len(function.args)]
+        return self.worker.run(function, given, self.depth + 1)
+
+    def called(self, node: GraphNode, inputs: Sequence[Extent]) -> tuple[Extent, ...]:
+        """The outputs of a function that is called once."""
+        results = [self.inner(name, inputs) for name in functions_of(node)]
+        self.rounds = min(self.rounds + sum(rounds for _, rounds in results), MOST)
+        return results[0][0] if results else ()
+
+    def branched(self, node: GraphNode, inputs: Sequence[Extent]) -> tuple[Extent, ...]:
+        """The outputs of one branch or another: unknown; what each costs is noted in it."""
+        results = [self.inner(name, inputs) for name in functions_of(node)]
+        self.rounds = min(self.rounds + min((r for _, r in results), default=0), MOST)
+        return ()
+
+    def looped(self, node: GraphNode, inputs: Sequence[Extent]) -> tuple[Extent, ...]:
+        """The outputs of a loop, whose rounds are counted if its condition is understood."""
+        functions = self.worker.graph.functions
+        condition, body = (functions.get(_named(node, key)) for key in ("cond", "body"))
+        if condition is None or body is None or self.depth >= _DEPTH:
+            return ()
+        unknown = tuple(_size_of(each) for each in inputs)
+        rounds = self.trips(condition, body, tuple(inputs))
+        values, inside = self.inner(body.name, unknown)
+        grown = values
+        for _ in range(min(rounds, _GROWTH) - 1):
+            again, inside = self.inner(body.name, tuple(map(_size_of, grown)))
+            if again == grown:
+                break
+            grown = again
+        self.spend(node, min(rounds * (1 + inside), MOST))
+        return tuple(map(_size_of, grown)) if rounds else ()
+
+    def trips(
+        self, condition: GraphFunction, body: GraphFunction, inputs: tuple[Extent, ...]
+    ) -> int:
+        """At least how many rounds a loop has."""
+        place = _Body(self.worker, condition, inputs, self.depth + 1)
+        place.whole()
+        end = next(iter(condition.returns.values()), "")
+        return rounds_of(place, end, Place({node.name: node for node in body.nodes}, body))
+
+    def dataset(self, node: GraphNode, inputs: Sequence[Extent]) -> Extent:
+        """How many elements a dataset has at least; what it costs to read it is noted."""
+        op = node.op
+        functions = [self.inner(name, ())[0] for name in functions_of(node)]
+        first = inputs[0] if inputs else UNKNOWN
+        items = first.items if first.items is not None else 1
+        numbers = [each.number for each in inputs]
+        count = numbers[1] if len(numbers) > 1 else None
+        if op == "RangeDataset" and len(inputs) > 2:
+            items = made("Range", inputs[:3], {}).elements
+        elif op == "RepeatDataset" and count is not None:
+            items = MOST if count < 0 and items else min(items * max(count, 0), MOST)
+        elif op == "TakeDataset" and count is not None and count >= 0:
+            items = min(items, count)
+        elif op == "SkipDataset" and count is not None:
+            self.spend(node, items if count < 0 else min(items, count))
+            items = max(items - count, 0) if count >= 0 else 0
+        elif op == "ConcatenateDataset":
+            items = min(items + sum(each.items or 0 for each in inputs[1:2]), MOST)
+        elif op == "TensorSliceDataset":
+            items = first.shape[0] if first.shape else 1
+        elif op in _BATCHES and count:
+            self.measure(node, Extent((min(count, items),)), ())
+            items = -(-items // count)
+        elif op in _SHUFFLES and count:
+            self.spend(node, min(count, items))
+        elif (
+            op == "FilterDataset"
+            and functions
+            and functions[0][:1]
+            and (functions[0][0].values == (False,))
+        ):
+            self.spend(node, items)
+            items = 0
+        elif op in {"ReduceDataset", "ScanDataset"}:
+            self.spend(node, items if op == "ReduceDataset" else 0)
+        elif op not in _DATASETS:
+            items = 1
+        return Extent(items=items)
+
+
+def _size_of(value: Extent) -> Extent:
+    """Without its elements, which a loop changes."""
+    return Extent(value.shape, None, value.text, value.items, value.exact)
+
+
+def _bytes(value: Extent) -> int:
+    return value.elements * 4 + value.text if value.items is None else 0
+
+
+def _named(node: GraphNode, key: str) -> str:
+    named: Json = node.attrs.get(key)
+    name = named.get("function") if isinstance(named, Mapping) else None
+    return name if isinstance(name, str) else ""

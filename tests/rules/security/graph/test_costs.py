@@ -1,0 +1,288 @@
+"""What a graph costs by its constants, each cost beside a small one."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
+from tests.made.graphs import Graph
+
+BIG, SMALL = 10**6, 4
+Build = Callable[[Graph, bool], object]
+
+
+class Maker:
+    """Adds operations to the served function."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.nodes = graph.served
+
+    def numbers(self, *values: int, scalar: bool = False) -> str:
+        shape = () if scalar else None
+        return self.graph.numbers(self.nodes, f"n{len(self.nodes)}", *values, shape=shape)
+
+    def add(self, op: str, *inputs: str, output: str = "output") -> str:
+        name = f"n{len(self.nodes)}"
+        self.graph.node(self.nodes, name, op, *inputs)
+        return f"{name}:{output}:0"
+
+
+def cropped(graph: Graph, big: bool) -> None:
+    make, side = Maker(graph), BIG if big else SMALL
+    boxes = make.numbers(*[0, 0, 1, 1], scalar=False)
+    make.add("CropAndResize", "x", boxes, make.numbers(0), make.numbers(side, side))
+
+
+def transposed_convolution(graph: Graph, big: bool) -> None:
+    make, side = Maker(graph), BIG if big else SMALL
+    make.add("Conv2DBackpropInput", make.numbers(1, side, side, 3), "x", "x")
+
+
+def convolution_filters(graph: Graph, big: bool) -> None:
+    make, side = Maker(graph), BIG if big else SMALL
+    make.add("Conv3DBackpropFilterV2", "x", make.numbers(side, side, 1, 1, 1), "x")
+
+
+def stitched(graph: Graph, big: bool) -> None:
+    make = Maker(graph)
+    make.add("DynamicStitch", make.numbers(0, 10**12 if big else 3), "x", "x")
+
+
+def identity_matrix(graph: Graph, big: bool) -> None:
+    make = Maker(graph)
+    ones = make.add("Fill", make.numbers(BIG if big else SMALL), "x")
+    make.add("MatrixDiag", ones)
+
+
+def line(graph: Graph, big: bool) -> None:
+    make = Maker(graph)
+    count = make.numbers(10**13 if big else SMALL, scalar=True)
+    make.add("LinSpace", "x", "x", count)
+
+
+def power(graph: Graph, big: bool) -> None:
+    make = Maker(graph)
+    side = make.add("Pow", make.numbers(10), make.numbers(13 if big else 1), output="z")
+    make.add("Fill", make.add("Cast", side, output="y"), "x")
+
+
+def quotient(graph: Graph, big: bool) -> None:
+    make = Maker(graph)
+    first = make.numbers(10**15 if big else 8)
+    make.add("RandomUniform", make.add("FloorDiv", first, make.numbers(2), output="z"))
+
+
+def parsed(graph: Graph, big: bool) -> None:
+    tensor = pb.TensorProto(dtype=pb.DT_FLOAT, float_val=[1.0])
+    tensor.tensor_shape.dim.add(size=10**13 if big else 1)
+    text = graph.text(graph.served, "t", tensor.SerializeToString())
+    graph.node(graph.served, "p", "ParseTensor", text)
+
+
+def outer_product(graph: Graph, big: bool) -> None:
+    make, side = Maker(graph), 10**7 if big else SMALL
+    row = make.add("Fill", make.numbers(1, side), "x")
+    column = make.add("Fill", make.numbers(side, 1), "x")
+    make.add("MatMul", column, row, output="product")
+
+
+def broadcast(graph: Graph, big: bool) -> None:
+    make, side = Maker(graph), 10**7 if big else SMALL
+    row = make.add("Fill", make.numbers(1, side), "x")
+    make.add("Mul", row, make.add("Fill", make.numbers(side, 1), "x"), output="z")
+
+
+def taken(graph: Graph, big: bool) -> None:
+    make, side = Maker(graph), 10**7 if big else SMALL
+    table = make.add("Fill", make.numbers(2, side), "x")
+    make.add("GatherV2", table, make.add("Fill", make.numbers(side), "x"), make.numbers(0))
+
+
+def doubled(graph: Graph, big: bool) -> None:
+    make, value = Maker(graph), "x"
+    axis = make.numbers(0, scalar=True)
+    for _ in range(50 if big else 5):
+        value = make.add("ConcatV2", value, value, axis)
+
+
+def packed(graph: Graph, big: bool) -> None:
+    make, value = Maker(graph), "x"
+    for _ in range(50 if big else 5):
+        value = make.add("Pack", value, value)
+
+
+def joined(graph: Graph, big: bool) -> None:
+    make, value = Maker(graph), graph.text(graph.served, "t", b"abc")
+    for _ in range(50 if big else 5):
+        value = make.add("StringJoin", value, value)
+
+
+def doubled_by_calls(graph: Graph, big: bool) -> None:
+    """Each function calls the next one twice, the last joins."""
+    last = 45 if big else 4
+    for number in range(last + 1):
+        function = graph.function(f"f{number}", "v")
+        function.signature.output_arg.add(name="o")
+        axis = graph.numbers(function.node_def, "axis", 0, shape=())
+        graph.node(function.node_def, "c", "ConcatV2", "v", "v", axis)
+        function.ret["o"] = "c:output:0"
+        if number < last:
+            graph.call("n", f"f{number + 1}", "c:output:0", nodes=function.node_def)
+    graph.call("first", "f0", "x", nodes=graph.served)
+
+
+def looped(graph: Graph, op: str, count: int, grow: bool = False, start: int = 0) -> None:
+    when, body = (graph.function(name, "i", "v") for name in ("when", "body"))
+    when.signature.output_arg.add(name="c")
+    bound = graph.numbers(when.node_def, "bound", count, shape=())
+    graph.node(when.node_def, "less", op, "i", bound)
+    when.ret["c"] = "less:z:0"
+    one = graph.numbers(body.node_def, "one", 1, shape=())
+    graph.node(body.node_def, "more", "AddV2", "i", one)
+    axis = graph.numbers(body.node_def, "axis", 0, shape=())
+    graph.node(body.node_def, "twice", "ConcatV2", "v", "v", axis)
+    for name, value in (("i", "more:z:0"), ("v", "twice:output:0" if grow else "v")):
+        body.signature.output_arg.add(name=name)
+        body.ret[name] = value
+    first = graph.numbers(graph.served, "first", start, shape=())
+    loop = graph.node(graph.served, "loop", "StatelessWhile", first, "x")
+    loop.attr["cond"].func.name = "when"
+    loop.attr["body"].func.name = "body"
+
+
+def many_rounds(graph: Graph, big: bool) -> None:
+    looped(graph, "Less", 10**17 if big else 20)
+
+
+def rounds_from_far_below(graph: Graph, big: bool) -> None:
+    looped(graph, "LessEqual", 0, start=-(10**15) if big else -3)
+
+
+def away_from_the_bound(graph: Graph, big: bool) -> None:
+    looped(graph, "Greater", 0, start=1 if big else -1)
+
+
+def grown_by_rounds(graph: Graph, big: bool) -> None:
+    looped(graph, "Less", 60 if big else 5, grow=True)
+
+
+def rounds_in_rounds(graph: Graph, big: bool) -> None:
+    """A loop of 100,000 rounds in a function that a loop of 100,000 rounds calls."""
+    looped(graph, "Less", 10**5 if big else 10)
+    graph.functions["body"].node_def.add(name="c", op="StatefulPartitionedCall", input=["v"]).attr[
+        "f"
+    ].func.name = "again"
+    again = graph.function("again", "x")
+    served, graph.served = graph.served, again.node_def
+    inner = Graph()
+    looped(inner, "Less", 10**5 if big else 10)
+    for name in ("when", "body"):
+        function = graph.graph.library.function.add()
+        function.CopyFrom(inner.functions[name])
+        function.signature.name = f"{name}2"
+    for node in inner.served:
+        again.node_def.add().CopyFrom(node)
+    loop = again.node_def[-1]
+    loop.attr["cond"].func.name, loop.attr["body"].func.name = "when2", "body2"
+    graph.served = served
+
+
+def old_loop(graph: Graph, big: bool) -> None:
+    """A loop of TensorFlow 1 in the main graph."""
+    nodes = graph.graph.node
+    for name, value in (("zero", 0), ("one", 1), ("end", 10**16 if big else 9)):
+        graph.numbers(nodes, name, value, shape=())
+    graph.node(nodes, "enter", "Enter", "zero")
+    graph.node(nodes, "merge", "Merge", "enter", "next")
+    graph.node(nodes, "less", "Less", "merge", "end")
+    graph.node(nodes, "cond", "LoopCond", "less")
+    graph.node(nodes, "switch", "Switch", "merge", "cond")
+    graph.node(nodes, "add", "Add", "switch:1", "one")
+    graph.node(nodes, "next", "NextIteration", "add")
+    graph.node(nodes, "exit", "Exit", "switch")
+    graph.meta.signature_def["serving_default"].outputs["z"].name = "exit:0"
+
+
+def dataset(graph: Graph, op: str, items: int, *after: tuple[str, int]) -> Maker:
+    make = Maker(graph)
+    values = [make.numbers(value, scalar=True) for value in (0, items, 1)]
+    found = make.add(op, *values, output="handle")
+    for name, number in after:
+        found = make.add(name, found, make.numbers(number, scalar=True), output="handle")
+    make.add("ReduceDataset", found, "x")
+    return make
+
+
+def long_dataset(graph: Graph, big: bool) -> None:
+    dataset(graph, "RangeDataset", 10**17 if big else 9)
+
+
+def repeated_dataset(graph: Graph, big: bool) -> None:
+    dataset(graph, "RangeDataset", 9, ("RepeatDataset", -1 if big else 2))
+
+
+def skipped_dataset(graph: Graph, big: bool) -> None:
+    more = ("RepeatDataset", -1), ("SkipDataset", 10**15 if big else 5), ("TakeDataset", 1)
+    dataset(graph, "RangeDataset", 9, *more)
+
+
+def batched_dataset(graph: Graph, big: bool) -> None:
+    more = ("RepeatDataset", -1), ("BatchDataset", 10**13 if big else 5), ("TakeDataset", 1)
+    dataset(graph, "RangeDataset", 9, *more)
+
+
+def queue(graph: Graph, big: bool, make: str, take: str, put: str) -> None:
+    graph.node(graph.served, "q", make)
+    graph.node(graph.served, "take", take, "q:handle:0")
+    if not big:
+        graph.node(graph.served, "put", put, "q:handle:0", "x")
+
+
+def empty_queue(graph: Graph, big: bool) -> None:
+    queue(graph, big, "FIFOQueueV2", "QueueDequeueV2", "QueueEnqueueV2")
+
+
+def empty_stage(graph: Graph, big: bool) -> None:
+    queue(graph, big, "NoOp", "Unstage", "Stage")
+
+
+def empty_barrier(graph: Graph, big: bool) -> None:
+    queue(graph, big, "Barrier", "BarrierTakeMany", "BarrierInsertMany")
+
+
+def inflated_twice(graph: Graph, big: bool) -> None:
+    value = graph.text(graph.served, "t", gzip.compress(gzip.compress(b"zeros")))
+    for number in range(2 if big else 1):
+        graph.node(graph.served, f"d{number}", "DecodeCompressed", value)
+        value = f"d{number}:output:0"
+
+
+COSTS: dict[str, tuple[Build, ...]] = {
+    "oversized-tensor": (
+        *(cropped, transposed_convolution, convolution_filters, stitched, identity_matrix, line),
+        *(power, quotient, parsed, outer_product, broadcast, taken, doubled, packed, joined),
+        *(doubled_by_calls, grown_by_rounds, batched_dataset, inflated_twice),
+    ),
+    "graph-never-ends": (
+        *(many_rounds, rounds_from_far_below, away_from_the_bound, rounds_in_rounds, old_loop),
+        *(long_dataset, repeated_dataset, skipped_dataset),
+        *(empty_queue, empty_stage, empty_barrier),
+    ),
+}
+CASES = [(name, build) for name, builds in COSTS.items() for build in builds]
+
+
+@pytest.mark.parametrize(("name", "build"), CASES, ids=lambda each: getattr(each, "__name__", ""))
+def test_what_costs_too_much_is_named_and_what_does_not_is_silent(
+    name: str, build: Build, tmp_path: Path
+) -> None:
+    for big in (True, False):
+        graph = Graph()
+        build(graph, big)
+        found = graph.findings(tmp_path / str(big))
+        assert {each.name for each in found} == ({name} if big else set())
