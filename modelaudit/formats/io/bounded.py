@@ -165,7 +165,13 @@ def model_digest(files: Iterable[FileEntry]) -> str | None:
     return digest.hexdigest()
 
 
-def json_loads(data: bytes, limits: Limits, file: str, duplicates: list[str] | None = None) -> Json:
+def json_loads(
+    data: bytes,
+    limits: Limits,
+    file: str,
+    duplicates: list[str] | None = None,
+    impossible: list[str] | None = None,
+) -> Json:
     """Parse JSON from an untrusted file.
 
     Nesting depth and number of elements are checked before the recursive parser runs. Keras passes
@@ -179,6 +185,8 @@ def json_loads(data: bytes, limits: Limits, file: str, duplicates: list[str] | N
         limits: `config_bytes`, `json_depth` and `json_nodes` apply.
         file: file name for errors.
         duplicates: if given, receives every key that occurs more than once in an object.
+        impossible: if given, receives what some loader does not take: NaN, infinity, numbers that
+            are too large for their type, lone surrogates.
 
     Raises:
         ReadError: `config-invalid` for invalid text or JSON.
@@ -193,22 +201,54 @@ def json_loads(data: bytes, limits: Limits, file: str, duplicates: list[str] | N
         name = encoding.removesuffix("-sig").upper()
         reason = f"JSON is not {name} (byte {error.start})"
         raise ReadError(ProblemKind.CONFIG_INVALID, file, reason) from error
-    text = _SURROGATE.sub("\ufffd", text)
+    found: list[str] = []
+    text = _SURROGATE.sub(lambda match: _replaced(found, match[0]), text)
     wide = not encoding.startswith("utf-8")
     _check_structure(text.encode() if wide else data, limits, file)
     if "\\ud" in text or "\\uD" in text:
-        text = _ESCAPE.sub(lambda match: "\\ufffd" if match[1] else match[0], text)
+        text = _ESCAPE.sub(lambda match: _replaced(found, match[0]) if match[1] else match[0], text)
     hook = None if duplicates is None else _noting_duplicates(duplicates)
     try:
         # json.loads is typed Any; by construction it returns nothing but JSON values.
-        return cast(Json, json.loads(text, object_pairs_hook=hook, parse_int=_integer))
+        numbers = _Numbers(found)
+        value = json.loads(
+            text,
+            object_pairs_hook=hook,
+            parse_int=numbers.whole,
+            parse_float=numbers.real,
+            parse_constant=numbers.real,
+        )
     except (ValueError, RecursionError) as error:
         raise ReadError(ProblemKind.CONFIG_INVALID, file, f"not valid JSON: {error}") from error
+    if impossible is not None:
+        impossible.extend(found)
+    return cast(Json, value)
 
 
-def _integer(digits: str) -> int | float:
-    """Python 3.11 and later refuse integers of more than 4,300 digits, earlier versions do not."""
-    return int(digits) if len(digits) <= _MOST_DIGITS else float(digits)
+def _replaced(found: list[str], text: str) -> str:
+    found.append(f"the lone surrogate {text!a}")
+    return "\ufffd"
+
+
+class _Numbers:
+    """Converts numbers, and notes those that are none, or too large, in `found`."""
+
+    def __init__(self, found: list[str]) -> None:
+        self.found = found
+
+    def whole(self, digits: str) -> int | float:
+        """Python 3.11 and later refuse integers of more than 4,300 digits, earlier ones do not."""
+        if len(digits) <= _MOST_DIGITS:
+            return int(digits)
+        self.found.append(f"an integer of {len(digits):,} digits")
+        return float(digits)
+
+    def real(self, text: str) -> float:
+        """A number with a fraction or exponent, or one of the words for what is none."""
+        number = float(text)
+        if not math.isfinite(number):
+            self.found.append(text[:40])
+        return number
 
 
 def _noting_duplicates(

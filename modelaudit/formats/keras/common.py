@@ -52,6 +52,12 @@ _OWN_GROUP = re.compile(r"(?:layers|_layer_checkpoint_dependencies)[/\\][^/\\]+/
 _CONFIG = re.compile(r"@(?:model|training)_config(?:\[\d+\])?$")  # an item of a list, or a scalar
 
 
+# A size of a layer that is a boolean, alone or in a list.
+_BOOLEAN_SIZE = re.compile(
+    rb'"(units|filters|input_dim|output_dim|num_heads|key_dim|kernel_size|pool_size|strides'
+    rb'|dilation_rate|target_shape|batch_shape|batch_input_shape)"\s*+:\s*+(?:\[[^{}"]{0,200})?'
+    rb"\b(true|false)\b"
+)
 STRAY_BYTES = 1 << 20  # of all texts like configs that are stored where Keras does not look
 
 
@@ -84,13 +90,13 @@ def json_part(data: bytes | None, file: str, route: str, limits: Limits, notes: 
     if data is None:
         return None
     duplicates: list[str] = []
+    impossible: list[str] = []
     try:
-        value = json_loads(data, limits, file, duplicates)
+        value = json_loads(data, limits, file, duplicates, impossible)
     except ReadError as error:
         notes.add(error, file, route)
         return None
-    if duplicates:
-        notes.problems.append(duplicate_keys(duplicates, file, route))
+    notes.problems.extend(document_problems(data, duplicates, impossible, file, route))
     notes.documents.append(Document(file, route, value))
     return value
 
@@ -117,12 +123,20 @@ def stray_configs(contents: Hdf5Contents, file: str, limits: Limits, notes: Read
         notes.problems.append(Problem(ProblemKind.OTHER, file, detail, where, evidence))
 
 
-def duplicate_keys(names: list[str], file: str, route: str) -> Problem:
-    """The problem of a document whose JSON objects have duplicate keys."""
-    shown = ", ".join(sorted(set(names))[:8])
-    detail = f"JSON objects have duplicate keys, of which the last wins: {shown}"
-    evidence: dict[str, Json] = {"json": "keys", "measured": len(names)}
-    return Problem(ProblemKind.DUPLICATE_MEMBER, file, detail, route, evidence)
+def document_problems(
+    data: bytes, duplicates: list[str], impossible: list[str], file: str, route: str
+) -> Iterator[Problem]:
+    """Problems of a document that is valid JSON, but not as Keras writes it."""
+    if duplicates:
+        shown = ", ".join(sorted(set(duplicates))[:8])
+        detail = f"JSON objects have duplicate keys, of which the last wins: {shown}"
+        evidence: dict[str, Json] = {"json": "keys", "measured": len(duplicates)}
+        yield Problem(ProblemKind.DUPLICATE_MEMBER, file, detail, route, evidence)
+    sizes = {f"{size.decode()} as {key.decode()}" for key, size in _BOOLEAN_SIZE.findall(data)}
+    if found := {*impossible, *sizes}:
+        detail = f"contains what Keras does not write: {', '.join(sorted(found)[:8])}"
+        evidence = {"json": "values", "measured": len(found)}
+        yield Problem(ProblemKind.OTHER, file, detail, route, evidence)
 
 
 def architecture_of(

@@ -13,7 +13,7 @@ from modelaudit.formats.graph.parse import parse
 from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
 from modelaudit.formats.io.bounded import json_loads, json_parts
 from modelaudit.formats.io.density import CONTAINERS, ELEMENTS
-from modelaudit.formats.keras.common import duplicate_keys
+from modelaudit.formats.keras.common import document_problems
 from modelaudit.settings import Limits
 
 KERAS_METADATA = "keras_metadata.pb"
@@ -106,14 +106,14 @@ def read_keras_metadata(
     others: list[tuple[int, dict[str, Json]]] = []
     for index, text in texts:
         duplicates: list[str] = []
+        impossible: list[str] = []
         try:
-            value = json_loads(text.encode(), limits, file, duplicates)
+            value = json_loads(text.encode(), limits, file, duplicates, impossible)
         except ReadError as error:
             route = f"nodes/{index}"
             problems.append(Problem(ProblemKind(error.kind), file, error.reason, route))
             continue
-        if duplicates:
-            problems.append(duplicate_keys(duplicates, file, f"nodes/{index}"))
+        problems += document_problems(text.encode(), duplicates, impossible, file, f"nodes/{index}")
         if isinstance(value, dict):
             if index in objects:  # the last one wins
                 others.append((index, objects[index]))

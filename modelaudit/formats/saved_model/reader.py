@@ -29,6 +29,7 @@ from modelaudit.formats.graph.absent_settings import absent_settings
 from modelaudit.formats.graph.kernels import config_differences, find_kernels
 from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
 from modelaudit.formats.graph.restore_ops import VARIABLES, restored_variables, unrestored
+from modelaudit.formats.graph.unknown_fields import unknown_programs
 from modelaudit.formats.io.bounded import file_entry, files_below, model_digest, read_bytes
 from modelaudit.formats.io.symlinks import is_inside
 from modelaudit.formats.keras.config import parse_architecture
@@ -84,7 +85,7 @@ def read_saved_model(root: Path, limits: Limits) -> Artifact:
     message, file, graphs, graph_problems = _graphs(listing, limits)
     objects = read_objects(message, file, limits)
     signatures = read_signatures(message, file, limits)
-    problems += graph_problems
+    problems += [*graph_problems, *unknown_programs(message, file)]
     variables = _read_variables(root, graphs, objects, listing, limits)
     objects = joined(objects, variables.objects)
     lost_objects = not graphs and variables.objects  # identifies TF2 if the graph is missing

@@ -27,6 +27,9 @@ from modelaudit.rules.security.graph import (
     limits as graph_limits,
 )
 from modelaudit.rules.security.graph import (
+    runnable as graph_runnable,
+)
+from modelaudit.rules.security.graph import (
     structure as graph_structure,
 )
 
@@ -42,5 +45,6 @@ RULES: tuple[Rule, ...] = (
     *graph_access.RULES,
     *graph_structure.RULES,
     *graph_limits.RULES,
+    *graph_runnable.RULES,
     *conduct.RULES,
 )

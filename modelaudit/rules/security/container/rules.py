@@ -1,4 +1,4 @@
-"""MA720 to MA735, MA738, MA757 and MA758: the container that stores the model."""
+"""MA718, MA720 to MA735, MA738, MA757 and MA758: the container that stores the model."""
 
 from __future__ import annotations
 

@@ -205,6 +205,21 @@ THREATS = (
         kind=ProblemKind.DUPLICATE_MEMBER,
     ),
     Threat(
+        "MA718",
+        "impossible-config-value",
+        Severity.MEDIUM,
+        "A config contains values that no loader takes as they are",
+        "A config contains only values that every loader takes",
+        "NaN and infinity as numbers of a layer make its outputs meaningless. Numbers and texts that "
+        "are invalid in JSON or Unicode make some loaders fail and others load another value. What "
+        "was reviewed is then not what runs.",
+        "Find out who changed the config: Keras writes such values only where a program passed them "
+        "to a layer.",
+        key="json",
+        values=("values",),
+        kind=ProblemKind.OTHER,
+    ),
+    Threat(
         "MA733",
         "archive-polyglot",
         Severity.HIGH,

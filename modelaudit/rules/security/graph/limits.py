@@ -17,7 +17,7 @@ from modelaudit.rules.security.graph.extents import MOST
 from modelaudit.rules.security.graph.input_sources import OriginTracer
 from modelaudit.rules.security.graph.operations import GraphOperation, graph_file, operations
 from modelaudit.rules.security.graph.reachability import Reach, every_node, node_name
-from modelaudit.rules.security.graph.work import Excess, Worker
+from modelaudit.rules.security.graph.work import Excess, GraphCost
 from modelaudit.rules.security.op_threats import LOOPS, WAITS
 from modelaudit.thresholds.security import LOOP_ROUNDS
 
@@ -154,7 +154,7 @@ def _excesses(facts: Facts) -> Found:
         done[budget] = [
             (followed.operation(excess.function, excess.node), excess)
             for followed in operations(facts.artifact).graphs
-            for excess in Worker(followed.calls.graph, budget, LOOP_ROUNDS.value).work()
+            for excess in GraphCost(followed.calls.graph, budget, LOOP_ROUNDS.value).work()
         ]
     return done[budget]
 

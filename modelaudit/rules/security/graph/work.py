@@ -54,7 +54,7 @@ class Excess(Struct, frozen=True):
     shape: tuple[int, ...] = ()
 
 
-class Worker:
+class GraphCost:
     """Interprets one graph.
 
     Args:
@@ -91,11 +91,13 @@ class Worker:
             self.known[key] = (tuple(UNKNOWN for _ in function.returns), 0)  # a recursion
             self.seen.add(function.name)
             if depth < _DEPTH:
-                body = _Body(self, function, arguments, depth)
+                body = FunctionCost(self, function, arguments, depth)
                 self.known[key] = body.whole()
         return self.known[key]
 
-    def note(self, place: _Body, node: GraphNode, kind: str, measured: int, shape: Json) -> None:
+    def note(
+        self, place: FunctionCost, node: GraphNode, kind: str, measured: int, shape: Json
+    ) -> None:
         """Remember an excess; the first of an operation."""
         function = None if place.function is self.main else place.function
         key = (place.function.name, node.name, kind)
@@ -103,14 +105,14 @@ class Worker:
         self.found.setdefault(key, Excess(function, node, kind, measured, axes))
 
 
-class _Body(Place):
+class FunctionCost(Place):
     """One evaluation of a function, or of the main graph."""
 
     def __init__(
-        self, worker: Worker, function: GraphFunction, arguments: Sequence[Extent], depth: int
+        self, costs: GraphCost, function: GraphFunction, arguments: Sequence[Extent], depth: int
     ) -> None:
         super().__init__({node.name: node for node in function.nodes}, function)
-        self.worker = worker
+        self.costs = costs
         self.depth = depth
         self.rounds = 0
         self.outputs: dict[str, tuple[Extent, ...]] = {
@@ -137,7 +139,7 @@ class _Body(Place):
         while pending:
             current = pending[-1]
             node = self.nodes.get(current)
-            if node is None or current in self.outputs or self.worker.left <= 0:
+            if node is None or current in self.outputs or self.costs.left <= 0:
                 pending.pop()
                 continue
             data = [each for each in node.inputs if not each.startswith("^")]
@@ -148,13 +150,13 @@ class _Body(Place):
                 continue
             self.started.add(current)
             pending.pop()
-            self.worker.left -= 1
+            self.costs.left -= 1
             self.outputs[current] = self.result(node, [self.value(each) for each in data])
 
     def result(self, node: GraphNode, inputs: Sequence[Extent]) -> tuple[Extent, ...]:
         """The outputs of an operation; an excess is noted."""
         op = node.op
-        if op in CALLS or op in self.worker.graph.functions:
+        if op in CALLS or op in self.costs.graph.functions:
             return self.called(node, inputs)
         if op in _WHILE:
             return self.looped(node, inputs)
@@ -170,7 +172,7 @@ class _Body(Place):
             self.spend(node, rounds_of(self, node.inputs[0] if node.inputs else "", None))
         if op == "DecodeCompressed":
             if inputs and inputs[0].inflated:
-                self.worker.note(self, node, "inflated", 0, None)
+                self.costs.note(self, node, "inflated", 0, None)
             return (Extent(inflated=True),)
         for name in functions_of(node) if node.attrs else ():
             self.inner(name, ())
@@ -180,24 +182,24 @@ class _Body(Place):
 
     def measure(self, node: GraphNode, value: Extent, inputs: Sequence[Extent]) -> None:
         """Note a value that is too large, unless an input is as well."""
-        most = self.worker.most_bytes
+        most = self.costs.most_bytes
         needed = _bytes(value)
         if needed > most and not any(_bytes(each) > most for each in inputs):
-            self.worker.note(self, node, "bytes", needed, list(value.shape or ()))
+            self.costs.note(self, node, "bytes", needed, list(value.shape or ()))
 
     def spend(self, node: GraphNode, rounds: int) -> None:
         """Count rounds, and note them if they are too many."""
         self.rounds = min(self.rounds + rounds, MOST)
-        if rounds > self.worker.most_rounds:
-            self.worker.note(self, node, "rounds", rounds, None)
+        if rounds > self.costs.most_rounds:
+            self.costs.note(self, node, "rounds", rounds, None)
 
     def inner(self, name: str, inputs: Sequence[Extent]) -> tuple[tuple[Extent, ...], int]:
         """Run another function; unknown values for arguments that are not given."""
-        function = self.worker.graph.functions.get(name)
+        function = self.costs.graph.functions.get(name)
         if function is None:
             return (), 0
         given = (*inputs, *[UNKNOWN] * len(function.args))[: len(function.args)]
-        return self.worker.run(function, given, self.depth + 1)
+        return self.costs.run(function, given, self.depth + 1)
 
     def called(self, node: GraphNode, inputs: Sequence[Extent]) -> tuple[Extent, ...]:
         """The outputs of a function that is called once."""
@@ -213,7 +215,7 @@ class _Body(Place):
 
     def looped(self, node: GraphNode, inputs: Sequence[Extent]) -> tuple[Extent, ...]:
         """The outputs of a loop, whose rounds are counted if its condition is understood."""
-        functions = self.worker.graph.functions
+        functions = self.costs.graph.functions
         condition, body = (functions.get(_named(node, key)) for key in ("cond", "body"))
         if condition is None or body is None or self.depth >= _DEPTH:
             return ()
@@ -233,7 +235,7 @@ class _Body(Place):
         self, condition: GraphFunction, body: GraphFunction, inputs: tuple[Extent, ...]
     ) -> int:
         """At least how many rounds a loop has."""
-        place = _Body(self.worker, condition, inputs, self.depth + 1)
+        place = FunctionCost(self.costs, condition, inputs, self.depth + 1)
         place.whole()
         end = next(iter(condition.returns.values()), "")
         return rounds_of(place, end, Place({node.name: node for node in body.nodes}, body))

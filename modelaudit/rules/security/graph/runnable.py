@@ -1,0 +1,129 @@
+"""MA760: graphs that TensorFlow refuses to import or to run."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from modelaudit.facts import Artifact, Graph, GraphNode
+from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.rules.model import Facts, Family, Need, Rule
+from modelaudit.rules.security.graph.examples import graph_with, harmless
+from modelaudit.rules.security.graph.operations import graph_file
+from modelaudit.rules.security.graph.reachability import node_name
+from modelaudit.structs import replace
+
+_JOB = re.compile(r"/job:(?!localhost(?:/|$))[^/]+|/replica:0*[1-9]|/task:0*[1-9]")
+_SHOWN = 8
+
+
+def check(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    """One finding for each reason of each graph."""
+    for graph in facts.artifact.graphs:
+        for key, what, names in _reasons(graph, facts.artifact):
+            listed = ", ".join(name[:100] for name in names[:_SHOWN])
+            where = f"nested/{graph.held_by}/" if graph.held_by else ""
+            yield rule.finding(
+                f"{what}: {listed}{' …' * (len(names) > _SHOWN)}.",
+                file=graph_file(facts.artifact),
+                route=f"{where}{key}",
+                evidence={"names": [*names[:64]], "measured": len(names), "unit": "names"},
+                key=key,
+            )
+
+
+def _reasons(graph: Graph, artifact: Artifact) -> Iterator[tuple[str, str, list[str]]]:
+    parts: list[tuple[str, Sequence[GraphNode], Sequence[str]]] = [("", graph.nodes, ())]
+    parts += [(f"{each.name}/", each.nodes, each.args) for each in graph.functions.values()]
+    twice: list[str] = []
+    lost: list[str] = []
+    circular: list[str] = []
+    for prefix, nodes, args in parts:
+        counts = Counter(node.name for node in nodes)
+        twice += [prefix + name for name, count in counts.items() if count > 1]
+        known = counts.keys() | {*args}
+        lost += [
+            f"{prefix}{node.name} takes {reference}"
+            for node in nodes
+            for reference in node.inputs
+            if node_name(reference) not in known
+        ]
+        circular += [prefix + name for name in in_circles(nodes)]
+    if twice:
+        yield "twice", "Several operations of the graph have the same name", twice
+    if lost:
+        yield "inputs", "Operations of the graph take values of others that are missing", lost
+    if circular:
+        yield "circles", "Operations of the graph wait for each other", circular
+    present = {node.name for node in graph.nodes}
+    absent = [
+        f"{signature.name} names {end.tensor}"
+        for signature in artifact.signatures
+        if signature.tags == graph.tags and not graph.held_by
+        for end in (*signature.inputs, *signature.outputs)
+        if end.tensor and node_name(end.tensor) not in present
+    ]
+    if absent:
+        yield "signatures", "Signatures name values that the graph does not have", absent
+    elsewhere = {node.device for _, nodes, _ in parts for node in nodes if _JOB.search(node.device)}
+    if elsewhere:
+        yield "devices", "Operations must run on another machine", sorted(elsewhere)
+
+
+def in_circles(nodes: Sequence[GraphNode]) -> list[str]:
+    """Operations that depend on themselves, other than through the next round of a loop."""
+    users: dict[str, list[str]] = {node.name: [] for node in nodes}
+    open_inputs: dict[str, int] = {}
+    for node in nodes:
+        needed = {node_name(each) for each in node.inputs} & users.keys()
+        open_inputs[node.name] = (
+            0 if node.op in {"NextIteration", "RefNextIteration"} else len(needed)
+        )
+        if open_inputs[node.name]:
+            for name in needed:
+                users[name].append(node.name)
+    ready = [name for name, count in open_inputs.items() if not count]
+    for name in ready:
+        for user in users[name]:
+            open_inputs[user] -= 1
+            if not open_inputs[user]:
+                ready.append(user)
+    done = {*ready}
+    left = [node for node in nodes if node.name not in done]
+    # What only depends on a circle is in none.
+    used = {node_name(each) for node in left for each in node.inputs}
+    return [node.name for node in left if node.name in used]
+
+
+def _lost() -> Facts:
+    facts = graph_with("Identity")
+    (graph,) = facts.artifact.graphs
+    node = GraphNode("lost", "Identity", ("nowhere",))
+    return facts_with(facts, Graph(graph.tags, (*graph.nodes, node), graph.functions))
+
+
+def facts_with(facts: Facts, graph: Graph) -> Facts:
+    """The facts with another graph."""
+    return replace(facts, artifact=replace(facts.artifact, graphs=(graph,)))
+
+
+RULES = (
+    Rule(
+        code="MA760",
+        name="graph-cannot-run",
+        family=Family.SECURITY,
+        severity=Severity.MEDIUM,
+        confidence=Confidence.HIGH,
+        needs=(Need.GRAPH,),
+        summary="TensorFlow cannot run the graph",
+        pass_title="The graph is complete, and nothing in it depends on itself",
+        why="TensorFlow refuses such a graph when it imports or first runs it. No export writes one: "
+        "the file was damaged, or changed so that tools that do not run it see something else.",
+        fix="Export the model again. If its operations name another machine, clear their devices "
+        "(`clear_devices=True` in TensorFlow 1).",
+        check=check,
+        bad=_lost,
+        good=harmless,
+    ),
+)

@@ -1,0 +1,144 @@
+"""Graphs that TensorFlow does not run, and fields that it does not know, beside honest ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
+from tests.made.graphs import Graph
+
+PROGRAM = b"\x7fELF\x02\x01\x01" + bytes(40)
+PICKLE = b"\x80\x04\x95\x05\x00\x00\x00\x00\x00\x00\x00c" + b"os\nsystem\n" + bytes(8) + b"."
+UNKNOWN = 900
+
+
+def unknown(value: bytes) -> bytes:
+    """A field that no message has."""
+    key = UNKNOWN << 3 | 2
+    return bytes([key & 127 | 128, key >> 7, len(value)]) + value
+
+
+def two_nodes(graph: Graph) -> None:
+    graph.node(graph.graph.node, "x", "Identity", "saver_filename")
+
+
+def two_nodes_in_a_function(graph: Graph) -> None:
+    for _ in range(2):
+        graph.node(graph.served, "same", "Identity", "x")
+
+
+def two_constants(graph: Graph) -> None:
+    for value in (1, 2):
+        graph.numbers(graph.graph.node, "n", value)
+
+
+def circle(graph: Graph) -> None:
+    for one, other in (("a", "b"), ("b", "a")):
+        graph.node(graph.graph.node, one, "Identity", other)
+
+
+def itself(graph: Graph) -> None:
+    graph.node(graph.graph.node, "a", "AddV2", "a", "x")
+
+
+def control_circle(graph: Graph) -> None:
+    graph.node(graph.served, "a", "Identity", "x", "^b")
+    graph.node(graph.served, "b", "Identity", "a:output:0")
+
+
+def lost_input(graph: Graph) -> None:
+    graph.node(graph.graph.node, "a", "Identity", "nowhere:0")
+
+
+def lost_control(graph: Graph) -> None:
+    graph.node(graph.graph.node, "a", "NoOp", "^nowhere")
+
+
+def lost_argument(graph: Graph) -> None:
+    graph.node(graph.served, "a", "Identity", "y")
+
+
+def output_to_nowhere(graph: Graph) -> None:
+    graph.meta.signature_def["serving_default"].outputs["z"].name = "gone:0"
+
+
+def input_to_nowhere(graph: Graph) -> None:
+    graph.meta.signature_def["serving_default"].inputs["z"].name = "gone:0"
+
+
+def signature_to_nowhere(graph: Graph) -> None:
+    graph.meta.signature_def["other"].outputs["y"].name = "gone"
+
+
+def placed(device: str) -> Callable[[Graph], None]:
+    def build(graph: Graph) -> None:
+        graph.node(graph.graph.node, "a", "Identity", "x").device = device
+
+    return build
+
+
+HOSTILE = [
+    *(two_nodes, two_nodes_in_a_function, two_constants, circle, itself, control_circle),
+    *(lost_input, lost_control, lost_argument, output_to_nowhere, input_to_nowhere),
+    signature_to_nowhere,
+    *map(placed, ("/job:worker/replica:0/task:0", "/job:localhost/task:3", "/job:ps/device:CPU:0")),
+]
+
+
+@pytest.mark.parametrize("build", HOSTILE)
+def test_what_tensorflow_does_not_run(build: Callable[[Graph], None], tmp_path: Path) -> None:
+    graph = Graph()
+    build(graph)
+    assert {each.name for each in graph.findings(tmp_path)} == {"graph-cannot-run"}
+
+
+def old_loop(graph: Graph) -> None:
+    """A loop of TensorFlow 1, whose next round is no circle."""
+    nodes = graph.graph.node
+    for name, value in (("zero", 0), ("one", 1), ("end", 9)):
+        graph.numbers(nodes, name, value, shape=())
+    graph.node(nodes, "enter", "Enter", "zero")
+    graph.node(nodes, "merge", "Merge", "enter", "next")
+    graph.node(nodes, "less", "Less", "merge", "end")
+    graph.node(nodes, "cond", "LoopCond", "less")
+    graph.node(nodes, "switch", "Switch", "merge", "cond")
+    graph.node(nodes, "add", "Add", "switch:1", "one", "^cond")
+    graph.node(nodes, "next", "NextIteration", "add")
+
+
+HONEST = [old_loop, *map(placed, ("/device:GPU:0", "/job:localhost/replica:0/task:0/device:CPU:0"))]
+
+
+@pytest.mark.parametrize("build", HONEST)
+def test_what_it_runs_is_silent(build: Callable[[Graph], None], tmp_path: Path) -> None:
+    graph = Graph()
+    build(graph)
+    assert graph.findings(tmp_path) == []
+
+
+def with_unknown(place: str, value: bytes) -> Graph:
+    graph = Graph()
+    node = graph.node(graph.served, "c", "Const")
+    node.attr["value"].tensor.dtype = pb.DT_INT64
+    found = {
+        "file": graph.message,
+        "node": node,
+        "tensor": node.attr["value"].tensor,
+        "function": graph.functions["served"],
+    }[place]
+    found.MergeFromString(unknown(value))
+    return graph
+
+
+@pytest.mark.parametrize("place", ["file", "node", "tensor", "function"])
+@pytest.mark.parametrize("program", [PROGRAM, PICKLE, b"#!/bin/sh\necho a\necho b\n"])
+def test_a_program_in_a_field_that_no_schema_has(
+    place: str, program: bytes, tmp_path: Path
+) -> None:
+    assert {e.name for e in with_unknown(place, program).findings(tmp_path / "a")} == {
+        "program-in-model"
+    }
+    assert with_unknown(place, bytes(40)).findings(tmp_path / "b") == []
