@@ -161,8 +161,8 @@ def statistics_lost(case: Case) -> StepResult:
     repaired = _recalibration(case)
     if why is InitialStatistics.UNKNOWN and repaired is None:
         return CauseUnknown(
-            "the training code, or images to recompute the statistics on: training may have used "
-            "their mean 0 and variance 1"
+            f"the training code, or {case.words.many} to recompute the statistics on: training may "
+            "have used their mean 0 and variance 1"
         )
     if lost:
         count = len(case.batchnorm)
