@@ -36,7 +36,7 @@ from restore_formats import FORMATS, Format
 from restore_nets import Net, aliases, as_legacy, compiled, fit, train, works
 from restore_twins import OF_FILES, of_layers, of_training, of_weights
 from restore_twins_more import of_ways
-from restore_values import Stock, Unsuited
+from restore_values import Stock, Unsuited, kernel_zero, penalized
 
 import modelaudit
 
@@ -115,7 +115,7 @@ class Shop:
         """
         model, stock = self.models[form.legacy], self.stocks[form.legacy]
         folder = self.out / "faults" / f"{fault.name}_{self.net.name}_{form.name}"
-        record, effect = None, ""
+        record, effect, layers = None, "", []
         if fault.golden:
             record = modelaudit.record(model, sound[form.name])
         try:
@@ -138,12 +138,15 @@ class Shop:
             model.set_weights(self.kept[form.legacy])
             if record is not None:
                 record.unlink(missing_ok=True)
+        severity = asked(fault.severity, effect)
+        if fault.harm is kernel_zero and any(map(penalized, layers)):
+            severity = "medium"
         known = aliases(model).values()
         if fault.run:  # a difference of outputs does not say where it comes from
             where = []
         where = where + [x for w in where for names in known if w in names for x in names]
         values = (
-            *(folder.name, fault.name, self.net.name, form.name, asked(fault.severity, effect)),
+            *(folder.name, fault.name, self.net.name, form.name, severity),
             *(" ".join(fault.codes), fault.words, " ".join(dict.fromkeys(where))),
             *(str(fault.run), effect),
         )

@@ -199,6 +199,12 @@ def kernel_zero(model: Any, stock: Stock) -> list[Any]:
     return [layer]
 
 
+def penalized(layer: Any) -> bool:
+    """Whether training is told to keep the layer's weights small, and may make all of them 0."""
+    said = ("kernel_regularizer", "embeddings_regularizer", "kernel_constraint")
+    return any(getattr(layer, key, None) for key in said)
+
+
 def zero_block(model: Any, stock: Stock) -> list[Any]:
     """A run of zeros over 15 to 50 % of a kernel, as of a page that was never written."""
     layer, place = stock.one(kernels(model, 400))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from pathlib import Path
 
 import h5py
@@ -101,6 +102,42 @@ def test_a_layer_taken_out_of_the_config_is_named(tmp_path: Path, lost: str) -> 
     found = reported(write(tmp_path / "m.h5", sequential(*layers), values()))
     assert found.pop("MA124") == [Severity.HIGH]
     assert found == ({"MA113": [Severity.MEDIUM]} if lost == "b" else {})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("lost", ["", "quiet", "b"])
+def test_a_layer_taken_out_of_an_archive_of_keras_2_is_named(tmp_path: Path, lost: str) -> None:
+    """Its groups are named by classes and counters, also for layers without weights."""
+    keras = pytest.importorskip("tf_keras")
+    layers, path = keras.layers, tmp_path / "m.keras"
+    inner = [layers.Dense(4, name="b"), layers.ReLU(name="quiet"), layers.Dense(4, name="c")]
+    value = start = layers.Input((4,))
+    for each in (layers.Dense(4, name="a"), layers.ReLU(), *inner):
+        value = each(value)
+    keras.Model(start, value).save(path)
+    with zipfile.ZipFile(path) as old:
+        members = {name: old.read(name) for name in old.namelist()}
+    saved = json.loads(members["config.json"])
+    written = saved["config"]["layers"]
+    gone = [each for each in written if each["name"] == lost]
+    for each in gone:
+        written.remove(each)
+    for each in written:
+        inbound = each["inbound_nodes"]
+        if gone and inbound and inbound[0][0][0] == lost:
+            each["inbound_nodes"] = gone[0]["inbound_nodes"]
+    members["config.json"] = json.dumps(saved).encode()
+    with zipfile.ZipFile(path, "w") as new:
+        for name, data in members.items():
+            new.writestr(name, data)
+    facts = Facts(read(path, Limits()))
+    found = reported(facts)
+    assert found.get("MA124") == ([Severity.HIGH] if lost else None)
+    if lost:
+        (finding,) = run_rule(rule("MA124"), facts).findings
+        assert (
+            "re_lu, re_lu_1" if lost == "quiet" else "dense, dense_1, dense_2"
+        ) in finding.detail
 
 
 def test_weights_of_a_config_without_weights_are_named(tmp_path: Path) -> None:

@@ -48,6 +48,7 @@ T = TypeVar("T")
 _OF_TRAINING = re.compile(r"(?:^|/)(optimizer|_?metrics|_?compile_metrics)/(?:.*/)?vars/\d+$")
 _DECODED = 8  # a tensor that libhdf5 must decode takes as long as so many others
 
+_LAYER_GROUP = re.compile(r"layers/[^/]+")
 _TEXTS = ("keras_version", "backend", "model_config", "training_config")
 _KERAS_ATTRIBUTES = frozenset((*_TEXTS, "layer_names", "weight_names", "name", "dtype"))
 _OWN = frozenset(name.encode() for name in _TEXTS)
@@ -147,6 +148,7 @@ def _read(
     elif layout == V3:
         var_names = _var_names(contents, window.file, limits, problems)
         extra["vars_names"] = dict(var_names)
+        extra["layer_groups"] = [r[7:] for r, _ in contents.groups if _LAYER_GROUP.fullmatch(r)]
     return Hdf5Contents(layout, tensors, tuple(problems), texts, groups, var_names, stray, extra)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
@@ -18,6 +19,7 @@ from modelaudit.facts import (
     ProblemKind,
 )
 from modelaudit.formats.io.bounded import json_loads
+from modelaudit.formats.keras.builtin_layers import snake_case
 from modelaudit.formats.keras.config import parse_architecture
 from modelaudit.formats.keras.json_config import names_a_class
 from modelaudit.formats.keras.variables.matching import Binding, bind
@@ -49,6 +51,8 @@ LOSSES = frozenset(
 
 # The group of a layer of the model itself, not of an inner one.
 _OWN_GROUP = re.compile(r"(?:layers|_layer_checkpoint_dependencies)[/\\][^/\\]+/vars")
+_COUNTER = re.compile(r"_\d+\Z")
+LISTED = 12  # groups of a class by name
 _CONFIG = re.compile(r"@(?:model|training)_config(?:\[\d+\])?$")  # an item of a list, or a scalar
 
 
@@ -195,7 +199,8 @@ def with_binding(artifact: Artifact, binding: Binding | None) -> Artifact:
 def lost_layers(architecture: Architecture, h5: Mapping[str, Json] | None) -> Iterator[str]:
     """Layers of the model that saved the weights, with or without weights, that the config lacks.
 
-    A legacy file lists all layers of the model, a v3 file has a named group for each.
+    A legacy file lists all layers of the model, a v3 file of Keras 3 has a named group for each,
+    and one of Keras 2 a group that is named by the class and a counter.
 
     Args:
         architecture: the saved config.
@@ -211,6 +216,21 @@ def lost_layers(architecture: Architecture, h5: Mapping[str, Json] | None) -> It
     for route, name in grouped.items() if isinstance(grouped, dict) else ():
         if _OWN_GROUP.fullmatch(route) and name not in names:
             yield str(name)
+    groups = h5.get("layer_groups")
+    if isinstance(groups, list) and not grouped:
+        yield from _more_of_a_class(architecture, map(str, groups))
+
+
+def _more_of_a_class(architecture: Architecture, groups: Iterable[str]) -> Iterator[str]:
+    """One text for each layer that a class has fewer of in the config than there are groups."""
+    layers = (layer for layer in architecture.layers if "/" not in layer.route)
+    here = Counter(snake_case(layer.class_name.rpartition(">")[2]) for layer in layers)
+    there: dict[str, list[str]] = {}
+    for group in groups:
+        there.setdefault(_COUNTER.sub("", group), []).append(group)
+    for kind, names in there.items():
+        for _ in range(len(names) - here[kind]):
+            yield names[0] if len(names) == 1 else f"one of {', '.join(sorted(names)[:LISTED])}"
 
 
 def with_names(artifact: Artifact, names: Mapping[str, str]) -> Artifact:
