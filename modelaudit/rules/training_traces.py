@@ -70,12 +70,22 @@ def tells_frozen(artifact: Artifact) -> bool:
 
 
 def frozen_norms(artifact: Artifact) -> set[str]:
-    """Routes of layers that the architecture or the list of trainable variables calls frozen."""
-    if artifact.architecture is not None:
-        return {layer.route for layer in artifact.architecture.layers if not layer.trainable}
-    frozen = frozen_variables(artifact)
+    """Routes of layers that the architecture, the list of trainable variables, or the references
+    of the optimizer's state call frozen.
+    """
     affine = {x.route: [t for t in (x.gamma, x.beta) if t] for x in batchnorm_tensors(artifact)}
-    return {
+    kept = _with_state(artifact)
+    found = {
+        route
+        for route, own in affine.items()
+        if kept and own and kept.isdisjoint(t.name for t in own)
+    }
+    if artifact.architecture is not None:
+        return found | {
+            layer.route for layer in artifact.architecture.layers if not layer.trainable
+        }
+    frozen = frozen_variables(artifact)
+    return found | {
         route for route, own in affine.items() if own and frozen.issuperset(t.name for t in own)
     }
 

@@ -280,3 +280,17 @@ def test_batch_normalization_at_initial_values_beside_what_was_trained(moved, ot
     bare = replace(facts, artifact=replace(facts.artifact, architecture=None))
     (finding,) = result_of("MA402", bare).findings
     assert finding.severity is Severity.MEDIUM
+
+
+@pytest.mark.parametrize(("kept", "expected"), [("a", Severity.LOW), ("an", Severity.HIGH)])
+def test_a_normalization_without_optimizer_state_was_frozen(kept, expected):
+    names = {"a": "a/kernel", "n": "norm/gamma"}
+    tensors = [examples.tensor(names["a"]), examples.tensor("norm/beta", (2,))]
+    tensors += [examples.tensor(f"norm/{x}", (2,)) for x in ("gamma", "moving_mean")]
+    tensors += [examples.tensor("norm/moving_variance", (2,))]
+    slots = [replace(examples.tensor(f"{names[x]}/Adam", (2,)), role="optimizer") for x in kept]
+    new = state("norm", statistics=True, affine=True)
+    facts = examples.measured(Measurements(batchnorm=(new, state("fine"))))()
+    artifact = replace(facts.artifact, tensors=(*tensors, *slots))
+    (finding,) = result_of("MA402", replace(facts, artifact=artifact)).findings
+    assert finding.severity is expected
