@@ -34,6 +34,16 @@ JUNK = (
 DEEP = "@deep@"  # placeholder for nesting too deep for json.dumps
 _WORDS = re.compile(rb"[A-Za-z_]{3,}|-?\d+(?:\.\d+)?|[{}\[\]<>:\"]")
 _JSON_IN_FILE = re.compile(rb'\{"(?:[^\x00-\x08\x0e-\x1f]){8,}')
+_ZIP_HEADERS = re.compile(rb"PK(?:\x01\x02|\x03\x04|\x05\x06)")
+# Offset and size of the fields of each header (APPNOTE.TXT 4.3.7, 4.3.12, 4.3.16).
+_ZIP_FIELDS = {
+    b"PK\x01\x02": (
+        *((6, 2), (8, 2), (10, 2), (16, 4), (20, 4), (24, 4), (28, 2), (30, 2), (32, 2), (34, 2)),
+        *((36, 2), (38, 4), (42, 4)),
+    ),
+    b"PK\x03\x04": ((4, 2), (6, 2), (8, 2), (14, 4), (18, 4), (22, 4), (26, 2), (28, 2)),
+    b"PK\x05\x06": ((4, 2), (6, 2), (8, 2), (10, 2), (12, 4), (16, 4), (20, 2)),
+}
 _HDF5_MARKS = re.compile(
     rb"OHDR|OCHK|TREE|HEAP|SNOD|GCOL|FRHP|BTHD|\x89HDF|\x00\x00\x00\x00\x11\x00"
 )
@@ -152,8 +162,9 @@ class Mutator:
         match rng.randrange(8):
             case 0:
                 del fields[index]
-            case 1:
-                fields.insert(rng.randrange(len(fields) + 1), fields[index])
+            case 1:  # once, or as often as a hostile file would
+                again = [fields[index]] * rng.choice((1, 1, 1, 1, 100, 20_000))
+                fields[index:index] = again[: MOST_BYTES // (len(_joined(again[:1])) + 1)]
             case 2:
                 other = rng.randrange(len(fields))
                 fields[index] = (number, fields[other][1], fields[other][2])
@@ -199,10 +210,19 @@ class Mutator:
         return table(entries, per_block=size, restart=rng.choice((1, 3)), snappy=rng.random() < 0.3)
 
     def archive(self, data: bytes) -> bytes:
-        """Change, add or delete a member of a zip and pack it again, or change raw bytes."""
+        """Change, add or delete a member of a zip and pack it again, or change headers or bytes."""
         rng = self.rng
-        if rng.random() < 0.2:
+        if rng.random() < 0.1:
             return self.raw(data)
+        headers = list(_ZIP_HEADERS.finditer(data))
+        if headers and rng.random() < 0.25:  # a field of a header that stays where it is
+            header = rng.choice(headers)
+            at, width = rng.choice(_ZIP_FIELDS[header[0]])
+            number = rng.choice((*NUMBERS, rng.choice(headers).start()))
+            at += header.start()
+            out = bytearray(data)
+            out[at : at + width] = (number & ((1 << 8 * width) - 1)).to_bytes(width, "little")
+            return bytes(out[: len(data)])
         try:
             with zipfile.ZipFile(io.BytesIO(data)) as source:
                 members = {info.filename: source.read(info) for info in source.infolist()}

@@ -21,7 +21,7 @@ from modelaudit.facts import (
 from modelaudit.formats.io.bounded import json_loads
 from modelaudit.formats.keras.builtin_layers import snake_case
 from modelaudit.formats.keras.config import parse_architecture
-from modelaudit.formats.keras.json_config import names_a_class
+from modelaudit.formats.keras.json_config import impossible_sizes, names_a_class
 from modelaudit.formats.keras.variables.matching import Binding, bind
 from modelaudit.formats.keras.variables.unbound import named_kernels
 from modelaudit.settings import Limits
@@ -56,12 +56,6 @@ LISTED = 12  # groups of a class by name
 _CONFIG = re.compile(r"@(?:model|training)_config(?:\[\d+\])?$")  # an item of a list, or a scalar
 
 
-# A size of a layer that is a boolean, alone or in a list.
-_BOOLEAN_SIZE = re.compile(
-    rb'"(units|filters|input_dim|output_dim|num_heads|key_dim|kernel_size|pool_size|strides'
-    rb'|dilation_rate|target_shape|batch_shape|batch_input_shape)"\s*+:\s*+(?:\[[^{}"]{0,200})?'
-    rb"\b(true|false)\b"
-)
 STRAY_BYTES = 1 << 20  # of all texts like configs that are stored where Keras does not look
 
 
@@ -100,7 +94,7 @@ def json_part(data: bytes | None, file: str, route: str, limits: Limits, notes: 
     except ReadError as error:
         notes.add(error, file, route)
         return None
-    notes.problems.extend(document_problems(data, duplicates, impossible, file, route))
+    notes.problems.extend(document_problems(value, duplicates, impossible, file, route))
     notes.documents.append(Document(file, route, value))
     return value
 
@@ -128,7 +122,7 @@ def stray_configs(contents: Hdf5Contents, file: str, limits: Limits, notes: Read
 
 
 def document_problems(
-    data: bytes, duplicates: list[str], impossible: list[str], file: str, route: str
+    value: Json, duplicates: list[str], impossible: list[str], file: str, route: str
 ) -> Iterator[Problem]:
     """Problems of a document that is valid JSON, but not as Keras writes it."""
     if duplicates:
@@ -136,8 +130,7 @@ def document_problems(
         detail = f"JSON objects have duplicate keys, of which the last wins: {shown}"
         evidence: dict[str, Json] = {"json": "keys", "measured": len(duplicates)}
         yield Problem(ProblemKind.DUPLICATE_MEMBER, file, detail, route, evidence)
-    sizes = {f"{size.decode()} as {key.decode()}" for key, size in _BOOLEAN_SIZE.findall(data)}
-    if found := {*impossible, *sizes}:
+    if found := {*impossible, *impossible_sizes(value)}:
         detail = f"contains what Keras does not write: {', '.join(sorted(found)[:8])}"
         evidence = {"json": "values", "measured": len(found)}
         yield Problem(ProblemKind.OTHER, file, detail, route, evidence)

@@ -6,10 +6,14 @@ callers need no type checks.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+import math
+from collections.abc import Iterator, Mapping
 
 from modelaudit.errors import LimitExceeded
 from modelaudit.facts import Json, Shape
+from modelaudit.formats.keras.builtin_layers import words
+from modelaudit.layer_classes import LAYER_CLASSES
 
 MAX_DIMENSION = 1 << 40
 """Larger numbers cannot be the length of a stored axis."""
@@ -183,3 +187,40 @@ def shapes(value: Json) -> tuple[Shape, ...]:
     items = list(value.values()) if isinstance(value, dict) else sequence(value)
     found = tuple(s for s in map(shape, items) if s is not None)
     return found if len(found) == len(items) else ()
+
+
+# Settings of Keras's own layers that are sizes, and those of them that may be null.
+_SIZES = words(
+    """units filters input_dim output_dim num_heads key_dim kernel_size pool_size strides
+    dilation_rate target_shape batch_shape batch_input_shape"""
+)
+_OPTIONAL = words("input_dim strides batch_shape batch_input_shape")
+
+
+def impossible_sizes(document: Json) -> Iterator[str]:
+    """Sizes of Keras's own layers that are no whole numbers: booleans, texts, negative numbers."""
+    pending = [document]
+    while pending:
+        value = pending.pop()
+        if isinstance(value, list):
+            pending.extend(value)
+        elif isinstance(value, dict):
+            pending.extend(value.values())
+            name, config = value.get("class_name"), value.get("config")
+            if isinstance(name, str) and name in LAYER_CLASSES and isinstance(config, dict):
+                for key in _SIZES & config.keys():
+                    size = config[key]
+                    if not _is_size(key, size) and not (size is None and key in _OPTIONAL):
+                        yield f"{json.dumps(size)[:40]} as {key}"
+
+
+def _is_size(key: str, value: Json) -> bool:
+    if isinstance(value, list):
+        return all(item is None or _is_size(key, item) for item in value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return isinstance(value, dict)  # of a list in another notation
+    if isinstance(value, float) and not math.isfinite(value):
+        return True  # reported as such
+    if value != int(value):
+        return False
+    return value > 0 or (value in {-1, 0} and key not in {"units", "filters", "num_heads"})

@@ -113,7 +113,7 @@ def read_keras_metadata(
             route = f"nodes/{index}"
             problems.append(Problem(ProblemKind(error.kind), file, error.reason, route))
             continue
-        problems += document_problems(text.encode(), duplicates, impossible, file, f"nodes/{index}")
+        problems += document_problems(value, duplicates, impossible, file, f"nodes/{index}")
         if isinstance(value, dict):
             if index in objects:  # the last one wins
                 others.append((index, objects[index]))

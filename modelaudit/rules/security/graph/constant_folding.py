@@ -47,6 +47,8 @@ _NUMBERS: Mapping[str, Callable[[float, float], float]] = {
     "Maximum": max,
     "Minimum": min,
     "Pow": _power,
+    "LeftShift": lambda a, b: _power(2, b) * a,
+    "RightShift": lambda a, b: a // _power(2, b) if b < _MOST_VALUES else 0,
     "FloorDiv": lambda a, b: a // b if b else 0,
     "Div": lambda a, b: a / b if b else 0,
     "RealDiv": lambda a, b: a / b if b else 0,

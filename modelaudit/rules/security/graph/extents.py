@@ -1,19 +1,13 @@
-"""Least sizes of tensors and datasets, from constants, by the operations that make them."""
+"""Least sizes of tensors and datasets, as far as constants tell them."""
 
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Callable, Mapping, Sequence
-from itertools import zip_longest
+from collections.abc import Mapping, Sequence
 
-from google.protobuf.message import DecodeError
 from msgspec import Struct
 
 from modelaudit.facts import Json
-from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
-from modelaudit.formats.keras.builtin_layers import words
-from modelaudit.rules.security.graph.constant_folding import fold
 
 MOST = 1 << 128  # larger than any size; keeps numbers from growing with every step
 Shape = tuple[int, ...]
@@ -30,6 +24,7 @@ class Extent(Struct, frozen=True):
         items: of a dataset, least number of elements; None for a tensor.
         exact: whether the shape is known.
         inflated: whether it was decompressed.
+        sample: the start of a text that was rewritten.
     """
 
     shape: Shape | None = None
@@ -38,6 +33,7 @@ class Extent(Struct, frozen=True):
     items: int | None = None
     exact: bool = False
     inflated: bool = False
+    sample: str = ""
 
     @property
     def elements(self) -> int:
@@ -76,249 +72,3 @@ def constant(attributes: Attributes) -> Extent:
     kept = tuple(values) if isinstance(values, list) else None
     text = sum(len(each) for each in kept or () if isinstance(each, str))
     return Extent(tuple(axes), kept, text, exact=True)
-
-
-_SAME = words(
-    """Identity Snapshot StopGradient PreventGradient EnsureShape Cast Enter RefEnter Switch RefSwitch
-    Exit NextIteration CheckNumerics Neg Abs Exp Log Sqrt Rsqrt Square Relu Relu6 Elu Selu Sigmoid
-    Tanh Softplus Softmax LogSoftmax Sin Cos Erf Floor Ceil Round Sign LogicalNot OnesLike ZerosLike
-    Reverse ReverseV2 Cumsum Cumprod IsNan IsFinite MatrixBandPart MatrixInverse Cholesky Bitcast
-    StringLower StringUpper StringStrip AsString EncodeBase64"""
-)
-_BROADCAST = words(
-    """Add AddV2 Sub Mul Div RealDiv FloorDiv FloorMod Mod Pow Maximum Minimum SquaredDifference Less
-    LessEqual Greater GreaterEqual Equal NotEqual LogicalAnd LogicalOr Atan2 BitwiseAnd BitwiseOr
-    BitwiseXor SelectV2 MulNoNan DivNoNan Xdivy Xlogy Complex"""
-)
-_FOLDED = _SAME | _BROADCAST | words("Prod Sum Max Min Pack Concat ConcatV2 StringJoin Reshape")
-# The shape of the result is the value of this input.
-_SHAPED: Mapping[str, int] = {
-    **dict.fromkeys(
-        words(
-            """Fill Empty RandomUniform RandomStandardNormal TruncatedNormal RandomUniformInt
-            StatelessRandomUniform StatelessRandomNormal StatelessRandomUniformV2
-            StatelessRandomNormalV2 StatelessTruncatedNormal StatelessRandomUniformInt
-            StatelessRandomUniformIntV2 StatelessTruncatedNormalV2 ParameterizedTruncatedNormal
-            RandomGamma RandomPoissonV2 TensorArrayV2 TensorArrayV3 Conv2DBackpropInput
-            Conv3DBackpropInputV2 DepthwiseConv2dNativeBackpropInput AvgPoolGrad AvgPool3DGrad
-            StridedSliceGrad RaggedTensorToTensor StatelessRandomUniformFullInt
-            StatelessRandomUniformFullIntV2 StatelessRandomGammaV2 ParallelConcat"""
-        ),
-        0,
-    ),
-    **dict.fromkeys(
-        words(
-            """BroadcastTo Reshape TensorListReserve SparseToDense Conv2DBackpropFilter
-            Conv3DBackpropFilterV2 DepthwiseConv2dNativeBackpropFilter ImageProjectiveTransformV2
-            ImageProjectiveTransformV3 Bincount DecodePaddedRaw RFFT RFFT2D RFFT3D IRFFT IRFFT2D
-            IRFFT3D"""
-        ),
-        1,
-    ),
-    **dict.fromkeys(
-        words("StatefulUniform StatefulStandardNormalV2 StatefulTruncatedNormal ScatterNd"), 2
-    ),
-}
-# Rows of the result, which otherwise has the axes of the first input after its first.
-_ROWS = dict.fromkeys(
-    words("UnsortedSegmentSum UnsortedSegmentMax UnsortedSegmentMin UnsortedSegmentProd"), 2
-)
-_SEGMENTS = words("SegmentSum SegmentMax SegmentMin SegmentMean SegmentProd")
-_RESIZES = words("ResizeBilinear ResizeNearestNeighbor ResizeBicubic ResizeArea")
-_MATRIX = words("MatMul BatchMatMul BatchMatMulV2 BatchMatMulV3")
-_JOINS = words("Pack Concat ConcatV2")
-_ESCAPE = re.compile(r"\\x([0-9a-f]{2})")
-
-
-def _broadcast(inputs: Inputs) -> Extent:
-    shapes = [each.shape for each in inputs]
-    if None in shapes or not shapes:
-        return max(inputs, key=lambda each: each.elements, default=UNKNOWN)
-    turned = [reversed(shape) for shape in shapes if shape is not None]
-    axes = [max(lengths) for lengths in zip_longest(*turned, fillvalue=1)]
-    return shaped(axes[::-1], all(each.exact for each in inputs))
-
-
-def _joined(inputs: Inputs, axis: int | None) -> Extent:
-    """Tensors one after the other; the axis is the first where it is not known."""
-    known = [each for each in inputs if each.shape]
-    text = min(sum(each.text for each in inputs), MOST)
-    if len(known) < len(inputs) or not known:
-        total = min(sum(each.elements for each in inputs), MOST)
-        return Extent((total,), text=text)
-    shapes = [each.shape or () for each in known]
-    axes = list(shapes[0])
-    at = axis if axis is not None and -len(axes) <= axis < len(axes) else 0
-    axes[at] = sum(shape[at] if len(shape) == len(axes) else 1 for shape in shapes)
-    return Extent(shaped(axes).shape, text=text)
-
-
-def _range(inputs: Inputs) -> Extent:
-    start, stop, step = (each.number for each in inputs[:3]) if len(inputs) > 2 else (None,) * 3
-    if start is None or stop is None or not step:
-        return UNKNOWN
-    return shaped([max(0, -(-(stop - start) // step))], exact=True)
-
-
-def _matrix(inputs: Inputs) -> Extent:
-    a, b = (each.shape for each in inputs[:2])
-    if not a or not b or len(a) < 2 or len(b) < 2:
-        return UNKNOWN
-    return shaped((*a[:-2], a[-2], b[-1]))
-
-
-def _parsed(inputs: Inputs) -> Extent:
-    """The tensor that `ParseTensor` makes of a serialized message: few bytes declare any shape."""
-    (value, *_) = inputs[0].values or ("",)
-    text = value if isinstance(value, str) else ""
-    plain = _ESCAPE.sub(lambda found: chr(int(found[1], 16)), text)
-    try:
-        data = plain.encode("latin-1")
-        tensor = pb.TensorProto.FromString(data)
-    except (UnicodeEncodeError, DecodeError):
-        return UNKNOWN
-    return shaped([axis.size for axis in tensor.tensor_shape.dim])
-
-
-def _of(inputs: Inputs, position: int) -> Extent:
-    return inputs[position] if position < len(inputs) else UNKNOWN
-
-
-def _cropped(inputs: Inputs) -> Extent:
-    boxes, size = (_of(inputs, 1).shape or (1,))[0], _of(inputs, 3).numbers
-    return shaped([boxes, *size, (_of(inputs, 0).shape or (1,))[-1]])
-
-
-def _resized(inputs: Inputs) -> Extent:
-    images = _of(inputs, 0).shape or (1, 1, 1, 1)
-    return shaped([images[0], *_of(inputs, 1).numbers, images[-1]])
-
-
-def _stitched(inputs: Inputs) -> Extent:
-    largest = max((n for each in inputs for n in each.numbers[:64]), default=0)
-    return shaped([largest + 1])
-
-
-def _tiled(inputs: Inputs) -> Extent:
-    times = _of(inputs, 1).numbers
-    own = _of(inputs, 0)
-    count = min(own.elements * math.prod(max(n, 0) for n in times), MOST)
-    text = min(own.text * max(count // max(own.elements, 1), 1), MOST)
-    same = own.shape is not None and len(own.shape) == len(times)
-    axes = [a * b for a, b in zip(own.shape or (), times, strict=True)] if same else [count]
-    return Extent(shaped(axes).shape, text=text)
-
-
-def _padded(inputs: Inputs) -> Extent:
-    amounts = _of(inputs, 1).numbers
-    pairs = [a + b for a, b in zip(amounts[::2], amounts[1::2], strict=False)]
-    own = _of(inputs, 0).shape
-    axes = own if own is not None and len(own) == len(pairs) else (1,) * len(pairs)
-    return shaped([a + b for a, b in zip(axes, pairs, strict=True)])
-
-
-def _diagonal(inputs: Inputs) -> Extent:
-    own = _of(inputs, 0).shape or (1,)
-    sizes = [each.number or 0 for each in inputs[2:4]]
-    rows, columns = (max(n, own[-1]) for n in (*sizes, 0, 0)[:2])
-    return shaped([*own[:-1], rows, columns])
-
-
-def _gathered(inputs: Inputs) -> Extent:
-    rows = _of(inputs, 0).shape or (1,)
-    return shaped([*(_of(inputs, 1).shape or (1,)), *rows[1:]])
-
-
-def _one_hot(inputs: Inputs) -> Extent:
-    return shaped([*(_of(inputs, 0).shape or (1,)), *_of(inputs, 1).numbers])
-
-
-def _reduced(_: Inputs) -> Extent:
-    return Extent(())
-
-
-_MADE: Mapping[str, Callable[[Inputs], Extent]] = {
-    "Range": _range,
-    "ParseTensor": _parsed,
-    "CropAndResize": _cropped,
-    "DynamicStitch": _stitched,
-    "ParallelDynamicStitch": _stitched,
-    "Tile": _tiled,
-    "OneHot": _one_hot,
-    "Multinomial": _one_hot,
-    "StatelessMultinomial": _one_hot,
-    **dict.fromkeys(("Pad", "PadV2", "MirrorPad"), _padded),
-    **dict.fromkeys(("MatrixDiag", "MatrixDiagV2", "MatrixDiagV3", "Diag"), _diagonal),
-    **dict.fromkeys(("Gather", "GatherV2", "ResourceGather"), _gathered),
-    **dict.fromkeys(_RESIZES, _resized),
-    **dict.fromkeys(_MATRIX, _matrix),
-    **dict.fromkeys(("Prod", "Sum", "Max", "Min", "Mean", "All", "Any"), _reduced),
-    "LinSpace": lambda inputs: shaped(_of(inputs, 2).numbers[:1]),
-    "DenseBincount": lambda inputs: shaped(_of(inputs, 1).numbers[:1]),
-}
-
-
-def _of_shape(op: str, inputs: Inputs) -> Extent:
-    """A tensor whose shape is the value of an input."""
-    sizes = _of(inputs, _SHAPED[op])
-    if op == "Reshape" and sizes.values is None:
-        return Extent(None, text=inputs[0].text)
-    text = _of(inputs, 1).text if op == "Fill" else 0
-    wanted = [n if n >= 0 else 1 for n in sizes.numbers]
-    count = math.prod(wanted)
-    if op == "Reshape" and count < inputs[0].elements:
-        wanted = [inputs[0].elements]  # an axis of -1
-    return Extent(shaped(wanted).shape, text=min(text * count, MOST), exact=op == "Reshape")
-
-
-def _concatenated(op: str, inputs: Inputs) -> Extent:
-    axis: int | None = 0
-    parts = [Extent((1, *(e.shape or ())), e.values, e.text, exact=e.exact) for e in inputs]
-    if op != "Pack":
-        axis = _of(inputs, len(inputs) - 1 if op == "ConcatV2" else 0).number
-        parts = list(inputs[:-1] if op == "ConcatV2" else inputs[1:])
-    whole = _joined(parts, axis)
-    return Extent(whole.shape, text=whole.text, exact=all(each.exact for each in parts))
-
-
-def made(op: str, inputs: Inputs, attributes: Attributes) -> Extent:
-    """The first output of an operation; unknown for one that is not among those above."""
-    found = _made(op, inputs, attributes)
-    if op not in _FOLDED or not all(each.exact for each in inputs):
-        return found
-    values = fold(op, [None if e.values is None else list(e.values) for e in inputs], attributes)
-    if values is None:
-        return found
-    return Extent(
-        found.shape, tuple(values), max(found.text, _texts(values)), exact=found.shape is not None
-    )
-
-
-def _texts(values: Sequence[Json]) -> int:
-    return sum(len(each) for each in values if isinstance(each, str))
-
-
-def _made(op: str, inputs: Inputs, attributes: Attributes) -> Extent:
-    if op == "Const":
-        return constant(attributes)
-    if not inputs:
-        return UNKNOWN
-    if op in _SHAPED:
-        return _of_shape(op, inputs)
-    if op in _MADE:
-        return _MADE[op](inputs)
-    if op in _ROWS:
-        return shaped([*_of(inputs, 2).numbers, *(inputs[0].shape or ())[1:]])
-    if op in _SEGMENTS:
-        return shaped([max(_of(inputs, 1).numbers, default=0) + 1])
-    if op == "Shape" and inputs[0].exact and inputs[0].shape is not None:
-        return Extent((len(inputs[0].shape),), inputs[0].shape, exact=True)
-    if op in _JOINS:
-        return _concatenated(op, inputs)
-    if op == "StringJoin":
-        return Extent(_broadcast(inputs).shape, text=min(sum(e.text for e in inputs), MOST))
-    if op in _BROADCAST:
-        return _broadcast(inputs)
-    if op in _SAME:
-        return Extent(inputs[0].shape, text=inputs[0].text, exact=inputs[0].exact)
-    return UNKNOWN

@@ -6,10 +6,18 @@ from collections.abc import Callable
 
 from modelaudit.facts import GraphFunction, GraphNode
 from modelaudit.rules.security.graph.constant_folding import PASSING
-from modelaudit.rules.security.graph.extents import MOST, Extent, made
+from modelaudit.rules.security.graph.extents import MOST, Extent
+from modelaudit.rules.security.graph.op_extents import made
 from modelaudit.rules.security.graph.reachability import node_name
 
 _COMPARED = {"Less": 1, "LessEqual": 1, "Greater": -1, "GreaterEqual": -1}
+_TURNED = {
+    "Less": "GreaterEqual",
+    "GreaterEqual": "Less",
+    "Greater": "LessEqual",
+    "LessEqual": "Greater",
+    "Equal": "NotEqual",
+}
 _MOST_STEPS = 300
 _WRAPS = 1 << 31
 
@@ -65,8 +73,13 @@ def rounds_of(place: Place, condition: str, body: Place | None) -> int:
         data = [each for each in node.inputs if not each.startswith("^")] if node else []
         if node is not None and node.op == "LogicalAnd":
             pending.extend(data)
-        elif node is not None and node.op in _COMPARED and len(data) == 2:
-            found.append(_compared(place, node, data, body))
+        elif node is not None and node.op == "LogicalNot":
+            inner = place.source(data[0]) if data else None
+            inputs = [each for each in inner.inputs if not each.startswith("^")] if inner else []
+            op = _TURNED.get(inner.op, "") if inner else ""
+            found.append(_compared(place, op, inputs, body))
+        elif node is not None and node.op in {*_COMPARED, "NotEqual"}:
+            found.append(_compared(place, node.op, data, body))
         elif node is not None and node.op == "Const" and place.value(node.name).values == (True,):
             continue
         else:
@@ -74,17 +87,22 @@ def rounds_of(place: Place, condition: str, body: Place | None) -> int:
     return min(found, default=0) if not pending else 0
 
 
-def _compared(place: Place, node: GraphNode, data: list[str], body: Place | None) -> int:
-    """Rounds until a comparison of a counter with a bound fails."""
-    sign = _COMPARED[node.op]
+def _compared(place: Place, op: str, data: list[str], body: Place | None) -> int:
+    """Rounds until a comparison of a counter with a bound fails; 0 for other operations."""
+    if op not in {*_COMPARED, "NotEqual"} or len(data) != 2:
+        return 0
+    sign = _COMPARED.get(op, 0)
     for at, other in ((0, 1), (1, 0)):
         counter = _counter(place, data[at], body)
         bound = place.value(data[other]).number
         if counter is None or bound is None:
             continue
         start, step = counter
+        if not sign:  # until they are equal
+            reached = step and not (bound - start) % step and (bound - start) // step >= 0
+            return min((bound - start) // step, MOST) if reached else MOST
         direction = sign if at == 0 else -sign
-        distance = (bound - start) * direction + ("Equal" in node.op)
+        distance = (bound - start) * direction + ("Equal" in op)
         if distance <= 0:
             return 0
         pace = step * direction

@@ -14,8 +14,9 @@ from msgspec import Struct
 from modelaudit.facts import Graph, GraphFunction, GraphNode, Json
 from modelaudit.formats.graph.dataflow import CALLS
 from modelaudit.formats.keras.builtin_layers import words
-from modelaudit.rules.security.graph.extents import MOST, UNKNOWN, Extent, made
+from modelaudit.rules.security.graph.extents import MOST, UNKNOWN, Extent
 from modelaudit.rules.security.graph.loops import Place, rounds_of
+from modelaudit.rules.security.graph.op_extents import made
 from modelaudit.rules.security.graph.reachability import functions_of, node_name
 
 _WHILE = words("While StatelessWhile")
@@ -32,6 +33,7 @@ _DATASETS = words(
     AssertNextDataset PaddedBatchDataset PaddedBatchDatasetV2 MaxIntraOpParallelismDataset
     PrivateThreadPoolDataset TakeWhileDataset FilterDataset WindowDataset"""
 )
+_ENDLESS = words("RandomDataset RandomDatasetV2 ExperimentalRandomDataset")
 _BATCHES = words("BatchDataset BatchDatasetV2 ParallelBatchDataset")
 _SHUFFLES = words("ShuffleDataset ShuffleDatasetV2 ShuffleDatasetV3 ShuffleAndRepeatDataset")
 
@@ -160,6 +162,12 @@ class FunctionCost(Place):
             return self.called(node, inputs)
         if op in _WHILE:
             return self.looped(node, inputs)
+        if op == "For":
+            start, limit, delta = (each.number for each in (*inputs, *[UNKNOWN] * 3)[:3])
+            trips = made("Range", inputs[:3], {}).elements if start is not None else 0
+            inside = max((self.inner(name, ())[1] for name in functions_of(node)), default=0)
+            self.spend(node, trips * (1 + inside) if limit is not None and delta else 0)
+            return ()
         if op in _BRANCHES:
             return self.branched(node, inputs[1:])
         if op.endswith("Dataset") or "DatasetV" in op:
@@ -250,6 +258,8 @@ class FunctionCost(Place):
         count = numbers[1] if len(numbers) > 1 else None
         if op == "RangeDataset" and len(inputs) > 2:
             items = made("Range", inputs[:3], {}).elements
+        elif op in _ENDLESS:
+            items = MOST
         elif op == "RepeatDataset" and count is not None:
             items = MOST if count < 0 and items else min(items * max(count, 0), MOST)
         elif op == "TakeDataset" and count is not None and count >= 0:

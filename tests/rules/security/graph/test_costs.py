@@ -255,6 +255,77 @@ def empty_barrier(graph: Graph, big: bool) -> None:
     queue(graph, big, "Barrier", "BarrierTakeMany", "BarrierInsertMany")
 
 
+def einsum(graph: Graph, big: bool) -> None:
+    make = Maker(graph)
+    vector = make.add("Fill", make.numbers(10**7 if big else SMALL), "x")
+    node = graph.node(graph.served, "e", "Einsum", vector, vector)
+    node.attr["equation"].s = b"i,j->ij"
+
+
+def blocks(graph: Graph, big: bool) -> None:
+    make = Maker(graph)
+    make.add("SpaceToBatchND", "x", make.numbers(1), make.numbers(0, 10**14 if big else 3))
+
+
+def rewritten(graph: Graph, big: bool) -> None:
+    value = graph.text(graph.served, "t", b"aa")
+    for number in range(45 if big else 3):
+        node = graph.node(graph.served, f"r{number}", "StaticRegexReplace", value)
+        node.attr["pattern"].s, node.attr["rewrite"].s = b"a", b"aa"
+        value = f"r{number}:output:0"
+
+
+def formatted(graph: Graph, big: bool) -> None:
+    value = graph.text(graph.served, "t", b"aa")
+    for number in range(45 if big else 3):
+        node = graph.node(graph.served, f"r{number}", "StringFormat", value)
+        node.attr["template"].s, node.attr["placeholder"].s = b"%s%s", b"%s"
+        value = f"r{number}:output:0"
+
+
+def shifted(graph: Graph, big: bool) -> None:
+    make = Maker(graph)
+    make.add("Fill", make.add("LeftShift", make.numbers(1), make.numbers(45 if big else 2)), "x")
+
+
+def ragged(graph: Graph, big: bool) -> None:
+    make = Maker(graph)
+    make.add("RaggedRange", *map(make.numbers, (0, 10**14 if big else 3, 1)))
+
+
+def until_equal(graph: Graph, big: bool) -> None:
+    looped(graph, "NotEqual", 10**16 if big else 9)
+
+
+def beside_the_bound(graph: Graph, big: bool) -> None:
+    """A counter that passes the number that it is compared with."""
+    looped(graph, "NotEqual", -1 if big else 9)
+
+
+def not_at_least(graph: Graph, big: bool) -> None:
+    looped(graph, "GreaterEqual", 10**16 if big else 9)
+    when = graph.functions["when"]
+    graph.node(when.node_def, "turned", "LogicalNot", "less:z:0")
+    when.ret["c"] = "turned:y:0"
+
+
+def counted(graph: Graph, big: bool) -> None:
+    body = graph.function("body", "i", "v")
+    body.signature.output_arg.add(name="v")
+    body.ret["v"] = "v"
+    make = Maker(graph)
+    numbers = [make.numbers(value, scalar=True) for value in (0, 2 * 10**9 if big else 5, 1)]
+    graph.node(graph.served, "for", "For", *numbers, "x").attr["body"].func.name = "body"
+
+
+def random_dataset(graph: Graph, big: bool) -> None:
+    make = Maker(graph)
+    found = make.add("RandomDataset", "x", "x", output="handle")
+    if not big:
+        found = make.add("TakeDataset", found, make.numbers(5, scalar=True), output="handle")
+    make.add("ReduceDataset", found, "x")
+
+
 def inflated_twice(graph: Graph, big: bool) -> None:
     value = graph.text(graph.served, "t", gzip.compress(gzip.compress(b"zeros")))
     for number in range(2 if big else 1):
@@ -267,11 +338,13 @@ COSTS: dict[str, tuple[Build, ...]] = {
         *(cropped, transposed_convolution, convolution_filters, stitched, identity_matrix, line),
         *(power, quotient, parsed, outer_product, broadcast, taken, doubled, packed, joined),
         *(doubled_by_calls, grown_by_rounds, batched_dataset, inflated_twice),
+        *(einsum, blocks, rewritten, formatted, shifted, ragged),
     ),
     "graph-never-ends": (
         *(many_rounds, rounds_from_far_below, away_from_the_bound, rounds_in_rounds, old_loop),
         *(long_dataset, repeated_dataset, skipped_dataset),
         *(empty_queue, empty_stage, empty_barrier),
+        *(until_equal, beside_the_bound, not_at_least, counted, random_dataset),
     ),
 }
 CASES = [(name, build) for name, builds in COSTS.items() for build in builds]
