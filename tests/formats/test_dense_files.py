@@ -125,7 +125,17 @@ def numbers(path: Path, count: int) -> None:
     archive(path, [{"class_name": "ReLU", "config": {"x": [0] * count}}])
 
 
+def packed(path: Path, count: int) -> None:
+    """Lists that differ, so that their ratio is below that of a bomb, in an archive of 40 KB."""
+    noise = [[number * number % 97] for number in range(1000)]
+    config = {"class_name": "Sequential", "config": {"name": "s", "layers": [], "x": noise * count}}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("config.json", json.dumps(config, separators=(",", ":")))
+        file.writestr("metadata.json", '{"keras_version": "3.5.0"}')
+
+
 DENSE = {
+    "packed.keras": (packed, 140, 10),
     "m.h5": (scalars, 30_000, 1_000),
     "a.h5": (attributes, 30_000, 1_000),
     "nodes": (nodes, 300_000, 10_000),

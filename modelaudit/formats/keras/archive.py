@@ -40,6 +40,8 @@ CONFIG, METADATA = "config.json", "metadata.json"
 WEIGHTS, WEIGHTS_NPZ, WEIGHTS_MAP = "model.weights.h5", "model.weights.npz", "model.weights.json"
 
 # Members that Keras itself writes.
+_HONEST_RATIO = 10  # up to which configs are often compressed
+_LEAST = 0.1  # of the usual number of parts, in the smallest archive
 _OWN_MEMBER = re.compile(
     r"(?:config\.json|metadata\.json|model\.weights\.(?:h5|npz|json)"
     r"|model_\d{5}\.weights\.h5|assets/.*)\Z",
@@ -68,17 +70,21 @@ def read_keras_archive(path: Path, limits: Limits) -> Artifact:
     else:
         parts = ZipParts(FileWindow.of_file(path, file), limits)
         files = (file_entry(path, path, "archive", limits),)
-    return _ArchiveReader(path, file, parts, limits).read(files)
+    size = sum(each.size for each in files)
+    return _ArchiveReader(path, file, parts, limits, size).read(files)
 
 
 class _ArchiveReader:
     """Reads an archive member by member; a member that cannot be read adds a problem."""
 
-    def __init__(self, path: Path, file: str, parts: ArchiveParts, limits: Limits) -> None:
+    def __init__(
+        self, path: Path, file: str, parts: ArchiveParts, limits: Limits, size: int
+    ) -> None:
         self.path = path
         self.file = file
         self.parts = parts
         self.limits = limits
+        self.size = size  # of the archive, in bytes
         self.names = set(parts.names())
         self.read_names: set[str] = set()  # members whose checksum is verified already
         self.notes = ReadNotes(list(parts.problems()))
@@ -131,7 +137,13 @@ class _ArchiveReader:
         except ReadError as error:
             self.notes.add(error, self._label(name), name)
             return None
-        return json_part(data, self._label(name), "", self.limits, self.notes)
+        limits = self._limits_of(window)
+        return json_part(data, self._label(name), "", limits, self.notes)
+
+    def _limits_of(self, window: FileWindow) -> Limits:
+        """Fewer parts for a member that is much larger than the archive that it is packed in."""
+        share = min(max(_HONEST_RATIO * self.size / max(window.size, 1), _LEAST), 1.0)
+        return replace(self.limits, density=self.limits.density * share)
 
     def _weights(self) -> Hdf5Contents:
         """Tensors of the weights file that Keras would load, in its order of preference."""
@@ -183,7 +195,8 @@ class _ArchiveReader:
         for name in names:
             self.read_names.add(name)
             try:
-                contents = read_contents(self.parts.window(name), self.limits)
+                window = self.parts.window(name)
+                contents = read_contents(window, self._limits_of(window))
             except ReadError as error:
                 self.notes.add(error, self._label(name), name)
                 continue
