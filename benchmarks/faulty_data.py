@@ -52,6 +52,8 @@ def rows(spec: str, rng: Random, n: int) -> Rows:
     for word in words:
         if not word.isdigit():
             x, targets = _changed(word, x, targets, classes, rng)
+    if "itself" in words:
+        classes = 0  # the targets are the inputs
     return Rows(x, targets, y.astype(np.int64) if classes else targets, classes)
 
 

@@ -191,7 +191,7 @@ def main() -> None:
     args = parser.parse_args()
     truth = []
     for number, (program, twin) in enumerate(models(args.only, args.set)):
-        measured = make(program, args.directory, export=number % 3 == 0)
+        measured = make(program, args.directory, export=args.set == 1 and number % 3 == 0)
         truth.append({**asdict(program), "address": program.address, "twin": twin, **measured})
         print(f"{program.name:24} score {measured['score']:8.3f}  same {measured['share']:.2f}")
         keras.backend.clear_session()

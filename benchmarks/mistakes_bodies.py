@@ -32,7 +32,13 @@ def _windows(kl, name, options, index):
     wide = size > 3 or (options.get("shrink") and index)
     strides = 1 if index > 1 or size > 3 else strides
     said = options.get("act", "relu")
-    return made(8, size, strides=strides, padding="same" if wide else "valid", activation=said)
+    return made(
+        8,
+        size,
+        strides=strides,
+        padding="same" if wide or "shape" in options else "valid",
+        activation=said,
+    )
 
 
 def _image(keras, x, name, options):
@@ -51,7 +57,7 @@ def _image(keras, x, name, options):
     pool = getattr(kl, f"AveragePooling{flat}D")
     x = _windows(kl, name, options, 1 if options.get("shrink") else 0)(x)
     if name == "pooled":
-        x = pool(2)(x)
+        x = pool(2, padding="same")(x)
     if options.get("shrink"):
         x = _windows(kl, name, options, 2)(pool(int(x.shape[1]))(x))
     else:

@@ -42,7 +42,7 @@ class Kind:
     drawn: bool = False  # all weights as their initializers drew them
     steps: int | None = None  # of an optimizer with its slots
     names: tuple[str, ...] = ()  # of the classes, in a file beside the model
-    harmless: bool = False  # an info is enough
+    info: bool = False  # an info is enough: it does no harm, or may be meant
     sound: str = ""  # the name in TWINS of the sound model; empty: default
 
 
@@ -65,7 +65,7 @@ def _loss(name, **options):
     return lambda losses: getattr(losses, name)(**options)
 
 
-def _setting(name, optimizer=ADAM, codes=("MA319",), remedy="", **compiled):
+def _setting(name, optimizer=ADAM, codes=("MA319", "MA431"), remedy="", **compiled):
     return Kind(name, codes, remedy, optimizer=optimizer, compiled=tuple(compiled.items()))
 
 
@@ -130,11 +130,6 @@ HEADS = (
         *("batchnorm-behind", ("MA308",), "move"),
         dense(3, "softmax", lambda kl: kl.BatchNormalization()),
     ),
-    Kind(
-        *("relu-behind", ("MA306", "MA307", "MA308"), "move"),
-        *(dense(1, "sigmoid", lambda kl: kl.ReLU()), BINARY),
-        harmless=True,
-    ),
 )
 HIDDEN = (
     Kind(
@@ -151,7 +146,7 @@ HIDDEN = (
     Kind("deep-sigmoids", ("MA315",), "relu", hidden=_hidden(*[16] * 7, activation="sigmoid")),
     Kind("deep-relus", ("MA328",), "he_|normaliz|residual", hidden=_hidden(*[16] * 34)),
     Kind(
-        *("bias-before-norm", ("MA326",), "use_bias=False"), harmless=True, sound="normalized",
+        *("bias-before-norm", ("MA326",), "use_bias=False"), info=True, sound="normalized",
         hidden=lambda kl: [
             *_hidden(16, activation=None)(kl), kl.BatchNormalization(), kl.ReLU()
         ],
@@ -202,6 +197,7 @@ HIDDEN = (
     Kind(
         *("window-beyond-input", ("MA304", "MA316"), "window|smaller|larger"),
         options=(("window", 33),), bodies=("conv", "pooled", "strided", "separable", "series"),
+        info=True,
     ),
     Kind(
         *("recurrent-relu", ("MA315",), "tanh"), options=(("act", "relu"),),
@@ -210,7 +206,7 @@ HIDDEN = (
     Kind(
         *("position-outputs", ("MA327",), "pool|return_sequences|flatten"), dense(1), "mse",
         options=(("flat", False),), bodies=("conv", "series", "recurrent", "attention", "steps"),
-        sound="number",
+        sound="number", info=True,  # a value for each step may be meant
     ),
     Kind(
         *("lost-mask", ("MA324",), "pool|mask"),
@@ -228,10 +224,10 @@ HIDDEN = (
     ),
 )  # fmt: skip
 SETTINGS = (
-    _setting("rate-0", ("Adam", {"learning_rate": 0.0}), remedy="0.001"),
-    _setting("rate-10", ("Adam", {"learning_rate": 10.0}), remedy="0.001"),
-    _setting("rate-negative", ("SGD", {"learning_rate": -0.1}), remedy="0.01"),
-    _setting("rate-tiny", ("Adam", {"learning_rate": 1e-10}), remedy="0.001"),
+    _setting("rate-0", ("Adam", {"learning_rate": 0.0}), remedy="0.001|default"),
+    _setting("rate-10", ("Adam", {"learning_rate": 10.0}), remedy="0.001|default"),
+    _setting("rate-negative", ("SGD", {"learning_rate": -0.1}), remedy="0.01|default"),
+    _setting("rate-tiny", ("Adam", {"learning_rate": 1e-10}), remedy="0.001|default"),
     _setting("clipped-to-0", ("Adam", {"clipnorm": 0.0}), remedy="clipnorm"),
     _setting("weight-0", loss_weights=[0.0], remedy="loss_weights"),
     replace(
@@ -240,11 +236,11 @@ SETTINGS = (
     ),
     replace(
         _setting("accuracy-of-numbers", codes=("MA320",), remedy="absolute", metrics=["accuracy"]),
-        head=dense(1), loss="mse", harmless=True, sound="number",
+        head=dense(1), loss="mse", info=True, sound="number",
     ),
     replace(
         _setting("thresholded", codes=("MA320",), remedy="threshold=0", metrics=["accuracy"]),
-        head=dense(1), loss=_loss("BinaryCrossentropy", from_logits=True), harmless=True,
+        head=dense(1), loss=_loss("BinaryCrossentropy", from_logits=True), info=True,
         sound="score",
     ),
 )  # fmt: skip
@@ -301,6 +297,8 @@ def sound_heads():
         for loss in losses:
             made = _loss(loss) if loss[0].isupper() else loss
             yield Kind(f"{activation}-{units}-{loss}", head=dense(units, activation), loss=made)
+    behind = dense(1, "sigmoid", lambda kl: kl.ReLU())
+    yield Kind("relu-of-sigmoid", head=behind, loss=BINARY)
     for loss in SCORES:
         made = _loss(loss, from_logits=True)
         yield Kind(f"logits-{loss}", head=dense(1 if loss[0] == "B" else 3), loss=made)

@@ -62,11 +62,11 @@ def build(library, kind, name):
 def settle(model, rng):
     """Move all weights from what their initializers drew, as training does."""
     for weight in model.weights:
-        value = np.asarray(weight)
-        path = getattr(weight, "path", weight.name)
+        path = getattr(weight, "path", "") or getattr(weight, "name", "")  # a table has neither
+        value = np.asarray(weight) if path else np.zeros(0)
         if value.dtype != np.float32:
             continue
-        if path.split("/")[-2].startswith("normalization"):
+        if path.split("/")[0].startswith(("normalization", "mean", "variance", "count")):
             continue  # of adapt
         noise = rng.normal(0, 0.3 * value.std() + 0.02, value.shape)
         weight.assign(np.abs(value + noise) if "variance" in path else value + noise)
@@ -109,7 +109,7 @@ def look(path):
 
 def named(kind, findings):
     """Whether the kind's mistake is named, and with the right advice."""
-    least = Severity.INFO if kind.harmless else Severity.LOW
+    least = Severity.INFO if kind.info else Severity.LOW
     said = [f for f in findings if f.code in kind.codes and f.severity.rank >= least.rank]
     return bool(said), any(re.search(kind.remedy, f.fix or "", re.IGNORECASE) for f in said)
 

@@ -118,18 +118,31 @@ def _over_one_position(rule: Rule, facts: Facts) -> Iterator[Finding]:
     profile = _profile(facts)
     if not profile.grids:
         raise NotRelevant("the model has no windowed layer on maps of known size")
-    found = [
+    windows = [grid for grid in profile.grids if "Transpose" not in grid.class_name]
+    single = [grid for grid in windows if set(grid.size) == {1} and max(grid.kernel) > 1]
+    larger = [
         grid
-        for grid in profile.grids
-        if set(grid.size) == {1} and max(grid.kernel) > 1 and "Transpose" not in grid.class_name
+        for grid in windows
+        if set(grid.size) != {1}
+        and any(
+            extent(k, d) > n
+            for n, k, d in zip(grid.size, grid.kernel, grid.dilations, strict=False)
+        )
     ]
-    if found:
+    for found, severity in ((single, rule.severity), (larger, Severity.INFO)):
+        if not found:
+            continue
         first = found[0]
+        detail = (
+            "a map of a single position: only one of its weights for each pair of channels is used."
+            if found is single
+            else f"a map of {list(first.size)}: at every position, a part of it sees only padding."
+        )
         yield rule.finding(
-            f"{first.route} slides a window of {list(first.kernel)} over a map of a single "
-            "position: only one of its weights for each pair of channels is used.",
+            f"{first.route} slides a window of {list(first.kernel)} over {detail}",
             route=first.route,
             evidence={"measured": len(found), "unit": "layers", "n": len(profile.grids)},
+            severity=severity,
         )
 
 
@@ -232,8 +245,8 @@ RULES = (
         severity=Severity.LOW,
         confidence=Confidence.CERTAIN,
         needs=NEEDS,
-        summary="A layer slides a window over a map of a single position",
-        pass_title="No layer slides a window over a map of a single position",
+        summary="A layer slides a window over a map of a single position, or over a smaller one",
+        pass_title="No layer slides a window over a map that is smaller than it",
         why="Poolings and strides before it left one position, so nothing of the arrangement of "
         "the input remains that this layer could see.",
         fix="Use fewer poolings and strides, or larger inputs, and train again.",

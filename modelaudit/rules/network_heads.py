@@ -31,6 +31,8 @@ _NAMES = {
     "": "linear",
     "identity": "linear",
 }
+_POSITIVE = frozenset(("softmax", "sigmoid", "relu", "softplus", "exponential"))
+_KEEPS_POSITIVE = frozenset(("relu", "leaky_relu", "elu"))
 SOFTMAXES = frozenset(("softmax", "log_softmax"))
 _WEIGHTS = classes(Trait.CONVOLUTION | Trait.AFFINE | Trait.RECURRENT) | {"Highway", "EinsumDense"}
 _RESHAPES = frozenset(("Flatten", "Reshape"))
@@ -73,8 +75,15 @@ class NetworkHead(Struct, frozen=True):
 
     @property
     def activations(self) -> tuple[HeadStep, ...]:
-        """The activations in order, without linear ones."""
-        return tuple(each for each in self.steps if each.activation not in {"", "linear"})
+        """The activations in order, without those that change nothing, such as ReLU of sigmoid."""
+        found: list[HeadStep] = []
+        for each in self.steps:
+            kept = (
+                each.activation in _KEEPS_POSITIVE and found and found[-1].activation in _POSITIVE
+            )
+            if each.activation not in {"", "linear"} and not kept:
+                found.append(each)
+        return tuple(found)
 
     @property
     def last(self) -> str:

@@ -89,6 +89,9 @@ def _constant(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 route=named,
                 evidence={"measured": stats.minimum, "unit": "as every value", "n": tensor.size},
                 severity=Severity.LOW if drawn else Severity.MEDIUM if penalized else rule.severity,
+                fix=f"Use a random {role}_initializer, such as the default, and train again."
+                if drawn
+                else "",
             )
 
 

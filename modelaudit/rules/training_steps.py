@@ -237,7 +237,7 @@ def _normalised(steps: int) -> Facts:
 
 
 _MEASURED = (Need.TENSORS, Need.MEASUREMENTS)
-_TRAIN = "Train the model, then save it:\n\n    model.fit(x, y)\n    model.save(path)"
+TRAIN = "Train the model, then save it:\n\n    model.fit(x, y)\n    model.save(path)"
 
 RULES = (
     Rule(
@@ -250,7 +250,7 @@ RULES = (
         summary="Training made no step, or a step of size 0",
         pass_title="The optimizer changed the weights, or they were trained before",
         why="The model was compiled and saved, but its weights are those that it started with.",
-        fix=_TRAIN,
+        fix=TRAIN,
         check=_not_trained,
         bad=lambda: _initial(0),
         good=lambda: _initial(0, moved=True),
@@ -284,7 +284,7 @@ RULES = (
         pass_title="The optimizer has made more than a few steps",
         why="After a few steps the outputs are close to those of random weights. A model that was "
         "compiled again after training starts to count from 0.",
-        fix=_TRAIN,
+        fix=TRAIN,
         check=_few,
         bad=lambda: adam(("a", 0.1, 0.1), steps=3),
         good=lambda: adam(("a", 0.1, 0.1)),

@@ -46,6 +46,10 @@ def test_windows_over_one_position(k, tmp_path):
         kernel[[0, 0, 0, 1, 1, 2, 2, 2], [0, 1, 2, 0, 2, 0, 1, 2]] = 7.0  # all but the middle
         model.get_layer("after").set_weights([kernel, bias])
         assert np.array_equal(before, model.predict(x, verbose=0)) is late
+    for window, larger in ((4, False), (5, True)):
+        wide = layers.Conv2D(4, window, padding="same")
+        model = sequential(k, (4, 4, 1), wide, layers.Flatten(), layers.Dense(1))
+        assert codes(LATE, model, tmp_path) == ([("MA316", "info")] if larger else [])
     squeezed = [layers.GlobalAveragePooling2D(keepdims=True), layers.Conv2D(4, 1)]
     model = sequential(k, (8, 8, 3), *squeezed, layers.Flatten(), layers.Dense(1))
     assert codes(LATE, model, tmp_path) == []

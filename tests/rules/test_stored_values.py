@@ -244,11 +244,14 @@ def test_gamma_that_starts_at_zero_is_reported_only_once_the_layer_was_trained(
 
 def test_a_kernel_that_its_initializer_leaves_constant_is_only_untrained(tmp_path: Path) -> None:
     zeros = stored(tmp_path, "dense/kernel", np.zeros((8, 16), "float32"))
+    fix = {"Zeros": "random kernel_initializer", "GlorotUniform": "intact copy"}
     for initial, severity in (("Zeros", Severity.LOW), ("GlorotUniform", Severity.HIGH)):
         config = {"kernel_initializer": {"class_name": initial, "config": {}}}
         layer = examples.layer(variables={"kernel": "dense/kernel"}, config=config)
         facts = Facts(examples.model(layer, tensors=(zeros,)))
         assert reported(facts) == {"MA406": [severity]}
+        (finding,) = run_rule(rule("MA406"), facts).findings
+        assert fix[initial] in finding.fix
 
 
 def test_a_kernel_that_a_regularizer_drove_to_0_is_no_damage(tmp_path: Path) -> None:

@@ -117,10 +117,30 @@ class _Bounds:
             return first
         if layer.class_name in {"LSTM", "GRU", "SimpleRNN"} and _activation(layer.config) == "tanh":
             return _Range(-1.0, 1.0)
+        if layer.class_name == "LayerNormalization":
+            return self._normalized(layer)
         table = self.tensors.get(layer.variables.get("embeddings", ""))
         if table is not None and table.stats is not None:
             return _Range(table.stats.minimum, table.stats.maximum)
         return None
+
+    def _normalized(self, layer: Layer) -> _Range | None:
+        """Of n values with a mean square of 1, none is larger than the root of n."""
+        shape, axis = layer.output_shape, layer.config.get("axis", -1)
+        count = shape[-1] if shape and axis in (-1, [-1], [len(shape) - 1]) else None
+        limits = [(1.0, 1.0), (0.0, 0.0)]  # of gamma and beta
+        for index, role in enumerate(("gamma", "beta")):
+            tensor = self.tensors.get(layer.variables.get(role, ""))
+            if role not in layer.variables:
+                continue
+            if tensor is None or tensor.stats is None or tensor.stats.nonfinite:
+                return None
+            limits[index] = (tensor.stats.minimum, tensor.stats.maximum)
+        if count is None:
+            return None
+        (least, most), (low, high) = limits
+        size = max(abs(least), abs(most)) * math.sqrt(count)
+        return _Range(low - size, high + size)
 
     def _activated(self, layer: Layer, given: _Range) -> _Range | None:
         name = _ACTIVATION_LAYERS.get(layer.class_name) or _activation(layer.config)

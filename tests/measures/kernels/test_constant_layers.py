@@ -145,5 +145,23 @@ ACT = {
 }
 
 
+@pytest.mark.parametrize(("bias", "dead"), [(-23.0, False), (-25.0, True)])
+def test_a_normalization_limits_the_values_behind_it(bias, dead):
+    """Of 9 normalized values none is above 3; gamma 2 and beta 1 make that 7."""
+    gamma, beta = stored("n/gamma", np.full(9, 2.0)), stored("n/beta", np.ones(9))
+    norm = replace(
+        layer("n", "LayerNormalization", ["x"], variables={"gamma": "n/gamma", "beta": "n/beta"}),
+        output_shape=(None, 9),
+    )
+    kernel = np.zeros((9, 3))
+    kernel[0], kernel[1] = 2.0, -2.0
+    b, of_b = dense("b", "n", kernel, np.full(3, bias), "relu")
+    shown = found([X, norm, b, HEAD[0]], [gamma, beta, *of_b, *HEAD[1]])
+    assert [each.kind for each in shown] == ["dead"] * dead
+    x = np.random.default_rng(0).normal(size=(2000, 9)) ** 5
+    x = (x - x.mean(axis=1, keepdims=True)) / x.std(axis=1, keepdims=True) * 2 + 1
+    assert np.abs(x).max() < 7
+
+
 def test_saturation_is_below_the_rounding_of_float32():
     assert math.exp(-20) < np.finfo("f4").eps / 2
