@@ -88,7 +88,7 @@ KINDS: dict[str, Kind] = {
     "class-missing": Kind(),
     "imbalance": Kind(),
     "served-otherwise": Kind(("MA621", "input-domain")),
-    "inputs-constant": Kind(("MA611",), ("MA405", "MA433")),
+    "inputs-constant": Kind(("MA439", "MA611"), ("MA405", "MA433")),
     "masked-away": Kind(),
     "metric-choice": Kind(("MA320",), harmless=True),
     "capacity": Kind(),

@@ -76,8 +76,8 @@ def _head(walker: GraphWalker, reference: str, units: int | None) -> NetworkHead
                 steps = (HeadStep(_layer(place, op)), *reversed(behind))
                 last = steps[-1].layer
                 return NetworkHead(last.route, last, size, steps)
-        elif op in _ACTIVATIONS or op in _NORMALIZATIONS:
-            name = "BatchNormalization" if op in _NORMALIZATIONS else op
+        elif op in _ACTIVATIONS or op in _NORMALIZATIONS or _normalizes(walker, place):
+            name = op if op in _ACTIVATIONS else "BatchNormalization"
             behind.append(HeadStep(_layer(place, name), _ACTIVATIONS.get(op, "")))
         elif op in _RESHAPES:
             kept = False
@@ -85,6 +85,18 @@ def _head(walker: GraphWalker, reference: str, units: int | None) -> NetworkHead
             return None
         place = walker.value(place.frame, place.node.inputs[0])
     return None
+
+
+def _normalizes(walker: GraphWalker, place: NodeOutput) -> bool:
+    """Whether it multiplies by gamma and the inverse root of a variance, as `batch_normalization`."""
+    scale: NodeOutput | None = place
+    for index in (1, 0):
+        if scale is None or scale.node.op != "Mul" or len(scale.node.inputs) < 2:
+            return False
+        scale = walker.value(scale.frame, scale.node.inputs[index])
+        if scale is not None and scale.node.op == "Rsqrt":
+            return True
+    return False
 
 
 def _layer(place: NodeOutput, class_name: str) -> Layer:

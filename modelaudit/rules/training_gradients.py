@@ -1,4 +1,4 @@
-"""MA433, MA434: layers that the gradients of the training did not reach."""
+"""MA433, MA434, MA439: what the optimizer's averages say of the gradients in training."""
 
 from __future__ import annotations
 
@@ -7,10 +7,19 @@ from collections.abc import Iterator, Sequence
 
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.measures.optimizer_state import OptimizerState, WeightMoments
+from modelaudit.rules import examples
 from modelaudit.rules.initial_values import left_initial
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.rules.training_steps import adam, compiled_state
-from modelaudit.thresholds.training import ALIVE, FEW_STEPS, STOPPED, STOPPED_MOMENTUM, VANISHED
+from modelaudit.structs import replace
+from modelaudit.thresholds.training import (
+    ALIVE,
+    FEW_STEPS,
+    ONE_RATIO,
+    STOPPED,
+    STOPPED_MOMENTUM,
+    VANISHED,
+)
 
 _MATRICES = frozenset(("kernel", "recurrent_kernel", "depthwise_kernel", "pointwise_kernel"))
 
@@ -128,6 +137,55 @@ def _vanishing(rule: Rule, facts: Facts) -> Iterator[Finding]:
         )
 
 
+def _alike(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    _, moments = _trained(facts)
+    biases = {each.route: each for each in moments if each.role == "bias"}
+    kernels = [each for each in moments if each.role == "kernel" and each.route in biases]
+    if not kernels:
+        raise NotApplicable("no layer has averages of the gradients of a kernel and a bias")
+    for kernel in kernels:
+        value = _only_input(kernel, biases[kernel.route])
+        if value is not None:
+            first = kernel.route == kernels[0].route
+            before = "" if first else ", or the layers before it gave one value for all inputs"
+            yield rule.finding(
+                f"In training, every value that {kernel.route} got was {value:.3g}: all inputs were "
+                f"the same{before}. The gradient of a kernel is that of the bias times the input, "
+                "and here the averages of both have one ratio.",
+                route=kernel.route,
+                evidence={"measured": value, "unit": "as every value", "n": len(kernels)},
+                severity=rule.severity if first else Severity.MEDIUM,
+            )
+            return
+
+
+def _only_input(kernel: WeightMoments, bias: WeightMoments) -> float | None:
+    """The size of the input of a layer, if every value of it was the same in training.
+
+    For z = x W + b, the gradients are dL/dW[i, j] = x[i] dL/db[j].
+    """
+    if not (bias.first and bias.second and bias.mean_second):
+        return None
+    if kernel.first is None or kernel.second is None or kernel.mean_second is None:
+        return None
+    ratio = kernel.first / bias.first
+    squares = (
+        (kernel.second, bias.second * ratio**2),
+        (kernel.mean_second, bias.mean_second * ratio**2),
+    )
+    same = all(math.isclose(one, other, rel_tol=ONE_RATIO.value) for one, other in squares)
+    return ratio if same else None
+
+
+def _inputs(first: float, second: float) -> Facts:
+    """A layer whose bias has an average gradient of 0.1 and an average square of 0.2."""
+    facts = adam(("kernel", first, second), ("bias", 0.1, 0.2))
+    variables = {name: f"{name}/kernel" for name in ("kernel", "bias")}
+    layer = examples.layer("dense", variables=variables)
+    architecture = examples.model(layer).architecture
+    return replace(facts, artifact=replace(facts.artifact, architecture=architecture))
+
+
 RULES = (
     Rule(
         code="MA433",
@@ -162,5 +220,24 @@ RULES = (
         check=_vanishing,
         bad=lambda: adam(("a", 1e-9, 1e-18), ("b", 0.1, 0.1)),
         good=lambda: adam(("a", 0.1, 0.1), ("b", 0.1, 0.1)),
+    ),
+    Rule(
+        code="MA439",
+        name="inputs-alike-in-training",
+        family=Family.WEIGHTS,
+        severity=Severity.HIGH,
+        confidence=Confidence.HIGH,
+        needs=(Need.TENSORS,),
+        summary="A layer got the same values from every training input",
+        pass_title="The training inputs of every layer differed",
+        why="Integer division of pixels, a normalization of each row by itself, or a mask that "
+        "covers everything leaves the same input for all samples. What can be learned from it is the "
+        "frequency of the classes, so the model answers the same for every input.",
+        fix="Look at what the model was given, then train again:\n\n"
+        "    print(x.dtype, x.min(), x.max(), x.std(axis=0))\n"
+        '    x = x.astype("float32") / 255  # scale as floats, by constants of the whole data set',
+        check=_alike,
+        bad=lambda: _inputs(0.2, 0.8),
+        good=lambda: _inputs(0.2, 0.7),
     ),
 )

@@ -61,6 +61,13 @@ STOPPED = Threshold(
     "for many steps",
     "with Adam's defaults, 131 steps without gradient; a weight that is trained: 0.01 to 3",
 )
+ONE_RATIO = Threshold(
+    1e-4,
+    "",
+    "difference of two ratios of average gradients, kernel to bias, below which they are one",
+    "they are sums of the same numbers, and float32 rounds by 6e-8; where inputs differ, the ratio "
+    "of the averages and that of the average squares differ by far more",
+)
 ALIVE = Threshold(
     1e-3,
     "",

@@ -238,6 +238,8 @@ def test_the_fix_names_this_models_layer(keras, tmp_path):
         (lambda k: [k.layers.Dense(1, "softmax")], ["MA305"]),
         (lambda k: [k.layers.Dense(3, "softmax"), k.layers.Softmax()], ["MA307"]),
         (lambda k: [k.layers.Dense(1, "relu"), k.layers.Activation("sigmoid")], ["MA307"]),
+        (lambda k: [k.layers.Dense(3, "softmax"), k.layers.BatchNormalization()], ["MA308"]),
+        (lambda k: [k.layers.Dense(3), k.layers.BatchNormalization(), k.layers.Softmax()], []),
         (lambda k: [k.layers.Dense(3, "softmax")], []),
         (lambda k: [k.layers.Dense(1, "sigmoid")], []),
         (lambda k: [k.layers.Dense(3, "relu"), k.layers.Dense(3, "softmax")], []),

@@ -20,6 +20,7 @@ from modelaudit.rules.engine import run_rule
 from modelaudit.rules.model import Facts
 from modelaudit.rules.probe_labels import InputColumns, _columns
 from modelaudit.rules.trainability import _units
+from modelaudit.rules.training_gradients import _inputs
 from modelaudit.rules.training_results import _example
 from modelaudit.rules.training_steps import adam
 from modelaudit.structs import replace
@@ -84,6 +85,11 @@ def rate_of_gradient_descent(rate):
 @at("training.STOPPED", {0.99e-6: "fail", 1e-6: "pass", 1.01e-6: "pass"})
 def average_gradient(ratio):
     return outcome("MA433", adam(("first", ratio, 1.0), ALIVE))
+
+
+@at("training.ONE_RATIO", {0.99e-4: ["high"], 1.01e-4: []})
+def ratios_of_averages(difference):
+    return severities("MA439", _inputs(0.2, 0.8 / (1 - difference)))
 
 
 @at("training.ALIVE", {0.99e-3: "not-applicable", 1e-3: "not-applicable", 1.01e-3: "fail"})
