@@ -11,6 +11,7 @@ from modelaudit.formats.keras import json_config as kj
 from modelaudit.formats.keras.builtin_layers import is_operation
 from modelaudit.formats.keras.dialects import to_keras2
 from modelaudit.formats.keras.variables.specs import NON_TRAINABLE, RULES
+from modelaudit.layer_classes import Trait, has
 
 
 class ExpectedVariable(Struct, frozen=True):
@@ -69,8 +70,16 @@ class LayerTree:
             todo.extend(reversed(self.below(item.route)))
 
     def has_weights(self, layer: Layer) -> bool:
-        """Whether the layer has variables according to the config; True for custom layers."""
-        return any(item.expected or item.custom for item in self.subtree(layer))
+        """Whether the layer has variables according to the config; True for custom layers.
+
+        Keras 2 counts a table of words among the weights, unless the words are in the config.
+        """
+        return any(
+            item.expected
+            or item.custom
+            or (has(item.class_name, Trait.VOCABULARY) and not item.config.get("vocabulary"))
+            for item in self.subtree(layer)
+        )
 
     def stored_layers(self, route: str) -> list[Layer]:
         """`model.layers`: no operations, and no InputLayer at the start of a Sequential model."""
