@@ -174,7 +174,8 @@ def _first_window(
         if len(following) != 1:
             return None
         following_layer = graph.layer(following[0])
-        same = has(following_layer.class_name, _KEEPS_AXES)
+        inner = following_layer.class_name == "InputLayer"  # of a model in the model
+        same = inner or has(following_layer.class_name, _KEEPS_AXES)
         if not same and not has(following_layer.class_name, Trait.CONVOLUTION):
             return None
         layer = following_layer

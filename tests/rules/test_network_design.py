@@ -163,6 +163,11 @@ def test_layers_that_disagree_on_the_axes(keras, tmp_path):
     padded = (layers.ZeroPadding2D(3), layers.Conv2D(4, 7, strides=2, activation="relu"))
     model = sequential(keras, (3, 32, 32), *padded, layers.Flatten(), layers.Dense(2))
     assert found(model, tmp_path) == [("MA311", "medium")]
+    first = layers.Conv2D(4, 3, padding="same", activation="relu")
+    inner = sequential(keras, (3, 32, 32), first)
+    given = keras.Input((3, 32, 32))
+    flat = layers.Flatten()(inner(given))
+    assert found(keras.Model(given, layers.Dense(2)(flat)), tmp_path) == [("MA311", "medium")]
 
 
 @pytest.mark.filterwarnings("ignore")
