@@ -169,6 +169,12 @@ def _unsettled(facts: Facts, layer: Layer, share: float) -> float:
     return min(1.0, scale) * max(shift, abs(math.log(actual / stored)) / 3)
 
 
+def fix_without_steps(facts: Facts) -> str:
+    """What to do if the optimizer has made no step; empty otherwise."""
+    state = optimizer_state(facts.artifact)
+    return _TRAIN if state is not None and state.steps == 0 else ""
+
+
 def _slot(number: int, low: float, high: float, shape: tuple[int, ...] = (4, 2)) -> Tensor:
     stats = TensorStats(low, high, (low + high) / 2, high - low, 0, 0)
     kind = "float32" if number else "int64"
@@ -237,7 +243,7 @@ def _normalised(steps: int) -> Facts:
 
 
 _MEASURED = (Need.TENSORS, Need.MEASUREMENTS)
-TRAIN = "Train the model, then save it:\n\n    model.fit(x, y)\n    model.save(path)"
+_TRAIN = "Train the model, then save it:\n\n    model.fit(x, y)\n    model.save(path)"
 
 RULES = (
     Rule(
@@ -250,7 +256,7 @@ RULES = (
         summary="Training made no step, or a step of size 0",
         pass_title="The optimizer changed the weights, or they were trained before",
         why="The model was compiled and saved, but its weights are those that it started with.",
-        fix=TRAIN,
+        fix=_TRAIN,
         check=_not_trained,
         bad=lambda: _initial(0),
         good=lambda: _initial(0, moved=True),
@@ -284,7 +290,7 @@ RULES = (
         pass_title="The optimizer has made more than a few steps",
         why="After a few steps the outputs are close to those of random weights. A model that was "
         "compiled again after training starts to count from 0.",
-        fix=TRAIN,
+        fix=_TRAIN,
         check=_few,
         bad=lambda: adam(("a", 0.1, 0.1), steps=3),
         good=lambda: adam(("a", 0.1, 0.1)),

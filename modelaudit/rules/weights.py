@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from modelaudit.audit_types.kernels import BatchNormState, InitialState, KernelInitialization
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.measures.kernels.inference_norms import InitialStatistics, initial_statistics
-from modelaudit.measures.optimizer_state import optimizer_state
 from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
 from modelaudit.rules.grammar import counted, every, of_all
@@ -20,7 +19,7 @@ from modelaudit.rules.initial_values import (
     stale_averages,
 )
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
-from modelaudit.rules.training_steps import TRAIN
+from modelaudit.rules.training_steps import fix_without_steps
 from modelaudit.rules.training_traces import frozen_norms, tells_frozen
 
 LISTED = 8
@@ -136,7 +135,6 @@ def _never_trained(rule: Rule, facts: Facts) -> Iterator[Finding]:
         raise NotApplicable(f"kernels look as their initializers draw them, but {why}")
     fresh = [kernel for kernel in kernels if kernel.state == "fresh"]
     if never:
-        state = optimizer_state(facts.artifact)
         yield rule.finding(
             every(
                 len(fresh),
@@ -151,7 +149,7 @@ def _never_trained(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 "n": len(fresh),
                 "layers": [k.route for k in fresh],
             },
-            fix=TRAIN if state is not None and state.steps == 0 else "",
+            fix=fix_without_steps(facts),
         )
 
 
