@@ -21,10 +21,9 @@ DECIDING = (
 PLAIN = {0.0, 0.5, 1.0}
 # Numerical precision, published constants and formatting of numbers.
 OTHERS = {
-    "modelaudit.diagnosis.case": {0.001},  # shown as "less than 0.001"
+    "modelaudit.diagnosis.case": {0.001, 1e-6},  # the smallest change and p-value that are shown
     "modelaudit.diagnosis.procedure": {0.3},  # a factor on belief
     "modelaudit.measures.behaviour.equivariance": {1e-12},
-    "modelaudit.diagnosis.steps.input": {1e-6},  # the smallest p-value that is shown
     "modelaudit.measures.behaviour.information_gain": {0.3, 1e-30},  # a reference, underflow
     "modelaudit.measures.behaviour.outputs": {1e-12},
     "modelaudit.measures.augmentation.image_changes": {4.0},  # where SciPy's Gaussian ends

@@ -110,7 +110,8 @@ class InformationGain(Struct, frozen=True):
 
 
 class BetterInputs(Struct, frozen=True):
-    """Another form of the inputs that scores better on labels than the inputs as given."""
+    """The form of the inputs that scores best on labels: of forms that do not differ significantly,
+    the one with the fewest changes."""
 
     name: str
     """A transform, a transform of the value range, or both, joined by `+`."""
@@ -121,13 +122,14 @@ class BetterInputs(Struct, frozen=True):
     score: Real
     """The score in this form."""
     p: Share
-    """P value of the paired comparison, adjusted for the number of forms (Bonferroni)."""
+    """P value of the paired comparison, adjusted for the number of forms (Westfall and
+    Young)."""
     tried: Count
     """Number of forms that were tried."""
     n: Count
     """Number of inputs."""
     also: tuple[str, ...] = ()
-    """Other forms whose scores do not differ significantly from it."""
+    """Other forms whose scores do not differ significantly from it, the best first."""
 
 
 class ClassNumbering(Struct, frozen=True):
@@ -182,6 +184,9 @@ class OutputBehaviour(Struct, frozen=True):
     inputs as given."""
     worse_p: Mapping[str, Share] = field(default_factory=dict)
     """P value, by transform, that labels are met less well than by the inputs as given."""
+    chance_p: Share | None = None
+    """P value that labels are met no better than by always giving the commonest one; null without
+    class labels."""
     numbering: ClassNumbering | None = None
     """The most likely other order of the classes; null without labels, or if none is better."""
     fit: Mapping[str, Real] = field(default_factory=dict)

@@ -15,14 +15,15 @@ from modelaudit.audit_types.behaviour import (
     TransformEffect,
 )
 from modelaudit.audit_types.kernels import BatchNormState, KernelInitialization
-from modelaudit.diagnosis.input_corrections import simplest, words_of
+from modelaudit.diagnosis.input_corrections import parts, words_of
 from modelaudit.findings import Finding, Outcome, RuleResult
 from modelaudit.measures.architecture.modality import ModalityWords, in_words
 from modelaudit.measures.kernels.initialization import with_first_inconsistent
 from modelaudit.measures.summary import Behaviour
 from modelaudit.rules.model import Facts
-from modelaudit.structs import replace
 from modelaudit.thresholds.answers import (
+    BACKED_P,
+    BACKED_Z,
     BETTER_P,
     LITTLE,
     MIN_INPUTS,
@@ -233,10 +234,13 @@ def scores(output: OutputBehaviour) -> tuple[Mapping[str, float], str]:
 def better_by_labels(output: OutputBehaviour) -> BetterInputs | None:
     """The form of the inputs that labels prefer to the one given, if any."""
     found = output.better
-    if found is None or found.p >= BETTER_P.value or found.score - found.given < SCORE_GAIN.value:
+    if found is None or found.score - found.given < SCORE_GAIN.value:
         return None
-    name = simplest((found.name, *found.also))
-    return replace(found, name=name, also=tuple(n for n in found.also if n != name))
+    gain = output.gains.get(found.name)
+    same_values = parts(found.name)[1] in {"", "BGR"}  # larger values alone make it confident
+    z = (gain.z if same_values else gain.equal_z or 0.0) if gain else 0.0
+    limit = BACKED_P.value if z >= BACKED_Z.value else BETTER_P.value
+    return found if found.p < limit else None
 
 
 def score_text(found: BetterInputs) -> str:
@@ -246,6 +250,11 @@ def score_text(found: BetterInputs) -> str:
         f"On your {found.n} labels the {found.measure} is {shown.format(found.given)} as given and "
         f"{shown.format(found.score)} {words_of(found.name)}."
     )
+
+
+def p_in_words(p: float) -> str:
+    """A p-value after the word `p`."""
+    return f"= {p:.2g}" if p >= 1e-6 else "< 1e-6"
 
 
 def labels_contradict(output: OutputBehaviour, name: str) -> bool:

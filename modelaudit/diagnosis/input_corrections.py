@@ -6,16 +6,17 @@ transform (`modelaudit.measures.value_transforms`), or several of them, joined b
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
+from modelaudit.measures.value_transforms import EACH, JOIN
 from modelaudit.settings import TRANSFORMS
 
-JOIN = " + "
 TARGETS = {
     "0-1": "mapped back to 0…1",
     "0-255": "mapped back to 0…255",
     "-1-1": "mapped back to -1…1",
     "imagenet": "normalised with ImageNet's mean and standard deviation",
+    "imagenet-grey": "normalised with the averages of ImageNet's means and standard deviations",
     "caffe": "as 0…255 in the order blue, green, red, less ImageNet's mean",
 }
 WORDS = {
@@ -60,6 +61,7 @@ NUMPY = {
     "BGR": "images[..., ::-1]",
 }
 _MEAN, _STD = "[0.485, 0.456, 0.406]", "[0.229, 0.224, 0.225]"
+_GREY = "(images * 0.226 + 0.449)"
 _CAFFE = "[103.939, 116.779, 123.68]"
 # Code that maps each range to 0…1, and from there to each range.
 _TO_UNIT = {
@@ -67,6 +69,9 @@ _TO_UNIT = {
     "0-255": "images / 255.0",
     "-1-1": "(images + 1.0) / 2.0",
     "imagenet": f"(images * {_STD} + {_MEAN})",
+    "imagenet-grey": _GREY,
+    "each": f"(images * {_STD} + {_MEAN})",
+    "each-grey": _GREY,
     "caffe": f"(images + {_CAFFE})[..., ::-1] / 255.0",
 }
 _FROM_UNIT = {
@@ -74,15 +79,22 @@ _FROM_UNIT = {
     "0-255": "255.0 * ({unit})",
     "-1-1": "2.0 * ({unit}) - 1.0",
     "imagenet": f"({{unit}} - np.array({_MEAN})) / {_STD}",
+    "imagenet-grey": "(({unit}) - 0.449) / 0.226",
     "caffe": f"255.0 * ({{unit}})[..., ::-1] - {_CAFFE}",
 }
 
 
 def words_of(name: str) -> str:
     """What is done to inputs, as in `mirrored left-right and divided by 255`."""
-    return " and ".join(
-        WORDS.get(part) or TARGETS.get(part.rpartition(">")[2], part) for part in name.split(JOIN)
-    )
+    return " and ".join(map(_words, name.split(JOIN)))
+
+
+def _words(part: str) -> str:
+    source, _, target = part.rpartition(">")
+    said = WORDS.get(part) or TARGETS.get(target, part)
+    if source in EACH:
+        said += " instead of standardised one by one (which lost their brightness and contrast)"
+    return said
 
 
 def numpy_of(name: str) -> str:
@@ -102,11 +114,6 @@ def parts(name: str) -> tuple[str, str]:
     found = name.split(JOIN)
     moves = [part for part in found if part in TRANSFORMS]
     return JOIN.join(moves), JOIN.join(part for part in found if part not in TRANSFORMS)
-
-
-def simplest(names: Iterable[str]) -> str:
-    """The name with the fewest parts, and of those the most common difference."""
-    return min(names, key=_complexity)
 
 
 def simplest_first(variants: Mapping[str, float]) -> list[tuple[str, float]]:

@@ -15,9 +15,12 @@ from numpy.typing import NDArray
 
 from modelaudit.facts import Shape
 from modelaudit.measures.transforms import Transform
-from modelaudit.thresholds.answers import BYTES, CENTRED, NORMALISED
+from modelaudit.thresholds.answers import BYTES, CENTRED, NORMALISED, SAME_MEAN
 
 Factors = tuple[float, ...]  # one for all channels, or one for each
+
+JOIN = " + "  # between the transforms in the name of a form of the inputs
+EACH = ("each", "each-grey")  # ranges of inputs that are standardised one by one
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)  # of red, green and blue, for values from 0 to 1
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -60,11 +63,18 @@ class DomainTransform(Struct, frozen=True):
     def swapped(self, colours: int) -> DomainTransform:
         """The same with red and blue exchanged beforehand."""
         return DomainTransform(
-            f"{self.name} + BGR", self.scale, self.offset, (colours,), self.channels, self.each
+            f"{self.name}{JOIN}BGR", self.scale, self.offset, (colours,), self.channels, self.each
         )
 
 
-def domain_transforms(x: NDArray[np.generic], colours: int | None) -> tuple[DomainTransform, ...]:
+def changes(name: str) -> int:
+    """How many things a form of the inputs changes; to or from `caffe` also reorders channels."""
+    return sum(1 + ("caffe" in part) for part in name.split(JOIN))
+
+
+def domain_transforms(
+    x: NDArray[np.generic], colours: int | None, grey: int | None = None
+) -> tuple[DomainTransform, ...]:
     """Value transforms that undo common mistakes of preprocessing, depending on the range of `x`.
 
     Values from 0 to 1, from 0 to 255 and from -1 to 1 are mapped to each other, and colour images
@@ -75,11 +85,15 @@ def domain_transforms(x: NDArray[np.generic], colours: int | None) -> tuple[Doma
     Args:
         x: the original inputs.
         colours: axis of red, green and blue; None if there is none.
+        grey: axis of the only channel of grey-scale images; None for others.
     """
     low, high = (float(x.min()), float(x.max())) if x.size else (0.0, 0.0)
     found = list(_ranges(low, high))
+    given = "each" if standardised_each(x) else value_range(low, high)
     if colours is not None:
-        found += _imagenet(low, high, colours)
+        found += _imagenet(given, colours)
+    elif grey is not None:
+        found += _grey_imagenet(given, grey)
     found.append(DomainTransform("1-x", (-1.0,), (low + high,)))
     mean, deviation = (float(x.mean()), float(x.std())) if x.size else (0.0, 0.0)
     if deviation > 0:
@@ -120,9 +134,34 @@ def _ranges(low: float, high: float) -> Iterator[DomainTransform]:
         yield DomainTransform("/255", (1 / 255,))
 
 
-def _imagenet(low: float, high: float, colours: int) -> Iterator[DomainTransform]:
-    """To ImageNet's normalisations, or back from the one that the values seem to have."""
-    given = value_range(low, high)
+def standardised_each(x: NDArray[np.generic]) -> bool:
+    """Whether each input (n, ...) has mean 0 and standard deviation 1 by itself."""
+    values = x.reshape(len(x), -1).astype(np.float64)
+    if len(x) < 2 or values.shape[1] < 2:
+        return False
+    mean, deviation = np.abs(values.mean(axis=1)), np.abs(values.std(axis=1) - 1)
+    return bool((mean < SAME_MEAN.value).all() and np.median(deviation) < SAME_MEAN.value)
+
+
+def _grey_imagenet(given: str, axis: int) -> Iterator[DomainTransform]:
+    """As `_imagenet`, with the averages over the colours."""
+    mean, std = np.array([np.mean(IMAGENET_MEAN)]), np.array([np.mean(IMAGENET_STD)])
+    if given in RANGES:
+        scale, offset = RANGES[given]
+        factors = 1 / (scale * std), -(offset / scale + mean) / std
+        yield _affine(f"{given}>imagenet-grey", factors, axis)
+    elif given != "caffe":
+        source = "each-grey" if given == "each" else "imagenet-grey"
+        for name, (scale, offset) in RANGES.items():
+            yield _affine(f"{source}>{name}", (scale * std, scale * mean + offset), axis)
+
+
+def _imagenet(given: str, colours: int) -> Iterator[DomainTransform]:
+    """To ImageNet's normalisations, or back from the one that the values seem to have.
+
+    Inputs that were standardised one by one have lost their brightness and contrast; ImageNet's
+    statistics are then the best guess.
+    """
     mean, std, caffe = map(np.array, (IMAGENET_MEAN, IMAGENET_STD, CAFFE_MEAN))
     if given in RANGES:
         scale, offset = RANGES[given]
@@ -131,11 +170,11 @@ def _imagenet(low: float, high: float, colours: int) -> Iterator[DomainTransform
         yield _affine(f"{given}>imagenet", torch, colours)
         bgr = np.full(3, 255 / scale), -255 * offset / scale - caffe
         yield _affine(f"{given}>caffe", bgr, colours, flip=(colours,))
-    elif given == "imagenet":
+    elif given in {"imagenet", "each"}:
         for name, (scale, offset) in RANGES.items():
-            yield _affine(f"imagenet>{name}", (scale * std, scale * mean + offset), colours)
+            yield _affine(f"{given}>{name}", (scale * std, scale * mean + offset), colours)
         bgr = 255 * std[::-1], 255 * mean[::-1] - caffe
-        yield _affine("imagenet>caffe", bgr, colours, flip=(colours,))
+        yield _affine(f"{given}>caffe", bgr, colours, flip=(colours,))
     else:
         rgb = caffe[::-1] / 255
         for name, (scale, offset) in RANGES.items():
@@ -155,8 +194,8 @@ def _affine(
     return DomainTransform(name, scale, offset, flip, colours)
 
 
-def colour_axis(shape: Shape, moves: Iterable[Transform]) -> int | None:
-    """Axis of the three colours of images (n, ...) with these transforms; None if there is none."""
+def channel_axis(shape: Shape, moves: Iterable[Transform], channels: int) -> int | None:
+    """Axis of the channels of images (n, ...) with these transforms; None for another number."""
     first = next((move.first_axis for move in moves if len(move.element.perm) == 2), None)
     axis = {1: 3, 2: 1}.get(first or 0)
-    return axis if axis is not None and len(shape) == 4 and shape[axis] == 3 else None
+    return axis if axis is not None and len(shape) == 4 and shape[axis] == channels else None

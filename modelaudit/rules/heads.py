@@ -7,9 +7,7 @@ from collections.abc import Callable, Iterator
 
 from modelaudit.facts import Json, Layer
 from modelaudit.findings import Confidence, Finding, Severity
-from modelaudit.layer_classes import Trait, has
-from modelaudit.rules import examples
-from modelaudit.rules.compiled_losses import (
+from modelaudit.formats.keras.compiled_losses import (
     BINARY,
     CATEGORICAL,
     CROSS_ENTROPIES,
@@ -19,6 +17,8 @@ from modelaudit.rules.compiled_losses import (
     CompiledLoss,
     compiled_losses,
 )
+from modelaudit.layer_classes import Trait, has
+from modelaudit.rules import examples
 from modelaudit.rules.constant_layers import constant_outputs, constant_reason
 from modelaudit.rules.graph_heads import graph_heads
 from modelaudit.rules.loss_mismatches import DISTANCES, MISMATCHES, PROBABILITIES

@@ -11,7 +11,7 @@ import math
 from msgspec import Struct
 
 from modelaudit.findings import Severity
-from modelaudit.rules.compiled_losses import (
+from modelaudit.formats.keras.compiled_losses import (
     BINARY,
     CATEGORICAL,
     CROSS_ENTROPIES,

@@ -11,10 +11,10 @@ from modelaudit.audit_types.behaviour import OutputBehaviour, ProbeInputs
 from modelaudit.audit_types.probe_data import InputColumns, TargetForm, TargetSummary
 from modelaudit.facts import Json
 from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.formats.keras.compiled_losses import BINARY, CROSS_ENTROPIES, compiled_losses
 from modelaudit.layer_classes import Trait, has
 from modelaudit.measures.architecture.layer_graph import layer_graph
 from modelaudit.rules import examples_behaviour
-from modelaudit.rules.compiled_losses import BINARY, CROSS_ENTROPIES, compiled_losses
 from modelaudit.rules.grammar import counted
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.rules.network_heads import output_heads

@@ -7,11 +7,16 @@ from math import prod
 
 from modelaudit.facts import Json, Layer
 from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.formats.keras.compiled_losses import (
+    BINARY,
+    CROSS_ENTROPIES,
+    HINGES,
+    compiled_losses,
+)
 from modelaudit.layer_classes import Trait, classes, has
 from modelaudit.measures.architecture.layer_graph import LayerGraph
 from modelaudit.measures.architecture.layer_shapes import input_shape
 from modelaudit.rules import examples
-from modelaudit.rules.compiled_losses import BINARY, CROSS_ENTROPIES, HINGES, compiled_losses
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.rules.network_heads import NetworkHead, output_heads, saved_graph
 from modelaudit.structs import replace

@@ -7,13 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from modelaudit.facts import Json, Kernel, Layer
 from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.formats.keras.compiled_losses import CROSS_ENTROPIES, compiled_losses
 from modelaudit.formats.keras.dialects import activation
 from modelaudit.layer_classes import Trait, has
 from modelaudit.measures.architecture.layer_graph import LayerGraph
 from modelaudit.measures.kernels.initializers import candidates, canonical_name, fans
 from modelaudit.measures.optimizer_state import optimizer_state
 from modelaudit.rules import examples
-from modelaudit.rules.compiled_losses import CROSS_ENTROPIES, compiled_losses
 from modelaudit.rules.model import Facts, Family, Need, NotRelevant, Rule
 from modelaudit.rules.network_heads import activation_of, plain_activation, saved_graph, weighs
 from modelaudit.structs import replace

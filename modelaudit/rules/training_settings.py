@@ -6,9 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from modelaudit.facts import Artifact, Json
 from modelaudit.findings import Confidence, Finding, Severity
-from modelaudit.formats.keras.dialects import activation
-from modelaudit.rules import examples
-from modelaudit.rules.compiled_losses import (
+from modelaudit.formats.keras.compiled_losses import (
     BINARY,
     CATEGORICAL,
     CROSS_ENTROPIES,
@@ -17,6 +15,8 @@ from modelaudit.rules.compiled_losses import (
     CompiledLoss,
     compiled_losses,
 )
+from modelaudit.formats.keras.dialects import activation
+from modelaudit.rules import examples
 from modelaudit.rules.learning_rates import ADAPTIVE, rate_fault
 from modelaudit.rules.model import Facts, Family, Need, NotRelevant, Rule
 from modelaudit.rules.network_heads import NetworkHead, output_heads, saved_graph

@@ -210,6 +210,24 @@ CERTAIN_P = Threshold(
     "the same p-value for a finding of high severity",
     "chosen ten times below `BETTER_P`",
 )
+BACKED_P = Threshold(
+    0.05,
+    "",
+    "the same p-value if the information in the predictions prefers that form as well",
+    "the usual level; the two are independent, since information needs no labels",
+)
+BACKED_Z = Threshold(
+    3.0,
+    "standard errors",
+    "gain of information from which it backs what labels prefer",
+    "chosen below `GAIN_Z`, which decides without labels",
+)
+CHANCE_P = Threshold(
+    0.01,
+    "",
+    "p-value below which an output recognises labels better than a constant answer",
+    "chosen: one of 100 outputs that say nothing seems to recognise them",
+)
 EQUAL_P = Threshold(
     0.05,
     "",
@@ -248,6 +266,12 @@ MARGIN_TRAINED = Threshold(
     "nats",
     "lead that the right scale must bring it back to",
     "see `MARGIN`",
+)
+SAME_MEAN = Threshold(
+    0.02,
+    "",
+    "distance from mean 0 and standard deviation 1 up to which each input counts as standardised",
+    "chosen above the rounding of float16; photographs less the mean of all: 0.3 and more",
 )
 BYTES = Threshold(
     2.0,

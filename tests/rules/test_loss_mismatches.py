@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from modelaudit.rules.compiled_losses import BINARY, SPARSE
+from modelaudit.formats.keras.compiled_losses import BINARY, SPARSE
 
 pytestmark = pytest.mark.slow
 

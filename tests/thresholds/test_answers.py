@@ -22,7 +22,11 @@ from modelaudit.measures.behaviour.numbering import other_numbering
 from modelaudit.measures.behaviour.orientation import information
 from modelaudit.measures.behaviour.outputs import output_kind
 from modelaudit.measures.behaviour.paired import best_variant
-from modelaudit.measures.value_transforms import domain_transforms, value_range
+from modelaudit.measures.value_transforms import (
+    domain_transforms,
+    standardised_each,
+    value_range,
+)
 from modelaudit.probe.study import sample_budget
 from modelaudit.probe.study.determinism import run_repeatedly
 from modelaudit.probe.study.feeding import PreparedInputs
@@ -270,6 +274,12 @@ def ranges(low, high):
 @at("answers.CENTRED", {1.05: "-1-1", 1.06: "imagenet"})
 def scaled_around_zero(high):
     return ranges(-1.0, high)
+
+
+@at("answers.SAME_MEAN", {0.0199: True, 0.0201: False})
+def standardised_one_by_one(mean):
+    values = np.tile([-1.0, 1.0], (4, 8)) + mean
+    return standardised_each(values)
 
 
 @at("answers.NORMALISED", {8.0: "imagenet", 8.1: "caffe"})

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import pytest
 
-from modelaudit.audit_types.behaviour import BetterInputs, Collapse, Intervention
+from modelaudit.audit_types.behaviour import BetterInputs, Collapse, InformationGain, Intervention
 from modelaudit.diagnosis.case import answered_alike, better_by_labels, labels_contradict
 from modelaudit.diagnosis.steps.collapse import dead_units, little_information
 from modelaudit.diagnosis.steps.flip import by_construction
 from modelaudit.diagnosis.steps.input import orientation_mismatch
-from modelaudit.diagnosis.steps.label import labels_renumbered, mostly_wrong
+from modelaudit.diagnosis.steps.label import labels_renumbered, mostly_wrong, recognises
 from modelaudit.diagnosis.steps.statistics import unconverged_statistics, unsettled_statistics
 from modelaudit.diagnosis.steps.weight import partial_restore
 from modelaudit.diagnosis.suspects import suspects
@@ -168,6 +168,27 @@ def prefers(given=0.3, score=0.5, p=1e-9):
 @at("answers.BETTER_P", {0.0099: True, 0.0101: False})
 def another_form_scores_better(p):
     return prefers(p=p)
+
+
+def backed(p, z):
+    better = BetterInputs("H", "accuracy", 0.3, 0.5, p, 7, 128)
+    gains = {"H": InformationGain(0.3, z, 0.1, 0.5)}
+    return better_by_labels(output(better=better, gains=gains)) is not None
+
+
+@at("answers.BACKED_P", {0.0499: True, 0.0501: False})
+def information_backs_another_form(p):
+    return backed(p, 5.0)
+
+
+@at("answers.BACKED_Z", {2.99: False, 3.0: True})
+def another_form_is_backed(z):
+    return backed(0.03, z)
+
+
+@at("answers.CHANCE_P", {0.0099: True, 0.0101: False})
+def recognised_by_a_weak_network(p):
+    return recognises(output(chance_p=p))
 
 
 @at("answers.SCORE_GAIN", {0.0499: False, 0.0501: True})

@@ -16,7 +16,9 @@ from modelaudit.diagnosis.case import (
     capacity,
     information,
 )
+from modelaudit.diagnosis.input_corrections import words_of
 from modelaudit.diagnosis.model import CauseExcluded, CauseFound, CauseUnknown, StepResult
+from modelaudit.diagnosis.steps.input import other_form
 from modelaudit.diagnosis.steps.label import never_predicted
 from modelaudit.diagnosis.steps.training import still_trained
 from modelaudit.diagnosis.steps.weight import evidence_of
@@ -123,6 +125,12 @@ def dead_units(case: Case) -> StepResult:
     if silent is None:
         return CauseExcluded(
             f"{dead[0]} is never active, but the output still depends on the input"
+        )
+    other = other_form(case)
+    if other:
+        return CauseExcluded(
+            f"{dead[0]} is inactive for the {case.words.many} as given, but the output follows "
+            f"them {words_of(other)}"
         )
     evidence = tuple(
         Evidence(

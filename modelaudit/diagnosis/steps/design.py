@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from modelaudit.diagnosis.case import Case
 from modelaudit.diagnosis.model import CauseExcluded, CauseFound, CauseUnknown, StepResult
-from modelaudit.diagnosis.steps.label import unlearned
+from modelaudit.diagnosis.steps.label import unlearned, weakly_right
 from modelaudit.diagnosis.steps.weight import LISTED, evidence_of
 from modelaudit.findings import Severity
 
@@ -52,9 +52,11 @@ def _unlearned(case: Case, belief: float, unsure: float, sound: str, *codes: str
     found = [f for f in case.findings(*codes) if f.severity.rank >= Severity.LOW.rank]
     if not found:
         return CauseExcluded(sound)
-    if not unlearned(case):
-        return CauseExcluded("the output depends on the input in spite of it")
     found.sort(key=lambda finding: -finding.severity.rank)
+    # Many sound networks have a finding of low severity, and some of them are weak.
+    weak = found[0].severity is not Severity.LOW and any(map(weakly_right, case.outputs))
+    if not weak and not unlearned(case):
+        return CauseExcluded("the output depends on the input in spite of it")
     where = found[0].location.route
     if found[0].severity is Severity.LOW:
         belief = unsure  # models with such a finding often learn

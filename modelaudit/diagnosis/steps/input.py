@@ -21,13 +21,15 @@ from modelaudit.diagnosis.case import (
     capacity,
     information,
     labels_contradict,
+    p_in_words,
     score_text,
 )
-from modelaudit.diagnosis.input_corrections import JOIN, parts, simplest_first, words_of
+from modelaudit.diagnosis.input_corrections import parts, simplest_first, words_of
 from modelaudit.diagnosis.model import CauseExcluded, CauseFound, CauseUnknown, StepResult
 from modelaudit.diagnosis.steps.scale_evidence import by_margin, by_statistics, statistics_evidence
 from modelaudit.measures.kernels.batchnorm import inputs_off_scale
 from modelaudit.measures.summary import Behaviour
+from modelaudit.measures.value_transforms import JOIN
 from modelaudit.thresholds.answers import (
     ALIKE_INFORMED,
     BETTER_P,
@@ -39,7 +41,7 @@ from modelaudit.thresholds.answers import (
     SURE_Z,
     TOP_SHARE,
 )
-from modelaudit.thresholds.weights import OFF_SCALE, ON_SCALE
+from modelaudit.thresholds.weights import MISFIT_ALIKE, OFF_SCALE, ON_SCALE
 
 EQUALLY = " at equal confidence"
 
@@ -80,6 +82,24 @@ def orientation_mismatch(case: Case) -> StepResult:
     )
 
 
+def other_form(case: Case) -> str:
+    """The form of the inputs in which the model answers better than as given; empty if none.
+
+    A better answer in another form shows that what the inputs as given do inside the model, such
+    as silencing a layer, follows from their form.
+    """
+    fits = case.behaviour.batchnorm if case.behaviour and case.images else ()
+    for output in case.outputs if case.images else ():
+        labelled = better_by_labels(output)
+        if labelled:
+            return labelled.name
+        names = [*_informed(output), _rescaled(output, next(iter(fits), None))]
+        found = next((name for name in names if name and not labels_contradict(output, name)), "")
+        if found:
+            return found
+    return ""
+
+
 def _unlabelled_belief(z: float) -> float:
     return 0.97 if z >= SURE_Z.value else 0.85
 
@@ -95,7 +115,7 @@ def _labelled_evidence(found: BetterInputs | None) -> tuple[Evidence, ...]:
         return ()
     chosen = (
         f"Of {found.tried} other forms that were tried, this is the best "
-        f"(p {_p_in_words(found.p)}, paired and adjusted)."
+        f"(p {p_in_words(found.p)}, paired and adjusted)."
     )
     return (
         Evidence(score_text(found), "", found.score, found.given, found.n),
@@ -114,10 +134,6 @@ def _seen_in_outputs(output: OutputBehaviour, names: Sequence[str], n: int) -> I
     if len(names) > 1:
         also = ", ".join(map(words_of, names[1:]))
         yield Evidence(f"The model cannot distinguish this from images {also}.")
-
-
-def _p_in_words(p: float) -> str:
-    return f"= {p:.2g}" if p >= 1e-6 else "< 1e-6"
 
 
 def _belief(found: BetterInputs) -> float:
@@ -171,7 +187,9 @@ def _rescaled(output: OutputBehaviour, first: BatchNormFit | None) -> str:
     ):
         if first is None:
             return best if _distinguishes(output, others[best]) else ""
-        if first.mean_deviation <= OFF_SCALE.value and not _distinguishes(output, others[best]):
+        fits = first.misfit > MISFIT_ALIKE.value and first.domain.get(best, 1.0) < ON_SCALE.value
+        unsure = first.mean_deviation <= OFF_SCALE.value and not fits
+        if unsure and not _distinguishes(output, others[best]):
             return ""
         limit = max(first.mean_deviation, ON_SCALE.value)
         return best if first.domain.get(best, 0.0) <= limit else ""

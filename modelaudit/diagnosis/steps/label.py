@@ -9,13 +9,14 @@ from modelaudit.diagnosis.case import (
     bits_in_words,
     capacity,
     information,
+    p_in_words,
     scores,
 )
 from modelaudit.diagnosis.input_corrections import words_of
 from modelaudit.diagnosis.model import CauseExcluded, CauseFound, CauseUnknown, StepResult
 from modelaudit.diagnosis.steps.weight import LISTED
 from modelaudit.measures.behaviour.numbering import PATTERNS
-from modelaudit.thresholds.answers import NUMBERING_ODDS, SCORE_GAIN, UNINFORMED
+from modelaudit.thresholds.answers import CHANCE_P, NUMBERING_ODDS, SCORE_GAIN, UNINFORMED
 
 
 def labels_renumbered(case: Case) -> StepResult:
@@ -62,11 +63,12 @@ def not_understood(case: Case) -> StepResult:
             given = scores(output)[0]["e"]
             evidence = Evidence(text, "", given, UNINFORMED.value, seen.inputs.n)
             return CauseFound(0.6, (evidence, *never_predicted(output)), where=output.name)
-    return CauseExcluded("most predictions match your labels")
+    weak = next(filter(None, map(weakly_right, case.outputs)), "")
+    return CauseExcluded(weak or "most predictions match your labels")
 
 
 def unlearned(case: Case) -> bool:
-    """Whether an output is constant, or mostly wrong by labels of several classes or numbers."""
+    """Whether an output is constant, or no better on labels than a constant answer."""
     if not case.images:
         return False
     wrong = not case.one_class and any(map(mostly_wrong, case.outputs))
@@ -86,10 +88,27 @@ def never_predicted(output: OutputBehaviour) -> tuple[Evidence, ...]:
     return (Evidence(text, "", list(classes)),)
 
 
+def recognises(output: OutputBehaviour) -> bool:
+    """Whether an output meets labels better than the commonest label does, whatever its score."""
+    return output.chance_p is not None and output.chance_p < CHANCE_P.value
+
+
+def weakly_right(output: OutputBehaviour) -> str:
+    """That an output recognises labels, but is mostly wrong; empty if it is not so."""
+    given = output.accuracy.get("e", 1.0)
+    if given >= UNINFORMED.value or not recognises(output):
+        return ""
+    return (
+        f"{given:.0%} of the predictions match your labels, which is clearly more than a constant "
+        f"answer could (p {p_in_words(output.chance_p or 0.0)}): the model is weak, and no other "
+        "form of the inputs or order of the classes was found to be better"
+    )
+
+
 def mostly_wrong(output: OutputBehaviour) -> str:
-    """How wrong the predictions are, in a sentence; empty if they are not."""
+    """How wrong predictions are that are no better than a constant answer; empty if they are."""
     found, measure = scores(output)
-    if "e" not in found:
+    if "e" not in found or recognises(output):
         return ""
     room, best = capacity(output), max(found, key=lambda name: found[name])
     given = found["e"]

@@ -5,8 +5,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from modelaudit.measures.behaviour.outputs import CLASSES, predicted
+from modelaudit.measures.behaviour.information_gain import at_equal_confidence
+from modelaudit.measures.behaviour.outputs import CLASSES, predicted, probabilities
+from modelaudit.measures.behaviour.paired import p_better
 from modelaudit.thresholds.answers import PER_CLASS
+
+PERMUTED = 2000  # draws of the labels' order
+ENTROPY_SHARE = 0.5  # of log2 K, that probabilities are scaled to before they are compared
+SLIPS = 10  # of so many labels one is taken to be drawn at random, so that no input decides alone
 
 
 def class_labels(y: NDArray[np.generic]) -> NDArray[np.int64] | None:
@@ -64,17 +70,19 @@ def unpredicted(values: NDArray[np.floating], kind: str, y: NDArray[np.generic])
     return tuple(int(each) for each in np.setdiff1d(wanted, answers))
 
 
-def rank_scores(
+def label_scores(
     values: NDArray[np.floating],
     kind: str,
     y: NDArray[np.generic],
     order: NDArray[np.int64] | None = None,
 ) -> NDArray[np.float64] | None:
-    """(n,) minus the logarithm of the rank of the labelled class; None where `correct` is None.
+    """(n,) how well each output meets its label; None where `correct` is None.
 
-    0 if it is the top class. Unlike `correct`, it shows of two wrong answers which one is closer;
-    unlike the likelihood, it does not depend on confidence. Ties share their mean rank. For outputs
-    without several classes, as `correct`. Arguments as there.
+    Minus the logarithm of the rank of the labelled class (ties share their mean rank), plus the
+    logarithm of its probability, with the probabilities of all inputs scaled to the same mean
+    entropy: a form of the inputs must not score better because it makes the model more confident.
+    Unlike `correct`, both show of two wrong answers which one is closer. For outputs without
+    several classes, as `correct`. Arguments as there.
     """
     right = correct(values, kind, y, order)
     labels = class_labels(y)
@@ -85,7 +93,12 @@ def rank_scores(
     known = meant < wide.shape[1]
     own = wide[np.arange(len(wide)), np.where(known, meant, 0)][:, None]
     ranks = 1 + (wide > own).sum(axis=1) + ((wide == own).sum(axis=1) - 1) / 2
-    return -np.log(np.where(known, ranks, wide.shape[1]))
+    classes = probabilities(values, kind)
+    assert classes is not None
+    chances = at_equal_confidence(classes, ENTROPY_SHARE)
+    own = np.where(known, chances[np.arange(len(wide)), np.where(known, meant, 0)], 0.0)
+    likelihood = np.log((1 - 1 / SLIPS) * own + 1 / (SLIPS * wide.shape[1]))
+    return np.asarray(likelihood - np.log(np.where(known, ranks, wide.shape[1])))
 
 
 def accuracy(
@@ -97,6 +110,31 @@ def accuracy(
     """Mean of `correct`, in [0, 1]; None without classes."""
     right = correct(values, kind, y, order)
     return None if right is None else float(right.mean())
+
+
+def chance_p(values: NDArray[np.floating], kind: str, y: NDArray[np.generic]) -> float | None:
+    """P-value of the hypothesis that outputs meet labels no better than one constant answer.
+
+    For classes, the labels are permuted among the inputs, which leaves a constant answer as right
+    as before. Several sigmoids are compared with the commonest value of each label, input by
+    input (`paired.p_better`). None where `correct` is None.
+
+    Args:
+        values: outputs, (n, ...).
+        kind: result of `outputs.output_kind`.
+        y: labels, as in `class_labels`.
+    """
+    right = correct(values, kind, y)
+    if right is None:
+        return None
+    if kind == "sigmoid" and y.shape == values.shape and values.shape[-1] > 1:
+        told = y.astype(np.float64) > 0.5
+        return p_better((told == (told.mean(axis=0) > 0.5)).mean(axis=1), right)
+    labels, answers = class_labels(y), predicted(values, kind)
+    assert labels is not None and answers is not None
+    rng = np.random.default_rng(0)
+    drawn = [(rng.permutation(labels) == answers).sum() for _ in range(PERMUTED)]
+    return float((1 + (np.array(drawn) >= right.sum()).sum()) / (PERMUTED + 1))
 
 
 def fit_scores(values: NDArray[np.floating], y: NDArray[np.generic]) -> NDArray[np.float64] | None:

@@ -24,7 +24,7 @@ from modelaudit.thresholds.answers import TIED_Z
 DRAWS = 400
 MAX_DRAWN = 1 << 22  # resampled means in memory
 ENTROPY_SHARE = 0.3  # of log2 K, that every form's predictions are scaled to
-_STEPS = 24  # of the bisection of the temperature
+_STEPS = 16  # of the bisection of the temperature
 _SMALLEST = 1e-30  # probability; smaller ones underflow in float32
 
 
@@ -78,10 +78,15 @@ def tied_forms(drawn: Mapping[str, NDArray[np.float64]], name: str) -> tuple[str
     )
 
 
-def at_equal_confidence(p: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The distributions (n, K), sharpened or flattened by one factor to a fixed mean entropy."""
+def at_equal_confidence(
+    p: NDArray[np.float64], share: float = ENTROPY_SHARE
+) -> NDArray[np.float64]:
+    """The distributions (n, K), sharpened or flattened by one factor to a fixed mean entropy.
+
+    `share` is that entropy, of log2 K.
+    """
     scores = np.log(np.maximum(p, _SMALLEST))
-    target = ENTROPY_SHARE * np.log2(p.shape[1])
+    target = share * np.log2(p.shape[1])
     low, high = -10.0, 10.0  # of the factor's logarithm
     for _ in range(_STEPS):
         middle = (low + high) / 2

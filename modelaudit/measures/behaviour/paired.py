@@ -25,7 +25,7 @@ class BetterVariant(Struct, frozen=True):
     Attributes:
         name: the variant.
         p: p-value of scoring better than the original, adjusted for the choice among variants.
-        also: variants whose scores do not differ significantly from the best one.
+        also: variants whose scores do not differ significantly from the best one, by score.
     """
 
     name: str
@@ -40,7 +40,8 @@ def best_variant(
 
     The p-value is that of a permutation test of the largest gain (Westfall and Young, 1993): under
     the hypothesis that no variant is better, the signs of all gains of an input are exchanged
-    together, which keeps variants that respond alike from counting several times.
+    together, which keeps variants that respond alike from counting several times. Gains are
+    compared with the largest one in units of their root mean square.
 
     None if there is no other variant, or if none scores better than the original.
 
@@ -56,7 +57,7 @@ def best_variant(
     shares = gains / np.where(size > 0, size, 1.0)
     signs = rng.integers(0, 2, (FLIPPED, len(gains))).astype(np.float32) * 2 - 1
     largest = (signs @ shares.astype(np.float32)).max(axis=1)
-    best = int(np.argmax(shares.sum(axis=0)))
+    best = int(np.argmax(gains.sum(axis=0)))
     gain, name = float(shares.sum(axis=0)[best]), names[best]
     if gain <= 0:
         return None
@@ -65,7 +66,7 @@ def best_variant(
         p=float((1 + (largest >= gain - 1e-6).sum()) / (FLIPPED + 1)),
         also=tuple(
             each
-            for each in names
+            for each in sorted(names, key=lambda each: -float(scores[each].mean()))
             if each != name and p_better(scores[each], scores[name]) >= EQUAL_P.value
         ),
     )

@@ -11,19 +11,19 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from modelaudit.facts import Artifact
 from modelaudit.measures.behaviour.numbering import other_numbering
 from modelaudit.measures.behaviour.paired import p_better
-from modelaudit.measures.value_transforms import DomainTransform
+from modelaudit.measures.value_transforms import JOIN, DomainTransform
 from modelaudit.probe.study.labels import ranked
 from modelaudit.probe.study.output import Outputs, finite_values, kind_of
 from modelaudit.probe.study.runner import Array, InputVariant
 
 TEMPTING_P = 0.2  # of a paired comparison, below which a variant is combined with others
-COMBINED = 2  # transforms of each kind that are combined
+MOVES, SCALES = 2, 3  # spatial and value transforms that are combined
 
 
 def variant_name(variant: InputVariant) -> str:
     """The name of a variant: its transforms, joined by ` + `."""
     names = [] if variant.move == "e" else [variant.move]
-    return " + ".join([*names, *([variant.domain.name] if variant.domain else [])])
+    return JOIN.join([*names, *([variant.domain.name] if variant.domain else [])])
 
 
 def combinations(
@@ -55,15 +55,15 @@ def combinations(
     ):
         return
 
-    def best(names: Collection[str]) -> list[str]:
+    def best(names: Collection[str], most: int) -> list[str]:
         known = [name for name in names if name in rows]
-        return sorted(known, key=lambda name: -float(rows[name].mean()))[:COMBINED]
+        return sorted(known, key=lambda name: -float(rows[name].mean()))[:most]
 
     by_name = {domain.name: domain for domain in domains}
     swap = by_name.pop("BGR", None)
-    scales = [by_name[name] for name in best(by_name)]
+    scales = [by_name[name] for name in best(by_name, SCALES)]
     swapped = [scale.swapped(*swap.flip) for scale in scales] if swap else []
-    for move in best(moves):
+    for move in best(moves, MOVES):
         for domain in (*scales, *([swap] if swap else []), *swapped):
             yield InputVariant(move, domain)
     for domain in swapped:

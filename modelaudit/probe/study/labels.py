@@ -11,13 +11,15 @@ from numpy.typing import NDArray
 from modelaudit.audit_types.behaviour import BetterInputs, ClassNumbering
 from modelaudit.measures.behaviour.accuracy import (
     accuracy,
+    chance_p,
     explained_variance,
     fit_scores,
-    rank_scores,
+    label_scores,
 )
 from modelaudit.measures.behaviour.numbering import Numbering, other_numbering
 from modelaudit.measures.behaviour.paired import best_variant, p_better
 from modelaudit.measures.transforms import Transform
+from modelaudit.measures.value_transforms import changes
 from modelaudit.probe.study.runner import Array
 from modelaudit.thresholds.answers import NUMBERING_ODDS
 
@@ -31,6 +33,7 @@ class LabelledScores(Struct, frozen=True):
     fit: Mapping[str, float] = field(default_factory=dict)
     better: BetterInputs | None = None
     worse_p: Mapping[str, float] = field(default_factory=dict)
+    chance_p: float | None = None
     numbering: ClassNumbering | None = None
 
 
@@ -60,6 +63,7 @@ def score_variants(
             accuracy={key: accuracy(outputs[key], kind, y) or 0.0 for key in rows},
             better=_better(rows, "accuracy", shares),
             worse_p=_worse(rows),
+            chance_p=chance_p(outputs["e"], kind, y),
             numbering=_numbering(order),
         )
     if kind not in {"regression", "spatial"}:
@@ -83,8 +87,8 @@ def score_variants(
 def ranked(
     outputs: Mapping[str, Array], kind: str, y: Array, order: NDArray[np.int64] | None = None
 ) -> Scores:
-    """`accuracy.rank_scores` of each output, by variant; empty without classes."""
-    found = {name: rank_scores(values, kind, y, order) for name, values in outputs.items()}
+    """`accuracy.label_scores` of each output, by variant; empty without classes."""
+    found = {name: label_scores(values, kind, y, order) for name, values in outputs.items()}
     return {name: each for name, each in found.items() if each is not None}
 
 
@@ -104,18 +108,21 @@ def _aligned(values: Array, kind: str, y: Array, move: Transform | None) -> Arra
 
 
 def _better(rows: Scores, measure: str, scores: Mapping[str, float]) -> BetterInputs | None:
+    """The best of the forms with the fewest changes that are not significantly worse."""
     found = best_variant(rows, np.random.default_rng(0))
     if found is None:
         return None
+    names = (found.name, *found.also)
+    name = min(names, key=changes)
     return BetterInputs(
-        name=found.name,
+        name=name,
         measure=measure,
         given=scores["e"],
-        score=scores[found.name],
+        score=scores[name],
         p=found.p,
         tried=len(rows) - 1,
         n=len(rows["e"]),
-        also=found.also,
+        also=tuple(each for each in names if each != name),
     )
 
 

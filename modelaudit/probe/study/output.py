@@ -14,6 +14,7 @@ from modelaudit.audit_types.behaviour import (
     TransformEffect,
 )
 from modelaudit.facts import Artifact
+from modelaudit.formats.keras.compiled_losses import compiled_losses
 from modelaudit.measures.architecture.modality import declared_inputs
 from modelaudit.measures.behaviour.accuracy import class_labels, unpredicted
 from modelaudit.measures.behaviour.collapse import InputDiversity, collapse
@@ -117,6 +118,7 @@ def describe_output(
         gains=_gains(variants, known, answers, rng),
         better=labelled.better,
         worse_p=labelled.worse_p,
+        chance_p=labelled.chance_p,
         numbering=labelled.numbering,
         renumbered=labelled.numbering.accuracy if labelled.numbering else None,
         prior=None if answers.y is None else prior_distance(values, kind, answers.y),
@@ -155,8 +157,8 @@ def kind_of(
         last = artifact.kernels[-1]
         if last.shape and last.shape[-1] == values.shape[-1]:
             activation = last.activation
-        said = (artifact.training or {}).get("loss")
-        loss = said if isinstance(said, str) else None
+        (said,) = compiled_losses(artifact.training, [""])
+        loss = said.name if said else None
     kind = output_kind(
         values,
         activation=activation,

@@ -33,7 +33,7 @@ from modelaudit.measures.behaviour.outputs import comparable
 from modelaudit.measures.behaviour.transform_effects import phase_scrambled
 from modelaudit.measures.summary import Behaviour
 from modelaudit.measures.transforms import Transform
-from modelaudit.measures.value_transforms import DomainTransform, colour_axis, domain_transforms
+from modelaudit.measures.value_transforms import DomainTransform, channel_axis, domain_transforms
 from modelaudit.probe.host.session import Session
 from modelaudit.probe.host.variable_pairing import variable_paths
 from modelaudit.probe.protocol import Observation
@@ -128,8 +128,10 @@ class _Study:
         self.user = fed.info.kind == "user"
         self.few, self.rows = "x", np.arange(fed.info.n)
         scaled = self.user and any(fed.rescaled)
-        colours = colour_axis(fed.info.shape, self.moves.values())
-        self.domains = domain_transforms(fed.arrays[0], colours) if scaled else ()
+        colours, grey = (
+            channel_axis(fed.info.shape, self.moves.values(), channels) for channels in (3, 1)
+        )
+        self.domains = domain_transforms(fed.arrays[0], colours, grey) if scaled else ()
 
     def run(self) -> Behaviour:
         """Run all measurements."""

@@ -19,7 +19,7 @@ from modelaudit.rules import examples
 from modelaudit.settings import Settings
 from modelaudit.structs import replace
 from tests.command_line import SAMPLES
-from tests.diagnosis.cases import behaviour, fit, labelled, output, quiet, silent
+from tests.diagnosis.cases import behaviour, diagnosed, fit, labelled, output, quiet, silent
 from tests.thresholds.edges import answer, case
 
 
@@ -61,6 +61,15 @@ def test_dead_layers_without_activations_to_read():
     skipped = {"dead units": "no layers"}
     assert answer(dead_units, behaviour(dead={}, skipped=skipped)) == "excluded"
     assert answer(dead_units, behaviour(silent(), dead={}, skipped=skipped)) == "excluded"
+
+
+def test_a_layer_that_another_form_of_the_inputs_wakes_is_not_the_cause():
+    dead = {"relu": 1.0}
+    scaled = silent(accuracy={"e": 0.1, "*255": 0.9}, chance_p=0.5)
+    found = diagnosed(labelled(behaviour(scaled, dead=dead)))
+    assert [(each.cause, each.transform) for each in found.causes] == [("input-domain", "*255")]
+    hopeless = silent(accuracy={"e": 0.1, "*255": 0.12}, chance_p=0.5)
+    assert diagnosed(labelled(behaviour(hopeless, dead=dead))).causes[0].cause == "dead-units"
 
 
 def test_belief_in_a_dead_layer_depends_on_the_output():

@@ -48,6 +48,9 @@ WRONG = {"e": 0.1, "H": 0.12}
         ("labels-renumbered", output(accuracy={"e": 0.8, "H": 0.7}, numbering=renumbered(0.97))),
         ("learned-invariance", output(accuracy={"e": 0.92}, numbering=renumbered(0.95))),
         ("learned-invariance", output(accuracy={"e": 0.6, "H": 0.6})),
+        # A weak network that recognises its labels as well as it can is no fault.
+        ("learned-invariance", output(accuracy={"e": 0.4, "H": 0.4}, chance_p=0.0005)),
+        ("not-understood", output(accuracy={"e": 0.2, "H": 0.2}, chance_p=0.2)),
         # A constant answer is wrong on labels of any model: they add nothing.
         ("collapse-open", silent(accuracy=WRONG)),
     ],
