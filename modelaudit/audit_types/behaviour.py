@@ -20,6 +20,11 @@ from modelaudit.audit_types.values import (
 )
 from modelaudit.facts import Json
 
+Task = Literal[
+    "classes", "multilabel", "regression", "ordinal", "map", "sequence", "embedding", "detection",
+    "reconstruction"
+]  # fmt: skip
+
 
 class TransformEffect(Struct, frozen=True):
     """What one transform of the input does to one output."""
@@ -147,6 +152,18 @@ class ClassNumbering(Struct, frozen=True):
     """The form of the inputs in which it was found."""
 
 
+class OutputTask(Struct, frozen=True):
+    """What an output is for."""
+
+    name: Task
+    """One of several classes; several labels; numbers; whole numbers in an order; values for each
+    position of an image or step; features; boxes; or the input itself."""
+    confidence: Literal["high", "medium", "low"]
+    """How sure that is."""
+    because: str
+    """What shows it."""
+
+
 class OutputBehaviour(Struct, frozen=True):
     """How one output behaves."""
 
@@ -160,6 +177,8 @@ class OutputBehaviour(Struct, frozen=True):
     """Whether the output depends on the input."""
     transforms: tuple[TransformEffect, ...]
     """What flips, turns and value scales of the input change."""
+    task: OutputTask | None = None
+    """What it is for; null in audits of earlier versions."""
     guessed: bool = False
     """Whether the outputs may as well be numbers: linear ones, without a loss and labels."""
     orientation: Mapping[str, Real] = field(default_factory=dict)

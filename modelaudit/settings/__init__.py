@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from pathlib import PurePath
-from typing import Annotated, TypeAlias
+from typing import Annotated, Literal, TypeAlias, get_args
 
 from msgspec import Meta, Struct, field
 
@@ -71,6 +71,20 @@ class CacheSettings(Struct, frozen=True):
     size: Limit = 20 * GIB
 
 
+Task: TypeAlias = Literal[
+    "classes", "multilabel", "regression", "ordinal", "map", "sequence", "embedding", "detection",
+    "reconstruction"
+]  # fmt: skip
+TASKS = get_args(Task)
+Tasks: TypeAlias = tuple[tuple[str, Task], ...]
+
+
+def declared_task(tasks: Tasks, output: str) -> Task | None:
+    """The task that is declared for an output; None if none is."""
+    found = [task for pattern, task in tasks if fnmatchcase(output, pattern)]
+    return found[-1] if found else None
+
+
 SANDBOXES = ("builtin", "bwrap")
 
 
@@ -78,7 +92,8 @@ class ProbeSettings(Struct, frozen=True):
     """How models are run. `memory` in bytes, `timeout` in seconds of wall clock per model.
 
     `sandbox` is `builtin` (restrictions that the child applies to itself) or `bwrap` (the same
-    inside bubblewrap).
+    inside bubblewrap). `tasks` are (glob on the names of outputs, task), the last one that matches
+    counts.
     """
 
     enabled: bool = True
@@ -91,6 +106,7 @@ class ProbeSettings(Struct, frozen=True):
     unsafe: bool = False
     require_sandbox: bool = False
     sandbox: str = "builtin"
+    tasks: Tasks = ()
 
 
 ACTIONS = ("invariant", "equivariant", "odd", "swap", "none")
@@ -118,21 +134,22 @@ def _fits(pattern: str, names: Iterable[str]) -> bool:
 
 
 class Expectation(Struct, frozen=True, forbid_unknown_fields=True):
-    """A declared property of an output: how it must change if the input is transformed.
+    """Declared properties of an output: its task, and how it changes if the input is transformed.
 
     `path` and `output` are globs, `transform` is one of `TRANSFORMS`. `action` is invariant
     (unchanged), equivariant (a map that is transformed likewise), odd (changes sign), swap (classes
-    are swapped) or none (not checked).
+    are swapped) or none (not checked). Either `task` or `action` may be left out.
     """
 
-    action: str
+    action: str = ""
     path: Word = "*"
     output: Word = "*"
     transform: str = "H"
+    task: Task | None = None
 
     def __post_init__(self) -> None:
         """Check that the action and the transform exist."""
-        if self.action not in ACTIONS:
+        if self.action not in ACTIONS and (self.action or self.task is None):
             raise ValueError(f"action must be one of {', '.join(ACTIONS)}; not {self.action!r}")
         if self.transform not in TRANSFORMS:
             allowed = ", ".join(f"{name} ({words})" for name, words in TRANSFORMS.items())
@@ -144,7 +161,8 @@ class Expectation(Struct, frozen=True, forbid_unknown_fields=True):
 
     def covers(self, output: str, transform: str) -> bool:
         """Whether it applies to this transform of this output, for a model that it applies to."""
-        return fnmatchcase(output, self.output) and transform == self.transform
+        told = bool(self.action) and transform == self.transform
+        return told and fnmatchcase(output, self.output)
 
 
 class Waiver(Struct, frozen=True, forbid_unknown_fields=True):
@@ -299,6 +317,8 @@ class Settings(Struct, frozen=True):
             waivers=tuple(each for each in self.waivers if each.about(names)),
             expectations=tuple(each for each in self.expectations if each.about(names)),
         )
+        tasks = tuple((each.output, each.task) for each in mine.expectations if each.task)
+        mine = replace(mine, probe=replace(self.probe, tasks=(*tasks, *self.probe.tasks)))
         for policy in self.policies:
             if policy.about(names):
                 mine = replace(

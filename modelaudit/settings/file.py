@@ -26,6 +26,7 @@ from modelaudit.settings import (
     OtherRuntime,
     Policy,
     Seconds,
+    Task,
     Waiver,
     Word,
 )
@@ -60,6 +61,7 @@ class _OptionDefaults(Struct, frozen=True, forbid_unknown_fields=True):
     cache_size: Annotated[int, Meta(gt=0, le=MOST_BYTES // MIB)] | UnsetType = UNSET
     no_probe: bool | UnsetType = UNSET
     probe_data: str | UnsetType = UNSET
+    task: Task | UnsetType = UNSET
     resize: bool | UnsetType = UNSET
     samples: Count | UnsetType = UNSET
     timeout: Seconds | UnsetType = UNSET

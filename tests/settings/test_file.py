@@ -237,7 +237,9 @@ def test_the_guide_s_example_is_valid(tmp_path: Path) -> None:
     guide = (Path(__file__).parents[2] / "docs" / "guide.md").read_text(encoding="utf-8")
     example = guide.partition("```toml\n")[2].partition("```")[0]
     found = settings_file.load(_write(tmp_path, example))
-    assert found.expectations == (Expectation("odd", "driving/*", "steering"),)
+    steering, scores = found.expectations
+    assert steering == Expectation("odd", "driving/*", "steering")
+    assert scores == Expectation(path="scores/*", task="regression")
     assert found.waivers[0].owner == "vision team"
     assert found.policies[0].targets == ("tf==2.16", "tf-keras==2.21")
     assert found.policies[0].severities == (("MA601", Severity.CRITICAL),)

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import click
 from click.core import ParameterSource
 
-from modelaudit.cli.options.settings_check import check, check_targets
+from modelaudit.cli.options.settings_check import check, check_targets, checked_profiles
 from modelaudit.errors import UsageError
 from modelaudit.findings import Severity
 from modelaudit.report.export.registry import DEFAULT, PER_MODEL, PER_RUN
@@ -19,10 +19,12 @@ from modelaudit.settings import (
     MOST_BYTES,
     MOST_SECONDS,
     SANDBOXES,
+    TASKS,
     CacheSettings,
     OtherRuntime,
     ProbeSettings,
     Settings,
+    Task,
     default_jobs,
 )
 from modelaudit.settings.file import SettingsFile
@@ -159,6 +161,12 @@ PROBE = (
         help="Images to run models on: a directory (class folders become labels), .npy, or .npz "
         "with x and optionally y.",
     ),
+    option(
+        "--task",
+        type=click.Choice(TASKS),
+        help="What the models' outputs are for, if the files do not show it. For single outputs, "
+        "see `[[expect]]` in the settings file.",
+    ),
     option("--resize", is_flag=True, help="Resize probe images to each model's input."),
     option(
         "--samples",
@@ -228,6 +236,7 @@ def settings_from(
     runtimes: tuple[str, ...] = (),
     no_probe: bool = True,
     probe_data: Path | None = None,
+    task: Task | None = None,
     resize: bool = False,
     samples: int = ProbeSettings().samples,
     timeout: float = ProbeSettings().timeout,
@@ -256,7 +265,7 @@ def settings_from(
         serving=file.serving,
         architecture=_architecture(architecture, file),
         runtimes=_chosen(runtimes, file.runtimes),
-        profiles=_profiles(file.profiles),
+        profiles=checked_profiles(file.profiles),
         custom_objects=file.custom_objects,
         probe=ProbeSettings(
             enabled=not no_probe,
@@ -265,6 +274,7 @@ def settings_from(
             samples=samples,
             data=str(probe_data.resolve()) if probe_data else None,
             resize=resize,
+            tasks=(("*", task),) if task else (),
             unsafe=probe_unsafe,
             require_sandbox=require_sandbox,
             sandbox=sandbox,
@@ -323,20 +333,6 @@ def _chosen(names: tuple[str, ...], known: tuple[OtherRuntime, ...]) -> tuple[Ot
             there = ", ".join(by_name) or "none"
             raise UsageError(f"no [runtimes.{name}] in the settings file; it defines: {there}")
     return tuple(by_name[name] for name in dict.fromkeys(names))
-
-
-def _profiles(paths: tuple[str, ...]) -> tuple[str, ...]:
-    """The user's profiles, checked once instead of for every model.
-
-    Raises:
-        UsageError: one of them is invalid.
-    """
-    if paths:
-        from modelaudit.runtimes.profile import read_profile
-
-        for path in paths:
-            read_profile(Path(path))
-    return paths
 
 
 def _targets(text: str, file: SettingsFile) -> tuple[str, ...]:

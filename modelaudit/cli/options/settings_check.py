@@ -81,3 +81,17 @@ def _thresholds(chosen: Sequence[tuple[str, float]], where: str) -> None:
                 f"{where}: the threshold of {name} must be between {limit.low:g} and "
                 f"{limit.high:g} {limit.unit}, not {value:g}"
             )
+
+
+def checked_profiles(paths: tuple[str, ...]) -> tuple[str, ...]:
+    """The user's profiles, checked once instead of for every model.
+
+    Raises:
+        UsageError: one of them is invalid.
+    """
+    if paths:
+        from modelaudit.runtimes.profile import read_profile
+
+        for path in paths:
+            read_profile(Path(path))
+    return paths

@@ -27,7 +27,7 @@ from modelaudit.probe.study.inputs import (
     synthetic,
 )
 from modelaudit.probe.study.runner import Array
-from modelaudit.settings import ProbeSettings
+from modelaudit.settings import ProbeSettings, Tasks
 from modelaudit.structs import replace
 
 MAX_IMAGES = 1000
@@ -45,6 +45,7 @@ class PreparedInputs(Struct, frozen=True):
         moves: for each input, its spatial transforms by name.
         rescaled: for each input, whether it has pixels or similar values (rather than tokens).
         oriented: whether the transforms exchange sides of an input, rather than reverse time.
+        tasks: what the user declares the outputs to be for, as in `ProbeSettings`.
         output_bytes: size of the outputs for one input, 0 if unknown.
         at_once: maximum number of inputs per call, if the model or its sizes limit it.
     """
@@ -56,6 +57,7 @@ class PreparedInputs(Struct, frozen=True):
     moves: tuple[Mapping[str, Transform], ...]
     rescaled: tuple[bool, ...]
     oriented: bool = True
+    tasks: Tasks = ()
     output_bytes: int = 0
     at_once: int | None = None
     classes: tuple[str, ...] = ()
@@ -157,6 +159,7 @@ def _user(
         moves=(_moves(x.shape, spec, architecture),),
         rescaled=(_has_pixels(spec),),
         oriented=WORDS[spec.modality].oriented,
+        tasks=settings.tasks,
         classes=given.labels,
     )
 
@@ -191,7 +194,7 @@ def _built_in(
     )
     rescaled = tuple(map(_has_pixels, specs))
     oriented = any(WORDS[spec.modality].oriented for spec in specs)
-    return PreparedInputs(arrays, None, None, info, moves, rescaled, oriented)
+    return PreparedInputs(arrays, None, None, info, moves, rescaled, oriented, settings.tasks)
 
 
 def _largest_class(y: Array | None) -> float | None:

@@ -14,16 +14,13 @@ from modelaudit.audit_types.behaviour import (
     TransformEffect,
 )
 from modelaudit.facts import Artifact
-from modelaudit.formats.keras.compiled_losses import compiled_losses
-from modelaudit.measures.architecture.modality import declared_inputs
-from modelaudit.measures.behaviour.accuracy import class_labels, unpredicted
+from modelaudit.measures.behaviour.accuracy import unpredicted
 from modelaudit.measures.behaviour.collapse import InputDiversity, collapse
 from modelaudit.measures.behaviour.information_gain import information_gains
 from modelaudit.measures.behaviour.orientation import information, orientation_profile
 from modelaudit.measures.behaviour.outputs import (
     comparable,
     median_margin,
-    output_kind,
     probabilities,
     saturated_share,
 )
@@ -32,7 +29,9 @@ from modelaudit.measures.behaviour.transform_effects import OutputPair, per_clas
 from modelaudit.measures.behaviour.variation import normalised_variation
 from modelaudit.measures.transforms import Transform
 from modelaudit.probe.study.labels import score_variants
+from modelaudit.probe.study.output_tasks import KnownKind, kind_of, task_of
 from modelaudit.probe.study.runner import Array
+from modelaudit.settings import Tasks, declared_task
 from modelaudit.structs import replace
 
 Outputs = Mapping[str, Array]
@@ -73,12 +72,19 @@ def describe_output(
     rng: np.random.Generator,
     *,
     oriented: bool = True,
+    tasks: Tasks = (),
 ) -> OutputBehaviour:
-    """Measure the behaviour of output `name`; `oriented` as in `PreparedInputs`."""
+    """Measure the behaviour of output `name`; `oriented` as in `PreparedInputs`.
+
+    `tasks` as in `ProbeSettings`.
+    """
     raw = answers.given[name]
     values = finite_values(raw)
-    known = kind_of(values, artifact, answers.y, single=len(answers.given) == 1)
-    if known.name == "sigmoid" and raw.dtype.kind in "iub" and answers.y is None:
+    task = declared_task(tasks, name)
+    known = kind_of(
+        values, artifact, answers.y, name=name, single=len(answers.given) == 1, task=task
+    )
+    if not task and known.name == "sigmoid" and raw.dtype.kind in "iub" and answers.y is None:
         known = KnownKind("regression")  # choices, not probabilities
     kind = known.name
     bits_on_mix = _information(answers.mix, name, kind)
@@ -93,6 +99,7 @@ def describe_output(
         name=name,
         kind=kind,
         guessed=known.guessed,
+        task=task_of(known, values, artifact, answers.y, name, task),
         shape=(None, *values.shape[1:]),
         collapse=state,
         transforms=tuple(
@@ -135,64 +142,6 @@ def finite_values(values: Array) -> Array:
     """The values as floats, with 0 in place of NaN and infinity."""
     numbers = values.astype(np.float64) if values.dtype.kind != "f" else values
     return np.asarray(np.nan_to_num(numbers, nan=0.0, posinf=0.0, neginf=0.0))
-
-
-class KnownKind(Struct, frozen=True):
-    """Kind of an output (see `outputs.output_kind`), and whether it is a guess."""
-
-    name: str
-    guessed: bool = False
-
-
-def kind_of(
-    values: Array, artifact: Artifact, y: Array | None, *, single: bool = True
-) -> KnownKind:
-    """Kind of the output; head and loss in the file are used only for single-output models.
-
-    Labels have priority: real numbers make it a regression. Several linear outputs without a loss
-    and without labels may be scores of classes or numbers, which is a guess.
-    """
-    activation = loss = None
-    if single and artifact.kernels:
-        last = artifact.kernels[-1]
-        if last.shape and last.shape[-1] == values.shape[-1]:
-            activation = last.activation
-        (said,) = compiled_losses(artifact.training, [""])
-        loss = said.name if said else None
-    kind = output_kind(
-        values,
-        activation=activation,
-        loss=loss,
-        has_head=bool(artifact.kernels) or artifact.architecture is None,
-    )
-    if kind not in {"logits", "sigmoid"}:
-        return KnownKind(kind)
-    if y is None and kind == "sigmoid" and single and _rebuilds_input(values, artifact):
-        return KnownKind("regression")
-    if y is not None and class_labels(y) is None and _are_numbers(values, y):
-        return KnownKind("regression")
-    told = loss is not None or (y is not None and class_labels(y) is not None)
-    return KnownKind(kind, guessed=kind == "logits" and not told)
-
-
-def _rebuilds_input(values: Array, artifact: Artifact) -> bool:
-    """Whether the outputs (n, k) are those of an autoencoder.
-
-    Labels can be as many as features, so the layers between have to mirror each other as well,
-    around one that is narrower than the input.
-    """
-    size = values.shape[-1]
-    shapes = [(port.shape or ())[1:] for port in declared_inputs(artifact)]
-    hidden = [kernel.shape[-1] for kernel in artifact.kernels[:-1]]
-    mirrored = hidden == hidden[::-1] and min(hidden, default=size) < size
-    return size > 1 and values.shape[1:] in shapes and mirrored
-
-
-def _are_numbers(values: Array, y: Array) -> bool:
-    """Whether these are targets for outputs (n, ...) that are not all 0 or 1."""
-    if y.dtype.kind not in "iuf" or y.size != values.size:
-        return False
-    return not bool(((y == 0) | (y == 1)).all())
 
 
 def _information(outputs: Outputs | None, name: str, kind: str) -> float | None:

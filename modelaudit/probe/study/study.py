@@ -155,6 +155,7 @@ class _Study:
                 self._diversity(fits),
                 self.rng,
                 oriented=self.fed.oriented,
+                tasks=self.fed.tasks,
             )
             for name in repeats.given
         )
@@ -212,7 +213,8 @@ class _Study:
         combined = {}
         if self.fed.y is not None:
             singles = {"e": repeats.given, **moved, **rescaled}
-            for variant in combinations(singles, self.fed.y, self.artifact, moved, self.domains):
+            transforms = moved, self.domains, self.fed.tasks
+            for variant in combinations(singles, self.fed.y, self.artifact, *transforms):
                 name = variant_name(variant)
                 ask = partial(self.runner.predict, "x", variant)
                 got = self._try(f"inputs {name}", ask)

@@ -221,12 +221,23 @@ def _by_class(title: str, rows: Sequence[ClassAgreement]) -> Table | None:
     )
 
 
+def _task(output: OutputBehaviour) -> str:
+    """What the output is for, as a sentence."""
+    task = output.task
+    if task is None or task.name not in vocabulary.TASKS:
+        return ""
+    because = text.shorten(task.because, 80)
+    return f"It gives {vocabulary.TASKS[task.name]} ({task.confidence} confidence: {because}). "
+
+
 def _output(output: OutputBehaviour) -> list[Block]:
     kind = "guessed" if output.guessed else output.kind
     kind = "positions" if kind == "spatial" and len(output.shape) < 4 else kind
     title = f"Output {text.shorten(output.name or '(unnamed)', 40)}"
     described = vocabulary.OUTPUT_KINDS.get(kind, kind or "unknown kind")
-    blocks: list[Block] = [prose(f"{title}: {described}. {_collapse(output.collapse)}")]
+    blocks: list[Block] = [
+        prose(f"{title}: {described}. {_task(output)}{_collapse(output.collapse)}")
+    ]
     by_class = f"{title}: agreement by class predicted as given"
     tables = [_by_input(output, title), _by_class(by_class, output.per_class)]
     blocks += [table for table in tables if table is not None]

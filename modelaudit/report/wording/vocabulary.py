@@ -137,6 +137,18 @@ OUTPUT_KINDS: Mapping[str, str] = {
     "embedding": "a feature vector (embedding)",
 }
 
+TASKS: Mapping[str, str] = {
+    "classes": "one of several classes",
+    "multilabel": "several labels at a time",
+    "regression": "numbers",
+    "ordinal": "whole numbers in an order",
+    "map": "values at each position of an image",
+    "sequence": "values at each step",
+    "embedding": "features",
+    "detection": "boxes",
+    "reconstruction": "the input itself",
+}
+
 HEADS: Mapping[str, str] = {
     "gap": "global pooling: spatial positions are averaged before the last layer",
     "flatten": "flatten: the last layers see each position separately",

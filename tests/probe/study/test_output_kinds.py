@@ -9,7 +9,7 @@ import pytest
 
 from modelaudit.facts import Kernel, Signature
 from modelaudit.graphs import Endpoint
-from modelaudit.probe.study.output import kind_of
+from modelaudit.probe.study.output_tasks import kind_of, task_of
 from modelaudit.rules import examples
 from modelaudit.structs import replace
 
@@ -41,3 +41,38 @@ def test_outputs_like_the_inputs_are_no_classes(width, hidden, labels, kind) -> 
         examples.model(), architecture=None, signatures=(signature,), kernels=kernels
     )
     assert kind_of(VALUES, artifact, labels).name == kind
+
+
+@pytest.mark.parametrize(
+    ("values", "labels", "task", "kind", "found", "sure"),
+    [
+        (VALUES, None, "regression", "regression", "regression", "high"),
+        (VALUES, None, "multilabel", "sigmoid", "multilabel", "high"),
+        (VALUES / VALUES.sum(1, keepdims=True), None, "classes", "softmax", "classes", "high"),
+        (VALUES - 3, None, "classes", "logits", "classes", "high"),
+        (VALUES - 3, None, None, "logits", "classes", "low"),
+        (VALUES - 3, np.arange(32) % 6, None, "logits", "classes", "high"),
+        (VALUES - 3, VALUES * 2, None, "regression", "regression", "high"),
+        (VALUES[:, :1] - 3, np.arange(32) % 9, None, "regression", "ordinal", "medium"),
+        (VALUES.reshape(8, 2, 2, 6), None, None, "spatial", "map", "medium"),
+        (VALUES.reshape(8, 4, 6), None, None, "spatial", "sequence", "medium"),
+        (VALUES.reshape(8, 4, 6), None, "map", "spatial", "map", "high"),
+    ],
+)
+def test_a_task_is_declared_or_told_by_labels_and_values(
+    values, labels, task, kind, found, sure
+) -> None:
+    artifact = replace(examples.model(), training=None)
+    known = kind_of(values, artifact, labels, name="head", task=task)
+    said = task_of(known, values, artifact, labels, "head", task)
+    assert (known.name, said.name, said.confidence) == (kind, found, sure)
+
+
+@pytest.mark.parametrize(
+    "config", ["SparseCategoricalCrossentropy", "sparse_categorical_crossentropy"]
+)
+def test_a_loss_with_settings_tells_that_linear_outputs_are_scores_of_classes(config) -> None:
+    loss = {"class_name": config, "config": {"from_logits": True}}
+    scored = replace(examples.model(), training={"loss": loss})
+    assert not kind_of(VALUES - 3, scored, None).guessed
+    assert kind_of(VALUES - 3, replace(scored, training=None), None).guessed
