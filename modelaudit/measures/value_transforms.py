@@ -72,9 +72,7 @@ def changes(name: str) -> int:
     return sum(1 + ("caffe" in part) for part in name.split(JOIN))
 
 
-def domain_transforms(
-    x: NDArray[np.generic], colours: int | None, grey: int | None = None
-) -> tuple[DomainTransform, ...]:
+def domain_transforms(x: NDArray[np.generic], channels: int | None) -> tuple[DomainTransform, ...]:
     """Value transforms that undo common mistakes of preprocessing, depending on the range of `x`.
 
     Values from 0 to 1, from 0 to 255 and from -1 to 1 are mapped to each other, and colour images
@@ -84,16 +82,16 @@ def domain_transforms(
 
     Args:
         x: the original inputs.
-        colours: axis of red, green and blue; None if there is none.
-        grey: axis of the only channel of grey-scale images; None for others.
+        channels: axis of red, green and blue, or of the only channel; None for other inputs.
     """
     low, high = (float(x.min()), float(x.max())) if x.size else (0.0, 0.0)
     found = list(_ranges(low, high))
     given = "each" if standardised_each(x) else value_range(low, high)
+    colours = channels if channels is not None and x.shape[channels] == 3 else None
     if colours is not None:
         found += _imagenet(given, colours)
-    elif grey is not None:
-        found += _grey_imagenet(given, grey)
+    elif channels is not None:
+        found += _grey_imagenet(given, channels)
     found.append(DomainTransform("1-x", (-1.0,), (low + high,)))
     mean, deviation = (float(x.mean()), float(x.std())) if x.size else (0.0, 0.0)
     if deviation > 0:
@@ -194,8 +192,11 @@ def _affine(
     return DomainTransform(name, scale, offset, flip, colours)
 
 
-def channel_axis(shape: Shape, moves: Iterable[Transform], channels: int) -> int | None:
-    """Axis of the channels of images (n, ...) with these transforms; None for another number."""
+def channel_axis(shape: Shape, moves: Iterable[Transform]) -> int | None:
+    """Axis of the three colours, or of the one channel, of images (n, ...) with these transforms.
+
+    None for inputs with another number of channels, and for others than images.
+    """
     first = next((move.first_axis for move in moves if len(move.element.perm) == 2), None)
     axis = {1: 3, 2: 1}.get(first or 0)
-    return axis if axis is not None and len(shape) == 4 and shape[axis] == channels else None
+    return axis if axis is not None and len(shape) == 4 and shape[axis] in {1, 3} else None

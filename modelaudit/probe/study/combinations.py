@@ -12,11 +12,12 @@ from modelaudit.facts import Artifact
 from modelaudit.measures.behaviour.numbering import other_numbering
 from modelaudit.measures.behaviour.paired import p_better
 from modelaudit.measures.value_transforms import JOIN, DomainTransform
+from modelaudit.probe.study.feeding import PreparedInputs
 from modelaudit.probe.study.labels import ranked
 from modelaudit.probe.study.output import Outputs, finite_values
 from modelaudit.probe.study.output_tasks import kind_of
-from modelaudit.probe.study.runner import Array, InputVariant
-from modelaudit.settings import Tasks, declared_task
+from modelaudit.probe.study.runner import InputVariant
+from modelaudit.settings import declared_task
 
 TEMPTING_P = 0.2  # of a paired comparison, below which a variant is combined with others
 MOVES, SCALES = 2, 3  # spatial and value transforms that are combined
@@ -30,27 +31,27 @@ def variant_name(variant: InputVariant) -> str:
 
 def combinations(
     singles: Mapping[str, Outputs],
-    y: Array,
+    fed: PreparedInputs,
     artifact: Artifact,
     moves: Collection[str],
     domains: Sequence[DomainTransform],
-    tasks: Tasks = (),
 ) -> Iterator[InputVariant]:
     """Combinations worth trying; none if labels suggest no single transform, or without classes.
 
     Args:
         singles: outputs by transform, with `e` for the inputs as given.
-        y: labels.
+        fed: the inputs, with labels.
         artifact: the model's file.
         moves, domains: the spatial transforms and the value transforms of the inputs.
-        tasks: as in `ProbeSettings`.
     """
-    given = singles["e"]
-    if len(given) != 1:
+    given, y = singles["e"], fed.y
+    if len(given) != 1 or y is None:
         return
     (output,) = given
     values = {name: finite_values(outputs[output]) for name, outputs in singles.items()}
-    kind = kind_of(values["e"], artifact, y, name=output, task=declared_task(tasks, output)).name
+    kind = kind_of(
+        values["e"], artifact, y, name=output, task=declared_task(fed.tasks, output)
+    ).name
     order = other_numbering(values, kind, y)
     rows = ranked(values, kind, y, order.order if order and order.log_odds > 0 else None)
     if not rows or (

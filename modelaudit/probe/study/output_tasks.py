@@ -152,9 +152,16 @@ def _head(
 
 
 def _rebuilds_input(values: Array, artifact: Artifact) -> bool:
-    """Whether the outputs have the shape of the inputs, as those of an autoencoder."""
-    shapes = [port.shape or () for port in declared_inputs(artifact)]
-    return values.shape[-1] > 1 and values.shape[1:] in [shape[1:] for shape in shapes]
+    """Whether the outputs (n, k) are those of an autoencoder.
+
+    Labels can be as many as features, so the layers between have to mirror each other as well,
+    around one that is narrower than the input.
+    """
+    size = values.shape[-1]
+    shapes = [(port.shape or ())[1:] for port in declared_inputs(artifact)]
+    hidden = [kernel.shape[-1] for kernel in artifact.kernels[:-1]]
+    mirrored = hidden == hidden[::-1] and min(hidden, default=size) < size
+    return size > 1 and values.shape[1:] in shapes and mirrored
 
 
 def _are_numbers(values: Array, y: Array) -> bool:

@@ -128,10 +128,8 @@ class _Study:
         self.user = fed.info.kind == "user"
         self.few, self.rows = "x", np.arange(fed.info.n)
         scaled = self.user and any(fed.rescaled)
-        colours, grey = (
-            channel_axis(fed.info.shape, self.moves.values(), channels) for channels in (3, 1)
-        )
-        self.domains = domain_transforms(fed.arrays[0], colours, grey) if scaled else ()
+        channels = channel_axis(fed.info.shape, self.moves.values())
+        self.domains = domain_transforms(fed.arrays[0], channels) if scaled else ()
 
     def run(self) -> Behaviour:
         """Run all measurements."""
@@ -213,8 +211,7 @@ class _Study:
         combined = {}
         if self.fed.y is not None:
             singles = {"e": repeats.given, **moved, **rescaled}
-            transforms = moved, self.domains, self.fed.tasks
-            for variant in combinations(singles, self.fed.y, self.artifact, *transforms):
+            for variant in combinations(singles, self.fed, self.artifact, moved, self.domains):
                 name = variant_name(variant)
                 ask = partial(self.runner.predict, "x", variant)
                 got = self._try(f"inputs {name}", ask)

@@ -63,6 +63,7 @@ SAID = {
     "no_probe": (True, lambda made: not made.probe.enabled),
     "probe_data": (SAMPLE, lambda made: made.probe.data == str(SAMPLE)),
     "resize": (True, lambda made: made.probe.resize),
+    "task": ("map", lambda made: made.probe.tasks == (("*", "map"),)),
     "samples": (7, lambda made: made.probe.samples == 7),
     "timeout": (2.5, lambda made: made.probe.timeout == 2.5),
     "memory": (600, lambda made: made.probe.memory == 600 * MIB),
