@@ -19,6 +19,7 @@ from modelaudit.measures.kernels.other_weights import AVERAGE, STARTS
 from modelaudit.rules.drawn_weights import bounded, drift, spread, spread_out, unmoved
 from modelaudit.rules.training_traces import (
     among_siblings,
+    barely_trained,
     left_over,
     never_optimized,
     one_step,
@@ -38,6 +39,7 @@ from modelaudit.thresholds.weights import (
 # What else than a restore explains such kernels.
 NO_GRADIENT = "The optimizer's moments of these values are 0: no gradient reached them in training."
 ONE_STEP = "In sequences of one step a recurrent kernel is not used, and not trained."
+FEW = "The model made {} training steps, which can have moved no weight further: none was left out."
 SIBLINGS = (
     "The same layers have other kernels of the same shape, which are trained. The file does not "
     "tell whether these were skipped by a restore or never used in training."
@@ -127,6 +129,20 @@ def left_initial(
         kernels: all kernels, with undecidable ones.
         norms: its batch normalizations.
     """
+    found = _left_initial(artifact, kernels, norms)
+    steps = barely_trained(artifact) if found else 0
+    if not steps:
+        return found
+    text = FEW.format(steps)
+    low = (min(each.severity, Severity.LOW, key=lambda x: x.rank) for each in found)
+    return tuple(Untouched(e.kernel, s, text) for e, s in zip(found, low, strict=True))
+
+
+def _left_initial(
+    artifact: Artifact,
+    kernels: Sequence[KernelInitialization],
+    norms: Sequence[BatchNormState],
+) -> tuple[Untouched, ...]:
     kernels, _ = _apart(kernels)
     others = [kernel for kernel in kernels if kernel.tests.get("fits") is False]
     moved = len(others)

@@ -65,6 +65,9 @@ def _no_gradient(rule: Rule, facts: Facts) -> Iterator[Finding]:
         and ratio < STOPPED.value
         and (each.first or 0.0) < ALIVE.value * largest
     ]
+    # In sequences of one step, a recurrent kernel beside a trained one is not used.
+    alive = {each.route for each in moments if _weighs(each) and each not in stopped}
+    stopped = [e for e in stopped if not (e.role == "recurrent_kernel" and e.route in alive)]
     known = {
         each.kernel.route
         for each in left_initial(facts.artifact, measured.initialization, measured.batchnorm)

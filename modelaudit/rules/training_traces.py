@@ -6,11 +6,17 @@ import re
 from collections.abc import Sequence
 
 from modelaudit.audit_types.kernels import KernelInitialization
-from modelaudit.facts import Artifact, GraphNode, Json, Layer, Shape
+from modelaudit.facts import Artifact, GraphNode, Json, Layer, Shape, Tensor
 from modelaudit.formats.checkpoint.object_graph import VALUE
 from modelaudit.measures.architecture.layer_shapes import input_shape
-from modelaudit.measures.kernels.batchnorm import CHECKPOINT_SUFFIX, batchnorm_tensors
-from modelaudit.measures.kernels.other_weights import frozen_variables
+from modelaudit.measures.kernels.batchnorm import (
+    CHECKPOINT_SUFFIX,
+    batchnorm_tensors,
+    variable_names,
+)
+from modelaudit.measures.kernels.other_weights import STARTS, frozen_variables
+from modelaudit.measures.optimizer_state import optimizer_state
+from modelaudit.thresholds.training import FEW_STEPS
 
 
 def one_step(artifact: Artifact, recurrent: str) -> bool | None:
@@ -67,6 +73,34 @@ def tells_frozen(artifact: Artifact) -> bool:
         or any(node.kind == "variable" for node in artifact.object_graph)
         or any(graph.trainable for graph in artifact.graphs)
     )
+
+
+def barely_trained(artifact: Artifact) -> int:
+    """Training steps, if so few that they moved every bias, beta and gamma no further than they can.
+
+    Adam's first steps are of about the learning rate. 0 if there were more, or nothing tells.
+    """
+    state = optimizer_state(artifact)
+    if state is None or not state.steps or not state.rate or state.steps >= FEW_STEPS.value:
+        return 0
+    reach = 2 * state.steps * state.rate
+    ends = [(s.minimum, s.maximum) for t in _vectors(artifact) if (s := t.stats) is not None]
+    apart = [min(abs(value - start) for start in STARTS) for pair in ends for value in pair]
+    return state.steps if any(apart) and max(apart) <= reach else 0
+
+
+def _vectors(artifact: Artifact) -> list[Tensor]:
+    """Biases, betas and gammas, by their role or by the name of the variable."""
+    layers = artifact.architecture.layers if artifact.architecture else ()
+    roles = {name: role for layer in layers for role, name in layer.variables.items()}
+    names = {**variable_names(artifact), **roles}
+    return [
+        tensor
+        for tensor in artifact.tensors
+        if tensor.role == "weight"
+        and names.get(tensor.name, tensor.name).removesuffix(":0").rpartition("/")[2]
+        in {"bias", "beta", "gamma"}
+    ]
 
 
 def frozen_norms(artifact: Artifact) -> set[str]:

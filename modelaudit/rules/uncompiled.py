@@ -31,7 +31,7 @@ def _uncompiled(rule: Rule, facts: Facts) -> Iterator[Finding]:
             continue
         said = " ".join(seen.uncompiled.split())
         name = _own_object(seen, said)
-        alone = f", or custom_objects={{{name!r}: {name}}}, loads it" if name else " loads it"
+        alone = f", or custom_objects={_given(name)}, loads it" if name else " loads it"
         yield rule.finding(
             f"In {runtime_name(seen.runtime)}, load_model(path) fails, because the optimizer, loss "
             f"or metrics cannot be created as saved; compile=False{alone}. Error: "
@@ -55,6 +55,11 @@ def _uncompiled(rule: Rule, facts: Facts) -> Iterator[Finding]:
         )
 
 
+def _given(name: str) -> str:
+    """A dict with the object; a name may be `package>name`, of which only the last is Python."""
+    return f"{{{name!r}: {name.rpartition('>')[2]}}}"
+
+
 def _own_object(seen: Observation, error: str) -> str:
     """The loss or metric of the program that the error asks for; "" for those of Keras."""
     name = missing_object(error)
@@ -70,7 +75,7 @@ def _without_compiling(facts: Facts, *, keras2: bool, name: str) -> str:
     load = f"    model = keras.models.load_model({file!r}, "
     given = (
         f"\n\nOr give what the settings name, as your program defines it:\n\n"
-        f"{load}custom_objects={{{name!r}: {name}}})"
+        f"{load}custom_objects={_given(name)})"
     )
     return f"{_RECOMPILE}\n\n    import {library}\n{load}compile=False){given if name else ''}"
 

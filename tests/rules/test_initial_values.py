@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from modelaudit.facts import Graph, ObjectNode
+from modelaudit.facts import Graph, ObjectNode, TensorStats
 from modelaudit.findings import Severity
 from modelaudit.rules import examples
 from modelaudit.rules.initial_values import SIBLINGS, left_initial, never_trained
@@ -112,6 +112,22 @@ def test_optimizer_state_of_all_variables_but_one(kept, expected):
     for artifact in (by_graph, by_name):
         found = severities(drawn("a"), moved("b"), moved("c"), artifact=artifact)
         assert found == {"a": expected}
+
+
+@pytest.mark.parametrize(
+    ("steps", "bias", "expected"), [(2, 1e-4, LOW), (2, 0.1, HIGH), (500, 1e-4, HIGH)]
+)
+def test_layers_of_a_model_of_few_steps_were_not_left_out(steps, bias, expected):
+    """Two steps of a rate of 1e-4 move a bias by at most 2e-4; one of 0.1 was trained before."""
+    stats = TensorStats(-bias, bias, 0.0, bias / 2, 0, 0)
+    count = replace(
+        examples.tensor("optimizer/iterations", (), TensorStats(steps, steps, steps, 0.0, 0, 0)),
+        role="optimizer",
+    )
+    training = {"optimizer_config": {"class_name": "Adam", "config": {"learning_rate": 1e-4}}}
+    tensors = (*model().tensors, examples.tensor("b/bias", (96,), stats), count)
+    artifact = replace(model(), tensors=tensors, training=training)
+    assert severities(drawn("a"), moved("b"), moved("c"), artifact=artifact) == {"a": expected}
 
 
 def test_a_kernel_whose_moments_are_zero_received_no_gradient():

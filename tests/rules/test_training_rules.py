@@ -16,6 +16,7 @@ from modelaudit.rules import training_gradients, training_results, training_step
 from modelaudit.rules.catalogue import CATALOGUE, rule
 from modelaudit.rules.engine import run_rule, run_rules
 from modelaudit.settings import Settings
+from modelaudit.structs import replace
 
 pytestmark = pytest.mark.slow
 
@@ -170,6 +171,18 @@ def test_a_gradient_that_exploded_once_is_no_missing_gradient():
         outcome_of("MA433", training_steps.adam(("a", 1e-9, 1e-2), ("b", 1e-4, 1e-8)))
         is Outcome.FAIL
     )
+
+
+def test_a_recurrent_kernel_in_sequences_of_one_step_is_no_missing_gradient():
+    """Its input kernel receives a gradient; a recurrent layer of which neither does is a fault."""
+    for m, outcome in ((1e-4, Outcome.PASS), (0.0, Outcome.FAIL)):
+        facts = training_steps.adam(("a", m, m**2), ("r", 0.0, 0.0), ("b", 1e-4, 1e-8))
+        architecture = facts.artifact.architecture
+        first, _, last = architecture.layers
+        both = {"kernel": "a/kernel", "recurrent_kernel": "r/kernel"}
+        layers = (replace(first, class_name="GRU", variables=both), last)
+        artifact = replace(facts.artifact, architecture=replace(architecture, layers=layers))
+        assert outcome_of("MA433", replace(facts, artifact=artifact)) is outcome
 
 
 def outcome_of(code, facts):

@@ -42,7 +42,7 @@ def read_hdf5(path: Path, limits: Limits) -> Artifact:
     notes = ReadNotes(list(contents.problems))
     if contents.layout != OTHER and path.suffix not in SUFFIXES:
         its = f"its suffix is {path.suffix}" if path.suffix else "it has no suffix"
-        detail = f"is an HDF5 file, but {its}; Keras 3 loads it only as {' or '.join(SUFFIXES)}"
+        detail = f"is an HDF5 file, but {its}; Keras 3 knows HDF5 only by {' or '.join(SUFFIXES)}"
         notes.problems.append(Problem(ProblemKind.SUFFIX_MISMATCH, file, detail))
     if contents.layout == OTHER:
         detail = "HDF5 file without a Keras model or Keras weights"
