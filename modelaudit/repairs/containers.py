@@ -250,8 +250,10 @@ def _renumber(file: h5py.File) -> None:
         if not any(_number(path) % 2 for path in counted[base]):
             for path in sorted(counted[base], key=_number):
                 file.move(path, f"{base}_{_number(path) // 2}")
-    if OLD_LAYOUT in file and "layers" not in file:
-        file.move(OLD_LAYOUT, "layers")
+    found.clear()
+    file.visit(lambda path: found.append(path) if path.endswith(OLD_LAYOUT) else None)
+    for path in found[::-1]:  # inner models first
+        file.move(path, f"{path.removesuffix(OLD_LAYOUT)}layers")
 
 
 def _number(path: str) -> int:

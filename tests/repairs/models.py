@@ -128,13 +128,24 @@ def axes(k: Keras) -> Any:
     """A layer over two axes, which Keras 3 drops when it reads HDF5."""
     layers = k.layers
     return k.Sequential(
-        [layers.Input((4, 3)), layers.Softmax(axis=[1, 2]), layers.Flatten(), layers.Dense(2)]
+        [
+            layers.Input((4, 3)),
+            layers.BatchNormalization(axis=1),
+            layers.Softmax(axis=[1, 2]),
+            layers.Flatten(),
+            layers.Dense(2),
+        ]
     )
 
 
 MODELS: tuple[Callable[[Keras], Any], ...] = (mobile, recurrent, branches, scaled, mixed)
 NEW: tuple[Callable[[Keras], Any], ...] = (axes,)  # an HDF5 file of Keras 3
-OLD: tuple[Callable[[Keras], Any], ...] = (compared, local, batches)  # only Keras 2 builds them
+OLD: tuple[Callable[[Keras], Any], ...] = (
+    compared,
+    local,
+    batches,
+    axes,
+)  # only Keras 2 builds them
 
 
 def files(folder: Path) -> Iterator[tuple[Path, str]]:

@@ -66,6 +66,7 @@ OLD = "_layer_checkpoint_dependencies"
         (("dense", "dense_1", "dense_2"), ("dense", "dense_1", "dense_2")),
         (("dense", "dense_10", "dense_2"), ("dense", "dense_5", "dense_1")),
         (("a/dense", "a/dense_2", "a_2"), ("a/dense", "a/dense_1", "a_1")),
+        ((f"a/{OLD}/b", f"a/{OLD}/b_2", "a_2"), ("a/layers/b", "a/layers/b_1", "a_1")),
     ],
 )
 def test_layers_that_keras_2_13_counted_twice_are_counted_once(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from types import ModuleType
 
+import h5py
 import numpy as np
 import pytest
 
@@ -235,6 +237,26 @@ def test_an_axis_that_is_dropped_from_hdf5(tmp_path: Path, new: ModuleType, axis
     found = predicted(path, "keras==3.6.0", LoadCall.LOAD_MODEL)
     codes = {reason.code for reason in found.because if reason.predicted is LoadOutcome.DIFFERS}
     assert codes == ({"axes-dropped"} if axis == 1 else set())
+
+
+@pytest.mark.parametrize("stated", [True, False])
+def test_axes_of_layers_that_state_their_module_are_read(
+    tmp_path: Path, new: ModuleType, stated: bool
+) -> None:
+    start = new.layers.Input((4, 3))
+    model = new.Model(start, new.layers.Softmax(axis=[1, 2])(start))
+    path = tmp_path / "m.h5"
+    model.save(path)
+    with h5py.File(path, "r+") as file:
+        config = json.loads(file.attrs["model_config"])
+        for layer in config["config"]["layers"] if stated else ():
+            layer |= {"module": "keras.layers", "registered_name": None}
+        file.attrs["model_config"] = json.dumps(config)
+    data = RANDOM.random((2, 4, 3), "float32")
+    again = new.models.load_model(path, compile=False)
+    assert np.allclose(model(data), again(data)) is stated
+    found = predicted(path, "tf==2.21", LoadCall.LOAD_MODEL)
+    assert found.predicted is (LoadOutcome.LOADS if stated else LoadOutcome.DIFFERS)
 
 
 def test_a_weight_named_mean_is_not_that_of_a_normalization(

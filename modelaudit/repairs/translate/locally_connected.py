@@ -1,4 +1,4 @@
-"""LocallyConnected layers, which Keras 3 does not have, as patches and a product for each place."""
+"""LocallyConnected layers, which Keras 3 does not have, as windows and a product for each place."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import math
 
 from modelaudit.facts import Format, Json
 from modelaudit.formats.keras.json_config import integers, mapping, text
-from modelaudit.repairs.translate.operations import IMAGE, NUMPY
+from modelaudit.repairs.translate.operations import MATH, NUMPY
 from modelaudit.repairs.translate.translation import Config, Translation, Untranslatable
 
+_Step = tuple[str, str, dict[str, Json], str]  # class, module, config, end of its name
 _DIMENSIONS = {"LocallyConnected1D": 1, "LocallyConnected2D": 2}
 _KEPT = (
     *("trainable", "dtype", "activation", "activity_regularizer"),
@@ -27,7 +28,7 @@ def is_lacking(item: Config, translation: Translation) -> bool:
 def as_products(
     item: Config, name: str, translation: Translation, route: str
 ) -> list[tuple[Config, str]]:
-    """The layer as patches of its input and an EinsumDense of its weights, with their names.
+    """The layer as windows of its input and an EinsumDense of its weights, with their names.
 
     Each place has its own kernel. Weights are (places, window * channels, filters) in both; a bias
     (rows, columns, filters) gets the shape (places, filters).
@@ -50,29 +51,24 @@ def as_products(
     if source is not None and source.format is Format.KERAS_ARCHIVE:
         raise Untranslatable(route, f"{kind} in an archive, whose weights are stored by class")
     places = [
-        (length - window) // step + 1
-        for length, window, step in zip(lengths, size, strides, strict=False)
+        (length - window) // stride + 1
+        for length, window, stride in zip(lengths, size, strides, strict=False)
     ]
     filters = config.get("filters")
-    translation.replace(route, f"wrote {kind} as patches and an EinsumDense with a kernel for each")
+    translation.replace(route, f"wrote {kind} as windows and an EinsumDense with a kernel for each")
     einsum: dict[str, Json] = {key: config[key] for key in _KEPT if key in config}
     einsum |= {"name": name, "equation": "apk,pkf->apf"}
     einsum |= {"output_shape": [math.prod(places), filters]}
     einsum |= {"bias_axes": "pf" if config.get("use_bias", True) else None}
     if count == 2 and "bias" in layer.variables and isinstance(filters, int):
         translation.shapes[layer.variables["bias"]] = (math.prod(places), filters)
-    patches: dict[str, Json] = {"size": [*size], "strides": [*strides], "padding": "valid"}
-    if count == 1:
-        patches |= {"size": [*size, 1], "strides": [*strides, 1]}
     flat: dict[str, Json] = {"target_shape": [math.prod(places), math.prod(size) * lengths[-1]]}
-    steps: list[tuple[str, str, dict[str, Json], str]] = [
-        ("ExtractPatches", IMAGE, patches, "patches"),
+    steps = [
+        *_windows(size, strides),
         ("Reshape", "", flat, "windows"),
         ("EinsumDense", "", einsum, ""),
     ]
-    if count == 1:
-        steps.insert(0, ("ExpandDims", NUMPY, {"axis": 2}, "column"))
-    else:
+    if count == 2:
         steps.append(("Reshape", "", {"target_shape": [*places, filters]}, "places"))
     made: list[tuple[Config, str]] = []
     for class_name, module, values, suffix in steps:
@@ -82,3 +78,23 @@ def as_products(
         part = {"class_name": class_name, "module": module}
         made.append(({**part, "config": {**values, **dtype, "name": own}}, own))
     return made
+
+
+def _windows(size: tuple[int, ...], strides: tuple[int, ...]) -> list[_Step]:
+    """Operations for the windows of a sequence or an image: (places …, window …, channels).
+
+    Not ExtractPatches, which fails for strides up to Keras 3.8.
+    """
+
+    def turned(number: int, *axes: int) -> _Step:
+        return "Transpose", NUMPY, {"axes": [*axes]}, f"turned_{number}"
+
+    def framed(axis: int) -> _Step:
+        config: dict[str, Json] = {"sequence_length": size[axis], "sequence_stride": strides[axis]}
+        return "ExtractSequences", MATH, config, f"framed_{axis + 1}"
+
+    if len(size) == 1:
+        return [turned(1, 0, 2, 1), framed(0), turned(2, 0, 2, 3, 1)]
+    rows = [turned(1, 0, 3, 2, 1), framed(0)]  # (channels, columns, places of rows, rows)
+    columns = [turned(2, 0, 1, 3, 4, 2), framed(1)]
+    return [*rows, *columns, turned(3, 0, 2, 4, 3, 5, 1)]

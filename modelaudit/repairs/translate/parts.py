@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from modelaudit.facts import Format
 from modelaudit.formats.keras.json_config import mapping, sequence, text
+from modelaudit.layer_classes import Trait, has
 from modelaudit.repairs.translate.hard_sigmoid import is_redefined, taken_apart
 from modelaudit.repairs.translate.lambdas.layers import LambdaLayer, calls_functions
 from modelaudit.repairs.translate.locally_connected import as_products, is_lacking
@@ -44,6 +46,13 @@ def parts_of(
     Raises:
         Untranslatable: the code of a Lambda, or an activation, has no equal.
     """
+    words = has(text(item.get("class_name")), Trait.VOCABULARY)
+    if words and _without_words(item, translation, route):
+        raise Untranslatable(
+            route,
+            "its words were set by adapt(), and HDF5 does not hold them; save it as .keras, or "
+            "pass vocabulary= to the layer",
+        )
     if text(item.get("class_name")) == "Lambda":
         code = LambdaLayer(item, route)
         rescaling = code.rescaling(name)
@@ -56,3 +65,11 @@ def parts_of(
     if is_redefined(mapping(item.get("config")), translation, route):
         return taken_apart(item, name, translation, route)
     return [(item, name)]
+
+
+def _without_words(item: Config, translation: Translation, route: str) -> bool:
+    """Whether the file has no words for a layer that looks them up."""
+    source, layer = translation.source, translation.layer(route)
+    if source is None or layer is None or source.format is not Format.LEGACY_H5_FULL:
+        return False
+    return mapping(item.get("config")).get("vocabulary") is None and not layer.variables

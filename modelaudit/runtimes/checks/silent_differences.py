@@ -107,8 +107,13 @@ def _hashing(layer: Layer) -> Iterator[Reason]:
 
 
 def _axes(layer: Layer, context: CheckContext) -> Iterator[Reason]:
-    """An axis that Keras 3 drops when it reads HDF5, so that the layer uses its default axis."""
+    """An axis that Keras 3 drops when it reads HDF5, so that the layer uses its default axis.
+
+    It does so in layers without a module, which it takes for those of Keras 2.
+    """
     axis = layer.config.get("axis")
+    if layer.module:
+        return
     if isinstance(axis, list) and len(axis) > 1:
         asked, what = "axes_from_h5", f"the axes {axis}, a list that"
     elif isinstance(axis, int) and not _is_last(axis, layer):
