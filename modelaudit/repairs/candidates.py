@@ -20,6 +20,7 @@ from modelaudit.repairs.containers import (
     RepairEdits,
     container_of,
     first_config,
+    renames_groups,
     write_archive,
     write_hdf5,
 )
@@ -155,6 +156,8 @@ class RepairJob:
         )
         path = self._fresh(".keras" if archive else ".h5")
         keras = str(self.profile.data["versions"]["keras"])
+        if archive and renames_groups(source, keras):
+            translation.note("", "named and numbered the groups of its weights as the target does")
         if archive:
             write_archive(
                 source, path, config, edits, keras, self.settings.limits, keras3=self.profile.keras3

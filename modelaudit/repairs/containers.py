@@ -189,7 +189,7 @@ def write_archive(
             window = parts.window(name)
             with target.open(name, "w", force_zip64=True) as member:
                 if name == WEIGHTS:
-                    renumber = numbers(keras)[:2] not in _OWN_NAMES
+                    renumber = renames_groups(artifact, keras)
                     with _edited(window, out, edits, keras3=keras3, renumber=renumber) as weights:
                         _copy(weights, member)
                 else:
@@ -230,6 +230,12 @@ def _edited(
     finally:
         with suppress(OSError):
             path.unlink()
+
+
+def renames_groups(artifact: Artifact, keras: str) -> bool:
+    """Whether groups of weights get other names and numbers for a version of Keras."""
+    names = (tensor.name for tensor in artifact.tensors)
+    return numbers(keras)[:2] not in _OWN_NAMES and any(OLD_LAYOUT in name for name in names)
 
 
 def _renumber(file: h5py.File) -> None:

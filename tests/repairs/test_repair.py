@@ -7,6 +7,7 @@ import json
 import shutil
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from tests.sharing import answer_of, made_once, module, output_of
 
 pytestmark = pytest.mark.slow
 
+SAMPLES = Path(__file__).resolve().parents[2] / "sample_models"
 SETTINGS = Settings(probe=ProbeSettings(samples=8))
 NO_PROBE = ProbeSettings(enabled=False)
 
@@ -212,6 +214,49 @@ def test_a_model_that_changes_meanwhile_is_refused(
     assert [path.name for path in tmp_path.iterdir()] == ["old.h5"]
 
 
+def test_an_interrupted_repair_leaves_nothing_behind(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*_: object) -> None:
+        assert list(tmp_path.iterdir())  # the finished file, under a name that nobody reads
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(repair, "_publish_both", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        repair_model(folder / "keras2-mobile.h5", "tf==2.21", tmp_path / "new.h5", SETTINGS, None)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="no directory that nobody may write")
+def test_a_place_that_cannot_be_written_is_named(folder: Path) -> None:
+    """/proc, which is read-only for root as well."""
+    settings = replace(SETTINGS, probe=NO_PROBE)
+    (done,) = repairs(folder / "keras2-mobile.h5", "tf==2.21", Path("/proc/new.h5"), settings)
+    assert done.status is RepairStatus.REFUSED
+    assert done.reason.startswith("it could not be written")
+    assert "/proc" in done.reason
+
+
+@pytest.mark.parametrize("name", ["converted_keras.zip", "converted_keras"])
+def test_an_export_of_teachable_machine_as_it_was_downloaded(tmp_path: Path, name: str) -> None:
+    export = SAMPLES / "teachable_digits"
+    files = [export / "keras_model.h5", export / "labels.txt"]
+    if name.endswith(".zip"):
+        with zipfile.ZipFile(tmp_path / name, "w") as target:
+            for file in files:
+                target.write(file, file.name)
+    else:
+        (tmp_path / name).mkdir()
+        for file in files:
+            shutil.copy(file, tmp_path / name)
+    out = tmp_path / "new.h5"
+    (done,) = repairs(tmp_path / name, "tf==2.21", out, replace(SETTINGS, probe=NO_PROBE))
+    assert (done.status, done.out) == (RepairStatus.REPAIRED, str(out))
+    assert done.proof is not None
+    assert done.proof.tensors_equal == done.proof.tensors > 0
+    assert out.exists()
+
+
 @pytest.mark.parametrize("suffix", [".h5", ".keras"])
 def test_a_full_disk_leaves_nothing_behind(folder: Path, tmp_path: Path, suffix: str) -> None:
     code = (
@@ -231,7 +276,7 @@ def test_a_full_disk_leaves_nothing_behind(folder: Path, tmp_path: Path, suffix:
 
 
 def test_hostile_models_stay_refused(tmp_path: Path) -> None:
-    hostile = Path(__file__).resolve().parents[2] / "sample_models" / "digits_lambda.keras"
+    hostile = SAMPLES / "digits_lambda.keras"
     found = repair_model(hostile, "tf-keras==2.21", tmp_path / "new.keras", SETTINGS, None)
     assert found.status is RepairStatus.REFUSED
     assert "critical" in found.reason

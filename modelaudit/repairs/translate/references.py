@@ -28,11 +28,13 @@ def named(saved: Config) -> Config:
 def is_operation(name: str, module: str, config: Config) -> bool:
     """Whether an entry of a list of layers is an operation of Keras 3.
 
-    HDF5 states no modules. Unlike those of layers, configs of operations have no `trainable`.
+    HDF5 states no modules. Unlike those of layers, configs of operations have no `trainable`, and
+    only a Cast has a `dtype`.
     """
     if module:
         return module.startswith("keras.src.ops")
-    return name in FUNCTIONS and config.keys().isdisjoint(("trainable", "dtype", "batch_shape"))
+    of_layers = ("trainable", "batch_shape", *(() if name == "Cast" else ("dtype",)))
+    return name in FUNCTIONS and config.keys().isdisjoint(of_layers)
 
 
 def implied_input(item: Config) -> tuple[Config, list[Json] | None]:

@@ -261,6 +261,19 @@ def test_an_operation_without_module_or_function_of_tensorflow_gets_its_module()
         )
 
 
+def test_a_cast_in_hdf5_is_an_operation_though_it_has_a_dtype() -> None:
+    inputs = {"batch_shape": [None, 5, 4], "dtype": "int32", "name": "input_1"}
+    cast = {"class_name": "Cast", "config": {"dtype": "float32"}, "name": "cast"}
+    model = functional(
+        at({"class_name": "InputLayer", "config": inputs}),
+        {**cast, "inbound_nodes": [{"args": [tensor3("input_1")], "kwargs": {}}]},
+        output="cast",
+    )
+    new = layers_of(to_keras2(model, translation(KERAS_2, KERAS_3)))[1]
+    assert new["config"]["function"] == "cast"
+    assert new["inbound_nodes"] == [["input_1", 0, 0, {"dtype": "float32"}]]
+
+
 @pytest.mark.parametrize(("writer", "kept"), [("tf-keras==2.21", True), ("tf==2.21", False)])
 def test_training_in_a_call_stays_where_the_writer_obeys_it(writer: str, kept: bool) -> None:
     state = translation(KERAS_2, writer)
