@@ -106,6 +106,23 @@ def signatures(path: Path, count: int) -> None:
     message(path, fill)
 
 
+def assets(path: Path, count: int) -> None:
+    def fill(meta: pb.MetaGraphDef) -> None:
+        for number in range(count):
+            meta.asset_file_def.add(filename=f"a{number}").tensor_info.name = f"{number}:0"
+
+    message(path, fill)
+
+
+def metadata(path: Path, count: int) -> None:
+    signatures(path, 1)
+    made = pb.KerasMetadata()
+    for number in range(count):
+        text = json.dumps({"class_name": "ReLU", "config": {"name": f"r{number}"}})
+        made.nodes.add(node_id=number, identifier="_tf_keras_layer", metadata=text)
+    (path / "keras_metadata.pb").write_bytes(made.SerializeToString())
+
+
 def archive(path: Path, layers: object) -> None:
     config = {"class_name": "Sequential", "config": {"name": "s", "layers": layers}}
     with zipfile.ZipFile(path, "w") as file:
@@ -143,6 +160,8 @@ DENSE = {
     "functions": (functions, 200_000, 1_000),
     "objects": (objects, 200_000, 1_000),
     "signatures": (signatures, 40_000, 1_000),
+    "assets": (assets, 100_000, 1_000),
+    "metadata": (metadata, 20_000, 500),
     "layers.keras": (layers, 30_000, 500),
     "lists.keras": (lists, 400_000, 10_000),
     "numbers.keras": (numbers, 2_000_000, 10_000),

@@ -62,7 +62,7 @@ def graph_facts(
     Args:
         message: the graph.
         file: file name for errors.
-        limits: `graph_nodes` limits the number of functions and nodes, including those in them.
+        limits: `graph_nodes` limits the number of functions, assets and nodes, also in functions.
         tags: tags of the MetaGraph.
         meta: source of saver, collections and assets.
         held_by: route of the constant that contains the graph, for nested graphs.
@@ -71,7 +71,8 @@ def graph_facts(
         LimitExceeded: too many nodes.
     """
     library = message.library.function
-    NODES.check(node_count(message), message.ByteSize(), limits, file)
+    count = node_count(message) + (len(meta.asset_file_def) if meta else 0)
+    NODES.check(count, (meta or message).ByteSize(), limits, file)
     versioned = message.HasField("versions")
     return Graph(
         tags=tags,

@@ -12,7 +12,7 @@ from modelaudit.facts import Document, Json, ObjectNode, Problem, ProblemKind
 from modelaudit.formats.graph.parse import parse
 from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
 from modelaudit.formats.io.bounded import json_loads, json_parts
-from modelaudit.formats.io.density import CONTAINERS, ELEMENTS
+from modelaudit.formats.io.density import CONTAINERS, ELEMENTS, OBJECTS
 from modelaudit.formats.keras.common import document_problems
 from modelaudit.settings import Limits
 
@@ -130,6 +130,7 @@ def _check_parts(texts: Sequence[str], file: str, limits: Limits) -> None:
     """
     parts = [json_parts(text.encode("utf-8", "replace")) for text in texts]
     size = sum(map(len, texts))
+    OBJECTS.check(len(texts), size, limits, file)
     CONTAINERS.check(sum(opened for opened, _ in parts), size, limits, file)
     ELEMENTS.check(sum(nodes for _, nodes in parts), size, limits, file)
 
