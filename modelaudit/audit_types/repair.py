@@ -74,6 +74,10 @@ class RepairProof(Struct, frozen=True):
     """Outputs of the new file in `restored_in` against those of the original in `reference`."""
     why_no_outputs: str = ""
     """Why there are none."""
+    golden_outputs: Count = 0
+    """Number of outputs of the original's golden record that the new file reproduces."""
+    why_no_golden: str = ""
+    """Why that record was not compared; empty without one."""
 
 
 class LabelledEffect(Struct, frozen=True):

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from modelaudit.audit_types.loading import Agreement, Status
 from modelaudit.audit_types.repair import RepairProof
+from modelaudit.errors import ReadError
 from modelaudit.facts import Artifact
 from modelaudit.probe.host.observe import observe
 from modelaudit.probe.host.runtime import RuntimeHandle
@@ -26,7 +27,10 @@ from modelaudit.probe.study.agreement import (
     compare_with_reference,
     run_reference,
 )
+from modelaudit.probe.study.golden_replay import replay
 from modelaudit.repairs.containers import RepairEdits, scaled
+from modelaudit.restore.golden_check import GoldenCheck
+from modelaudit.restore.golden_record import read_record, record_path
 from modelaudit.restore.model import Weight
 from modelaudit.restore.proof import prove
 from modelaudit.restore.weight_sources import stored_weights
@@ -92,7 +96,8 @@ def check(
             return Attempt(proof, f"{runtime_name(seen.runtime)} did not start: {seen.failure}")
         return Attempt(proof, f"{runtime_name(seen.runtime)} does not load it: {seen.failure}")
     with session:
-        return _loaded(proof, repaired, seen, session, first, settings)
+        found = _loaded(proof, repaired, seen, session, first, settings)
+        return found if found.failure else _as_recorded(found, original, session, settings)
 
 
 def _loaded(
@@ -123,6 +128,32 @@ def _loaded(
         if why := proven_outputs(first, found):
             return Attempt(proof, why)
     return Attempt(proof, uncompiled=not_compiled(session, repaired))
+
+
+def _as_recorded(
+    found: Attempt, original: Artifact, session: Session, settings: Settings
+) -> Attempt:
+    """The attempt, which fails if the golden record of the original has other outputs."""
+    try:
+        record = read_record(original.root, settings.limits)
+    except ReadError as error:
+        return replace(found, proof=replace(found.proof, why_no_golden=str(error)))
+    if record is None:
+        return found
+    if record.model_sha256 != original.sha256:
+        reason = "the record is of another file"
+        return replace(found, proof=replace(found.proof, why_no_golden=reason))
+    golden = replay(session, record, GoldenCheck(record_path(original.root).name))
+    for each in golden.outputs:
+        if not each.reproduced:
+            return replace(
+                found,
+                failure=f"{each.name} differs by {each.difference:.3g} from the golden record, "
+                f"more than {each.tolerance:.3g}",
+            )
+    reproduced = len(golden.outputs)
+    proof = replace(found.proof, golden_outputs=reproduced, why_no_golden=golden.not_replayed)
+    return replace(found, proof=proof)
 
 
 def proven_outputs(first: ReferenceRun, found: Agreement) -> str:

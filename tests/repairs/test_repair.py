@@ -15,9 +15,12 @@ import pytest
 
 from modelaudit.audit_types.repair import Repair, RepairStatus, RepairWay
 from modelaudit.errors import UsageError
-from modelaudit.repairs import repair
+from modelaudit.golden import record_saved
+from modelaudit.pipeline import read_artifact
+from modelaudit.repairs import proof, repair
 from modelaudit.repairs.candidates import RepairRuntimes
 from modelaudit.repairs.repair import repair_model
+from modelaudit.restore.golden_record import read_record
 from modelaudit.runs.repair import open_runtimes, repairs
 from modelaudit.settings import ProbeSettings, Settings
 from modelaudit.structs import replace
@@ -212,6 +215,27 @@ def test_a_model_that_changes_meanwhile_is_refused(
         "it was modified while it was repaired",
     )
     assert [path.name for path in tmp_path.iterdir()] == ["old.h5"]
+
+
+def test_the_golden_record_of_the_original_is_reproduced_or_nothing_is_written(
+    folder: Path, runtimes: RepairRuntimes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = Path(shutil.copy(folder / "keras2-branches.h5", tmp_path / "old.h5"))
+    artifact = read_artifact(path, SETTINGS)
+    record_saved(artifact, SETTINGS.probe, [runtimes.keras2])
+    own = replace(runtimes, target=runtimes.keras3)
+    done = repair_model(path, "tf==2.21", tmp_path / "new.h5", SETTINGS, own)
+    assert done.proof is not None
+    assert (done.status, done.proof.golden_outputs) == (RepairStatus.REPAIRED, 1)
+
+    record = read_record(path, SETTINGS.limits)
+    assert record is not None
+    other = tuple(replace(each, values=each.values + 0.5) for each in record.outputs)
+    monkeypatch.setattr(proof, "read_record", lambda *_: replace(record, outputs=other))
+    done = repair_model(path, "tf==2.21", tmp_path / "newer.h5", SETTINGS, own)
+    assert done.status is RepairStatus.UNPROVEN
+    assert "from the golden record" in done.reason
+    assert not (tmp_path / "newer.h5").exists()
 
 
 def test_an_interrupted_repair_leaves_nothing_behind(

@@ -31,6 +31,10 @@ def _proof(proof: RepairProof) -> Iterator[str]:
         )
     elif proof.why_no_outputs:
         yield f"outputs: not compared, because {proof.why_no_outputs}"
+    if proof.golden_outputs:
+        yield f"golden record: {proof.golden_outputs} of its outputs reproduced"
+    elif proof.why_no_golden:
+        yield f"golden record: not compared, because {proof.why_no_golden}"
     if proof.restored_in:
         yield f"loaded in {proof.restored_in}"
     if proof.predicted and not proof.restored_in:
