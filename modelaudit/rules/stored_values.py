@@ -10,6 +10,7 @@ from modelaudit.facts import Json, Tensor, TensorStats
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.measures.kernels.batchnorm import batchnorm_tensors, variable_names
 from modelaudit.measures.kernels.initializers import canonical_name
+from modelaudit.measures.kernels.other_weights import frozen_variables
 from modelaudit.measures.kernels.plain_norms import is_all, plain_norms
 from modelaudit.measures.statistics import distance_from_others
 from modelaudit.rules import examples
@@ -26,6 +27,10 @@ from modelaudit.thresholds.weights import (
 )
 
 KERNELS = ("kernel", "depthwise_kernel", "pointwise_kernel", "recurrent_kernel", "embeddings")
+_BY_HAND = {
+    True: "The layer is frozen, so this may be a filter set by hand, such as an average.",
+    False: "A filter set by hand, such as an average, looks the same.",
+}
 CONSTANT_INITIALIZERS = ("zeros", "zero", "ones", "one", "constant")
 # Constants of masks: the largest float32 and float64.
 LARGEST_FLOATS = (math.ldexp(1 - math.ldexp(1, -24), 128), sys.float_info.max)
@@ -66,14 +71,20 @@ def _kernels(facts: Facts) -> Iterator[tuple[str, str, Tensor]]:
 
 def _constant(rule: Rule, facts: Facts) -> Iterator[Finding]:
     kernels = [*_kernels(facts)]
-    if not (kernels or facts.artifact.architecture):
+    architecture = facts.artifact.architecture
+    if not (kernels or architecture):
         raise NotApplicable("no architecture, graph or name says which tensors are kernels")
+    still = set(frozen_variables(facts.artifact))
+    still |= {x.route for x in (architecture.layers if architecture else ()) if not x.trainable}
     for route, role, tensor in kernels:
         stats = tensor.stats
         if stats and stats.constant and tensor.size > 1:
             named = route if route.rpartition("/")[2] == role else f"{route}/{role}"
             drawn = _initializer(facts, route, role) in CONSTANT_INITIALIZERS
             penalized = not stats.minimum and _penalized(facts, route)
+            frozen = route in still or tensor.name in still
+            by_hand = bool(stats.minimum) and (frozen or architecture is None)
+            severity = Severity.LOW if drawn or (by_hand and frozen) else rule.severity
             effect = (
                 "its result does not depend on its input"
                 if not stats.minimum
@@ -84,11 +95,14 @@ def _constant(rule: Rule, facts: Facts) -> Iterator[Finding]:
             yield rule.finding(
                 f"Every value of {named} is {stats.minimum:g}: {effect}."
                 + " Its initializer also gives one value: it was not trained." * drawn
-                + " The layer has a regularizer or constraint, which can do this." * penalized,
+                + " The layer has a regularizer or constraint, which can do this." * penalized
+                + f" {_BY_HAND[frozen]}" * by_hand,
                 file=tensor.file,
                 route=named,
                 evidence={"measured": stats.minimum, "unit": "as every value", "n": tensor.size},
-                severity=Severity.LOW if drawn else Severity.MEDIUM if penalized else rule.severity,
+                severity=min(severity, Severity.MEDIUM, key=lambda each: each.rank)
+                if penalized or by_hand
+                else severity,
                 fix=f"Use a random {role}_initializer, such as the default, and train again."
                 if drawn
                 else "",

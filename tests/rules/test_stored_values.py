@@ -293,6 +293,26 @@ def test_weights_alone_are_searched_as_well(tmp_path: Path) -> None:
     assert reported(facts) == {code: [Severity.HIGH] for code in ("MA406", "MA419", "MA421")}
 
 
+@pytest.mark.parametrize(
+    ("value", "frozen", "config", "severity"),
+    [
+        (1 / 9, True, True, Severity.LOW),  # a blur
+        (1 / 9, False, True, Severity.HIGH),  # training would have changed it
+        (1 / 9, False, False, Severity.MEDIUM),
+        (0.0, True, True, Severity.HIGH),  # no filter
+        (0.0, False, False, Severity.HIGH),
+    ],
+)
+def test_a_filter_set_by_hand(tmp_path: Path, value, frozen, config, severity) -> None:
+    kernel = stored(tmp_path, "blur/kernel", np.full((3, 3, 1, 1), value, "float32"))
+    layer = replace(examples.layer("blur", variables={"kernel": kernel.name}), trainable=not frozen)
+    artifact = examples.model(layer, tensors=(kernel,))
+    if not config:
+        found = Kernel("blur", kernel.name, "conv", "io", 2, kernel.shape)
+        artifact = replace(artifact, architecture=None, kernels=(found,))
+    assert reported(Facts(artifact)) == {"MA406": [severity]}
+
+
 def test_a_constant_variable_of_a_graph_is_named_itself(tmp_path: Path) -> None:
     """Its layer may have another variable called kernel."""
     zeros = stored(tmp_path, "lstm/Variable", np.zeros(SHAPE, "float32"))

@@ -253,6 +253,8 @@ def _orthogonality_error(values: KernelValues, gain: float) -> float | None:
     if values.sampled or gain == 0:
         return None
     matrix = values.matrix.reshape(-1, values.shape[-1]).astype(np.float64)
+    if np.count_nonzero(matrix) < matrix.size / 2:
+        return None  # set by hand, such as a permutation or a selection
     if matrix.shape[0] < matrix.shape[1]:
         matrix = matrix.T
     vectors = matrix[:, : min(matrix.shape[1], 256)]
