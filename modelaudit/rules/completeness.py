@@ -98,7 +98,7 @@ def _without_statistics(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 def _missing(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if facts.artifact.architecture is None:
-        yield from _without_statistics(rule, facts)
+        yield from [*_only_counters(rule, facts)] or _without_statistics(rule, facts)
         return
     if name := _unbuilt(facts):
         compiled = bool(facts.artifact.training)
@@ -134,6 +134,21 @@ def _missing(rule: Rule, facts: Facts) -> Iterator[Finding]:
                     "missing": list(absent),
                 },
             )
+
+
+def _only_counters(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    """A checkpoint without a weight, of `tf.train.Checkpoint()` or of counters alone."""
+    artifact = facts.artifact
+    names = [tensor.name for tensor in artifact.tensors if tensor.dtype != "string"]
+    weights = any(tensor.role in ("weight", "optimizer") for tensor in artifact.tensors)
+    if artifact.format is Format.TF2_CHECKPOINT and artifact.complete and not weights:
+        yield rule.finding(
+            f"The checkpoint holds no weights, only {', '.join(names[:LISTED]) or 'nothing'}: it "
+            "was saved without the model.",
+            severity=Severity.MEDIUM,
+            evidence={"measured": 0, "unit": "weights in the file"},
+            key="no weights",
+        )
 
 
 def _unexpected(rule: Rule, facts: Facts) -> Iterator[Finding]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import h5py
 import pytest
 
+from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Kernel
 from modelaudit.findings import Severity
 from modelaudit.pipeline import static_facts
@@ -16,6 +17,8 @@ from modelaudit.rules import examples
 from modelaudit.rules.catalogue import CATALOGUE, rule
 from modelaudit.rules.engine import run_rule, run_rules
 from modelaudit.rules.model import Facts
+from modelaudit.rules.security.config.examples import dense
+from modelaudit.runtimes.model import Prediction, Reason
 from modelaudit.settings import Settings
 from modelaudit.structs import replace
 from tests.made.files import minimal_h5, minimal_keras
@@ -111,3 +114,24 @@ def test_nan_in_one_row_of_the_first_kernel_names_the_inputs(bad, place, said):
     artifact = replace(examples.model(examples.layer(), tensors=tuple(tensors)), kernels=kernels)
     (found,) = run_rule(rule("MA111"), Facts(artifact)).findings
     assert ("one feature in the training data" in found.detail) is said
+
+
+@pytest.mark.slow
+def test_a_checkpoint_without_the_model(tmp_path: Path) -> None:
+    tf = pytest.importorskip("tensorflow")
+    tf.train.Checkpoint().save(str(tmp_path / "counter"))
+    tf.train.Checkpoint(kernel=tf.Variable(tf.ones((3, 2)))).save(str(tmp_path / "sound"))
+    found = run_rule(rule("MA112"), static_facts(tmp_path / "counter-1", Settings())).findings
+    assert [each.severity for each in found] == [Severity.MEDIUM]
+    assert "only save_counter: it was saved without the model" in found[0].detail
+    assert not run_rule(rule("MA112"), static_facts(tmp_path / "sound-1", Settings())).findings
+
+
+@pytest.mark.parametrize("code", ["lambda-of-unknown-function", "lambda-of-global"])
+def test_a_function_that_a_lambda_lacks_is_code_outside_the_file(code: str) -> None:
+    """The first is a name in the config; the second is in bytecode, which MA701 reports."""
+    reason = Reason(code, LoadOutcome.FAILS, "", unless="l1 is passed", sign="l1")
+    prediction = Prediction("tf==2.21", "load_model", LoadOutcome.FAILS, (reason,))
+    found = run_rule(rule("MA715"), replace(dense(), predictions=(prediction,))).findings
+    named = [each.detail for each in found if "function l1" in each.detail]
+    assert bool(named) is (code == "lambda-of-unknown-function")

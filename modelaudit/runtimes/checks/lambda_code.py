@@ -14,6 +14,7 @@ from modelaudit.runtimes.model import CheckContext, LoadCall, Reason
 
 # Keys of Keras 2's Lambda that Keras 3's reader of the old dialect ignores.
 FUNCTION_KEYS = frozenset(("module", "function_type", "output_shape_type", "output_shape_module"))
+UNKNOWN_FUNCTION = "lambda-of-unknown-function"  # code of the reason for one of the program's own
 # Within a layout, the instructions changed at these versions.
 NEW_INSTRUCTIONS = ((3, 6), (3, 10), (3, 11), (3, 12), (3, 13), (3, 14))
 RESAVE = (
@@ -110,7 +111,7 @@ def _named(
     if not profile.keras3 and name in context.behaviour("lambda_globals", ()):
         return
     yield Reason(
-        "lambda-of-unknown-function",
+        UNKNOWN_FUNCTION,
         LoadOutcome.FAILS,
         f"{route} is a Lambda with the function {name}, which is not in the file",
         f"Unknown function: '{name}'",

@@ -15,6 +15,7 @@ from modelaudit.rules.security.config.examples import dense, example
 from modelaudit.rules.security.config.module_lists import KERAS, imported_module, suspicious_module
 from modelaudit.rules.security.config.object_references import ObjectReference, references
 from modelaudit.runtimes.checks.graph import UNKNOWN_OPERATION
+from modelaudit.runtimes.checks.lambda_code import UNKNOWN_FUNCTION
 from modelaudit.runtimes.checks.layer_parts import UNKNOWN_OBJECT
 
 # Keras 2.11 to 2.15 registered its own optimizers as if they were custom objects.
@@ -103,14 +104,14 @@ def check(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 
 def _by_name(facts: Facts) -> set[str]:
-    """Activations and the like that Keras does not know; a SavedModel has them in its graph."""
+    """Functions and parts that Keras does not know; a SavedModel has them in its graph."""
     if facts.artifact.format.is_saved_model:
         return set()
     return {
         reason.sign
         for prediction in facts.predictions
         for reason in prediction.because
-        if reason.code == UNKNOWN_OBJECT and reason.unless
+        if reason.code in (UNKNOWN_OBJECT, UNKNOWN_FUNCTION) and reason.unless
     }
 
 
