@@ -12,6 +12,7 @@ from modelaudit.thresholds.answers import PER_CLASS
 
 PERMUTED = 2000  # draws of the labels' order
 ENTROPY_SHARE = 0.5  # of log2 K, that probabilities are scaled to before they are compared
+NEARLY = 10  # errors of much less than the targets' variance divided by this are alike
 SLIPS = 10  # of so many labels one is taken to be drawn at random, so that no input decides alone
 
 
@@ -140,7 +141,8 @@ def chance_p(values: NDArray[np.floating], kind: str, y: NDArray[np.generic]) ->
 def fit_scores(values: NDArray[np.floating], y: NDArray[np.generic]) -> NDArray[np.float64] | None:
     """(n,) minus the logarithm of the squared error of each output (n, ...).
 
-    The logarithm keeps few large errors from deciding. None where `explained_variance` is None.
+    The logarithm keeps few large errors from deciding, and a tenth of the targets' variance beside
+    each error keeps few errors near 0 from it. None where `explained_variance` is None.
     """
     if explained_variance(values, y) is None:
         return None
@@ -148,7 +150,7 @@ def fit_scores(values: NDArray[np.floating], y: NDArray[np.generic]) -> NDArray[
     assert target is not None
     squares = (values.astype(np.float64) - target) ** 2
     each = squares.reshape(len(values), -1).mean(axis=1)
-    return np.asarray(-np.log(each + 1e-6 * target.var()), dtype=np.float64)
+    return np.asarray(-np.log(each + target.var() / NEARLY), dtype=np.float64)
 
 
 def explained_variance(values: NDArray[np.floating], y: NDArray[np.generic]) -> float | None:

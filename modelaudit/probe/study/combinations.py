@@ -13,7 +13,7 @@ from modelaudit.measures.behaviour.numbering import other_numbering
 from modelaudit.measures.behaviour.paired import p_better
 from modelaudit.measures.value_transforms import JOIN, DomainTransform
 from modelaudit.probe.study.feeding import PreparedInputs
-from modelaudit.probe.study.labels import ranked
+from modelaudit.probe.study.labels import fitted, ranked
 from modelaudit.probe.study.output import Outputs, finite_values
 from modelaudit.probe.study.output_tasks import kind_of
 from modelaudit.probe.study.runner import InputVariant
@@ -36,7 +36,7 @@ def combinations(
     moves: Collection[str],
     domains: Sequence[DomainTransform],
 ) -> Iterator[InputVariant]:
-    """Combinations worth trying; none if labels suggest no single transform, or without classes.
+    """Combinations worth trying; none if labels suggest no single transform, or for maps.
 
     Args:
         singles: outputs by transform, with `e` for the inputs as given.
@@ -54,6 +54,7 @@ def combinations(
     ).name
     order = other_numbering(values, kind, y)
     rows = ranked(values, kind, y, order.order if order and order.log_odds > 0 else None)
+    rows = rows or fitted(values, kind, y)
     if not rows or (
         (order is None or order.log_odds <= 0)
         and all(p_better(rows["e"], each) > TEMPTING_P for each in rows.values())
@@ -71,5 +72,5 @@ def combinations(
     for move in best(moves, MOVES):
         for domain in (*scales, *([swap] if swap else []), *swapped):
             yield InputVariant(move, domain)
-    for domain in swapped:
+    for domain in [scale.swapped(*swap.flip) for scale in by_name.values()] if swap else ():
         yield InputVariant("e", domain)

@@ -92,6 +92,14 @@ def ranked(
     return {name: each for name, each in found.items() if each is not None}
 
 
+def fitted(outputs: Mapping[str, Array], kind: str, y: Array) -> Scores:
+    """`accuracy.fit_scores` of each output, by variant; only of regressions."""
+    if kind != "regression":
+        return {}
+    found = {name: fit_scores(values, y) for name, values in outputs.items()}
+    return {name: each for name, each in found.items() if each is not None}
+
+
 def _aligned(values: Array, kind: str, y: Array, move: Transform | None) -> Array:
     """The outputs for transformed inputs, with the transform undone on maps if that fits better.
 
