@@ -53,7 +53,8 @@ def kernel_directions(kernel: KernelSymmetry) -> KernelDirections | None:
     """
     if not kernel.energies or kernel.slices < 1 or "H" not in kernel.even:
         return None
-    side = kernel.shape[0]
+    # Of a Dense layer behind Flatten, the first axis holds positions and channels.
+    side = math.isqrt(math.prod(kernel.shape) // kernel.slices)
     dims, energies = irrep_dimensions(side), kernel.energies
     # What is even under H is A1, B1 and a half of E: the derivatives from top to bottom.
     vertical = kernel.even["H"] - energies["A1"] - energies["B1"]

@@ -8,6 +8,7 @@ import pytest
 from modelaudit.measures.kernels.directions import kernel_directions, part_energies
 from modelaudit.measures.kernels.symmetry import kernel_symmetry
 from modelaudit.measures.kernels.values import KernelValues
+from modelaudit.structs import replace
 
 SOBEL = np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]], float)  # changes from left to right
 BAR = np.array([[-1, 2, -1]] * 3, float) - np.array([[-1, 2, -1]] * 3, float).T
@@ -42,6 +43,14 @@ def test_known_filters_lead_in_their_part(pattern: np.ndarray, leading: str) -> 
     assert found is not None
     assert found.leading == leading
     assert found.shares[leading].share > 0.9
+
+
+def test_a_dense_layer_behind_flatten_has_the_directions_of_its_positions() -> None:
+    """Its stored shape is (positions * channels, units): the side is not its first axis."""
+    filters = SOBEL[..., None, None] + np.random.default_rng(1).normal(size=(3, 3, 4, 2)) / 20
+    conv = kernel_symmetry(values_of(filters), "c", "conv")
+    dense = kernel_symmetry(replace(values_of(filters), shape=(36, 2)), "c", "dense")
+    assert kernel_directions(dense).shares == kernel_directions(conv).shares
 
 
 def test_random_filters_have_no_leading_part_and_the_expected_shares() -> None:
