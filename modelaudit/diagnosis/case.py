@@ -223,7 +223,9 @@ def answered_alike(output: OutputBehaviour) -> bool:
     An unsure model also carries little information, but its predictions differ.
     """
     share = output.collapse.top_share or 0.0
-    return share > TOP_SHARE.value and information(output) < LITTLE.value * capacity(output)
+    # One of two classes always gets half of the inputs, and often most of them.
+    most = ONE_CLASS.value if output.collapse.classes == 2 else TOP_SHARE.value
+    return share > most and information(output) < LITTLE.value * capacity(output)
 
 
 def scores(output: OutputBehaviour) -> tuple[Mapping[str, float], str]:

@@ -205,13 +205,15 @@ def _fallback(case: Case, unknown: Sequence[Undecidable]) -> Cause:
         evidence = [Evidence(given), *(Evidence(f"{note}.") for note in seen.inputs.notes[:2])]
         return _cause("undecided-without-images", CauseFound(0.9, tuple(evidence)), case)
     if case.alike:
-        kind = f"the {case.words.many} seem to be of one kind"
+        kind = (
+            f"the {case.words.many} seem to be of one kind. To measure what the outputs depend on, "
+            f"provide {case.wanted}"
+        )
         if seen.inputs.labelled and not case.one_class:
             kind = "your labels differ, so it tells their classes apart poorly"
         text = (
-            f"Nearly all {case.words.many} get the same prediction, and the other measurements "
-            f"show no fault: {kind}. "
-            f"To measure what the outputs depend on, provide {case.wanted}."
+            f"Most {case.words.many} get the same prediction, and the other measurements "
+            f"show no fault: {kind}."
         )
         return _cause("healthy", CauseFound(0.6, (Evidence(text),)), case)
     text = "No step of the procedure confirmed a cause"

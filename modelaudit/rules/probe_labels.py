@@ -180,10 +180,13 @@ def _telling(rule: Rule, facts: Facts) -> Iterator[Finding]:
 def _unscaled(rule: Rule, facts: Facts) -> Iterator[Finding]:
     inputs = _inputs(facts)
     columns, targets = inputs.columns, inputs.targets
+    if facts.words.one == "text":  # an embedding looks tokens up, whatever their numbers are
+        columns = None
     layers = facts.artifact.architecture.layers if facts.artifact.architecture else ()
     scaled = any(has(layer.class_name, _SCALES) for layer in layers[:4])
     low, high = inputs.value_range
-    if len(inputs.shape) > 2 and low >= 0 and high > UNSCALED.value and not scaled:
+    numbers = len(inputs.shape) > 2 and facts.words.one != "text"
+    if numbers and low >= 0 and high > UNSCALED.value and not scaled:
         before = [*takewhile(lambda layer: not layer.variables, layers)]
         # Any other layer in front of the first weights may divide.
         if len(before) < len(layers) and all(_KEEPS.match(each.class_name) for each in before):

@@ -7,7 +7,13 @@ import math
 import pytest
 
 from modelaudit.audit_types.behaviour import BetterInputs, Collapse
-from modelaudit.diagnosis.case import amount, capacity, labels_contradict, score_text
+from modelaudit.diagnosis.case import (
+    amount,
+    answered_alike,
+    capacity,
+    labels_contradict,
+    score_text,
+)
 from tests.diagnosis.cases import output
 
 
@@ -45,3 +51,10 @@ def test_labels_contradict_without_a_gain(gained, contradict):
 
 def test_without_labels_nothing_is_contradicted():
     assert not labels_contradict(output(), "H")
+
+
+@pytest.mark.parametrize(("classes", "alike"), [(2, False), (10, True)])
+def test_most_inputs_get_one_of_two_classes_without_being_alike(classes, alike):
+    mostly = output(collapse=Collapse(False, 0.19, classes, 0, 0.73, 0.3))
+    assert answered_alike(mostly) is alike
+    assert answered_alike(output(collapse=Collapse(False, 0.05, classes, 0, 0.97, 0.3)))

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from modelaudit.audit_types.loading import Port, Status
 from modelaudit.measures.behaviour.probe_data import target_summary
+from modelaudit.probe.protocol import Observation
 from modelaudit.rules import examples, probe_labels
 from modelaudit.rules.engine import run_rules
 from modelaudit.rules.probe_labels import InputColumns, _columns, _labelled
@@ -112,3 +114,11 @@ def test_pixels_that_nothing_scales(span, first, expected):
         behaviour=replace(facts.behaviour, inputs=images),
     )
     assert findings(facts) == expected
+
+
+@pytest.mark.parametrize(("name", "expected"), [("tokens", []), ("features", [("MA613", "low")])])
+def test_the_numbers_of_tokens_are_no_sizes(name, expected):
+    facts = _columns(InputColumns(False, 4, largest_spread=60.0, largest_mean=110.0))()
+    port = Port(name, "int32" if name == "tokens" else "float32", (None, 4))
+    seen = Observation("here", "load_model", Status.LOADED, inputs=(port,))
+    assert findings(replace(facts, observations=(seen,))) == expected

@@ -20,6 +20,8 @@ def unsettled_statistics(case: Case) -> StepResult:
     seen = case.behaviour
     if seen is None or not case.images:
         return CauseUnknown(case.unfed())
+    if not seen.batchnorm:
+        return CauseExcluded("the model has no batch normalisation whose input was measured")
     bad = case.misfit
     if bad is None or bad.settled is None or bad.settled_misfit is None:
         return CauseExcluded("every batch normalisation layer's statistics match its input")

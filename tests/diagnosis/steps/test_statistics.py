@@ -10,6 +10,7 @@ from modelaudit.diagnosis.steps.statistics import unsettled_statistics
 from modelaudit.rules import examples
 from modelaudit.structs import replace
 from tests.diagnosis.cases import behaviour, diagnosed, facts, fit
+from tests.thresholds.edges import case
 
 
 @pytest.mark.parametrize(
@@ -56,3 +57,9 @@ def test_statistics_do_not_follow_from_the_design_of_the_head():
     for cause in ("bn-statistics-unsettled", "wrong-weights-upstream"):
         assert "constant-by-construction" not in step[cause].explained_by
         assert "partial-restore" in step[cause].explained_by
+
+
+def test_models_without_batch_normalisation_are_not_said_to_have_matching_statistics():
+    excluded = unsettled_statistics(case(behaviour()))
+    assert excluded.by == "the model has no batch normalisation whose input was measured"
+    assert "match" in unsettled_statistics(case(behaviour(batchnorm=(fit(),)))).by
