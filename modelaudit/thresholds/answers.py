@@ -210,6 +210,12 @@ CERTAIN_P = Threshold(
     "the same p-value for a finding of high severity",
     "chosen ten times below `BETTER_P`",
 )
+OPEN_P = Threshold(
+    0.2,
+    "",
+    "p-value of the best other form below which more labels are asked for, instead of excluding it",
+    "chosen: of two forms that are equally good, one in five then asks for more labels",
+)
 BACKED_P = Threshold(
     0.05,
     "",

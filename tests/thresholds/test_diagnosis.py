@@ -170,6 +170,12 @@ def another_form_scores_better(p):
     return prefers(p=p)
 
 
+@at("answers.OPEN_P", {0.199: "unknown", 0.201: "excluded"})
+def seems_better(p):
+    better = BetterInputs("V", "accuracy", 0.3, 0.5, p, 7, 64)
+    return answer(orientation_mismatch, behaviour(output(better=better)))
+
+
 def backed(p, z):
     better = BetterInputs("H", "accuracy", 0.3, 0.5, p, 7, 128)
     gains = {"H": InformationGain(0.3, z, 0.1, 0.5)}

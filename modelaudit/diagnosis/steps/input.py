@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
+from statistics import NormalDist
 
 from modelaudit.audit_types.behaviour import (
     BatchNormFit,
@@ -37,7 +39,9 @@ from modelaudit.thresholds.answers import (
     GAIN,
     GAIN_Z,
     MIN_CLASSES,
+    OPEN_P,
     SCALE_Z,
+    SCORE_GAIN,
     SURE_Z,
     TOP_SHARE,
 )
@@ -77,7 +81,8 @@ def orientation_mismatch(case: Case) -> StepResult:
         return CauseUnknown(
             f"{case.labelled}: if an output has fewer than three classes, only labels decide"
         )
-    return CauseExcluded(
+    more = _more_labels(case, moved=True)
+    return more or CauseExcluded(
         "no other orientation of the images is recognised better than the one given"
     )
 
@@ -98,6 +103,31 @@ def other_form(case: Case) -> str:
         if found:
             return found
     return ""
+
+
+def _more_labels(case: Case, *, moved: bool) -> CauseUnknown | None:
+    """How many labels would decide, if another form seems better but too few labels show it.
+
+    The standard score of a difference grows with the square root of their number.
+
+    Args:
+        case: the facts.
+        moved: whether the form must be another orientation, or else other values.
+    """
+    for output in case.outputs:
+        found = output.better
+        if found is None or found.score - found.given < SCORE_GAIN.value:
+            continue
+        if not BETTER_P.value <= found.p < OPEN_P.value or bool(parts(found.name)[0]) != moved:
+            continue
+        score = NormalDist().inv_cdf
+        times = (score(1 - BETTER_P.value) / score(1 - found.p)) ** 2
+        enough = math.ceil(found.n * times / 10) * 10
+        return CauseUnknown(
+            f"more labels: {score_text(found)[:-1]} (p {p_in_words(found.p)}), which chance may "
+            f"explain; about {max(enough, found.n + 10)} would decide it"
+        )
+    return None
 
 
 def _unlabelled_belief(z: float) -> float:
@@ -229,7 +259,8 @@ def input_domain(case: Case) -> StepResult:
             f"{case.labelled}: without batch statistics, a sound model may respond equally on two "
             "scales"
         )
-    return CauseExcluded(
+    more = _more_labels(case, moved=False)
+    return more or CauseExcluded(
         "no other scale of the values, nor inversion, standardisation or swapping red and blue, is "
         "recognised better than the images as given"
     )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from modelaudit.audit_types.behaviour import Collapse
-from modelaudit.diagnosis.steps.input import input_domain
+from modelaudit.audit_types.behaviour import BetterInputs, Collapse
+from modelaudit.diagnosis.steps.input import input_domain, orientation_mismatch
 from modelaudit.structs import replace
 from tests.diagnosis.cases import (
     DISTANT,
@@ -20,7 +20,7 @@ from tests.diagnosis.cases import (
     output,
     quiet,
 )
-from tests.thresholds.edges import answer
+from tests.thresholds.edges import answer, case
 
 
 def test_equally_good_orientations_are_named_together_and_the_simplest_first():
@@ -110,3 +110,16 @@ def test_labels_confirm_or_refute_what_the_information_says(labels, cause):
 )
 def test_without_batch_statistics_and_labels_no_scale_is_excluded(batchnorm, labels, kind):
     assert answer(input_domain, behaviour(output(accuracy=labels), batchnorm=batchnorm)) == kind
+
+
+@pytest.mark.parametrize(("p", "enough"), [(0.0139, 80), (0.1, 220)])
+def test_too_few_labels_say_how_many_would_decide(p, enough):
+    # Standard scores: 2.326 for 0.01, 2.200 for 0.0139, 1.282 for 0.1; squared ratios 1.12 and 3.3
+    better = BetterInputs("r180", "accuracy", 0.39, 0.58, p, 30, 64)
+    open_ = orientation_mismatch(case(behaviour(output(better=better))))
+    assert f"about {enough} would decide it" in open_.needs
+    assert "39% as given and 58% rotated 180°" in open_.needs
+    scaled = replace(better, name="/255")
+    assert answer(orientation_mismatch, behaviour(output(better=scaled))) == "excluded"
+    said = input_domain(case(behaviour(output(better=scaled, accuracy={"e": 0.39}))))
+    assert f"about {enough} would decide it" in said.needs
