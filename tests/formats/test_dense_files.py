@@ -123,6 +123,13 @@ def metadata(path: Path, count: int) -> None:
     (path / "keras_metadata.pb").write_bytes(made.SerializeToString())
 
 
+def meta_graphs(path: Path, count: int) -> None:
+    made = pb.SavedModel(saved_model_schema_version=1)
+    for _ in range(count):
+        made.meta_graphs.add().signature_def["s"].outputs["o"].name = "a:0"
+    saved_models.write(path, made)
+
+
 def archive(path: Path, layers: object) -> None:
     config = {"class_name": "Sequential", "config": {"name": "s", "layers": layers}}
     with zipfile.ZipFile(path, "w") as file:
@@ -162,6 +169,7 @@ DENSE = {
     "signatures": (signatures, 40_000, 1_000),
     "assets": (assets, 100_000, 1_000),
     "metadata": (metadata, 20_000, 500),
+    "meta_graphs": (meta_graphs, 8_000, 5),
     "layers.keras": (layers, 30_000, 500),
     "lists.keras": (lists, 400_000, 10_000),
     "numbers.keras": (numbers, 2_000_000, 10_000),
@@ -177,7 +185,7 @@ def test_a_dense_file_takes_little_memory_or_is_not_read_whole(name: str, tmp_pa
     assert peak < MEMORY_MIB
     assert findings < 5_000
     assert bool(said) == (few is not None)
-    assert all("(setting" in each for each in said)
+    assert all("(setting" in each or "MetaGraphs" in each for each in said)
     if few is not None:
         (tmp_path / "few").mkdir()
         make(tmp_path / "few" / name, few)

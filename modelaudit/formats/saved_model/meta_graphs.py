@@ -148,6 +148,9 @@ def _ops(message: pb.SavedModel) -> set[str]:
     return found
 
 
+_MOST_GRAPHS = 20  # a model has one or two, and rules compare each with all signatures
+
+
 def read_graphs(
     message: pb.SavedModel, file: str, limits: Limits
 ) -> tuple[tuple[Graph, ...], list[Problem]]:
@@ -155,7 +158,10 @@ def read_graphs(
     graphs: list[Graph] = []
     nested: list[Graph] = []
     problems: list[Problem] = []
-    for meta in message.meta_graphs:
+    if len(message.meta_graphs) > _MOST_GRAPHS:
+        detail = f"{len(message.meta_graphs):,} MetaGraphs; those after {_MOST_GRAPHS} are not read"
+        problems.append(Problem(ProblemKind.LIMIT_EXCEEDED, file, detail))
+    for meta in message.meta_graphs[:_MOST_GRAPHS]:
         tags = tuple(meta.meta_info_def.tags)
         try:
             graphs.append(graph_facts(meta.graph_def, file, limits, tags, meta))
@@ -189,7 +195,9 @@ def read_signatures(message: pb.SavedModel, file: str, limits: Limits) -> tuple[
     Raises:
         LimitExceeded: too many inputs and outputs.
     """
-    defined = [each for meta in message.meta_graphs for each in meta.signature_def.values()]
+    defined = [
+        each for meta in message.meta_graphs[:_MOST_GRAPHS] for each in meta.signature_def.values()
+    ]
     count = sum(1 + len(each.inputs) + len(each.outputs) for each in defined)
     ENDPOINTS.check(count, sum(each.ByteSize() for each in defined), limits, file)
     return tuple(
@@ -200,7 +208,7 @@ def read_signatures(message: pb.SavedModel, file: str, limits: Limits) -> tuple[
             outputs=tuple(_endpoints(signature.outputs)),
             tags=tuple(meta.meta_info_def.tags),
         )
-        for meta in message.meta_graphs
+        for meta in message.meta_graphs[:_MOST_GRAPHS]
         for name, signature in sorted(meta.signature_def.items())
         if name not in _INTERNAL
     )

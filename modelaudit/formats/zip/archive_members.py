@@ -68,7 +68,7 @@ class ZipParts:
         self.directory: CentralDirectory = read_directory(archive, limits)
         self._by_name: dict[str, list[ZipMember]] = {}
         for member in self.directory.members:
-            for name in filter(None, (member.name, member.other_name)):
+            for name in (member.name, *filter(None, [member.other_name])):
                 self._by_name.setdefault(name, []).append(member)
         self._inflated = 0
 

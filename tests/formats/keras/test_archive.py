@@ -222,3 +222,13 @@ def test_member_count_is_bounded_and_junk_is_a_read_error(tmp_path):
     path.write_bytes(b"PK\x05\x06" + b"\xff" * 18)
     with pytest.raises(ReadError):
         read_directory(FileWindow.of_file(path), LIMITS)
+
+
+def test_a_member_without_a_name_is_looked_at(tmp_path):
+    path = write(tmp_path / "m.keras", members() | {"x": b"#!/bin/sh"})
+    data = bytearray(path.read_bytes())
+    for at in (data.rfind(b"PK\x01\x02") + 46, data.rfind(b"PK\x03\x04") + 30):
+        data[at] = 0  # the name of the last member, which then ends before it begins
+    path.write_bytes(data)
+    found = {problem.kind for problem in read(path, Limits()).problems}
+    assert "leftover" in found
