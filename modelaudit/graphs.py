@@ -102,6 +102,10 @@ def trains(graph: Graph) -> bool:
     return any(_UPDATES.fullmatch(node.op) for node in graph.nodes)
 
 
+VALUE = "VARIABLE_VALUE"
+"""The attribute of an `ObjectNode` that a checkpoint stores a variable's values under."""
+
+
 class ObjectNode(Struct, frozen=True):
     """A node of the object graph (SavedModel or checkpoint).
 

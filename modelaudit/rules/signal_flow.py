@@ -19,7 +19,6 @@ from modelaudit.rules.network_heads import activation_of, plain_activation, save
 from modelaudit.structs import replace
 from modelaudit.thresholds.design import PLAIN_SIGMOIDS, SIGMOIDS, STARTING_SIZE
 
-_RECURRENT = frozenset(("SimpleRNN", "GRU", "LSTM", "CuDNNGRU", "CuDNNLSTM"))
 # Without an upper limit: a state that is fed back can grow at each step.
 _UNBOUNDED = frozenset(
     {
@@ -103,7 +102,9 @@ def _recurrent_config(layer: Layer) -> tuple[Mapping[str, Json], str]:
         found = inner.get("config") if isinstance(inner, dict) else None
         if name in {"Bidirectional", "RNN"} and isinstance(inner, dict) and isinstance(found, dict):
             config, name = found, str(inner.get("class_name"))
-    return config, name.removesuffix("Cell") if name.removesuffix("Cell") in _RECURRENT else ""
+    kind = name.removesuffix("Cell")
+    plain = has(kind, Trait.RECURRENT) and kind != "RNN"  # which has no activation of its own
+    return config, kind if plain else ""
 
 
 def _plain_descent(facts: Facts) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from modelaudit.audit_types.kernels import KernelInitialization
 from modelaudit.facts import Artifact, GraphNode, Json, Layer, Shape, Tensor
-from modelaudit.formats.checkpoint.object_graph import VALUE
+from modelaudit.graphs import VALUE
 from modelaudit.measures.architecture.layer_shapes import input_shape
 from modelaudit.measures.kernels.batchnorm import (
     CHECKPOINT_SUFFIX,

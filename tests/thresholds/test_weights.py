@@ -106,7 +106,8 @@ def structure(excess):
 @at("weights.ORTHOGONAL", {0.99e-4: "fresh", 1.01e-4: "trained"})
 def orthogonal(error):
     made = {"class_name": "Orthogonal", "config": {"gain": 1.0, "seed": None}}
-    return state(np.eye(8) * np.sqrt(1 + error), initializer=made)
+    drawn = np.linalg.qr(np.random.default_rng(0).normal(size=(8, 8)))[0]
+    return state(drawn * np.sqrt(1 + error), initializer=made)
 
 
 def beside(*others, weights, **tests):

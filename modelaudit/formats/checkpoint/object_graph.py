@@ -11,10 +11,10 @@ from modelaudit.facts import Json, ObjectNode, ProblemKind
 from modelaudit.formats.graph.attr_values import dims
 from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
 from modelaudit.formats.graph.tf_dtypes import dtype_name
+from modelaudit.graphs import VALUE
 from modelaudit.structs import replace
 
 GRAPH_KEY = "_CHECKPOINTABLE_OBJECT_GRAPH"
-VALUE = "VARIABLE_VALUE"
 _ESCAPED = re.compile(r"\.([.S])")
 _VALUE_SUFFIX = f"/.ATTRIBUTES/{VALUE}"
 

@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from modelaudit.facts import Architecture, Artifact, Json, ObjectNode, Tensor, fits
-from modelaudit.formats.checkpoint.object_graph import VALUE, tensor_name
+from modelaudit.formats.checkpoint.object_graph import tensor_name
 from modelaudit.formats.keras.variables.matching import Binding, bind
 from modelaudit.formats.keras.variables.slots import LayerTree
+from modelaudit.graphs import VALUE
 from modelaudit.structs import replace
 
 # Children of Keras models, in the object graphs of Keras 2 and 3.

@@ -17,7 +17,7 @@ from modelaudit.facts import (
     ProblemKind,
     Signature,
 )
-from modelaudit.formats.checkpoint.object_graph import VALUE, joined
+from modelaudit.formats.checkpoint.object_graph import joined
 from modelaudit.formats.checkpoint.reader import read_checkpoint, variable_holders
 from modelaudit.formats.checkpoint.state_file import read_state_file
 from modelaudit.formats.checkpoint.variables import (
@@ -61,6 +61,7 @@ from modelaudit.formats.saved_model.meta_graphs import (
     read_signatures,
     second_graph,
 )
+from modelaudit.graphs import VALUE
 from modelaudit.settings import Limits
 from modelaudit.structs import replace
 
