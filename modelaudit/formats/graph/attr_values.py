@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate, pairwise
 
 import numpy as np
+from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 
 from modelaudit.errors import ReadError
@@ -43,6 +44,15 @@ def dims(shape: pb.TensorShapeProto) -> Shape | None:
     if shape.unknown_rank:
         return None
     return tuple(dim.size if dim.size >= 0 else None for dim in shape.dim)
+
+
+def serialized_shape(data: bytes) -> tuple[int, ...] | None:
+    """The shape that a serialized TensorProto declares, -1 for open axes; None if it is none."""
+    try:
+        tensor = pb.TensorProto.FromString(data)
+    except DecodeError:
+        return None
+    return tuple(dim.size for dim in tensor.tensor_shape.dim)
 
 
 def _shape_json(shape: pb.TensorShapeProto) -> Json:

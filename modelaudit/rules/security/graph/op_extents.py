@@ -7,10 +7,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from itertools import zip_longest
 
-from google.protobuf.message import DecodeError
-
 from modelaudit.facts import Json
-from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
 from modelaudit.formats.keras.builtin_layers import words
 from modelaudit.rules.security.graph.constant_folding import fold
 from modelaudit.rules.security.graph.extents import (
@@ -131,15 +128,17 @@ def _matrix(inputs: Inputs) -> Extent:
 
 def _parsed(inputs: Inputs) -> Extent:
     """The tensor that `ParseTensor` makes of a serialized message: few bytes declare any shape."""
+    # Imports protobuf, which a scan of models without graphs does not need.
+    from modelaudit.formats.graph.attr_values import serialized_shape
+
     (value, *_) = inputs[0].values or ("",)
     text = value if isinstance(value, str) else ""
     plain = _ESCAPE.sub(lambda found: chr(int(found[1], 16)), text)
     try:
-        data = plain.encode("latin-1")
-        tensor = pb.TensorProto.FromString(data)
-    except (UnicodeEncodeError, DecodeError):
+        shape = serialized_shape(plain.encode("latin-1"))
+    except UnicodeEncodeError:
         return UNKNOWN
-    return shaped([axis.size for axis in tensor.tensor_shape.dim])
+    return UNKNOWN if shape is None else shaped(shape)
 
 
 def _of(inputs: Inputs, position: int) -> Extent:
