@@ -130,6 +130,15 @@ def meta_graphs(path: Path, count: int) -> None:
     saved_models.write(path, made)
 
 
+def constants(path: Path, count: int) -> None:
+    graph = pb.GraphDef()
+    for number in range(count):
+        tensor = graph.node.add(name=str(number), op="Const").attr["value"].tensor
+        tensor.dtype = pb.DT_FLOAT
+        tensor.tensor_shape.dim.add(size=1)
+    path.write_bytes(graph.SerializeToString())
+
+
 def archive(path: Path, layers: object) -> None:
     config = {"class_name": "Sequential", "config": {"name": "s", "layers": layers}}
     with zipfile.ZipFile(path, "w") as file:
@@ -170,6 +179,7 @@ DENSE = {
     "assets": (assets, 100_000, 1_000),
     "metadata": (metadata, 20_000, 500),
     "meta_graphs": (meta_graphs, 8_000, 5),
+    "constants.pb": (constants, 30_000, 500),
     "layers.keras": (layers, 30_000, 500),
     "lists.keras": (lists, 400_000, 10_000),
     "numbers.keras": (numbers, 2_000_000, 10_000),

@@ -23,6 +23,7 @@ from modelaudit.formats.graph.nested_graphs import nested_graphs
 from modelaudit.formats.graph.parse import looks_textual, parse, parse_text
 from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
 from modelaudit.formats.io.bounded import file_entry, model_digest, read_bytes
+from modelaudit.formats.io.density import DATASETS
 from modelaudit.formats.io.tensor_stats import summarise_or_problem
 from modelaudit.settings import Limits
 
@@ -72,7 +73,9 @@ def const_tensors(
     Shapes, axes and other arguments of operations are constants too; those are small integer
     arrays or scalars and are not included.
     """
-    tensors, problems = [], []
+    tensors: list[Tensor] = []
+    problems: list[Problem] = []
+    most, setting = DATASETS.most(message.ByteSize(), limits)
     for node in message.node:
         if node.op != "Const" or "value" not in node.attr:
             continue
@@ -84,6 +87,10 @@ def const_tensors(
         size = math.prod(source.shape)
         if not source.shape or not (floating or size > MAX_VALUES):
             continue
+        if len(tensors) >= most:
+            detail = f"stopped after {most:,} constants (setting {setting})"
+            problems.append(Problem(ProblemKind.LIMIT_EXCEEDED, file, detail, node.name))
+            break
         tensor, problem = summarise_or_problem(
             node.name, source.shape, source.dtype, file, "weight", source, limits
         )
