@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import zipfile
 
 import pytest
 
@@ -25,10 +26,13 @@ def test_the_commands_of_the_page_work(modelaudit, models):
     assert ran.returncode == 0, ran.stderr
     folder = models.parent
     next(folder.glob("out/models/*/audit.json")).rename(folder / "audit.json")
+    (folder / "registry").mkdir()
+    with zipfile.ZipFile(folder / "registry" / "converted_keras.zip", "w") as archive:
+        archive.write(models / "a.h5", "keras_model.h5")
     for line in COMMANDS:
         program, *arguments = shlex.split(line)
         assert program == "modelaudit"
-        ran = modelaudit(*arguments)
+        ran = modelaudit(*arguments, env={"XDG_CACHE_HOME": str(folder / "cache")})
         assert (ran.returncode, ran.stderr) == (0, ""), line
         made = [folder / argument.partition("=")[2] for argument in arguments if "=" in argument]
         assert all(path.stat().st_size for path in made), line

@@ -11,7 +11,7 @@ import pytest
 from modelaudit.errors import UsageError
 from modelaudit.facts import Format, ProblemKind
 from modelaudit.registry.discover import discover
-from modelaudit.settings import Limits
+from modelaudit.settings import CacheSettings, Limits
 from tests.made import files
 from tests.registry.trees import checkpoint, formats, reasons, rows, saved_model
 
@@ -135,7 +135,7 @@ def test_files_only_named_like_a_checkpoint_are_listed(tmp_path, name):
     assert [named.path for named in found.named] == ([] if name == "index" else [name])
 
 
-def test_files_that_look_like_models_are_listed_and_counted(tmp_path):
+def test_files_that_look_like_models_are_listed_and_counted(tmp_path, tmp_path_factory):
     with h5py.File(tmp_path / "data.h5", "w") as file:
         file["x"] = 1
     shutil.copy(tmp_path / "data.h5", tmp_path / "climate.nc")
@@ -147,7 +147,8 @@ def test_files_that_look_like_models_are_listed_and_counted(tmp_path):
     (tmp_path / "noise.pb").write_bytes(b"\xff" * 40)
     (tmp_path / "labels.TXT").write_bytes(b"x")
     (tmp_path / "README").write_bytes(b"x")
-    found = discover(tmp_path)
+    kept = CacheSettings(str(tmp_path_factory.mktemp("cache")))
+    found = discover(tmp_path, cache=kept)
     assert {row.relative: row.format for row in found.candidates} == {
         "converted_keras.zip/keras_model.h5": Format.UNKNOWN,
         "noise.pb": Format.UNKNOWN,

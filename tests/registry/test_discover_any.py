@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from modelaudit.file_formats import Format
 from modelaudit.formats.reader import read
 from modelaudit.registry.discover import discover
-from modelaudit.settings import Limits
+from modelaudit.settings import CacheSettings, Limits
 from tests.registry.trees import SAVED_MODEL
 
 NAMES = st.sampled_from(
@@ -44,8 +44,9 @@ def test_every_file_is_a_row_or_counted_or_named(tmp_path_factory, tree):
     """For any tree: no exception, one row per path, and no file without an entry."""
     root = tmp_path_factory.mktemp("tree") / "root"
     grow(root, tree)
-    found = discover(root)
-    assert found == discover(root)
+    cache = CacheSettings(str(root.parent / "cache"))
+    found = discover(root, cache=cache)
+    assert found == discover(root, cache=cache)
     assert len({row.relative for row in found.candidates}) == len(found.candidates)
     places = [row.path for row in found.candidates]
     files_there = [path for path in root.rglob("*") if path.is_file() and not path.is_symlink()]

@@ -23,7 +23,7 @@ from msgspec import Struct
 from modelaudit.errors import ReadError
 from modelaudit.facts import Json, ProblemKind
 from modelaudit.registry import worker_pool
-from modelaudit.registry.archives.contents import stem
+from modelaudit.registry.archives.contents import holds_models, is_zip, stem
 from modelaudit.registry.archives.unpack import unpack
 from modelaudit.settings import CacheSettings, Limits
 
@@ -76,6 +76,9 @@ class ArchiveCache:
         Raises:
             ReadError: it cannot be read, a limit was exceeded, or there is no space.
         """
+        # The names in a zip archive are read here: most are not of models, and need no process.
+        if is_zip(archive) and not holds_models(archive, self._limits):
+            return UnpackedArchive(None)
         try:
             entry = self._root / self._key(archive)
             state = _state(entry)

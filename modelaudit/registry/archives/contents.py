@@ -18,6 +18,7 @@ from modelaudit.formats.tar.members import FILE, TarMember, TarReader
 from modelaudit.formats.tar.streams import COMPRESSED, BoundedStream, opened
 from modelaudit.formats.zip.archive_members import ZipParts
 from modelaudit.settings import Limits
+from modelaudit.structs import replace
 
 _SUFFIXES = (".tar", ".tgz", ".tbz2", ".txz", ".tzst", ".gz", ".bz2", ".xz", ".zst", ".zip")
 _MODEL_NAMES = (*MODEL_SUFFIXES, ".pb", ".pbtxt", ".index", ".meta")
@@ -52,6 +53,15 @@ def is_archive(name: str, head: bytes) -> bool:
     return head[start : start + len(tar.MAGIC)] == tar.MAGIC and tar.is_header(head)
 
 
+def is_zip(path: Path) -> bool:
+    """Whether a file begins as a zip archive.
+
+    Raises:
+        ReadError: `unreadable`.
+    """
+    return FileWindow.of_file(path).head(4).startswith(ZIP_SIGNATURES)
+
+
 def stem(name: str) -> str:
     """The name without the suffixes of archives: `model` for `model.tar.gz`."""
     rest = name
@@ -60,9 +70,21 @@ def stem(name: str) -> str:
     return rest or name
 
 
-def leads_to_a_model(name: str) -> bool:
+def _leads_to_a_model(name: str) -> bool:
     """Whether a member's name is that of a model's file, or of another archive."""
     return name.lower().endswith((*_MODEL_NAMES, *_SUFFIXES))
+
+
+def holds_models(path: Path, limits: Limits) -> bool:
+    """Whether a member's name is that of a model's file, or of another archive.
+
+    Raises:
+        ReadError: the archive cannot be read.
+        LimitExceeded: it is larger than the limits allow.
+    """
+    # Archives of data have many members, of which nothing but the names is looked at.
+    with open_archive(path, replace(limits, archive_members=limits.files)) as archive:
+        return any(x.kind == FILE and _leads_to_a_model(x.name) for x in archive.members())
 
 
 @contextmanager
@@ -73,9 +95,8 @@ def open_archive(path: Path, limits: Limits) -> Iterator[ArchiveContents]:
         ReadError: it cannot be read, also while its members are read.
         LimitExceeded: it is larger than the limits allow.
     """
-    window = FileWindow.of_file(path)
-    if window.head(4).startswith(ZIP_SIGNATURES):
-        parts = ZipParts(window, limits)
+    if is_zip(path):
+        parts = ZipParts(FileWindow.of_file(path), limits)
         if parts.directory.overlaps:
             raise ReadError(ProblemKind.CORRUPT, path.name, "has members that share their bytes")
         yield _ZipContents(parts)

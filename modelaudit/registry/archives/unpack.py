@@ -9,9 +9,8 @@ from modelaudit.errors import ReadError
 from modelaudit.facts import Json, ProblemKind
 from modelaudit.formats.tar.members import DIRECTORY, FILE, TarMember
 from modelaudit.formats.zip.problems import unsafe_name
-from modelaudit.registry.archives.contents import ArchiveContents, leads_to_a_model, open_archive
+from modelaudit.registry.archives.contents import ArchiveContents, holds_models, open_archive
 from modelaudit.settings import Limits
-from modelaudit.structs import replace
 
 _MOST_PARTS = 64  # directories in a member's path
 _MOST_BYTES = 255  # of one name, as file systems allow
@@ -39,10 +38,8 @@ def unpack(path: Path, tree: Path, limits: Limits) -> dict[str, Json]:
         LimitExceeded: it is larger than the limits allow.
         OSError: the files cannot be written.
     """
-    # Archives of data have many members, of which nothing but the names is looked at.
-    with open_archive(path, replace(limits, archive_members=limits.files)) as archive:
-        if not any(each.kind == FILE and leads_to_a_model(each.name) for each in archive.members()):
-            return {"models": False, "bytes": 0, "left_out": [], "unsafe": []}
+    if not holds_models(path, limits):
+        return {"models": False, "bytes": 0, "left_out": [], "unsafe": []}
     tree.mkdir(mode=0o700)
     writer = _TreeWriter(tree)
     with open_archive(path, limits) as archive:

@@ -115,7 +115,7 @@ def _suspect(item: Suspect) -> SuspectView:
     return SuspectView(
         name[:1].upper() + name[1:],
         item.state.replace(" ", "-"),
-        spans(text.cut(item.text, 600)),
+        spans(text.cut(item.text, 1_000)),
     )
 
 

@@ -24,7 +24,8 @@ from modelaudit.settings import ProbeSettings
 from tests.probe.restricted import ROOT, needs_linux
 
 OWNER = """
-import time
+import signal, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # background shells ignore it
 from modelaudit.probe.host.runtime import installed_runtime, start_runtime
 with start_runtime(installed_runtime(), fork=False) as handle:
     print(handle.connect_path, flush=True)

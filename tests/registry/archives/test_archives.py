@@ -19,7 +19,7 @@ from modelaudit.errors import ReadError, UsageError
 from modelaudit.facts import Format, ProblemKind
 from modelaudit.registry.archives import cache as caches
 from modelaudit.registry.archives.cache import ArchiveCache
-from modelaudit.registry.archives.contents import is_archive, leads_to_a_model, stem
+from modelaudit.registry.archives.contents import holds_models, is_archive, stem
 from modelaudit.registry.discover import discover
 from modelaudit.settings import CacheSettings, Limits
 from tests.made import files
@@ -45,7 +45,7 @@ def registry(tmp_path):
 
 
 def entries(tmp_path):
-    return sorted(each.name for each in (tmp_path / "cache").iterdir())
+    return sorted(each.name for each in (tmp_path / "cache").glob("*"))
 
 
 def tar(path, *members, mode="w"):
@@ -390,5 +390,18 @@ def test_what_is_no_archive_is_not_opened():
     assert not is_archive("a.tar", b"x" * 600)
     assert is_archive("a.gz", gzip.compress(b"x"))
     assert is_archive("a", b"PK\x03\x04")
-    assert leads_to_a_model("m/saved_model.pb")
-    assert not leads_to_a_model("m/readme.md")
+
+
+@pytest.mark.parametrize(
+    ("member", "expected"),
+    [("m/saved_model.pb", True), ("inner.zip", True), ("m/readme.md", False)],
+)
+def test_names_tell_whether_there_may_be_a_model(tmp_path, member, expected):
+    assert holds_models(tar(tmp_path / "a.tar", (member, b"x")), Limits()) is expected
+
+
+def test_a_zip_archive_without_models_is_not_kept(look, registry, tmp_path):
+    with zipfile.ZipFile(registry / "a.docx", "w") as archive:
+        archive.writestr("word/document.xml", "x")
+    assert look(registry).others == {".docx": 1}
+    assert not (tmp_path / "cache").exists()
