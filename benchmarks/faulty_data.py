@@ -51,7 +51,7 @@ def rows(spec: str, rng: Random, n: int) -> Rows:
     x, targets = drawn.astype(np.float32), y.astype(np.float32)
     for word in words:
         if not word.isdigit():
-            x, targets = _changed(word, x, targets, classes, rng)
+            x, targets = CHANGES[word](x, targets, classes, rng)
     if "itself" in words:
         classes = 0  # the targets are the inputs
     return Rows(x, targets, y.astype(np.int64) if classes else targets, classes)
@@ -63,46 +63,51 @@ def probe_rows(spec: str, rng: Random, n: int) -> Rows:
     return rows(" ".join(kept), rng, n)
 
 
-def _changed(  # noqa: PLR0912
-    word: str, x: Array, y: Array, classes: int, rng: Random
-) -> tuple[Array, Array]:
-    match word:
-        case "flat":
-            return x.reshape(len(x), -1), y
-        case "byte":  # of values in 0 to 1
-            return np.round(x * 255), y
-        case "standard":
-            return ((x - x.mean(axis=0)) / (x.std(axis=0) + 1e-6)).astype(np.float32), y
-        case "target":  # standardize the targets
-            return x, ((y - y.mean(axis=0)) / y.std(axis=0)).astype(np.float32)
-        case "onehot":
-            return x, np.eye(classes, dtype=np.float32)[y.astype(int)]
-        case "itself":  # an autoencoder
-            return x, x
-        case "divided":  # labels scaled as if they were pixels
-            return x, y / np.float32(255)
-        case "zero":  # divided as integers
-            return x * 0, y
-        case "one":  # each row divided by itself
-            return x * 0 + 1, y
-        case "steps":  # the columns one after another
-            return x[..., None], y
-        case "flaty":
-            return x, y.reshape(len(y), -1)
-        case "hole":  # one missing value
-            x[len(x) // 3, 0] = np.nan
-            return x, y
-        case "renumbered":  # words have other numbers
-            return np.random.default_rng(9).permutation(50)[x.astype(int)].astype(np.float32), y
-        case "sorted":  # by class, of which the program trains on the first 80 %
-            order = np.argsort(y, kind="stable")[: int(0.8 * len(y))]
-            return x[order], y[order]
-        case "balanced":
-            few = np.flatnonzero(y == 1)
-            many = rng.permutation(np.flatnonzero(y == 0))[: len(few)]
-            order = rng.permutation(np.concatenate([few, many]))
-            return x[order], y[order]
-    raise ValueError(f"no such change: {word}")
+def _standardized(x: Array) -> Array:
+    return ((x - x.mean(axis=0)) / (x.std(axis=0) + 1e-6)).astype(np.float32)
+
+
+def _one_missing(x: Array) -> Array:
+    x[len(x) // 3, 0] = np.nan
+    return x
+
+
+def _renumbered(x: Array) -> Array:
+    """Words have other numbers."""
+    return np.random.default_rng(9).permutation(50)[x.astype(int)].astype(np.float32)
+
+
+def _sorted(x: Array, y: Array) -> tuple[Array, Array]:
+    """By class, of which the program trains on the first 80 %."""
+    order = np.argsort(y, kind="stable")[: int(0.8 * len(y))]
+    return x[order], y[order]
+
+
+def _balanced(x: Array, y: Array, rng: Random) -> tuple[Array, Array]:
+    few = np.flatnonzero(y == 1)
+    many = rng.permutation(np.flatnonzero(y == 0))[: len(few)]
+    order = rng.permutation(np.concatenate([few, many]))
+    return x[order], y[order]
+
+
+# What a word after a set's name changes: inputs and targets, given the number of classes.
+CHANGES: dict[str, Callable[[Array, Array, int, Random], tuple[Array, Array]]] = {
+    "flat": lambda x, y, *_: (x.reshape(len(x), -1), y),
+    "byte": lambda x, y, *_: (np.round(x * 255), y),  # of values in 0 to 1
+    "standard": lambda x, y, *_: (_standardized(x), y),
+    "target": lambda x, y, *_: (x, ((y - y.mean(axis=0)) / y.std(axis=0)).astype(np.float32)),
+    "onehot": lambda x, y, classes, _: (x, np.eye(classes, dtype=np.float32)[y.astype(int)]),
+    "itself": lambda x, *_: (x, x),  # an autoencoder
+    "divided": lambda x, y, *_: (x, y / np.float32(255)),  # labels scaled as if they were pixels
+    "zero": lambda x, y, *_: (x * 0, y),  # divided as integers
+    "one": lambda x, y, *_: (x * 0 + 1, y),  # each row divided by itself
+    "steps": lambda x, y, *_: (x[..., None], y),  # the columns one after another
+    "flaty": lambda x, y, *_: (x, y.reshape(len(y), -1)),
+    "hole": lambda x, y, *_: (_one_missing(x), y),
+    "renumbered": lambda x, y, *_: (_renumbered(x), y),
+    "sorted": lambda x, y, *_: _sorted(x, y),
+    "balanced": lambda x, y, _, rng: _balanced(x, y, rng),
+}
 
 
 def _digits(rng: Random, n: int, side: int = 28, classes: int = 10) -> Drawn:

@@ -27,13 +27,14 @@ import keras
 import numpy as np
 from faulty_data import Array, Rows, probe_rows, rows
 from faulty_issues import ISSUES
+from faulty_more_threads import MORE_THREADS
 from faulty_others import OTHERS
 from faulty_posts import POSTS
 from faulty_threads import THREADS
 from faulty_types import Program, Setup
 from keras import layers as kl
 
-SETS: tuple[tuple[Program, ...], ...] = ((*POSTS, *OTHERS, *THREADS), ISSUES)
+SETS: tuple[tuple[Program, ...], ...] = ((*POSTS, *OTHERS, *THREADS), (*ISSUES, *MORE_THREADS))
 INITIALIZERS = {
     "normal": "random_normal",
     "uniform": "random_uniform",

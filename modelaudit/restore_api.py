@@ -80,7 +80,8 @@ def _with_architecture_of(model: Untyped, artifact: Artifact) -> Artifact:
 
     Without an architecture they are compared by names and shapes alone. That is the case for a
     model that is not a Keras model (no `to_json`), for one whose class or layers cannot be
-    serialised (each Keras version raises another error), and if our reader rejects the config.
+    serialised (Keras raises NotImplementedError where a class lacks `get_config`, TypeError or
+    ValueError for its values), and if our reader rejects the config.
     """
     try:
         document = Document("the live model", "", json.loads(model.to_json()))

@@ -71,7 +71,12 @@ def schema_of(name: str) -> Node:
 
 
 def _number(kind: type) -> Node:
-    """The schema of a type that msgspec does not know; its `schema_hook` asks for this error."""
+    """The schema of a type that msgspec does not know; see its `schema_hook`.
+
+    Raises:
+        NotImplementedError: `kind` is a field's type that this function lacks, a fault of ours:
+            the error by which msgspec's hooks say so.
+    """
     if kind is Real:
         return {"anyOf": [{"type": "number"}, {"enum": [*NON_FINITE]}]}
     raise NotImplementedError(kind)

@@ -74,9 +74,9 @@ def _in_archive(
 ) -> Discovery | None:
     """The models of an archive, or the one at a path inside an archive: `models.zip/digits.h5`."""
     archive = next((each for each in (place, *place.parents) if each.is_file()), None)
-    if archive is None or sniff_isolated(archive, limits) not in _ARCHIVES:
+    if archive is None or not is_archive(archive.name, head(archive)):
         return None
-    if not is_archive(archive.name, head(archive)):
+    if sniff_isolated(archive, limits) not in _ARCHIVES:
         return None
     walk = TreeWalk(archive.parent, limits, archives)
     found = walk.look_into(archive, all_versions=all_versions)

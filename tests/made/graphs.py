@@ -75,9 +75,39 @@ class Graph:
         made = self.node(where, node, "StatefulPartitionedCall", *inputs)
         made.attr["f"].func.name = function
 
+    def old_loop(self, rounds: int) -> None:
+        """A loop of TensorFlow 1 in the main graph: it counts to a constant, one by one."""
+        nodes = self.graph.node
+        for name, value in (("zero", 0), ("one", 1), ("end", rounds)):
+            self.numbers(nodes, name, value, shape=())
+        self.node(nodes, "enter", "Enter", "zero")
+        self.node(nodes, "merge", "Merge", "enter", "next")
+        self.node(nodes, "less", "Less", "merge", "end")
+        self.node(nodes, "cond", "LoopCond", "less")
+        self.node(nodes, "switch", "Switch", "merge", "cond")
+        self.node(nodes, "add", "Add", "switch:1", "one", "^cond")
+        self.node(nodes, "next", "NextIteration", "add")
+
     def findings(self, folder: Path) -> list[Finding]:
         folder.mkdir(exist_ok=True)
         (folder / "saved_model.pb").write_bytes(self.message.SerializeToString())
         results = run_rules(RULES, Facts(read(folder, Limits())))
         assert not [result for result in results if result.outcome is Outcome.ERROR]
         return [finding for result in results for finding in result.findings]
+
+
+class Maker:
+    """Adds operations to the served function."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.nodes = graph.served
+
+    def numbers(self, *values: int, scalar: bool = False) -> str:
+        shape = () if scalar else None
+        return self.graph.numbers(self.nodes, f"n{len(self.nodes)}", *values, shape=shape)
+
+    def add(self, op: str, *inputs: str, output: str = "output") -> str:
+        name = f"n{len(self.nodes)}"
+        self.graph.node(self.nodes, name, op, *inputs)
+        return f"{name}:{output}:0"

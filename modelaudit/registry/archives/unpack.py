@@ -9,7 +9,12 @@ from modelaudit.errors import ReadError
 from modelaudit.facts import Json, ProblemKind
 from modelaudit.formats.tar.members import DIRECTORY, FILE, TarMember
 from modelaudit.formats.zip.problems import unsafe_name
-from modelaudit.registry.archives.contents import ArchiveContents, holds_models, open_archive
+from modelaudit.registry.archives.contents import (
+    ArchiveContents,
+    holds_models,
+    is_zip,
+    open_archive,
+)
 from modelaudit.settings import Limits
 
 _MOST_PARTS = 64  # directories in a member's path
@@ -38,7 +43,8 @@ def unpack(path: Path, tree: Path, limits: Limits) -> dict[str, Json]:
         LimitExceeded: it is larger than the limits allow.
         OSError: the files cannot be written.
     """
-    if not holds_models(path, limits):
+    # Of a zip archive, the caller has read the names.
+    if not is_zip(path) and not holds_models(path, limits):
         return {"models": False, "bytes": 0, "left_out": [], "unsafe": []}
     tree.mkdir(mode=0o700)
     writer = _TreeWriter(tree)

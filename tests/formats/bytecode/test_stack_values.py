@@ -106,7 +106,6 @@ def test_one_value_less_is_below_the_stack(
         assert judged is (count >= enough)
 
 
-@pytest.mark.skipif(HERE < (3, 11), reason="exception tables")
 @pytest.mark.parametrize("argument", range(9))
 def test_effects_are_those_of_cpython(argument: int) -> None:
     """Code that leaves what `dis.stack_effect` says, and needs it all, is just deep enough."""

@@ -9,27 +9,10 @@ from pathlib import Path
 import pytest
 
 from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
-from tests.made.graphs import Graph
+from tests.made.graphs import Graph, Maker
 
 BIG, SMALL = 10**6, 4
 Build = Callable[[Graph, bool], object]
-
-
-class Maker:
-    """Adds operations to the served function."""
-
-    def __init__(self, graph: Graph) -> None:
-        self.graph = graph
-        self.nodes = graph.served
-
-    def numbers(self, *values: int, scalar: bool = False) -> str:
-        shape = () if scalar else None
-        return self.graph.numbers(self.nodes, f"n{len(self.nodes)}", *values, shape=shape)
-
-    def add(self, op: str, *inputs: str, output: str = "output") -> str:
-        name = f"n{len(self.nodes)}"
-        self.graph.node(self.nodes, name, op, *inputs)
-        return f"{name}:{output}:0"
 
 
 def cropped(graph: Graph, big: bool) -> None:
@@ -193,18 +176,8 @@ def rounds_in_rounds(graph: Graph, big: bool) -> None:
 
 
 def old_loop(graph: Graph, big: bool) -> None:
-    """A loop of TensorFlow 1 in the main graph."""
-    nodes = graph.graph.node
-    for name, value in (("zero", 0), ("one", 1), ("end", 10**16 if big else 9)):
-        graph.numbers(nodes, name, value, shape=())
-    graph.node(nodes, "enter", "Enter", "zero")
-    graph.node(nodes, "merge", "Merge", "enter", "next")
-    graph.node(nodes, "less", "Less", "merge", "end")
-    graph.node(nodes, "cond", "LoopCond", "less")
-    graph.node(nodes, "switch", "Switch", "merge", "cond")
-    graph.node(nodes, "add", "Add", "switch:1", "one")
-    graph.node(nodes, "next", "NextIteration", "add")
-    graph.node(nodes, "exit", "Exit", "switch")
+    graph.old_loop(10**16 if big else 9)
+    graph.node(graph.graph.node, "exit", "Exit", "switch")
     graph.meta.signature_def["serving_default"].outputs["z"].name = "exit:0"
 
 
@@ -267,20 +240,22 @@ def blocks(graph: Graph, big: bool) -> None:
     make.add("SpaceToBatchND", "x", make.numbers(1), make.numbers(0, 10**14 if big else 3))
 
 
-def rewritten(graph: Graph, big: bool) -> None:
+def doubled_text(graph: Graph, big: bool, op: str, **attributes: bytes) -> None:
+    """A text that each of many operations makes twice as long."""
     value = graph.text(graph.served, "t", b"aa")
     for number in range(45 if big else 3):
-        node = graph.node(graph.served, f"r{number}", "StaticRegexReplace", value)
-        node.attr["pattern"].s, node.attr["rewrite"].s = b"a", b"aa"
+        node = graph.node(graph.served, f"r{number}", op, value)
+        for name, content in attributes.items():
+            node.attr[name].s = content
         value = f"r{number}:output:0"
+
+
+def rewritten(graph: Graph, big: bool) -> None:
+    doubled_text(graph, big, "StaticRegexReplace", pattern=b"a", rewrite=b"aa")
 
 
 def formatted(graph: Graph, big: bool) -> None:
-    value = graph.text(graph.served, "t", b"aa")
-    for number in range(45 if big else 3):
-        node = graph.node(graph.served, f"r{number}", "StringFormat", value)
-        node.attr["template"].s, node.attr["placeholder"].s = b"%s%s", b"%s"
-        value = f"r{number}:output:0"
+    doubled_text(graph, big, "StringFormat", template=b"%s%s", placeholder=b"%s")
 
 
 def shifted(graph: Graph, big: bool) -> None:

@@ -97,16 +97,7 @@ def test_what_tensorflow_does_not_run(build: Callable[[Graph], None], tmp_path: 
 
 def old_loop(graph: Graph) -> None:
     """A loop of TensorFlow 1, whose next round is no circle."""
-    nodes = graph.graph.node
-    for name, value in (("zero", 0), ("one", 1), ("end", 9)):
-        graph.numbers(nodes, name, value, shape=())
-    graph.node(nodes, "enter", "Enter", "zero")
-    graph.node(nodes, "merge", "Merge", "enter", "next")
-    graph.node(nodes, "less", "Less", "merge", "end")
-    graph.node(nodes, "cond", "LoopCond", "less")
-    graph.node(nodes, "switch", "Switch", "merge", "cond")
-    graph.node(nodes, "add", "Add", "switch:1", "one", "^cond")
-    graph.node(nodes, "next", "NextIteration", "add")
+    graph.old_loop(9)
 
 
 HONEST = [old_loop, *map(placed, ("/device:GPU:0", "/job:localhost/replica:0/task:0/device:CPU:0"))]
