@@ -39,7 +39,10 @@ from modelaudit.thresholds.weights import (
 # What else than a restore explains such kernels.
 NO_GRADIENT = "The optimizer's moments of these values are 0: no gradient reached them in training."
 ONE_STEP = "In sequences of one step a recurrent kernel is not used, and not trained."
-FEW = "The model made {} training steps, which can have moved no weight further: none was left out."
+FEW = (
+    "The model made {} training steps, which move a weight hardly further: initial values do not "
+    "show that a restore left any out."
+)
 SIBLINGS = (
     "The same layers have other kernels of the same shape, which are trained. The file does not "
     "tell whether these were skipped by a restore or never used in training."
