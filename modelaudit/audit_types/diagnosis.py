@@ -122,7 +122,7 @@ class Diagnosis(Struct, frozen=True):
     consequences: tuple[Consequence, ...] = ()
     """What else was seen and follows from a confirmed cause."""
     augmentation: tuple[AugmentationNeed, ...] = ()
-    """Whether training lacked augmentation, what costs most first; empty without your images, or if
-    the model has a fault."""
+    """What the outputs are sensitive to that augmentation teaches to ignore, what costs most
+    first; empty without your images, or if the model has a fault."""
     numbers: Mapping[str, Json] = field(default_factory=dict)
     """Further numbers."""

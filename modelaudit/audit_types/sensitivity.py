@@ -75,7 +75,7 @@ class SensitivityCurve(Struct, frozen=True, kw_only=True):
 
 
 class AugmentationNeed(Struct, frozen=True, kw_only=True):
-    """Whether training lacked one kind of augmentation, according to the curves."""
+    """Whether the output is sensitive to one kind of change that augmentation teaches to ignore."""
 
     change: str
     """The kind of change, as in `behaviour.sensitivity`; or `left-right flip` and `up-down flip`,

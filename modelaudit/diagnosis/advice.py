@@ -276,7 +276,7 @@ ADVICE: dict[str, Advice] = {
         ),
     ),
     "orientation-sensitive-data": Advice(
-        "The model learned one orientation because its training {images} had one",
+        "The model distinguishes the two orientations, as training on {images} of one does",
         "Training code that shows the model mirrored {images}.",
         (
             NextStep("First decide whether an input and its mirror image must get the same output. "

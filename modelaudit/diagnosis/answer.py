@@ -132,7 +132,7 @@ SENTENCES = {
     ),
     "orientation-sensitive-data": (
         "The weights are intact and the architecture permits symmetry. The output for inputs "
-        "{flip} differs because the training {images} had one orientation. Whether that is wrong "
+        "{flip} differs, as training on {images} of one orientation teaches. Whether that is wrong "
         "depends on what the flip means: a mirrored letter or a left turn means something else, a "
         "mirrored cat does not."
     ),

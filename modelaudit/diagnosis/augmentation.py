@@ -1,8 +1,9 @@
-"""Which augmentation training lacked, and which in the file did its work, by sensitivity curves.
+"""Which changes a model is sensitive to that augmentation teaches to ignore, by sensitivity curves.
 
-Only of a model that recognises its inputs: with wrong weights or in another form, everything costs
-something. Whether a change alters the label is not in the data, so it is asked: each layer that is
-proposed comes with the condition under which it must not be added.
+That shows what the model does, not how it was trained: training with too little of an augmentation
+looks like training without. Only of a model that recognises its inputs: with wrong weights or in
+another form, everything costs something. Whether a change alters the label is not in the data, so
+it is asked: each layer that is proposed comes with the condition under which it must not be added.
 """
 
 from __future__ import annotations
@@ -47,11 +48,11 @@ from modelaudit.thresholds.augmentation import (
 
 NAMED = 3  # layers
 HEADS: Mapping[AugmentationState, str] = {
-    "missing": "Missing in training",
-    "insufficient": "In the file, but not enough",
+    "missing": "Sensitive to",
+    "insufficient": "Sensitive to, although a layer of the file augments so",
     "undecided": "Undecided",
-    "effective": "In the file, and did its work",
-    "unneeded": "Not needed",
+    "effective": "Robust, and a layer of the file augments so",
+    "unneeded": "Robust without such a layer in the file",
 }
 # What is covered is lost, also to a model that was trained so: the loss does not tell them apart.
 UNDECIDABLE = frozenset({"occlusion"})
@@ -207,13 +208,19 @@ def with_augmentation(case: Case, diagnosis: Diagnosis) -> Diagnosis:
     needs = augmentation_needs(case, first.cause)
     steps = (*first.next_steps, *_steps(case, needs))
     missing = [f"{need.change}{_cost(need)}" for need in needs if need.state == "missing"]
-    lacked = f" Training lacked augmentation: {', '.join(missing)}." if missing else ""
+    shown = f" {sensitive_to(missing)}" if missing else ""
     return replace(
         diagnosis,
-        answer=f"{diagnosis.answer}{lacked}",
+        answer=f"{diagnosis.answer}{shown}",
         augmentation=needs,
         causes=(replace(first, next_steps=steps), *others),
     )
+
+
+def sensitive_to(changes: Sequence[str]) -> str:
+    """A sentence that says so of changes for which the file has no layer."""
+    listed = changes[0] if len(changes) == 1 else f"{', '.join(changes[:-1])} and {changes[-1]}"
+    return f"It is sensitive to {listed}, which augmentation teaches to ignore."
 
 
 def _steps(case: Case, needs: Sequence[AugmentationNeed]) -> Iterator[NextStep]:
@@ -226,8 +233,9 @@ def _steps(case: Case, needs: Sequence[AugmentationNeed]) -> Iterator[NextStep]:
         )
         code = TRAIN_WITH.replace("{layers}", lines)
         yield NextStep(
-            "Train on with the augmentation that is missing, what costs most first. The data do "
-            "not show whether a change alters the label: delete the lines whose condition holds.",
+            "Train on with augmentation for what the model is sensitive to, what costs most first. "
+            "The data do not show whether a change alters the label: delete the lines whose "
+            "condition holds.",
             code.replace("{model}", loading_code(case.facts).model),
         )
     profile = case.facts.measurements.profile if case.facts.measurements else None

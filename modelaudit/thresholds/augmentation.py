@@ -22,8 +22,8 @@ SURE = Threshold(
 MOVED = Threshold(
     0.06,
     "",
-    "share of the decisions that the model is sure of, from which a moderate change of the inputs "
-    "that alters them was missing in training; divided by the model's median confidence",
+    "share of the decisions that the model is sure of, from which a model is sensitive to a "
+    "moderate change of the inputs that alters them; divided by the model's median confidence",
     "18 networks of letters and digits: trained with the change, at most 1 of 51 exceeds it, "
     "trained without, 37 of 44 to which the change costs 10 points",
 )
@@ -50,7 +50,7 @@ CONFUSED = Threshold(
 LOST = Threshold(
     0.08,
     "",
-    "loss of accuracy or R² from which a moderate change of the inputs was missing in training",
+    "loss of accuracy or R² from which a model is sensitive to a moderate change of the inputs",
     "the same networks with 256 labels: together with `MOVED`, 0 of 51 trained with the change",
 )
 LOST_ALONE = Threshold(

@@ -79,18 +79,19 @@ def test_what_is_missing_is_named_in_the_order_of_its_cost():
     assert "# Not if the angle tells classes apart: 6 and 9, arrows, gauges." in step.code
     assert "RandomHue" not in step.code
     assert found.answer.endswith(
-        " Training lacked augmentation: blur (costs 30 points), rotation (costs 10 points)."
+        " It is sensitive to blur (costs 30 points) and rotation (costs 10 points), which "
+        "augmentation teaches to ignore."
     )
     assert augmentation_lines(found.augmentation) == (
-        "Missing in training: blur (costs 30 points), rotation (costs 10 points).",
-        "Not needed: hue.",
+        "Sensitive to: blur (costs 30 points), rotation (costs 10 points).",
+        "Robust without such a layer in the file: hue.",
     )
 
 
 def test_a_robust_model_gets_no_advice():
     found = diagnosed(seen(*map(curve, MODERATE)))
     assert set(states(found).values()) == {"unneeded"}
-    assert "lacked" not in found.answer
+    assert "sensitive to" not in found.answer
     assert not any("augment = " in step.code for step in found.causes[0].next_steps)
 
 

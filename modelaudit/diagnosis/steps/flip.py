@@ -281,7 +281,7 @@ def sensitive_architecture(case: Case) -> StepResult:
 
 
 def sensitive_data(case: Case) -> StepResult:
-    """The filters learned one orientation because the training images had one."""
+    """The filters distinguish the two orientations, as training on images of one teaches."""
     found = _flipped_image(case)
     if isinstance(found, CauseUnknown):
         return found

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from modelaudit.audit_types.sensitivity import SensitivityCurve, SensitivityPoint
 from modelaudit.audit_types.values import finite
+from modelaudit.diagnosis.augmentation import sensitive_to
 from modelaudit.measures.statistics import wilson
 from modelaudit.report.blocks import Cell, Table, num
 from modelaudit.report.charts import plot, style
@@ -104,7 +105,7 @@ def sensitivity(audit: Audit, paper: style.Paper) -> Chart | None:
         f"Each panel shows the {what} if the inputs are changed, from left to right by more and "
         "more. Vertical lines are 95\N{NO-BREAK SPACE}% intervals, the dashed line is the input as "
         "given, and the orange dot a change of the same size that is unrelated to the input. Where "
-        "the curve falls and the label stays the same, training lacked this augmentation.",
+        "the curve falls and the label stays the same, augmentation teaches to ignore the change.",
         _table(curves, what),
     )
 
@@ -143,7 +144,7 @@ def _labelled(curve: SensitivityCurve) -> list[SensitivityPoint]:
 def _summary(audit: Audit, curves: Sequence[SensitivityCurve], what: str) -> str:
     missing = [n.change for n in audit.diagnosis.augmentation if n.state == "missing"]
     if missing:
-        return f"Training lacked augmentation of {text.listing(missing)}."
+        return sensitive_to(missing).replace("It", "The model", 1)
     falls = {
         curve.change: abs(value - given_of(curve, what))
         for curve in curves

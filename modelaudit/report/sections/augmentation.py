@@ -1,4 +1,4 @@
-"""Which augmentation training lacked, as a table."""
+"""What the model is sensitive to that augmentation teaches to ignore, as a table."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def blocks(audit: Audit) -> list[Block]:
     if not needs:
         return []
     table = Table(
-        "Augmentation: what training lacked",
-        ("Change", "Training", "Measured", "Keras layer, and when not to use it"),
+        "Augmentation: what it would change",
+        ("Change", "The model is", "Measured", "Keras layer, and when not to use it"),
         tuple(_row(need) for need in needs),
         print_rows=16,
     )

@@ -91,7 +91,9 @@ def test_every_curve_has_its_panel_with_points_at_their_values(labelled):
 def test_what_is_missing_is_the_summary():
     need = {"change": "blur", "state": "missing", "text": "Blurred, less is right."}
     found = audit(diagnosis={"augmentation": [need]})
-    assert chart_of(found, "figure-sensitivity").summary == "Training lacked augmentation of blur."
+    assert chart_of(found, "figure-sensitivity").summary == (
+        "The model is sensitive to blur, which augmentation teaches to ignore."
+    )
     other = chart_of(audit(), "figure-sensitivity").summary
     assert other.startswith("Of all moderate changes, rotation (15°) matters most: it changes the")
 
@@ -106,7 +108,7 @@ def test_the_report_lists_what_is_missing_with_its_condition():
     }
     _, table = augmentation.blocks(audit(diagnosis={"augmentation": [need]}))
     assert [cell.text for cell in table.rows[0]] == [
-        *("blur", "missing in training", "Blurred, less is right."),
+        *("blur", "sensitive to", "Blurred, less is right."),
         "RandomGaussianBlur(7), not if sharpness tells classes apart",
     ]
     assert augmentation.blocks(audit()) == []
