@@ -6,6 +6,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 # Set in CI: `make test` also measures branch coverage, and fails below `fail_under`.
+FUZZ ?= --inputs 20000
 COVERAGE ?=
 
 .PHONY: help setup setup-dev demo test test-fast coverage lint check dist lock docs samples fuzz mutants clean
@@ -66,7 +67,7 @@ samples: ## rebuild the sample models
 
 fuzz: ## a short run of the fuzzer (see fuzz/README.md)
 	@scripts/setup.sh fuzz
-	$(BIN)/python -m fuzz.run --inputs 5000
+	$(BIN)/python -m fuzz.run $(FUZZ)
 
 mutants: ## change the code in small ways, and list the changes that no test notices (hours)
 	@scripts/setup.sh mutants

@@ -15,6 +15,7 @@ import re
 import zipfile
 from collections.abc import Callable
 
+from fuzz.tar_changes import changed_tar
 from modelaudit.errors import ReadError
 from modelaudit.formats.checkpoint.sstable import read_table
 from modelaudit.formats.graph.wire import BYTES, FIXED32, FIXED64, VARINT
@@ -163,7 +164,7 @@ class Mutator:
             case 0:
                 del fields[index]
             case 1:  # once, or as often as a hostile file would
-                again = [fields[index]] * rng.choice((1, 1, 1, 1, 100, 20_000))
+                again = [fields[index]] * rng.choices((1, 100, 20_000), (200, 20, 1))[0]
                 fields[index:index] = again[: MOST_BYTES // (len(_joined(again[:1])) + 1)]
             case 2:
                 other = rng.randrange(len(fields))
@@ -245,6 +246,10 @@ class Mutator:
                 method = rng.choice((zipfile.ZIP_STORED, zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED))
                 target.writestr(zipfile.ZipInfo(each or "x"), content, method)
         return packed.getvalue()
+
+    def tar(self, data: bytes) -> bytes:
+        """Change headers and contents of a tar archive, compressed or not."""
+        return changed_tar(self.rng, data, self.raw)
 
     def hdf5(self, data: bytes) -> bytes:
         """Change JSON in an HDF5 file in place, or object headers and addresses."""

@@ -5,6 +5,8 @@ Each takes the model's folder and returns the problems found, or raises a `ReadE
 
 from __future__ import annotations
 
+import json
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from modelaudit.formats.io.bounded import json_loads
 from modelaudit.formats.keras.config import parse_architecture
 from modelaudit.formats.keras.saved_model_metadata import read_keras_metadata
 from modelaudit.formats.keras.variables.matching import bind
+from modelaudit.formats.orbax.reader import read_orbax
 from modelaudit.formats.saved_model.fingerprint import read_fingerprint
 from modelaudit.formats.saved_model.meta_graphs import (
     read_graphs,
@@ -28,9 +31,11 @@ from modelaudit.formats.saved_model.meta_graphs import (
     read_signatures,
 )
 from modelaudit.formats.sniff import sniff
+from modelaudit.registry.archives.unpack import unpack
 from modelaudit.settings import Limits
 
 LIMITS = Limits()
+ARCHIVE = "m.tar.gz"
 
 
 def config(folder: Path) -> Iterable[Problem]:
@@ -101,3 +106,16 @@ def meta(folder: Path) -> Iterable[Problem]:
 def state(folder: Path) -> Iterable[Problem]:
     """The file that names the newest checkpoint."""
     return read_state_file(folder, folder, LIMITS)[1]
+
+
+def packed(folder: Path) -> Iterable[Problem]:
+    """An archive of models, unpacked."""
+    with tempfile.TemporaryDirectory(dir=folder) as place:
+        said = unpack(folder / ARCHIVE, Path(place) / "tree", LIMITS)
+    json.dumps(said)
+    return ()
+
+
+def orbax(folder: Path) -> Iterable[Problem]:
+    """The JSON files of an Orbax checkpoint."""
+    return read_orbax(folder, LIMITS).problems

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import base64
+import gzip
+import io
 import json
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -130,6 +133,58 @@ def archives(folder: Path) -> tuple[bytes, ...]:
                 archive.writestr(name, content)
         found.append(path.read_bytes())
     return tuple(found)
+
+
+def arrays(folder: Path) -> tuple[bytes, ...]:
+    """.npz archives: stored, deflated, with arrays of several types and orders."""
+    kernel, bias = files.dense_weights()
+    path = folder / "weights.npz"
+    np.savez(path, **{"layers/dense/vars/0": kernel, "layers/dense/vars/1": bias})
+    stored = path.read_bytes()
+    more = {"layers/a/vars/0": kernel[:2], "layers/a/vars/1": np.arange(5), "optimizer/vars/0": 3.5}
+    np.savez_compressed(path, **more)
+    return stored, path.read_bytes()
+
+
+def packed_models(folder: Path) -> tuple[bytes, ...]:
+    """Archives of models: tar with long names and links, gzip, a compressed file, zip."""
+    model = files.minimal_keras(folder / "packed.keras").read_bytes()
+    found = []
+    for kind, mode in (
+        (tarfile.PAX_FORMAT, "w:gz"),
+        (tarfile.GNU_FORMAT, "w:"),
+        (tarfile.USTAR_FORMAT, "w:xz"),
+    ):
+        out = io.BytesIO()
+        with tarfile.open(fileobj=out, mode=mode, format=kind) as archive:
+            for name in ("a/m.keras", "checkpoint", "b" * 99 + ".h5", f"{'c/' * 60}m.keras"):
+                member = tarfile.TarInfo(name[: 99 if kind == tarfile.USTAR_FORMAT else None])
+                member.size = len(model)
+                archive.addfile(member, io.BytesIO(model))
+            link = tarfile.TarInfo("l.h5")
+            link.type, link.linkname = tarfile.SYMTYPE, "a/m.keras"
+            archive.addfile(link)
+        found.append(out.getvalue())
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as packed:
+        packed.writestr("a/m.keras", model)
+    return (*found, gzip.compress(model, mtime=0), out.getvalue())
+
+
+def orbax(folder: Path) -> Path:
+    """One step of an Orbax checkpoint, as Keras writes it."""
+    (folder / "pytree").mkdir(parents=True)
+    (folder / "_CHECKPOINT_METADATA").write_text("{}")
+    (folder / "pytree" / "manifest.ocdbt").write_bytes(b"\x0c\xdb\x3a\x2a")
+    key = {"key_metadata": [{"key": "kernel", "key_type": 2}], "value_metadata": {"path": "a"}}
+    (folder / "pytree" / "_METADATA").write_text(
+        json.dumps({"tree_metadata": {"('kernel',)": key}})
+    )
+    (folder / "model_config").mkdir()
+    (folder / "model_config" / "metadata").write_text(
+        json.dumps({"config": json.dumps(keras3_model())})
+    )
+    return folder
 
 
 def unpacked(folder: Path) -> Path:

@@ -36,6 +36,8 @@ class Target:
         alone: reads only that file; None where the model is that file.
         others: further valid contents of `file`.
         place: writes mutated bytes into the folder; None writes `file`.
+        valid: how the seeds end: `read`, or what is not read of such models by design.
+        audited: whether it can be audited; False for an archive that is unpacked first.
         share: relative share of a run's inputs; smaller for targets that take longer to read.
     """
 
@@ -47,6 +49,8 @@ class Target:
     alone: Callable[[Path], Iterable[Problem]] | None = None
     others: Callable[[Path], tuple[bytes, ...]] = field(default=lambda _: ())
     place: Callable[[Path, bytes], None] | None = None
+    valid: str = "read"
+    audited: bool = True
     share: float = 1.0
 
     def contents(self, folder: Path) -> tuple[bytes, ...]:
@@ -80,6 +84,8 @@ class Target:
         Raises:
             Untyped: a rule raised an exception.
         """
+        if not self.audited:
+            return self.decide(folder)
         path = folder / (self.read or self.file)
         facts = pipeline.static_facts(path, SETTINGS)
         target = pipeline.AuditTarget(path, folder, self.file, "x")
@@ -156,10 +162,31 @@ def _place_shard(folder: Path, data: bytes) -> None:
     seeds.with_right_checksums(folder / "variables" / "variables")
 
 
+def _packed(folder: Path) -> None:
+    _file(readers.ARCHIVE, lambda path: seeds.packed_models(path.parent)[0])(folder)
+
+
+def _npz(folder: Path) -> None:
+    _file("m.npz", lambda path: seeds.arrays(path.parent)[0])(folder)
+
+
 TARGETS = (
     Target("h5", "m.h5", "hdf5", _file("m.h5", seeds.full_h5), others=_more_h5, share=0.5),
     Target("weights-h5", "m.h5", "hdf5", _file("m.h5", seeds.v3_weights), share=0.5),
     Target("keras-zip", "m.keras", "archive", _archive, others=seeds.archives, share=0.6),
+    Target("npz", "m.npz", "archive", _npz, others=seeds.arrays),
+    Target(
+        "archive",
+        readers.ARCHIVE,
+        "tar",
+        _packed,
+        alone=readers.packed,
+        others=seeds.packed_models,
+        audited=False,
+    ),
+    Target(
+        "orbax", "pytree/_METADATA", "json", seeds.orbax, ".", readers.orbax, valid="unsupported"
+    ),
     Target("config-json", "config.json", "json", seeds.unpacked, ".", readers.config, _configs),
     Target(
         "lambda-bytecode",

@@ -75,11 +75,30 @@ def instructions(bytecode: bytes, version: Version) -> tuple[Instruction, ...] |
     None if it is not bytecode of that version: an unknown number, a cache entry that is missing or
     is not empty, or an incomplete last instruction.
     """
+    found, whole = _read(bytecode, version)
+    return tuple(found) if whole else None
+
+
+def executed_part(bytecode: bytes, version: Version) -> tuple[Instruction, ...]:
+    """The instructions that `version` can execute, as those of `instructions`.
+
+    At the first number that it does not know, CPython raises an error; so a `RAISE_VARARGS` stands
+    there.
+    """
+    found, whole = _read(bytecode, version)
+    end = found[-1].end if found else 0
+    return (*found, *[Instruction("RAISE_VARARGS", 0, end, end + 2)] * (not whole))
+
+
+def _read(bytecode: bytes, version: Version) -> tuple[list[Instruction], bool]:
+    """The instructions up to the first that is none, and whether these are all."""
     read = _in_words if version >= _WORDS else _in_bytes
+    found: list[Instruction] = []
     try:
-        return tuple(read(bytecode, _encodings()[version]))
+        found.extend(read(bytecode, _encodings()[version]))  # keeps those before an error
     except ValueError:
-        return None
+        return found, False
+    return found, True
 
 
 def _in_words(data: bytes, table: Mapping[int, _Encoding]) -> Iterator[Instruction]:

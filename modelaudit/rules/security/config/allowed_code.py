@@ -23,6 +23,7 @@ from modelaudit.formats.bytecode.arithmetic_names import arithmetic_names
 from modelaudit.formats.bytecode.instructions import (
     Instruction,
     Version,
+    executed_part,
     instructions,
     versions_between,
 )
@@ -92,6 +93,9 @@ _FIRST = ((2, 7), (3, 4))  # of Python 2 and 3: no TensorFlow runs in older ones
 # From this version on, code of another version is not bytecode at all: of 501 functions of public
 # layers, compiled by three versions, none is read by another as something else.
 _DISTINCT = (3, 11)
+_INDISTINCT = (3, 10)
+# Those before read bytes, not pairs of bytes: to them, honest code of later ones is unsound too.
+_WORDS = (3, 6)
 _UNSOUND = "an instruction that takes values which are not on the stack, or of other types"
 # CPython uses these arguments as indices into tables of its own, unchecked.
 _RANGES = {
@@ -115,10 +119,13 @@ class Judgement(Struct, frozen=True):
     Attributes:
         unlisted: paths, attributes, instructions and literals that are not on it.
         undefined: global names that no Keras defines for the code, only a program that loads it.
+        unsound: versions of Python that read the instructions of another as ones that take values
+            which are not there.
     """
 
     unlisted: tuple[str, ...] = ()
     undefined: tuple[str, ...] = ()
+    unsound: tuple[str, ...] = ()
 
 
 @cache
@@ -171,7 +178,17 @@ def judge_bytecode(read: Bytecode, module: Iterable[str], given: Json) -> Judgem
     texts += len(texts_in(given))
     if undefined and (texts or any(map(_is_loaded, module))):
         unlisted, undefined = unlisted | undefined, {}
-    return Judgement(tuple(unlisted), tuple(undefined))
+    unsound = () if unlisted else tuple(_unsound_versions(read))
+    return Judgement(tuple(unlisted), tuple(undefined), unsound)
+
+
+def _unsound_versions(read: Bytecode) -> Iterator[str]:
+    """Versions of the same layout in which the code does harm, also where it then fails."""
+    first, last = max(read.layout.first, _WORDS), min(read.layout.last, _INDISTINCT)
+    for version in versions_between(first, last):
+        codes = read.code.nested()
+        if not all(is_sound(e, executed_part(e.bytecode, version), version) for e in codes):
+            yield ".".join(map(str, version))
 
 
 def judge_source(text: str) -> Judgement:

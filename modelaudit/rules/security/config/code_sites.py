@@ -88,6 +88,8 @@ class CodeSite(Struct, frozen=True, eq=False):
             found |= {"python": self.python, "origin": self.origin[:_SHOWN_TEXT]}
         if self.judged.unlisted:
             found["unlisted"] = [each[:_SHOWN_TEXT] for each in self.judged.unlisted[:_SHOWN]]
+        if self.judged.unsound:
+            found["unsound"] = list(self.judged.unsound)
         return found
 
 

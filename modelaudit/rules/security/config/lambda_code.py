@@ -29,7 +29,9 @@ def _codes(facts: Facts) -> tuple[CodeSite, ...]:
     return code_sites(facts.artifact)
 
 
-def _finding(rule: Rule, facts: Facts, code: CodeSite, what: str) -> Finding:
+def _finding(
+    rule: Rule, facts: Facts, code: CodeSite, what: str, severity: Severity | None = None
+) -> Finding:
     artifact = facts.artifact
     apart = code.text.site.file == artifact.extra.get("architecture_from")
     in_h5 = artifact.format.info.container is Container.HDF5 and not apart
@@ -47,25 +49,37 @@ def _finding(rule: Rule, facts: Facts, code: CodeSite, what: str) -> Finding:
         route=code.text.route,
         evidence=evidence,
         key=code.digest,
+        severity=severity,
     )
 
 
 def check_plain(rule: Rule, facts: Facts) -> Iterator[Finding]:
     """Code with nothing but names on the allow list."""
     for code in _codes(facts):
-        if not code.unreadable and not code.judged.unlisted and not abilities(code.names):
-            names = ", ".join(code.names[:_SHOWN]) or "no names: it is plain arithmetic"
-            lacking = ", ".join(code.judged.undefined[:_SHOWN])
-            without = f", of which only the program that saved it defines {lacking}"
-            yield _finding(rule, facts, code, f"refers to {names}{without if lacking else ''}")
+        judged = code.judged
+        if code.unreadable or judged.unlisted or judged.unsound or abilities(code.names):
+            continue
+        names = ", ".join(code.names[:_SHOWN]) or "no names: it is plain arithmetic"
+        lacking = ", ".join(judged.undefined[:_SHOWN])
+        without = f", of which only the program that saved it defines {lacking}"
+        yield _finding(rule, facts, code, f"refers to {names}{without if lacking else ''}")
 
 
 def check_unlisted(rule: Rule, facts: Facts) -> Iterator[Finding]:
     """Code with names, instructions or literals that are not on the allow list."""
     for code in _codes(facts):
-        if code.judged.unlisted and not abilities(code.names):
+        if abilities(code.names):
+            continue
+        if code.judged.unlisted:
             unlisted = ", ".join(code.judged.unlisted[:_SHOWN])
             yield _finding(rule, facts, code, f"has more than arithmetic on tensors: {unlisted}")
+        elif versions := " and ".join(code.judged.unsound):
+            what = (
+                "is arithmetic in one version of Python, but has instructions that Python "
+                f"{versions} reads as others, which take values that are not there"
+            )
+            # Also true of honest code: 1 function in 25 of those that Python 3.9 compiles.
+            yield _finding(rule, facts, code, what, Severity.MEDIUM)
 
 
 def check_dangerous(rule: Rule, facts: Facts) -> Iterator[Finding]:

@@ -15,7 +15,7 @@ from types import CodeType, ModuleType
 import pytest
 
 from modelaudit.facts import Artifact
-from modelaudit.formats.bytecode.code_fields import LAYOUTS
+from modelaudit.formats.bytecode.code_fields import LAYOUTS, CodeLayout
 from modelaudit.formats.bytecode.instructions import _encodings
 from modelaudit.formats.bytecode.marshal_reader import Bytecode, Code, read_bytecode
 from modelaudit.pipeline import AuditTarget, audit_model
@@ -194,7 +194,9 @@ def test_an_instruction_that_reaches_below_the_stack() -> None:
     assert unlisted.startswith("an instruction that takes values which are not on the stack")
 
 
-def assembled(version: tuple[int, int], *steps: str, **fields: object) -> Judgement:
+def assembled(
+    version: tuple[int, int], *steps: str, layout: CodeLayout = LAYOUTS[0], **fields: object
+) -> Judgement:
     """What is not on the list in these instructions, as a function of one variable."""
     numbers = {each.name: number for number, each in _encodings()[version].items()}
     sizes = {each.name: each.caches for each in _encodings()[version].values()}
@@ -204,7 +206,7 @@ def assembled(version: tuple[int, int], *steps: str, **fields: object) -> Judgem
     whole = {"name": "f", "filename": "f.py", "first_line": 1, "names": (), "variables": ("x",)}
     whole |= {"closure": (), "constants": (), "stack": 9, "kinds": bytes([0x20])}
     code = Code(bytecode=bytes(raw), **(whole | fields))
-    return judge_bytecode(Bytecode(LAYOUTS[0], code), (), None)
+    return judge_bytecode(Bytecode(layout, code), (), None)
 
 
 END = ("LOAD_FAST 0", "RETURN_VALUE 0")
@@ -219,6 +221,40 @@ def test_code_that_is_arithmetic_in_one_python_only(before: tuple[str, ...]) -> 
     end = (*["POP_TOP 0"] * (before.count("LOAD_FAST 0") - 1), "RETURN_VALUE 0")
     assert assembled((3, 12), "RESUME 0", *before, "UNARY_NEGATIVE 0", *end) == Judgement()
     assert assembled((3, 12), "RESUME 0", *before, "CALL_INTRINSIC_1 5", *end).unlisted
+
+
+OLDER = {"layout": LAYOUTS[1], "locals": 1}
+
+
+@pytest.mark.parametrize(
+    ("version", "steps", "unsound"),
+    [
+        ((3, 9), ("LOAD_FAST 0", "UNARY_NEGATIVE 0", "RETURN_VALUE 0"), ()),
+        # 3.8 jumps where 3.9 makes a list longer.
+        (
+            (3, 9),
+            ("BUILD_LIST 0", "LOAD_FAST 0", "LIST_EXTEND 1", "RETURN_VALUE 0"),
+            ("3.8",),
+        ),
+        # 3.10 counts jumps in pairs of bytes: it leaves the code.
+        ((3, 9), ("LOAD_FAST 0", "JUMP_FORWARD 2", "NOP 0", "RETURN_VALUE 0"), ("3.10",)),
+        # 3.8 does not know IS_OP: an error, unless it does harm before it gets there.
+        ((3, 9), (*["LOAD_FAST 0"] * 2, "IS_OP 0", "RETURN_VALUE 0"), ()),
+        (
+            (3, 9),
+            ("BUILD_LIST 0", "LOAD_FAST 0", "LIST_EXTEND 1", "LOAD_FAST 0", "IS_OP 0", *END[1:]),
+            ("3.8",),
+        ),
+        # Sound in no version.
+        ((3, 8), ("LOAD_FAST 0", "BEGIN_FINALLY 0", "POP_FINALLY 0", "RETURN_VALUE 0"), None),
+    ],
+)
+def test_code_that_another_python_reads_as_harm(
+    version: tuple[int, int], steps: tuple[str, ...], unsound: tuple[str, ...] | None
+) -> None:
+    found = assembled(version, *steps, **OLDER)
+    assert bool(found.unlisted) == (unsound is None)
+    assert unsound is None or found.unsound == unsound
 
 
 @pytest.mark.parametrize(

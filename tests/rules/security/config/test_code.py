@@ -192,3 +192,21 @@ def test_the_h5_finding_says_that_safe_mode_does_not_help() -> None:
         lambda_layer(function=keras3(in_base64(HONEST))), kind=Format.LEGACY_H5_FULL
     )
     assert "CVE-2025-9905" in found.detail
+
+
+# `lambda x: tf.reduce_sum(x, axis=[1, 2, 3])`, compiled by Python 3.9.
+LISTS = (
+    "4wEAAAAAAAAAAAAAAAEAAAAEAAAAQwAAAHMSAAAAdABqAXwAZwBkAaIBZAKNAlMAKQNOKQPpAQAAAOkCAAAA6QMAAAAp"
+    "AVoEYXhpcykCWgJ0ZloKcmVkdWNlX3N1bSkB2gF4qQByBQAAAPoFbmIucHnaCDxsYW1iZGE+AQAAAPMAAAAA"
+)
+
+
+def test_honest_code_that_an_older_python_reads_as_harm_is_no_more_than_medium() -> None:
+    (found,) = [
+        x
+        for x in findings(lambda_layer(function=[LISTS, None, None]))
+        if x.code in {"MA701", "MA717"}
+    ]
+    assert (found.name, found.severity) == ("unlisted-code", Severity.MEDIUM)
+    assert found.evidence["unsound"] == ["3.8"]
+    assert "Python 3.8 reads" in found.detail
