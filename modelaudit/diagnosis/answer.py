@@ -50,8 +50,8 @@ SENTENCES = {
     ),
     "never-loaded": (
         "The model still has the random values that it was initialised with: it was never "
-        "trained, or its weights were not loaded before it was saved. Its outputs are "
-        "meaningless[[ in every orientation]]."
+        "trained, or without effect, or its weights were not loaded before it was saved. Its "
+        "outputs are meaningless[[ in every orientation]]."
     ),
     "partial-restore": (
         "{where}: still at initial values, while the other layers are trained. Either the "

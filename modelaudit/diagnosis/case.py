@@ -21,6 +21,7 @@ from modelaudit.measures.architecture.modality import ModalityWords, in_words
 from modelaudit.measures.kernels.initialization import with_first_inconsistent
 from modelaudit.measures.summary import Behaviour
 from modelaudit.rules.model import Facts
+from modelaudit.rules.training_traces import hardly_moved
 from modelaudit.thresholds.answers import (
     BACKED_P,
     BACKED_Z,
@@ -95,9 +96,10 @@ class Case(Struct, frozen=True, dict=True):
         """The same, with kernels that are undecidable."""
         measured = self.facts.measurements
         suspect = self._before_first_misfit()
+        kernels = measured.initialization if measured else ()
         return tuple(
             with_first_inconsistent(kernel, kernel.route == suspect)
-            for kernel in (measured.initialization if measured else ())
+            for kernel in hardly_moved(self.facts.artifact, kernels)[0]
         )
 
     def _before_first_misfit(self) -> str:

@@ -17,14 +17,17 @@ from modelaudit.facts import Artifact
 from modelaudit.findings import Severity
 from modelaudit.measures.kernels.other_weights import AVERAGE, STARTS
 from modelaudit.rules.drawn_weights import bounded, drift, spread, spread_out, unmoved
+from modelaudit.rules.initial_explained import FEW, NO_GRADIENT, ONE_STEP, SIBLINGS, SLIGHTLY
 from modelaudit.rules.training_traces import (
     among_siblings,
     barely_trained,
+    hardly_moved,
     left_over,
     never_optimized,
     one_step,
     optimizer_moved,
     tells_frozen,
+    trained_slightly,
     without_gradient,
 )
 from modelaudit.thresholds.weights import (
@@ -34,18 +37,6 @@ from modelaudit.thresholds.weights import (
     SPREAD,
     UNMOVED,
     USUAL_DRIFT,
-)
-
-# What else than a restore explains such kernels.
-NO_GRADIENT = "The optimizer's moments of these values are 0: no gradient reached them in training."
-ONE_STEP = "In sequences of one step a recurrent kernel is not used, and not trained."
-FEW = (
-    "The model made {} training steps, which move a weight hardly further: initial values do not "
-    "show that a restore left any out."
-)
-SIBLINGS = (
-    "The same layers have other kernels of the same shape, which are trained. The file does not "
-    "tell whether these were skipped by a restore or never used in training."
 )
 
 _USUAL = frozenset({"GlorotUniform", "Orthogonal", "RandomUniform"})  # defaults of Keras' layers
@@ -71,7 +62,7 @@ def never_trained(
         kernels: all kernels, with undecidable ones.
         norms: its batch normalizations.
     """
-    kernels, _ = _apart(kernels)
+    kernels, _ = hardly_moved(artifact, _apart(kernels)[0])
     drawn = [
         kernel
         for kernel in kernels
@@ -135,7 +126,12 @@ def left_initial(
     found = _left_initial(artifact, kernels, norms)
     steps = barely_trained(artifact) if found else 0
     if not steps:
-        return found
+        return tuple(
+            Untouched(each.kernel, Severity.LOW, SLIGHTLY)
+            if not each.against and trained_slightly(artifact, each.kernel)
+            else each
+            for each in found
+        )
     text = FEW.format(steps)
     low = (min(each.severity, Severity.LOW, key=lambda x: x.rank) for each in found)
     return tuple(Untouched(e.kernel, s, text) for e, s in zip(found, low, strict=True))

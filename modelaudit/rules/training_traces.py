@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from modelaudit.audit_types.kernels import KernelInitialization
+from modelaudit.audit_types.kernels import InitialState, KernelInitialization
 from modelaudit.facts import Artifact, GraphNode, Json, Layer, Shape, Tensor
 from modelaudit.graphs import VALUE
 from modelaudit.measures.architecture.layer_shapes import input_shape
@@ -16,7 +16,9 @@ from modelaudit.measures.kernels.batchnorm import (
 )
 from modelaudit.measures.kernels.other_weights import STARTS, frozen_variables
 from modelaudit.measures.optimizer_state import optimizer_state
+from modelaudit.structs import replace
 from modelaudit.thresholds.training import FEW_STEPS
+from modelaudit.thresholds.weights import HARDLY_MOVED, MIN_WEIGHTS_WITH_BIAS, SLIGHT_REACH
 
 
 def one_step(artifact: Artifact, recurrent: str) -> bool | None:
@@ -83,10 +85,64 @@ def barely_trained(artifact: Artifact) -> int:
     state = optimizer_state(artifact)
     if state is None or not state.steps or not state.rate or state.steps >= FEW_STEPS.value:
         return 0
-    reach = 2 * state.steps * state.rate
+    return state.steps if 0 < _furthest(artifact) <= 2 * state.steps * state.rate else 0
+
+
+def _furthest(artifact: Artifact) -> float:
+    """Largest distance of a bias, beta or gamma from the initial values; 0 without any."""
     ends = [(s.minimum, s.maximum) for t in _vectors(artifact) if (s := t.stats) is not None]
     apart = [min(abs(value - start) for start in STARTS) for pair in ends for value in pair]
-    return state.steps if any(apart) and max(apart) <= reach else 0
+    return max(apart, default=0.0)
+
+
+def hardly_moved(
+    artifact: Artifact, kernels: Sequence[KernelInitialization]
+) -> tuple[list[KernelInitialization], float]:
+    """The kernels, and 0; or, of a model that was trained without effect, how far biases moved.
+
+    Then kernels as drawn are fresh, although their biases are not exactly at their initial values.
+    """
+    furthest = _furthest(artifact)
+    stats = {tensor.name: tensor.stats for tensor in artifact.tensors}
+    spreads = [s.std for k in kernels if (s := stats.get(k.tensor)) and s.std > 0]
+    if not 0 < furthest <= HARDLY_MOVED.value * min(spreads, default=0.0):
+        return [*kernels], 0.0
+    return [_with_initial_bias(kernel) for kernel in kernels], furthest
+
+
+def _with_initial_bias(kernel: KernelInitialization) -> KernelInitialization:
+    """The same, with its bias taken for unmoved."""
+    tests = dict(kernel.tests)
+    if tests.get("bias_initial") is not False:
+        return kernel
+    fits, large = tests.get("fits"), kernel.weights >= MIN_WEIGHTS_WITH_BIAS.value
+    state: InitialState = "fresh" if fits is True and large else "undecidable"
+    kept = kernel.state if fits is False else state
+    return replace(kernel, tests=tests | {"bias_initial": True}, state=kept)
+
+
+def trained_slightly(artifact: Artifact, kernel: KernelInitialization) -> bool:
+    """Whether gradients reached a kernel, whose updates may have been too small to show.
+
+    Its moments are not 0, and either float16 rounded the updates away, or the steps that were made
+    cannot move a weight far, or their number is not stored.
+    """
+    state = optimizer_state(artifact)
+    tensor = next((each for each in artifact.tensors if each.name == kernel.tensor), None)
+    if state is None or tensor is None or tensor.stats is None:
+        return False
+    steps, rate = state.steps, state.rate
+    reach = 2 * steps * rate if steps is not None and rate is not None else None
+    short = steps is None or (reach is not None and reach <= SLIGHT_REACH.value * tensor.stats.std)
+    small = short or tensor.dtype in ("float16", "bfloat16")
+    return small and _reached(artifact, kernel) is True
+
+
+def _reached(artifact: Artifact, kernel: KernelInitialization) -> bool | None:
+    """Whether the optimizer's moments of the kernel are not 0; None if it is unknown which are."""
+    state, names = optimizer_state(artifact), {kernel.route, f"{kernel.route}/kernel"}
+    own = [x for x in (state.moments if state else ()) if f"{x.route}/{x.role}" in names]
+    return any(each.first or each.second for each in own) if own else None
 
 
 def _vectors(artifact: Artifact) -> list[Tensor]:
@@ -161,7 +217,12 @@ def _with_state(artifact: Artifact) -> set[str]:
 
 
 def without_gradient(artifact: Artifact, kernel: KernelInitialization) -> bool:
-    """Whether every moment of the kernel's shape is 0, in an optimizer that trained others."""
+    """Whether every moment of the kernel is 0, in an optimizer that trained others.
+
+    Where it is unknown which are its own, those of its shape.
+    """
+    if (reached := _reached(artifact, kernel)) is not None:
+        return not reached and optimizer_moved(artifact)
     shape = next((t.shape for t in artifact.tensors if t.name == kernel.tensor), None)
     moments = [
         t.stats for t in artifact.tensors if t.role == "optimizer" and t.shape == shape and t.stats

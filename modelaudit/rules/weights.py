@@ -10,17 +10,11 @@ from modelaudit.measures.kernels.inference_norms import InitialStatistics, initi
 from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
 from modelaudit.rules.grammar import counted, every, of_all
-from modelaudit.rules.initial_values import (
-    NO_GRADIENT,
-    ONE_STEP,
-    SIBLINGS,
-    left_initial,
-    never_trained,
-    stale_averages,
-)
+from modelaudit.rules.initial_explained import EXPLAINED
+from modelaudit.rules.initial_values import left_initial, never_trained, stale_averages
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.rules.training_steps import fix_without_steps
-from modelaudit.rules.training_traces import frozen_norms, tells_frozen
+from modelaudit.rules.training_traces import frozen_norms, hardly_moved, tells_frozen
 
 LISTED = 8
 _AT_INFERENCE = (
@@ -133,15 +127,19 @@ def _never_trained(rule: Rule, facts: Facts) -> Iterator[Finding]:
     never, why = never_trained(facts.artifact, kernels, _measurements(facts).batchnorm)
     if why:
         raise NotApplicable(f"kernels look as their initializers draw them, but {why}")
-    fresh = [kernel for kernel in kernels if kernel.state == "fresh"]
+    untrained, moved = hardly_moved(facts.artifact, kernels)
+    fresh = [kernel for kernel in untrained if kernel.state == "fresh"]
     if never:
+        why = "the model was never trained, or its weights were not loaded before it was saved"
+        if moved:
+            why = f"training had no effect, since no bias has moved further than {moved:.1g}"
         yield rule.finding(
             every(
                 len(fresh),
                 "testable kernel still has its initial values",
                 "testable kernels still have their initial values",
             )
-            + ": the model was never trained, or its weights were not loaded before it was saved.",
+            + f": {why}.",
             route=fresh[0].route,
             evidence={
                 "measured": len(fresh),
@@ -151,31 +149,6 @@ def _never_trained(rule: Rule, facts: Facts) -> Iterator[Finding]:
             },
             fix=fix_without_steps(facts),
         )
-
-
-_EXPLAINED = {
-    ONE_STEP: (
-        "A recurrent kernel is at its initial values",
-        (
-            "If the sequences have one step, give the layer the sequence along its second axis, as "
-            "(batch, steps, features), and train again. If there is none, a Dense layer does the same."
-        ),
-    ),
-    SIBLINGS: (
-        "Some kernels of a layer are at their initial values",
-        (
-            "If each kernel is for one kind of input, such as a number of neighbors, and the training data "
-            "had none of these kinds, nothing is wrong. Otherwise, load the weights again."
-        ),
-    ),
-    NO_GRADIENT: (
-        "Kernels received no gradient in training",
-        (
-            "Find what stops the gradient between these layers and the loss, such as an output without "
-            "a loss, a normalization over a single value, or units whose ReLU always gives 0."
-        ),
-    ),
-}
 
 
 def _partial_restore(rule: Rule, facts: Facts) -> Iterator[Finding]:
@@ -202,7 +175,7 @@ def _partial_restore(rule: Rule, facts: Facts) -> Iterator[Finding]:
         )
     for why, severity in dict.fromkeys((e.against, e.severity) for e in found if e.against):
         routes = [e.kernel.route for e in found if (e.against, e.severity) == (why, severity)]
-        title, fix = _EXPLAINED.get(why, ("", ""))
+        title, fix = EXPLAINED.get(why, ("", ""))
         yield rule.finding(
             f"{_names(routes)} still {'has' if len(routes) == 1 else 'have'} values as drawn by "
             f"the initializer, {while_others}. {why}",

@@ -74,6 +74,20 @@ UNMOVED = Threshold(
     "chosen; 0.03 of 300 weights beyond the bound, as in trained kernels: 1e-4",
 )
 
+HARDLY_MOVED = Threshold(
+    1e-4,
+    "times the spread of the smallest kernel",
+    "distance of every bias, beta and gamma from its initial value up to which training had no "
+    "effect",
+    "chosen; one step of Adam at its default rate: 0.003 and more; a public model that Adadelta "
+    "never effectively trained: 5e-5",
+)
+SLIGHT_REACH = Threshold(
+    0.1,
+    "times the spread of the kernel",
+    "distance that all steps together can move a weight up to which the kernel looks as drawn",
+    "chosen; such a change leaves the distribution of the weights as it is",
+)
 # Batch statistics.
 INFERENCE_BIAS = Threshold(
     0.25,

@@ -8,6 +8,7 @@ from modelaudit.facts import Graph, ObjectNode, TensorStats
 from modelaudit.findings import Severity
 from modelaudit.rules import examples
 from modelaudit.rules.initial_values import SIBLINGS, left_initial, never_trained
+from modelaudit.rules.training_steps import adam
 from modelaudit.structs import replace
 from tests.rules.initial_kernels import (
     beyond,
@@ -259,3 +260,26 @@ def test_a_guess_without_a_bound_proves_nothing_beside_a_trained_bias(law, bias,
         "a", bias=bias, guessed=True, state="trained", initializer="GlorotNormal", law=law
     )
     assert severities(kernel, moved("b"), moved("c"), moved("d")) == said
+
+
+def optimized(m, steps, *, dtype="float32", counted=True):
+    """Four layers after these steps of Adam at 1e-4; the moment of `a` is m."""
+    found = adam(("a", m, m * m), *((x, 0.1, 0.1) for x in "bcd"), steps=steps, rate=1e-4).artifact
+    kept = [t for t in found.tensors if counted or t.shape]
+    typed = [replace(t, dtype=dtype) if t.role == "weight" else t for t in kept]
+    return replace(found, tensors=tuple(typed))
+
+
+@pytest.mark.parametrize(
+    ("artifact", "expected"),
+    [
+        (optimized(1e-3, 50), LOW),  # at most 0.01, of a spread of 0.5
+        (optimized(1e-3, 5000), HIGH),  # trained, and drawn anew
+        (optimized(1e-3, 5000, dtype="float16"), LOW),  # rounding may have lost every update
+        (optimized(1e-3, 5000, counted=False), LOW),
+        (optimized(0.0, 50), MEDIUM),  # no gradient reached it
+    ],
+)
+def test_a_kernel_that_gradients_reached_may_have_moved_too_little_to_show(artifact, expected):
+    kernels = (drawn("a"), moved("b"), moved("c"), moved("d"))
+    assert severities(*kernels, artifact=artifact) == {"a": expected}

@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 
 from modelaudit.audit_types.kernels import BatchNormState
+from modelaudit.diagnosis.procedure import diagnose
+from modelaudit.facts import TensorStats
+from modelaudit.measures.summary import Measurements
+from modelaudit.rules import examples
+from modelaudit.rules.catalogue import rule
+from modelaudit.rules.engine import run_rule
 from modelaudit.rules.initial_values import never_trained
+from modelaudit.rules.model import Facts
 from modelaudit.structs import replace
 from tests.rules.initial_kernels import (
     drawn,
@@ -78,3 +85,30 @@ def test_an_orthogonal_matrix_shows_that_no_step_was_made(change, expected):
     assert never_trained(bare, kernels)[0] is expected
     assert never_trained(bare, kernels[1:])[0] is False
     assert never_trained(bare, (*kernels, moved("c", bias=None)))[0] is False
+
+
+def with_biases(furthest):
+    """Kernels with a spread of 0.5, and biases up to this far from 0."""
+    ends = TensorStats(-furthest, furthest, 0.0, furthest / 2, 0, 0)
+    biases = [examples.tensor(f"{name}/bias", (4,), ends) for name in "ab"]
+    layers = [examples.layer(name) for name in "ab"]
+    kernels = [examples.tensor(f"{name}/kernel", (48, 96)) for name in "ab"]
+    return examples.model(*layers, tensors=(*kernels, *biases))
+
+
+@pytest.mark.parametrize(("furthest", "expected"), [(2e-6, True), (1e-3, False)])
+def test_biases_that_rounding_moved_do_not_make_a_model_trained(furthest, expected):
+    """Adadelta at the default rate of Keras: every bias moves by 1e-6, no kernel visibly."""
+    artifact = with_biases(furthest)
+    kernels = tuple(drawn(name, bias=False, state="trained") for name in "ab")
+    assert never_trained(artifact, kernels) == (expected, "")
+    facts = Facts(artifact, measurements=Measurements(initialization=kernels))
+    result = run_rule(rule("MA404"), facts)
+    assert [f.severity.value for f in result.findings] == ["high"] * expected
+    assert all("training had no effect" in f.detail for f in result.findings)
+    causes = diagnose(facts, ()).causes
+    assert ("never-loaded" in {each.cause for each in causes}) is expected
+    # One kernel that has moved, as of a pretrained part without biases, shows training.
+    assert never_trained(artifact, (*kernels, moved("c", bias=None)))[0] is False
+    trained = BatchNormState("norm", 4, False, True, 0.5)
+    assert never_trained(artifact, kernels, (trained,))[0] is False

@@ -29,6 +29,8 @@ from modelaudit.rules.engine import run_rule
 from modelaudit.rules.examples import measured
 from modelaudit.rules.initial_values import left_initial
 from modelaudit.rules.model import Facts
+from modelaudit.rules.training_steps import adam
+from modelaudit.rules.training_traces import hardly_moved, trained_slightly
 from modelaudit.structs import replace
 from tests.diagnosis.cases import behaviour, diagnosed, fit, initial, measurements
 from tests.measures.artifacts import artifact, kernel, layer, tensor
@@ -132,6 +134,22 @@ def weights_where_no_other_kernel_tells(share):
 def probability_of_no_weight_beyond_the_bound(p):
     share = -math.log(p / 3) / 900 * 3
     return beside(share, share, weights=900)
+
+
+@at("weights.HARDLY_MOVED", {0.99e-4: True, 1.01e-4: False})
+def hardly(share):
+    furthest = TensorStats(0.0, 0.5 * share, 0.0, 0.1, 0, 0)  # of a spread of 0.5
+    tensors = (examples.tensor("dense/kernel"), examples.tensor("dense/bias", (2,), furthest))
+    found = examples.model(examples.layer(), tensors=tensors)
+    kernels = (initial("dense", bias_initial=False, fits=True),)
+    return bool(hardly_moved(found, kernels)[1])
+
+
+@at("weights.SLIGHT_REACH", {0.099: True, 0.101: False})
+def slight_reach(share):
+    steps = round(share * 0.5 / 2e-6)  # 2 * steps * rate, of a spread of 0.5
+    found = adam(("dense", 0.1, 0.1), steps=steps, rate=1e-6).artifact
+    return trained_slightly(found, initial("dense"))
 
 
 @at("weights.SPREAD", {2.99: "low", 3.01: "high"})

@@ -10,6 +10,7 @@ from modelaudit.findings import Finding, Severity
 from modelaudit.measures.kernels.inference_norms import InitialStatistics, initial_statistics
 from modelaudit.rules.grammar import counted, every, of_all
 from modelaudit.rules.initial_values import left_initial, never_trained
+from modelaudit.rules.training_traces import hardly_moved
 from modelaudit.thresholds.weights import SMALL
 
 LISTED = 5
@@ -80,10 +81,13 @@ def never_loaded(case: Case) -> StepResult:
     never, why = never_trained(case.facts.artifact, case.measured)
     if not never:
         return CauseUnknown(f"proof beyond kernels that look as drawn: {why}")
+    given = case.facts.measurements.initialization if case.facts.measurements else ()
+    moved = hardly_moved(case.facts.artifact, given)[1]
     evidence = [
         Evidence(
             every(tested, "testable kernel matches its", "testable kernels match their")
-            + " initializer's bound and distribution, and every bias is zero.",
+            + " initializer's bound and distribution, and no bias has moved"
+            + (f" further than {moved:.1g}." if moved else "."),
             "MA404",
             tested,
             None,
