@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 from pathlib import Path
 
 from modelaudit.errors import ReadError
@@ -16,13 +18,17 @@ _JSON_FILES = ("class_indices.json", "class_names.json", "classes.json", "labels
 _METADATA = "metadata.json"
 _KEYS = ("labels", "class_names", "classes")
 LABEL_FILES = (*_TEXT_FILES, *_JSON_FILES, _METADATA)
+_MODELS = frozenset((".h5", ".hdf5", ".keras", ".pb", ".tflite", ".index", ".onnx"))
 _MOST = 10_000
 _LONGEST = 200  # characters of a name
 _DISTINCT = 0.9  # ImageNet has two cranes and two maillots; labels of samples repeat much more
 
 
 def read_labels(model: Path, limits: Limits) -> Json:
-    """`{"file": name, "names": [...]}` in the order of the model's outputs; None without a file.
+    """`{"file": name, "names": [...], "shared": bool}`, or None without such a file.
+
+    The names are in the order of the model's outputs; the file is shared if other models are
+    beside it.
 
     Numbers at the start of lines that count from 0 (`0 Cat`, as in Teachable Machine) are removed.
     Files that are too large, malformed or no list of different names are ignored.
@@ -47,8 +53,19 @@ def read_labels(model: Path, limits: Limits) -> Json:
                 continue
             short = names and len(names) <= _MOST and max(map(len, names)) <= _LONGEST
             if short and len(set(names)) >= _DISTINCT * len(names):
-                return {"file": name, "names": list(names)}
+                return {"file": name, "names": list(names), "shared": _shared(place, model)}
     return None
+
+
+def _shared(place: Path, model: Path) -> bool:
+    """Whether a directory holds another model than this one."""
+    if place == model:
+        return False
+    with os.scandir(place) as entries:
+        return any(
+            Path(entry.name).suffix.lower() in _MODELS and Path(entry.name).stem != model.stem
+            for entry in itertools.islice(entries, _MOST)
+        )
 
 
 def _lines(data: bytes) -> list[str]:

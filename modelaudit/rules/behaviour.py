@@ -55,10 +55,9 @@ def made_up(behaviour: Behaviour) -> str:
     return "" if behaviour.inputs.kind == "user" else "made-up "
 
 
-def range_assumed(behaviour: Behaviour) -> bool:
-    """Whether the inputs are made up in a range that the model may not be for."""
-    notes = behaviour.inputs.notes
-    return bool(made_up(behaviour)) and any("assumed" in note for note in notes)
+def unless_made_up(behaviour: Behaviour) -> Severity | None:
+    """Medium for made-up inputs, which need not be like those that the model is for."""
+    return Severity.MEDIUM if made_up(behaviour) else None
 
 
 def constant(seen: Collapse) -> bool:
@@ -112,7 +111,8 @@ def _collapsed(rule: Rule, facts: Facts) -> Iterator[Finding]:
         yield rule.finding(
             f"{text} for {behaviour.inputs.n} different {made_up(behaviour)}inputs.{share}{other}",
             route=output.name,
-            severity=Severity.MEDIUM if range_assumed(behaviour) else None,
+            title="The output is the same for all made-up inputs" * bool(made_up(behaviour)),
+            severity=unless_made_up(behaviour),
             evidence={
                 "measured": seen.information if seen.information is not None else seen.spread,
                 "unit": (
@@ -184,7 +184,9 @@ def _dead(rule: Rule, facts: Facts) -> Iterator[Finding]:
                     "threshold": limit,
                     "n": behaviour.inputs.n,
                 },
-                severity=Severity.MEDIUM if range_assumed(behaviour) else None,
+                title="All channels of a layer are inactive for every made-up input"
+                * bool(made_up(behaviour)),
+                severity=unless_made_up(behaviour),
             )
 
 

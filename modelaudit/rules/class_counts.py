@@ -24,7 +24,7 @@ def _labels(rule: Rule, facts: Facts) -> Iterator[Finding]:
     names = labels.get("names") if isinstance(labels, dict) else None
     if not isinstance(labels, dict) or not isinstance(names, list):
         raise NotRelevant("there is no file with class names next to the model")
-    file, n = str(labels.get("file")), len(names)
+    file, n, shared = str(labels.get("file")), len(names), labels.get("shared") is True
     heads = _heads(facts)
     if len(heads) != 1:
         raise NotApplicable("the model does not have one output of known size")
@@ -41,7 +41,7 @@ def _labels(rule: Rule, facts: Facts) -> Iterator[Finding]:
         file=file,
         route=head.route,
         evidence={"measured": units, "unit": "units", "expected": n, "file": file},
-        severity=Severity.MEDIUM if head.last in PROBABILITIES else Severity.LOW,
+        severity=Severity.MEDIUM if head.last in PROBABILITIES and not shared else Severity.LOW,
         fix=f"Use the names of the training data. If these are right, train again with:\n"
         f"{head.code(head.last if units > 1 else 'softmax', n)}",
     )

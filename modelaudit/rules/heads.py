@@ -184,6 +184,8 @@ def _repeated(rule: Rule, facts: Facts) -> Iterator[Finding]:
         elif second.activation == "sigmoid":
             least, most = found.results
             limits = f"{words} are between {least:.2g} and {most:.2g}"
+        elif math.isinf(high) and found.pooled:
+            limits = "scores below 0 become 0 at each position before they are pooled"
         elif math.isinf(high):
             limits = "negative scores become 0 and get no gradient: their classes stay alike"
         else:
@@ -201,7 +203,11 @@ def _repeated(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 "results": [*found.results] if found.results else None,
             },
             key=head.route,
-            severity=Severity.HIGH if fixed and binary else Severity.MEDIUM,
+            severity=Severity.HIGH
+            if fixed and binary
+            else Severity.LOW  # as in SqueezeNet
+            if found.pooled and first.activation == "relu"
+            else Severity.MEDIUM,
             fix=f"Remove the {first.activation} of {first.layer.name}, then train again:\n"
             f"{head.code('linear')}  # in place of {head.weights.name}",
         )

@@ -22,7 +22,8 @@ def _settings(rule: Rule, facts: Facts) -> Iterator[Finding]:
     orders = axis_orders(graph)
     for layer in graph.layers:
         first = orders.get(layer.route)
-        for detail, value, severity, fix in (*_own(layer, first), *_scaled(graph, layer)):
+        own = _own(layer, first, _as_started(facts, layer))
+        for detail, value, severity, fix in (*own, *_scaled(graph, layer)):
             yield rule.finding(
                 f"{layer.route}: {detail}.",
                 route=layer.route,
@@ -33,15 +34,29 @@ def _settings(rule: Rule, facts: Facts) -> Iterator[Finding]:
             )
 
 
-def _own(layer: Layer, first: bool | None) -> Iterator[tuple[str, Json, Severity, str]]:
-    """What the config of a layer shows; `first`: whether it gets channels first, if known."""
+def _as_started(facts: Facts, layer: Layer) -> bool:
+    """Whether no stored statistic contradicts that the layer keeps those that it started with."""
+    measured = facts.measurements.batchnorm if facts.measurements else ()
+    return all(norm.statistics_initial for norm in measured if norm.route == layer.route)
+
+
+def _own(
+    layer: Layer, first: bool | None, started: bool
+) -> Iterator[tuple[str, Json, Severity, str]]:
+    """What the config of a layer shows.
+
+    Args:
+        first: whether it gets channels first, if known.
+        started: whether its moving statistics may be those that it started with.
+    """
     config = layer.config
     if has(layer.class_name, Trait.BATCH_NORMALISATION):
         momentum, epsilon = _number(config.get("momentum")), _number(config.get("epsilon"))
         if momentum is not None and momentum >= 1:
-            detail = f"momentum {momentum:g} keeps the moving statistics at their initial values"
+            start = "at their initial values" if started else "as they were loaded"
+            detail = f"momentum {momentum:g} keeps the moving statistics {start}"
             fix = f'Use keras.layers.BatchNormalization(momentum=0.99, name="{layer.name}")'
-            yield detail, momentum, Severity.HIGH, fix
+            yield detail, momentum, Severity.HIGH if started else Severity.LOW, fix
         axis, shape = config.get("axis"), layer.output_shape
         axis = axis[0] if isinstance(axis, list) and len(axis) == 1 else axis
         if axis == 1 and first is False and shape and len(shape) > 2:
@@ -59,7 +74,7 @@ def _own(layer: Layer, first: bool | None) -> Iterator[tuple[str, Json, Severity
         if key.endswith("kernel_regularizer"):
             factors = [_number(inner.get(each)) or 0 for each in ("l1", "l2")]
             if max(factors) >= REGULARIZER.value:
-                detail = f"{key} with a factor of {max(factors):g} draws all weights to 0"
+                detail = f"{key} with a factor of {max(factors):g} draws weights to 0 in training"
                 fix = f"Use {key}=keras.regularizers.L2(0.0001)"
                 yield detail, max(factors), Severity.MEDIUM, fix
         if key.endswith("kernel_constraint"):

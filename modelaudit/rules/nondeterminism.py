@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from modelaudit.facts import Artifact
 from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.layer_classes import Trait, has
 from modelaudit.rules import examples_behaviour
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
 from modelaudit.rules.security.config.code_sites import code_sites
@@ -24,6 +25,15 @@ def draws_by_design(artifact: Artifact) -> str:
     for layer in layers:
         if layer.custom and not layer.is_model:
             return f"its custom layer {layer.route} ({layer.class_name}) may do so on purpose"
+        operation = has(layer.class_name, Trait.TENSORFLOW_OPERATION)
+        if (
+            operation
+            and "random" in f"{layer.config.get('function')}{layer.config.get('node_def')}"
+        ):
+            return f"the operation {layer.route} does so on purpose"
+        draws = has(layer.class_name, Trait.DROPOUT | Trait.NOISE)
+        if draws and any(call.get("training") is True for call in layer.call_kwargs):
+            return f"{layer.route} is called with training=True, as for Monte Carlo dropout"
     for site in code_sites(artifact):
         if any("random" in name.lower() for name in site.names):
             return f"the code of {site.text.site.layer or 'a Lambda layer'} does so on purpose"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from modelaudit.audit_types.behaviour import TransformEffect
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.rules import examples_behaviour
-from modelaudit.rules.behaviour import made_up, range_assumed
+from modelaudit.rules.behaviour import made_up, unless_made_up
 from modelaudit.rules.model import Facts, Family, Limit, Need, NotApplicable, Rule
 from modelaudit.settings import TRANSFORMS, Expectation, Settings
 from modelaudit.structs import replace
@@ -36,7 +36,7 @@ def _non_finite(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 f"Output {output.name} is NaN or infinite for {output.nonfinite:.0%} of "
                 f"{facts.behaviour.inputs.n} {made_up(facts.behaviour)}inputs.",
                 route=output.name,
-                severity=Severity.MEDIUM if range_assumed(facts.behaviour) else None,
+                severity=unless_made_up(facts.behaviour),
                 evidence={
                     "measured": output.nonfinite,
                     "unit": "of the values (as a share)",

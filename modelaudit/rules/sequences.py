@@ -125,15 +125,13 @@ def _positions(rule: Rule, facts: Facts) -> Iterator[Finding]:
         if counts[0] == 1:
             continue
         same = shape[1:-1] in given
-        # Convolutions without padding shorten a sequence a little, and its labels may be cut.
-        fewer = len(shape) > 3 or 2 * counts[0] <= max(counts[1:], default=0)
         size = "x".join(str(n or "?") for n in shape[1:-1])
         yield rule.finding(
             f"{route} gives one value for each of {size} positions. With one label per input, "
             f"{loss.name} compares all positions with it and raises no error.",
             route=route,
             evidence={"measured": [*shape[1:]], "loss": loss.name},
-            severity=Severity.INFO if same else rule.severity if fewer else Severity.LOW,
+            severity=Severity.INFO if same else rule.severity,
             confidence=Confidence.LOW if same else Confidence.MEDIUM,
             fix=_one_value(graph, head, len(shape)),
         )
@@ -214,7 +212,7 @@ RULES = (
         code="MA327",
         name="value-for-each-position",
         family=Family.ARCHITECTURE,
-        severity=Severity.MEDIUM,
+        severity=Severity.LOW,
         confidence=Confidence.MEDIUM,
         needs=_NEEDS,
         summary="The output has a value for each position, where one per input seems to be meant",

@@ -27,10 +27,12 @@ from modelaudit.thresholds.weights import (
 )
 
 KERNELS = ("kernel", "depthwise_kernel", "pointwise_kernel", "recurrent_kernel", "embeddings")
+_UNNAMED = " The file does not name its initializer; one that gives zeros looks the same."
 _BY_HAND = {
     True: "The layer is frozen, so this may be a filter set by hand, such as an average.",
     False: "A filter set by hand, such as an average, looks the same.",
 }
+_REGULARIZERS = ("kernel_regularizer", "embeddings_regularizer")
 CONSTANT_INITIALIZERS = ("zeros", "zero", "ones", "one", "constant")
 # Constants of masks: the largest float32 and float64.
 LARGEST_FLOATS = (math.ldexp(1 - math.ldexp(1, -24), 128), sys.float_info.max)
@@ -38,14 +40,17 @@ LARGEST_FLOATS = (math.ldexp(1 - math.ldexp(1, -24), 128), sys.float_info.max)
 
 def _initializer(facts: Facts, route: str, role: str) -> str:
     """Normalised name of a variable's initializer in the saved config, or ""."""
+    config = _config(facts, route)
+    said = config.get(f"{role.removesuffix('_kernel') or role}_initializer")
+    said = config.get(f"{role}_initializer", said)
+    return canonical_name(said if isinstance(said, Mapping) else {"class_name": said})
+
+
+def _config(facts: Facts, route: str) -> Mapping[str, Json]:
+    """The config of a layer; empty without an architecture."""
     architecture = facts.artifact.architecture
-    for layer in architecture.layers if architecture else ():
-        if layer.route == route:
-            said = layer.config.get(f"{role.removesuffix('_kernel') or role}_initializer")
-            said = layer.config.get(f"{role}_initializer", said)
-            saved = said if isinstance(said, Mapping) else {"class_name": said}
-            return canonical_name(saved)
-    return ""
+    layers = architecture.layers if architecture else ()
+    return next((layer.config for layer in layers if layer.route == route), {})
 
 
 def _kernels(facts: Facts) -> Iterator[tuple[str, str, Tensor]]:
@@ -83,7 +88,7 @@ def _constant(rule: Rule, facts: Facts) -> Iterator[Finding]:
             drawn = _initializer(facts, route, role) in CONSTANT_INITIALIZERS
             penalized = not stats.minimum and _penalized(facts, route)
             frozen = route in still or tensor.name in still
-            by_hand = bool(stats.minimum) and (frozen or architecture is None)
+            by_hand = bool(stats.minimum) and not drawn
             severity = Severity.LOW if drawn or (by_hand and frozen) else rule.severity
             effect = (
                 "its result does not depend on its input"
@@ -96,6 +101,7 @@ def _constant(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 f"Every value of {named} is {stats.minimum:g}: {effect}."
                 + " Its initializer also gives one value: it was not trained." * drawn
                 + " The layer has a regularizer or constraint, which can do this." * penalized
+                + _UNNAMED * (architecture is None and not stats.minimum)
                 + f" {_BY_HAND[frozen]}" * by_hand,
                 file=tensor.file,
                 route=named,
@@ -111,30 +117,15 @@ def _constant(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 def _penalized(facts: Facts, route: str) -> bool:
     """Whether training was told to keep the layer's weights small."""
-    architecture = facts.artifact.architecture
-    return any(
-        layer.config.get(key)
-        for layer in (architecture.layers if architecture else ())
-        if layer.route == route
-        for key in ("kernel_regularizer", "kernel_constraint", "embeddings_regularizer")
-    )
+    return any(_config(facts, route).get(key) for key in (*_REGULARIZERS, "kernel_constraint"))
 
 
 def _sparse(facts: Facts, route: str) -> bool:
     """Whether an L1 penalty drove most of the layer's weights to 0."""
-    architecture = facts.artifact.architecture
-    for layer in architecture.layers if architecture else ():
-        if layer.route == route:
-            penalties = [
-                node.get("config") if isinstance(node.get("config"), dict) else node
-                for node in (
-                    layer.config.get(key)
-                    for key in ("kernel_regularizer", "embeddings_regularizer")
-                )
-                if isinstance(node, dict)
-            ]
-            return any(isinstance(each, dict) and each.get("l1") for each in penalties)
-    return False
+    config = _config(facts, route)
+    saved = [node for key in _REGULARIZERS if isinstance(node := config.get(key), dict)]
+    penalties = [inner if isinstance(inner := x.get("config"), dict) else x for x in saved]
+    return any(each.get("l1") for each in penalties)
 
 
 def _matrices(facts: Facts) -> Iterator[tuple[Tensor, TensorStats]]:
@@ -147,7 +138,7 @@ def _matrices(facts: Facts) -> Iterator[tuple[Tensor, TensorStats]]:
 
 
 def _zero_block(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    tables = {tensor.name for _, role, tensor in _kernels(facts) if role == "embeddings"}
+    kernels = {tensor.name: (route, role) for route, role, tensor in _kernels(facts)}
     for tensor, stats in _matrices(facts):
         run, start = stats.zero_run, stats.zero_run_at
         others = stats.zeros - run
@@ -157,10 +148,15 @@ def _zero_block(rule: Rule, facts: Facts) -> Iterator[Finding]:
             continue
         row = tensor.shape[-1]
         rows = start % row == 0 and run % row == 0
-        table = tensor.name in tables or "embedding" in tensor.name.lower()
+        route, role = kernels.get(tensor.name, ("", tensor.name.rpartition("/")[2]))
+        table = role == "embeddings" or "embedding" in tensor.name.lower()
+        sure = role in KERNELS and not _penalized(facts, route)
         if rows and (table or run < max(2 * row, ZERO_ROWS.value * tensor.size)):
             continue
         whole = f", which are {run // row} whole rows" if rows else ""
+        whole += ": of inputs that are always 0, or not used, if they started at 0" * (
+            rows and not sure
+        )
         yield rule.finding(
             f"{tensor.name}: {run:,} consecutive values are 0, from value {start:,} of "
             f"{tensor.size:,} on{whole}; {others or 'none'} of the others "
@@ -175,7 +171,7 @@ def _zero_block(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 "start": start,
                 "rows": rows,
             },
-            severity=Severity.MEDIUM if rows else rule.severity,
+            severity=rule.severity if not rows else Severity.MEDIUM if sure else Severity.LOW,
         )
 
 
@@ -204,12 +200,19 @@ def _outlier(rule: Rule, facts: Facts) -> Iterator[Finding]:
             "value": value,
         }
         far = f", {distance:.3g} standard deviations from the others" if distance else ""
+        # Each weight of a single unit belongs to an input of its own, which can be of any scale.
+        trained = not beyond and (not alone or tensor.shape[-1] == 1)
         yield rule.finding(
-            f"{tensor.name} contains the value {value:.4g}{far}.",
+            f"{tensor.name} contains the value {value:.4g}{far}"
+            + ("." if not trained else f", the next is {stats.second:.4g}: training can do this."),
             file=tensor.file,
             route=tensor.name,
             evidence=evidence,
-            severity=rule.severity if beyond or distance >= WILD_OUTLIER.value else Severity.MEDIUM,
+            severity=Severity.LOW
+            if trained
+            else rule.severity
+            if beyond or distance >= WILD_OUTLIER.value
+            else Severity.MEDIUM,
         )
 
 
@@ -285,8 +288,8 @@ RULES = (
         summary="All values of a kernel are equal",
         pass_title="No kernel is constant",
         why="A failed write or an edit makes a kernel constant. Training does so only where a strong "
-        "regularizer or constraint drives all weights to 0.",
-        fix="Restore the file from an intact copy.",
+        "regularizer or constraint drives all weights to 0. Some initializers start so.",
+        fix="Compare the file with an intact copy, and restore it if they differ.",
         check=_constant,
         bad=lambda: _dense(TensorStats(0.0, 0.0, 0.0, 0.0, 8, 0), (4, 2)),
         good=examples.healthy,
@@ -318,9 +321,9 @@ RULES = (
         needs=(Need.TENSORS,),
         summary="One value of a weight is far outside the range of the others",
         pass_title="No value of a weight is far outside the range of the others",
-        why="One flipped bit in the exponent of a number does this. The file loads without an "
-        "error, and the outputs can look plausible: a ReLU or a pooling layer may hide the value.",
-        fix="Restore the file from an intact copy.",
+        why="One flipped bit in the exponent of a number does this; training hardly does. The file loads "
+        "without an error, and outputs can look plausible: a ReLU or a pooling may hide the value.",
+        fix="Compare the file with an intact copy.",
         check=_outlier,
         bad=lambda: _dense(TensorStats(-1.0, 1e38, 1e38 / 512, 1e38 / 512**0.5, 0, 0)),
         good=lambda: _dense(TensorStats(-3.0, 3.5, 0.0, 0.5, 0, 0)),

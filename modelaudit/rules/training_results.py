@@ -12,6 +12,7 @@ from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.layer_classes import Trait, has
 from modelaudit.measures.architecture.layer_graph import LayerGraph, layer_graph
 from modelaudit.measures.kernels.initializers import candidates, fans
+from modelaudit.measures.kernels.other_weights import frozen_variables
 from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
@@ -34,11 +35,16 @@ def _kernels(facts: Facts) -> list[tuple[Kernel, TensorStats, float]]:
         NotApplicable: it is unknown which tensors are kernels.
     """
     tensors = {tensor.name: tensor for tensor in facts.artifact.tensors}
+    layers = facts.artifact.architecture.layers if facts.artifact.architecture else ()
+    frozen = {each.route for each in layers if not each.trainable}
+    frozen |= frozen_variables(facts.artifact)
     found = []
     for kernel in facts.artifact.kernels:
         tensor = tensors.get(kernel.tensor)
         if kernel.kind not in _KINDS or tensor is None or tensor.stats is None:
             continue
+        if not frozen.isdisjoint((kernel.route, kernel.tensor)):
+            continue  # may be set by hand, such as a Fourier transform
         if tensor.role == "weight" and tensor.size > 1 and math.isfinite(tensor.stats.std):
             found.append((kernel, tensor.stats, math.sqrt(2 / max(1.0, sum(fans(tensor.shape))))))
     if not found:
@@ -53,10 +59,15 @@ def _exploded(rule: Rule, facts: Facts) -> Iterator[Finding]:
     ]
     largest, route = max(sizes)
     middle = median(size for size, _ in sizes)
-    if largest >= EXPLODED.value or (len(sizes) > 1 and middle >= EXPLODED_MEDIAN.value):
+    everywhere = len(sizes) > 1 and middle >= EXPLODED_MEDIAN.value
+    if largest >= EXPLODED.value or everywhere:
+        # The first and the last layer make up for inputs and targets of another scale.
+        ends = not everywhere and len(sizes) > 1 and route in {sizes[0][1], sizes[-1][1]}
         yield rule.finding(
             f"The weights of {route} are {largest:,.3g} times as large as an initializer draws "
-            f"them, those of the median layer {middle:,.3g} times.",
+            f"them, those of the median layer {middle:,.3g} times."
+            + " Inputs or targets that are not scaled can need that."
+            * ends,
             route=route,
             evidence={
                 "measured": largest,
@@ -65,6 +76,7 @@ def _exploded(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 "median": middle,
                 "n": len(sizes),
             },
+            severity=Severity.LOW if ends else rule.severity,
         )
 
 
@@ -82,8 +94,8 @@ def _shrunk(rule: Rule, facts: Facts) -> Iterator[Finding]:
         least, route = min(small)
         yield rule.finding(
             f"No weight of {route} is larger than {least:.2g} of the spread that its initializer "
-            f"gives{', and neither in other layers' * (len(small) > 1)}: what it adds to its bias "
-            "is nearly nothing.",
+            f"gives{', and neither in other layers' * (len(small) > 1)}: of inputs on a scale of about "
+            "1, what it adds to its bias is nearly nothing.",
             route=route,
             evidence={
                 "measured": least,
@@ -194,7 +206,7 @@ RULES = (
         severity=Severity.MEDIUM,
         confidence=Confidence.HIGH,
         needs=(Need.TENSORS,),
-        summary="Training shrank a kernel to nearly nothing",
+        summary="A kernel is far smaller than its initializer draws it",
         pass_title="No kernel is far smaller than its initializer draws it",
         why="A layer whose kernel is nearly 0 gives its bias for every input. Regularization or "
         "weight decay that is too strong does this.",

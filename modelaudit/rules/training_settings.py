@@ -108,7 +108,9 @@ def _loss_weights(training: Mapping[str, Json]) -> Iterator[Fault]:
         yield detail, [*weights], Severity.HIGH, "loss_weights=None"
     elif any(weight < 0 for weight in weights):
         detail = "The weight of a loss is negative: training makes that loss larger"
-        yield detail, [*weights], Severity.MEDIUM, "positive loss_weights"
+        detail += ", as adversarial training does on purpose" * (len(weights) > 1)
+        severity = Severity.LOW if len(weights) > 1 else Severity.MEDIUM
+        yield detail, [*weights], severity, "positive loss_weights"
     elif weights and not all(weights):
         detail = "The weight of a loss is 0: its output is not trained"
         yield detail, [*weights], Severity.LOW, "a loss weight above 0 for every output"

@@ -30,25 +30,28 @@ class LimitedStep(Struct, frozen=True):
         given: the smallest and largest value that it gets.
         results: the smallest and largest value that it can give; None for a softmax over an
             unknown number of classes.
+        pooled: whether it gets means or maxima over positions.
     """
 
     before: HeadStep
     step: HeadStep
     given: tuple[float, float]
     results: tuple[float, float] | None
+    pooled: bool = False
 
 
 def limited_step(head: NetworkHead) -> LimitedStep | None:
     """The first sigmoid or softmax that gets only part of the numbers, if there is one."""
-    given, before = _FREE, None
+    given, before, pooled = _FREE, None, False
     for step in head.steps:
         name = step.layer.class_name
         if not step.activation:
-            known = has(name, Trait.KEEPS_RANGE | Trait.GLOBAL_POOLING)
+            pools = has(name, Trait.GLOBAL_POOLING)
+            known, pooled = pools or has(name, Trait.KEEPS_RANGE), pooled or pools
             given, before = (given, before) if known else (_FREE, None)
             continue
         if step.activation in {"softmax", "sigmoid"} and before is not None:
-            return LimitedStep(before, step, given, _results(step, given, head.units))
+            return LimitedStep(before, step, given, _results(step, given, head.units), pooled)
         if step.activation == "softmax":
             given, before = (0.0, 1.0), step
         elif step.activation in _MONOTONE:

@@ -59,7 +59,10 @@ def test_names_in_another_order_are_put_in_that_of_the_outputs(
     assert effect.right_after > 60
     assert list(found.renamed_classes.before) == before
     written = read_labels(tmp_path / "new" / "digits.keras", Limits())
-    assert written == {"file": "labels.txt", "names": DIGITS}
+    assert written == {"file": "labels.txt", "names": DIGITS, "shared": False}
+    (tmp_path / "new" / "faces.tflite").touch()
+    shared = read_labels(tmp_path / "new" / "digits.keras", Limits())
+    assert shared == {"file": "labels.txt", "names": DIGITS, "shared": True}
     with pytest.raises(UsageError, match="exists"):
         repair_model(
             *(tmp_path / "digits.keras", "tf==2.21", tmp_path / "new" / "b.keras"),

@@ -96,6 +96,16 @@ def faults(keras):
             *("MA307", "medium", [dense(3), layers.ReLU(), layers.Softmax()]),
             "categorical_crossentropy",
         ),
+        "pooled, as in SqueezeNet": (
+            *("MA307", "low"),
+            [
+                layers.Reshape((1, -1)),
+                dense(3, "relu"),
+                layers.GlobalAveragePooling1D(),
+                layers.Softmax(),
+            ],
+            "categorical_crossentropy",
+        ),
         "limited": (
             *("MA307", "medium", [dense(3, "tanh"), layers.Dropout(0.1), layers.Softmax()]),
             "categorical_crossentropy",

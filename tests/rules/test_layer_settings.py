@@ -31,6 +31,8 @@ def test_settings_that_keep_values_near_a_constant(k, tmp_path):
     assert norm(momentum=1.0) == [("MA322", "high")]
     assert norm(epsilon=1.0) == [("MA322", "low")]
     assert norm(momentum=0.9, epsilon=1e-5) == []
+    loaded = layers.BatchNormalization(momentum=1.0, moving_mean_initializer="ones")
+    assert through(dense(8, use_bias=False), loaded) == [("MA322", "low")]  # as converted weights
     rows = layers.BatchNormalization(axis=1), layers.BatchNormalization()
     for each, expected in zip(rows, ([("MA322", "low")], []), strict=True):
         pixels = layers.Conv2D(4, 3, use_bias=False), each, layers.Flatten()

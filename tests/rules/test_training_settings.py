@@ -142,6 +142,7 @@ def test_each_output_has_its_own_weight(tmp_path):
     for weights, expected in (
         ([0.0, 0.0], [("MA319", "high")]),
         ({"a": 0.0, "b": 1.0}, [("MA319", "low")]),
+        ([1.0, -0.1], [("MA319", "low")]),  # of an adversary
         ([1.0, 0.5], []),
     ):
         model.compile("adam", ["mse", "mse"], loss_weights=weights)

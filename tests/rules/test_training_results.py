@@ -1,0 +1,51 @@
+"""MA435: enormous weights of layers that training may need, or that were set by hand."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from modelaudit.facts import Kernel, TensorStats
+from modelaudit.rules import examples
+from modelaudit.rules.catalogue import rule
+from modelaudit.rules.engine import run_rule
+from modelaudit.rules.model import Facts
+from modelaudit.structs import replace
+
+WILD, USUAL = 2000.0, 1.0
+
+
+def severities(*times: float, frozen: int | None = None) -> list[str]:
+    """Of a chain of layers whose kernels are so many times as large as an initializer draws them.
+
+    Args:
+        frozen: number of the layer that is frozen.
+    """
+    tensors, layers, kernels = [], [], []
+    for number, each in enumerate(times):
+        size, name = each * math.sqrt(2 / 128), f"layer_{number}"
+        stats = TensorStats(-size, size, 0.0, size, 0, 0)
+        tensors.append(examples.tensor(f"{name}/kernel", (64, 64), stats))
+        layer = examples.layer(name, variables={"kernel": f"{name}/kernel"})
+        layers.append(replace(layer, trainable=number != frozen))
+        kernels.append(Kernel(name, f"{name}/kernel", "dense", "io", 0, (64, 64)))
+    artifact = replace(examples.model(*layers, tensors=tuple(tensors)), kernels=tuple(kernels))
+    found = run_rule(rule("MA435"), Facts(artifact)).findings
+    assert all(("not scaled" in each.detail) is (each.severity == "low") for each in found)
+    return [each.severity.value for each in found]
+
+
+@pytest.mark.parametrize(
+    ("times", "frozen", "expected"),
+    [
+        ((USUAL, WILD, USUAL), None, ["medium"]),
+        ((USUAL, USUAL, WILD), None, ["low"]),  # targets that are not scaled
+        ((WILD, USUAL, USUAL), None, ["low"]),  # inputs that are small
+        ((WILD, WILD, WILD), None, ["medium"]),
+        ((USUAL, WILD, USUAL), 1, []),  # a Fourier transform
+        ((USUAL, USUAL, USUAL), None, []),
+    ],
+)
+def test_enormous_weights_show_divergence_only_inside(times, frozen, expected):
+    assert severities(*times, frozen=frozen) == expected
