@@ -276,8 +276,8 @@ FORMATS: Mapping[Format, FormatInfo] = {
         content=Content.DAMAGED,
     ),
     Format.CORRUPT_SAVEDMODEL: FormatInfo(
-        label="Damaged SavedModel",
-        told_by="`saved_model.pb` that cannot be parsed, or `variables/` without a graph",
+        label="Incomplete or damaged SavedModel",
+        told_by="`saved_model.pb` that is renamed or cannot be parsed, or a lone `variables/`",
         what="undamaged parts",
         container=Container.SAVED_MODEL,
         content=Content.DAMAGED,

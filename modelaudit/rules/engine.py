@@ -132,6 +132,9 @@ def partial_audit_reason(facts: Facts) -> str:
         contained = all(state is True for state in observation.sandbox.values())
         if observation.status is Status.REFUSED and observation.sandbox and not contained:
             return f"running it in {where}: {ENDED[observation.status]} ({observation.error})"
+    loaded = any(each.status is Status.LOADED for each in facts.observations)
+    if loaded and facts.behaviour is None and facts.probe_skipped:
+        return f"it was loaded but not run: {plain(facts.probe_skipped)}"
     for observation in facts.elsewhere:
         if observation.status is Status.UNAVAILABLE:
             return f"the runtime {observation.runtime} is not available: {observation.error}"

@@ -33,7 +33,9 @@ def draws_by_design(artifact: Artifact) -> str:
             return f"the operation {layer.route} does so on purpose"
         draws = has(layer.class_name, Trait.DROPOUT | Trait.NOISE)
         if draws and any(call.get("training") is True for call in layer.call_kwargs):
-            return f"{layer.route} is called with training=True, as for Monte Carlo dropout"
+            return (
+                f"{layer.route} is called with training=True, as on purpose for Monte Carlo dropout"
+            )
     for site in code_sites(artifact):
         if any("random" in name.lower() for name in site.names):
             return f"the code of {site.text.site.layer or 'a Lambda layer'} does so on purpose"

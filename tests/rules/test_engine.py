@@ -344,3 +344,15 @@ def test_weights_without_an_architecture_are_never_a_pass(form: Format) -> None:
     broken = replace(weights[0], stats=TensorStats(0.0, 1.0, 0.5, 0.5, 0, 3))
     failing = replace(bare, artifact=replace(bare.artifact, tensors=(broken,)))
     assert _verdict(failing) is Verdict.FAIL
+
+
+def test_a_model_that_was_loaded_but_not_run_does_not_pass() -> None:
+    """A graph that feeds itself with constants has no inputs that could be varied."""
+    loaded = examples.observed(Status.LOADED)()
+    unrun = replace(loaded, probe_skipped="the restored model has no inputs")
+    assert _verdict(unrun) is Verdict.INCOMPLETE
+    assert "not run: the restored model has no inputs" in partial_audit_reason(unrun)
+    run = replace(unrun, behaviour=examples_behaviour.sound_behaviour().behaviour)
+    assert _verdict(run) is not Verdict.INCOMPLETE
+    unasked = replace(examples.healthy(), probe_skipped="running models is disabled (--no-probe)")
+    assert _verdict(unasked) is not Verdict.INCOMPLETE

@@ -83,7 +83,8 @@ class CodeSite(Struct, frozen=True, eq=False):
         if self.unreadable:
             return found | {"unreadable": self.unreadable}
         found["names"] = [name[:_SHOWN_TEXT] for name in self.names[:_SHOWN]]
-        found["constants"] = [text[:_SHOWN_TEXT] for text in self.constants[:_SHOWN]]
+        if self.constants:
+            found["constants"] = [text[:_SHOWN_TEXT] for text in self.constants[:_SHOWN]]
         if self.python:
             found |= {"python": self.python, "origin": self.origin[:_SHOWN_TEXT]}
         if self.judged.unlisted:
