@@ -1,12 +1,17 @@
 """Whether `scan` names made mistakes, and stays silent on sound twins and examples.
 
-    python benchmarks/mistakes_table.py DIRECTORY [--only REGEX] [--verbose]
+    python benchmarks/mistakes_table.py DIRECTORY [--set second] [--only REGEX] [--every N]
+        [--write-only] [--verbose]
 
 Every kind of `mistakes_kinds.py` is put on its bodies and saved by Keras 3 as `.h5` and `.keras`,
 and by Keras 2 (tf-keras) as a SavedModel with its config; four kinds also as exported graphs
 without one. Weights are random, but none is as its initializer draws it. Then the sound models: the
 twin of each kind on the same bodies, the heads and losses of Keras' documentation, and small builds
 of Keras' examples. Files that exist are kept; about seven minutes. Needs tf-keras.
+
+`--set second` takes other bodies, spellings, and more kinds (`mistakes_kinds_second.py`), and sound
+models in the same spellings (`mistakes_twins_second.py`); none of these played a part in making the
+rules. `--every N` takes each Nth of the models, `--write-only` writes the files and scans nothing.
 """
 
 from __future__ import annotations
@@ -26,8 +31,11 @@ import keras
 import numpy as np
 import tf_keras
 from mistakes_bodies import body
+from mistakes_build_second import Second
 from mistakes_examples import EXAMPLES
 from mistakes_kinds import MISTAKES, SIX, TWINS, Kind, sound_heads
+from mistakes_kinds_second import MISTAKES as MISTAKES_SECOND
+from mistakes_twins_second import TWINS as TWINS_SECOND
 
 from modelaudit.findings import Severity
 from modelaudit.measures.statistics import wilson
@@ -41,7 +49,11 @@ GRAPHS = ("softmax-one-unit-bce", "softmax-twice", "sigmoid-of-relu", "batchnorm
 
 
 def build(library, kind, name):
-    """The compiled model of a kind on a body."""
+    """The compiled model of a kind on a body, or of an example."""
+    if isinstance(kind, Second):
+        return kind.build(library, name, settle)
+    if not isinstance(kind, Kind):
+        return kind(library)
     kl = library.layers
     given, x = body(library, name, kind)
     for layer in (*kind.hidden(kl), *kind.head(kl)):
@@ -89,16 +101,17 @@ def save(kind, name, folder, *, graph):
         return
     folder.mkdir(parents=True)
     keras.utils.set_random_seed(7)
-    model = build(keras, kind, name) if isinstance(kind, Kind) else kind(keras)
+    model = build(keras, kind, name)
+    model.save(folder / FORMATS["keras"])  # before .h5, which takes the optimizer from its config
     model.save(folder / FORMATS["h5"])
-    model.save(folder / FORMATS["keras"])
     if graph:
         model.export(os.fspath(folder / FORMATS["graph"]), verbose=False)
     tf_keras.utils.set_random_seed(7)
-    model = build(tf_keras, kind, name) if isinstance(kind, Kind) else kind(tf_keras)
+    model = build(tf_keras, kind, name)
     model.save(folder / FORMATS["savedmodel"], save_traces=False)
-    if isinstance(kind, Kind) and kind.names:
-        (folder / "labels.txt").write_text("\n".join(kind.names))
+    if getattr(kind, "names", ()):
+        file = "class_names.txt" if isinstance(kind, Second) else "labels.txt"
+        (folder / file).write_text("\n".join(kind.names))
 
 
 def look(path):
@@ -110,7 +123,13 @@ def look(path):
 def named(kind, findings):
     """Whether the kind's mistake is named, and with the right advice."""
     least = Severity.INFO if kind.info else Severity.LOW
-    said = [f for f in findings if f.code in kind.codes and f.severity.rank >= least.rank]
+    says = getattr(kind, "says", "")
+    said = [
+        f
+        for f in findings
+        if f.severity.rank >= least.rank
+        and (re.search(says, f.detail, re.IGNORECASE) if says else f.code in kind.codes)
+    ]
     return bool(said), any(re.search(kind.remedy, f.fix or "", re.IGNORECASE) for f in said)
 
 
@@ -128,18 +147,34 @@ def models(only):
     return [each for each in (*faulty, *sound, *heads, *examples) if re.search(only, each[0])]
 
 
+def models_second(only):
+    """The same of the second set."""
+    both = [(kind.name, kind, False) for kind in MISTAKES_SECOND]
+    both += [(kind.name, kind, True) for kind in TWINS_SECOND]
+    return [
+        (title, kind, name, silent)
+        for title, kind, silent in both
+        if re.search(only, title)
+        for name in kind.bodies
+    ]
+
+
 def main():
     """Save what is missing, scan all of it, and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("directory", type=Path)
+    parser.add_argument("--set", choices=("first", "second"), default="first")
     parser.add_argument("--only", default="")
+    parser.add_argument("--every", type=int, default=1)
+    parser.add_argument("--write-only", action="store_true")
     parser.add_argument("--verbose", action="store_true")
     args = parser.parse_args()
     absl.logging.set_verbosity(absl.logging.ERROR)
     warnings.simplefilter("ignore")
     marks = defaultdict(list)
     false, sound = [], 0
-    for title, kind, name, silent in models(args.only):
+    chosen = (models_second if args.set == "second" else models)(args.only)
+    for title, kind, name, silent in chosen[:: args.every]:
         folder = args.directory / f"{title}-{name}"
         try:
             save(kind, name, folder, graph=title in GRAPHS)
@@ -147,7 +182,7 @@ def main():
             print(f"not saved: {title} {name}: {type(error).__name__} {str(error)[:150]}")
         keras.backend.clear_session()
         for way, file in FORMATS.items():
-            if not (folder / file).exists():
+            if args.write_only or not (folder / file).exists():
                 continue
             findings = look(folder / file)
             bad = [f for f in findings if f.severity.rank >= Severity.MEDIUM.rank]
@@ -159,8 +194,10 @@ def main():
             marks[title, way].append(mark)
             if args.verbose and not all(mark):
                 print(f"missed {title}-{name} {way}: {[f.code for f in findings]}")
+    if args.write_only:
+        return
     print(f"| kind | {' | '.join(FORMATS)} |\n|{'---|' * (1 + len(FORMATS))}")
-    for kind in MISTAKES:
+    for kind in MISTAKES_SECOND if args.set == "second" else MISTAKES:
         cells = [_cell(marks.get((kind.name, way), [])) for way in FORMATS]
         if any(cells):
             print(f"| {kind.name} | {' | '.join(cells)} |")
