@@ -91,6 +91,8 @@ class Undecidable(Struct, frozen=True, kw_only=True):
     """What cannot be decided."""
     needs: str
     """What is missing to decide it."""
+    suspected: bool = False
+    """Whether measurements speak for it, though chance may explain them: the verdict is no pass."""
 
 
 class Suspect(Struct, frozen=True):

@@ -38,9 +38,13 @@ class CauseExcluded(Struct, frozen=True):
 
 
 class CauseUnknown(Struct, frozen=True):
-    """A step's result: undecidable, and what would decide it."""
+    """A step's result: undecidable, and what would decide it.
+
+    `suspected`: measurements speak for the cause, though not enough to name it.
+    """
 
     needs: str
+    suspected: bool = False
 
 
 StepResult = CauseFound | CauseExcluded | CauseUnknown

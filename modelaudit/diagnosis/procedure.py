@@ -259,9 +259,10 @@ def diagnose(facts: Facts, results: tuple[RuleResult, ...]) -> Diagnosis:
         elif isinstance(answer, CauseExcluded):
             ruled_out.setdefault(step.cause, RuledOut(step.cause, title, answer.by))
         elif not any(cause.cause in step.explained_by | step.skipped_after for cause in causes):
-            unknown.setdefault(
-                step.cause, Undecidable(cause=step.cause, what=title, needs=answer.needs)
+            open_cause = Undecidable(
+                cause=step.cause, what=title, needs=answer.needs, suspected=answer.suspected
             )
+            unknown.setdefault(step.cause, open_cause)
     seen = {cause.cause for cause in causes} | {each.cause for each in consequences}
     open_ = tuple(each for name, each in unknown.items() if name not in seen)
     out = tuple(

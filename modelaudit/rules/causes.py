@@ -54,7 +54,15 @@ def _check(row: CauseTexts) -> Check:
             if other.cause == row.cause:
                 raise NotRelevant(f"undecidable, because another cause was found ({other.of})")
         for unknown in diagnosis.undecidable:
-            if unknown.cause == row.cause:
+            if unknown.cause == row.cause and unknown.suspected:
+                yield rule.finding(
+                    f"Undecided without {unknown.needs}.",
+                    key="suspected",
+                    title=f"Suspected: {unknown.what[:1].lower()}{unknown.what[1:]}",
+                    severity=Severity.LOW,
+                    confidence=Confidence.LOW,
+                )
+            elif unknown.cause == row.cause:
                 raise NotApplicable(f"undecidable without {unknown.needs}")
 
     return check

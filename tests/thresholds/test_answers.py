@@ -20,7 +20,7 @@ from modelaudit.measures.behaviour.information_gain import tied_forms
 from modelaudit.measures.behaviour.numbering import other_numbering
 from modelaudit.measures.behaviour.orientation import information
 from modelaudit.measures.behaviour.outputs import output_kind
-from modelaudit.measures.behaviour.paired import best_variant
+from modelaudit.measures.behaviour.paired import as_good
 from modelaudit.measures.value_transforms import (
     domain_transforms,
     standardised_each,
@@ -261,7 +261,7 @@ def equally_right(p):
     gained = 5000 + round(50 * NormalDist().inv_cdf(1 - p))
     scores = {"e": np.full(10000, -9.0), "H": np.zeros(10000)}
     scores["V"] = np.where(np.arange(10000) < gained, -0.5, 0.5)
-    return best_variant(scores, np.random.default_rng(0)).also
+    return as_good(scores, "H")
 
 
 def ranges(low, high):

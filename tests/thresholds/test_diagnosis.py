@@ -19,8 +19,10 @@ from modelaudit.diagnosis.suspects import suspects
 from tests.diagnosis.cases import (
     behaviour,
     diagnosed,
+    facts,
     fit,
     initial,
+    judged,
     labelled,
     measurements,
     mirror,
@@ -174,6 +176,13 @@ def another_form_scores_better(p):
 def seems_better(p):
     better = BetterInputs("V", "accuracy", 0.3, 0.5, p, 7, 64)
     return answer(orientation_mismatch, behaviour(output(better=better)))
+
+
+@at("answers.SUSPECT_P", {0.099: 1, 0.101: 0})
+def labels_speak_for_another_form(p):
+    better = BetterInputs("V", "accuracy", 0.5, 0.7, p, 7, 64)
+    given = facts(behaviour(output(better=better, accuracy={"e": 0.5})))
+    return len(judged("MA603", given).findings)
 
 
 def backed(p, z):

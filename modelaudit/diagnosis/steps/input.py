@@ -43,6 +43,7 @@ from modelaudit.thresholds.answers import (
     SCALE_Z,
     SCORE_GAIN,
     SURE_Z,
+    SUSPECT_P,
     TOP_SHARE,
 )
 from modelaudit.thresholds.weights import MISFIT_ALIKE, OFF_SCALE, ON_SCALE
@@ -116,16 +117,25 @@ def _more_labels(case: Case, *, moved: bool) -> CauseUnknown | None:
     """
     for output in case.outputs:
         found = output.better
-        if found is None or found.score - found.given < SCORE_GAIN.value:
+        if found is None or bool(parts(found.name)[0]) != moved:
             continue
-        if not BETTER_P.value <= found.p < OPEN_P.value or bool(parts(found.name)[0]) != moved:
+        if found.p < BETTER_P.value and found.score > found.given:
+            return CauseUnknown(
+                f"a look at the inputs: {score_text(found)[:-1]}; the labelled classes are more "
+                f"likely then (p {p_in_words(found.p)}), but hardly more answers are right",
+                suspected=True,
+            )
+        if found.score - found.given < SCORE_GAIN.value:
+            continue
+        if not BETTER_P.value <= found.p < OPEN_P.value:
             continue
         score = NormalDist().inv_cdf
         times = (score(1 - BETTER_P.value) / score(1 - found.p)) ** 2
         enough = math.ceil(found.n * times / 10) * 10
         return CauseUnknown(
             f"more labels: {score_text(found)[:-1]} (p {p_in_words(found.p)}), which chance may "
-            f"explain; about {max(enough, found.n + 10)} would decide it"
+            f"explain; about {max(enough, found.n + 10)} would decide it",
+            suspected=found.p < SUSPECT_P.value,
         )
     return None
 

@@ -94,12 +94,32 @@ def label_scores(
     known = meant < wide.shape[1]
     own = wide[np.arange(len(wide)), np.where(known, meant, 0)][:, None]
     ranks = 1 + (wide > own).sum(axis=1) + ((wide == own).sum(axis=1) - 1) / 2
-    classes = probabilities(values, kind)
-    assert classes is not None
-    chances = at_equal_confidence(classes, ENTROPY_SHARE)
-    own = np.where(known, chances[np.arange(len(wide)), np.where(known, meant, 0)], 0.0)
-    likelihood = np.log((1 - 1 / SLIPS) * own + 1 / (SLIPS * wide.shape[1]))
+    likelihoods = class_likelihoods(values, kind)
+    assert likelihoods is not None
+    told = likelihoods[np.arange(len(wide)), np.where(known, meant, 0)]
+    likelihood = np.where(known, told, -np.log(SLIPS * wide.shape[1]))
     return np.asarray(likelihood - np.log(np.where(known, ranks, wide.shape[1])))
+
+
+def class_likelihoods(
+    values: NDArray[np.floating], kind: str, share: float = ENTROPY_SHARE
+) -> NDArray[np.float64] | None:
+    """(n, K) logarithm of the probability of each class; None without classes.
+
+    The probabilities of all inputs are scaled to a mean entropy of `share` log2 K, and one of
+    `SLIPS` labels is taken to be drawn at random. Several sigmoids count as the probabilities of
+    one class each.
+    """
+    classes = probabilities(values, kind)
+    if classes is None:
+        return None
+    if classes.ndim == 3:
+        single = classes.shape[1] == 1
+        classes = classes[:, 0] if single else classes[..., 1]
+        classes = classes / np.maximum(classes.sum(axis=1, keepdims=True), 1e-30)
+    if classes.shape[1] > 1:
+        classes = at_equal_confidence(classes, share)
+    return np.asarray(np.log((1 - 1 / SLIPS) * classes + 1 / (SLIPS * classes.shape[1])))
 
 
 def accuracy(

@@ -9,13 +9,19 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from modelaudit.measures.behaviour.accuracy import class_labels
+from modelaudit.measures.behaviour.accuracy import (
+    SLIPS,
+    class_labels,
+    class_likelihoods,
+    label_scores,
+)
 from modelaudit.measures.behaviour.outputs import class_count, predicted
 from modelaudit.measures.behaviour.paired import p_better
 from modelaudit.structs import replace
 from modelaudit.thresholds.answers import BETTER_P, CERTAIN_P, PER_CLASS
 
 MAX_CLASSES = 2000  # time and memory grow with their square
+ENTROPY_SHARES = (0.5, 0.7, 0.9)  # of log2 K; the last one suits a network that knows little
 
 Order = NDArray[np.int64]
 
@@ -55,10 +61,11 @@ def other_numbering(
 ) -> Numbering | None:
     """The most likely other order of the classes; None without classes, or if none is better.
 
-    The labels are modelled as the predicted classes in some order, seen through a channel that
-    errs in a share of the inputs, equally often to each other class. Orders are compared by
-    likelihood. Any of the C(K, m) m! orders that move m of K classes has the same prior, so that
-    only many labels show an arbitrary order, but few show a common one (`PATTERNS`).
+    Orders are compared by the likelihood of the labels, according to the probabilities that the
+    outputs give to the classes, with the confidence that suits the order best
+    (`accuracy.class_likelihoods`). Any of the C(K, m) m! orders that move m of K classes has the
+    same prior, so that only many labels show an arbitrary order, but few show a common one
+    (`PATTERNS`).
 
     None as well if the order does not match significantly more labels, input by input, and with
     fewer than `PER_CLASS` inputs per label: some order then fits by chance.
@@ -83,17 +90,18 @@ def other_numbering(
             return (
                 None  # the outputs are more than the labels count, such as those of an autoencoder
             )
-        table = np.zeros((size, size))  # of labels and predicted classes
-        np.add.at(table, (labels, answers), 1)
         forms = math.log(len(outputs)) if variant != "e" else 0.0
-        base = max(base, _log_likelihood(float(np.trace(table)), n, size) - forms)
-        for pattern, order in (*_patterns(size), ("", _best_order(table, n))):
-            moved = int((order[present] != as_given[present]).sum())
-            right = float(table[present, order[present]].sum())
-            if moved and right > np.trace(table):
-                choices = math.log(len(PATTERNS)) if pattern else _log_orders(size, moved)
-                likelihood = _log_likelihood(right, n, size) - choices - forms
-                found.append(Numbering(variant, right / n, likelihood, moved, order, pattern))
+        given = float((answers == labels).mean())
+        for share in ENTROPY_SHARES:
+            table = _likelihoods(values, kind, labels, size, share)
+            base = max(base, float(np.trace(table)) - forms)
+            for pattern, order in (*_patterns(size), ("", _best_order(table))):
+                moved = int((order[present] != as_given[present]).sum())
+                right = float((answers == order[labels]).mean())
+                if moved and right > given:
+                    choices = math.log(len(PATTERNS)) if pattern else _log_orders(size, moved)
+                    odds = float(table[present, order[present]].sum()) - choices - forms
+                    found.append(Numbering(variant, right, odds, moved, order, pattern))
     best = max(found, key=lambda each: each.log_odds, default=None)
     if best is not None and not _needs_form(best, outputs, kind, labels):
         as_is = [each for each in found if each.variant == "e"]
@@ -107,8 +115,9 @@ def _needs_form(
     found: Numbering, outputs: Mapping[str, NDArray[np.floating]], kind: str, labels: Order
 ) -> bool:
     """Whether the inputs in that form are recognised better than as given, in the same order."""
-    given = _right(outputs["e"], kind, found.order[labels])
-    other = _right(outputs[found.variant], kind, found.order[labels])
+    given = label_scores(outputs["e"], kind, labels, found.order)
+    other = label_scores(outputs[found.variant], kind, labels, found.order)
+    assert given is not None and other is not None
     return p_better(given, other) < BETTER_P.value
 
 
@@ -138,30 +147,35 @@ def _patterns(size: int) -> Iterator[tuple[str, Order]]:
     yield "numeric", words
 
 
-def _best_order(table: NDArray[np.float64], n: int) -> Order:
+def _likelihoods(
+    values: NDArray[np.floating], kind: str, labels: Order, size: int, share: float
+) -> NDArray[np.float64]:
+    """(size, size) log-likelihood of the inputs of each label if it stands for each class."""
+    each = class_likelihoods(values, kind, share)
+    assert each is not None
+    table, width = np.zeros((size, size)), each.shape[1]
+    np.add.at(table[:, :width], labels, each[:, :size])
+    counts = np.bincount(labels, minlength=size)
+    table[:, width:] = -math.log(SLIPS * width) * counts[:, None]  # classes without an output
+    return table
+
+
+def _best_order(table: NDArray[np.float64]) -> Order:
     """The order that maximises the likelihood less the number of orders to choose from.
 
-    An assignment problem in which a class that stays where it is gets a bonus: about as many
-    matches as it costs to name one more class that moves.
+    An assignment problem in which a class that stays where it is gets a bonus: what it costs to
+    name one more class that moves.
     """
     from scipy.optimize import linear_sum_assignment  # importing it takes half a second
 
-    size = len(table)
-    _, order = linear_sum_assignment(-table)
-    right = float(table[np.arange(size), order].sum())
-    share = min(max(right / n, 1.5 / size), 1 - 0.5 / n)
-    worth = math.log(share * (size - 1) / (1 - share))
-    bonus = math.log(size) / worth if worth > 0 else 0.0
-    _, order = linear_sum_assignment(-(table + bonus * np.eye(size)))
+    _, order = linear_sum_assignment(-(table + math.log(len(table)) * np.eye(len(table))))
     return np.asarray(order, dtype=np.int64)
 
 
-def _log_likelihood(right: float, n: int, size: int) -> float:
-    """Log-likelihood of the labels if `right` of n match, with the best rate above chance."""
-    share = max((right + 0.5) / (n + 1), 1 / size)
-    return right * math.log(share) + (n - right) * math.log((1 - share) / (size - 1))
-
-
 def _log_orders(size: int, moved: int) -> float:
-    """Logarithm of C(size, moved) moved!, a bound on the orders that move so many classes."""
-    return math.lgamma(size + 1) - math.lgamma(size - moved + 1)
+    """Logarithm of C(size, moved) moved!, a bound on the orders that move so many classes.
+
+    Times what else is chosen: how many move, and the confidence.
+    """
+    orders = math.lgamma(size + 1) - math.lgamma(size - moved + 1)
+    return orders + math.log(size * len(ENTROPY_SHARES))

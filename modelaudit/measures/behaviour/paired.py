@@ -25,12 +25,10 @@ class BetterVariant(Struct, frozen=True):
     Attributes:
         name: the variant.
         p: p-value of scoring better than the original, adjusted for the choice among variants.
-        also: variants whose scores do not differ significantly from the best one, by score.
     """
 
     name: str
     p: float
-    also: tuple[str, ...] = ()
 
 
 def best_variant(
@@ -64,11 +62,19 @@ def best_variant(
     return BetterVariant(
         name=name,
         p=float((1 + (largest >= gain - 1e-6).sum()) / (FLIPPED + 1)),
-        also=tuple(
-            each
-            for each in sorted(names, key=lambda each: -float(scores[each].mean()))
-            if each != name and p_better(scores[each], scores[name]) >= EQUAL_P.value
-        ),
+    )
+
+
+def as_good(scores: Mapping[str, NDArray[np.float64]], name: str) -> tuple[str, ...]:
+    """Variants other than `e` whose scores are not significantly worse than those of `name`.
+
+    The best first. `scores` as for `best_variant`.
+    """
+    others = sorted(scores, key=lambda each: -float(scores[each].mean()))
+    return tuple(
+        each
+        for each in others
+        if each not in {"e", name} and p_better(scores[each], scores[name]) >= EQUAL_P.value
     )
 
 

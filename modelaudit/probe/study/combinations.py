@@ -1,26 +1,33 @@
-"""Combinations of transforms: what labels like best of each kind, applied together.
+"""Combinations of transforms: the best single ones, applied together.
 
 Inputs may differ from the training inputs in several ways. Each single correction then helps a
-little or not at all, so the best of each kind are tried together.
+little or not at all, so the best of each kind are tried in pairs, and the best pairs with a third.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
 
 from modelaudit.facts import Artifact
+from modelaudit.measures.behaviour.accuracy import chance_p
 from modelaudit.measures.behaviour.numbering import other_numbering
 from modelaudit.measures.behaviour.paired import p_better
 from modelaudit.measures.value_transforms import JOIN, DomainTransform
 from modelaudit.probe.study.feeding import PreparedInputs
-from modelaudit.probe.study.labels import fitted, ranked
+from modelaudit.probe.study.labels import Scores, fitted, ranked
 from modelaudit.probe.study.output import Outputs, finite_values
 from modelaudit.probe.study.output_tasks import kind_of
 from modelaudit.probe.study.runner import InputVariant
 from modelaudit.settings import declared_task
+from modelaudit.thresholds.answers import CHANCE_P, OPEN_P
 
-TEMPTING_P = 0.2  # of a paired comparison, below which a variant is combined with others
-MOVES, SCALES = 2, 3  # spatial and value transforms that are combined
+Ask = Callable[[InputVariant], Outputs | None]
+
+BEAM = 4  # spatial transforms, and value transforms, that are combined with each other
+EXTENDED = 2  # pairs that are combined with a third
 
 
 def variant_name(variant: InputVariant) -> str:
@@ -29,48 +36,102 @@ def variant_name(variant: InputVariant) -> str:
     return JOIN.join([*names, *([variant.domain.name] if variant.domain else [])])
 
 
-def combinations(
-    singles: Mapping[str, Outputs],
-    fed: PreparedInputs,
-    artifact: Artifact,
-    moves: Collection[str],
-    domains: Sequence[DomainTransform],
-) -> Iterator[InputVariant]:
-    """Combinations worth trying; none if labels suggest no single transform, or for maps.
+class CombinationSearch:
+    """A search for the combination that scores best on labels.
 
     Args:
         singles: outputs by transform, with `e` for the inputs as given.
-        fed: the inputs, with labels.
+        fed: the inputs; without labels nothing is searched, nor for maps or several outputs.
         artifact: the model's file.
         moves, domains: the spatial transforms and the value transforms of the inputs.
+        ask: runs the model on a variant; None if that is not possible.
     """
-    given, y = singles["e"], fed.y
-    if len(given) != 1 or y is None:
-        return
-    (output,) = given
-    values = {name: finite_values(outputs[output]) for name, outputs in singles.items()}
-    kind = kind_of(
-        values["e"], artifact, y, name=output, task=declared_task(fed.tasks, output)
-    ).name
-    order = other_numbering(values, kind, y)
-    rows = ranked(values, kind, y, order.order if order and order.log_odds > 0 else None)
-    rows = rows or fitted(values, kind, y)
-    if not rows or (
-        (order is None or order.log_odds <= 0)
-        and all(p_better(rows["e"], each) > TEMPTING_P for each in rows.values())
-    ):
-        return
 
-    def best(names: Collection[str], most: int) -> list[str]:
-        known = [name for name in names if name in rows]
-        return sorted(known, key=lambda name: -float(rows[name].mean()))[:most]
+    def __init__(
+        self,
+        singles: Mapping[str, Outputs],
+        fed: PreparedInputs,
+        artifact: Artifact,
+        moves: Collection[str],
+        domains: Sequence[DomainTransform],
+        ask: Ask,
+    ) -> None:
+        self._ask, self._moves = ask, moves
+        self._outputs, self._y = dict(singles), fed.y
+        self._asked: dict[str, InputVariant] = {}
+        self._scales = {domain.name: domain for domain in domains}
+        self._swap = self._scales.pop("BGR", None)
+        self._rows: Scores = {}
+        if len(singles["e"]) == 1 and fed.y is not None:
+            (self._name,) = singles["e"]
+            task = declared_task(fed.tasks, self._name)
+            given = self._values("e")
+            self._kind = kind_of(given, artifact, fed.y, name=self._name, task=task).name
+            self._score()
 
-    by_name = {domain.name: domain for domain in domains}
-    swap = by_name.pop("BGR", None)
-    scales = [by_name[name] for name in best(by_name, SCALES)]
-    swapped = [scale.swapped(*swap.flip) for scale in scales] if swap else []
-    for move in best(moves, MOVES):
-        for domain in (*scales, *([swap] if swap else []), *swapped):
-            yield InputVariant(move, domain)
-    for domain in [scale.swapped(*swap.flip) for scale in by_name.values()] if swap else ():
-        yield InputVariant("e", domain)
+    def run(self) -> dict[str, Outputs]:
+        """Outputs by name of combination.
+
+        None if labels suggest no single transform and the model recognises the inputs as given.
+        """
+        if not self._rows or not self._tempting():
+            return {}
+        moves, scales = self._best(self._moves, BEAM), self._best(self._scales, BEAM)
+        domains = [self._scales[name] for name in scales]
+        self._try(InputVariant(move, domain) for move in moves for domain in domains)
+        # With a wrong order of the channels, the right scale may seem worse than others.
+        self._try(self._exchanged("e", domain) for domain in self._scales.values())
+        self._try(self._exchanged(move, None) for move in moves)
+        self._score()
+        for name in self._best(self._asked, EXTENDED):
+            move, domain = self._asked[name].move, self._asked[name].domain
+            if move == "e":
+                self._try(InputVariant(each, domain) for each in moves[:EXTENDED])
+            elif domain is self._swap:
+                self._try(self._exchanged(move, each) for each in domains[:EXTENDED])
+            else:
+                self._try([self._exchanged(move, domain)])
+        return {name: self._outputs[name] for name in self._asked if name in self._outputs}
+
+    def _exchanged(self, move: str, domain: DomainTransform | None) -> InputVariant | None:
+        """The variant with red and blue exchanged; None if there are no colours."""
+        if self._swap is None:
+            return None
+        exchanged = domain.swapped(*self._swap.flip) if domain else self._swap
+        return InputVariant(move, exchanged)
+
+    def _try(self, variants: Iterable[InputVariant | None]) -> None:
+        for variant in variants:
+            if variant is None or variant_name(variant) in {*self._outputs, *self._asked}:
+                continue
+            self._asked[variant_name(variant)] = variant
+            outputs = self._ask(variant)
+            if outputs is not None:
+                self._outputs[variant_name(variant)] = outputs
+
+    def _values(self, name: str) -> NDArray[np.floating]:
+        return finite_values(self._outputs[name][self._name])
+
+    def _score(self) -> None:
+        """Score all outputs on labels, in the order of the classes that seems best."""
+        if self._y is None:
+            return
+        values = {name: self._values(name) for name in self._outputs}
+        order = other_numbering(values, self._kind, self._y)
+        self._renumbered = order is not None and order.log_odds > 0
+        meant = order.order if order is not None and self._renumbered else None
+        rows = ranked(values, self._kind, self._y, meant)
+        self._rows = rows or fitted(values, self._kind, self._y)
+
+    def _tempting(self) -> bool:
+        assert self._y is not None
+        by_chance = chance_p(self._values("e"), self._kind, self._y)
+        return (
+            self._renumbered
+            or (by_chance is not None and by_chance >= CHANCE_P.value)
+            or any(p_better(self._rows["e"], each) < OPEN_P.value for each in self._rows.values())
+        )
+
+    def _best(self, names: Iterable[str], most: int) -> list[str]:
+        known = [name for name in names if name in self._rows]
+        return sorted(known, key=lambda name: -float(self._rows[name].mean()))[:most]

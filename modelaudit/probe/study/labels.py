@@ -16,12 +16,14 @@ from modelaudit.measures.behaviour.accuracy import (
     fit_scores,
     label_scores,
 )
+from modelaudit.measures.behaviour.information_gain import information_gains
 from modelaudit.measures.behaviour.numbering import Numbering, other_numbering
-from modelaudit.measures.behaviour.paired import best_variant, p_better
+from modelaudit.measures.behaviour.outputs import probabilities
+from modelaudit.measures.behaviour.paired import as_good, best_variant, p_better
 from modelaudit.measures.transforms import Transform
-from modelaudit.measures.value_transforms import changes
+from modelaudit.measures.value_transforms import JOIN, changes
 from modelaudit.probe.study.runner import Array
-from modelaudit.thresholds.answers import NUMBERING_ODDS
+from modelaudit.thresholds.answers import BACKED_P, BACKED_Z, BETTER_P, NUMBERING_ODDS
 
 Scores = Mapping[str, NDArray[np.float64]]  # of each input (n,), by variant
 
@@ -61,7 +63,7 @@ def score_variants(
         shares = {key: accuracy(outputs[key], kind, y, meant) or 0.0 for key in rows}
         return LabelledScores(
             accuracy={key: accuracy(outputs[key], kind, y) or 0.0 for key in rows},
-            better=_better(rows, "accuracy", shares),
+            better=_better(rows, "accuracy", shares, outputs, kind),
             worse_p=_worse(rows),
             chance_p=chance_p(outputs["e"], kind, y),
             numbering=_numbering(order),
@@ -81,7 +83,9 @@ def score_variants(
     }
     if "e" not in rows:
         return LabelledScores(fit=fit)
-    return LabelledScores(fit=fit, better=_better(rows, "R2", fit), worse_p=_worse(rows))
+    return LabelledScores(
+        fit=fit, better=_better(rows, "R2", fit, outputs, kind), worse_p=_worse(rows)
+    )
 
 
 def ranked(
@@ -115,13 +119,19 @@ def _aligned(values: Array, kind: str, y: Array, move: Transform | None) -> Arra
     return undone if other is not None and (plain is None or other > plain) else values
 
 
-def _better(rows: Scores, measure: str, scores: Mapping[str, float]) -> BetterInputs | None:
-    """The best of the forms with the fewest changes that are not significantly worse."""
+def _better(
+    rows: Scores,
+    measure: str,
+    scores: Mapping[str, float],
+    outputs: Mapping[str, Array],
+    kind: str,
+) -> BetterInputs | None:
+    """The best form, without the changes that it does not need."""
     found = best_variant(rows, np.random.default_rng(0))
     if found is None:
         return None
-    names = (found.name, *found.also)
-    name = min(names, key=changes)
+    name = _needed(found.name, rows, outputs, kind)
+    names = (name, *as_good(rows, name))
     return BetterInputs(
         name=name,
         measure=measure,
@@ -130,8 +140,44 @@ def _better(rows: Scores, measure: str, scores: Mapping[str, float]) -> BetterIn
         p=found.p,
         tried=len(rows) - 1,
         n=len(rows["e"]),
-        also=tuple(each for each in names if each != name),
+        also=tuple(each for each in names[1:] if changes(each) <= changes(name)),
     )
+
+
+def _needed(name: str, rows: Scores, outputs: Mapping[str, Array], kind: str) -> str:
+    """A form of the inputs without the changes whose removal does not make it clearly worse.
+
+    Clearly: with a p-value below `BETTER_P`, or below `BACKED_P` if there was one change of its
+    kind only to choose from (red and blue), or if the information in the predictions falls as
+    well, which needs no labels. One change is always left.
+    """
+    while JOIN in name:
+        parts = name.split(JOIN)
+        without = {JOIN.join(each for each in parts if each != part): part for part in parts}
+        p = {other: p_better(rows[other], rows[name]) for other in without if other in rows}
+        idle = {
+            other: each
+            for other, each in p.items()
+            if each >= BACKED_P.value
+            or (
+                each >= BETTER_P.value
+                and without[other] != "BGR"
+                and _backing(outputs[other], outputs[name], kind) < BACKED_Z.value
+            )
+        }
+        if not idle:
+            break
+        name = max(idle, key=lambda other: idle[other])
+    return name
+
+
+def _backing(without: Array, values: Array, kind: str) -> float:
+    """Standard errors by which predictions are more informative; 0 without classes."""
+    p, other = probabilities(values, kind), probabilities(without, kind)
+    if p is None or other is None:
+        return 0.0
+    gain = information_gains({"e": other, "x": p}, np.random.default_rng(0))["x"]
+    return gain.z if gain.equal_z is None else gain.equal_z
 
 
 def _worse(rows: Scores) -> dict[str, float]:

@@ -39,7 +39,7 @@ from modelaudit.probe.host.variable_pairing import variable_paths
 from modelaudit.probe.protocol import Observation
 from modelaudit.probe.study import interventions
 from modelaudit.probe.study.activations import LayerActivations
-from modelaudit.probe.study.combinations import combinations, variant_name
+from modelaudit.probe.study.combinations import CombinationSearch, variant_name
 from modelaudit.probe.study.determinism import RepeatedRuns, run_repeatedly
 from modelaudit.probe.study.feeding import PreparedInputs, prepare_inputs
 from modelaudit.probe.study.inputs import Uncallable, Unprobeable
@@ -208,15 +208,14 @@ class _Study:
             got = self._try(name, partial(self.runner.predict, "x", InputVariant("e", domain)))
             if got is not None:
                 rescaled[domain.name] = got
-        combined = {}
-        if self.fed.y is not None:
-            singles = {"e": repeats.given, **moved, **rescaled}
-            for variant in combinations(singles, self.fed, self.artifact, moved, self.domains):
-                name = variant_name(variant)
-                ask = partial(self.runner.predict, "x", variant)
-                got = self._try(f"inputs {name}", ask)
-                if got is not None:
-                    combined[name] = got
+
+        def ask(variant: InputVariant) -> Outputs | None:
+            name = f"inputs {variant_name(variant)}"
+            return self._try(name, partial(self.runner.predict, "x", variant))
+
+        singles = {"e": repeats.given, **moved, **rescaled}
+        parts = singles, self.fed, self.artifact, moved, self.domains, ask
+        combined = CombinationSearch(*parts).run()
         floors = {}
         # For synthetic inputs, one quarter turn represents the others and the transpositions.
         floored = list(self.moves.values())[: None if self.user else FLOORED]

@@ -6,6 +6,7 @@ import pytest
 
 from modelaudit.audit_types.behaviour import BetterInputs, Collapse
 from modelaudit.diagnosis.steps.input import input_domain, orientation_mismatch
+from modelaudit.findings import Severity
 from modelaudit.structs import replace
 from tests.diagnosis.cases import (
     DISTANT,
@@ -123,3 +124,16 @@ def test_too_few_labels_say_how_many_would_decide(p, enough):
     assert answer(orientation_mismatch, behaviour(output(better=scaled))) == "excluded"
     said = input_domain(case(behaviour(output(better=scaled, accuracy={"e": 0.39}))))
     assert f"about {enough} would decide it" in said.needs
+
+
+def test_a_form_that_labels_prefer_with_few_more_right_answers_is_suspected():
+    better = BetterInputs("/255", "accuracy", 0.44, 0.45, 0.002, 30, 64)
+    seen = behaviour(output(better=better, accuracy={"e": 0.44, "/255": 0.45}))
+    said = input_domain(case(seen))
+    assert said.suspected
+    assert "hardly more answers are right" in said.needs
+    (finding,) = judged("MA621", facts(seen)).findings
+    assert finding.severity is Severity.LOW
+    assert finding.title.startswith("Suspected: ")
+    sound = behaviour(output(better=replace(better, p=0.3), accuracy={"e": 0.44}))
+    assert not judged("MA621", facts(sound)).findings

@@ -8,7 +8,8 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from modelaudit.measures.behaviour.numbering import PATTERNS, other_numbering
+from modelaudit.measures.behaviour.accuracy import class_likelihoods
+from modelaudit.measures.behaviour.numbering import ENTROPY_SHARES, PATTERNS, other_numbering
 from modelaudit.thresholds.answers import NUMBERING_ODDS, PER_CLASS
 
 TEN = np.arange(10)
@@ -64,28 +65,50 @@ def test_a_common_order_is_recognised_from_few_labels(pattern):
     assert found.pattern == pattern
 
 
-def test_the_likelihood_is_that_of_the_best_of_all_orders():
+@pytest.mark.parametrize("seed", range(8))
+def test_the_odds_are_those_of_the_best_of_all_orders(seed):
     """Against all 120 orders of five classes, by the definition."""
-    for seed in range(10):
+    rng = np.random.default_rng(seed)
+    labels = np.arange(60) % 5
+    order = rng.permutation(5)
+    scores = rng.normal(size=(60, 5)) + 2 * np.eye(5)[order[labels]]
+    tables = [class_likelihoods(scores, "logits", share) for share in ENTROPY_SHARES]
+
+    def likelihood(order):
+        return max(table[np.arange(60), np.array(order)[labels]].sum() for table in tables)
+
+    def odds(order):
+        moved = sum(i != k for i, k in enumerate(order))
+        return likelihood(order) - math.log(15 * math.factorial(5) / math.factorial(5 - moved))
+
+    best = max(permutations(range(5)), key=odds)
+    found = other_numbering({"e": scores}, "logits", labels)
+    if found is not None and not found.pattern:
+        assert tuple(found.order) == best
+        assert found.log_odds == pytest.approx(odds(best) - likelihood(range(5)))
+
+
+def test_a_network_that_knows_nothing_is_not_said_to_be_numbered_otherwise():
+    rng = np.random.default_rng(0)
+    for _ in range(100):
+        scores = 3 * rng.normal(size=(64, 10))  # confident
+        found = other_numbering({"e": scores}, "logits", rng.integers(0, 10, 64))
+        assert found is None or found.log_odds < NUMBERING_ODDS.value
+
+
+def test_probabilities_tell_more_than_the_likeliest_class():
+    """A weak network, right for about half of its inputs, and 64 labels in another order."""
+    found = 0
+    for seed in range(20):
         rng = np.random.default_rng(seed)
-        labels, predicted = rng.integers(0, 5, 60), rng.integers(0, 5, 60)
-        n = len(labels)
-
-        def likelihood(order, labels=labels, predicted=predicted, n=n):
-            right = int((np.array(order)[labels] == predicted).sum())
-            share = (right + 0.5) / (n + 1)
-            return right * math.log(share) + (n - right) * math.log((1 - share) / 4)
-
-        def penalised(order, likelihood=likelihood):
-            moved = sum(i != k for i, k in enumerate(order))
-            return likelihood(order) - math.log(math.factorial(5) / math.factorial(5 - moved))
-
-        base = likelihood(range(5))
-        best = max(penalised(order) for order in permutations(range(5)) if order != (0, 1, 2, 3, 4))
-        found = numbering(labels, predicted, 5)
-        if found is not None and not found.pattern:
-            assert found.log_odds <= best - base + 1e-9
-        assert best - base <= (found.log_odds if found else 0.0) + 2.0
+        true = np.arange(64) % 10
+        scores = rng.normal(size=(64, 10)) + 1.5 * np.eye(10)[true]
+        order = rng.permutation(10)
+        told = other_numbering({"e": scores}, "logits", order[true])
+        found += told is not None and told.log_odds > NUMBERING_ODDS.value
+        sound = other_numbering({"e": scores}, "logits", true)
+        assert sound is None or sound.log_odds < 0
+    assert found >= 18
 
 
 def test_two_classes_can_be_swapped():

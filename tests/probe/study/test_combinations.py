@@ -1,4 +1,4 @@
-"""Which forms of the inputs are tried together, once labels prefer a single one."""
+"""Which forms of the inputs are tried together, and which changes the best one needs."""
 
 from __future__ import annotations
 
@@ -8,48 +8,98 @@ import pytest
 from modelaudit.audit_types.behaviour import ProbeInputs
 from modelaudit.measures.behaviour.accuracy import fit_scores
 from modelaudit.measures.behaviour.paired import p_better
-from modelaudit.measures.value_transforms import domain_transforms
-from modelaudit.probe.study.combinations import combinations, variant_name
+from modelaudit.measures.value_transforms import JOIN, domain_transforms
+from modelaudit.probe.study.combinations import CombinationSearch, variant_name
 from modelaudit.probe.study.feeding import PreparedInputs
+from modelaudit.probe.study.labels import score_variants
+from modelaudit.probe.study.runner import InputVariant
 from modelaudit.rules import examples
 from modelaudit.structs import replace
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.random((64, 4, 4, 3)).astype("float32")
 DOMAINS = domain_transforms(IMAGES, 3)
+SCALES = [domain.name for domain in DOMAINS if domain.name != "BGR"]
+SINGLE = ["e", "H", "V", "r180", "BGR", *SCALES]
 ARTIFACT = replace(examples.model(), training=None)
 
 
-def tried(y: np.ndarray, outputs: dict[str, np.ndarray]) -> set[str]:
-    fed = PreparedInputs(
-        (IMAGES,), None, y, ProbeInputs("user", 64, IMAGES.shape, (0, 1)), ({},), (True,)
-    )
-    singles = {name: {"head": values} for name, values in outputs.items()}
-    return {*map(variant_name, combinations(singles, fed, ARTIFACT, ("H", "V"), DOMAINS))}
+def searched(y: np.ndarray, answer, artifact=ARTIFACT) -> dict[str, np.ndarray]:
+    """The outputs of all forms that are tried; `answer` gives those of one form, by its name."""
+    inputs = ProbeInputs("user", 64, IMAGES.shape, (0, 1))
+    fed = PreparedInputs((IMAGES,), None, y, inputs, ({},), (True,))
+    singles = {name: {"head": answer(name)} for name in SINGLE}
+    moves = ("H", "V", "r180")
+
+    def ask(variant: InputVariant) -> dict[str, np.ndarray]:
+        return {"head": answer(variant_name(variant))}
+
+    found = CombinationSearch(singles, fed, artifact, moves, DOMAINS, ask).run()
+    assert len(found) <= 40
+    return {name: each["head"] for name, each in {**singles, **found}.items()}
 
 
-def numbers(errors: dict[str, float]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Targets, and outputs with errors of these sizes by form of the inputs."""
+def classes(wrong: str, signal: float, seed: int):
+    """Answers of a network whose inputs differ by `wrong`; each part costs most of the signal."""
+    rng = np.random.default_rng(seed)
+    labels = np.arange(64) % 10
+
+    def answer(name: str) -> np.ndarray:
+        parts, done = set(wrong.split(JOIN)), set(name.split(JOIN)) - {"e"}
+        seen = signal / 4 ** len(parts ^ done)
+        scores = rng.normal(size=(64, 10)) + seen * np.eye(10)[labels]
+        powers = np.exp(scores)
+        return powers / powers.sum(axis=1, keepdims=True)
+
+    return labels, answer
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    ["V", "BGR", "2x-1", "V + BGR", "V + 2x-1", "2x-1 + BGR", "V + 2x-1 + BGR"],
+)
+def test_every_part_of_what_differs_is_named_and_nothing_else(wrong) -> None:
+    for seed in range(2):
+        y, answer = classes(wrong, 6.0, seed)
+        found = score_variants(searched(y, answer), "softmax", y, {}).better
+        assert found is not None
+        assert (found.name, found.p < 0.01) == (wrong, True)
+
+
+def test_renumbered_labels_do_not_hide_two_other_differences() -> None:
+    for seed in range(2):
+        y, answer = classes("V + BGR", 6.0, seed)
+        labels = np.random.default_rng(seed).permutation(10)[y]
+        found = score_variants(searched(labels, answer), "softmax", labels, {})
+        assert found.better is not None and found.numbering is not None
+        assert found.better.name == "V + BGR"
+        assert found.numbering.log_odds > 6.9
+
+
+def test_nothing_is_combined_for_inputs_that_are_recognised_best_as_given() -> None:
+    for signal in (2.0, 6.0):
+        y, answer = classes("e", signal, 0)
+        tried = searched(y, lambda name, answer=answer: answer("e" if name == "e" else "a + b"))
+        assert set(tried) == set(SINGLE)
+
+
+def numbers(errors: dict[str, float]):
     y = RNG.normal(size=(64, 1))
-    return y, {name: y + size * RNG.normal(size=(64, 1)) for name, size in errors.items()}
-
-
-SIZES = {"e": 3.0, "H": 3.0, "V": 1.0, "BGR": 1.5} | {
-    domain.name: 3.0 for domain in DOMAINS if domain.name != "BGR"
-}
+    return y, lambda name: y + errors.get(name, 3.0) * RNG.normal(size=(64, 1))
 
 
 def test_numbers_are_searched_like_classes() -> None:
-    y, outputs = numbers(SIZES)
-    assert "V + BGR" in tried(y, outputs)
-    y, outputs = numbers(dict.fromkeys(SIZES, 1.0) | {"e": 0.2})
-    assert tried(y, outputs) == set()  # nothing is better than the inputs as given
+    y, answer = numbers({"V": 1.0, "BGR": 1.5, "V + BGR": 0.3})
+    found = score_variants(searched(y, answer), "regression", y, {}).better
+    assert found is not None
+    assert found.name == "V + BGR"
+    tried = searched(*numbers({"e": 0.2}))
+    assert set(tried) == set(SINGLE)  # nothing is better than the inputs as given
 
 
 def test_every_scale_is_tried_with_red_and_blue_exchanged() -> None:
-    names = tried(*numbers(SIZES))
-    scales = {domain.name for domain in DOMAINS} - {"BGR"}
-    assert {f"{scale} + BGR" for scale in scales} <= names
+    tried = searched(*numbers({"V": 1.0}))
+    assert {f"{scale} + BGR" for scale in SCALES} <= set(tried)
 
 
 @pytest.mark.parametrize("lucky", [0, 3])
