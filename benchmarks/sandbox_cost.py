@@ -23,7 +23,7 @@ from pathlib import Path
 
 from modelaudit.audit_types.loading import Status
 from modelaudit.facts import Artifact
-from modelaudit.pipeline import read_artifact
+from modelaudit.formats.reader import read_artifact
 from modelaudit.probe.host import bubblewrap, observe, runtime
 from modelaudit.settings import ProbeSettings, Settings
 
@@ -105,7 +105,7 @@ def process_of(handle: runtime.RuntimeHandle) -> int:
 
 def main() -> None:
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 25
-    artifacts = [read_artifact(SAMPLES / name, Settings()) for name in MODELS]
+    artifacts = [read_artifact(SAMPLES / name, Settings().limits) for name in MODELS]
     with contextlib.ExitStack() as stack:
         meters = {BARE: Meter(stack.enter_context(unheld_runtime()), held=False)}
         meters[HELD] = Meter(

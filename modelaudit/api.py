@@ -18,8 +18,9 @@ from modelaudit.pipeline import (
     audit_model,
     incomplete_audit,
 )
-from modelaudit.registry.discover import discover
 from modelaudit.registry.output_directory import slug
+from modelaudit.registry.places import find_at
+from modelaudit.registry.remote.address import Place, place_of
 from modelaudit.runs.cache_notes import AuditMonitor
 from modelaudit.runs.progress import SILENT, Progress
 from modelaudit.schema import Audit
@@ -47,7 +48,7 @@ def audit(
     incomplete if that happens twice. `scan` and `nightly` survive crashes of the readers.
 
     Args:
-        path: a model, or a directory of models.
+        path: a model, or a directory of models; also a URL such as `s3://bucket/models`.
         settings: limits and probe settings; the defaults are the command line's.
         all_versions: audit every version in a directory of versions (as TF-Serving has them), not
             only the newest.
@@ -61,11 +62,8 @@ def audit(
     from modelaudit.probe.run import local_probe
 
     settings = settings or Settings()
-    found = discover(
-        *(Path(path), settings.limits, settings.cache),
-        exclude=settings.selection.exclude,
-        all_versions=all_versions,
-    )
+    place = find_at(place_of(path), settings, all_versions=all_versions)
+    found = place.models
     created = clock.utc_now()
     roots = {each.path.parent for each in found.candidates} | {found.root}
     with local_probe(settings, roots) as probe:
@@ -76,6 +74,7 @@ def audit(
             target = AuditTarget(
                 *(each.path, found.root, each.relative, name, each.origin, each.previous),
                 declared_signature=each.declared_signature,
+                address=place.address,
             )
             yield _at_rest(target, settings, created, probe)
 
@@ -114,7 +113,7 @@ def scan(
     model that crashes its reader costs only its own row.
 
     Args:
-        paths: models and directories of models.
+        paths: models and directories of models, also URLs.
         settings: limits and policies; the defaults are the command line's.
         all_versions: see `audit`.
         progress: is called as models are finished.
@@ -155,7 +154,7 @@ def explain(path: AnyPath, settings: Settings | None = None) -> Diagnosis:
     """
     from modelaudit.runs.explain import explanations
 
-    found = list(explanations(Path(path), settings or Settings()))
+    found = list(explanations(place_of(path), settings or Settings()))
     if len(found) != 1:
         raise UsageError(f"{path} contains {len(found)} models; explain takes one")
     (answer,) = found
@@ -330,5 +329,5 @@ def compare(
     return compare_models(before, after, settings or Settings())
 
 
-def _paths(given: AnyPath | Iterable[AnyPath]) -> tuple[Path, ...]:
-    return (Path(given),) if isinstance(given, str | PathLike) else tuple(map(Path, given))
+def _paths(given: AnyPath | Iterable[AnyPath]) -> tuple[Place, ...]:
+    return (place_of(given),) if isinstance(given, str | PathLike) else tuple(map(place_of, given))

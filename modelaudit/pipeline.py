@@ -26,11 +26,11 @@ from modelaudit.audit_types.loading import Status
 from modelaudit.audit_types.model import ToolSection
 from modelaudit.clock import Stopwatch
 from modelaudit.diagnosis import diagnose
-from modelaudit.errors import ProbeError, ReadError, UsageError
-from modelaudit.facts import Artifact, Format, Problem, ProblemKind, Signature
+from modelaudit.errors import ProbeError
+from modelaudit.facts import Artifact, Format, Signature
 from modelaudit.file_formats import Content, formats
 from modelaudit.findings import Outcome, RuleResult
-from modelaudit.formats.reader import read
+from modelaudit.formats.reader import read_artifact, unreadable_artifact
 from modelaudit.measures.kernels.directions import with_filters
 from modelaudit.measures.measure import measure
 from modelaudit.probe.protocol import Observation, calls_for, endings
@@ -68,6 +68,7 @@ class AuditTarget(Struct, frozen=True):
     label: str = ""  # last parts of `root`, to distinguish models of several roots
     declared_signature: Signature | None = None  # inputs and outputs according to MLflow
     format: Format | None = None  # as it was found; None if unknown
+    address: str = ""  # the URL of what `root` is a copy of
 
     @property
     def shown(self) -> str:
@@ -78,6 +79,13 @@ class AuditTarget(Struct, frozen=True):
     def base(self) -> Path:
         """`root` without the parts in `label`."""
         return self.root.parents[self.label.count("/")] if self.label else self.root
+
+    @property
+    def shown_base(self) -> str:
+        """The same for reports: without `label`, the URL if `root` is the copy of one."""
+        if not self.address:
+            return str(self.base)
+        return self.address.removesuffix(f"/{self.label}") if self.label else self.address
 
 
 @cache
@@ -91,19 +99,6 @@ CHANGED_WHILE_READ = "it was modified while it was read, and again during a seco
 Probe = Callable[[Artifact, Settings], ProbeResult]
 # Stores findings on security where nothing that the model does reaches them.
 Keep = Callable[[tuple[RuleResult, ...]], None]
-
-
-def read_artifact(path: Path, settings: Settings) -> Artifact:
-    """Facts of one model; errors become facts, never exceptions."""
-    try:
-        return read(path, settings.limits)
-    except ReadError as error:
-        problem = Problem(ProblemKind.UNREADABLE, error.file, error.reason)
-    except OSError as error:
-        problem = Problem(ProblemKind.UNREADABLE, path.name, error.strerror or str(error))
-    except UsageError:  # it existed during discovery
-        problem = Problem(ProblemKind.UNREADABLE, path.name, "disappeared after discovery")
-    return unreadable_artifact(path, problem)
 
 
 def add_architecture(artifact: Artifact, settings: Settings) -> Artifact:
@@ -129,14 +124,9 @@ def add_architecture(artifact: Artifact, settings: Settings) -> Artifact:
     return with_architecture(artifact, found, limits) if found else artifact
 
 
-def unreadable_artifact(path: Path, *problems: Problem) -> Artifact:
-    """An artefact of which only the reason for being unreadable is known."""
-    return Artifact(root=path, format=Format.UNREADABLE, complete=False, problems=problems)
-
-
 def static_facts(path: Path, settings: Settings) -> Facts:
     """All facts that do not require running the model."""
-    artifact = add_architecture(read_artifact(path, settings), settings)
+    artifact = add_architecture(read_artifact(path, settings.limits), settings)
     measurements = None
     if artifact.tensors or artifact.architecture:
         measurements = with_filters(measure(artifact, limits=settings.limits), artifact)
@@ -266,7 +256,7 @@ def finish_audit(
             rules={outcome.value: outcomes.count(outcome) for outcome in Outcome},
         ),
         created=created,
-        model=model_section(facts, str(target.base), target.shown, target.slug, target.origin),
+        model=model_section(facts, target.shown_base, target.shown, target.slug, target.origin),
         verdict=verdict,
         reason=reason,
         results=results,
@@ -311,7 +301,7 @@ def audit_model(
         facts = static_facts(target.path, settings)
         facts = replace(facts, path=target.relative, declared_signature=target.declared_signature)
         if target.previous:
-            facts = replace(facts, previous=read_artifact(target.previous, settings))
+            facts = replace(facts, previous=read_artifact(target.previous, settings.limits))
         facts = replace(facts, kept=(*severe(earlier), *security_results(facts)))
         if keep:
             keep(facts.kept)

@@ -9,7 +9,7 @@ from modelaudit.cli.terminal import columns
 from modelaudit.findings import WORST_FIRST
 from modelaudit.registry.cross_model import CrossModelFact, cross_model_facts
 from modelaudit.result_row import ResultRow
-from modelaudit.runs.batch import FoundModels
+from modelaudit.runs.found_models import FoundModels
 from modelaudit.runs.scan import empty_version_notes, unreadable_notes
 from modelaudit.terminal_text import clean, shorten_path, wrapped
 

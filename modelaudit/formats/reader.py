@@ -59,6 +59,24 @@ def read(path: Path, limits: Limits) -> Artifact:
     )
 
 
+def read_artifact(path: Path, limits: Limits) -> Artifact:
+    """Facts of one model; errors become facts, never exceptions."""
+    try:
+        return read(path, limits)
+    except ReadError as error:
+        problem = Problem(ProblemKind.UNREADABLE, error.file, error.reason)
+    except OSError as error:
+        problem = Problem(ProblemKind.UNREADABLE, path.name, error.strerror or str(error))
+    except UsageError:  # it existed during discovery
+        problem = Problem(ProblemKind.UNREADABLE, path.name, "disappeared after discovery")
+    return unreadable_artifact(path, problem)
+
+
+def unreadable_artifact(path: Path, *problems: Problem) -> Artifact:
+    """An artefact of which only the reason for being unreadable is known."""
+    return Artifact(root=path, format=Format.UNREADABLE, complete=False, problems=problems)
+
+
 def _with_second_format(artifact: Artifact, path: Path, form: Format, limits: Limits) -> Artifact:
     """The artifact with the configs and problems of what else its file is."""
     try:

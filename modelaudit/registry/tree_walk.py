@@ -37,7 +37,7 @@ from modelaudit.structs import replace
 # Version control keeps copies of the models here, under its own names.
 _PRIVATE_DIRECTORIES = frozenset((".git", ".hg", ".svn", ".dvc"))
 _VIRTUAL_ENVIRONMENT = "pyvenv.cfg"
-_MAGIC = (HDF5_SIGNATURE, ZIP_SIGNATURES[0])
+MAGIC = (HDF5_SIGNATURE, ZIP_SIGNATURES[0])
 _FOREIGN = formats(Content.OTHER)
 _BROKEN = formats(Content.DAMAGED) - {Format.CORRUPT_SAVEDMODEL}
 _SERVED = (Container.SAVED_MODEL, Container.SESSION_BUNDLE)
@@ -212,7 +212,7 @@ class TreeWalk:
         if place == directory:
             return directory in self._places
         return place.is_dir() or (
-            place.name in group.files and other_formats.starts_with(place, _MAGIC)
+            place.name in group.files and other_formats.starts_with(place, MAGIC)
         )
 
     def _look_at_checkpoint(self, directory: Path, group: file_groups.CheckpointFiles) -> bool:
@@ -250,7 +250,7 @@ class TreeWalk:
                 self._problem(ProblemKind.UNREADABLE, file.path, error.reason)
                 return
             head = b""
-        if promised or head.startswith(_MAGIC):
+        if promised or head.startswith(MAGIC):
             self._loose.append(file)
         elif is_archive(file.path.name, head):
             self._closed.append(file)

@@ -12,7 +12,7 @@ from modelaudit.audit_types.repair import LabelledEffect, RenamedClasses, Repair
 from modelaudit.errors import ReadError
 from modelaudit.facts import Artifact, Format
 from modelaudit.formats.keras.json_config import sequence, text
-from modelaudit.pipeline import read_artifact
+from modelaudit.formats.reader import read_artifact
 from modelaudit.probe.host.runtime import RuntimeHandle
 from modelaudit.probe.study.agreement import ReferenceRun
 from modelaudit.repairs.class_names import renamed_classes
@@ -233,7 +233,7 @@ class RepairJob:
         return folder / f"{self.out.stem}{suffix}"
 
     def _read(self, path: Path) -> Artifact:
-        return read_artifact(path, self.settings)
+        return read_artifact(path, self.settings.limits)
 
     def _checked(self, candidate: RepairCandidate) -> Attempt:
         repaired = self._read(candidate.path)

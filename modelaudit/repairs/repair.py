@@ -20,7 +20,8 @@ from modelaudit.errors import UsageError
 from modelaudit.facts import Artifact
 from modelaudit.file_formats import Content, formats
 from modelaudit.formats.class_labels import NAMES_FILE
-from modelaudit.pipeline import read_artifact, static_facts
+from modelaudit.formats.reader import read_artifact
+from modelaudit.pipeline import static_facts
 from modelaudit.repairs.candidates import (
     WHOLE_FILES,
     RepairCandidate,
@@ -110,7 +111,7 @@ def repair_model(
             return replace(blank, status=RepairStatus.UNPROVEN, reason=error.reason)
         done = _described(blank, made, attempt, out, settings)
         done = replace(done, recalibration=effect, renamed_classes=names)
-        if read_artifact(path, settings).sha256 != facts.artifact.sha256:
+        if read_artifact(path, settings.limits).sha256 != facts.artifact.sha256:
             return replace(blank, reason="it was modified while it was repaired")
         _publish_both(made.path, out, _listed(names, Path(folder)), names_file)
     return done
@@ -144,7 +145,7 @@ def _file(artifact: Artifact) -> RepairedFile:
 def _described(
     blank: Repair, candidate: RepairCandidate, attempt: Attempt, out: Path, settings: Settings
 ) -> Repair:
-    made = _file(read_artifact(candidate.path, settings))
+    made = _file(read_artifact(candidate.path, settings.limits))
     changes = tuple(
         RepairChange(each.what, plain(each.route), each.count)
         for each in candidate.translation.changes()

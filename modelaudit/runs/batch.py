@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import traceback
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -19,7 +19,7 @@ from modelaudit.errors import UsageError
 from modelaudit.exit_codes import ExitCode, worst
 from modelaudit.facts import Json, Problem, ProblemKind
 from modelaudit.findings import RuleResult, Verdict
-from modelaudit.formats.reader import import_readers
+from modelaudit.formats.reader import import_readers, unreadable_artifact
 from modelaudit.pipeline import (
     CHANGED_WHILE_READ,
     AuditTarget,
@@ -27,14 +27,12 @@ from modelaudit.pipeline import (
     audit_model,
     finish_audit,
     incomplete_audit,
-    unreadable_artifact,
 )
 from modelaudit.registry import worker_pool
-from modelaudit.registry.discover import discover
-from modelaudit.registry.output_directory import slug
 from modelaudit.result_row import ResultRow, result_row, row_from_json, row_to_json
 from modelaudit.rules.model import Facts
 from modelaudit.runs.cache_notes import AuditMonitor, CachedProbe
+from modelaudit.runs.found_models import FoundModels
 from modelaudit.runs.progress import SILENT, Progress
 from modelaudit.schema import Audit
 from modelaudit.settings import Settings
@@ -62,107 +60,6 @@ class FinishedModel(NamedTuple):
     target: AuditTarget
     row: ResultRow
     notes: Mapping[str, Json]
-
-
-class FoundModels(Struct, frozen=True):
-    """What was found under the paths: models to audit, and everything else.
-
-    `named` are paths that look like models but are skipped, `empty_versions` are versions without
-    a model that a server would load: each with the reason.
-    `whole`: some path is a directory of models, not a model.
-    """
-
-    root: str
-    targets: tuple[AuditTarget, ...]
-    others: dict[str, int]
-    named: tuple[tuple[str, str], ...]
-    empty_versions: tuple[tuple[str, str], ...]
-    problems: tuple[Problem, ...]
-    whole: bool
-
-
-def find_models(
-    paths: Sequence[Path],
-    settings: Settings,
-    *,
-    apart: Path | None = None,
-    all_versions: bool = False,
-) -> FoundModels:
-    """Every model under `paths`, each once, excluding `apart` (our own reports).
-
-    If the paths are in several directories, model names include the directory's name.
-    In a directory of versions only the newest is included, unless all are requested.
-
-    Raises:
-        UsageError: a path does not exist.
-    """
-    targets: dict[Path, AuditTarget] = {}
-    others: dict[str, int] = {}
-    named: list[tuple[str, str]] = []
-    unserved: list[tuple[str, str]] = []
-    problems: list[Problem] = []
-    discoveries = [
-        discover(
-            *(path, settings.limits, settings.cache),
-            apart=apart,
-            exclude=settings.selection.exclude,
-            all_versions=all_versions,
-        )
-        for path in paths
-    ]
-    labels = _labels({found.root for found in discoveries})
-    for found in discoveries:
-        label = labels[found.root]
-        start = f"{label}/" if label else ""
-        for suffix, count in found.others.items():
-            others[suffix] = others.get(suffix, 0) + count
-        named += [(start + each.path, each.reason) for each in found.named]
-        unserved += [(start + each.path, each.reason) for each in found.empty_versions]
-        problems += [replace(each, file=start + each.file) for each in found.problems]
-        for each in found.candidates:
-            if not settings.selection.takes(each.relative):
-                named.append((start + each.relative, "not chosen by --include and --exclude"))
-                continue
-            name = slug(start + each.relative)
-            target = AuditTarget(
-                *(each.path, found.root, each.relative, name, each.origin, each.previous, label),
-                each.declared_signature,
-                each.format,
-            )
-            targets.setdefault(each.path, target)
-    return FoundModels(
-        root=", ".join(str(path) for path in paths),
-        targets=_distinct(targets.values()),
-        others=others,
-        named=tuple(named),
-        empty_versions=tuple(unserved),
-        problems=tuple(problems),
-        whole=any(path.is_dir() and path.resolve() not in targets for path in paths),
-    )
-
-
-def _labels(roots: Collection[Path]) -> dict[Path, str]:
-    """The shortest suffixes of the roots that are all different; "" if there is only one root."""
-    depth = 1 if len(roots) > 1 else 0
-    while True:
-        labels = {root: "/".join(root.parts[1:][-depth:] if depth else ()) for root in roots}
-        if len({*labels.values()}) == len(roots):
-            return labels
-        depth += 1
-
-
-def _distinct(targets: Iterable[AuditTarget]) -> tuple[AuditTarget, ...]:
-    """Targets with unique slugs: models of two roots can share a relative path."""
-    taken: set[str] = set()
-    result = []
-    for target in targets:
-        name, salt = target.slug, ""
-        while name in taken:
-            salt += " "
-            name = slug(f"{target.path}{salt}")
-        taken.add(name)
-        result.append(replace(target, slug=name))
-    return tuple(result)
 
 
 class _Work(Struct, frozen=True):

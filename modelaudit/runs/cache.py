@@ -36,7 +36,7 @@ class CachePlan(Struct, frozen=True):
 
 def model_key(target: AuditTarget) -> ModelKey:
     """The name of a model in the history."""
-    return ModelKey(str(target.root), target.relative)
+    return ModelKey(target.address or str(target.root), target.relative)
 
 
 class AuditCache:

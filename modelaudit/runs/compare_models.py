@@ -24,7 +24,7 @@ from modelaudit.restore.compare import compare
 from modelaudit.restore.golden_check import GoldenCheck
 from modelaudit.restore.model import WeightComparison
 from modelaudit.restore.weight_sources import stored_weights
-from modelaudit.runs.batch import find_models
+from modelaudit.runs.found_models import find_models
 from modelaudit.runs.isolated_read import run_in_child
 from modelaudit.schema import Audit
 from modelaudit.settings import Settings

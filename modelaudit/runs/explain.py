@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from msgspec import Struct
 
@@ -12,9 +11,10 @@ from modelaudit.diagnosis import diagnose
 from modelaudit.facts import Json
 from modelaudit.pipeline import AuditTarget, add_probe, static_facts
 from modelaudit.probe.run import local_probe
+from modelaudit.registry.remote.address import Place
 from modelaudit.rules.catalogue import CATALOGUE
 from modelaudit.rules.engine import run_rules
-from modelaudit.runs.batch import find_models
+from modelaudit.runs.found_models import find_models
 from modelaudit.runs.isolated_read import run_in_child
 from modelaudit.settings import Settings
 from modelaudit.store.typed_json import decode, encode
@@ -28,7 +28,7 @@ class Explanation(Struct, frozen=True):
     failure: str = ""
 
 
-def explanations(path: Path, settings: Settings) -> Iterator[Explanation]:
+def explanations(path: Place, settings: Settings) -> Iterator[Explanation]:
     """The diagnosis of every model at or under `path`, each made in a child process.
 
     Raises:

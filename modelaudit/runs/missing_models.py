@@ -13,28 +13,44 @@ from modelaudit.store.records import ModelKey
 
 
 def unreachable_models(
-    before: Mapping[ModelKey, ResultRow], present: Collection[ModelKey]
+    before: Mapping[ModelKey, ResultRow],
+    present: Collection[ModelKey],
+    unread: Collection[tuple[str, str]] = (),
 ) -> Iterator[AuditTarget]:
-    """Known models in directories that cannot be read.
+    """Known models in directories that cannot be read, or at URLs that could not be fetched.
 
     Whether they still exist is unknown. They are audited like all others, which ends as incomplete
     with the reason, instead of being reported as gone.
+
+    Args:
+        before: the models of the run before.
+        present: those that were found.
+        unread: pairs of a URL and the path below it.
     """
     for place, row in before.items():
-        if place in present or not _is_hidden(Path(place.root), place.path):
+        if place in present:
+            continue
+        url = place.root if _is_unread(place, unread) else ""
+        if not url and not _is_hidden(Path(place.root), place.path):
             continue
         root = Path(place.root)
         shown = row.path
         label = shown.removesuffix(place.path).rstrip("/") if shown != place.path else ""
-        yield AuditTarget(root / place.path, root, place.path, row.slug, label=label)
+        yield AuditTarget(root / place.path, root, place.path, row.slug, label=label, address=url)
 
 
 def superseded_versions(
-    before: Iterable[ModelKey], present: Collection[ModelKey]
+    before: Iterable[ModelKey], present: Collection[ModelKey], copies: Mapping[str, Path]
 ) -> Iterator[tuple[ModelKey, str]]:
-    """Known versions that still exist, and the path of the newer one that replaced each."""
+    """Known versions that still exist, and the path of the newer one that replaced each.
+
+    Args:
+        before: the models of the run before.
+        present: those that were found.
+        copies: where the models at a URL are on this machine.
+    """
     for place, newer in older_versions(before, present):
-        if (Path(place.root) / place.path).exists():
+        if (copies.get(place.root, Path(place.root)) / place.path).exists():
             yield place, newer
 
 
@@ -55,6 +71,13 @@ def older_versions(
     places = {(place.root, place.path): place for place in before}
     for spot, newer in newer_versions(places, {(p.root, p.path) for p in present}).items():
         yield places[spot], newer
+
+
+def _is_unread(place: ModelKey, unread: Collection[tuple[str, str]]) -> bool:
+    return any(
+        place.root == root and (not path or f"{place.path}/".startswith(f"{path}/"))
+        for root, path in unread
+    )
 
 
 def _is_hidden(root: Path, relative: str) -> bool:

@@ -16,15 +16,12 @@ from modelaudit.errors import Interrupted, StoreError, UsageError
 from modelaudit.exit_codes import ExitCode
 from modelaudit.registry.cross_model import new_facts
 from modelaudit.registry.output_directory import locked, remove_leftovers, remove_old_reports
+from modelaudit.registry.remote.address import Place, full_name
 from modelaudit.report.pages.verdict_trend import LAST
 from modelaudit.result_row import ResultRow, row_to_json
-from modelaudit.runs.batch import (
-    FoundModels,
-    append_log_line,
-    exit_code,
-    find_models,
-)
+from modelaudit.runs.batch import append_log_line, exit_code
 from modelaudit.runs.cache import AuditCache, model_key
+from modelaudit.runs.found_models import FoundModels, find_models
 from modelaudit.runs.missing_models import (
     restored_versions,
     superseded_versions,
@@ -54,7 +51,7 @@ from modelaudit.structs import replace
 
 
 def record_run(
-    paths: tuple[Path, ...],
+    paths: tuple[Place, ...],
     settings: Settings,
     created: str,
     order: RunOptions,
@@ -84,14 +81,14 @@ def record_run(
     """
     started = time.monotonic()
     check_log(log_file)
-    paths = tuple(sorted(paths, key=Path.resolve))  # the same registry in any order
+    paths = tuple(sorted(paths, key=full_name))  # the same registry in any order
     found = find_models(paths, settings, apart=order.out, all_versions=order.all_versions)
     registry = registry_name(paths)
     with ExitStack() as stack:
         stack.enter_context(locked(order.out))
         store = stack.enter_context(Store.open(order.out))
         if order.command == "nightly":
-            roots = {str(target.root) for target in found.targets}
+            roots = {target.address or str(target.root) for target in found.targets}
             claim_registry(store, order.out, registry, roots, moved=order.moved)
         # A manual audit was reported to its user, not to the readers of the mails.
         # A run without models is not compared with either: a disk was not mounted.
@@ -99,7 +96,8 @@ def record_run(
         before = store.rows(base.id) if base else {}
         present = {model_key(target) for target in found.targets}
         if found.targets:
-            found = replace(found, targets=(*found.targets, *unreachable_models(before, present)))
+            hidden = unreachable_models(before, present, found.unread)
+            found = replace(found, targets=(*found.targets, *hidden))
         run, earlier = _begin(store, registry, created, order)
         try:
             memory = AuditCache(store, run, settings, created, order.out, order.formats)
@@ -226,7 +224,11 @@ def _conclude(
     # A resumed run may have results of models that have disappeared since it started.
     store.drop(run, [place for place in store.results(run) if place not in present])
     after = store.rows(run)
-    newer = {**dict(superseded_versions(before, after)), **dict(restored_versions(before, after))}
+    copies = {target.address: target.root for target in found.targets if target.address}
+    newer = {
+        **dict(superseded_versions(before, after, copies)),
+        **dict(restored_versions(before, after)),
+    }
     rows = worst_first(after.values())
     code, reasons = exit_code(rows, found)
     notes = [
@@ -275,9 +277,9 @@ def _finish(
     store.finish(run, state, finished=clock.utc_now(), seconds=seconds, exit_code=code, notes=notes)
 
 
-def registry_name(paths: Collection[Path]) -> str:
-    """One name for the same directories in any order."""
-    return ", ".join(sorted({str(path.resolve()) for path in paths}))
+def registry_name(paths: Collection[Place]) -> str:
+    """One name for the same directories and URLs in any order."""
+    return ", ".join(sorted({full_name(path) for path in paths}))
 
 
 def claim_registry(

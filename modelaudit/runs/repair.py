@@ -20,7 +20,7 @@ from modelaudit.probe.host.runtime import (
 from modelaudit.probe.other_runtimes import start_other_runtime
 from modelaudit.repairs.candidates import RepairRuntimes
 from modelaudit.repairs.repair import repair_model
-from modelaudit.runs.batch import find_models
+from modelaudit.runs.found_models import find_models
 from modelaudit.runs.isolated_read import run_in_child
 from modelaudit.runtimes.catalogue import (
     covers,

@@ -17,7 +17,7 @@ from modelaudit.registry.output_directory import write_atomic
 from modelaudit.report.export.registry import FORMATS, PER_MODEL
 from modelaudit.report.wording.model_changes import index_change
 from modelaudit.result_row import ResultRow
-from modelaudit.runs.batch import FoundModels
+from modelaudit.runs.found_models import FoundModels
 from modelaudit.runs.scan import empty_version_notes, unreadable_notes
 from modelaudit.runs.write_reports import SelectedFormats, render_format, rule_infos
 from modelaudit.schema import load

@@ -10,7 +10,7 @@ from modelaudit.changes.models import ModelChange
 from modelaudit.exit_codes import ExitCode, worst
 from modelaudit.registry.cross_model import CrossModelFact
 from modelaudit.result_row import ResultRow
-from modelaudit.runs.batch import FoundModels
+from modelaudit.runs.found_models import FoundModels
 from modelaudit.runs.run_index import model_files, run_files
 from modelaudit.runs.scan import unreadable_notes
 from modelaudit.runs.write_reports import SelectedFormats

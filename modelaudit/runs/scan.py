@@ -12,17 +12,11 @@ from modelaudit.errors import UsageError
 from modelaudit.exit_codes import ExitCode
 from modelaudit.findings import WORST_FIRST
 from modelaudit.pipeline import AuditTarget
+from modelaudit.registry.remote.address import Place
 from modelaudit.result_row import ResultRow, row_to_json
-from modelaudit.runs.batch import (
-    AuditHandler,
-    FinishedModel,
-    FoundModels,
-    append_log_line,
-    audit_all,
-    exit_code,
-    find_models,
-)
+from modelaudit.runs.batch import AuditHandler, FinishedModel, append_log_line, audit_all, exit_code
 from modelaudit.runs.cache_notes import CachedProbe
+from modelaudit.runs.found_models import FoundModels, find_models
 from modelaudit.runs.progress import SILENT, Progress
 from modelaudit.runs.settings_notes import settings_notes
 from modelaudit.settings import Settings
@@ -42,7 +36,7 @@ class ScanResult(Struct, frozen=True):
 
 
 def scan(
-    paths: tuple[Path, ...],
+    paths: tuple[Place, ...],
     settings: Settings,
     created: str,
     *,

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from modelaudit.result_row import ResultRow
 from modelaudit.rules.catalogue import rule
-from modelaudit.runs.batch import FoundModels
+from modelaudit.runs.found_models import FoundModels
 from modelaudit.runtimes.catalogue import find_profile
 from modelaudit.settings import Expectation, Policy, Settings, Waiver
 from modelaudit.terminal_text import clean

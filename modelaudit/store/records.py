@@ -19,7 +19,7 @@ class RunState(StrEnum):
 
 
 class ModelKey(Struct, frozen=True):
-    """One model of a registry: the absolute root directory, and the path below it."""
+    """One model of a registry: the absolute root directory or its URL, and the path below it."""
 
     root: str
     path: str

@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 import pytest
 
-from modelaudit.pipeline import read_artifact
+from modelaudit.formats.reader import read_artifact
 from modelaudit.repairs.containers import RepairEdits, scaled, write_archive, write_hdf5
 from modelaudit.settings import Limits, Settings
 
@@ -34,7 +34,7 @@ def archive(path: Path, *groups: str) -> Path:
 
 
 def written(source: Path, out: Path, *, keras3: bool, keras: str = "3.15.1") -> dict[str, float]:
-    artifact = read_artifact(source, Settings())
+    artifact = read_artifact(source, Settings().limits)
     write_archive(artifact, out, {}, NONE, keras, Limits(), keras3=keras3)
     with zipfile.ZipFile(out) as target, h5py.File(target.open("model.weights.h5")) as file:
         assert json.loads(target.read("metadata.json"))["keras_version"] == keras
@@ -96,7 +96,7 @@ def test_renamed_layers_are_renamed_in_the_lists_too(tmp_path: Path) -> None:
             group.create_group(name).attrs["weight_names"] = [b"kernel"]
             group[name]["kernel"] = np.ones(3, "f4")
     edits = RepairEdits(renamed={"a/b": "a_b"})
-    artifact = read_artifact(source, Settings())
+    artifact = read_artifact(source, Settings().limits)
     write_hdf5(artifact, tmp_path / "b.h5", {"x": 1}, edits, "3.15.1", training=False)
     with h5py.File(tmp_path / "b.h5") as file:
         assert list(file["model_weights"].attrs["layer_names"]) == [b"a_b", b"c"]

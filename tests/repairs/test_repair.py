@@ -15,8 +15,8 @@ import pytest
 
 from modelaudit.audit_types.repair import Repair, RepairStatus, RepairWay
 from modelaudit.errors import UsageError
+from modelaudit.formats.reader import read_artifact
 from modelaudit.golden import record_saved
-from modelaudit.pipeline import read_artifact
 from modelaudit.repairs import proof, repair
 from modelaudit.repairs.candidates import RepairRuntimes
 from modelaudit.repairs.repair import repair_model
@@ -221,7 +221,7 @@ def test_the_golden_record_of_the_original_is_reproduced_or_nothing_is_written(
     folder: Path, runtimes: RepairRuntimes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = Path(shutil.copy(folder / "keras2-branches.h5", tmp_path / "old.h5"))
-    artifact = read_artifact(path, SETTINGS)
+    artifact = read_artifact(path, SETTINGS.limits)
     record_saved(artifact, SETTINGS.probe, [runtimes.keras2])
     own = replace(runtimes, target=runtimes.keras3)
     done = repair_model(path, "tf==2.21", tmp_path / "new.h5", SETTINGS, own)

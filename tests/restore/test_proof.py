@@ -13,7 +13,7 @@ import pytest
 from modelaudit.audit_types.loading import Status
 from modelaudit.audit_types.restore import TensorChange
 from modelaudit.facts import Artifact, Format, Tensor, TensorStats
-from modelaudit.pipeline import read_artifact
+from modelaudit.formats.reader import read_artifact
 from modelaudit.probe.child import arrays
 from modelaudit.probe.protocol import Observation, VariableDigest
 from modelaudit.probe.run import local_probe
@@ -150,7 +150,7 @@ def test_healthy_models_are_restored_faithfully(made: Path) -> None:
     settings = Settings(probe=ProbeSettings(samples=4, timeout=60))
     with local_probe(settings) as probe:
         for name in HEALTHY:
-            artifact = read_artifact(made / name, settings)
+            artifact = read_artifact(made / name, settings.limits)
             proof = probe(artifact, settings).restore
             assert proof is not None, name
             assert proof.faithful, (name, proof)

@@ -16,21 +16,21 @@ ROOT = Path(__file__).resolve().parents[2]
 
 CRASH = """
 import faulthandler, os, pathlib, signal
-import modelaudit.pipeline as pipeline
-real = pipeline.read
+import modelaudit.formats.reader as reader
+real = reader.read
 def read(path, limits):
     if path.name == "hostile.h5":
         faulthandler.disable()
         os.kill(os.getpid(), signal.SIGSEGV)
     return real(path, limits)
-pipeline.read = read
+reader.read = read
 """
 GREED = """
-import modelaudit.pipeline as pipeline
-real = pipeline.read
+import modelaudit.formats.reader as reader
+real = reader.read
 def read(path, limits):
     return bytearray(3 << 30) if path.name == "hostile.h5" else real(path, limits)
-pipeline.read = read
+reader.read = read
 """
 GREEDY_RULES = """
 import modelaudit.pipeline as pipeline

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from modelaudit.cli import cli
 from modelaudit.errors import UsageError
-from modelaudit.runs import batch
+from modelaudit.runs import found_models
 from modelaudit.store.store import Store
 from tests.made import files
 
@@ -143,7 +143,7 @@ ROOTS = st.sets(st.lists(st.sampled_from("ab"), max_size=4).map(lambda p: Path("
 
 @given(ROOTS)
 def test_labels_distinguish_directories_and_are_as_short_as_possible(roots):
-    labels = batch._labels(roots)
+    labels = found_models._labels(roots)
     assert len({*labels.values()}) == len(roots)
     for root, label in labels.items():
         assert f"/{root.as_posix()}".endswith(f"/{label}" if label else "")

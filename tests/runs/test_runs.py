@@ -15,6 +15,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from modelaudit.runs import batch
+from modelaudit.runs.found_models import find_models
 from modelaudit.runs.progress import Progress
 from modelaudit.runs.scan import audit_with_progress
 from modelaudit.settings import Limits, ProbeSettings, Settings
@@ -148,11 +149,9 @@ def test_a_file_that_cannot_be_opened_is_a_row(models, monkeypatch):
             os.setresuid(65534, 65534, 65534)
         return real(*arguments)
 
-    batch.audit_model(
-        batch.find_models((models / "a.h5",), Settings()).targets[0], Settings(), CREATED
-    )
+    batch.audit_model(find_models((models / "a.h5",), Settings()).targets[0], Settings(), CREATED)
     monkeypatch.setattr(batch, "audit_model", audit_model)
-    found = batch.find_models((models,), Settings())
+    found = find_models((models,), Settings())
     done = batch.audit_all(found.targets, Settings(), CREATED)
     rows = {each.target.relative: each.row for each in done}
     assert rows["closed.h5"].exit in {1, 3}
@@ -176,7 +175,7 @@ def test_a_crash_of_the_reader_affects_one_row(models, monkeypatch):
     monkeypatch.setattr(batch, "audit_model", audit_model)
     monkeypatch.setattr(batch, "RENDER_SECONDS", 0.0)
     settings = Settings(limits=Limits(read_seconds=5.0))
-    found = batch.find_models((models,), settings)
+    found = find_models((models,), settings)
     done = batch.audit_all(found.targets, settings, CREATED)
     rows = {each.target.relative: each.row for each in done}
     assert sorted(rows) == ["a.h5", "b.keras", "truncated.h5"]
@@ -209,7 +208,7 @@ class Heard(Progress):
 def test_progress_is_reported_to_a_program(sound):
     heard = Heard()
     settings = Settings(jobs=1, probe=ProbeSettings(enabled=False))
-    found = batch.find_models((sound,), settings)
+    found = find_models((sound,), settings)
     for done in audit_with_progress(found.targets, settings, CREATED, progress=heard):
         heard.told.append(done.row.verdict)
     assert heard.told == [2, "a.h5", "pass", "b.keras", "pass", "end"]
@@ -220,7 +219,7 @@ def test_our_own_bugs_are_distinguished(models, monkeypatch, capfd):
         raise RuntimeError("oops")
 
     monkeypatch.setattr(batch, "audit_model", audit_model)
-    found = batch.find_models((models / "a.h5",), Settings())
+    found = find_models((models / "a.h5",), Settings())
     heard = Heard()
     done = batch.audit_all(found.targets, Settings(), CREATED, progress=heard)
     rows = [each.row for each in done]

@@ -10,13 +10,15 @@ import click
 
 from modelaudit.cli.options import common as options
 from modelaudit.cli.options.page_options import page_options
+from modelaudit.cli.options.places import PATHS
 from modelaudit.cli.options.selection import selected_settings, selecting
 from modelaudit.cli.terminal import warn
 from modelaudit.structs import replace
 
 if TYPE_CHECKING:
+    from modelaudit.registry.remote.address import Place
     from modelaudit.result_row import ResultRow
-    from modelaudit.runs.batch import FoundModels
+    from modelaudit.runs.found_models import FoundModels
 
 
 def _show(rows: list[ResultRow], found: FoundModels) -> None:
@@ -34,7 +36,7 @@ def _warn(notes: Iterable[str]) -> None:
 
 
 @click.command(short_help="Audit models and write reports.")
-@options.PATHS
+@PATHS
 @options.option(
     "--out",
     "-o",
@@ -54,7 +56,7 @@ def _warn(notes: Iterable[str]) -> None:
 @options.shared
 @selecting
 def audit(
-    paths: tuple[Path, ...],
+    paths: tuple[Place, ...],
     out: Path,
     formats: tuple[str, ...],
     templates: Path | None,
@@ -96,12 +98,12 @@ def audit(
 
 
 @click.command(short_help="Check static rules only; run nothing, write nothing.")
-@options.PATHS
+@PATHS
 @options.option("--json", "as_json", is_flag=True, help="Print one JSON array instead of text.")
 @options.shared
 @selecting
 def scan(
-    paths: tuple[Path, ...],
+    paths: tuple[Place, ...],
     as_json: bool,
     all_versions: bool,
     quiet: bool,

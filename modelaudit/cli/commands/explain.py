@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from modelaudit.cli.options import common as options
+from modelaudit.cli.options.places import PlaceType
 from modelaudit.cli.terminal import columns, print_lost_model, warn
 from modelaudit.exit_codes import ExitCode
 from modelaudit.terminal_text import clean, wrapped
 
 if TYPE_CHECKING:
     from modelaudit.audit_types.diagnosis import Cause, Diagnosis
+    from modelaudit.registry.remote.address import Place
 
 WIDTH = 100
 NAMED = 3  # undecided causes shown
@@ -84,11 +85,11 @@ def _few(words: list[str]) -> str:
 
 
 @click.command(short_help="Explain the behaviour of a model.")
-@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("model", type=PlaceType())
 @options.option("--json", "as_json", is_flag=True, help="Print the diagnosis as JSON.")
 @options.ARCHITECTURE
 @options.probing
-def explain(model: Path, as_json: bool, **chosen: Any) -> None:
+def explain(model: Place, as_json: bool, **chosen: Any) -> None:
     """Explain the behaviour of MODEL: ranked causes, evidence, and what to try next."""
     import json
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from modelaudit.cli.options import common as options
+from modelaudit.cli.options.places import PATHS
 from modelaudit.cli.terminal import columns
 from modelaudit.exit_codes import ExitCode
 from modelaudit.terminal_text import clean, shorten, shorten_path
 
 if TYPE_CHECKING:
     from modelaudit.facts import Artifact, Json
+    from modelaudit.registry.remote.address import Place
 
 ROWS = 40  # layers or tensors shown as text; --json has them all
 
@@ -100,13 +101,14 @@ def _shown(artifact: Artifact) -> dict[str, Json]:
 
 
 @click.command(short_help="Show the contents of saved models.")
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@PATHS
 @options.option("--json", "as_json", is_flag=True, help="Print one JSON array instead of text.")
-def inspect(paths: tuple[Path, ...], as_json: bool) -> None:
+def inspect(paths: tuple[Place, ...], as_json: bool) -> None:
     """Show the contents of saved models. Checks no rules and writes no files."""
     from modelaudit.facts import Problem, ProblemKind
-    from modelaudit.pipeline import AuditTarget, read_artifact, unreadable_artifact
-    from modelaudit.runs.batch import find_models
+    from modelaudit.formats.reader import read_artifact, unreadable_artifact
+    from modelaudit.pipeline import AuditTarget
+    from modelaudit.runs.found_models import find_models
     from modelaudit.runs.isolated_read import run_in_child
 
     settings = options.settings_from(fail_on="high", jobs=1)
@@ -114,7 +116,7 @@ def inspect(paths: tuple[Path, ...], as_json: bool) -> None:
     show = facts_json if as_json else _shown
 
     def work(target: AuditTarget) -> dict[str, Json]:
-        return show(read_artifact(target.path, settings))
+        return show(read_artifact(target.path, settings.limits))
 
     answers, failed = [], False
     for target, told in zip(

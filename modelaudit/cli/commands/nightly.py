@@ -12,6 +12,7 @@ import click
 
 from modelaudit.cli.options import common as options
 from modelaudit.cli.options.page_options import page_options
+from modelaudit.cli.options.places import PlaceType
 from modelaudit.cli.options.selection import selected_settings, selecting
 from modelaudit.cli.terminal import warn
 from modelaudit.errors import LockHeld, ModelAuditError, UsageError
@@ -22,6 +23,7 @@ from modelaudit.settings.file import SettingsFile
 if TYPE_CHECKING:
     from modelaudit.changes.models import ModelChange
     from modelaudit.facts import Json
+    from modelaudit.registry.remote.address import Place
     from modelaudit.runs.run_result import RunResult
 
 
@@ -82,9 +84,7 @@ def _nightly(context: click.Context | None) -> Nightly:
 
 
 @click.command(cls=Monitored, short_help="Audit a registry from cron; print only changes.")
-@click.argument(
-    "registry", nargs=-1, required=True, metavar="REGISTRY...", type=click.Path(path_type=Path)
-)
+@click.argument("registry", nargs=-1, required=True, metavar="REGISTRY...", type=PlaceType())
 @options.option(
     "--out",
     "-o",
@@ -113,7 +113,7 @@ def _nightly(context: click.Context | None) -> Nightly:
 @options.shared
 @selecting
 def nightly(
-    registry: tuple[Path, ...],
+    registry: tuple[Place, ...],
     out: Path,
     formats: tuple[str, ...],
     verify: bool,

@@ -32,7 +32,7 @@ def record(model: Path, force: bool, **chosen: Any) -> None:
     from modelaudit.pipeline import AuditTarget, static_facts, why_not_run
     from modelaudit.probe.run import start_runtimes
     from modelaudit.restore.golden_record import record_path
-    from modelaudit.runs.batch import find_models
+    from modelaudit.runs.found_models import find_models
     from modelaudit.runs.isolated_read import run_in_child
 
     settings = options.settings_from(fail_on="high", jobs=1, **chosen)

@@ -63,8 +63,6 @@ def _elsewhere(context: click.Context, parameter: click.Parameter) -> str:
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-PATHS = click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
-
 
 def option(*names: str, **attributes: Any) -> Callable[[Function], Function]:
     """A click option that an environment variable can set: `MODELAUDIT_FAIL_ON` for `--fail-on`."""
@@ -128,7 +126,8 @@ SHARED = (
     option(
         "--cache-dir",
         type=click.Path(path_type=Path, file_okay=False),
-        help="Directory for unpacked archives. Default: modelaudit/archives in the user's cache.",
+        help="Directory for unpacked archives and copies of remote files. Default: "
+        "modelaudit/archives in the user's cache.",
     ),
     option(
         "--cache-size",

@@ -1,8 +1,4 @@
-"""A bounded cache of unpacked archives, in a private directory that may be deleted at any time.
-
-An archive that did not change is not unpacked again, and its files keep their times, so that audits
-of the models in it are reused like any others.
-"""
+"""Unpacks archives into the cache."""
 
 from __future__ import annotations
 
@@ -11,8 +7,6 @@ import json
 import os
 import shutil
 import tempfile
-import time
-from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -25,13 +19,11 @@ from modelaudit.facts import Json, ProblemKind
 from modelaudit.registry import worker_pool
 from modelaudit.registry.archives.contents import holds_models, is_zip, stem
 from modelaudit.registry.archives.unpack import unpack
+from modelaudit.registry.cache_directory import PARTIAL, CacheDirectory
 from modelaudit.settings import CacheSettings, Limits
 
-_LAYOUT = 1  # of the entries: another number makes them anew
-_STATE = "unpacked.json"  # written last: an entry without it is incomplete
-_PARTIAL = ".partial-"
-# A run hardly takes longer; what it unpacked must stay for as long.
-_IN_USE_SECONDS = 86_400.0
+_LAYOUT = 2  # of the entries: another number makes them anew
+_STATE = "unpacked.json"
 
 
 class UnpackedArchive(Struct, frozen=True):
@@ -66,8 +58,7 @@ class ArchiveCache:
     """
 
     def __init__(self, settings: CacheSettings, limits: Limits) -> None:
-        self._root = Path(settings.directory) if settings.directory else _default_directory()
-        self._most = settings.size
+        self._directory = CacheDirectory(settings)
         self._limits = limits
 
     def unpacked(self, archive: Path) -> UnpackedArchive:
@@ -80,14 +71,14 @@ class ArchiveCache:
         if is_zip(archive) and not holds_models(archive, self._limits):
             return UnpackedArchive(None)
         try:
-            entry = self._root / self._key(archive)
-            state = _state(entry)
+            entry = self._directory.root / self._key(archive)
+            state = _state(entry) if self._directory.is_complete(entry) else None
             if state is None:
-                self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
+                self._directory.create()
                 state = self._add(archive, entry)
-            os.utime(entry)
         except OSError as error:
-            reason = f"cannot be unpacked into the cache {self._root}: {error.strerror or error}"
+            where = self._directory.root
+            reason = f"cannot be unpacked into the cache {where}: {error.strerror or error}"
             raise ReadError(ProblemKind.UNREADABLE, archive.name, reason) from error
         tree = entry / stem(archive.name) if state.models else None
         return UnpackedArchive(tree, state.left_out, state.unsafe)
@@ -103,10 +94,7 @@ class ArchiveCache:
         return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:32]
 
     def _add(self, archive: Path, entry: Path) -> _Contents:
-        for old in self._root.glob(f"{_PARTIAL}*"):  # of a run that was killed
-            if time.time() - old.stat().st_mtime > _IN_USE_SECONDS:
-                shutil.rmtree(old, ignore_errors=True)
-        partial_entry = Path(tempfile.mkdtemp(prefix=_PARTIAL, dir=self._root))
+        partial_entry = Path(tempfile.mkdtemp(prefix=PARTIAL, dir=self._directory.root))
         try:
             before = self._key(archive)
             work = partial(_in_child, tree=partial_entry / stem(archive.name), limits=self._limits)
@@ -124,36 +112,14 @@ class ArchiveCache:
                 reason = "was modified while it was unpacked"
                 raise ReadError(ProblemKind.UNREADABLE, archive.name, reason)
             state = msgspec.convert(value, _Contents)
-            self._make_room(state.bytes, archive)
+            self._directory.make_room(state.bytes, archive.name)
             (partial_entry / _STATE).write_bytes(msgspec.json.encode(state))
+            self._directory.complete(partial_entry, state.bytes)
             with suppress(FileExistsError):  # another run was faster
                 partial_entry.rename(entry)
             return state
         finally:
             shutil.rmtree(partial_entry, ignore_errors=True)
-
-    def _make_room(self, needed: int, archive: Path) -> None:
-        """Remove entries that were used least recently until `needed` bytes more may be kept."""
-        entries = sorted(self._entries())
-        total = needed + sum(size for _, size, _ in entries)
-        for used, size, entry in entries:
-            if total <= self._most or time.time() - used < _IN_USE_SECONDS:
-                break
-            shutil.rmtree(entry, ignore_errors=True)
-            total -= size
-        if total > self._most:
-            reason = (
-                f"cannot be unpacked: the cache would hold {total:,} bytes, over the limit of "
-                f"{self._most:,} (option --cache-size)"
-            )
-            raise ReadError(ProblemKind.LIMIT_EXCEEDED, archive.name, reason)
-
-    def _entries(self) -> Iterator[tuple[float, int, Path]]:
-        """Time of the last use, bytes and path of every entry."""
-        for entry in self._root.iterdir():
-            state = None if entry.name.startswith(_PARTIAL) else _state(entry)
-            if state is not None:
-                yield entry.stat().st_mtime, state.bytes, entry
 
 
 def _in_child(archive: Path, tree: Path, limits: Limits) -> dict[str, Json]:
@@ -172,8 +138,3 @@ def _state(entry: Path) -> _Contents | None:
         return msgspec.json.decode((entry / _STATE).read_bytes(), type=_Contents)
     except (OSError, msgspec.MsgspecError):
         return None
-
-
-def _default_directory() -> Path:
-    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(base) / "modelaudit" / "archives"

@@ -70,7 +70,7 @@ def stem(name: str) -> str:
     return rest or name
 
 
-def _leads_to_a_model(name: str) -> bool:
+def leads_to_a_model(name: str) -> bool:
     """Whether a member's name is that of a model's file, or of another archive."""
     return name.lower().endswith((*_MODEL_NAMES, *_SUFFIXES))
 
@@ -84,7 +84,7 @@ def holds_models(path: Path, limits: Limits) -> bool:
     """
     # Archives of data have many members, of which nothing but the names is looked at.
     with open_archive(path, replace(limits, archive_members=limits.files)) as archive:
-        return any(x.kind == FILE and _leads_to_a_model(x.name) for x in archive.members())
+        return any(x.kind == FILE and leads_to_a_model(x.name) for x in archive.members())
 
 
 @contextmanager

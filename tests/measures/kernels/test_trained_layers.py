@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from modelaudit.formats.reader import read_artifact
 from modelaudit.measures.kernels.other_weights import trained_layers
-from modelaudit.pipeline import read_artifact
 from modelaudit.settings import Settings
 
 pytestmark = pytest.mark.slow
@@ -24,7 +24,7 @@ LAYERS = {
 
 def routes(model, path: Path) -> list[str]:
     model.save(path)
-    artifact = read_artifact(path, Settings())
+    artifact = read_artifact(path, Settings().limits)
     tested = {kernel.route for kernel in artifact.kernels}
     return [each.route for each in trained_layers(artifact, tested)]
 

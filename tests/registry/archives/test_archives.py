@@ -100,7 +100,7 @@ def test_an_archive_of_other_things_is_another_file(look, registry, tmp_path):
     assert not found.problems
     assert found.others == {".gz": 2}
     kept = [each for each in (tmp_path / "cache").rglob("*") if each.is_file()]
-    assert {each.name for each in kept} == {"unpacked.json"}
+    assert {each.name for each in kept} == {"bytes", "unpacked.json"}
 
 
 def test_an_archive_that_is_given_is_searched(look, registry, tmp_path):

@@ -52,8 +52,8 @@ def test_what_was_used_least_recently_is_removed(look, registry, tmp_path):
     places = {
         name: look(registry / f"{name}.tar").candidates[0].path.parents[1] for name in ("a", "b")
     }
-    os.utime(places["a"], (old - 5, old - 5))
-    os.utime(places["b"], (old, old))
+    os.utime(places["a"] / "bytes", (old - 5, old - 5))
+    os.utime(places["b"] / "bytes", (old, old))
     assert relatives(look(registry / "c.tar", size=2 * size)) == ["c.tar/c.h5"]
     assert not places["a"].exists()
     assert places["b"].exists()

@@ -1,0 +1,1 @@
+"""Models at URLs: what must be read is copied into a bounded cache."""

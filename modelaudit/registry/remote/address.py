@@ -1,0 +1,66 @@
+"""Where models are: a path of this machine, or a URL that a library of fsspec can read."""
+
+from __future__ import annotations
+
+import os
+import re
+from os import PathLike
+from pathlib import Path
+from typing import TypeAlias
+from urllib.parse import urlsplit
+
+from msgspec import Struct
+
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*(::[^/]*)?://")
+
+
+class Url(Struct, frozen=True, order=True):
+    """A URL such as `s3://bucket/models`, as it was given."""
+
+    text: str
+
+    def __str__(self) -> str:
+        """The URL as reports and messages show it: without a password and a query."""
+        scheme, _, rest = self.text.partition("://")
+        place = rest.partition("?")[0].rstrip("/")
+        host, slash, path = place.partition("/")
+        return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
+
+    def __fspath__(self) -> str:
+        """The URL as it was given, so that it is accepted wherever a path is."""
+        return self.text
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Host or bucket, and the parts of the path."""
+        return tuple(part for part in str(self).partition("://")[2].split("/") if part)
+
+    @property
+    def scheme(self) -> str:
+        """The scheme in lower case: `s3`."""
+        return urlsplit(self.text).scheme.lower() or self.text.partition("://")[0].lower()
+
+
+Place: TypeAlias = Path | Url
+
+
+def is_url(text: str) -> bool:
+    """Whether a text is a URL and not a path."""
+    return _SCHEME.match(text) is not None
+
+
+def place_of(given: str | PathLike[str]) -> Place:
+    """A path or URL as the user gave it; `file://` URLs are paths."""
+    if isinstance(given, Path):
+        return given
+    text = os.fspath(given)
+    if not is_url(text):
+        return Path(text)
+    if text.lower().startswith("file://"):
+        return Path(text[len("file://") :])
+    return Url(text)
+
+
+def full_name(place: Place) -> str:
+    """One name for a place, however it was given: the resolved path, or the URL."""
+    return str(place) if isinstance(place, Url) else str(place.resolve())

@@ -1,0 +1,123 @@
+"""The models under the paths of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import Path
+
+from msgspec import Struct
+
+from modelaudit.facts import Problem
+from modelaudit.pipeline import AuditTarget
+from modelaudit.registry.output_directory import slug
+from modelaudit.registry.places import find_at
+from modelaudit.registry.remote.address import Place, Url
+from modelaudit.settings import Settings
+from modelaudit.structs import replace
+
+
+class FoundModels(Struct, frozen=True):
+    """What was found under the paths: models to audit, and everything else.
+
+    `named` are paths that look like models but are skipped, `empty_versions` are versions without
+    a model that a server would load: each with the reason.
+    `whole`: some path is a directory of models, not a model. `unread` are models at URLs that could
+    not be fetched: pairs of a root and the path below it.
+    """
+
+    root: str
+    targets: tuple[AuditTarget, ...]
+    others: dict[str, int]
+    named: tuple[tuple[str, str], ...]
+    empty_versions: tuple[tuple[str, str], ...]
+    problems: tuple[Problem, ...]
+    whole: bool
+    unread: tuple[tuple[str, str], ...] = ()
+
+
+def find_models(
+    paths: Sequence[Place],
+    settings: Settings,
+    *,
+    apart: Path | None = None,
+    all_versions: bool = False,
+) -> FoundModels:
+    """Every model under `paths`, each once, excluding `apart` (our own reports).
+
+    If the paths are in several directories, model names include the directory's name.
+    In a directory of versions only the newest is included, unless all are requested.
+
+    Raises:
+        UsageError: a path does not exist.
+    """
+    targets: dict[Path, AuditTarget] = {}
+    others: dict[str, int] = {}
+    named: list[tuple[str, str]] = []
+    unserved: list[tuple[str, str]] = []
+    problems: list[Problem] = []
+    places = [find_at(each, settings, apart=apart, all_versions=all_versions) for each in paths]
+    labels = _labels({place.models.root for place in places})
+    unread: list[tuple[str, str]] = []
+    for place in places:
+        found = place.models
+        unread += [(place.address, path) for path in place.unread]
+        label = labels[found.root]
+        start = f"{label}/" if label else ""
+        for suffix, count in found.others.items():
+            others[suffix] = others.get(suffix, 0) + count
+        named += [(start + each.path, each.reason) for each in found.named]
+        unserved += [(start + each.path, each.reason) for each in found.empty_versions]
+        problems += [replace(each, file=start + each.file) for each in found.problems]
+        for each in found.candidates:
+            if not settings.selection.takes(each.relative):
+                named.append((start + each.relative, "not chosen by --include and --exclude"))
+                continue
+            name = slug(start + each.relative)
+            target = AuditTarget(
+                *(each.path, found.root, each.relative, name, each.origin, each.previous, label),
+                each.declared_signature,
+                each.format,
+                place.address,
+            )
+            targets.setdefault(each.path, target)
+    return FoundModels(
+        root=", ".join(str(path) for path in paths),
+        targets=_distinct(targets.values()),
+        others=others,
+        named=tuple(named),
+        empty_versions=tuple(unserved),
+        problems=tuple(problems),
+        whole=any(_is_registry(each, targets) for each in paths),
+        unread=tuple(unread),
+    )
+
+
+def _is_registry(place: Place, targets: Mapping[Path, AuditTarget]) -> bool:
+    if isinstance(place, Url):
+        shown = {f"{each.address}/{each.relative}" for each in targets.values()}
+        return str(place) not in shown
+    return place.is_dir() and place.resolve() not in targets
+
+
+def _labels(roots: Collection[Path]) -> dict[Path, str]:
+    """The shortest suffixes of the roots that are all different; "" if there is only one root."""
+    depth = 1 if len(roots) > 1 else 0
+    while True:
+        labels = {root: "/".join(root.parts[1:][-depth:] if depth else ()) for root in roots}
+        if len({*labels.values()}) == len(roots):
+            return labels
+        depth += 1
+
+
+def _distinct(targets: Iterable[AuditTarget]) -> tuple[AuditTarget, ...]:
+    """Targets with unique slugs: models of two roots can share a relative path."""
+    taken: set[str] = set()
+    result = []
+    for target in targets:
+        name, salt = target.slug, ""
+        while name in taken:
+            salt += " "
+            name = slug(f"{target.path}{salt}")
+        taken.add(name)
+        result.append(replace(target, slug=name))
+    return tuple(result)

@@ -1,0 +1,58 @@
+"""The commands of docs/registries.md do what the page says."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.command_line import ROOT
+
+PAGE = (ROOT / "docs" / "registries.md").read_text(encoding="utf-8")
+SERVER, *COMMANDS = re.findall(r"^```sh\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)[0].splitlines()
+
+
+@pytest.fixture
+def port(sound):
+    """A free port at which the server of the page shows the models."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        number = free.getsockname()[1]
+    program, *arguments = shlex.split(SERVER.replace("8321", str(number)).rstrip("& "))
+    assert program == "python"
+    server = subprocess.Popen(
+        [sys.executable, *arguments], cwd=sound.parent, stderr=subprocess.DEVNULL
+    )
+    for _ in range(200):
+        with socket.socket() as client:
+            if not client.connect_ex(("127.0.0.1", number)):
+                break
+        time.sleep(0.05)
+    yield str(number)
+    server.terminate()
+    server.wait()
+
+
+@pytest.mark.slow
+def test_the_commands_of_the_page_work(modelaudit, sound, port):
+    said = []
+    for line in COMMANDS:
+        program, *arguments = shlex.split(line.replace("8321", port))
+        assert program == "modelaudit"
+        ran = modelaudit(*arguments, env={"XDG_CACHE_HOME": str(sound.parent / "cache")})
+        assert (ran.returncode, ran.stderr) == (0, ""), line
+        said.append(ran.stdout)
+    assert said[-1] == ""
+    assert all(said[:-1])
+
+
+def test_the_page_has_every_extra_for_urls():
+    pyproject = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    section = pyproject.partition("[project.optional-dependencies]")[2].partition("\n[")[0]
+    extras = {*re.findall(r"^(\w+) = ", section, re.MULTILINE)} - {"zstd"}
+    assert extras == {*re.findall(r"tf-modelaudit\[(\w+)\]", PAGE)}
