@@ -103,8 +103,9 @@ class TensorStats(Struct, frozen=True):
     """Statistics over the finite values (float64); None for non-numeric or empty tensors.
 
     `zeros` and `nonfinite` are counts of elements. `std` is the population deviation. The longest
-    run of zeros in C order has `zero_run` elements and starts at element `zero_run_at`. `second` is
-    the second largest magnitude, 0 if it is not known.
+    run of zeros in C order has `zero_run` elements and starts at element `zero_run_at`, that of
+    values that are not finite likewise. `second` is the second largest magnitude, 0 if it is not
+    known.
     """
 
     minimum: float
@@ -116,6 +117,8 @@ class TensorStats(Struct, frozen=True):
     zero_run: int = 0
     zero_run_at: int = 0
     second: float = 0.0
+    nonfinite_run: int = 0
+    nonfinite_run_at: int = 0
 
     @property
     def constant(self) -> bool:

@@ -19,7 +19,7 @@ TRAINING_ADVICE: Mapping[str, Advice] = {
         ),
     ),
     "exploded-weights": Advice(
-        "Training diverged: the weights are enormous",
+        "Training may have diverged: the weights are enormous",
         "A checkpoint of the last step with weights of ordinary size.",
         (
             NextStep("Train again from new weights: a smaller learning rate, clipped gradients and "

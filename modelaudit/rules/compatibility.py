@@ -106,9 +106,11 @@ def _needs_legacy(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if condition := lacked(facts, current):
         raise NotApplicable(f"{runtime_name(CURRENT)} loads it if {condition}")
     if current.status is Status.FAILED and legacy.status is Status.LOADED:
+        more = other_obstacle(facts, current)  # the error may be about the file's suffix alone
         yield rule.finding(
             f"{_origin(facts)}Keras {current.versions.get('keras', '3')} rejects the model, "
-            f"tf-keras {legacy.versions.get('tf-keras', '2')} loads it.",
+            f"tf-keras {legacy.versions.get('tf-keras', '2')} loads it."
+            + (f" Keras' error is not the only obstacle. {more}." if more else ""),
             evidence={"measured": _message(current), "call": current.call},
             key=current.error_type,
             fix=with_repair(facts, current.target or facts.installed, rule.fix),

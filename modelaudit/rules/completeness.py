@@ -204,16 +204,19 @@ def _non_finite(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 
 def _one_feature(facts: Facts, tensor: Tensor) -> str:
-    """The end of the sentence: whether one row of the first Dense kernel may be what is damaged."""
-    kernels = facts.artifact.kernels
+    """The end of the sentence: whether whole rows of the first Dense kernel are damaged."""
+    kernels, stats = facts.artifact.kernels, tensor.stats
     first = bool(kernels) and kernels[0].tensor == tensor.name and kernels[0].kind == "dense"
-    if not first or tensor.stats is None or tensor.shape[0] < 2 or tensor.shape[1] < 2:
+    if not first or stats is None or tensor.shape[1] < 2:
         return "."
-    if tensor.stats.nonfinite != tensor.shape[1]:
+    start, rest = divmod(stats.nonfinite_run_at, tensor.shape[1])
+    rows, more = divmod(stats.nonfinite, tensor.shape[1])
+    if rest or more or stats.nonfinite_run != stats.nonfinite or rows == tensor.shape[0]:
         return "."
+    features = f"feature {start}" if rows == 1 else f"features {start} to {start + rows - 1}"
     return (
-        ": as many as one input feature has. NaN or infinite values of one feature in the training "
-        "data are a likely cause."
+        f": all weights of input {features} (counted from 0), and no others. NaN or infinite values "
+        "there in the training data are a likely cause."
     )
 
 

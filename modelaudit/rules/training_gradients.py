@@ -21,6 +21,7 @@ from modelaudit.thresholds.training import (
     VANISHED,
 )
 
+_SMALLEST = 2.0**-126  # normal float32
 _MATRICES = frozenset(("kernel", "recurrent_kernel", "depthwise_kernel", "pointwise_kernel"))
 
 
@@ -105,8 +106,14 @@ def _since(
     left = max((r for each, r in ratios if each in silent and r), default=0.0)
     if not (left and isinstance(first, float) and isinstance(second, float)):
         return ""
-    fall = math.log(first) - math.log(second) / 2 if 0 < first < 1 and 0 < second < 1 else 0.0
-    return f", for the last {round(math.log(left) / fall):,} steps or so," if fall < 0 else ""
+    if not (0 < first < 1 and 0 < second < 1 and first * first < second):
+        return ""
+    fall = math.log(first) - math.log(second) / 2
+    # Where an update is below the smallest normal float32, the average falls no further.
+    floors = [(each.first, first) for each in silent] + [(each.second, second) for each in silent]
+    ended = any(m is not None and m <= 2 * _SMALLEST / (1 - beta) for m, beta in floors)
+    about = ("at least the last ", "") if ended else ("the last ", " or so")
+    return f", for {about[0]}{round(math.log(left) / fall):,} steps{about[1]},"
 
 
 def _vanishing(rule: Rule, facts: Facts) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""MA435: enormous weights of layers that training may need, or that were set by hand."""
+"""MA435 and MA433: enormous weights that training may need, and for how long no gradient came."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from modelaudit.rules import examples
 from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
 from modelaudit.rules.model import Facts
+from modelaudit.rules.training_steps import adam
 from modelaudit.structs import replace
 
 WILD, USUAL = 2000.0, 1.0
@@ -49,3 +50,18 @@ def severities(*times: float, frozen: int | None = None) -> list[str]:
 )
 def test_enormous_weights_show_divergence_only_inside(times, frozen, expected):
     assert severities(*times, frozen=frozen) == expected
+
+
+@pytest.mark.parametrize(
+    ("m", "v", "said"),
+    [
+        (1e-20, 0.1, "for the last "),
+        # (1 - beta) times these is the smallest normal float32: they fall no further.
+        (1.2e-37, 1.2e-35, "for at least the last "),
+        (1.2e-37, 0.1, "for at least the last "),
+    ],
+)
+def test_averages_that_no_longer_fall_show_only_the_least_number_of_steps(m, v, said):
+    (found,) = run_rule(rule("MA433"), adam(("a", m, v), ("b", 0.1, 0.1), steps=200_000)).findings
+    assert said in found.detail
+    assert (" or so" in found.detail) is ("at least" not in said)

@@ -7,6 +7,7 @@ from modelaudit.diagnosis.case import Case, capacity
 from modelaudit.diagnosis.model import CauseExcluded, CauseFound, CauseUnknown, StepResult
 from modelaudit.diagnosis.steps.label import never_predicted, unlearned, weakly_right
 from modelaudit.diagnosis.steps.weight import LISTED, evidence_of
+from modelaudit.findings import Severity
 from modelaudit.measures.optimizer_state import OptimizerState, optimizer_state
 from modelaudit.rules.grammar import counted
 from modelaudit.thresholds.answers import ONE_CLASS, SAME_SCORE, TOP_SHARE
@@ -31,7 +32,7 @@ def not_trained(case: Case) -> StepResult:
 
 def exploded(case: Case) -> StepResult:
     """Weights are far larger than training makes them."""
-    found = case.findings("MA435")
+    found = [each for each in case.findings("MA435") if each.severity is not Severity.LOW]
     if not found:
         return CauseExcluded("no kernel is far larger than its initializer draws it")
     evidence = tuple(map(evidence_of, (*found, *case.findings("MA431"))))

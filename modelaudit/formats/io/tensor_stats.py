@@ -183,12 +183,13 @@ class _RunningStats:
     """
 
     __slots__ = (
-        *("count", "largest", "maximum", "mean", "minimum", "nonfinite", "runs", "spread", "zeros"),
+        *("broken", "count", "largest", "maximum", "mean", "minimum", "nonfinite", "runs"),
+        *("spread", "zeros"),
     )
 
     def __init__(self) -> None:
         self.count = self.zeros = self.nonfinite = 0
-        self.runs = _ZeroRuns()
+        self.runs, self.broken = _ZeroRuns(), _ZeroRuns()  # the second of values not finite
         self.minimum, self.maximum = math.inf, -math.inf
         self.mean = self.spread = 0.0
         self.largest = [0.0, 0.0]  # the two largest magnitudes, in ascending order
@@ -208,8 +209,12 @@ class _RunningStats:
         ranged = wide if values.dtype == np.float16 else values
         # Minimum and maximum propagate NaN and infinity: a free test for finiteness.
         minimum, maximum = float(np.minimum.reduce(ranged)), float(np.maximum.reduce(ranged))
-        if not (math.isfinite(minimum) and math.isfinite(maximum)):
-            wide = wide[np.isfinite(wide)]
+        if math.isfinite(minimum) and math.isfinite(maximum):
+            self.broken.add(values, 0)
+        else:
+            finite = np.isfinite(wide)
+            wide = wide[finite]
+            self.broken.add(finite, size - wide.size)
             self.nonfinite += size - wide.size
             size = wide.size
             if not size:
@@ -259,6 +264,8 @@ class _RunningStats:
             self.runs.longest,
             self.runs.start,
             self.largest[0],
+            self.broken.longest,
+            self.broken.start,
         )
 
 

@@ -172,7 +172,7 @@ CAUSES: Mapping[str, str] = {
     "damaged-restore": "Damaged or mismatched restore",
     "nonfinite-weights": "Weights are NaN or infinite",
     "not-trained": "Not trained, or for too few steps",
-    "exploded-weights": "Training diverged",
+    "exploded-weights": "Weights are enormous",
     "prior-only": "Only the average of the labels was learnt",
     "never-loaded": "Weights never loaded, or never trained",
     "partial-restore": "Only part of the weights was restored",

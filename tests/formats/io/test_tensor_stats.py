@@ -38,13 +38,13 @@ def stored(path: Path, values: np.ndarray, *, padding: int = 0, big_endian: bool
     )
 
 
-def longest_zeros(values: np.ndarray) -> tuple[int, int]:
-    """Length and start of the first longest run of zeros."""
+def longest_run(values: np.ndarray, chosen: np.ndarray) -> tuple[int, int]:
+    """Length and start of the first longest run of chosen values; 0 and 0 if none is finite."""
     if values.size and not np.isfinite(values.astype(np.float64)).any():
         return 0, 0
     best, open_run = (0, 0), 0
-    for index, value in enumerate(values.ravel()):
-        open_run = open_run + 1 if value == 0 else 0
+    for index, own in enumerate(chosen.ravel()):
+        open_run = open_run + 1 if own else 0
         if open_run > best[0]:
             best = (open_run, index + 1 - open_run)
     return best
@@ -68,9 +68,10 @@ def test_statistics_and_digest_agree_with_numpy(scratch, values, piece, big_endi
     assert tensor.sha256 == hashlib.sha256(np.ascontiguousarray(values).tobytes()).hexdigest()
     assert tensor.nbytes == values.nbytes
     np.testing.assert_array_equal(source.array(), values)
-    runs = longest_zeros(values)
-    assert tensor.stats is None or (tensor.stats.zero_run, tensor.stats.zero_run_at) == runs
-    wide = values.astype(np.float64)
+    wide, stats = values.astype(np.float64), tensor.stats
+    runs = longest_run(values, values == 0), longest_run(values, ~np.isfinite(wide))
+    assert stats is None or (stats.zero_run, stats.zero_run_at) == runs[0]
+    assert stats is None or (stats.nonfinite_run, stats.nonfinite_run_at) == runs[1]
     finite = wide[np.isfinite(wide)]
     if values.size == 0:
         assert tensor.stats is None

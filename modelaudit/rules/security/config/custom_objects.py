@@ -43,9 +43,11 @@ def check(rule: Rule, facts: Facts) -> Iterator[Finding]:
     """One finding for each class or function, with all places that refer to it."""
     artifact = facts.artifact
     needed = _registrations(facts)
+    old = (artifact.provenance.tensorflow or "").startswith("1.")
+    contrib = ", or which tf.contrib of TensorFlow 1 registered" * old
     for name in sorted(needed):
         yield rule.finding(
-            f"Loading needs {name}, which a library registers that is not part of TensorFlow.",
+            f"Loading needs {name}, which a library registers that is not part of TensorFlow{contrib}.",
             evidence={"name": name},
             key=name,
             fix=_import(name, artifact),

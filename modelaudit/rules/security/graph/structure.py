@@ -59,6 +59,8 @@ def check_foreign(rule: Rule, facts: Facts) -> Iterator[Finding]:
         first = (live or found)[0]
         native = op in NATIVE
         what = "calls native code by its name" if native else "is not a TensorFlow operation"
+        old = (facts.artifact.provenance.tensorflow or "").startswith("1.")
+        what += ", or one of tf.contrib of TensorFlow 1" * (old and not native)
         when = f"run by {first.via}" if first.via else "not run by anything in the file"
         yield rule.finding(
             f"{op} {what} ({times(len(found))}); {when}.",
