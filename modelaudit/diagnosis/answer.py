@@ -41,8 +41,8 @@ SENTENCES = {
         "weights, or close to them."
     ),
     "exploded-weights": (
-        "Most likely training diverged: {evidence} Such weights saturate the layers behind them, so "
-        "the output hardly depends on the input."
+        "Most likely training diverged: {evidence} Such weights saturate the layers behind them, "
+        "so the output hardly depends on the input."
     ),
     "prior-only": (
         "The model learnt little but how frequent its labels are, and gives nearly the same answer "

@@ -26,6 +26,8 @@ IGNORED = frozenset(
         *("input_spec", "build_config", "query_shape", "key_shape", "value_shape"),
         # What is compared separately: the layers of a model are compared one by one.
         *("layers", "input_layers", "output_layers"),
+        # What assets hold.
+        *("vocabulary", "vocabulary_size", "has_input_vocabulary", "idf_weights"),
         # How it is computed, randomised or trained.
         *("dtype", "dynamic", "sparse", "ragged", "optional", "implementation", "synchronized"),
         *("renorm", "zero_output_for_mask", "quantization_config", "lora_rank", "lora_alpha"),
@@ -39,10 +41,16 @@ SHOWN = 80  # characters of a value
 
 
 class LayerDifference(Struct, frozen=True):
-    """One layer that was not restored as it was saved. `what` is text for users."""
+    """One layer that was not restored as it was saved.
+
+    Attributes:
+        what: text for users.
+        certain: False for sizes of a shape, which may have been inferred from the config.
+    """
 
     route: str
     what: str
+    certain: bool = True
 
     def __str__(self) -> str:
         """`conv: strides is [1, 1], saved as [2, 2]`."""
@@ -98,7 +106,7 @@ def _differences(
         saved_shape = layer.output_shape
         if saved_shape is not None and isinstance(shape, list) and _other(saved_shape, shape):
             told = f"has output shape {_text(shape)}, saved as {_text([*saved_shape])}"
-            yield LayerDifference(route, told)
+            yield LayerDifference(route, told, certain=len(shape) != len(saved_shape))
     for route, found in seen.layers.items():
         known = route in saved or route in renamed.values()
         if not known and _class(found) != "InputLayer":

@@ -79,10 +79,13 @@ def _layers(rule: Rule, facts: Facts) -> Iterator[Finding]:
         raise NotApplicable("the file names no Keras layers, or no layers were restored")
     if proof.layers:
         differences = counted(len(proof.layers), "difference", "differences")
+        sure = any(each.certain for each in proof.layers)
         yield rule.finding(
             f"{differences} between the saved config and the model that {proof.call} restored in "
-            f"{runtime_name(proof.runtime)}. {listing(map(str, proof.layers))}.",
+            f"{runtime_name(proof.runtime)}. {listing(map(str, proof.layers))}."
+            + ("" if sure else " If these sizes were inferred wrongly, nothing differs."),
             route=proof.layers[0].route,
+            severity=None if sure else Severity.LOW,
             evidence={
                 **counted_evidence(len(proof.layers), "differences"),
                 "n": proof.layers_compared,

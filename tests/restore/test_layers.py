@@ -8,6 +8,11 @@ from modelaudit.audit_types.loading import Status
 from modelaudit.facts import Architecture, Json, Layer
 from modelaudit.probe.protocol import Observation
 from modelaudit.restore.layers import compare_layers
+from modelaudit.restore.model import WeightComparison
+from modelaudit.restore.proof import RestoreProof
+from modelaudit.rules import examples
+from modelaudit.rules.catalogue import rule
+from modelaudit.rules.engine import run_rule
 from modelaudit.structs import replace
 
 CONV: dict[str, Json] = {
@@ -84,6 +89,35 @@ def test_an_unchanged_architecture_has_no_differences() -> None:
 )
 def test_settings_and_shapes_are_named(change: dict[str, object], said: str) -> None:
     assert restored(**change) == [said]
+
+
+@pytest.mark.parametrize(
+    ("shape", "severity"), [([None, 7, 7, 4], "low"), ([None, None, 8, 8, 4], "high")]
+)
+def test_sizes_may_be_inferred_wrongly_but_ranks_are_certain(shape, severity) -> None:
+    details: dict[str, dict[str, Json]] = {"conv": {"config": CONV, "shape": shape}}
+    layers = {"conv": "Conv2D", "trunk": "Functional"}
+    layers |= {"trunk/norm": "BatchNormalization", "both": "Bidirectional"}
+    seen = Observation("here", "load_model", Status.LOADED, layers=layers, details=details)
+    differences, compared = compare_layers(SAVED, seen)
+    same = WeightComparison(2, 2, (), (), ())
+    proof = RestoreProof("here", "load_model", same, layers=differences, layers_compared=compared)
+    facts = replace(examples.observed(Status.LOADED)(), restore=proof)
+    (found,) = run_rule(rule("MA418"), facts).findings
+    assert found.severity == severity
+
+
+def test_the_words_of_a_vocabulary_are_in_its_assets() -> None:
+    known: dict[str, Json] = {"vocabulary": None, "has_input_vocabulary": True}
+    words = Layer("words", "words", "StringLookup", config=known | {"mask_token": ""})
+    changed: dict[str, Json] = {"vocabulary": ["a", "b"], "has_input_vocabulary": False}
+    for more, count in (({"mask_token": ""}, 0), ({"mask_token": "x"}, 1)):
+        seen = Observation(
+            *("here", "load_model", Status.LOADED),
+            layers={"words": "StringLookup"},
+            details={"words": {"config": changed | more}},
+        )
+        assert len(compare_layers(replace(SAVED, layers=(words,)), seen)[0]) == count
 
 
 def test_missing_new_and_replaced_layers_are_named() -> None:
