@@ -120,20 +120,25 @@ def _missing(rule: Rule, facts: Facts) -> Iterator[Finding]:
             key="no weights",
         )
         return
-    for layer in weighted_layers(facts):
-        absent = sorted(set(layer.expected) - set(layer.variables))
-        if absent:
-            yield rule.finding(
-                f"Layer {layer.route} ({layer.class_name}) needs {', '.join(absent)}, but the file "
-                f"does not contain {'it' if len(absent) == 1 else 'them'}.",
-                route=layer.route,
-                evidence={
-                    "measured": len(layer.variables),
-                    "unit": "weights in the file",
-                    "expected": len(layer.expected),
-                    "missing": list(absent),
-                },
-            )
+    layers = weighted_layers(facts)
+    lacking = [(x, sorted(x.expected.keys() - x.variables.keys())) for x in layers]
+    lacking = [(layer, absent) for layer, absent in lacking if absent]
+    if lacking:
+        (layer, absent), *others = lacking
+        more = f" {counted(len(others), 'other layer lacks', 'other layers lack')} weights too: "
+        more += ", ".join(each.route for each, _ in others[:LISTED]) + " …" * (len(others) > LISTED)
+        yield rule.finding(
+            f"Layer {layer.route} ({layer.class_name}) needs {', '.join(absent)}, but the file does "
+            f"not contain {'it' if len(absent) == 1 else 'them'}." + f"{more}." * bool(others),
+            route=layer.route,
+            evidence={
+                "measured": len(layer.variables),
+                "unit": "weights in the file",
+                "expected": len(layer.expected),
+                "missing": [*absent],
+                "layers": [each.route for each, _ in lacking[:LISTED]],
+            },
+        )
 
 
 def _only_counters(rule: Rule, facts: Facts) -> Iterator[Finding]:

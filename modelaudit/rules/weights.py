@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from modelaudit.audit_types.kernels import BatchNormState, InitialState, KernelInitialization
 from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.measures.kernels.batchnorm import batchnorm_tensors
 from modelaudit.measures.kernels.inference_norms import InitialStatistics, initial_statistics
 from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
@@ -77,6 +78,10 @@ def _statistics_untouched(rule: Rule, facts: Facts) -> Iterator[Finding]:
     used = facts.artifact.architecture is not None or len(new) == len(states)
     if severity is None and any(trained) and used and tells_frozen(facts.artifact):
         severity = Severity.HIGH
+    # Without gamma and beta, nothing else of the layer shows how it was trained.
+    bare = {x.route for x in batchnorm_tensors(facts.artifact) if not (x.gamma or x.beta)}
+    if bare.issuperset(new):
+        severity, said = Severity.LOW, f"{said} of mean and variance; {_UNTOLD}"
     yield from _layers_told(rule, said, new, len(states), severity)
 
 

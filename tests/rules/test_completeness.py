@@ -126,6 +126,15 @@ def test_nan_in_whole_rows_of_the_first_kernel_names_the_inputs(bad, run, start,
     assert said in found.detail
 
 
+def test_missing_weights_of_several_layers_are_one_finding() -> None:
+    layers = [examples.layer(name, variables={"kernel": f"{name}/kernel"}) for name in "abc"]
+    (found,) = run_rule(rule("MA112"), Facts(examples.model(*layers))).findings
+    assert found.detail.startswith("Layer a (Dense) needs bias, but")
+    assert found.detail.endswith("2 other layers lack weights too: b, c.")
+    (alone,) = run_rule(rule("MA112"), Facts(examples.model(layers[0]))).findings
+    assert "other" not in alone.detail
+
+
 @pytest.mark.slow
 def test_a_checkpoint_without_the_model(tmp_path: Path) -> None:
     tf = pytest.importorskip("tensorflow")

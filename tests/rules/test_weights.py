@@ -5,6 +5,9 @@ from __future__ import annotations
 import pytest
 
 from modelaudit.audit_types.kernels import BatchNormState, KernelInitialization
+from modelaudit.diagnosis.case import Case
+from modelaudit.diagnosis.model import CauseFound, CauseUnknown
+from modelaudit.diagnosis.steps.weight import statistics_lost
 from modelaudit.facts import TensorStats
 from modelaudit.findings import Outcome, Severity
 from modelaudit.measures.summary import Measurements
@@ -280,6 +283,27 @@ def test_batch_normalization_at_initial_values_beside_what_was_trained(moved, ot
     bare = replace(facts, artifact=replace(facts.artifact, architecture=None))
     (finding,) = result_of("MA402", bare).findings
     assert finding.severity is Severity.MEDIUM
+
+
+@pytest.mark.parametrize(
+    ("roles", "expected"), [((), Severity.LOW), (("gamma", "beta"), Severity.HIGH)]
+)
+def test_a_normalization_without_gamma_and_beta_may_have_been_trained_at_inference(roles, expected):
+    """A loop without `training=True` keeps mean 0 and variance 1, and there is nothing else."""
+    variables = {role: f"norm/{role}" for role in ("moving_mean", "moving_variance", *roles)}
+    layer = examples.layer("norm", "BatchNormalization", variables)
+    tensors = tuple(examples.tensor(name, (2,)) for name in variables.values())
+    kernel = KernelInitialization(
+        *("a", "a/kernel", "GlorotUniform", "trained", "", 600), {"bias_initial": False}
+    )
+    measured = Measurements(
+        batchnorm=(state("norm", statistics=True, affine=True),), initialization=(kernel,)
+    )
+    facts = Facts(examples.model(layer, tensors=tensors), measurements=measured)
+    (finding,) = result_of("MA402", facts).findings
+    assert finding.severity is expected
+    step = statistics_lost(Case(facts, (result_of("MA402", facts),)))
+    assert isinstance(step, CauseUnknown if expected is Severity.LOW else CauseFound)
 
 
 @pytest.mark.parametrize(("kept", "expected"), [("a", Severity.LOW), ("an", Severity.HIGH)])

@@ -190,6 +190,9 @@ def statistics_lost(case: Case) -> StepResult:
         return CauseExcluded("the model has no batch normalisation")
     new = [s.route for s in case.batchnorm if s.statistics_initial and s.affine_initial]
     trained = len(case.kernels) - len(case.fresh)
+    told = [each.severity is Severity.LOW for each in case.findings("MA402")]
+    if new and trained and told and all(told):
+        return CauseUnknown(f"the training code, which may have frozen {_names(new)}")
     if new and trained:
         return _untouched(case, new, trained)
     return CauseExcluded(
