@@ -16,12 +16,14 @@ NO_CAUSE = (
     "The file, its weights and its restore are sound as far as they can be judged without {images}."
 )
 
+SOUND = "Weights and restore are sound as far as the file shows."
+
 # What happened, by cause. Placeholders such as `{flip}` and `{where}` are filled in.
 SENTENCES = {
     "damaged-restore": "The file itself is damaged: {evidence}",
     "nonfinite-weights": (
-        "The outputs are meaningless because weights are not finite: {evidence} Diverged training "
-        "leaves such values in every layer, file damage leaves them in few layers."
+        "The outputs are meaningless because weights are not finite: {evidence} As a rule, "
+        "diverged training leaves such values in every layer, file damage in few."
     ),
     "constant-by-construction": (
         "The model cannot give another answer: {evidence} Its weights, its training and its input "
@@ -141,8 +143,8 @@ SENTENCES = {
         "effect of training can be judged only on real {images}. " + NO_CAUSE
     ),
     "not-run": (
-        "Undecided. {evidence} Weights and restore are sound as far as the file shows. How the "
-        "outputs depend on the input shows only when the model runs."
+        f"Undecided. {{evidence}} {SOUND} How the outputs depend on the input shows only when the "
+        "model runs."
     ),
     "healthy": "Nothing was found that would cause wrong outputs.",
     "not-applicable": "There is no readable model whose behaviour could be explained.",
@@ -162,6 +164,10 @@ def plain_answer(case: Case, diagnosis: Diagnosis) -> str:
     """One or two sentences that answer the question for this model."""
     first = diagnosis.causes[0]
     text = fill_sentence(first, case.words).replace("{right}", _right(case, first))
+    if first.cause == "not-run" and not any(
+        t.role == "weight" for t in case.facts.artifact.tensors
+    ):
+        text = text.replace(SOUND, "The file holds no weights.")
     if first.cause in DESCRIPTIONS:
         # The accuracy, if there are labels; starts with a space
         known = next((o.accuracy["e"] for o in case.outputs if "e" in o.accuracy), None)

@@ -111,6 +111,8 @@ def partial_audit_reason(facts: Facts) -> str:
     for problem in artifact.problems:
         if problem.kind in UNREAD_KINDS:
             return plain(f"{problem.file or artifact.root.name}: {problem.detail}")
+    if artifact.format in formats(Content.DAMAGED) and artifact.problems:
+        return plain(f"{artifact.root.name}: {artifact.problems[0].detail}")
     weights = artifact.format in formats(Content.WEIGHTS)
     lacks = (
         "no architecture (--architecture)" if weights else f"no graph ({artifact.root.name}.meta)"

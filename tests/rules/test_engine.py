@@ -356,3 +356,14 @@ def test_a_model_that_was_loaded_but_not_run_does_not_pass() -> None:
     assert _verdict(run) is not Verdict.INCOMPLETE
     unasked = replace(examples.healthy(), probe_skipped="running models is disabled (--no-probe)")
     assert _verdict(unasked) is not Verdict.INCOMPLETE
+
+
+def test_a_graph_that_was_not_audited_does_not_pass() -> None:
+    """A SavedModel's graph under another name: its suffix is all that was judged."""
+    damaged = replace(
+        examples.with_problem(ProblemKind.SUFFIX_MISMATCH)().artifact,
+        format=Format.CORRUPT_SAVEDMODEL,
+        complete=False,
+    )
+    assert _verdict(Facts(damaged)) is Verdict.INCOMPLETE
+    assert _verdict(examples.with_problem(ProblemKind.SUFFIX_MISMATCH)()) is Verdict.WARN

@@ -87,12 +87,21 @@ def other_matrices(artifact: Artifact, tested: Collection[str]) -> Iterator[Kern
         context = LayerContext(biases_start(artifact, route), None, trainable)
         values = load_kernel(kernel, tensor)
         found = kernel_initialization(kernel, values, tensor.dtype, context, len(tensors))
+        if artifact.architecture is None and role == "recurrent_kernel" and not _fits(found):
+            # TensorFlow's tutorials draw it like other kernels.
+            glorot = replace(kernel, initializer={"class_name": "GlorotUniform"})
+            other = kernel_initialization(glorot, values, tensor.dtype, context, len(tensors))
+            found = other if _fits(other) else found
         if tensor.size < SMALL.value and found.tests.get("law") not in {"uniform", "orthogonal"}:
             continue
         if artifact.architecture is None:
             yield replace(found, guessed=True)
         elif found.tests.get("fits") is not None:
             yield found
+
+
+def _fits(found: KernelInitialization) -> bool:
+    return found.tests.get("fits") is True
 
 
 def moving_averages(artifact: Artifact) -> Iterator[KernelInitialization]:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from modelaudit.formats.reader import read
+from modelaudit.measures.kernels.other_weights import other_matrices
 from modelaudit.measures.measure import measure
 from modelaudit.settings import Limits
+from modelaudit.structs import replace
+from tests.measures.artifacts import artifact, tensor
 from tests.sharing import answer_of
 
 PROGRAM = """
@@ -74,3 +78,17 @@ def test_one_redrawn_weight_of_a_layer_is_found(models: Path) -> None:
     assert fitting(models / "redrawn.keras").keys() - {"head"} == {"gru/recurrent_kernel"}
     alone = fitting(models / "redrawn.weights.h5")
     assert [route for route in alone if "gru" in route] == ["layers/gru/cell/recurrent_kernel"]
+
+
+@pytest.mark.parametrize(("law", "fits"), [("orthogonal", True), ("glorot", True), ("t", False)])
+def test_a_recurrent_kernel_of_a_checkpoint_may_start_like_other_kernels(law, fits):
+    """TensorFlow's tutorials draw it as a Glorot uniform; a trained one is like neither."""
+    rng = np.random.default_rng(0)
+    values = {
+        "orthogonal": np.linalg.qr(rng.normal(size=(96, 32)))[0].T,
+        "glorot": rng.uniform(-1, 1, (32, 96)) * np.sqrt(6 / 128),
+        "t": rng.standard_t(4, (32, 96)) * 0.1,
+    }[law]
+    stored = tensor("cell/recurrent_kernel", values.astype("float32"))
+    (found,) = other_matrices(replace(artifact([], [stored]), architecture=None), ())
+    assert found.tests["fits"] is fits
