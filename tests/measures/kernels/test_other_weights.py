@@ -12,8 +12,7 @@ from modelaudit.formats.reader import read
 from modelaudit.measures.kernels.other_weights import other_matrices
 from modelaudit.measures.measure import measure
 from modelaudit.settings import Limits
-from modelaudit.structs import replace
-from tests.measures.artifacts import artifact, tensor
+from tests.measures.artifacts import artifact
 from tests.sharing import answer_of
 
 PROGRAM = """
@@ -89,6 +88,5 @@ def test_a_recurrent_kernel_of_a_checkpoint_may_start_like_other_kernels(law, fi
         "glorot": rng.uniform(-1, 1, (32, 96)) * np.sqrt(6 / 128),
         "t": rng.standard_t(4, (32, 96)) * 0.1,
     }[law]
-    stored = tensor("cell/recurrent_kernel", values.astype("float32"))
-    (found,) = other_matrices(replace(artifact([], [stored]), architecture=None), ())
+    (found,) = other_matrices(artifact({"cell/recurrent_kernel": values.astype("float32")}), ())
     assert found.tests["fits"] is fits
