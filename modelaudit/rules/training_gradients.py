@@ -21,7 +21,7 @@ from modelaudit.thresholds.training import (
     VANISHED,
 )
 
-_SMALLEST = 2.0**-126  # normal float32
+_SMALLEST = math.ldexp(1, -125)  # twice the smallest normal float32
 _MATRICES = frozenset(("kernel", "recurrent_kernel", "depthwise_kernel", "pointwise_kernel"))
 
 
@@ -111,7 +111,7 @@ def _since(
     fall = math.log(first) - math.log(second) / 2
     # Where an update is below the smallest normal float32, the average falls no further.
     floors = [(each.first, first) for each in silent] + [(each.second, second) for each in silent]
-    ended = any(m is not None and m <= 2 * _SMALLEST / (1 - beta) for m, beta in floors)
+    ended = any(m is not None and m * (1 - beta) <= _SMALLEST for m, beta in floors)
     about = ("at least the last ", "") if ended else ("the last ", " or so")
     return f", for {about[0]}{round(math.log(left) / fall):,} steps{about[1]},"
 
