@@ -196,15 +196,19 @@ def _shapes(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 def _non_finite(rule: Rule, facts: Facts) -> Iterator[Finding]:
     damaged = [t for t in facts.artifact.tensors if t.stats and t.stats.nonfinite]
+    layers = facts.artifact.architecture.layers if facts.artifact.architecture else ()
+    owned = {name for layer in layers for name in layer.variables.values()}
+    # A scalar of no layer is mostly a record of the training loop, such as its best loss.
+    used = {t.name for t in damaged if t.role == "weight" and (t.shape or t.name in owned)}
     for tensor in damaged:
-        if tensor.role == "weight":
+        if tensor.name in used:
             yield _not_finite(rule, tensor, _one_feature(facts, tensor), rule.severity)
-    unused = [tensor for tensor in damaged if tensor.role != "weight"]
+    unused = [tensor for tensor in damaged if tensor.name not in used]
     if unused:  # one cause damages all slots of an optimizer
-        said = ". The tensor is not used for prediction."
+        said = ". The tensor is no weight of a layer."
         if unused[1:]:
             more = counted(len(unused) - 1, "other tensor has", "other tensors have")
-            said = f"; {more} such values too. None of them is used for prediction."
+            said = f"; {more} such values too. None of them is a weight of a layer."
         yield _not_finite(rule, unused[0], said, Severity.LOW, *(t.name for t in unused[1:]))
 
 

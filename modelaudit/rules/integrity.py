@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterator
 
-from modelaudit.facts import Problem, ProblemKind
+from modelaudit.facts import Format, Problem, ProblemKind
 from modelaudit.findings import Finding, Severity
 from modelaudit.rules.examples import healthy, with_problem
 from modelaudit.rules.grouped import by_cause
@@ -12,6 +12,7 @@ from modelaudit.rules.model import Check, Facts, Family, Need, Rule, RuleTexts, 
 from modelaudit.rules.problem_findings import describe, sentence
 from modelaudit.rules.program_files import executable_severity, head_of
 from modelaudit.rules.security.container.threats import THREATS
+from modelaudit.structs import replace
 
 
 class Damage(RuleTexts, frozen=True, kw_only=True):
@@ -252,6 +253,10 @@ def check_problem(kind: ProblemKind) -> Check:
             for problem in facts.artifact.problems
             if problem.kind is kind and not _told_elsewhere(problem, empty)
         )
+        # `.pb` is the suffix of every message of Protocol Buffers, of any program.
+        unknown = facts.artifact.format is Format.UNKNOWN and facts.artifact.root.suffix == ".pb"
+        if unknown:
+            told = (replace(each, severity=Severity.LOW) for each in told)
         yield from by_cause(told, "tensor") if kind is ProblemKind.TENSOR_UNREADABLE else told
 
     return check

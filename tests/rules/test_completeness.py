@@ -126,6 +126,18 @@ def test_nan_in_whole_rows_of_the_first_kernel_names_the_inputs(bad, run, start,
     assert said in found.detail
 
 
+@pytest.mark.parametrize(
+    ("shape", "owned", "severity"),
+    [((), False, "low"), ((), True, "high"), ((1,), False, "high")],
+)
+def test_a_best_loss_of_infinity_is_no_weight(shape, owned, severity) -> None:
+    record = examples.tensor("best_loss", shape, replace(examples.ORDINARY, nonfinite=1))
+    layer = examples.layer(variables={"scale": "best_loss"} if owned else None)
+    tensors = (*examples.model(examples.layer()).tensors, record)
+    (found,) = run_rule(rule("MA111"), Facts(examples.model(layer, tensors=tensors))).findings
+    assert found.severity == severity
+
+
 def test_missing_weights_of_several_layers_are_one_finding() -> None:
     layers = [examples.layer(name, variables={"kernel": f"{name}/kernel"}) for name in "abc"]
     (found,) = run_rule(rule("MA112"), Facts(examples.model(*layers))).findings

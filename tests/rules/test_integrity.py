@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from modelaudit.facts import Problem, ProblemKind
+from modelaudit.facts import Format, Problem, ProblemKind
 from modelaudit.findings import Confidence, Outcome, Severity
 from modelaudit.rules import examples
 from modelaudit.rules.catalogue import CATALOGUE
 from modelaudit.rules.engine import run_rule
+from modelaudit.rules.examples import ROOT
 from modelaudit.rules.integrity import DAMAGES, HALF_WRITTEN, RULES
 from modelaudit.rules.model import Facts
+from modelaudit.structs import replace
 
 BY_KIND = {damage.kind: rule for damage, rule in zip(DAMAGES, RULES, strict=True)}
 UNREADABLE = BY_KIND[ProblemKind.UNREADABLE]
@@ -137,3 +139,13 @@ def test_an_unread_part_that_another_rule_names_is_reported_once(evidence, alone
     failed = [each.code for each in found if each.severity is not Severity.INFO]
     assert ("MA121" in failed) is alone
     assert len(failed) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "severity"), [("input_0.pb", Severity.LOW), ("model.keras", Severity.MEDIUM)]
+)
+def test_an_unknown_message_of_protocol_buffers_need_be_no_model(name, severity):
+    facts = met(Problem(ProblemKind.UNSUPPORTED, name, "is not a known model format"))
+    artifact = replace(facts.artifact, format=Format.UNKNOWN, root=ROOT.with_name(name))
+    (found,) = run_rule(BY_KIND[ProblemKind.UNSUPPORTED], Facts(artifact)).findings
+    assert found.severity is severity
