@@ -63,13 +63,13 @@ SENTENCES = {
     "bn-statistics-lost": (
         "The moving statistics of batch normalisation were lost when the model was saved or "
         "restored. The following layers therefore receive values on the wrong scale, and the "
-        "output hardly depends on the input."
+        "output may hardly depend on the input."
     ),
     "bn-statistics-unsettled": (
         "Training was too short for the moving statistics of batch normalisation to converge. "
         "During training the statistics of each batch are used, so training accuracy does not show "
         "the problem. At inference the following layers receive values on the wrong scale, and the "
-        "output hardly depends on the input."
+        "output may hardly depend on the input."
     ),
     "nondeterministic": "The output differs from run to run, so no [[flip ]]test is meaningful.",
     "dead-units": (

@@ -132,9 +132,10 @@ def dead_units(case: Case) -> StepResult:
             f"{dead[0]} is inactive for the {case.words.many} as given, but the output follows "
             f"them {words_of(other)}"
         )
+    given = "" if seen.inputs.kind == "user" else "made-up "
     evidence = tuple(
         Evidence(
-            f"No channel of {route} is above zero for any of {seen.inputs.n} inputs.",
+            f"No channel of {route} is above zero for any of {seen.inputs.n} {given}inputs.",
             "MA606",
             1.0,
             1.0,
@@ -142,7 +143,7 @@ def dead_units(case: Case) -> StepResult:
         )
         for route in dead
     )
-    belief = 0.97 if case.collapsed else 0.6
+    belief = 0.6 if given or not case.collapsed else 0.97
     traces = tuple(map(evidence_of, case.findings("MA433")))
     against: tuple[Evidence, ...] = ()
     if not traces and still_trained(optimizer_state(case.facts.artifact), dead[0]):
@@ -220,8 +221,8 @@ def head_bias(case: Case) -> StepResult:
     if excess is not UNSET:
         text = f"The bias is {excess:.1f} standard deviations from the mean pre-bias activation."
         evidence.append(Evidence(text, "", excess, BIAS_EXCESS.value))
-    belief = 0.97 if output.collapse.collapsed else 0.85
-    return CauseFound(belief, tuple(evidence), where=tried.layer or "")
+    sure = output.collapse.collapsed and seen.inputs.kind == "user"
+    return CauseFound(0.97 if sure else 0.85, tuple(evidence), where=tried.layer or "")
 
 
 def collapse_open(case: Case) -> StepResult:

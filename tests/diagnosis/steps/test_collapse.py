@@ -48,6 +48,8 @@ def test_a_biased_head_is_found_by_centring_its_bias(responsible, name):
         found = head_bias(case(seen))
         assert found.belief == 0.97
         assert len(found.evidence) == 3
+        made_up = replace(seen, inputs=replace(seen.inputs, kind="synthetic"))
+        assert head_bias(case(made_up)).belief == 0.85  # MA624 is medium then
 
 
 @pytest.mark.parametrize("deterministic", [True, False])
@@ -76,6 +78,8 @@ def test_belief_in_a_dead_layer_depends_on_the_output():
     dead = {"relu": 1.0}
     assert dead_units(case(behaviour(silent(), dead=dead))).belief == 0.97
     assert dead_units(case(behaviour(quiet(), dead=dead))).belief == 0.6
+    made_up = dead_units(case(behaviour(silent(), user=False, dead=dead)))
+    assert (made_up.belief, "made-up inputs" in made_up.evidence[0].text) == (0.6, True)
 
 
 @pytest.mark.parametrize(
