@@ -26,6 +26,7 @@ from modelaudit.graphs import (
     fits,
     trains,
 )
+from modelaudit.lite_graphs import LiteModel
 from modelaudit.structs import PartlyCompared
 
 Dialect: TypeAlias = Literal["keras1", "keras2", "keras3"]  # the generation that wrote a config
@@ -220,7 +221,8 @@ class Kernel(Struct, frozen=True):
     `hwcm` for depthwise (channel, multiplier); `io` for dense.
     `spatial` is the number of spatial axes (0 for dense). `grid` is set for a Dense kernel that
     directly follows a Flatten: (H, W, C) of the flattened map. `beta` is that of a batch
-    normalization which directly follows the bias in a graph.
+    normalization which directly follows the bias in a graph. `order` is set if the tensor is stored
+    in another order than `axes`: the stored axes in this order, and `shape` is that of the result.
     """
 
     route: str
@@ -240,6 +242,7 @@ class Kernel(Struct, frozen=True):
     bias_initializer: Mapping[str, Json] | None = None
     grid: tuple[int, ...] | None = None
     beta: str | None = None
+    order: tuple[int, ...] = ()
 
 
 class Provenance(Struct, frozen=True):
@@ -287,6 +290,7 @@ class Artifact(Struct, frozen=True):
         training: training_config / compile_config as saved.
         extra: further facts by name (fingerprint fields, labels, archive metadata …), JSON.
         documents: every config in the file, in full: everything that a loader might use.
+        lite: the program of a TensorFlow Lite model.
     """
 
     root: Path
@@ -305,6 +309,7 @@ class Artifact(Struct, frozen=True):
     problems: tuple[Problem, ...] = ()
     extra: Mapping[str, Json] = field(default_factory=dict)
     documents: tuple[Document, ...] = ()
+    lite: LiteModel | None = None
 
     @property
     def nbytes(self) -> int:

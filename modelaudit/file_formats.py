@@ -15,6 +15,7 @@ from msgspec import Struct
 
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 ZIP_SIGNATURES = (b"PK\x03\x04", b"PK\x05\x06")
+TFLITE_IDENTIFIER = b"TFL3"  # behind the offset of the root
 # The HDF5 signature after the conversions that it is designed to detect, in this order: bytes
 # replaced by U+FFFD, Latin-1 read as UTF-8, eighth bit removed, line endings converted.
 MANGLED_HDF5 = (
@@ -64,6 +65,7 @@ class Container(Enum):
     CHECKPOINT = auto()  # files with a common prefix
     ORBAX = auto()  # a directory of the Orbax checkpoint library
     GRAPH = auto()
+    FLATBUFFER = auto()
     NONE = auto()
 
 
@@ -117,6 +119,7 @@ class Format(StrEnum):
     TF2_CHECKPOINT = "tf2_checkpoint"
     ORBAX = "orbax_checkpoint"
     FROZEN_GRAPH = "tf1_frozen_graphdef"
+    TFLITE = "tflite"
     GIT_LFS_POINTER = "git_lfs_pointer"
     EMPTY_FILE = "empty_file"
     CORRUPT_HDF5 = "corrupt_hdf5"
@@ -247,6 +250,14 @@ FORMATS: Mapping[Format, FormatInfo] = {
         what="the graph and its constants",
         container=Container.GRAPH,
         content=Content.GRAPH,
+    ),
+    Format.TFLITE: FormatInfo(
+        label="TensorFlow Lite model",
+        told_by="`TFL3` at byte 4",
+        what="subgraphs, signatures, constants, quantisation, metadata and the archive behind it",
+        container=Container.FLATBUFFER,
+        content=Content.GRAPH,
+        suffixes=(".tflite",),
     ),
     Format.GIT_LFS_POINTER: FormatInfo(
         label="Git LFS pointer",

@@ -62,6 +62,16 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
 
 
+@pytest.fixture(scope="session")
+def lite_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with the exports of `tests.made.lite_models`."""
+    return made_once(
+        tmp_path_factory,
+        "lite",
+        lambda folder: output_of(module("tests.made.lite_models", str(folder))),
+    )
+
+
 @pytest.fixture
 def modelaudit(tmp_path):
     """Run the command in a directory of its own; `env` adds variables."""

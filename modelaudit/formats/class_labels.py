@@ -46,7 +46,7 @@ def read_labels(model: Path, limits: Limits) -> Json:
             try:
                 data = read_bytes(path, limits.text_bytes, name)
                 if name in _TEXT_FILES:
-                    names = _lines(data)
+                    names = label_lines(data)
                 else:
                     names = _names(json_loads(data, limits, name), only_keys=name == _METADATA)
             except ReadError:
@@ -68,7 +68,8 @@ def _shared(place: Path, model: Path) -> bool:
         )
 
 
-def _lines(data: bytes) -> list[str]:
+def label_lines(data: bytes) -> list[str]:
+    """The names in a text, one a line, without the numbers of lines that count from 0."""
     text = data.decode("utf-8-sig", "replace")
     lines = [line.strip() for line in text.splitlines()[: _MOST + 1] if line.strip()]
     numbered = [line.split(maxsplit=1) for line in lines]

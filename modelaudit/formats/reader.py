@@ -155,6 +155,12 @@ def _frozen_graph(path: Path, limits: Limits) -> Artifact:
     return read_frozen_graph(path, limits)
 
 
+def _tflite(path: Path, limits: Limits) -> Artifact:
+    from modelaudit.formats.tflite.reader import read_tflite
+
+    return read_tflite(path, limits)
+
+
 def _lfs_pointer(path: Path, limits: Limits) -> Artifact:
     from modelaudit.formats.checkpoint.index import index_path
 
@@ -255,6 +261,7 @@ _READERS: dict[Format, Reader] = {
     Format.TF2_CHECKPOINT: _checkpoint,
     Format.ORBAX: _orbax,
     Format.FROZEN_GRAPH: _frozen_graph,
+    Format.TFLITE: _tflite,
     Format.GIT_LFS_POINTER: _lfs_pointer,
     Format.UNREADABLE: _unreadable,
 }
@@ -267,6 +274,7 @@ _MODULES: dict[Reader, str] = {
     _checkpoint: "modelaudit.formats.checkpoint.reader",
     _orbax: "modelaudit.formats.orbax.reader",
     _frozen_graph: "modelaudit.formats.graph.frozen_graph",
+    _tflite: "modelaudit.formats.tflite.reader",
 }
 
 

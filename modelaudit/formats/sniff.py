@@ -11,6 +11,7 @@ from modelaudit.errors import ReadError
 from modelaudit.file_formats import (
     BY_MAGIC,
     HDF5_SIGNATURE,
+    TFLITE_IDENTIFIER,
     ZIP_SIGNATURES,
     Container,
     Format,
@@ -77,6 +78,8 @@ def _file(window: FileWindow, hdf5: Callable[[FileWindow], Format]) -> Format:
         return hdf5(window)
     if head.startswith(ZIP_SIGNATURES):
         return _archive(window)
+    if head[4:8] == TFLITE_IDENTIFIER:
+        return Format.TFLITE
     told = next((form for magic, form in BY_MAGIC if head.startswith(magic)), None)
     if told is not None:
         return told

@@ -51,14 +51,13 @@ class OtherFormat(Struct, frozen=True):
 
 
 OTHER_FORMATS: tuple[OtherFormat, ...] = (
-    OtherFormat("TensorFlow Lite model", (".tflite",), magic=b"TFL3", offset=4),
     OtherFormat("ONNX model", (".onnx",)),
     OtherFormat("PyTorch model", (".pt", ".pth")),
     OtherFormat("safetensors weights", (".safetensors",)),
     OtherFormat("Python pickle (never opened)", (".pkl", ".pickle", ".cloudpickle")),
     OtherFormat("joblib pickle (never opened)", (".joblib",)),
     OtherFormat("Core ML model", (".mlmodel",)),
-    OtherFormat("GGUF weights", (".gguf",)),
+    OtherFormat("GGUF weights", (".gguf",), magic=b"GGUF"),
     OtherFormat(
         "profile of TensorBoard",
         (

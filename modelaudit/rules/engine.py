@@ -55,7 +55,9 @@ def run_rule(rule: Rule, facts: Facts) -> RuleResult:
     for need in rule.needs:
         reason = missing_need(need, facts)
         if reason:
-            graphless = need is Need.GRAPH and facts.artifact.format in GRAPHLESS
+            graphless = need is Need.GRAPH and (
+                facts.artifact.format in GRAPHLESS or facts.artifact.lite is not None
+            )
             moot = graphless or need is Need.SIDES
             return RuleResult(rule.code, rule.name, Outcome.NOT_APPLICABLE, reason, moot=moot)
     try:

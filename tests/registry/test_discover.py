@@ -50,11 +50,14 @@ def test_other_models_inside_a_saved_model_are_found(tmp_path):
     model = saved_model(tmp_path / "m")
     files.minimal_h5(model / "copy.h5")
     (model / "model.tflite").write_bytes(b"\x1c\x00\x00\x00TFL3")
+    (model / "model.onnx").write_bytes(b"x")
     (model / "notes.md").write_bytes(b"x")
     saved_model(model / "assets" / "hidden")
     found = discover(tmp_path)
-    assert [row.relative for row in found.candidates] == ["m", "m/assets/hidden", "m/copy.h5"]
-    assert [named.path for named in found.named] == ["m/model.tflite"]
+    assert [row.relative for row in found.candidates] == [
+        *("m", "m/assets/hidden", "m/copy.h5", "m/model.tflite")
+    ]
+    assert [named.path for named in found.named] == ["m/model.onnx"]
     assert found.others == {".md": 1}
 
 

@@ -10,7 +10,7 @@ from modelaudit.registry.other_formats import unsupported_reason
 @pytest.mark.parametrize(
     ("name", "head", "words"),
     [
-        ("model.bin", b"\x1c\x00\x00\x00TFL3", "TensorFlow Lite"),
+        ("model.bin", b"GGUF\x03\x00\x00\x00", "GGUF"),
         ("model.onnx", b"", "ONNX"),
         ("host.xplane.pb", b"\n\x0b", "profile of TensorBoard, no model"),
         ("model.PTH", b"PK\x03\x04", "PyTorch"),

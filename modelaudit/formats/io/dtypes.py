@@ -24,6 +24,7 @@ _STORED_AS = {
     "float8_e4m3fn": "uint8",
     "int4": "uint8",
     "uint4": "uint8",
+    "int2": "uint8",
     "qint8": "int8",
     "quint8": "uint8",
     "qint16": "int16",
@@ -89,6 +90,10 @@ def _int4(bits: NDArray[np.generic]) -> NDArray[np.generic]:
     return (bits.astype(np.uint8) << 4).view(np.int8) >> 4
 
 
+def _int2(bits: NDArray[np.generic]) -> NDArray[np.generic]:
+    return (bits.astype(np.uint8) << 6).view(np.int8) >> 6
+
+
 def _uint4(bits: NDArray[np.generic]) -> NDArray[np.generic]:
     return bits.astype(np.uint8) & 15
 
@@ -99,4 +104,5 @@ _DECODERS: dict[str, Callable[[NDArray[np.generic]], NDArray[np.generic]]] = {
     "float8_e4m3fn": _float8_e4m3fn,
     "int4": _int4,
     "uint4": _uint4,
+    "int2": _int2,
 }

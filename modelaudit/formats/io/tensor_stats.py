@@ -54,8 +54,15 @@ class StoredArray(ABC):
         stored = stored_dtype(self.dtype)
         # Decoding grows data by a factor of at most 4: 8-bit floats become float32.
         budget = max_bytes if stored is None or stored.itemsize > 2 else max_bytes // 4
+        start = 0
         for piece in self.raw(max(budget, stored.itemsize if stored else 1)):
-            yield decode(piece, self.dtype)
+            values = self.decoded(piece, start)
+            start += values.size
+            yield values
+
+    def decoded(self, piece: bytes | memoryview, start: int) -> NDArray[np.generic]:
+        """Numbers of a piece of `raw`, whose first element has index `start` in C order."""
+        return decode(piece, self.dtype)
 
     def array(self) -> NDArray[np.generic]:
         """See `facts.TensorSource.array`."""
@@ -135,7 +142,7 @@ def summarise(
         raise LimitExceeded(file, "tensor bytes", promised, limits.tensor_bytes, "tensor_bytes")
     digest = hashlib.sha256()
     moments = _RunningStats() if stored is not None and stored.kind != "c" else None
-    nbytes = 0
+    nbytes = elements = 0
     with np.errstate(all="ignore"):  # signalling NaNs are counted, not reported as warnings
         for piece in source.raw():
             nbytes += len(piece)
@@ -145,7 +152,9 @@ def summarise(
                 )
             digest.update(piece)
             if moments is not None:
-                moments.add(decode(piece, dtype))
+                values = source.decoded(piece, elements)
+                elements += values.size
+                moments.add(values)
     if promised is not None and nbytes != promised:
         reason = f"{name} has {nbytes} bytes, its shape and type need {promised}"
         raise ReadError(ProblemKind.TENSOR_UNREADABLE, file, reason)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
+
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from modelaudit.errors import ReadError
+from modelaudit.errors import LimitExceeded, ReadError
 from modelaudit.facts import Kernel, Tensor, TensorSource
+from modelaudit.structs import replace
 from modelaudit.thresholds.training import FEW_UNITS, UNITS_ALIKE
 
 MAX_WEIGHTS = 1 << 23  # larger kernels are measured on a sample of their slices
@@ -82,7 +86,9 @@ def load_kernel(kernel: Kernel, tensor: Tensor, max_weights: int = MAX_WEIGHTS) 
 
     Raises:
         ReadError: no values, not real numbers, not finite, or inconsistent shapes.
+        LimitExceeded: a kernel with spatial axes in another order than usual is too large.
     """
+    tensor = _in_usual_order(kernel, tensor, max_weights)
     sizes = _spatial_sizes(kernel, tensor)
     n = int(np.prod(sizes, dtype=np.int64)) if sizes else 1
     if tensor.source is None:
@@ -103,6 +109,34 @@ def load_kernel(kernel: Kernel, tensor: Tensor, max_weights: int = MAX_WEIGHTS) 
     return _checked(
         KernelValues(matrix, tensor.shape, sizes, slices, False, low, high), tensor.file
     )
+
+
+class _Reordered(Struct, frozen=True):
+    """The values of a kernel in the order of its axes."""
+
+    source: TensorSource
+    kernel: Kernel
+
+    def array(self) -> NDArray[np.generic]:
+        """See `facts.TensorSource.array`."""
+        stored = self.source.array().transpose(self.kernel.order)
+        return np.ascontiguousarray(stored).reshape(self.kernel.shape)
+
+    def chunks(self, max_bytes: int = 4 << 20) -> Iterator[NDArray[np.generic]]:
+        """As stored, which makes no difference to a sample of single weights."""
+        return self.source.chunks(max_bytes)
+
+
+def _in_usual_order(kernel: Kernel, tensor: Tensor, max_weights: int) -> Tensor:
+    """The tensor of a kernel with the kernel's shape and order of axes."""
+    if not kernel.order or tensor.source is None:
+        return tensor
+    stored = len(kernel.order) == len(tensor.shape) and math.prod(kernel.shape) == tensor.size
+    if not stored:
+        raise ReadError("config-invalid", tensor.file, f"shape {tensor.shape} is not a kernel")
+    if tensor.size > max_weights and (kernel.spatial or kernel.grid is not None):
+        raise LimitExceeded(tensor.file, "weights of a kernel", tensor.size, max_weights)
+    return replace(tensor, shape=kernel.shape, source=_Reordered(tensor.source, kernel))
 
 
 def _cosine(units: NDArray[np.floating]) -> float:

@@ -1,0 +1,1 @@
+"""TensorFlow Lite models: FlatBuffers, read without generated code."""

@@ -1,0 +1,161 @@
+"""Operations of TensorFlow in a TensorFlow Lite model, as a graph.
+
+A converter that may select TensorFlow's operations stores each as a custom operator whose options
+are a FlexBuffer (https://flatbuffers.dev/flexbuffers): a vector of the operation's name and of its
+serialized NodeDef.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator, Mapping, Sequence
+
+from modelaudit.errors import ReadError
+from modelaudit.facts import Graph, GraphNode, Problem, ProblemKind, Tensor
+from modelaudit.formats.tflite.flatbuffer import Table
+from modelaudit.lite_graphs import LiteSubgraph, LiteTensor
+from modelaudit.settings import Limits
+
+_MOST_BYTES = 1 << 20  # of an operation's attributes
+_MOST_TEXT = 4096
+_VECTOR, _STRING = 10, 5
+_WIDTHS = {1: "B", 2: "<H", 4: "<I", 8: "<Q"}
+
+
+def node_def(options: bytes) -> bytes:
+    """The serialized NodeDef in the options of a Flex operator; b"" if there is none.
+
+    The last byte of a FlexBuffer is the width of its root, and the one before the root's type: the
+    kind, times 4, plus the logarithm of its elements' width. A vector has its length before its
+    elements and their types behind them; an element of a vector or text is the distance back to it.
+    """
+    if len(options) < 3:
+        return b""
+    kind, width = options[-2], options[-1]
+    try:
+        if kind >> 2 != _VECTOR:
+            return b""
+        at, size = _back(options, len(options) - 2 - width, width), 1 << (kind & 3)
+        count = _number(options, at - size, size)
+        types = options[at + count * size : at + count * size + count]
+        if count < 2 or len(types) != count or types[1] >> 2 != _STRING:
+            return b""
+        start = _back(options, at + size, size)
+        wide = 1 << (types[1] & 3)
+        length = _number(options, start - wide, wide)
+    except (IndexError, KeyError, struct.error):
+        return b""
+    return options[start : start + length] if start + length <= len(options) else b""
+
+
+def _number(data: bytes, at: int, width: int) -> int:
+    if at < 0:
+        raise IndexError(at)
+    value: int = struct.unpack_from(_WIDTHS[width], data, at)[0]
+    return value
+
+
+def _back(data: bytes, at: int, width: int) -> int:
+    target = at - _number(data, at, width)
+    if target < 0:
+        raise IndexError(target)
+    return target
+
+
+def flex_graph(
+    model: Table,
+    graphs: Sequence[LiteSubgraph],
+    constants: Mapping[str, Tensor],
+    limits: Limits,
+) -> tuple[Graph | None, list[Problem]]:
+    """The operations that TensorFlow runs, and where their inputs come from; None without any.
+
+    Operators of TensorFlow Lite are IdentityN: each runs, and only passes on what it is given.
+    """
+    if not any(operator.flex for graph in graphs for operator in graph.operators):
+        return None, []
+    nodes: list[GraphNode] = []
+    problems: list[Problem] = []
+    for table, graph in zip(model.tables("subgraphs"), graphs, strict=True):
+        nodes += _nodes(table, graph, constants, limits, problems)
+    return Graph((), tuple(nodes)), problems
+
+
+def _nodes(
+    table: Table,
+    graph: LiteSubgraph,
+    constants: Mapping[str, Tensor],
+    limits: Limits,
+    problems: list[Problem],
+) -> Iterator[GraphNode]:
+    makers = {
+        out: f"{graph.name}/{i}:{place}"
+        for i, operator in enumerate(graph.operators)
+        for place, out in enumerate(operator.outputs)
+    }
+    used = {index for operator in graph.operators for index in operator.inputs}
+    for index in sorted(used - {*makers, -1}):
+        tensor = graph.tensors[index]
+        given = index in graph.inputs
+        makers[index] = _node_name(tensor)[0] if given else f"{graph.name}/tensor {index}"
+        yield _source(makers[index], tensor, constants)
+    for i, (operator, stored) in enumerate(
+        zip(graph.operators, table.tables("operators"), strict=True)
+    ):
+        inputs = tuple(makers[index] for index in operator.inputs if index in makers)
+        name = f"{graph.name}/{i}"
+        if not operator.flex:
+            yield GraphNode(name, "IdentityN", inputs)
+            continue
+        span = stored.span("custom_options")
+        data = stored.buffer.read(span[0], span[1]) if span and span[1] <= _MOST_BYTES else b""
+        try:
+            node = _node(name, inputs, node_def(data), stored.buffer.file, limits)
+        except ReadError as error:
+            node = None
+            problems.append(Problem(ProblemKind(error.kind), error.file, error.reason, name))
+        yield node or GraphNode(name, operator.flex, inputs)
+    yield from _results(graph, makers)
+
+
+def _results(graph: LiteSubgraph, makers: Mapping[int, str]) -> Iterator[GraphNode]:
+    """Nodes whose outputs have the names of the subgraph's outputs, which signatures refer to."""
+    found: dict[str, dict[int, str]] = {}
+    for index in graph.outputs:
+        if index in makers:
+            name, place = _node_name(graph.tensors[index])
+            found.setdefault(name, {})[place] = makers[index]
+    for name, places in found.items():
+        first = min(places)
+        inputs = tuple(places.get(i, places[first]) for i in range(min(max(places), 999) + 1))
+        if name not in makers.values():
+            yield GraphNode(name, "IdentityN", inputs)
+
+
+def _node_name(tensor: LiteTensor) -> tuple[str, int]:
+    """Name of the operation, and place among its outputs, of a tensor as converters name it."""
+    name, _, place = tensor.name.rpartition(":")
+    return (name, int(place)) if name and place.isdecimal() else (tensor.name, 0)
+
+
+def _node(
+    name: str, inputs: tuple[str, ...], data: bytes, file: str, limits: Limits
+) -> GraphNode | None:
+    """The operation in a NodeDef, under the name and with the inputs of its operator."""
+    if not data:
+        return None
+    from modelaudit.formats.graph.graph_def import NodeAttributes  # imports protobuf
+    from modelaudit.formats.graph.parse import parse
+    from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
+
+    message = parse(pb.NodeDef, data, file, limits)
+    return GraphNode(name, message.op, inputs, NodeAttributes(message), message.device)
+
+
+def _source(name: str, tensor: LiteTensor, constants: Mapping[str, Tensor]) -> GraphNode:
+    constant = constants.get(tensor.constant)
+    if constant is None:
+        return GraphNode(name, "Placeholder", ())
+    return GraphNode(
+        name, "Const", (), {"value": {"dtype": constant.dtype, "shape": [*constant.shape]}}
+    )

@@ -1,0 +1,130 @@
+"""Metadata of a TensorFlow Lite model: named buffers, and an archive behind the model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import isfinite
+
+from msgspec import Struct
+
+from modelaudit.errors import ReadError
+from modelaudit.facts import Problem, ProblemKind
+from modelaudit.formats.class_labels import label_lines
+from modelaudit.formats.executables import HEAD_BYTES, executable_kind
+from modelaudit.formats.io.file_window import FileWindow
+from modelaudit.formats.tflite.constants import Buffers, Span
+from modelaudit.formats.tflite.flatbuffer import FlatBuffer, Table
+from modelaudit.formats.zip.archive_members import ZipParts
+from modelaudit.formats.zip.directory import has_end_record
+from modelaudit.lite_graphs import LitePreprocessing
+from modelaudit.settings import Limits
+
+MODEL_METADATA, RUNTIME = "TFLITE_METADATA", "min_runtime_version"
+_IDENTIFIER = b"M001"
+_LABELS = (2, 3)  # files that name the places of an output's axis, or its values
+
+
+class Metadata(Struct):
+    """What was read.
+
+    Attributes:
+        entries: names of the entries -> sizes in bytes.
+        used: indexes of the buffers of the entries.
+        runtime: the lowest runtime that the file declares; "" if it does not.
+        preprocessing: normalisation of the inputs.
+        files: names of the files that the metadata describes -> their type.
+        archive: the bytes of the archive behind the model; None without one.
+        labels: the names of the classes, and the file that they are in.
+        problems: what is wrong.
+    """
+
+    entries: dict[str, int]
+    used: set[int]
+    runtime: str = ""
+    preprocessing: tuple[LitePreprocessing, ...] = ()
+    files: dict[str, int] = {}
+    archive: Span | None = None
+    labels: tuple[str, tuple[str, ...]] | None = None
+    problems: list[Problem] = []
+
+
+def read_metadata(model: Table, buffers: Buffers, limits: Limits) -> Metadata:
+    """Read the metadata entries of a model, and the archive behind it."""
+    found = Metadata({}, set())
+    window = buffers.window
+    for entry in model.tables("metadata"):
+        name, index = entry.text("name"), entry.number("buffer")
+        span = buffers.span(index)
+        found.used.add(index)
+        if span is None:
+            detail = f"metadata {name} is in buffer {index}, which does not exist"
+            found.problems.append(Problem(ProblemKind.CORRUPT, window.file, detail, name))
+            continue
+        found.entries[name] = span.size
+        if name == RUNTIME:
+            text = window.head(min(span.size, 64), span.offset)
+            found.runtime = text.partition(b"\0")[0].decode("ascii", "backslashreplace")
+        elif name == MODEL_METADATA:
+            try:
+                _read_description(found, window, span, limits)
+            except ReadError as error:
+                kind, detail = ProblemKind(error.kind), f"metadata {name} {error.reason}"
+                found.problems.append(Problem(kind, window.file, detail, name))
+    if has_end_record(window):
+        _read_archive(found, window, limits)
+    return found
+
+
+def _read_description(found: Metadata, window: FileWindow, span: Span, limits: Limits) -> None:
+    inner = FileWindow(window.path, window.start + span.offset, span.size, window.file)
+    if inner.head(4, 4) != _IDENTIFIER:
+        raise ReadError(ProblemKind.CORRUPT, window.file, "is no metadata of a model")
+    with inner.opened() as handle:
+        root = FlatBuffer(handle, span.size, window.file, limits).root("ModelMetadata")
+        files = list(root.tables("associated_files"))
+        for graph in root.tables("subgraph_metadata"):
+            files += graph.tables("associated_files")
+            for side in ("input_tensor_metadata", "output_tensor_metadata"):
+                for tensor in graph.tables(side):
+                    files += tensor.tables("associated_files")
+                    if side.startswith("input"):
+                        found.preprocessing += tuple(_normalisations(tensor))
+        found.files = {each.text("name"): each.number("type") for each in files}
+
+
+def _normalisations(tensor: Table) -> Iterator[LitePreprocessing]:
+    for unit in tensor.tables("process_units"):
+        options = unit.union("options")
+        if options is not None and options.kind == "NormalizationOptions":
+            mean, std = options.reals("mean"), options.reals("std")
+            if mean and std and all(map(isfinite, mean)) and all(each > 0 for each in std):
+                yield LitePreprocessing(tensor.text("name"), mean, std)
+
+
+def _read_archive(found: Metadata, window: FileWindow, limits: Limits) -> None:
+    """The archive behind the model, its labels, and what it holds that is not described."""
+    try:
+        parts = ZipParts(window, limits)
+    except ReadError as error:
+        found.problems.append(Problem(ProblemKind(error.kind), window.file, error.reason))
+        return
+    start = parts.directory.prefix
+    found.archive = Span(start, window.size - start)
+    # That other data precede the archive is how metadata are appended.
+    found.problems += [each for each in parts.problems() if each.evidence.get("zip") != "prefix"]
+    for name in parts.names():
+        try:
+            member = parts.window(name)
+            head = member.head(HEAD_BYTES)
+            described = name in found.files
+            if not described or executable_kind(head):
+                detail = f"{name} is in the archive behind the model"
+                detail += "" if described else ", but the metadata do not describe it"
+                kind, evidence = ProblemKind.LEFTOVER, {"head": head.hex()}
+                found.problems.append(Problem(kind, window.file, detail, name, {**evidence}))
+            elif found.labels is None and found.files[name] in _LABELS:
+                names = label_lines(member.head(limits.text_bytes))
+                found.labels = (name, tuple(names)) if names else None
+        except ReadError as error:
+            kind = ProblemKind(error.kind)
+            found.problems.append(Problem(kind, window.file, error.reason, name))
