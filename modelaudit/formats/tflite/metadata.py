@@ -21,6 +21,7 @@ from modelaudit.settings import Limits
 
 MODEL_METADATA, RUNTIME = "TFLITE_METADATA", "min_runtime_version"
 _IDENTIFIER = b"M001"
+_END_BYTES = 22  # of an archive without members
 _LABELS = (2, 3)  # files that name the places of an output's axis, or its values
 
 
@@ -52,6 +53,7 @@ def read_metadata(model: Table, buffers: Buffers, limits: Limits) -> Metadata:
     """Read the metadata entries of a model, and the archive behind it."""
     found = Metadata({}, set())
     window = buffers.window
+    found.used.update(model.integers("metadata_buffer"))  # of earlier files, without names
     for entry in model.tables("metadata"):
         name, index = entry.text("name"), entry.number("buffer")
         span = buffers.span(index)
@@ -108,10 +110,14 @@ def _read_archive(found: Metadata, window: FileWindow, limits: Limits) -> None:
     except ReadError as error:
         found.problems.append(Problem(ProblemKind(error.kind), window.file, error.reason))
         return
-    start = parts.directory.prefix
+    behind = parts.directory.suffix + parts.directory.comment
+    # Tools for metadata append an archive without members to a model without files.
+    empty = not parts.directory.members
+    start = window.size - behind - _END_BYTES if empty else parts.directory.prefix
     found.archive = Span(start, window.size - start)
     # That other data precede the archive is how metadata are appended.
-    found.problems += [each for each in parts.problems() if each.evidence.get("zip") != "prefix"]
+    usual = {"prefix", "gap"} if empty else {"prefix"}
+    found.problems += [each for each in parts.problems() if each.evidence.get("zip") not in usual]
     for name in parts.names():
         try:
             member = parts.window(name)

@@ -124,6 +124,18 @@ def test_metadata_and_the_archive_behind_the_model(reading):
     assert (artifact.lite.declared_runtime, artifact.lite.needed_runtime) == ("1.5.0", "1.5.0")
 
 
+def test_an_archive_without_members_and_metadata_without_names(reading):
+    """As MediaPipe's models have them."""
+
+    def earlier(model):
+        made.with_metadata(model, {"x": b"old metadata"})
+        model.metadataBuffer, model.metadata = [len(model.buffers) - 1], None
+
+    data = made.altered(earlier)
+    assert details(reading(made.with_archive(data, {}))) == []
+    assert len(made.with_archive(data, {})) == len(data) + 22
+
+
 def test_what_the_archive_holds_that_the_metadata_do_not_describe(reading):
     data = made.packed(made.conv_model())
     artifact = reading(made.with_archive(data, {"run.bin": b"\x7fELF" + bytes(80)}))
