@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
@@ -109,6 +110,20 @@ class LitePreprocessing(Struct, frozen=True):
     mean: tuple[float, ...]
     std: tuple[float, ...]
 
+    def pairs(self) -> list[tuple[float, float]]:
+        """Mean and standard deviation of each channel; a single value counts for all."""
+        count = max(len(self.mean), len(self.std))
+        every = (each * count if len(each) == 1 else each for each in (self.mean, self.std))
+        return list(zip(*every, strict=False))
+
+
+class InputRange(Struct, frozen=True):
+    """The values that an input is for: `because` of what in the file, as text behind them."""
+
+    low: float
+    high: float
+    because: str
+
 
 class LiteModel(Struct, frozen=True):
     """A TensorFlow Lite model but for its constants.
@@ -144,6 +159,24 @@ class LiteModel(Struct, frozen=True):
                 if tensor.quantization is not None:
                     yield tensor, tensor.quantization
 
+    def input_range(self, port: Endpoint) -> InputRange | None:
+        """The range of an input that the model is described or quantised for; None if unknown."""
+        tensor = self.endpoint(port)
+        if tensor is None:
+            return None
+        given = [each for each in self.preprocessing if each.input in {port.name, tensor.name}]
+        given = given or [*self.preprocessing]
+        if len(given) == 1 and len(tensor.shape or ()) == 4:
+            pairs = given[0].pairs()
+            low = min(-mean / std for mean, std in pairs)
+            high = max((255 - mean) / std for mean, std in pairs)
+            return _range(low, high, "from the normalisation in the metadata")
+        if tensor.quantization is None or tensor.dtype not in INTEGERS:
+            return None
+        scale, zero = tensor.quantization.scale[0], (*tensor.quantization.zero_point, 0)[0]
+        low, high = (scale * (end - zero) for end in INTEGERS[tensor.dtype])
+        return _range(low, high, f"that the input's {tensor.dtype} can store")
+
     def endpoint(self, port: Endpoint) -> LiteTensor | None:
         """The tensor of an input or output of a signature."""
         for graph in self.subgraphs:
@@ -152,3 +185,8 @@ class LiteModel(Struct, frozen=True):
                 if tensor is not None and tensor.name == port.tensor:
                     return tensor
         return None
+
+
+def _range(low: float, high: float, because: str) -> InputRange | None:
+    finite = math.isfinite(low) and math.isfinite(high)
+    return InputRange(low, high, because) if finite and low < high else None

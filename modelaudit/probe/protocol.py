@@ -116,6 +116,8 @@ def calls_for(format: Format, *, legacy_keras: bool) -> tuple[str, ...]:
             return ("import_meta_graph",)
         case Format.FROZEN_GRAPH:
             return ("import_graph_def",)
+        case Format.TFLITE:
+            return ("lite.Interpreter",)
         case Format.WEIGHTS_H5_LEGACY | Format.WEIGHTS_H5_V3:
             return ("load_weights",)
         case Format.TF2_CHECKPOINT:

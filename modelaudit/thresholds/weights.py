@@ -227,3 +227,9 @@ DIRECTION_Z = Threshold(
     "deviation of that share from random weights",
     "one of 30,000 random layers exceeds it for one part",
 )
+QUANTIZED_RANGE = Threshold(
+    1e9,
+    "",
+    "scale of a tensor of integers above which it is absurd: one step is this large",
+    "chosen; values in networks are below 1e5, which is the largest number of float16",
+)

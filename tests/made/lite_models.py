@@ -2,7 +2,8 @@
 
     python -m tests.made.lite_models FOLDER
 
-All image models take (16, 16, 3) and give 5 scores.
+All image models take (16, 16, 3) and give 5 scores. `golden.npz` holds inputs and what the Keras
+models that were converted give for them.
 """
 
 from __future__ import annotations
@@ -60,10 +61,19 @@ def build(folder: Path) -> None:
     ]
     convert("int16x8", made, **integers)
     _programs(folder, convert, tf)
-    steps = keras.Input((6, 4))
+    steps = keras.Input((6, 4), batch_size=1)
     recurrent = keras.Model(steps, keras.layers.Dense(2)(keras.layers.LSTM(5)(steps)))
-    fixed = tf.function(recurrent, input_signature=[tf.TensorSpec((1, 6, 4), tf.float32)])
-    convert("lstm", converter.from_concrete_functions([fixed.get_concrete_function()], recurrent))
+    convert("lstm", converter.from_keras_model(recurrent))
+    rng = np.random.default_rng(3)
+    x, rows = rng.random((8, 16, 16, 3), np.float32), rng.random((3, 6, 4), np.float32)
+    np.savez(
+        folder / "golden.npz",
+        x=x,
+        y=model(x).numpy(),
+        small=small(x).numpy(),
+        rows=rows,
+        recurrent=np.concatenate([recurrent(rows[i : i + 1]).numpy() for i in range(3)]),
+    )
 
 
 def _programs(folder: Path, convert: Any, tf: Any) -> None:

@@ -13,6 +13,7 @@ import pytest
 from modelaudit.audit_types.kernels import BatchNormState, KernelInitialization, KernelSymmetry
 from modelaudit.diagnosis.suspects import suspects
 from modelaudit.facts import Kernel, TensorStats
+from modelaudit.lite_graphs import LiteModel, LiteSubgraph, LiteTensor, Quantization
 from modelaudit.measures.kernels import initialization
 from modelaudit.measures.kernels.batchnorm import inputs_off_scale
 from modelaudit.measures.kernels.inference_norms import trained_at_inference
@@ -301,6 +302,15 @@ def a_value_alone(times):
 @at("weights.BEYOND_USE", {9.9e29: [], 1e30: ["high"], 1.01e30: ["high"]})
 def a_bias_without_use(value):
     return stored_values("MA420", TensorStats(0.0, value, value / 2, value / 2, 1, 0), (2,))
+
+
+@at("weights.QUANTIZED_RANGE", {1e9: "pass", 1.01e9: "fail"})
+def scale_of_integers(scale):
+    given = Quantization((scale,))
+    tensor_ = LiteTensor("x", "int8", (1, 4), quantization=given)
+    graph = LiteSubgraph("main", (tensor_,), (), (0,), (0,))
+    model = replace(examples.model(), lite=LiteModel(subgraphs=(graph,)))
+    return outcome("MA126", Facts(model))
 
 
 @at("weights.INFERENCE_BIAS", {0.246: False, 0.25: True, 0.254: True})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from math import isfinite
 
 from msgspec import Struct
@@ -19,7 +19,7 @@ from modelaudit.formats.zip.directory import has_end_record
 from modelaudit.lite_graphs import LitePreprocessing
 from modelaudit.settings import Limits
 
-MODEL_METADATA, RUNTIME = "TFLITE_METADATA", "min_runtime_version"
+RUNTIME = "min_runtime_version"
 _IDENTIFIER = b"M001"
 _END_BYTES = 22  # of an archive without members
 _LABELS = (2, 3)  # files that name the places of an output's axis, or its values
@@ -32,6 +32,7 @@ class Metadata(Struct):
         entries: names of the entries -> sizes in bytes.
         used: indexes of the buffers of the entries.
         runtime: the lowest runtime that the file declares; "" if it does not.
+        tensorflow: the version that converted the model; "" if the file does not say.
         preprocessing: normalisation of the inputs.
         files: names of the files that the metadata describes -> their type.
         archive: the bytes of the archive behind the model; None without one.
@@ -42,6 +43,7 @@ class Metadata(Struct):
     entries: dict[str, int]
     used: set[int]
     runtime: str = ""
+    tensorflow: str = ""
     preprocessing: tuple[LitePreprocessing, ...] = ()
     files: dict[str, int] = {}
     archive: Span | None = None
@@ -66,9 +68,9 @@ def read_metadata(model: Table, buffers: Buffers, limits: Limits) -> Metadata:
         if name == RUNTIME:
             text = window.head(min(span.size, 64), span.offset)
             found.runtime = text.partition(b"\0")[0].decode("ascii", "backslashreplace")
-        elif name == MODEL_METADATA:
+        elif name in _DESCRIPTIONS:
             try:
-                _read_description(found, window, span, limits)
+                _DESCRIPTIONS[name](found, _inside(window, span), limits)
             except ReadError as error:
                 kind, detail = ProblemKind(error.kind), f"metadata {name} {error.reason}"
                 found.problems.append(Problem(kind, window.file, detail, name))
@@ -77,12 +79,23 @@ def read_metadata(model: Table, buffers: Buffers, limits: Limits) -> Metadata:
     return found
 
 
-def _read_description(found: Metadata, window: FileWindow, span: Span, limits: Limits) -> None:
-    inner = FileWindow(window.path, window.start + span.offset, span.size, window.file)
-    if inner.head(4, 4) != _IDENTIFIER:
+def _inside(window: FileWindow, span: Span) -> FileWindow:
+    return FileWindow(window.path, window.start + span.offset, span.size, window.file)
+
+
+def _read_conversion(found: Metadata, window: FileWindow, limits: Limits) -> None:
+    """What the converter writes about itself."""
+    with window.opened() as handle:
+        root = FlatBuffer(handle, window.size, window.file, limits).root("ConversionMetadata")
+        environment = root.table("environment")
+        found.tensorflow = environment.text("tensorflow_version") if environment else ""
+
+
+def _read_description(found: Metadata, window: FileWindow, limits: Limits) -> None:
+    if window.head(4, 4) != _IDENTIFIER:
         raise ReadError(ProblemKind.CORRUPT, window.file, "is no metadata of a model")
-    with inner.opened() as handle:
-        root = FlatBuffer(handle, span.size, window.file, limits).root("ModelMetadata")
+    with window.opened() as handle:
+        root = FlatBuffer(handle, window.size, window.file, limits).root("ModelMetadata")
         files = list(root.tables("associated_files"))
         for graph in root.tables("subgraph_metadata"):
             files += graph.tables("associated_files")
@@ -92,6 +105,12 @@ def _read_description(found: Metadata, window: FileWindow, span: Span, limits: L
                     if side.startswith("input"):
                         found.preprocessing += tuple(_normalisations(tensor))
         found.files = {each.text("name"): each.number("type") for each in files}
+
+
+_DESCRIPTIONS: dict[str, Callable[[Metadata, FileWindow, Limits], None]] = {
+    "TFLITE_METADATA": _read_description,
+    "CONVERSION_METADATA": _read_conversion,
+}
 
 
 def _normalisations(tensor: Table) -> Iterator[LitePreprocessing]:

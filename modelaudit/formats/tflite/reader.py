@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from modelaudit.errors import ReadError
-from modelaudit.facts import Artifact, Format, Graph, Json, Problem, ProblemKind
+from modelaudit.facts import Artifact, Format, Graph, Json, Problem, ProblemKind, Provenance
 from modelaudit.formats.executables import HEAD_BYTES, executable_in_numbers
 from modelaudit.formats.io.bounded import display_path, file_entry, model_digest
 from modelaudit.formats.io.file_window import FileWindow
@@ -70,6 +70,7 @@ def read_tflite(path: Path, limits: Limits) -> Artifact:
         files=files,
         sha256=model_digest(files),
         complete=not any(_is_loss(each) for each in problems),
+        provenance=Provenance(tensorflow=metadata.tensorflow or None),
         signatures=signatures,
         graphs=_graphs(flex),
         tensors=with_roles(constants.tensors, weights),
@@ -115,10 +116,9 @@ def _unused(
         size = _held(window, start, end)
         total += size
         if size and not what:
-            first = first or window.head(HEAD_BYTES, start)
-            what = executable_in_numbers(
-                window.head(HEAD_BYTES, start), end - start, window.head(1, end - 1)
-            )
+            head = window.head(HEAD_BYTES, start)
+            what = executable_in_numbers(head, end - start, window.head(1, end - 1))
+            first = head if what else first or head
     if total:
         evidence: dict[str, Json] = {"tflite": "unused", "measured": total, "head": first.hex()}
         if what:

@@ -15,6 +15,7 @@ from .adapters import AdapterError, KerasModel, LoadedModel
 from .callables import only_function
 from .graph_adapters import SessionModel, SignatureModel
 from .graph_heads import choose_outputs, label, needed_sources
+from .lite_adapter import interpret
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -185,6 +186,11 @@ def import_graph_def(context: LoadContext) -> LoadedModel:
         return SessionModel(context.tf, context.session(graph), inputs, outputs)
 
 
+def lite_interpreter(context: LoadContext) -> LoadedModel:
+    """An interpreter of TensorFlow Lite, for one signature or the main subgraph."""
+    return interpret(context.tf, context.path, context.threads, context.signature)
+
+
 def _endpoints(context: LoadContext, graph: Untyped) -> tuple[Any, Any]:
     """Inputs and outputs of a graph without signatures: as requested, or else inferred."""
     if context.tensors_out:
@@ -277,6 +283,7 @@ LOADERS: dict[str, Loader] = {
     "session": session,
     "import_meta_graph": import_meta_graph,
     "import_graph_def": import_graph_def,
+    "lite.Interpreter": lite_interpreter,
     "load_weights": load_weights,
     "load_checkpoint": load_checkpoint,
 }

@@ -68,6 +68,12 @@ class InputSpec(Struct, frozen=True):
 def input_spec(port: Port, artifact: Artifact) -> InputSpec | Unprobeable:
     """Requirements of the input `port` of a restored model, as far as the config has them."""
     found = _spec(port, artifact.architecture)
+    if artifact.lite is not None and isinstance(found, InputSpec) and found.dtype == "float32":
+        ends = [end for each in artifact.signatures for end in each.inputs if end.name == port.name]
+        told = artifact.lite.input_range(ends[0]) if ends else None
+        if told is not None:
+            note = f"range {told.low:.4g}…{told.high:.4g} {told.because}"
+            found = replace(found, value_range=(told.low, told.high), notes=(note,))
     if isinstance(found, Unprobeable):
         return found
     kind = input_modality(artifact, port)

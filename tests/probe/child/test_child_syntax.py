@@ -21,6 +21,7 @@ CHILD = (
         "graph_heads",
         "graph_settings",
         "graph_shapes",
+        "lite_adapter",
     ),
     *("sandbox", "landlock", "seccomp", "allowed_calls", "unprivileged"),
 )

@@ -32,6 +32,19 @@ _REPACK = "Do not load or unpack it. Save the model again with Keras."
 
 THREATS = (
     Threat(
+        "MA761",
+        "unreferenced-bytes",
+        Severity.MEDIUM,
+        "The file contains bytes that nothing in it refers to",
+        "Everything in the file is referred to",
+        "A converter writes no such bytes. The interpreter ignores them, so they are meant for "
+        "something else: a program, or data that are distributed with the model.",
+        "Convert the model again, or ask the author what they are.",
+        kind=ProblemKind.OTHER,
+        key="tflite",
+        values=("unused",),
+    ),
+    Threat(
         "MA720",
         "external-reference",
         Severity.HIGH,

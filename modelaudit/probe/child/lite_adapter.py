@@ -1,0 +1,173 @@
+"""Adapter for TensorFlow Lite models, which an interpreter runs.
+
+Python 3.7 syntax; the modules of the runtime are passed in.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import warnings
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .adapters import AdapterError, LoadedModel, dtype_name
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from .adapters import Values
+    from .frames import Untyped
+
+LITERT = "ai_edge_litert.interpreter"
+SERVED = ("serving_default", "serve", "main")
+
+
+class InterpreterModel(LoadedModel):
+    """A TensorFlow Lite model, without variables that have names.
+
+    Inputs of quantised numbers take the numbers that these stand for, as float32, but for images
+    of uint8, which are fed as they are. Outputs are what the numbers stand for.
+    """
+
+    def __init__(self, interpreter: Untyped, signature: str | None) -> None:
+        super().__init__()
+        self.interpreter = interpreter
+        signatures = interpreter.get_signature_list()
+        name = _chosen(signatures, signature)
+        self.runner = interpreter.get_signature_runner(name) if name else None
+        if self.runner is not None:
+            self.given = dict(self.runner.get_input_details())
+            self.results = dict(self.runner.get_output_details())
+        else:
+            self.given = _by_name(interpreter.get_input_details())
+            self.results = _by_name(interpreter.get_output_details())
+        self.inputs = [_input_port(name, details) for name, details in self.given.items()]
+        self.outputs = [_port(name, details) for name, details in self.results.items()]
+
+    def variables(self) -> OrderedDict[str, Any]:
+        """None: constants are part of the program."""
+        return OrderedDict()
+
+    def run(self, feeds: list[NDArray[Any]], training: bool | None) -> Values:
+        """Call the signature, or the main subgraph."""
+        if training:
+            raise AdapterError("a TensorFlow Lite model has no training flag")
+        given = {
+            port["name"]: _stored(feeds[i], self.given[port["name"]])
+            for i, port in enumerate(self.inputs)
+        }
+        with contextlib.suppress(AttributeError):  # of an earlier call
+            self.interpreter.reset_all_variables()
+        values = self.runner(**given) if self.runner is not None else self._call(given)
+        return {name: _real(np.asarray(values[name]), self.results[name]) for name in self.results}
+
+    def _call(self, given: dict[str, NDArray[Any]]) -> Values:
+        changed = False
+        for name, value in given.items():
+            if tuple(self.given[name]["shape"]) != value.shape:
+                self.interpreter.resize_tensor_input(self.given[name]["index"], value.shape)
+                self.given[name] = dict(self.given[name], shape=value.shape)
+                changed = True
+        if changed:
+            self.interpreter.allocate_tensors()
+        for name, value in given.items():
+            self.interpreter.set_tensor(self.given[name]["index"], value)
+        self.interpreter.invoke()
+        return {n: self.interpreter.get_tensor(each["index"]) for n, each in self.results.items()}
+
+
+def interpret(tf: Untyped, path: str, threads: int, signature: str | None) -> LoadedModel:
+    """Load a model with LiteRT if the runtime has it, else with TensorFlow's own interpreter.
+
+    LiteRT has no operations of TensorFlow, so a model that it rejects is loaded by the other.
+    """
+    errors = []
+    for make, name in _interpreters(tf):
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                interpreter = make(model_path=path, num_threads=threads)
+            interpreter.allocate_tensors()
+            model = InterpreterModel(interpreter, signature)
+        except (ValueError, RuntimeError) as error:
+            errors.append(error)
+        else:
+            model.notes.append("run by " + name)
+            return model
+    if errors:
+        raise errors[-1]
+    raise AdapterError("this runtime has no interpreter of TensorFlow Lite (ai-edge-litert)")
+
+
+def _interpreters(tf: Untyped) -> list[tuple[Any, str]]:
+    found = []
+    with contextlib.suppress(ImportError):
+        found.append((importlib.import_module(LITERT).Interpreter, "LiteRT"))
+    with contextlib.suppress(AttributeError):
+        found.append((tf.lite.Interpreter, "tf.lite.Interpreter"))
+    return found
+
+
+def _chosen(signatures: Untyped, wanted: str | None) -> str | None:
+    if wanted is not None:
+        if wanted not in signatures:
+            raise AdapterError(f"no signature {wanted!r}; available: {sorted(signatures)}")
+        return wanted
+    for name in [*SERVED, *sorted(signatures or ())]:
+        if name in signatures:
+            return str(name)
+    return None
+
+
+def _by_name(details: Untyped) -> dict[str, Any]:
+    """The tensors of the main subgraph by name; equal names get a number."""
+    found: dict[str, Any] = {}
+    for each in details:
+        name = str(each["name"])
+        found[name if name not in found else f"{name}#{len(found)}"] = dict(each)
+    return found
+
+
+def _port(name: str, details: Untyped) -> dict[str, Any]:
+    sizes = [int(n) for n in details.get("shape_signature", details["shape"])]
+    if not sizes:
+        sizes = [int(n) for n in details["shape"]]
+    dtype = "float32" if _scale(details) else dtype_name(np.dtype(details["dtype"]))
+    if details["dtype"] in (bytes, np.bytes_, object):
+        dtype = "string"
+    return {"name": name, "dtype": dtype, "shape": [None if n < 0 else n for n in sizes]}
+
+
+def _input_port(name: str, details: Untyped) -> dict[str, Any]:
+    described = _port(name, details)
+    if details["dtype"] is np.uint8 and len(described["shape"]) == 4:
+        described["dtype"] = "uint8"
+    return described
+
+
+def _scale(details: Untyped) -> float:
+    """The scale of quantised numbers; 0 if they are what they stand for."""
+    scale = float((details.get("quantization") or (0.0, 0))[0])
+    return scale if np.dtype(details["dtype"]).kind in "iu" else 0.0
+
+
+def _stored(value: NDArray[Any], details: Untyped) -> NDArray[Any]:
+    """Values as the input stores them."""
+    dtype, scale = np.dtype(details["dtype"]), _scale(details)
+    if not scale or value.dtype == dtype:
+        return np.ascontiguousarray(value, dtype)
+    bounds, zero = np.iinfo(dtype), details["quantization"][1]
+    steps = np.rint(value.astype(np.float64) / scale) + zero
+    return np.ascontiguousarray(np.clip(steps, bounds.min, bounds.max), dtype)
+
+
+def _real(value: NDArray[Any], details: Untyped) -> NDArray[Any]:
+    """What the numbers of an output stand for."""
+    scale = _scale(details)
+    if not scale:
+        return value.copy()
+    real: NDArray[Any] = (value.astype(np.float64) - details["quantization"][1]) * scale
+    return real.astype(np.float32)

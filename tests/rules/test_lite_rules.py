@@ -1,0 +1,130 @@
+"""Rules on TensorFlow Lite models, on files that are made for them."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from modelaudit.findings import Outcome, Severity
+from modelaudit.formats.reader import read
+from modelaudit.measures.measure import measure
+from modelaudit.rules.catalogue import rule
+from modelaudit.rules.engine import run_rule
+from modelaudit.rules.model import Facts
+from modelaudit.settings import Limits
+from tests.made import lite_files as made
+
+
+@pytest.fixture
+def ran(tmp_path):
+    """The result of a rule on a file with these bytes."""
+
+    def run(code: str, data: bytes):
+        path = tmp_path / "m.tflite"
+        path.write_bytes(data)
+        return run_rule(rule(code), Facts(read(path, Limits())))
+
+    return run
+
+
+def with_scale(scale, zero=0, dtype=np.int8):
+    kernel = np.ones((4, 3, 3, 3), dtype)
+    return made.packed(made.conv_model(kernel, quantized=made.quantization(scale, [zero])))
+
+
+@pytest.mark.parametrize(
+    ("scale", "zero", "words"),
+    [
+        ([math.nan], 0, "not a finite number"),
+        ([1.0, 2.0, math.inf, 1.0], 0, "not a finite number"),
+        ([-0.5], 0, "negative"),
+        ([1.0, 0.0, 1.0, 1.0], 0, "scale of 0"),
+        ([0.5], -129, "zero point"),
+        ([0.5], 128, "zero point"),
+        ([1e10], 0, "beyond"),
+    ],
+)
+def test_quantisation_that_makes_no_sense(ran, scale, zero, words):
+    (finding,) = ran("MA126", with_scale(scale, zero)).findings
+    assert words in finding.detail
+    assert "conv/kernel" in finding.detail
+    assert finding.severity is (Severity.MEDIUM if words == "beyond" else Severity.HIGH)
+
+
+@pytest.mark.parametrize(("scale", "zero"), [([0.5], -128), ([0.5], 127), ([1e-9] * 4, 0)])
+def test_quantisation_at_the_edges(ran, scale, zero):
+    assert ran("MA126", with_scale(scale, zero)).outcome is Outcome.PASS
+
+
+def custom(name, code=32):
+    model = made.conv_model()
+    model.subgraphs[0].outputs = [made.add_tensor(model, "more", (1, 6, 6, 4))]
+    made.add_operator(model, code, [3], model.subgraphs[0].outputs, custom=name)
+    return made.packed(model)
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "severity"),
+    [
+        ("Mine", 32, Severity.MEDIUM),
+        ("FlexErf", 32, Severity.LOW),
+        ("", 999, Severity.MEDIUM),
+        ("TFLite_Detection_PostProcess", 32, None),
+    ],
+)
+def test_operators_that_the_interpreter_does_not_have(ran, name, code, severity):
+    found = ran("MA228", custom(name, code)).findings
+    assert [each.severity for each in found] == ([severity] if severity else [])
+
+
+@pytest.mark.parametrize(
+    ("stated", "fails"), [(b"1.4.0", True), (b"1.5.0", False), (b"2.17.0", False)]
+)
+def test_a_runtime_that_is_lower_than_the_operators_need(ran, stated, fails):
+    entry = {"min_runtime_version": stated.ljust(16, b"\0")}
+    result = ran("MA229", made.packed(made.with_metadata(made.conv_model(), entry)))
+    assert (result.outcome is Outcome.FAIL) == fails
+
+
+def test_programs_in_a_model(ran):
+    """Behind it, in a buffer, in a constant, in the archive."""
+    data = made.packed(made.conv_model())
+    elf = b"\x7fELF" + bytes(60) + b"x"
+    behind = ran("MA761", data + elf)
+    assert "a native library" in behind.findings[0].detail
+    assert ran("MA739", data + elf).outcome is Outcome.FAIL
+    kernel = np.zeros((4, 3, 3, 3), np.int8)
+    kernel.reshape(-1)[:4] = np.frombuffer(elf[:4], np.int8)
+    assert ran("MA739", made.packed(made.conv_model(kernel))).outcome is Outcome.FAIL
+    assert ran("MA739", made.with_archive(data, {"labels.txt": elf})).outcome is Outcome.FAIL
+    for code in ("MA739", "MA761"):
+        assert ran(code, data).outcome is Outcome.PASS
+
+
+def test_values_that_are_not_finite(ran):
+    kernel = np.ones((4, 3, 3, 3), np.float32)
+    kernel[0, 0, 0, 0] = np.nan
+    result = ran("MA111", made.packed(made.conv_model(kernel)))
+    assert result.outcome is Outcome.FAIL
+    assert "conv/kernel" in result.findings[0].detail
+
+
+def symmetry(kernel, quantized, folder):
+    path = folder / "m.tflite"
+    path.write_bytes(made.packed(made.conv_model(kernel, quantized=quantized)))
+    artifact = read(path, Limits())
+    (found,) = measure(artifact, limits=Limits()).symmetry
+    return found.score["H"]
+
+
+def test_symmetry_of_quantised_kernels(tmp_path):
+    """Of what the numbers stand for, in the order of Keras' axes."""
+    rng = np.random.default_rng(0)
+    kernel = rng.integers(-127, 128, (4, 3, 3, 3)).astype(np.int8)
+    mirrored = kernel.copy()
+    mirrored[:, :, 2] = mirrored[:, :, 0]
+    scale = made.quantization([0.1, 0.2, 0.3, 0.4], [0])
+    assert symmetry(mirrored, scale, tmp_path) == pytest.approx(1, abs=1e-6)
+    assert symmetry(kernel, scale, tmp_path) < 0.7
