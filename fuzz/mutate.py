@@ -15,6 +15,7 @@ import re
 import zipfile
 from collections.abc import Callable
 
+from fuzz.flatbuffer_changes import changed_flatbuffer
 from fuzz.tar_changes import changed_tar
 from modelaudit.errors import ReadError
 from modelaudit.formats.checkpoint.sstable import read_table
@@ -183,6 +184,10 @@ class Mutator:
                 else:
                     fields[index] = (number, kind, rng.choice((*NUMBERS, value ^ 1)))
         return _joined(fields)
+
+    def flatbuffer(self, data: bytes) -> bytes:
+        """Change references, lengths and numbers of a FlatBuffer."""
+        return changed_flatbuffer(self.rng, data, self.raw)
 
     def table(self, data: bytes) -> bytes:
         """Change entries of a checkpoint's index; the checksum of every block stays valid."""

@@ -19,7 +19,7 @@ from modelaudit.formats.checkpoint.sstable import masked, read_table
 from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
 from modelaudit.settings import Limits
 from tests.formats.bundle_writer import BundleWriter, table
-from tests.made import files, saved_models
+from tests.made import files, lite_files, saved_models
 from tests.made.keras_configs import (
     functional,
     input_layer,
@@ -296,3 +296,22 @@ def with_right_checksums(prefix: Path) -> None:
             entry.crc32c = masked(google_crc32c.value(piece))
         rows.append((key, entry.SerializeToString() if entry else value))
     index.write_bytes(table(rows))
+
+
+def lite_models() -> tuple[bytes, ...]:
+    """TensorFlow Lite models: quantised with metadata and an archive, and one of TensorFlow."""
+    kernel = np.random.default_rng(3).integers(-127, 128, (4, 3, 3, 3)).astype(np.int8)
+    given = lite_files.quantization([0.1, 0.2, 0.3, 0.4], [0])
+    described = {
+        "TFLITE_METADATA": lite_files.described(127.5, 127.5),
+        "min_runtime_version": b"1.14.0".ljust(16, b"\0"),
+    }
+    model = lite_files.with_metadata(lite_files.conv_model(kernel, quantized=given), described)
+    archived = lite_files.with_archive(lite_files.packed(model), {"labels.txt": b"a\nb\nc\nd\n"})
+    flex = lite_files.conv_model()
+    flex.subgraphs[0].outputs = [lite_files.add_tensor(flex, "text", (1,))]
+    code, options = lite_files.schema().BuiltinOperator.CUSTOM, lite_files.flex_options("ReadFile")
+    lite_files.add_operator(
+        flex, code, [3], flex.subgraphs[0].outputs, custom="FlexReadFile", data=options
+    )
+    return archived, lite_files.packed(flex)

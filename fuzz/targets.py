@@ -166,6 +166,14 @@ def _packed(folder: Path) -> None:
     _file(readers.ARCHIVE, lambda path: seeds.packed_models(path.parent)[0])(folder)
 
 
+def _lite(folder: Path) -> None:
+    _file("m.tflite", lambda _: seeds.lite_models()[0])(folder)
+
+
+def _more_lite(_: Path) -> tuple[bytes, ...]:
+    return seeds.lite_models()[1:]
+
+
 def _npz(folder: Path) -> None:
     _file("m.npz", lambda path: seeds.arrays(path.parent)[0])(folder)
 
@@ -249,4 +257,5 @@ TARGETS = (
         place=_place_objects,
     ),
     Target("frozen-graph", "m.pb", "wire", _file("m.pb", _frozen)),
+    Target("tflite", "m.tflite", "flatbuffer", _lite, others=_more_lite),
 )

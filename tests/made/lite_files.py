@@ -207,3 +207,18 @@ def described(mean: float, std: float, labels: str = "labels.txt") -> bytes:
     graph = table((2, vector(given)), (3, vector(result)))
     b.Finish(table((0, b.CreateString("classifier")), (3, vector(graph))), b"M001")
     return bytes(b.Output())
+
+
+def flex_options(operation: str) -> bytes:
+    """Options of an operation of TensorFlow: a FlexBuffer of its name and its NodeDef."""
+    from flatbuffers import flexbuffers
+
+    from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
+
+    node = pb.NodeDef(name="node", op=operation)
+    node.attr["T"].type = pb.DT_FLOAT
+    builder = flexbuffers.Builder()
+    with builder.Vector():
+        builder.String(operation)
+        builder.String(node.SerializeToString().decode("latin-1"))
+    return bytes(builder.Finish())
