@@ -20,13 +20,13 @@ from modelaudit.graphs import (
     GraphFunction,
     GraphNode,
     Json,
+    LiteModel,
     ObjectNode,
     Shape,
     Signature,
     fits,
     trains,
 )
-from modelaudit.lite_graphs import LiteModel
 from modelaudit.structs import PartlyCompared
 
 Dialect: TypeAlias = Literal["keras1", "keras2", "keras3"]  # the generation that wrote a config

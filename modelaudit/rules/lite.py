@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from modelaudit.facts import Artifact, Format
 from modelaudit.findings import Confidence, Finding, Severity
-from modelaudit.lite_graphs import (
+from modelaudit.graphs import (
     INTEGERS,
     LiteModel,
     LiteOperator,

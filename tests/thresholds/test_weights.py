@@ -13,7 +13,7 @@ import pytest
 from modelaudit.audit_types.kernels import BatchNormState, KernelInitialization, KernelSymmetry
 from modelaudit.diagnosis.suspects import suspects
 from modelaudit.facts import Kernel, TensorStats
-from modelaudit.lite_graphs import LiteModel, LiteSubgraph, LiteTensor, Quantization
+from modelaudit.graphs import LiteModel, LiteSubgraph, LiteTensor, Quantization
 from modelaudit.measures.kernels import initialization
 from modelaudit.measures.kernels.batchnorm import inputs_off_scale
 from modelaudit.measures.kernels.inference_norms import trained_at_inference

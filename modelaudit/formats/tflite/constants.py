@@ -12,9 +12,9 @@ from modelaudit.formats.executables import HEAD_BYTES, executable_in_numbers
 from modelaudit.formats.io.density import DATASETS
 from modelaudit.formats.io.file_window import FileWindow
 from modelaudit.formats.io.tensor_stats import summarise_or_problem
-from modelaudit.formats.tflite.flatbuffer import Table
+from modelaudit.formats.tflite.flatbuffer import FlatTable
 from modelaudit.formats.tflite.values import LiteArray, stored_bytes
-from modelaudit.lite_graphs import Quantization
+from modelaudit.graphs import Quantization
 from modelaudit.settings import Limits
 from modelaudit.structs import replace
 
@@ -22,7 +22,7 @@ from modelaudit.structs import replace
 _SHARED = 4
 
 
-class Span(Struct, frozen=True):
+class ByteSpan(Struct, frozen=True):
     """Bytes of a file."""
 
     offset: int
@@ -47,18 +47,18 @@ class Buffers:
         problems: what is wrong with them.
     """
 
-    def __init__(self, model: Table, window: FileWindow) -> None:
+    def __init__(self, model: FlatTable, window: FileWindow) -> None:
         self.window = window
-        self.spans: list[Span | None] = []
-        self.behind: list[Span] = []
+        self.spans: list[ByteSpan | None] = []
+        self.behind: list[ByteSpan] = []
         self.problems: list[Problem] = []
         for index, table in enumerate(model.tables("buffers")):
             inside = table.span("data")
             # Larger models store the bytes behind the FlatBuffer; 1 stands for "not yet known".
             offset, size = table.number("offset"), table.number("size")
-            span = Span(*inside) if inside else Span(0, 0)
+            span = ByteSpan(*inside) if inside else ByteSpan(0, 0)
             if offset > 1 and size:
-                span = Span(offset, size)
+                span = ByteSpan(offset, size)
                 if span.end > window.size:
                     detail = (
                         f"has {window.size:,} bytes, but buffer {index} is stored at "
@@ -68,7 +68,7 @@ class Buffers:
                     self.problems.append(Problem(kind, window.file, detail, f"buffer {index}"))
                     self.spans.append(None)
                     if offset < window.size:
-                        self.behind.append(Span(offset, window.size - offset))
+                        self.behind.append(ByteSpan(offset, window.size - offset))
                     continue
                 self.behind.append(span)
             self.spans.append(span)
@@ -88,7 +88,7 @@ class Buffers:
                 kind = ProblemKind.CORRUPT
                 self.problems.append(Problem(kind, self.window.file, detail, evidence=evidence))
 
-    def span(self, index: int) -> Span | None:
+    def span(self, index: int) -> ByteSpan | None:
         """The bytes of a buffer; None if there is no such buffer, or if it is not in the file."""
         return self.spans[index] if 0 <= index < len(self.spans) else None
 
@@ -109,7 +109,7 @@ class Constants:
     def read(
         self,
         label: str,
-        table: Table,
+        table: FlatTable,
         dtype: str,
         shape: tuple[int, ...],
         quantization: Quantization | None,
@@ -148,7 +148,7 @@ class Constants:
         return name
 
     def _fill(
-        self, tensor: Tensor, table: Table, span: Span, quantization: Quantization | None
+        self, tensor: Tensor, table: FlatTable, span: ByteSpan, quantization: Quantization | None
     ) -> None:
         """Add the values of a constant, or the problem why there are none."""
         name, window = tensor.name, self.buffers.window
@@ -183,7 +183,7 @@ class Constants:
             if problem is not None:
                 self.problems.append(problem)
 
-    def _look_for_programs(self, name: str, span: Span) -> None:
+    def _look_for_programs(self, name: str, span: ByteSpan) -> None:
         try:
             head = self.buffers.window.head(min(span.size, HEAD_BYTES), span.offset)
             last = self.buffers.window.head(1, span.end - 1)
@@ -219,7 +219,7 @@ def _role(dtype: str, quantization: Quantization | None) -> str:
     return "weight" if quantization is not None or "float" in dtype else "other"
 
 
-def _blockwise(table: Table) -> bool:
+def _blockwise(table: FlatTable) -> bool:
     quantization = table.table("quantization")
     details = quantization.union("details") if quantization is not None else None
     return details is not None and details.kind == "BlockwiseQuantization"

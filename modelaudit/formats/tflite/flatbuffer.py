@@ -55,7 +55,7 @@ class FlatBuffer:
         self._pages: OrderedDict[int, bytes] = OrderedDict()
         self._work = 0
 
-    def root(self, table: str) -> Table:
+    def root(self, table: str) -> FlatTable:
         """The root table, of this type, after everything that it leads to was verified.
 
         Raises:
@@ -63,7 +63,7 @@ class FlatBuffer:
             LimitExceeded: too deep, or too many references to the same bytes.
         """
         self._charge(0, 8)
-        root = Table(self, table, self.follow(0))
+        root = FlatTable(self, table, self.follow(0))
         self._verify(root)
         return root
 
@@ -132,7 +132,7 @@ class FlatBuffer:
         self.spans.append((start, start + count))
         REFERENCES.check(len(self.spans), self.size, self.limits, self.file)
 
-    def _verify(self, root: Table) -> None:
+    def _verify(self, root: FlatTable) -> None:
         waiting = [iter((root,))]
         while waiting:
             table = next(waiting[-1], None)
@@ -145,7 +145,7 @@ class FlatBuffer:
             self._charge(table.start, table.nbytes)
             waiting.append(self._below(table))
 
-    def _below(self, table: Table) -> Iterator[Table]:
+    def _below(self, table: FlatTable) -> Iterator[FlatTable]:
         """Verify the fields of a table but for the tables in them, which are yielded."""
         for field in table.fields.values():
             at = table.place(field)
@@ -163,7 +163,9 @@ class FlatBuffer:
                 if below is not None:
                     yield below
 
-    def _elements(self, field: Field, scalar: struct.Struct | None, start: int) -> Iterator[Table]:
+    def _elements(
+        self, field: Field, scalar: struct.Struct | None, start: int
+    ) -> Iterator[FlatTable]:
         first, count = self.vector(start, 4 if scalar is None else scalar.size)
         if field.kind == "u8":  # not visited, whatever they are
             self._charge(start, 4)
@@ -176,13 +178,13 @@ class FlatBuffer:
                 if field.kind == "string":
                     self._string(self.follow(at))
                 else:
-                    yield Table(self, field.kind, self.follow(at))
+                    yield FlatTable(self, field.kind, self.follow(at))
 
     def _string(self, start: int) -> None:
         self._charge(start, 4 + self.vector(start, 1)[1] + 1)
 
 
-class Table:
+class FlatTable:
     """A table of a FlatBuffer.
 
     Args:
@@ -243,25 +245,25 @@ class Table:
         first, count = self.buffer.vector(offset, 1)
         return self.buffer.read(first, count).decode("utf-8", "backslashreplace")
 
-    def table(self, name: str) -> Table | None:
+    def table(self, name: str) -> FlatTable | None:
         """A table; None if it is not stored."""
         field = self.fields[name]
         at = self.place(field)
-        return None if at is None else Table(self.buffer, field.kind, self.buffer.follow(at))
+        return None if at is None else FlatTable(self.buffer, field.kind, self.buffer.follow(at))
 
-    def union(self, name: str) -> Table | None:
+    def union(self, name: str) -> FlatTable | None:
         """The table of a union; None if there is none, or if the schema has no such type."""
         field = self.fields[name]
         at, kind = self.place(field), self.number(name + "_type")
         if at is None or not 0 < kind < len(field.tables):
             return None
-        return Table(self.buffer, field.tables[kind], self.buffer.follow(at))
+        return FlatTable(self.buffer, field.tables[kind], self.buffer.follow(at))
 
-    def tables(self, name: str) -> list[Table]:
+    def tables(self, name: str) -> list[FlatTable]:
         """The tables of a vector."""
         field = self.fields[name]
         return [
-            Table(self.buffer, field.kind, self.buffer.follow(at)) for at in self._places(field)
+            FlatTable(self.buffer, field.kind, self.buffer.follow(at)) for at in self._places(field)
         ]
 
     def texts(self, name: str) -> list[str]:

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from modelaudit.errors import ReadError
 from modelaudit.facts import Graph, GraphNode, Problem, ProblemKind, Tensor
-from modelaudit.formats.tflite.flatbuffer import Table
-from modelaudit.lite_graphs import LiteSubgraph, LiteTensor
+from modelaudit.formats.tflite.flatbuffer import FlatTable
+from modelaudit.graphs import LiteSubgraph, LiteTensor
 from modelaudit.settings import Limits
 
 _MOST_BYTES = 1 << 20  # of an operation's attributes
@@ -63,7 +63,7 @@ def _back(data: bytes, at: int, width: int) -> int:
 
 
 def flex_graph(
-    model: Table,
+    model: FlatTable,
     graphs: Sequence[LiteSubgraph],
     constants: Mapping[str, Tensor],
     limits: Limits,
@@ -82,7 +82,7 @@ def flex_graph(
 
 
 def _nodes(
-    table: Table,
+    table: FlatTable,
     graph: LiteSubgraph,
     constants: Mapping[str, Tensor],
     limits: Limits,

@@ -8,8 +8,7 @@ from msgspec import Struct
 
 from modelaudit.facts import Kernel
 from modelaudit.formats.tflite.schema import schema
-from modelaudit.graphs import Json
-from modelaudit.lite_graphs import LiteModel, LiteOperator, LiteSubgraph, LiteTensor
+from modelaudit.graphs import Json, LiteModel, LiteOperator, LiteSubgraph, LiteTensor
 from modelaudit.structs import replace
 
 

@@ -12,11 +12,11 @@ from modelaudit.facts import Problem, ProblemKind
 from modelaudit.formats.class_labels import label_lines
 from modelaudit.formats.executables import HEAD_BYTES, executable_kind
 from modelaudit.formats.io.file_window import FileWindow
-from modelaudit.formats.tflite.constants import Buffers, Span
-from modelaudit.formats.tflite.flatbuffer import FlatBuffer, Table
+from modelaudit.formats.tflite.constants import Buffers, ByteSpan
+from modelaudit.formats.tflite.flatbuffer import FlatBuffer, FlatTable
 from modelaudit.formats.zip.archive_members import ZipParts
 from modelaudit.formats.zip.directory import has_end_record
-from modelaudit.lite_graphs import LitePreprocessing
+from modelaudit.graphs import LitePreprocessing
 from modelaudit.settings import Limits
 
 RUNTIME = "min_runtime_version"
@@ -46,12 +46,12 @@ class Metadata(Struct):
     tensorflow: str = ""
     preprocessing: tuple[LitePreprocessing, ...] = ()
     files: dict[str, int] = {}
-    archive: Span | None = None
+    archive: ByteSpan | None = None
     labels: tuple[str, tuple[str, ...]] | None = None
     problems: list[Problem] = []
 
 
-def read_metadata(model: Table, buffers: Buffers, limits: Limits) -> Metadata:
+def read_metadata(model: FlatTable, buffers: Buffers, limits: Limits) -> Metadata:
     """Read the metadata entries of a model, and the archive behind it."""
     found = Metadata({}, set())
     window = buffers.window
@@ -79,7 +79,7 @@ def read_metadata(model: Table, buffers: Buffers, limits: Limits) -> Metadata:
     return found
 
 
-def _inside(window: FileWindow, span: Span) -> FileWindow:
+def _inside(window: FileWindow, span: ByteSpan) -> FileWindow:
     return FileWindow(window.path, window.start + span.offset, span.size, window.file)
 
 
@@ -113,7 +113,7 @@ _DESCRIPTIONS: dict[str, Callable[[Metadata, FileWindow, Limits], None]] = {
 }
 
 
-def _normalisations(tensor: Table) -> Iterator[LitePreprocessing]:
+def _normalisations(tensor: FlatTable) -> Iterator[LitePreprocessing]:
     for unit in tensor.tables("process_units"):
         options = unit.union("options")
         if options is not None and options.kind == "NormalizationOptions":
@@ -133,7 +133,7 @@ def _read_archive(found: Metadata, window: FileWindow, limits: Limits) -> None:
     # Tools for metadata append an archive without members to a model without files.
     empty = not parts.directory.members
     start = window.size - behind - _END_BYTES if empty else parts.directory.prefix
-    found.archive = Span(start, window.size - start)
+    found.archive = ByteSpan(start, window.size - start)
     # That other data precede the archive is how metadata are appended.
     usual = {"prefix", "gap"} if empty else {"prefix"}
     found.problems += [each for each in parts.problems() if each.evidence.get("zip") not in usual]

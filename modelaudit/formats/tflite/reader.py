@@ -16,7 +16,7 @@ from modelaudit.formats.tflite.flex import flex_graph
 from modelaudit.formats.tflite.kernels import find_kernels
 from modelaudit.formats.tflite.metadata import Metadata, read_metadata
 from modelaudit.formats.tflite.subgraphs import SubgraphReader, needed_runtime, read_signatures
-from modelaudit.lite_graphs import LiteModel
+from modelaudit.graphs import LiteModel
 from modelaudit.settings import Limits
 
 _VERSION = 3

@@ -8,9 +8,9 @@ from modelaudit.errors import ReadError
 from modelaudit.facts import Endpoint, Json, Problem, ProblemKind, Shape, Signature
 from modelaudit.formats.io.density import ENDPOINTS
 from modelaudit.formats.tflite.constants import Constants
-from modelaudit.formats.tflite.flatbuffer import Table
+from modelaudit.formats.tflite.flatbuffer import FlatTable
 from modelaudit.formats.tflite.schema import runtime_versions, schema
-from modelaudit.lite_graphs import LiteOperator, LiteSubgraph, LiteTensor, Quantization
+from modelaudit.graphs import LiteOperator, LiteSubgraph, LiteTensor, Quantization
 
 
 class SubgraphReader:
@@ -21,7 +21,7 @@ class SubgraphReader:
         constants: receives the constants of the tensors.
     """
 
-    def __init__(self, model: Table, constants: Constants) -> None:
+    def __init__(self, model: FlatTable, constants: Constants) -> None:
         self.model = model
         self.file = model.buffer.file
         self.constants = constants
@@ -37,7 +37,7 @@ class SubgraphReader:
         tables = self.model.tables("subgraphs")
         return tuple(self._subgraph(i, each, len(tables)) for i, each in enumerate(tables))
 
-    def _subgraph(self, index: int, table: Table, count: int) -> LiteSubgraph:
+    def _subgraph(self, index: int, table: FlatTable, count: int) -> LiteSubgraph:
         name = table.text("name") or (f"subgraph {index}" if index else "main")
         prefix = f"{name}/" if index else ""
         tensors = tuple(self._tensor(prefix, each) for each in table.tables("tensors"))
@@ -54,7 +54,7 @@ class SubgraphReader:
             self._check_calls(operator, count)
         return LiteSubgraph(name, tensors, operators, ends[0], ends[1])
 
-    def _tensor(self, prefix: str, table: Table) -> LiteTensor:
+    def _tensor(self, prefix: str, table: FlatTable) -> LiteTensor:
         types = schema().enums["TensorType"]
         number = table.number("type")
         dtype = types[number].lower() if 0 <= number < len(types) else f"type_{number}"
@@ -75,7 +75,9 @@ class SubgraphReader:
             variable=bool(table.number("is_variable")),
         )
 
-    def _quantization(self, name: str, table: Table, shape: tuple[int, ...]) -> Quantization | None:
+    def _quantization(
+        self, name: str, table: FlatTable, shape: tuple[int, ...]
+    ) -> Quantization | None:
         stored = table.table("quantization")
         scale = stored.reals("scale") if stored is not None else ()
         if stored is None or not scale:
@@ -93,7 +95,7 @@ class SubgraphReader:
             return None
         return Quantization(scale, zero, axis)
 
-    def _operator(self, table: Table) -> LiteOperator:
+    def _operator(self, table: FlatTable) -> LiteOperator:
         index = table.number("opcode_index")
         if index >= len(self.codes):
             reason = f"has {len(self.codes)} operator codes, but an operator has code {index}"
@@ -119,7 +121,7 @@ class SubgraphReader:
                 raise ReadError(ProblemKind.CORRUPT, self.file, reason)
 
 
-def _operator_code(table: Table) -> tuple[str, int, bool]:
+def _operator_code(table: FlatTable) -> tuple[str, int, bool]:
     """Name, version, and whether it is a custom operator."""
     names = schema().enums["BuiltinOperator"]
     # The first field has 8 bits; greater codes are in the second, and 127 in the first.
@@ -129,7 +131,7 @@ def _operator_code(table: Table) -> tuple[str, int, bool]:
     return table.text("custom_code") if custom else name, table.number("version"), custom
 
 
-def _shape(table: Table, sizes: tuple[int, ...]) -> Shape:
+def _shape(table: FlatTable, sizes: tuple[int, ...]) -> Shape:
     """The shape, with None for open axes. An empty one is that of a scalar, or unknown."""
     signature = table.integers("shape_signature")
     if len(signature) == len(sizes) and signature:
@@ -139,7 +141,7 @@ def _shape(table: Table, sizes: tuple[int, ...]) -> Shape:
     return sizes
 
 
-def read_signatures(model: Table, graphs: Sequence[LiteSubgraph]) -> tuple[Signature, ...]:
+def read_signatures(model: FlatTable, graphs: Sequence[LiteSubgraph]) -> tuple[Signature, ...]:
     """The signatures; without any, one of the main subgraph, with the names of its tensors.
 
     Raises:
@@ -165,7 +167,7 @@ def read_signatures(model: Table, graphs: Sequence[LiteSubgraph]) -> tuple[Signa
     return tuple(found)
 
 
-def _mapped(graph: LiteSubgraph, key: str, table: Table, side: str) -> Iterator[Endpoint]:
+def _mapped(graph: LiteSubgraph, key: str, table: FlatTable, side: str) -> Iterator[Endpoint]:
     for each in table.tables(side):
         index = each.number("tensor_index")
         if index >= len(graph.tensors):

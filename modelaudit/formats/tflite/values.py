@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from modelaudit.formats.io.dtypes import stored_dtype
 from modelaudit.formats.io.file_window import FileWindow
 from modelaudit.formats.io.tensor_stats import PIECE_BYTES, FileArray
-from modelaudit.lite_graphs import Quantization
+from modelaudit.graphs import Quantization
 
 # Bits of the types that several elements of share a byte, the first in its lowest bits.
 PACKED = {"int4": 4, "uint4": 4, "int2": 2}
