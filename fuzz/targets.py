@@ -12,6 +12,7 @@ from modelaudit import pipeline, schema
 from modelaudit.errors import ReadError
 from modelaudit.facts import Problem, ProblemKind
 from modelaudit.findings import Outcome
+from modelaudit.formats.reader import read_artifact
 from modelaudit.settings import Settings
 
 SETTINGS = Settings()
@@ -72,7 +73,7 @@ class Target:
             One word for the result: the kind of the error or of the first problem, or `read`.
         """
         if self.alone is None:
-            return _word(pipeline.read_artifact(folder / self.file, SETTINGS).problems)
+            return _word(read_artifact(folder / self.file, SETTINGS.limits).problems)
         try:
             return _word(self.alone(folder))
         except ReadError as error:
