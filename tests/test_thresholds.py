@@ -24,7 +24,7 @@ OTHERS = {
     "modelaudit.diagnosis.case": {0.001, 1e-6},  # the smallest change and p-value that are shown
     "modelaudit.diagnosis.procedure": {0.3},  # a factor on belief
     "modelaudit.measures.behaviour.equivariance": {1e-12},
-    "modelaudit.measures.behaviour.information_gain": {0.3, 1e-30},  # a reference, underflow
+    "modelaudit.measures.behaviour.information_gain": {0.1, 0.3, 1e-30},  # references, underflow
     "modelaudit.measures.behaviour.outputs": {1e-12},
     "modelaudit.measures.augmentation.image_changes": {4.0},  # where SciPy's Gaussian ends
     "modelaudit.measures.augmentation.other_changes": {0.1},  # by which columns are changed

@@ -112,6 +112,11 @@ class InformationGain(Struct, frozen=True):
     """The same in standard errors."""
     also: tuple[str, ...] = ()
     """Forms whose information does not differ from that in this one."""
+    mirror_bits: float | None = None
+    """Agreement of the predictions for images in that form and for their mirror images, less that
+    for images as given, in bits; null for other inputs, and if it was not measured."""
+    mirror_z: float | None = None
+    """The same in standard errors."""
 
 
 class BetterInputs(Struct, frozen=True):

@@ -13,6 +13,9 @@ from modelaudit.measures.dihedral import DihedralElement, elements
 
 S = TypeVar("S", bound=np.generic)
 NO_CHANNELS = "no_channels"
+# Of each orientation of images, the one that shows its mirror image.
+_PAIRS = (("e", "H"), ("V", "r180"), ("r90", "AT"), ("r270", "T"))
+MIRROR_OF = dict([*_PAIRS, *((b, a) for a, b in _PAIRS)])
 _MIN_SIDE = 8  # minimum side of a square rank-3 input that is read as an image without channels
 
 

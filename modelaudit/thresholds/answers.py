@@ -50,6 +50,13 @@ SURE_Z = Threshold(
     "size of either gain from which a finding has a high severity",
     "chosen above `SCALE_Z`",
 )
+AGREE_Z = Threshold(
+    3.0,
+    "standard errors",
+    "gain of agreement of the predictions for images and their mirror images, from which another "
+    "form is the right one, unless the information falls",
+    "12 sound networks for digits and photographs, 13 forms, 64 to 200 images: 1.5 at most",
+)
 TIED_Z = Threshold(
     2.0,
     "standard errors",

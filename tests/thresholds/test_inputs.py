@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pytest
 
+from modelaudit.audit_types.behaviour import InformationGain
 from modelaudit.diagnosis.steps.input import input_domain, orientation_mismatch
 from tests.diagnosis.cases import (
     behaviour,
@@ -63,6 +64,31 @@ def orientation_gains(bits):
 @at("answers.GAIN_Z", {3.95: False, 4.0: True, 4.05: True})
 def orientation_gains_beyond_error(z):
     return oriented(z=z)
+
+
+def agreeing(name, z, bits=0.5, equal=(0.0, 0.0)):
+    gain = InformationGain(0.0, 0.0, *equal, mirror_bits=bits, mirror_z=z)
+    return behaviour(output(2.0, gains={name: gain}))
+
+
+@at("answers.AGREE_Z", {2.95: False, 3.0: True})
+def mirror_images_agree_in_another_orientation(z):
+    return found(orientation_mismatch, agreeing("V", z))
+
+
+@at("answers.AGREE_Z", {2.95: "", 3.0: "2x-1"})
+def mirror_images_agree_on_another_scale(z):
+    return getattr(input_domain(case(agreeing("2x-1", z))), "transform", "")
+
+
+@at("answers.TIED_Z", {-2.05: False, -1.95: True})
+def information_does_not_fall(z):
+    return found(orientation_mismatch, agreeing("V", 9.0, equal=(-0.1, z)))
+
+
+@at("answers.GAIN", {0.099: False, 0.1: True})
+def mirror_images_agree_enough(bits):
+    return found(orientation_mismatch, agreeing("V", 9.0, bits))
 
 
 @at("answers.ALIKE_INFORMED", {0.495: False, 0.5: True, 0.505: True})

@@ -9,15 +9,12 @@ from statistics import NormalDist
 from modelaudit.audit_types.behaviour import (
     BatchNormFit,
     BetterInputs,
-    InformationGain,
     OutputBehaviour,
 )
 from modelaudit.audit_types.diagnosis import Evidence
 from modelaudit.diagnosis.case import (
-    FLIPS,
     NO_FLIP,
     Case,
-    answered_alike,
     better_by_labels,
     bits_in_words,
     capacity,
@@ -26,27 +23,31 @@ from modelaudit.diagnosis.case import (
     p_in_words,
     score_text,
 )
-from modelaudit.diagnosis.input_corrections import parts, simplest_first, words_of
+from modelaudit.diagnosis.input_corrections import parts, words_of
 from modelaudit.diagnosis.model import CauseExcluded, CauseFound, CauseUnknown, StepResult
+from modelaudit.diagnosis.steps.form_evidence import (
+    agreement_text,
+    agrees,
+    gain_strength,
+    informed_orientations,
+    informed_scale,
+    is_gain,
+)
 from modelaudit.diagnosis.steps.scale_evidence import by_margin, by_statistics, statistics_evidence
 from modelaudit.measures.kernels.batchnorm import inputs_off_scale
 from modelaudit.measures.summary import Behaviour
-from modelaudit.measures.value_transforms import JOIN
 from modelaudit.thresholds.answers import (
-    ALIKE_INFORMED,
     BETTER_P,
     CERTAIN_P,
     GAIN,
-    GAIN_Z,
     MIN_CLASSES,
     OPEN_P,
-    SCALE_Z,
     SCORE_GAIN,
     SURE_Z,
     SUSPECT_P,
     TOP_SHARE,
 )
-from modelaudit.thresholds.weights import MISFIT_ALIKE, OFF_SCALE, ON_SCALE
+from modelaudit.thresholds.weights import OFF_SCALE, ON_SCALE
 
 EQUALLY = " at equal confidence"
 
@@ -64,16 +65,20 @@ def orientation_mismatch(case: Case) -> StepResult:
         labelled = better_by_labels(output)
         if labelled and not parts(labelled.name)[0]:
             return CauseUnknown("images on the scale that your labels indicate")
-        names = _same_scale(labelled) if labelled else _informed(output)
+        names = _same_scale(labelled) if labelled else informed_orientations(output)
         if not names or (labelled is None and labels_contradict(output, names[0])):
             continue
         first = next(iter(seen.batchnorm), None)
         if labelled is None and (
-            inputs_off_scale(seen.batchnorm, names[0]) or _rescaled(output, first)
+            inputs_off_scale(seen.batchnorm, names[0]) or informed_scale(output, first)
         ):
             return CauseUnknown("images on the scale used in training, which differs from theirs")
         evidence = (*_labelled_evidence(labelled), *_seen_in_outputs(output, names, seen.inputs.n))
-        belief = _belief(labelled) if labelled else _unlabelled_belief(output.gains[names[0]].z)
+        belief = (
+            _belief(labelled)
+            if labelled
+            else _unlabelled_belief(gain_strength(output.gains[names[0]]))
+        )
         return CauseFound(belief, evidence, where=output.name, transform=names[0])
     informative = any(
         (o.collapse.classes or 0) >= MIN_CLASSES.value and o.orientation for o in case.outputs
@@ -99,7 +104,7 @@ def other_form(case: Case) -> str:
         labelled = better_by_labels(output)
         if labelled:
             return labelled.name
-        names = [*_informed(output), _rescaled(output, next(iter(fits), None))]
+        names = [*informed_orientations(output), informed_scale(output, next(iter(fits), None))]
         found = next((name for name in names if name and not labels_contradict(output, name)), "")
         if found:
             return found
@@ -165,6 +170,10 @@ def _labelled_evidence(found: BetterInputs | None) -> tuple[Evidence, ...]:
 
 def _seen_in_outputs(output: OutputBehaviour, names: Sequence[str], n: int) -> Iterator[Evidence]:
     """What the predictions themselves show, without labels."""
+    gain = output.gains.get(names[0])
+
+    if gain is not None and agrees(gain) and not is_gain(gain):
+        yield Evidence(agreement_text(names[0], gain), "MA603", gain.mirror_bits, GAIN.value, n)
     if names[0] in output.orientation:
         yield _profile_evidence(output, names[0], n)
     top = output.collapse.top_share
@@ -178,71 +187,6 @@ def _seen_in_outputs(output: OutputBehaviour, names: Sequence[str], n: int) -> I
 
 def _belief(found: BetterInputs) -> float:
     return 0.97 if found.p < CERTAIN_P.value else 0.85
-
-
-def _informed(output: OutputBehaviour) -> list[str]:
-    """Orientations that carry more information, beyond sampling error; the simplest first."""
-    if (output.collapse.classes or 0) < MIN_CLASSES.value:
-        return []
-    moves = {name: gain for name, gain in output.gains.items() if name in FLIPS}
-    best = max(moves, key=lambda name: moves[name].bits, default="")
-    swapped = output.gains.get("BGR")
-    if not best or not _gains(moves[best]) or (swapped and swapped.bits > moves[best].bits):
-        return []
-    if not _distinguishes(output, moves[best]):
-        return []
-    tied = {best, *(name for name in moves[best].also if name in moves and _gains(moves[name]))}
-    return [name for name, _ in simplest_first({name: moves[name].bits for name in tied})]
-
-
-def _distinguishes(output: OutputBehaviour, gain: InformationGain) -> bool:
-    """Whether a gain is more than what images of one kind show.
-
-    They get one prediction, and in any other form, several wrong ones.
-    """
-    if not answered_alike(output) and not output.collapse.collapsed:
-        return True
-    return information(output) + gain.bits >= ALIKE_INFORMED.value * capacity(output)
-
-
-def _gains(gain: InformationGain) -> bool:
-    return gain.bits >= GAIN.value and gain.z >= GAIN_Z.value
-
-
-def _rescaled(output: OutputBehaviour, first: BatchNormFit | None) -> str:
-    """The other scale or channel order that carries more information, or "".
-
-    Larger values alone make predictions more confident, so scales are compared at equal
-    confidence. The first batch normalisation must not speak against it.
-    """
-    if (output.collapse.classes or 0) < MIN_CLASSES.value:
-        return ""
-    others = {n: g for n, g in output.gains.items() if n not in FLIPS and JOIN not in n}
-    equal = {name: gain.equal_bits or 0.0 for name, gain in output.gains.items()}
-    best = max(others, key=lambda name: equal[name], default="")
-    if (
-        best
-        and (others[best].equal_z or 0.0) >= SCALE_Z.value
-        and equal[best] >= max(GAIN.value, *(equal[name] for name in output.gains))
-    ):
-        if first is None:
-            return best if _distinguishes(output, others[best]) else ""
-        fits = first.misfit > MISFIT_ALIKE.value and first.domain.get(best, 1.0) < ON_SCALE.value
-        unsure = first.mean_deviation <= OFF_SCALE.value and not fits
-        if unsure and not _distinguishes(output, others[best]):
-            return ""
-        limit = max(first.mean_deviation, ON_SCALE.value)
-        return best if first.domain.get(best, 0.0) <= limit else ""
-    kept = {name: gain.bits for name, gain in output.gains.items() if name in {*FLIPS, "BGR"}}
-    swapped = output.gains.get("BGR")
-    if (
-        swapped
-        and _gains(swapped)
-        and swapped.bits >= max(kept.values())
-        and _distinguishes(output, swapped)
-    ):
-        return "BGR"
-    return ""
 
 
 def _profile_evidence(output: OutputBehaviour, name: str, n: int) -> Evidence:
@@ -293,21 +237,22 @@ def _other_scale(
             transform=labelled.name,
             together=bool(move),
         )
-    name = _rescaled(output, first)
+    name = informed_scale(output, first)
     if not name or labels_contradict(output, name):
         return by_statistics(seen, output, first)
     gain = output.gains[name]
     z = gain.z if name == "BGR" else gain.equal_z or 0.0
     bits = gain.bits if name == "BGR" else gain.equal_bits or 0.0
-    said = Evidence(
+    text = (
         f"For inputs {words_of(name)} the predictions tell the inputs apart better than as given: "
         f"{bits:.2f} of {capacity(output):.2f} bits more{EQUALLY if name != 'BGR' else ''}, "
-        f"{z:.0f} standard errors.",
-        "",
-        bits,
-        GAIN.value,
-        n,
+        f"{z:.0f} standard errors."
     )
+    if agrees(gain):
+        mirror = gain.mirror_z or 0.0
+        if z < mirror:
+            z, bits, text = mirror, gain.mirror_bits or 0.0, agreement_text(name, gain)
+    said = Evidence(text, "", bits, GAIN.value, n)
     fits = first is not None and first.domain.get(name, OFF_SCALE.value) < ON_SCALE.value
     if first is not None and fits and first.mean_deviation > OFF_SCALE.value:
         evidence = (said, statistics_evidence(first, name))

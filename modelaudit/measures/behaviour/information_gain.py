@@ -8,6 +8,10 @@ values alone make a network more confident:
 * the information at equal confidence, for all forms: the scores of each form are scaled by one
   factor until the mean entropy of the predictions is the same (temperature scaling, Guo et al.,
   2017). What is left is whether different inputs get different predictions.
+
+A third comparison is that of predictions for images and for their mirror images, at equal
+confidence: an image that is recognised mostly is so mirrored as well, and in another form, two
+wrong predictions agree by chance only.
 """
 
 from __future__ import annotations
@@ -24,27 +28,34 @@ from modelaudit.thresholds.answers import TIED_Z
 DRAWS = 400
 MAX_DRAWN = 1 << 22  # resampled means in memory
 ENTROPY_SHARE = 0.3  # of log2 K, that every form's predictions are scaled to
+BOUND = 0.1  # of the agreement with a single input
 _STEPS = 16  # of the bisection of the temperature
 _SMALLEST = 1e-30  # probability; smaller ones underflow in float32
 
 
 def information_gains(
-    outputs: Mapping[str, NDArray[np.float64]], rng: np.random.Generator
+    outputs: Mapping[str, NDArray[np.float64]],
+    rng: np.random.Generator,
+    mirrored: Mapping[str, NDArray[np.float64]] | None = None,
 ) -> dict[str, InformationGain]:
     """The gain of each form of the inputs other than `e`.
 
     Args:
         outputs: form -> result of `outputs.probabilities`, (n, K) or (n, L, 2), of equal shape.
         rng: for the bootstrap, in which all forms are resampled jointly.
+        mirrored: the same for the mirror images in that form, of some forms.
     """
     n = len(outputs["e"])
     weights = rng.multinomial(n, np.full(n, 1 / n), size=DRAWS) / n
     drawn = {name: resampled_information(p, weights) for name, p in outputs.items()}
-    equal = {}
+    equal, agreed = {}, {}
     if outputs["e"].ndim == 2 and outputs["e"].shape[1] > 1:
-        equal = {
-            name: resampled_information(at_equal_confidence(p), weights)
-            for name, p in outputs.items()
+        scaled = {name: at_equal_confidence(p) for name, p in outputs.items()}
+        equal = {name: resampled_information(p, weights) for name, p in scaled.items()}
+        agreed = {
+            name: resampled_agreement(scaled[name], at_equal_confidence(p), weights)
+            for name, p in (mirrored or {}).items()
+            if name in scaled
         }
     found = {}
     for name in outputs:
@@ -53,12 +64,15 @@ def information_gains(
         bits, z = _difference(drawn[name], drawn["e"])
         compared = equal or drawn
         equal_bits, equal_z = _difference(compared[name], compared["e"])
+        mirror = _difference(agreed[name], agreed["e"]) if {name, "e"} <= set(agreed) else None
         found[name] = InformationGain(
             bits=bits,
             z=z,
             equal_bits=equal_bits if equal else None,
             equal_z=equal_z if equal else None,
             also=tied_forms(drawn, name),
+            mirror_bits=mirror[0] if mirror else None,
+            mirror_z=mirror[1] if mirror else None,
         )
     return found
 
@@ -121,4 +135,20 @@ def resampled_information(
         for i in range(0, len(weights), step)
     ]
     result: NDArray[np.float64] = np.concatenate(means) - certain
+    return result
+
+
+def resampled_agreement(
+    p: NDArray[np.float64], q: NDArray[np.float64], weights: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """(draws,) how much two predictions (n, K) for each input agree, in each resample, in bits.
+
+    The mean over inputs of log2((1 - c) sum_k p_k q_k / m_k + c), where m is the mean of all
+    predictions: 0 if they agree as often as those for two different inputs, log2 K if they always
+    do and are certain. c bounds the loss by a single input. `weights` as in
+    `resampled_information`.
+    """
+    mean = np.maximum(weights @ (p + q) / 2, _SMALLEST)
+    lift = (p * q) @ (1 / mean).T
+    result: NDArray[np.float64] = (weights.T * np.log2((1 - BOUND) * lift + BOUND)).sum(axis=0)
     return result

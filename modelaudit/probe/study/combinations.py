@@ -41,19 +41,19 @@ class CombinationSearch:
 
     Args:
         singles: outputs by transform, with `e` for the inputs as given.
+        moves, domains: the spatial transforms and the value transforms of the inputs.
         fed: the inputs; without labels nothing is searched, nor for maps or several outputs.
         artifact: the model's file.
-        moves, domains: the spatial transforms and the value transforms of the inputs.
         ask: runs the model on a variant; None if that is not possible.
     """
 
     def __init__(
         self,
         singles: Mapping[str, Outputs],
-        fed: PreparedInputs,
-        artifact: Artifact,
         moves: Collection[str],
         domains: Sequence[DomainTransform],
+        fed: PreparedInputs,
+        artifact: Artifact,
         ask: Ask,
     ) -> None:
         self._ask, self._moves = ask, moves

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 from msgspec import Struct, field
+from numpy.typing import NDArray
 
 from modelaudit.audit_types.behaviour import (
     ClassAgreement,
@@ -27,7 +28,7 @@ from modelaudit.measures.behaviour.outputs import (
 from modelaudit.measures.behaviour.probe_data import prior_distance
 from modelaudit.measures.behaviour.transform_effects import OutputPair, per_class, transform_effect
 from modelaudit.measures.behaviour.variation import normalised_variation
-from modelaudit.measures.transforms import Transform
+from modelaudit.measures.transforms import MIRROR_OF, Transform
 from modelaudit.probe.study.labels import score_variants
 from modelaudit.probe.study.output_tasks import KnownKind, kind_of, task_of
 from modelaudit.probe.study.runner import Array
@@ -46,6 +47,7 @@ class VariantOutputs(Struct, frozen=True):
         moved: outputs by spatial transform.
         rescaled: outputs by value transform.
         combined: outputs by several transforms, joined by `+`.
+        mirrored: outputs for mirror images, by value transform.
         mix: outputs for synthetic inputs, if `given` are for the user's.
         floors: outputs (plain, transformed) with symmetrised kernels, by transform.
         scrambled: outputs for the phase-scrambled control, by transform.
@@ -57,6 +59,7 @@ class VariantOutputs(Struct, frozen=True):
     moved: Mapping[str, Outputs] = field(default_factory=dict)
     rescaled: Mapping[str, Outputs] = field(default_factory=dict)
     combined: Mapping[str, Outputs] = field(default_factory=dict)
+    mirrored: Mapping[str, Outputs] = field(default_factory=dict)
     mix: Outputs | None = None
     floors: Mapping[str, tuple[Outputs, Outputs]] = field(default_factory=dict)
     scrambled: Mapping[str, Outputs] = field(default_factory=dict)
@@ -122,7 +125,7 @@ def describe_output(
         },
         accuracy=labelled.accuracy,
         fit=labelled.fit,
-        gains=_gains(variants, known, answers, rng),
+        gains=_gains(name, variants, known, answers, rng),
         better=labelled.better,
         worse_p=labelled.worse_p,
         chance_p=labelled.chance_p,
@@ -196,14 +199,27 @@ def _profile(
 
 
 def _gains(
-    variants: Outputs, known: KnownKind, answers: VariantOutputs, rng: np.random.Generator
+    output: str,
+    variants: Outputs,
+    known: KnownKind,
+    answers: VariantOutputs,
+    rng: np.random.Generator,
 ) -> Mapping[str, InformationGain]:
     """Information that other forms of the user's inputs gain; empty for a guessed kind."""
     if answers.mix is None or known.guessed or len(variants) < 2:
         return {}
-    found = {name: probabilities(values, known.name) for name, values in variants.items()}
-    told = {name: p for name, p in found.items() if p is not None}
-    return information_gains(told, rng) if "e" in told else {}
+    mirrored = {name: variants[mate] for name, mate in MIRROR_OF.items() if mate in variants}
+    if "H" not in answers.moved:
+        mirrored = {}
+    mirrored |= {name: finite_values(each[output]) for name, each in answers.mirrored.items()}
+    told, mates = _classes(variants, known), _classes(mirrored, known)
+    return information_gains(told, rng, mates) if "e" in told else {}
+
+
+def _classes(values: Outputs, known: KnownKind) -> dict[str, NDArray[np.float64]]:
+    """Probabilities of the classes by form; empty for outputs without classes."""
+    found = {name: probabilities(each, known.name) for name, each in values.items()}
+    return {name: p for name, p in found.items() if p is not None}
 
 
 def _variants(answers: VariantOutputs) -> Iterator[tuple[str, Outputs]]:

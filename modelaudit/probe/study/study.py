@@ -43,6 +43,7 @@ from modelaudit.probe.study.combinations import CombinationSearch, variant_name
 from modelaudit.probe.study.determinism import RepeatedRuns, run_repeatedly
 from modelaudit.probe.study.feeding import PreparedInputs, prepare_inputs
 from modelaudit.probe.study.inputs import Uncallable, Unprobeable
+from modelaudit.probe.study.mirrored_forms import mirrored_outputs
 from modelaudit.probe.study.open_sizes import inputs_to_try, sizes_to_give
 from modelaudit.probe.study.output import Outputs, VariantOutputs, describe_output
 from modelaudit.probe.study.runner import (
@@ -202,20 +203,17 @@ class _Study:
     def _answers(self, repeats: RepeatedRuns) -> VariantOutputs:
         """Outputs for all variants of the inputs."""
         moved = {name: self.runner.predict("x", InputVariant(name)) for name in self.moves}
-        rescaled: dict[str, Outputs] = {}
-        for domain in self.domains:
-            name = f"value range {domain.name}"
-            got = self._try(name, partial(self.runner.predict, "x", InputVariant("e", domain)))
-            if got is not None:
-                rescaled[domain.name] = got
 
         def ask(variant: InputVariant) -> Outputs | None:
-            name = f"inputs {variant_name(variant)}"
-            return self._try(name, partial(self.runner.predict, "x", variant))
+            predict = partial(self.runner.predict, "x", variant)
+            return self._try(f"inputs {variant_name(variant)}", predict)
 
+        asked = {domain.name: ask(InputVariant("e", domain)) for domain in self.domains}
+        rescaled = {name: outputs for name, outputs in asked.items() if outputs is not None}
         singles = {"e": repeats.given, **moved, **rescaled}
-        parts = singles, self.fed, self.artifact, moved, self.domains, ask
-        combined = CombinationSearch(*parts).run()
+        parts = self.domains, self.fed, self.artifact, ask
+        combined = CombinationSearch(singles, moved, *parts).run()
+        mirrored = mirrored_outputs(repeats.given, rescaled, *parts) if rescaled else {}
         floors = {}
         # For synthetic inputs, one quarter turn represents the others and the transpositions.
         floored = list(self.moves.values())[: None if self.user else FLOORED]
@@ -231,6 +229,7 @@ class _Study:
             moved=moved,
             rescaled=rescaled,
             combined=combined,
+            mirrored=mirrored,
             mix=self._try("built-in mix", self._mix),
             floors=floors,
             scrambled=self._scrambled(),

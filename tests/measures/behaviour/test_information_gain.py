@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from modelaudit.measures.behaviour.information_gain import (
+    BOUND,
     ENTROPY_SHARE,
     at_equal_confidence,
     information_gains,
+    resampled_agreement,
 )
 from modelaudit.measures.behaviour.orientation import information
 from modelaudit.measures.behaviour.transform_effects import entropy
@@ -75,3 +77,27 @@ def test_several_sigmoids_have_no_common_confidence():
     found = gains(e=np.full_like(p, 0.5), H=p)["H"]
     assert found.z > 4
     assert found.equal_z is None
+
+
+def test_agreement_with_mirror_images_by_its_definition():
+    rng = np.random.default_rng(5)
+    p, q = rng.dirichlet(np.ones(4), (2, 30))
+    each = np.full((1, 30), 1 / 30)
+    mean = (p + q).mean(axis=0) / 2
+    lifts = [sum(p[i, k] * q[i, k] / mean[k] for k in range(4)) for i in range(30)]
+    expected = np.mean([np.log2((1 - BOUND) * lift + BOUND) for lift in lifts])
+    assert resampled_agreement(p, q, each)[0] == pytest.approx(expected)
+    sure = np.eye(4)[np.arange(32) % 4]
+    whole = np.full((1, 32), 1 / 32)
+    assert resampled_agreement(sure, sure, whole)[0] == pytest.approx(np.log2(0.9 * 4 + 0.1))
+
+
+def test_the_form_in_which_images_and_their_mirror_images_agree():
+    """A weak network, right for about half of its images: in the wrong form, it guesses."""
+    right, wrong = (answers(1.5, 1), answers(1.5, 2)), (answers(0.3, 3), answers(0.3, 4))
+    for given, other, agrees in ((wrong, right, True), (right, wrong, False)):
+        forms = {"e": given[0], "2x-1": other[0]}
+        mirrored = {"e": given[1], "2x-1": other[1]}
+        gain = information_gains(forms, np.random.default_rng(0), mirrored)["2x-1"]
+        assert (gain.mirror_z > 5, gain.mirror_z < -5) == (agrees, not agrees)
+        assert information_gains(forms, np.random.default_rng(0))["2x-1"].mirror_z is None

@@ -34,7 +34,7 @@ def searched(y: np.ndarray, answer, artifact=ARTIFACT) -> dict[str, np.ndarray]:
     def ask(variant: InputVariant) -> dict[str, np.ndarray]:
         return {"head": answer(variant_name(variant))}
 
-    found = CombinationSearch(singles, fed, artifact, moves, DOMAINS, ask).run()
+    found = CombinationSearch(singles, moves, DOMAINS, fed, artifact, ask).run()
     assert len(found) <= 40
     return {name: each["head"] for name, each in {**singles, **found}.items()}
 

@@ -1,0 +1,121 @@
+"""What predictions for unlabelled inputs in other forms say about the form that is right."""
+
+from __future__ import annotations
+
+from modelaudit.audit_types.behaviour import BatchNormFit, InformationGain, OutputBehaviour
+from modelaudit.diagnosis.case import FLIPS, answered_alike, capacity, information
+from modelaudit.diagnosis.input_corrections import simplest_first, words_of
+from modelaudit.measures.value_transforms import JOIN
+from modelaudit.thresholds.answers import (
+    AGREE_Z,
+    ALIKE_INFORMED,
+    GAIN,
+    GAIN_Z,
+    MIN_CLASSES,
+    SCALE_Z,
+    TIED_Z,
+)
+from modelaudit.thresholds.weights import MISFIT_ALIKE, OFF_SCALE, ON_SCALE
+
+
+def informed_orientations(output: OutputBehaviour) -> list[str]:
+    """Orientations that carry more information, beyond sampling error; the simplest first."""
+    if (output.collapse.classes or 0) < MIN_CLASSES.value:
+        return []
+    moves = {name: gain for name, gain in output.gains.items() if name in FLIPS}
+    best = max(moves, key=lambda name: moves[name].bits, default="")
+    swapped = output.gains.get("BGR")
+    if not best or not is_gain(moves[best]) or (swapped and swapped.bits > moves[best].bits):
+        best = agreed_form(output)
+    if best not in moves or not distinguishes(output, moves[best]):
+        return []
+    as_good = {name for name in moves[best].also if name in moves}
+    tied = {best, *(name for name in as_good if is_gain(moves[name]) or agrees(moves[name]))}
+    return [name for name, _ in simplest_first({name: moves[name].bits for name in tied})]
+
+
+def agreed_form(output: OutputBehaviour) -> str:
+    """The form in which predictions for images and their mirror images agree best, or "".
+
+    It needs no batch statistics, and values that are larger only do not raise it.
+    """
+    most = max(output.gains, key=lambda name: output.gains[name].mirror_bits or 0.0, default="")
+    return most if most and agrees(output.gains[most]) else ""
+
+
+def agrees(gain: InformationGain) -> bool:
+    """Whether predictions agree clearly better than as given, and say no less."""
+    if gain.mirror_bits is None or gain.mirror_z is None:
+        return False
+    told = gain.z if gain.equal_z is None else gain.equal_z
+    clear = gain.mirror_bits >= GAIN.value and gain.mirror_z >= AGREE_Z.value
+    return clear and told > -TIED_Z.value
+
+
+def distinguishes(output: OutputBehaviour, gain: InformationGain) -> bool:
+    """Whether a gain is more than what images of one kind show.
+
+    They get one prediction, and in any other form, several wrong ones.
+    """
+    if not answered_alike(output) and not output.collapse.collapsed:
+        return True
+    return information(output) + gain.bits >= ALIKE_INFORMED.value * capacity(output)
+
+
+def is_gain(gain: InformationGain) -> bool:
+    """Whether the predictions carry clearly more information, for forms that keep the values."""
+    return gain.bits >= GAIN.value and gain.z >= GAIN_Z.value
+
+
+def informed_scale(output: OutputBehaviour, first: BatchNormFit | None) -> str:
+    """The other scale or channel order that carries more information, or "".
+
+    Larger values alone make predictions more confident, so scales are compared at equal
+    confidence. The first batch normalisation must not speak against it.
+    """
+    if (output.collapse.classes or 0) < MIN_CLASSES.value:
+        return ""
+    others = {n: g for n, g in output.gains.items() if n not in FLIPS and JOIN not in n}
+    equal = {name: gain.equal_bits or 0.0 for name, gain in output.gains.items()}
+    best = max(others, key=lambda name: equal[name], default="")
+    if (
+        best
+        and (others[best].equal_z or 0.0) >= SCALE_Z.value
+        and equal[best] >= max(GAIN.value, *(equal[name] for name in output.gains))
+    ):
+        if first is None:
+            return best if distinguishes(output, others[best]) else ""
+        fits = first.misfit > MISFIT_ALIKE.value and first.domain.get(best, 1.0) < ON_SCALE.value
+        unsure = first.mean_deviation <= OFF_SCALE.value and not fits
+        if unsure and not distinguishes(output, others[best]):
+            return ""
+        limit = max(first.mean_deviation, ON_SCALE.value)
+        return best if first.domain.get(best, 0.0) <= limit else ""
+    kept = {name: gain.bits for name, gain in output.gains.items() if name in {*FLIPS, "BGR"}}
+    swapped = output.gains.get("BGR")
+    if (
+        swapped
+        and is_gain(swapped)
+        and swapped.bits >= max(kept.values())
+        and distinguishes(output, swapped)
+    ):
+        return "BGR"
+    agreed = agreed_form(output)
+    if agreed not in others or not distinguishes(output, others[agreed]):
+        return ""
+    limit = max(first.mean_deviation, ON_SCALE.value) if first else 0.0
+    return agreed if first is None or first.domain.get(agreed, 0.0) <= limit else ""
+
+
+def gain_strength(gain: InformationGain) -> float:
+    """Standard errors of the gain of an orientation."""
+    return max(gain.z, gain.mirror_z or 0.0)
+
+
+def agreement_text(name: str, gain: InformationGain) -> str:
+    """How much better the predictions for images and their mirror images agree in a form."""
+    return (
+        f"For images {words_of(name)}, the predictions for each image and for its mirror image "
+        f"agree better than as given: by {gain.mirror_bits or 0.0:.2f} bits, "
+        f"{gain.mirror_z or 0.0:.0f} standard errors."
+    )
