@@ -113,8 +113,7 @@ class InformationGain(Struct, frozen=True):
     also: tuple[str, ...] = ()
     """Forms whose information does not differ from that in this one."""
     mirror_bits: float | None = None
-    """Agreement of the predictions for images in that form and for their mirror images, less that
-    for images as given, in bits; null for other inputs, and if it was not measured."""
+    """How much better predictions for images and their mirror images agree; null if unmeasured."""
     mirror_z: float | None = None
     """The same in standard errors."""
 
@@ -132,8 +131,7 @@ class BetterInputs(Struct, frozen=True):
     score: Real
     """The score in this form."""
     p: Share
-    """P value of the paired comparison, adjusted for the number of forms (Westfall and
-    Young)."""
+    """P value of the paired comparison, adjusted for the choice (Westfall and Young)."""
     tried: Count
     """Number of forms that were tried."""
     n: Count
