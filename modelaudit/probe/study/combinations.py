@@ -2,6 +2,7 @@
 
 Inputs may differ from the training inputs in several ways. Each single correction then helps a
 little or not at all, so the best of each kind are tried in pairs, and the best pairs with a third.
+Without labels, other values are combined with a mirror image only, whose predictions must agree.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ from numpy.typing import NDArray
 
 from modelaudit.facts import Artifact
 from modelaudit.measures.behaviour.accuracy import chance_p
+from modelaudit.measures.behaviour.information_gain import information_gains
 from modelaudit.measures.behaviour.numbering import other_numbering
+from modelaudit.measures.behaviour.outputs import CLASSES, probabilities
 from modelaudit.measures.behaviour.paired import p_better
 from modelaudit.measures.value_transforms import JOIN, DomainTransform
 from modelaudit.probe.study.feeding import PreparedInputs
@@ -28,6 +31,7 @@ Ask = Callable[[InputVariant], Outputs | None]
 
 BEAM = 4  # spatial transforms, and value transforms, that are combined with each other
 EXTENDED = 2  # pairs that are combined with a third
+MIRRORED = 3  # forms with the most information whose mirror images are predicted, and BGR
 
 
 def variant_name(variant: InputVariant) -> str:
@@ -135,3 +139,42 @@ class CombinationSearch:
     def _best(self, names: Iterable[str], most: int) -> list[str]:
         known = [name for name in names if name in self._rows]
         return sorted(known, key=lambda name: -float(self._rows[name].mean()))[:most]
+
+
+def mirrored_outputs(
+    given: Outputs,
+    rescaled: Mapping[str, Outputs],
+    domains: Sequence[DomainTransform],
+    fed: PreparedInputs,
+    artifact: Artifact,
+    ask: Ask,
+) -> dict[str, Outputs]:
+    """Outputs for mirror images in the most informative other values, by value transform.
+
+    None with labels, which show more.
+
+    Args:
+        given: outputs for the inputs as given.
+        rescaled: outputs by value transform.
+        domains: the value transforms.
+        fed: the inputs.
+        artifact: the model's file.
+        ask: runs the model on a variant; None if that is not possible.
+    """
+    if fed.y is not None or not fed.oriented or not any("H" in moves for moves in fed.moves):
+        return {}
+    for name, raw in given.items():
+        values, task = finite_values(raw), declared_task(fed.tasks, name)
+        known = kind_of(values, artifact, None, name=name, single=len(given) == 1, task=task)
+        if known.name not in CLASSES or known.guessed:
+            continue
+        forms = {"e": values} | {key: finite_values(each[name]) for key, each in rescaled.items()}
+        p = {key: probabilities(each, known.name) for key, each in forms.items()}
+        told = {key: each for key, each in p.items() if each is not None}
+        gains = information_gains(told, np.random.default_rng(0))
+        equal = {key: gain.equal_bits or 0.0 for key, gain in gains.items()}
+        best = sorted(equal, key=lambda key: -equal[key])[:MIRRORED]
+        asked = [each for each in domains if each.name in {*best, "BGR"}]
+        got = {each.name: ask(InputVariant("H", each)) for each in asked}
+        return {key: outputs for key, outputs in got.items() if outputs is not None}
+    return {}

@@ -39,11 +39,14 @@ from modelaudit.probe.host.variable_pairing import variable_paths
 from modelaudit.probe.protocol import Observation
 from modelaudit.probe.study import interventions
 from modelaudit.probe.study.activations import LayerActivations
-from modelaudit.probe.study.combinations import CombinationSearch, variant_name
+from modelaudit.probe.study.combinations import (
+    CombinationSearch,
+    mirrored_outputs,
+    variant_name,
+)
 from modelaudit.probe.study.determinism import RepeatedRuns, run_repeatedly
 from modelaudit.probe.study.feeding import PreparedInputs, prepare_inputs
 from modelaudit.probe.study.inputs import Uncallable, Unprobeable
-from modelaudit.probe.study.mirrored_forms import mirrored_outputs
 from modelaudit.probe.study.open_sizes import inputs_to_try, sizes_to_give
 from modelaudit.probe.study.output import Outputs, VariantOutputs, describe_output
 from modelaudit.probe.study.runner import (
@@ -217,8 +220,7 @@ class _Study:
         floors = {}
         # For synthetic inputs, one quarter turn represents the others and the transpositions.
         floored = list(self.moves.values())[: None if self.user else FLOORED]
-        floored = floored if self.fed.oriented else []
-        for move in floored:
+        for move in floored if self.fed.oriented else ():
             name = f"architecture floor {move.name}"
             pair = self._try(name, partial(self._floor, move))
             if pair is not None:

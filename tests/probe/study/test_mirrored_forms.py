@@ -8,9 +8,8 @@ import pytest
 from modelaudit.audit_types.behaviour import ProbeInputs
 from modelaudit.measures.transforms import MIRROR_OF, transforms_for
 from modelaudit.measures.value_transforms import domain_transforms
-from modelaudit.probe.study.combinations import variant_name
+from modelaudit.probe.study.combinations import mirrored_outputs, variant_name
 from modelaudit.probe.study.feeding import PreparedInputs
-from modelaudit.probe.study.mirrored_forms import mirrored_outputs
 from modelaudit.rules import examples
 from modelaudit.structs import replace
 
