@@ -46,6 +46,7 @@ class ResultRow(Struct, frozen=True, kw_only=True):
         weights: digest of its weights, "" if there is none.
         outputs: tested transforms by output; {} for a model that was not run.
         unanswered: codes of the rules that lacked data, or crashed.
+        unused_inputs: why the user's probe data were not used, "" if they were.
     """
 
     path: str
@@ -64,6 +65,7 @@ class ResultRow(Struct, frozen=True, kw_only=True):
     weights: str = ""
     outputs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     unanswered: tuple[str, ...] = ()
+    unused_inputs: str = ""
 
     @property
     def open_findings(self) -> tuple[RowFinding, ...]:
@@ -89,6 +91,7 @@ class ResultRow(Struct, frozen=True, kw_only=True):
 
 def result_row(audit: Audit) -> ResultRow:
     """The row of an audit."""
+    inputs = audit.behaviour.inputs
     return converted(
         ResultRow,
         audit.model,
@@ -104,6 +107,7 @@ def result_row(audit: Audit) -> ResultRow:
             for output in audit.behaviour.outputs
         },
         unanswered=tuple(each.code for each in audit.results if each.unanswered),
+        unused_inputs=inputs.unused if inputs else "",
     )
 
 

@@ -276,6 +276,8 @@ class ProbeInputs(Struct, frozen=True):
     """Columns of the user's data; null for built-in inputs."""
     notes: tuple[str, ...] = ()
     """How the inputs were made or changed."""
+    unused: str = ""
+    """Why the user's data were not used; empty if they were, or if none were given."""
 
 
 class LayerResidual(Struct, frozen=True):

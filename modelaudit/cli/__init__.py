@@ -33,6 +33,7 @@ COMMANDS = {
     "record": "modelaudit.cli.commands.record:record",
     "rules": "modelaudit.cli.commands.rules:rules",
     "runtimes": "modelaudit.cli.commands.runtimes:runtimes",
+    "settings": "modelaudit.cli.commands.settings:settings",
     "doctor": "modelaudit.cli.commands.doctor:doctor",
 }
 

@@ -31,12 +31,24 @@ def summary_line(rows: list[ResultRow], found: FoundModels) -> str:
     none = f"No models found in {clean(found.root)}"
     lines = [f"{count if rows else none}; {skipped}"]
     lines += cross_model_lines(cross_model_facts(rows))
+    lines += _unused_inputs(rows)
     lines += _skipped(found.named)
     lines += [
         wrapped(each, columns() - 1)
         for each in (*empty_version_notes(found), *unreadable_notes(found))
     ]
     return "\n".join(lines)
+
+
+def _unused_inputs(rows: Sequence[ResultRow]) -> list[str]:
+    """For how many models the probe data could not be used, and why for the first."""
+    without = [row for row in rows if row.unused_inputs]
+    if not without:
+        return []
+    first, count = without[0], len(without)
+    start = f"{count:,} of {len(rows):,} models were" if len(rows) > 1 else "the model was"
+    said = f"{start} run on built-in inputs, not on yours: {clean(first.path)}: "
+    return [wrapped(said + clean(first.unused_inputs), columns() - 1)]
 
 
 def _skipped(named: Sequence[tuple[str, str]]) -> list[str]:

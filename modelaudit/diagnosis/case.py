@@ -174,10 +174,7 @@ class Case(Struct, frozen=True, dict=True):
     @property
     def unused(self) -> str:
         """Why the user's inputs were not used; empty if they were, or if none were given."""
-        seen, given = self.behaviour, self.facts.settings.probe.data
-        if seen is None or not given or seen.inputs.kind == "user" or not seen.inputs.notes:
-            return ""
-        return seen.inputs.notes[0]
+        return self.behaviour.inputs.unused if self.behaviour else ""
 
     @property
     def wants_pixels(self) -> str:

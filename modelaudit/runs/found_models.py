@@ -81,7 +81,7 @@ def find_models(
             )
             targets.setdefault(each.path, target)
     return FoundModels(
-        root=", ".join(str(path) for path in paths),
+        root=", ".join(map(_title, paths)),
         targets=_distinct(targets.values()),
         others=others,
         named=tuple(named),
@@ -90,6 +90,13 @@ def find_models(
         whole=any(_is_registry(each, targets) for each in paths),
         unread=tuple(unread),
     )
+
+
+def _title(place: Place) -> str:
+    """The place as it was given, or what `.` and `..` mean."""
+    if isinstance(place, Path) and place.name in ("", ".."):
+        place = place.resolve()
+    return str(place)
 
 
 def _is_registry(place: Place, targets: Mapping[Path, AuditTarget]) -> bool:

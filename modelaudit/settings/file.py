@@ -44,7 +44,7 @@ RELATIVE = ("probe_data", "log_file", "architecture", "baseline", "cache_dir")
 REPEATED = ("include", "exclude", "select")
 
 
-class _OptionDefaults(Struct, frozen=True, forbid_unknown_fields=True):
+class OptionDefaults(Struct, frozen=True, forbid_unknown_fields=True):
     """Settings that are also command-line options, which take precedence."""
 
     fail_on: str | UnsetType = UNSET
@@ -70,7 +70,7 @@ class _OptionDefaults(Struct, frozen=True, forbid_unknown_fields=True):
     require_sandbox: bool | UnsetType = UNSET
 
 
-class _FileTables(_OptionDefaults, frozen=True, forbid_unknown_fields=True):
+class FileTables(OptionDefaults, frozen=True, forbid_unknown_fields=True):
     """A settings file, its tables still unchecked."""
 
     limits: Table = {}
@@ -85,7 +85,7 @@ class _FileTables(_OptionDefaults, frozen=True, forbid_unknown_fields=True):
     custom_objects: OneOrMore = ()
 
 
-class _PolicyTable(Struct, frozen=True, forbid_unknown_fields=True):
+class PolicyTable(Struct, frozen=True, forbid_unknown_fields=True):
     """One `[[policy]]`."""
 
     path: Word
@@ -95,7 +95,7 @@ class _PolicyTable(Struct, frozen=True, forbid_unknown_fields=True):
     thresholds: Table = {}
 
 
-class _RuntimeTable(Struct, frozen=True, forbid_unknown_fields=True):
+class RuntimeTable(Struct, frozen=True, forbid_unknown_fields=True):
     """One `[runtimes.NAME]`."""
 
     python: str = ""
@@ -103,13 +103,13 @@ class _RuntimeTable(Struct, frozen=True, forbid_unknown_fields=True):
     legacy_keras: bool = False
 
 
-class _Serving(Struct, frozen=True, forbid_unknown_fields=True):
+class ServingTable(Struct, frozen=True, forbid_unknown_fields=True):
     """`[serving]`."""
 
     runtime: Word
 
 
-OPTIONS = _OptionDefaults.__struct_fields__
+OPTIONS = OptionDefaults.__struct_fields__
 
 
 class SettingsFile(Struct, frozen=True):
@@ -148,7 +148,7 @@ def load(path: Path) -> SettingsFile:
     """
     project = path.name == "pyproject.toml"
     file = _read(
-        _FileTables, _tools(path).get("modelaudit", {}) if project else _parse(path), "", path
+        FileTables, _tools(path).get("modelaudit", {}) if project else _parse(path), "", path
     )
     given = {key: getattr(file, key) for key in OPTIONS}
     options = {key: value for key, value in given.items() if value is not UNSET}
@@ -169,7 +169,7 @@ def load(path: Path) -> SettingsFile:
         profiles=_profiles(file.profiles, path),
         serving=""
         if file.serving is None
-        else _read(_Serving, file.serving, "[serving]", path).runtime,
+        else _read(ServingTable, file.serving, "[serving]", path).runtime,
         custom_objects=_all(file.custom_objects),
     )
 
@@ -235,7 +235,7 @@ def _waiver(data: Table, where: str, path: Path) -> Waiver:
 
 
 def _policy(data: Table, where: str, path: Path) -> Policy:
-    said = _read(_PolicyTable, data, where, path)
+    said = _read(PolicyTable, data, where, path)
     worst = said.fail_on
     return Policy(
         path=said.path,
@@ -279,7 +279,7 @@ def _profiles(names: OneOrMore, path: Path) -> tuple[str, ...]:
 
 def _runtime(name: str, data: Table, path: Path) -> OtherRuntime:
     where = f"[runtimes.{name}]"
-    said = _read(_RuntimeTable, data, where, path)
+    said = _read(RuntimeTable, data, where, path)
     python, requirements = said.python, _all(said.requirement)
     if not python and not requirements:
         raise UsageError(f"{path}: {where} requires python (a path) or requirement")

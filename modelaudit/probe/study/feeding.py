@@ -81,7 +81,7 @@ def prepare_inputs(
     if not specs:
         why = f": {'; '.join(seen.notes)}" if seen.notes else ""
         return Unprobeable(f"the restored model has no inputs{why}")
-    notes = (*changed, *seen.notes)
+    notes, unused = (*changed, *seen.notes), ""
     if data is not None:
         if len(specs) == 1:
             try:
@@ -91,15 +91,27 @@ def prepare_inputs(
                     resize=settings.resize,
                     max_images=MAX_IMAGES,
                     value_range=specs[0].value_range,
+                    classes=_class_names(artifact),
                 )
             except UsageError as error:
-                notes = (f"the probe data do not match this model: {error}", *notes)
+                unused = f"the probe data do not match this model: {error}"
             else:
                 given = replace(given, notes=(*given.notes, *notes))
                 return _user(given, specs[0], artifact.architecture, settings)
         else:
-            notes = (f"the model has {len(specs)} inputs, the probe data have one", *notes)
-    return _built_in(specs, artifact.architecture, settings, notes)
+            unused = f"the model has {len(specs)} inputs, the probe data have one"
+    notes = (unused, *notes) if unused else notes
+    made = _built_in(specs, artifact.architecture, settings, notes)
+    if isinstance(made, Unprobeable):
+        return made
+    return replace(made, info=replace(made.info, unused=unused))
+
+
+def _class_names(artifact: Artifact) -> tuple[str, ...]:
+    """The names of the classes in a file beside the model; () if there is none."""
+    beside = artifact.extra.get("labels")
+    names = beside.get("names") if isinstance(beside, dict) else None
+    return tuple(map(str, names)) if isinstance(names, list) else ()
 
 
 def _as_saved(

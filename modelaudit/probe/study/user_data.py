@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -28,6 +28,7 @@ IMAGE_FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 DEEP_MODES = ("I", "F")  # first letter of Pillow's modes with more than 8 bits per channel
 EXIF_ORIENTATION = 0x0112
+_SHOWN = 5  # classes in a note
 
 
 class ProbeData(Struct, frozen=True):
@@ -59,19 +60,29 @@ def load_probe_data(
     resize: bool = False,
     max_images: int = 1000,
     value_range: tuple[float, float] = (0.0, 1.0),
+    classes: Sequence[str] = (),
 ) -> ProbeData:
     """Read probe data that match `input_shape`, whose first axis is the batch axis.
 
     `.npy` files contain the inputs; `.npz` files contain them as `x`, and optionally labels as `y`.
-    Arrays are used as stored. A directory contains images, or one folder of images per class
-    (classes are numbered in alphabetical order); pixel values 0…255 are mapped to `value_range`,
-    the range that the model expects. EXIF orientation is not applied, as in training pipelines.
+    Arrays are used as stored. A directory contains images, or one folder of images per class;
+    pixel values 0…255 are mapped to `value_range`, the range that the model expects. EXIF
+    orientation is not applied, as in training pipelines. Classes that are given as texts, also as
+    names of folders, are numbered as in `classes`, or else in alphabetical order, as Keras does.
+
+    Args:
+        path: the file or directory.
+        input_shape: of the model.
+        resize: resize images to it.
+        max_images: maximum number of inputs.
+        value_range: what the model expects.
+        classes: names of the model's classes in the order of its outputs, if they are known.
 
     Raises:
         UsageError: no usable data, or the sizes do not match; the message says what to do.
     """
     if path.is_dir():
-        return _from_images(path, input_shape, resize, max_images, value_range)
+        return _from_images(path, input_shape, resize, max_images, value_range, classes)
     if not path.is_file():
         raise UsageError(f"{path}: no such file or directory")
     try:
@@ -82,7 +93,7 @@ def load_probe_data(
                 x, y = _array(handle, str(path)), None
     except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:
         raise UsageError(f"{path}: not a readable .npy or .npz file: {error}") from error
-    return _checked_arrays(path, x, y, input_shape, max_images)
+    return _checked_arrays(path, x, y, input_shape, max_images, classes)
 
 
 def _from_npz(path: Path) -> tuple[Array, Array | None]:
@@ -122,7 +133,12 @@ def _array(handle: IO[bytes], name: str) -> Array:
 
 
 def _checked_arrays(
-    path: Path, x: Array, y: Array | None, shape: Shape, max_images: int
+    path: Path,
+    x: Array,
+    y: Array | None,
+    shape: Shape,
+    max_images: int,
+    classes: Sequence[str],
 ) -> ProbeData:
     notes = []
     if x.dtype.kind not in "biuf":
@@ -143,9 +159,10 @@ def _checked_arrays(
         raise UsageError(f"{path}: y has shape {y.shape} for {len(x)} samples")
     labels: tuple[str, ...] = ()
     if y is not None and y.dtype.kind in "SU":
-        names, y = np.unique(y, return_inverse=True)
-        labels = tuple(str(name) for name in names)
-        notes.append("text labels were numbered in alphabetical order")
+        names, places = np.unique(y, return_inverse=True)
+        labels, numbers, note = _numbered([str(name) for name in names], classes)
+        y = np.array(numbers)[places.reshape(-1)]
+        notes.append(f"text labels were numbered {note}")
     if len(x) > max_images:
         pick = np.linspace(0, len(x) - 1, max_images).round().astype(int)
         notes.append(f"{max_images} of {len(x)} samples, evenly spaced")
@@ -155,7 +172,12 @@ def _checked_arrays(
 
 
 def _from_images(
-    path: Path, shape: Shape, resize: bool, max_images: int, value_range: tuple[float, float]
+    path: Path,
+    shape: Shape,
+    resize: bool,
+    max_images: int,
+    value_range: tuple[float, float],
+    classes: Sequence[str],
 ) -> ProbeData:
     if len(shape) != 4:
         raise UsageError(f"{path}: images for a model that expects {_spelled(shape)}; pass a .npy")
@@ -188,9 +210,31 @@ def _from_images(
     notes.add(f"pixel values 0…255 mapped to {low:g}…{high:g}")
     if first:
         x = np.ascontiguousarray(np.moveaxis(x, 3, 1))
-    y = np.array([i for _, i in chosen]) if folders else None
-    labels = tuple(folder.name for folder in folders)
+    labels, numbers, note = _numbered([folder.name for folder in folders], classes)
+    y = np.array([numbers[i] for _, i in chosen]) if folders else None
+    if folders:
+        notes.add(f"class folders were numbered {note}")
     return ProbeData(x, y, labels, str(path), value_range, notes.spoken())
+
+
+def _numbered(
+    names: Sequence[str], classes: Sequence[str]
+) -> tuple[tuple[str, ...], list[int], str]:
+    """All class names, the number of each of `names` among them, and how they were numbered.
+
+    Args:
+        names: what the user's classes are called, in alphabetical order.
+        classes: what the model's classes are called, in the order of its outputs.
+    """
+    order = {name: number for number, name in enumerate(classes)}
+    known = bool(names) and len(order) == len(classes) and all(name in order for name in names)
+    numbers = [order[name] for name in names] if known else [*range(len(names))]
+    listed = ", ".join(
+        f"{name} = {number}" for name, number in zip(names[:_SHOWN], numbers, strict=False)
+    )
+    more = ", …" if len(names) > _SHOWN else ""
+    how = "as the class names beside the model say" if known else "in alphabetical order"
+    return tuple(classes if known else names), numbers, f"{how}: {listed}{more}"
 
 
 def _images(folder: Path) -> Iterator[Path]:
@@ -225,7 +269,7 @@ def _image(
         if not resize or None in size:
             raise UsageError(
                 f"{file}: {pixels.height} x {pixels.width} pixels, the model expects "
-                f"{_spelled(size)} (height x width); pass images of that size, or enable resizing"
+                f"{_spelled(size)} (height x width); pass images of that size, or add --resize"
             )
         notes.count(f"images were resized to {_spelled(size)} (bilinear)")
         pixels = pixels.resize((size[1] or 1, size[0] or 1), Image.Resampling.BILINEAR)

@@ -36,7 +36,7 @@ def _cell(code: str) -> str:
     return code.replace("|", "\\|")
 
 
-def _findings(audit: Audit) -> list[str]:
+def _findings(audit: Audit, rules: Rules) -> list[str]:
     ordered = sorted(audit.findings, key=lambda finding: finding.outcome is Outcome.WAIVED)
     if not ordered:
         return []
@@ -47,6 +47,9 @@ def _findings(audit: Audit) -> list[str]:
         numbers = escape(evidence.short(finding)) or "–"
         said = escape(f"waived: {finding.waived_by}") if finding.waived_by else numbers
         what = f"{escape(finding.title, 110)}<br>{escape(finding.detail)}"
+        info = rules.get(finding.code)
+        if fix := "" if finding.waived_by else finding.fix or (info.fix if info else ""):
+            what += f"<br>**Fix:** {escape(fix, 240)}"
         lines.append(
             f"| {mark.glyph} {mark.word} | {escape(finding.code)} | {what} "
             f"| {_cell(_code(str(finding.location), 70))} | {said} |"
@@ -64,7 +67,7 @@ def _is_dangerous(audit: Audit) -> bool:
     )
 
 
-def _model(audit: Audit, *, opened: bool) -> str:
+def _model(audit: Audit, rules: Rules, *, opened: bool) -> str:
     mark = vocabulary.VERDICTS[audit.verdict]
     path = text.shorten(audit.model.path or "unnamed model", 100)
     title = f"{mark.glyph} <b>{mark.word}</b> <code>{html.escape(path)}</code>"
@@ -74,7 +77,7 @@ def _model(audit: Audit, *, opened: bool) -> str:
         escape(audit.reason, 300) or vocabulary.VERDICT_MEANING[audit.verdict],
         *(("", f"**{escape(vocabulary.DANGER)}**") if _is_dangerous(audit) else ()),
         "",
-        *_findings(audit),
+        *_findings(audit, rules),
     ]
     if first := next(iter(audit.diagnosis.causes), None):
         cause = escape(first.title or vocabulary.cause(first.cause))
@@ -85,7 +88,7 @@ def _model(audit: Audit, *, opened: bool) -> str:
     return "\n".join([*lines, "", "</details>"])
 
 
-def render(audits: Sequence[Audit], _rules: Rules, across: Across = ()) -> str:
+def render(audits: Sequence[Audit], rules: Rules, across: Across = ()) -> str:
     """A summary of all audits, worst first, in at most 65,000 characters.
 
     `across` holds cross-model findings: (title, paths of the models).
@@ -110,7 +113,7 @@ def render(audits: Sequence[Audit], _rules: Rules, across: Across = ()) -> str:
     parts += ["\n".join(lines)] if lines else []
     room = LIMIT - sum(len(part) + 2 for part in parts) - 100
     for index, audit in enumerate(ordered):
-        part = _model(audit, opened=index == 0)
+        part = _model(audit, rules, opened=index == 0)
         if len(part) + 2 > room:
             left = len(ordered) - index
             parts.append(f"… and {text.plural(left, 'model')} more in the full report.")

@@ -145,6 +145,38 @@ def test_class_folders_are_labels(tmp_path: Path) -> None:
     assert "were skipped" in spoken
 
 
+def test_class_folders_are_numbered_as_the_names_beside_the_model_say(tmp_path: Path) -> None:
+    for name in ("zebra/1.png", "ant/1.png"):
+        picture(tmp_path / name)
+    data = load_probe_data(tmp_path, SHAPE, classes=("zebra", "bee", "ant"))
+    assert data.y is not None
+    assert data.y.tolist() == [2, 0]  # the images come in the order of the folders' names
+    assert data.labels == ("zebra", "bee", "ant")
+    assert any(
+        "as the class names beside the model say: ant = 2, zebra = 0" in n for n in data.notes
+    )
+
+
+@pytest.mark.parametrize("classes", [(), ("zebra", "bee"), ("zebra", "ant", "ant")])
+def test_other_names_beside_the_model_number_nothing(
+    tmp_path: Path, classes: tuple[str, ...]
+) -> None:
+    for name in ("zebra/1.png", "ant/1.png"):
+        picture(tmp_path / name)
+    data = load_probe_data(tmp_path, SHAPE, classes=classes)
+    assert data.y is not None
+    assert data.y.tolist() == [0, 1]
+    assert any("in alphabetical order: ant = 0, zebra = 1" in note for note in data.notes)
+
+
+def test_text_labels_are_numbered_like_class_folders(tmp_path: Path) -> None:
+    path = npz(tmp_path / "a.npz", x=np.zeros((3, 6, 8, 3)), y=np.array(["b", "a", "b"]))
+    as_named, plain = (load_probe_data(path, SHAPE, classes=each) for each in (("b", "a"), ()))
+    assert as_named.y is not None
+    assert plain.y is not None
+    assert (as_named.y.tolist(), plain.y.tolist()) == ([0, 1, 0], [1, 0, 1])
+
+
 def test_more_class_folders_than_images_to_read(tmp_path: Path) -> None:
     for i in range(7):
         picture(tmp_path / f"class{i}" / "a.png")
@@ -159,7 +191,7 @@ def test_more_class_folders_than_images_to_read(tmp_path: Path) -> None:
 
 def test_sizes_are_never_changed_silently(tmp_path: Path) -> None:
     picture(tmp_path / "a.png", size=(16, 12))
-    with pytest.raises(UsageError, match=r"12 x 16 pixels.*6 x 8.*enable resizing"):
+    with pytest.raises(UsageError, match=r"12 x 16 pixels.*6 x 8.*add --resize"):
         load_probe_data(tmp_path, SHAPE)
     data = load_probe_data(tmp_path, SHAPE, resize=True)
     assert data.x.shape == (1, 6, 8, 3)

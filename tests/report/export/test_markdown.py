@@ -59,6 +59,17 @@ def test_markdown_does_not_show_an_undecided_diagnosis_as_a_cause():
     assert "Most likely cause" not in made
 
 
+def test_markdown_says_what_to_do_about_open_findings():
+    bad = finding("MA702", "writes to /etc")
+    audit = replace(samples.failing(), results=results([bad]))
+    said = markdown.escape(samples.RULES["MA702"].fix, 240)
+    assert f"<br>**Fix:** {said}" in markdown.render([audit], samples.RULES)
+    own = replace(audit, results=results([replace(bad, fix="Ask | the author")]))
+    assert "<br>**Fix:** Ask \\| the author |" in markdown.render([own], samples.RULES)
+    waived = replace(audit, results=results([replace(bad, waived_by="known")]))
+    assert "**Fix:**" not in markdown.render([waived], samples.RULES)
+
+
 def test_markdown_of_hostile_names_is_inert():
     made = markdown.render([samples.hostile()], samples.RULES)
     outside_code = re.sub(r"`[^`\n]*`", "", made)
