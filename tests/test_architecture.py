@@ -32,6 +32,7 @@ RANKS = {
     "modelaudit.audit_types": 3,
     "modelaudit.settings": 3,
     "modelaudit.settings.file": 5,
+    "modelaudit.settings.file_schema": 6,
     "modelaudit.formats": 5,
     "modelaudit.measures": 5,
     "modelaudit.runtimes": 6,

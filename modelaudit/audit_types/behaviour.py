@@ -8,7 +8,7 @@ from typing import Literal
 import msgspec
 from msgspec import UNSET, Struct, UnsetType, field
 
-from modelaudit.audit_types.probe_data import InputColumns, TargetSummary
+from modelaudit.audit_types.probe_data import ProbeInputs
 from modelaudit.audit_types.sensitivity import SensitivityCurve
 from modelaudit.audit_types.values import (
     AuditSection,
@@ -249,35 +249,6 @@ class BatchNormFit(Struct, frozen=True):
     """Share of the way from mean 0 and variance 1 at which the statistics fit best, in (0, 1]."""
     settled_misfit: Real | None = None
     """`misfit` at that point; both are null for statistics that fit."""
-
-
-class ProbeInputs(Struct, frozen=True):
-    """What the model was given."""
-
-    kind: Literal["synthetic", "user"]
-    """user for the user's data, synthetic for built-in inputs."""
-    n: Count
-    """Number of inputs."""
-    shape: tuple[int, ...]
-    """Shape of one input."""
-    value_range: tuple[Real, Real]
-    """Smallest and largest value."""
-    seed: int | None = None
-    """Seed of the built-in inputs; null for the user's data."""
-    source: str = ""
-    """File or directory of the user's data; empty for built-in inputs."""
-    labelled: bool = False
-    """True if labels were given."""
-    largest_class: Real | None = None
-    """Share of the commonest label, in [0, 1]; null without labels."""
-    targets: TargetSummary | None = None
-    """Form and range of the labels; null without labels."""
-    columns: InputColumns | None = None
-    """Columns of the user's data; null for built-in inputs."""
-    notes: tuple[str, ...] = ()
-    """How the inputs were made or changed."""
-    unused: str = ""
-    """Why the user's data were not used; empty if they were, or if none were given."""
 
 
 class LayerResidual(Struct, frozen=True):

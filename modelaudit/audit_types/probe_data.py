@@ -1,4 +1,4 @@
-"""What the user's probe data are like."""
+"""What the model was given: the probe data of the user, or built-in inputs."""
 
 from __future__ import annotations
 
@@ -49,3 +49,32 @@ class InputColumns(Struct, frozen=True):
     """Largest standard deviation of a column."""
     largest_mean: Real = 0.0
     """Largest magnitude of a column's mean."""
+
+
+class ProbeInputs(Struct, frozen=True):
+    """What the model was given."""
+
+    kind: Literal["synthetic", "user"]
+    """user for the user's data, synthetic for built-in inputs."""
+    n: Count
+    """Number of inputs."""
+    shape: tuple[int, ...]
+    """Shape of one input."""
+    value_range: tuple[Real, Real]
+    """Smallest and largest value."""
+    seed: int | None = None
+    """Seed of the built-in inputs; null for the user's data."""
+    source: str = ""
+    """File or directory of the user's data; empty for built-in inputs."""
+    labelled: bool = False
+    """True if labels were given."""
+    largest_class: Real | None = None
+    """Share of the commonest label, in [0, 1]; null without labels."""
+    targets: TargetSummary | None = None
+    """Form and range of the labels; null without labels."""
+    columns: InputColumns | None = None
+    """Columns of the user's data; null for built-in inputs."""
+    notes: tuple[str, ...] = ()
+    """How the inputs were made or changed."""
+    unused: str = ""
+    """Why the user's data were not used; empty if they were, or if none were given."""

@@ -18,7 +18,6 @@ from modelaudit.audit_types.behaviour import (
     Intervention,
     LayerResidual,
     OutputBehaviour,
-    ProbeInputs,
 )
 from modelaudit.audit_types.kernels import (
     BatchNormState,
@@ -28,6 +27,7 @@ from modelaudit.audit_types.kernels import (
     KernelInitialization,
     KernelSymmetry,
 )
+from modelaudit.audit_types.probe_data import ProbeInputs
 from modelaudit.audit_types.sensitivity import SensitivityCurve
 
 

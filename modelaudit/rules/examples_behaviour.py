@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from modelaudit.audit_types.behaviour import Collapse, OutputBehaviour, ProbeInputs, TransformEffect
+from modelaudit.audit_types.behaviour import Collapse, OutputBehaviour, TransformEffect
 from modelaudit.audit_types.diagnosis import Diagnosis
+from modelaudit.audit_types.probe_data import ProbeInputs
 from modelaudit.measures.summary import Behaviour
 from modelaudit.rules.examples import healthy
 from modelaudit.rules.model import Facts

@@ -7,8 +7,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from itertools import takewhile
 
-from modelaudit.audit_types.behaviour import OutputBehaviour, ProbeInputs
-from modelaudit.audit_types.probe_data import InputColumns, TargetForm, TargetSummary
+from modelaudit.audit_types.behaviour import OutputBehaviour
+from modelaudit.audit_types.probe_data import InputColumns, ProbeInputs, TargetForm, TargetSummary
 from modelaudit.facts import Json
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.formats.keras.compiled_losses import BINARY, CROSS_ENTROPIES, compiled_losses

@@ -9,10 +9,10 @@ from modelaudit.audit_types.behaviour import (
     BehaviourSection,
     Collapse,
     OutputBehaviour,
-    ProbeInputs,
     TransformEffect,
 )
 from modelaudit.audit_types.loading import CompatibilityRow, LoadOutcome
+from modelaudit.audit_types.probe_data import ProbeInputs
 from modelaudit.changes.audit_change import ChangedSection, FindingChange, FindingChangeKind
 from modelaudit.changes.audits import compare_audits
 from modelaudit.facts import Endpoint, Format, Signature

@@ -11,11 +11,11 @@ from modelaudit.audit_types.behaviour import (
     Collapse,
     InformationGain,
     OutputBehaviour,
-    ProbeInputs,
     TransformEffect,
 )
 from modelaudit.audit_types.diagnosis import Diagnosis
 from modelaudit.audit_types.kernels import BatchNormState, KernelInitialization
+from modelaudit.audit_types.probe_data import ProbeInputs
 from modelaudit.diagnosis import diagnose
 from modelaudit.diagnosis.procedure import PROCEDURE
 from modelaudit.diagnosis.suspects import CLEARED, GUILTY, OPEN

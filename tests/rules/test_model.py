@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from modelaudit.audit_types.behaviour import ProbeInputs
 from modelaudit.audit_types.loading import Port, Status
+from modelaudit.audit_types.probe_data import ProbeInputs
 from modelaudit.findings import Confidence, Severity
 from modelaudit.measures.architecture.modality import Modality
 from modelaudit.measures.summary import Behaviour

@@ -53,7 +53,7 @@ def test_it_takes_the_settings_of_the_docs(block):
 @pytest.mark.parametrize(
     "text",
     [
-        "fail_onn = 'high'",
+        "failon = 'high'",
         "fail_on = 3",
         "fail_on = 'severe'",
         "task = 'cooking'",

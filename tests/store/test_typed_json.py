@@ -16,10 +16,10 @@ from modelaudit.audit_types.behaviour import (
     BatchNormFit,
     Collapse,
     OutputBehaviour,
-    ProbeInputs,
     TransformEffect,
 )
 from modelaudit.audit_types.loading import Port, Status
+from modelaudit.audit_types.probe_data import ProbeInputs
 from modelaudit.audit_types.restore import TensorDifference
 from modelaudit.audit_types.values import Real
 from modelaudit.measures.summary import Behaviour

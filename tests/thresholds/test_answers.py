@@ -9,7 +9,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from modelaudit.audit_types.behaviour import Collapse, InformationGain, ProbeInputs
+from modelaudit.audit_types.behaviour import Collapse, InformationGain
+from modelaudit.audit_types.probe_data import ProbeInputs
 from modelaudit.measures.behaviour.collapse import (
     InputDiversity,
     bias_effect,

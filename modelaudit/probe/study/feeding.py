@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from msgspec import Struct
 
-from modelaudit.audit_types.behaviour import ProbeInputs
 from modelaudit.audit_types.loading import Port
+from modelaudit.audit_types.probe_data import ProbeInputs
 from modelaudit.errors import UsageError
 from modelaudit.facts import Architecture, Artifact, Shape
 from modelaudit.layer_classes import Trait, has, spatial_rank

@@ -49,7 +49,8 @@ def _findings(audit: Audit, rules: Rules) -> list[str]:
         what = f"{escape(finding.title, 110)}<br>{escape(finding.detail)}"
         info = rules.get(finding.code)
         if fix := "" if finding.waived_by else finding.fix or (info.fix if info else ""):
-            what += f"<br>**Fix:** {escape(fix, 240)}"
+            first = fix.partition("\n")[0].rstrip(":")  # code follows, for which a cell has no room
+            what += f"<br>**Fix:** {escape(first, 240)}"
         lines.append(
             f"| {mark.glyph} {mark.word} | {escape(finding.code)} | {what} "
             f"| {_cell(_code(str(finding.location), 70))} | {said} |"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from modelaudit.audit_types.behaviour import ProbeInputs
+from modelaudit.audit_types.probe_data import ProbeInputs
 from modelaudit.changes.audit_change import AuditChange
 from modelaudit.changes.judgement import audit_findings
 from modelaudit.findings import Severity

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from modelaudit.audit_types.behaviour import ProbeInputs
+from modelaudit.audit_types.probe_data import ProbeInputs
 from modelaudit.measures.behaviour.accuracy import fit_scores
 from modelaudit.measures.behaviour.paired import p_better
 from modelaudit.measures.value_transforms import JOIN, domain_transforms

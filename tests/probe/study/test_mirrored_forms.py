@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from modelaudit.audit_types.behaviour import ProbeInputs
+from modelaudit.audit_types.probe_data import ProbeInputs
 from modelaudit.measures.transforms import MIRROR_OF, transforms_for
 from modelaudit.measures.value_transforms import domain_transforms
 from modelaudit.probe.study.combinations import mirrored_outputs, variant_name

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from modelaudit.audit_types.behaviour import ProbeInputs
 from modelaudit.audit_types.loading import Port
+from modelaudit.audit_types.probe_data import ProbeInputs
 from modelaudit.probe.study.feeding import PreparedInputs
 from modelaudit.probe.study.sample_budget import batch_size, declared_output_bytes, within_time
 from modelaudit.structs import replace

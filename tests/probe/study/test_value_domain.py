@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from modelaudit.audit_types.behaviour import ProbeInputs
+from modelaudit.audit_types.probe_data import ProbeInputs
 from modelaudit.probe.study.feeding import PreparedInputs
 from modelaudit.probe.study.runner import Runner
 from modelaudit.probe.study.value_domain import NOTE, within_domain

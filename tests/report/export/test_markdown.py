@@ -64,7 +64,7 @@ def test_markdown_says_what_to_do_about_open_findings():
     audit = replace(samples.failing(), results=results([bad]))
     said = markdown.escape(samples.RULES["MA702"].fix, 240)
     assert f"<br>**Fix:** {said}" in markdown.render([audit], samples.RULES)
-    own = replace(audit, results=results([replace(bad, fix="Ask | the author")]))
+    own = replace(audit, results=results([replace(bad, fix="Ask | the author:\nmail()")]))
     assert "<br>**Fix:** Ask \\| the author |" in markdown.render([own], samples.RULES)
     waived = replace(audit, results=results([replace(bad, waived_by="known")]))
     assert "**Fix:**" not in markdown.render([waived], samples.RULES)
