@@ -83,7 +83,9 @@ def _constant(rule: Rule, facts: Facts) -> Iterator[Finding]:
     still |= {x.route for x in (architecture.layers if architecture else ()) if not x.trainable}
     for route, role, tensor in kernels:
         stats = tensor.stats
-        if stats and stats.constant and tensor.size > 1:
+        # Models of one segment keep a table with one row for the segments: it may be 0.
+        single = role == "embeddings" and tensor.shape[0] == 1
+        if stats and stats.constant and tensor.size > 1 and not single:
             named = route if route.rpartition("/")[2] == role else f"{route}/{role}"
             drawn = _initializer(facts, route, role) in CONSTANT_INITIALIZERS
             penalized = not stats.minimum and _penalized(facts, route)
@@ -192,13 +194,6 @@ def _outlier(rule: Rule, facts: Facts) -> Iterator[Finding]:
         alone = tensor.name not in sparse and abs(value) >= LONE.value * stats.second
         if not (beyond or distance >= (OUTLIER if alone else WILD_OUTLIER).value):
             continue
-        evidence: dict[str, Json] = {
-            "measured": distance if math.isfinite(distance) else None,
-            "unit": OUTLIER.unit,
-            "threshold": OUTLIER.value,
-            "n": tensor.size,
-            "value": value,
-        }
         far = f", {distance:.3g} standard deviations from the others" if distance else ""
         # Each weight of a single unit belongs to an input of its own, which can be of any scale.
         trained = not beyond and (not alone or tensor.shape[-1] == 1)
@@ -207,7 +202,13 @@ def _outlier(rule: Rule, facts: Facts) -> Iterator[Finding]:
             + ("." if not trained else f", the next is {stats.second:.4g}: training can do this."),
             file=tensor.file,
             route=tensor.name,
-            evidence=evidence,
+            evidence={
+                "measured": distance if math.isfinite(distance) else None,
+                "unit": OUTLIER.unit,
+                "threshold": OUTLIER.value,
+                "n": tensor.size,
+                "value": value,
+            },
             severity=Severity.LOW
             if trained
             else rule.severity

@@ -100,6 +100,20 @@ def test_made_up_inputs_prove_less(code, changes, notes, severity):
     assert (found.severity, "made-up" in found.detail) == (Severity.HIGH, False)
 
 
+@pytest.mark.parametrize(("user", "severity"), [(True, Severity.HIGH), (False, Severity.LOW)])
+def test_one_constant_output_beside_others_may_be_meant(user, severity):
+    """A detector gives the number of its boxes, which is that of the anchors."""
+    constant = examples_behaviour.collapsed().behaviour.outputs[0]
+    constant = replace(constant, collapse=replace(constant.collapse, spread=0.0))
+    facts = examples_behaviour.sound_behaviour()
+    facts = replace(
+        facts, behaviour=replace(facts.behaviour, outputs=(constant, examples_behaviour.HEALTHY))
+    )
+    (found,) = outcome(facts if user else on_built_in_inputs(facts), "MA602").findings
+    assert found.severity is severity
+    assert found.detail.endswith("Other outputs depend on the input.")
+
+
 @pytest.mark.parametrize(
     ("op", "signatures", "expected"),
     [

@@ -353,6 +353,14 @@ def test_a_constant_variable_of_a_graph_is_named_itself(tmp_path: Path) -> None:
     assert "lstm/Variable is 0" in finding.detail
 
 
+def test_a_table_with_one_row_may_be_zero(tmp_path: Path) -> None:
+    """RoBERTa has no segments; converters keep their table, and set it to 0."""
+    for rows, expected in ((1, {}), (2, {"MA406": [Severity.HIGH]})):
+        table = stored(tmp_path, "types/embeddings", np.zeros((rows, 8), "float32"))
+        names: dict[str, Json] = {table.name: table.name}
+        assert reported(facts_of(table, extra={"variable_names": names})) == expected
+
+
 def test_an_embedding_of_an_export_is_known_by_its_name(tmp_path: Path) -> None:
     names: dict[str, Json] = {"variables/0": "words/embeddings"}
     for values, expected in ((np.zeros((20, 8), "float32"), [Severity.HIGH]), (trained(), None)):

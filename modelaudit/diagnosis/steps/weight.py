@@ -139,7 +139,7 @@ def partial_restore(case: Case) -> StepResult:
         Evidence(f"The layers are small (under {SMALL.value} weights).", n=SMALL.value)
     ] * small
     against += [Evidence(text) for text in dict.fromkeys(e.against for e in found) if text]
-    trained = sum(kernel not in fresh for kernel in case.kernels)
+    trained = sum(kernel.tests.get("fits") is not True for kernel in case.kernels)
     others = counted(trained, "other kernel is", "other kernels are")
     return CauseFound(
         0.95 if surest is Severity.HIGH else 0.5,

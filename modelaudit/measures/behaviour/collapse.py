@@ -87,8 +87,8 @@ def collapse(values: NDArray[np.floating], kind: str, diversity: InputDiversity)
 
 
 def share_at_bound(values: NDArray[np.floating]) -> float:
-    """Share of the values (n, ...) within `CONSTANT` of 0, 1 or -1, in [0, 1]."""
-    near = np.abs(values - np.clip(np.rint(values), -1, 1)) <= CONSTANT.value
+    """Share of the values (n, ...) within `CONSTANT` of a whole number, in [0, 1]."""
+    near = np.abs(values - np.rint(values)) <= CONSTANT.value
     return float(near.mean()) if values.size else 0.0
 
 
