@@ -245,7 +245,7 @@ FORMATS: Mapping[Format, FormatInfo] = {
         container=Container.ORBAX,
     ),
     Format.FROZEN_GRAPH: FormatInfo(
-        label="Frozen GraphDef",
+        label="GraphDef",
         told_by="a GraphDef or MetaGraphDef, binary or as text",
         what="the graph and its constants",
         container=Container.GRAPH,

@@ -182,6 +182,8 @@ class ObservationRow(AuditSection, frozen=True, kw_only=True):
     """Why the loaded model could not be called with its inputs as saved; empty if it could."""
     uncompiled: str = ""
     """Why `load_model` fails without `compile=False`; empty if it does not, or was not tried."""
+    refused: str = ""
+    """Why `saved_model.load` fails of a SavedModel with objects that only a session loads."""
 
     @property
     def failure(self) -> str:

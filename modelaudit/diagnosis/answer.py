@@ -6,6 +6,7 @@ from modelaudit.audit_types.diagnosis import Cause, Diagnosis
 from modelaudit.diagnosis.case import Case
 from modelaudit.diagnosis.input_corrections import words_of
 from modelaudit.measures.architecture.modality import ModalityWords, in_words
+from modelaudit.rules.completeness import variables_without_values
 
 QUESTION = (
     "Why does a restored TensorFlow model consistently predict the same output unless the input "
@@ -164,9 +165,9 @@ def plain_answer(case: Case, diagnosis: Diagnosis) -> str:
     """One or two sentences that answer the question for this model."""
     first = diagnosis.causes[0]
     text = fill_sentence(first, case.words).replace("{right}", _right(case, first))
-    if first.cause == "not-run" and not any(
-        t.role == "weight" for t in case.facts.artifact.tensors
-    ):
+    artifact = case.facts.artifact
+    held = any(t.role == "weight" for t in artifact.tensors)
+    if first.cause == "not-run" and (not held or variables_without_values(artifact)):
         text = text.replace(SOUND, "The file holds no weights.")
     if first.cause in DESCRIPTIONS:
         # The accuracy, if there are labels; starts with a space

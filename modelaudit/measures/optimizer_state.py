@@ -70,6 +70,10 @@ def optimizer_state(artifact: Artifact) -> OptimizerState | None:
     name, settings = _settings(artifact.training)
     stored = [t for t in artifact.tensors if t.role == "optimizer" and t.stats is not None]
     counts = [t for t in stored if _ITERATIONS.search(t.name) and t.size == 1]
+    if not counts and not name:  # TensorFlow 1 counts beside its optimizers
+        counts = [
+            t for t in artifact.tensors if t.name == "global_step" and t.stats and not t.shape
+        ]
     if len(counts) > 1 or not (name or counts):
         return None
     steps = counts[0].stats.maximum if counts and counts[0].stats else None

@@ -76,6 +76,7 @@ class Observation(PartlyCompared, frozen=True, eq=False):
     target: str = ""  # name of the runtime in predictions, such as `tf==2.15.1`
     uncallable: str = ""  # why the loaded model could not be called with the inputs as saved
     uncompiled: str = ""  # why `load_model` fails without `compile=False`
+    refused: str = ""  # why `saved_model.load` fails of a model that a session loads
 
     @property
     def failure(self) -> str:
@@ -109,7 +110,12 @@ def calls_for(format: Format, *, legacy_keras: bool) -> tuple[str, ...]:
         case Format.KERAS_ARCHIVE | Format.LEGACY_H5_FULL:
             return ("load_model",)
         case Format.SAVEDMODEL_TF2:
-            return ("load_model", "saved_model.load") if legacy_keras else ("saved_model.load",)
+            # At last, a session takes the graph and its signatures, whatever objects are saved.
+            return (
+                ("load_model", "saved_model.load", "session")
+                if legacy_keras
+                else ("saved_model.load",)
+            )
         case Format.SAVEDMODEL_TF1:
             return ("saved_model.load", "session")
         case Format.TF1_CHECKPOINT:
@@ -130,6 +136,9 @@ def endings(observations: Sequence[Observation]) -> str:
     """How running a model that gave no outputs ended, in words."""
     said = {**ENDED, Status.LOADED: "it loaded", Status.FAILED: "it did not load"}
     ended: dict[str, list[str]] = {}
+    refused = {each.error for each in observations if each.status is Status.REFUSED and each.error}
+    if len(refused) == 1 and all(each.error in refused for each in observations):
+        return refused.pop()  # one reason, which has nothing to do with the runtimes
     for each in observations:
         ended.setdefault(said[each.status], []).append(f"in {runtime_name(each.runtime)}")
     found = "; ".join(f"{how} {' and '.join(where)}" for how, where in ended.items())

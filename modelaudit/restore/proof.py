@@ -81,8 +81,8 @@ def prove(
         observation: of a model that was loaded, with its variables' digests.
         fetch: reads one variable's values by its path, to say what happened to it.
     """
-    if observation.status is not Status.LOADED or not observation.variables:
-        return None
+    if observation.status is not Status.LOADED or not observation.variables or observation.refused:
+        return None  # a session does not name its variables by objects
     stored = stored_weights(artifact)
     if not stored:
         return None

@@ -14,6 +14,7 @@ from modelaudit.rules.conditions import (
     conditions,
     lacked,
     other_obstacle,
+    registration,
 )
 from modelaudit.rules.integrity import lost_part
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
@@ -58,6 +59,15 @@ def _version_unknown(rule: Rule, facts: Facts) -> Iterator[Finding]:
 def _loads_nowhere(rule: Rule, facts: Facts) -> Iterator[Finding]:
     tried = _tried(facts)
     if any(each.status is Status.LOADED for each in (*tried.values(), *facts.elsewhere)):
+        refused = next((each for each in tried.values() if each.refused), None)
+        if refused and not registration(refused.refused):  # which MA715 reports
+            yield rule.finding(
+                "tf.saved_model.load fails, but a session of TensorFlow 1 loads the graph and its "
+                f"signatures. Error: {' '.join(refused.refused.split())[:QUOTED]}",
+                evidence={"measured": refused.refused[:QUOTED]},
+                severity=Severity.LOW,
+                title="Only a session loads the model",
+            )
         return
     if lost := lost_part(facts):
         raise NotApplicable(f"a part of the model is missing or damaged: {lost}")
@@ -105,6 +115,8 @@ def _needs_legacy(rule: Rule, facts: Facts) -> Iterator[Finding]:
         raise NotApplicable("only one of Keras 3 and tf-keras was tried")
     if condition := lacked(facts, current):
         raise NotApplicable(f"{runtime_name(CURRENT)} loads it if {condition}")
+    if legacy.refused:
+        return  # only a session loads it, in both
     if current.status is Status.FAILED and legacy.status is Status.LOADED:
         more = other_obstacle(facts, current)  # the error may be about the file's suffix alone
         yield rule.finding(

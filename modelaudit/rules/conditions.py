@@ -20,7 +20,8 @@ _OBJECT = re.compile(
 )
 # What TensorFlow says of a type or an operation of a library that was not imported.
 _REGISTRATION = re.compile(
-    r"The type '([^']+)' has not been registered|Op type not registered '([^']+)'"
+    r"The type '([^']+)' (?:has not been registered|is not supported by this version)"
+    r"|Op type not registered '([^']+)'"
 )
 
 

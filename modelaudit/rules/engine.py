@@ -11,6 +11,7 @@ from modelaudit.facts import Format
 from modelaudit.file_formats import Content, formats
 from modelaudit.findings import Finding, Outcome, RuleResult, Severity, Verdict
 from modelaudit.probe.protocol import ENDED, runtime_name
+from modelaudit.rules.completeness import variables_without_values
 from modelaudit.rules.model import Facts, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.rules.unread import UNREAD_KINDS, unread_input
 from modelaudit.terminal_text import plain
@@ -113,6 +114,8 @@ def partial_audit_reason(facts: Facts) -> str:
     for problem in artifact.problems:
         if problem.kind in UNREAD_KINDS:
             return plain(f"{problem.file or artifact.root.name}: {problem.detail}")
+    if names := variables_without_values(artifact):
+        return f"{artifact.root.name}: the values of {len(names)} variables are not in the file"
     if artifact.format in formats(Content.DAMAGED) and artifact.problems:
         return plain(f"{artifact.root.name}: {artifact.problems[0].detail}")
     weights = artifact.format in formats(Content.WEIGHTS)
@@ -153,7 +156,9 @@ def judge(results: Iterable[RuleResult], facts: Facts, fail_on: Severity) -> tup
     """
     results = tuple(results)
     findings = [f for result in results for f in result.findings if not f.waived_by]
-    findings.sort(key=lambda finding: -finding.severity.rank)
+    # Of equal findings, that which keeps the model from being run tells most.
+    unrun = bool(facts.observations) and facts.behaviour is None
+    findings.sort(key=lambda each: (-each.severity.rank, not (unrun and each.code == "MA715")))
     worst = findings[0] if findings else None
     if worst and worst.severity.rank >= fail_on.rank:
         others = [f.severity for f in findings[1:] if f.severity.rank >= fail_on.rank]

@@ -72,7 +72,8 @@ def _head(walker: GraphWalker, reference: str, units: int | None) -> NetworkHead
         if op in _BIASES | _WEIGHTS:
             width = width or _width(walker, place)
             if op in _WEIGHTS:
-                size = (units if kept else None) or width
+                # Behind a reshape, the last axis is another one: of positions, not of channels.
+                size = (units or width) if kept else None
                 steps = (HeadStep(_layer(place, op)), *reversed(behind))
                 last = steps[-1].layer
                 return NetworkHead(last.route, last, size, steps)

@@ -10,6 +10,7 @@ from modelaudit.layer_classes import Trait, has
 from modelaudit.rules import examples_behaviour
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
 from modelaudit.rules.security.config.code_sites import code_sites
+from modelaudit.rules.security.graph.reachability import every_node
 
 # Operations that draw samples; dropout draws uniform numbers instead.
 _SAMPLERS = frozenset(
@@ -40,7 +41,7 @@ def draws_by_design(artifact: Artifact) -> str:
         if any("random" in name.lower() for name in site.names):
             return f"the code of {site.text.site.layer or 'a Lambda layer'} does so on purpose"
     for graph in artifact.graphs if not layers else ():
-        for node in graph.nodes:
+        for _, node in every_node(graph):
             if node.op in _SAMPLERS and not any(word in node.name for word in _OTHERWISE):
                 return f"{node.name} ({node.op}) may do so on purpose"
     return ""

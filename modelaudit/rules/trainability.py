@@ -38,8 +38,9 @@ def _frozen(rule: Rule, facts: Facts) -> Iterator[Finding]:
             return
     if weighing and not any(layer.trainable for layer in weighing):
         detail = (
-            f"The model was compiled with {counted(len(weighing), 'layer', 'layers')} with "
-            "weights, all frozen: with these settings training changes nothing"
+            f"All of the {counted(len(weighing), 'layer', 'layers')} with weights are frozen. If they "
+            "were when the model was compiled, training changes nothing; a part of a GAN is often "
+            "frozen afterwards"
         )
         yield _found(rule, weighing[-1], detail, Severity.INFO)
         return
@@ -68,7 +69,7 @@ def _found(rule: Rule, layer: Layer, detail: str, severity: Severity) -> Finding
         route=layer.route,
         evidence={"measured": False, "unit": "trainable"},
         severity=severity,
-        fix="Unfreeze the layer, compile, and train again:\n"
+        fix="If it is to learn, unfreeze the layer, compile, and train again:\n"
         f'model.get_layer("{layer.name}").trainable = True',
     )
 

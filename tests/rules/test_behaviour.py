@@ -6,7 +6,7 @@ import pytest
 
 from modelaudit.audit_types.behaviour import Collapse, InformationGain, Intervention
 from modelaudit.diagnosis import diagnose
-from modelaudit.facts import Graph, GraphNode, Signature
+from modelaudit.facts import Graph, GraphFunction, GraphNode, Signature
 from modelaudit.findings import Outcome, Severity
 from modelaudit.rules import examples, examples_behaviour
 from modelaudit.rules.catalogue import CATALOGUE
@@ -63,9 +63,12 @@ def operation(name):
         (None, (("dense/dropout/random_uniform", "RandomUniform"),), Severity.HIGH),
     ],
 )
-def test_a_model_that_samples_on_purpose_is_told_so(layer, ops, severity):
+@pytest.mark.parametrize("inside", [False, True])
+def test_a_model_that_samples_on_purpose_is_told_so(layer, ops, severity, inside):
     noisy = examples_behaviour.noisy()
-    graph = Graph((), tuple(GraphNode(name, op, ()) for name, op in ops))
+    nodes = tuple(GraphNode(name, op, ()) for name, op in ops)
+    functions = {"f": GraphFunction("f", (), nodes)}  # where TensorFlow 2 has them
+    graph = Graph((), (), functions) if inside else Graph((), nodes)
     artifact = replace(noisy.artifact, graphs=(graph,), architecture=None)
     if layer:
         artifact = examples.model(replace(layer, custom=layer.class_name == "Sampling"))

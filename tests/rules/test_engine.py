@@ -16,7 +16,7 @@ from modelaudit.facts import (
     Signature,
     TensorStats,
 )
-from modelaudit.findings import Finding, Outcome, Severity, Verdict
+from modelaudit.findings import Finding, Outcome, RuleResult, Severity, Verdict
 from modelaudit.measures.summary import Measurements
 from modelaudit.probe.protocol import Observation
 from modelaudit.rules import examples, examples_behaviour
@@ -356,6 +356,16 @@ def test_a_model_that_was_loaded_but_not_run_does_not_pass() -> None:
     assert _verdict(run) is not Verdict.INCOMPLETE
     unasked = replace(examples.healthy(), probe_skipped="running models is disabled (--no-probe)")
     assert _verdict(unasked) is not Verdict.INCOMPLETE
+
+
+def test_what_keeps_a_model_from_loading_heads_findings_of_its_severity() -> None:
+    found = [
+        RuleResult(code, "", Outcome.FAIL, findings=(rule(code).finding(code),))
+        for code in ("MA115", "MA715")
+    ]
+    unrun = examples.observed(Status.FAILED)()
+    assert judge(found, unrun, Severity.HIGH) == (Verdict.WARN, "MA715")
+    assert judge(found, examples.healthy(), Severity.HIGH) == (Verdict.WARN, "MA115")
 
 
 def test_a_graph_that_was_not_audited_does_not_pass() -> None:

@@ -9,12 +9,18 @@ import h5py
 import numpy as np
 import pytest
 
-from modelaudit.findings import Finding, Severity
+from modelaudit.diagnosis.case import Case
+from modelaudit.diagnosis.model import CauseUnknown
+from modelaudit.diagnosis.steps.weight import damaged
+from modelaudit.facts import Format, Graph, GraphNode
+from modelaudit.findings import Finding, Severity, Verdict
 from modelaudit.formats.reader import read
-from modelaudit.rules.catalogue import rule
-from modelaudit.rules.engine import run_rule
+from modelaudit.rules import examples
+from modelaudit.rules.catalogue import CATALOGUE, rule
+from modelaudit.rules.engine import judge, run_rule, run_rules
 from modelaudit.rules.model import Facts
 from modelaudit.settings import Limits
+from modelaudit.structs import replace
 
 
 def found(path: Path) -> tuple[Finding, ...]:
@@ -96,3 +102,21 @@ def test_other_normalizations_have_none(
     tmp_path: Path, name: str, variables: tuple[str, ...]
 ) -> None:
     assert not found(weights(tmp_path / "m.h5", {name: variables}))
+
+
+@pytest.mark.parametrize(
+    ("op", "shape", "expected"),
+    [("VariableV2", [3, 2], True), ("VariableV2", [], False), ("Const", [3, 2], False)],
+)
+def test_a_graph_with_variables_holds_no_values_of_them(op, shape, expected) -> None:
+    """`write_graph` of a graph that was not frozen; a counter of steps is no weight."""
+    nodes = (GraphNode("w", op, (), {"shape": shape}), GraphNode("y", "MatMul", ("x", "w")))
+    artifact = examples.model(tensors=(examples.tensor("c"),), kind=Format.FROZEN_GRAPH)
+    facts = Facts(replace(artifact, graphs=(Graph((), nodes),)))
+    found = run_rule(rule("MA112"), facts).findings
+    assert [each.severity.value for each in found] == ["medium"] * expected
+    verdict, reason = judge(run_rules(CATALOGUE, facts), facts, Severity.HIGH)
+    assert (verdict is Verdict.INCOMPLETE) is expected
+    assert ("values of 1 variables" in reason) is expected
+    step = damaged(Case(facts, ()))
+    assert isinstance(step, CauseUnknown) is expected

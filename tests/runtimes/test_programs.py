@@ -99,6 +99,41 @@ def test_an_optimizers_variables_have_other_numbers_in_keras_3(
     assert found.predicted is wanted
 
 
+@pytest.mark.parametrize("dense", [True, False])
+def test_a_subclass_keeps_the_names_of_its_attributes_in_keras_3(
+    tmp_path: Path, old: ModuleType, new: ModuleType, tensorflow: ModuleType, dense: bool
+) -> None:
+    """Only the kernel of its Dense layer has another name there."""
+
+    def subclass(keras):
+        class Net(keras.Model):
+            def __init__(self):
+                super().__init__()
+                self.reader = keras.layers.LSTM(3)
+                self.head = keras.layers.Dense(2) if dense else None
+
+            def call(self, x):
+                return self.head(self.reader(x)) if dense else self.reader(x)
+
+        made = Net()
+        made(np.ones((1, 4, 2), "float32"))
+        made.set_weights([np.full(each.shape, 7.0) for each in made.get_weights()])
+        return made
+
+    path = str(tmp_path / "model")
+    tensorflow.train.Checkpoint(subclass(old)).write(path)
+    model = subclass(new)
+    model.set_weights([np.zeros(each.shape) for each in model.get_weights()])
+    tensorflow.train.Checkpoint(model).read(path).expect_partial()
+    left = sum(not each.any() for each in model.get_weights())
+    found = predicted(Path(path), "tf==2.21", LoadCall.RESTORE)
+    assert left == dense
+    assert found.predicted is (LoadOutcome.DIFFERS if dense else LoadOutcome.LOADS)
+    if dense:
+        assert "1 of 5 weights do not match" in found.because[0].text
+        assert found.because[0].text.endswith("such as head/kernel")
+
+
 @pytest.mark.parametrize("factor", [1.0, 2.0])
 @pytest.mark.parametrize("name", ["keras", "tf_keras"])
 def test_a_restored_normalization_keeps_what_it_adapted_to(

@@ -8,6 +8,7 @@ from modelaudit.diagnosis.case import Case
 from modelaudit.diagnosis.model import CauseExcluded, CauseFound, CauseUnknown, StepResult
 from modelaudit.findings import Finding, Severity
 from modelaudit.measures.kernels.inference_norms import InitialStatistics, initial_statistics
+from modelaudit.rules.completeness import variables_without_values
 from modelaudit.rules.grammar import counted, every, of_all
 from modelaudit.rules.initial_values import left_initial, never_trained
 from modelaudit.rules.training_traces import hardly_moved
@@ -45,7 +46,7 @@ def damaged(case: Case) -> StepResult:
         first = findings[0]
         where = first.location.route or first.location.file
         return CauseFound(0.99, tuple(evidence_of(f) for f in findings[:LISTED]), where=where)
-    if not case.facts.artifact.tensors:
+    if not case.facts.artifact.tensors or variables_without_values(case.facts.artifact):
         return CauseUnknown("the stored weights, which are not in this file")
     count = len(case.facts.artifact.tensors)
     return CauseExcluded(

@@ -25,7 +25,8 @@ SPLIT = "saved_model.cpb"
 SPLIT_UNREAD = "a graph split into several protocol buffers (Riegeli records), which is not read"
 # The shards of a V1 checkpoint, or its only file.
 _V1_VARIABLES = re.compile(r"variables(-\d{5}-of-\d{5})?")
-_METADATA = frozenset({"keras_metadata.pb", "fingerprint.pb"})
+# The last one is that of TF-Agents, whose loader reads it.
+_METADATA = frozenset({"keras_metadata.pb", "fingerprint.pb", "policy_specs.pbtxt"})
 
 
 class ModelFiles(Struct):

@@ -44,7 +44,9 @@ class LoadContext:
         """A TensorFlow 1 session on `graph` with a limited number of threads."""
         v1 = self.tf.compat.v1
         config = v1.ConfigProto(
-            intra_op_parallelism_threads=self.threads, inter_op_parallelism_threads=self.threads
+            intra_op_parallelism_threads=self.threads,
+            inter_op_parallelism_threads=self.threads,
+            allow_soft_placement=True,  # graphs may name the GPU that they were made on
         )
         return v1.Session(graph=graph, config=config)
 

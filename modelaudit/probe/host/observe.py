@@ -142,7 +142,7 @@ def observe(
         architecture=architecture,
         options=options,
     )
-    seen = session.load(tried)
+    seen = session.load(tried, objects=artifact.format is Format.SAVEDMODEL_TF2)
     digests = session.digests() if seen.status is Status.LOADED else ()
     if isinstance(digests, Observation):  # loaded, but died or failed afterwards
         seen = replace(digests, inputs=seen.inputs, outputs=seen.outputs, layers=seen.layers)

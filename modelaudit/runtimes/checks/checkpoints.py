@@ -95,16 +95,7 @@ def _restored(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     if not keras3 and not written_by_keras2(artifact):
         return  # plain variables, which have the same keys everywhere
     if keras3 != profile.keras3:
-        old, new = ("Keras 3", "Keras 2") if keras3 else ("Keras 2", "Keras 3")
-        yield Reason(
-            "checkpoint-of-other-generation",
-            LoadOutcome.DIFFERS,
-            f"the checkpoint's keys are those of {old}, but {new} objects have other names: "
-            "nothing matches, and the weights keep their random values",
-            "no error",
-            "check with status.assert_existing_objects_matched(); copy the variables with "
-            "tf.train.load_checkpoint",
-        )
+        yield from _renamed(artifact, keras3)
         if context.request.trained:
             yield from _optimizer_variables(artifact, context, keras3)
         return
@@ -120,6 +111,45 @@ def _restored(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
             "no error",
             "call status.initialize_or_restore(session)",
         )
+
+
+def _renamed(artifact: Artifact, keras3: bool) -> Iterator[Reason]:
+    """Weights that the other generation of Keras lists under other names."""
+    names = [tensor.name for tensor in weights(artifact)]
+    lost = [name for name in names if _of_one_generation(name.split("/"), keras3)]
+    old, new = ("Keras 3", "Keras 2") if keras3 else ("Keras 2", "Keras 3")
+    every = len(lost) == len(names)
+    if lost:
+        yield Reason(
+            "checkpoint-of-other-generation",
+            LoadOutcome.DIFFERS,
+            f"the checkpoint's keys are those of {old}, but {new} objects have other names: "
+            + (
+                "nothing matches, and the weights keep their random values"
+                if every
+                else f"{len(lost)} of {len(names)} weights do not match and keep their random "
+                f"values, such as {lost[0]}"
+            ),
+            "no error",
+            "check with status.assert_existing_objects_matched(); copy the variables with "
+            "tf.train.load_checkpoint",
+        )
+
+
+def _of_one_generation(parts: list[str], keras3: bool) -> bool:
+    """Whether a path has a name that only one generation of Keras gives to objects.
+
+    Attributes of subclassed models have the names that the program gave them, and most variables
+    of layers the same in both. Cells of recurrent layers have a `kernel` in both.
+    """
+    if keras3:
+        return not KERAS3_ATTRIBUTES.isdisjoint(parts)
+    cell = any(part.startswith("cell") for part in parts[-3:-1])
+    return (
+        any(part.startswith(("layer-", "layer_with_weights-")) for part in parts)
+        or (parts[-1] == "kernel" and not cell)
+        or parts[-1] in ("embeddings", "depthwise_kernel")
+    )
 
 
 def _optimizer_variables(

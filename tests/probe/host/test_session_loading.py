@@ -20,6 +20,7 @@ from modelaudit.rules.catalogue import CATALOGUE, rule
 from modelaudit.rules.engine import judge, run_rule, run_rules
 from modelaudit.rules.model import Facts
 from modelaudit.settings import Limits
+from modelaudit.structs import replace
 from tests.probe.sessions import SETTINGS, only, opened, reproduces
 
 pytestmark = pytest.mark.slow
@@ -101,6 +102,49 @@ def test_weights_need_an_architecture_and_use_it(
         session.put({"x": golden["x"]})
         y = only(session.predict([Feed("x")]))
     np.testing.assert_allclose(y, golden["keras3_sequential.weights.h5"], atol=1e-5)
+
+
+@pytest.mark.parametrize("registered", [True, False])
+def test_a_session_loads_what_objects_of_an_absent_library_keep_from_loading(
+    keras3: RuntimeHandle, keras2: RuntimeHandle, made: Path, tmp_path: Path, registered: bool
+) -> None:
+    """A policy of TF-Agents returns a type of the library; its signature returns tensors."""
+    from tensorflow.core.protobuf import saved_model_pb2, struct_pb2
+
+    path = Path(shutil.copytree(made / "module_savedmodel", tmp_path / "policy"))
+    message = saved_model_pb2.SavedModel.FromString((path / "saved_model.pb").read_bytes())
+    for function in message.meta_graphs[0].object_graph_def.concrete_functions.values():
+        if not registered:
+            value = function.output_signature
+            value.Clear()
+            value.type_spec_value.type_spec_class = struct_pb2.TypeSpecProto.REGISTERED_TYPE_SPEC
+            value.type_spec_value.type_spec_class_name = "lab.PairSpec"
+            value.type_spec_value.type_state.tuple_value.SetInParent()
+    (path / "saved_model.pb").write_bytes(message.SerializeToString())
+    artifact = read(path, Limits())
+    tried = []
+    for handle in (keras3, keras2):
+        seen, session = observe(handle, artifact, SETTINGS)
+        tried.append(seen)
+        if session is not None:
+            session.close()
+    assert [(seen.status, seen.call) for seen in tried] == (
+        [(Status.LOADED, "saved_model.load")] * 2
+        if registered
+        else [(Status.FAILED, "saved_model.load"), (Status.LOADED, "session")]
+    )
+    facts = Facts(artifact, observations=tuple(tried))
+    told = {
+        code: [each.severity for each in run_rule(rule(code), facts).findings]
+        for code in ("MA210", "MA211", "MA715")
+    }
+    assert told == {"MA210": [], "MA211": [], "MA715": [] if registered else [Severity.LOW]}
+    if not registered:
+        said = "The type 'X' is not supported by this version of TensorFlow. (…)"
+        other = replace(facts, observations=(tried[0], replace(tried[1], refused=said)))
+        assert "needs X," in run_rule(rule("MA715"), other).findings[0].detail
+        odd = replace(facts, observations=(tried[0], replace(tried[1], refused="KeyError: 'f'")))
+        assert [each.severity for each in run_rule(rule("MA210"), odd).findings] == [Severity.LOW]
 
 
 def test_saved_model_variables_carry_checkpoint_keys(keras3: RuntimeHandle, made: Path) -> None:

@@ -47,7 +47,8 @@ def check(rule: Rule, facts: Facts) -> Iterator[Finding]:
     contrib = ", or which tf.contrib of TensorFlow 1 registered" * old
     for name in sorted(needed):
         yield rule.finding(
-            f"Loading needs {name}, which a library registers that is not part of TensorFlow{contrib}.",
+            f"Loading needs {name}, which a library registers that is not part of TensorFlow{contrib}."
+            + " A session loads the graph without it." * any(x.refused for x in facts.observations),
             evidence={"name": name},
             key=name,
             fix=_import(name, artifact),
@@ -125,8 +126,9 @@ def _registrations(facts: Facts) -> set[str]:
         for reason in prediction.because
         if reason.code == UNKNOWN_OPERATION and reason.unless
     }
-    failed = [each for each in facts.observations if lacked(facts, each)]
-    return predicted | {name for each in failed if (name := registration(each.error))}
+    failed = [each.error for each in facts.observations if lacked(facts, each)]
+    failed += [each.refused for each in facts.observations]
+    return predicted | {name for error in failed if (name := registration(error))}
 
 
 def _import(name: str, artifact: Artifact) -> str:
