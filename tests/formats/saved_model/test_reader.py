@@ -92,6 +92,7 @@ def test_foreign_files_and_nested_models(tmp_path):
     (tmp_path / "assets.extra").mkdir()
     (tmp_path / "assets.extra" / "config.pb").write_bytes(b"")
     (tmp_path / "run.py").write_text("print()")
+    (tmp_path / "policy_specs.pbtxt").write_text("")  # which loaders of TF-Agents read
     artifact = read_saved_model(tmp_path, LIMITS)
     assert {entry.path: entry.role for entry in artifact.files} == {
         "saved_model.pb": "graph",
@@ -99,6 +100,7 @@ def test_foreign_files_and_nested_models(tmp_path):
         "variables/variables.data-00000-of-00001": "weights",
         "assets/foo.txt": "asset",
         "assets.extra/config.pb": "asset",
+        "policy_specs.pbtxt": "metadata",
         "run.py": "foreign",
     }
     assert kinds(artifact) == [("leftover", "run.py")]

@@ -56,6 +56,18 @@ def test_keras3_gives_the_scores_from_before_saving(
     reproduces(keras3, made, golden, name, format, call)
 
 
+def test_a_graph_that_names_a_gpu_runs_without_one(
+    keras3: RuntimeHandle, made: Path, golden: dict, tmp_path: Path
+) -> None:
+    from tensorflow.core.framework import graph_pb2
+
+    message = graph_pb2.GraphDef.FromString((made / "frozen_graph.pb").read_bytes())
+    for node in message.node:
+        node.device = "/device:GPU:0"
+    (tmp_path / "frozen_graph.pb").write_bytes(message.SerializeToString())
+    reproduces(keras3, tmp_path, golden, "frozen_graph.pb", Format.FROZEN_GRAPH, "import_graph_def")
+
+
 def test_a_checkpoint_without_its_graph_is_weights_only(
     keras3: RuntimeHandle, made: Path, tmp_path: Path
 ) -> None:

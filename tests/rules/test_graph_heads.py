@@ -1,0 +1,44 @@
+"""Heads of graphs without layers: what a softmax runs over."""
+
+from __future__ import annotations
+
+import pytest
+
+from modelaudit.facts import Endpoint, Format, Graph, GraphNode, Signature
+from modelaudit.rules import examples
+from modelaudit.rules.catalogue import rule
+from modelaudit.rules.engine import run_rule
+from modelaudit.rules.model import Facts
+from modelaudit.structs import replace
+
+
+def softmax_of_one_channel(reshaped: bool, format: Format) -> Facts:
+    """A convolution with one filter, and a softmax over its channel or, reshaped, its positions."""
+    bias = {"value": {"dtype": "float32", "shape": [1]}}
+    nodes = [
+        GraphNode("x", "Placeholder", ()),
+        GraphNode("w", "Const", (), {"value": {"dtype": "float32", "shape": [1, 1, 8, 1]}}),
+        GraphNode("b", "Const", (), bias),
+        GraphNode("board", "Conv2D", ("x", "w")),
+        GraphNode("scores", "BiasAdd", ("board", "b")),
+        GraphNode("shape", "Const", (), {"value": {"dtype": "int32", "shape": [2]}}),
+        GraphNode("flat", "Reshape", ("scores", "shape")),
+        GraphNode("moves", "Softmax", ("flat" if reshaped else "scores",)),
+    ]
+    nodes = [each for each in nodes if reshaped or each.name not in {"shape", "flat"}]
+    shape = (None, 361) if reshaped else (None, 19, 19, 1)
+    outputs = (Endpoint("moves", "moves:0", "float32", shape),)
+    signature = Signature("serving_default", "", (), outputs, ("serve",))
+    artifact = replace(
+        examples.model(tensors=()), format=format, graphs=(Graph(("serve",), tuple(nodes)),)
+    )
+    signed = () if format is Format.FROZEN_GRAPH else (signature,)
+    return Facts(replace(artifact, signatures=signed))
+
+
+@pytest.mark.parametrize("format", [Format.FROZEN_GRAPH, Format.SAVEDMODEL_TF1])
+@pytest.mark.parametrize("reshaped", [True, False])
+def test_a_softmax_over_positions_is_no_constant(reshaped: bool, format: Format) -> None:
+    """A policy over the squares of a board has one filter, and as many classes as squares."""
+    found = run_rule(rule("MA305"), softmax_of_one_channel(reshaped, format)).findings
+    assert [each.severity.value for each in found] == ([] if reshaped else ["high"])
