@@ -75,8 +75,7 @@ class Collapse(Struct, frozen=True):
     spread: Real = 0.0
     """Standard deviation of the output over the inputs, relative to its scale."""
     at_bound: Share = 0.0
-    """Share of the output's values that are whole numbers up to rounding, as those of saturated
-    outputs, counts and numbers of classes are."""
+    """Share of the values that are whole numbers up to rounding, as saturated outputs are."""
 
 
 class ClassAgreement(AuditSection, frozen=True, kw_only=True):

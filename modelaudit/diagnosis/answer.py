@@ -6,7 +6,7 @@ from modelaudit.audit_types.diagnosis import Cause, Diagnosis
 from modelaudit.diagnosis.case import Case
 from modelaudit.diagnosis.input_corrections import words_of
 from modelaudit.measures.architecture.modality import ModalityWords, in_words
-from modelaudit.rules.completeness import variables_without_values
+from modelaudit.rules.absent_values import variables_without_values
 
 QUESTION = (
     "Why does a restored TensorFlow model consistently predict the same output unless the input "
@@ -169,6 +169,8 @@ def plain_answer(case: Case, diagnosis: Diagnosis) -> str:
     held = any(t.role == "weight" for t in artifact.tensors)
     if first.cause == "not-run" and (not held or variables_without_values(artifact)):
         text = text.replace(SOUND, "The file holds no weights.")
+    elif case.findings("MA221"):
+        text = text.replace(SOUND, "The file is intact as far as it shows, but see MA221.")
     if first.cause in DESCRIPTIONS:
         # The accuracy, if there are labels; starts with a space
         known = next((o.accuracy["e"] for o in case.outputs if "e" in o.accuracy), None)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from modelaudit.facts import Artifact, Format, Json, Layer, Tensor, TensorStats, fits
+from modelaudit.facts import Format, Json, Layer, Tensor, TensorStats, fits
 from modelaudit.findings import Confidence, Finding, Severity
-from modelaudit.formats.graph.restore_ops import VARIABLES
 from modelaudit.formats.keras.variables.names import VariableName
 from modelaudit.layer_classes import Trait, has
 from modelaudit.measures.kernels.batchnorm import variable_names
 from modelaudit.rules import examples
+from modelaudit.rules.absent_values import only_counters, without_values
 from modelaudit.rules.grammar import counted
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
 
@@ -99,7 +99,7 @@ def _without_statistics(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 def _missing(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if facts.artifact.architecture is None:
-        told = [*_only_counters(rule, facts), *_without_values(rule, facts)]
+        told = [*only_counters(rule, facts), *without_values(rule, facts)]
         yield from told or _without_statistics(rule, facts)
         return
     if name := _unbuilt(facts):
@@ -140,43 +140,6 @@ def _missing(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 "missing": [*absent],
                 "layers": [each.route for each, _ in lacking[:LISTED]],
             },
-        )
-
-
-def variables_without_values(artifact: Artifact) -> list[str]:
-    """Variables of a graph in a file of its own, which cannot hold their values."""
-    if artifact.format is not Format.FROZEN_GRAPH or not artifact.graphs:
-        return []
-    nodes = artifact.graphs[0].nodes
-    return [each.name for each in nodes if each.op in VARIABLES and each.attrs.get("shape")]
-
-
-def _without_values(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    if names := variables_without_values(facts.artifact):
-        yield rule.finding(
-            f"The graph has {counted(len(names), 'variable', 'variables')}, but the file holds no "
-            f"values of variables: {', '.join(names[:LISTED])}{' …' * (len(names) > LISTED)}. They are "
-            "in a checkpoint, if they were saved.",
-            route=names[0],
-            severity=Severity.MEDIUM,
-            evidence={"measured": 0, "unit": "values", "n": len(names)},
-            key="no values",
-            fix="Freeze the graph with its checkpoint, or keep both together.",
-        )
-
-
-def _only_counters(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    """A checkpoint without a weight, of `tf.train.Checkpoint()` or of counters alone."""
-    artifact = facts.artifact
-    names = [tensor.name for tensor in artifact.tensors if tensor.dtype != "string"]
-    weights = any(tensor.role in ("weight", "optimizer") for tensor in artifact.tensors)
-    if artifact.format is Format.TF2_CHECKPOINT and artifact.complete and not weights:
-        yield rule.finding(
-            f"The checkpoint holds no weights, only {', '.join(names[:LISTED]) or 'nothing'}: it "
-            "was saved without the model.",
-            severity=Severity.MEDIUM,
-            evidence={"measured": 0, "unit": "weights in the file"},
-            key="no weights",
         )
 
 

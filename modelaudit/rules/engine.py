@@ -11,7 +11,7 @@ from modelaudit.facts import Format
 from modelaudit.file_formats import Content, formats
 from modelaudit.findings import Finding, Outcome, RuleResult, Severity, Verdict
 from modelaudit.probe.protocol import ENDED, runtime_name
-from modelaudit.rules.completeness import variables_without_values
+from modelaudit.rules.absent_values import variables_without_values
 from modelaudit.rules.model import Facts, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.rules.unread import UNREAD_KINDS, unread_input
 from modelaudit.terminal_text import plain

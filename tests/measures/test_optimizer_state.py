@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from modelaudit.facts import TensorStats
+from modelaudit.facts import Format, TensorStats
 from modelaudit.formats.reader import read
 from modelaudit.measures.optimizer_state import optimizer_state
 from modelaudit.rules import examples
@@ -98,3 +98,11 @@ def test_moments_are_those_of_the_optimizer(library, tmp_path):
         assert len(told) == len(wanted) == 8, file
         for one, other in zip(told, wanted, strict=True):
             assert one == pytest.approx(other), file
+
+
+@pytest.mark.parametrize(("shape", "steps"), [((), 5), ((2,), None)])
+def test_tensorflow_1_counts_steps_beside_its_optimizers(shape, steps):
+    five = TensorStats(5.0, 5.0, 5.0, 0.0, 0, 0)
+    tensors = (examples.tensor("dense/kernel"), examples.tensor("global_step", shape, five))
+    found = optimizer_state(examples.model(tensors=tensors, kind=Format.TF1_CHECKPOINT))
+    assert (found.steps if found else None) == steps

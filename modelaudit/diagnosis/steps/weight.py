@@ -8,7 +8,7 @@ from modelaudit.diagnosis.case import Case
 from modelaudit.diagnosis.model import CauseExcluded, CauseFound, CauseUnknown, StepResult
 from modelaudit.findings import Finding, Severity
 from modelaudit.measures.kernels.inference_norms import InitialStatistics, initial_statistics
-from modelaudit.rules.completeness import variables_without_values
+from modelaudit.rules.absent_values import variables_without_values
 from modelaudit.rules.grammar import counted, every, of_all
 from modelaudit.rules.initial_values import left_initial, never_trained
 from modelaudit.rules.training_traces import hardly_moved

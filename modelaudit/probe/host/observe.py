@@ -142,7 +142,11 @@ def observe(
         architecture=architecture,
         options=options,
     )
-    seen = session.load(tried, objects=artifact.format is Format.SAVEDMODEL_TF2)
+    seen = session.load(tried)
+    before = next((each for each in session.attempts if each.call == "saved_model.load"), None)
+    if artifact.format is Format.SAVEDMODEL_TF2 and before is not None and seen.call == "session":
+        loaded = seen.status is Status.LOADED  # as the last resort, without the model's objects
+        seen = replace(seen, refused=before.error) if loaded else before
     digests = session.digests() if seen.status is Status.LOADED else ()
     if isinstance(digests, Observation):  # loaded, but died or failed afterwards
         seen = replace(digests, inputs=seen.inputs, outputs=seen.outputs, layers=seen.layers)

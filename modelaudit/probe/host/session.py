@@ -98,11 +98,8 @@ class Session:
         if self._dead is not None:
             self.observation = self._dead
 
-    def load(self, calls: Sequence[str], *, objects: bool = False) -> Observation:
-        """Try the loading calls in order until one succeeds, then describe the model.
-
-        `objects` says that the model is a SavedModel of TensorFlow 2.
-        """
+    def load(self, calls: Sequence[str]) -> Observation:
+        """Try the loading calls in order until one succeeds, then describe the model."""
         for call in calls:
             self._blank = replace(self._blank, call=call)
             failed = self._ask("load", {**self._model, "call": call}, {}, lambda *_: None)
@@ -111,12 +108,6 @@ class Session:
             self.observation = seen
             if seen.status is Status.LOADED or self._dead is not None:
                 break
-        # Of a SavedModel with objects, the session is the last resort.
-        before = next((x for x in self.attempts if x.call == "saved_model.load"), None)
-        if before is not None and self.observation.call == "session" and objects:
-            loaded = self.observation.status is Status.LOADED
-            seen = replace(self.observation, refused=before.error) if loaded else before
-            self.observation = seen
         return self.observation
 
     def _describe(self) -> Observation:

@@ -1,0 +1,51 @@
+"""Files of a model that hold no value of a weight: checkpoints of counters, graphs not frozen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from modelaudit.facts import Artifact, Format
+from modelaudit.findings import Finding, Severity
+from modelaudit.formats.graph.restore_ops import VARIABLES
+from modelaudit.rules.grammar import counted
+from modelaudit.rules.model import Facts, Rule
+
+LISTED = 20  # names listed in one finding; the rest is counted
+
+
+def variables_without_values(artifact: Artifact) -> list[str]:
+    """Variables of a graph in a file of its own, which cannot hold their values."""
+    if artifact.format is not Format.FROZEN_GRAPH or not artifact.graphs:
+        return []
+    nodes = artifact.graphs[0].nodes
+    return [each.name for each in nodes if each.op in VARIABLES and each.attrs.get("shape")]
+
+
+def without_values(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    """A graph with variables, in a file that cannot hold their values."""
+    if names := variables_without_values(facts.artifact):
+        yield rule.finding(
+            f"The graph has {counted(len(names), 'variable', 'variables')}, but the file holds no "
+            f"values of variables: {', '.join(names[:LISTED])}{' …' * (len(names) > LISTED)}. They are "
+            "in a checkpoint, if they were saved.",
+            route=names[0],
+            severity=Severity.MEDIUM,
+            evidence={"measured": 0, "unit": "values", "n": len(names)},
+            key="no values",
+            fix="Freeze the graph with its checkpoint, or keep both together.",
+        )
+
+
+def only_counters(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    """A checkpoint without a weight, of `tf.train.Checkpoint()` or of counters alone."""
+    artifact = facts.artifact
+    names = [tensor.name for tensor in artifact.tensors if tensor.dtype != "string"]
+    weights = any(tensor.role in ("weight", "optimizer") for tensor in artifact.tensors)
+    if artifact.format is Format.TF2_CHECKPOINT and artifact.complete and not weights:
+        yield rule.finding(
+            f"The checkpoint holds no weights, only {', '.join(names[:LISTED]) or 'nothing'}: it "
+            "was saved without the model.",
+            severity=Severity.MEDIUM,
+            evidence={"measured": 0, "unit": "weights in the file"},
+            key="no weights",
+        )
