@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 
 from modelaudit.audit_types.loading import LoadOutcome
@@ -45,6 +46,7 @@ from modelaudit.runtimes.profile import RuntimeProfile
 from modelaudit.runtimes.saved_config import is_model
 from modelaudit.structs import replace
 
+_MOST_REASONS = 1_000
 _CALLS: dict[Format, tuple[LoadCall, ...]] = {
     Format.LEGACY_H5_FULL: (LoadCall.LOAD_MODEL,),
     Format.KERAS_ARCHIVE: (LoadCall.LOAD_MODEL,),
@@ -121,7 +123,7 @@ def predict_calls(
 
 def _prediction(artifact: Artifact, context: CheckContext) -> Prediction:
     profile = context.profile
-    reasons = (*_reasons(artifact, context), *_untested(context))
+    reasons = (*_bounded(_reasons(artifact, context)), *_untested(context))
     if not artifact.complete and not reasons:
         reasons = (_incomplete(artifact),)
     decisive = min((reason.predicted for reason in reasons), key=_rank, default=LoadOutcome.LOADS)
@@ -133,6 +135,14 @@ def _prediction(artifact: Artifact, context: CheckContext) -> Prediction:
         confidence=Confidence.HIGH if profile.exact else Confidence.MEDIUM,
         collected=profile.collected,
     )
+
+
+def _bounded(reasons: Iterator[Reason]) -> Iterator[Reason]:
+    """No more reasons than anybody reads; each takes time and a place in `audit.json`."""
+    yield from islice(reasons, _MOST_REASONS)
+    if next(reasons, None):
+        why = f"there are more than {_MOST_REASONS:,} reasons; the rest was not looked at"
+        yield Reason(NOT_READ, LoadOutcome.UNKNOWN, why)
 
 
 def _rank(predicted: LoadOutcome) -> int:

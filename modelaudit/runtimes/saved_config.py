@@ -14,6 +14,7 @@ from modelaudit.runtimes.model import CheckContext, Reason
 
 Config = Mapping[str, Json]
 FUNCTION = "function"
+_SHOWN = 20  # names in a reason
 UPGRADE = "use the version that saved it, or a newer one of the same Keras generation (2 or 3)"
 # Arguments added in later versions, and the value at which a layer behaves as before.
 ADDED: Config = {
@@ -80,7 +81,8 @@ def unknown_arguments(
     profile = context.profile
     accepted = profile.accepts(kind, name)
     if accepted is not None and (extra := sorted(given - accepted)):
-        listed = ", ".join(extra)
+        listed = ", ".join(extra[:_SHOWN])
+        listed += f" and {len(extra) - _SHOWN:,} more" if extra[_SHOWN:] else ""
         yield Reason(
             "unknown-argument",
             LoadOutcome.FAILS,
@@ -88,7 +90,7 @@ def unknown_arguments(
             f"accept {'this argument' if len(extra) == 1 else 'these arguments'}",
             f"TypeError: Unrecognized keyword arguments passed to {name}: {listed}"
             if profile.keras3
-            else f"TypeError: Unrecognized keyword arguments: {extra}"
+            else f"TypeError: Unrecognized keyword arguments: {extra[:_SHOWN]}"
             if name == "InputLayer"
             else f"TypeError: ('Keyword argument not understood:', '{extra[0]}')",
             _without(extra, config, context),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import marshal
 import subprocess
 import sys
 import zipfile
@@ -14,33 +16,46 @@ import numpy as np
 import pytest
 
 from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
+from tests.formats.bundle_writer import BundleWriter
 from tests.made import saved_models
 
 MEMORY_MIB = 300
+CALLS = 20_000_000  # of functions; what takes 2 s makes about as many
 AUDIT = """
-import json, sys
+import cProfile, json, sys
 from pathlib import Path
 from modelaudit import pipeline, schema
 from modelaudit.settings import Settings
 path = Path(sys.argv[1])
+counter = cProfile.Profile()
+if sys.argv[2:]:
+    counter.enable()
 facts = pipeline.static_facts(path, Settings())
 target = pipeline.AuditTarget(path, path.parent, path.name, "x")
 audit = pipeline.finish_audit(facts, target, "2026-01-01T00:00:00Z", {})
-schema.dumps(audit)
+size = len(schema.dumps(audit))
+counter.disable()
+calls = sum(each.callcount for each in counter.getstats())
 # Of this program: ru_maxrss would include the process that started it.
 status = Path("/proc/self/status").read_text()
 peak = int(status.partition("VmHWM:")[2].split()[0]) // 1024
 said = [each.detail for each in facts.artifact.problems if each.kind == "limit-exceeded"]
-print(json.dumps([peak, said[:3], len(audit.findings)]))
+print(json.dumps([peak, said[:3], len(audit.findings), calls, size]))
 """
 
 
-def audited(path: Path) -> tuple[int, list[str], int]:
-    """Peak of the resident memory in MiB, limits that were reached, and the number of findings."""
-    run = [sys.executable, "-c", AUDIT, str(path)]
+def audited(path: Path, *options: str) -> tuple[int, list[str], int, int, int]:
+    """What an audit takes.
+
+    Returns:
+        Peak of the resident memory in MiB, limits that were reached, and the numbers of findings,
+        of calls of functions (with an option, since counting takes long), and of bytes of
+        `audit.json`.
+    """
+    run = [sys.executable, "-c", AUDIT, str(path), *options]
     done = subprocess.run(run, capture_output=True, check=True, text=True)
-    peak, said, findings = json.loads(done.stdout)
-    return peak, said, findings
+    peak, said, findings, calls, size = json.loads(done.stdout)
+    return peak, said, findings, calls, size
 
 
 def scalars(path: Path, count: int) -> None:
@@ -169,7 +184,92 @@ def packed(path: Path, count: int) -> None:
         file.writestr("metadata.json", '{"keras_version": "3.5.0"}')
 
 
+def layer_names(path: Path, count: int) -> None:
+    with h5py.File(path, "w", libver="latest") as file:
+        names = np.array([b"l%07d" % number for number in range(count)])
+        file.create_group("model_weights").attrs["layer_names"] = names
+
+
+def weight_names(path: Path, count: int) -> None:
+    """In each of some layers, more names than datasets."""
+    with h5py.File(path, "w", libver="latest") as file:
+        top = file.create_group("model_weights")
+        top.attrs["layer_names"] = [b"%d" % number for number in range(20)]
+        names = np.array([b"w%07d" % number for number in range(count)])
+        for number in range(20):
+            top.create_group(str(number)).attrs["weight_names"] = names
+
+
+def inputs(path: Path, count: int) -> None:
+    message(path, lambda meta: meta.graph_def.node.add(name="n", op="Pack", input=["a"] * count))
+
+
+def keys(path: Path, count: int) -> None:
+    archive(path, [{"class_name": "ReLU", "config": {f"k{number}": 1 for number in range(count)}}])
+
+
+def texts(path: Path, count: int) -> None:
+    words = [f"s{number}" for number in range(count)]
+    archive(path, [{"class_name": "ReLU", "config": {"x": words}}])
+
+
+def functions_of_layers(path: Path, count: int) -> None:
+    packed = base64.b64encode(marshal.dumps((lambda x: x + 1).__code__)).decode()
+    function = {"class_name": "__lambda__", "config": {"code": packed}}
+    archive(path, [{"class_name": "Lambda", "config": {"name": "l", "function": function}}] * count)
+
+
+def graph_text(path: Path, text: str) -> None:
+    path.mkdir()
+    (path / "saved_model.pbtxt").write_text(f"saved_model_schema_version: 1 {text}")
+
+
+def strings_of_a_tensor(path: Path, count: int) -> None:
+    writer = BundleWriter(path)
+    writer.add_strings("w", [b"a"] * count, (count,))
+    writer.write()
+
+
+def calls(path: Path, count: int) -> None:
+    """Functions of so many nodes that each call the next in all of them."""
+
+    def fill(meta: pb.MetaGraphDef) -> None:
+        for number in range(40):
+            function = meta.graph_def.library.function.add()
+            function.signature.name = f"f{number}"
+            for call in range(count):
+                node = function.node_def.add(name=f"c{call}", op="PartitionedCall")
+                node.attr["f"].func.name = f"f{number + 1}"
+        meta.graph_def.node.add(name="c", op="PartitionedCall").attr["f"].func.name = "f0"
+        meta.signature_def["s"].outputs["o"].name = "c:0"
+
+    message(path, fill)
+
+
+def text_nodes(path: Path, count: int) -> None:
+    node = 'node { name: "n" op: "NoOp" } '
+    graph_text(path, f"meta_graphs {{ graph_def {{ {node * count} }} }}")
+
+
+def text_escapes(path: Path, count: int) -> None:
+    escaped = "\\001" * count
+    graph_text(path, f'meta_graphs {{ graph_def {{ node {{ name: "{escaped}" }} }} }}')
+
+
+COUNTED = {
+    "names.h5": (layer_names, 1_000_000, 1_000),
+    "weights.h5": (weight_names, 50_000, 500),
+    "inputs": (inputs, 2_000_000, 10_000),
+    "keys.keras": (keys, 500_000, 500),
+    "texts.keras": (texts, 700_000, 500),
+    "functions.keras": (functions_of_layers, 2_500, None),
+    "strings": (strings_of_a_tensor, 1_000_000, 500),
+    "calls": (calls, 120, 1),
+    "text": (text_nodes, 100_000, 500),
+    "escapes": (text_escapes, 1_000_000, 500),
+}
 DENSE = {
+    **COUNTED,
     "packed.keras": (packed, 140, 10),
     "m.h5": (scalars, 30_000, 1_000),
     "a.h5": (attributes, 30_000, 1_000),
@@ -193,11 +293,14 @@ DENSE = {
 def test_a_dense_file_takes_little_memory_or_is_not_read_whole(name: str, tmp_path: Path) -> None:
     make, many, few = DENSE[name]
     make(tmp_path / name, many)
-    peak, said, findings = audited(tmp_path / name)
+    peak, said, findings, calls, size = audited(tmp_path / name, *["count"] * (name in COUNTED))
     assert peak < MEMORY_MIB
+    assert calls < CALLS
+    assert size < 20_000_000
     assert findings < 5_000
     assert bool(said) == (few is not None)
-    assert all("(setting" in each or "MetaGraphs" in each for each in said)
+    told = ("(setting", "MetaGraphs", "followed")
+    assert all(any(word in each for word in told) for each in said)
     if few is not None:
         (tmp_path / "few").mkdir()
         make(tmp_path / "few" / name, few)

@@ -15,6 +15,7 @@ from modelaudit.facts import Problem, ProblemKind, Tensor
 from modelaudit.formats.checkpoint.index import BundleEntry, TensorBundle, slice_key
 from modelaudit.formats.checkpoint.sstable import masked, varint
 from modelaudit.formats.io.bounded import display_path
+from modelaudit.formats.io.density import STRINGS
 from modelaudit.formats.io.dtypes import stored_dtype
 from modelaudit.formats.io.file_window import FileWindow
 from modelaudit.formats.io.tensor_stats import (
@@ -63,30 +64,29 @@ class BundleStrings(StoredArray):
     Args:
         bundle: the index.
         entry: an entry of dtype string.
-        max_bytes: maximum size in memory; all strings are decoded at once.
+        limits: `config_bytes` and `density` apply, since all strings are decoded at once.
     """
 
-    def __init__(self, bundle: TensorBundle, entry: BundleEntry, max_bytes: int) -> None:
+    def __init__(self, bundle: TensorBundle, entry: BundleEntry, limits: Limits) -> None:
         path = bundle.shard_path(entry.shard)
         super().__init__(entry.shape, entry.dtype, display_path(path, bundle.root))
         self.path = path
         self.entry = entry
-        self.max_bytes = max_bytes
+        self.limits = limits
 
     def strings(self) -> list[bytes]:
         """All strings, in C order.
 
         Raises:
             ReadError: the strings are missing or malformed, or the checksum differs.
-            LimitExceeded: more than `max_bytes` bytes.
+            LimitExceeded: too many bytes, or too many strings for their bytes.
         """
-        entry, count = self.entry, math.prod(self.shape)
+        entry, count, most = self.entry, math.prod(self.shape), self.limits.config_bytes
         # Each string takes at least one byte, for its length.
-        if max(entry.size, count) > self.max_bytes:
+        if max(entry.size, count) > most:
             size = max(entry.size, count)
-            raise LimitExceeded(
-                self.file, "string tensor bytes", size, self.max_bytes, "config_bytes"
-            )
+            raise LimitExceeded(self.file, "string tensor bytes", size, most, "config_bytes")
+        STRINGS.check(count, entry.size, self.limits, self.file)
         window = FileWindow.of_file(self.path, self.file)
         data = b"".join(window.pieces(entry.offset, entry.size, PIECE_BYTES))
         lengths, position = [], 0
@@ -191,7 +191,7 @@ def source_of(bundle: TensorBundle, entry: BundleEntry, limits: Limits) -> Store
     if entry.slices:
         return PartitionedArray(bundle, entry)
     if entry.dtype == "string":
-        return BundleStrings(bundle, entry, limits.config_bytes)
+        return BundleStrings(bundle, entry, limits)
     return BundleArray(bundle, entry)
 
 

@@ -156,7 +156,7 @@ def _objects(bundle: TensorBundle, limits: Limits) -> tuple[ObjectNode, ...]:
         return ()
     if not bundle.shard_path(entry.shard).exists():
         return ()
-    source = BundleStrings(bundle, entry, limits.config_bytes)
+    source = BundleStrings(bundle, entry, limits)
     message = parse(pb.TrackableObjectGraph, source.strings()[0], source.file, limits)
     NODES.check(len(message.nodes), message.ByteSize(), limits, source.file)
     return checkpoint_objects(message, source.file)

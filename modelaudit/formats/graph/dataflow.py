@@ -28,7 +28,7 @@ _SHAPED = frozenset({"Placeholder", "EnsureShape"})  # attribute `shape` is the 
 _MAX_DEPTH = 64  # nested calls
 _MAX_STEPS = 1000  # operations per trace
 _MAX_FRAMES = 20_000  # functions that call each other twice double the number with each level
-_MAX_WORK = 5_000_000  # operations of all traces
+_MAX_WORK = 1_000_000  # operations of all traces
 
 
 class Frame(Struct, eq=False):
@@ -103,6 +103,11 @@ class GraphWalker:
             )
         return frame.children[node.name]
 
+    def _spend(self, operations: int) -> None:
+        self._work += operations
+        if self._work > _MAX_WORK:
+            raise LimitExceeded("", "graph operations followed", self._work, _MAX_WORK)
+
     def origin(self, frame: Frame, reference: str) -> NodeOutput | str | None:
         """The node that produces `reference`, traced through calls and arguments.
 
@@ -110,9 +115,7 @@ class GraphWalker:
         inputs of the graph.
         """
         for _ in range(_MAX_STEPS):
-            self._work += 1
-            if self._work > _MAX_WORK:
-                raise LimitExceeded("", "graph operations followed", self._work, _MAX_WORK)
+            self._spend(1)
             name, _, rest = reference.partition(":")
             node = frame.nodes.get(name)
             if node is None:
@@ -171,6 +174,7 @@ class GraphWalker:
         pending = [inner for frame, node in roots if (inner := self.call(frame, node))]
         while pending:
             frame = pending.pop()
+            self._spend(len(frame.nodes))
             yield frame
             for node in frame.nodes.values():
                 inner = self.call(frame, node) if node.op in CALLS else None

@@ -10,7 +10,7 @@ from modelaudit.formats.graph.attr_values import attr_json
 from modelaudit.formats.graph.parse import parse
 from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
 from modelaudit.formats.graph.wire import BYTES, WireError, varint
-from modelaudit.formats.io.density import NODES
+from modelaudit.formats.io.density import EDGES, NODES
 from modelaudit.settings import Limits
 
 # Collections of nodes that a TF1 loader, or any import of the MetaGraph, runs first.
@@ -72,7 +72,9 @@ def graph_facts(
     """
     library = message.library.function
     count = node_count(message) + (len(meta.asset_file_def) if meta else 0)
-    NODES.check(count, (meta or message).ByteSize(), limits, file)
+    size = (meta or message).ByteSize()
+    NODES.check(count, size, limits, file)
+    EDGES.check(_edge_count(message), size, limits, file)
     versioned = message.HasField("versions")
     return Graph(
         tags=tags,
@@ -92,6 +94,12 @@ def node_count(message: pb.GraphDef) -> int:
     """Functions and nodes, including the nodes of functions."""
     library = message.library.function
     return len(message.node) + sum(1 + len(function.node_def) for function in library)
+
+
+def _edge_count(message: pb.GraphDef) -> int:
+    """Inputs and attributes of all nodes."""
+    places = (message.node, *(function.node_def for function in message.library.function))
+    return sum(len(node.input) + len(node.attr) for nodes in places for node in nodes)
 
 
 def _nodes(messages: Iterable[pb.NodeDef]) -> tuple[GraphNode, ...]:

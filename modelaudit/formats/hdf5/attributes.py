@@ -24,11 +24,10 @@ from modelaudit.formats.hdf5.open_file import (
     text_of,
 )
 from modelaudit.formats.io.bounded import BEFORE_JSON
-from modelaudit.formats.io.density import ATTRIBUTES
+from modelaudit.formats.io.density import ATTRIBUTES, TEXTS
 from modelaudit.formats.io.file_window import FileWindow
 from modelaudit.settings import Limits
 
-_MOST_PARTS = 100_000  # per attribute
 _REFERENCE_BYTES = 16  # minimum size of the reference to a variable-length string
 SHORTEST = 8  # minimum size of a program or a config, in bytes
 _IN_SEQUENCES = frozenset((h5py.h5t.INTEGER, h5py.h5t.FLOAT, h5py.h5t.STRING, h5py.h5t.REFERENCE))
@@ -80,6 +79,7 @@ def read_attributes(
     most, setting = ATTRIBUTES.most(window.size, limits)
     count = 0
     left = limits.config_bytes
+    texts, by = TEXTS.most(window.size, limits)
     types: list[tuple[str, Hdf5Object]] = []  # of attributes; they can have attributes themselves
     seen: set[int] = set()
     # A damaged string length makes libhdf5 allocate gigabytes and spend seconds before it fails.
@@ -107,7 +107,7 @@ def read_attributes(
                     types.append((where, h5py.Datatype(kind)))
                 if not route and name in own and _is_one_text(stored):
                     continue
-                parts, cut = _bounded(_parts(stored, kind, limits, heaps), left)
+                parts, cut = _bounded(_parts(stored, kind, limits, heaps), left, texts, by)
             except ReadError as error:
                 detail = f"attribute is skipped: {error.reason}"
                 problems.append(Problem(ProblemKind(error.kind), file, detail, where))
@@ -117,9 +117,10 @@ def read_attributes(
                 problems.append(_broken(file, where, detail))
                 continue
             left -= sum(len(data) for _, data in parts)
+            texts -= len(parts)
             found.read.append(Attribute(where, parts))
             if cut:
-                detail = f"attributes have more than {cut}; the rest is skipped"
+                detail = f"attributes have more {cut}; the rest is skipped"
                 problems.append(Problem(ProblemKind.LIMIT_EXCEEDED, file, detail, where))
                 return found
     return found
@@ -203,18 +204,18 @@ def _parts(
 
 
 def _bounded(
-    parts: Iterator[tuple[str, bytes]], most: int
+    parts: Iterator[tuple[str, bytes]], most: int, most_parts: int, setting: str
 ) -> tuple[tuple[tuple[str, bytes], ...], str]:
     """Parts of at least `SHORTEST` bytes, and what exceeded a limit, if any did."""
     kept: list[tuple[str, bytes]] = []
     for name, data in parts:
         if len(data) < SHORTEST:
             continue
-        if len(kept) == _MOST_PARTS:
-            return tuple(kept), f"{_MOST_PARTS:,} parts"
+        if len(kept) == most_parts:
+            return tuple(kept), f"texts than a file of this size may (setting {setting})"
         most -= len(data)
         if most < 0:
-            return tuple(kept), "config_bytes in total (a setting)"
+            return tuple(kept), "bytes in total than config_bytes (a setting)"
         kept.append((name, data))
     return tuple(kept), ""
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from itertools import islice
-from typing import TypeVar
 
 import h5py
 from msgspec import Struct, field
@@ -23,12 +22,12 @@ from modelaudit.formats.hdf5.embedded_programs import (
 from modelaudit.formats.hdf5.heaps import Heaps, damaged_heaps
 from modelaudit.formats.hdf5.keras_layout import FULL, LEGACY, OTHER, V3, layout_of
 from modelaudit.formats.hdf5.link_walk import DatasetEntry, LinkedObjects, walk
+from modelaudit.formats.hdf5.name_lists import listed_groups, read_or_note, variable_names
 from modelaudit.formats.hdf5.open_file import (
     HDF5_ERRORS,
     Superblock,
     attribute_bytes,
     bytes_outside,
-    chunked_attribute,
     hdf5_reason,
     opened_hdf5,
     read_superblock,
@@ -40,9 +39,6 @@ from modelaudit.formats.io.file_window import FileWindow
 from modelaudit.formats.io.tensor_stats import summarise_or_problem
 from modelaudit.settings import Limits
 from modelaudit.structs import replace
-
-T = TypeVar("T")
-
 
 # What a model was compiled with; one inside another model keeps its own.
 _OF_TRAINING = re.compile(r"(?:^|/)(optimizer|_?metrics|_?compile_metrics)/(?:.*/)?vars/\d+$")
@@ -135,7 +131,7 @@ def _read(
     texts = {
         name: value
         for name in _TEXTS
-        if (value := _guarded(attribute_bytes, file, name, limits, problems, (window.file, "")))
+        if (value := read_or_note(attribute_bytes, file, name, limits, problems, (window.file, "")))
         is not None
     }
     stray = stray_texts(attributes.read)
@@ -143,10 +139,10 @@ def _read(
     var_names: dict[str, str] = {}
     if layout in {FULL, LEGACY}:
         base = "model_weights" if layout == FULL else ""
-        groups, listed = _groups(contents, base, window.file, limits, problems)
+        groups, listed = listed_groups(contents, base, window, limits, problems)
         extra |= listed
     elif layout == V3:
-        var_names = _var_names(contents, window.file, limits, problems)
+        var_names = variable_names(contents, window.file, limits, problems)
         extra["vars_names"] = dict(var_names)
         extra["layer_groups"] = [r[7:] for r, _ in contents.groups if _LAYER_GROUP.fullmatch(r)]
     return Hdf5Contents(layout, tensors, tuple(problems), texts, groups, var_names, stray, extra)
@@ -162,80 +158,6 @@ def _cut_off(window: FileWindow, superblock: Superblock | None) -> Problem | Non
     )
     evidence: dict[str, Json] = {"measured": window.size, "threshold": superblock.end}
     return Problem(ProblemKind.TRUNCATED, window.file, detail, evidence=evidence)
-
-
-def _guarded(
-    read: Callable[[h5py.Group, str, Limits], T],
-    group: h5py.Group,
-    name: str,
-    limits: Limits,
-    problems: list[Problem],
-    where: tuple[str, str],
-) -> T | None:
-    """Read an attribute; on error, append a problem and return None."""
-    try:
-        return read(group, name, limits)
-    except ReadError as error:
-        file, route = where
-        problems.append(Problem(ProblemKind(error.kind), file, error.reason, route))
-        return None
-
-
-def _groups(
-    contents: LinkedObjects, base: str, file: str, limits: Limits, problems: list[Problem]
-) -> tuple[dict[str, tuple[str, ...]], dict[str, Json]]:
-    """Layer names and their datasets, in the order of the file's own lists."""
-    stored = dict(reversed(contents.groups))  # of equal routes the first, with a valid name, wins
-    root = stored.get(base)
-    if root is None:
-        return {}, {}
-    present = {found.route for found in contents.datasets}
-    present.update(problem.route for problem in contents.problems)  # present but unreadable
-    names = _guarded(chunked_attribute, root, "layer_names", limits, problems, (file, base)) or []
-    groups: dict[str, tuple[str, ...]] = {}
-    lost_layers: list[Json] = []
-    lost_weights: list[Json] = []
-    for name in names:
-        route = _route(base, name)
-        group = stored.get(route)
-        if group is None:
-            lost_layers.append(name)
-            continue
-        weights = _guarded(
-            chunked_attribute, group, "weight_names", limits, problems, (file, route)
-        )
-        groups[name] = tuple(_route(route, weight) for weight in weights or ())
-        lost_weights += [path for path in groups[name] if path not in present]
-    for lost in (*lost_layers, *lost_weights):
-        detail = f"{lost} is in the file's list of layers and weights but not in the file"
-        evidence: dict[str, Json] = {"hdf5": "missing"}
-        kind = ProblemKind.TENSOR_UNREADABLE
-        problems.append(Problem(kind, file, detail, str(lost), evidence))
-    extra: dict[str, Json] = {
-        "layer_names": list(names),
-        "groups": {name: list(routes) for name, routes in groups.items()},
-        "layer_names_missing_groups": lost_layers,
-        "weight_names_missing": lost_weights,
-    }
-    return groups, extra
-
-
-def _route(*names: str) -> str:
-    """The route that HDF5 resolves the joined names to: it ignores empty parts and `.`."""
-    parts = "/".join(names).split("/")
-    return "/".join(part for part in parts if part not in {"", "."})
-
-
-def _var_names(
-    contents: LinkedObjects, file: str, limits: Limits, problems: list[Problem]
-) -> dict[str, str]:
-    names = {}
-    for route, group in contents.groups:
-        if route.rpartition("/")[2] == "vars":
-            value = _guarded(attribute_bytes, group, "name", limits, problems, (file, route))
-            if value is not None:
-                names[route] = text_of(value)
-    return names
 
 
 def _foreign_attributes(attributes: Attributes) -> list[Json]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import struct
 from collections.abc import Callable, Iterator
@@ -215,6 +216,9 @@ def attribute_strings(thing: h5py.Group, name: str, limits: Limits) -> list[byte
             raise ReadError(ProblemKind.CORRUPT, "", f"{route} has no value")
         if 0 in stored.shape:
             return []  # Keras writes an empty list of names as an empty float array
+        if math.prod(stored.shape) > limits.tensors:
+            reason = f"{route} lists too many names (setting tensors)"
+            raise ReadError(ProblemKind.LIMIT_EXCEEDED, "", reason)
         if stored.get_storage_size() > limits.config_bytes:
             reason = f"{route} has {stored.get_storage_size():,} bytes (setting config_bytes)"
             raise ReadError(ProblemKind.LIMIT_EXCEEDED, "", reason)

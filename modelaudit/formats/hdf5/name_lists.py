@@ -1,0 +1,105 @@
+"""The lists of layers and weights in Keras's HDF5 files, and the names of variables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import h5py
+
+from modelaudit.errors import ReadError
+from modelaudit.facts import Json, Problem, ProblemKind
+from modelaudit.formats.hdf5.link_walk import LinkedObjects
+from modelaudit.formats.hdf5.open_file import attribute_bytes, chunked_attribute, text_of
+from modelaudit.formats.io.density import NAMES
+from modelaudit.formats.io.file_window import FileWindow
+from modelaudit.settings import Limits
+
+T = TypeVar("T")
+
+
+def listed_groups(
+    contents: LinkedObjects, base: str, window: FileWindow, limits: Limits, problems: list[Problem]
+) -> tuple[dict[str, tuple[str, ...]], dict[str, Json]]:
+    """Layer names and their datasets, in the order of the file's own lists."""
+    stored = dict(reversed(contents.groups))  # of equal routes the first, with a valid name, wins
+    root, file = stored.get(base), window.file
+    if root is None:
+        return {}, {}
+    left, setting = NAMES.most(window.size, limits)
+    present = {found.route for found in contents.datasets}
+    present.update(problem.route for problem in contents.problems)  # present but unreadable
+    names = (
+        read_or_note(chunked_attribute, root, "layer_names", limits, problems, (file, base)) or []
+    )
+    groups: dict[str, tuple[str, ...]] = {}
+    lost_layers: list[Json] = []
+    lost_weights: list[Json] = []
+    for count, name in enumerate(names):
+        route = _route(base, name)
+        group = stored.get(route)
+        weights = None
+        if group is not None:
+            place = (file, route)
+            weights = read_or_note(
+                chunked_attribute, group, "weight_names", limits, problems, place
+            )
+        left -= 1 + len(weights or ())
+        if left < 0:
+            detail = f"lists too many layers and weights; the rest is skipped (setting {setting})"
+            problems.append(Problem(ProblemKind.LIMIT_EXCEEDED, file, detail, route))
+            names = names[:count]
+            break
+        if group is None:
+            lost_layers.append(name)
+            continue
+        groups[name] = tuple(_route(route, weight) for weight in weights or ())
+        lost_weights += [path for path in groups[name] if path not in present]
+    for lost in (*lost_layers, *lost_weights):
+        detail = f"{lost} is in the file's list of layers and weights but not in the file"
+        evidence: dict[str, Json] = {"hdf5": "missing"}
+        kind = ProblemKind.TENSOR_UNREADABLE
+        problems.append(Problem(kind, file, detail, str(lost), evidence))
+    extra: dict[str, Json] = {
+        "layer_names": list(names),
+        "groups": {name: list(routes) for name, routes in groups.items()},
+        "layer_names_missing_groups": lost_layers,
+        "weight_names_missing": lost_weights,
+    }
+    return groups, extra
+
+
+def _route(*names: str) -> str:
+    """The route that HDF5 resolves the joined names to: it ignores empty parts and `.`."""
+    parts = "/".join(names).split("/")
+    return "/".join(part for part in parts if part not in {"", "."})
+
+
+def variable_names(
+    contents: LinkedObjects, file: str, limits: Limits, problems: list[Problem]
+) -> dict[str, str]:
+    """Routes of Keras 3's groups `vars`, and the names of the layers in their attributes."""
+    names = {}
+    for route, group in contents.groups:
+        if route.rpartition("/")[2] == "vars":
+            value = read_or_note(attribute_bytes, group, "name", limits, problems, (file, route))
+            if value is not None:
+                names[route] = text_of(value)
+    return names
+
+
+def read_or_note(
+    read: Callable[[h5py.Group, str, Limits], T],
+    group: h5py.Group,
+    name: str,
+    limits: Limits,
+    problems: list[Problem],
+    where: tuple[str, str],
+) -> T | None:
+    """Read an attribute; on error, append a problem and return None."""
+    try:
+        return read(group, name, limits)
+    except ReadError as error:
+        file, route = where
+        problems.append(Problem(ProblemKind(error.kind), file, error.reason, route))
+        return None
