@@ -4,7 +4,8 @@ Run it with the Python that has the TensorFlow release to be listed:
 
     python scripts/tensorflow_ops.py > modelaudit/formats/graph/tensorflow_ops.txt
 
-One operation per line: its name, then its attributes that hold functions (a `*` marks lists).
+One operation per line: its name, its numbers of inputs and outputs as `2:1` (`*` where an attribute
+says how many), then its attributes that hold functions (a `*` marks lists).
 TensorFlow does not remove registered operations, so a newer list covers older models. Missing are
 the operations of `tf.contrib`, which were in separate libraries.
 """
@@ -18,13 +19,18 @@ from tensorflow.core.framework import op_def_pb2
 from tensorflow.python.client import pywrap_tf_session
 
 
+def _count(arguments: list[op_def_pb2.OpDef.ArgDef]) -> str:
+    listed = any(each.number_attr or each.type_list_attr for each in arguments)
+    return "*" if listed else str(len(arguments))
+
+
 def main() -> None:
     """Print the list."""
     listed = pywrap_tf_session.TF_GetBuffer(pywrap_tf_session.TF_GetAllOpList())
     registered = op_def_pb2.OpList.FromString(listed)
     lines = [
         f"# Operations registered by TensorFlow {tf.__version__} (CPU, Linux, x86-64).",
-        "# Made by scripts/tensorflow_ops.py: name, then attributes that hold functions.",
+        "# Made by scripts/tensorflow_ops.py: name, inputs and outputs, attributes of functions.",
     ]
     for operation in sorted(registered.op, key=lambda each: each.name):
         functions = [
@@ -32,7 +38,8 @@ def main() -> None:
             for attribute in operation.attr
             if attribute.type in ("func", "list(func)")
         ]
-        lines.append(" ".join((operation.name, *functions)))
+        counts = f"{_count(operation.input_arg)}:{_count(operation.output_arg)}"
+        lines.append(" ".join((operation.name, counts, *functions)))
     sys.stdout.write("\n".join(lines) + "\n")
 
 

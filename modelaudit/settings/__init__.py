@@ -49,6 +49,7 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True):
     layers: Limit = 10_000
     tensors: Limit = 200_000
     tensor_bytes: Limit = 16 * GIB
+    result_bytes: Limit = 4 * GIB  # of a tensor that a layer or an operation makes of constants
     total_bytes: Limit = 64 * GIB
     archive_members: Limit = 10_000
     archive_ratio: Ratio = 200.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from modelaudit.findings import Finding, Outcome
+from modelaudit.formats.graph.op_registry import known_operations
 from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
 from modelaudit.formats.reader import read
 from modelaudit.rules.engine import run_rules
@@ -44,7 +45,13 @@ class Graph:
         return {each.signature.name: each for each in self.graph.library.function}
 
     def node(self, nodes, name: str, op: str, *inputs: str) -> pb.NodeDef:
-        return nodes.add(name=name, op=op, input=inputs)
+        """An operation with as many inputs as it takes: the first of `inputs` again, or fewer."""
+        data = [each for each in inputs if not each.startswith("^")]
+        control = inputs[len(data) :]
+        known = known_operations().get(op)
+        if known and known.inputs is not None:
+            data = [*data, *data[:1] * (known.inputs - len(data))][: known.inputs]
+        return nodes.add(name=name, op=op, input=[*data, *control])
 
     def text(self, nodes, name: str, *values: bytes) -> str:
         node = self.node(nodes, name, "Const")

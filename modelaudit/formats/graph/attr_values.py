@@ -171,8 +171,11 @@ class ConstArray(StoredArray):
 
     def _values(self) -> bytes:
         """The stored values as little-endian bytes."""
-        if self._tensor.tensor_content:
-            return self._tensor.tensor_content
+        if content := self._tensor.tensor_content:
+            if len(content) != math.prod(self.shape) * self._stored.itemsize:
+                reason = "its bytes do not fill its shape"
+                raise ReadError(ProblemKind.TENSOR_UNREADABLE, self.file, reason)
+            return content
         field = _VALUE_FIELDS.get(self.dtype, "int_val")
         values: NDArray[np.generic] = np.array(getattr(self._tensor, field))
         if field == "half_val":  # the bits of a float16 or bfloat16 as an integer

@@ -6,19 +6,39 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
+from msgspec import Struct
+
 _LIST = Path(__file__).with_name("tensorflow_ops.txt")
 
 
+class Operation(Struct, frozen=True):
+    """A registered operation.
+
+    Attributes:
+        functions: names of its attributes that hold a function or a list of functions.
+        inputs, outputs: how many it has; None where an attribute says how many.
+    """
+
+    functions: tuple[str, ...] = ()
+    inputs: int | None = None
+    outputs: int | None = None
+
+
 @cache
-def known_operations() -> Mapping[str, tuple[str, ...]]:
-    """Operation -> names of its attributes that hold a function or a list of functions.
+def known_operations() -> Mapping[str, Operation]:
+    """The operations by name.
 
     The list is package data; its header contains the TensorFlow version it was generated from.
     """
     text = _LIST.read_text(encoding="utf-8")
-    operations: dict[str, tuple[str, ...]] = {}
+    operations: dict[str, Operation] = {}
     for line in text.splitlines():
         if line and not line.startswith("#"):
-            name, *functions = line.split(" ")
-            operations[name] = tuple(function.rstrip("*") for function in functions)
+            name, counts, *functions = line.split(" ")
+            names = tuple(function.rstrip("*") for function in functions)
+            operations[name] = Operation(names, *map(_number, counts.split(":")))
     return operations
+
+
+def _number(text: str) -> int | None:
+    return None if text == "*" else int(text)

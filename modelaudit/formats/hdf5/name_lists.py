@@ -51,7 +51,7 @@ def listed_groups(
             names = names[:count]
             break
         if group is None:
-            lost_layers.append(name)
+            lost_layers += [name] * (route not in present)
             continue
         groups[name] = tuple(_route(route, weight) for weight in weights or ())
         lost_weights += [path for path in groups[name] if path not in present]

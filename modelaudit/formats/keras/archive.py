@@ -92,6 +92,8 @@ class _ArchiveReader:
     def read(self, files: tuple[FileEntry, ...]) -> Artifact:
         """The artefact; `files` are its entries on disk."""
         config = self._json(CONFIG)
+        if config is None and any(each.value is None for each in self.notes.documents):
+            self._problem(ProblemKind.CONFIG_INVALID, "", f"its {CONFIG} is null, not a config")
         metadata = mapping_of(self._json(METADATA)) or {}
         contents = self._weights()
         self._check_the_rest()

@@ -131,17 +131,18 @@ def explicit_padding(layer: Layer, rank: int) -> tuple[tuple[int, int], ...] | N
 
 def _pair(entry: Json) -> tuple[int, int] | None:
     if isinstance(entry, int):
-        return entry, entry
+        return +entry, +entry
     if isinstance(entry, list) and len(entry) == 2:
         before, after = entry
         if isinstance(before, int) and isinstance(after, int):
-            return before, after
+            return +before, +after
     return None
 
 
 def _axes(value: Json, rank: int) -> tuple[int, ...] | None:
     entries: Sequence[Json] = value if isinstance(value, list) else [value] * rank
-    found = tuple(e for e in entries if isinstance(e, int) and 0 < e < 1 << 31)
+    # `True` is a number for Python; `+` makes it one for `audit.json` too.
+    found = tuple(+e for e in entries if isinstance(e, int) and 0 < e < 1 << 31)
     return found if len(found) == rank == len(entries) else None
 
 

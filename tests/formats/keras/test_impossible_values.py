@@ -54,3 +54,12 @@ def test_values_that_keras_does_not_write(impossible: str, possible: str, tmp_pa
     assert found(tmp_path / "possible.keras", possible) == []
     (detail,) = found(tmp_path / "impossible.keras", impossible)
     assert "Keras does not write" in detail
+
+
+def test_a_config_that_is_null_is_no_config(tmp_path: Path) -> None:
+    for text, kinds in (("null", ["config-invalid"]), (CONFIG % '"a": null', [])):
+        with zipfile.ZipFile(tmp_path / "m.keras", "w") as archive:
+            archive.writestr("config.json", text)
+            archive.writestr("metadata.json", '{"keras_version": "3.5.0"}')
+        problems = read(tmp_path / "m.keras", Limits()).problems
+        assert [x.kind for x in problems if x.kind == "config-invalid"] == kinds

@@ -95,6 +95,14 @@ def test_windows_of_saved_layers(
     assert wg.layer_window(Layer("x", "x", class_name, config=config), 2) == window
 
 
+def test_truth_values_in_a_config_become_numbers() -> None:
+    """`audit.json` has numbers there, and its reader refuses others."""
+    saved = Layer("x", "x", "Conv2D", config={"kernel_size": [3, True], "strides": [True, True]})
+    window = wg.layer_window(saved, 2)
+    assert window
+    assert [type(each) for each in (*window.kernel, *window.strides)] == [int] * 4
+
+
 def test_explicit_padding() -> None:
     def layer(name: str, **config: object) -> Layer:
         return Layer("x", "x", name, config=config)

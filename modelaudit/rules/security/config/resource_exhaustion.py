@@ -21,6 +21,7 @@ _SIZES = (
     *("batch_input_shape", "shape", "output_shape", "dim", "num_oov_indices", "lora_rank"),
 )
 _SHAPES = ("size", "target_shape", "batch_shape", "batch_input_shape", "shape", "output_shape")
+_LENGTHS = ("num_tokens", "num_bins", "n")  # of an axis that the layer makes
 _SIDES = ("height", "width")
 _REPEATS = re.compile(r"\\.|\[(?:\\.|[^\]\\])*+\]|([*+]|\{\d*,\})")
 
@@ -130,7 +131,7 @@ def check_sizes(rule: Rule, facts: Facts) -> Iterator[Finding]:
                     key=key,
                 )
         key, elements = _elements(config)
-        if elements * _ITEM_BYTES > budget:
+        if elements * _ITEM_BYTES >= (most := facts.settings.limits.result_bytes):
             yield rule.finding(
                 f"{site.layer} has a {key} of {elements:,} elements.",
                 file=site.file,
@@ -138,7 +139,7 @@ def check_sizes(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 evidence={
                     "measured": elements * _ITEM_BYTES,
                     "unit": "bytes",
-                    "threshold": budget,
+                    "threshold": most,
                     "what": key,
                 },
                 key=key,
@@ -148,6 +149,7 @@ def check_sizes(rule: Rule, facts: Facts) -> Iterator[Finding]:
 def _elements(config: Mapping[str, Json]) -> tuple[str, int]:
     """The setting that requests the most elements by itself, and how many."""
     shapes: dict[str, Json] = {key: config.get(key) for key in _SHAPES}
+    shapes |= {key: [config.get(key)] for key in _LENGTHS}
     shapes["height"] = [config.get(side) for side in _SIDES]
     sizes = [
         (math.prod(n for n in value if isinstance(n, int) and n > 0), key)

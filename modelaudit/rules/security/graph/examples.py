@@ -52,4 +52,5 @@ def graph_with(
 
 def harmless() -> Facts:
     """A SavedModel that multiplies."""
-    return graph_with("Mul", (constant("two", 2.0, dtype="float32"),))
+    two, three = (constant(name, 2.0, dtype="float32") for name in ("two", "three"))
+    return graph_with("Mul", (two, three))

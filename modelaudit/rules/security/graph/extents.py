@@ -10,6 +10,7 @@ from msgspec import Struct
 from modelaudit.facts import Json
 
 MOST = 1 << 128  # larger than any size; keeps numbers from growing with every step
+SAMPLE = 256  # characters of a text by which its growth is told
 Shape = tuple[int, ...]
 Attributes = Mapping[str, Json]
 
@@ -25,6 +26,7 @@ class Extent(Struct, frozen=True):
         exact: whether the shape is known.
         inflated: whether it was decompressed.
         sample: the start of a text that was rewritten.
+        width: bytes of an element, without those of texts.
     """
 
     shape: Shape | None = None
@@ -34,6 +36,12 @@ class Extent(Struct, frozen=True):
     exact: bool = False
     inflated: bool = False
     sample: str = ""
+    width: int = 4
+
+    @property
+    def bytes(self) -> int:
+        """Least size in memory; 0 for a dataset."""
+        return self.elements * self.width + self.text if self.items is None else 0
 
     @property
     def elements(self) -> int:
@@ -51,6 +59,30 @@ class Extent(Struct, frozen=True):
     def number(self) -> int | None:
         """Its only element."""
         return self.numbers[0] if len(self.numbers) == 1 else None
+
+
+_WIDTHS: Mapping[str, int] = {
+    **dict.fromkeys(("float64", "int64", "uint64", "complex64"), 8),
+    **dict.fromkeys(("float16", "bfloat16", "int16", "uint16"), 2),
+    **dict.fromkeys(("bool", "int8", "uint8", "qint8", "quint8"), 1),
+    "complex128": 16,
+    "string": 24,
+}
+_TYPES = ("DstT", "dtype", "out_type", "Tout", "T", "Tidx")
+_TRUTHS = frozenset(
+    [
+        *("Less", "LessEqual", "Greater", "GreaterEqual", "Equal", "NotEqual", "LogicalNot"),
+        *("LogicalAnd", "LogicalOr", "IsNan", "IsInf", "IsFinite"),
+    ]
+)
+
+
+def width_of(op: str, attributes: Attributes) -> int:
+    """Bytes of an element of an operation's first output; 4 if the type is not known."""
+    if op in _TRUTHS:
+        return 1
+    types = (attributes.get(key) for key in _TYPES)
+    return next((_WIDTHS.get(each, 4) for each in types if isinstance(each, str)), 4)
 
 
 UNKNOWN = Extent()

@@ -125,7 +125,7 @@ def _stalls(operation: GraphOperation) -> str:
 
 def check_sizes(rule: Rule, facts: Facts) -> Iterator[Finding]:
     """Tensors that fit in no machine's memory, by the constants that make them."""
-    budget = facts.settings.limits.tensor_bytes
+    budget = facts.settings.limits.result_bytes
     for operation, excess in _excesses(facts):
         if excess.kind == "inflated":
             what = f"{operation.node.op} decompresses what was decompressed"
@@ -148,7 +148,7 @@ _done = PerArtifact(_none)  # by the budget
 
 def _excesses(facts: Facts) -> Found:
     """What costs too much in any of the graphs, as one sample is given to the model."""
-    budget = facts.settings.limits.tensor_bytes
+    budget = facts.settings.limits.result_bytes
     done = _done(facts.artifact)
     if budget not in done:
         done[budget] = [
@@ -225,7 +225,7 @@ RULES = (
         pass_title="No tensor with a constant shape is oversized",
         why="One call of the model requests more memory than is available and ends the process, or "
         "takes the machine down.",
-        fix="Do not serve it. If the model is legitimate and this large, raise `tensor_bytes` in "
+        fix="Do not serve it. If the model is legitimate and this large, raise `result_bytes` in "
         "the settings.",
         check=check_sizes,
         bad=lambda: graph_with("Fill", (constant("dims", 10**6, 10**6, dtype="int32"),)),

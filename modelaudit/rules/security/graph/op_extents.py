@@ -19,20 +19,34 @@ from modelaudit.rules.security.graph.extents import (
     constant,
     shaped,
 )
+from modelaudit.rules.security.graph.shape_ops import (
+    accumulated,
+    expanded,
+    first_ones,
+    sliced,
+    squeezed,
+    transposed,
+)
+from modelaudit.rules.security.graph.text_growth import formatted, regex_replaced
 
 _SAME = words(
     """Identity Snapshot StopGradient PreventGradient EnsureShape Cast Enter RefEnter Switch RefSwitch
     Exit NextIteration CheckNumerics Neg Abs Exp Log Sqrt Rsqrt Square Relu Relu6 Elu Selu Sigmoid
     Tanh Softplus Softmax LogSoftmax Sin Cos Erf Floor Ceil Round Sign LogicalNot OnesLike ZerosLike
     Reverse ReverseV2 Cumsum Cumprod IsNan IsFinite MatrixBandPart MatrixInverse Cholesky Bitcast
-    StringLower StringUpper StringStrip AsString EncodeBase64"""
+    StringLower StringUpper StringStrip AsString EncodeBase64 FFT FFT2D FFT3D IFFT IFFT2D IFFT3D
+    ComplexAbs Real Imag Conj Angle Roll InvertPermutation"""
 )
 _BROADCAST = words(
     """Add AddV2 Sub Mul Div RealDiv FloorDiv FloorMod Mod Pow Maximum Minimum SquaredDifference Less
     LessEqual Greater GreaterEqual Equal NotEqual LogicalAnd LogicalOr Atan2 BitwiseAnd BitwiseOr
     BitwiseXor LeftShift RightShift SelectV2 MulNoNan DivNoNan Xdivy Xlogy Complex"""
 )
-_FOLDED = _SAME | _BROADCAST | words("Prod Sum Max Min Pack Concat ConcatV2 StringJoin Reshape")
+_FOLDED = (
+    _SAME
+    | _BROADCAST
+    | words("Prod Sum Max Min Pack Concat ConcatV2 StringJoin Reshape ExpandDims Squeeze")
+)
 # The shape of the result is the value of this input.
 _SHAPED: Mapping[str, int] = {
     **dict.fromkeys(
@@ -83,8 +97,7 @@ _RESIZES = words(
     ScaleAndTranslate ExtractGlimpse ExtractGlimpseV2"""
 )
 _MATRIX = words("MatMul BatchMatMul BatchMatMulV2 BatchMatMulV3")
-_REWRITES = words("StaticRegexReplace StringFormat")
-_SAMPLE = 256
+_CUMULATIVE = words("Cumsum Cumprod")
 _JOINS = words("Pack Concat ConcatV2")
 _ESCAPE = re.compile(r"\\x([0-9a-f]{2})")
 
@@ -195,8 +208,10 @@ def _one_hot(inputs: Inputs) -> Extent:
 
 
 def _ragged(inputs: Inputs) -> Extent:
-    """As many values as there are between all starts and limits."""
-    starts, ends, steps = (each.numbers or [0] for each in inputs[:3])
+    """As many values as there are between all starts and limits, of which one may serve for all."""
+    given = [each.numbers or [0] for each in inputs[:3]]
+    rows = max(map(len, given))
+    starts, ends, steps = (each * rows if len(each) == 1 else each for each in given)
     return shaped(
         [sum(max(0, (b - a) // (c or 1)) for a, b, c in zip(starts, ends, steps, strict=False))]
     )
@@ -208,6 +223,9 @@ def _reduced(_: Inputs) -> Extent:
 
 _MADE: Mapping[str, Callable[[Inputs], Extent]] = {
     "Range": _range,
+    "ExpandDims": expanded,
+    "Transpose": transposed,
+    "TopKV2": first_ones,
     "ParseTensor": _parsed,
     "CropAndResize": _cropped,
     "DynamicStitch": _stitched,
@@ -232,8 +250,9 @@ _MADE: Mapping[str, Callable[[Inputs], Extent]] = {
 }
 
 
-def _einsum(inputs: Inputs, equation: Json) -> Extent:
+def _einsum(inputs: Inputs, attributes: Attributes) -> Extent:
     """The axes that an equation such as `ij,jk->ik` leaves."""
+    equation = attributes.get("equation")
     taken, _, left = equation.partition("->") if isinstance(equation, str) else ("", "", "")
     lengths: dict[str, int] = {}
     for labels, each in zip(taken.split(","), inputs, strict=False):
@@ -241,25 +260,13 @@ def _einsum(inputs: Inputs, equation: Json) -> Extent:
     return shaped([lengths.get(label, 1) for label in left.strip() if label.isalpha()])
 
 
-def _rewritten(op: str, inputs: Inputs, attributes: Attributes) -> Extent:
-    """A text in which others are put; its length grows as that of a sample does."""
-    own = inputs[0]
-    sample = own.sample or next((each for each in own.values or () if isinstance(each, str)), "")
-    if not sample:
-        return Extent(own.shape, text=own.text)
-    if op == "StringFormat":
-        template, mark = attributes.get("template"), attributes.get("placeholder")
-        text = (
-            template.replace(mark, sample)
-            if isinstance(template, str) and isinstance(mark, str) and mark
-            else sample
-        )
-    else:
-        pattern, new = attributes.get("pattern"), attributes.get("rewrite")
-        plain = isinstance(pattern, str) and pattern.isalnum() and isinstance(new, str)
-        text = sample.replace(str(pattern), str(new)) if plain else sample
-    grown = min(own.text * len(text) // len(sample), MOST)
-    return Extent(own.shape, text=grown, sample=text[:_SAMPLE])
+_WITH_ATTRIBUTES: Mapping[str, Callable[[Inputs, Attributes], Extent]] = {
+    "Einsum": _einsum,
+    "StridedSlice": sliced,
+    "Squeeze": squeezed,
+    "StaticRegexReplace": regex_replaced,
+    "StringFormat": formatted,
+}
 
 
 def _of_shape(op: str, inputs: Inputs) -> Extent:
@@ -290,7 +297,12 @@ def made(op: str, inputs: Inputs, attributes: Attributes) -> Extent:
     found = _made(op, inputs, attributes)
     if op not in _FOLDED or not all(each.exact for each in inputs):
         return found
-    values = fold(op, [None if e.values is None else list(e.values) for e in inputs], attributes)
+    if op in _CUMULATIVE:
+        lists = len(inputs[0].shape or ()) == 1 and inputs[0].values is not None
+        values = accumulated(op, inputs[0].values or (), attributes) if lists else None
+    else:
+        known = [None if e.values is None else list(e.values) for e in inputs]
+        values = fold(op, known, attributes)
     if values is None:
         return found
     return Extent(
@@ -311,10 +323,8 @@ def _made(op: str, inputs: Inputs, attributes: Attributes) -> Extent:
         return _of_shape(op, inputs)
     if op in _MADE:
         return _MADE[op](inputs)
-    if op == "Einsum":
-        return _einsum(inputs, attributes.get("equation"))
-    if op in _REWRITES:
-        return _rewritten(op, inputs, attributes)
+    if op in _WITH_ATTRIBUTES:
+        return _WITH_ATTRIBUTES[op](inputs, attributes)
     if op in _ROWS:
         return shaped([*_of(inputs, _ROWS[op]).numbers, *(inputs[0].shape or ())[1:]])
     if op == "Shape" and inputs[0].exact and inputs[0].shape is not None:
@@ -326,5 +336,6 @@ def _made(op: str, inputs: Inputs, attributes: Attributes) -> Extent:
     if op in _BROADCAST:
         return _broadcast(inputs)
     if op in _SAME:
-        return Extent(inputs[0].shape, text=inputs[0].text, exact=inputs[0].exact)
+        own = inputs[0]
+        return Extent(own.shape, text=own.text, exact=own.exact, sample=own.sample)
     return UNKNOWN

@@ -129,7 +129,7 @@ def functions_of(node: GraphNode) -> Iterator[str]:
     known = known_operations().get(node.op)
     if known is None:
         yield node.op
-    for key in known if known is not None else tuple(node.attrs):
+    for key in known.functions if known is not None else tuple(node.attrs):
         value = node.attrs.get(key)
         for item in value if isinstance(value, list) else (value,):
             if not isinstance(item, dict):

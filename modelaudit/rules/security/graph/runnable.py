@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from modelaudit.facts import Artifact, Graph, GraphNode
+from modelaudit.facts import Artifact, Graph, GraphNode, Json
 from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.formats.graph.op_registry import known_operations
+from modelaudit.formats.keras.builtin_layers import words
 from modelaudit.rules.model import Facts, Family, Need, Rule
 from modelaudit.rules.security.graph.examples import graph_with, harmless
 from modelaudit.rules.security.graph.operations import graph_file
-from modelaudit.rules.security.graph.reachability import node_name
+from modelaudit.rules.security.graph.reachability import functions_of, node_name
 from modelaudit.structs import replace
 
 _JOB = re.compile(r"/job:(?!localhost(?:/|$))[^/]+|/replica:0*[1-9]|/task:0*[1-9]")
 _SHOWN = 8
+# Both inputs and the output have one type, or the output is a truth value.
+_COMPARISONS = words("Less LessEqual Greater GreaterEqual Equal NotEqual")
+_BROADCAST = _COMPARISONS | words(
+    "Add AddV2 Sub Mul Div RealDiv FloorDiv FloorMod Maximum Minimum SquaredDifference"
+)
 
 
 def check(rule: Rule, facts: Facts) -> Iterator[Finding]:
@@ -56,6 +63,7 @@ def _reasons(graph: Graph, artifact: Artifact) -> Iterator[tuple[str, str, list[
         yield "inputs", "Operations of the graph take values of others that are missing", lost
     if circular:
         yield "circles", "Operations of the graph wait for each other", circular
+    yield from _unfit(graph, parts)
     present = {node.name for node in graph.nodes}
     absent = [
         f"{signature.name} names {end.tensor}"
@@ -66,9 +74,76 @@ def _reasons(graph: Graph, artifact: Artifact) -> Iterator[tuple[str, str, list[
     ]
     if absent:
         yield "signatures", "Signatures name values that the graph does not have", absent
+    saver = [str(name) for key, name in graph.saver.items() if key.endswith(("_name", "_op_name"))]
+    if gone := [name for name in saver if name and node_name(name) not in present]:
+        yield "saver", "The saver names operations that the graph does not have", gone
     elsewhere = {node.device for _, nodes, _ in parts for node in nodes if _JOB.search(node.device)}
     if elsewhere:
         yield "devices", "Operations must run on another machine", sorted(elsewhere)
+
+
+_Part = tuple[str, Sequence[GraphNode], Sequence[str]]
+
+
+def _unfit(graph: Graph, parts: Sequence[_Part]) -> Iterator[tuple[str, str, list[str]]]:
+    """Operations whose inputs, types or functions are not those that they have by definition."""
+    found: dict[str, list[str]] = {}
+    known = known_operations()
+    for prefix, nodes, _ in parts:
+        by_name = {node.name: node for node in nodes}
+        for node in nodes:
+            if (operation := known.get(node.op)) is None:
+                continue
+            data = [each for each in node.inputs if not each.startswith("^")]
+            place = f"{prefix}{node.name} ({node.op})"
+            if operation.inputs is not None and len(data) != operation.inputs:
+                found.setdefault("arity", []).append(place)
+            if [*node.inputs[: len(data)]] != data:
+                found.setdefault("order", []).append(place)
+            if not prefix and any(not _has_output(by_name, each) for each in data):
+                found.setdefault("output", []).append(place)
+            if _types_differ(node, data, by_name):
+                found.setdefault("types", []).append(place)
+            if operation.functions and any(
+                name not in graph.functions and name not in known for name in functions_of(node)
+            ):
+                found.setdefault("functions", []).append(place)
+    yield from ((key, _UNFIT[key], names) for key, names in found.items())
+
+
+_UNFIT = {
+    "arity": "Operations have more or fewer inputs than they take",
+    "order": "Operations list control inputs before others, which TensorFlow does not take",
+    "output": "Operations take outputs that others do not have",
+    "types": "Operations take values of other types than they declare",
+    "functions": "Operations call functions that the graph does not have",
+}
+
+
+def _has_output(nodes: Mapping[str, GraphNode], reference: str) -> bool:
+    """Whether the operation has an output of this number; True where it is not known."""
+    name, _, last = reference.rpartition(":")
+    node = nodes.get(name)
+    operation = known_operations().get(node.op) if node else None
+    if operation is None or operation.outputs is None or not last.isdecimal():
+        return True
+    return int(last[:6]) < operation.outputs
+
+
+def _types_differ(node: GraphNode, data: Sequence[str], nodes: Mapping[str, GraphNode]) -> bool:
+    """Whether an elementwise operation takes a value of another type than its own."""
+    if node.op not in _BROADCAST or not isinstance(own := node.attrs.get("T"), str):
+        return False
+    makers = [nodes.get(node_name(each)) for each in data]
+    return any(_type_of(maker) not in {own, None} for maker in makers if maker)
+
+
+def _type_of(node: GraphNode) -> Json:
+    """The type of an operation's only output; None where that is not known."""
+    if node.op in {"Const", "Placeholder"}:
+        return node.attrs.get("dtype")
+    alike = node.op in _BROADCAST - _COMPARISONS or node.op in {"MatMul", "Identity", "Relu"}
+    return node.attrs.get("T") if alike else None
 
 
 def in_circles(nodes: Sequence[GraphNode]) -> list[str]:

@@ -14,10 +14,11 @@ from msgspec import Struct
 from modelaudit.facts import Graph, GraphFunction, GraphNode, Json
 from modelaudit.formats.graph.dataflow import CALLS
 from modelaudit.formats.keras.builtin_layers import words
-from modelaudit.rules.security.graph.extents import MOST, UNKNOWN, Extent
+from modelaudit.rules.security.graph.extents import MOST, SAMPLE, UNKNOWN, Extent, width_of
 from modelaudit.rules.security.graph.loops import Place, rounds_of
 from modelaudit.rules.security.graph.op_extents import made
 from modelaudit.rules.security.graph.reachability import functions_of, node_name
+from modelaudit.structs import replace
 
 _WHILE = words("While StatelessWhile")
 _BRANCHES = words("If StatelessIf Case StatelessCase")
@@ -61,7 +62,7 @@ class GraphCost:
 
     Args:
         graph: the graph and its functions.
-        most_bytes: size of a tensor above which it is an excess.
+        most_bytes: size of a tensor from which on it is an excess.
         most_rounds: number of rounds above which they are an excess.
     """
 
@@ -184,15 +185,15 @@ class FunctionCost(Place):
             return (Extent(inflated=True),)
         for name in functions_of(node) if node.attrs else ():
             self.inner(name, ())
-        value = made(op, inputs, node.attrs)
+        value = replace(made(op, inputs, node.attrs), width=width_of(op, node.attrs))
         self.measure(node, value, inputs)
         return (value,)
 
     def measure(self, node: GraphNode, value: Extent, inputs: Sequence[Extent]) -> None:
         """Note a value that is too large, unless an input is as well."""
         most = self.costs.most_bytes
-        needed = _bytes(value)
-        if needed > most and not any(_bytes(each) > most for each in inputs):
+        needed = value.bytes
+        if needed >= most and not any(each.bytes >= most for each in inputs):
             self.costs.note(self, node, "bytes", needed, list(value.shape or ()))
 
     def spend(self, node: GraphNode, rounds: int) -> None:
@@ -293,11 +294,10 @@ class FunctionCost(Place):
 
 def _size_of(value: Extent) -> Extent:
     """Without its elements, which a loop changes."""
-    return Extent(value.shape, None, value.text, value.items, value.exact)
-
-
-def _bytes(value: Extent) -> int:
-    return value.elements * 4 + value.text if value.items is None else 0
+    sample = value.sample or next(
+        (each for each in value.values or () if isinstance(each, str)), ""
+    )
+    return replace(value, values=None, sample=sample[:SAMPLE])
 
 
 def _named(node: GraphNode, key: str) -> str:

@@ -15,9 +15,51 @@ BIG, SMALL = 10**6, 4
 Build = Callable[[Graph, bool], object]
 
 
+def wide_elements(graph: Graph, big: bool) -> None:
+    """As many elements of 1 or of 16 bytes."""
+    make = Maker(graph)
+    filled = make.add("Fill", make.numbers(10**9), "x")
+    node = graph.served[-1]
+    node.attr["T"].type = pb.DT_COMPLEX128 if big else pb.DT_UINT8
+    assert filled
+
+
+def wide_table(graph: Graph, big: bool) -> None:
+    """Two short lists whose sum is a table."""
+    make = Maker(graph)
+    count = make.numbers(10**6 if big else SMALL, scalar=True)
+    line = make.add("LinSpace", "x", "x", count)
+    column = make.add("ExpandDims", line, make.numbers(1, scalar=True))
+    make.add("Maximum", line, column, output="z")
+
+
+def sliced_size(graph: Graph, big: bool) -> None:
+    make = Maker(graph)
+    sizes = make.numbers(3, 10**12 if big else 5, 7)
+    one, two = (make.numbers(at) for at in (1, 2))
+    size = make.add("StridedSlice", sizes, one, two, make.numbers(1))
+    make.add("Fill", size, "x")
+
+
+def accumulated_size(graph: Graph, big: bool) -> None:
+    make = Maker(graph)
+    sizes = make.add(
+        "Cumsum", make.numbers(9, 10**12 if big else 5), make.numbers(0, scalar=True), output="out"
+    )
+    end = make.numbers(2)
+    last = make.add("StridedSlice", sizes, make.numbers(1), end, end, output="output")
+    make.add("RandomUniform", last)
+
+
+def shared_step(graph: Graph, big: bool) -> None:
+    make = Maker(graph)
+    ends = make.numbers(5, 10**13 if big else 9)
+    make.add("RaggedRange", make.numbers(0, 1), ends, make.numbers(1, scalar=True))
+
+
 def cropped(graph: Graph, big: bool) -> None:
     make, side = Maker(graph), BIG if big else SMALL
-    boxes = make.numbers(*[0, 0, 1, 1], scalar=False)
+    boxes = make.numbers(*[0, 0, 1, 1])
     make.add("CropAndResize", "x", boxes, make.numbers(0), make.numbers(side, side))
 
 
@@ -152,6 +194,19 @@ def away_from_the_bound(graph: Graph, big: bool) -> None:
 
 def grown_by_rounds(graph: Graph, big: bool) -> None:
     looped(graph, "Less", 60 if big else 5, grow=True)
+
+
+def rewritten_by_rounds(graph: Graph, big: bool) -> None:
+    """A pattern that is no word, in a loop that hands on a text that it begins with."""
+    looped(graph, "Less", 60 if big else 5, grow=True)
+    (twice,) = (node for node in graph.functions["body"].node_def if node.name == "twice")
+    twice.op = "StaticRegexReplace"
+    del twice.input[1:]
+    twice.attr["pattern"].s, twice.attr["rewrite"].s = b"[a-z]", rb"\0\0"
+    graph.node(graph.functions["body"].node_def, "same", "Identity", "twice:output:0")
+    graph.functions["body"].ret["v"] = "same:output:0"
+    loop = graph.served[-1]
+    loop.input[1] = graph.text(graph.served, "text", b"a")
 
 
 def rounds_in_rounds(graph: Graph, big: bool) -> None:
@@ -313,7 +368,8 @@ COSTS: dict[str, tuple[Build, ...]] = {
         *(cropped, transposed_convolution, convolution_filters, stitched, identity_matrix, line),
         *(power, quotient, parsed, outer_product, broadcast, taken, doubled, packed, joined),
         *(doubled_by_calls, grown_by_rounds, batched_dataset, inflated_twice),
-        *(einsum, blocks, rewritten, formatted, shifted, ragged),
+        *(einsum, blocks, rewritten, formatted, shifted, ragged, rewritten_by_rounds),
+        *(wide_table, sliced_size, accumulated_size, shared_step, wide_elements),
     ),
     "graph-never-ends": (
         *(many_rounds, rounds_from_far_below, away_from_the_bound, rounds_in_rounds, old_loop),

@@ -50,14 +50,15 @@ def test_an_unreachable_write(tmp_path: Path) -> None:
 @pytest.mark.parametrize("saver", ["restoring", "saving"])
 def test_a_write_hidden_in_the_saver(tmp_path: Path, saver: str) -> None:
     graph = Graph()
-    graph.node(graph.functions[saver].node_def, "WriteFile", "WriteFile")
+    graph.node(graph.functions[saver].node_def, "WriteFile", "WriteFile", "prefix")
     assert only(graph, tmp_path).severity is Severity.CRITICAL
 
 
 def test_a_node_named_like_a_function_does_not_hide_it(tmp_path: Path) -> None:
     graph = Graph()
     graph.node(graph.graph.node, "served", "NoOp")
-    graph.node(graph.served, "WriteFile", "WriteFile")
+    path = graph.text(graph.served, "path", b"/srv/there")
+    graph.node(graph.served, "WriteFile", "WriteFile", path)
     assert only(graph, tmp_path).severity is Severity.CRITICAL
 
 

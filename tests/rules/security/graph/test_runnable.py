@@ -80,7 +80,49 @@ def placed(device: str) -> Callable[[Graph], None]:
     return build
 
 
+def too_few_inputs(graph: Graph) -> None:
+    graph.graph.node.add(name="a", op="Sub", input=["x"])
+
+
+def too_many_inputs(graph: Graph) -> None:
+    graph.served.add(name="a", op="Tanh", input=["x", "x"])
+
+
+def control_input_first(graph: Graph) -> None:
+    graph.graph.node.add(name="a", op="Sub", input=["^x", "x", "x"])
+
+
+def second_output(graph: Graph) -> None:
+    graph.node(graph.graph.node, "a", "Tanh", "x:1")
+
+
+def typed(graph: Graph, own: int, given: int) -> None:
+    number = graph.node(graph.graph.node, "n", "Const")
+    number.attr["dtype"].type = given
+    graph.node(graph.graph.node, "a", "Sub", "n", "n").attr["T"].type = own
+
+
+def other_types(graph: Graph) -> None:
+    typed(graph, pb.DT_INT64, pb.DT_FLOAT)
+
+
+def same_types(graph: Graph) -> None:
+    typed(graph, pb.DT_FLOAT, pb.DT_FLOAT)
+    graph.node(graph.graph.node, "s", "Split", "n", "n")
+    graph.node(graph.graph.node, "t", "Tanh", "s:1", "^n")
+
+
+def absent_function(graph: Graph) -> None:
+    graph.node(graph.graph.node, "a", "PartitionedCall", "x").attr["f"].func.name = "gone"
+
+
+def saver_to_nowhere(graph: Graph) -> None:
+    graph.meta.saver_def.restore_op_name = "gone"
+
+
 HOSTILE = [
+    *(too_few_inputs, too_many_inputs, control_input_first, second_output, other_types),
+    *(absent_function, saver_to_nowhere),
     *(two_nodes, two_nodes_in_a_function, two_constants, circle, itself, control_circle),
     *(lost_input, lost_control, lost_argument, output_to_nowhere, input_to_nowhere),
     signature_to_nowhere,
@@ -100,7 +142,11 @@ def old_loop(graph: Graph) -> None:
     graph.old_loop(9)
 
 
-HONEST = [old_loop, *map(placed, ("/device:GPU:0", "/job:localhost/replica:0/task:0/device:CPU:0"))]
+HONEST = [
+    old_loop,
+    same_types,
+    *map(placed, ("/device:GPU:0", "/job:localhost/replica:0/task:0/device:CPU:0")),
+]
 
 
 @pytest.mark.parametrize("build", HONEST)

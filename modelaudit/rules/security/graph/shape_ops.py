@@ -1,0 +1,120 @@
+"""Shapes of what operations make that slice, insert, drop or exchange axes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import zip_longest
+
+from modelaudit.facts import Json
+from modelaudit.rules.security.graph.extents import UNKNOWN, Attributes, Extent, Inputs, shaped
+
+_MOST_AXES = 64
+
+
+def expanded(inputs: Inputs) -> Extent:
+    """`ExpandDims`: one more axis, of length 1."""
+    own, axis = inputs[0], inputs[1].number if len(inputs) > 1 else None
+    if own.shape is None or axis is None or not -len(own.shape) - 1 <= axis <= len(own.shape):
+        return UNKNOWN
+    at = axis if axis >= 0 else len(own.shape) + 1 + axis
+    return Extent((*own.shape[:at], 1, *own.shape[at:]), text=own.text, exact=own.exact)
+
+
+def squeezed(inputs: Inputs, attributes: Attributes) -> Extent:
+    """`Squeeze`: without the listed axes, or without all of length 1."""
+    own, listed = inputs[0], attributes.get("squeeze_dims")
+    if own.shape is None or not (own.exact or listed):
+        return Extent(None, text=own.text)
+    rank = len(own.shape)
+    axes = (
+        {n % rank for n in listed or () if isinstance(n, int)} if isinstance(listed, list) else {}
+    )
+    left = [n for at, n in enumerate(own.shape) if n != 1 or (axes and at not in axes)]
+    return Extent(tuple(left), text=own.text, exact=own.exact)
+
+
+def transposed(inputs: Inputs) -> Extent:
+    """`Transpose`: the axes in the order of the second input."""
+    own, order = inputs[0], inputs[1].numbers if len(inputs) > 1 else []
+    if own.shape is None or sorted(order) != [*range(len(own.shape))]:
+        return Extent((own.elements,), text=own.text)
+    return Extent(tuple(own.shape[at] for at in order), text=own.text, exact=own.exact)
+
+
+def first_ones(inputs: Inputs) -> Extent:
+    """`TopKV2`: the largest values along the last axis."""
+    own, count = inputs[0], inputs[1].number if len(inputs) > 1 else None
+    return shaped([*(own.shape or (1,))[:-1], count or 1])
+
+
+def sliced(inputs: Inputs, attributes: Attributes) -> Extent:
+    """`StridedSlice`: the shape, and the elements of a list."""
+    own = inputs[0]
+    if own.shape is None or len(inputs) < 4:
+        return UNKNOWN
+    specs = [*_specs(inputs, attributes)]
+    taken = sum(kind in {"slice", "shrink"} for kind, _ in specs)
+    if taken > len(own.shape) or len(specs) > _MOST_AXES:
+        return UNKNOWN
+    axes: list[int] = []
+    at, exact = 0, own.exact
+    for kind, cut in specs:
+        if kind == "new":
+            axes.append(1)
+        elif kind == "rest":
+            rest = own.shape[at : at + len(own.shape) - taken]
+            axes += rest
+            at += len(rest)
+        else:
+            if kind == "slice":
+                exact = exact and cut is not None
+                length = len(range(own.shape[at])[cut]) if cut is not None else 1
+                axes.append(length if own.exact else max(length, 1))
+            at += 1
+    axes += own.shape[at:]
+    values = own.values
+    if values is None or not exact or len(own.shape) != 1 or len(specs) != 1:
+        return Extent(tuple(axes), exact=exact)
+    cut = specs[0][1]
+    return Extent(tuple(axes), values[cut] if cut is not None else None, exact=exact)
+
+
+def _specs(inputs: Inputs, attributes: Attributes) -> Iterator[tuple[str, slice | None]]:
+    """What each part of a slice does with the next axis, and its limits where they are known."""
+    begin, end, step = (each.numbers for each in inputs[1:4])
+    lengths = [(each.shape or (0,))[0] for each in inputs[1:4]]
+    count = min(max(map(len, (begin, end, step)), default=0) or max(lengths), _MOST_AXES + 1)
+    for at, first, last, by in zip_longest(range(count), begin, end, step):
+        if at is None:
+            return
+        if _bit(attributes, "ellipsis_mask", at):
+            yield "rest", None
+        elif _bit(attributes, "new_axis_mask", at):
+            yield "new", None
+        elif _bit(attributes, "shrink_axis_mask", at):
+            yield "shrink", None if first is None else slice(first, first + 1 or None)
+        else:
+            open_first = _bit(attributes, "begin_mask", at)
+            open_last = _bit(attributes, "end_mask", at)
+            known = (first is not None or open_first) and (last is not None or open_last) and by
+            limits = slice(None if open_first else first, None if open_last else last, by)
+            yield "slice", limits if known else None
+
+
+def _bit(attributes: Attributes, name: str, at: int) -> bool:
+    mask: Json = attributes.get(name)
+    return isinstance(mask, int) and bool(mask >> at & 1)
+
+
+def accumulated(op: str, values: Sequence[Json], attributes: Attributes) -> list[Json] | None:
+    """`Cumsum` and `Cumprod` of a list."""
+    if attributes.get("exclusive") or attributes.get("reverse"):
+        return None
+    found: list[Json] = []
+    total: float = op == "Cumprod"
+    for value in values:
+        if not isinstance(value, int | float):
+            return None
+        total = total * value if op == "Cumprod" else total + value
+        found.append(min(total, 1 << 128))
+    return found
