@@ -11,7 +11,7 @@ from msgspec import Struct
 _LIST = Path(__file__).with_name("tensorflow_ops.txt")
 
 
-class Operation(Struct, frozen=True):
+class RegisteredOperation(Struct, frozen=True):
     """A registered operation.
 
     Attributes:
@@ -25,18 +25,18 @@ class Operation(Struct, frozen=True):
 
 
 @cache
-def known_operations() -> Mapping[str, Operation]:
+def known_operations() -> Mapping[str, RegisteredOperation]:
     """The operations by name.
 
     The list is package data; its header contains the TensorFlow version it was generated from.
     """
     text = _LIST.read_text(encoding="utf-8")
-    operations: dict[str, Operation] = {}
+    operations: dict[str, RegisteredOperation] = {}
     for line in text.splitlines():
         if line and not line.startswith("#"):
             name, counts, *functions = line.split(" ")
             names = tuple(function.rstrip("*") for function in functions)
-            operations[name] = Operation(names, *map(_number, counts.split(":")))
+            operations[name] = RegisteredOperation(names, *map(_number, counts.split(":")))
     return operations
 
 
