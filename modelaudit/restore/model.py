@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from msgspec import Struct
+from msgspec import Struct, field
 from numpy.typing import NDArray
 
 from modelaudit.audit_types.restore import TensorDifference
@@ -66,6 +66,7 @@ class WeightComparison(Struct, frozen=True):
         compared: number of expected tensors.
         missing: expected tensors that the other side does not have in any form.
         unexpected: tensors that only the found side has.
+        forms: how many of the identical ones have which form, in an export.
     """
 
     compared: int
@@ -73,6 +74,7 @@ class WeightComparison(Struct, frozen=True):
     differing: tuple[TensorDifference, ...] = ()
     missing: tuple[str, ...] = ()
     unexpected: tuple[str, ...] = ()
+    forms: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def equal(self) -> bool:

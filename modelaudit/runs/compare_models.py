@@ -21,6 +21,7 @@ from modelaudit.probe.run import probe_with, start_runtimes
 from modelaudit.report.wording.audit_changes import describe
 from modelaudit.restore.audited_weights import compare_audited
 from modelaudit.restore.compare import compare
+from modelaudit.restore.exports import compare_export
 from modelaudit.restore.golden_check import GoldenCheck
 from modelaudit.restore.model import WeightComparison
 from modelaudit.restore.weight_sources import stored_weights
@@ -146,7 +147,11 @@ def _answers(
 
 def _comparison(before: _Side, after: _Side, answers: GoldenCheck | None) -> ModelDiff:
     if before.artifact and after.artifact:
-        weights = compare(stored_weights(before.artifact), stored_weights(after.artifact))
+        source, export = before.artifact, after.artifact
+        if export.lite is not None and source.lite is None:
+            weights = compare_export(source, export)
+        else:
+            weights = compare(stored_weights(source), stored_weights(export))
         return _diff(before.audit, after.audit, weights, True, answers)
     weights = compare_audited(before.audit, after.audit)
     return _diff(before.audit, after.audit, weights, False, answers)

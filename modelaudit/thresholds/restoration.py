@@ -70,3 +70,10 @@ SAME_SETTING = Threshold(
     "relative difference up to which two numbers of a config are the same",
     "two representations of one float32",
 )
+EXPORT_ROUNDING = Threshold(
+    1e-5,
+    "",
+    "distance of an exported weight from its source, beyond half a step of its numbers and "
+    "relative to the largest weight of its tensor, up to which it is the same",
+    "folding batch normalization in float32 leaves at most 1e-6",
+)

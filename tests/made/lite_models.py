@@ -60,10 +60,12 @@ def build(folder: Path) -> None:
         sets.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
     ]
     convert("int16x8", made, **integers)
+    _folded(folder, convert, integers)
     _programs(folder, convert, tf)
     steps = keras.Input((6, 4), batch_size=1)
     recurrent = keras.Model(steps, keras.layers.Dense(2)(keras.layers.LSTM(5)(steps)))
     convert("lstm", converter.from_keras_model(recurrent))
+    recurrent.save(folder / "lstm.keras")
     rng = np.random.default_rng(3)
     x, rows = rng.random((8, 16, 16, 3), np.float32), rng.random((3, 6, 4), np.float32)
     np.savez(
@@ -74,6 +76,32 @@ def build(folder: Path) -> None:
         rows=rows,
         recurrent=np.concatenate([recurrent(rows[i : i + 1]).numpy() for i in range(3)]),
     )
+
+
+def _folded(folder: Path, convert: Any, integers: dict[str, Any]) -> None:
+    """A model whose batch normalization is folded, with statistics as after training."""
+    import keras
+    import tensorflow as tf
+
+    layers = keras.layers
+    model = keras.Sequential(
+        [
+            *(keras.Input((16, 16, 3)), layers.Conv2D(8, 3, use_bias=False, name="conv")),
+            *(layers.BatchNormalization(name="norm"), layers.ReLU()),
+            *(layers.DepthwiseConv2D(3, name="depth"), layers.BatchNormalization(name="norm_2")),
+            *(layers.GlobalAveragePooling2D(), layers.Dense(5, name="head")),
+        ]
+    )
+    rng = np.random.default_rng(8)
+    for name in ("norm", "norm_2"):
+        layer = model.get_layer(name)
+        layer.set_weights([rng.uniform(0.5, 2, weights.shape) for weights in layer.get_weights()])
+    model.save(folder / "folded.keras")
+    converter = tf.lite.TFLiteConverter
+    convert("folded_float", converter.from_keras_model(model))
+    made = converter.from_keras_model(model)
+    made.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    convert("folded_int8", made, **integers)
 
 
 def _programs(folder: Path, convert: Any, tf: Any) -> None:

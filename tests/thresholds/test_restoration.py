@@ -12,10 +12,12 @@ from modelaudit.probe.protocol import Observation, Status
 from modelaudit.probe.study.agreement import ReferenceRun
 from modelaudit.repairs.proof import proven_outputs
 from modelaudit.restore.compare import compare
+from modelaudit.restore.exports import compare_export
 from modelaudit.restore.golden_check import compare_output, rounding
 from modelaudit.restore.layers import compare_layers
 from modelaudit.restore.model import Weight
 from modelaudit.structs import replace
+from tests.measures import artifacts as made
 from tests.restore.test_compare import weight
 from tests.thresholds.edges import Edges, check
 
@@ -47,6 +49,17 @@ def rounded_bfloat16(difference):
 @at("restoration.NOISE_FACTOR", {10.0: True, 10.1: False})
 def as_different_as_repeated_runs(factor):
     return reproduced(0.5 * factor, "float32", 0.5)
+
+
+@at("restoration.EXPORT_ROUNDING", {0.9e-5: 1, 1.1e-5: 0})
+def export_of_a_kernel(difference):
+    """Number of kernels found in an export whose largest weight, 1, differs by this."""
+    values = np.ones((3, 3, 1, 2))
+    changed = values.copy()
+    changed[0, 0, 0, 0] += difference
+    kernel = made.kernel("c", values.shape)
+    sides = [made.artifact({kernel.tensor: each}, [kernel]) for each in (values, changed)]
+    return compare_export(*sides).identical
 
 
 def change(before, after):

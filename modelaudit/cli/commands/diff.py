@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from modelaudit.changes.audit_change import AuditChange
     from modelaudit.facts import Json
+    from modelaudit.restore.model import WeightComparison
     from modelaudit.runs.compare_models import ModelDiff
     from modelaudit.settings import Settings
 
@@ -80,7 +81,7 @@ def _diff_models(
         raise click.exceptions.Exit(ExitCode.INCOMPLETE) from error
     names = _names(found, old, new)
     notes = [
-        f"{found.weights.identical} of {found.weights.compared} weights are identical",
+        _weights(found.weights),
         _answered(found),
     ]
     if html:
@@ -106,6 +107,14 @@ def _names(found: ModelDiff, old: Path, new: Path) -> tuple[str, str]:
         return first, second
     parts = path_differences(old, new)
     return f"{first} ({parts[0]})", f"{second} ({parts[1]})"
+
+
+def _weights(found: WeightComparison) -> str:
+    """How many weights both have, and of an export in which form."""
+    if not found.forms:
+        return f"{found.identical} of {found.compared} weights are identical"
+    forms = ", ".join(f"{count} {form}" for form, count in found.forms.items())
+    return f"{found.identical} of {found.compared} weights are in the export: {forms}"
 
 
 def _answered(found: ModelDiff) -> str:

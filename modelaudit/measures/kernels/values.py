@@ -88,7 +88,7 @@ def load_kernel(kernel: Kernel, tensor: Tensor, max_weights: int = MAX_WEIGHTS) 
         ReadError: no values, not real numbers, not finite, or inconsistent shapes.
         LimitExceeded: a kernel with spatial axes in another order than usual is too large.
     """
-    tensor = _in_usual_order(kernel, tensor, max_weights)
+    tensor = in_usual_order(kernel, tensor, max_weights)
     sizes = _spatial_sizes(kernel, tensor)
     n = int(np.prod(sizes, dtype=np.int64)) if sizes else 1
     if tensor.source is None:
@@ -127,7 +127,7 @@ class _Reordered(Struct, frozen=True):
         return self.source.chunks(max_bytes)
 
 
-def _in_usual_order(kernel: Kernel, tensor: Tensor, max_weights: int) -> Tensor:
+def in_usual_order(kernel: Kernel, tensor: Tensor, max_weights: int) -> Tensor:
     """The tensor of a kernel with the kernel's shape and order of axes."""
     if not kernel.order or tensor.source is None:
         return tensor

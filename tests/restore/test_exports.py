@@ -1,0 +1,105 @@
+"""The weights of a Keras model, looked for in TensorFlow Lite exports of TensorFlow's converter."""
+
+from __future__ import annotations
+
+import zipfile
+
+import h5py
+import numpy as np
+import pytest
+
+from modelaudit.audit_types.restore import TensorChange
+from modelaudit.formats.reader import read
+from modelaudit.restore.exports import FOLDED, QUANTISED, compare_export
+from modelaudit.settings import Limits
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def compared(lite_models):
+    def of(source, export):
+        sides = [
+            each if not isinstance(each, str) else read(lite_models / each, Limits())
+            for each in (source, export)
+        ]
+        return compare_export(*sides)
+
+    return of
+
+
+@pytest.mark.parametrize("name", ["float", "float16", "dynamic", "int8", "uint8"])
+def test_every_weight_is_in_the_export(compared, name):
+    found = compared("source.keras", f"{name}.tflite")
+    assert (found.compared, found.identical) == (8, 8)
+    assert found.differing == found.missing == found.unexpected == ()
+    assert (QUANTISED in found.forms) == (name != "float")
+
+
+@pytest.mark.parametrize("name", ["folded_float", "folded_int8"])
+def test_batch_normalization_is_folded(compared, name):
+    """Kernels are multiplied, and means, variances, gammas and betas go into kernels and biases."""
+    found = compared("folded.keras", f"{name}.tflite")
+    assert found.differing == found.missing == found.unexpected == ()
+    assert found.compared == found.identical
+    assert found.forms[FOLDED] == 11  # 2 kernels, 1 bias, 2 times 4 weights of the normalization
+
+
+def test_a_recurrent_layer(compared):
+    found = compared("lstm.keras", "lstm.tflite")
+    assert found.identical == found.compared
+    assert found.differing == found.missing == ()
+
+
+def altered(lite_models, tmp_path, change, name="source.keras"):
+    """The source with other weights than were exported."""
+    path = tmp_path / "altered.keras"
+    with zipfile.ZipFile(lite_models / name) as old, zipfile.ZipFile(path, "w") as new:
+        for member in old.namelist():
+            data = old.read(member)
+            if member == "model.weights.h5":
+                (tmp_path / "w.h5").write_bytes(data)
+                with h5py.File(tmp_path / "w.h5", "r+") as file:
+                    change(file)
+                data = (tmp_path / "w.h5").read_bytes()
+            new.writestr(member, data)
+    return read(path, Limits())
+
+
+def test_another_kernel_is_named(compared, lite_models, tmp_path):
+    def change(file):
+        kernel = file["layers/conv2d/vars/0"]
+        kernel[...] = np.random.default_rng(1).normal(size=kernel.shape)
+
+    found = compared(altered(lite_models, tmp_path, change), "int8.tflite")
+    assert [(each.tensor.rpartition("/")[0], each.change) for each in found.differing] == [
+        ("layers/conv2d/vars", TensorChange.VALUES)
+    ]
+    assert found.identical == found.compared - 1
+
+
+@pytest.mark.parametrize(("steps", "differing"), [(0.4, 0), (2.0, 1)])
+def test_a_change_beyond_the_steps_is_seen(compared, lite_models, tmp_path, steps, differing):
+    """Of the export itself: float weights have no steps, and those of int8 hide small changes."""
+
+    def change(file):
+        kernel = file["layers/dense/vars/0"]
+        values = kernel[()]
+        at = np.abs(values).argmin()
+        # The smallest weight is stored as 0, or as one step.
+        values.reshape(-1)[at] = steps * np.abs(values).max(axis=0)[at % values.shape[1]] / 127
+        kernel[...] = values
+
+    source = altered(lite_models, tmp_path, change)
+    assert len(compared(source, "dynamic.tflite").differing) == differing
+    assert len(compared(source, "float.tflite").differing) == 1
+
+
+def test_other_statistics_of_a_normalization_are_seen(compared, lite_models, tmp_path):
+    def change(file):
+        file["layers/batch_normalization/vars/2"][...] += 1.0
+
+    source = altered(lite_models, tmp_path, change, "folded.keras")
+    found = compared(source, "folded_float.tflite")
+    assert found.differing
+    assert found.identical < found.compared
