@@ -99,6 +99,8 @@ def _run(handles: Sequence[RuntimeHandle], artifact: Artifact, settings: Setting
     observations: list[Observation] = []
     seen, first = ProbeResult(()), None
     for handle in handles:
+        if artifact.lite is not None and observations:
+            break  # every installed runtime has the same interpreter
         observation, session = observe(handle, artifact, probe)
         if session is None:
             loaded = any(each.uncallable for each in observations)

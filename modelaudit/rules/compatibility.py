@@ -17,6 +17,7 @@ from modelaudit.rules.conditions import (
     registration,
 )
 from modelaudit.rules.integrity import lost_part
+from modelaudit.rules.lite import lacked_operators
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
 from modelaudit.rules.repair_advice import with_repair
 from modelaudit.rules.serving import serving_loads
@@ -71,6 +72,10 @@ def _loads_nowhere(rule: Rule, facts: Facts) -> Iterator[Finding]:
         return
     if lost := lost_part(facts):
         raise NotApplicable(f"a part of the model is missing or damaged: {lost}")
+    if facts.artifact.lite is not None and (
+        names := [name for names in lacked_operators(facts.artifact.lite) for name in names]
+    ):
+        raise NotApplicable(f"the interpreter here lacks {', '.join(names)}: see MA228")
     for each in facts.observations:
         if each.status in CUT_SHORT:
             raise NotApplicable(f"{runtime_name(each.runtime)}: {ENDED[each.status]}")

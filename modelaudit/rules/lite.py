@@ -72,26 +72,32 @@ def _wrong(tensor: LiteTensor, given: Quantization) -> str:
     return ""
 
 
-def _operators(rule: Rule, facts: Facts) -> Iterator[Finding]:
+def lacked_operators(lite: LiteModel) -> tuple[list[str], list[str]]:
+    """Operators that the interpreter lacks, and operations of TensorFlow, each once."""
     flex: dict[str, None] = {}
     custom: dict[str, None] = {}
-    for _, operator in _lite(facts).operators():
+    for _, operator in lite.operators():
         if operator.flex:
             flex[operator.flex] = None
         elif operator.name.startswith(_UNKNOWN) or (
             operator.custom and operator.name not in _SUPPLIED
         ):
             custom[operator.name] = None
+    return [*custom], [*flex]
+
+
+def _operators(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    custom, flex = lacked_operators(_lite(facts))
     if custom:
         yield rule.finding(
-            f"The interpreter has no operator {_listed([*custom])}: an application must supply "
+            f"The interpreter has no operator {_listed(custom)}: an application must supply "
             "the code.",
             evidence={"measured": len(custom), "unit": "operators", "operators": [*custom]},
             key="custom",
         )
     if flex:
         yield rule.finding(
-            f"The model needs TensorFlow itself for {_listed([*flex])}: the interpreter must be "
+            f"The model needs TensorFlow itself for {_listed(flex)}: the interpreter must be "
             "built with the Flex delegate, which LiteRT's packages are not.",
             evidence={"measured": len(flex), "unit": "operators", "operators": [*flex]},
             key="flex",

@@ -7,11 +7,13 @@ import math
 import numpy as np
 import pytest
 
+from modelaudit.audit_types.loading import Status
 from modelaudit.findings import Outcome, Severity
 from modelaudit.formats.reader import read
 from modelaudit.measures.measure import measure
 from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
+from modelaudit.rules.examples import observed
 from modelaudit.rules.model import Facts
 from modelaudit.settings import Limits
 from tests.made import lite_files as made
@@ -128,3 +130,16 @@ def test_symmetry_of_quantised_kernels(tmp_path):
     scale = made.quantization([0.1, 0.2, 0.3, 0.4], [0])
     assert symmetry(mirrored, scale, tmp_path) == pytest.approx(1, abs=1e-6)
     assert symmetry(kernel, scale, tmp_path) < 0.7
+
+
+def test_a_model_that_lacks_operators_here_is_not_said_to_load_nowhere(tmp_path):
+    """An application may supply them; without custom operators, it is."""
+    seen = observed(Status.FAILED, error="unresolved custom op: Mine")().observations
+    outcomes = []
+    for data in (custom("Mine"), made.packed(made.conv_model())):
+        path = tmp_path / "m.tflite"
+        path.write_bytes(data)
+        facts = Facts(read(path, Limits()), observations=seen)
+        outcomes.append(run_rule(rule("MA210"), facts))
+    assert [each.outcome for each in outcomes] == [Outcome.NOT_APPLICABLE, Outcome.FAIL]
+    assert "Mine" in outcomes[0].reason
