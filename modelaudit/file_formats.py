@@ -3,7 +3,7 @@
 Labels, magic bytes, docs/formats.md and the messages for files that are not read come from these
 entries. `formats/sniff.py` distinguishes formats with the same first bytes, and
 `formats/reader.py` maps each format to its reader. Files of other frameworks are in
-`registry/other_formats.py`.
+`formats/other_formats.py`.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ import click
 from modelaudit.cli import cli
 from modelaudit.cli.options.common import ConfigurableOption
 from modelaudit.file_formats import Format
-from modelaudit.registry.other_formats import OTHER_FORMATS
+from modelaudit.formats.other_formats import OTHER_FORMATS
 from modelaudit.report.export.registry import FORMATS
 from modelaudit.rules.catalogue import CATALOGUE
 from modelaudit.settings.file import OPTIONS

@@ -8,8 +8,8 @@ import pytest
 
 from modelaudit.file_formats import BY_MAGIC, DAMAGED, FORMATS, Content, Format, formats
 from modelaudit.formats import reader
+from modelaudit.formats.other_formats import OTHER_FORMATS, unsupported_reason
 from modelaudit.formats.sniff import sniff
-from modelaudit.registry.other_formats import OTHER_FORMATS, unsupported_reason
 from modelaudit.settings import Limits
 
 

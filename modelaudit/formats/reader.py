@@ -12,6 +12,7 @@ from modelaudit.facts import Artifact, FileEntry, Format, Json, Problem, Problem
 from modelaudit.file_formats import DAMAGED, MANGLED_HDF5
 from modelaudit.formats.class_labels import read_labels
 from modelaudit.formats.io.bounded import display_path, file_entry, model_digest, open_regular
+from modelaudit.formats.other_formats import head, unsupported_reason
 from modelaudit.formats.sniff import second_format, sniff
 from modelaudit.settings import Limits
 from modelaudit.structs import replace
@@ -40,7 +41,8 @@ def read(path: Path, limits: Limits) -> Artifact:
         path = path.parent
     # The HDF5 reader determines the layout itself, so the file need not be opened twice.
     form = sniff(path, lambda _: Format.HDF5_OTHER)
-    problem = form.info.problem
+    problem = _named(path) if form in _NAMED else form.info.problem
+    problem = problem or form.info.problem
     reader = _READERS[form] if problem is None else _no_model(form, *problem)
     if form is Format.UNKNOWN and not path.exists():
         if not _has_data(path):
@@ -94,6 +96,18 @@ def _with_second_format(artifact: Artifact, path: Path, form: Format, limits: Li
         documents=artifact.documents + found.documents,
         problems=(*artifact.problems, both, *more),
     )
+
+
+_NAMED = (Format.UNKNOWN, Format.ARCHIVE_OTHER)
+
+
+def _named(path: Path) -> tuple[ProblemKind, str] | None:
+    """The problem of a file that is a model of another framework; None if it is none."""
+    try:
+        reason = unsupported_reason(path.name, head(path)) if path.is_file() else None
+    except ReadError:
+        return None
+    return (ProblemKind.UNSUPPORTED, f"has another format: {reason}") if reason else None
 
 
 def _has_data(prefix: Path) -> bool:

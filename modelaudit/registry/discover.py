@@ -8,6 +8,7 @@ from pathlib import Path
 from modelaudit.errors import UsageError
 from modelaudit.facts import Format
 from modelaudit.formats.io.bounded import display_path
+from modelaudit.formats.other_formats import head
 from modelaudit.registry import file_groups
 from modelaudit.registry.archives.cache import ArchiveCache
 from modelaudit.registry.archives.contents import is_archive
@@ -15,7 +16,6 @@ from modelaudit.registry.candidates import Discovery, ModelCandidate
 from modelaudit.registry.directory_listing import list_directory
 from modelaudit.registry.directory_models import is_variables
 from modelaudit.registry.isolated_sniff import sniff_isolated
-from modelaudit.registry.other_formats import head
 from modelaudit.registry.tree_walk import TreeWalk
 from modelaudit.settings import CacheSettings, Limits
 from modelaudit.structs import replace

@@ -16,12 +16,12 @@ from modelaudit.file_formats import (
     Content,
     formats,
 )
+from modelaudit.formats import other_formats
 from modelaudit.formats.io.bounded import display_path
 from modelaudit.model_versions import is_version
 from modelaudit.registry import (
     file_groups,
     mlflow,
-    other_formats,
     provenance,
 )
 from modelaudit.registry.archives.cache import ArchiveCache

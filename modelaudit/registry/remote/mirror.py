@@ -14,10 +14,10 @@ from msgspec import Struct, field
 
 from modelaudit.errors import ReadError
 from modelaudit.facts import Problem, ProblemKind
+from modelaudit.formats.other_formats import HEAD_BYTES
 from modelaudit.formats.zip.problems import unsafe_name
 from modelaudit.registry.archives.contents import is_archive, leads_to_a_model
 from modelaudit.registry.cache_directory import PARTIAL, CacheDirectory
-from modelaudit.registry.other_formats import HEAD_BYTES
 from modelaudit.registry.remote.address import Url
 from modelaudit.registry.remote.files import RemoteFile, RemoteFiles, RemoteListing
 from modelaudit.registry.remote.groups import FileGroup, Needed, file_groups_of

@@ -36,7 +36,8 @@ class OtherFormat(Struct, frozen=True):
     def told_by(self) -> str:
         """How such a file is recognised, for the docs."""
         ways = [f"`{suffix}`" for suffix in self.suffixes]
-        ways += [f"`{self.magic.decode('latin-1')}` at byte {self.offset}"] if self.magic else []
+        shown = self.magic.decode("latin-1").replace("\n", " ").strip()
+        ways += [f"`{shown}` at byte {self.offset}"] if self.magic else []
         for texts in self.json:
             ways.append(f"JSON with {' and '.join(f'`{text.decode()}`' for text in texts)}")
         return ", ".join(ways)
@@ -54,6 +55,7 @@ OTHER_FORMATS: tuple[OtherFormat, ...] = (
     OtherFormat("ONNX model", (".onnx",)),
     OtherFormat("PyTorch model", (".pt", ".pth")),
     OtherFormat("safetensors weights", (".safetensors",)),
+    OtherFormat("OpenVINO model", magic=b'<?xml version="1.0"?>\n<net '),
     OtherFormat("Python pickle (never opened)", (".pkl", ".pickle", ".cloudpickle")),
     OtherFormat("joblib pickle (never opened)", (".joblib",)),
     OtherFormat("Core ML model", (".mlmodel",)),
