@@ -1,7 +1,7 @@
 """Whether `scan` names made mistakes, and stays silent on sound twins and examples.
 
     python benchmarks/mistakes_table.py DIRECTORY [--set second] [--only REGEX] [--every N]
-        [--write-only] [--verbose]
+        [--offset K] [--write-only] [--verbose]
 
 Every kind of `mistakes_kinds.py` is put on its bodies and saved by Keras 3 as `.h5` and `.keras`,
 and by Keras 2 (tf-keras) as a SavedModel with its config; four kinds also as exported graphs
@@ -11,7 +11,8 @@ of Keras' examples. Files that exist are kept; about seven minutes. Needs tf-ker
 
 `--set second` takes other bodies, spellings, and more kinds (`mistakes_kinds_second.py`), and sound
 models in the same spellings (`mistakes_twins_second.py`); none of these played a part in making the
-rules. `--every N` takes each Nth of the models, `--write-only` writes the files and scans nothing.
+rules. `--every N` takes each Nth of the models, from the Kth on; `--write-only` writes the files
+and scans nothing.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ from modelaudit.rules.engine import run_rules
 from modelaudit.settings import Settings
 
 FORMATS = {"h5": "model.h5", "keras": "model.keras", "savedmodel": "tf2", "graph": "export"}
+ADAPTED = ("normalization", "mean", "variance", "count")  # what `adapt` sets
 GRAPHS = ("softmax-one-unit-bce", "softmax-twice", "sigmoid-of-relu", "batchnorm-behind")
 
 
@@ -78,8 +80,8 @@ def settle(model, rng):
         value = np.asarray(weight) if path else np.zeros(0)
         if value.dtype != np.float32:
             continue
-        if path.split("/")[0].startswith(("normalization", "mean", "variance", "count")):
-            continue  # of adapt
+        if any(part.startswith(ADAPTED) for part in path.split("/")[:-1] or [path]):
+            continue
         noise = rng.normal(0, 0.3 * value.std() + 0.02, value.shape)
         weight.assign(np.abs(value + noise) if "variance" in path else value + noise)
 
@@ -166,6 +168,7 @@ def main():
     parser.add_argument("--set", choices=("first", "second"), default="first")
     parser.add_argument("--only", default="")
     parser.add_argument("--every", type=int, default=1)
+    parser.add_argument("--offset", type=int, default=0)
     parser.add_argument("--write-only", action="store_true")
     parser.add_argument("--verbose", action="store_true")
     args = parser.parse_args()
@@ -174,7 +177,7 @@ def main():
     marks = defaultdict(list)
     false, sound = [], 0
     chosen = (models_second if args.set == "second" else models)(args.only)
-    for title, kind, name, silent in chosen[:: args.every]:
+    for title, kind, name, silent in chosen[args.offset :: args.every]:
         folder = args.directory / f"{title}-{name}"
         try:
             save(kind, name, folder, graph=title in GRAPHS)

@@ -30,8 +30,9 @@ TRAINING_ADVICE: Mapping[str, Advice] = {
         "The model learnt only how frequent the labels are",
         "Two inputs with clearly different outputs.",
         (
-            NextStep("Check that inputs and labels belong together: print some pairs just before "
-                     "training. Shuffling one of them without the other has this effect."),
+            NextStep("Check that the inputs differ (x.std(axis=0)) and belong to their labels: "
+                     "print some pairs just before training. Shuffling one of them without the "
+                     "other has this effect, and so has integer division of pixels."),
             NextStep("If one class has most of the labels, give model.fit class weights, or choose "
                      "another threshold than 0.5 for the rare class."),
             NextStep("Train again from new weights on scaled inputs, without regularization at "

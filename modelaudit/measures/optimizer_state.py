@@ -26,7 +26,10 @@ _NUMBER = re.compile(r"(\d+)")
 # Names of m or of v, as a part of a path or as the end of a name.
 _FIRST = re.compile(r"(/m(?=/)|/m(?=:0$|$)|_momentum$|/momentum(?=[/:]|$))")
 _SECOND = re.compile(r"(/v(?=/)|/v(?=:0$|$)|_velocity$|/velocity(?=[/:]|$)|/rms(?=[/:]|$))")
-_WEIGHT_ORDER = ("kernel", "gamma", "embeddings", "recurrent_kernel", "bias", "beta")
+_WEIGHT_ORDER = (
+    *("kernel", "depthwise_kernel", "pointwise_kernel", "gamma", "embeddings", "recurrent_kernel"),
+    *("bias", "beta"),
+)
 
 
 class WeightMoments(Struct, frozen=True):
@@ -140,13 +143,15 @@ def _weights(artifact: Artifact) -> Iterator[tuple[str, str, Tensor]]:
 
 def _in_layer(tensor: Tensor) -> tuple[list[tuple[int, str]], int]:
     route, _, role = tensor.name.rpartition("/")
-    order = _WEIGHT_ORDER.index(role) if role in _WEIGHT_ORDER else len(_WEIGHT_ORDER)
-    return _natural(tensor.name if _TRAINABLE.search(tensor.name) else route), order
+    return _natural(tensor.name if _TRAINABLE.search(tensor.name) else route), _place(role)
 
 
 def _moments(artifact: Artifact, slots: Sequence[Tensor]) -> Iterator[WeightMoments]:
     if slots and all(_NUMBERED.search(slot.name) for slot in slots):
-        yield from _by_number(list(_weights(artifact)), slots)
+        for weights in _orders(artifact):
+            if found := list(_by_number(weights, slots)):
+                yield from found
+                return
         return
     firsts = {_inside(_FIRST.sub("", s.name)): s for s in slots if _FIRST.search(s.name)}
     seconds = {_inside(_SECOND.sub("", s.name)): s for s in slots if _SECOND.search(s.name)}
@@ -155,6 +160,25 @@ def _moments(artifact: Artifact, slots: Sequence[Tensor]) -> Iterator[WeightMome
         first, second = firsts.get(key), seconds.get(key)
         if first is not None or second is not None:
             yield _summed(route, role, first, second)
+
+
+def _orders(artifact: Artifact) -> Iterator[list[tuple[str, str, Tensor]]]:
+    """The weights in the orders in which optimizers may have numbered them: all, or the trainable.
+
+    SavedModels list the variables of a layer by name, not in the order in which it made them.
+    """
+    weights = list(_weights(artifact))
+    layers = artifact.architecture.layers if artifact.architecture else ()
+    places = {layer.route: place for place, layer in enumerate(layers)}
+    frozen = {layer.route for layer in layers if not layer.trainable}
+    for chosen in (weights, [each for each in weights if each[0] not in frozen]):
+        yield chosen
+        if places:
+            yield sorted(chosen, key=lambda each: (places[each[0]], _place(each[1])))
+
+
+def _place(role: str) -> int:
+    return _WEIGHT_ORDER.index(role) if role in _WEIGHT_ORDER else len(_WEIGHT_ORDER)
 
 
 def _plain(name: str) -> str:

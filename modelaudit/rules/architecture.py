@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from modelaudit.audit_types.architecture import ArchitectureProfile, LayerField, WindowGrid
 from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.measures.architecture.layer_shapes import one_position
 from modelaudit.measures.architecture.window_grid import extent
 from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
@@ -116,7 +117,18 @@ def _unread(grid: WindowGrid) -> tuple[float, ...]:
 
 def _over_one_position(rule: Rule, facts: Facts) -> Iterator[Finding]:
     profile = _profile(facts)
-    if not profile.grids:
+    layers = facts.artifact.architecture.layers if facts.artifact.architecture else ()
+    alone = [layer.route for layer in layers if one_position(layer)]
+    if alone:
+        yield rule.finding(
+            f"{alone[0]} attends to a single position, whose weight is always 1: its queries and "
+            "keys have no effect.",
+            route=alone[0],
+            evidence={"measured": len(alone), "unit": "layers"},
+            fix="Give the layer a sequence, as (batch, positions, features), and train again. If there "
+            "is none, a Dense layer does the same.",
+        )
+    if not profile.grids and not alone:
         raise NotRelevant("the model has no windowed layer on maps of known size")
     windows = [grid for grid in profile.grids if "Transpose" not in grid.class_name]
     single = [grid for grid in windows if set(grid.size) == {1} and max(grid.kernel) > 1]
@@ -245,10 +257,11 @@ RULES = (
         severity=Severity.LOW,
         confidence=Confidence.CERTAIN,
         needs=NEEDS,
-        summary="A layer slides a window over a map of a single position, or over a smaller one",
-        pass_title="No layer slides a window over a map that is smaller than it",
-        why="Poolings and strides before it left one position, so nothing of the arrangement of "
-        "the input remains that this layer could see.",
+        summary="A layer slides a window over a single position or a smaller map, or attends to one",
+        pass_title="No layer slides a window over a map that is smaller than it, or attends to one "
+        "position",
+        why="Poolings and strides before it left one position, or the input never had more, so "
+        "there is nothing for this layer to compare.",
         fix="Use fewer poolings and strides, or larger inputs, and train again.",
         check=_over_one_position,
         bad=examples.measured(_sized(1)),

@@ -51,7 +51,10 @@ def _heads(facts: Facts) -> list[NetworkHead]:
     if facts.artifact.architecture is None:
         return graph_heads(facts.artifact)
     graph = saved_graph(facts)
-    return [*output_heads(graph)] if len(graph.outputs) == 1 else []
+    heads = [*output_heads(graph)]
+    if len(graph.outputs) == 1:
+        return heads
+    return [head for head in heads if head.last == "softmax" and (head.units or 0) > 1]
 
 
 def _vocabulary(rule: Rule, facts: Facts) -> Iterator[Finding]:

@@ -7,7 +7,7 @@ from math import prod
 
 from modelaudit.facts import Json, Layer
 from modelaudit.findings import Confidence, Finding, Severity
-from modelaudit.layer_classes import Trait, classes
+from modelaudit.layer_classes import Trait, classes, has
 from modelaudit.measures.architecture.layer_graph import LayerGraph
 from modelaudit.rules import examples
 from modelaudit.rules.model import Facts, Family, Need, Rule
@@ -15,11 +15,14 @@ from modelaudit.rules.network_heads import SOFTMAXES, activation_of, saved_graph
 from modelaudit.structs import replace
 
 
-def constant_reason(layer: Layer) -> str:
+def constant_reason(graph: LayerGraph, layer: Layer) -> str:
     """Why a layer gives the same for every input, whatever its weights are; empty if it does not."""
     config, shape = layer.config, layer.output_shape
     if layer.custom:
         return ""
+    calls = graph.calls[layer.route]
+    if layer.class_name == "Subtract" and calls and all(_is_one(graph, call) for call in calls):
+        return "a difference of a value and itself"
     name = activation_of(layer)
     if name in SOFTMAXES and layer.class_name not in _OWN_ACTIVATION:
         axis = softmax_axis(layer) if layer.class_name == "Softmax" else -1
@@ -42,6 +45,55 @@ def constant_reason(layer: Layer) -> str:
     return ""
 
 
+def _is_one(graph: LayerGraph, call: tuple[str, ...]) -> bool:
+    """Whether both inputs of a call are the same tensor, not two outputs of one layer.
+
+    A layer that is called twice, such as a tower for two images, has an output for each call.
+    """
+    source = graph.get(call[0]) if len(call) == 2 and call[0] == call[1] else None
+    if source is None or source.custom or not has(source.class_name, _ONE_OUTPUT):
+        return False
+    wrapped = source.config.get("layer")
+    inner = wrapped.get("config") if isinstance(wrapped, dict) else None
+    states = inner.get("return_state") if isinstance(inner, dict) else None
+    around, inside, _ = source.route.partition("/")  # the outermost model that it is in
+    same = [x for x in graph.layers if inside and x.route.startswith(f"{around}/")] or [source]
+    once = all(len(graph.calls[layer.route]) <= 1 for layer in same)
+    return once and not (states or source.config.get("return_state"))
+
+
+def constant_fix(layer: Layer, reason: str) -> str:
+    """What to do about a layer that is constant for a reason; empty where the rule says it."""
+    if reason == "a difference of a value and itself":
+        return f"Subtract two different tensors in {layer.name}, or remove it, and train again."
+    if reason == "a normalization over a single value":
+        return (
+            f"Remove {layer.name}, or move it before the layer with one unit, and train again. "
+            "BatchNormalization takes its statistics over the batch, so it may stay there."
+        )
+    if reason == "a multiplication by 0":
+        return (
+            "If 1 // 255 was meant for pixels, that is 0. Use this layer and train again:\n"
+            f"keras.layers.Rescaling(1 / 255, name={layer.name!r})"
+        )
+    if reason == "a limit of 0":
+        return f"Use this layer and train again:\nkeras.layers.ReLU(name={layer.name!r})"
+    return ""
+
+
+# Layers with one output for each call; attention and operations of TensorFlow can have several.
+_ONE_OUTPUT = (
+    Trait.SAME_SHAPE
+    | Trait.AFFINE
+    | Trait.LINEAR
+    | Trait.KEEPS_RANGE
+    | Trait.CONVOLUTION
+    | Trait.LOCAL_POOLING
+    | Trait.GLOBAL_POOLING
+    | Trait.MERGE
+    | Trait.SEQUENCE
+    | Trait.RECURRENT
+)
 # Layers whose `activation` is not the last thing that they compute.
 _OWN_ACTIVATION = classes(Trait.RECURRENT) | {"Bidirectional"}
 
@@ -59,7 +111,7 @@ def constant_outputs(graph: LayerGraph) -> Mapping[str, Layer]:
     """Output that is the same for every input -> the layer that makes it so."""
 
     def step(layer: Layer, values: Sequence[str | None]) -> str | None:
-        if constant_reason(layer):
+        if constant_reason(graph, layer):
             return layer.route
         if layer.custom or not values or not all(values):
             return None
@@ -73,11 +125,11 @@ def _hidden(rule: Rule, facts: Facts) -> Iterator[Finding]:
     graph = saved_graph(facts)
     reported = {layer.route for layer in constant_outputs(graph).values()}
     for layer in graph.layers:
-        reason = constant_reason(layer)
+        reason = constant_reason(graph, layer)
         if not reason or layer.route in reported:
             continue
         one = layer.output_shape is not None and prod(n or 2 for n in layer.output_shape[1:]) == 1
-        fix = ""
+        fix = constant_fix(layer, reason)
         if reason.startswith("softmax over a single") and not one:
             fix = (
                 "If these are the weights of an attention, normalize over the positions:\n"

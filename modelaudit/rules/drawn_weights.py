@@ -51,3 +51,23 @@ def unmoved(
     if law == "uniform":
         return math.exp(-rate * kernel.weights) * len(kernels) < UNMOVED.value
     return law == "orthogonal"
+
+
+def orthogonal(kernel: KernelInitialization) -> bool:
+    """Whether it is an orthogonal matrix that training could have changed."""
+    frozen = kernel.tests.get("trainable") is False
+    return kernel.tests.get("law") == "orthogonal" and not frozen
+
+
+def trained_before(kernel: KernelInitialization) -> bool:
+    """Whether a frozen kernel was trained before it was frozen.
+
+    One that fits no common initializer beside a bias at its start may have another initializer.
+    """
+    unknown = kernel.guessed and kernel.tests.get("bias_initial") is True
+    return kernel.tests.get("fits") is not True and not unknown
+
+
+def recurrent(kernel: KernelInitialization) -> bool:
+    """Whether it is a recurrent kernel."""
+    return kernel.route.endswith("/recurrent_kernel")

@@ -19,7 +19,7 @@ from modelaudit.formats.keras.compiled_losses import (
 )
 from modelaudit.layer_classes import Trait, has
 from modelaudit.rules import examples
-from modelaudit.rules.constant_layers import constant_outputs, constant_reason
+from modelaudit.rules.constant_layers import constant_fix, constant_outputs, constant_reason
 from modelaudit.rules.graph_heads import graph_heads
 from modelaudit.rules.loss_mismatches import DISTANCES, MISMATCHES, PROBABILITIES
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
@@ -81,20 +81,22 @@ def _over_one_value(head: NetworkHead, step: HeadStep) -> bool:
 
 
 def _constant(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    found = {} if facts.artifact.architecture is None else constant_outputs(saved_graph(facts))
+    if facts.artifact.architecture is None:
+        for head, _ in _heads(facts):
+            step = next((each for each in head.steps if _over_one_value(head, each)), None)
+            if step is not None:
+                reason = f"{step.activation} over a single value"
+                yield _same(rule, head.route, step.layer, reason, head)
+        return
+    graph = saved_graph(facts)
+    found = constant_outputs(graph)
     heads = {head.route: head for head, _ in (_known_heads if found else _heads)(facts)}
     for route, layer in found.items():
-        yield _same(rule, route, layer, constant_reason(layer), heads.get(route))
-    for head in heads.values() if facts.artifact.architecture is None else ():
-        step = next((each for each in head.steps if _over_one_value(head, each)), None)
-        if step is not None:
-            yield _same(
-                rule, head.route, step.layer, f"{step.activation} over a single value", head
-            )
+        yield _same(rule, route, layer, constant_reason(graph, layer), heads.get(route))
 
 
 def _same(rule: Rule, route: str, layer: Layer, reason: str, head: NetworkHead | None) -> Finding:
-    fix = ""
+    fix = constant_fix(layer, reason)
     if head is not None and head.units == 1 and reason.startswith("softmax"):
         fix = (
             "For two classes, use one unit with a sigmoid. If binary_crossentropy trained it, its "

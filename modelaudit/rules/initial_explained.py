@@ -6,6 +6,16 @@ from collections.abc import Mapping
 
 NO_GRADIENT = "The optimizer's moments of these values are 0: no gradient reached them in training."
 ONE_STEP = "In sequences of one step a recurrent kernel is not used, and not trained."
+ONE_POSITION = (
+    "It attends to a single position, whose weight is always 1: queries and keys have no effect, and "
+    "are not trained."
+)
+FEATURES = "The layer is frozen, and no frozen layer was trained: random features."
+NO_STATE = "The optimizer has no state for these values: they were frozen in training."
+BODY = (
+    "They were left out of training, as in a body that was frozen without its pretrained weights: "
+    "the layers that were trained get random features."
+)
 FEW = (
     "The model made {} training steps, which move a weight hardly further: initial values do not "
     "show that a restore left any out."
@@ -28,6 +38,22 @@ EXPLAINED: Mapping[str, tuple[str, str]] = {
             "(batch, steps, features), and train again. If there is none, a Dense layer does the same."
         ),
     ),
+    ONE_POSITION: (
+        "Attention to a single position is at its initial values",
+        (
+            "Give the layer a sequence, as (batch, positions, features), and train again. If there is "
+            "none, a Dense layer does the same."
+        ),
+    ),
+    BODY: (
+        "Only the last layers were trained",
+        (
+            "Load the pretrained weights before training, or train all layers:\n"
+            'base = keras.applications.MobileNetV2(weights="imagenet", include_top=False)  # or '
+            "load_weights\n"
+            "model.trainable = True  # without pretrained weights"
+        ),
+    ),
     SIBLINGS: (
         "Some kernels of a layer are at their initial values",
         (
@@ -39,7 +65,7 @@ EXPLAINED: Mapping[str, tuple[str, str]] = {
         "Kernels received no gradient in training",
         (
             "Find what stops the gradient between these layers and the loss, such as an output without "
-            "a loss, a normalization over a single value, or units whose ReLU always gives 0."
+            "a loss, a normalization over a single value, an attention to a single position, or units whose ReLU always gives 0."
         ),
     ),
     SLIGHTLY: (

@@ -10,25 +10,45 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from msgspec import Struct
-
 from modelaudit.audit_types.kernels import BatchNormState, KernelInitialization
 from modelaudit.facts import Artifact
 from modelaudit.findings import Severity
 from modelaudit.measures.kernels.other_weights import AVERAGE, STARTS
-from modelaudit.rules.drawn_weights import bounded, drift, spread, spread_out, unmoved
-from modelaudit.rules.initial_explained import FEW, NO_GRADIENT, ONE_STEP, SIBLINGS, SLIGHTLY
+from modelaudit.rules.drawn_weights import (
+    bounded,
+    drift,
+    orthogonal,
+    recurrent,
+    spread,
+    spread_out,
+    trained_before,
+    unmoved,
+)
+from modelaudit.rules.initial_explained import (
+    FEATURES,
+    FEW,
+    NO_GRADIENT,
+    ONE_STEP,
+    SIBLINGS,
+    SLIGHTLY,
+)
 from modelaudit.rules.training_traces import (
     among_siblings,
     barely_trained,
     hardly_moved,
+    left_out,
     left_over,
-    never_optimized,
     one_step,
     optimizer_moved,
     tells_frozen,
     trained_slightly,
     without_gradient,
+)
+from modelaudit.rules.untrained_bodies import (
+    Untouched,
+    body_left_out,
+    layer_of,
+    only_head_moved,
 )
 from modelaudit.thresholds.weights import (
     LIGHT,
@@ -40,14 +60,6 @@ from modelaudit.thresholds.weights import (
 )
 
 _USUAL = frozenset({"GlorotUniform", "Orthogonal", "RandomUniform"})  # defaults of Keras' layers
-
-
-class Untouched(Struct, frozen=True):
-    """A kernel at its initial values in a trained model, and what speaks for and against a fault."""
-
-    kernel: KernelInitialization
-    severity: Severity
-    against: str = ""
 
 
 def never_trained(
@@ -79,7 +91,7 @@ def never_trained(
     # A step changes every batch normalization and every orthogonal matrix, so no kernel moved where
     # all are as they were made.
     made = [norm.statistics_initial and norm.affine_initial for norm in norms]
-    exact = any(_orthogonal(kernel) for kernel in fresh) and not moved
+    exact = any(orthogonal(kernel) for kernel in fresh) and not moved
     first = redrawn and (all(made) if made else exact)
     if (
         any(kernel.guessed for kernel in fresh)
@@ -123,7 +135,7 @@ def left_initial(
         kernels: all kernels, with undecidable ones.
         norms: its batch normalizations.
     """
-    found = _left_initial(artifact, kernels, norms)
+    found = _left_initial(artifact, kernels, norms) or only_head_moved(artifact, _apart(kernels)[0])
     steps = barely_trained(artifact) if found else 0
     if not steps:
         return tuple(
@@ -154,12 +166,12 @@ def _left_initial(
     if not (moved or biases_moved):
         return ()
     guessed = any(kernel.guessed for kernel in matrices)
-    drawn = {_layer(k) for k in credible if not guessed or k.weights >= SMALL.value}
+    drawn = {layer_of(k) for k in credible if not guessed or k.weights >= SMALL.value}
     # Of two kernels, the one as drawn may be random features, or one that moved little.
     clearly = moved >= max(1, 2 * len(drawn))
     mostly = clearly or (not guessed and moved >= max(1, len(drawn)))
     frozen = [kernel for kernel in kernels if kernel.tests.get("trainable") is False]
-    features = bool(frozen) and not any(_trained_before(kernel) for kernel in frozen)
+    features = bool(frozen) and not any(trained_before(kernel) for kernel in frozen)
     designed = moved <= len(drawn) and not tells_frozen(artifact)
     normed = not any(kernel.tests.get("batchnorm_initial") is True for kernel in others)
     beside = [kernel for kernel in credible if kernel.tests.get("bias_initial") is False]
@@ -180,15 +192,12 @@ def _left_initial(
             planned=artifact.architecture is not None,
         )
         dead = without_gradient(artifact, kernel)
-        unused = _recurrent(kernel) and kernel.tests.get("bias_initial") is False
+        unused = recurrent(kernel) and kernel.tests.get("bias_initial") is False
         if left_over(artifact, kernel, kernels) or (severity is None and not dead):
             continue
-        if features and kernel in frozen:
-            against = "The layer is frozen, and no frozen layer was trained: random features."
-            severity = Severity.INFO
-        elif never_optimized(artifact, kernel):
-            against = "The optimizer has no state for these values: they were frozen in training."
-            severity = Severity.INFO
+        idle = FEATURES if features and kernel in frozen else left_out(artifact, kernel)
+        if idle:
+            against, severity = idle, Severity.INFO
         elif unused and one_step(artifact, kernel.tensor) in ({True, None} if dead else {True}):
             against, severity = ONE_STEP, Severity.INFO
         elif dead or severity is None:
@@ -204,22 +213,7 @@ def _left_initial(
         else:
             against = ""
         found.append(Untouched(kernel, severity, against))
-    return tuple(found)
-
-
-def _orthogonal(kernel: KernelInitialization) -> bool:
-    """Whether it is an orthogonal matrix that training could have changed."""
-    frozen = kernel.tests.get("trainable") is False
-    return kernel.tests.get("law") == "orthogonal" and not frozen
-
-
-def _trained_before(kernel: KernelInitialization) -> bool:
-    """Whether a frozen kernel was trained before it was frozen.
-
-    One that fits no common initializer beside a bias at its start may have another initializer.
-    """
-    unknown = kernel.guessed and kernel.tests.get("bias_initial") is True
-    return kernel.tests.get("fits") is not True and not unknown
+    return body_left_out(found)
 
 
 def _slightly(
@@ -327,13 +321,3 @@ def _severity(
 
 def _at_most_medium(severity: Severity) -> Severity:
     return min(severity, Severity.MEDIUM, key=lambda each: each.rank)
-
-
-def _recurrent(kernel: KernelInitialization) -> bool:
-    return kernel.route.endswith("/recurrent_kernel")
-
-
-def _layer(kernel: KernelInitialization) -> str:
-    """The layer of a kernel, whose route may name the variable as well."""
-    layer, _, role = kernel.route.rpartition("/")
-    return layer if role in {"kernel", "recurrent_kernel", "embeddings"} else kernel.route

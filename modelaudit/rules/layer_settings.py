@@ -96,7 +96,7 @@ def _scaled(graph: LayerGraph, layer: Layer) -> Iterator[tuple[str, Json, Severi
     for _ in range(16):
         if at.class_name == "Rescaling":
             scale = _number(at.config.get("scale"))
-            if scale is None or at.config.get("offset") not in (0, 0.0, None):
+            if scale is None or _number(at.config.get("offset", 0.0)) is None:
                 return
             product, scalings = product * scale, scalings + 1
         elif not has(at.class_name, Trait.KEEPS_RANGE):
@@ -109,7 +109,7 @@ def _scaled(graph: LayerGraph, layer: Layer) -> Iterator[tuple[str, Json, Severi
     if scalings > 1 and 0 < abs(product) < SCALED_TWICE.value:
         detail = (
             f"it is the last of {scalings} scalings, which multiply the input by {product:.2g}: "
-            "pixels become nearly 0"
+            "pixels become nearly alike"
         )
         yield detail, product, Severity.MEDIUM, f"Remove the layer {layer.name}"
 

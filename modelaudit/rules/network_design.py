@@ -29,7 +29,10 @@ _LINEAR = (
     | Trait.BATCH_NORMALISATION
     | Trait.UPSAMPLING
     | Trait.PADDING
+    | Trait.CATEGORIES
 )
+# A table is linear in which of its rows is chosen, as a kernel is in a one-hot input.
+_TABLES = frozenset(("Embedding", "CategoryEncoding", "TextVectorization"))
 # Layers that leave each axis of an image where it is.
 _KEEPS_AXES = Trait.SAME_SHAPE | Trait.PADDING | Trait.LOCAL_POOLING | Trait.AUGMENTATION
 _CHANNELS = frozenset((1, 3, 4))
@@ -37,7 +40,7 @@ _CHANNELS = frozenset((1, 3, 4))
 
 def _is_linear(layer: Layer) -> bool:
     """Whether the output is a linear function of the input, up to constants."""
-    known = has(layer.class_name, _LINEAR) or layer.class_name == "Activation"
+    known = has(layer.class_name, _LINEAR) or layer.class_name in {"Activation", *_TABLES}
     return known and not layer.custom and activation_of(layer) == "linear"
 
 
@@ -69,7 +72,10 @@ def _linear(rule: Rule, facts: Facts) -> Iterator[Finding]:
             "single layer can compute.",
             route=hidden[0].route,
             evidence={"measured": 0, "unit": "nonlinear layers", "n": len(hidden)},
-            severity=Severity.MEDIUM if trained and not rebuilds else Severity.LOW,
+            # The vectors of a table are a hidden layer that a sum of them uses well.
+            severity=Severity.MEDIUM
+            if trained and not rebuilds and not any(x.class_name in _TABLES for x in rest)
+            else Severity.LOW,
         )
 
 
@@ -186,7 +192,8 @@ def _bottleneck(rule: Rule, facts: Facts) -> Iterator[Finding]:
     graph = saved_graph(facts)
     takers = graph.consumers()
     for layer in graph.layers:
-        if layer.class_name != "Dense" or layer.config.get("units") != 1:
+        config = layer.config
+        if not weighs(layer) or config.get("units", config.get("filters")) != 1:
             continue
         applied, after = [activation_of(layer)], takers.get(layer.route, ())
         while len(after) == 1 and has(graph.layer(after[0]).class_name, Trait.POINTWISE):
@@ -194,27 +201,46 @@ def _bottleneck(rule: Rule, facts: Facts) -> Iterator[Finding]:
             if following.class_name in {"Activation", "ReLU"}:
                 applied.append(activation_of(following))
             after = takers.get(following.route, ())
-        dense = len(after) == 1 and graph.layer(after[0]).class_name == "Dense"
-        if dense and not _passes(graph, layer.route):
-            rectified = "relu" in applied
-            yield rule.finding(
-                f"Everything passes through the single unit of {layer.route}"
-                + (
-                    ", and its ReLU gives 0 for all negative values: where it does, the output is "
-                    "the same for every input."
-                    if rectified
-                    else "."
-                ),
-                route=layer.route,
-                evidence={"measured": 1, "unit": "units"},
-                severity=Severity.MEDIUM if rectified else Severity.LOW,
-            )
+        known = len(after) == 1 and weighs(graph.layer(after[0]))
+        reached = _reached(takers, layer.route)
+        outputs = [out for out in graph.outputs if out in reached]
+        narrow = [out for out in outputs if not _passes(graph, layer.route, out)]
+        if not known or not narrow:
+            continue
+        rectified = "relu" in applied
+        # A map of one channel still shows where something is.
+        vector = layer.output_shape is None or len(layer.output_shape) == 2
+        whose = "" if len(narrow) == len(graph.outputs) else f" on the way to {narrow[0]}"
+        unit, ends = ("unit", "") if vector else ("channel", " at each position")
+        yield rule.finding(
+            f"Everything{whose} passes through the single {unit} of {layer.route}"
+            + (
+                ", and its ReLU gives 0 for all negative values: where it does, the output is the "
+                f"same for every input{ends}."
+                if rectified
+                else "."
+            ),
+            route=layer.route,
+            evidence={"measured": 1, "unit": "units"},
+            severity=Severity.MEDIUM if rectified and vector else Severity.LOW,
+        )
 
 
-def _passes(graph: LayerGraph, without: str) -> bool:
+def _reached(takers: Mapping[str, tuple[str, ...]], start: str) -> set[str]:
+    """The layers that depend on the output of `start`."""
+    seen: set[str] = set()
+    pending = [start]
+    while pending:
+        new = {*takers.get(pending.pop(), ())} - seen
+        seen |= new
+        pending += new
+    return seen
+
+
+def _passes(graph: LayerGraph, without: str, output: str) -> bool:
     """Whether an output depends on an input by a way around a layer, as around a gate."""
-    seen = {without, *graph.outputs}
-    pending = [route for route in graph.outputs if route != without]
+    seen = {without, output}
+    pending = [output]
     while pending:
         calls = graph.calls.get(pending.pop(), ())
         if not calls:

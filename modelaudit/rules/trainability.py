@@ -37,12 +37,20 @@ def _frozen(rule: Rule, facts: Facts) -> Iterator[Finding]:
             )
             return
     if weighing and not any(layer.trainable for layer in weighing):
-        detail = (
-            f"All of the {counted(len(weighing), 'layer', 'layers')} with weights are frozen. If they "
-            "were when the model was compiled, training changes nothing; a part of a GAN is often "
-            "frozen afterwards"
+        # An optimizer with averages of weights trained them before they were frozen.
+        before = any(t.role == "optimizer" and t.shape for t in facts.artifact.tensors)
+        yield rule.finding(
+            f"All of the {counted(len(weighing), 'layer', 'layers')} with weights are frozen. "
+            + (
+                "The optimizer trained some before, as a part of a GAN that was frozen afterwards."
+                if before
+                else "With the compile settings in this file, training changes nothing."
+            ),
+            route=weighing[-1].route,
+            evidence={"measured": 0, "unit": "layers that are not frozen", "n": len(weighing)},
+            severity=Severity.INFO if before else Severity.LOW,
+            fix="Unfreeze what is to learn, compile, and train again:\nmodel.trainable = True",
         )
-        yield _found(rule, weighing[-1], detail, Severity.INFO)
         return
     for layer in heads.values():
         if not layer.trainable:

@@ -16,8 +16,9 @@ from modelaudit.measures.kernels.other_weights import frozen_variables
 from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
+from modelaudit.rules.network_heads import activation_of, output_heads, saved_graph
 from modelaudit.structs import replace
-from modelaudit.thresholds.training import EXPLODED, EXPLODED_MEDIAN, SHRUNK
+from modelaudit.thresholds.training import EXPLODED, EXPLODED_MEDIAN, OFF_SCALE, SHRUNK
 
 _KINDS = frozenset(("dense", "conv", "transpose"))  # depthwise kernels are large in sound models
 _NORMALISES = Trait.BATCH_NORMALISATION | Trait.CHANNEL_NORMALISATION
@@ -92,10 +93,14 @@ def _shrunk(rule: Rule, facts: Facts) -> Iterator[Finding]:
             small.append((largest / started, kernel.route))
     if small:
         least, route = min(small)
+        heads = {head.weights.route: head for head in output_heads(graph)} if graph else {}
+        head = next((name for _, name in small if name in heads), "")
         yield rule.finding(
             f"No weight of {route} is larger than {least:.2g} of the spread that its initializer "
             f"gives{', and neither in other layers' * (len(small) > 1)}: of inputs on a scale of about "
-            "1, what it adds to its bias is nearly nothing.",
+            "1, what it adds to its bias is nearly nothing."
+            + f" {head} gives an output, which is then what its bias says, the same for every input."
+            * bool(head),
             route=route,
             evidence={
                 "measured": least,
@@ -153,6 +158,45 @@ def _constant(rule: Rule, facts: Facts) -> Iterator[Finding]:
             if layer.nonnegative
             else rule.severity,
         )
+    if not found and facts.artifact.kernels:
+        yield from _beyond_scale(rule, facts)
+
+
+def _beyond_scale(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    """Layers that are dead or saturated unless their inputs are far from a scale of 1."""
+    graph = saved_graph(facts)
+    takers = graph.consumers()
+    tensors = {tensor.name: tensor for tensor in facts.artifact.tensors}
+    for number, (kernel, stats, _) in enumerate(_kernels(facts)):
+        layer = graph.get(kernel.route)
+        if layer is None or not has(layer.class_name, Trait.AFFINE):
+            continue
+        applied, after = activation_of(layer), takers.get(layer.route, ())
+        if applied == "linear" and len(after) == 1:
+            behind = graph.layer(after[0])
+            alone = behind.class_name in {"Activation", "ReLU"}
+            applied = activation_of(behind) if alone else applied
+        # Of inputs with a mean square of 1, and weights that are independent of them.
+        spread = math.hypot(stats.mean, stats.std) * math.sqrt(math.prod(kernel.shape[:-1]))
+        bias = tensors.get(layer.variables.get("bias", ""))
+        most = bias.stats.maximum if bias and bias.stats else 0.0
+        dead = applied == "relu" and 0 < OFF_SCALE.value * spread <= -most
+        saturated = applied in {"tanh", "sigmoid"} and spread >= OFF_SCALE.value and number > 0
+        if (dead or saturated) and layer.route not in graph.outputs:
+            times = -most / spread if dead else spread
+            why = (
+                f"every bias is at least {times:,.3g} times as far below 0 as its sums reach"
+                if dead
+                else f"its sums are of about {times:,.3g}"
+            )
+            yield rule.finding(
+                f"{layer.route} {_WORDS['dead' if dead else 'saturated']} for inputs on a scale of "
+                f"about 1: {why}.",
+                route=layer.route,
+                evidence={"measured": times, "unit": OFF_SCALE.unit, "threshold": OFF_SCALE.value},
+                severity=Severity.MEDIUM,
+                confidence=Confidence.MEDIUM,
+            )
 
 
 def _starts_zero(facts: Facts, route: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 
 from modelaudit.facts import Artifact, Json
@@ -16,11 +17,13 @@ from modelaudit.formats.keras.compiled_losses import (
     compiled_losses,
 )
 from modelaudit.formats.keras.dialects import activation
+from modelaudit.measures.architecture.layer_graph import LayerGraph
 from modelaudit.rules import examples
 from modelaudit.rules.learning_rates import ADAPTIVE, rate_fault
 from modelaudit.rules.model import Facts, Family, Need, NotRelevant, Rule
 from modelaudit.rules.network_heads import NetworkHead, output_heads, saved_graph
-from modelaudit.thresholds.design import SMOOTHING
+from modelaudit.thresholds.design import LARGE_EPSILON, LOW_RATE, SMOOTHING
+from modelaudit.thresholds.training import ONE_PASS
 
 _DECAYS = ("momentum", "beta_1", "beta_2", "rho")
 _CLIPS = ("clipvalue", "clipnorm", "global_clipnorm")
@@ -44,6 +47,7 @@ def _settings(rule: Rule, facts: Facts) -> Iterator[Finding]:
         *_optimizer(facts.artifact, training),
         *_loss_weights(training),
         *_smoothing(training, _outputs(facts)),
+        *_without_loss(facts, training),
     ]:
         yield rule.finding(
             f"{detail}.",
@@ -71,6 +75,14 @@ def _optimizer(artifact: Artifact, training: Mapping[str, Json]) -> Iterator[Fau
         default = 1.0 if name == "Adadelta" else 0.001 if adaptive else 0.01
         right = f"keras.optimizers.{name}(learning_rate={default})"
         yield fault.detail, rate, fault.severity, right
+    yield from _scheduled(config)
+    epsilon = _number(config.get("epsilon"))
+    if epsilon is not None and adaptive and epsilon > LARGE_EPSILON.value:
+        detail = (
+            f"epsilon of {name} is {epsilon:g}: it is added to the size of the gradients, so steps "
+            f"are {epsilon:.2g} times smaller than the learning rate says"
+        )
+        yield detail, epsilon, Severity.MEDIUM, "epsilon=1e-7"
     for key in _DECAYS:
         value = _number(config.get(key))
         if value is not None and value >= 1:
@@ -81,6 +93,34 @@ def _optimizer(artifact: Artifact, training: Mapping[str, Json]) -> Iterator[Fau
             yield f"{key} of {name} is 0: every gradient becomes 0", 0, Severity.HIGH, f"{key}=1.0"
 
 
+def _scheduled(config: Mapping[str, Json]) -> Iterator[Fault]:
+    """A schedule that ends at a rate of nearly 0 before one pass over a small data set."""
+    saved = next((config[key] for key in _RATES[:2] if isinstance(config.get(key), dict)), None)
+    inner = saved.get("config") if isinstance(saved, dict) else None
+    if not isinstance(saved, dict) or not isinstance(inner, dict):
+        return
+    name = str(saved.get("class_name")).rpartition(">")[2]
+    start, steps = _number(inner.get("initial_learning_rate")), _number(inner.get("decay_steps"))
+    after, end = math.inf, 0.0
+    if name == "PiecewiseConstantDecay":
+        limits, values = inner.get("boundaries"), inner.get("values")
+        if isinstance(limits, list) and isinstance(values, list) and limits and values:
+            after, end = _number(limits[-1]) or math.inf, _number(values[-1]) or 0.0
+    elif start and steps and name in {"PolynomialDecay", "CosineDecay"} and not inner.get("cycle"):
+        least = inner.get("end_learning_rate", (_number(inner.get("alpha")) or 0.0) * start)
+        after, end = steps, _number(least) or 0.0
+    elif start and steps and start > LOW_RATE.value and name == "ExponentialDecay":
+        kept = _number(inner.get("decay_rate"))
+        if kept is not None and 0 < kept < 1:
+            after = steps * math.log(LOW_RATE.value / start) / math.log(kept)
+    if after < ONE_PASS.value and end < LOW_RATE.value:
+        detail = (
+            f"The schedule {name} takes the learning rate below {LOW_RATE.value:g} within "
+            f"{math.ceil(after)} steps, so training stops there"
+        )
+        yield detail, after, Severity.MEDIUM, "a larger decay_steps, as many as training has steps,"
+
+
 def _rate(config: Mapping[str, Json]) -> float | None:
     """The learning rate; of a schedule, its first one. None for schedules with a warm-up."""
     for key in _RATES:
@@ -89,7 +129,8 @@ def _rate(config: Mapping[str, Json]) -> float | None:
             inner = value.get("config")
             if not isinstance(inner, dict) or inner.get("warmup_target") is not None:
                 return None
-            return _rate(inner)
+            steps = inner.get("values")  # of PiecewiseConstantDecay
+            return _number(steps[0]) if isinstance(steps, list) and steps else _rate(inner)
         if key in config:
             return _number(value)
     return None
@@ -113,7 +154,38 @@ def _loss_weights(training: Mapping[str, Json]) -> Iterator[Fault]:
         yield detail, [*weights], severity, "positive loss_weights"
     elif weights and not all(weights):
         detail = "The weight of a loss is 0: its output is not trained"
-        yield detail, [*weights], Severity.LOW, "a loss weight above 0 for every output"
+        yield detail, [*weights], Severity.LOW, "loss_weights above 0 for every output"
+
+
+def _without_loss(facts: Facts, training: Mapping[str, Json]) -> Iterator[Fault]:
+    """An output without a loss beside others, if layers with weights are for it alone."""
+    saved, names = training.get("loss"), _outputs(facts)
+    if isinstance(saved, dict) and "class_name" not in saved:
+        given = [saved.get(name) is not None for name in names]
+    elif isinstance(saved, list) and len(saved) == len(names):
+        given = [each is not None for each in saved]
+    else:
+        return
+    graph = saved_graph(facts) if facts.artifact.architecture else None
+    if graph is None or len(graph.outputs) != len(names) or not any(given):
+        return
+    trained = _above(graph, [out for out, known in zip(graph.outputs, given, strict=True) if known])
+    for route, known in zip(graph.outputs, given, strict=True):
+        alone = [] if known else sorted(_above(graph, [route]) - trained)
+        weighing = [each for each in alone if graph.layer(each).variables]
+        if weighing:
+            detail = f"{route} has no loss: nothing trains {weighing[0]}, which only it uses"
+            yield detail, [*weighing[:20]], Severity.LOW, "a loss for every output"
+
+
+def _above(graph: LayerGraph, outputs: list[str]) -> set[str]:
+    """The layers that outputs depend on, with those that give them."""
+    seen, pending = {*outputs}, [*outputs]
+    while pending:
+        new = {source for call in graph.calls.get(pending.pop(), ()) for source in call} - seen
+        seen |= new
+        pending += new
+    return seen
 
 
 def _smoothing(training: Mapping[str, Json], outputs: list[str]) -> Iterator[Fault]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from modelaudit.audit_types.kernels import InitialState, KernelInitialization
 from modelaudit.facts import Artifact, GraphNode, Json, Layer, Shape, Tensor
 from modelaudit.graphs import VALUE
-from modelaudit.measures.architecture.layer_shapes import input_shape
+from modelaudit.measures.architecture.layer_shapes import input_shape, one_position
 from modelaudit.measures.kernels.batchnorm import (
     CHECKPOINT_SUFFIX,
     batchnorm_tensors,
@@ -16,6 +16,7 @@ from modelaudit.measures.kernels.batchnorm import (
 )
 from modelaudit.measures.kernels.other_weights import STARTS, frozen_variables
 from modelaudit.measures.optimizer_state import optimizer_state
+from modelaudit.rules.initial_explained import NO_STATE, ONE_POSITION
 from modelaudit.structs import replace
 from modelaudit.thresholds.training import FEW_STEPS
 from modelaudit.thresholds.weights import HARDLY_MOVED, MIN_WEIGHTS_WITH_BIAS, SLIGHT_REACH
@@ -198,6 +199,22 @@ def never_optimized(artifact: Artifact, kernel: KernelInitialization) -> bool:
     shapes = {tensor.name: tensor.shape for tensor in artifact.tensors}
     slots = {t.shape for t in artifact.tensors if t.role == "optimizer" and t.shape}
     return bool(slots) and shapes.get(kernel.tensor) not in slots
+
+
+def left_out(artifact: Artifact, kernel: KernelInitialization) -> str:
+    """Why the file shows that training left the kernel out on purpose or by design, or ""."""
+    if never_optimized(artifact, kernel):
+        return NO_STATE
+    return ONE_POSITION if _attends_once(artifact, kernel) else ""
+
+
+def _attends_once(artifact: Artifact, kernel: KernelInitialization) -> bool:
+    """Whether it makes queries or keys of an attention to a single position."""
+    layers = artifact.architecture.layers if artifact.architecture else ()
+    part = kernel.route.rpartition("/")[2]
+    return ("query" in part or "key" in part) and any(
+        kernel.route.startswith(f"{layer.route}/") and one_position(layer) for layer in layers
+    )
 
 
 def _with_state(artifact: Artifact) -> set[str]:

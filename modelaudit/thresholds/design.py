@@ -35,6 +35,12 @@ LOW_RATE = Threshold(
     "learning rate below which float32 weights hardly change",
     "float32 has a relative precision of 6e-8: smaller steps of Adam leave a weight of 1 as it is",
 )
+LARGE_EPSILON = Threshold(
+    10.0,
+    "",
+    "epsilon of the Adam family above which its steps are far smaller than the learning rate",
+    "Keras' default is 1e-7, and its documentation proposes 0.1 to 1 for Inception",
+)
 SMOOTHING = Threshold(
     0.5,
     "",

@@ -53,3 +53,23 @@ def test_windows_over_one_position(k, tmp_path):
     squeezed = [layers.GlobalAveragePooling2D(keepdims=True), layers.Conv2D(4, 1)]
     model = sequential(k, (8, 8, 3), *squeezed, layers.Flatten(), layers.Dense(1))
     assert codes(LATE, model, tmp_path) == []
+
+
+def test_attention_to_a_single_position(k, tmp_path):
+    layers = k.layers
+    for steps, alone in ((1, True), (5, False)):
+        given = layers.Input((steps, 6))
+        attention = layers.MultiHeadAttention(2, 3, name="attention")
+        out = layers.Dense(1)(layers.Flatten()(attention(given, given)))
+        model = k.Model(given, out)
+        assert codes(LATE, model, tmp_path) == ([("MA316", "low")] if alone else [])
+        x = np.random.default_rng(0).normal(size=(3, steps, 6))
+        before = model.predict(x, verbose=0)
+        for weight in attention.weights:
+            if "query" in weight.path or "key" in weight.path:
+                weight.assign(weight + 1.0)
+        assert np.allclose(before, model.predict(x, verbose=0), atol=1e-5) is alone
+    # A summary of many positions by one query attends to all of them.
+    query, values = layers.Input((1, 6)), layers.Input((5, 6))
+    summed = layers.MultiHeadAttention(2, 3)(query, values)
+    assert codes(LATE, k.Model([query, values], summed), tmp_path) == []

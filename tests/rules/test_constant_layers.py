@@ -23,11 +23,14 @@ def networks(k):
     """Expected findings, and a network."""
     layers = k.layers
     dense = layers.Dense
+    tower = k.Sequential([layers.Flatten(), dense(4, "tanh")])
     given = layers.Input((12, 6))
     inside, outputs = [("MA314", "medium")], [("MA305", "high")]
 
     def attention(scores):
         return layers.GlobalAveragePooling1D()(layers.Multiply()([given, scores]))
+
+    flat = layers.Flatten()(given)
 
     def through(layer):
         x = layers.Flatten()(given)
@@ -46,6 +49,10 @@ def networks(k):
         ([], through(layers.Rescaling(2.0))),
         ([], through(layers.ReLU(max_value=6.0))),
         ([], layers.LSTM(1, activation="softmax")(given)),
+        (outputs, dense(2)(layers.Subtract()([flat, flat]))),
+        (inside, dense(2)(layers.Concatenate()([flat, layers.Subtract()([flat, flat])]))),
+        ([], dense(2)(layers.Subtract()([tower(given), tower(layers.ReLU()(given))]))),
+        ([], dense(2)(layers.Subtract()(layers.LSTM(4, return_state=True)(given)[1:]))),
     ]
 
 

@@ -69,6 +69,33 @@ def test_biases_of_zero_everywhere_prove_nothing():
     assert severities(small, moved("b", bias=True), drawn("c", 300), drawn("d", 300)) == {}
 
 
+def chain(*routes):
+    return examples.model(*map(examples.layer, routes))
+
+
+def test_a_body_that_training_left_out():
+    """Whether or not it was unfrozen later: no step has moved a bias of it."""
+    layers = chain("a", "b", "c", "d")
+    body = [drawn(name, 192, law="uniform") for name in "abc"]
+    assert severities(*body, moved("d"), artifact=layers) == dict.fromkeys("abc", LOW)
+    frozen = [drawn(name, trainable=False) for name in "ab"]
+    assert severities(*frozen, moved("c"), moved("d"), artifact=layers) == dict.fromkeys("ab", LOW)
+    # Training went through the first layer, whose bias has moved.
+    through = (moved("a"), *body[1:], moved("d"))
+    assert set(severities(*through, artifact=layers).values()) <= {HIGH, MEDIUM}
+    trained = [drawn(name, 192, bias=False, law="uniform") for name in "abc"]
+    assert severities(*trained, moved("d"), artifact=layers) == {}
+
+
+def test_queries_of_an_attention_to_a_single_position_are_not_trained():
+    for steps, expected in ((1, INFO), (5, HIGH)):
+        layer = examples.layer("a", "MultiHeadAttention")
+        artifact = examples.model(replace(layer, input_shapes=((None, steps, 6),)))
+        query = drawn("a/query")
+        found = severities(query, moved("b"), moved("c"), moved("d"), artifact=artifact)
+        assert found == {"a/query": expected}
+
+
 def test_a_frozen_layer_among_frozen_trained_ones_was_skipped():
     kernels = (drawn("a", trainable=False), moved("b", trainable=False), moved("c"))
     assert severities(*kernels) == {"a": HIGH}

@@ -53,7 +53,10 @@ def test_settings_that_keep_values_near_a_constant(k, tmp_path):
     assert through(scale(1 / 255), layers.RandomFlip(), scale(1 / 255), layers.Flatten(), **image)
     assert through(scale(1 / 255), layers.Flatten(), **image) == []
     assert through(scale(1 / 65535), layers.Flatten(), **image) == []
-    assert through(scale(1 / 127.5, offset=-1), scale(1 / 255), layers.Flatten(), **image) == []
+    both = (scale(1 / 255), scale(1 / 127.5, offset=-1))
+    for pair in (both, both[::-1]):
+        assert through(*pair, layers.Flatten(), **image) == [("MA322", "medium")]
+    assert through(scale(255.0), scale(1 / 127.5, offset=-1), layers.Flatten(), **image) == []
 
 
 def test_a_bias_before_a_batch_normalization_has_no_effect(k, tmp_path):

@@ -95,7 +95,7 @@ def nonlinear_networks(keras):
 def test_a_network_without_nonlinearity(keras, tmp_path):
     assert [found(each, tmp_path) for each in linear_networks(keras)] == [[("MA309", "medium")]] * 6
     expected = [[]] * 9
-    expected[7] = [("MA309", "info")]  # linear from the last hidden layer on
+    expected[7] = [("MA309", "low")]  # linear in the chosen rows of the table
     assert [found(each, tmp_path) for each in nonlinear_networks(keras)] == expected
     rebuilt = sequential(keras, (8,), keras.layers.Dense(2), keras.layers.Dense(8))
     assert found(rebuilt, tmp_path) == [("MA309", "low")]
@@ -174,6 +174,13 @@ def test_layers_that_disagree_on_the_axes(keras, tmp_path):
 def test_a_hidden_layer_without_activation(keras, tmp_path):
     dense, drop = keras.layers.Dense, keras.layers.Dropout(0.1)
     first = dense(8, "relu")
+    # A table of vectors is linear in which row is chosen; for each step, a Dense layer is one.
+    words = (keras.layers.Embedding(20, 4), keras.layers.TimeDistributed(dense(8)))
+    pooled = keras.layers.GlobalAveragePooling1D()
+    linear = sequential(keras, (5,), *words, pooled, dense(2))
+    assert found(linear, tmp_path) == [("MA309", "low")]
+    active = (words[0], keras.layers.TimeDistributed(dense(8, "relu")), pooled)
+    assert found(sequential(keras, (5,), *active, dense(2)), tmp_path) == []
     for hidden, expected in (
         ((first, dense(8), drop, dense(2)), [("MA309", "info")]),
         ((first, dense(8), keras.layers.ReLU(), dense(2)), []),
@@ -209,6 +216,17 @@ def test_a_single_unit_in_the_way(keras, tmp_path):
     ]
     assert through(dense(1, "tanh")) == [("MA312", "low")]
     assert through(dense(2, "relu")) == []
+    # With several outputs, one of them can depend on the unit alone.
+    given = layers.Input((8,))
+    x = dense(8, "relu")(given)
+    narrow = dense(2)(dense(8, "relu")(dense(1, "relu")(x)))
+    assert found(keras.Model(given, [narrow, dense(1)(x)]), tmp_path) == [("MA312", "medium")]
+    beside = layers.Concatenate()([narrow, dense(1)(x)])
+    assert found(keras.Model(given, [beside, dense(1)(x)]), tmp_path) == []
+    # A map of one channel still shows where something is.
+    image = (layers.Conv2D(1, 1, activation="relu"), layers.Conv2D(8, 3, activation="relu"))
+    mapped = sequential(keras, (9, 9, 3), *image, layers.Flatten(), dense(2))
+    assert found(mapped, tmp_path) == [("MA312", "low")]
     # A gate of one unit (squeeze and excitation) weighs channels that pass by it.
     given = layers.Input((16, 16, 3))
     channels = layers.Conv2D(8, 3, activation="relu")(given)

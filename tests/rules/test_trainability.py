@@ -43,7 +43,12 @@ def test_frozen_heads(k, tmp_path):
     assert codes(RULES, model, tmp_path) == [("MA321", "low")]
     model.trainable = False
     model.compile("adam", "sparse_categorical_crossentropy")
-    assert codes(RULES, model, tmp_path) == [("MA321", "info")]
+    assert codes(RULES, model, tmp_path) == [("MA321", "low")]
+    model.trainable = True
+    trained = fitted(model)
+    trained.trainable = False  # for use in another model: its optimizer trained it
+    assert codes(RULES, trained, tmp_path) == [("MA321", "info")]
+    model.compile("adam", "sparse_categorical_crossentropy")
     # In a GAN, the discriminator is frozen as a whole.
     combined = sequential(k, (4,), dense(16, "relu"), model, loss="binary_crossentropy")
     assert codes(RULES, combined, tmp_path) == [("MA321", "info")]

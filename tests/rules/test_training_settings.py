@@ -29,6 +29,27 @@ def faults(k):
             score,
             {"optimizer": k.optimizers.RMSprop(schedules.ExponentialDecay(10.0, 9, 0.9))},
         ),
+        "no steps by a schedule": (
+            [("MA319", "low")],
+            score,
+            {"optimizer": sgd(schedules.PiecewiseConstantDecay([2000], [0.0, 0.0]))},
+        ),
+        "soon at 0": (
+            [("MA319", "medium")],
+            score,
+            {"optimizer": adam(schedules.PolynomialDecay(0.001, 9, end_learning_rate=0.0))},
+        ),
+        "halved at each step": (
+            [("MA319", "medium")],
+            score,
+            {"optimizer": adam(schedules.ExponentialDecay(0.001, 1, 0.5))},
+        ),
+        "stops": (
+            [("MA319", "medium")],
+            score,
+            {"optimizer": sgd(schedules.PiecewiseConstantDecay([3], [0.1, 0.0]))},
+        ),
+        "epsilon": ([("MA319", "medium")], score, {"optimizer": adam(0.001, epsilon=1e6)}),
         "large steps": ([("MA319", "low")], score, {"optimizer": adam(0.5)}),
         "tiny steps": ([("MA319", "low")], score, {"optimizer": sgd(1e-9)}),
         "no steps": ([("MA319", "low")], score, {"optimizer": sgd(0.0)}),
@@ -82,6 +103,9 @@ def sound(k):
             },
         ),
         ({"units": 4}, {"loss": lambda y, p: p}),
+        ({"units": 1}, {"optimizer": k.optimizers.Adam(0.001, epsilon=1.0)}),
+        ({"units": 1}, {"optimizer": k.optimizers.SGD(schedules.PolynomialDecay(0.1, 900, 0.0))}),
+        ({"units": 1}, {"optimizer": k.optimizers.SGD(schedules.ExponentialDecay(0.1, 9, 0.9))}),
     ]
 
 
@@ -132,6 +156,24 @@ def test_both_formats_judge_learning_rates_alike(tmp_path):
                 if [severity for _, severity in seen] != expected:
                     wrong[dead, number, suffix] = seen
     assert not wrong
+
+
+def test_an_output_without_a_loss_is_not_trained(tmp_path):
+    import keras
+
+    given = keras.layers.Input((6,))
+    hidden = keras.layers.Dense(8, "relu", name="hidden")(given)
+    first = keras.layers.Dense(1, name="first")(hidden)
+    second = keras.layers.Dense(1, name="second")(hidden)
+    for outputs, loss, expected in (
+        ([first, second], {"first": "mse"}, [("MA319", "low")]),
+        ([first, second], ["mse", None], [("MA319", "low")]),
+        ([first, second], {"first": "mse", "second": "mae"}, []),
+        ([first, hidden], {"first": "mse"}, []),  # shown, but the other output trains it
+    ):
+        model = keras.Model(given, outputs)
+        model.compile("adam", loss)
+        assert codes(RULES, model, tmp_path) == expected
 
 
 def test_each_output_has_its_own_weight(tmp_path):

@@ -55,6 +55,13 @@ def rate(value):
     return severities("MA319", examples.chain(dense("head"), training=training))
 
 
+@at("design.LARGE_EPSILON", {9.9: "pass", 10.0: "pass", 10.1: "medium"})
+def epsilon(value):
+    optimizer = {"class_name": "Adam", "config": {"learning_rate": 0.001, "epsilon": value}}
+    training = {"loss": "mse", "optimizer_config": optimizer}
+    return severities("MA319", examples.chain(dense("head"), training=training))
+
+
 @at("design.SMOOTHING", {0.495: "pass", 0.5: "medium", 0.505: "medium"})
 def smoothing(value):
     config = {"label_smoothing": value}

@@ -9,7 +9,7 @@ import pytest
 
 from modelaudit.audit_types.kernels import BatchNormState
 from modelaudit.diagnosis.steps.training import still_trained
-from modelaudit.facts import TensorStats
+from modelaudit.facts import Kernel, TensorStats
 from modelaudit.measures.kernels.constant_layers import _kind
 from modelaudit.measures.kernels.values import KernelValues
 from modelaudit.measures.optimizer_state import OptimizerState, WeightMoments, optimizer_state
@@ -143,6 +143,25 @@ def all_kernels(times):
 @at("training.SHRUNK", {0.0099: "fail", 0.01001: "pass", 0.0101: "pass"})
 def largest_weight(times):
     return outcome("MA436", Facts(spread(times)))
+
+
+@at("training.OFF_SCALE", {99.0: "pass", 100.1: "fail", 101.0: "fail"})
+def distance_of_biases(times):
+    """Kernels of 64 inputs and a spread of 1 give sums that spread by 8."""
+    stats = TensorStats(-1.0, 1.0, 0.0, 1.0, 0, 0)
+    layers, tensors, kernels = [], [], []
+    for name, bias in (("hidden", -8.0 * times), ("head", 0.0)):
+        own = {role: f"{name}/{role}" for role in ("kernel", "bias")}
+        layers.append(examples.layer(name, "Dense", own, {"activation": "relu"}))
+        low = replace(stats, minimum=bias, maximum=bias, mean=bias, std=0.0)
+        tensors += [
+            examples.tensor(own["kernel"], (64, 64), stats),
+            examples.tensor(own["bias"], (64,), low),
+        ]
+        kernels.append(Kernel(name, own["kernel"], "dense", "io", 0, (64, 64), own["bias"]))
+    facts = examples.chain(*layers)
+    artifact = replace(facts.artifact, tensors=tuple(tensors), kernels=tuple(kernels))
+    return outcome("MA437", Facts(artifact, measurements=Measurements()))
 
 
 def normalised(share, variance):

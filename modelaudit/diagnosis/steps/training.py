@@ -46,7 +46,11 @@ def prior_only(case: Case) -> StepResult:
     """Every answer is the labels' frequencies or mean, or the bias behind a kernel of nearly 0."""
     shrunk = case.findings("MA436")
     silent = case.findings("MA433", "MA434")
+    alike = case.findings("MA439")
     output = case.collapsed
+    if alike and (case.behaviour is None or output is not None or unlearned(case)):
+        # From inputs that are all the same, nothing but the frequencies can be learnt.
+        return CauseFound(0.9, tuple(map(evidence_of, alike)), where=alike[0].location.route)
     if output is None and case.behaviour is not None:
         return _majority(case) or CauseExcluded("the output depends on the input")
     evidence = [evidence_of(each) for each in (*shrunk, *silent)[:LISTED]]

@@ -10,6 +10,7 @@ from modelaudit.findings import Finding, Severity
 from modelaudit.measures.kernels.inference_norms import InitialStatistics, initial_statistics
 from modelaudit.rules.absent_values import variables_without_values
 from modelaudit.rules.grammar import counted, every, of_all
+from modelaudit.rules.initial_explained import NO_GRADIENT
 from modelaudit.rules.initial_values import left_initial, never_trained
 from modelaudit.rules.training_traces import hardly_moved
 from modelaudit.thresholds.weights import SMALL
@@ -131,6 +132,9 @@ def partial_restore(case: Case) -> StepResult:
             f"none of {tested} testable kernels is at its initial values among trained ones"
         )
     fresh = [each.kernel for each in found]
+    if case.findings("MA439") and all(each.against == NO_GRADIENT for each in found):
+        names = _names([kernel.route for kernel in fresh])
+        return CauseExcluded(f"no gradient reached {names}, because all training inputs were alike")
     surest = max((each.severity for each in found), key=lambda severity: severity.rank)
     if surest.rank < Severity.MEDIUM.rank:
         names = _names([kernel.route for kernel in fresh])

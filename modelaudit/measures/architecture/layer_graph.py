@@ -1,8 +1,10 @@
 """The saved layers as a flat graph, and propagation of values through it.
 
 A nested model is replaced by its layers: its inputs become the inputs of its inner layers, and
-consumers of its outputs take the outputs of its inner layers. A shared layer or model has several
-calls; values of its calls are joined, so that a value belongs to a layer, not to a call.
+consumers of its outputs take the outputs of its inner layers. So is a Dense layer for each step,
+but the layers of a model for each step begin at inputs of their own, which lack the axis of steps.
+A shared layer or model has several calls; values of its calls are joined, so that a value belongs
+to a layer, not to a call.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from typing import TypeVar
 from msgspec import Struct
 
 from modelaudit.facts import Architecture, Json, Layer
+from modelaudit.structs import replace
 
 V = TypeVar("V")
 Calls = tuple[tuple[str, ...], ...]
@@ -101,13 +104,17 @@ def layer_graph(architecture: Architecture) -> LayerGraph:
 def _flattened(architecture: Architecture) -> LayerGraph:
     models = {layer.route: layer for layer in architecture.layers if layer.is_model}
     children: dict[str, list[Layer]] = defaultdict(list)
+    around = {x.route: x for x in architecture.layers if x.class_name == "TimeDistributed"}
+    steps = _each_step(architecture, around)
+    inside = {layer.route: layer for layer in steps.values()}
     parents = {layer.route: _parent(layer.route, models) for layer in architecture.layers}
     for layer in architecture.layers:
         children[parents[layer.route]].append(layer)
     outputs: dict[str, tuple[str, ...]] = {}
 
     def leaves(routes: Sequence[str]) -> tuple[str, ...]:
-        return tuple(leaf for r in routes for leaf in (outputs.get(r, ()) if r in models else (r,)))
+        inner = {route: (layer.route,) for route, layer in steps.items()} | outputs
+        return tuple(leaf for r in routes for leaf in inner.get(r, () if r in models else (r,)))
 
     for route in reversed(models):  # inner models are listed after the model around them
         outputs[route] = leaves(_output_routes(models[route], children[route]))
@@ -115,7 +122,7 @@ def _flattened(architecture: Architecture) -> LayerGraph:
     for layer in architecture.layers:
         own = tuple(call for call in layer.inbound if call)
         parent = parents[layer.route]
-        if not own and parent:
+        if not own and parent and parent.rpartition("/")[0] not in around:
             siblings = children[parent]
             names = _names(models[parent].config.get("input_layers"))
             if not names:
@@ -123,12 +130,31 @@ def _flattened(architecture: Architecture) -> LayerGraph:
             place = names.index(layer.name) if layer.name in names else None
             own = tuple(_picked(call, place) for call in inbound.get(parent, ()))
         inbound[layer.route] = own[:_MAX_CALLS]
-    layers = tuple(layer for layer in architecture.layers if not layer.is_model)
+    layers = tuple(
+        inside.get(layer.route, layer)
+        for layer in architecture.layers
+        if not layer.is_model and layer.route not in steps
+    )
     return LayerGraph(
         layers=layers,
         calls={x.route: tuple(leaves(call) for call in inbound[x.route]) for x in layers},
         outputs=tuple(r for r in leaves(architecture.outputs) if r in parents),
     )
+
+
+def _each_step(architecture: Architecture, around: Mapping[str, Layer]) -> dict[str, Layer]:
+    """TimeDistributed -> the Dense layer in it, which computes the same of a whole sequence."""
+    found = {}
+    for layer in architecture.layers if around else ():
+        outer = around.get(layer.route.rpartition("/")[0])
+        if outer is not None and layer.class_name == "Dense" and not layer.custom:
+            found[outer.route] = replace(
+                layer,
+                output_shape=outer.output_shape,
+                input_shapes=outer.input_shapes,
+                trainable=outer.trainable and layer.trainable,
+            )
+    return found
 
 
 def _parent(route: str, models: Mapping[str, Layer]) -> str:

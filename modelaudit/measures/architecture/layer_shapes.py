@@ -45,3 +45,12 @@ def axis_orders(graph: LayerGraph) -> Mapping[str, bool]:
         return values[0] if values and has(layer.class_name, _KEEP_ORDER) else None
 
     return graph.propagate(step, lambda one, other: one if one is other else None)
+
+
+def one_position(layer: Layer) -> bool:
+    """Whether it is an attention to a single position, which gets the weight 1."""
+    shapes = layer.input_shapes
+    if not has(layer.class_name, Trait.ATTENTION) or not shapes:
+        return False
+    value = shapes[min(1, len(shapes) - 1)]  # of query, value and key
+    return len(value) > 2 and all(size == 1 for size in value[1:-1])

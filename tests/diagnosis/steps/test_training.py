@@ -7,8 +7,9 @@ import pytest
 from modelaudit.audit_types.behaviour import Collapse
 from modelaudit.audit_types.kernels import ConstantLayer
 from modelaudit.diagnosis import diagnose
-from modelaudit.rules.catalogue import CATALOGUE
-from modelaudit.rules.engine import run_rules
+from modelaudit.rules.catalogue import CATALOGUE, rule
+from modelaudit.rules.engine import run_rule, run_rules
+from modelaudit.rules.training_gradients import _inputs
 from modelaudit.rules.training_results import _example
 from modelaudit.rules.training_steps import _initial, adam
 from modelaudit.structs import replace
@@ -96,6 +97,20 @@ def test_a_kernel_that_shrank_to_nothing_explains_a_constant_output():
     assert causes(facts)[0] == "prior-only"
     assert causes(replace(facts, behaviour=behaviour(silent())))[0] == "prior-only"
     assert "prior-only" not in causes(replace(facts, behaviour=behaviour(output())))
+
+
+def test_inputs_that_were_alike_leave_only_the_frequencies():
+    """Their kernels get no gradient and look as drawn, but no restore skipped them."""
+    judged = run_rule(rule("MA439"), _inputs(0.0, 0.0))
+    assert judged.findings
+    facts = replace(adam(("a", 0.1, 0.1)), measurements=measurements())
+
+    def first(seen):
+        return diagnose(replace(facts, behaviour=seen), (judged,)).causes[0]
+
+    assert first(None).cause == first(behaviour(silent())).cause == "prior-only"
+    assert "all inputs were the same" in first(None).evidence[0].text
+    assert first(behaviour(output())).cause != "prior-only"
 
 
 def test_few_steps_explain_only_an_output_that_is_constant_or_wrong():

@@ -42,6 +42,29 @@ def test_a_shared_trunk_has_a_call_for_each_use() -> None:
     assert graph.calls["sub"] == (("trunk/conv", "trunk/conv"),)
 
 
+def test_layers_for_each_step() -> None:
+    """A Dense layer computes the same of a sequence; a model starts without the axis of steps."""
+    graph = layer_graph(
+        architecture(
+            [
+                layer("in", "InputLayer"),
+                layer("frames", "TimeDistributed", ("in",)),
+                layer("frames/net", "Functional", ("in",), is_model=True),
+                layer("frames/net/x", "InputLayer"),
+                layer("frames/net/conv", "Conv2D", ("frames/net/x",)),
+                layer("head", "TimeDistributed", ("frames",)),
+                layer("head/units", "Dense", ("frames",)),
+                layer("act", "ReLU", ("head",)),
+            ]
+        )
+    )
+    assert graph.get("head") is None
+    assert graph.calls["head/units"] == (("frames",),)
+    assert graph.calls["act"] == (("head/units",),)
+    assert graph.calls["frames/net/x"] == ()
+    assert graph.calls["frames/net/conv"] == (("frames/net/x",),)
+
+
 def test_inner_inputs_are_replaced_by_their_sources() -> None:
     graph = layer_graph(
         architecture(

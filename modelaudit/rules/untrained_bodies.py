@@ -1,0 +1,55 @@
+"""Bodies that were left out of training, as frozen ones whose pretrained weights were not loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from modelaudit.audit_types.kernels import KernelInitialization
+from modelaudit.facts import Artifact
+from modelaudit.findings import Severity
+from modelaudit.rules.initial_explained import BODY, FEATURES, NO_STATE
+
+
+class Untouched(Struct, frozen=True):
+    """A kernel at its initial values in a trained model, and what speaks for and against a fault."""
+
+    kernel: KernelInitialization
+    severity: Severity
+    against: str = ""
+
+
+def only_head_moved(
+    artifact: Artifact, kernels: Sequence[KernelInitialization]
+) -> tuple[Untouched, ...]:
+    """All kernels up to some layer, if their biases are at their start and all behind have moved.
+
+    Every step moves every bias that it trains, so the first ones were trained in none, however many
+    they are.
+    """
+    layers = artifact.architecture.layers if artifact.architecture else ()
+    places = {layer.route: place for place, layer in enumerate(layers)}
+    matrices = [k for k in kernels if "norms" not in k.tests and layer_of(k) in places]
+    matrices.sort(key=lambda kernel: places[layer_of(kernel)])
+    biases = [kernel.tests.get("bias_initial") for kernel in matrices]
+    end = next((place for place, bias in enumerate(biases) if bias is False), 0)
+    first, rest = matrices[:end], biases[end:]
+    drawn = all(k.tests.get("fits") is not False and not k.guessed for k in first)
+    if not drawn or biases[:end].count(True) < 2 or rest.count(False) < len(rest):
+        return ()
+    return tuple(Untouched(k, Severity.LOW, BODY) for k in first if k.tests.get("fits") is True)
+
+
+def body_left_out(found: Sequence[Untouched]) -> tuple[Untouched, ...]:
+    """The same; several frozen layers as drawn are more than a layer of random features."""
+    kept = [each for each in found if each.against in {FEATURES, NO_STATE}]
+    if len({layer_of(each.kernel) for each in kept}) < 2:
+        return tuple(found)
+    return tuple(Untouched(e.kernel, Severity.LOW, BODY) if e in kept else e for e in found)
+
+
+def layer_of(kernel: KernelInitialization) -> str:
+    """The layer of a kernel, whose route may name the variable as well."""
+    layer, _, role = kernel.route.rpartition("/")
+    return layer if role in {"kernel", "recurrent_kernel", "embeddings"} else kernel.route
