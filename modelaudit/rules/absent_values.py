@@ -29,7 +29,8 @@ def without_values(rule: Rule, facts: Facts) -> Iterator[Finding]:
             f"values of variables: {', '.join(names[:LISTED])}{' …' * (len(names) > LISTED)}. They are "
             "in a checkpoint, if they were saved.",
             route=names[0],
-            severity=Severity.MEDIUM,
+            title="The file holds a graph without the values of its variables",
+            severity=Severity.LOW,  # training writes such graphs beside its checkpoints
             evidence={"measured": 0, "unit": "values", "n": len(names)},
             key="no values",
             fix="Freeze the graph with its checkpoint, or keep both together.",
