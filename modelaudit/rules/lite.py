@@ -22,8 +22,13 @@ from modelaudit.rules.model import Facts, Family, Need, NotRelevant, Rule
 from modelaudit.runtimes.profile import numbers
 from modelaudit.thresholds.weights import QUANTIZED_RANGE
 
-# Custom operators that TensorFlow Lite's interpreter has.
-_SUPPLIED = frozenset({"AudioSpectrogram", "Mfcc", "NumericVerify", "TFLite_Detection_PostProcess"})
+# Custom operators of the interpreter, and of the delegate (XNNPACK) that it uses by default.
+_SUPPLIED = frozenset(
+    {
+        *("AudioSpectrogram", "Mfcc", "NumericVerify", "TFLite_Detection_PostProcess"),
+        *("Convolution2DTransposeBias", "MaxPoolingWithArgmax2D", "MaxUnpooling2D"),
+    }
+)
 _UNKNOWN = "BUILTIN_"  # before the number of an operator that the schema does not have
 
 

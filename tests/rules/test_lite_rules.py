@@ -74,6 +74,7 @@ def custom(name, code=32):
         ("FlexErf", 32, Severity.LOW),
         ("", 999, Severity.MEDIUM),
         ("TFLite_Detection_PostProcess", 32, None),
+        ("Convolution2DTransposeBias", 32, None),
     ],
 )
 def test_operators_that_the_interpreter_does_not_have(ran, name, code, severity):
