@@ -14,7 +14,7 @@ from modelaudit.errors import UsageError
 from modelaudit.facts import Format
 from modelaudit.registry.archives.contents import holds_models, is_archive, stem
 from modelaudit.settings import Limits
-from tests.made import files
+from tests.made import files, lite_files
 from tests.registry.archives.packed import relatives, tar
 from tests.registry.trees import saved_model
 
@@ -33,6 +33,16 @@ def test_a_zip_of_teachable_machine_is_one_model_with_its_labels(look, registry)
     assert (model.path.parent / "labels.txt").read_text() == "0 cat\n1 dog\n"
     assert found.root == registry
     assert found.others == {".txt": 1}
+
+
+def test_models_in_a_task_file(look, registry):
+    """As MediaPipe distributes the models of one task."""
+    with zipfile.ZipFile(registry / "hands.task", "w") as archive:
+        for name in ("detector.tflite", "landmarks.tflite"):
+            archive.writestr(name, lite_files.packed(lite_files.conv_model()))
+    found = {each.relative: each.format for each in look(registry).candidates}
+    assert found["hands.task/detector.tflite"] is Format.TFLITE
+    assert found["hands.task/landmarks.tflite"] is Format.TFLITE
 
 
 COMPRESS = {
