@@ -15,6 +15,7 @@ counts as detected if the tool reports it at high or above, on its own scale:
 * promptfoo modelaudit: `critical` is high, `warning` is medium. Without its `tensorflow` extra,
   with which it cannot load its own message definitions.
 * modelscan, with its extras: CRITICAL and HIGH; MEDIUM.
+* picklescan: "dangerous" is high, "suspicious" is medium. It reads pickles only.
 * saved_model_cli scan: its reports have no level and count as high. It takes one SavedModel at
   a time; its scan function is called for each, in one process.
 """
@@ -125,6 +126,17 @@ def modelscan(said: Output) -> Levels:
     return levels
 
 
+def picklescan(said: Output) -> Levels:
+    levels: Levels = {}
+    for line in said.text.splitlines():
+        where, _, what = line.rpartition(": ")
+        level = {"dangerous": HIGH, "suspicious": MEDIUM}.get(what.split(" ")[0], NOTHING)
+        if where.startswith(f"{said.folder}/"):
+            entry = where.removeprefix(f"{said.folder}/").split("/")[0].split(":")[0]
+            raise_to(levels, entry, level)
+    return levels
+
+
 def saved_model_cli(said: Output) -> Levels:
     found = json.loads(said.text.splitlines()[-1])
     return {e: HIGH for e, text in found.items() if "contains the following denylisted" in text}
@@ -153,6 +165,15 @@ TOOLS = (
             "-r", "json", "-o", str(out / "found.json"),
         ],
         modelscan,
+    ),
+    Tool(
+        "picklescan", VERSION.format("picklescan"), "picklescan",
+        lambda env, folder, _: [
+            str(env / "bin" / "python"), "-c",
+            # It exits with 1 where it finds something.
+            "import sys; from picklescan.cli import main; main(); sys.exit(0)", "-p", str(folder),
+        ],
+        picklescan,
     ),
     Tool(
         "saved_model_cli scan", VERSION.format("tensorflow"), "",

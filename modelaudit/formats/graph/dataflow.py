@@ -174,7 +174,7 @@ class GraphWalker:
         pending = [inner for frame, node in roots if (inner := self.call(frame, node))]
         while pending:
             frame = pending.pop()
-            self._spend(len(frame.nodes))
+            self._spend(2 * len(frame.nodes))  # looks at the attributes of each
             yield frame
             for node in frame.nodes.values():
                 inner = self.call(frame, node) if node.op in CALLS else None
