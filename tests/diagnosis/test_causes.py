@@ -6,9 +6,11 @@ import pytest
 
 from modelaudit.audit_types.behaviour import Collapse, Intervention
 from modelaudit.diagnosis import diagnose
+from modelaudit.diagnosis.procedure import FAULTS
 from modelaudit.diagnosis.steps.weight import DAMAGE
 from modelaudit.facts import Kernel
 from modelaudit.findings import Severity
+from modelaudit.pipeline import run_all_rules
 from modelaudit.rules import examples
 from modelaudit.structs import replace
 from tests.diagnosis.cases import (
@@ -122,6 +124,9 @@ def seen_as(*outputs, **changes):
 def test_facts_get_their_cause(cause, transform, seen, measured):
     first = diagnosed(seen, measured).causes[0]
     assert (first.cause, first.transform) == (cause, transform)
+    if cause in FAULTS:  # no fault that is named ends as a pass
+        findings = [f for r in run_all_rules(facts(seen, measured)) for f in r.findings]
+        assert max(f.severity.rank for f in findings) >= Severity.LOW.rank
 
 
 @pytest.mark.parametrize("code", DAMAGE)

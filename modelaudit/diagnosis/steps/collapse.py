@@ -54,14 +54,15 @@ def amount(output: OutputBehaviour, value: float) -> str:
 
 def _collapse_evidence(seen: Behaviour, output: OutputBehaviour) -> Evidence:
     n, state = seen.inputs.n, output.collapse
+    code = "MA602" if state.collapsed else ""  # which reports only outputs that collapsed
     if state.information is None:
         text = f"Over {n} inputs, {output.name} varies only by {state.spread:.2g} of its scale."
-        return Evidence(text, "MA602", state.spread, MIN_SPREAD.value, n)
+        return Evidence(text, code, state.spread, MIN_SPREAD.value, n)
     share = f"; one class gets {state.top_share:.0%}" if state.top_share is not None else ""
     text = (
         f"Over {n} inputs, {output.name} carries {bits_in_words(output, state.information)}{share}."
     )
-    return Evidence(text, "MA602", state.information, bits_limit(state.classes or 2), n)
+    return Evidence(text, code, state.information, bits_limit(state.classes or 2), n)
 
 
 def nondeterministic(case: Case) -> StepResult:
