@@ -174,7 +174,8 @@ def plain_answer(case: Case, diagnosis: Diagnosis) -> str:
     if first.cause in DESCRIPTIONS:
         # The accuracy, if there are labels; starts with a space
         known = next((o.accuracy["e"] for o in case.outputs if "e" in o.accuracy), None)
-        text += "" if known is None else f" On your labels the accuracy is {known:.0%}."
+        said = known is None or " labels the accuracy is " in text
+        text += "" if said else f" On your labels the accuracy is {known:.0%}."
     if first.cause == "undecided-without-images" and case.unused:
         text = f"Undecided: {case.unused}. {in_words(NO_CAUSE, case.words)}"
     if first.cause == "undecided-without-images" and case.wants_pixels:

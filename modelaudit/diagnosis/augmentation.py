@@ -33,6 +33,7 @@ from modelaudit.diagnosis.steps.flip import effect_text, flip_layer, judged_outp
 from modelaudit.facts import Layer
 from modelaudit.layer_classes import AUGMENTS
 from modelaudit.measures.architecture.modality import in_words
+from modelaudit.measures.value_transforms import RANGES, value_range
 from modelaudit.structs import replace
 from modelaudit.thresholds.augmentation import (
     CONFIDENT,
@@ -156,7 +157,9 @@ def _need(
         )
         state = states[0] if found else states[1]
     make = LAYERS.get(curve.change) if found and case.words.one == "image" else None
-    span = case.behaviour.inputs.value_range if case.behaviour else (0.0, 1.0)
+    low, high = case.behaviour.inputs.value_range if case.behaviour else (0.0, 1.0)
+    usual = RANGES.get(value_range(low, high))  # of which the images may not use all
+    span = (usual[1], usual[1] + usual[0]) if usual else (low, high)
     condition = CONDITIONS.get(curve.change, "") if found else ""
     return AugmentationNeed(
         change=curve.change,
@@ -220,7 +223,7 @@ def with_augmentation(case: Case, diagnosis: Diagnosis) -> Diagnosis:
 def sensitive_to(changes: Sequence[str]) -> str:
     """A sentence that says so of changes for which the file has no layer."""
     listed = changes[0] if len(changes) == 1 else f"{', '.join(changes[:-1])} and {changes[-1]}"
-    return f"It is sensitive to {listed}, which augmentation teaches to ignore."
+    return f"It is sensitive to {listed}, which augmentation teaches to ignore if the label stays."
 
 
 def _steps(case: Case, needs: Sequence[AugmentationNeed]) -> Iterator[NextStep]:

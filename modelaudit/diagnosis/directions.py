@@ -23,6 +23,8 @@ def direction_text(case: Case) -> str:
         return ""
     leading = [layer for layer in layers if layer.leading not in {"", "none"}]
     if not leading:
+        if len(layers) == 1:
+            return "In the one spatial kernel, no direction leads."
         return f"In none of {len(layers)} spatial kernels does one direction lead."
     parts = Counter(layer.leading for layer in leading)
     first, share = leading[0], leading[0].shares[leading[0].leading]

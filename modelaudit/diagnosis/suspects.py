@@ -15,6 +15,7 @@ from modelaudit.diagnosis.steps.flip import (
     treated_alike,
     uneven_layers,
 )
+from modelaudit.diagnosis.steps.label import recognises
 from modelaudit.facts import Json
 from modelaudit.measures.architecture.modality import in_words
 from modelaudit.rules.grammar import counted
@@ -127,7 +128,8 @@ def _filters(case: Case, first: Cause) -> tuple[str, str]:
         return CLEARED, f"They treat both orientations equally. {_symmetry(case)}"
     uneven = uneven_layers(case)
     sampling = (
-        f" {', '.join(uneven[:3])} sample asymmetrically at the border, which can contribute."
+        f" At the border, the windows of {', '.join(uneven[:3])} fit asymmetrically, which can "
+        "contribute."
         if uneven
         else ""
     )
@@ -136,12 +138,15 @@ def _filters(case: Case, first: Cause) -> tuple[str, str]:
         output, effect, nfv = found
         floor = output.floor.get(effect.name)
         if floor is not None and floor <= FLOOR_SHARE.value * max(nfv, floor):
+            preference = (
+                " The preference is in the trained weights, as it must be where left and right "
+                "have a meaning."
+            )
             return CLEARED, (
                 "The architecture does not prefer a direction: in a copy with every kernel made "
                 "symmetric, the flip changes the output "
                 f"{amount(floor)} times as much as another input does; with the trained kernels, "
-                f"{nfv:.2g} times. The filters learned this from the images, as they must where "
-                "left and right have a meaning."
+                f"{nfv:.2g} times.{preference * (not learned(case, output, effect))}"
                 f"{sampling} {_symmetry(case)}"
             )
         if learned(case, output, effect):
@@ -245,7 +250,7 @@ def _in_place(case: Case, first: Cause) -> bool:
     if not case.images or first.cause in HIDING:
         return False
     fits = case.behaviour.batchnorm if case.behaviour else ()
-    if fits and case.misfit is None:
+    if (fits and case.misfit is None) or any(map(recognises, case.outputs)):
         return True
     said = [o for o in case.outputs if capacity(o)]
     return all(information(o) >= INFORMED.value * capacity(o) for o in said) if said else True

@@ -30,5 +30,5 @@ def test_directions_are_counted_and_the_first_layer_is_described():
 
 
 def test_filters_without_a_direction_are_said_to_have_none():
-    assert told(layer("a", "none")) == "In none of 1 spatial kernels does one direction lead."
+    assert told(layer("a", "none")) == "In the one spatial kernel, no direction leads."
     assert told() == ""

@@ -19,6 +19,7 @@ from tests.diagnosis.cases import (
     diagnosed,
     facts,
     fit,
+    labelled,
     measurements,
     mirror,
     output,
@@ -175,3 +176,16 @@ def test_without_a_testable_kernel_only_the_comparison_clears_the_restoration(co
     proof = RestoreProof("here", "load_model", WeightComparison(6, 6)) if compared else None
     found = replace(facts(measured=Measurements()), restore=proof)
     assert diagnose(found, ()).suspects[2].state == state
+
+
+def test_labels_that_are_recognised_show_that_the_weights_are_in_place():
+    """Of a weak network: information is low, but chance does not explain the right answers."""
+    weak = output(
+        collapse=Collapse(False, 1.2, 10, 1, 0.3, 0.3), accuracy={"e": 0.5, "H": 0.5}, chance_p=1e-6
+    )
+    seen = labelled(behaviour(weak))
+    restoration = diagnosed(seen).suspects[2]
+    assert restoration.state == CLEARED
+    assert "Only inputs that the model recognises" not in restoration.text
+    unknown = labelled(behaviour(replace(weak, accuracy={"e": 0.2}, chance_p=0.5)))
+    assert diagnosed(unknown).suspects[2].state == OPEN

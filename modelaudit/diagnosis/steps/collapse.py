@@ -204,8 +204,8 @@ def head_bias(case: Case) -> StepResult:
         return CauseUnknown("an output whose mutual information can be measured")
     if not tried.responsible:
         return CauseExcluded(
-            "centring the head's bias in a copy of the model changes the output's information "
-            f"only from {amount(output, before)} to {amount(output, after)}"
+            "centring the head's bias in a copy of the model changes little: from "
+            f"{amount(output, before)} to {amount(output, after)}"
         )
     evidence = [
         _collapse_evidence(seen, output),

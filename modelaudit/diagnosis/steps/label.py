@@ -6,6 +6,7 @@ from modelaudit.audit_types.behaviour import OutputBehaviour
 from modelaudit.audit_types.diagnosis import Evidence
 from modelaudit.diagnosis.case import (
     Case,
+    better_by_labels,
     bits_in_words,
     capacity,
     information,
@@ -40,7 +41,9 @@ def labels_renumbered(case: Case) -> StepResult:
                 f"e^{other.log_odds:.0f} times as likely."
             )
             evidence = Evidence(text, "", other.accuracy, given, seen.inputs.n)
-            return CauseFound(0.97, (evidence,), where=output.name, together=other.variant != "e")
+            # Another form is compared in that order of the classes, so it does not explain it.
+            both = other.variant != "e" or better_by_labels(output) is not None
+            return CauseFound(0.97, (evidence,), where=output.name, together=both)
     return CauseExcluded("no other numbering of the classes makes the labels more likely")
 
 
@@ -64,7 +67,10 @@ def not_understood(case: Case) -> StepResult:
             evidence = Evidence(text, "", given, UNINFORMED.value, seen.inputs.n)
             return CauseFound(0.6, (evidence, *never_predicted(output)), where=output.name)
     weak = next(filter(None, map(weakly_right, case.outputs)), "")
-    return CauseExcluded(weak or "most predictions match your labels")
+    rated = next(output for output in case.outputs if "e" in scores(output)[0])
+    if not rated.accuracy:
+        return CauseExcluded(f"the R2 on your targets is {rated.fit['e']:.2f}")
+    return CauseExcluded(weak or f"{rated.accuracy['e']:.0%} of the predictions match your labels")
 
 
 def unlearned(case: Case) -> bool:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelaudit.facts import Artifact
-from modelaudit.measures.behaviour.accuracy import chance_p
+from modelaudit.measures.behaviour.accuracy import chance_p, explained_variance
 from modelaudit.measures.behaviour.information_gain import information_gains
 from modelaudit.measures.behaviour.numbering import other_numbering
 from modelaudit.measures.behaviour.outputs import CLASSES, probabilities
@@ -25,7 +25,7 @@ from modelaudit.probe.study.output import Outputs, finite_values
 from modelaudit.probe.study.output_tasks import kind_of
 from modelaudit.probe.study.runner import InputVariant
 from modelaudit.settings import declared_task
-from modelaudit.thresholds.answers import CHANCE_P, OPEN_P
+from modelaudit.thresholds.answers import CHANCE_P, OPEN_P, UNINFORMED
 
 Ask = Callable[[InputVariant], Outputs | None]
 
@@ -129,10 +129,13 @@ class CombinationSearch:
 
     def _tempting(self) -> bool:
         assert self._y is not None
-        by_chance = chance_p(self._values("e"), self._kind, self._y)
+        given = self._values("e")
+        by_chance = chance_p(given, self._kind, self._y)
+        fit = explained_variance(given, self._y) if by_chance is None else None
         return (
             self._renumbered
             or (by_chance is not None and by_chance >= CHANCE_P.value)
+            or (fit is not None and fit < UNINFORMED.value)
             or any(p_better(self._rows["e"], each) < OPEN_P.value for each in self._rows.values())
         )
 

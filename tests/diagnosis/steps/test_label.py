@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from modelaudit.audit_types.behaviour import BetterInputs
 from modelaudit.diagnosis.steps.label import mostly_wrong
 from tests.diagnosis.cases import (
     behaviour,
@@ -30,6 +31,16 @@ def test_labels_override_information_and_decide_without_it():
     assert diagnosed(labelled(behaviour(scaled))).causes[0].transform == "/255"
     lost = quiet(accuracy={"e": 0.1, "H": 0.12})
     assert diagnosed(labelled(behaviour(lost))).causes[0].cause == "not-understood"
+
+
+def test_another_form_and_another_order_are_two_causes():
+    """The form is compared in that order, which shows without the form as well."""
+    better = BetterInputs("V", "accuracy", 0.1, 0.7, 1e-6, 30, 128)
+    both = output(accuracy={"e": 0.1, "V": 0.1}, numbering=renumbered(0.7), better=better)
+    found = diagnosed(labelled(behaviour(both)))
+    causes = [each.cause for each in found.causes]
+    assert causes[:2] == ["orientation-mismatch", "labels-renumbered"]
+    assert "labels-renumbered" not in {each.cause for each in found.consequences}
 
 
 WRONG = {"e": 0.1, "H": 0.12}

@@ -97,6 +97,14 @@ def test_numbers_are_searched_like_classes() -> None:
     assert set(tried) == set(SINGLE)  # nothing is better than the inputs as given
 
 
+def test_two_differences_of_which_neither_alone_helps() -> None:
+    """Of a regression: every other form is as wrong as the inputs as given."""
+    y, answer = numbers({"V + BGR": 0.3})
+    found = score_variants(searched(y, answer), "regression", y, {}).better
+    assert found is not None
+    assert found.name == "V + BGR"
+
+
 def test_every_scale_is_tried_with_red_and_blue_exchanged() -> None:
     tried = searched(*numbers({"V": 1.0}))
     assert {f"{scale} + BGR" for scale in SCALES} <= set(tried)
