@@ -73,10 +73,12 @@ def _recurrent(rule: Rule, graph: LayerGraph) -> Iterator[Finding]:
         applied = plain_activation(said or "linear")
         start = config.get("recurrent_initializer")
         start = canonical_name(start if isinstance(start, dict) else {"class_name": str(start)})
-        inner = graph.get(layer.route.rpartition("/")[0]) is not None  # of a Bidirectional or RNN
+        around = graph.get(layer.route.rpartition("/")[0])  # a Bidirectional, an RNN or its cells
+        inner = around is not None and around.class_name != "StackedRNNCells"
         if inner or not name or applied not in _UNBOUNDED or start in _STABLE:
             continue
         units = config.get("units", config.get("output_dim"))
+        made = layer.class_name if layer.class_name == f"{name}Cell" else name
         again = ", return_sequences=True" * (config.get("return_sequences") is True)
         yield rule.finding(
             f"{layer.route} ({name}) has the activation {applied}, which has no limit: its state "
@@ -84,7 +86,7 @@ def _recurrent(rule: Rule, graph: LayerGraph) -> Iterator[Finding]:
             route=layer.route,
             evidence={"measured": applied, "class": name},
             fix="Use the default activation and train again:\n"
-            + _bounded(layer, f'keras.layers.{name}({units}, activation="tanh"{again}'),
+            + _bounded(layer, f'keras.layers.{made}({units}, activation="tanh"{again}'),
         )
 
 

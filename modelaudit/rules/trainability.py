@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 
 from modelaudit.audit_types.kernels import KernelInitialization
 from modelaudit.facts import Layer
@@ -20,6 +20,8 @@ def _frozen(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if not (facts.artifact.training or {}).get("loss"):
         raise NotRelevant("the model was saved without a loss")
     graph = saved_graph(facts)
+    architecture = facts.artifact.architecture
+    models = {x.route for x in architecture.layers if x.is_model} if architecture else frozenset()
     weighing = [layer for layer in graph.layers if layer.variables or layer.expected]
     heads = {head.weights.route: head.weights for head in output_heads(graph)}
     states = {k.route: k for k in facts.measurements.initialization} if facts.measurements else {}
@@ -27,7 +29,7 @@ def _frozen(rule: Rule, facts: Facts) -> Iterator[Finding]:
     for layer in heads.values():
         state = states.get(layer.route)
         fresh = state is not None and state.state == "fresh" and not state.guessed
-        if not layer.trainable and fresh and trained and _alone(layer, weighing):
+        if not layer.trainable and fresh and trained and _alone(layer, weighing, models):
             yield _found(
                 rule,
                 layer,
@@ -54,7 +56,7 @@ def _frozen(rule: Rule, facts: Facts) -> Iterator[Finding]:
         return
     for layer in heads.values():
         if not layer.trainable:
-            alone = _alone(layer, weighing)
+            alone = _alone(layer, weighing, models)
             detail = (
                 f"{layer.route}, the last layer with weights, is frozen: with these settings "
                 "training cannot change what the classes are"
@@ -62,13 +64,21 @@ def _frozen(rule: Rule, facts: Facts) -> Iterator[Finding]:
             yield _found(rule, layer, detail, Severity.LOW if alone else Severity.INFO)
 
 
-def _alone(layer: Layer, weighing: list[Layer]) -> bool:
+def _alone(layer: Layer, weighing: list[Layer], models: Set[str]) -> bool:
     """Whether other layers of its model are not frozen.
 
     A model frozen as a whole is part of another on purpose, as in a GAN.
     """
-    model = layer.route.rpartition("/")[0]
-    return any(each.trainable for each in weighing if each.route.rpartition("/")[0] == model)
+    model = _around(layer.route, models)
+    return any(each.trainable for each in weighing if _around(each.route, models) == model)
+
+
+def _around(route: str, models: Set[str]) -> str:
+    """The innermost model that a layer is in; a layer for each step is in a TimeDistributed, too."""
+    outer = route.rpartition("/")[0]
+    while outer and outer not in models:
+        outer = outer.rpartition("/")[0]
+    return outer
 
 
 def _found(rule: Rule, layer: Layer, detail: str, severity: Severity) -> Finding:
