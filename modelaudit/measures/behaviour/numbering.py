@@ -16,7 +16,7 @@ from modelaudit.measures.behaviour.accuracy import (
     label_scores,
 )
 from modelaudit.measures.behaviour.outputs import class_count, predicted
-from modelaudit.measures.behaviour.paired import p_better
+from modelaudit.measures.behaviour.paired import binomial_tail, p_better
 from modelaudit.structs import replace
 from modelaudit.thresholds.answers import BETTER_P, CERTAIN_P, PER_CLASS
 
@@ -83,13 +83,15 @@ def other_numbering(
     if not 2 <= size <= MAX_CLASSES or n < PER_CLASS.value * len(present):
         return None
     as_given, base = np.arange(size), -math.inf
+    said = {variant: predicted(values, kind) for variant, values in outputs.items()}
+    told = {variant: each for variant, each in said.items() if each is not None}
+    if any(len(each) != n or int(each.max()) >= size for each in told.values()):
+        return None  # the outputs are more than the labels count, such as those of an autoencoder
+    if len(told) < len(said) or _too_few_gained(told, labels, size):
+        return None
     found: list[Numbering] = []
     for variant, values in outputs.items():
-        answers = predicted(values, kind)
-        if answers is None or len(answers) != n or int(answers.max()) >= size:
-            return (
-                None  # the outputs are more than the labels count, such as those of an autoencoder
-            )
+        answers = told[variant]
         forms = math.log(len(outputs)) if variant != "e" else 0.0
         given = float((answers == labels).mean())
         for share in ENTROPY_SHARES:
@@ -109,6 +111,20 @@ def other_numbering(
     if best is None or _no_better(best, outputs, kind, labels):
         return None
     return replace(best, log_odds=best.log_odds - base)
+
+
+def _too_few_gained(answers: Mapping[str, NDArray[np.intp]], labels: Order, size: int) -> bool:
+    """Whether no order matches enough more labels in any form to be no chance (`_no_better`).
+
+    That is so for most sound networks, and much cheaper to see than by likelihoods.
+    """
+    most = 0.0
+    for each in answers.values():
+        table = np.zeros((size, size))
+        np.add.at(table, (labels, each), 1)
+        most = max(most, float(table[np.arange(size), _best_order(table, bonus=0.0)].sum()))
+    gained = int(most - (answers["e"] == labels).sum())
+    return gained <= 0 or binomial_tail(gained, gained) >= BETTER_P.value
 
 
 def _needs_form(
@@ -160,15 +176,16 @@ def _likelihoods(
     return table
 
 
-def _best_order(table: NDArray[np.float64]) -> Order:
+def _best_order(table: NDArray[np.float64], bonus: float | None = None) -> Order:
     """The order that maximises the likelihood less the number of orders to choose from.
 
-    An assignment problem in which a class that stays where it is gets a bonus: what it costs to
-    name one more class that moves.
+    An assignment problem in which a class that stays where it is gets a bonus: by default, what it
+    costs to name one more class that moves.
     """
     from scipy.optimize import linear_sum_assignment  # importing it takes half a second
 
-    _, order = linear_sum_assignment(-(table + math.log(len(table)) * np.eye(len(table))))
+    stays = math.log(len(table)) if bonus is None else bonus
+    _, order = linear_sum_assignment(-(table + stays * np.eye(len(table))))
     return np.asarray(order, dtype=np.int64)
 
 
