@@ -133,7 +133,7 @@ def _range(inputs: Inputs) -> Extent:
 
 
 def _matrix(inputs: Inputs) -> Extent:
-    a, b = (each.shape for each in inputs[:2])
+    a, b = (_of(inputs, at).shape for at in (0, 1))
     if not a or not b or len(a) < 2 or len(b) < 2:
         return UNKNOWN
     return shaped((*a[:-2], a[-2], b[-1]))
@@ -209,7 +209,7 @@ def _one_hot(inputs: Inputs) -> Extent:
 
 def _ragged(inputs: Inputs) -> Extent:
     """As many values as there are between all starts and limits, of which one may serve for all."""
-    given = [each.numbers or [0] for each in inputs[:3]]
+    given = [_of(inputs, at).numbers or [0] for at in range(3)]
     rows = max(map(len, given))
     starts, ends, steps = (each * rows if len(each) == 1 else each for each in given)
     return shaped(
@@ -295,7 +295,7 @@ def _concatenated(op: str, inputs: Inputs) -> Extent:
 def made(op: str, inputs: Inputs, attributes: Attributes) -> Extent:
     """The first output of an operation; unknown for one that is not among those above."""
     found = _made(op, inputs, attributes)
-    if op not in _FOLDED or not all(each.exact for each in inputs):
+    if not inputs or op not in _FOLDED or not all(each.exact for each in inputs):
         return found
     if op in _CUMULATIVE:
         lists = len(inputs[0].shape or ()) == 1 and inputs[0].values is not None

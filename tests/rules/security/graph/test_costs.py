@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from modelaudit.formats.graph.op_registry import known_operations
 from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
+from modelaudit.rules.security.graph.extents import UNKNOWN, Extent
+from modelaudit.rules.security.graph.op_extents import made
 from tests.made.graphs import Graph, Maker
 
 BIG, SMALL = 10**6, 4
@@ -390,3 +393,13 @@ def test_what_costs_too_much_is_named_and_what_does_not_is_silent(
         build(graph, big)
         found = graph.findings(tmp_path / str(big))
         assert {each.name for each in found} == ({name} if big else set())
+
+
+@pytest.mark.parametrize("count", range(5))
+@pytest.mark.parametrize(
+    "value", [UNKNOWN, Extent((2, 3), exact=True), Extent((), (7,), exact=True)]
+)
+def test_no_operation_needs_inputs_that_it_lacks(count: int, value: Extent) -> None:
+    """A damaged graph has operations with any number of inputs."""
+    for op in known_operations():
+        made(op, [value] * count, {})
