@@ -76,7 +76,8 @@ class MeasuredReader:
     def keep(self, data: bytes, error: Exception) -> None:
         """Keep an input that raised an untyped exception, once for each place in the code."""
         place = traceback.extract_tb(error.__traceback__)[-1]
-        text = f"{type(error).__name__} {Path(place.filename).name}:{place.lineno}"
+        # Of a rule that failed, its code tells more than the place.
+        text = f"{type(error).__name__} {Path(place.filename).name}:{place.lineno} {str(error)[:5]}"
         where = self.folder / "found" / hashlib.sha256(text.encode()).hexdigest()[:8]
         if not where.exists():
             where.parent.mkdir(exist_ok=True)

@@ -84,7 +84,7 @@ def _constant(rule: Rule, facts: Facts) -> Iterator[Finding]:
     for route, role, tensor in kernels:
         stats = tensor.stats
         # Models of one segment keep a table with one row for the segments: it may be 0.
-        single = role == "embeddings" and tensor.shape[0] == 1
+        single = role == "embeddings" and tensor.shape[:1] == (1,)
         if stats and stats.constant and tensor.size > 1 and not single:
             named = route if route.rpartition("/")[2] == role else f"{route}/{role}"
             drawn = _initializer(facts, route, role) in CONSTANT_INITIALIZERS

@@ -371,3 +371,11 @@ def test_an_embedding_of_an_export_is_known_by_its_name(tmp_path: Path) -> None:
         assert "MA406" not in reported(
             replace(facts, artifact=replace(facts.artifact, tensors=(slot,)))
         )
+
+
+def test_a_table_without_axes_is_no_table(tmp_path: Path) -> None:
+    """A damaged index can say so."""
+    tensor = stored(tmp_path, "embedding/embeddings", np.float32(0).reshape(()))
+    kernels = (Kernel("embedding", tensor.name, "dense", "io", 0, ()),)
+    facts = Facts(replace(examples.model(tensors=(tensor,)), kernels=kernels, architecture=None))
+    assert run_rule(rule("MA406"), facts).outcome is not Outcome.ERROR
