@@ -80,7 +80,9 @@ class CombinationSearch:
         """
         if not self._rows or not self._tempting():
             return {}
-        moves, scales = self._best(self._moves, BEAM), self._best(self._scales, BEAM)
+        # Where no single one helps, their order says nothing: then all are combined.
+        most = BEAM if self._renumbered or self._helped() else len(self._rows)
+        moves, scales = self._best(self._moves, most), self._best(self._scales, most)
         domains = [self._scales[name] for name in scales]
         self._try(InputVariant(move, domain) for move in moves for domain in domains)
         # With a wrong order of the channels, the right scale may seem worse than others.
@@ -136,8 +138,12 @@ class CombinationSearch:
             self._renumbered
             or (by_chance is not None and by_chance >= CHANCE_P.value)
             or (fit is not None and fit < UNINFORMED.value)
-            or any(p_better(self._rows["e"], each) < OPEN_P.value for each in self._rows.values())
+            or self._helped()
         )
+
+    def _helped(self) -> bool:
+        """Whether a single transform seems to score better than the inputs as given."""
+        return any(p_better(self._rows["e"], each) < OPEN_P.value for each in self._rows.values())
 
     def _best(self, names: Iterable[str], most: int) -> list[str]:
         known = [name for name in names if name in self._rows]
