@@ -6,8 +6,10 @@ unexport PYTHONDONTWRITEBYTECODE
 
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 FUZZ ?= --inputs 20000
+# Where `make population` keeps networks and cases.
+POPULATION ?= /tmp/population
 
-.PHONY: help setup setup-dev demo test test-fast coverage lint check dist lock docs samples fuzz mutants clean
+.PHONY: help setup setup-dev demo test test-fast coverage lint check dist lock docs samples fuzz mutants clean population population-check
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -62,6 +64,13 @@ docs: setup ## write the generated pages and the README output
 samples: ## rebuild the sample models
 	@scripts/setup.sh samples
 	$(BIN)/python sample_models/make.py
+
+population: ## make the population of the odds again, and the table fitted to it (hours; POPULATION=DIRECTORY resumes)
+	cd benchmarks && ../$(BIN)/python population.py $(POPULATION) --networks 400 --apart --table data/population.csv.gz
+	cd benchmarks && ../$(BIN)/python population_fit.py
+
+population-check: ## make three networks of it, and compare them with the table (minutes)
+	cd benchmarks && ../$(BIN)/python population.py $(POPULATION) --first 6 --networks 9 --compare data/population.csv.gz
 
 fuzz: ## a short run of the fuzzer (see fuzz/README.md)
 	@scripts/setup.sh fuzz

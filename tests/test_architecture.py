@@ -35,6 +35,7 @@ RANKS = {
     "modelaudit.settings.file_schema": 6,
     "modelaudit.formats": 5,
     "modelaudit.measures": 5,
+    "modelaudit.odds": 5,
     "modelaudit.runtimes": 6,
     "modelaudit.probe.protocol": 5,
     "modelaudit.schema": 6,

@@ -22,7 +22,9 @@ PLAIN = {0.0, 0.5, 1.0}
 # Numerical precision, published constants and formatting of numbers.
 OTHERS = {
     "modelaudit.diagnosis.case": {0.001, 1e-6},  # the smallest change and p-value that are shown
-    "modelaudit.diagnosis.procedure": {0.3},  # a factor on belief
+    "modelaudit.diagnosis.beliefs": {1.2},  # the smallest factor that is shown
+    "modelaudit.diagnosis.measured": {1e-12, 0.05},  # underflow, and what steadies a quotient
+    "modelaudit.diagnosis.odds_text": {0.01, 0.99, 1000.0},  # how numbers are shown
     "modelaudit.measures.behaviour.equivariance": {1e-12},
     "modelaudit.measures.behaviour.information_gain": {0.1, 0.3, 1e-30},  # references, underflow
     "modelaudit.measures.behaviour.outputs": {1e-12},
@@ -45,7 +47,6 @@ OTHERS = {
     "modelaudit.changes.audits": {0.005},  # shown in tenths of a percent
     "modelaudit.rules.probe_labels": {0.001},  # rounding of targets
     "modelaudit.rules.training_steps": {0.001, 1e-6, 0.99},  # rounding, and Keras' momentum
-    "modelaudit.rules.causes": {0.95},  # belief of a cause
     "modelaudit.rules.catalogue": {0.8},  # similarity of a misspelt rule name
 }
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from msgspec import Struct, field
 
 from modelaudit.audit_types.sensitivity import AugmentationNeed
-from modelaudit.audit_types.values import Count, Share
+from modelaudit.audit_types.values import Count, OptionalSection, Real, Share
 from modelaudit.facts import Json
 
 
@@ -42,8 +42,14 @@ class Cause(Struct, frozen=True, kw_only=True):
     """Stable name of the cause, in kebab case."""
     title: str = ""
     """The cause in a few words."""
-    belief: Share
-    """How strongly the evidence supports it. Beliefs of different causes do not add up to 1."""
+    belief: Share | None = None
+    """Probability that it is present, by the odds of a population of networks (`odds`); for a
+    description of a sound model, that no fault is present. Null where the population has no such
+    cases, or if nothing is decided. Several causes can be present, so beliefs need not add up to
+    1."""
+    interval: tuple[Share, Share] | None = None
+    """How often a cause with about this belief was present in models of families that the odds
+    were not fitted to (95 %, Wilson); null without a belief."""
     evidence: tuple[Evidence, ...]
     """What speaks for it."""
     against: tuple[Evidence, ...] = ()
@@ -106,6 +112,53 @@ class Suspect(Struct, frozen=True):
     """Why."""
 
 
+class OddsShift(Struct, frozen=True):
+    """One observation that changes the odds of a cause."""
+
+    text: str
+    """The observation, in words."""
+    factor: Real
+    """How much likelier it is with the cause than in a sound model; below 1 speaks against."""
+    n: Count = 0
+    """Number of cases of the population with such a value."""
+
+
+class CauseProbability(Struct, frozen=True):
+    """The probability of one cause of the population, or of several."""
+
+    cause: str
+    """Its name: sound, several, or a cause of the population."""
+    title: str
+    """The same in a few words."""
+    probability: Share
+    """Probability that it is present; for `sound`, that no fault is."""
+    cases: Count = 0
+    """Number of cases of the population that have it."""
+    networks: Count = 0
+    """Number of networks among them."""
+    shifts: tuple[OddsShift, ...] = ()
+    """What moved its odds most."""
+
+
+class DiagnosisOdds(OptionalSection, frozen=True, kw_only=True):
+    """Probabilities of all causes, from measured statistics and a population of networks."""
+
+    causes: tuple[CauseProbability, ...] = ()
+    """Causes with a probability of 1 % or more, the most probable first."""
+    cases: Count = 0
+    """Number of cases of the population."""
+    networks: Count = 0
+    """Number of networks of the population."""
+    missing: str = ""
+    """Why there are no odds; empty if there are."""
+
+    @property
+    def fault(self) -> float:
+        """Probability that there is a fault; 0 without odds."""
+        sound = (row.probability for row in self.causes if row.cause == "sound")
+        return 1.0 - next(sound, 0.0) if self.causes else 0.0
+
+
 class Diagnosis(Struct, frozen=True):
     """Why the model answers as it does."""
 
@@ -126,5 +179,7 @@ class Diagnosis(Struct, frozen=True):
     augmentation: tuple[AugmentationNeed, ...] = ()
     """What the outputs are sensitive to that augmentation teaches to ignore, what costs most
     first; empty without your images, or if the model has a fault."""
+    odds: DiagnosisOdds = DiagnosisOdds()
+    """Probabilities of the causes, and what moved them."""
     numbers: Mapping[str, Json] = field(default_factory=dict)
     """Further numbers."""

@@ -152,6 +152,8 @@ SENTENCES = {
 }
 
 
+HALF = 0.5  # probability from which a sound model is said to be likelier
+
 # Causes that describe a sound model.
 DESCRIPTIONS = frozenset(
     {
@@ -180,6 +182,7 @@ def plain_answer(case: Case, diagnosis: Diagnosis) -> str:
         text = f"Undecided: {case.unused}. {in_words(NO_CAUSE, case.words)}"
     if first.cause == "undecided-without-images" and case.wants_pixels:
         text = f"{case.wants_pixels} {text}"
+    text += _doubted(case, diagnosis)
     if case.behaviour is None and first.cause not in {
         "damaged-restore",
         "not-applicable",
@@ -187,6 +190,19 @@ def plain_answer(case: Case, diagnosis: Diagnosis) -> str:
     }:
         text += f" The model was not run ({case.not_run()})."
     return text
+
+
+def _doubted(case: Case, diagnosis: Diagnosis) -> str:
+    """That the odds are for a sound model although a step found a fault; starts with a space."""
+    first, sound = diagnosis.causes[0], 1 - diagnosis.odds.fault
+    if first.cause in DESCRIPTIONS or first.belief is None or sound <= max(first.belief, HALF):
+        return ""
+    given = bool(case.behaviour and case.behaviour.inputs.labelled)
+    needs = f"more {case.words.many} with labels" if given else case.labelled
+    return (
+        f" This cannot be told from what was measured: among networks with such measurements, "
+        f"{sound:.0%} have no fault. Most likely {needs} would decide."
+    )
 
 
 def _right(case: Case, cause: Cause) -> str:

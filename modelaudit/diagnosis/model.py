@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from modelaudit.audit_types.diagnosis import Evidence, NextStep
+from modelaudit.audit_types.diagnosis import (
+    Consequence,
+    Evidence,
+    NextStep,
+    RuledOut,
+    Undecidable,
+)
 
 
 class Advice(Struct, frozen=True):
@@ -18,12 +24,11 @@ class Advice(Struct, frozen=True):
 class CauseFound(Struct, frozen=True):
     """A step's result: this cause explains what was observed.
 
-    `belief` in (0, 1] is its strength; `where` is a layer or output; `transform` is the flip
-    concerned; `against` is the evidence against it. `together`: it was found together with another
-    difference of the inputs or labels, so neither is a consequence of the other.
+    `where` is a layer or output; `transform` is the flip concerned; `against` is the evidence
+    against it. `together`: it was found together with another difference of the inputs or labels,
+    so neither is a consequence of the other.
     """
 
-    belief: float
     evidence: tuple[Evidence, ...]
     where: str = ""
     transform: str = ""
@@ -45,6 +50,15 @@ class CauseUnknown(Struct, frozen=True):
 
     needs: str
     suspected: bool = False
+
+
+class StepResults(Struct, frozen=True):
+    """The results of all steps: what was found (in order), what follows from it, and the others."""
+
+    found: tuple[tuple[str, CauseFound], ...]
+    consequences: tuple[Consequence, ...]
+    ruled_out: tuple[RuledOut, ...]
+    open: tuple[Undecidable, ...]
 
 
 StepResult = CauseFound | CauseExcluded | CauseUnknown

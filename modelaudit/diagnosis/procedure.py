@@ -3,8 +3,10 @@
 Order matters: an earlier cause can produce what later steps look for (a layer that was never
 restored can make an output constant, or seem orientation-sensitive), never the other way round.
 The first confirmed cause is the answer. A later observation is listed as a consequence if the
-first cause explains it, or else as a further cause with less belief, because it was measured on a
-model that is already known to be faulty.
+first cause explains it, or else as a further cause.
+
+The steps say what was found and which evidence there is. How probable each cause is comes from a
+population of networks (`beliefs`), which also decides their order.
 """
 
 from __future__ import annotations
@@ -23,11 +25,12 @@ from modelaudit.audit_types.diagnosis import (
     Undecidable,
 )
 from modelaudit.diagnosis.advice import ADVICE
-from modelaudit.diagnosis.answer import QUESTION, plain_answer
+from modelaudit.diagnosis.answer import DESCRIPTIONS, QUESTION, plain_answer
 from modelaudit.diagnosis.augmentation import with_augmentation
+from modelaudit.diagnosis.beliefs import Beliefs, beliefs
 from modelaudit.diagnosis.case import Case
 from modelaudit.diagnosis.loading_code import loading_code
-from modelaudit.diagnosis.model import CauseExcluded, CauseFound, StepResult
+from modelaudit.diagnosis.model import CauseExcluded, CauseFound, StepResult, StepResults
 from modelaudit.diagnosis.next_steps import next_steps
 from modelaudit.diagnosis.steps import (
     collapse as collapse_steps,
@@ -60,8 +63,6 @@ from modelaudit.rules.catalogue import CATALOGUE
 from modelaudit.rules.model import Facts
 from modelaudit.rules.unsafe_advice import loading_danger
 from modelaudit.structs import replace
-
-SHADOW = 0.3  # factor on the belief in a cause that is found in addition to an earlier one
 
 
 class DiagnosisStep(Struct, frozen=True):
@@ -165,13 +166,15 @@ PROCEDURE: tuple[DiagnosisStep, ...] = (
 )
 
 
-def _cause(name: str, found: CauseFound, case: Case) -> Cause:
+def _cause(name: str, found: CauseFound, case: Case, known: Beliefs) -> Cause:
     advice, seen = ADVICE[name], case.behaviour
     values = seen.inputs.value_range if seen else (0.0, 1.0)
+    belief = known.of(name)
     return Cause(
         cause=name,
         title=in_words(advice.title, case.words),
-        belief=found.belief,
+        belief=belief,
+        interval=known.interval(belief),
         evidence=found.evidence,
         against=found.against,
         refute=in_words(advice.refute, case.words),
@@ -181,15 +184,15 @@ def _cause(name: str, found: CauseFound, case: Case) -> Cause:
     )
 
 
-def _fallback(case: Case, unknown: Sequence[Undecidable]) -> Cause:
+def _fallback(case: Case, unknown: Sequence[Undecidable], known: Beliefs) -> Cause:
     """The result if no step confirmed a cause."""
     seen = case.behaviour
     if seen is None and not case.facts.artifact.tensors:
         text = f"The model was not run: {case.not_run()}."
-        return _cause("not-applicable", CauseFound(1.0, (Evidence(text),)), case)
+        return _cause("not-applicable", CauseFound((Evidence(text),)), case, known)
     if seen is None:
         text = f"The model was not run: {case.not_run()}."
-        return _cause("not-run", CauseFound(0.5, (Evidence(text),)), case)
+        return _cause("not-run", CauseFound((Evidence(text),)), case, known)
     waiting = [each for each in unknown if case.wanted in each.needs]
     if waiting and not case.images:
         given = "Weights, restore and output are sound as far as built-in inputs can show."
@@ -203,7 +206,7 @@ def _fallback(case: Case, unknown: Sequence[Undecidable]) -> Cause:
         if seen.inputs.kind == "user":
             given = f"Only {seen.inputs.n} {case.words.many} were given, which is too few."
         evidence = [Evidence(given), *(Evidence(f"{note}.") for note in seen.inputs.notes[:2])]
-        return _cause("undecided-without-images", CauseFound(0.9, tuple(evidence)), case)
+        return _cause("undecided-without-images", CauseFound(tuple(evidence)), case, known)
     if case.alike:
         kind = (
             f"the {case.words.many} seem to be of one kind. To measure what the outputs depend on, "
@@ -215,13 +218,56 @@ def _fallback(case: Case, unknown: Sequence[Undecidable]) -> Cause:
             f"Most {case.words.many} get the same prediction, and the other measurements "
             f"show no fault: {kind}."
         )
-        return _cause("healthy", CauseFound(0.6, (Evidence(text),)), case)
+        return _cause("healthy", CauseFound((Evidence(text),)), case, known)
     text = "No step of the procedure confirmed a cause"
     if unknown:
         return _cause(
-            "healthy", CauseFound(0.6, (Evidence(f"{text}; some steps are undecided."),)), case
+            "healthy", CauseFound((Evidence(f"{text}; some steps are undecided."),)), case, known
         )
-    return _cause("healthy", CauseFound(0.8, (Evidence(f"{text}."),)), case)
+    return _cause("healthy", CauseFound((Evidence(f"{text}."),)), case, known)
+
+
+def _rank(cause: Cause) -> tuple[bool, float]:
+    """Faults before descriptions, what is proven (without a belief) first, then by belief."""
+    return cause.cause in DESCRIPTIONS, -1.0 if cause.belief is None else -cause.belief
+
+
+def run_steps(case: Case) -> StepResults:
+    """Decide every step in order."""
+    causes: list[tuple[str, CauseFound]] = []
+    consequences: list[Consequence] = []
+    ruled_out: dict[str, RuledOut] = {}
+    unknown: dict[str, Undecidable] = {}
+    for step in PROCEDURE:
+        if step.cause in OF_SIDES and not case.words.oriented:
+            continue
+        title = in_words(ADVICE[step.cause].title, case.words)
+        answer, before = step.decide(case), [name for name, _ in causes]
+        if isinstance(answer, CauseFound):
+            if step.cause in before:
+                continue
+            apart = FORMS if answer.together else frozenset[str]()
+            behind = next((name for name in before if name in step.explained_by - apart), None)
+            if behind is not None:
+                text = answer.evidence[0].text
+                consequences.append(Consequence(step.cause, title, behind, text))
+                continue
+            causes.append((step.cause, answer))
+        elif any(name in step.moot_after for name in before):
+            continue
+        elif isinstance(answer, CauseExcluded):
+            ruled_out.setdefault(step.cause, RuledOut(step.cause, title, answer.by))
+        elif not any(name in step.explained_by | step.skipped_after for name in before):
+            open_cause = Undecidable(
+                cause=step.cause, what=title, needs=answer.needs, suspected=answer.suspected
+            )
+            unknown.setdefault(step.cause, open_cause)
+    seen = {name for name, _ in causes} | {each.cause for each in consequences}
+    open_ = tuple(each for name, each in unknown.items() if name not in seen)
+    out = tuple(
+        each for name, each in ruled_out.items() if name not in seen and name not in unknown
+    )
+    return StepResults(tuple(causes), tuple(consequences), out, open_)
 
 
 def diagnose(facts: Facts, results: tuple[RuleResult, ...]) -> Diagnosis:
@@ -232,45 +278,17 @@ def diagnose(facts: Facts, results: tuple[RuleResult, ...]) -> Diagnosis:
         results: the results of the rules; their findings are evidence.
     """
     case = Case(facts, results)
-    causes: list[Cause] = []
-    consequences: list[Consequence] = []
-    ruled_out: dict[str, RuledOut] = {}
-    unknown: dict[str, Undecidable] = {}
-    for step in PROCEDURE:
-        if step.cause in OF_SIDES and not case.words.oriented:
-            continue
-        title = in_words(ADVICE[step.cause].title, case.words)
-        answer = step.decide(case)
-        if isinstance(answer, CauseFound):
-            if any(cause.cause == step.cause for cause in causes):
-                continue
-            apart = FORMS if answer.together else frozenset[str]()
-            behind = next((c for c in causes if c.cause in step.explained_by - apart), None)
-            if behind is not None:
-                text = answer.evidence[0].text
-                consequences.append(Consequence(step.cause, title, behind.cause, text))
-                continue
-            cause = _cause(step.cause, answer, case)
-            if any(each.cause not in apart for each in causes):
-                cause = replace(cause, belief=round(cause.belief * SHADOW, 3))
-            causes.append(cause)
-        elif any(cause.cause in step.moot_after for cause in causes):
-            continue
-        elif isinstance(answer, CauseExcluded):
-            ruled_out.setdefault(step.cause, RuledOut(step.cause, title, answer.by))
-        elif not any(cause.cause in step.explained_by | step.skipped_after for cause in causes):
-            open_cause = Undecidable(
-                cause=step.cause, what=title, needs=answer.needs, suspected=answer.suspected
-            )
-            unknown.setdefault(step.cause, open_cause)
-    seen = {cause.cause for cause in causes} | {each.cause for each in consequences}
-    open_ = tuple(each for name, each in unknown.items() if name not in seen)
-    out = tuple(
-        each for name, each in ruled_out.items() if name not in seen and name not in unknown
-    )
+    steps = run_steps(case)
+    known = beliefs(case, steps)
+    causes = [_cause(name, found, case, known) for name, found in steps.found]
     if not causes:
-        causes.append(_fallback(case, open_))
-    diagnosis = Diagnosis(QUESTION, "", tuple(causes), out, open_, consequences=tuple(consequences))
+        causes.append(_fallback(case, steps.open, known))
+    causes.sort(key=_rank)
+    diagnosis = Diagnosis(
+        *(QUESTION, "", tuple(causes), steps.ruled_out, steps.open),
+        consequences=steps.consequences,
+        odds=known.section(),
+    )
     diagnosis = replace(diagnosis, suspects=suspects(case, diagnosis))
     diagnosis = replace(diagnosis, answer=plain_answer(case, diagnosis))
     diagnosis = with_augmentation(case, diagnosis)

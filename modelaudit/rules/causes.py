@@ -7,7 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from modelaudit.audit_types.diagnosis import Cause, Diagnosis, Evidence
+from modelaudit.audit_types.diagnosis import (
+    Cause,
+    CauseProbability,
+    Diagnosis,
+    DiagnosisOdds,
+    Evidence,
+)
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.rules import examples_behaviour
 from modelaudit.rules.model import (
@@ -22,8 +28,7 @@ from modelaudit.rules.model import (
     rules_of,
 )
 from modelaudit.structs import replace
-
-SURE = 0.95  # belief from which a cause has the severity of its rule, and not `unsure`
+from modelaudit.thresholds.answers import SURE_FAULT
 
 
 class CauseTexts(RuleTexts, frozen=True, kw_only=True):
@@ -48,7 +53,7 @@ def _check(row: CauseTexts) -> Check:
             raise NotRelevant(f"the model takes {facts.words.many}, which have no left and right")
         for cause in diagnosis.causes:
             if cause.cause == row.cause:
-                yield _finding(rule, row, cause)
+                yield _finding(rule, row, cause, sure=_sure(facts, diagnosis))
                 return
         for other in diagnosis.consequences:
             if other.cause == row.cause:
@@ -68,7 +73,14 @@ def _check(row: CauseTexts) -> Check:
     return check
 
 
-def _finding(rule: Rule, row: CauseTexts, cause: Cause) -> Finding:
+def _sure(facts: Facts, diagnosis: Diagnosis) -> bool:
+    """Whether a fault is probable enough; made-up inputs do not suffice, whatever they show."""
+    seen = facts.behaviour
+    own = seen is not None and seen.inputs.kind == "user"
+    return own and diagnosis.odds.fault >= SURE_FAULT.value
+
+
+def _finding(rule: Rule, row: CauseTexts, cause: Cause, *, sure: bool) -> Finding:
     first = cause.evidence[0]
     if first.code not in {"", rule.code}:
         raise NotRelevant(f"reported by {first.code}")
@@ -78,8 +90,8 @@ def _finding(rule: Rule, row: CauseTexts, cause: Cause) -> Finding:
         evidence={"n": first.n, "form": cause.transform} if cause.transform else {"n": first.n},
         key=cause.transform,
         title=cause.title or rule.summary,
-        severity=row.severity if cause.belief >= SURE else row.unsure,
-        confidence=Confidence.HIGH if cause.belief >= SURE else Confidence.MEDIUM,
+        severity=row.severity if sure else row.unsure,
+        confidence=Confidence.HIGH if sure else Confidence.MEDIUM,
     )
 
 
@@ -94,9 +106,15 @@ def _bad(row: CauseTexts) -> Callable[[], Facts]:
             ),
             next_steps=(),
         )
-        return replace(_good(), diagnosis=Diagnosis(causes=(found,)))
+        return replace(_good(), diagnosis=Diagnosis(causes=(found,), odds=_odds(0.03)))
 
     return facts
+
+
+def _odds(sound: float) -> DiagnosisOdds:
+    return DiagnosisOdds(
+        causes=(CauseProbability("sound", "No fault", sound),), cases=1, networks=1
+    )
 
 
 def _good() -> Facts:

@@ -44,11 +44,11 @@ SCALE_Z = Threshold(
     "the same networks: 1.1 at most; 37 other ranges that cost 20 points: 2.6 to 48, 31 of them "
     "at least 8",
 )
-SURE_Z = Threshold(
-    6.0,
-    "standard errors",
-    "size of either gain from which a finding has a high severity",
-    "chosen above `SCALE_Z`",
+SURE_FAULT = Threshold(
+    0.95,
+    "probability",
+    "probability of a fault from which what the diagnosis found has the severity of its rule",
+    "one wrong accusation in twenty at most, if the probabilities hold",
 )
 AGREE_Z = Threshold(
     3.0,
@@ -214,8 +214,8 @@ BETTER_P = Threshold(
 CERTAIN_P = Threshold(
     0.001,
     "",
-    "the same p-value for a finding of high severity",
-    "chosen ten times below `BETTER_P`",
+    "p-value below which an arbitrary order of the classes is better, not one of a pattern",
+    "chosen ten times below `BETTER_P`: there are many arbitrary orders",
 )
 OPEN_P = Threshold(
     0.2,

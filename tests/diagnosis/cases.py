@@ -17,6 +17,7 @@ from modelaudit.audit_types.diagnosis import Diagnosis
 from modelaudit.audit_types.kernels import BatchNormState, KernelInitialization
 from modelaudit.audit_types.probe_data import ProbeInputs
 from modelaudit.diagnosis import diagnose
+from modelaudit.diagnosis.answer import DESCRIPTIONS
 from modelaudit.diagnosis.procedure import PROCEDURE
 from modelaudit.diagnosis.suspects import CLEARED, GUILTY, OPEN
 from modelaudit.findings import Finding, Outcome, RuleResult
@@ -200,9 +201,10 @@ def check(diagnosis: Diagnosis) -> None:
     assert diagnosis.causes
     assert diagnosis.answer
     assert "{" not in diagnosis.answer
-    beliefs = [cause.belief for cause in diagnosis.causes]
-    assert all(0 < belief <= 1 for belief in beliefs)
-    assert all(later < beliefs[0] for later in beliefs[1:])
+    faults = [each for each in diagnosis.causes if each.cause not in DESCRIPTIONS]
+    beliefs = [1.0 if cause.belief is None else cause.belief for cause in faults]
+    assert all(0 <= belief <= 1 for belief in beliefs)
+    assert beliefs == sorted(beliefs, reverse=True)
     for cause in diagnosis.causes:
         assert all(evidence.text.rstrip().endswith(".") for evidence in cause.evidence)
     groups = (diagnosis.causes, diagnosis.consequences, diagnosis.ruled_out, diagnosis.undecidable)

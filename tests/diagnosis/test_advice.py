@@ -37,7 +37,7 @@ def test_every_cause_has_title_sentence_and_refutation(cause):
 @pytest.mark.parametrize("flip", [*NUMPY, "V + BGR", "0-255>imagenet", "H + imagenet>caffe", ""])
 def test_code_is_valid_python(cause, flip):
     load = loading_code(examples.healthy())
-    for step in next_steps(cause, CauseFound(1.0, (), transform=flip), load, IMAGES):
+    for step in next_steps(cause, CauseFound((), transform=flip), load, IMAGES):
         assert not re.search(r"\{[a-z]+\}", step.text + step.code)
         if step.code and not step.code.startswith(("modelaudit ", "sha256sum ")):
             ast.parse(step.code)
@@ -70,7 +70,7 @@ def test_code_for_scales_does_what_was_tried(high):
     for low in (-1.0, 0.0):
         images = np.linspace(low, high, 48, dtype="float32").reshape(1, 4, 4, 3)
         for scale in domain_transforms(images, 3):
-            found = CauseFound(1.0, (), transform=scale.name)
+            found = CauseFound((), transform=scale.name)
             steps = next_steps("input-domain", found, LOAD, IMAGES, (low, high))
             line = next(x for x in steps[0].code.splitlines() if x.startswith("images = "))
             given = {"np": np, "keras": keras, "images": images}
@@ -100,7 +100,7 @@ def test_code_centres_the_bias_of_the_named_layer(bias):
     head, last = Layer(), Layer()
     last.name = "odd"
     model = SimpleNamespace(_flatten_layers=lambda: [head, last])
-    found = CauseFound(1.0, (), where="trunk/digit")
+    found = CauseFound((), where="trunk/digit")
     code = next_steps("head-bias", found, LOAD, IMAGES)[0].code
     exec(code.partition("compile=False)\n")[2], {"np": np, "model": model, "print": str})
     assert np.ptp(head.weights[1]) == 0
@@ -118,5 +118,5 @@ def test_code_centres_the_bias_of_the_named_layer(bias):
 )
 def test_only_random_exports_of_keras_3_are_to_be_exported_again(cause, exported, told):
     load = replace(loading_code(examples.healthy()), exported=exported)
-    steps = next_steps(cause, CauseFound(1.0, ()), load, IMAGES)
+    steps = next_steps(cause, CauseFound(()), load, IMAGES)
     assert any("A Keras 3 export keeps random" in step.text for step in steps) is told

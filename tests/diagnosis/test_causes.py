@@ -265,4 +265,5 @@ def test_saturated_outputs_prove_no_symmetry():
 def test_changed_predictions_are_not_learned_invariance_whatever_the_other_flip_does():
     shown = output(transforms=(mirror(0.078, 0.67), turned(0.587)))
     found = diagnosed(behaviour(shown)).causes[0]
-    assert (found.cause, found.belief) == ("orientation-sensitive-data", 0.5)
+    assert found.cause == "orientation-sensitive-data"
+    assert any("The effect is weak" in each.text for each in found.evidence)

@@ -82,7 +82,7 @@ def codes(sample, runtime="", transforms=("H",)):
     found = {}
     for cause in ADVICE:
         for transform in transforms:
-            answer = CauseFound(1.0, (), where=LAYERS.get(cause, ""), transform=transform)
+            answer = CauseFound((), where=LAYERS.get(cause, ""), transform=transform)
             for number, step in enumerate(
                 next_steps(cause, answer, loading_code(facts), facts.words)
             ):

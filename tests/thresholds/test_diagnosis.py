@@ -5,9 +5,19 @@ Outputs have 16 classes, so that they carry 4 bits at most.
 
 from __future__ import annotations
 
+from unittest import mock
+
+import numpy as np
 import pytest
 
 from modelaudit.audit_types.behaviour import BetterInputs, Collapse, InformationGain, Intervention
+from modelaudit.audit_types.diagnosis import (
+    Cause,
+    CauseProbability,
+    Diagnosis,
+    DiagnosisOdds,
+    Evidence,
+)
 from modelaudit.diagnosis.case import answered_alike, better_by_labels, labels_contradict
 from modelaudit.diagnosis.steps.collapse import dead_units, little_information
 from modelaudit.diagnosis.steps.flip import by_construction
@@ -16,6 +26,10 @@ from modelaudit.diagnosis.steps.label import labels_renumbered, mostly_wrong, re
 from modelaudit.diagnosis.steps.statistics import unconverged_statistics, unsettled_statistics
 from modelaudit.diagnosis.steps.weight import partial_restore
 from modelaudit.diagnosis.suspects import suspects
+from modelaudit.measures.behaviour.numbering import other_numbering
+from modelaudit.rules.catalogue import CATALOGUE
+from modelaudit.rules.engine import run_rule
+from modelaudit.structs import replace
 from tests.diagnosis.cases import (
     behaviour,
     diagnosed,
@@ -104,10 +118,11 @@ def unconverged_after(share):
     return recalibrated(0.1, 4 * share)
 
 
-@at("weights.SMALL", {499: 0.5, 500: 0.95})
-def belief_in_a_fresh_layer(weights):
+@at("weights.SMALL", {499: True, 500: False})
+def a_fresh_layer_is_called_small(weights):
     kernels = measurements(initial("conv", "fresh", weights), initial("head"))
-    return partial_restore(case(behaviour(), kernels)).belief
+    found = partial_restore(case(behaviour(), kernels))
+    return any("are small" in each.text for each in found.against)
 
 
 # Outputs without information.
@@ -211,10 +226,22 @@ def another_form_gains(gain):
     return prefers(score=0.3 + gain)
 
 
-@at("answers.CERTAIN_P", {0.00099: 0.97, 0.00101: 0.85})
-def belief_in_another_orientation(p):
-    seen = output(better=BetterInputs("H", "accuracy", 0.3, 0.5, p, 7, 128))
-    return orientation_mismatch(case(behaviour(seen))).belief
+@at("answers.CERTAIN_P", {0.00099: True, 0.00101: False})
+def an_arbitrary_order_is_better(p):
+    """All labels are right if classes 0 and 1, and 2 and 3, are exchanged; the p-value is given."""
+    labels = np.repeat(np.arange(4), 8)
+    with mock.patch("modelaudit.measures.behaviour.numbering.p_better", return_value=p):
+        shown = np.eye(4)[[1, 0, 3, 2]][labels]
+        return other_numbering({"e": shown}, "softmax", labels) is not None
+
+
+@at("answers.SURE_FAULT", {0.949: "medium", 0.951: "high"})
+def severity_of_a_cause(fault):
+    cause = Cause(cause="input-domain", evidence=(Evidence("It differs."),), next_steps=())
+    odds = DiagnosisOdds(causes=(CauseProbability("sound", "No fault", 1 - fault),))
+    rule = next(rule for rule in CATALOGUE if rule.code == "MA621")
+    known = replace(facts(), diagnosis=Diagnosis(causes=(cause,), odds=odds))
+    return run_rule(rule, known).findings[0].severity.value
 
 
 @at("answers.SAME_SCORE", {0.0197: True, 0.0203: False})

@@ -97,12 +97,6 @@ def orientation_of_images_that_get_one_prediction(share):
     return found(orientation_mismatch, behaviour(seen))
 
 
-@at("answers.SURE_Z", {5.95: 0.85, 6.0: 0.97, 6.05: 0.97})
-def belief_in_an_orientation_without_labels(z):
-    seen = output(1.0, gains=form("H", z=z))
-    return orientation_mismatch(case(behaviour(seen))).belief
-
-
 @at("answers.GAIN", {0.099: "", 0.1: "1-x", 0.101: "1-x"})
 def scale_gains(bits):
     return scale(output(1.0, gains=form("1-x", equal=(bits, 9.0))))
@@ -129,10 +123,10 @@ def statistics_do_not_contradict(deviation):
     return scale(output(1.0, gains=form("/255")), norm)
 
 
-@at("weights.OFF_SCALE", {1.0: 0.85, 1.01: 0.97})
-def belief_in_another_scale(deviation):
+@at("weights.OFF_SCALE", {1.0: 1, 1.01: 2})
+def statistics_are_evidence_of_another_scale(deviation):
     seen = behaviour(output(1.0, gains=form("/255", z=5.5)), batchnorm=(first(deviation),))
-    return input_domain(case(seen)).belief
+    return len(input_domain(case(seen)).evidence)
 
 
 @at("weights.MISFIT", {0.35: "", 0.353: "/255"})
@@ -166,11 +160,11 @@ def nothing_lost_on_the_right_scale(loss):
     return scale(output(2.06, domain={"/255": 2.06 - loss}), first(0.5))
 
 
-@at("weights.ON_SCALE", {0.0995: 0.97, 0.1: 0.85})
-def belief_in_a_scale_that_statistics_match(deviation):
+@at("weights.ON_SCALE", {0.0995: 2, 0.1: 1})
+def evidence_of_a_scale_that_statistics_match(deviation):
     seen = output(0.5, gains=form("/255", z=5.5))
     norm = fit(0.9, mean_deviation=1.5, domain={"/255": deviation})
-    return input_domain(case(behaviour(seen, batchnorm=(norm,)))).belief
+    return len(input_domain(case(behaviour(seen, batchnorm=(norm,)))).evidence)
 
 
 def confident(margin=100.0, usual=9.0, bits=3.5, **changes):

@@ -30,6 +30,7 @@ def _wrap(text: str, indent: str, first: str | None = None) -> str:
 def screen(path: str, diagnosis: Diagnosis) -> str:
     """The diagnosis as text: answer, evidence, suspects, next steps."""
     from modelaudit.diagnosis.augmentation import augmentation_lines
+    from modelaudit.diagnosis.odds_text import odds_items, sample_size
 
     first = diagnosis.causes[0]
     lines = [
@@ -41,10 +42,15 @@ def screen(path: str, diagnosis: Diagnosis) -> str:
     ]
     lines += [_wrap(each.text, "    ", "  + ") for each in first.evidence[:4]]
     lines += [_wrap(each.text, "    ", "  - ") for each in first.against[:2]]
+    odds = odds_items(diagnosis.odds, NAMED) if first.belief is not None else []
     if first.refute:
         lines.append(_wrap(f"Would be refuted by: {first.refute}", "    ", "    "))
     for cause in diagnosis.causes[1:3]:
-        lines.append(_wrap(f"{cause.title} (belief {cause.belief:.0%})", "    ", "  also: "))
+        lines.append(_wrap(f"{cause.title}{_belief(cause)}", "    ", "  also: "))
+    if odds:
+        lines += ["", click.style("Odds", bold=True)]
+        lines += [_wrap(f"{head}. {text}", "    ", "  ") for head, text in odds]
+        lines.append(_wrap(sample_size(diagnosis.odds), "  ", "  "))
     lines += ["", click.style("The usual suspects", bold=True)]
     for suspect in diagnosis.suspects:
         colour, mark = STATES[suspect.state]
@@ -67,7 +73,20 @@ def screen(path: str, diagnosis: Diagnosis) -> str:
 def _headline(first: Cause) -> str:
     if first.cause in UNDECIDED:
         return first.title
-    return f"{CAUSE}{first.title} ({first.cause}, belief {first.belief:.0%})"
+    return f"{CAUSE}{first.title} ({first.cause}{_belief(first, ', ')})"
+
+
+def _belief(cause: Cause, before: str = " (") -> str:
+    """The belief, and how often causes with such a belief were present; empty without one."""
+    if cause.belief is None:
+        return ""
+    from modelaudit.diagnosis.odds_text import percent
+
+    text = f"{before}belief {percent(cause.belief)}"
+    if cause.interval is not None:
+        low, high = cause.interval
+        text += f"; {low:.0%} to {high:.0%} of such were right"
+    return text + ")" * (before == " (")
 
 
 def _undecided(diagnosis: Diagnosis) -> list[str]:

@@ -84,7 +84,7 @@ def nondeterministic(case: Case) -> StepResult:
     else:
         text = f"For the same inputs the outputs differ by up to {seen.noise_floor:.3g}."
     evidence = (Evidence(text, "MA605", seen.noise_floor, None, seen.inputs.n),)
-    return CauseFound(0.99, evidence, where=", ".join(drawing(case.facts.artifact)))
+    return CauseFound(evidence, where=", ".join(drawing(case.facts.artifact)))
 
 
 def nonfinite_output(case: Case) -> StepResult:
@@ -100,7 +100,7 @@ def nonfinite_output(case: Case) -> StepResult:
         "infinite values."
     )
     evidence = Evidence(text, "MA607", output.nonfinite, 0.0, seen.inputs.n)
-    return CauseFound(0.95, (evidence,), where=output.name)
+    return CauseFound((evidence,), where=output.name)
 
 
 def dead_units(case: Case) -> StepResult:
@@ -109,7 +109,7 @@ def dead_units(case: Case) -> StepResult:
     proven = [f for f in case.findings("MA437") if f.severity is Severity.HIGH]
     if proven:
         where = proven[0].location.route
-        return CauseFound(0.99, tuple(map(evidence_of, proven[:NAMED])), where=where)
+        return CauseFound(tuple(map(evidence_of, proven[:NAMED])), where=where)
     if seen is None:
         return CauseUnknown(case.unfed())
     if not seen.dead:
@@ -144,19 +144,17 @@ def dead_units(case: Case) -> StepResult:
         )
         for route in dead
     )
-    belief = 0.6 if given or not case.collapsed else 0.97
     traces = tuple(map(evidence_of, case.findings("MA433")))
     against: tuple[Evidence, ...] = ()
     if not traces and still_trained(optimizer_state(case.facts.artifact), dead[0]):
         # It died after training: by its restore, or by inputs that training did not see.
-        belief = 0.6
         text = (
             f"Until the end of training the optimizer had gradients for {dead[0]}, so it was alive "
             "then: weights that were restored wrongly or inputs on another scale look like this."
         )
         against = (Evidence(text),)
     found = (*evidence, *traces, _collapse_evidence(seen, silent))
-    return CauseFound(belief, found, where=dead[0], against=against)
+    return CauseFound(found, where=dead[0], against=against)
 
 
 def _dead_by_clearing(case: Case, seen: Behaviour) -> StepResult:
@@ -184,7 +182,7 @@ def _dead_by_clearing(case: Case, seen: Behaviour) -> StepResult:
         before,
         seen.inputs.n,
     )
-    return CauseFound(0.9, (evidence, _collapse_evidence(seen, output)), where=layer)
+    return CauseFound((evidence, _collapse_evidence(seen, output)), where=layer)
 
 
 def head_bias(case: Case) -> StepResult:
@@ -222,8 +220,7 @@ def head_bias(case: Case) -> StepResult:
     if excess is not UNSET:
         text = f"The bias is {excess:.1f} standard deviations from the mean pre-bias activation."
         evidence.append(Evidence(text, "", excess, BIAS_EXCESS.value))
-    sure = output.collapse.collapsed and seen.inputs.kind == "user"
-    return CauseFound(0.97 if sure else 0.85, tuple(evidence), where=tried.layer or "")
+    return CauseFound(tuple(evidence), where=tried.layer or "")
 
 
 def collapse_open(case: Case) -> StepResult:
@@ -239,7 +236,7 @@ def collapse_open(case: Case) -> StepResult:
             "it"
         )
     evidence = (_collapse_evidence(case.behaviour, output), *never_predicted(output))
-    return CauseFound(0.6, evidence, where=output.name)
+    return CauseFound(evidence, where=output.name)
 
 
 def little_information(case: Case) -> StepResult:
@@ -268,7 +265,7 @@ def little_information(case: Case) -> StepResult:
     against = Evidence(
         f"{case.words.many.capitalize()} that all have the same class would look the same."
     )
-    return CauseFound(0.5, (_collapse_evidence(seen, quiet),), where=quiet.name, against=(against,))
+    return CauseFound((_collapse_evidence(seen, quiet),), where=quiet.name, against=(against,))
 
 
 def drawing(artifact: Artifact) -> tuple[str, ...]:

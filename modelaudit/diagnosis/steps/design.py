@@ -17,19 +17,19 @@ def constant_head(case: Case) -> StepResult:
     findings = case.findings("MA305")
     if findings and len(findings) >= len(architecture.outputs):
         where = findings[0].location.route
-        return CauseFound(0.99, tuple(map(evidence_of, findings[:LISTED])), where=where)
+        return CauseFound(tuple(map(evidence_of, findings[:LISTED])), where=where)
     return CauseExcluded("no output is constant by construction")
 
 
 def unsuited_loss(case: Case) -> StepResult:
     """The loss that the model was compiled with gave its output little or no gradient."""
-    return _unlearned(case, 0.85, 0.55, "the compiled loss does not contradict the output", "MA306")
+    return _unlearned(case, "the compiled loss does not contradict the output", "MA306")
 
 
 def unsuited_design(case: Case) -> StepResult:
     """Layers or compile settings let through little of the input or of the gradient."""
     sound = "no layer or compile setting keeps it from learning"
-    return _unlearned(case, 0.75, 0.5, sound, *DESIGN, "MA613")
+    return _unlearned(case, sound, *DESIGN, "MA613")
 
 
 def labels_outside(case: Case) -> StepResult:
@@ -37,7 +37,7 @@ def labels_outside(case: Case) -> StepResult:
     found = [f for f in case.findings("MA609") if f.severity is Severity.HIGH]
     if not found:
         return CauseExcluded("no labels are known that the output cannot give")
-    return CauseFound(0.9, (evidence_of(found[0]),), where=found[0].location.route)
+    return CauseFound((evidence_of(found[0]),), where=found[0].location.route)
 
 
 # What keeps a network from learning, of the rules about its layers and compile settings.
@@ -47,7 +47,7 @@ DESIGN = (
 )
 
 
-def _unlearned(case: Case, belief: float, unsure: float, sound: str, *codes: str) -> StepResult:
+def _unlearned(case: Case, sound: str, *codes: str) -> StepResult:
     """Findings, if the output does not depend on the input or is mostly wrong by labels."""
     found = [f for f in case.findings(*codes) if f.severity.rank >= Severity.LOW.rank]
     if not found:
@@ -58,6 +58,4 @@ def _unlearned(case: Case, belief: float, unsure: float, sound: str, *codes: str
     if not weak and not unlearned(case):
         return CauseExcluded("the output depends on the input in spite of it")
     where = found[0].location.route
-    if found[0].severity is Severity.LOW:
-        belief = unsure  # models with such a finding often learn
-    return CauseFound(belief, tuple(map(evidence_of, found[:LISTED])), where=where)
+    return CauseFound(tuple(map(evidence_of, found[:LISTED])), where=where)

@@ -116,7 +116,7 @@ def by_construction(case: Case) -> StepResult:
         return CauseUnknown("the scores before the last activation, which is saturated")
     exact = [e for e in output.transforms if e.nfv is not None and e.nfv < EXACT.value]
     evidence = tuple(_evidence(e, output, EXACT.value) for e in exact[:3])
-    return CauseFound(0.97, evidence, where=output.name, transform=effect.name)
+    return CauseFound(evidence, where=output.name, transform=effect.name)
 
 
 def learned(case: Case, output: OutputBehaviour, effect: TransformEffect) -> bool | None:
@@ -188,7 +188,7 @@ def output_follows(case: Case) -> StepResult:
     output, effect, nfv = found
     if nfv < SENSITIVE.value and effect.action in {"odd", "swap"}:
         evidence = _evidence(effect, output, SENSITIVE.value)
-        return CauseFound(0.9, (evidence,), where=output.name, transform=effect.name)
+        return CauseFound((evidence,), where=output.name, transform=effect.name)
     return CauseExcluded("the output neither changes sign nor swaps classes under the flip")
 
 
@@ -209,7 +209,7 @@ def learned_invariance(case: Case) -> StepResult:
         *(_evidence(e, output, LEARNED.value) for e in also[:3]),
         *_as_set(case, effect),
     )
-    return CauseFound(0.9, evidence, where=output.name, transform=effect.name)
+    return CauseFound(evidence, where=output.name, transform=effect.name)
 
 
 def treated_alike(nfv: float) -> str:
@@ -269,7 +269,6 @@ def sensitive_architecture(case: Case) -> StepResult:
         f"more than half of the {nfv:.2g} for the model itself."
     )
     return CauseFound(
-        0.75,
         (
             _evidence(effect, output, LEARNED.value),
             Evidence(text, "MA301", floor, FLOOR_SHARE.value * nfv, effect.n),
@@ -312,5 +311,4 @@ def sensitive_data(case: Case) -> StepResult:
     against: tuple[Evidence, ...] = ()
     if profile and any("flip" in route.lower() for route in profile.augmentation):
         against = (Evidence("The model contains a layer that flips images during training."),)
-    belief = 0.5 if verdict is None else 0.85
-    return CauseFound(belief, tuple(evidence), output.name, effect.name, against)
+    return CauseFound(tuple(evidence), output.name, effect.name, against)

@@ -28,7 +28,6 @@ from modelaudit.diagnosis.model import CauseExcluded, CauseFound, CauseUnknown, 
 from modelaudit.diagnosis.steps.form_evidence import (
     agreement_text,
     agrees,
-    gain_strength,
     informed_orientations,
     informed_scale,
     is_gain,
@@ -38,12 +37,10 @@ from modelaudit.measures.kernels.batchnorm import inputs_off_scale
 from modelaudit.measures.summary import Behaviour
 from modelaudit.thresholds.answers import (
     BETTER_P,
-    CERTAIN_P,
     GAIN,
     MIN_CLASSES,
     OPEN_P,
     SCORE_GAIN,
-    SURE_Z,
     SUSPECT_P,
     TOP_SHARE,
 )
@@ -74,12 +71,7 @@ def orientation_mismatch(case: Case) -> StepResult:
         ):
             return CauseUnknown("images on the scale used in training, which differs from theirs")
         evidence = (*_labelled_evidence(labelled), *_seen_in_outputs(output, names, seen.inputs.n))
-        belief = (
-            _belief(labelled)
-            if labelled
-            else _unlabelled_belief(gain_strength(output.gains[names[0]]))
-        )
-        return CauseFound(belief, evidence, where=output.name, transform=names[0])
+        return CauseFound(evidence, where=output.name, transform=names[0])
     informative = any(
         (o.collapse.classes or 0) >= MIN_CLASSES.value and o.orientation for o in case.outputs
     )
@@ -145,10 +137,6 @@ def _more_labels(case: Case, *, moved: bool) -> CauseUnknown | None:
     return None
 
 
-def _unlabelled_belief(z: float) -> float:
-    return 0.97 if z >= SURE_Z.value else 0.85
-
-
 def _same_scale(labelled: BetterInputs) -> list[str]:
     """The form that labels prefer, and equally good ones on the same scale."""
     domain = parts(labelled.name)[1]
@@ -183,10 +171,6 @@ def _seen_in_outputs(output: OutputBehaviour, names: Sequence[str], n: int) -> I
     if len(names) > 1:
         also = ", ".join(map(words_of, names[1:]))
         yield Evidence(f"The model cannot distinguish this from images {also}.")
-
-
-def _belief(found: BetterInputs) -> float:
-    return 0.97 if found.p < CERTAIN_P.value else 0.85
 
 
 def _profile_evidence(output: OutputBehaviour, name: str, n: int) -> Evidence:
@@ -231,7 +215,6 @@ def _other_scale(
         if not domain:
             return None
         return CauseFound(
-            _belief(labelled),
             _labelled_evidence(labelled),
             where=output.name,
             transform=labelled.name,
@@ -256,5 +239,5 @@ def _other_scale(
     fits = first is not None and first.domain.get(name, OFF_SCALE.value) < ON_SCALE.value
     if first is not None and fits and first.mean_deviation > OFF_SCALE.value:
         evidence = (said, statistics_evidence(first, name))
-        return CauseFound(0.97, evidence, where=output.name, transform=name)
-    return CauseFound(_unlabelled_belief(z), (said,), where=output.name, transform=name)
+        return CauseFound(evidence, where=output.name, transform=name)
+    return CauseFound((said,), where=output.name, transform=name)

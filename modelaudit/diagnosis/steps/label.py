@@ -43,7 +43,7 @@ def labels_renumbered(case: Case) -> StepResult:
             evidence = Evidence(text, "", other.accuracy, given, seen.inputs.n)
             # Another form is compared in that order of the classes, so it does not explain it.
             both = other.variant != "e" or better_by_labels(output) is not None
-            return CauseFound(0.97, (evidence,), where=output.name, together=both)
+            return CauseFound((evidence,), where=output.name, together=both)
     return CauseExcluded("no other numbering of the classes makes the labels more likely")
 
 
@@ -65,7 +65,7 @@ def not_understood(case: Case) -> StepResult:
         if text:
             given = scores(output)[0]["e"]
             evidence = Evidence(text, "", given, UNINFORMED.value, seen.inputs.n)
-            return CauseFound(0.6, (evidence, *never_predicted(output)), where=output.name)
+            return CauseFound((evidence, *never_predicted(output)), where=output.name)
     weak = next(filter(None, map(weakly_right, case.outputs)), "")
     rated = next(output for output in case.outputs if "e" in scores(output)[0])
     if not rated.accuracy:

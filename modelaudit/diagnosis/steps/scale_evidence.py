@@ -60,7 +60,7 @@ def by_statistics(
         and (bits <= LITTLE.value * room or bits < information(output) - TIED.value)
     ):
         return None
-    return CauseFound(0.85, (statistics_evidence(first, best),), where=output.name, transform=best)
+    return CauseFound((statistics_evidence(first, best),), where=output.name, transform=best)
 
 
 def by_margin(seen: Behaviour, output: OutputBehaviour) -> CauseFound | None:
@@ -87,7 +87,7 @@ def by_margin(seen: Behaviour, output: OutputBehaviour) -> CauseFound | None:
         f"predictions carry {said}.{_undecided(others)}"
     )
     evidence = Evidence(text, "", output.margin, MARGIN.value, seen.inputs.n)
-    return CauseFound(0.85, (evidence,), where=output.name, transform=best)
+    return CauseFound((evidence,), where=output.name, transform=best)
 
 
 def _as_good(scales: Mapping[str, float]) -> tuple[list[str], float]:

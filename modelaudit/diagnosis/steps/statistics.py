@@ -37,7 +37,7 @@ def unsettled_statistics(case: Case) -> StepResult:
         f"end){_steps(case, bad)}."
     )
     evidence = Evidence(text, "", bad.settled_misfit, SETTLING.value, seen.inputs.n)
-    return CauseFound(0.9, (evidence,), where=bad.route)
+    return CauseFound((evidence,), where=bad.route)
 
 
 def _steps(case: Case, bad: BatchNormFit) -> str:
@@ -72,7 +72,7 @@ def unconverged_statistics(case: Case) -> StepResult:
             f"raises the information in the predictions from {before:.2f} to {after:.2f} of "
             f"{room:.2f} bits, and no other input scale does."
         )
-        return CauseFound(0.9, (Evidence(text, "", after, before, seen.inputs.n),))
+        return CauseFound((Evidence(text, "", after, before, seen.inputs.n),))
     return CauseExcluded(
         "recomputing batch statistics changes the information in the predictions only from "
         f"{before:.2f} to {after:.2f} bits"
@@ -105,7 +105,7 @@ def wrong_weights(case: Case) -> StepResult:
             else "Those before it match theirs, so the weights in between are most likely those of "
             "another layer, epoch or model."
         )
-        return CauseFound(0.6 if first else 0.85, (evidence, meaning), where=bad.route)
+        return CauseFound((evidence, meaning), where=bad.route)
     if seen.batchnorm:
         worst = max(fit.misfit for fit in seen.batchnorm)
         return CauseExcluded(

@@ -18,7 +18,7 @@ def not_trained(case: Case) -> StepResult:
     """The optimizer shows that no step changed the weights."""
     found = case.findings("MA430")
     if found:
-        return CauseFound(0.95, tuple(map(evidence_of, found)))
+        return CauseFound(tuple(map(evidence_of, found)))
     state = optimizer_state(case.facts.artifact)
     if state is None or state.steps is None:
         return CauseExcluded("no optimizer in the file counts steps without effect")
@@ -26,7 +26,7 @@ def not_trained(case: Case) -> StepResult:
     if state.steps and state.rate == 0 and initial:
         text = f"The learning rate is 0: {counted(state.steps, 'step', 'steps')} changed nothing."
         evidence = (Evidence(text, "", state.rate, None, state.steps), evidence_of(initial[0]))
-        return CauseFound(0.98, evidence, where=initial[0].location.route)
+        return CauseFound(evidence, where=initial[0].location.route)
     return CauseExcluded(f"the optimizer counts {counted(state.steps, 'step', 'steps')}")
 
 
@@ -38,8 +38,7 @@ def exploded(case: Case) -> StepResult:
     evidence = tuple(map(evidence_of, (*found, *case.findings("MA431"))))
     if case.behaviour is not None and case.collapsed is None:
         return CauseExcluded("the output depends on the input in spite of enormous weights")
-    belief = 0.9 if case.collapsed else 0.6
-    return CauseFound(belief, evidence, where=found[0].location.route)
+    return CauseFound(evidence, where=found[0].location.route)
 
 
 def prior_only(case: Case) -> StepResult:
@@ -68,12 +67,12 @@ def prior_only(case: Case) -> StepResult:
             text += f" The commonest label has {share:.0%}."
         evidence.insert(0, Evidence(text, "", output.prior, PRIOR.value))
         evidence += never_predicted(output)
-        return CauseFound(0.9, tuple(evidence), where=output.name)
+        return CauseFound(tuple(evidence), where=output.name)
     if not shrunk and case.behaviour is None:
         return CauseUnknown(case.unfed())
     if not shrunk:
         return CauseUnknown(f"{case.labelled}: they show whether the output is their mean")
-    return CauseFound(0.85 if output else 0.6, tuple(evidence), where=shrunk[0].location.route)
+    return CauseFound(tuple(evidence), where=shrunk[0].location.route)
 
 
 def _majority(case: Case) -> CauseFound | None:
@@ -90,7 +89,7 @@ def _majority(case: Case) -> CauseFound | None:
             f"accuracy is {given:.0%}: the commonest label has {share:.0%}."
         )
         evidence = (Evidence(text, "", given, share), *never_predicted(output))
-        return CauseFound(0.6, evidence, where=output.name)
+        return CauseFound(evidence, where=output.name)
     return None
 
 
@@ -101,7 +100,7 @@ def few_steps(case: Case) -> StepResult:
         return CauseExcluded("no optimizer counts only a few training steps")
     if not unlearned(case) and not any(map(weakly_right, case.outputs)):
         return CauseExcluded("the output depends on the input after few training steps")
-    return CauseFound(0.7, (evidence_of(found[0]),))
+    return CauseFound((evidence_of(found[0]),))
 
 
 def still_trained(state: OptimizerState | None, route: str) -> bool:

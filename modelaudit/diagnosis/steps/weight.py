@@ -46,7 +46,7 @@ def damaged(case: Case) -> StepResult:
     if findings:
         first = findings[0]
         where = first.location.route or first.location.file
-        return CauseFound(0.99, tuple(evidence_of(f) for f in findings[:LISTED]), where=where)
+        return CauseFound(tuple(evidence_of(f) for f in findings[:LISTED]), where=where)
     if not case.facts.artifact.tensors or variables_without_values(case.facts.artifact):
         return CauseUnknown("the stored weights, which are not in this file")
     count = len(case.facts.artifact.tensors)
@@ -61,7 +61,7 @@ def nonfinite_weights(case: Case) -> StepResult:
     findings = case.findings("MA111")
     if findings:
         where = _names([f.location.route or f.location.file for f in findings])
-        return CauseFound(0.97, tuple(evidence_of(f) for f in findings[:LISTED]), where=where)
+        return CauseFound(tuple(evidence_of(f) for f in findings[:LISTED]), where=where)
     if not case.facts.artifact.tensors:
         return CauseUnknown("the stored weights, which are not in this file")
     return CauseExcluded("all stored values are finite")
@@ -103,7 +103,7 @@ def never_loaded(case: Case) -> StepResult:
         norms = every(count, "batch normalisation layer has", "batch normalisation layers have")
         text = f"{norms} mean 0 and variance 1."
         evidence.append(Evidence(text, "MA402", count, None, count))
-    return CauseFound(0.97, tuple(evidence))
+    return CauseFound(tuple(evidence))
 
 
 def _fresh_evidence(kernel: KernelInitialization) -> Evidence:
@@ -147,7 +147,6 @@ def partial_restore(case: Case) -> StepResult:
     trained = sum(kernel.tests.get("fits") is not True for kernel in case.kernels)
     others = counted(trained, "other kernel is", "other kernels are")
     return CauseFound(
-        0.95 if surest is Severity.HIGH else 0.5,
         tuple(_fresh_evidence(kernel) for kernel in fresh[:LISTED])
         + (Evidence(f"{others} trained.", "", trained, None, tested),),
         where=_names([kernel.route for kernel in fresh]),
@@ -190,7 +189,7 @@ def statistics_lost(case: Case) -> StepResult:
         ]
         if repaired:
             evidence.append(repaired)
-        return CauseFound(0.97, tuple(evidence), where=names)
+        return CauseFound(tuple(evidence), where=names)
     if not case.batchnorm:
         return CauseExcluded("the model has no batch normalisation")
     new = [s.route for s in case.batchnorm if s.statistics_initial and s.affine_initial]
@@ -218,8 +217,7 @@ def _untouched(case: Case, new: list[str], trained: int) -> CauseFound:
     if repaired:
         evidence.append(repaired)
     frozen = "Layers that were frozen, or never called, during training also look like this."
-    belief = 0.9 if repaired or len(new) < count else 0.75
-    return CauseFound(belief, tuple(evidence), where=_names(new), against=(Evidence(frozen),))
+    return CauseFound(tuple(evidence), where=_names(new), against=(Evidence(frozen),))
 
 
 def _recalibration(case: Case) -> Evidence | None:

@@ -143,7 +143,8 @@ def _no_better(
     """Whether chance may explain that more labels match: a network confuses some classes."""
     given = _right(outputs["e"], kind, labels)
     other = _right(outputs[found.variant], kind, found.order[labels])
-    return p_better(given, other) >= (BETTER_P if found.pattern else CERTAIN_P).value
+    limit = BETTER_P.value if found.pattern else CERTAIN_P.value
+    return p_better(given, other) >= limit
 
 
 def _right(values: NDArray[np.floating], kind: str, meant: Order) -> NDArray[np.float64]:

@@ -14,12 +14,14 @@ from modelaudit.audit_types.diagnosis import (
     Suspect,
     Undecidable,
 )
+from modelaudit.diagnosis.odds_text import odds_items, sample_size
 from modelaudit.report.blocks import Bullets, Paragraph, Span, led, paragraphs, spans
 from modelaudit.report.sections.findings import FindingsSection
 from modelaudit.report.wording import text, vocabulary
 from modelaudit.schema import Audit
 
 LONGEST = 2000  # characters of one text
+LISTED = 6  # causes with their odds
 # Symptoms: the same prediction for all inputs, or different ones for flipped inputs.
 SYMPTOM = ("MA602", "MA603", "MA604")
 OTHER_QUESTION = "What explains the outputs of this model?"
@@ -97,7 +99,7 @@ def _cause(item: Cause, findings: FindingsSection) -> CauseView:
         said.append(Span(text.shorten(item.where, 60), code=True))
     return CauseView(
         title=_title(item),
-        belief="" if belief is None else text.percent(belief),
+        belief="" if belief is None else _belief(belief, item.interval),
         share=round((belief or 0.0) * 20) * 5,
         where=tuple(said),
         evidence=tuple(_evidence(each, findings) for each in item.evidence),
@@ -108,6 +110,13 @@ def _cause(item: Cause, findings: FindingsSection) -> CauseView:
             for step in item.next_steps
         ),
     )
+
+
+def _belief(belief: float, interval: tuple[float, float] | None) -> str:
+    if interval is None:
+        return text.percent(belief)
+    low, high = map(text.percent, interval)
+    return f"{text.percent(belief)} ({low} to {high} of such beliefs were right)"
 
 
 def _suspect(item: Suspect) -> SuspectView:
@@ -142,6 +151,9 @@ def build(audit: Audit, findings: FindingsSection) -> DiagnosisView:
     ruled_out = [(_title(item), text.shorten(item.by, 300)) for item in data.ruled_out]
     if ruled_out:
         lists.append(led("Ruled out", ruled_out))
+    odds = data.odds if any(cause.belief is not None for cause in data.causes) else None
+    if odds and (known := odds_items(odds, LISTED)):
+        lists.append(led(f"Odds of the causes. {sample_size(odds)}", known))
     if undecidable := _undecidable(data.undecidable):
         lists.append(led("Cannot be decided from the available data", undecidable))
     causes = tuple(_cause(item, findings) for item in data.causes)

@@ -46,10 +46,7 @@ def test_a_biased_head_is_found_by_centring_its_bias(responsible, name):
     assert answer(head_bias, seen) == expected
     if expected == "found":
         found = head_bias(case(seen))
-        assert found.belief == 0.97
         assert len(found.evidence) == 3
-        made_up = replace(seen, inputs=replace(seen.inputs, kind="synthetic"))
-        assert head_bias(case(made_up)).belief == 0.85  # MA624 is medium then
 
 
 @pytest.mark.parametrize("deterministic", [True, False])
@@ -74,12 +71,9 @@ def test_a_layer_that_another_form_of_the_inputs_wakes_is_not_the_cause():
     assert diagnosed(labelled(behaviour(hopeless, dead=dead))).causes[0].cause == "dead-units"
 
 
-def test_belief_in_a_dead_layer_depends_on_the_output():
-    dead = {"relu": 1.0}
-    assert dead_units(case(behaviour(silent(), dead=dead))).belief == 0.97
-    assert dead_units(case(behaviour(quiet(), dead=dead))).belief == 0.6
-    made_up = dead_units(case(behaviour(silent(), user=False, dead=dead)))
-    assert (made_up.belief, "made-up inputs" in made_up.evidence[0].text) == (0.6, True)
+def test_of_a_dead_layer_it_is_told_that_inputs_were_made_up():
+    made_up = dead_units(case(behaviour(silent(), user=False, dead={"relu": 1.0})))
+    assert "made-up inputs" in made_up.evidence[0].text
 
 
 @pytest.mark.parametrize(

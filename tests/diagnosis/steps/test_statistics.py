@@ -40,15 +40,15 @@ def test_steps_follow_from_the_momentum_of_this_layer(momentum, settled, steps):
 
 
 @pytest.mark.parametrize(
-    ("fits", "belief", "said"),
+    ("fits", "said"),
     [
-        ((fit(0.6),), 0.6, "either the images differ"),
-        ((fit(), fit(0.6, "later")), 0.85, "the weights in between"),
+        ((fit(0.6),), "either the images differ"),
+        ((fit(), fit(0.6, "later")), "the weights in between"),
     ],
 )
-def test_at_the_first_layer_inputs_cannot_be_told_from_weights(fits, belief, said):
+def test_at_the_first_layer_inputs_cannot_be_told_from_weights(fits, said):
     first = diagnosed(behaviour(batchnorm=fits)).causes[0]
-    assert (first.cause, first.belief) == ("wrong-weights-upstream", belief)
+    assert first.cause == "wrong-weights-upstream"
     assert said in first.evidence[1].text
 
 

@@ -267,4 +267,4 @@ def test_an_undecided_diagnosis_has_no_belief(cause, weighed):
     }
     page = render_html(changed(audit, diagnosis=diagnosis), samples.RULES)
     assert ("Belief: 50" in page) is weighed
-    assert ("Belief rates how likely" in page) is weighed
+    assert ("Belief is the probability" in page) is weighed

@@ -1,0 +1,96 @@
+"""The beliefs of the diagnosis: the odds of a population of networks with the same measurements."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from modelaudit.audit_types.diagnosis import CauseProbability, DiagnosisOdds, OddsShift
+from modelaudit.diagnosis.answer import DESCRIPTIONS
+from modelaudit.diagnosis.case import Case
+from modelaudit.diagnosis.features import BEHIND as CAUSES_BEHIND
+from modelaudit.diagnosis.features import features, said
+from modelaudit.diagnosis.model import StepResults
+from modelaudit.odds.posterior import SOUND, Posterior, Shift, held_out, posterior
+from modelaudit.odds.table import OddsTable, shipped_table
+
+BEHIND = CAUSES_BEHIND | dict.fromkeys(DESCRIPTIONS, (SOUND,))
+TITLES = {
+    SOUND: "No fault",
+    "several": "Two faults at once",
+    "damaged": "Damaged or non-finite weights",
+    "untouched": "Weights that were never trained or never loaded",
+    "partial": "A layer that was never restored or trained",
+    "statistics": "Lost or unsettled batch statistics",
+    "head": "A dominant bias of the last layer",
+    "dead": "A layer that is never active",
+    "exploded": "Weights that exploded",
+    "orientation": "Inputs in another orientation",
+    "values": "Inputs with other values or channels",
+    "numbering": "Labels in another order",
+    "misplaced": "Weights out of place, or another fault without a sign of its own",
+    "training": "Training that failed",
+}
+SHOWN = 4  # statistics that moved the odds of a cause most
+FAINT = 1.2  # factors between this and its inverse are not shown
+
+
+class Beliefs(Struct, frozen=True):
+    """What the population says about one case; `found` is None if it says nothing."""
+
+    found: Posterior | None
+    table: OddsTable
+    missing: str = ""
+
+    def of(self, cause: str) -> float | None:
+        """The probability behind a cause of the diagnosis; None without one."""
+        if self.found is None or cause not in BEHIND:
+            return None
+        return round(self.found.any_of(BEHIND[cause]), 3)
+
+    def interval(self, belief: float | None) -> tuple[float, float] | None:
+        """How often causes with such a belief were present in families left out."""
+        known = None if belief is None else held_out(belief, self.table)
+        return known.interval if known and known.cases else None
+
+    def section(self) -> DiagnosisOdds:
+        """The probabilities, as the audit has them."""
+        if self.found is None:
+            return DiagnosisOdds(missing=self.missing)
+        known = {name: self.found.any_of({name}) for name in (SOUND, *self.found.alone)}
+        counted = {each.name: (each.cases, each.networks) for each in self.table.causes}
+        rows = [
+            CauseProbability(
+                name,
+                TITLES[name],
+                round(probability, 3),
+                *counted.get(name, (0, 0)),
+                tuple(map(_said, self._strongest(name))),
+            )
+            for name, probability in (*known.items(), ("several", self.found.several))
+            if round(probability, 2) > 0
+        ]
+        rows.sort(key=lambda row: (-row.probability, row.cause))
+        return DiagnosisOdds(
+            causes=tuple(rows), cases=self.table.cases, networks=self.table.networks
+        )
+
+    def _strongest(self, name: str) -> list[Shift]:
+        shifts = self.found.shifts.get(name, ()) if self.found else ()
+        clear = [each for each in shifts if not 1 / FAINT <= each.factor <= FAINT]
+        return clear[:SHOWN]
+
+
+def _said(shift: Shift) -> OddsShift:
+    return OddsShift(said(shift.feature, shift.value), round(shift.factor, 3), shift.n)
+
+
+def beliefs(case: Case, steps: StepResults) -> Beliefs:
+    """The odds of a case; none for inputs of a kind that the population lacks."""
+    table = shipped_table()
+    kind = case.facts.modality.kind
+    if kind not in table.kinds:
+        return Beliefs(None, table, f"the population has no models for inputs of the kind {kind}")
+    known = features(case, steps)
+    if not known:
+        return Beliefs(None, table, "nothing was measured")
+    return Beliefs(posterior(known, table), table)

@@ -1,0 +1,189 @@
+"""Measured statistics of one case as numbers, from which the odds of the causes are computed.
+
+A feature is missing where nothing measures it: labels that were not given, a model without batch
+normalisation. Missing features have no weight. The numbers are those that the steps judge as well.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from msgspec import Struct
+
+from modelaudit.diagnosis import measured as read
+from modelaudit.diagnosis.case import Case
+from modelaudit.diagnosis.model import StepResults
+from modelaudit.diagnosis.steps.design import DESIGN
+from modelaudit.diagnosis.steps.weight import DAMAGE
+from modelaudit.findings import Severity
+
+
+class Feature(Struct, frozen=True):
+    """One statistic: how it is read from a case, and what it says in words (`{}` is the number)."""
+
+    says: str
+    read: Callable[[Case], float | None]
+
+
+# The causes of the population behind each cause of the diagnosis. Those without an entry are proven
+# by what their step found, or the population has no such case.
+BEHIND: dict[str, tuple[str, ...]] = {
+    "damaged-restore": ("damaged",),
+    "nonfinite-weights": ("damaged",),
+    "never-loaded": ("untouched",),
+    "not-trained": ("untouched", "training"),
+    "partial-restore": ("partial",),
+    "bn-statistics-lost": ("statistics",),
+    "bn-statistics-unsettled": ("statistics",),
+    "head-bias": ("head",),
+    "dead-units": ("dead",),
+    "exploded-weights": ("exploded",),
+    "orientation-mismatch": ("orientation",),
+    "input-domain": ("values",),
+    "labels-renumbered": ("numbering",),
+    "wrong-weights-upstream": ("misplaced",),
+    "not-understood": ("misplaced", "training"),
+    "collapse-open": ("misplaced", "training"),
+    "little-information": ("misplaced", "training"),
+    "loss-unsuited": ("training",),
+    "network-design": ("training",),
+    "prior-only": ("training",),
+}
+# How a step for a cause can end, as a statistic.
+FIRST, LATER, FOLLOWS, SUSPECTED, OPEN, OUT = 4, 3, 2, 1, 0, -1
+ENDED = {
+    FIRST: "found first by the ordered checks",
+    LATER: "found by the ordered checks after another cause",
+    FOLLOWS: "seen by the ordered checks as a consequence of another cause",
+    SUSPECTED: "suspected by the ordered checks, on too few labels",
+    OPEN: "left open by the ordered checks",
+    OUT: "ruled out by the ordered checks",
+}
+STEP = "step:"
+
+
+def features(case: Case, steps: StepResults) -> dict[str, float]:
+    """Every statistic that was measured, by name."""
+    found = ((name, feature.read(case)) for name, feature in FEATURES.items())
+    known = {name: value for name, value in found if value is not None and math.isfinite(value)}
+    return known | _ended(steps)
+
+
+def _ended(steps: StepResults) -> dict[str, float]:
+    """How the steps for each cause of the population ended: of several, the strongest result."""
+    ends = [(name, LATER if place else FIRST) for place, (name, _) in enumerate(steps.found)]
+    ends += [(each.cause, FOLLOWS) for each in steps.consequences]
+    ends += [(each.cause, SUSPECTED if each.suspected else OPEN) for each in steps.open]
+    ends += [(each.cause, OUT) for each in steps.ruled_out]
+    strongest: dict[str, float] = {}
+    for name, end in ends:
+        for cause in BEHIND.get(name, ()):
+            strongest[STEP + cause] = float(max(end, strongest.get(STEP + cause, OUT)))
+    return strongest
+
+
+def said(name: str, value: float) -> str:
+    """A statistic in words."""
+    return ENDED[round(value)] if name.startswith(STEP) else FEATURES[name].says.format(value)
+
+
+FEATURES: dict[str, Feature] = {
+    "damage": Feature(
+        "a severe finding about the file or its values",
+        read.reported(*DAMAGE, "MA111", least=Severity.HIGH),
+    ),
+    "untouched": Feature(
+        "every testable kernel as drawn, and nothing that training moved", read.untouched
+    ),
+    "fresh": Feature("{:.0%} of the testable kernels as drawn by their initializers", read.fresh),
+    "left_initial": Feature("a layer at initial values among trained ones", read.left),
+    "idle": Feature("an optimizer whose steps changed nothing", read.reported("MA430")),
+    "few_steps": Feature("hardly any training steps", read.reported("MA432")),
+    "steps": Feature("10^{:.1f} training steps counted by the optimizer", read.steps),
+    "norms_lost": Feature(
+        "{:.0%} of the batch normalisations with statistics as drawn but trained gamma or beta",
+        read.lost,
+    ),
+    "norms_new": Feature("{:.0%} of the batch normalisations with all initial values", read.new),
+    "exploded": Feature("kernels far larger than initializers draw them", read.reported("MA435")),
+    "dead_proven": Feature(
+        "a layer that is constant by interval arithmetic",
+        read.reported("MA437", least=Severity.HIGH),
+    ),
+    "design": Feature(
+        "a finding about the loss or the design", read.reported("MA306", *DESIGN, "MA613")
+    ),
+    "shrunk": Feature(
+        "a kernel or gradients that shrank to nothing", read.reported("MA433", "MA434", "MA436")
+    ),
+    "dead": Feature("{:.0%} of the channels of a rectified layer never active", read.dead),
+    "cleared": Feature(
+        "clearing an all-negative bias restores {:.0%} of the information",
+        read.intervention("clear_negative_bias"),
+    ),
+    "head_gain": Feature(
+        "centring the head's bias restores {:.0%} of the information",
+        read.intervention("centre_head_bias"),
+    ),
+    "head_excess": Feature(
+        "a head bias {:.1f} standard deviations from its activations", read.excess
+    ),
+    "recalibrated": Feature(
+        "recomputed batch statistics restore {:.0%} of the information",
+        read.intervention("recalibrate_batchnorm"),
+    ),
+    "informed": Feature("predictions that carry {:.0%} of the information possible", read.informed),
+    "spread": Feature("an output that varies by 10^{:.1f} of its scale", read.spread),
+    "top_share": Feature("one prediction for {:.0%} of the inputs", read.top),
+    "first_misfit": Feature("misfit {:.2f} at the first batch normalisation", read.first_misfit),
+    "later_misfit": Feature("misfit up to {:.2f} at later batch normalisations", read.later_misfit),
+    "settling": Feature(
+        "statistics that would fit better by {:.2f} on the way from their initial values",
+        read.settling,
+    ),
+    "turn_p": Feature(
+        "labels prefer another orientation (p = 1e-{:.1f})", read.by_labels(read.moved)
+    ),
+    "turn_score": Feature(
+        "the best other orientation scores better by {:.2f}",
+        read.score_gain(lambda n: read.moved(n) and not read.rescaled(n)),
+    ),
+    "turn_bits": Feature(
+        "another orientation says more by {:.1f} standard errors",
+        read.bits(read.moved, equal=False),
+    ),
+    "turn_fit": Feature(
+        "batch statistics are 10^{:.1f} times closer in another orientation",
+        lambda case: read.better_fit(case, lambda fit: fit.orientation),
+    ),
+    "values_p": Feature(
+        "labels prefer other values (p = 1e-{:.1f})", read.by_labels(read.rescaled)
+    ),
+    "values_score": Feature(
+        "the best other values score better by {:.2f}",
+        read.score_gain(lambda n: read.rescaled(n) and not read.moved(n)),
+    ),
+    "values_bits": Feature(
+        "other values say more by {:.1f} standard errors at equal confidence",
+        read.bits(read.rescaled, equal=True),
+    ),
+    "values_fit": Feature(
+        "batch statistics are 10^{:.1f} times closer to other values",
+        lambda case: read.better_fit(case, lambda fit: fit.domain),
+    ),
+    "margin": Feature("a lead of the likeliest class of {:.1f} nats", read.margin),
+    "numbering": Feature(
+        "another order of the classes makes the labels e^{:.0f} times as likely", read.numbering
+    ),
+    "numbering_score": Feature(
+        "another order of the classes scores better by {:.2f}", read.numbering_gain
+    ),
+    "right": Feature("labels are met better than by a constant (p = 1e-{:.1f})", read.right),
+    "score": Feature(
+        "a score of {:.2f} beyond that of a constant answer (1 is perfect)", read.score
+    ),
+    "unpredicted": Feature(
+        "{:.0%} of the classes never predicted although labels have them", read.unpredicted
+    ),
+}

@@ -1,0 +1,268 @@
+"""How each statistic of `features` is read from a case; None where nothing measures it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+from modelaudit.audit_types.behaviour import BatchNormFit, OutputBehaviour
+from modelaudit.diagnosis.case import FLIPS, Case, capacity, information, scores
+from modelaudit.diagnosis.input_corrections import parts
+from modelaudit.findings import Severity
+from modelaudit.measures.optimizer_state import optimizer_state
+from modelaudit.measures.value_transforms import JOIN
+from modelaudit.rules.initial_values import left_initial, never_trained
+
+SMALLEST = 1e-12  # of a p-value and of a spread
+ROUNDED = 0.05  # standard deviations that are added before deviations are divided
+
+
+# ---- of the file ------------------------------------------------------------------------------
+
+
+def reported(*codes: str, least: Severity = Severity.LOW) -> Callable[[Case], float]:
+    """The rank of the most severe finding of these rules, 0 if none is of `least`."""
+
+    def read(case: Case) -> float:
+        ranks = [finding.severity.rank for finding in case.findings(*codes)]
+        return float(max((rank for rank in ranks if rank >= least.rank), default=0))
+
+    return read
+
+
+def untouched(case: Case) -> float | None:
+    """1 if every testable kernel is as drawn and nothing else was trained, else 0."""
+    if not case.kernels:
+        return None
+    return float(
+        len(case.fresh) == len(case.kernels)
+        and never_trained(case.facts.artifact, case.measured, case.batchnorm)[0]
+    )
+
+
+def fresh(case: Case) -> float | None:
+    """Share of the testable kernels that are as drawn."""
+    return len(case.fresh) / len(case.kernels) if case.kernels else None
+
+
+def left(case: Case) -> float | None:
+    """1 + the rank of the surest layer at initial values among trained ones; 0 without one."""
+    if not case.measured:
+        return None
+    found = left_initial(case.facts.artifact, case.measured, case.batchnorm)
+    return float(max((1 + each.severity.rank for each in found), default=0))
+
+
+def steps(case: Case) -> float | None:
+    """log10 of 1 + the steps that the optimizer counts."""
+    state = optimizer_state(case.facts.artifact)
+    return None if state is None or state.steps is None else math.log10(1 + state.steps)
+
+
+def lost(case: Case) -> float | None:
+    """Share of the batch normalisations with initial statistics, but trained gamma or beta."""
+    lost = [norm.statistics_initial and not norm.affine_initial for norm in case.batchnorm]
+    return sum(lost) / len(lost) if lost else None
+
+
+def new(case: Case) -> float | None:
+    """Share of the batch normalisations with all initial values."""
+    new = [norm.statistics_initial and norm.affine_initial for norm in case.batchnorm]
+    return sum(new) / len(new) if new else None
+
+
+# ---- of a run ---------------------------------------------------------------------------------
+
+
+def largest(values: Iterable[float | None]) -> float | None:
+    """The largest finite value; None without one."""
+    known = [value for value in values if value is not None and math.isfinite(value)]
+    return max(known, default=None)
+
+
+def smallest(values: Iterable[float | None]) -> float | None:
+    """The smallest finite value; None without one."""
+    known = [value for value in values if value is not None and math.isfinite(value)]
+    return min(known, default=None)
+
+
+def fed(case: Case) -> Iterator[OutputBehaviour]:
+    """The outputs, if enough of the user's inputs were used."""
+    yield from case.outputs if case.images else ()
+
+
+def dead(case: Case) -> float | None:
+    """Share of the channels of one rectified layer that are never active, at most."""
+    return largest(case.behaviour.dead.values()) if case.behaviour else None
+
+
+def intervention(name: str) -> Callable[[Case], float | None]:
+    """The information that an intervention restores, as a share of the most possible."""
+
+    def read(case: Case) -> float | None:
+        tried = case.behaviour.interventions.get(name) if case.behaviour else None
+        output = next((o for o in case.outputs if tried and o.name == tried.output), None)
+        if tried is None or output is None or not capacity(output):
+            return None
+        return (tried.after - tried.before) / capacity(output)
+
+    return read
+
+
+def excess(case: Case) -> float | None:
+    """Size of the head's bias in standard deviations of what it is added to."""
+    tried = case.behaviour.interventions.get("centre_head_bias") if case.behaviour else None
+    return tried.excess if tried and isinstance(tried.excess, float) else None
+
+
+def informed(case: Case) -> float | None:
+    """Information in the predictions as a share of the most possible, at least."""
+    return smallest(information(o) / capacity(o) for o in case.outputs if capacity(o))
+
+
+def spread(case: Case) -> float | None:
+    """log10 of the least relative spread of an output."""
+    return smallest(math.log10(max(o.collapse.spread, SMALLEST)) for o in case.outputs)
+
+
+def top(case: Case) -> float | None:
+    """Share of the inputs with the commonest prediction."""
+    return largest(o.collapse.top_share for o in case.outputs)
+
+
+# ---- of a run on the user's inputs --------------------------------------------------------------
+
+
+def norm_fits(case: Case) -> tuple[BatchNormFit, ...]:
+    """How well statistics fit the user's inputs, in execution order."""
+    return case.behaviour.batchnorm if case.behaviour and case.images else ()
+
+
+def first_misfit(case: Case) -> float | None:
+    """Misfit of the first batch normalisation."""
+    return next((fit.misfit for fit in norm_fits(case)), None)
+
+
+def later_misfit(case: Case) -> float | None:
+    """The largest misfit of the others."""
+    return largest(fit.misfit for fit in norm_fits(case)[1:])
+
+
+def settling(case: Case) -> float | None:
+    """How much better statistics on the way from their initial values would fit."""
+    if not norm_fits(case):
+        return None
+    bad = case.misfit
+    return 0.0 if bad is None or bad.settled_misfit is None else bad.misfit - bad.settled_misfit
+
+
+def better_fit(case: Case, forms: Callable[[BatchNormFit], Mapping[str, float]]) -> float | None:
+    """log10 of how much closer all statistics are to inputs in the best other form."""
+    fits = norm_fits(case)
+    sums = [
+        sum(forms(fit).get(name, fit.mean_deviation) for fit in fits)
+        for name in (forms(fits[0]) if fits else ())
+    ]
+    best, given = smallest(sums), sum(fit.mean_deviation for fit in fits)
+    if best is None or not math.isfinite(given):
+        return None
+    return math.log10((ROUNDED * len(fits) + given) / (ROUNDED * len(fits) + best))
+
+
+def moved(name: str) -> bool:
+    """Whether a form of the inputs is another orientation."""
+    return bool(parts(name)[0])
+
+
+def rescaled(name: str) -> bool:
+    """Whether a form of the inputs has other values."""
+    return bool(parts(name)[1])
+
+
+def by_labels(kind: Callable[[str], bool]) -> Callable[[Case], float | None]:
+    """-log10 p of the form that labels prefer, if it is of a kind."""
+
+    def read(case: Case) -> float | None:
+        found = None
+        for output in fed(case):
+            if "e" in scores(output)[0]:
+                better = output.better
+                right = better is not None and kind(better.name)
+                value = -math.log10(max(better.p, SMALLEST)) if better and right else 0.0
+                found = max(found or 0.0, value)
+        return found
+
+    return read
+
+
+def score_gain(kind: Callable[[str], bool]) -> Callable[[Case], float | None]:
+    """How much better the best form of a kind scores on labels."""
+
+    def read(case: Case) -> float | None:
+        gains = []
+        for output in fed(case):
+            known = scores(output)[0]
+            forms = [known[name] for name in known if name != "e" and kind(name)]
+            if "e" in known and forms:
+                gains.append(min(1.0, max(forms) - max(known["e"], -1.0)))
+        return largest(gains)
+
+    return read
+
+
+def bits(kind: Callable[[str], bool], *, equal: bool) -> Callable[[Case], float | None]:
+    """Standard errors of the largest gain of information of a single form of a kind."""
+
+    def read(case: Case) -> float | None:
+        found = []
+        for output in fed(case):
+            for name, gain in output.gains.items():
+                if kind(name) and JOIN not in name:
+                    same = name in FLIPS or name == "BGR" or not equal
+                    found.append(gain.z if same else gain.equal_z)
+        return largest(found)
+
+    return read
+
+
+def margin(case: Case) -> float | None:
+    """Median lead of the likeliest class in nats."""
+    return largest(o.margin for o in fed(case))
+
+
+def numbering(case: Case) -> float | None:
+    """Log-odds of another order of the classes."""
+    judged = [o for o in fed(case) if "e" in o.accuracy]
+    return max((o.numbering.log_odds if o.numbering else 0.0 for o in judged), default=None)
+
+
+def numbering_gain(case: Case) -> float | None:
+    """How much better it scores."""
+    judged = [o for o in fed(case) if "e" in o.accuracy]
+    gains = [o.numbering.accuracy - o.accuracy["e"] if o.numbering else 0.0 for o in judged]
+    return max(gains, default=None)
+
+
+def right(case: Case) -> float | None:
+    """-log10 p that labels are met no better than by a constant."""
+    known = (o.chance_p for o in fed(case))
+    return smallest(-math.log10(max(p, SMALLEST)) for p in known if p is not None)
+
+
+def score(case: Case) -> float | None:
+    """Accuracy beyond that of the commonest label, as a share of the most possible; or R2."""
+    share = case.behaviour.inputs.largest_class if case.behaviour else None
+    found = []
+    for output in fed(case):
+        given = scores(output)[0].get("e")
+        if given is not None and output.accuracy and share is not None and share < 1:
+            found.append((given - share) / (1 - share))
+        elif given is not None:
+            found.append(max(given, -1.0))
+    return smallest(found)
+
+
+def unpredicted(case: Case) -> float | None:
+    """Share of the classes that labels have and that are never predicted."""
+    judged = [o for o in fed(case) if "e" in o.accuracy and capacity(o)]
+    return largest(len(o.unpredicted) / 2 ** capacity(o) for o in judged)

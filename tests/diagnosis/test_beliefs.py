@@ -1,0 +1,136 @@
+"""Beliefs are odds of the population, and nothing else."""
+
+from __future__ import annotations
+
+import ast
+
+import pytest
+
+from modelaudit.audit_types.diagnosis import Evidence, Undecidable
+from modelaudit.diagnosis.answer import DESCRIPTIONS
+from modelaudit.diagnosis.beliefs import BEHIND, TITLES, beliefs
+from modelaudit.diagnosis.case import Case
+from modelaudit.diagnosis.features import FEATURES, STEP, features, said
+from modelaudit.diagnosis.model import CauseFound, StepResults
+from modelaudit.diagnosis.odds_text import odds_items, percent, sample_size
+from modelaudit.diagnosis.procedure import PROCEDURE, run_steps
+from modelaudit.odds.posterior import SOUND, posterior
+from modelaudit.odds.table import shipped_table
+from modelaudit.rules import examples
+from modelaudit.structs import replace
+from tests.diagnosis.cases import (
+    behaviour,
+    diagnosed,
+    facts,
+    initial,
+    labelled,
+    measurements,
+    output,
+    renumbered,
+    silent,
+)
+from tests.test_architecture import SOURCES, within
+
+NOTHING = StepResults((), (), (), ())
+
+
+def test_no_belief_is_set_by_hand():
+    """No step gives a cause a number; `belief` is passed on, never written as one."""
+    for module, source in SOURCES.items():
+        if not within(module, ("modelaudit.diagnosis",)):
+            continue
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.Call):
+                name = getattr(node.func, "id", "")
+                given = [*node.args] if name in {"CauseFound", "Cause"} else []
+                given += [each.value for each in node.keywords if each.arg == "belief"]
+                assert not [x for x in given if isinstance(x, ast.Constant)], (module, node.lineno)
+
+
+def test_every_statistic_of_the_table_is_measured_and_has_words():
+    known = {bins.feature for cause in shipped_table().causes for bins in cause.bins}
+    assert {name for name in known if not name.startswith(STEP)} == set(FEATURES)
+    assert {name.removeprefix(STEP) for name in known - set(FEATURES)} <= set(TITLES)
+    assert all(said(name, 1.0) for name in known)
+
+
+def test_every_cause_of_a_step_has_odds_or_none_on_purpose():
+    proven = {"constant-by-construction", "nondeterministic", "nonfinite-output"}
+    assert {step.cause for step in PROCEDURE} - set(BEHIND) == proven | {"labels-outside-output"}
+    behind = {name for names in BEHIND.values() for name in names}
+    assert behind == {SOUND, *(cause.name for cause in shipped_table().causes)}
+
+
+def test_how_steps_ended_is_a_statistic():
+    found = CauseFound((Evidence("It is so."),))
+    open_ = (Undecidable(cause="labels-renumbered", what="it", needs="labels", suspected=True),)
+    steps = StepResults((("input-domain", found), ("head-bias", found)), (), (), open_)
+    ended = {k: v for k, v in features(Case(facts(), ()), steps).items() if k.startswith(STEP)}
+    words = {name: said(name, value) for name, value in ended.items()}
+    assert "first" in words["step:values"]
+    assert "after another" in words["step:head"]
+    assert "suspected" in words["step:numbering"]
+    assert set(words) == {"step:values", "step:head", "step:numbering"}
+
+
+def test_features_are_the_measured_numbers():
+    seen = labelled(behaviour(output(accuracy={"e": 0.3, "H": 0.8}, chance_p=1e-4)))
+    known = features(Case(facts(seen), ()), NOTHING)
+    assert known["turn_score"] == pytest.approx(0.5)
+    assert known["turn_p"] == pytest.approx(9)
+    assert known["score"] == pytest.approx((0.3 - 0.1) / 0.9)
+    assert known["right"] == pytest.approx(4)
+    assert known["values_p"] == 0
+    unlabelled = features(Case(facts(), ()), NOTHING)
+    assert not {"turn_p", "turn_score", "score", "right", "numbering"} & set(unlabelled)
+    fresh = measurements(initial("conv", "fresh"), initial("head"))
+    assert features(Case(facts(measured=fresh), ()), NOTHING)["fresh"] == 0.5
+
+
+def test_beliefs_are_the_probabilities_of_the_table():
+    seen = labelled(behaviour(output(accuracy={"e": 0.1, "H": 0.1}, numbering=renumbered(0.98))))
+    given = Case(facts(seen), ())
+    steps = run_steps(given)
+    found = posterior(features(given, steps), shipped_table())
+    diagnosis = diagnosed(seen)
+    first = diagnosis.causes[0]
+    assert first.cause == "labels-renumbered"
+    assert first.belief == pytest.approx(found.any_of({"numbering"}), abs=1e-3)
+    assert first.interval is not None
+    low, high = first.interval
+    assert 0 <= low < high <= 1
+    assert diagnosis.odds.fault == pytest.approx(1 - found.sound, abs=2e-3)
+    probable = {row.cause: row for row in diagnosis.odds.causes}
+    assert probable["numbering"].shifts[0].factor > 1
+    assert probable["numbering"].networks
+
+
+def test_of_a_sound_model_the_belief_is_that_nothing_is_wrong():
+    first = diagnosed(labelled(behaviour(output(accuracy={"e": 0.95, "H": 0.94})))).causes[0]
+    assert first.cause in DESCRIPTIONS
+    assert first.belief is not None
+    assert first.belief > 0.5
+
+
+def test_inputs_that_the_population_lacks_have_no_odds():
+    tokens = replace(
+        facts(), artifact=examples.model(), behaviour=replace(behaviour(silent()), inputs=words())
+    )
+    found = beliefs(Case(tokens, ()), NOTHING)
+    assert found.found is None
+    assert found.of("collapse-open") is None
+    assert "volume" in sample_size(found.section())
+
+
+def words():
+    """Volumes, of which the population has none."""
+    return replace(behaviour().inputs, shape=(128, 16, 16, 16, 1))
+
+
+def test_odds_in_words():
+    odds = diagnosed(labelled(behaviour(output(accuracy={"e": 0.3, "H": 0.9})))).odds
+    heads = [head for head, _ in odds_items(odds, 3)]
+    assert heads == [f"{row.title}: {percent(row.probability)}" for row in odds.causes[:3]]
+    assert "times" in " ".join(text for _, text in odds_items(odds, 9))
+    assert f"{odds.networks} networks" in sample_size(odds)
+    assert [percent(p) for p in (0.999, 0.5, 0.001)] == ["more than 99 %", "50 %", "less than 1 %"]

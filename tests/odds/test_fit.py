@@ -1,0 +1,68 @@
+"""The fit of the odds: against Bayes' rule on made cases, and the shipped file from its table."""
+
+from __future__ import annotations
+
+import math
+import sys
+from pathlib import Path
+
+import pytest
+
+from modelaudit.odds.posterior import posterior
+from modelaudit.odds.table import shipped_table
+
+BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def fitting(monkeypatch):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    import population_fit
+
+    yield population_fit
+    sys.modules.pop("population_fit", None)
+
+
+def cases(fitting, cause: str, count: int, share: float):
+    """Cases of which a share has a severe finding about the file."""
+    families = dict.fromkeys(("body", "data", "task", "saver"), "one")
+    return [
+        fitting.Row(
+            i,
+            False,
+            families,
+            "made",
+            (cause,),
+            "labelled",
+            (),
+            {"damage": 3.0 * (i < share * count)},
+        )
+        for i in range(count)
+    ]
+
+
+def test_a_single_statistic_gets_the_ratio_of_its_frequencies(fitting):
+    """90 % of the damaged files and 2 % of the sound ones have such a finding."""
+    rows = [*cases(fitting, "sound", 200, 0.02), *cases(fitting, "damaged", 200, 0.9)]
+    made = fitting.fit(rows, ridge=1e-3)
+    found = posterior({"damage": 3.0}, made)
+    odds = found.alone["damaged"] / found.sound
+    assert math.log(odds) == pytest.approx(math.log(0.0375 / 0.5 * 0.9 / 0.02), abs=0.2)
+
+
+def test_the_shipped_file_is_what_its_table_gives(fitting):
+    rows = fitting.usable(fitting.read(fitting.TABLE))
+    assert fitting.fit(rows).causes == shipped_table().causes
+    assert (len(rows), len({row.net for row in rows})) == (
+        shipped_table().cases,
+        shipped_table().networks,
+    )
+
+
+def test_no_case_of_the_first_look_is_fitted(fitting):
+    import population_nets
+
+    used = {row.net for row in fitting.usable(fitting.read(fitting.TABLE))}
+    assert not [number for number in used if population_nets.net(number).apart]
