@@ -49,7 +49,7 @@ def prior_only(case: Case) -> StepResult:
     output = case.collapsed
     if alike and (case.behaviour is None or output is not None or unlearned(case)):
         # From inputs that are all the same, nothing but the frequencies can be learnt.
-        return CauseFound(0.9, tuple(map(evidence_of, alike)), where=alike[0].location.route)
+        return CauseFound(tuple(map(evidence_of, alike)), where=alike[0].location.route)
     if output is None and case.behaviour is not None:
         return _majority(case) or CauseExcluded("the output depends on the input")
     evidence = [evidence_of(each) for each in (*shrunk, *silent)[:LISTED]]
