@@ -209,6 +209,8 @@ def _by_number(
         wanted = [tensor.shape for _, _, tensor in weights]
         if len(slots) % each or [s for s in wanted for _ in range(each)] != shapes:
             continue
+        if each > 1 and any(s.stats and s.stats.minimum < 0 for s in slots[1::each]):
+            return  # no averages of squares: the moving averages of weights, or another order
         for index, (route, role, _) in enumerate(weights):
             kept = slots[index * each : (index + 1) * each]
             signed = each > 1 or any(s.stats and s.stats.minimum < 0 for s in slots)

@@ -9,6 +9,7 @@ from modelaudit.facts import Format, TensorStats
 from modelaudit.formats.reader import read
 from modelaudit.measures.optimizer_state import optimizer_state
 from modelaudit.rules import examples
+from modelaudit.rules.training_steps import adam
 from modelaudit.settings import Limits
 from modelaudit.structs import replace
 
@@ -22,6 +23,19 @@ def state(*slots, training=None):
     artifact = examples.model(examples.layer("a"), examples.layer("b"))
     tensors = (*artifact.tensors, *slots)
     return optimizer_state(replace(artifact, tensors=tensors, training=training))
+
+
+def test_signed_slots_are_no_averages_of_squares():
+    """Ftrl keeps an accumulator and a signed sum for each weight."""
+    facts = adam(("a", 0.1, 0.1))
+    (moments,) = optimizer_state(facts.artifact).moments
+    assert moments.second == 0.1
+    signed = [
+        replace(t, stats=replace(t.stats, minimum=-1.0)) if t.role == "optimizer" and t.shape else t
+        for t in facts.artifact.tensors
+    ]
+    state = optimizer_state(replace(facts.artifact, tensors=tuple(signed)))
+    assert state.moments == ()
 
 
 def test_files_without_an_optimizer_or_with_two():

@@ -119,7 +119,8 @@ def test_random_features_are_no_fault(keras, tmp_path, name):
     model = build(keras, frozen=("words", "reader", "middle", "writer", "norm", "mix"))
     fit(keras, model)
     said = found(model, tmp_path / name)
-    assert set(said.values()) <= {INFO}
+    # Several layers may as well be a base without its pretrained weights.
+    assert set(said.values()) <= {INFO, LOW}
 
 
 @pytest.mark.parametrize("redrawn", [False, True])
