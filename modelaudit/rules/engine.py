@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from modelaudit.audit_types.loading import Status
-from modelaudit.facts import Format
+from modelaudit.facts import Format, ProblemKind
 from modelaudit.file_formats import Content, formats
 from modelaudit.findings import Finding, Outcome, RuleResult, Severity, Verdict
 from modelaudit.probe.protocol import ENDED, runtime_name
@@ -116,7 +116,9 @@ def partial_audit_reason(facts: Facts) -> str:
             return plain(f"{problem.file or artifact.root.name}: {problem.detail}")
     if names := variables_without_values(artifact):
         return f"{artifact.root.name}: the values of {len(names)} variables are not in the file"
-    if artifact.format in formats(Content.DAMAGED) and artifact.problems:
+    # Other damage is the finding of a rule, which may be waived.
+    unnamed = all(each.kind is ProblemKind.SUFFIX_MISMATCH for each in artifact.problems)
+    if artifact.format in formats(Content.DAMAGED) and artifact.problems and unnamed:
         return plain(f"{artifact.root.name}: {artifact.problems[0].detail}")
     weights = artifact.format in formats(Content.WEIGHTS)
     lacks = (

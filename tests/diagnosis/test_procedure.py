@@ -82,11 +82,9 @@ def test_given_images_are_not_asked_for_when_the_model_was_not_run():
 
 def test_images_that_could_not_be_used_are_not_asked_for():
     seen = behaviour(user=False)
-    seen = replace(seen, inputs=replace(seen.inputs, notes=("the probe data do not fit",)))
-    known = facts(seen)
-    assert diagnose(known, ()).answer.startswith("Undecided: provide about 64 real images")
-    settings = replace(known.settings, probe=replace(known.settings.probe, data="images.npz"))
-    answer = diagnose(replace(known, settings=settings), ()).answer
+    assert diagnose(facts(seen), ()).answer.startswith("Undecided: provide about 64 real images")
+    inputs = replace(seen.inputs, unused="the probe data do not fit")
+    answer = diagnose(facts(replace(seen, inputs=inputs)), ()).answer
     assert answer.startswith("Undecided: the probe data do not fit. The file, its")
 
 

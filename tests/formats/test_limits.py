@@ -23,7 +23,7 @@ from tests.made import files, saved_models
 # Not of a file's content: `tests/runs/test_isolated_read.py` has `read_memory`,
 # `tests/rules/test_engine.py` has `findings`,
 # `tests/runs/test_runs.py` the time that a slot may take.
-ELSEWHERE = {"read_memory", "findings"}
+ELSEWHERE = {"read_memory", "findings", "result_bytes"}
 
 
 def archive(path: Path, **members: bytes) -> Path:

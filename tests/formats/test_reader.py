@@ -205,7 +205,11 @@ def test_saved_model_graph_under_another_name(tmp_path):
 )
 def test_labels_next_to_a_model(tmp_path: Path, name, content, expected):
     (tmp_path / name).write_text(content, encoding="utf-8", newline="")
-    assert read_labels(tmp_path / "model.h5", LIMITS) == {"file": name, "names": expected}
+    assert read_labels(tmp_path / "model.h5", LIMITS) == {
+        "file": name,
+        "names": expected,
+        "shared": False,
+    }
 
 
 def test_too_many_or_invalid_labels_are_ignored(tmp_path):

@@ -81,9 +81,9 @@ def mirror_images_agree_on_another_scale(z):
     return getattr(input_domain(case(agreeing("2x-1", z))), "transform", "")
 
 
-@at("answers.TIED_Z", {-2.05: False, -1.95: True})
+@at("answers.TIED_Z", {1.96: True, 2.04: False})
 def information_does_not_fall(z):
-    return found(orientation_mismatch, agreeing("V", 9.0, equal=(-0.1, z)))
+    return found(orientation_mismatch, agreeing("V", 9.0, equal=(-0.1, -z)))
 
 
 @at("answers.GAIN", {0.099: False, 0.1: True})

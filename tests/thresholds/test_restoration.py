@@ -51,7 +51,7 @@ def as_different_as_repeated_runs(factor):
     return reproduced(0.5 * factor, "float32", 0.5)
 
 
-@at("restoration.EXPORT_ROUNDING", {0.9e-5: 1, 1.1e-5: 0})
+@at("restoration.EXPORT_ROUNDING", {0.985e-5: 1, 1.015e-5: 0})
 def export_of_a_kernel(difference):
     """Number of kernels found in an export whose largest weight, 1, differs by this."""
     values = np.ones((3, 3, 1, 2))

@@ -115,7 +115,7 @@ def _restored(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
 
 def _renamed(artifact: Artifact, keras3: bool) -> Iterator[Reason]:
     """Weights that the other generation of Keras lists under other names."""
-    names = [tensor.name for tensor in weights(artifact)]
+    names = [tensor.name.partition("/.ATTRIBUTES/")[0] for tensor in weights(artifact)]
     lost = [name for name in names if _of_one_generation(name.split("/"), keras3)]
     old, new = ("Keras 3", "Keras 2") if keras3 else ("Keras 2", "Keras 3")
     every = len(lost) == len(names)

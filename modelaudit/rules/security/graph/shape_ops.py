@@ -26,9 +26,8 @@ def squeezed(inputs: Inputs, attributes: Attributes) -> Extent:
     if own.shape is None or not (own.exact or listed):
         return Extent(None, text=own.text)
     rank = len(own.shape)
-    axes = (
-        {n % rank for n in listed or () if isinstance(n, int)} if isinstance(listed, list) else {}
-    )
+    given = listed if isinstance(listed, list) and rank else []
+    axes = {n % rank for n in given if isinstance(n, int)}
     left = [n for at, n in enumerate(own.shape) if n != 1 or (axes and at not in axes)]
     return Extent(tuple(left), text=own.text, exact=own.exact)
 
