@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 from importlib import import_module
 from pathlib import Path
@@ -12,13 +11,12 @@ from modelaudit.facts import Artifact, FileEntry, Format, Json, Problem, Problem
 from modelaudit.file_formats import DAMAGED, MANGLED_HDF5
 from modelaudit.formats.class_labels import read_labels
 from modelaudit.formats.io.bounded import display_path, file_entry, model_digest, open_regular
+from modelaudit.formats.io.lfs_pointers import pointer_problem, with_pointers
 from modelaudit.formats.other_formats import head, unsupported_reason
 from modelaudit.formats.sniff import second_format, sniff
 from modelaudit.settings import Limits
 from modelaudit.structs import replace
 
-_OID = re.compile(rb"^oid sha256:([0-9a-f]{64})$", re.MULTILINE)
-_SIZE = re.compile(rb"^size (\d{1,18})$", re.MULTILINE)
 # Problems that say only that the file is not of a format.
 _OF_FORMAT = frozenset({ProblemKind.SUFFIX_MISMATCH, ProblemKind.UNSUPPORTED})
 _SAVED_MODEL_FILES = frozenset(("saved_model.pb", "saved_model.pbtxt"))
@@ -52,7 +50,7 @@ def read(path: Path, limits: Limits) -> Artifact:
         artifact = reader(path, limits)
     except ReadError as error:
         artifact = _failed(path, DAMAGED.get(form.info.container, form), error, limits)
-    artifact = _with_second_format(artifact, path, form, limits)
+    artifact = with_pointers(_with_second_format(artifact, path, form, limits))
     labels = read_labels(path, limits)
     return (
         artifact
@@ -179,16 +177,10 @@ def _lfs_pointer(path: Path, limits: Limits) -> Artifact:
     from modelaudit.formats.checkpoint.index import index_path
 
     path = path if path.is_file() else index_path(path)  # of a checkpoint, the index is looked at
-    head = _head(path)
-    oid, size = _OID.search(head), _SIZE.search(head)
-    evidence: dict[str, Json] = {
-        "oid": oid[1].decode() if oid else None,
-        "promised": int(size[1]) if size else None,
-    }
-    promised = f" of {int(size[1]):,} bytes" if size else ""
-    detail = f"is a Git LFS pointer to a file{promised} that was not fetched"
-    problem = Problem(ProblemKind.LFS_POINTER, path.name, detail, evidence=evidence)
-    return _bare(path, Format.GIT_LFS_POINTER, problem, limits, {"lfs": evidence})
+    problem = pointer_problem(path, path.name)
+    if problem is None:  # replaced meanwhile
+        raise ReadError(ProblemKind.UNREADABLE, path.name, "was replaced while it was read")
+    return _bare(path, Format.GIT_LFS_POINTER, problem, limits, {"lfs": {**problem.evidence}})
 
 
 def _damaged_hdf5(path: Path, limits: Limits) -> Artifact:

@@ -219,8 +219,8 @@ DAMAGES = (
     ),
 )
 
-# A part of the model is missing or damaged; readers report the same of one that is being written.
-LOST_KINDS = frozenset(
+# Readers report the same of a model that is being written.
+_UNWRITTEN_KINDS = frozenset(
     {
         ProblemKind.TRUNCATED,
         ProblemKind.EMPTY,
@@ -232,7 +232,9 @@ LOST_KINDS = frozenset(
         ProblemKind.TENSOR_UNREADABLE,
     }
 )
-HALF_WRITTEN = frozenset(damage.code for damage in DAMAGES if damage.kind in LOST_KINDS)
+HALF_WRITTEN = frozenset(damage.code for damage in DAMAGES if damage.kind in _UNWRITTEN_KINDS)
+# A part of the model is missing or damaged.
+LOST_KINDS = _UNWRITTEN_KINDS | {ProblemKind.LFS_POINTER}
 
 
 def lost_part(facts: Facts) -> str:
