@@ -14,7 +14,7 @@ from modelaudit.audit_types.kernels import (
     KernelSymmetry,
 )
 from modelaudit.errors import ModelAuditError, ReadError
-from modelaudit.facts import Artifact, Kernel, Layer
+from modelaudit.facts import Artifact, Format, Kernel, Layer
 from modelaudit.layer_classes import Trait, has
 from modelaudit.measures.architecture.layer_graph import LayerGraph, layer_graph
 from modelaudit.measures.architecture.layer_shapes import input_shape
@@ -86,6 +86,7 @@ class _Measuring:
         self.graph = self._graph()
         self.consumers = self.graph.consumers() if self.graph is not None else {}
         self.frozen = frozen_variables(artifact)
+        self.folded = artifact.format is Format.TFLITE
         self.biases = {k.route: k.bias for k in artifact.kernels if k.bias is not None}
 
     def run(self) -> Measurements:
@@ -99,16 +100,12 @@ class _Measuring:
             values = self._kernel(kernel)
             if values is not None and _spatial(kernel) and values.matrix.shape[0] > 1:
                 self.skipped[f"twins:{kernel.tensor}"] = "the layer's inputs are unknown"
-        # Measure layers that have no testable kernel
-        try:
-            tested = {kernel.route for kernel in self.artifact.kernels}
-            matrices = tuple(other_matrices(self.artifact, tested))
-            seen = frozenset(each.tensor for each in matrices)
-            self.initialization += (*matrices, *trained_layers(self.artifact, tested, seen))
-            self.initialization += untouched_norms(self.artifact)
-            self.initialization += moving_averages(self.artifact)
-        except _FAILURES as failure:
-            self.skipped["other layers"] = _said(failure)
+        if self.folded:
+            self.skipped["initial values"] = (
+                "exports fold batch normalization into kernels, which hides how they were drawn"
+            )
+        else:
+            self._other_layers()
         if not self.artifact.kernels:
             self.skipped["kernels"] = "the file has no convolution or dense kernel"
         return Measurements(
@@ -119,6 +116,18 @@ class _Measuring:
             profile=self._profile(),
             skipped=self.skipped,
         )
+
+    def _other_layers(self) -> None:
+        """Measure layers that have no testable kernel."""
+        try:
+            tested = {kernel.route for kernel in self.artifact.kernels}
+            matrices = tuple(other_matrices(self.artifact, tested))
+            seen = frozenset(each.tensor for each in matrices)
+            self.initialization += (*matrices, *trained_layers(self.artifact, tested, seen))
+            self.initialization += untouched_norms(self.artifact)
+            self.initialization += moving_averages(self.artifact)
+        except _FAILURES as failure:
+            self.skipped["other layers"] = _said(failure)
 
     def _along(self, graph: LayerGraph, kernels: dict[str, list[Kernel]]) -> None:
         """Visit the layers in order and track twins; removes visited kernels from `kernels`."""
@@ -147,6 +156,8 @@ class _Measuring:
             if _spatial(kernel):
                 self.symmetry.append(kernel_symmetry(values, kernel.route, kernel.kind))
                 self.blurs = self.blurs or (kernel.axes == "hwcm" and is_lowpass(values))
+            if self.folded:
+                return values
             layer = self._layer(kernel.route)
             companions = LayerContext(
                 bias_initial=self._bias_initial(kernel),

@@ -133,6 +133,17 @@ def test_symmetry_of_quantised_kernels(tmp_path):
     assert symmetry(kernel, scale, tmp_path) < 0.7
 
 
+def test_nothing_is_said_of_how_kernels_with_folded_scales_were_drawn(tmp_path):
+    """They look like an initializer's, scaled: uniform within a bound, beside a trained one."""
+    drawn = np.random.default_rng(1).uniform(-0.2, 0.2, (8, 3, 3, 8)).astype("f4")
+    path = tmp_path / "m.tflite"
+    path.write_bytes(made.packed(made.conv_model(drawn)))
+    measured = measure(read(path, Limits()), limits=Limits())
+    assert measured.symmetry
+    assert measured.initialization == ()
+    assert "batch normalization" in measured.skipped["initial values"]
+
+
 def test_a_model_that_lacks_operators_here_is_not_said_to_load_nowhere(tmp_path):
     """An application may supply them; without custom operators, it is."""
     seen = observed(Status.FAILED, error="unresolved custom op: Mine")().observations
