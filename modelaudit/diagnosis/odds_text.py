@@ -22,10 +22,10 @@ def sample_size(odds: DiagnosisOdds) -> str:
 
 
 def percent(probability: float) -> str:
-    """A probability in percent; extremes as `more than 99 %`."""
+    """A probability in percent; extremes as `more than 99%`."""
     if probability > 0.99:
-        return "more than 99 %"
-    return f"{probability:.0%}".replace("%", " %") if probability >= 0.01 else "less than 1 %"
+        return "more than 99%"
+    return f"{probability:.0%}" if probability >= 0.01 else "less than 1%"
 
 
 def _moved(row: CauseProbability) -> str:

@@ -133,4 +133,4 @@ def test_odds_in_words():
     assert heads == [f"{row.title}: {percent(row.probability)}" for row in odds.causes[:3]]
     assert "times" in " ".join(text for _, text in odds_items(odds, 9))
     assert f"{odds.networks} networks" in sample_size(odds)
-    assert [percent(p) for p in (0.999, 0.5, 0.001)] == ["more than 99 %", "50 %", "less than 1 %"]
+    assert [percent(p) for p in (0.999, 0.5, 0.001)] == ["more than 99%", "50%", "less than 1%"]
