@@ -93,5 +93,7 @@ class AugmentationNeed(Struct, frozen=True, kw_only=True):
     gain: float | None = None
     """Score that the change costs at the moderate strength, the most that augmentation can give
     back on such inputs; null without labels."""
+    measure: str = ""
+    """What the score is: accuracy or R2; empty without labels."""
     condition: str = ""
     """When it must not be added, because it may change the label."""

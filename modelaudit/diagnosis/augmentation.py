@@ -139,6 +139,7 @@ def _flips(case: Case) -> Iterator[AugmentationNeed]:
             text=effect_text(effect, output),
             layer=layer.route,
             gain=lost,
+            measure="accuracy" if output.accuracy else "R2" if output.fit else "",
         )
 
 
@@ -168,6 +169,7 @@ def _need(
         layer=layer,
         code=make(curve.moderate, span) if make else "",
         gain=point.lost,
+        measure=curve.measure,
         condition=in_words(condition, case.words),
     )
 
@@ -288,4 +290,6 @@ def augmentation_lines(needs: Sequence[AugmentationNeed]) -> tuple[str, ...]:
 def _cost(need: AugmentationNeed) -> str:
     if need.state not in {"missing", "insufficient"} or need.gain is None:
         return ""
+    if need.measure == "R2":
+        return f" (costs {need.gain:.2f} of R2)"
     return f" (costs {100 * need.gain:.0f} points)"

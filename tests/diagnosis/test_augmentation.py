@@ -8,7 +8,11 @@ import numpy as np
 import pytest
 
 from modelaudit.audit_types.architecture import ArchitectureProfile, WindowGrid
-from modelaudit.audit_types.sensitivity import SensitivityCurve, SensitivityPoint
+from modelaudit.audit_types.sensitivity import (
+    AugmentationNeed,
+    SensitivityCurve,
+    SensitivityPoint,
+)
 from modelaudit.diagnosis import diagnose
 from modelaudit.diagnosis.augmentation import augmentation_lines
 from modelaudit.diagnosis.augmentation_layers import (
@@ -86,6 +90,15 @@ def test_what_is_missing_is_named_in_the_order_of_its_cost():
         "Sensitive to: blur (costs 30 points), rotation (costs 10 points).",
         "Robust without such a layer in the file: hue.",
     )
+
+
+@pytest.mark.parametrize(
+    ("measure", "said"), [("accuracy", "(costs 30 points)"), ("R2", "(costs 0.30 of R2)")]
+)
+def test_costs_are_told_in_the_measure_of_the_labels(measure, said):
+    need = AugmentationNeed(change="rotation", state="missing", text="", gain=0.3, measure=measure)
+    (line,) = augmentation_lines([need])
+    assert line.endswith(f"rotation {said}.")
 
 
 def test_a_robust_model_gets_no_advice():
