@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Protocol
 
-import mistakes_lookups_second  # noqa: F401, adds its bodies to FEATURES
 import numpy as np
 from mistakes_bodies_second import FEATURES, FORMS, PLAIN, Change, Ground, Layer, plain_layers
+from mistakes_lookups_second import LOOKUP_FEATURES
 
 Weights = Callable[["Model", np.random.Generator], None]
 Settle = Callable[["Model", np.random.Generator], None]
-BODIES = tuple(name for name in (*PLAIN, *FEATURES) if "_" not in name)
+BODIES = tuple(name for name in (*PLAIN, *FEATURES, *LOOKUP_FEATURES) if "_" not in name)
 LAYERS = {"softmax": "Softmax", "relu": "ReLU", "elu": "ELU", "leaky_relu": "LeakyReLU"}
 
 
@@ -258,7 +258,7 @@ class Second:
             flat.build((None, *(self.change.shape or PLAIN[body])))
             return flat, [flat.layers[-1].name]
         ground = Ground(keras, self.change, self.front)
-        x = FEATURES[body](ground)
+        x = (FEATURES | LOOKUP_FEATURES)[body](ground)
         if self.change.itself:
             x = keras.layers.Subtract()([x, x])
         out = x

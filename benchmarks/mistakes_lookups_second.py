@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from mistakes_bodies_second import FEATURES, WORDS, Ground
+from mistakes_bodies_second import WORDS, Ground
 
 
 def _words(g: Ground) -> object:
@@ -83,5 +83,7 @@ def _masked(way: str) -> Callable[[Ground], object]:
 
 LOOKUPS = ("look_words", "look_codes", "look_hashes", "look_bins", "look_text")
 MASKED = ("mask_words", "mask_chars", "mask_pieces", "mask_topics", "mask_values")
-FEATURES.update(zip(LOOKUPS, (_words, _codes, _hashes, _bins, _text), strict=True))
-FEATURES.update({name: _masked(name.split("_")[1]) for name in MASKED})
+LOOKUP_FEATURES: dict[str, Callable[[Ground], object]] = {
+    **dict(zip(LOOKUPS, (_words, _codes, _hashes, _bins, _text), strict=True)),
+    **{name: _masked(name.split("_")[1]) for name in MASKED},
+}

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import io
 from collections import Counter
+from typing import ClassVar
 
 import fsspec
-from fsspec.implementations.memory import MemoryFileSystem
+from fsspec.implementations.memory import MemoryFile, MemoryFileSystem
 
 READ: Counter[str] = Counter()
 FAILING: dict[str, list[Exception]] = {}
@@ -18,8 +19,8 @@ class CountedFiles(MemoryFileSystem):
     """A file system of its own in memory."""
 
     protocol = "counted"
-    store = {}  # noqa: RUF012
-    pseudo_dirs = [""]  # noqa: RUF012
+    store: ClassVar[dict[str, MemoryFile]] = {}
+    pseudo_dirs: ClassVar[list[str]] = [""]
 
     @classmethod
     def _strip_protocol(cls, path):

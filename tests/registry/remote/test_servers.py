@@ -9,6 +9,8 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+import s3fs
+from moto.server import ThreadedMotoServer
 
 from modelaudit import api
 from modelaudit.registry.remote import files as remote_files
@@ -138,9 +140,7 @@ def test_a_connection_that_ends_early_costs_one_model(site, cache):
 @pytest.fixture(scope="module")
 def bucket():
     """An S3 bucket with the sample models, and the system that reads it."""
-    server_module = pytest.importorskip("moto.server")
-    s3fs = pytest.importorskip("s3fs")
-    server = server_module.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     patch = pytest.MonkeyPatch()
     patch.setenv("AWS_ENDPOINT_URL", "http://{}:{}".format(*server.get_host_and_port()))
