@@ -154,7 +154,7 @@ FEATURES: dict[str, Feature] = {
         read.bits(read.moved, equal=False),
     ),
     "turn_fit": Feature(
-        "batch statistics are 10^{:.1f} times closer in another orientation",
+        "batch statistics match another orientation better by {:.1f} powers of ten",
         lambda case: read.better_fit(case, lambda fit: fit.orientation),
     ),
     "values_p": Feature(
@@ -169,7 +169,7 @@ FEATURES: dict[str, Feature] = {
         read.bits(read.rescaled, equal=True),
     ),
     "values_fit": Feature(
-        "batch statistics are 10^{:.1f} times closer to other values",
+        "batch statistics match other values better by {:.1f} powers of ten",
         lambda case: read.better_fit(case, lambda fit: fit.domain),
     ),
     "margin": Feature("a lead of the likeliest class of {:.1f} nats", read.margin),
@@ -181,7 +181,7 @@ FEATURES: dict[str, Feature] = {
     ),
     "right": Feature("labels are met better than by a constant (p = 1e-{:.1f})", read.right),
     "score": Feature(
-        "a score of {:.2f} beyond that of a constant answer (1 is perfect)", read.score
+        "a score of {:.2f}, where a constant answer has 0 and a perfect one 1", read.score
     ),
     "unpredicted": Feature(
         "{:.0%} of the classes never predicted although labels have them", read.unpredicted

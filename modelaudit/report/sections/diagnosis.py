@@ -153,7 +153,8 @@ def build(audit: Audit, findings: FindingsSection) -> DiagnosisView:
         lists.append(led("Ruled out", ruled_out))
     odds = data.odds if any(cause.belief is not None for cause in data.causes) else None
     if odds and (known := odds_items(odds, LISTED)):
-        lists.append(led(f"Odds of the causes. {sample_size(odds)}", known))
+        leads = [(text.percent_signs(lead), said) for lead, said in known]
+        lists.append(led(f"Odds of the causes. {sample_size(odds)}", leads))
     if undecidable := _undecidable(data.undecidable):
         lists.append(led("Cannot be decided from the available data", undecidable))
     causes = tuple(_cause(item, findings) for item in data.causes)
