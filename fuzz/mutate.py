@@ -16,12 +16,13 @@ import zipfile
 from collections.abc import Callable
 
 from fuzz.flatbuffer_changes import changed_flatbuffer
+from fuzz.message_fields import fields_of, joined
 from fuzz.tar_changes import changed_tar
 from modelaudit.errors import ReadError
 from modelaudit.formats.checkpoint.sstable import read_table
-from modelaudit.formats.graph.wire import BYTES, FIXED32, FIXED64, VARINT
+from modelaudit.formats.graph.wire import BYTES, VARINT
 from modelaudit.settings import Limits
-from tests.formats.bundle_writer import table, varint
+from tests.formats.bundle_writer import table
 
 MOST_BYTES = 1 << 20  # the largest mutated file: large files are not what is tested
 
@@ -156,7 +157,7 @@ class Mutator:
     def wire(self, data: bytes) -> bytes:
         """Change a field of a protobuf message at some depth; enclosing lengths stay valid."""
         rng = self.rng
-        fields = _fields(data)
+        fields = fields_of(data)
         if not fields or rng.random() < 0.05:
             return self.json(data) if data[:1] == b"{" else self.raw(data)
         index = rng.randrange(len(fields))
@@ -166,7 +167,7 @@ class Mutator:
                 del fields[index]
             case 1:  # once, or as often as a hostile file would
                 again = [fields[index]] * rng.choices((1, 100, 20_000), (200, 20, 1))[0]
-                fields[index:index] = again[: MOST_BYTES // (len(_joined(again[:1])) + 1)]
+                fields[index:index] = again[: MOST_BYTES // (len(joined(again[:1])) + 1)]
             case 2:
                 other = rng.randrange(len(fields))
                 fields[index] = (number, fields[other][1], fields[other][2])
@@ -176,14 +177,14 @@ class Mutator:
                 fields[index] = (number, kind, rng.choice(NUMBERS))
             case 5 if kind == BYTES and rng.random() < 0.1:  # nest the message in itself
                 for _ in range(rng.choice((1, 3, 120))):
-                    value = _joined([(number, kind, value)])
+                    value = joined([(number, kind, value)])
                 fields[index] = (number, kind, value[:MOST_BYTES])
             case _:
                 if isinstance(value, bytes):
                     fields[index] = (number, kind, self.wire(value))
                 else:
                     fields[index] = (number, kind, rng.choice((*NUMBERS, value ^ 1)))
-        return _joined(fields)
+        return joined(fields)
 
     def flatbuffer(self, data: bytes) -> bytes:
         """Change references, lengths and numbers of a FlatBuffer."""
@@ -285,59 +286,6 @@ class Mutator:
                 out[one : one + 8] = data[other : other + 8]
                 return bytes(out)
         return self.raw(data)
-
-
-Fields = list[tuple[int, int, int | bytes]]
-
-
-def _fields(data: bytes) -> Fields:
-    """The top-level fields of a message; [] where the bytes are not a message."""
-    found: Fields = []
-    position = 0
-    try:
-        while position < len(data):
-            key, position = _number(data, position)
-            number, kind = key >> 3, key & 7
-            if not number or kind not in {VARINT, FIXED32, FIXED64, BYTES}:
-                return []
-            if kind == VARINT:
-                value, position = _number(data, position)
-                found.append((number, kind, value))
-                continue
-            size = {FIXED32: 4, FIXED64: 8}.get(kind)
-            if size is None:
-                size, position = _number(data, position)
-            if position + size > len(data):
-                return []
-            found.append((number, kind, data[position : position + size]))
-            position += size
-    except IndexError:
-        return []
-    return found
-
-
-def _number(data: bytes, position: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = data[position]
-        position += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80 or shift > 63:
-            return value, position
-        shift += 7
-
-
-def _joined(fields: Fields) -> bytes:
-    out = bytearray()
-    for number, kind, value in fields:
-        out += varint(number << 3 | kind)
-        if isinstance(value, int):
-            out += varint(value) if kind == VARINT else value.to_bytes(8, "little")
-        elif kind == BYTES:
-            out += varint(len(value)) + value
-        else:
-            out += value.ljust(8, b"\0")[: 4 if kind == FIXED32 else 8]
-    return bytes(out)
 
 
 def _places(document: object) -> list[tuple[object, object]]:

@@ -1,0 +1,148 @@
+"""MA406 and others on layers and tables that hold one value, and sound twins of each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from modelaudit.facts import Json, Kernel
+from modelaudit.findings import Outcome, Severity
+from modelaudit.rules import examples
+from modelaudit.rules.catalogue import rule
+from modelaudit.rules.engine import run_rule
+from modelaudit.rules.model import Facts
+from modelaudit.structs import replace
+from tests.rules.stored_tensors import SHAPE, facts_of, reported, stored, trained
+
+
+def norm(tmp_path: Path, gamma: float, variance: float, mean: float = 0.1, initial: str = "ones"):
+    values = {"gamma": gamma, "beta": 0.2, "moving_mean": mean, "moving_variance": variance}
+    tensors = [
+        stored(tmp_path, f"bn/{role}", np.full((4,), value, "float32"))
+        for role, value in values.items()
+    ]
+    config = {"gamma_initializer": {"class_name": initial.title(), "config": {}}}
+    roles = {role: f"bn/{role}" for role in values}
+    layer = examples.layer("bn", "BatchNormalization", roles, config)
+    return Facts(examples.model(layer, tensors=tuple(tensors)))
+
+
+def test_a_normalisation_without_scale_or_variance_is_found(tmp_path: Path) -> None:
+    assert reported(norm(tmp_path, 0.0, 0.5)) == {"MA421": [Severity.HIGH]}
+    assert reported(norm(tmp_path, 0.5, 0.0)) == {"MA421": [Severity.HIGH]}
+    assert reported(norm(tmp_path, 0.5, 0.5)) == {}
+
+
+def plain_norm(tmp_path: Path, gamma: float, beta: float = 0.2, initial: str = "ones") -> Facts:
+    values = {"gamma": gamma, "beta": beta}
+    tensors = [
+        stored(tmp_path, f"ln/{role}", np.full((4,), value, "float32"))
+        for role, value in values.items()
+    ]
+    config = {"gamma_initializer": {"class_name": initial.title(), "config": {}}}
+    roles = {role: f"ln/{role}" for role in values}
+    layer = examples.layer("ln", "LayerNormalization", roles, config)
+    return Facts(examples.model(layer, tensors=tuple(tensors)))
+
+
+def test_a_normalisation_of_each_sample_without_scale_is_found(tmp_path: Path) -> None:
+    facts = plain_norm(tmp_path, 0.0)
+    assert reported(facts) == {"MA421": [Severity.HIGH]}
+    bare = replace(facts.artifact, architecture=None)
+    assert reported(Facts(bare)) == {"MA421": [Severity.HIGH]}
+    assert reported(plain_norm(tmp_path, 0.5)) == {}
+    assert reported(plain_norm(tmp_path, 0.0, initial="zeros")) == {"MA421": [Severity.MEDIUM]}
+    assert reported(plain_norm(tmp_path, 0.0, 0.0, "zeros")) == {}  # never trained
+
+
+def test_gamma_that_starts_at_zero_is_reported_only_once_the_layer_was_trained(
+    tmp_path: Path,
+) -> None:
+    assert reported(norm(tmp_path, 0.0, 1.0, 0.0, "zeros")) == {}
+    assert reported(norm(tmp_path, 0.0, 0.7, 0.1, "zeros")) == {"MA421": [Severity.MEDIUM]}
+
+
+def test_a_kernel_that_its_initializer_leaves_constant_is_only_untrained(tmp_path: Path) -> None:
+    zeros = stored(tmp_path, "dense/kernel", np.zeros((8, 16), "float32"))
+    fix = {"Zeros": "random kernel_initializer", "GlorotUniform": "intact copy"}
+    for initial, severity in (("Zeros", Severity.LOW), ("GlorotUniform", Severity.HIGH)):
+        config = {"kernel_initializer": {"class_name": initial, "config": {}}}
+        layer = examples.layer(variables={"kernel": "dense/kernel"}, config=config)
+        facts = Facts(examples.model(layer, tensors=(zeros,)))
+        assert reported(facts) == {"MA406": [severity]}
+        (finding,) = run_rule(rule("MA406"), facts).findings
+        assert fix[initial] in finding.fix
+
+
+def test_a_kernel_that_a_regularizer_drove_to_0_is_no_damage(tmp_path: Path) -> None:
+    zeros = stored(tmp_path, "dense/kernel", np.zeros((8, 16), "float32"))
+    ones = stored(tmp_path, "dense/kernel", np.ones((8, 16), "float32"))
+    config = {"kernel_regularizer": {"class_name": "L1", "config": {"l1": 1.0}}}
+    layer = examples.layer(variables={"kernel": "dense/kernel"}, config=config)
+    for tensor, severity in ((zeros, Severity.MEDIUM), (ones, Severity.MEDIUM)):
+        facts = Facts(examples.model(layer, tensors=(tensor,)))
+        assert reported(facts) == {"MA406": [severity]}
+
+
+@pytest.mark.parametrize(
+    ("value", "frozen", "config", "severity"),
+    [
+        (1 / 9, True, True, Severity.LOW),  # a blur
+        (1 / 9, False, True, Severity.MEDIUM),  # training would have changed it
+        (1 / 9, False, False, Severity.MEDIUM),
+        (0.0, True, True, Severity.HIGH),  # no filter
+        (0.0, False, False, Severity.HIGH),
+    ],
+)
+def test_a_filter_set_by_hand(tmp_path: Path, value, frozen, config, severity) -> None:
+    kernel = stored(tmp_path, "blur/kernel", np.full((3, 3, 1, 1), value, "float32"))
+    layer = replace(examples.layer("blur", variables={"kernel": kernel.name}), trainable=not frozen)
+    artifact = examples.model(layer, tensors=(kernel,))
+    if not config:
+        found = Kernel("blur", kernel.name, "conv", "io", 2, kernel.shape)
+        artifact = replace(artifact, architecture=None, kernels=(found,))
+    assert reported(Facts(artifact)) == {"MA406": [severity]}
+
+
+def test_a_constant_variable_of_a_graph_is_named_itself(tmp_path: Path) -> None:
+    """Its layer may have another variable called kernel."""
+    zeros = stored(tmp_path, "lstm/Variable", np.zeros(SHAPE, "float32"))
+    kernel = stored(tmp_path, "lstm/kernel", trained())
+    found = tuple(
+        Kernel(route, tensor.name, "conv", "io", 2, SHAPE)
+        for route, tensor in (("lstm", zeros), ("lstm/kernel", kernel))
+    )
+    facts = facts_of(zeros, kernel, architecture=None, kernels=found)
+    (finding,) = run_rule(rule("MA406"), facts).findings
+    assert finding.location.route == "lstm/Variable"
+    assert "lstm/Variable is 0" in finding.detail
+
+
+def test_a_table_with_one_row_may_be_zero(tmp_path: Path) -> None:
+    """RoBERTa has no segments; converters keep their table, and set it to 0."""
+    for rows, expected in ((1, {}), (2, {"MA406": [Severity.HIGH]})):
+        table = stored(tmp_path, "types/embeddings", np.zeros((rows, 8), "float32"))
+        names: dict[str, Json] = {table.name: table.name}
+        assert reported(facts_of(table, extra={"variable_names": names})) == expected
+
+
+def test_an_embedding_of_an_export_is_known_by_its_name(tmp_path: Path) -> None:
+    names: dict[str, Json] = {"variables/0": "words/embeddings"}
+    for values, expected in ((np.zeros((20, 8), "float32"), [Severity.HIGH]), (trained(), None)):
+        table = stored(tmp_path, "variables/0", values)
+        facts = facts_of(table, architecture=None, extra={"variable_names": names})
+        assert reported(facts).get("MA406") == expected
+        slot = replace(table, role="optimizer")
+        assert "MA406" not in reported(
+            replace(facts, artifact=replace(facts.artifact, tensors=(slot,)))
+        )
+
+
+def test_a_table_without_axes_is_no_table(tmp_path: Path) -> None:
+    """A damaged index can say so."""
+    tensor = stored(tmp_path, "embedding/embeddings", np.float32(0).reshape(()))
+    kernels = (Kernel("embedding", tensor.name, "dense", "io", 0, ()),)
+    facts = Facts(replace(examples.model(tensors=(tensor,)), kernels=kernels, architecture=None))
+    assert run_rule(rule("MA406"), facts).outcome is not Outcome.ERROR
