@@ -63,7 +63,7 @@ class Studied:
 
     `causes` are those present (`sound`, or names of `modelaudit.odds`, joined by ` + `), empty
     where the fault costs too little. `scores` are accuracies (or R2) of the sound network and of
-    this case. `said` are the causes of the diagnosis with transform and belief.
+    this case. `said` are the causes that the diagnosis lists.
     """
 
     net: int
@@ -73,16 +73,16 @@ class Studied:
     n: int
     scores: tuple[float, float]
     features: dict[str, float]
-    said: list[tuple[str, str, float | None]]
+    said: list[str]
 
 
-def judged(facts: Facts) -> tuple[dict[str, float], list[tuple[str, str, float | None]]]:
+def judged(facts: Facts) -> tuple[dict[str, float], list[str]]:
     """Features of a case, and the causes of its diagnosis."""
     results = run_all_rules(facts)
     found = diagnose(facts, results)
     case = Case(facts, results)
     known = features(case, run_steps(case))
-    said = [(each.cause, each.transform, each.belief) for each in found.causes]
+    said = [each.cause for each in found.causes]
     return {name: round(value, 4) for name, value in known.items()}, said
 
 
@@ -191,7 +191,9 @@ def again(root: Path) -> None:
                 sessions.SETTINGS, probe=ProbeSettings(timeout=600, data=given or None)
             )
             seen = msgspec.convert(each["behaviour"], Behaviour, dec_hook=custom_type)
-            case["features"], _ = judged(replace(static[name], settings=settings, behaviour=seen))
+            case["features"], case["said"] = judged(
+                replace(static[name], settings=settings, behaviour=seen)
+            )
         kept.write_text(json.dumps(row), encoding="utf-8")
 
 
@@ -218,7 +220,7 @@ def table(root: Path, file: Path) -> None:
         row = json.loads(kept.read_text(encoding="utf-8"))
         apart = int(nets.net(int(kept.stem)).apart)
         for case in row["cases"]:
-            said = "; ".join(f"{cause} {belief or ''}".strip() for cause, _, belief in case["said"])
+            said = "; ".join(case["said"])
             values = [f"{case['features'][f]:g}" if f in case["features"] else "" for f in COLUMNS]
             rows.writerow([
                 case["net"], apart, *(row["net"][key] for key in own), case["condition"],

@@ -78,7 +78,7 @@ class Row:
     condition: str
     causes: tuple[str, ...]  # () if harmless
     mode: str
-    said: tuple[tuple[str, float | None], ...]
+    said: tuple[str, ...]
     features: dict[str, float]
 
 
@@ -89,7 +89,7 @@ def read(file: Path) -> list[Row]:
         for line in csv.DictReader(text):
             names = list(line)
             known = {k: float(line[k]) for k in names[names.index("said") + 1 :] if line[k] != ""}
-            said = [part.partition(" ") for part in line["said"].split("; ")]
+            said = tuple(line["said"].split("; "))
             rows.append(
                 Row(
                     int(line["net"]),
@@ -98,7 +98,7 @@ def read(file: Path) -> list[Row]:
                     line["condition"],
                     tuple(filter(None, line["causes"].split(" + "))),
                     line["mode"],
-                    tuple((name, float(belief) if belief else None) for name, _, belief in said),
+                    said,
                     known,
                 )
             )

@@ -1,11 +1,11 @@
-"""How good the odds are for families that the fit had not seen, beside the beliefs of before.
+"""How good the odds are for families that the fit had not seen.
 
     python benchmarks/population_validate.py [--table FILE] [--figure FILE] [--apart]
 
 Leaves out each architecture, each family of data, each task and each format in turn, fits the
 others, and predicts the one that was left out. Prints how often the first cause is right, how often
 one of the first two is, how many sound models are accused, Brier scores and expected calibration
-errors; all with the ordered steps and their constants beside it. `--figure` draws the reliability
+errors, of the odds alone and of the steps that they order. `--figure` draws the reliability
 diagram. `--apart` predicts the cases that were kept for a first look from all others.
 
 Causes that data cannot tell apart are merged: weights out of place, training that failed and
@@ -31,7 +31,6 @@ from modelaudit.odds.table import HeldOut, OddsTable
 
 MERGED = (frozenset({"misplaced", "training", "untouched"}),)
 BORDERS = (0.01, 0.05, 0.2, 0.5, 0.8, 0.95, 0.99, 1.0)
-UNDECIDED = ("undecided-without-images", "not-run", "not-applicable")
 LEAST = 8  # cases of a family that is left out
 
 
@@ -77,24 +76,10 @@ def by_odds(row: Row, table: OddsTable) -> Judged:
     return Judged(row, tuple(frozenset({name}) for name in order), known[order[0]], known)
 
 
-def by_steps(row: Row) -> Judged:
-    """What the ordered steps said, with their constants."""
-    first = tuple(
-        frozenset(BEHIND.get(name, {SOUND} if name in UNDECIDED else {"other"}))
-        for name, belief in row.said
-    )
-    known = dict.fromkeys((SOUND, *SPEAKS), 0.0)
-    for names, (_, belief) in zip(first, row.said, strict=True):
-        for name in names:
-            if name in known:
-                known[name] = max(known[name], (belief or 0.0) / len(names))
-    return Judged(row, first, row.said[0][1], known)
-
-
 def by_both(row: Row, table: OddsTable) -> Judged:
     """The causes that the steps found, in the order of their probabilities."""
     found = posterior(row.features, table)
-    named = [frozenset(BEHIND.get(name, {"other"})) for name, _ in row.said if name in BEHIND]
+    named = [frozenset(BEHIND[name]) for name in row.said if name in BEHIND]
     ranked = sorted(dict.fromkeys(named), key=lambda names: -found.any_of(names))
     if frozenset({SOUND}) in ranked and len(ranked) > 1:  # descriptions come after faults
         ranked.sort(key=lambda names: names == {SOUND})
@@ -145,72 +130,64 @@ def calibration(p: np.ndarray, right: np.ndarray, weight: np.ndarray) -> float:
     return float(total / weight.sum())
 
 
-def per_cause(judged: Sequence[Judged], old: Sequence[Judged]) -> None:
+def per_cause(judged: Sequence[Judged]) -> None:
     """Print calibration and the share found, for each cause."""
-    print(
-        "\n| cause | cases | networks | found first | before | calibration error | before |\n|"
-        + "---|" * 7
-    )
+    print("\n| cause | cases | networks | found first | calibration error |\n|" + "---|" * 5)
     weight = weights(truth([each.row for each in judged]))
     for name in (SOUND, *SPEAKS):
         there = np.array([name in each.row.causes for each in judged], float)
-        with_it = [i for i, each in enumerate(judged) if name in each.row.causes]
+        with_it = [each for each in judged if name in each.row.causes]
         if not with_it:
             continue
-        cells = []
-        for some in (judged, old):
-            firsts = [bool(some[i].first[0] & accepted(some[i].row.causes)) for i in with_it]
-            p = np.array([each.probabilities[name] for each in some])
-            cells.append((f"{np.mean(firsts):.0%}", f"{calibration(p, there, weight):.3f}"))
-        nets = len({judged[i].row.net for i in with_it})
-        (now, error), (before, was) = cells
-        print(f"| {name} | {len(with_it)} | {nets} | {now} | {before} | {error} | {was} |")
+        firsts = [bool(each.first[0] & accepted(each.row.causes)) for each in with_it]
+        p = np.array([each.probabilities[name] for each in judged])
+        nets = len({each.row.net for each in with_it})
+        error = calibration(p, there, weight)
+        print(f"| {name} | {len(with_it)} | {nets} | {np.mean(firsts):.0%} | {error:.3f} |")
 
 
-def predicted(
-    rows: Sequence[Row], how: Callable[[Row, OddsTable], Judged]
-) -> dict[str, list[Judged]]:
-    """What is said of every family by a fit to the others."""
-    return {name: [how(row, table) for row in inside] for name, table, inside in tables(rows)}
+Fitted = Sequence[tuple[str, OddsTable, Sequence[Row]]]
 
 
-_FITTED: dict[int, list[tuple[str, OddsTable, list[Row]]]] = {}
-
-
-def tables(rows: Sequence[Row]) -> list[tuple[str, OddsTable, list[Row]]]:
+def tables(rows: Sequence[Row]) -> Fitted:
     """(family, the table of the others, its cases)."""
-    if id(rows) not in _FITTED:
-        _FITTED[id(rows)] = [(name, fit(outside), inside) for name, outside, inside in folds(rows)]
-    return _FITTED[id(rows)]
+    return [(name, fit(outside), inside) for name, outside, inside in folds(rows)]
+
+
+def predicted(fitted: Fitted, how: Callable[[Row, OddsTable], Judged]) -> dict[str, list[Judged]]:
+    """What is said of every family by a fit to the others."""
+    return {name: [how(row, table) for row in inside] for name, table, inside in fitted}
 
 
 def held_out(rows: Sequence[Row]) -> tuple[HeldOut, ...]:
-    """How often a cause was present, by the probability it got without the family of the case."""
-    pairs: list[tuple[float, bool]] = []
+    """How often a cause was present, by the probability it got without the family of the case.
+
+    A case that is in several families has the mean of its probabilities. Cases of one network are
+    alike, so that an interval is as wide as for one case of each network.
+    """
+    known: dict[int, tuple[Row, list[dict[str, float]]]] = {}
     for _, table, inside in tables(rows):
         for row in inside:
-            known = marginals(posterior(row.features, table))
-            pairs += [(p, name in row.causes) for name, p in known.items()]
+            told = known.setdefault(id(row), (row, []))[1]
+            told.append(marginals(posterior(row.features, table)))
+    pairs = [
+        (float(np.mean([each[name] for each in told])), name in row.causes, row.net)
+        for row, told in known.values()
+        for name in (SOUND, *SPEAKS)
+    ]
     found, low = [], 0.0
     for high in BORDERS:
-        some = [there for p, there in pairs if low < p <= high or (p == low == 0.0)]
-        right = sum(some)
-        interval = wilson(right, len(some)) if some else (0.0, 1.0)
-        share = right / len(some) if some else 0.0
-        found.append(
-            HeldOut(
-                low,
-                high,
-                len(some),
-                round(share, 4),
-                (round(interval[0], 4), round(interval[1], 4)),
-            )
-        )
+        some = [(there, net) for p, there, net in pairs if low < p <= high or (p == low == 0.0)]
+        share = sum(there for there, _ in some) / len(some) if some else 0.0
+        nets = len({net for _, net in some})
+        ends = wilson(round(share * nets), nets) if nets else (0.0, 1.0)
+        interval = (round(ends[0], 4), round(ends[1], 4))
+        found.append(HeldOut(low, high, len(some), nets, round(share, 4), interval))
         low = high
     return tuple(found)
 
 
-def figure(judged: Sequence[Judged], old: Sequence[Judged], file: Path) -> None:
+def figure(judged: Sequence[Judged], file: Path) -> None:
     """The reliability diagram."""
     import matplotlib as mpl
 
@@ -220,22 +197,15 @@ def figure(judged: Sequence[Judged], old: Sequence[Judged], file: Path) -> None:
     mpl.rcParams["svg.hashsalt"] = "odds"
     drawn, axes = plt.subplots(figsize=(5, 5))
     axes.plot([0, 1], [0, 1], color="0.7", linewidth=1)
-    for some, name in ((judged, "odds, families left out"), (old, "beliefs of before")):
-        bins: dict[int, list[tuple[float, bool]]] = defaultdict(list)
-        for each in some:
-            for cause, p in each.probabilities.items():
-                if p > 0.02:
-                    bins[min(int(p * 10), 9)].append((p, cause in each.row.causes))
-        places = [k for k in sorted(bins) if len(bins[k]) >= 5]
-        x = [np.mean([p for p, _ in bins[k]]) for k in places]
-        y = [np.mean([there for _, there in bins[k]]) for k in places]
-        error = np.array(
-            [
-                np.abs(np.array(wilson(sum(t for _, t in bins[k]), len(bins[k]))) - m)
-                for k, m in zip(places, y, strict=True)
-            ]
-        )
-        axes.errorbar(x, y, error.T, marker="o", capsize=2, label=name)
+    bins: dict[int, list[tuple[float, bool]]] = defaultdict(list)
+    for each in judged:
+        for cause, p in each.probabilities.items():
+            if p > 0.02:
+                bins[min(int(p * 10), 9)].append((p, cause in each.row.causes))
+    places = [k for k in sorted(bins) if len(bins[k]) >= 5]
+    x = [np.mean([p for p, _ in bins[k]]) for k in places]
+    y = [np.mean([there for _, there in bins[k]]) for k in places]
+    axes.plot(x, y, marker="o", label="odds, families left out")
     axes.set(
         xlabel="probability stated",
         ylabel="share of cases with that cause",
@@ -260,29 +230,22 @@ def main() -> None:
         print(HEAD)
         summary("odds alone", [by_odds(row, table) for row in kept])
         summary("steps, ordered by odds", [by_both(row, table) for row in kept])
-        summary("steps and constants, as before", [by_steps(row) for row in kept])
-        per_cause([by_both(row, table) for row in kept], [by_steps(row) for row in kept])
+        per_cause([by_both(row, table) for row in kept])
         return
-    alone, both = predicted(rows, by_odds), predicted(rows, by_both)
-    old = {name: [by_steps(each.row) for each in judged] for name, judged in both.items()}
+    fitted = tables(rows)
+    alone, both = predicted(fitted, by_odds), predicted(fitted, by_both)
     for kind in ("body", "data", "task", "saver", ""):
         names = [name for name in both if name.startswith(kind)]
         print(f"\nleft out: {kind or 'all of these'}\n{HEAD}")
-        for words, found in (
-            ("odds alone", alone),
-            ("steps, ordered by odds", both),
-            ("steps and constants, as before", old),
-        ):
+        for words, found in (("odds alone", alone), ("steps, ordered by odds", both)):
             summary(words, [each for name in names for each in found[name]])
-    bodies = [name for name in both if name.startswith("body")]
-    flat = [[each for name in bodies for each in found[name]] for found in (alone, both, old)]
-    per_cause(flat[0], flat[2])
+    flat = [each for name in alone if name.startswith("body") for each in alone[name]]
+    per_cause(flat)
     for name in both:
         print()
         summary(name, both[name])
-        summary("before", old[name])
     if asked.figure:
-        figure(flat[0], flat[2], asked.figure)
+        figure(flat, asked.figure)
 
 
 if __name__ == "__main__":

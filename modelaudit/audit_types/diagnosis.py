@@ -48,8 +48,8 @@ class Cause(Struct, frozen=True, kw_only=True):
     cases, or if nothing is decided. Several causes can be present, so beliefs need not add up to
     1."""
     interval: tuple[Share, Share] | None = None
-    """How often a cause with about this belief was present in models of families that the odds
-    were not fitted to (95 %, Wilson); null without a belief."""
+    """How often a cause with about this belief was present in networks of families that the odds
+    were not fitted to (95 %, Wilson, each network counted once); null without a belief."""
     evidence: tuple[Evidence, ...]
     """What speaks for it."""
     against: tuple[Evidence, ...] = ()
@@ -118,7 +118,8 @@ class OddsShift(Struct, frozen=True):
     text: str
     """The observation, in words."""
     factor: Real
-    """How much likelier it is with the cause than in a sound model; below 1 speaks against."""
+    """Factor by which it changes the odds of the cause against a sound model, beside the other
+    statistics; below 1 speaks against."""
     n: Count = 0
     """Number of cases of the population with such a value."""
 
@@ -144,7 +145,7 @@ class DiagnosisOdds(OptionalSection, frozen=True, kw_only=True):
     """Probabilities of all causes, from measured statistics and a population of networks."""
 
     causes: tuple[CauseProbability, ...] = ()
-    """Causes with a probability of 1 % or more, the most probable first."""
+    """Causes with a probability of 1 % or more, and `sound`, the most probable first."""
     cases: Count = 0
     """Number of cases of the population."""
     networks: Count = 0

@@ -200,8 +200,9 @@ def _doubted(case: Case, diagnosis: Diagnosis) -> str:
     given = bool(case.behaviour and case.behaviour.inputs.labelled)
     needs = f"more {case.words.many} with labels" if given else case.labelled
     return (
-        f" This cannot be told from what was measured: among networks with such measurements, "
-        f"{sound:.0%} have no fault. Most likely {needs} would decide."
+        " This cannot be told from what was measured: if half of all models are sound, the odds of "
+        f"{diagnosis.odds.networks} small networks give {sound:.0%} for no fault. Most likely "
+        f"{needs} would decide."
     )
 
 

@@ -67,7 +67,7 @@ class Beliefs(Struct, frozen=True):
                 tuple(map(_said, self._strongest(name))),
             )
             for name, probability in (*known.items(), ("several", self.found.several))
-            if round(probability, 2) > 0
+            if name == SOUND or probability >= 0.01
         ]
         rows.sort(key=lambda row: (-row.probability, row.cause))
         return DiagnosisOdds(

@@ -88,6 +88,40 @@ def said(name: str, value: float) -> str:
     return ENDED[round(value)] if name.startswith(STEP) else FEATURES[name].says.format(value)
 
 
+Kind = Callable[[str], bool]
+
+
+def _of_form(
+    key: str, what: str, is_kind: Kind, is_other: Kind, fit: Callable[[Case], float | None]
+) -> dict[str, Feature]:
+    """What speaks for another form of the inputs: labels, information, and batch statistics.
+
+    Args:
+        key: beginning of the names.
+        what: the kind of form, in words.
+        is_kind: whether a form is of this kind.
+        is_other: whether it is of another kind as well.
+        fit: how much better batch statistics match.
+    """
+    # Larger values alone make predictions confident.
+    equal = is_kind is read.rescaled
+    how = " at equal confidence" if equal else ""
+    return {
+        f"{key}_p": Feature(f"labels prefer {what} (p = 1e-{{:.1f}})", read.by_labels(is_kind)),
+        f"{key}_score": Feature(
+            f"with {what}, labels are met better by {{:.2f}}",
+            read.score_gain(lambda name: is_kind(name) and not is_other(name)),
+        ),
+        f"{key}_bits": Feature(
+            f"with {what}, predictions say more by {{:.1f}} standard errors{how}",
+            read.bits(is_kind, equal=equal),
+        ),
+        f"{key}_fit": Feature(
+            f"batch statistics match {what} better by {{:.1f}} powers of ten", fit
+        ),
+    }
+
+
 FEATURES: dict[str, Feature] = {
     "damage": Feature(
         "a severe finding about the file or its values",
@@ -142,36 +176,8 @@ FEATURES: dict[str, Feature] = {
         "statistics that would fit better by {:.2f} on the way from their initial values",
         read.settling,
     ),
-    "turn_p": Feature(
-        "labels prefer another orientation (p = 1e-{:.1f})", read.by_labels(read.moved)
-    ),
-    "turn_score": Feature(
-        "the best other orientation scores better by {:.2f}",
-        read.score_gain(lambda n: read.moved(n) and not read.rescaled(n)),
-    ),
-    "turn_bits": Feature(
-        "another orientation says more by {:.1f} standard errors",
-        read.bits(read.moved, equal=False),
-    ),
-    "turn_fit": Feature(
-        "batch statistics match another orientation better by {:.1f} powers of ten",
-        lambda case: read.better_fit(case, lambda fit: fit.orientation),
-    ),
-    "values_p": Feature(
-        "labels prefer other values (p = 1e-{:.1f})", read.by_labels(read.rescaled)
-    ),
-    "values_score": Feature(
-        "the best other values score better by {:.2f}",
-        read.score_gain(lambda n: read.rescaled(n) and not read.moved(n)),
-    ),
-    "values_bits": Feature(
-        "other values say more by {:.1f} standard errors at equal confidence",
-        read.bits(read.rescaled, equal=True),
-    ),
-    "values_fit": Feature(
-        "batch statistics match other values better by {:.1f} powers of ten",
-        lambda case: read.better_fit(case, lambda fit: fit.domain),
-    ),
+    **_of_form("turn", "another orientation", read.moved, read.rescaled, read.orientation_fit),
+    **_of_form("values", "other values", read.rescaled, read.moved, read.domain_fit),
     "margin": Feature("a lead of the likeliest class of {:.1f} nats", read.margin),
     "numbering": Feature(
         "another order of the classes makes the labels e^{:.0f} times as likely", read.numbering

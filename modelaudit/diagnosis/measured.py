@@ -169,6 +169,16 @@ def better_fit(case: Case, forms: Callable[[BatchNormFit], Mapping[str, float]])
     return math.log10((ROUNDED * len(fits) + given) / (ROUNDED * len(fits) + best))
 
 
+def orientation_fit(case: Case) -> float | None:
+    """The same for other orientations."""
+    return better_fit(case, lambda fit: fit.orientation)
+
+
+def domain_fit(case: Case) -> float | None:
+    """The same for other values."""
+    return better_fit(case, lambda fit: fit.domain)
+
+
 def moved(name: str) -> bool:
     """Whether a form of the inputs is another orientation."""
     return bool(parts(name)[0])

@@ -5,8 +5,6 @@ from __future__ import annotations
 from modelaudit.audit_types.diagnosis import CauseProbability, DiagnosisOdds, OddsShift
 from modelaudit.rules.grammar import counted
 
-LARGEST = 1000.0  # the cap of the fit: factors that reach it are at least as large
-
 
 def odds_items(odds: DiagnosisOdds, most: int) -> list[tuple[str, str]]:
     """The `most` probable causes, each with its probability and what moved its odds."""
@@ -18,7 +16,8 @@ def sample_size(odds: DiagnosisOdds) -> str:
     if odds.missing:
         return f"No odds: {odds.missing}."
     nets = counted(odds.networks, "network", "networks")
-    return f"From {counted(odds.cases, 'case', 'cases')} of {nets} (see docs/diagnosis.md)."
+    cases = counted(odds.cases, "case", "cases")
+    return f"From {cases} of {nets}, all small; half of all models are assumed to be sound."
 
 
 def percent(probability: float) -> str:
@@ -40,11 +39,7 @@ def _moved(row: CauseProbability) -> str:
 
 def _shift(shift: OddsShift) -> str:
     less = shift.factor < 1
-    factor = 1 / max(shift.factor, 1 / LARGEST) if less else min(shift.factor, LARGEST)
-    times = (
-        f"{'at least ' * (factor > 0.99 * LARGEST)}{factor:,.2g}"
-        if factor < 10
-        else f"{factor:,.0f}"
-    )
+    factor = 1 / shift.factor if less else shift.factor
+    times = f"{factor:,.2g}" if factor < 10 else f"{factor:,.0f}"
     seen = counted(shift.n, "case", "cases")
-    return f"{times} times {'less' if less else 'as'} likely: {shift.text} ({seen} alike)"
+    return f"odds {times} times {'lower' if less else 'higher'}: {shift.text} ({seen} alike)"

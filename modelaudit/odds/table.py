@@ -16,8 +16,8 @@ class Bins(Struct, frozen=True):
     Attributes:
         feature: name of the statistic.
         edges: borders of its bins, ascending; a value on a border is in the bin above it.
-        llr: for each bin, the natural logarithm of how much likelier the value is with the cause
-            than in a sound model.
+        llr: for each bin, the natural logarithm of the factor by which a value there changes the
+            odds of the cause against a sound model, beside the other statistics.
         counts: number of cases of the population in each bin.
     """
 
@@ -49,15 +49,17 @@ class PairOdds(Struct, frozen=True):
 
 
 class HeldOut(Struct, frozen=True):
-    """Cases of families that a fit had not seen, by the probability that it gave to their cause.
+    """Causes in cases of families that a fit had not seen, by the probability that they got there.
 
-    `low` and `high` are the least and the largest probability; of `cases`, the cause was present in
-    the share `right`, with a 95 % interval (Wilson).
+    `low` and `high` are the least and the largest probability; the cause was present in the share
+    `right` of `cases` (pairs of a case and a cause). The 95 % interval (Wilson) counts each of the
+    `networks` once, because cases of one network are alike.
     """
 
     low: float
     high: float
     cases: int
+    networks: int
     right: float
     interval: tuple[float, float]
 

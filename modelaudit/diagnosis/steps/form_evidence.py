@@ -107,11 +107,6 @@ def informed_scale(output: OutputBehaviour, first: BatchNormFit | None) -> str:
     return agreed if first is None or first.domain.get(agreed, 0.0) <= limit else ""
 
 
-def gain_strength(gain: InformationGain) -> float:
-    """Standard errors of the gain of an orientation."""
-    return max(gain.z, gain.mirror_z or 0.0)
-
-
 def agreement_text(name: str, gain: InformationGain) -> str:
     """How much better the predictions for images and their mirror images agree in a form."""
     return (
