@@ -127,6 +127,7 @@ class ObjectNode(Struct, frozen=True):
 FLEX = "Flex"
 """Prefix of operators that TensorFlow itself runs, before the name of its operation."""
 INTEGERS: Mapping[str, tuple[int, int]] = {
+    "int2": (-2, 1),
     "int4": (-8, 7),
     "uint4": (0, 15),
     "int8": (-128, 127),
@@ -276,7 +277,8 @@ class LiteModel(Struct, frozen=True):
         if tensor is None:
             return None
         given = [each for each in self.preprocessing if each.input in {port.name, tensor.name}]
-        given = given or [*self.preprocessing]
+        if not given and len(self.subgraphs[0].inputs) == 1:
+            given = [*self.preprocessing]
         if len(given) == 1 and len(tensor.shape or ()) == 4:
             pairs = given[0].pairs()
             low = min(-mean / std for mean, std in pairs)

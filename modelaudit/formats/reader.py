@@ -39,8 +39,7 @@ def read(path: Path, limits: Limits) -> Artifact:
         path = path.parent
     # The HDF5 reader determines the layout itself, so the file need not be opened twice.
     form = sniff(path, lambda _: Format.HDF5_OTHER)
-    problem = _named(path) if form in _NAMED else form.info.problem
-    problem = problem or form.info.problem
+    problem = (_named(path) if form in _NAMED else None) or form.info.problem
     reader = _READERS[form] if problem is None else _no_model(form, *problem)
     if form is Format.UNKNOWN and not path.exists():
         if not _has_data(path):

@@ -80,17 +80,19 @@ class _Search:
         # Of the kernels of one layer, such as a separable convolution, the last gives its output.
         first = {kernel.route: kernel.tensor for kernel in reversed(self.source.kernels)}
         last = {kernel.route: kernel.tensor for kernel in self.source.kernels}
-        left = []
-        for kernel in self.source.kernels:
-            folded = [
+        folded = {
+            kernel.tensor: [
                 norm
                 for norm in norms[kernel.route]
                 if (first if norm.before else last)[kernel.route] == kernel.tensor
             ]
-            if not self._kernel(kernel, folded):
-                left.append(kernel)
-        for kernel in left:
-            self._apart(kernel)
+            for kernel in self.source.kernels
+        }
+        # Equal ones first, so that a kernel that differs is not held against another's equal.
+        differing = [k for k in self.source.kernels if not self._kernel(k, folded[k.tensor])]
+        for kernel in differing:
+            if not self._kernel(kernel, folded[kernel.tensor], nearest=True):
+                self._apart(kernel)
         for name, tensor in self.tensors.items():
             if tensor.role == "weight" and name not in self.done and tensor.size:
                 self._other(tensor)
@@ -101,8 +103,14 @@ class _Search:
             if kernel.tensor not in self.used:
                 yield kernel.tensor
 
-    def _kernel(self, kernel: Kernel, norms: Sequence[Folding]) -> bool:
-        """Find the export's kernel for one of the source; whether there is one of its shape."""
+    def _kernel(self, kernel: Kernel, norms: Sequence[Folding], *, nearest: bool = False) -> bool:
+        """Find the export's kernel for one of the source, and whether there is one.
+
+        Args:
+            kernel: of the source.
+            norms: what may be folded into it.
+            nearest: take the nearest of its shape if none has its values.
+        """
         mine = self._values(self.source, kernel.tensor, kernel)
         candidates = [
             each
@@ -129,7 +137,7 @@ class _Search:
                     best = (beyond, used, each, wanted, theirs)
             if best is not None and best[0] <= 0:
                 break
-        if best is None:
+        if best is None or (best[0] > 0 and not nearest):
             return False
         beyond, used, other, wanted, theirs = best
         self.used.add(other.tensor)

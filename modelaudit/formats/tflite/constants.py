@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import pairwise
 
 from msgspec import Struct
@@ -103,6 +104,7 @@ class Constants:
         self.problems: list[Problem] = []
         self.used: set[int] = set()  # indexes of the buffers
         self._names: dict[tuple[object, ...], str] = {}
+        self._alike: Counter[str] = Counter()
         self._left = _SHARED * buffers.window.size
         self._most, self._setting = DATASETS.most(buffers.window.size, limits)
 
@@ -194,9 +196,10 @@ class Constants:
             self._problem(ProblemKind.OTHER, f"{name} contains {what}", name, evidence)
 
     def _unique(self, label: str) -> str:
-        name, count = label, 2
+        name = label
         while name in self.tensors:
-            name, count = f"{label}#{count}", count + 1
+            self._alike[label] += 1
+            name = f"{label}#{self._alike[label] + 1}"
         return name
 
     def _problem(

@@ -15,9 +15,10 @@ from modelaudit.facts import Graph, GraphNode, Problem, ProblemKind, Tensor
 from modelaudit.formats.tflite.flatbuffer import FlatTable
 from modelaudit.graphs import LiteSubgraph, LiteTensor
 from modelaudit.settings import Limits
+from modelaudit.structs import replace
 
 _MOST_BYTES = 1 << 20  # of an operation's attributes
-_MOST_TEXT = 4096
+_MOST_PLACES = 10_000  # of outputs, in all
 _VECTOR, _STRING = 10, 5
 _WIDTHS = {1: "B", 2: "<H", 4: "<I", 8: "<Q"}
 
@@ -94,9 +95,11 @@ def _nodes(
         for place, out in enumerate(operator.outputs)
     }
     used = {index for operator in graph.operators for index in operator.inputs}
+    inputs_of_graph = {*graph.inputs}
+    read: dict[tuple[int, int], GraphNode | None] = {}
     for index in sorted(used - {*makers, -1}):
         tensor = graph.tensors[index]
-        given = index in graph.inputs
+        given = index in inputs_of_graph
         makers[index] = _node_name(tensor)[0] if given else f"{graph.name}/tensor {index}"
         yield _source(makers[index], tensor, constants)
     for i, (operator, stored) in enumerate(
@@ -108,13 +111,18 @@ def _nodes(
             yield GraphNode(name, "IdentityN", inputs)
             continue
         span = stored.span("custom_options")
-        data = stored.buffer.read(span[0], span[1]) if span and span[1] <= _MOST_BYTES else b""
-        try:
-            node = _node(name, inputs, node_def(data), stored.buffer.file, limits)
-        except ReadError as error:
-            node = None
-            problems.append(Problem(ProblemKind(error.kind), error.file, error.reason, name))
-        yield node or GraphNode(name, operator.flex, inputs)
+        if span and span not in read:  # operators may share their options
+            data = stored.buffer.read(*span) if span[1] <= _MOST_BYTES else b""
+            try:
+                read[span] = _node(node_def(data), stored.buffer.file, limits)
+            except ReadError as error:
+                read[span] = None
+                problems.append(Problem(ProblemKind(error.kind), error.file, error.reason, name))
+        node = read.get(span) if span else None
+        if node is None:
+            yield GraphNode(name, operator.flex, inputs)
+        else:
+            yield replace(node, name=name, inputs=inputs)
     yield from _results(graph, makers)
 
 
@@ -125,10 +133,13 @@ def _results(graph: LiteSubgraph, makers: Mapping[int, str]) -> Iterator[GraphNo
         if index in makers:
             name, place = _node_name(graph.tensors[index])
             found.setdefault(name, {})[place] = makers[index]
+    taken, left = {*makers.values()}, _MOST_PLACES
     for name, places in found.items():
         first = min(places)
-        inputs = tuple(places.get(i, places[first]) for i in range(min(max(places), 999) + 1))
-        if name not in makers.values():
+        last = min(max(places), left)  # names come from the file
+        left -= last
+        inputs = tuple(places.get(i, places[first]) for i in range(last + 1))
+        if name not in taken:
             yield GraphNode(name, "IdentityN", inputs)
 
 
@@ -138,10 +149,8 @@ def _node_name(tensor: LiteTensor) -> tuple[str, int]:
     return (name, int(place)) if name and place.isdecimal() else (tensor.name, 0)
 
 
-def _node(
-    name: str, inputs: tuple[str, ...], data: bytes, file: str, limits: Limits
-) -> GraphNode | None:
-    """The operation in a NodeDef, under the name and with the inputs of its operator."""
+def _node(data: bytes, file: str, limits: Limits) -> GraphNode | None:
+    """The operation in a NodeDef, without a name and inputs, which are those of its operator."""
     if not data:
         return None
     from modelaudit.formats.graph.graph_def import NodeAttributes  # imports protobuf
@@ -149,7 +158,7 @@ def _node(
     from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
 
     message = parse(pb.NodeDef, data, file, limits)
-    return GraphNode(name, message.op, inputs, NodeAttributes(message), message.device)
+    return GraphNode("", message.op, (), NodeAttributes(message), message.device)
 
 
 def _source(name: str, tensor: LiteTensor, constants: Mapping[str, Tensor]) -> GraphNode:

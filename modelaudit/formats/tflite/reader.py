@@ -106,11 +106,15 @@ def _unused(
         outside.append((metadata.archive.offset, metadata.archive.end))
     window = buffers.window
     gaps = [*flatbuffer.unused(outside)]
-    gaps += [
-        (span.offset, span.end)
-        for index, span in enumerate(buffers.spans)
-        if span is not None and span.size and index not in used
-    ]
+    held = {
+        i: (span.offset, span.end) for i, span in enumerate(buffers.spans) if span and span.size
+    }
+    idle = {held[i] for i in held if i not in used} - {held[i] for i in held if i in used}
+    counted = 0  # buffers may overlap
+    for start, end in sorted(idle):
+        if max(start, counted) < end:
+            gaps.append((max(start, counted), end))
+            counted = end
     total, first, what = 0, b"", ""
     for start, end in gaps:
         size = _held(window, start, end)

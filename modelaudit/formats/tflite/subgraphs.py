@@ -12,6 +12,8 @@ from modelaudit.formats.tflite.flatbuffer import FlatTable
 from modelaudit.formats.tflite.schema import runtime_versions, schema
 from modelaudit.graphs import LiteOperator, LiteSubgraph, LiteTensor, Quantization
 
+MOST_AXES = 64  # numpy's limit; TensorFlow Lite's is lower
+
 
 class SubgraphReader:
     """Reads the subgraphs of a model.
@@ -60,8 +62,8 @@ class SubgraphReader:
         dtype = types[number].lower() if 0 <= number < len(types) else f"type_{number}"
         sizes = table.integers("shape")
         name = table.text("name")
-        if any(size < 0 for size in sizes):
-            reason = f"{name} has the shape {[*sizes]}"
+        if len(sizes) > MOST_AXES or any(size < 0 for size in sizes):
+            reason = f"{name} has a shape of {len(sizes):,} axes: {[*sizes[:8]]}"
             raise ReadError(ProblemKind.CORRUPT, self.file, reason)
         quantization = self._quantization(name, table, sizes)
         constant = self.constants.read(prefix + name, table, dtype, sizes, quantization)

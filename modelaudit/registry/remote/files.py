@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -31,6 +32,8 @@ _EXTRAS = {
     **dict.fromkeys(("sftp", "ssh"), "sftp"),
     "hf": "hf",
 }
+_WEB = ("http", "https")
+_ADDRESS = re.compile(r"[A-Za-z][\w+.-]*://[^\s'\"<>)]+")
 _TRIES = 3
 _FIRST_PAUSE_SECONDS = 0.5
 _PIECE_BYTES = 8 << 20
@@ -88,7 +91,10 @@ class RemoteFiles:
 
     def __init__(self, url: Url) -> None:
         self._url = url
-        self._system, self._root = _opened(url)
+        self._system, root = _opened(url)
+        # Of web servers, fsspec keeps the query, such as a signature, in the path.
+        root, mark, query = root.partition("?") if url.scheme in _WEB else (root, "", "")
+        self._root, self._query = root.rstrip("/"), mark + query
         self._beside = False
 
     def files(self, most: int) -> RemoteListing:
@@ -147,14 +153,14 @@ class RemoteFiles:
             raise self._error(f"{file.name} has {file.size:,} bytes, of which {size:,} arrived")
 
     def _path(self, name: str) -> str:
-        return f"{self._root}/{name}"
+        return f"{self._root}/{name}{self._query}"
 
     def _find(self) -> dict[str, Mapping[str, object]]:
         """Details of all files, by path below the root."""
         self._system.invalidate_cache()
         own: Mapping[str, object] = {}
         with suppress(FileNotFoundError):
-            own = self._info(self._root)
+            own = self._info(self._root + self._query)
         name = _own_name(self._root)
         # A page of links, by which web servers list a directory, is no file either.
         is_file = own.get("type") == "file" and own.get("mimetype") != "text/html"
@@ -162,7 +168,7 @@ class RemoteFiles:
         if not is_file:
             found: dict[str, Mapping[str, object]] = {}
             with suppress(FileNotFoundError):
-                found = self._system.find(self._root, detail=True)
+                found = self._system.find(self._root + self._query, detail=True)
             start = f"{self._root}/"
             below = {
                 path[len(start) :]: each for path, each in found.items() if path.startswith(start)
@@ -263,6 +269,7 @@ def _modified(details: Mapping[str, object]) -> float | None:
 
 
 def _reason(error: Exception) -> str:
-    """An error on one line, without the addresses that some libraries put in."""
+    """An error on one line, with addresses as reports show them: libraries put in whole ones."""
     said = (error.strerror if isinstance(error, OSError) else None) or str(error)
+    said = _ADDRESS.sub(lambda found: str(Url(found[0])), said)
     return said.strip().partition("\n")[0][:200] or type(error).__name__

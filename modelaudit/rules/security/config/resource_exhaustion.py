@@ -149,7 +149,9 @@ def check_sizes(rule: Rule, facts: Facts) -> Iterator[Finding]:
 def _elements(config: Mapping[str, Json]) -> tuple[str, int]:
     """The setting that requests the most elements by itself, and how many."""
     shapes: dict[str, Json] = {key: config.get(key) for key in _SHAPES}
-    shapes |= {key: [config.get(key)] for key in _LENGTHS}
+    # The number of bins is that of possible values unless these are counted or encoded.
+    lengths = [key for key in _LENGTHS if key != "num_bins" or config.get("output_mode") != "int"]
+    shapes |= {key: [config.get(key)] for key in lengths}
     shapes["height"] = [config.get(side) for side in _SIDES]
     sizes = [
         (math.prod(n for n in value if isinstance(n, int) and n > 0), key)

@@ -74,7 +74,7 @@ def _reasons(graph: Graph, artifact: Artifact) -> Iterator[tuple[str, str, list[
     ]
     if absent:
         yield "signatures", "Signatures name values that the graph does not have", absent
-    saver = [str(name) for key, name in graph.saver.items() if key.endswith(("_name", "_op_name"))]
+    saver = [str(name) for key, name in graph.saver.items() if key.endswith("_name")]
     if gone := [name for name in saver if name and node_name(name) not in present]:
         yield "saver", "The saver names operations that the graph does not have", gone
     elsewhere = {node.device for _, nodes, _ in parts for node in nodes if _JOB.search(node.device)}
@@ -122,9 +122,10 @@ _UNFIT = {
 
 def _has_output(nodes: Mapping[str, GraphNode], reference: str) -> bool:
     """Whether the operation has an output of this number; True where it is not known."""
-    name, _, last = reference.rpartition(":")
+    name, _, last = reference.partition(":")
     node = nodes.get(name)
     operation = known_operations().get(node.op) if node else None
+    last = last or "0"
     if operation is None or operation.outputs is None or not last.isdecimal():
         return True
     return int(last[:6]) < operation.outputs

@@ -6,7 +6,14 @@ from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 
 from modelaudit.facts import Json
-from modelaudit.rules.security.graph.extents import UNKNOWN, Attributes, Extent, Inputs, shaped
+from modelaudit.rules.security.graph.extents import (
+    MOST,
+    UNKNOWN,
+    Attributes,
+    Extent,
+    Inputs,
+    shaped,
+)
 
 _MOST_AXES = 64
 
@@ -115,5 +122,6 @@ def accumulated(op: str, values: Sequence[Json], attributes: Attributes) -> list
         if not isinstance(value, int | float):
             return None
         total = total * value if op == "Cumprod" else total + value
-        found.append(min(total, 1 << 128))
+        total = max(-MOST, min(total, MOST))
+        found.append(total)
     return found

@@ -7,6 +7,7 @@ import re
 from modelaudit.rules.security.graph.extents import MOST, SAMPLE, Attributes, Extent, Inputs
 
 _LONGEST_PATTERN = 64
+_LONGEST_REWRITE = 256
 _REPEATS = re.compile(r"[*+?{]")
 
 
@@ -25,8 +26,18 @@ def regex_replaced(inputs: Inputs, attributes: Attributes) -> Extent:
     pattern, new = attributes.get("pattern"), attributes.get("rewrite")
     if not isinstance(pattern, str) or not isinstance(new, str):
         return _grown(inputs, sample, sample)
-    quick = len(pattern) <= _LONGEST_PATTERN and len(_REPEATS.findall(pattern)) <= 1
+    quick = _is_quick(pattern) and len(new) <= _LONGEST_REWRITE
     return _grown(inputs, sample, _replaced(sample, pattern, new) if quick else sample)
+
+
+def _is_quick(pattern: str) -> bool:
+    """Whether Python's engine, which tries all ways, needs at most quadratic time.
+
+    The pattern comes from the file: what it repeats must be no group and no choice (`(a|a)*b`).
+    """
+    repeats = len(_REPEATS.findall(pattern))
+    simple = not repeats or (repeats == 1 and not any(each in pattern for each in "(|"))
+    return simple and len(pattern) <= _LONGEST_PATTERN
 
 
 def _sample(inputs: Inputs) -> str:
