@@ -34,7 +34,7 @@ def _moved(row: CauseProbability) -> str:
         return "Each of the two is listed on its own."
     said = "; ".join(map(_shift, row.shifts)) or "Nothing measured says much about it"
     cases, nets = counted(row.cases, "case", "cases"), counted(row.networks, "network", "networks")
-    return f"{said}. The population has it in {cases} of {nets}."
+    return f"{said[0].upper()}{said[1:]}. The population has it in {cases} of {nets}."
 
 
 def _shift(shift: OddsShift) -> str:

@@ -84,3 +84,15 @@ def test_a_kernel_that_the_export_lacks_and_one_that_the_source_lacks():
     found = compare_export(*sides)
     assert (found.missing, found.unexpected) == (("c/kernel",), ("c/kernel",))
     assert compare_export(sides[0], sides[0]).forms == {EQUAL: 1}
+
+
+def test_a_kernel_that_differs_is_not_held_against_an_equal_of_another():
+    """The first is ten times as large in the export, which the second is nearer to."""
+    rng = np.random.default_rng(7)
+    one, two = rng.normal(size=(2, 6, 3))
+    kernels = [artifacts.kernel(name, one.shape) for name in ("one", "two")]
+    source = artifacts.artifact({"one/kernel": one, "two/kernel": two}, kernels)
+    export = artifacts.artifact({"one/kernel": two, "two/kernel": 10 * one}, kernels)
+    (found,) = compare_export(source, export).differing
+    assert found.tensor == "one/kernel"
+    assert found.factor == 10

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from modelaudit.errors import ReadError
@@ -10,7 +11,7 @@ from modelaudit.facts import Artifact, Format, Graph, Json, Problem, ProblemKind
 from modelaudit.formats.executables import HEAD_BYTES, executable_in_numbers
 from modelaudit.formats.io.bounded import display_path, file_entry, model_digest
 from modelaudit.formats.io.file_window import FileWindow
-from modelaudit.formats.tflite.constants import Buffers, Constants, with_roles
+from modelaudit.formats.tflite.constants import Buffers, ByteSpan, Constants, with_roles
 from modelaudit.formats.tflite.flatbuffer import FlatBuffer
 from modelaudit.formats.tflite.flex import flex_graph
 from modelaudit.formats.tflite.kernels import find_kernels
@@ -106,15 +107,7 @@ def _unused(
         outside.append((metadata.archive.offset, metadata.archive.end))
     window = buffers.window
     gaps = [*flatbuffer.unused(outside)]
-    held = {
-        i: (span.offset, span.end) for i, span in enumerate(buffers.spans) if span and span.size
-    }
-    idle = {held[i] for i in held if i not in used} - {held[i] for i in held if i in used}
-    counted = 0  # buffers may overlap
-    for start, end in sorted(idle):
-        if max(start, counted) < end:
-            gaps.append((max(start, counted), end))
-            counted = end
+    gaps += _idle(buffers.spans, used)
     total, first, what = 0, b"", ""
     for start, end in gaps:
         size = _held(window, start, end)
@@ -130,6 +123,20 @@ def _unused(
         detail = f"has {total:,} bytes that nothing in it refers to"
         detail += f"; they contain {what}" if what else ""
         yield Problem(ProblemKind.OTHER, window.file, detail, evidence=evidence)
+
+
+def _idle(spans: Sequence[ByteSpan | None], used: set[int]) -> Iterator[tuple[int, int]]:
+    """Ranges of bytes in buffers that are not used, and in no used one: buffers may overlap."""
+    events: defaultdict[int, list[int]] = defaultdict(lambda: [0, 0])
+    for index, span in enumerate(spans):
+        if span is not None and span.size:
+            events[span.offset][index in used] += 1
+            events[span.end][index in used] -= 1
+    start, unused, taken = 0, 0, 0
+    for at in sorted(events):
+        if unused and not taken:
+            yield start, at
+        start, unused, taken = at, unused + events[at][False], taken + events[at][True]
 
 
 def _held(window: FileWindow, start: int, end: int) -> int:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import struct
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from modelaudit.facts import Format, ProblemKind
+from modelaudit.formats.io.file_window import FileWindow
+from modelaudit.formats.tflite.constants import ByteSpan, Constants
+from modelaudit.formats.tflite.reader import _unused
 from modelaudit.formats.tflite.schema import runtime_versions, schema
 from modelaudit.settings import Limits
 from tests.made import lite_files as made
@@ -180,6 +184,11 @@ def test_a_program_in_a_constant(reading):
         ),
         (lambda m: setattr(m.subgraphs[0].tensors[1], "shape", [4, -3, 3, 3]), "corrupt", "shape"),
         (
+            lambda m: setattr(m.subgraphs[0].tensors[1], "shape", [2**31 - 1] * 500),
+            "corrupt",
+            "500 axes",
+        ),
+        (
             lambda m: setattr(m.subgraphs[0].operators[0], "inputs", [0, 99, 2]),
             "corrupt",
             "tensor 99",
@@ -216,6 +225,43 @@ def test_overlapping_buffers(reading):
     data[at : at + 4] = struct.pack("<I", size + 80)
     artifact = reading(bytes(data))
     assert any("overlap" in detail for detail in details(artifact))
+
+
+def test_names_that_are_alike_are_told_apart_without_a_search(reading, monkeypatch):
+    class Searched(dict):
+        asked = 0
+
+        def __contains__(self, name):
+            Searched.asked += 1
+            return super().__contains__(name)
+
+    real = Constants.__init__
+
+    def counted(own, *arguments):
+        real(own, *arguments)
+        own.tensors = Searched()
+
+    monkeypatch.setattr(Constants, "__init__", counted)
+
+    def name_alike(model):
+        for size in range(1, 201):
+            made.add_tensor(model, "same", (size,), "float32", 1)
+
+    names = [tensor.name for tensor in reading(made.altered(name_alike)).tensors]
+    assert len(names) == len({*names}) >= 200
+    assert Searched.asked < 3 * len(names)
+
+
+@pytest.mark.parametrize(("used", "held"), [((), "150"), ((0,), "50"), ((0, 1, 2), "")])
+def test_idle_buffers_that_overlap_are_counted_once(tmp_path, used, held):
+    """Bytes 0 to 100 twice, and 50 to 150; what a used buffer holds as well is not idle."""
+    (tmp_path / "m").write_bytes(b"x" * 200)
+    spans = [ByteSpan(0, 100), ByteSpan(0, 100), ByteSpan(50, 100)]
+    window = FileWindow.of_file(tmp_path / "m")
+    buffers = SimpleNamespace(behind=[], spans=spans, window=window)
+    flatbuffer = SimpleNamespace(unused=lambda outside: [])
+    found = [*_unused(flatbuffer, buffers, {*used}, SimpleNamespace(archive=None))]
+    assert [f"has {held} bytes" in problem.detail for problem in found] == [True] * bool(held)
 
 
 def test_one_buffer_of_many_tensors_is_read_a_bounded_number_of_times(reading):

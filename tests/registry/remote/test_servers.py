@@ -118,6 +118,17 @@ def test_a_single_file_of_a_web_server(site, cache):
     assert (row.path, row.verdict.value) == ("a.h5", "pass")
 
 
+def test_a_file_behind_a_signature_is_read_and_its_signature_not_shown(site, cache):
+    folder, url, server = site
+    files.minimal_h5(folder / "a.h5")
+    ran = api.scan(f"{url}/a.h5?X-Sig=secret", Settings(cache=cache))
+    assert [(row.path, row.verdict.value) for row in ran.rows] == [("a.h5", "pass")]
+    assert "secret" not in ran.found.root
+    server.refused["a.h5"] = 99
+    (problem,) = api.scan(f"{url}/a.h5?X-Sig=secret", Settings(cache=cache)).found.problems
+    assert "secret" not in problem.file + problem.detail
+
+
 def test_a_server_that_is_busy_for_a_moment_is_asked_again(site, cache):
     folder, url, server = site
     files.minimal_h5(folder / "a.h5")

@@ -11,6 +11,8 @@ from modelaudit.formats.graph.op_registry import known_operations
 from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
 from modelaudit.rules.security.graph.extents import UNKNOWN, Extent
 from modelaudit.rules.security.graph.op_extents import made
+from modelaudit.rules.security.graph.shape_ops import accumulated
+from modelaudit.rules.security.graph.text_growth import _is_quick
 from tests.made.graphs import Graph, Maker
 from tests.rules.security.graph.costly import BIG, SMALL, Build, dataset, found_in, looped
 
@@ -255,3 +257,19 @@ def test_no_operation_needs_inputs_that_it_lacks(count: int, value: Extent) -> N
     """A damaged graph has operations with any number of inputs."""
     for op in known_operations():
         made(op, [value] * count, {})
+
+
+@pytest.mark.parametrize("pattern", ["(a|a)*b", "(a|a){99}b", "(a+)+b", "a*a*b", "x" * 65])
+def test_patterns_that_may_take_long_are_not_tried(pattern: str) -> None:
+    assert not _is_quick(pattern)
+
+
+@pytest.mark.parametrize("pattern", ["a", "[a-z]", "a+", ".*", "(a)(b)", "a|b"])
+def test_patterns_that_take_no_time_are_tried(pattern: str) -> None:
+    assert _is_quick(pattern)
+
+
+def test_sums_of_a_list_stay_bounded() -> None:
+    found = accumulated("Cumprod", [-(2**62)] + [2**62] * 500, {})
+    assert found is not None
+    assert max(int(each).bit_length() for each in found if isinstance(each, int)) <= 129

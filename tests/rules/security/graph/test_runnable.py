@@ -96,6 +96,12 @@ def second_output(graph: Graph) -> None:
     graph.node(graph.graph.node, "a", "Tanh", "x:1")
 
 
+def output_of_none(graph: Graph) -> None:
+    """Of an operation that has no output, as GraphDefs name the first."""
+    graph.node(graph.graph.node, "nothing", "NoOp")
+    graph.node(graph.graph.node, "b", "Tanh", "nothing")
+
+
 def typed(graph: Graph, own: int, given: int) -> None:
     number = graph.node(graph.graph.node, "n", "Const")
     number.attr["dtype"].type = given
@@ -121,7 +127,14 @@ def saver_to_nowhere(graph: Graph) -> None:
 
 
 HOSTILE = [
-    *(too_few_inputs, too_many_inputs, control_input_first, second_output, other_types),
+    *(
+        too_few_inputs,
+        too_many_inputs,
+        control_input_first,
+        second_output,
+        output_of_none,
+        other_types,
+    ),
     *(absent_function, saver_to_nowhere),
     *(two_nodes, two_nodes_in_a_function, two_constants, circle, itself, control_circle),
     *(lost_input, lost_control, lost_argument, output_to_nowhere, input_to_nowhere),
