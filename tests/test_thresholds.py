@@ -24,7 +24,7 @@ OTHERS = {
     "modelaudit.diagnosis.case": {0.001, 1e-6},  # the smallest change and p-value that are shown
     "modelaudit.diagnosis.beliefs": {1.2},  # the smallest factor that is shown
     "modelaudit.diagnosis.measured": {1e-12, 0.05},  # underflow, and what steadies a quotient
-    "modelaudit.diagnosis.odds_text": {0.01, 0.99, 1000.0},  # how numbers are shown
+    "modelaudit.diagnosis.odds_text": {0.01, 0.99},  # how numbers are shown
     "modelaudit.measures.behaviour.equivariance": {1e-12},
     "modelaudit.measures.behaviour.information_gain": {0.1, 0.3, 1e-30},  # references, underflow
     "modelaudit.measures.behaviour.outputs": {1e-12},

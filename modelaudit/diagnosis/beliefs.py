@@ -10,6 +10,7 @@ from modelaudit.diagnosis.case import Case
 from modelaudit.diagnosis.features import BEHIND as CAUSES_BEHIND
 from modelaudit.diagnosis.features import features, said
 from modelaudit.diagnosis.model import StepResults
+from modelaudit.diagnosis.odds_text import SHOWN_FROM
 from modelaudit.odds.posterior import SOUND, Posterior, Shift, held_out, posterior
 from modelaudit.odds.table import OddsTable, shipped_table
 
@@ -67,7 +68,7 @@ class Beliefs(Struct, frozen=True):
                 tuple(map(_said, self._strongest(name))),
             )
             for name, probability in (*known.items(), ("several", self.found.several))
-            if name == SOUND or probability >= 0.01
+            if name == SOUND or probability >= SHOWN_FROM
         ]
         rows.sort(key=lambda row: (-row.probability, row.cause))
         return DiagnosisOdds(

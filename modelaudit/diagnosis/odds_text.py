@@ -5,6 +5,8 @@ from __future__ import annotations
 from modelaudit.audit_types.diagnosis import CauseProbability, DiagnosisOdds, OddsShift
 from modelaudit.rules.grammar import counted
 
+SHOWN_FROM = 0.01  # smaller probabilities are not told apart
+
 
 def odds_items(odds: DiagnosisOdds, most: int) -> list[tuple[str, str]]:
     """The `most` probable causes, each with its probability and what moved its odds."""
@@ -24,7 +26,7 @@ def percent(probability: float) -> str:
     """A probability in percent; extremes as `more than 99%`."""
     if probability > 0.99:
         return "more than 99%"
-    return f"{probability:.0%}" if probability >= 0.01 else "less than 1%"
+    return f"{probability:.0%}" if probability >= SHOWN_FROM else "less than 1%"
 
 
 def _moved(row: CauseProbability) -> str:
