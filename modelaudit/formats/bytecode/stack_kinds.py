@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from string import Formatter
+
 from msgspec import Struct
 
+from modelaudit.formats.bytecode.arithmetic_names import arithmetic_names
 from modelaudit.formats.bytecode.instructions import Instruction, Version
 from modelaudit.formats.bytecode.marshal_reader import Code
 
@@ -12,8 +16,11 @@ CELL, FREE = 0x40, 0x80  # kinds of variables, from Python 3.11 on
 # Kinds of values. Others are "", an object of any type.
 NULL, LIST, DICT, SET, TUPLE, ONE_CELL = "null", "list", "dict", "set", "tuple", "cell"
 EXCEPTION, PREVIOUS, POSITION = "exception", "previous", "position"
+TEMPLATE = "template"  # a text whose `format` reads no more than code may
 _DEFAULTS = {1: (TUPLE,), 2: (DICT,), 4: (TUPLE, DICT), 16: ("function:0",)}
 _CLOSURE = 8
+_FIELD = re.compile(r"\w*(?:\.\w+|\[\w+\])*")  # an argument, and attributes and items of it
+_ATTRIBUTE = re.compile(r"\.(\w+)")
 
 Kinds = tuple[str, ...]
 
@@ -55,7 +62,41 @@ def loaded(step: Step) -> str:
     if isinstance(value, tuple):
         text = str if step.version >= (3,) else (str, bytes)
         return f"names:{len(value)}" if all(isinstance(e, text) for e in value) else TUPLE
-    return ""
+    return TEMPLATE if is_plain_template(value) else ""
+
+
+def is_plain_template(value: object) -> bool:
+    """Whether a constant is a text for which `str.format` takes only attributes that code may take.
+
+    It takes attributes of its arguments, as `"{0.__class__}".format(x)` does.
+    """
+    text = value.decode("latin-1") if isinstance(value, bytes) else value
+    allowed = arithmetic_names()["values"]
+    try:
+        return isinstance(text, str) and all(
+            field is None
+            or (
+                _FIELD.fullmatch(field) is not None
+                and allowed.issuperset(_ATTRIBUTE.findall(field))
+                and is_plain_template(form)
+            )
+            for _, field, form, _ in Formatter().parse(text)
+        )
+    except (ValueError, RecursionError):  # braces that do not match
+        return False
+
+
+def formats_a_text(step: Step) -> bool:
+    """Whether an instruction takes the attribute `format`, with which a text reads any other."""
+    return attribute(step.each, step.code.names, step.version) == "format"
+
+
+def attribute(each: Instruction, names: tuple[str, ...], version: Version) -> str | None:
+    """The attribute that an instruction takes; None if it takes none, or none that has a name."""
+    if each.name not in {"LOAD_ATTR", "LOAD_METHOD"}:
+        return None
+    index = each.argument >> (version >= (3, 12) and each.name == "LOAD_ATTR")
+    return names[index] if index < len(names) else f"name {index} of {len(names)}"
 
 
 def _is(kind: str, wanted: str) -> bool:

@@ -3,7 +3,8 @@
 CPython does not check. An instruction that reaches below the stack finds the frame's own fields,
 such as the dictionary of built-in functions, without any name; one that takes a number for a cell,
 or a text for the code of a function, reads memory that the file chooses. So the depth of the stack
-is followed, and the kinds of those values that CPython trusts.
+is followed, and the kinds of those values that CPython trusts. The method `format` of a text can
+read any attribute of its arguments, unless the text is a constant that names none.
 """
 
 from __future__ import annotations
@@ -27,11 +28,13 @@ from modelaudit.formats.bytecode.stack_kinds import (
     POSITION,
     PREVIOUS,
     SET,
+    TEMPLATE,
     TUPLE,
     Kinds,
     Step,
     Unsound,
     check_call,
+    formats_a_text,
     function_of,
     holds_cell,
     loaded,
@@ -225,6 +228,7 @@ def _after(step: Step, stack: Kinds, takes: int, leaves: int) -> Kinds:
     if name == "LIST_TO_TUPLE":
         need(taken == (LIST,))
     check_call(step, taken)
+    need(not formats_a_text(step) or taken == (TEMPLATE,))
     if name == "BUILD_TUPLE":
         cells = bool(taken) and all(kind == ONE_CELL for kind in taken)
         return (*below, f"cells:{count}" if cells else TUPLE)

@@ -61,13 +61,13 @@ def sound(code: Code) -> bool:
 
 @pytest.mark.parametrize("name", ["colorsys", "copy", "functools", "heapq", "statistics"])
 def test_code_of_the_compiler_stays_on_the_stack(name: str) -> None:
-    """Functions of the standard library, as far as they have no patterns, imports or await."""
+    """Functions of the standard library without patterns, imports, await or texts as templates."""
     path = Path(sysconfig.get_path("stdlib"), f"{name}.py")
     known = 0
     for each in read(compile(path.read_text("utf-8"), str(path), "exec")).nested():
         found = instructions(each.bytecode, HERE)
         assert found
-        if not {step.name for step in found} & OTHER:
+        if not {step.name for step in found} & OTHER and "format" not in each.names:
             known += 1
             assert is_sound(each, found, HERE), each.name
     assert known > 5

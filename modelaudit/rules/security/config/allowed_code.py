@@ -28,6 +28,7 @@ from modelaudit.formats.bytecode.instructions import (
     versions_between,
 )
 from modelaudit.formats.bytecode.marshal_reader import Bytecode, Code, Value
+from modelaudit.formats.bytecode.stack_kinds import attribute, is_plain_template
 from modelaudit.formats.bytecode.stack_values import is_sound
 from modelaudit.formats.keras.builtin_layers import words
 from modelaudit.rules.security.config.literals import literals_in, texts_in, unlisted_values
@@ -83,7 +84,6 @@ _TWO_LOCALS = words(
     STORE_FAST_STORE_FAST"""
 )
 _SHARED = words("LOAD_DEREF STORE_DEREF LOAD_CLOSURE MAKE_CELL")
-_ATTRIBUTE = words("LOAD_ATTR LOAD_METHOD")
 _NAMES_FUNCTION = words("MAKE_FUNCTION MAKE_CLOSURE")
 # Of `CALL_INTRINSIC_1`: the end of a generator, unary plus, a list as a tuple. Others print or import.
 _INTRINSICS = frozenset({3, 5, 6})
@@ -173,7 +173,8 @@ def judge_bytecode(read: Bytecode, module: Iterable[str], given: Json) -> Judgem
     )
     unlisted |= dict.fromkeys(unlisted_values(values, read.layout.byte_names))
     # Whichever version reads the instructions, it finds only these names.
-    others = {name for code in read.code.nested() for name in code.names} - allowed_words()
+    others = {name for code in read.code.nested() for name in code.names}
+    others -= allowed_words() | {"format"}  # of a text; `is_sound` knows which
     unlisted |= dict.fromkeys(sorted(others - undefined.keys()) if not unlisted else ())
     texts += len(texts_in(given))
     if undefined and (texts or any(map(_is_loaded, module))):
@@ -234,15 +235,16 @@ def _resumes(found: tuple[Instruction, ...]) -> bool:
 def _paths(code: Code, found: tuple[Instruction, ...], version: Version) -> Iterator[str]:
     """What is not on the list; `?name` for a global that only the caller could define."""
     path: list[str] = []
-    for each in (*found, Instruction("RETURN_VALUE", 0)):
+    values = arithmetic_names()["values"]
+    ends = Instruction("RETURN_VALUE", 0)
+    for before, each in zip((ends, *found), (*found, ends), strict=True):
         name, index = each.name, each.argument
-        if name in _ATTRIBUTE:
-            index >>= version >= (3, 12) and name == "LOAD_ATTR"
-            attribute = _at(code.names, index)
+        taken = attribute(each, code.names, version)
+        if taken is not None:
             if path:
-                path.append(attribute)
-            elif attribute not in arithmetic_names()["values"]:
-                yield f".{attribute}"
+                path.append(taken)
+            elif taken not in values and not (taken == "format" and _is_template(code, before)):
+                yield f".{taken}"
             continue
         if path:
             yield from _unlisted_path(path)
@@ -255,6 +257,12 @@ def _paths(code: Code, found: tuple[Instruction, ...], version: Version) -> Iter
                 yield _at(code.names, index)
         elif not _computes(code, name, index, version):
             yield _instruction(code, name, index)
+
+
+def _is_template(code: Code, each: Instruction) -> bool:
+    """Whether it loads a text that `format` fills; that nothing else comes there, is checked too."""
+    loaded = code.constants[each.argument : each.argument + 1]
+    return each.name == "LOAD_CONST" and any(map(is_plain_template, loaded))
 
 
 def _at(names: tuple[str, ...], index: int) -> str:
