@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from modelaudit.findings import Finding, Outcome
@@ -15,9 +16,15 @@ from modelaudit.settings import Limits
 
 
 class Graph:
-    """A TF2-style SavedModel: one signature, a saver, and the operations that a test adds."""
+    """A TF2-style SavedModel: one signature, a saver, and the operations that a test adds.
 
-    def __init__(self) -> None:
+    Args:
+        numbers_are: how constants of integers reach operations: `constant`, as the sum of two
+            (`computed`), or, for those of the served function, as its arguments (`passed`).
+    """
+
+    def __init__(self, numbers_are: str = "constant") -> None:
+        self.numbers_are = numbers_are
         self.message = pb.SavedModel(saved_model_schema_version=1)
         self.meta = self.message.meta_graphs.add()
         self.meta.meta_info_def.tags.append("serve")
@@ -62,6 +69,24 @@ class Graph:
 
     def numbers(self, nodes, name: str, *values: int, shape: tuple[int, ...] | None = None) -> str:
         """A constant of integers, a vector unless `shape` says otherwise."""
+        if self.numbers_are == "computed" and values:
+            parts = [
+                self._constant(nodes, f"{name}_{at}", part, shape)
+                for at, part in enumerate(([each - 1 for each in values], [1] * len(values)))
+            ]
+            self.node(nodes, name, "AddV2", *parts)
+            return name if nodes is self.graph.node else f"{name}:z:0"
+        if self.numbers_are == "passed" and nodes is self.served:
+            self._constant(self.graph.node, name, values, shape)
+            (call,) = [each for each in self.graph.node if each.name == "call"]
+            call.input.append(name)
+            self.functions["served"].signature.input_arg.add(name=name)
+            return name
+        return self._constant(nodes, name, values, shape)
+
+    def _constant(
+        self, nodes, name: str, values: Sequence[int], shape: tuple[int, ...] | None
+    ) -> str:
         node = self.node(nodes, name, "Const")
         tensor = node.attr["value"].tensor
         tensor.dtype = pb.DT_INT64
@@ -112,7 +137,8 @@ class Maker:
 
     def numbers(self, *values: int, scalar: bool = False) -> str:
         shape = () if scalar else None
-        return self.graph.numbers(self.nodes, f"n{len(self.nodes)}", *values, shape=shape)
+        name = f"n{len(self.nodes)}_{len(self.graph.graph.node)}"
+        return self.graph.numbers(self.nodes, name, *values, shape=shape)
 
     def add(self, op: str, *inputs: str, output: str = "output") -> str:
         name = f"n{len(self.nodes)}"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from modelaudit.facts import GraphFunction, GraphNode
 from modelaudit.rules.security.graph.constant_folding import PASSING
-from modelaudit.rules.security.graph.extents import MOST, Extent
+from modelaudit.rules.security.graph.extents import MOST, UNKNOWN, Extent
 from modelaudit.rules.security.graph.op_extents import made
 from modelaudit.rules.security.graph.reachability import node_name
 
@@ -20,6 +20,7 @@ _TURNED = {
 }
 _MOST_STEPS = 300
 _WRAPS = 1 << 31
+_DEPTH = 32  # operations through which a constant is followed
 
 
 class Place:
@@ -29,11 +30,23 @@ class Place:
         self.nodes = nodes
         self.function = function
         self.started: set[str] = set()
+        self._constants: dict[str, Extent] = {}
 
     def value(self, reference: str) -> Extent:
-        """The value at a reference; constants only."""
+        """The value at a reference, as far as constants alone make it."""
+        return self.constant(reference, _DEPTH)
+
+    def constant(self, reference: str, depth: int) -> Extent:
+        """The same, through at most so many operations."""
         node = self.source(reference)
-        return made(node.op, (), node.attrs) if node and node.op == "Const" else Extent()
+        if node is None or not depth:
+            return UNKNOWN
+        if node.name not in self._constants:
+            self._constants[node.name] = UNKNOWN  # a circle
+            data = [each for each in node.inputs if not each.startswith("^")]
+            inputs = [self.constant(each, depth - 1) for each in data]
+            self._constants[node.name] = made(node.op, inputs, node.attrs)
+        return self._constants[node.name]
 
     def source(self, reference: str) -> GraphNode | None:
         """The operation that makes a value, behind those that pass it on."""
@@ -134,19 +147,13 @@ def _merged(place: Place, reference: str) -> tuple[int, int] | None:
     merge = place.source(reference)
     if merge is None or merge.op not in {"Merge", "RefMerge"}:
         return None
-    starts = [n for each in merge.inputs if (n := _constant(place, each)) is not None]
+    starts = [n for each in merge.inputs if (n := place.constant(each, _DEPTH).number) is not None]
     steps = [
         step
         for each in merge.inputs
         if (step := _step(place, each, lambda back: place.source(back) is merge)) is not None
     ]
     return (starts[0], steps[0]) if len(starts) == len(steps) == 1 else None
-
-
-def _constant(place: Place, reference: str) -> int | None:
-    node = place.source(reference)
-    found = node is not None and node.op == "Const"
-    return Place.value(place, reference).number if found else None
 
 
 def _step(place: Place, reference: str, is_counter: Callable[[str], bool]) -> int | None:
@@ -156,7 +163,7 @@ def _step(place: Place, reference: str, is_counter: Callable[[str], bool]) -> in
     if node is None or node.op not in {"Add", "AddV2", "Sub"} or len(data) != 2:
         return None
     for at, other in ((0, 1), (1, 0)):
-        step = _constant(place, data[other])
+        step = place.constant(data[other], _DEPTH).number
         if is_counter(data[at]) and step is not None and (at == 0 or node.op != "Sub"):
             return -step if node.op == "Sub" else step
     return None

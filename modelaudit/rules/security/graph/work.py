@@ -25,6 +25,7 @@ _BRANCHES = words("If StatelessIf Case StatelessCase")
 _PASSES_ALL = words("IdentityN Merge RefMerge")
 _SPLITS = words("Split SplitV Unpack Unstage")
 _DEPTH = 64
+_OUTPUTS = 64  # of an operation whose outputs are not followed one by one
 _PER_NODE = 4  # evaluations; a function is evaluated once for all sizes of its arguments
 _FREE = 20_000
 _GROWTH = 64  # rounds of a loop in which sizes are followed
@@ -154,7 +155,14 @@ class FunctionCost(Place):
             self.started.add(current)
             pending.pop()
             self.costs.left -= 1
-            self.outputs[current] = self.result(node, [self.value(each) for each in data])
+            inputs = [self.value(each) for each in data]
+            outputs = self.result(node, inputs)
+            if any(each.inflated for each in inputs) and node.op not in CALLS:
+                # Whatever is made of a decompressed text may be one that inflates again.
+                outputs = tuple(
+                    replace(each, inflated=True) for each in outputs or (UNKNOWN,) * _OUTPUTS
+                )
+            self.outputs[current] = outputs
 
     def result(self, node: GraphNode, inputs: Sequence[Extent]) -> tuple[Extent, ...]:
         """The outputs of an operation; an excess is noted."""

@@ -37,30 +37,79 @@ def high(layer: dict[str, Json], compiled: Json = None) -> set[str]:
     return {each.code for each in found if each.severity.rank >= Severity.HIGH.rank}
 
 
-HOSTILE = [
-    function("keras.visualization", "plot_bounding_box_gallery"),
-    function("keras.distribution", "initialize"),
-    function("keras.src.utils.python_utils", "func_load"),
-    function("keras.src.layers.core.lambda_layer", "python_utils.func_load"),
-    function("tf_keras.src.utils.io_utils", "print_msg"),
-    function("tensorflow.python.framework.load_library", "load_library"),
-    function("tensorflow.python.profiler.profiler_v2", "start"),
-    function("tensorflow.python.ops.io_ops", "read_file"),
-    function("tensorflow.summary", "trace_on"),
-    thing("keras.callbacks", "CSVLogger"),
-    thing("keras.src.callbacks.backup_and_restore", "BackupAndRestore"),
-    thing("keras.wrappers", "SKLearnClassifier"),
-    thing("tensorflow.tools.docs.doc_controls", "Anything"),
-    thing("tensorflow.python.ops.lookup_ops", "TextFileInitializer"),
-    called("load_library"),
-    called("data.experimental.save"),
-    called("__operators__.getitem.__globals__"),
-    called("summary.__operators__.trace_on"),
-    function("tensorflow.__operators__.add", "__reduce__"),
-]
+HOSTILE = {
+    "libraries": [
+        function("tensorflow.python.framework.load_library", "load_library"),
+        function("tensorflow.lite.python.interpreter", "load_delegate"),
+        thing("tensorflow.lite.python.interpreter", "Delegate"),
+        called("load_library"),
+        called("load_op_library"),
+    ],
+    "resources of packages": [
+        function("tensorflow.python.platform.resource_loader", "load_resource"),
+        function("tensorflow.compat.v1.resource_loader", "readahead_file_path"),
+        called("compat.v1.resource_loader.load_resource"),
+    ],
+    "profiler": [
+        function("tensorflow.python.profiler.profiler_v2", "start"),
+        thing("tensorflow.python.profiler.profiler_v2", "Profile"),
+        function("tensorflow.summary", "trace_on"),
+        called("profiler.experimental.server.start"),
+    ],
+    "modules that an import runs": [
+        thing("tensorflow.tools.docs.doc_controls", "Anything"),
+        thing("tensorflow.python.debug.cli.curses_ui", "Anything"),
+        function("tensorflow.tools.compatibility.ipynb", "process_file"),
+    ],
+    "pictures": [
+        function("keras.visualization", "plot_bounding_box_gallery"),
+        function("keras.utils", "plot_model"),
+        function("keras.src.visualization.draw_bounding_boxes", "draw_bounding_boxes"),
+    ],
+    "other hosts": [
+        function("keras.distribution", "initialize"),
+        thing("keras.distribution", "DataParallel"),
+        thing("tensorflow.distribute", "Server"),
+    ],
+    "files": [
+        function("tensorflow.python.ops.io_ops", "read_file"),
+        function("tensorflow.io.gfile", "remove"),
+        thing("tensorflow.python.ops.lookup_ops", "TextFileInitializer"),
+        called("data.experimental.save"),
+    ],
+    "callbacks and wrappers": [
+        thing("keras.callbacks", "CSVLogger"),
+        thing("keras.src.callbacks.backup_and_restore", "BackupAndRestore"),
+        thing("keras.wrappers", "SKLearnClassifier"),
+    ],
+    "code in texts": [
+        function("keras.src.utils.python_utils", "func_load"),
+        function("tf_keras.src.utils.generic_utils", "func_load"),
+        function("keras.src.layers.core.lambda_layer", "python_utils.func_load"),
+    ],
+    "state of the program": [
+        function("keras.config", "set_backend"),
+        function("keras.backend", "clear_session"),
+        function("tensorflow.config", "set_visible_devices"),
+    ],
+    "the terminal": [
+        function("tf_keras.src.utils.io_utils", "print_msg"),
+        function("keras.utils", "Progbar"),
+        called("print"),
+    ],
+    "attributes of functions": [
+        called("__operators__.getitem.__globals__"),
+        called("summary.__operators__.trace_on"),
+        function("tensorflow.__operators__.add", "__reduce__"),
+    ],
+}
 
 
-@pytest.mark.parametrize("asked", HOSTILE)
+def test_there_are_three_of_each_kind() -> None:
+    assert min(map(len, HOSTILE.values())) >= 3
+
+
+@pytest.mark.parametrize("asked", [each for some in HOSTILE.values() for each in some])
 def test_what_is_no_part_is_high_wherever_it_is_named(asked: dict[str, Json]) -> None:
     places = [asked, dense(activation=asked), dense(kernel_initializer={"config": [{"a": asked}]})]
     for place in places:

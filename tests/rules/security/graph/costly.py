@@ -11,11 +11,15 @@ BIG, SMALL = 10**6, 4
 Build = Callable[[Graph, bool], object]
 
 
-def found_in(build: Build, folder: Path) -> list[set[str]]:
+# How the constants reach the operations.
+WAYS = ("constant", "computed", "passed")
+
+
+def found_in(build: Build, folder: Path, way: str = "constant") -> list[set[str]]:
     """The names of the findings in the graph that costs much, and in the one that costs little."""
     found = []
     for big in (True, False):
-        graph = Graph()
+        graph = Graph(way)
         build(graph, big)
         found.append({each.name for each in graph.findings(folder / str(big))})
     return found

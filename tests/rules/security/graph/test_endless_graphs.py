@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.made.graphs import Graph, Maker
-from tests.rules.security.graph.costly import Build, dataset, found_in, looped
+from tests.rules.security.graph.costly import WAYS, Build, dataset, found_in, looped
 
 
 def many_rounds(graph: Graph, big: bool) -> None:
@@ -128,6 +128,9 @@ CASES = [
 ]
 
 
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("build", CASES, ids=lambda each: each.__name__)
-def test_what_does_not_end_is_named_and_what_ends_is_not(build: Build, tmp_path: Path) -> None:
-    assert found_in(build, tmp_path) == [{"graph-never-ends"}, set()]
+def test_what_does_not_end_is_named_and_what_ends_is_not(
+    build: Build, way: str, tmp_path: Path
+) -> None:
+    assert found_in(build, tmp_path, way) == [{"graph-never-ends"}, set()]

@@ -14,7 +14,7 @@ from modelaudit.rules.security.graph.op_extents import made
 from modelaudit.rules.security.graph.shape_ops import accumulated
 from modelaudit.rules.security.graph.text_growth import _is_quick
 from tests.made.graphs import Graph, Maker
-from tests.rules.security.graph.costly import BIG, SMALL, Build, dataset, found_in, looped
+from tests.rules.security.graph.costly import BIG, SMALL, WAYS, Build, dataset, found_in, looped
 
 
 def wide_elements(graph: Graph, big: bool) -> None:
@@ -225,11 +225,33 @@ def ragged(graph: Graph, big: bool) -> None:
     make.add("RaggedRange", *map(make.numbers, (0, 10**14 if big else 3, 1)))
 
 
-def inflated_twice(graph: Graph, big: bool) -> None:
+def inflated_twice(graph: Graph, big: bool, between: str = "") -> None:
     value = graph.text(graph.served, "t", gzip.compress(gzip.compress(b"zeros")))
     for number in range(2 if big else 1):
         graph.node(graph.served, f"d{number}", "DecodeCompressed", value)
         value = f"d{number}:output:0"
+        if between:
+            graph.node(graph.served, f"b{number}", between, value)
+            value = f"b{number}:output:0"
+
+
+def inflated_and_joined(graph: Graph, big: bool) -> None:
+    inflated_twice(graph, big, "StringJoin")
+
+
+def inflated_and_split(graph: Graph, big: bool) -> None:
+    inflated_twice(graph, big, "Unpack")
+
+
+def inflated_and_passed(graph: Graph, big: bool) -> None:
+    inflated_twice(graph, big, "Identity")
+
+
+def inflated_by_rounds(graph: Graph, big: bool) -> None:
+    looped(graph, "Less", 9 if big else 1)
+    body = graph.functions["body"]
+    graph.node(body.node_def, "d", "DecodeCompressed", "v")
+    body.ret["v"] = "d:output:0"
 
 
 CASES = [
@@ -238,15 +260,17 @@ CASES = [
     *(doubled, packed, joined, doubled_by_calls, grown_by_rounds, batched_dataset),
     *(inflated_twice, einsum, blocks, rewritten, formatted, shifted),
     *(ragged, rewritten_by_rounds, wide_table, sliced_size, accumulated_size, shared_step),
-    *(wide_elements,),
+    *(wide_elements, inflated_and_joined, inflated_and_split, inflated_and_passed),
+    inflated_by_rounds,
 ]
 
 
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("build", CASES, ids=lambda each: each.__name__)
 def test_a_result_that_is_too_large_is_named_and_a_small_one_is_not(
-    build: Build, tmp_path: Path
+    build: Build, way: str, tmp_path: Path
 ) -> None:
-    assert found_in(build, tmp_path) == [{"oversized-tensor"}, set()]
+    assert found_in(build, tmp_path, way) == [{"oversized-tensor"}, set()]
 
 
 @pytest.mark.parametrize("count", range(5))

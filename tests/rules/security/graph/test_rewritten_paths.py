@@ -9,6 +9,7 @@ import pytest
 
 from modelaudit.findings import Severity
 from tests.made.graphs import Graph
+from tests.rules.security.graph.costly import looped
 
 Rewriting = Callable[[Graph], str]
 
@@ -27,18 +28,50 @@ def one(op: str, *more: bytes, **attributes: bytes) -> Rewriting:
     return add
 
 
-def part(graph: Graph) -> str:
+def part(start: int, unit: bytes = b"BYTE") -> Rewriting:
+    def add(graph: Graph) -> str:
+        nodes = graph.graph.node
+        numbers = [graph.numbers(nodes, f"n{at}", at, shape=()) for at in (start, 3)]
+        graph.node(nodes, "r", "Substr", "asset", *numbers).attr["unit"].s = unit
+        return "r"
+
+    return add
+
+
+def split(op: str, output: int, *more: bytes) -> Rewriting:
+    """One of the parts of the path."""
+
+    def add(graph: Graph) -> str:
+        nodes = graph.graph.node
+        texts = [graph.text(nodes, f"t{i}", text) for i, text in enumerate(more)]
+        graph.node(nodes, "s", op, "asset", *texts)
+        first = graph.numbers(nodes, "n", 0, shape=())
+        graph.node(nodes, "r", "GatherV2", f"s:{output}", first, first)
+        return "r"
+
+    return add
+
+
+def points(graph: Graph) -> str:
+    """Split into code points, which are texts again."""
     nodes = graph.graph.node
-    where = graph.numbers(nodes, "n", 3, shape=())
-    graph.node(nodes, "r", "Substr", "asset", where, where)
+    graph.node(nodes, "s", "UnicodeDecode", "asset")
+    graph.node(nodes, "r", "UnicodeEncode", "s:1", "s")
     return "r"
 
 
-def split(graph: Graph) -> str:
-    nodes = graph.graph.node
-    graph.node(nodes, "s", "StringSplitV2", "asset", graph.text(nodes, "by", b"@"))
-    graph.node(nodes, "r", "GatherV2", "s:1", graph.numbers(nodes, "n", 0, shape=()))
-    return "r"
+def in_a_loop(graph: Graph) -> str:
+    """Joined in the body of a loop."""
+    looped(graph, "Less", 3)
+    body = graph.functions["body"]
+    graph.node(body.node_def, "j", "StringJoin", "v", "v")
+    body.ret["v"] = "j:output:0"
+    loop = graph.served[-1]
+    node = graph.graph.node.add(name="loop", op="StatelessWhile")
+    node.attr["cond"].func.name, node.attr["body"].func.name = "when", "body"
+    node.input.extend([graph.numbers(graph.graph.node, "start", 0, shape=()), "asset"])
+    graph.served.remove(loop)
+    return "loop:1"
 
 
 def chosen(graph: Graph) -> str:
@@ -59,22 +92,54 @@ def called(graph: Graph) -> str:
     return "r"
 
 
-REWRITING: dict[str, Rewriting] = {
-    "replaced": one("StaticRegexReplace", pattern=b".*", rewrite=b"/etc/passwd"),
-    "replaced by inputs": one("RegexReplace", b".*", b"/etc/passwd"),
-    "joined": one("StringJoin", b"/../../key"),
-    "decoded": one("DecodeBase64"),
-    "lower": one("StringLower"),
-    "stripped": one("StringStrip"),
-    "transcoded": one("UnicodeTranscode"),
-    "formatted": one("AsString"),
-    "added": one("AddV2", b"/../key"),
-    "sharded": one("ShardedFilename", b"1", b"2"),
-    "part": part,
-    "split": split,
-    "chosen": chosen,
-    "called": called,
+def called_twice(graph: Graph) -> str:
+    """Changed in a function that another one calls."""
+    called(graph)
+    outer = graph.function("outer", "a")
+    graph.call("c", "change", "a", nodes=outer.node_def)
+    outer.signature.output_arg.add(name="o")
+    outer.ret["o"] = "c:output:0"
+    graph.call("r2", "outer", "asset", nodes=graph.graph.node)
+    return "r2"
+
+
+KINDS: dict[str, dict[str, Rewriting]] = {
+    "replaced": {
+        "all": one("StaticRegexReplace", pattern=b".*", rewrite=b"/etc/passwd"),
+        "start": one("StaticRegexReplace", pattern=b"^assets", rewrite=b"/etc"),
+        "by inputs": one("RegexReplace", b".*", b"/etc/passwd"),
+    },
+    "joined": {
+        "texts": one("StringJoin", b"/../../key"),
+        "added": one("AddV2", b"/../key"),
+        "reduced": one("ReduceJoin", b"0"),
+        "segments": one("UnsortedSegmentJoin", b"0", b"1"),
+        "sharded": one("ShardedFilename", b"1", b"2"),
+    },
+    "split": {
+        "at a text": split("StringSplitV2", 1, b"@"),
+        "as before": split("StringSplit", 1, b"@"),
+        "into code points": points,
+        "into runs": split("StringNGrams", 0, b"0"),
+    },
+    "part": {"from 3": part(3), "the end": part(-9), "of characters": part(2, b"UTF8_CHAR")},
+    "decoded": {
+        "base64": one("DecodeBase64"),
+        "compressed": one("DecodeCompressed", compression_type=b"ZLIB"),
+        "transcoded": one("UnicodeTranscode"),
+        "bytes": one("DecodeRaw"),
+        "encoded": one("EncodeBase64"),
+    },
+    "letters": {
+        "lower": one("StringLower"),
+        "upper": one("StringUpper"),
+        "stripped": one("StringStrip"),
+        "formatted": one("AsString"),
+        "template": one("StringFormat", template=b"/%s", placeholder=b"%s"),
+    },
+    "elsewhere": {"chosen": chosen, "called": called, "called twice": called_twice},
 }
+REWRITING = {f"{kind}: {way}": made for kind, some in KINDS.items() for way, made in some.items()}
 READERS = {
     "ReadFile": ("r",),
     "InitializeTableFromTextFileV2": ("x", "r"),
@@ -95,6 +160,10 @@ def graph_with(path: Rewriting, op: str) -> Graph:
     return graph
 
 
+def test_there_are_three_of_each_kind() -> None:
+    assert min(map(len, KINDS.values())) >= 3
+
+
 @pytest.mark.parametrize("rewriting", REWRITING)
 @pytest.mark.parametrize("op", READERS)
 def test_a_changed_path_is_no_asset(tmp_path: Path, rewriting: str, op: str) -> None:
@@ -106,6 +175,12 @@ def test_a_changed_path_is_no_asset(tmp_path: Path, rewriting: str, op: str) -> 
     assert "rewritten" in origins
     assert "computes from that of an asset (" in named.detail
     assert "'words.txt'" in named.detail
+
+
+def test_a_path_that_a_loop_makes_longer_is_high(tmp_path: Path) -> None:
+    found = graph_with(in_a_loop, "ReadFile").findings(tmp_path)
+    (named,) = [each for each in found if each.evidence.get("op") == "ReadFile"]
+    assert named.severity.rank >= Severity.HIGH.rank
 
 
 def plain(graph: Graph) -> str:
