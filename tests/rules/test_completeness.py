@@ -71,6 +71,47 @@ def test_a_file_without_any_weights(tmp_path, make):
     }
 
 
+CONFIG = (
+    '{"class_name": "Sequential", "config": {"name": "s", "layers": [{"class_name": "InputLayer",'
+    ' "config": {"name": "i", "batch_shape": [null, 4]}}, {"class_name": "%s", "config": '
+    '{"name": "l", "units": 2}}]}}'
+)
+
+
+def empty_names(file: h5py.File) -> None:
+    """A layer that names none."""
+    group = file.create_group("model_weights")
+    group.attrs["layer_names"] = [b"l"]
+    group.create_group("l").attrs["weight_names"] = []
+
+
+EMPTY = {
+    "a.h5": lambda file: None,
+    "b.h5": lambda file: file.create_group("model_weights"),
+    "c.h5": empty_names,
+    "a.keras": lambda file: None,
+    "b.keras": lambda file: file.create_group("layers/l/vars"),
+    "c.keras": lambda file: file.create_group("layers"),
+}
+
+
+@pytest.mark.parametrize("name", EMPTY)
+@pytest.mark.parametrize("layer", ["Dense", "ReLU"])
+def test_no_weights_are_missing_only_if_a_layer_needs_some(tmp_path, name, layer):
+    with h5py.File(tmp_path / "weights.h5", "w") as file:
+        if name.endswith(".h5"):
+            file.attrs.update({"keras_version": "2.11.0", "model_config": CONFIG % layer})
+        EMPTY[name](file)
+    path = (tmp_path / "weights.h5").rename(tmp_path / name)
+    if name.endswith(".keras"):
+        inner = path.rename(tmp_path / "weights.h5")
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("config.json", CONFIG % layer)
+            archive.writestr("metadata.json", '{"keras_version": "3.5.0"}')
+            archive.write(inner, "model.weights.h5")
+    assert set(high(path)) == ({"MA112"} if layer == "Dense" else set())
+
+
 def test_an_archive_without_its_config(tmp_path):
     path = minimal_keras(tmp_path / "model.keras")
     rewritten(path, dropped="config.json")

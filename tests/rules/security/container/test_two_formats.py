@@ -149,11 +149,15 @@ def test_an_archive_behind_a_graph_is_read_as_well(tmp_path: Path) -> None:
     assert {"MA705", "MA733"} <= codes(path)
 
 
-def test_hdf5_data_behind_an_archive_are_read_as_well(tmp_path: Path) -> None:
+@pytest.mark.parametrize("suffix", [".h5", ".keras", ".hdf5"])
+@pytest.mark.parametrize("farther", [1, 2, 8])
+def test_hdf5_data_behind_an_archive_are_read_as_well(
+    tmp_path: Path, suffix: str, farther: int
+) -> None:
     """In a user block: zipfile needs the end record at the end, so a copy of it stands there."""
-    path = tmp_path / "m.h5"
+    path = tmp_path / f"m{suffix}"
     front = keras_archive(tmp_path)
-    block = 1 << (max(len(front), 512) - 1).bit_length()
+    block = (1 << (max(len(front), 512) - 1).bit_length()) * farther
     with h5py.File(path, "w", userblock_size=block) as file:
         file.attrs["model_config"] = config(EVIL)
         file.create_group("model_weights")
@@ -203,13 +207,25 @@ def test_another_hdf5_file_in_a_dataset_is_not_damage(tmp_path: Path, shift: int
     assert not [each for each in problems if "heap" in each.detail]
 
 
-def test_a_damaged_heap_of_the_file_itself_is_damage(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("offset", "value", "told"),
+    [
+        (16, 0, "heap"),  # the free list begins at 0, and ends there
+        (16, 1 << 20, "heap"),  # the free list begins behind its end
+        (8, 1 << 40, "EOA"),  # it is longer than the file
+        (24, 1 << 40, "addr overflow"),  # its data are behind the end of the file
+    ],
+)
+def test_a_damaged_heap_of_the_file_itself_is_damage(
+    tmp_path: Path, offset: int, value: int, told: str
+) -> None:
     path = weights(tmp_path / "m.weights.h5")
+    assert read(path, Limits()).problems == ()
     data = bytearray(path.read_bytes())
     heap = data.index(b"HEAP")
-    free, address = struct.unpack_from("<QQ", data, heap + 16)
-    data[heap + 16 : heap + 24] = struct.pack("<Q", 0)  # the free list begins at 0 …
-    data[address : address + 8] = struct.pack("<Q", 0)  # … and ends there
-    assert free != 0
+    (address,) = struct.unpack_from("<Q", data, heap + 24)
+    data[heap + offset : heap + offset + 8] = struct.pack("<Q", value)
+    if not value:
+        data[address : address + 8] = bytes(8)
     path.write_bytes(bytes(data))
-    assert any("heap" in each.detail for each in read(path, Limits()).problems)
+    assert [told in each.detail for each in read(path, Limits()).problems] == [True]
