@@ -76,6 +76,9 @@ class Collapse(Struct, frozen=True):
     """Standard deviation of the output over the inputs, relative to its scale."""
     at_bound: Share = 0.0
     """Share of the values that are whole numbers up to rounding, as saturated outputs are."""
+    larger: Real | None = None
+    """Standard deviation over the built-in inputs and the same ones 30 and 1,000 times as large, of
+    the scale that the output can have; null unless it is nearly constant for the former."""
 
 
 class ClassAgreement(AuditSection, frozen=True, kw_only=True):

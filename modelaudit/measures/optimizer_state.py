@@ -12,11 +12,12 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
-from modelaudit.facts import Artifact, Json, Tensor
+from modelaudit.facts import Artifact, Format, Json, Tensor
 
 NOT_TRAINED = ("moving_mean", "moving_variance", "mean", "variance", "count", "seed_generator")
 """Roles of variables that no optimizer changes."""
 
+_WITH_STATE = (Format.KERAS_ARCHIVE, Format.LEGACY_H5_FULL)
 # Keras 3 leaves the optimizer out of the config of a model that was saved as .h5 before.
 _RATE = re.compile(r"(^|/)_?(learning_rate|lr)(:0)?$|^optimizer/vars/1$")
 _ITERATIONS = re.compile(r"(^|/)_?iter(ation)?s?(:0)?$|^optimizer/vars/0$")
@@ -95,6 +96,20 @@ def optimizer_state(artifact: Artifact) -> OptimizerState | None:
         settings,
         tuple(_moments(artifact, slots)),
     )
+
+
+def never_stepped(artifact: Artifact) -> bool:
+    """Whether a whole model was saved with compile settings, but without a trace of a step.
+
+    Keras saves the state of the optimizer with the settings. It is absent or 0 in a part that only
+    a larger model trained, such as an encoder or a generator, and after compiling again.
+    """
+    if not artifact.training or artifact.format not in _WITH_STATE:
+        return False
+    state = optimizer_state(artifact)
+    slots = [t.stats for t in artifact.tensors if t.role == "optimizer" and t.size > 1]
+    stepped = state is not None and state.steps
+    return not stepped and all(stats is not None and stats.constant for stats in slots)
 
 
 def _accumulates(slots: Sequence[Tensor]) -> bool:

@@ -22,7 +22,7 @@ from modelaudit.rules.model import (
     Rule,
 )
 from modelaudit.settings import TRANSFORMS
-from modelaudit.thresholds.answers import CONSTANT, DEAD, SATURATED, TOP_SHARE
+from modelaudit.thresholds.answers import CONSTANT, DEAD, SATURATED, STEADY, TOP_SHARE
 from modelaudit.thresholds.flips import SENSITIVE
 
 ENDINGS = {
@@ -65,9 +65,15 @@ def constant(seen: Collapse) -> bool:
     return seen.spread <= CONSTANT.value and seen.at_bound < SATURATED.value
 
 
+def steady(seen: Collapse) -> bool:
+    """Whether an output hardly differs for inputs on larger scales either."""
+    return seen.larger is not None and seen.larger <= STEADY.value
+
+
 def _confirmed(behaviour: Behaviour) -> bool:
     """Something inside the model also indicates that the output is constant."""
-    if any(output.collapse.collapsed and constant(output.collapse) for output in behaviour.outputs):
+    states = [output.collapse for output in behaviour.outputs if output.collapse.collapsed]
+    if any(constant(state) or steady(state) for state in states):
         return True
     dead = any(share >= DEAD.value for share in behaviour.dead.values())
     centred = behaviour.interventions.get("centre_head_bias")
@@ -109,6 +115,11 @@ def _collapsed(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 f"Output {output.name} hardly depends on the input: it carries "
                 f"{seen.information:.2g} of {room}bits"
             )
+        if seen.larger is not None and steady(seen):
+            other += (
+                f" Over these inputs and the same ones 30 and 1,000 times as large it varies by "
+                f"{seen.larger:.2g} of its scale."
+            )
         yield rule.finding(
             f"{text} for {behaviour.inputs.n} different {made_up(behaviour)}inputs.{share}{other}"
             + " Other outputs depend on the input." * others,
@@ -125,6 +136,7 @@ def _collapsed(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 ),
                 "classes": seen.classes,
                 "top_share": seen.top_share,
+                "larger": seen.larger,
                 "n": behaviour.inputs.n,
             },
         )

@@ -14,6 +14,11 @@ def bounded(kernel: KernelInitialization) -> bool:
     return kernel.tests.get("law") in {"uniform", "orthogonal"}
 
 
+def limited(kernel: KernelInitialization) -> bool:
+    """Whether it draws no weight beyond some size; of normal draws, truncated ones."""
+    return bounded(kernel) or kernel.tests.get("law") == "truncated"
+
+
 def spread_out(kernel: KernelInitialization) -> bool:
     """Whether its initializer draws from a distribution, which trained weights can still have."""
     return kernel.tests.get("law") in {"uniform", "normal", "truncated"}

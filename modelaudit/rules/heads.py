@@ -18,6 +18,7 @@ from modelaudit.formats.keras.compiled_losses import (
     compiled_losses,
 )
 from modelaudit.layer_classes import Trait, has
+from modelaudit.measures.optimizer_state import never_stepped
 from modelaudit.rules import examples
 from modelaudit.rules.constant_layers import constant_fix, constant_outputs, constant_reason
 from modelaudit.rules.graph_heads import graph_heads
@@ -118,10 +119,14 @@ def _same(rule: Rule, route: str, layer: Layer, reason: str, head: NetworkHead |
 
 
 def _unsuited(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    unused = never_stepped(facts.artifact)
+    perhaps = (
+        " The file holds no step of an optimizer: this loss may never have been used." * unused
+    )
     for head, loss in _compiled(facts):
         axis = head.activations[-1].axis if head.last == "softmax" else -1
         if loss.name in SPARSE | CATEGORICAL and axis not in {-1, loss.axis} and head.units != 1:
-            yield _wrong_axis(rule, head, axis, loss)
+            yield _wrong_axis(rule, head, axis, loss, unused=unused)
         found = next((each for each in MISMATCHES if each.applies(head, loss)), None)
         if found is None:
             continue
@@ -129,7 +134,7 @@ def _unsuited(rule: Rule, facts: Facts) -> Iterator[Finding]:
         suited = "sigmoid" if one else "softmax"
         words = {"loss": loss.name, "last": head.last, "suited": suited}
         yield rule.finding(
-            f"{head.route}: {found.detail.format(**words)}",
+            f"{head.route}: {found.detail.format(**words)}{perhaps}",
             route=head.route,
             evidence={
                 "loss": loss.name,
@@ -138,7 +143,9 @@ def _unsuited(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 "units": head.units,
             },
             key=head.route,
-            severity=found.severity,
+            severity=min(found.severity, Severity.LOW, key=lambda each: each.rank)
+            if unused
+            else found.severity,
             fix=f"{found.fix.format(**words)}\n{_code(head, loss)}",
         )
 
@@ -161,7 +168,9 @@ def _code(head: NetworkHead, loss: CompiledLoss) -> str:
     return f'{last}\nmodel.compile(loss="{name}")'
 
 
-def _wrong_axis(rule: Rule, head: NetworkHead, axis: int, loss: CompiledLoss) -> Finding:
+def _wrong_axis(
+    rule: Rule, head: NetworkHead, axis: int, loss: CompiledLoss, *, unused: bool
+) -> Finding:
     layer = head.activations[-1].layer
     return rule.finding(
         f"{layer.route} normalizes over axis {axis}, but {loss.name} compares the classes along "
@@ -169,7 +178,7 @@ def _wrong_axis(rule: Rule, head: NetworkHead, axis: int, loss: CompiledLoss) ->
         route=layer.route,
         evidence={"loss": loss.name, "measured": axis, "expected": loss.axis},
         key=head.route,
-        severity=Severity.MEDIUM,
+        severity=Severity.LOW if unused else Severity.MEDIUM,
         fix=f"Use this layer and train again:\nkeras.layers.Softmax(axis=-1, name={layer.name!r})",
     )
 
@@ -250,7 +259,13 @@ def _example(
         before = layers[-1].route
         layers.append(examples.layer(f"behind_{index}", name, {}, more, inbound=((before,),)))
     training: dict[str, Json] = {"loss": loss}
-    return lambda: Facts(replace(examples.model(*layers), training=training))
+    slot = replace(examples.tensor("optimizer/vars/2", (4, 2)), role="optimizer")
+
+    def trained() -> Facts:
+        made = examples.model(*layers)
+        return Facts(replace(made, tensors=(*made.tensors, slot), training=training))
+
+    return trained
 
 
 _SOUND = _example("softmax", "sparse_categorical_crossentropy")

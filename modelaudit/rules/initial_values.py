@@ -17,6 +17,7 @@ from modelaudit.measures.kernels.other_weights import AVERAGE, STARTS
 from modelaudit.rules.drawn_weights import (
     bounded,
     drift,
+    limited,
     orthogonal,
     recurrent,
     spread,
@@ -99,7 +100,7 @@ def never_trained(
         and (
             moved
             or not redrawn
-            or not all(bounded(kernel) for kernel in drawn if "norms" not in kernel.tests)
+            or not all(limited(kernel) for kernel in drawn if "norms" not in kernel.tests)
         )
     ):
         return False, "the file does not name the initializers, so every test would be a guess"

@@ -55,7 +55,12 @@ def _kernels(facts: Facts) -> list[tuple[Kernel, TensorStats, float]]:
 
 def _exploded(rule: Rule, facts: Facts) -> Iterator[Finding]:
     sizes = [
-        (math.hypot(stats.std, stats.mean) / spread, kernel.route)
+        # Few inputs need large weights, however many outputs make the initial ones small.
+        (
+            math.hypot(stats.std, stats.mean)
+            / max(spread, 1 / math.sqrt(max(1.0, fans(kernel.shape)[0]))),
+            kernel.route,
+        )
         for kernel, stats, spread in _kernels(facts)
     ]
     largest, route = max(sizes)

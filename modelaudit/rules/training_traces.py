@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from modelaudit.audit_types.kernels import InitialState, KernelInitialization
 from modelaudit.facts import Artifact, GraphNode, Json, Layer, Shape, Tensor
@@ -14,9 +14,11 @@ from modelaudit.measures.kernels.batchnorm import (
     batchnorm_tensors,
     variable_names,
 )
+from modelaudit.measures.kernels.initializers import candidates
 from modelaudit.measures.kernels.other_weights import STARTS, frozen_variables
 from modelaudit.measures.optimizer_state import optimizer_state
 from modelaudit.rules.initial_explained import NO_STATE, ONE_POSITION
+from modelaudit.rules.learning_rates import ADAPTIVE
 from modelaudit.structs import replace
 from modelaudit.thresholds.training import FEW_STEPS
 from modelaudit.thresholds.weights import HARDLY_MOVED, MIN_WEIGHTS_WITH_BIAS, SLIGHT_REACH
@@ -91,9 +93,36 @@ def barely_trained(artifact: Artifact) -> int:
 
 def _furthest(artifact: Artifact) -> float:
     """Largest distance of a bias, beta or gamma from the initial values; 0 without any."""
-    ends = [(s.minimum, s.maximum) for t in _vectors(artifact) if (s := t.stats) is not None]
-    apart = [min(abs(value - start) for start in STARTS) for pair in ends for value in pair]
+    known = [(t, s) for t in _vectors(artifact) if (s := t.stats) is not None]
+    apart = [
+        min(abs(value - start) for start in _starts(artifact, tensor))
+        for tensor, stats in known
+        for value in (stats.minimum, stats.maximum)
+    ]
     return max(apart, default=0.0)
+
+
+def _starts(artifact: Artifact, tensor: Tensor) -> tuple[float, ...]:
+    """Values that an initializer may have given to a bias, beta or gamma."""
+    if artifact.architecture is None:
+        alike = tensor.size > 1 and tensor.stats is not None and tensor.stats.constant
+        return (*STARTS, tensor.stats.minimum) if alike and tensor.stats else STARTS
+    for layer in artifact.architecture.layers:
+        if layer.variables.get("bias") == tensor.name:
+            said = layer.config.get("bias_initializer")
+            drawn = candidates(said, tensor.shape) if isinstance(said, Mapping) else ()
+            return STARTS + tuple(each.mean for each in drawn if each.kind == "constant")
+    return STARTS
+
+
+def one_step_of(artifact: Artifact) -> float:
+    """Distance that the compiled optimizer's first step moves a weight; 0 if gradients decide it.
+
+    It is the learning rate of Adam and its like; only gradients near their epsilon give less.
+    """
+    state = optimizer_state(artifact)
+    known = state is not None and state.name.lower() in ADAPTIVE
+    return state.rate if known and state is not None and state.rate else 0.0
 
 
 def hardly_moved(
@@ -102,11 +131,13 @@ def hardly_moved(
     """The kernels, and 0; or, of a model that was trained without effect, how far biases moved.
 
     Then kernels as drawn are fresh, although their biases are not exactly at their initial values.
+    Without effect is what rounding or less than one step of the optimizer moves.
     """
     furthest = _furthest(artifact)
     stats = {tensor.name: tensor.stats for tensor in artifact.tensors}
-    spreads = [s.std for k in kernels if (s := stats.get(k.tensor)) and s.std > 0]
-    if not 0 < furthest <= HARDLY_MOVED.value * min(spreads, default=0.0):
+    spread = min((s.std for k in kernels if (s := stats.get(k.tensor)) and s.std > 0), default=0.0)
+    step = min(one_step_of(artifact), SLIGHT_REACH.value * spread)
+    if not 0 < furthest <= max(HARDLY_MOVED.value * spread, step):
         return [*kernels], 0.0
     return [_with_initial_bias(kernel) for kernel in kernels], furthest
 

@@ -15,7 +15,12 @@ from modelaudit.rules.initial_explained import EXPLAINED
 from modelaudit.rules.initial_values import left_initial, never_trained, stale_averages
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.rules.training_steps import fix_without_steps
-from modelaudit.rules.training_traces import frozen_norms, hardly_moved, tells_frozen
+from modelaudit.rules.training_traces import (
+    frozen_norms,
+    hardly_moved,
+    one_step_of,
+    tells_frozen,
+)
 
 LISTED = 8
 _AT_INFERENCE = (
@@ -137,7 +142,9 @@ def _never_trained(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if never:
         why = "the model was never trained, or its weights were not loaded before it was saved"
         if moved:
-            why = f"training had no effect, since no bias has moved further than {moved:.1g}"
+            step = one_step_of(facts.artifact)
+            least = f", less than one step of the optimizer ({step:.1g})" * (moved <= step)
+            why = f"training had no effect, since no bias has moved further than {moved:.1g}{least}"
         yield rule.finding(
             every(
                 len(fresh),

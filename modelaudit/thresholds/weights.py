@@ -44,6 +44,19 @@ ORTHOGONAL = Threshold(
     "chosen above the rounding of float32, 1e-6; one step of Adam at a rate of 1e-4 changes it "
     "by 4e-4",
 )
+FLAT = Threshold(
+    1.8,
+    "standard deviations",
+    "largest weight up to which a kernel beside an untouched bias was drawn evenly between bounds "
+    "that the file does not name",
+    "even draws: 1.73; the largest of 64 normal draws is below it in 0.8 % of all cases",
+)
+FLAT_P = Threshold(
+    0.05,
+    "",
+    "p-value from which such weights are spread evenly",
+    "the usual level; the bounds are taken from the weights",
+)
 USUAL_DRIFT = Threshold(
     0.01,
     "of the weights",
@@ -78,7 +91,7 @@ HARDLY_MOVED = Threshold(
     1e-4,
     "times the spread of the smallest kernel",
     "distance of every bias, beta and gamma from its initial value up to which training had no "
-    "effect",
+    "effect, unless one step of the compiled optimizer moves them further",
     "chosen; one step of Adam at its default rate: 0.003 and more; a public model that Adadelta "
     "never effectively trained: 5e-5",
 )

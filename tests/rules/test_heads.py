@@ -176,8 +176,10 @@ def sound(keras):
     ]
 
 
-def found(model, folder: Path, suffix: str):
+def found(model, folder: Path, suffix: str, *, trained: bool = True):
     path = folder / f"model.{suffix}"
+    if trained and getattr(model, "optimizer", None) is not None:
+        model.optimizer.iterations.assign(500)
     model.save(path)
     results = run_rules(RULES, static_facts(path, Settings()))
     return [finding for result in results for finding in result.findings]
@@ -228,6 +230,21 @@ def test_a_softmax_over_another_axis_than_the_loss(keras, tmp_path):
             seen = [(each.code, each.severity.value) for each in found(model, tmp_path, suffix)]
             assert seen[: len(expected)] == expected
             assert bool(seen) is bool(expected)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_the_loss_of_a_part_that_was_never_trained_by_itself_is_no_fault(keras, tmp_path, suffix):
+    """As of an encoder that is compiled, but trained only inside an autoencoder."""
+    model = built(keras, "pooled", chain(keras.layers.Dense(3)))
+    model.compile("adam", keras.losses.SparseCategoricalCrossentropy())
+    (part,) = found(model, tmp_path, suffix, trained=False)
+    assert (part.code, part.severity) == ("MA306", Severity.LOW)
+    assert "may never have been used" in part.detail
+    x, y = np.ones((4, 12, 12, 3), "float32"), np.zeros(4)
+    model.train_on_batch(x, y)
+    (whole,) = found(model, tmp_path, suffix, trained=False)
+    assert (whole.code, whole.severity) == ("MA306", Severity.MEDIUM)
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from modelaudit.audit_types.kernels import BatchNormState
 from modelaudit.diagnosis.procedure import diagnose
 from modelaudit.facts import TensorStats
 from modelaudit.measures.summary import Measurements
+from modelaudit.pipeline import static_facts
 from modelaudit.rules import examples
 from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
 from modelaudit.rules.initial_values import never_trained
 from modelaudit.rules.model import Facts
+from modelaudit.settings import Settings
 from modelaudit.structs import replace
 from tests.rules.initial_kernels import (
     drawn,
@@ -112,3 +115,49 @@ def test_biases_that_rounding_moved_do_not_make_a_model_trained(furthest, expect
     assert never_trained(artifact, (*kernels, moved("c", bias=None)))[0] is False
     trained = BatchNormState("norm", 4, False, True, 0.5)
     assert never_trained(artifact, kernels, (trained,))[0] is False
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "furthest", "expected"),
+    [("Adam", 6.5e-4, True), ("Adam", 1.1e-3, False), ("SGD", 6.5e-4, False)],
+)
+def test_less_than_one_step_of_the_optimizer_is_no_training(optimizer, furthest, expected):
+    """The first step of Adam moves a bias by the learning rate; that of SGD by its gradient."""
+    settings = {"class_name": optimizer, "config": {"learning_rate": 1e-3}}
+    artifact = replace(with_biases(furthest), training={"optimizer": settings})
+    kernels = tuple(drawn(name, bias=False, state="trained") for name in "ab")
+    assert never_trained(artifact, kernels) == (expected, "")
+    facts = Facts(artifact, measurements=Measurements(initialization=kernels))
+    details = [f.detail for f in run_rule(rule("MA404"), facts).findings]
+    assert ["less than one step of the optimizer (0.001)" in each for each in details] == (
+        [True] * expected
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("steps", [0, 60])
+def test_a_policy_whose_last_bias_is_a_constant_was_never_trained(tmp_path, steps):
+    """Exported, so that nothing names its initializers, as TF-Agents' Q networks are."""
+    import keras
+
+    keras.utils.set_random_seed(5)
+    starts = keras.initializers
+    last = starts.RandomUniform(-0.03, 0.03)
+    model = keras.Sequential(
+        [
+            keras.Input((8,)),
+            keras.layers.Dense(
+                96, "relu", kernel_initializer=starts.VarianceScaling(2.0, "fan_in")
+            ),
+            keras.layers.Dense(5, kernel_initializer=last, bias_initializer=starts.Constant(-0.2)),
+        ]
+    )
+    model.compile(keras.optimizers.Adam(0.003), "mse")
+    x = np.random.default_rng(0).normal(size=(256, 8)).astype("float32")
+    model.fit(x, x[:, :5] ** 2, batch_size=64, epochs=steps // 4, verbose=0)
+    model.export(str(tmp_path / "policy"), verbose=False)
+    facts = static_facts(tmp_path / "policy", Settings())
+    assert facts.artifact.architecture is None
+    for code, expected in (("MA404", ["high"] * (not steps)), ("MA405", [])):
+        seen = run_rule(rule(code), facts).findings
+        assert [each.severity.value for each in seen] == expected

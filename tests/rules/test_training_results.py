@@ -52,6 +52,20 @@ def test_enormous_weights_show_divergence_only_inside(times, frozen, expected):
     assert severities(*times, frozen=frozen) == expected
 
 
+@pytest.mark.parametrize(("shape", "expected"), [((2, 46784), []), ((2048, 2048), ["medium"])])
+def test_weights_are_large_for_the_inputs_that_they_sum(shape, expected):
+    """Of two inputs, weights of 2 are usual, although Glorot draws 0.007 for so many outputs."""
+    tensors, layers, kernels = [], [], []
+    for name in ("one", "two", "three"):
+        stats = TensorStats(-3.5, 3.5, 0.0, 3.0, 0, 0)
+        tensors.append(examples.tensor(f"{name}/kernel", shape, stats))
+        layers.append(examples.layer(name, variables={"kernel": f"{name}/kernel"}))
+        kernels.append(Kernel(name, f"{name}/kernel", "dense", "io", 0, shape))
+    artifact = replace(examples.model(*layers, tensors=tuple(tensors)), kernels=tuple(kernels))
+    found = run_rule(rule("MA435"), Facts(artifact)).findings
+    assert [each.severity.value for each in found] == expected
+
+
 @pytest.mark.parametrize(
     ("m", "v", "said"),
     [

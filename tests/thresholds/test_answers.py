@@ -133,6 +133,11 @@ def constant_but_for_rounding(spread):
     return built_in(Collapse(True, None, None, None, None, spread))
 
 
+@at("answers.STEADY", {0.99e-5: "fail", 1.01e-5: "not-applicable"})
+def constant_on_larger_scales(larger):
+    return built_in(Collapse(True, None, None, None, None, 5e-6, larger=larger))
+
+
 @at("answers.CONSTANT", {0.99e-6: 0.5, 1.01e-6: 0.0})
 def values_at_a_bound(apart):
     return share_at_bound(np.array([[1 - apart, 0.3], [1 + apart, 0.3]]))

@@ -113,6 +113,28 @@ def orthogonal(error):
     return state(drawn * np.sqrt(1 + error), initializer=made)
 
 
+@at("weights.FLAT", {1.79: "fresh", 1.81: "undecidable"})
+def largest_of_flat_weights(times):
+    """Two weights of evenly spread ones, on a scale of no common initializer, are larger."""
+    values = uniform(32, 32) / 100
+    others = np.argsort(np.abs(values).ravel())[:-2]
+    square = (values.ravel()[others] ** 2).sum()
+    end = times * np.sqrt(square / 1024 / (1 - 2 * times**2 / 1024))
+    values.flat[[values.argmin(), values.argmax()]] = -end, end
+    return state(values, initializer=None)
+
+
+@at("weights.FLAT_P", {0.049: "undecidable", 0.051: "fresh"})
+def skew_of_flat_weights(p):
+    even, low, high = (np.arange(4096) + 0.5) / 4096, 1.0, 1.5
+    for _ in range(60):
+        middle = (low + high) / 2
+        found = kolmogorov_smirnov(even**middle)[1]
+        low, high = (middle, high) if found > p else (low, middle)
+    order = np.random.default_rng(3).permutation(4096)
+    return state(0.001 * (2 * even**low - 1)[order].reshape(64, 64), initializer=None)
+
+
 def beside(*others, weights, **tests):
     """How sure it is that a kernel without a bias, as drawn uniformly, was left out."""
     own = {"fits": True, "law": "uniform"} | tests

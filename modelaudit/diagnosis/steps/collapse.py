@@ -27,6 +27,7 @@ from modelaudit.findings import Severity
 from modelaudit.measures.behaviour.collapse import bits_limit
 from modelaudit.measures.optimizer_state import optimizer_state
 from modelaudit.measures.summary import Behaviour
+from modelaudit.rules.behaviour import steady
 from modelaudit.rules.security.graph.reachability import CallGraph, Reach, every_node
 from modelaudit.thresholds.answers import BIAS_EXCESS, DEAD, MIN_SPREAD, UNINFORMED
 from modelaudit.thresholds.weights import SOUND_FIT
@@ -230,7 +231,7 @@ def collapse_open(case: Case) -> StepResult:
     output = case.collapsed
     if output is None:
         return CauseExcluded("the output depends on the input")
-    if not case.images:
+    if not (case.images or steady(output.collapse)):
         return CauseUnknown(
             f"{case.wanted}: a sound model may give one output for all inputs that mean nothing to "
             "it"

@@ -106,6 +106,14 @@ def relative_spread(values: NDArray[np.floating]) -> float:
     return math.sqrt(float(flat.var(axis=0).mean()) / square) if square > 0 else 0.0
 
 
+def share_of_scale(values: NDArray[np.floating], kind: str) -> float:
+    """Standard deviation of (n, ...) over inputs, relative unless they are probabilities."""
+    flat = values.reshape(len(values), -1).astype(np.float64)
+    if kind in {"softmax", "sigmoid"}:
+        return math.sqrt(float(flat.var(axis=0).mean())) if flat.size else 0.0
+    return relative_spread(values)
+
+
 def informativeness(values: NDArray[np.floating], kind: str) -> float:
     """What an output (n, ...) says: bits if it has classes, else its relative spread."""
     known = np.nan_to_num(values)

@@ -21,11 +21,14 @@ from modelaudit.measures.kernels.initializers import (
     canonical_name,
     display_name,
     standard_candidates,
+    uniform,
 )
 from modelaudit.measures.kernels.values import KernelValues
 from modelaudit.measures.statistics import kolmogorov_smirnov, spectrum_excess
 from modelaudit.structs import replace
 from modelaudit.thresholds.weights import (
+    FLAT,
+    FLAT_P,
     LEVEL,
     MAX_EXCESS,
     MIN_WEIGHTS_ALONE,
@@ -96,6 +99,9 @@ def kernel_initialization(
             option[1].p,
         ),
     )
+    if not known and companions.bias_initial and not best.fits(level):
+        own = _flat(values, rounding)
+        label, best = ("random_uniform", own) if own is not None else (label, best)
     tests = dict(verdict.tests) | best.as_json() | {"level": level}
     if not known:  # by the usual bound, whichever initializer is closest
         tests["outside"] = _fit(options[_USUAL], values, rounding).outside
@@ -183,6 +189,16 @@ def _options(kernel: Kernel, shape: tuple[int, ...]) -> dict[str, Distribution]:
         return standard_candidates(shape)
     found = candidates(kernel.initializer, shape)
     return {f"{d.kind} {index}": d for index, d in enumerate(found)}
+
+
+def _flat(values: KernelValues, rounding: float) -> _Fit | None:
+    """The fit of a uniform law between the bounds of the weights, if these are flat."""
+    bound = max(abs(values.minimum), abs(values.maximum))
+    spread = float(values.matrix.astype(np.float64).std())
+    if bound == 0 or bound > FLAT.value * spread:
+        return None
+    found = _fit(uniform(bound), values, rounding)
+    return found if found.fits(FLAT_P.value) else None
 
 
 def _fit(distribution: Distribution, values: KernelValues, rounding: float) -> _Fit:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
 from modelaudit.audit_types.kernels import KernelInitialization
 from modelaudit.facts import Artifact, Json, Kernel, Layer, Tensor
@@ -151,7 +152,10 @@ def _other_matrices(
 
 
 def biases_start(artifact: Artifact, route: str) -> bool | None:
-    """Whether all biases of a recurrent or attention layer are at 0 or 1; None without any."""
+    """Whether all biases of a layer are where initializers start them; None without any.
+
+    That is 0 or 1, or, where no architecture names the initializer, one value in all entries.
+    """
     architecture = artifact.architecture
     if architecture is None:
         names = variable_names(artifact)
@@ -164,11 +168,17 @@ def biases_start(artifact: Artifact, route: str) -> bool | None:
             if role.rpartition("/")[2] == "bias"
         }
     starts = [
-        bool(np.isin(tensor.source.array(), STARTS).all())
+        _at_start(tensor.source.array(), architecture is None)
         for tensor in artifact.tensors
         if tensor.name in own and tensor.source is not None and tensor.nbytes <= LARGEST
     ]
     return all(starts) if starts else None
+
+
+def _at_start(bias: NDArray[np.generic], unnamed: bool) -> bool:
+    """Whether a bias is 0 and 1, or of one value if its initializer is `unnamed`."""
+    alike = unnamed and bias.size > 1 and bool((bias == bias.flat[0]).all())
+    return alike or bool(np.isin(bias, STARTS).all())
 
 
 def frozen_variables(artifact: Artifact) -> frozenset[str]:

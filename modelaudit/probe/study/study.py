@@ -39,11 +39,7 @@ from modelaudit.probe.host.variable_pairing import variable_paths
 from modelaudit.probe.protocol import Observation
 from modelaudit.probe.study import interventions
 from modelaudit.probe.study.activations import LayerActivations
-from modelaudit.probe.study.combinations import (
-    CombinationSearch,
-    mirrored_outputs,
-    variant_name,
-)
+from modelaudit.probe.study.combinations import CombinationSearch, mirrored_outputs, variant_name
 from modelaudit.probe.study.determinism import RepeatedRuns, run_repeatedly
 from modelaudit.probe.study.feeding import PreparedInputs, prepare_inputs
 from modelaudit.probe.study.inputs import Uncallable, Unprobeable
@@ -63,7 +59,7 @@ from modelaudit.probe.study.sample_budget import (
     within_time,
 )
 from modelaudit.probe.study.sensitivity import study_sensitivity
-from modelaudit.probe.study.value_domain import within_domain
+from modelaudit.probe.study.value_domain import on_larger_scales, within_domain
 from modelaudit.settings import ProbeSettings
 from modelaudit.structs import replace
 from modelaudit.thresholds.weights import MISFIT, MISFIT_ALIKE
@@ -161,6 +157,8 @@ class _Study:
             )
             for name in repeats.given
         )
+        scale = partial(on_larger_scales, self.runner, self.fed, repeats.given)
+        outputs = tuple(self._try("larger inputs", partial(scale, o)) or o for o in outputs)
         parts = self.runner, self.fed, self.modality, self.rows, repeats, outputs, self.end
         return Behaviour(
             runtime=self.runtime,

@@ -1,14 +1,19 @@
-"""Built-in inputs inside the domain of a model that takes logarithms or roots of its inputs."""
+"""The values of built-in inputs: inside the domain of the model, and on larger scales."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from modelaudit.audit_types.behaviour import OutputBehaviour
+from modelaudit.measures.behaviour.collapse import share_of_scale
 from modelaudit.probe.study.feeding import PreparedInputs
 from modelaudit.probe.study.runner import Array, Runner
 from modelaudit.structs import replace
+from modelaudit.thresholds.answers import SATURATED, STEADY
+
+LARGER = (30.0, 1000.0)
 
 NOTE = (
     "negative values were made positive: with them the output is NaN or infinite, as where a model "
@@ -43,6 +48,42 @@ def within_domain(runner: Runner, fed: PreparedInputs) -> PreparedInputs:
         notes=(*fed.info.notes, NOTE),
     )
     return replace(fed, arrays=arrays, info=info)
+
+
+def on_larger_scales(
+    runner: Runner, fed: PreparedInputs, given: Mapping[str, Array], output: OutputBehaviour
+) -> OutputBehaviour:
+    """The same behaviour, with `Collapse.larger` if the output is nearly constant.
+
+    Which scale a model is for is not in the file, so the scale of built-in inputs may be too small
+    for an output to show that it depends on them.
+
+    Args:
+        runner: runner of the loaded model.
+        fed: the inputs of the study.
+        given: outputs for them by name.
+        output: one of them.
+
+    Raises:
+        StudyEnded: the child has ended.
+        MeasurementUnavailable: the model cannot be run.
+    """
+    state, values = output.collapse, [given[output.name]]
+    still = share_of_scale(values[0], output.kind) <= STEADY.value
+    measured = [x.dtype.kind == "f" and bool((x % 1).any()) for x in fed.arrays]  # no tokens
+    if fed.info.kind == "user" or not any(measured) or not (state.collapsed and still):
+        return output
+    if state.at_bound >= SATURATED.value:
+        return output
+    for times in LARGER:
+        pairs = zip(fed.arrays, measured, strict=True)
+        larger = [(x * times).astype(x.dtype) if scaled else x for x, scaled in pairs]
+        values.append(runner.predict_once(larger)[output.name])
+    joined = np.concatenate(values)
+    if not np.isfinite(joined).all():
+        return output
+    spread = share_of_scale(joined, output.kind)
+    return replace(output, collapse=replace(state, larger=spread))
 
 
 def _finite(runner: Runner, arrays: Sequence[Array]) -> bool:

@@ -34,6 +34,7 @@ KEYS: Mapping[str, str] = {
     "sha256": "SHA-256",
     "tested": "kernels tested",
     "tests": "tests of the weights",
+    "larger": "standard deviation with inputs 30 and 1,000 times as large, of the output's scale",
     "top_share": "share of the most frequent prediction",
     "what": "what it is",
 }

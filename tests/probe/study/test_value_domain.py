@@ -8,9 +8,13 @@ import numpy as np
 import pytest
 
 from modelaudit.audit_types.probe_data import ProbeInputs
+from modelaudit.measures.behaviour.collapse import InputDiversity, collapse
 from modelaudit.probe.study.feeding import PreparedInputs
 from modelaudit.probe.study.runner import Runner
-from modelaudit.probe.study.value_domain import NOTE, within_domain
+from modelaudit.probe.study.value_domain import NOTE, on_larger_scales, within_domain
+from modelaudit.rules.behaviour import steady
+from modelaudit.rules.examples_behaviour import HEALTHY
+from modelaudit.structs import replace
 
 
 class Applied:
@@ -67,3 +71,35 @@ def test_other_inputs_stay_as_they_are(function, inputs) -> None:
 def test_without_negative_values_nothing_is_run() -> None:
     inputs = fed(x=np.abs(X))
     assert within_domain(None, inputs) is inputs
+
+
+W = np.random.default_rng(1).normal(size=(5, 1))
+
+
+def sigmoid(x: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-x))
+
+
+@pytest.mark.parametrize(
+    ("kind", "function", "dead"),
+    [
+        # Two sigmoids whose biases leave nothing of a bounded input.
+        ("sigmoid", lambda x: sigmoid(3 * sigmoid(4 * np.tanh(x @ W) - 12) - 8.1), True),
+        ("regression", lambda x: 1000 + 1e-3 * np.tanh(x @ W), True),
+        # Targets of small spread, and probabilities of inputs that are meant to be large.
+        ("regression", lambda x: 1000 + 1e-3 * x @ W, False),
+        ("sigmoid", lambda x: sigmoid(1e-6 * x @ W - 1), False),
+    ],
+)
+def test_a_dead_output_is_dead_for_larger_inputs(kind, function, dead) -> None:
+    runner = Applied(function)
+    given = {"y": function(X)}
+    state = collapse(given["y"], kind, InputDiversity(synthetic=True))
+    assert state.collapsed
+    assert 1e-9 < state.spread < 1e-3
+    output = replace(HEALTHY, name="y", kind=kind, collapse=state)
+    found = on_larger_scales(runner, fed(), given, output).collapse
+    assert steady(found) is dead
+    # Tokens have no scale, and what a user feeds is on the right one.
+    for other in (fed(x=np.rint(X)), fed("user")):
+        assert on_larger_scales(runner, other, given, output) is output
