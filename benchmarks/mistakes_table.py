@@ -1,7 +1,7 @@
 """Whether `scan` names made mistakes, and stays silent on sound twins and examples.
 
-    python benchmarks/mistakes_table.py DIRECTORY [--set second] [--only REGEX] [--every N]
-        [--offset K] [--write-only] [--verbose]
+    python benchmarks/mistakes_table.py DIRECTORY [--set second|third] [--only REGEX] [--every N]
+        [--offset K] [--write-only] [--verbose] [--totals]
 
 Every kind of `mistakes_kinds.py` is put on its bodies and saved by Keras 3 as `.h5` and `.keras`,
 and by Keras 2 (tf-keras) as a SavedModel with its config; four kinds also as exported graphs
@@ -11,8 +11,10 @@ of Keras' examples. Files that exist are kept; about seven minutes. Needs tf-ker
 
 `--set second` takes other bodies, spellings, and more kinds (`mistakes_kinds_second.py`), and sound
 models in the same spellings (`mistakes_twins_second.py`); none of these played a part in making the
-rules. `--every N` takes each Nth of the models, from the Kth on; `--write-only` writes the files
-and scans nothing.
+rules. `--set third` takes other bodies again, the mistakes of `mistakes_kinds_third.py` and
+`mistakes_layers_third.py`, and the sound models of `mistakes_sound_third.py`. `--every N` takes each
+Nth of the models, from the Kth on; `--write-only` writes the files and scans nothing; `--totals`
+prints no line for a kind or a file.
 """
 
 from __future__ import annotations
@@ -33,9 +35,12 @@ import numpy as np
 import tf_keras
 from mistakes_bodies import body
 from mistakes_build_second import Second
+from mistakes_build_third import Third
 from mistakes_examples import EXAMPLES
 from mistakes_kinds import MISTAKES, SIX, TWINS, Kind, sound_heads
 from mistakes_kinds_second import MISTAKES as MISTAKES_SECOND
+from mistakes_kinds_third import MISTAKES as MISTAKES_THIRD
+from mistakes_sound_third import TWINS as TWINS_THIRD
 from mistakes_twins_second import TWINS as TWINS_SECOND
 
 from modelaudit.findings import Severity
@@ -47,12 +52,17 @@ from modelaudit.settings import Settings
 
 FORMATS = {"h5": "model.h5", "keras": "model.keras", "savedmodel": "tf2", "graph": "export"}
 ADAPTED = ("normalization", "mean", "variance", "count")  # what `adapt` sets
+SETS = {
+    "first": (MISTAKES, ()),
+    "second": (MISTAKES_SECOND, TWINS_SECOND),
+    "third": (MISTAKES_THIRD, TWINS_THIRD),
+}
 GRAPHS = ("softmax-one-unit-bce", "softmax-twice", "sigmoid-of-relu", "batchnorm-behind")
 
 
 def build(library, kind, name):
     """The compiled model of a kind on a body, or of an example."""
-    if isinstance(kind, Second):
+    if isinstance(kind, (Second, Third)):
         return kind.build(library, name, settle)
     if not isinstance(kind, Kind):
         return kind(library)
@@ -104,15 +114,21 @@ def save(kind, name, folder, *, graph):
     folder.mkdir(parents=True)
     keras.utils.set_random_seed(7)
     model = build(keras, kind, name)
+    _names(kind, folder)
     model.save(folder / FORMATS["keras"])  # before .h5, which takes the optimizer from its config
     model.save(folder / FORMATS["h5"])
     if graph:
         model.export(os.fspath(folder / FORMATS["graph"]), verbose=False)
     tf_keras.utils.set_random_seed(7)
     model = build(tf_keras, kind, name)
-    model.save(folder / FORMATS["savedmodel"], save_traces=False)
+    if model is not None:  # Keras 2 has all that the kind needs
+        model.save(folder / FORMATS["savedmodel"], save_traces=False)
+
+
+def _names(kind, folder):
+    """The classes' names beside the model, where the kind has any."""
     if getattr(kind, "names", ()):
-        file = "class_names.txt" if isinstance(kind, Second) else "labels.txt"
+        file = "labels.txt" if isinstance(kind, Kind) else "class_names.txt"
         (folder / file).write_text("\n".join(kind.names))
 
 
@@ -149,10 +165,11 @@ def models(only):
     return [each for each in (*faulty, *sound, *heads, *examples) if re.search(only, each[0])]
 
 
-def models_second(only):
-    """The same of the second set."""
-    both = [(kind.name, kind, False) for kind in MISTAKES_SECOND]
-    both += [(kind.name, kind, True) for kind in TWINS_SECOND]
+def models_other(only, made):
+    """The same of the second or third set."""
+    mistakes, twins = SETS[made]
+    both = [(kind.name, kind, False) for kind in mistakes]
+    both += [(kind.name, kind, True) for kind in twins]
     return [
         (title, kind, name, silent)
         for title, kind, silent in both
@@ -165,18 +182,19 @@ def main():
     """Save what is missing, scan all of it, and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("directory", type=Path)
-    parser.add_argument("--set", choices=("first", "second"), default="first")
+    parser.add_argument("--set", choices=tuple(SETS), default="first")
     parser.add_argument("--only", default="")
     parser.add_argument("--every", type=int, default=1)
     parser.add_argument("--offset", type=int, default=0)
     parser.add_argument("--write-only", action="store_true")
     parser.add_argument("--verbose", action="store_true")
+    parser.add_argument("--totals", action="store_true")
     args = parser.parse_args()
     absl.logging.set_verbosity(absl.logging.ERROR)
     warnings.simplefilter("ignore")
     marks = defaultdict(list)
     false, sound = [], 0
-    chosen = (models_second if args.set == "second" else models)(args.only)
+    chosen = models(args.only) if args.set == "first" else models_other(args.only, args.set)
     for title, kind, name, silent in chosen[args.offset :: args.every]:
         folder = args.directory / f"{title}-{name}"
         try:
@@ -199,18 +217,30 @@ def main():
                 print(f"missed {title}-{name} {way}: {[f.code for f in findings]}")
     if args.write_only:
         return
-    print(f"| kind | {' | '.join(FORMATS)} |\n|{'---|' * (1 + len(FORMATS))}")
-    for kind in MISTAKES_SECOND if args.set == "second" else MISTAKES:
+    mistakes = SETS[args.set][0]
+    if not args.totals:
+        print(f"| kind | {' | '.join(FORMATS)} |\n|{'---|' * (1 + len(FORMATS))}")
+    for kind in () if args.totals else mistakes:
         cells = [_cell(marks.get((kind.name, way), [])) for way in FORMATS]
         if any(cells):
             print(f"| {kind.name} | {' | '.join(cells)} |")
-    total = [mark for found in marks.values() for mark in found]
+    first = {
+        kind.name for kind in (*MISTAKES, *(k for k in mistakes if not getattr(k, "new", True)))
+    }
+    _share("all", list(marks.values()))
+    _share("kinds of the first sets", [m for (title, _), m in marks.items() if title in first])
+    _share("other kinds", [m for (title, _), m in marks.items() if title not in first])
+    print(f"sound files: {sound}; with a finding of severity medium or higher: {len(false)}")
+    print("" if args.totals else "\n".join(false))
+
+
+def _share(group, marks):
+    """How many files of a group are named, and with the right fix."""
+    total = [mark for found in marks for mark in found]
     for index, words in enumerate(("named", "with the right fix")):
         count = sum(mark[index] for mark in total)
         low, high = wilson(count, len(total)) if total else (0.0, 1.0)
-        print(f"{words}: {count} of {len(total)} ({low:.1%} to {high:.1%})")
-    print(f"sound files: {sound}; with a finding of severity medium or higher:")
-    print("\n".join(false))
+        print(f"{group}, {words}: {count} of {len(total)} ({low:.1%} to {high:.1%})")
 
 
 def _cell(marks):
