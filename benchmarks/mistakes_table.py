@@ -11,10 +11,10 @@ of Keras' examples. Files that exist are kept; about seven minutes. Needs tf-ker
 
 `--set second` takes other bodies, spellings, and more kinds (`mistakes_kinds_second.py`), and sound
 models in the same spellings (`mistakes_twins_second.py`); none of these played a part in making the
-rules. `--set third` takes other bodies again, the mistakes of `mistakes_kinds_third.py` and
-`mistakes_layers_third.py`, and the sound models of `mistakes_sound_third.py`. `--every N` takes each
-Nth of the models, from the Kth on; `--write-only` writes the files and scans nothing; `--totals`
-prints no line for a kind or a file.
+rules. `--set third` takes other bodies again, with the mistakes and the sound models of
+`mistakes_kinds_third.py` and `mistakes_sound_third.py`. `--every N` takes each Nth of the models,
+from the Kth on; `--write-only` writes the files and scans nothing; `--totals` prints no line for a
+kind or a file.
 """
 
 from __future__ import annotations

@@ -120,7 +120,7 @@ WEIGHTS = (
     Third(
         "prior-learnt",
         "learning|scale|[Nn]ormaliz|features|inputs",
-        weights=changed(lambda k, b, _: [k * 0, np.log([0.5, 0.2, 0.15, 0.1, 0.05])], "head"),
+        weights=changed(lambda k, _b, _: [k * 0, np.log([0.5, 0.2, 0.15, 0.1, 0.05])], "head"),
     ),
     Third(
         "norm-never-updated",
