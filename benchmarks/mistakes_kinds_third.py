@@ -62,7 +62,7 @@ HEADS = (
     Third("log-softmax-scce", "softmax|from_logits=True", head=dense(5, "log_softmax")),
     Third("one-unit-scce-logits", "binary|units|unit for each", head=dense(1), loss=LOGITS),
     known("softmax-bce", "categorical_cross|CategoricalCross|sigmoid", loss=BCE),
-    Third("softmax-huber", "ross-?_?entropy|no activation|linear", loss="huber"),
+    Third("softmax-huber", "cross-?_?entropy|no activation|linear", loss="huber"),
     Third("relu6-mae", "no activation|linear|remove", head=dense(1, "relu6"), loss="mae"),
     Third("tanh-poisson", "exp|softplus", head=dense(1, "tanh"), loss="poisson"),
     Third(
@@ -85,7 +85,7 @@ HEADS = (
         hidden=nothing,
         head=dense(5, None, lambda kl: kl.Softmax(axis=1)),
     ),
-    known("softmax-twice", "[Rr]emove", head=dense(5, "softmax", lambda kl: kl.Softmax())),
+    known("softmax-twice", "remove", head=dense(5, "softmax", lambda kl: kl.Softmax())),
     Third(
         "linear-tversky",
         "sigmoid|softmax",
@@ -103,34 +103,34 @@ HEADS = (
         loss=loss("CTC"),
         generations=("keras",),
     ),
-    Third("swapped-losses", "ross-?_?entropy|swap", **_two_heads({"kind": "mse", "age": SCCE})),
+    Third("swapped-losses", "cross-?_?entropy|swap", **_two_heads({"kind": "mse", "age": SCCE})),
 )
 BEHIND = (
     Third(
         "gaussian-dropout-behind",
-        "[Mm]ove|before",
+        "move|before",
         head=dense(5, "softmax", lambda kl: kl.GaussianDropout(0.3)),
     ),
     Third(
         "layernorm-of-one-unit",
-        "[Rr]emove|[Mm]ove|before",
+        "remove|move|before",
         head=dense(1, None, lambda kl: kl.LayerNormalization()),
         loss="mse",
     ),
     Third(
         "unitnorm-of-one-unit",
-        "[Rr]emove|units",
+        "remove|units",
         loss="mse",
         head=dense(1, None, lambda kl: kl.UnitNormalization()),
     ),
     Third(
         "rescaled-probabilities",
-        "[Rr]emove|[Mm]ove",
+        "remove|move",
         head=dense(5, "softmax", lambda kl: kl.Rescaling(1 / 255)),
     ),
     known(
         "batchnorm-behind",
-        "[Mm]ove|[Rr]emove|before",
+        "move|remove|before",
         head=dense(1, "sigmoid", lambda kl: kl.BatchNormalization()),
         loss=BCE,
     ),
@@ -182,7 +182,7 @@ SETTINGS = (
     ),
     Third(
         "binary-accuracy-of-classes",
-        'ategorical_?[Aa]ccuracy|"accuracy"',
+        'categorical_?accuracy|"accuracy"',
         metrics=["binary_accuracy"],
         info=True,
         loss=CCE,

@@ -59,7 +59,7 @@ LAYERS = (
     ),
     Third(
         "dropouts-stacked",
-        RATE + "|fewer|one|[Rr]emove",
+        RATE + "|fewer|one|remove",
         hidden=lambda kl: [
             layer
             for units in (32, 24, 16, 12)
@@ -146,30 +146,30 @@ LAYERS = (
     ),
     Third(
         "instance-norm-of-one-value",
-        "LayerNorm|BatchNorm|[Rr]emove|before|groups",
+        "LayerNorm|BatchNorm|remove|before|groups",
         hidden=lambda kl: [kl.Dense(16), kl.GroupNormalization(groups=-1), kl.ReLU()],
     ),
     Third(
         "rescaling-by-zero",
-        "scale|[Rr]emove",
+        "scale|remove",
         front=lambda kl: [kl.Rescaling(0.0)],
         bodies=(*IMAGES[:5], "tcn", *TABLES),
     ),
     known(
         "scaled-twice",
-        "[Rr]emove|once",
+        "remove|once",
         bodies=SMALL,
         front=lambda kl: [kl.Rescaling(1 / 255), kl.Rescaling(1 / 255)],
     ),
     Third(
         "scaled-before-embedding",
-        "[Rr]emove|integer|int",
+        "remove|integer|int",
         bodies=("fasttext", "textcnn", "causal"),
         front=lambda kl: [kl.Rescaling(1 / 60)],
     ),
     Third(
         "attend-one-position",
-        "axis|[Rr]emove|position|sequence",
+        "axis|remove|position|sequence",
         hidden=lambda kl: [
             kl.Dense(16, activation="relu"),
             kl.Reshape((1, 16)),
@@ -179,7 +179,7 @@ LAYERS = (
     ),
     Third(
         "one-step-recurrence",
-        "step|[Rr]eshape|Dense|axis",
+        "step|reshape|Dense|axis",
         bodies=("selu", "maxout", "highway"),
         hidden=lambda kl: [kl.Reshape((1, -1)), kl.LSTM(8)],
     ),

@@ -113,13 +113,13 @@ WEIGHTS = (
     known("dead-units", "learning|bias|he_|leaky", weights=changed(lambda k, b, _: [k, b - 80])),
     Third(
         "saturated-units",
-        "learning|scale|[Nn]ormaliz|regulariz|smaller|initial",
+        "learning|scale|normaliz|regulariz|smaller|initial",
         hidden=wide(16, activation="tanh"),
         weights=changed(lambda k, b, _: [k * 300, b * 300 + 200 * np.sign(k.sum(0))]),
     ),
     Third(
         "prior-learnt",
-        "learning|scale|[Nn]ormaliz|features|inputs",
+        "learning|scale|normaliz|features|inputs",
         weights=changed(lambda k, _b, _: [k * 0, np.log([0.5, 0.2, 0.15, 0.1, 0.05])], "head"),
     ),
     Third(
