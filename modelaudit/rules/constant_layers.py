@@ -14,6 +14,11 @@ from modelaudit.rules.model import Facts, Family, Need, Rule
 from modelaudit.rules.network_heads import SOFTMAXES, activation_of, saved_graph, softmax_axis
 from modelaudit.structs import replace
 
+_DIFFERENCE = "a difference of a value and itself"
+_NORMALIZATION = "a normalization over a single value"
+_PRODUCT = "a multiplication by 0"
+_LIMIT = "a limit of 0"
+
 
 def constant_reason(graph: LayerGraph, layer: Layer) -> str:
     """Why a layer gives the same for every input, whatever its weights are; empty if it does not."""
@@ -22,7 +27,7 @@ def constant_reason(graph: LayerGraph, layer: Layer) -> str:
         return ""
     calls = graph.calls[layer.route]
     if layer.class_name == "Subtract" and calls and all(_is_one(graph, call) for call in calls):
-        return "a difference of a value and itself"
+        return _DIFFERENCE
     name = activation_of(layer)
     if name in SOFTMAXES and layer.class_name not in _OWN_ACTIVATION:
         axis = softmax_axis(layer) if layer.class_name == "Softmax" else -1
@@ -34,14 +39,14 @@ def constant_reason(graph: LayerGraph, layer: Layer) -> str:
         axes = config.get("axis", -1)
         axes = axes if isinstance(axes, list) else [axes]
         if axes and all(isinstance(axis, int) and _over(layer, axis) for axis in axes):
-            return "a normalization over a single value"
+            return _NORMALIZATION
     flat = layer.class_name == "GroupNormalization" and shape is not None and len(shape) == 2
     if flat and shape and config.get("groups") in (-1, shape[-1]):
-        return "a normalization over a single value"
+        return _NORMALIZATION
     if layer.class_name == "Rescaling" and config.get("scale") == 0:
-        return "a multiplication by 0"
+        return _PRODUCT
     if layer.class_name == "ReLU" and config.get("max_value") == 0:
-        return "a limit of 0"
+        return _LIMIT
     return ""
 
 
@@ -64,19 +69,19 @@ def _is_one(graph: LayerGraph, call: tuple[str, ...]) -> bool:
 
 def constant_fix(layer: Layer, reason: str) -> str:
     """What to do about a layer that is constant for a reason; empty where the rule says it."""
-    if reason == "a difference of a value and itself":
+    if reason == _DIFFERENCE:
         return f"Subtract two different tensors in {layer.name}, or remove it, and train again."
-    if reason == "a normalization over a single value":
+    if reason == _NORMALIZATION:
         return (
             f"Remove {layer.name}, or move it before the layer with one unit, and train again. "
             "BatchNormalization takes its statistics over the batch, so it may stay there."
         )
-    if reason == "a multiplication by 0":
+    if reason == _PRODUCT:
         return (
             "If 1 // 255 was meant for pixels, that is 0. Use this layer and train again:\n"
             f"keras.layers.Rescaling(1 / 255, name={layer.name!r})"
         )
-    if reason == "a limit of 0":
+    if reason == _LIMIT:
         return f"Use this layer and train again:\nkeras.layers.ReLU(name={layer.name!r})"
     return ""
 

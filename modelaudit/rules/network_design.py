@@ -202,9 +202,7 @@ def _bottleneck(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 applied.append(activation_of(following))
             after = takers.get(following.route, ())
         known = len(after) == 1 and weighs(graph.layer(after[0]))
-        reached = _reached(takers, layer.route)
-        outputs = [out for out in graph.outputs if out in reached]
-        narrow = [out for out in outputs if not _passes(graph, layer.route, out)]
+        narrow = [out for out in graph.outputs if _only_through(graph, layer.route, out)]
         if not known or not narrow:
             continue
         rectified = "relu" in applied
@@ -226,29 +224,11 @@ def _bottleneck(rule: Rule, facts: Facts) -> Iterator[Finding]:
         )
 
 
-def _reached(takers: Mapping[str, tuple[str, ...]], start: str) -> set[str]:
-    """The layers that depend on the output of `start`."""
-    seen: set[str] = set()
-    pending = [start]
-    while pending:
-        new = {*takers.get(pending.pop(), ())} - seen
-        seen |= new
-        pending += new
-    return seen
-
-
-def _passes(graph: LayerGraph, without: str, output: str) -> bool:
-    """Whether an output depends on an input by a way around a layer, as around a gate."""
-    seen = {without, output}
-    pending = [output]
-    while pending:
-        calls = graph.calls.get(pending.pop(), ())
-        if not calls:
-            return True  # an input
-        new = {source for call in calls for source in call} - seen
-        seen |= new
-        pending += new
-    return False
+def _only_through(graph: LayerGraph, route: str, output: str) -> bool:
+    """Whether an output depends on inputs by one layer alone, without a way around, as of a gate."""
+    if output == route or route not in graph.above([output]):
+        return False
+    return all(graph.calls.get(each) for each in graph.above([output], around=route))
 
 
 def _dense(name: str, activation: str = "relu", units: int = 8) -> Layer:

@@ -17,7 +17,6 @@ from modelaudit.formats.keras.compiled_losses import (
     compiled_losses,
 )
 from modelaudit.formats.keras.dialects import activation
-from modelaudit.measures.architecture.layer_graph import LayerGraph
 from modelaudit.rules import examples
 from modelaudit.rules.learning_rates import ADAPTIVE, rate_fault
 from modelaudit.rules.model import Facts, Family, Need, NotRelevant, Rule
@@ -169,23 +168,13 @@ def _without_loss(facts: Facts, training: Mapping[str, Json]) -> Iterator[Fault]
     graph = saved_graph(facts) if facts.artifact.architecture else None
     if graph is None or len(graph.outputs) != len(names) or not any(given):
         return
-    trained = _above(graph, [out for out, known in zip(graph.outputs, given, strict=True) if known])
+    trained = graph.above(out for out, known in zip(graph.outputs, given, strict=True) if known)
     for route, known in zip(graph.outputs, given, strict=True):
-        alone = [] if known else sorted(_above(graph, [route]) - trained)
+        alone = [] if known else sorted(graph.above([route]) - trained)
         weighing = [each for each in alone if graph.layer(each).variables]
         if weighing:
             detail = f"{route} has no loss: nothing trains {weighing[0]}, which only it uses"
             yield detail, [*weighing[:20]], Severity.LOW, "a loss for every output"
-
-
-def _above(graph: LayerGraph, outputs: list[str]) -> set[str]:
-    """The layers that outputs depend on, with those that give them."""
-    seen, pending = {*outputs}, [*outputs]
-    while pending:
-        new = {source for call in graph.calls.get(pending.pop(), ()) for source in call} - seen
-        seen |= new
-        pending += new
-    return seen
 
 
 def _smoothing(training: Mapping[str, Json], outputs: list[str]) -> Iterator[Fault]:

@@ -10,7 +10,7 @@ to a layer, not to a call.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import TypeVar
 
@@ -62,6 +62,17 @@ class LayerGraph(Struct, frozen=True, dict=True):
     def consumers(self) -> Mapping[str, tuple[str, ...]]:
         """Route -> routes of the layers that use its output, in execution order."""
         return self._consumers
+
+    def above(self, routes: Iterable[str], *, around: str = "") -> set[str]:
+        """These layers and all that their outputs depend on, by ways that do not pass `around`."""
+        seen = {*routes}
+        pending = [*seen]
+        while pending:
+            calls = self.calls.get(pending.pop(), ())
+            new = {source for call in calls for source in call} - seen - {around}
+            seen |= new
+            pending += new
+        return seen
 
     def propagate(
         self,
