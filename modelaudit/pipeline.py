@@ -48,6 +48,7 @@ from modelaudit.rules.kept import (
     with_kept,
 )
 from modelaudit.rules.model import Facts, Need
+from modelaudit.rules.model_in_advice import name_model
 from modelaudit.rules.unsafe_advice import withhold_unsafe_fixes
 from modelaudit.runtimes import Prediction, default_targets, predict
 from modelaudit.runtimes.catalogue import installed_target, specifier
@@ -243,7 +244,7 @@ def finish_audit(
             target.shown, facts.artifact.sha256 or "", weights_digest(weights)
         )
         results = policies.apply_baseline(results, known, settings.baseline.created)
-    results = withhold_unsafe_fixes(results, CATALOGUE)
+    results = name_model(withhold_unsafe_fixes(results, CATALOGUE), facts.path)
     found = diagnose(facts, results)  # of all rules: which of them are reported changes no cause
     results = policies.apply_selection(results, CATALOGUE, settings.selection)
     verdict, reason = judge(results, facts, settings.fail_on)

@@ -65,7 +65,7 @@ class ProbeInputs(Struct, frozen=True):
     seed: int | None = None
     """Seed of the built-in inputs; null for the user's data."""
     source: str = ""
-    """File or directory of the user's data; empty for built-in inputs."""
+    """Path of the user's data as it was given; empty for built-in inputs."""
     labelled: bool = False
     """True if labels were given."""
     largest_class: Real | None = None

@@ -156,7 +156,7 @@ ADVICE: dict[str, Advice] = {
                      "workaround when you fix the cause, or the {images} will be wrong again.",
                      UNDO),
             NextStep("Then audit again with {images} as they now reach the model: MA603 must pass.",
-                     "modelaudit audit MODEL --probe-data {data}"),
+                     "modelaudit audit {own} --probe-data {data}"),
         ),
     ),
     "head-bias": Advice(
@@ -197,7 +197,7 @@ ADVICE: dict[str, Advice] = {
                      "alphabetical order, in which 10 precedes 2; adding or omitting a class "
                      "shifts all classes after it.", CONFUSION),
             NextStep("Store the list of class names with the model, and use it to interpret the "
-                     "outputs. `modelaudit repair MODEL --for RUNTIME --out NEW --rename-classes "
+                     "outputs. `modelaudit repair {own} --for RUNTIME --out NEW --rename-classes "
                      "IMAGES` writes it in the order that labelled {images} show."),
         ),
     ),
@@ -239,7 +239,7 @@ ADVICE: dict[str, Advice] = {
             NextStep(
                 "Provide labelled {images} of different classes: they distinguish {images} of one "
                 "kind from misplaced weights.",
-                "modelaudit explain MODEL --probe-data {data}",
+                "modelaudit explain {own} --probe-data {data}",
             ),
             COMPARED,
         ),
@@ -294,7 +294,7 @@ ADVICE: dict[str, Advice] = {
         (
             NextStep("Provide 64 {varied}, as they reach the model in "
                      "production.",
-                     "modelaudit explain MODEL --probe-data {data}"),
+                     "modelaudit explain {own} --probe-data {data}"),
         ),
     ),
     "not-run": Advice(
@@ -304,7 +304,7 @@ ADVICE: dict[str, Advice] = {
             NextStep("First resolve what prevented the model from being run; for a file with a "
                      "critical finding, get a clean copy. Then run this again with {images} as "
                      "they reach the model in production.",
-                     "modelaudit explain MODEL --probe-data {data}"),
+                     "modelaudit explain {own} --probe-data {data}"),
         ),
     ),
     "healthy": Advice(

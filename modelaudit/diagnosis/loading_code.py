@@ -8,6 +8,7 @@ from modelaudit.audit_types.loading import Status
 from modelaudit.facts import Artifact
 from modelaudit.file_formats import Content, formats
 from modelaudit.rules.model import Facts
+from modelaudit.rules.model_in_advice import in_shell, with_model
 from modelaudit.runtimes.catalogue import has_keras2_objects
 from modelaudit.runtimes.profile import numbers
 
@@ -33,12 +34,14 @@ class LoadingCode(Struct, frozen=True):
         imports: imports the Keras that supports the model, as `keras`.
         model: the same, and defines `model`, a model of that Keras.
         predict: the code that defines `predict`, a function from inputs to outputs.
+        own: the model's path as a word of a command.
         exported: whether Keras 3 exported the model.
     """
 
     imports: str
     model: str
     predict: str
+    own: str = "MODEL"
     exported: bool = False
 
 
@@ -51,7 +54,13 @@ def loading_code(facts: Facts) -> LoadingCode:
     graph = artifact.format.is_saved_model and not has_keras2_objects(artifact)
     predict = SERVE if graph else f"{imports}\npredict = {get}.predict{note}"
     model = f"{imports}\nmodel = {get}{note}"
-    return LoadingCode(imports, model, predict, artifact.provenance.exporter == "keras3-export")
+    return LoadingCode(
+        imports,
+        with_model(model, facts.path),
+        with_model(predict, facts.path),
+        in_shell(facts.path),
+        artifact.provenance.exporter == "keras3-export",
+    )
 
 
 def _keras(facts: Facts) -> str:

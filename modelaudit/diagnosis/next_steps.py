@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from modelaudit.audit_types.diagnosis import NextStep
 from modelaudit.diagnosis.advice import ADVICE
 from modelaudit.diagnosis.input_corrections import (
@@ -38,13 +40,12 @@ def next_steps(
 
     `values` are the smallest and the largest input value, which an inversion swaps.
     """
-    flip = found.transform or "H"
+    flip, ends = found.transform or "H", f"{sum(values):.6g}"
     filled = {
         "origin": ORIGINS.get(parts(flip)[0], OTHER_ORIGIN),
-        "numpy": NUMPY.get(flip, NUMPY["H"]),
-        "undo": numpy_of(flip),
-        "putin": PUT_IN.get(flip, ""),
-        "ends": f"{sum(values):.6g}",
+        "numpy": NUMPY.get(flip, NUMPY["H"]).replace("{ends}", ends),
+        "undo": numpy_of(flip).replace("{ends}", ends),
+        "putin": PUT_IN.get(flip, "").replace("{ends}", ends),
         "words": words_of(flip),
         "augment": AUGMENT.get(flip, AUGMENT["H"]),
         "drawing": f"the random parts {found.where}" if found.where else UNKNOWN_DRAWING,
@@ -52,13 +53,12 @@ def next_steps(
         "imports": load.imports,
         "model": load.model,
         "predict": load.predict,
+        "own": load.own,
         "data": "IMAGES" if words.one == "image" else "DATA",
     }
 
     def fill(code: str) -> str:
-        for key, value in filled.items():
-            code = code.replace("{" + key + "}", value)
-        return code
+        return re.sub(r"\{(\w+)\}", lambda found: filled.get(found[1], found[0]), code)
 
     steps = tuple(s for s in ADVICE[cause].steps if "{putin}" not in s.code or flip in PUT_IN)
     if cause == "nondeterministic" and load.exported:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from modelaudit.facts import Artifact, Format
 from modelaudit.rules.model import Facts
+from modelaudit.rules.model_in_advice import in_shell
 from modelaudit.runtimes.catalogue import find_profile
 
 _SUFFIX = {Format.KERAS_ARCHIVE: ".keras", Format.LEGACY_H5_FULL: ".h5"}
@@ -19,7 +20,8 @@ def repair_command(facts: Facts, runtime: str) -> str:
     ):
         return ""
     suffix = _SUFFIX[artifact.format]
-    return f"modelaudit repair {artifact.root.name} --for {runtime} --out repaired{suffix}"
+    model = in_shell(facts.path or artifact.root.name)
+    return f"modelaudit repair {model} --for {runtime} --out repaired{suffix}"
 
 
 def with_repair(facts: Facts, runtime: str, fix: str) -> str:

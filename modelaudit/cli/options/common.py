@@ -271,7 +271,7 @@ def settings_from(
             timeout=timeout,
             memory=memory * MIB,
             samples=samples,
-            data=str(probe_data.resolve()) if probe_data else None,
+            data=str(probe_data) if probe_data else None,
             resize=resize,
             tasks=(("*", task),) if task else (),
             unsafe=probe_unsafe,

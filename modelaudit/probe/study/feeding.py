@@ -156,7 +156,7 @@ def _user(
         n=len(x),
         shape=x.shape,
         value_range=(float(x.min()), float(x.max())) if x.size else (0.0, 0.0),
-        source=Path(given.source).name,
+        source=given.source,
         labelled=given.y is not None,
         largest_class=_largest_class(given.y),
         targets=target_summary(given.y) if given.y is not None else None,

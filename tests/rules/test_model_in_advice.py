@@ -1,0 +1,53 @@
+"""Advice names the audited model, and no name can change what a pasted command does."""
+
+from __future__ import annotations
+
+import ast
+import shlex
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modelaudit.diagnosis.loading_code import loading_code
+from modelaudit.rules import examples
+from modelaudit.rules.model_in_advice import in_shell, with_model
+from modelaudit.structs import replace
+
+ADVICE = 'Load it:\n    keras.models.load_model("MODEL", compile=False)\n    modelaudit audit MODEL --x'
+
+
+def test_code_and_commands_have_the_path():
+    assert with_model(ADVICE, "flowers/1 2.h5") == (
+        'Load it:\n    keras.models.load_model("flowers/1 2.h5", compile=False)\n'
+        "    modelaudit audit 'flowers/1 2.h5' --x"
+    )
+
+
+@given(st.text(min_size=1, max_size=60).filter(str.isprintable))
+def test_any_path_is_one_string_and_one_word(path):
+    code, command = with_model('f("MODEL")\nmodelaudit audit MODEL', path).split("\n")
+    (argument,) = ast.parse(code).body[0].value.args
+    assert argument.value == path
+    *words, last = shlex.split(command)
+    assert words == ["modelaudit", "audit"]
+    assert last in {path, f"./{path}"}
+    assert not last.startswith("-")
+
+
+@pytest.mark.parametrize("path", ["", "a\nb", "\u202ea", "a\x1b[2J", "a" * 500])
+def test_what_a_page_cannot_show_is_left_out(path):
+    assert with_model(ADVICE, path) == ADVICE
+    assert in_shell(path) == "MODEL"
+
+
+def test_sentences_about_other_models_stay():
+    for text in ("OWNER/MODEL", 'load("MODEL.keras")', "a MODEL of yours", "modelaudit repair X"):
+        assert with_model(text, "mine.h5") == text
+
+
+def test_the_diagnosis_loads_the_model_by_its_path():
+    facts = replace(examples.healthy(), path="it's {undo}.keras")
+    load = loading_code(facts)
+    assert "load_model(\"it's {undo}.keras\"" in load.model
+    assert shlex.split(load.own) == ["it's {undo}.keras"]
