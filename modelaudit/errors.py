@@ -1,6 +1,35 @@
-"""All exceptions that modelaudit raises deliberately."""
+"""All exceptions that modelaudit raises deliberately, and the kinds of problems of a file."""
 
 from __future__ import annotations
+
+from enum import StrEnum
+
+
+class ProblemKind(StrEnum):
+    """Irregularities that a reader can meet. Rules map these to findings."""
+
+    UNREADABLE = "unreadable"  # permission, I/O error
+    TRUNCATED = "truncated"  # ends before its own header says
+    TEXT_MANGLED = "text-mangled"  # passed through a text conversion (U+FFFD for bytes >= 0x80)
+    LFS_POINTER = "lfs-pointer"
+    EMPTY = "empty"
+    CORRUPT = "corrupt"  # cannot be parsed as the format of its magic bytes
+    LIMIT_EXCEEDED = "limit-exceeded"
+    MISSING_FILE = "missing-file"  # referenced or required by the model, but missing
+    MISSING_SHARD = "missing-shard"
+    SIZE_MISMATCH = "size-mismatch"  # sizes in the index differ from the file
+    CRC_MISMATCH = "crc-mismatch"
+    LEFTOVER = "leftover"  # foreign or temporary file inside the model
+    STATE_FILE_MISMATCH = "state-file-mismatch"  # `checkpoint` names another prefix
+    SUFFIX_MISMATCH = "suffix-mismatch"  # content does not match the name
+    DUPLICATE_MEMBER = "duplicate-member"
+    UNSAFE_PATH = "unsafe-path"  # absolute, .., backslash, NUL, symlink out of the root
+    HEADER_MISMATCH = "header-mismatch"
+    EXTERNAL_REFERENCE = "external-reference"  # HDF5 external link/storage, virtual dataset
+    UNSUPPORTED = "unsupported"  # recognised, not readable by design (V1 checkpoints)
+    CONFIG_INVALID = "config-invalid"  # saved config is not valid JSON or not a Keras config
+    TENSOR_UNREADABLE = "tensor-unreadable"
+    OTHER = "other"
 
 
 class ModelAuditError(Exception):

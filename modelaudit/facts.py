@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 from msgspec import Struct, field
 
-from modelaudit.file_formats import Format, ProblemKind
+from modelaudit.errors import ProblemKind
+from modelaudit.file_formats import Format
 from modelaudit.graphs import (
     Endpoint,
     Graph,

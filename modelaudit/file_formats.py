@@ -1,4 +1,4 @@
-"""All file formats, one entry each, and the kinds of problems of a file.
+"""All file formats, one entry each.
 
 Labels, magic bytes, docs/formats.md and the messages for files that are not read come from these
 entries. `formats/sniff.py` distinguishes formats with the same first bytes, and
@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from enum import Enum, StrEnum, auto
 
 from msgspec import Struct
+
+from modelaudit.errors import ProblemKind
 
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 ZIP_SIGNATURES = (b"PK\x03\x04", b"PK\x05\x06")
@@ -28,33 +30,6 @@ MANGLED_HDF5 = (
 )
 
 
-class ProblemKind(StrEnum):
-    """Irregularities that a reader can meet. Rules map these to findings."""
-
-    UNREADABLE = "unreadable"  # permission, I/O error
-    TRUNCATED = "truncated"  # ends before its own header says
-    TEXT_MANGLED = "text-mangled"  # passed through a text conversion (U+FFFD for bytes >= 0x80)
-    LFS_POINTER = "lfs-pointer"
-    EMPTY = "empty"
-    CORRUPT = "corrupt"  # cannot be parsed as the format of its magic bytes
-    LIMIT_EXCEEDED = "limit-exceeded"
-    MISSING_FILE = "missing-file"  # referenced or required by the model, but missing
-    MISSING_SHARD = "missing-shard"
-    SIZE_MISMATCH = "size-mismatch"  # sizes in the index differ from the file
-    CRC_MISMATCH = "crc-mismatch"
-    LEFTOVER = "leftover"  # foreign or temporary file inside the model
-    STATE_FILE_MISMATCH = "state-file-mismatch"  # `checkpoint` names another prefix
-    SUFFIX_MISMATCH = "suffix-mismatch"  # content does not match the name
-    DUPLICATE_MEMBER = "duplicate-member"
-    UNSAFE_PATH = "unsafe-path"  # absolute, .., backslash, NUL, symlink out of the root
-    HEADER_MISMATCH = "header-mismatch"
-    EXTERNAL_REFERENCE = "external-reference"  # HDF5 external link/storage, virtual dataset
-    UNSUPPORTED = "unsupported"  # recognised, not readable by design (V1 checkpoints)
-    CONFIG_INVALID = "config-invalid"  # saved config is not valid JSON or not a Keras config
-    TENSOR_UNREADABLE = "tensor-unreadable"
-    OTHER = "other"
-
-
 class Container(Enum):
     """The container of a model."""
 
@@ -64,6 +39,7 @@ class Container(Enum):
     SESSION_BUNDLE = auto()  # the predecessor of the SavedModel
     CHECKPOINT = auto()  # files with a common prefix
     ORBAX = auto()  # a directory of the Orbax checkpoint library
+    PRESET = auto()  # a directory of KerasHub
     GRAPH = auto()
     FLATBUFFER = auto()
     NONE = auto()
@@ -74,6 +50,7 @@ class Content(Enum):
 
     MODEL = auto()  # layers with their weights, no graph
     WEIGHTS = auto()  # weights without a config
+    PRESET = auto()  # weights, and the arguments from which a library builds the layers
     GRAPH = auto()  # a TensorFlow graph, with or without weights
     OTHER = auto()  # not a model
     DAMAGED = auto()
@@ -118,6 +95,7 @@ class Format(StrEnum):
     SESSION_BUNDLE = "session_bundle_v1"
     TF2_CHECKPOINT = "tf2_checkpoint"
     ORBAX = "orbax_checkpoint"
+    KERASHUB_PRESET = "kerashub_preset"
     FROZEN_GRAPH = "tf1_frozen_graphdef"
     TFLITE = "tflite"
     GIT_LFS_POINTER = "git_lfs_pointer"
@@ -244,6 +222,13 @@ FORMATS: Mapping[Format, FormatInfo] = {
         what="Keras config and the JSON files, no weights",
         container=Container.ORBAX,
     ),
+    Format.KERASHUB_PRESET: FormatInfo(
+        label="KerasHub preset",
+        told_by="directory with `config.json` and `metadata.json` of KerasHub or KerasNLP",
+        what="configs of backbone, task and preprocessor, weights, files of the tokenizer",
+        container=Container.PRESET,
+        content=Content.PRESET,
+    ),
     Format.FROZEN_GRAPH: FormatInfo(
         label="GraphDef",
         told_by="a GraphDef or MetaGraphDef, binary or as text",
@@ -328,7 +313,12 @@ FORMATS: Mapping[Format, FormatInfo] = {
         problem=(ProblemKind.UNSUPPORTED, "is not a known model format"),
     ),
 }
-DIRECTORIES = (Container.SAVED_MODEL, Container.SESSION_BUNDLE, Container.ORBAX)
+DIRECTORIES = (
+    Container.SAVED_MODEL,
+    Container.SESSION_BUNDLE,
+    Container.ORBAX,
+    Container.PRESET,
+)
 DAMAGED: Mapping[Container, Format] = {
     form.info.container: form for form in Format if form.info.content is Content.DAMAGED
 }

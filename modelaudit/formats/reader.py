@@ -127,6 +127,12 @@ def _archive(path: Path, limits: Limits) -> Artifact:
     return read_keras_archive(path, limits)
 
 
+def _preset(path: Path, limits: Limits) -> Artifact:
+    from modelaudit.formats.keras.preset import read_preset
+
+    return read_preset(path, limits)
+
+
 def _npz(path: Path, limits: Limits) -> Artifact:
     from modelaudit.formats.npz import read_npz_file
 
@@ -256,6 +262,7 @@ _READERS: dict[Format, Reader] = {
     Format.CORRUPT_HDF5: _damaged_hdf5,
     Format.NPZ_WEIGHTS: _npz,
     Format.KERAS_ARCHIVE: _archive,
+    Format.KERASHUB_PRESET: _preset,
     Format.CORRUPT_ARCHIVE: _archive,
     Format.SAVEDMODEL_TF1: _saved_model,
     Format.SAVEDMODEL_TF2: _saved_model,
@@ -274,6 +281,7 @@ _MODULES: dict[Reader, str] = {
     _hdf5: "modelaudit.formats.keras.hdf5_reader",
     _npz: "modelaudit.formats.npz",
     _archive: "modelaudit.formats.keras.archive",
+    _preset: "modelaudit.formats.keras.preset",
     _saved_model: "modelaudit.formats.saved_model.reader",
     _session_bundle: "modelaudit.formats.saved_model.reader",
     _checkpoint: "modelaudit.formats.checkpoint.reader",

@@ -18,6 +18,7 @@ from modelaudit.file_formats import (
 )
 from modelaudit.formats.graph.sniff import checkpoint_meta, graph_file, saved_model_graph
 from modelaudit.formats.io.file_window import FileWindow
+from modelaudit.formats.keras.preset_names import is_preset
 from modelaudit.formats.orbax.sniff import is_orbax
 from modelaudit.formats.saved_model.files import GRAPH_NAMES, SPLIT
 from modelaudit.formats.zip.directory import has_end_record, read_directory
@@ -206,6 +207,8 @@ def _directory(directory: Path) -> Format:
     if (directory / ".index").is_file():  # a checkpoint whose prefix ends in a slash
         return _checkpoint_part(directory / ".index")
     names = {entry.name for entry in directory.iterdir()}
+    if is_preset(directory, names):
+        return Format.KERASHUB_PRESET
     if _is_keras(names):
         return Format.KERAS_ARCHIVE
     if is_orbax(names):

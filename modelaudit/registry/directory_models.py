@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from modelaudit.formats.keras.preset_names import DIRECTORIES, is_preset, preset_files
 from modelaudit.formats.orbax.sniff import is_orbax
 from modelaudit.registry import file_groups
 from modelaudit.registry.directory_listing import DirectoryListing
@@ -18,6 +19,8 @@ def own_of_directory(directory: Path, listing: DirectoryListing, inside: bool) -
     variables = _names(directory / "variables") if has_variables else []
     if file_groups.is_saved_model(listing.files, variables):
         return file_groups.SAVED_MODEL_FILES | file_groups.SAVED_MODEL_DIRECTORIES
+    if is_preset(directory, listing.files):
+        return preset_files(listing.files) | DIRECTORIES
     if file_groups.is_keras_archive(listing.files):
         return file_groups.KERAS_FILES | file_groups.KERAS_DIRECTORIES
     everything = frozenset((*listing.files, *listing.directories))

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from modelaudit.audit_types.loading import Status
-from modelaudit.facts import Format, ProblemKind
+from modelaudit.facts import Artifact, Format, ProblemKind
 from modelaudit.file_formats import Content, formats
 from modelaudit.findings import Finding, Outcome, RuleResult, Severity, Verdict
 from modelaudit.probe.protocol import ENDED, runtime_name
@@ -17,7 +17,7 @@ from modelaudit.rules.unread import UNREAD_KINDS, unread_input
 from modelaudit.terminal_text import plain
 
 # Formats that contain layers and weights, but never a graph.
-GRAPHLESS = formats(Content.MODEL, Content.WEIGHTS)
+GRAPHLESS = formats(Content.MODEL, Content.WEIGHTS, Content.PRESET)
 # A probe that ended like this leaves the model only partially audited.
 UNFINISHED = frozenset(
     {Status.CRASHED, Status.TIMEOUT, Status.MEMORY, Status.DISK, Status.UNAVAILABLE}
@@ -101,6 +101,17 @@ def _most_severe(findings: list[Finding]) -> list[Finding]:
     return sorted(findings, key=lambda finding: -finding.severity.rank)
 
 
+def _lacks_layers(artifact: Artifact) -> str:
+    """What a file with weights lacks to compute anything; "" if nothing."""
+    if artifact.architecture is not None or artifact.graphs:
+        return ""
+    if artifact.format in formats(Content.WEIGHTS):
+        return "no architecture (--architecture)"
+    if artifact.format is Format.TF1_CHECKPOINT:
+        return f"no graph ({artifact.root.name}.meta)"
+    return "no layers (KerasHub builds them)" if artifact.format is Format.KERASHUB_PRESET else ""
+
+
 def run_rules(rules: Sequence[Rule], facts: Facts) -> tuple[RuleResult, ...]:
     """Every rule's outcome, in the catalogue's order."""
     return tuple(run_rule(rule, facts) for rule in rules)
@@ -120,15 +131,7 @@ def partial_audit_reason(facts: Facts) -> str:
     unnamed = all(each.kind is ProblemKind.SUFFIX_MISMATCH for each in artifact.problems)
     if artifact.format in formats(Content.DAMAGED) and artifact.problems and unnamed:
         return plain(f"{artifact.root.name}: {artifact.problems[0].detail}")
-    weights = artifact.format in formats(Content.WEIGHTS)
-    lacks = (
-        "no architecture (--architecture)" if weights else f"no graph ({artifact.root.name}.meta)"
-    )
-    if (
-        (weights or artifact.format is Format.TF1_CHECKPOINT)
-        and artifact.architecture is None
-        and not artifact.graphs
-    ):
+    if lacks := _lacks_layers(artifact):
         return (
             f"{artifact.root.name}: has weights but {lacks}, so it is open whether they are "
             "complete, in their places, and what they compute"

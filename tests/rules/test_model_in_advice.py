@@ -14,7 +14,9 @@ from modelaudit.rules import examples
 from modelaudit.rules.model_in_advice import in_shell, with_model
 from modelaudit.structs import replace
 
-ADVICE = 'Load it:\n    keras.models.load_model("MODEL", compile=False)\n    modelaudit audit MODEL --x'
+ADVICE = (
+    'Load it:\n    keras.models.load_model("MODEL", compile=False)\n    modelaudit audit MODEL --x'
+)
 
 
 def test_code_and_commands_have_the_path():
@@ -49,5 +51,5 @@ def test_sentences_about_other_models_stay():
 def test_the_diagnosis_loads_the_model_by_its_path():
     facts = replace(examples.healthy(), path="it's {undo}.keras")
     load = loading_code(facts)
-    assert "load_model(\"it's {undo}.keras\"" in load.model
+    assert 'load_model("it\'s {undo}.keras"' in load.model
     assert shlex.split(load.own) == ["it's {undo}.keras"]

@@ -18,6 +18,7 @@ from modelaudit.report.export import gitlab, sarif
 from modelaudit.structs import replace
 from tests.formats.bundle_writer import write_bundle
 from tests.made.files import minimal_h5, minimal_keras
+from tests.made.presets import preset
 from tests.made.saved_models import tf1_message, tf2_model, write
 
 
@@ -55,12 +56,19 @@ def unpacked(root: Path) -> Path:
     return root
 
 
+def broken_preset(root: Path) -> Path:
+    preset(root)
+    (root / "task.json").write_text("{")
+    return root
+
+
 DIRECTORIES = {
     Format.SAVEDMODEL_TF1: lambda root: with_link(write(root, tf1_message())),
     Format.SAVEDMODEL_TF2: lambda root: with_link(tf2_model(root)),
     Format.CORRUPT_SAVEDMODEL: no_graph,
     Format.SESSION_BUNDLE: session_bundle,
     Format.ORBAX: orbax,
+    Format.KERASHUB_PRESET: broken_preset,
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from modelaudit.facts import Artifact
+from modelaudit.facts import Artifact, Format
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.layer_classes import LAYER_CLASSES
 from modelaudit.rules.conditions import lacked, registration
@@ -59,7 +59,7 @@ def check(rule: Rule, facts: Facts) -> Iterator[Finding]:
         raise NotApplicable("the model contains no readable config")
     wanted: dict[str, list[ObjectReference]] = {}
     for reference in references(artifact):
-        if _is_custom(reference):
+        if _is_custom(reference) and not _of_preset(artifact, reference):
             wanted.setdefault(_registered(reference) or str(reference), []).append(reference)
     imported = {
         name: next(filter(None, map(imported_module, uses)), "") for name, uses in wanted.items()
@@ -104,6 +104,12 @@ def check(rule: Rule, facts: Facts) -> Iterator[Finding]:
             key=name,
             fix=fix,
         )
+
+
+def _of_preset(artifact: Artifact, reference: ObjectReference) -> bool:
+    """Whether it is a class of KerasHub in a preset, which MA231 tells."""
+    module = (reference.module or "").partition(".")[0]
+    return artifact.format is Format.KERASHUB_PRESET and module in {"keras_hub", "keras_nlp"}
 
 
 def _by_name(facts: Facts) -> set[str]:
