@@ -18,6 +18,7 @@ from modelaudit.runs.found_models import find_models
 from modelaudit.runs.isolated_read import run_in_child
 from modelaudit.settings import Settings
 from modelaudit.store.typed_json import decode, encode
+from modelaudit.structs import replace
 
 
 class Explanation(Struct, frozen=True):
@@ -41,7 +42,7 @@ def explanations(path: Place, settings: Settings) -> Iterator[Explanation]:
 
         def work(target: AuditTarget) -> dict[str, Json]:
             own = settings.for_model(target.relative, target.path)
-            facts = static_facts(target.path, own)
+            facts = replace(static_facts(target.path, own), path=target.relative)
             facts = add_probe(facts, probe if settings.probe.enabled else None)
             return {"diagnosis": encode(diagnose(facts, run_rules(CATALOGUE, facts)))}
 
