@@ -126,7 +126,8 @@ def _needs_legacy(rule: Rule, facts: Facts) -> Iterator[Finding]:
         more = other_obstacle(facts, current)  # the error may be about the file's suffix alone
         yield rule.finding(
             f"{_origin(facts)}Keras {current.versions.get('keras', '3')} rejects the model, "
-            f"tf-keras {legacy.versions.get('tf-keras', '2')} loads it."
+            f"tf-keras {legacy.versions.get('tf-keras', '2')} loads it"
+            f"{' with compile=False' * bool(legacy.uncompiled)}."
             + (f" Keras' error is not the only obstacle. {more}." if more else ""),
             evidence={"measured": _message(current), "call": current.call},
             key=current.error_type,

@@ -14,6 +14,7 @@ from modelaudit.rules import examples
 from modelaudit.rules.absent_values import only_counters, without_values
 from modelaudit.rules.grammar import counted
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
+from modelaudit.rules.restore import listing
 
 _BATCHNORM = re.compile(r"(?:^|[/_.])(?:batch_?norm|bn(?=[\d_]|$))[^/]*\Z", re.IGNORECASE)
 LISTED = 20  # names listed in one finding; the rest is counted
@@ -187,9 +188,18 @@ def _non_finite(rule: Rule, facts: Facts) -> Iterator[Finding]:
     owned = {name for layer in layers for name in layer.variables.values()}
     # A scalar of no layer is mostly a record of the training loop, such as its best loss.
     used = {t.name for t in damaged if t.role == "weight" and (t.shape or t.name in owned)}
-    for tensor in damaged:
-        if tensor.name in used:
-            yield _not_finite(rule, tensor, _one_feature(facts, tensor), rule.severity)
+    weights = [(tensor, _one_feature(facts, tensor)) for tensor in damaged if tensor.name in used]
+    alike = [tensor for tensor, said in weights if not said]
+    for tensor, said in weights:
+        if said:
+            yield _not_finite(rule, tensor, said, rule.severity)
+    if alike:
+        names = [tensor.name for tensor in alike[1:]]
+        said = "."
+        if names:
+            more = counted(len(names), "other weight has", "other weights have")
+            said = f"; {more} such values too: {listing(names)}."
+        yield _not_finite(rule, alike[0], said, rule.severity, *names)
     unused = [tensor for tensor in damaged if tensor.name not in used]
     if unused:  # one cause damages all slots of an optimizer
         said = ". The tensor is no weight of a layer."
@@ -200,15 +210,15 @@ def _non_finite(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 
 def _one_feature(facts: Facts, tensor: Tensor) -> str:
-    """The end of the sentence: whether whole rows of the first Dense kernel are damaged."""
+    """The end of the sentence if whole rows of the first Dense kernel are damaged; else ""."""
     kernels, stats = facts.artifact.kernels, tensor.stats
     first = bool(kernels) and kernels[0].tensor == tensor.name and kernels[0].kind == "dense"
     if not first or stats is None or tensor.shape[1] < 2:
-        return "."
+        return ""
     start, rest = divmod(stats.nonfinite_run_at, tensor.shape[1])
     rows, more = divmod(stats.nonfinite, tensor.shape[1])
     if rest or more or stats.nonfinite_run != stats.nonfinite or rows == tensor.shape[0]:
-        return "."
+        return ""
     features = f"feature {start}" if rows == 1 else f"features {start} to {start + rows - 1}"
     return (
         f": all weights of input {features} (counted from 0), and no others. NaN or infinite values "

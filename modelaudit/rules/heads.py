@@ -22,6 +22,7 @@ from modelaudit.measures.optimizer_state import never_stepped
 from modelaudit.rules import examples
 from modelaudit.rules.constant_layers import constant_fix, constant_outputs, constant_reason
 from modelaudit.rules.graph_heads import graph_heads
+from modelaudit.rules.grouped import by_cause
 from modelaudit.rules.loss_mismatches import DISTANCES, MISMATCHES, PROBABILITIES
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.rules.network_heads import (
@@ -119,6 +120,11 @@ def _same(rule: Rule, route: str, layer: Layer, reason: str, head: NetworkHead |
 
 
 def _unsuited(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    yield from by_cause(_losses(rule, facts), "output")
+
+
+def _losses(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    """Losses that do not suit their outputs."""
     unused = never_stepped(facts.artifact)
     perhaps = (
         " The file holds no step of an optimizer: this loss may never have been used." * unused

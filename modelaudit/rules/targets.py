@@ -15,6 +15,7 @@ from modelaudit.rules.integrity import lost_part
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
 from modelaudit.rules.repair_advice import with_repair
 from modelaudit.rules.serving import is_serving
+from modelaudit.rules.uncompiled import COMPILED
 from modelaudit.runtimes.model import (
     NOT_READ,
     LoadCall,
@@ -153,8 +154,10 @@ def _differs(rule: Rule, facts: Facts) -> Iterator[Finding]:
         if prediction.conditions:
             guesses.setdefault(reason.code, []).append(prediction)
             continue
+        without = " with compile=False" * _stops_compiling(facts, prediction)
         yield rule.finding(
-            f"{prediction.runtime}: {prediction.call} raises no error but loads a different model, "
+            f"{prediction.runtime}: {prediction.call}{without} raises no error but loads a different "
+            "model, "
             f"because {reason.text}.",
             route=reason.route,
             evidence=_evidence(prediction, reason),
@@ -165,6 +168,22 @@ def _differs(rule: Rule, facts: Facts) -> Iterator[Finding]:
         )
     for each in guesses.values():
         yield _guess(rule, each)
+
+
+def _stops_compiling(facts: Facts, prediction: Prediction) -> bool:
+    """Whether the plain call stops, because it compiles the model (MA213)."""
+    if prediction.call != WHOLE_MODEL:
+        return False
+    tried = (*facts.observations, *facts.elsewhere)
+    seen = [each for each in tried if each.target == prediction.runtime]
+    if any(each.status is Status.LOADED for each in seen):
+        return any(each.uncompiled for each in seen)
+    return any(
+        each.call == COMPILED
+        and each.runtime == prediction.runtime
+        and each.predicted is LoadOutcome.FAILS
+        for each in facts.predictions
+    )
 
 
 def _guess(rule: Rule, predictions: list[Prediction]) -> Finding:

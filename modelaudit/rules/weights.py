@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from modelaudit.audit_types.kernels import BatchNormState, InitialState, KernelInitialization
 from modelaudit.findings import Confidence, Finding, Severity
@@ -11,6 +11,7 @@ from modelaudit.measures.kernels.inference_norms import InitialStatistics, initi
 from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
 from modelaudit.rules.grammar import counted, every, of_all
+from modelaudit.rules.grouped import by_cause
 from modelaudit.rules.initial_explained import EXPLAINED
 from modelaudit.rules.initial_values import left_initial, never_trained, stale_averages
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
@@ -21,6 +22,7 @@ from modelaudit.rules.training_traces import (
     one_step_of,
     tells_frozen,
 )
+from modelaudit.rules.untrained_bodies import Untouched
 
 LISTED = 8
 _AT_INFERENCE = (
@@ -170,21 +172,7 @@ def _partial_restore(rule: Rule, facts: Facts) -> Iterator[Finding]:
     trained = counted(others, "other kernel is", "other kernels are") + " trained"
     while_others = f"while {trained if others else 'biases elsewhere are trained'}"
     found = left_initial(facts.artifact, kernels, _measurements(facts).batchnorm)
-    for each in found:
-        kernel = each.kernel
-        if each.against:
-            continue
-        bias = " Its bias was trained." * (kernel.tests.get("bias_initial") is False)
-        guess = f" (a guess: {kernel.initializer})" * kernel.guessed
-        norm = "norms" in kernel.tests
-        values = f"values as drawn by its initializer{guess}"
-        yield rule.finding(
-            f"{kernel.route} still has {'gamma 1 and beta 0' if norm else values}, {while_others}: "
-            f"it was skipped when the weights were restored, or not trained.{bias}",
-            route=kernel.route,
-            severity=each.severity,
-            evidence={"n": kernel.weights, "tests": dict(kernel.tests), "tested": len(decided)},
-        )
+    yield from by_cause(_left_out(rule, found, while_others, len(decided)), "layer")
     for why, severity in dict.fromkeys((e.against, e.severity) for e in found if e.against):
         routes = [e.kernel.route for e in found if (e.against, e.severity) == (why, severity)]
         title, fix = EXPLAINED.get(why, ("", ""))
@@ -207,6 +195,27 @@ def _partial_restore(rule: Rule, facts: Facts) -> Iterator[Finding]:
             route=stale[0],
             severity=Severity.MEDIUM,
             evidence={"measured": len(stale), "n": averages, "averages": [*stale]},
+        )
+
+
+def _left_out(
+    rule: Rule, found: Sequence[Untouched], while_others: str, decided: int
+) -> Iterator[Finding]:
+    """Layers of which nothing but a restore, or no training, explains the initial values."""
+    for each in found:
+        kernel = each.kernel
+        if each.against:
+            continue
+        bias = " Its bias was trained." * (kernel.tests.get("bias_initial") is False)
+        guess = f" (a guess: {kernel.initializer})" * kernel.guessed
+        norm = "norms" in kernel.tests
+        values = f"values as drawn by its initializer{guess}"
+        yield rule.finding(
+            f"{kernel.route} still has {'gamma 1 and beta 0' if norm else values}, {while_others}: "
+            f"it was skipped when the weights were restored, or not trained.{bias}",
+            route=kernel.route,
+            severity=each.severity,
+            evidence={"n": kernel.weights, "tests": dict(kernel.tests), "tested": decided},
         )
 
 

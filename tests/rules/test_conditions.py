@@ -18,6 +18,7 @@ from modelaudit.rules import examples
 from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
 from modelaudit.rules.model import Facts
+from modelaudit.rules.uncompiled import COMPILED
 from modelaudit.runtimes.model import Prediction, Reason
 from modelaudit.schema import Audit
 from modelaudit.structs import replace
@@ -258,6 +259,34 @@ def differing(unless: str = "") -> Prediction:
 )
 def test_an_observation_overrules_a_predicted_difference(status: Status, outcome: Outcome) -> None:
     assert run_rule(rule("MA221"), loading(differing(), status)).outcome is outcome
+
+
+def test_a_plain_call_that_stops_compiling_is_not_said_to_raise_nothing() -> None:
+    """It stops at the optimizer or the loss (MA213): only compile=False loads the other model."""
+    loaded = loading(differing(), Status.LOADED)
+    stopped = replace(loaded.observations[0], uncompiled="Argument(s) not recognized: 'lr'")
+    for facts, said in (
+        (loaded, "load_model raises no error"),
+        (replace(loaded, observations=(stopped,)), "load_model with compile=False raises no error"),
+    ):
+        (found,) = run_rule(rule("MA221"), facts).findings
+        assert said in found.detail
+    plain = replace(differing(), call=COMPILED, predicted=LoadOutcome.FAILS)
+    facts = replace(examples.healthy(), predictions=(differing(), plain))
+    assert "compile=False" in run_rule(rule("MA221"), facts).findings[0].detail
+
+
+@pytest.mark.parametrize("unrestored", [[], ["net/kernel"]])
+def test_a_session_that_cannot_run_the_graph_is_said_to(unrestored: list[str]) -> None:
+    """A save of Keras 3 by TensorFlow: the session loads the graph without all its variables."""
+    refused = "The type 'lab.Pair' has not been registered."
+    facts = examples.observed(Status.LOADED)()
+    artifact = replace(facts.artifact, extra={"restore": {"unrestored": unrestored}})
+    seen = replace(facts.observations[0], refused=refused)
+    (found,) = run_rule(
+        rule("MA715"), replace(facts, artifact=artifact, observations=(seen,))
+    ).findings
+    assert ("does not restore all variables" in found.detail) is bool(unrestored)
 
 
 def test_a_default_that_code_may_set_is_a_guess() -> None:

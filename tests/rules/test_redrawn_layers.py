@@ -60,7 +60,11 @@ def found(model, path, code="MA405"):
     else:
         model.export(path, verbose=False)
     result = run_rule(rule(code), static_facts(path, Settings()))
-    return {each.location.route: each.severity for each in result.findings}
+    return {
+        route: each.severity
+        for each in result.findings
+        for route in each.evidence.get("places", [each.location.route])
+    }
 
 
 def copy(keras, model, *redrawn, only=None):

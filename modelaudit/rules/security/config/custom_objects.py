@@ -39,6 +39,16 @@ _OWN_OPTIMIZERS = frozenset(
 )
 
 
+def _in_a_session(facts: Facts) -> str:
+    """A sentence about the graph without the library, if only a session loaded it; else ""."""
+    if not any(seen.refused for seen in facts.observations):
+        return ""
+    restore = facts.artifact.extra.get("restore")
+    lacks = isinstance(restore, dict) and bool(restore.get("unrestored"))
+    left = ", but does not restore all variables of it (MA416)" * lacks
+    return f" A session loads the graph without it{left}."
+
+
 def check(rule: Rule, facts: Facts) -> Iterator[Finding]:
     """One finding for each class or function, with all places that refer to it."""
     artifact = facts.artifact
@@ -48,7 +58,7 @@ def check(rule: Rule, facts: Facts) -> Iterator[Finding]:
     for name in sorted(needed):
         yield rule.finding(
             f"Loading needs {name}, which a library registers that is not part of TensorFlow{contrib}."
-            + " A session loads the graph without it." * any(x.refused for x in facts.observations),
+            + _in_a_session(facts),
             evidence={"name": name},
             key=name,
             fix=_import(name, artifact),
