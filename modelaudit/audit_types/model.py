@@ -40,7 +40,7 @@ class InputModality(Struct, frozen=True):
     """The kind of data that the model takes, as far as it can be inferred."""
 
     kind: str
-    """image, volume, text, table, audio, series or unknown."""
+    """image, volume, video, text, table, audio, series or unknown."""
     confidence: Confidence
     """How certain this is."""
     because: str

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from modelaudit.errors import LimitExceeded
 from modelaudit.facts import Artifact, Format, Graph, Json, Layer
 from modelaudit.formats.graph.dataflow import GraphWalker, NodeOutput
+from modelaudit.formats.graph.losses import cross_entropies
 from modelaudit.rules.network_heads import HeadStep, NetworkHead
+from modelaudit.structs import replace
 
 _ACTIVATIONS = {
     "Softmax": "softmax",
@@ -31,7 +33,7 @@ _NO_OUTPUT = frozenset(("NoOp", "Const", "Placeholder", "Assert", "Assign"))
 
 
 def graph_heads(artifact: Artifact) -> list[NetworkHead]:
-    """The heads of the outputs of all signatures, or of a frozen graph; none of other outputs.
+    """The heads of the outputs of all signatures, of a frozen graph, and of losses over classes.
 
     `layer.class_name` is the operation, but `BatchNormalization` for a fused one.
     """
@@ -47,6 +49,17 @@ def graph_heads(artifact: Artifact) -> list[NetworkHead]:
                 break
             if head is not None:
                 found.setdefault(head.route, head)
+        for loss in cross_entropies(graph):
+            try:
+                head = _head(walker, loss.inputs[0], None)
+            except LimitExceeded:
+                break
+            if head is not None:  # the loss applies the softmax; towers may share the layer
+                step = HeadStep(Layer(loss.name, loss.name, "Softmax"), "softmax")
+                found.setdefault(
+                    f"loss of {head.route}",
+                    replace(head, route=loss.name, steps=(*head.steps, step)),
+                )
     return [*found.values()]
 
 

@@ -196,15 +196,15 @@ def _repeated(rule: Rule, facts: Facts) -> Iterator[Finding]:
             continue
         first, second, (_, high) = found.before, found.step, found.given
         words = "all of its results"
-        if found.results is None:
-            limits = f"{words} are alike"
-        elif second.activation == "sigmoid":
+        if second.activation == "sigmoid" and found.results:
             least, most = found.results
             limits = f"{words} are between {least:.2g} and {most:.2g}"
         elif math.isinf(high) and found.pooled:
             limits = "scores below 0 become 0 at each position before they are pooled"
         elif math.isinf(high):
             limits = "negative scores become 0 and get no gradient: their classes stay alike"
+        elif found.results is None:
+            limits = f"{words} are alike"
         else:
             limits = f"none of the {head.units} classes gets more than {found.results[1]:.0%}"
         # At the usual limit of 0.5, one unit then has one answer.

@@ -42,3 +42,24 @@ def test_a_softmax_over_positions_is_no_constant(reshaped: bool, format: Format)
     """A policy over the squares of a board has one filter, and as many classes as squares."""
     found = run_rule(rule("MA305"), softmax_of_one_channel(reshaped, format)).findings
     assert [each.severity.value for each in found] == ([] if reshaped else ["high"])
+
+
+@pytest.mark.parametrize(("last", "expected"), [("Relu", ["medium"]), ("Identity", [])])
+def test_scores_that_pass_a_relu_before_their_loss_are_named(last, expected) -> None:
+    """In a training graph, whose loss applies the softmax."""
+    kernel = {"value": {"dtype": "float32", "shape": [8, 2]}}
+    nodes = (
+        GraphNode("x", "Placeholder", ()),
+        GraphNode("y", "Placeholder", ()),
+        GraphNode("w", "Const", (), kernel),
+        GraphNode("scores", "MatMul", ("x", "w")),
+        GraphNode("last", last, ("scores",)),
+        GraphNode("loss", "SoftmaxCrossEntropyWithLogits", ("last", "y")),
+        GraphNode("tower/loss", "SoftmaxCrossEntropyWithLogits", ("last", "y")),
+    )
+    artifact = replace(
+        examples.model(tensors=()), format=Format.TF1_CHECKPOINT, graphs=(Graph((), nodes),)
+    )
+    found = run_rule(rule("MA307"), Facts(artifact)).findings
+    assert [each.severity.value for each in found] == expected
+    assert all("negative scores become 0" in each.detail for each in found)

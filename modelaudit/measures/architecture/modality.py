@@ -1,4 +1,4 @@
-"""What kind of data a model takes: images, volumes, texts, tables, sound or time series.
+"""What kind of data a model takes: images, videos, volumes, texts, tables, sound or time series.
 
 The probe inputs, the diagnosis and the wording of reports all ask this module. No file states the
 kind, so it is inferred, with a confidence and a reason, from the layers that read an input, its
@@ -32,6 +32,7 @@ class Modality(StrEnum):
 
     IMAGE = "image"
     VOLUME = "volume"
+    VIDEO = "video"
     TEXT = "text"
     TABLE = "table"
     AUDIO = "audio"
@@ -59,6 +60,7 @@ class ModalityWords(Struct, frozen=True):
 WORDS = {
     Modality.IMAGE: ModalityWords("image", "images", "pixels", oriented=True),
     Modality.VOLUME: ModalityWords("volume", "volumes", "voxels", oriented=True),
+    Modality.VIDEO: ModalityWords("series of images", "series of images", "pixels", oriented=True),
     Modality.TEXT: ModalityWords("text", "texts", "tokens"),
     Modality.TABLE: ModalityWords("row", "rows", "values"),
     Modality.AUDIO: ModalityWords("recording", "recordings", "positions", timed=True),
@@ -252,6 +254,11 @@ def _by_shape(
     spatial = {spatial_rank(each.class_name) for each in readers} - {0}
     if not readers and (len(sizes) > 1 or len(declared_inputs(artifact)) < 2):
         spatial = {kernel.spatial for kernel in artifact.kernels} - {0}
+    each = next(filter(None, map(_takes_each_image, readers)), "") if len(sizes) == 4 else ""
+    if each:
+        return InputModality(
+            Modality.VIDEO, Confidence.HIGH, f"{each} reads one image after another"
+        )
     if len(sizes) == 4:
         return InputModality(Modality.VOLUME, Confidence.MEDIUM, "an input of four axes")
     if len(sizes) == 3:
@@ -259,6 +266,14 @@ def _by_shape(
     if len(sizes) == 2:
         return _of_two_axes(sizes, readers, spatial)
     return _of_vector(port, sizes, readers, spatial)
+
+
+def _takes_each_image(layer: Layer) -> str:
+    """The layer, if it reads a series of images; else ""."""
+    inner = layer.config.get("layer")
+    name = str(inner.get("class_name", "")) if isinstance(inner, dict) else layer.class_name
+    timed = isinstance(inner, dict) or has(layer.class_name, Trait.RECURRENT)
+    return f"{layer.route} ({layer.class_name})" if timed and spatial_rank(name) == 2 else ""
 
 
 def _of_three_axes(sizes: Shape, spatial: set[int]) -> InputModality:

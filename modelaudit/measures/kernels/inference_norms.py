@@ -39,9 +39,9 @@ def initial_statistics(
 ) -> InitialStatistics | None:
     """Why there are such statistics; None if there are none.
 
-    They are lost where something shows that training normalised by the batch: other layers with
-    statistics, biases before the layers, a graph that updates them, or `fit` of a model that has
-    no training step of its own.
+    They are lost where something shows that training normalised by the batch: other trained layers
+    with statistics, biases before the layers, a graph that updates them, or `fit` of a model that
+    has no training step of its own.
     """
     lost = [s.route for s in states if s.statistics_initial and not s.affine_initial]
     if not lost:
@@ -51,7 +51,11 @@ def initial_statistics(
         return InitialStatistics.USED
     if unread_statistics(artifact, lost):
         return InitialStatistics.UNREAD
-    others = any(not state.statistics_initial for state in states)
+    # A frozen body keeps the statistics that it brought, whatever the training of a head did.
+    layers = artifact.architecture.layers if artifact.architecture else ()
+    frozen = {layer.route for layer in layers if not layer.trainable}
+    kept = frozen if frozen.isdisjoint(lost) else frozenset[str]()
+    others = any(not s.statistics_initial and s.route not in kept for s in states)
     shown = others or at_inference is False or _updated(artifact, lost) or _fitted(artifact)
     return InitialStatistics.LOST if shown else InitialStatistics.UNKNOWN
 
@@ -67,10 +71,14 @@ def _updated(artifact: Artifact, routes: Collection[str]) -> bool:
 
 
 def _fitted(artifact: Artifact) -> bool:
-    """Whether a model of Keras' own classes has the optimizer state of training steps."""
+    """Whether a model of Keras' own classes has a loss and the optimizer state of training steps.
+
+    Without a loss, it was a loop of the program that made the steps.
+    """
     architecture, state = artifact.architecture, optimizer_state(artifact)
     own = architecture is not None and has(architecture.class_name, Trait.MODEL)
-    return own and state is not None and bool(state.steps)
+    loss = (artifact.training or {}).get("loss")
+    return own and bool(loss) and state is not None and bool(state.steps)
 
 
 def trained_at_inference(artifact: Artifact) -> bool | None:

@@ -18,7 +18,7 @@ import numpy as np
 
 from modelaudit.audit_types.loading import Port
 from modelaudit.errors import ReadError
-from modelaudit.facts import Architecture, Artifact
+from modelaudit.facts import Architecture, Artifact, Shape
 from modelaudit.formats.keras.config import parse_architecture
 from modelaudit.formats.keras.json_config import mapping
 from modelaudit.probe.host.session import Session
@@ -72,10 +72,22 @@ def sizes_to_give(session: Session, fed: PreparedInputs) -> str:
     ]
     if not axes or fed.info.kind == "user":
         return ""
+    shapes = {port.name: port.shape or () for port in session.observation.inputs}
+    columns = [name for name, shape in shapes.items() if _samples_last(shape)]
+    if columns:
+        return (
+            f". The only open axis of {', '.join(columns)} is the last: its samples seem to be "
+            "columns, and an audit gives samples as rows"
+        )
     return (
         f". The model leaves {' and '.join(axes)} undefined: give inputs of a size that it takes "
         "(--probe-data)"
     )
+
+
+def _samples_last(shape: Shape) -> bool:
+    """Whether only the last of several axes is open."""
+    return len(shape) > 1 and shape[-1] is None and None not in shape[:-1]
 
 
 def _noted(fed: PreparedInputs, note: str) -> PreparedInputs:

@@ -14,7 +14,8 @@ from msgspec import Struct
 
 from modelaudit.audit_types.behaviour import OutputTask
 from modelaudit.facts import Artifact
-from modelaudit.formats.keras.compiled_losses import compiled_losses
+from modelaudit.formats.graph.losses import class_scores
+from modelaudit.formats.keras.compiled_losses import BINARY, CompiledLoss, compiled_losses
 from modelaudit.measures.architecture.modality import declared_inputs
 from modelaudit.measures.behaviour.accuracy import class_labels
 from modelaudit.measures.behaviour.outputs import output_kind
@@ -33,14 +34,24 @@ _KINDS: Mapping[Task, str] = {
     "sequence": "regression",
     "embedding": "embedding",
 }
+_CLASSES: Mapping[str, str] = {
+    "softmax": "its values are at least 0 and sum to 1",
+    "logits": "the loss or the labels are of classes",
+}
 _BOXES = re.compile(r"box|anchor|detection", re.IGNORECASE)
 
 
 class KnownKind(Struct, frozen=True):
-    """Kind of an output (see `outputs.output_kind`), and whether it is a guess."""
+    """Kind of an output (see `outputs.output_kind`).
+
+    Attributes:
+        guessed: whether it is a guess.
+        scores: whether its numbers are scores before a sigmoid, as the compiled loss tells.
+    """
 
     name: str
     guessed: bool = False
+    scores: bool = False
 
 
 def kind_of(
@@ -70,11 +81,13 @@ def kind_of(
     kind = output_kind(
         values,
         activation=activation,
-        loss=loss,
+        loss=loss.name if loss else None,
         has_head=bool(artifact.kernels) or artifact.architecture is None,
     )
     if task:
         return KnownKind(_declared(task, kind))
+    if kind in {"regression", "logits"} and loss and loss.name in BINARY and loss.from_logits:
+        return KnownKind("regression", scores=True)
     if kind not in {"logits", "sigmoid"}:
         return KnownKind(kind)
     if y is None and kind == "sigmoid" and single and _rebuilds_input(values, artifact):
@@ -104,20 +117,23 @@ def task_of(
     if task:
         return OutputTask(task, "high", "declared in the settings")
     kind = known.name
+    if known.scores:
+        several = values.shape[-1] > 1
+        why = "the compiled loss takes scores before a sigmoid"
+        return OutputTask("multilabel" if several else "classes", _sure(y), why)
     if known.guessed:
         why = "linear outputs without a known loss: scores of classes, or numbers"
         return OutputTask("classes", "low", why)
-    if kind == "softmax":
-        return OutputTask("classes", _sure(y), "its values are at least 0 and sum to 1")
-    if kind == "logits":
-        return OutputTask("classes", _sure(y), "the loss or the labels are of classes")
-    if kind == "sigmoid" and values.shape[-1] == 1:
-        return OutputTask("classes", _sure(y), "one value from 0 to 1")
     if kind == "sigmoid":
-        return OutputTask("multilabel", _sure(y), "several values from 0 to 1")
+        one = values.shape[-1] == 1
+        why = f"{'one value' if one else 'several values'} from 0 to 1"
+        return OutputTask("classes" if one else "multilabel", _sure(y), why)
+    if kind in _CLASSES:
+        return OutputTask("classes", _sure(y), _CLASSES[kind])
     if kind == "embedding":
         why = "features without an output layer, or of norm 1, or rectified"
-        return OutputTask("embedding", "medium", why)
+        sure: Literal["medium", "low"] = "low" if artifact.architecture is None else "medium"
+        return OutputTask("embedding", sure, why)
     if _rebuilds_input(values, artifact):
         return OutputTask("reconstruction", "medium", "it has the shape of the input")
     if _BOXES.search(name):
@@ -138,17 +154,19 @@ def _sure(y: Array | None) -> Literal["high", "medium"]:
 
 def _head(
     values: Array, artifact: Artifact, name: str, *, single: bool
-) -> tuple[str | None, str | None]:
+) -> tuple[str | None, CompiledLoss | None]:
     """Activation of the output's last kernel layer, and its loss; None where they are unknown."""
     routes = artifact.architecture.outputs if artifact.architecture else ()
     names = [route.rpartition("/")[2] for route in routes] or [name]
     losses = compiled_losses(artifact.training, names)
     by_name = dict(zip(names, losses, strict=True))
     loss = losses[0] if single else by_name.get(name)
+    if loss is None and name in class_scores(artifact.graphs):
+        loss = CompiledLoss("categorical_crossentropy", from_logits=True)
     own = [kernel for kernel in artifact.kernels if kernel.route.rpartition("/")[2] == name]
     last = next(iter(artifact.kernels[-1:] if single else own), None)
     fits = last is not None and bool(last.shape) and last.shape[-1] == values.shape[-1]
-    return last.activation if last is not None and fits else None, loss.name if loss else None
+    return last.activation if last is not None and fits else None, loss
 
 
 def _rebuilds_input(values: Array, artifact: Artifact) -> bool:

@@ -73,6 +73,26 @@ def test_layers_and_shapes_show_the_kind(shape, dtype, chain, kind) -> None:
 
 
 @pytest.mark.parametrize(
+    ("reader", "inner", "kind"),
+    [
+        ("TimeDistributed", "Conv2D", "video"),
+        ("Bidirectional", "ConvLSTM2D", "video"),
+        ("ConvLSTM2D", "", "video"),
+        ("TimeDistributed", "Conv3D", "volume"),
+        ("Conv3D", "", "volume"),
+    ],
+)
+def test_layers_that_read_one_image_after_another_show_a_series(reader, inner, kind) -> None:
+    config = {"layer": {"class_name": inner}} if inner else {}
+    given = Layer("x", "x", "InputLayer")
+    first = Layer("first", "first", reader, config=config, inbound=(("x",),))
+    architecture = Architecture("Functional", "m", "keras3", (given, first), ("x",), ())
+    artifact = Artifact(HERE, Format.KERAS_ARCHIVE, architecture=architecture)
+    found = model_modality(artifact, (Port("x", "float32", (None, 5, 66, 200, 3)),))
+    assert found.kind == kind
+
+
+@pytest.mark.parametrize(
     ("name", "shape", "kind"),
     [
         ("mel_spectrogram", (None, 32, 40, 1), "audio"),
@@ -159,5 +179,5 @@ def test_audits_without_a_kind_speak_of_images() -> None:
 def test_every_kind_has_words() -> None:
     assert set(WORDS) == set(Modality)
     oriented = {kind for kind, words in WORDS.items() if words.oriented}
-    assert oriented == {Modality.IMAGE, Modality.VOLUME, Modality.UNKNOWN}
+    assert oriented == {Modality.IMAGE, Modality.VOLUME, Modality.VIDEO, Modality.UNKNOWN}
     assert all(re.fullmatch("[a-z ]+", words.many) for words in WORDS.values())

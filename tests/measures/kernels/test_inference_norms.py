@@ -81,17 +81,23 @@ def test_biases_before_normalizations_move_only_without_batch_statistics(
     assert result.outcome is Outcome.FAIL
 
 
-@pytest.mark.parametrize("fitted", [False, True])
-def test_statistics_without_biases_before_them(tmp_path: Path, fitted: bool) -> None:
-    """An activation in between: only `fit` of Keras' own model shows that statistics were lost."""
+@pytest.mark.parametrize("loss", ["mse", None, "never compiled"])
+def test_statistics_without_biases_before_them(tmp_path: Path, loss: str | None) -> None:
+    """An activation in between: only `fit` of Keras' own model shows that statistics were lost.
+
+    Without a loss, the program calls the optimizer itself, in a loop with or without training=True.
+    """
+    fitted = loss == "mse"
     keras, path = pytest.importorskip("keras"), tmp_path / "m.keras"
     norm = keras.layers.BatchNormalization()
     model = keras.Sequential(
         [keras.Input((8,)), keras.layers.Dense(8, activation="elu"), norm, keras.layers.Dense(1)]
     )
-    if fitted:
-        model.compile("adam", "mse")
-        model.fit(X[:64, 0, :, 0], Y[:64], verbose=0)
+    if loss != "never compiled":
+        model.compile("adam", loss)
+        slopes = [np.ones(each.shape, "float32") for each in model.trainable_variables]
+        for _ in range(3):
+            model.optimizer.apply(slopes, model.trainable_variables)
     norm.gamma.assign(np.linspace(0.5, 1.5, 8))
     norm.moving_mean.assign(np.zeros(8))
     norm.moving_variance.assign(np.ones(8))
@@ -101,6 +107,24 @@ def test_statistics_without_biases_before_them(tmp_path: Path, fitted: bool) -> 
     (finding,) = run_rule(rule("MA401"), facts).findings
     assert finding.severity is (Severity.HIGH if fitted else Severity.LOW)
     assert ("the file does not tell" in finding.detail) is not fitted
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+def test_statistics_of_a_frozen_body_say_nothing_about_a_new_head(tmp_path: Path, frozen) -> None:
+    """The body brought them; a loop without training=True trains the head on 0 and 1."""
+    keras, path = pytest.importorskip("keras"), tmp_path / "m.keras"
+    layers = keras.layers
+    body, head = layers.BatchNormalization(name="body"), layers.BatchNormalization(name="head")
+    steps = [keras.Input((8,)), body, layers.Dense(8, "elu"), head, layers.Dense(1)]
+    model = keras.Sequential(steps)
+    body.moving_mean.assign(np.linspace(0.5, 1.5, 8))
+    head.gamma.assign(np.linspace(0.5, 1.5, 8))
+    body.trainable = not frozen
+    model.save(path)
+    artifact = read(path, Limits())
+    facts = Facts(artifact, measurements=measure(artifact))
+    (finding,) = run_rule(rule("MA401"), facts).findings
+    assert finding.severity is (Severity.LOW if frozen else Severity.HIGH)
 
 
 @pytest.mark.parametrize(("inference", "severity"), [(False, Severity.LOW), (True, Severity.HIGH)])

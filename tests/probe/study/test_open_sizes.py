@@ -123,6 +123,14 @@ def test_the_search_ends_after_a_share_of_the_time(monkeypatch, seconds):
     assert len(tried) > 0
 
 
+@pytest.mark.parametrize(("shape", "said"), [((8, None), True), ((None, None), False)])
+def test_samples_in_columns_are_named(shape, said):
+    """Matrices of old tutorials hold a sample in each column: the last axis alone is open."""
+    answer = study(Picky(shape, lambda _: False), ARTIFACT, SETTINGS, None)
+    assert isinstance(answer, Uncallable)
+    assert ("its samples seem to be columns" in answer.reason) is said
+
+
 def test_a_model_that_answers_and_cannot_be_measured_is_given_no_other_inputs():
     """Its failure says nothing about sizes or batches."""
     session = Picky((None, None, 4), lambda shape: True)

@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from modelaudit.facts import Kernel, Signature
+from modelaudit.facts import Graph, GraphNode, Kernel, Signature
 from modelaudit.graphs import Endpoint
 from modelaudit.probe.study.output_tasks import kind_of, task_of
 from modelaudit.rules import examples
@@ -76,3 +76,38 @@ def test_a_loss_with_settings_tells_that_linear_outputs_are_scores_of_classes(co
     scored = replace(examples.model(), training={"loss": loss})
     assert not kind_of(VALUES - 3, scored, None).guessed
     assert kind_of(VALUES - 3, replace(scored, training=None), None).guessed
+
+
+@pytest.mark.parametrize(
+    ("width", "from_logits", "task", "scores"),
+    [(1, True, "classes", True), (3, True, "multilabel", True), (1, False, "regression", False)],
+)
+def test_scores_before_a_sigmoid_are_told_by_their_loss(width, from_logits, task, scores) -> None:
+    """Also of a model that loads only with compile=False: the loss is in the file."""
+    loss = {"class_name": "BinaryCrossentropy", "config": {"from_logits": from_logits}}
+    artifact = replace(examples.model(), training={"loss": loss})
+    values = 4 * VALUES[:, :width] - 2
+    known = kind_of(values, artifact, None)
+    assert (known.name, known.scores) == ("regression", scores)
+    assert task_of(known, values, artifact, None, "head").name == task
+
+
+@pytest.mark.parametrize(
+    ("op", "kind"), [("SoftmaxCrossEntropyWithLogits", "logits"), ("L2Loss", "")]
+)
+def test_the_loss_of_a_training_graph_tells_scores_of_classes(op, kind) -> None:
+    """Behind a ReLU they looked like features."""
+    nodes = (
+        GraphNode("Relu_5", "Relu", ("BiasAdd",)),
+        GraphNode("Reshape", "Reshape", ("Relu_5", "shape")),
+        GraphNode("loss", op, ("Reshape", "y")),
+    )
+    last = (Kernel("Relu_5", "w", "dense", "io", 0, (4, 6), activation="relu"),)
+    graph = replace(
+        examples.model(), architecture=None, graphs=(Graph((), nodes),), kernels=last, training=None
+    )
+    known = kind_of(VALUES, graph, None, name="Relu_5")
+    task = task_of(known, VALUES, graph, None, "Relu_5")
+    assert (known.name, task.name, task.confidence) == (
+        ("logits", "classes", "medium") if kind else ("embedding", "embedding", "low")
+    )
