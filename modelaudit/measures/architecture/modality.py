@@ -254,11 +254,11 @@ def _by_shape(
     spatial = {spatial_rank(each.class_name) for each in readers} - {0}
     if not readers and (len(sizes) > 1 or len(declared_inputs(artifact)) < 2):
         spatial = {kernel.spatial for kernel in artifact.kernels} - {0}
-    each = next(filter(None, map(_takes_each_image, readers)), "") if len(sizes) == 4 else ""
-    if each:
-        return InputModality(
-            Modality.VIDEO, Confidence.HIGH, f"{each} reads one image after another"
-        )
+    layers = artifact.architecture.layers if artifact.architecture else ()
+    each = next((x for x in readers if _takes_each_image(x, layers)), None)
+    if each and len(sizes) == 4:
+        said = f"{each.route} ({each.class_name}) reads one image after another"
+        return InputModality(Modality.VIDEO, Confidence.HIGH, said)
     if len(sizes) == 4:
         return InputModality(Modality.VOLUME, Confidence.MEDIUM, "an input of four axes")
     if len(sizes) == 3:
@@ -268,12 +268,14 @@ def _by_shape(
     return _of_vector(port, sizes, readers, spatial)
 
 
-def _takes_each_image(layer: Layer) -> str:
-    """The layer, if it reads a series of images; else ""."""
+def _takes_each_image(layer: Layer, layers: Sequence[Layer]) -> bool:
+    """Whether a layer reads a series of images: recurrent, or a wrapper of layers for images."""
     inner = layer.config.get("layer")
-    name = str(inner.get("class_name", "")) if isinstance(inner, dict) else layer.class_name
-    timed = isinstance(inner, dict) or has(layer.class_name, Trait.RECURRENT)
-    return f"{layer.route} ({layer.class_name})" if timed and spatial_rank(name) == 2 else ""
+    names = [layer.class_name] if has(layer.class_name, Trait.RECURRENT) else []
+    if isinstance(inner, dict):
+        names = [str(inner.get("class_name", ""))]
+        names += [x.class_name for x in layers if x.route.startswith(f"{layer.route}/")]
+    return any(spatial_rank(name) == 2 for name in names)
 
 
 def _of_three_axes(sizes: Shape, spatial: set[int]) -> InputModality:

@@ -78,6 +78,7 @@ def test_layers_and_shapes_show_the_kind(shape, dtype, chain, kind) -> None:
         ("TimeDistributed", "Conv2D", "video"),
         ("Bidirectional", "ConvLSTM2D", "video"),
         ("ConvLSTM2D", "", "video"),
+        ("TimeDistributed", "Sequential", "video"),
         ("TimeDistributed", "Conv3D", "volume"),
         ("Conv3D", "", "volume"),
     ],
@@ -86,7 +87,9 @@ def test_layers_that_read_one_image_after_another_show_a_series(reader, inner, k
     config = {"layer": {"class_name": inner}} if inner else {}
     given = Layer("x", "x", "InputLayer")
     first = Layer("first", "first", reader, config=config, inbound=(("x",),))
-    architecture = Architecture("Functional", "m", "keras3", (given, first), ("x",), ())
+    inside = (Layer("first/c", "c", "Conv2D"),) if inner == "Sequential" else ()
+    layers = (given, first, *inside)
+    architecture = Architecture("Functional", "m", "keras3", layers, ("x",), ())
     artifact = Artifact(HERE, Format.KERAS_ARCHIVE, architecture=architecture)
     found = model_modality(artifact, (Port("x", "float32", (None, 5, 66, 200, 3)),))
     assert found.kind == kind
