@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# The step of action.yml: audit, then show the result in the job's summary, in code scanning and in
+# the pull request. All inputs are environment variables, so that none is ever part of a script.
+#
+#   MODELAUDIT=/path/to/modelaudit  use this instead of installing it beside the action
+set -euo pipefail
+
+if [ -z "${MODELAUDIT:-}" ]; then
+    "$GITHUB_ACTION_PATH/scripts/setup.sh" runtime
+    MODELAUDIT=$GITHUB_ACTION_PATH/.venv/bin/modelaudit
+fi
+
+mapfile -t paths < <(grep -v '^[[:space:]]*$' <<<"$MODELS")
+options=(--out "$OUT" --fail-on "$FAIL_ON" -f "sarif=$OUT/report.sarif" -f "markdown=$OUT/report.md")
+for format in $FORMATS; do
+    options+=(-f "$format")
+done
+[ -z "$BASELINE" ] || options+=(--baseline "$BASELINE")
+if [ -n "$PROBE_DATA" ]; then
+    options+=(--probe-data "$PROBE_DATA")
+elif [ "$RUN_MODELS" != true ]; then
+    options+=(--no-probe)
+fi
+
+code=0
+"$MODELAUDIT" audit "${options[@]}" -- "${paths[@]}" || code=$?
+{
+    echo "report=$OUT"
+    echo "exit-code=$code"
+} >>"$GITHUB_OUTPUT"
+
+if [ -f "$OUT/report.md" ]; then
+    cat "$OUT/report.md" >>"$GITHUB_STEP_SUMMARY"
+    if [ "$COMMENT" = true ] && [ -n "$PULL_REQUEST" ]; then
+        gh pr comment "$PULL_REQUEST" --repo "$GITHUB_REPOSITORY" --body-file "$OUT/report.md" \
+            --edit-last --create-if-none
+    fi
+fi
+if [ "$UPLOAD_SARIF" = true ] && [ -f "$OUT/report.sarif" ]; then
+    # The request is a file: a SARIF log is longer than an argument may be.
+    gzip -c "$OUT/report.sarif" | base64 -w0 >"$OUT/sarif.base64"
+    gh api --method POST "repos/$GITHUB_REPOSITORY/code-scanning/sarifs" --silent \
+        -f "commit_sha=$GITHUB_SHA" -f "ref=$GITHUB_REF" -F "sarif=@$OUT/sarif.base64"
+    rm "$OUT/sarif.base64"
+fi
+exit "$code"
