@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
+import subprocess
+import sys
 import tomllib
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -109,6 +113,28 @@ def test_rules_are_all_listed_and_each_explained(modelaudit):
     by_name = modelaudit("rules", CATALOGUE[0].name).stdout
     assert by_name == modelaudit("rules", CATALOGUE[0].code).stdout
     assert "Why it matters" in by_name
+
+
+def completed(**words):
+    """The answer of the installed command; the shell knows it by this name alone."""
+    command = [Path(sys.executable).with_name("modelaudit")]
+    done = subprocess.run(
+        command, env=os.environ | words, capture_output=True, text=True, check=True
+    )
+    return done.stdout
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_shell_completes_as_the_guide_says(shell):
+    guide = (ROOT / "docs" / "guide.md").read_text(encoding="utf-8")
+    assert f"_MODELAUDIT_COMPLETE={shell}_source modelaudit" in guide
+    assert "_modelaudit_completion" in completed(_MODELAUDIT_COMPLETE=f"{shell}_source")
+
+
+def test_options_and_their_values_are_completed():
+    words = {"COMP_WORDS": "modelaudit audit --fail-on ", "COMP_CWORD": "3"}
+    values = completed(_MODELAUDIT_COMPLETE="bash_complete", **words).splitlines()
+    assert "plain,critical" in values
 
 
 def test_doctor_looks_for_every_dependency():
