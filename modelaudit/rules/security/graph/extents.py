@@ -56,6 +56,12 @@ class Extent(Struct, frozen=True):
         return [int(n) for n in finite] if len(finite) == len(values) else []
 
     @property
+    def real(self) -> float | None:
+        """Its only element, also with a fraction."""
+        first = (self.values or (None,))[0] if len(self.values or ()) == 1 else None
+        return first if isinstance(first, int | float) and math.isfinite(first) else None
+
+    @property
     def number(self) -> int | None:
         """Its only element."""
         return self.numbers[0] if len(self.numbers) == 1 else None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 
 from modelaudit.facts import GraphFunction, GraphNode
 from modelaudit.rules.security.graph.constant_folding import PASSING
@@ -17,27 +18,55 @@ _TURNED = {
     "Greater": "LessEqual",
     "LessEqual": "Greater",
     "Equal": "NotEqual",
+    "NotEqual": "Equal",
 }
 _MOST_STEPS = 300
 _WRAPS = 1 << 31
+_PASSES = 4
 _DEPTH = 32  # operations through which a constant is followed
 
 
 class Place:
     """The operations of a function, or of the main graph, and their values."""
 
-    def __init__(self, nodes: dict[str, GraphNode], function: GraphFunction) -> None:
+    def __init__(
+        self,
+        nodes: dict[str, GraphNode],
+        function: GraphFunction,
+        given: Sequence[Extent] = (),
+    ) -> None:
         self.nodes = nodes
         self.function = function
+        self.given = given
         self.started: set[str] = set()
         self._constants: dict[str, Extent] = {}
+        self.unchanged: frozenset[int] = frozenset()
 
     def value(self, reference: str) -> Extent:
         """The value at a reference, as far as constants alone make it."""
         return self.constant(reference, _DEPTH)
 
+    def steady(self) -> Place:
+        """A loop's body, given only what it returns as it was; `unchanged` are the positions."""
+        results = [*self.function.returns.values()]
+        same = {at for at, each in enumerate(results) if self.argument(each) == at}
+        tried = same | {at for at, each in enumerate(self.given[: len(results)]) if each.values}
+        for _ in range(_PASSES):  # what depends on others that change, changes
+            kept = [each if at in tried else UNKNOWN for at, each in enumerate(self.given)]
+            place = Place(self.nodes, self.function, kept)
+            place.unchanged = frozenset(tried)
+            tried = same | {
+                at for at in tried if place.constant(results[at], _DEPTH).values == kept[at].values
+            }
+            if tried == place.unchanged:
+                return place
+        return Place(self.nodes, self.function, [UNKNOWN] * len(self.given))
+
     def constant(self, reference: str, depth: int) -> Extent:
         """The same, through at most so many operations."""
+        at = self.argument(reference) if self.given else None
+        if at is not None:
+            return self.given[at] if at < len(self.given) else UNKNOWN
         node = self.source(reference)
         if node is None or not depth:
             return UNKNOWN
@@ -74,58 +103,80 @@ def rounds_of(place: Place, condition: str, body: Place | None) -> int:
     """At least how many rounds a loop has: `MOST` for an endless one, 0 if that is not known.
 
     Args:
-        place: where the condition is, evaluated with the values of the first round.
+        place: where the condition is, with those values that no round changes.
         condition: the reference of the condition.
-        body: the body of a loop that is made of functions; None for one of TensorFlow 1.
+        body: the body of a loop that is made of functions, with the values of the first round;
+            None for one of TensorFlow 1.
     """
-    pending, found = [condition], list[int]()
-    for _ in range(_MOST_STEPS):
-        if not pending:
-            break
-        node = place.source(pending.pop())
-        data = [each for each in node.inputs if not each.startswith("^")] if node else []
-        if node is not None and node.op == "LogicalAnd":
-            pending.extend(data)
-        elif node is not None and node.op == "LogicalNot":
-            inner = place.source(data[0]) if data else None
-            inputs = [each for each in inner.inputs if not each.startswith("^")] if inner else []
-            op = _TURNED.get(inner.op, "") if inner else ""
-            found.append(_compared(place, op, inputs, body))
-        elif node is not None and node.op in {*_COMPARED, "NotEqual"}:
-            found.append(_compared(place, node.op, data, body))
-        elif node is not None and node.op == "Const" and place.value(node.name).values == (True,):
-            continue
-        else:
+    return _Rounds(place, body).until(condition, True)
+
+
+class _Rounds:
+    """Counts the rounds until conditions have a value."""
+
+    def __init__(self, place: Place, body: Place | None) -> None:
+        self._place = place
+        self._body = body
+        self._left = _MOST_STEPS
+
+    def until(self, reference: str, holds: bool, depth: int = _DEPTH) -> int:
+        """At least how many rounds a condition holds, or (with False) does not."""
+        node = self._place.source(reference)
+        self._left -= 1
+        if node is None or not depth or self._left <= 0:
             return 0
-    return min(found, default=0) if not pending else 0
+        data = [each for each in node.inputs if not each.startswith("^")]
+        if node.op == "LogicalNot" and data:
+            return self.until(data[0], not holds, depth - 1)
+        if node.op in {"All", "Any"} and data:
+            return self.until(data[0], holds, depth - 1)
+        if node.op in {"LogicalAnd", "LogicalOr"} and len(data) == 2:
+            one, other = (self.until(each, holds, depth - 1) for each in data)
+            return min(one, other) if (node.op == "LogicalAnd") is holds else max(one, other)
+        if node.op in {*_COMPARED, "NotEqual", "Equal"}:
+            op = node.op if holds else _TURNED[node.op]
+            return _compared(self._place, op, data, self._body)
+        always = node.op == "Const" and self._place.value(node.name).values == (holds,)
+        return MOST if always else 0
 
 
 def _compared(place: Place, op: str, data: list[str], body: Place | None) -> int:
     """Rounds until a comparison of a counter with a bound fails; 0 for other operations."""
-    if op not in {*_COMPARED, "NotEqual"} or len(data) != 2:
+    if op == "Equal" or len(data) != 2:
         return 0
     sign = _COMPARED.get(op, 0)
     for at, other in ((0, 1), (1, 0)):
         counter = _counter(place, data[at], body)
-        bound = place.value(data[other]).number
+        bound = place.value(data[other]).real
         if counter is None or bound is None:
             continue
         start, step = counter
-        if not sign:  # until they are equal
-            reached = step and not (bound - start) % step and (bound - start) // step >= 0
-            return min((bound - start) // step, MOST) if reached else MOST
+        if not sign:
+            return _until_equal(bound - start, step)
         direction = sign if at == 0 else -sign
-        distance = (bound - start) * direction + ("Equal" in op)
-        if distance <= 0:
+        distance, pace = (bound - start) * direction, step * direction
+        if distance < 0 or (distance == 0 and "Equal" not in op):
             return 0
-        pace = step * direction
-        if pace < 0:
-            return _WRAPS  # away from the bound, until the number overflows
-        return min(-(-distance // pace), MOST) if pace else MOST
+        if pace <= 0:  # away from the bound: until a whole number overflows
+            return _WRAPS if pace and isinstance(pace, int) else MOST
+        if isinstance(distance, int) and isinstance(pace, int):
+            rounds = distance // pace + 1 if "Equal" in op else -(-distance // pace)
+        else:
+            ratio = min(distance / pace, float(MOST))
+            rounds = math.floor(ratio) + 1 if "Equal" in op else math.ceil(ratio)
+        return min(rounds, MOST)
     return 0
 
 
-def _counter(place: Place, reference: str, body: Place | None) -> tuple[int, int] | None:
+def _until_equal(distance: float, step: float) -> int:
+    """Rounds until a counter has a value; 0 for fractions, whose sums are not exact."""
+    if not isinstance(distance, int) or not isinstance(step, int):
+        return 0
+    reached = step and not distance % step and distance // step >= 0
+    return min(distance // step, MOST) if reached else (0 if not distance else MOST)
+
+
+def _counter(place: Place, reference: str, body: Place | None) -> tuple[float, float] | None:
     """The first value of a counter and what each round adds to it."""
     if body is None:
         return _merged(place, reference)
@@ -133,37 +184,38 @@ def _counter(place: Place, reference: str, body: Place | None) -> tuple[int, int
     results = [*body.function.returns.values()]
     if index is None or index >= len(results):
         return None
-    start = place.value(reference).number
-    if start is None:
-        return None
-    if body.argument(results[index]) == index:
-        return start, 0
-    step = _step(body, results[index], lambda each: body.argument(each) == index)
+    start = body.given[index].real if index < len(body.given) else None
+    steady = body.steady()
+    if start is None or index in steady.unchanged:
+        return None if start is None else (start, 0)
+    step = _step(steady, results[index], lambda each: steady.argument(each) == index)
     return None if step is None else (start, step)
 
 
-def _merged(place: Place, reference: str) -> tuple[int, int] | None:
+def _merged(place: Place, reference: str) -> tuple[float, float] | None:
     """The same for a loop of TensorFlow 1: `Merge` of the first value and of the next one."""
     merge = place.source(reference)
     if merge is None or merge.op not in {"Merge", "RefMerge"}:
         return None
-    starts = [n for each in merge.inputs if (n := place.constant(each, _DEPTH).number) is not None]
+    back = [each for each in merge.inputs if place.source(each) is merge]
+    starts = [n for each in merge.inputs if (n := place.constant(each, _DEPTH).real) is not None]
     steps = [
         step
         for each in merge.inputs
         if (step := _step(place, each, lambda back: place.source(back) is merge)) is not None
     ]
+    steps += [0] * len(back)
     return (starts[0], steps[0]) if len(starts) == len(steps) == 1 else None
 
 
-def _step(place: Place, reference: str, is_counter: Callable[[str], bool]) -> int | None:
+def _step(place: Place, reference: str, is_counter: Callable[[str], bool]) -> float | None:
     """What is added to a counter; None if the value is not a counter plus a constant."""
     node = place.source(reference)
     data = [each for each in node.inputs if not each.startswith("^")] if node else []
     if node is None or node.op not in {"Add", "AddV2", "Sub"} or len(data) != 2:
         return None
     for at, other in ((0, 1), (1, 0)):
-        step = place.constant(data[other], _DEPTH).number
+        step = place.constant(data[other], _DEPTH).real
         if is_counter(data[at]) and step is not None and (at == 0 or node.op != "Sub"):
             return -step if node.op == "Sub" else step
     return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import zip_longest
 
 from modelaudit.facts import Json
@@ -19,8 +19,20 @@ from modelaudit.rules.security.graph.extents import (
     constant,
     shaped,
 )
+from modelaudit.rules.security.graph.op_tables import (
+    ATTRIBUTES,
+    BROADCAST,
+    COUNTED,
+    FOLDED,
+    RESIZES,
+    ROWS,
+    SAME,
+    SEGMENTS,
+    SHAPED,
+)
 from modelaudit.rules.security.graph.shape_ops import (
     accumulated,
+    cut,
     expanded,
     first_ones,
     sliced,
@@ -29,73 +41,6 @@ from modelaudit.rules.security.graph.shape_ops import (
 )
 from modelaudit.rules.security.graph.text_growth import formatted, regex_replaced
 
-_SAME = words(
-    """Identity Snapshot StopGradient PreventGradient EnsureShape Cast Enter RefEnter Switch RefSwitch
-    Exit NextIteration CheckNumerics Neg Abs Exp Log Sqrt Rsqrt Square Relu Relu6 Elu Selu Sigmoid
-    Tanh Softplus Softmax LogSoftmax Sin Cos Erf Floor Ceil Round Sign LogicalNot OnesLike ZerosLike
-    Reverse ReverseV2 Cumsum Cumprod IsNan IsFinite MatrixBandPart MatrixInverse Cholesky Bitcast
-    StringLower StringUpper StringStrip AsString EncodeBase64 FFT FFT2D FFT3D IFFT IFFT2D IFFT3D
-    ComplexAbs Real Imag Conj Angle Roll InvertPermutation"""
-)
-_BROADCAST = words(
-    """Add AddV2 Sub Mul Div RealDiv FloorDiv FloorMod Mod Pow Maximum Minimum SquaredDifference Less
-    LessEqual Greater GreaterEqual Equal NotEqual LogicalAnd LogicalOr Atan2 BitwiseAnd BitwiseOr
-    BitwiseXor LeftShift RightShift SelectV2 MulNoNan DivNoNan Xdivy Xlogy Complex"""
-)
-_FOLDED = (
-    _SAME
-    | _BROADCAST
-    | words("Prod Sum Max Min Pack Concat ConcatV2 StringJoin Reshape ExpandDims Squeeze")
-)
-# The shape of the result is the value of this input.
-_SHAPED: Mapping[str, int] = {
-    **dict.fromkeys(
-        words(
-            """Fill Empty RandomUniform RandomStandardNormal TruncatedNormal RandomUniformInt
-            StatelessRandomUniform StatelessRandomNormal StatelessRandomUniformV2
-            StatelessRandomNormalV2 StatelessTruncatedNormal StatelessRandomUniformInt
-            StatelessRandomUniformIntV2 StatelessTruncatedNormalV2 ParameterizedTruncatedNormal
-            RandomGamma RandomPoissonV2 TensorArrayV2 TensorArrayV3 Conv2DBackpropInput
-            Conv3DBackpropInputV2 DepthwiseConv2dNativeBackpropInput AvgPoolGrad AvgPool3DGrad
-            StridedSliceGrad RaggedTensorToTensor StatelessRandomUniformFullInt
-            StatelessRandomUniformFullIntV2 StatelessRandomGammaV2 ParallelConcat"""
-        ),
-        0,
-    ),
-    **dict.fromkeys(
-        words(
-            """BroadcastTo Reshape TensorListReserve SparseToDense Conv2DBackpropFilter
-            Conv3DBackpropFilterV2 DepthwiseConv2dNativeBackpropFilter ImageProjectiveTransformV2
-            ImageProjectiveTransformV3 Bincount DecodePaddedRaw RandomCrop RFFT RFFT2D RFFT3D IRFFT IRFFT2D
-            IRFFT3D"""
-        ),
-        1,
-    ),
-    **dict.fromkeys(
-        words(
-            """StatefulUniform StatefulStandardNormalV2 StatefulTruncatedNormal ScatterNd RaggedBincount
-            SparseReduceSum SparseReduceMax"""
-        ),
-        2,
-    ),
-    **dict.fromkeys(words("SparseBincount SparseFillEmptyRows SparseTensorDenseAdd"), 3),
-}
-# Rows of the result, which otherwise has the axes of the first input after its first.
-_ROWS = dict.fromkeys(
-    words("UnsortedSegmentSum UnsortedSegmentMax UnsortedSegmentMin UnsortedSegmentProd"), 2
-)
-_ROWS |= dict.fromkeys(
-    words(
-        """SparseSegmentSumWithNumSegments SparseSegmentMeanWithNumSegments
-        SparseSegmentSqrtNWithNumSegments"""
-    ),
-    3,
-)
-_SEGMENTS = words("SegmentSum SegmentMax SegmentMin SegmentMean SegmentProd")
-_RESIZES = words(
-    """ResizeBilinear ResizeNearestNeighbor ResizeBicubic ResizeArea QuantizedResizeBilinear
-    ScaleAndTranslate ExtractGlimpse ExtractGlimpseV2"""
-)
 _MATRIX = words("MatMul BatchMatMul BatchMatMulV2 BatchMatMulV3")
 _CUMULATIVE = words("Cumsum Cumprod")
 _JOINS = words("Pack Concat ConcatV2")
@@ -154,6 +99,11 @@ def _parsed(inputs: Inputs) -> Extent:
     return UNKNOWN if shape is None else shaped(shape)
 
 
+def _sparse_matrix(inputs: Inputs) -> Extent:
+    """As many rows as the sparse matrix, and columns as the dense one."""
+    return shaped([*_of(inputs, 2).numbers[:1], *(_of(inputs, 3).shape or ())[1:]])
+
+
 def _of(inputs: Inputs, position: int) -> Extent:
     return inputs[position] if position < len(inputs) else UNKNOWN
 
@@ -194,7 +144,8 @@ def _padded(inputs: Inputs, position: int = 1) -> Extent:
 def _diagonal(inputs: Inputs) -> Extent:
     own = _of(inputs, 0).shape or (1,)
     sizes = [each.number or 0 for each in inputs[2:4]]
-    rows, columns = (max(n, own[-1]) for n in (*sizes, 0, 0)[:2])
+    beside = max((abs(n) for n in _of(inputs, 1).numbers), default=0)
+    rows, columns = (max(n, own[-1] + beside) for n in (*sizes, 0, 0)[:2])
     return shaped([*own[:-1], rows, columns])
 
 
@@ -235,16 +186,20 @@ _MADE: Mapping[str, Callable[[Inputs], Extent]] = {
     "Multinomial": _one_hot,
     "StatelessMultinomial": _one_hot,
     "RaggedRange": _ragged,
+    "Slice": cut,
+    "SobolSample": lambda inputs: shaped([*_of(inputs, 1).numbers, *_of(inputs, 0).numbers]),
+    "CombinedNonMaxSuppression": lambda inputs: shaped([*_of(inputs, 3).numbers, 4]),
+    "SparseTensorDenseMatMul": _sparse_matrix,
     **dict.fromkeys(
         ("SpaceToBatchND", "SpaceToBatch"), lambda inputs: _padded(inputs, len(inputs) - 1)
     ),
     **dict.fromkeys(("Pad", "PadV2", "MirrorPad"), _padded),
     **dict.fromkeys(("MatrixDiag", "MatrixDiagV2", "MatrixDiagV3", "Diag"), _diagonal),
     **dict.fromkeys(("Gather", "GatherV2", "ResourceGather"), _gathered),
-    **dict.fromkeys(_RESIZES, _resized),
+    **dict.fromkeys(RESIZES, _resized),
     **dict.fromkeys(_MATRIX, _matrix),
     **dict.fromkeys(("Prod", "Sum", "Max", "Min", "Mean", "All", "Any"), _reduced),
-    **dict.fromkeys(_SEGMENTS, lambda inputs: shaped([max(_of(inputs, 1).numbers, default=0) + 1])),
+    **dict.fromkeys(SEGMENTS, lambda inputs: shaped([max(_of(inputs, 1).numbers, default=0) + 1])),
     "LinSpace": lambda inputs: shaped(_of(inputs, 2).numbers[:1]),
     "DenseBincount": lambda inputs: shaped(_of(inputs, 1).numbers[:1]),
 }
@@ -269,9 +224,15 @@ _WITH_ATTRIBUTES: Mapping[str, Callable[[Inputs, Attributes], Extent]] = {
 }
 
 
+def _lengths(values: Iterable[Json]) -> list[int]:
+    """The numbers in attributes that are numbers, or lists of them."""
+    listed = (each if isinstance(each, list) else [each] for each in values)
+    return [n for some in listed for n in some if isinstance(n, int)]
+
+
 def _of_shape(op: str, inputs: Inputs) -> Extent:
     """A tensor whose shape is the value of an input."""
-    sizes = _of(inputs, _SHAPED[op])
+    sizes = _of(inputs, SHAPED[op])
     if op == "Reshape" and sizes.values is None:
         return Extent(None, text=inputs[0].text)
     text = _of(inputs, 1).text if op == "Fill" else 0
@@ -295,7 +256,7 @@ def _concatenated(op: str, inputs: Inputs) -> Extent:
 def made(op: str, inputs: Inputs, attributes: Attributes) -> Extent:
     """The first output of an operation; unknown for one that is not among those above."""
     found = _made(op, inputs, attributes)
-    if not inputs or op not in _FOLDED or not all(each.exact for each in inputs):
+    if not inputs or op not in FOLDED or not all(each.exact for each in inputs):
         return found
     if op in _CUMULATIVE:
         lists = len(inputs[0].shape or ()) == 1 and inputs[0].values is not None
@@ -315,27 +276,32 @@ def _texts(values: Sequence[Json]) -> int:
 
 
 def _made(op: str, inputs: Inputs, attributes: Attributes) -> Extent:
-    if op == "Const":
-        return constant(attributes)
+    if op == "Const" or op in ATTRIBUTES:
+        lengths = _lengths(attributes.get(name) for name in ATTRIBUTES.get(op, ()))
+        return shaped(lengths) if lengths else constant(attributes)
     if not inputs:
         return UNKNOWN
-    if op in _SHAPED:
+    if op in SHAPED:
         return _of_shape(op, inputs)
     if op in _MADE:
         return _MADE[op](inputs)
     if op in _WITH_ATTRIBUTES:
         return _WITH_ATTRIBUTES[op](inputs, attributes)
-    if op in _ROWS:
-        return shaped([*_of(inputs, _ROWS[op]).numbers, *(inputs[0].shape or ())[1:]])
+    if op in COUNTED:
+        return Extent(inputs[0].shape, exact=inputs[0].exact)
+    if op in ROWS:
+        return shaped([*_of(inputs, ROWS[op]).numbers, *(inputs[0].shape or ())[1:]])
     if op == "Shape" and inputs[0].exact and inputs[0].shape is not None:
         return Extent((len(inputs[0].shape),), inputs[0].shape, exact=True)
     if op in _JOINS:
         return _concatenated(op, inputs)
     if op == "StringJoin":
         return Extent(_broadcast(inputs).shape, text=min(sum(e.text for e in inputs), MOST))
-    if op in _BROADCAST:
+    if op in BROADCAST:
         return _broadcast(inputs)
-    if op in _SAME:
+    if op in SAME:
         own = inputs[0]
-        return Extent(own.shape, text=own.text, exact=own.exact, sample=own.sample)
+        width = attributes.get("width") if op == "AsString" else 0
+        text = max(own.text, own.elements * (width if isinstance(width, int) else 0))
+        return Extent(own.shape, text=min(text, MOST), exact=own.exact, sample=own.sample)
     return UNKNOWN

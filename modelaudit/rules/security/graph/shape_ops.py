@@ -16,6 +16,7 @@ from modelaudit.rules.security.graph.extents import (
 )
 
 _MOST_AXES = 64
+_MOST_PARTS = 64
 
 
 def expanded(inputs: Inputs) -> Extent:
@@ -45,6 +46,56 @@ def transposed(inputs: Inputs) -> Extent:
     if own.shape is None or sorted(order) != [*range(len(own.shape))]:
         return Extent((own.elements,), text=own.text)
     return Extent(tuple(own.shape[at] for at in order), text=own.text, exact=own.exact)
+
+
+def cut(inputs: Inputs) -> Extent:
+    """`Slice`: from the second input on, as many as the third one says."""
+    own, begin, size = (*inputs, UNKNOWN, UNKNOWN, UNKNOWN)[:3]
+    if own.values is None or len(own.shape or ()) != 1 or begin.number is None:
+        return shaped(size.numbers)
+    end = None if size.number is None or size.number < 0 else begin.number + size.number
+    values = own.values[begin.number : end]
+    return Extent((len(values),), values, exact=own.exact and size.number is not None)
+
+
+def split(op: str, inputs: Inputs, attributes: Attributes) -> tuple[Extent, ...]:
+    """The parts that `Split`, `SplitV` and `Unpack` make; () if their sizes are not known."""
+    at = {"Split": 1, "SplitV": 0, "Unpack": 0}.get(op, len(inputs))
+    own = inputs[at] if at < len(inputs) else UNKNOWN
+    axis: Json = attributes.get("axis", 0)
+    if op != "Unpack":
+        axis = (
+            inputs[0 if op == "Split" else 2].number if len(inputs) > 1 + (op != "Split") else None
+        )
+    if not own.shape or not isinstance(axis, int) or not -len(own.shape) <= axis < len(own.shape):
+        return ()
+    axis %= len(own.shape)
+    length = own.shape[axis]
+    count: Json = attributes.get("num_split", length)
+    sizes = inputs[1].numbers if op == "SplitV" else []
+    if op != "SplitV" and isinstance(count, int) and 0 < count <= min(length, _MOST_PARTS):
+        sizes = [length // count] * count
+    sizes = [n if n >= 0 else max(length - sum(m for m in sizes if m >= 0), 0) for n in sizes]
+    found: list[Extent] = []
+    start = 0
+    for size in sizes[:_MOST_PARTS]:
+        here = slice(start, start + size)
+        values = own.values[here] if own.exact and own.values and len(own.shape) == 1 else None
+        middle = () if op == "Unpack" else (size,)
+        shape = (*own.shape[:axis], *middle, *own.shape[axis + 1 :])
+        found.append(Extent(shape, values, exact=own.exact))
+        start += size
+    return tuple(found)
+
+
+def either(one: Extent, other: Extent) -> Extent:
+    """What is known of a value that is one of two."""
+    if one == other:
+        return one
+    shape = None
+    if one.shape is not None and other.shape is not None and len(one.shape) == len(other.shape):
+        shape = tuple(map(min, one.shape, other.shape))
+    return Extent(shape, text=min(one.text, other.text), inflated=one.inflated or other.inflated)
 
 
 def first_ones(inputs: Inputs) -> Extent:

@@ -8,16 +8,19 @@ known counts as one element, one round, one element of a dataset.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import reduce
 
 from msgspec import Struct
 
 from modelaudit.facts import Graph, GraphFunction, GraphNode, Json
 from modelaudit.formats.graph.dataflow import CALLS
 from modelaudit.formats.keras.builtin_layers import words
+from modelaudit.rules.security.graph.dataset_items import elements
 from modelaudit.rules.security.graph.extents import MOST, SAMPLE, UNKNOWN, Extent, width_of
 from modelaudit.rules.security.graph.loops import Place, rounds_of
 from modelaudit.rules.security.graph.op_extents import made
 from modelaudit.rules.security.graph.reachability import functions_of, node_name
+from modelaudit.rules.security.graph.shape_ops import either, split
 from modelaudit.structs import replace
 
 _WHILE = words("While StatelessWhile")
@@ -29,15 +32,6 @@ _OUTPUTS = 64  # of an operation whose outputs are not followed one by one
 _PER_NODE = 4  # evaluations; a function is evaluated once for all sizes of its arguments
 _FREE = 20_000
 _GROWTH = 64  # rounds of a loop in which sizes are followed
-_DATASETS = words(
-    """MapDataset ParallelMapDataset ParallelMapDatasetV2 PrefetchDataset CacheDataset CacheDatasetV2
-    OptionsDataset ModelDataset FlatMapDataset InterleaveDataset ParallelInterleaveDatasetV4
-    AssertNextDataset PaddedBatchDataset PaddedBatchDatasetV2 MaxIntraOpParallelismDataset
-    PrivateThreadPoolDataset TakeWhileDataset FilterDataset WindowDataset"""
-)
-_ENDLESS = words("RandomDataset RandomDatasetV2 ExperimentalRandomDataset")
-_BATCHES = words("BatchDataset BatchDatasetV2 ParallelBatchDataset")
-_SHUFFLES = words("ShuffleDataset ShuffleDatasetV2 ShuffleDatasetV3 ShuffleAndRepeatDataset")
 
 
 class Excess(Struct, frozen=True):
@@ -178,13 +172,13 @@ class FunctionCost(Place):
             self.spend(node, trips * (1 + inside) if limit is not None and delta else 0)
             return ()
         if op in _BRANCHES:
-            return self.branched(node, inputs[1:])
+            return self.branched(node, inputs)
         if op.endswith("Dataset") or "DatasetV" in op:
             return (self.dataset(node, inputs),)
         if op in _PASSES_ALL:
             return tuple(inputs) if op == "IdentityN" else (UNKNOWN,)
         if op in _SPLITS:
-            return ()
+            return split(op, inputs, node.attrs)
         if op == "LoopCond":
             self.spend(node, rounds_of(self, node.inputs[0] if node.inputs else "", None))
         if op == "DecodeCompressed":
@@ -225,10 +219,15 @@ class FunctionCost(Place):
         return results[0][0] if results else ()
 
     def branched(self, node: GraphNode, inputs: Sequence[Extent]) -> tuple[Extent, ...]:
-        """The outputs of one branch or another: unknown; what each costs is noted in it."""
-        results = [self.inner(name, inputs) for name in functions_of(node)]
+        """What the outputs of all branches have in common, or those of the one that is taken."""
+        chosen = inputs[0].number if inputs else None
+        names = [*functions_of(node)]
+        if chosen is not None and "If" in node.op:
+            names = [_named(node, "then_branch" if chosen else "else_branch")]
+        results = [self.inner(name, inputs[1:]) for name in names]
         self.rounds = min(self.rounds + min((r for _, r in results), default=0), MOST)
-        return ()
+        outputs = [values for values, _ in results]
+        return tuple(reduce(either, each) for each in zip(*outputs, strict=False))
 
     def looped(self, node: GraphNode, inputs: Sequence[Extent]) -> tuple[Extent, ...]:
         """The outputs of a loop, whose rounds are counted if its condition is understood."""
@@ -252,52 +251,19 @@ class FunctionCost(Place):
         self, condition: GraphFunction, body: GraphFunction, inputs: tuple[Extent, ...]
     ) -> int:
         """At least how many rounds a loop has."""
-        place = FunctionCost(self.costs, condition, inputs, self.depth + 1)
-        place.whole()
-        end = next(iter(condition.returns.values()), "")
-        return rounds_of(place, end, Place({node.name: node for node in body.nodes}, body))
+        place = Place({node.name: node for node in body.nodes}, body, inputs)
+        tested = FunctionCost(self.costs, condition, place.steady().given, self.depth + 1)
+        tested.whole()
+        return rounds_of(tested, next(iter(condition.returns.values()), ""), place)
 
     def dataset(self, node: GraphNode, inputs: Sequence[Extent]) -> Extent:
         """How many elements a dataset has at least; what it costs to read it is noted."""
-        op = node.op
         functions = [self.inner(name, ())[0] for name in functions_of(node)]
-        first = inputs[0] if inputs else UNKNOWN
-        items = first.items if first.items is not None else 1
-        numbers = [each.number for each in inputs]
-        count = numbers[1] if len(numbers) > 1 else None
-        if op == "RangeDataset" and len(inputs) > 2:
-            items = made("Range", inputs[:3], {}).elements
-        elif op in _ENDLESS:
-            items = MOST
-        elif op == "RepeatDataset" and count is not None:
-            items = MOST if count < 0 and items else min(items * max(count, 0), MOST)
-        elif op == "TakeDataset" and count is not None and count >= 0:
-            items = min(items, count)
-        elif op == "SkipDataset" and count is not None:
-            self.spend(node, items if count < 0 else min(items, count))
-            items = max(items - count, 0) if count >= 0 else 0
-        elif op == "ConcatenateDataset":
-            items = min(items + sum(each.items or 0 for each in inputs[1:2]), MOST)
-        elif op == "TensorSliceDataset":
-            items = first.shape[0] if first.shape else 1
-        elif op in _BATCHES and count:
-            self.measure(node, Extent((min(count, items),)), ())
-            items = -(-items // count)
-        elif op in _SHUFFLES and count:
-            self.spend(node, min(count, items))
-        elif (
-            op == "FilterDataset"
-            and functions
-            and functions[0][:1]
-            and (functions[0][0].values == (False,))
-        ):
-            self.spend(node, items)
-            items = 0
-        elif op in {"ReduceDataset", "ScanDataset"}:
-            self.spend(node, items if op == "ReduceDataset" else 0)
-        elif op not in _DATASETS:
-            items = 1
-        return Extent(items=items)
+        made = elements(node.op, inputs, [each[0] for each in functions if each])
+        self.spend(node, made.rounds)
+        if made.batch:
+            self.measure(node, Extent(made.batch), ())
+        return Extent(items=made.items)
 
 
 def _size_of(value: Extent) -> Extent:

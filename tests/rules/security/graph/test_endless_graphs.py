@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
 from tests.made.graphs import Graph, Maker
 from tests.rules.security.graph.costly import WAYS, Build, dataset, found_in, looped
 
@@ -114,7 +115,109 @@ def random_dataset(graph: Graph, big: bool) -> None:
     make.add("ReduceDataset", found, "x")
 
 
+def fractions(first: float, step: float, bound: float, op: str = "Less") -> Build:
+    """A counter of fractions; the honest one takes 100 steps."""
+
+    def build(graph: Graph, big: bool) -> None:
+        looped(graph, op, 1)
+        few = (1.0, -0.01, 0.0) if op == "Greater" else (0.0, 0.01, 1.0)
+        chosen = (first, step, bound) if big else few
+        values = dict(zip(("first", "one", "bound"), chosen, strict=True))
+        body, when = (graph.functions[name].node_def for name in ("body", "when"))
+        for node in (*graph.graph.node, *graph.served, *body, *when):
+            name, _, part = node.name.partition("_")  # the sum of two, or the number itself
+            if node.op == "Const" and name in values:
+                tensor = node.attr["value"].tensor
+                tensor.Clear()
+                tensor.dtype = pb.DT_FLOAT
+                tensor.float_val.append(0.0 if part == "0" else values[name])
+
+    build.__name__ = f"fractions_{op}_{first}_{step}_{bound}"
+    return build
+
+
+def condition(graph: Graph, big: bool, op: str, *more: str) -> None:
+    """A loop of 9 rounds whose condition an operation joins with another one."""
+    looped(graph, "Less", 9)
+    when = graph.functions["when"]
+    node = graph.node(when.node_def, "always", "Const")
+    tensor = node.attr["value"].tensor
+    tensor.dtype = pb.DT_BOOL
+    tensor.bool_val.append(big)
+    graph.node(when.node_def, "both", op, "less:z:0", "always:output:0")
+    when.ret["c"] = "both:z:0"
+
+
+def or_always(graph: Graph, big: bool) -> None:
+    condition(graph, big, "LogicalOr")
+
+
+def always(graph: Graph, big: bool) -> None:
+    condition(graph, big, "LogicalOr")
+    if big:
+        graph.functions["when"].ret["c"] = "always:output:0"
+
+
+def all_of_it(graph: Graph, big: bool) -> None:
+    looped(graph, "Less", 10**17 if big else 9)
+    when = graph.functions["when"]
+    axis = graph.numbers(when.node_def, "axes", 0, shape=(0,))
+    graph.node(when.node_def, "all", "All", "less:z:0", axis)
+    when.ret["c"] = "all:output:0"
+
+
+def changed_counter(graph: Graph, big: bool, op: str) -> None:
+    """A counter that an operation leaves as it is, or that the next line adds to."""
+    looped(graph, "Less", 9)
+    body = graph.functions["body"]
+    graph.node(body.node_def, "same", op, "i", graph.numbers(body.node_def, "n", 1, shape=()))
+    if big:
+        body.ret["i"] = f"same:{'y' if op == 'Minimum' else 'z'}:0"
+
+
+def times_one(graph: Graph, big: bool) -> None:
+    changed_counter(graph, big, "Mul")
+
+
+def never_above(graph: Graph, big: bool) -> None:
+    changed_counter(graph, big, "Minimum")
+
+
+def to_the_power(graph: Graph, big: bool) -> None:
+    changed_counter(graph, big, "Pow")
+
+
+def zipped_dataset(graph: Graph, big: bool) -> None:
+    make = Maker(graph)
+    values = [make.numbers(value, scalar=True) for value in (0, 10**15 if big else 9, 1)]
+    one, other = (make.add("RangeDataset", *values, output="handle") for _ in range(2))
+    make.add("ReduceDataset", make.add("ZipDataset", one, other, output="handle"), "x")
+
+
+def flattened_dataset(graph: Graph, big: bool) -> None:
+    inner = graph.function("inner", "a")
+    ends = (("zero", 0), ("end", 10**5 if big else 9), ("one", 1))
+    outputs = [graph.numbers(inner.node_def, name, value, shape=()) for name, value in ends]
+    graph.node(inner.node_def, "range", "RangeDataset", *outputs)
+    inner.signature.output_arg.add(name="o")
+    inner.ret["o"] = "range:handle:0"
+    make = Maker(graph)
+    values = [make.numbers(value, scalar=True) for value in (0, 10**5 if big else 9, 1)]
+    found = make.add("RangeDataset", *values, output="handle")
+    flat = make.add("FlatMapDataset", found, output="handle")
+    graph.served[-1].attr["f"].func.name = "inner"
+    make.add("ReduceDataset", flat, "x")
+
+
+def sleeping_dataset(graph: Graph, big: bool) -> None:
+    dataset(graph, "RangeDataset", 10**4, ("SleepDataset", 10**6 if big else 5))
+
+
 CASES = [
+    *(fractions(0.0, 1e-12, 1.0), fractions(0.0, 1.0, 1e30), fractions(0.0, 0.0, 1.0)),
+    *(fractions(0.0, 1e-15, 0.5, "LessEqual"), fractions(1.0, -1e-13, 0.0, "Greater")),
+    *(or_always, always, all_of_it, times_one, never_above, to_the_power),
+    *(zipped_dataset, flattened_dataset, sleeping_dataset),
     *(
         many_rounds,
         rounds_from_far_below,
