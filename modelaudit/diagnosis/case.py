@@ -18,13 +18,12 @@ from modelaudit.audit_types.kernels import BatchNormState, KernelInitialization
 from modelaudit.diagnosis.input_corrections import parts, words_of
 from modelaudit.findings import Finding, Outcome, RuleResult
 from modelaudit.measures.architecture.modality import ModalityWords, in_words
+from modelaudit.measures.behaviour.paired import with_other_evidence
 from modelaudit.measures.kernels.initialization import with_first_inconsistent
 from modelaudit.measures.summary import Behaviour
 from modelaudit.rules.model import Facts
 from modelaudit.rules.training_traces import hardly_moved
 from modelaudit.thresholds.answers import (
-    BACKED_P,
-    BACKED_Z,
     BETTER_P,
     LITTLE,
     MIN_INPUTS,
@@ -237,11 +236,17 @@ def better_by_labels(output: OutputBehaviour) -> BetterInputs | None:
     found = output.better
     if found is None or found.score - found.given < SCORE_GAIN.value:
         return None
+    return found if preferred_p(output, found) < BETTER_P.value else None
+
+
+def preferred_p(output: OutputBehaviour, found: BetterInputs) -> float:
+    """P-value of the form that labels prefer: by labels, or by labels and information."""
     gain = output.gains.get(found.name)
+    if gain is None:
+        return found.p
     same_values = parts(found.name)[1] in {"", "BGR"}  # larger values alone make it confident
-    z = (gain.z if same_values else gain.equal_z or 0.0) if gain else 0.0
-    limit = BACKED_P.value if z >= BACKED_Z.value else BETTER_P.value
-    return found if found.p < limit else None
+    z = gain.z if same_values else gain.equal_z or 0.0
+    return min(found.p, with_other_evidence(found.p, z))
 
 
 def score_text(found: BetterInputs) -> str:

@@ -99,14 +99,20 @@ def _words(part: str) -> str:
 
 def numpy_of(name: str) -> str:
     """Lines of code that do it to `images` (or `series`, `volumes`)."""
-    return "\n".join(f"images = {_expression(part)}" for part in name.split(JOIN))
+    done = name.split(JOIN)
+    if any(">" in part for part in done) and "BGR" in done:
+        # Colours are exchanged between undoing one normalisation and another.
+        done.remove("BGR")
+        return "\n".join(f"images = {_expression(part, exchanged=True)}" for part in done)
+    return "\n".join(f"images = {_expression(part)}" for part in done)
 
 
-def _expression(name: str) -> str:
+def _expression(name: str, *, exchanged: bool = False) -> str:
     if ">" not in name:
         return NUMPY.get(name, NUMPY["H"])
     source, _, target = name.partition(">")
-    return _FROM_UNIT[target].replace("{unit}", _TO_UNIT[source])
+    unit = f"({_TO_UNIT[source]})[..., ::-1]" if exchanged else _TO_UNIT[source]
+    return _FROM_UNIT[target].replace("{unit}", unit)
 
 
 def parts(name: str) -> tuple[str, str]:

@@ -61,10 +61,14 @@ class DomainTransform(Struct, frozen=True):
         return np.ascontiguousarray(values, dtype=np.float32)
 
     def swapped(self, colours: int) -> DomainTransform:
-        """The same with red and blue exchanged beforehand."""
-        return DomainTransform(
-            f"{self.name}{JOIN}BGR", self.scale, self.offset, (colours,), self.channels, self.each
-        )
+        """The same with red and blue exchanged, between undoing one normalisation and another."""
+        name = f"{self.name}{JOIN}BGR"
+        if ">" not in self.name:
+            return DomainTransform(
+                name, self.scale, self.offset, (colours,), self.channels, self.each
+            )
+        source, target = self.name.split(">")
+        return _TO_UNIT[source].then(_SWAP).then(_FROM_UNIT[target]).named(name, colours)
 
 
 def changes(name: str) -> int:
@@ -154,42 +158,63 @@ def _grey_imagenet(given: str, axis: int) -> Iterator[DomainTransform]:
             yield _affine(f"{source}>{name}", (scale * std, scale * mean + offset), axis)
 
 
-def _imagenet(given: str, colours: int) -> Iterator[DomainTransform]:
-    """To ImageNet's normalisations, or back from the one that the values seem to have.
+class _Step(Struct, frozen=True):
+    """Reverses the order of the three channels or not, then computes `scale * x + offset`."""
 
-    Inputs that were standardised one by one have lost their brightness and contrast; ImageNet's
-    statistics are then the best guess.
-    """
-    mean, std, caffe = map(np.array, (IMAGENET_MEAN, IMAGENET_STD, CAFFE_MEAN))
-    if given in RANGES:
-        scale, offset = RANGES[given]
-        # x -> (x - offset) / scale is from 0 to 1
-        torch = 1 / (scale * std), -(offset / scale + mean) / std
-        yield _affine(f"{given}>imagenet", torch, colours)
-        bgr = np.full(3, 255 / scale), -255 * offset / scale - caffe
-        yield _affine(f"{given}>caffe", bgr, colours, flip=(colours,))
-    elif given in {"imagenet", "each"}:
-        for name, (scale, offset) in RANGES.items():
-            yield _affine(f"{given}>{name}", (scale * std, scale * mean + offset), colours)
-        bgr = 255 * std[::-1], 255 * mean[::-1] - caffe
-        yield _affine(f"{given}>caffe", bgr, colours, flip=(colours,))
-    else:
-        rgb = caffe[::-1] / 255
-        for name, (scale, offset) in RANGES.items():
-            back = np.full(3, scale / 255), scale * rgb + offset
-            yield _affine(f"caffe>{name}", back, colours, flip=(colours,))
-        torch = 1 / (255 * std), (rgb - mean) / std
-        yield _affine("caffe>imagenet", torch, colours, flip=(colours,))
+    scale: NDArray[np.float64]
+    offset: NDArray[np.float64]
+    flip: bool = False
+
+    def then(self, after: _Step) -> _Step:
+        """Both steps as one."""
+        turn = -1 if after.flip else 1
+        scale, offset = self.scale[::turn], self.offset[::turn]
+        return _Step(
+            scale * after.scale, offset * after.scale + after.offset, self.flip != after.flip
+        )
+
+    def named(self, name: str, colours: int) -> DomainTransform:
+        """As a transform of inputs with red, green and blue on axis `colours`."""
+        scale, offset = tuple(map(float, self.scale)), tuple(map(float, self.offset))
+        return DomainTransform(name, scale, offset, (colours,) if self.flip else (), colours)
+
+
+_ONES, _MEAN, _STD, _CAFFE = map(np.array, ((1.0,) * 3, IMAGENET_MEAN, IMAGENET_STD, CAFFE_MEAN))
+_SWAP = _Step(_ONES, 0 * _ONES, flip=True)
+# From 0…1, with channels in the order red, green, blue, and back to it.
+_FROM_UNIT = {
+    **{name: _Step(scale * _ONES, offset * _ONES) for name, (scale, offset) in RANGES.items()},
+    "imagenet": _Step(1 / _STD, -_MEAN / _STD),
+    "caffe": _Step(255 * _ONES, -_CAFFE, flip=True),
+}
+_TO_UNIT = {
+    **{
+        name: _Step(_ONES / scale, -offset / scale * _ONES)
+        for name, (scale, offset) in RANGES.items()
+    },
+    "imagenet": _Step(_STD, _MEAN),
+    "caffe": _Step(_ONES / 255, _CAFFE[::-1] / 255, flip=True),
+}
+# Inputs that were standardised one by one have lost their brightness and contrast; ImageNet's
+# statistics are then the best guess.
+_TO_UNIT["each"] = _TO_UNIT["imagenet"]
+
+
+def _imagenet(given: str, colours: int) -> Iterator[DomainTransform]:
+    """To ImageNet's normalisations, or back from the one that the values seem to have."""
+    same = {given, "imagenet"} if given == "each" else {given}
+    targets = ("imagenet", "caffe") if given in RANGES else tuple(_FROM_UNIT)
+    for target in targets:
+        if target not in same:
+            step = _TO_UNIT[given].then(_FROM_UNIT[target])
+            yield step.named(f"{given}>{target}", colours)
 
 
 def _affine(
-    name: str,
-    factors: tuple[NDArray[np.float64], NDArray[np.float64]],
-    colours: int,
-    flip: tuple[int, ...] = (),
+    name: str, factors: tuple[NDArray[np.float64], NDArray[np.float64]], axis: int
 ) -> DomainTransform:
     scale, offset = (tuple(map(float, each)) for each in factors)
-    return DomainTransform(name, scale, offset, flip, colours)
+    return DomainTransform(name, scale, offset, channels=axis)
 
 
 def channel_axis(shape: Shape, moves: Iterable[Transform]) -> int | None:

@@ -237,17 +237,11 @@ SUSPECT_P = Threshold(
     "decide",
     "320 draws of 44 labels of 6 sound networks: 0.6 % below it with a gain of `SCORE_GAIN`",
 )
-BACKED_P = Threshold(
+ONLY_P = Threshold(
     0.05,
     "",
-    "the same p-value if the information in the predictions prefers that form as well",
-    "the usual level; the two are independent, since information needs no labels",
-)
-BACKED_Z = Threshold(
-    3.0,
-    "standard errors",
-    "gain of information from which it backs what labels prefer",
-    "chosen below `GAIN_Z`, which decides without labels",
+    "the same for the one change beside others that there is nothing to choose from: red and blue",
+    "the usual level",
 )
 CHANCE_P = Threshold(
     0.01,

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from modelaudit.diagnosis.input_corrections import numpy_of
 from modelaudit.measures import transforms, value_transforms
 
 
@@ -106,10 +107,19 @@ def test_each_input_is_standardised_by_itself() -> None:
     np.testing.assert_allclose(each.std(axis=1), [1, 1, 0], atol=1e-5)
 
 
-def test_red_and_blue_are_exchanged_before_the_scale_of_each_channel() -> None:
-    x = np.random.default_rng(0).random((2, 4, 4, 3)).astype("float32")
-    scale = next(d for d in value_transforms.domain_transforms(x, 3) if d.name == "0-1>imagenet")
-    np.testing.assert_array_equal(scale.swapped(3).apply(x), scale.apply(x[..., ::-1]))
+@pytest.mark.parametrize("source", RANGES)
+def test_red_and_blue_are_exchanged_between_two_normalisations(source) -> None:
+    """As in a pipeline that reads blue, green, red, and then normalises for another network."""
+    pixels = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 3)).astype("float32")
+    pixels[0, 0, :2] = [[0, 0, 0], [255, 255, 255]]
+    given = RANGES[source](pixels[..., ::-1])
+    made = [each for each in value_transforms.domain_transforms(given, 3) if ">" in each.name]
+    for each in made:
+        exchanged, expected = each.swapped(3), RANGES[each.name.partition(">")[2]](pixels)
+        np.testing.assert_allclose(exchanged.apply(given), expected, atol=2e-3)
+        held = {"np": np, "images": given}
+        exec(numpy_of(exchanged.name), held)  # the code that users are given
+        np.testing.assert_allclose(held["images"], expected, atol=2e-3)
 
 
 def test_a_constant_input_cannot_be_standardised() -> None:

@@ -10,7 +10,7 @@ from unittest import mock
 import numpy as np
 import pytest
 
-from modelaudit.audit_types.behaviour import BetterInputs, Collapse, InformationGain, Intervention
+from modelaudit.audit_types.behaviour import BetterInputs, Collapse, Intervention
 from modelaudit.audit_types.diagnosis import (
     Cause,
     CauseProbability,
@@ -27,6 +27,7 @@ from modelaudit.diagnosis.steps.statistics import unconverged_statistics, unsett
 from modelaudit.diagnosis.steps.weight import partial_restore
 from modelaudit.diagnosis.suspects import suspects
 from modelaudit.measures.behaviour.numbering import other_numbering
+from modelaudit.probe.study import labels as study_labels
 from modelaudit.rules.catalogue import CATALOGUE
 from modelaudit.rules.engine import run_rule
 from modelaudit.structs import replace
@@ -176,6 +177,8 @@ def weights_in_place(share):
 
 # Labels.
 
+RIGHT = np.ones(8)
+
 
 def prefers(given=0.3, score=0.5, p=1e-9):
     better = BetterInputs("H", "accuracy", given, score, p, 7, 128)
@@ -200,20 +203,14 @@ def labels_speak_for_another_form(p):
     return len(judged("MA603", given).findings)
 
 
-def backed(p, z):
-    better = BetterInputs("H", "accuracy", 0.3, 0.5, p, 7, 128)
-    gains = {"H": InformationGain(0.3, z, 0.1, 0.5)}
-    return better_by_labels(output(better=better, gains=gains)) is not None
-
-
-@at("answers.BACKED_P", {0.0499: True, 0.0501: False})
-def information_backs_another_form(p):
-    return backed(p, 5.0)
-
-
-@at("answers.BACKED_Z", {2.99: False, 3.0: True})
-def another_form_is_backed(z):
-    return backed(0.03, z)
+@at("answers.ONLY_P", {0.0499: "V + BGR", 0.0501: "V"})
+def red_and_blue_beside_another_change(p):
+    """Mirroring is needed; red and blue are exchanged if that is clearly better."""
+    shown = {"V": p, "BGR": 1e-6}
+    with mock.patch.object(study_labels, "_clearly", lambda _rows, _outputs, less, *_: shown[less]):
+        return study_labels._needed(
+            "V + BGR", dict.fromkeys(("V", "BGR", "V + BGR"), RIGHT), {}, ""
+        )
 
 
 @at("answers.CHANCE_P", {0.0099: True, 0.0101: False})

@@ -21,6 +21,7 @@ from modelaudit.diagnosis.case import (
     information,
     labels_contradict,
     p_in_words,
+    preferred_p,
     score_text,
 )
 from modelaudit.diagnosis.input_corrections import parts, words_of
@@ -70,7 +71,10 @@ def orientation_mismatch(case: Case) -> StepResult:
             inputs_off_scale(seen.batchnorm, names[0]) or informed_scale(output, first)
         ):
             return CauseUnknown("images on the scale used in training, which differs from theirs")
-        evidence = (*_labelled_evidence(labelled), *_seen_in_outputs(output, names, seen.inputs.n))
+        evidence = (
+            *_labelled_evidence(output, labelled),
+            *_seen_in_outputs(output, names, seen.inputs.n),
+        )
         return CauseFound(evidence, where=output.name, transform=names[0])
     informative = any(
         (o.collapse.classes or 0) >= MIN_CLASSES.value and o.orientation for o in case.outputs
@@ -116,23 +120,24 @@ def _more_labels(case: Case, *, moved: bool) -> CauseUnknown | None:
         found = output.better
         if found is None or bool(parts(found.name)[0]) != moved:
             continue
-        if found.p < BETTER_P.value and found.score > found.given:
+        p = preferred_p(output, found)
+        if p < BETTER_P.value and found.score > found.given:
             return CauseUnknown(
                 f"a look at the inputs: {score_text(found)[:-1]}; the labelled classes are more "
-                f"likely then (p {p_in_words(found.p)}), but hardly more answers are right",
+                f"likely then (p {p_in_words(p)}), but hardly more answers are right",
                 suspected=True,
             )
         if found.score - found.given < SCORE_GAIN.value:
             continue
-        if not BETTER_P.value <= found.p < OPEN_P.value:
+        if not BETTER_P.value <= p < OPEN_P.value:
             continue
         score = NormalDist().inv_cdf
-        times = (score(1 - BETTER_P.value) / score(1 - found.p)) ** 2
+        times = (score(1 - BETTER_P.value) / score(1 - p)) ** 2
         enough = math.ceil(found.n * times / 10) * 10
         return CauseUnknown(
-            f"more labels: {score_text(found)[:-1]} (p {p_in_words(found.p)}), which chance may "
+            f"more labels: {score_text(found)[:-1]} (p {p_in_words(p)}), which chance may "
             f"explain; about {max(enough, found.n + 10)} would decide it",
-            suspected=found.p < SUSPECT_P.value,
+            suspected=p < SUSPECT_P.value,
         )
     return None
 
@@ -143,16 +148,18 @@ def _same_scale(labelled: BetterInputs) -> list[str]:
     return [labelled.name, *(each for each in labelled.also if parts(each)[1] == domain)]
 
 
-def _labelled_evidence(found: BetterInputs | None) -> tuple[Evidence, ...]:
+def _labelled_evidence(output: OutputBehaviour, found: BetterInputs | None) -> tuple[Evidence, ...]:
     if found is None:
         return ()
+    p = preferred_p(output, found)
+    how = "paired and adjusted" + (", with the information in the predictions" * (p < found.p))
     chosen = (
-        f"Of {found.tried} other forms that were tried, this is the best "
-        f"(p {p_in_words(found.p)}, paired and adjusted)."
+        f"Of {found.tried} other forms that were tried, this is the best (p {p_in_words(p)}, "
+        f"{how})."
     )
     return (
         Evidence(score_text(found), "", found.score, found.given, found.n),
-        Evidence(chosen, "", found.p, BETTER_P.value, found.n),
+        Evidence(chosen, "", p, BETTER_P.value, found.n),
     )
 
 
@@ -215,7 +222,7 @@ def _other_scale(
         if not domain:
             return None
         return CauseFound(
-            _labelled_evidence(labelled),
+            _labelled_evidence(output, labelled),
             where=output.name,
             transform=labelled.name,
             together=bool(move),

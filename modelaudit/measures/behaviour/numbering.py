@@ -140,11 +140,16 @@ def _needs_form(
 def _no_better(
     found: Numbering, outputs: Mapping[str, NDArray[np.floating]], kind: str, labels: Order
 ) -> bool:
-    """Whether chance may explain that more labels match: a network confuses some classes."""
-    given = _right(outputs["e"], kind, labels)
+    """Whether chance may explain that more labels match: a network confuses some classes.
+
+    More must match than as numbered, both in that form, which may help alone, and as given.
+    """
     other = _right(outputs[found.variant], kind, found.order[labels])
     limit = BETTER_P.value if found.pattern else CERTAIN_P.value
-    return p_better(given, other) >= limit
+    return any(
+        p_better(_right(outputs[form], kind, labels), other) >= limit
+        for form in {"e", found.variant}
+    )
 
 
 def _right(values: NDArray[np.floating], kind: str, meant: Order) -> NDArray[np.float64]:

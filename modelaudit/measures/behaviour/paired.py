@@ -34,12 +34,7 @@ class BetterVariant(Struct, frozen=True):
 def best_variant(
     scores: Mapping[str, NDArray[np.float64]], rng: np.random.Generator
 ) -> BetterVariant | None:
-    """The variant that scores best, compared with the original `e`.
-
-    The p-value is that of a permutation test of the largest gain (Westfall and Young, 1993): under
-    the hypothesis that no variant is better, the signs of all gains of an input are exchanged
-    together, which keeps variants that respond alike from counting several times. Gains are
-    compared with the largest one in units of their root mean square.
+    """The variant with the highest mean score, compared with the original `e` (`adjusted_p`).
 
     None if there is no other variant, or if none scores better than the original.
 
@@ -47,22 +42,47 @@ def best_variant(
         scores: score of each input (n,) by variant, with `e`.
         rng: draws the signs.
     """
-    names = [name for name in scores if name != "e"]
-    if not names:
+    others = [name for name in scores if name != "e"]
+    best = max(others, key=lambda name: float(scores[name].sum()), default="e")
+    if best == "e" or float((scores[best] - scores["e"]).sum()) <= 0:
         return None
-    gains = np.stack([scores[name] - scores["e"] for name in names], axis=1)
+    return BetterVariant(name=best, p=adjusted_p(scores, best, rng))
+
+
+def adjusted_p(
+    scores: Mapping[str, NDArray[np.float64]], name: str, rng: np.random.Generator
+) -> float:
+    """P-value of the hypothesis that no variant scores better than `e`, by the gain of `name`.
+
+    That of a permutation test of the largest gain (Westfall and Young, 1993): under the
+    hypothesis, the signs of all gains of an input are exchanged together, which keeps variants
+    that respond alike from counting several times. Gains are compared with the largest one in
+    units of their root mean square.
+
+    Args:
+        scores: score of each input (n,) by variant, with `e` and `name`.
+        name: the variant.
+        rng: draws the signs.
+    """
+    names = [each for each in scores if each != "e"]
+    gains = np.stack([scores[each] - scores["e"] for each in names], axis=1)
     size = np.sqrt((gains**2).sum(axis=0))
     shares = gains / np.where(size > 0, size, 1.0)
     signs = rng.integers(0, 2, (FLIPPED, len(gains))).astype(np.float32) * 2 - 1
     largest = (signs @ shares.astype(np.float32)).max(axis=1)
-    best = int(np.argmax(gains.sum(axis=0)))
-    gain, name = float(shares.sum(axis=0)[best]), names[best]
-    if gain <= 0:
-        return None
-    return BetterVariant(
-        name=name,
-        p=float((1 + (largest >= gain - 1e-6).sum()) / (FLIPPED + 1)),
-    )
+    gain = float(shares.sum(axis=0)[names.index(name)])
+    return float((1 + (largest >= gain - 1e-6).sum()) / (FLIPPED + 1))
+
+
+def with_other_evidence(p: float, z: float) -> float:
+    """A p-value, together with an independent standard score (Fisher, 1925).
+
+    Args:
+        p: a one-sided p-value, above 0.
+        z: standard score of the same effect, by something else.
+    """
+    both = p * max(0.5 * math.erfc(z / math.sqrt(2)), 1e-300)
+    return min(1.0, both * (1 - math.log(both)))
 
 
 def as_good(scores: Mapping[str, NDArray[np.float64]], name: str) -> tuple[str, ...]:

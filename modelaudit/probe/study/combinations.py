@@ -80,14 +80,14 @@ class CombinationSearch:
         """
         if not self._rows or not self._tempting():
             return {}
-        # Where no single one helps, their order says nothing: then all are combined.
-        most = BEAM if self._renumbered or self._helped() else len(self._rows)
+        # Of inputs that are not recognised, the order of single ones says little: all are combined.
+        most = BEAM if self._renumbered or self._recognised() else len(self._rows)
         moves, scales = self._best(self._moves, most), self._best(self._scales, most)
         domains = [self._scales[name] for name in scales]
         self._try(InputVariant(move, domain) for move in moves for domain in domains)
         # With a wrong order of the channels, the right scale may seem worse than others.
         self._try(self._exchanged("e", domain) for domain in self._scales.values())
-        self._try(self._exchanged(move, None) for move in moves)
+        self._try(self._exchanged(move, None) for move in self._moves)
         self._score()
         for name in self._best(self._asked, EXTENDED):
             move, domain = self._asked[name].move, self._asked[name].domain
@@ -130,16 +130,17 @@ class CombinationSearch:
         self._rows = rows or fitted(values, self._kind, self._y)
 
     def _tempting(self) -> bool:
+        return self._renumbered or not self._recognised() or self._helped()
+
+    def _recognised(self) -> bool:
+        """Whether the inputs as given are, in the order of the classes as given."""
         assert self._y is not None
         given = self._values("e")
         by_chance = chance_p(given, self._kind, self._y)
-        fit = explained_variance(given, self._y) if by_chance is None else None
-        return (
-            self._renumbered
-            or (by_chance is not None and by_chance >= CHANCE_P.value)
-            or (fit is not None and fit < UNINFORMED.value)
-            or self._helped()
-        )
+        if by_chance is not None:
+            return by_chance < CHANCE_P.value
+        fit = explained_variance(given, self._y)
+        return fit is None or fit >= UNINFORMED.value
 
     def _helped(self) -> bool:
         """Whether a single transform seems to score better than the inputs as given."""

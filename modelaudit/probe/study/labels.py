@@ -19,11 +19,17 @@ from modelaudit.measures.behaviour.accuracy import (
 from modelaudit.measures.behaviour.information_gain import information_gains
 from modelaudit.measures.behaviour.numbering import Numbering, other_numbering
 from modelaudit.measures.behaviour.outputs import probabilities
-from modelaudit.measures.behaviour.paired import as_good, best_variant, p_better
+from modelaudit.measures.behaviour.paired import (
+    adjusted_p,
+    as_good,
+    best_variant,
+    p_better,
+    with_other_evidence,
+)
 from modelaudit.measures.transforms import Transform
 from modelaudit.measures.value_transforms import JOIN, changes
 from modelaudit.probe.study.runner import Array
-from modelaudit.thresholds.answers import BACKED_P, BACKED_Z, BETTER_P, NUMBERING_ODDS
+from modelaudit.thresholds.answers import BETTER_P, NUMBERING_ODDS, ONLY_P
 
 Scores = Mapping[str, NDArray[np.float64]]  # of each input (n,), by variant
 
@@ -126,18 +132,25 @@ def _better(
     outputs: Mapping[str, Array],
     kind: str,
 ) -> BetterInputs | None:
-    """The best form, without the changes that it does not need."""
+    """The best form, without the changes that it does not need.
+
+    A single change is tested among single changes first: they are fewer and likelier than
+    combinations, whose number would hide it.
+    """
     found = best_variant(rows, np.random.default_rng(0))
     if found is None:
         return None
-    name = _needed(found.name, rows, outputs, kind)
+    name, p = _needed(found.name, rows, outputs, kind), found.p
+    if JOIN not in name:
+        alone = {key: each for key, each in rows.items() if JOIN not in key}
+        p = min(p, adjusted_p(alone, name, np.random.default_rng(0)))
     names = (name, *as_good(rows, name))
     return BetterInputs(
         name=name,
         measure=measure,
         given=scores["e"],
         score=scores[name],
-        p=found.p,
+        p=p,
         tried=len(rows) - 1,
         n=len(rows["e"]),
         also=tuple(each for each in names[1:] if changes(each) <= changes(name)),
@@ -147,23 +160,21 @@ def _better(
 def _needed(name: str, rows: Scores, outputs: Mapping[str, Array], kind: str) -> str:
     """A form of the inputs without the changes whose removal does not make it clearly worse.
 
-    Clearly: with a p-value below `BETTER_P`, or below `BACKED_P` if there was one change of its
-    kind only to choose from (red and blue), or if the information in the predictions falls as
-    well, which needs no labels. One change is always left.
+    Clearly: with a p-value below `BETTER_P`, or below `ONLY_P` if there was one change of its
+    kind only to choose from (red and blue); that of the labels, or of labels and information,
+    which needs no labels. One change is always left.
     """
     while JOIN in name:
         parts = name.split(JOIN)
         without = {JOIN.join(each for each in parts if each != part): part for part in parts}
-        p = {other: p_better(rows[other], rows[name]) for other in without if other in rows}
+        p = {
+            other: _clearly(rows, outputs, other, name, kind) for other in without if other in rows
+        }
+        limits = {"BGR": ONLY_P.value}
         idle = {
             other: each
             for other, each in p.items()
-            if each >= BACKED_P.value
-            or (
-                each >= BETTER_P.value
-                and without[other] != "BGR"
-                and _backing(outputs[other], outputs[name], kind) < BACKED_Z.value
-            )
+            if each >= limits.get(without[other], BETTER_P.value)
         }
         if not idle:
             break
@@ -171,13 +182,14 @@ def _needed(name: str, rows: Scores, outputs: Mapping[str, Array], kind: str) ->
     return name
 
 
-def _backing(without: Array, values: Array, kind: str) -> float:
-    """Standard errors by which predictions are more informative; 0 without classes."""
-    p, other = probabilities(values, kind), probabilities(without, kind)
-    if p is None or other is None:
-        return 0.0
-    gain = information_gains({"e": other, "x": p}, np.random.default_rng(0))["x"]
-    return gain.z if gain.equal_z is None else gain.equal_z
+def _clearly(rows: Scores, outputs: Mapping[str, Array], less: str, name: str, kind: str) -> float:
+    """P-value of the hypothesis that a form is no better than another one."""
+    p, told = p_better(rows[less], rows[name]), probabilities(outputs[name], kind)
+    other = probabilities(outputs[less], kind)
+    if told is None or other is None:
+        return p
+    gain = information_gains({"e": other, "x": told}, np.random.default_rng(0))["x"]
+    return min(p, with_other_evidence(p, gain.z if gain.equal_z is None else gain.equal_z))
 
 
 def _worse(rows: Scores) -> dict[str, float]:

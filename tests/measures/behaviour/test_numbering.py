@@ -9,7 +9,13 @@ import numpy as np
 import pytest
 
 from modelaudit.measures.behaviour.accuracy import class_likelihoods
-from modelaudit.measures.behaviour.numbering import ENTROPY_SHARES, PATTERNS, other_numbering
+from modelaudit.measures.behaviour.numbering import (
+    ENTROPY_SHARES,
+    PATTERNS,
+    Numbering,
+    _no_better,
+    other_numbering,
+)
 from modelaudit.thresholds.answers import NUMBERING_ODDS, PER_CLASS
 
 TEN = np.arange(10)
@@ -159,3 +165,16 @@ def test_more_outputs_than_classes(kind: str) -> None:
     """An autoencoder with class numbers as labels: 400 outputs, 10 classes."""
     outputs = np.random.default_rng(3).random((200, 400))
     assert other_numbering({"e": outputs}, kind, np.arange(200) % 10) is None
+
+
+@pytest.mark.parametrize("exchanged", [False, True])
+def test_another_form_that_is_better_alone_shows_no_order(exchanged):
+    """Two classes are confused with each other in the right form; or really exchanged."""
+    rng = np.random.default_rng(3)
+    labels = np.repeat(np.arange(8), 8)
+    order = np.array([1, 0, *range(2, 8)])
+    said = np.where(np.arange(64) % 8 < 5, order[labels], labels)  # 5 of 8, of these two classes
+    said = order[labels] if exchanged else np.where(labels < 2, said, labels)
+    outputs = {"e": np.eye(8)[rng.integers(0, 8, 64)], "V": np.eye(8)[said]}
+    found = Numbering("V", 1.0, 20.0, 2, order)
+    assert _no_better(found, outputs, "softmax", labels) is not exchanged

@@ -10,10 +10,12 @@ from scipy import stats
 
 from modelaudit.measures.behaviour.paired import (
     FLIPPED,
+    adjusted_p,
     as_good,
     best_variant,
     binomial_tail,
     p_better,
+    with_other_evidence,
 )
 
 
@@ -84,3 +86,19 @@ def test_forms_that_are_equally_good_are_rarely_preferred():
         found = best(scores)
         alarms += found is not None and found.p < 0.01
     assert alarms <= 10
+
+
+@pytest.mark.parametrize(("p", "z"), [(0.2, 3.0), (0.03, 0.0), (0.9, -1.0), (1e-9, 8.0)])
+def test_two_kinds_of_evidence_are_combined_as_by_fisher(p, z):
+    expected = stats.combine_pvalues([p, stats.norm.sf(z)], method="fisher").pvalue
+    assert with_other_evidence(p, z) == pytest.approx(expected, rel=1e-6)
+    assert with_other_evidence(p, 60.0) < 1e-200
+
+
+def test_the_number_of_forms_counts():
+    rng = np.random.default_rng(0)
+    scores = {"e": np.zeros(64), "H": rng.normal(0.35, 1, 64)}
+    scores |= {f"other {i}": rng.normal(0, 1, 64) for i in range(60)}
+    few = {name: scores[name] for name in ("e", "H", "other 0")}
+    p, many = (adjusted_p(each, "H", np.random.default_rng(0)) for each in (few, scores))
+    assert 5 * p < many
