@@ -158,18 +158,18 @@ def _grey_imagenet(given: str, axis: int) -> Iterator[DomainTransform]:
             yield _affine(f"{source}>{name}", (scale * std, scale * mean + offset), axis)
 
 
-class _Step(Struct, frozen=True):
+class _Affine(Struct, frozen=True):
     """Reverses the order of the three channels or not, then computes `scale * x + offset`."""
 
     scale: NDArray[np.float64]
     offset: NDArray[np.float64]
     flip: bool = False
 
-    def then(self, after: _Step) -> _Step:
+    def then(self, after: _Affine) -> _Affine:
         """Both steps as one."""
         turn = -1 if after.flip else 1
         scale, offset = self.scale[::turn], self.offset[::turn]
-        return _Step(
+        return _Affine(
             scale * after.scale, offset * after.scale + after.offset, self.flip != after.flip
         )
 
@@ -180,20 +180,20 @@ class _Step(Struct, frozen=True):
 
 
 _ONES, _MEAN, _STD, _CAFFE = map(np.array, ((1.0,) * 3, IMAGENET_MEAN, IMAGENET_STD, CAFFE_MEAN))
-_SWAP = _Step(_ONES, 0 * _ONES, flip=True)
+_SWAP = _Affine(_ONES, 0 * _ONES, flip=True)
 # From 0…1, with channels in the order red, green, blue, and back to it.
 _FROM_UNIT = {
-    **{name: _Step(scale * _ONES, offset * _ONES) for name, (scale, offset) in RANGES.items()},
-    "imagenet": _Step(1 / _STD, -_MEAN / _STD),
-    "caffe": _Step(255 * _ONES, -_CAFFE, flip=True),
+    **{name: _Affine(scale * _ONES, offset * _ONES) for name, (scale, offset) in RANGES.items()},
+    "imagenet": _Affine(1 / _STD, -_MEAN / _STD),
+    "caffe": _Affine(255 * _ONES, -_CAFFE, flip=True),
 }
 _TO_UNIT = {
     **{
-        name: _Step(_ONES / scale, -offset / scale * _ONES)
+        name: _Affine(_ONES / scale, -offset / scale * _ONES)
         for name, (scale, offset) in RANGES.items()
     },
-    "imagenet": _Step(_STD, _MEAN),
-    "caffe": _Step(_ONES / 255, _CAFFE[::-1] / 255, flip=True),
+    "imagenet": _Affine(_STD, _MEAN),
+    "caffe": _Affine(_ONES / 255, _CAFFE[::-1] / 255, flip=True),
 }
 # Inputs that were standardised one by one have lost their brightness and contrast; ImageNet's
 # statistics are then the best guess.

@@ -27,9 +27,23 @@ GAIN = Threshold(
 ALIKE_INFORMED = Threshold(
     0.5,
     "of log2 K",
-    "information that another form must reach if most inputs as given get one prediction",
+    "information that another orientation must reach if most inputs as given get one prediction",
     "images of one class in other orientations, 50 cases of 11 networks for digits and "
     "photographs: 0.43 at most",
+)
+ALIKE_EQUAL = Threshold(
+    0.45,
+    "of log2 K",
+    "information that another form must gain at equal confidence for the same",
+    "images of one class in 921 other forms, 13 networks for digits and photographs: 0.42 at most; "
+    "wrong values that most inputs answer alike: 0.28 to 0.69, 6 of 9 at least 0.5",
+)
+ALIKE_AGREED = Threshold(
+    0.35,
+    "of log2 K",
+    "information that another form must gain at equal confidence, and agreement with mirror "
+    "images, for the same",
+    "the same forms: 0.30 at most; the same wrong values: 0.26 to 0.63",
 )
 GAIN_Z = Threshold(
     4.0,

@@ -97,6 +97,17 @@ def orientation_of_images_that_get_one_prediction(share):
     return found(orientation_mismatch, behaviour(seen))
 
 
+@at("answers.ALIKE_EQUAL", {0.445: "", 0.45: "1-x", 0.455: "1-x"})
+def values_of_images_that_get_one_prediction(share):
+    return scale(output(0.4, 0.9, gains=form("1-x", equal=(4 * share, 9.0))))
+
+
+@at("answers.ALIKE_AGREED", {0.345: "", 0.35: "1-x", 0.355: "1-x"})
+def mirror_images_agree_for_other_values(share):
+    gain = InformationGain(3.0, 9.0, 0.44 * 4, 9.0, mirror_bits=4 * share, mirror_z=9.0)
+    return scale(output(0.4, 0.9, gains={"1-x": gain}))
+
+
 @at("answers.GAIN", {0.099: "", 0.1: "1-x", 0.101: "1-x"})
 def scale_gains(bits):
     return scale(output(1.0, gains=form("1-x", equal=(bits, 9.0))))

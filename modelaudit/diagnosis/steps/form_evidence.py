@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from modelaudit.audit_types.behaviour import BatchNormFit, InformationGain, OutputBehaviour
 from modelaudit.diagnosis.case import FLIPS, answered_alike, capacity, information
-from modelaudit.diagnosis.input_corrections import simplest_first, words_of
+from modelaudit.diagnosis.input_corrections import parts, simplest_first, words_of
 from modelaudit.measures.value_transforms import JOIN
 from modelaudit.thresholds.answers import (
     AGREE_Z,
+    ALIKE_AGREED,
+    ALIKE_EQUAL,
     ALIKE_INFORMED,
     GAIN,
     GAIN_Z,
@@ -27,7 +29,7 @@ def informed_orientations(output: OutputBehaviour) -> list[str]:
     swapped = output.gains.get("BGR")
     if not best or not is_gain(moves[best]) or (swapped and swapped.bits > moves[best].bits):
         best = agreed_form(output)
-    if best not in moves or not distinguishes(output, moves[best]):
+    if best not in moves or not distinguishes(output, best):
         return []
     as_good = {name for name in moves[best].also if name in moves}
     tied = {best, *(name for name in as_good if is_gain(moves[name]) or agrees(moves[name]))}
@@ -52,14 +54,21 @@ def agrees(gain: InformationGain) -> bool:
     return clear and told > -TIED_Z.value
 
 
-def distinguishes(output: OutputBehaviour, gain: InformationGain) -> bool:
-    """Whether a gain is more than what images of one kind show.
+def distinguishes(output: OutputBehaviour, name: str) -> bool:
+    """Whether a form gains more than what images of one kind show.
 
-    They get one prediction, and in any other form, several wrong ones.
+    They get one prediction, and in any other form, several wrong ones. Larger values alone make
+    these confident, so other values are judged at equal confidence.
     """
     if not answered_alike(output) and not output.collapse.collapsed:
         return True
-    return information(output) + gain.bits >= ALIKE_INFORMED.value * capacity(output)
+    gain, room = output.gains[name], capacity(output)
+    if parts(name)[1] in {"", "BGR"} and (
+        information(output) + gain.bits >= ALIKE_INFORMED.value * room
+    ):
+        return True
+    equal, agreed = gain.equal_bits or 0.0, gain.mirror_bits or 0.0
+    return equal >= ALIKE_EQUAL.value * room or min(equal, agreed) >= ALIKE_AGREED.value * room
 
 
 def is_gain(gain: InformationGain) -> bool:
@@ -84,10 +93,10 @@ def informed_scale(output: OutputBehaviour, first: BatchNormFit | None) -> str:
         and equal[best] >= max(GAIN.value, *(equal[name] for name in output.gains))
     ):
         if first is None:
-            return best if distinguishes(output, others[best]) else ""
+            return best if distinguishes(output, best) else ""
         fits = first.misfit > MISFIT_ALIKE.value and first.domain.get(best, 1.0) < ON_SCALE.value
         unsure = first.mean_deviation <= OFF_SCALE.value and not fits
-        if unsure and not distinguishes(output, others[best]):
+        if unsure and not distinguishes(output, best):
             return ""
         limit = max(first.mean_deviation, ON_SCALE.value)
         return best if first.domain.get(best, 0.0) <= limit else ""
@@ -97,11 +106,11 @@ def informed_scale(output: OutputBehaviour, first: BatchNormFit | None) -> str:
         swapped
         and is_gain(swapped)
         and swapped.bits >= max(kept.values())
-        and distinguishes(output, swapped)
+        and distinguishes(output, "BGR")
     ):
         return "BGR"
     agreed = agreed_form(output)
-    if agreed not in others or not distinguishes(output, others[agreed]):
+    if agreed not in others or not distinguishes(output, agreed):
         return ""
     limit = max(first.mean_deviation, ON_SCALE.value) if first else 0.0
     return agreed if first is None or first.domain.get(agreed, 0.0) <= limit else ""
