@@ -13,8 +13,7 @@ from __future__ import annotations
 
 import datetime
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,7 +25,7 @@ from modelaudit import __version__
 from modelaudit.errors import UsageError
 from modelaudit.facts import Artifact
 from modelaudit.formats.reader import read
-from modelaudit.probe.host.observe import observe
+from modelaudit.probe.host.observe import restored
 from modelaudit.probe.host.runtime import RuntimeHandle
 from modelaudit.probe.host.session import Session
 from modelaudit.probe.protocol import Observation
@@ -106,7 +105,7 @@ def record_saved(
         UsageError: no runtime loads the model, no inputs can be generated, or it returns nothing.
         OSError: the record cannot be written.
     """
-    with _restored(artifact, settings, handles) as session:
+    with restored(artifact, settings, handles) as session:
         return write_record(_session_record(session, artifact, settings), artifact.root)
 
 
@@ -118,32 +117,12 @@ def replay_saved(
     If either model cannot be run, `not_replayed` says why.
     """
     try:
-        with _restored(old, settings, handles) as session:
+        with restored(old, settings, handles) as session:
             recorded = _session_record(session, old, settings)
-        with _restored(new, settings, handles) as session:
+        with restored(new, settings, handles) as session:
             return replay(session, recorded, GoldenCheck(file=""))
     except UsageError as error:
         return GoldenCheck(file="", not_replayed=str(error))
-
-
-@contextmanager
-def _restored(
-    artifact: Artifact, settings: ProbeSettings, handles: Sequence[RuntimeHandle]
-) -> Iterator[Session]:
-    """A session with the model, in the first runtime that loads it.
-
-    Raises:
-        UsageError: no runtime loads it.
-    """
-    failures = []
-    for handle in handles:
-        seen, session = observe(handle, artifact, settings)
-        if session is not None:
-            with session:
-                yield session
-            return
-        failures.append(f"{handle.runtime.name}: {seen.error_type} {seen.error}".strip())
-    raise UsageError("no runtime loads the model: " + "; ".join(failures))
 
 
 def _session_record(session: Session, artifact: Artifact, settings: ProbeSettings) -> GoldenRecord:

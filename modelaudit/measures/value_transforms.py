@@ -89,13 +89,9 @@ def domain_transforms(x: NDArray[np.generic], channels: int | None) -> tuple[Dom
         channels: axis of red, green and blue, or of the only channel; None for other inputs.
     """
     low, high = (float(x.min()), float(x.max())) if x.size else (0.0, 0.0)
-    found = list(_ranges(low, high))
-    given = "each" if standardised_each(x) else value_range(low, high)
+    given = given_range(x)
     colours = channels if channels is not None and x.shape[channels] == 3 else None
-    if colours is not None:
-        found += _imagenet(given, colours)
-    elif channels is not None:
-        found += _grey_imagenet(given, channels)
+    found = _between(given, value_range(low, high), channels, colours)
     found.append(DomainTransform("1-x", (-1.0,), (low + high,)))
     mean, deviation = (float(x.mean()), float(x.std())) if x.size else (0.0, 0.0)
     if deviation > 0:
@@ -104,6 +100,65 @@ def domain_transforms(x: NDArray[np.generic], channels: int | None) -> tuple[Dom
     if colours is not None:
         found.append(DomainTransform("BGR", flip=(colours,)))
     return tuple(found)
+
+
+def paired_transforms(x: NDArray[np.generic], channels: int | None) -> tuple[DomainTransform, ...]:
+    """`domain_transforms`, and those from all other ranges, as if `x` were already normalised.
+
+    If one of two models normalises its inputs once more than the other, the inverse of the
+    normalisation makes their answers equal, whatever the range of `x`. Arguments as there.
+    """
+    colours = channels if channels is not None and x.shape[channels] == 3 else None
+    found = [*domain_transforms(x, channels)]
+    for given in (*RANGES, "imagenet", "caffe"):
+        if given == given_range(x):
+            continue
+        found += _between(given, given, channels, colours)
+    kept = {
+        (*map(_rounded, (each.scale, each.offset)), each.flip, each.each): each
+        for each in found[::-1]
+    }
+    return tuple([*kept.values()][::-1])
+
+
+def _rounded(factors: Factors) -> Factors:
+    return tuple(float(f"{factor:.6g}") for factor in factors)
+
+
+def reached_range(transform: DomainTransform, given: str) -> str:
+    """The usual range that a value transform maps the range `given` to; "" if it is none.
+
+    Both are as in `value_range`.
+    """
+    values = transform.name.partition(JOIN)[0]
+    source, _, target = values.rpartition(">")
+    if target in {*RANGES, "imagenet", "imagenet-grey", "caffe"} and source:
+        return target if source.removesuffix("-grey") in {given, "each"} else ""
+    if given not in RANGES or len(transform.scale) != 1:
+        return ""
+    scale, offset = RANGES[given]
+    ends = [transform.scale[0] * end + transform.offset[0] for end in (offset, scale + offset)]
+    for name, (other, start) in RANGES.items():
+        if np.allclose(ends, (start, other + start), rtol=1e-6, atol=1e-6):
+            return name
+    return ""
+
+
+def given_range(x: NDArray[np.generic]) -> str:
+    """`value_range` of inputs (n, ...), or `each` if they were standardised one by one."""
+    low, high = (float(x.min()), float(x.max())) if x.size else (0.0, 0.0)
+    return "each" if standardised_each(x) else value_range(low, high)
+
+
+def _between(
+    given: str, values: str, channels: int | None, colours: int | None
+) -> list[DomainTransform]:
+    found = list(_ranges(values))
+    if colours is not None:
+        found += _imagenet(given, colours)
+    elif channels is not None:
+        found += _grey_imagenet(given, channels)
+    return found
 
 
 def value_range(low: float, high: float) -> str:
@@ -119,8 +174,7 @@ def value_range(low: float, high: float) -> str:
     return "imagenet" if max(-low, high) <= NORMALISED.value else "caffe"
 
 
-def _ranges(low: float, high: float) -> Iterator[DomainTransform]:
-    given = value_range(low, high)
+def _ranges(given: str) -> Iterator[DomainTransform]:
     if given == "0-255":
         yield DomainTransform("/255", (1 / 255,))
         yield DomainTransform("x/127.5-1", (1 / 127.5,), (-1.0,))

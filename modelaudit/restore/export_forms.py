@@ -13,6 +13,8 @@ from modelaudit.thresholds.restoration import EXPORT_ROUNDING
 
 Array = NDArray[np.float64]
 
+FEW_WEIGHTS = 6  # for each output channel
+
 
 class Folding(Struct, frozen=True):
     """A normalization or rescaling as x · scale + shift, and the names of its weights.
@@ -49,6 +51,29 @@ class Folding(Struct, frozen=True):
 def _scaled(values: Array, scale: Array) -> Array:
     product: Array = values * scale
     return product
+
+
+def refolded(kernel: Kernel, theirs: Array, mine: Array, step: Array) -> bool:
+    """Whether an exported kernel is that of the source, each output channel times a factor.
+
+    So it is if a normalization was folded in with other numbers. Kernels with few weights for an
+    output do not show it.
+
+    Args:
+        kernel: of the source.
+        theirs, mine: values of the export and of the source.
+        step: half a step of the numbers of `theirs`.
+    """
+    outputs = {"hwoi": (-2,), "hwcm": (-2, -1)}.get(kernel.axes, (-1,))
+    moved = [np.moveaxis(each, outputs, range(-len(outputs), 0)) for each in (theirs, mine, step)]
+    width = math.prod(moved[0].shape[-len(outputs) :])
+    got, wanted, half = (each.reshape(-1, width) for each in moved)
+    if len(got) < FEW_WEIGHTS:
+        return False
+    norms = (wanted**2).sum(axis=0)
+    factors = (got * wanted).sum(axis=0) / np.where(norms > 0, norms, 1.0)
+    # The factors are fitted to rounded values, which leaves a little more than half a step.
+    return bool((factors > 0).mean() > 0.9 and beyond_steps(got, wanted * factors, 1.2 * half) <= 0)
 
 
 def alike(one: Kernel, other: Kernel) -> bool:

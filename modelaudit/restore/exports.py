@@ -18,7 +18,7 @@ from modelaudit.errors import ReadError
 from modelaudit.facts import Artifact, Kernel, Layer, Tensor
 from modelaudit.layer_classes import Trait, has
 from modelaudit.measures.kernels.values import in_usual_order
-from modelaudit.restore.export_forms import Array, Folding, alike, beyond_steps, rounding
+from modelaudit.restore.export_forms import Array, Folding, alike, beyond_steps, refolded, rounding
 from modelaudit.restore.model import WeightComparison
 from modelaudit.structs import replace
 from modelaudit.thresholds.restoration import FACTOR_ERROR
@@ -53,6 +53,7 @@ def compare_export(source: Artifact, export: Artifact) -> WeightComparison:
         missing=tuple(search.missing),
         unexpected=tuple(search.foreign()),
         forms=dict(search.forms),
+        refolded=tuple(dict.fromkeys(search.refolded)),
     )
 
 
@@ -68,6 +69,7 @@ class _Search:
         self.forms: Counter[str] = Counter()
         self.differing: list[TensorDifference] = []
         self.missing: list[str] = []
+        self.refolded: list[str] = []
         self.compared = self.found = 0
         self.by_size: defaultdict[int, list[str]] = defaultdict(list)
         for tensor in export.tensors:
@@ -146,12 +148,21 @@ class _Search:
             self._keep(kernel.tensor, FOLDED if used else EQUAL if exact else QUANTISED)
         else:
             self._differ(kernel.tensor, other.tensor, wanted, theirs)
+            self._refolded(kernel, norms, mine, other, theirs)
             if any(norm.before for norm in norms):  # the bias depends on the kernel
                 self.done.update(name for norm in norms for name in norm.names)
                 self.done.update([kernel.bias] if kernel.bias else ())
                 return True
         self._bias(kernel, mine, other, used)
         return True
+
+    def _refolded(
+        self, kernel: Kernel, norms: Sequence[Folding], mine: Array, other: Kernel, theirs: Array
+    ) -> None:
+        step = self._step(other.tensor, theirs, other).reshape(mine.shape)
+        behind = any(norm.names and not norm.before for norm in norms)
+        if behind and refolded(kernel, theirs, mine, step):
+            self.refolded.append(kernel.route)
 
     def _bias(self, kernel: Kernel, mine: Array, other: Kernel, norm: Folding | None) -> None:
         """The bias, and what was folded into it."""
@@ -179,6 +190,9 @@ class _Search:
             for name in names:
                 self._keep(name, EQUAL if norm is None else FOLDED)
         else:
+            apart = any(each.tensor == kernel.tensor for each in self.differing)
+            if norm is not None and norm.names and not apart:
+                self.refolded.append(kernel.route)
             for name in names:
                 self._differ(name, other.bias, wanted, theirs.reshape(-1))
 

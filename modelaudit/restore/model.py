@@ -67,6 +67,7 @@ class WeightComparison(Struct, frozen=True):
         missing: expected tensors that the other side does not have in any form.
         unexpected: tensors that only the found side has.
         forms: how many of the identical ones have which form, in an export.
+        refolded: layers into which an export folds batch normalization with other numbers.
     """
 
     compared: int
@@ -75,6 +76,7 @@ class WeightComparison(Struct, frozen=True):
     missing: tuple[str, ...] = ()
     unexpected: tuple[str, ...] = ()
     forms: Mapping[str, int] = field(default_factory=dict)
+    refolded: tuple[str, ...] = ()
 
     @property
     def equal(self) -> bool:

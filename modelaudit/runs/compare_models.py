@@ -10,6 +10,7 @@ from typing import Any
 from msgspec import Struct
 
 from modelaudit import schema
+from modelaudit.audit_types.loading import Status
 from modelaudit.changes.audit_change import AuditChange, OutputChange
 from modelaudit.changes.audits import compare_audits
 from modelaudit.errors import ReadError, UsageError
@@ -17,6 +18,9 @@ from modelaudit.facts import Artifact, Json, ProblemKind
 from modelaudit.golden import replay_saved
 from modelaudit.pipeline import Probe, add_probe, finish_audit, static_facts
 from modelaudit.probe.host.runtime import RuntimeHandle
+from modelaudit.probe.pair.model import ExportPair
+from modelaudit.probe.pair.run import compare_saved, untold
+from modelaudit.probe.protocol import endings
 from modelaudit.probe.run import probe_with, start_runtimes
 from modelaudit.report.wording.audit_changes import describe
 from modelaudit.restore.audited_weights import compare_audited
@@ -44,6 +48,7 @@ class ModelDiff(Struct, frozen=True):
         weights: the comparison of the weights.
         of_models: both models themselves were read, not audits of them.
         answers: both models on the same inputs; None if they were not run for the comparison.
+        pair: a model and its export on the same inputs; None for other pairs of models.
     """
 
     old: Audit
@@ -52,6 +57,12 @@ class ModelDiff(Struct, frozen=True):
     weights: WeightComparison
     of_models: bool = False
     answers: GoldenCheck | None = None
+    pair: ExportPair | None = None
+
+    @property
+    def same(self) -> bool:
+        """Nothing has changed, or an export is the same model as its source."""
+        return self.equal if self.pair is None else self.pair.same
 
     @property
     def equal(self) -> bool:
@@ -72,6 +83,7 @@ class ModelDiff(Struct, frozen=True):
 class _Side(Struct, frozen=True):
     audit: Audit
     artifact: Artifact | None = None
+    refused: str = ""  # why it was not run, "" if it was
 
 
 def compare_models(old: Audit | Path, new: Audit | Path, settings: Settings) -> ModelDiff:
@@ -93,7 +105,7 @@ def compare_models(old: Audit | Path, new: Audit | Path, settings: Settings) -> 
     models = [each for each in inputs if isinstance(each, Path)]
     if not models:
         before, after = (each for each in inputs if isinstance(each, Audit))
-        return _comparison(_Side(before), _Side(after), None)
+        return _comparison(_Side(before), _Side(after), settings)
     with ExitStack() as stack:
         handles: Sequence[RuntimeHandle] = ()
         if settings.probe.enabled:
@@ -103,8 +115,7 @@ def compare_models(old: Audit | Path, new: Audit | Path, settings: Settings) -> 
 
         def work(_: None) -> dict[str, Json]:
             before, after = (_side(each, settings, probe) for each in inputs)
-            found = _comparison(before, after, _answers(before, after, settings, handles))
-            return _to_json(found)
+            return _to_json(_comparison(before, after, settings, handles))
 
         (answer,) = run_in_child([None], work, settings)
     if answer.lost:
@@ -133,7 +144,9 @@ def _side(source: Audit | Path, settings: Settings, probe: Probe | None) -> _Sid
     (target,) = targets
     own = settings.for_model(target.relative, target.path)
     facts = add_probe(static_facts(target.path, own), probe)
-    return _Side(finish_audit(facts, target, CREATED, {}), facts.artifact)
+    ran = any(each.status is Status.LOADED for each in facts.observations)
+    refused = "" if ran else f"{source.name} was not run: {endings(facts.observations)}"
+    return _Side(finish_audit(facts, target, CREATED, {}), facts.artifact, refused)
 
 
 def _answers(
@@ -145,23 +158,38 @@ def _answers(
     return replay_saved(before.artifact, after.artifact, settings.probe, handles)
 
 
-def _comparison(before: _Side, after: _Side, answers: GoldenCheck | None) -> ModelDiff:
-    if before.artifact and after.artifact:
-        source, export = before.artifact, after.artifact
-        if export.lite is not None and source.lite is None:
-            weights = compare_export(source, export)
-        else:
-            weights = compare(stored_weights(source), stored_weights(export))
+def _comparison(
+    before: _Side, after: _Side, settings: Settings, handles: Sequence[RuntimeHandle] = ()
+) -> ModelDiff:
+    if not (before.artifact and after.artifact):
+        weights = compare_audited(before.audit, after.audit)
+        return _diff(before.audit, after.audit, weights, False, None)
+    source, export = before.artifact, after.artifact
+    if export.lite is None or source.lite is not None:
+        weights = compare(stored_weights(source), stored_weights(export))
+        answers = _answers(before, after, settings, handles)
         return _diff(before.audit, after.audit, weights, True, answers)
-    weights = compare_audited(before.audit, after.audit)
-    return _diff(before.audit, after.audit, weights, False, answers)
+    weights = compare_export(source, export)
+    if not settings.probe.enabled:
+        return _diff(before.audit, after.audit, weights, True, None)
+    refused = before.refused or after.refused
+    if refused:
+        pair = untold(export, refused)
+    else:
+        pair = compare_saved(source, export, weights, settings.probe, handles)
+    return _diff(before.audit, after.audit, weights, True, None, pair)
 
 
 def _diff(
-    old: Audit, new: Audit, weights: WeightComparison, of_models: bool, answers: GoldenCheck | None
+    old: Audit,
+    new: Audit,
+    weights: WeightComparison,
+    of_models: bool,
+    answers: GoldenCheck | None,
+    pair: ExportPair | None = None,
 ) -> ModelDiff:
     changes = (*compare_audits(old, new, weights), *_changed_outputs(answers))
-    return ModelDiff(old, new, changes, weights, of_models, answers)
+    return ModelDiff(old, new, changes, weights, of_models, answers, pair)
 
 
 def _changed_outputs(answers: GoldenCheck | None) -> Iterator[AuditChange]:
@@ -178,15 +206,17 @@ def _to_json(found: ModelDiff) -> dict[str, Json]:
         "weights": encode(found.weights),
         "of_models": found.of_models,
         "answers": encode(found.answers),
+        "pair": encode(found.pair),
     }
 
 
 def _from_json(data: Mapping[str, Any]) -> ModelDiff:
-    answers = data["answers"]
+    answers, pair = data["answers"], data["pair"]
     return _diff(
         schema.from_json(data["old"]),
         schema.from_json(data["new"]),
         decode(WeightComparison, data["weights"]),
         data["of_models"],
         answers and decode(GoldenCheck, answers),
+        pair and decode(ExportPair, pair),
     )

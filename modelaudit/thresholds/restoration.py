@@ -77,3 +77,69 @@ EXPORT_ROUNDING = Threshold(
     "relative to the largest weight of its tensor, up to which it is the same",
     "folding batch normalization in float32 leaves at most 1e-6",
 )
+
+# A model and its export on the same inputs. Errors are the Euclidean norm of the difference of the
+# outputs for one input, in units of the spread of the source's outputs; of all inputs the median.
+EXPORT_FLOAT = Threshold(
+    1e-3,
+    "of the spread",
+    "error of an export with float weights up to which it is the same model",
+    "TBD",
+)
+EXPORT_FLOAT16 = Threshold(
+    0.02,
+    "of the spread",
+    "the same with weights in half precision",
+    "TBD",
+)
+EXPORT_WEIGHTS = Threshold(
+    0.3,
+    "of the spread",
+    "the same with weights of 8 bits, and activations of 16 bits or float",
+    "TBD",
+)
+EXPORT_INTEGER = Threshold(
+    0.3,
+    "of the spread",
+    "the same with activations of 8 bits",
+    "TBD",
+)
+EXPORT_GAIN = Threshold(
+    0.5,
+    "",
+    "error of another form of inputs or outputs, relative to that of the form as it is, below "
+    "which the other form is the cause of the difference",
+    "TBD",
+)
+EXPORT_AGREEMENT = Threshold(
+    0.8,
+    "of the inputs",
+    "upper end of the interval of the agreement of the top class below which quantisation is no "
+    "excuse",
+    "TBD",
+)
+EXPORT_SATURATED = Threshold(
+    0.02,
+    "of the values",
+    "share of a layer's values at the end of its quantised range above which it saturates",
+    "TBD",
+)
+EXPORT_LEVELS = Threshold(
+    12.0,
+    "steps",
+    "steps between a quantised layer's smallest and largest value below which they say too little",
+    "TBD",
+)
+EXPORT_KERNEL = Threshold(
+    0.02,
+    "of the norm",
+    "distance of an exported weight from its source, beyond half a step somewhere, above which it "
+    "is another weight",
+    "TBD",
+)
+EXPORT_INFORMED = Threshold(
+    1e-4,
+    "of 1 + max|y|",
+    "spread of the source's outputs below which they say nothing of the export",
+    "chosen: five times the rounding of float32",
+)

@@ -73,6 +73,7 @@ def _diff_models(
     from modelaudit.errors import ReadError, SchemaError
     from modelaudit.registry.output_directory import write_atomic
     from modelaudit.report.pages.model_diff import model_diff_page, render_diff_page
+    from modelaudit.report.wording.export_pairs import sentences as export_sentences
 
     try:
         found = api.compare(old, new, settings)
@@ -80,10 +81,8 @@ def _diff_models(
         warn(clean(str(error)))
         raise click.exceptions.Exit(ExitCode.INCOMPLETE) from error
     names = _names(found, old, new)
-    notes = [
-        _weights(found.weights),
-        _answered(found),
-    ]
+    notes = [_weights(found.weights)]
+    notes += export_sentences(found.pair) if found.pair else [_answered(found)]
     if html:
         shown = model_diff_page(found.old, found.new, found.changes, notes, names)
         write_atomic(html, render_diff_page(shown, templates_dir=templates).encode())
@@ -91,7 +90,7 @@ def _diff_models(
         say(json.dumps(_json(found, old, new), indent=2))
     else:
         say(_text(names, found.changes, notes))
-    return not found.equal
+    return not found.same
 
 
 def _names(found: ModelDiff, old: Path, new: Path) -> tuple[str, str]:
@@ -160,6 +159,7 @@ def _text(names: tuple[str, str], found: Sequence[AuditChange], notes: Sequence[
 def _json(found: ModelDiff, old: Path, new: Path) -> dict[str, Json]:
     from modelaudit.audit_types.json_form import jsonable
     from modelaudit.report.wording.audit_changes import describe
+    from modelaudit.report.wording.export_pairs import code
 
     sides: dict[str, Json] = {
         which: {
@@ -183,6 +183,7 @@ def _json(found: ModelDiff, old: Path, new: Path) -> dict[str, Json]:
             }
             for each in found.changes
         ],
+        **({"export": jsonable(found.pair), "code": code(found.pair)} if found.pair else {}),
         "outputs": jsonable(answers.outputs) if answers else [],
         "not_compared": answers.not_replayed if answers else _not_answered(found),
     }

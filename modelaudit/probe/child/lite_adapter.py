@@ -6,6 +6,7 @@ Python 3.7 syntax; the modules of the runtime are passed in.
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
 import warnings
 from collections import OrderedDict
@@ -16,6 +17,9 @@ import numpy as np
 from .adapters import AdapterError, LoadedModel, dtype_name
 
 if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self
+
     from numpy.typing import NDArray
 
     from .adapters import Values
@@ -44,6 +48,8 @@ class InterpreterModel(LoadedModel):
         else:
             self.given = _by_name(interpreter.get_input_details())
             self.results = _by_name(interpreter.get_output_details())
+        self.again: Untyped = None  # makes an interpreter of the same file
+        self.fed = 0  # rows of the last call
         self.inputs = [_input_port(name, details) for name, details in self.given.items()]
         self.outputs = [_port(name, details) for name, details in self.results.items()]
 
@@ -66,6 +72,7 @@ class InterpreterModel(LoadedModel):
 
     def _call(self, given: dict[str, NDArray[Any]]) -> Values:
         changed = False
+        self.fed = min((len(value) for value in given.values()), default=0)
         for name, value in given.items():
             if tuple(self.given[name]["shape"]) != value.shape:
                 self.interpreter.resize_tensor_input(self.given[name]["index"], value.shape)
@@ -79,23 +86,77 @@ class InterpreterModel(LoadedModel):
         return {n: self.interpreter.get_tensor(each["index"]) for n, each in self.results.items()}
 
 
+class TensorCapture:
+    """Context manager that captures tensors of the main subgraph, by their indexes as text.
+
+    Its results are those of `observing.ActivationCapture`. Meanwhile the model runs in an
+    interpreter that keeps all tensors, without delegates, which merge operators.
+    """
+
+    def __init__(self, model: InterpreterModel, routes: list[str], into: bool) -> None:
+        if into or model.again is None:
+            raise AdapterError("of a TensorFlow Lite model, only the outputs of operators are kept")
+        self.model, self.routes = model, routes
+        self.missing: list[str] = []
+        self.whole: dict[str, list[NDArray[Any]]] = {}
+
+    def __enter__(self) -> Self:
+        """Exchange the interpreter."""
+        model = self.model
+        self.before = (model.interpreter, model.runner, dict(model.given))
+        model.interpreter, model.runner = model.again(), None
+        model.interpreter.allocate_tensors()
+        found = model.interpreter.get_tensor_details()
+        self.details = {str(each["index"]): each for each in found}
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Use the former interpreter again."""
+        self.model.interpreter, self.model.runner, self.model.given = self.before
+
+    def keep(self, rows: int, statistics: bool) -> None:
+        """Store the tensors of the last call that have one row for each sample."""
+        if statistics:
+            raise AdapterError("of a TensorFlow Lite model, only values are kept")
+        for route in self.routes:
+            if route not in self.details or route in self.missing:
+                continue
+            try:
+                value = np.asarray(self.model.interpreter.get_tensor(int(route)))
+            except ValueError:  # inside a loop, or never computed
+                self.missing.append(route)
+                continue
+            if value.ndim and len(value) == self.model.fed and value.dtype.kind in "fiub":
+                real = _real(value, self.details[route])
+                self.whole.setdefault(route, []).append(real[:rows])
+
+    def results(self) -> dict[str, NDArray[Any]]:
+        """The stored values, by index."""
+        return {route: np.concatenate(pieces) for route, pieces in self.whole.items()}
+
+
 def interpret(tf: Untyped, path: str, threads: int, signature: str | None) -> LoadedModel:
     """Load a model with LiteRT if the runtime has it, else with TensorFlow's own interpreter.
 
     LiteRT has no operations of TensorFlow, so a model that it rejects is loaded by the other.
     """
     errors = []
-    for make, name in _interpreters(tf):
+    for origin, name in _interpreters(tf):
+        make = functools.partial(_make, origin, model_path=path, num_threads=threads)
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                interpreter = make(model_path=path, num_threads=threads)
+            interpreter = make()
             interpreter.allocate_tensors()
             model = InterpreterModel(interpreter, signature)
         except (ValueError, RuntimeError) as error:
             errors.append(error)
         else:
             model.notes.append("run by " + name)
+            model.again = functools.partial(make, keeping=True)
             return model
     if errors:
         raise errors[-1]
@@ -103,12 +164,24 @@ def interpret(tf: Untyped, path: str, threads: int, signature: str | None) -> Lo
 
 
 def _interpreters(tf: Untyped) -> list[tuple[Any, str]]:
+    """Modules that have an interpreter, and its names."""
     found = []
     with contextlib.suppress(ImportError):
-        found.append((importlib.import_module(LITERT).Interpreter, "LiteRT"))
-    with contextlib.suppress(AttributeError):
-        found.append((tf.lite.Interpreter, "tf.lite.Interpreter"))
+        found.append((importlib.import_module(LITERT), "LiteRT"))
+    if hasattr(getattr(tf, "lite", None), "Interpreter"):
+        found.append((tf.lite, "tf.lite.Interpreter"))
     return found
+
+
+def _make(origin: Untyped, keeping: bool = False, **options: Untyped) -> Untyped:
+    """An interpreter, or one that keeps the values of all tensors."""
+    if keeping:
+        types = getattr(origin, "OpResolverType", None) or origin.experimental.OpResolverType
+        plain = types.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+        options.update(experimental_preserve_all_tensors=True, experimental_op_resolver_type=plain)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return origin.Interpreter(**options)
 
 
 def _chosen(signatures: Untyped, wanted: str | None) -> str | None:
@@ -157,10 +230,11 @@ def _scale(details: Untyped) -> float:
 def _stored(value: NDArray[Any], details: Untyped) -> NDArray[Any]:
     """Values as the input stores them."""
     dtype, scale = np.dtype(details["dtype"]), _scale(details)
-    if not scale or value.dtype == dtype:
+    whole = dtype.kind in "iu" and value.dtype.kind == "f"
+    if value.dtype == dtype or not (scale or whole):
         return np.ascontiguousarray(value, dtype)
-    bounds, zero = np.iinfo(dtype), details["quantization"][1]
-    steps = np.rint(value.astype(np.float64) / scale) + zero
+    bounds, zero = np.iinfo(dtype), details["quantization"][1] if scale else 0
+    steps = np.rint(value.astype(np.float64) / (scale or 1.0)) + zero
     return np.ascontiguousarray(np.clip(steps, bounds.min, bounds.max), dtype)
 
 

@@ -22,6 +22,7 @@ from . import frames, loading, sandbox
 from .adapters import AdapterError, KerasModel, LoadedModel, dtype_name
 from .arrays import digest, portable, transformed
 from .compiling import compile_as_saved
+from .lite_adapter import InterpreterModel, TensorCapture
 from .observing import ActivationCapture, BatchNormRefit
 
 if TYPE_CHECKING:
@@ -114,6 +115,12 @@ def _failure(error: BaseException) -> dict[str, Any]:
     if len(text) > ERROR_CHARACTERS:
         text = text[:half] + " … " + text[-half:]
     return {"ok": False, "error_type": type(error).__name__, "error": text}
+
+
+def _capture(model: LoadedModel, routes: list[str], into: bool) -> Untyped:
+    if isinstance(model, InterpreterModel):
+        return TensorCapture(model, routes, into)
+    return ActivationCapture(model, routes, into)
 
 
 class Worker:
@@ -222,9 +229,7 @@ class Worker:
         watches = request["watches"]
         with contextlib.ExitStack() as stack:
             captures = [
-                stack.enter_context(
-                    ActivationCapture(self.loaded(), each["routes"], bool(each["into"]))
-                )
+                stack.enter_context(_capture(self.loaded(), each["routes"], bool(each["into"])))
                 for each in watches
             ]
             for rows, _ in self._batches(request):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from modelaudit.audit_types.loading import Status
+from modelaudit.errors import UsageError
 from modelaudit.facts import Artifact, Format, Json
 from modelaudit.formats.checkpoint.index import index_path, is_nameless, part_path
 from modelaudit.formats.io.symlinks import hub_blobs
@@ -157,3 +159,23 @@ def observe(
         return seen, None
     session.observation = seen
     return seen, session
+
+
+@contextmanager
+def restored(
+    artifact: Artifact, settings: ProbeSettings, handles: Sequence[RuntimeHandle]
+) -> Iterator[Session]:
+    """A session with the model, in the first runtime that loads it.
+
+    Raises:
+        UsageError: no runtime loads it.
+    """
+    failures = []
+    for handle in handles:
+        seen, session = observe(handle, artifact, settings)
+        if session is not None:
+            with session:
+                yield session
+            return
+        failures.append(f"{handle.runtime.name}: {seen.error_type} {seen.error}".strip())
+    raise UsageError("no runtime loads the model: " + "; ".join(failures))

@@ -91,7 +91,7 @@ def prepare_inputs(
                     resize=settings.resize,
                     max_images=MAX_IMAGES,
                     value_range=specs[0].value_range,
-                    classes=_class_names(artifact),
+                    classes=class_names(artifact),
                 )
             except UsageError as error:
                 unused = f"the probe data do not match this model: {error}"
@@ -107,7 +107,7 @@ def prepare_inputs(
     return replace(made, info=replace(made.info, unused=unused))
 
 
-def _class_names(artifact: Artifact) -> tuple[str, ...]:
+def class_names(artifact: Artifact) -> tuple[str, ...]:
     """The names of the classes in a file beside the model; () if there is none."""
     beside = artifact.extra.get("labels")
     names = beside.get("names") if isinstance(beside, dict) else None

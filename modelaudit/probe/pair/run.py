@@ -1,0 +1,315 @@
+"""Running a model and its export on the same inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+from msgspec import Struct
+
+from modelaudit.errors import UsageError
+from modelaudit.facts import Artifact
+from modelaudit.measures.behaviour.accuracy import accuracy
+from modelaudit.measures.behaviour.output_forms import OutputForm, in_form, spread
+from modelaudit.measures.behaviour.outputs import predicted
+from modelaudit.measures.statistics import wilson
+from modelaudit.measures.value_transforms import channel_axis, given_range, paired_transforms
+from modelaudit.probe.host.feed import ActivationRequest
+from modelaudit.probe.host.observe import restored
+from modelaudit.probe.host.runtime import RuntimeHandle
+from modelaudit.probe.host.session import Session
+from modelaudit.probe.pair.model import ExportPair, PairedOutput, PairVerdict, numbers_of
+from modelaudit.probe.pair.search import FormSearch, PairForm
+from modelaudit.probe.pair.tensors import calibration_causes, first_parting, made_tensors
+from modelaudit.probe.pair.verdict import LIMITS, PairFacts, form_causes, judge, order_by_names
+from modelaudit.probe.study.feeding import PreparedInputs, class_names, prepare_inputs
+from modelaudit.probe.study.golden_replay import in_order
+from modelaudit.probe.study.inputs import Unprobeable
+from modelaudit.probe.study.output import finite_values
+from modelaudit.probe.study.output_tasks import kind_of
+from modelaudit.probe.study.runner import (
+    AS_GIVEN,
+    Array,
+    InputVariant,
+    MeasurementUnavailable,
+    Runner,
+    StudyEnded,
+)
+from modelaudit.restore.golden_check import matching_output
+from modelaudit.restore.model import WeightComparison
+from modelaudit.settings import ProbeSettings, declared_task
+from modelaudit.structs import replace
+from modelaudit.thresholds.restoration import EXPORT_INFORMED
+
+SCREENED = 16  # inputs on which all forms are tried, and inner values are compared
+
+
+class PairSide(Struct, frozen=True):
+    """A loaded model of a pair."""
+
+    session: Session
+    artifact: Artifact
+
+
+def compare_saved(
+    source: Artifact,
+    export: Artifact,
+    weights: WeightComparison,
+    settings: ProbeSettings,
+    handles: Sequence[RuntimeHandle],
+) -> ExportPair:
+    """Compare a model with its TensorFlow Lite export, both in the sandbox.
+
+    Args:
+        source: a model that is run, with one input or several.
+        export: a TensorFlow Lite model.
+        weights: the source's weights in the export.
+        settings: `data` are inputs and labels.
+        handles: runtimes.
+    """
+    try:
+        with ExitStack() as stack:
+            sides = [
+                PairSide(stack.enter_context(restored(each, settings, handles)), each)
+                for each in (source, export)
+            ]
+            return compare_sides(sides[0], sides[1], weights, settings)
+    except UsageError as error:
+        return untold(export, str(error))
+
+
+def compare_sides(
+    source: PairSide, export: PairSide, weights: WeightComparison, settings: ProbeSettings
+) -> ExportPair:
+    """As `compare_saved`, of loaded models."""
+    data = Path(settings.data) if settings.data else None
+    fed = prepare_inputs(source.session.observation, source.artifact, settings, data)
+    if isinstance(fed, Unprobeable):
+        return untold(export.artifact, fed.reason)
+    ports = export.session.observation.inputs
+    names = [port.name for port in source.session.observation.inputs]
+    given = in_order(dict(zip(names, fed.arrays, strict=True)), ports)
+    if given is None:
+        sizes = ", ".join(str(port.shape) for port in ports)
+        reason = f"the export's inputs {sizes} do not match those of the source {fed.info.shape}"
+        return untold(export.artifact, reason)
+    places = [next(i for i, each in enumerate(fed.arrays) if each is one) for one in given]
+    try:
+        return _Comparison(source, export, weights, fed, places).run()
+    except StudyEnded as end:
+        return untold(export.artifact, end.observation.failure)
+    except MeasurementUnavailable as error:
+        return untold(export.artifact, str(error))
+
+
+def untold(export: Artifact, reason: str) -> ExportPair:
+    """What is known of an export that could not be compared with its source, for this reason."""
+    assert export.lite is not None
+    return ExportPair(PairVerdict.UNKNOWN, numbers_of(export.lite), reason=reason)
+
+
+class _Comparison:
+    def __init__(
+        self,
+        source: PairSide,
+        export: PairSide,
+        weights: WeightComparison,
+        fed: PreparedInputs,
+        places: Sequence[int],
+    ) -> None:
+        assert export.artifact.lite is not None
+        self.source, self.export, self.weights, self.fed = source, export, weights, fed
+        self.lite = export.artifact.lite
+        self.numbers = numbers_of(self.lite)
+        self.limit = LIMITS[self.numbers].value
+        self.first = Runner(source.session, fed.moves, fed.rescaled)
+        moves = tuple(fed.moves[place] for place in places)
+        self.second = Runner(export.session, moves, tuple(fed.rescaled[i] for i in places))
+        few = np.unique(np.linspace(0, fed.info.n - 1, SCREENED).round().astype(int))
+        self.few = few
+        ports = export.session.observation.inputs
+        exported = [
+            _numbers(fed.arrays[i], port.dtype) for i, port in zip(places, ports, strict=True)
+        ]
+        self.first.put("x", fed.arrays)
+        self.first.put("few", [each[few] for each in fed.arrays])
+        self.second.put("x", exported)
+        self.second.put("few", [each[few] for each in exported])
+
+    def run(self) -> ExportPair:
+        """All measurements, and the verdict."""
+        then, now = self.first.predict(), self.second.predict()
+        paired = _paired(then, now)
+        found = ExportPair(
+            PairVerdict.UNKNOWN,
+            self.numbers,
+            inputs=self.fed.info.kind,
+            given=given_range(self.fed.arrays[0]),
+            notes=self.fed.info.notes,
+        )
+        if not paired:
+            shapes = ", ".join(f"{name} {value.shape[1:]}" for name, value in then.items())
+            return replace(found, reason=f"the export has no output as the source's: {shapes}")
+        name = next(iter(paired))
+        wanted = _flat(then[name])
+        if spread(wanted) <= EXPORT_INFORMED.value * (1 + float(np.abs(wanted).max())):
+            reason = "the source gives nearly the same output for all of the inputs"
+            return replace(found, reason=reason)
+        outputs = tuple(self._paired_output(each, then[each], now[paired[each]]) for each in paired)
+        plain = OutputForm("", wanted, _flat(now[paired[name]]))
+        best = self._best(name, paired[name], wanted, plain)
+        facts = PairFacts(
+            numbers=self.numbers,
+            user=self.fed.info.kind == "user",
+            given=found.given,
+            outputs=outputs,
+            plain=plain,
+            best=best,
+            named=self._named(wanted.shape[1]),
+            weights=self.weights,
+        )
+        verdict, causes, reason = judge(facts, ())
+        parted = ("", "")
+        if verdict is PairVerdict.DIFFERENT and not form_causes(facts):
+            seen = self._tensors()
+            verdict, causes, reason = judge(facts, [*calibration_causes(self.lite, seen)])
+            parted = self._parted(seen)
+        mended = (self._mended(name, best),) if causes and best.complexity else ()
+        return replace(
+            found,
+            verdict=verdict,
+            outputs=outputs,
+            causes=causes,
+            mended=mended,
+            agrees_to=parted[0],
+            parts_at=parted[1],
+            reason=reason,
+        )
+
+    def _best(self, name: str, other: str, wanted: Array, plain: OutputForm) -> PairForm:
+        """The best form of inputs and outputs, for all inputs."""
+
+        def ask(variant: InputVariant, rows: str = "few") -> Array | None:
+            try:
+                return _flat(self.second.predict(rows, variant)[other])
+            except MeasurementUnavailable:
+                return None
+
+        scaled = any(self.second.rescaled)
+        x = self.fed.arrays[0]
+        channels = channel_axis(self.fed.info.shape, self.fed.moves[0].values())
+        domains = paired_transforms(x, channels) if scaled else ()
+        moves = sorted({move for each in self.second.moves for move in each})
+        screened = FormSearch(wanted[self.few], ask, moves, domains, self.limit).run()
+        given = PairForm(AS_GIVEN, plain, float(np.median(plain.errors())))
+        if screened is None or not screened.complexity:
+            return given
+        got = ask(screened.variant, "x")
+        if got is None:
+            return given
+        form = in_form(screened.output.name, wanted, got, screened.output.order)
+        return PairForm(screened.variant, form, float(np.median(form.errors())))
+
+    def _paired_output(self, name: str, then: Array, now: Array) -> PairedOutput:
+        form = OutputForm("", _flat(then), _flat(now))
+        return self._described(name, form)
+
+    def _described(self, name: str, form: OutputForm) -> PairedOutput:
+        errors = form.errors()
+        wanted = form.wanted if form.order is None else form.wanted[:, list(form.order)]
+        found = PairedOutput(name, len(errors), float(np.median(errors)), float(errors.max()))
+        step = self._step(name)
+        if step is not None:
+            steps = np.abs(form.got - wanted) / step
+            found = replace(
+                found,
+                step=step,
+                median_steps=float(np.median(steps)),
+                largest_steps=float(steps.max()),
+            )
+        task = declared_task(self.fed.tasks, name)
+        kind = kind_of(wanted, self.source.artifact, self.fed.y, name=name, task=task).name
+        classes = predicted(wanted, kind), predicted(form.got, kind)
+        if classes[0] is None or classes[1] is None:
+            return found
+        agreed = int((classes[0] == classes[1]).sum())
+        found = replace(found, agreed=agreed, interval=wilson(agreed, len(errors)))
+        if self.fed.y is None:
+            return found
+        order = None if form.order is None else np.argsort(form.order)
+        right = (
+            accuracy(wanted, kind, self.fed.y, order),
+            accuracy(form.got, kind, self.fed.y, order),
+        )
+        if right[0] is None or right[1] is None:
+            return found
+        return replace(found, accuracy=(right[0], right[1]))
+
+    def _mended(self, name: str, best: PairForm) -> PairedOutput:
+        return self._described(name, best.output)
+
+    def _step(self, name: str) -> float | None:
+        """The step of the export's output in the place of the source's; None for floats."""
+        graph = self.lite.subgraphs[0]
+        steps = [
+            tensor.quantization.scale[0]
+            for tensor in map(graph.tensor, graph.outputs)
+            if tensor is not None and tensor.quantization is not None
+        ]
+        place = [port.name for port in self.source.session.observation.outputs]
+        if len(steps) == 1:
+            return steps[0]
+        return steps[place.index(name)] if len(steps) == len(place) and name in place else None
+
+    def _named(self, width: int) -> tuple[int, ...] | None:
+        names = class_names(self.source.artifact), class_names(self.export.artifact)
+        return order_by_names(*names) if len(names[0]) == width else None
+
+    def _tensors(self) -> dict[str, Array]:
+        """Values of the export's inputs and tensors for the screened inputs, by index."""
+        made = made_tensors(self.lite, len(self.few))
+        inputs = map(str, self.lite.subgraphs[0].inputs)
+        routes = (*inputs, *(str(each.index) for each in made))
+        try:
+            (seen,) = self.second.activations([ActivationRequest(routes)], "few")
+        except MeasurementUnavailable:
+            return {}
+        return dict(seen)
+
+    def _parted(self, seen: Mapping[str, Array]) -> tuple[str, str]:
+        """The last layer that agrees, and the first behind it that does not."""
+        layers = self.source.artifact.architecture
+        routes = tuple(each.route for each in layers.layers if not each.is_model) if layers else ()
+        if not seen or not routes:
+            return "", ""
+        try:
+            (values,) = self.first.activations([ActivationRequest(routes)], "few")
+        except MeasurementUnavailable:
+            return "", ""
+        kept = {route: each for route, each in values.items() if each.ndim > 1}
+        return first_parting(kept, seen, self.limit)
+
+
+def _flat(values: Array) -> Array:
+    return finite_values(values).reshape(len(values), -1).astype(np.float64)
+
+
+def _numbers(values: Array, dtype: str) -> Array:
+    """Inputs as the export is fed: as floats, unless it takes whole numbers of more than 8 bits."""
+    whole = dtype.startswith(("int", "uint")) and dtype != "uint8"
+    return values.astype(dtype) if whole else values.astype(np.float32)
+
+
+def _paired(then: Mapping[str, Array], now: Mapping[str, Array]) -> dict[str, str]:
+    """Output of the source -> that of the export: by name, by shape, or by place."""
+    shapes = [value.shape for value in then.values()]
+    found: dict[str, str] = {}
+    for place, (name, value) in enumerate(then.items()):
+        match = matching_output(name, value.shape, shapes, dict(now))
+        if match is None and len(now) == len(then):
+            match = [*now.values()][place]
+        if match is not None and match.size == value.size:
+            found[name] = next(each for each, values in now.items() if values is match)
+    return found

@@ -1,0 +1,130 @@
+"""Inner values of an export: where it parts from its source, and what quantisation leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+from msgspec import Struct
+
+from modelaudit.facts import Json
+from modelaudit.graphs import INTEGERS, LiteModel, LiteOperator, LiteTensor, Quantization
+from modelaudit.measures.behaviour.output_forms import relative_errors
+from modelaudit.probe.pair.model import PairCause, PairExplanation
+from modelaudit.probe.study.runner import Array
+from modelaudit.thresholds.restoration import EXPORT_LEVELS, EXPORT_SATURATED
+
+WATCHED_BYTES = 128 << 20
+_NATURAL = (-1.0, 0.0, 1.0, 6.0)  # ends of the values of activations and of pixels
+_HEADS = ("FULLY_CONNECTED", "CONV_2D", "BATCH_MATMUL")
+
+
+class MadeTensor(Struct, frozen=True):
+    """The output of an operator: its index in the main subgraph, and who makes it."""
+
+    index: int
+    tensor: LiteTensor
+    operator: LiteOperator
+
+    @property
+    def route(self) -> str:
+        """The layer's name, as kernels of the export are named."""
+        return self.tensor.name.partition(";")[0]
+
+
+def made_tensors(model: LiteModel, rows: int) -> list[MadeTensor]:
+    """Outputs of the operators of the main subgraph in their order, that fit into memory."""
+    found, room = [], WATCHED_BYTES
+    graph = model.subgraphs[0]
+    for operator in graph.operators:
+        for index in operator.outputs:
+            tensor = graph.tensor(index)
+            if tensor is None or not tensor.shape or len(tensor.shape) < 2:
+                continue
+            size = 4 * rows * int(np.prod([n for n in tensor.shape[1:] if n], dtype=np.int64))
+            if size <= room:
+                room -= size
+                found.append(MadeTensor(index, tensor, operator))
+    return found
+
+
+def first_parting(
+    source: Mapping[str, Array], export: Mapping[str, Array], limit: float
+) -> tuple[str, str]:
+    """The last layer of a source whose output its export has, and the layer behind it.
+
+    The first is empty if the export has none, the second if it has the last.
+
+    Args:
+        source: route -> output (n, ...), in the order of the calls.
+        export: outputs of the export's operators.
+        limit: error up to which two are the same, as `relative_errors`.
+    """
+    flat = [each.reshape(len(each), -1).astype(np.float64) for each in export.values()]
+    last = -1
+    routes = list(source)
+    for place, route in enumerate(routes):
+        values = source[route].reshape(len(source[route]), -1).astype(np.float64)
+        same = [each for each in flat if each.shape == values.shape]
+        if any(float(np.median(relative_errors(values, each))) <= limit for each in same):
+            last = place
+    behind = routes[last + 1] if last + 1 < len(routes) else ""
+    return (routes[last] if last >= 0 else ""), behind
+
+
+def calibration_causes(model: LiteModel, seen: Mapping[str, Array]) -> Iterator[PairExplanation]:
+    """Layers whose quantised range does not suit their values, in the order of the operators.
+
+    Args:
+        model: the export.
+        seen: values of its tensors (n, ...), by index as text; of its inputs too.
+    """
+    graph = model.subgraphs[0]
+    made = {index: each for each in graph.operators for index in each.outputs}
+    heads = [out for each in graph.operators if each.name in _HEADS for out in each.outputs]
+    for index in (*graph.inputs, *made):
+        tensor, values = graph.tensor(index), seen.get(str(index))
+        if tensor is None or tensor.quantization is None or values is None or not values.size:
+            continue
+        bounds = INTEGERS.get(tensor.dtype)
+        if bounds is None:
+            continue
+        route = tensor.name.partition(";")[0] if index in made else "the input"
+        share, end = _at_end(values, tensor.quantization, bounds)
+        if share > EXPORT_SATURATED.value:
+            numbers: dict[str, Json] = {"share": share, "end": end}
+            yield PairExplanation(PairCause.SATURATED, route, certain=False, numbers=numbers)
+        last = bool(heads) and index == heads[-1]
+        levels = _levels(values, tensor.quantization, each=last)
+        if levels < EXPORT_LEVELS.value:
+            kind = PairCause.HEAD if last else PairCause.COARSE
+            numbers = {"levels": levels, "step": tensor.quantization.scale[0]}
+            yield PairExplanation(kind, route, certain=False, numbers=numbers)
+
+
+def _at_end(
+    values: Array, quantization: Quantization, bounds: tuple[int, int]
+) -> tuple[float, float]:
+    """The largest share of values at an end of the range, and that end.
+
+    Ends at which activations end by themselves do not count, such as 0 and 6.
+    """
+    scale, zero = quantization.scale[0], (*quantization.zero_point, 0)[0]
+    found = (0.0, 0.0)
+    for stored in bounds:
+        end = scale * (stored - zero)
+        if any(abs(end - each) <= 1.5 * scale for each in _NATURAL):
+            continue
+        share = float((np.abs(values - end) < scale / 2).mean())
+        found = max(found, (share, end))
+    return found
+
+
+def _levels(values: Array, quantization: Quantization, each: bool) -> float:
+    """Steps between the smallest and the largest value; of `each` output by itself the median.
+
+    An output that is far from the others takes the range of the head, and leaves them no steps.
+    """
+    flat = values.reshape(len(values), -1).astype(np.float64)
+    width = float(np.median(np.ptp(flat, axis=0))) if each else float(np.ptp(flat))
+    return width / float(quantization.scale[0])
