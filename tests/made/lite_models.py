@@ -49,6 +49,8 @@ def build(folder: Path) -> None:
     smaller: dict[str, Any] = {"optimizations": [tf.lite.Optimize.DEFAULT]}
     integers = {**smaller, "representative_dataset": images}
     convert("float", converter.from_keras_model(model))
+    bytes_ = keras.Model(inputs, model(keras.layers.Rescaling(1 / 255)(inputs)))
+    convert("bytes", converter.from_keras_model(bytes_))  # expects 0 to 255
     convert("float16", converter.from_keras_model(model), types=[tf.float16], **smaller)
     convert("dynamic", converter.from_keras_model(model), **smaller)
     for name in ("int8", "uint8"):
@@ -102,6 +104,10 @@ def _folded(folder: Path, convert: Any, integers: dict[str, Any]) -> None:
     made = converter.from_keras_model(model)
     made.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     convert("folded_int8", made, **integers)
+    for layer in (model.get_layer("norm"), model.get_layer("norm_2")):
+        gamma, beta, mean, variance = layer.get_weights()
+        layer.set_weights([gamma, beta, mean + 0.3, rng.uniform(0.5, 2) * variance])
+    convert("other_statistics", converter.from_keras_model(model))
 
 
 def _programs(folder: Path, convert: Any, tf: Any) -> None:

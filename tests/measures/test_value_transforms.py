@@ -139,3 +139,44 @@ def test_a_constant_input_cannot_be_standardised() -> None:
 )
 def test_only_images_have_channels(shape, layout, axis) -> None:
     assert value_transforms.channel_axis(shape, transforms.transforms_for(shape, layout)) == axis
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.0, 1.0), (0.0, 255.0), (-1.0, 1.0), (-2.1, 2.4)])
+def test_what_was_normalised_twice_is_undone(low, high) -> None:
+    """Every usual transform of the inputs as given has an inverse among those of pairs."""
+    rng = np.random.default_rng(0)
+    x = rng.uniform(low, high, (4, 3, 3, 3))
+    x[0, 0, 0], x[0, 0, 1] = low, high
+    domains = value_transforms.paired_transforms(x, 3)
+    assert {each.name for each in domains} >= {
+        each.name for each in value_transforms.domain_transforms(x, 3)
+    }
+    used = [*value_transforms._ranges(value_transforms.value_range(low, high))]
+    for transform in used:
+        once = transform.apply(x)
+        undone = [each.apply(once) for each in domains if len(each.scale) == 1]
+        # x / 255 of numbers from 0 to 1 is what `*255` undoes, and so on.
+        assert min(np.abs(each - x).max() for each in undone) < 1e-4 * high, transform.name
+
+
+@pytest.mark.parametrize(
+    ("given", "name", "target"),
+    [
+        ("0-1", "*255", "0-255"),
+        ("0-255", "*255", ""),
+        ("0-1", "2x-1", "-1-1"),
+        ("0-255", "x/127.5-1", "-1-1"),
+        ("0-255", "127.5(x+1)", ""),
+        ("-1-1", "(x+1)/2", "0-1"),
+        ("0-1", "0-1>imagenet", "imagenet"),
+        ("0-1", "imagenet>0-1", ""),
+        ("0-1", "1-x", ""),
+    ],
+)
+def test_the_range_that_a_transform_leads_to(given, name, target) -> None:
+    low, high = {"0-1": (0, 1), "0-255": (0, 255), "-1-1": (-1, 1)}[given]
+    x = np.linspace(low, high, 24).reshape(2, 2, 2, 3)
+    found = {each.name: each for each in value_transforms.paired_transforms(x, 3)}
+    assert value_transforms.reached_range(found[name], given) == target
+    swapped = found[name].swapped(3)
+    assert value_transforms.reached_range(swapped, given) == target

@@ -45,6 +45,13 @@ def test_batch_normalization_is_folded(compared, name):
     assert found.forms[FOLDED] == 11  # 2 kernels, 1 bias, 2 times 4 weights of the normalization
 
 
+def test_other_statistics_of_every_normalization_are_named(compared):
+    """The converted model has other means, and variances times one factor."""
+    found = compared("folded.keras", "other_statistics.tflite")
+    assert found.refolded == ("conv", "depth")
+    assert compared("folded.keras", "folded_int8.tflite").refolded == ()
+
+
 def test_a_recurrent_layer(compared):
     found = compared("lstm.keras", "lstm.tflite")
     assert found.identical == found.compared

@@ -17,8 +17,8 @@ from modelaudit.terminal_text import clean, wrapped
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from modelaudit.changes.audit_change import AuditChange
     from modelaudit.facts import Json
+    from modelaudit.probe.pair.model import ExportPair
     from modelaudit.restore.model import WeightComparison
     from modelaudit.runs.compare_models import ModelDiff
     from modelaudit.settings import Settings
@@ -73,7 +73,7 @@ def _diff_models(
     from modelaudit.errors import ReadError, SchemaError
     from modelaudit.registry.output_directory import write_atomic
     from modelaudit.report.pages.model_diff import model_diff_page, render_diff_page
-    from modelaudit.report.wording.export_pairs import sentences as export_sentences
+    from modelaudit.report.wording.export_pairs import notes as export_notes
 
     try:
         found = api.compare(old, new, settings)
@@ -82,14 +82,15 @@ def _diff_models(
         raise click.exceptions.Exit(ExitCode.INCOMPLETE) from error
     names = _names(found, old, new)
     notes = [_weights(found.weights)]
-    notes += export_sentences(found.pair) if found.pair else [_answered(found)]
+    notes += [] if found.pair else [_answered(found)]
     if html:
-        shown = model_diff_page(found.old, found.new, found.changes, notes, names)
+        pair = export_notes(found.pair) if found.pair else ()
+        shown = model_diff_page(found.old, found.new, found.changes, [*pair, *notes], names)
         write_atomic(html, render_diff_page(shown, templates_dir=templates).encode())
     if as_json:
         say(json.dumps(_json(found, old, new), indent=2))
     else:
-        say(_text(names, found.changes, notes))
+        say(_text(names, found, notes))
     return not found.same
 
 
@@ -134,16 +135,18 @@ def _not_answered(found: ModelDiff) -> str:
     return same_probe_inputs(found.old, found.new)
 
 
-def _text(names: tuple[str, str], found: Sequence[AuditChange], notes: Sequence[str]) -> str:
+def _text(names: tuple[str, str], diff: ModelDiff, notes: Sequence[str]) -> str:
     from modelaudit.report.wording.audit_changes import describe
     from modelaudit.report.wording.text import plural
 
-    width = min(columns(), WIDTH)
-    head = f"{names[0]} -> {names[1]}: "
-    head += plural(len(found), "change") if found else "no difference"
+    width, found = min(columns(), WIDTH), diff.changes
+    head = plural(len(found), "change") if found else "no difference"
     breaking = sum(each.breaking for each in found)
     head += f", {breaking} breaking" if breaking else ""
-    lines = [wrapped(head, width, "", "  ")]
+    if diff.pair:
+        lines = _export(names, diff.pair, width)
+    else:
+        lines = [wrapped(f"{names[0]} -> {names[1]}: {head}", width, "", "  ")]
     for section in dict.fromkeys(each.section for each in found):
         mine = [each for each in found if each.section == section]
         lines.append(section)
@@ -154,6 +157,18 @@ def _text(names: tuple[str, str], found: Sequence[AuditChange], notes: Sequence[
             lines.append(f"    and {len(mine) - LISTED} more (--json lists them all)")
     lines += [wrapped(note, width, "", "  ") for note in notes]
     return "\n".join(lines)
+
+
+def _export(names: tuple[str, str], pair: ExportPair, width: int) -> list[str]:
+    """The comparison of a model with its export."""
+    from modelaudit.report.wording.export_pairs import code, sentences, verdict_text
+
+    head = f"{names[0]} -> {names[1]}: {verdict_text(pair)}"
+    lines = [wrapped(head, width, "", "  ")]
+    lines += [wrapped(each, width, "  ", "    ") for each in sentences(pair)]
+    if mend := code(pair):
+        lines += ["  to mend it:", *(f"      {clean(line)}" for line in mend.splitlines())]
+    return lines
 
 
 def _json(found: ModelDiff, old: Path, new: Path) -> dict[str, Json]:

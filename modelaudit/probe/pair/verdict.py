@@ -169,14 +169,14 @@ def judge(
         # In another order that the names of the classes say.
         forms = tuple(each for each in forms if each.kind is not PairCause.CLASSES)
         if not forms and facts.best.error <= facts.limit:
-            return _alike(facts.best.error), (), ""
+            return _alike(facts), (), ""
     sure = bool(forms) and forms[0].certain
     weights = () if sure or facts.error <= EXPORT_FLOAT.value else weight_causes(facts)
     causes = (*(forms if sure else ()), *weights, *names, *(() if sure else forms))
     if causes:
         return PairVerdict.DIFFERENT, causes, ""
     if facts.error <= facts.limit and not _disagree(facts):
-        return _alike(facts.error), (), ""
+        return _alike(facts), (), ""
     if facts.numbers.calibrated and not facts.user:
         reason = (
             "the inputs are made ones, for which activations may be outside the ranges that images "
@@ -186,9 +186,9 @@ def judge(
     return PairVerdict.DIFFERENT, tuple(calibration[:3]), ""
 
 
-def _alike(error: float) -> PairVerdict:
-    equal = error <= EXPORT_FLOAT.value
-    return PairVerdict.EQUAL if equal else PairVerdict.QUANTISED
+def _alike(facts: PairFacts) -> PairVerdict:
+    floats = facts.numbers is ExportNumbers.FLOAT
+    return PairVerdict.EQUAL if floats else PairVerdict.QUANTISED
 
 
 def _disagree(facts: PairFacts) -> bool:

@@ -66,24 +66,27 @@ def verdict_text(pair: ExportPair) -> str:
 
 
 def sentences(pair: ExportPair) -> Iterator[str]:
-    """The verdict, how the outputs differ, and the causes."""
-    yield verdict_text(pair)
-    for output in pair.outputs:
-        yield _output(output, pair.inputs)
-    if pair.outputs and pair.inputs != "user":
-        yield ("the inputs are made ones, which shows less than images do: use --probe-data IMAGES")
+    """The causes, and how the outputs differ."""
     for cause in pair.causes:
         yield f"{'cause' if cause.certain else 'perhaps'}: {cause_text(cause, pair.given)}"
     if pair.verdict is PairVerdict.DIFFERENT and not pair.causes:
         yield "the cause could not be told"
+    for output in pair.outputs:
+        yield _output(output, pair.inputs)
     for output in pair.mended:
-        yield f"with that undone, {_output(output, pair.inputs)}"
+        yield f"with the cause undone, {_output(output, pair.inputs)}"
     if pair.agrees_to and pair.parts_at:
         yield f"both agree up to {pair.agrees_to}, and part at {pair.parts_at}"
     elif pair.parts_at:
         yield f"both part at {pair.parts_at}, the first layer"
-    if mend := code(pair):
-        yield "to mend it: " + mend.replace("\n", "; ")
+    if pair.outputs and pair.inputs != "user":
+        yield "the inputs are made ones, which show less than images: use --probe-data IMAGES"
+
+
+def notes(pair: ExportPair) -> list[str]:
+    """Everything in sentences, the code too."""
+    mend = code(pair).replace("\n", "; ")
+    return [verdict_text(pair), *sentences(pair), *([f"to mend it: {mend}"] if mend else [])]
 
 
 def _output(output: PairedOutput, inputs: str) -> str:
@@ -95,10 +98,10 @@ def _output(output: PairedOutput, inputs: str) -> str:
     if output.median_steps is not None and output.largest_steps is not None:
         said += f" ({output.median_steps:.2g} and {output.largest_steps:.2g} quantisation steps)"
     if output.agreed is not None and output.interval is not None:
-        low, high = map(percent, output.interval)
+        low, high = map(_share, output.interval)
         said += f"; the top class is the same for {output.agreed} ({low} to {high})"
     if output.accuracy is not None:
-        before, after = (percent(each, 1) for each in output.accuracy)
+        before, after = map(_share, output.accuracy)
         said += f"; accuracy {before} in the source, {after} in the export"
     return said
 
@@ -157,7 +160,7 @@ def _normalization(cause: PairExplanation, _: str) -> str:
 def _saturated(cause: PairExplanation, _: str) -> str:
     share = _number(cause, "share")
     return (
-        f"quantised with unrepresentative data: {cause.detail} saturates ({percent(share)} of its "
+        f"quantised with unrepresentative data: {cause.detail} saturates ({_share(share)} of its "
         f"values are at {_number(cause, 'end'):.3g}, the end of its range)"
     )
 
@@ -172,12 +175,16 @@ def _coarse(cause: PairExplanation, _: str) -> str:
 def _head(cause: PairExplanation, _: str) -> str:
     return (
         f"the dynamic range of the head is lost: the outputs of {cause.detail} span "
-        f"{_number(cause, 'levels'):.2g} steps of {_number(cause, 'step'):.3g}"
+        f"{_number(cause, 'levels'):.2g} steps of {_number(cause, 'step'):.3g} each"
     )
 
 
 def _weights(cause: PairExplanation, _: str) -> str:
     return f"other weights, first in {cause.detail}"
+
+
+def _share(value: float) -> str:
+    return percent(value).replace("\N{NO-BREAK SPACE}", "")
 
 
 def _number(cause: PairExplanation, name: str) -> float:

@@ -1,0 +1,96 @@
+"""Where two models part, and what the ranges of quantised layers leave, on made values."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from modelaudit.graphs import (
+    LiteModel,
+    LiteOperator,
+    LiteSubgraph,
+    LiteTensor,
+    Quantization,
+)
+from modelaudit.probe.pair.model import ExportNumbers, PairCause, numbers_of
+from modelaudit.probe.pair.tensors import calibration_causes, first_parting, made_tensors
+
+RNG = np.random.default_rng(1)
+
+
+def lite(dtype="int8", scale=0.1, zero=0):
+    """X -> conv -> head; the activations are quantised."""
+    quantised = Quantization((scale,), (zero,)) if dtype != "float32" else None
+    tensors = tuple(
+        LiteTensor(name, dtype, (1, 4), quantization=quantised) for name in ("x", "conv;b", "head")
+    )
+    operators = (
+        LiteOperator("CONV_2D", inputs=(0,), outputs=(1,)),
+        LiteOperator("FULLY_CONNECTED", inputs=(1,), outputs=(2,)),
+    )
+    return LiteModel(subgraphs=(LiteSubgraph("main", tensors, operators, (0,), (2,)),))
+
+
+def seen(**changes):
+    """Values in the middle of the range of `lite()`, whose ends are -12.8 and 12.7."""
+    values = {str(i): RNG.uniform(-9, 9, (50, 4)) for i in range(3)}
+    return values | {key.removeprefix("t"): each for key, each in changes.items()}
+
+
+def causes(model=None, **changes):
+    found = calibration_causes(model or lite(), seen(**changes))
+    return [(each.kind, each.detail) for each in found]
+
+
+def test_values_inside_of_their_range_are_no_cause():
+    assert causes() == []
+    assert [each.index for each in made_tensors(lite(), 50)] == [1, 2]
+
+
+def test_a_layer_that_saturates():
+    assert causes(t1=np.clip(RNG.normal(0, 20, (50, 4)), -12.8, 12.7)) == [
+        (PairCause.SATURATED, "conv")
+    ]
+    assert causes(t0=np.full((50, 4), 12.7) * RNG.integers(0, 2, (50, 4))) == [
+        (PairCause.SATURATED, "the input")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("scale", "zero", "low", "high"),
+    [(6 / 255, -128, 0.0, 6.0), (2 / 255, 0, -1.0, 1.0), (1 / 255, -128, 0.0, 1.0)],
+)
+def test_ends_of_activations_are_no_saturation(scale, zero, low, high):
+    values = np.clip(RNG.normal(0, 20, (50, 4)), low, high)
+    model = lite(scale=scale, zero=zero)
+    assert causes(model, t0=values, t1=values, t2=values) == []
+    assert causes(lite(scale=1.5 * scale, zero=zero), t0=values, t2=values, t1=values * 1.5) == [
+        (PairCause.SATURATED, "conv")
+    ]
+
+
+def test_values_in_few_steps():
+    assert causes(t1=RNG.uniform(0, 0.4, (50, 4))) == [(PairCause.COARSE, "conv")]
+    head = np.concatenate([RNG.uniform(0, 0.4, (50, 3)), np.full((50, 1), -12.0)], axis=1)
+    assert causes(t2=head) == [(PairCause.HEAD, "head")]
+
+
+def test_the_first_layer_at_which_they_part():
+    a, b, c = (RNG.normal(size=(8, 3)) for _ in range(3))
+    source = {"conv": a, "relu": b, "head": c}
+    assert first_parting(source, {"0": b, "1": c}, 0.1) == ("head", "")
+    assert first_parting(source, {"0": b + 0.01, "1": -c}, 0.1) == ("relu", "head")
+    assert first_parting(source, {"0": -b, "1": -c}, 0.1) == ("", "conv")
+
+
+@pytest.mark.parametrize(
+    ("dtype", "numbers"),
+    [
+        ("float32", ExportNumbers.FLOAT),
+        ("int8", ExportNumbers.INTEGER),
+        ("int16", ExportNumbers.INTEGER16),
+    ],
+)
+def test_numbers_of_a_model(dtype, numbers):
+    assert numbers_of(lite(dtype)) is numbers
+    assert numbers.calibrated == (dtype != "float32")
