@@ -71,8 +71,8 @@ def flat(k, x):
 
 
 def smooth(k, x):
-    """Activations that are not rectified, and strides in place of pooling."""
-    x = _normed(k, x, 16, 2, "elu")
+    """Other activations, and strides in place of pooling."""
+    x = _normed(k, x, 16, 2, "leaky_relu")
     x = k.layers.Conv2D(24, 3, strides=2, activation="tanh")(x)
     return k.layers.Dense(32, activation="relu")(k.layers.Flatten()(x))
 

@@ -115,7 +115,7 @@ def _told(found) -> dict:
         "named": [
             [each.kind.name, each.detail, each.certain, dict(each.numbers)] for each in found.causes
         ],
-        "median": first and first.median,
+        "rms": first and first.rms,
         "agreed": first and first.agreed and first.agreed / first.n,
         "parts": [found.agrees_to, found.parts_at],
         "reason": found.reason,
@@ -137,16 +137,16 @@ def _print(rows: list[dict]) -> None:
     print(f"right pairs {len(rows) - len(faulty)}, called different {len(wrong)}")
     for row, good in zip(rows, right, strict=True):
         if not good or (not row["same"] and not _is_named(row)):
-            print(row["export"], row["verdict"], row["median"], row["agreed"], row["named"][:2],
+            print(row["export"], row["verdict"], row["rms"], row["agreed"], row["named"][:2],
                   row["reason"], row["parts"])  # fmt: skip
     for kind in KINDS:
-        told = [row for row in rows if row["kind"] == kind and row["median"] is not None]
+        told = [row for row in rows if row["kind"] == kind and row["rms"] is not None]
         for same, what, limit in (
             (True, "right pairs at most", max),
             (False, "faulty at least", min),
         ):
-            medians = [row["median"] for row in told if row["same"] is same]
-            print(f"{kind}: error of {what}", f"{limit(medians):.2g}" if medians else "-")
+            errors = [row["rms"] for row in told if row["same"] is same]
+            print(f"{kind}: error of {what}", f"{limit(errors):.2g}" if errors else "-")
 
 
 def _is_named(row: dict) -> bool:

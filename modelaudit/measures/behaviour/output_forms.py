@@ -35,6 +35,11 @@ class OutputForm(Struct, frozen=True):
         wanted = self.wanted if self.order is None else self.wanted[:, list(self.order)]
         return relative_errors(wanted, self.got)
 
+    @property
+    def error(self) -> float:
+        """Root mean square of `errors`."""
+        return float(np.sqrt((self.errors() ** 2).mean()))
+
 
 NAMES = {
     "softmax twice": "the export applies softmax to outputs that had it applied",

@@ -74,8 +74,9 @@ class PairedOutput(Struct, frozen=True):
     Attributes:
         name: of the source's output.
         n: number of inputs.
-        median, largest: difference in units of the spread of the source's output, over inputs; as
-            in `measures.behaviour.output_forms.relative_errors`.
+        rms, median, largest: difference in units of the spread of the source's output: root mean
+            square, median and maximum over inputs of `measures.behaviour.output_forms`'
+            `relative_errors`.
         step: of the export's quantised output; None for floats.
         median_steps, largest_steps: difference of single values in steps; None without.
         agreed: inputs with the same top class; None without classes.
@@ -85,6 +86,7 @@ class PairedOutput(Struct, frozen=True):
 
     name: str
     n: int
+    rms: float
     median: float
     largest: float
     step: float | None = None

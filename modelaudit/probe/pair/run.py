@@ -203,14 +203,14 @@ class _Comparison:
         domains = paired_transforms(x, channels) if scaled else ()
         moves = sorted({move for each in self.second.moves for move in each})
         screened = FormSearch(wanted[self.few], ask, moves, domains, self.limit).run()
-        given = PairForm(AS_GIVEN, plain, float(np.median(plain.errors())))
+        given = PairForm(AS_GIVEN, plain, plain.error)
         if screened is None or not screened.complexity:
             return given
         got = ask(screened.variant, "x")
         if got is None:
             return given
         form = in_form(screened.output.name, wanted, got, screened.output.order)
-        return PairForm(screened.variant, form, float(np.median(form.errors())))
+        return PairForm(screened.variant, form, form.error)
 
     def _paired_output(self, name: str, then: Array, now: Array) -> PairedOutput:
         form = OutputForm("", _flat(then), _flat(now))
@@ -219,7 +219,13 @@ class _Comparison:
     def _described(self, name: str, form: OutputForm) -> PairedOutput:
         errors = form.errors()
         wanted = form.wanted if form.order is None else form.wanted[:, list(form.order)]
-        found = PairedOutput(name, len(errors), float(np.median(errors)), float(errors.max()))
+        found = PairedOutput(
+            name,
+            len(errors),
+            rms=form.error,
+            median=float(np.median(errors)),
+            largest=float(errors.max()),
+        )
         step = self._step(name)
         if step is not None:
             steps = np.abs(form.got - wanted) / step

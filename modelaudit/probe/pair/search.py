@@ -29,7 +29,7 @@ class PairForm(Struct, frozen=True):
     Attributes:
         variant: the form of the export's inputs.
         output: the form of its outputs.
-        error: median over inputs of `OutputForm.errors`.
+        error: `OutputForm.error`.
     """
 
     variant: InputVariant
@@ -118,7 +118,7 @@ class FormSearch:
         forms = [*output_forms(self.wanted, got)]
         if got.shape[1] <= MOST_ORDERED or variant is AS_GIVEN:
             forms += [each for each in map(reordered, forms) if each is not None]
-        tried = [PairForm(variant, form, float(np.median(form.errors()))) for form in forms]
+        tried = [PairForm(variant, form, form.error) for form in forms]
         return simplest(tried)
 
 

@@ -16,6 +16,7 @@ from modelaudit.thresholds.restoration import EXPORT_LEVELS, EXPORT_SATURATED
 
 WATCHED_BYTES = 128 << 20
 _NATURAL = (-1.0, 0.0, 1.0, 6.0)  # ends of the values of activations and of pixels
+_NEAR = 3  # steps within which a channel stays at an end
 _HEADS = ("FULLY_CONNECTED", "CONV_2D", "BATCH_MATMUL")
 
 
@@ -107,7 +108,8 @@ def _at_end(
 ) -> tuple[float, float]:
     """The largest share of values at an end of the range, and that end.
 
-    Ends at which activations end by themselves do not count, such as 0 and 6.
+    Ends at which activations end by themselves do not count, such as 0 and 6, nor channels that
+    are always there, such as a class that is never to be predicted.
     """
     scale, zero = quantization.scale[0], (*quantization.zero_point, 0)[0]
     found = (0.0, 0.0)
@@ -115,7 +117,9 @@ def _at_end(
         end = scale * (stored - zero)
         if any(abs(end - each) <= 1.5 * scale for each in _NATURAL):
             continue
-        share = float((np.abs(values - end) < scale / 2).mean())
+        distance = np.abs(values - end).reshape(-1, values.shape[-1])
+        always = (distance < _NEAR * scale).all(axis=0)
+        share = float(((distance < scale / 2) & ~always).mean())
         found = max(found, (share, end))
     return found
 

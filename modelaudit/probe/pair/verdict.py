@@ -74,14 +74,14 @@ class PairFacts(Struct, frozen=True):
 
     @property
     def error(self) -> float:
-        """Largest median error of the outputs as they are."""
-        return max(each.median for each in self.outputs)
+        """Root mean square of the errors of the output that differs most, as it is."""
+        return max(each.rms for each in self.outputs)
 
 
 def form_causes(facts: PairFacts) -> tuple[PairExplanation, ...]:
     """What the best form of inputs and outputs says; empty if it is no better than as they are."""
     best = facts.best
-    given = float(np.median(facts.plain.errors()))
+    given = facts.plain.error
     if not best.complexity or given <= EXPORT_FLOAT.value:
         return ()
     if best.error >= EXPORT_GAIN.value * given:

@@ -32,7 +32,7 @@ def output(error: float, order=None, agreed=40) -> tuple[OutputForm, PairedOutpu
     shift = np.zeros(4)
     shift[0] = error * size
     form = OutputForm("", WANTED, (WANTED if order is None else WANTED[:, list(order)]) + shift)
-    paired = PairedOutput("y", 40, error, error, agreed=agreed, interval=wilson(agreed, 40))
+    paired = PairedOutput("y", 40, error, error, error, agreed=agreed, interval=wilson(agreed, 40))
     return form, paired
 
 
@@ -45,7 +45,7 @@ def facts(error=0.0, numbers=ExportNumbers.INTEGER, **changes):
         form = PairForm(variant, plain, error)
     else:
         fitted = OutputForm("", WANTED, output(best, order)[0].got, order)
-        form = PairForm(variant, fitted, float(np.median(fitted.errors())))
+        form = PairForm(variant, fitted, fitted.error)
     told = {"user": True, "given": "0-1", "named": None, "weights": ALIKE} | changes
     return PairFacts(numbers=numbers, outputs=(paired,), plain=plain, best=form, **told)
 
