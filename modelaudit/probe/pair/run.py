@@ -12,7 +12,7 @@ from msgspec import Struct
 from modelaudit.errors import UsageError
 from modelaudit.facts import Artifact
 from modelaudit.measures.behaviour.accuracy import accuracy
-from modelaudit.measures.behaviour.output_forms import OutputForm, in_form, spread
+from modelaudit.measures.behaviour.output_forms import OutputForm, in_form
 from modelaudit.measures.behaviour.outputs import predicted
 from modelaudit.measures.statistics import wilson
 from modelaudit.measures.value_transforms import channel_axis, given_range, paired_transforms
@@ -23,7 +23,14 @@ from modelaudit.probe.host.session import Session
 from modelaudit.probe.pair.model import ExportPair, PairedOutput, PairVerdict, numbers_of
 from modelaudit.probe.pair.search import FormSearch, PairForm
 from modelaudit.probe.pair.tensors import calibration_causes, first_parting, made_tensors
-from modelaudit.probe.pair.verdict import LIMITS, PairFacts, form_causes, judge, order_by_names
+from modelaudit.probe.pair.verdict import (
+    LIMITS,
+    PairFacts,
+    form_causes,
+    informs,
+    judge,
+    order_by_names,
+)
 from modelaudit.probe.study.feeding import PreparedInputs, class_names, prepare_inputs
 from modelaudit.probe.study.golden_replay import in_order
 from modelaudit.probe.study.inputs import Unprobeable
@@ -41,7 +48,6 @@ from modelaudit.restore.golden_check import matching_output
 from modelaudit.restore.model import WeightComparison
 from modelaudit.settings import ProbeSettings, declared_task
 from modelaudit.structs import replace
-from modelaudit.thresholds.restoration import EXPORT_INFORMED
 
 SCREENED = 16  # inputs on which all forms are tried, and inner values are compared
 
@@ -154,7 +160,7 @@ class _Comparison:
             return replace(found, reason=f"the export has no output as the source's: {shapes}")
         name = next(iter(paired))
         wanted = _flat(then[name])
-        if spread(wanted) <= EXPORT_INFORMED.value * (1 + float(np.abs(wanted).max())):
+        if not informs(wanted):
             reason = "the source gives nearly the same output for all of the inputs"
             return replace(found, reason=reason)
         outputs = tuple(self._paired_output(each, then[each], now[paired[each]]) for each in paired)

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from msgspec import Struct
+from numpy.typing import NDArray
 
 from modelaudit.facts import Json
-from modelaudit.measures.behaviour.output_forms import OutputForm
+from modelaudit.measures.behaviour.output_forms import OutputForm, spread
 from modelaudit.measures.behaviour.paired import p_better
 from modelaudit.measures.value_transforms import JOIN, reached_range
 from modelaudit.probe.pair.model import (
@@ -26,6 +27,7 @@ from modelaudit.thresholds.restoration import (
     EXPORT_FLOAT,
     EXPORT_FLOAT16,
     EXPORT_GAIN,
+    EXPORT_INFORMED,
     EXPORT_INTEGER,
     EXPORT_KERNEL,
     EXPORT_WEIGHTS,
@@ -76,6 +78,11 @@ class PairFacts(Struct, frozen=True):
     def error(self) -> float:
         """Root mean square of the errors of the output that differs most, as it is."""
         return max(each.rms for each in self.outputs)
+
+
+def informs(wanted: NDArray[np.float64]) -> bool:
+    """Whether the outputs (n, k) of a source vary enough to be compared with."""
+    return spread(wanted) > EXPORT_INFORMED.value * (1 + float(np.abs(wanted).max()))
 
 
 def form_causes(facts: PairFacts) -> tuple[PairExplanation, ...]:
