@@ -99,6 +99,29 @@ def squeeze(k, x):
     return k.layers.Flatten()(k.layers.AveragePooling2D(2)(k.layers.Add()([x, y])))
 
 
+def preactivated(k, x):
+    """Normalization and activation before each convolution, with shortcuts."""
+    x = k.layers.Conv2D(16, 3, strides=2, padding="same")(x)
+    for _ in range(2):
+        y = k.layers.ReLU()(k.layers.BatchNormalization(momentum=0.9)(x))
+        y = k.layers.Conv2D(16, 3, padding="same", use_bias=False)(y)
+        x = k.layers.Add()([x, y])
+    x = k.layers.ReLU()(k.layers.BatchNormalization(momentum=0.9)(x))
+    return k.layers.Flatten()(k.layers.MaxPooling2D(2)(x))
+
+
+def strided(k, x):
+    """Large and dilated kernels, a separable convolution, dropout, and normalization after all."""
+    x = k.layers.Conv2D(12, 5, strides=2, activation="relu")(x)
+    x = k.layers.BatchNormalization(momentum=0.9)(x)
+    x = k.layers.SeparableConv2D(24, 3, padding="same", activation="relu")(x)
+    x = k.layers.BatchNormalization(momentum=0.9)(x)
+    x = k.layers.Conv2D(24, 3, dilation_rate=2, activation="relu")(x)
+    x = k.layers.Dropout(0.2)(k.layers.Flatten()(x))
+    x = k.layers.Dense(40, activation="relu")(x)
+    return k.layers.BatchNormalization(momentum=0.9)(x)
+
+
 BYTES = (0.0, 255.0)
 NETS = {
     net.name: net
@@ -110,6 +133,8 @@ NETS = {
         Net("smooth", "letters", 6, smooth, softmax=False),
         Net("branches", "signs", 5, branches, (-1.0, 1.0), softmax=False, seed=7),
         Net("squeeze", "digits", 5, squeeze, BYTES, (1 / 255, 0.0), seed=8),
+        Net("preactivated", "photograph", 6, preactivated, BYTES, (1 / 127.5, -1.0), seed=21),
+        Net("strided", "objects", 6, strided, seed=22),
     )
 }
-APART = ("branches", "squeeze")  # for the first look
+APART = ("branches", "squeeze", "preactivated", "strided")  # two for each look

@@ -103,7 +103,7 @@ def compare(folder: Path, names: list[str]) -> None:
         weights = compare_export(source.artifact, artifact)
         probe = replace(SETTINGS.probe, data=str(folder / f"{pair['net']}.npz"))
         found = compare_sides(source, export, weights, probe)
-        rows.append({**pair, **_told(found)})
+        rows.append({**pair, **_told(found), "weights": len(weights.differing)})
     (folder / "answers.json").write_text(json.dumps(rows, indent=1))
     _print(rows)
 

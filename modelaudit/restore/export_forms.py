@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from msgspec import Struct
@@ -48,6 +49,21 @@ class Folding(Struct, frozen=True):
         return bias * self.scale + self.shift
 
 
+Folded = tuple[tuple[Folding, ...], Array]
+
+
+def foldings(kernel: Kernel, values: Array, norms: Sequence[Folding]) -> list[Folded]:
+    """The forms of a kernel with what may be folded into it, from most to nothing."""
+    found: list[Folded] = [((), values)]
+    for norm in sorted(norms, key=lambda each: not each.before):
+        for used, given in [*found]:
+            folded = norm.kernel(kernel, given)
+            # One from each side at most: those before come first.
+            if folded is not None and all(each.before and not norm.before for each in used):
+                found.insert(0, ((*used, norm), folded))
+    return sorted(found, key=lambda each: -len(each[0]))
+
+
 def _scaled(values: Array, scale: Array) -> Array:
     product: Array = values * scale
     return product
@@ -72,8 +88,8 @@ def refolded(kernel: Kernel, theirs: Array, mine: Array, step: Array) -> bool:
         return False
     norms = (wanted**2).sum(axis=0)
     factors = (got * wanted).sum(axis=0) / np.where(norms > 0, norms, 1.0)
-    # The factors are fitted to rounded values, which leaves a little more than half a step.
-    return bool((factors > 0).mean() > 0.9 and beyond_steps(got, wanted * factors, 1.2 * half) <= 0)
+    # The factors are fitted to rounded values, which leaves more than half a step.
+    return beyond_steps(got, wanted * factors, 2 * half) <= 0
 
 
 def alike(one: Kernel, other: Kernel) -> bool:

@@ -18,7 +18,15 @@ from modelaudit.errors import ReadError
 from modelaudit.facts import Artifact, Kernel, Layer, Tensor
 from modelaudit.layer_classes import Trait, has
 from modelaudit.measures.kernels.values import in_usual_order
-from modelaudit.restore.export_forms import Array, Folding, alike, beyond_steps, refolded, rounding
+from modelaudit.restore.export_forms import (
+    Array,
+    Folding,
+    alike,
+    beyond_steps,
+    foldings,
+    refolded,
+    rounding,
+)
 from modelaudit.restore.model import WeightComparison
 from modelaudit.structs import replace
 from modelaudit.thresholds.restoration import FACTOR_ERROR
@@ -121,12 +129,8 @@ class _Search:
         ]
         if mine is None or not candidates:
             return False
-        forms: list[tuple[Folding | None, Array]] = [(None, mine)]
-        for norm in norms:
-            folded = norm.kernel(kernel, mine)
-            if folded is not None:
-                forms.insert(0, (norm, folded))
-        best: tuple[float, Folding | None, Kernel, Array, Array] | None = None
+        forms = foldings(kernel, mine, norms)
+        best: tuple[float, tuple[Folding, ...], Kernel, Array, Array] | None = None
         for each in candidates:
             theirs = self._values(self.export, each.tensor, each)
             if theirs is None:
@@ -148,7 +152,10 @@ class _Search:
             self._keep(kernel.tensor, FOLDED if used else EQUAL if exact else QUANTISED)
         else:
             self._differ(kernel.tensor, other.tensor, wanted, theirs)
-            self._refolded(kernel, norms, mine, other, theirs)
+            step = self._step(other.tensor, theirs, other).reshape(mine.shape)
+            behind = any(norm.names and not norm.before for norm in norms)
+            if behind and refolded(kernel, theirs, mine, step):
+                self.refolded.append(kernel.route)
             if any(norm.before for norm in norms):  # the bias depends on the kernel
                 self.done.update(name for norm in norms for name in norm.names)
                 self.done.update([kernel.bias] if kernel.bias else ())
@@ -156,23 +163,16 @@ class _Search:
         self._bias(kernel, mine, other, used)
         return True
 
-    def _refolded(
-        self, kernel: Kernel, norms: Sequence[Folding], mine: Array, other: Kernel, theirs: Array
-    ) -> None:
-        step = self._step(other.tensor, theirs, other).reshape(mine.shape)
-        behind = any(norm.names and not norm.before for norm in norms)
-        if behind and refolded(kernel, theirs, mine, step):
-            self.refolded.append(kernel.route)
-
-    def _bias(self, kernel: Kernel, mine: Array, other: Kernel, norm: Folding | None) -> None:
+    def _bias(self, kernel: Kernel, mine: Array, other: Kernel, norms: tuple[Folding, ...]) -> None:
         """The bias, and what was folded into it."""
         held = None if kernel.bias is None else self._values(self.source, kernel.bias)
         if kernel.bias is not None and held is None:
             return
         wanted = np.zeros(1) if held is None else held.reshape(-1)
-        if norm is not None:
+        for norm in norms:
             wanted = norm.bias(mine, wanted)
-        names = (*([kernel.bias] if kernel.bias else ()), *(norm.names if norm else ()))
+        folded = [name for norm in norms for name in norm.names]
+        names = (*([kernel.bias] if kernel.bias else ()), *folded)
         if not names:
             return
         theirs = None if other.bias is None else self._values(self.export, other.bias)
@@ -180,7 +180,7 @@ class _Search:
             found = not wanted.any() or self._lookup(wanted) is not None
             for name in names:
                 if found:
-                    self._keep(name, EQUAL if norm is None else FOLDED)
+                    self._keep(name, FOLDED if norms else EQUAL)
                 else:
                     self._lose(name)
             return
@@ -188,10 +188,10 @@ class _Search:
         step = self._step(other.bias, theirs)
         if beyond_steps(theirs.reshape(-1), wanted, step.reshape(-1)) <= 0:
             for name in names:
-                self._keep(name, EQUAL if norm is None else FOLDED)
+                self._keep(name, FOLDED if norms else EQUAL)
         else:
             apart = any(each.tensor == kernel.tensor for each in self.differing)
-            if norm is not None and norm.names and not apart:
+            if folded and not apart:
                 self.refolded.append(kernel.route)
             for name in names:
                 self._differ(name, other.bias, wanted, theirs.reshape(-1))

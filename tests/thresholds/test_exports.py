@@ -7,6 +7,7 @@ import pytest
 
 from modelaudit.measures.statistics import wilson
 from modelaudit.probe.pair.model import ExportNumbers, PairVerdict
+from modelaudit.probe.pair.tensors import InnerValues
 from modelaudit.probe.pair.verdict import informs, judge
 from modelaudit.probe.study.runner import InputVariant
 from modelaudit.structs import replace
@@ -69,6 +70,12 @@ def upper_end_of_the_agreement(end):
 @at("restoration.EXPORT_KERNEL", {0.0199: SAME, 0.0201: OTHER})
 def distance_of_a_kernel(distance):
     return same(facts(0.1, weights=differing(distance)))
+
+
+@at("restoration.EXPORT_INNER", {0.0495: True, 0.0505: False})
+def error_of_a_layer(error):
+    values = np.array([[-1.0], [1.0]])
+    return InnerValues({"conv": values}, {"1": values + error}).agrees("1")
 
 
 @at("restoration.EXPORT_SATURATED", {0.01975: 0, 0.02025: 1})

@@ -38,7 +38,7 @@ class OutputForm(Struct, frozen=True):
     @property
     def error(self) -> float:
         """Root mean square of `errors`."""
-        return float(np.sqrt((self.errors() ** 2).mean()))
+        return root_mean_square(self.errors())
 
 
 NAMES = {
@@ -63,6 +63,11 @@ def relative_errors(wanted: Array, got: Array) -> Array:
     if size > 0:
         return np.asarray(distance / size, dtype=np.float64)
     return np.where(distance > 0, np.inf, 0.0)
+
+
+def root_mean_square(errors: Array) -> float:
+    """Root mean square of errors (n,)."""
+    return float(np.sqrt((errors**2).mean()))
 
 
 def spread(values: Array) -> float:

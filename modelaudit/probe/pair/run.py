@@ -22,7 +22,12 @@ from modelaudit.probe.host.runtime import RuntimeHandle
 from modelaudit.probe.host.session import Session
 from modelaudit.probe.pair.model import ExportPair, PairedOutput, PairVerdict, numbers_of
 from modelaudit.probe.pair.search import FormSearch, PairForm
-from modelaudit.probe.pair.tensors import calibration_causes, first_parting, made_tensors
+from modelaudit.probe.pair.tensors import (
+    InnerValues,
+    calibration_causes,
+    made_tensors,
+    made_with,
+)
 from modelaudit.probe.pair.verdict import (
     LIMITS,
     PairFacts,
@@ -48,6 +53,7 @@ from modelaudit.restore.golden_check import matching_output
 from modelaudit.restore.model import WeightComparison
 from modelaudit.settings import ProbeSettings, declared_task
 from modelaudit.structs import replace
+from modelaudit.thresholds.restoration import EXPORT_INNER
 
 SCREENED = 16  # inputs on which all forms are tried, and inner values are compared
 
@@ -129,7 +135,7 @@ class _Comparison:
         self.source, self.export, self.weights, self.fed = source, export, weights, fed
         self.lite = export.artifact.lite
         self.numbers = numbers_of(self.lite)
-        self.limit = LIMITS[self.numbers].value
+        self.limit = LIMITS[self.numbers]
         self.first = Runner(source.session, fed.moves, fed.rescaled)
         moves = tuple(fed.moves[place] for place in places)
         self.second = Runner(export.session, moves, tuple(fed.rescaled[i] for i in places))
@@ -180,8 +186,11 @@ class _Comparison:
         parted = ("", "")
         if verdict is PairVerdict.DIFFERENT and not form_causes(facts):
             seen = self._tensors()
-            verdict, causes, reason = judge(facts, [*calibration_causes(self.lite, seen)])
-            parted = self._parted(seen)
+            inner = self._inner(seen)
+            parted = inner.parting(min(self.limit, EXPORT_INNER.value))
+            if facts.error <= self.limit and self._without_effect(inner):
+                facts = replace(facts, weights=WeightComparison(0, 0))
+            verdict, causes, reason = judge(facts, [*calibration_causes(self.lite, seen, inner)])
         mended = (self._mended(name, best),) if causes and best.complexity else ()
         return replace(
             found,
@@ -290,18 +299,25 @@ class _Comparison:
             return {}
         return dict(seen)
 
-    def _parted(self, seen: Mapping[str, Array]) -> tuple[str, str]:
-        """The last layer that agrees, and the first behind it that does not."""
+    def _inner(self, seen: Mapping[str, Array]) -> InnerValues:
+        """The outputs of all layers of the source, and these of the export."""
         layers = self.source.artifact.architecture
         routes = tuple(each.route for each in layers.layers if not each.is_model) if layers else ()
         if not seen or not routes:
-            return "", ""
+            return InnerValues({}, {})
         try:
             (values,) = self.first.activations([ActivationRequest(routes)], "few")
         except MeasurementUnavailable:
-            return "", ""
-        kept = {route: each for route, each in values.items() if each.ndim > 1}
-        return first_parting(kept, seen, self.limit)
+            return InnerValues({}, {})
+        return InnerValues({name: each for name, each in values.items() if each.ndim > 1}, seen)
+
+    def _without_effect(self, inner: InnerValues) -> bool:
+        """Whether operators with other weights give what a layer of the source gives.
+
+        Something else is then folded into the weights than what is known.
+        """
+        others = {made_with(self.lite, each.found) for each in self.weights.differing} - {""}
+        return bool(others) and all(map(inner.agrees, others))
 
 
 def _flat(values: Array) -> Array:

@@ -9,10 +9,10 @@ from msgspec import Struct
 
 from modelaudit.facts import Json
 from modelaudit.graphs import INTEGERS, LiteModel, LiteOperator, LiteTensor, Quantization
-from modelaudit.measures.behaviour.output_forms import relative_errors
+from modelaudit.measures.behaviour.output_forms import relative_errors, root_mean_square
 from modelaudit.probe.pair.model import PairCause, PairExplanation
 from modelaudit.probe.study.runner import Array
-from modelaudit.thresholds.restoration import EXPORT_LEVELS, EXPORT_SATURATED
+from modelaudit.thresholds.restoration import EXPORT_INNER, EXPORT_LEVELS, EXPORT_SATURATED
 
 WATCHED_BYTES = 128 << 20
 _NATURAL = (-1.0, 0.0, 1.0, 6.0)  # ends of the values of activations and of pixels
@@ -49,36 +49,79 @@ def made_tensors(model: LiteModel, rows: int) -> list[MadeTensor]:
     return found
 
 
-def first_parting(
-    source: Mapping[str, Array], export: Mapping[str, Array], limit: float
-) -> tuple[str, str]:
-    """The last layer of a source whose output its export has, and the layer behind it.
-
-    The first is empty if the export has none, the second if it has the last.
+class InnerValues:
+    """Outputs of the layers of a source, and of the operators of its export, for the same inputs.
 
     Args:
         source: route -> output (n, ...), in the order of the calls.
-        export: outputs of the export's operators.
-        limit: error up to which two are the same, as `relative_errors`.
+        export: index of a tensor as text -> its values (n, ...).
     """
-    flat = [each.reshape(len(each), -1).astype(np.float64) for each in export.values()]
-    last = -1
-    routes = list(source)
-    for place, route in enumerate(routes):
-        values = source[route].reshape(len(source[route]), -1).astype(np.float64)
-        same = [each for each in flat if each.shape == values.shape]
-        if any(float(np.median(relative_errors(values, each))) <= limit for each in same):
-            last = place
-    behind = routes[last + 1] if last + 1 < len(routes) else ""
-    return (routes[last] if last >= 0 else ""), behind
+
+    def __init__(self, source: Mapping[str, Array], export: Mapping[str, Array]) -> None:
+        self.source = {route: _flat(values) for route, values in source.items()}
+        self.export = {index: _flat(values) for index, values in export.items()}
+
+    def parting(self, limit: float) -> tuple[str, str]:
+        """The last layer of the source whose output the export has, and the one behind it.
+
+        The first is empty if the export has none, the second if it has the last. The same are
+        outputs with an error of at most `limit`.
+        """
+        routes, last = list(self.source), -1
+        for place, route in enumerate(routes):
+            if any(_error(self.source[route], each) <= limit for each in self.export.values()):
+                last = place
+        behind = routes[last + 1] if last + 1 < len(routes) else ""
+        return (routes[last] if last >= 0 else ""), behind
+
+    def error(self, index: str) -> float:
+        """Error of one tensor of the export, for the layer that it fits best; infinite if none."""
+        got = self.export.get(index)
+        if got is None:
+            return float("inf")
+        return min((_error(each, got) for each in self.source.values()), default=float("inf"))
+
+    def agrees(self, index: str) -> bool:
+        """Whether a layer of the source gives what the export has in that tensor."""
+        return self.error(index) <= EXPORT_INNER.value
 
 
-def calibration_causes(model: LiteModel, seen: Mapping[str, Array]) -> Iterator[PairExplanation]:
+def _error(wanted: Array, got: Array) -> float:
+    if wanted.shape != got.shape:
+        return float("inf")
+    return root_mean_square(relative_errors(wanted, got))
+
+
+def _flat(values: Array) -> Array:
+    return values.reshape(len(values), -1).astype(np.float64)
+
+
+def made_with(model: LiteModel, constant: str) -> str:
+    """Index of the output of the first operator that takes a constant; "" if there is none.
+
+    Weights in half precision pass an operator of their own first.
+    """
+    graph = model.subgraphs[0]
+    taken = {i for i, tensor in enumerate(graph.tensors) if tensor.constant == constant}
+    for operator in graph.operators:
+        if operator.outputs and taken & {*operator.inputs}:
+            if operator.name != "DEQUANTIZE":
+                return str(operator.outputs[0])
+            taken |= {*operator.outputs}
+    return ""
+
+
+def calibration_causes(
+    model: LiteModel, seen: Mapping[str, Array], inner: InnerValues
+) -> Iterator[PairExplanation]:
     """Layers whose quantised range does not suit their values, in the order of the operators.
+
+    Those that agree with a layer of the source are none.
 
     Args:
         model: the export.
         seen: values of its tensors (n, ...), by index as text; of its inputs too.
+        inner: the same with those of the source.
     """
     graph = model.subgraphs[0]
     made = {index: each for each in graph.operators for index in each.outputs}
@@ -88,7 +131,7 @@ def calibration_causes(model: LiteModel, seen: Mapping[str, Array]) -> Iterator[
         if tensor is None or tensor.quantization is None or values is None or not values.size:
             continue
         bounds = INTEGERS.get(tensor.dtype)
-        if bounds is None:
+        if bounds is None or inner.agrees(str(index)):
             continue
         route = tensor.name.partition(";")[0] if index in made else "the input"
         share, end = _at_end(values, tensor.quantization, bounds)
@@ -129,6 +172,6 @@ def _levels(values: Array, quantization: Quantization, each: bool) -> float:
 
     An output that is far from the others takes the range of the head, and leaves them no steps.
     """
-    flat = values.reshape(len(values), -1).astype(np.float64)
+    flat = _flat(values)
     width = float(np.median(np.ptp(flat, axis=0))) if each else float(np.ptp(flat))
     return width / float(quantization.scale[0])

@@ -34,11 +34,11 @@ from modelaudit.thresholds.restoration import (
 )
 
 LIMITS = {
-    ExportNumbers.FLOAT: EXPORT_FLOAT,
-    ExportNumbers.FLOAT16: EXPORT_FLOAT16,
-    ExportNumbers.WEIGHTS: EXPORT_WEIGHTS,
-    ExportNumbers.INTEGER16: EXPORT_WEIGHTS,
-    ExportNumbers.INTEGER: EXPORT_INTEGER,
+    ExportNumbers.FLOAT: EXPORT_FLOAT.value,
+    ExportNumbers.FLOAT16: EXPORT_FLOAT16.value,
+    ExportNumbers.WEIGHTS: EXPORT_WEIGHTS.value,
+    ExportNumbers.INTEGER16: EXPORT_WEIGHTS.value,
+    ExportNumbers.INTEGER: EXPORT_INTEGER.value,
 }
 
 
@@ -72,7 +72,7 @@ class PairFacts(Struct, frozen=True):
     @property
     def limit(self) -> float:
         """Error that the numbers of the export may leave."""
-        return LIMITS[self.numbers].value
+        return LIMITS[self.numbers]
 
     @property
     def error(self) -> float:

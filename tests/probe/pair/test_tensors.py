@@ -13,7 +13,8 @@ from modelaudit.graphs import (
     Quantization,
 )
 from modelaudit.probe.pair.model import ExportNumbers, PairCause, numbers_of
-from modelaudit.probe.pair.tensors import calibration_causes, first_parting, made_tensors
+from modelaudit.probe.pair.tensors import InnerValues, calibration_causes, made_tensors, made_with
+from modelaudit.structs import replace
 
 RNG = np.random.default_rng(1)
 
@@ -37,8 +38,10 @@ def seen(**changes):
     return values | {key.removeprefix("t"): each for key, each in changes.items()}
 
 
-def causes(model=None, **changes):
-    found = calibration_causes(model or lite(), seen(**changes))
+def causes(model=None, source=None, **changes):
+    values = seen(**changes)
+    inner = InnerValues(source or {}, values)
+    found = calibration_causes(model or lite(), values, inner)
     return [(each.kind, each.detail) for each in found]
 
 
@@ -51,6 +54,8 @@ def test_a_layer_that_saturates():
     assert causes(t1=np.clip(RNG.normal(0, 20, (50, 4)), -12.8, 12.7)) == [
         (PairCause.SATURATED, "conv")
     ]
+    end = np.clip(RNG.normal(0, 20, (50, 4)), -12.8, 12.7)
+    assert causes(source={"swish": end}, t1=end) == []  # the source ends there too
     assert causes(t0=np.full((50, 4), 12.7) * RNG.integers(0, 2, (50, 4))) == [
         (PairCause.SATURATED, "the input")
     ]
@@ -78,9 +83,31 @@ def test_values_in_few_steps():
 def test_the_first_layer_at_which_they_part():
     a, b, c = (RNG.normal(size=(8, 3)) for _ in range(3))
     source = {"conv": a, "relu": b, "head": c}
-    assert first_parting(source, {"0": b, "1": c}, 0.1) == ("head", "")
-    assert first_parting(source, {"0": b + 0.01, "1": -c}, 0.1) == ("relu", "head")
-    assert first_parting(source, {"0": -b, "1": -c}, 0.1) == ("", "conv")
+    assert InnerValues(source, {"0": b, "1": c}).parting(0.1) == ("head", "")
+    assert InnerValues(source, {"0": b + 0.01, "1": -c}).parting(0.1) == ("relu", "head")
+    assert InnerValues(source, {"0": -b, "1": -c}).parting(0.1) == ("", "conv")
+
+
+def test_the_error_of_one_tensor():
+    a, b = (RNG.normal(size=(8, 3)) for _ in range(2))
+    inner = InnerValues({"conv": a, "head": b}, {"0": a + 0.01, "1": -b, "2": a[:, :2]})
+    assert inner.error("0") < 0.02 < inner.error("1")
+    assert inner.error("2") == inner.error("9") == np.inf
+
+
+def test_the_operator_that_takes_a_constant():
+    model = lite()
+    (graph,) = model.subgraphs
+    held = LiteTensor("w", "float16", (4, 4), constant="w")
+    real = LiteTensor("w/real", "float32", (4, 4))
+    operators = (
+        LiteOperator("DEQUANTIZE", inputs=(3,), outputs=(4,)),
+        *graph.operators[:1],
+        LiteOperator("FULLY_CONNECTED", inputs=(1, 4), outputs=(2,)),
+    )
+    changed = replace(graph, tensors=(*graph.tensors, held, real), operators=operators)
+    assert made_with(replace(model, subgraphs=(changed,)), "w") == "2"
+    assert made_with(model, "w") == ""
 
 
 @pytest.mark.parametrize(
