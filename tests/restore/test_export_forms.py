@@ -96,3 +96,40 @@ def test_a_kernel_that_differs_is_not_held_against_an_equal_of_another():
     (found,) = compare_export(source, export).differing
     assert found.tensor == "one/kernel"
     assert found.factor == 10
+
+
+def test_a_rescaling_before_and_a_normalization_behind_are_folded_together():
+    """Also in steps of 8 bits; other statistics are named, unlike another kernel."""
+    rng = np.random.default_rng(6)
+    gamma, beta, mean, variance = rng.uniform(0.5, 2, (4, 5))
+    kernel = rng.normal(size=(9, 5))
+    names = ("gamma", "beta", "moving_mean", "moving_variance")
+    layers = (
+        artifacts.layer("x", "InputLayer"),
+        artifacts.layer("scale", "Rescaling", config={"scale": 1 / 255, "offset": -0.5}),
+        artifacts.layer("dense", "Dense"),
+        artifacts.layer(
+            *("norm", "BatchNormalization"),
+            config={"epsilon": 1e-3},
+            variables={name: f"norm/{name}" for name in names},
+        ),
+    )
+    plain = artifacts.kernel("dense", kernel.shape)
+    values = (gamma, beta, mean, variance)
+    held = {f"norm/{name}": each for name, each in zip(names, values, strict=True)}
+    chain = artifacts.chain(*layers)
+    source = artifacts.artifact({**held, "dense/kernel": kernel}, [plain], chain)
+
+    def exported(variance, kernel):
+        scale = gamma / np.sqrt(variance + 1e-3)
+        bias = (-0.5 * kernel.sum(axis=0) - mean) * scale + beta
+        folded = {"dense/kernel": kernel * scale / 255, "dense/bias": bias}
+        biased = artifacts.kernel("dense", kernel.shape, bias="dense/bias")
+        return compare_export(source, artifacts.artifact(folded, [biased]))
+
+    assert exported(variance, kernel).forms == {FOLDED: 5}
+    assert exported(variance, kernel).refolded == ()
+    found = exported(rng.uniform(0.5, 2, 5), kernel)
+    assert (found.refolded, found.differing[0].tensor) == (("dense",), "dense/kernel")
+    found = exported(variance, rng.normal(size=kernel.shape))
+    assert (found.refolded, found.differing[0].tensor) == ((), "dense/kernel")
