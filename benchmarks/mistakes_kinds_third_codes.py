@@ -10,13 +10,13 @@ _KINDS = {
     ),
     "MA306": (
         "linear-bce relu-focal exponential-bce softplus-cce linear-kl relu-categorical-focal "
-        "sigmoid-scce sigmoid-bce-logits softmax-logits log-softmax-scce softmax-bce softmax- "
-        "huber relu6-mae tanh-poisson relu-squared-hinge linear-tversky softmax-ctc swapped- "
-        "losses"
+        "sigmoid-scce sigmoid-bce-logits softmax-logits log-softmax-scce softmax-bce "
+        "softmax-huber relu6-mae tanh-poisson relu-squared-hinge linear-tversky softmax-ctc "
+        "swapped-losses"
     ),
     "MA307": "softmax-twice",
     "MA308": "gaussian-dropout-behind rescaled-probabilities batchnorm-behind",
-    "MA305 MA308 MA314": "layernorm-of-one-unit unitnorm-of-one-unit",
+    "MA305 MA308 MA314 MA322": "layernorm-of-one-unit unitnorm-of-one-unit",
     "MA309": "linear-stack linear-hidden-layers",
     "MA326": "bias-before-norm",
     "MA310": "alpha-dropout-095 recurrent-dropout-095 dropouts-stacked",
@@ -48,9 +48,9 @@ _KINDS = {
     "MA430 MA432": "few-steps",
     "MA111 MA435": "exploded",
     "MA319 MA430 MA431": (
-        "rate-0 rate-3-rmsprop schedule-to-0 schedule-halves-each-step momentum-1 adam- "
-        "epsilon-1000 weight-decay-10 clip-value-1e-12 binary-smoothing-1 weight-of-loss- "
-        "negative"
+        "rate-0 rate-3-rmsprop schedule-to-0 schedule-halves-each-step momentum-1 "
+        "adam-epsilon-1000 weight-decay-10 clip-value-1e-12 binary-smoothing-1 "
+        "weight-of-loss-negative"
     ),
     "MA320": "binary-accuracy-of-classes auc-of-logits accuracy-of-numbers",
 }

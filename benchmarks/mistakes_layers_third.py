@@ -151,7 +151,7 @@ LAYERS = (
     ),
     Third(
         "rescaling-by-zero",
-        "scale|remove",
+        "scal(e|ing)|remove",
         front=lambda kl: [kl.Rescaling(0.0)],
         bodies=(*IMAGES[:5], "tcn", *TABLES),
     ),

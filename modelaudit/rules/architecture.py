@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping
 
 from modelaudit.audit_types.architecture import ArchitectureProfile, LayerField, WindowGrid
 from modelaudit.findings import Confidence, Finding, Severity
-from modelaudit.measures.architecture.layer_shapes import one_position
+from modelaudit.layer_classes import Trait, has
+from modelaudit.measures.architecture.layer_graph import LayerGraph, layer_graph
+from modelaudit.measures.architecture.layer_shapes import one_position, one_step
 from modelaudit.measures.architecture.window_grid import extent
 from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
@@ -83,8 +86,10 @@ def _unproductive(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 def _heavy_stride(rule: Rule, facts: Facts) -> Iterator[Finding]:
     profile = _profile(facts)
+    graph = layer_graph(facts.artifact.architecture) if facts.artifact.architecture else None
+    takers = graph.consumers() if graph else {}
     for grid in profile.grids:
-        if all(size == 1 for size in grid.kernel):
+        if all(size == 1 for size in grid.kernel) and not _alone(graph, takers, grid.route):
             continue  # a strided 1x1 convolution is the usual shortcut of a residual block
         skips = [s > k for s, k in zip(grid.strides, grid.kernel, strict=False)]
         if any(skips):
@@ -104,6 +109,22 @@ def _heavy_stride(rule: Rule, facts: Facts) -> Iterator[Finding]:
             )
 
 
+def _alone(graph: LayerGraph | None, takers: Mapping[str, tuple[str, ...]], route: str) -> bool:
+    """Whether no other layer takes what a layer gets, or what it got before the layers in a row."""
+    if graph is None or graph.get(route) is None:
+        return False
+    for _ in range(8):
+        calls = graph.calls[route]
+        if len(calls) != 1 or len(calls[0]) != 1:
+            return not calls
+        route = calls[0][0]
+        if len(takers.get(route, ())) != 1:
+            return False
+        if has(graph.layer(route).class_name, Trait.CONVOLUTION | Trait.LOCAL_POOLING):
+            return True
+    return False
+
+
 def _unread(grid: WindowGrid) -> tuple[float, ...]:
     """The share of each axis that is behind the last window."""
     if grid.padding != "valid" or "Transpose" in grid.class_name:
@@ -118,6 +139,15 @@ def _unread(grid: WindowGrid) -> tuple[float, ...]:
 def _over_one_position(rule: Rule, facts: Facts) -> Iterator[Finding]:
     profile = _profile(facts)
     layers = facts.artifact.architecture.layers if facts.artifact.architecture else ()
+    steps = [layer.route for layer in layers if one_step(layer)]
+    if steps:
+        yield rule.finding(
+            f"{steps[0]} runs over a single step: its recurrent weights have no effect.",
+            route=steps[0],
+            evidence={"measured": len(steps), "unit": "layers"},
+            fix="Give the layer a sequence, as (batch, steps, features), and train again. If there "
+            "is none, a Dense layer does the same.",
+        )
     alone = [layer.route for layer in layers if one_position(layer)]
     if alone:
         yield rule.finding(
@@ -128,7 +158,7 @@ def _over_one_position(rule: Rule, facts: Facts) -> Iterator[Finding]:
             fix="Give the layer a sequence, as (batch, positions, features), and train again. If there "
             "is none, a Dense layer does the same.",
         )
-    if not profile.grids and not alone:
+    if not profile.grids and not alone and not steps:
         raise NotRelevant("the model has no windowed layer on maps of known size")
     windows = [grid for grid in profile.grids if "Transpose" not in grid.class_name]
     single = [grid for grid in windows if set(grid.size) == {1} and max(grid.kernel) > 1]
@@ -141,21 +171,43 @@ def _over_one_position(rule: Rule, facts: Facts) -> Iterator[Finding]:
             for n, k, d in zip(grid.size, grid.kernel, grid.dilations, strict=False)
         )
     ]
-    for found, severity in ((single, rule.severity), (larger, Severity.INFO)):
+    idle = [grid for grid in larger if _idle(grid)]
+    first_of_all = [grid for grid in larger if grid.route == windows[0].route]
+    for found, severity in (
+        (single, rule.severity),
+        (idle or first_of_all or larger, rule.severity if idle or first_of_all else Severity.INFO),
+    ):
         if not found:
             continue
         first = found[0]
         detail = (
             "a map of a single position: only one of its weights for each pair of channels is used."
             if found is single
+            else f"a map of {list(first.size)}: some of its weights never see anything but padding."
+            if found is idle
             else f"a map of {list(first.size)}: at every position, a part of it sees only padding."
         )
+        dilated = any(d > 1 for d in first.dilations)
         yield rule.finding(
             f"{first.route} slides a window of {list(first.kernel)} over {detail}",
             route=first.route,
             evidence={"measured": len(found), "unit": "layers", "n": len(profile.grids)},
             severity=severity,
+            fix=""
+            if found is single
+            else f"Use a smaller {'dilation_rate' if dilated else 'window'} in {first.route}, fewer "
+            "poolings and strides before it, or larger inputs, and train again.",
         )
+
+
+def _idle(grid: WindowGrid) -> bool:
+    """Whether some weights of the window lie beyond the map wherever it stands, on any axis."""
+    for size, kernel, dilation in zip(grid.size, grid.kernel, grid.dilations, strict=False):
+        reach = extent(kernel, dilation) - 1
+        farthest = reach if grid.padding == "causal" else math.ceil(reach / 2)
+        if grid.padding in {"same", "causal"} and farthest >= size:
+            return True
+    return False
 
 
 def _grid(symmetric: bool, strides: tuple[int, int] = (2, 2)) -> Measurements:
@@ -257,9 +309,10 @@ RULES = (
         severity=Severity.LOW,
         confidence=Confidence.CERTAIN,
         needs=NEEDS,
-        summary="A layer slides a window over a single position or a smaller map, or attends to one",
-        pass_title="No layer slides a window over a map that is smaller than it, or attends to one "
-        "position",
+        summary="A layer slides a window over a single position or a smaller map, or attends to "
+        "one or recurs over one",
+        pass_title="No layer slides a window over a map that is smaller than it, or attends to or "
+        "recurs over one position",
         why="Poolings and strides before it left one position, or the input never had more, so "
         "there is nothing for this layer to compare.",
         fix="Use fewer poolings and strides, or larger inputs, and train again.",

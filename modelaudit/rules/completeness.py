@@ -277,7 +277,9 @@ RULES = (
         pass_title="All stored values are finite",
         why="A single NaN propagates through the network. Where a ReLU masks it, the output is "
         "finite but wrong.",
-        fix="Use the last checkpoint from before training diverged, or restore the file.",
+        fix="Use the last checkpoint from before training diverged, or restore the file. To train "
+        "again, check the inputs and labels for NaN, lower the learning rate, and clip gradients "
+        "(clipnorm=1.0).",
         check=_non_finite,
         bad=_nan,
         good=examples.healthy,

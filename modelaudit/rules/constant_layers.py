@@ -33,12 +33,12 @@ def constant_reason(graph: LayerGraph, layer: Layer) -> str:
         axis = softmax_axis(layer) if layer.class_name == "Softmax" else -1
         if axis == 0 or (shape and axis == -len(shape)):
             return f"{name} over the inputs of a batch"
-        if _over(layer, axis):
+        if over_one(layer, axis):
             return f"{name} over a single value"
     if layer.class_name == "LayerNormalization":
         axes = config.get("axis", -1)
         axes = axes if isinstance(axes, list) else [axes]
-        if axes and all(isinstance(axis, int) and _over(layer, axis) for axis in axes):
+        if axes and all(isinstance(axis, int) and over_one(layer, axis) for axis in axes):
             return _NORMALIZATION
     flat = layer.class_name == "GroupNormalization" and shape is not None and len(shape) == 2
     if flat and shape and config.get("groups") in (-1, shape[-1]):
@@ -103,7 +103,7 @@ _ONE_OUTPUT = (
 _OWN_ACTIVATION = classes(Trait.RECURRENT) | {"Bidirectional"}
 
 
-def _over(layer: Layer, axis: int) -> bool:
+def over_one(layer: Layer, axis: int) -> bool:
     """Whether an axis of the output has the size 1."""
     shape = layer.output_shape
     if shape and -len(shape) <= axis < len(shape):

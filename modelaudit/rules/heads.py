@@ -1,4 +1,4 @@
-"""MA305 to MA308: outputs that are constant by construction or that do not suit their loss."""
+"""MA305 to MA307: outputs that are constant by construction or that do not suit their loss."""
 
 from __future__ import annotations
 
@@ -17,13 +17,12 @@ from modelaudit.formats.keras.compiled_losses import (
     CompiledLoss,
     compiled_losses,
 )
-from modelaudit.layer_classes import Trait, has
 from modelaudit.measures.optimizer_state import never_stepped
 from modelaudit.rules import examples
 from modelaudit.rules.constant_layers import constant_fix, constant_outputs, constant_reason
 from modelaudit.rules.graph_heads import graph_heads
 from modelaudit.rules.grouped import by_cause
-from modelaudit.rules.loss_mismatches import DISTANCES, MISMATCHES, PROBABILITIES
+from modelaudit.rules.loss_mismatches import DISTANCES, MISMATCHES
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.rules.network_heads import (
     SOFTMAXES,
@@ -58,8 +57,8 @@ def _known_heads(facts: Facts) -> list[Paired]:
     return [(head, by_route.get(head.route)) for head in output_heads(graph)]
 
 
-def _heads(facts: Facts) -> list[Paired]:
-    """The same.
+def paired_heads(facts: Facts) -> list[Paired]:
+    """The heads of the outputs, each with its compiled loss.
 
     Raises:
         NotApplicable: also if there are none.
@@ -71,7 +70,7 @@ def _heads(facts: Facts) -> list[Paired]:
 
 
 def _compiled(facts: Facts) -> list[tuple[NetworkHead, CompiledLoss]]:
-    found = [(head, loss) for head, loss in _heads(facts) if loss is not None]
+    found = [(head, loss) for head, loss in paired_heads(facts) if loss is not None]
     if not found:
         raise NotRelevant("the model was saved without a loss of Keras")
     return found
@@ -84,7 +83,7 @@ def _over_one_value(head: NetworkHead, step: HeadStep) -> bool:
 
 def _constant(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if facts.artifact.architecture is None:
-        for head, _ in _heads(facts):
+        for head, _ in paired_heads(facts):
             step = next((each for each in head.steps if _over_one_value(head, each)), None)
             if step is not None:
                 reason = f"{step.activation} over a single value"
@@ -92,7 +91,7 @@ def _constant(rule: Rule, facts: Facts) -> Iterator[Finding]:
         return
     graph = saved_graph(facts)
     found = constant_outputs(graph)
-    heads = {head.route: head for head, _ in (_known_heads if found else _heads)(facts)}
+    heads = {head.route: head for head, _ in (_known_heads if found else paired_heads)(facts)}
     for route, layer in found.items():
         yield _same(rule, route, layer, constant_reason(graph, layer), heads.get(route))
 
@@ -190,7 +189,7 @@ def _wrong_axis(
 
 
 def _repeated(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    for head, loss in _heads(facts):
+    for head, loss in paired_heads(facts):
         found = limited_step(head)
         if found is None or any(_over_one_value(head, each) for each in head.steps):
             continue
@@ -230,32 +229,7 @@ def _repeated(rule: Rule, facts: Facts) -> Iterator[Finding]:
         )
 
 
-def _behind(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    for head, _ in _heads(facts):
-        seen = ""
-        for step in head.steps:
-            if step.activation in PROBABILITIES:
-                seen = step.activation
-                continue
-            name = step.layer.class_name
-            normalises = has(name, Trait.BATCH_NORMALISATION | Trait.CHANNEL_NORMALISATION)
-            if seen and (normalises or has(name, Trait.DROPOUT | Trait.NOISE)):
-                yield rule.finding(
-                    f"{step.layer.route} ({name}) follows the {seen} of the output: "
-                    + (
-                        "its results are no probabilities."
-                        if normalises
-                        else "in training it changes probabilities at random."
-                    ),
-                    route=step.layer.route,
-                    evidence={"class": name, "activation": seen},
-                    key=step.layer.route,
-                    severity=Severity.MEDIUM if normalises else Severity.LOW,
-                    fix=f"Move {step.layer.name} before {head.weights.name}, then train again.",
-                )
-
-
-def _example(
+def example_head(
     activation: str, loss: Json, units: int = 10, *behind: tuple[str, dict[str, Json]]
 ) -> Callable[[], Facts]:
     """A Dense layer, the layers behind it, and a loss."""
@@ -274,7 +248,7 @@ def _example(
     return trained
 
 
-_SOUND = _example("softmax", "sparse_categorical_crossentropy")
+_SOUND = example_head("softmax", "sparse_categorical_crossentropy")
 
 RULES = (
     Rule(
@@ -294,8 +268,8 @@ RULES = (
         "softmax. A head that was trained with binary_crossentropy can keep its weights; "
         "otherwise, train again.",
         check=_constant,
-        bad=_example("softmax", "binary_crossentropy", 1),
-        good=_example("sigmoid", "binary_crossentropy", 1),
+        bad=example_head("softmax", "binary_crossentropy", 1),
+        good=example_head("sigmoid", "binary_crossentropy", 1),
     ),
     Rule(
         code="MA306",
@@ -310,7 +284,7 @@ RULES = (
         "it often ends with one answer for every input.",
         fix="Choose the activation of the last layer and the loss together, then train again.",
         check=_unsuited,
-        bad=_example("relu", "binary_crossentropy", 1),
+        bad=example_head("relu", "binary_crossentropy", 1),
         good=_SOUND,
     ),
     Rule(
@@ -327,23 +301,7 @@ RULES = (
         "gives less than 0.5.",
         fix="Remove the first activation, then train again.",
         check=_repeated,
-        bad=_example("softmax", "categorical_crossentropy", 10, ("Softmax", {})),
-        good=_SOUND,
-    ),
-    Rule(
-        code="MA308",
-        name="layer-behind-output-activation",
-        family=Family.ARCHITECTURE,
-        severity=Severity.MEDIUM,
-        confidence=Confidence.CERTAIN,
-        needs=(Need.ARTIFACT,),
-        summary="A layer behind the last activation changes the probabilities",
-        pass_title="Nothing changes the probabilities behind the last activation",
-        why="Normalised probabilities are no probabilities, and dropped ones are wrong: the loss "
-        "judges something else than the model predicts.",
-        fix="Move the layer before the last layer with weights, then train again.",
-        check=_behind,
-        bad=_example("softmax", "categorical_crossentropy", 10, ("BatchNormalization", {})),
+        bad=example_head("softmax", "categorical_crossentropy", 10, ("Softmax", {})),
         good=_SOUND,
     ),
 )

@@ -1,4 +1,4 @@
-"""MA313, MA322, MA326: settings of hidden layers with which little or nothing can be learned."""
+"""MA313, MA322, MA326: settings of layers with which little or nothing can be learned."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ from modelaudit.layer_classes import Trait, has
 from modelaudit.measures.architecture.layer_graph import LayerGraph
 from modelaudit.measures.architecture.layer_shapes import axis_orders
 from modelaudit.rules import examples
+from modelaudit.rules.constant_layers import over_one
 from modelaudit.rules.grammar import counted
 from modelaudit.rules.model import Facts, Family, Need, NotRelevant, Rule
 from modelaudit.rules.network_heads import activation_of, saved_graph, weighs
 from modelaudit.structs import replace
 from modelaudit.thresholds.design import REGULARIZER, SCALED_TWICE
+
+_TAKE_INDICES = frozenset(("Embedding", "CategoryEncoding", "IntegerLookup"))
 
 
 def _settings(rule: Rule, facts: Facts) -> Iterator[Finding]:
@@ -23,7 +26,13 @@ def _settings(rule: Rule, facts: Facts) -> Iterator[Finding]:
     for layer in graph.layers:
         first = orders.get(layer.route)
         own = _own(layer, first, _as_started(facts, layer))
-        for detail, value, severity, fix in (*own, *_scaled(graph, layer)):
+        for detail, value, severity, fix in (
+            *own,
+            *_penalties(layer),
+            *_lone_sign(layer),
+            *_scaled(graph, layer),
+            *_scaled_indices(graph, layer),
+        ):
             yield rule.finding(
                 f"{layer.route}: {detail}.",
                 route=layer.route,
@@ -71,17 +80,67 @@ def _own(
         inner = value.get("config") if isinstance(value, dict) else None
         if not isinstance(inner, dict):
             continue
-        if key.endswith("kernel_regularizer"):
-            factors = [_number(inner.get(each)) or 0 for each in ("l1", "l2")]
-            if max(factors) >= REGULARIZER.value:
-                detail = f"{key} with a factor of {max(factors):g} draws weights to 0 in training"
-                fix = f"Use {key}=keras.regularizers.L2(0.0001)"
-                yield detail, max(factors), Severity.MEDIUM, fix
         if key.endswith("kernel_constraint"):
             most = _number(inner.get("max_value"))
             if most is not None and most <= 0:
                 detail = f"{key} allows no weight but 0"
                 yield detail, most, Severity.HIGH, f"Use {key}=keras.constraints.MaxNorm(2)"
+
+
+def _penalties(layer: Layer) -> Iterator[tuple[str, Json, Severity, str]]:
+    """Penalties on weights or results that cost more than any fit to the data gains."""
+    penalties = {
+        key: inner
+        for key, value in layer.config.items()
+        if key.endswith(("kernel_regularizer", "embeddings_regularizer", "activity_regularizer"))
+        and isinstance(value, dict)
+        and isinstance(inner := value.get("config"), dict)
+    }
+    if layer.class_name == "ActivityRegularization":
+        penalties["activity_regularizer"] = dict(layer.config)
+    for key, inner in penalties.items():
+        factor = max(_number(inner.get(each)) or 0 for each in ("l1", "l2"))
+        if factor >= REGULARIZER.value:
+            drawn = "the layer's results" if key.startswith("activity") else "weights"
+            detail = f"{key} with a factor of {factor:g} draws {drawn} to 0 in training"
+            usual = "L1(0.00001)" if key.startswith("activity") else "L2(0.0001)"
+            fix = f"Use a smaller factor, such as {key}=keras.regularizers.{usual}"
+            yield detail, factor, Severity.MEDIUM, fix
+
+
+def _lone_sign(layer: Layer) -> Iterator[tuple[str, Json, Severity, str]]:
+    """A single value scaled to the length 1, which leaves its sign and passes no gradient."""
+    axis = layer.config.get("axis", -1)
+    axis = axis[0] if isinstance(axis, list) and len(axis) == 1 else axis
+    if layer.class_name == "UnitNormalization" and isinstance(axis, int) and over_one(layer, axis):
+        detail = "it scales a single value to the length 1: only its sign is left, without gradient"
+        yield detail, 1, Severity.HIGH, f"Remove the layer {layer.name}"
+
+
+def _scaled_indices(graph: LayerGraph, layer: Layer) -> Iterator[tuple[str, Json, Severity, str]]:
+    """Indices of an embedding that are scaled before it, and rounded down to whole numbers."""
+    scale, at, scaling = 1.0, layer, None
+    if layer.class_name not in _TAKE_INDICES:
+        return
+    for _ in range(8):
+        calls = graph.calls[at.route]
+        before = graph.get(calls[0][0]) if len(calls) == 1 and len(calls[0]) == 1 else None
+        if before is None or before.custom:
+            break
+        at = before
+        if at.class_name == "Rescaling":
+            factor = _number(at.config.get("scale"))
+            if factor is None or _number(at.config.get("offset", 0.0)) != 0:
+                return
+            scale, scaling = scale * factor, at
+        elif not has(at.class_name, Trait.KEEPS_RANGE):
+            return
+    if scaling is not None and 0 < scale < 1:
+        detail = (
+            f"it takes whole numbers, but {scaling.name} multiplies them by {scale:.3g}: those "
+            f"below {1 / scale:.4g} all become 0"
+        )
+        yield detail, scale, Severity.MEDIUM, f"Remove the layer {scaling.name}"
 
 
 def _number(value: Json) -> float | None:

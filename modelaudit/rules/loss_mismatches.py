@@ -95,6 +95,24 @@ MISMATCHES: tuple[Mismatch, ...] = (
     ),
     Mismatch(
         CROSS_ENTROPIES,
+        frozenset(("log_softmax", "log_sigmoid")),
+        Severity.MEDIUM,
+        "{loss} expects probabilities, but {last} gives their logarithms, which are never above 0: "
+        "all are clipped, where they give no gradient.",
+        'Use activation="{suited}" in the last layer, or compile with from_logits=True, and train '
+        "again.",
+        from_logits=False,
+    ),
+    Mismatch(
+        frozenset(("ctc",)),
+        PROBABILITIES,
+        Severity.LOW,
+        "{loss} expects scores and applies a softmax itself, so that of a {last} makes all symbols "
+        "nearly equally likely.",
+        "Remove the activation of the last layer and train again.",
+    ),
+    Mismatch(
+        CROSS_ENTROPIES,
         frozenset(("linear",)),
         Severity.MEDIUM,
         "{loss} expects probabilities, but the output has no activation. Values that are no "

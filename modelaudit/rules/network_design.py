@@ -1,4 +1,4 @@
-"""MA309 to MA312: layers that keep a network from learning, as far as its config shows."""
+"""MA309, MA311: layers that keep a network from learning, as far as its config shows."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from modelaudit.rules import examples
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.rules.network_heads import activation_of, output_heads, saved_graph, weighs
 from modelaudit.structs import replace
-from modelaudit.thresholds.design import ERASING, IMAGE_SIDE
+from modelaudit.thresholds.design import IMAGE_SIDE
 
 # Layers that are linear in their input at inference, if their activation is.
 _LINEAR = (
@@ -80,26 +80,52 @@ def _linear(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 
 def _pairs(rule: Rule, graph: LayerGraph, hidden: list[Layer]) -> Iterator[Finding]:
-    """A hidden Dense layer without activation directly before another Dense layer."""
+    """Hidden Dense layers without activation directly before another Dense layer."""
     takers = graph.consumers()
-    for layer in hidden:
-        after, at = takers.get(layer.route, ()), layer
-        while len(after) == 1 and has(graph.layer(after[0]).class_name, Trait.DROPOUT):
-            at = graph.layer(after[0])
-            after = takers.get(at.route, ())
-        dense = len(after) == 1 and graph.layer(after[0]).class_name == "Dense"
-        if dense and layer.class_name == "Dense" and _is_linear(layer):
-            yield rule.finding(
-                f"{layer.route} has no activation before {after[0]}: the two together compute what "
-                "one of them can compute.",
-                route=layer.route,
-                evidence={"measured": "linear"},
-                severity=Severity.INFO,
-                fix="If it is no bottleneck on purpose, give it an activation and train again:\n"
-                f'keras.layers.Dense({layer.config.get("units")}, activation="relu", '
-                f'name="{layer.name}")',
-            )
-            return
+    followed = {
+        layer.route: behind
+        for layer in hidden
+        if layer.class_name == "Dense"
+        and _is_linear(layer)
+        and (behind := _next_dense(graph, takers, layer)) is not None
+    }
+    if not followed:
+        return
+    found = [*followed]
+    # Behind another one, a layer is no bottleneck that was put before the last of them.
+    again = [route for route in found if any(x.route == route for x in followed.values())]
+    useless = again or [each for each in found if _adds_nothing(graph, each, followed[each])]
+    layer = graph.layer((useless or found)[0])
+    yield rule.finding(
+        f"{layer.route} has no activation before {followed[layer.route].route}: the two together "
+        "compute what one of them can compute.",
+        route=layer.route,
+        evidence={"measured": "linear", "n": len(found)},
+        severity=Severity.LOW if useless else Severity.INFO,
+        fix=("Give it" if useless else "If it is no bottleneck on purpose, give it")
+        + " an activation and train again:\n"
+        f'keras.layers.Dense({layer.config.get("units")}, activation="relu", name="{layer.name}")',
+    )
+
+
+def _next_dense(
+    graph: LayerGraph, takers: Mapping[str, tuple[str, ...]], layer: Layer
+) -> Layer | None:
+    """The Dense layer that alone takes the output of a layer, perhaps behind dropout."""
+    after = takers.get(layer.route, ())
+    while len(after) == 1 and has(graph.layer(after[0]).class_name, Trait.DROPOUT):
+        after = takers.get(after[0], ())
+    behind = graph.layer(after[0]) if len(after) == 1 else None
+    return behind if behind is not None and behind.class_name == "Dense" else None
+
+
+def _adds_nothing(graph: LayerGraph, route: str, behind: Layer) -> bool:
+    """Whether a layer has as many units as its input or the layer behind it, so limits no rank."""
+    layer = graph.layer(route)
+    given = layer.input_shapes[0][-1] if layer.input_shapes and layer.input_shapes[0] else None
+    sizes = [n for n in (given, behind.config.get("units")) if isinstance(n, int)]
+    units = layer.config.get("units")
+    return len(sizes) == 2 and isinstance(units, int) and units >= min(sizes)
 
 
 def _named(layers: list[Layer]) -> str:
@@ -107,30 +133,14 @@ def _named(layers: list[Layer]) -> str:
     return names + (" and others" if len(layers) > 3 else "")
 
 
-def _erasing(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    found = [layer for layer in saved_graph(facts).layers if has(layer.class_name, Trait.DROPOUT)]
-    if not found:
-        raise NotRelevant("the model has no dropout")
-    for layer in found:
-        rate = layer.config.get("rate", layer.config.get("p"))
-        if isinstance(rate, (int, float)) and rate >= ERASING.value:
-            yield rule.finding(
-                f"{layer.route} drops {rate:.0%} of its input in training.",
-                route=layer.route,
-                evidence={
-                    "measured": rate,
-                    "unit": "of the input dropped",
-                    "threshold": ERASING.value,
-                },
-            )
-
-
 def _axes(rule: Rule, facts: Facts) -> Iterator[Finding]:
     graph = saved_graph(facts)
     takers = graph.consumers()
+    scrambled = [*_reshaped(rule, graph)]
+    yield from scrambled
     inputs = [layer for layer in graph.layers if not graph.calls[layer.route]]
     images = [layer for layer in inputs if len(input_shape(layer) or ()) == 4]
-    if not images:
+    if not images and not scrambled:
         raise NotRelevant("the model takes no images")
     yield from _orders(rule, graph)
     for layer in images:
@@ -149,6 +159,33 @@ def _axes(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 f"{taken}x{taken} pixels with {looks} {'channel' if looks == 1 else 'channels'}.",
                 route=first.route,
                 evidence={"measured": [*sizes], "data_format": first.config.get("data_format")},
+            )
+
+
+def _reshaped(rule: Rule, graph: LayerGraph) -> Iterator[Finding]:
+    """Reshapes to the same axes in another order, which move no axis but deal values out anew."""
+    for layer in graph.layers:
+        shape, given = layer.output_shape, layer.input_shapes[0] if layer.input_shapes else None
+        if layer.class_name != "Reshape" or not shape or not given or len(given) != len(shape):
+            continue
+        before, after = ([n for n in each[1:] if n != 1] for each in (given, shape))
+        known = [n for n in before if n is not None]
+        if before != after and sorted(known) == sorted(n or 0 for n in after) and len(known) > 1:
+            free = [*enumerate(given[1:], start=1)]
+            order = []
+            for size in shape[1:]:
+                place = next(i for i, n in free if n == size)
+                free = [each for each in free if each[0] != place]
+                order.append(place)
+            yield rule.finding(
+                f"{layer.route} reshapes {list(given[1:])} to {list(shape[1:])}. That keeps the "
+                "order of the values and moves no axis, so values of different places and "
+                "channels are mixed.",
+                route=layer.route,
+                evidence={"measured": [*given[1:]], "expected": [*shape[1:]]},
+                severity=Severity.LOW,
+                fix="To move the axes, use this layer and train again:\n"
+                f'keras.layers.Permute({tuple(order)}, name="{layer.name}")',
             )
 
 
@@ -188,67 +225,13 @@ def _first_window(
     return None
 
 
-def _bottleneck(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    graph = saved_graph(facts)
-    takers = graph.consumers()
-    for layer in graph.layers:
-        config = layer.config
-        if not weighs(layer) or config.get("units", config.get("filters")) != 1:
-            continue
-        applied, after = [activation_of(layer)], takers.get(layer.route, ())
-        while len(after) == 1 and has(graph.layer(after[0]).class_name, Trait.POINTWISE):
-            following = graph.layer(after[0])
-            if following.class_name in {"Activation", "ReLU"}:
-                applied.append(activation_of(following))
-            after = takers.get(following.route, ())
-        known = len(after) == 1 and weighs(graph.layer(after[0]))
-        narrow = [out for out in graph.outputs if _only_through(graph, layer.route, out)]
-        if not known or not narrow:
-            continue
-        rectified = "relu" in applied
-        # A map of one channel still shows where something is.
-        vector = layer.output_shape is None or len(layer.output_shape) == 2
-        whose = "" if len(narrow) == len(graph.outputs) else f" on the way to {narrow[0]}"
-        unit, ends = ("unit", "") if vector else ("channel", " at each position")
-        yield rule.finding(
-            f"Everything{whose} passes through the single {unit} of {layer.route}"
-            + (
-                ", and its ReLU gives 0 for all negative values: where it does, the output is the "
-                f"same for every input{ends}."
-                if rectified
-                else "."
-            ),
-            route=layer.route,
-            evidence={"measured": 1, "unit": "units"},
-            severity=Severity.MEDIUM if rectified and vector else Severity.LOW,
-        )
-
-
-def _only_through(graph: LayerGraph, route: str, output: str) -> bool:
-    """Whether an output depends on inputs by one layer alone, without a way around, as of a gate."""
-    if output == route or route not in graph.above([output]):
-        return False
-    return all(graph.calls.get(each) for each in graph.above([output], around=route))
-
-
-def _dense(name: str, activation: str = "relu", units: int = 8) -> Layer:
-    config: dict[str, Json] = {"units": units, "activation": activation}
+def _dense(name: str, activation: str = "relu") -> Layer:
+    config: dict[str, Json] = {"units": 8, "activation": activation}
     return examples.layer(name, config=config)
 
 
 def _stack(activation: str) -> Facts:
     return examples.chain(_dense("hidden", activation), _dense("head", "softmax"))
-
-
-def _narrow(units: int) -> Facts:
-    return examples.chain(
-        _dense("hidden"), _dense("narrow", units=units), _dense("head", "softmax")
-    )
-
-
-def _dropping(rate: float) -> Facts:
-    drop = examples.layer("drop", "Dropout", {}, {"rate": rate})
-    return examples.chain(_dense("hidden"), drop, _dense("head", "softmax"))
 
 
 def _images(*shape: int) -> Facts:
@@ -276,22 +259,6 @@ RULES = (
         good=lambda: _stack("relu"),
     ),
     Rule(
-        code="MA310",
-        name="erasing-dropout",
-        family=Family.ARCHITECTURE,
-        severity=Severity.MEDIUM,
-        confidence=Confidence.HIGH,
-        needs=_NEEDS,
-        summary="A dropout layer drops nearly everything in training",
-        pass_title="No dropout layer drops nearly everything",
-        why="`rate` is the share that is dropped, not the share that is kept. With a rate of 0.9 "
-        "or more the next layer trains on noise, and its outputs are often nearly constant.",
-        fix="Set rate to the share to drop, usually 0.1 to 0.5, and train again.",
-        check=_erasing,
-        bad=lambda: _dropping(0.95),
-        good=lambda: _dropping(0.5),
-    ),
-    Rule(
         code="MA311",
         name="exchanged-image-axes",
         family=Family.ARCHITECTURE,
@@ -307,21 +274,5 @@ RULES = (
         check=_axes,
         bad=lambda: _images(3, 32, 32),
         good=lambda: _images(32, 32, 3),
-    ),
-    Rule(
-        code="MA312",
-        name="single-unit-bottleneck",
-        family=Family.ARCHITECTURE,
-        severity=Severity.MEDIUM,
-        confidence=Confidence.HIGH,
-        needs=_NEEDS,
-        summary="A hidden layer passes on a single number",
-        pass_title="No hidden layer passes on a single number",
-        why="All that the later layers know of an input is one number. If that number is 0 for "
-        "all inputs, the output is constant.",
-        fix="Give the layer more units and train again.",
-        check=_bottleneck,
-        bad=lambda: _narrow(1),
-        good=lambda: _narrow(8),
     ),
 )

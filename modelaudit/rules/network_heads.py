@@ -28,6 +28,7 @@ _NAMES = {
     "leakyrelu": "leaky_relu",
     "hardsigmoid": "sigmoid",
     "logsoftmax": "log_softmax",
+    "logsigmoid": "log_sigmoid",
     "": "linear",
     "identity": "linear",
 }

@@ -55,17 +55,20 @@ def _masks(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 
 def _where_lost(graph: LayerGraph, layer: Layer) -> Layer | None:
-    """The layer that drops the mask before any layer uses it; None if one uses it."""
-    takers = graph.consumers()
+    """The layer that drops the mask before the end of the sequence; None if none does."""
+    takers, used = graph.consumers(), False
     for _ in range(_MOST):
         after = takers.get(layer.route, ())
         if len(after) != 1:
             return None
         layer = graph.layer(after[0])
-        if layer.class_name in _LOSE_MASKS:
+        # A recurrent layer repeats its last output at masked steps: no new maximum, but positions.
+        if layer.class_name in ({"Flatten"} if used else _LOSE_MASKS):
             return layer
         if layer.custom or layer.class_name in _USE_MASKS:
-            return None
+            if _inner_config(layer).get("return_sequences") is not True:
+                return None
+            used = True
     return None
 
 

@@ -1,23 +1,21 @@
-"""MA315, MA328: hidden layers that shrink or blow up what passes through them."""
+"""MA315: hidden layers that shrink or blow up what passes through them."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 
-from modelaudit.facts import Json, Kernel, Layer
+from modelaudit.facts import Json, Layer
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.formats.keras.compiled_losses import CROSS_ENTROPIES, compiled_losses
 from modelaudit.formats.keras.dialects import activation
 from modelaudit.layer_classes import Trait, has
 from modelaudit.measures.architecture.layer_graph import LayerGraph
-from modelaudit.measures.kernels.initializers import candidates, canonical_name, fans
+from modelaudit.measures.kernels.initializers import canonical_name
 from modelaudit.measures.optimizer_state import optimizer_state
 from modelaudit.rules import examples
-from modelaudit.rules.model import Facts, Family, Need, NotRelevant, Rule
+from modelaudit.rules.model import Facts, Family, Need, Rule
 from modelaudit.rules.network_heads import activation_of, plain_activation, saved_graph, weighs
-from modelaudit.structs import replace
-from modelaudit.thresholds.design import PLAIN_SIGMOIDS, SIGMOIDS, STARTING_SIZE
+from modelaudit.thresholds.design import PLAIN_SIGMOIDS, SIGMOIDS
 
 # Without an upper limit: a state that is fed back can grow at each step.
 _UNBOUNDED = frozenset(
@@ -29,6 +27,14 @@ _UNBOUNDED = frozenset(
 # Trained recurrent ReLUs start with the identity (Le et al., 2015).
 _STABLE = frozenset(("identity", "eye"))
 
+# Activations that suit no hidden layer before weights, and why.
+_HIDDEN = {
+    "softmax": "a softmax, but is no output: the values that {} gets add up to 1, so all but a few "
+    "are nearly 0",
+    "exponential": "the activation exponential, but is no output: the values that {} gets grow "
+    "without limit, and gradients with them",
+}
+
 
 def _vanishing(rule: Rule, facts: Facts) -> Iterator[Finding]:
     graph = saved_graph(facts)
@@ -36,13 +42,13 @@ def _vanishing(rule: Rule, facts: Facts) -> Iterator[Finding]:
     takers = graph.consumers()
     for layer in graph.layers:
         behind = _next_weights(graph, takers, layer)
-        if behind and activation_of(layer) == "softmax" and (weighs(layer) or _lone(graph, layer)):
+        applied = activation_of(layer)
+        if behind and applied in _HIDDEN and (weighs(layer) or _lone(graph, layer)):
             yield rule.finding(
-                f"{layer.route} has a softmax, but is no output: the values that {behind} gets add "
-                "up to 1, so all but a few are nearly 0.",
+                f"{layer.route} has {_HIDDEN[applied].format(behind)}.",
                 route=layer.route,
-                evidence={"measured": "softmax"},
-                fix=_code(layer),
+                evidence={"measured": applied},
+                fix=relu_code(layer),
             )
     plain = _plain_descent(facts)
     limit = PLAIN_SIGMOIDS.value if plain else SIGMOIDS.value
@@ -62,7 +68,7 @@ def _vanishing(rule: Rule, facts: Facts) -> Iterator[Finding]:
             + (", and plain SGD does not scale its steps up." if deepest < SIGMOIDS.value else "."),
             route=ends[0],
             evidence={"measured": deepest, "unit": "layers", "threshold": limit},
-            fix=_code(graph.layer(ends[0])),
+            fix=relu_code(graph.layer(ends[0])),
         )
 
 
@@ -149,7 +155,8 @@ def _sigmoids(layer: Layer, values: Sequence[int | None]) -> int | None:
     return None
 
 
-def _code(layer: Layer) -> str:
+def relu_code(layer: Layer) -> str:
+    """Keras code for a layer, with a ReLU."""
     units = layer.config.get("units", layer.config.get("filters"))
     if not isinstance(units, int):
         return f'keras.layers.Activation("relu", name="{layer.name}")'
@@ -158,112 +165,12 @@ def _code(layer: Layer) -> str:
     return f'keras.layers.{layer.class_name}({shape}, activation="relu", name="{layer.name}")'
 
 
-def _starting(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    graph = saved_graph(facts)
-    sizes = _StartingSizes({kernel.route: kernel for kernel in facts.artifact.kernels})
-    found: dict[str, float] = graph.propagate(sizes.step, max)
-    if not sizes.layers:
-        raise NotRelevant("the model has no layer with weights and a known initializer")
-    least = min(found, key=lambda route: found[route], default="")
-    size = 10.0 ** (found[least] / 2) if least else 1.0
-    if size < STARTING_SIZE.value:
-        name = sizes.layers[-1].initializer or {}
-        said = canonical_name(name)
-        yield rule.finding(
-            f"Before training, the values behind {least} had less than {size:.1g} of the size of "
-            f"those at the start of its stack, and gradients shrink alike: {said} halves what each "
-            "ReLU layer gets.",
-            route=least,
-            evidence={
-                "measured": size,
-                "unit": STARTING_SIZE.unit,
-                "threshold": STARTING_SIZE.value,
-                "initializer": said,
-                "n": len(sizes.layers),
-            },
-            fix=f"{rule.fix}\n{_drawn(graph.layer(least))}",
-        )
-
-
-def _drawn(layer: Layer) -> str:
-    """The layer with an initializer for ReLUs."""
-    code = _code(layer)
-    return code.replace(", name=", ', kernel_initializer="he_normal", name=')
-
-
-class _StartingSizes:
-    """Steps from the mean square of a layer's inputs to that of its output, before training.
-
-    Values are decimal logarithms, relative to the last input, normalization or layer of unknown
-    effect. With independent weights of mean 0 and variance v, each sum of n values has n v times
-    their mean square, and a ReLU keeps half of that (He et al., 2015, section 2.2).
-    """
-
-    def __init__(self, kernels: Mapping[str, Kernel]) -> None:
-        self.kernels = kernels
-        self.layers: list[Kernel] = []
-
-    def step(self, layer: Layer, values: Sequence[float | None]) -> float | None:
-        """The value of one call; never below what is certain."""
-        known = [each for each in values if each is not None]
-        if layer.custom or not known or len(known) < len(values):
-            return 0.0
-        name = layer.class_name
-        if has(name, Trait.AFFINE):
-            scale = self._variance(layer)
-        elif name in {"Activation", "ReLU"}:
-            scale = 1.0
-        elif has(name, Trait.KEEPS_RANGE) or name == "Concatenate":
-            return max(known)
-        elif has(name, Trait.LOCAL_POOLING):
-            window = layer.config.get("pool_size")
-            size = (
-                math.prod(n for n in window if isinstance(n, int))
-                if isinstance(window, list)
-                else 4
-            )
-            return max(known) + (0.0 if has(name, Trait.LINEAR) else math.log10(max(size, 1)))
-        elif has(name, Trait.MERGE | Trait.LINEAR) and has(name, Trait.MERGE):
-            return max(known) + 2 * math.log10(len(known))
-        else:
-            return 0.0
-        applied = activation_of(layer)
-        if applied not in {"relu", "linear"} or scale is None:
-            return 0.0
-        return known[0] + math.log10(scale / 2 if applied == "relu" else scale)
-
-    def _variance(self, layer: Layer) -> float | None:
-        """The number of inputs of a unit times the largest variance that its weights start with."""
-        kernel = self.kernels.get(layer.route)
-        if kernel is None or kernel.initializer is None or len(kernel.shape) < 2:
-            return None
-        drawn = candidates(kernel.initializer, kernel.shape)
-        spreads = [each.spread(kernel.shape) for each in drawn]
-        if not spreads or min(spreads) <= 0:
-            return None
-        self.layers.append(kernel)
-        return fans(kernel.shape)[0] * max(spreads) ** 2
-
-
 def _dense(name: str, activation: str = "relu") -> Layer:
     return examples.layer(name, config={"units": 8, "activation": activation})
 
 
 def _hidden(activation: str) -> Facts:
     return examples.chain(_dense("hidden", activation), _dense("head", "softmax"))
-
-
-def _deep(initializer: str) -> Facts:
-    layers = [_dense(f"hidden_{n}") for n in range(32)]
-    kernels = tuple(
-        Kernel(
-            *(layer.route, f"{layer.route}/kernel", "dense", "io", 0, (8, 8)),
-            initializer={"class_name": initializer},
-        )
-        for layer in layers
-    )
-    facts = examples.chain(*layers, _dense("head", "softmax"))
-    return replace(facts, artifact=replace(facts.artifact, kernels=kernels))
 
 
 _NEEDS = (Need.ARCHITECTURE,)
@@ -276,9 +183,9 @@ RULES = (
         severity=Severity.LOW,
         confidence=Confidence.HIGH,
         needs=_NEEDS,
-        summary="Activations of hidden layers let gradients vanish, or states grow without limit",
-        pass_title="No hidden layer has a softmax, no recurrent one an unlimited activation, and sigmoids "
-        "do not follow each other often",
+        summary="Activations of hidden layers let gradients vanish, or values grow without limit",
+        pass_title="No hidden layer has a softmax or exponential, no recurrent one an unlimited "
+        "activation, and sigmoids do not follow each other often",
         why="Such a network can be trained, but slowly. Its first layers often stay as they were "
         "drawn, and all inputs get nearly the same answer. A state that grows ends in huge weights, "
         "or in NaN.",
@@ -287,24 +194,5 @@ RULES = (
         bad=lambda: _hidden("softmax"),
         good=lambda: _hidden("relu"),
         references=("Glorot, Bengio (2010)", "Pascanu, Mikolov, Bengio (2013)"),
-    ),
-    Rule(
-        code="MA328",
-        name="signal-lost-at-start",
-        family=Family.ARCHITECTURE,
-        severity=Severity.LOW,
-        confidence=Confidence.HIGH,
-        needs=_NEEDS,
-        summary="The initial weights of a deep stack let nothing through",
-        pass_title="The initial weights of every stack keep the size of what passes through",
-        why="The output hardly depends on the input when training starts, and hardly any gradient "
-        "arrives at the first layers. What is learned then is the bias of the last layer: one "
-        "answer for every input.",
-        fix='Use kernel_initializer="he_normal" in layers with ReLU, batch normalization, residual '
-        "connections or fewer layers, and train again.",
-        check=_starting,
-        bad=lambda: _deep("GlorotUniform"),
-        good=lambda: _deep("HeNormal"),
-        references=("He, Zhang, Ren, Sun (2015), arXiv:1502.01852",),
     ),
 )

@@ -15,6 +15,7 @@ from modelaudit.measures.kernels.plain_norms import is_all, plain_norms
 from modelaudit.measures.statistics import distance_from_others
 from modelaudit.rules import examples
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
+from modelaudit.rules.training_results import constant_kernel_fix
 from modelaudit.thresholds.weights import (
     BEYOND_USE,
     LONE,
@@ -111,9 +112,7 @@ def _constant(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 severity=min(severity, Severity.MEDIUM, key=lambda each: each.rank)
                 if penalized or by_hand
                 else severity,
-                fix=f"Use a random {role}_initializer, such as the default, and train again."
-                if drawn
-                else "",
+                fix=constant_kernel_fix(facts, route, role, stats, drawn=drawn),
             )
 
 

@@ -18,7 +18,13 @@ from modelaudit.rules import examples
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.rules.network_heads import activation_of, output_heads, saved_graph
 from modelaudit.structs import replace
-from modelaudit.thresholds.training import EXPLODED, EXPLODED_MEDIAN, OFF_SCALE, SHRUNK
+from modelaudit.thresholds.training import (
+    EXPLODED,
+    EXPLODED_MEDIAN,
+    FAR_BELOW,
+    OFF_SCALE,
+    SHRUNK,
+)
 
 _KINDS = frozenset(("dense", "conv", "transpose"))  # depthwise kernels are large in sound models
 _NORMALISES = Trait.BATCH_NORMALISATION | Trait.CHANNEL_NORMALISATION
@@ -94,7 +100,9 @@ def _shrunk(rule: Rule, facts: Facts) -> Iterator[Finding]:
     for kernel, stats, spread in kernels:
         largest = max(abs(stats.minimum), abs(stats.maximum))
         started = _initial_spread(kernel, spread)
-        if 0 < largest < SHRUNK.value * started and not _normalised(graph, takers, kernel.route):
+        if 0 < largest < SHRUNK.value * started and not normalized_behind(
+            graph, takers, kernel.route
+        ):
             small.append((largest / started, kernel.route))
     if small:
         least, route = min(small)
@@ -126,7 +134,7 @@ def _initial_spread(kernel: Kernel, usual: float) -> float:
     return 0.0 if constant else min([usual, *spreads])
 
 
-def _normalised(
+def normalized_behind(
     graph: LayerGraph | None, takers: Mapping[str, tuple[str, ...]], route: str
 ) -> bool:
     """Whether a normalization behind the layer undoes its scale."""
@@ -182,13 +190,19 @@ def _beyond_scale(rule: Rule, facts: Facts) -> Iterator[Finding]:
             alone = behind.class_name in {"Activation", "ReLU"}
             applied = activation_of(behind) if alone else applied
         # Of inputs with a mean square of 1, and weights that are independent of them.
-        spread = math.hypot(stats.mean, stats.std) * math.sqrt(math.prod(kernel.shape[:-1]))
+        n = math.prod(kernel.shape[:-1])
+        spread = math.hypot(stats.mean, stats.std) * math.sqrt(n)
         bias = tensors.get(layer.variables.get("bias", ""))
         most = bias.stats.maximum if bias and bias.stats else 0.0
-        dead = applied == "relu" and 0 < OFF_SCALE.value * spread <= -most
+        # Inputs that are all positive, behind a ReLU, add up the mean of the weights.
+        together = abs(stats.mean) * n + stats.std * math.sqrt(n)
+        certain = 0 < OFF_SCALE.value * spread <= -most
+        dead = applied == "relu" and (certain or 0 < FAR_BELOW.value * together <= -most)
         saturated = applied in {"tanh", "sigmoid"} and spread >= OFF_SCALE.value and number > 0
         if (dead or saturated) and layer.route not in graph.outputs:
-            times = -most / spread if dead else spread
+            limit = FAR_BELOW if dead and not certain else OFF_SCALE
+            reached = spread if limit is OFF_SCALE else together
+            times = -most / reached if dead else spread
             why = (
                 f"every bias is at least {times:,.3g} times as far below 0 as its sums reach"
                 if dead
@@ -198,8 +212,8 @@ def _beyond_scale(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 f"{layer.route} {_WORDS['dead' if dead else 'saturated']} for inputs on a scale of "
                 f"about 1: {why}.",
                 route=layer.route,
-                evidence={"measured": times, "unit": OFF_SCALE.unit, "threshold": OFF_SCALE.value},
-                severity=Severity.MEDIUM,
+                evidence={"measured": times, "unit": limit.unit, "threshold": limit.value},
+                severity=Severity.LOW if limit is FAR_BELOW else Severity.MEDIUM,
                 confidence=Confidence.MEDIUM,
             )
 
@@ -210,6 +224,28 @@ def _starts_zero(facts: Facts, route: str) -> bool:
         if kernel.route == route and kernel.initializer:
             return any(d.kind == "constant" for d in candidates(kernel.initializer, kernel.shape))
     return False
+
+
+def constant_kernel_fix(
+    facts: Facts, route: str, role: str, stats: TensorStats, *, drawn: bool
+) -> str:
+    """What to do about a kernel of one value; empty where the rule says it.
+
+    Args:
+        drawn: whether its initializer gives that value.
+    """
+    if drawn:
+        return f"Use a random {role}_initializer, such as the default, and train again."
+    layers = facts.artifact.architecture.layers if facts.artifact.architecture else ()
+    names = {layer.variables.get("bias") for layer in layers if layer.route == route}
+    bias = next((t.stats for t in facts.artifact.tensors if t.name in names), None)
+    if stats.minimum or bias is None or bias.constant:
+        return ""
+    return (
+        "The bias was trained, so training may have learned only how frequent each answer is. Then "
+        "scale the inputs, use a lower learning rate or less regularization, and train again. "
+        "Otherwise, compare the file with an intact copy."
+    )
 
 
 def _example(scale: float) -> Facts:

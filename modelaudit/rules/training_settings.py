@@ -1,4 +1,4 @@
-"""MA319, MA320: saved compile settings with which nothing can be learned or judged."""
+"""MA319: saved compile settings with which nothing can be learned."""
 
 from __future__ import annotations
 
@@ -10,30 +10,29 @@ from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.formats.keras.compiled_losses import (
     BINARY,
     CATEGORICAL,
-    CROSS_ENTROPIES,
-    HINGES,
-    SPARSE,
-    CompiledLoss,
     compiled_losses,
 )
-from modelaudit.formats.keras.dialects import activation
 from modelaudit.rules import examples
 from modelaudit.rules.learning_rates import ADAPTIVE, rate_fault
 from modelaudit.rules.model import Facts, Family, Need, NotRelevant, Rule
-from modelaudit.rules.network_heads import NetworkHead, output_heads, saved_graph
-from modelaudit.thresholds.design import LARGE_EPSILON, LOW_RATE, SMOOTHING
+from modelaudit.rules.network_heads import saved_graph
+from modelaudit.thresholds.design import LARGE_DECAY, LARGE_EPSILON, LOW_RATE, SMOOTHING
 from modelaudit.thresholds.training import ONE_PASS
 
 _DECAYS = ("momentum", "beta_1", "beta_2", "rho")
 _CLIPS = ("clipvalue", "clipnorm", "global_clipnorm")
 _RATES = ("learning_rate", "lr", "initial_learning_rate")
-_ACCURACIES = frozenset(("accuracy", "acc"))
-_NOT_REGRESSION = CROSS_ENTROPIES | HINGES | {"cosine_similarity", "ctc"}
+EPSILON = 1e-7  # default of Keras' optimizers
 
 Fault = tuple[str, Json, Severity, str]  # what is wrong, the value, how bad, and what to write
 
 
-def _training(facts: Facts) -> Mapping[str, Json]:
+def compile_settings(facts: Facts) -> Mapping[str, Json]:
+    """The saved compile settings.
+
+    Raises:
+        NotRelevant: there are none.
+    """
     found = facts.artifact.training
     if not found:
         raise NotRelevant("the model was saved without compile settings")
@@ -41,11 +40,11 @@ def _training(facts: Facts) -> Mapping[str, Json]:
 
 
 def _settings(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    training = _training(facts)
+    training = compile_settings(facts)
     for detail, value, severity, fix in [
         *_optimizer(facts.artifact, training),
         *_loss_weights(training),
-        *_smoothing(training, _outputs(facts)),
+        *_smoothing(training, output_names(facts)),
         *_without_loss(facts, training),
     ]:
         yield rule.finding(
@@ -57,7 +56,8 @@ def _settings(rule: Rule, facts: Facts) -> Iterator[Finding]:
         )
 
 
-def _outputs(facts: Facts) -> list[str]:
+def output_names(facts: Facts) -> list[str]:
+    """The names of the output layers, as losses and metrics are compiled for."""
     architecture = facts.artifact.architecture
     return [each.rpartition("/")[2] for each in architecture.outputs] if architecture else [""]
 
@@ -88,8 +88,31 @@ def _optimizer(artifact: Artifact, training: Mapping[str, Json]) -> Iterator[Fau
             detail = f"{key} of {name} is {value:g}: steps are not bounded, or stay 0"
             yield detail, value, Severity.HIGH, f"{key}={0.999 if key == 'beta_2' else 0.9}"
     for key in _CLIPS:
-        if _number(config.get(key)) == 0:
+        most = _number(config.get(key))
+        if most == 0:
             yield f"{key} of {name} is 0: every gradient becomes 0", 0, Severity.HIGH, f"{key}=1.0"
+        elif most is not None and most > 0 and rate is not None and rate > 0:
+            # Steps of the Adam family divide the gradient by its size plus epsilon.
+            step = rate * (most / (most + (epsilon or EPSILON)) if adaptive else most)
+            if step < LOW_RATE.value <= rate:
+                detail = (
+                    f"{key} of {name} is {most:g}: no step is larger than {step:.2g}, so weights "
+                    "hardly change"
+                )
+                yield detail, most, Severity.MEDIUM, f"{key}=1.0"
+    decay = _number(config.get("weight_decay"))
+    if decay is not None and rate is not None and decay * rate >= 1:
+        detail = (
+            f"weight_decay of {name} is {decay:g}: times the learning rate of {rate:g}, each step "
+            "takes all that a weight has learned away"
+        )
+        yield detail, decay, Severity.HIGH, "weight_decay=0.004"
+    elif decay is not None and adaptive and decay >= LARGE_DECAY.value:
+        detail = (
+            f"weight_decay of {name} is {decay:g}: no weight can stay above {1 / decay:.2g}, where "
+            "the decay takes away what a step adds"
+        )
+        yield detail, decay, Severity.LOW, "weight_decay=0.004"
 
 
 def _scheduled(config: Mapping[str, Json]) -> Iterator[Fault]:
@@ -158,7 +181,7 @@ def _loss_weights(training: Mapping[str, Json]) -> Iterator[Fault]:
 
 def _without_loss(facts: Facts, training: Mapping[str, Json]) -> Iterator[Fault]:
     """An output without a loss beside others, if layers with weights are for it alone."""
-    saved, names = training.get("loss"), _outputs(facts)
+    saved, names = training.get("loss"), output_names(facts)
     if isinstance(saved, dict) and "class_name" not in saved:
         given = [saved.get(name) is not None for name in names]
     elif isinstance(saved, list) and len(saved) == len(names):
@@ -191,78 +214,8 @@ def _smoothing(training: Mapping[str, Json], outputs: list[str]) -> Iterator[Fau
             yield detail, loss.smoothing, Severity.MEDIUM, "label_smoothing=0.1"
 
 
-def _metrics(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    training = _training(facts)
-    graph = saved_graph(facts)
-    losses = compiled_losses(training, _outputs(facts))
-    if len(losses) != len(graph.outputs):
-        raise NotRelevant("an inner model has several outputs")
-    heads = {head.route: head for head in output_heads(graph)}
-    for name, saved in _named_metrics(training.get("metrics", training.get("metrics_config"))):
-        for route, loss in zip(graph.outputs, losses, strict=True):
-            head = heads.get(route)
-            wrong = _unsuited(name, saved, head, loss) if head and loss else None
-            # With several outputs, a metric need not be of this one.
-            if wrong is not None and head is not None and len(losses) == 1:
-                detail, severity, fix = wrong
-                yield rule.finding(
-                    f"The metric {name} does not suit {route}: {detail}.",
-                    route=route,
-                    evidence={"measured": name, "loss": loss.name if loss else "none"},
-                    key=name,
-                    severity=severity,
-                    fix=f"model.compile(..., metrics=[{fix}])",
-                )
-
-
-def _named_metrics(value: Json, depth: int = 0) -> Iterator[tuple[str, Mapping[str, Json]]]:
-    """Name, as `accuracy` or `BinaryAccuracy`, and config of each metric, in nested lists too."""
-    if isinstance(value, str):
-        yield value, {}
-    elif isinstance(value, list) and depth < 4:
-        for each in value:
-            yield from _named_metrics(each, depth + 1)
-    elif isinstance(value, dict) and "class_name" in value:
-        config = value.get("config")
-        config = config if isinstance(config, dict) else {}
-        name = activation(value)
-        if name == "MeanMetricWrapper":
-            # Keras 2 chooses the function of `accuracy` when the model is fitted.
-            said = config.get("name")
-            name = said if said in _ACCURACIES else activation(config.get("fn"))
-        yield str(name), config
-    elif isinstance(value, dict) and depth < 4:
-        for each in value.values():
-            yield from _named_metrics(each, depth + 1)
-
-
-def _unsuited(
-    name: str, saved: Mapping[str, Json], head: NetworkHead, loss: CompiledLoss
-) -> tuple[str, Severity, str] | None:
-    scores = head.last == "linear"
-    plain = name.replace("_", "").lower()
-    exact = plain in _ACCURACIES or plain == "binaryaccuracy"
-    if exact and loss.name not in _NOT_REGRESSION and scores and head.units == 1:
-        detail = f"it counts numbers that are equal, but {loss.name} is of distances"
-        return detail, Severity.INFO, '"mean_absolute_error"'
-    logits = loss.name in BINARY and loss.from_logits and scores
-    threshold = saved.get("threshold", 0.5)
-    if exact and logits and isinstance(threshold, int | float) and threshold > 0:
-        detail = f"it compares scores with {threshold:g}, but scores above 0 stand for class 1"
-        return detail, Severity.LOW, "keras.metrics.BinaryAccuracy(threshold=0.0)"
-    if plain == "categoricalaccuracy" and loss.name in SPARSE:
-        detail = f"it expects one-hot labels, but {loss.name} takes numbers of classes"
-        return detail, Severity.LOW, '"accuracy"'
-    if plain == "sparsecategoricalaccuracy" and loss.name in CATEGORICAL:
-        detail = f"it expects numbers of classes, but {loss.name} takes one-hot labels"
-        return detail, Severity.LOW, '"accuracy"'
-    if plain == "binaryaccuracy" and loss.name in CATEGORICAL and (head.units or 0) > 2:
-        detail = "it counts the zeros of one-hot labels, so guessing scores high"
-        return detail, Severity.LOW, '"accuracy"'
-    return None
-
-
-def _example(**settings: Json) -> Callable[[], Facts]:
+def compiled_example(**settings: Json) -> Callable[[], Facts]:
+    """A Dense layer of one unit, compiled with these settings."""
     given: dict[str, Json] = {"loss": "mse", **settings}
     config: dict[str, Json] = {"units": 1, "activation": "linear"}
     return lambda: examples.chain(examples.layer("head", config=config), training=given)
@@ -287,23 +240,7 @@ RULES = (
         "for all inputs, and the model answers the same for every input.",
         fix="Compile with usual settings and train again.",
         check=_settings,
-        bad=_example(optimizer_config=_adam(-0.001)),
-        good=_example(optimizer_config=_adam(0.001)),
-    ),
-    Rule(
-        code="MA320",
-        name="metric-unsuited-to-output",
-        family=Family.ARCHITECTURE,
-        severity=Severity.LOW,
-        confidence=Confidence.HIGH,
-        needs=(Need.ARCHITECTURE,),
-        summary="A metric judges other values than the output gives",
-        pass_title="Every metric suits its output",
-        why="The metric does not change the model, but its values mislead whoever chose the model "
-        "by them.",
-        fix="Use a metric that suits the loss.",
-        check=_metrics,
-        bad=_example(metrics=["accuracy"]),
-        good=_example(metrics=["mean_absolute_error"]),
+        bad=compiled_example(optimizer_config=_adam(-0.001)),
+        good=compiled_example(optimizer_config=_adam(0.001)),
     ),
 )

@@ -10,6 +10,13 @@ ERASING = Threshold(
     "dropout rate from which training sees too little of a layer to learn from it",
     "Keras' examples use 0.1 to 0.6; with 0.9, a layer of 64 units passes on 6 of them",
 )
+ERASED_IN_ALL = Threshold(
+    0.01,
+    "of the ways through the network",
+    "share of the ways from input to output that all dropout layers on them leave, below which "
+    "training sees too little of the network",
+    "six layers with a rate of 0.5 leave 0.016, and Keras' examples have at most four",
+)
 IMAGE_SIDE = Threshold(
     16,
     "pixels",
@@ -40,6 +47,13 @@ LARGE_EPSILON = Threshold(
     "",
     "epsilon of the Adam family above which its steps are far smaller than the learning rate",
     "Keras' default is 1e-7, and its documentation proposes 0.1 to 1 for Inception",
+)
+LARGE_DECAY = Threshold(
+    10.0,
+    "",
+    "weight decay of the Adam family from which weights stay too small to use their inputs",
+    "its steps are at most the learning rate, so a weight cannot grow above 1 / weight_decay; "
+    "Keras' default for AdamW is 0.004, and language models use 0.1",
 )
 SMOOTHING = Threshold(
     0.5,
@@ -78,6 +92,20 @@ STARTING_SIZE = Threshold(
     "size of the values of a deep stack before training below which nothing is learned",
     "27 ReLU layers with the default initializer leave less; VGG19, whose 19 layers train without "
     "normalization, leaves 1e-3",
+)
+STARTING_BIAS = Threshold(
+    6.0,
+    "times the spread of the sums",
+    "distance of the first biases of a ReLU layer below 0 from which it starts dead, for inputs on "
+    "a scale of about 1",
+    "a normal variable is 6 standard deviations above its mean once in 1e9",
+)
+STARTING_SUMS = Threshold(
+    10.0,
+    "times the size of the input",
+    "spread of the first sums of a layer from which its initializer is too wide",
+    "He's initializer gives 1.4; a tanh is saturated beyond 3, and three ReLU layers with 10 "
+    "multiply values by 350",
 )
 UNREAD = Threshold(
     0.4,

@@ -98,6 +98,12 @@ EXPLODED_MEDIAN = Threshold(
     "the same for the median of all kernels",
     "152 models of public repositories: 41 at most",
 )
+FAR_BELOW = Threshold(
+    20.0,
+    "times the reach of the sums",
+    "the same distance from which it seems dead, even where all weights and inputs pull alike",
+    "inputs of up to 20 times the usual scale are left for networks whose inputs are not scaled",
+)
 OFF_SCALE = Threshold(
     100.0,
     "times the spread of the sums",

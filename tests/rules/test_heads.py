@@ -10,10 +10,11 @@ import pytest
 
 from modelaudit.findings import Severity
 from modelaudit.pipeline import static_facts
+from modelaudit.rules import behind_heads, heads
 from modelaudit.rules.engine import run_rules
-from modelaudit.rules.heads import RULES
 from modelaudit.settings import Settings
 
+RULES = (*heads.RULES, *behind_heads.RULES)
 pytestmark = pytest.mark.slow
 
 BODIES = ("dense", "convolution", "pooled", "recurrent", "attention", "nested")

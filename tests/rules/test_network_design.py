@@ -6,14 +6,19 @@ import numpy as np
 import pytest
 
 from modelaudit.pipeline import static_facts
-from modelaudit.rules import layer_settings, network_design
+from modelaudit.rules import bottlenecks, erasing_dropout, layer_settings, network_design
 from modelaudit.rules.engine import run_rules
 from modelaudit.settings import Settings
 
 pytestmark = pytest.mark.slow
 
 FORMATS = ("keras", "h5")
-RULES = (*network_design.RULES, *(r for r in layer_settings.RULES if r.code == "MA313"))
+RULES = (
+    *network_design.RULES,
+    *erasing_dropout.RULES,
+    *bottlenecks.RULES,
+    *(r for r in layer_settings.RULES if r.code == "MA313"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -182,7 +187,7 @@ def test_a_hidden_layer_without_activation(keras, tmp_path):
     active = (words[0], keras.layers.TimeDistributed(dense(8, "relu")), pooled)
     assert found(sequential(keras, (5,), *active, dense(2)), tmp_path) == []
     for hidden, expected in (
-        ((first, dense(8), drop, dense(2)), [("MA309", "info")]),
+        ((first, dense(8), drop, dense(2)), [("MA309", "low")]),
         ((first, dense(8), keras.layers.ReLU(), dense(2)), []),
         ((first, drop, dense(2)), []),
     ):

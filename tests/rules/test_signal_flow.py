@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from modelaudit.rules.signal_flow import RULES
+from modelaudit.rules import signal_flow, starting_values
 from tests.rules.saved import codes, found, sequential
 
+RULES = (*signal_flow.RULES, *starting_values.RULES)
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
 

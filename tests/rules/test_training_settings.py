@@ -7,10 +7,11 @@ import importlib
 import numpy as np
 import pytest
 
+from modelaudit.rules import metric_mismatches, training_settings
 from modelaudit.rules.catalogue import rule
-from modelaudit.rules.training_settings import RULES
 from tests.rules.saved import codes, sequential
 
+RULES = (*training_settings.RULES, *metric_mismatches.RULES)
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
 

@@ -25,9 +25,22 @@ def followed_by(first: Layer, *others: Layer) -> Facts:
     return Facts(examples.model(*layers))
 
 
+def severities(code: str, facts: Facts) -> str:
+    """The severity of the only finding, or `pass`."""
+    result = run_rule(rule(code), facts)
+    return result.findings[0].severity.value if result.findings else result.outcome.value
+
+
 @at("design.ERASING", {0.89: "pass", 0.9: "fail", 0.91: "fail"})
 def dropped(rate):
     return outcome("MA310", followed_by(examples.layer("drop", "Dropout", {}, {"rate": rate})))
+
+
+@at("design.ERASED_IN_ALL", {0.0099: "low", 0.0101: "pass", 0.0102: "pass"})
+def dropped_in_all(share):
+    rates = [{"rate": 1 - share ** (1 / 3)} for _ in "abc"]
+    layers = [examples.layer(f"drop_{n}", "Dropout", {}, rate) for n, rate in enumerate(rates)]
+    return severities("MA310", examples.chain(dense("hidden"), *layers, dense("head")))
 
 
 @at("design.IMAGE_SIDE", {15: "pass", 16: "fail", 17: "fail"})
@@ -38,12 +51,6 @@ def image(side):
 
 def dense(name: str, activation: str = "relu", **config: Json) -> Layer:
     return examples.layer(name, config={"units": 3, "activation": activation, **config})
-
-
-def severities(code: str, facts: Facts) -> str:
-    """The severity of the only finding, or `pass`."""
-    result = run_rule(rule(code), facts)
-    return result.findings[0].severity.value if result.findings else result.outcome.value
 
 
 @at("design.LOW_RATE", {0.99e-7: "low", 1e-7: "pass", 1.01e-7: "pass"})
@@ -58,6 +65,13 @@ def rate(value):
 @at("design.LARGE_EPSILON", {9.9: "pass", 10.0: "pass", 10.1: "medium"})
 def epsilon(value):
     optimizer = {"class_name": "Adam", "config": {"learning_rate": 0.001, "epsilon": value}}
+    training = {"loss": "mse", "optimizer_config": optimizer}
+    return severities("MA319", examples.chain(dense("head"), training=training))
+
+
+@at("design.LARGE_DECAY", {9.9: "pass", 10.0: "low", 10.1: "low"})
+def decay(value):
+    optimizer = {"class_name": "AdamW", "config": {"learning_rate": 0.001, "weight_decay": value}}
     training = {"loss": "mse", "optimizer_config": optimizer}
     return severities("MA319", examples.chain(dense("head"), training=training))
 
@@ -106,6 +120,26 @@ def size_at_start(value):
     facts = followed_by(examples.layer("x", "InputLayer", {}), layer)
     kernels = (replace(kernel, initializer=initializer),)
     return outcome("MA328", replace(facts, artifact=replace(facts.artifact, kernels=kernels)))
+
+
+def started(stddev, bias=0.0):
+    """A ReLU layer of 4 inputs with weights of this spread, whose sums spread by twice as much."""
+    said = {"class_name": "Constant", "config": {"value": bias}}
+    facts = examples.chain(dense("hidden", bias_initializer=said), dense("head"))
+    initializer = {"class_name": "RandomNormal", "config": {"stddev": stddev}}
+    kernel = Kernel("hidden", "hidden/kernel", "dense", "io", 0, (4, 8), initializer=initializer)
+    artifact = replace(facts.artifact, kernels=(kernel,))
+    return severities("MA328", replace(facts, artifact=artifact))
+
+
+@at("design.STARTING_BIAS", {5.9: "pass", 6.0: "low", 6.1: "low"})
+def bias_at_start(times):
+    return started(0.5, -times)
+
+
+@at("design.STARTING_SUMS", {9.9: "pass", 10.0: "low", 10.1: "low"})
+def sums_at_start(spread):
+    return started(spread / 2)
 
 
 @at("design.UNREAD", {0.395: "pass", 0.4: "pass", 0.405: "fail"})

@@ -145,7 +145,8 @@ def largest_weight(times):
     return outcome("MA436", Facts(spread(times)))
 
 
-@at("training.OFF_SCALE", {99.0: "pass", 100.1: "fail", 101.0: "fail"})
+@at("training.FAR_BELOW", {19.9: [], 20.1: ["low"], 20.2: ["low"]})
+@at("training.OFF_SCALE", {99.0: ["low"], 100.1: ["medium"], 101.0: ["medium"]})
 def distance_of_biases(times):
     """Kernels of 64 inputs and a spread of 1 give sums that spread by 8."""
     stats = TensorStats(-1.0, 1.0, 0.0, 1.0, 0, 0)
@@ -161,7 +162,7 @@ def distance_of_biases(times):
         kernels.append(Kernel(name, own["kernel"], "dense", "io", 0, (64, 64), own["bias"]))
     facts = examples.chain(*layers)
     artifact = replace(facts.artifact, tensors=tuple(tensors), kernels=tuple(kernels))
-    return outcome("MA437", Facts(artifact, measurements=Measurements()))
+    return severities("MA437", Facts(artifact, measurements=Measurements()))
 
 
 def normalised(share, variance):

@@ -54,3 +54,14 @@ def one_position(layer: Layer) -> bool:
         return False
     value = shapes[min(1, len(shapes) - 1)]  # of query, value and key
     return len(value) > 2 and all(size == 1 for size in value[1:-1])
+
+
+def one_step(layer: Layer) -> bool:
+    """Whether a recurrent layer gets sequences of one step, and no state from elsewhere."""
+    if not has(layer.class_name, Trait.RECURRENT) and layer.class_name != "Bidirectional":
+        return False
+    inner = layer.config.get("layer")
+    config = inner.get("config") if isinstance(inner, dict) else layer.config
+    kept = isinstance(config, dict) and (config.get("stateful") or config.get("return_state"))
+    shapes = layer.input_shapes
+    return len(shapes) == 1 and len(shapes[0]) > 2 and shapes[0][1] == 1 and not kept

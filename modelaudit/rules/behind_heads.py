@@ -1,0 +1,73 @@
+"""MA308: layers behind the activation of an output."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from modelaudit.facts import Layer
+from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.formats.keras.compiled_losses import CROSS_ENTROPIES
+from modelaudit.layer_classes import Trait, has
+from modelaudit.rules.heads import example_head, paired_heads
+from modelaudit.rules.loss_mismatches import PROBABILITIES
+from modelaudit.rules.model import Facts, Family, Need, Rule
+
+
+def _behind(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    for head, loss in paired_heads(facts):
+        seen = ""
+        for step in head.steps:
+            if step.activation in PROBABILITIES:
+                seen = step.activation
+                continue
+            name = step.layer.class_name
+            normalises = has(name, Trait.BATCH_NORMALISATION | Trait.CHANNEL_NORMALISATION)
+            if seen and (normalises or has(name, Trait.DROPOUT | Trait.NOISE)):
+                yield rule.finding(
+                    f"{step.layer.route} ({name}) follows the {seen} of the output: "
+                    + (
+                        "its results are no probabilities."
+                        if normalises
+                        else "in training it changes probabilities at random."
+                    ),
+                    route=step.layer.route,
+                    evidence={"class": name, "activation": seen},
+                    key=step.layer.route,
+                    severity=Severity.MEDIUM if normalises else Severity.LOW,
+                    fix=f"Move {step.layer.name} before {head.weights.name}, then train again.",
+                )
+            elif seen and _scales(step.layer) and loss and loss.name in CROSS_ENTROPIES:
+                yield rule.finding(
+                    f"{step.layer.route} scales the {seen} of the output: its results are no "
+                    f"probabilities, which {loss.name} expects.",
+                    route=step.layer.route,
+                    evidence={"class": name, "activation": seen, "loss": loss.name},
+                    key=step.layer.route,
+                    fix=f"Remove {step.layer.name}, then train again.",
+                )
+
+
+def _scales(layer: Layer) -> bool:
+    """Whether a layer multiplies or shifts all values by constants."""
+    said = layer.config.get("scale"), layer.config.get("offset", 0)
+    return layer.class_name == "Rescaling" and said not in {(1, 0), (0, 0)}
+
+
+RULES = (
+    Rule(
+        code="MA308",
+        name="layer-behind-output-activation",
+        family=Family.ARCHITECTURE,
+        severity=Severity.MEDIUM,
+        confidence=Confidence.CERTAIN,
+        needs=(Need.ARTIFACT,),
+        summary="A layer behind the last activation changes the probabilities",
+        pass_title="Nothing changes the probabilities behind the last activation",
+        why="Normalised probabilities are no probabilities, and dropped ones are wrong: the loss "
+        "judges something else than the model predicts.",
+        fix="Move the layer before the last layer with weights, then train again.",
+        check=_behind,
+        bad=example_head("softmax", "categorical_crossentropy", 10, ("BatchNormalization", {})),
+        good=example_head("softmax", "sparse_categorical_crossentropy"),
+    ),
+)

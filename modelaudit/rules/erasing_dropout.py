@@ -1,0 +1,115 @@
+"""MA310: dropout that leaves too little to learn from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from modelaudit.facts import Layer
+from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.layer_classes import Trait, has
+from modelaudit.measures.architecture.layer_graph import LayerGraph
+from modelaudit.rules import examples
+from modelaudit.rules.model import Facts, Family, Need, NotRelevant, Rule
+from modelaudit.rules.network_heads import saved_graph
+from modelaudit.thresholds.design import ERASED_IN_ALL, ERASING
+
+_WRAPPERS = frozenset(("Bidirectional", "TimeDistributed", "RNN"))
+
+
+def _erasing(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    graph = saved_graph(facts)
+    rates = {layer.route: [] if _wrapped(graph, layer) else _rates(layer) for layer in graph.layers}
+    if not any(rates.values()):
+        raise NotRelevant("the model has no dropout")
+    erasing = [
+        (graph.layer(x), *said) for x in rates for said in rates[x] if said[1] >= ERASING.value
+    ]
+    for layer, key, rate in erasing:
+        what = "input" if key in {"rate", "p", "dropout"} else "state"
+        if has(layer.class_name, Trait.ATTENTION):
+            what = "attention"
+        yield rule.finding(
+            f"{layer.route} drops {rate:.0%} of its {what} in training.",
+            route=layer.route,
+            evidence={
+                "measured": rate,
+                "unit": f"of the {what} dropped",
+                "threshold": ERASING.value,
+            },
+            key=layer.route if key in {"rate", "p"} else f"{layer.route} {key}",
+            fix=""
+            if key in {"rate", "p"}
+            else f"Set {key} to the share to drop, usually 0.1 to 0.5, and train again.",
+        )
+    if erasing:
+        return
+
+    def step(layer: Layer, values: Sequence[float | None]) -> float | None:
+        # A sum or concatenation passes on what the way with the least dropout passes on.
+        kept = max((1.0 if each is None else each for each in values), default=1.0)
+        own = [rate for key, rate in rates[layer.route] if key in {"rate", "p"}]
+        return kept * (1 - own[0] if own else 1.0)
+
+    passed: dict[str, float] = graph.propagate(step, max)
+    least = min(graph.outputs, key=lambda route: passed.get(route, 1.0), default="")
+    if passed.get(least, 1.0) < ERASED_IN_ALL.value:
+        yield rule.finding(
+            f"The dropout layers one after another up to {least} leave {passed[least]:.2%} of the "
+            "ways through the network in training.",
+            route=least,
+            evidence={
+                "measured": passed[least],
+                "unit": ERASED_IN_ALL.unit,
+                "threshold": ERASED_IN_ALL.value,
+            },
+            severity=Severity.LOW,
+            fix="Use fewer dropout layers, or lower rates, usually 0.1 to 0.5, and train again.",
+        )
+
+
+def _wrapped(graph: LayerGraph, layer: Layer) -> bool:
+    """Whether it is the layer or cell that another one runs, which is judged with that one."""
+    around = graph.get(layer.route.rpartition("/")[0])
+    return around is not None and around.class_name in _WRAPPERS
+
+
+def _rates(layer: Layer) -> list[tuple[str, float]]:
+    """The settings of a layer that drop values, and of the layer or cell that it runs."""
+    config, name = layer.config, layer.class_name
+    for key in ("layer", "cell"):
+        inner = config.get(key)
+        found = inner.get("config") if isinstance(inner, dict) else None
+        if name in _WRAPPERS and isinstance(found, dict):
+            config, name = found, str(inner.get("class_name") if isinstance(inner, dict) else "")
+    keys: tuple[str, ...] = ("rate", "p") if has(name, Trait.DROPOUT) else ()
+    if has(name, Trait.RECURRENT | Trait.RECURRENT_CELL | Trait.ATTENTION):
+        keys = ("dropout", "recurrent_dropout")
+    said = [(key, config.get(key)) for key in keys]
+    return [
+        (key, float(rate)) for key, rate in said if isinstance(rate, int | float) and 0 < rate <= 1
+    ]
+
+
+def _dropping(rate: float) -> Facts:
+    drop = examples.layer("drop", "Dropout", {}, {"rate": rate})
+    return examples.chain(examples.layer("hidden"), drop, examples.layer("head"))
+
+
+RULES = (
+    Rule(
+        code="MA310",
+        name="erasing-dropout",
+        family=Family.ARCHITECTURE,
+        severity=Severity.MEDIUM,
+        confidence=Confidence.HIGH,
+        needs=(Need.ARCHITECTURE,),
+        summary="A dropout layer drops nearly everything in training",
+        pass_title="No dropout layer drops nearly everything",
+        why="`rate` is the share that is dropped, not the share that is kept. With a rate of 0.9 "
+        "or more the next layer trains on noise, and its outputs are often nearly constant.",
+        fix="Set rate to the share to drop, usually 0.1 to 0.5, and train again.",
+        check=_erasing,
+        bad=lambda: _dropping(0.95),
+        good=lambda: _dropping(0.5),
+    ),
+)

@@ -1,0 +1,136 @@
+"""MA320: metrics that judge other values than the output gives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from modelaudit.facts import Json
+from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.formats.keras.compiled_losses import (
+    BINARY,
+    CATEGORICAL,
+    CROSS_ENTROPIES,
+    HINGES,
+    SPARSE,
+    CompiledLoss,
+    compiled_losses,
+)
+from modelaudit.formats.keras.dialects import activation
+from modelaudit.rules.model import Facts, Family, Need, NotRelevant, Rule
+from modelaudit.rules.network_heads import NetworkHead, output_heads, saved_graph
+from modelaudit.rules.training_settings import compile_settings, compiled_example, output_names
+
+_ACCURACIES = frozenset(("accuracy", "acc"))
+_NOT_REGRESSION = CROSS_ENTROPIES | HINGES | {"cosine_similarity", "ctc"}
+# Metrics that count answers above a threshold, in lower case.
+_COUNTS = {
+    name.lower(): name
+    for name in (
+        *("Precision", "Recall"),
+        *("TruePositives", "TrueNegatives", "FalsePositives", "FalseNegatives"),
+    )
+}
+
+
+def _metrics(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    training = compile_settings(facts)
+    graph = saved_graph(facts)
+    losses = compiled_losses(training, output_names(facts))
+    if len(losses) != len(graph.outputs):
+        raise NotRelevant("an inner model has several outputs")
+    heads = {head.route: head for head in output_heads(graph)}
+    for name, saved in _named_metrics(training.get("metrics", training.get("metrics_config"))):
+        for route, loss in zip(graph.outputs, losses, strict=True):
+            head = heads.get(route)
+            wrong = _unsuited(name, saved, head, loss) if head and loss else None
+            # With several outputs, a metric need not be of this one.
+            if wrong is not None and head is not None and len(losses) == 1:
+                detail, severity, fix = wrong
+                yield rule.finding(
+                    f"The metric {name} does not suit {route}: {detail}.",
+                    route=route,
+                    evidence={"measured": name, "loss": loss.name if loss else "none"},
+                    key=name,
+                    severity=severity,
+                    fix=f"model.compile(..., metrics=[{fix}])",
+                )
+
+
+def _named_metrics(value: Json, depth: int = 0) -> Iterator[tuple[str, Mapping[str, Json]]]:
+    """Name, as `accuracy` or `BinaryAccuracy`, and config of each metric, in nested lists too."""
+    if isinstance(value, str):
+        yield value, {}
+    elif isinstance(value, list) and depth < 4:
+        for each in value:
+            yield from _named_metrics(each, depth + 1)
+    elif isinstance(value, dict) and "class_name" in value:
+        config = value.get("config")
+        config = config if isinstance(config, dict) else {}
+        name = activation(value)
+        if name == "MeanMetricWrapper":
+            # Keras 2 chooses the function of `accuracy` when the model is fitted.
+            said = config.get("name")
+            name = said if said in _ACCURACIES else activation(config.get("fn"))
+        yield str(name), config
+    elif isinstance(value, dict) and depth < 4:
+        for each in value.values():
+            yield from _named_metrics(each, depth + 1)
+
+
+def _unsuited(
+    name: str, saved: Mapping[str, Json], head: NetworkHead, loss: CompiledLoss
+) -> tuple[str, Severity, str] | None:
+    scores = head.last == "linear"
+    plain = name.replace("_", "").lower()
+    exact = plain in _ACCURACIES or plain == "binaryaccuracy"
+    if exact and loss.name not in _NOT_REGRESSION and scores and head.units == 1:
+        detail = f"it counts numbers that are equal, but {loss.name} is of distances"
+        return detail, Severity.INFO, '"mean_absolute_error"'
+    logits = loss.name in BINARY and loss.from_logits and scores
+    threshold = saved.get("threshold", 0.5)
+    if exact and logits and isinstance(threshold, int | float) and threshold > 0:
+        detail = f"it compares scores with {threshold:g}, but scores above 0 stand for class 1"
+        return detail, Severity.LOW, "keras.metrics.BinaryAccuracy(threshold=0.0)"
+    if logits and plain == "auc" and saved.get("from_logits") is not True:
+        detail = "it expects probabilities, but the output gives scores: its limits are from 0 to 1"
+        return detail, Severity.LOW, "keras.metrics.AUC(from_logits=True)"
+    if logits and plain in _COUNTS and _least(saved.get("thresholds")) > 0:
+        detail = "it compares scores with 0.5, but scores above 0 stand for class 1"
+        return detail, Severity.LOW, f"keras.metrics.{_COUNTS[plain]}(thresholds=0.0)"
+    if plain == "categoricalaccuracy" and loss.name in SPARSE:
+        detail = f"it expects one-hot labels, but {loss.name} takes numbers of classes"
+        return detail, Severity.LOW, '"accuracy"'
+    if plain == "sparsecategoricalaccuracy" and loss.name in CATEGORICAL:
+        detail = f"it expects numbers of classes, but {loss.name} takes one-hot labels"
+        return detail, Severity.LOW, '"accuracy"'
+    if plain == "binaryaccuracy" and loss.name in CATEGORICAL and (head.units or 0) > 2:
+        detail = "it counts the zeros of one-hot labels, so guessing scores high"
+        return detail, Severity.LOW, '"accuracy"'
+    return None
+
+
+def _least(value: Json) -> float:
+    """The smallest of the thresholds of a metric; 0.5 where they are left out."""
+    given = value if isinstance(value, list) else [value]
+    numbers = [each for each in given if isinstance(each, int | float)]
+    return min(numbers, default=0.5)
+
+
+RULES = (
+    Rule(
+        code="MA320",
+        name="metric-unsuited-to-output",
+        family=Family.ARCHITECTURE,
+        severity=Severity.LOW,
+        confidence=Confidence.HIGH,
+        needs=(Need.ARCHITECTURE,),
+        summary="A metric judges other values than the output gives",
+        pass_title="Every metric suits its output",
+        why="The metric does not change the model, but its values mislead whoever chose the model "
+        "by them.",
+        fix="Use a metric that suits the loss.",
+        check=_metrics,
+        bad=compiled_example(metrics=["accuracy"]),
+        good=compiled_example(metrics=["mean_absolute_error"]),
+    ),
+)
