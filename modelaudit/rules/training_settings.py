@@ -22,7 +22,6 @@ from modelaudit.thresholds.training import ONE_PASS
 _DECAYS = ("momentum", "beta_1", "beta_2", "rho")
 _CLIPS = ("clipvalue", "clipnorm", "global_clipnorm")
 _RATES = ("learning_rate", "lr", "initial_learning_rate")
-EPSILON = 1e-7  # default of Keras' optimizers
 
 Fault = tuple[str, Json, Severity, str]  # what is wrong, the value, how bad, and what to write
 
@@ -93,7 +92,7 @@ def _optimizer(artifact: Artifact, training: Mapping[str, Json]) -> Iterator[Fau
             yield f"{key} of {name} is 0: every gradient becomes 0", 0, Severity.HIGH, f"{key}=1.0"
         elif most is not None and most > 0 and rate is not None and rate > 0:
             # Steps of the Adam family divide the gradient by its size plus epsilon.
-            step = rate * (most / (most + (epsilon or EPSILON)) if adaptive else most)
+            step = rate * (most / (most + (epsilon or 0)) if adaptive else most)
             if step < LOW_RATE.value <= rate:
                 detail = (
                     f"{key} of {name} is {most:g}: no step is larger than {step:.2g}, so weights "
