@@ -6,7 +6,7 @@ Trains the networks 0 to N - 1 of `population_nets.py`, saves sound and faulty c
 as an audit does (in this process, see `population_session.py`), and keeps one JSON file per network
 in DIRECTORY. Networks that are there already, with the same properties, are skipped, so an
 interrupted run can be continued; each network depends on its number alone. Networks that are kept
-for a first look are left out without `--apart`. `--again` derives features and causes again from
+for a first look are left out without `--apart`. `--again` derives features again from
 the files and behaviours that are there, without TensorFlow. `--table` writes the features of all
 cases there.
 
@@ -40,18 +40,30 @@ import population_session as sessions
 from population_cases import Made, cases
 
 from modelaudit.audit_types.values import custom_type
-from modelaudit.diagnosis import diagnose
+from modelaudit.diagnosis.arrangement import arranged, decided
 from modelaudit.diagnosis.case import Case
-from modelaudit.diagnosis.features import BEHIND, FEATURES, STEP, features
-from modelaudit.diagnosis.procedure import run_steps
+from modelaudit.diagnosis.features import (
+    BEHIND,
+    BUILT_IN,
+    FEATURES,
+    OF_OUTPUTS,
+    STEP,
+    features,
+)
+from modelaudit.diagnosis.procedure import PROCEDURE
 from modelaudit.measures.summary import Behaviour
-from modelaudit.pipeline import run_all_rules
 from modelaudit.probe.study.runner import MeasurementUnavailable
+from modelaudit.rules.catalogue import CATALOGUE
+from modelaudit.rules.engine import run_rules
 from modelaudit.rules.model import Facts
 from modelaudit.settings import ProbeSettings
 from modelaudit.structs import replace
 
-COLUMNS = [*FEATURES, *sorted({STEP + name for names in BEHIND.values() for name in names})]
+COLUMNS = [
+    *FEATURES,
+    *(name + BUILT_IN for name in FEATURES if name in OF_OUTPUTS),
+    *sorted({STEP + name for names in BEHIND.values() for name in names}),
+]
 VERSION = 1  # of what is done to a network; results of other versions are made again
 COST = 0.05
 NEAR = (0.05, 0.05)  # relative and absolute differences that another processor may cause
@@ -59,11 +71,11 @@ NEAR = (0.05, 0.05)  # relative and absolute differences that another processor 
 
 @dataclass
 class Studied:
-    """One case: what was done, and what an audit says.
+    """One case: what was done, and what an audit measures.
 
     `causes` are those present (`sound`, or names of `modelaudit.odds`, joined by ` + `), empty
     where the fault costs too little. `scores` are accuracies (or R2) of the sound network and of
-    this case. `said` are the causes that the diagnosis lists.
+    this case.
     """
 
     net: int
@@ -73,17 +85,13 @@ class Studied:
     n: int
     scores: tuple[float, float]
     features: dict[str, float]
-    said: list[str]
 
 
-def judged(facts: Facts) -> tuple[dict[str, float], list[str]]:
-    """Features of a case, and the causes of its diagnosis."""
-    results = run_all_rules(facts)
-    found = diagnose(facts, results)
-    case = Case(facts, results)
-    known = features(case, run_steps(case))
-    said = [each.cause for each in found.causes]
-    return {name: round(value, 4) for name, value in known.items()}, said
+def measured(facts: Facts) -> dict[str, float]:
+    """Features of a case."""
+    case = Case(facts, run_rules(CATALOGUE, facts))
+    known = features(case, arranged(case, decided(case, PROCEDURE)))
+    return {name: round(value, 4) for name, value in known.items()}
 
 
 def study(made: Made, root: Path) -> Iterator[tuple[Studied, dict[str, Any]]]:
@@ -113,10 +121,9 @@ def study(made: Made, root: Path) -> Iterator[tuple[Studied, dict[str, Any]]]:
         least = 64 if mode == "unlabelled" else 40
         data, count = made.inputs(mode, feed, least, root / f"{n.number}.npz")
         facts = sessions.studied(static, session, data)
-        known, said = judged(facts)
         case = Studied(
             n.number, condition, "" if harmless else causes, mode, count,
-            (round(made.sound, 4), round(now, 4)), known, said,
+            (round(made.sound, 4), round(now, 4)), measured(facts),
         )  # fmt: skip
         yield (
             case,
@@ -176,7 +183,7 @@ def run(root: Path, numbers: range, *, apart: bool) -> None:
 
 
 def again(root: Path) -> None:
-    """Derive features and causes again, from the files and behaviours that are there."""
+    """Derive features again, from the files and behaviours that are there."""
     for kept in sorted((root / "cases").glob("*.json")):
         row = json.loads(kept.read_text(encoding="utf-8"))
         with gzip.open(root / "seen" / f"{kept.stem}.json.gz", "rt", encoding="utf-8") as read:
@@ -191,14 +198,12 @@ def again(root: Path) -> None:
                 sessions.SETTINGS, probe=ProbeSettings(timeout=600, data=given or None)
             )
             seen = msgspec.convert(each["behaviour"], Behaviour, dec_hook=custom_type)
-            case["features"], case["said"] = judged(
-                replace(static[name], settings=settings, behaviour=seen)
-            )
+            case["features"] = measured(replace(static[name], settings=settings, behaviour=seen))
         kept.write_text(json.dumps(row), encoding="utf-8")
 
 
 def table(root: Path, file: Path) -> None:
-    """Write all cases as CSV: families, what was done, what is present, the diagnosis, features."""
+    """Write all cases as CSV: families, what was done, what is present, features."""
     own = ("body", "data", "task", "saver", "convention", "steps", "classes", "fault")
     head = [
         "net",
@@ -210,7 +215,6 @@ def table(root: Path, file: Path) -> None:
         "n",
         "sound",
         "now",
-        "said",
         *COLUMNS,
     ]
     text = io.StringIO()
@@ -220,11 +224,10 @@ def table(root: Path, file: Path) -> None:
         row = json.loads(kept.read_text(encoding="utf-8"))
         apart = int(nets.net(int(kept.stem)).apart)
         for case in row["cases"]:
-            said = "; ".join(case["said"])
             values = [f"{case['features'][f]:g}" if f in case["features"] else "" for f in COLUMNS]
             rows.writerow([
                 case["net"], apart, *(row["net"][key] for key in own), case["condition"],
-                case["causes"], case["mode"], case["n"], *case["scores"], said, *values,
+                case["causes"], case["mode"], case["n"], *case["scores"], *values,
             ])  # fmt: skip
     with file.open("wb") as raw, gzip.GzipFile("", "wb", fileobj=raw, mtime=0) as out:
         out.write(text.getvalue().encode())
@@ -256,7 +259,7 @@ def main() -> None:
     parser.add_argument("--networks", type=int, default=0, help="how many networks to make")
     parser.add_argument("--first", type=int, default=0, help="the first of them")
     parser.add_argument("--apart", action="store_true", help="also those for the first look")
-    parser.add_argument("--again", action="store_true", help="derive features and causes again")
+    parser.add_argument("--again", action="store_true", help="derive features again")
     parser.add_argument("--table", type=Path, help="write the table")
     parser.add_argument("--compare", type=Path, help="compare the cases with those of a table")
     asked = parser.parse_args()

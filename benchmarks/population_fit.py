@@ -25,7 +25,8 @@ import msgspec
 import numpy as np
 from scipy.optimize import minimize
 
-from modelaudit.diagnosis.features import STEP
+from modelaudit.diagnosis.features import BUILT_IN, OF_OUTPUTS, STEP
+from modelaudit.odds.posterior import SOUND as NONE
 from modelaudit.odds.table import Bins, CauseOdds, HeldOut, OddsTable, PairOdds
 
 TABLE = Path(__file__).with_name("data") / "population.csv.gz"
@@ -38,23 +39,53 @@ RIDGE = 1.0
 FEWEST = 8  # cases by which a cause's weight is divided at least
 QUANTILES = (0.15, 0.35, 0.5, 0.65, 0.8, 0.9, 0.96)
 # What speaks for (+) or against (-) each cause, the more of it there is.
+UNLEARNED = "+design +shrunk +idle +few_steps -steps -right -score +unpredicted -later_misfit "
 SPEAKS = {
     "damaged": "+damage",
     "untouched": "+untouched +fresh +idle -steps +few_steps +norms_new -score -informed",
+    "small-steps": "+untouched +fresh +idle +few_steps -score -informed -right -spread",
     "partial": "+left_initial -score +norms_new -informed +later_misfit",
     "statistics": "+norms_lost +norms_new +first_misfit +later_misfit +settling +recalibrated "
     "-score -informed",
     "head": "+head_gain +head_excess +top_share -score",
     "dead": "+dead_proven +dead +cleared -informed -spread -score",
     "exploded": "+exploded +margin -score",
-    "orientation": "+turn_p +turn_score +turn_bits +turn_fit -score",
-    "values": "+values_p +values_score +values_bits +values_fit +margin +first_misfit -score",
+    "orientation": "+turn_p +turn_score +turn_bits +turn_gain +turn_fit -score",
+    "values": "+values_p +values_score +values_bits +values_gain +values_fit +margin +first_misfit -score",
     "numbering": "+numbering +numbering_score -score",
     "misplaced": "+first_misfit +later_misfit -right -score -informed -turn_p -values_p -numbering",
-    "training": "+design +shrunk +idle +few_steps -steps -right -score -spread -informed "
-    "+unpredicted -later_misfit",
+    "short": UNLEARNED + "-spread -informed",
+    "mislabelled": UNLEARNED + "+spread +informed +margin",
+    "one-class": UNLEARNED + "-spread -informed +top_share",
 }
-SPEAKS = {name: f"+step:{name} {others}" for name, others in SPEAKS.items()}
+# What speaks for (+) or against (-) a sound model, whatever else is wrong.
+OF_SOUND = (
+    "-damage -untouched -fresh -left_initial -idle -few_steps -norms_lost -norms_new -exploded "
+    "-dead_proven -design -shrunk -dead -cleared -head_gain -head_excess -recalibrated +informed "
+    "+spread -top_share -first_misfit -later_misfit -turn_p -turn_score -turn_bits -turn_gain -turn_fit "
+    "-values_p -values_score -values_bits -values_gain -values_fit -margin -numbering -numbering_score +right "
+    "+score -unpredicted"
+)
+SPEAKS = {
+    name: " ".join([
+        f"+{STEP}{name}",
+        *others.split(),
+        *(each + BUILT_IN for each in others.split() if each[1:] in OF_OUTPUTS),
+    ])
+    for name, others in SPEAKS.items()
+}  # fmt: skip
+ALL = SPEAKS | {
+    NONE: f"{OF_SOUND} " + " ".join(e + BUILT_IN for e in OF_SOUND.split() if e[1:] in OF_OUTPUTS)
+}
+# Causes that are kinds of one; they share its prior.
+KINDS = (("untouched", "small-steps"), ("short", "mislabelled", "one-class"))
+# What the population says of a training that failed, by its condition.
+FAILED = {
+    "training: tiny rate": "small-steps",
+    "training: too short": "short",
+    "training: shuffled labels": "mislabelled",
+    "training: one class": "one-class",
+}
 FORMS = ("orientation", "values", "numbering")
 PAIRS = (
     ("orientation", "values"),
@@ -78,7 +109,6 @@ class Row:
     condition: str
     causes: tuple[str, ...]  # () if harmless
     mode: str
-    said: tuple[str, ...]
     features: dict[str, float]
 
 
@@ -88,17 +118,15 @@ def read(file: Path) -> list[Row]:
     with gzip.open(file, "rt", encoding="utf-8") as text:
         for line in csv.DictReader(text):
             names = list(line)
-            known = {k: float(line[k]) for k in names[names.index("said") + 1 :] if line[k] != ""}
-            said = tuple(line["said"].split("; "))
+            known = {k: float(line[k]) for k in names[names.index("now") + 1 :] if line[k] != ""}
             rows.append(
                 Row(
                     int(line["net"]),
                     line["apart"] == "1",
                     {key: line[key] for key in ("body", "data", "task", "saver")},
                     line["condition"],
-                    tuple(filter(None, line["causes"].split(" + "))),
+                    tuple(filter(None, FAILED.get(line["condition"], line["causes"]).split(" + "))),
                     line["mode"],
-                    said,
                     known,
                 )
             )
@@ -128,9 +156,9 @@ class Design:
     """For each cause, the columns of its parameters, by statistic and bin."""
 
     def __init__(self, rows: Sequence[Row]) -> None:
-        self.names = list(SPEAKS)
+        self.names = list(ALL)
         self.edges: dict[str, tuple[float, ...]] = {}
-        for spoken in SPEAKS.values():
+        for spoken in ALL.values():
             for feature in spoken.split():
                 values = [row.features[feature[1:]] for row in rows if feature[1:] in row.features]
                 step = feature[1:].startswith(STEP)
@@ -138,7 +166,7 @@ class Design:
                     STEP_EDGES if step else edges(np.array(values)) if values else ()
                 )
         self.columns = {
-            name: [(f[1:], f[0] == "+", len(self.edges[f[1:]])) for f in SPEAKS[name].split()]
+            name: [(f[1:], f[0] == "+", len(self.edges[f[1:]])) for f in ALL[name].split()]
             for name in self.names
         }
         sizes = [sum(1 + count for _, _, count in self.columns[name]) for name in self.names]
@@ -176,17 +204,22 @@ def hypotheses() -> list[tuple[str, ...]]:
     return [(), *((name,) for name in SPEAKS), *PAIRS]
 
 
+def prior(name: str) -> float:
+    """Of one fault; kinds of one fault share its prior."""
+    faults = len(SPEAKS) - sum(len(kinds) - 1 for kinds in KINDS)
+    return FAULT / faults / next((len(kinds) for kinds in KINDS if name in kinds), 1)
+
+
 def priors() -> np.ndarray:
     """Of all hypotheses, in their order."""
-    each = [FAULT / len(SPEAKS)] * len(SPEAKS)
-    return np.array([SOUND, *each, *[PAIR / len(PAIRS)] * len(PAIRS)])
+    return np.array([SOUND, *map(prior, SPEAKS), *[PAIR / len(PAIRS)] * len(PAIRS)])
 
 
 def truth(rows: Sequence[Row]) -> np.ndarray:
     """The number of the hypothesis that is true of each case."""
     order = {tuple(sorted(each)): place for place, each in enumerate(hypotheses())}
     return np.array(
-        [order[() if row.causes == ("sound",) else tuple(sorted(row.causes))] for row in rows]
+        [order[() if row.causes == (NONE,) else tuple(sorted(row.causes))] for row in rows]
     )
 
 
@@ -200,7 +233,9 @@ def fit(rows: Sequence[Row], ridge: float = RIDGE) -> OddsTable:
     """The table for these cases."""
     design, true = Design(rows), truth(rows)
     matrices = [design.matrix(rows, name) for name in design.names]
-    member = np.array([[name in each for each in hypotheses()] for name in design.names], float)
+    member = np.array(
+        [[name in (each or (NONE,)) for each in hypotheses()] for name in design.names], float
+    )
     base, weight = np.log(priors()), weights(true)
     starts = design.starts
     limits = []
@@ -257,14 +292,13 @@ def _table(rows: Sequence[Row], design: Design, theta: np.ndarray) -> OddsTable:
                 )
             )
         having = [row for row in rows if name in row.causes]
+        given = SOUND if name == NONE else prior(name)
         causes.append(
-            CauseOdds(
-                name, FAULT / len(SPEAKS), tuple(bins), len(having), len({r.net for r in having})
-            )
+            CauseOdds(name, given, tuple(bins), len(having), len({r.net for r in having}))
         )
     return OddsTable(
         "benchmarks/population_fit.py on benchmarks/data/population.csv.gz",
-        len(rows), len({row.net for row in rows}), SOUND, tuple(causes),
+        len(rows), len({row.net for row in rows}), causes.pop(), tuple(causes),
         tuple(PairOdds((a, b), PAIR / len(PAIRS)) for a, b in PAIRS), (), ("image", "series",
         "table"),
     )  # fmt: skip

@@ -5,12 +5,13 @@
 Leaves out each architecture, each family of data, each task and each format in turn, fits the
 others, and predicts the one that was left out. Prints how often the first cause is right, how often
 one of the first two is, how many sound models are accused, Brier scores and expected calibration
-errors, of the odds alone and of the steps that they order. `--figure` draws the reliability
-diagram. `--apart` predicts the cases that were kept for a first look from all others.
+errors, beside the ordered steps that named causes before the odds did. `--figure` draws the
+reliability diagram. `--apart` predicts the cases that were kept for a first look from all others.
 
 Causes that data cannot tell apart are merged: weights out of place, training that failed and
-weights that were never loaded. Calibration is weighted as the fit is, so that every cause has its
-prior probability.
+weights that were never loaded. *Or undecided* also counts a sound model as right on built-in inputs
+where only the user's inputs show a fault, because the diagnosis then asks for those. Calibration is
+weighted as the fit is, so that every cause has its prior probability.
 """
 
 from __future__ import annotations
@@ -24,13 +25,18 @@ from pathlib import Path
 import numpy as np
 from population_fit import SPEAKS, TABLE, Row, fit, read, truth, usable, weights
 
-from modelaudit.diagnosis.beliefs import BEHIND
+from modelaudit.diagnosis.features import FIRST, LATER, OUT, STEP
 from modelaudit.measures.statistics import wilson
 from modelaudit.odds.posterior import SOUND, Posterior, posterior
 from modelaudit.odds.table import HeldOut, OddsTable
+from modelaudit.thresholds.answers import SURE_FAULT
 
-MERGED = (frozenset({"misplaced", "training", "untouched"}),)
+MERGED = (
+    frozenset({"misplaced", "untouched", "small-steps", "short", "mislabelled", "one-class"}),
+)
+SHOWN_BY_INPUTS = {"misplaced", "short", "mislabelled", "one-class"}
 BORDERS = (0.01, 0.05, 0.2, 0.5, 0.8, 0.95, 0.99, 1.0)
+MODES = ("labelled", "unlabelled", "built-in")
 LEAST = 8  # cases of a family that is left out
 
 
@@ -51,6 +57,16 @@ def accepted(causes: Sequence[str]) -> frozenset[str]:
         if group & found:
             found |= group
     return frozenset(found)
+
+
+def decided(judged: Judged) -> bool:
+    """Whether the first cause is right, or the diagnosis asks for inputs that would show the fault.
+
+    On built-in inputs, training that failed and weights out of place look like a sound model.
+    """
+    unseen = judged.row.mode == "built-in" and {*judged.row.causes} <= SHOWN_BY_INPUTS
+    told = accepted(judged.row.causes) | ({SOUND} if unseen else set())
+    return bool(judged.first[0] & told)
 
 
 def folds(rows: Sequence[Row]) -> list[tuple[str, list[Row], list[Row]]]:
@@ -76,43 +92,39 @@ def by_odds(row: Row, table: OddsTable) -> Judged:
     return Judged(row, tuple(frozenset({name}) for name in order), known[order[0]], known)
 
 
-def by_both(row: Row, table: OddsTable) -> Judged:
-    """The causes that the steps found, in the order of their probabilities."""
-    found = posterior(row.features, table)
-    named = [frozenset(BEHIND[name]) for name in row.said if name in BEHIND]
-    ranked = sorted(dict.fromkeys(named), key=lambda names: -found.any_of(names))
-    if frozenset({SOUND}) in ranked and len(ranked) > 1:  # descriptions come after faults
-        ranked.sort(key=lambda names: names == {SOUND})
-    first = ranked[0] if ranked else frozenset({SOUND})
-    return Judged(row, tuple(ranked) or (first,), found.any_of(first), marginals(found))
+def before(row: Row, _: OddsTable) -> Judged:
+    """What the ordered steps found, which decided before the odds did; they gave no probability."""
+    ends = {name: row.features.get(STEP + name, OUT) for name in SPEAKS}
+    first = frozenset(name for name, end in ends.items() if end == FIRST)
+    later = frozenset(name for name, end in ends.items() if end == LATER)
+    return Judged(row, (first or frozenset({SOUND}), later), None, {})
 
 
-def summary(name: str, judged: Sequence[Judged]) -> dict[str, float]:
-    """Print one line of the table, and return its numbers."""
+def summary(name: str, judged: Sequence[Judged]) -> None:
+    """Print one line of the table."""
     right = [bool(each.first[0] & accepted(each.row.causes)) for each in judged]
     two = [bool(frozenset().union(*each.first[:2]) & accepted(each.row.causes)) for each in judged]
-    sound = [each for each in judged if each.row.causes == (SOUND,)]
-    accused = [SOUND not in each.first[0] for each in sound]
-    sure = [
-        each.belief is not None and each.belief >= 0.95 and SOUND not in each.first[0]
-        for each in sound
-    ]
     weight = weights(truth([each.row for each in judged]))
-    hits = np.array([bool(each.first[0] & frozenset(each.row.causes)) for each in judged], float)
-    beliefs = np.array([np.nan if each.belief is None else each.belief for each in judged])
-    said = ~np.isnan(beliefs)
-    brier = float(np.average((beliefs[said] - hits[said]) ** 2, weights=weight[said]))
-    off = calibration(beliefs[said], hits[said], weight[said])
-    print(
-        f"| {name} | {len(judged)} | {np.mean(right):.1%} | {np.mean(two):.1%} | "
-        f"{sum(accused)} of {len(sound)} | {sum(sure)} | {brier:.3f} | {off:.3f} |"
-    )
-    return {"right": float(np.mean(right)), "accused": float(np.mean(accused)) if sound else 0.0}
+    sound = [each for each in judged if each.row.causes == (SOUND,)]
+    accused = [each for each in sound if SOUND not in each.first[0]]
+    sure = [each for each in accused if each.belief is not None and each.belief >= SURE_FAULT.value]
+    shown = [
+        *(name, str(len(judged)), f"{np.mean(right):.1%}"),
+        f"{np.average(right, weights=weight):.1%}",
+        *(f"{np.mean(list(map(decided, judged))):.1%}", f"{np.mean(two):.1%}"),
+        *(f"{len(accused)} of {len(sound)}", str(len(sure))),
+    ]
+    if judged[0].belief is not None:
+        hits = np.array([bool(j.first[0] & frozenset(j.row.causes)) for j in judged], float)
+        beliefs = np.array([each.belief for each in judged], float)
+        brier = float(np.average((beliefs - hits) ** 2, weights=weight))
+        shown += [f"{brier:.3f}", f"{calibration(beliefs, hits, weight):.3f}"]
+    print(f"| {' | '.join([*shown, '', ''][:10])} |")
 
 
 HEAD = (
-    "| procedure | cases | first cause right | in the first two | sound models accused "
-    "| accused with 95 % or more | Brier | calibration error |\n|---|---|---|---|---|---|---|---|"
+    "| procedure | cases | first cause right | weighted | or undecided | in the first two "
+    "| sound models accused | of these, sure | Brier | calibration error |\n|" + "---|" * 10
 )
 
 
@@ -225,25 +237,24 @@ def main() -> None:
     everything = read(asked.table)
     rows = usable(everything)
     if asked.apart:
-        kept = usable(everything, apart=True)
-        table = fit(rows)
-        print(HEAD)
-        summary("odds alone", [by_odds(row, table) for row in kept])
-        summary("steps, ordered by odds", [by_both(row, table) for row in kept])
-        per_cause([by_both(row, table) for row in kept])
-        return
-    fitted = tables(rows)
-    alone, both = predicted(fitted, by_odds), predicted(fitted, by_both)
+        fitted: Fitted = [("apart", fit(rows), usable(everything, apart=True))]
+    else:
+        fitted = tables(rows)
+    odds, steps = predicted(fitted, by_odds), predicted(fitted, before)
     for kind in ("body", "data", "task", "saver", ""):
-        names = [name for name in both if name.startswith(kind)]
-        print(f"\nleft out: {kind or 'all of these'}\n{HEAD}")
-        for words, found in (("odds alone", alone), ("steps, ordered by odds", both)):
-            summary(words, [each for name in names for each in found[name]])
-    flat = [each for name in alone if name.startswith("body") for each in alone[name]]
+        names = [name for name in odds if name.startswith(kind)]
+        if names:
+            print(f"\nleft out: {kind or 'all of these'}\n{HEAD}")
+            summary("odds", [each for name in names for each in odds[name]])
+            summary("ordered steps, as before", [e for name in names for e in steps[name]])
+    print(f"\nby inputs\n{HEAD}")
+    for mode in MODES:
+        summary(mode, [e for found in odds.values() for e in found if e.row.mode == mode])
+    flat = [e for name in odds if asked.apart or name.startswith("body") for e in odds[name]]
     per_cause(flat)
-    for name in both:
-        print()
-        summary(name, both[name])
+    print(f"\n{HEAD}")
+    for name in odds:
+        summary(name, odds[name])
     if asked.figure:
         figure(flat, asked.figure)
 

@@ -11,6 +11,7 @@ python scripts/page_tables.py --check    exit 1 and name the pages that are out 
 from __future__ import annotations
 
 import argparse
+import ast
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -18,6 +19,7 @@ from pathlib import Path
 
 import click
 
+from modelaudit import diagnosis
 from modelaudit.cli import cli
 from modelaudit.cli.options.common import ConfigurableOption
 from modelaudit.file_formats import Format
@@ -27,6 +29,7 @@ from modelaudit.rules.catalogue import CATALOGUE
 from modelaudit.settings.file import OPTIONS
 from modelaudit.thresholds.every import MODULES, THRESHOLDS
 
+LIMITS = "modelaudit.thresholds."
 ROOT = Path(__file__).resolve().parent.parent
 TABLE = re.compile(r"(<!-- table: ([a-z-]+) -->\n).*?(<!-- /table -->)", re.DOTALL)
 VALUE = re.compile(r"(<!-- value: ([a-z]+\.[A-Z_]+)( %)? -->).*?(<!-- /value -->)")
@@ -120,14 +123,28 @@ def thresholds() -> str:
     for module in MODULES:
         title = (module.__doc__ or "").splitlines()[0].removeprefix("Thresholds on ").rstrip(".")
         own = module.__name__.rpartition(".")[2]
-        rows = [
-            (f"`{name}`", f"{each.value:g} {each.unit}".strip(), each.meaning, each.source)
-            for name, each in THRESHOLDS.items()
-            if name.startswith(f"{own}.")
-        ]
-        heads = ("threshold", "value", "what it decides", "how it was chosen")
-        parts.append(f"## {title[:1].upper()}{title[1:]}\n\n{table(heads, rows)}")
+        rows = _thresholds([name for name in THRESHOLDS if name.startswith(f"{own}.")])
+        parts.append(f"## {title[:1].upper()}{title[1:]}\n\n{rows}")
     return "\n".join(parts)
+
+
+def diagnosis_thresholds() -> str:
+    """A row for each threshold that a module of the diagnosis uses."""
+    used: set[str] = set()
+    for path in Path(diagnosis.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(LIMITS):
+                module = (node.module or "").removeprefix(LIMITS)
+                used |= {f"{module}.{each.name}" for each in node.names}
+    return _thresholds([name for name in THRESHOLDS if name in used])
+
+
+def _thresholds(names: Sequence[str]) -> str:
+    each = [(name, THRESHOLDS[name]) for name in names]
+    return table(
+        ("threshold", "value", "what it decides", "how it was chosen"),
+        [(f"`{n}`", f"{t.value:g} {t.unit}".strip(), t.meaning, t.source) for n, t in each],
+    )
 
 
 def settable_thresholds() -> str:
@@ -147,6 +164,7 @@ def settable_thresholds() -> str:
 
 TABLES: Mapping[str, Callable[[], str]] = {
     "commands": commands,
+    "diagnosis-thresholds": diagnosis_thresholds,
     "file-formats": file_formats,
     "other-formats": other_formats,
     "report-formats": report_formats,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from modelaudit.audit_types.diagnosis import Cause, Diagnosis
 from modelaudit.diagnosis.case import Case
 from modelaudit.diagnosis.input_corrections import words_of
+from modelaudit.diagnosis.odds_text import percent
 from modelaudit.measures.architecture.modality import ModalityWords, in_words
 from modelaudit.rules.absent_values import variables_without_values
 
@@ -152,8 +153,6 @@ SENTENCES = {
 }
 
 
-HALF = 0.5  # probability from which a sound model is said to be likelier
-
 # Causes that describe a sound model.
 DESCRIPTIONS = frozenset(
     {
@@ -182,7 +181,7 @@ def plain_answer(case: Case, diagnosis: Diagnosis) -> str:
         text = f"Undecided: {case.unused}. {in_words(NO_CAUSE, case.words)}"
     if first.cause == "undecided-without-images" and case.wants_pixels:
         text = f"{case.wants_pixels} {text}"
-    text += _doubted(case, diagnosis)
+    text += _doubted(diagnosis)
     if case.behaviour is None and first.cause not in {
         "damaged-restore",
         "not-applicable",
@@ -192,16 +191,17 @@ def plain_answer(case: Case, diagnosis: Diagnosis) -> str:
     return text
 
 
-def _doubted(case: Case, diagnosis: Diagnosis) -> str:
-    """That the odds are for a sound model although a step found a fault; starts with a space."""
+def _doubted(diagnosis: Diagnosis) -> str:
+    """What was found although no fault is likelier; starts with a space."""
     first, sound = diagnosis.causes[0], 1 - diagnosis.odds.fault
-    if first.cause in DESCRIPTIONS or first.belief is None or sound <= max(first.belief, HALF):
+    doubted = [each for each in diagnosis.undecidable if each.suspected]
+    if first.cause not in DESCRIPTIONS or first.belief is None or not doubted:
         return ""
-    given = bool(case.behaviour and case.behaviour.inputs.labelled)
-    needs = f"more {case.words.many} with labels" if given else case.labelled
+    what, needs = doubted[0].what, doubted[0].needs
     return (
-        " This cannot be told from what was measured: if half of all models are sound, the odds of "
-        f"{diagnosis.odds.networks} small networks give {sound:.0%} for no fault. Most likely "
+        f" But something speaks for another answer: {what[:1].lower()}{what[1:]}. This cannot be "
+        f"told from what was measured: if half of all models are sound, the odds of "
+        f"{diagnosis.odds.networks} small networks give {percent(sound)} for no fault. Most likely "
         f"{needs} would decide."
     )
 

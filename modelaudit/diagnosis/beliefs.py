@@ -20,6 +20,7 @@ TITLES = {
     "several": "Two faults at once",
     "damaged": "Damaged or non-finite weights",
     "untouched": "Weights that were never trained or never loaded",
+    "small-steps": "Training that hardly moved the weights",
     "partial": "A layer that was never restored or trained",
     "statistics": "Lost or unsettled batch statistics",
     "head": "A dominant bias of the last layer",
@@ -29,8 +30,11 @@ TITLES = {
     "values": "Inputs with other values or channels",
     "numbering": "Labels in another order",
     "misplaced": "Weights out of place, or another fault without a sign of its own",
-    "training": "Training that failed",
+    "short": "Training that was too short, or failed",
+    "mislabelled": "Training on wrong labels",
+    "one-class": "Training on one class for the most part",
 }
+HALF = 0.5  # probability above which a second cause is named
 SHOWN = 4  # statistics that moved the odds of a cause most
 FAINT = 1.2  # factors between this and its inverse are not shown
 
@@ -47,6 +51,22 @@ class Beliefs(Struct, frozen=True):
         if self.found is None or cause not in BEHIND:
             return None
         return round(self.found.any_of(BEHIND[cause]), 3)
+
+    @property
+    def chosen(self) -> frozenset[str]:
+        """The causes of the population to name: the most probable one, and others that are likelier
+        than not; none if that is a sound model."""
+        if self.found is None:
+            return frozenset()
+        each = {name: self.found.any_of({name}) for name in self.found.alone}
+        first = max(each, key=lambda name: each[name])
+        if each[first] < self.found.sound:
+            return frozenset()
+        return frozenset({first, *(name for name, p in each.items() if p > HALF)})
+
+    def shifts(self, name: str) -> tuple[Shift, ...]:
+        """What moved the odds of a cause of the population, the strongest first."""
+        return self.found.shifts.get(name, ()) if self.found else ()
 
     def interval(self, belief: float | None) -> tuple[float, float] | None:
         """How often causes with such a belief were present in families left out."""
@@ -76,8 +96,7 @@ class Beliefs(Struct, frozen=True):
         )
 
     def _strongest(self, name: str) -> list[Shift]:
-        shifts = self.found.shifts.get(name, ()) if self.found else ()
-        clear = [each for each in shifts if not 1 / FAINT <= each.factor <= FAINT]
+        clear = [each for each in self.shifts(name) if not 1 / FAINT <= each.factor <= FAINT]
         return clear[:SHOWN]
 
 

@@ -76,6 +76,12 @@ class Case(Struct, frozen=True, dict=True):
         return in_words("labelled {images} ([[class folders, or ]]y in the .npz)", self.words)
 
     @property
+    def deciding(self) -> str:
+        """What would most likely decide what these inputs do not: labels, or more of them."""
+        given = bool(self.behaviour and self.behaviour.inputs.labelled)
+        return f"more {self.words.many} with labels" if given else self.labelled
+
+    @property
     def images(self) -> bool:
         """Whether enough of the user's inputs were used to judge orientation and scale."""
         seen = self.behaviour

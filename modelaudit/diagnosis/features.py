@@ -32,7 +32,7 @@ BEHIND: dict[str, tuple[str, ...]] = {
     "damaged-restore": ("damaged",),
     "nonfinite-weights": ("damaged",),
     "never-loaded": ("untouched",),
-    "not-trained": ("untouched", "training"),
+    "not-trained": ("untouched", "small-steps", "short"),
     "partial-restore": ("partial",),
     "bn-statistics-lost": ("statistics",),
     "bn-statistics-unsettled": ("statistics",),
@@ -43,12 +43,30 @@ BEHIND: dict[str, tuple[str, ...]] = {
     "input-domain": ("values",),
     "labels-renumbered": ("numbering",),
     "wrong-weights-upstream": ("misplaced",),
-    "not-understood": ("misplaced", "training"),
-    "collapse-open": ("misplaced", "training"),
-    "little-information": ("misplaced", "training"),
-    "loss-unsuited": ("training",),
-    "network-design": ("training",),
-    "prior-only": ("training",),
+    "not-understood": ("misplaced", "mislabelled", "short", "small-steps", "one-class"),
+    "collapse-open": ("misplaced", "short", "one-class"),
+    "little-information": ("misplaced", "short", "one-class"),
+    "loss-unsuited": ("short", "one-class"),
+    "network-design": ("short", "small-steps", "mislabelled", "one-class"),
+    "prior-only": ("one-class", "short"),
+}
+# The cause to name where the odds are for a cause of the population that no step found.
+NAMED = {
+    "damaged": "damaged-restore",
+    "untouched": "never-loaded",
+    "small-steps": "not-trained",
+    "short": "not-trained",
+    "mislabelled": "not-understood",
+    "one-class": "prior-only",
+    "partial": "partial-restore",
+    "statistics": "bn-statistics-lost",
+    "head": "head-bias",
+    "dead": "dead-units",
+    "exploded": "exploded-weights",
+    "orientation": "orientation-mismatch",
+    "values": "input-domain",
+    "numbering": "labels-renumbered",
+    "misplaced": "not-understood",
 }
 # How a step for a cause can end, as a statistic.
 FIRST, LATER, FOLLOWS, SUSPECTED, OPEN, OUT = 4, 3, 2, 1, 0, -1
@@ -61,12 +79,24 @@ ENDED = {
     OUT: "ruled out by the ordered checks",
 }
 STEP = "step:"
+# Statistics that say something else of built-in inputs, which mean nothing to the model.
+OF_OUTPUTS = frozenset(
+    {
+        *("informed", "spread", "top_share", "head_gain", "head_excess"),
+        *("recalibrated", "cleared", "dead"),
+    }
+)
+BUILT_IN = ":built-in"
 
 
 def features(case: Case, steps: StepResults) -> dict[str, float]:
     """Every statistic that was measured, by name."""
-    found = ((name, feature.read(case)) for name, feature in FEATURES.items())
-    known = {name: value for name, value in found if value is not None and math.isfinite(value)}
+    suffix = "" if case.images else BUILT_IN
+    known = {
+        name + suffix * (name in OF_OUTPUTS): value
+        for name, feature in FEATURES.items()
+        if (value := feature.read(case)) is not None and math.isfinite(value)
+    }
     return known | _ended(steps)
 
 
@@ -85,7 +115,10 @@ def _ended(steps: StepResults) -> dict[str, float]:
 
 def said(name: str, value: float) -> str:
     """A statistic in words."""
-    return ENDED[round(value)] if name.startswith(STEP) else FEATURES[name].says.format(value)
+    if name.startswith(STEP):
+        return ENDED[round(value)]
+    words = FEATURES[name.removesuffix(BUILT_IN)].says.format(value)
+    return f"on built-in inputs, {words}" if name.endswith(BUILT_IN) else words
 
 
 Kind = Callable[[str], bool]
@@ -115,6 +148,10 @@ def _of_form(
         f"{key}_bits": Feature(
             f"with {what}, predictions say more by {{:.1f}} standard errors{how}",
             read.bits(is_kind, equal=equal),
+        ),
+        f"{key}_gain": Feature(
+            f"with {what}, predictions carry {{:.0%}} more of the information possible{how}",
+            read.gained(is_kind, equal=equal),
         ),
         f"{key}_fit": Feature(
             f"batch statistics match {what} better by {{:.1f}} powers of ten", fit

@@ -8,10 +8,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from modelaudit.audit_types.behaviour import BatchNormFit, OutputBehaviour
 from modelaudit.diagnosis.case import FLIPS, Case, capacity, information, scores
 from modelaudit.diagnosis.input_corrections import parts
+from modelaudit.diagnosis.steps.form_evidence import distinguishes
 from modelaudit.findings import Severity
 from modelaudit.measures.optimizer_state import optimizer_state
 from modelaudit.measures.value_transforms import JOIN
 from modelaudit.rules.initial_values import left_initial, never_trained
+from modelaudit.thresholds.answers import MIN_CLASSES
 
 SMALLEST = 1e-12  # of a p-value and of a spread
 ROUNDED = 0.05  # standard deviations that are added before deviations are divided
@@ -220,19 +222,35 @@ def score_gain(kind: Callable[[str], bool]) -> Callable[[Case], float | None]:
     return read
 
 
+def _gains(
+    case: Case, kind: Callable[[str], bool], *, equal: bool
+) -> Iterator[tuple[OutputBehaviour, float, float]]:
+    """The output, bits gained and standard errors of each single form of a kind.
+
+    With two classes, wrong predictions carry as much information as right ones. Where images of one
+    kind get one prediction, several wrong ones in another form are no gain.
+    """
+    for output in fed(case):
+        enough = (output.collapse.classes or 0) >= MIN_CLASSES.value
+        for name, gain in output.gains.items() if enough else ():
+            if kind(name) and JOIN not in name:
+                same = name in FLIPS or name == "BGR" or not equal
+                bits, z = (gain.bits, gain.z) if same else (gain.equal_bits, gain.equal_z)
+                if bits is not None and z is not None:
+                    apart = distinguishes(output, gain)
+                    yield output, bits if apart else min(0.0, bits), z if apart else min(0.0, z)
+
+
 def bits(kind: Callable[[str], bool], *, equal: bool) -> Callable[[Case], float | None]:
     """Standard errors of the largest gain of information of a single form of a kind."""
+    return lambda case: largest(z for _, _, z in _gains(case, kind, equal=equal))
 
-    def read(case: Case) -> float | None:
-        found = []
-        for output in fed(case):
-            for name, gain in output.gains.items():
-                if kind(name) and JOIN not in name:
-                    same = name in FLIPS or name == "BGR" or not equal
-                    found.append(gain.z if same else gain.equal_z)
-        return largest(found)
 
-    return read
+def gained(kind: Callable[[str], bool], *, equal: bool) -> Callable[[Case], float | None]:
+    """The same as a share of the most possible information."""
+    return lambda case: largest(
+        bits / capacity(output) for output, bits, _ in _gains(case, kind, equal=equal)
+    )
 
 
 def margin(case: Case) -> float | None:

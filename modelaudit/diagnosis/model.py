@@ -26,7 +26,7 @@ class CauseFound(Struct, frozen=True):
 
     `where` is a layer or output; `transform` is the flip concerned; `against` is the evidence
     against it. `together`: it was found together with another difference of the inputs or labels,
-    so neither is a consequence of the other.
+    so neither is a consequence of the other. `doubted`: the odds are for something else.
     """
 
     evidence: tuple[Evidence, ...]
@@ -34,6 +34,7 @@ class CauseFound(Struct, frozen=True):
     transform: str = ""
     against: tuple[Evidence, ...] = ()
     together: bool = False
+    doubted: bool = False
 
 
 class CauseExcluded(Struct, frozen=True):

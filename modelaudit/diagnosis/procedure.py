@@ -2,35 +2,32 @@
 
 Order matters: an earlier cause can produce what later steps look for (a layer that was never
 restored can make an output constant, or seem orientation-sensitive), never the other way round.
-The first confirmed cause is the answer. A later observation is listed as a consequence if the
-first cause explains it, or else as a further cause.
+A later observation is listed as a consequence if an earlier cause explains it.
 
-The steps say what was found and which evidence there is. How probable each cause is comes from a
-population of networks (`beliefs`), which also decides their order.
+The steps measure and word the evidence. Which causes are named, and in which order, the odds of a
+population of networks decide (`beliefs`): what a step found is only suspected if a sound model or
+another cause is more probable, and what no step found is named if it is the most probable.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-
-from msgspec import Struct
+from collections.abc import Sequence
 
 from modelaudit.audit_types.diagnosis import (
     Cause,
-    Consequence,
     Diagnosis,
     Evidence,
     NextStep,
-    RuledOut,
     Undecidable,
 )
 from modelaudit.diagnosis.advice import ADVICE
 from modelaudit.diagnosis.answer import DESCRIPTIONS, QUESTION, plain_answer
+from modelaudit.diagnosis.arrangement import DiagnosisStep, arranged, decided, judged
 from modelaudit.diagnosis.augmentation import with_augmentation
 from modelaudit.diagnosis.beliefs import Beliefs, beliefs
 from modelaudit.diagnosis.case import Case
 from modelaudit.diagnosis.loading_code import loading_code
-from modelaudit.diagnosis.model import CauseExcluded, CauseFound, StepResult, StepResults
+from modelaudit.diagnosis.model import CauseFound
 from modelaudit.diagnosis.next_steps import next_steps
 from modelaudit.diagnosis.steps import (
     collapse as collapse_steps,
@@ -64,34 +61,8 @@ from modelaudit.rules.model import Facts
 from modelaudit.rules.unsafe_advice import loading_danger
 from modelaudit.structs import replace
 
-
-class DiagnosisStep(Struct, frozen=True):
-    """A cause and the check that confirms or excludes it.
-
-    The observation is only a consequence if a cause in `explained_by` was confirmed before: a
-    constant output says nothing new about a model whose weights were never loaded. If the step
-    is undecidable then, or after a cause in `skipped_after`, it is not reported as open. After a
-    cause in `moot_after` the measurements are meaningless, so they rule nothing out either.
-    """
-
-    cause: str
-    decide: Callable[[Case], StepResult]
-    explained_by: frozenset[str] = frozenset()
-    skipped_after: frozenset[str] = frozenset()
-    moot_after: frozenset[str] = frozenset()
-
-
-# Causes that are about the sides, colours or pixel values of an input.
-OF_SIDES = frozenset(
-    {
-        *("orientation-mismatch", "input-domain", "invariant-by-construction"),
-        *("output-follows-flip", "learned-invariance", "orientation-sensitive-architecture"),
-        "orientation-sensitive-data",
-    }
-)
 WEIGHTS = frozenset({"damaged-restore", "nonfinite-weights"})
 RESTORE = WEIGHTS | {"never-loaded", "partial-restore", "bn-statistics-lost"}
-FORMS = frozenset({"orientation-mismatch", "input-domain", "labels-renumbered"})
 NOISE = frozenset({"nondeterministic"})
 BUILT_IN = frozenset({"invariant-by-construction"})
 DESIGN = frozenset({"constant-by-construction"})
@@ -232,44 +203,6 @@ def _rank(cause: Cause) -> tuple[bool, float]:
     return cause.cause in DESCRIPTIONS, -1.0 if cause.belief is None else -cause.belief
 
 
-def run_steps(case: Case) -> StepResults:
-    """Decide every step in order."""
-    causes: list[tuple[str, CauseFound]] = []
-    consequences: list[Consequence] = []
-    ruled_out: dict[str, RuledOut] = {}
-    unknown: dict[str, Undecidable] = {}
-    for step in PROCEDURE:
-        if step.cause in OF_SIDES and not case.words.oriented:
-            continue
-        title = in_words(ADVICE[step.cause].title, case.words)
-        answer, before = step.decide(case), [name for name, _ in causes]
-        if isinstance(answer, CauseFound):
-            if step.cause in before:
-                continue
-            apart = FORMS if answer.together else frozenset[str]()
-            behind = next((name for name in before if name in step.explained_by - apart), None)
-            if behind is not None:
-                text = answer.evidence[0].text
-                consequences.append(Consequence(step.cause, title, behind, text))
-                continue
-            causes.append((step.cause, answer))
-        elif any(name in step.moot_after for name in before):
-            continue
-        elif isinstance(answer, CauseExcluded):
-            ruled_out.setdefault(step.cause, RuledOut(step.cause, title, answer.by))
-        elif not any(name in step.explained_by | step.skipped_after for name in before):
-            open_cause = Undecidable(
-                cause=step.cause, what=title, needs=answer.needs, suspected=answer.suspected
-            )
-            unknown.setdefault(step.cause, open_cause)
-    seen = {name for name, _ in causes} | {each.cause for each in consequences}
-    open_ = tuple(each for name, each in unknown.items() if name not in seen)
-    out = tuple(
-        each for name, each in ruled_out.items() if name not in seen and name not in unknown
-    )
-    return StepResults(tuple(causes), tuple(consequences), out, open_)
-
-
 def diagnose(facts: Facts, results: tuple[RuleResult, ...]) -> Diagnosis:
     """Run the procedure and determine what explains the model's behaviour.
 
@@ -278,8 +211,9 @@ def diagnose(facts: Facts, results: tuple[RuleResult, ...]) -> Diagnosis:
         results: the results of the rules; their findings are evidence.
     """
     case = Case(facts, results)
-    steps = run_steps(case)
-    known = beliefs(case, steps)
+    answers = decided(case, PROCEDURE)
+    known = beliefs(case, arranged(case, answers))
+    steps = arranged(case, judged(case, answers, known), known.chosen)
     causes = [_cause(name, found, case, known) for name, found in steps.found]
     if not causes:
         causes.append(_fallback(case, steps.open, known))

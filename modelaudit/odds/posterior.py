@@ -1,8 +1,8 @@
 """Probabilities of causes from statistics: prior odds times a factor for each statistic.
 
-For one cause *c*, log P(c | x) / P(sound | x) = log P(c) / P(sound) + sum of what each statistic
-says (`Bins.llr`). Two causes at once add their sums, with a prior of their own. All are normalised
-together.
+For one cause *c* or a sound model, log P(c | x) = log P(c) + sum of what each statistic says of it
+(`Bins.llr`) + a constant. Two causes at once add their sums, with a prior of their own. All are
+normalised together.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping
 
 from msgspec import Struct
 
-from modelaudit.odds.table import HeldOut, OddsTable
+from modelaudit.odds.table import CauseOdds, HeldOut, OddsTable
 
 SOUND = "sound"
 
@@ -61,26 +61,28 @@ def posterior(features: Mapping[str, float], table: OddsTable) -> Posterior:
         features: statistics by name; those that are missing say nothing.
         table: priors, and what each statistic says.
     """
-    shifts = {}
-    sums = {}
+    none = _said(features, table.sound)
+    shifts, sums = {}, {}
     for cause in table.causes:
-        found = []
-        for bins in cause.bins:
-            value = features.get(bins.feature)
-            if value is not None:
-                place = bins.place(value)
-                found.append((bins.llr[place], bins.feature, value, bins.counts[place]))
-        sums[cause.name] = sum(each[0] for each in found)
-        found.sort(key=lambda each: (-abs(each[0]), each[1]))
+        own = _said(features, cause)
+        sums[cause.name] = sum(llr for llr, _ in own.values())
+        # Against a sound model, of which the same statistic says something as well.
+        factors = {
+            name: (own.get(name, (0.0, 0))[0] - none.get(name, (0.0, 0))[0], n)
+            for name, (_, n) in (none | own).items()
+        }
+        order = sorted(factors, key=lambda name: (-abs(factors[name][0]), name))
         shifts[cause.name] = tuple(
-            Shift(name, value, math.exp(llr), n) for llr, name, value, n in found if llr
+            Shift(name, features[name], math.exp(factors[name][0]), factors[name][1])
+            for name in order
+            if factors[name][0]
         )
     alone = {cause.name: math.log(cause.prior) + sums[cause.name] for cause in table.causes}
     pairs = {
         pair.names: math.log(pair.prior) + sum(sums[name] for name in pair.names)
         for pair in table.pairs
     }
-    sound = math.log(table.sound)
+    sound = math.log(table.sound.prior) + sum(llr for llr, _ in none.values())
     logs = (sound, *alone.values(), *pairs.values())
     top = max(logs)
     total = sum(math.exp(each - top) for each in logs)
@@ -90,6 +92,13 @@ def posterior(features: Mapping[str, float], table: OddsTable) -> Posterior:
         pairs={names: math.exp(each - top) / total for names, each in pairs.items()},
         shifts=shifts,
     )
+
+
+def _said(features: Mapping[str, float], cause: CauseOdds) -> dict[str, tuple[float, int]]:
+    """What each statistic says of a cause, and the number of cases with such a value."""
+    known = [(bins, features[bins.feature]) for bins in cause.bins if bins.feature in features]
+    places = [(bins, bins.place(value)) for bins, value in known]
+    return {bins.feature: (bins.llr[place], bins.counts[place]) for bins, place in places}
 
 
 def held_out(probability: float, table: OddsTable) -> HeldOut | None:

@@ -16,8 +16,8 @@ class Bins(Struct, frozen=True):
     Attributes:
         feature: name of the statistic.
         edges: borders of its bins, ascending; a value on a border is in the bin above it.
-        llr: for each bin, the natural logarithm of the factor by which a value there changes the
-            odds of the cause against a sound model, beside the other statistics.
+        llr: for each bin, the natural logarithm of the factor by which a value there makes the
+            cause (or a sound model) more probable, beside the other statistics.
         counts: number of cases of the population in each bin.
     """
 
@@ -32,7 +32,8 @@ class Bins(Struct, frozen=True):
 
 
 class CauseOdds(Struct, frozen=True):
-    """One cause: its prior probability, what speaks for it, and how often the population has it."""
+    """One cause, or a sound model: its prior probability, what speaks for it, and how often the
+    population has it."""
 
     name: str
     prior: float
@@ -65,12 +66,12 @@ class HeldOut(Struct, frozen=True):
 
 
 class OddsTable(Struct, frozen=True):
-    """All causes, the prior of a sound model, and where the numbers come from."""
+    """All causes, what a sound model is like, and where the numbers come from."""
 
     source: str
     cases: int
     networks: int
-    sound: float
+    sound: CauseOdds
     causes: tuple[CauseOdds, ...]
     pairs: tuple[PairOdds, ...]
     held_out: tuple[HeldOut, ...]

@@ -8,20 +8,23 @@ import pytest
 
 from modelaudit.audit_types.diagnosis import Evidence, Undecidable
 from modelaudit.diagnosis.answer import DESCRIPTIONS
+from modelaudit.diagnosis.arrangement import arranged, decided
 from modelaudit.diagnosis.beliefs import BEHIND, TITLES, beliefs
 from modelaudit.diagnosis.case import Case
-from modelaudit.diagnosis.features import FEATURES, STEP, features, said
+from modelaudit.diagnosis.features import BUILT_IN, FEATURES, OF_OUTPUTS, STEP, features, said
 from modelaudit.diagnosis.model import CauseFound, StepResults
 from modelaudit.diagnosis.odds_text import odds_items, percent, sample_size
-from modelaudit.diagnosis.procedure import PROCEDURE, run_steps
+from modelaudit.diagnosis.procedure import PROCEDURE
 from modelaudit.odds.posterior import SOUND, posterior
 from modelaudit.odds.table import shipped_table
 from modelaudit.rules import examples
 from modelaudit.structs import replace
 from tests.diagnosis.cases import (
+    LOW,
     behaviour,
     diagnosed,
     facts,
+    form,
     initial,
     labelled,
     measurements,
@@ -49,8 +52,9 @@ def test_no_belief_is_set_by_hand():
 
 def test_every_statistic_of_the_table_is_measured_and_has_words():
     known = {bins.feature for cause in shipped_table().causes for bins in cause.bins}
-    assert {name for name in known if not name.startswith(STEP)} == set(FEATURES)
-    assert {name.removeprefix(STEP) for name in known - set(FEATURES)} <= set(TITLES)
+    twins = {name + BUILT_IN for name in OF_OUTPUTS}
+    assert {name for name in known if not name.startswith(STEP)} == set(FEATURES) | twins
+    assert {name.removeprefix(STEP) for name in known - set(FEATURES) - twins} <= set(TITLES)
     assert all(said(name, 1.0) for name in known)
 
 
@@ -87,10 +91,29 @@ def test_features_are_the_measured_numbers():
     assert features(Case(facts(measured=fresh), ()), NOTHING)["fresh"] == 0.5
 
 
+def test_several_wrong_predictions_for_images_of_one_kind_are_no_gain():
+    """Images of one class get one prediction; in another orientation they get several."""
+    kind = {"collapse": LOW, "orientation": {"e": 0.1}, "gains": form("H", 0.9, 12.0)}
+    known = features(Case(facts(behaviour(output(**kind))), ()), NOTHING)
+    assert known["turn_bits"] == 0
+    varied = behaviour(output(gains=form("H", 0.9, 12.0)))
+    assert features(Case(facts(varied), ()), NOTHING)["turn_bits"] == 12
+
+
+def test_statistics_of_outputs_on_built_in_inputs_stand_apart():
+    own = features(Case(facts(), ()), NOTHING)
+    made = behaviour()
+    made = replace(made, inputs=replace(made.inputs, kind="synthetic"))
+    other = features(Case(facts(made), ()), NOTHING)
+    assert own["informed"] == other["informed" + BUILT_IN]
+    assert "informed" not in other
+    assert said("informed" + BUILT_IN, 0.5).startswith("on built-in inputs, predictions")
+
+
 def test_beliefs_are_the_probabilities_of_the_table():
     seen = labelled(behaviour(output(accuracy={"e": 0.1, "H": 0.1}, numbering=renumbered(0.98))))
     given = Case(facts(seen), ())
-    steps = run_steps(given)
+    steps = arranged(given, decided(given, PROCEDURE))
     found = posterior(features(given, steps), shipped_table())
     diagnosis = diagnosed(seen)
     first = diagnosis.causes[0]

@@ -36,6 +36,8 @@ from tests.diagnosis.cases import (
     turned,
 )
 
+pytestmark = pytest.mark.usefixtures("steps_alone")
+
 CENTRED = Intervention(
     output="digit", layer="head", before=0.0, after=3.0, excess=20.0, responsible=True
 )

@@ -104,6 +104,7 @@ def test_a_constant_output_is_not_described_as_varying(seen):
     assert "little-information" not in {each.cause for each in found.undecidable}
 
 
+@pytest.mark.usefixtures("steps_alone")
 def test_the_misfit_is_compared_with_the_named_limit():
     """The limit for images with equal predictions accepts a first, smaller misfit."""
     alike = output(collapse=Collapse(False, 0.2, 10, 3, 0.97, 0.3), orientation={}, domain={})

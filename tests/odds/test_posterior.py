@@ -23,7 +23,7 @@ def cause(name: str, prior: float, **llr: tuple[float, ...]) -> CauseOdds:
 
 def table(*causes: CauseOdds, pairs: tuple[PairOdds, ...] = ()) -> OddsTable:
     sound = 1 - sum(each.prior for each in (*causes, *pairs))
-    return OddsTable("made", 10, 5, sound, causes, pairs, (), ("image",))
+    return OddsTable("made", 10, 5, cause(SOUND, sound), causes, pairs, (), ("image",))
 
 
 def test_bayes_rule_on_a_table_of_counts():
@@ -33,6 +33,16 @@ def test_bayes_rule_on_a_table_of_counts():
     assert posterior({"x": 1.5}, made).any_of({"a"}) == pytest.approx(15 / 17)
     assert posterior({"x": 0.5}, made).any_of({"a"}) == pytest.approx(5 / 83)
     assert posterior({}, made).any_of({"a"}) == pytest.approx(0.2)
+
+
+def test_what_speaks_against_a_sound_model_speaks_for_every_cause():
+    """Of 100 models 80 are sound; none of them, and half of the others, has such a value."""
+    made = table(cause("a", 0.1), cause("b", 0.1, y=(0.0, math.log(3))))
+    made = replace(made, sound=cause(SOUND, 0.8, x=(math.log(5), math.log(0.1))))
+    found = posterior({"x": 1.5, "y": 1.5}, made)
+    assert found.sound == pytest.approx(0.08 / (0.08 + 0.1 + 0.3))
+    assert found.any_of({"b"}) == pytest.approx(0.3 / 0.48)
+    assert [(s.feature, round(s.factor, 6)) for s in found.shifts["b"]] == [("x", 10.0), ("y", 3.0)]
 
 
 def test_two_causes_with_independent_signs_against_enumeration():
@@ -82,11 +92,12 @@ def test_more_of_what_speaks_for_a_cause_never_lowers_its_odds(known, data):
     made = shipped_table()
     chosen = data.draw(st.sampled_from(made.causes))
     bins = data.draw(st.sampled_from(chosen.bins))
+    only = replace(made, pairs=(), sound=replace(made.sound, bins=()))
     low, high = sorted(data.draw(st.tuples(st.floats(-50, 50), st.floats(-50, 50))))
 
     def odds(value: float) -> float:
-        """Of this cause alone against a sound model; others may rise more."""
-        found = posterior({**known, bins.feature: value}, replace(made, pairs=()))
+        """Of this cause alone against a sound model of which statistics say nothing."""
+        found = posterior({**known, bins.feature: value}, only)
         return math.log(max(found.alone[chosen.name], 1e-300) / max(found.sound, 1e-300))
 
     rises = bins.llr[-1] >= bins.llr[0]
@@ -95,7 +106,7 @@ def test_more_of_what_speaks_for_a_cause_never_lowers_its_odds(known, data):
 
 def test_the_shipped_table_is_monotone_capped_and_adds_up():
     made = shipped_table()
-    for each in made.causes:
+    for each in (made.sound, *made.causes):
         assert each.cases
         for bins in each.bins:
             assert len(bins.llr) == len(bins.counts) == len(bins.edges) + 1
@@ -103,7 +114,7 @@ def test_the_shipped_table_is_monotone_capped_and_adds_up():
             steps = [b - a for a, b in itertools.pairwise(bins.llr)]
             assert all(x >= 0 for x in steps) or all(x <= 0 for x in steps)
             assert all(abs(x) <= CAP for x in bins.llr)
-    priors = [made.sound, *(e.prior for e in made.causes), *(e.prior for e in made.pairs)]
+    priors = [made.sound.prior, *(e.prior for e in made.causes), *(e.prior for e in made.pairs)]
     assert math.isclose(sum(priors), 1)
     assert [each.high for each in made.held_out] == sorted({e.high for e in made.held_out})
     assert made.held_out[-1].high == 1.0

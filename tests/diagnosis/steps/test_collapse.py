@@ -22,6 +22,8 @@ from tests.command_line import SAMPLES
 from tests.diagnosis.cases import behaviour, diagnosed, fit, labelled, output, quiet, silent
 from tests.thresholds.edges import answer, case
 
+pytestmark = pytest.mark.usefixtures("steps_alone")
+
 
 @pytest.mark.parametrize(("share", "kind"), [(0.0, "excluded"), (0.01, "found"), (1.0, "found")])
 def test_any_value_that_is_not_finite_is_found(share, kind):

@@ -13,6 +13,8 @@ from modelaudit.rules.engine import run_rules
 from modelaudit.structs import replace
 from tests.diagnosis.cases import behaviour, facts, failing, labelled, output, regression, silent
 
+pytestmark = pytest.mark.usefixtures("steps_alone")
+
 
 def answered(code: str, seen, *, good: bool = False, rules=CATALOGUE):
     """The diagnosis of a rule's example with this behaviour."""

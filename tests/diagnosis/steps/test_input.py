@@ -23,6 +23,8 @@ from tests.diagnosis.cases import (
 )
 from tests.thresholds.edges import answer, case
 
+pytestmark = pytest.mark.usefixtures("steps_alone")
+
 
 def test_equally_good_orientations_are_named_together_and_the_simplest_first():
     shown = quiet(orientation={"e": 0.2, "T": 3.02, "r270": 3.0, "r90": 2.5, "H": 0.2})

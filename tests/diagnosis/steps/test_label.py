@@ -18,6 +18,8 @@ from tests.diagnosis.cases import (
     silent,
 )
 
+pytestmark = pytest.mark.usefixtures("steps_alone")
+
 
 def test_labels_override_information_and_decide_without_it():
     contradicted = quiet(accuracy={"e": 0.95, "H": 0.3}, orientation={"e": 0.2, "H": 3.0})

@@ -12,6 +12,8 @@ from modelaudit.structs import replace
 from tests.diagnosis.cases import behaviour, diagnosed, facts, fit
 from tests.thresholds.edges import case
 
+pytestmark = pytest.mark.usefixtures("steps_alone")
+
 
 @pytest.mark.parametrize(
     ("momentum", "settled", "steps"),

@@ -23,6 +23,8 @@ from tests.diagnosis.cases import (
     silent,
 )
 
+pytestmark = pytest.mark.usefixtures("steps_alone")
+
 
 def causes(facts, *others):
     results = (*run_rules(CATALOGUE, facts), *others)

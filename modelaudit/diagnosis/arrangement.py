@@ -1,0 +1,130 @@
+"""How the results of all steps become causes, consequences, and what is ruled out or open."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from msgspec import Struct
+
+from modelaudit.audit_types.diagnosis import Consequence, RuledOut, Undecidable
+from modelaudit.diagnosis.advice import ADVICE
+from modelaudit.diagnosis.beliefs import BEHIND, Beliefs
+from modelaudit.diagnosis.case import Case
+from modelaudit.diagnosis.features import NAMED
+from modelaudit.diagnosis.model import (
+    CauseExcluded,
+    CauseFound,
+    StepResult,
+    StepResults,
+)
+from modelaudit.diagnosis.named import named
+from modelaudit.measures.architecture.modality import in_words
+from modelaudit.odds.posterior import SOUND
+from modelaudit.structs import replace
+
+
+class DiagnosisStep(Struct, frozen=True):
+    """A cause and the check that confirms or excludes it.
+
+    The observation is only a consequence if a cause in `explained_by` was confirmed before: a
+    constant output says nothing new about a model whose weights were never loaded. If the step
+    is undecidable then, or after a cause in `skipped_after`, it is not reported as open. After a
+    cause in `moot_after` the measurements are meaningless, so they rule nothing out either.
+    """
+
+    cause: str
+    decide: Callable[[Case], StepResult]
+    explained_by: frozenset[str] = frozenset()
+    skipped_after: frozenset[str] = frozenset()
+    moot_after: frozenset[str] = frozenset()
+
+
+# Causes that are about the sides, colours or pixel values of an input.
+OF_SIDES = frozenset(
+    {
+        *("orientation-mismatch", "input-domain", "invariant-by-construction"),
+        *("output-follows-flip", "learned-invariance", "orientation-sensitive-architecture"),
+        "orientation-sensitive-data",
+    }
+)
+FORMS = frozenset({"orientation-mismatch", "input-domain", "labels-renumbered"})
+Decided = Sequence[tuple[DiagnosisStep, StepResult]]
+
+
+def decided(case: Case, steps: Sequence[DiagnosisStep]) -> Decided:
+    """The result of every step that applies, in order."""
+    fit = (step for step in steps if case.words.oriented or step.cause not in OF_SIDES)
+    return [(step, step.decide(case)) for step in fit]
+
+
+def judged(case: Case, results: Decided, known: Beliefs) -> Decided:
+    """The results as the odds have them: what they are not for is doubted, what is missing added.
+
+    What no odds are known of is proven by its step, and stays.
+    """
+    if known.found is None:
+        return results
+    told = known.chosen | {SOUND}
+    found = {step.cause for step, answer in results if isinstance(answer, CauseFound)}
+    has = {name for cause in found for name in BEHIND.get(cause, ())}
+    extra = {NAMED[name]: told for name, told in named(case, known).items() if name not in has}
+
+    def one(step: DiagnosisStep, answer: StepResult) -> StepResult:
+        if not isinstance(answer, CauseFound):
+            return extra.get(step.cause, answer)
+        behind = BEHIND.get(step.cause)
+        return replace(answer, doubted=behind is not None and not told & {*behind})
+
+    return [(step, one(step, answer)) for step, answer in results]
+
+
+def arranged(case: Case, results: Decided, chosen: frozenset[str] = frozenset()) -> StepResults:
+    """Which causes are found, which follow from them, which are ruled out, and which stay open.
+
+    Args:
+        case: the facts.
+        results: what each step says.
+        chosen: causes of the population that are present, so that none explains another.
+    """
+    causes: list[tuple[str, CauseFound]] = []
+    consequences: list[Consequence] = []
+    ruled_out: dict[str, RuledOut] = {}
+    unknown: dict[str, Undecidable] = {}
+    for step, answer in results:
+        title = in_words(ADVICE[step.cause].title, case.words)
+        before = [name for name, _ in causes]
+        explained = [name for name in before if name in step.explained_by]
+        open_ = Undecidable(cause=step.cause, what=title, needs=case.deciding, suspected=True)
+        if isinstance(answer, CauseFound):
+            if step.cause in before:
+                continue
+            of = next((name for name in explained if not _apart(step, answer, name, chosen)), None)
+            if of is not None:
+                text = answer.evidence[0].text
+                consequences.append(Consequence(step.cause, title, of, text))
+            elif answer.doubted:
+                unknown.setdefault(step.cause, open_)
+            else:
+                causes.append((step.cause, answer))
+        elif any(name in step.moot_after for name in before):
+            continue
+        elif isinstance(answer, CauseExcluded):
+            ruled_out.setdefault(step.cause, RuledOut(step.cause, title, answer.by))
+        elif not explained and not any(name in step.skipped_after for name in before):
+            open_ = replace(open_, needs=answer.needs, suspected=answer.suspected)
+            unknown.setdefault(step.cause, open_)
+    seen = {name for name, _ in causes} | {each.cause for each in consequences}
+    return StepResults(
+        tuple(causes),
+        tuple(consequences),
+        tuple(o for name, o in ruled_out.items() if name not in seen and name not in unknown),
+        tuple(each for name, each in unknown.items() if name not in seen),
+    )
+
+
+def _apart(step: DiagnosisStep, found: CauseFound, other: str, chosen: frozenset[str]) -> bool:
+    """Whether a cause is present beside another that could explain what was seen."""
+    if found.together and other in FORMS:
+        return True
+    own = chosen & {*BEHIND.get(step.cause, ())}
+    return bool(own) and not own & {*BEHIND.get(other, ())} and other in BEHIND

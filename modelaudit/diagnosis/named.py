@@ -1,0 +1,57 @@
+"""Causes that the odds name although no single step confirms them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+
+from modelaudit.audit_types.diagnosis import Evidence
+from modelaudit.diagnosis.beliefs import Beliefs
+from modelaudit.diagnosis.case import Case, scores
+from modelaudit.diagnosis.features import STEP, said
+from modelaudit.diagnosis.measured import moved, rescaled
+from modelaudit.diagnosis.model import CauseFound
+
+TOLD = 3  # statistics that are named as evidence
+FORMS: Mapping[str, Callable[[str], bool]] = {"orientation": moved, "values": rescaled}
+
+
+def named(case: Case, known: Beliefs) -> dict[str, CauseFound]:
+    """What speaks for each cause of the population that the odds are for.
+
+    Another form of the inputs is named only with the form that is best.
+    """
+    found = {}
+    for cause in sorted(known.chosen):
+        form, where = _form(case, FORMS[cause]) if cause in FORMS else ("", _where(case, cause))
+        shifts = [each for each in known.shifts(cause) if not each.feature.startswith(STEP)]
+        told = [said(each.feature, each.value) for each in shifts if each.factor > 1]
+        numbered = cause != "numbering" or any(output.numbering for output in case.outputs)
+        if told and numbered and (form or cause not in FORMS):
+            text = f"No single check confirms it, but together: {'; '.join(told[:TOLD])}."
+            against = [said(each.feature, each.value) for each in shifts if each.factor < 1]
+            found[cause] = CauseFound(
+                (Evidence(text),),
+                where=where,
+                transform=form,
+                against=tuple(Evidence(f"Against it: {each}.") for each in against[:1]),
+            )
+    return found
+
+
+def _where(case: Case, cause: str) -> str:
+    """The layer that is never active; other causes name none."""
+    dead = case.behaviour.dead if case.behaviour and cause == "dead" else {}
+    return max(dead, key=lambda name: dead[name], default="")
+
+
+def _form(case: Case, kind: Callable[[str], bool]) -> tuple[str, str]:
+    """The best form of a kind and the output that is better with it: by labels, or else bits."""
+    best, most = ("", ""), -math.inf
+    for output in case.outputs:
+        known = scores(output)[0]
+        known = known or {name: gain.bits for name, gain in output.gains.items()}
+        for name, value in known.items():
+            if name != "e" and kind(name) and value > most:
+                best, most = (name, output.name), value
+    return best

@@ -1,0 +1,107 @@
+"""What the odds name, what they only let suspect, and what they add to what the steps found."""
+
+from __future__ import annotations
+
+import pytest
+
+from modelaudit.audit_types.diagnosis import Evidence
+from modelaudit.diagnosis import procedure
+from modelaudit.diagnosis.advice import ADVICE
+from modelaudit.diagnosis.answer import DESCRIPTIONS
+from modelaudit.diagnosis.arrangement import DiagnosisStep, arranged, judged
+from modelaudit.diagnosis.beliefs import Beliefs
+from modelaudit.diagnosis.case import Case
+from modelaudit.diagnosis.features import BEHIND, NAMED
+from modelaudit.diagnosis.model import CauseExcluded, CauseFound
+from modelaudit.odds.posterior import Posterior, Shift
+from modelaudit.odds.table import shipped_table
+from tests.diagnosis.cases import behaviour, diagnosed, facts, form, labelled, output
+
+FOUND = CauseFound((Evidence("It is so."),))
+OUT = CauseExcluded("a control")
+
+
+def believed(sound: float, **causes: float) -> Beliefs:
+    """Odds with these probabilities; each has one statistic that speaks for it."""
+    shifts = {name: (Shift("score", 0.1, 9.0, 5), Shift("margin", 1.0, 0.5, 5)) for name in causes}
+    return Beliefs(Posterior(sound, causes, {}, shifts), shipped_table())
+
+
+def results(known: Beliefs, *answers, seen=None):
+    """The causes found, in the order of the steps, and those suspected."""
+    case = Case(facts(seen), ())
+    steps = [(DiagnosisStep(name, lambda _: OUT, *more), answer) for name, answer, *more in answers]
+    found = arranged(case, judged(case, steps, known), known.chosen)
+    suspected = [each.cause for each in found.open if each.suspected]
+    return [name for name, _ in found.found], suspected, found
+
+
+def test_what_a_step_found_is_suspected_where_a_sound_model_is_likelier():
+    found, suspected, _ = results(
+        believed(0.6, values=0.3), ("input-domain", FOUND), ("learned-invariance", FOUND)
+    )
+    assert (found, suspected) == (["learned-invariance"], ["input-domain"])
+    found, suspected, _ = results(believed(0.3, values=0.6), ("input-domain", FOUND))
+    assert (found, suspected) == (["input-domain"], [])
+
+
+def test_what_has_no_odds_is_proven_and_stays():
+    found, _, _ = results(believed(0.99, values=0.01), ("nonfinite-output", FOUND))
+    assert found == ["nonfinite-output"]
+    without = Beliefs(None, shipped_table(), "none")
+    assert results(without, ("input-domain", FOUND))[0] == ["input-domain"]
+
+
+def test_the_most_probable_cause_is_named_though_no_step_found_it():
+    found, suspected, all_ = results(
+        believed(0.1, head=0.8, values=0.1), ("head-bias", OUT), ("input-domain", FOUND)
+    )
+    assert (found, suspected) == (["head-bias"], ["input-domain"])
+    ((_, told),) = all_.found
+    assert told.evidence[0].text.startswith("No single check confirms it, but together: a score")
+    assert len(told.against) == 1
+
+
+@pytest.mark.parametrize("cause", ["orientation", "values"])
+def test_another_form_is_named_only_with_the_form(cause):
+    known = believed(0.1, **{cause: 0.9})
+    step = (NAMED[cause], OUT)
+    assert results(known, step, seen=behaviour(output(gains={})))[0] == []
+    best = {"orientation": "V", "values": "/255"}[cause]
+    seen = labelled(behaviour(output(accuracy={"e": 0.2, "H": 0.5, "V": 0.8, "/255": 0.7})))
+    found, _, all_ = results(known, step, seen=seen)
+    assert found == [NAMED[cause]]
+    assert all_.found[0][1].transform == best
+    told = behaviour(output(gains=form("H", 0.2) | form("r90", 0.9)))
+    if cause == "orientation":
+        assert results(known, step, seen=told)[2].found[0][1].transform == "r90"
+
+
+def test_two_probable_causes_are_both_named_though_one_could_explain_the_other():
+    both = Beliefs(
+        Posterior(0.1, {"head": 0.1, "values": 0.1}, {("head", "values"): 0.7}, {}),
+        shipped_table(),
+    )
+    domain = ("input-domain", FOUND, frozenset({"head-bias"}))
+    found, _, _ = results(both, ("head-bias", FOUND), domain)
+    assert found == ["head-bias", "input-domain"]
+    one = believed(0.1, head=0.8)
+    found, _, all_ = results(one, ("head-bias", FOUND), domain)
+    assert found == ["head-bias"]
+    assert [each.cause for each in all_.consequences] == ["input-domain"]
+
+
+def test_every_cause_of_the_population_has_a_name_that_stands_for_it():
+    assert set(NAMED) == {cause.name for cause in shipped_table().causes}
+    assert all(name in BEHIND[cause] and cause in ADVICE for name, cause in NAMED.items())
+
+
+def test_the_answer_says_what_is_suspected_and_what_would_decide(monkeypatch):
+    known = believed(0.7, orientation=0.3)
+    monkeypatch.setattr(procedure, "beliefs", lambda case, steps: known)
+    seen = labelled(behaviour(output(accuracy={"e": 0.1, "H": 0.9})))
+    found = diagnosed(seen)
+    assert found.causes[0].cause in DESCRIPTIONS
+    assert "cannot be told" in found.answer
+    assert "70% for no fault" in found.answer
+    assert "more images with labels would decide" in found.answer
