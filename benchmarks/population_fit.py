@@ -51,7 +51,8 @@ SPEAKS = {
     "dead": "+dead_proven +dead +cleared -informed -spread -score",
     "exploded": "+exploded +margin -score",
     "orientation": "+turn_p +turn_score +turn_bits +turn_gain +turn_fit -score",
-    "values": "+values_p +values_score +values_bits +values_gain +values_fit +margin +first_misfit -score",
+    "values": "+values_p +values_score +values_bits +values_gain +values_fit +margin +first_misfit "
+    "-score",
     "numbering": "+numbering +numbering_score -score",
     "misplaced": "+first_misfit +later_misfit -right -score -informed -turn_p -values_p -numbering",
     "short": UNLEARNED + "-spread -informed",
@@ -62,9 +63,9 @@ SPEAKS = {
 OF_SOUND = (
     "-damage -untouched -fresh -left_initial -idle -few_steps -norms_lost -norms_new -exploded "
     "-dead_proven -design -shrunk -dead -cleared -head_gain -head_excess -recalibrated +informed "
-    "+spread -top_share -first_misfit -later_misfit -turn_p -turn_score -turn_bits -turn_gain -turn_fit "
-    "-values_p -values_score -values_bits -values_gain -values_fit -margin -numbering -numbering_score +right "
-    "+score -unpredicted"
+    "+spread -top_share -first_misfit -later_misfit -turn_p -turn_score -turn_bits -turn_gain "
+    "-turn_fit -values_p -values_score -values_bits -values_gain -values_fit -margin -numbering "
+    "-numbering_score +right +score -unpredicted"
 )
 SPEAKS = {
     name: " ".join([

@@ -25,7 +25,8 @@ from pathlib import Path
 import numpy as np
 from population_fit import SPEAKS, TABLE, Row, fit, read, truth, usable, weights
 
-from modelaudit.diagnosis.features import FIRST, LATER, OUT, STEP
+from modelaudit.diagnosis.beliefs import chosen
+from modelaudit.diagnosis.features import FIRST, LATER, NEED_INPUTS, OUT, STEP
 from modelaudit.measures.statistics import wilson
 from modelaudit.odds.posterior import SOUND, Posterior, posterior
 from modelaudit.odds.table import HeldOut, OddsTable
@@ -34,7 +35,6 @@ from modelaudit.thresholds.answers import SURE_FAULT
 MERGED = (
     frozenset({"misplaced", "untouched", "small-steps", "short", "mislabelled", "one-class"}),
 )
-SHOWN_BY_INPUTS = {"misplaced", "short", "mislabelled", "one-class"}
 BORDERS = (0.01, 0.05, 0.2, 0.5, 0.8, 0.95, 0.99, 1.0)
 MODES = ("labelled", "unlabelled", "built-in")
 LEAST = 8  # cases of a family that is left out
@@ -64,7 +64,7 @@ def decided(judged: Judged) -> bool:
 
     On built-in inputs, training that failed and weights out of place look like a sound model.
     """
-    unseen = judged.row.mode == "built-in" and {*judged.row.causes} <= SHOWN_BY_INPUTS
+    unseen = judged.row.mode == "built-in" and {*judged.row.causes} <= NEED_INPUTS
     told = accepted(judged.row.causes) | ({SOUND} if unseen else set())
     return bool(judged.first[0] & told)
 
@@ -86,10 +86,13 @@ def marginals(found: Posterior) -> dict[str, float]:
 
 
 def by_odds(row: Row, table: OddsTable) -> Judged:
-    """What the posterior says alone."""
-    known = marginals(posterior(row.features, table))
-    order = sorted(known, key=lambda name: -known[name])
-    return Judged(row, tuple(frozenset({name}) for name in order), known[order[0]], known)
+    """What the diagnosis names first, and what is most probable without that."""
+    found = posterior(row.features, table)
+    known = marginals(found)
+    named = chosen(found, row.features) or {SOUND}
+    first = max(named, key=lambda name: known[name])
+    order = sorted(known, key=lambda name: (name != first, -known[name]))
+    return Judged(row, tuple(frozenset({name}) for name in order), known[first], known)
 
 
 def before(row: Row, _: OddsTable) -> Judged:

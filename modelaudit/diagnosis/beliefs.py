@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from msgspec import Struct
 
 from modelaudit.audit_types.diagnosis import CauseProbability, DiagnosisOdds, OddsShift
 from modelaudit.diagnosis.answer import DESCRIPTIONS
 from modelaudit.diagnosis.case import Case
 from modelaudit.diagnosis.features import BEHIND as CAUSES_BEHIND
-from modelaudit.diagnosis.features import features, said
+from modelaudit.diagnosis.features import FOLLOWS, OUT, STEP, features, said
 from modelaudit.diagnosis.model import StepResults
 from modelaudit.diagnosis.odds_text import SHOWN_FROM
 from modelaudit.odds.posterior import SOUND, Posterior, Shift, held_out, posterior
@@ -45,6 +47,7 @@ class Beliefs(Struct, frozen=True):
     found: Posterior | None
     table: OddsTable
     missing: str = ""
+    features: Mapping[str, float] = {}
 
     def of(self, cause: str) -> float | None:
         """The probability behind a cause of the diagnosis; None without one."""
@@ -54,19 +57,13 @@ class Beliefs(Struct, frozen=True):
 
     @property
     def chosen(self) -> frozenset[str]:
-        """The causes of the population to name: the most probable one, and others that are likelier
-        than not; none if that is a sound model."""
-        if self.found is None:
-            return frozenset()
-        each = {name: self.found.any_of({name}) for name in self.found.alone}
-        first = max(each, key=lambda name: each[name])
-        if each[first] < self.found.sound:
-            return frozenset()
-        return frozenset({first, *(name for name, p in each.items() if p > HALF)})
+        """The causes of the population to name."""
+        return frozenset() if self.found is None else chosen(self.found, self.features)
 
     def shifts(self, name: str) -> tuple[Shift, ...]:
-        """What moved the odds of a cause of the population, the strongest first."""
-        return self.found.shifts.get(name, ()) if self.found else ()
+        """What clearly moved the odds of a cause of the population, the strongest first."""
+        moved = self.found.shifts.get(name, ()) if self.found else ()
+        return tuple(each for each in moved if not 1 / FAINT <= each.factor <= FAINT)
 
     def interval(self, belief: float | None) -> tuple[float, float] | None:
         """How often causes with such a belief were present in families left out."""
@@ -85,7 +82,7 @@ class Beliefs(Struct, frozen=True):
                 TITLES[name],
                 round(probability, 3),
                 *counted.get(name, (0, 0)),
-                tuple(map(_said, self._strongest(name))),
+                tuple(map(_said, self.shifts(name)[:SHOWN])),
             )
             for name, probability in (*known.items(), ("several", self.found.several))
             if name == SOUND or probability >= SHOWN_FROM
@@ -94,10 +91,6 @@ class Beliefs(Struct, frozen=True):
         return DiagnosisOdds(
             causes=tuple(rows), cases=self.table.cases, networks=self.table.networks
         )
-
-    def _strongest(self, name: str) -> list[Shift]:
-        clear = [each for each in self.shifts(name) if not 1 / FAINT <= each.factor <= FAINT]
-        return clear[:SHOWN]
 
 
 def _said(shift: Shift) -> OddsShift:
@@ -113,4 +106,17 @@ def beliefs(case: Case, steps: StepResults) -> Beliefs:
     known = features(case, steps)
     if not known:
         return Beliefs(None, table, "nothing was measured")
-    return Beliefs(posterior(known, table), table)
+    return Beliefs(posterior(known, table), table, features=known)
+
+
+def chosen(found: Posterior, known: Mapping[str, float]) -> frozenset[str]:
+    """The causes of the population to name: the most probable one, and others likelier than not.
+
+    One that no step found is named only if it is likelier than not. None is named if a sound model
+    is more probable.
+    """
+    each = {name: found.any_of({name}) for name in found.alone}
+    likely = {name for name, p in each.items() if p > HALF}
+    seen = {name for name in each if known.get(STEP + name, OUT) >= FOLLOWS}
+    first = max(likely | seen, key=lambda name: (each[name], name), default="")
+    return frozenset({first, *likely}) if first and each[first] > found.sound else frozenset()

@@ -68,6 +68,10 @@ NAMED = {
     "numbering": "labels-renumbered",
     "misplaced": "not-understood",
 }
+# Of these, only the user's inputs tell; built-in ones mean nothing to any model.
+NEED_INPUTS = frozenset(
+    {*("orientation", "values", "numbering", "misplaced"), *("short", "mislabelled", "one-class")}
+)
 # How a step for a cause can end, as a statistic.
 FIRST, LATER, FOLLOWS, SUSPECTED, OPEN, OUT = 4, 3, 2, 1, 0, -1
 ENDED = {

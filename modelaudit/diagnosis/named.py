@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from modelaudit.audit_types.diagnosis import Evidence
 from modelaudit.diagnosis.beliefs import Beliefs
 from modelaudit.diagnosis.case import Case, scores
-from modelaudit.diagnosis.features import STEP, said
+from modelaudit.diagnosis.features import NEED_INPUTS, STEP, said
 from modelaudit.diagnosis.measured import moved, rescaled
 from modelaudit.diagnosis.model import CauseFound
 
@@ -22,7 +22,7 @@ def named(case: Case, known: Beliefs) -> dict[str, CauseFound]:
     Another form of the inputs is named only with the form that is best.
     """
     found = {}
-    for cause in sorted(known.chosen):
+    for cause in sorted(known.chosen - (frozenset() if case.images else NEED_INPUTS)):
         form, where = _form(case, FORMS[cause]) if cause in FORMS else ("", _where(case, cause))
         shifts = [each for each in known.shifts(cause) if not each.feature.startswith(STEP)]
         told = [said(each.feature, each.value) for each in shifts if each.factor > 1]
