@@ -237,7 +237,7 @@ def _gains(
                 same = name in FLIPS or name == "BGR" or not equal
                 bits, z = (gain.bits, gain.z) if same else (gain.equal_bits, gain.equal_z)
                 if bits is not None and z is not None:
-                    apart = distinguishes(output, gain)
+                    apart = distinguishes(output, name)
                     yield output, bits if apart else min(0.0, bits), z if apart else min(0.0, z)
 
 
