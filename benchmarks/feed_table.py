@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,8 +15,10 @@ import numpy as np
 from feed_cases import Bench, Case, Predict, accuracy, benches, cases_of, predictor
 from feed_forms import TURNS, Feed, Floats
 
+from modelaudit.diagnosis.input_corrections import words_of
 from modelaudit.diagnosis.procedure import FAULTS
 from modelaudit.measures.statistics import wilson
+from modelaudit.measures.value_transforms import JOIN, domain_transforms
 
 COUNTED, HARMLESS, SLACK = 0.10, 0.05, 0.02
 # Lines that load the model and call it; the others change the images.
@@ -25,11 +28,22 @@ TURN, VALUE, LABEL = "orientation-mismatch", "input-domain", "labels-renumbered"
 
 @dataclass(frozen=True)
 class Said:
-    """One cause of a diagnosis: its name, its transform, and the code that undoes it."""
+    """One cause of a diagnosis: its name, its transform, and the code that undoes it.
+
+    `texts` are its evidence, which names orientations that the model does not tell apart.
+    """
 
     cause: str
     transform: str
     code: str
+    texts: tuple[str, ...] = ()
+
+    def tells(self, turn: str) -> bool:
+        """Whether an orientation, instead of the one named, is said to be as good."""
+        rest = [part for part in self.transform.split(JOIN) if part not in TURNS]
+        words = words_of(JOIN.join([turn, *rest]))
+        told = (text for text in self.texts if "cannot distinguish" in text)
+        return any(words in re.split(r" images |, |\.$", text) for text in told)
 
     def undo(self, x: Floats) -> Floats:
         """The images (n, H, W, C) after the lines of the code that change them."""
@@ -47,7 +61,7 @@ class Answer:
     causes: tuple[Said, ...]
     verdict: str
     why: str  # empty if the feed is named
-    alike: bool  # the orientation is another one in which the network is as accurate
+    alike: bool  # right but for what cannot be known: see `judged`
 
     @property
     def right(self) -> bool:
@@ -87,7 +101,10 @@ def undone(feed: Feed, turns: Sequence[str], *, mirrored: bool) -> bool:
 def judged(
     feed: Feed, bench: Bench, sound: float, causes: Sequence[Said], predict: Callable[[], Predict]
 ) -> tuple[str, bool]:
-    """Why the feed is not named, empty if it is; and whether only a mirror image is missing.
+    """Why the feed is not named, empty if it is; and whether what is missing cannot be known.
+
+    That is a mirror image that changes nothing, or that the answer names as indistinguishable; or
+    brightness and contrast that standardising each image lost, if no other values reach more.
 
     Args:
         feed: what was done.
@@ -106,8 +123,10 @@ def judged(
     parts = [part for transform in named for part in transform.split(" + ")]
     turns = [part for part in parts if part in TURNS]
     exact = undone(feed, turns, mirrored=bench.mirrored)
+    told = [turn for turn in TURNS if undone(feed, [turn], mirrored=False)]
+    among = any(each.tells(turn) for each in some for turn in told if each.cause == TURN)
     if not exact and not undone(feed, turns, mirrored=True):
-        return f"other orientation: {' '.join(turns)}", False
+        return f"other orientation: {' '.join(turns)}", among
     if named and (len(turns) < len(parts) or not exact):
         reached, asked_for = accuracy(predict(), x, bench.measured.test_y), sound
         if feed.swapped:  # exchanging channels of scaled values leaves the means exchanged
@@ -115,8 +134,24 @@ def judged(
             back = np.ascontiguousarray(exchanged[..., ::-1])
             asked_for = min(sound, accuracy(predict(), back, bench.measured.test_y))
         if reached < asked_for - SLACK:
-            return f"{' + '.join(parts)} reaches {reached:.1%} of {asked_for:.1%}", False
+            lost = (
+                feed.convention == "standard" and reached >= _most(feed, bench, predict()) - SLACK
+            )
+            text = f"{' + '.join(parts)} reaches {reached:.1%} of {asked_for:.1%}"
+            return text, lost or (among and not exact)
     return ("", False) if exact else (f"mirrored besides: {' '.join(turns)}", True)
+
+
+def _most(feed: Feed, bench: Bench, predict: Predict) -> float:
+    """The accuracy that other values reach at most, in the right orientation."""
+    x = Feed("", convention=feed.convention, swapped=feed.swapped).images(
+        bench.measured.test_x, bench.own
+    )
+    given = accuracy(predict, x, bench.measured.test_y)
+    best = max(
+        accuracy(predict, d.apply(x), bench.measured.test_y) for d in domain_transforms(x, 3)
+    )
+    return best if best >= given + COUNTED else 2.0  # else nothing names them
 
 
 def report(data: Path, root: Path, only: str) -> None:
@@ -146,16 +181,22 @@ class _Step(TypedDict):
     code: NotRequired[str]
 
 
+class _Evidence(TypedDict):
+    text: str
+
+
 class _Cause(TypedDict):
     cause: str
     transform: NotRequired[str]
     next_steps: list[_Step]
+    evidence: list[_Evidence]
 
 
 def _said(cause: _Cause) -> Said:
     codes = [step.get("code", "") for step in cause["next_steps"]]
     code = next((code for code in codes if "images = " in code), "")
-    return Said(cause["cause"], cause.get("transform", ""), code)
+    texts = tuple(each["text"] for each in cause["evidence"])
+    return Said(cause["cause"], cause.get("transform", ""), code, texts)
 
 
 def _kind(feed: str) -> str:
@@ -208,7 +249,7 @@ def _named(words: str, some: Sequence[Scored]) -> None:
         low, high = wilson(right, len(some))
         share = f"{right / len(some):.0%}, {low:.0%} to {high:.0%}"
         if alike := sum(answer.alike for _, _, answer in some):
-            share += f"; {alike} more but for a mirror image that changes nothing"
+            share += f"; {alike} more but for what cannot be known"
         print(f"{words}: {right} of {len(some)} named ({share})")
 
 

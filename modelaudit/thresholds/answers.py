@@ -251,6 +251,12 @@ SUSPECT_P = Threshold(
     "decide",
     "320 draws of 44 labels of 6 sound networks: 0.6 % below it with a gain of `SCORE_GAIN`",
 )
+COSTLY = Threshold(
+    0.1,
+    "",
+    "gain of accuracy or R2 from which the verdict is no pass up to `OPEN_P`",
+    "what a fault of the inputs may cost; 350 draws of 64 labels of 14 sound networks: never",
+)
 ONLY_P = Threshold(
     0.05,
     "",

@@ -197,10 +197,15 @@ def seems_better(p):
 
 
 @at("answers.SUSPECT_P", {0.099: 1, 0.101: 0})
-def labels_speak_for_another_form(p):
-    better = BetterInputs("V", "accuracy", 0.5, 0.7, p, 7, 64)
+def labels_speak_for_another_form(p, gain=0.08):
+    better = BetterInputs("V", "accuracy", 0.5, 0.5 + gain, p, 7, 64)
     given = facts(behaviour(output(better=better, accuracy={"e": 0.5})))
     return len(judged("MA603", given).findings)
+
+
+@at("answers.COSTLY", {0.099: 0, 0.101: 1})
+def another_form_would_gain_much(gain):
+    return labels_speak_for_another_form(0.19, gain)
 
 
 @at("answers.ONLY_P", {0.0499: "V + BGR", 0.0501: "V"})

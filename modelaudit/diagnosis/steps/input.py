@@ -38,6 +38,7 @@ from modelaudit.measures.kernels.batchnorm import inputs_off_scale
 from modelaudit.measures.summary import Behaviour
 from modelaudit.thresholds.answers import (
     BETTER_P,
+    COSTLY,
     GAIN,
     MIN_CLASSES,
     OPEN_P,
@@ -127,9 +128,8 @@ def _more_labels(case: Case, *, moved: bool) -> CauseUnknown | None:
                 f"likely then (p {p_in_words(p)}), but hardly more answers are right",
                 suspected=True,
             )
-        if found.score - found.given < SCORE_GAIN.value:
-            continue
-        if not BETTER_P.value <= p < OPEN_P.value:
+        gain = found.score - found.given
+        if gain < SCORE_GAIN.value or not BETTER_P.value <= p < OPEN_P.value:
             continue
         score = NormalDist().inv_cdf
         times = (score(1 - BETTER_P.value) / score(1 - p)) ** 2
@@ -137,7 +137,7 @@ def _more_labels(case: Case, *, moved: bool) -> CauseUnknown | None:
         return CauseUnknown(
             f"more labels: {score_text(found)[:-1]} (p {p_in_words(p)}), which chance may "
             f"explain; about {max(enough, found.n + 10)} would decide it",
-            suspected=p < SUSPECT_P.value,
+            suspected=p < SUSPECT_P.value or gain >= COSTLY.value,
         )
     return None
 
