@@ -21,6 +21,7 @@ from modelaudit.measures.architecture.modality import ModalityWords, in_words
 from modelaudit.measures.behaviour.paired import with_other_evidence
 from modelaudit.measures.kernels.initialization import with_first_inconsistent
 from modelaudit.measures.summary import Behaviour
+from modelaudit.measures.value_transforms import SWAPS
 from modelaudit.rules.model import Facts
 from modelaudit.rules.training_traces import hardly_moved
 from modelaudit.thresholds.answers import (
@@ -250,7 +251,7 @@ def preferred_p(output: OutputBehaviour, found: BetterInputs) -> float:
     gain = output.gains.get(found.name)
     if gain is None:
         return found.p
-    same_values = parts(found.name)[1] in {"", "BGR"}  # larger values alone make it confident
+    same_values = parts(found.name)[1] in {"", *SWAPS}  # larger values alone make it confident
     z = gain.z if same_values else gain.equal_z or 0.0
     return min(found.p, with_other_evidence(found.p, z))
 

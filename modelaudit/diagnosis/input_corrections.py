@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from modelaudit.measures.value_transforms import EACH, JOIN
+from modelaudit.measures.value_transforms import EACH, JOIN, SWAPS
 from modelaudit.settings import TRANSFORMS
 
 TARGETS = {
@@ -18,6 +18,7 @@ TARGETS = {
     "imagenet": "normalised with ImageNet's mean and standard deviation",
     "imagenet-grey": "normalised with the averages of ImageNet's means and standard deviations",
     "caffe": "as 0…255 in the order blue, green, red, less ImageNet's mean",
+    "BGR": "with red and blue swapped before they were normalised",
 }
 WORDS = {
     "e": "as given",
@@ -111,6 +112,8 @@ def _expression(name: str, *, exchanged: bool = False) -> str:
     if ">" not in name:
         return NUMPY.get(name, NUMPY["H"])
     source, _, target = name.partition(">")
+    if name in SWAPS:
+        target, exchanged = source, True
     unit = f"({_TO_UNIT[source]})[..., ::-1]" if exchanged else _TO_UNIT[source]
     return _FROM_UNIT[target].replace("{unit}", unit)
 

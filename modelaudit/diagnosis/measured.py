@@ -11,7 +11,7 @@ from modelaudit.diagnosis.input_corrections import parts
 from modelaudit.diagnosis.steps.form_evidence import distinguishes
 from modelaudit.findings import Severity
 from modelaudit.measures.optimizer_state import optimizer_state
-from modelaudit.measures.value_transforms import JOIN
+from modelaudit.measures.value_transforms import JOIN, SWAPS
 from modelaudit.rules.initial_values import left_initial, never_trained
 from modelaudit.thresholds.answers import MIN_CLASSES
 
@@ -234,7 +234,7 @@ def _gains(
         enough = (output.collapse.classes or 0) >= MIN_CLASSES.value
         for name, gain in output.gains.items() if enough else ():
             if kind(name) and JOIN not in name:
-                same = name in FLIPS or name == "BGR" or not equal
+                same = name in FLIPS or name in SWAPS or not equal
                 bits, z = (gain.bits, gain.z) if same else (gain.equal_bits, gain.equal_z)
                 if bits is not None and z is not None:
                     apart = distinguishes(output, name)

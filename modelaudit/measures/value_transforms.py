@@ -20,6 +20,8 @@ from modelaudit.thresholds.answers import BYTES, CENTRED, NORMALISED, SAME_MEAN
 Factors = tuple[float, ...]  # one for all channels, or one for each
 
 JOIN = " + "  # between the transforms in the name of a form of the inputs
+# Forms that only exchange red and blue: as they are, or before they were normalised.
+SWAPS = ("BGR", "imagenet>BGR", "caffe>BGR")
 EACH = ("each", "each-grey")  # ranges of inputs that are standardised one by one
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)  # of red, green and blue, for values from 0 to 1
@@ -61,7 +63,10 @@ class DomainTransform(Struct, frozen=True):
         return np.ascontiguousarray(values, dtype=np.float32)
 
     def swapped(self, colours: int) -> DomainTransform:
-        """The same with red and blue exchanged, between undoing one normalisation and another."""
+        """The same with red and blue exchanged, between undoing one normalisation and another.
+
+        Not for `SWAPS`.
+        """
         name = f"{self.name}{JOIN}BGR"
         if ">" not in self.name:
             return DomainTransform(
@@ -73,7 +78,7 @@ class DomainTransform(Struct, frozen=True):
 
 def changes(name: str) -> int:
     """How many things a form of the inputs changes; to or from `caffe` also reorders channels."""
-    return sum(1 + ("caffe" in part) for part in name.split(JOIN))
+    return sum(1 + ("caffe" in part and part not in SWAPS) for part in name.split(JOIN))
 
 
 def domain_transforms(x: NDArray[np.generic], channels: int | None) -> tuple[DomainTransform, ...]:
@@ -99,6 +104,9 @@ def domain_transforms(x: NDArray[np.generic], channels: int | None) -> tuple[Dom
         found.append(DomainTransform("standardised each", each=True))
     if colours is not None:
         found.append(DomainTransform("BGR", flip=(colours,)))
+        if f"{given}>BGR" in SWAPS:
+            step = _TO_UNIT[given].then(_SWAP).then(_FROM_UNIT[given])
+            found.append(step.named(f"{given}>BGR", colours))
     return tuple(found)
 
 

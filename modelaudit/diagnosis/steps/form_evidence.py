@@ -5,7 +5,7 @@ from __future__ import annotations
 from modelaudit.audit_types.behaviour import BatchNormFit, InformationGain, OutputBehaviour
 from modelaudit.diagnosis.case import FLIPS, answered_alike, capacity, information
 from modelaudit.diagnosis.input_corrections import parts, simplest_first, words_of
-from modelaudit.measures.value_transforms import JOIN
+from modelaudit.measures.value_transforms import JOIN, SWAPS
 from modelaudit.thresholds.answers import (
     AGREE_Z,
     ALIKE_AGREED,
@@ -26,8 +26,8 @@ def informed_orientations(output: OutputBehaviour) -> list[str]:
         return []
     moves = {name: gain for name, gain in output.gains.items() if name in FLIPS}
     best = max(moves, key=lambda name: moves[name].bits, default="")
-    swapped = output.gains.get("BGR")
-    if not best or not is_gain(moves[best]) or (swapped and swapped.bits > moves[best].bits):
+    swapped = max((g.bits for name, g in output.gains.items() if name in SWAPS), default=0.0)
+    if not best or not is_gain(moves[best]) or swapped > moves[best].bits:
         best = agreed_form(output)
     if best not in moves or not distinguishes(output, best):
         return []
@@ -63,7 +63,7 @@ def distinguishes(output: OutputBehaviour, name: str) -> bool:
     if not answered_alike(output) and not output.collapse.collapsed:
         return True
     gain, room = output.gains[name], capacity(output)
-    if parts(name)[1] in {"", "BGR"} and (
+    if parts(name)[1] in {"", *SWAPS} and (
         information(output) + gain.bits >= ALIKE_INFORMED.value * room
     ):
         return True
@@ -100,15 +100,10 @@ def informed_scale(output: OutputBehaviour, first: BatchNormFit | None) -> str:
             return ""
         limit = max(first.mean_deviation, ON_SCALE.value)
         return best if first.domain.get(best, 0.0) <= limit else ""
-    kept = {name: gain.bits for name, gain in output.gains.items() if name in {*FLIPS, "BGR"}}
-    swapped = output.gains.get("BGR")
-    if (
-        swapped
-        and is_gain(swapped)
-        and swapped.bits >= max(kept.values())
-        and distinguishes(output, "BGR")
-    ):
-        return "BGR"
+    kept = {name: gain.bits for name, gain in output.gains.items() if name in {*FLIPS, *SWAPS}}
+    most = max(kept, key=lambda name: kept[name], default="")
+    if most in SWAPS and is_gain(output.gains[most]) and distinguishes(output, most):
+        return most
     agreed = agreed_form(output)
     if agreed not in others or not distinguishes(output, agreed):
         return ""

@@ -36,6 +36,7 @@ from modelaudit.diagnosis.steps.form_evidence import (
 from modelaudit.diagnosis.steps.scale_evidence import by_margin, by_statistics, statistics_evidence
 from modelaudit.measures.kernels.batchnorm import inputs_off_scale
 from modelaudit.measures.summary import Behaviour
+from modelaudit.measures.value_transforms import SWAPS
 from modelaudit.thresholds.answers import (
     BETTER_P,
     COSTLY,
@@ -231,11 +232,11 @@ def _other_scale(
     if not name or labels_contradict(output, name):
         return by_statistics(seen, output, first)
     gain = output.gains[name]
-    z = gain.z if name == "BGR" else gain.equal_z or 0.0
-    bits = gain.bits if name == "BGR" else gain.equal_bits or 0.0
+    z = gain.z if name in SWAPS else gain.equal_z or 0.0
+    bits = gain.bits if name in SWAPS else gain.equal_bits or 0.0
     text = (
         f"For inputs {words_of(name)} the predictions tell the inputs apart better than as given: "
-        f"{bits:.2f} of {capacity(output):.2f} bits more{EQUALLY if name != 'BGR' else ''}, "
+        f"{bits:.2f} of {capacity(output):.2f} bits more{EQUALLY if name not in SWAPS else ''}, "
         f"{z:.0f} standard errors."
     )
     if agrees(gain):

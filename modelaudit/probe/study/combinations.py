@@ -18,7 +18,7 @@ from modelaudit.measures.behaviour.information_gain import information_gains
 from modelaudit.measures.behaviour.numbering import other_numbering
 from modelaudit.measures.behaviour.outputs import CLASSES, probabilities
 from modelaudit.measures.behaviour.paired import p_better
-from modelaudit.measures.value_transforms import JOIN, DomainTransform
+from modelaudit.measures.value_transforms import JOIN, SWAPS, DomainTransform
 from modelaudit.probe.study.feeding import PreparedInputs
 from modelaudit.probe.study.labels import Scores, fitted, ranked
 from modelaudit.probe.study.output import Outputs, finite_values
@@ -87,6 +87,8 @@ class CombinationSearch:
         self._try(InputVariant(move, domain) for move in moves for domain in domains)
         # With a wrong order of the channels, the right scale may seem worse than others.
         self._try(self._exchanged("e", domain) for domain in self._scales.values())
+        for swap in (name for name in self._scales if name in SWAPS):
+            self._try(InputVariant(move, self._scales[swap]) for move in self._moves)
         self._try(self._exchanged(move, None) for move in self._moves)
         self._score()
         for name in self._best(self._asked, EXTENDED):
@@ -100,8 +102,8 @@ class CombinationSearch:
         return {name: self._outputs[name] for name in self._asked if name in self._outputs}
 
     def _exchanged(self, move: str, domain: DomainTransform | None) -> InputVariant | None:
-        """The variant with red and blue exchanged; None if there are no colours."""
-        if self._swap is None:
+        """The variant with red and blue exchanged; None if there are no colours, or if they are."""
+        if self._swap is None or (domain is not None and domain.name in SWAPS):
             return None
         exchanged = domain.swapped(*self._swap.flip) if domain else self._swap
         return InputVariant(move, exchanged)

@@ -27,7 +27,7 @@ from modelaudit.measures.behaviour.paired import (
     with_other_evidence,
 )
 from modelaudit.measures.transforms import Transform
-from modelaudit.measures.value_transforms import JOIN, changes
+from modelaudit.measures.value_transforms import JOIN, SWAPS, changes
 from modelaudit.probe.study.runner import Array
 from modelaudit.thresholds.answers import BETTER_P, NUMBERING_ODDS, ONLY_P
 
@@ -170,7 +170,7 @@ def _needed(name: str, rows: Scores, outputs: Mapping[str, Array], kind: str) ->
         p = {
             other: _clearly(rows, outputs, other, name, kind) for other in without if other in rows
         }
-        limits = {"BGR": ONLY_P.value}
+        limits = dict.fromkeys(SWAPS, ONLY_P.value)
         idle = {
             other: each
             for other, each in p.items()

@@ -117,6 +117,7 @@ TRANSFORMS: Mapping[str, str] = {
         )
     },
     "BGR": "red and blue swapped",
+    **dict.fromkeys(("imagenet>BGR", "caffe>BGR"), "red and blue swapped before normalisation"),
 }
 
 ACTIONS: Mapping[str, str] = {
