@@ -1,6 +1,7 @@
 """Train small networks, save them in eleven formats, and make restore faults and honest twins.
 
-    python benchmarks/restore_models.py DIRECTORY [--set 1..5] [--seed N] [--only NET,NET]
+    python benchmarks/restore_models.py DIRECTORY [--set 1..6] [--seed N] [--share S]
+        [--only NET,NET]
 
 DIRECTORY/faults and DIRECTORY/twins hold one directory per model. faults.tsv and twins.tsv list
 them: faults with the severity asked, and what a finding has to say to name the fault. Trained
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import math
 import os
 import shutil
 from dataclasses import dataclass, field
@@ -29,6 +31,7 @@ import restore_builders as builders
 import restore_builders_fifth as fifth
 import restore_builders_fourth as fourth
 import restore_builders_more as more
+import restore_builders_sixth as sixth
 import tf_keras
 from restore_answers import asked, called, difference, probes
 from restore_faults import FAULTS, Fault
@@ -41,7 +44,7 @@ from restore_values import Stock, Unsuited, kernel_zero, penalized
 import modelaudit
 
 Pairs = list[tuple[str, str]]  # network, format
-SETS = (builders.FIRST, builders.SECOND, more.THIRD, fourth.FOURTH, fifth.FIFTH)
+SETS = (builders.FIRST, builders.SECOND, more.THIRD, fourth.FOURTH, fifth.FIFTH, sixth.SIXTH)
 COLUMNS = ("path", "fault", "network", "format", "severity", "codes", "words", "where", "run")
 COLUMNS += ("effect",)
 
@@ -54,6 +57,7 @@ class Shop:
     net: Net
     seed: int
     strict: bool = False  # as from set 3 on
+    ways: int = 3  # of training twins
     rows: list[dict[str, str]] = field(default_factory=list)
     twins: list[dict[str, str]] = field(default_factory=list)
 
@@ -180,7 +184,8 @@ class Shop:
             for place, (kind, model) in enumerate(made):
                 if (place + turn) % 2 == legacy:
                     keep(kind, model, legacy)
-        for kind, model in of_ways(keras, self.net, self.models[False], self.seed + 7, turn):
+        trained = keras, self.net, self.models[False], self.seed + 7, turn
+        for kind, model in of_ways(*trained, self.ways):
             keep(kind, model, False)
         self._edited_twins(sound, turn)
 
@@ -232,21 +237,23 @@ def write_table(path: Path, rows: list[dict[str, str]]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("directory", type=Path)
-    parser.add_argument("--set", type=int, choices=range(1, 6), default=1)
+    parser.add_argument("--set", type=int, choices=range(1, 7), default=1)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--share", type=float, default=1.0, help="of the faults of each kind")
     parser.add_argument("--only", default="", help="prepare these networks, make no faults")
     options = parser.parse_args()
     nets = SETS[options.set - 1]
     out = options.directory
     if not options.only:
         shutil.rmtree(out / "faults", ignore_errors=True)
-    left = {fault.name: fault.count for fault in FAULTS}
+    left = {fault.name: math.ceil(fault.count * options.share) for fault in FAULTS}
     plan = _plan(nets, np.random.default_rng(options.seed))
-    shops = {}
+    shops, ways = {}, 3 if options.share == 1 else 1
     for turn, net in enumerate(nets):
         if options.only and net.name not in options.only.split(","):
             continue
-        shops[net.name] = shop = Shop(out, net, options.seed, strict=options.set > 2)
+        strict = options.set > 2
+        shops[net.name] = shop = Shop(out, net, options.seed, strict=strict, ways=ways)
         done = out / "nets" / f"{net.name}.tsv"
         if done.exists():
             with done.open(newline="") as file:

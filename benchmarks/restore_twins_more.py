@@ -10,8 +10,6 @@ from restore_nets import Arrays, Net, compiled, fit, leaves
 from restore_twins import Made
 from restore_values import put
 
-EACH = 3  # ways of training per network
-
 
 def _copy(k: Any, net: Net, model: Any, rate: float, **options: Any) -> Any:
     new = compiled(k, net, rate=net.rate * rate, **options)
@@ -115,13 +113,13 @@ WAYS: tuple[Callable[[Any, Net, Any, Arrays], Any], ...] = (
 )
 
 
-def of_ways(k: Any, net: Net, model: Any, seed: int, turn: int) -> Made:
-    """Three of the ways, others for each network; random features for every second network."""
+def of_ways(k: Any, net: Net, model: Any, seed: int, turn: int, each: int) -> Made:
+    """So many of the ways, others for each network; random features for every second network."""
     k.utils.set_random_seed(seed)
     data = net.data(np.random.default_rng(seed), 1024)
-    for place in range(EACH):
-        way = WAYS[(turn * EACH + place) % len(WAYS)]
+    for place in range(each):
+        way = WAYS[(turn * each + place) % len(WAYS)]
         yield way.__name__, way(k, net, model, data)
     if turn % 2 == 0:
-        for _ in range(2):  # in two formats
+        for _ in range(1 + (each > 1)):  # in two formats
             yield random_features.__name__, random_features(k, net, model, data)

@@ -107,9 +107,13 @@ def relative_spread(values: NDArray[np.floating]) -> float:
 
 
 def share_of_scale(values: NDArray[np.floating], kind: str) -> float:
-    """Standard deviation of (n, ...) over inputs, relative unless they are probabilities."""
+    """Standard deviation of (n, ...) over inputs, relative to the size that an output can have.
+
+    That is 1 for a sigmoid. Others are compared with themselves: of many classes, each has a small
+    probability only.
+    """
     flat = values.reshape(len(values), -1).astype(np.float64)
-    if kind in {"softmax", "sigmoid"}:
+    if kind == "sigmoid":
         return math.sqrt(float(flat.var(axis=0).mean())) if flat.size else 0.0
     return relative_spread(values)
 
