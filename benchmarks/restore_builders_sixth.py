@@ -54,7 +54,7 @@ def pyramid(k: Any) -> Any:
     return k.Model(i, of.Conv2D(1, 1)(y))
 
 
-def nin(k: Any) -> Any:
+def averaged_maps(k: Any) -> Any:
     """A network in network: the classes are the means of maps, without a dense layer."""
     of, i = k.layers, k.Input((16, 16, 3))
     draw = {"activation": "relu", "kernel_initializer": "lecun_normal", **SAME}
@@ -154,7 +154,7 @@ SIXTH = (
     Net("ghost", data.images, ghost, epochs=10, optimizer="Nadam"),
     Net("aspp", data.masks, aspp, ("mse",), epochs=5, enough=0.6),
     Net("pyramid", data.masks, pyramid, ("mse",), epochs=5, enough=0.6, optimizer="RMSprop"),
-    Net("nin", data.images, nin, epochs=10, optimizer="SGD", rate=5e-2, options=_MOMENTUM),
+    Net("averaged_maps", data.images, averaged_maps, epochs=10, optimizer="SGD", rate=5e-2, options=_MOMENTUM),
     Net("maxout", fifth.digits, maxout, epochs=15, optimizer="Adamax", rate=5e-3),
     Net("deep_sets", fourth.cloud, deep_sets, epochs=15),
     Net("instances", data.tokens, instances, epochs=8, optimizer="AdamW", rate=5e-3),
