@@ -192,9 +192,12 @@ def _vars(group: Any) -> dict[str, Any]:
 def v3_groups_exchanged(path: Path, _model: Any, stock: Stock) -> list[str]:
     with forms.hdf5(path) as group:
         shapes = {n: [g[x].shape for x in sorted(g)] for n, g in _vars(group).items()}
+        labels = {name: str(group[name].attrs.get("name", "")) for name in shapes}
         pairs = [(a, b) for a, b in combinations(shapes, 2) if shapes[a] == shapes[b]]
+        # Cells of a bidirectional layer have one name: only a record shows their exchange.
+        pairs = [(a, b) for a, b in pairs if labels[a] != labels[b] or not labels[a]]
         one, other = stock.one(pairs)
-        names = [str(group[x].attrs.get("name", "")) for x in (one, other)]
+        names = [labels[one], labels[other]]
         group.move(one, "kept")
         group.move(other, one)
         group.move("kept", other)

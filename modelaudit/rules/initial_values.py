@@ -33,16 +33,19 @@ from modelaudit.rules.initial_explained import (
     SIBLINGS,
     SLIGHTLY,
 )
-from modelaudit.rules.training_traces import (
-    among_siblings,
+from modelaudit.rules.training_reach import (
     barely_trained,
     hardly_moved,
+    steps_passed_by,
+    trained_slightly,
+)
+from modelaudit.rules.training_traces import (
+    among_siblings,
     left_out,
     left_over,
     one_step,
     optimizer_moved,
     tells_frozen,
-    trained_slightly,
     without_gradient,
 )
 from modelaudit.rules.untrained_bodies import (
@@ -145,9 +148,16 @@ def left_initial(
             else each
             for each in found
         )
-    text = FEW.format(steps)
-    low = (min(each.severity, Severity.LOW, key=lambda x: x.rank) for each in found)
-    return tuple(Untouched(e.kernel, s, text) for e, s in zip(found, low, strict=True))
+    return tuple(
+        each
+        if not each.against and steps_passed_by(artifact, each.kernel)
+        else Untouched(
+            each.kernel,
+            min(each.severity, Severity.LOW, key=lambda x: x.rank),
+            FEW.format(steps),
+        )
+        for each in found
+    )
 
 
 def _left_initial(

@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from modelaudit.audit_types.kernels import InitialState, KernelInitialization
-from modelaudit.facts import Artifact, GraphNode, Json, Layer, Shape, Tensor
+from modelaudit.audit_types.kernels import KernelInitialization
+from modelaudit.facts import Artifact, GraphNode, Json, Layer, Shape
 from modelaudit.graphs import VALUE
 from modelaudit.measures.architecture.layer_shapes import input_shape, one_position
 from modelaudit.measures.kernels.batchnorm import (
     CHECKPOINT_SUFFIX,
     batchnorm_tensors,
-    variable_names,
 )
-from modelaudit.measures.kernels.initializers import candidates
-from modelaudit.measures.kernels.other_weights import STARTS, frozen_variables
+from modelaudit.measures.kernels.other_weights import frozen_variables
 from modelaudit.measures.optimizer_state import optimizer_state
 from modelaudit.rules.initial_explained import NO_STATE, ONE_POSITION
-from modelaudit.rules.learning_rates import ADAPTIVE
-from modelaudit.structs import replace
-from modelaudit.thresholds.training import FEW_STEPS
-from modelaudit.thresholds.weights import HARDLY_MOVED, MIN_WEIGHTS_WITH_BIAS, SLIGHT_REACH
 
 
 def one_step(artifact: Artifact, recurrent: str) -> bool | None:
@@ -80,115 +74,11 @@ def tells_frozen(artifact: Artifact) -> bool:
     )
 
 
-def barely_trained(artifact: Artifact) -> int:
-    """Training steps, if so few that they moved every bias, beta and gamma no further than they can.
-
-    Adam's first steps are of about the learning rate. 0 if there were more, or nothing tells.
-    """
-    state = optimizer_state(artifact)
-    if state is None or not state.steps or not state.rate or state.steps >= FEW_STEPS.value:
-        return 0
-    return state.steps if 0 < _furthest(artifact) <= 2 * state.steps * state.rate else 0
-
-
-def _furthest(artifact: Artifact) -> float:
-    """Largest distance of a bias, beta or gamma from the initial values; 0 without any."""
-    known = [(t, s) for t in _vectors(artifact) if (s := t.stats) is not None]
-    apart = [
-        min(abs(value - start) for start in _starts(artifact, tensor))
-        for tensor, stats in known
-        for value in (stats.minimum, stats.maximum)
-    ]
-    return max(apart, default=0.0)
-
-
-def _starts(artifact: Artifact, tensor: Tensor) -> tuple[float, ...]:
-    """Values that an initializer may have given to a bias, beta or gamma."""
-    if artifact.architecture is None:
-        alike = tensor.size > 1 and tensor.stats is not None and tensor.stats.constant
-        return (*STARTS, tensor.stats.minimum) if alike and tensor.stats else STARTS
-    for layer in artifact.architecture.layers:
-        if layer.variables.get("bias") == tensor.name:
-            said = layer.config.get("bias_initializer")
-            drawn = candidates(said, tensor.shape) if isinstance(said, Mapping) else ()
-            return STARTS + tuple(each.mean for each in drawn if each.kind == "constant")
-    return STARTS
-
-
-def one_step_of(artifact: Artifact) -> float:
-    """Distance that the compiled optimizer's first step moves a weight; 0 if gradients decide it.
-
-    It is the learning rate of Adam and its like; only gradients near their epsilon give less.
-    """
-    state = optimizer_state(artifact)
-    known = state is not None and state.name.lower() in ADAPTIVE
-    return state.rate if known and state is not None and state.rate else 0.0
-
-
-def hardly_moved(
-    artifact: Artifact, kernels: Sequence[KernelInitialization]
-) -> tuple[list[KernelInitialization], float]:
-    """The kernels, and 0; or, of a model that was trained without effect, how far biases moved.
-
-    Then kernels as drawn are fresh, although their biases are not exactly at their initial values.
-    Without effect is what rounding or less than one step of the optimizer moves.
-    """
-    furthest = _furthest(artifact)
-    stats = {tensor.name: tensor.stats for tensor in artifact.tensors}
-    spread = min((s.std for k in kernels if (s := stats.get(k.tensor)) and s.std > 0), default=0.0)
-    step = min(one_step_of(artifact), SLIGHT_REACH.value * spread)
-    if not 0 < furthest <= max(HARDLY_MOVED.value * spread, step):
-        return [*kernels], 0.0
-    return [_with_initial_bias(kernel) for kernel in kernels], furthest
-
-
-def _with_initial_bias(kernel: KernelInitialization) -> KernelInitialization:
-    """The same, with its bias taken for unmoved."""
-    tests = dict(kernel.tests)
-    if tests.get("bias_initial") is not False:
-        return kernel
-    fits, large = tests.get("fits"), kernel.weights >= MIN_WEIGHTS_WITH_BIAS.value
-    state: InitialState = "fresh" if fits is True and large else "undecidable"
-    kept = kernel.state if fits is False else state
-    return replace(kernel, tests=tests | {"bias_initial": True}, state=kept)
-
-
-def trained_slightly(artifact: Artifact, kernel: KernelInitialization) -> bool:
-    """Whether gradients reached a kernel, whose updates may have been too small to show.
-
-    Its moments are not 0, and either float16 rounded the updates away, or the steps that were made
-    cannot move a weight far, or their number is not stored.
-    """
-    state = optimizer_state(artifact)
-    tensor = next((each for each in artifact.tensors if each.name == kernel.tensor), None)
-    if state is None or tensor is None or tensor.stats is None:
-        return False
-    steps, rate = state.steps, state.rate
-    reach = 2 * steps * rate if steps is not None and rate is not None else None
-    short = steps is None or (reach is not None and reach <= SLIGHT_REACH.value * tensor.stats.std)
-    small = short or tensor.dtype in ("float16", "bfloat16")
-    return small and _reached(artifact, kernel) is True
-
-
-def _reached(artifact: Artifact, kernel: KernelInitialization) -> bool | None:
+def reached(artifact: Artifact, kernel: KernelInitialization) -> bool | None:
     """Whether the optimizer's moments of the kernel are not 0; None if it is unknown which are."""
     state, names = optimizer_state(artifact), {kernel.route, f"{kernel.route}/kernel"}
     own = [x for x in (state.moments if state else ()) if f"{x.route}/{x.role}" in names]
     return any(each.first or each.second for each in own) if own else None
-
-
-def _vectors(artifact: Artifact) -> list[Tensor]:
-    """Biases, betas and gammas, by their role or by the name of the variable."""
-    layers = artifact.architecture.layers if artifact.architecture else ()
-    roles = {name: role for layer in layers for role, name in layer.variables.items()}
-    names = {**variable_names(artifact), **roles}
-    return [
-        tensor
-        for tensor in artifact.tensors
-        if tensor.role == "weight"
-        and names.get(tensor.name, tensor.name).removesuffix(":0").rpartition("/")[2]
-        in {"bias", "beta", "gamma"}
-    ]
 
 
 def frozen_norms(artifact: Artifact) -> set[str]:
@@ -269,8 +159,8 @@ def without_gradient(artifact: Artifact, kernel: KernelInitialization) -> bool:
 
     Where it is unknown which are its own, those of its shape.
     """
-    if (reached := _reached(artifact, kernel)) is not None:
-        return not reached and optimizer_moved(artifact)
+    if (known := reached(artifact, kernel)) is not None:
+        return not known and optimizer_moved(artifact)
     shape = next((t.shape for t in artifact.tensors if t.name == kernel.tensor), None)
     moments = [
         t.stats for t in artifact.tensors if t.role == "optimizer" and t.shape == shape and t.stats

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from modelaudit.facts import Graph, ObjectNode, TensorStats
+from modelaudit.facts import Graph, Kernel, ObjectNode, TensorStats
 from modelaudit.findings import Severity
 from modelaudit.rules import examples
 from modelaudit.rules.initial_values import SIBLINGS, left_initial, never_trained
@@ -143,9 +143,15 @@ def test_optimizer_state_of_all_variables_but_one(kept, expected):
 
 
 @pytest.mark.parametrize(
-    ("steps", "bias", "expected"), [(2, 1e-4, LOW), (2, 0.1, HIGH), (500, 1e-4, HIGH)]
+    ("steps", "bias", "dtype", "expected"),
+    [
+        (2, 1e-4, "float16", LOW),
+        (2, 1e-4, "float32", HIGH),  # the bias of the kernel would have moved
+        (2, 0.1, "float16", HIGH),
+        (500, 1e-4, "float16", HIGH),
+    ],
 )
-def test_layers_of_a_model_of_few_steps_were_not_left_out(steps, bias, expected):
+def test_layers_of_a_model_of_few_steps_were_not_left_out(steps, bias, dtype, expected):
     """Two steps of a rate of 1e-4 move a bias by at most 2e-4; one of 0.1 was trained before."""
     stats = TensorStats(-bias, bias, 0.0, bias / 2, 0, 0)
     count = replace(
@@ -154,7 +160,8 @@ def test_layers_of_a_model_of_few_steps_were_not_left_out(steps, bias, expected)
     )
     training = {"optimizer_config": {"class_name": "Adam", "config": {"learning_rate": 1e-4}}}
     tensors = (*model().tensors, examples.tensor("b/bias", (96,), stats), count)
-    artifact = replace(model(), tensors=tensors, training=training)
+    typed = tuple(replace(t, dtype=dtype) if t.role == "weight" else t for t in tensors)
+    artifact = replace(model(), tensors=typed, training=training)
     assert severities(drawn("a"), moved("b"), moved("c"), artifact=artifact) == {"a": expected}
 
 
@@ -298,15 +305,34 @@ def optimized(m, steps, *, dtype="float32", counted=True):
 
 
 @pytest.mark.parametrize(
-    ("artifact", "expected"),
+    ("artifact", "bias", "expected"),
     [
-        (optimized(1e-3, 50), LOW),  # at most 0.01, of a spread of 0.5
-        (optimized(1e-3, 5000), HIGH),  # trained, and drawn anew
-        (optimized(1e-3, 5000, dtype="float16"), LOW),  # rounding may have lost every update
-        (optimized(1e-3, 5000, counted=False), LOW),
-        (optimized(0.0, 50), MEDIUM),  # no gradient reached it
+        (optimized(1e-3, 50), None, LOW),  # at most 0.01, of a spread of 0.5
+        (optimized(1e-3, 50), True, HIGH),  # which would have moved the bias
+        (optimized(1e-3, 5000), True, HIGH),  # trained, and drawn anew
+        (optimized(1e-3, 5000, dtype="float16"), True, LOW),  # rounding may have lost every update
+        (optimized(1e-3, 5000, counted=False), None, LOW),
+        (optimized(0.0, 50), True, MEDIUM),  # no gradient reached it
     ],
 )
-def test_a_kernel_that_gradients_reached_may_have_moved_too_little_to_show(artifact, expected):
-    kernels = (drawn("a"), moved("b"), moved("c"), moved("d"))
+def test_a_kernel_that_gradients_reached_may_have_moved_too_little_to_show(
+    artifact, bias, expected
+):
+    kernels = (uniform("a", bias=bias), moved("b"), moved("c"), moved("d"))
+    assert severities(*kernels, artifact=artifact) == {"a": expected}
+
+
+@pytest.mark.parametrize(("moved_by", "expected"), [(0.005, LOW), (0.02, HIGH)])
+def test_a_bias_moved_further_than_the_steps_could_shows_that_its_kernel_was_lost(
+    moved_by, expected
+):
+    """50 steps at 1e-4 move it by at most 0.01: the bias was loaded, its kernel was not."""
+    stats = TensorStats(-moved_by, moved_by, 0.0, moved_by / 2, 0, 0)
+    artifact = optimized(1e-3, 50)
+    artifact = replace(
+        artifact,
+        tensors=(*artifact.tensors, examples.tensor("a/bias", (2,), stats)),
+        kernels=(Kernel("a", "a/kernel", "dense", "io", 0, (4, 2), bias="a/bias"),),
+    )
+    kernels = (uniform("a", bias=False), *(beyond(x, 0.2) for x in "bcd"))
     assert severities(*kernels, artifact=artifact) == {"a": expected}

@@ -30,8 +30,8 @@ from modelaudit.rules.engine import run_rule
 from modelaudit.rules.examples import measured
 from modelaudit.rules.initial_values import left_initial
 from modelaudit.rules.model import Facts
+from modelaudit.rules.training_reach import hardly_moved, trained_slightly
 from modelaudit.rules.training_steps import adam
-from modelaudit.rules.training_traces import hardly_moved, trained_slightly
 from modelaudit.structs import replace
 from tests.diagnosis.cases import behaviour, diagnosed, fit, initial, measurements
 from tests.measures.artifacts import artifact, kernel, layer, tensor

@@ -12,7 +12,7 @@ from modelaudit.rules.absent_values import variables_without_values
 from modelaudit.rules.grammar import counted, every, of_all
 from modelaudit.rules.initial_explained import NO_GRADIENT
 from modelaudit.rules.initial_values import left_initial, never_trained
-from modelaudit.rules.training_traces import hardly_moved
+from modelaudit.rules.training_reach import hardly_moved
 from modelaudit.thresholds.weights import SMALL
 
 LISTED = 5

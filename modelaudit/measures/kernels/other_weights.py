@@ -145,9 +145,11 @@ def _other_matrices(
     if architecture is None:
         names, frozen = variable_names(artifact), frozen_variables(artifact)
         known = {tensor.name for tensor in artifact.tensors if tensor.role == "weight"}
+        # Of a cell, a graph may show how one matrix is applied, and not the other.
+        known -= {kernel.tensor for kernel in artifact.kernels}
         for name in sorted(known):
             route, _, role = names.get(name, name).removesuffix(":0").rpartition("/")
-            if route not in tested and role in _USUAL:
+            if role in _USUAL and (role == "recurrent_kernel" or route not in tested):
                 yield route, role, name, _USUAL[role], name not in frozen
 
 
