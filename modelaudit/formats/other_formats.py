@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from modelaudit.errors import ReadError
 from modelaudit.facts import ProblemKind
+from modelaudit.file_formats import MODEL_SUFFIXES
 from modelaudit.formats.io.bounded import open_regular
 
 HEAD_BYTES = 4096
@@ -97,6 +98,9 @@ def unsupported_reason(name: str, head: bytes) -> str | None:
         name: the file's name.
         head: its first `HEAD_BYTES` bytes.
     """
+    promised = name.lower().endswith(tuple(MODEL_SUFFIXES))
+    if promised and head.lstrip().lower().startswith((b"<!doctype html", b"<html")):
+        return "an HTML page that was saved in place of the file: download the file itself"
     known = next((each for each in OTHER_FORMATS if each.matches(name, head)), None)
     return f"{known.label}, {known.note}" if known else None
 

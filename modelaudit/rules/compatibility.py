@@ -139,7 +139,7 @@ def _uncallable(rule: Rule, facts: Facts) -> Iterator[Finding]:
     failed = [seen for seen in facts.observations if seen.uncallable]
     if not failed:
         if not any(seen.status is Status.LOADED for seen in facts.observations):
-            raise NotApplicable("no tested runtime loads the model")
+            raise NotApplicable("no runtime loaded the model")
         return
     if facts.behaviour is None:
         raise NotApplicable(

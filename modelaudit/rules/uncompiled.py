@@ -23,7 +23,7 @@ def _uncompiled(rule: Rule, facts: Facts) -> Iterator[Finding]:
     tried = (*facts.observations, *facts.elsewhere)
     loaded = [seen for seen in tried if seen.status is Status.LOADED]
     if not loaded:
-        raise NotApplicable("no tested runtime loads the model")
+        raise NotApplicable("no runtime loaded the model")
     if not facts.artifact.training:
         raise NotRelevant("the file has no settings to compile the model with")
     for seen in loaded:

@@ -27,7 +27,13 @@ def test_models_of_other_frameworks_are_named(name, head, words):
 
 @pytest.mark.parametrize(
     ("name", "head"),
-    [("labels.txt", b"0 cat"), ("a.json", b'{"config": 1}'), ("a.png", b"\x89PNG"), ("a", b"")],
+    [
+        ("report.html", b"<!DOCTYPE html>"),
+        ("labels.txt", b"0 cat"),
+        ("a.json", b'{"config": 1}'),
+        ("a.png", b"\x89PNG"),
+        ("a", b""),
+    ],
 )
 def test_files_that_are_not_models_are_not_named(name, head):
     assert unsupported_reason(name, head) is None
@@ -47,6 +53,8 @@ def test_any_name_and_content_is_handled(name, head):
         ("m.mlmodel", b"\x08\x01", "Core ML"),
         ("m.xml", b'<?xml version="1.0"?>\n<net name="m" version="11">', "OpenVINO"),
         ("model.json", b'{"format": "layers-model", "generatedBy": "keras"}', "TensorFlow.js"),
+        ("m.h5", b"\n\n<!DOCTYPE html>\n<html lang='en'>", "download the file itself"),
+        ("m.keras", b"<html><body>", "download the file itself"),
     ],
 )
 def test_a_model_of_another_framework_that_is_given_directly_is_named(tmp_path, name, head, words):

@@ -94,12 +94,16 @@ def _collapse(collapse: Collapse) -> KeyNumber | None:
     return KeyNumber(text.percent(share), "get the most frequent prediction", note)
 
 
+# The others say nothing of the model: nothing was tried, or a limit ended it.
+_ANSWERS = frozenset((Status.LOADED, Status.FAILED, Status.CRASHED))
+
+
 def _loads(audit: Audit) -> KeyNumber | None:
-    """How many of the tried runtimes load the model in some way."""
+    """How many of the runtimes with an answer load the model in some way."""
     seen: dict[str, set[Status]] = {}
     foretold: dict[str, set[LoadOutcome]] = {}
     for row in audit.compatibility:
-        if row.observed and row.observed.status is not Status.UNAVAILABLE:
+        if row.observed and row.observed.status in _ANSWERS:
             seen.setdefault(row.runtime, set()).add(row.observed.status)
         else:
             foretold.setdefault(row.runtime, set()).add(row.predicted)

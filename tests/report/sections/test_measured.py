@@ -75,6 +75,12 @@ def test_random_predictions_are_not_a_flip_test():
             "1 of 1",
             "1 more predicted to fail; see Compatibility",
         ),
+        # nothing is known where a limit ended it
+        (
+            [("here", "loads", "timeout"), ("legacy", "loads", "loaded")],
+            "1 of 1",
+            "1 more predicted to load it; see Compatibility",
+        ),
         # one runtime loads the model in one of two ways, another in none
         (
             [
@@ -104,6 +110,13 @@ def test_loading_is_counted_by_runtime(rows, value, note):
     audit = changed(samples.healthy(), compatibility=compatibility)
     (number,) = (n for n in key_numbers.build(audit) if "tested" in n.label)
     assert (number.value, number.note) == (value, note)
+
+
+@pytest.mark.parametrize("status", ["refused", "timeout", "out-of-memory", "unavailable"])
+def test_a_runtime_without_an_answer_is_not_counted(status):
+    row = {"runtime": "here", "call": "load_weights", "predicted": "unknown", "because": []}
+    audit = changed(samples.healthy(), compatibility=({**row, "observed": {"status": status}},))
+    assert not [number for number in key_numbers.build(audit) if "tested" in number.label]
 
 
 def kernels(*states, guessed=False):
