@@ -6,7 +6,7 @@ from modelaudit.audit_types.diagnosis import Cause, Diagnosis
 from modelaudit.diagnosis.case import Case
 from modelaudit.diagnosis.input_corrections import words_of
 from modelaudit.diagnosis.odds_text import percent
-from modelaudit.measures.architecture.modality import ModalityWords, in_words
+from modelaudit.measures.architecture.modality_words import ModalityWords, in_words
 from modelaudit.rules.absent_values import variables_without_values
 
 QUESTION = (

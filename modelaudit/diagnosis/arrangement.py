@@ -18,7 +18,7 @@ from modelaudit.diagnosis.model import (
     StepResults,
 )
 from modelaudit.diagnosis.named import named
-from modelaudit.measures.architecture.modality import in_words
+from modelaudit.measures.architecture.modality_words import in_words
 from modelaudit.odds.posterior import SOUND
 from modelaudit.structs import replace
 

@@ -32,7 +32,7 @@ from modelaudit.diagnosis.loading_code import loading_code
 from modelaudit.diagnosis.steps.flip import effect_text, flip_layer, judged_output, learned
 from modelaudit.facts import Layer
 from modelaudit.layer_classes import AUGMENTS
-from modelaudit.measures.architecture.modality import in_words
+from modelaudit.measures.architecture.modality_words import in_words
 from modelaudit.measures.value_transforms import RANGES, value_range
 from modelaudit.structs import replace
 from modelaudit.thresholds.augmentation import (

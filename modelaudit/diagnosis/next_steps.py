@@ -19,7 +19,7 @@ from modelaudit.diagnosis.input_corrections import (
 from modelaudit.diagnosis.loading_code import LoadingCode
 from modelaudit.diagnosis.model import CauseFound
 from modelaudit.diagnosis.snippets import EXPORT
-from modelaudit.measures.architecture.modality import ModalityWords, in_words
+from modelaudit.measures.architecture.modality_words import ModalityWords, in_words
 
 UNKNOWN_DRAWING = "the layers that are called with training=True or that draw random numbers"
 EXPORTED = NextStep(

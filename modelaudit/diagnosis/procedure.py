@@ -55,7 +55,7 @@ from modelaudit.diagnosis.steps import (
 )
 from modelaudit.diagnosis.suspects import suspects
 from modelaudit.findings import Finding, RuleResult
-from modelaudit.measures.architecture.modality import in_words
+from modelaudit.measures.architecture.modality_words import in_words
 from modelaudit.rules.catalogue import CATALOGUE
 from modelaudit.rules.model import Facts
 from modelaudit.rules.unsafe_advice import loading_danger

@@ -17,7 +17,7 @@ from modelaudit.diagnosis.steps.flip import (
 )
 from modelaudit.diagnosis.steps.label import recognises
 from modelaudit.facts import Json
-from modelaudit.measures.architecture.modality import in_words
+from modelaudit.measures.architecture.modality_words import in_words
 from modelaudit.rules.grammar import counted
 from modelaudit.thresholds.answers import INFORMED
 from modelaudit.thresholds.flips import FLOOR_SHARE

@@ -14,7 +14,8 @@ from modelaudit.audit_types.loading import Port
 from modelaudit.audit_types.model import InputModality
 from modelaudit.facts import Artifact, Json, Signature
 from modelaudit.findings import Confidence, Finding, Location, RuleResult, Severity
-from modelaudit.measures.architecture.modality import ModalityWords, model_modality, words_for
+from modelaudit.measures.architecture.modality import model_modality
+from modelaudit.measures.architecture.modality_words import ModalityWords, words_for
 from modelaudit.measures.summary import Behaviour, Measurements
 from modelaudit.probe.protocol import Observation
 from modelaudit.restore.golden_check import GoldenCheck

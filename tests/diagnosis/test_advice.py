@@ -15,7 +15,7 @@ from modelaudit.diagnosis.loading_code import loading_code
 from modelaudit.diagnosis.model import CauseFound
 from modelaudit.diagnosis.next_steps import next_steps
 from modelaudit.diagnosis.procedure import PROCEDURE
-from modelaudit.measures.architecture.modality import in_words, words_for
+from modelaudit.measures.architecture.modality_words import in_words, words_for
 from modelaudit.rules import examples
 from modelaudit.structs import replace
 

@@ -7,7 +7,7 @@ import pytest
 from modelaudit.audit_types.behaviour import Collapse, Intervention
 from modelaudit.diagnosis import diagnose
 from modelaudit.diagnosis.case import Case
-from modelaudit.measures.architecture.modality import WORDS, Modality
+from modelaudit.measures.architecture.modality_words import WORDS, Modality
 from modelaudit.structs import replace
 from tests.diagnosis.cases import (
     behaviour,

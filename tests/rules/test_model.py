@@ -7,7 +7,7 @@ import pytest
 from modelaudit.audit_types.loading import Port, Status
 from modelaudit.audit_types.probe_data import ProbeInputs
 from modelaudit.findings import Confidence, Severity
-from modelaudit.measures.architecture.modality import Modality
+from modelaudit.measures.architecture.modality_words import Modality
 from modelaudit.measures.summary import Behaviour
 from modelaudit.probe.protocol import Observation
 from modelaudit.rules import examples

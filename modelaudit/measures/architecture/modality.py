@@ -9,9 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from enum import StrEnum
-
-from msgspec import Struct
 
 from modelaudit.audit_types.loading import Port
 from modelaudit.audit_types.model import InputModality
@@ -19,6 +16,7 @@ from modelaudit.facts import Architecture, Artifact, Endpoint, Layer, Shape
 from modelaudit.findings import Confidence
 from modelaudit.layer_classes import Trait, has, spatial_rank
 from modelaudit.measures.architecture.layer_shapes import input_shape
+from modelaudit.measures.architecture.modality_words import Modality
 
 READERS = 12  # layers behind an input that are looked at
 MIN_SIDE = 8  # of a square array without channels that counts as an image
@@ -27,46 +25,6 @@ FLAT_PIXELS = 256  # a vector of so many values, and a square number of them, ma
 RAW_SOUND = 8000  # steps: from one second of sound at the lowest usual sampling rate
 
 
-class Modality(StrEnum):
-    """A kind of input."""
-
-    IMAGE = "image"
-    VOLUME = "volume"
-    VIDEO = "video"
-    TEXT = "text"
-    TABLE = "table"
-    AUDIO = "audio"
-    SERIES = "series"
-    UNKNOWN = "unknown"
-
-
-class ModalityWords(Struct, frozen=True):
-    """How texts speak of the inputs.
-
-    Attributes:
-        one, many: an input, and several.
-        unit: one value along an axis of the input, in the plural.
-        oriented: whether an input has sides that a flip exchanges.
-        timed: whether its first axis is time, which can be reversed.
-    """
-
-    one: str
-    many: str
-    unit: str
-    oriented: bool = False
-    timed: bool = False
-
-
-WORDS = {
-    Modality.IMAGE: ModalityWords("image", "images", "pixels", oriented=True),
-    Modality.VOLUME: ModalityWords("volume", "volumes", "voxels", oriented=True),
-    Modality.VIDEO: ModalityWords("series of images", "series of images", "pixels", oriented=True),
-    Modality.TEXT: ModalityWords("text", "texts", "tokens"),
-    Modality.TABLE: ModalityWords("row", "rows", "values"),
-    Modality.AUDIO: ModalityWords("recording", "recordings", "positions", timed=True),
-    Modality.SERIES: ModalityWords("time series", "time series", "time steps", timed=True),
-    Modality.UNKNOWN: ModalityWords("input", "inputs", "positions", oriented=True),
-}
 # Words of which one in a name shows the kind.
 _NAMES = {
     Modality.AUDIO: "mel mels mfcc mfccs audio wave wav waveform waveforms melspectrogram "
@@ -86,29 +44,6 @@ _AXES = {
     Modality.SERIES: (1, 2, 3),
     Modality.TABLE: (0, 1),
 }
-
-
-def words_for(modality: InputModality | None) -> ModalityWords:
-    """The words for a kind; audits of earlier versions, which lack it, spoke of images."""
-    return WORDS[Modality(modality.kind) if modality else Modality.IMAGE]
-
-
-def in_words(said: str, words: ModalityWords) -> str:
-    """A text with the words for the model's inputs in place of `{image}`, `{images}`, `{Images}`.
-
-    `{varied}` asks for a variety of inputs. What is between `[[` and `]]` is only said of inputs
-    with sides.
-    """
-    image = words.one == "image"
-    for key, value in (
-        ("image", words.one),
-        ("images", words.many),
-        ("Images", words.many[:1].upper() + words.many[1:]),
-        ("varied", "images of different classes" if image else f"real {words.many}"),
-    ):
-        said = said.replace("{" + key + "}", value)
-    said = re.sub(r"\[\[(.*?)\]\]", r"\1" if words.oriented else "", said).rstrip()
-    return re.sub(r"(?<=[.] )[a-z]", lambda start: start[0].upper(), said)
 
 
 def model_modality(artifact: Artifact, ports: Sequence[Port] = ()) -> InputModality:
@@ -320,6 +255,10 @@ def _of_vector(
     port: Port | Endpoint, sizes: Shape, readers: Sequence[Layer], spatial: set[int]
 ) -> InputModality | None:
     count = sizes[0] if sizes else None
+    first = next(filter(_orders, readers), None)
+    if first and _mixes(first) and spatial:
+        said = f"{first.route} ({first.class_name}) makes an array of a vector, as in a decoder"
+        return InputModality(Modality.TABLE, Confidence.MEDIUM, said)
     if 2 in spatial:
         said = "a vector, which 2-D layers read as an image"
         return InputModality(Modality.IMAGE, Confidence.MEDIUM, said)
@@ -338,6 +277,17 @@ def _of_vector(
     said = f"{dense.route} ({dense.class_name}) reads" if dense else "the model takes"
     sure = Confidence.HIGH if dense else Confidence.MEDIUM
     return InputModality(Modality.TABLE, sure, f"{said} a vector of {count} values")
+
+
+def _orders(layer: Layer) -> bool:
+    """Whether a layer decides what a vector is: it mixes its values, or reads them in order."""
+    name = layer.class_name
+    return _mixes(layer) or has(name, Trait.SEQUENCE) or spatial_rank(name) > 0
+
+
+def _mixes(layer: Layer) -> bool:
+    name = layer.class_name
+    return has(name, Trait.LINEAR) and has(name, Trait.FEATURE_WEIGHTS) and not spatial_rank(name)
 
 
 def _of_kernels(artifact: Artifact) -> InputModality:

@@ -13,7 +13,8 @@ from modelaudit.audit_types.probe_data import ProbeInputs
 from modelaudit.errors import UsageError
 from modelaudit.facts import Architecture, Artifact, Shape
 from modelaudit.layer_classes import Trait, has, spatial_rank
-from modelaudit.measures.architecture.modality import WORDS, declared_inputs
+from modelaudit.measures.architecture.modality import declared_inputs
+from modelaudit.measures.architecture.modality_words import WORDS
 from modelaudit.measures.behaviour.accuracy import class_labels
 from modelaudit.measures.behaviour.probe_data import input_columns, target_summary
 from modelaudit.measures.transforms import NO_CHANNELS, Transform, layout_of, transforms_for

@@ -19,7 +19,8 @@ from modelaudit.audit_types.loading import Port
 from modelaudit.facts import Architecture, Artifact, Json, Layer, Shape
 from modelaudit.findings import Confidence
 from modelaudit.layer_classes import Trait, has
-from modelaudit.measures.architecture.modality import Modality, input_modality
+from modelaudit.measures.architecture.modality import input_modality
+from modelaudit.measures.architecture.modality_words import Modality
 from modelaudit.probe.study import synthetic as textures
 from modelaudit.probe.study.user_data import ProbeData, load_probe_data
 from modelaudit.structs import replace

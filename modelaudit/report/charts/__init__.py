@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from modelaudit.measures.architecture.modality import words_for
+from modelaudit.measures.architecture.modality_words import words_for
 from modelaudit.report.charts import (
     answers,
     directions,

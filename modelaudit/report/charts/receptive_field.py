@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from modelaudit.audit_types.architecture import LayerField
-from modelaudit.measures.architecture.modality import words_for
+from modelaudit.measures.architecture.modality_words import words_for
 from modelaudit.report.blocks import Table, name, num
 from modelaudit.report.charts import plot, style
 from modelaudit.report.charts.scales import Scale, every, powers_of_two

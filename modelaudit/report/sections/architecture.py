@@ -13,7 +13,7 @@ from modelaudit.audit_types.architecture import (
     LayerRow,
     PortRow,
 )
-from modelaudit.measures.architecture.modality import words_for
+from modelaudit.measures.architecture.modality_words import words_for
 from modelaudit.report.blocks import Block, Cell, FactList, Section, Table, name, num, prose
 from modelaudit.report.wording import text, vocabulary
 from modelaudit.schema import Audit

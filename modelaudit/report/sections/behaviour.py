@@ -15,7 +15,7 @@ from modelaudit.audit_types.behaviour import (
     TransformEffect,
 )
 from modelaudit.audit_types.values import finite, finite_only, finite_pair
-from modelaudit.measures.architecture.modality import ModalityWords, words_for
+from modelaudit.measures.architecture.modality_words import ModalityWords, words_for
 from modelaudit.report.blocks import (
     Block,
     Cell,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from modelaudit.findings import Outcome, Severity
-from modelaudit.measures.architecture.modality import ModalityWords, words_for
+from modelaudit.measures.architecture.modality_words import ModalityWords, words_for
 from modelaudit.report.blocks import Block, Cell, FactList, Section, bullets, prose
 from modelaudit.report.wording import vocabulary
 from modelaudit.schema import Audit

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from modelaudit.audit_types.loading import Status
 from modelaudit.findings import Outcome, RuleResult
-from modelaudit.measures.architecture.modality import words_for
+from modelaudit.measures.architecture.modality_words import words_for
 from modelaudit.report.blocks import (
     Block,
     Bullets,

@@ -11,7 +11,7 @@ from modelaudit.audit_types.loading import Status
 from modelaudit.audit_types.model import InputModality
 from modelaudit.facts import Provenance
 from modelaudit.findings import Severity, Verdict
-from modelaudit.measures.architecture.modality import words_for
+from modelaudit.measures.architecture.modality_words import words_for
 from modelaudit.report.blocks import Cell, Span, spans
 from modelaudit.report.sections import changes, key_numbers, unchecked
 from modelaudit.report.sections.findings import FindingCard, FindingsSection

@@ -15,7 +15,7 @@ from modelaudit.audit_types.kernels import (
 )
 from modelaudit.audit_types.restore import GoldenSection, RestoreSection
 from modelaudit.audit_types.values import finite
-from modelaudit.measures.architecture.modality import words_for
+from modelaudit.measures.architecture.modality_words import words_for
 from modelaudit.report.blocks import Block, Cell, FactList, Section, Table, name, num, prose
 from modelaudit.report.sections import tensors
 from modelaudit.report.wording import number_format, text, vocabulary

@@ -11,13 +11,8 @@ from modelaudit.audit_types.loading import Port
 from modelaudit.audit_types.model import InputModality
 from modelaudit.facts import Architecture, Artifact, Endpoint, Format, Kernel, Layer, Signature
 from modelaudit.findings import Confidence
-from modelaudit.measures.architecture.modality import (
-    WORDS,
-    Modality,
-    in_words,
-    model_modality,
-    words_for,
-)
+from modelaudit.measures.architecture.modality import model_modality
+from modelaudit.measures.architecture.modality_words import WORDS, Modality, in_words, words_for
 
 HERE = Path("m.keras")
 
@@ -53,6 +48,10 @@ def kernel(spatial: int) -> Kernel:
         ((None, 1, 98, 40), "float32", ["Conv2D"], "unknown"),
         ((None, 3, 98, 40), "float32", ["Conv2D"], "image"),
         ((None, 784), "float32", ["Reshape", "Conv2D"], "image"),
+        ((None, 784), "float32", ["Normalization", "Reshape", "Conv2D"], "image"),
+        ((None, 16), "float32", ["Dense", "Reshape", "Conv2DTranspose"], "table"),
+        ((None, 16), "float32", ["Dense", "ReLU", "Reshape", "Conv1DTranspose"], "table"),
+        ((None, 100), "float32", ["Reshape", "Conv1D", "Flatten", "Dense"], "series"),
         ((None, 8, 8, 8, 1), "float32", ["Conv3D"], "volume"),
         ((None, 40), "int32", ["Embedding", "LSTM"], "text"),
         ((None, None), "float32", ["Embedding", "LSTM"], "text"),
