@@ -15,8 +15,7 @@ import numpy as np
 
 from modelaudit.audit_types.restore import TensorChange, TensorDifference
 from modelaudit.errors import ReadError
-from modelaudit.facts import Artifact, Kernel, Layer, Tensor
-from modelaudit.layer_classes import Trait, has
+from modelaudit.facts import Artifact, Kernel, Tensor
 from modelaudit.measures.kernels.values import in_usual_order
 from modelaudit.restore.export_forms import (
     Array,
@@ -27,8 +26,8 @@ from modelaudit.restore.export_forms import (
     refolded,
     rounding,
 )
+from modelaudit.restore.export_norms import foldable_norms
 from modelaudit.restore.model import WeightComparison
-from modelaudit.structs import replace
 from modelaudit.thresholds.restoration import FACTOR_ERROR
 
 VALUE_BYTES = 1 << 30  # of values that are read in one comparison
@@ -86,14 +85,14 @@ class _Search:
 
     def run(self) -> None:
         """Kernels with their biases and normalisations first, then all other weights."""
-        norms = self._norms()
+        norms = foldable_norms(self.source, lambda name: self._values(self.source, name))
         # Of the kernels of one layer, such as a separable convolution, the last gives its output.
         first = {kernel.route: kernel.tensor for kernel in reversed(self.source.kernels)}
         last = {kernel.route: kernel.tensor for kernel in self.source.kernels}
         folded = {
             kernel.tensor: [
                 norm
-                for norm in norms[kernel.route]
+                for norm in norms.beside.get(kernel.route, ())
                 if (first if norm.before else last)[kernel.route] == kernel.tensor
             ]
             for kernel in self.source.kernels
@@ -103,6 +102,8 @@ class _Search:
         for kernel in differing:
             if not self._kernel(kernel, folded[kernel.tensor], nearest=True):
                 self._apart(kernel)
+        for route, norm in norms.alone.items():
+            self._alone(route, norm)
         for name, tensor in self.tensors.items():
             if tensor.role == "weight" and name not in self.done and tensor.size:
                 self._other(tensor)
@@ -196,6 +197,18 @@ class _Search:
             for name in names:
                 self._differ(name, other.bias, wanted, theirs.reshape(-1))
 
+    def _alone(self, route: str, norm: Folding) -> None:
+        """A normalization that no kernel has taken: a product and a sum of its own."""
+        if self.done.intersection(norm.names) or not norm.names:
+            return
+        lost = [each for each in (norm.scale, norm.shift) if self._lookup(each) is None]
+        for name in norm.names:
+            if lost:
+                self._lose(name)
+            else:
+                self._keep(name, FOLDED)
+        self.refolded.extend([route] if lost else [])
+
     def _apart(self, kernel: Kernel) -> None:
         """A kernel that no kernel of the export has the shape of, such as of a recurrent layer."""
         tensor = self.tensors.get(kernel.tensor)
@@ -238,49 +251,6 @@ class _Search:
                 self.used.add(name)
                 return name
         return None
-
-    def _norms(self) -> dict[str, list[Folding]]:
-        """Route of a layer -> what may be folded into it, from before it and from behind it."""
-        layers = self.source.architecture.layers if self.source.architecture else ()
-        by_route = {layer.route: layer for layer in layers}
-        takers: defaultdict[str, set[str]] = defaultdict(set)
-        for layer in layers:
-            for route in {route for call in layer.inbound for route in call}:
-                takers[route].add(layer.route)
-        found: defaultdict[str, list[Folding]] = defaultdict(list)
-        for layer in layers:
-            norm = self._norm(layer)
-            sources = {route for call in layer.inbound for route in call}
-            if norm is None or len(sources) != 1:
-                continue
-            (source,) = sources
-            if len(takers[source]) == 1:
-                found[source].append(norm)
-            behind = [by_route[route] for route in takers[layer.route]]
-            while len(behind) == 1 and has(behind[0].class_name, Trait.KEEPS_RANGE):
-                behind = [by_route[route] for route in takers[behind[0].route]]
-            if len(behind) == 1:
-                found[behind[0].route].append(replace(norm, before=True))
-        return found
-
-    def _norm(self, layer: Layer) -> Folding | None:
-        if layer.class_name == "Rescaling":
-            sizes = [layer.config.get(name) for name in ("scale", "offset")]
-            numbers = [np.array([each]) for each in sizes if isinstance(each, int | float)]
-            return Folding(numbers[0], numbers[1], ()) if len(numbers) == 2 else None
-        if layer.class_name != "BatchNormalization":
-            return None
-        values = {role: self._values(self.source, n) for role, n in layer.variables.items()}
-        mean, variance = values.get("moving_mean"), values.get("moving_variance")
-        if mean is None or variance is None:
-            return None
-        epsilon = layer.config.get("epsilon")
-        if not isinstance(epsilon, int | float):
-            return None
-        gamma, beta = values.get("gamma"), values.get("beta")
-        scale = (1.0 if gamma is None else gamma) / np.sqrt(variance + epsilon)
-        shift = (0.0 if beta is None else beta) - mean * scale
-        return Folding(scale, shift, tuple(layer.variables.values()))
 
     def _values(self, artifact: Artifact, name: str, kernel: Kernel | None = None) -> Array | None:
         """Values of a tensor, of a kernel in the usual order; None if they cannot be read."""

@@ -133,3 +133,27 @@ def test_a_rescaling_before_and_a_normalization_behind_are_folded_together():
     assert (found.refolded, found.differing[0].tensor) == (("dense",), "dense/kernel")
     found = exported(variance, rng.normal(size=kernel.shape))
     assert (found.refolded, found.differing[0].tensor) == ((), "dense/kernel")
+
+
+def test_a_normalization_without_a_kernel_is_a_product_and_a_sum():
+    rng = np.random.default_rng(7)
+    gamma, beta, mean, variance = rng.uniform(0.5, 2, (4, 5))
+    names = ("gamma", "beta", "moving_mean", "moving_variance")
+    layers = (
+        artifacts.layer("x", "InputLayer"),
+        artifacts.layer(
+            *("norm", "BatchNormalization"),
+            config={"epsilon": 1e-3},
+            variables={name: f"norm/{name}" for name in names},
+        ),
+        artifacts.layer("relu", "ReLU"),
+    )
+    values = (gamma, beta, mean, variance)
+    held = {f"norm/{name}": each for name, each in zip(names, values, strict=True)}
+    source = artifacts.artifact(held, [], artifacts.chain(*layers))
+    scale = gamma / np.sqrt(variance + 1e-3)
+    constants = {"mul": scale, "add": beta - mean * scale}
+    found = compare_export(source, artifacts.artifact(constants))
+    assert (found.forms, found.refolded) == ({FOLDED: 4}, ())
+    found = compare_export(source, artifacts.artifact({**constants, "mul": 1.1 * scale}))
+    assert (found.missing, found.refolded) == (tuple(held), ("norm",))

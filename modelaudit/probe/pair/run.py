@@ -316,8 +316,11 @@ class _Comparison:
 
         Something else is then folded into the weights than what is known.
         """
-        others = {made_with(self.lite, each.found) for each in self.weights.differing} - {""}
-        return bool(others) and all(map(inner.agrees, others))
+        weights = self.weights
+        others = {made_with(self.lite, each.found) for each in weights.differing} - {""}
+        same = [inner.agrees(index) for index in others]
+        same += [inner.has_layer(route, EXPORT_INNER.value) for route in weights.refolded]
+        return bool(same) and all(same)
 
 
 def _flat(values: Array) -> Array:

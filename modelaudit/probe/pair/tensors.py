@@ -81,6 +81,19 @@ class InnerValues:
             return float("inf")
         return min((_error(each, got) for each in self.source.values()), default=float("inf"))
 
+    def has_layer(self, route: str, limit: float) -> bool:
+        """Whether a tensor of the export is the output of a layer, or of one of the two behind it.
+
+        A converter merges a convolution with its normalization and its activation.
+        """
+        routes = list(self.source)
+        place = routes.index(route) if route in routes else len(routes)
+        return any(
+            _error(self.source[each], got) <= limit
+            for each in routes[place : place + 3]
+            for got in self.export.values()
+        )
+
     def agrees(self, index: str) -> bool:
         """Whether a layer of the source gives what the export has in that tensor."""
         return self.error(index) <= EXPORT_INNER.value

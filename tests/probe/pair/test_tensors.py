@@ -95,6 +95,14 @@ def test_the_error_of_one_tensor():
     assert inner.error("2") == inner.error("9") == np.inf
 
 
+def test_a_layer_may_be_merged_with_the_two_behind_it():
+    conv, norm, relu, head = (RNG.normal(size=(8, 3)) for _ in range(4))
+    inner = InnerValues({"conv": conv, "norm": norm, "relu": relu, "head": head}, {"0": relu})
+    assert [inner.has_layer(each, 0.1) for each in (*inner.source, "other")] == [
+        *(True, True, True, False, False)
+    ]
+
+
 def test_the_operator_that_takes_a_constant():
     model = lite()
     (graph,) = model.subgraphs
