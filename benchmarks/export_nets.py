@@ -122,6 +122,27 @@ def strided(k, x):
     return k.layers.BatchNormalization(momentum=0.9)(x)
 
 
+def dense(k, x):
+    """Layers joined to their inputs, with average pooling between."""
+    x = k.layers.Conv2D(12, 3, strides=2, padding="same", activation="relu")(x)
+    for _ in range(2):
+        y = k.layers.BatchNormalization(momentum=0.9)(x)
+        y = k.layers.Conv2D(12, 3, padding="same", activation="relu")(y)
+        x = k.layers.Concatenate()([x, y])
+    x = k.layers.AveragePooling2D(2)(_normed(k, x, 24))
+    return k.layers.Dense(32, activation="relu")(k.layers.Flatten()(x))
+
+
+def transposed(k, x):
+    """Downwards and upwards again, with a transposed convolution and a leaky activation."""
+    x = _normed(k, x, 12, 2, "leaky_relu")
+    y = _normed(k, x, 24, 2)
+    y = k.layers.Conv2DTranspose(12, 3, strides=2, padding="same", use_bias=False)(y)
+    y = k.layers.ReLU()(k.layers.BatchNormalization(momentum=0.9)(y))
+    x = k.layers.Conv2D(16, 3, strides=2, padding="same")(k.layers.Concatenate()([x, y]))
+    return k.layers.Flatten()(k.layers.ReLU(6.0)(x))
+
+
 BYTES = (0.0, 255.0)
 NETS = {
     net.name: net
@@ -134,7 +155,10 @@ NETS = {
         Net("branches", "signs", 5, branches, (-1.0, 1.0), softmax=False, seed=7),
         Net("squeeze", "digits", 5, squeeze, BYTES, (1 / 255, 0.0), seed=8),
         Net("preactivated", "photograph", 6, preactivated, BYTES, (1 / 127.5, -1.0), seed=21),
+        Net("dense", "signs", 8, dense, (-1.0, 1.0), seed=31),
+        Net("transposed", "letters", 6, transposed, BYTES, (1 / 255, 0.0), False, 32),
         Net("strided", "objects", 6, strided, seed=22),
     )
 }
-APART = ("branches", "squeeze", "preactivated", "strided")  # two for each look
+# Two for each look.
+APART = ("branches", "squeeze", "preactivated", "strided", "dense", "transposed")

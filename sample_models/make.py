@@ -21,7 +21,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
 import tensorflow as tf
-from recipes import keras2, keras3, tf1
+from recipes import keras2, keras3, lite, tf1
 from recipes.data import load_split, write_probe
 from recipes.measure import measure
 
@@ -41,7 +41,7 @@ def main() -> int:
     split = load_split()
     write_probe(split, out / "digits_probe.npz")
     rows, failed = [], []
-    for family in (keras3, keras2, tf1):
+    for family in (keras3, keras2, tf1, lite):
         keras.utils.set_random_seed(SEED)
         tf.random.set_seed(SEED)
         for sample in family.build(split, out):

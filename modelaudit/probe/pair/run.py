@@ -312,14 +312,23 @@ class _Comparison:
         return InnerValues({name: each for name, each in values.items() if each.ndim > 1}, seen)
 
     def _without_effect(self, inner: InnerValues) -> bool:
-        """Whether operators with other weights give what a layer of the source gives.
+        """Whether the export has the outputs of all layers whose weights seem to differ.
 
         Something else is then folded into the weights than what is known.
         """
-        weights = self.weights
-        others = {made_with(self.lite, each.found) for each in weights.differing} - {""}
-        same = [inner.agrees(index) for index in others]
-        same += [inner.has_layer(route, EXPORT_INNER.value) for route in weights.refolded]
+        layers = self.source.artifact.architecture
+        owners = {
+            name: layer.route
+            for layer in (layers.layers if layers else ())
+            for name in layer.variables.values()
+        }
+        weights, limit = self.weights, EXPORT_INNER.value
+        same = [
+            inner.agrees(made_with(self.lite, each.found))
+            or inner.has_layer(owners.get(each.tensor, ""), limit)
+            for each in weights.differing
+        ]
+        same += [inner.has_layer(route, limit) for route in weights.refolded]
         return bool(same) and all(same)
 
 
