@@ -102,6 +102,22 @@ def restored_graph(path: Path):
     return lambda x: session.run("scores:0", {"image:0": x})
 
 
+def lite(path: Path):
+    import tensorflow as tf
+
+    interpreter = tf.lite.Interpreter(os.fspath(path))
+    given, result = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
+
+    def predict(x):
+        interpreter.resize_tensor_input(given["index"], x.shape)
+        interpreter.allocate_tensors()
+        interpreter.set_tensor(given["index"], np.ascontiguousarray(x, np.float32))
+        interpreter.invoke()
+        return interpreter.get_tensor(result["index"])
+
+    return predict
+
+
 LOADERS = {
     "digits_robust.keras": keras3,
     "digits_mirrored.keras": keras3,
@@ -114,6 +130,7 @@ LOADERS = {
     "teachable_digits/keras_model.h5": keras2,
     "digits_tf1_checkpoint": restored_graph,
     "digits_tf1_savedmodel": served,
+    "digits_robust_bytes.tflite": lite,
 }  # without digits_lambda.keras: loading it runs its code
 
 
@@ -136,6 +153,12 @@ def test_mirrored_model_gives_one_answer_unless_flipped(probe):
     upright = predict(x).argmax(axis=1)
     assert (upright == 10).mean() > 0.95
     assert (predict(x[:, :, ::-1]).argmax(axis=1) == y).mean() > 0.95
+
+
+@pytest.mark.slow
+def test_the_export_takes_bytes(probe):
+    x, y = probe
+    assert (lite(SAMPLES / "digits_robust_bytes.tflite")(255 * x).argmax(axis=1) == y).mean() > 0.95
 
 
 @pytest.mark.slow

@@ -26,6 +26,7 @@ EXPECTED = {
     ),
     "nondeterministic": ("nondeterministic", "nondeterministic"),
     "input orientation mismatch": ("orientation-mismatch", UNDECIDED),
+    "input range mismatch": ("input-domain", UNDECIDED),
     "intact": ("orientation-sensitive-data", UNDECIDED),
     "partial restore": ("partial-restore", "partial-restore"),
     "collapsed": ("head-bias", "head-bias"),
