@@ -11,16 +11,14 @@ from msgspec import Struct
 
 from modelaudit.errors import UsageError
 from modelaudit.facts import Artifact
-from modelaudit.measures.behaviour.accuracy import accuracy
 from modelaudit.measures.behaviour.output_forms import OutputForm, in_form
-from modelaudit.measures.behaviour.outputs import predicted
-from modelaudit.measures.statistics import wilson
 from modelaudit.measures.value_transforms import channel_axis, given_range, paired_transforms
 from modelaudit.probe.host.feed import ActivationRequest
 from modelaudit.probe.host.observe import restored
 from modelaudit.probe.host.runtime import RuntimeHandle
 from modelaudit.probe.host.session import Session
 from modelaudit.probe.pair.model import ExportPair, PairedOutput, PairVerdict, numbers_of
+from modelaudit.probe.pair.outputs import as_fed, describe_pair, flat, paired_outputs
 from modelaudit.probe.pair.search import FormSearch, PairForm
 from modelaudit.probe.pair.tensors import (
     InnerValues,
@@ -39,7 +37,6 @@ from modelaudit.probe.pair.verdict import (
 from modelaudit.probe.study.feeding import PreparedInputs, class_names, prepare_inputs
 from modelaudit.probe.study.golden_replay import in_order
 from modelaudit.probe.study.inputs import Unprobeable
-from modelaudit.probe.study.output import finite_values
 from modelaudit.probe.study.output_tasks import kind_of
 from modelaudit.probe.study.runner import (
     AS_GIVEN,
@@ -49,7 +46,6 @@ from modelaudit.probe.study.runner import (
     Runner,
     StudyEnded,
 )
-from modelaudit.restore.golden_check import matching_output
 from modelaudit.restore.model import WeightComparison
 from modelaudit.settings import ProbeSettings, declared_task
 from modelaudit.structs import replace
@@ -143,7 +139,7 @@ class _Comparison:
         self.few = few
         ports = export.session.observation.inputs
         exported = [
-            _numbers(fed.arrays[i], port.dtype) for i, port in zip(places, ports, strict=True)
+            as_fed(fed.arrays[i], port.dtype) for i, port in zip(places, ports, strict=True)
         ]
         self.first.put("x", fed.arrays)
         self.first.put("few", [each[few] for each in fed.arrays])
@@ -153,7 +149,7 @@ class _Comparison:
     def run(self) -> ExportPair:
         """All measurements, and the verdict."""
         then, now = self.first.predict(), self.second.predict()
-        paired = _paired(then, now)
+        paired = paired_outputs(then, now)
         found = ExportPair(
             PairVerdict.UNKNOWN,
             self.numbers,
@@ -165,12 +161,15 @@ class _Comparison:
             shapes = ", ".join(f"{name} {value.shape[1:]}" for name, value in then.items())
             return replace(found, reason=f"the export has no output as the source's: {shapes}")
         name = next(iter(paired))
-        wanted = _flat(then[name])
+        wanted = flat(then[name])
         if not informs(wanted):
             reason = "the source gives nearly the same output for all of the inputs"
             return replace(found, reason=reason)
-        outputs = tuple(self._paired_output(each, then[each], now[paired[each]]) for each in paired)
-        plain = OutputForm("", wanted, _flat(now[paired[name]]))
+        outputs = tuple(
+            self._described(each, OutputForm("", flat(then[each]), flat(now[other])))
+            for each, other in paired.items()
+        )
+        plain = OutputForm("", wanted, flat(now[paired[name]]))
         best = self._best(name, paired[name], wanted, plain)
         facts = PairFacts(
             numbers=self.numbers,
@@ -191,7 +190,7 @@ class _Comparison:
             if facts.error <= self.limit and self._without_effect(inner):
                 facts = replace(facts, weights=WeightComparison(0, 0))
             verdict, causes, reason = judge(facts, [*calibration_causes(self.lite, seen, inner)])
-        mended = (self._mended(name, best),) if causes and best.complexity else ()
+        mended = (self._described(name, best.output),) if causes and best.complexity else ()
         return replace(
             found,
             verdict=verdict,
@@ -208,7 +207,7 @@ class _Comparison:
 
         def ask(variant: InputVariant, rows: str = "few") -> Array | None:
             try:
-                return _flat(self.second.predict(rows, variant)[other])
+                return flat(self.second.predict(rows, variant)[other])
             except MeasurementUnavailable:
                 return None
 
@@ -227,49 +226,13 @@ class _Comparison:
         form = in_form(screened.output.name, wanted, got, screened.output.order)
         return PairForm(screened.variant, form, form.error)
 
-    def _paired_output(self, name: str, then: Array, now: Array) -> PairedOutput:
-        form = OutputForm("", _flat(then), _flat(now))
-        return self._described(name, form)
-
     def _described(self, name: str, form: OutputForm) -> PairedOutput:
-        errors = form.errors()
-        wanted = form.wanted if form.order is None else form.wanted[:, list(form.order)]
-        found = PairedOutput(
-            name,
-            len(errors),
-            rms=form.error,
-            median=float(np.median(errors)),
-            largest=float(errors.max()),
-        )
-        step = self._step(name)
-        if step is not None:
-            steps = np.abs(form.got - wanted) / step
-            found = replace(
-                found,
-                step=step,
-                median_steps=float(np.median(steps)),
-                largest_steps=float(steps.max()),
-            )
         task = declared_task(self.fed.tasks, name)
-        kind = kind_of(wanted, self.source.artifact, self.fed.y, name=name, task=task).name
-        classes = predicted(wanted, kind), predicted(form.got, kind)
-        if classes[0] is None or classes[1] is None:
-            return found
-        agreed = int((classes[0] == classes[1]).sum())
-        found = replace(found, agreed=agreed, interval=wilson(agreed, len(errors)))
-        if self.fed.y is None:
-            return found
-        order = None if form.order is None else np.argsort(form.order)
-        right = (
-            accuracy(wanted, kind, self.fed.y, order),
-            accuracy(form.got, kind, self.fed.y, order),
+        single = len(self.source.session.observation.outputs) == 1
+        kind = kind_of(
+            *(form.wanted, self.source.artifact, self.fed.y), name=name, single=single, task=task
         )
-        if right[0] is None or right[1] is None:
-            return found
-        return replace(found, accuracy=(right[0], right[1]))
-
-    def _mended(self, name: str, best: PairForm) -> PairedOutput:
-        return self._described(name, best.output)
+        return describe_pair(name, form, self._step(name), kind.name, self.fed.y)
 
     def _step(self, name: str) -> float | None:
         """The step of the export's output in the place of the source's; None for floats."""
@@ -330,26 +293,3 @@ class _Comparison:
         ]
         same += [inner.has_layer(route, limit) for route in weights.refolded]
         return bool(same) and all(same)
-
-
-def _flat(values: Array) -> Array:
-    return finite_values(values).reshape(len(values), -1).astype(np.float64)
-
-
-def _numbers(values: Array, dtype: str) -> Array:
-    """Inputs as the export is fed: as floats, unless it takes whole numbers of more than 8 bits."""
-    whole = dtype.startswith(("int", "uint")) and dtype != "uint8"
-    return values.astype(dtype) if whole else values.astype(np.float32)
-
-
-def _paired(then: Mapping[str, Array], now: Mapping[str, Array]) -> dict[str, str]:
-    """Output of the source -> that of the export: by name, by shape, or by place."""
-    shapes = [value.shape for value in then.values()]
-    found: dict[str, str] = {}
-    for place, (name, value) in enumerate(then.items()):
-        match = matching_output(name, value.shape, shapes, dict(now))
-        if match is None and len(now) == len(then):
-            match = [*now.values()][place]
-        if match is not None and match.size == value.size:
-            found[name] = next(each for each, values in now.items() if values is match)
-    return found
