@@ -25,7 +25,7 @@ WHOLE = {"README.md", "guide.md", "nightly.md", "restore.md", "compatibility.md"
 
 def unknown(line: str) -> list[str]:
     """Words of a command line that are not commands or options of the program."""
-    words = re.sub(r"[][,;]", " ", line.partition("  #")[0]).split()
+    words = re.sub(r"[][,;]", " ", re.split(r"  #| \| ", line)[0]).split()
     command: click.Command = cli
     context = click.Context(cli)
     options = {"--help"}
