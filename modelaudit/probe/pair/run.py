@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from modelaudit.errors import UsageError
 from modelaudit.facts import Artifact
-from modelaudit.measures.behaviour.output_forms import OutputForm, in_form
+from modelaudit.measures.behaviour.output_forms import OutputForm
 from modelaudit.measures.value_transforms import channel_axis, given_range, paired_transforms
 from modelaudit.probe.host.feed import ActivationRequest
 from modelaudit.probe.host.observe import restored
@@ -19,7 +19,7 @@ from modelaudit.probe.host.runtime import RuntimeHandle
 from modelaudit.probe.host.session import Session
 from modelaudit.probe.pair.model import ExportPair, PairedOutput, PairVerdict, numbers_of
 from modelaudit.probe.pair.outputs import as_fed, describe_pair, flat, paired_outputs
-from modelaudit.probe.pair.search import FormSearch, PairForm
+from modelaudit.probe.pair.search import FormSearch, PairForm, for_all
 from modelaudit.probe.pair.tensors import (
     InnerValues,
     calibration_causes,
@@ -223,8 +223,7 @@ class _Comparison:
         got = ask(screened.variant, "x")
         if got is None:
             return given
-        form = in_form(screened.output.name, wanted, got, screened.output.order)
-        return PairForm(screened.variant, form, form.error)
+        return for_all(screened, wanted, got)
 
     def _described(self, name: str, form: OutputForm) -> PairedOutput:
         task = declared_task(self.fed.tasks, name)

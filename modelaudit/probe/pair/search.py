@@ -11,7 +11,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import numpy as np
 from msgspec import Struct
 
-from modelaudit.measures.behaviour.output_forms import OutputForm, output_forms, reordered
+from modelaudit.measures.behaviour.output_forms import (
+    OutputForm,
+    in_form,
+    output_forms,
+    reordered,
+)
 from modelaudit.measures.value_transforms import DomainTransform, changes
 from modelaudit.probe.study.combinations import variant_name
 from modelaudit.probe.study.runner import AS_GIVEN, Array, InputVariant
@@ -120,6 +125,17 @@ class FormSearch:
             forms += [each for each in map(reordered, forms) if each is not None]
         tried = [PairForm(variant, form, form.error) for form in forms]
         return simplest(tried)
+
+
+def for_all(found: PairForm, wanted: Array, got: Array) -> PairForm:
+    """A form that was found on a few inputs, for outputs (n, k) of all of them.
+
+    An order of classes is fitted again: a few inputs do not show all classes.
+    """
+    form = in_form(found.output.name, wanted, got)
+    if found.output.order is not None:
+        form = reordered(form) or form
+    return PairForm(found.variant, form, form.error)
 
 
 def simplest(forms: Sequence[PairForm]) -> PairForm:

@@ -7,7 +7,7 @@ import pytest
 
 from modelaudit.measures.transforms import transforms_for
 from modelaudit.measures.value_transforms import DomainTransform, paired_transforms
-from modelaudit.probe.pair.search import FormSearch
+from modelaudit.probe.pair.search import FormSearch, for_all
 from modelaudit.probe.study.combinations import variant_name
 from modelaudit.probe.study.runner import InputVariant
 
@@ -76,6 +76,21 @@ def test_the_order_of_the_classes_is_found_with_another_range():
     inside = undone(DOMAINS["2x-1"])
     best, _ = found(lambda x: source(inside(x))[:, [1, 0, 2, 4, 3]])
     assert (variant_name(best.variant), best.output.order) == ("2x-1", (1, 0, 2, 4, 3))
+
+
+def test_an_order_is_fitted_again_to_all_inputs():
+    """Classes that none of the few inputs has may be in any order."""
+    classes = np.arange(40) % 8
+    wanted = np.eye(8)[classes]
+    order = (1, 2, 3, 4, 5, 6, 7, 0)
+    few = np.flatnonzero(classes < 4)
+    search = FormSearch(wanted[few], lambda _: wanted[few][:, order], [], [], 0.05)
+    best = search.run()
+    assert best is not None
+    assert best.output.order is not None
+    assert best.output.order != order
+    found = for_all(best, wanted, wanted[:, order])
+    assert (found.output.order, found.error) == (order, 0.0)
 
 
 def test_noise_of_quantisation_has_no_better_form():
