@@ -166,8 +166,20 @@ def _settings(
         inner = mapping(value).get("config"), mapping(found).get("config")
         if isinstance(inner[0], dict) and isinstance(inner[1], dict) and key != "activation":
             yield from _settings(inner[0], inner[1], layer, f"{name}.")
-        elif not _equal(_plain(value), _plain(found), layer):
+        elif not (_equal(_plain(value), _plain(found), layer) or _default(key, value, found, saved)):
             yield f"{name} is {_text(found)}, saved as {_text(value)}"
+
+
+def _default(key: str, value: Json, restored: Json, config: Mapping[str, Json]) -> bool:
+    """Whether a setting is saved as None, and restored as what None stands for."""
+    if value is not None:
+        return False
+    if key == "data_format":
+        return restored in ("channels_last", "channels_first")
+    stands_for = "linear" if key.endswith("activation") else None
+    if key == "strides":  # of pooling
+        stands_for = config.get("pool_size", config.get("pool_length"))
+    return stands_for is not None and _plain(restored) == _plain(stands_for)
 
 
 def _plain(value: Json) -> Json:
@@ -183,6 +195,8 @@ def _plain(value: Json) -> Json:
 
 
 def _equal(saved: Json, restored: Json, layer: Layer) -> bool:
+    if _same_factors(saved, restored, layer) or _same_factors(restored, saved, layer):
+        return True
     if isinstance(saved, list) and isinstance(restored, list):
         return len(saved) == len(restored) and all(
             _equal(_plain(a), _plain(b), layer) for a, b in zip(saved, restored, strict=True)
@@ -197,6 +211,25 @@ def _equal(saved: Json, restored: Json, layer: Layer) -> bool:
         ranks = {len(shape) for shape in (layer.output_shape, *layer.input_shapes) if shape}
         return abs(saved - restored) in ranks and min(saved, restored) < 0  # two forms of one axis
     return saved == restored
+
+
+def _same_factors(number: Json, pair: Json, layer: Layer) -> bool:
+    """Whether an augmentation layer makes this `pair`, its lower and upper factor, of a `number`.
+
+    0.1 stands for (-0.1, 0.1), or for (0, 0.1) where no factor is negative.
+    """
+    if not (has(layer.class_name, Trait.AUGMENTATION) and isinstance(number, int | float)):
+        return False
+    match pair:
+        case [int() | float() as low, int() | float() as high]:
+            ends = ((-abs(number), abs(number)), (0.0, abs(number)))
+            same = (
+                math.isclose(low, a, rel_tol=SAME_SETTING.value)
+                and math.isclose(high, b, rel_tol=SAME_SETTING.value)
+                for a, b in ends
+            )
+            return any(same)
+    return False
 
 
 def _other(saved: Shape, restored: list[Json]) -> bool:

@@ -107,6 +107,42 @@ def test_sizes_may_be_inferred_wrongly_but_ranks_are_certain(shape, severity) ->
     assert found.severity == severity
 
 
+@pytest.mark.parametrize(
+    ("class_name", "setting", "saved", "restored", "same"),
+    [
+        ("RandomRotation", "factor", 0.1, [-0.1, 0.1], True),
+        ("RandomRotation", "factor", 0.1, [-0.2, 0.2], False),
+        ("RandomRotation", "factor", [-0.1, 0.1], 0.1, True),
+        ("RandomContrast", "factor", 0.2, [0.0, 0.2], True),
+        ("RandomZoom", "height_factor", [0.1, 0.2], 0.2, False),
+        ("Normalization", "mean", 0.1, [-0.1, 0.1], False),  # only factors have two ends
+        ("Conv2D", "kernel_size", 3, [3, 3], True),
+        ("Conv2D", "kernel_size", 3, [3, 5], False),
+        ("ZeroPadding2D", "padding", 1, [[1, 1], [1, 1]], True),
+        ("ZeroPadding2D", "padding", [1, 2], [[1, 1], [2, 2]], True),
+        ("ZeroPadding2D", "padding", [1, 2], [[1, 2], [1, 2]], False),
+        ("MaxPooling2D", "strides", None, [2, 2], True),
+        ("MaxPooling2D", "strides", None, [1, 1], False),
+        ("Dense", "activation", None, "linear", True),
+        ("Dense", "activation", None, "relu", False),
+        ("Flatten", "data_format", None, "channels_last", True),
+    ],
+)
+def test_an_argument_and_its_normal_form_are_the_same(
+    class_name: str, setting: str, saved: Json, restored: Json, same: bool
+) -> None:
+    config: dict[str, Json] = {"pool_size": [2, 2], setting: saved}
+    found = config | {setting: restored}
+    seen = Observation(
+        *("here", "load_model", Status.LOADED),
+        layers={"a": class_name},
+        details={"a": {"config": found}},
+    )
+    layer = Layer("a", "a", class_name, config=config)
+    differences, _ = compare_layers(replace(SAVED, layers=(layer,)), seen)
+    assert (not differences) is same
+
+
 def test_the_words_of_a_vocabulary_are_in_its_assets() -> None:
     known: dict[str, Json] = {"vocabulary": None, "has_input_vocabulary": True}
     words = Layer("words", "words", "StringLookup", config=known | {"mask_token": ""})
