@@ -166,7 +166,9 @@ def _settings(
         inner = mapping(value).get("config"), mapping(found).get("config")
         if isinstance(inner[0], dict) and isinstance(inner[1], dict) and key != "activation":
             yield from _settings(inner[0], inner[1], layer, f"{name}.")
-        elif not (_equal(_plain(value), _plain(found), layer) or _default(key, value, found, saved)):
+        elif not (
+            _equal(_plain(value), _plain(found), layer) or _default(key, value, found, saved)
+        ):
             yield f"{name} is {_text(found)}, saved as {_text(value)}"
 
 

@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 NO_GRADIENT = "The optimizer's moments of these values are 0: no gradient reached them in training."
+FADED_MOMENTS = (
+    "The optimizer's moments of these values are 0, and so are those of trained ones: they faded, and "
+    "do not tell whether gradients reached these."
+)
 ONE_STEP = "In sequences of one step a recurrent kernel is not used, and not trained."
 ONE_POSITION = (
     "It attends to a single position, whose weight is always 1: queries and keys have no effect, and "
@@ -67,6 +71,10 @@ EXPLAINED: Mapping[str, tuple[str, str]] = {
             "Find what stops the gradient between these layers and the loss, such as an output without "
             "a loss, a normalization over a single value, an attention to a single position, or units whose ReLU always gives 0."
         ),
+    ),
+    FADED_MOMENTS: (
+        "A layer may still have its initial values",
+        "Compare the layer with that of an earlier checkpoint, or with the code that restores it.",
     ),
     SLIGHTLY: (
         "Kernels moved little or not at all in training",

@@ -26,6 +26,7 @@ from modelaudit.rules.drawn_weights import (
     unmoved,
 )
 from modelaudit.rules.initial_explained import (
+    FADED_MOMENTS,
     FEATURES,
     FEW,
     NO_GRADIENT,
@@ -35,6 +36,7 @@ from modelaudit.rules.initial_explained import (
 )
 from modelaudit.rules.training_reach import (
     barely_trained,
+    far_from_start,
     hardly_moved,
     steps_passed_by,
     trained_slightly,
@@ -87,6 +89,8 @@ def never_trained(
     fresh = [kernel for kernel in drawn if kernel.state == "fresh"]
     if not fresh or any(kernel.state == "trained" for kernel in kernels):
         return False, ""
+    if other := far_from_start(artifact, kernels):
+        return False, f"{other}, which no initializer draws"
     largest = max(kernel.weights for kernel in fresh)
     biases = [kernel.tests.get("bias_initial") for kernel in fresh]
     # Training moves biases off their exact initial values, however little it moves kernels.
@@ -202,7 +206,7 @@ def _left_initial(
             normed=normed,
             planned=artifact.architecture is not None,
         )
-        dead = without_gradient(artifact, kernel)
+        dead = without_gradient(artifact, kernel, kernels)
         unused = recurrent(kernel) and kernel.tests.get("bias_initial") is False
         if left_over(artifact, kernel, kernels) or (severity is None and not dead):
             continue
@@ -216,6 +220,8 @@ def _left_initial(
             severity = _at_most_medium(severity or Severity.MEDIUM)
         elif unused and one_step(artifact, kernel.tensor) is None:
             against, severity = ONE_STEP, Severity.LOW
+        elif dead is None:
+            against, severity = FADED_MOMENTS, Severity.LOW
         elif among_siblings(artifact, kernel, kernels):
             against, severity = SIBLINGS, Severity.LOW
         elif designed and severity is Severity.HIGH:

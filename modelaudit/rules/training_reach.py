@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 
@@ -9,13 +10,18 @@ from modelaudit.audit_types.kernels import InitialState, KernelInitialization
 from modelaudit.facts import Artifact, Tensor
 from modelaudit.measures.kernels.batchnorm import variable_names
 from modelaudit.measures.kernels.initializers import candidates
-from modelaudit.measures.kernels.other_weights import STARTS
-from modelaudit.measures.optimizer_state import optimizer_state
+from modelaudit.measures.kernels.other_weights import STARTS, frozen_variables
+from modelaudit.measures.optimizer_state import NOT_TRAINED, optimizer_state
 from modelaudit.rules.learning_rates import ADAPTIVE
-from modelaudit.rules.training_traces import reached
+from modelaudit.rules.training_traces import numbered, reached
 from modelaudit.structs import replace
 from modelaudit.thresholds.training import FEW_STEPS
-from modelaudit.thresholds.weights import HARDLY_MOVED, MIN_WEIGHTS_WITH_BIAS, SLIGHT_REACH
+from modelaudit.thresholds.weights import (
+    FAR,
+    HARDLY_MOVED,
+    MIN_WEIGHTS_WITH_BIAS,
+    SLIGHT_REACH,
+)
 
 _HALF = ("float16", "bfloat16")
 
@@ -72,6 +78,26 @@ def _starts(artifact: Artifact, tensor: Tensor) -> tuple[float, ...]:
             drawn = candidates(said, tensor.shape) if isinstance(said, Mapping) else ()
             return STARTS + tuple(each.mean for each in drawn if each.kind == "constant")
     return STARTS
+
+
+def far_from_start(artifact: Artifact, kernels: Sequence[KernelInitialization]) -> str:
+    """A weight with a value that no usual initializer draws, or "".
+
+    It shows training whatever the layer calls it. Statistics of data are no trained weights, nor are
+    those that are frozen. One value in all entries, or a round one, may be a constant.
+    """
+    drawn = {kernel.tensor for kernel in kernels if kernel.tests.get("fits") is True}
+    names, frozen = variable_names(artifact), frozen_variables(artifact)
+    for tensor in artifact.tensors:
+        stats, name = tensor.stats, names.get(tensor.name, tensor.name).removesuffix(":0")
+        apart = tensor.name in drawn | frozen or name.rpartition("/")[2] in NOT_TRAINED
+        if tensor.role != "weight" or apart or stats is None or "float" not in tensor.dtype:
+            continue
+        value = max(stats.minimum, stats.maximum, key=abs)
+        chosen = stats.constant and (tensor.size > 1 or math.isclose(value, round(value, 2)))
+        if tensor.shape and not chosen and FAR.value < abs(value) < math.inf:
+            return f"{name} has the value {value:.4g}"
+    return ""
 
 
 def one_step_of(artifact: Artifact) -> float:
@@ -151,6 +177,6 @@ def _vectors(artifact: Artifact) -> list[Tensor]:
         tensor
         for tensor in artifact.tensors
         if tensor.role == "weight"
-        and names.get(tensor.name, tensor.name).removesuffix(":0").rpartition("/")[2]
+        and numbered(names.get(tensor.name, tensor.name).removesuffix(":0")).rpartition("/")[2]
         in {"bias", "beta", "gamma"}
     ]

@@ -16,6 +16,7 @@ from modelaudit.measures.kernels.batchnorm import (
 from modelaudit.measures.kernels.other_weights import frozen_variables
 from modelaudit.measures.optimizer_state import optimizer_state
 from modelaudit.rules.initial_explained import NO_STATE, ONE_POSITION
+from modelaudit.thresholds.weights import FADED
 
 
 def one_step(artifact: Artifact, recurrent: str) -> bool | None:
@@ -154,19 +155,36 @@ def _with_state(artifact: Artifact) -> set[str]:
     )
 
 
-def without_gradient(artifact: Artifact, kernel: KernelInitialization) -> bool:
+def without_gradient(
+    artifact: Artifact, kernel: KernelInitialization, kernels: Sequence[KernelInitialization]
+) -> bool | None:
     """Whether every moment of the kernel is 0, in an optimizer that trained others.
 
-    Where it is unknown which are its own, those of its shape.
+    None where those of a kernel that has moved have faded to 0 as well: averages of gradients that
+    stopped long ago tell nothing.
     """
-    if (known := reached(artifact, kernel)) is not None:
-        return not known and optimizer_moved(artifact)
+    own, trained = _moments(artifact, kernel), [k for k in kernels if k.tests.get("fits") is False]
+    if not own or any(first or second for first, second in own) or not optimizer_moved(artifact):
+        return False
+    others = [found for other in trained if (found := _moments(artifact, other)) and found != own]
+    faded = any(
+        all(not first and (second or 0.0) <= FADED.value for first, second in found)
+        for found in others
+    )
+    return None if faded else True
+
+
+def _moments(
+    artifact: Artifact, kernel: KernelInitialization
+) -> list[tuple[float | None, float | None]]:
+    """Largest moments of a kernel, of gradients and of squares; of its shape, if no owner is known."""
+    state, names = optimizer_state(artifact), {kernel.route, f"{kernel.route}/kernel"}
+    own = [x for x in (state.moments if state else ()) if f"{x.route}/{x.role}" in names]
+    if own:
+        return [(each.first, each.second) for each in own]
     shape = next((t.shape for t in artifact.tensors if t.name == kernel.tensor), None)
-    moments = [
-        t.stats for t in artifact.tensors if t.role == "optimizer" and t.shape == shape and t.stats
-    ]
-    zero = bool(moments) and all(stats.minimum == stats.maximum == 0 for stats in moments)
-    return zero and optimizer_moved(artifact)
+    stats = [t.stats for t in artifact.tensors if t.role == "optimizer" and t.shape == shape]
+    return [(None, max(abs(s.minimum), abs(s.maximum))) for s in stats if s is not None]
 
 
 def among_siblings(
@@ -183,13 +201,13 @@ def among_siblings(
     same = [
         other.tests.get("fits")
         for other in kernels
-        if _numbered(other.tensor) == _numbered(kernel.tensor)
+        if numbered(other.tensor) == numbered(kernel.tensor)
         and shapes.get(other.tensor) == shapes.get(kernel.tensor)
     ]
     return "/" in kernel.tensor and same.count(True) > 1 and False in same
 
 
-def _numbered(name: str) -> str:
+def numbered(name: str) -> str:
     """The name of a variable without its number, `scope/kernel` of `scope/kernel_3`."""
     return re.sub(r"_[0-9]+\Z", "", name)
 

@@ -95,6 +95,20 @@ HARDLY_MOVED = Threshold(
     "chosen; one step of Adam at its default rate: 0.003 and more; a public model that Adadelta "
     "never effectively trained: 5e-5",
 )
+FAR = Threshold(
+    6.0,
+    "absolute",
+    "value of a weight beyond which no usual initializer draws, so that training has moved it",
+    "normal draws of standard deviation 1, the widest that are common: 2e-9 beyond; a public model "
+    "with a head of the user's own: 33",
+)
+FADED = Threshold(
+    1e-30,
+    "absolute",
+    "average of squared gradients of a trained kernel up to which it has faded to nothing",
+    "Adam's, 69,000 steps after the last gradient: 1e-30 times its square; trained kernels of a "
+    "public model whose hidden layers died: up to 1e-35",
+)
 SLIGHT_REACH = Threshold(
     0.1,
     "times the spread of the kernel",

@@ -13,8 +13,9 @@ from modelaudit.pipeline import static_facts
 from modelaudit.rules import examples
 from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
-from modelaudit.rules.initial_values import never_trained
+from modelaudit.rules.initial_values import left_initial, never_trained
 from modelaudit.rules.model import Facts
+from modelaudit.rules.training_steps import adam
 from modelaudit.settings import Settings
 from modelaudit.structs import replace
 from tests.rules.initial_kernels import (
@@ -161,3 +162,45 @@ def test_a_policy_whose_last_bias_is_a_constant_was_never_trained(tmp_path, step
     for code, expected in (("MA404", ["high"] * (not steps)), ("MA405", [])):
         seen = run_rule(rule(code), facts).findings
         assert [each.severity.value for each in seen] == expected
+
+
+def with_own_head(value):
+    """Weights of an LSTM as drawn, and of a layer of the user's own with a bias of this size."""
+    ends = TensorStats(0.0, value, value / 2, value / 2, 0, 0)
+    tensors = (examples.tensor("a/kernel", (48, 96)), examples.tensor("own/bias_1", (2,), ends))
+    return replace(examples.model(examples.layer("a"), tensors=tensors), architecture=None)
+
+
+@pytest.mark.parametrize(("value", "expected"), [(33.2, False), (0.0, True)])
+def test_a_bias_that_no_initializer_draws_shows_training(value, expected):
+    artifact, kernels = with_own_head(value), (drawn("a"),)
+    never, why = never_trained(artifact, kernels)
+    assert never is expected
+    assert ("own/bias_1 has the value 33.2" in why) is not expected
+    facts = Facts(artifact, measurements=Measurements(initialization=kernels))
+    assert len(run_rule(rule("MA404"), facts).findings) == expected
+    found = diagnose(facts, ()).causes
+    assert ("never-loaded" in {each.cause for each in found}) is expected
+
+
+@pytest.mark.parametrize("bias", [True, None])
+def test_no_bias_is_said_to_be_unmoved_that_was_not_looked_at(bias):
+    kernels = (drawn("a", bias=bias),)
+    artifact = with_own_head(0.5)
+    facts = Facts(artifact, measurements=Measurements(initialization=kernels))
+    causes = {each.cause: each for each in diagnose(facts, ()).causes}
+    said = " ".join(each.text for each in causes["never-loaded"].evidence)
+    assert "bias has moved" not in said
+    assert ("none of their biases has moved" in said) is (bias is True)
+
+
+@pytest.mark.parametrize(("second", "severity"), [(1e-4, "medium"), (1e-36, "low")])
+def test_moments_that_faded_in_trained_kernels_tell_nothing(second, severity):
+    """Long after the last gradient, Adam's averages are 0 in kernels that it has moved, too."""
+    artifact = adam(("a", 0.0, 0.0), ("b", 0.0, second), ("c", 0.1, 1e-4)).artifact
+    kernels = (drawn("a"), moved("b"), moved("c"))
+    (found,) = left_initial(artifact, kernels)
+    assert (found.severity.value, "no gradient" in found.against) == (severity, second > 1e-30)
+    # Beside a bias that was trained, a kernel as drawn is nothing then.
+    own = replace(drawn("a", bias=False, state="trained"), guessed=True)
+    assert bool(left_initial(artifact, (own, *kernels[1:]))) is (second > 1e-30)

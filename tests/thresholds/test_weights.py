@@ -30,8 +30,9 @@ from modelaudit.rules.engine import run_rule
 from modelaudit.rules.examples import measured
 from modelaudit.rules.initial_values import left_initial
 from modelaudit.rules.model import Facts
-from modelaudit.rules.training_reach import hardly_moved, trained_slightly
+from modelaudit.rules.training_reach import far_from_start, hardly_moved, trained_slightly
 from modelaudit.rules.training_steps import adam
+from modelaudit.rules.training_traces import without_gradient
 from modelaudit.structs import replace
 from tests.diagnosis.cases import behaviour, diagnosed, fit, initial, measurements
 from tests.measures.artifacts import artifact, kernel, layer, tensor
@@ -166,6 +167,20 @@ def hardly(share):
     found = examples.model(examples.layer(), tensors=tensors)
     kernels = (initial("dense", bias_initial=False, fits=True),)
     return bool(hardly_moved(found, kernels)[1])
+
+
+@at("weights.FAR", {5.99: False, 6.01: True})
+def beyond_draws(value):
+    ends = TensorStats(-0.1, value, 0.0, 0.1, 0, 0)
+    tensors = (examples.tensor("dense/kernel"), examples.tensor("own/W_mu", (4, 2), ends))
+    return bool(far_from_start(examples.model(examples.layer(), tensors=tensors), ()))
+
+
+@at("weights.FADED", {0.99e-30: None, 1.01e-30: True})
+def faded(second):
+    found = adam(("dense", 0.0, 0.0), ("other", 0.0, second), ("last", 1.0, 1.0)).artifact
+    moved = initial("other", state="trained", fits=False)
+    return without_gradient(found, initial("dense"), (moved,))
 
 
 @at("weights.SLIGHT_REACH", {0.099: True, 0.101: False})

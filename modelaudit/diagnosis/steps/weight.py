@@ -87,11 +87,13 @@ def never_loaded(case: Case) -> StepResult:
         return CauseUnknown(f"proof beyond kernels that look as drawn: {why}")
     given = case.facts.measurements.initialization if case.facts.measurements else ()
     moved = hardly_moved(case.facts.artifact, given)[1]
+    states = [kernel.tests.get("bias_initial") for kernel in fresh]
+    biases = ", and none of their biases has moved." if True in states else "."
     evidence = [
         Evidence(
             every(tested, "testable kernel matches its", "testable kernels match their")
-            + " initializer's bound and distribution, and no bias has moved"
-            + (f" further than {moved:.1g}." if moved else "."),
+            + " initializer's bound and distribution"
+            + (f", and no bias has moved further than {moved:.1g}." if moved else biases),
             "MA404",
             tested,
             None,
@@ -126,7 +128,10 @@ def partial_restore(case: Case) -> StepResult:
     tested = len(case.kernels)
     found = left_initial(case.facts.artifact, case.measured, case.batchnorm)
     if not found and len(case.fresh) == tested:
-        return CauseExcluded("every kernel is at its initial values, not only some")
+        _, why = never_trained(case.facts.artifact, case.measured, case.batchnorm)
+        if why:
+            return CauseUnknown(f"what tells whether a restore skipped some kernels: {why}")
+        return CauseExcluded("every testable kernel is at its initial values, not only some")
     if not found:
         return CauseExcluded(
             f"none of {tested} testable kernels is at its initial values among trained ones"
