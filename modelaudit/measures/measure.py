@@ -27,6 +27,7 @@ from modelaudit.measures.kernels.constant_layers import constant_layers
 from modelaudit.measures.kernels.initialization import (
     LayerContext,
     kernel_initialization,
+    like_their_kind,
 )
 from modelaudit.measures.kernels.initializers import candidates
 from modelaudit.measures.kernels.other_weights import (
@@ -108,9 +109,10 @@ class _Measuring:
             self._other_layers()
         if not self.artifact.kernels:
             self.skipped["kernels"] = "the file has no convolution or dense kernel"
+        shapes = {name: tensor.shape for name, tensor in self.tensors.items()}
         return Measurements(
             symmetry=tuple(self.symmetry),
-            initialization=tuple(self.initialization),
+            initialization=tuple(like_their_kind(self.initialization, shapes)),
             batchnorm=tuple(self.batchnorm.values()),
             constant=self._constant(),
             profile=self._profile(),

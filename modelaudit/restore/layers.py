@@ -178,7 +178,7 @@ def _default(key: str, value: Json, restored: Json, config: Mapping[str, Json]) 
         return False
     if key == "data_format":
         return restored in ("channels_last", "channels_first")
-    stands_for = "linear" if key.endswith("activation") else None
+    stands_for: Json = "linear" if key.endswith("activation") else None
     if key == "strides":  # of pooling
         stands_for = config.get("pool_size", config.get("pool_length"))
     return stands_for is not None and _plain(restored) == _plain(stands_for)

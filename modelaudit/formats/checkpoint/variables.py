@@ -37,6 +37,8 @@ _SLOT = re.compile(
     r"/(Adam|Adamax|RMSProp|Momentum|Adagrad|Adadelta|Ftrl|GradientDescent|LARS|LAMB)(_\d+)?$"
     r"|/(accum_grad|momentum|hm|vhat|rms|mg)(_\d+)?$"
 )
+# Of the parts of a variable; canned Estimators name slots so even where it has only one.
+_PART = re.compile(r"/(t|part)_\d+\Z")
 _OPTIMIZER_SCALAR = re.compile(
     r"(^|/)(beta[12]_power(_\d+)?|iterations|iter|lr|learning_rate|decay|beta_[12]|momentum|rho)$"
 )
@@ -206,6 +208,8 @@ def _slot_of(name: str, ending: str, known: set[str], optimizers: set[str]) -> s
         variable = name[: slot.start()]
     elif re.sub(r"_\d+$", "", last) not in optimizers:
         return None
+    if _PART.sub("", variable) + ending in known:
+        return _PART.sub("", variable)
     while variable and variable + ending not in known:
         variable = variable.partition("/")[2]
     return variable or None

@@ -65,14 +65,34 @@ def read_frozen_graph(path: Path, limits: Limits) -> Artifact:
     )
 
 
+def _read_names(message: pb.GraphDef) -> set[str]:
+    """Names of the nodes whose values operations compute with; all if every operation copies."""
+    copies: dict[str, set[str]] = {}
+    read: set[str] = set()
+    for node in message.node:
+        inputs = {name.partition(":")[0] for name in node.input if not name.startswith("^")}
+        if node.op == "Identity":
+            copies[node.name] = inputs
+        else:
+            read |= inputs
+    left = list(read)
+    while left:
+        new = copies.get(left.pop(), set()) - read
+        read |= new
+        left.extend(new)
+    return read or {node.name for node in message.node}
+
+
 def const_tensors(
     message: pb.GraphDef, file: str, limits: Limits
 ) -> tuple[tuple[Tensor, ...], list[Problem]]:
     """Constants of the main graph that are weights: arrays of floats, or large arrays.
 
     Shapes, axes and other arguments of operations are constants too; those are small integer
-    arrays or scalars and are not included.
+    arrays or scalars and are not included. What no operation reads, such as an optimizer's state
+    that was frozen as well, gets the role `other`.
     """
+    read = _read_names(message)
     tensors: list[Tensor] = []
     problems: list[Problem] = []
     most, setting = DATASETS.most(message.ByteSize(), limits)
@@ -92,7 +112,8 @@ def const_tensors(
             problems.append(Problem(ProblemKind.LIMIT_EXCEEDED, file, detail, node.name))
             break
         tensor, problem = summarise_or_problem(
-            node.name, source.shape, source.dtype, file, "weight", source, limits
+            *(node.name, source.shape, source.dtype, file),
+            *("weight" if node.name in read else "other", source, limits),
         )
         tensors.append(tensor)
         if problem:

@@ -8,7 +8,8 @@ takes a fifth of trained layers for fresh, since weights move less than their st
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from msgspec import Struct
@@ -156,6 +157,46 @@ def with_first_inconsistent(
     reason = "weights match the initializer, and the statistics directly after it do not fit"
     tests = dict(verdict.tests) | {"misfit": True}
     return replace(verdict, state="fresh", reason=reason, tests=tests)
+
+
+def like_their_kind(
+    found: Sequence[KernelInitialization], shapes: Mapping[str, tuple[int, ...]]
+) -> list[KernelInitialization]:
+    """The same; what fits another guess than untouched layers of its kind was not drawn so.
+
+    Copies of a network, such as an actor and its target, have the same initializers. A kernel whose
+    bias has moved and that is beyond the bound of the others fits a law without one by chance.
+
+    Args:
+        found: verdicts of all kernels.
+        shapes: tensor name -> stored shape.
+    """
+    kinds: defaultdict[object, set[tuple[str, object]]] = defaultdict(set)
+    for each in found:
+        if each.guessed and each.tests.get("bias_initial") and each.tests.get("fits"):
+            kinds[_kind(each, shapes)].add((each.initializer, each.tests.get("law")))
+
+    def odd(each: KernelInitialization) -> bool:
+        alike = kinds.get(_kind(each, shapes), set())
+        drawn = each.guessed and each.tests.get("bias_initial") is False
+        bounded = len(alike) == 1 and {law for _, law in alike} == {"uniform"}
+        return drawn and bounded and each.tests.get("law") in ("normal", "truncated")
+
+    reason = "layers of its kind have another initializer"
+    return [
+        replace(x, state="trained", reason=reason, tests=dict(x.tests) | {"fits": False})
+        if odd(x)
+        else x
+        for x in found
+    ]
+
+
+def _kind(
+    kernel: KernelInitialization, shapes: Mapping[str, tuple[int, ...]]
+) -> tuple[str, tuple[int, ...]]:
+    """What copies of one layer have in common."""
+    layer = kernel.route.removesuffix("/kernel").rpartition("/")[2]
+    return layer, shapes.get(kernel.tensor, ())
 
 
 class _Fit(Struct, frozen=True):

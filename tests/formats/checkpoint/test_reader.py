@@ -271,6 +271,9 @@ def test_saved_objects_get_their_keys_by_equal_names():
         ("conv/conv/kernel/Adam_1", "optimizer"),  # an optimizer in a scope
         ("train/conv/kernel/Adam", "optimizer"),
         ("head/kernel/Adam_1:0", "optimizer"),  # a saver given a dict of variables
+        ("conv/kernel/t_0/Adam", "optimizer"),  # a canned Estimator
+        ("conv/kernel/part_1/Adam_1", "optimizer"),
+        ("other/t_0/Adam", "weight"),
         ("beta1_power", "optimizer"),
         ("beta2_power:0", "optimizer"),
         ("global_step", "other"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from modelaudit.errors import LimitExceeded, ReadError
@@ -11,6 +12,9 @@ from modelaudit.formats.graph.graph_def import graph_facts
 from modelaudit.formats.graph.nested_graphs import nested_graphs
 from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
 from modelaudit.formats.sniff import sniff
+from modelaudit.rules.catalogue import rule
+from modelaudit.rules.engine import run_rule
+from modelaudit.rules.model import Facts
 from modelaudit.settings import Limits
 from tests.formats.graph.graph_makers import add, conv_graph, function, strings
 
@@ -67,3 +71,24 @@ def test_frozen_graph_as_text_and_as_garbage(tmp_path):
         path.write_bytes(content)
         with pytest.raises(ReadError):
             read_frozen_graph(path, LIMITS)
+
+
+def test_constants_that_no_operation_reads_are_no_weights(tmp_path):
+    """An optimizer's state, frozen along with the graph, may have outliers."""
+    values = np.full((40, 60), 0.01, dtype="float32") * np.arange(1, 61, dtype="float32")
+    far = values.copy()
+    far[3, 3] = 4e4
+    for read, role in ((False, "other"), (True, "weight")):
+        graph = pb.GraphDef()
+        add(graph, "x", "Placeholder")
+        for name, stored in (("w", values), ("Variable_44", far)):
+            add(graph, name, "Const", value=stored)
+            add(graph, f"{name}/read", "Identity", name)
+        add(graph, "y", "MatMul", "x", "w/read:0")
+        if read:
+            add(graph, "z", "MatMul", "y", "Variable_44/read")
+        path = tmp_path / "g.pb"
+        path.write_bytes(graph.SerializeToString())
+        artifact = read_frozen_graph(path, LIMITS)
+        assert {t.name: t.role for t in artifact.tensors} == {"w": "weight", "Variable_44": role}
+        assert len(run_rule(rule("MA420"), Facts(artifact)).findings) == read

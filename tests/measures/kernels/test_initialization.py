@@ -9,6 +9,7 @@ from modelaudit.measures.kernels import initializers
 from modelaudit.measures.kernels.initialization import (
     LayerContext,
     kernel_initialization,
+    like_their_kind,
     with_first_inconsistent,
 )
 from modelaudit.measures.kernels.values import load_kernel
@@ -120,6 +121,27 @@ def test_weights_without_a_config_need_a_bias() -> None:
     assert judged(glorot(2), None, MOVED).state == "trained"
     odd = np.random.default_rng(0).laplace(size=SHAPE).astype(np.float32)
     assert judged(odd, None, STILL).state == "undecidable"
+
+
+def test_copies_of_a_layer_have_one_initializer() -> None:
+    """A lightly trained kernel may fit the normal law that its untouched copy rules out."""
+    shape = (256, 64)
+    std = math.sqrt(2 / sum(shape)) / 0.87962566
+    many = np.random.default_rng(1).normal(0, std, 2 * math.prod(shape))
+    drawn = many[np.abs(many) < 2 * std][: math.prod(shape)].reshape(shape)
+    normal = judged(drawn.astype(np.float32), None, MOVED)
+    assert (normal.tests["fits"], normal.tests["law"]) == (True, "truncated")
+    moved = replace(normal, route="one/dense", tensor="one/dense/kernel")
+    for values, same, fits in (
+        (glorot(1, shape), shape, False),  # as the copy was drawn
+        (glorot(1, shape), (64, 256), True),  # another layer
+        (drawn.astype(np.float32), shape, True),
+    ):
+        still = judged(values, None, STILL)
+        copy = replace(still, route="two/dense", tensor="two/dense/kernel")
+        shapes = {"one/dense/kernel": shape, "two/dense/kernel": same}
+        found = like_their_kind([moved, copy], shapes)
+        assert (found[0].tests["fits"], found[1]) == (fits, copy)
 
 
 def test_custom_initializers_are_not_guessed() -> None:
