@@ -79,6 +79,8 @@ class Collapse(Struct, frozen=True):
     larger: Real | None = None
     """Standard deviation over the built-in inputs and the same ones 30 and 1,000 times as large, of
     the scale that the output can have; null unless it is nearly constant for the former."""
+    unusual: Real | None = None
+    """The same over the built-in inputs, zeros, sparse ones and normal draws."""
 
 
 class ClassAgreement(AuditSection, frozen=True, kw_only=True):

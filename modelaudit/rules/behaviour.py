@@ -62,12 +62,13 @@ def unless_made_up(behaviour: Behaviour) -> Severity | None:
 
 def constant(seen: Collapse) -> bool:
     """Whether an output differs by rounding only, and not because it is saturated or 0."""
-    return seen.spread <= CONSTANT.value and seen.at_bound < SATURATED.value
+    still = seen.spread <= CONSTANT.value and (seen.unusual or 0.0) <= STEADY.value
+    return still and seen.at_bound < SATURATED.value
 
 
 def steady(seen: Collapse) -> bool:
     """Whether an output hardly differs for inputs on larger scales either."""
-    return seen.larger is not None and seen.larger <= STEADY.value
+    return seen.larger is not None and max(seen.larger, seen.unusual or 0.0) <= STEADY.value
 
 
 def _confirmed(behaviour: Behaviour) -> bool:

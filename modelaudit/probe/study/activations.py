@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -67,8 +67,10 @@ class LayerActivations:
                 self._seen = (fits, dead, whole)
         return self._seen
 
-    def dead_shares(self) -> Mapping[str, float]:
+    def dead_shares(self, others: Iterable[Sequence[Array]] = ()) -> Mapping[str, float]:
         """Share of channels of each rectified layer that never exceed zero on `x`, in [0, 1].
+
+        A layer without an active channel must be so for `others` too: further inputs of the model.
 
         Raises:
             MeasurementUnavailable: activations cannot be captured.
@@ -76,11 +78,17 @@ class LayerActivations:
         if self._artifact.architecture is not None and not self._rectified:
             return {}
         _, seen, _ = self._given()
-        return {
-            route: float(np.mean(seen[f"{route}:max"] <= 0))
-            for route in self._rectified
-            if f"{route}:max" in seen and seen[f"{route}:max"].size
-        }
+        largest = {route: seen[key] for route in self._rectified if (key := f"{route}:max") in seen}
+        largest = {route: most for route, most in largest.items() if most.size}
+        for arrays in others:
+            dead = tuple(route for route, most in largest.items() if (most <= 0).all())
+            if not dead:
+                break
+            self._runner.put("once", arrays)
+            (found,) = self._runner.activations([ActivationRequest(dead, statistics=True)], "once")
+            self._runner.drop("once")
+            largest |= {route: np.maximum(largest[route], found[f"{route}:max"]) for route in dead}
+        return {route: float(np.mean(most <= 0)) for route, most in largest.items()}
 
     def batchnorm_fits(
         self, moves: Sequence[str], domains: Sequence[DomainTransform]

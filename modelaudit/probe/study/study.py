@@ -59,7 +59,7 @@ from modelaudit.probe.study.sample_budget import (
     within_time,
 )
 from modelaudit.probe.study.sensitivity import study_sensitivity
-from modelaudit.probe.study.value_domain import on_larger_scales, within_domain
+from modelaudit.probe.study.value_domain import on_larger_scales, unusual_inputs, within_domain
 from modelaudit.settings import ProbeSettings
 from modelaudit.structs import replace
 from modelaudit.thresholds.weights import MISFIT, MISFIT_ALIKE
@@ -159,6 +159,7 @@ class _Study:
         )
         scale = partial(on_larger_scales, self.runner, self.fed, repeats.given)
         outputs = tuple(self._try("larger inputs", partial(scale, o)) or o for o in outputs)
+        others = unusual_inputs(self.fed)
         parts = self.runner, self.fed, self.modality, self.rows, repeats, outputs, self.end
         return Behaviour(
             runtime=self.runtime,
@@ -166,7 +167,7 @@ class _Study:
             noise_floor=repeats.noise,
             deterministic=repeats.deterministic,
             outputs=outputs,
-            dead=self._try("dead units", self.inner.dead_shares) or {},
+            dead=self._try("dead units", partial(self.inner.dead_shares, others)) or {},
             residuals=self._try("layer residuals", self._residuals) or (),
             interventions=self._interventions(repeats, outputs, fits),
             batchnorm=fits,

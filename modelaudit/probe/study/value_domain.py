@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -14,6 +14,8 @@ from modelaudit.structs import replace
 from modelaudit.thresholds.answers import SATURATED, STEADY
 
 LARGER = (30.0, 1000.0)
+FEW = 32  # inputs of each unusual kind
+ONES = 0.05  # share of the values of sparse inputs
 
 NOTE = (
     "negative values were made positive: with them the output is NaN or infinite, as where a model "
@@ -53,10 +55,10 @@ def within_domain(runner: Runner, fed: PreparedInputs) -> PreparedInputs:
 def on_larger_scales(
     runner: Runner, fed: PreparedInputs, given: Mapping[str, Array], output: OutputBehaviour
 ) -> OutputBehaviour:
-    """The same behaviour, with `Collapse.larger` if the output is nearly constant.
+    """The same behaviour, with `Collapse.larger` and `.unusual` if the output is nearly constant.
 
-    Which scale a model is for is not in the file, so the scale of built-in inputs may be too small
-    for an output to show that it depends on them.
+    Which values a model is for is not in the file: built-in inputs may be too small, or of another
+    kind, for an output to show that it depends on them.
 
     Args:
         runner: runner of the loaded model.
@@ -70,7 +72,7 @@ def on_larger_scales(
     """
     state, values = output.collapse, [given[output.name]]
     still = share_of_scale(values[0], output.kind) <= STEADY.value
-    measured = [x.dtype.kind == "f" and bool((x % 1).any()) for x in fed.arrays]  # no tokens
+    measured = _measured(fed)
     if fed.info.kind == "user" or not any(measured) or not (state.collapsed and still):
         return output
     if state.at_bound >= SATURATED.value:
@@ -79,11 +81,41 @@ def on_larger_scales(
         pairs = zip(fed.arrays, measured, strict=True)
         larger = [(x * times).astype(x.dtype) if scaled else x for x, scaled in pairs]
         values.append(runner.predict_once(larger)[output.name])
+    larger = _spread(values, output.kind)
+    others = [runner.predict_once(each)[output.name] for each in unusual_inputs(fed)]
+    unusual = _spread([values[0], *others], output.kind)
+    return replace(output, collapse=replace(state, larger=larger, unusual=unusual))
+
+
+def unusual_inputs(fed: PreparedInputs) -> Iterator[Sequence[Array]]:
+    """Zeros, sparse ones and normal draws of both signs, unless the user gave inputs, or tokens.
+
+    Built-in images are dense and not negative: a layer may be inactive for these alone, such as one
+    for planes of 0 and 1.
+    """
+    measured = _measured(fed)
+    if fed.info.kind == "user" or not any(measured):
+        return
+    rng = np.random.default_rng(0)
+    makers: Sequence[Callable[[tuple[int, ...]], Array]] = (
+        np.zeros,
+        lambda shape: rng.random(shape) < ONES,
+        rng.standard_normal,
+    )
+    few = [x[:FEW] for x in fed.arrays]
+    for make in makers:
+        pairs = zip(few, measured, strict=True)
+        yield [make(x.shape).astype(x.dtype) if other else x for x, other in pairs]
+
+
+def _measured(fed: PreparedInputs) -> list[bool]:
+    """For each input, whether it has fractions, which tokens do not."""
+    return [x.dtype.kind == "f" and bool((x % 1).any()) for x in fed.arrays]
+
+
+def _spread(values: Sequence[Array], kind: str) -> float | None:
     joined = np.concatenate(values)
-    if not np.isfinite(joined).all():
-        return output
-    spread = share_of_scale(joined, output.kind)
-    return replace(output, collapse=replace(state, larger=spread))
+    return share_of_scale(joined, kind) if np.isfinite(joined).all() else None
 
 
 def _finite(runner: Runner, arrays: Sequence[Array]) -> bool:

@@ -9,11 +9,20 @@ import pytest
 
 from modelaudit.audit_types.probe_data import ProbeInputs
 from modelaudit.measures.behaviour.collapse import InputDiversity, collapse
+from modelaudit.probe.study.activations import LayerActivations
 from modelaudit.probe.study.feeding import PreparedInputs
 from modelaudit.probe.study.runner import Runner
-from modelaudit.probe.study.value_domain import NOTE, on_larger_scales, within_domain
+from modelaudit.probe.study.value_domain import (
+    NOTE,
+    on_larger_scales,
+    unusual_inputs,
+    within_domain,
+)
+from modelaudit.rules import examples
 from modelaudit.rules.behaviour import steady
-from modelaudit.rules.examples_behaviour import HEALTHY
+from modelaudit.rules.catalogue import rule
+from modelaudit.rules.engine import run_rule
+from modelaudit.rules.examples_behaviour import HEALTHY, with_behaviour
 from modelaudit.structs import replace
 
 
@@ -108,3 +117,46 @@ def test_a_dead_output_is_dead_for_larger_inputs(kind, function, dead) -> None:
     # Tokens have no scale, and what a user feeds is on the right one.
     for other in (fed(x=np.rint(X)), fed("user")):
         assert on_larger_scales(runner, other, given, output) is output
+
+
+DENSE = np.random.default_rng(2).uniform(0, 1, (64, 20)).astype("float32")
+
+
+def rectified(bias: float) -> Callable[[np.ndarray], np.ndarray]:
+    """A layer that is inactive for dense inputs that are not negative."""
+    return lambda x: np.maximum(0, bias - x.sum(axis=1, keepdims=True))
+
+
+class Layered(Applied):
+    """The same for a model with one layer."""
+
+    def activations(self, watches, name="x", variant=None):
+        (y,) = self.predict(name, batch_size=None).values()
+        return tuple({f"{r}:max": y.max(axis=0) for r in each.routes} for each in watches)
+
+
+@pytest.mark.parametrize(("bias", "share"), [(3.0, 0.0), (-9.0, 1.0)])
+def test_a_layer_is_dead_only_if_it_is_for_unusual_inputs_too(bias, share) -> None:
+    layer = examples.layer("a", config={"activation": "relu"})
+    runner = Layered(rectified(bias))
+    runner.put("x", [DENSE])
+    inner = LayerActivations(runner, examples.model(layer), "x", len(DENSE))
+    assert inner.dead_shares() == {"a": 1.0}
+    assert inner.dead_shares(unusual_inputs(fed(x=DENSE))) == {"a": share}
+    assert [*runner.arrays] == ["x"]
+    # What a user feeds is what the model is for.
+    assert inner.dead_shares(unusual_inputs(fed("user", DENSE))) == {"a": 1.0}
+
+
+@pytest.mark.parametrize(("bias", "said"), [(3.0, "not-applicable"), (-30.0, "fail")])
+def test_an_output_is_constant_only_if_it_is_for_unusual_inputs_too(bias, said) -> None:
+    """A head behind a layer that is inactive for dense inputs."""
+    runner = Applied(lambda x: 0.3 + rectified(bias)(x))
+    given = {"y": runner.function(DENSE)}
+    state = collapse(given["y"], "regression", InputDiversity(synthetic=True))
+    output = replace(HEALTHY, name="y", kind="regression", collapse=state)
+    found = on_larger_scales(runner, fed(x=DENSE), given, output)
+    facts = with_behaviour(found)
+    inputs = replace(facts.behaviour.inputs, kind="synthetic")
+    facts = replace(facts, behaviour=replace(facts.behaviour, inputs=inputs))
+    assert run_rule(rule("MA602"), facts).outcome == said
