@@ -79,8 +79,8 @@ def on_larger_scales(
         return output
     for times in LARGER:
         pairs = zip(fed.arrays, measured, strict=True)
-        larger = [(x * times).astype(x.dtype) if scaled else x for x, scaled in pairs]
-        values.append(runner.predict_once(larger)[output.name])
+        scaled = [(x * times).astype(x.dtype) if other else x for x, other in pairs]
+        values.append(runner.predict_once(scaled)[output.name])
     larger = _spread(values, output.kind)
     others = [runner.predict_once(each)[output.name] for each in unusual_inputs(fed)]
     unusual = _spread([values[0], *others], output.kind)
