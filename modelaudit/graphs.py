@@ -78,7 +78,8 @@ class Graph(Struct, frozen=True):
 
     `saver` holds saver_def's names (filename_tensor_name, save_tensor_name, restore_op_name,
     version) if there is one. `init_ops` are node or function names that run at load time.
-    `trainable` are the variables that a graph of TensorFlow 1 lists as trainable.
+    `trainable` are the variables that a graph of TensorFlow 1 lists as trainable, `variables` those
+    that it lists as global: neither the counts of metrics nor those of input queues.
     `held_by` is the location of the constant that contains this graph, `function/node` or `node`;
     empty for the model's own graph.
     """
@@ -92,6 +93,7 @@ class Graph(Struct, frozen=True):
     init_ops: tuple[str, ...] = ()
     assets: Mapping[str, str] = field(default_factory=dict)  # tensor name -> filename
     trainable: tuple[str, ...] = ()
+    variables: tuple[str, ...] = ()
     held_by: str = ""
 
 

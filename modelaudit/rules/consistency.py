@@ -90,6 +90,7 @@ def _divergent(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 
 def _unrestored(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    yield from _left_out(rule, facts)
     names = [str(name) for name in restore_facts(facts, "unrestored")]
     if names:
         by_objects = facts.artifact.format is Format.SAVEDMODEL_TF2
@@ -108,6 +109,20 @@ def _unrestored(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 **counted_evidence(len(names), "variables"),
                 "variables": [*names[:KEPT]],
             },
+        )
+
+
+def _left_out(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    found = facts.artifact.extra.get("left_out")
+    if isinstance(found, list) and found:
+        names = [str(name) for name in found]
+        yield rule.finding(
+            counted(len(names), "variable of the graph is", "variables of the graph are")
+            + f" not in the checkpoint, since the saver leaves it out: {listing(names)}. What reads "
+            "it fails unless the program gives it a value.",
+            route=names[0],
+            severity=Severity.LOW,
+            evidence={**counted_evidence(len(names), "variables"), "variables": [*names[:KEPT]]},
         )
 
 

@@ -30,6 +30,7 @@ from modelaudit.formats.checkpoint.object_graph import GRAPH_KEY, saved_names
 from modelaudit.formats.checkpoint.state_file import STATE_FILE, read_state_file, state_mismatch
 from modelaudit.formats.checkpoint.variables import (
     CheckpointVariables,
+    name_roles,
     read_variables,
     restore_facts,
 )
@@ -38,7 +39,7 @@ from modelaudit.formats.graph.kernels import find_kernels
 from modelaudit.formats.graph.nested_graphs import nested_graphs
 from modelaudit.formats.graph.parse import parse
 from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
-from modelaudit.formats.graph.restore_ops import VARIABLES, restored_variables
+from modelaudit.formats.graph.restore_ops import VARIABLES, left_out, restored_variables
 from modelaudit.formats.io.bounded import display_path, file_entry, model_digest, read_bytes
 from modelaudit.formats.io.symlinks import is_inside
 from modelaudit.formats.keras.variables.unbound import named_kernels
@@ -95,6 +96,9 @@ def read_checkpoint(prefix: Path, limits: Limits) -> Artifact:
             variables, variables.objects, result.assigned, meta.graphs[0] if meta.graphs else None
         )
     }
+    roles = name_roles([*meta.graphs[0].variables]) if meta.graphs else {}
+    lost = left_out(meta.graphs[0], result.assigned) if roles else []
+    extra["left_out"] = [name for name in lost if roles[name] == "weight"]
     if state:
         extra["checkpoint_state"] = state.facts()
     # The object graph itself may be in a missing shard.

@@ -85,7 +85,8 @@ def graph_facts(
         saver=_saver(meta) if meta else {},
         init_ops=_init_ops(meta) if meta else (),
         assets=_assets(meta) if meta else {},
-        trainable=_trainable(meta) if meta else (),
+        trainable=_listed(meta, "trainable_variables") if meta else (),
+        variables=_listed(meta, "variables") if meta else (),
         held_by=held_by,
     )
 
@@ -157,12 +158,12 @@ def _assets(meta: pb.MetaGraphDef) -> dict[str, str]:
     return {asset.tensor_info.name: asset.filename for asset in assets}
 
 
-def _trainable(meta: pb.MetaGraphDef) -> tuple[str, ...]:
-    """Names in TF1's collection of serialized VariableDefs, whose first field is the name."""
-    if "trainable_variables" not in meta.collection_def:
+def _listed(meta: pb.MetaGraphDef, collection: str) -> tuple[str, ...]:
+    """Names in a collection of TF1's serialized VariableDefs, whose first field is the name."""
+    if collection not in meta.collection_def:
         return ()
     found = []
-    for packed in meta.collection_def["trainable_variables"].bytes_list.value:
+    for packed in meta.collection_def[collection].bytes_list.value:
         try:
             key, start = varint(packed, 0)
             size, start = varint(packed, start)

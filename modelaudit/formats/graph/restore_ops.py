@@ -60,6 +60,33 @@ def unrestored(graph: Graph, assigned: Mapping[str, str]) -> list[str]:
     ]
 
 
+def left_out(graph: Graph, assigned: Mapping[str, str]) -> list[str]:
+    """Global variables of a TensorFlow 1 graph that operations read and its saver leaves out.
+
+    A session that restores the checkpoint has no value for them. Operations that only copy, save or
+    assign them do not count.
+    """
+    if not assigned:
+        return []
+    absent = {
+        name
+        for name in graph.variables
+        if name not in assigned and name.rpartition("/")[2] not in STATISTICS  # `lost_statistics`
+    }
+    held = {name: name for name in absent}
+    for node in graph.nodes:
+        if node.op in ("Identity", "ReadVariableOp") and node.inputs:
+            source = node.inputs[0].partition(":")[0]
+            held |= {node.name: source} if source in absent else {}
+    read = set()
+    for node in graph.nodes if absent else ():
+        sources = {reference.partition(":")[0] for reference in node.inputs}
+        if node.op in _ASSIGN or node.name in held or node.op == "SaveV2":
+            continue
+        read |= {held[source] for source in sources & held.keys()}
+    return [name for name in graph.variables if name in read]
+
+
 def lost_statistics(graph: Graph, assigned: Mapping[str, str]) -> list[str]:
     """Moving statistics that inference reads, of normalizations that the saver restores else.
 

@@ -11,11 +11,14 @@ from modelaudit.formats.graph.frozen_graph import read_frozen_graph
 from modelaudit.formats.graph.graph_def import graph_facts
 from modelaudit.formats.graph.nested_graphs import nested_graphs
 from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
+from modelaudit.formats.graph.restore_ops import left_out
 from modelaudit.formats.sniff import sniff
 from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
+from modelaudit.rules.examples import healthy
 from modelaudit.rules.model import Facts
 from modelaudit.settings import Limits
+from modelaudit.structs import replace
 from tests.formats.graph.graph_makers import add, conv_graph, function, strings
 
 LIMITS = Limits()
@@ -92,3 +95,30 @@ def test_constants_that_no_operation_reads_are_no_weights(tmp_path):
         artifact = read_frozen_graph(path, LIMITS)
         assert {t.name: t.role for t in artifact.tensors} == {"w": "weight", "Variable_44": role}
         assert len(run_rule(rule("MA420"), Facts(artifact)).findings) == read
+
+
+def test_variables_that_the_saver_leaves_out():
+    """As the state of a recurrent network that a program fetches; not the slots of optimizers."""
+    meta = pb.MetaGraphDef()
+    graph = meta.graph_def
+    names = ("w", "state", "unused", "bn/moving_mean")
+    for name in names:
+        add(graph, name, "VariableV2")
+        add(graph, f"{name}/read", "Identity", name)
+        listed = b"\x0a" + bytes([len(name) + 2]) + f"{name}:0".encode()
+        meta.collection_def["variables"].bytes_list.value.append(listed)
+    add(graph, "local", "VariableV2")  # of a metric
+    add(graph, "state/Assign", "Assign", "state", "y")
+    add(graph, "unused/Assign", "Assign", "unused", "y")
+    add(graph, "y", "AddN", "w/read", "state/read", "bn/moving_mean/read", "local")
+    found = graph_facts(graph, "m.meta", LIMITS, (), meta)
+    assert found.variables == names
+    assert left_out(found, {"w": "w"}) == ["state"]
+    assert left_out(found, dict.fromkeys(names, "key")) == []
+    assert left_out(found, {}) == []  # without a saver
+    artifact = replace(healthy().artifact, extra={"restore": {}, "left_out": ["state"]})
+    (finding,) = run_rule(rule("MA416"), Facts(artifact)).findings
+    assert "1 variable of the graph is not in the checkpoint" in finding.detail
+    assert finding.severity == "low"
+    silent = replace(artifact, extra={"restore": {}, "left_out": []})
+    assert run_rule(rule("MA416"), Facts(silent)).outcome == "pass"

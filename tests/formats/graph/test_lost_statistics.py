@@ -49,3 +49,28 @@ def test_statistics_that_inference_needs(tmp_path: Path, whole: bool, inference:
         else:
             assert not result.findings
             assert whole or not inference
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_state_that_the_saver_leaves_out(tmp_path: Path, whole: bool) -> None:
+    tf = pytest.importorskip("tensorflow")
+    v1 = tf.compat.v1
+    with tf.Graph().as_default(), v1.Session() as session:
+        x = v1.placeholder(tf.float32, [None, 3], "x")
+        weight = v1.get_variable("weight", [3, 3])
+        state = v1.get_variable("state", [3], trainable=False)
+        loss = tf.reduce_sum(tf.matmul(x, weight) + state, name="loss")
+        v1.train.AdamOptimizer().minimize(loss)
+        session.run(v1.global_variables_initializer())
+        v1.train.Saver(None if whole else [weight]).save(session, str(tmp_path / "m"))
+    result = run_rule(rule("MA416"), Facts(read(tmp_path / "m", Limits())))
+    with tf.Graph().as_default(), v1.Session() as session:
+        v1.train.import_meta_graph(str(tmp_path / "m.meta")).restore(session, str(tmp_path / "m"))
+        fed = {"x:0": np.ones((2, 3))}
+        if whole:
+            session.run("loss:0", fed)
+            assert not result.findings
+        else:
+            with pytest.raises(tf.errors.FailedPreconditionError):
+                session.run("loss:0", fed)
+            assert ": state. " in result.findings[0].detail
