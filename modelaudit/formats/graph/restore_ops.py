@@ -61,30 +61,13 @@ def unrestored(graph: Graph, assigned: Mapping[str, str]) -> list[str]:
 
 
 def left_out(graph: Graph, assigned: Mapping[str, str]) -> list[str]:
-    """Global variables of a TensorFlow 1 graph that operations read and its saver leaves out.
+    """Global variables of a TensorFlow 1 graph that its saver leaves out; see `lost_statistics` too.
 
-    A session that restores the checkpoint has no value for them. Operations that only copy, save or
-    assign them do not count.
+    A session that restores the checkpoint has no value for them, whether an operation reads them or
+    the program fetches them, as the state of a recurrent network. Empty if the graph has no saver.
     """
-    if not assigned:
-        return []
-    absent = {
-        name
-        for name in graph.variables
-        if name not in assigned and name.rpartition("/")[2] not in STATISTICS  # `lost_statistics`
-    }
-    held = {name: name for name in absent}
-    for node in graph.nodes:
-        if node.op in ("Identity", "ReadVariableOp") and node.inputs:
-            source = node.inputs[0].partition(":")[0]
-            held |= {node.name: source} if source in absent else {}
-    read = set()
-    for node in graph.nodes if absent else ():
-        sources = {reference.partition(":")[0] for reference in node.inputs}
-        if node.op in _ASSIGN or node.name in held or node.op == "SaveV2":
-            continue
-        read |= {held[source] for source in sources & held.keys()}
-    return [name for name in graph.variables if name in read]
+    names = [name for name in graph.variables if name.rpartition("/")[2] not in STATISTICS]
+    return [name for name in names if name not in assigned] if assigned else []
 
 
 def lost_statistics(graph: Graph, assigned: Mapping[str, str]) -> list[str]:

@@ -98,19 +98,17 @@ def test_constants_that_no_operation_reads_are_no_weights(tmp_path):
 
 
 def test_variables_that_the_saver_leaves_out():
-    """As the state of a recurrent network that a program fetches; not the slots of optimizers."""
+    """As the state of a recurrent network that a program fetches; not the counts of metrics."""
     meta = pb.MetaGraphDef()
     graph = meta.graph_def
-    names = ("w", "state", "unused", "bn/moving_mean")
+    names = ("w", "state", "bn/moving_mean")
     for name in names:
         add(graph, name, "VariableV2")
         add(graph, f"{name}/read", "Identity", name)
         listed = b"\x0a" + bytes([len(name) + 2]) + f"{name}:0".encode()
         meta.collection_def["variables"].bytes_list.value.append(listed)
     add(graph, "local", "VariableV2")  # of a metric
-    add(graph, "state/Assign", "Assign", "state", "y")
-    add(graph, "unused/Assign", "Assign", "unused", "y")
-    add(graph, "y", "AddN", "w/read", "state/read", "bn/moving_mean/read", "local")
+    add(graph, "y", "AddN", "w/read", "bn/moving_mean/read", "local")
     found = graph_facts(graph, "m.meta", LIMITS, (), meta)
     assert found.variables == names
     assert left_out(found, {"w": "w"}) == ["state"]
