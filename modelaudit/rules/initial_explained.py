@@ -20,6 +20,10 @@ BODY = (
     "They were left out of training, as in a body that was frozen without its pretrained weights: "
     "the layers that were trained get random features."
 )
+NETWORK = (
+    "Nothing of these networks has moved, while other networks of the file are trained: they were never "
+    "trained, or are copies that were not brought up to date."
+)
 FEW = (
     "The model made {} training steps, which move a weight hardly further: initial values do not "
     "show that a restore left any out."
@@ -56,6 +60,13 @@ EXPLAINED: Mapping[str, tuple[str, str]] = {
             'base = keras.applications.MobileNetV2(weights="imagenet", include_top=False)  # or '
             "load_weights\n"
             "model.trainable = True  # without pretrained weights"
+        ),
+    ),
+    NETWORK: (
+        "A network of several still has its initial values",
+        (
+            "If it is a copy, such as a target network, give it the weights of the trained one before saving:\n"
+            "target.set_weights(trained.get_weights())"
         ),
     ),
     SIBLINGS: (

@@ -55,6 +55,7 @@ from modelaudit.rules.untrained_bodies import (
     body_left_out,
     layer_of,
     only_head_moved,
+    whole_networks,
 )
 from modelaudit.thresholds.weights import (
     LIGHT,
@@ -230,7 +231,7 @@ def _left_initial(
         else:
             against = ""
         found.append(Untouched(kernel, severity, against))
-    return body_left_out(found)
+    return whole_networks(artifact, body_left_out(found), kernels)
 
 
 def _slightly(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from msgspec import Struct
@@ -9,7 +10,7 @@ from msgspec import Struct
 from modelaudit.audit_types.kernels import KernelInitialization
 from modelaudit.facts import Artifact
 from modelaudit.findings import Severity
-from modelaudit.rules.initial_explained import BODY, FEATURES, NO_STATE
+from modelaudit.rules.initial_explained import BODY, FEATURES, NETWORK, NO_STATE
 
 
 class Untouched(Struct, frozen=True):
@@ -47,6 +48,42 @@ def body_left_out(found: Sequence[Untouched]) -> tuple[Untouched, ...]:
     if len({layer_of(each.kernel) for each in kept}) < 2:
         return tuple(found)
     return tuple(Untouched(e.kernel, Severity.LOW, BODY) if e in kept else e for e in found)
+
+
+def whole_networks(
+    artifact: Artifact, found: Sequence[Untouched], kernels: Sequence[KernelInitialization]
+) -> tuple[Untouched, ...]:
+    """The same; a network of a checkpoint of several, of which nothing has moved, is no body.
+
+    Such as the actor or the target beside a trained critic, named `model/1` or `target`.
+    """
+    if artifact.architecture is not None:
+        return tuple(found)
+    touched = {
+        _network(kernel)
+        for kernel in kernels
+        if False in (kernel.tests.get("fits"), kernel.tests.get("bias_initial"))
+    }
+    counts = Counter(_network(each.kernel) for each in found)
+
+    def alone(each: Untouched) -> bool:
+        network = _network(each.kernel)
+        others = {
+            other for other in touched if other.rpartition("/")[0] == network.rpartition("/")[0]
+        }
+        return bool(network) and network not in touched and counts[network] > 1 and bool(others)
+
+    return tuple(
+        Untouched(each.kernel, min(each.severity, Severity.LOW, key=lambda x: x.rank), NETWORK)
+        if alone(each)
+        else each
+        for each in found
+    )
+
+
+def _network(kernel: KernelInitialization) -> str:
+    """The scope of a layer: `model/1` of `model/1/layer_with_weights-0`; "" of the only network."""
+    return layer_of(kernel).rpartition("/")[0]
 
 
 def layer_of(kernel: KernelInitialization) -> str:

@@ -13,6 +13,7 @@ from modelaudit.pipeline import static_facts
 from modelaudit.rules import examples
 from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
+from modelaudit.rules.initial_explained import NETWORK
 from modelaudit.rules.initial_values import left_initial, never_trained
 from modelaudit.rules.model import Facts
 from modelaudit.rules.training_steps import adam
@@ -204,3 +205,24 @@ def test_moments_that_faded_in_trained_kernels_tell_nothing(second, severity):
     # Beside a bias that was trained, a kernel as drawn is nothing then.
     own = replace(drawn("a", bias=False, state="trained"), guessed=True)
     assert bool(left_initial(artifact, (own, *kernels[1:]))) is (second > 1e-30)
+
+
+@pytest.mark.parametrize(
+    ("last", "expected"),
+    [
+        (drawn("model/1/last"), True),  # a target network that was never brought up to date
+        (moved("model/1/last"), False),  # a body whose head was trained
+    ],
+)
+def test_each_network_of_a_checkpoint_is_judged_by_itself(last, expected):
+    bare = replace(model(), architecture=None)
+    kernels = [moved(f"model/0/{name}") for name in "abc"]
+    kernels += [drawn("model/1/a"), drawn("model/1/b"), last]
+    found = left_initial(bare, kernels)
+    assert found
+    assert {each.against == NETWORK for each in found} == {expected}
+    if expected:
+        facts = Facts(bare, measurements=Measurements(initialization=tuple(kernels)))
+        (finding,) = run_rule(rule("MA405"), facts).findings
+        assert finding.severity == "low"
+        assert "networks" in finding.detail and "target.set_weights" in finding.fix

@@ -61,7 +61,7 @@ def unrestored(graph: Graph, assigned: Mapping[str, str]) -> list[str]:
 
 
 def left_out(graph: Graph, assigned: Mapping[str, str]) -> list[str]:
-    """Global variables of a TensorFlow 1 graph that its saver leaves out; see `lost_statistics` too.
+    """Global variables of a TensorFlow 1 graph that its saver leaves out, but for statistics.
 
     A session that restores the checkpoint has no value for them, whether an operation reads them or
     the program fetches them, as the state of a recurrent network. Empty if the graph has no saver.
