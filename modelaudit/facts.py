@@ -28,7 +28,7 @@ from modelaudit.graphs import (
     fits,
     trains,
 )
-from modelaudit.structs import PartlyCompared
+from modelaudit.structs import PartlyCompared, PerObject
 
 Dialect: TypeAlias = Literal["keras1", "keras2", "keras3"]  # the generation that wrote a config
 
@@ -208,10 +208,15 @@ class Architecture(Struct, frozen=True):
         Raises:
             KeyError: no such layer.
         """
-        for layer in self.layers:
-            if layer.route == route:
-                return layer
-        raise KeyError(route)
+        return _layers(self)[route]
+
+
+def _by_route(architecture: Architecture) -> dict[str, Layer]:
+    """The first layer of each route."""
+    return {layer.route: layer for layer in reversed(architecture.layers)}
+
+
+_layers = PerObject(_by_route)
 
 
 class Kernel(Struct, frozen=True):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, TypeVar
+from collections.abc import Callable
+from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
 
 from msgspec import Struct
 
@@ -11,9 +12,29 @@ if TYPE_CHECKING:
 else:
     from msgspec.structs import replace
 
-__all__ = ["PartlyCompared", "converted", "replace"]
+__all__ = ["PartlyCompared", "PerObject", "converted", "replace"]
 
 S = TypeVar("S", bound=Struct)
+K = TypeVar("K")
+T = TypeVar("T")
+
+
+class PerObject(Generic[K, T]):
+    """A function of one object that caches its last result, because many places call it in turn.
+
+    Values with mappings, such as artifacts, cannot be hashed; the same value is the same object.
+    """
+
+    def __init__(self, compute: Callable[[K], T]) -> None:
+        self._compute = compute
+        self._last: tuple[K, T] | None = None
+
+    def __call__(self, of: K) -> T:
+        """The result for this object."""
+        last = self._last
+        if last is None or last[0] is not of:
+            last = self._last = (of, self._compute(of))
+        return last[1]
 
 
 class PartlyCompared(Struct, frozen=True, eq=False):

@@ -50,8 +50,10 @@ def _initializer(facts: Facts, route: str, role: str) -> str:
 def _config(facts: Facts, route: str) -> Mapping[str, Json]:
     """The config of a layer; empty without an architecture."""
     architecture = facts.artifact.architecture
-    layers = architecture.layers if architecture else ()
-    return next((layer.config for layer in layers if layer.route == route), {})
+    try:
+        return architecture.layer(route).config if architecture else {}
+    except KeyError:
+        return {}
 
 
 def _kernels(facts: Facts) -> Iterator[tuple[str, str, Tensor]]:
@@ -71,7 +73,12 @@ def _kernels(facts: Facts) -> Iterator[tuple[str, str, Tensor]]:
             yield kernel.route, kernel.tensor.rpartition("/")[2], tensors[kernel.tensor]
     for name, said in variable_names(artifact).items() if not artifact.architecture else ():
         route, _, role = said.removesuffix(":0").rpartition("/")
-        if role in KERNELS and name in tensors.keys() - seen and tensors[name].role == "weight":
+        if (
+            role in KERNELS
+            and name not in seen
+            and name in tensors
+            and tensors[name].role == "weight"
+        ):
             yield route, role, tensors[name]
 
 

@@ -13,7 +13,7 @@ from modelaudit.measures.kernels.batchnorm import CHECKPOINT_SUFFIX, variable_na
 from modelaudit.measures.kernels.initialization import LayerContext, kernel_initialization
 from modelaudit.measures.kernels.initializers import Distribution, candidates
 from modelaudit.measures.kernels.values import load_kernel
-from modelaudit.structs import replace
+from modelaudit.structs import PerObject, replace
 from modelaudit.thresholds.weights import MIN_WEIGHTS_WITH_BIAS, SMALL
 
 AVERAGE = "/ExponentialMovingAverage"
@@ -153,26 +153,39 @@ def _other_matrices(
                 yield route, role, name, _USUAL[role], name not in frozen
 
 
+def _named(artifact: Artifact) -> dict[str, list[Tensor]]:
+    """Tensors by the name that layers have for them; by that of their variable without layers."""
+    names = {} if artifact.architecture else variable_names(artifact)
+    found: dict[str, list[Tensor]] = {}
+    for tensor in artifact.tensors:
+        word = tensor.name
+        if not artifact.architecture:
+            word = names.get(word, word).removesuffix(":0")
+        found.setdefault(word, []).append(tensor)
+    return found
+
+
+_by_word = PerObject(_named)
+
+
 def biases_start(artifact: Artifact, route: str) -> bool | None:
     """Whether all biases of a layer are where initializers start them; None without any.
 
     That is 0 or 1, or, where no architecture names the initializer, one value in all entries.
     """
     architecture = artifact.architecture
-    if architecture is None:
-        names = variable_names(artifact)
-        said = {t.name: names.get(t.name, t.name).removesuffix(":0") for t in artifact.tensors}
-        own = {name for name, word in said.items() if word == f"{route}/bias"}
-    else:
-        own = {
+    own = [f"{route}/bias"]
+    if architecture is not None:
+        own = [
             name
             for role, name in architecture.layer(route).variables.items()
             if role.rpartition("/")[2] == "bias"
-        }
+        ]
     starts = [
         _at_start(tensor.source.array(), architecture is None)
-        for tensor in artifact.tensors
-        if tensor.name in own and tensor.source is not None and tensor.nbytes <= LARGEST
+        for name in own
+        for tensor in _by_word(artifact).get(name, ())
+        if tensor.source is not None and tensor.nbytes <= LARGEST
     ]
     return all(starts) if starts else None
 

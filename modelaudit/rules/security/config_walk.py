@@ -2,32 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Generic, TypeVar
+from collections.abc import Mapping
 
 from msgspec import Struct
 
 from modelaudit.facts import Artifact, Json
-
-T = TypeVar("T")
-
-
-class PerArtifact(Generic[T]):
-    """A function of an artifact that caches its last result, because many rules call it in turn.
-
-    Artifacts contain mappings and so cannot be hashed; the same artifact is the same object.
-    """
-
-    def __init__(self, compute: Callable[[Artifact], T]) -> None:
-        self._compute = compute
-        self._last: tuple[Artifact, T] | None = None
-
-    def __call__(self, artifact: Artifact) -> T:
-        """The result for `artifact`."""
-        last = self._last
-        if last is None or last[0] is not artifact:
-            last = self._last = (artifact, self._compute(artifact))
-        return last[1]
+from modelaudit.structs import PerObject
 
 
 class ConfigObject(Struct, frozen=True, eq=False):
@@ -138,5 +118,5 @@ def _step(key: str, index: int, item: Json) -> str:
     return f"{key}/{name or index}" if key else str(index)
 
 
-config_tree = PerArtifact(_walk)
+config_tree = PerObject(_walk)
 """Every object and string in an artifact's documents."""

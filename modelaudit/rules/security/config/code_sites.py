@@ -28,9 +28,9 @@ from modelaudit.rules.security.config.allowed_code import (
 from modelaudit.rules.security.config_walk import (
     ConfigObject,
     ConfigText,
-    PerArtifact,
     config_tree,
 )
+from modelaudit.structs import PerObject
 
 _WORD = re.compile(r"[^\W\d]\w*")
 _QUOTED = re.compile(r"""'([^'\\\n]{0,200})'|"([^"\\\n]{0,200})\"""")
@@ -201,5 +201,5 @@ def _unreadable(text: ConfigText, reason: str) -> CodeSite:
     return CodeSite(text, "unknown", (), (), "", "", reason, digest)
 
 
-code_sites = PerArtifact(_find)
+code_sites = PerObject(_find)
 """Every piece of code in an artifact's configs."""

@@ -25,11 +25,10 @@ from modelaudit.rules.security.config.object_references import ObjectReference, 
 from modelaudit.rules.security.config_walk import (
     ConfigObject,
     ConfigText,
-    PerArtifact,
     config_tree,
 )
 from modelaudit.rules.security.op_threats import WATCHED
-from modelaudit.structs import replace
+from modelaudit.structs import PerObject, replace
 
 _DOTTED = re.compile(r"(?:[^\W\d]\w*+\.)*+[^\W\d]\w*+")
 # Keys whose values can be functions; lists of words can contain anything.
@@ -71,7 +70,7 @@ def _in_text(text: ConfigText) -> Iterator[ObjectReference]:
         yield ObjectReference(text.site, module, name, True)
 
 
-named = PerArtifact(_find)
+named = PerObject(_find)
 """Hostile objects that strings and registered names in an artifact's configs refer to.
 
 Keras itself does not look up either. Old and third-party loaders do, and no legitimate config

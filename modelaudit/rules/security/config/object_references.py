@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping
 from msgspec import Struct
 
 from modelaudit.facts import Artifact, Json
-from modelaudit.rules.security.config_walk import ConfigObject, PerArtifact, config_tree
+from modelaudit.rules.security.config_walk import ConfigObject, config_tree
+from modelaudit.structs import PerObject
 
 _NAME = re.compile(r"[^\W\d]\w*+(?:\.[^\W\d]\w*+)*+")
 _NODE_OP = re.compile(r'"op"\s*+:\s*+"(\w{1,200})"')
@@ -87,5 +88,5 @@ def _named_functions(site: ConfigObject, module: str) -> Iterator[ObjectReferenc
         yield ObjectReference(site, module, "*", False)
 
 
-references = PerArtifact(_find)
+references = PerObject(_find)
 """Every object that an artifact's configs refer to."""

@@ -9,7 +9,6 @@ from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.formats.graph.dataflow import CALLS
 from modelaudit.formats.graph.op_registry import known_operations
 from modelaudit.rules.model import Facts, Family, Need, Rule
-from modelaudit.rules.security.config_walk import PerArtifact
 from modelaudit.rules.security.graph.access import lowered
 from modelaudit.rules.security.graph.constant_folding import PASSING
 from modelaudit.rules.security.graph.examples import constant, graph_with, harmless
@@ -19,6 +18,7 @@ from modelaudit.rules.security.graph.operations import GraphOperation, graph_fil
 from modelaudit.rules.security.graph.reachability import Reach, every_node, node_name
 from modelaudit.rules.security.graph.work import Excess, GraphCost
 from modelaudit.rules.security.op_threats import LOOPS, WAITS
+from modelaudit.structs import PerObject
 from modelaudit.thresholds.security import LOOP_ROUNDS
 
 _MOST_STEPS = 300
@@ -143,7 +143,7 @@ def _none(_: Artifact) -> dict[int, Found]:
     return {}
 
 
-_done = PerArtifact(_none)  # by the budget
+_done = PerObject(_none)  # by the budget
 
 
 def _excesses(facts: Facts) -> Found:

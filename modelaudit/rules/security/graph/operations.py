@@ -7,7 +7,6 @@ from msgspec import Struct
 from modelaudit.facts import Artifact, Graph, GraphFunction, GraphNode
 from modelaudit.formats.graph.dataflow import CALLS
 from modelaudit.formats.graph.op_registry import known_operations
-from modelaudit.rules.security.config_walk import PerArtifact
 from modelaudit.rules.security.graph.input_sources import OriginTracer, ValueOrigin
 from modelaudit.rules.security.graph.reachability import (
     CallGraph,
@@ -17,6 +16,7 @@ from modelaudit.rules.security.graph.reachability import (
     recursive_functions,
 )
 from modelaudit.rules.security.op_threats import LOOPS, NATIVE, RUNS_GRAPH, WAITS, WATCHED
+from modelaudit.structs import PerObject
 
 _INTERESTING = frozenset({*WATCHED, *LOOPS, *WAITS, *NATIVE, RUNS_GRAPH})
 
@@ -140,5 +140,5 @@ def _holder(outer: list[CallGraph], where: str) -> tuple[Reach, str]:
     return Reach.DEAD, ""
 
 
-operations = PerArtifact(_find)
+operations = PerObject(_find)
 """Every operation in an artifact's graphs that a rule checks."""
