@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -97,6 +98,11 @@ def _log_choose(n: int, k: int) -> float:
     return math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
 
 
+@lru_cache(maxsize=1)
+def _steps(n: int) -> NDArray[np.float64]:
+    return np.arange(n + 1) / n
+
+
 def kolmogorov_smirnov(probabilities: NDArray[np.float64]) -> tuple[float, float]:
     """Kolmogorov-Smirnov distance from the uniform distribution, and its p-value.
 
@@ -106,7 +112,7 @@ def kolmogorov_smirnov(probabilities: NDArray[np.float64]) -> tuple[float, float
         probabilities: (n,) sorted values of the cumulative distribution function.
     """
     n = len(probabilities)
-    steps = np.arange(n + 1) / n
+    steps = _steps(n)
     above = float((steps[1:] - probabilities).max())
     below = float((probabilities - steps[:-1]).max())
     distance = max(above, below)

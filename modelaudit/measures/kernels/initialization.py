@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from msgspec import Struct
+from numpy.typing import NDArray
 
 from modelaudit.audit_types.kernels import KernelInitialization
 from modelaudit.facts import Json, Kernel
@@ -26,7 +27,7 @@ from modelaudit.measures.kernels.initializers import (
 )
 from modelaudit.measures.kernels.values import KernelValues
 from modelaudit.measures.statistics import kolmogorov_smirnov, spectrum_excess
-from modelaudit.structs import replace
+from modelaudit.structs import PerObject, replace
 from modelaudit.thresholds.weights import (
     FLAT,
     FLAT_P,
@@ -242,6 +243,23 @@ def _flat(values: KernelValues, rounding: float) -> _Fit | None:
     return found if found.fits(FLAT_P.value) else None
 
 
+def _sorted(values: KernelValues) -> NDArray[np.float64]:
+    """At most 65,536 evenly spaced weights in order, between the smallest and the largest of all.
+
+    That is enough to distinguish distributions.
+    """
+    flat = values.matrix.reshape(-1)
+    if flat.size > _MAX_DRAWN:
+        flat = flat[np.arange(_MAX_DRAWN) * flat.size // _MAX_DRAWN]
+    found = np.empty(flat.size + 2)
+    found[0], found[-1] = values.minimum, values.maximum
+    found[1:-1] = np.sort(flat.astype(np.float64))
+    return found
+
+
+_drawn = PerObject(_sorted)
+
+
 def _fit(distribution: Distribution, values: KernelValues, rounding: float) -> _Fit:
     if distribution.kind == "constant":
         exact = values.minimum == values.maximum == np.float32(distribution.mean)
@@ -257,22 +275,22 @@ def _fit(distribution: Distribution, values: KernelValues, rounding: float) -> _
     inside = math.isinf(margin) or (
         distribution.low - margin <= values.minimum and values.maximum <= distribution.high + margin
     )
-    # At most 65,536 evenly spaced weights, which is enough to distinguish distributions
-    flat = values.matrix.reshape(-1)
-    if flat.size > _MAX_DRAWN:
-        flat = flat[np.arange(_MAX_DRAWN) * flat.size // _MAX_DRAWN]
-    drawn = flat.astype(np.float64)
-    distance, p = kolmogorov_smirnov(distribution.cdf(np.sort(drawn)))
+    drawn = _drawn(values)
+    probabilities = distribution.cdf(drawn)
+    distance, p = kolmogorov_smirnov(probabilities[1:-1])
+    low, high = float(probabilities[0]), float(probabilities[-1])
     bounded = math.isfinite(distribution.high)
     details: dict[str, Json] = {
         "law": distribution.kind,
         "bound": distribution.high if bounded else None,
         "ks_distance": distance,
-        "ks_weights": len(drawn),
+        "ks_weights": len(drawn) - 2,
     }
-    low, high = distribution.cdf(np.array([values.minimum, values.maximum])).tolist()
-    beyond = (drawn < distribution.low - margin) | (drawn > distribution.high + margin)
-    outside = float(beyond.mean()) if bounded else None
+    outside = None
+    if bounded:
+        own = drawn[1:-1]
+        beyond = (own < distribution.low - margin) | (own > distribution.high + margin)
+        outside = np.count_nonzero(beyond) / own.size
     return _Fit(inside, p, bounded, details, _range_p(high - low, values.weights), outside)
 
 

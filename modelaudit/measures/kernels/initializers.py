@@ -44,7 +44,7 @@ class Distribution(Struct, frozen=True):
             return np.clip((x - self.low) / (self.high - self.low), 0.0, 1.0)
         probability = _normal_cdf((x - self.mean) / self.std)
         if self.kind == "truncated":
-            tail = float(_normal_cdf(np.array([-_CUT]))[0])
+            tail = _tail()
             probability = np.clip((probability - tail) / (1 - 2 * tail), 0.0, 1.0)
         return probability
 
@@ -63,6 +63,12 @@ class Distribution(Struct, frozen=True):
 def _normal_table() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     x = np.linspace(-9, 9, 8193)
     return x, np.array([0.5 * math.erfc(-v / math.sqrt(2)) for v in x])
+
+
+@lru_cache(maxsize=1)
+def _tail() -> float:
+    """Probability of a value that the truncated normal distribution cuts off, on one side."""
+    return float(_normal_cdf(np.array([-_CUT]))[0])
 
 
 def _normal_cdf(x: NDArray[np.float64]) -> NDArray[np.float64]:
