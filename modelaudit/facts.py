@@ -202,6 +202,10 @@ class Architecture(Struct, frozen=True):
     outputs: tuple[str, ...]
     config: Mapping[str, Json] = field(default_factory=dict)
 
+    def find(self, route: str) -> Layer | None:
+        """The layer at `route`, if there is one."""
+        return _layers(self).get(route)
+
     def layer(self, route: str) -> Layer:
         """The layer at `route`.
 

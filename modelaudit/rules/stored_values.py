@@ -50,10 +50,8 @@ def _initializer(facts: Facts, route: str, role: str) -> str:
 def _config(facts: Facts, route: str) -> Mapping[str, Json]:
     """The config of a layer; empty without an architecture."""
     architecture = facts.artifact.architecture
-    try:
-        return architecture.layer(route).config if architecture else {}
-    except KeyError:
-        return {}
+    found = architecture.find(route) if architecture else None
+    return found.config if found else {}
 
 
 def _kernels(facts: Facts) -> Iterator[tuple[str, str, Tensor]]:
@@ -73,13 +71,9 @@ def _kernels(facts: Facts) -> Iterator[tuple[str, str, Tensor]]:
             yield kernel.route, kernel.tensor.rpartition("/")[2], tensors[kernel.tensor]
     for name, said in variable_names(artifact).items() if not artifact.architecture else ():
         route, _, role = said.removesuffix(":0").rpartition("/")
-        if (
-            role in KERNELS
-            and name not in seen
-            and name in tensors
-            and tensors[name].role == "weight"
-        ):
-            yield route, role, tensors[name]
+        tensor = None if name in seen else tensors.get(name)
+        if role in KERNELS and tensor is not None and tensor.role == "weight":
+            yield route, role, tensor
 
 
 def _constant(rule: Rule, facts: Facts) -> Iterator[Finding]:

@@ -246,6 +246,34 @@ def calls(path: Path, count: int) -> None:
     message(path, fill)
 
 
+def loops(path: Path, count: int) -> None:
+    """Loops of 200 variables that share a body, in which 20 operations follow for each."""
+
+    def fill(meta: pb.MetaGraphDef) -> None:
+        when, body = (meta.graph_def.library.function.add() for _ in range(2))
+        when.signature.name, body.signature.name = "when", "body"
+        for function in (when, body):
+            for at in range(200):
+                function.signature.input_arg.add(name=f"a{at}")
+        when.node_def.add(name="c", op="Less", input=["a0", "a1"])
+        when.ret["c"] = "c:z:0"
+        for at in range(200):
+            value = f"a{at}"
+            for step in range(20):
+                body.node_def.add(name=f"n{at}_{step}", op="AddV2", input=[value, "a199"])
+                value = f"n{at}_{step}:z:0"
+            body.ret[f"o{at}"] = value
+        zero = meta.graph_def.node.add(name="z", op="Const").attr["value"].tensor
+        zero.dtype, zero.int64_val[:] = pb.DT_INT64, [0]
+        for number in range(count):
+            node = meta.graph_def.node.add(
+                name=f"w{number}", op="StatelessWhile", input=["z"] * 200
+            )
+            node.attr["cond"].func.name, node.attr["body"].func.name = "when", "body"
+
+    message(path, fill)
+
+
 def text_nodes(path: Path, count: int) -> None:
     node = 'node { name: "n" op: "NoOp" } '
     graph_text(path, f"meta_graphs {{ graph_def {{ {node * count} }} }}")
@@ -265,6 +293,7 @@ COUNTED = {
     "functions.keras": (functions_of_layers, 2_500, None),
     "strings": (strings_of_a_tensor, 1_000_000, 500),
     "calls": (calls, 120, 1),
+    "loops": (loops, 300, None),
     "text": (text_nodes, 100_000, 500),
     "escapes": (text_escapes, 1_000_000, 500),
 }

@@ -23,6 +23,7 @@ _TURNED = {
 _MOST_STEPS = 300
 _WRAPS = 1 << 31
 _PASSES = 4
+_MOST_VARIABLES = 64  # of a loop; counters come first
 _DEPTH = 32  # operations through which a constant is followed
 
 
@@ -41,6 +42,8 @@ class Place:
         self.started: set[str] = set()
         self._constants: dict[str, Extent] = {}
         self.unchanged: frozenset[int] = frozenset()
+        self.steps = 0  # operations that were looked at
+        self._steady: Place | None = None
 
     def value(self, reference: str) -> Extent:
         """The value at a reference, as far as constants alone make it."""
@@ -48,16 +51,25 @@ class Place:
 
     def steady(self) -> Place:
         """A loop's body, given only what it returns as it was; `unchanged` are the positions."""
+        if self._steady is None:
+            self._steady = self._without_changes()
+        return self._steady
+
+    def _without_changes(self) -> Place:
         results = [*self.function.returns.values()]
-        same = {at for at, each in enumerate(results) if self.argument(each) == at}
-        tried = same | {at for at, each in enumerate(self.given[: len(results)]) if each.values}
+        known = [at for at, each in enumerate(self.given[: len(results)]) if each.values]
+        tried = frozenset(known[:_MOST_VARIABLES])
         for _ in range(_PASSES):  # what depends on others that change, changes
             kept = [each if at in tried else UNKNOWN for at, each in enumerate(self.given)]
             place = Place(self.nodes, self.function, kept)
-            place.unchanged = frozenset(tried)
-            tried = same | {
-                at for at in tried if place.constant(results[at], _DEPTH).values == kept[at].values
-            }
+            place.unchanged = tried
+            tried = frozenset(
+                at
+                for at in tried
+                if place.argument(results[at]) == at
+                or place.constant(results[at], _DEPTH).values == kept[at].values
+            )
+            self.steps += place.steps + len(kept)
             if tried == place.unchanged:
                 return place
         return Place(self.nodes, self.function, [UNKNOWN] * len(self.given))
@@ -81,6 +93,7 @@ class Place:
         """The operation that makes a value, behind those that pass it on."""
         for _ in range(_MOST_STEPS):
             node = self.nodes.get(node_name(reference))
+            self.steps += 1
             if node is None or node.op not in PASSING or not node.inputs:
                 return node
             reference = node.inputs[0]
@@ -91,6 +104,7 @@ class Place:
         for _ in range(_MOST_STEPS):
             name = node_name(reference)
             node = self.nodes.get(name)
+            self.steps += 1
             if node is None:
                 return self.function.args.index(name) if name in self.function.args else None
             if node.op not in PASSING or not node.inputs:

@@ -28,6 +28,7 @@ _BRANCHES = words("If StatelessIf Case StatelessCase")
 _PASSES_ALL = words("IdentityN Merge RefMerge")
 _SPLITS = words("Split SplitV Unpack Unstage")
 _DEPTH = 64
+_STEPS = 16  # through a loop's body that cost as much as one evaluation
 _OUTPUTS = 64  # of an operation whose outputs are not followed one by one
 _PER_NODE = 4  # evaluations; a function is evaluated once for all sizes of its arguments
 _FREE = 20_000
@@ -251,10 +252,14 @@ class FunctionCost(Place):
         self, condition: GraphFunction, body: GraphFunction, inputs: tuple[Extent, ...]
     ) -> int:
         """At least how many rounds a loop has."""
+        if self.costs.left <= 0:
+            return 0
         place = Place({node.name: node for node in body.nodes}, body, inputs)
         tested = FunctionCost(self.costs, condition, place.steady().given, self.depth + 1)
         tested.whole()
-        return rounds_of(tested, next(iter(condition.returns.values()), ""), place)
+        rounds = rounds_of(tested, next(iter(condition.returns.values()), ""), place)
+        self.costs.left -= (place.steps + len(body.nodes)) // _STEPS
+        return rounds
 
     def dataset(self, node: GraphNode, inputs: Sequence[Extent]) -> Extent:
         """How many elements a dataset has at least; what it costs to read it is noted."""
