@@ -82,14 +82,14 @@ KINDS: dict[str, Kind] = {
     "learning-rate-low": Kind(("MA319", "MA430", "MA431")),
     "undertrained": Kind(("MA404", "MA432", "never-trained")),
     "nan": Kind((), NOT_FINITE),
-    "unscaled-input": Kind(("MA613",), ("MA437",)),
+    "unscaled-input": Kind(("MA440", "MA613"), ("MA437",)),
     "unscaled-target": Kind(("MA613",), NOT_FINITE),
     "labels-wrong": Kind(),
     "class-missing": Kind(),
     "imbalance": Kind(),
     "served-otherwise": Kind(("MA621", "input-domain")),
     "inputs-constant": Kind(("MA439", "MA611"), ("MA405", "MA433")),
-    "masked-away": Kind(),
+    "masked-away": Kind(("MA439",)),
     "metric-choice": Kind(("MA320",), harmless=True),
     "capacity": Kind(),
     "activation-choice": Kind(),
@@ -149,7 +149,7 @@ def _causes(diagnosis: Diagnosis) -> list[Said]:
     return [
         Said(
             code=cause.cause,
-            severity=f"{cause.belief:.2f}",
+            severity="" if cause.belief is None else f"{cause.belief:.2f}",
             text=" ".join(item.text for item in cause.evidence),
             advice=" ".join(f"{step.text} {step.code}" for step in cause.next_steps),
         )

@@ -43,6 +43,7 @@ class WeightMoments(Struct, frozen=True):
         first: largest magnitude of the average gradient.
         second: largest average of squared gradients.
         mean_second: mean of these.
+        zeros: number of entries whose average of squared gradients is exactly 0.
     """
 
     route: str
@@ -51,6 +52,7 @@ class WeightMoments(Struct, frozen=True):
     first: float | None = None
     second: float | None = None
     mean_second: float | None = None
+    zeros: int = 0
 
 
 class OptimizerState(Struct, frozen=True):
@@ -245,4 +247,5 @@ def _summed(route: str, role: str, first: Tensor | None, second: Tensor | None) 
         max(abs(m.minimum), abs(m.maximum)) if m else None,
         v.maximum if v else None,
         v.mean if v else None,
+        v.zeros if v else 0,
     )

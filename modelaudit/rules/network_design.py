@@ -35,6 +35,8 @@ _LINEAR = (
 _TABLES = frozenset(("Embedding", "CategoryEncoding", "TextVectorization"))
 # Layers that leave each axis of an image where it is.
 _KEEPS_AXES = Trait.SAME_SHAPE | Trait.PADDING | Trait.LOCAL_POOLING | Trait.AUGMENTATION
+_POOLINGS = Trait.LOCAL_POOLING | Trait.GLOBAL_POOLING
+_BEFORE_WEIGHTS = _POOLINGS | Trait.DROPOUT | Trait.PADDING | Trait.UPSAMPLING
 _CHANNELS = frozenset((1, 3, 4))
 
 
@@ -56,6 +58,7 @@ def _linear(rule: Rule, facts: Facts) -> Iterator[Finding]:
         raise NotRelevant("the model has one layer with weights")
     if not all(map(_is_linear, rest)):
         yield from _pairs(rule, graph, hidden)
+        yield from _bare_convolutions(rule, graph, hidden)
     else:
         last = heads[0].steps[0].layer
         shapes = [input_shape(layer) for layer in graph.layers if not graph.calls[layer.route]]
@@ -106,6 +109,41 @@ def _pairs(rule: Rule, graph: LayerGraph, hidden: list[Layer]) -> Iterator[Findi
         + " an activation and train again:\n"
         f'keras.layers.Dense({layer.config.get("units")}, activation="relu", name="{layer.name}")',
     )
+
+
+def _bare_convolutions(rule: Rule, graph: LayerGraph, hidden: list[Layer]) -> Iterator[Finding]:
+    """A hidden convolution with no activation up to the next weights, behind poolings at most."""
+    takers = graph.consumers()
+    for layer in hidden:
+        if not has(layer.class_name, Trait.CONVOLUTION) or not _is_linear(layer):
+            continue
+        after, maximum = takers.get(layer.route, ()), False
+        while len(after) == 1 and _waits(graph.layer(after[0])):
+            pooling = has(graph.layer(after[0]).class_name, _POOLINGS)
+            maximum = maximum or (
+                pooling and not has(graph.layer(after[0]).class_name, Trait.LINEAR)
+            )
+            after = takers.get(after[0], ())
+        if len(after) == 1 and weighs(graph.layer(after[0])):
+            effect = (
+                "only a maximum over positions stands between the two"
+                if maximum
+                else "the two together compute what one of them can compute"
+            )
+            yield rule.finding(
+                f"{layer.route} has no activation before {after[0]}: {effect}.",
+                route=layer.route,
+                evidence={"measured": "linear"},
+                severity=Severity.LOW,
+                fix=f'Give it an activation, as with activation="relu" in {layer.name}, and train '
+                "again.",
+            )
+            return
+
+
+def _waits(layer: Layer) -> bool:
+    """Whether it may stand between a convolution and the next weights without being an activation."""
+    return has(layer.class_name, _BEFORE_WEIGHTS) or layer.class_name == "Flatten"
 
 
 def _next_dense(

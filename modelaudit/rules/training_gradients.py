@@ -6,16 +6,19 @@ import math
 from collections.abc import Iterator, Sequence
 
 from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.measures.architecture.layer_graph import LayerGraph
 from modelaudit.measures.optimizer_state import OptimizerState, WeightMoments
 from modelaudit.rules import examples
 from modelaudit.rules.initial_values import left_initial
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
+from modelaudit.rules.network_heads import activation_of, saved_graph
 from modelaudit.rules.training_steps import adam, compiled_state
 from modelaudit.structs import replace
 from modelaudit.thresholds.training import (
     ALIVE,
     FEW_STEPS,
     ONE_RATIO,
+    SILENT_UNITS,
     STOPPED,
     STOPPED_MOMENTUM,
     VANISHED,
@@ -53,6 +56,7 @@ def _no_gradient(rule: Rule, facts: Facts) -> Iterator[Finding]:
     assert facts.measurements is not None
     measured = facts.measurements
     state, moments = _trained(facts)
+    yield from _silent_units(rule, facts, moments)
     largest = max((each.first or 0.0 for each in moments), default=0.0)
     ratios = [(each, _ratio(each, largest)) for each in moments]
     if not any(ratio is not None and ratio > ALIVE.value for _, ratio in ratios):
@@ -94,6 +98,30 @@ def _no_gradient(rule: Rule, facts: Facts) -> Iterator[Finding]:
         },
         severity=rule.severity if through else Severity.LOW,
     )
+
+
+def _silent_units(rule: Rule, facts: Facts, moments: Sequence[WeightMoments]) -> Iterator[Finding]:
+    """ReLU layers of which many units never got a gradient: their biases never moved."""
+    layers = facts.artifact.architecture.layers if facts.artifact.architecture else ()
+    rectified = {layer.route for layer in layers if activation_of(layer) == "relu"}
+    for each in moments:
+        units = each.shape[0] if len(each.shape) == 1 else 0
+        if each.role != "bias" or each.route not in rectified or not each.second or not units:
+            continue
+        if each.zeros >= SILENT_UNITS.value * units:
+            yield rule.finding(
+                f"{each.zeros} of the {units} units of {each.route} never received a gradient: "
+                "their ReLU gave 0 for every training input.",
+                route=each.route,
+                evidence={
+                    "measured": each.zeros / units,
+                    "unit": SILENT_UNITS.unit,
+                    "threshold": SILENT_UNITS.value,
+                    "n": units,
+                },
+                key=f"{each.route} units",
+                severity=Severity.LOW,
+            )
 
 
 def _since(
@@ -153,6 +181,7 @@ def _alike(rule: Rule, facts: Facts) -> Iterator[Finding]:
     kernels = [each for each in moments if each.role == "kernel" and each.route in biases]
     if not kernels:
         raise NotApplicable("no layer has averages of the gradients of a kernel and a bias")
+    graph = saved_graph(facts) if facts.artifact.architecture else None
     for kernel in kernels:
         value = _only_input(kernel, biases[kernel.route])
         if value is not None:
@@ -165,8 +194,24 @@ def _alike(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 route=kernel.route,
                 evidence={"measured": value, "unit": "as every value", "n": len(kernels)},
                 severity=rule.severity if first else Severity.MEDIUM,
+                fix=_unmasked(graph, kernel.route, value),
             )
             return
+
+
+def _unmasked(graph: LayerGraph | None, route: str, value: float) -> str:
+    """What to do where a mask may hide all that differs; empty without one."""
+    behind = graph.above([route]) if graph else frozenset()
+    masks = [x for x in (graph.layers if graph else ()) if x.route in behind]
+    mask = next((layer for layer in masks if layer.class_name == "Masking"), None)
+    if mask is None:
+        return ""
+    hidden = mask.config.get("mask_value", 0.0)
+    return (
+        f"{mask.name} hides all positions of the value {hidden}, and every other one is {value:.3g}. "
+        f"If {hidden} is a value of the data, remove the mask or use another mask_value, then train "
+        "again."
+    )
 
 
 def _only_input(kernel: WeightMoments, bias: WeightMoments) -> float | None:

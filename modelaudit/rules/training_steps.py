@@ -15,11 +15,13 @@ from modelaudit.rules.grammar import counted
 from modelaudit.rules.initial_values import never_trained
 from modelaudit.rules.learning_rates import ADAPTIVE, rate_fault
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
+from modelaudit.rules.training_extent import hardly_changed, short
 from modelaudit.structs import replace
 from modelaudit.thresholds.training import (
     INITIAL_SHARE,
     INITIAL_TRACE,
     ONE_PASS,
+    SHORT_REACH,
 )
 from modelaudit.thresholds.weights import MISFIT
 
@@ -49,9 +51,10 @@ def _not_trained(rule: Rule, facts: Facts) -> Iterator[Finding]:
     state = compiled_state(facts)
     if state.steps is None:
         raise NotApplicable("the number of training steps is not stored")
-    if state.steps and state.rate != 0:
-        return
     found = _measurements(facts)
+    if state.steps and state.rate != 0:
+        yield from hardly_changed(rule, facts, state)
+        return
     if never_trained(facts.artifact, found.initialization, found.batchnorm)[0]:
         return  # said by MA404
     biases = [kernel.tests.get("bias_initial") for kernel in found.initialization]
@@ -105,6 +108,21 @@ def _few(rule: Rule, facts: Facts) -> Iterator[Finding]:
             f"The optimizer has made {counted(steps, 'step', 'steps')} since the model was "
             "compiled.",
             evidence={"measured": steps, "unit": "training steps", "threshold": ONE_PASS.value},
+        )
+        return
+    reach = short(facts, state)
+    if reach is not None:
+        yield rule.finding(
+            f"In {counted(steps, 'step', 'steps')} with a learning rate of {state.rate:g}, no weight "
+            f"can have moved by more than {reach[0]:.2g}, which is {reach[1]:.0%} of their spread.",
+            evidence={
+                "measured": reach[1],
+                "unit": SHORT_REACH.unit,
+                "threshold": SHORT_REACH.value,
+                "steps": steps,
+            },
+            confidence=Confidence.MEDIUM,
+            fix="Train for more epochs.",
         )
 
 
@@ -253,7 +271,7 @@ RULES = (
         severity=Severity.HIGH,
         confidence=Confidence.HIGH,
         needs=_MEASURED,
-        summary="Training made no step, or a step of size 0",
+        summary="Training made no step, a step of size 0, or steps that hardly changed the weights",
         pass_title="The optimizer changed the weights, or they were trained before",
         why="The model was compiled and saved, but its weights are those that it started with.",
         fix=_TRAIN,

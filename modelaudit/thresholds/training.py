@@ -135,6 +135,27 @@ PRIOR = Threshold(
     "distance from the labels' frequencies or mean up to which an output is nothing but these",
     "64 labels of ten classes vary by 0.06 around their frequencies",
 )
+HARDLY_MOVED = Threshold(
+    0.02,
+    "of the spread of the kernel",
+    "largest bias of all layers below which training hardly changed what was drawn, if the kernels "
+    "look so too; and share of weights that may be outside of what the initializer draws",
+    "chosen; two programs whose learning rate was too low: 0.001 and 0.015",
+)
+SHORT_REACH = Threshold(
+    0.15,
+    "of the spread of the weights",
+    "learning rate times steps of the Adam family below which training cannot change much of what "
+    "was drawn",
+    "no weight can have moved farther; a program that was trained too little: 0.13, and one of "
+    "five layers that was trained enough: 0.24",
+)
+SILENT_UNITS = Threshold(
+    0.3,
+    "of the units of a layer",
+    "share of ReLU units without any gradient in training above which the layer is named",
+    "chosen; of units that are initialized as Keras does, half are active for any input",
+)
 UNSCALED = Threshold(
     100.0,
     "",

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from modelaudit.audit_types.kernels import BatchNormState
+from modelaudit.audit_types.kernels import BatchNormState, KernelInitialization
 from modelaudit.diagnosis.steps.training import still_trained
 from modelaudit.facts import Kernel, TensorStats
 from modelaudit.measures.kernels.constant_layers import _kind
@@ -143,6 +143,72 @@ def all_kernels(times):
 @at("training.SHRUNK", {0.0099: "fail", 0.01001: "pass", 0.0101: "pass"})
 def largest_weight(times):
     return outcome("MA436", Facts(spread(times)))
+
+
+def barely(optimizer, bias, **tests):
+    """A model of two layers of 10 x 10 weights that spread by 0.5, after 80 steps."""
+    drawn = TensorStats(-1.0, 1.0, 0.0, 0.5, 0, 0)
+    moved = TensorStats(-bias, bias, 0.0, bias / 2, 0, 0)
+    count = TensorStats(80.0, 80.0, 80.0, 0.0, 0, 0)
+    layers, tensors, kernels = [], [], []
+    for name in ("hidden", "head"):
+        layers.append(examples.layer(name))
+        tensors += [
+            examples.tensor(f"{name}/kernel", (10, 10), drawn),
+            examples.tensor(f"{name}/bias", (10,), moved),
+        ]
+        tested = {"ks_p": 0.5, "level": 0.001, "outside": 0.0, **tests}
+        state = KernelInitialization(
+            *(name, f"{name}/kernel", "GlorotUniform", "trained"), weights=100, tests=tested
+        )
+        kernels.append(state)
+    steps = replace(examples.tensor("optimizer/vars/0", (), count), role="optimizer")
+    facts = examples.chain(*layers, training={"loss": "mse", "optimizer_config": optimizer})
+    artifact = replace(facts.artifact, tensors=(*tensors, steps))
+    return Facts(artifact, measurements=Measurements(initialization=tuple(kernels)))
+
+
+@at("training.HARDLY_MOVED", {0.0199: ["low"], 0.02: [], 0.0201: []})
+def share_of_biases(share):
+    sgd = {"class_name": "SGD", "config": {"learning_rate": 0.01}}
+    return severities("MA430", barely(sgd, 0.5 * share))
+
+
+@at("training.HARDLY_MOVED", {0.0199: ["low"], 0.02: ["low"], 0.0201: []})
+def weights_outside(share):
+    sgd = {"class_name": "SGD", "config": {"learning_rate": 0.01}}
+    return severities("MA430", barely(sgd, 0.001, outside=share))
+
+
+@at("training.SILENT_UNITS", {0.29: [], 0.3: ["low"], 0.31: ["low"]})
+def units_without_gradient(share):
+    """A ReLU layer of 100 units after 500 steps of Adam."""
+    names = {role: f"hidden/{role}" for role in ("kernel", "bias")}
+    layers = (
+        examples.layer("hidden", "Dense", names, {"activation": "relu"}),
+        examples.layer("head", inbound=(("hidden",),)),
+    )
+    stats = TensorStats(0.0, 0.2, 0.1, 0.05, 0, 0)
+    slots = [("iteration", (), TensorStats(500.0, 500.0, 500.0, 0.0, 0, 0))]
+    for layer in ("hidden", "head"):
+        for role, shape in (("kernel", (10, 100)), ("bias", (100,))):
+            silent = round(100 * share) if (layer, role) == ("hidden", "bias") else 0
+            slots.append((f"{layer}_{role}_momentum", shape, stats))
+            slots.append((f"{layer}_{role}_velocity", shape, replace(stats, zeros=silent)))
+    saved = [
+        replace(examples.tensor(f"optimizer_weights/adam/{name}", shape, each), role="optimizer")
+        for name, shape, each in slots
+    ]
+    artifact = examples.model(*layers)
+    artifact = replace(artifact, tensors=(*artifact.tensors, *saved))
+    artifact = replace(artifact, training={"optimizer": {"class_name": "Adam"}})
+    return severities("MA433", Facts(artifact, measurements=Measurements()))
+
+
+@at("training.SHORT_REACH", {0.149: ["low"], 0.15: [], 0.151: []})
+def reach_of_adam(share):
+    adam = {"class_name": "Adam", "config": {"learning_rate": 0.5 * share / 80}}
+    return severities("MA432", barely(adam, 0.001))
 
 
 @at("training.FAR_BELOW", {19.9: [], 20.1: ["low"], 20.2: ["low"]})

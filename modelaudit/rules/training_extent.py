@@ -1,0 +1,226 @@
+"""MA440, and what MA430 and MA432 say of trainings that hardly changed what was drawn."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+from modelaudit.facts import Layer, TensorStats
+from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.layer_classes import Trait, has
+from modelaudit.measures.architecture.layer_graph import LayerGraph
+from modelaudit.measures.kernels.initializers import canonical_name
+from modelaudit.measures.optimizer_state import OptimizerState, WeightMoments, optimizer_state
+from modelaudit.rules import examples
+from modelaudit.rules.grammar import counted
+from modelaudit.rules.initial_values import never_trained
+from modelaudit.rules.learning_rates import ADAPTIVE
+from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
+from modelaudit.rules.network_heads import saved_graph
+from modelaudit.rules.training_results import normalized_behind
+from modelaudit.structs import replace
+from modelaudit.thresholds.training import FEW_STEPS, HARDLY_MOVED, SHORT_REACH, UNSCALED
+from modelaudit.thresholds.weights import MIN_VALUES
+
+_ZEROS = frozenset(("zeros", "zero", ""))
+
+
+def _pairs(facts: Facts) -> list[tuple[Layer, TensorStats, TensorStats]]:
+    """The trained layers whose biases started at 0, or at 0 and 1, with kernel and bias."""
+    tensors = {tensor.name: tensor for tensor in facts.artifact.tensors}
+    architecture = facts.artifact.architecture
+    found = []
+    for layer in architecture.layers if architecture else ():
+        kernel, bias = (tensors.get(layer.variables.get(x, "")) for x in ("kernel", "bias"))
+        said = layer.config.get("bias_initializer", "zeros")
+        name = canonical_name(said if isinstance(said, dict) else {"class_name": said})
+        if not (layer.trainable and kernel and kernel.stats and bias and bias.stats):
+            continue
+        if name in _ZEROS and kernel.stats.std > 0:
+            found.append((layer, kernel.stats, bias.stats))
+    return found
+
+
+def _as_drawn(facts: Facts, state: OptimizerState) -> tuple[float, str] | None:
+    """How far the biases moved beside the weights that were drawn, and the layer where most.
+
+    Returns:
+        The largest bias as a share of the spread of its kernel, if it is small in all layers and
+        the kernels still look as their initializers draw them; otherwise None.
+    """
+    pairs = _pairs(facts)
+    kernels = facts.measurements.initialization if facts.measurements else ()
+    large = [kernel for kernel in kernels if kernel.weights >= MIN_VALUES.value]
+    if len(pairs) < 2 or not large or (state.steps or 0) < FEW_STEPS.value:
+        return None
+    for kernel in large:
+        p, level = kernel.tests.get("ks_p"), kernel.tests.get("level")
+        outside = kernel.tests.get("outside")
+        if not (isinstance(p, float) and isinstance(level, float) and isinstance(outside, float)):
+            return None
+        if p < level or outside > HARDLY_MOVED.value:
+            return None
+    shares = [(max(abs(b.minimum), abs(b.maximum)) / k.std, x.route) for x, k, b in pairs]
+    largest = max(shares)
+    return largest if 0 < largest[0] < HARDLY_MOVED.value else None
+
+
+def hardly_changed(rule: Rule, facts: Facts, state: OptimizerState) -> Iterator[Finding]:
+    """Steps that hardly changed the weights."""
+    found = facts.measurements
+    moved = _as_drawn(facts, state)
+    if found is None or moved is None:
+        return
+    if never_trained(facts.artifact, found.initialization, found.batchnorm)[0]:
+        return  # said by MA404
+    rate = f" with a learning rate of {state.rate:g}" if state.rate is not None else ""
+    yield rule.finding(
+        f"{counted(state.steps or 0, 'step', 'steps')}{rate} moved no bias by more than "
+        f"{moved[0]:.1%} of the spread of the weights ({moved[1]}), and the kernels look as their "
+        "initializers draw them.",
+        route=moved[1],
+        evidence={
+            "measured": moved[0],
+            "unit": HARDLY_MOVED.unit,
+            "threshold": HARDLY_MOVED.value,
+            "learning_rate": state.rate,
+        },
+        severity=Severity.LOW,
+        confidence=Confidence.MEDIUM,
+        fix="Use a higher learning rate or Adam, or train for more epochs.",
+    )
+
+
+def _farthest(facts: Facts, state: OptimizerState) -> tuple[float, float] | None:
+    """How far the Adam family can have moved any weight, and that as a share of their spread.
+
+    Its steps have at most about the size of the learning rate (arXiv:1412.6980, section 2.1).
+
+    Returns:
+        None if that is unknown, or the biases say that the training was not the first.
+    """
+    # Without a name, averages of squares stand for the Adam family, as MA431 takes them.
+    squares = not state.name and any(each.second for each in state.moments)
+    if state.rate is None or not state.steps:
+        return None
+    if not squares and state.name.lower() not in ADAPTIVE:
+        return None
+    pairs, reach = _pairs(facts), state.rate * state.steps
+    if not pairs:
+        return None
+    for layer, _, bias in pairs:
+        start = 1.0 if layer.config.get("unit_forget_bias") is True else 0.0
+        if bias.minimum < -reach or bias.maximum > start + reach:
+            return None
+    return reach, reach / min(kernel.std for _, kernel, _ in pairs)
+
+
+def short(facts: Facts, state: OptimizerState) -> tuple[float, float] | None:
+    """How far the Adam family can have moved any weight, if that is too little to learn by.
+
+    Returns:
+        The distance, and that as a share of the spread of the weights; None if it is larger.
+    """
+    found = _farthest(facts, state)
+    return found if found is not None and found[1] < SHORT_REACH.value else None
+
+
+def _unscaled(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    graph = saved_graph(facts)
+    state = optimizer_state(facts.artifact)
+    if state is None or not state.moments:
+        raise NotApplicable("the file does not say which average of gradients belongs to what")
+    if (state.steps or 0) < FEW_STEPS.value:
+        raise NotRelevant("there were too few training steps")
+    given, takers = _as_given(graph), graph.consumers()
+    biases = {each.route: each for each in state.moments if each.role == "bias"}
+    kernels = [
+        each
+        for each in state.moments
+        if each.role == "kernel"
+        and each.route in biases
+        and _first(graph, given, each.route)
+        # A normalization takes the bias away, and with it the gradient.
+        and not normalized_behind(graph, takers, each.route)
+    ]
+    if not kernels:
+        raise NotApplicable("no layer that gets the inputs has averages of its gradients")
+    sizes = [(_size(each, biases[each.route]), each.route) for each in kernels]
+    size, route = max(sizes)
+    if size > UNSCALED.value:
+        yield rule.finding(
+            f"In training, {route} got values of up to about {size:,.3g}: so much larger are the "
+            "averages of the gradients of its kernel than those of its bias.",
+            route=route,
+            evidence={
+                "measured": size,
+                "unit": "root mean square of the largest input column",
+                "threshold": UNSCALED.value,
+                "n": len(kernels),
+            },
+        )
+
+
+def _size(kernel: WeightMoments, bias: WeightMoments) -> float:
+    """The size of the largest input: for z = x W + b, dL/dW[i, j] = x[i] dL/db[j]."""
+    pairs = ((kernel.second, bias.second), (kernel.mean_second, bias.mean_second))
+    ratios = [math.sqrt(k / b) for k, b in pairs if k and b]
+    return ratios[0] if len(ratios) == 2 and ratios[1] * UNSCALED.value > ratios[0] else 0.0
+
+
+def _as_given(graph: LayerGraph) -> frozenset[str]:
+    """The layers that pass on inputs of the network, without weights in between."""
+
+    def step(layer: Layer, values: Sequence[bool | None]) -> bool | None:
+        passes = has(layer.class_name, Trait.KEEPS_RANGE | Trait.BETWEEN_INPUTS)
+        return True if passes and not layer.custom and all(values) else None
+
+    found: dict[str, bool] = graph.propagate(step, lambda one, _: one)
+    return frozenset(found)
+
+
+def _first(graph: LayerGraph, given: frozenset[str], route: str) -> bool:
+    """Whether a layer gets inputs of the network as they are."""
+    calls = graph.calls.get(route, ())
+    return not calls or any(source in given for call in calls for source in call)
+
+
+def _example(size: float) -> Facts:
+    """A layer whose inputs had this size, after 500 steps of Adam."""
+    variables = {name: f"dense/{name}" for name in ("kernel", "bias")}
+    layer = examples.layer("dense", variables=variables)
+    slots = []
+    for role, shape, square in (("kernel", (4, 2), size**2), ("bias", (2,), 1.0)):
+        for kind in ("momentum", "velocity"):
+            stats = replace(
+                examples.ORDINARY, minimum=0.0, maximum=square, mean=square / 2, std=square / 4
+            )
+            name = f"optimizer_weights/adam/dense_{role}_{kind}"
+            slots.append(replace(examples.tensor(name, shape, stats), role="optimizer"))
+    count = replace(examples.ORDINARY, minimum=500.0, maximum=500.0, mean=500.0, std=0.0)
+    steps = examples.tensor("optimizer_weights/adam/iteration", (), count)
+    artifact = examples.model(layer)
+    tensors = (*artifact.tensors, *slots, replace(steps, role="optimizer"))
+    return Facts(replace(artifact, tensors=tensors, training={"optimizer": {"class_name": "Adam"}}))
+
+
+RULES = (
+    Rule(
+        code="MA440",
+        name="unscaled-inputs-in-training",
+        family=Family.WEIGHTS,
+        severity=Severity.LOW,
+        confidence=Confidence.MEDIUM,
+        needs=(Need.ARCHITECTURE, Need.TENSORS),
+        summary="The training inputs had large values that nothing scaled",
+        pass_title="The training inputs had a usual scale",
+        why="The gradient of a kernel is that of the bias times the input. With large inputs, the "
+        "first steps saturate or kill the units of the first layer, and what remains to be learned "
+        "is the bias: the same answer for all inputs.",
+        fix="Scale the inputs to mean 0 and standard deviation 1, for example with a "
+        "Normalization layer that was adapted to the training data, and train again.",
+        check=_unscaled,
+        bad=lambda: _example(5000.0),
+        good=lambda: _example(1.0),
+    ),
+)
