@@ -180,9 +180,9 @@ def weights_outside(share):
     return severities("MA430", barely(sgd, 0.001, outside=share))
 
 
-@at("training.SILENT_UNITS", {0.29: [], 0.3: ["low"], 0.31: ["low"]})
+@at("training.SILENT_UNITS", {0.295: [], 0.3: ["low"], 0.305: ["low"]})
 def units_without_gradient(share):
-    """A ReLU layer of 100 units after 500 steps of Adam."""
+    """A ReLU layer of 1000 units after 500 steps of Adam."""
     names = {role: f"hidden/{role}" for role in ("kernel", "bias")}
     layers = (
         examples.layer("hidden", "Dense", names, {"activation": "relu"}),
@@ -191,8 +191,8 @@ def units_without_gradient(share):
     stats = TensorStats(0.0, 0.2, 0.1, 0.05, 0, 0)
     slots = [("iteration", (), TensorStats(500.0, 500.0, 500.0, 0.0, 0, 0))]
     for layer in ("hidden", "head"):
-        for role, shape in (("kernel", (10, 100)), ("bias", (100,))):
-            silent = round(100 * share) if (layer, role) == ("hidden", "bias") else 0
+        for role, shape in (("kernel", (10, 1000)), ("bias", (1000,))):
+            silent = round(1000 * share) if (layer, role) == ("hidden", "bias") else 0
             slots.append((f"{layer}_{role}_momentum", shape, stats))
             slots.append((f"{layer}_{role}_velocity", shape, replace(stats, zeros=silent)))
     saved = [
