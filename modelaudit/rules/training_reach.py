@@ -103,11 +103,15 @@ def far_from_start(artifact: Artifact, kernels: Sequence[KernelInitialization]) 
 def one_step_of(artifact: Artifact) -> float:
     """Distance that the compiled optimizer's first step moves a weight; 0 if gradients decide it.
 
-    It is the learning rate of Adam and its like; only gradients near their epsilon give less.
+    It is the learning rate of Adam and its like, and that by the root of 1 - rho of RMSprop, which
+    does not correct its average of squares; only gradients near their epsilon give less.
     """
     state = optimizer_state(artifact)
-    known = state is not None and state.name.lower() in ADAPTIVE
-    return state.rate if known and state is not None and state.rate else 0.0
+    if state is None or not state.rate or state.name.lower() not in ADAPTIVE:
+        return 0.0
+    rho = state.settings.get("rho", 0.9) if state.name.lower() == "rmsprop" else 0.0
+    known = isinstance(rho, float) and 0 <= rho < 1
+    return state.rate / math.sqrt(1 - rho) if known else state.rate
 
 
 def hardly_moved(
