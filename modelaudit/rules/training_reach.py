@@ -110,8 +110,9 @@ def one_step_of(artifact: Artifact) -> float:
     if state is None or not state.rate or state.name.lower() not in ADAPTIVE:
         return 0.0
     rho = state.settings.get("rho", 0.9) if state.name.lower() == "rmsprop" else 0.0
-    known = isinstance(rho, float) and 0 <= rho < 1
-    return state.rate / math.sqrt(1 - rho) if known else state.rate
+    if isinstance(rho, float) and 0 <= rho < 1:
+        return state.rate / math.sqrt(1 - rho)
+    return state.rate
 
 
 def hardly_moved(
