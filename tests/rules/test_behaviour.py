@@ -181,7 +181,7 @@ MUCH = InformationGain(2.5, 20.0)
         (MUCH, LITTLE, True),
         (InformationGain(0.3, 7.0), LITTLE, True),  # of a model that is unsure of everything
         (InformationGain(0.3, 3.0), LITTLE, False),  # within sampling error
-        (InformationGain(0.05, 7.0), LITTLE, False),
+        (InformationGain(0.02, 3.0), LITTLE, False),
         (MUCH, LITTLE | {"accuracy": {"e": 0.9, "H": 0.2}}, False),
         (MUCH, LITTLE | {"accuracy": {"e": 0.2, "H": 0.9}}, True),
         (MUCH, {"collapse": Collapse(False, 0.0, 2, 0, 1.0, 0.1)}, False),
