@@ -217,7 +217,10 @@ COLUMNS = ("one, 64 labelled", "one, 256 unlabelled", "two, 64 labelled")
 
 def _sums(answers: Sequence[Scored], alone: Mapping[tuple[str, str], float]) -> None:
     """Print how many are named; `alone` is the cost of each feed of each network."""
-    for low, high, words in ((COUNTED, np.inf, "10 points or more"), (HARMLESS, COUNTED, "5 to 10")):
+    for low, high, words in (
+        (COUNTED, np.inf, "10 points or more"),
+        (HARMLESS, COUNTED, "5 to 10"),
+    ):
         for column in COLUMNS:
             some = [
                 each

@@ -60,7 +60,8 @@ def decided(case: Case, steps: Sequence[DiagnosisStep]) -> Decided:
 def judged(case: Case, results: Decided, known: Beliefs) -> Decided:
     """The results as the odds have them: what they are not for is doubted, what is missing added.
 
-    What no odds are known of is proven by its step, and stays.
+    What no odds are known of is proven by its step, and stays. So do differences of the inputs or
+    labels that were found together, if one of them does: labels need each.
     """
     if known.found is None:
         return results
@@ -69,11 +70,21 @@ def judged(case: Case, results: Decided, known: Beliefs) -> Decided:
     has = {name for cause in found for name in BEHIND.get(cause, ())}
     extra = {NAMED[name]: told for name, told in named(case, known).items() if name not in has}
 
+    def likely(step: DiagnosisStep) -> bool:
+        behind = BEHIND.get(step.cause)
+        return behind is None or bool(told & {*behind})
+
+    forms = [
+        (step, answer)
+        for step, answer in results
+        if isinstance(answer, CauseFound) and step.cause in FORMS
+    ]
+    linked = any(answer.together for _, answer in forms) and any(likely(step) for step, _ in forms)
+
     def one(step: DiagnosisStep, answer: StepResult) -> StepResult:
         if not isinstance(answer, CauseFound):
             return extra.get(step.cause, answer)
-        behind = BEHIND.get(step.cause)
-        return replace(answer, doubted=behind is not None and not told & {*behind})
+        return replace(answer, doubted=not (likely(step) or (linked and step.cause in FORMS)))
 
     return [(step, one(step, answer)) for step, answer in results]
 

@@ -15,6 +15,7 @@ from modelaudit.diagnosis.features import BEHIND, NAMED
 from modelaudit.diagnosis.model import CauseExcluded, CauseFound
 from modelaudit.odds.posterior import Posterior, Shift
 from modelaudit.odds.table import shipped_table
+from modelaudit.structs import replace
 from tests.diagnosis.cases import behaviour, diagnosed, facts, form, labelled, output
 
 FOUND = CauseFound((Evidence("It is so."),))
@@ -43,6 +44,18 @@ def test_what_a_step_found_is_suspected_where_a_sound_model_is_likelier():
     assert (found, suspected) == (["learned-invariance"], ["input-domain"])
     found, suspected, _ = results(believed(0.3, values=0.6), ("input-domain", FOUND))
     assert (found, suspected) == (["input-domain"], [])
+
+
+@pytest.mark.parametrize("together", [True, False])
+@pytest.mark.parametrize("second", ["input-domain", "labels-renumbered"])
+def test_differences_that_were_found_together_are_named_together(second, together):
+    """Labels need both, but the odds know too few such cases to name two causes."""
+    other = replace(FOUND, together=together)
+    steps = ("orientation-mismatch", FOUND), (second, other)
+    found, suspected, _ = results(believed(0.1, orientation=0.85, values=0.04), *steps)
+    assert found == ["orientation-mismatch", *([second] if together else [])]
+    assert suspected == ([] if together else [second])
+    assert results(believed(0.9, orientation=0.05), *steps)[0] == []
 
 
 def test_what_has_no_odds_is_proven_and_stays():

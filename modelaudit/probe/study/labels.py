@@ -29,6 +29,7 @@ from modelaudit.measures.behaviour.paired import (
 from modelaudit.measures.transforms import Transform
 from modelaudit.measures.value_transforms import JOIN, SWAPS, changes
 from modelaudit.probe.study.runner import Array
+from modelaudit.settings import TRANSFORMS
 from modelaudit.thresholds.answers import BETTER_P, NUMBERING_ODDS, ONLY_P
 
 Scores = Mapping[str, NDArray[np.float64]]  # of each input (n,), by variant
@@ -140,7 +141,7 @@ def _better(
     found = best_variant(rows, np.random.default_rng(0))
     if found is None:
         return None
-    name, p = _needed(found.name, rows, outputs, kind), found.p
+    name, p = _needed(_simplest(found.name, rows), rows, outputs, kind), found.p
     if JOIN not in name:
         alone = {key: each for key, each in rows.items() if JOIN not in key}
         p = min(p, adjusted_p(alone, name, np.random.default_rng(0)))
@@ -155,6 +156,18 @@ def _better(
         n=len(rows["e"]),
         also=tuple(each for each in names[1:] if changes(each) <= changes(name)),
     )
+
+
+def _simplest(name: str, rows: Scores) -> str:
+    """The form with the fewest changes that is not significantly worse than the best one.
+
+    Of forms that are not part of it, which are compared with more evidence (`_needed`).
+    """
+    own = {*name.split(JOIN)}
+    others = (each for each in as_good(rows, name) if not {*each.split(JOIN)} <= own)
+    alike = {each: changes(each) for each in others}
+    fewest = min([changes(name), *alike.values()])
+    return next((each for each in alike if alike[each] == fewest < changes(name)), name)
 
 
 def _needed(name: str, rows: Scores, outputs: Mapping[str, Array], kind: str) -> str:
@@ -183,13 +196,32 @@ def _needed(name: str, rows: Scores, outputs: Mapping[str, Array], kind: str) ->
 
 
 def _clearly(rows: Scores, outputs: Mapping[str, Array], less: str, name: str, kind: str) -> float:
-    """P-value of the hypothesis that a form is no better than another one."""
-    p, told = p_better(rows[less], rows[name]), probabilities(outputs[name], kind)
-    other = probabilities(outputs[less], kind)
+    """P-value of the hypothesis that no change of a kind, beside those of `less`, is better.
+
+    By the gain of `name` over `less`, adjusted for the changes of that kind that were tried.
+    """
+    of_kind = [each for each in rows if _added(less, each) and _kinds(each) == _kinds(name)]
+    tried = {"e": rows[less]} | {each: rows[each] for each in of_kind}
+    p = adjusted_p(tried, name, np.random.default_rng(0))
+    told, other = (probabilities(outputs[each], kind) for each in (name, less))
     if told is None or other is None:
         return p
     gain = information_gains({"e": other, "x": told}, np.random.default_rng(0))["x"]
     return min(p, with_other_evidence(p, gain.z if gain.equal_z is None else gain.equal_z))
+
+
+def _added(less: str, name: str) -> bool:
+    """Whether a form has one change more than another one."""
+    return len({*name.split(JOIN)} - {*less.split(JOIN)}) == 1 and less in {
+        JOIN.join(each for each in name.split(JOIN) if each != part) for part in name.split(JOIN)
+    }
+
+
+def _kinds(name: str) -> tuple[bool, bool, bool]:
+    """Whether a form changes the orientation, the values, the order of the colours."""
+    parts = {*name.split(JOIN)}
+    moved, swapped = parts & {*TRANSFORMS}, parts & {*SWAPS}
+    return bool(moved), bool(parts - moved - swapped), bool(swapped)
 
 
 def _worse(rows: Scores) -> dict[str, float]:

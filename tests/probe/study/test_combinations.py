@@ -11,7 +11,7 @@ from modelaudit.measures.behaviour.paired import p_better
 from modelaudit.measures.value_transforms import JOIN, domain_transforms
 from modelaudit.probe.study.combinations import CombinationSearch, variant_name
 from modelaudit.probe.study.feeding import PreparedInputs
-from modelaudit.probe.study.labels import score_variants
+from modelaudit.probe.study.labels import _needed, score_variants
 from modelaudit.probe.study.runner import InputVariant
 from modelaudit.rules import examples
 from modelaudit.structs import replace
@@ -103,6 +103,27 @@ def test_two_differences_of_which_neither_alone_helps() -> None:
     found = score_variants(searched(y, answer), "regression", y, {}).better
     assert found is not None
     assert found.name == "V + BGR"
+
+
+def test_of_forms_that_score_alike_the_simplest_is_named():
+    """Upside down and inverted does the same as exchanging red and blue, for these numbers."""
+    y, answer = numbers({"BGR": 0.31, "V + 1-x": 0.3})
+    found = score_variants(searched(y, answer), "regression", y, {}).better
+    assert found is not None
+    assert found.name == "BGR"
+
+
+@pytest.mark.parametrize("needed", [0.0, 3.0])
+def test_a_second_change_is_compared_with_all_that_could_be_the_second(needed):
+    """One of many that do nothing is lucky, or the scale is needed."""
+    rng = np.random.default_rng(1)
+    rows = {"e": rng.normal(size=64), "/255": 3 + rng.normal(size=64)}
+    rows |= {f"{move} + /255": rows["/255"] + rng.normal(size=64) for move in ("H", "r90", "T")}
+    rows["V + /255"] = rows["/255"] + rng.normal(0.3 + needed, 1, 64)
+    values = {name: np.ones((64, 1)) for name in rows}
+    kept = _needed("V + /255", rows, values, "regression")
+    assert kept == ("V + /255" if needed else "/255")
+    assert p_better(rows["/255"], rows["V + /255"]) < 0.03  # as if there were one to choose from
 
 
 def test_every_scale_is_tried_with_red_and_blue_exchanged() -> None:
