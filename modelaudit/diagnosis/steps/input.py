@@ -50,6 +50,7 @@ from modelaudit.thresholds.answers import (
 from modelaudit.thresholds.weights import OFF_SCALE, ON_SCALE
 
 EQUALLY = " at equal confidence"
+ALSO = 4  # other values that are named with those that labels prefer
 
 
 def orientation_mismatch(case: Case) -> StepResult:
@@ -158,9 +159,14 @@ def _labelled_evidence(output: OutputBehaviour, found: BetterInputs | None) -> t
         f"Of {found.tried} other forms that were tried, this is the best (p {p_in_words(p)}, "
         f"{how})."
     )
+    domain = parts(found.name)[1]
+    others = [each for each in found.also if parts(each)[1] != domain]
+    alike = f"Your labels do not tell this from images {', '.join(map(words_of, others[:ALSO]))}"
+    more = f" and {len(others) - ALSO} other forms" if len(others) > ALSO else ""
     return (
         Evidence(score_text(found), "", found.score, found.given, found.n),
         Evidence(chosen, "", p, BETTER_P.value, found.n),
+        *([Evidence(f"{alike}{more}.")] if others else []),
     )
 
 

@@ -70,6 +70,18 @@ def test_orientations_with_equal_accuracy_are_named_the_simplest_first():
     assert diagnosed(labelled(behaviour(output(accuracy=plain)))).causes[0].transform == "r180"
 
 
+@pytest.mark.parametrize(
+    ("also", "words"),
+    [((), None), (("V",), "mirrored up-down"), (("/255", "V"), "divided by 255, mirrored up-down")],
+)
+def test_other_forms_that_labels_do_not_tell_apart_are_named(also, words):
+    better = BetterInputs("standardised", "accuracy", 0.1, 0.8, 1e-6, 30, 64, also=also)
+    seen = labelled(behaviour(output(accuracy={"e": 0.1, "standardised": 0.8}, better=better)))
+    texts = [each.text for each in diagnosed(seen).causes[0].evidence]
+    told = [text for text in texts if text.startswith("Your labels do not tell")]
+    assert told == ([f"Your labels do not tell this from images {words}."] if words else [])
+
+
 def test_inverted_images_are_identified_by_the_statistics_of_all_layers():
     bits = {"e": 2.0, "H": 1.4}
     domain = {"*255": 3.2, "2x-1": 2.8, "1-x": 2.5}
