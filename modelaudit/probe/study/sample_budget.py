@@ -15,6 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from modelaudit.audit_types.loading import Port
+from modelaudit.facts import Artifact
 from modelaudit.probe.study.feeding import PreparedInputs
 from modelaudit.probe.study.runner import MeasurementUnavailable, Runner
 from modelaudit.structs import replace
@@ -27,6 +28,9 @@ BATCH, LARGEST_BATCH, BATCH_BYTES = 32, 128, 1 << 20  # inputs per call, and the
 # Maximum size of the inputs of a call: called layer by layer, Keras keeps the outputs of all layers
 # until the end, which take about 200 times the size of the input (EfficientNetB0).
 MOST_BYTES = 20 << 20
+# Maximum size of these outputs of a call, where the file has their shapes: a generator of sound
+# makes them from a small input.
+LAYER_BYTES = 3 << 30
 # Maximum size of the outputs of one pass: a study keeps those of dozens of variants of the inputs.
 PASS_BYTES = 64 << 20
 # Passes of a study over all inputs, and over few; a pass that captures activations counts twice.
@@ -91,6 +95,16 @@ def declared_output_bytes(outputs: Sequence[Port]) -> int:
     return sum(4 * math.prod(size for size in shape if size) for shape in shapes)
 
 
+def with_declared_sizes(
+    fed: PreparedInputs, outputs: Sequence[Port], artifact: Artifact
+) -> PreparedInputs:
+    """`fed` with the sizes of what one input gives, as far as the shapes are known."""
+    layers = artifact.architecture.layers if artifact.architecture else ()
+    shapes = [layer.output_shape[1:] for layer in layers if layer.output_shape]
+    inside = sum(4 * math.prod(size for size in shape if size) for shape in shapes)
+    return replace(fed, output_bytes=declared_output_bytes(outputs), layer_bytes=inside)
+
+
 def _fitting(each: int) -> int:
     """How many outputs of `each` bytes may be kept per pass, a power of two."""
     return 1 << (max(1, PASS_BYTES // max(each, 1))).bit_length() - 1
@@ -118,7 +132,10 @@ def batch_size(fed: PreparedInputs) -> int:
 
 def max_batch_size(fed: PreparedInputs) -> int:
     """Maximum number of inputs per call."""
-    return fed.at_once or max(1, MOST_BYTES // max(_weight(fed), fed.output_bytes))
+    most = min(
+        MOST_BYTES // max(_weight(fed), fed.output_bytes), LAYER_BYTES // max(fed.layer_bytes, 1)
+    )
+    return fed.at_once or max(1, most)
 
 
 def _weight(fed: PreparedInputs) -> int:

@@ -53,15 +53,14 @@ from modelaudit.probe.study.runner import (
 )
 from modelaudit.probe.study.sample_budget import (
     batch_size,
-    declared_output_bytes,
     max_batch_size,
     statistics_sample_size,
+    with_declared_sizes,
     within_time,
 )
 from modelaudit.probe.study.sensitivity import study_sensitivity
 from modelaudit.probe.study.value_domain import on_larger_scales, unusual_inputs, within_domain
 from modelaudit.settings import ProbeSettings
-from modelaudit.structs import replace
 from modelaudit.thresholds.weights import MISFIT, MISFIT_ALIKE
 
 T = TypeVar("T")
@@ -90,7 +89,7 @@ def study(
     end = time.monotonic() + settings.timeout
     try:
         for each in inputs_to_try(session, artifact, settings, fed):
-            fed = replace(each, output_bytes=declared_output_bytes(session.observation.outputs))
+            fed = with_declared_sizes(each, session.observation.outputs, artifact)
             runner = Runner(session, fed.moves, fed.rescaled, batch_size(fed))
             try:
                 fed = within_domain(runner, within_time(runner, fed, end - time.monotonic()))

@@ -11,7 +11,13 @@ import pytest
 from modelaudit.audit_types.loading import Port
 from modelaudit.audit_types.probe_data import ProbeInputs
 from modelaudit.probe.study.feeding import PreparedInputs
-from modelaudit.probe.study.sample_budget import batch_size, declared_output_bytes, within_time
+from modelaudit.probe.study.sample_budget import (
+    batch_size,
+    declared_output_bytes,
+    with_declared_sizes,
+    within_time,
+)
+from modelaudit.rules import examples
 from modelaudit.structs import replace
 from modelaudit.thresholds.answers import MIN_INPUTS
 
@@ -111,3 +117,16 @@ def test_small_images_go_in_large_batches(shape, pixels, batch) -> None:
     x = np.zeros((2, *shape), "float32")
     fed = replace(_fed(n=2), arrays=(x,), rescaled=(pixels,))
     assert batch_size(fed) == batch
+
+
+@pytest.mark.parametrize(("steps", "batch"), [(110_250, 16), (1_000, 128)])
+def test_layers_that_enlarge_their_input_go_in_small_batches(steps, batch) -> None:
+    """A generator of sound: three layers of 128 channels from 100 numbers."""
+    fed = replace(_fed(), arrays=(np.zeros((256, 100), "float32"),), rescaled=(True,))
+    shape = (None, steps, 128)
+    layers = [replace(examples.layer(name), output_shape=shape) for name in "abc"]
+    ports = [Port("y", "float32", (None, 4))]
+    sized = with_declared_sizes(fed, ports, examples.model(*layers))
+    assert (sized.output_bytes, sized.layer_bytes) == (16, 3 * 4 * steps * 128)
+    assert batch_size(sized) == batch
+    assert batch_size(with_declared_sizes(fed, ports, examples.model())) == 128
