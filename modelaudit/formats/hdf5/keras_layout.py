@@ -18,6 +18,8 @@ FORMATS = {
     OTHER: Format.HDF5_OTHER,
 }
 
+KERAS_0 = "nb_layers"  # attribute of Keras 0.x, whose groups are only numbered
+
 # Bounds of the search for a group `vars`: groups, links per group, depth.
 _GROUPS, _LINKS, _DEPTH = 500, 200, 8
 
@@ -29,7 +31,7 @@ def layout_of(file: h5py.File) -> str:
     """
     if "model_config" in file.attrs or _has(file, b"model_weights"):
         return FULL
-    if "layer_names" in file.attrs or "layer_names0" in file.attrs:
+    if not {"layer_names", "layer_names0", KERAS_0}.isdisjoint(file.attrs):
         return LEGACY
     pending: list[tuple[h5py.Group, int]] = [(file, 0)]
     for group, depth in pending:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -9,6 +10,7 @@ import h5py
 
 from modelaudit.errors import ReadError
 from modelaudit.facts import Json, Problem, ProblemKind
+from modelaudit.formats.hdf5.keras_layout import KERAS_0
 from modelaudit.formats.hdf5.link_walk import LinkedObjects
 from modelaudit.formats.hdf5.open_file import attribute_bytes, chunked_attribute, text_of
 from modelaudit.formats.io.density import NAMES
@@ -17,11 +19,16 @@ from modelaudit.settings import Limits
 
 T = TypeVar("T")
 
+_DIGITS = re.compile(r"\d{1,9}")
+
 
 def listed_groups(
     contents: LinkedObjects, base: str, window: FileWindow, limits: Limits, problems: list[Problem]
 ) -> tuple[dict[str, tuple[str, ...]], dict[str, Json]]:
-    """Layer names and their datasets, in the order of the file's own lists."""
+    """Layer names and their datasets, in the order of the file's own lists.
+
+    Keras 0.x lists none, and numbers them: `layer_0/param_0`.
+    """
     stored = dict(reversed(contents.groups))  # of equal routes the first, with a valid name, wins
     root, file = stored.get(base), window.file
     if root is None:
@@ -33,6 +40,12 @@ def listed_groups(
         read_or_note(chunked_attribute, root, "layer_names", limits, problems, (file, base)) or []
     )
     groups: dict[str, tuple[str, ...]] = {}
+    if KERAS_0 in root.attrs:
+        for route in sorted(present, key=lambda each: [*map(int, _DIGITS.findall(each)), 0]):
+            layer, _, weight = route.rpartition("/")
+            if weight.startswith("param_"):
+                groups[layer] = (*groups.get(layer, ()), route)
+        return groups, {"layer_names": [*groups], "groups": {k: [*v] for k, v in groups.items()}}
     lost_layers: list[Json] = []
     lost_weights: list[Json] = []
     for count, name in enumerate(names):

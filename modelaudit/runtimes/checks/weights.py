@@ -15,6 +15,7 @@ from modelaudit.facts import Artifact, Format, Tensor
 from modelaudit.formats.keras.json_config import mapping, text
 from modelaudit.runtimes.catalogue import find_profile
 from modelaudit.runtimes.checks.checkpoints import check_checkpoint, weights, written_by_keras3
+from modelaudit.runtimes.checks.numbered_weights import check_numbered
 from modelaudit.runtimes.model import CheckContext, LoadCall, Reason
 from modelaudit.runtimes.profile import RuntimeProfile, numbers
 
@@ -33,6 +34,7 @@ def check(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     elif artifact.format is Format.WEIGHTS_H5_V3:
         yield from v3_layout(artifact, context)
     else:
+        yield from check_numbered(artifact, context)
         yield from _legacy_layout(artifact, context)
     yield from recurrent_defaults(artifact, context)
 

@@ -1,0 +1,29 @@
+"""Weights of Keras 0.x, whose layers have numbers in place of names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from modelaudit.audit_types.loading import LoadOutcome
+from modelaudit.facts import Artifact
+from modelaudit.runtimes.checks.checkpoints import weights
+from modelaudit.runtimes.model import CheckContext, Reason
+
+_NUMBERED = re.compile(r"layer_\d+/param_\d+")
+
+
+def check_numbered(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
+    """Keras 1 and newer look for lists of layers, which these files lack."""
+    names = [tensor.name for tensor in weights(artifact)]
+    if names and all(_NUMBERED.fullmatch(name) for name in names):
+        yield Reason(
+            "keras-0-weights",
+            LoadOutcome.FAILS,
+            "the groups of weights are numbered (layer_0/param_0), as Keras 0.x did, but "
+            f"{context.profile.name} looks for a list of layer names",
+            "ValueError: Layer count mismatch when loading weights from file. Model expected N "
+            "layers, found 0 saved layers.",
+            "build the model in code, read the arrays with h5py, and pass those of each layer to "
+            "its `set_weights`; kernels of convolutions from Theano are flipped and in its order",
+        )
