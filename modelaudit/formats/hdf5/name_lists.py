@@ -10,7 +10,6 @@ import h5py
 
 from modelaudit.errors import ReadError
 from modelaudit.facts import Json, Problem, ProblemKind
-from modelaudit.formats.hdf5.keras_layout import KERAS_0
 from modelaudit.formats.hdf5.link_walk import LinkedObjects
 from modelaudit.formats.hdf5.open_file import attribute_bytes, chunked_attribute, text_of
 from modelaudit.formats.io.density import NAMES
@@ -19,7 +18,7 @@ from modelaudit.settings import Limits
 
 T = TypeVar("T")
 
-_DIGITS = re.compile(r"\d{1,9}")
+_NUMBERED = re.compile(r"layer_\d{1,9}/param_\d{1,9}")
 
 
 def listed_groups(
@@ -40,11 +39,11 @@ def listed_groups(
         read_or_note(chunked_attribute, root, "layer_names", limits, problems, (file, base)) or []
     )
     groups: dict[str, tuple[str, ...]] = {}
-    if KERAS_0 in root.attrs:
-        for route in sorted(present, key=lambda each: [*map(int, _DIGITS.findall(each)), 0]):
-            layer, _, weight = route.rpartition("/")
-            if weight.startswith("param_"):
-                groups[layer] = (*groups.get(layer, ()), route)
+    numbered = sorted(filter(_NUMBERED.fullmatch, present), key=_numbers)
+    if numbered and not names:
+        for route in numbered:
+            layer = route.rpartition("/")[0]
+            groups[layer] = (*groups.get(layer, ()), route)
         return groups, {"layer_names": [*groups], "groups": {k: [*v] for k, v in groups.items()}}
     lost_layers: list[Json] = []
     lost_weights: list[Json] = []
@@ -80,6 +79,12 @@ def listed_groups(
         "weight_names_missing": lost_weights,
     }
     return groups, extra
+
+
+def _numbers(route: str) -> tuple[int, int]:
+    """The numbers in `layer_10/param_1`."""
+    layer, _, weight = route.partition("/")
+    return int(layer.rpartition("_")[2]), int(weight.rpartition("_")[2])
 
 
 def _route(*names: str) -> str:
