@@ -48,7 +48,7 @@ class PreparedInputs(Struct, frozen=True):
         oriented: whether the transforms exchange sides of an input, rather than reverse time.
         tasks: what the user declares the outputs to be for, as in `ProbeSettings`.
         output_bytes: size of the outputs for one input, 0 if unknown.
-        layer_bytes: size of the outputs of all layers for one input, as far as it is known.
+        layer_bytes: memory for the outputs of all layers for one input, as far as it is known.
         at_once: maximum number of inputs per call, if the model or its sizes limit it.
     """
 

@@ -30,7 +30,7 @@ BATCH, LARGEST_BATCH, BATCH_BYTES = 32, 128, 1 << 20  # inputs per call, and the
 MOST_BYTES = 20 << 20
 # Maximum size of these outputs of a call, where the file has their shapes: a generator of sound
 # makes them from a small input.
-LAYER_BYTES = 3 << 30
+LAYER_BYTES, COPIES = 3 << 30, 4
 # Maximum size of the outputs of one pass: a study keeps those of dozens of variants of the inputs.
 PASS_BYTES = 64 << 20
 # Passes of a study over all inputs, and over few; a pass that captures activations counts twice.
@@ -53,7 +53,7 @@ def within_time(runner: Runner, fed: PreparedInputs, seconds: float) -> Prepared
         MeasurementUnavailable: the model cannot be run, or not in time where its inputs had to be
             enlarged or passed one at a time.
     """
-    tried = min(TRIAL, fed.info.n, _fitting(fed.output_bytes), 2 * (fed.at_once or TRIAL))
+    tried = min(TRIAL, fed.info.n, _fitting(fed.output_bytes), 2 * max_batch_size(fed))
     runner.put("trial", [array[:tried] for array in fed.arrays])
     given = runner.predict("trial")  # the first call builds the graph, so it is not timed
     start = time.monotonic()
@@ -98,10 +98,15 @@ def declared_output_bytes(outputs: Sequence[Port]) -> int:
 def with_declared_sizes(
     fed: PreparedInputs, outputs: Sequence[Port], artifact: Artifact
 ) -> PreparedInputs:
-    """`fed` with the sizes of what one input gives, as far as the shapes are known."""
+    """`fed` with the sizes of what one input gives, as far as the shapes are known.
+
+    While a layer is computed, its result exists several times: before the bias, before the
+    activation, as windows of its input.
+    """
     layers = artifact.architecture.layers if artifact.architecture else ()
     shapes = [layer.output_shape[1:] for layer in layers if layer.output_shape]
-    inside = sum(4 * math.prod(size for size in shape if size) for shape in shapes)
+    sizes = [4 * math.prod(size for size in shape if size) for shape in shapes]
+    inside = sum(sizes) + COPIES * max(sizes, default=0)
     return replace(fed, output_bytes=declared_output_bytes(outputs), layer_bytes=inside)
 
 

@@ -119,7 +119,7 @@ def test_small_images_go_in_large_batches(shape, pixels, batch) -> None:
     assert batch_size(fed) == batch
 
 
-@pytest.mark.parametrize(("steps", "batch"), [(110_250, 16), (1_000, 128)])
+@pytest.mark.parametrize(("steps", "batch"), [(110_250, 8), (1_000, 128)])
 def test_layers_that_enlarge_their_input_go_in_small_batches(steps, batch) -> None:
     """A generator of sound: three layers of 128 channels from 100 numbers."""
     fed = replace(_fed(), arrays=(np.zeros((256, 100), "float32"),), rescaled=(True,))
@@ -127,6 +127,14 @@ def test_layers_that_enlarge_their_input_go_in_small_batches(steps, batch) -> No
     layers = [replace(examples.layer(name), output_shape=shape) for name in "abc"]
     ports = [Port("y", "float32", (None, 4))]
     sized = with_declared_sizes(fed, ports, examples.model(*layers))
-    assert (sized.output_bytes, sized.layer_bytes) == (16, 3 * 4 * steps * 128)
+    assert (sized.output_bytes, sized.layer_bytes) == (16, (3 + 4) * 4 * steps * 128)
     assert batch_size(sized) == batch
     assert batch_size(with_declared_sizes(fed, ports, examples.model())) == 128
+
+
+@pytest.mark.parametrize(("layer_bytes", "tried"), [(0, 32), (3 << 29, 4)])
+def test_large_layers_are_tried_on_few_inputs(layer_bytes, tried) -> None:
+    runner, seen = _Slow(0.0), []
+    runner.predict = lambda name: seen.append(runner.rows[name]) or {}
+    within_time(runner, replace(_fed(), layer_bytes=layer_bytes), 120.0)
+    assert seen == [tried, tried]
