@@ -9,7 +9,7 @@ from msgspec import Struct
 from modelaudit.audit_types.diagnosis import Consequence, RuledOut, Undecidable
 from modelaudit.diagnosis.advice import ADVICE
 from modelaudit.diagnosis.beliefs import BEHIND, Beliefs
-from modelaudit.diagnosis.case import Case
+from modelaudit.diagnosis.case import Case, better_by_labels
 from modelaudit.diagnosis.features import NAMED
 from modelaudit.diagnosis.model import (
     CauseExcluded,
@@ -69,6 +69,10 @@ def judged(case: Case, results: Decided, known: Beliefs) -> Decided:
     found = {step.cause for step, answer in results if isinstance(answer, CauseFound)}
     has = {name for cause in found for name in BEHIND.get(cause, ())}
     extra = {NAMED[name]: told for name, told in named(case, known).items() if name not in has}
+    if found & FORMS and any(map(better_by_labels, case.outputs)):
+        # Another form restores the answers, so what no step found does not explain them.
+        told |= {name for cause in found & FORMS for name in BEHIND[cause] if extra}
+        extra = {}
 
     def likely(step: DiagnosisStep) -> bool:
         behind = BEHIND.get(step.cause)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from modelaudit.audit_types.behaviour import BetterInputs
 from modelaudit.audit_types.diagnosis import Evidence
 from modelaudit.diagnosis import procedure
 from modelaudit.diagnosis.advice import ADVICE
@@ -56,6 +57,15 @@ def test_differences_that_were_found_together_are_named_together(second, togethe
     assert found == ["orientation-mismatch", *([second] if together else [])]
     assert suspected == ([] if together else [second])
     assert results(believed(0.9, orientation=0.05), *steps)[0] == []
+
+
+@pytest.mark.parametrize("restored", [True, False])
+def test_a_form_that_restores_the_answers_needs_no_cause_that_no_step_found(restored):
+    better = BetterInputs("/255", "accuracy", 0.2, 0.7, 1e-6 if restored else 0.5, 30, 64)
+    seen = labelled(behaviour(output(accuracy={"e": 0.2, "/255": 0.7}, better=better)))
+    known = believed(0.1, dead=0.8, values=0.1)
+    found, _, _ = results(known, ("dead-units", OUT), ("input-domain", FOUND), seen=seen)
+    assert found == (["input-domain"] if restored else ["dead-units"])
 
 
 def test_what_has_no_odds_is_proven_and_stays():
