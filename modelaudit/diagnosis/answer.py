@@ -199,10 +199,9 @@ def _doubted(diagnosis: Diagnosis) -> str:
         return ""
     what, needs = doubted[0].what, doubted[0].needs
     return (
-        f" But something speaks for another answer: {what[:1].lower()}{what[1:]}. This cannot be "
-        f"told from what was measured: if half of all models are sound, the odds of "
-        f"{diagnosis.odds.networks} small networks give {percent(sound)} for no fault. Most likely "
-        f"{needs} would decide."
+        f" This is not certain: if half of all models are sound, the odds of "
+        f"{diagnosis.odds.networks} small networks give {percent(sound)} for no fault. Still open: "
+        f"{what[:1].lower()}{what[1:]} ({needs})."
     )
 
 

@@ -125,6 +125,6 @@ def test_the_answer_says_what_is_suspected_and_what_would_decide(monkeypatch):
     seen = labelled(behaviour(output(accuracy={"e": 0.1, "H": 0.9})))
     found = diagnosed(seen)
     assert found.causes[0].cause in DESCRIPTIONS
-    assert "cannot be told" in found.answer
+    assert "This is not certain" in found.answer
     assert "70% for no fault" in found.answer
-    assert "more images with labels would decide" in found.answer
+    assert "more images with labels)." in found.answer
