@@ -50,13 +50,14 @@ SPEAKS = {
     "head": "+head_gain +head_excess +top_share -score",
     "dead": "+dead_proven +dead +cleared -informed -spread -score",
     "exploded": "+exploded +margin -score",
-    "orientation": "+turn_p +turn_score +turn_bits +turn_gain +turn_fit -score",
+    "orientation": "+turn_p +turn_score +turn_bits +turn_gain +turn_fit -score +claimed",
     "values": "+values_p +values_score +values_bits +values_gain +values_fit +margin +first_misfit "
-    "-score",
-    "numbering": "+numbering +numbering_score -score",
-    "misplaced": "+first_misfit +later_misfit -right -score -informed -turn_p -values_p -numbering",
+    "-score +claimed",
+    "numbering": "+numbering +numbering_score -score +claimed",
+    "misplaced": "+first_misfit +later_misfit -right -score -informed -turn_p -values_p -numbering "
+    "+claimed",
     "short": UNLEARNED + "-spread -informed",
-    "mislabelled": UNLEARNED + "+spread +informed +margin",
+    "mislabelled": UNLEARNED + "+spread +informed +margin +claimed",
     "one-class": UNLEARNED + "-spread -informed +top_share",
 }
 # What speaks for (+) or against (-) a sound model, whatever else is wrong.
@@ -65,7 +66,7 @@ OF_SOUND = (
     "-dead_proven -design -shrunk -dead -cleared -head_gain -head_excess -recalibrated +informed "
     "+spread -top_share -first_misfit -later_misfit -turn_p -turn_score -turn_bits -turn_gain "
     "-turn_fit -values_p -values_score -values_bits -values_gain -values_fit -margin -numbering "
-    "-numbering_score +right +score -unpredicted"
+    "-numbering_score +right +score -unpredicted -claimed"
 )
 SPEAKS = {
     name: " ".join([
@@ -150,7 +151,8 @@ def edges(values: np.ndarray) -> tuple[float, ...]:
         found = (distinct[1:] + distinct[:-1]) / 2
     else:
         found = np.quantile(values, QUANTILES)
-    return tuple(sorted({float(f"{each:.3g}") for each in found}))
+    # Hundredths of shares, powers of ten and standard deviations are rounding, not evidence.
+    return tuple(sorted({round(float(each), 2) + 0.0 for each in found}))
 
 
 class Design:

@@ -48,6 +48,9 @@ OF_SIDES = frozenset(
     }
 )
 FORMS = frozenset({"orientation-mismatch", "input-domain", "labels-renumbered"})
+# Labels that are met by chance only: no sound model of the population is like that, so the odds of
+# one rest on nothing there.
+BY_LABELS = "not-understood"
 Decided = Sequence[tuple[DiagnosisStep, StepResult]]
 
 
@@ -88,7 +91,9 @@ def judged(case: Case, results: Decided, known: Beliefs) -> Decided:
     def one(step: DiagnosisStep, answer: StepResult) -> StepResult:
         if not isinstance(answer, CauseFound):
             return extra.get(step.cause, answer)
-        return replace(answer, doubted=not (likely(step) or (linked and step.cause in FORMS)))
+        shown = step.cause == BY_LABELS and not known.chosen
+        stays = likely(step) or shown or (linked and step.cause in FORMS)
+        return replace(answer, doubted=not stays)
 
     return [(step, one(step, answer)) for step, answer in results]
 

@@ -294,3 +294,9 @@ def unpredicted(case: Case) -> float | None:
     """Share of the classes that labels have and that are never predicted."""
     judged = [o for o in fed(case) if "e" in o.accuracy and capacity(o)]
     return largest(len(o.unpredicted) / 2 ** capacity(o) for o in judged)
+
+
+def claimed(case: Case) -> float | None:
+    """How much more of the information possible predictions carry than labels bear out."""
+    said, met = informed(case), score(case)
+    return None if said is None or met is None else said - met

@@ -12,6 +12,7 @@ from modelaudit.diagnosis.features import NEED_INPUTS, STEP, said
 from modelaudit.diagnosis.measured import moved, rescaled
 from modelaudit.diagnosis.model import CauseFound
 
+OF_FORMS = ("turn_", "values_")  # statistics of other forms of the inputs
 TOLD = 3  # statistics that are named as evidence
 FORMS: Mapping[str, Callable[[str], bool]] = {"orientation": moved, "values": rescaled}
 
@@ -24,7 +25,8 @@ def named(case: Case, known: Beliefs) -> dict[str, CauseFound]:
     found = {}
     for cause in sorted(known.chosen - (frozenset() if case.images else NEED_INPUTS)):
         form, where = _form(case, FORMS[cause]) if cause in FORMS else ("", _where(case, cause))
-        shifts = [each for each in known.shifts(cause) if not each.feature.startswith(STEP)]
+        other = (STEP,) if cause in FORMS else (STEP, *OF_FORMS)
+        shifts = [each for each in known.shifts(cause) if not each.feature.startswith(other)]
         told = [said(each.feature, each.value) for each in shifts if each.factor > 1]
         numbered = cause != "numbering" or any(output.numbering for output in case.outputs)
         if told and numbered and (form or cause not in FORMS):

@@ -68,6 +68,15 @@ def test_a_form_that_restores_the_answers_needs_no_cause_that_no_step_found(rest
     assert found == (["input-domain"] if restored else ["dead-units"])
 
 
+def test_labels_that_are_met_by_chance_only_are_no_sound_model():
+    found, suspected, _ = results(believed(0.8, mislabelled=0.1), ("not-understood", FOUND))
+    assert (found, suspected) == (["not-understood"], [])
+    found, suspected, _ = results(
+        believed(0.1, values=0.8), ("input-domain", FOUND), ("not-understood", FOUND)
+    )
+    assert (found, suspected) == (["input-domain"], ["not-understood"])
+
+
 def test_what_has_no_odds_is_proven_and_stays():
     found, _, _ = results(believed(0.99, values=0.01), ("nonfinite-output", FOUND))
     assert found == ["nonfinite-output"]
@@ -122,7 +131,7 @@ def test_every_cause_of_the_population_has_a_name_that_stands_for_it():
 def test_the_answer_says_what_is_suspected_and_what_would_decide(monkeypatch):
     known = believed(0.7, orientation=0.3)
     monkeypatch.setattr(procedure, "beliefs", lambda case, steps: known)
-    seen = labelled(behaviour(output(accuracy={"e": 0.1, "H": 0.9})))
+    seen = labelled(behaviour(output(accuracy={"e": 0.6, "H": 0.9})))
     found = diagnosed(seen)
     assert found.causes[0].cause in DESCRIPTIONS
     assert "This is not certain" in found.answer
