@@ -254,7 +254,7 @@ ADVICE: dict[str, Advice] = {
     ),
     "learned-invariance": Advice(
         "The model treats flipped inputs like the others",
-        "New {images} for which mirrored inputs get different predictions.",
+        "New {images} whose mirrored versions get other predictions much more often.",
         (NextStep("If the flip must not change the output, no action is needed."),),
     ),
     "output-follows-flip": Advice(

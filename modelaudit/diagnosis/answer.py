@@ -59,7 +59,7 @@ SENTENCES = {
     ),
     "partial-restore": (
         "{where}: still at initial values, while the other layers are trained. Either the "
-        "restore skipped this, or no training reached it. The output may be arbitrary[[, and its "
+        "restore skipped it, or no training reached it. The output may be arbitrary[[, and its "
         "reaction to a flip accidental]]."
     ),
     "bn-statistics-lost": (
@@ -79,9 +79,9 @@ SENTENCES = {
         "cannot depend on the input[[, flipped or not]]."
     ),
     "orientation-mismatch": (
-        "The model is sound, but its input {images} are {flip} relative to its training {images}. "
-        "When this is undone, the model recognises them{right}. The model does not show which side "
-        "has the wrong orientation, training or serving."
+        "The model is sound, but its input {images} have another orientation than its training "
+        "{images}. When they are {flip}, the model recognises them{right}. The model does not show "
+        "which side has the wrong orientation, training or serving."
     ),
     "head-bias": (
         "The bias of the last layer is so large that one class is predicted regardless of the "

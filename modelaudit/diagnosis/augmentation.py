@@ -225,7 +225,9 @@ def with_augmentation(case: Case, diagnosis: Diagnosis) -> Diagnosis:
 def sensitive_to(changes: Sequence[str]) -> str:
     """A sentence that says so of changes for which the file has no layer."""
     listed = changes[0] if len(changes) == 1 else f"{', '.join(changes[:-1])} and {changes[-1]}"
-    return f"It is sensitive to {listed}, which augmentation teaches to ignore if the label stays."
+    return (
+        f"It is sensitive to {listed}, which augmentation reduces where the label stays the same."
+    )
 
 
 def _steps(case: Case, needs: Sequence[AugmentationNeed]) -> Iterator[NextStep]:

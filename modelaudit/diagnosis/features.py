@@ -20,10 +20,26 @@ from modelaudit.findings import Severity
 
 
 class Feature(Struct, frozen=True):
-    """One statistic: how it is read from a case, and what it says in words (`{}` is the number)."""
+    """One statistic: how it is read from a case, and what it says in words (`{}` is the number).
+
+    `shown` writes the number where it is a logarithm or can be absurdly large.
+    """
 
     says: str
     read: Callable[[Case], float | None]
+    shown: Callable[[float], str] | None = None
+
+
+def _p(exponent: float) -> str:
+    return f"{10**-exponent:.1g}"
+
+
+def _power(exponent: float) -> str:
+    return f"{10**exponent:,.0f}" if 2 < exponent < 7 else f"{10**exponent:.2g}"
+
+
+def _bounded(number: float) -> str:
+    return f"{number:,.1f}" if number < 1000 else "more than 1,000"
 
 
 # The causes of the population behind each cause of the diagnosis. Those without an entry are proven
@@ -121,7 +137,8 @@ def said(name: str, value: float) -> str:
     """A statistic in words."""
     if name.startswith(STEP):
         return ENDED[round(value)]
-    words = FEATURES[name.removesuffix(BUILT_IN)].says.format(value)
+    feature = FEATURES[name.removesuffix(BUILT_IN)]
+    words = feature.says.format(feature.shown(value) if feature.shown else value)
     return f"on built-in inputs, {words}" if name.endswith(BUILT_IN) else words
 
 
@@ -144,7 +161,7 @@ def _of_form(
     equal = is_kind is read.rescaled
     how = " at equal confidence" if equal else ""
     return {
-        f"{key}_p": Feature(f"labels prefer {what} (p = 1e-{{:.1f}})", read.by_labels(is_kind)),
+        f"{key}_p": Feature(f"labels prefer {what}, p = {{}}", read.by_labels(is_kind), _p),
         f"{key}_score": Feature(
             f"with {what}, labels are met better by {{:.2f}}",
             read.score_gain(lambda name: is_kind(name) and not is_other(name)),
@@ -175,9 +192,9 @@ FEATURES: dict[str, Feature] = {
     "left_initial": Feature("a layer at initial values among trained ones", read.left),
     "idle": Feature("an optimizer whose steps changed nothing", read.reported("MA430")),
     "few_steps": Feature("hardly any training steps", read.reported("MA432")),
-    "steps": Feature("10^{:.1f} training steps counted by the optimizer", read.steps),
+    "steps": Feature("{} training steps counted by the optimizer", read.steps, _power),
     "norms_lost": Feature(
-        "{:.0%} of the batch normalisations with statistics as drawn but trained gamma or beta",
+        "{:.0%} of the batch normalisations with initial statistics but trained gamma or beta",
         read.lost,
     ),
     "norms_new": Feature("{:.0%} of the batch normalisations with all initial values", read.new),
@@ -202,14 +219,14 @@ FEATURES: dict[str, Feature] = {
         read.intervention("centre_head_bias"),
     ),
     "head_excess": Feature(
-        "a head bias {:.1f} standard deviations from its activations", read.excess
+        "a head bias {} standard deviations from its activations", read.excess, _bounded
     ),
     "recalibrated": Feature(
         "recomputed batch statistics restore {:.0%} of the information",
         read.intervention("recalibrate_batchnorm"),
     ),
     "informed": Feature("predictions that carry {:.0%} of the information possible", read.informed),
-    "spread": Feature("an output that varies by 10^{:.1f} of its scale", read.spread),
+    "spread": Feature("an output that varies by {} of its scale", read.spread, _power),
     "top_share": Feature("one prediction for {:.0%} of the inputs", read.top),
     "first_misfit": Feature("misfit {:.2f} at the first batch normalisation", read.first_misfit),
     "later_misfit": Feature("misfit up to {:.2f} at later batch normalisations", read.later_misfit),
@@ -226,7 +243,7 @@ FEATURES: dict[str, Feature] = {
     "numbering_score": Feature(
         "another order of the classes scores better by {:.2f}", read.numbering_gain
     ),
-    "right": Feature("labels are met better than by a constant (p = 1e-{:.1f})", read.right),
+    "right": Feature("labels are met better than by a constant, p = {}", read.right, _p),
     "score": Feature(
         "a score of {:.2f}, where a constant answer has 0 and a perfect one 1", read.score
     ),

@@ -33,7 +33,7 @@ def _moved(row: CauseProbability) -> str:
     if row.cause == "sound":
         return "What speaks for faults is listed with them."
     if row.cause == "several":
-        return "Each of the two is listed on its own."
+        return "Each of the two is also listed on its own, so these can be more than 100% together."
     said = "; ".join(map(_shift, row.shifts)) or "Nothing measured says much about it"
     cases, nets = counted(row.cases, "case", "cases"), counted(row.networks, "network", "networks")
     return f"{said[0].upper()}{said[1:]}. The population has it in {cases} of {nets}."

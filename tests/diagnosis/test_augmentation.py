@@ -84,7 +84,7 @@ def test_what_is_missing_is_named_in_the_order_of_its_cost():
     assert "RandomHue" not in step.code
     assert found.answer.endswith(
         " It is sensitive to blur (costs 30 points) and rotation (costs 10 points), which "
-        "augmentation teaches to ignore if the label stays."
+        "augmentation reduces where the label stays the same."
     )
     assert augmentation_lines(found.augmentation) == (
         "Sensitive to: blur (costs 30 points), rotation (costs 10 points).",

@@ -157,3 +157,18 @@ def test_odds_in_words():
     assert "times" in " ".join(text for _, text in odds_items(odds, 9))
     assert f"{odds.networks} networks" in sample_size(odds)
     assert [percent(p) for p in (0.999, 0.5, 0.001)] == ["more than 99%", "50%", "less than 1%"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("turn_p", 3.6, "labels prefer another orientation, p = 0.0003"),
+        ("right", 0.4, "labels are met better than by a constant, p = 0.4"),
+        ("steps", 4.3, "19,953 training steps counted by the optimizer"),
+        ("spread", -3.2, "an output that varies by 0.00063 of its scale"),
+        ("head_excess", 2.1e12, "a head bias more than 1,000 standard deviations"),
+        ("head_excess", 18.44, "a head bias 18.4 standard deviations"),
+    ],
+)
+def test_numbers_are_written_for_readers(name, value, words):
+    assert said(name, value).startswith(words)

@@ -274,4 +274,4 @@ print(len({each.format for each in candidates}), sorted(late))
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=True
     )
-    assert done.stdout == "5 []\n"
+    assert done.stdout == "6 []\n"

@@ -85,7 +85,7 @@ def _belief(cause: Cause, before: str = " (") -> str:
     text = f"{before}belief {percent(cause.belief)}"
     if cause.interval is not None:
         low, high = cause.interval
-        text += f"; {low:.0%} to {high:.0%} of such were right"
+        text += f"; in tests, {low:.0%} to {high:.0%} of such diagnoses were right"
     return text + ")" * (before == " (")
 
 

@@ -116,7 +116,7 @@ def _belief(belief: float, interval: tuple[float, float] | None) -> str:
     if interval is None:
         return text.percent(belief)
     low, high = map(text.percent, interval)
-    return f"{text.percent(belief)} ({low} to {high} of such beliefs were right)"
+    return f"{text.percent(belief)} (in tests, {low} to {high} of such diagnoses were right)"
 
 
 def _suspect(item: Suspect) -> SuspectView:

@@ -92,7 +92,7 @@ def test_what_is_missing_is_the_summary():
     need = {"change": "blur", "state": "missing", "text": "Blurred, less is right."}
     found = audit(diagnosis={"augmentation": [need]})
     assert chart_of(found, "figure-sensitivity").summary == (
-        "The model is sensitive to blur, which augmentation teaches to ignore if the label stays."
+        "The model is sensitive to blur, which augmentation reduces where the label stays the same."
     )
     other = chart_of(audit(), "figure-sensitivity").summary
     assert other.startswith("Of all moderate changes, rotation (15°) matters most: it changes the")
