@@ -22,6 +22,7 @@ ACTION = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
 STEP = ROOT / "contrib" / "github" / "audit.sh"
 GH = """\
 #!/bin/bash
+[ -z "$REFUSED" ] || exit 1
 printf '%s\\n' "$@" >"$CALLS/$1"
 for word in "$@"; do case "$word" in sarif=@*) cp "${word#sarif=@}" "$CALLS/sarif";; esac; done
 """
@@ -107,6 +108,14 @@ def test_a_sound_model_passes_and_nothing_is_sent_unasked(step, tmp_path):
     assert done.returncode == 0, done.stderr
     assert not list((tmp_path / "calls").iterdir())
     assert not (tmp_path / "injected").exists()
+
+
+def test_what_cannot_be_sent_does_not_hide_the_findings(step, tmp_path):
+    truncated_h5(tmp_path)
+    done = step(MODELS="truncated.h5", COMMENT="true", REFUSED="yes")
+    assert done.returncode == 1
+    assert done.stdout.count("::warning::") == 2
+    assert "truncated.h5" in (tmp_path / "summary").read_text()
 
 
 def test_a_wrong_path_is_an_error_of_usage(step, tmp_path):

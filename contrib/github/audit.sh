@@ -12,7 +12,8 @@ fi
 
 mapfile -t paths < <(grep -v '^[[:space:]]*$' <<<"$MODELS")
 options=(--out "$OUT" --fail-on "$FAIL_ON" -f "sarif=$OUT/report.sarif" -f "markdown=$OUT/report.md")
-for format in $FORMATS; do
+read -ra formats <<<"$FORMATS"
+for format in "${formats[@]}"; do
     options+=(-f "$format")
 done
 [ -z "$BASELINE" ] || options+=(--baseline "$BASELINE")
@@ -29,18 +30,22 @@ code=0
     echo "exit-code=$code"
 } >>"$GITHUB_OUTPUT"
 
+# GitHub takes summaries of 1 MiB and comments of 65,536 characters. A pull request from a fork has a
+# token that may only read: then the findings are in the summary alone, and decide the exit code.
 if [ -f "$OUT/report.md" ]; then
-    cat "$OUT/report.md" >>"$GITHUB_STEP_SUMMARY"
+    head -c 1000000 "$OUT/report.md" >>"$GITHUB_STEP_SUMMARY"
     if [ "$COMMENT" = true ] && [ -n "$PULL_REQUEST" ]; then
-        gh pr comment "$PULL_REQUEST" --repo "$GITHUB_REPOSITORY" --body-file "$OUT/report.md" \
-            --edit-last --create-if-none
+        head -c 60000 "$OUT/report.md" |
+            gh pr comment "$PULL_REQUEST" --repo "$GITHUB_REPOSITORY" --body-file - ||
+            echo "::warning::the pull request could not be commented on"
     fi
 fi
 if [ "$UPLOAD_SARIF" = true ] && [ -f "$OUT/report.sarif" ]; then
     # The request is a file: a SARIF log is longer than an argument may be.
     gzip -c "$OUT/report.sarif" | base64 -w0 >"$OUT/sarif.base64"
     gh api --method POST "repos/$GITHUB_REPOSITORY/code-scanning/sarifs" --silent \
-        -f "commit_sha=$GITHUB_SHA" -f "ref=$GITHUB_REF" -F "sarif=@$OUT/sarif.base64"
+        -f "commit_sha=$GITHUB_SHA" -f "ref=$GITHUB_REF" -F "sarif=@$OUT/sarif.base64" ||
+        echo "::warning::the findings could not be sent to code scanning"
     rm "$OUT/sarif.base64"
 fi
 exit "$code"
