@@ -12,8 +12,8 @@ fi
 
 mapfile -t paths < <(grep -v '^[[:space:]]*$' <<<"$MODELS")
 options=(--out "$OUT" --fail-on "$FAIL_ON" -f "sarif=$OUT/report.sarif" -f "markdown=$OUT/report.md")
-read -ra formats <<<"$FORMATS"
-for format in "${formats[@]}"; do
+read -ra wanted <<<"$FORMATS"
+for format in "${wanted[@]}"; do
     options+=(-f "$format")
 done
 [ -z "$BASELINE" ] || options+=(--baseline "$BASELINE")

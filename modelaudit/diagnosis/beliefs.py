@@ -13,7 +13,7 @@ from modelaudit.diagnosis.features import BEHIND as CAUSES_BEHIND
 from modelaudit.diagnosis.features import FOLLOWS, OUT, STEP, features, said
 from modelaudit.diagnosis.model import StepResults
 from modelaudit.diagnosis.odds_text import SHOWN_FROM
-from modelaudit.odds.posterior import SOUND, Posterior, Shift, held_out, posterior
+from modelaudit.odds.posterior import HALF, SOUND, Posterior, Shift, held_out, posterior
 from modelaudit.odds.table import OddsTable, shipped_table
 
 BEHIND = CAUSES_BEHIND | dict.fromkeys(DESCRIPTIONS, (SOUND,))
@@ -36,7 +36,6 @@ TITLES = {
     "mislabelled": "Training on wrong labels",
     "one-class": "Training on one class for the most part",
 }
-HALF = 0.5  # probability above which a second cause is named
 SHOWN = 4  # statistics that moved the odds of a cause most
 FAINT = 1.2  # factors between this and its inverse are not shown
 

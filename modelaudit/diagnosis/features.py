@@ -248,7 +248,7 @@ FEATURES: dict[str, Feature] = {
         "a score of {:.2f}, where a constant answer has 0 and a perfect one 1", read.score
     ),
     "claimed": Feature(
-        "predictions that carry more information than labels bear out, by {:.2f}", read.claimed
+        "information in the predictions less what the labels bear out: {:+.2f}", read.claimed
     ),
     "unpredicted": Feature(
         "{:.0%} of the classes never predicted although labels have them", read.unpredicted

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 
 from modelaudit.audit_types.diagnosis import Evidence
@@ -11,6 +10,8 @@ from modelaudit.diagnosis.case import Case, scores
 from modelaudit.diagnosis.features import NEED_INPUTS, STEP, said
 from modelaudit.diagnosis.measured import moved, rescaled
 from modelaudit.diagnosis.model import CauseFound
+from modelaudit.measures.value_transforms import SWAPS
+from modelaudit.thresholds.answers import DEAD
 
 OF_FORMS = ("turn_", "values_")  # statistics of other forms of the inputs
 TOLD = 3  # statistics that are named as evidence
@@ -44,15 +45,22 @@ def named(case: Case, known: Beliefs) -> dict[str, CauseFound]:
 def _where(case: Case, cause: str) -> str:
     """The layer that is never active; other causes name none."""
     dead = case.behaviour.dead if case.behaviour and cause == "dead" else {}
-    return max(dead, key=lambda name: dead[name], default="")
+    never = [name for name in dead if dead[name] >= DEAD.value]
+    return max(never, key=lambda name: dead[name], default="")
 
 
 def _form(case: Case, kind: Callable[[str], bool]) -> tuple[str, str]:
-    """The best form of a kind and the output that is better with it: by labels, or else bits."""
-    best, most = ("", ""), -math.inf
+    """The best form of a kind and the output that is better with it: by labels, or else bits.
+
+    Larger values alone make predictions confident, so other values count at equal confidence.
+    """
+    best, most = ("", ""), 0.0
     for output in case.outputs:
-        known = scores(output)[0]
-        known = known or {name: gain.bits for name, gain in output.gains.items()}
+        labelled = scores(output)[0]
+        known = {name: value - labelled.get("e", 0.0) for name, value in labelled.items()} or {
+            name: (gain.equal_bits or 0.0) if kind is rescaled and name not in SWAPS else gain.bits
+            for name, gain in output.gains.items()
+        }
         for name, value in known.items():
             if name != "e" and kind(name) and value > most:
                 best, most = (name, output.name), value

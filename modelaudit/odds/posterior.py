@@ -15,6 +15,7 @@ from msgspec import Struct
 from modelaudit.odds.table import CauseOdds, HeldOut, OddsTable
 
 SOUND = "sound"
+HALF = 0.5  # probability above which a cause is likelier than not
 
 
 class Shift(Struct, frozen=True):

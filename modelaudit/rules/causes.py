@@ -15,6 +15,7 @@ from modelaudit.audit_types.diagnosis import (
     Evidence,
 )
 from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.odds.posterior import HALF
 from modelaudit.rules import examples_behaviour
 from modelaudit.rules.model import (
     Check,
@@ -53,7 +54,8 @@ def _check(row: CauseTexts) -> Check:
             raise NotRelevant(f"the model takes {facts.words.many}, which have no left and right")
         for cause in diagnosis.causes:
             if cause.cause == row.cause:
-                yield _finding(rule, row, cause, sure=_sure(facts, diagnosis))
+                likely = cause.belief is None or cause.belief > HALF
+                yield _finding(rule, row, cause, sure=likely and _sure(facts, diagnosis))
                 return
         for other in diagnosis.consequences:
             if other.cause == row.cause:

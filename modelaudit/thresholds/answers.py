@@ -260,7 +260,7 @@ COSTLY = Threshold(
 ONLY_P = Threshold(
     0.05,
     "",
-    "the same for the one change beside others that there is nothing to choose from: red and blue",
+    "p-value below which a second change without a choice is named beside others: red and blue",
     "the usual level",
 )
 CHANCE_P = Threshold(

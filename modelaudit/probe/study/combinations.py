@@ -186,7 +186,7 @@ def mirrored_outputs(
         gains = information_gains(told, np.random.default_rng(0))
         equal = {key: gain.equal_bits or 0.0 for key, gain in gains.items()}
         best = sorted(equal, key=lambda key: -equal[key])[:MIRRORED]
-        asked = [each for each in domains if each.name in {*best, "BGR"}]
+        asked = [each for each in domains if each.name in {*best, *SWAPS}]
         got = {each.name: ask(InputVariant("H", each)) for each in asked}
         return {key: outputs for key, outputs in got.items() if outputs is not None}
     return {}
