@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from modelaudit.audit_types.behaviour import BetterInputs
+from modelaudit.audit_types.behaviour import BetterInputs, InformationGain
 from modelaudit.audit_types.diagnosis import Evidence
 from modelaudit.diagnosis import procedure
 from modelaudit.diagnosis.advice import ADVICE
@@ -107,6 +107,20 @@ def test_another_form_is_named_only_with_the_form(cause):
     told = behaviour(output(gains=form("H", 0.2) | form("r90", 0.9)))
     if cause == "orientation":
         assert results(known, step, seen=told)[2].found[0][1].transform == "r90"
+
+
+def test_a_form_that_is_no_better_than_the_inputs_as_given_is_not_named():
+    step = (NAMED["orientation"], OUT)
+    worse = labelled(behaviour(output(accuracy={"e": 0.8, "H": 0.5, "V": 0.8})))
+    assert results(believed(0.1, orientation=0.9), step, seen=worse)[0] == []
+    # Larger values alone make predictions confident: they count at equal confidence.
+    gains = {
+        "*255": InformationGain(2.0, 9.0, 0.0, 0.0),
+        "/255": InformationGain(0.5, 5.0, 0.4, 5.0),
+    }
+    seen = behaviour(output(gains=gains))
+    found = results(believed(0.1, values=0.9), (NAMED["values"], OUT), seen=seen)[2].found
+    assert found[0][1].transform == "/255"
 
 
 def test_two_probable_causes_are_both_named_though_one_could_explain_the_other():

@@ -246,6 +246,19 @@ def severity_of_a_cause(fault):
     return run_rule(rule, known).findings[0].severity.value
 
 
+def test_a_cause_that_is_not_likelier_than_not_is_not_sure():
+    """However probable it is that there is a fault of some kind."""
+    cause = Cause(
+        cause="input-domain", evidence=(Evidence("It differs."),), next_steps=(), belief=0.4
+    )
+    odds = DiagnosisOdds(causes=(CauseProbability("sound", "No fault", 0.0),))
+    rule = next(rule for rule in CATALOGUE if rule.code == "MA621")
+    for belief, severity in ((0.4, "medium"), (0.6, "high")):
+        known = Diagnosis(causes=(replace(cause, belief=belief),), odds=odds)
+        (finding,) = run_rule(rule, replace(facts(), diagnosis=known)).findings
+        assert finding.severity.value == severity
+
+
 @at("answers.SAME_SCORE", {0.0197: True, 0.0203: False})
 def contradicted(gain):
     return labels_contradict(output(accuracy={"e": 0.5, "H": 0.5 + gain}), "H")
