@@ -108,6 +108,11 @@ class TensorCapture:
         model.interpreter.allocate_tensors()
         found = model.interpreter.get_tensor_details()
         self.details = {str(each["index"]): each for each in found}
+        shapes = {each["index"]: each["shape"] for each in found}
+        model.given = {  # this interpreter has not been resized
+            name: dict(each, shape=shapes.get(each["index"], each["shape"]))
+            for name, each in model.given.items()
+        }
         return self
 
     def __exit__(

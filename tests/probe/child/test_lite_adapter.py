@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from modelaudit.probe.child.adapters import AdapterError
-from modelaudit.probe.child.lite_adapter import LITERT, interpret
+from modelaudit.probe.child.lite_adapter import LITERT, TensorCapture, interpret
 
 DETAILS = {
     "name": "x",
@@ -56,6 +56,23 @@ class Without(Fake):
 
     def allocate_tensors(self):
         raise RuntimeError("unresolved custom op: Mine")
+
+
+class Strict(Fake):
+    """One that takes inputs of its own shape only."""
+
+    def __init__(self, **_):
+        self.shape = (1, 2)
+
+    def get_input_details(self):
+        floats = {"dtype": np.float32, "quantization": (0.0, 0)}
+        return [{**DETAILS, **floats, "shape": np.array(self.shape)}]
+
+    get_output_details = get_tensor_details = get_input_details
+
+    def set_tensor(self, index, value):
+        assert value.shape == self.shape
+        self.fed = value
 
 
 @pytest.fixture
@@ -105,3 +122,18 @@ def test_quantised_numbers_are_what_they_stand_for(monkeypatch):
     )
     with pytest.raises(AdapterError, match="training"):
         model.run([fed], True)
+
+
+def test_inner_values_of_as_many_rows_as_in_the_last_call(monkeypatch):
+    """Without a signature, the interpreter that keeps all tensors has to be resized again."""
+    monkeypatch.setitem(sys.modules, LITERT, None)
+    types = SimpleNamespace(BUILTIN_WITHOUT_DEFAULT_DELEGATES=0)
+    lite = SimpleNamespace(Interpreter=Strict, OpResolverType=types)
+    model = interpret(SimpleNamespace(lite=lite), "m", 1, None)
+    x = np.ones((3, 2), np.float32)
+    model.run([x], False)
+    with TensorCapture(model, ["0"], False) as capture:
+        model.run([x], False)
+        capture.keep(3, False)
+    np.testing.assert_array_equal(capture.results()["0"], x)
+    np.testing.assert_array_equal(model.run([x], False)["x"], x)
