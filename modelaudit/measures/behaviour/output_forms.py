@@ -97,7 +97,7 @@ def in_form(
 ) -> OutputForm:
     """The form of outputs (n, k) of that name, a key of `NAMES` or empty."""
     if name == "complement":
-        return OutputForm(name, 1 - wanted, got, order)
+        return OutputForm(name, wanted, 1 - got, order)
     function, _, how = name.partition(" ")
     if not how:
         return OutputForm(name, wanted, got, order)

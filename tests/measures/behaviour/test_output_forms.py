@@ -39,6 +39,11 @@ def test_every_form_is_tried_and_fits_what_it_is_for(name):
     assert in_form(name, *MADE[name]).errors().max() < 1e-9
 
 
+def test_the_source_stays_as_it_is_in_the_complement():
+    wanted, got = MADE["complement"]
+    np.testing.assert_array_equal(in_form("complement", wanted, got).wanted, wanted)
+
+
 def test_equal_outputs_are_equal_as_they_are():
     for wanted, _ in MADE.values():
         first, *others = output_forms(wanted, wanted)
