@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from modelaudit.measures.behaviour.output_forms import OutputForm
 from modelaudit.measures.statistics import wilson
 from modelaudit.probe.pair.model import ExportNumbers, PairVerdict
 from modelaudit.probe.pair.tensors import InnerValues
-from modelaudit.probe.pair.verdict import informs, judge
+from modelaudit.probe.pair.verdict import informs, judge, within_rounding
 from modelaudit.probe.study.runner import InputVariant
 from modelaudit.structs import replace
 from tests.probe.pair.test_tensors import causes, lite
@@ -52,6 +53,17 @@ def activations_of_16_bits(error):
 @at("restoration.EXPORT_INTEGER", {0.299: SAME, 0.301: OTHER})
 def activations_of_8_bits(error):
     return same(facts(error, ExportNumbers.INTEGER))
+
+
+@at("restoration.EXPORT_FLOAT", {0.99e-3: SAME, 1.01e-3: OTHER})
+def an_output_without_spread(error, numbers=ExportNumbers.FLOAT):
+    ones = np.ones((4, 2))
+    return within_rounding(OutputForm("", ones, ones + 2 * error), numbers, None)
+
+
+@at("restoration.EXPORT_FLOAT16", {0.0199: SAME, 0.0201: OTHER})
+def a_quantised_output_without_spread(error):
+    return an_output_without_spread(error, ExportNumbers.INTEGER)
 
 
 @at("restoration.EXPORT_GAIN", {0.495: 1, 0.505: 0})

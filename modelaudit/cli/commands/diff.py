@@ -132,6 +132,8 @@ def _answered(found: ModelDiff) -> str:
 def _not_answered(found: ModelDiff) -> str:
     from modelaudit.report.pages.model_diff import same_probe_inputs
 
+    if found.pair:
+        return found.pair.reason
     if found.of_models:
         return "the models were not run, so their outputs are not compared"
     return same_probe_inputs(found.old, found.new)
@@ -189,6 +191,7 @@ def _json(found: ModelDiff, old: Path, new: Path) -> dict[str, Json]:
     answers = found.answers
     return {
         **sides,
+        "same": found.same,
         "equal": found.equal,
         "breaking": found.breaking,
         "changes": [

@@ -35,6 +35,7 @@ class PairCause(StrEnum):
     COARSE = "calibration: a layer has too few steps"
     HEAD = "dynamic range of the head"
     WEIGHTS = "other weights"
+    FINITE = "NaN or infinite outputs"
 
 
 class ExportNumbers(StrEnum):
@@ -57,7 +58,7 @@ class PairExplanation(Struct, frozen=True):
 
     Attributes:
         kind: what it is.
-        detail: the transform, the form of the output, or the layer, by the kind.
+        detail: the transform, the form of the output, the layer, or the output, by the kind.
         certain: whether it leaves no difference beyond quantisation, or is seen in the weights.
         numbers: what was measured.
     """
@@ -105,12 +106,12 @@ class ExportPair(Struct, frozen=True):
         numbers: what the export computes with.
         inputs: user or synthetic; empty if they were not run.
         given: the range of the inputs, as in `measures.value_transforms.value_range`.
-        outputs: the outputs; empty if they were not run.
+        outputs: those that vary in the source; empty if they were not compared.
         causes: why they differ, the surest first.
         mended: the outputs with the inputs, and in the form, that the causes name.
         agrees_to: the last layer of the source whose output the export has; empty if unknown.
         parts_at: the first layer behind it; empty if unknown.
-        reason: why it could not be told.
+        reason: why it could not be told, or what differs besides `outputs`.
         notes: assumptions about the inputs.
     """
 

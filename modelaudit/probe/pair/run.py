@@ -18,7 +18,13 @@ from modelaudit.probe.host.observe import restored
 from modelaudit.probe.host.runtime import RuntimeHandle
 from modelaudit.probe.host.session import Session
 from modelaudit.probe.pair.model import ExportPair, PairedOutput, PairVerdict, numbers_of
-from modelaudit.probe.pair.outputs import as_fed, describe_pair, flat, paired_outputs
+from modelaudit.probe.pair.outputs import (
+    as_fed,
+    describe_pair,
+    finite_causes,
+    flat,
+    paired_outputs,
+)
 from modelaudit.probe.pair.search import FormSearch, PairForm, for_all
 from modelaudit.probe.pair.tensors import (
     InnerValues,
@@ -33,6 +39,7 @@ from modelaudit.probe.pair.verdict import (
     informs,
     judge,
     order_by_names,
+    within_rounding,
 )
 from modelaudit.probe.study.feeding import PreparedInputs, class_names, prepare_inputs
 from modelaudit.probe.study.golden_replay import in_order
@@ -150,26 +157,36 @@ class _Comparison:
         """All measurements, and the verdict."""
         then, now = self.first.predict(), self.second.predict()
         paired = paired_outputs(then, now)
+        alone = [f"{each} {value.shape[1:]}" for each, value in then.items() if each not in paired]
+        lost = f"the export has no output as the source's {', '.join(alone)}" if alone else ""
+        broken = tuple(finite_causes(then, now, paired))
         found = ExportPair(
-            PairVerdict.UNKNOWN,
+            PairVerdict.DIFFERENT if lost or broken else PairVerdict.UNKNOWN,
             self.numbers,
             inputs=self.fed.info.kind,
             given=given_range(self.fed.arrays[0]),
+            causes=broken,
+            reason=lost,
             notes=self.fed.info.notes,
         )
-        if not paired:
-            shapes = ", ".join(f"{name} {value.shape[1:]}" for name, value in then.items())
-            return replace(found, reason=f"the export has no output as the source's: {shapes}")
-        name = next(iter(paired))
-        wanted = flat(then[name])
-        if not informs(wanted):
-            reason = "the source gives nearly the same output for all of the inputs"
-            return replace(found, reason=reason)
-        outputs = tuple(
-            self._described(each, OutputForm("", flat(then[each]), flat(now[other])))
+        plains = {
+            each: OutputForm("", flat(then[each]), flat(now[other]))
             for each, other in paired.items()
+        }
+        told = [each for each, form in plains.items() if informs(form.wanted)]
+        if broken or not told:
+            same = "the source gives nearly the same output for all of the inputs"
+            return found if broken or lost else replace(found, reason=same)
+        moved = tuple(
+            each
+            for each, form in plains.items()
+            if each not in told
+            and not within_rounding(form, self.numbers, self._step(paired[each]))
         )
-        plain = OutputForm("", wanted, flat(now[paired[name]]))
+        outputs = tuple(self._described(each, paired[each], plains[each]) for each in told)
+        name = told[0]
+        plain = plains[name]
+        wanted = plain.wanted
         best = self._best(name, paired[name], wanted, plain)
         facts = PairFacts(
             numbers=self.numbers,
@@ -180,6 +197,7 @@ class _Comparison:
             best=best,
             named=self._named(wanted.shape[1]),
             weights=self.weights,
+            moved=moved,
         )
         verdict, causes, reason = judge(facts, ())
         parted = ("", "")
@@ -190,16 +208,17 @@ class _Comparison:
             if facts.error <= self.limit and self._without_effect(inner):
                 facts = replace(facts, weights=WeightComparison(0, 0))
             verdict, causes, reason = judge(facts, [*calibration_causes(self.lite, seen, inner)])
-        mended = (self._described(name, best.output),) if causes and best.complexity else ()
+        undone = any(each in causes for each in form_causes(facts))
+        mended = (self._described(name, paired[name], best.output),) if undone else ()
         return replace(
             found,
-            verdict=verdict,
+            verdict=PairVerdict.DIFFERENT if lost else verdict,
             outputs=outputs,
             causes=causes,
             mended=mended,
             agrees_to=parted[0],
             parts_at=parted[1],
-            reason=reason,
+            reason=lost or reason,
         )
 
     def _best(self, name: str, other: str, wanted: Array, plain: OutputForm) -> PairForm:
@@ -225,26 +244,20 @@ class _Comparison:
             return given
         return for_all(screened, wanted, got)
 
-    def _described(self, name: str, form: OutputForm) -> PairedOutput:
+    def _described(self, name: str, other: str, form: OutputForm) -> PairedOutput:
         task = declared_task(self.fed.tasks, name)
         single = len(self.source.session.observation.outputs) == 1
         kind = kind_of(
             *(form.wanted, self.source.artifact, self.fed.y), name=name, single=single, task=task
         )
-        return describe_pair(name, form, self._step(name), kind.name, self.fed.y)
+        return describe_pair(name, form, self._step(other), kind.name, self.fed.y)
 
     def _step(self, name: str) -> float | None:
-        """The step of the export's output in the place of the source's; None for floats."""
-        graph = self.lite.subgraphs[0]
-        steps = [
-            tensor.quantization.scale[0]
-            for tensor in map(graph.tensor, graph.outputs)
-            if tensor is not None and tensor.quantization is not None
-        ]
-        place = [port.name for port in self.source.session.observation.outputs]
-        if len(steps) == 1:
-            return steps[0]
-        return steps[place.index(name)] if len(steps) == len(place) and name in place else None
+        """The step of an output of the export; None for floats."""
+        ports = [port for each in self.export.artifact.signatures for port in each.outputs]
+        tensors = [self.lite.endpoint(port) for port in ports if port.name == name]
+        steps = {each.quantization.scale[0] for each in tensors if each and each.quantization}
+        return max(steps) if len(steps) == 1 and min(steps) > 0 else None
 
     def _named(self, width: int) -> tuple[int, ...] | None:
         names = class_names(self.source.artifact), class_names(self.export.artifact)
@@ -254,7 +267,7 @@ class _Comparison:
         """Values of the export's inputs and tensors for the screened inputs, by index."""
         made = made_tensors(self.lite, len(self.few))
         inputs = map(str, self.lite.subgraphs[0].inputs)
-        routes = (*inputs, *(str(each.index) for each in made))
+        routes = (*inputs, *map(str, made))
         try:
             (seen,) = self.second.activations([ActivationRequest(routes)], "few")
         except MeasurementUnavailable:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 import numpy as np
-from msgspec import Struct
 
 from modelaudit.facts import Json
-from modelaudit.graphs import INTEGERS, LiteModel, LiteOperator, LiteTensor, Quantization
+from modelaudit.graphs import INTEGERS, LiteModel, Quantization
 from modelaudit.measures.behaviour.output_forms import relative_errors, root_mean_square
 from modelaudit.probe.pair.model import PairCause, PairExplanation
 from modelaudit.probe.study.runner import Array
@@ -20,21 +19,8 @@ _NEAR = 3  # steps within which a channel stays at an end
 _HEADS = ("FULLY_CONNECTED", "CONV_2D", "BATCH_MATMUL")
 
 
-class MadeTensor(Struct, frozen=True):
-    """The output of an operator: its index in the main subgraph, and who makes it."""
-
-    index: int
-    tensor: LiteTensor
-    operator: LiteOperator
-
-    @property
-    def route(self) -> str:
-        """The layer's name, as kernels of the export are named."""
-        return self.tensor.name.partition(";")[0]
-
-
-def made_tensors(model: LiteModel, rows: int) -> list[MadeTensor]:
-    """Outputs of the operators of the main subgraph in their order, that fit into memory."""
+def made_tensors(model: LiteModel, rows: int) -> list[int]:
+    """Indexes of the outputs of the main subgraph's operators in their order, as memory allows."""
     found, room = [], WATCHED_BYTES
     graph = model.subgraphs[0]
     for operator in graph.operators:
@@ -45,7 +31,7 @@ def made_tensors(model: LiteModel, rows: int) -> list[MadeTensor]:
             size = 4 * rows * int(np.prod([n for n in tensor.shape[1:] if n], dtype=np.int64))
             if size <= room:
                 room -= size
-                found.append(MadeTensor(index, tensor, operator))
+                found.append(index)
     return found
 
 
@@ -144,7 +130,8 @@ def calibration_causes(
         if tensor is None or tensor.quantization is None or values is None or not values.size:
             continue
         bounds = INTEGERS.get(tensor.dtype)
-        if bounds is None or inner.agrees(str(index)):
+        # A file may have steps of 0, which nothing can be measured in.
+        if bounds is None or not tensor.quantization.scale[0] > 0 or inner.agrees(str(index)):
             continue
         route = tensor.name.partition(";")[0] if index in made else "the input"
         share, end = _at_end(values, tensor.quantization, bounds)

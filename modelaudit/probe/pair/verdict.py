@@ -58,6 +58,7 @@ class PairFacts(Struct, frozen=True):
         named: the source's output for each of the export's by the names of the classes; None if
             the names do not say, or if they are in the same order.
         weights: the source's weights in the export.
+        moved: outputs that the source gives alike for all inputs, and the export otherwise.
     """
 
     numbers: ExportNumbers
@@ -68,6 +69,7 @@ class PairFacts(Struct, frozen=True):
     best: PairForm
     named: tuple[int, ...] | None
     weights: WeightComparison
+    moved: tuple[str, ...] = ()
 
     @property
     def limit(self) -> float:
@@ -83,6 +85,19 @@ class PairFacts(Struct, frozen=True):
 def informs(wanted: NDArray[np.float64]) -> bool:
     """Whether the outputs (n, k) of a source vary enough to be compared with."""
     return spread(wanted) > EXPORT_INFORMED.value * (1 + float(np.abs(wanted).max()))
+
+
+def within_rounding(form: OutputForm, numbers: ExportNumbers, step: float | None) -> bool:
+    """Whether outputs that do not inform are equal up to rounding, without regard to their spread.
+
+    Args:
+        form: both outputs as they are.
+        numbers: what the export computes with.
+        step: of the export's output; None for floats.
+    """
+    limit = EXPORT_FLOAT if numbers is ExportNumbers.FLOAT else EXPORT_FLOAT16
+    allowed = limit.value * (1 + float(np.abs(form.wanted).max()))
+    return float(np.abs(form.got - form.wanted).max()) <= max(allowed, step or 0.0)
 
 
 def form_causes(facts: PairFacts) -> tuple[PairExplanation, ...]:
@@ -154,9 +169,9 @@ def weight_causes(facts: PairFacts) -> tuple[PairExplanation, ...]:
 
 
 def name_causes(facts: PairFacts) -> tuple[PairExplanation, ...]:
-    """Names of the classes in another order than the outputs."""
+    """Names of the classes in another order than the outputs; empty if they fit in no order."""
     order, named = facts.best.output.order, facts.named
-    if named is None or order == named:
+    if named is None or order == named or facts.best.error > facts.limit:
         return ()
     moved = sum(place != each for place, each in enumerate(named))
     return (PairExplanation(PairCause.LABELS, f"{moved} of {len(named)}"),)
@@ -165,7 +180,7 @@ def name_causes(facts: PairFacts) -> tuple[PairExplanation, ...]:
 def judge(
     facts: PairFacts, calibration: Sequence[PairExplanation]
 ) -> tuple[PairVerdict, tuple[PairExplanation, ...], str]:
-    """The verdict, the causes with the surest first, and why it could not be told.
+    """The verdict, the causes with the surest first, and `ExportPair.reason`.
 
     Args:
         facts: of the pair.
@@ -175,14 +190,14 @@ def judge(
     if facts.named is not None and facts.best.output.order == facts.named:
         # In another order that the names of the classes say.
         forms = tuple(each for each in forms if each.kind is not PairCause.CLASSES)
-        if not forms and facts.best.error <= facts.limit:
+        if not forms and facts.best.error <= facts.limit and _fit(facts, facts.outputs[1:]):
             return _alike(facts), (), ""
     sure = bool(forms) and forms[0].certain
     weights = () if sure or facts.error <= EXPORT_FLOAT.value else weight_causes(facts)
     causes = (*(forms if sure else ()), *weights, *names, *(() if sure else forms))
     if causes:
         return PairVerdict.DIFFERENT, causes, ""
-    if facts.error <= facts.limit and not _disagree(facts):
+    if _fit(facts, facts.outputs):
         return _alike(facts), (), ""
     if facts.numbers.calibrated and not facts.user:
         reason = (
@@ -190,7 +205,9 @@ def judge(
             "have; use --probe-data IMAGES"
         )
         return PairVerdict.UNKNOWN, (), reason
-    return PairVerdict.DIFFERENT, tuple(calibration[:3]), ""
+    moved = ", ".join(facts.moved)
+    reason = f"for all inputs, the source gives one value of {moved}, the export another"
+    return PairVerdict.DIFFERENT, tuple(calibration[:3]), reason if moved else ""
 
 
 def _alike(facts: PairFacts) -> PairVerdict:
@@ -198,11 +215,15 @@ def _alike(facts: PairFacts) -> PairVerdict:
     return PairVerdict.EQUAL if floats else PairVerdict.QUANTISED
 
 
-def _disagree(facts: PairFacts) -> bool:
-    """Whether many top classes differ, which small errors do not excuse."""
-    return any(
-        each.interval is not None and each.interval[1] < EXPORT_AGREEMENT.value
-        for each in facts.outputs
+def _fit(facts: PairFacts, outputs: Sequence[PairedOutput]) -> bool:
+    """Whether all errors are within the limit, and few top classes differ.
+
+    Small errors do not excuse other classes.
+    """
+    return not facts.moved and all(
+        each.rms <= facts.limit
+        and (each.interval is None or each.interval[1] >= EXPORT_AGREEMENT.value)
+        for each in outputs
     )
 
 

@@ -69,8 +69,8 @@ def sentences(pair: ExportPair) -> Iterator[str]:
     """The causes, and how the outputs differ."""
     for cause in pair.causes:
         yield f"{'cause' if cause.certain else 'perhaps'}: {cause_text(cause, pair.given)}"
-    if pair.verdict is PairVerdict.DIFFERENT and not pair.causes:
-        yield "the cause could not be told"
+    if pair.verdict is PairVerdict.DIFFERENT and (pair.reason or not pair.causes):
+        yield pair.reason or "the cause could not be told"
     for output in pair.outputs:
         yield _output(output, pair.inputs)
     for output in pair.mended:
@@ -183,6 +183,14 @@ def _weights(cause: PairExplanation, _: str) -> str:
     return f"other weights, first in {cause.detail}"
 
 
+def _finite(cause: PairExplanation, _: str) -> str:
+    export, source, n = (f"{_number(cause, each):.0f}" for each in ("export", "source", "n"))
+    return (
+        f"output {cause.detail} of the export is NaN or infinite for {export} of {n} inputs, "
+        f"that of the source for {source}"
+    )
+
+
 def _share(value: float) -> str:
     return percent(value).replace("\N{NO-BREAK SPACE}", "")
 
@@ -205,6 +213,7 @@ _TEXTS: Mapping[PairCause, Callable[[PairExplanation, str], str]] = {
     PairCause.COARSE: _coarse,
     PairCause.HEAD: _head,
     PairCause.WEIGHTS: _weights,
+    PairCause.FINITE: _finite,
 }
 
 

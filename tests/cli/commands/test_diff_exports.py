@@ -6,14 +6,22 @@ import json
 import re
 import shlex
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from modelaudit.cli.commands.diff import _not_answered
+from modelaudit.probe.pair.model import ExportNumbers, ExportPair, PairVerdict
 from tests.command_line import ROOT
 
 PAGE = (ROOT / "docs" / "restore.md").read_text(encoding="utf-8")
 COMMANDS = re.search(r"## A model and its export\n\n```sh\n(.*?)\n```", PAGE, re.DOTALL)
+
+
+def test_a_pair_that_was_run_says_itself_what_was_not_compared():
+    pair = ExportPair(PairVerdict.UNKNOWN, ExportNumbers.FLOAT, reason="nearly the same output")
+    assert _not_answered(SimpleNamespace(pair=pair, of_models=True)) == pair.reason
 
 
 @pytest.mark.slow
@@ -37,6 +45,7 @@ def test_the_commands_of_the_page(modelaudit, lite_models, tmp_path):
     assert ran.returncode == 0, ran.stderr
     found = json.loads(ran.stdout)
     assert found["export"]["verdict"] == "equal within quantisation"
+    assert (found["same"], found["not_compared"]) == (True, "")
     assert (found["export"]["causes"], found["code"]) == ([], "")
     (output,) = found["export"]["outputs"]
     assert output["n"] == 24

@@ -91,7 +91,7 @@ def test_inner_tensors_are_those_of_the_interpreter(keras3, lite_models, tensorf
     path = lite_models / "folded_int8.tflite"
     x = np.random.default_rng(2).random((5, 16, 16, 3), np.float32)
     lite = read(path, Limits()).lite
-    routes = tuple(str(each.index) for each in made_tensors(lite, 5))
+    routes = tuple(map(str, made_tensors(lite, 5)))
     with opened(keras3, path, Format.TFLITE) as session:
         assert session.put({"x": x}) is None
         before = session.predict([Feed("x")])

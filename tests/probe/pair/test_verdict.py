@@ -20,6 +20,7 @@ from modelaudit.probe.pair.search import PairForm
 from modelaudit.probe.pair.verdict import PairFacts, judge, order_by_names
 from modelaudit.probe.study.runner import InputVariant
 from modelaudit.restore.model import WeightComparison
+from modelaudit.structs import replace
 
 WANTED = np.random.default_rng(0).normal(size=(40, 4))
 ALIKE = WeightComparison(8, 8)
@@ -164,3 +165,17 @@ def test_order_by_names():
     assert order_by_names(["a", "b"], ["a", "b"]) is None
     assert order_by_names(["a", "b"], ["a", "x"]) is None
     assert order_by_names([], []) is None
+
+
+def test_no_order_is_certain_where_outputs_fit_in_none():
+    verdict, causes, _ = judge(facts(0.9, named=ORDER), ())
+    assert (verdict, causes) == (PairVerdict.DIFFERENT, ())
+
+
+@pytest.mark.parametrize(
+    ("error", "verdict"), [(0.1, PairVerdict.QUANTISED), (0.9, PairVerdict.DIFFERENT)]
+)
+def test_an_order_that_the_names_say_does_not_excuse_another_output(error, verdict):
+    pair = facts(1.0, best=0.0, order=ORDER, named=ORDER)
+    other = output(error)[1]
+    assert judge(replace(pair, outputs=(*pair.outputs, other)), ())[0] is verdict
