@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from modelaudit.facts import Artifact, Layer
 from modelaudit.layer_classes import Trait, has
+from modelaudit.measures.architecture.layer_graph import layer_graph
 from modelaudit.restore.export_forms import Array, Folding
 from modelaudit.structs import replace
 
@@ -35,29 +36,27 @@ def foldable_norms(source: Artifact, values: Values) -> FoldableNorms:
         source: the model.
         values: reads a tensor by its name; None if that is not possible.
     """
-    layers = source.architecture.layers if source.architecture else ()
-    by_route = {layer.route: layer for layer in layers}
-    takers: defaultdict[str, set[str]] = defaultdict(set)
-    for layer in layers:
-        for route in {route for call in layer.inbound for route in call}:
-            takers[route].add(layer.route)
+    graph = layer_graph(source.architecture) if source.architecture else None
+    takers = graph.consumers() if graph else {}
     found: defaultdict[str, list[Folding]] = defaultdict(list)
     alone = {}
-    for layer in layers:
+    for layer in graph.layers if graph else ():
         norm = _norm(layer, values)
-        sources = {route for call in layer.inbound for route in call}
+        sources = {route for call in graph.calls[layer.route] for route in call} if graph else ()
         if norm is None or len(sources) != 1:
             continue
         alone[layer.route] = norm
         (origin,) = sources
         if len(takers[origin]) == 1:
             found[origin].append(norm)
-        behind = [by_route[route] for route in takers[layer.route]]
-        while len(behind) == 1 and has(behind[0].class_name, Trait.KEEPS_RANGE):
-            behind = [by_route[route] for route in takers[behind[0].route]]
-        if len(behind) == 1:
-            found[behind[0].route].append(replace(norm, before=True))
+        behind = [*graph.only_takers(layer.route, _keeps_range)] if graph else []
+        if behind and not _keeps_range(behind[-1]):
+            found[behind[-1].route].append(replace(norm, before=True))
     return FoldableNorms(found, alone)
+
+
+def _keeps_range(layer: Layer) -> bool:
+    return has(layer.class_name, Trait.KEEPS_RANGE)
 
 
 def _norm(layer: Layer, read: Values) -> Folding | None:

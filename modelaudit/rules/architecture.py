@@ -109,11 +109,14 @@ def _heavy_stride(rule: Rule, facts: Facts) -> Iterator[Finding]:
             )
 
 
+_FAR = 8  # layers before a 1x1 convolution among which the start of a shortcut is looked for
+
+
 def _alone(graph: LayerGraph | None, takers: Mapping[str, tuple[str, ...]], route: str) -> bool:
     """Whether no other layer takes what a layer gets, or what it got before the layers in a row."""
     if graph is None or graph.get(route) is None:
         return False
-    for _ in range(8):
+    for _ in range(_FAR):
         calls = graph.calls[route]
         if len(calls) != 1 or len(calls[0]) != 1:
             return not calls

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import reduce
+from operator import and_
+
+from msgspec import Struct
 
 from modelaudit.facts import Json, Layer
 from modelaudit.findings import Confidence, Finding, Severity
@@ -18,9 +22,52 @@ _KEEPS_CHANNELS = (
 )
 
 
+_MOST_FINDINGS = 20  # further ones say the same
+
+
+class _Narrow(Struct, frozen=True):
+    """A layer of one unit before weights.
+
+    Attributes:
+        rectified: whether a ReLU is applied to it.
+        vector: whether it gives one number for each input, not one for each position.
+    """
+
+    layer: Layer
+    rectified: bool
+    vector: bool
+
+
 def _bottleneck(rule: Rule, facts: Facts) -> Iterator[Finding]:
     graph = saved_graph(facts)
-    takers = graph.consumers()
+    found = [*_narrow_layers(graph)]
+    through = _through(graph, [each.layer.route for each in found])
+    told = 0
+    for number, each in enumerate(found):
+        route = each.layer.route
+        narrow = [x for x in graph.outputs if x != route and through.get(x, 0) >> number & 1]
+        if not narrow:
+            continue
+        told += 1
+        if told > _MOST_FINDINGS:
+            return
+        whose = "" if len(narrow) == len(graph.outputs) else f" on the way to {narrow[0]}"
+        unit, ends = ("unit", "") if each.vector else ("channel", " at each position")
+        yield rule.finding(
+            f"Everything{whose} passes through the single {unit} of {route}"
+            + (
+                ", and its ReLU gives 0 for all negative values: where it does, the output is the "
+                f"same for every input{ends}."
+                if each.rectified
+                else "."
+            ),
+            route=route,
+            evidence={"measured": 1, "unit": "units"},
+            severity=Severity.MEDIUM if each.rectified and each.vector else Severity.LOW,
+        )
+
+
+def _narrow_layers(graph: LayerGraph) -> Iterator[_Narrow]:
     for layer in graph.layers:
         config = layer.config
         recurs = has(layer.class_name, Trait.RECURRENT)
@@ -28,32 +75,18 @@ def _bottleneck(rule: Rule, facts: Facts) -> Iterator[Finding]:
         if not (weighs(layer) or recurs) or size != 1 or config.get("return_state"):
             continue
         applied = ["" if recurs else activation_of(layer)]
-        after, vector = takers.get(layer.route, ()), _is_vector(layer)
-        while len(after) == 1 and has(graph.layer(after[0]).class_name, _KEEPS_CHANNELS):
-            following = graph.layer(after[0])
-            vector = vector or has(following.class_name, Trait.GLOBAL_POOLING)
-            if following.class_name in {"Activation", "ReLU"}:
-                applied.append(activation_of(following))
-            after = takers.get(following.route, ())
-        known = len(after) == 1 and _weighs(graph.layer(after[0]))
-        narrow = [out for out in graph.outputs if _only_through(graph, layer.route, out)]
-        if not known or not narrow:
-            continue
-        rectified = "relu" in applied
-        whose = "" if len(narrow) == len(graph.outputs) else f" on the way to {narrow[0]}"
-        unit, ends = ("unit", "") if vector else ("channel", " at each position")
-        yield rule.finding(
-            f"Everything{whose} passes through the single {unit} of {layer.route}"
-            + (
-                ", and its ReLU gives 0 for all negative values: where it does, the output is the "
-                f"same for every input{ends}."
-                if rectified
-                else "."
-            ),
-            route=layer.route,
-            evidence={"measured": 1, "unit": "units"},
-            severity=Severity.MEDIUM if rectified and vector else Severity.LOW,
-        )
+        vector = _is_vector(layer)
+        behind = [*graph.only_takers(layer.route, _keeps_channels)]
+        for each in behind:
+            vector = vector or has(each.class_name, Trait.GLOBAL_POOLING)
+            if each.class_name in {"Activation", "ReLU"}:
+                applied.append(activation_of(each))
+        if behind and _weighs(behind[-1]):
+            yield _Narrow(layer, "relu" in applied, vector)
+
+
+def _keeps_channels(layer: Layer) -> bool:
+    return has(layer.class_name, _KEEPS_CHANNELS)
 
 
 def _is_vector(layer: Layer) -> bool:
@@ -67,11 +100,17 @@ def _weighs(layer: Layer) -> bool:
     return weighs(layer) or has(layer.class_name, Trait.RECURRENT)
 
 
-def _only_through(graph: LayerGraph, route: str, output: str) -> bool:
-    """Whether an output depends on inputs by one layer alone, without a way around, as of a gate."""
-    if output == route or route not in graph.above([output]):
-        return False
-    return all(graph.calls.get(each) for each in graph.above([output], around=route))
+def _through(graph: LayerGraph, routes: list[str]) -> dict[str, int]:
+    """Layer -> those of `routes` that all ways to it from any input pass: bit n for number n."""
+    bits = {route: 1 << number for number, route in enumerate(routes)}
+
+    def step(layer: Layer, values: Sequence[int | None]) -> int:
+        # A value that is not known yet, of a shared layer, passes nothing for certain.
+        known = [each or 0 for each in values]
+        return (reduce(and_, known) if known else 0) | bits.get(layer.route, 0)
+
+    found: dict[str, int] = graph.propagate(step, and_)
+    return found
 
 
 def _narrow(units: int) -> Facts:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from modelaudit.facts import Json, Layer
 from modelaudit.findings import Confidence, Finding, Severity
@@ -84,13 +84,12 @@ def _linear(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 def _pairs(rule: Rule, graph: LayerGraph, hidden: list[Layer]) -> Iterator[Finding]:
     """Hidden Dense layers without activation directly before another Dense layer."""
-    takers = graph.consumers()
     followed = {
         layer.route: behind
         for layer in hidden
         if layer.class_name == "Dense"
         and _is_linear(layer)
-        and (behind := _next_dense(graph, takers, layer)) is not None
+        and (behind := _next_dense(graph, layer)) is not None
     }
     if not followed:
         return
@@ -113,25 +112,22 @@ def _pairs(rule: Rule, graph: LayerGraph, hidden: list[Layer]) -> Iterator[Findi
 
 def _bare_convolutions(rule: Rule, graph: LayerGraph, hidden: list[Layer]) -> Iterator[Finding]:
     """A hidden convolution with no activation up to the next weights, behind poolings at most."""
-    takers = graph.consumers()
     for layer in hidden:
         if not has(layer.class_name, Trait.CONVOLUTION) or not _is_linear(layer):
             continue
-        after, maximum = takers.get(layer.route, ()), False
-        while len(after) == 1 and _waits(graph.layer(after[0])):
-            pooling = has(graph.layer(after[0]).class_name, _POOLINGS)
-            maximum = maximum or (
-                pooling and not has(graph.layer(after[0]).class_name, Trait.LINEAR)
-            )
-            after = takers.get(after[0], ())
-        if len(after) == 1 and weighs(graph.layer(after[0])):
+        behind = [*graph.only_takers(layer.route, _waits)]
+        maximum = any(
+            has(each.class_name, _POOLINGS) and not has(each.class_name, Trait.LINEAR)
+            for each in behind
+        )
+        if behind and weighs(behind[-1]):
             effect = (
                 "only a maximum over positions stands between the two"
                 if maximum
                 else "the two together compute what one of them can compute"
             )
             yield rule.finding(
-                f"{layer.route} has no activation before {after[0]}: {effect}.",
+                f"{layer.route} has no activation before {behind[-1].route}: {effect}.",
                 route=layer.route,
                 evidence={"measured": "linear"},
                 severity=Severity.LOW,
@@ -146,15 +142,10 @@ def _waits(layer: Layer) -> bool:
     return has(layer.class_name, _BEFORE_WEIGHTS) or layer.class_name == "Flatten"
 
 
-def _next_dense(
-    graph: LayerGraph, takers: Mapping[str, tuple[str, ...]], layer: Layer
-) -> Layer | None:
+def _next_dense(graph: LayerGraph, layer: Layer) -> Layer | None:
     """The Dense layer that alone takes the output of a layer, perhaps behind dropout."""
-    after = takers.get(layer.route, ())
-    while len(after) == 1 and has(graph.layer(after[0]).class_name, Trait.DROPOUT):
-        after = takers.get(after[0], ())
-    behind = graph.layer(after[0]) if len(after) == 1 else None
-    return behind if behind is not None and behind.class_name == "Dense" else None
+    behind = [*graph.only_takers(layer.route, lambda x: has(x.class_name, Trait.DROPOUT))]
+    return behind[-1] if behind and behind[-1].class_name == "Dense" else None
 
 
 def _adds_nothing(graph: LayerGraph, route: str, behind: Layer) -> bool:
@@ -173,7 +164,6 @@ def _named(layers: list[Layer]) -> str:
 
 def _axes(rule: Rule, facts: Facts) -> Iterator[Finding]:
     graph = saved_graph(facts)
-    takers = graph.consumers()
     scrambled = [*_reshaped(rule, graph)]
     yield from scrambled
     inputs = [layer for layer in graph.layers if not graph.calls[layer.route]]
@@ -183,7 +173,7 @@ def _axes(rule: Rule, facts: Facts) -> Iterator[Finding]:
     yield from _orders(rule, graph)
     for layer in images:
         shape = input_shape(layer)
-        first = _first_window(graph, takers, layer)
+        first = _first_window(graph, layer)
         if shape is None or first is None:
             continue
         _, *sizes = shape
@@ -208,13 +198,14 @@ def _reshaped(rule: Rule, graph: LayerGraph) -> Iterator[Finding]:
             continue
         before, after = ([n for n in each[1:] if n != 1] for each in (given, shape))
         known = [n for n in before if n is not None]
-        if before != after and sorted(known) == sorted(n or 0 for n in after) and len(known) > 1:
-            free = [*enumerate(given[1:], start=1)]
-            order = []
-            for size in shape[1:]:
-                place = next(i for i, n in free if n == size)
-                free = [each for each in free if each[0] != place]
-                order.append(place)
+        free = [*enumerate(given[1:], start=1)]
+        order = []
+        for size in shape[1:]:
+            place = next((i for i, n in free if n == size), 0)
+            free = [each for each in free if each[0] != place]
+            order.append(place)
+        # Of two unknown sizes, either can be the other.
+        if before != after and not free and len(known) > 1 and before.count(None) < 2:
             yield rule.finding(
                 f"{layer.route} reshapes {list(given[1:])} to {list(shape[1:])}. That keeps the "
                 "order of the values and moves no axis, so values of different places and "
@@ -244,23 +235,15 @@ def _orders(rule: Rule, graph: LayerGraph) -> Iterator[Finding]:
             )
 
 
-def _first_window(
-    graph: LayerGraph, takers: Mapping[str, tuple[str, ...]], layer: Layer
-) -> Layer | None:
+def _first_window(graph: LayerGraph, layer: Layer) -> Layer | None:
     """The first convolution behind an input, through layers that change no axis."""
-    for _ in range(8):
-        if has(layer.class_name, Trait.CONVOLUTION):
-            return layer
-        following = takers.get(layer.route, ())
-        if len(following) != 1:
-            return None
-        following_layer = graph.layer(following[0])
-        inner = following_layer.class_name == "InputLayer"  # of a model in the model
-        same = inner or has(following_layer.class_name, _KEEPS_AXES)
-        if not same and not has(following_layer.class_name, Trait.CONVOLUTION):
-            return None
-        layer = following_layer
-    return None
+
+    def passes(each: Layer) -> bool:
+        inner = each.class_name == "InputLayer"  # of a model in the model
+        return inner or has(each.class_name, _KEEPS_AXES)
+
+    behind = [*graph.only_takers(layer.route, passes)]
+    return behind[-1] if behind and has(behind[-1].class_name, Trait.CONVOLUTION) else None
 
 
 def _dense(name: str, activation: str = "relu") -> Layer:

@@ -39,11 +39,12 @@ _HIDDEN = {
 def _vanishing(rule: Rule, facts: Facts) -> Iterator[Finding]:
     graph = saved_graph(facts)
     yield from _recurrent(rule, graph)
-    takers = graph.consumers()
     for layer in graph.layers:
-        behind = _next_weights(graph, takers, layer)
         applied = activation_of(layer)
-        if behind and applied in _HIDDEN and (weighs(layer) or _lone(graph, layer)):
+        if applied not in _HIDDEN or not (weighs(layer) or _lone(graph, layer)):
+            continue
+        behind = _next_weights(graph, layer)
+        if behind:
             yield rule.finding(
                 f"{layer.route} has {_HIDDEN[applied].format(behind)}.",
                 route=layer.route,
@@ -130,18 +131,10 @@ def _lone(graph: LayerGraph, layer: Layer) -> bool:
     return before is not None and weighs(before)
 
 
-def _next_weights(graph: LayerGraph, takers: Mapping[str, tuple[str, ...]], layer: Layer) -> str:
+def _next_weights(graph: LayerGraph, layer: Layer) -> str:
     """The one layer with weights that takes the output, through layers that keep its values."""
-    for _ in range(8):
-        after = takers.get(layer.route, ())
-        if len(after) != 1:
-            return ""
-        layer = graph.layer(after[0])
-        if weighs(layer):
-            return layer.route
-        if not has(layer.class_name, Trait.KEEPS_RANGE):
-            return ""
-    return ""
+    behind = [*graph.only_takers(layer.route, lambda x: has(x.class_name, Trait.KEEPS_RANGE))]
+    return behind[-1].route if behind and weighs(behind[-1]) else ""
 
 
 def _sigmoids(layer: Layer, values: Sequence[int | None]) -> int | None:

@@ -10,7 +10,7 @@ to a layer, not to a call.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TypeVar
 
@@ -62,6 +62,20 @@ class LayerGraph(Struct, frozen=True, dict=True):
     def consumers(self) -> Mapping[str, tuple[str, ...]]:
         """Route -> routes of the layers that use its output, in execution order."""
         return self._consumers
+
+    def only_takers(self, route: str, passes: Callable[[Layer], bool]) -> Iterator[Layer]:
+        """The layer that alone takes this one's output, the one that alone takes its output, ...
+
+        Ends with the first layer that does not pass, or before an output with no taker or several.
+        Calls of a shared layer are joined, so layers can seem to be in a ring: each is given once.
+        """
+        seen: set[str] = set()
+        while len(after := self._consumers.get(route, ())) == 1 and after[0] not in seen:
+            (route,) = after
+            seen.add(route)
+            yield self.layer(route)
+            if not passes(self.layer(route)):
+                return
 
     def above(self, routes: Iterable[str], *, around: str = "") -> set[str]:
         """These layers and all that their outputs depend on, by ways that do not pass `around`."""

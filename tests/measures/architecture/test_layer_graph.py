@@ -133,3 +133,21 @@ def test_hostile_graphs_terminate() -> None:
 def test_chain_helper_links_layers() -> None:
     graph = layer_graph(architecture(chain(layer("a", "InputLayer"), layer("b", "ReLU"))))
     assert graph.calls["b"] == (("a",),)
+
+
+def test_only_takers_of_shared_layers_end() -> None:
+    """q(p(a)) and p of that again: the joined calls look like a ring."""
+    graph = layer_graph(
+        architecture(
+            [
+                layer("in", "InputLayer"),
+                layer("a", "Dense", ("in",)),
+                layer("p", "Dropout", ("a",), ("q",)),
+                layer("q", "ReLU", ("p",)),
+            ]
+        )
+    )
+    assert [each.route for each in graph.only_takers("a", lambda _: True)] == ["p", "q"]
+    assert [each.route for each in graph.only_takers("p", lambda _: True)] == ["q", "p"]
+    dropout = graph.only_takers("in", lambda each: each.class_name == "Dense")
+    assert [each.route for each in dropout] == ["a", "p"]
