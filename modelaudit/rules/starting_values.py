@@ -18,6 +18,8 @@ from modelaudit.rules.training_results import normalized_behind
 from modelaudit.structs import replace
 from modelaudit.thresholds.design import STARTING_BIAS, STARTING_SIZE, STARTING_SUMS
 
+_LEAST = -300.0  # decimal logarithm of the smallest size that is told; floats end at -308
+
 
 def _starting(rule: Rule, facts: Facts) -> Iterator[Finding]:
     graph = saved_graph(facts)
@@ -27,7 +29,7 @@ def _starting(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if not sizes.layers and not any(k.initializer for k in facts.artifact.kernels):
         raise NotRelevant("the model has no layer with weights and a known initializer")
     least = min(found, key=lambda route: found[route], default="")
-    size = 10.0 ** (found[least] / 2) if least else 1.0
+    size = 10.0 ** max(found[least] / 2, _LEAST) if least else 1.0
     if size < STARTING_SIZE.value:
         name = sizes.layers[-1].initializer or {}
         said = canonical_name(name)
@@ -36,6 +38,7 @@ def _starting(rule: Rule, facts: Facts) -> Iterator[Finding]:
             f"those at the start of its stack, and gradients shrink alike: {said} halves what each "
             "ReLU layer gets.",
             route=least,
+            title="The initial weights of a deep stack let nothing through",
             evidence={
                 "measured": size,
                 "unit": STARTING_SIZE.unit,
@@ -63,7 +66,11 @@ def _first_sums(rule: Rule, facts: Facts, graph: LayerGraph) -> Iterator[Finding
         bias = layer.config.get("bias_initializer")
         started = candidates(bias, kernel.shape[-1:]) if isinstance(bias, dict) else ()
         low = next((x.mean for x in started if x.kind == "constant"), 0.0)
-        dead = activation_of(layer) == "relu" and -low >= STARTING_BIAS.value * max(sums)
+        dead = (
+            activation_of(layer) == "relu"
+            and layer.config.get("use_bias") is not False
+            and -low >= STARTING_BIAS.value * max(sums)
+        )
         if not dead and min(sums) < STARTING_SUMS.value:
             continue
         yield rule.finding(
@@ -80,6 +87,9 @@ def _first_sums(rule: Rule, facts: Facts, graph: LayerGraph) -> Iterator[Finding
                 "threshold": STARTING_BIAS.value if dead else STARTING_SUMS.value,
             },
             key=f"{layer.route} {'bias' if dead else 'kernel'}",
+            title="The initial biases of a ReLU layer let nothing through"
+            if dead
+            else "The initial weights of a layer are too large",
             fix='Use bias_initializer="zeros" and train again.'
             if dead
             else "Use an initializer that fits the number of inputs, such as "
@@ -112,9 +122,9 @@ class _StartingSizes:
             return 0.0
         name = layer.class_name
         if has(name, Trait.AFFINE):
-            scale = self._variance(layer)
+            gain = self._gain(layer)
         elif name in {"Activation", "ReLU"}:
-            scale = 1.0
+            gain = 0.0
         elif has(name, Trait.KEEPS_RANGE) or name == "Concatenate":
             return max(known)
         elif has(name, Trait.LOCAL_POOLING):
@@ -130,21 +140,25 @@ class _StartingSizes:
         else:
             return 0.0
         applied = activation_of(layer)
-        if applied not in {"relu", "linear"} or scale is None:
+        if applied not in {"relu", "linear"} or gain is None:
             return 0.0
-        return known[0] + math.log10(scale / 2 if applied == "relu" else scale)
+        return known[0] + gain - (math.log10(2) if applied == "relu" else 0.0)
 
-    def _variance(self, layer: Layer) -> float | None:
-        """The number of inputs of a unit times the largest variance that its weights start with."""
+    def _gain(self, layer: Layer) -> float | None:
+        """The number of inputs of a unit times the largest variance that its weights start with.
+
+        As a decimal logarithm, because a saved spread can be any float, whose square need not be.
+        """
         kernel = self.kernels.get(layer.route)
         if kernel is None or kernel.initializer is None or len(kernel.shape) < 2:
             return None
         drawn = candidates(kernel.initializer, kernel.shape)
         spreads = [each.spread(kernel.shape) for each in drawn]
-        if not spreads or min(spreads) <= 0:
+        inputs = fans(kernel.shape)[0]
+        if not spreads or min(spreads) <= 0 or not inputs:
             return None
         self.layers.append(kernel)
-        return fans(kernel.shape)[0] * max(spreads) ** 2
+        return math.log10(inputs) + 2 * math.log10(max(spreads))
 
 
 def _dense(name: str, activation: str = "relu") -> Layer:
@@ -172,11 +186,13 @@ RULES = (
         severity=Severity.LOW,
         confidence=Confidence.HIGH,
         needs=(Need.ARCHITECTURE,),
-        summary="The initial weights of a deep stack let nothing through",
-        pass_title="The initial weights of every stack keep the size of what passes through",
-        why="The output hardly depends on the input when training starts, and hardly any gradient "
-        "arrives at the first layers. What is learned then is the bias of the last layer: one "
-        "answer for every input.",
+        summary="Initial weights let nothing through, or too much",
+        pass_title="The initial weights keep the size of what passes through",
+        why="If they let nothing through, the output hardly depends on the input when training "
+        "starts, and hardly any gradient arrives at the first layers. What is learned then is the "
+        "bias of the last layer: one answer for every input. If they let too much through, "
+        "activations are saturated, which stops gradients as well, or training starts with losses "
+        "too large to descend from.",
         fix='Use kernel_initializer="he_normal" in layers with ReLU, batch normalization, residual '
         "connections or fewer layers, and train again.",
         check=_starting,

@@ -55,7 +55,7 @@ class Distribution(Struct, frozen=True):
         if self.kind == "uniform":
             return (self.high - self.low) / math.sqrt(12)
         if self.kind == "orthogonal":
-            return self.gain / math.sqrt(max(shape[-1], math.prod(shape[:-1])))
+            return self.gain / math.sqrt(max(shape[-1], math.prod(shape[:-1]), 1))
         return self.std
 
 
