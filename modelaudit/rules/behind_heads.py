@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from modelaudit.facts import Layer
 from modelaudit.findings import Confidence, Finding, Severity
-from modelaudit.formats.keras.compiled_losses import CROSS_ENTROPIES
+from modelaudit.formats.keras.compiled_losses import CROSS_ENTROPIES, CompiledLoss
 from modelaudit.layer_classes import Trait, has
 from modelaudit.rules.heads import example_head, paired_heads
 from modelaudit.rules.loss_mismatches import PROBABILITIES
@@ -36,7 +36,7 @@ def _behind(rule: Rule, facts: Facts) -> Iterator[Finding]:
                     severity=Severity.MEDIUM if normalises else Severity.LOW,
                     fix=f"Move {step.layer.name} before {head.weights.name}, then train again.",
                 )
-            elif seen and _scales(step.layer) and loss and loss.name in CROSS_ENTROPIES:
+            elif seen and _scales(step.layer) and loss and _of_probabilities(loss):
                 yield rule.finding(
                     f"{step.layer.route} scales the {seen} of the output: its results are no "
                     f"probabilities, which {loss.name} expects.",
@@ -47,10 +47,14 @@ def _behind(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 )
 
 
+def _of_probabilities(loss: CompiledLoss) -> bool:
+    return loss.name in CROSS_ENTROPIES and not loss.from_logits
+
+
 def _scales(layer: Layer) -> bool:
     """Whether a layer multiplies or shifts all values by constants."""
     said = layer.config.get("scale"), layer.config.get("offset", 0)
-    return layer.class_name == "Rescaling" and said not in {(1, 0), (0, 0)}
+    return layer.class_name == "Rescaling" and said not in ((1, 0), (0, 0))
 
 
 RULES = (

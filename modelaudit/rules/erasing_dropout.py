@@ -81,7 +81,9 @@ def _rates(layer: Layer) -> list[tuple[str, float]]:
         found = inner.get("config") if isinstance(inner, dict) else None
         if name in _WRAPPERS and isinstance(found, dict):
             config, name = found, str(inner.get("class_name") if isinstance(inner, dict) else "")
-    keys: tuple[str, ...] = ("rate", "p") if has(name, Trait.DROPOUT) else ()
+    # Gaussian dropout drops nothing: it multiplies by noise with a mean of 1.
+    drops = has(name, Trait.DROPOUT) and name != "GaussianDropout"
+    keys: tuple[str, ...] = ("rate", "p") if drops else ()
     if has(name, Trait.RECURRENT | Trait.RECURRENT_CELL | Trait.ATTENTION):
         keys = ("dropout", "recurrent_dropout")
     said = [(key, config.get(key)) for key in keys]

@@ -94,7 +94,8 @@ def _unsuited(
     if logits and plain == "auc" and saved.get("from_logits") is not True:
         detail = "it expects probabilities, but the output gives scores: its limits are from 0 to 1"
         return detail, Severity.LOW, "keras.metrics.AUC(from_logits=True)"
-    if logits and plain in _COUNTS and _least(saved.get("thresholds")) > 0:
+    compares = plain in _COUNTS and saved.get("top_k") is None  # the k largest need no threshold
+    if logits and compares and _least(saved.get("thresholds")) > 0:
         detail = "it compares scores with 0.5, but scores above 0 stand for class 1"
         return detail, Severity.LOW, f"keras.metrics.{_COUNTS[plain]}(thresholds=0.0)"
     if plain == "categoricalaccuracy" and loss.name in SPARSE:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from modelaudit.facts import Format, Json
+from modelaudit.facts import Format, Json, ProblemKind
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.rules import examples
 from modelaudit.rules.model import Facts, Family, Need, NotRelevant, Rule
 from modelaudit.structs import replace
+
+_LONGEST_NAME = 80  # characters of a class name that is told
+_LONGEST_DOMAIN = 200  # characters of what is told about the image converter
 
 
 def _preset(facts: Facts) -> Mapping[str, Json]:
@@ -23,8 +26,11 @@ def _count(rule: Rule, facts: Facts) -> Iterator[Finding]:
     counted, stored = preset.get("parameters"), preset.get("stored")
     if isinstance(counted, bool) or not isinstance(counted, int):
         raise NotRelevant("the metadata has no `parameter_count`")
-    if not isinstance(stored, int) or not facts.artifact.complete or stored >= counted:
-        return  # a weights file that is missing or unreadable is reported as such
+    if not isinstance(stored, int) or stored >= counted:
+        return
+    lacks = any(each.kind is ProblemKind.MISSING_SHARD for each in facts.artifact.problems)
+    if lacks or not facts.artifact.complete:
+        return  # files of weights that are missing or unreadable are reported as such
     yield rule.finding(
         f"The weights file has {stored:,} numbers, but the metadata counts {counted:,} parameters: "
         f"{counted - stored:,} are missing, or were adapters (LoRA) or packed integers.",
@@ -49,7 +55,7 @@ def _package(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 
 def _is_name(value: Json) -> bool:
-    return isinstance(value, str) and value.isidentifier() and len(value) < 80
+    return isinstance(value, str) and value.isidentifier() and len(value) < _LONGEST_NAME
 
 
 def _domain(converter: Json) -> str:
@@ -60,7 +66,7 @@ def _domain(converter: Json) -> str:
     done = [f"resizes images to {' x '.join(map(str, size))}"] if isinstance(size, list) else []
     done += [f"multiplies pixels by {scale}"] if scale is not None else []
     done += [f"adds {offset}"] if offset is not None else []
-    return f" Its image converter {', '.join(done)[:200]}." if done else ""
+    return f" Its image converter {', '.join(done)[:_LONGEST_DOMAIN]}." if done else ""
 
 
 def _example(**changes: Json) -> Facts:

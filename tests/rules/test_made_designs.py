@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from modelaudit.audit_types.architecture import ArchitectureProfile, WindowGrid
-from modelaudit.facts import Kernel
 from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
 from modelaudit.rules.catalogue import rule
@@ -64,6 +63,15 @@ def test_scaled_probabilities():
     scaled = layer("Rescaling", scale=1 / 255, offset=0.0)
     assert names(found("MA308", HEAD, scaled), "Remove rescaling") == "medium"
     assert found("MA308", HEAD, layer("Rescaling", scale=1.0, offset=0.0)) == []
+    by_channel = layer("Rescaling", scale=[1 / 255] * 5, offset=0.0)
+    assert names(found("MA308", HEAD, by_channel), "Remove rescaling") == "medium"
+    # Scores that a sigmoid limits, as the loss is told.
+    scores = layer("Rescaling", scale=20.0, offset=-10.0)
+    head = dense(1, "sigmoid")
+    for from_logits, severities in ((False, ["medium"]), (True, [])):
+        loss = {"class_name": "BinaryCrossentropy", "config": {"from_logits": from_logits}}
+        judged = found("MA308", head, scores, training={"loss": loss})
+        assert [severity for severity, _ in judged] == severities
     # Pixels from a sigmoid, under a loss of distances.
     assert found("MA308", dense(5, "sigmoid"), scaled, training={"loss": "mse"}) == []
 
@@ -129,6 +137,8 @@ def test_dropout_layers_in_a_row():
 
     assert severity(0.8, 0.8, 0.8) == ["low"]
     assert severity(0.5, 0.5, 0.5) == []
+    assert len(found("MA310", layer("AlphaDropout", rate=0.95), HEAD)) == 1
+    assert found("MA310", layer("GaussianDropout", rate=0.95), HEAD) == []
 
 
 def test_dropout_beside_a_shortcut():
@@ -167,6 +177,9 @@ def test_axes_in_another_order():
     assert names(reshaped((12, 6), (6, 12)), "Permute((2, 1)") == "low"
     assert reshaped((1, 28, 28), (28, 28, 1)) == []  # the same values in the same order
     assert reshaped((6, 8), (12, 4)) == []
+    assert names(reshaped((None, 4, 3), (None, 3, 4)), "Permute((1, 3, 2)") == "low"
+    assert reshaped((None, 4, 3), (1, 3, 4)) == []  # the first size is not known
+    assert reshaped((None, None, 4, 3), (None, None, 3, 4)) == []  # nor which is which
 
 
 def test_hidden_exponential():
@@ -271,6 +284,7 @@ def test_optimizers_that_undo_their_steps(bad, good, severity, word):
         ("AUC", {}, {"from_logits": True}),
         ("Precision", {"thresholds": None}, {"thresholds": 0.0}),
         ("Recall", {"thresholds": [0.5]}, {"thresholds": [0.0]}),
+        ("Precision", {"thresholds": None, "top_k": None}, {"thresholds": None, "top_k": 1}),
     ],
 )
 def test_metrics_of_scores(metric, wrong, right):
@@ -301,19 +315,3 @@ def test_a_zero_head_with_a_trained_bias():
     assert "learning rate" not in fix(
         replace(examples.ORDINARY, minimum=0.0, maximum=0.0, mean=0.0, std=0.0)
     )
-
-
-def test_initializers_of_normalized_and_frozen_layers():
-    wide = {"class_name": "RandomNormal", "config": {"stddev": 20.0}}
-    kernel = Kernel("hidden", "hidden/kernel", "dense", "io", 0, (4, 8), initializer=wide)
-
-    def severity(*layers):
-        facts = examples.chain(*layers, HEAD)
-        facts = replace(facts, artifact=replace(facts.artifact, kernels=(kernel,)))
-        return [str(each.severity) for each in run_rule(rule("MA328"), facts).findings]
-
-    hidden = dense(8, "tanh", name="hidden")
-    assert severity(hidden) == ["low"]
-    assert severity(replace(hidden, trainable=False)) == []  # random features
-    plain = dense(8, "linear", name="hidden")
-    assert severity(plain, layer("BatchNormalization")) == []

@@ -116,6 +116,9 @@ def test_shards_are_those_of_the_map(tmp_path):
     assert sniff(root) is Format.KERASHUB_PRESET
     assert any(tensor.shape == (3, 3, 3, 8) for tensor in artifact.tensors)
     assert [(p.kind, p.route) for p in artifact.problems] == [(ProblemKind.MISSING_SHARD, second)]
+    counted = json.loads((root / "metadata.json").read_text())["parameter_count"] + 1
+    changed(root / "metadata.json", parameter_count=counted)
+    assert "MA128" not in [finding.code for finding in audited(root).findings]
 
 
 def test_classes_outside_of_keras_hub_are_still_told(tmp_path):
