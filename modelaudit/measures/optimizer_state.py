@@ -7,12 +7,15 @@ statistics alone.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
 from modelaudit.facts import Artifact, Format, Json, Tensor
+from modelaudit.formats.keras.json_config import number
+from modelaudit.structs import PerObject
 
 NOT_TRAINED = ("moving_mean", "moving_variance", "mean", "variance", "count", "seed_generator")
 """Roles of variables that no optimizer changes."""
@@ -71,7 +74,7 @@ class OptimizerState(Struct, frozen=True):
     moments: tuple[WeightMoments, ...] = ()
 
 
-def optimizer_state(artifact: Artifact) -> OptimizerState | None:
+def _find(artifact: Artifact) -> OptimizerState | None:
     """The state of the one optimizer in the file; None if there is none, or several."""
     name, settings = _settings(artifact.training)
     stored = [t for t in artifact.tensors if t.role == "optimizer" and t.stats is not None]
@@ -84,7 +87,7 @@ def optimizer_state(artifact: Artifact) -> OptimizerState | None:
         return None
     steps = counts[0].stats.maximum if counts and counts[0].stats else None
     given = settings.get("learning_rate", settings.get("lr"))
-    rate = float(given) if isinstance(given, (int, float)) else None
+    rate = number(given)
     for tensor in stored if rate is None and "learning_rate" not in settings else ():
         if not tensor.shape and tensor.stats and _RATE.search(tensor.name):
             rate = tensor.stats.maximum
@@ -93,11 +96,14 @@ def optimizer_state(artifact: Artifact) -> OptimizerState | None:
         name, slots = "Adadelta", []
     return OptimizerState(
         name,
-        int(steps) if steps is not None and steps >= 0 else None,
+        int(steps) if steps is not None and 0 <= steps < math.inf else None,
         rate,
         settings,
         tuple(_moments(artifact, slots)),
     )
+
+
+optimizer_state = PerObject(_find)
 
 
 def never_stepped(artifact: Artifact) -> bool:

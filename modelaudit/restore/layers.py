@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from modelaudit.facts import Architecture, Json, Layer, Shape
 from modelaudit.formats.keras.dialects import to_keras2
-from modelaudit.formats.keras.json_config import mapping
+from modelaudit.formats.keras.json_config import mapping, number
 from modelaudit.layer_classes import Trait, classes, has
 from modelaudit.probe.protocol import Observation
 from modelaudit.thresholds.restoration import SAME_SETTING
@@ -207,31 +207,29 @@ def _equal(saved: Json, restored: Json, layer: Layer) -> bool:
         return bool(saved) and all(_equal(each, restored, layer) for each in saved)
     if isinstance(restored, list):
         return bool(restored) and all(_equal(saved, each, layer) for each in restored)
-    if isinstance(saved, int | float) and isinstance(restored, int | float):
-        if math.isclose(saved, restored, rel_tol=SAME_SETTING.value):
+    a, b = number(saved), number(restored)
+    if a is not None and b is not None:
+        if math.isclose(a, b, rel_tol=SAME_SETTING.value):
             return True
         ranks = {len(shape) for shape in (layer.output_shape, *layer.input_shapes) if shape}
-        return abs(saved - restored) in ranks and min(saved, restored) < 0  # two forms of one axis
+        return abs(a - b) in ranks and min(a, b) < 0  # two forms of one axis
     return saved == restored
 
 
-def _same_factors(number: Json, pair: Json, layer: Layer) -> bool:
-    """Whether an augmentation layer makes this `pair`, its lower and upper factor, of a `number`.
+def _same_factors(single: Json, pair: Json, layer: Layer) -> bool:
+    """Whether an augmentation layer makes this `pair`, its lower and upper factor, of a number.
 
     0.1 stands for (-0.1, 0.1), or for (0, 0.1) where no factor is negative.
     """
-    if not (has(layer.class_name, Trait.AUGMENTATION) and isinstance(number, int | float)):
+    size = number(single)
+    if size is None or not has(layer.class_name, Trait.AUGMENTATION):
         return False
-    match pair:
-        case [int() | float() as low, int() | float() as high]:
-            ends = ((-abs(number), abs(number)), (0.0, abs(number)))
-            same = (
-                math.isclose(low, a, rel_tol=SAME_SETTING.value)
-                and math.isclose(high, b, rel_tol=SAME_SETTING.value)
-                for a, b in ends
-            )
-            return any(same)
-    return False
+    low, high = map(number, pair) if isinstance(pair, list) and len(pair) == 2 else (None, None)
+    if low is None or high is None:
+        return False
+    return math.isclose(high, abs(size), rel_tol=SAME_SETTING.value) and any(
+        math.isclose(low, least, rel_tol=SAME_SETTING.value) for least in (-abs(size), 0.0)
+    )
 
 
 def _other(saved: Shape, restored: list[Json]) -> bool:

@@ -43,6 +43,7 @@ from modelaudit.rules.training_reach import (
 )
 from modelaudit.rules.training_traces import (
     among_siblings,
+    faded_moments,
     left_out,
     left_over,
     one_step,
@@ -191,6 +192,7 @@ def _left_initial(
     designed = moved <= len(drawn) and not tells_frozen(artifact)
     normed = not any(kernel.tests.get("batchnorm_initial") is True for kernel in others)
     beside = [kernel for kernel in credible if kernel.tests.get("bias_initial") is False]
+    faded = faded_moments(artifact, kernels)
     found = []
     for kernel in as_drawn:
         slightly = _slightly(kernel, beside, moved)
@@ -207,7 +209,7 @@ def _left_initial(
             normed=normed,
             planned=artifact.architecture is not None,
         )
-        dead = without_gradient(artifact, kernel, kernels)
+        dead = without_gradient(artifact, kernel, faded)
         unused = recurrent(kernel) and kernel.tests.get("bias_initial") is False
         if left_over(artifact, kernel, kernels) or (severity is None and not dead):
             continue

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from modelaudit.facts import Json, Layer, Tensor
 from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.formats.keras.json_config import number
 from modelaudit.layer_classes import Trait, has
 from modelaudit.measures.architecture.layer_graph import LayerGraph
 from modelaudit.measures.architecture.layer_shapes import axis_orders
@@ -18,6 +19,7 @@ from modelaudit.structs import replace
 from modelaudit.thresholds.design import REGULARIZER, SCALED_TWICE
 
 _TAKE_INDICES = frozenset(("Embedding", "CategoryEncoding", "IntegerLookup"))
+_MOST_LAYERS = 16  # that are followed from one layer towards the inputs
 
 
 def _settings(rule: Rule, facts: Facts) -> Iterator[Finding]:
@@ -60,28 +62,28 @@ def _own(
     """
     config = layer.config
     if has(layer.class_name, Trait.BATCH_NORMALISATION):
-        momentum, epsilon = _number(config.get("momentum")), _number(config.get("epsilon"))
+        momentum, epsilon = number(config.get("momentum")), number(config.get("epsilon"))
         if momentum is not None and momentum >= 1:
             start = "at their initial values" if started else "as they were loaded"
             detail = f"momentum {momentum:g} keeps the moving statistics {start}"
-            fix = f'Use keras.layers.BatchNormalization(momentum=0.99, name="{layer.name}")'
+            fix = f"Use keras.layers.BatchNormalization(momentum=0.99, name={layer.name!r})"
             yield detail, momentum, Severity.HIGH if started else Severity.LOW, fix
         axis, shape = config.get("axis"), layer.output_shape
         axis = axis[0] if isinstance(axis, list) and len(axis) == 1 else axis
         if axis == 1 and first is False and shape and len(shape) > 2:
             detail = "axis 1 is that of rows, but the channels are last: it scales rows"
-            fix = f'Use keras.layers.BatchNormalization(axis=-1, name="{layer.name}")'
+            fix = f"Use keras.layers.BatchNormalization(axis=-1, name={layer.name!r})"
             yield detail, axis, Severity.LOW, fix
         if epsilon is not None and epsilon >= 1:
             detail = f"epsilon {epsilon:g} is larger than most variances, so values are not scaled"
-            fix = f'Use keras.layers.BatchNormalization(epsilon=0.001, name="{layer.name}")'
+            fix = f"Use keras.layers.BatchNormalization(epsilon=0.001, name={layer.name!r})"
             yield detail, epsilon, Severity.LOW, fix
     for key, value in config.items():
         inner = value.get("config") if isinstance(value, dict) else None
         if not isinstance(inner, dict):
             continue
         if key.endswith("kernel_constraint"):
-            most = _number(inner.get("max_value"))
+            most = number(inner.get("max_value"))
             if most is not None and most <= 0:
                 detail = f"{key} allows no weight but 0"
                 yield detail, most, Severity.HIGH, f"Use {key}=keras.constraints.MaxNorm(2)"
@@ -99,7 +101,7 @@ def _penalties(layer: Layer) -> Iterator[tuple[str, Json, Severity, str]]:
     if layer.class_name == "ActivityRegularization":
         penalties["activity_regularizer"] = dict(layer.config)
     for key, inner in penalties.items():
-        factor = max(_number(inner.get(each)) or 0 for each in ("l1", "l2"))
+        factor = max(number(inner.get(each)) or 0 for each in ("l1", "l2"))
         if factor >= REGULARIZER.value:
             drawn = "the layer's results" if key.startswith("activity") else "weights"
             detail = f"{key} with a factor of {factor:g} draws {drawn} to 0 in training"
@@ -122,15 +124,15 @@ def _scaled_indices(graph: LayerGraph, layer: Layer) -> Iterator[tuple[str, Json
     scale, at, scaling = 1.0, layer, None
     if layer.class_name not in _TAKE_INDICES:
         return
-    for _ in range(8):
+    for _ in range(_MOST_LAYERS):
         calls = graph.calls[at.route]
         before = graph.get(calls[0][0]) if len(calls) == 1 and len(calls[0]) == 1 else None
         if before is None or before.custom:
             break
         at = before
         if at.class_name == "Rescaling":
-            factor = _number(at.config.get("scale"))
-            if factor is None or _number(at.config.get("offset", 0.0)) != 0:
+            factor = number(at.config.get("scale"))
+            if factor is None or number(at.config.get("offset", 0.0)) != 0:
                 return
             scale, scaling = scale * factor, at
         elif not has(at.class_name, Trait.KEEPS_RANGE):
@@ -143,19 +145,15 @@ def _scaled_indices(graph: LayerGraph, layer: Layer) -> Iterator[tuple[str, Json
         yield detail, scale, Severity.MEDIUM, f"Remove the layer {scaling.name}"
 
 
-def _number(value: Json) -> float | None:
-    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
-
-
 def _scaled(graph: LayerGraph, layer: Layer) -> Iterator[tuple[str, Json, Severity, str]]:
     """A scaling behind another one, through layers that keep the range of values."""
     product, scalings, at = 1.0, 0, layer
     if layer.class_name != "Rescaling":
         return
-    for _ in range(16):
+    for _ in range(_MOST_LAYERS):
         if at.class_name == "Rescaling":
-            scale = _number(at.config.get("scale"))
-            if scale is None or _number(at.config.get("offset", 0.0)) is None:
+            scale = number(at.config.get("scale"))
+            if scale is None or number(at.config.get("offset", 0.0)) is None:
                 return
             product, scalings = product * scale, scalings + 1
         elif not has(at.class_name, Trait.KEEPS_RANGE):

@@ -74,7 +74,7 @@ def _where_lost(graph: LayerGraph, layer: Layer) -> Layer | None:
 
 def _pooled(lost: Layer) -> str:
     if lost.class_name in {"Flatten", "GlobalMaxPooling1D"}:
-        code = f'keras.layers.GlobalAveragePooling1D(name="{lost.name}")'
+        code = f"keras.layers.GlobalAveragePooling1D(name={lost.name!r})"
         return f"Use a layer that skips masked positions, and train again:\n{code}"
     return ""
 

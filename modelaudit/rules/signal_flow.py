@@ -93,14 +93,14 @@ def _recurrent(rule: Rule, graph: LayerGraph) -> Iterator[Finding]:
             route=layer.route,
             evidence={"measured": applied, "class": name},
             fix="Use the default activation and train again:\n"
-            + _bounded(layer, f'keras.layers.{made}({units}, activation="tanh"{again}'),
+            + _bounded(layer, f'keras.layers.{made}({units!r}, activation="tanh"{again}'),
         )
 
 
 def _bounded(layer: Layer, code: str) -> str:
     if layer.class_name == "Bidirectional":
         code = f"keras.layers.Bidirectional({code})"
-    return f'{code}, name="{layer.name}")'
+    return f"{code}, name={layer.name!r})"
 
 
 def _recurrent_config(layer: Layer) -> tuple[Mapping[str, Json], str]:
@@ -152,10 +152,10 @@ def relu_code(layer: Layer) -> str:
     """Keras code for a layer, with a ReLU."""
     units = layer.config.get("units", layer.config.get("filters"))
     if not isinstance(units, int):
-        return f'keras.layers.Activation("relu", name="{layer.name}")'
+        return f'keras.layers.Activation("relu", name={layer.name!r})'
     size = layer.config.get("kernel_size")
-    shape = f"{units}, {size}" if size else f"{units}"
-    return f'keras.layers.{layer.class_name}({shape}, activation="relu", name="{layer.name}")'
+    shape = f"{units}, {size!r}" if size else f"{units}"
+    return f'keras.layers.{layer.class_name}({shape}, activation="relu", name={layer.name!r})'
 
 
 def _dense(name: str, activation: str = "relu") -> Layer:

@@ -88,7 +88,7 @@ def _found(rule: Rule, layer: Layer, detail: str, severity: Severity) -> Finding
         evidence={"measured": False, "unit": "trainable"},
         severity=severity,
         fix="If it is to learn, unfreeze the layer, compile, and train again:\n"
-        f'model.get_layer("{layer.name}").trainable = True',
+        f"model.get_layer({layer.name!r}).trainable = True",
     )
 
 
@@ -127,8 +127,8 @@ def _equal(rule: Rule, facts: Facts) -> Iterator[Finding]:
             if alike == 1
             else Severity.MEDIUM,
             fix="Draw the weights at random and train again:\n"
-            f'keras.layers.{layer.class_name}({units}, ..., kernel_initializer="glorot_uniform", '
-            f'name="{layer.name}")',
+            f'keras.layers.{layer.class_name}({units!r}, ..., kernel_initializer="glorot_uniform", '
+            f"name={layer.name!r})",
         )
 
 

@@ -14,9 +14,9 @@ from modelaudit.measures.optimizer_state import OptimizerState, WeightMoments, o
 from modelaudit.rules import examples
 from modelaudit.rules.grammar import counted
 from modelaudit.rules.initial_values import never_trained
-from modelaudit.rules.learning_rates import ADAPTIVE
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.rules.network_heads import saved_graph
+from modelaudit.rules.training_reach import one_step_of
 from modelaudit.rules.training_results import normalized_behind
 from modelaudit.structs import replace
 from modelaudit.thresholds.training import FEW_STEPS, HARDLY_MOVED, SHORT_REACH, UNSCALED
@@ -94,19 +94,21 @@ def hardly_changed(rule: Rule, facts: Facts, state: OptimizerState) -> Iterator[
 def _farthest(facts: Facts, state: OptimizerState) -> tuple[float, float] | None:
     """How far the Adam family can have moved any weight, and that as a share of their spread.
 
-    Its steps have at most about the size of the learning rate (arXiv:1412.6980, section 2.1).
+    Its steps have at most about the size of the learning rate (arXiv:1412.6980, section 2.1), those
+    of RMSprop that of `one_step_of`, of which its momentum m sums up to 1 / (1 - m).
 
     Returns:
         None if that is unknown, or the biases say that the training was not the first.
     """
-    # Without a name, averages of squares stand for the Adam family, as MA431 takes them.
-    squares = not state.name and any(each.second for each in state.moments)
-    if state.rate is None or not state.steps:
-        return None
-    if not squares and state.name.lower() not in ADAPTIVE:
-        return None
-    pairs, reach = _pairs(facts), state.rate * state.steps
-    if not pairs:
+    step = one_step_of(facts.artifact)
+    # Without a name, both averages stand for the Adam family; RMSprop keeps only that of squares.
+    if not state.name and any(each.second and each.first is not None for each in state.moments):
+        step = state.rate or 0.0
+    momentum = state.settings.get("momentum") if state.name.lower() == "rmsprop" else 0.0
+    if isinstance(momentum, float) and 0 < momentum < 1:
+        step /= 1 - momentum
+    pairs, reach = _pairs(facts), step * (state.steps or 0)
+    if not pairs or not reach > 0:
         return None
     for layer, _, bias in pairs:
         start = 1.0 if layer.config.get("unit_forget_bias") is True else 0.0

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.formats.keras.json_config import number
 from modelaudit.measures.architecture.layer_graph import LayerGraph
 from modelaudit.measures.optimizer_state import OptimizerState, WeightMoments
 from modelaudit.rules import examples
@@ -56,7 +57,7 @@ def _no_gradient(rule: Rule, facts: Facts) -> Iterator[Finding]:
     assert facts.measurements is not None
     measured = facts.measurements
     state, moments = _trained(facts)
-    yield from _silent_units(rule, facts, moments)
+    yield from _silent_units(rule, facts, state)
     largest = max((each.first or 0.0 for each in moments), default=0.0)
     ratios = [(each, _ratio(each, largest)) for each in moments]
     if not any(ratio is not None and ratio > ALIVE.value for _, ratio in ratios):
@@ -100,18 +101,24 @@ def _no_gradient(rule: Rule, facts: Facts) -> Iterator[Finding]:
     )
 
 
-def _silent_units(rule: Rule, facts: Facts, moments: Sequence[WeightMoments]) -> Iterator[Finding]:
-    """ReLU layers of which many units never got a gradient: their biases never moved."""
+def _silent_units(rule: Rule, facts: Facts, state: OptimizerState) -> Iterator[Finding]:
+    """ReLU layers of which many units never got a gradient: their biases never moved.
+
+    RMSprop's average of squares, which is multiplied by rho at each step, falls to 0 in about 1,000
+    steps without a gradient. Adam's stops where what is added is below the smallest normal float32.
+    """
     layers = facts.artifact.architecture.layers if facts.artifact.architecture else ()
     rectified = {layer.route for layer in layers if activation_of(layer) == "relu"}
-    for each in moments:
+    for each in state.moments:
         units = each.shape[0] if len(each.shape) == 1 else 0
         if each.role != "bias" or each.route not in rectified or not each.second or not units:
             continue
         if each.zeros >= SILENT_UNITS.value * units:
+            fades = each.first is None or state.name.lower() == "rmsprop"
+            since = "received no gradient for a long time" if fades else "never received a gradient"
             yield rule.finding(
-                f"{each.zeros} of the {units} units of {each.route} never received a gradient: "
-                "their ReLU gave 0 for every training input.",
+                f"{each.zeros} of the {units} units of {each.route} {since}: their ReLU gave 0 for "
+                "every training input.",
                 route=each.route,
                 evidence={
                     "measured": each.zeros / units,
@@ -206,7 +213,8 @@ def _unmasked(graph: LayerGraph | None, route: str, value: float) -> str:
     mask = next((layer for layer in masks if layer.class_name == "Masking"), None)
     if mask is None:
         return ""
-    hidden = mask.config.get("mask_value", 0.0)
+    said = number(mask.config.get("mask_value", 0.0))
+    hidden = "mask_value" if said is None else f"{said:g}"
     return (
         f"{mask.name} hides all positions of the value {hidden}, and every other one is {value:.3g}. "
         f"If {hidden} is a value of the data, remove the mask or use another mask_value, then train "

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import math
 import re
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
+from msgspec import Struct
+
 from modelaudit.audit_types.kernels import InitialState, KernelInitialization
-from modelaudit.facts import Artifact, Tensor
+from modelaudit.facts import Artifact, Layer, Tensor
 from modelaudit.measures.kernels.batchnorm import variable_names
 from modelaudit.measures.kernels.initializers import candidates
 from modelaudit.measures.kernels.other_weights import STARTS, frozen_variables
 from modelaudit.measures.optimizer_state import NOT_TRAINED, optimizer_state
 from modelaudit.rules.learning_rates import ADAPTIVE
 from modelaudit.rules.training_traces import numbered, reached
-from modelaudit.structs import replace
+from modelaudit.structs import PerObject, replace
 from modelaudit.thresholds.training import FEW_STEPS
 from modelaudit.thresholds.weights import (
     FAR,
@@ -39,21 +42,22 @@ def barely_trained(artifact: Artifact) -> int:
 
 def _furthest(artifact: Artifact) -> float:
     """Largest distance of a bias, beta or gamma from the initial values; 0 without any."""
-    return _distance(artifact, _vectors(artifact))
+    return _distance(artifact, [*_tables(artifact).vectors.values()])
 
 
 def _own_biases(artifact: Artifact, kernel: KernelInitialization) -> list[Tensor]:
     """The biases of the layer, or the cell, that a kernel belongs to."""
-    route = re.sub("/(recurrent_)?kernel$", "", kernel.route)
-    layers = artifact.architecture.layers if artifact.architecture else ()
-    own = {k.bias for k in artifact.kernels if k.tensor == kernel.tensor}
-    for layer in layers:
-        if route == layer.route or route.startswith(f"{layer.route}/"):
-            inner = route.removeprefix(layer.route).lstrip("/")
-            own |= {x for role, x in layer.variables.items() if role.startswith(inner)}
-    names = variable_names(artifact)
-    own |= {x for x, said in names.items() if said.removesuffix(":0") == f"{route}/bias"}
-    return [tensor for tensor in _vectors(artifact) if tensor.name in own]
+    route, tables = re.sub("/(recurrent_)?kernel$", "", kernel.route), _tables(artifact)
+    own = {*tables.biases.get(kernel.tensor, ()), *tables.biases.get(f"{route}/bias", ())}
+    around, inner = route, ""
+    while around:
+        layer = tables.layers.get(around)
+        variables = layer.variables if layer else {}
+        own |= {name for role, name in variables.items() if role.startswith(inner)}
+        around = around.rpartition("/")[0]
+        inner = route.removeprefix(around).lstrip("/")
+    vectors = tables.vectors
+    return [vectors[name] for name in own if name in vectors]
 
 
 def _distance(artifact: Artifact, vectors: Sequence[Tensor]) -> float:
@@ -72,12 +76,10 @@ def _starts(artifact: Artifact, tensor: Tensor) -> tuple[float, ...]:
     if artifact.architecture is None:
         alike = tensor.size > 1 and tensor.stats is not None and tensor.stats.constant
         return (*STARTS, tensor.stats.minimum) if alike and tensor.stats else STARTS
-    for layer in artifact.architecture.layers:
-        if layer.variables.get("bias") == tensor.name:
-            said = layer.config.get("bias_initializer")
-            drawn = candidates(said, tensor.shape) if isinstance(said, Mapping) else ()
-            return STARTS + tuple(each.mean for each in drawn if each.kind == "constant")
-    return STARTS
+    layer = _tables(artifact).biased.get(tensor.name)
+    said = layer.config.get("bias_initializer") if layer else None
+    drawn = candidates(said, tensor.shape) if isinstance(said, Mapping) else ()
+    return STARTS + tuple(each.mean for each in drawn if each.kind == "constant")
 
 
 def far_from_start(artifact: Artifact, kernels: Sequence[KernelInitialization]) -> str:
@@ -87,10 +89,10 @@ def far_from_start(artifact: Artifact, kernels: Sequence[KernelInitialization]) 
     those that are frozen. One value in all entries, or a round one, may be a constant.
     """
     drawn = {kernel.tensor for kernel in kernels if kernel.tests.get("fits") is True}
-    names, frozen = variable_names(artifact), frozen_variables(artifact)
+    names, apart_from = variable_names(artifact), drawn | frozen_variables(artifact)
     for tensor in artifact.tensors:
         stats, name = tensor.stats, names.get(tensor.name, tensor.name).removesuffix(":0")
-        apart = tensor.name in drawn | frozen or name.rpartition("/")[2] in NOT_TRAINED
+        apart = tensor.name in apart_from or name.rpartition("/")[2] in NOT_TRAINED
         if tensor.role != "weight" or apart or stats is None or "float" not in tensor.dtype:
             continue
         value = max(stats.minimum, stats.maximum, key=abs)
@@ -151,7 +153,7 @@ def trained_slightly(artifact: Artifact, kernel: KernelInitialization) -> bool:
     further from it than these steps can move it, shows that they did not train the layer as it is.
     """
     state = optimizer_state(artifact)
-    tensor = next((each for each in artifact.tensors if each.name == kernel.tensor), None)
+    tensor = _tables(artifact).tensors.get(kernel.tensor)
     if state is None or tensor is None or tensor.stats is None:
         return False
     steps, rate = state.steps, state.rate
@@ -168,20 +170,58 @@ def steps_passed_by(artifact: Artifact, kernel: KernelInitialization) -> bool:
 
     In half precision, rounding may have lost its updates.
     """
-    dtypes = {tensor.name: tensor.dtype for tensor in artifact.tensors}
-    whole = dtypes.get(kernel.tensor) not in _HALF
-    return whole and kernel.tests.get("bias_initial") is True
+    tensor = _tables(artifact).tensors.get(kernel.tensor)
+    return (tensor is None or tensor.dtype not in _HALF) and kernel.tests.get(
+        "bias_initial"
+    ) is True
 
 
-def _vectors(artifact: Artifact) -> list[Tensor]:
-    """Biases, betas and gammas, by their role or by the name of the variable."""
+class _Tables(Struct, frozen=True):
+    """What tells which bias belongs to what.
+
+    Attributes:
+        tensors: all, by name.
+        vectors: biases, betas and gammas, by name.
+        layers: by route.
+        biased: the layer of each bias, by the name of its tensor.
+        biases: names of biases, by the tensor of their kernel and by the name of the variable.
+    """
+
+    tensors: Mapping[str, Tensor]
+    vectors: Mapping[str, Tensor]
+    layers: Mapping[str, Layer]
+    biased: Mapping[str, Layer]
+    biases: Mapping[str, Sequence[str]]
+
+
+def _look_up(artifact: Artifact) -> _Tables:
     layers = artifact.architecture.layers if artifact.architecture else ()
-    roles = {name: role for layer in layers for role, name in layer.variables.items()}
-    names = {**variable_names(artifact), **roles}
-    return [
-        tensor
+    names, biases = variable_names(artifact), defaultdict[str, list[str]](list)
+    for tensor, said in names.items():
+        biases[said.removesuffix(":0")].append(tensor)
+    for kernel in artifact.kernels:
+        if kernel.bias is not None:
+            biases[kernel.tensor].append(kernel.bias)
+    return _Tables(
+        {tensor.name: tensor for tensor in artifact.tensors},
+        _vectors(artifact, names),
+        {layer.route: layer for layer in layers},
+        {layer.variables["bias"]: layer for layer in layers[::-1] if "bias" in layer.variables},
+        biases,
+    )
+
+
+_tables = PerObject(_look_up)
+
+
+def _vectors(artifact: Artifact, names: Mapping[str, str]) -> dict[str, Tensor]:
+    """Biases, betas and gammas by name, found by their role or by the name of the variable."""
+    layers = artifact.architecture.layers if artifact.architecture else ()
+    names = {**names, **{x: role for layer in layers for role, x in layer.variables.items()}}
+    return {
+        tensor.name: tensor
         for tensor in artifact.tensors
         if tensor.role == "weight"
         and numbered(names.get(tensor.name, tensor.name).removesuffix(":0")).rpartition("/")[2]
         in {"bias", "beta", "gamma"}
-    ]
+    }

@@ -12,6 +12,7 @@ from modelaudit.formats.keras.compiled_losses import (
     CATEGORICAL,
     compiled_losses,
 )
+from modelaudit.formats.keras.json_config import number
 from modelaudit.rules import examples
 from modelaudit.rules.learning_rates import ADAPTIVE, rate_fault
 from modelaudit.rules.model import Facts, Family, Need, NotRelevant, Rule
@@ -74,7 +75,7 @@ def _optimizer(artifact: Artifact, training: Mapping[str, Json]) -> Iterator[Fau
         right = f"keras.optimizers.{name}(learning_rate={default})"
         yield fault.detail, rate, fault.severity, right
     yield from _scheduled(config)
-    epsilon = _number(config.get("epsilon"))
+    epsilon = number(config.get("epsilon"))
     if epsilon is not None and adaptive and epsilon > LARGE_EPSILON.value:
         detail = (
             f"epsilon of {name} is {epsilon:g}: it is added to the size of the gradients, so steps "
@@ -82,24 +83,24 @@ def _optimizer(artifact: Artifact, training: Mapping[str, Json]) -> Iterator[Fau
         )
         yield detail, epsilon, Severity.MEDIUM, "epsilon=1e-7"
     for key in _DECAYS:
-        value = _number(config.get(key))
+        value = number(config.get(key))
         if value is not None and value >= 1:
             detail = f"{key} of {name} is {value:g}: steps are not bounded, or stay 0"
             yield detail, value, Severity.HIGH, f"{key}={0.999 if key == 'beta_2' else 0.9}"
     for key in _CLIPS:
-        most = _number(config.get(key))
+        most = number(config.get(key))
         if most == 0:
             yield f"{key} of {name} is 0: every gradient becomes 0", 0, Severity.HIGH, f"{key}=1.0"
         elif most is not None and most > 0 and rate is not None and rate > 0:
             # Steps of the Adam family divide the gradient by its size plus epsilon.
-            step = rate * (most / (most + (epsilon or 0)) if adaptive else most)
+            step = rate * (most / (most + max(epsilon or 0, 0)) if adaptive else most)
             if step < LOW_RATE.value <= rate:
                 detail = (
                     f"{key} of {name} is {most:g}: no step is larger than {step:.2g}, so weights "
                     "hardly change"
                 )
                 yield detail, most, Severity.MEDIUM, f"{key}=1.0"
-    decay = _number(config.get("weight_decay"))
+    decay = number(config.get("weight_decay"))
     if decay is not None and rate is not None and decay * rate >= 1:
         detail = (
             f"weight_decay of {name} is {decay:g}: times the learning rate of {rate:g}, each step "
@@ -121,20 +122,20 @@ def _scheduled(config: Mapping[str, Json]) -> Iterator[Fault]:
     if not isinstance(saved, dict) or not isinstance(inner, dict):
         return
     name = str(saved.get("class_name")).rpartition(">")[2]
-    start, steps = _number(inner.get("initial_learning_rate")), _number(inner.get("decay_steps"))
+    start, steps = number(inner.get("initial_learning_rate")), number(inner.get("decay_steps"))
     after, end = math.inf, 0.0
     if name == "PiecewiseConstantDecay":
         limits, values = inner.get("boundaries"), inner.get("values")
         if isinstance(limits, list) and isinstance(values, list) and limits and values:
-            after, end = _number(limits[-1]) or math.inf, _number(values[-1]) or 0.0
+            after, end = number(limits[-1]) or math.inf, number(values[-1]) or 0.0
     elif start and steps and name in {"PolynomialDecay", "CosineDecay"} and not inner.get("cycle"):
-        least = inner.get("end_learning_rate", (_number(inner.get("alpha")) or 0.0) * start)
-        after, end = steps, _number(least) or 0.0
-    elif start and steps and start > LOW_RATE.value and name == "ExponentialDecay":
-        kept = _number(inner.get("decay_rate"))
+        least = inner.get("end_learning_rate", (number(inner.get("alpha")) or 0.0) * start)
+        after, end = steps, number(least) or 0.0
+    elif start and steps and LOW_RATE.value < start < math.inf and name == "ExponentialDecay":
+        kept = number(inner.get("decay_rate"))
         if kept is not None and 0 < kept < 1:
             after = steps * math.log(LOW_RATE.value / start) / math.log(kept)
-    if after < ONE_PASS.value and end < LOW_RATE.value:
+    if 0 <= after < ONE_PASS.value and end < LOW_RATE.value:
         detail = (
             f"The schedule {name} takes the learning rate below {LOW_RATE.value:g} within "
             f"{math.ceil(after)} steps, so training stops there"
@@ -151,20 +152,16 @@ def _rate(config: Mapping[str, Json]) -> float | None:
             if not isinstance(inner, dict) or inner.get("warmup_target") is not None:
                 return None
             steps = inner.get("values")  # of PiecewiseConstantDecay
-            return _number(steps[0]) if isinstance(steps, list) and steps else _rate(inner)
+            return number(steps[0]) if isinstance(steps, list) and steps else _rate(inner)
         if key in config:
-            return _number(value)
+            return number(value)
     return None
-
-
-def _number(value: Json) -> float | None:
-    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def _loss_weights(training: Mapping[str, Json]) -> Iterator[Fault]:
     given = training.get("loss_weights")
     values = given.values() if isinstance(given, dict) else given if isinstance(given, list) else ()
-    weights = [weight for each in values if (weight := _number(each)) is not None]
+    weights = [weight for each in values if (weight := number(each)) is not None]
     if weights and not any(weights):
         detail = "The weight of every loss is 0: no gradient reaches any weight"
         yield detail, [*weights], Severity.HIGH, "loss_weights=None"

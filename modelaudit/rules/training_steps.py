@@ -113,8 +113,8 @@ def _few(rule: Rule, facts: Facts) -> Iterator[Finding]:
     reach = short(facts, state)
     if reach is not None:
         yield rule.finding(
-            f"In {counted(steps, 'step', 'steps')} with a learning rate of {state.rate:g}, no weight "
-            f"can have moved by more than {reach[0]:.2g}, which is {reach[1]:.0%} of their spread.",
+            f"In {counted(steps, 'step', 'steps')} at the stored learning rate of {state.rate:g}, no "
+            f"weight can have moved by more than {reach[0]:.2g}, which is {reach[1]:.0%} of their spread.",
             evidence={
                 "measured": reach[1],
                 "unit": SHORT_REACH.unit,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 from modelaudit.audit_types.kernels import KernelInitialization
 from modelaudit.facts import Artifact, GraphNode, Json, Layer, Shape
@@ -16,7 +16,11 @@ from modelaudit.measures.kernels.batchnorm import (
 from modelaudit.measures.kernels.other_weights import frozen_variables
 from modelaudit.measures.optimizer_state import optimizer_state
 from modelaudit.rules.initial_explained import NO_STATE, ONE_POSITION
+from modelaudit.structs import PerObject
 from modelaudit.thresholds.weights import FADED
+
+_Pair = tuple[float | None, float | None]
+Moments = tuple[_Pair, ...]
 
 
 def one_step(artifact: Artifact, recurrent: str) -> bool | None:
@@ -77,9 +81,8 @@ def tells_frozen(artifact: Artifact) -> bool:
 
 def reached(artifact: Artifact, kernel: KernelInitialization) -> bool | None:
     """Whether the optimizer's moments of the kernel are not 0; None if it is unknown which are."""
-    state, names = optimizer_state(artifact), {kernel.route, f"{kernel.route}/kernel"}
-    own = [x for x in (state.moments if state else ()) if f"{x.route}/{x.role}" in names]
-    return any(each.first or each.second for each in own) if own else None
+    own = _owned(artifact, kernel)
+    return any(first or second for first, second in own) if own else None
 
 
 def frozen_norms(artifact: Artifact) -> set[str]:
@@ -155,36 +158,69 @@ def _with_state(artifact: Artifact) -> set[str]:
     )
 
 
+def faded_moments(artifact: Artifact, kernels: Sequence[KernelInitialization]) -> set[Moments]:
+    """The moments of kernels that have moved, if all of them have faded to 0."""
+    trained = [_moments(artifact, each) for each in kernels if each.tests.get("fits") is False]
+    return {
+        found
+        for found in trained
+        if found and all(not first and (second or 0.0) <= FADED.value for first, second in found)
+    }
+
+
 def without_gradient(
-    artifact: Artifact, kernel: KernelInitialization, kernels: Sequence[KernelInitialization]
+    artifact: Artifact, kernel: KernelInitialization, faded: Set[Moments]
 ) -> bool | None:
     """Whether every moment of the kernel is 0, in an optimizer that trained others.
 
     None where those of a kernel that has moved have faded to 0 as well: averages of gradients that
     stopped long ago tell nothing.
+
+    Args:
+        artifact: the model.
+        kernel: one that looks as drawn.
+        faded: the `faded_moments` of all its kernels.
     """
-    own, trained = _moments(artifact, kernel), [k for k in kernels if k.tests.get("fits") is False]
+    own = _moments(artifact, kernel)
     if not own or any(first or second for first, second in own) or not optimizer_moved(artifact):
         return False
-    others = [found for other in trained if (found := _moments(artifact, other)) and found != own]
-    faded = any(
-        all(not first and (second or 0.0) <= FADED.value for first, second in found)
-        for found in others
-    )
-    return None if faded else True
+    return None if faded - {own} else True
 
 
-def _moments(
-    artifact: Artifact, kernel: KernelInitialization
-) -> list[tuple[float | None, float | None]]:
+def _moments(artifact: Artifact, kernel: KernelInitialization) -> Moments:
     """Largest moments of a kernel, of gradients and of squares; of its shape, if no owner is known."""
-    state, names = optimizer_state(artifact), {kernel.route, f"{kernel.route}/kernel"}
-    own = [x for x in (state.moments if state else ()) if f"{x.route}/{x.role}" in names]
-    if own:
-        return [(each.first, each.second) for each in own]
-    shape = next((t.shape for t in artifact.tensors if t.name == kernel.tensor), None)
-    stats = [t.stats for t in artifact.tensors if t.role == "optimizer" and t.shape == shape]
-    return [(None, max(abs(s.minimum), abs(s.maximum))) for s in stats if s is not None]
+    return _owned(artifact, kernel) or _by_shape(artifact).get(kernel.tensor, ())
+
+
+def _owned(artifact: Artifact, kernel: KernelInitialization) -> Moments:
+    """The same; empty if no owner is known."""
+    names = _by_name(artifact)
+    return names.get(kernel.route, ()) + names.get(f"{kernel.route}/kernel", ())
+
+
+def _named(artifact: Artifact) -> dict[str, Moments]:
+    """Moments by route and role of their weight."""
+    state = optimizer_state(artifact)
+    found: dict[str, list[_Pair]] = {}
+    for each in state.moments if state else ():
+        name = f"{each.route}/{each.role}"
+        found.setdefault(name, []).append((each.first, each.second))
+    return {name: tuple(own) for name, own in found.items()}
+
+
+def _shaped(artifact: Artifact) -> dict[str, Moments]:
+    """Moments of the shape of each tensor, by its name."""
+    found: dict[Shape, list[_Pair]] = {}
+    for t in artifact.tensors:
+        if t.role == "optimizer" and t.stats is not None:
+            largest = max(abs(t.stats.minimum), abs(t.stats.maximum))
+            found.setdefault(t.shape, []).append((None, largest))
+    of_shapes = {shape: tuple(each) for shape, each in found.items()}
+    return {t.name: of_shapes.get(t.shape, ()) for t in artifact.tensors}
+
+
+_by_name = PerObject(_named)
+_by_shape = PerObject(_shaped)
 
 
 def among_siblings(

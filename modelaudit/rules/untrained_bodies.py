@@ -64,14 +64,13 @@ def whole_networks(
         for kernel in kernels
         if False in (kernel.tests.get("fits"), kernel.tests.get("bias_initial"))
     }
+    beside = {network.rpartition("/")[0] for network in touched}
     counts = Counter(_network(each.kernel) for each in found)
 
     def alone(each: Untouched) -> bool:
         network = _network(each.kernel)
-        others = {
-            other for other in touched if other.rpartition("/")[0] == network.rpartition("/")[0]
-        }
-        return bool(network) and network not in touched and counts[network] > 1 and bool(others)
+        untouched = bool(network) and network not in touched and counts[network] > 1
+        return untouched and network.rpartition("/")[0] in beside
 
     return tuple(
         Untouched(each.kernel, min(each.severity, Severity.LOW, key=lambda x: x.rank), NETWORK)

@@ -32,7 +32,7 @@ from modelaudit.rules.initial_values import left_initial
 from modelaudit.rules.model import Facts
 from modelaudit.rules.training_reach import far_from_start, hardly_moved, trained_slightly
 from modelaudit.rules.training_steps import adam
-from modelaudit.rules.training_traces import without_gradient
+from modelaudit.rules.training_traces import faded_moments, without_gradient
 from modelaudit.structs import replace
 from tests.diagnosis.cases import behaviour, diagnosed, fit, initial, measurements
 from tests.measures.artifacts import artifact, kernel, layer, tensor
@@ -180,7 +180,7 @@ def beyond_draws(value):
 def faded(second):
     found = adam(("dense", 0.0, 0.0), ("other", 0.0, second), ("last", 1.0, 1.0)).artifact
     moved = initial("other", state="trained", fits=False)
-    return without_gradient(found, initial("dense"), (moved,))
+    return without_gradient(found, initial("dense"), faded_moments(found, (moved,)))
 
 
 @at("weights.SLIGHT_REACH", {0.099: True, 0.101: False})

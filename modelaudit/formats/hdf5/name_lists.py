@@ -18,7 +18,8 @@ from modelaudit.settings import Limits
 
 T = TypeVar("T")
 
-_NUMBERED = re.compile(r"layer_\d{1,9}/param_\d{1,9}")
+NUMBERED = re.compile(r"layer_\d{1,9}/param_\d{1,9}")
+"""Datasets of Keras 0.x, which numbers layers and weights."""
 
 
 def listed_groups(
@@ -39,12 +40,13 @@ def listed_groups(
         read_or_note(chunked_attribute, root, "layer_names", limits, problems, (file, base)) or []
     )
     groups: dict[str, tuple[str, ...]] = {}
-    numbered = sorted(filter(_NUMBERED.fullmatch, present), key=_numbers)
+    numbered = sorted(filter(NUMBERED.fullmatch, present), key=_numbers)
     if numbered and not names:
+        lists: dict[str, list[Json]] = {}
         for route in numbered:
-            layer = route.rpartition("/")[0]
-            groups[layer] = (*groups.get(layer, ()), route)
-        return groups, {"layer_names": [*groups], "groups": {k: [*v] for k, v in groups.items()}}
+            lists.setdefault(route.rpartition("/")[0], []).append(route)
+        groups = {layer: tuple(map(str, routes)) for layer, routes in lists.items()}
+        return groups, {"layer_names": [*lists], "groups": {**lists}}
     lost_layers: list[Json] = []
     lost_weights: list[Json] = []
     for count, name in enumerate(names):
@@ -81,10 +83,10 @@ def listed_groups(
     return groups, extra
 
 
-def _numbers(route: str) -> tuple[int, int]:
-    """The numbers in `layer_10/param_1`."""
+def _numbers(route: str) -> tuple[int, int, str]:
+    """The numbers in `layer_10/param_1`, then the route, because `layer_010` has the same ones."""
     layer, _, weight = route.partition("/")
-    return int(layer.rpartition("_")[2]), int(weight.rpartition("_")[2])
+    return int(layer.rpartition("_")[2]), int(weight.rpartition("_")[2]), route
 
 
 def _route(*names: str) -> str:

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from modelaudit.facts import Json
 from modelaudit.formats.keras.dialects import activation
+from modelaudit.formats.keras.json_config import number
 
 _SHORT = {
     "mse": "mean_squared_error",
@@ -78,5 +79,5 @@ def _loss(value: Json) -> CompiledLoss | None:
         _SHORT.get(plain, plain),
         from_logits=config.get("from_logits") is True,
         axis=axis if isinstance(axis, int) else -1,
-        smoothing=smoothing if isinstance(smoothing, int | float) else 0.0,
+        smoothing=number(smoothing) or 0.0,
     )

@@ -17,6 +17,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from modelaudit.facts import Json
+from modelaudit.formats.keras.json_config import number
 
 # Standard deviation of a standard normal distribution truncated at two standard deviations.
 TRUNCATED_STD = 0.87962566103423978
@@ -223,5 +224,5 @@ def _scaled(
 
 
 def _number(config: Mapping[str, Json], key: str, default: float) -> float:
-    value = config.get(key)
-    return float(value) if isinstance(value, (int, float)) and math.isfinite(value) else default
+    value = number(config.get(key))
+    return value if value is not None and math.isfinite(value) else default

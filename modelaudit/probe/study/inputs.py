@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from modelaudit.audit_types.loading import Port
 from modelaudit.facts import Architecture, Artifact, Json, Layer, Shape
 from modelaudit.findings import Confidence
+from modelaudit.formats.keras.json_config import number
 from modelaudit.layer_classes import Trait, has
 from modelaudit.measures.architecture.modality import input_modality
 from modelaudit.measures.architecture.modality_words import Modality
@@ -320,9 +321,8 @@ def _range_before(layer: Layer) -> tuple[float, float] | None:
 
 
 def _number(value: Json) -> float | None:
-    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
-        return float(value)
-    return None
+    found = number(value)
+    return found if found is not None and math.isfinite(found) else None
 
 
 def _mean(value: Json) -> float | None:

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Artifact
+from modelaudit.formats.hdf5.name_lists import NUMBERED
 from modelaudit.runtimes.checks.checkpoints import weights
 from modelaudit.runtimes.model import CheckContext, Reason
-
-_NUMBERED = re.compile(r"layer_\d+/param_\d+")
 
 
 def check_numbered(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     """Keras 1 and newer look for lists of layers, which these files lack."""
     names = [tensor.name for tensor in weights(artifact)]
-    if names and all(_NUMBERED.fullmatch(name) for name in names):
+    if names and all(NUMBERED.fullmatch(name) for name in names):
         yield Reason(
             "keras-0-weights",
             LoadOutcome.FAILS,
