@@ -55,6 +55,13 @@ def test_layers_of_keras_0_are_numbered(tmp_path: Path) -> None:
     assert read(other, Limits()).format is Format.HDF5_OTHER
 
 
+def test_layers_of_one_number_have_one_order(tmp_path: Path) -> None:
+    """Not that of a set, which differs from run to run."""
+    routes = [f"layer_{'0' * digits}/param_0" for digits in range(1, 10)]
+    made = numbered(tmp_path / "w.h5", shapes=dict.fromkeys(routes, (3,)))
+    assert list(read(made, Limits()).extra["h5"]["groups"].values()) == [[x] for x in routes]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("package", ["keras", "tf_keras"])
 def test_no_current_keras_loads_numbered_layers(tmp_path: Path, package: str) -> None:

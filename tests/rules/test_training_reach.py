@@ -1,0 +1,125 @@
+"""How far steps of RMSprop reach and what its averages tell; and that no table is built twice."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from modelaudit.facts import TensorStats
+from modelaudit.measures.optimizer_state import OptimizerState, WeightMoments, optimizer_state
+from modelaudit.rules import examples
+from modelaudit.rules.catalogue import rule
+from modelaudit.rules.engine import run_rule
+from modelaudit.rules.initial_values import left_initial
+from modelaudit.rules.training_extent import short
+from modelaudit.rules.training_gradients import _silent_units
+from modelaudit.rules.training_reach import hardly_moved, trained_slightly
+from modelaudit.rules.training_steps import adam
+from modelaudit.structs import replace
+from tests.rules.initial_kernels import drawn, moved
+from tests.thresholds.test_training import barely
+
+
+def compiled(name, rate, **more):
+    return barely({"class_name": name, "config": {"learning_rate": rate, **more}}, 1e-6)
+
+
+def farthest_of_rmsprop(rate, rho, momentum, steps=80):
+    """The farthest of many sequences of gradients, by the formulas of keras.optimizers.RMSprop."""
+    best = 0.0
+    for quiet in range(steps):
+        square = speed = place = 0.0
+        for step in range(steps):
+            gradient = 1.0 if step >= quiet else 0.0
+            square = rho * square + (1 - rho) * gradient**2
+            speed = momentum * speed + rate * gradient / math.sqrt(square + 1e-14)
+            place += speed
+        best = max(best, place)
+    return best
+
+
+@pytest.mark.parametrize(("rho", "momentum"), [(0.9, 0.0), (0.99, 0.0), (0.9, 0.5)])
+def test_the_reach_of_rmsprop_is_that_of_its_steps(rho, momentum):
+    facts = compiled("RMSprop", 1e-5, rho=rho, momentum=momentum)
+    reach, share = short(facts, optimizer_state(facts.artifact))
+    assert reach == pytest.approx(80 * 1e-5 / math.sqrt(1 - rho) / (1 - momentum))
+    assert reach >= farthest_of_rmsprop(1e-5, rho, momentum)
+    assert share == pytest.approx(reach / 0.5)
+
+
+def test_the_reach_of_adam_is_that_of_the_stored_rate():
+    facts = compiled("Adam", 1e-5)
+    assert short(facts, optimizer_state(facts.artifact))[0] == pytest.approx(80 * 1e-5)
+    (found,) = run_rule(rule("MA432"), facts).findings
+    assert "at the stored learning rate of 1e-05" in found.detail
+    # 0.13 of the spread by the rate alone, 0.4 by the steps of RMSprop
+    assert run_rule(rule("MA432"), compiled("Adam", 8e-4)).findings
+    assert not run_rule(rule("MA432"), compiled("RMSprop", 8e-4)).findings
+    assert not run_rule(rule("MA432"), compiled("Adam", -1e-5)).findings
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "said"),
+    [
+        ("Adam", 0.1, "never received a gradient"),
+        ("RMSprop", None, "received no gradient for a long time"),
+        ("RMSprop", 0.1, "received no gradient for a long time"),  # with a momentum
+        ("", None, "received no gradient for a long time"),
+    ],
+)
+def test_averages_of_rmsprop_fade_to_zero(name, first, said):
+    """A float32 that is multiplied by 0.9 is 0 after about 1,000 steps."""
+    facts = examples.chain(examples.layer("hidden", config={"activation": "relu"}))
+    bias = WeightMoments("hidden", "bias", (10,), first, 1.0, 0.5, zeros=5)
+    (found,) = _silent_units(rule("MA433"), facts, OptimizerState(name, moments=(bias,)))
+    assert said in found.detail
+
+
+@pytest.mark.parametrize("count", [3, 30])
+def test_the_optimizer_state_is_read_once_for_all_kernels(monkeypatch, count):
+    seen = []
+    find = optimizer_state._compute
+    monkeypatch.setattr(
+        optimizer_state, "_compute", lambda artifact: seen.append(artifact) or find(artifact)
+    )
+    fresh, trained = ([f"{kind}{i}" for i in range(count)] for kind in "ab")
+    slots = [(name, 0.0, 0.0) for name in fresh] + [(name, 0.1, 0.1) for name in trained]
+    found = left_initial(adam(*slots).artifact, [*map(drawn, fresh), *map(moved, trained)])
+    assert len(found) == count
+    assert len(seen) == 1
+
+
+class Walked(tuple):
+    """Layers that count how often all of them are walked through."""
+
+    walks = 0
+
+    def __iter__(self):
+        Walked.walks += 1
+        return super().__iter__()
+
+
+def test_layers_are_walked_through_as_often_for_many_biases_as_for_few():
+    walks = []
+    for count in (3, 30):
+        names = [f"layer{i}" for i in range(count)]
+        facts = adam(*((name, 0.1, 0.1) for name in names), steps=20, rate=1e-6)
+        variables = {name: {"kernel": f"{name}/kernel", "bias": f"{name}/bias"} for name in names}
+        layers = Walked(
+            replace(layer, variables=variables[layer.name])
+            for layer in facts.artifact.architecture.layers
+        )
+        stats = TensorStats(0.0, 0.0, 0.0, 0.0, 4, 0)
+        biases = [examples.tensor(f"{name}/bias", (2,), stats) for name in names]
+        architecture = replace(facts.artifact.architecture, layers=layers)
+        artifact = replace(
+            facts.artifact, architecture=architecture, tensors=(*facts.artifact.tensors, *biases)
+        )
+        kernels = [drawn(name, bias=None) for name in names]
+        Walked.walks = 0
+        hardly_moved(artifact, kernels)
+        for kernel in kernels:
+            trained_slightly(artifact, kernel)
+        walks.append(Walked.walks)
+    assert walks[0] == walks[1]
