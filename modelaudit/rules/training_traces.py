@@ -106,7 +106,7 @@ def frozen_norms(artifact: Artifact) -> set[str]:
     }
 
 
-def optimizer_moved(artifact: Artifact) -> bool:
+def _moved(artifact: Artifact) -> bool:
     """Whether the optimizer's state shows training steps."""
     return any(
         tensor.role == "optimizer"
@@ -117,13 +117,24 @@ def optimizer_moved(artifact: Artifact) -> bool:
     )
 
 
+optimizer_moved = PerObject(_moved)
+
+
 def never_optimized(artifact: Artifact, kernel: KernelInitialization) -> bool:
     """Whether the file has optimizer state, but none for the kernel, or none of its shape."""
     if (kept := _with_state(artifact)) and kernel.tensor not in kept:
         return True
-    shapes = {tensor.name: tensor.shape for tensor in artifact.tensors}
+    like_slots = _like_slots(artifact)
+    return bool(like_slots) and kernel.tensor not in like_slots
+
+
+def _shaped_like_slots(artifact: Artifact) -> set[str]:
+    """Names of the tensors that have the shape of some optimizer state, which is one of them."""
     slots = {t.shape for t in artifact.tensors if t.role == "optimizer" and t.shape}
-    return bool(slots) and shapes.get(kernel.tensor) not in slots
+    return {tensor.name for tensor in artifact.tensors if tensor.shape in slots}
+
+
+_like_slots = PerObject(_shaped_like_slots)
 
 
 def left_out(artifact: Artifact, kernel: KernelInitialization) -> str:
@@ -142,7 +153,7 @@ def _attends_once(artifact: Artifact, kernel: KernelInitialization) -> bool:
     )
 
 
-def _with_state(artifact: Artifact) -> set[str]:
+def _referred(artifact: Artifact) -> set[str]:
     """Weights whose optimizer state refers to them, in an object graph or by TensorFlow 1's names.
 
     Empty for optimizers that only number their variables.
@@ -156,6 +167,9 @@ def _with_state(artifact: Artifact) -> set[str]:
         {key.removesuffix(CHECKPOINT_SUFFIX) for key in keys}
         or {name.rpartition("/")[0] for name in slots}
     )
+
+
+_with_state = PerObject(_referred)
 
 
 def faded_moments(artifact: Artifact, kernels: Sequence[KernelInitialization]) -> set[Moments]:

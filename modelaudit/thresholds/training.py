@@ -145,7 +145,7 @@ HARDLY_MOVED = Threshold(
 SHORT_REACH = Threshold(
     0.15,
     "of the spread of the weights",
-    "learning rate times steps of the Adam family below which training cannot change much of what "
+    "largest step times steps of the Adam family below which training cannot change much of what "
     "was drawn",
     "no weight can have moved farther; a program that was trained too little: 0.13, and one of "
     "five layers that was trained enough: 0.24",
