@@ -106,7 +106,7 @@ def _pairs(rule: Rule, graph: LayerGraph, hidden: list[Layer]) -> Iterator[Findi
         severity=Severity.LOW if useless else Severity.INFO,
         fix=("Give it" if useless else "If it is no bottleneck on purpose, give it")
         + " an activation and train again:\n"
-        f'keras.layers.Dense({layer.config.get("units")}, activation="relu", name="{layer.name}")',
+        f'keras.layers.Dense({layer.config.get("units")!r}, activation="relu", name={layer.name!r})',
     )
 
 
@@ -214,7 +214,7 @@ def _reshaped(rule: Rule, graph: LayerGraph) -> Iterator[Finding]:
                 evidence={"measured": [*given[1:]], "expected": [*shape[1:]]},
                 severity=Severity.LOW,
                 fix="To move the axes, use this layer and train again:\n"
-                f'keras.layers.Permute({tuple(order)}, name="{layer.name}")',
+                f"keras.layers.Permute({tuple(order)}, name={layer.name!r})",
             )
 
 
