@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 from msgspec import Meta, Struct
 
+from modelaudit.facts import Json
+
 NON_FINITE = ("nan", "inf", "-inf")
 
 Count: TypeAlias = Annotated[int, Meta(ge=0)]
@@ -77,3 +79,13 @@ def custom_type(kind: type, value: object) -> object:
     if kind is Real:
         return real(value)
     raise NotImplementedError(kind)
+
+
+def number(value: Json) -> float | None:
+    """`value` as a float, perhaps infinite; None if it is no number or larger than any float."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        return float(value)
+    except OverflowError:
+        return None

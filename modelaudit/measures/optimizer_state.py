@@ -13,8 +13,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
+from modelaudit.audit_types.values import number
 from modelaudit.facts import Artifact, Format, Json, Tensor
-from modelaudit.formats.keras.json_config import number
 from modelaudit.structs import PerObject
 
 NOT_TRAINED = ("moving_mean", "moving_variance", "mean", "variance", "count", "seed_generator")

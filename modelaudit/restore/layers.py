@@ -8,9 +8,10 @@ from collections.abc import Iterator, Mapping, Set
 
 from msgspec import Struct
 
+from modelaudit.audit_types.values import number
 from modelaudit.facts import Architecture, Json, Layer, Shape
 from modelaudit.formats.keras.dialects import to_keras2
-from modelaudit.formats.keras.json_config import mapping, number
+from modelaudit.formats.keras.json_config import mapping
 from modelaudit.layer_classes import Trait, classes, has
 from modelaudit.probe.protocol import Observation
 from modelaudit.thresholds.restoration import SAME_SETTING

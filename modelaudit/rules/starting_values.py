@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 
 from modelaudit.facts import Kernel, Layer
@@ -18,7 +19,7 @@ from modelaudit.rules.training_results import normalized_behind
 from modelaudit.structs import replace
 from modelaudit.thresholds.design import STARTING_BIAS, STARTING_SIZE, STARTING_SUMS
 
-_LEAST = -300.0  # decimal logarithm of the smallest size that is told; floats end at -308
+_LEAST = math.log10(sys.float_info.min)  # of the smallest size that is told
 
 
 def _starting(rule: Rule, facts: Facts) -> Iterator[Finding]:

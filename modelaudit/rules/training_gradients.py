@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
+from modelaudit.audit_types.values import number
 from modelaudit.findings import Confidence, Finding, Severity
-from modelaudit.formats.keras.json_config import number
 from modelaudit.measures.architecture.layer_graph import LayerGraph
 from modelaudit.measures.optimizer_state import OptimizerState, WeightMoments
 from modelaudit.rules import examples

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 
+from modelaudit.audit_types.values import number
 from modelaudit.facts import Artifact, Json
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.formats.keras.compiled_losses import (
@@ -12,7 +13,6 @@ from modelaudit.formats.keras.compiled_losses import (
     CATEGORICAL,
     compiled_losses,
 )
-from modelaudit.formats.keras.json_config import number
 from modelaudit.rules import examples
 from modelaudit.rules.learning_rates import ADAPTIVE, rate_fault
 from modelaudit.rules.model import Facts, Family, Need, NotRelevant, Rule

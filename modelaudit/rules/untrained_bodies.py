@@ -65,7 +65,8 @@ def whole_networks(
         if False in (kernel.tests.get("fits"), kernel.tests.get("bias_initial"))
     }
     beside = {network.rpartition("/")[0] for network in touched}
-    counts = Counter(_network(each.kernel) for each in found)
+    # The cell of a recurrent layer stands in a scope of its own, which is no network.
+    counts = Counter(layer.rpartition("/")[0] for layer in {layer_of(e.kernel) for e in found})
 
     def alone(each: Untouched) -> bool:
         network = _network(each.kernel)

@@ -48,7 +48,7 @@ def test_the_commands_of_the_page(tmp_path: Path) -> None:
     before, after = audits(tmp_path / "reports"), audits(tmp_path / "reports-after")
     asked = before["cats/keras_model.h5"]
     (refused,) = [each for each in asked["findings"] if each["code"] == "MA225"]
-    assert "modelaudit repair keras_model.h5 --for tf==2.21" in refused["fix"]
+    assert "modelaudit repair cats/keras_model.h5 --for tf==2.21" in refused["fix"]
     assert asked["verdict"] == "fail"
     assert after.keys() == {"cats/keras_model.h5"}  # the other one loads as it is
     made = after["cats/keras_model.h5"]

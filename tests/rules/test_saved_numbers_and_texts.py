@@ -6,9 +6,9 @@ import ast
 
 import pytest
 
+from modelaudit.audit_types.values import number
 from modelaudit.facts import Layer
 from modelaudit.findings import Outcome
-from modelaudit.formats.keras.json_config import number
 from modelaudit.measures.kernels.initializers import candidates
 from modelaudit.measures.optimizer_state import optimizer_state
 from modelaudit.probe.study.inputs import _number as probed

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -14,12 +13,10 @@ from modelaudit.formats.hdf5.link_walk import LinkedObjects
 from modelaudit.formats.hdf5.open_file import attribute_bytes, chunked_attribute, text_of
 from modelaudit.formats.io.density import NAMES
 from modelaudit.formats.io.file_window import FileWindow
+from modelaudit.formats.keras.dialects import NUMBERED
 from modelaudit.settings import Limits
 
 T = TypeVar("T")
-
-NUMBERED = re.compile(r"layer_\d{1,9}/param_\d{1,9}")
-"""Datasets of Keras 0.x, which numbers layers and weights."""
 
 
 def listed_groups(

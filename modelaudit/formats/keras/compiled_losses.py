@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
+from modelaudit.audit_types.values import number
 from modelaudit.facts import Json
 from modelaudit.formats.keras.dialects import activation
-from modelaudit.formats.keras.json_config import number
 
 _SHORT = {
     "mse": "mean_squared_error",

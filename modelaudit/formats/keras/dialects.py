@@ -6,6 +6,7 @@ The other readers use the result of `to_keras2`. Sources: the legacy-interface t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from modelaudit.facts import Json
@@ -82,6 +83,10 @@ _INITIALIZERS = {
     "OrthogonalInitializer": "Orthogonal",
     "IdentityInitializer": "Identity",
 }
+
+
+NUMBERED = re.compile(r"layer_\d{1,9}/param_\d{1,9}")
+"""Datasets of Keras 0.x, which numbers layers and weights."""
 
 
 def is_keras1_layer(class_name: str, config: Mapping[str, Json]) -> bool:

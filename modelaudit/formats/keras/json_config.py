@@ -140,16 +140,6 @@ def integer(value: Json) -> int | None:
     return value if isinstance(value, int) and abs(value) < MAX_DIMENSION else None
 
 
-def number(value: Json) -> float | None:
-    """`value` as a float, perhaps infinite; None if it is no number or larger than any float."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    try:
-        return float(value)
-    except OverflowError:
-        return None
-
-
 def size(config: Mapping[str, Json], *keys: str) -> int | None:
     """The first of `keys` whose value is a length (an integer >= 0), else None."""
     for key in keys:

@@ -16,8 +16,8 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from modelaudit.audit_types.values import number
 from modelaudit.facts import Json
-from modelaudit.formats.keras.json_config import number
 
 # Standard deviation of a standard normal distribution truncated at two standard deviations.
 TRUNCATED_STD = 0.87962566103423978

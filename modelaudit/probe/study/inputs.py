@@ -16,9 +16,9 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from modelaudit.audit_types.loading import Port
+from modelaudit.audit_types.values import number
 from modelaudit.facts import Architecture, Artifact, Json, Layer, Shape
 from modelaudit.findings import Confidence
-from modelaudit.formats.keras.json_config import number
 from modelaudit.layer_classes import Trait, has
 from modelaudit.measures.architecture.modality import input_modality
 from modelaudit.measures.architecture.modality_words import Modality
