@@ -16,6 +16,7 @@ from tests.thresholds import (
     test_repeated_runs,
     test_restoration,
     test_security,
+    test_stored_values,
     test_training,
     test_weights,
 )
@@ -31,6 +32,7 @@ MODULES = (
     test_repeated_runs,
     test_restoration,
     test_security,
+    test_stored_values,
     test_training,
     test_weights,
 )

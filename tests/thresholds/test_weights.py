@@ -13,7 +13,6 @@ import pytest
 from modelaudit.audit_types.kernels import BatchNormState, KernelInitialization, KernelSymmetry
 from modelaudit.diagnosis.suspects import suspects
 from modelaudit.facts import Kernel, TensorStats
-from modelaudit.graphs import LiteModel, LiteSubgraph, LiteTensor, Quantization
 from modelaudit.measures.kernels import initialization
 from modelaudit.measures.kernels.batchnorm import inputs_off_scale
 from modelaudit.measures.kernels.inference_norms import trained_at_inference
@@ -25,11 +24,8 @@ from modelaudit.measures.summary import Measurements
 from modelaudit.probe.study.study import _Study
 from modelaudit.report.sections.weights import _unusual
 from modelaudit.rules import examples
-from modelaudit.rules.catalogue import rule
-from modelaudit.rules.engine import run_rule
 from modelaudit.rules.examples import measured
 from modelaudit.rules.initial_values import left_initial
-from modelaudit.rules.model import Facts
 from modelaudit.rules.training_reach import far_from_start, hardly_moved, trained_slightly
 from modelaudit.rules.training_steps import adam
 from modelaudit.rules.training_traces import faded_moments, without_gradient
@@ -280,74 +276,6 @@ def called_symmetric(score):
     seen = replace(measurements(), symmetry=symmetric(score).symmetry)
     filters = suspects(case(behaviour(), seen), diagnosed())[1]
     return "1 of 1 spatial kernels are mirror-symmetric" in filters.text
-
-
-def stored_values(code, stats, shape=(64, 64)):
-    """Severities of a rule's findings on one matrix with these statistics."""
-    tensors = (examples.tensor("dense/kernel", shape, stats),)
-    found = run_rule(rule(code), Facts(examples.model(tensors=tensors)))
-    return [finding.severity.value for finding in found.findings]
-
-
-def block(run, zeros, start):
-    return TensorStats(-1.0, 1.0, 0.0, 0.5, zeros, 0, run, start)
-
-
-@at("weights.MIN_VALUES", {63: [], 64: ["high"]})
-def a_block_in_a_small_matrix(size):
-    return stored_values("MA419", block(40, 40, 3), (1, size))
-
-
-@at("weights.ZERO_BLOCK", {31: [], 32: ["high"]})
-def a_short_block(run):
-    return stored_values("MA419", block(run, run, 3))
-
-
-@at("weights.OTHER_ZEROS", {0.0099: ["high"], 0.0101: []})
-def zeros_outside_a_block(share):
-    return stored_values("MA419", block(96, 96 + round(share * 10_000), 3), (1, 10_096))
-
-
-@at("weights.ZERO_ROWS", {0.099: [], 0.1: ["medium"], 0.101: ["medium"]})
-def rows_of_zeros(share):
-    rows = round(share * 1000)
-    return stored_values("MA419", block(8 * rows, 8 * rows, 80), (1000, 8))
-
-
-def far(distance, n=4096):
-    """Statistics of n - 1 values with deviation 1, and one at this distance from their mean."""
-    mean = distance / n
-    variance = ((n - 1) * (1 + mean**2) + (distance - mean) ** 2) / n
-    return TensorStats(-3.0, distance, mean, variance**0.5, 0, 0)
-
-
-@at("weights.OUTLIER", {99.9: [], 100.1: ["medium"]})
-def a_value_outside(distance):
-    return stored_values("MA420", far(distance))
-
-
-@at("weights.WILD_OUTLIER", {999.0: ["medium"], 1001.0: ["high"]})
-def a_value_far_outside(distance):
-    return stored_values("MA420", far(distance))
-
-
-@at("weights.LONE", {3.95: [], 4.0: ["medium"], 4.05: ["medium"]})
-def a_value_alone(times):
-    return stored_values("MA420", replace(far(200.0), second=200.0 / times))
-
-
-@at("weights.BEYOND_USE", {9.9e29: [], 1e30: ["high"], 1.01e30: ["high"]})
-def a_bias_without_use(value):
-    return stored_values("MA420", TensorStats(0.0, value, value / 2, value / 2, 1, 0), (2,))
-
-
-@at("weights.QUANTIZED_RANGE", {1e9: "pass", 1.01e9: "fail"})
-def scale_of_integers(scale):
-    given = Quantization((scale,))
-    tensor_ = LiteTensor("x", "int8", (1, 4), quantization=given)
-    graph = LiteSubgraph("main", (tensor_,), (), (0,), (0,))
-    model = replace(examples.model(), lite=LiteModel(subgraphs=(graph,)))
-    return outcome("MA126", Facts(model))
 
 
 @at("weights.INFERENCE_BIAS", {0.246: False, 0.25: True, 0.254: True})

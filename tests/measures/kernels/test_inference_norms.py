@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 
 import numpy as np
@@ -70,7 +71,7 @@ def lost(keras, tf, bias):
 def test_biases_before_normalizations_move_only_without_batch_statistics(
     tmp_path: Path, make, sound, form, bias
 ) -> None:
-    tf, keras = pytest.importorskip("tensorflow"), pytest.importorskip("keras")
+    tf, keras = importlib.import_module("tensorflow"), importlib.import_module("keras")
     model, path = make(keras, tf, bias), tmp_path / form
     model.export(path, verbose=False) if form == "export" else model.save(path)
     artifact = read(path, Limits())
@@ -88,7 +89,7 @@ def test_statistics_without_biases_before_them(tmp_path: Path, loss: str | None)
     Without a loss, the program calls the optimizer itself, in a loop with or without training=True.
     """
     fitted = loss == "mse"
-    keras, path = pytest.importorskip("keras"), tmp_path / "m.keras"
+    keras, path = importlib.import_module("keras"), tmp_path / "m.keras"
     norm = keras.layers.BatchNormalization()
     model = keras.Sequential(
         [keras.Input((8,)), keras.layers.Dense(8, activation="elu"), norm, keras.layers.Dense(1)]
@@ -112,7 +113,7 @@ def test_statistics_without_biases_before_them(tmp_path: Path, loss: str | None)
 @pytest.mark.parametrize("frozen", [False, True])
 def test_statistics_of_a_frozen_body_say_nothing_about_a_new_head(tmp_path: Path, frozen) -> None:
     """The body brought them; a loop without training=True trains the head on 0 and 1."""
-    keras, path = pytest.importorskip("keras"), tmp_path / "m.keras"
+    keras, path = importlib.import_module("keras"), tmp_path / "m.keras"
     layers = keras.layers
     body, head = layers.BatchNormalization(name="body"), layers.BatchNormalization(name="head")
     steps = [keras.Input((8,)), body, layers.Dense(8, "elu"), head, layers.Dense(1)]
@@ -130,7 +131,7 @@ def test_statistics_of_a_frozen_body_say_nothing_about_a_new_head(tmp_path: Path
 @pytest.mark.parametrize(("inference", "severity"), [(False, Severity.LOW), (True, Severity.HIGH)])
 def test_a_graph_that_normalises_by_the_batch_lost_nothing(tmp_path: Path, inference, severity):
     """TensorFlow 1, whose averages are updated only by a program that asks for it."""
-    tf = pytest.importorskip("tensorflow")
+    tf = importlib.import_module("tensorflow")
     v1 = tf.compat.v1
     with tf.Graph().as_default(), v1.Session() as session:
         x = v1.placeholder(tf.float32, [None, 8], "x")

@@ -105,7 +105,9 @@ def test_a_symmetric_model_has_no_orientation():
     def symmetric(x):
         return source((x + x[:, :, ::-1]) / 2)
 
-    ask = lambda variant: symmetric(changed(X, variant)) + 0.01  # noqa: E731
+    def ask(variant):
+        return symmetric(changed(X, variant)) + 0.01
+
     best = FormSearch(symmetric(X), ask, list(MOVES), [], 0.0).run()
     assert best is not None
     assert best.variant == InputVariant()
