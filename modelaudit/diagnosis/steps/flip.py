@@ -135,9 +135,10 @@ def learned(case: Case, output: OutputBehaviour, effect: TransformEffect) -> boo
     p = output.worse_p.get(effect.name)
     if p is not None and "e" in scores and effect.name in scores:
         lost = scores["e"] - scores[effect.name]
-        if lost < ACCURACY_LOSS.value and p >= EQUAL_P.value:
+        if abs(lost) < ACCURACY_LOSS.value and p >= EQUAL_P.value:
             return True
-        return False if p < BETTER_P.value or nfv >= SENSITIVE.value else None
+        other = lost <= -ACCURACY_LOSS.value  # flipped inputs are the ones that it knows
+        return False if other or p < BETTER_P.value or nfv >= SENSITIVE.value else None
     if augmented(case, effect) and _says_as_much(output, effect.name):
         return True
     if nfv >= SENSITIVE.value:

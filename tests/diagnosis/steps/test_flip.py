@@ -61,7 +61,8 @@ def test_without_a_threshold_of_the_settings_none_is_named():
 
 @pytest.mark.parametrize("nfv", [0.1, 0.4])
 @pytest.mark.parametrize(
-    ("flipped", "p", "alike"), [(0.61, 0.4, True), (0.60, 0.02, None), (0.50, 1e-4, False)]
+    ("flipped", "p", "alike"),
+    [(0.61, 0.4, True), (0.60, 0.02, None), (0.50, 1e-4, False), (0.90, 1.0, False)],
 )
 def test_labels_decide_whether_flipped_images_are_recognised_as_well(nfv, flipped, p, alike):
     """Of a model that is right about 62 %, many predictions change under any transform."""
