@@ -137,8 +137,8 @@ def learned(case: Case, output: OutputBehaviour, effect: TransformEffect) -> boo
         lost = scores["e"] - scores[effect.name]
         if abs(lost) < ACCURACY_LOSS.value and p >= EQUAL_P.value:
             return True
-        other = lost <= -ACCURACY_LOSS.value  # flipped inputs are the ones that it knows
-        return False if other or p < BETTER_P.value or nfv >= SENSITIVE.value else None
+        better = lost <= -ACCURACY_LOSS.value  # flipped inputs are the ones that it knows
+        return False if better or p < BETTER_P.value or nfv >= SENSITIVE.value else None
     if augmented(case, effect) and _says_as_much(output, effect.name):
         return True
     if nfv >= SENSITIVE.value:
