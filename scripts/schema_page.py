@@ -75,7 +75,7 @@ def _number(kind: type) -> Node:
 
     Raises:
         NotImplementedError: `kind` is a field's type that this function lacks, a fault of ours:
-            the error by which msgspec's hooks say so.
+            the error that msgspec's documentation asks its hooks to raise for such types.
     """
     if kind is Real:
         return {"anyOf": [{"type": "number"}, {"enum": [*NON_FINITE]}]}

@@ -74,7 +74,8 @@ def custom_type(kind: type, value: object) -> object:
 
     Raises:
         NotImplementedError: `kind` is a field's type that this function lacks, a fault of ours.
-            msgspec passes this error on, while it reports a `TypeError` as one of the file.
+            msgspec passes this error on, while it reports a `TypeError` as one of the file; its
+            documentation asks hooks to raise it for types that they do not handle.
     """
     if kind is Real:
         return real(value)

@@ -139,7 +139,7 @@ def said(name: str, value: float) -> str:
         return ENDED[round(value)]
     feature = FEATURES[name.removesuffix(BUILT_IN)]
     words = feature.says.format(feature.shown(value) if feature.shown else value)
-    return f"on built-in inputs, {words}" if name.endswith(BUILT_IN) else words
+    return f"on built-in or few inputs, {words}" if name.endswith(BUILT_IN) else words
 
 
 Kind = Callable[[str], bool]

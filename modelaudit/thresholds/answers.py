@@ -230,7 +230,8 @@ BETTER_P = Threshold(
     0.01,
     "",
     "p-value, adjusted for the number of forms tried, below which labels prefer another form",
-    "chosen: one of 100 networks that respond equally to two forms seems to prefer the other",
+    "chosen: 1.6 of 100 networks that respond equally to two forms seem to prefer the other "
+    "(simulated: the smaller of the p-values of labels alone and of labels with information)",
 )
 CERTAIN_P = Threshold(
     0.001,

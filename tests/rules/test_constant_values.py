@@ -17,16 +17,20 @@ from modelaudit.structs import replace
 from tests.rules.stored_tensors import SHAPE, facts_of, reported, stored, trained
 
 
-def norm(tmp_path: Path, gamma: float, variance: float, mean: float = 0.1, initial: str = "ones"):
-    values = {"gamma": gamma, "beta": 0.2, "moving_mean": mean, "moving_variance": variance}
+def normalised(tmp_path: Path, kind: str, values: dict[str, float], initial: str) -> Facts:
+    """A model of one normalization whose weights have these values."""
     tensors = [
-        stored(tmp_path, f"bn/{role}", np.full((4,), value, "float32"))
+        stored(tmp_path, f"norm/{role}", np.full((4,), value, "float32"))
         for role, value in values.items()
     ]
     config = {"gamma_initializer": {"class_name": initial.title(), "config": {}}}
-    roles = {role: f"bn/{role}" for role in values}
-    layer = examples.layer("bn", "BatchNormalization", roles, config)
+    layer = examples.layer("norm", kind, {role: f"norm/{role}" for role in values}, config)
     return Facts(examples.model(layer, tensors=tuple(tensors)))
+
+
+def norm(tmp_path: Path, gamma: float, variance: float, mean: float = 0.1, initial: str = "ones"):
+    values = {"gamma": gamma, "beta": 0.2, "moving_mean": mean, "moving_variance": variance}
+    return normalised(tmp_path, "BatchNormalization", values, initial)
 
 
 def test_a_normalisation_without_scale_or_variance_is_found(tmp_path: Path) -> None:
@@ -36,15 +40,7 @@ def test_a_normalisation_without_scale_or_variance_is_found(tmp_path: Path) -> N
 
 
 def plain_norm(tmp_path: Path, gamma: float, beta: float = 0.2, initial: str = "ones") -> Facts:
-    values = {"gamma": gamma, "beta": beta}
-    tensors = [
-        stored(tmp_path, f"ln/{role}", np.full((4,), value, "float32"))
-        for role, value in values.items()
-    ]
-    config = {"gamma_initializer": {"class_name": initial.title(), "config": {}}}
-    roles = {role: f"ln/{role}" for role in values}
-    layer = examples.layer("ln", "LayerNormalization", roles, config)
-    return Facts(examples.model(layer, tensors=tuple(tensors)))
+    return normalised(tmp_path, "LayerNormalization", {"gamma": gamma, "beta": beta}, initial)
 
 
 def test_a_normalisation_of_each_sample_without_scale_is_found(tmp_path: Path) -> None:

@@ -156,12 +156,12 @@ def _labelled_evidence(output: OutputBehaviour, found: BetterInputs | None) -> t
     p = preferred_p(output, found)
     how = "paired and adjusted" + (", with the information in the predictions" * (p < found.p))
     chosen = (
-        f"Of {found.tried} other forms that were tried, this is the best (p {p_in_words(p)}, "
-        f"{how})."
+        f"Of {found.tried} other forms that were tried, none is clearly better; against the inputs "
+        f"as given, p {p_in_words(p)} ({how})."
     )
     domain = parts(found.name)[1]
     others = [each for each in found.also if parts(each)[1] != domain]
-    alike = f"Your labels do not tell this from images {', '.join(map(words_of, others[:ALSO]))}"
+    alike = f"Your labels do not tell this from inputs {', '.join(map(words_of, others[:ALSO]))}"
     more = f" and {len(others) - ALSO} other forms" if len(others) > ALSO else ""
     return (
         Evidence(score_text(found), "", found.score, found.given, found.n),

@@ -26,6 +26,7 @@ from modelaudit.formats.keras.common import (
     ReadNotes,
     architecture_of,
     binding_of,
+    claim,
     json_part,
     mapping_of,
     stray_configs,
@@ -116,8 +117,8 @@ class _ArchiveReader:
             sha256=model_digest(files),
             complete=self.notes.complete,
             provenance=Provenance(
-                keras=_text(metadata.get("keras_version")),
-                date_saved=_text(metadata.get("date_saved")),
+                keras=claim(metadata.get("keras_version")),
+                date_saved=claim(metadata.get("date_saved")),
             ),
             architecture=architecture,
             training=training,
@@ -255,7 +256,3 @@ def _file_role(name: str) -> str:
     if name.startswith("assets/"):
         return "asset"
     return "weights" if _OWN_MEMBER.match(name) else "foreign"
-
-
-def _text(value: Json) -> str | None:
-    return value[:256] if isinstance(value, str) else None

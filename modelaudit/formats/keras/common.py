@@ -149,6 +149,11 @@ def architecture_of(
         return None
 
 
+def claim(value: Json) -> str | None:
+    """What a file says of itself, such as a version, cut to a length that reports can show."""
+    return value[:256] if isinstance(value, str) else None
+
+
 def mapping_of(value: Json) -> Mapping[str, Json] | None:
     """`value` if it is a JSON object, else None."""
     return value if isinstance(value, dict) else None

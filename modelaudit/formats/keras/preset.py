@@ -24,7 +24,7 @@ from modelaudit.facts import (
 from modelaudit.formats.executables import HEAD_BYTES, executable_kind
 from modelaudit.formats.hdf5.contents import read_contents
 from modelaudit.formats.io.bounded import file_entry, model_digest
-from modelaudit.formats.keras.common import ReadNotes, json_part, mapping_of, with_names
+from modelaudit.formats.keras.common import ReadNotes, claim, json_part, mapping_of, with_names
 from modelaudit.formats.keras.preset_names import (
     CONFIG,
     CONFIGS,
@@ -93,7 +93,7 @@ class _PresetReader:
         preset: dict[str, Json] = {
             "class": _class(configs.get(CONFIG)),
             "task": _class(configs.get(TASK)),
-            "keras_hub": _text(hub),
+            "keras_hub": claim(hub),
             "parameters": metadata.get("parameter_count"),
             "stored": sum(each.size for each in backbone if _counted(each)),
             "converter": None if converter is None else dict(converter),
@@ -105,8 +105,8 @@ class _PresetReader:
             sha256=model_digest(files),
             complete=self.notes.complete,
             provenance=Provenance(
-                keras=_text(metadata.get("keras_version")),
-                date_saved=_text(metadata.get("date_saved")),
+                keras=claim(metadata.get("keras_version")),
+                date_saved=claim(metadata.get("date_saved")),
                 exporter=f"keras-hub {hub}"[:256] if isinstance(hub, str) else None,
             ),
             tensors=tensors,
@@ -202,8 +202,4 @@ def _counted(tensor: Tensor) -> bool:
 
 
 def _class(config: Mapping[str, Json] | None) -> str | None:
-    return _text(config.get("class_name")) if config else None
-
-
-def _text(value: Json) -> str | None:
-    return value[:256] if isinstance(value, str) else None
+    return claim(config.get("class_name")) if config else None

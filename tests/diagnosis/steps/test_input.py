@@ -79,7 +79,7 @@ def test_other_forms_that_labels_do_not_tell_apart_are_named(also, words):
     seen = labelled(behaviour(output(accuracy={"e": 0.1, "standardised": 0.8}, better=better)))
     texts = [each.text for each in diagnosed(seen).causes[0].evidence]
     told = [text for text in texts if text.startswith("Your labels do not tell")]
-    assert told == ([f"Your labels do not tell this from images {words}."] if words else [])
+    assert told == ([f"Your labels do not tell this from inputs {words}."] if words else [])
 
 
 def test_inverted_images_are_identified_by_the_statistics_of_all_layers():
