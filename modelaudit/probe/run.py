@@ -35,6 +35,7 @@ from modelaudit.probe.study.inputs import Uncallable, Unprobeable
 from modelaudit.probe.study.study import study
 from modelaudit.restore.golden_check import GoldenCheck, read_golden
 from modelaudit.restore.golden_record import read_record
+from modelaudit.restore.input_shapes import changed_inputs
 from modelaudit.restore.proof import prove
 from modelaudit.settings import Limits, Settings
 from modelaudit.structs import replace
@@ -112,7 +113,8 @@ def _run(handles: Sequence[RuntimeHandle], artifact: Artifact, settings: Setting
             golden = _replayed(session, artifact, settings.limits)
             if everywhere:
                 first = run_reference(session, artifact, probe, data)
-            outcome = study(session, artifact, probe, data)
+            changed = _changed(artifact, observation)
+            outcome = changed or study(session, artifact, probe, data)
             # Compiling changes the model, and settings in a file can do anything, so it is last.
             observation = replace(observation, uncompiled=not_compiled(session, artifact))
         seen = ProbeResult((), restore=proof, golden=golden)
@@ -133,6 +135,14 @@ def _run(handles: Sequence[RuntimeHandle], artifact: Artifact, settings: Setting
         break
     others = try_all_runtimes(handles, artifact, probe, observations, first) if everywhere else ()
     return replace(seen, observations=tuple(observations), elsewhere=others)
+
+
+def _changed(artifact: Artifact, observation: Observation) -> Uncallable | None:
+    """Why inputs of the saved shape cannot be passed to the restored model."""
+    if artifact.architecture is None or observation.call not in OF_KERAS:
+        return None
+    reason = changed_inputs(artifact.architecture, observation)
+    return Uncallable(reason) if reason else None
 
 
 def _replayed(session: Session, artifact: Artifact, limits: Limits) -> GoldenCheck | None:

@@ -150,15 +150,16 @@ def _uncallable(rule: Rule, facts: Facts) -> Iterator[Finding]:
     name, other = runtime_name(first.runtime), runtime_name(facts.behaviour.runtime)
     said = " ".join(first.uncallable.split())
     yield rule.finding(
-        f"{name[:1].upper()}{name[1:]}: the model loads, but calling it fails. With {other}, the "
-        f"same file is called with the same kind of inputs without an error. Error: "
-        f"{said[:QUOTED]}{' …' * (len(said) > QUOTED)}",
+        f"{name[:1].upper()}{name[1:]}: the model loads, but cannot be called as it was saved: "
+        f"{said[:QUOTED]}{' …' * (len(said) > QUOTED)}. With {other}, the same file is called with "
+        "inputs as saved without an error.",
         evidence={
             "measured": {seen.runtime: seen.uncallable for seen in failed},
             "works in": facts.behaviour.runtime,
             "versions": {seen.runtime: dict(seen.versions) for seen in facts.observations},
         },
         key=first.runtime,
+        fix=with_repair(facts, first.target or facts.installed, rule.fix),
     )
 
 
@@ -277,7 +278,7 @@ RULES = (
         pass_title="Every runtime that loads the model can call it",
         why="`load_model` raises no error, so a test that only loads the model passes. The first "
         "prediction fails. Keras 3, for example, passes the output of a model of Keras 2 inside "
-        "another one as a list.",
+        "another one as a list, and restores an early Sequential model with an axis too many.",
         fix="Use the runtime that calls the model. tf-keras (`pip install tf-keras`) is Keras 2.\n\n"
         "    import os\n"
         '    os.environ["TF_USE_LEGACY_KERAS"] = "1"  # before importing tensorflow\n'
