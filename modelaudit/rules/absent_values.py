@@ -10,15 +10,21 @@ from modelaudit.formats.graph.restore_ops import VARIABLES
 from modelaudit.rules.grammar import counted
 from modelaudit.rules.model import Facts, Rule
 
+_REAL = ("float16", "bfloat16", "float32", "float64")
 LISTED = 20  # names listed in one finding; the rest is counted
 
 
 def variables_without_values(artifact: Artifact) -> list[str]:
-    """Variables of a graph in a file of its own, which cannot hold their values."""
+    """Variables of a graph in a file of its own, which cannot hold their values.
+
+    Scalars count where there is nothing else, and only real ones: others are counters, and what
+    an optimizer keeps.
+    """
     if artifact.format is not Format.FROZEN_GRAPH or not artifact.graphs:
         return []
-    nodes = artifact.graphs[0].nodes
-    return [each.name for each in nodes if each.op in VARIABLES and each.attrs.get("shape")]
+    nodes = [each for each in artifact.graphs[0].nodes if each.op in VARIABLES]
+    arrays = [each.name for each in nodes if each.attrs.get("shape")]
+    return arrays or [each.name for each in nodes if each.attrs.get("dtype") in _REAL]
 
 
 def without_values(rule: Rule, facts: Facts) -> Iterator[Finding]:

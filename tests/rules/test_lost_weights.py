@@ -105,12 +105,20 @@ def test_other_normalizations_have_none(
 
 
 @pytest.mark.parametrize(
-    ("op", "shape", "expected"),
-    [("VariableV2", [3, 2], True), ("VariableV2", [], False), ("Const", [3, 2], False)],
+    ("op", "shape", "dtype", "expected"),
+    [
+        ("VariableV2", [3, 2], "float32", True),
+        ("VariableV2", [], "float32", True),  # y = w x
+        ("VariableV2", [], "int64", False),
+        ("Const", [3, 2], "float32", False),
+    ],
 )
-def test_a_graph_with_variables_holds_no_values_of_them(op, shape, expected) -> None:
+def test_a_graph_with_variables_holds_no_values_of_them(op, shape, dtype, expected) -> None:
     """`write_graph` of a graph that was not frozen; a counter of steps is no weight."""
-    nodes = (GraphNode("w", op, (), {"shape": shape}), GraphNode("y", "MatMul", ("x", "w")))
+    nodes = (
+        GraphNode("w", op, (), {"shape": shape, "dtype": dtype}),
+        GraphNode("y", "MatMul", ("x", "w")),
+    )
     artifact = examples.model(tensors=(examples.tensor("c"),), kind=Format.FROZEN_GRAPH)
     facts = Facts(replace(artifact, graphs=(Graph((), nodes),)))
     found = run_rule(rule("MA112"), facts).findings
