@@ -37,7 +37,7 @@ lint: setup-dev ## style, spelling, types, scripts, workflows and generated page
 	$(BIN)/ruff format --check .
 	$(BIN)/typos
 	$(BIN)/mypy
-	$(BIN)/shellcheck scripts/*.sh contrib/github/*.sh .ci/run
+	$(BIN)/shellcheck scripts/*.sh contrib/github/*.sh contrib/slurm/*.sbatch .ci/run
 	PATH="$$PWD/$(BIN):$$PATH" $(BIN)/jactionlint
 	$(BIN)/zizmor --offline --quiet .
 	$(BIN)/python scripts/rule_pages.py --check

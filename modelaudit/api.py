@@ -68,7 +68,10 @@ def audit(
     roots = {each.path.parent for each in found.candidates} | {found.root}
     with local_probe(settings, roots) as probe:
         for each in found.candidates:
-            if not settings.selection.takes(each.relative):
+            shard = settings.selection.shard
+            if not settings.selection.takes(each.relative) or (
+                shard and not shard.takes(place.unit_of(each.relative))
+            ):
                 continue
             name = slug(each.relative)
             target = AuditTarget(

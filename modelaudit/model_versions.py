@@ -18,6 +18,12 @@ def is_version(name: str) -> bool:
     return _VERSION.fullmatch(name) is not None
 
 
+def series_of(path: str) -> str:
+    """The directory of a model's versions, if this is the path of one, else the path itself."""
+    series, name = posixpath.split(path)
+    return (series or ".") if is_version(name) else path
+
+
 def newer_versions(
     before: Iterable[RootAndPath], present: Collection[RootAndPath]
 ) -> dict[RootAndPath, str]:

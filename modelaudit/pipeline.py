@@ -321,6 +321,7 @@ def incomplete_audit(
     kept: tuple[RuleResult, ...] = (),
     *,
     changed_while_run: bool = False,
+    not_run: str = "it was being written",
 ) -> Audit:
     """The incomplete audit of a model that could not be read consistently.
 
@@ -332,9 +333,10 @@ def incomplete_audit(
         sha256: the digest of the files, if known.
         kept: findings on security from before it was run; it has no others.
         changed_while_run: whether the files were modified while it was run, which is another.
+        not_run: why it was not run.
     """
     artifact = replace(unreadable_artifact(target.path), sha256=sha256)
     if changed_while_run:
         kept += changed_while_run_result(Facts(artifact, settings))
-    facts = Facts(artifact, settings, unseen=why, probe_skipped="it was being written", kept=kept)
+    facts = Facts(artifact, settings, unseen=why, probe_skipped=not_run, kept=kept)
     return finish_audit(facts, target, created, {})

@@ -22,6 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 CONTRIB = ROOT / "contrib"
 CRON = (CONTRIB / "cron" / "modelaudit").read_text()
 PAGE = (ROOT / "docs" / "nightly.md").read_text()
+FLEET = (ROOT / "docs" / "fleet.md").read_text()
 SERVICE = CONTRIB / "systemd" / "modelaudit-nightly.service"
 
 
@@ -122,12 +123,14 @@ def test_every_command_on_the_page_exists():
         assert command.name in COMMANDS
 
 
-def test_the_page_names_every_file_of_contrib():
+def test_the_pages_name_every_file_of_contrib():
     for path in CONTRIB.rglob("*"):
         if path.is_file():
-            assert f"(../{path.relative_to(ROOT).as_posix()})" in PAGE, path
+            assert f"(../{path.relative_to(ROOT).as_posix()})" in PAGE + FLEET, path
 
 
-@pytest.mark.parametrize("name", ["scripts/check_schedules.sh", ".ci/run"])
+@pytest.mark.parametrize(
+    "name", ["scripts/check_schedules.sh", ".ci/run", "contrib/slurm/modelaudit.sbatch"]
+)
 def test_scripts_can_be_parsed(name):
     assert subprocess.run(["bash", "-n", ROOT / name], check=False).returncode == 0

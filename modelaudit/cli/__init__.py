@@ -22,6 +22,7 @@ from modelaudit.exit_codes import ExitCode
 COMMANDS = {
     "audit": "modelaudit.cli.commands.audit:audit",
     "nightly": "modelaudit.cli.commands.nightly:nightly",
+    "merge": "modelaudit.cli.commands.merge:merge",
     "history": "modelaudit.cli.commands.history:history",
     "baseline": "modelaudit.cli.commands.baseline:baseline",
     "scan": "modelaudit.cli.commands.audit:scan",

@@ -29,6 +29,9 @@ def summary_line(rows: list[ResultRow], found: FoundModels) -> str:
     skipped = f"{others or 'no'} other file{'s' * (others != 1)} skipped"
     count = f"{len(rows)} model{'s' * (len(rows) != 1)}: {verdict_counts(rows)}"
     none = f"No models found in {clean(found.root)}"
+    if found.elsewhere:
+        none = "No models in this shard"
+        skipped = f"{found.elsewhere:,} in other shards; {skipped}"
     lines = [f"{count if rows else none}; {skipped}"]
     lines += cross_model_lines(cross_model_facts(rows))
     lines += _unused_inputs(rows)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from msgspec import Struct
 
@@ -22,11 +22,21 @@ class FoundPlace(Struct, frozen=True):
         models: the models, and everything else.
         address: the URL of which `models.root` is a copy; "" if it is no copy.
         unread: paths below it of models that could not be fetched.
+        units: paths of what is fetched as a whole: models, archives and other files.
+        elsewhere: how many models were not fetched because they are in other shards.
     """
 
     models: Discovery
     address: str = ""
     unread: tuple[str, ...] = ()
+    units: frozenset[str] = frozenset()
+    elsewhere: int = 0
+
+    def unit_of(self, path: str) -> str:
+        """The path that decides on the shard of a model: its own, or that of what it is in."""
+        whole = PurePosixPath(path)
+        places = [str(place) for place in (whole, *whole.parents[:-1])]
+        return next((place for place in reversed(places) if place in self.units), path)
 
 
 def find_at(
@@ -78,4 +88,10 @@ def _find_at_url(url: Url, settings: Settings, *, all_versions: bool) -> FoundPl
     )
     unread = tuple((start + path).rstrip("/") for path in copy.unread)
     problems = tuple(replace(each, file=start + each.file) for each in copy.problems)
-    return FoundPlace(merged(found, (Discovery(found.root, problems=problems),)), address, unread)
+    return FoundPlace(
+        merged(found, (Discovery(found.root, problems=problems),)),
+        address,
+        unread,
+        frozenset((start + unit).rstrip("/") for unit in copy.units),
+        copy.elsewhere,
+    )

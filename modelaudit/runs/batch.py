@@ -221,7 +221,7 @@ def exit_code(rows: Sequence[ResultRow], found: FoundModels) -> tuple[ExitCode, 
     A path that could not be searched makes the run incomplete: it may contain a model.
     """
     codes = [row.exit for row in rows] + [ExitCode.INCOMPLETE] * len(found.problems)
-    if not rows:
+    if not rows and not found.elsewhere:
         codes.append(ExitCode.NO_MODEL)
     code = worst(codes)
     reasons = [f"{row.path}: {row.reason}" for row in rows if row.exit == code != 0]

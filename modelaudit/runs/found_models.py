@@ -22,7 +22,8 @@ class FoundModels(Struct, frozen=True):
     `named` are paths that look like models but are skipped, `empty_versions` are versions without
     a model that a server would load: each with the reason.
     `whole`: some path is a directory of models, not a model. `unread` are models at URLs that could
-    not be fetched: pairs of a root and the path below it.
+    not be fetched: pairs of a root and the path below it. `elsewhere` is the number of models that
+    are in other shards.
     """
 
     root: str
@@ -33,6 +34,7 @@ class FoundModels(Struct, frozen=True):
     problems: tuple[Problem, ...]
     whole: bool
     unread: tuple[tuple[str, str], ...] = ()
+    elsewhere: int = 0
 
 
 def find_models(
@@ -45,12 +47,14 @@ def find_models(
     """Every model under `paths`, each once, excluding `apart` (our own reports).
 
     If the paths are in several directories, model names include the directory's name.
-    In a directory of versions only the newest is included, unless all are requested.
+    In a directory of versions only the newest is included, unless all are requested. Of a shard
+    only the models in it are targets; they have the names that they have in a run over all.
 
     Raises:
         UsageError: a path does not exist.
     """
     targets: dict[Path, AuditTarget] = {}
+    units: dict[Path, str] = {}  # what decides on the shard of each
     others: dict[str, int] = {}
     named: list[tuple[str, str]] = []
     unserved: list[tuple[str, str]] = []
@@ -80,15 +84,19 @@ def find_models(
                 place.address,
             )
             targets.setdefault(each.path, target)
+            units.setdefault(each.path, place.unit_of(each.relative))
+    every, shard = _distinct(targets.values()), settings.selection.shard
+    mine = tuple(each for each in every if shard is None or shard.takes(units[each.path]))
     return FoundModels(
         root=", ".join(map(_title, paths)),
-        targets=_distinct(targets.values()),
+        targets=mine,
         others=others,
         named=tuple(named),
         empty_versions=tuple(unserved),
         problems=tuple(problems),
         whole=any(_is_registry(each, targets) for each in paths),
         unread=tuple(unread),
+        elsewhere=len(every) - len(mine) + sum(place.elsewhere for place in places),
     )
 
 

@@ -33,10 +33,14 @@ def unreachable_models(
         url = place.root if _is_unread(place, unread) else ""
         if not url and not _is_hidden(Path(place.root), place.path):
             continue
-        root = Path(place.root)
-        shown = row.path
-        label = shown.removesuffix(place.path).rstrip("/") if shown != place.path else ""
-        yield AuditTarget(root / place.path, root, place.path, row.slug, label=label, address=url)
+        yield known_target(place, row, url)
+
+
+def known_target(place: ModelKey, row: ResultRow, url: str) -> AuditTarget:
+    """A model as the history knows it; `url` is that of its root, "" for a directory."""
+    root, shown = Path(place.root), row.path
+    label = shown.removesuffix(place.path).rstrip("/") if shown != place.path else ""
+    return AuditTarget(root / place.path, root, place.path, row.slug, label=label, address=url)
 
 
 def superseded_versions(

@@ -1,53 +1,28 @@
 """A run with reports and history: reuses earlier audits, stores results, finds changes.
 
-The directory of a nightly run belongs to one registry.
+The directory of a nightly run belongs to one registry, or to one shard of it.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import ExitStack, closing, suppress
+from collections.abc import Callable, Collection, Mapping
+from contextlib import closing
 from pathlib import Path
 
-from modelaudit import __version__, clock
-from modelaudit.changes.models import compare_runs
-from modelaudit.errors import Interrupted, StoreError, UsageError
-from modelaudit.exit_codes import ExitCode
-from modelaudit.registry.cross_model import new_facts
-from modelaudit.registry.output_directory import locked, remove_leftovers, remove_old_reports
 from modelaudit.registry.remote.address import Place, full_name
-from modelaudit.report.pages.verdict_trend import LAST
 from modelaudit.result_row import ResultRow, row_to_json
-from modelaudit.runs.batch import append_log_line, exit_code
+from modelaudit.runs.batch import append_log_line
 from modelaudit.runs.cache import AuditCache, model_key
 from modelaudit.runs.found_models import FoundModels, find_models
-from modelaudit.runs.missing_models import (
-    restored_versions,
-    superseded_versions,
-    unreachable_models,
-)
 from modelaudit.runs.progress import SILENT, Progress
-from modelaudit.runs.run_index import (
-    RunOutcome,
-    is_index_written,
-    write_index,
-)
-from modelaudit.runs.run_result import RunOptions, RunResult, exit_code_of_changes
-from modelaudit.runs.scan import (
-    audit_with_progress,
-    check_log,
-    empty_version_notes,
-    unreadable_notes,
-    worst_first,
-)
-from modelaudit.runs.settings_notes import settings_notes
+from modelaudit.runs.recording.keep_run import BegunRun, keep_run
+from modelaudit.runs.recording.shard_file import ShardRun, write_shard
+from modelaudit.runs.run_result import RunOptions, RunResult
+from modelaudit.runs.scan import audit_with_progress, check_log
 from modelaudit.runs.write_reports import report_writer
 from modelaudit.settings import Settings
-from modelaudit.store import cache_keys
-from modelaudit.store.records import ModelKey, RunState, StoredRun
+from modelaudit.store.records import ModelKey
 from modelaudit.store.store import Store
-from modelaudit.structs import replace
 
 
 def record_run(
@@ -79,78 +54,38 @@ def record_run(
         Interrupted: the run was stopped; an index of its results so far is written.
         StoreError: the history cannot be read or written.
     """
-    started = time.monotonic()
     check_log(log_file)
     paths = tuple(sorted(paths, key=full_name))  # the same registry in any order
     found = find_models(paths, settings, apart=order.out, all_versions=order.all_versions)
-    registry = registry_name(paths)
-    with ExitStack() as stack:
-        stack.enter_context(locked(order.out))
-        store = stack.enter_context(Store.open(order.out))
-        if order.command == "nightly":
-            roots = {target.address or str(target.root) for target in found.targets}
-            claim_registry(store, order.out, registry, roots, moved=order.moved)
-        # A manual audit was reported to its user, not to the readers of the mails.
-        # A run without models is not compared with either: a disk was not mounted.
-        base = store.last_reported(registry, "nightly" if order.command == "nightly" else "")
-        before = store.rows(base.id) if base else {}
-        present = {model_key(target) for target in found.targets}
-        if found.targets:
-            hidden = unreachable_models(before, present, found.unread)
-            found = replace(found, targets=(*found.targets, *hidden))
-        run, earlier = _begin(store, registry, created, order)
-        try:
-            memory = AuditCache(store, run, settings, created, order.out, order.formats)
-            plan = memory.plan(
-                found.targets, verify=order.verify, only=None if order.reuse else earlier
-            )
-            deliver = report_writer(order.out, order.formats, _moved(before, found))
-            work = audit_with_progress(
-                *(plan.todo, settings, created),
-                progress=progress,
-                deliver=deliver,
-                recalled=plan.recalled,
-                known=_known(store, registry, before, order) if plan.todo else None,
-            )
-            with closing(work):  # an interrupt stops the workers before it is reported
-                for finished in work:
-                    memory.add(finished)
-                    if log_file:
-                        append_log_line(log_file, row_to_json(finished.row), created)
-            ended = _conclude(store, run, settings, created, order, found, base, before)
-        except KeyboardInterrupt as signal:
-            with suppress(StoreError):
-                _finish(store, run, RunState.INTERRUPTED, started, ExitCode.INTERRUPTED, ())
-            if _is_second(signal):
-                raise
-            raise _interrupted(store, run, created, order, found) from signal
-        except BaseException:
-            with suppress(StoreError):  # the original error is reported
-                _finish(store, run, RunState.INTERRUPTED, started, None, ())
-            raise
-        ran, notes = ended
-        _finish(store, run, RunState.COMPLETE, started, ran.code, notes)
+    registry, shard = registry_name(paths), settings.selection.shard
+
+    def fill(begun: BegunRun) -> None:
+        store, run, here = begun.store, begun.run, begun.found
+        memory = AuditCache(store, run, settings, created, order.out, order.formats)
+        only = None if order.reuse else begun.earlier
+        plan = memory.plan(here.targets, verify=order.verify, only=only)
+        known = _known(store, begun.registry, begun.before, order) if plan.todo else None
+        work = audit_with_progress(
+            *(plan.todo, settings, created),
+            progress=progress,
+            deliver=report_writer(order.out, order.formats, _moved(begun.before, here)),
+            recalled=plan.recalled,
+            known=known,
+        )
+        with closing(work):  # an interrupt stops the workers before it is reported
+            for finished in work:
+                memory.add(finished)
+                if log_file:
+                    append_log_line(log_file, row_to_json(finished.row), created)
+
+    def finish(ran: RunResult, run: int) -> None:
+        if shard:
+            told = ShardRun(shard, registry, run, order.command, settings.probe.enabled)
+            write_shard(order.out, told, ran.found)
         tell(ran)
-        store.mark_reported(run)
-        store.forget(order.keep)
-        if ran.audited or ran.changes:
-            remove_old_reports(order.out, store.slugs(), order.keep)
-    return ran
 
-
-def _begin(
-    store: Store, registry: str, created: str, order: RunOptions
-) -> tuple[int, Mapping[ModelKey, int]]:
-    """The run's number, and its existing results if it resumes an earlier run."""
-    runs = store.runs()
-    last = runs[-1] if runs else None
-    if last and last.state is RunState.RUNNING:  # its process was killed: the lock was free
-        remove_leftovers(order.out)
-    if order.resume and last and not last.is_whole and last.registry == registry:
-        store.resume(last.id, order.command)
-        return last.id, store.results(last.id)
-    tool = f"tf-modelaudit {__version__}"
-    return store.begin(registry, order.command, tool, cache_keys.code_digest(), created), {}
+    name = f"{registry} shard {shard}" if shard else registry
+    return keep_run(name, found, settings, created, order, fill=fill, finish=finish)
 
 
 def _moved(before: Mapping[ModelKey, ResultRow], found: FoundModels) -> dict[str, str]:
@@ -178,145 +113,6 @@ def _known(
     return frozenset(str(row.sha256) for row in rows)
 
 
-def _is_second(signal: BaseException) -> bool:
-    """Whether this is a second interrupt during the first: then the run ends at once."""
-    while earlier := signal.__context__:
-        if isinstance(earlier, KeyboardInterrupt):
-            return True
-        signal = earlier
-    return False
-
-
-def _interrupted(
-    store: Store, run: int, created: str, order: RunOptions, found: FoundModels
-) -> Interrupted:
-    """Write an index of the results of an interrupted run, and say how far it got.
-
-    Without any results, the index of an earlier run stays.
-    """
-    shown = {model_key(target): target.shown for target in found.targets}
-    with suppress(OSError, UsageError, StoreError):  # the interrupt is reported
-        rows_of = store.rows(run)
-        rows = worst_first([rows_of[place] for place in shown if place in rows_of])
-        missing = tuple(path for place, path in shown.items() if place not in rows_of)
-        so_far = f"{len(rows):,} of {len(shown):,} models"
-        if rows and missing:
-            reasons = (f"interrupted after {so_far}",)
-            outcome = RunOutcome(ExitCode.INTERRUPTED, reasons, missing=missing)
-            write_index(order.out, rows, found, order.formats, outcome, created)
-        how = "the next run continues" if order.reuse else "continue with --resume"
-        return Interrupted(f"{so_far} audited; {how}")
-    return Interrupted("no results could be written")
-
-
-def _conclude(
-    store: Store,
-    run: int,
-    settings: Settings,
-    created: str,
-    order: RunOptions,
-    found: FoundModels,
-    base: StoredRun | None,
-    before: Mapping[ModelKey, ResultRow],
-) -> tuple[RunResult, list[str]]:
-    """Compare with the previous run, write the index if it changed, and return all notes."""
-    present = {model_key(target) for target in found.targets}
-    # A resumed run may have results of models that have disappeared since it started.
-    store.drop(run, [place for place in store.results(run) if place not in present])
-    after = store.rows(run)
-    copies = {target.address: target.root for target in found.targets if target.address}
-    newer = {
-        **dict(superseded_versions(before, after, copies)),
-        **dict(restored_versions(before, after)),
-    }
-    rows = worst_first(after.values())
-    code, reasons = exit_code(rows, found)
-    notes = [
-        *unreadable_notes(found),
-        *empty_version_notes(found),
-        *settings_notes(settings, found, rows, created),
-    ]
-    *earlier, this = store.runs()
-    ran = RunResult(
-        rows=rows,
-        found=found,
-        code=code,
-        exit_code=code,
-        out=order.out,
-        formats=order.formats,
-        audited=this.audited,
-        since=base.started if base else "",
-        before=len(before),
-        changes=compare_runs(before, after, newer) if base and after else (),
-        across=new_facts([*before.values()], rows),
-        notes=tuple(note for note in notes if base is None or note not in base.notes),
-        beside=other_registry_note(earlier, order.out, this.registry),
-    )
-    if order.command == "nightly":
-        ran = replace(ran, exit_code=exit_code_of_changes(ran))
-    # Otherwise the index belongs to another registry, or to an interrupted run.
-    ours = any(each.registry == this.registry and each.is_whole for each in earlier[-1:])
-    if ran.audited or not (ran.quiet and ours and is_index_written(order.out, order.formats)):
-        told = _trend(store, this)
-        outcome = RunOutcome(code, tuple(reasons), ran.since, ran.changes, trend=told)
-        write_index(order.out, rows, found, order.formats, outcome, created)
-    return ran, notes
-
-
-def _trend(store: Store, this: StoredRun) -> tuple[tuple[str, Mapping[str, int]], ...]:
-    """The registry's last complete runs and this one: start time and verdicts."""
-    runs = [run for run in store.runs(this.registry) if run.is_whole or run.id == this.id]
-    counts = store.verdicts(run.id for run in runs[-LAST:])
-    return tuple((run.started, counts.get(run.id, {})) for run in runs[-LAST:])
-
-
-def _finish(
-    store: Store, run: int, state: RunState, started: float, code: int | None, notes: Sequence[str]
-) -> None:
-    seconds = round(time.monotonic() - started, 3)
-    store.finish(run, state, finished=clock.utc_now(), seconds=seconds, exit_code=code, notes=notes)
-
-
 def registry_name(paths: Collection[Place]) -> str:
     """One name for the same directories and URLs in any order."""
     return ", ".join(sorted({full_name(path) for path in paths}))
-
-
-def claim_registry(
-    store: Store, out: Path, registry: str, roots: Collection[str], *, moved: bool
-) -> None:
-    """Check that the nightly runs into `out` are those of `registry`.
-
-    Args:
-        store: the history in `out`.
-        out: a directory of reports.
-        registry: the registry of the starting run.
-        roots: the directories that its models are relative to.
-        moved: the registry of the earlier runs has moved to this path.
-
-    Raises:
-        UsageError: they belong to another registry; or a registry of several directories has moved,
-            so that the directories cannot be matched.
-    """
-    # The registry of the last nightly run, "" if there was none; `audit` does not count
-    nights = [run.registry for run in store.runs() if run.command == "nightly"]
-    owner = nights[-1] if nights else ""
-    if not owner or owner == registry:
-        return
-    if not moved:
-        raise UsageError(
-            f"{out} holds the audits of {owner}; use another --out directory for {registry}, "
-            "or add --moved if this is the same registry at a new path"
-        )
-    last = store.last(owner, RunState.COMPLETE, RunState.REPORTED)
-    before = {place.root for place in store.results(last.id)} if last else set()
-    if len(before) > 1 or len(roots) > 1:
-        raise UsageError("--moved requires a registry of a single directory")
-    store.move((owner, registry), *zip(before, roots, strict=False))
-
-
-def other_registry_note(runs: Sequence[StoredRun], out: Path, registry: str) -> str:
-    """A note if the last run into `out` was of another registry, otherwise ""."""
-    if not runs or runs[-1].registry == registry:
-        return ""
-    return f"{out} also holds audits of {runs[-1].registry}; its index now shows {registry}"

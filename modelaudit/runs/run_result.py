@@ -61,6 +61,7 @@ class RunResult(Struct, frozen=True):
         across: new cross-model findings.
         notes: new notes about the run.
         beside: a note if `out` also holds audits of another registry.
+        nightly: it is one of a series of which the changes are told.
     """
 
     rows: list[ResultRow]
@@ -76,6 +77,7 @@ class RunResult(Struct, frozen=True):
     across: tuple[CrossModelFact, ...]
     notes: tuple[str, ...]
     beside: str
+    nightly: bool
 
     @property
     def quiet(self) -> bool:

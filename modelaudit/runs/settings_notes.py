@@ -2,8 +2,8 @@
 expire, and unknown runtimes.
 
 An unused waiver is reported only if its rule was checked on a matching model. A run over single
-files (such as pre-commit) does not see the models that an entry may be for, so it reports neither
-unused waivers nor patterns without a match.
+files (such as pre-commit) or over one of several shards does not see the models that an entry may
+be for, so it reports neither unused waivers nor patterns without a match.
 """
 
 from __future__ import annotations
@@ -55,6 +55,7 @@ def settings_notes(
         if (target := targets.get(row.slug))
     ]
     today = datetime.date.fromisoformat(created[:10])
+    whole = found.whole and not found.elsewhere
     notes: list[str] = []
     entries: list[SettingsEntry] = [*settings.waivers, *settings.expectations, *settings.policies]
     for entry in entries:
@@ -63,9 +64,9 @@ def settings_notes(
             notes.append(f"{_told(entry)} can never match: {PATTERNS}")
         elif mine:
             notes += _of_entry(entry, mine, today)
-            if found.whole and _idle(entry, mine, probed=settings.probe.enabled):
+            if whole and _idle(entry, mine, probed=settings.probe.enabled):
                 notes.append(f"{_told(entry)} {_over(entry, today)}matches no finding of this run")
-        elif models and found.whole:
+        elif models and whole:
             notes.append(f"{_told(entry)} {_over(entry, today)}matches no model of this run")
     return [clean(note) for note in (*notes, *_nearest(settings))]
 

@@ -2,11 +2,37 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
 from msgspec import Struct
+
+from modelaudit.model_versions import series_of
+
+
+class Shard(Struct, frozen=True):
+    """One of `of` parts of a registry, counted from 1. Together they are the registry."""
+
+    number: int
+    of: int
+
+    def __str__(self) -> str:
+        """As it is given on the command line."""
+        return f"{self.number}/{self.of}"
+
+    def takes(self, path: str) -> bool:
+        """Whether the model at this path is in the shard.
+
+        Only the path decides, so a model stays in its shard. All versions of a model are in one:
+        each is compared with the version before it.
+
+        Args:
+            path: below the audited directory, with `/`.
+        """
+        name = series_of(path).encode("utf-8", "surrogateescape")
+        return int(hashlib.sha256(name).hexdigest(), 16) % self.of == self.number - 1
 
 
 class Selection(Struct, frozen=True):
@@ -15,12 +41,14 @@ class Selection(Struct, frozen=True):
     Attributes:
         include, exclude: globs on paths below the audited directory, or on names in them.
         select, ignore: rules, by code, the beginning of a code (`MA7`), name or family.
+        shard: the part of the models that is audited here; None for all.
     """
 
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
+    shard: Shard | None = None
 
     def takes(self, path: str) -> bool:
         """Whether the model at this path is audited.

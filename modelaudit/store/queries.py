@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Self
 
@@ -75,6 +75,17 @@ class HistoryReader:
             (run, beside),
         )
         return {ModelKey(root, path): self._row(line) for root, path, line in rows}
+
+    def audits(self, run: int) -> Iterator[tuple[ModelKey, str, bytes]]:
+        """A run's audits as they are stored: the model, the line and the packed audit file."""
+        with explained(self._path):
+            for root, path, line, document in self._connection.execute(
+                "SELECT model.root, model.path, audit.line, audit.document FROM result "
+                "JOIN model ON model.id = result.model JOIN audit ON audit.id = result.audit "
+                "WHERE result.run = ?",
+                (run,),
+            ):
+                yield ModelKey(root, path), line, document
 
     def _row(self, line: str) -> ResultRow:
         """A result row as the history has it.

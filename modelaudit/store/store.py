@@ -72,22 +72,8 @@ class Store(HistoryReader):
         document = zlib.compress(audited.document)
         seen = zlib.compress(audited.seen.encode()) if audited.seen else None
         with explained(self._path), transaction(self._connection):
-            self._connection.execute(
-                "INSERT OR IGNORE INTO model (root, path) VALUES (?, ?)", (place.root, place.path)
-            )
-            row = self._connection.execute(
-                "SELECT id FROM model WHERE root = ? AND path = ?", (place.root, place.path)
-            ).fetchone()
-            model = int(row[0])
-            audit = self._connection.execute(
-                "INSERT INTO audit (model, line, document) VALUES (?, ?, ?)",
-                (model, line, document),
-            ).lastrowid
-            self._connection.execute(
-                "INSERT OR REPLACE INTO result (run, model, audit) VALUES (?, ?, ?)",
-                (run, model, audit),
-            )
-            self._connection.execute("UPDATE run SET audited = audited + 1 WHERE id = ?", (run,))
+            model = self._model(place)
+            audit = self._insert(run, model, line, document)
             self._connection.execute("DELETE FROM cached WHERE model = ?", (model,))
             if audited.reusable:
                 self._connection.execute(
@@ -98,6 +84,52 @@ class Store(HistoryReader):
                         *(audited.settled, audited.seen_key, seen),
                     ),
                 )
+
+    def take(self, run: int, audits: Iterable[tuple[ModelKey, str, bytes]]) -> None:
+        """Store audits of another history as the run's results.
+
+        An audit that was taken before is not stored again; its line has the time of the audit.
+
+        Args:
+            run: number of the run here.
+            audits: as `audits` of the other history yields them.
+        """
+        with explained(self._path), transaction(self._connection):
+            for place, line, document in audits:
+                model = self._model(place)
+                known = self._connection.execute(
+                    "SELECT id FROM audit WHERE model = ? AND line = ?", (model, line)
+                ).fetchone()
+                if known is None:
+                    self._insert(run, model, line, document)
+                else:
+                    self._result(run, model, known[0])
+
+    def _model(self, place: ModelKey) -> int:
+        """The number of a model, which it gets if it has none."""
+        key = (place.root, place.path)
+        self._connection.execute("INSERT OR IGNORE INTO model (root, path) VALUES (?, ?)", key)
+        row = self._connection.execute(
+            "SELECT id FROM model WHERE root = ? AND path = ?", key
+        ).fetchone()
+        return int(row[0])
+
+    def _insert(self, run: int, model: int, line: str, document: bytes) -> int:
+        """Add an audit as the run's result for a model; returns its number."""
+        audit = self._connection.execute(
+            "INSERT INTO audit (model, line, document) VALUES (?, ?, ?)", (model, line, document)
+        ).lastrowid
+        if audit is None:  # a successful INSERT has one
+            raise StoreError(f"{self._path}: the audit was not assigned a number")
+        self._result(run, model, audit)
+        self._connection.execute("UPDATE run SET audited = audited + 1 WHERE id = ?", (run,))
+        return audit
+
+    def _result(self, run: int, model: int, audit: int) -> None:
+        self._connection.execute(
+            "INSERT OR REPLACE INTO result (run, model, audit) VALUES (?, ?, ?)",
+            (run, model, audit),
+        )
 
     def reuse(self, run: int, audits: Mapping[ModelKey, int]) -> None:
         """Store earlier audits as the run's results for unchanged models."""

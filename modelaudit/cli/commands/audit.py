@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from modelaudit.runs.found_models import FoundModels
 
 
-def _show(rows: list[ResultRow], found: FoundModels) -> None:
+def show(rows: list[ResultRow], found: FoundModels) -> None:
+    """Print a line for each model, and a summary."""
     from modelaudit.cli.run_summary import summary_line
     from modelaudit.cli.terminal import say, table
 
@@ -84,7 +85,7 @@ def audit(
 
     def tell(ran: RunResult) -> None:
         if not quiet:
-            _show(ran.rows, ran.found)
+            show(ran.rows, ran.found)
             say(f"index: {ran.index}")
             _warn([ran.beside] if ran.beside else [])
             _warn(settings_notes(settings, ran.found, ran.rows, created))
@@ -130,6 +131,6 @@ def scan(
     if as_json:
         say(json.dumps([row_to_json(row) for row in ran.rows], indent=2))
     elif not quiet:
-        _show(ran.rows, ran.found)
+        show(ran.rows, ran.found)
         _warn(ran.notes)
     raise click.exceptions.Exit(ran.code)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 class Monitored(click.Command):
     """Reports start and end of a run to the health check, including usage errors.
 
-    Nothing is reported if the settings, which hold the address, cannot be read.
+    Nothing is reported if the settings, which hold the address, cannot be read; nor of a run over
+    one shard, of which the merge reports.
     """
 
     def make_context(
@@ -55,7 +56,7 @@ class Monitored(click.Command):
         """Run the command."""
         from modelaudit.runs import notifications as notices
 
-        settings, code = _nightly(ctx), None
+        settings, code = Nightly() if ctx.params.get("shard") else _nightly(ctx), None
         warn_of(notices.ping_start(settings))
         try:
             return super().invoke(ctx)
@@ -83,6 +84,13 @@ def _nightly(context: click.Context | None) -> Nightly:
     return file.nightly if file else Nightly()
 
 
+METRICS = options.option(
+    "--metrics",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the run's figures to this file in the text format of Prometheus.",
+)
+
+
 @click.command(cls=Monitored, short_help="Audit a registry from cron; print only changes.")
 @click.argument("registry", nargs=-1, required=True, metavar="REGISTRY...", type=PlaceType())
 @options.option(
@@ -103,11 +111,7 @@ def _nightly(context: click.Context | None) -> Nightly:
     is_flag=True,
     help="REGISTRY has moved: continue the history in --out under the new path.",
 )
-@options.option(
-    "--metrics",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Write the run's figures to this file in the text format of Prometheus.",
-)
+@METRICS
 @page_options
 @options.probing
 @options.shared
@@ -131,25 +135,17 @@ def nightly(
 
     Models are not read again if their files, the rules, the settings and the runtimes are
     unchanged. If nothing changed, nothing is printed and the exit code is 0; otherwise it is that
-    of the changed models.
+    of the changed models. With --shard, notifications are left to `modelaudit merge`.
     """
     from modelaudit import api
-    from modelaudit.cli.terminal import ProgressBar, say
+    from modelaudit.cli.terminal import ProgressBar
     from modelaudit.report.export.job import ReportOptions
-    from modelaudit.runs import notifications
     from modelaudit.runs.metrics import write_metrics
 
     settings, told = selected_settings(**chosen), options.settings_file().nightly
-    authorization = _secret(told.webhook_token)
-
-    def tell(ran: RunResult) -> None:
-        if ran.quiet and ran.rows:
-            return
-        text = as_text(ran, told.reports_url)
-        if not quiet:
-            say(text)
-        warn_of(notifications.notify_changes(told, text, as_details(ran), authorization))
-
+    if settings.selection.shard:
+        told = Nightly(keep=told.keep)
+    tell = teller(told, quiet=quiet)
     started = time.time()
     ran = api.nightly(
         registry,
@@ -168,6 +164,28 @@ def nightly(
     if metrics:
         write_metrics(metrics, ran, started)
     raise click.exceptions.Exit(ran.exit_code)
+
+
+def teller(told: Nightly, *, quiet: bool) -> Callable[[RunResult], None]:
+    """What prints the changes of a run, unless `quiet`, and sends them where the settings say.
+
+    Raises:
+        UsageError: the variable with the webhook's token is not set.
+    """
+    from modelaudit.cli.terminal import say
+    from modelaudit.runs import notifications
+
+    authorization = _secret(told.webhook_token)
+
+    def tell(ran: RunResult) -> None:
+        if ran.quiet and ran.rows:
+            return
+        text = as_text(ran, told.reports_url)
+        if not quiet:
+            say(text)
+        warn_of(notifications.notify_changes(told, text, as_details(ran), authorization))
+
+    return tell
 
 
 def _secret(variable: str) -> str:
@@ -199,7 +217,7 @@ def as_text(ran: RunResult, reports_url: str = "") -> str:
     )
     from modelaudit.terminal_text import clean
 
-    if ran.since and not ran.rows:
+    if ran.since and not (ran.rows or ran.found.elsewhere):
         count = f"no models found, {ran.before:,} on {ran.since}; is everything mounted?"
     elif ran.since:
         count = f"{change_counts(ran.changes, ran.before, len(ran.rows))} since {ran.since}"

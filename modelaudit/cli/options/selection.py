@@ -5,14 +5,36 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
+import click
+
 from modelaudit.cli.options import common
 from modelaudit.cli.options.common import option, value_source
 from modelaudit.errors import UsageError
 from modelaudit.settings import Settings
-from modelaudit.settings.selection import Selection
+from modelaudit.settings.selection import Selection, Shard
 from modelaudit.structs import replace
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+
+MOST_SHARDS = 10_000
+
+
+class ShardType(click.ParamType[Shard]):
+    """The number of a shard and how many there are: `3/8`."""
+
+    name = "shard"
+
+    def convert(
+        self, value: str | Shard, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Shard:
+        """The shard that the text names."""
+        if isinstance(value, Shard):
+            return value
+        parts = [int(x) if x.isascii() and x.isdecimal() else 0 for x in value.split("/")]
+        if len(parts) != 2 or not 1 <= parts[0] <= parts[1] <= MOST_SHARDS:
+            self.fail(f"{value!r} is not I/N with 1 <= I <= N <= {MOST_SHARDS:,}", param, ctx)
+        return Shard(*parts)
+
 
 _OPTIONS = (
     option(
@@ -41,6 +63,13 @@ _OPTIONS = (
         help="Do not report these rules. To accept single findings, with a reason, there is "
         "[[ignore]] of the settings file.",
     ),
+    option(
+        "--shard",
+        type=ShardType(),
+        metavar="I/N",
+        help="Audit only the I-th of N parts of the models, for use on N machines; see "
+        "`modelaudit merge`. All versions of a model are in one part.",
+    ),
 )
 
 
@@ -57,6 +86,7 @@ def selected_settings(
     exclude: tuple[str, ...],
     select: tuple[str, ...],
     ignore: tuple[str, ...],
+    shard: Shard | None,
     **others: Any,
 ) -> Settings:
     """Settings from these options, and from the others as `common.settings_from` makes them.
@@ -64,7 +94,7 @@ def selected_settings(
     Raises:
         UsageError: there is no such rule or family, or another option is wrong.
     """
-    chosen = Selection(include, exclude, _rules(select, "select"), _rules(ignore, "ignore"))
+    chosen = Selection(include, exclude, _rules(select, "select"), _rules(ignore, "ignore"), shard)
     return replace(common.settings_from(**others), selection=chosen)
 
 

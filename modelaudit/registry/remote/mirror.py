@@ -39,6 +39,8 @@ class Mirror(Struct, frozen=True):
         unread: paths below the URL of models that could not be fetched as a whole.
         fetched: bytes fetched now.
         holds_files: whether anything is there.
+        units: paths below the URL of what is fetched as a whole.
+        elsewhere: how many models are not fetched because they are in other shards.
     """
 
     place: Path
@@ -46,6 +48,8 @@ class Mirror(Struct, frozen=True):
     problems: tuple[Problem, ...] = ()
     unread: tuple[str, ...] = ()
     fetched: int = 0
+    units: tuple[str, ...] = ()
+    elsewhere: int = 0
 
 
 class _Copied(Struct, frozen=True):
@@ -70,7 +74,7 @@ def mirror(url: Url, cache: CacheSettings, limits: Limits, selection: Selection)
         url: a directory, a file, or the prefix of a checkpoint.
         cache: where copies are kept, and how many bytes.
         limits: `files` bounds the number of files.
-        selection: what is left out is not fetched.
+        selection: what is left out is not fetched. Each shard has a copy of its own.
 
     Raises:
         UsageError: there is nothing at the URL, or nothing that reads it.
@@ -79,7 +83,8 @@ def mirror(url: Url, cache: CacheSettings, limits: Limits, selection: Selection)
     remote = RemoteFiles(url)
     listing = remote.files(limits.files)
     directory = CacheDirectory(cache)
-    digest = hashlib.sha256(f"{_LAYOUT}\0{url.text}".encode()).hexdigest()[:32]
+    part = f"\0{selection.shard}" if selection.shard else ""
+    digest = hashlib.sha256(f"{_LAYOUT}\0{url.text}{part}".encode()).hexdigest()[:32]
     entry = directory.root / f"url-{digest}"
     try:
         directory.create()
@@ -115,16 +120,13 @@ class _Update:
         self._new: dict[str, _Copied] = {}
         self._problems: list[Problem] = []
         self._unread: list[str] = []
-        self._fetched = 0
+        self._fetched = self._elsewhere = 0
 
     def run(self, listing: RemoteListing) -> Mirror:
         files = {file.name: file for file in listing.files if self._is_usable(file.name)}
         tree = self._place.parent if listing.beside else self._place
-        groups = [
-            group
-            for group in file_groups_of({name: file.size for name, file in files.items()})
-            if not self._is_left_out(group)
-        ]
+        every = file_groups_of({name: file.size for name, file in files.items()})
+        groups = [group for group in every if not self._is_left_out(group)]
         self._forget_all_but(tree, {name for group in groups for name in group.files})
         needed = sum(
             files[name].size
@@ -143,6 +145,8 @@ class _Update:
             tuple(self._problems),
             tuple(self._unread),
             self._fetched,
+            tuple(group.place for group in every),
+            self._elsewhere,
         )
 
     def _is_usable(self, name: str) -> bool:
@@ -156,7 +160,13 @@ class _Update:
         if fits(group.place, self._selection.exclude):
             return True
         models = any(leads_to_a_model(name) for name in group.files) or len(group.files) > 1
-        return models and not self._selection.takes(group.place)
+        if models and not self._selection.takes(group.place):
+            return True
+        shard = self._selection.shard
+        if not (models and group.place and shard) or shard.takes(group.place):
+            return False
+        self._elsewhere += 1
+        return True
 
     def _forget_all_but(self, tree: Path, names: Collection[str]) -> None:
         """Remove copies of what is gone."""

@@ -1,0 +1,84 @@
+"""`modelaudit merge`: the runs over the shards of a registry as one run."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from modelaudit.cli.commands.audit import show
+from modelaudit.cli.commands.nightly import METRICS, Monitored, teller
+from modelaudit.cli.options import common as options
+from modelaudit.findings import Severity
+from modelaudit.report.export.registry import PER_RUN
+from modelaudit.structs import replace
+
+if TYPE_CHECKING:
+    from modelaudit.runs.run_result import RunResult
+
+
+@click.command(cls=Monitored, short_help="Merge the runs over the shards of a registry into one.")
+@click.argument(
+    "outs",
+    nargs=-1,
+    required=True,
+    metavar="OUT...",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+)
+@options.option(
+    "--out",
+    "-o",
+    type=click.Path(path_type=Path, file_okay=False),
+    required=True,
+    help="Directory for the merged reports and history.",
+)
+@options.option(
+    "--format",
+    "-f",
+    "formats",
+    multiple=True,
+    metavar="FORMAT[=FILE]",
+    help=f"Reports on the run as a whole: {', '.join(PER_RUN)}. Repeatable. Those on each model "
+    "are the ones of the shards.",
+)
+@METRICS
+@options.option("--quiet", "-q", is_flag=True, help="Print only errors.")
+def merge(
+    outs: tuple[Path, ...], out: Path, formats: tuple[str, ...], metrics: Path | None, quiet: bool
+) -> None:
+    """Merge runs with --shard, whose output directories are OUT, into one run.
+
+    Its index, history and reports are those of a run over the whole registry; nothing is audited.
+    If the shards are nightly runs, the changes since the last merge are printed and sent, and the
+    exit code is that of `modelaudit nightly`; otherwise it is that of `modelaudit audit`. A shard
+    that is missing or not complete makes the run incomplete.
+    """
+    from modelaudit.cli.terminal import say, warn
+    from modelaudit.runs.metrics import write_metrics
+    from modelaudit.runs.recording.merge import merge as merge_runs
+    from modelaudit.runs.scan import empty_version_notes, unreadable_notes
+    from modelaudit.runs.write_reports import parse_formats
+
+    chosen = parse_formats(formats)
+    told = options.settings_file().nightly
+    tell_changes = teller(told, quiet=quiet)
+
+    def tell(ran: RunResult) -> None:
+        if ran.nightly:
+            tell_changes(ran)
+        elif not quiet:
+            show(ran.rows, ran.found)
+            say(f"index: {ran.index}")
+            shown = {*unreadable_notes(ran.found), *empty_version_notes(ran.found)}
+            for note in ran.notes:
+                if note not in shown:
+                    warn(note)
+
+    started = time.time()
+    settings = options.settings_from(fail_on=Severity.HIGH.value, jobs=1)
+    ran = merge_runs(outs, settings, out, replace(chosen, per_model=()), keep=told.keep, tell=tell)
+    if metrics:
+        write_metrics(metrics, ran, started)
+    raise click.exceptions.Exit(ran.exit_code)

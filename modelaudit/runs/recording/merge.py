@@ -1,0 +1,206 @@
+"""One run out of runs over all shards of a registry: one history, one index, one set of files.
+
+Nothing is audited: results and reports are those of the shards. A shard without a complete run is a
+problem of the merged run, and what the run before knew of it becomes incomplete, not gone.
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from msgspec import Struct
+
+from modelaudit import clock
+from modelaudit.errors import StoreError, UsageError
+from modelaudit.facts import Problem, ProblemKind
+from modelaudit.pipeline import incomplete_audit
+from modelaudit.registry.remote.address import Url, place_of
+from modelaudit.report.export.registry import FORMATS, PER_MODEL
+from modelaudit.result_row import ResultRow, result_row
+from modelaudit.runs.cache import model_key
+from modelaudit.runs.found_models import FoundModels
+from modelaudit.runs.missing_models import known_target
+from modelaudit.runs.recording.keep_run import BegunRun, keep_run
+from modelaudit.runs.recording.shard_file import ShardFile, all_found, read_shard
+from modelaudit.runs.run_result import RunOptions, RunResult
+from modelaudit.runs.write_reports import SelectedFormats, report_writer
+from modelaudit.schema import dumps
+from modelaudit.settings import Settings
+from modelaudit.settings.selection import Shard
+from modelaudit.store.records import AuditRecord, ModelKey, StoredRun
+from modelaudit.store.store import Store
+from modelaudit.structs import replace
+
+# Shards of one night begin together; jobs of a queue may wait.
+STALE = datetime.timedelta(days=1)
+
+
+class _CompleteShard(Struct, frozen=True):
+    """One complete shard."""
+
+    out: Path
+    file: ShardFile
+    run: StoredRun
+    rows: dict[ModelKey, ResultRow]
+
+
+def merge(
+    outs: Sequence[Path],
+    settings: Settings,
+    out: Path,
+    formats: SelectedFormats,
+    *,
+    keep: int,
+    tell: Callable[[RunResult], None] = lambda _: None,
+) -> RunResult:
+    """Merge the runs over the shards of a registry into one run, with a history of its own.
+
+    Args:
+        outs: their output directories, in any order.
+        settings: waivers, expectations and policies, to say which have no effect.
+        out: output directory of the merged run; reports are linked to, or copied into it.
+        formats: reports on the run as a whole.
+        keep: number of runs to keep in its history.
+        tell: receives the run before it counts as reported.
+
+    Raises:
+        UsageError: a directory is not the output of a shard; they are of different registries; a
+            shard occurs twice; none is complete; or an output cannot be written.
+        LockHeld: another run is writing to `out`.
+        StoreError: a history cannot be read or written.
+    """
+    if out.resolve() in {each.resolve() for each in outs}:
+        raise UsageError(f"{out} is the output of a shard; choose another directory for --out")
+    files = {each: read_shard(each) for each in outs}
+    told = next(iter(files.values())).told
+    taken: dict[Shard, Path] = {}
+    for place, file in files.items():
+        theirs = file.told
+        if (theirs.registry, theirs.shard.of) != (told.registry, told.shard.of):
+            raise UsageError(
+                f"{place} holds shard {theirs.shard} of {theirs.registry}, and "
+                f"{outs[0]} shard {told.shard} of {told.registry}"
+            )
+        if theirs.shard in taken:
+            raise UsageError(f"{taken[theirs.shard]} and {place} both hold shard {theirs.shard}")
+        taken[theirs.shard] = place
+    parts, problems = _complete(files)
+    for number in range(1, told.shard.of + 1):
+        if (shard := Shard(number, told.shard.of)) not in taken:
+            problems.append(_problem(shard, "no output of it was given"))
+    if not parts:
+        raise UsageError(f"no shard is complete: {problems[0].file}: {problems[0].detail}")
+    found = _found(files, parts, problems)
+    created = clock.utc_now()
+    command = "nightly" if all(part.file.told.command == "nightly" for part in parts) else "audit"
+    probe = replace(settings.probe, enabled=all(part.file.told.probed for part in parts))
+    settings = replace(settings, probe=probe)
+
+    def fill(begun: BegunRun) -> None:
+        for part in parts:
+            with Store.open_to_read(part.out) as store:
+                begun.store.take(begun.run, store.audits(part.run.id))
+            for row in part.rows.values():
+                _bring_reports(part.out, out, row.slug)
+        _lose(begun, settings, created, out)
+
+    return keep_run(
+        *(told.registry, found, settings, created),
+        RunOptions(out, formats, command, keep=keep),
+        fill=fill,
+        finish=lambda ran, _: tell(ran),
+    )
+
+
+def _complete(files: dict[Path, ShardFile]) -> tuple[list[_CompleteShard], list[Problem]]:
+    """The shards whose last run is complete, in order, and why the others are not."""
+    parts, problems = [], []
+    for out, file in sorted(files.items(), key=lambda pair: pair[1].told.shard.number):
+        try:
+            with Store.open_to_read(out) as store:
+                last = store.runs()[-1]
+                if not last.is_whole or last.id != file.told.run:
+                    said = f"its last run, of {last.started}, is {last.state.value}: {out}"
+                    problems.append(_problem(file.told.shard, said))
+                    continue
+                parts.append(_CompleteShard(out, file, last, store.rows(last.id)))
+        except (StoreError, IndexError) as error:
+            problems.append(_problem(file.told.shard, f"no history: {error}"))
+    newest = max((_time(part.run) for part in parts), default=None)
+    for part in parts:
+        if newest and newest - _time(part.run) > STALE:
+            said = f"its last run is of {part.run.started}; other shards are newer: {part.out}"
+            problems.append(_problem(part.file.told.shard, said))
+    return parts, problems
+
+
+def _time(run: StoredRun) -> datetime.datetime:
+    return datetime.datetime.fromisoformat(run.started)
+
+
+def _problem(shard: Shard, said: str) -> Problem:
+    return Problem(ProblemKind.UNREADABLE, f"shard {shard}", said)
+
+
+def _found(
+    files: dict[Path, ShardFile], parts: list[_CompleteShard], problems: list[Problem]
+) -> FoundModels:
+    """What all shards found; without a shard, nothing that was known before is gone."""
+    found = all_found([part.file for part in parts])
+    targets = [
+        known_target(place, row, place.root if isinstance(place_of(place.root), Url) else "")
+        for part in parts
+        for place, row in part.rows.items()
+    ]
+    lacking = len(parts) < parts[0].file.told.shard.of
+    roots = {root for file in files.values() for root in file.found.roots} if lacking else set()
+    return replace(
+        found,
+        targets=tuple(sorted(targets, key=lambda target: target.relative.encode())),
+        problems=(*problems, *found.problems),
+        unread=(*found.unread, *((root, "") for root in sorted(roots))),
+    )
+
+
+def _bring_reports(source: Path, out: Path, slug: str) -> None:
+    """Link the reports of a model into `out`, or copy them; those of an earlier audit go."""
+    here, there = source / "models" / slug, out / "models" / slug
+    there.mkdir(parents=True, exist_ok=True)
+    for name in PER_MODEL:
+        old, new = here / FORMATS[name].file, there / FORMATS[name].file
+        with suppress(FileNotFoundError):
+            if _state(old) == _state(new):
+                continue
+        new.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):  # a format that was not written
+            try:
+                os.link(old, new)
+            except FileNotFoundError:
+                raise
+            except OSError:  # another file system, or one without links
+                shutil.copy2(old, new)
+
+
+def _state(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns
+
+
+def _lose(begun: BegunRun, settings: Settings, created: str, out: Path) -> None:
+    """Store that models are incomplete of which no shard has a result."""
+    results = begun.store.results(begun.run)
+    reason = "no shard has a result for it"
+    for target in begun.found.targets:
+        if (place := model_key(target)) in results:
+            continue
+        if begun.found.problems:
+            first = begun.found.problems[0]
+            reason = f"no shard has a result for it ({first.file}: {first.detail})"
+        audit = incomplete_audit(target, settings, created, reason, not_run=reason)
+        report_writer(out, SelectedFormats((), {}))(audit)
+        begun.store.add(begun.run, place, AuditRecord(result_row(audit), dumps(audit).encode()))
