@@ -129,7 +129,12 @@ def _skipped_rule(result: RuleResult) -> SkippedRule:
 
 def dumps(audit: Audit) -> str:
     """The audit file's text: UTF-8 safe, two-space indent, keys in the schema's order."""
-    return json.dumps(to_json(audit), indent=2, ensure_ascii=True, allow_nan=False) + "\n"
+    data = to_json(audit)
+    text = json.dumps(data, ensure_ascii=True, allow_nan=False)
+    try:
+        return msgspec.json.format(text, indent=2) + "\n"  # in a third of the time
+    except msgspec.DecodeError:  # of a lone surrogate, which Python's parser accepts
+        return json.dumps(data, indent=2, ensure_ascii=True, allow_nan=False) + "\n"
 
 
 def _finding(row: FindingRow) -> Finding:

@@ -23,6 +23,8 @@ def plain(text: str) -> str:
 
     Control characters that remain become escapes, `\\x00`.
     """
+    if text.isprintable():
+        return text
     lines = _SEQUENCE.sub("", text.replace("\r\n", "\n")).replace("\r", "\n")
     return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", lines)
 

@@ -227,18 +227,18 @@ def _starts_zero(facts: Facts, route: str) -> bool:
 
 
 def constant_kernel_fix(
-    facts: Facts, route: str, role: str, stats: TensorStats, *, drawn: bool
+    role: str, stats: TensorStats, bias: TensorStats | None, *, drawn: bool
 ) -> str:
     """What to do about a kernel of one value; empty where the rule says it.
 
     Args:
+        role: of the kernel in its layer.
+        stats: those of the kernel.
+        bias: those of the bias of its layer, if there is one.
         drawn: whether its initializer gives that value.
     """
     if drawn:
         return f"Use a random {role}_initializer, such as the default, and train again."
-    layers = facts.artifact.architecture.layers if facts.artifact.architecture else ()
-    names = {layer.variables.get("bias") for layer in layers if layer.route == route}
-    bias = next((t.stats for t in facts.artifact.tensors if t.name in names), None)
     if stats.minimum or bias is None or bias.constant:
         return ""
     return (

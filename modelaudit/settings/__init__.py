@@ -46,7 +46,7 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True):
     proto_bytes: Limit = 2 * GIB
     proto_depth: Limit = 100
     graph_nodes: Limit = 2_000_000
-    layers: Limit = 10_000
+    layers: Limit = 5_000
     tensors: Limit = 200_000
     tensor_bytes: Limit = 16 * GIB
     result_bytes: Limit = 4 * GIB  # of a tensor that a layer or an operation makes of constants
@@ -59,7 +59,7 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True):
     hdf5_ratio: Ratio = 200.0
     files: Limit = 100_000
     density: Ratio = 1.0  # how many times the usual number of parts a file of some size may have
-    findings: Limit = 2_000  # of one rule
+    findings: Limit = 500  # of one rule
     text_bytes: Limit = 1 * MIB
     read_seconds: Seconds = 300.0
     read_memory: Limit = 8 * GIB  # address space of a process that reads models

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import copy
+import marshal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from modelaudit.audit_types.loading import LoadOutcome
-from modelaudit.facts import Artifact, Format, Json, Provenance
+from modelaudit.facts import Artifact, Document, Format, Json, Provenance
 from modelaudit.formats.keras.common import ReadNotes, architecture_of
 from modelaudit.runtimes.catalogue import find_profile
 from modelaudit.runtimes.model import LoadCall, LoadRequest
@@ -53,6 +55,8 @@ def rich_model() -> dict[str, Json]:
     policy = {"module": "keras", "class_name": "DTypePolicy", "config": {"name": "mixed_float16"}}
     initializer = {"module": None, "class_name": "Mine", "config": {}, "registered_name": "a>Mine"}
     code = {"class_name": "__lambda__", "config": {"code": "4wAA", "defaults": None}}
+    written = base64.b64encode(marshal.dumps(compile("undefined(x)", "", "eval"))).decode()
+    real = {"class_name": "__lambda__", "config": {"code": written}}
     layer, entry = keras_configs.layer, ["x", 0, 0, {"mask": ["x", 0, 0]}]
     return keras_configs.functional(
         [
@@ -62,6 +66,7 @@ def rich_model() -> dict[str, Json]:
             layer("RNN", "r", inbound=[[entry]], cell={"class_name": "StackedRNNCells"}),
             layer("StackedRNNCells", "s", inbound=[[entry]], cells=[cell]),
             layer("Lambda", "l", inbound=[[entry]], function=code, output_shape=[3]),
+            layer("Lambda", "g", inbound=[[entry]], function=real, module="m"),
             layer("Lambda", "f", inbound=[[entry]], function="named", module="m"),
             layer("BatchNormalization", "n", inbound=[[["x", 0, 0, {"training": True}]]], axis=[1]),
             layer("Hashing", "h", inbound=[[entry]], salt=[1, 2], num_bins=3),
@@ -102,7 +107,7 @@ def artifact_of(config: Json, kind: Format, training: Json = None) -> Artifact:
         provenance=Provenance(keras="2.4.0"),
         architecture=architecture,
         training=training if isinstance(training, dict) else None,
-        documents=tuple(notes.documents),
+        documents=(Document("m", "", config),),
     )
 
 
@@ -131,6 +136,15 @@ PLACES = [(index, path) for index, model in enumerate(MODELS) for path in places
 @pytest.mark.parametrize("model", MODELS)
 def test_predictions_for_the_unchanged_models(model, kind):
     answers(artifact_of(model, kind))
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_the_module_of_a_lambda_may_be_anything(kind):
+    found = [path for path in places(MODELS[0]) if path[-2:] == ("config", "module")]
+    assert len(found) == 2
+    for at in found:
+        for new in ({}, [], 1, None):
+            answers(artifact_of(put(MODELS[0], at, new), kind))
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection, Mapping
+from itertools import islice
 from pathlib import Path
 
 from msgspec import Struct, field
@@ -29,7 +30,7 @@ from modelaudit.formats.graph.parse import parse
 from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
 from modelaudit.formats.graph.restore_ops import lost_statistics
 from modelaudit.formats.io.bounded import display_path
-from modelaudit.formats.io.density import NODES
+from modelaudit.formats.io.density import DATASETS, NODES
 from modelaudit.settings import Limits
 
 # Suffixes that TF1's optimizers append to a variable name for their slots.
@@ -98,7 +99,9 @@ def read_variables(prefix: Path, root: Path, limits: Limits) -> CheckpointVariab
     roles = key_roles(objects) if objects else name_roles(bundle.entries.keys())
     tensors, keys = [], {}
     budget = limits.total_bytes
-    for key, entry in bundle.entries.items():
+    stored = sum(entry.size for entry in bundle.entries.values())
+    most, setting = DATASETS.most(stored, limits)
+    for key, entry in islice(bundle.entries.items(), most):
         name = keys[key] = tensor_name(key)
         role = roles.get(key, "other" if objects else "weight")
         budget -= entry.size
@@ -110,6 +113,9 @@ def read_variables(prefix: Path, root: Path, limits: Limits) -> CheckpointVariab
         tensors.append(tensor)
         if fault:
             problems.append(fault)
+    if len(bundle.entries) > most:
+        detail = f"stopped after {most:,} of {len(bundle.entries):,} tensors (setting {setting})"
+        problems.append(Problem(ProblemKind.LIMIT_EXCEEDED, bundle.index_file, detail))
     if budget < 0:
         detail = f"tensors of more than {limits.total_bytes:,} bytes; the rest is skipped"
         detail += " (setting total_bytes)"

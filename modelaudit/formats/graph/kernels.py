@@ -123,6 +123,7 @@ class _Finder:
         self.tensors = tensors
         self.names = names
         self.found: dict[str, Kernel] = {}
+        self.routes: dict[str, str] = {}  # to the kernel's tensor
 
     def kernels(self) -> tuple[Kernel, ...]:
         """The kernels found, in the order of the operations."""
@@ -143,7 +144,8 @@ class _Finder:
                 continue
             # Gradients apply kernels too: that of a convolution is a transposed convolution, and
             # vice versa. Graphs list them after the forward operations.
-            self.found.setdefault(kernel.tensor, kernel)
+            self.found[kernel.tensor] = kernel
+            self.routes.setdefault(kernel.route, kernel.tensor)
 
     def _kernel(
         self, frame: Frame, node: GraphNode, consumers: Mapping[str, list[GraphNode]]
@@ -153,7 +155,9 @@ class _Finder:
             return None
         name = self.walker.weight(frame, node.inputs[application.kernel])
         tensor = self.tensors.get(name) if name else None
-        if tensor is None or node.attrs.get("transpose_b") or node.attrs.get("adj_y"):
+        if tensor is None or tensor.name in self.found:
+            return None
+        if node.attrs.get("transpose_b") or node.attrs.get("adj_y"):
             return None
         dense = application.kind == "dense"
         most = 2 if dense else 5 if node.op.startswith("Conv3D") else 4
@@ -201,8 +205,7 @@ class _Finder:
         """Scope of the variable: `block1/conv` for `block1/conv/kernel`."""
         name = self.names.get(tensor, tensor)
         route = name.rpartition("/")[0] or name
-        taken = {kernel.route for kernel in self.found.values() if kernel.tensor != tensor}
-        return next((each for each in (route, name) if each not in taken), tensor)
+        return next((each for each in (route, name) if each not in self.routes), tensor)
 
     def _window(self, frame: Frame, node: GraphNode, spatial: int) -> KernelGeometry:
         """Strides, dilations and padding. The axis of a 1-D convolution is the last spatial one."""

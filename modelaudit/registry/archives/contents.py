@@ -12,6 +12,7 @@ from msgspec import Struct
 from modelaudit.errors import ReadError
 from modelaudit.facts import ProblemKind
 from modelaudit.file_formats import MODEL_SUFFIXES, ZIP_SIGNATURES
+from modelaudit.formats.io.density import MEMBERS
 from modelaudit.formats.io.file_window import FileWindow
 from modelaudit.formats.tar import members as tar
 from modelaudit.formats.tar.members import FILE, TarMember, TarReader
@@ -83,7 +84,8 @@ def holds_models(path: Path, limits: Limits) -> bool:
         LimitExceeded: it is larger than the limits allow.
     """
     # Archives of data have many members, of which nothing but the names is looked at.
-    with open_archive(path, replace(limits, archive_members=limits.files)) as archive:
+    most, _ = MEMBERS.most(path.stat().st_size, limits)
+    with open_archive(path, replace(limits, archive_members=most)) as archive:
         return any(x.kind == FILE and leads_to_a_model(x.name) for x in archive.members())
 
 

@@ -218,6 +218,7 @@ def _unknown_global(
     name = names[0]
     if name in defined or hasattr(builtins, name) or name in context.request.custom:
         return None
-    if not profile.keras3 and config.get("module") in context.request.modules:
+    module = config.get("module")
+    if not profile.keras3 and isinstance(module, str) and module in context.request.modules:
         return None  # Keras 2 adds the names of the module that the lambda was written in
     return name
