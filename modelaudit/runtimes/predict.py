@@ -123,7 +123,11 @@ def predict_calls(
 
 def _prediction(artifact: Artifact, context: CheckContext) -> Prediction:
     profile = context.profile
-    reasons = (*_bounded(_reasons(artifact, context)), *_untested(context))
+    try:
+        reasons = (*_bounded(_reasons(artifact, context)), *_untested(context))
+    except Exception as error:  # a fault here must not take the findings on security away
+        why = f"the prediction raised {type(error).__name__}: {error}"[:500]
+        reasons = (Reason(NOT_READ, LoadOutcome.UNKNOWN, why),)
     if not artifact.complete and not reasons:
         reasons = (_incomplete(artifact),)
     decisive = min((reason.predicted for reason in reasons), key=_rank, default=LoadOutcome.LOADS)

@@ -125,6 +125,7 @@ def answers(artifact: Artifact) -> None:
             for reason in prediction.because:
                 assert reason.code
                 assert reason.text
+                assert "raised" not in reason.text
                 assert reason.text == reason.text.strip()
 
 
