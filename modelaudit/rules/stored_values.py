@@ -79,7 +79,6 @@ def _kernels(facts: Facts) -> Iterator[tuple[str, str, Tensor]]:
 def _constant(rule: Rule, facts: Facts) -> Iterator[Finding]:
     kernels = [*_kernels(facts)]
     architecture = facts.artifact.architecture
-    stored = {tensor.name: tensor.stats for tensor in facts.artifact.tensors}
     if not (kernels or architecture):
         raise NotApplicable("no architecture, graph or name says which tensors are kernels")
     still = set(frozen_variables(facts.artifact))
@@ -95,8 +94,6 @@ def _constant(rule: Rule, facts: Facts) -> Iterator[Finding]:
             frozen = route in still or tensor.name in still
             by_hand = bool(stats.minimum) and not drawn
             severity = Severity.LOW if drawn or (by_hand and frozen) else rule.severity
-            layer = architecture.find(route) if architecture else None
-            bias = stored.get(layer.variables.get("bias", "")) if layer else None
             effect = (
                 "its result does not depend on its input"
                 if not stats.minimum
@@ -116,7 +113,7 @@ def _constant(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 severity=min(severity, Severity.MEDIUM, key=lambda each: each.rank)
                 if penalized or by_hand
                 else severity,
-                fix=constant_kernel_fix(role, stats, bias, drawn=drawn),
+                fix=constant_kernel_fix(facts, route, role, stats, drawn=drawn),
             )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from statistics import median
 
 from modelaudit.audit_types.kernels import ConstantLayer
-from modelaudit.facts import Kernel, Tensor, TensorStats
+from modelaudit.facts import Artifact, Kernel, Tensor, TensorStats
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.layer_classes import Trait, has
 from modelaudit.measures.architecture.layer_graph import LayerGraph, layer_graph
@@ -17,7 +17,7 @@ from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.rules.network_heads import activation_of, output_heads, saved_graph
-from modelaudit.structs import replace
+from modelaudit.structs import PerObject, replace
 from modelaudit.thresholds.training import (
     EXPLODED,
     EXPLODED_MEDIAN,
@@ -226,19 +226,27 @@ def _starts_zero(facts: Facts, route: str) -> bool:
     return False
 
 
+def _biases(artifact: Artifact) -> dict[str, TensorStats | None]:
+    """Statistics of the bias of each layer that has one, by its route."""
+    stored = {tensor.name: tensor.stats for tensor in artifact.tensors}
+    layers = artifact.architecture.layers if artifact.architecture else ()
+    return {each.route: stored.get(each.variables.get("bias", "")) for each in layers}
+
+
+_bias_of = PerObject(_biases)
+
+
 def constant_kernel_fix(
-    role: str, stats: TensorStats, bias: TensorStats | None, *, drawn: bool
+    facts: Facts, route: str, role: str, stats: TensorStats, *, drawn: bool
 ) -> str:
     """What to do about a kernel of one value; empty where the rule says it.
 
     Args:
-        role: of the kernel in its layer.
-        stats: those of the kernel.
-        bias: those of the bias of its layer, if there is one.
         drawn: whether its initializer gives that value.
     """
     if drawn:
         return f"Use a random {role}_initializer, such as the default, and train again."
+    bias = _bias_of(facts.artifact).get(route)
     if stats.minimum or bias is None or bias.constant:
         return ""
     return (
