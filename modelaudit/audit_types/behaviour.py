@@ -124,8 +124,11 @@ class InformationGain(Struct, frozen=True):
 
 
 class BetterInputs(Struct, frozen=True):
-    """The form of the inputs that scores best on labels: of forms that do not differ significantly,
-    the one with the fewest changes."""
+    """The form of the inputs, other than as given, that labels make the most probable one.
+
+    Each change that a form makes has a prior probability, so that a form has no more changes than
+    the labels need.
+    """
 
     name: str
     """A transform, a transform of the value range, or both, joined by `+`."""
@@ -136,7 +139,8 @@ class BetterInputs(Struct, frozen=True):
     score: Real
     """The score in this form."""
     p: Share
-    """P value of the paired comparison, adjusted for the choice (Westfall and Young)."""
+    """P value, adjusted for the choice: of the paired comparison (Westfall and Young), or the odds
+    of the inputs as given against this form if they are smaller."""
     tried: Count
     """Number of forms that were tried."""
     n: Count

@@ -27,7 +27,7 @@ from modelaudit.diagnosis.steps.statistics import unconverged_statistics, unsett
 from modelaudit.diagnosis.steps.weight import partial_restore
 from modelaudit.diagnosis.suspects import suspects
 from modelaudit.measures.behaviour.numbering import other_numbering
-from modelaudit.probe.study import labels as study_labels
+from modelaudit.probe.study.labels import form_odds
 from modelaudit.rules.catalogue import CATALOGUE
 from modelaudit.rules.engine import run_rule
 from modelaudit.structs import replace
@@ -177,8 +177,6 @@ def weights_in_place(share):
 
 # Labels.
 
-RIGHT = np.ones(8)
-
 
 def prefers(given=0.3, score=0.5, p=1e-9):
     better = BetterInputs("H", "accuracy", given, score, p, 7, 128)
@@ -208,14 +206,16 @@ def another_form_would_gain_much(gain):
     return labels_speak_for_another_form(0.19, gain)
 
 
-@at("answers.ONLY_P", {0.0499: "V + BGR", 0.0501: "V"})
-def red_and_blue_beside_another_change(p):
-    """Mirroring is needed; red and blue are exchanged if that is clearly better."""
-    shown = {"V": p, "BGR": 1e-6}
-    with mock.patch.object(study_labels, "_clearly", lambda _rows, _outputs, less, *_: shown[less]):
-        return study_labels._needed(
-            "V + BGR", dict.fromkeys(("V", "BGR", "V + BGR"), RIGHT), {}, ""
-        )
+@at("answers.FAULTY_ODDS", {4.59: False, 4.61: True})
+def labels_make_another_form_likelier_than_not(gained):
+    return form_odds({"e": -50.0, "V": -50.0 + gained})["V"] > 0
+
+
+@at("answers.FURTHER_ODDS", {2.29: "V", 2.31: "V + BGR"})
+def red_and_blue_beside_another_change(gained):
+    """Mirroring is needed; red and blue are exchanged if that is clearly likelier."""
+    odds = form_odds({"e": -50.0, "V": -20.0, "BGR": -50.0, "V + BGR": -20.0 + gained})
+    return max(odds, key=lambda name: odds[name])
 
 
 @at("answers.CHANCE_P", {0.0099: True, 0.0101: False})

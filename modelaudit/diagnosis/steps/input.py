@@ -154,10 +154,10 @@ def _labelled_evidence(output: OutputBehaviour, found: BetterInputs | None) -> t
     if found is None:
         return ()
     p = preferred_p(output, found)
-    how = "paired and adjusted" + (", with the information in the predictions" * (p < found.p))
+    how = "adjusted for the choice" + (", with the information in the predictions" * (p < found.p))
     chosen = (
-        f"Of {found.tried} other forms that were tried, none is clearly better; against the inputs "
-        f"as given, p {p_in_words(p)} ({how})."
+        f"Of {found.tried} other forms that were tried, your labels make this the most probable "
+        f"one; against the inputs as given, p {p_in_words(p)} ({how})."
     )
     domain = parts(found.name)[1]
     others = [each for each in found.also if parts(each)[1] != domain]

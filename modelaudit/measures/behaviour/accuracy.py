@@ -85,20 +85,55 @@ def label_scores(
     Unlike `correct`, both show of two wrong answers which one is closer. For outputs without
     several classes, as `correct`. Arguments as there.
     """
-    right = correct(values, kind, y, order)
-    labels = class_labels(y)
-    if right is None or labels is None or kind not in CLASSES:
+    right, own = correct(values, kind, y, order), _meant(values, kind, y, order)
+    if right is None or own is None:
         return right
-    meant = labels if order is None else order[labels]
+    meant, known = own
     wide = values.reshape(len(values), -1)
-    known = meant < wide.shape[1]
-    own = wide[np.arange(len(wide)), np.where(known, meant, 0)][:, None]
-    ranks = 1 + (wide > own).sum(axis=1) + ((wide == own).sum(axis=1) - 1) / 2
+    told = wide[np.arange(len(wide)), meant][:, None]
+    ranks = 1 + (wide > told).sum(axis=1) + ((wide == told).sum(axis=1) - 1) / 2
+    likelihood = label_likelihoods(values, kind, y, order)
+    assert likelihood is not None
+    return np.asarray(likelihood - np.log(np.where(known, ranks, wide.shape[1])))
+
+
+def label_likelihoods(
+    values: NDArray[np.floating],
+    kind: str,
+    y: NDArray[np.generic],
+    order: NDArray[np.int64] | None = None,
+) -> NDArray[np.float64] | None:
+    """(n,) logarithm of the probability of each label, but for a constant, in nats.
+
+    That of `class_likelihoods`. For outputs without several classes, an answer is right with
+    probability 1 - 1 / `SLIPS`. None where `correct` is None; arguments as there.
+    """
+    right, own = correct(values, kind, y, order), _meant(values, kind, y, order)
+    if right is None or own is None:
+        return None if right is None else np.asarray(right * np.log(SLIPS - 1))
+    meant, known = own
     likelihoods = class_likelihoods(values, kind)
     assert likelihoods is not None
-    told = likelihoods[np.arange(len(wide)), np.where(known, meant, 0)]
-    likelihood = np.where(known, told, -np.log(SLIPS * wide.shape[1]))
-    return np.asarray(likelihood - np.log(np.where(known, ranks, wide.shape[1])))
+    told = likelihoods[np.arange(len(meant)), meant]
+    return np.asarray(np.where(known, told, -np.log(SLIPS * likelihoods.shape[1])))
+
+
+def _meant(
+    values: NDArray[np.floating],
+    kind: str,
+    y: NDArray[np.generic],
+    order: NDArray[np.int64] | None,
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]] | None:
+    """(n,) the place of each label among the outputs, 0 where it has none, and whether it has one.
+
+    None without several classes.
+    """
+    labels = class_labels(y)
+    if labels is None or kind not in CLASSES:
+        return None
+    meant = labels if order is None else order[labels]
+    known = meant < int(np.prod(values.shape[1:]))
+    return np.where(known, meant, 0), known
 
 
 def class_likelihoods(

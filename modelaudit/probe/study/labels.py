@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Mapping
 
 import numpy as np
@@ -14,23 +16,21 @@ from modelaudit.measures.behaviour.accuracy import (
     chance_p,
     explained_variance,
     fit_scores,
+    label_likelihoods,
     label_scores,
 )
-from modelaudit.measures.behaviour.information_gain import information_gains
 from modelaudit.measures.behaviour.numbering import Numbering, other_numbering
-from modelaudit.measures.behaviour.outputs import probabilities
 from modelaudit.measures.behaviour.paired import (
     adjusted_p,
     as_good,
     best_variant,
     p_better,
-    with_other_evidence,
 )
 from modelaudit.measures.transforms import Transform
 from modelaudit.measures.value_transforms import JOIN, SWAPS, changes
 from modelaudit.probe.study.runner import Array
 from modelaudit.settings import TRANSFORMS
-from modelaudit.thresholds.answers import BETTER_P, NUMBERING_ODDS, ONLY_P
+from modelaudit.thresholds.answers import FAULTY_ODDS, FURTHER_ODDS, NUMBERING_ODDS
 
 Scores = Mapping[str, NDArray[np.float64]]  # of each input (n,), by variant
 
@@ -63,14 +63,16 @@ def score_variants(
     if y is None:
         return LabelledScores()
     order = other_numbering(outputs, kind, y)
-    told = order is not None and order.log_odds > NUMBERING_ODDS.value
-    meant = order.order if order and told else None
+    other = order is not None and order.log_odds > NUMBERING_ODDS.value
+    meant = order.order if order and other else None
     rows = ranked(outputs, kind, y, meant)
     if rows:
+        known = {key: label_likelihoods(outputs[key], kind, y, meant) for key in rows}
+        told = {key: float(each.sum()) for key, each in known.items() if each is not None}
         shares = {key: accuracy(outputs[key], kind, y, meant) or 0.0 for key in rows}
         return LabelledScores(
             accuracy={key: accuracy(outputs[key], kind, y) or 0.0 for key in rows},
-            better=_better(rows, "accuracy", shares, outputs, kind),
+            better=_better(rows, told, "accuracy", shares),
             worse_p=_worse(rows),
             chance_p=chance_p(outputs["e"], kind, y),
             numbering=_numbering(order),
@@ -90,9 +92,8 @@ def score_variants(
     }
     if "e" not in rows:
         return LabelledScores(fit=fit)
-    return LabelledScores(
-        fit=fit, better=_better(rows, "R2", fit, outputs, kind), worse_p=_worse(rows)
-    )
+    told = {name: float(each.sum()) / 2 for name, each in rows.items()}  # of heavy-tailed errors
+    return LabelledScores(fit=fit, better=_better(rows, told, "R2", fit), worse_p=_worse(rows))
 
 
 def ranked(
@@ -127,21 +128,21 @@ def _aligned(values: Array, kind: str, y: Array, move: Transform | None) -> Arra
 
 
 def _better(
-    rows: Scores,
-    measure: str,
-    scores: Mapping[str, float],
-    outputs: Mapping[str, Array],
-    kind: str,
+    rows: Scores, told: Mapping[str, float], measure: str, scores: Mapping[str, float]
 ) -> BetterInputs | None:
-    """The best form, without the changes that it does not need.
+    """The likeliest other form, if any other scores better than the inputs as given.
 
-    A single change is tested among single changes first: they are fewer and likelier than
+    Its p-value is that of the permutation test, or the odds against it if they are smaller: that a
+    form which is not right gets such odds has at most this probability (Markov's inequality).
+    A single change is tested among single changes as well: they are fewer and likelier than
     combinations, whose number would hide it.
     """
     found = best_variant(rows, np.random.default_rng(0))
     if found is None:
         return None
-    name, p = _needed(_simplest(found.name, rows), rows, outputs, kind), found.p
+    odds = form_odds(told)
+    name = max(odds, key=lambda each: (odds[each], -changes(each)))
+    p = min(found.p, math.exp(-odds[name]))
     if JOIN not in name:
         alone = {key: each for key, each in rows.items() if JOIN not in key}
         p = min(p, adjusted_p(alone, name, np.random.default_rng(0)))
@@ -158,70 +159,31 @@ def _better(
     )
 
 
-def _simplest(name: str, rows: Scores) -> str:
-    """The form with the fewest changes that is not significantly worse than the best one.
+def form_odds(told: Mapping[str, float]) -> dict[str, float]:
+    """Log odds of each other form of the inputs against the inputs as given, in nats.
 
-    Of forms that are not part of it, which are compared with more evidence (`_needed`).
+    By how likely it makes the labels, less the odds against a first change (`FAULTY_ODDS`), against
+    each further one (`FURTHER_ODDS`), and for each the logarithm of the number of changes of its
+    kind that were tried.
+
+    Args:
+        told: log-likelihood of all labels by form, with `e`.
     """
-    own = {*name.split(JOIN)}
-    others = (each for each in as_good(rows, name) if not {*each.split(JOIN)} <= own)
-    alike = {each: changes(each) for each in others}
-    fewest = min([changes(name), *alike.values()])
-    return next((each for each in alike if alike[each] == fewest < changes(name)), name)
-
-
-def _needed(name: str, rows: Scores, outputs: Mapping[str, Array], kind: str) -> str:
-    """A form of the inputs without the changes whose removal does not make it clearly worse.
-
-    Clearly: with a p-value below `BETTER_P`, or below `ONLY_P` if there was one change of its
-    kind only to choose from (red and blue); that of the labels, or of labels and information,
-    which needs no labels. One change is always left.
-    """
-    while JOIN in name:
+    single = Counter(_kind(name) for name in told if name != "e" and JOIN not in name)
+    odds = {}
+    for name in told:
         parts = name.split(JOIN)
-        without = {JOIN.join(each for each in parts if each != part): part for part in parts}
-        p = {
-            other: _clearly(rows, outputs, other, name, kind) for other in without if other in rows
-        }
-        limits = dict.fromkeys(SWAPS, ONLY_P.value)
-        idle = {
-            other: each
-            for other, each in p.items()
-            if each >= limits.get(without[other], BETTER_P.value)
-        }
-        if not idle:
-            break
-        name = max(idle, key=lambda other: idle[other])
-    return name
+        choices = sum(math.log(max(1, single[_kind(part)])) for part in parts)
+        faults = FAULTY_ODDS.value + FURTHER_ODDS.value * (changes(name) - 1)
+        odds[name] = told[name] - told["e"] - faults - choices
+    del odds["e"]
+    return odds
 
 
-def _clearly(rows: Scores, outputs: Mapping[str, Array], less: str, name: str, kind: str) -> float:
-    """P-value of the hypothesis that no change of a kind, beside those of `less`, is better.
-
-    By the gain of `name` over `less`, adjusted for the changes of that kind that were tried.
-    """
-    of_kind = [each for each in rows if _added(less, each) and _kinds(each) == _kinds(name)]
-    tried = {"e": rows[less]} | {each: rows[each] for each in of_kind}
-    p = adjusted_p(tried, name, np.random.default_rng(0))
-    told, other = (probabilities(outputs[each], kind) for each in (name, less))
-    if told is None or other is None:
-        return p
-    gain = information_gains({"e": other, "x": told}, np.random.default_rng(0))["x"]
-    return min(p, with_other_evidence(p, gain.z if gain.equal_z is None else gain.equal_z))
-
-
-def _added(less: str, name: str) -> bool:
-    """Whether a form has one change more than another one."""
-    return len({*name.split(JOIN)} - {*less.split(JOIN)}) == 1 and less in {
-        JOIN.join(each for each in name.split(JOIN) if each != part) for part in name.split(JOIN)
-    }
-
-
-def _kinds(name: str) -> tuple[bool, bool, bool]:
-    """Whether a form changes the orientation, the values, the order of the colours."""
-    parts = {*name.split(JOIN)}
-    moved, swapped = parts & {*TRANSFORMS}, parts & {*SWAPS}
-    return bool(moved), bool(parts - moved - swapped), bool(swapped)
+def _kind(change: str) -> str:
+    if change in SWAPS:
+        return "colours"
+    return "orientation" if change in TRANSFORMS else "values"
 
 
 def _worse(rows: Scores) -> dict[str, float]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -11,7 +13,7 @@ from modelaudit.measures.behaviour.paired import p_better
 from modelaudit.measures.value_transforms import JOIN, domain_transforms
 from modelaudit.probe.study.combinations import CombinationSearch, variant_name
 from modelaudit.probe.study.feeding import PreparedInputs
-from modelaudit.probe.study.labels import _needed, score_variants
+from modelaudit.probe.study.labels import form_odds, score_variants
 from modelaudit.probe.study.runner import InputVariant
 from modelaudit.rules import examples
 from modelaudit.structs import replace
@@ -80,7 +82,7 @@ def test_nothing_is_combined_for_inputs_that_are_recognised_best_as_given() -> N
     for signal in (2.0, 6.0):
         y, answer = classes("e", signal, 0)
         tried = searched(y, lambda name, answer=answer: answer("e" if name == "e" else "a + b"))
-        assert set(tried) == set(SINGLE)
+        assert len(set(tried) - set(SINGLE)) <= 3  # the best of each two kinds
 
 
 def numbers(errors: dict[str, float]):
@@ -94,7 +96,7 @@ def test_numbers_are_searched_like_classes() -> None:
     assert found is not None
     assert found.name == "V + BGR"
     tried = searched(*numbers({"e": 0.2}))
-    assert set(tried) == set(SINGLE)  # nothing is better than the inputs as given
+    assert len(set(tried) - set(SINGLE)) <= 3  # nothing is better than the inputs as given
 
 
 def test_two_differences_of_which_neither_alone_helps() -> None:
@@ -113,17 +115,40 @@ def test_of_forms_that_score_alike_the_simplest_is_named():
     assert found.name == "BGR"
 
 
-@pytest.mark.parametrize("needed", [0.0, 3.0])
-def test_a_second_change_is_compared_with_all_that_could_be_the_second(needed):
-    """One of many that do nothing is lucky, or the scale is needed."""
-    rng = np.random.default_rng(1)
-    rows = {"e": rng.normal(size=64), "/255": 3 + rng.normal(size=64)}
-    rows |= {f"{move} + /255": rows["/255"] + rng.normal(size=64) for move in ("H", "r90", "T")}
-    rows["V + /255"] = rows["/255"] + rng.normal(0.3 + needed, 1, 64)
-    values = {name: np.ones((64, 1)) for name in rows}
-    kept = _needed("V + /255", rows, values, "regression")
-    assert kept == ("V + /255" if needed else "/255")
-    assert p_better(rows["/255"], rows["V + /255"]) < 0.03  # as if there were one to choose from
+@pytest.mark.parametrize("needed", [False, True])
+def test_a_second_change_is_held_against_all_that_could_be_the_second(needed):
+    """One of many that do nothing is lucky, or it is needed; red and blue are the only such one."""
+    told = {"e": -90.0, "/255": -30.0, "BGR": -90.0, "V + /255": -26.5 + needed}
+    told |= dict.fromkeys(("V", "H", "r90", "T"), -90.0)
+    odds = form_odds(told)
+    assert max(odds, key=lambda name: odds[name]) == ("V + /255" if needed else "/255")
+    odds = form_odds(told | {"/255 + BGR": -27.0})
+    assert max(odds, key=lambda name: odds[name]) == ("/255 + BGR" if not needed else "V + /255")
+
+
+def test_odds_are_those_of_bayes_theorem():
+    """100 to 1 against a first change, 10 to 1 against a further one, equal odds in each kind."""
+    prior = {"e": 1.0, "V": 0.01 / 2, "H": 0.01 / 2, "BGR": 0.01, "V + BGR": 0.01 * 0.1 / 2}
+    likelihood = {"e": 1e-40, "V": 3e-36, "H": 1e-41, "BGR": 2e-37, "V + BGR": 5e-33}
+    odds = form_odds({name: math.log(each) for name, each in likelihood.items()})
+    for name, found in odds.items():
+        expected = prior[name] * likelihood[name] / likelihood["e"]
+        assert found == pytest.approx(math.log(expected), abs=0.02)
+
+
+def test_two_changes_of_which_neither_helps_a_network_that_is_often_right():
+    """It recognises half of the inputs as given, and more only with both changes."""
+    rng = np.random.default_rng(4)
+    labels = np.arange(64) % 4
+
+    def answer(name: str) -> np.ndarray:
+        seen = {"e": 1.6, "BGR": 1.5, "2x-1": 1.5, "2x-1 + BGR": 5.0}.get(name, 0.5)
+        powers = np.exp(rng.normal(size=(64, 4)) + seen * np.eye(4)[labels])
+        return powers / powers.sum(axis=1, keepdims=True)
+
+    found = score_variants(searched(labels, answer), "softmax", labels, {}).better
+    assert found is not None
+    assert (found.name, found.p < 0.01) == ("2x-1 + BGR", True)
 
 
 def test_every_scale_is_tried_with_red_and_blue_exchanged() -> None:
