@@ -84,31 +84,40 @@ def informed_scale(output: OutputBehaviour, first: BatchNormFit | None) -> str:
     """
     if (output.collapse.classes or 0) < MIN_CLASSES.value:
         return ""
-    others = {n: g for n, g in output.gains.items() if n not in FLIPS and JOIN not in n}
-    equal = {name: gain.equal_bits or 0.0 for name, gain in output.gains.items()}
+    others = {
+        name: gain
+        for name, gain in output.gains.items()
+        if name not in FLIPS and JOIN not in name and not _contradicted(first, name)
+    }
+    equal = {
+        name: gain.equal_bits or 0.0
+        for name, gain in output.gains.items()
+        if name in others or name in FLIPS
+    }
     best = max(others, key=lambda name: equal[name], default="")
     if (
         best
         and (others[best].equal_z or 0.0) >= SCALE_Z.value
-        and equal[best] >= max(GAIN.value, *(equal[name] for name in output.gains))
+        and equal[best] >= max(GAIN.value, *equal.values())
     ):
-        if first is None:
-            return best if distinguishes(output, best) else ""
-        fits = first.misfit > MISFIT_ALIKE.value and first.domain.get(best, 1.0) < ON_SCALE.value
-        unsure = first.mean_deviation <= OFF_SCALE.value and not fits
-        if unsure and not distinguishes(output, best):
-            return ""
-        limit = max(first.mean_deviation, ON_SCALE.value)
-        return best if first.domain.get(best, 0.0) <= limit else ""
+        sure = first is not None and (
+            first.mean_deviation > OFF_SCALE.value
+            or (first.misfit > MISFIT_ALIKE.value and first.domain.get(best, 1.0) < ON_SCALE.value)
+        )
+        return best if sure or distinguishes(output, best) else ""
     kept = {name: gain.bits for name, gain in output.gains.items() if name in {*FLIPS, *SWAPS}}
     most = max(kept, key=lambda name: kept[name], default="")
     if most in SWAPS and is_gain(output.gains[most]) and distinguishes(output, most):
         return most
     agreed = agreed_form(output)
-    if agreed not in others or not distinguishes(output, agreed):
-        return ""
-    limit = max(first.mean_deviation, ON_SCALE.value) if first else 0.0
-    return agreed if first is None or first.domain.get(agreed, 0.0) <= limit else ""
+    return agreed if agreed in others and distinguishes(output, agreed) else ""
+
+
+def _contradicted(first: BatchNormFit | None, name: str) -> bool:
+    """Whether the first batch normalisation fits inputs in a form worse than inputs as given."""
+    if first is None:
+        return False
+    return first.domain.get(name, 0.0) > max(first.mean_deviation, ON_SCALE.value)
 
 
 def agreement_text(name: str, gain: InformationGain) -> str:

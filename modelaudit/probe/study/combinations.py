@@ -30,7 +30,7 @@ from modelaudit.thresholds.answers import CHANCE_P, OPEN_P, UNINFORMED
 Ask = Callable[[InputVariant], Outputs | None]
 
 BEAM = 4  # spatial transforms, and value transforms, that are combined with each other
-EXTENDED = 2  # pairs that are combined with a third
+EXTENDED = 2  # pairs that are combined with a third, and scales with red and blue if none helps
 MIRRORED = 3  # forms with the most information whose mirror images are predicted, and BGR
 
 
@@ -110,9 +110,9 @@ class CombinationSearch:
 
     def _scout(self) -> None:
         """Try the best changes of each two kinds together: neither may help alone."""
-        moves, scales = self._best(self._moves, 1), self._best(self._scales, 1)
+        moves, scales = self._best(self._moves, 1), self._best(self._scales, EXTENDED)
         domains = [self._scales[name] for name in scales]
-        self._try(InputVariant(move, domain) for move in moves for domain in domains)
+        self._try(InputVariant(move, domain) for move in moves for domain in domains[:1])
         self._try(self._exchanged(move, None) for move in moves)
         self._try(self._exchanged("e", domain) for domain in domains)
         self._score()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from modelaudit.audit_types.behaviour import BetterInputs, Collapse
+from modelaudit.audit_types.behaviour import BetterInputs, Collapse, InformationGain
+from modelaudit.diagnosis.steps.form_evidence import informed_scale
 from modelaudit.diagnosis.steps.input import input_domain, orientation_mismatch
 from modelaudit.findings import Severity
 from modelaudit.structs import replace
@@ -58,6 +59,21 @@ def test_scales_that_cannot_be_distinguished_are_all_named():
     assert "standardised (mean 0, standard deviation 1); the" in first.evidence[0].text
     (only,) = diagnosed(behaviour(output(**SURE, gains={}))).causes[0].evidence
     assert "carry as much" not in only.text
+
+
+@pytest.mark.parametrize(
+    ("domain", "named"),
+    [
+        ({"BGR": 0.3, "imagenet>BGR": 0.11}, "imagenet>BGR"),  # the statistics tell them apart
+        ({"BGR": 0.11, "imagenet>BGR": 0.3}, "BGR"),
+        ({"BGR": 0.3, "imagenet>BGR": 0.3}, ""),
+        ({}, "BGR"),
+    ],
+)
+def test_of_forms_that_say_more_batch_statistics_exclude_some(domain, named):
+    gains = {"BGR": InformationGain(0.04, 1.1, 0.28, 5.7)}
+    gains["imagenet>BGR"] = InformationGain(0.09, 3.0, 0.22, 5.5)
+    assert informed_scale(output(gains=gains), fit(0.12, domain=domain)) == named
 
 
 def test_orientations_with_equal_accuracy_are_named_the_simplest_first():

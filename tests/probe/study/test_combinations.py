@@ -82,7 +82,7 @@ def test_nothing_is_combined_for_inputs_that_are_recognised_best_as_given() -> N
     for signal in (2.0, 6.0):
         y, answer = classes("e", signal, 0)
         tried = searched(y, lambda name, answer=answer: answer("e" if name == "e" else "a + b"))
-        assert len(set(tried) - set(SINGLE)) <= 3  # the best of each two kinds
+        assert len(set(tried) - set(SINGLE)) <= 4  # the best of each two kinds
 
 
 def numbers(errors: dict[str, float]):
@@ -96,7 +96,7 @@ def test_numbers_are_searched_like_classes() -> None:
     assert found is not None
     assert found.name == "V + BGR"
     tried = searched(*numbers({"e": 0.2}))
-    assert len(set(tried) - set(SINGLE)) <= 3  # nothing is better than the inputs as given
+    assert len(set(tried) - set(SINGLE)) <= 4  # nothing is better than the inputs as given
 
 
 def test_two_differences_of_which_neither_alone_helps() -> None:
