@@ -81,8 +81,8 @@ def with_other_evidence(p: float, z: float) -> float:
         p: a one-sided p-value, above 0.
         z: standard score of the same effect, by something else.
     """
-    both = p * max(0.5 * math.erfc(z / math.sqrt(2)), 1e-300)
-    return min(1.0, both * (1 - math.log(both)))
+    both = math.log(p) + math.log(max(0.5 * math.erfc(z / math.sqrt(2)), 1e-300))
+    return min(1.0, math.exp(both) * (1 - both))
 
 
 def as_good(scores: Mapping[str, NDArray[np.float64]], name: str) -> tuple[str, ...]:

@@ -32,6 +32,7 @@ from modelaudit.probe.study.runner import Array
 from modelaudit.settings import TRANSFORMS
 from modelaudit.thresholds.answers import FAULTY_ODDS, FURTHER_ODDS, NUMBERING_ODDS
 
+MOST_ODDS = 600.0  # nats; floats hold no p-value far below the inverse
 Scores = Mapping[str, NDArray[np.float64]]  # of each input (n,), by variant
 
 
@@ -142,7 +143,7 @@ def _better(
         return None
     odds = form_odds(told)
     name = max(odds, key=lambda each: (odds[each], -changes(each)))
-    p = min(found.p, math.exp(-odds[name]))
+    p = min(found.p, math.exp(-min(odds[name], MOST_ODDS)))
     if JOIN not in name:
         alone = {key: each for key, each in rows.items() if JOIN not in key}
         p = min(p, adjusted_p(alone, name, np.random.default_rng(0)))

@@ -9,7 +9,7 @@ import pytest
 
 from modelaudit.audit_types.probe_data import ProbeInputs
 from modelaudit.measures.behaviour.accuracy import fit_scores
-from modelaudit.measures.behaviour.paired import p_better
+from modelaudit.measures.behaviour.paired import p_better, with_other_evidence
 from modelaudit.measures.value_transforms import JOIN, domain_transforms
 from modelaudit.probe.study.combinations import CombinationSearch, variant_name
 from modelaudit.probe.study.feeding import PreparedInputs
@@ -66,6 +66,16 @@ def test_every_part_of_what_differs_is_named_and_nothing_else(wrong) -> None:
         found = score_variants(searched(y, answer), "softmax", y, {}).better
         assert found is not None
         assert (found.name, found.p < 0.01) == (wrong, True)
+
+
+def test_any_number_of_labels_has_a_p_value():
+    """Of 4,000, the likelihoods differ by more than floats hold."""
+    labels = np.arange(4000) % 10
+    right, wrong = np.eye(10)[labels], np.eye(10)[(labels + 1) % 10]
+    found = score_variants({"e": wrong, "V": right}, "softmax", labels, {}).better
+    assert found is not None
+    assert 0 < found.p < 1e-100
+    assert 0 <= with_other_evidence(found.p, 60.0) < found.p
 
 
 def test_renumbered_labels_do_not_hide_two_other_differences() -> None:
