@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from msgspec import Struct, field
 
@@ -14,6 +14,25 @@ if TYPE_CHECKING:
 else:
     Json = Any  # what reads types at run time does not resolve one that contains itself
 Shape: TypeAlias = tuple[int | None, ...]
+
+
+Item = TypeVar("Item", bound=Hashable)
+
+
+def reachable(starts: Iterable[Item], after: Callable[[Item], Iterable[Item]]) -> Iterator[Item]:
+    """The items that are reached from `starts`, and these, each once: `after` gives the next ones.
+
+    Further items can be left out of what `after` gives; depth first, without recursion.
+    """
+    pending = list(dict.fromkeys(starts))
+    seen = set(pending)
+    while pending:
+        item = pending.pop()
+        yield item
+        for each in after(item):
+            if each not in seen:
+                seen.add(each)
+                pending.append(each)
 
 
 def fits(size: Sequence[int], shape: Sequence[Json]) -> bool:

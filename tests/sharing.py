@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
 import fcntl
 import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +41,46 @@ def output_of(command: list[str]) -> str:
     )
     assert done.returncode == 0, f"{command} failed:\n{done.stderr[-4000:]}"
     return done.stdout
+
+
+@cache
+def _server() -> subprocess.Popen[str]:
+    """The process of `tests.tensorflow_server`, one for each worker of pytest."""
+    pipe = subprocess.PIPE
+    environment = {k: v for k, v in os.environ.items() if k != "TF_USE_LEGACY_KERAS"}
+    server = subprocess.Popen(
+        module("tests.tensorflow_server"),
+        cwd=REPOSITORY,
+        env=environment | QUIET,
+        stdin=pipe,
+        stdout=pipe,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    atexit.register(server.communicate)  # it ends with its input
+    return server
+
+
+def with_tensorflow(*arguments: object, cwd: Path = REPOSITORY) -> str:
+    """The output of `python *arguments`, a program that imports TensorFlow or Keras.
+
+    Importing them takes seconds, so it runs in a fork of a process that has done so.
+    """
+    server = _server()
+    with tempfile.TemporaryDirectory() as folder:
+        out, err = Path(folder, "out"), Path(folder, "err")
+        request = [list(map(str, arguments)), str(cwd), str(out), str(err)]
+        server.stdin.write(json.dumps(request) + "\n")
+        server.stdin.flush()
+        status = server.stdout.readline().strip()
+        said = err.read_text(errors="replace") if err.exists() else ""
+        assert status == "0", f"{arguments} ended with {status}:\n{said[-4000:]}"
+        return out.read_text()
+
+
+def told_with_tensorflow(*arguments: object, cwd: Path = REPOSITORY) -> Any:
+    """The same for a program whose last line is JSON, which is returned parsed."""
+    return json.loads(with_tensorflow(*arguments, cwd=cwd).splitlines()[-1])
 
 
 def answer_of(command: list[str]) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -12,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.made import files
+from tests.sharing import with_tensorflow
 
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLES = ROOT / "sample_models"
@@ -42,8 +42,7 @@ def ran(tmp_path_factory):
     shutil.copytree(SAMPLES / "digits_tf1_savedmodel", models / "tf1")
     files.truncated_h5(models)
     files.noise_zip(models)
-    quiet = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
-    subprocess.run([sys.executable, "-c", HANGS, models / "hangs"], check=True, env=quiet)
+    with_tensorflow("-c", HANGS, models / "hangs")
     command = [sys.executable, "-m", "modelaudit", "audit", models, "--out", root / "out"]
     command += ["--probe-data", SAMPLES / "digits_probe.npz", "--timeout", "12"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

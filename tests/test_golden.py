@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 from contextlib import nullcontext
 from pathlib import Path
@@ -37,6 +35,7 @@ from modelaudit.restore.golden_record import (
 from modelaudit.restore.model import Weight
 from modelaudit.restore.record_inputs import Recipe, make
 from modelaudit.settings import Limits, Settings
+from tests.sharing import with_tensorflow
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -268,13 +267,7 @@ def test_the_callback_records_what_was_saved(tmp_path: Path, keras: str) -> None
     from modelaudit.restore.conversions import digest
 
     path = tmp_path / "model.h5"
-    subprocess.run(
-        [sys.executable, "-c", TRAIN, str(path), keras],
-        cwd=ROOT,
-        env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"},
-        check=True,
-        capture_output=True,
-    )
+    with_tensorflow("-c", TRAIN, path, keras)
     found = read_record(path, Limits())
     assert found is not None
     stored = {}

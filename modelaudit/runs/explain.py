@@ -6,19 +6,16 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
+from modelaudit import clock
 from modelaudit.audit_types.diagnosis import Diagnosis
-from modelaudit.diagnosis import diagnose
 from modelaudit.facts import Json
-from modelaudit.pipeline import AuditTarget, add_probe, static_facts
+from modelaudit.pipeline import AuditTarget, audit_model
 from modelaudit.probe.run import local_probe
 from modelaudit.registry.remote.address import Place
-from modelaudit.rules.catalogue import CATALOGUE
-from modelaudit.rules.engine import run_rules
 from modelaudit.runs.found_models import find_models
 from modelaudit.runs.isolated_read import run_in_child
 from modelaudit.settings import Settings
 from modelaudit.store.typed_json import decode, encode
-from modelaudit.structs import replace
 
 
 class Explanation(Struct, frozen=True):
@@ -38,13 +35,11 @@ def explanations(path: Place, settings: Settings) -> Iterator[Explanation]:
     found = find_models((path,), settings)
     if not found.targets:
         return
+    created = clock.utc_now()
     with local_probe(settings, {target.root for target in found.targets}) as probe:
 
         def work(target: AuditTarget) -> dict[str, Json]:
-            own = settings.for_model(target.relative, target.path)
-            facts = replace(static_facts(target.path, own), path=target.relative)
-            facts = add_probe(facts, probe if settings.probe.enabled else None)
-            return {"diagnosis": encode(diagnose(facts, run_rules(CATALOGUE, facts)))}
+            return {"diagnosis": encode(audit_model(target, settings, created, probe).diagnosis)}
 
         answers = run_in_child(found.targets, work, settings)
         for target, answer in zip(found.targets, answers, strict=True):

@@ -14,7 +14,7 @@ from modelaudit.probe.host.runtime import (
     installed_runtime,
     start_runtime,
 )
-from tests.sharing import module, output_of
+from tests.sharing import with_tensorflow
 
 
 @pytest.fixture(scope="session")
@@ -35,7 +35,7 @@ def keras2() -> Iterator[RuntimeHandle]:
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the directory of `hostile_models`."""
     folder = tmp_path_factory.mktemp("hostile")
-    output_of(module("tests.probe.hostile_models", str(folder)))
+    with_tensorflow("-m", "tests.probe.hostile_models", folder)
     return folder
 
 

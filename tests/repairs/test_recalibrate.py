@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from modelaudit.repairs.candidates import RepairRuntimes
 from modelaudit.repairs.repair import repair_model
 from modelaudit.runs.repair import open_runtimes
 from modelaudit.settings import Settings
-from tests.sharing import REPOSITORY, answer_of
+from tests.sharing import REPOSITORY, told_with_tensorflow
 
 SAMPLES = REPOSITORY / "sample_models"
 IMAGES = SAMPLES / "digits_probe.npz"
@@ -46,8 +45,9 @@ def test_lost_statistics_come_back(runtimes: RepairRuntimes, tmp_path: Path) -> 
     assert effect.judged_on == 64
     assert effect.right_before < 32
     assert effect.right_after > 60
-    python = [sys.executable, "-c", ACCURACY, str(out), str(IMAGES)]
-    assert answer_of(python) > 0.95  # by Keras itself, on all of them
+    assert (
+        told_with_tensorflow("-c", ACCURACY, out, IMAGES) > 0.95
+    )  # by Keras itself, on all of them
 
 
 @pytest.mark.slow

@@ -25,7 +25,7 @@ from modelaudit.runs.repair import open_runtimes, repairs
 from modelaudit.settings import ProbeSettings, Settings
 from modelaudit.structs import replace
 from tests.repairs.models import files
-from tests.sharing import answer_of, made_once, module, output_of
+from tests.sharing import made_once, told_with_tensorflow, with_tensorflow
 
 pytestmark = pytest.mark.slow
 
@@ -39,7 +39,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made_once(
         tmp_path_factory,
         "repairs",
-        lambda folder: output_of(module("tests.repairs.models", "make", str(folder))),
+        lambda folder: with_tensorflow("-m", "tests.repairs.models", "make", folder),
     )
 
 
@@ -92,7 +92,7 @@ def test_every_model_is_repaired_with_a_whole_proof(repaired: dict[str, Repair])
 
 def test_the_other_keras_computes_the_same(folder: Path, repaired: dict[str, Repair]) -> None:
     done = [each.out for each in repaired.values()]
-    found = answer_of(module("tests.repairs.models", "compare", str(folder), *done))
+    found = told_with_tensorflow("-m", "tests.repairs.models", "compare", folder, *done)
     loose = {name: 2e-2 if "mixed" in name else 1e-5 for name in found}
     assert {name: gap for name, gap in found.items() if gap > loose[name]} == {}
 

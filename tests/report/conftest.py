@@ -12,6 +12,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 import report_samples
 
 from modelaudit.report.pages.html import render_html
+from modelaudit.report.pages.pdf import render_pdf
+from tests.sharing import made_once
 
 
 @pytest.fixture(scope="session", params=list(report_samples.SAMPLES))
@@ -27,6 +29,25 @@ def pages():
         name: render_html(make(), report_samples.RULES)
         for name, make in report_samples.SAMPLES.items()
     }
+
+
+@pytest.fixture(scope="session")
+def pdf(tmp_path_factory):
+    """The PDF of a sample by name, rendered once for all workers of pytest-xdist."""
+
+    def of(name, *, appendix=False):
+        def render(folder):
+            made = render_pdf(
+                report_samples.SAMPLES[name](), report_samples.RULES, appendix=appendix
+            )
+            (folder / "report.pdf").write_bytes(made)
+
+        kind = "appendix" if appendix else "report"
+        return (
+            made_once(tmp_path_factory, f"pdf-{name}-{kind}", render) / "report.pdf"
+        ).read_bytes()
+
+    return of
 
 
 @pytest.fixture(scope="session")

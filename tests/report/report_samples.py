@@ -39,7 +39,7 @@ def empty() -> Audit:
     return audit(verdict=Verdict.INCOMPLETE)
 
 
-def large() -> Audit:
+def large(layers: int = 133) -> Audit:
     base = healthy()
     return audit(
         tool=base.tool,
@@ -49,9 +49,9 @@ def large() -> Audit:
         reason="Nothing wrong was found.",
         results=results([]),
         compatibility=base.compatibility,
-        architecture=architecture(133),
-        weights=weights(133),
-        symmetry=symmetry(133),
+        architecture=architecture(layers),
+        weights=weights(layers),
+        symmetry=symmetry(layers),
         behaviour=base.behaviour,
         restore=base.restore,
         observations=base.observations,

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from dataclasses import dataclass
 
 import pytest
@@ -14,6 +10,7 @@ from modelaudit.api import audit
 from modelaudit.audit_types.restore import RestoreSection
 from modelaudit.findings import Outcome
 from modelaudit.schema import Audit
+from tests.sharing import told_with_tensorflow
 
 pytestmark = pytest.mark.slow
 
@@ -92,10 +89,7 @@ class Made:
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     folder = tmp_path_factory.mktemp("parts")
-    quiet = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
-    command = [sys.executable, "-c", MAKE, folder]
-    done = subprocess.run(command, check=True, env=quiet, stdout=subprocess.PIPE, text=True)
-    away = json.loads(done.stdout.splitlines()[-1])
+    away = told_with_tensorflow("-c", MAKE, folder)
     return Made(away, {each.model.path.partition("/")[0]: each for each in audit(folder)})
 
 

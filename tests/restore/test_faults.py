@@ -13,7 +13,7 @@ from modelaudit.restore.golden_check import GoldenCheck, read_golden
 from modelaudit.rules.engine import run_rules
 from modelaudit.rules.golden import RULES
 from modelaudit.settings import Limits, Settings
-from tests.sharing import module, output_of
+from tests.sharing import with_tensorflow
 
 ARCHITECTURES = ("plain", "residual", "nested", "recurrent", "shared")
 FORMATS = ("model.h5", "model.keras", "export", "ckpt")
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("faults")
-    output_of(module("tests.restore.fault_models", str(folder)))
+    with_tensorflow("-m", "tests.restore.fault_models", folder)
     return folder
 
 

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tests.sharing import answer_of, module
+from tests.sharing import told_with_tensorflow
 
 ARCHITECTURES = ("plain", "residual", "nested", "recurrent", "shared")
 FORMATS = ("model.h5", "model.keras", "model.weights.h5", "ckpt")
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.slow
 def rows(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str, str], Row]:
     """(architecture, fault, format) -> expected changes of weights, and the result."""
     folder = tmp_path_factory.mktemp("load")
-    found = answer_of(module("tests.restore.load_faults", str(folder)))
+    found = told_with_tensorflow("-m", "tests.restore.load_faults", folder)
     return {(a, fault, name): (expected, said) for a, fault, name, expected, said in found}
 
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +19,7 @@ from modelaudit.rules.uncompiled import COMPILED
 from modelaudit.runtimes.model import Prediction, Reason
 from modelaudit.schema import Audit
 from modelaudit.structs import replace
+from tests.sharing import with_tensorflow
 
 CLASSES = """
 import keras
@@ -127,8 +125,7 @@ def result(found: Audit, code: str) -> RuleResult:
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     folder = tmp_path_factory.mktemp("conditions")
-    quiet = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
-    subprocess.run([sys.executable, "-c", MAKE, folder], check=True, env=quiet)
+    with_tensorflow("-c", MAKE, folder)
     return Made(folder, {each.model.path: each for each in audit(folder)})
 
 
@@ -141,7 +138,7 @@ def test_a_missing_class_is_one_warning_with_the_call_that_loads_it(made: Made, 
     code = "\n".join(line[4:] for line in finding.fix.splitlines() if line.startswith("    "))
     cwd = made.folder / Path(name).parent
     check = f"{CLASSES}\n{code}\nassert model.count_params() > 0"
-    subprocess.run([sys.executable, "-c", check], check=True, cwd=cwd)
+    with_tensorflow("-c", check, cwd=cwd)
     assert "loads it if" in result(found, "MA210").reason
 
 

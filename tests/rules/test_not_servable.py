@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import pytest
 
 from modelaudit.api import audit
 from modelaudit.findings import Finding, Severity
 from modelaudit.schema import Audit
+from tests.sharing import with_tensorflow
 
 MAKE = """
 import sys
@@ -60,7 +58,7 @@ for tag in ("serve", "train"):
 @pytest.fixture(scope="module")
 def audits(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Audit]:
     folder = tmp_path_factory.mktemp("served")
-    subprocess.run([sys.executable, "-c", MAKE, folder], check=True, capture_output=True)
+    with_tensorflow("-c", MAKE, folder)
     return {each.model.path: each for each in audit(folder)}
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import json
-import sys
 from pathlib import Path
 
 import h5py
@@ -18,7 +17,7 @@ from modelaudit.runtimes.model import CheckContext, LoadCall, LoadRequest
 from modelaudit.runtimes.predict import KERAS_3_IN_2, predict
 from modelaudit.runtimes.saved_config import ADDED, UPGRADE, unknown_arguments
 from modelaudit.settings import Settings
-from tests.sharing import answer_of
+from tests.sharing import told_with_tensorflow
 
 HAD_IT_ALWAYS = {("GroupNormalization", "groups"), ("MaxNumBoundingBoxes", "fill_value")}
 SAMPLES = Path(__file__).resolve().parents[2] / "sample_models"
@@ -135,7 +134,7 @@ print(json.dumps({"copied": copied, "exported": exported, "edited loads": loads}
 
 @pytest.mark.slow
 def test_advice_for_loading_keras_3_files_in_keras_2(tmp_path):
-    found = answer_of([sys.executable, "-c", BOTH + WAYS, str(tmp_path / "model")])
+    found = told_with_tensorflow("-c", BOTH + WAYS, tmp_path / "model")
     assert found["copied"] < 1e-4
     assert found["exported"] < 1e-4
     assert not found["edited loads"]

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +11,7 @@ from modelaudit.api import audit
 from modelaudit.audit_types.loading import Status
 from modelaudit.findings import Finding, Severity
 from modelaudit.schema import Audit
+from tests.sharing import with_tensorflow
 
 MAKE = """
 import json, os, sys, zipfile
@@ -162,8 +160,7 @@ open("loads.txt", "w").write(json.dumps({name: loads(name) for name in names}))
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("parts")
-    quiet = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
-    subprocess.run([sys.executable, "-c", MAKE, folder], check=True, env=quiet)
+    with_tensorflow("-c", MAKE, folder)
     return folder
 
 
@@ -220,7 +217,7 @@ def test_a_model_that_only_loads_without_compiling_says_so(
         assert audits[name].observations[0].status == Status.LOADED
         for each in found:
             code = "\n".join(line[4:] for line in each.fix.splitlines() if line[:4] == "    ")
-            subprocess.run([sys.executable, "-c", code], check=True, cwd=folder)
+            with_tensorflow("-c", code, cwd=folder)
 
 
 @pytest.mark.slow
@@ -232,7 +229,7 @@ def test_an_activation_of_the_program_is_a_condition(
     (each,) = of(found, "MA715")
     code = "\n".join(line[4:] for line in each.fix.splitlines() if line[:4] == "    ")
     given = f"import tensorflow as tf\natanh = tf.math.atanh\n{code}"
-    subprocess.run([sys.executable, "-c", given], check=True, cwd=folder)
+    with_tensorflow("-c", given, cwd=folder)
     assert of(audits["unheard.h5"], "MA210")
 
 
@@ -244,7 +241,7 @@ def test_a_lambda_as_an_activation_is_a_condition(audits: dict[str, Audit], fold
     assert "<lambda>" in each.detail
     code = "\n".join(line[4:] for line in each.fix.splitlines() if line[:4] == "    ")
     given = f"import tensorflow as tf\nfunction = tf.math.atanh\n{code}"
-    subprocess.run([sys.executable, "-c", given], check=True, cwd=folder)
+    with_tensorflow("-c", given, cwd=folder)
 
 
 @pytest.mark.slow

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import textwrap
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
 from modelaudit.rules.model import Facts
 from modelaudit.settings import ProbeSettings, Settings
-from tests.sharing import answer_of
+from tests.sharing import told_with_tensorflow
 
 SAMPLES = Path(__file__).resolve().parents[2] / "sample_models"
 MODEL = SAMPLES / "teachable_digits" / "keras_model.h5"
@@ -67,7 +66,7 @@ def test_the_advice_works_as_it_stands(facts: Facts) -> None:
         data = numpy.load({os.fspath(images)!r})
         print(model.predict(data["x"], verbose=0).argmax(axis=1).tolist())
     """)
-    answers = np.array(answer_of([sys.executable, "-c", program]))
+    answers = np.array(told_with_tensorflow("-c", program))
     rows = json.loads((SAMPLES / "manifest.json").read_text())["models"]
     (row,) = [each for each in rows if each["file"] == "teachable_digits/keras_model.h5"]
     share = float((answers == np.load(images)["y"]).mean())

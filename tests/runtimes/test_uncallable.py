@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +12,7 @@ from modelaudit.probe.run import local_probe
 from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
 from modelaudit.settings import ProbeSettings, Settings
+from tests.sharing import with_tensorflow
 
 pytestmark = pytest.mark.slow
 
@@ -48,8 +46,7 @@ def outcomes(tmp_path_factory):
     """For each model: its facts after running it, and the result of MA212."""
     pytest.importorskip("tf_keras")
     folder: Path = tmp_path_factory.mktemp("models")
-    quiet = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
-    subprocess.run([sys.executable, "-c", MAKE, folder], check=True, env=quiet)
+    with_tensorflow("-c", MAKE, folder)
     settings = Settings(probe=ProbeSettings(samples=8, timeout=120))
     found = {}
     with local_probe(settings) as probe:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import subprocess
-import sys
 import zipfile
 from pathlib import Path
 
@@ -16,6 +14,7 @@ from modelaudit.api import audit
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.findings import Finding
 from modelaudit.schema import Audit
+from tests.sharing import with_tensorflow
 
 WEIGHTS = "model.weights.h5"
 
@@ -102,7 +101,7 @@ def test_the_code_of_the_advice_repairs_the_file(
     mended = tmp_path / "mended.keras"
     with zipfile.ZipFile(made / "keras2_windows.keras") as old, zipfile.ZipFile(mended, "w") as new:
         old.extract(WEIGHTS, tmp_path)
-        subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path)
+        with_tensorflow("-c", code, cwd=tmp_path)
         for name in set(old.namelist()) - {WEIGHTS}:
             new.writestr(name, old.read(name))
         new.write(tmp_path / WEIGHTS, WEIGHTS)

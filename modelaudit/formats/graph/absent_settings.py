@@ -12,6 +12,7 @@ from collections.abc import Set as AbstractSet
 
 from modelaudit.facts import Graph, GraphNode, Json, Layer
 from modelaudit.formats.graph.kernel_ops import ACTIVATIONS, spatial_part
+from modelaudit.graphs import reachable
 from modelaudit.layer_classes import Trait, has
 
 _NORMALIZES = frozenset({"Rsqrt", "FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"})
@@ -105,18 +106,16 @@ def _activations(
 def _operations_of(layer: Layer, graph: Graph) -> AbstractSet[str]:
     """Operations of the functions that are named by the layer, and of those that they call."""
     named = re.compile(rf"__inference_{re.escape(layer.name)}_layer_call_\w*?_\d+")
-    queue = [name for name in graph.functions if named.fullmatch(name)]
-    seen = set(queue)
-    ops: set[str] = set()
-    while queue:
-        for node in graph.functions[queue.pop()].nodes:
-            ops.add(node.op)
+
+    def called(name: str) -> Iterator[str]:
+        for node in graph.functions[name].nodes:
             for value in node.attrs.values():
-                called = value.get("function") if isinstance(value, dict) else None
-                if isinstance(called, str) and called in graph.functions and called not in seen:
-                    seen.add(called)
-                    queue.append(called)
-    return ops
+                function = value.get("function") if isinstance(value, dict) else None
+                if isinstance(function, str) and function in graph.functions:
+                    yield function
+
+    own = [name for name in graph.functions if named.fullmatch(name)]
+    return {node.op for name in reachable(own, called) for node in graph.functions[name].nodes}
 
 
 def _pooling(layers: list[Layer], nodes: list[GraphNode]) -> Iterator[Json]:

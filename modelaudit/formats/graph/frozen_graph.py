@@ -25,6 +25,7 @@ from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
 from modelaudit.formats.io.bounded import file_entry, model_digest, read_bytes
 from modelaudit.formats.io.density import DATASETS
 from modelaudit.formats.io.tensor_stats import summarise_or_problem
+from modelaudit.graphs import reachable
 from modelaudit.settings import Limits
 
 
@@ -75,11 +76,7 @@ def _read_names(message: pb.GraphDef) -> set[str]:
             copies[node.name] = inputs
         else:
             read |= inputs
-    left = list(read)
-    while left:
-        new = copies.get(left.pop(), set()) - read
-        read |= new
-        left.extend(new)
+    read = set(reachable(read, lambda name: copies.get(name, ())))
     return read or {node.name for node in message.node}
 
 

@@ -21,6 +21,7 @@ from modelaudit.formats.graph.kernel_ops import (
     numbers,
     spatial_part,
 )
+from modelaudit.graphs import reachable
 
 
 def find_kernels(
@@ -62,21 +63,20 @@ def find_kernels(
 
 def _reached(walker: GraphWalker, signatures: Sequence[Signature]) -> list[GraphNode]:
     """Nodes of the main graph that the outputs of signatures depend on, in graph order."""
-    pending = [
+    outputs = [
         endpoint.tensor.partition(":")[0]
         for signature in signatures
         for endpoint in signature.outputs
     ]
     nodes = walker.main.nodes
-    if not pending:
+    if not outputs:
         return list(nodes.values())
-    seen: set[str] = set()
-    while pending:
-        name = pending.pop()
-        if name in seen or name not in nodes:
-            continue
-        seen.add(name)
-        pending.extend(ref.lstrip("^").partition(":")[0] for ref in nodes[name].inputs)
+
+    def before(name: str) -> list[str]:
+        inputs = nodes[name].inputs if name in nodes else ()
+        return [reference.lstrip("^").partition(":")[0] for reference in inputs]
+
+    seen = set(reachable(outputs, before))
     return [node for node in nodes.values() if node.name in seen]
 
 

@@ -9,7 +9,7 @@ from modelaudit.facts import Architecture, Artifact, Json, ObjectNode, Tensor, f
 from modelaudit.formats.checkpoint.object_graph import tensor_name
 from modelaudit.formats.keras.variables.matching import Binding, bind
 from modelaudit.formats.keras.variables.slots import LayerTree
-from modelaudit.graphs import VALUE
+from modelaudit.graphs import VALUE, reachable
 from modelaudit.structs import replace
 
 # Children of Keras models, in the object graphs of Keras 2 and 3.
@@ -41,16 +41,12 @@ def _is_model(node: ObjectNode) -> bool:
 
 
 def _reachable(by_index: Mapping[int, ObjectNode], start: int) -> set[str]:
-    seen, queue, names = {0, start}, [start], set()
-    while queue:
-        node = by_index[queue.pop()]
-        if key := node.attributes.get(VALUE, {}).get("key", ""):
-            names.add(tensor_name(key))
-        for child in node.children.values():
-            if child not in seen:
-                seen.add(child)
-                queue.append(child)
-    return names
+    """Names of the variables below a node, without those that only the root has."""
+    reached = reachable(
+        [start], lambda index: [child for child in by_index[index].children.values() if child]
+    )
+    keys = (by_index[index].attributes.get(VALUE, {}).get("key", "") for index in reached)
+    return {tensor_name(key) for key in keys if key}
 
 
 def bind_one_model(

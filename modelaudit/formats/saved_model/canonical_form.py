@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
 from modelaudit.formats.graph.wire import BYTES, FIXED64, VARINT, varint
+from modelaudit.graphs import reachable
 
 _LAST_SHORT = 0x7F  # numbers up to this are one byte, as nearly all keys and sizes are
 _WIDTHS = {FIXED64: 8}  # all other fixed fields have 4 bytes
@@ -105,13 +106,9 @@ def _key(entry: bytes, *, text: bool) -> bytes | int:
 @lru_cache(maxsize=1)
 def _schema() -> Mapping[str, Mapping[int, _Nested]]:
     """Message type -> its fields that are maps, or messages that contain maps at any depth."""
-    types: dict[str, Descriptor] = {}
-    pending: list[Descriptor] = [pb.SavedModel.DESCRIPTOR]
-    while pending:
-        descriptor = pending.pop()
-        if descriptor.full_name not in types:
-            types[descriptor.full_name] = descriptor
-            pending += [field.message_type for field in descriptor.fields if field.message_type]
+    whole: Descriptor = pb.SavedModel.DESCRIPTOR
+    reached = reachable([whole], lambda at: [f.message_type for f in at.fields if f.message_type])
+    types = {descriptor.full_name: descriptor for descriptor in reached}
     with_maps: set[str] = set()
     before = -1
     while len(with_maps) > before:

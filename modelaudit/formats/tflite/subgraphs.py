@@ -202,9 +202,4 @@ def needed_runtime(graphs: Sequence[LiteSubgraph]) -> str:
         versions = known.get(name, ())
         if 0 < version <= len(versions) and versions[version - 1] != "-":
             found.add(versions[version - 1])
-    return max(found, key=release)
-
-
-def release(version: str) -> tuple[int, ...]:
-    """A version's numbers, to compare; () for none."""
-    return tuple(int(part) for part in version.split(".") if part.isdecimal())
+    return max(found, key=lambda version: [int(part) for part in version.split(".") if part])

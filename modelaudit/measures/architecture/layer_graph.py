@@ -17,6 +17,7 @@ from typing import TypeVar
 from msgspec import Struct
 
 from modelaudit.facts import Architecture, Json, Layer
+from modelaudit.graphs import reachable
 from modelaudit.structs import replace
 
 V = TypeVar("V")
@@ -79,14 +80,12 @@ class LayerGraph(Struct, frozen=True, dict=True):
 
     def above(self, routes: Iterable[str], *, around: str = "") -> set[str]:
         """These layers and all that their outputs depend on, by ways that do not pass `around`."""
-        seen = {*routes}
-        pending = [*seen]
-        while pending:
-            calls = self.calls.get(pending.pop(), ())
-            new = {source for call in calls for source in call} - seen - {around}
-            seen |= new
-            pending += new
-        return seen
+
+        def sources(route: str) -> Iterator[str]:
+            taken = (source for call in self.calls.get(route, ()) for source in call)
+            return (source for source in taken if source != around)
+
+        return set(reachable(routes, sources))
 
     def propagate(
         self,

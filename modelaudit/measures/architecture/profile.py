@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from modelaudit.audit_types.architecture import ArchitectureProfile, WindowGrid
 from modelaudit.facts import Architecture, Layer, Shape
+from modelaudit.graphs import reachable
 from modelaudit.layer_classes import Trait, classes, has
 from modelaudit.measures.architecture.layer_graph import LayerGraph
 from modelaudit.measures.architecture.layer_shapes import channels_first, spatial_part
@@ -127,16 +128,16 @@ def _map_size(layer: Layer, source: FieldState | None) -> Shape:
 def _head(graph: LayerGraph, states: Mapping[str, FieldState]) -> str:
     """Kind of the model's head, from the last layers that determine it."""
     found: set[str] = set()
-    stack, seen = list(graph.outputs), set(graph.outputs)
-    while stack:
-        layer = graph.layer(stack.pop())
-        sources = [source for call in graph.calls[layer.route] for source in call]
-        kind = _head_kind(layer, states.get(layer.route), [states.get(s) for s in sources])
-        if kind:
-            found.add(kind)
-            continue
-        stack += [s for s in sources if s not in seen]
-        seen.update(sources)
+
+    def undecided(route: str) -> list[str]:
+        """The layers before one that does not determine the kind."""
+        sources = [source for call in graph.calls[route] for source in call]
+        given = [states.get(source) for source in sources]
+        kind = _head_kind(graph.layer(route), states.get(route), given)
+        found.add(kind)
+        return [] if kind else sources
+
+    list(reachable(graph.outputs, undecided))
     return next((kind for kind in _HEADS if kind in found), "unknown")
 
 

@@ -15,6 +15,7 @@ from enum import StrEnum
 
 from modelaudit.audit_types.kernels import BatchNormState
 from modelaudit.facts import Artifact, GraphNode
+from modelaudit.graphs import reachable
 from modelaudit.layer_classes import Trait, has
 from modelaudit.measures.architecture.layer_graph import layer_graph
 from modelaudit.measures.kernels.batchnorm import batchnorm_tensors
@@ -108,18 +109,14 @@ def unread_statistics(artifact: Artifact, routes: Collection[str]) -> bool:
     for node in artifact.graphs[0].nodes:
         for reference in node.inputs:
             readers[reference.lstrip("^").partition(":")[0]].append(node)
-    pending, seen = [*means], set(means)
-    while pending:
-        name = pending.pop()
-        following = readers[name]
-        # What nothing takes is an output or no variable of the graph, if it is no mere reading.
-        reads = operations.get(name) == "ReadVariableOp" or name.endswith("/read")
-        if not following and not reads:
-            return False
-        reached = {node.name for node in following if not _UPDATES.match(node.op)} - seen
-        pending += reached
-        seen |= reached
-    return True
+    reached = reachable(
+        means, lambda name: [node.name for node in readers[name] if not _UPDATES.match(node.op)]
+    )
+    # What nothing takes is an output or no variable of the graph, if it is no mere reading.
+    return all(
+        readers[name] or operations.get(name) == "ReadVariableOp" or name.endswith("/read")
+        for name in reached
+    )
 
 
 def _pairs(artifact: Artifact) -> Iterator[tuple[str, str]]:

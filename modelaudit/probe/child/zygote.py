@@ -26,6 +26,7 @@ import signal
 import socket
 import sys
 import types
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -50,17 +51,35 @@ def _worker() -> types.ModuleType:
     return importlib.import_module(PACKAGE + ".worker")
 
 
+@contextlib.contextmanager
+def _cheap_imports() -> Iterator[None]:
+    """Import in two thirds of the time: no garbage collection, which finds nothing in modules.
+
+    And no matplotlib, which Keras 3 imports where it is installed, for drawing only.
+    """
+    nothing = types.ModuleType("matplotlib")  # no package: an import of matplotlib.pyplot fails
+    there = sys.modules.setdefault("matplotlib", nothing)
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+        if there is nothing:
+            del sys.modules["matplotlib"]  # a model's own code may import it
+
+
 def import_runtime(policy: dict[str, Any]) -> tuple[Any, Any, dict[str, str]]:
     """(tensorflow, keras or None, versions), with threads and seeds set; runs no ops."""
-    import tensorflow as tf
-
-    versions = {"python": sys.version.split()[0], "tensorflow": str(tf.__version__)}
     keras = None
-    with contextlib.suppress(ImportError, AttributeError):
-        keras = tf.keras  # Keras 3, or tf-keras if TF_USE_LEGACY_KERAS is set
-        _ = keras.layers.Dense  # loaded lazily, so load it before the fork
-        name, version = _keras_version(keras)
-        versions[name] = version
+    with _cheap_imports():
+        import tensorflow as tf
+
+        versions = {"python": sys.version.split()[0], "tensorflow": str(tf.__version__)}
+        with contextlib.suppress(ImportError, AttributeError):
+            keras = tf.keras  # Keras 3, or tf-keras if TF_USE_LEGACY_KERAS is set
+            _ = keras.layers.Dense  # loaded lazily, so load it before the fork
+            name, version = _keras_version(keras)
+            versions[name] = version
     for name in ("numpy", "h5py"):
         with contextlib.suppress(ImportError):
             versions[name] = str(__import__(name).__version__)

@@ -8,6 +8,7 @@ from functools import cache
 
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Artifact, Tensor
+from modelaudit.graphs import reachable
 from modelaudit.runtimes.catalogue import find_profile, shipped_profiles
 from modelaudit.runtimes.model import CheckContext, LoadCall, Reason
 from modelaudit.runtimes.profile import read_profile
@@ -305,13 +306,12 @@ def _unmatched(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     own = context.behaviour("checkpoint_names")
     gone = _names_in_keras3() - set(own) if own else frozenset()
     nodes = {node.index: node for node in artifact.object_graph}
-    reached, left = {0}, [0]
-    while left:
-        node = nodes.get(left.pop())
-        below = node.children.items() if node else ()
-        new = {index for name, index in below if name not in gone} - reached
-        reached |= new
-        left.extend(new)
+
+    def below(index: int) -> list[int]:
+        children = nodes[index].children if index in nodes else {}
+        return [child for name, child in children.items() if name not in gone]
+
+    reached = set(reachable([0], below))
     kept = {tensor.name for tensor in weights(artifact)}
     for node in artifact.object_graph:
         for attribute in node.attributes.values():

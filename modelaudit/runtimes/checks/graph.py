@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Artifact, Format, GraphFunction, GraphNode, Signature
+from modelaudit.graphs import reachable
 from modelaudit.layer_classes import Trait, classes
 from modelaudit.runtimes.checks import silent_differences
 from modelaudit.runtimes.graph_usage import GRAPH, graph_nodes
@@ -226,18 +227,14 @@ def _drawn_for_outputs(function: GraphFunction) -> GraphNode | None:
     Recurrent layers with dropout draw masks in an export, but do not use them.
     """
     nodes = {node.name: node for node in function.nodes}
-    left = [source.split(":")[0] for source in function.returns.values()]
-    reached = set(left)
-    while left:
-        node = nodes.get(left.pop())
-        if node is None:
-            continue
-        if node.op.startswith(DRAWS):
-            return node
-        before = {source.lstrip("^").split(":")[0] for source in node.inputs} - reached
-        reached |= before
-        left.extend(before)
-    return None
+    outputs = [source.split(":")[0] for source in function.returns.values()]
+
+    def before(name: str) -> list[str]:
+        sources = nodes[name].inputs if name in nodes else ()
+        return [source.lstrip("^").split(":")[0] for source in sources]
+
+    reached = (nodes[name] for name in reachable(outputs, before) if name in nodes)
+    return next((node for node in reached if node.op.startswith(DRAWS)), None)
 
 
 def serving(artifact: Artifact) -> Signature | None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
-import sys
 import zipfile
 from pathlib import Path
 
@@ -19,6 +17,7 @@ from modelaudit.findings import Severity
 from modelaudit.settings.known_models import Baseline, KnownModel
 from tests.growth import LINEAR, growth
 from tests.made import files
+from tests.sharing import with_tensorflow
 
 SAMPLE = Path(__file__).parents[3] / "sample_models" / "digits_partial_restore.keras"
 
@@ -58,7 +57,7 @@ model.get_layer("norm").gamma.assign(numpy.array([0.5, 0.7, 1.3, 1.1]))
 model.save({str(folder / "model.keras")!r})
 model.export({str(folder / "export")!r}, verbose=False)
 """
-    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+    with_tensorflow("-c", code)
     return folder
 
 

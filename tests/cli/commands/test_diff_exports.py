@@ -36,12 +36,11 @@ def test_the_commands_of_the_page(modelaudit, lite_models, tmp_path):
     x = np.random.default_rng(0).random((24, 16, 16, 3), np.float32)
     np.savez(tmp_path / "images.npz", x=x, y=np.arange(24) % 5)
     faulty, right = (shlex.split(line)[1:] for line in COMMANDS[1].splitlines())
-    env = {"PYTHONIOENCODING": "utf-8"}
-    ran = modelaudit(*faulty, env=env)
+    ran = modelaudit(*faulty)
     assert ran.returncode == 1, ran.stderr
     assert "cause: the export expects 0…255, the source 0…1" in ran.stdout
     assert "      images = images * 255.0" in ran.stdout.splitlines()
-    ran = modelaudit(*right, env=env)
+    ran = modelaudit(*right)
     assert ran.returncode == 0, ran.stderr
     found = json.loads(ran.stdout)
     assert found["export"]["verdict"] == "equal within quantisation"

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 import pytest
 
 from modelaudit.cli.terminal import path_differences
-from tests.cli.commands.test_record_diff import modelaudit
+from tests.command_line import run_command as modelaudit
 from tests.made.files import minimal_h5
 
 GONE, NEW = "gone.h5", "fresh one.h5"

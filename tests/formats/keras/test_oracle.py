@@ -5,9 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
-import subprocess
-import sys
 import zipfile
 from pathlib import Path
 
@@ -21,6 +18,7 @@ from modelaudit.formats.keras.variables.matching import Binding, bind
 from modelaudit.formats.keras.variables.slots import ExpectedVariable, variable_aliases
 from modelaudit.settings import Limits
 from tests.formats.bindings import missing
+from tests.sharing import with_tensorflow
 
 pytestmark = pytest.mark.slow
 
@@ -34,15 +32,7 @@ LOST = ("keras3", "cells", "checkpoint.json")
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     folder = tmp_path_factory.mktemp("oracle")
-    environment = {k: v for k, v in os.environ.items() if k != "TF_USE_LEGACY_KERAS"}
-    done = subprocess.run(
-        [sys.executable, str(BUILDER), str(folder)],
-        env=environment | {"CUDA_VISIBLE_DEVICES": "-1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
+    with_tensorflow(BUILDER, folder)
     found = sorted(path.parent for path in folder.glob("*/*/truth.json"))
     assert len(found) == 54
     return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,7 @@ from modelaudit.formats.keras.variables.unbound import named_kernels, numbered_n
 from modelaudit.formats.reader import read
 from modelaudit.measures.kernels.batchnorm import batchnorm_tensors
 from modelaudit.settings import Limits
-from tests.sharing import answer_of
+from tests.sharing import told_with_tensorflow
 
 PROGRAM = """
 import json, sys
@@ -43,7 +42,7 @@ print(json.dumps(paths))
 
 @pytest.mark.slow
 def test_names_and_kernels_are_those_of_keras(tmp_path: Path) -> None:
-    paths = answer_of([sys.executable, "-c", PROGRAM, str(tmp_path)])
+    paths = told_with_tensorflow("-c", PROGRAM, tmp_path)
     artifact = read(tmp_path / "m.weights.h5", Limits())
     kernels = {kernel.route: kernel for kernel in artifact.kernels}
     assert sorted((kernel.route, kernel.kind, kernel.spatial) for kernel in artifact.kernels) == [

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -19,6 +17,7 @@ from modelaudit.formats.saved_model.canonical_form import canonical_bytes, messa
 from modelaudit.formats.saved_model.farmhash import fingerprint64
 from modelaudit.formats.saved_model.fingerprint import read_fingerprint
 from modelaudit.settings import Limits
+from tests.sharing import told_with_tensorflow
 
 LENGTHS = [*range(140), 191, 192, 193, 1000, 4097]
 PROGRAM = """
@@ -58,13 +57,7 @@ def entries_of(data: bytes, field: int) -> list[tuple[int, bytes, bytes]]:
 
 @pytest.mark.slow
 def test_every_length_hashes_as_in_tensorflow() -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, json.dumps(LENGTHS)],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    pairs = json.loads(done.stdout.splitlines()[-1])
+    pairs = told_with_tensorflow("-c", PROGRAM, json.dumps(LENGTHS))
     assert len(pairs) == len(LENGTHS)
     for data, expected in pairs:
         assert fingerprint64(bytes.fromhex(data)).to_bytes(8, "little").hex() == expected

@@ -1,12 +1,11 @@
 import ast
 import itertools
-import subprocess
-import sys
 
 import pytest
 
 from modelaudit.facts import Layer
 from modelaudit.measures.architecture import window_grid as wg
+from tests.sharing import with_tensorflow
 
 CONFIGURATIONS = [
     c
@@ -165,9 +164,6 @@ def test_rule_against_tensorflow() -> None:
     A pooling whose grid is not symmetric can still be equivariant where all its windows see the
     same (one window over the whole map, or padding only): those are listed, and are few.
     """
-    done = subprocess.run(
-        [sys.executable, "-c", TENSORFLOW], capture_output=True, text=True, check=True
-    )
-    wrong, ties = done.stdout.splitlines()[-1].split(" ties ")
+    wrong, ties = with_tensorflow("-c", TENSORFLOW).splitlines()[-1].split(" ties ")
     assert wrong == "0 []", wrong
     assert all(n <= k for n, k, _, _ in ast.literal_eval(ties)), ties

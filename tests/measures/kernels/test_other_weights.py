@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,7 @@ from modelaudit.measures.kernels.other_weights import other_matrices
 from modelaudit.measures.measure import measure
 from modelaudit.settings import Limits
 from tests.measures.artifacts import artifact
-from tests.sharing import answer_of
+from tests.sharing import with_tensorflow
 
 PROGRAM = """
 import json, sys
@@ -46,7 +45,7 @@ print(json.dumps("done"))
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("recurrent")
-    answer_of([sys.executable, "-c", PROGRAM, str(folder)])
+    with_tensorflow("-c", PROGRAM, folder)
     return folder
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import importlib
 import sys
 from types import SimpleNamespace
 
@@ -9,6 +11,7 @@ import numpy as np
 import pytest
 
 from modelaudit.probe.child.loading import run_ops_directly
+from modelaudit.probe.child.zygote import _cheap_imports
 from tests.sharing import answer_of
 
 # TensorFlow lists the functions of a process, including those made for single ops.
@@ -57,3 +60,16 @@ def test_graph_mode_is_unchanged(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "tensorflow.python.pywrap_tfe", wrapper)
     run_ops_directly(SimpleNamespace(executing_eagerly=lambda: False))
     assert not switched
+
+
+def test_matplotlib_is_only_absent_while_tensorflow_is_imported(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in [name for name in sys.modules if name.partition(".")[0] == "matplotlib"]:
+        monkeypatch.delitem(sys.modules, name)
+    with _cheap_imports():
+        assert not gc.isenabled()
+        with pytest.raises(ImportError):
+            importlib.import_module("matplotlib.pyplot")
+    assert gc.isenabled()
+    assert "matplotlib" not in sys.modules

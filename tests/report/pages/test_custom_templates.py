@@ -188,7 +188,7 @@ def test_an_appendix_is_complete():
 
 @pytest.mark.slow
 def test_a_pdf_with_an_appendix_has_every_layer():
-    audit = samples.large()
+    audit = samples.large(40)  # of which a report without an appendix shows 12
     made = render_pdf(audit, samples.RULES, appendix=True, paper="letter")
     reader = pypdf.PdfReader(io.BytesIO(made))
     assert [round(float(x)) for x in reader.pages[0].mediabox[2:]] == [612, 792]

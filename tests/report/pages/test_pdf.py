@@ -27,8 +27,8 @@ LARGEST = 350_000
 
 
 @pytest.fixture(scope="module")
-def made():
-    return {name: render_pdf(make(), samples.RULES) for name, make in samples.SAMPLES.items()}
+def made(pdf):
+    return {name: pdf(name) for name in samples.SAMPLES}
 
 
 @pytest.fixture(scope="module", params=list(samples.SAMPLES))
@@ -206,9 +206,9 @@ sys.path[:0] = [{tests!r}]
 import report_samples as samples
 from modelaudit.report.pages.html import render_html
 from modelaudit.report.pages.pdf import render_pdf
-for audit in (samples.healthy(), samples.foreign()):
-    for made in (render_html(audit, samples.RULES).encode(), render_pdf(audit, samples.RULES)):
-        print(hashlib.sha256(made).hexdigest())
+audit = samples.foreign()  # with every section, rendered twice because of its letters
+for made in (render_html(audit, samples.RULES).encode(), render_pdf(audit, samples.RULES)):
+    print(hashlib.sha256(made).hexdigest())
 """
 
 
@@ -219,8 +219,5 @@ def test_two_processes_render_the_same_bytes(made):
         cwd=here.parents[1], env=dict(os.environ, PYTHONHASHSEED="4711"), check=True,
         capture_output=True, text=True,
     ).stdout.split()  # fmt: skip
-    ours = []
-    for name in ("healthy", "foreign"):
-        html = render_html(samples.SAMPLES[name](), samples.RULES)
-        ours += [hashlib.sha256(each).hexdigest() for each in (html.encode(), made[name])]
-    assert theirs == ours
+    html = render_html(samples.foreign(), samples.RULES).encode()
+    assert theirs == [hashlib.sha256(each).hexdigest() for each in (html, made["foreign"])]

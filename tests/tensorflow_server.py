@@ -1,0 +1,70 @@
+"""A process that has imported TensorFlow and both versions of Keras, and forks to run Python.
+
+Reads a request a line, and answers with the exit status: see `tests.sharing.with_tensorflow`. It
+runs no ops itself, so that a fork copies no thread pools.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import runpy
+import sys
+import traceback
+import types
+from pathlib import Path
+
+
+def run(arguments: list[str], cwd: str, out: str, err: str) -> None:
+    """Do what `python *arguments` does, in this process; returns when the program ends."""
+    os.chdir(cwd)
+    for number, path in enumerate((os.devnull, out, err)):
+        os.dup2(os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600), number)
+    first, *sys.argv = arguments
+    if first == "-c":
+        program = sys.modules["__main__"] = types.ModuleType("__main__")
+        exec(compile(sys.argv[0], "<string>", "exec"), vars(program))
+        vars(program).clear()  # closes files
+    elif first == "-m":
+        runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+    else:
+        sys.argv = arguments
+        sys.path.insert(0, str(Path(first).parent))
+        runpy.run_path(first, run_name="__main__")
+
+
+def ended(*arguments) -> int:
+    """The same in a child; its exit status."""
+    child = os.fork()
+    if child:
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    code = 1
+    try:
+        run(*arguments)
+        code = 0
+    except SystemExit as error:
+        code = error.code if isinstance(error.code, int) else int(error.code is not None)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        gc.collect()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def main() -> None:
+    gc.disable()
+    import keras  # noqa: F401
+    import tensorflow  # noqa: F401
+    import tf_keras  # noqa: F401
+
+    gc.enable()
+    gc.freeze()
+    for line in sys.stdin:
+        print(ended(*json.loads(line)), flush=True)  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()
