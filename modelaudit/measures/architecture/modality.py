@@ -262,7 +262,8 @@ def _of_vector(
     if 2 in spatial:
         said = "a vector, which 2-D layers read as an image"
         return InputModality(Modality.IMAGE, Confidence.MEDIUM, said)
-    if port.dtype.startswith(("int", "uint")) and (count is None or count > 1):
+    whole = port.dtype.startswith(("int", "uint")) and bool(sizes) and count != 1
+    if whole and not (first and _mixes(first)):  # a matrix takes numbers, not indices
         return InputModality(Modality.TEXT, Confidence.LOW, "a sequence of integers")
     if 1 in spatial or any(has(each.class_name, Trait.SEQUENCE) for each in readers):
         said = "a vector, which a layer reads as a sequence"

@@ -99,11 +99,16 @@ def _setting(name: str, tensor: Untyped) -> Setting | None:
             return Setting(name, tensor, strength, "dropout or noise then has no effect")
         if rank == 0:
             return Setting(name, tensor, 1.0, "it is one number for all samples", plain=True)
+        uses = [(op.type, index) for op, index in _uses(tensor)]
+        if rank is None and uses and uses[0] in {("RealDiv", 1), ("Div", 1)}:  # a temperature
+            return Setting(name, tensor, 1.0, "it is what other values are divided by", plain=True)
     elif dtype in {"int32", "int64"} and rank in {0, 1, None}:
         types = {op.type for op, _ in _uses(tensor)}
-        if types & set(_LOOKUPS):
+        compared = rank != 0 and bool(types & set(_COMPARISONS))
+        # The last step of each sample is looked up by its length.
+        if types & set(_LOOKUPS) and not (rank == 1 and compared):
             return None
-        if rank != 0 and types & set(_COMPARISONS):
+        if compared:
             return Setting(name, tensor, "steps", "it is compared with step numbers")
         if rank != 1 and types & set(_SIZES):
             return Setting(name, tensor, "samples", "it sets the size of other tensors")

@@ -140,6 +140,12 @@ def test_integers_are_a_text_even_if_a_convolution_reads_them() -> None:
     assert kind_of(Port("x", "int32", (None, 50)), kernels=(kernel(1),)).kind == "text"
 
 
+def test_integers_that_a_matrix_takes_are_no_text() -> None:
+    """The squares of a board, say; and one number for each sample is no sequence."""
+    assert kind_of(Port("x", "int64", (None, 16)), "Dense").kind == "table"
+    assert kind_of(Port("step_type", "int32", (None,))).kind != "text"
+
+
 def test_a_table_that_integers_index_shows_a_text() -> None:
     assert kind_of(Port("x", "int32", (None, 30), 400)).kind == "text"
     assert kind_of(Port("x", "int32", (None, 1), 400)).kind == "table"

@@ -101,6 +101,31 @@ def test_lengths_and_batch_sizes_follow_the_data(tf, v1) -> None:
     np.testing.assert_allclose(only(model, feed), wanted, rtol=1e-4)
 
 
+def test_a_length_also_selects_the_last_step(tf, v1) -> None:
+    x = v1.placeholder(tf.float32, [None, None, 3], "x")
+    lengths = v1.placeholder(tf.int32, [None], "lengths")
+    used = tf.less(tf.range(tf.shape(x)[1])[None, :], lengths[:, None])
+    kept = x * tf.cast(used, tf.float32)[..., None]
+    rows = tf.range(tf.shape(x)[0]) * tf.shape(x)[1] + lengths - 1
+    last = tf.gather(tf.reshape(kept, [-1, 3]), rows)
+    scores = tf.matmul(last, weights(v1, 3, 2), name="scores")
+    trained(v1, tf.reduce_mean(tf.square(scores)))
+    model = loaded(tf, v1)
+    assert names(model) == (["x"], ["scores"])
+    feed = RNG.random((5, 7, 3), "float32")
+    np.testing.assert_allclose(only(model, feed), feed[:, -1] @ kernel_of(model), rtol=1e-4)
+
+
+def test_a_temperature_of_unknown_rank_is_one(tf, v1) -> None:
+    x = v1.placeholder(tf.float32, [None, 6], "x")
+    logits = tf.matmul(x, weights(v1, 6, 4))
+    scaled = tf.divide(logits, v1.placeholder(tf.float32, None, "temperature"), name="scaled")
+    tf.nn.softmax(scaled, name="probabilities")
+    model = loaded(tf, v1)
+    assert {name: each.value for name, each in model.settings.items()} == {"temperature": 1.0}
+    assert names(model) == (["x"], ["probabilities"])
+
+
 def test_a_number_is_a_setting_only_beside_data(tf, v1) -> None:
     x = v1.placeholder(tf.float32, [], "x")
     tf.multiply(x, 2.0, name="double")
