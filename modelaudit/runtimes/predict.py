@@ -93,7 +93,7 @@ def predict(
         if profile.keras3 or call is not LoadCall.TFSM_LAYER
     ]
     found = predict_calls(artifact, asked)
-    if not artifact.training or artifact.format.is_saved_model:
+    if not artifact.training:
         return found
     compiling = [
         (profile, replace(request, compile=True))
@@ -176,6 +176,8 @@ def _reasons(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
         return
     if call is LoadCall.LOAD_MODEL and artifact.format.is_saved_model:
         yield from match_saved_keras.check(artifact, context)
+        if context.request.compile:
+            yield from match_compile.check_saved_model(artifact, context)
     elif call is LoadCall.SESSION or artifact.format.is_saved_model:
         yield from match_graph.check(artifact, context)
     elif call in (LoadCall.LOAD_WEIGHTS, LoadCall.RESTORE):

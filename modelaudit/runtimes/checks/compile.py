@@ -12,6 +12,7 @@ from modelaudit.runtimes.profile import RuntimeProfile
 from modelaudit.runtimes.saved_config import FUNCTION
 
 RECOMPILE = "load with compile=False, then compile the model again"
+_WRAPPERS = ("MeanMetricWrapper", "SumOverBatchSizeMetricWrapper")  # of functions
 # Prefix of the optimizers that Keras 2.11 registered in place of the older ones, and the name of
 # the one that it added for mixed precision.
 NEW_OPTIMIZER = ("Custom>", "LossScaleOptimizerV3")
@@ -38,6 +39,31 @@ def check(artifact: Artifact, context: CheckContext, archive: bool) -> Iterator[
         for name, form, config in _objects(training.get(word)):
             if form == "class" and name not in context.request.custom:
                 yield from _arguments(kind, word, name, config, context)
+
+
+def check_saved_model(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
+    """Reasons of a SavedModel, whose loader creates losses and metrics from their config alone."""
+    for name, form, _ in _objects(mapping(artifact.training).get("loss")):
+        yield from _loss(name, form, context, archive=False)
+    metrics = {
+        f"nodes/{node.index}"
+        for node in artifact.object_graph
+        if node.detail.get("identifier") == "_tf_keras_metric"
+    }
+    for document in artifact.documents:
+        said = mapping(document.value) if document.route in metrics else {}
+        name = text(said.get("class_name"))
+        if name in _WRAPPERS:
+            name = text(mapping(said.get("config")).get("fn"))
+        known = name in context.request.custom or any(
+            context.profile.knows(kind, name) for kind in ("metrics", "losses")
+        )
+        if name and not known:
+            yield _reason(
+                "unknown-metric",
+                f"{name} is a metric that {context.profile.name} does not have",
+                f"ValueError: Unable to restore custom object of class {said.get('class_name')}",
+            )
 
 
 def _reason(code: str, what: str, error: str) -> Reason:
