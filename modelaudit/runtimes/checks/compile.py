@@ -43,7 +43,7 @@ def check(artifact: Artifact, context: CheckContext, archive: bool) -> Iterator[
 
 def check_saved_model(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     """Reasons of a SavedModel, whose loader creates losses and metrics from their config alone."""
-    for name, form, _ in _objects(mapping(artifact.training).get("loss")):
+    for name, form, _ in _objects((artifact.training or {}).get("loss")):
         yield from _loss(name, form, context, archive=False)
     metrics = {
         f"nodes/{node.index}"
