@@ -4,6 +4,8 @@ python scripts/readme_output.py            write the real output where it differ
                                            command ended with another exit code than stated
 python scripts/readme_output.py --check    exit 1 and show the differences
 
+`--folder DIRECTORY` runs the commands there and keeps what they write.
+
 A block is run if the line before it is `<!-- run -->`. Its commands start with `$ `; the lines
 that follow are their output, stdout and stderr together. Options may follow `run:`
 
@@ -134,11 +136,13 @@ def main() -> int:
     """Write or check; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true")
-    check = parser.parse_args().check
+    parser.add_argument("--folder", type=Path)
+    options = parser.parse_args()
+    check = options.check
     page = README.read_text(encoding="utf-8")
     new, done, stale, failed = "", 0, False, False
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name).resolve()
+        folder = (options.folder or Path(name)).resolve()
         prepare(folder)
         for block in blocks(page):
             real, code = run(block, folder)

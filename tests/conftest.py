@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import os
+import subprocess
+import sys
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -11,7 +13,7 @@ from types import ModuleType
 import pytest
 from hypothesis import settings
 
-from tests.command_line import run_command
+from tests.command_line import ROOT, run_command
 from tests.made import files
 from tests.sharing import made_once, with_tensorflow
 
@@ -30,10 +32,14 @@ gc.set_threshold(50_000, 20, 20)
 LONGEST = (
     "tests/test_readme.py",
     "tests/rules/test_training_rules.py",
+    "tests/probe/child/test_containment.py",
     "tests/repairs/test_repair.py",
     "tests/runtimes/test_foreign.py",
     "tests/diagnosis/test_snippets.py",
+    "tests/formats/test_dense_files.py",
+    "tests/formats/graph/test_recurrent_activations.py",
     "tests/test_end_to_end.py",
+    "tests/runs/test_survival.py",
     "tests/runtimes/test_installed_runtimes.py",
     "tests/runtimes/test_teachable.py",
 )
@@ -75,6 +81,21 @@ def lite_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "lite",
         lambda folder: with_tensorflow("-m", "tests.made.lite_models", folder),
     )
+
+
+@pytest.fixture(scope="session")
+def readme_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory in which the commands of the README were run: `reports` has the samples' audits.
+
+    `differences` holds what they print that the README does not show; it should be empty.
+    """
+
+    def run(folder: Path) -> None:
+        script = [sys.executable, ROOT / "scripts" / "readme_output.py", "--check"]
+        with (folder / "differences").open("w") as said:
+            subprocess.run([*script, "--folder", folder], stderr=said, check=False)
+
+    return made_once(tmp_path_factory, "readme", run)
 
 
 @pytest.fixture

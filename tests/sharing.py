@@ -44,12 +44,12 @@ def output_of(command: list[str]) -> str:
 
 
 @cache
-def _server() -> subprocess.Popen[str]:
-    """The process of `tests.tensorflow_server`, one for each worker of pytest."""
+def _server(*imported: str) -> subprocess.Popen[str]:
+    """The process of `tests.fork_server` with these modules, one for each worker of pytest."""
     pipe = subprocess.PIPE
     environment = {k: v for k, v in os.environ.items() if k != "TF_USE_LEGACY_KERAS"}
     server = subprocess.Popen(
-        module("tests.tensorflow_server"),
+        module("tests.fork_server", *imported),
         cwd=REPOSITORY,
         env=environment | QUIET,
         stdin=pipe,
@@ -61,12 +61,9 @@ def _server() -> subprocess.Popen[str]:
     return server
 
 
-def with_tensorflow(*arguments: object, cwd: Path = REPOSITORY) -> str:
-    """The output of `python *arguments`, a program that imports TensorFlow or Keras.
-
-    Importing them takes seconds, so it runs in a fork of a process that has done so.
-    """
-    server = _server()
+def forked(*arguments: object, imported: tuple[str, ...], cwd: Path = REPOSITORY) -> str:
+    """The output of `python *arguments`, run in a fork of a process with the modules `imported`."""
+    server = _server(*imported)
     with tempfile.TemporaryDirectory() as folder:
         out, err = Path(folder, "out"), Path(folder, "err")
         request = [list(map(str, arguments)), str(cwd), str(out), str(err)]
@@ -76,6 +73,11 @@ def with_tensorflow(*arguments: object, cwd: Path = REPOSITORY) -> str:
         said = err.read_text(errors="replace") if err.exists() else ""
         assert status == "0", f"{arguments} ended with {status}:\n{said[-4000:]}"
         return out.read_text()
+
+
+def with_tensorflow(*arguments: object, cwd: Path = REPOSITORY) -> str:
+    """The same for a program with TensorFlow and Keras, which take seconds to import."""
+    return forked(*arguments, imported=("tensorflow", "keras", "tf_keras"), cwd=cwd)
 
 
 def told_with_tensorflow(*arguments: object, cwd: Path = REPOSITORY) -> Any:

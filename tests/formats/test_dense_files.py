@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.formats.dense_files import COUNTED, DENSE
+from tests.sharing import forked
 
 MEMORY_MIB = 300
+READERS = (  # each file is read in a process of its own, which need not import these again
+    *("modelaudit.pipeline", "modelaudit.schema"),
+    *("modelaudit.formats.keras.archive", "modelaudit.formats.saved_model.reader"),
+)
 CALLS = 20_000_000  # of functions; what takes 2 s makes about as many
 AUDIT = """
 import cProfile, json, sys
@@ -44,9 +47,8 @@ def audited(path: Path, *options: str) -> tuple[int, list[str], int, int, int]:
         of calls of functions (with an option, since counting takes long), and of bytes of
         `audit.json`.
     """
-    run = [sys.executable, "-c", AUDIT, str(path), *options]
-    done = subprocess.run(run, capture_output=True, check=True, text=True)
-    peak, said, findings, calls, size = json.loads(done.stdout)
+    told = forked("-c", AUDIT, path, *options, imported=READERS)
+    peak, said, findings, calls, size = json.loads(told)
     return peak, said, findings, calls, size
 
 

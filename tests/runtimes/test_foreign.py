@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import h5py
@@ -16,7 +16,9 @@ import pytest
 from modelaudit.audit_types.loading import LoadOutcome, Status
 from modelaudit.findings import Confidence, Severity, Verdict
 from modelaudit.pipeline import AuditTarget, add_probe, finish_audit, static_facts
-from modelaudit.probe.run import local_probe
+from modelaudit.probe.host.runtime import RuntimeHandle
+from modelaudit.probe.other_runtimes import start_other_runtime
+from modelaudit.probe.run import probe_with, start_runtimes
 from modelaudit.rules.model import Facts
 from modelaudit.runtimes.model import predicted_call
 from modelaudit.settings import ProbeSettings, Settings
@@ -54,12 +56,21 @@ def models(made: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Pa
 
 
 @pytest.fixture(scope="module")
-def seen(pythons: dict[str, str], models: dict[str, Path]) -> Iterator[dict[str, Facts]]:
+def handles(pythons: dict[str, str]) -> Iterator[Sequence[RuntimeHandle]]:
+    """The installed Keras 3 and tf-keras, and the wanted runtimes."""
+    with start_runtimes(Settings(runtimes=wanted())) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def seen(
+    pythons: dict[str, str], handles: Sequence[RuntimeHandle], models: dict[str, Path]
+) -> dict[str, Facts]:
     """Facts of every model, loaded in all runtimes."""
     assert pythons
     settings = Settings(probe=ProbeSettings(samples=8, timeout=120), runtimes=wanted())
-    with local_probe(settings) as probe:
-        yield {n: add_probe(static_facts(path, settings), probe) for n, path in models.items()}
+    probe = probe_with(handles)
+    return {n: add_probe(static_facts(path, settings), probe) for n, path in models.items()}
 
 
 @pytest.fixture(scope="module")
@@ -184,14 +195,17 @@ def test_an_audit_shows_predicted_and_observed_results(
     assert not exact & {f.evidence["runtime"] for f in otherwise}
 
 
-def test_a_missing_runtime_is_reported(models: dict[str, Path]) -> None:
+def test_a_missing_runtime_is_reported(
+    handles: Sequence[RuntimeHandle], models: dict[str, Path]
+) -> None:
     missing = replace(wanted()[0], python="/nowhere/python", requirements=())
     # The finding that the model was never trained must not hide the missing runtime.
     settings = Settings(
         probe=ProbeSettings(samples=4), runtimes=(missing,), fail_on=Severity.CRITICAL
     )
     name = "keras3_sequential.keras"
-    with local_probe(settings) as probe:
+    with start_other_runtime(missing, None) as none:
+        probe = probe_with([*handles[: len(HOME)], none])
         facts = add_probe(static_facts(models[name], settings), probe)
     (absent,) = [each for each in facts.elsewhere if each.runtime == missing.name]
     assert absent.status is Status.UNAVAILABLE

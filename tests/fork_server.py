@@ -1,12 +1,13 @@
-"""A process that has imported TensorFlow and both versions of Keras, and forks to run Python.
+"""A process that has imported the modules in its arguments, and forks to run Python.
 
-Reads a request a line, and answers with the exit status: see `tests.sharing.with_tensorflow`. It
-runs no ops itself, so that a fork copies no thread pools.
+Reads a request a line, and answers with the exit status: see `tests.sharing.forked`. It runs no
+ops of TensorFlow itself, so that a fork copies no thread pools.
 """
 
 from __future__ import annotations
 
 import gc
+import importlib
 import json
 import os
 import runpy
@@ -56,10 +57,8 @@ def ended(*arguments) -> int:
 
 def main() -> None:
     gc.disable()
-    import keras  # noqa: F401
-    import tensorflow  # noqa: F401
-    import tf_keras  # noqa: F401
-
+    for name in sys.argv[1:]:
+        importlib.import_module(name)
     gc.enable()
     gc.freeze()
     for line in sys.stdin:
