@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
+from functools import lru_cache
 
 import msgspec
 from msgspec import Struct, field
@@ -12,7 +14,7 @@ from modelaudit.audit_types.json_form import jsonable
 from modelaudit.facts import Json, Provenance
 from modelaudit.findings import Severity, Verdict
 from modelaudit.schema import Audit
-from modelaudit.structs import converted
+from modelaudit.structs import converted, replace
 
 
 class RowFinding(Struct, frozen=True):
@@ -115,6 +117,31 @@ def row_to_json(row: ResultRow) -> dict[str, Json]:
     """The row for the log, the history and `scan --json`."""
     written = {name: jsonable(getattr(row, name)) for name in row.__struct_fields__}
     return {**written, "severities": {**row.severities}, "rules": [*row.rules]}
+
+
+def row_from_text(line: str) -> ResultRow:
+    """The row in a line of JSON, of this or an earlier version.
+
+    What most rows of a registry have in common is one object in all of them.
+
+    Raises:
+        ValueError: it is not a row.
+    """
+    try:
+        row = msgspec.json.decode(line, type=ResultRow)
+    except msgspec.MsgspecError as error:
+        raise ValueError(f"not a result row: {error}") from error
+    return replace(
+        row,
+        format=sys.intern(row.format),
+        format_label=sys.intern(row.format_label),
+        unanswered=_shared(row.unanswered),
+    )
+
+
+@lru_cache(maxsize=1024)
+def _shared(codes: tuple[str, ...]) -> tuple[str, ...]:
+    return codes
 
 
 def row_from_json(data: object) -> ResultRow:

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from modelaudit.result_row import row_from_json, row_to_json
+from modelaudit.result_row import row_from_json, row_from_text, row_to_json
 from tests.rows import finding, row
 
 ROW = row(
@@ -23,6 +23,7 @@ ROW = row(
 
 def test_what_is_written_is_read():
     assert row_from_json(json.loads(json.dumps(row_to_json(ROW)))) == ROW
+    assert row_from_text(json.dumps(row_to_json(ROW))) == ROW
 
 
 def test_only_open_findings_count():

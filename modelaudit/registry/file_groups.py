@@ -48,10 +48,10 @@ def checkpoint_prefix(name: str) -> str | None:
     return match["prefix"] if match else None
 
 
-def is_shard(name: str, prefix: str) -> bool:
-    """Whether the file `name` is a data file of the V1 checkpoint `prefix`."""
+def shard_prefix(name: str) -> str | None:
+    """The prefix of the V1 checkpoint that `name` would be a data file of, or None."""
     match = _SHARD.fullmatch(name)
-    return match is not None and match["prefix"] == prefix
+    return match["prefix"] if match else None
 
 
 def checkpoints(files: Collection[str]) -> tuple[CheckpointFiles, ...]:

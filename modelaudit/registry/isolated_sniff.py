@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from modelaudit.facts import Format, Json
 from modelaudit.formats.io.file_window import FileWindow
 from modelaudit.formats.sniff import sniff
 from modelaudit.registry import worker_pool
-from modelaudit.settings import Limits
+from modelaudit.settings import Limits, default_jobs
 
 SECONDS = 30.0  # to read a few links
+AT_ONCE = 200  # files for one answer of a child: answering takes longer than to look at one
 
 
 def sniff_isolated(path: Path, limits: Limits) -> Format:
@@ -21,7 +22,7 @@ def sniff_isolated(path: Path, limits: Limits) -> Format:
 
 
 def sniff_all_isolated(paths: Iterable[Path], limits: Limits) -> dict[Path, Format]:
-    """The same for many paths: child processes open all HDF5 files among them in turn."""
+    """The same for many paths: child processes open all HDF5 files among them, many at once."""
     forms: dict[Path, Format] = {}
     waiting: list[Path] = []
     for path in paths:
@@ -36,14 +37,26 @@ def sniff_all_isolated(paths: Iterable[Path], limits: Limits) -> dict[Path, Form
             waiting.append(path)
     if waiting:  # import h5py here, so that no child needs to
         importlib.import_module("modelaudit.formats.hdf5.keras_layout")
-    for done in worker_pool.run_tasks(
-        waiting, _look, jobs=1, seconds=SECONDS, memory=limits.read_memory
-    ):
-        word = (done.value or {}).get("format")
-        if isinstance(word, str):
-            forms[waiting[done.index]] = Format(word)
+    groups = [waiting[start : start + AT_ONCE] for start in range(0, len(waiting), AT_ONCE)]
+    lost = list(_look_at(groups, forms, limits))
+    if len(waiting) > 1:  # one of them crashed the child; the others are as good as before
+        lost = list(_look_at([[path] for path in lost], forms, limits))
     return forms
 
 
-def _look(path: Path) -> dict[str, Json]:
-    return {"format": sniff(path)}
+def _look_at(
+    groups: Sequence[Sequence[Path]], forms: dict[Path, Format], limits: Limits
+) -> Iterator[Path]:
+    """Add the formats of files in these groups to `forms`; yields the files of lost groups."""
+    for done in worker_pool.run_tasks(
+        groups, _look, jobs=default_jobs(), seconds=SECONDS, memory=limits.read_memory
+    ):
+        words = (done.value or {}).get("formats")
+        if isinstance(words, list):
+            forms.update(zip(groups[done.index], map(Format, map(str, words)), strict=True))
+        else:
+            yield from groups[done.index]
+
+
+def _look(group: Sequence[Path]) -> dict[str, Json]:
+    return {"formats": [sniff(path).value for path in group]}

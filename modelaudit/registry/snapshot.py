@@ -19,7 +19,7 @@ from msgspec import Struct, field
 from modelaudit.formats.class_labels import LABEL_FILES
 from modelaudit.formats.io.bounded import display_path, file_entry, files_below
 from modelaudit.formats.keras.architecture_files import architecture_names
-from modelaudit.registry.file_groups import STATE_FILE, checkpoint_prefix, is_shard
+from modelaudit.registry.file_groups import STATE_FILE, checkpoint_prefix, shard_prefix
 from modelaudit.restore.golden_record import record_path
 from modelaudit.settings import Limits
 
@@ -63,11 +63,18 @@ class Snapshot(Struct, frozen=True):
         return sum(max(file.size, 0) for file in self.files)
 
 
+class _DirectoryNames(Struct, frozen=True):
+    """The names in a directory, and those that are parts of a checkpoint, by its prefix."""
+
+    every: frozenset[str] = frozenset()
+    parts: dict[str, list[str]] = field(default_factory=dict)
+
+
 class SnapshotReader(Struct):
     """Takes snapshots; lists each directory once, so use a new object for every pass."""
 
     limits: Limits
-    _names: dict[Path, tuple[str, ...]] = field(default_factory=dict)
+    _names: dict[Path, _DirectoryNames] = field(default_factory=dict)
 
     def snapshot(self, model: Path) -> Snapshot:
         """The files that an audit of `model` reads: its own, and related ones next to it.
@@ -95,7 +102,7 @@ class SnapshotReader(Struct):
             yield from (model / name for name in LABEL_FILES if (model / name).exists())
         else:
             yield from self._of_prefix(model)
-        beside = self._list(model.parent)
+        beside = self._list(model.parent).every
         yield from (model.parent / name for name in LABEL_FILES if name in beside)
         if record_path(model).name in beside:
             yield record_path(model)
@@ -109,21 +116,30 @@ class SnapshotReader(Struct):
         Other files with a similar name do not belong to it: `x.part` may be its next version.
         """
         name = model.name
-        names = self._list(model.parent)
-        parts = [each for each in names if checkpoint_prefix(each) == name or is_shard(each, name)]
+        beside = self._list(model.parent)
+        parts = beside.parts.get(name, [])
         yield from (model.parent / each for each in parts)
-        if name in names:
+        if name in beside.every:
             yield model
-        if parts and STATE_FILE in names:
+        if parts and STATE_FILE in beside.every:
             yield model.parent / STATE_FILE
 
-    def _list(self, directory: Path) -> tuple[str, ...]:
+    def _list(self, directory: Path) -> _DirectoryNames:
         if directory not in self._names:
-            try:
-                self._names[directory] = tuple(sorted(each.name for each in directory.iterdir()))
-            except OSError:
-                self._names[directory] = ()
+            self._names[directory] = _names_in(directory)
         return self._names[directory]
+
+
+def _names_in(directory: Path) -> _DirectoryNames:
+    try:
+        every = frozenset(each.name for each in directory.iterdir())
+    except OSError:
+        return _DirectoryNames()
+    parts: dict[str, list[str]] = {}
+    for name in every:
+        for prefix in {checkpoint_prefix(name), shard_prefix(name)} - {None}:
+            parts.setdefault(str(prefix), []).append(name)
+    return _DirectoryNames(every, parts)
 
 
 def _is_directory(path: Path) -> bool:

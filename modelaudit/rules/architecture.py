@@ -243,8 +243,7 @@ RULES = (
         severity=Severity.INFO,
         confidence=Confidence.CERTAIN,
         needs=NEEDS,
-        summary="A strided layer samples its input asymmetrically, so flip equivariance cannot be "
-        "exact",
+        summary="A layer samples its input asymmetrically, so flip equivariance cannot be exact",
         pass_title="Every windowed layer samples its input symmetrically",
         why="With such a layer, even perfectly symmetric filters respond differently to a mirrored "
         "input. Training can still make the difference small.",

@@ -87,11 +87,14 @@ def _loads_nowhere(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if serving_loads(facts):  # only the installed runtimes refuse it
         severity = Severity.LOW
     cause = next(filter(None, (cause_of(facts, each) for each in tried.values())), None)
-    more = f"The file shows why: {cause.text}" if cause else other_obstacle(facts, first)
+    more = "" if cause else other_obstacle(facts, first)
+    target = first.target or facts.installed
     yield rule.finding(
-        f"The model {_nowhere([runtime_name(name) for name in tried])}. First error, from "
-        f"{first.call}: {_message(first)}" + (f" {more}." if more else ""),
-        fix=cause.fix if cause else "",
+        f"The model {_nowhere([runtime_name(name) for name in tried])}"
+        + (f": {cause.text}" if cause else "")
+        + f". First error, from {first.call}: {_message(first)}"
+        + (f" {more}." if more else ""),
+        fix=with_repair(facts, target, cause.fix) if cause else "",
         evidence={
             "measured": {name: _message(each) for name, each in tried.items()},
             "versions": {name: dict(each.versions) for name, each in tried.items()},

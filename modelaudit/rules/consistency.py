@@ -11,6 +11,7 @@ from modelaudit.rules.grammar import counted
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.rules.restore import KEPT, counted_evidence, listing
 
+KERAS_METADATA = "keras_metadata.pb"
 HASHES = (  # file, its hash in fingerprint.pb, the computed hash
     ("variables.index", "checkpoint_hash", "index_hash"),
     ("saved_model.pb", "saved_model_checksum", "model_hash"),
@@ -39,6 +40,17 @@ def _fingerprint(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 
 def _config_differs(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    if facts.artifact.extra.get("foreign_metadata"):
+        yield rule.finding(
+            f"{KERAS_METADATA} is that of another save: it describes other objects than "
+            "saved_model.pb has. Keras 2 reads it and fails, or creates that other model. "
+            "`tf.saved_model.load` and TF-Serving do not read it.",
+            file=KERAS_METADATA,
+            key="another save",
+            fix=f"Copy the {KERAS_METADATA} of the same save. If TensorFlow 2.4 or older saved the "
+            "model, which keeps its config in saved_model.pb, delete it.",
+        )
+        return  # what it describes is compared with nothing
     told = facts.artifact.extra.get("config_differs")
     if not isinstance(told, list):
         raise NotRelevant("only a Keras 2 SavedModel contains both a graph and a config")
@@ -50,7 +62,7 @@ def _config_differs(rule: Rule, facts: Facts) -> Iterator[Finding]:
             f"{tensor}: {field} {_value(each.get('config'))} in the config, "
             f"{_in_graph(field, each.get('graph'))}. Keras uses the config, TensorFlow and "
             "TF-Serving use the graph.",
-            file="keras_metadata.pb",
+            file=KERAS_METADATA,
             route=tensor,
             evidence={"measured": each.get("graph"), "expected": each.get("config")},
             key=field,

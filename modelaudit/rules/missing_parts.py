@@ -9,13 +9,11 @@ from modelaudit.facts import Artifact, Format, Graph, Json, ObjectNode
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.measures.optimizer_state import NOT_TRAINED
 from modelaudit.rules import examples
-from modelaudit.rules.consistency import a_saved_model, restore_facts
+from modelaudit.rules.consistency import KERAS_METADATA, a_saved_model, restore_facts
 from modelaudit.rules.grammar import counted
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.rules.restore import KEPT, counted_evidence, listing
 from modelaudit.structs import replace
-
-KERAS_METADATA = "keras_metadata.pb"
 
 
 def _without_graph(rule: Rule, facts: Facts) -> Iterator[Finding]:

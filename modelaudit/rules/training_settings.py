@@ -24,6 +24,8 @@ _DECAYS = ("momentum", "beta_1", "beta_2", "rho")
 _CLIPS = ("clipvalue", "clipnorm", "global_clipnorm")
 _RATES = ("learning_rate", "lr", "initial_learning_rate")
 
+_IF_NOT = "If training did not succeed, compile"
+
 Fault = tuple[str, Json, Severity, str]  # what is wrong, the value, how bad, and what to write
 
 
@@ -52,7 +54,8 @@ def _settings(rule: Rule, facts: Facts) -> Iterator[Finding]:
             evidence={"measured": value, "unit": "as compiled"},
             key=detail.partition(" is ")[0],
             severity=severity,
-            fix=f"Compile with {fix} and train again.",
+            title=rule.summary if severity is Severity.HIGH else "A compile setting is unusual",
+            fix=f"{_IF_NOT if severity is Severity.LOW else 'Compile'} with {fix} and train again.",
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
 from msgspec import Struct
 from msgspec.structs import asdict
@@ -14,13 +14,14 @@ from modelaudit import __version__
 from modelaudit.changes.models import ModelChange
 from modelaudit.registry.cross_model import cross_model_facts
 from modelaudit.registry.output_directory import write_atomic
+from modelaudit.report.export.job import ReportOptions
 from modelaudit.report.export.registry import FORMATS, PER_MODEL
 from modelaudit.report.wording.model_changes import index_change
 from modelaudit.result_row import ResultRow
 from modelaudit.runs.found_models import FoundModels
 from modelaudit.runs.scan import empty_version_notes, unreadable_notes
 from modelaudit.runs.write_reports import SelectedFormats, render_format, rule_infos
-from modelaudit.schema import load
+from modelaudit.schema import Audit, load
 from modelaudit.structs import replace
 
 if TYPE_CHECKING:
@@ -107,10 +108,49 @@ def write_index(
         write_atomic(place / "index.html", page.encode())
         write_atomic(place / "index.json", index_json(seen, run).encode())
     _point_latest(out, folder)
-    if formats.per_run and not outcome.missing:
-        audits = [load(out / "models" / row.slug / "audit.json") for row in rows]
+    if not outcome.missing:
         for name, file in run_files(out, formats).items():
-            write_atomic(file, render_format(name, audits, formats.options))
+            _write_run_file(name, file, StoredAudits(out, rows), formats.options)
+
+
+class StoredAudits(Sequence[Audit]):
+    """The audits of these rows. Each is read when it is asked for: all may not fit into memory."""
+
+    def __init__(self, out: Path, rows: Sequence[ResultRow]) -> None:
+        self._out, self._rows = out, rows
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, index: int) -> Audit: ...
+    @overload
+    def __getitem__(self, index: slice) -> StoredAudits: ...
+    def __getitem__(self, index: int | slice) -> Audit | StoredAudits:
+        """One of them, or some, which are not read yet."""
+        if isinstance(index, slice):
+            return StoredAudits(self._out, self._rows[index])
+        return load(self._out / "models" / self._rows[index].slug / "audit.json")
+
+
+def _write_run_file(name: str, file: Path, audits: StoredAudits, options: ReportOptions) -> None:
+    """Write a report on the run: in several files, worst models first, if it has a limit."""
+    most = FORMATS[name].most_models or max(len(audits), 1)
+    parts = [audits[start : start + most] for start in range(0, len(audits), most)] or [audits]
+    for number, part in enumerate(parts, 1):
+        write_atomic(numbered(file, number), render_format(name, part, options))
+    if FORMATS[name].most_models:  # of an earlier run with more models
+        for number in itertools.count(len(parts) + 1):
+            try:
+                numbered(file, number).unlink()
+            except FileNotFoundError:
+                break
+
+
+def numbered(file: Path, number: int) -> Path:
+    """`junit.xml` for 1, `junit-2.xml` for 2."""
+    return file if number == 1 else file.with_stem(f"{file.stem}-{number}")
 
 
 def model_files(out: Path, row: ResultRow) -> dict[str, Path]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from modelaudit.errors import StoreError
-from modelaudit.result_row import ResultRow, row_from_json
+from modelaudit.result_row import ResultRow, row_from_text
 from modelaudit.store.database import explained
 from modelaudit.store.records import CachedAudit, ModelKey, RunState, StoredRun
 
@@ -23,6 +23,7 @@ class HistoryReader:
 
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         self._connection, self._path = connection, path
+        self._rows: dict[int, ResultRow] = {}
 
     def __enter__(self) -> Self:
         """The open history."""
@@ -66,15 +67,26 @@ class HistoryReader:
         return {run for (run,) in rows}
 
     def rows(self, run: int, *, beside: int | None = None) -> dict[ModelKey, ResultRow]:
-        """A run's results by model; with `beside`, only for models that are not in that run."""
-        rows = self._all(
-            "SELECT model.root, model.path, audit.line FROM result "
+        """A run's results by model; with `beside`, only for models that are not in that run.
+
+        Runs share the row of an audit, which for an unchanged registry are nearly all.
+        """
+        places = self._connection.execute(
+            "SELECT model.root, model.path, audit.id, audit.line FROM result "
             "JOIN model ON model.id = result.model JOIN audit ON audit.id = result.audit "
             "WHERE result.run = ? AND result.model NOT IN (SELECT model FROM result WHERE run = ?) "
             "ORDER BY model.path",
             (run, beside),
         )
-        return {ModelKey(root, path): self._row(line) for root, path, line in rows}
+        with explained(self._path):
+            return {
+                ModelKey(root, path): self._rows.get(audit) or self._keep(audit, line)
+                for root, path, audit, line in places
+            }
+
+    def _keep(self, audit: int, line: str) -> ResultRow:
+        row = self._rows[audit] = self._row(line)
+        return row
 
     def audits(self, run: int) -> Iterator[tuple[ModelKey, str, bytes]]:
         """A run's audits as they are stored: the model, the line and the packed audit file."""
@@ -94,7 +106,7 @@ class HistoryReader:
             StoreError: it is damaged.
         """
         try:
-            return row_from_json(json.loads(line))
+            return row_from_text(line)
         except ValueError as error:
             raise StoreError(f"{self._path}: a result in it is damaged: {error}") from error
 

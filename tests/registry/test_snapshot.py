@@ -11,6 +11,7 @@ import pytest
 
 from modelaudit.registry.snapshot import SnapshotReader
 from modelaudit.settings import Limits
+from tests.growth import LINEAR, growth
 from tests.made import files
 
 SAMPLES = Path(__file__).resolve().parents[2] / "sample_models"
@@ -121,3 +122,18 @@ def test_a_removed_model_has_no_files(tmp_path) -> None:
     (tmp_path / "link.h5").symlink_to("nowhere")
     (state,) = look(tmp_path / "link.h5").files
     assert state.size == -1
+
+
+def test_the_cost_of_a_directory_is_linear_in_its_files(tmp_path) -> None:
+    def prepare(count):
+        folder = tmp_path / str(count)
+        folder.mkdir()
+        for number in range(count):
+            (folder / f"{number}.h5").touch()
+        return [folder / f"{number}.h5" for number in range(count)]
+
+    def work(models):
+        reader = SnapshotReader(Limits())
+        return [reader.snapshot(model) for model in models]
+
+    assert growth(prepare, work, 300) < LINEAR

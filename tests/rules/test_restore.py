@@ -170,6 +170,12 @@ def test_a_stale_fingerprint_reports_both_hashes():
     assert (finding.location.file, finding.location.route) == ("fingerprint.pb", "checkpoint_hash")
 
 
+def test_metadata_of_another_save_is_told_once() -> None:
+    (found,) = result_of("MA414", saved(foreign_metadata=True, config_differs=[])).findings
+    assert "another save" in found.detail
+    assert found.location.file == "keras_metadata.pb"
+
+
 @pytest.mark.parametrize("code", ["MA413", "MA414", *BY_NAME])
 def test_the_rule_does_not_apply_to_other_formats(code):
     result = result_of(code, examples.healthy())

@@ -12,7 +12,9 @@ import pytest
 
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.pipeline import static_facts
+from modelaudit.rules import examples
 from modelaudit.runtimes.catalogue import find_profile
+from modelaudit.runtimes.checks.weights import v3_layout
 from modelaudit.runtimes.model import CheckContext, LoadCall, LoadRequest
 from modelaudit.runtimes.predict import KERAS_3_IN_2, predict
 from modelaudit.runtimes.saved_config import ADDED, UPGRADE, unknown_arguments
@@ -156,3 +158,16 @@ def test_deleting_an_argument_at_its_default_makes_the_file_load(tmp_path):
     new = keras.models.load_model(path, compile=False)
     expected = old.predict(x, verbose=0)
     np.testing.assert_allclose(new.predict(x, verbose=0), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("group", "renamed"),
+    [(r"layers\dense", True), (r"_layer_checkpoint_dependencies\dense", False)],
+)
+def test_renaming_is_no_advice_where_layers_are_counted_twice(group: str, renamed: bool) -> None:
+    """Keras 2.12 and 2.13 also number the groups of layers otherwise."""
+    names = (f"{group}/vars/0", f"{group}/vars/1")
+    artifact = examples.model(tensors=tuple(map(examples.tensor, names)))
+    context = CheckContext(find_profile("tf-keras==2.21.0"), LoadRequest(LoadCall.LOAD_MODEL))
+    (reason,) = v3_layout(artifact, context)
+    assert ("rename the groups" in reason.fix) is renamed

@@ -27,13 +27,16 @@ class KerasMetadata(Struct, frozen=True):
         objects: node index -> metadata as JSON.
         root: metadata of the saved model; None if the root is not a Keras model.
         file: name of the file that contains the metadata.
-        others: (node index, metadata) of duplicates, which other readers may use.
+        others: (file, node index, metadata) of duplicates, which other readers may use, and of
+            another save.
+        foreign: whether `keras_metadata.pb` is of another save than the object graph.
     """
 
     objects: Mapping[int, dict[str, Json]] = field(default_factory=dict)
     root: dict[str, Json] | None = None
     file: str = ""
-    others: tuple[tuple[int, dict[str, Json]], ...] = ()
+    others: tuple[tuple[str, int, dict[str, Json]], ...] = ()
+    foreign: bool = False
 
     @property
     def config(self) -> dict[str, Json] | None:
@@ -57,9 +60,10 @@ class KerasMetadata(Struct, frozen=True):
             for metadata in self.objects.values()
             for layer in _listed_layers(metadata)
         }
+        own = ((self.file, index, metadata) for index, metadata in sorted(self.objects.items()))
         return tuple(
-            Document(self.file, f"nodes/{index}", metadata)
-            for index, metadata in (*sorted(self.objects.items()), *self.others)
+            Document(file, f"nodes/{index}", metadata)
+            for file, index, metadata in (*own, *self.others)
             if _identity(metadata) not in listed
         )
 
@@ -75,51 +79,60 @@ def read_keras_metadata(
 ) -> tuple[KerasMetadata, list[Problem]]:
     """Read metadata from `keras_metadata.pb` (Keras 2.5 on) or else from the object graph.
 
+    The file lists exactly the Keras objects of the graph, by index. If it lists others, another
+    save left it there: the model is then described by the object graph alone.
+
     Args:
         data: contents of the file; None if it does not exist.
         nodes: the SavedModel's object graph.
         limits: bounds on protobuf and JSON.
     """
-    file = KERAS_METADATA if data is not None else "saved_model.pb"
-    problems: list[Problem] = []
-    texts: list[tuple[int, str]] = []
+    texts: list[tuple[str, int, str]] = []
     identifiers: dict[int, str] = {}
     for node in nodes:
         text, identifier = node.detail.get("metadata"), node.detail.get("identifier")
         if isinstance(identifier, str) and identifier.startswith("_tf_keras"):
             identifiers[node.index] = identifier
             if isinstance(text, str) and text:
-                texts.append((node.index, text))
+                texts.append(("saved_model.pb", node.index, text))
+    described, foreign = identifiers, False
     if data is not None:
         try:
-            message = parse(pb.KerasMetadata, data, file, limits)
+            message = parse(pb.KerasMetadata, data, KERAS_METADATA, limits)
         except ReadError as error:
-            return KerasMetadata(), [Problem(ProblemKind(error.kind), file, error.reason)]
-        for entry in message.nodes:
-            texts.append((entry.node_id, entry.metadata))
-            identifiers[entry.node_id] = entry.identifier
+            return KerasMetadata(), [Problem(ProblemKind(error.kind), KERAS_METADATA, error.reason)]
+        listed = {entry.node_id: entry.identifier for entry in message.nodes}
+        foreign = bool(identifiers and listed) and listed.keys() != identifiers.keys()
+        described = identifiers if foreign else identifiers | listed
+        texts += [(KERAS_METADATA, entry.node_id, entry.metadata) for entry in message.nodes]
+    file = KERAS_METADATA if data is not None and not foreign else "saved_model.pb"
     try:
-        _check_parts([text for _, text in texts], file, limits)
+        _check_parts([text for _, _, text in texts], file, limits)
     except LimitExceeded as error:
-        return KerasMetadata(), [*problems, Problem(ProblemKind(error.kind), file, error.reason)]
+        return KerasMetadata(), [Problem(ProblemKind(error.kind), file, error.reason)]
+    problems: list[Problem] = []
     objects: dict[int, dict[str, Json]] = {}
-    others: list[tuple[int, dict[str, Json]]] = []
-    for index, text in texts:
+    others: list[tuple[str, int, dict[str, Json]]] = []
+    for source, index, text in texts:
         duplicates: list[str] = []
         impossible: list[str] = []
         try:
-            value = json_loads(text.encode(), limits, file, duplicates, impossible)
+            value = json_loads(text.encode(), limits, source, duplicates, impossible)
         except ReadError as error:
             route = f"nodes/{index}"
-            problems.append(Problem(ProblemKind(error.kind), file, error.reason, route))
+            problems.append(Problem(ProblemKind(error.kind), source, error.reason, route))
             continue
-        problems += document_problems(value, duplicates, impossible, file, f"nodes/{index}")
-        if isinstance(value, dict):
-            if index in objects:  # the last one wins
-                others.append((index, objects[index]))
-            objects[index] = value
-    root = objects.get(0) if identifiers.get(0) in _MODELS else None
-    return KerasMetadata(objects, root, file, tuple(others)), problems
+        problems += document_problems(value, duplicates, impossible, source, f"nodes/{index}")
+        if not isinstance(value, dict):
+            continue
+        if foreign and source == KERAS_METADATA:
+            others.append((source, index, value))
+            continue
+        if index in objects:  # the last one wins
+            others.append((file, index, objects[index]))
+        objects[index] = value
+    root = objects.get(0) if described.get(0) in _MODELS else None
+    return KerasMetadata(objects, root, file, tuple(others), foreign), problems
 
 
 def _check_parts(texts: Sequence[str], file: str, limits: Limits) -> None:

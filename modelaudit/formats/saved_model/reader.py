@@ -109,6 +109,7 @@ def read_saved_model(root: Path, limits: Limits) -> Artifact:
         "unrestored": [*unrestored(graphs[0], assigned)] if graphs else [],
     }
     extra: dict[str, Json] = {"restore": restore}
+    extra |= {"foreign_metadata": True} if metadata.foreign else {}
     if binding:
         applied = {kernel.tensor for kernel in kernels}
         compared = {k.route for k in binding.kernels if k.activation and k.tensor in applied}

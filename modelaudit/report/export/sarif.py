@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
@@ -122,46 +123,72 @@ def _result(
     return result
 
 
-def _notifications(audits: Sequence[Audit]) -> list[Json]:
+class _Unanswered:
     """What was not answered: of each model or, if these are too many, of each rule and reason."""
-    asked = [(a.model.path, each) for a in audits for each in a.skipped if not each.moot]
-    if len(asked) <= MOST_NOTIFICATIONS:
-        return [
-            _notification(each.code, f"{path}: {each.code} was not answered: {each.reason}", each)
-            for path, each in asked
-        ]
-    alike: dict[tuple[str, str], list[tuple[str, RuleResult]]] = {}
-    for path, each in asked:
-        alike.setdefault((each.code, each.reason), []).append((path, each))
-    ordered = sorted(alike.items(), key=lambda group: (-len(group[1]), group[0]))
-    notes = []
-    for (code, reason), group in ordered[:MOST_NOTIFICATIONS]:
-        where = f"{len(group):,} models, such as {group[0][0]}" if len(group) > 1 else group[0][0]
-        notes.append(
-            _notification(code, f"{where}: {code} was not answered: {reason}", group[0][1])
-        )
-    rest = sum(len(group) for _, group in ordered[MOST_NOTIFICATIONS:])
-    if rest:
-        notes.append({"level": "note", "message": _message(f"{rest:,} more were not answered")})
-    return notes
+
+    def __init__(self) -> None:
+        self._each: list[Json] = []
+        self._alike: dict[tuple[str, str], tuple[str, RuleResult]] = {}
+        self._counts: Counter[tuple[str, str]] = Counter()
+        self.crashed = False
+
+    def add(self, audit: Audit) -> None:
+        for each in audit.skipped:
+            self.crashed = self.crashed or each.outcome is Outcome.ERROR
+            if each.moot:
+                continue
+            key = (each.code, each.reason)
+            self._alike.setdefault(key, (audit.model.path, each))
+            self._counts[key] += 1
+            if len(self._each) <= MOST_NOTIFICATIONS:
+                self._each.append(_notification(each, audit.model.path))
+
+    def notifications(self) -> list[Json]:
+        if len(self._each) <= MOST_NOTIFICATIONS:
+            return self._each
+        ordered = sorted(self._counts.items(), key=lambda pair: (-pair[1], pair[0]))
+        notes = []
+        for key, count in ordered[:MOST_NOTIFICATIONS]:
+            path, skipped = self._alike[key]
+            where = f"{count:,} models, such as {path}" if count > 1 else path
+            notes.append(_notification(skipped, where))
+        rest = sum(count for _, count in ordered[MOST_NOTIFICATIONS:])
+        if rest:
+            notes.append({"level": "note", "message": _message(f"{rest:,} more were not answered")})
+        return notes
 
 
-def _notification(code: str, said: str, skipped: RuleResult) -> Json:
+def _notification(skipped: RuleResult, where: str) -> Json:
+    said = f"{where}: {skipped.code} was not answered: {skipped.reason}"
     return {
         "level": "error" if skipped.outcome is Outcome.ERROR else "note",
         "message": _message(said),
-        "associatedRule": {"id": code},
+        "associatedRule": {"id": skipped.code},
     }
 
 
-def _most_severe(found: list[tuple[Audit, Finding]]) -> tuple[list[tuple[Audit, Finding]], int]:
-    """As many findings as services store, open and severe ones first, and how many are left out."""
-    if len(found) <= MOST_RESULTS:
-        return found, 0
-    found = sorted(
-        found, key=lambda pair: (pair[1].outcome is Outcome.WAIVED, -pair[1].severity.rank)
-    )
-    return found[:MOST_RESULTS], len(found) - MOST_RESULTS
+class _MostSevere:
+    """As many results as services store, the open and severe ones first if there are more."""
+
+    def __init__(self) -> None:
+        self._found: list[tuple[bool, int, dict[str, Json]]] = []
+        self.left_out = 0
+
+    def add(self, finding: Finding, result: dict[str, Json]) -> None:
+        waived = finding.outcome is Outcome.WAIVED
+        self._found.append((waived, -finding.severity.rank, result))
+        if len(self._found) > 2 * MOST_RESULTS:
+            self._cut()
+
+    def results(self) -> list[dict[str, Json]]:
+        if self.left_out or len(self._found) > MOST_RESULTS:
+            self._cut()
+        return [result for *_, result in self._found]
+
+    def _cut(self) -> None:
+        self._found.sort(key=lambda each: each[:2])  # stable: in the order of the models
+        self.left_out += max(len(self._found) - MOST_RESULTS, 0)
+        del self._found[MOST_RESULTS:]
 
 
 def render(audits: Sequence[Audit], rules: Rules, base: str = "") -> str:
@@ -181,11 +208,16 @@ def render(audits: Sequence[Audit], rules: Rules, base: str = "") -> str:
     ordered = sorted(rules.values(), key=lambda info: info.code)
     indices = {info.code: index for index, info in enumerate(ordered)}
     first = audits[0].tool if audits else None
-    roots = {audit.model.root for audit in audits} - {""}
-    shown, left_out = _most_severe([(a, f) for a in audits for f in a.findings])
-    notes = _notifications(audits)
-    if left_out:
-        said = f"{left_out:,} findings of lower severity are not listed here; see audit.json"
+    roots: set[str] = set()
+    found, unanswered = _MostSevere(), _Unanswered()
+    for audit in audits:  # once: a run may have more audits than fit into memory
+        roots |= {audit.model.root} - {""}
+        unanswered.add(audit)
+        for finding in audit.findings:
+            found.add(finding, _result(audit, finding, indices, base))
+    results, notes = found.results(), unanswered.notifications()
+    if found.left_out:
+        said = f"{found.left_out:,} findings of lower severity are not listed here; see audit.json"
         notes.insert(0, {"level": "warning", "message": _message(said)})
     run: dict[str, Json] = {
         "tool": {
@@ -197,13 +229,11 @@ def render(audits: Sequence[Audit], rules: Rules, base: str = "") -> str:
         },
         "invocations": [
             {
-                "executionSuccessful": not any(
-                    skipped.outcome is Outcome.ERROR for a in audits for skipped in a.skipped
-                ),
+                "executionSuccessful": not unanswered.crashed,
                 "toolExecutionNotifications": notes,
             }
         ],
-        "results": [_result(a, f, indices, base) for a, f in shown],
+        "results": [*results],
         "columnKind": "unicodeCodePoints",
     }
     bases = {REPOSITORY: base} if base else {}

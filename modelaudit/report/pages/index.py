@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 import msgspec
+from markupsafe import Markup
 from msgspec import Struct, field
 
 from modelaudit.facts import Json
@@ -19,6 +20,7 @@ from modelaudit.report.pages.verdict_trend import trend
 from modelaudit.report.rule_info import Rules
 from modelaudit.report.wording import text, vocabulary
 from modelaudit.schema import SCHEMA_VERSION
+from modelaudit.structs import replace
 
 
 class IndexRow(Struct, frozen=True):
@@ -132,6 +134,10 @@ FILTERS = {
 }
 # Longer lists are not useful, and files can name any number of versions.
 MOST_CHOICES = 300
+# A browser takes long to show more rows. The others are data, of which a script makes rows.
+ROWS_AT_ONCE = 1_000
+# Stands for the name of a model's directory in addresses of `_Rest.kinds`; `quote` leaves none.
+ANY_SLUG = "*"
 
 
 def _line(row: IndexRow, rules: Rules) -> _TableRow:
@@ -173,6 +179,47 @@ def _line(row: IndexRow, rules: Rules) -> _TableRow:
     )
 
 
+class _Rest(Struct, frozen=True):
+    """Rows that the page does not show at first: each a kind, and what is its own.
+
+    `kinds` are rows without path, reason, origin and size, of which a script makes copies.
+    """
+
+    kinds: tuple[_TableRow, ...]
+    data: str
+
+
+def _rest(rows: Sequence[IndexRow], lines: Sequence[_TableRow]) -> _Rest:
+    """The rows in a form that takes about a tenth of their HTML."""
+    kinds: dict[tuple[object, ...], tuple[int, _TableRow]] = {}
+    reasons: dict[str, int] = {}
+    told: list[Json] = []
+    for row, line in zip(rows, lines, strict=True):
+        slug = quote(row.slug, safe="")
+        at, anywhere = f"/{slug}/", f"/{ANY_SLUG}/"
+        kind = replace(
+            line,
+            path="",
+            href=line.href.replace(at, anywhere),
+            reason="",
+            origin="",
+            size="",
+            nbytes=0,
+            links=tuple((name, address.replace(at, anywhere)) for name, address in line.links),
+            search=" ".join((row.format_label, row.change, *row.codes)).lower(),
+        )
+        same = (kind.state, kind.href, kind.links, kind.search, kind.counts, kind.waived)
+        number, _ = kinds.setdefault((*same, kind.versions), (len(kinds), kind))
+        reason = reasons.setdefault(text.printable(line.reason), len(reasons))
+        own: list[Json] = [number, text.printable(line.path), slug, line.nbytes, line.size, reason]
+        if line.origin or line.path != row.path:
+            own += [text.printable(line.origin), line.search]
+        told.append(own)
+    data = json.dumps({"reasons": [*reasons], "rows": told}, separators=(",", ":"))
+    # No text in it may end the element that it is in, or begin a comment.
+    return _Rest(tuple(kind for _, kind in kinds.values()), Markup(data.replace("<", "\\u003c")))
+
+
 def _natural(value: str) -> list[str | int]:
     """Sort key that puts 3.9 before 3.10."""
     return [int(p) if n % 2 else p.lower() for n, p in enumerate(re.split(r"([0-9]{1,9})", value))]
@@ -195,6 +242,8 @@ def render_index(
 ) -> str:
     """The index page, sorted worst first. Filtering and sorting by column require JavaScript.
 
+    So does to see more than the first `ROWS_AT_ONCE` models.
+
     Raises:
         UsageError: `templates_dir` is not a directory, or a file in it is wrong.
     """
@@ -204,14 +253,22 @@ def render_index(
     script = asset(env, "js/index.js")
     totals = tuple((v.value, sum(row.verdict is v for row in ordered)) for v in WORST_FIRST)
     lines = [_line(row, rules) for row in ordered]
+    changed = {change.path for change in run.changes}
+    rest = _rest(ordered[ROWS_AT_ONCE:], lines[ROWS_AT_ONCE:])
     return render(
         env,
         "index.html.j2",
         run=run,
         date=text.instant(run.created),
         since=text.instant(run.since),
-        lines=lines,
-        reports={row.path: line.href for row, line in zip(ordered, lines, strict=True)},
+        lines=lines[:ROWS_AT_ONCE],
+        count=len(lines),
+        rest=rest,
+        reports={
+            row.path: line.href
+            for row, line in zip(ordered, lines, strict=True)
+            if row.path in changed
+        },
         totals=totals,
         trend=trend(run.trend),
         filters=[(key, label, _options(lines, key)) for key, label in FILTERS.items()],

@@ -105,6 +105,14 @@ def _metadata(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
             "AttributeError: 'Functional' object has no attribute 'predict'",
             "use tf.saved_model.load and call its signature",
         )
+    elif artifact.extra.get("foreign_metadata") and context.profile.keras >= (2, 5):
+        yield Reason(
+            "metadata-of-another-save",
+            LoadOutcome.FAILS,
+            f"{KERAS_METADATA} is that of another save, with other objects than saved_model.pb",
+            "IndexError: list index out of range, or another error about missing objects",
+            "copy the file of the same save, or use tf.saved_model.load and call its signature",
+        )
     elif own_file and context.profile.keras < (2, 5):
         yield Reason(
             "metadata-in-other-file",

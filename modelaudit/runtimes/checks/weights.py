@@ -166,6 +166,16 @@ def _layout(what: str, error: str, context: CheckContext) -> Reason:
     )
 
 
+_ON_WINDOWS = "load it on Windows with TensorFlow 2.12 or 2.13, and save it as legacy .h5"
+_RENAMED = """\
+the weights are intact: take model.weights.h5 out of the archive, rename the groups, put it back.
+
+    import h5py
+    with h5py.File("model.weights.h5", "r+") as file:
+        for name in [name for name in file if "\\\\" in name]:
+            file.move(name, name.replace("\\\\", "/"))"""
+
+
 def _windows_names(name: str, context: CheckContext) -> Reason:
     """Names that the saver joined with the separator of Windows; only its own HDF5 path has /."""
     keras2 = "; Keras 2 finds them on Windows only" if not context.profile.keras3 else ""
@@ -176,12 +186,7 @@ def _windows_names(name: str, context: CheckContext) -> Reason:
         f"2.12 to 2.15 names them on Windows, but {context.profile.name} looks for names with /"
         f"{keras2}",
         _received(context.profile),
-        "the weights are intact: take model.weights.h5 out of the archive, rename the groups, and "
-        "put it back.\n\n"
-        "    import h5py\n"
-        '    with h5py.File("model.weights.h5", "r+") as file:\n'
-        '        for name in [name for name in file if "\\\\" in name]:\n'
-        '            file.move(name, name.replace("\\\\", "/"))',
+        _ON_WINDOWS if name.startswith(OLD_LAYOUT) else _RENAMED,
         sign=NOT_RECEIVED,
     )
 

@@ -263,6 +263,28 @@ def test_a_second_copy_of_a_weight_is_equal_or_diverges(tmp_path, difference):
     assert artifact.tensor("_all_variables").role == ("weight" if difference else "other")
 
 
+@pytest.mark.parametrize("inside", [True, False])
+def test_metadata_of_another_save_does_not_describe_the_model(tmp_path, inside):
+    """A later save left its file; TensorFlow 2.4 and older keep the config in saved_model.pb."""
+    tf2_model(tmp_path, metadata_inside=inside)
+    other = pb.KerasMetadata()
+    other.nodes.add(node_id=0, identifier="_tf_keras_sequential", metadata='{"config": {}}')
+    other.nodes.add(node_id=7, identifier="_tf_keras_layer", metadata='{"name": "hidden"}')
+    (tmp_path / "keras_metadata.pb").write_bytes(other.SerializeToString())
+    artifact = read_saved_model(tmp_path, LIMITS)
+    assert artifact.extra["foreign_metadata"] is True
+    layers = artifact.architecture.layers if artifact.architecture else ()
+    assert [layer.name for layer in layers] == ["c"] * inside
+    hidden = [each for each in artifact.documents if each.value == {"name": "hidden"}]
+    assert [each.file for each in hidden] == ["keras_metadata.pb"]  # rules on security read it
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_metadata_of_the_same_save_is_not_foreign(tmp_path, inside):
+    tf2_model(tmp_path, metadata_inside=inside)
+    assert "foreign_metadata" not in read_saved_model(tmp_path, LIMITS).extra
+
+
 @pytest.mark.parametrize("metadata", [b"\xff", b"\x0a\x06\x10\x00\x2a\x02no"])
 def test_corrupt_keras_metadata_leaves_the_rest_readable(tmp_path, metadata):
     tf2_model(tmp_path)

@@ -137,6 +137,21 @@ def test_of_too_many_findings_the_most_severe_are_listed(monkeypatch):
     assert first["message"]["text"].startswith("3 findings of lower severity are not listed")
 
 
+def test_the_most_severe_of_many_times_the_limit(monkeypatch):
+    """What is dropped on the way is not what would have been listed."""
+    many = [*AUDITS] * 3
+    every = [(a, f) for a in many for f in a.findings]
+    key = [(f.outcome is Outcome.WAIVED, -f.severity.rank) for _, f in every]
+    best = sorted(range(len(every)), key=key.__getitem__)[:4]
+    monkeypatch.setattr(sarif, "MOST_RESULTS", 4)
+    run = json.loads(sarif.render(many, samples.RULES))["runs"][0]
+    expected = [(every[n][1].code, every[n][1].fingerprint) for n in best]
+    told = [(x["ruleId"], x["partialFingerprints"]["modelaudit/v1"]) for x in run["results"]]
+    assert told == expected
+    (first, *_) = run["invocations"][0]["toolExecutionNotifications"]
+    assert first["message"]["text"].startswith(f"{len(every) - 4:,} findings of lower severity")
+
+
 def test_too_many_unanswered_questions_are_grouped(monkeypatch):
     open_most = max(AUDITS, key=lambda audit: sum(not each.moot for each in audit.skipped))
     models = [replace(open_most, model=replace(open_most.model, path=f"{n}.h5")) for n in range(4)]

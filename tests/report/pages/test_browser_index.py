@@ -10,8 +10,11 @@ from itertools import pairwise
 import pypdf
 import pytest
 import report_samples as samples
-from browsing import CHROMIUM, ROWS, SOME, many_rows, opened
+from browsing import CHROMIUM, ROWS, RUN, SOME, many_rows, opened
 from sample_audits import json_of
+
+from modelaudit.report.pages import index
+from modelaudit.structs import replace
 
 pytestmark = [
     pytest.mark.slow,
@@ -168,6 +171,60 @@ def timed(browser, path):
     page.goto(path.as_uri())
     yield page, worked
     context.close()
+
+
+def test_rows_made_by_the_script_are_those_of_the_template(browser, tmp_path, monkeypatch):
+    """The same models as one page and as pages of four, with names that try to be markup."""
+    odd = ("</script><b>", "a & b <!-- ", "y" * 300 + "/é\u202e.h5", "*/slug/*")
+    rows = [*samples.index_rows().values()]
+    rows += [
+        replace(rows[n % 3], slug=f"odd-{n}", path=path, origin="version 3 of m <i>" * (n % 2))
+        for n, path in enumerate(odd)
+    ]
+    links = [{**row.links, "json": f"../../models/{row.slug}/audit.json"} for row in rows]
+    rows = [replace(row, links=each) for row, each in zip(rows, links, strict=True)]
+    shown = """rows => rows.map(row => [row.textContent.trim(),
+        [...row.querySelectorAll("a")].map(link => link.getAttribute("href")),
+        [...row.querySelectorAll(".badge, .note")].map(part => part.className),
+        row.dataset.bytes])"""
+    found = []
+    for most in (1000, 4):
+        monkeypatch.setattr(index, "ROWS_AT_ONCE", most)
+        path = tmp_path / f"{most}.html"
+        path.write_text(index.render_index(rows, RUN, samples.RULES), encoding="utf-8")
+        with opened(browser, path) as page:
+            pages = [page.locator("#table tbody tr").evaluate_all(shown)]
+            while page.locator("#next").is_visible():
+                page.locator("#next").click()
+                pages.append(page.locator("#table tbody tr").evaluate_all(shown))
+            assert {len(each) for each in pages[:-1]} <= {most}
+            found.append([row for each in pages for row in each])
+            page.fill("#find", "y" * 200)
+            assert page.locator("#shown").inner_text() == f"1 of {len(rows)} shown"
+    assert len(found[0]) == len(rows)
+    assert found[1] == found[0]
+
+
+def test_pages_of_a_large_index(browser, site):
+    with opened(browser, site / "many.html") as page:
+        assert page.locator("#range").inner_text() == f"1 to 1000 of {ROWS}"
+        assert not page.locator("#back").is_visible()
+        first = shown(page)
+        page.locator("#next").click()
+        assert len({*shown(page), *first}) == 2000
+        page.locator("#back").click()
+        assert shown(page) == first
+        page.fill("#find", "team-7/")
+        assert len(shown(page)) == ROWS // 40
+        assert not page.locator("#pages").is_visible()
+        page.fill("#find", "nothing has this name")
+        assert shown(page) == []
+
+
+def test_without_scripts_a_large_index_says_what_it_lacks(browser, site):
+    with opened(browser, site / "many.html", java_script_enabled=False) as page:
+        assert len(shown(page)) == 1000
+        assert f"The first 1,000 of {ROWS:,} models" in page.locator("#pages").inner_text()
 
 
 def test_five_thousand_models_respond_within_a_second(browser, site):
