@@ -188,8 +188,10 @@ def repair(
     """
     from modelaudit.runs.repair import repairs
 
-    source = Path(path)
+    source = place_of(path)
     if out is None:
+        if not isinstance(source, Path):
+            raise UsageError(f"a repair of {source} needs the path of the new file")
         suffix = source.suffix if source.suffix in (".h5", ".keras") else ".keras"
         out = source.with_name(
             f"{source.stem}-{target.replace('==', '-').replace('+', '-')}{suffix}"
@@ -314,7 +316,7 @@ def compare(
     content.
 
     Args:
-        old: an audit, the path of an `audit.json`, or the path of a model.
+        old: an audit, the path of an `audit.json`, or the path or URL of a model.
         new: another one.
         settings: limits and probe settings; the defaults are the command line's.
 
@@ -328,7 +330,7 @@ def compare(
     """
     from modelaudit.runs.compare_models import compare_models
 
-    before, after = (each if isinstance(each, Audit) else Path(each) for each in (old, new))
+    before, after = (each if isinstance(each, Audit) else place_of(each) for each in (old, new))
     return compare_models(before, after, settings or Settings())
 
 

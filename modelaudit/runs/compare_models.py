@@ -16,12 +16,13 @@ from modelaudit.changes.audits import compare_audits
 from modelaudit.errors import ReadError, UsageError
 from modelaudit.facts import Artifact, Json, ProblemKind
 from modelaudit.golden import replay_saved
-from modelaudit.pipeline import Probe, add_probe, finish_audit, static_facts
+from modelaudit.pipeline import AuditTarget, Probe, add_probe, finish_audit, static_facts
 from modelaudit.probe.host.runtime import RuntimeHandle
 from modelaudit.probe.pair.model import ExportPair
 from modelaudit.probe.pair.run import compare_saved, untold
 from modelaudit.probe.protocol import endings
 from modelaudit.probe.run import probe_with, start_runtimes
+from modelaudit.registry.remote.address import Place
 from modelaudit.report.wording.audit_changes import describe
 from modelaudit.restore.audited_weights import compare_audited
 from modelaudit.restore.compare import compare
@@ -86,13 +87,13 @@ class _Side(Struct, frozen=True):
     refused: str = ""  # why it was not run, "" if it was
 
 
-def compare_models(old: Audit | Path, new: Audit | Path, settings: Settings) -> ModelDiff:
+def compare_models(old: Audit | Place, new: Audit | Place, settings: Settings) -> ModelDiff:
     """Compare two models, or their audits.
 
     Models are read and run in a child process, according to `settings`.
 
     Args:
-        old: a model, an audit file or an audit.
+        old: a model, which may be at a URL, an audit file or an audit.
         new: another one.
         settings: for the models; audits are used unchanged.
 
@@ -101,15 +102,15 @@ def compare_models(old: Audit | Path, new: Audit | Path, settings: Settings) -> 
         ReadError: a model could not be read.
         SchemaError: a file is not an audit file.
     """
-    inputs = [_loaded(each) for each in (old, new)]
-    models = [each for each in inputs if isinstance(each, Path)]
+    inputs = [_loaded(each, settings) for each in (old, new)]
+    models = [each for each in inputs if isinstance(each, AuditTarget)]
     if not models:
         before, after = (each for each in inputs if isinstance(each, Audit))
         return _comparison(_Side(before), _Side(after), settings)
     with ExitStack() as stack:
         handles: Sequence[RuntimeHandle] = ()
         if settings.probe.enabled:
-            roots = [path.resolve().parent for path in models]
+            roots = [model.path.resolve().parent for model in models]
             handles = stack.enter_context(start_runtimes(settings, roots))
         probe = probe_with(handles) if settings.probe.enabled else None
 
@@ -119,33 +120,38 @@ def compare_models(old: Audit | Path, new: Audit | Path, settings: Settings) -> 
 
         (answer,) = run_in_child([None], work, settings)
     if answer.lost:
-        names = " and ".join(str(each) for each in (old, new) if isinstance(each, Path))
+        names = " and ".join(str(each) for each in (old, new) if not isinstance(each, Audit))
         raise ReadError(ProblemKind.UNREADABLE, names, answer.lost)
     return _from_json(answer.value)
 
 
-def is_audit_file(path: Path) -> bool:
-    """Whether a path is treated as an audit file instead of a model."""
-    return path.is_file() and path.suffix == ".json"
+def is_audit_file(place: Place) -> bool:
+    """Whether a place is treated as an audit file instead of a model."""
+    return isinstance(place, Path) and place.is_file() and place.suffix == ".json"
 
 
-def _loaded(source: Audit | Path) -> Audit | Path:
-    return schema.load(source) if isinstance(source, Path) and is_audit_file(source) else source
-
-
-def _side(source: Audit | Path, settings: Settings, probe: Probe | None) -> _Side:
+def _loaded(source: Audit | Place, settings: Settings) -> Audit | AuditTarget:
     if isinstance(source, Audit):
-        return _Side(source)
-    targets = find_models((source,), settings).targets
-    if len(targets) != 1:
+        return source
+    if isinstance(source, Path) and is_audit_file(source):
+        return schema.load(source)
+    found = find_models((source,), settings)
+    if found.problems and not found.targets:
+        raise ReadError(ProblemKind.UNREADABLE, str(source), found.problems[0].detail)
+    if len(found.targets) != 1:
         raise UsageError(
-            f"{source} contains {len(targets)} models; diff compares two single models"
+            f"{source} contains {len(found.targets)} models; diff compares two single models"
         )
-    (target,) = targets
+    return found.targets[0]
+
+
+def _side(target: Audit | AuditTarget, settings: Settings, probe: Probe | None) -> _Side:
+    if isinstance(target, Audit):
+        return _Side(target)
     own = settings.for_model(target.relative, target.path)
     facts = add_probe(static_facts(target.path, own), probe)
     ran = any(each.status is Status.LOADED for each in facts.observations)
-    refused = "" if ran else f"{source.name} was not run: {endings(facts.observations)}"
+    refused = "" if ran else f"{target.path.name} was not run: {endings(facts.observations)}"
     return _Side(finish_audit(facts, target, CREATED, {}), facts.artifact, refused)
 
 

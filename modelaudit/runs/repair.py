@@ -8,8 +8,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from modelaudit.audit_types.repair import SUFFIX, Repair, RepairStatus
-from modelaudit.errors import UsageError
-from modelaudit.facts import Json
+from modelaudit.errors import ReadError, UsageError
+from modelaudit.facts import Json, ProblemKind
 from modelaudit.pipeline import AuditTarget
 from modelaudit.probe.host.runtime import (
     RuntimeHandle,
@@ -18,6 +18,7 @@ from modelaudit.probe.host.runtime import (
     start_runtime,
 )
 from modelaudit.probe.other_runtimes import start_other_runtime
+from modelaudit.registry.remote.address import Place, Url
 from modelaudit.repairs.candidates import RepairRuntimes
 from modelaudit.repairs.repair import repair_model
 from modelaudit.runs.found_models import find_models
@@ -36,7 +37,7 @@ SUFFIXES = (".h5", ".hdf5", ".keras")
 
 
 def repairs(
-    path: Path,
+    path: Place,
     target: str,
     out: Path,
     settings: Settings,
@@ -49,7 +50,7 @@ def repairs(
     """Repair the model at `path`, or every model under it, each in a child process.
 
     Args:
-        path: a model, or a directory of models.
+        path: a model, or a directory of models; also a URL.
         target: runtime that the new files are for.
         out: the new file; for a directory of models the directory of the new ones, in which they
             have the same relative paths.
@@ -61,9 +62,12 @@ def repairs(
 
     Raises:
         UsageError: there is nothing at the path, the target is unknown, or `out` cannot be used.
+        ReadError: something at the URL cannot be fetched.
     """
     find_profile(target, tuple(map(Path, settings.profiles)))
     found = find_models((path,), settings, apart=out if out.is_dir() else None)
+    if found.problems and isinstance(path, Url):
+        raise ReadError(ProblemKind.UNREADABLE, str(path), found.problems[0].detail)
     one = len(found.targets) == 1 and (not found.whole or out.suffix in SUFFIXES)
     if not one and out.exists() and not out.is_dir():
         raise UsageError(f"{out} exists and is not a directory")
@@ -110,8 +114,10 @@ def _remove_empty(folder: Path, out: Path) -> None:
             folder = folder.parent
 
 
-def _shown(asked: Path, model: AuditTarget) -> str:
+def _shown(asked: Place, model: AuditTarget) -> str:
     """The model's path as it was asked for."""
+    if isinstance(asked, Url):
+        return f"{model.address}/{model.relative}"
     if model.path == asked.resolve():
         return str(asked)
     return str((asked if asked.is_dir() else model.root) / model.relative)

@@ -8,11 +8,13 @@ import os
 import pytest
 
 from modelaudit import api
+from modelaudit.errors import ReadError, UsageError
 from modelaudit.registry.remote import files as remote_files
 from modelaudit.settings import CacheSettings, ProbeSettings, Settings
 from tests.made import files
 from tests.registry.remote import stores
 from tests.registry.remote.stores import FILES, READ
+from tests.runs.nights import scale
 
 URL = "counted://models"
 
@@ -78,3 +80,30 @@ def test_reports_name_the_url(night, tmp_path):
     audit = json.loads((ran.out / "models" / "a.h5" / "audit.json").read_text())
     assert (audit["model"]["root"], audit["model"]["path"]) == ("counted://models", "a.h5")
     assert "cache" not in json.dumps(audit["model"])
+
+
+def test_models_at_urls_are_compared(night, tmp_path):
+    settings = Settings(
+        cache=CacheSettings(os.fspath(tmp_path / "cache")), probe=ProbeSettings(enabled=False)
+    )
+    local = files.minimal_h5(tmp_path / "local.h5")
+    found = api.compare(local, f"{URL}/a.h5", settings)
+    assert (found.same, found.of_models) == (True, True)
+    scale(local)
+    assert not api.compare(f"{URL}/a.h5", local, settings).same
+    with pytest.raises(UsageError, match="contains 2 models"):
+        api.compare(URL, local, settings)
+    stores.FAILING["b.h5"] = [OSError("reset")] * 9
+    with pytest.raises(ReadError, match="reset"):
+        api.compare(local, f"{URL}/b.h5", settings)
+
+
+def test_a_repair_takes_a_url(night, tmp_path):
+    settings = Settings(
+        cache=CacheSettings(os.fspath(tmp_path / "cache")), probe=ProbeSettings(enabled=False)
+    )
+    FILES.pipe("/models/b.h5", files.truncated_h5(tmp_path).read_bytes())
+    done = api.repair(f"{URL}/b.h5", "tf==2.18", tmp_path / "new.h5", settings)
+    assert (done.status.value, done.path) == ("refused", f"{URL}/b.h5")
+    with pytest.raises(UsageError, match="needs the path of the new file"):
+        api.repair(f"{URL}/b.h5", "tf==2.18", settings=settings)

@@ -10,6 +10,7 @@ import click
 
 from modelaudit.cli.options import common as options
 from modelaudit.cli.options.page_options import TEMPLATES
+from modelaudit.cli.options.places import PlaceType
 from modelaudit.cli.terminal import columns, path_differences, say, warn
 from modelaudit.exit_codes import ExitCode
 from modelaudit.terminal_text import clean, wrapped
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from modelaudit.facts import Json
     from modelaudit.probe.pair.model import ExportPair
+    from modelaudit.registry.remote.address import Place
     from modelaudit.restore.model import WeightComparison
     from modelaudit.runs.compare_models import ModelDiff
     from modelaudit.settings import Settings
@@ -28,8 +30,8 @@ LISTED = 20  # changes shown per section; --json has them all
 
 
 @click.command(short_help="Show what changed between two models, audits or runs.")
-@click.argument("old", type=click.Path(path_type=Path, exists=True))
-@click.argument("new", type=click.Path(path_type=Path, exists=True))
+@click.argument("old", type=PlaceType())
+@click.argument("new", type=PlaceType())
 @options.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
 @options.ARCHITECTURE
 @options.option(
@@ -40,19 +42,19 @@ LISTED = 20  # changes shown per section; --json has them all
 @TEMPLATES
 @options.probing
 def diff(
-    old: Path, new: Path, as_json: bool, html: Path | None, templates: Path | None, **chosen: Any
+    old: Place, new: Place, as_json: bool, html: Path | None, templates: Path | None, **chosen: Any
 ) -> None:
     """Show what changed from OLD to NEW: versions, signatures, architecture, weights, outputs.
 
-    Each is a model or its audit.json. Alternatively both are runs, given as the output directory
-    of `audit` or an index.json in it: this lists the models whose verdicts or findings changed,
-    and those that are new or gone. If NEW is a TensorFlow Lite export of OLD, both are run on the
-    same inputs, and the causes of a difference are named. Exit codes: 0 no changes, or an export
-    that is the same model; 1 changes.
+    Each is a model, which may be at a URL, or its audit.json. Alternatively both are runs, given as
+    the output directory of `audit` or an index.json in it: this lists the models whose verdicts or
+    findings changed, and those that are new or gone. If NEW is a TensorFlow Lite export of OLD,
+    both are run on the same inputs, and the causes of a difference are named. Exit codes: 0 no
+    changes, or an export that is the same model; 1 changes.
     """
     from modelaudit.cli.commands.diff_runs import diff_runs, opened
 
-    runs = opened(old, new)
+    runs = opened(old, new) if isinstance(old, Path) and isinstance(new, Path) else None
     if runs:
         changed = diff_runs(*runs, as_json=as_json, html=html, templates=templates)
     else:
@@ -63,8 +65,8 @@ def diff(
 
 
 def _diff_models(
-    old: Path,
-    new: Path,
+    old: Place,
+    new: Place,
     settings: Settings,
     as_json: bool,
     html: Path | None,
@@ -96,7 +98,7 @@ def _diff_models(
     return not found.same
 
 
-def _names(found: ModelDiff, old: Path, new: Path) -> tuple[str, str]:
+def _names(found: ModelDiff, old: Place, new: Place) -> tuple[str, str]:
     """Labels of the two: the models' names, with directories if the names are equal."""
     from modelaudit.report.pages.model_diff import model_name
     from modelaudit.runs.compare_models import is_audit_file
@@ -107,7 +109,8 @@ def _names(found: ModelDiff, old: Path, new: Path) -> tuple[str, str]:
     )
     if first != second or old == new:
         return first, second
-    parts = path_differences(old, new)
+    paths = isinstance(old, Path) and isinstance(new, Path)
+    parts = path_differences(Path(old), Path(new)) if paths else (str(old), str(new))
     return f"{first} ({parts[0]})", f"{second} ({parts[1]})"
 
 
@@ -175,7 +178,7 @@ def _export(names: tuple[str, str], pair: ExportPair, width: int) -> list[str]:
     return lines
 
 
-def _json(found: ModelDiff, old: Path, new: Path) -> dict[str, Json]:
+def _json(found: ModelDiff, old: Place, new: Place) -> dict[str, Json]:
     from modelaudit.audit_types.json_form import jsonable
     from modelaudit.report.wording.audit_changes import describe
     from modelaudit.report.wording.export_pairs import code

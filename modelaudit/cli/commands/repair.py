@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from modelaudit.cli.options import common as options
+from modelaudit.cli.options.places import PlaceType
 from modelaudit.cli.terminal import columns, say, warn
 from modelaudit.exit_codes import ExitCode
 from modelaudit.terminal_text import clean, wrapped
 
 if TYPE_CHECKING:
     from modelaudit.audit_types.repair import Repair
+    from modelaudit.registry.remote.address import Place
 
 WIDTH = 100
 SHOWN = 12  # changes shown; repair.json has them all
@@ -51,7 +53,7 @@ def _wrap(text: str, first: str = "  ") -> str:
 
 
 @click.command(short_help="Write a file that another version of Keras loads.")
-@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("model", type=PlaceType())
 @options.option(
     "--for",
     "target",
@@ -97,7 +99,7 @@ def _wrap(text: str, first: str = "  ") -> str:
 @options.ARCHITECTURE
 @options.probing
 def repair(
-    model: Path,
+    model: Place,
     target: str,
     out: Path,
     suffix: str | None,
@@ -109,10 +111,11 @@ def repair(
 ) -> None:
     """Write a file that RUNTIME loads as the same model, and prove it.
 
-    MODEL is a model, or a directory: then every model that RUNTIME refuses is repaired into OUT
-    under the same relative path. The saved config is translated; weights are copied. A file is
-    written only if its weights, its layers and its outputs are those of the original; what was
-    changed and compared is written beside it (NEW.repair.json). The original is never touched.
+    MODEL is a model, also at a URL, or a directory: then every model that RUNTIME refuses is
+    repaired into OUT under the same relative path. The saved config is translated; weights are
+    copied. A file is written only if its weights, its layers and its outputs are those of the
+    original; what was changed and compared is written beside it (NEW.repair.json). The original is
+    never touched.
 
     Exit codes: 0 all repaired or loaded as they are, 1 some were not repaired, 4 no model found.
     """

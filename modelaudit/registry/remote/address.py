@@ -36,6 +36,11 @@ class Url(Struct, frozen=True, order=True):
         return tuple(part for part in str(self).partition("://")[2].split("/") if part)
 
     @property
+    def name(self) -> str:
+        """The last part of the path, as of a `Path`."""
+        return self.parts[-1] if self.parts else ""
+
+    @property
     def scheme(self) -> str:
         """The scheme in lower case: `s3`."""
         return urlsplit(self.text).scheme.lower() or self.text.partition("://")[0].lower()
