@@ -107,7 +107,7 @@ class TensorStats(Struct, frozen=True):
     `zeros` and `nonfinite` are counts of elements. `std` is the population deviation. The longest
     run of zeros in C order has `zero_run` elements and starts at element `zero_run_at`, that of
     values that are not finite likewise. `second` is the second largest magnitude, 0 if it is not
-    known.
+    known. Of vectors, `faded` counts the elements of a magnitude up to `FADED`, zeros included.
     """
 
     minimum: float
@@ -121,6 +121,7 @@ class TensorStats(Struct, frozen=True):
     second: float = 0.0
     nonfinite_run: int = 0
     nonfinite_run_at: int = 0
+    faded: int = 0
 
     @property
     def constant(self) -> bool:

@@ -47,6 +47,8 @@ class WeightMoments(Struct, frozen=True):
         second: largest average of squared gradients.
         mean_second: mean of these.
         zeros: number of entries whose average of squared gradients is exactly 0.
+        faded: of a vector, number of entries whose average of gradients (of squares, where it is
+            the only one) has faded to nothing.
     """
 
     route: str
@@ -56,6 +58,7 @@ class WeightMoments(Struct, frozen=True):
     second: float | None = None
     mean_second: float | None = None
     zeros: int = 0
+    faded: int = 0
 
 
 class OptimizerState(Struct, frozen=True):
@@ -176,8 +179,8 @@ def _moments(artifact: Artifact, slots: Sequence[Tensor]) -> Iterator[WeightMome
                 yield from found
                 return
         return
-    firsts = {_inside(_FIRST.sub("", s.name)): s for s in slots if _FIRST.search(s.name)}
-    seconds = {_inside(_SECOND.sub("", s.name)): s for s in slots if _SECOND.search(s.name)}
+    firsts = {_kept_for(s.name, _FIRST): s for s in slots}
+    seconds = {_kept_for(s.name, _SECOND): s for s in slots}
     for route, role, tensor in _weights(artifact):
         key = _longest_end(_plain(tensor.name), {*firsts, *seconds})
         first, second = firsts.get(key), seconds.get(key)
@@ -209,9 +212,15 @@ def _plain(name: str) -> str:
     return name.removesuffix(":0").replace("/", "_").lower()
 
 
-def _inside(name: str) -> str:
-    """The name of a slot without the optimizer that it belongs to."""
-    inside = name.removeprefix("optimizer_weights/").removeprefix("training/")
+def _kept_for(name: str, kind: re.Pattern[str]) -> str:
+    """The plain name of the weight that a slot of one kind is for; of other slots, a space."""
+    owner, mark, slot = name.partition("/.OPTIMIZER_SLOT/")  # of object-based checkpoints
+    if not kind.search(f"/{slot.rpartition('/')[2]}" if mark else name):
+        return " "
+    if mark:
+        return _plain(owner)
+    # Others begin with the optimizer that they belong to.
+    inside = kind.sub("", name).removeprefix("optimizer_weights/").removeprefix("training/")
     return _plain(inside.partition("/")[2])
 
 
@@ -254,4 +263,5 @@ def _summed(route: str, role: str, first: Tensor | None, second: Tensor | None) 
         v.maximum if v else None,
         v.mean if v else None,
         v.zeros if v else 0,
+        used.faded if (used := m or v) else 0,
     )

@@ -24,6 +24,7 @@ from modelaudit.thresholds.training import (
     STOPPED_MOMENTUM,
     VANISHED,
 )
+from modelaudit.thresholds.weights import FADED
 
 _SMALLEST = math.ldexp(1, -125)  # twice the smallest normal float32
 _MATRICES = frozenset(("kernel", "recurrent_kernel", "depthwise_kernel", "pointwise_kernel"))
@@ -102,26 +103,32 @@ def _no_gradient(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 
 def _silent_units(rule: Rule, facts: Facts, state: OptimizerState) -> Iterator[Finding]:
-    """ReLU layers of which many units never got a gradient: their biases never moved.
+    """ReLU layers of which many units got no gradient, ever or for long: their biases stood still.
 
     RMSprop's average of squares, which is multiplied by rho at each step, falls to 0 in about 1,000
-    steps without a gradient. Adam's stops where what is added is below the smallest normal float32.
+    steps without a gradient. Adam's averages stop where what is added is below the smallest normal
+    float32: near 1e-37 and 1e-35, not at 0.
     """
     layers = facts.artifact.architecture.layers if facts.artifact.architecture else ()
     rectified = {layer.route for layer in layers if activation_of(layer) == "relu"}
     for each in state.moments:
         units = each.shape[0] if len(each.shape) == 1 else 0
-        if each.role != "bias" or each.route not in rectified or not each.second or not units:
+        largest = each.first if each.first is not None else each.second
+        if each.role != "bias" or each.route not in rectified or not largest or not units:
             continue
-        if each.zeros >= SILENT_UNITS.value * units:
-            fades = each.first is None or state.name.lower() == "rmsprop"
-            since = "received no gradient for a long time" if fades else "never received a gradient"
+        silent = max(each.zeros, each.faded if largest > math.sqrt(FADED.value) else 0)
+        if silent >= SILENT_UNITS.value * units:
+            fades = silent > each.zeros or each.first is None or state.name.lower() == "rmsprop"
+            since = (
+                "received no gradient for a long time: since then, their ReLU gave 0 for every"
+                if fades
+                else "never received a gradient: their ReLU gave 0 for every"
+            )
             yield rule.finding(
-                f"{each.zeros} of the {units} units of {each.route} {since}: their ReLU gave 0 for "
-                "every training input.",
+                f"{silent} of the {units} units of {each.route} {since} training input.",
                 route=each.route,
                 evidence={
-                    "measured": each.zeros / units,
+                    "measured": silent / units,
                     "unit": SILENT_UNITS.unit,
                     "threshold": SILENT_UNITS.value,
                     "n": units,

@@ -105,9 +105,10 @@ FAR = Threshold(
 FADED = Threshold(
     1e-30,
     "absolute",
-    "average of squared gradients of a trained kernel up to which it has faded to nothing",
-    "Adam's, 69,000 steps after the last gradient: 1e-30 times its square; trained kernels of a "
-    "public model whose hidden layers died: up to 1e-35",
+    "average of gradients, or of their squares, of a trained weight up to which it has faded to "
+    "nothing, beside others above its root",
+    "Adam's of squares, 69,000 steps after the last gradient: 1e-30 times its square, and that of "
+    "gradients after 650; kernels and units of public models that died: up to 1e-35",
 )
 SLIGHT_REACH = Threshold(
     0.1,

@@ -60,6 +60,24 @@ def test_names_of_old_versions():
     assert told == [("a", "kernel", 3, 4), ("a", "bias", 3, 4), ("b", "kernel", 3, 4)]
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "other"),
+    [("m", "v", "vhat"), ("momentum", "rms", "mg"), (None, "rms", "mg")],
+)
+def test_names_in_checkpoints_of_objects(first, second, other):
+    """The weight, a marker, the path of the optimizer, the slot."""
+    slots = [slot("optimizer/iter", 70, 70, (), "int64")]
+    for name, top in (("a/kernel", 3.0), ("b/kernel", 5.0)):
+        for key, low in ((first, -top), (second, 0.0), (other, 0.0)):
+            if key:
+                slots.append(slot(f"{name}/.OPTIMIZER_SLOT/m/optimizer/{key}", low, top))
+    told = [(each.route, each.role, each.first, each.second) for each in state(*slots).moments]
+    assert told == [
+        ("a", "kernel", 3 if first else None, 3),
+        ("b", "kernel", 5 if first else None, 5),
+    ]
+
+
 def test_numbers_that_do_not_fit_the_weights_are_not_paired():
     slots = [slot("optimizer/vars/0", 9, 9, (), "int64"), slot("optimizer/vars/2", shape=(7,))]
     assert state(*slots).moments == ()

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 
 from modelaudit.facts import TensorStats
-from modelaudit.measures.optimizer_state import OptimizerState, WeightMoments, optimizer_state
+from modelaudit.formats.io.file_window import FileWindow
+from modelaudit.formats.io.tensor_stats import FileArray, summarise
+from modelaudit.measures.optimizer_state import (
+    OptimizerState,
+    WeightMoments,
+    _summed,
+    optimizer_state,
+)
 from modelaudit.rules import examples
 from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
@@ -16,6 +24,7 @@ from modelaudit.rules.training_extent import short
 from modelaudit.rules.training_gradients import _silent_units
 from modelaudit.rules.training_reach import hardly_moved, trained_slightly
 from modelaudit.rules.training_steps import adam
+from modelaudit.settings import Limits
 from modelaudit.structs import replace
 from tests.rules.initial_kernels import drawn, moved
 from tests.thresholds.test_training import barely
@@ -74,6 +83,39 @@ def test_averages_of_rmsprop_fade_to_zero(name, first, said):
     bias = WeightMoments("hidden", "bias", (10,), first, 1.0, 0.5, zeros=5)
     (found,) = _silent_units(rule("MA433"), facts, OptimizerState(name, moments=(bias,)))
     assert said in found.detail
+
+
+def average(steps, beta=0.9):
+    """Adam's average of a gradient of 1 that stopped `steps` ago, by its update in float32."""
+    m = np.float32(0.01)
+    for _ in range(steps):
+        m += (np.float32(0) - m) * np.float32(1 - beta)
+    return float(m)
+
+
+@pytest.mark.parametrize(
+    ("alive", "steps", "said"),
+    [
+        (0.01, 1000, True),
+        (0.01, 100, False),  # a rare kind of input may activate them
+        (1e-20, 1000, False),  # all have faded: training had converged
+    ],
+)
+def test_averages_of_adam_fade_but_not_to_zero(tmp_path, alive, steps, said):
+    """Six of ten units whose gradient stopped; their averages of squares are far from 0."""
+    values = np.array([average(steps)] * 6 + [alive] * 4)
+    assert values.all()
+    file = tmp_path / "m.bin"
+    file.write_bytes(values.tobytes())
+    source = FileArray(FileWindow.of_file(file), 0, (10,), "float64")
+    first = summarise("m", (10,), "float64", "m.bin", "optimizer", source, Limits())
+    second = examples.tensor("v", (10,), TensorStats(1e-9, 1.0, 0.5, 0.1, 0, 0))
+    facts = examples.chain(examples.layer("hidden", config={"activation": "relu"}))
+    state = OptimizerState("Adam", moments=(_summed("hidden", "bias", first, second),))
+    found = [*_silent_units(rule("MA433"), facts, state)]
+    assert [each.detail.partition(":")[0] for each in found] == [
+        "6 of the 10 units of hidden received no gradient for a long time"
+    ] * said
 
 
 @pytest.mark.parametrize("count", [3, 30])

@@ -15,6 +15,7 @@ from modelaudit.facts import Problem, ProblemKind, Tensor, TensorStats
 from modelaudit.formats.io.dtypes import decode, stored_dtype
 from modelaudit.formats.io.file_window import FileWindow
 from modelaudit.settings import Limits
+from modelaudit.thresholds.weights import FADED
 
 # Large enough to amortise the system call, small enough for the L2 cache.
 PIECE_BYTES = 1 << 19
@@ -141,7 +142,8 @@ def summarise(
     if promised is not None and promised > limits.tensor_bytes:
         raise LimitExceeded(file, "tensor bytes", promised, limits.tensor_bytes, "tensor_bytes")
     digest = hashlib.sha256()
-    moments = _RunningStats() if stored is not None and stored.kind != "c" else None
+    numeric = stored is not None and stored.kind != "c"
+    moments = _RunningStats(vector=len(shape) == 1) if numeric else None
     nbytes = elements = 0
     with np.errstate(all="ignore"):  # signalling NaNs are counted, not reported as warnings
         for piece in source.raw():
@@ -192,12 +194,13 @@ class _RunningStats:
     """
 
     __slots__ = (
-        *("broken", "count", "largest", "maximum", "mean", "minimum", "nonfinite", "runs"),
-        *("spread", "zeros"),
+        *("broken", "count", "faded", "largest", "maximum", "mean", "minimum", "nonfinite"),
+        *("runs", "spread", "vector", "zeros"),
     )
 
-    def __init__(self) -> None:
-        self.count = self.zeros = self.nonfinite = 0
+    def __init__(self, *, vector: bool) -> None:
+        self.vector = vector  # of larger tensors, counting would cost too much
+        self.count = self.zeros = self.nonfinite = self.faded = 0
         self.runs, self.broken = _ZeroRuns(), _ZeroRuns()  # the second of values not finite
         self.minimum, self.maximum = math.inf, -math.inf
         self.mean = self.spread = 0.0
@@ -214,6 +217,8 @@ class _RunningStats:
         self.zeros += zeros
         self.runs.add(values, zeros)
         wide = values.astype(np.float64)
+        if self.vector:
+            self.faded += int(np.count_nonzero(np.abs(wide) <= FADED.value))
         # numpy compares float16 values in software, so the float64 copy is faster.
         ranged = wide if values.dtype == np.float16 else values
         # Minimum and maximum propagate NaN and infinity: a free test for finiteness.
@@ -275,6 +280,7 @@ class _RunningStats:
             self.largest[0],
             self.broken.longest,
             self.broken.start,
+            self.faded,
         )
 
 

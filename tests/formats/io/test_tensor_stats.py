@@ -58,6 +58,7 @@ def scratch(tmp_path_factory):
 @settings(deadline=None)
 @example(values=np.array([1.02e-254, 0.0]), piece=16, big_endian=False)  # its square is 0
 @example(values=np.array([5e-324, 0.0]), piece=8, big_endian=False)
+@example(values=np.array([1e-30, 2e-30, -1e-37, np.nan]), piece=8, big_endian=False)
 @given(values=FLOATS | INTEGERS, piece=st.integers(1, 64), big_endian=st.booleans())
 def test_statistics_and_digest_agree_with_numpy(scratch, values, piece, big_endian):
     source = stored(scratch, values, padding=3, big_endian=big_endian)
@@ -81,6 +82,8 @@ def test_statistics_and_digest_agree_with_numpy(scratch, values, piece, big_endi
     if finite.size == 0:
         assert math.isnan(tensor.stats.mean)
         return
+    faded = np.count_nonzero(np.abs(wide) <= 1e-30) if wide.ndim == 1 else 0
+    assert tensor.stats.faded == faded
     assert tensor.stats.minimum == finite.min()
     assert tensor.stats.maximum == finite.max()
     assert tensor.stats.second == (np.sort(np.abs(finite))[-2] if finite.size > 1 else 0)
