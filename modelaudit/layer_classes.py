@@ -216,6 +216,11 @@ def has(class_name: str, traits: Trait) -> bool:
     return bool(LAYER_CLASSES.get(class_name, _NONE) & traits)
 
 
+def augments(class_name: str) -> bool:
+    """Whether the class is an augmentation layer, or by its name a subclass of one."""
+    return has(class_name, Trait.AUGMENTATION) or class_name.startswith("Random")
+
+
 def classes(traits: Trait) -> frozenset[str]:
     """The names of all classes that have any of the traits."""
     return frozenset(name for name, own in LAYER_CLASSES.items() if own & traits)

@@ -136,6 +136,14 @@ ADVICE: dict[str, Advice] = {
                      "that.]]"),
         ),
     ),
+    "sampled-output": Advice(
+        "The model draws its output at random, probably on purpose",
+        "Code that serves the model and expects the same answer to the same input.",
+        (
+            NextStep("If the model is meant to sample, waive MA605, and judge it by many samples "
+                     "or by the mean of what it draws from. Otherwise rebuild it without drawing."),
+        ),
+    ),
     "dead-units": Advice(
         "A whole layer is dead, so the output is constant",
         "One input on which a channel of this layer becomes active.",

@@ -74,6 +74,11 @@ SENTENCES = {
         "output may hardly depend on the input."
     ),
     "nondeterministic": "The output differs from run to run, so no [[flip ]]test is meaningful.",
+    "sampled-output": (
+        "The model draws random numbers for its output, as a sampling policy or a generator does "
+        "on purpose. {evidence} Single answers to one input differ, so what was measured on them "
+        "holds on average only."
+    ),
     "dead-units": (
         "Layer {where} is never active, so the layers after it receive a constant: the output "
         "cannot depend on the input[[, flipped or not]]."
@@ -157,7 +162,7 @@ SENTENCES = {
 DESCRIPTIONS = frozenset(
     {
         *("healthy", "invariant-by-construction", "learned-invariance", "output-follows-flip"),
-        *("orientation-sensitive-architecture", "orientation-sensitive-data"),
+        *("orientation-sensitive-architecture", "orientation-sensitive-data", "sampled-output"),
     }
 )
 

@@ -125,7 +125,7 @@ def arranged(case: Case, results: Decided, chosen: frozenset[str] = frozenset())
             elif answer.doubted:
                 unknown.setdefault(step.cause, open_)
             else:
-                causes.append((step.cause, answer))
+                causes.append((answer.cause or step.cause, answer))
         elif any(name in step.moot_after for name in before):
             continue
         elif isinstance(answer, CauseExcluded):

@@ -26,7 +26,8 @@ class CauseFound(Struct, frozen=True):
 
     `where` is a layer or output; `transform` is the flip concerned; `against` is the evidence
     against it. `together`: it was found together with another difference of the inputs or labels,
-    so neither is a consequence of the other. `doubted`: the odds are for something else.
+    so neither is a consequence of the other. `doubted`: the odds are for something else. `cause`:
+    its name, if it is not that of the step.
     """
 
     evidence: tuple[Evidence, ...]
@@ -35,6 +36,7 @@ class CauseFound(Struct, frozen=True):
     against: tuple[Evidence, ...] = ()
     together: bool = False
     doubted: bool = False
+    cause: str = ""
 
 
 class CauseExcluded(Struct, frozen=True):

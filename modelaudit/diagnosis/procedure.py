@@ -64,6 +64,7 @@ from modelaudit.structs import replace
 WEIGHTS = frozenset({"damaged-restore", "nonfinite-weights"})
 RESTORE = WEIGHTS | {"never-loaded", "partial-restore", "bn-statistics-lost"}
 NOISE = frozenset({"nondeterministic"})
+DRAWN = NOISE | {"sampled-output"}
 BUILT_IN = frozenset({"invariant-by-construction"})
 DESIGN = frozenset({"constant-by-construction"})
 UNTRAINED = frozenset({"not-trained"})
@@ -117,22 +118,28 @@ PROCEDURE: tuple[DiagnosisStep, ...] = (
         "invariant-by-construction", flip_steps.by_construction, NO_ANSWER, FAULTS, NOISE
     ),
     DiagnosisStep(
-        "output-follows-flip", flip_steps.output_follows, FAULTS | BUILT_IN, moot_after=NOISE
+        "output-follows-flip",
+        flip_steps.output_follows,
+        FAULTS | BUILT_IN,
+        moot_after=DRAWN,
     ),
     DiagnosisStep(
-        "learned-invariance", flip_steps.learned_invariance, FAULTS | BUILT_IN, moot_after=NOISE
+        "learned-invariance",
+        flip_steps.learned_invariance,
+        FAULTS | BUILT_IN,
+        moot_after=DRAWN,
     ),
     DiagnosisStep(
         "orientation-sensitive-architecture",
         flip_steps.sensitive_architecture,
         FAULTS,
-        moot_after=NOISE,
+        moot_after=DRAWN,
     ),
     DiagnosisStep(
         "orientation-sensitive-data",
         flip_steps.sensitive_data,
         FAULTS | BUILT_IN | {"output-follows-flip"},
-        moot_after=NOISE,
+        moot_after=DRAWN,
     ),
 )
 

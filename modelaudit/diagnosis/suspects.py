@@ -86,7 +86,7 @@ def _training(case: Case, first: Cause) -> tuple[str, str]:
         )
     if case.behaviour is None:
         return OPEN, f"What training taught shows only when the model runs ({case.not_run()})."
-    found = flipped(case)
+    found = None if first.cause == "sampled-output" else flipped(case)
     if first.cause == "invariant-by-construction":
         return CLEARED, "The response to this flip does not depend on the training images."
     if not case.images:

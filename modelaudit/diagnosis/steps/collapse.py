@@ -24,10 +24,12 @@ from modelaudit.diagnosis.steps.training import still_trained
 from modelaudit.diagnosis.steps.weight import evidence_of
 from modelaudit.facts import Artifact
 from modelaudit.findings import Severity
+from modelaudit.layer_classes import augments
 from modelaudit.measures.behaviour.collapse import bits_limit
 from modelaudit.measures.optimizer_state import optimizer_state
 from modelaudit.measures.summary import Behaviour
 from modelaudit.rules.behaviour import steady
+from modelaudit.rules.nondeterminism import draws_by_design
 from modelaudit.rules.security.graph.reachability import CallGraph, Reach, every_node
 from modelaudit.thresholds.answers import BIAS_EXCESS, DEAD, MIN_SPREAD, UNINFORMED
 from modelaudit.thresholds.weights import SOUND_FIT
@@ -77,15 +79,22 @@ def nondeterministic(case: Case) -> StepResult:
         )
     if case.facts.artifact.training_graph:
         return CauseUnknown("a graph for inference: the file holds the one that trained the model")
-    if seen.training_flag_matters:
+    artifact = case.facts.artifact
+    flagged = any(_in_training(artifact))
+    drawn = "" if flagged else draws_by_design(artifact)
+    if flagged and seen.training_flag_matters:
         text = (
             "A call saved in the model has training=True, and the outputs depend on whether the "
             "caller overrides it."
         )
     else:
         text = f"For the same inputs the outputs differ by up to {seen.noise_floor:.3g}."
+    if drawn:
+        text += f" Random numbers are drawn: {drawn}."
     evidence = (Evidence(text, "MA605", seen.noise_floor, None, seen.inputs.n),)
-    return CauseFound(evidence, where=", ".join(drawing(case.facts.artifact)))
+    if drawn:
+        return CauseFound(evidence, cause="sampled-output")
+    return CauseFound(evidence, where=", ".join(drawing(artifact)))
 
 
 def nonfinite_output(case: Case) -> StepResult:
@@ -276,7 +285,9 @@ def drawing(artifact: Artifact) -> tuple[str, ...]:
 
 def _in_training(artifact: Artifact) -> Iterator[str]:
     for layer in artifact.architecture.layers if artifact.architecture else ():
-        if any(kwargs.get("training") is True for kwargs in layer.call_kwargs):
+        # Keras 3 saves it with every call of an augmentation layer, and `predict` overrides it.
+        flagged = any(kwargs.get("training") is True for kwargs in layer.call_kwargs)
+        if flagged and not augments(layer.class_name):
             yield layer.route
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from msgspec import Struct
 
 from modelaudit.facts import Artifact
-from modelaudit.layer_classes import Trait, has
+from modelaudit.layer_classes import augments
 from modelaudit.probe.study.runner import Array, MeasurementUnavailable, Runner
 from modelaudit.thresholds.answers import OTHER_INPUTS, ROUNDING
 
@@ -78,14 +78,9 @@ def _saved_training_flag(artifact: Artifact) -> bool:
     return any(
         kwargs.get("training") is True
         for layer in layers
-        if not _augments(layer.class_name)
+        if not augments(layer.class_name)
         for kwargs in layer.call_kwargs
     )
-
-
-def _augments(class_name: str) -> bool:
-    """Whether the class is an augmentation layer, or by its name a subclass of one."""
-    return has(class_name, Trait.AUGMENTATION) or class_name.startswith("Random")
 
 
 def _scale(values: Array) -> float:

@@ -180,6 +180,7 @@ CAUSES: Mapping[str, str] = {
     "bn-statistics-lost": "Batch-normalisation statistics lost",
     "bn-statistics-unsettled": "Batch-normalisation statistics have not converged",
     "nondeterministic": "Output changes from run to run",
+    "sampled-output": "Output is drawn at random, probably on purpose",
     "constant-by-construction": "Output is constant by construction",
     "labels-outside-output": "The output cannot give the labels",
     "loss-unsuited": "Loss does not suit the output",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from modelaudit.audit_types.behaviour import Intervention
+from modelaudit.diagnosis.procedure import diagnose
 from modelaudit.diagnosis.steps.collapse import (
     collapse_open,
     dead_units,
@@ -14,12 +15,23 @@ from modelaudit.diagnosis.steps.collapse import (
     nondeterministic,
     nonfinite_output,
 )
+from modelaudit.graphs import Graph, GraphNode
 from modelaudit.pipeline import static_facts
 from modelaudit.rules import examples
 from modelaudit.settings import Settings
 from modelaudit.structs import replace
 from tests.command_line import SAMPLES
-from tests.diagnosis.cases import behaviour, diagnosed, fit, labelled, output, quiet, silent
+from tests.diagnosis.cases import (
+    behaviour,
+    diagnosed,
+    fit,
+    initial,
+    labelled,
+    measurements,
+    output,
+    quiet,
+    silent,
+)
 from tests.thresholds.edges import answer, case
 
 pytestmark = pytest.mark.usefixtures("steps_alone")
@@ -55,6 +67,41 @@ def test_a_biased_head_is_found_by_centring_its_bias(responsible, name):
 def test_outputs_that_differ_between_runs(deterministic):
     seen = behaviour(deterministic=deterministic)
     assert answer(nondeterministic, seen) == ("excluded" if deterministic else "found")
+
+
+def noisy(op="", training=None):
+    """Answers that differ, and differ from those of a call without a flag, whatever draws them."""
+    graph = Graph((), (GraphNode("sample/normal", op, ()),))
+    dropout = replace(examples.layer("drop", "Dropout", {}), call_kwargs=({"training": training},))
+    artifact = examples.model(dropout)
+    if op:
+        artifact = replace(artifact, architecture=None, graphs=(graph,))
+    seen = case(behaviour(deterministic=False, training_flag_matters=True)).facts
+    return replace(seen, artifact=artifact)
+
+
+@pytest.mark.parametrize(
+    ("given", "cause", "flag_told"),
+    [
+        ({"op": "RandomStandardNormal"}, "sampled-output", False),  # a policy
+        ({"op": "RandomUniform"}, "nondeterministic", False),  # of an active dropout
+        ({"training": True}, "nondeterministic", True),
+        ({"training": False}, "nondeterministic", False),
+    ],
+)
+def test_what_draws_random_numbers_is_told_from_the_model(given, cause, flag_told):
+    facts = noisy(**given)
+    first = diagnose(facts, ()).causes[0]
+    assert first.cause == cause
+    assert ("has training=True" in first.evidence[0].text) is flag_told
+
+
+def test_a_policy_that_samples_and_was_never_trained_was_never_trained():
+    kernels = measurements(initial("a", "fresh"), initial("b", "fresh"))
+    found = diagnose(replace(noisy("RandomStandardNormal"), measurements=kernels), ())
+    assert [each.cause for each in found.causes] == ["never-loaded", "sampled-output"]
+    assert not {"learned-invariance", "output-follows-flip"} & {x.cause for x in found.ruled_out}
+    assert "was drawn" not in found.answer and "at random" not in found.answer
 
 
 def test_dead_layers_without_activations_to_read():
