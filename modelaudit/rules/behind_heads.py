@@ -22,18 +22,26 @@ def _behind(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 continue
             name = step.layer.class_name
             normalises = has(name, Trait.BATCH_NORMALISATION | Trait.CHANNEL_NORMALISATION)
-            if seen and (normalises or has(name, Trait.DROPOUT | Trait.NOISE)):
+            random = has(name, Trait.DROPOUT | Trait.NOISE) and step.layer.config.get("rate") != 0
+            if seen and (normalises or random):
                 yield rule.finding(
                     f"{step.layer.route} ({name}) follows the {seen} of the output: "
                     + (
                         "its results are no probabilities."
                         if normalises
-                        else "in training it changes probabilities at random."
+                        else "in training it changes at random"
+                        + (
+                            f" the probabilities that {loss.name} judges."
+                            if loss and _of_probabilities(loss)
+                            else " probabilities."
+                        )
                     ),
                     route=step.layer.route,
                     evidence={"class": name, "activation": seen},
                     key=step.layer.route,
-                    severity=Severity.MEDIUM if normalises else Severity.LOW,
+                    severity=Severity.MEDIUM
+                    if normalises or (loss and _of_probabilities(loss))
+                    else Severity.LOW,
                     fix=f"Move {step.layer.name} before {head.weights.name}, then train again.",
                 )
             elif seen and _scales(step.layer) and loss and _of_probabilities(loss):

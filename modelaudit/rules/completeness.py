@@ -202,11 +202,16 @@ def _non_finite(rule: Rule, facts: Facts) -> Iterator[Finding]:
         yield _not_finite(rule, alike[0], said, rule.severity, *names)
     unused = [tensor for tensor in damaged if tensor.name not in used]
     if unused:  # one cause damages all slots of an optimizer
+        stalled = not used and any(t.role == "optimizer" and t.shape for t in unused)
         said = ". The tensor is no weight of a layer."
         if unused[1:]:
             more = counted(len(unused) - 1, "other tensor has", "other tensors have")
             said = f"; {more} such values too. None of them is a weight of a layer."
-        yield _not_finite(rule, unused[0], said, Severity.LOW, *(t.name for t in unused[1:]))
+        if stalled:
+            said += " With such averages, each step of the optimizer is 0 or NaN: training stopped "
+            said += "there, or destroys the weights if it goes on."
+        severity = Severity.MEDIUM if stalled else Severity.LOW
+        yield _not_finite(rule, unused[0], said, severity, *(t.name for t in unused[1:]))
 
 
 def _one_feature(facts: Facts, tensor: Tensor) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 from modelaudit.facts import Layer
@@ -28,8 +29,12 @@ def _erasing(rule: Rule, facts: Facts) -> Iterator[Finding]:
         what = "input" if key in {"rate", "p", "dropout"} else "state"
         if has(layer.class_name, Trait.ATTENTION):
             what = "attention"
+        effect = f"drops {rate:.0%} of its {what}"
+        if layer.class_name == "GaussianDropout":  # keras.layers.GaussianDropout.call
+            noise = math.sqrt(rate / (1 - rate)) if rate < 1 else math.inf
+            effect = f"multiplies its input by noise with a standard deviation of {noise:.2g}"
         yield rule.finding(
-            f"{layer.route} drops {rate:.0%} of its {what} in training.",
+            f"{layer.route} {effect} in training.",
             route=layer.route,
             evidence={
                 "measured": rate,
@@ -47,7 +52,9 @@ def _erasing(rule: Rule, facts: Facts) -> Iterator[Finding]:
     def step(layer: Layer, values: Sequence[float | None]) -> float | None:
         # A sum or concatenation passes on what the way with the least dropout passes on.
         kept = max((1.0 if each is None else each for each in values), default=1.0)
-        own = [rate for key, rate in rates[layer.route] if key in {"rate", "p"}]
+        # Gaussian dropout drops nothing: it multiplies by noise with a mean of 1.
+        drops = layer.class_name != "GaussianDropout"
+        own = [rate for key, rate in rates[layer.route] if key in {"rate", "p"} and drops]
         return kept * (1 - own[0] if own else 1.0)
 
     passed: dict[str, float] = graph.propagate(step, max)
@@ -81,9 +88,7 @@ def _rates(layer: Layer) -> list[tuple[str, float]]:
         found = inner.get("config") if isinstance(inner, dict) else None
         if name in _WRAPPERS and isinstance(found, dict):
             config, name = found, str(inner.get("class_name") if isinstance(inner, dict) else "")
-    # Gaussian dropout drops nothing: it multiplies by noise with a mean of 1.
-    drops = has(name, Trait.DROPOUT) and name != "GaussianDropout"
-    keys: tuple[str, ...] = ("rate", "p") if drops else ()
+    keys: tuple[str, ...] = ("rate", "p") if has(name, Trait.DROPOUT) else ()
     if has(name, Trait.RECURRENT | Trait.RECURRENT_CELL | Trait.ATTENTION):
         keys = ("dropout", "recurrent_dropout")
     said = [(key, config.get(key)) for key in keys]

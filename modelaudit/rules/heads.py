@@ -168,8 +168,11 @@ def _code(head: NetworkHead, loss: CompiledLoss) -> str:
         name, suited = "binary_crossentropy", "sigmoid"
     if name in OVERLAPS and head.units == 1:
         suited = "sigmoid"
-    linear = name not in CROSS_ENTROPIES | OVERLAPS | {"poisson"}
-    last = head.code("tanh" if name in HINGES else "linear" if linear else suited)
+    if name == "mean_squared_logarithmic_error":
+        suited = "softplus"
+    linear = name not in CROSS_ENTROPIES | OVERLAPS | {"poisson", "mean_squared_logarithmic_error"}
+    margins = "linear" if name == "categorical_hinge" else "tanh"
+    last = head.code(margins if name in HINGES else "linear" if linear else suited)
     return f'{last}\nmodel.compile(loss="{name}")'
 
 
@@ -195,7 +198,8 @@ def _repeated(rule: Rule, facts: Facts) -> Iterator[Finding]:
             continue
         first, second, (_, high) = found.before, found.step, found.given
         words = "all of its results"
-        if second.activation == "sigmoid" and found.results:
+        squashed = second.activation in {"softmax", "sigmoid"}
+        if second.activation != "softmax" and found.results:
             least, most = found.results
             limits = f"{words} are between {least:.2g} and {most:.2g}"
         elif math.isinf(high) and found.pooled:
@@ -225,7 +229,9 @@ def _repeated(rule: Rule, facts: Facts) -> Iterator[Finding]:
             if found.pooled and first.activation == "relu"
             else Severity.MEDIUM,
             fix=f"Remove the {first.activation} of {first.layer.name}, then train again:\n"
-            f"{head.code('linear')}  # in place of {head.weights.name}",
+            f"{head.code('linear')}  # in place of {head.weights.name}"
+            if squashed
+            else f"Remove {second.layer.name}, then train again.",
         )
 
 

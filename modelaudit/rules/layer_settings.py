@@ -172,7 +172,8 @@ def _scaled(graph: LayerGraph, layer: Layer) -> Iterator[tuple[str, Json, Severi
 
 
 def _not_adapted(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    found = [layer for layer in saved_graph(facts).layers if layer.class_name == "Normalization"]
+    graph = saved_graph(facts)
+    found = [layer for layer in graph.layers if layer.class_name == "Normalization"]
     if not found:
         raise NotRelevant("the model has no Normalization layer")
     tensors = {tensor.name: tensor for tensor in facts.artifact.tensors}
@@ -185,7 +186,15 @@ def _not_adapted(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 "`adapt`: it passes its input on unchanged.",
                 route=layer.route,
                 evidence={"measured": [0, 1]},
+                # Networks of keras.applications scale the values before it.
+                severity=Severity.LOW if _scaled_before(graph, layer) else rule.severity,
             )
+
+
+def _scaled_before(graph: LayerGraph, layer: Layer) -> bool:
+    """Whether anything but the network's inputs reaches a layer."""
+    inputs = [source for source, calls in graph.calls.items() if not calls]
+    return not graph.above([layer.route]) <= {layer.route, *inputs}
 
 
 def _constantly(tensor: Tensor | None, value: float) -> bool:
@@ -244,7 +253,7 @@ RULES = (
         code="MA313",
         name="normalization-not-adapted",
         family=Family.ARCHITECTURE,
-        severity=Severity.LOW,
+        severity=Severity.MEDIUM,
         confidence=Confidence.HIGH,
         needs=(Need.ARCHITECTURE, Need.TENSORS),
         summary="A Normalization layer was never adapted to data",

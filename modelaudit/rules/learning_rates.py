@@ -19,11 +19,13 @@ class RateFault(Struct, frozen=True):
     """What is wrong with a learning rate.
 
     Attributes:
+        rate: the learning rate.
         limit: the limit that it is beyond.
     """
 
     detail: str
     severity: Severity
+    rate: float
     limit: float = 0.0
 
 
@@ -36,22 +38,24 @@ def rate_fault(artifact: Artifact, optimizer: str, rate: float, adaptive: bool) 
     """
     said = f"The learning rate{' of ' * bool(optimizer)}{optimizer} is {rate:g}"
     if not math.isfinite(rate):
-        return RateFault(f"{said}: no step has a meaning", Severity.HIGH)
+        return RateFault(f"{said}: no step has a meaning", Severity.HIGH, rate)
     if rate < 0:
-        return RateFault(f"{said}: each step makes the loss larger", Severity.HIGH)
+        return RateFault(f"{said}: each step makes the loss larger", Severity.HIGH, rate)
     if rate < LOW_RATE.value:  # a schedule may have ended there
         why = "weights hardly change in training, unless it was larger before and the training code"
-        return RateFault(f"{said}: {why} reduced it", Severity.LOW, LOW_RATE.value)
+        return RateFault(f"{said}: {why} reduced it", Severity.LOW, rate, LOW_RATE.value)
     if adaptive:
         kernels = [t for t in artifact.tensors if t.role == "weight" and len(t.shape) > 1]
         limit = LARGE_RATE.value if len(kernels) > 1 else HIGH_RATE.value
         if round(rate, 6) >= limit:  # rates are stored as float32
             severe = rate >= LEARNING_RATE.value
             severity = Severity.MEDIUM if severe else Severity.LOW
-            return RateFault(f"{said}: each step moves every weight by it", severity, limit)
+            return RateFault(f"{said}: each step moves every weight by it", severity, rate, limit)
         return None
     delta = optimizer == "Adadelta"
     limit = LARGE_DELTA_RATE.value if delta else LARGE_SGD_RATE.value
     if rate > limit:
-        return RateFault(f"{said}, {rate / limit:.3g} times the usual limit", Severity.LOW, limit)
+        return RateFault(
+            f"{said}, {rate / limit:.3g} times the usual limit", Severity.LOW, rate, limit
+        )
     return None

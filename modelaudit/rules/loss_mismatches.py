@@ -72,6 +72,7 @@ DISTANCES = frozenset(
     }
 )
 _SIGNED = frozenset(("tanh", "softsign"))
+_LOGARITHMIC = frozenset(("mean_squared_logarithmic_error",))
 _PROBABILITIES_AGAIN = 'Use activation="{suited}" in the last layer and train again.'
 # The first that applies is reported. Empty `activations` stand for all.
 MISMATCHES: tuple[Mismatch, ...] = (
@@ -166,6 +167,14 @@ MISMATCHES: tuple[Mismatch, ...] = (
         'Use activation="exponential" or "softplus" in the last layer and train again.',
     ),
     Mismatch(
+        _LOGARITHMIC,
+        frozenset(("linear", "leaky_relu", "elu", "selu", *_SIGNED)),
+        Severity.LOW,
+        "{loss} raises negative values to 0 before it takes a logarithm, so they get no gradient, "
+        "and the output has the activation {last}.",
+        'Use activation="softplus" in the last layer and train again.',
+    ),
+    Mismatch(
         frozenset(("cosine_similarity",)),
         frozenset(),
         Severity.HIGH,
@@ -173,6 +182,16 @@ MISMATCHES: tuple[Mismatch, ...] = (
         "gradient.",
         'Use loss="mse" for a single value and train again.',
         units=(1, 1),
+    ),
+    Mismatch(
+        frozenset(("binary_focal_crossentropy", "categorical_focal_crossentropy")),
+        PROBABILITIES,
+        Severity.MEDIUM,
+        "{loss} with from_logits=True squashes the output, which has a {last}, again. Unlike other "
+        "losses, that of Keras 3 does not look for the scores before it: all probabilities that it "
+        "compares are alike.",
+        "Remove the activation, or compile with from_logits=False, and train again.",
+        from_logits=True,
     ),
     Mismatch(
         CROSS_ENTROPIES,
@@ -255,5 +274,13 @@ MISMATCHES: tuple[Mismatch, ...] = (
         Severity.LOW,
         "{loss} expects scores from -1 to 1, but {last} gives no negative values.",
         "Use tanh or no activation.",
+    ),
+    Mismatch(
+        frozenset(("categorical_hinge",)),
+        PROBABILITIES,
+        Severity.LOW,
+        "{loss} wants the score of the right class 1 above all others. Of a {last}, only a certain "
+        "prediction is, where the gradient vanishes.",
+        "Use no activation in the last layer.",
     ),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from modelaudit.facts import Json
 from modelaudit.findings import Confidence, Finding, Severity
@@ -39,21 +39,33 @@ def _metrics(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if len(losses) != len(graph.outputs):
         raise NotRelevant("an inner model has several outputs")
     heads = {head.route: head for head in output_heads(graph)}
-    for name, saved in _named_metrics(training.get("metrics", training.get("metrics_config"))):
-        for route, loss in zip(graph.outputs, losses, strict=True):
-            head = heads.get(route)
-            wrong = _unsuited(name, saved, head, loss) if head and loss else None
-            # With several outputs, a metric need not be of this one.
-            if wrong is not None and head is not None and len(losses) == 1:
+    saved = training.get("metrics", training.get("metrics_config"))
+    given = _by_output(saved, output_names(facts))
+    for route, loss, metrics in zip(graph.outputs, losses, given, strict=True):
+        head = heads.get(route)
+        for name, config in _named_metrics(metrics) if head and loss else ():
+            wrong = _unsuited(name, config, head, loss) if head and loss else None
+            if wrong is not None:
                 detail, severity, fix = wrong
                 yield rule.finding(
                     f"The metric {name} does not suit {route}: {detail}.",
                     route=route,
                     evidence={"measured": name, "loss": loss.name if loss else "none"},
-                    key=name,
+                    key=name if len(losses) == 1 else f"{route} {name}",
                     severity=severity,
                     fix=f"model.compile(..., metrics=[{fix}])",
                 )
+
+
+def _by_output(saved: Json, names: Sequence[str]) -> list[Json]:
+    """The metrics of each output; None where it is unknown which output they are of."""
+    if len(names) == 1:
+        return [saved]
+    if isinstance(saved, list) and len(saved) == len(names):
+        return [each if isinstance(each, list) else None for each in saved]
+    if isinstance(saved, dict) and "class_name" not in saved:
+        return [saved.get(name) for name in names]
+    return [None for _ in names]
 
 
 def _named_metrics(value: Json, depth: int = 0) -> Iterator[tuple[str, Mapping[str, Json]]]:
@@ -85,7 +97,7 @@ def _unsuited(
     exact = plain in _ACCURACIES or plain == "binaryaccuracy"
     if exact and loss.name not in _NOT_REGRESSION and scores and head.units == 1:
         detail = f"it counts numbers that are equal, but {loss.name} is of distances"
-        return detail, Severity.INFO, '"mean_absolute_error"'
+        return detail, Severity.LOW, '"mean_absolute_error"'
     logits = loss.name in BINARY and loss.from_logits and scores
     threshold = saved.get("threshold", 0.5)
     if exact and logits and isinstance(threshold, int | float) and threshold > 0:

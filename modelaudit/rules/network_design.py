@@ -56,13 +56,24 @@ def _linear(rule: Rule, facts: Facts) -> Iterator[Finding]:
     hidden = [layer for layer in rest if weighs(layer)]
     if not hidden:
         raise NotRelevant("the model has one layer with weights")
-    if not all(map(_is_linear, rest)):
+    trained = bool(facts.artifact.training and facts.artifact.training.get("loss"))
+    curved = [layer for layer in rest if not _is_linear(layer)]
+    if curved and len(hidden) > 1 and all(_takes_maximum(each) for each in curved):
+        yield rule.finding(
+            f"No layer before {heads[0].weights.route} has an activation: only maxima over positions "
+            f"stand between the hidden layers {_named(hidden)}.",
+            route=hidden[0].route,
+            evidence={"measured": 0, "unit": "nonlinear layers", "n": len(hidden)},
+            severity=rule.severity if trained else Severity.LOW,
+            fix=f'Give them an activation, as with activation="relu" in {hidden[0].name}, and train '
+            "again.",
+        )
+    elif curved:
         yield from _pairs(rule, graph, hidden)
         yield from _bare_convolutions(rule, graph, hidden)
     else:
         last = heads[0].steps[0].layer
         shapes = [input_shape(layer) for layer in graph.layers if not graph.calls[layer.route]]
-        trained = bool(facts.artifact.training and facts.artifact.training.get("loss"))
         # A linear autoencoder finds principal components, which can be wanted.
         per_pixel = has(last.class_name, Trait.CONVOLUTION)
         rebuilds = any(
@@ -116,10 +127,7 @@ def _bare_convolutions(rule: Rule, graph: LayerGraph, hidden: list[Layer]) -> It
         if not has(layer.class_name, Trait.CONVOLUTION) or not _is_linear(layer):
             continue
         behind = [*graph.only_takers(layer.route, _waits)]
-        maximum = any(
-            has(each.class_name, _POOLINGS) and not has(each.class_name, Trait.LINEAR)
-            for each in behind
-        )
+        maximum = any(_takes_maximum(each) for each in behind)
         if behind and weighs(behind[-1]):
             effect = (
                 "only a maximum over positions stands between the two"
@@ -135,6 +143,10 @@ def _bare_convolutions(rule: Rule, graph: LayerGraph, hidden: list[Layer]) -> It
                 "again.",
             )
             return
+
+
+def _takes_maximum(layer: Layer) -> bool:
+    return has(layer.class_name, _POOLINGS) and not has(layer.class_name, Trait.LINEAR)
 
 
 def _waits(layer: Layer) -> bool:

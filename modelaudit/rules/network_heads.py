@@ -79,8 +79,10 @@ class NetworkHead(Struct, frozen=True):
         """The activations in order, without those that change nothing, such as ReLU of sigmoid."""
         found: list[HeadStep] = []
         for each in self.steps:
-            kept = (
-                each.activation in _KEEPS_POSITIVE and found and found[-1].activation in _POSITIVE
+            before = found[-1].activation if found else ""
+            # MA307 tells of a tanh behind probabilities, which stay between 0 and 1.
+            kept = (each.activation in _KEEPS_POSITIVE and before in _POSITIVE) or (
+                each.activation == "tanh" and before in {"softmax", "sigmoid"}
             )
             if each.activation not in {"", "linear"} and not kept:
                 found.append(each)

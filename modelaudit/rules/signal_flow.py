@@ -53,7 +53,7 @@ def _vanishing(rule: Rule, facts: Facts) -> Iterator[Finding]:
             )
     plain = _plain_descent(facts)
     limit = PLAIN_SIGMOIDS.value if plain else SIGMOIDS.value
-    depths: dict[str, int] = graph.propagate(_sigmoids, max)
+    depths = sigmoid_depths(graph)
     if plain:  # a cross-entropy takes the slope of the output's sigmoid out of the gradient
         names = [route.rpartition("/")[2] for route in graph.outputs]
         losses = compiled_losses(facts.artifact.training, names)
@@ -71,6 +71,11 @@ def _vanishing(rule: Rule, facts: Facts) -> Iterator[Finding]:
             evidence={"measured": deepest, "unit": "layers", "threshold": limit},
             fix=relu_code(graph.layer(ends[0])),
         )
+
+
+def sigmoid_depths(graph: LayerGraph) -> dict[str, int]:
+    """Layer -> how many sigmoid layers in a row end there, without a normalization or shortcut."""
+    return graph.propagate(_sigmoids, max)
 
 
 def _recurrent(rule: Rule, graph: LayerGraph) -> Iterator[Finding]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Mapping, Set
 
 from modelaudit.audit_types.kernels import KernelInitialization
 from modelaudit.facts import Layer
@@ -29,7 +29,11 @@ def _frozen(rule: Rule, facts: Facts) -> Iterator[Finding]:
     for layer in heads.values():
         state = states.get(layer.route)
         fresh = state is not None and state.state == "fresh" and not state.guessed
-        if not layer.trainable and fresh and trained and _alone(layer, weighing, models):
+        model = _around(layer.route, models)
+        if not layer.trainable and not fresh and model:
+            fresh = _drawn(model, states)
+        alone = _alone(layer, weighing, models) or (bool(model) and _drawn(model, states))
+        if not layer.trainable and fresh and trained and alone:
             yield _found(
                 rule,
                 layer,
@@ -62,6 +66,16 @@ def _frozen(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 "training cannot change what the classes are"
             )
             yield _found(rule, layer, detail, Severity.LOW if alone else Severity.INFO)
+
+
+def _drawn(model: str, states: Mapping[str, KernelInitialization]) -> bool:
+    """Whether an inner model is as drawn, with all its biases: it was never trained by itself."""
+    inner = [state for route, state in states.items() if route.startswith(f"{model}/")]
+    fresh = any(state.state == "fresh" and not state.guessed for state in inner)
+    return fresh and all(
+        state.tests.get("fits") is not False and state.tests.get("bias_initial") is True
+        for state in inner
+    )
 
 
 def _alone(layer: Layer, weighing: list[Layer], models: Set[str]) -> bool:

@@ -49,20 +49,25 @@ def _as_drawn(facts: Facts, state: OptimizerState) -> tuple[float, str] | None:
         the kernels still look as their initializers draw them; otherwise None.
     """
     pairs = _pairs(facts)
+    if len(pairs) < 2 or (state.steps or 0) < FEW_STEPS.value or not look_drawn(facts):
+        return None
+    shares = [(max(abs(b.minimum), abs(b.maximum)) / k.std, x.route) for x, k, b in pairs]
+    largest = max(shares)
+    return largest if 0 < largest[0] < HARDLY_MOVED.value else None
+
+
+def look_drawn(facts: Facts) -> bool:
+    """Whether there are large kernels, and all look as their initializers draw them."""
     kernels = facts.measurements.initialization if facts.measurements else ()
     large = [kernel for kernel in kernels if kernel.weights >= MIN_VALUES.value]
-    if len(pairs) < 2 or not large or (state.steps or 0) < FEW_STEPS.value:
-        return None
     for kernel in large:
         p, level = kernel.tests.get("ks_p"), kernel.tests.get("level")
         outside = kernel.tests.get("outside")
         if not (isinstance(p, float) and isinstance(level, float) and isinstance(outside, float)):
-            return None
+            return False
         if p < level or outside > HARDLY_MOVED.value:
-            return None
-    shares = [(max(abs(b.minimum), abs(b.maximum)) / k.std, x.route) for x, k, b in pairs]
-    largest = max(shares)
-    return largest if 0 < largest[0] < HARDLY_MOVED.value else None
+            return False
+    return bool(large)
 
 
 def hardly_changed(rule: Rule, facts: Facts, state: OptimizerState) -> Iterator[Finding]:

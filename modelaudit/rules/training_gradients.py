@@ -13,8 +13,10 @@ from modelaudit.rules import examples
 from modelaudit.rules.initial_values import left_initial
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.rules.network_heads import activation_of, saved_graph
+from modelaudit.rules.signal_flow import sigmoid_depths
 from modelaudit.rules.training_steps import adam, compiled_state
 from modelaudit.structs import replace
+from modelaudit.thresholds.design import SIGMOIDS
 from modelaudit.thresholds.training import (
     ALIVE,
     FEW_STEPS,
@@ -185,8 +187,15 @@ def _vanishing(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 "threshold": VANISHED.value,
                 "gradient": least,
             },
-            severity=rule.severity if small else Severity.LOW,
+            severity=rule.severity if small or _explained(facts) else Severity.LOW,
         )
+
+
+def _explained(facts: Facts) -> bool:
+    """Whether the layers themselves shrink gradients: a long way through sigmoids."""
+    if facts.artifact.architecture is None:
+        return False
+    return max(sigmoid_depths(saved_graph(facts)).values(), default=0) >= SIGMOIDS.value
 
 
 def _alike(rule: Rule, facts: Facts) -> Iterator[Finding]:

@@ -6,15 +6,17 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 
 from modelaudit.audit_types.values import number
-from modelaudit.facts import Artifact, Json
+from modelaudit.facts import Json
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.formats.keras.compiled_losses import (
     BINARY,
     CATEGORICAL,
     compiled_losses,
 )
+from modelaudit.measures.optimizer_state import optimizer_state
 from modelaudit.rules import examples
-from modelaudit.rules.learning_rates import ADAPTIVE, rate_fault
+from modelaudit.rules.initial_values import never_trained
+from modelaudit.rules.learning_rates import ADAPTIVE, RateFault, rate_fault
 from modelaudit.rules.model import Facts, Family, Need, NotRelevant, Rule
 from modelaudit.rules.network_heads import saved_graph
 from modelaudit.thresholds.design import LARGE_DECAY, LARGE_EPSILON, LOW_RATE, SMOOTHING
@@ -44,7 +46,7 @@ def compile_settings(facts: Facts) -> Mapping[str, Json]:
 def _settings(rule: Rule, facts: Facts) -> Iterator[Finding]:
     training = compile_settings(facts)
     for detail, value, severity, fix in [
-        *_optimizer(facts.artifact, training),
+        *_optimizer(facts, training),
         *_loss_weights(training),
         *_smoothing(training, output_names(facts)),
         *_without_loss(facts, training),
@@ -65,18 +67,16 @@ def output_names(facts: Facts) -> list[str]:
     return [each.rpartition("/")[2] for each in architecture.outputs] if architecture else [""]
 
 
-def _optimizer(artifact: Artifact, training: Mapping[str, Json]) -> Iterator[Fault]:
+def _optimizer(facts: Facts, training: Mapping[str, Json]) -> Iterator[Fault]:
     saved = training.get("optimizer_config", training.get("optimizer"))
     config = saved.get("config") if isinstance(saved, dict) else None
     if not isinstance(saved, dict) or not isinstance(config, dict):
         return
     name = str(saved.get("class_name")).rpartition(">")[2]
     rate, adaptive = _rate(config), name.lower() in ADAPTIVE
-    fault = None if rate is None else rate_fault(artifact, name, rate, adaptive)
+    fault = None if rate is None else rate_fault(facts.artifact, name, rate, adaptive)
     if fault is not None:
-        default = 1.0 if name == "Adadelta" else 0.001 if adaptive else 0.01
-        right = f"keras.optimizers.{name}(learning_rate={default})"
-        yield fault.detail, rate, fault.severity, right
+        yield from _rated(facts, name, fault, adaptive)
     yield from _scheduled(config)
     epsilon = number(config.get("epsilon"))
     if epsilon is not None and adaptive and epsilon > LARGE_EPSILON.value:
@@ -116,6 +116,27 @@ def _optimizer(artifact: Artifact, training: Mapping[str, Json]) -> Iterator[Fau
             "the decay takes away what a step adds"
         )
         yield detail, decay, Severity.LOW, "weight_decay=0.004"
+
+
+def _rated(facts: Facts, name: str, fault: RateFault, adaptive: bool) -> Iterator[Fault]:
+    """What is wrong with the learning rate, and whether its steps had no effect."""
+    default = 1.0 if name == "Adadelta" else 0.001 if adaptive else 0.01
+    right = f"keras.optimizers.{name}(learning_rate={default})"
+    steps = _without_effect(facts) if 0 <= fault.rate < LOW_RATE.value else 0
+    if steps:
+        detail = f"The learning rate of {name} is {fault.rate:g}: {steps:,} steps left the weights "
+        yield detail + "as they were drawn", fault.rate, Severity.MEDIUM, right
+    else:
+        yield fault.detail, fault.rate, fault.severity, right
+
+
+def _without_effect(facts: Facts) -> int:
+    """The steps of training, if every weight is still at its initial value; otherwise 0."""
+    state, found = optimizer_state(facts.artifact), facts.measurements
+    if state is None or not state.steps or found is None:
+        return 0
+    drawn, _ = never_trained(facts.artifact, found.initialization, found.batchnorm)
+    return state.steps if drawn else 0
 
 
 def _scheduled(config: Mapping[str, Json]) -> Iterator[Fault]:

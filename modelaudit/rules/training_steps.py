@@ -15,9 +15,10 @@ from modelaudit.rules.grammar import counted
 from modelaudit.rules.initial_values import never_trained
 from modelaudit.rules.learning_rates import ADAPTIVE, rate_fault
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
-from modelaudit.rules.training_extent import hardly_changed, short
+from modelaudit.rules.training_extent import hardly_changed, look_drawn, short
 from modelaudit.structs import replace
 from modelaudit.thresholds.training import (
+    FEW_STEPS,
     INITIAL_SHARE,
     INITIAL_TRACE,
     ONE_PASS,
@@ -104,10 +105,16 @@ def _few(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if state.rate == 0:
         raise NotRelevant("the learning rate is 0: MA430 judges it")
     if 0 < steps < ONE_PASS.value:
+        drawn = steps < FEW_STEPS.value and look_drawn(facts)
         yield rule.finding(
             f"The optimizer has made {counted(steps, 'step', 'steps')} since the model was "
-            "compiled.",
+            + (
+                "compiled, and the weights look as their initializers draw them."
+                if drawn
+                else "compiled."
+            ),
             evidence={"measured": steps, "unit": "training steps", "threshold": ONE_PASS.value},
+            severity=Severity.MEDIUM if drawn else rule.severity,
         )
         return
     reach = short(facts, state)

@@ -7,10 +7,12 @@ from collections.abc import Callable, Mapping
 
 from msgspec import Struct
 
+from modelaudit.audit_types.values import number
 from modelaudit.layer_classes import Trait, has
 from modelaudit.rules.network_heads import HeadStep, NetworkHead
 
 _FREE = (-math.inf, math.inf)
+_SHARES = frozenset(("softmax", "sigmoid"))
 # Monotone activations that limit their result, and their values.
 _MONOTONE: Mapping[str, Callable[[float], float]] = {
     "sigmoid": lambda x: 1 / (1 + math.exp(-max(x, -700.0))),
@@ -22,11 +24,11 @@ _MONOTONE: Mapping[str, Callable[[float], float]] = {
 
 
 class LimitedStep(Struct, frozen=True):
-    """A sigmoid or softmax behind another activation.
+    """A sigmoid or softmax behind another activation, or a tanh or limited ReLU behind these.
 
     Attributes:
         before: the step whose activation limits what it gets.
-        step: the sigmoid or softmax.
+        step: the second activation.
         given: the smallest and largest value that it gets.
         results: the smallest and largest value that it can give; None for a softmax over an
             unknown number of classes.
@@ -41,7 +43,7 @@ class LimitedStep(Struct, frozen=True):
 
 
 def limited_step(head: NetworkHead) -> LimitedStep | None:
-    """The first sigmoid or softmax that gets only part of the numbers, if there is one."""
+    """The first of such activations that gets only part of the numbers, if there is one."""
     given, before, pooled = _FREE, None, False
     for step in head.steps:
         name = step.layer.class_name
@@ -52,6 +54,9 @@ def limited_step(head: NetworkHead) -> LimitedStep | None:
             continue
         if step.activation in {"softmax", "sigmoid"} and before is not None:
             return LimitedStep(before, step, given, _results(step, given, head.units), pooled)
+        most = _most(step) if before is not None and before.activation in _SHARES else None
+        if before is not None and most is not None and most < given[1]:
+            return LimitedStep(before, step, given, (0.0, most), pooled)
         if step.activation == "softmax":
             given, before = (0.0, 1.0), step
         elif step.activation in _MONOTONE:
@@ -60,6 +65,13 @@ def limited_step(head: NetworkHead) -> LimitedStep | None:
         elif step.activation != "linear":
             given, before = _FREE, None
     return None
+
+
+def _most(step: HeadStep) -> float | None:
+    """The largest value that a tanh or limited ReLU gives for a probability."""
+    if step.activation == "tanh":
+        return math.tanh(1.0)
+    return number(step.layer.config.get("max_value")) if step.layer.class_name == "ReLU" else None
 
 
 def _results(

@@ -138,7 +138,6 @@ def test_dropout_layers_in_a_row():
     assert severity(0.8, 0.8, 0.8) == ["low"]
     assert severity(0.5, 0.5, 0.5) == []
     assert len(found("MA310", layer("AlphaDropout", rate=0.95), HEAD)) == 1
-    assert found("MA310", layer("GaussianDropout", rate=0.95), HEAD) == []
 
 
 def test_dropout_beside_a_shortcut():

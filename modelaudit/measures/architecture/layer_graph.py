@@ -3,6 +3,7 @@
 A nested model is replaced by its layers: its inputs become the inputs of its inner layers, and
 consumers of its outputs take the outputs of its inner layers. So is a Dense layer for each step,
 but the layers of a model for each step begin at inputs of their own, which lack the axis of steps.
+Operations such as `tf.nn.softmax` are the activation layers that compute the same.
 A shared layer or model has several calls; values of its calls are joined, so that a value belongs
 to a layer, not to a call.
 """
@@ -18,6 +19,7 @@ from msgspec import Struct
 
 from modelaudit.facts import Architecture, Json, Layer
 from modelaudit.graphs import reachable
+from modelaudit.measures.architecture.activation_operations import as_activation
 from modelaudit.structs import replace
 
 V = TypeVar("V")
@@ -155,7 +157,7 @@ def _flattened(architecture: Architecture) -> LayerGraph:
             own = tuple(_picked(call, place) for call in inbound.get(parent, ()))
         inbound[layer.route] = own[:_MAX_CALLS]
     layers = tuple(
-        inside.get(layer.route, layer)
+        as_activation(inside.get(layer.route, layer))
         for layer in architecture.layers
         if not layer.is_model and layer.route not in steps
     )

@@ -22,6 +22,7 @@ from modelaudit.measures.kernels.initializers import (
     candidates,
     canonical_name,
     display_name,
+    einsum_candidates,
     standard_candidates,
     uniform,
 )
@@ -229,7 +230,8 @@ class _Fit(Struct, frozen=True):
 def _options(kernel: Kernel, shape: tuple[int, ...]) -> dict[str, Distribution]:
     if kernel.initializer is None:
         return standard_candidates(shape)
-    found = candidates(kernel.initializer, shape)
+    einsum = kernel.kind == "dense" and len(shape) == 3
+    found = (einsum_candidates if einsum else candidates)(kernel.initializer, shape)
     return {f"{d.kind} {index}": d for index, d in enumerate(found)}
 
 

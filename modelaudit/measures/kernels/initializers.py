@@ -157,6 +157,20 @@ def candidates(initializer: Mapping[str, Json], shape: tuple[int, ...]) -> tuple
     return ()
 
 
+def einsum_candidates(
+    initializer: Mapping[str, Json], shape: tuple[int, ...]
+) -> tuple[Distribution, ...]:
+    """The same for a kernel of three axes of EinsumDense, such as one of MultiHeadAttention.
+
+    Keras 3.15 takes the contracted axes for inputs (`compute_fans` with `input_axes` in
+    `keras/src/initializers/random_initializers.py`), as of a matrix; before, the last two axes
+    counted, as in a convolution. Which axes are contracted is not known here: the first, or two.
+    """
+    flat = ((shape[0], math.prod(shape[1:])), (math.prod(shape[:-1]), shape[-1]))
+    found = [each for axes in (shape, *flat) for each in candidates(initializer, axes)]
+    return tuple(dict.fromkeys(found))
+
+
 def standard_candidates(shape: tuple[int, ...]) -> dict[str, Distribution]:
     """The most common initializers, for weights without a config.
 

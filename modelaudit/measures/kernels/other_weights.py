@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from modelaudit.audit_types.kernels import KernelInitialization
 from modelaudit.facts import Artifact, Json, Kernel, Layer, Tensor
+from modelaudit.layer_classes import Trait, classes
 from modelaudit.measures.kernels.batchnorm import CHECKPOINT_SUFFIX, variable_names
 from modelaudit.measures.kernels.initialization import LayerContext, kernel_initialization
-from modelaudit.measures.kernels.initializers import Distribution, candidates
+from modelaudit.measures.kernels.initializers import Distribution, candidates, einsum_candidates
 from modelaudit.measures.kernels.values import load_kernel
 from modelaudit.structs import PerObject, replace
 from modelaudit.thresholds.weights import MIN_WEIGHTS_WITH_BIAS, SMALL
@@ -20,6 +21,7 @@ AVERAGE = "/ExponentialMovingAverage"
 STARTS = (0.0, 1.0)  # initial biases in Keras: zeros, and ones for forget gates
 LARGEST = 1 << 24  # maximum size of a bias in bytes
 ROUNDING = 2.0**-8  # relative rounding error of bfloat16
+_EINSUMS = classes(Trait.ATTENTION) | {"EinsumDense"}
 # Keras' initializers of matrices that a weights file only names; kernels are tested against nine.
 _USUAL: Mapping[str, Mapping[str, Json] | None] = {
     "kernel": None,
@@ -248,4 +250,6 @@ def _drawn(layer: Layer, role: str, tensor: Tensor) -> tuple[Distribution, ...]:
     """Distributions of a weight's initial values according to the layer's config."""
     said = layer.config.get(f"{role}_initializer")
     said = {"class_name": said} if isinstance(said, str) else said
-    return candidates(said, tensor.shape) if isinstance(said, Mapping) else ()
+    einsum = len(tensor.shape) == 3 and layer.class_name in _EINSUMS
+    drawn = einsum_candidates if einsum else candidates
+    return drawn(said, tensor.shape) if isinstance(said, Mapping) else ()
