@@ -61,7 +61,7 @@ def faults(k):
         "gain": ([("MA319", "medium")], score, {"loss_weights": [-1.0]}),
         "one target": ([("MA319", "high")], classes, {"loss": smooth(label_smoothing=1.0)}),
         "faint": ([("MA319", "medium")], classes, {"loss": smooth(label_smoothing=0.6)}),
-        "equal numbers": ([("MA320", "info")], score, {"metrics": ["accuracy"]}),
+        "equal numbers": ([("MA320", "low")], score, {"metrics": ["accuracy"]}),
         "half a score": ([("MA320", "low")], score, {**logits, "metrics": ["accuracy"]}),
         "one hot": (
             [("MA320", "low")],
