@@ -20,7 +20,8 @@ class Graph:
 
     Args:
         numbers_are: how constants of integers reach operations: `constant`, as the sum of two
-            (`computed`), or, for those of the served function, as its arguments (`passed`).
+            (`computed`), or, for those of the served function, as its arguments (`passed`), which
+            are inputs of the model, whatever the constant was (`input`).
     """
 
     def __init__(self, numbers_are: str = "constant") -> None:
@@ -76,13 +77,25 @@ class Graph:
             ]
             self.node(nodes, name, "AddV2", *parts)
             return name if nodes is self.graph.node else f"{name}:z:0"
-        if self.numbers_are == "passed" and nodes is self.served:
-            self._constant(self.graph.node, name, values, shape)
+        if self.numbers_are in ("passed", "input") and nodes is self.served:
+            if self.numbers_are == "passed":
+                self._constant(self.graph.node, name, values, shape)
+            else:
+                sizes = (len(values),) if shape is None else shape
+                self.placeholder(name, *sizes, dtype=pb.DT_INT64)
             (call,) = [each for each in self.graph.node if each.name == "call"]
             call.input.append(name)
             self.functions["served"].signature.input_arg.add(name=name)
             return name
         return self._constant(nodes, name, values, shape)
+
+    def placeholder(self, name: str, *sizes: int, dtype: int = pb.DT_FLOAT) -> None:
+        """An input of the main graph; -1 is a length that is open."""
+        node = self.node(self.graph.node, name, "Placeholder")
+        node.attr["dtype"].type = dtype
+        node.attr["shape"].shape.SetInParent()
+        for size in sizes:
+            node.attr["shape"].shape.dim.add(size=size)
 
     def _constant(
         self, nodes, name: str, values: Sequence[int], shape: tuple[int, ...] | None

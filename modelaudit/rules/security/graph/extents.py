@@ -100,6 +100,32 @@ def shaped(shape: Sequence[int], exact: bool = False) -> Extent:
     return Extent(tuple(min(max(n, 0), MOST) if n >= 0 else 1 for n in shape), exact=exact)
 
 
+_INTEGERS = frozenset(("int32", "int64", "uint32", "uint64"))
+_FEW = 16  # numbers that can be sizes
+_LENGTH, _NUMBER = 1 << 10, 1 << 30
+SMALL_INPUT = 1 << 20  # bytes
+
+
+def supposed(attributes: Attributes) -> Extent:
+    """A `Placeholder`, for one sample whose sizes or numbers are chosen to cost much.
+
+    A few integers are 2^30 each. Of other inputs, each axis of unknown length is 1,024 long, or
+    less if the input would take more than `SMALL_INPUT`; the first of several is the batch.
+    """
+    shape = attributes.get("shape")
+    axes = [n if isinstance(n, int) else -1 for n in shape] if isinstance(shape, list) else [-1]
+    numbers = attributes.get("dtype") in _INTEGERS and all(n >= 0 for n in axes[1:])
+    if len(axes) > 1 or numbers:
+        axes[:1] = [abs(n) for n in axes[:1]]
+    known = min(math.prod(n for n in axes if n >= 0), MOST)
+    if numbers and known <= _FEW:
+        return Extent(tuple(axes), (_NUMBER,) * known, exact=True)
+    unknown = sum(n < 0 for n in axes)
+    room = max(SMALL_INPUT // max(known * width_of("Placeholder", attributes), 1), 1)
+    length = min(_LENGTH, int(room ** (1 / max(unknown, 1))))
+    return shaped([length if n < 0 else n for n in axes], exact=True)
+
+
 def constant(attributes: Attributes) -> Extent:
     """A `Const`."""
     tensor = attributes.get("value")

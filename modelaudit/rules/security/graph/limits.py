@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from msgspec import Struct
+
 from modelaudit.facts import Artifact, GraphFunction, GraphNode, Json
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.formats.graph.dataflow import CALLS
@@ -12,7 +14,7 @@ from modelaudit.rules.model import Facts, Family, Need, Rule
 from modelaudit.rules.security.graph.access import lowered
 from modelaudit.rules.security.graph.constant_folding import PASSING
 from modelaudit.rules.security.graph.examples import constant, graph_with, harmless
-from modelaudit.rules.security.graph.extents import MOST
+from modelaudit.rules.security.graph.extents import MOST, SMALL_INPUT
 from modelaudit.rules.security.graph.input_sources import OriginTracer
 from modelaudit.rules.security.graph.operations import GraphOperation, graph_file, operations
 from modelaudit.rules.security.graph.reachability import Reach, every_node, node_name
@@ -22,6 +24,7 @@ from modelaudit.structs import PerObject
 from modelaudit.thresholds.security import LOOP_ROUNDS
 
 _MOST_STEPS = 300
+_BY_INPUT = f"if an input of at most {SMALL_INPUT:,} bytes asks for it"
 # Operations whose output depends only on their inputs, as used in loop conditions.
 _PURE = PASSING | {
     *("Less", "LessEqual", "Greater", "GreaterEqual", "Equal", "NotEqual", "Const", "AddN"),
@@ -101,11 +104,15 @@ def check_loops(rule: Rule, facts: Facts) -> Iterator[Finding]:
         what = _stalls(operation) if operation.node.op in LOOPS else ""
         if what:
             yield _finding(rule, facts, operation, f"{operation.node.op} {what}")
-    for operation, excess in _excesses(facts):
+    for operation, excess in _excesses(facts).always:
         if excess.kind == "rounds" and not _stalls(operation):
             what = f"makes at least {excess.measured:,} rounds"
             what = "has no end" if excess.measured >= MOST else what
             yield _finding(rule, facts, operation, f"{operation.node.op} {what}")
+    for operation, excess in _excesses(facts).by_inputs:
+        if excess.kind == "rounds" and not _stalls(operation):
+            what = f"{operation.node.op} makes {excess.measured:,} rounds or more {_BY_INPUT}"
+            yield _finding(rule, facts, operation, what, severity=Severity.LOW)
     for operation in _waiting(facts):
         what = "waits for values that nothing in the graph provides"
         yield _finding(rule, facts, operation, f"{operation.node.op} {what}")
@@ -125,37 +132,57 @@ def _stalls(operation: GraphOperation) -> str:
 
 def check_sizes(rule: Rule, facts: Facts) -> Iterator[Finding]:
     """Tensors that fit in no machine's memory, by the constants that make them."""
-    budget = facts.settings.limits.result_bytes
-    for operation, excess in _excesses(facts):
+    found = _excesses(facts)
+    for operation, excess in found.always:
         if excess.kind == "inflated":
             what = f"{operation.node.op} decompresses what was decompressed"
             yield _finding(rule, facts, operation, what)
         elif excess.kind == "bytes":
-            shape = f"of shape {[*excess.shape]} " if excess.shape else ""
-            what = f"{operation.node.op} creates a tensor {shape}({excess.measured:,} bytes)"
-            yield _finding(rule, facts, operation, what, excess.measured, budget)
+            yield _finding(rule, facts, operation, _created(excess), excess.measured)
+    for operation, excess in found.by_inputs:
+        if excess.kind == "bytes":
+            what = f"{_created(excess)} {_BY_INPUT}"
+            yield _finding(rule, facts, operation, what, excess.measured, severity=Severity.LOW)
 
 
-Found = list[tuple[GraphOperation, Excess]]
+def _created(excess: Excess) -> str:
+    shape = f"of shape {[*excess.shape]} " if excess.shape else ""
+    return f"{excess.node.op} creates a tensor {shape}({excess.measured:,} bytes)"
 
 
-def _none(_: Artifact) -> dict[int, Found]:
+class _Found(Struct, frozen=True):
+    """What costs too much: whatever the inputs are, and for small inputs that are chosen so."""
+
+    always: tuple[tuple[GraphOperation, Excess], ...]
+    by_inputs: tuple[tuple[GraphOperation, Excess], ...]
+
+
+def _none(_: Artifact) -> dict[int, _Found]:
     return {}
 
 
 _done = PerObject(_none)  # by the budget
 
 
-def _excesses(facts: Facts) -> Found:
+def _excesses(facts: Facts) -> _Found:
     """What costs too much in any of the graphs, as one sample is given to the model."""
     budget = facts.settings.limits.result_bytes
     done = _done(facts.artifact)
     if budget not in done:
-        done[budget] = [
-            (followed.operation(excess.function, excess.node), excess)
-            for followed in operations(facts.artifact).graphs
-            for excess in GraphCost(followed.calls.graph, budget, LOOP_ROUNDS.value).work()
-        ]
+        always, by_inputs = [], []
+        for followed in operations(facts.artifact).graphs:
+            graph = followed.calls.graph
+            found = GraphCost(graph, budget, LOOP_ROUNDS.value).work()
+            always += [(followed.operation(each.function, each.node), each) for each in found]
+            if any(node.op == "Placeholder" for node in graph.nodes):
+                known = {id(each.node) for each in found}
+                given = GraphCost(graph, budget, LOOP_ROUNDS.value, supposing=True).work()
+                by_inputs += [
+                    (followed.operation(each.function, each.node), each)
+                    for each in given
+                    if id(each.node) not in known
+                ]
+        done[budget] = _Found((*always,), (*by_inputs,))
     return done[budget]
 
 
@@ -177,18 +204,21 @@ def _finding(
     operation: GraphOperation,
     what: str,
     measured: int | None = None,
-    threshold: int | None = None,
+    severity: Severity | None = None,
 ) -> Finding:
     when = f"run by {operation.via}" if operation.via else "not run by anything in the file"
     evidence = {"op": operation.node.op, "reached": operation.via or None}
-    sizes: dict[str, Json] = {"measured": measured, "unit": "bytes", "threshold": threshold}
+    budget = facts.settings.limits.result_bytes
+    sizes: dict[str, Json] = {"measured": measured, "unit": "bytes", "threshold": budget}
+    if operation.reach is Reach.DEAD:
+        severity = lowered(severity or rule.severity, 2)
     return rule.finding(
         f"{what}; {when}.",
         file=graph_file(facts.artifact),
         route=operation.route,
         evidence={**evidence, **(sizes if measured is not None else {})},
         key=operation.node.op,
-        severity=lowered(rule.severity, 2) if operation.reach is Reach.DEAD else None,
+        severity=severity,
     )
 
 

@@ -16,7 +16,14 @@ from modelaudit.facts import Graph, GraphFunction, GraphNode, Json
 from modelaudit.formats.graph.dataflow import CALLS
 from modelaudit.formats.keras.builtin_layers import words
 from modelaudit.rules.security.graph.dataset_items import elements
-from modelaudit.rules.security.graph.extents import MOST, SAMPLE, UNKNOWN, Extent, width_of
+from modelaudit.rules.security.graph.extents import (
+    MOST,
+    SAMPLE,
+    UNKNOWN,
+    Extent,
+    supposed,
+    width_of,
+)
 from modelaudit.rules.security.graph.loops import Place, rounds_of
 from modelaudit.rules.security.graph.op_extents import made
 from modelaudit.rules.security.graph.reachability import functions_of, node_name
@@ -60,13 +67,17 @@ class GraphCost:
         graph: the graph and its functions.
         most_bytes: size of a tensor from which on it is an excess.
         most_rounds: number of rounds above which they are an excess.
+        supposing: whether inputs are those that cost much, though they are small.
     """
 
-    def __init__(self, graph: Graph, most_bytes: int, most_rounds: int) -> None:
+    def __init__(
+        self, graph: Graph, most_bytes: int, most_rounds: int, supposing: bool = False
+    ) -> None:
         self.graph = graph
         self.main = GraphFunction("", (), graph.nodes)
         self.most_bytes = most_bytes
         self.most_rounds = most_rounds
+        self.supposing = supposing
         self.found: dict[tuple[str, str, str], Excess] = {}
         self.known: dict[tuple[str, tuple[Extent, ...]], tuple[tuple[Extent, ...], int]] = {}
         self.seen: set[str] = set()
@@ -164,6 +175,8 @@ class FunctionCost(Place):
         op = node.op
         if op in CALLS or op in self.costs.graph.functions:
             return self.called(node, inputs)
+        if op == "Placeholder" and self.costs.supposing:
+            return (replace(supposed(node.attrs), width=width_of(op, node.attrs)),)
         if op in _WHILE:
             return self.looped(node, inputs)
         if op == "For":
