@@ -54,6 +54,15 @@ def graphs(folder: Path) -> None:
         "huge",
         lambda x: x + tf.random.stateless_uniform(tf.cast(x[0] * 1e6, tf.int32), (1, 2))[0, 0],
     )
+    save(  # as often as its input says
+        folder,
+        "counts",
+        lambda x: tf.while_loop(
+            lambda i, v: i < tf.cast(x[0, 0] * 1e12, tf.int64),
+            lambda i, v: (i + 1, v + 0.0),
+            (tf.constant(0, tf.int64), x),
+        )[1],
+    )
     save(folder, "print", lambda x: after(tf.print("ok", 7, output_stream=sys.stdout), x))
     save_on_load(folder, "abort_on_load", lambda: tf.raw_ops.Abort(error_msg="boom at load"))
 

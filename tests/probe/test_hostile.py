@@ -64,8 +64,9 @@ def test_a_model_that_exits_without_error(keras3: RuntimeHandle, hostile: Path) 
     assert end.signal is None
 
 
-def test_a_model_that_never_ends(keras3: RuntimeHandle, hostile: Path) -> None:
-    end = run(keras3, hostile / "loop", timeout=2.0)
+@pytest.mark.parametrize("name", ["loop", "counts"])
+def test_a_model_that_never_ends(keras3: RuntimeHandle, hostile: Path, name: str) -> None:
+    end = run(keras3, hostile / name, timeout=2.0)
     assert isinstance(end, Observation)
     assert end.status is Status.TIMEOUT
     assert end.seconds < 10
