@@ -98,7 +98,7 @@ def _log_choose(n: int, k: int) -> float:
     return math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=16)
 def _steps(n: int) -> NDArray[np.float64]:
     return np.arange(n + 1) / n
 

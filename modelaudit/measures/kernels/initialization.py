@@ -227,7 +227,7 @@ class _Fit(Struct, frozen=True):
         }
 
 
-def _options(kernel: Kernel, shape: tuple[int, ...]) -> dict[str, Distribution]:
+def _options(kernel: Kernel, shape: tuple[int, ...]) -> Mapping[str, Distribution]:
     if kernel.initializer is None:
         return standard_candidates(shape)
     einsum = kernel.kind == "dense" and len(shape) == 3
@@ -290,9 +290,10 @@ def _fit(distribution: Distribution, values: KernelValues, rounding: float) -> _
     }
     outside = None
     if bounded:
-        own = drawn[1:-1]
-        beyond = (own < distribution.low - margin) | (own > distribution.high + margin)
-        outside = np.count_nonzero(beyond) / own.size
+        own = drawn[1:-1]  # in order
+        below = own.searchsorted(distribution.low - margin, "left")
+        above = own.size - own.searchsorted(distribution.high + margin, "right")
+        outside = int(below + above) / own.size
     return _Fit(inside, p, bounded, details, _range_p(high - low, values.weights), outside)
 
 

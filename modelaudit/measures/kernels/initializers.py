@@ -42,11 +42,11 @@ class Distribution(Struct, frozen=True):
     def cdf(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
         """Cumulative distribution function at `x`, for uniform, normal and truncated."""
         if self.kind == "uniform":
-            return np.clip((x - self.low) / (self.high - self.low), 0.0, 1.0)
+            return _within_one((x - self.low) / (self.high - self.low))
         probability = _normal_cdf((x - self.mean) / self.std)
         if self.kind == "truncated":
             tail = _tail()
-            probability = np.clip((probability - tail) / (1 - 2 * tail), 0.0, 1.0)
+            probability = _within_one((probability - tail) / (1 - 2 * tail))
         return probability
 
     def spread(self, shape: tuple[int, ...]) -> float:
@@ -58,6 +58,11 @@ class Distribution(Struct, frozen=True):
         if self.kind == "orthogonal":
             return self.gain / math.sqrt(max(shape[-1], math.prod(shape[:-1]), 1))
         return self.std
+
+
+def _within_one(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    # np.clip takes several times as long for the few values of most kernels.
+    return np.minimum(np.maximum(x, 0.0), 1.0)
 
 
 @lru_cache(maxsize=1)
@@ -171,7 +176,8 @@ def einsum_candidates(
     return tuple(dict.fromkeys(found))
 
 
-def standard_candidates(shape: tuple[int, ...]) -> dict[str, Distribution]:
+@lru_cache(maxsize=256)
+def standard_candidates(shape: tuple[int, ...]) -> Mapping[str, Distribution]:
     """The most common initializers, for weights without a config.
 
     Orthogonal ones only where a matrix cannot be orthogonal by chance.
