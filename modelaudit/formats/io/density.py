@@ -46,6 +46,7 @@ class Density(Struct, frozen=True):
             raise LimitExceeded(file, self.what, count, most, setting)
 
 
+CONSTANTS = Density("constants that are weights", "tensors", 3_000, 5_000)
 LINKS = Density("HDF5 links", "hdf5_objects", 8_000, 2_000)
 ATTRIBUTES = Density("HDF5 attributes", "hdf5_objects", 20_000, 500)
 TEXTS = Density("texts in HDF5 attributes", "hdf5_objects", 50_000, 100)
