@@ -28,6 +28,13 @@ def scalars(path: Path, count: int) -> None:
             inner.create_dataset(str(number), data=np.float32(1))
 
 
+def chunks(path: Path, count: int) -> None:
+    with h5py.File(path, "w") as file:
+        file.create_group("model_weights").attrs["layer_names"] = [b"a"]
+        data = np.ones(count, np.float32)
+        file.create_dataset("model_weights/w", data=data, chunks=(4,))
+
+
 def attributes(path: Path, count: int) -> None:
     with h5py.File(path, "w") as file:
         for number in range(count):
@@ -317,6 +324,7 @@ DENSE = {
     "kernels.h5": (kernels, 4_900, 500),
     "variables": (variables, 18_000, 500),
     "m.h5": (scalars, 30_000, 1_000),
+    "chunks.h5": (chunks, 400_000, 4_000),
     "a.h5": (attributes, 30_000, 1_000),
     "nodes": (nodes, 300_000, 10_000),
     "foreign": (foreign, 60_000, None),

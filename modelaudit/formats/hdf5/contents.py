@@ -43,6 +43,7 @@ from modelaudit.structs import replace
 # What a model was compiled with; one inside another model keeps its own.
 _OF_TRAINING = re.compile(r"(?:^|/)(optimizer|_?metrics|_?compile_metrics)/(?:.*/)?vars/\d+$")
 _DECODED = 8  # a tensor that libhdf5 must decode takes as long as so many others
+_PIECES = 16  # chunks that take as long to decode as reading a tensor
 
 _LAYER_GROUP = re.compile(r"layers/[^/]+")
 _TEXTS = ("keras_version", "backend", "model_config", "training_config")
@@ -195,7 +196,7 @@ def _tensors(
         if found.unreadable is None:
             total += math.prod(found.shape) * found.kind.itemsize
         setting = ""
-        work += 1 if found.offset is not None else _DECODED
+        work += 1 if found.offset is not None else max(_DECODED, _pieces(found) // _PIECES)
         if work > most:
             setting = bound
         elif total > limits.total_bytes:
@@ -211,6 +212,11 @@ def _tensors(
         done[found.address] = tensor
         tensors.append(tensor)
     return tuple(tensors)
+
+
+def _pieces(found: DatasetEntry) -> int:
+    """How many chunks a dataset has."""
+    return math.prod(-(-n // c) for n, c in zip(found.shape, found.chunks or (), strict=False))
 
 
 def _tensor(
