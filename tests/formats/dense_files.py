@@ -327,7 +327,7 @@ DENSE = {
     "chunks.h5": (chunks, 400_000, 4_000),
     "a.h5": (attributes, 30_000, 1_000),
     "nodes": (nodes, 300_000, 10_000),
-    "foreign": (foreign, 60_000, None),
+    "foreign": (foreign, 40_000, None),
     "functions": (functions, 200_000, 1_000),
     "objects": (objects, 200_000, 1_000),
     "signatures": (signatures, 40_000, 1_000),

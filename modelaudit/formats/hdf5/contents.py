@@ -43,7 +43,7 @@ from modelaudit.structs import replace
 # What a model was compiled with; one inside another model keeps its own.
 _OF_TRAINING = re.compile(r"(?:^|/)(optimizer|_?metrics|_?compile_metrics)/(?:.*/)?vars/\d+$")
 _DECODED = 8  # a tensor that libhdf5 must decode takes as long as so many others
-_PIECES = 16  # chunks that take as long to decode as reading a tensor
+_PIECES = 8  # chunks that take as long to decode as reading a tensor
 
 _LAYER_GROUP = re.compile(r"layers/[^/]+")
 _TEXTS = ("keras_version", "backend", "model_config", "training_config")
