@@ -70,7 +70,7 @@ population: ## make the population of the odds again, and the table fitted to it
 	cd benchmarks && ../$(BIN)/python population_fit.py
 
 population-check: ## make three networks of it, and compare them with the table (minutes)
-	cd benchmarks && ../$(BIN)/python population.py $(POPULATION) --first 6 --networks 9 --compare data/population.csv.gz
+	cd benchmarks && ../$(BIN)/python population.py $(POPULATION) --first 354 --networks 357 --compare data/population.csv.gz
 
 fuzz: ## a short run of the fuzzer (see fuzz/README.md)
 	@scripts/setup.sh fuzz

@@ -94,6 +94,22 @@ def measured(facts: Facts) -> dict[str, float]:
     return {name: round(value, 4) for name, value in known.items()}
 
 
+def kept_facts(root: Path, kept: Path) -> Iterator[tuple[dict[str, Any], Facts]]:
+    """Each case of one network, and what an audit knows of it, from the files that are there."""
+    with gzip.open(root / "seen" / f"{kept.stem}.json.gz", "rt", encoding="utf-8") as read:
+        how = json.load(read)
+    row = json.loads(kept.read_text(encoding="utf-8"))
+    static: dict[str, Facts] = {}
+    for case, each in zip(row["cases"], how, strict=True):
+        name = each["file"]
+        if name not in static:
+            static[name] = sessions.static(root / "models" / name)
+        given = "" if case["mode"] == "built-in" else "inputs.npz"
+        settings = replace(sessions.SETTINGS, probe=ProbeSettings(timeout=600, data=given or None))
+        seen = msgspec.convert(each["behaviour"], Behaviour, dec_hook=custom_type)
+        yield case, replace(static[name], settings=settings, behaviour=seen)
+
+
 def study(made: Made, root: Path) -> Iterator[tuple[Studied, dict[str, Any]]]:
     """Each case of a network, and how to derive it again."""
     n = made.n
@@ -186,19 +202,9 @@ def again(root: Path) -> None:
     """Derive features again, from the files and behaviours that are there."""
     for kept in sorted((root / "cases").glob("*.json")):
         row = json.loads(kept.read_text(encoding="utf-8"))
-        with gzip.open(root / "seen" / f"{kept.stem}.json.gz", "rt", encoding="utf-8") as read:
-            how = json.load(read)
-        static: dict[str, Facts] = {}
-        for case, each in zip(row["cases"], how, strict=True):
-            name = each["file"]
-            if name not in static:
-                static[name] = sessions.static(root / "models" / name)
-            given = "" if case["mode"] == "built-in" else "inputs.npz"
-            settings = replace(
-                sessions.SETTINGS, probe=ProbeSettings(timeout=600, data=given or None)
-            )
-            seen = msgspec.convert(each["behaviour"], Behaviour, dec_hook=custom_type)
-            case["features"] = measured(replace(static[name], settings=settings, behaviour=seen))
+        row["cases"] = [
+            case | {"features": measured(facts)} for case, facts in kept_facts(root, kept)
+        ]
         kept.write_text(json.dumps(row), encoding="utf-8")
 
 

@@ -46,12 +46,15 @@ class Made:
         keras.utils.set_random_seed(n.number)
         self.keras, self.n, self.folder = keras, n, folder
         self.rng = np.random.default_rng(n.number)
-        if before and before.n.number // 3 == n.number // 3:
+        alike = before and before.n.number // 3 == n.number // 3
+        if before and alike and before.n.mirrored == n.mirrored:
             self.model, self.live = before.model, before.live
         else:
             keras.backend.clear_session()
             self.model = nets.compiled(keras, n)
             self.live = sessions.adapter(self.model)
+            if n.number % 3:  # as where the model of the one before is used again
+                keras.utils.set_random_seed(n.number)
         nets.renew(keras, self.model, n)
         if n.fault != "untouched":
             nets.train(self.model, n, n.number)

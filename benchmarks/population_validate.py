@@ -1,17 +1,21 @@
 """How good the odds are for families that the fit had not seen.
 
-    python benchmarks/population_validate.py [--table FILE] [--figure FILE] [--apart]
+    python benchmarks/population_validate.py [--table FILE] [--shown DIRECTORY] [--figure FILE]
+        [--apart]
 
 Leaves out each architecture, each family of data, each task and each format in turn, fits the
-others, and predicts the one that was left out. Prints how often the first cause is right, how often
-one of the first two is, how many sound models are accused, Brier scores and expected calibration
-errors, beside the ordered steps that named causes before the odds did. `--figure` draws the
-reliability diagram. `--apart` predicts the cases that were kept for a first look from all others.
+others (with curves from leaving out architectures of those), and predicts the one that was left
+out. Prints how often the first cause is right, how often one of the first two is, how many sound
+models are accused, Brier scores and expected calibration errors: of what reports show first
+(`--shown`, from the files in a directory), of the odds alone, and of the ordered steps that named
+causes before the odds did. `--figure` draws the reliability diagram. `--apart` predicts the cases
+that were kept for a first look from all others.
 
-Causes that data cannot tell apart are merged: weights out of place, training that failed and
-weights that were never loaded. *Or undecided* also counts a sound model as right on built-in inputs
-where only the user's inputs show a fault, because the diagnosis then asks for those. Calibration is
-weighted as the fit is, so that every cause has its prior probability.
+*Exact* counts the cause itself. *Kinds merged* counts weights out of place, training that failed
+and weights that were never loaded as one. *Merged* counts, beside the cause itself, only those that
+the data cannot separate for such inputs: the ratio of the two probabilities orders cases of
+families left out with an area under the ROC curve below 0.65. Calibration is weighted as the fit
+is, so that every cause has its prior probability.
 """
 
 from __future__ import annotations
@@ -20,38 +24,55 @@ import argparse
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
+from population import kept_facts
+from population_calibration import LEAST, Fitted, folds, tables, with_curves
 from population_fit import SPEAKS, TABLE, Row, fit, read, truth, usable, weights
 
-from modelaudit.diagnosis.beliefs import chosen
-from modelaudit.diagnosis.features import FIRST, LATER, NEED_INPUTS, OUT, STEP
-from modelaudit.measures.statistics import wilson
+from modelaudit.diagnosis.arrangement import Decided, arranged, decided
+from modelaudit.diagnosis.beliefs import BEHIND, beliefs, believed, chosen
+from modelaudit.diagnosis.case import Case
+from modelaudit.diagnosis.features import FIRST, LATER, OUT, STEP
+from modelaudit.diagnosis.procedure import PROCEDURE, concluded
 from modelaudit.odds.posterior import SOUND, Posterior, posterior
-from modelaudit.odds.table import HeldOut, OddsTable
+from modelaudit.odds.table import OddsTable
+from modelaudit.report.sections.diagnosis import UNDECIDED
+from modelaudit.rules.catalogue import CATALOGUE
+from modelaudit.rules.engine import run_rules
 from modelaudit.thresholds.answers import SURE_FAULT
 
 MERGED = (
     frozenset({"misplaced", "untouched", "small-steps", "short", "mislabelled", "one-class"}),
 )
-BORDERS = (0.01, 0.05, 0.2, 0.5, 0.8, 0.95, 0.99, 1.0)
+SEPARABLE = 0.65  # area under the ROC curve
+TINY = 1e-30
 MODES = ("labelled", "unlabelled", "built-in")
-LEAST = 8  # cases of a family that is left out
 
 
 @dataclass(frozen=True)
 class Judged:
-    """One case and what is said of it: causes best first; `probabilities` of all."""
+    """One case and what is said of it: causes best first; `probabilities` of all.
+
+    `belief` is that of the first cause; None where nothing gives one.
+    """
 
     row: Row
     first: tuple[frozenset[str], ...]
     belief: float | None
     probabilities: dict[str, float]
 
+    @property
+    def sure(self) -> bool:
+        """Whether a fault is named and probable enough for a finding to fail."""
+        fault = 1 - self.probabilities.get(SOUND, 1.0)
+        return SOUND not in self.first[0] and fault >= SURE_FAULT.value
+
 
 def accepted(causes: Sequence[str]) -> frozenset[str]:
-    """The causes that count as right."""
+    """The causes that count as right if kinds are merged."""
     found = set(causes)
     for group in MERGED:
         if group & found:
@@ -59,37 +80,80 @@ def accepted(causes: Sequence[str]) -> frozenset[str]:
     return frozenset(found)
 
 
-def decided(judged: Judged) -> bool:
-    """Whether the first cause is right, or the diagnosis asks for inputs that would show the fault.
-
-    On built-in inputs, training that failed and weights out of place look like a sound model.
-    """
-    unseen = judged.row.mode == "built-in" and {*judged.row.causes} <= NEED_INPUTS
-    told = accepted(judged.row.causes) | ({SOUND} if unseen else set())
-    return bool(judged.first[0] & told)
+Alike = dict[str, set[frozenset[str]]]
 
 
-def folds(rows: Sequence[Row]) -> list[tuple[str, list[Row], list[Row]]]:
-    """(family, the other cases, its cases) for every family with enough cases."""
-    found = []
-    for kind in ("body", "data", "task", "saver"):
-        for name in sorted({row.families[kind] for row in rows}):
-            inside = [row for row in rows if row.families[kind] == name]
-            outside = [row for row in rows if row.families[kind] != name]
-            if len(inside) >= LEAST and len(outside) >= len(rows) / 2:
-                found.append((f"{kind}: {name}", outside, inside))
+def inseparable(fitted: Fitted) -> Alike:
+    """By the kind of inputs, pairs of causes that the odds do not separate in families left out."""
+    told: dict[tuple[str, str], list[dict[str, float]]] = defaultdict(list)
+    for _, table, inside in fitted:
+        for row in inside:
+            if len(row.causes) == 1:
+                found = posterior(row.features, table)
+                told[row.mode, row.causes[0]].append({**found.alone, SOUND: found.sound})
+    pairs: Alike = {mode: set() for mode in MODES}
+    for mode in MODES:
+        for a, b in combinations((SOUND, *SPEAKS), 2):
+            of_a, of_b = (
+                np.array([np.log(p[a] + TINY) - np.log(p[b] + TINY) for p in told[mode, name]])
+                for name in (a, b)
+            )
+            if min(len(of_a), len(of_b)) >= LEAST:
+                above = (of_a[:, None] > of_b).mean() + (of_a[:, None] == of_b).mean() / 2
+                if above < SEPARABLE:
+                    pairs[mode].add(frozenset({a, b}))
+    return pairs
+
+
+def merged(row: Row, alike: Alike) -> frozenset[str]:
+    """The causes that count as right if those that cannot be separated are merged."""
+    pairs = (pair for pair in alike[row.mode] if pair & {*row.causes})
+    return frozenset(row.causes).union(*pairs)
+
+
+def marginals(found: Posterior, table: OddsTable) -> dict[str, float]:
+    return {name: believed(found, {name}, table)[0] for name in (SOUND, *SPEAKS)}
+
+
+def shown(fitted: Fitted, root: Path) -> dict[str, list[Judged]]:
+    """What the reports show of every family first, by the files in a directory."""
+    wanted = defaultdict(list)
+    for family, table, inside in fitted:
+        for row in inside:
+            wanted[row.net, row.condition, row.mode].append((family, row, table))
+    found: dict[str, list[Judged]] = {family: [] for family, _, _ in fitted}
+    for number in sorted({net for net, _, _ in wanted}):
+        for made, facts in kept_facts(root, root / "cases" / f"{number}.json"):
+            case = Case(facts, run_rules(CATALOGUE, facts))
+            answers = decided(case, PROCEDURE)
+            for family, row, table in wanted[made["net"], made["condition"], made["mode"]]:
+                found[family].append(as_shown(row, table, case, answers))
     return found
 
 
-def marginals(found: Posterior) -> dict[str, float]:
-    return {name: found.any_of({name}) for name in (SOUND, *SPEAKS)}
+def as_shown(row: Row, table: OddsTable, case: Case, answers: Decided) -> Judged:
+    """What a report shows first, and what is most probable without that.
+
+    Where it names no cause because built-in inputs cannot show one, that counts as no fault. What
+    is proven and has no probability counts as certain.
+    """
+    known = beliefs(case, arranged(case, answers), table)
+    first = concluded(case, answers, known)[1][0]
+    told = marginals(posterior(row.features, table), table)
+    behind = frozenset(
+        (SOUND,) if first.cause in UNDECIDED else BEHIND.get(first.cause, (first.cause,))
+    )
+    rest = sorted(set(told) - behind, key=lambda name: -told[name])
+    belief = told[SOUND] if first.cause in UNDECIDED else first.belief
+    proven = 1.0 if belief is None else belief
+    return Judged(row, (behind, *(frozenset({name}) for name in rest)), proven, told)
 
 
 def by_odds(row: Row, table: OddsTable) -> Judged:
-    """What the diagnosis names first, and what is most probable without that."""
+    """What the odds name first, and what is most probable without that."""
     found = posterior(row.features, table)
-    known = marginals(found)
-    named = chosen(found, row.features) or {SOUND}
+    known = marginals(found, table)
+    named = chosen(found, row.features, table) or {SOUND}
     first = max(named, key=lambda name: known[name])
     order = sorted(known, key=lambda name: (name != first, -known[name]))
     return Judged(row, tuple(frozenset({name}) for name in order), known[first], known)
@@ -103,31 +167,36 @@ def before(row: Row, _: OddsTable) -> Judged:
     return Judged(row, (first or frozenset({SOUND}), later), None, {})
 
 
-def summary(name: str, judged: Sequence[Judged]) -> None:
+def summary(name: str, judged: Sequence[Judged], alike: Alike) -> None:
     """Print one line of the table."""
+    exact = [bool(each.first[0] & {*each.row.causes}) for each in judged]
     right = [bool(each.first[0] & accepted(each.row.causes)) for each in judged]
+    apart = [bool(each.first[0] & merged(each.row, alike)) for each in judged]
     two = [bool(frozenset().union(*each.first[:2]) & accepted(each.row.causes)) for each in judged]
     weight = weights(truth([each.row for each in judged]))
     sound = [each for each in judged if each.row.causes == (SOUND,)]
     accused = [each for each in sound if SOUND not in each.first[0]]
-    sure = [each for each in accused if each.belief is not None and each.belief >= SURE_FAULT.value]
+    faulty = [each for each in judged if each.row.causes != (SOUND,)]
     shown = [
-        *(name, str(len(judged)), f"{np.mean(right):.1%}"),
-        f"{np.average(right, weights=weight):.1%}",
-        *(f"{np.mean(list(map(decided, judged))):.1%}", f"{np.mean(two):.1%}"),
-        *(f"{len(accused)} of {len(sound)}", str(len(sure))),
+        *(name, str(len(judged)), f"{np.mean(exact):.1%}", f"{np.mean(right):.1%}"),
+        *(f"{np.mean(apart):.1%}", f"{np.average(right, weights=weight):.1%}"),
+        *(f"{np.mean(two):.1%}", f"{len(accused)} of {len(sound)}"),
+        str(sum(each.sure for each in sound)),
+        f"{sum(each.sure for each in faulty)} of {len(faulty)}",
     ]
     if judged[0].belief is not None:
         hits = np.array([bool(j.first[0] & frozenset(j.row.causes)) for j in judged], float)
         beliefs = np.array([each.belief for each in judged], float)
         brier = float(np.average((beliefs - hits) ** 2, weights=weight))
         shown += [f"{brier:.3f}", f"{calibration(beliefs, hits, weight):.3f}"]
-    print(f"| {' | '.join([*shown, '', ''][:10])} |")
+    print(f"| {' | '.join([*shown, '', ''][:12])} |", flush=True)
 
 
 HEAD = (
-    "| procedure | cases | first cause right | weighted | or undecided | in the first two "
-    "| sound models accused | of these, sure | Brier | calibration error |\n|" + "---|" * 10
+    "| procedure | cases | exact | kinds merged | merged | weighted | in the first two "
+    "| sound models accused | of these, sure | faults, sure | Brier | calibration error |\n|"
+    + "---|"
+    * 12
 )
 
 
@@ -161,45 +230,9 @@ def per_cause(judged: Sequence[Judged]) -> None:
         print(f"| {name} | {len(with_it)} | {nets} | {np.mean(firsts):.0%} | {error:.3f} |")
 
 
-Fitted = Sequence[tuple[str, OddsTable, Sequence[Row]]]
-
-
-def tables(rows: Sequence[Row]) -> Fitted:
-    """(family, the table of the others, its cases)."""
-    return [(name, fit(outside), inside) for name, outside, inside in folds(rows)]
-
-
 def predicted(fitted: Fitted, how: Callable[[Row, OddsTable], Judged]) -> dict[str, list[Judged]]:
     """What is said of every family by a fit to the others."""
     return {name: [how(row, table) for row in inside] for name, table, inside in fitted}
-
-
-def held_out(rows: Sequence[Row]) -> tuple[HeldOut, ...]:
-    """How often a cause was present, by the probability it got without the family of the case.
-
-    A case that is in several families has the mean of its probabilities. Cases of one network are
-    alike, so that an interval is as wide as for one case of each network.
-    """
-    known: dict[int, tuple[Row, list[dict[str, float]]]] = {}
-    for _, table, inside in tables(rows):
-        for row in inside:
-            told = known.setdefault(id(row), (row, []))[1]
-            told.append(marginals(posterior(row.features, table)))
-    pairs = [
-        (float(np.mean([each[name] for each in told])), name in row.causes, row.net)
-        for row, told in known.values()
-        for name in (SOUND, *SPEAKS)
-    ]
-    found, low = [], 0.0
-    for high in BORDERS:
-        some = [(there, net) for p, there, net in pairs if low < p <= high or (p == low == 0.0)]
-        share = sum(there for there, _ in some) / len(some) if some else 0.0
-        nets = len({net for _, net in some})
-        ends = wilson(round(share * nets), nets) if nets else (0.0, 1.0)
-        interval = (round(ends[0], 4), round(ends[1], 4))
-        found.append(HeldOut(low, high, len(some), nets, round(share, 4), interval))
-        low = high
-    return tuple(found)
 
 
 def figure(judged: Sequence[Judged], file: Path) -> None:
@@ -235,29 +268,42 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--table", type=Path, default=TABLE)
     parser.add_argument("--figure", type=Path)
+    parser.add_argument("--shown", type=Path, help="where the cases are: score what reports show")
     parser.add_argument("--apart", action="store_true", help="the first look")
     asked = parser.parse_args()
     everything = read(asked.table)
     rows = usable(everything)
+    outer = tables(rows)
+    alike = inseparable(outer)
     if asked.apart:
-        fitted: Fitted = [("apart", fit(rows), usable(everything, apart=True))]
+        table = with_curves(fit(rows), rows, outer)
+        fitted: Fitted = [("apart", table, usable(everything, apart=True))]
     else:
-        fitted = tables(rows)
+        fitted = [
+            (name, with_curves(table, outside, tables(outside, ("body",))), inside)
+            for (name, table, inside), (_, outside, _) in zip(outer, folds(rows), strict=True)
+        ]
     odds, steps = predicted(fitted, by_odds), predicted(fitted, before)
+    compared = {"odds": odds, "ordered steps": steps}
+    if asked.shown:
+        compared = {"reports": shown(fitted, asked.shown)} | compared
+    for mode, pairs in alike.items():
+        print(f"not separated, {mode}: {', '.join(sorted(' - '.join(sorted(p)) for p in pairs))}")
     for kind in ("body", "data", "task", "saver", ""):
         names = [name for name in odds if name.startswith(kind)]
         if names:
             print(f"\nleft out: {kind or 'all of these'}\n{HEAD}")
-            summary("odds", [each for name in names for each in odds[name]])
-            summary("ordered steps, as before", [e for name in names for e in steps[name]])
+            for how, found in compared.items():
+                summary(how, [each for name in names for each in found[name]], alike)
+    best = next(iter(compared.values()))
     print(f"\nby inputs\n{HEAD}")
     for mode in MODES:
-        summary(mode, [e for found in odds.values() for e in found if e.row.mode == mode])
+        summary(mode, [e for found in best.values() for e in found if e.row.mode == mode], alike)
     flat = [e for name in odds if asked.apart or name.startswith("body") for e in odds[name]]
     per_cause(flat)
     print(f"\n{HEAD}")
-    for name in odds:
-        summary(name, odds[name])
+    for name in best:
+        summary(name, best[name], alike)
     if asked.figure:
         figure(flat, asked.figure)
 

@@ -48,8 +48,9 @@ class Cause(Struct, frozen=True, kw_only=True):
     cases, or if nothing is decided. Several causes can be present, so beliefs need not add up to
     1."""
     interval: tuple[Share, Share] | None = None
-    """How often a cause with about this belief was present in networks of families that the odds
-    were not fitted to (95 %, Wilson, each network counted once); null without a belief."""
+    """The 95 % interval of the belief: how often causes with such odds were present in networks of
+    families that the odds were not fitted to (Wilson, each network counted once). The belief lies
+    inside. Null without a belief."""
     evidence: tuple[Evidence, ...]
     """What speaks for it."""
     against: tuple[Evidence, ...] = ()
@@ -142,7 +143,10 @@ class CauseProbability(Struct, frozen=True):
 
 
 class DiagnosisOdds(OptionalSection, frozen=True, kw_only=True):
-    """Probabilities of all causes, from measured statistics and a population of networks."""
+    """Probabilities of all causes, from measured statistics and a population of networks.
+
+    Each is how often it was right with such odds, on its own, so that they can add up to some
+    points more or less than 1."""
 
     causes: tuple[CauseProbability, ...] = ()
     """Causes with a probability of 1 % or more, and `sound`, the most probable first."""

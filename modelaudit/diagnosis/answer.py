@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from modelaudit.audit_types.diagnosis import Cause, Diagnosis
-from modelaudit.diagnosis.case import Case
+from modelaudit.diagnosis.case import Case, r2_in_words
 from modelaudit.diagnosis.input_corrections import words_of
 from modelaudit.diagnosis.odds_text import percent
 from modelaudit.measures.architecture.modality_words import ModalityWords, in_words
@@ -218,7 +218,8 @@ def _right(case: Case, cause: Cause) -> str:
             return f": {undone:.0%} of the predictions are then correct, {given:.0%} as given"
         given, undone = output.fit.get("e"), output.fit.get(cause.transform)
         if given is not None and undone is not None:
-            return f": the R2 on your targets is then {undone:.2f}, {given:.2f} as given"
+            given_r2, undone_r2 = map(r2_in_words, (given, undone))
+            return f": the R2 on your targets is then {undone_r2}, {given_r2} as given"
     return " better, as far as can be told without labels"
 
 

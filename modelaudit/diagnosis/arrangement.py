@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
+from modelaudit.audit_types.behaviour import OutputBehaviour
 from modelaudit.audit_types.diagnosis import Consequence, RuledOut, Undecidable
 from modelaudit.diagnosis.advice import ADVICE
 from modelaudit.diagnosis.beliefs import BEHIND, Beliefs
@@ -21,6 +22,7 @@ from modelaudit.diagnosis.named import named
 from modelaudit.measures.architecture.modality_words import in_words
 from modelaudit.odds.posterior import SOUND
 from modelaudit.structs import replace
+from modelaudit.thresholds.answers import UNINFORMED
 
 
 class DiagnosisStep(Struct, frozen=True):
@@ -72,7 +74,7 @@ def judged(case: Case, results: Decided, known: Beliefs) -> Decided:
     found = {step.cause for step, answer in results if isinstance(answer, CauseFound)}
     has = {name for cause in found for name in BEHIND.get(cause, ())}
     extra = {NAMED[name]: told for name, told in named(case, known).items() if name not in has}
-    if found & FORMS and any(map(better_by_labels, case.outputs)):
+    if found & FORMS and any(map(_restored, case.outputs)):
         # Another form restores the answers, so what no step found does not explain them.
         told |= {name for cause in found & FORMS for name in BEHIND[cause] if extra}
         extra = {}
@@ -96,6 +98,13 @@ def judged(case: Case, results: Decided, known: Beliefs) -> Decided:
         return replace(answer, doubted=not stays)
 
     return [(step, one(step, answer)) for step, answer in results]
+
+
+def _restored(output: OutputBehaviour) -> bool:
+    """Whether labels are met in another form of the inputs, not just less badly."""
+    found = better_by_labels(output)
+    least = UNINFORMED.value if output.accuracy else 0.0
+    return found is not None and found.score >= least
 
 
 def arranged(case: Case, results: Decided, chosen: frozenset[str] = frozenset()) -> StepResults:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from msgspec import Struct
 
@@ -13,7 +13,7 @@ from modelaudit.diagnosis.features import BEHIND as CAUSES_BEHIND
 from modelaudit.diagnosis.features import FOLLOWS, OUT, STEP, features, said
 from modelaudit.diagnosis.model import StepResults
 from modelaudit.diagnosis.odds_text import SHOWN_FROM
-from modelaudit.odds.posterior import HALF, SOUND, Posterior, Shift, held_out, posterior
+from modelaudit.odds.posterior import HALF, SOUND, Posterior, Shift, calibrated, posterior
 from modelaudit.odds.table import OddsTable, shipped_table
 
 BEHIND = CAUSES_BEHIND | dict.fromkeys(DESCRIPTIONS, (SOUND,))
@@ -52,28 +52,37 @@ class Beliefs(Struct, frozen=True):
         """The probability behind a cause of the diagnosis; None without one."""
         if self.found is None or cause not in BEHIND:
             return None
-        return round(self.found.any_of(BEHIND[cause]), 3)
+        return round(self._calibrated(BEHIND[cause])[0], 3)
+
+    def interval(self, cause: str) -> tuple[float, float] | None:
+        """How often a cause with such a belief was present in families left out."""
+        if self.found is None or cause not in BEHIND:
+            return None
+        ends = self._calibrated(BEHIND[cause])[1]
+        return ends and (round(ends[0], 3), round(ends[1], 3))
+
+    def _calibrated(self, names: Collection[str]) -> tuple[float, tuple[float, float] | None]:
+        return believed(self.found, names, self.table) if self.found else (0.0, None)
 
     @property
     def chosen(self) -> frozenset[str]:
         """The causes of the population to name."""
-        return frozenset() if self.found is None else chosen(self.found, self.features)
+        if self.found is None:
+            return frozenset()
+        return chosen(self.found, self.features, self.table)
 
     def shifts(self, name: str) -> tuple[Shift, ...]:
         """What clearly moved the odds of a cause of the population, the strongest first."""
         moved = self.found.shifts.get(name, ()) if self.found else ()
         return tuple(each for each in moved if not 1 / FAINT <= each.factor <= FAINT)
 
-    def interval(self, belief: float | None) -> tuple[float, float] | None:
-        """How often causes with such a belief were present in families left out."""
-        known = None if belief is None else held_out(belief, self.table)
-        return known.interval if known and known.cases else None
-
     def section(self) -> DiagnosisOdds:
         """The probabilities, as the audit has them."""
         if self.found is None:
             return DiagnosisOdds(missing=self.missing)
-        known = {name: self.found.any_of({name}) for name in (SOUND, *self.found.alone)}
+        names = (SOUND, *self.found.alone)
+        known = {name: believed(self.found, {name}, self.table)[0] for name in names}
+        several = calibrated(self.found.several, self.table.of_causes)[0]
         counted = {each.name: (each.cases, each.networks) for each in self.table.causes}
         rows = [
             CauseProbability(
@@ -83,7 +92,7 @@ class Beliefs(Struct, frozen=True):
                 *counted.get(name, (0, 0)),
                 tuple(map(_said, self.shifts(name)[:SHOWN])),
             )
-            for name, probability in (*known.items(), ("several", self.found.several))
+            for name, probability in (*known.items(), ("several", several))
             if name == SOUND or probability >= SHOWN_FROM
         ]
         rows.sort(key=lambda row: (-row.probability, row.cause))
@@ -96,9 +105,12 @@ def _said(shift: Shift) -> OddsShift:
     return OddsShift(said(shift.feature, shift.value), round(shift.factor, 3), shift.n)
 
 
-def beliefs(case: Case, steps: StepResults) -> Beliefs:
-    """The odds of a case; none for inputs of a kind that the population lacks."""
-    table = shipped_table()
+def beliefs(case: Case, steps: StepResults, table: OddsTable | None = None) -> Beliefs:
+    """The odds of a case, by the shipped table or another.
+
+    There are none for inputs of a kind that the population lacks.
+    """
+    table = table or shipped_table()
     kind = case.facts.modality.kind
     if kind not in table.kinds:
         return Beliefs(None, table, f"the population has no models for inputs of the kind {kind}")
@@ -108,14 +120,25 @@ def beliefs(case: Case, steps: StepResults) -> Beliefs:
     return Beliefs(posterior(known, table), table, features=known)
 
 
-def chosen(found: Posterior, known: Mapping[str, float]) -> frozenset[str]:
+def believed(
+    found: Posterior, names: Collection[str], table: OddsTable
+) -> tuple[float, tuple[float, float] | None]:
+    """How often any of some causes is present with such odds, and the interval of that."""
+    knots = table.of_sound if SOUND in names else table.of_causes
+    return calibrated(found.any_of(names), knots)
+
+
+def chosen(found: Posterior, known: Mapping[str, float], table: OddsTable) -> frozenset[str]:
     """The causes of the population to name: the most probable one, and others likelier than not.
 
     One that no step found is named only if it is likelier than not. None is named if a sound model
     is more probable.
     """
-    each = {name: found.any_of({name}) for name in found.alone}
+    each = {name: believed(found, {name}, table)[0] for name in (SOUND, *found.alone)}
+    sound = each.pop(SOUND)
     likely = {name for name, p in each.items() if p > HALF}
     seen = {name for name in each if known.get(STEP + name, OUT) >= FOLLOWS}
-    first = max(likely | seen, key=lambda name: (each[name], name), default="")
-    return frozenset({first, *likely}) if first and each[first] > found.sound else frozenset()
+    first = max(
+        likely | seen, key=lambda name: (each[name], found.any_of({name}), name), default=""
+    )
+    return frozenset({first, *likely}) if first and each[first] > sound else frozenset()

@@ -111,7 +111,7 @@ class Case(Struct, frozen=True, dict=True):
     def _before_first_misfit(self) -> str:
         """Route of the kernel whose output is the first that does not match its statistics."""
         architecture, bad = self.facts.artifact.architecture, self.misfit
-        if architecture is None or bad is None:
+        if architecture is None or bad is None or self._fits_otherwise():
             return ""
         layers = {layer.route: layer for layer in architecture.layers}
         kernels = {kernel.route for kernel in self.facts.artifact.kernels}
@@ -124,6 +124,15 @@ class Case(Struct, frozen=True, dict=True):
             if route in kernels:
                 return route
         return ""
+
+    def _fits_otherwise(self) -> bool:
+        """Whether all statistics match some other form of the inputs, so that no kernel is off."""
+        seen = self.behaviour.batchnorm if self.behaviour else ()
+        forms = [{**fit.domain, **fit.orientation} for fit in seen]
+        return any(
+            all(form.get(name, math.inf) <= self.misfit_limit for form in forms)
+            for name in (forms[0] if forms else ())
+        )
 
     @property
     def misfit(self) -> BatchNormFit | None:
@@ -239,9 +248,12 @@ def scores(output: OutputBehaviour) -> tuple[Mapping[str, float], str]:
 
 
 def better_by_labels(output: OutputBehaviour) -> BetterInputs | None:
-    """The form of the inputs that labels prefer to the one given, if any."""
+    """The form of the inputs that labels prefer to the one given, if any.
+
+    A form in which the model is still worse than the mean of the targets restores nothing.
+    """
     found = output.better
-    if found is None or found.score - found.given < SCORE_GAIN.value:
+    if found is None or found.score - found.given < SCORE_GAIN.value or found.score < 0:
         return None
     return found if preferred_p(output, found) < BETTER_P.value else None
 
@@ -256,12 +268,18 @@ def preferred_p(output: OutputBehaviour, found: BetterInputs) -> float:
     return min(found.p, with_other_evidence(found.p, z))
 
 
+def r2_in_words(value: float) -> str:
+    """An R2; how far it is below a useless model says nothing."""
+    return f"{value:.2f}" if value >= -100 else "below -100"
+
+
 def score_text(found: BetterInputs) -> str:
     """The two scores in words."""
-    shown = "{:.0%}" if found.measure == "accuracy" else "{:.2f}"
+    shown = "{:.0%}".format if found.measure == "accuracy" else r2_in_words
+    given, score = shown(found.given), shown(found.score)
     return (
-        f"On your {found.n} labels the {found.measure} is {shown.format(found.given)} as given and "
-        f"{shown.format(found.score)} {words_of(found.name)}."
+        f"On your {found.n} labels the {found.measure} is {given} as given and {score} "
+        f"{words_of(found.name)}."
     )
 
 

@@ -166,6 +166,9 @@ def _of_form(
             f"with {what}, labels are met better by {{:.2f}}",
             read.score_gain(lambda name: is_kind(name) and not is_other(name)),
         ),
+        f"{key}_best": Feature(
+            f"with {what}, a score of {{:.2f}}, where a perfect answer has 1", read.reached(is_kind)
+        ),
         f"{key}_bits": Feature(
             f"with {what}, predictions say more by {{:.1f}} standard errors{how}",
             read.bits(is_kind, equal=equal),

@@ -192,14 +192,17 @@ def rescaled(name: str) -> bool:
 
 
 def by_labels(kind: Callable[[str], bool]) -> Callable[[Case], float | None]:
-    """-log10 p of the form that labels prefer, if it is of a kind."""
+    """-log10 p of the form that labels prefer, if it is of a kind.
+
+    It counts only if labels are met better there than by a constant answer.
+    """
 
     def read(case: Case) -> float | None:
         found = None
         for output in fed(case):
             if "e" in scores(output)[0]:
                 better = output.better
-                right = better is not None and kind(better.name)
+                right = better and kind(better.name) and _skill(case, output, better.score) > 0
                 value = -math.log10(max(better.p, SMALLEST)) if better and right else 0.0
                 found = max(found or 0.0, value)
         return found
@@ -279,15 +282,30 @@ def right(case: Case) -> float | None:
 
 def score(case: Case) -> float | None:
     """Accuracy beyond that of the commonest label, as a share of the most possible; or R2."""
+    known = [(output, scores(output)[0].get("e")) for output in fed(case)]
+    return smallest(_skill(case, output, given) for output, given in known if given is not None)
+
+
+def _skill(case: Case, output: OutputBehaviour, reached: float) -> float:
+    """A score as a share of the most possible, where a constant answer has 0; at least -1."""
     share = case.behaviour.inputs.largest_class if case.behaviour else None
-    found = []
-    for output in fed(case):
-        given = scores(output)[0].get("e")
-        if given is not None and output.accuracy and share is not None and share < 1:
-            found.append((given - share) / (1 - share))
-        elif given is not None:
-            found.append(max(given, -1.0))
-    return smallest(found)
+    if output.accuracy and share is not None and share < 1:
+        return (reached - share) / (1 - share)
+    return max(reached, -1.0)
+
+
+def reached(kind: Callable[[str], bool]) -> Callable[[Case], float | None]:
+    """The same in the best form of a kind."""
+
+    def read(case: Case) -> float | None:
+        found = []
+        for output in fed(case):
+            known = scores(output)[0]
+            forms = [known[name] for name in known if name != "e" and kind(name)]
+            found += [_skill(case, output, max(forms))] if "e" in known and forms else []
+        return smallest(found)
+
+    return read
 
 
 def unpredicted(case: Case) -> float | None:

@@ -22,12 +22,12 @@ from modelaudit.audit_types.diagnosis import (
 )
 from modelaudit.diagnosis.advice import ADVICE
 from modelaudit.diagnosis.answer import DESCRIPTIONS, QUESTION, plain_answer
-from modelaudit.diagnosis.arrangement import DiagnosisStep, arranged, decided, judged
+from modelaudit.diagnosis.arrangement import Decided, DiagnosisStep, arranged, decided, judged
 from modelaudit.diagnosis.augmentation import with_augmentation
 from modelaudit.diagnosis.beliefs import Beliefs, beliefs
 from modelaudit.diagnosis.case import Case
 from modelaudit.diagnosis.loading_code import loading_code
-from modelaudit.diagnosis.model import CauseFound
+from modelaudit.diagnosis.model import CauseFound, StepResults
 from modelaudit.diagnosis.next_steps import next_steps
 from modelaudit.diagnosis.steps import (
     collapse as collapse_steps,
@@ -147,12 +147,11 @@ PROCEDURE: tuple[DiagnosisStep, ...] = (
 def _cause(name: str, found: CauseFound, case: Case, known: Beliefs) -> Cause:
     advice, seen = ADVICE[name], case.behaviour
     values = seen.inputs.value_range if seen else (0.0, 1.0)
-    belief = known.of(name)
     return Cause(
         cause=name,
         title=in_words(advice.title, case.words),
-        belief=belief,
-        interval=known.interval(belief),
+        belief=known.of(name),
+        interval=known.interval(name),
         evidence=found.evidence,
         against=found.against,
         refute=in_words(advice.refute, case.words),
@@ -210,6 +209,16 @@ def _rank(cause: Cause) -> tuple[bool, float]:
     return cause.cause in DESCRIPTIONS, -1.0 if cause.belief is None else -cause.belief
 
 
+def concluded(
+    case: Case, answers: Decided, known: Beliefs
+) -> tuple[StepResults, tuple[Cause, ...]]:
+    """What the results of the steps mean with the odds, and the causes as they are shown."""
+    steps = arranged(case, judged(case, answers, known), known.chosen)
+    causes = [_cause(name, found, case, known) for name, found in steps.found]
+    causes = causes or [_fallback(case, steps.open, known)]
+    return steps, tuple(sorted(causes, key=_rank))
+
+
 def diagnose(facts: Facts, results: tuple[RuleResult, ...]) -> Diagnosis:
     """Run the procedure and determine what explains the model's behaviour.
 
@@ -220,13 +229,9 @@ def diagnose(facts: Facts, results: tuple[RuleResult, ...]) -> Diagnosis:
     case = Case(facts, results)
     answers = decided(case, PROCEDURE)
     known = beliefs(case, arranged(case, answers))
-    steps = arranged(case, judged(case, answers, known), known.chosen)
-    causes = [_cause(name, found, case, known) for name, found in steps.found]
-    if not causes:
-        causes.append(_fallback(case, steps.open, known))
-    causes.sort(key=_rank)
+    steps, causes = concluded(case, answers, known)
     diagnosis = Diagnosis(
-        *(QUESTION, "", tuple(causes), steps.ruled_out, steps.open),
+        *(QUESTION, "", causes, steps.ruled_out, steps.open),
         consequences=steps.consequences,
         odds=known.section(),
     )

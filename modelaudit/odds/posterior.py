@@ -2,17 +2,18 @@
 
 For one cause *c* or a sound model, log P(c | x) = log P(c) + sum of what each statistic says of it
 (`Bins.llr`) + a constant. Two causes at once add their sums, with a prior of their own. All are
-normalised together.
+normalised together. What is reported is how often such a probability was right (`calibrated`).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 from msgspec import Struct
+from numpy import interp
 
-from modelaudit.odds.table import CauseOdds, HeldOut, OddsTable
+from modelaudit.odds.table import CauseOdds, Knot, OddsTable
 
 SOUND = "sound"
 HALF = 0.5  # probability above which a cause is likelier than not
@@ -102,6 +103,17 @@ def _said(features: Mapping[str, float], cause: CauseOdds) -> dict[str, tuple[fl
     return {bins.feature: (bins.llr[place], bins.counts[place]) for bins, place in places}
 
 
-def held_out(probability: float, table: OddsTable) -> HeldOut | None:
-    """What was true of cases of unseen families that were given about this probability."""
-    return next((each for each in table.held_out if probability <= each.high), None)
+def calibrated(
+    probability: float, knots: Sequence[Knot]
+) -> tuple[float, tuple[float, float] | None]:
+    """How often such a probability was right in families left out, and the interval of that.
+
+    Linear between knots, so that the number is always inside its interval, and constant beyond
+    them; without knots, the probability itself.
+    """
+    if not knots:
+        return probability, None
+    stated = [knot.stated for knot in knots]
+    low = interp(probability, stated, [knot.interval[0] for knot in knots])
+    high = interp(probability, stated, [knot.interval[1] for knot in knots])
+    return float(interp(probability, stated, [k.right for k in knots])), (float(low), float(high))

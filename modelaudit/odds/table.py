@@ -49,24 +49,32 @@ class PairOdds(Struct, frozen=True):
     prior: float
 
 
-class HeldOut(Struct, frozen=True):
-    """Causes in cases of families that a fit had not seen, by the probability that they got there.
+class Knot(Struct, frozen=True):
+    """What held in families that a fit had not seen, where its sums gave about one probability.
 
-    `low` and `high` are the least and the largest probability; the cause was present in the share
-    `right` of `cases` (pairs of a case and a cause). The 95 % interval (Wilson) counts each of the
-    `networks` once, because cases of one network are alike.
+    Attributes:
+        stated: mean of the probabilities that prior and factors gave.
+        right: share of these cases in which it was true, weighted so that every cause has its
+            prior probability, monotone over the knots and smoothed.
+        interval: 95 % interval of `right` (Wilson), in which each network counts once, because
+            cases of one network are alike.
+        predictions: number of probabilities; a case has one for each cause and family left out.
+        networks: number of networks among them.
     """
 
-    low: float
-    high: float
-    cases: int
-    networks: int
+    stated: float
     right: float
     interval: tuple[float, float]
+    predictions: int
+    networks: int
 
 
 class OddsTable(Struct, frozen=True):
-    """All causes, what a sound model is like, and where the numbers come from."""
+    """All causes, what a sound model is like, and where the numbers come from.
+
+    `of_sound` says how often models were sound, and `of_causes` how often a cause was present, by
+    the probability that the sums gave; from the least to the largest.
+    """
 
     source: str
     cases: int
@@ -74,7 +82,8 @@ class OddsTable(Struct, frozen=True):
     sound: CauseOdds
     causes: tuple[CauseOdds, ...]
     pairs: tuple[PairOdds, ...]
-    held_out: tuple[HeldOut, ...]
+    of_sound: tuple[Knot, ...]
+    of_causes: tuple[Knot, ...]
     kinds: tuple[str, ...]
 
 

@@ -9,11 +9,12 @@ from modelaudit.audit_types.diagnosis import Evidence
 from modelaudit.diagnosis import procedure
 from modelaudit.diagnosis.advice import ADVICE
 from modelaudit.diagnosis.answer import DESCRIPTIONS
-from modelaudit.diagnosis.arrangement import DiagnosisStep, arranged, judged
+from modelaudit.diagnosis.arrangement import DiagnosisStep, arranged, decided, judged
 from modelaudit.diagnosis.beliefs import Beliefs
 from modelaudit.diagnosis.case import Case
 from modelaudit.diagnosis.features import BEHIND, NAMED
 from modelaudit.diagnosis.model import CauseExcluded, CauseFound
+from modelaudit.diagnosis.procedure import PROCEDURE
 from modelaudit.odds.posterior import Posterior, Shift
 from modelaudit.odds.table import shipped_table
 from modelaudit.structs import replace
@@ -24,9 +25,10 @@ OUT = CauseExcluded("a control")
 
 
 def believed(sound: float, **causes: float) -> Beliefs:
-    """Odds with these probabilities; each has one statistic that speaks for it."""
+    """Beliefs with these probabilities; each has one statistic that speaks for it."""
+    table = replace(shipped_table(), of_sound=(), of_causes=())
     shifts = {name: (Shift("score", 0.1, 9.0, 5), Shift("margin", 1.0, 0.5, 5)) for name in causes}
-    return Beliefs(Posterior(sound, causes, {}, shifts), shipped_table())
+    return Beliefs(Posterior(sound, causes, {}, shifts), table)
 
 
 def results(known: Beliefs, *answers, seen=None):
@@ -59,13 +61,26 @@ def test_differences_that_were_found_together_are_named_together(second, togethe
     assert results(believed(0.9, orientation=0.05), *steps)[0] == []
 
 
-@pytest.mark.parametrize("restored", [True, False])
-def test_a_form_that_restores_the_answers_needs_no_cause_that_no_step_found(restored):
-    better = BetterInputs("/255", "accuracy", 0.2, 0.7, 1e-6 if restored else 0.5, 30, 64)
-    seen = labelled(behaviour(output(accuracy={"e": 0.2, "/255": 0.7}, better=better)))
+@pytest.mark.parametrize(
+    ("score", "p", "restored"), [(0.7, 1e-6, True), (0.7, 0.5, False), (0.3, 1e-6, False)]
+)
+def test_a_form_that_restores_the_answers_needs_no_cause_that_no_step_found(score, p, restored):
+    """One in which labels are met less badly, but not for the most part, explains nothing."""
+    better = BetterInputs("/255", "accuracy", 0.2, score, p, 30, 64)
+    seen = labelled(behaviour(output(accuracy={"e": 0.2, "/255": score}, better=better)))
     known = believed(0.1, dead=0.8, values=0.1)
     found, _, _ = results(known, ("dead-units", OUT), ("input-domain", FOUND), seen=seen)
     assert found == (["input-domain"] if restored else ["dead-units"])
+
+
+@pytest.mark.parametrize(("score", "found"), [(-6.9, "not-understood"), (0.8, "input-domain")])
+def test_a_form_that_stays_worse_than_the_mean_of_the_targets_is_no_cause(score, found):
+    """As with a redrawn head: values of another size are as wrong, by less."""
+    better = BetterInputs("/255", "R2", -15.8, score, 1e-6, 30, 64)
+    numbers = {"accuracy": {}, "fit": {"e": -15.8, "/255": score}, "better": better}
+    steps = dict(decided(Case(facts(labelled(behaviour(output(**numbers)))), ()), PROCEDURE))
+    names = [step.cause for step, answer in steps.items() if isinstance(answer, CauseFound)]
+    assert names[0] == found
 
 
 def test_labels_that_are_met_by_chance_only_are_no_sound_model():

@@ -6,6 +6,7 @@ import ast
 
 import pytest
 
+from modelaudit.audit_types.behaviour import BetterInputs
 from modelaudit.audit_types.diagnosis import Evidence, Undecidable
 from modelaudit.diagnosis.answer import DESCRIPTIONS
 from modelaudit.diagnosis.arrangement import arranged, decided
@@ -15,7 +16,7 @@ from modelaudit.diagnosis.features import BUILT_IN, FEATURES, OF_OUTPUTS, STEP, 
 from modelaudit.diagnosis.model import CauseFound, StepResults
 from modelaudit.diagnosis.odds_text import odds_items, percent, sample_size
 from modelaudit.diagnosis.procedure import PROCEDURE
-from modelaudit.odds.posterior import SOUND, posterior
+from modelaudit.odds.posterior import SOUND, calibrated, posterior
 from modelaudit.odds.table import shipped_table
 from modelaudit.rules import examples
 from modelaudit.structs import replace
@@ -91,6 +92,15 @@ def test_features_are_the_measured_numbers():
     assert features(Case(facts(measured=fresh), ()), NOTHING)["fresh"] == 0.5
 
 
+@pytest.mark.parametrize(("reached", "counts"), [(-6.9, False), (0.8, True)])
+def test_a_form_that_labels_prefer_counts_only_if_it_beats_a_constant_answer(reached, counts):
+    better = BetterInputs("/255", "R2", -15.8, reached, 1e-6, 30, 64)
+    shown = output(accuracy={}, fit={"e": -15.8, "/255": reached}, better=better)
+    known = features(Case(facts(labelled(behaviour(shown))), ()), NOTHING)
+    assert (known["values_p"] > 5) == counts
+    assert known["values_best"] == max(reached, -1.0)
+
+
 def test_several_wrong_predictions_for_images_of_one_kind_are_no_gain():
     """Images of one class get one prediction; in another orientation they get several."""
     kind = {"collapse": LOW, "orientation": {"e": 0.1}, "gains": form("H", 0.9, 12.0)}
@@ -118,11 +128,13 @@ def test_beliefs_are_the_probabilities_of_the_table():
     diagnosis = diagnosed(seen)
     first = diagnosis.causes[0]
     assert first.cause == "labels-renumbered"
-    assert first.belief == pytest.approx(found.any_of({"numbering"}), abs=1e-3)
-    assert first.interval is not None
-    low, high = first.interval
-    assert 0 <= low < high <= 1
-    assert diagnosis.odds.fault == pytest.approx(1 - found.sound, abs=2e-3)
+    made = shipped_table()
+    belief, ends = calibrated(found.any_of({"numbering"}), made.of_causes)
+    assert first.belief == pytest.approx(belief, abs=1e-3)
+    assert first.interval == pytest.approx(ends, abs=1e-3)
+    assert first.interval[0] <= first.belief <= first.interval[1]
+    sound = calibrated(found.sound, made.of_sound)[0]
+    assert diagnosis.odds.fault == pytest.approx(1 - sound, abs=2e-3)
     probable = {row.cause: row for row in diagnosis.odds.causes}
     assert probable["numbering"].shifts[0].factor > 1
     assert probable["numbering"].networks

@@ -58,3 +58,8 @@ def test_most_inputs_get_one_of_two_classes_without_being_alike(classes, alike):
     mostly = output(collapse=Collapse(False, 0.19, classes, 0, 0.73, 0.3))
     assert answered_alike(mostly) is alike
     assert answered_alike(output(collapse=Collapse(False, 0.05, classes, 0, 0.97, 0.3)))
+
+
+def test_an_r2_far_below_a_useless_model_is_not_written_out():
+    better = BetterInputs("/255", "R2", -4.2e9, 0.75, 1e-6, 30, 64)
+    assert "the R2 is below -100 as given and 0.75" in score_text(better)

@@ -6,6 +6,7 @@ import pytest
 
 from modelaudit.audit_types.behaviour import Collapse, Intervention
 from modelaudit.diagnosis import diagnose
+from modelaudit.diagnosis.case import Case
 from modelaudit.diagnosis.procedure import FAULTS
 from modelaudit.diagnosis.steps.weight import DAMAGE
 from modelaudit.facts import Kernel
@@ -253,6 +254,11 @@ def test_small_kernel_without_bias_counts_after_its_first_misfit():
     kernel = Kernel("deep", "deep/kernel", "depthwise", "hwcm", 2, (3, 3, 64, 1))
     artifact = replace(examples.model(*layers), kernels=(kernel,))
     assert diagnose(replace(found, artifact=artifact), ()).causes[0].where == "deep"
+    # Statistics that match other values of the inputs say nothing against the kernel.
+    for other, where in ((0.1, ()), (0.9, ("deep",))):
+        bad = fit(0.61, "norm", domain={"e": 0.61, "*255": other})
+        seen = Case(replace(found, artifact=artifact, behaviour=behaviour(batchnorm=(bad,))), ())
+        assert tuple(kernel.route for kernel in seen.fresh) == where
     fitting = replace(found, artifact=artifact, behaviour=behaviour(batchnorm=(fit(route="norm"),)))
     assert diagnose(fitting, ()).causes[0].cause == "learned-invariance"
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelaudit.odds.posterior import SOUND, posterior
-from modelaudit.odds.table import Bins, CauseOdds, OddsTable, PairOdds, shipped_table
+from modelaudit.odds.posterior import SOUND, calibrated, posterior
+from modelaudit.odds.table import Bins, CauseOdds, Knot, OddsTable, PairOdds, shipped_table
 from modelaudit.structs import replace
 
 CAP = math.log(1000) + 0.01  # rounded to two decimals
@@ -23,7 +23,7 @@ def cause(name: str, prior: float, **llr: tuple[float, ...]) -> CauseOdds:
 
 def table(*causes: CauseOdds, pairs: tuple[PairOdds, ...] = ()) -> OddsTable:
     sound = 1 - sum(each.prior for each in (*causes, *pairs))
-    return OddsTable("made", 10, 5, cause(SOUND, sound), causes, pairs, (), ("image",))
+    return OddsTable("made", 10, 5, cause(SOUND, sound), causes, pairs, (), (), ("image",))
 
 
 def test_bayes_rule_on_a_table_of_counts():
@@ -116,5 +116,21 @@ def test_the_shipped_table_is_monotone_capped_and_adds_up():
             assert all(abs(x) <= CAP for x in bins.llr)
     priors = [made.sound.prior, *(e.prior for e in made.causes), *(e.prior for e in made.pairs)]
     assert math.isclose(sum(priors), 1)
-    assert [each.high for each in made.held_out] == sorted({e.high for e in made.held_out})
-    assert made.held_out[-1].high == 1.0
+
+
+@pytest.mark.parametrize("knots", [shipped_table().of_sound, shipped_table().of_causes])
+def test_what_is_reported_is_monotone_and_inside_its_interval(knots):
+    """At knots, between them, and beyond."""
+    assert [each.stated for each in knots] == sorted({each.stated for each in knots})
+    shown = [calibrated(k / 500, knots) for k in range(501)]
+    assert all(ends is not None and ends[0] <= p <= ends[1] for p, ends in shown)
+    assert [p for p, _ in shown] == sorted(p for p, _ in shown)
+    assert 0 <= shown[0][0] < 0.02
+    assert 0.98 < shown[-1][0] <= 1
+
+
+def test_between_two_knots_a_belief_is_linear():
+    knots = (Knot(0.2, 0.1, (0.0, 0.2), 9, 5), Knot(0.6, 0.5, (0.4, 0.8), 9, 5))
+    assert calibrated(0.4, knots) == (pytest.approx(0.3), (pytest.approx(0.2), pytest.approx(0.5)))
+    assert calibrated(0.9, knots) == (0.5, (0.4, 0.8))
+    assert calibrated(0.4, ()) == (0.4, None)

@@ -11,6 +11,7 @@ from modelaudit.diagnosis.case import (
     capacity,
     information,
     p_in_words,
+    r2_in_words,
     scores,
 )
 from modelaudit.diagnosis.input_corrections import words_of
@@ -69,7 +70,7 @@ def not_understood(case: Case) -> StepResult:
     weak = next(filter(None, map(weakly_right, case.outputs)), "")
     rated = next(output for output in case.outputs if "e" in scores(output)[0])
     if not rated.accuracy:
-        return CauseExcluded(f"the R2 on your targets is {rated.fit['e']:.2f}")
+        return CauseExcluded(f"the R2 on your targets is {r2_in_words(rated.fit['e'])}")
     return CauseExcluded(weak or f"{rated.accuracy['e']:.0%} of the predictions match your labels")
 
 
@@ -120,10 +121,10 @@ def mostly_wrong(output: OutputBehaviour) -> str:
     given = found["e"]
     if given >= (UNINFORMED.value if output.accuracy else 0.0):
         return ""
-    shown = "{:.0%}" if output.accuracy else "{:.2f}"
-    text = f"On your labels the {measure} is {shown.format(given)} as given"
+    shown = "{:.0%}".format if output.accuracy else r2_in_words
+    text = f"On your labels the {measure} is {shown(given)} as given"
     if best != "e":
-        text += f", and at best {shown.format(found[best])}, {words_of(best)}"
+        text += f", and at best {shown(found[best])}, {words_of(best)}"
     if not room:
         return f"{text}: below 0 is worse than predicting the mean."
     return f"{text}. The predictions carry {bits_in_words(output, information(output))}."

@@ -1,0 +1,48 @@
+"""The population made anew: two small networks against their rows of the committed table."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
+TABLE = BENCHMARKS / "data" / "population.csv.gz"
+FIRST, END = 355, 357  # two dense networks for roads, saved as .h5 and .keras
+
+
+def population(*args: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(BENCHMARKS / "population.py"), *map(str, args)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+
+
+@pytest.mark.slow
+def test_networks_made_anew_have_the_statistics_of_the_table(tmp_path):
+    made = population(tmp_path, "--first", FIRST, "--networks", END, "--compare", TABLE)
+    assert made.returncode == 0, made.stdout + made.stderr[-2000:]
+    cases = [
+        case
+        for number in range(FIRST, END)
+        for case in json.loads((tmp_path / "cases" / f"{number}.json").read_text())["cases"]
+    ]
+    assert {"sound", "orientation", "values"} & {case["causes"] for case in cases}
+    assert len(cases) > 10
+
+    # A statistic of one case that differs is noticed.
+    with gzip.open(TABLE, "rt", encoding="utf-8") as text:
+        rows = list(csv.DictReader(text))
+    own = next(row for row in rows if row["net"] == str(FIRST) and row["score"])
+    own["score"] = str(float(own["score"]) + 0.3)
+    altered = tmp_path / "altered.csv.gz"
+    with gzip.open(altered, "wt", encoding="utf-8") as text:
+        out = csv.DictWriter(text, rows[0])
+        out.writeheader()
+        out.writerows(rows)
+    compared = population(tmp_path, "--compare", altered)
+    assert compared.returncode != 0
+    assert f"differs: {FIRST} {own['condition']} {own['mode']}" in compared.stdout
