@@ -6,21 +6,25 @@ import gc
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from types import ModuleType
 
 import pytest
-from hypothesis import settings
+from hypothesis import settings as profile
 
+from modelaudit.probe import run
+from modelaudit.settings import Settings
 from tests.command_line import ROOT, run_command
 from tests.made import files
 from tests.sharing import made_once, with_tensorflow
 
 # A deadline times the machine, not the code. On CI the examples are the same in every run, so that
 # a failed run can be repeated; elsewhere each run tries new ones.
-settings.register_profile("modelaudit", deadline=None, derandomize="CI" in os.environ)
-settings.load_profile("modelaudit")
+profile.register_profile("modelaudit", deadline=None, derandomize="CI" in os.environ)
+profile.load_profile("modelaudit")
 
 # Thousands of tests and TensorFlow's modules live on: looking for garbage among them less often
 # saves a tenth of the time.
@@ -65,6 +69,29 @@ def tensorflow() -> ModuleType:
     return pytest.importorskip("tensorflow")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def shared_runtimes() -> Iterator[None]:
+    """Audits in this process share the installed runtimes, which take seconds to start.
+
+    Tests of a runtime's life and of other settings start their own.
+    """
+    real, started = run.start_runtimes, []
+
+    @contextmanager
+    def start(settings, roots=()):
+        if settings.probe.enabled and not settings.runtimes and settings.probe.sandbox != "bwrap":
+            if not started:
+                started.extend(stack.enter_context(real(Settings())))
+            yield tuple(started)
+        else:
+            with real(settings, roots) as handles:
+                yield handles
+
+    with ExitStack() as stack, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(run, "start_runtimes", start)
+        yield
+
+
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The directory of `tests.made.build`, built once per session in a process of its own."""
@@ -90,12 +117,12 @@ def readme_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     `differences` holds what they print that the README does not show; it should be empty.
     """
 
-    def run(folder: Path) -> None:
+    def run_all(folder: Path) -> None:
         script = [sys.executable, ROOT / "scripts" / "readme_output.py", "--check"]
         with (folder / "differences").open("w") as said:
             subprocess.run([*script, "--folder", folder], stderr=said, check=False)
 
-    return made_once(tmp_path_factory, "readme", run)
+    return made_once(tmp_path_factory, "readme", run_all)
 
 
 @pytest.fixture

@@ -230,7 +230,7 @@ def hostile(draw: st.DrawFn) -> Artifact:
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
-@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(hostile())
 def test_hostile_artifacts_never_raise_and_lose_no_kernel(made: Artifact) -> None:
     found = measure(made)

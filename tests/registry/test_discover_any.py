@@ -39,7 +39,9 @@ def grow(directory, tree):
 @example({"m": b"PK\x03\x04", "m.index": b"", "m.meta": b""})
 @example({"saved_model.pb": b"", "export.meta": b""})
 @example({"m.index": b"", "checkpoint": b""})
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 def test_every_file_is_a_row_or_counted_or_named(tmp_path_factory, tree):
     """For any tree: no exception, one row per path, and no file without an entry."""
     root = tmp_path_factory.mktemp("tree") / "root"

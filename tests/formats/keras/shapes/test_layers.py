@@ -183,7 +183,7 @@ def test_merges() -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=800, deadline=None)
 @example("MultiHeadAttention", {"output_shape": [-1]}, (None,))
 @example("MultiHeadAttention", {"output_shape": -1}, None)
 @given(
