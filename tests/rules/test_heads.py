@@ -21,6 +21,11 @@ BODIES = ("dense", "convolution", "pooled", "recurrent", "attention", "nested")
 FORMATS = ("keras", "h5")
 
 
+def format_of(kind, number):
+    """One format for a body and a head: each head is saved in both, on half of the bodies each."""
+    return FORMATS[(BODIES.index(kind) + number) % 2]
+
+
 def body(layers, kind):
     """Input and features of a small network."""
     given = layers.Input((12, 8) if kind in {"recurrent", "attention"} else (12, 12, 3))
@@ -197,13 +202,13 @@ def keras():
 @pytest.mark.filterwarnings("ignore")
 def test_every_fault_is_found_on_every_body(keras, kind, tmp_path):
     wrong = {}
-    for name, (code, severity, layers, loss) in faults(keras).items():
+    for number, (name, (code, severity, layers, loss)) in enumerate(faults(keras).items()):
         model = built(keras, kind, chain(*layers))
         model.compile("adam", loss)
-        for suffix in FORMATS:
-            seen = [(each.code, each.severity.value) for each in found(model, tmp_path, suffix)]
-            if (code, severity) not in seen or any(other != code for other, _ in seen):
-                wrong[name, suffix] = seen
+        suffix = format_of(kind, number)
+        seen = [(each.code, each.severity.value) for each in found(model, tmp_path, suffix)]
+        if (code, severity) not in seen or any(other != code for other, _ in seen):
+            wrong[name, suffix] = seen
     assert not wrong
 
 
@@ -214,9 +219,9 @@ def test_sound_heads_are_not_reported(keras, kind, tmp_path):
     for number, (layers, loss) in enumerate(sound(keras)):
         model = built(keras, kind, chain(*layers))
         model.compile("adam", loss)
-        for suffix in FORMATS:
-            if seen := found(model, tmp_path, suffix):
-                wrong[number, suffix] = [(each.code, each.detail) for each in seen]
+        suffix = format_of(kind, number)
+        if seen := found(model, tmp_path, suffix):
+            wrong[number, suffix] = [(each.code, each.detail) for each in seen]
     assert not wrong
 
 
