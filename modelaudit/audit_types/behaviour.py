@@ -121,6 +121,8 @@ class InformationGain(Struct, frozen=True):
     """How much better predictions for images and their mirror images agree; null if unmeasured."""
     mirror_z: float | None = None
     """The same in standard errors."""
+    surer_z: float | None = None
+    """How much surer each prediction is: the mean fall of its entropy, in standard errors."""
 
 
 class BetterInputs(Struct, frozen=True):

@@ -11,7 +11,7 @@ from modelaudit.audit_types.diagnosis import Consequence, RuledOut, Undecidable
 from modelaudit.diagnosis.advice import ADVICE
 from modelaudit.diagnosis.beliefs import BEHIND, Beliefs
 from modelaudit.diagnosis.case import Case, better_by_labels
-from modelaudit.diagnosis.features import NAMED
+from modelaudit.diagnosis.features import NAMED, NEED_INPUTS
 from modelaudit.diagnosis.model import (
     CauseExcluded,
     CauseFound,
@@ -50,6 +50,7 @@ OF_SIDES = frozenset(
     }
 )
 FORMS = frozenset({"orientation-mismatch", "input-domain", "labels-renumbered"})
+TRAINING = frozenset({"short", "mislabelled", "one-class"})
 # Labels that are met by chance only: no sound model of the population is like that, so the odds of
 # one rest on nothing there.
 BY_LABELS = "not-understood"
@@ -62,6 +63,23 @@ def decided(case: Case, steps: Sequence[DiagnosisStep]) -> Decided:
     return [(step, step.decide(case)) for step in fit]
 
 
+def _found(results: Decided) -> set[str]:
+    return {step.cause for step, answer in results if isinstance(answer, CauseFound)}
+
+
+def present(case: Case, results: Decided, known: Beliefs) -> frozenset[str]:
+    """The causes of the population that are present, as far as the odds and the steps say.
+
+    Those that the odds are for. If another form restores the answers, that form in place of poor
+    training, for which poor answers speak alone.
+    """
+    forms = {name for cause in _found(results) & FORMS for name in BEHIND[cause]}
+    shown = case.collapsed is not None or any(map(better_by_labels, case.outputs))
+    if not forms or not shown or not known.chosen or not known.chosen <= NEED_INPUTS:
+        return known.chosen
+    return (known.chosen - TRAINING) | forms
+
+
 def judged(case: Case, results: Decided, known: Beliefs) -> Decided:
     """The results as the odds have them: what they are not for is doubted, what is missing added.
 
@@ -70,8 +88,9 @@ def judged(case: Case, results: Decided, known: Beliefs) -> Decided:
     """
     if known.found is None:
         return results
-    told = known.chosen | {SOUND}
-    found = {step.cause for step, answer in results if isinstance(answer, CauseFound)}
+    chosen = present(case, results, known)
+    told = chosen | {SOUND}
+    found = _found(results)
     has = {name for cause in found for name in BEHIND.get(cause, ())}
     extra = {NAMED[name]: told for name, told in named(case, known).items() if name not in has}
     if found & FORMS and any(map(_restored, case.outputs)):

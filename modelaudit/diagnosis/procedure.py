@@ -22,7 +22,14 @@ from modelaudit.audit_types.diagnosis import (
 )
 from modelaudit.diagnosis.advice import ADVICE
 from modelaudit.diagnosis.answer import DESCRIPTIONS, QUESTION, plain_answer
-from modelaudit.diagnosis.arrangement import Decided, DiagnosisStep, arranged, decided, judged
+from modelaudit.diagnosis.arrangement import (
+    Decided,
+    DiagnosisStep,
+    arranged,
+    decided,
+    judged,
+    present,
+)
 from modelaudit.diagnosis.augmentation import with_augmentation
 from modelaudit.diagnosis.beliefs import Beliefs, beliefs
 from modelaudit.diagnosis.case import Case
@@ -213,7 +220,7 @@ def concluded(
     case: Case, answers: Decided, known: Beliefs
 ) -> tuple[StepResults, tuple[Cause, ...]]:
     """What the results of the steps mean with the odds, and the causes as they are shown."""
-    steps = arranged(case, judged(case, answers, known), known.chosen)
+    steps = arranged(case, judged(case, answers, known), present(case, answers, known))
     causes = [_cause(name, found, case, known) for name, found in steps.found]
     causes = causes or [_fallback(case, steps.open, known)]
     return steps, tuple(sorted(causes, key=_rank))

@@ -9,7 +9,7 @@ from modelaudit.audit_types.diagnosis import Evidence
 from modelaudit.diagnosis import procedure
 from modelaudit.diagnosis.advice import ADVICE
 from modelaudit.diagnosis.answer import DESCRIPTIONS
-from modelaudit.diagnosis.arrangement import DiagnosisStep, arranged, decided, judged
+from modelaudit.diagnosis.arrangement import DiagnosisStep, arranged, decided, judged, present
 from modelaudit.diagnosis.beliefs import Beliefs
 from modelaudit.diagnosis.case import Case
 from modelaudit.diagnosis.features import BEHIND, NAMED
@@ -35,7 +35,7 @@ def results(known: Beliefs, *answers, seen=None):
     """The causes found, in the order of the steps, and those suspected."""
     case = Case(facts(seen), ())
     steps = [(DiagnosisStep(name, lambda _: OUT, *more), answer) for name, answer, *more in answers]
-    found = arranged(case, judged(case, steps, known), known.chosen)
+    found = arranged(case, judged(case, steps, known), present(case, steps, known))
     suspected = [each.cause for each in found.open if each.suspected]
     return [name for name, _ in found.found], suspected, found
 
@@ -81,6 +81,23 @@ def test_a_form_that_stays_worse_than_the_mean_of_the_targets_is_no_cause(score,
     steps = dict(decided(Case(facts(labelled(behaviour(output(**numbers)))), ()), PROCEDURE))
     names = [step.cause for step, answer in steps.items() if isinstance(answer, CauseFound)]
     assert names[0] == found
+
+
+@pytest.mark.parametrize(
+    ("cause", "p", "names"),
+    [
+        ("one-class", 1e-6, ["input-domain"]),
+        ("one-class", 0.5, ["collapse-open"]),
+        ("misplaced", 1e-6, ["input-domain", "collapse-open"]),
+    ],
+)
+def test_a_form_that_restores_the_answers_explains_poor_ones(cause, p, names):
+    """Poor answers speak alone for training on one class, but not for weights out of place."""
+    better = BetterInputs("/255", "accuracy", 0.2, 0.7, p, 30, 64)
+    seen = labelled(behaviour(output(accuracy={"e": 0.2, "/255": 0.7}, better=better)))
+    collapse = ("collapse-open", FOUND, frozenset({"input-domain"}))
+    known = believed(0.1, **{cause: 0.6, "values": 0.2})
+    assert results(known, ("input-domain", FOUND), collapse, seen=seen)[0] == names
 
 
 def test_labels_that_are_met_by_chance_only_are_no_sound_model():

@@ -97,6 +97,13 @@ def orientation_of_images_that_get_one_prediction(share):
     return found(orientation_mismatch, behaviour(seen))
 
 
+@at("answers.SURER_Z", {-0.1: False, 0.0: True, 0.1: True})
+def an_orientation_in_which_predictions_are_surer(z):
+    """Images of one kind get surer predictions as given, images in a wrong form less sure ones."""
+    seen = output(0.4, 0.9, gains={"H": InformationGain(0.6, 9.0, surer_z=z)})
+    return found(orientation_mismatch, behaviour(seen))
+
+
 @at("answers.ALIKE_EQUAL", {0.445: "", 0.45: "1-x", 0.455: "1-x"})
 def values_of_images_that_get_one_prediction(share):
     return scale(output(0.4, 0.9, gains=form("1-x", equal=(4 * share, 9.0))))

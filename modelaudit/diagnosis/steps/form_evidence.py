@@ -15,6 +15,7 @@ from modelaudit.thresholds.answers import (
     GAIN_Z,
     MIN_CLASSES,
     SCALE_Z,
+    SURER_Z,
     TIED_Z,
 )
 from modelaudit.thresholds.weights import MISFIT_ALIKE, OFF_SCALE, ON_SCALE
@@ -57,14 +58,15 @@ def agrees(gain: InformationGain) -> bool:
 def distinguishes(output: OutputBehaviour, name: str) -> bool:
     """Whether a form gains more than what images of one kind show.
 
-    They get one prediction, and in any other form, several wrong ones. Larger values alone make
-    these confident, so other values are judged at equal confidence.
+    They get one prediction, and in any other form, several wrong ones, of which the model is less
+    sure. Larger values alone make these confident, so other values are judged at equal confidence.
     """
     if not answered_alike(output) and not output.collapse.collapsed:
         return True
     gain, room = output.gains[name], capacity(output)
+    surer = gain.surer_z is not None and gain.surer_z >= SURER_Z.value
     if parts(name)[1] in {"", *SWAPS} and (
-        information(output) + gain.bits >= ALIKE_INFORMED.value * room
+        surer or information(output) + gain.bits >= ALIKE_INFORMED.value * room
     ):
         return True
     equal, agreed = gain.equal_bits or 0.0, gain.mirror_bits or 0.0

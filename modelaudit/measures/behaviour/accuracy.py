@@ -118,6 +118,19 @@ def label_likelihoods(
     return np.asarray(np.where(known, told, -np.log(SLIPS * likelihoods.shape[1])))
 
 
+def constant_likelihood(y: NDArray[np.generic], kind: str) -> float:
+    """The logarithm of the probability of all labels by the best constant answer, in nats.
+
+    Comparable with the sum of `label_likelihoods`: for several classes, by the labels' frequencies.
+    """
+    labels = class_labels(y)
+    if labels is not None and kind in CLASSES:
+        counts = np.unique(labels, return_counts=True)[1]
+        return float((counts * np.log(counts / len(labels))).sum())
+    ones = (y.reshape(len(y), -1).astype(np.float64) > 0.5).mean(axis=0)
+    return float(len(y) * np.maximum(ones, 1 - ones).mean() * np.log(SLIPS - 1))
+
+
 def _meant(
     values: NDArray[np.floating],
     kind: str,

@@ -108,7 +108,13 @@ def other_numbering(
     if best is not None and not _needs_form(best, outputs, kind, labels):
         as_is = [each for each in found if each.variant == "e"]
         best = max(as_is, key=lambda each: each.log_odds, default=best)
-    if best is None or _no_better(best, outputs, kind, labels):
+    if best is None:
+        return None
+    # The likeliest order may be one for unsure predictions that meets fewer labels than another.
+    orders = [each for each in found if each.variant == best.variant]
+    orders.sort(key=lambda each: -each.log_odds)
+    best = next((each for each in orders if not _no_better(each, outputs, kind, labels)), None)
+    if best is None:
         return None
     return replace(best, log_odds=best.log_odds - base)
 

@@ -14,6 +14,7 @@ from modelaudit.audit_types.behaviour import BetterInputs, ClassNumbering
 from modelaudit.measures.behaviour.accuracy import (
     accuracy,
     chance_p,
+    constant_likelihood,
     explained_variance,
     fit_scores,
     label_likelihoods,
@@ -70,6 +71,8 @@ def score_variants(
     if rows:
         known = {key: label_likelihoods(outputs[key], kind, y, meant) for key in rows}
         told = {key: float(each.sum()) for key, each in known.items() if each is not None}
+        # A form that says nothing is not right because the inputs as given are met even less.
+        told["e"] = max(told["e"], constant_likelihood(y, kind))
         shares = {key: accuracy(outputs[key], kind, y, meant) or 0.0 for key in rows}
         return LabelledScores(
             accuracy={key: accuracy(outputs[key], kind, y) or 0.0 for key in rows},

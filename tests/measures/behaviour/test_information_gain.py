@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import statistics
+
 import numpy as np
 import pytest
 
@@ -40,6 +43,21 @@ def test_the_gain_is_the_difference_of_the_information():
     e, other = answers(1.0, 1, n=2000), answers(2.0, 2, n=2000)
     found = gains(e=e, V=other)["V"]
     assert found.bits == pytest.approx(information(other) - information(e), abs=0.02)
+
+
+@pytest.mark.parametrize("one_class", [True, False])
+def test_images_of_one_class_are_told_from_images_in_a_wrong_form(one_class):
+    """Both get one prediction and gain information in another form: only one gets surer."""
+    right, wrong = answers(4.0, 1), answers(0.3, 2)
+    wrong[:, 0] += 0.4  # in the wrong form, most inputs look like the first class
+    wrong /= wrong.sum(axis=1, keepdims=True)
+    kind = np.arange(256) % 10 == 0
+    found = gains(e=right[kind], V=wrong[kind]) if one_class else gains(e=wrong, V=right)
+    assert (found["V"].surer_z >= 0) != one_class
+    e, v = (right[kind], wrong[kind]) if one_class else (wrong, right)
+    falls = [one - other for one, other in zip(entropy(e), entropy(v), strict=True)]
+    error = statistics.pstdev(falls) / math.sqrt(len(falls))
+    assert found["V"].surer_z == pytest.approx(statistics.fmean(falls) / error)
 
 
 def test_larger_scores_alone_gain_nothing_at_equal_confidence():

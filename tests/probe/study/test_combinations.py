@@ -68,6 +68,15 @@ def test_every_part_of_what_differs_is_named_and_nothing_else(wrong) -> None:
         assert (found.name, found.p < 0.01) == (wrong, True)
 
 
+def test_a_form_that_says_nothing_is_not_better_than_answers_that_are_wrong():
+    """Confident answers for renumbered labels are less likely than a shrug."""
+    labels = np.arange(64) % 10
+    sure, shrug = 0.9 * np.eye(10)[(labels * 3 + 1) % 10] + 0.01, np.full((64, 10), 0.1)
+    shrug[:, 0] += np.linspace(0, 0.01, 64)
+    found = score_variants({"e": sure, "*255": shrug}, "softmax", labels, {}).better
+    assert found is None or found.p > 0.2
+
+
 def test_any_number_of_labels_has_a_p_value():
     """Of 4,000, the likelihoods differ by more than floats hold."""
     labels = np.arange(4000) % 10
