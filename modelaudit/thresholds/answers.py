@@ -34,10 +34,9 @@ ALIKE_INFORMED = Threshold(
 SURER_Z = Threshold(
     0.0,
     "standard errors",
-    "how much surer of each prediction the model is in another orientation or order of colours, "
-    "from which images that mostly get one prediction are not of one kind",
-    "images of one class of 11 networks for photographs: 20 other forms gain `GAIN`, with -18 to "
-    "-0.5; images of all classes in a wrong form: the right one gains it 22 times, with 0.7 to 5.3",
+    "how much surer the model is in another orientation or order of colours if most get one answer",
+    "11 networks for photographs, forms that gain `GAIN`: images of one class, -18 to -0.5 (20 "
+    "forms); all classes in a wrong form, 0.7 to 5.3 in the right one (22)",
 )
 ALIKE_EQUAL = Threshold(
     0.45,
