@@ -32,7 +32,7 @@ ALIKE_INFORMED = Threshold(
     "photographs: 0.43 at most",
 )
 SURER_Z = Threshold(
-    0.0,
+    0.1,
     "standard errors",
     "how much surer the model is in another orientation or order of colours if most get one answer",
     "11 networks for photographs, forms that gain `GAIN`: images of one class, -18 to -0.5 (20 "
