@@ -141,14 +141,15 @@ class BetterInputs(Struct, frozen=True):
     score: Real
     """The score in this form."""
     p: Share
-    """P value, adjusted for the choice: of the paired comparison (Westfall and Young), or the odds
-    of the inputs as given against this form if they are smaller."""
+    """P value of the paired comparison, adjusted for the choice (Westfall and Young)."""
     tried: Count
     """Number of forms that were tried."""
     n: Count
     """Number of inputs."""
     also: tuple[str, ...] = ()
     """Other forms whose scores do not differ significantly from it, the best first."""
+    odds: Real | None = None
+    """Natural logarithm of the odds of this form against the inputs as given, by the labels."""
 
 
 class ClassNumbering(Struct, frozen=True):

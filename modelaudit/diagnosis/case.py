@@ -37,6 +37,7 @@ from modelaudit.thresholds.weights import BATCHNORM_STEPS, MISFIT, MISFIT_ALIKE
 
 # The flip that the question is about comes first.
 FLIPS = ("H", "V", "r180", "r90", "r270", "T", "AT", "flip", "x0", "x1", "x2")
+MOST_ODDS = 600.0  # nats; floats hold no p-value far below the inverse
 NO_FLIP = "an input with left and right (images, sequences or volumes)"
 
 
@@ -260,12 +261,21 @@ def better_by_labels(output: OutputBehaviour) -> BetterInputs | None:
 
 def preferred_p(output: OutputBehaviour, found: BetterInputs) -> float:
     """P-value of the form that labels prefer: by labels, or by labels and information."""
-    gain = output.gains.get(found.name)
+    p, gain = labels_p(found), output.gains.get(found.name)
     if gain is None:
-        return found.p
+        return p
     same_values = parts(found.name)[1] in {"", *SWAPS}  # larger values alone make it confident
     z = gain.z if same_values else gain.equal_z or 0.0
-    return min(found.p, with_other_evidence(found.p, z))
+    return min(p, with_other_evidence(p, z))
+
+
+def labels_p(found: BetterInputs) -> float:
+    """P-value by labels alone: of the permutation test, or the odds against it if smaller.
+
+    A form that is not right gets such odds with at most this probability (Markov's inequality).
+    """
+    odds = 0.0 if found.odds is None else found.odds
+    return min(found.p, math.exp(-min(odds, MOST_ODDS)))
 
 
 def r2_in_words(value: float) -> str:

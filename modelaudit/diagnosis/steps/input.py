@@ -20,6 +20,7 @@ from modelaudit.diagnosis.case import (
     capacity,
     information,
     labels_contradict,
+    labels_p,
     p_in_words,
     preferred_p,
     score_text,
@@ -154,7 +155,9 @@ def _labelled_evidence(output: OutputBehaviour, found: BetterInputs | None) -> t
     if found is None:
         return ()
     p = preferred_p(output, found)
-    how = "adjusted for the choice" + (", with the information in the predictions" * (p < found.p))
+    how = "adjusted for the choice" + (
+        ", with the information in the predictions" * (p < labels_p(found))
+    )
     chosen = (
         f"Of {found.tried} other forms that were tried, your labels make this the most probable "
         f"one; against the inputs as given, p {p_in_words(p)} ({how})."

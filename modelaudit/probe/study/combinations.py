@@ -30,7 +30,7 @@ from modelaudit.thresholds.answers import CHANCE_P, OPEN_P, UNINFORMED
 Ask = Callable[[InputVariant], Outputs | None]
 
 BEAM = 4  # spatial transforms, and value transforms, that are combined with each other
-EXTENDED = 2  # pairs that are combined with a third, and scales with red and blue if none helps
+EXTENDED = 2  # pairs that are combined with a third
 MIRRORED = 3  # forms with the most information whose mirror images are predicted, and BGR
 
 
@@ -76,14 +76,10 @@ class CombinationSearch:
     def run(self) -> dict[str, Outputs]:
         """Outputs by name of combination.
 
-        Few if labels suggest none of these and the model recognises the inputs as given.
+        None if labels suggest no single transform and the model recognises the inputs as given.
         """
-        if not self._rows:
+        if not self._rows or not self._tempting():
             return {}
-        if not self._tempting():
-            self._scout()
-            if not self._helped():
-                return self._found()
         # Of inputs that are not recognised, the order of single ones says little: all are combined.
         most = BEAM if self._renumbered or self._recognised() else len(self._rows)
         moves, scales = self._best(self._moves, most), self._best(self._scales, most)
@@ -103,19 +99,7 @@ class CombinationSearch:
                 self._try(self._exchanged(move, each) for each in domains[:EXTENDED])
             else:
                 self._try([self._exchanged(move, domain)])
-        return self._found()
-
-    def _found(self) -> dict[str, Outputs]:
         return {name: self._outputs[name] for name in self._asked if name in self._outputs}
-
-    def _scout(self) -> None:
-        """Try the best changes of each two kinds together: neither may help alone."""
-        moves, scales = self._best(self._moves, 1), self._best(self._scales, EXTENDED)
-        domains = [self._scales[name] for name in scales]
-        self._try(InputVariant(move, domain) for move in moves for domain in domains[:1])
-        self._try(self._exchanged(move, None) for move in moves)
-        self._try(self._exchanged("e", domain) for domain in domains)
-        self._score()
 
     def _exchanged(self, move: str, domain: DomainTransform | None) -> InputVariant | None:
         """The variant with red and blue exchanged; None if there are no colours, or if they are."""
@@ -161,7 +145,7 @@ class CombinationSearch:
         return fit is None or fit >= UNINFORMED.value
 
     def _helped(self) -> bool:
-        """Whether a form that was tried seems to score better than the inputs as given."""
+        """Whether a single transform seems to score better than the inputs as given."""
         return any(p_better(self._rows["e"], each) < OPEN_P.value for each in self._rows.values())
 
     def _best(self, names: Iterable[str], most: int) -> list[str]:

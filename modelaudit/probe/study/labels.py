@@ -33,7 +33,6 @@ from modelaudit.probe.study.runner import Array
 from modelaudit.settings import TRANSFORMS
 from modelaudit.thresholds.answers import FAULTY_ODDS, FURTHER_ODDS, NUMBERING_ODDS
 
-MOST_ODDS = 600.0  # nats; floats hold no p-value far below the inverse
 Scores = Mapping[str, NDArray[np.float64]]  # of each input (n,), by variant
 
 
@@ -136,8 +135,6 @@ def _better(
 ) -> BetterInputs | None:
     """The likeliest other form, if any other scores better than the inputs as given.
 
-    Its p-value is that of the permutation test, or the odds against it if they are smaller: that a
-    form which is not right gets such odds has at most this probability (Markov's inequality).
     A single change is tested among single changes as well: they are fewer and likelier than
     combinations, whose number would hide it.
     """
@@ -146,7 +143,7 @@ def _better(
         return None
     odds = form_odds(told)
     name = max(odds, key=lambda each: (odds[each], -changes(each)))
-    p = min(found.p, math.exp(-min(odds[name], MOST_ODDS)))
+    p = found.p
     if JOIN not in name:
         alone = {key: each for key, each in rows.items() if JOIN not in key}
         p = min(p, adjusted_p(alone, name, np.random.default_rng(0)))
@@ -160,6 +157,7 @@ def _better(
         tried=len(rows) - 1,
         n=len(rows["e"]),
         also=tuple(each for each in names[1:] if changes(each) <= changes(name)),
+        odds=odds[name],
     )
 
 

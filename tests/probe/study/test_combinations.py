@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from modelaudit.audit_types.probe_data import ProbeInputs
+from modelaudit.diagnosis.case import labels_p
 from modelaudit.measures.behaviour.accuracy import fit_scores
 from modelaudit.measures.behaviour.paired import p_better, with_other_evidence
 from modelaudit.measures.value_transforms import JOIN, domain_transforms
@@ -65,7 +66,7 @@ def test_every_part_of_what_differs_is_named_and_nothing_else(wrong) -> None:
         y, answer = classes(wrong, 6.0, seed)
         found = score_variants(searched(y, answer), "softmax", y, {}).better
         assert found is not None
-        assert (found.name, found.p < 0.01) == (wrong, True)
+        assert (found.name, labels_p(found) < 0.01) == (wrong, True)
 
 
 def test_a_form_that_says_nothing_is_not_better_than_answers_that_are_wrong():
@@ -74,7 +75,7 @@ def test_a_form_that_says_nothing_is_not_better_than_answers_that_are_wrong():
     sure, shrug = 0.9 * np.eye(10)[(labels * 3 + 1) % 10] + 0.01, np.full((64, 10), 0.1)
     shrug[:, 0] += np.linspace(0, 0.01, 64)
     found = score_variants({"e": sure, "*255": shrug}, "softmax", labels, {}).better
-    assert found is None or found.p > 0.2
+    assert found is None or labels_p(found) > 0.2
 
 
 def test_any_number_of_labels_has_a_p_value():
@@ -83,8 +84,8 @@ def test_any_number_of_labels_has_a_p_value():
     right, wrong = np.eye(10)[labels], np.eye(10)[(labels + 1) % 10]
     found = score_variants({"e": wrong, "V": right}, "softmax", labels, {}).better
     assert found is not None
-    assert 0 < found.p < 1e-100
-    assert 0 <= with_other_evidence(found.p, 60.0) < found.p
+    assert 0 < labels_p(found) < 1e-100
+    assert 0 <= with_other_evidence(labels_p(found), 60.0) < labels_p(found)
 
 
 def test_renumbered_labels_do_not_hide_two_other_differences() -> None:
@@ -101,7 +102,7 @@ def test_nothing_is_combined_for_inputs_that_are_recognised_best_as_given() -> N
     for signal in (2.0, 6.0):
         y, answer = classes("e", signal, 0)
         tried = searched(y, lambda name, answer=answer: answer("e" if name == "e" else "a + b"))
-        assert len(set(tried) - set(SINGLE)) <= 4  # the best of each two kinds
+        assert set(tried) == set(SINGLE)
 
 
 def numbers(errors: dict[str, float]):
@@ -115,7 +116,7 @@ def test_numbers_are_searched_like_classes() -> None:
     assert found is not None
     assert found.name == "V + BGR"
     tried = searched(*numbers({"e": 0.2}))
-    assert len(set(tried) - set(SINGLE)) <= 4  # nothing is better than the inputs as given
+    assert set(tried) == set(SINGLE)  # nothing is better than the inputs as given
 
 
 def test_two_differences_of_which_neither_alone_helps() -> None:
@@ -153,21 +154,6 @@ def test_odds_are_those_of_bayes_theorem():
     for name, found in odds.items():
         expected = prior[name] * likelihood[name] / likelihood["e"]
         assert found == pytest.approx(math.log(expected), abs=0.02)
-
-
-def test_two_changes_of_which_neither_helps_a_network_that_is_often_right():
-    """It recognises half of the inputs as given, and more only with both changes."""
-    rng = np.random.default_rng(4)
-    labels = np.arange(64) % 4
-
-    def answer(name: str) -> np.ndarray:
-        seen = {"e": 1.6, "BGR": 1.5, "2x-1": 1.5, "2x-1 + BGR": 5.0}.get(name, 0.5)
-        powers = np.exp(rng.normal(size=(64, 4)) + seen * np.eye(4)[labels])
-        return powers / powers.sum(axis=1, keepdims=True)
-
-    found = score_variants(searched(labels, answer), "softmax", labels, {}).better
-    assert found is not None
-    assert (found.name, found.p < 0.01) == ("2x-1 + BGR", True)
 
 
 def test_every_scale_is_tried_with_red_and_blue_exchanged() -> None:
