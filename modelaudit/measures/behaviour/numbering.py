@@ -111,8 +111,8 @@ def other_numbering(
     if best is None:
         return None
     # The likeliest order may be one for unsure predictions that meets fewer labels than another.
-    alike = (best.variant, best.pattern)
-    orders = [each for each in found if (each.variant, each.pattern) == alike]
+    patterns = {best.pattern, ""}
+    orders = [o for o in found if o.variant == best.variant and o.pattern in patterns]
     orders.sort(key=lambda each: -each.log_odds)
     best = next((each for each in orders if not _no_better(each, outputs, kind, labels)), None)
     if best is None:
