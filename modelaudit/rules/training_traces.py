@@ -33,6 +33,10 @@ def one_step(artifact: Artifact, recurrent: str) -> bool | None:
     architecture = artifact.architecture
     kernel = next((each for each in artifact.tensors if each.name == recurrent), None)
     rank = len(kernel.shape) + 1 if kernel else 3  # batch, time and one step, an image for ConvLSTM
+    layers = architecture.layers if architecture else ()
+    own = [shape for x in layers if recurrent in x.variables.values() for shape in x.input_shapes]
+    if own and len(own[0]) == rank and own[0][1] is not None:
+        return own[0][1] == 1  # what the steps of other layers are does not matter
     if architecture is None:
         shapes = [each.shape for signature in artifact.signatures for each in signature.inputs]
         nodes = artifact.graphs[0].nodes if artifact.graphs else ()

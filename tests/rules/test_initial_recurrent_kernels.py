@@ -52,6 +52,24 @@ def test_a_recurrent_kernel_is_not_used_in_sequences_of_one_step():
     assert found["lstm/recurrent_kernel"] is HIGH
 
 
+@pytest.mark.parametrize(("steps", "severity"), [(1, INFO), (20, HIGH)])
+def test_the_steps_are_those_of_the_layer_itself(steps, severity):
+    """Attention behind a GRU leaves one step of its sequence, which a `Flatten` takes."""
+    name = "gru/recurrent_kernel"
+    kernel = drawn(name, 1200, bias=False, state="trained", law="orthogonal")
+    gru = replace(
+        examples.layer("gru", "GRU"),
+        variables={"recurrent_kernel": name},
+        input_shapes=((None, steps, 20),),
+    )
+    flat = replace(examples.layer("flatten", "Flatten"), input_shapes=((None, 1, 20),))
+    artifact = replace(examples.model(gru, flat), tensors=(examples.tensor(name, (20, 60)),))
+    found = severities(
+        replace(kernel, tensor=name), moved("gru/kernel"), moved("b"), artifact=artifact
+    )
+    assert found == {name: severity}
+
+
 @pytest.mark.parametrize(("steps", "severity"), [(1, INFO), (4, HIGH)])
 def test_one_step_is_what_pooling_leaves_of_a_sequence(steps, severity):
     """A ConvLSTM of a graph: its scope exchanges time and batch, the axes of an image follow."""
