@@ -30,7 +30,7 @@ from modelaudit.formats.graph.parse import parse
 from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
 from modelaudit.formats.graph.restore_ops import lost_statistics
 from modelaudit.formats.io.bounded import display_path
-from modelaudit.formats.io.density import DATASETS, NODES
+from modelaudit.formats.io.density import NODES, VARIABLES
 from modelaudit.settings import Limits
 
 # Suffixes that TF1's optimizers append to a variable name for their slots.
@@ -100,7 +100,7 @@ def read_variables(prefix: Path, root: Path, limits: Limits) -> CheckpointVariab
     tensors, keys = [], {}
     budget = limits.total_bytes
     stored = sum(entry.size for entry in bundle.entries.values())
-    most, setting = DATASETS.most(stored, limits)
+    most, setting = VARIABLES.most(stored, limits)
     for key, entry in islice(bundle.entries.items(), most):
         name = keys[key] = tensor_name(key)
         role = roles.get(key, "other" if objects else "weight")

@@ -46,12 +46,12 @@ class Density(Struct, frozen=True):
             raise LimitExceeded(file, self.what, count, most, setting)
 
 
-CONSTANTS = Density("constants that are weights", "tensors", 3_000, 5_000)
-LINKS = Density("HDF5 links", "hdf5_objects", 8_000, 2_000)
+DATASETS = Density("tensors of graphs and HDF5 files", "tensors", 3_000, 5_000)
+LINKS = Density("HDF5 links", "hdf5_objects", 6_000, 2_000)
 ATTRIBUTES = Density("HDF5 attributes", "hdf5_objects", 20_000, 500)
 TEXTS = Density("texts in HDF5 attributes", "hdf5_objects", 50_000, 100)
 NAMES = Density("names of layers and weights", "tensors", 20_000, 400)
-DATASETS = Density("tensors", "tensors", 5_200, 5_000)
+VARIABLES = Density("tensors of checkpoints", "tensors", 5_200, 5_000)
 MEMBERS = Density("archive members", "files", 20_000, 200)
 ENTRIES = Density("table entries", "tensors", 20_000, 200)
 NODES = Density("graph nodes", "graph_nodes", 40_000, 150)
