@@ -6,16 +6,18 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from modelaudit.facts import Artifact, GraphFunction, GraphNode, Json
+from modelaudit.facts import Artifact, Graph, GraphFunction, GraphNode, Json
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.formats.graph.dataflow import CALLS
 from modelaudit.formats.graph.op_registry import known_operations
+from modelaudit.formats.keras.builtin_layers import words
 from modelaudit.rules.model import Facts, Family, Need, Rule
 from modelaudit.rules.security.graph.access import lowered
 from modelaudit.rules.security.graph.constant_folding import PASSING
 from modelaudit.rules.security.graph.examples import constant, graph_with, harmless
 from modelaudit.rules.security.graph.extents import MOST, SMALL_INPUT
 from modelaudit.rules.security.graph.input_sources import OriginTracer
+from modelaudit.rules.security.graph.op_tables import SHAPED
 from modelaudit.rules.security.graph.operations import GraphOperation, graph_file, operations
 from modelaudit.rules.security.graph.reachability import Reach, every_node, node_name
 from modelaudit.rules.security.graph.work import Excess, GraphCost
@@ -24,6 +26,16 @@ from modelaudit.structs import PerObject
 from modelaudit.thresholds.security import LOOP_ROUNDS
 
 _MOST_STEPS = 300
+# Of usual models: what these make is no larger than their inputs, a weight, or their product.
+_KEEP_SIZES = frozenset(
+    words(
+        "Const Placeholder PlaceholderWithDefault VarHandleOp ReadVariableOp AssignVariableOp NoOp "
+        "VarIsInitializedOp Identity IdentityN StatefulPartitionedCall PartitionedCall MatMul "
+        "Conv2D BiasAdd Relu Softmax Sigmoid Tanh MaxPool AvgPool Mean Max FusedBatchNormV3 Select "
+        "SelectV2 StringJoin ShardedFilename SaveV2 RestoreV2 MergeV2Checkpoints DisableCopyOnRead "
+        "StaticRegexFullMatch AddV2 Sub Mul Cast Rsqrt Squeeze Relu6 DepthwiseConv2dNative Pack"
+    )
+)
 _BY_INPUT = f"if an input of at most {SMALL_INPUT:,} bytes asks for it"
 # Operations whose output depends only on their inputs, as used in loop conditions.
 _PURE = PASSING | {
@@ -164,6 +176,17 @@ def _none(_: Artifact) -> dict[int, _Found]:
 _done = PerObject(_none)  # by the budget
 
 
+def _may_grow(graph: Graph) -> bool:
+    """Whether an operation makes more than its inputs, other than by a constant shape."""
+    for nodes in (graph.nodes, *(each.nodes for each in graph.functions.values())):
+        fixed = {node.name for node in nodes if node.op == "Const"}
+        for node in nodes:
+            shape = node.inputs[SHAPED[node.op] :][:1] if node.op in SHAPED else ()
+            if node.op not in _KEEP_SIZES and not (shape and node_name(shape[0]) in fixed):
+                return True
+    return False
+
+
 def _excesses(facts: Facts) -> _Found:
     """What costs too much in any of the graphs, as one sample is given to the model."""
     budget = facts.settings.limits.result_bytes
@@ -172,11 +195,12 @@ def _excesses(facts: Facts) -> _Found:
         always, by_inputs = [], []
         for followed in operations(facts.artifact).graphs:
             graph = followed.calls.graph
-            found = GraphCost(graph, budget, LOOP_ROUNDS.value).work()
+            cost = GraphCost(graph, budget, LOOP_ROUNDS.value)
+            found = cost.work()
             always += [(followed.operation(each.function, each.node), each) for each in found]
-            if any(node.op == "Placeholder" for node in graph.nodes):
+            if any(node.op == "Placeholder" for node in graph.nodes) and _may_grow(graph):
                 known = {id(each.node) for each in found}
-                given = GraphCost(graph, budget, LOOP_ROUNDS.value, supposing=True).work()
+                given = GraphCost(graph, budget, LOOP_ROUNDS.value, before=cost).work()
                 by_inputs += [
                     (followed.operation(each.function, each.node), each)
                     for each in given

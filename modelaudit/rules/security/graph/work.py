@@ -67,20 +67,24 @@ class GraphCost:
         graph: the graph and its functions.
         most_bytes: size of a tensor from which on it is an excess.
         most_rounds: number of rounds above which they are an excess.
-        supposing: whether inputs are those that cost much, though they are small.
+        before: the same graph, interpreted for any input. Then inputs are those that cost much,
+            though they are small, and functions that do not depend on them are not run again.
     """
 
     def __init__(
-        self, graph: Graph, most_bytes: int, most_rounds: int, supposing: bool = False
+        self, graph: Graph, most_bytes: int, most_rounds: int, before: GraphCost | None = None
     ) -> None:
         self.graph = graph
         self.main = GraphFunction("", (), graph.nodes)
         self.most_bytes = most_bytes
         self.most_rounds = most_rounds
-        self.supposing = supposing
+        self.supposing = before is not None
         self.found: dict[tuple[str, str, str], Excess] = {}
         self.known: dict[tuple[str, tuple[Extent, ...]], tuple[tuple[Extent, ...], int]] = {}
         self.seen: set[str] = set()
+        if before is not None:
+            self.known = {key: found for key, found in before.known.items() if key[0]}
+            self.seen = set(graph.functions)
         size = len(graph.nodes) + sum(len(each.nodes) for each in graph.functions.values())
         self.left = _FREE + _PER_NODE * size
 
