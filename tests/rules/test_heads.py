@@ -117,7 +117,7 @@ def faults(keras):
             "categorical_crossentropy",
         ),
         "noisy": (
-            *("MA308", "low", [dense(3, "softmax"), layers.GaussianNoise(0.5)]),
+            *("MA308", "medium", [dense(3, "softmax"), layers.GaussianNoise(0.5)]),
             "categorical_crossentropy",
         ),
         "growing mask": ("MA306", "medium", [dense(1, "relu")], "dice"),
@@ -140,7 +140,7 @@ def faults(keras):
         ),
         "dropped": (
             *("MA308", "low", [dense(3, "softmax"), layers.Dropout(0.5)]),
-            "categorical_crossentropy",
+            None,
         ),
     }
 
