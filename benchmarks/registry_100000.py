@@ -103,7 +103,10 @@ class Simulated:
 
 def words(registry: Path, out: Path, *more: str) -> list[str]:
     """The arguments of a night without probes."""
-    return ["nightly", str(registry), "--no-probe", "-f", "json", "-o", str(out), *more]
+    config = registry.parent / "modelaudit.toml"
+    config.write_text("[limits]\nfiles = 1_000_000\n")
+    night = ["nightly", str(registry), "--no-probe", "-f", "json", "-o", str(out), *more]
+    return ["--config", str(config), *night]
 
 
 def unflushed(path: Path) -> sqlite3.Connection:
