@@ -81,6 +81,10 @@ class Collapse(Struct, frozen=True):
     the scale that the output can have; null unless it is nearly constant for the former."""
     unusual: Real | None = None
     """The same over the built-in inputs, zeros, sparse ones and normal draws."""
+    texts: Real | None = None
+    """Largest difference of the log-odds of a class between built-in texts: random ones, ones of
+    one token, and short ones padded before or behind; null without a known vocabulary, or if random
+    ones already differ."""
 
 
 class ClassAgreement(AuditSection, frozen=True, kw_only=True):

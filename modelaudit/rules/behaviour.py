@@ -22,7 +22,14 @@ from modelaudit.rules.model import (
     Rule,
 )
 from modelaudit.settings import TRANSFORMS
-from modelaudit.thresholds.answers import CONSTANT, DEAD, SATURATED, STEADY, TOP_SHARE
+from modelaudit.thresholds.answers import (
+    CONSTANT,
+    DEAD,
+    SATURATED,
+    STEADY,
+    TEXTS_ALIKE,
+    TOP_SHARE,
+)
 from modelaudit.thresholds.flips import SENSITIVE
 
 ENDINGS = {
@@ -67,7 +74,9 @@ def constant(seen: Collapse) -> bool:
 
 
 def steady(seen: Collapse) -> bool:
-    """Whether an output hardly differs for inputs on larger scales either."""
+    """Whether an output hardly differs for inputs on larger scales, or texts of other kinds, either."""
+    if seen.texts is not None:
+        return seen.texts <= TEXTS_ALIKE.value
     return seen.larger is not None and max(seen.larger, seen.unusual or 0.0) <= STEADY.value
 
 
@@ -120,6 +129,11 @@ def _collapsed(rule: Rule, facts: Facts) -> Iterator[Finding]:
             other += (
                 f" Over these inputs and the same ones 30 and 1,000 times as large it varies by "
                 f"{seen.larger:.2g} of its scale."
+            )
+        if seen.texts is not None and steady(seen):
+            other += (
+                " Texts of one token and short ones, padded before or behind, change the odds of no "
+                f"class by more than {math.expm1(seen.texts):.1%} either."
             )
         yield rule.finding(
             f"{text} for {behaviour.inputs.n} different {made_up(behaviour)}inputs.{share}{other}"

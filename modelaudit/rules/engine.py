@@ -185,6 +185,12 @@ def judge(results: Iterable[RuleResult], facts: Facts, fail_on: Severity) -> tup
         return Verdict.PASS, _but_for(waived)
     if some:
         return Verdict.PASS, "The selected rules found nothing; the others are not reported."
+    if facts.behaviour and any(each.collapse.collapsed for each in facts.behaviour.outputs):
+        return Verdict.PASS, (
+            "Nothing was found that argues against using this model, but its output is nearly the same "
+            "for all inputs it was run on: whether real ones change it shows only with your own "
+            "(--probe-data)."
+        )
     return Verdict.PASS, "Nothing was found that argues against using this model."
 
 

@@ -128,6 +128,11 @@ def collapsed_numbers(spread):
     return constant(numbers(spread), "regression")
 
 
+@at("answers.TEXTS_ALIKE", {0.049: "fail", 0.051: "not-applicable"})
+def all_texts_alike(texts):
+    return built_in(Collapse(True, 0.01, 4, 1, 1.0, 0.1, texts=texts))
+
+
 @at("answers.CONSTANT", {0.99e-6: "fail", 1.01e-6: "not-applicable"})
 def constant_but_for_rounding(spread):
     return built_in(Collapse(True, None, None, None, None, spread))

@@ -118,6 +118,17 @@ def share_of_scale(values: NDArray[np.floating], kind: str) -> float:
     return relative_spread(values)
 
 
+def odds_range(values: NDArray[np.floating], kind: str) -> float | None:
+    """Largest difference of a class's log-odds between two of n inputs, for outputs (n, ...).
+
+    None without classes, or where a probability is rounded to 0 or 1.
+    """
+    p = probabilities(values, kind)
+    if p is None or not p.size or not ((p > 0) & (p < 1)).all():
+        return None
+    return float(np.ptp(np.log(p) - np.log1p(-p), axis=0).max())
+
+
 def informativeness(values: NDArray[np.floating], kind: str) -> float:
     """What an output (n, ...) says: bits if it has classes, else its relative spread."""
     known = np.nan_to_num(values)

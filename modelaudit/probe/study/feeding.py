@@ -50,6 +50,7 @@ class PreparedInputs(Struct, frozen=True):
         output_bytes: size of the outputs for one input, 0 if unknown.
         layer_bytes: memory for the outputs of all layers for one input, as far as it is known.
         at_once: maximum number of inputs per call, if the model or its sizes limit it.
+        vocabularies: for each built-in input, the number of its tokens; None without or unknown.
     """
 
     arrays: tuple[Array, ...]
@@ -64,6 +65,7 @@ class PreparedInputs(Struct, frozen=True):
     layer_bytes: int = 0
     at_once: int | None = None
     classes: tuple[str, ...] = ()
+    vocabularies: tuple[int | None, ...] = ()
 
 
 def prepare_inputs(
@@ -209,7 +211,17 @@ def _built_in(
     )
     rescaled = tuple(map(_has_pixels, specs))
     oriented = any(WORDS[spec.modality].oriented for spec in specs)
-    return PreparedInputs(arrays, None, None, info, moves, rescaled, oriented, settings.tasks)
+    return PreparedInputs(
+        arrays,
+        None,
+        None,
+        info,
+        moves,
+        rescaled,
+        oriented,
+        settings.tasks,
+        vocabularies=tuple(spec.vocabulary for spec in specs),
+    )
 
 
 def _largest_class(y: Array | None) -> float | None:

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import numpy as np
 
 from modelaudit.audit_types.behaviour import OutputBehaviour
-from modelaudit.measures.behaviour.collapse import share_of_scale
+from modelaudit.measures.behaviour.collapse import odds_range, share_of_scale
 from modelaudit.probe.study.feeding import PreparedInputs
 from modelaudit.probe.study.runner import Array, Runner
 from modelaudit.structs import replace
-from modelaudit.thresholds.answers import SATURATED, STEADY
+from modelaudit.thresholds.answers import SATURATED, STEADY, TEXTS_ALIKE
 
 LARGER = (30.0, 1000.0)
 FEW = 32  # inputs of each unusual kind
@@ -71,6 +71,8 @@ def on_larger_scales(
         MeasurementUnavailable: the model cannot be run.
     """
     state, values = output.collapse, [given[output.name]]
+    if state.collapsed and fed.vocabularies and None not in fed.vocabularies:
+        return _over_texts(runner, fed, values[0], output)
     still = share_of_scale(values[0], output.kind) <= STEADY.value
     measured = _measured(fed)
     if fed.info.kind == "user" or not any(measured) or not (state.collapsed and still):
@@ -85,6 +87,45 @@ def on_larger_scales(
     others = [runner.predict_once(each)[output.name] for each in unusual_inputs(fed)]
     unusual = _spread([values[0], *others], output.kind)
     return replace(output, collapse=replace(state, larger=larger, unusual=unusual))
+
+
+def _over_texts(
+    runner: Runner, fed: PreparedInputs, given: Array, output: OutputBehaviour
+) -> OutputBehaviour:
+    """The same behaviour, with `Collapse.texts` if random texts are answered alike.
+
+    Random texts of full length may cancel out, as in an average. Those of one token show each token
+    by itself, and short ones are padded as real texts are.
+    """
+    found = odds_range(given, output.kind)
+    if found is None or found > TEXTS_ALIKE.value:
+        return output
+    others = [runner.predict_once(each)[output.name] for each in unusual_texts(fed)]
+    texts = odds_range(np.concatenate([given, *others]), output.kind)
+    return replace(output, collapse=replace(output.collapse, texts=texts))
+
+
+def unusual_texts(fed: PreparedInputs) -> Iterator[Sequence[Array]]:
+    """Texts of one token, the commonest (by Keras' order) and random ones; and short ones, padded
+    with 0 before or behind.
+    """
+    few = [x[:FEW] for x in fed.arrays]
+    places = [np.broadcast_to(np.arange(x.size // len(x)), (len(x), x.size // len(x))) for x in few]
+    flat = [x.reshape(len(x), -1) for x in few]
+
+    def shaped(rows: Sequence[Array]) -> Sequence[Array]:
+        return [r.astype(x.dtype).reshape(x.shape) for r, x in zip(rows, few, strict=True)]
+
+    half = FEW // 2
+    ends = [np.where(np.arange(len(x)) < half, np.arange(len(x)), x[:, 0])[:, None] for x in flat]
+    pairs = zip(ends, fed.vocabularies, places, strict=True)
+    yield shaped([np.broadcast_to(np.minimum(e, (v or 1) - 1), p.shape) for e, v, p in pairs])
+    for behind in (True, False):
+        lengths = [1 + np.arange(len(x))[:, None] % half for x in flat]
+        kept = [
+            p < n if behind else p >= p.shape[1] - n for p, n in zip(places, lengths, strict=True)
+        ]
+        yield shaped([np.where(k, x, 0) for k, x in zip(kept, flat, strict=True)])
 
 
 def unusual_inputs(fed: PreparedInputs) -> Iterator[Sequence[Array]]:

@@ -64,7 +64,9 @@ def _actions(audit: Audit, findings: FindingsSection) -> tuple[NextAction, ...]:
     open_cards = [card for card in findings.cards if card.mark not in ("info", "waived")]
     if dangerous := _dangerous(findings):
         return _replacing(dangerous)
-    causes = () if audit.verdict is Verdict.PASS else audit.diagnosis.causes
+    causes = audit.diagnosis.causes
+    if audit.verdict is Verdict.PASS and not _constant(audit):
+        causes = ()
     steps = causes[0].next_steps[:DIAGNOSED] if causes else ()
     # The diagnosis gives the steps for its evidence and for the symptoms.
     told = {evidence.code for cause in causes[:1] for evidence in cause.evidence}
@@ -78,6 +80,13 @@ def _actions(audit: Audit, findings: FindingsSection) -> tuple[NextAction, ...]:
         said = "Provide what the audit was missing (see what was not checked), then run it again"
         found.append(NextAction(spans(said), "What was not checked, and why", "not-checked"))
     return tuple(found[:ACTIONS])
+
+
+def _constant(audit: Audit) -> bool:
+    """Whether only inputs of the user's own show if the output depends on the input at all."""
+    outputs = audit.behaviour.outputs if audit.behaviour else ()
+    undecided = [each.cause for each in audit.diagnosis.causes[:1]] == ["undecided-without-images"]
+    return undecided and any(each.collapse.collapsed for each in outputs)
 
 
 def _rank(card: FindingCard) -> int:

@@ -16,6 +16,7 @@ from modelaudit.probe.study.value_domain import (
     NOTE,
     on_larger_scales,
     unusual_inputs,
+    unusual_texts,
     within_domain,
 )
 from modelaudit.rules import examples
@@ -117,6 +118,76 @@ def test_a_dead_output_is_dead_for_larger_inputs(kind, function, dead) -> None:
     # Tokens have no scale, and what a user feeds is on the right one.
     for other in (fed(x=np.rint(X)), fed("user")):
         assert on_larger_scales(runner, other, given, output) is output
+
+
+TEXTS = np.random.default_rng(3).integers(0, 50, (64, 200)).astype("float32")
+
+
+def word(effect: float, keep: float = 0.9) -> Callable[[np.ndarray], np.ndarray]:
+    """The next of 6 words by a state that forgets, and to which tokens add one by one."""
+    rng = np.random.default_rng(4)
+    table, head = rng.normal(size=(50, 4)), rng.normal(size=(4, 6))
+
+    def answer(x: np.ndarray) -> np.ndarray:
+        state = np.zeros((len(x), 4))
+        for step in x.T.astype(int):
+            state = keep * state + (1 - keep) * table[step]
+        logits = effect * state @ head + [0, 3, 0, 0, 0, 0]
+        powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+        return powers / powers.sum(axis=1, keepdims=True)
+
+    return answer
+
+
+def spam(x: np.ndarray) -> np.ndarray:
+    """Spam are texts that are mostly of token 3."""
+    return sigmoid(-6 + 12 * (x == 3).mean(axis=1, keepdims=True))
+
+
+def average(x: np.ndarray) -> np.ndarray:
+    """The class of a large mean token, which is the same for all random texts."""
+    return sigmoid(x.mean(axis=1, keepdims=True) / 500 - 2)
+
+
+@pytest.mark.parametrize(
+    ("kind", "function", "dead"),
+    [
+        ("softmax", word(0.001), True),
+        ("softmax", word(1.0), False),
+        ("sigmoid", lambda x: np.full((len(x), 1), 0.3) + 1e-4 * average(x), True),
+        ("sigmoid", average, False),
+        ("sigmoid", spam, False),
+    ],
+)
+def test_texts_are_answered_alike_only_if_those_of_one_token_are_too(kind, function, dead) -> None:
+    runner = Applied(function)
+    given = {"y": function(TEXTS)}
+    state = collapse(given["y"], kind, InputDiversity(synthetic=True))
+    output = replace(HEALTHY, name="y", kind=kind, collapse=state)
+    inputs = replace(fed(x=TEXTS), vocabularies=(50,))
+    found = on_larger_scales(runner, inputs, given, output)
+    assert state.collapsed or not dead
+    assert steady(found.collapse) is dead
+    assert on_larger_scales(runner, fed(x=TEXTS), given, output) is output  # no known vocabulary
+    facts = with_behaviour(found)
+    facts = replace(facts, behaviour=replace(facts.behaviour, inputs=inputs.info))
+    result = run_rule(rule("MA602"), facts)
+    assert [each.severity.value for each in result.findings] == ["medium"] * dead
+    assert all("short ones" in each.detail for each in result.findings)
+
+
+def test_unusual_texts_are_of_one_token_or_short() -> None:
+    same, behind, before = (
+        texts for (texts,) in unusual_texts(replace(fed(x=TEXTS), vocabularies=(50,)))
+    )
+    assert (same == same[:, :1]).all()
+    assert {*range(16)} <= {*same[:, 0]}
+    for texts, padding in ((behind, behind[:, 16:]), (before, before[:, :-16])):
+        assert texts.shape == (32, 200)
+        assert texts.dtype == TEXTS.dtype
+        assert not padding.any()
+    assert behind[:, 0].any()
+    assert before[:, -1].any()
 
 
 DENSE = np.random.default_rng(2).uniform(0, 1, (64, 20)).astype("float32")
