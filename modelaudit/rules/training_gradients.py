@@ -122,12 +122,14 @@ def _silent_units(rule: Rule, facts: Facts, state: OptimizerState) -> Iterator[F
         if silent >= SILENT_UNITS.value * units:
             fades = silent > each.zeros or each.first is None or state.name.lower() == "rmsprop"
             since = (
-                "received no gradient for a long time: since then, their ReLU gave 0 for every"
+                # Those of inputs that a sigmoid is certain of get none either.
+                "received no gradient for a long time, as where a ReLU gives 0 for every training "
+                "input."
                 if fades
-                else "never received a gradient: their ReLU gave 0 for every"
+                else "never received a gradient: their ReLU gave 0 for every training input."
             )
             yield rule.finding(
-                f"{silent} of the {units} units of {each.route} {since} training input.",
+                f"{silent} of the {units} units of {each.route} {since}",
                 route=each.route,
                 evidence={
                     "measured": silent / units,

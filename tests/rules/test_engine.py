@@ -153,3 +153,19 @@ def test_a_digest_has_sixteen_digits_and_leaves_out_functions() -> None:
     assert len(rules_digest(CATALOGUE)) == 16
     other = replace(RULE, check=lambda *_: (), bad=examples.healthy, good=examples.healthy)
     assert rules_digest([other]) == rules_digest([RULE])
+
+
+@pytest.mark.parametrize("collapsed", [True, False])
+def test_a_pass_says_that_the_output_was_constant_on_made_up_inputs(collapsed: bool) -> None:
+    facts = examples_behaviour.sound_behaviour()
+    seen = facts.behaviour
+    assert seen is not None
+    state = replace(seen.outputs[0].collapse, collapsed=collapsed)
+    outputs = (replace(seen.outputs[0], collapse=state),)
+    inputs = replace(seen.inputs, kind="synthetic")
+    facts = replace(facts, behaviour=replace(seen, outputs=outputs, inputs=inputs))
+    result = run_rule(rule("MA602"), facts)
+    assert result.outcome is (Outcome.NOT_APPLICABLE if collapsed else Outcome.PASS)
+    verdict, reason = judge([result], facts, Severity.HIGH)
+    assert verdict is Verdict.PASS
+    assert ("nearly the same for all inputs" in reason) is collapsed

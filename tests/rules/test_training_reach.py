@@ -113,7 +113,7 @@ def test_averages_of_adam_fade_but_not_to_zero(tmp_path, alive, steps, said):
     facts = examples.chain(examples.layer("hidden", config={"activation": "relu"}))
     state = OptimizerState("Adam", moments=(_summed("hidden", "bias", first, second),))
     found = [*_silent_units(rule("MA433"), facts, state)]
-    assert [each.detail.partition(":")[0] for each in found] == [
+    assert [each.detail.partition(",")[0] for each in found] == [
         "6 of the 10 units of hidden received no gradient for a long time"
     ] * said
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import report_samples as samples
 from sample_audits import changed, finding, results
 
@@ -81,6 +82,19 @@ def test_explained_symptoms_are_not_listed_separately():
     found = of(symptom, cause, diagnosis=diagnosed("Restore it.", code="MA402"))
     assert [each.href for _, each in actions(found)] == ["diagnosis"]
     assert [each.href for _, each in actions(of(symptom))] == ["MA602"]
+
+
+@pytest.mark.parametrize("collapsed", [True, False])
+def test_a_pass_whose_output_was_constant_is_to_be_run_on_real_inputs(collapsed):
+    audit = of(
+        diagnosis=diagnosed("Provide 64 real texts.", cause="undecided-without-images"),
+        verdict=Verdict.PASS,
+    )
+    first = audit.behaviour.outputs[0]
+    state = replace(first.collapse, collapsed=collapsed)
+    behaviour = replace(audit.behaviour, outputs=(replace(first, collapse=state),))
+    said = actions(replace(audit, behaviour=behaviour))
+    assert [text for text, _ in said] == ["Provide 64 real texts."] * collapsed
 
 
 def test_no_step_ends_inside_a_sentence():
