@@ -27,10 +27,10 @@ from modelaudit.thresholds.answers import (
     DEAD,
     SATURATED,
     STEADY,
-    TEXTS_ALIKE,
     TOP_SHARE,
 )
 from modelaudit.thresholds.flips import SENSITIVE
+from modelaudit.thresholds.texts import TEXTS_ALIKE
 
 ENDINGS = {
     Status.CRASHED: "crashed the process",

@@ -148,14 +148,6 @@ STEADY = Threshold(
     "constant, although rounding does not explain it",
     "chosen; a public model whose biases left nothing of its inputs: 1e-6",
 )
-TEXTS_ALIKE = Threshold(
-    0.05,
-    "as log-odds",
-    "largest difference of the log-odds of a class between built-in texts up to which a model of "
-    "tokens answers all texts alike",
-    "chosen; public models: 0.03 for one that gives one word for every text, 0.7 for one that "
-    "tells little apart, 7 to 55 for four others",
-)
 ONE_CLASS = Threshold(
     0.9,
     "of the inputs",

@@ -12,13 +12,14 @@ from modelaudit.thresholds import (
     flips,
     restoration,
     security,
+    texts,
     training,
     weights,
 )
 from modelaudit.thresholds.threshold import Threshold
 
 MODULES: tuple[ModuleType, ...] = (
-    *(answers, flips, augmentation, weights, restoration, design, training, security),
+    *(answers, flips, augmentation, weights, restoration, design, training, security, texts),
 )
 THRESHOLDS: Mapping[str, Threshold[int] | Threshold[float]] = {
     f"{module.__name__.rpartition('.')[2]}.{name}": value

@@ -128,7 +128,7 @@ def collapsed_numbers(spread):
     return constant(numbers(spread), "regression")
 
 
-@at("answers.TEXTS_ALIKE", {0.049: "fail", 0.051: "not-applicable"})
+@at("texts.TEXTS_ALIKE", {0.049: "fail", 0.051: "not-applicable"})
 def all_texts_alike(texts):
     return built_in(Collapse(True, 0.01, 4, 1, 1.0, 0.1, texts=texts))
 

@@ -11,7 +11,8 @@ from modelaudit.measures.behaviour.collapse import odds_range, share_of_scale
 from modelaudit.probe.study.feeding import PreparedInputs
 from modelaudit.probe.study.runner import Array, Runner
 from modelaudit.structs import replace
-from modelaudit.thresholds.answers import SATURATED, STEADY, TEXTS_ALIKE
+from modelaudit.thresholds.answers import SATURATED, STEADY
+from modelaudit.thresholds.texts import TEXTS_ALIKE
 
 LARGER = (30.0, 1000.0)
 FEW = 32  # inputs of each unusual kind
