@@ -21,7 +21,6 @@ from modelaudit.structs import replace
 
 BORDERS = (0.0, 0.01, 0.05, 0.15, 0.3, 0.5, 0.7, 0.85, 0.95, 0.99, 1.0)
 PRIOR = 2.0  # networks with the probability stated that a bin counts beside its own
-KINDS = ("body", "data", "task", "saver")  # of families
 LEAST = 8  # cases of a family that is left out
 OTHERS = 0.4  # share of the cases that must be left to fit
 SEVERAL = "several"
@@ -31,12 +30,10 @@ REPORTED = sorted({(name,) for name in SPEAKS} | set(BEHIND.values()))
 Fitted = Sequence[tuple[str, OddsTable, Sequence[Row]]]
 
 
-def folds(
-    rows: Sequence[Row], kinds: Sequence[str] = KINDS
-) -> list[tuple[str, list[Row], list[Row]]]:
+def folds(rows: Sequence[Row]) -> list[tuple[str, list[Row], list[Row]]]:
     """(family, the other cases, its cases) for every family with enough cases."""
     found = []
-    for kind in kinds:
+    for kind in ("body", "data", "task", "saver"):
         for name in sorted({row.families[kind] for row in rows}):
             inside = [row for row in rows if row.families[kind] == name]
             outside = [row for row in rows if row.families[kind] != name]
@@ -45,9 +42,9 @@ def folds(
     return found
 
 
-def tables(rows: Sequence[Row], kinds: Sequence[str] = KINDS) -> Fitted:
+def tables(rows: Sequence[Row]) -> Fitted:
     """(family, the table of the others, its cases)."""
-    return [(name, fit(outside), inside) for name, outside, inside in folds(rows, kinds)]
+    return [(name, fit(outside), inside) for name, outside, inside in folds(rows)]
 
 
 def whole(rows: Sequence[Row]) -> OddsTable:

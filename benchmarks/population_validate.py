@@ -4,12 +4,12 @@
         [--apart]
 
 Leaves out each architecture, each family of data, each task and each format in turn, fits the
-others (with curves from leaving out architectures of those), and predicts the one that was left
-out. Prints how often the first cause is right, how often one of the first two is, how many sound
-models are accused, Brier scores and expected calibration errors: of what reports show first
-(`--shown`, from the files in a directory), of the odds alone, and of the ordered steps that named
-causes before the odds did. `--figure` draws the reliability diagram. `--apart` predicts the cases
-that were kept for a first look from all others.
+others (with curves from how the other families were predicted, without its cases), and predicts the
+one that was left out. Prints how often the first cause is right, how often one of the first two is,
+how many sound models are accused, Brier scores and expected calibration errors: of what reports
+show first (`--shown`, from the files in a directory), of the odds alone, and of the ordered steps
+that named causes before the odds did. `--figure` draws the reliability diagram. `--apart` predicts
+the cases that were kept for a first look from all others.
 
 *Exact* counts the cause itself. *Kinds merged* counts weights out of place, training that failed
 and weights that were never loaded as one. *Merged* counts, beside the cause itself, only those that
@@ -29,7 +29,7 @@ from pathlib import Path
 
 import numpy as np
 from population import kept_facts
-from population_calibration import LEAST, Fitted, folds, tables, with_curves
+from population_calibration import LEAST, Fitted, tables, with_curves
 from population_fit import SPEAKS, TABLE, Row, fit, read, truth, usable, weights
 
 from modelaudit.diagnosis.arrangement import Decided, arranged, decided
@@ -230,6 +230,18 @@ def per_cause(judged: Sequence[Judged]) -> None:
         print(f"| {name} | {len(with_it)} | {nets} | {np.mean(firsts):.0%} | {error:.3f} |")
 
 
+def others(family: str, fitted: Fitted) -> tuple[list[Row], Fitted]:
+    """The cases outside a family, and how the other families were predicted, without its cases."""
+    own = next({*map(id, inside)} for name, _, inside in fitted if name == family)
+    found = [
+        (name, table, [row for row in inside if id(row) not in own])
+        for name, table, inside in fitted
+        if name != family
+    ]
+    rows = {id(row): row for _, _, inside in found for row in inside}
+    return list(rows.values()), found
+
+
 def predicted(fitted: Fitted, how: Callable[[Row, OddsTable], Judged]) -> dict[str, list[Judged]]:
     """What is said of every family by a fit to the others."""
     return {name: [how(row, table) for row in inside] for name, table, inside in fitted}
@@ -279,10 +291,7 @@ def main() -> None:
         table = with_curves(fit(rows), rows, outer)
         fitted: Fitted = [("apart", table, usable(everything, apart=True))]
     else:
-        fitted = [
-            (name, with_curves(table, outside, tables(outside, ("body",))), inside)
-            for (name, table, inside), (_, outside, _) in zip(outer, folds(rows), strict=True)
-        ]
+        fitted = [(name, with_curves(t, *others(name, outer)), inside) for name, t, inside in outer]
     odds, steps = predicted(fitted, by_odds), predicted(fitted, before)
     compared = {"odds": odds, "ordered steps": steps}
     if asked.shown:
