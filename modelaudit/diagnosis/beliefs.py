@@ -16,7 +16,8 @@ from modelaudit.diagnosis.odds_text import SHOWN_FROM
 from modelaudit.odds.posterior import HALF, SOUND, Posterior, Shift, calibrated, posterior
 from modelaudit.odds.table import OddsTable, shipped_table
 
-BEHIND = CAUSES_BEHIND | dict.fromkeys(DESCRIPTIONS, (SOUND,))
+# What was seen to be drawn at random is so, whatever the odds.
+BEHIND = CAUSES_BEHIND | dict.fromkeys(DESCRIPTIONS - {"sampled-output"}, (SOUND,))
 TITLES = {
     SOUND: "No fault",
     "several": "Two faults at once",

@@ -17,6 +17,7 @@ _SAMPLERS = frozenset(
     ("Multinomial", "RandomStandardNormal", "RandomGamma", "StatelessMultinomial")
     + ("StatelessRandomNormal", "StatelessRandomNormalV2")
 )
+_LONGEST = 60  # of a scope: those of chained bijectors have hundreds of characters
 _OTHERWISE = ("nitializer", "noise", "dropout", "init/")  # scopes of initial values and noise
 
 
@@ -43,7 +44,9 @@ def draws_by_design(artifact: Artifact) -> str:
     for graph in artifact.graphs if not layers else ():
         for _, node in every_node(graph):
             if node.op in _SAMPLERS and not any(word in node.name for word in _OTHERWISE):
-                return f"{node.name} ({node.op}) may do so on purpose"
+                scope, _, name = node.name.rpartition("/")
+                shown = f"…/{name}" if len(scope) > _LONGEST else node.name
+                return f"{shown} ({node.op}) may do so on purpose"
     return ""
 
 

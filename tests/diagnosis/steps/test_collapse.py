@@ -71,7 +71,7 @@ def test_outputs_that_differ_between_runs(deterministic):
 
 def noisy(op="", training=None):
     """Answers that differ, and differ from those of a call without a flag, whatever draws them."""
-    graph = Graph((), (GraphNode("sample/normal", op, ()),))
+    graph = Graph((), (GraphNode(f"{'chain_of_' * 40}/sample/normal", op, ()),))
     dropout = replace(examples.layer("drop", "Dropout", {}), call_kwargs=({"training": training},))
     artifact = examples.model(dropout)
     if op:
@@ -93,6 +93,8 @@ def test_what_draws_random_numbers_is_told_from_the_model(given, cause, flag_tol
     facts = noisy(**given)
     first = diagnose(facts, ()).causes[0]
     assert first.cause == cause
+    assert first.belief is None
+    assert all(len(each.text) < 200 for each in first.evidence)
     assert ("has training=True" in first.evidence[0].text) is flag_told
 
 
