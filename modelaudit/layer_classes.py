@@ -7,52 +7,51 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from enum import Flag, auto
 
 
-class Trait(Flag):
-    """A property of layer classes. What random layers do is stated for inference."""
+class Trait:
+    """Properties of layer classes, as bits. What random layers do is stated for inference."""
 
-    SAME_SHAPE = auto()  # the output has the shape of the first input
-    POINTWISE = auto()  # computes each position and channel by itself
-    CHANNEL_NORMALISATION = auto()  # normalises each position over its channels
-    BATCH_NORMALISATION = auto()  # normalises by statistics of the training batches
-    AFFINE = auto()  # one kernel, and a bias for each output channel
-    LINEAR = auto()  # the output is linear in the input, but for its activation
-    KEEPS_RANGE = auto()  # leaves the range of values as it is
-    FEATURE_WEIGHTS = auto()  # the shape of its weights depends on the last axis of the input
-    RECTIFIER = auto()  # an activation that is zero, or nearly, for negative values
-    DROPOUT = auto()  # drops at random in training, with a `rate`
-    NOISE = auto()  # adds noise in training
-    AUGMENTATION = auto()  # transforms images at random in training
-    RESCALING = auto()  # scales inputs by constants
-    RESIZING = auto()  # gives images of a fixed size
-    CONVOLUTION = auto()  # slides a kernel along one to three axes
-    LOCAL_POOLING = auto()  # reduces each window of a map
-    GLOBAL_POOLING = auto()  # reduces a whole map
-    ADAPTIVE_POOLING = auto()  # reduces a map to a fixed size
-    PADDING = auto()  # adds or cuts off borders
-    UPSAMPLING = auto()  # repeats or interpolates positions
-    MERGE = auto()  # combines its inputs element by element
-    BETWEEN_INPUTS = auto()  # gives no value outside the range of its inputs
-    ATTENTION = auto()  # weighs positions by the similarity of their features
-    SEQUENCE = auto()  # takes (batch, time, features) or (batch, time) of indices
-    RECURRENT = auto()  # runs a cell along the time axis
-    RECURRENT_CELL = auto()  # one step of a recurrent layer
-    CATEGORIES = auto()  # turns each value into the index of its category
-    VOCABULARY = auto()  # looks words up in a table that it keeps
-    TENSORFLOW_OPERATION = auto()  # Keras 2's layer around an operation of TensorFlow
-    MODEL = auto()  # a model, whose config lists its layers
-    KEEPS_MASK = auto()  # passes the mask of its input on; recurrent ones, that of a sequence
+    SAME_SHAPE = 1 << 0  # the output has the shape of the first input
+    POINTWISE = 1 << 1  # computes each position and channel by itself
+    CHANNEL_NORMALISATION = 1 << 2  # normalises each position over its channels
+    BATCH_NORMALISATION = 1 << 3  # normalises by statistics of the training batches
+    AFFINE = 1 << 4  # one kernel, and a bias for each output channel
+    LINEAR = 1 << 5  # the output is linear in the input, but for its activation
+    KEEPS_RANGE = 1 << 6  # leaves the range of values as it is
+    FEATURE_WEIGHTS = 1 << 7  # the shape of its weights depends on the last axis of the input
+    RECTIFIER = 1 << 8  # an activation that is zero, or nearly, for negative values
+    DROPOUT = 1 << 9  # drops at random in training, with a `rate`
+    NOISE = 1 << 10  # adds noise in training
+    AUGMENTATION = 1 << 11  # transforms images at random in training
+    RESCALING = 1 << 12  # scales inputs by constants
+    RESIZING = 1 << 13  # gives images of a fixed size
+    CONVOLUTION = 1 << 14  # slides a kernel along one to three axes
+    LOCAL_POOLING = 1 << 15  # reduces each window of a map
+    GLOBAL_POOLING = 1 << 16  # reduces a whole map
+    ADAPTIVE_POOLING = 1 << 17  # reduces a map to a fixed size
+    PADDING = 1 << 18  # adds or cuts off borders
+    UPSAMPLING = 1 << 19  # repeats or interpolates positions
+    MERGE = 1 << 20  # combines its inputs element by element
+    BETWEEN_INPUTS = 1 << 21  # gives no value outside the range of its inputs
+    ATTENTION = 1 << 22  # weighs positions by the similarity of their features
+    SEQUENCE = 1 << 23  # takes (batch, time, features) or (batch, time) of indices
+    RECURRENT = 1 << 24  # runs a cell along the time axis
+    RECURRENT_CELL = 1 << 25  # one step of a recurrent layer
+    CATEGORIES = 1 << 26  # turns each value into the index of its category
+    VOCABULARY = 1 << 27  # looks words up in a table that it keeps
+    TENSORFLOW_OPERATION = 1 << 28  # Keras 2's layer around an operation of TensorFlow
+    MODEL = 1 << 29  # a model, whose config lists its layers
+    KEEPS_MASK = 1 << 30  # passes the mask of its input on; recurrent ones, that of a sequence
 
 
-_NONE = Trait(0)
+_NONE = 0
 _POINTWISE = Trait.POINTWISE | Trait.SAME_SHAPE
 _AT_REST = _POINTWISE | Trait.KEEPS_RANGE  # the identity at inference
 _AUGMENTATION = Trait.AUGMENTATION | Trait.KEEPS_RANGE
 _NORMALISATION = Trait.SAME_SHAPE | Trait.FEATURE_WEIGHTS
 
-_TABLE: tuple[tuple[Trait, str], ...] = (
+_TABLE: tuple[tuple[int, str], ...] = (
     (Trait.MODEL, "Sequential Functional Model"),
     (Trait.KEEPS_RANGE, "InputLayer Input"),
     # Dense layers and reshaping
@@ -202,7 +201,7 @@ _OWN = {
     for traits, names in _TABLE
     for name in names.split()
 }
-LAYER_CLASSES: Mapping[str, Trait] = {
+LAYER_CLASSES: Mapping[str, int] = {
     **_OWN,
     **{alias: _OWN[name] for alias, name in ALIASES.items()},
 }
@@ -211,7 +210,7 @@ LAYER_CLASSES: Mapping[str, Trait] = {
 _RANK = re.compile(r"([123])D")
 
 
-def has(class_name: str, traits: Trait) -> bool:
+def has(class_name: str, traits: int) -> bool:
     """Whether the class has any of the traits; a class of somebody's own has none."""
     return bool(LAYER_CLASSES.get(class_name, _NONE) & traits)
 
@@ -221,7 +220,7 @@ def augments(class_name: str) -> bool:
     return has(class_name, Trait.AUGMENTATION) or class_name.startswith("Random")
 
 
-def classes(traits: Trait) -> frozenset[str]:
+def classes(traits: int) -> frozenset[str]:
     """The names of all classes that have any of the traits."""
     return frozenset(name for name, own in LAYER_CLASSES.items() if own & traits)
 
