@@ -104,10 +104,12 @@ def architecture_section(facts: Facts) -> ArchitectureSection:
         return ArchitectureSection()
     tensors = {tensor.name: tensor for tensor in artifact.tensors}
     profile = facts.measurements.profile if facts.measurements else None
+    source = artifact.extra.get("architecture_from")
     return ArchitectureSection(
         class_name=architecture.class_name,
         name=architecture.name,
         dialect=architecture.dialect,
+        file=source if isinstance(source, str) else UNSET,
         inputs=_ports(architecture, architecture.inputs),
         outputs=_ports(architecture, architecture.outputs),
         params=sum(tensor.size for tensor in parameters(artifact)),

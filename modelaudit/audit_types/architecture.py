@@ -123,6 +123,8 @@ class ArchitectureSection(OptionalSection, frozen=True, kw_only=True):
     """Name of the model."""
     dialect: Dialect | UnsetType = UNSET
     """Generation of Keras whose config this is."""
+    file: str | UnsetType = UNSET
+    """File that it was read from, if that is not part of the model."""
     inputs: tuple[PortRow, ...] = ()
     """Inputs of the model."""
     outputs: tuple[PortRow, ...] = ()

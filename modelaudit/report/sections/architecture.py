@@ -98,6 +98,8 @@ def _facts(data: ArchitectureSection) -> FactList:
     rows = [("Class", name(text.shorten(data.class_name or "unknown", 60)))]
     if data.dialect:
         rows.append(("Config style", Cell(data.dialect)))
+    if data.file:
+        rows.append(("Read from", name(text.shorten(data.file, 60))))
     for found, title in ((data.inputs, "Inputs"), (data.outputs, "Outputs")):
         if shown := ports(found):
             rows.append((title, name(text.listing(shown, 4))))

@@ -8,6 +8,7 @@ from pathlib import Path
 import h5py
 import pytest
 
+from modelaudit.audit_sections import architecture_section
 from modelaudit.errors import UsageError
 from modelaudit.facts import Format, Json
 from modelaudit.formats.keras.external_architecture import (
@@ -60,6 +61,7 @@ def test_an_architecture_is_found_next_to_weights(weights: Path, whole: Path) ->
     assert found.file == "net.json"  # the file with the same name has priority
     facts = static_facts(weights, Settings())
     assert facts.artifact.extra["architecture_from"] == "net.json"
+    assert architecture_section(facts).file == "net.json"
 
 
 def test_weights_are_bound_to_their_layers(weights: Path, whole: Path) -> None:
