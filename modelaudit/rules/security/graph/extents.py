@@ -74,6 +74,7 @@ _WIDTHS: Mapping[str, int] = {
     "complex128": 16,
     "string": 24,
 }
+WIDEST = max(_WIDTHS.values())
 _TYPES = ("DstT", "dtype", "out_type", "Tout", "T", "Tidx")
 _TRUTHS = frozenset(
     [

@@ -20,13 +20,14 @@ from modelaudit.rules.security.graph.extents import (
     MOST,
     SAMPLE,
     UNKNOWN,
+    WIDEST,
     Extent,
     supposed,
     width_of,
 )
 from modelaudit.rules.security.graph.loops import Place, rounds_of
 from modelaudit.rules.security.graph.op_extents import made
-from modelaudit.rules.security.graph.reachability import functions_of, node_name
+from modelaudit.rules.security.graph.reachability import functions_of
 from modelaudit.rules.security.graph.shape_ops import either, split
 from modelaudit.structs import replace
 
@@ -58,6 +59,13 @@ class Excess(Struct, frozen=True):
     kind: str
     measured: int
     shape: tuple[int, ...] = ()
+
+
+def _reference(reference: str) -> tuple[str, int]:
+    """The operation that `name`, `name:2` or `name:output:2` refers to, and which output."""
+    name, _, output = reference.partition(":")
+    last = output.rpartition(":")[2]
+    return name, int(last) if last.isascii() and last.isdecimal() else 0
 
 
 class GraphCost:
@@ -142,9 +150,10 @@ class FunctionCost(Place):
 
     def value(self, reference: str) -> Extent:
         """The value at a reference whose operation was evaluated, unknown for others."""
-        outputs = self.outputs.get(node_name(reference), ())
-        last = reference.rpartition(":")[2]
-        index = int(last) if last.isascii() and last.isdecimal() else 0
+        return self._output(*_reference(reference))
+
+    def _output(self, name: str, index: int) -> Extent:
+        outputs = self.outputs.get(name, ())
         return outputs[index] if index < len(outputs) else UNKNOWN
 
     def evaluate(self, name: str) -> None:
@@ -156,8 +165,8 @@ class FunctionCost(Place):
             if node is None or current in self.outputs or self.costs.left <= 0:
                 pending.pop()
                 continue
-            data = [each for each in node.inputs if not each.startswith("^")]
-            waiting = [each for each in map(node_name, data) if each not in self.started]
+            data = [_reference(each) for each in node.inputs if not each.startswith("^")]
+            waiting = [each for each, _ in data if each not in self.started]
             if waiting and current not in self.started:
                 self.started.add(current)
                 pending.extend(waiting)
@@ -165,7 +174,7 @@ class FunctionCost(Place):
             self.started.add(current)
             pending.pop()
             self.costs.left -= 1
-            inputs = [self.value(each) for each in data]
+            inputs = [self._output(*each) for each in data]
             outputs = self.result(node, inputs)
             if any(each.inflated for each in inputs) and node.op not in CALLS:
                 # Whatever is made of a decompressed text may be one that inflates again.
@@ -203,10 +212,12 @@ class FunctionCost(Place):
             if inputs and inputs[0].inflated:
                 self.costs.note(self, node, "inflated", 0, None)
             return (Extent(inflated=True),)
-        for name in functions_of(node) if node.attrs else ():
+        for name in functions_of(node) if self.costs.graph.functions else ():
             self.inner(name, ())
-        value = replace(made(op, inputs, node.attrs), width=width_of(op, node.attrs))
-        self.measure(node, value, inputs)
+        value = made(op, inputs, node.attrs)
+        if value.elements * WIDEST + value.text >= self.costs.most_bytes:
+            value = replace(value, width=width_of(op, node.attrs))
+            self.measure(node, value, inputs)
         return (value,)
 
     def measure(self, node: GraphNode, value: Extent, inputs: Sequence[Extent]) -> None:
