@@ -214,18 +214,20 @@ class FunctionCost(Place):
             return (Extent(inflated=True),)
         for name in functions_of(node) if self.costs.graph.functions else ():
             self.inner(name, ())
-        value = made(op, inputs, node.attrs)
-        if value.elements * WIDEST + value.text >= self.costs.most_bytes:
-            value = replace(value, width=width_of(op, node.attrs))
-            self.measure(node, value, inputs)
-        return (value,)
+        return (self.measured(node, made(op, inputs, node.attrs), inputs),)
 
-    def measure(self, node: GraphNode, value: Extent, inputs: Sequence[Extent]) -> None:
-        """Note a value that is too large, unless an input is as well."""
+    def measured(self, node: GraphNode, value: Extent, inputs: Sequence[Extent]) -> Extent:
+        """A value with its width, which only large ones need; noted if it is too large.
+
+        It is not noted if an input is as large.
+        """
         most = self.costs.most_bytes
-        needed = value.bytes
-        if needed >= most and not any(each.bytes >= most for each in inputs):
-            self.costs.note(self, node, "bytes", needed, list(value.shape or ()))
+        if value.elements * WIDEST + value.text < most:
+            return value
+        value = replace(value, width=width_of(node.op, node.attrs))
+        if value.bytes >= most and not any(each.bytes >= most for each in inputs):
+            self.costs.note(self, node, "bytes", value.bytes, list(value.shape or ()))
+        return value
 
     def spend(self, node: GraphNode, rounds: int) -> None:
         """Count rounds, and note them if they are too many."""
@@ -295,7 +297,7 @@ class FunctionCost(Place):
         made = elements(node.op, inputs, [each[0] for each in functions if each])
         self.spend(node, made.rounds)
         if made.batch:
-            self.measure(node, Extent(made.batch), ())
+            self.measured(node, Extent(made.batch), ())
         return Extent(items=made.items)
 
 
