@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Iterator, Mapping
 
 from modelaudit.facts import Json, Tensor, TensorStats
@@ -16,6 +15,7 @@ from modelaudit.measures.statistics import distance_from_others
 from modelaudit.rules import examples
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.rules.training_results import constant_kernel_fix
+from modelaudit.rules.training_traces import one_step
 from modelaudit.thresholds.weights import (
     BEYOND_USE,
     LONE,
@@ -36,7 +36,7 @@ _BY_HAND = {
 _REGULARIZERS = ("kernel_regularizer", "embeddings_regularizer")
 CONSTANT_INITIALIZERS = ("zeros", "zero", "ones", "one", "constant")
 # Constants of masks: the largest float32 and float64.
-LARGEST_FLOATS = (math.ldexp(1 - math.ldexp(1, -24), 128), sys.float_info.max)
+LARGEST_FLOATS = (math.ldexp(1 - math.ldexp(1, -24), 128), math.nextafter(math.inf, 0))
 
 
 def _initializer(facts: Facts, route: str, role: str) -> str:
@@ -48,9 +48,9 @@ def _initializer(facts: Facts, route: str, role: str) -> str:
 
 
 def _config(facts: Facts, route: str) -> Mapping[str, Json]:
-    """The config of a layer; empty without an architecture."""
-    architecture = facts.artifact.architecture
-    found = architecture.find(route) if architecture else None
+    """The config of a layer, or of the one it is a part of; empty without an architecture."""
+    find = facts.artifact.architecture.find if facts.artifact.architecture else None
+    found = find and (find(route) or find(route.rpartition("/")[0]))
     return found.config if found else {}
 
 
@@ -60,11 +60,11 @@ def _kernels(facts: Facts) -> Iterator[tuple[str, str, Tensor]]:
     tensors = {tensor.name: tensor for tensor in artifact.tensors}
     seen: set[str] = set()
     for layer in artifact.architecture.layers if artifact.architecture else ():
-        for role in KERNELS:
-            name = layer.variables.get(role, "")
-            if name in tensors:
+        for path, name in layer.variables.items():  # of attention and both directions, in parts
+            part, _, role = path.rpartition("/")
+            if role in KERNELS and name in tensors and not (part and layer.custom):
                 seen.add(name)
-                yield layer.route, role, tensors[name]
+                yield f"{layer.route}/{part}".rstrip("/"), role, tensors[name]
     for kernel in artifact.kernels:
         if kernel.tensor in tensors and kernel.tensor not in seen:
             seen.add(kernel.tensor)
@@ -87,7 +87,8 @@ def _constant(rule: Rule, facts: Facts) -> Iterator[Finding]:
         stats = tensor.stats
         # Models of one segment keep a table with one row for the segments: it may be 0.
         single = role == "embeddings" and tensor.shape[:1] == (1,)
-        if stats and stats.constant and tensor.size > 1 and not single:
+        unused = role == "recurrent_kernel" and one_step(facts.artifact, tensor.name)
+        if stats and stats.constant and tensor.size > 1 and not (single or unused):
             named = route if route.rpartition("/")[2] == role else f"{route}/{role}"
             drawn = _initializer(facts, route, role) in CONSTANT_INITIALIZERS
             penalized = not stats.minimum and _penalized(facts, route)
@@ -144,9 +145,8 @@ def _zero_block(rule: Rule, facts: Facts) -> Iterator[Finding]:
     for tensor, stats in _matrices(facts):
         run, start = stats.zero_run, stats.zero_run_at
         others = stats.zeros - run
-        if stats.constant or run < ZERO_BLOCK.value:
-            continue
-        if others > OTHER_ZEROS.value * (tensor.size - run):
+        many = others > OTHER_ZEROS.value * (tensor.size - run)
+        if stats.constant or run < ZERO_BLOCK.value or many:
             continue
         row = tensor.shape[-1]
         rows = start % row == 0 and run % row == 0

@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 import pytest
 
-from modelaudit.facts import Json
+from modelaudit.facts import Json, TensorStats
 from modelaudit.findings import Outcome, Severity
 from modelaudit.formats.reader import read
 from modelaudit.rules import examples
@@ -220,3 +220,29 @@ def test_weights_alone_are_searched_as_well(tmp_path: Path) -> None:
     path = write_weights(tmp_path / "broken.weights.h5", broken)
     facts = Facts(read(path, Limits()))
     assert reported(facts) == {code: [Severity.HIGH] for code in ("MA406", "MA419", "MA421")}
+
+
+def zero_part(path: str, kind: str, steps: int = 7, *, custom: bool = False) -> list[Severity]:
+    """Severities of MA406 about a layer with a part whose kernel is all 0."""
+    zeros = TensorStats(0.0, 0.0, 0.0, 0.0, 256, 0)
+    layer = replace(
+        examples.layer("one", kind, config={"kernel_initializer": "glorot_uniform"}),
+        variables={path: f"one/{path}"},
+        input_shapes=((None, steps, 16),),
+        custom=custom,
+    )
+    tensors = (examples.tensor(f"one/{path}", (16, 16), zeros),)
+    facts = Facts(replace(examples.model(layer), tensors=tensors))
+    return [finding.severity for finding in run_rule(rule("MA406"), facts).findings]
+
+
+def test_kernels_of_parts_of_layers_are_looked_at() -> None:
+    assert zero_part("attention_output/kernel", "MultiHeadAttention") == [Severity.HIGH]
+    assert zero_part("forward_layer/kernel", "Bidirectional") == [Severity.HIGH]
+    # Code of the model's own may start a part of a layer at 0.
+    assert zero_part("gate/kernel", "Gated", custom=True) == []
+
+
+def test_a_recurrent_kernel_that_is_not_used_may_decay_to_zero() -> None:
+    assert zero_part("recurrent_kernel", "LSTM", steps=1) == []
+    assert zero_part("recurrent_kernel", "LSTM") == [Severity.HIGH]
