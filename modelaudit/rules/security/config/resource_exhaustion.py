@@ -115,8 +115,8 @@ def check_sizes(rule: Rule, facts: Facts) -> Iterator[Finding]:
         config = site.value.get("config")
         if not site.class_name or not isinstance(config, dict) or site.layer in seen:
             continue
-        for key in _SIZES:
-            largest = _largest(config.get(key))
+        for key in filter(config.__contains__, _SIZES):
+            largest = _largest(config[key])
             if largest > LARGEST_SIZE.value:
                 yield rule.finding(
                     f"{site.layer} has a {key} of {largest:,}.",
@@ -148,11 +148,12 @@ def check_sizes(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 def _elements(config: Mapping[str, Json]) -> tuple[str, int]:
     """The setting that requests the most elements by itself, and how many."""
-    shapes: dict[str, Json] = {key: config.get(key) for key in _SHAPES}
+    shapes: dict[str, Json] = {key: config[key] for key in _SHAPES if key in config}
     # The number of bins is that of possible values unless these are counted or encoded.
     lengths = [key for key in _LENGTHS if key != "num_bins" or config.get("output_mode") != "int"]
-    shapes |= {key: [config.get(key)] for key in lengths}
-    shapes["height"] = [config.get(side) for side in _SIDES]
+    shapes |= {key: [config[key]] for key in lengths if key in config}
+    if sides := [config[side] for side in _SIDES if side in config]:
+        shapes["height"] = sides
     sizes = [
         (math.prod(n for n in value if isinstance(n, int) and n > 0), key)
         for key, value in shapes.items()
