@@ -105,7 +105,8 @@ def _few(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if state.rate == 0:
         raise NotRelevant("the learning rate is 0: MA430 judges it")
     if 0 < steps < ONE_PASS.value:
-        drawn = steps < FEW_STEPS.value and look_drawn(facts)
+        named = facts.artifact.architecture is not None  # and with it the initializers
+        drawn = named and steps < FEW_STEPS.value and look_drawn(facts)
         yield rule.finding(
             f"The optimizer has made {counted(steps, 'step', 'steps')} since the model was "
             + (
