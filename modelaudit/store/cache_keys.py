@@ -20,7 +20,7 @@ from modelaudit.settings import Limits, ProbeSettings, Settings
 PACKAGE = Path(__file__).resolve().parent.parent
 # Packages that determine facts, as opposed to judging or displaying them: all that probes import.
 FACT_PACKAGES = (
-    *("errors.py", "facts.py", "findings.py", "graphs.py", "file_formats.py"),
+    *("errors.py", "facts.py", "findings.py", "graphs.py", "file_formats.py", "model_versions.py"),
     *(
         "structs.py",
         "terminal_text.py",

@@ -193,10 +193,12 @@ def _tensors(
         if first is not None:  # another hard link to a dataset that was read before
             tensors.append(replace(first, name=found.route))
             continue
+        work += 1
         if found.unreadable is None:
             total += math.prod(found.shape) * found.kind.itemsize
+            if found.offset is None:
+                work += max(_DECODED, _pieces(found) // _PIECES) - 1
         setting = ""
-        work += 1 if found.offset is not None else max(_DECODED, _pieces(found) // _PIECES)
         if work > most:
             setting = bound
         elif total > limits.total_bytes:

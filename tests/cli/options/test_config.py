@@ -109,7 +109,7 @@ def test_every_setting_with_an_option_is_tested() -> None:
 
 
 # Not allowed in a settings file that comes with the models, or specific to one run.
-ON_DEMAND_ONLY = {"ignore", "all_versions", "runtimes", "probe_unsafe"}
+ON_DEMAND_ONLY = {"ignore", "all_versions", "runtimes", "probe_unsafe", "shard"}
 
 
 def test_every_shared_option_can_be_in_the_settings_file() -> None:
