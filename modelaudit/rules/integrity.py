@@ -170,8 +170,8 @@ DAMAGES = (
         Severity.HIGH,
         "Reading stopped at a safety limit",
         "No safety limit was reached",
-        "The file needs more memory, nesting or decompression than a legitimate model does. The "
-        "part beyond the limit was not audited.",
+        "The file needs more memory, nesting, decompression or parts than legitimate models do, "
+        "except very large ones. The part beyond the limit was not audited.",
         "If the model is legitimate and large, raise the named limit in the settings file.",
         kind=ProblemKind.LIMIT_EXCEEDED,
     ),
@@ -219,6 +219,7 @@ DAMAGES = (
     ),
 )
 
+_OF_PARTS = ("(setting density)", "(setting layers)")
 # Readers report the same of a model that is being written.
 _UNWRITTEN_KINDS = frozenset(
     {
@@ -251,7 +252,7 @@ def check_problem(kind: ProblemKind) -> Check:
     def check(rule: Rule, facts: Facts) -> Iterator[Finding]:
         empty = {entry.path for entry in facts.artifact.files if not entry.size}
         told = (
-            describe(rule, problem)
+            replace(describe(rule, problem), severity=_severity(rule, problem))
             for problem in facts.artifact.problems
             if problem.kind is kind and not _told_elsewhere(problem, empty)
         )
@@ -262,6 +263,12 @@ def check_problem(kind: ProblemKind) -> Check:
         yield from by_cause(told, "tensor") if kind is ProblemKind.TENSOR_UNREADABLE else told
 
     return check
+
+
+def _severity(rule: Rule, problem: Problem) -> Severity:
+    """That of the rule; less for a limit that sound models of very many small parts reach, too."""
+    many = problem.kind is ProblemKind.LIMIT_EXCEEDED and problem.detail.endswith(_OF_PARTS)
+    return Severity.MEDIUM if many else rule.severity
 
 
 def _told_elsewhere(problem: Problem, empty: Container[str]) -> bool:

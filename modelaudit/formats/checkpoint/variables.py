@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from modelaudit.facts import Graph, Json, ObjectNode, Problem, ProblemKind, Tens
 from modelaudit.formats.checkpoint.index import (
     BundleEntry,
     TensorBundle,
+    index_path,
     read_tensor_bundle,
     shard_problems,
 )
@@ -99,7 +101,7 @@ def read_variables(prefix: Path, root: Path, limits: Limits) -> CheckpointVariab
     roles = key_roles(objects) if objects else name_roles(bundle.entries.keys())
     tensors, keys = [], {}
     budget = limits.total_bytes
-    stored = sum(entry.size for entry in bundle.entries.values())
+    stored = min(sum(entry.size for entry in bundle.entries.values()), _stored_bytes(bundle))
     most, setting = VARIABLES.most(stored, limits)
     for key, entry in islice(bundle.entries.items(), most):
         name = keys[key] = tensor_name(key)
@@ -128,6 +130,15 @@ def read_variables(prefix: Path, root: Path, limits: Limits) -> CheckpointVariab
         complete=not any(_harms(problem) for problem in problems),
         keys=keys,
     )
+
+
+def _stored_bytes(bundle: TensorBundle) -> int:
+    """Size of the index and of the shards that exist."""
+    total = 0
+    for path in (index_path(bundle.prefix), *map(bundle.shard_path, bundle.needs())):
+        with suppress(OSError):
+            total += path.stat().st_size
+    return total
 
 
 def _harms(problem: Problem) -> bool:

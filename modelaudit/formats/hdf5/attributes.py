@@ -13,7 +13,7 @@ from msgspec import Struct, field
 
 from modelaudit.errors import LimitExceeded, ReadError
 from modelaudit.facts import Problem, ProblemKind
-from modelaudit.formats.hdf5.heaps import Heaps
+from modelaudit.formats.hdf5.heaps import Heaps, TextSizes
 from modelaudit.formats.hdf5.link_walk import LinkedObjects
 from modelaudit.formats.hdf5.open_file import (
     HDF5_ERRORS,
@@ -82,6 +82,7 @@ def read_attributes(
     texts, by = TEXTS.most(window.size, limits)
     types: list[tuple[str, Hdf5Object]] = []  # of attributes; they can have attributes themselves
     seen: set[int] = set()
+    sizes = TextSizes(window, heaps) if heaps.texts is None else None
     # A damaged string length makes libhdf5 allocate gigabytes and spend seconds before it fails.
     deadline = time.monotonic() + limits.read_seconds
     for route, thing in itertools.chain(_things(contents), types):
@@ -107,7 +108,7 @@ def read_attributes(
                     types.append((where, h5py.Datatype(kind)))
                 if not route and name in own and _is_one_text(stored):
                     continue
-                parts, cut = _bounded(_parts(stored, kind, limits, heaps), left, texts, by)
+                parts, cut = _bounded(_parts(stored, kind, limits, sizes), left, texts, by)
             except ReadError as error:
                 detail = f"attribute is skipped: {error.reason}"
                 problems.append(Problem(ProblemKind(error.kind), file, detail, where))
@@ -170,7 +171,7 @@ def _is_one_text(stored: h5py.h5a.AttrID) -> bool:
 
 
 def _parts(
-    stored: h5py.h5a.AttrID, kind: h5py.h5t.TypeID, limits: Limits, heaps: Heaps
+    stored: h5py.h5a.AttrID, kind: h5py.h5t.TypeID, limits: Limits, sizes: TextSizes | None
 ) -> Iterator[tuple[str, bytes]]:
     """Parts of an attribute; empty if it is short, or in a damaged heap.
 
@@ -191,12 +192,11 @@ def _parts(
         stored.read(raw, kind)
         rows = np.frombuffer(raw.tobytes(), np.uint8).reshape(-1, kind.get_size())
         yield from parts_of_rows(kind, rows)
-    elif heaps.texts is None:
-        # libhdf5 copies a string once per reference, and does not report string lengths.
+    elif sizes is not None:
         count = size // _REFERENCE_BYTES
-        if count > 1 and count * heaps.largest > limits.config_bytes:
-            what = f"bytes of {count:,} strings, if all are as long as the longest one"
-            measured = count * heaps.largest
+        measured = sizes.most(count, limits.config_bytes) if count > 1 else 0
+        if measured > limits.config_bytes:
+            what = f"bytes of {count:,} strings"
             raise LimitExceeded("", what, measured, limits.config_bytes, "config_bytes")
         values = np.empty(stored.shape, stored.dtype)
         stored.read(values)

@@ -9,6 +9,7 @@ III.D and III.E.
 from __future__ import annotations
 
 import functools
+import heapq
 import struct
 from collections.abc import Iterator
 
@@ -32,6 +33,8 @@ _END = 1  # of a free list
 _PIECE_BYTES = 1 << 20
 _MOST_SUSPECTS = 16  # damaged heaps whose addresses are searched; more belong to no honest file
 _SIZES = (9, 13)  # where a superblock has the size of addresses: from version 2 on, and before
+_FRACTAL = b"FRHP"  # signature of a heap that may hold attributes, packed
+_KEPT = 32  # strings whose references are counted
 _HEAP_BYTES = 1 << 26  # larger than any config or list of names within the limits
 
 
@@ -41,12 +44,58 @@ class Heaps(Struct, frozen=True):
     Attributes:
         texts: offset of a damaged global heap (variable-length strings).
         names: offset of a damaged local heap (link names).
-        largest: upper bound of the longest string in any global heap, in bytes.
+        longest: the longest strings in global heaps: length in bytes, and how they are referred
+            to, by the address of the heap and the string's number.
     """
 
     texts: int | None
     names: int | None
-    largest: int = 0
+    longest: tuple[tuple[int, bytes], ...] = ()
+
+
+class TextSizes:
+    """Upper bounds of the bytes of strings that attributes refer to.
+
+    libhdf5 copies a string once per reference, and does not report lengths. Usually each string has
+    one reference, but all may be to the longest one, so references to long strings are counted.
+    """
+
+    def __init__(self, window: FileWindow, heaps: Heaps) -> None:
+        self._window, self._longest = window, heaps.longest
+        self._counts: dict[bytes, int] = {}
+        self._packed = False
+
+    def most(self, count: int, bound: int) -> int:
+        """Bytes of `count` strings at most; exact bounds are looked for only above `bound`."""
+        largest = self._longest[0][0] if self._longest else 0
+        if count * largest <= bound:
+            return count * largest
+        usual = bound // (2 * count)
+        long = [each for each in self._longest if each[0] > usual]
+        if len(long) == _KEPT:
+            return count * largest
+        self._count([reference for _, reference in long if reference not in self._counts])
+        if self._packed:
+            return count * largest
+        return count * usual + sum(
+            size * min(self._counts[reference], count) for size, reference in long
+        )
+
+    def _count(self, references: list[bytes]) -> None:
+        """Count references anywhere in the file: object headers are never packed."""
+        if not references:
+            return
+        self._counts |= dict.fromkeys(references, 0)
+        start = 0
+        with self._window.opened() as handle:
+            while piece := handle.pread(_PIECE_BYTES, start):
+                self._packed |= _FRACTAL in piece
+                for reference in references:
+                    self._counts[reference] += piece.count(reference)
+                start += max(len(piece) - _REFERENCE_BYTES + 1, 1)
+
+
+_REFERENCE_BYTES = 12  # an address and a number, in files with addresses of 8 bytes
 
 
 def damaged_heaps(window: FileWindow, base: int = 0) -> Heaps:
@@ -61,12 +110,13 @@ def damaged_heaps(window: FileWindow, base: int = 0) -> Heaps:
         base: base address of the file, the offset of its signature.
     """
     texts = names = None
-    largest = suspects = 0
+    suspects = 0
+    longest: list[tuple[int, bytes]] = []
     left = window.size  # heaps that are larger than the file in total overlap
     for kind, offset in _signatures(window):
         if kind == _GLOBAL and texts is None:
-            size, longest = _global_bytes(window, offset)
-            largest = max(largest, longest)
+            size, found = _global_bytes(window, offset, base)
+            longest = heapq.nlargest(_KEPT, [*longest, *found])
             left -= size or 0
             texts = offset if size is None or left < 0 else None
         if kind == _LOCAL and names is None:
@@ -76,15 +126,14 @@ def damaged_heaps(window: FileWindow, base: int = 0) -> Heaps:
                 size = None if _is_referred(window, offset, base) else 0
             left -= size or 0
             names = offset if size is None or left < 0 else None
-    return Heaps(texts, names, largest)
+    return Heaps(texts, names, tuple(longest))
 
 
 def _is_referred(window: FileWindow, offset: int, base: int) -> bool:
     """Whether the file has the address of a local heap anywhere; its metadata are never packed."""
     if offset < base:
         return False
-    head = window.head(_SIZES[-1] + 1, base)
-    width = head[_SIZES[head[8] < 2]] if len(head) == _SIZES[-1] + 1 else 0
+    width = _address_bytes(window, base)
     wanted = (offset - base).to_bytes(8, "little")[: width if 2 < width < 8 else 8]
     start = 0
     with window.opened() as handle:
@@ -93,6 +142,12 @@ def _is_referred(window: FileWindow, offset: int, base: int) -> bool:
                 return True
             start += max(len(piece) - len(wanted) + 1, 1)
     return False
+
+
+def _address_bytes(window: FileWindow, base: int) -> int:
+    """How many bytes an address in the file has; 0 if that cannot be read."""
+    head = window.head(_SIZES[-1] + 1, base)
+    return head[_SIZES[head[8] < 2]] if len(head) == _SIZES[-1] + 1 else 0
 
 
 def _signatures(window: FileWindow) -> Iterator[tuple[bytes, int]]:
@@ -120,29 +175,36 @@ def _signatures(window: FileWindow) -> Iterator[tuple[bytes, int]]:
             start += max(len(piece) - len(_GLOBAL) + 1, 1)
 
 
-def _global_bytes(window: FileWindow, offset: int) -> tuple[int | None, int]:
-    """Size of the heap and of its longest string, in bytes.
+def _global_bytes(
+    window: FileWindow, offset: int, base: int
+) -> tuple[int | None, list[tuple[int, bytes]]]:
+    """Size of the heap, and its longest strings as in `Heaps`.
 
     The size is 0 for no heap or one that libhdf5 rejects, None for one on which it loops forever.
     """
     head = window.head(_HEADER_BYTES, offset)
     size = int.from_bytes(head[8:16], "little")
     if len(head) < _HEADER_BYTES or head[4] != 1 or size > window.size - offset:
-        return 0, 0
+        return 0, []
     if size > _HEAP_BYTES:
-        return None, 0
+        return None, []
+    address = max(offset - base, 0).to_bytes(8, "little")
+    usual = _address_bytes(window, base) == len(address)
     heap = window.head(size, offset)
     position = _HEADER_BYTES
-    longest = 0
+    texts: list[tuple[int, bytes]] = []
     while position + _HEADER_BYTES <= len(heap):
         index = int.from_bytes(heap[position : position + 2], "little")
         length = int.from_bytes(heap[position + 8 : position + 16], "little")
         step = _HEADER_BYTES + (length + 7) // 8 * 8 if index else length
         if step < _HEADER_BYTES or step >= 1 << 63:
-            return None, 0
+            return None, []
         position += step
-        longest = max(longest, length if index else 0)
-    return size, longest
+        if index and (len(texts) < _KEPT or length > texts[-1][0]):
+            # Of other addresses, an empty reference counts as if it were everywhere.
+            texts.append((length, address + index.to_bytes(4, "little") if usual else b""))
+            texts = heapq.nlargest(_KEPT, texts)
+    return size, texts
 
 
 def _local_bytes(window: FileWindow, offset: int, base: int) -> int | None:

@@ -1,8 +1,8 @@
 """How many parts a file of some size may have, so that no small file takes long to audit.
 
 Each part costs time and memory, however few bytes it takes in the file. The numbers are chosen so
-that 10 MB take less than about 2 s and 300 MB, whatever they contain; files of honest models have
-several times as many bytes for each part.
+that 10 MB take about 2 s and 300 MB, whatever they contain. Nearly all honest models have fewer
+parts; those with thousands of tiny tensors may have more, and are audited in part.
 """
 
 from __future__ import annotations

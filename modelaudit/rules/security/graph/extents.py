@@ -115,7 +115,8 @@ def supposed(attributes: Attributes) -> Extent:
     """
     shape = attributes.get("shape")
     axes = [n if isinstance(n, int) else -1 for n in shape] if isinstance(shape, list) else [-1]
-    numbers = attributes.get("dtype") in _INTEGERS and all(n >= 0 for n in axes[1:])
+    dtype = attributes.get("dtype")  # in a damaged graph, a list
+    numbers = isinstance(dtype, str) and dtype in _INTEGERS and all(n >= 0 for n in axes[1:])
     if len(axes) > 1 or numbers:
         axes[:1] = [abs(n) for n in axes[:1]]
     known = min(math.prod(n for n in axes if n >= 0), MOST)
