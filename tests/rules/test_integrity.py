@@ -149,3 +149,16 @@ def test_an_unknown_message_of_protocol_buffers_need_be_no_model(name, severity)
     artifact = replace(facts.artifact, format=Format.UNKNOWN, root=ROOT.with_name(name))
     (found,) = run_rule(BY_KIND[ProblemKind.UNSUPPORTED], Facts(artifact)).findings
     assert found.severity is severity
+
+
+@pytest.mark.parametrize(
+    ("detail", "severity"),
+    [
+        ("more than 5,000 links; the rest is skipped (setting density)", Severity.MEDIUM),
+        ("32,000 bytes would decode to 33,554,432 (setting hdf5_ratio)", Severity.HIGH),
+    ],
+)
+def test_a_limit_of_parts_is_no_attack_by_itself(detail: str, severity: Severity) -> None:
+    problem = Problem(ProblemKind.LIMIT_EXCEEDED, "m.h5", detail)
+    (found,) = findings(BY_KIND[ProblemKind.LIMIT_EXCEEDED], problem)
+    assert found.severity is severity

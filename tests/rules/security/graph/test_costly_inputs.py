@@ -9,6 +9,7 @@ import pytest
 
 from modelaudit.findings import Finding, Severity
 from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
+from modelaudit.rules.security.graph.extents import supposed
 from tests.made.graphs import Graph, Maker
 from tests.rules.security.graph.costly import looped
 
@@ -166,3 +167,7 @@ def test_a_cost_that_a_small_input_decides_is_low(build, tmp_path: Path) -> None
 @pytest.mark.parametrize("build", IN_PROPORTION, ids=lambda each: each.__name__)
 def test_a_cost_in_proportion_to_the_input_is_none(build, tmp_path: Path) -> None:
     assert found(build, tmp_path) == []
+
+
+def test_an_input_whose_type_is_a_list_stops_no_rule() -> None:
+    assert supposed({"dtype": ["int32"], "shape": [-1, 4]}).elements == 4
