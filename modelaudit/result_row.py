@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Mapping
 from functools import lru_cache
@@ -129,8 +130,10 @@ def row_from_text(line: str) -> ResultRow:
     """
     try:
         row = msgspec.json.decode(line, type=ResultRow)
-    except msgspec.MsgspecError as error:
+    except msgspec.ValidationError as error:
         raise ValueError(f"not a result row: {error}") from error
+    except msgspec.DecodeError:  # also of a lone surrogate, which names of files can have
+        row = row_from_json(json.loads(line))
     return replace(
         row,
         format=sys.intern(row.format),

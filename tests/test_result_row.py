@@ -7,6 +7,7 @@ import json
 import pytest
 
 from modelaudit.result_row import row_from_json, row_from_text, row_to_json
+from modelaudit.structs import replace
 from tests.rows import finding, row
 
 ROW = row(
@@ -24,6 +25,13 @@ ROW = row(
 def test_what_is_written_is_read():
     assert row_from_json(json.loads(json.dumps(row_to_json(ROW)))) == ROW
     assert row_from_text(json.dumps(row_to_json(ROW))) == ROW
+
+
+def test_a_name_with_half_a_character_is_read():
+    odd = replace(ROW, path="a\ud800.h5")
+    assert row_from_text(json.dumps(row_to_json(odd))) == odd
+    with pytest.raises(ValueError, match="Expecting"):
+        row_from_text("{")
 
 
 def test_only_open_findings_count():

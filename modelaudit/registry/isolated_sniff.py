@@ -40,7 +40,8 @@ def sniff_all_isolated(paths: Iterable[Path], limits: Limits) -> dict[Path, Form
     groups = [waiting[start : start + AT_ONCE] for start in range(0, len(waiting), AT_ONCE)]
     lost = list(_look_at(groups, forms, limits))
     if len(waiting) > 1:  # one of them crashed the child; the others are as good as before
-        lost = list(_look_at([[path] for path in lost], forms, limits))
+        for _ in _look_at([[path] for path in lost], forms, limits):
+            pass  # it stays corrupt
     return forms
 
 

@@ -12,6 +12,8 @@ from msgspec.structs import asdict
 
 from modelaudit import __version__
 from modelaudit.changes.models import ModelChange
+from modelaudit.errors import ReadError
+from modelaudit.formats.io.bounded import open_regular
 from modelaudit.registry.cross_model import cross_model_facts
 from modelaudit.registry.output_directory import write_atomic
 from modelaudit.report.export.job import ReportOptions
@@ -140,12 +142,23 @@ def _write_run_file(name: str, file: Path, audits: StoredAudits, options: Report
     parts = [audits[start : start + most] for start in range(0, len(audits), most)] or [audits]
     for number, part in enumerate(parts, 1):
         write_atomic(numbered(file, number), render_format(name, part, options))
-    if FORMATS[name].most_models:  # of an earlier run with more models
+    if FORMATS[name].most_models:  # remove files of an earlier run with more models
         for number in itertools.count(len(parts) + 1):
-            try:
-                numbered(file, number).unlink()
-            except FileNotFoundError:
+            if not _is_junit_of_ours(left := numbered(file, number)):
                 break
+            left.unlink(missing_ok=True)
+
+
+def _is_junit_of_ours(file: Path) -> bool:
+    """Whether the file begins as our JUnit files do: other files can have such a name too."""
+    from modelaudit.report.export.junit import START
+
+    start = START.encode()
+    try:
+        with open_regular(file) as handle:
+            return handle.read(len(start)) == start
+    except (OSError, ReadError):
+        return False
 
 
 def numbered(file: Path, number: int) -> Path:

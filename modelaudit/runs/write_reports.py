@@ -76,15 +76,16 @@ def render_format(name: str, audits: Sequence[Audit], options: ReportOptions) ->
     Raises:
         UsageError: an unknown format, or several audits for a per-model format.
     """
-    found = cross_model_facts([result_row(audit) for audit in audits])
+    chosen = format_called(name)
+    rows = map(result_row, audits) if chosen.across else ()
     job = Job(
         audits,
         rule_infos(),
         options,
         base=str(Path.cwd()),
-        across=[(each.title, each.models) for each in found],
+        across=[(each.title, each.models) for each in cross_model_facts([*rows])],
     )
-    return format_called(name).render(job)
+    return chosen.render(job)
 
 
 def write_report(name: str, audits: Sequence[Audit], path: Path, options: ReportOptions) -> None:

@@ -43,6 +43,7 @@
   var controls = Array.from(form.querySelectorAll("input, select"));
   var selects = controls.filter(function (control) { return control.tagName === "SELECT"; });
   function filter() {
+    if (!rows.length) { return; } // the table says so
     var find = document.getElementById("find").value.trim().toLowerCase();
     var chosen = selects.filter(function (select) { return select.value; });
     found = rows.filter(function (row) {

@@ -37,6 +37,15 @@ def test_junit_of_many_models_is_several_files_worst_first(models, monkeypatch):
     assert sorted(path.name for path in out.glob("ci*")) == ["ci-2.xml", "ci.xml"]
 
 
+def test_files_of_others_with_such_a_name_are_kept(models):
+    out = models.parent / "out"
+    out.mkdir()
+    (out / "ci-2.xml").write_text('<?xml version="1.0" encoding="UTF-8"?>\n<testsuites name="own">')
+    invoke("audit", models, "--no-probe", "-f", f"junit={out / 'ci.xml'}", "-o", out)
+    assert suites(out / "ci.xml")
+    assert "own" in (out / "ci-2.xml").read_text()
+
+
 def test_a_run_without_models_has_its_files(tmp_path):
     (tmp_path / "models").mkdir()
     out = tmp_path / "out"

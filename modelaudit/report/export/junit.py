@@ -10,6 +10,10 @@ from modelaudit.report.rule_info import Rules
 from modelaudit.report.wording import evidence, text
 from modelaudit.schema import Audit
 
+_DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
+START = f'{_DECLARATION}<testsuites name="modelaudit"'
+"""The beginning of each file."""
+
 
 def _describe(finding: Finding) -> str:
     lines = [f"{finding.severity.value}: {finding.title}", finding.detail]
@@ -85,4 +89,4 @@ def render(audits: Sequence[Audit], rules: Rules, fail_on: Severity | None = Non
     for key in ("tests", "failures", "errors"):  # `skipped` exists only on suites
         root.set(key, str(sum(int(suite.get(key, "0")) for suite in root)))
     ET.indent(root)
-    return f'<?xml version="1.0" encoding="UTF-8"?>\n{ET.tostring(root, encoding="unicode")}\n'
+    return f"{_DECLARATION}{ET.tostring(root, encoding='unicode')}\n"

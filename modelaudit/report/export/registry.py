@@ -27,6 +27,7 @@ class ReportFormat(Struct, frozen=True):
         per_model: whether there is one report per model instead of one per run.
         default: whether it is written if no `-f` is given.
         most_models: models in one file; more are in further files, `NAME-2.xml`. None for no limit.
+        across: whether it shows cross-model findings.
     """
 
     name: str
@@ -37,6 +38,7 @@ class ReportFormat(Struct, frozen=True):
     per_model: bool = False
     default: bool = False
     most_models: int | None = None
+    across: bool = False
 
     def render(self, job: Job) -> bytes:
         """The report.
@@ -177,6 +179,7 @@ _LIST = (
         media_type="text/markdown",
         audience="pull-request comments",
         load=_markdown,
+        across=True,
     ),
 )
 FORMATS: Mapping[str, ReportFormat] = {each.name: each for each in _LIST}

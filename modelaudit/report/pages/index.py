@@ -240,9 +240,9 @@ def _options(lines: Sequence[_TableRow], key: str) -> list[tuple[str, str]]:
 def render_index(
     rows: Iterable[IndexRow], run: RunSummary, rules: Rules, *, templates_dir: Path | None = None
 ) -> str:
-    """The index page, sorted worst first. Filtering and sorting by column require JavaScript.
+    """The index page, sorted worst first.
 
-    So does to see more than the first `ROWS_AT_ONCE` models.
+    Filters, sorting by column, and models beyond the first `ROWS_AT_ONCE` require JavaScript.
 
     Raises:
         UsageError: `templates_dir` is not a directory, or a file in it is wrong.
@@ -262,7 +262,7 @@ def render_index(
         date=text.instant(run.created),
         since=text.instant(run.since),
         lines=lines[:ROWS_AT_ONCE],
-        count=len(lines),
+        models=len(lines),
         rest=rest,
         reports={
             row.path: line.href

@@ -112,6 +112,13 @@ def test_an_empty_run_is_shown_as_empty():
     assert "No models found." in page
 
 
+def test_the_bar_has_the_shares_of_the_verdicts():
+    verdicts = [Verdict.FAIL, *[Verdict.PASS] * 3]
+    models = [IndexRow(str(n), str(n), "", each, "") for n, each in enumerate(verdicts)]
+    page = render_index(models, RUN, {})
+    assert re.findall(r'class="part is-(\w+) w(\d+)"', page) == [("fail", "25"), ("pass", "75")]
+
+
 def test_changes_are_above_the_models_and_escaped():
     names = [f"<b>m{number}</b>.h5" for number in range(25)]
     changes = tuple(IndexChange(f"new: {name} (warn)", "new", name, "is there") for name in names)
