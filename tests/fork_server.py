@@ -62,7 +62,8 @@ def main() -> None:
     gc.enable()
     gc.freeze()
     for line in sys.stdin:
-        print(ended(*json.loads(line)), flush=True)  # noqa: T201
+        sys.stdout.write(f"{ended(*json.loads(line))}\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from modelaudit.registry.output_directory import slug
 from modelaudit.registry.places import find_at
 from modelaudit.registry.remote.address import Place, Url
 from modelaudit.settings import Settings
+from modelaudit.settings.selection import Shard
 from modelaudit.structs import replace
 
 
@@ -23,7 +24,7 @@ class FoundModels(Struct, frozen=True):
     a model that a server would load: each with the reason.
     `whole`: some path is a directory of models, not a model. `unread` are models at URLs that could
     not be fetched: pairs of a root and the path below it. `elsewhere` is the number of models that
-    are in other shards.
+    are in other shards. `missing` are shards without a result, of a merge.
     """
 
     root: str
@@ -35,6 +36,7 @@ class FoundModels(Struct, frozen=True):
     whole: bool
     unread: tuple[tuple[str, str], ...] = ()
     elsewhere: int = 0
+    missing: frozenset[Shard] = frozenset()
 
 
 def find_models(

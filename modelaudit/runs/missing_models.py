@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from modelaudit.model_versions import newer_versions
 from modelaudit.pipeline import AuditTarget
+from modelaudit.registry.remote.address import is_url
 from modelaudit.result_row import ResultRow
+from modelaudit.settings.selection import Shard, shard_of
 from modelaudit.store.records import ModelKey
 
 
@@ -16,8 +18,10 @@ def unreachable_models(
     before: Mapping[ModelKey, ResultRow],
     present: Collection[ModelKey],
     unread: Collection[tuple[str, str]] = (),
+    missing: Collection[Shard] = (),
 ) -> Iterator[AuditTarget]:
-    """Known models in directories that cannot be read, or at URLs that could not be fetched.
+    """Known models in directories that cannot be read, of URLs that could not be fetched, or in
+    shards without a result.
 
     Whether they still exist is unknown. They are audited like all others, which ends as incomplete
     with the reason, instead of being reported as gone.
@@ -26,18 +30,20 @@ def unreachable_models(
         before: the models of the run before.
         present: those that were found.
         unread: pairs of a URL and the path below it.
+        missing: shards without a result, of the same number of shards.
     """
     for place, row in before.items():
-        if place in present:
-            continue
-        url = place.root if _is_unread(place, unread) else ""
-        if not url and not _is_hidden(Path(place.root), place.path):
-            continue
-        yield known_target(place, row, url)
+        if place not in present and (
+            _is_unread(place, unread)
+            or _is_in(missing, place)
+            or _is_hidden(Path(place.root), place.path)
+        ):
+            yield known_target(place, row)
 
 
-def known_target(place: ModelKey, row: ResultRow, url: str) -> AuditTarget:
-    """A model as the history knows it; `url` is that of its root, "" for a directory."""
+def known_target(place: ModelKey, row: ResultRow) -> AuditTarget:
+    """A model as the history knows it."""
+    url = place.root if is_url(place.root) else ""
     root, shown = Path(place.root), row.path
     label = shown.removesuffix(place.path).rstrip("/") if shown != place.path else ""
     return AuditTarget(root / place.path, root, place.path, row.slug, label=label, address=url)
@@ -82,6 +88,15 @@ def _is_unread(place: ModelKey, unread: Collection[tuple[str, str]]) -> bool:
         place.root == root and (not path or f"{place.path}/".startswith(f"{path}/"))
         for root, path in unread
     )
+
+
+def _is_in(shards: Collection[Shard], place: ModelKey) -> bool:
+    """Whether the model is, or may be, in one of these shards."""
+    paths = [place.path]
+    if is_url(place.root):  # what it is in decides: archives are fetched as a whole
+        paths += map(str, PurePosixPath(place.path).parents[:-1])
+    count = next((shard.of for shard in shards), 0)
+    return count > 0 and any(shard_of(path, count) in shards for path in paths)
 
 
 def _is_hidden(root: Path, relative: str) -> bool:

@@ -59,7 +59,7 @@ def record_run(
     found = find_models(paths, settings, apart=order.out, all_versions=order.all_versions)
     registry, shard = registry_name(paths), settings.selection.shard
 
-    def fill(begun: BegunRun) -> None:
+    def store_results(begun: BegunRun) -> None:
         store, run, here = begun.store, begun.run, begun.found
         memory = AuditCache(store, run, settings, created, order.out, order.formats)
         only = None if order.reuse else begun.earlier
@@ -78,14 +78,20 @@ def record_run(
                 if log_file:
                     append_log_line(log_file, row_to_json(finished.row), created)
 
-    def finish(ran: RunResult, run: int) -> None:
+    def after_run(ran: RunResult, run: int) -> None:
         if shard:
             told = ShardRun(shard, registry, run, order.command, settings.probe.enabled)
             write_shard(order.out, told, ran.found)
         tell(ran)
 
     name = f"{registry} shard {shard}" if shard else registry
-    return keep_run(name, found, settings, created, order, fill=fill, finish=finish)
+    how = "the next run continues" if order.reuse else "continue with --resume"
+    return keep_run(
+        *(name, found, settings, created, order),
+        store_results=store_results,
+        after_run=after_run,
+        interrupted=f"audited; {how}",
+    )
 
 
 def _moved(before: Mapping[ModelKey, ResultRow], found: FoundModels) -> dict[str, str]:

@@ -11,28 +11,45 @@ from msgspec import Struct
 
 from modelaudit.model_versions import series_of
 
+MOST_SHARDS = 10_000
+
 
 class Shard(Struct, frozen=True):
-    """One of `of` parts of a registry, counted from 1. Together they are the registry."""
+    """One of `of` parts of a registry, counted from 1. Together they are the registry.
+
+    Raises:
+        ValueError: not 1 <= number <= of <= `MOST_SHARDS`.
+    """
 
     number: int
     of: int
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        if not 1 <= self.number <= self.of <= MOST_SHARDS:
+            raise ValueError(f"{self} is not I/N with 1 <= I <= N <= {MOST_SHARDS:,}")
 
     def __str__(self) -> str:
         """As it is given on the command line."""
         return f"{self.number}/{self.of}"
 
     def takes(self, path: str) -> bool:
-        """Whether the model at this path is in the shard.
+        """Whether the model at this path is in the shard."""
+        return shard_of(path, self.of) == self
 
-        Only the path decides, so a model stays in its shard. All versions of a model are in one:
-        each is compared with the version before it.
 
-        Args:
-            path: below the audited directory, with `/`.
-        """
-        name = series_of(path).encode("utf-8", "surrogateescape")
-        return int(hashlib.sha256(name).hexdigest(), 16) % self.of == self.number - 1
+def shard_of(path: str, count: int) -> Shard:
+    """The one of `count` shards that the model at this path is in.
+
+    Only the path decides, so a model stays in its shard. All versions of a model are in one:
+    each is compared with the version before it.
+
+    Args:
+        path: below the audited directory, with `/`.
+        count: at least 1.
+    """
+    name = series_of(path).encode("utf-8", "surrogateescape")
+    return Shard(int(hashlib.sha256(name).hexdigest(), 16) % count + 1, count)
 
 
 class Selection(Struct, frozen=True):

@@ -50,12 +50,17 @@ class HistoryReader:
                 return run
         return None
 
-    def last_reported(self, registry: str, command: str = "") -> StoredRun | None:
-        """The newest reported run of a registry with models, by one command or any."""
+    def last_reported(
+        self, registry: str, command: str = "", *, empty: bool = False
+    ) -> StoredRun | None:
+        """The newest reported run of a registry with models, by one command or any.
+
+        With `empty`, it may be without models.
+        """
         filled = self.with_models()
         for run in reversed(self.runs(registry)):
             told = run.state is RunState.REPORTED and command in ("", run.command)
-            if told and run.id in filled:
+            if told and (empty or run.id in filled):
                 return run
         return None
 

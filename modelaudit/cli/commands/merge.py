@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from modelaudit.cli.commands.audit import show
 from modelaudit.cli.commands.nightly import METRICS, Monitored, teller
 from modelaudit.cli.options import common as options
+from modelaudit.errors import UsageError
 from modelaudit.findings import Severity
 from modelaudit.report.export.registry import PER_RUN
 from modelaudit.structs import replace
@@ -43,10 +45,20 @@ if TYPE_CHECKING:
     help=f"Reports on the run as a whole: {', '.join(PER_RUN)}. Repeatable. Those on each model "
     "are the ones of the shards.",
 )
+@options.option(
+    "--moved",
+    is_flag=True,
+    help="The registry has moved: continue the history in --out under the path of the shards.",
+)
 @METRICS
 @options.option("--quiet", "-q", is_flag=True, help="Print only errors.")
 def merge(
-    outs: tuple[Path, ...], out: Path, formats: tuple[str, ...], metrics: Path | None, quiet: bool
+    outs: tuple[Path, ...],
+    out: Path,
+    formats: tuple[str, ...],
+    moved: bool,
+    metrics: Path | None,
+    quiet: bool,
 ) -> None:
     """Merge runs with --shard, whose output directories are OUT, into one run.
 
@@ -62,6 +74,9 @@ def merge(
     from modelaudit.runs.write_reports import parse_formats
 
     chosen = parse_formats(formats)
+    given = click.get_current_context().get_parameter_source("formats")
+    if given is ParameterSource.COMMANDLINE and chosen.per_model:
+        raise UsageError(f"-f {chosen.per_model[0]}: reports on each model are those of the shards")
     told = options.settings_file().nightly
     tell_changes = teller(told, quiet=quiet)
 
@@ -78,7 +93,8 @@ def merge(
 
     started = time.time()
     settings = options.settings_from(fail_on=Severity.HIGH.value, jobs=1)
-    ran = merge_runs(outs, settings, out, replace(chosen, per_model=()), keep=told.keep, tell=tell)
+    wanted = replace(chosen, per_model=())
+    ran = merge_runs(outs, settings, out, wanted, keep=told.keep, moved=moved, tell=tell)
     if metrics:
         write_metrics(metrics, ran, started)
     raise click.exceptions.Exit(ran.exit_code)

@@ -44,10 +44,14 @@ class Monitored(click.Command):
         """Parse the command line; a usage error counts as a failed run."""
         from modelaudit.runs import notifications as notices
 
+        sharded = any(each.name == "shard" for each in self.params) and (
+            any(word.partition("=")[0] == "--shard" for word in args)
+            or "MODELAUDIT_SHARD" in os.environ
+        )
         try:
             return super().make_context(info_name, args, parent, **extra)
         except (click.ClickException, ModelAuditError):
-            settings = _nightly(parent)
+            settings = Nightly() if sharded else _nightly(parent)
             warn_of(notices.ping_start(settings))
             warn_of(notices.ping_end(settings, ExitCode.USAGE))
             raise
@@ -178,7 +182,7 @@ def teller(told: Nightly, *, quiet: bool) -> Callable[[RunResult], None]:
     authorization = _secret(told.webhook_token)
 
     def tell(ran: RunResult) -> None:
-        if ran.quiet and ran.rows:
+        if ran.quiet and (ran.rows or ran.found.elsewhere):
             return
         text = as_text(ran, told.reports_url)
         if not quiet:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
@@ -11,12 +12,12 @@ from modelaudit.cli.options import common
 from modelaudit.cli.options.common import option, value_source
 from modelaudit.errors import UsageError
 from modelaudit.settings import Settings
-from modelaudit.settings.selection import Selection, Shard
+from modelaudit.settings.selection import MOST_SHARDS, Selection, Shard
 from modelaudit.structs import replace
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-MOST_SHARDS = 10_000
+_SHARD = re.compile(r"([0-9]{1,9})/([0-9]{1,9})")
 
 
 class ShardType(click.ParamType[Shard]):
@@ -30,10 +31,12 @@ class ShardType(click.ParamType[Shard]):
         """The shard that the text names."""
         if isinstance(value, Shard):
             return value
-        parts = [int(x) if x.isascii() and x.isdecimal() else 0 for x in value.split("/")]
-        if len(parts) != 2 or not 1 <= parts[0] <= parts[1] <= MOST_SHARDS:
-            self.fail(f"{value!r} is not I/N with 1 <= I <= N <= {MOST_SHARDS:,}", param, ctx)
-        return Shard(*parts)
+        parts = _SHARD.fullmatch(value)
+        try:
+            return Shard(int(parts[1]), int(parts[2])) if parts else Shard(0, 0)
+        except ValueError:
+            said = f"{value[:40]!r} is not I/N with 1 <= I <= N <= {MOST_SHARDS:,}"
+            self.fail(said, param, ctx)
 
 
 _OPTIONS = (

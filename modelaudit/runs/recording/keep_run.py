@@ -63,8 +63,9 @@ def keep_run(
     created: str,
     order: RunOptions,
     *,
-    fill: Callable[[BegunRun], None],
-    finish: Callable[[RunResult, int], None],
+    store_results: Callable[[BegunRun], None],
+    after_run: Callable[[RunResult, int], None],
+    interrupted: str,
 ) -> RunResult:
     """Keep a run in the history: compare it with the one before it, and write its index.
 
@@ -74,8 +75,9 @@ def keep_run(
         settings: of the run.
         created: its ISO 8601 time in UTC.
         order: how the history is used.
-        fill: stores a result for each model.
-        finish: receives the complete run and its number, before it counts as reported.
+        store_results: stores a result for each model.
+        after_run: receives the complete run and its number, before it counts as reported.
+        interrupted: of an interrupted run, what was done with its models, and how to go on.
 
     Raises:
         UsageError, LockHeld, Interrupted, StoreError: see `record_run`.
@@ -84,34 +86,40 @@ def keep_run(
     with ExitStack() as stack:
         stack.enter_context(locked(order.out))
         store = stack.enter_context(Store.open(order.out))
-        if order.command == "nightly":
+        sharded = settings.selection.shard is not None
+        if sharded or order.command == "nightly":
             roots = {target.address or str(target.root) for target in found.targets}
-            claim_registry(store, order.out, registry, roots, moved=order.moved)
+            claim_registry(store, order, registry, roots, sharded=sharded)
         # A manual audit was reported to its user, not to the readers of the mails.
-        # A run without models is not compared with either: a disk was not mounted.
-        base = store.last_reported(registry, "nightly" if order.command == "nightly" else "")
+        # A run without models is not compared with either: a disk was not mounted. But a shard
+        # without models may have had none before.
+        base = store.last_reported(
+            registry,
+            "nightly" if order.command == "nightly" else "",
+            empty=bool(found.elsewhere) and not found.targets,
+        )
         before = store.rows(base.id) if base else {}
         present = {model_key(target) for target in found.targets}
-        if found.targets:
-            hidden = unreachable_models(before, present, found.unread)
+        if found.targets or found.missing:
+            hidden = unreachable_models(before, present, found.unread, found.missing)
             found = replace(found, targets=(*found.targets, *hidden))
         run, earlier = _begin(store, registry, created, order)
         try:
-            fill(BegunRun(store, run, registry, earlier, before, found))
+            store_results(BegunRun(store, run, registry, earlier, before, found))
             ended = _conclude(store, run, settings, created, order, found, base, before)
         except KeyboardInterrupt as signal:
             with suppress(StoreError):
                 _finish(store, run, RunState.INTERRUPTED, started, ExitCode.INTERRUPTED, ())
             if _is_second(signal):
                 raise
-            raise _interrupted(store, run, created, order, found) from signal
+            raise _interrupted(store, run, created, order, found, interrupted) from signal
         except BaseException:
             with suppress(StoreError):  # the original error is reported
                 _finish(store, run, RunState.INTERRUPTED, started, None, ())
             raise
         ran, notes = ended
         _finish(store, run, RunState.COMPLETE, started, ran.code, notes)
-        finish(ran, run)
+        after_run(ran, run)
         store.mark_reported(run)
         store.forget(order.keep)
         if ran.audited or ran.changes:
@@ -135,31 +143,33 @@ def _begin(
 
 
 def claim_registry(
-    store: Store, out: Path, registry: str, roots: Collection[str], *, moved: bool
+    store: Store, order: RunOptions, registry: str, roots: Collection[str], *, sharded: bool
 ) -> None:
-    """Check that the nightly runs into `out` are those of `registry`.
+    """Check that the nightly runs into a directory, or all over a shard, are those of `registry`.
 
     Args:
-        store: the history in `out`.
-        out: a directory of reports.
+        store: the history in the directory.
+        order: the directory, and whether the registry of the earlier runs has moved to this path.
         registry: the registry of the starting run.
         roots: the directories that its models are relative to.
-        moved: the registry of the earlier runs has moved to this path.
+        sharded: whether the run is over a shard.
 
     Raises:
         UsageError: they belong to another registry; or a registry of several directories has moved,
             so that the directories cannot be matched.
     """
-    # The registry of the last nightly run, "" if there was none; `audit` does not count
-    nights = [run.registry for run in store.runs() if run.command == "nightly"]
+    # The registry of the last such run, "" if there was none; else `audit` does not count
+    nights = [run.registry for run in store.runs() if sharded or run.command == "nightly"]
     owner = nights[-1] if nights else ""
     if not owner or owner == registry:
         return
-    if not moved:
-        raise UsageError(
-            f"{out} holds the audits of {owner}; use another --out directory for {registry}, "
-            "or add --moved if this is the same registry at a new path"
+    if not order.moved:
+        said = (
+            f"{order.out} holds the audits of {owner}; use another --out directory for {registry}"
         )
+        if order.command == "nightly":
+            said += ", or add --moved if this is the same registry at a new path"
+        raise UsageError(said)
     last = store.last(owner, RunState.COMPLETE, RunState.REPORTED)
     before = {place.root for place in store.results(last.id)} if last else set()
     if len(before) > 1 or len(roots) > 1:
@@ -177,7 +187,7 @@ def _is_second(signal: BaseException) -> bool:
 
 
 def _interrupted(
-    store: Store, run: int, created: str, order: RunOptions, found: FoundModels
+    store: Store, run: int, created: str, order: RunOptions, found: FoundModels, said: str
 ) -> Interrupted:
     """Write an index of the results of an interrupted run, and say how far it got.
 
@@ -193,8 +203,7 @@ def _interrupted(
             reasons = (f"interrupted after {so_far}",)
             outcome = RunOutcome(ExitCode.INTERRUPTED, reasons, missing=missing)
             write_index(order.out, rows, found, order.formats, outcome, created)
-        how = "the next run continues" if order.reuse else "continue with --resume"
-        return Interrupted(f"{so_far} audited; {how}")
+        return Interrupted(f"{so_far} {said}")
     return Interrupted("no results could be written")
 
 
@@ -236,7 +245,7 @@ def _conclude(
         audited=this.audited,
         since=base.started if base else "",
         before=len(before),
-        changes=compare_runs(before, after, newer) if base and after else (),
+        changes=compare_runs(before, after, newer) if base and (after or found.elsewhere) else (),
         across=new_facts([*before.values()], rows),
         notes=tuple(note for note in notes if base is None or note not in base.notes),
         beside=other_registry_note(earlier, order.out, this.registry),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -19,14 +19,14 @@ from modelaudit import clock
 from modelaudit.errors import StoreError, UsageError
 from modelaudit.facts import Problem, ProblemKind
 from modelaudit.pipeline import incomplete_audit
-from modelaudit.registry.remote.address import Url, place_of
+from modelaudit.registry.output_directory import write_atomic
 from modelaudit.report.export.registry import FORMATS, PER_MODEL
 from modelaudit.result_row import ResultRow, result_row
 from modelaudit.runs.cache import model_key
 from modelaudit.runs.found_models import FoundModels
 from modelaudit.runs.missing_models import known_target
 from modelaudit.runs.recording.keep_run import BegunRun, keep_run
-from modelaudit.runs.recording.shard_file import ShardFile, all_found, read_shard
+from modelaudit.runs.recording.shard_file import NAME, ShardFile, all_found, read_shard
 from modelaudit.runs.run_result import RunOptions, RunResult
 from modelaudit.runs.write_reports import SelectedFormats, report_writer
 from modelaudit.schema import dumps
@@ -56,6 +56,7 @@ def merge(
     formats: SelectedFormats,
     *,
     keep: int,
+    moved: bool = False,
     tell: Callable[[RunResult], None] = lambda _: None,
 ) -> RunResult:
     """Merge the runs over the shards of a registry into one run, with a history of its own.
@@ -66,6 +67,7 @@ def merge(
         out: output directory of the merged run; reports are linked to, or copied into it.
         formats: reports on the run as a whole.
         keep: number of runs to keep in its history.
+        moved: the registry of the earlier merges has moved to the path of the shards' runs.
         tell: receives the run before it counts as reported.
 
     Raises:
@@ -76,45 +78,73 @@ def merge(
     """
     if out.resolve() in {each.resolve() for each in outs}:
         raise UsageError(f"{out} is the output of a shard; choose another directory for --out")
-    files = {each: read_shard(each) for each in outs}
-    told = next(iter(files.values())).told
+    files, problems = _shard_files(outs)
+    first, told = next((place, file.told) for place, file in files.items())
     taken: dict[Shard, Path] = {}
     for place, file in files.items():
         theirs = file.told
         if (theirs.registry, theirs.shard.of) != (told.registry, told.shard.of):
             raise UsageError(
                 f"{place} holds shard {theirs.shard} of {theirs.registry}, and "
-                f"{outs[0]} shard {told.shard} of {told.registry}"
+                f"{first} shard {told.shard} of {told.registry}"
             )
         if theirs.shard in taken:
             raise UsageError(f"{taken[theirs.shard]} and {place} both hold shard {theirs.shard}")
         taken[theirs.shard] = place
-    parts, problems = _complete(files)
-    for number in range(1, told.shard.of + 1):
-        if (shard := Shard(number, told.shard.of)) not in taken:
-            problems.append(_problem(shard, "no output of it was given"))
+    parts, incomplete = _complete(files)
+    problems += incomplete
+    every = [Shard(number, told.shard.of) for number in range(1, told.shard.of + 1)]
+    problems += [_problem(each, "no output of it was given") for each in every if each not in taken]
     if not parts:
         raise UsageError(f"no shard is complete: {problems[0].file}: {problems[0].detail}")
-    found = _found(files, parts, problems)
+    found = _found(parts, problems, frozenset(every))
     created = clock.utc_now()
     command = "nightly" if all(part.file.told.command == "nightly" for part in parts) else "audit"
     probe = replace(settings.probe, enabled=all(part.file.told.probed for part in parts))
     settings = replace(settings, probe=probe)
 
-    def fill(begun: BegunRun) -> None:
+    def store_results(begun: BegunRun) -> None:
         for part in parts:
             with Store.open_to_read(part.out) as store:
                 begun.store.take(begun.run, store.audits(part.run.id))
-            for row in part.rows.values():
-                _bring_reports(part.out, out, row.slug)
-        _lose(begun, settings, created, out)
+                audits = store.results(part.run.id)
+                for place, row in part.rows.items():
+                    _link_reports(part.out, out, row.slug)
+                    file = out / "models" / row.slug / FORMATS["json"].file
+                    if not file.is_file():  # it was removed from the shard; its history has it
+                        write_atomic(file, store.document(audits[place]).encode())
+        _add_incomplete(begun, settings, created, out)
 
     return keep_run(
         *(told.registry, found, settings, created),
-        RunOptions(out, formats, command, keep=keep),
-        fill=fill,
-        finish=lambda ran, _: tell(ran),
+        RunOptions(out, formats, command, moved=moved, keep=keep),
+        store_results=store_results,
+        after_run=lambda ran, _: tell(ran),
+        interrupted="merged; repeat the merge",
     )
+
+
+def _shard_files(outs: Sequence[Path]) -> tuple[dict[Path, ShardFile], list[Problem]]:
+    """What the runs over shards left, and which directories have no complete run.
+
+    Raises:
+        UsageError: none has one, a file is damaged, or a directory is given twice.
+    """
+    files: dict[Path, ShardFile] = {}
+    problems = []
+    seen: set[Path] = set()
+    for out in outs:
+        if out.resolve() in seen:
+            raise UsageError(f"{out} is given twice")
+        seen.add(out.resolve())
+        if file := read_shard(out):
+            files[out] = file
+        else:
+            said = f"no run with --shard was completed: it has no {NAME}"
+            problems.append(Problem(ProblemKind.UNREADABLE, str(out), said))
+    if not files:
+        raise UsageError(f"{outs[0]} is not the output of a run with --shard: it has no {NAME}")
+    return files, problems
 
 
 def _complete(files: dict[Path, ShardFile]) -> tuple[list[_CompleteShard], list[Problem]]:
@@ -124,11 +154,16 @@ def _complete(files: dict[Path, ShardFile]) -> tuple[list[_CompleteShard], list[
         try:
             with Store.open_to_read(out) as store:
                 last = store.runs()[-1]
-                if not last.is_whole or last.id != file.told.run:
-                    said = f"its last run, of {last.started}, is {last.state.value}: {out}"
+                said = "" if last.is_whole else f"is {last.state.value}"
+                if last.is_whole and last.id != file.told.run:
+                    said = f"is not the one that {NAME} is of"
+                if said:
+                    said = f"its last run, of {last.started}, {said}: {out}"
                     problems.append(_problem(file.told.shard, said))
                     continue
-                parts.append(_CompleteShard(out, file, last, store.rows(last.id)))
+                rows = store.rows(last.id)
+                _check_slugs(out, file.told.shard, rows)
+                parts.append(_CompleteShard(out, file, last, rows))
         except (StoreError, IndexError) as error:
             problems.append(_problem(file.told.shard, f"no history: {error}"))
     newest = max((_time(part.run) for part in parts), default=None)
@@ -137,6 +172,13 @@ def _complete(files: dict[Path, ShardFile]) -> tuple[list[_CompleteShard], list[
             said = f"its last run is of {part.run.started}; other shards are newer: {part.out}"
             problems.append(_problem(part.file.told.shard, said))
     return parts, problems
+
+
+def _check_slugs(out: Path, shard: Shard, rows: Mapping[ModelKey, ResultRow]) -> None:
+    """Check that reports are inside `models`: the history comes from another machine."""
+    for slug in (row.slug for row in rows.values()):
+        if slug in ("", "..") or "\0" in slug or Path(slug).name != slug:
+            raise UsageError(f"{out}: shard {shard} has a model in the directory {slug!r}")
 
 
 def _time(run: StoredRun) -> datetime.datetime:
@@ -148,26 +190,20 @@ def _problem(shard: Shard, said: str) -> Problem:
 
 
 def _found(
-    files: dict[Path, ShardFile], parts: list[_CompleteShard], problems: list[Problem]
+    parts: list[_CompleteShard], problems: list[Problem], every: frozenset[Shard]
 ) -> FoundModels:
-    """What all shards found; without a shard, nothing that was known before is gone."""
+    """What all shards found; models of a shard without a result are not gone."""
     found = all_found([part.file for part in parts])
-    targets = [
-        known_target(place, row, place.root if isinstance(place_of(place.root), Url) else "")
-        for part in parts
-        for place, row in part.rows.items()
-    ]
-    lacking = len(parts) < parts[0].file.told.shard.of
-    roots = {root for file in files.values() for root in file.found.roots} if lacking else set()
+    targets = [known_target(place, row) for part in parts for place, row in part.rows.items()]
     return replace(
         found,
         targets=tuple(sorted(targets, key=lambda target: target.relative.encode())),
         problems=(*problems, *found.problems),
-        unread=(*found.unread, *((root, "") for root in sorted(roots))),
+        missing=every - {part.file.told.shard for part in parts},
     )
 
 
-def _bring_reports(source: Path, out: Path, slug: str) -> None:
+def _link_reports(source: Path, out: Path, slug: str) -> None:
     """Link the reports of a model into `out`, or copy them; those of an earlier audit go."""
     here, there = source / "models" / slug, out / "models" / slug
     there.mkdir(parents=True, exist_ok=True)
@@ -191,7 +227,7 @@ def _state(path: Path) -> tuple[int, int]:
     return status.st_size, status.st_mtime_ns
 
 
-def _lose(begun: BegunRun, settings: Settings, created: str, out: Path) -> None:
+def _add_incomplete(begun: BegunRun, settings: Settings, created: str, out: Path) -> None:
     """Store that models are incomplete of which no shard has a result."""
     results = begun.store.results(begun.run)
     reason = "no shard has a result for it"

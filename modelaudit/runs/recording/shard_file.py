@@ -38,10 +38,7 @@ class ShardRun(Struct, frozen=True):
 
 
 class FoundInShard(Struct, frozen=True):
-    """What was found besides models: the fields of `FoundModels` that its history lacks.
-
-    `roots` are the directories and URLs that models are relative to.
-    """
+    """What was found besides models: the fields of `FoundModels` that its history lacks."""
 
     root: str
     others: dict[str, int]
@@ -50,7 +47,6 @@ class FoundInShard(Struct, frozen=True):
     problems: tuple[Problem, ...]
     whole: bool
     unread: tuple[tuple[str, str], ...]
-    roots: tuple[str, ...]
 
 
 class ShardFile(Struct, frozen=True):
@@ -62,20 +58,21 @@ class ShardFile(Struct, frozen=True):
 
 def write_shard(out: Path, told: ShardRun, found: FoundModels) -> None:
     """Write the file to the output directory of a complete run."""
-    roots = {target.address or str(target.root) for target in found.targets}
     here = FoundInShard(
         *(found.root, found.others, found.named, found.empty_versions, found.problems),
-        *(found.whole, found.unread, tuple(sorted(roots))),
+        *(found.whole, found.unread),
     )
     write_atomic(out / NAME, msgspec.json.format(msgspec.json.encode(ShardFile(told, here))))
 
 
-def read_shard(out: Path) -> ShardFile:
-    """Read the file of an output directory.
+def read_shard(out: Path) -> ShardFile | None:
+    """Read the file of an output directory; None if there is none, so no run was completed.
 
     Raises:
-        UsageError: there is none, or it is damaged.
+        UsageError: it is damaged.
     """
+    if not (out / NAME).exists():
+        return None
     try:
         return msgspec.json.decode(read_bytes(out / NAME, MOST_BYTES), type=ShardFile)
     except ReadError as error:
