@@ -151,6 +151,13 @@ def test_the_health_check_is_notified_of_an_invalid_command_line(server, night, 
     assert [path for _, path, _ in asked] == ["/check/start", "/check/2"]
 
 
+def test_no_run_over_a_shard_is_told_to_the_health_check(server, night):
+    address, asked = server
+    for shard in ("1/1", "9/8"):
+        night(f'[nightly]\nping = "{address}/check"\n', "--shard", shard)
+    assert not asked
+
+
 def test_help_is_not_a_run(server, night):
     address, asked = server
     assert night(f'[nightly]\nping = "{address}/check"\n', "--help").exit_code == 0
