@@ -76,7 +76,7 @@ def test_the_tasks_of_the_array_are_all_shards(models, programs):
     index = json.loads((out / "all" / "index.json").read_text())
     assert [row["path"] for row in index["models"]] == ["truncated.h5", "a.h5", "b.keras"]
     broken = run(["bash", script], models, programs | own | {"SLURM_ARRAY_TASK_ID": "3"})
-    assert broken.returncode == 1
+    assert broken.returncode == 2
 
 
 def test_the_array_has_as_many_tasks_as_shards():
@@ -110,6 +110,24 @@ def test_the_pods_of_the_job_are_all_shards(models, programs):
     ran = run([*shell, line.replace("/reports", str(out))], models, programs)
     assert ran.returncode == 0, ran.stderr
     assert len(json.loads((out / "all" / "index.json").read_text())["models"]) == 3
+
+
+def lines():
+    """The shell lines of all scripts and jobs, by name."""
+    for name in ("indexed-job.yaml", "merge-job.yaml"):
+        *_, line = job(name)["spec"]["template"]["spec"]["containers"][0]["command"]
+        yield name, line
+    yield "modelaudit.sbatch", (CONTRIB / "slurm" / "modelaudit.sbatch").read_text()
+
+
+@pytest.mark.parametrize("code", [0, 1, 2, 3, 4, 75, 130])
+@pytest.mark.parametrize(("name", "line"), [*lines()])
+def test_findings_and_incomplete_models_fail_no_job(name, line, code, tmp_path):
+    (tmp_path / "modelaudit").write_text(f"#!/bin/sh\nexit {code}\n")
+    (tmp_path / "modelaudit").chmod(0o755)
+    env = {"PATH": f"{tmp_path}:{KEPT['PATH']}", "JOB_COMPLETION_INDEX": "0"}
+    ran = run(["bash", "-c", line], tmp_path, env | {"SLURM_ARRAY_TASK_ID": "1"})
+    assert (ran.returncode == 0) == (code in (0, 1, 3)), ran.stderr
 
 
 @pytest.mark.parametrize("name", ["indexed-job.yaml", "merge-job.yaml"])
