@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from modelaudit.facts import Format, Json
@@ -38,17 +38,17 @@ def sniff_all_isolated(paths: Iterable[Path], limits: Limits) -> dict[Path, Form
     if waiting:  # import h5py here, so that no child needs to
         importlib.import_module("modelaudit.formats.hdf5.keras_layout")
     groups = [waiting[start : start + AT_ONCE] for start in range(0, len(waiting), AT_ONCE)]
-    lost = list(_look_at(groups, forms, limits))
+    lost = _look_at(groups, forms, limits)
     if len(waiting) > 1:  # one of them crashed the child; the others are as good as before
-        for _ in _look_at([[path] for path in lost], forms, limits):
-            pass  # it stays corrupt
+        _look_at([[path] for path in lost], forms, limits)
     return forms
 
 
 def _look_at(
     groups: Sequence[Sequence[Path]], forms: dict[Path, Format], limits: Limits
-) -> Iterator[Path]:
-    """Add the formats of files in these groups to `forms`; yields the files of lost groups."""
+) -> list[Path]:
+    """Add the formats of files in these groups to `forms`; returns the files of lost groups."""
+    lost: list[Path] = []
     for done in worker_pool.run_tasks(
         groups, _look, jobs=default_jobs(), seconds=SECONDS, memory=limits.read_memory
     ):
@@ -56,7 +56,8 @@ def _look_at(
         if isinstance(words, list):
             forms.update(zip(groups[done.index], map(Format, map(str, words)), strict=True))
         else:
-            yield from groups[done.index]
+            lost += groups[done.index]
+    return lost
 
 
 def _look(group: Sequence[Path]) -> dict[str, Json]:
