@@ -256,3 +256,9 @@ def test_the_index_is_a_table_for_screen_readers_also_outside_the_viewport(launc
     roles = Counter(node["role"]["value"] for node in nodes if not node["ignored"])
     assert (roles["table"], roles["columnheader"], roles["row"]) == (1, 7, 1 + SOME)
     assert (roles["rowheader"], roles["cell"]) == (SOME, 6 * SOME)
+
+
+def test_an_index_without_models_says_so(browser, tmp_path):
+    (tmp_path / "none.html").write_text(index.render_index([], RUN, samples.RULES))
+    with opened(browser, tmp_path / "none.html") as page:
+        assert page.get_by_text("No models found.").is_visible()
