@@ -217,7 +217,8 @@ def has(class_name: str, traits: int) -> bool:
 
 def augments(class_name: str) -> bool:
     """Whether the class is an augmentation layer, or by its name a subclass of one."""
-    return has(class_name, Trait.AUGMENTATION) or class_name.startswith("Random")
+    named = class_name.startswith("Random") and class_name != "RandomFourierFeatures"
+    return has(class_name, Trait.AUGMENTATION) or named
 
 
 def classes(traits: int) -> frozenset[str]:

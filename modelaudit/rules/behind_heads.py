@@ -22,7 +22,8 @@ def _behind(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 continue
             name = step.layer.class_name
             normalises = has(name, Trait.BATCH_NORMALISATION | Trait.CHANNEL_NORMALISATION)
-            random = has(name, Trait.DROPOUT | Trait.NOISE) and step.layer.config.get("rate") != 0
+            sizes = [step.layer.config.get(key) for key in ("rate", "stddev")]
+            random = has(name, Trait.DROPOUT | Trait.NOISE) and 0 not in sizes
             if seen and (normalises or random):
                 yield rule.finding(
                     f"{step.layer.route} ({name}) follows the {seen} of the output: "

@@ -208,7 +208,7 @@ def _non_finite(rule: Rule, facts: Facts) -> Iterator[Finding]:
             more = counted(len(unused) - 1, "other tensor has", "other tensors have")
             said = f"; {more} such values too. None of them is a weight of a layer."
         if stalled:
-            said += " With such averages, each step of the optimizer is 0 or NaN: training stopped "
+            said += " With such averages, each step of these weights is 0 or NaN: training stopped "
             said += "there, or destroys the weights if it goes on."
         severity = Severity.MEDIUM if stalled else Severity.LOW
         yield _not_finite(rule, unused[0], said, severity, *(t.name for t in unused[1:]))

@@ -25,12 +25,12 @@ def _erasing(rule: Rule, facts: Facts) -> Iterator[Finding]:
     erasing = [
         (graph.layer(x), *said) for x in rates for said in rates[x] if said[1] >= ERASING.value
     ]
-    for layer, key, rate in erasing:
+    for layer, key, rate, class_name in erasing:
         what = "input" if key in {"rate", "p", "dropout"} else "state"
-        if has(layer.class_name, Trait.ATTENTION):
+        if has(class_name, Trait.ATTENTION):
             what = "attention"
         effect = f"drops {rate:.0%} of its {what}"
-        if layer.class_name == "GaussianDropout":  # keras.layers.GaussianDropout.call
+        if class_name == "GaussianDropout":  # keras.layers.GaussianDropout.call
             noise = math.sqrt(rate / (1 - rate)) if rate < 1 else math.inf
             effect = f"multiplies its input by noise with a standard deviation of {noise:.2g}"
         yield rule.finding(
@@ -53,8 +53,11 @@ def _erasing(rule: Rule, facts: Facts) -> Iterator[Finding]:
         # A sum or concatenation passes on what the way with the least dropout passes on.
         kept = max((1.0 if each is None else each for each in values), default=1.0)
         # Gaussian dropout drops nothing: it multiplies by noise with a mean of 1.
-        drops = layer.class_name != "GaussianDropout"
-        own = [rate for key, rate in rates[layer.route] if key in {"rate", "p"} and drops]
+        own = [
+            rate
+            for key, rate, class_name in rates[layer.route]
+            if key in {"rate", "p"} and class_name != "GaussianDropout"
+        ]
         return kept * (1 - own[0] if own else 1.0)
 
     passed: dict[str, float] = graph.propagate(step, max)
@@ -80,8 +83,8 @@ def _wrapped(graph: LayerGraph, layer: Layer) -> bool:
     return around is not None and around.class_name in _WRAPPERS
 
 
-def _rates(layer: Layer) -> list[tuple[str, float]]:
-    """The settings of a layer that drop values, and of the layer or cell that it runs."""
+def _rates(layer: Layer) -> list[tuple[str, float, str]]:
+    """The settings that drop values, of a layer or of that which it runs, and the class of it."""
     config, name = layer.config, layer.class_name
     for key in ("layer", "cell"):
         inner = config.get(key)
@@ -93,7 +96,9 @@ def _rates(layer: Layer) -> list[tuple[str, float]]:
         keys = ("dropout", "recurrent_dropout")
     said = [(key, config.get(key)) for key in keys]
     return [
-        (key, float(rate)) for key, rate in said if isinstance(rate, int | float) and 0 < rate <= 1
+        (key, float(rate), name)
+        for key, rate in said
+        if isinstance(rate, int | float) and 0 < rate <= 1
     ]
 
 

@@ -43,14 +43,16 @@ def _metrics(rule: Rule, facts: Facts) -> Iterator[Finding]:
     given = _by_output(saved, output_names(facts))
     for route, loss, metrics in zip(graph.outputs, losses, given, strict=True):
         head = heads.get(route)
-        for name, config in _named_metrics(metrics) if head and loss else ():
-            wrong = _unsuited(name, config, head, loss) if head and loss else None
+        if head is None or loss is None:
+            continue
+        for name, config in _named_metrics(metrics):
+            wrong = _unsuited(name, config, head, loss)
             if wrong is not None:
                 detail, severity, fix = wrong
                 yield rule.finding(
                     f"The metric {name} does not suit {route}: {detail}.",
                     route=route,
-                    evidence={"measured": name, "loss": loss.name if loss else "none"},
+                    evidence={"measured": name, "loss": loss.name},
                     key=name if len(losses) == 1 else f"{route} {name}",
                     severity=severity,
                     fix=f"model.compile(..., metrics=[{fix}])",

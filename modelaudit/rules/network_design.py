@@ -37,6 +37,7 @@ _TABLES = frozenset(("Embedding", "CategoryEncoding", "TextVectorization"))
 _KEEPS_AXES = Trait.SAME_SHAPE | Trait.PADDING | Trait.LOCAL_POOLING | Trait.AUGMENTATION
 _POOLINGS = Trait.LOCAL_POOLING | Trait.GLOBAL_POOLING
 _BEFORE_WEIGHTS = _POOLINGS | Trait.DROPOUT | Trait.PADDING | Trait.UPSAMPLING
+_MOVES = frozenset(("Reshape", "Permute"))
 _CHANNELS = frozenset((1, 3, 4))
 
 
@@ -58,13 +59,23 @@ def _linear(rule: Rule, facts: Facts) -> Iterator[Finding]:
         raise NotRelevant("the model has one layer with weights")
     trained = bool(facts.artifact.training and facts.artifact.training.get("loss"))
     curved = [layer for layer in rest if not _is_linear(layer)]
-    if curved and len(hidden) > 1 and all(_takes_maximum(each) for each in curved):
+    last = heads[0].steps[0].layer
+    shapes = [input_shape(layer) for layer in graph.layers if not graph.calls[layer.route]]
+    # A linear autoencoder finds principal components, which can be wanted.
+    per_pixel = has(last.class_name, Trait.CONVOLUTION)
+    rebuilds = any(
+        shape and shape[-1] == heads[0].units and (len(shape) == 2 or per_pixel) for shape in shapes
+    )
+    # The vectors of a table are a hidden layer that a sum of them uses well.
+    meant = rebuilds or any(layer.class_name in _TABLES for layer in rest)
+    if curved and len(hidden) > 1 and not meant and _only_maxima(graph, curved, hidden):
         yield rule.finding(
             f"No layer before {heads[0].weights.route} has an activation: only maxima over positions "
             f"stand between the hidden layers {_named(hidden)}.",
             route=hidden[0].route,
             evidence={"measured": 0, "unit": "nonlinear layers", "n": len(hidden)},
-            severity=rule.severity if trained else Severity.LOW,
+            title="Only maxima over positions stand between the hidden layers",
+            severity=Severity.LOW,
             fix=f'Give them an activation, as with activation="relu" in {hidden[0].name}, and train '
             "again.",
         )
@@ -72,24 +83,13 @@ def _linear(rule: Rule, facts: Facts) -> Iterator[Finding]:
         yield from _pairs(rule, graph, hidden)
         yield from _bare_convolutions(rule, graph, hidden)
     else:
-        last = heads[0].steps[0].layer
-        shapes = [input_shape(layer) for layer in graph.layers if not graph.calls[layer.route]]
-        # A linear autoencoder finds principal components, which can be wanted.
-        per_pixel = has(last.class_name, Trait.CONVOLUTION)
-        rebuilds = any(
-            shape and shape[-1] == heads[0].units and (len(shape) == 2 or per_pixel)
-            for shape in shapes
-        )
         yield rule.finding(
             f"No layer before {last.route} has a nonlinear activation. Together with the hidden "
             f"{'layer' if len(hidden) == 1 else 'layers'} {_named(hidden)}, it computes what a "
             "single layer can compute.",
             route=hidden[0].route,
             evidence={"measured": 0, "unit": "nonlinear layers", "n": len(hidden)},
-            # The vectors of a table are a hidden layer that a sum of them uses well.
-            severity=Severity.MEDIUM
-            if trained and not rebuilds and not any(x.class_name in _TABLES for x in rest)
-            else Severity.LOW,
+            severity=Severity.MEDIUM if trained and not meant else Severity.LOW,
         )
 
 
@@ -143,6 +143,14 @@ def _bare_convolutions(rule: Rule, graph: LayerGraph, hidden: list[Layer]) -> It
                 "again.",
             )
             return
+
+
+def _only_maxima(graph: LayerGraph, curved: list[Layer], hidden: list[Layer]) -> bool:
+    """Whether all these are maxima over positions, none of them over units as in maxout."""
+    above = graph.above([layer.route for layer in curved])
+    moved = [x.route for x in graph.layers if x.class_name in _MOVES and x.route in above]
+    behind = graph.above(moved) & {layer.route for layer in hidden}
+    return all(map(_takes_maximum, curved)) and not behind
 
 
 def _takes_maximum(layer: Layer) -> bool:

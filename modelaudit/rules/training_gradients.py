@@ -22,6 +22,7 @@ from modelaudit.thresholds.training import (
     FEW_STEPS,
     ONE_RATIO,
     SILENT_UNITS,
+    SLOW_FADING,
     STOPPED,
     STOPPED_MOMENTUM,
     VANISHED,
@@ -118,7 +119,8 @@ def _silent_units(rule: Rule, facts: Facts, state: OptimizerState) -> Iterator[F
         largest = each.first if each.first is not None else each.second
         if each.role != "bias" or each.route not in rectified or not largest or not units:
             continue
-        silent = max(each.zeros, each.faded if largest > math.sqrt(FADED.value) else 0)
+        slow = _fades_slowly(state, each) and largest > math.sqrt(FADED.value)
+        silent = max(each.zeros, each.faded if slow else 0)
         if silent >= SILENT_UNITS.value * units:
             fades = silent > each.zeros or each.first is None or state.name.lower() == "rmsprop"
             since = (
@@ -140,6 +142,13 @@ def _silent_units(rule: Rule, facts: Facts, state: OptimizerState) -> Iterator[F
                 key=f"{each.route} units",
                 severity=Severity.LOW,
             )
+
+
+def _fades_slowly(state: OptimizerState, each: WeightMoments) -> bool:
+    """Whether the average outlasts a few steps: that of plain SGD is the last gradient alone."""
+    key = "rho" if each.first is None else "beta_1" if "beta_1" in state.settings else "momentum"
+    kept = number(state.settings.get(key))
+    return kept is not None and kept >= SLOW_FADING.value
 
 
 def _since(

@@ -15,6 +15,7 @@ from modelaudit.formats.keras.compiled_losses import (
 )
 from modelaudit.measures.optimizer_state import optimizer_state
 from modelaudit.rules import examples
+from modelaudit.rules.grammar import counted
 from modelaudit.rules.initial_values import never_trained
 from modelaudit.rules.learning_rates import ADAPTIVE, RateFault, rate_fault
 from modelaudit.rules.model import Facts, Family, Need, NotRelevant, Rule
@@ -124,8 +125,9 @@ def _rated(facts: Facts, name: str, fault: RateFault, adaptive: bool) -> Iterato
     right = f"keras.optimizers.{name}(learning_rate={default})"
     steps = _without_effect(facts) if 0 <= fault.rate < LOW_RATE.value else 0
     if steps:
-        detail = f"The learning rate of {name} is {fault.rate:g}: {steps:,} steps left the weights "
-        yield detail + "as they were drawn", fault.rate, Severity.MEDIUM, right
+        detail = f"The learning rate of {name} is {fault.rate:g}: "
+        detail += f"{counted(steps, 'step', 'steps')} left the weights as they were drawn"
+        yield detail, fault.rate, Severity.MEDIUM, right
     else:
         yield fault.detail, fault.rate, fault.severity, right
 

@@ -80,6 +80,12 @@ STOPPED_MOMENTUM = Threshold(
     "momentum, relative to the largest of the model, below which no gradient came",
     "with a momentum of 0.9, 262 steps without gradient",
 )
+SLOW_FADING = Threshold(
+    0.89,
+    "",
+    "beta_1, momentum or rho from which an average that has faded tells of a long time",
+    "chosen: 0.9, the default, takes hundreds of steps, 0.5 about 100; in float32, 0.9 is less",
+)
 VANISHED = Threshold(
     1e-4,
     "of the last layer's",

@@ -49,20 +49,16 @@ def message(path: Path, fill: Callable[[pb.MetaGraphDef], object]) -> None:
     saved_models.write(path, made)
 
 
-def nodes(path: Path, count: int) -> None:
+def nodes(path: Path, count: int, op: str = "NoOp") -> None:
     def fill(meta: pb.MetaGraphDef) -> None:
         for number in range(count):
-            meta.graph_def.node.add(name=str(number), op="NoOp")
+            meta.graph_def.node.add(name=str(number), op=op.format(number))
 
     message(path, fill)
 
 
 def foreign(path: Path, count: int) -> None:
-    def fill(meta: pb.MetaGraphDef) -> None:
-        for number in range(count):
-            meta.graph_def.node.add(name=str(number), op=f"X{number}")
-
-    message(path, fill)
+    nodes(path, count, "X{}")
 
 
 def functions(path: Path, count: int) -> None:
@@ -122,9 +118,11 @@ def constants(path: Path, count: int) -> None:
     path.write_bytes(graph.SerializeToString())
 
 
-def archive(path: Path, layers: object) -> None:
-    config = {"class_name": "Sequential", "config": {"name": "s", "layers": layers}}
-    with zipfile.ZipFile(path, "w") as file:
+def archive(
+    path: Path, layers: object, kind: str = "Sequential", method: int = 0, **more: object
+) -> None:
+    config = {"class_name": kind, "config": {"name": "s", "layers": layers, **more}}
+    with zipfile.ZipFile(path, "w", method) as file:
         file.writestr("config.json", json.dumps(config, separators=(",", ":")))
         file.writestr("metadata.json", '{"keras_version": "3.5.0"}')
 
@@ -144,10 +142,7 @@ def numbers(path: Path, count: int) -> None:
 def packed(path: Path, count: int) -> None:
     """Lists that differ, so that their ratio is below that of a bomb, in an archive of 40 KB."""
     noise = [[number * number % 97] for number in range(1000)]
-    config = {"class_name": "Sequential", "config": {"name": "s", "layers": [], "x": noise * count}}
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
-        file.writestr("config.json", json.dumps(config, separators=(",", ":")))
-        file.writestr("metadata.json", '{"keras_version": "3.5.0"}')
+    archive(path, [], method=zipfile.ZIP_DEFLATED, x=noise * count)
 
 
 def layer_names(path: Path, count: int) -> None:
@@ -172,6 +167,18 @@ def inputs(path: Path, count: int) -> None:
 
 def keys(path: Path, count: int) -> None:
     archive(path, [{"class_name": "ReLU", "config": {f"k{number}": 1 for number in range(count)}}])
+
+
+def input_layers(path: Path, count: int) -> None:
+    """A model of so many inputs, with a layer behind each."""
+    made: list[object] = []
+    for number in range(count):
+        given, reader = {"name": f"i{number}"}, {"name": f"f{number}"}
+        made.append({"class_name": "InputLayer", "config": given, **given, "inbound_nodes": []})
+        taken = {"inbound_nodes": [[[f"i{number}", 0, 0, {}]]]}
+        made.append({"class_name": "Flatten", "config": reader, **reader, **taken})
+    first, last = ([[f"{end}{number}", 0, 0] for number in range(count)] for end in "if")
+    archive(path, made, "Functional", input_layers=first, output_layers=last)
 
 
 def texts(path: Path, count: int) -> None:
@@ -308,6 +315,7 @@ COUNTED = {
     "weights.h5": (weight_names, 50_000, 500),
     "inputs": (inputs, 2_000_000, 10_000),
     "keys.keras": (keys, 500_000, 500),
+    "inputs.keras": (input_layers, 2_400, None),
     "texts.keras": (texts, 700_000, 500),
     "functions.keras": (functions_of_layers, 4_900, None),
     "convolutions.pb": (convolutions, 12_000, 500),

@@ -314,3 +314,23 @@ def test_a_zero_head_with_a_trained_bias():
     assert "learning rate" not in fix(
         replace(examples.ORDINARY, minimum=0.0, maximum=0.0, mean=0.0, std=0.0)
     )
+
+
+def test_maxima_alone_between_hidden_layers():
+    one, two, head = (examples.layer(n, config={"units": 8}) for n in ("one", "two", "head"))
+    maxima = [examples.layer(f"max_{n}", "GlobalMaxPooling1D", {}) for n in range(2)]
+    reshapes = [examples.layer(f"axes_{n}", "Reshape", {}) for n in range(2)]
+
+    def titles(*layers):
+        facts = examples.chain(*layers)
+        artifact = replace(facts.artifact, training={"loss": "mse"})
+        said = run_rule(rule("MA309"), replace(facts, artifact=artifact)).findings
+        return [(each.severity.value, each.title) for each in said]
+
+    low = [("low", "Only maxima over positions stand between the hidden layers")]
+    assert titles(one, maxima[0], two, maxima[1], head) == low
+    assert titles(reshapes[0], one, maxima[0], two, maxima[1], head) == low  # of the inputs
+    # Maxima over groups of units are the activation of maxout (arXiv:1302.4389).
+    assert titles(one, reshapes[0], maxima[0], two, reshapes[1], maxima[1], head) == []
+    table = examples.layer("table", "Embedding", {})
+    assert titles(table, one, maxima[0], two, maxima[1], head) == []

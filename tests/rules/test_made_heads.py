@@ -73,6 +73,12 @@ def test_noise_that_is_larger_than_the_values():
     assert found("MA310", layer("GaussianDropout", rate=0.5), HEAD) == []
     rows = [layer("GaussianDropout", rate=0.8, name=f"noise_{n}") for n in range(3)]
     assert found("MA310", *rows, HEAD) == []  # drops nothing
+    inner = {"class_name": "GaussianDropout", "config": {"name": "noise", "rate": 0.95}}
+    (said,) = found("MA310", layer("TimeDistributed", layer=inner), HEAD)
+    assert said[0] == "medium"
+    around = examples.layer("each", "TimeDistributed", {}, {"layer": inner})
+    (seen,) = run_rule(rule("MA310"), examples.chain(around, examples.layer("head"))).findings
+    assert "multiplies its input by noise" in seen.detail
 
 
 def test_dropout_behind_probabilities():
@@ -80,6 +86,8 @@ def test_dropout_behind_probabilities():
     assert names(found("MA308", HEAD, drop), "Move drop before head") == "medium"
     assert names(found("MA308", HEAD, drop, training={"loss": "mse"}), "Move drop") == "low"
     assert found("MA308", HEAD, layer("Dropout", rate=0.0, name="drop")) == []
+    assert found("MA308", HEAD, layer("GaussianNoise", stddev=0.0, name="noise")) == []
+    assert found("MA308", HEAD, layer("GaussianNoise", stddev=0.1, name="noise"))
 
 
 @pytest.mark.parametrize(
@@ -106,7 +114,7 @@ def test_only_maxima_between_layers():
         hidden = dense(24, activation, name="hidden")
         return conv, layer("MaxPooling2D"), layer("Flatten"), hidden, HEAD
 
-    assert names(found("MA309", *body("linear")), 'activation="relu"') == "medium"
+    assert names(found("MA309", *body("linear")), 'activation="relu"') == "low"
     assert found("MA309", *body("relu")) == []
 
 

@@ -111,11 +111,30 @@ def test_averages_of_adam_fade_but_not_to_zero(tmp_path, alive, steps, said):
     first = summarise("m", (10,), "float64", "m.bin", "optimizer", source, Limits())
     second = examples.tensor("v", (10,), TensorStats(1e-9, 1.0, 0.5, 0.1, 0, 0))
     facts = examples.chain(examples.layer("hidden", config={"activation": "relu"}))
-    state = OptimizerState("Adam", moments=(_summed("hidden", "bias", first, second),))
+    moments = (_summed("hidden", "bias", first, second),)
+    state = OptimizerState("Adam", settings={"beta_1": 0.9}, moments=moments)
     found = [*_silent_units(rule("MA433"), facts, state)]
     assert [each.detail.partition(",")[0] for each in found] == [
         "6 of the 10 units of hidden received no gradient for a long time"
     ] * said
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"momentum": 0.9}, True),
+        ({"beta_1": np.float32(0.9).item()}, True),
+        ({"momentum": 0.0}, False),  # plain SGD of tf-keras stores the last gradient
+        ({"beta_1": 0.0, "beta_2": 0.999}, False),
+        ({"beta_1": 0.5}, False),  # 0 after 120 steps
+        ({}, False),
+    ],
+)
+def test_only_a_slow_average_tells_of_a_long_time(settings, said):
+    facts = examples.chain(examples.layer("hidden", config={"activation": "relu"}))
+    bias = WeightMoments("hidden", "bias", (10,), 0.1, faded=6)
+    state = OptimizerState(settings=settings, moments=(bias,))
+    assert bool([*_silent_units(rule("MA433"), facts, state)]) is said
 
 
 @pytest.mark.parametrize("count", [3, 30])

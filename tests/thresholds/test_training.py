@@ -20,7 +20,7 @@ from modelaudit.rules.engine import run_rule
 from modelaudit.rules.model import Facts
 from modelaudit.rules.probe_labels import InputColumns, _columns
 from modelaudit.rules.trainability import _units
-from modelaudit.rules.training_gradients import _inputs
+from modelaudit.rules.training_gradients import _inputs, _silent_units
 from modelaudit.rules.training_results import _example
 from modelaudit.rules.training_steps import adam
 from modelaudit.structs import replace
@@ -112,6 +112,14 @@ def momentum(least):
     state = optimizer_state(artifact)
     assert state is not None and [each.second for each in state.moments] == [None, None]
     return outcome("MA433", replace(facts, artifact=artifact))
+
+
+@at("training.SLOW_FADING", {0.8899: [], 0.89: ["low"], 0.8901: ["low"]})
+def average_that_fades_slowly(beta):
+    facts = examples.chain(examples.layer("hidden", config={"activation": "relu"}))
+    bias = WeightMoments("hidden", "bias", (10,), 0.1, faded=6)
+    state = OptimizerState(settings={"beta_1": beta}, moments=(bias,))
+    return [x.severity.value for x in _silent_units(rule("MA433"), facts, state)]
 
 
 @at("training.VANISHED", {0.99e-4: "fail", 1e-4: "pass", 1.01e-4: "pass"})

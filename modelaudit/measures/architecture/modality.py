@@ -8,6 +8,7 @@ name, its dtype and its shape.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 
 from modelaudit.audit_types.loading import Port
@@ -17,6 +18,7 @@ from modelaudit.findings import Confidence
 from modelaudit.layer_classes import Trait, has, spatial_rank
 from modelaudit.measures.architecture.layer_shapes import input_shape
 from modelaudit.measures.architecture.modality_words import Modality
+from modelaudit.structs import PerObject
 
 READERS = 12  # layers behind an input that are looked at
 MIN_SIDE = 8  # of a square array without channels that counts as an image
@@ -85,7 +87,8 @@ def declared_inputs(artifact: Artifact) -> tuple[Port | Endpoint, ...]:
     """Inputs as the file declares them: of the architecture, or else of a signature."""
     architecture = artifact.architecture
     if architecture is not None:
-        layers = [each for each in architecture.layers if each.route in architecture.inputs]
+        inputs = {*architecture.inputs}
+        layers = [each for each in architecture.layers if each.route in inputs]
         return tuple(
             Port(each.name, str(each.config.get("dtype") or "float32"), input_shape(each))
             for each in layers
@@ -95,28 +98,61 @@ def declared_inputs(artifact: Artifact) -> tuple[Port | Endpoint, ...]:
     return signatures[0].inputs if signatures else ()
 
 
+class _Ways:
+    """Where the layers of an architecture are and which of them take what, looked up once."""
+
+    def __init__(self, architecture: Architecture) -> None:
+        layers = architecture.layers
+        self.by_route = {layer.route: layer for layer in layers}
+        self.takers: dict[str, list[str]] = {}
+        self.inputs: dict[str, list[str]] = {}
+        for layer in layers:
+            for source in dict.fromkeys(route for call in layer.inbound for route in call):
+                self.takers.setdefault(source, []).append(layer.route)
+        for route in architecture.inputs:
+            self.inputs.setdefault(route.rpartition("/")[2], []).append(route)
+        self._places = {route: place for place, route in enumerate(self.by_route)}
+        self._sorted = sorted(self.by_route)
+        self._inside: dict[str, list[Layer]] = {}
+
+    def inside(self, route: str) -> list[Layer]:
+        """The layers in a model or wrapper, in their order."""
+        if route not in self._inside:
+            start, end = (bisect_left(self._sorted, route + mark) for mark in "/0")
+            routes = sorted(self._sorted[start:end], key=self._places.__getitem__)
+            self._inside[route] = [self.by_route[each] for each in routes]
+        return self._inside[route]
+
+
+_ways = PerObject(_Ways)
+
+
+def _count_inputs(artifact: Artifact) -> int:
+    return len(declared_inputs(artifact))
+
+
+_inputs_of = PerObject(_count_inputs)
+
+
 def _readers(architecture: Architecture, name: str) -> Iterator[Layer]:
     """The layers behind an input, the nearest ones first."""
-    named = [route for route in architecture.inputs if route.rpartition("/")[2] == name]
-    queue = named or (list(architecture.inputs) if len(architecture.inputs) == 1 else [])
+    ways = _ways(architecture)
+    queue = [*ways.inputs.get(name, ())]
+    if not queue and len(architecture.inputs) == 1:
+        queue = list(architecture.inputs)
     if not queue and architecture.layers:  # a Sequential model without an input layer
         queue = [architecture.layers[0].route] if not architecture.inputs else []
     seen: set[str] = set()
-    by_route = {layer.route: layer for layer in architecture.layers}
     while queue and len(seen) < READERS:
         route = queue.pop(0)
-        if route in seen or route not in by_route:
+        if route in seen or route not in ways.by_route:
             continue
         seen.add(route)
-        layer = by_route[route]
+        layer = ways.by_route[route]
         yield layer
         if layer.is_model:
-            queue += [other for other in by_route if other.startswith(f"{route}/")][:1]
-        queue += [
-            other.route
-            for other in architecture.layers
-            if any(route in sources for sources in other.inbound)
-        ]
+            queue += [each.route for each in ways.inside(route)[:1]]
+        queue += ways.takers.get(route, [])[:READERS]
 
 
 def _first(readers: Sequence[Layer], *class_names: str) -> Layer | None:
@@ -187,10 +223,9 @@ def _by_shape(
         return None
     sizes = port.shape[1:]
     spatial = {spatial_rank(each.class_name) for each in readers} - {0}
-    if not readers and (len(sizes) > 1 or len(declared_inputs(artifact)) < 2):
+    if not readers and (len(sizes) > 1 or _inputs_of(artifact) < 2):
         spatial = {kernel.spatial for kernel in artifact.kernels} - {0}
-    layers = artifact.architecture.layers if artifact.architecture else ()
-    each = next((x for x in readers if _takes_each_image(x, layers)), None)
+    each = next((x for x in readers if _takes_each_image(x, artifact.architecture)), None)
     if each and len(sizes) == 4:
         said = f"{each.route} ({each.class_name}) reads one image after another"
         return InputModality(Modality.VIDEO, Confidence.HIGH, said)
@@ -203,13 +238,14 @@ def _by_shape(
     return _of_vector(port, sizes, readers, spatial)
 
 
-def _takes_each_image(layer: Layer, layers: Sequence[Layer]) -> bool:
+def _takes_each_image(layer: Layer, architecture: Architecture | None) -> bool:
     """Whether a layer reads a series of images: recurrent, or a wrapper of layers for images."""
     inner = layer.config.get("layer")
     names = [layer.class_name] if has(layer.class_name, Trait.RECURRENT) else []
     if isinstance(inner, dict):
         names = [str(inner.get("class_name", ""))]
-        names += [x.class_name for x in layers if x.route.startswith(f"{layer.route}/")]
+        inside = _ways(architecture).inside(layer.route) if architecture else ()
+        names += [each.class_name for each in inside]
     return any(spatial_rank(name) == 2 for name in names)
 
 

@@ -36,6 +36,8 @@ _KEEP_SIZES = frozenset(
         "StaticRegexFullMatch AddV2 Sub Mul Cast Rsqrt Squeeze Relu6 DepthwiseConv2dNative Pack"
     )
 )
+# Of these, what makes more of two inputs: it broadcasts or joins them.
+_COMBINE = frozenset(("AddV2", "Sub", "Mul", "SelectV2", "Pack"))
 _BY_INPUT = f"if an input of at most {SMALL_INPUT:,} bytes asks for it"
 # Operations whose output depends only on their inputs, as used in loop conditions.
 _PURE = PASSING | {
@@ -124,7 +126,8 @@ def check_loops(rule: Rule, facts: Facts) -> Iterator[Finding]:
     for operation, excess in _excesses(facts).by_inputs:
         if excess.kind == "rounds" and not _stalls(operation):
             what = f"{operation.node.op} makes {excess.measured:,} rounds or more {_BY_INPUT}"
-            yield _finding(rule, facts, operation, what, severity=Severity.LOW)
+            title = "A small input can make the graph run for very long"
+            yield _finding(rule, facts, operation, what, by_input=title)
     for operation in _waiting(facts):
         what = "waits for values that nothing in the graph provides"
         yield _finding(rule, facts, operation, f"{operation.node.op} {what}")
@@ -154,7 +157,8 @@ def check_sizes(rule: Rule, facts: Facts) -> Iterator[Finding]:
     for operation, excess in found.by_inputs:
         if excess.kind == "bytes":
             what = f"{_created(excess)} {_BY_INPUT}"
-            yield _finding(rule, facts, operation, what, excess.measured, severity=Severity.LOW)
+            title = "A small input can make the graph create an oversized tensor"
+            yield _finding(rule, facts, operation, what, excess.measured, by_input=title)
 
 
 def _created(excess: Excess) -> str:
@@ -178,11 +182,14 @@ _done = PerObject(_none)  # by the budget
 
 def _may_grow(graph: Graph) -> bool:
     """Whether an operation makes more than its inputs, other than by a constant shape."""
+    given = [node for node in graph.nodes if node.op == "Placeholder"]
+    arrays = [node for node in given if node.attrs.get("shape") != []]
+    keep = _KEEP_SIZES - _COMBINE if len(arrays) > 1 else _KEEP_SIZES
     for nodes in (graph.nodes, *(each.nodes for each in graph.functions.values())):
         fixed = {node.name for node in nodes if node.op == "Const"}
         for node in nodes:
             shape = node.inputs[SHAPED[node.op] :][:1] if node.op in SHAPED else ()
-            if node.op not in _KEEP_SIZES and not (shape and node_name(shape[0]) in fixed):
+            if node.op not in keep and not (shape and node_name(shape[0]) in fixed):
                 return True
     return False
 
@@ -228,20 +235,24 @@ def _finding(
     operation: GraphOperation,
     what: str,
     measured: int | None = None,
-    severity: Severity | None = None,
+    by_input: str = "",
 ) -> Finding:
+    """A finding; of a cost that an input decides, at low and with the title `by_input`."""
+    severity = Severity.LOW if by_input else rule.severity
     when = f"run by {operation.via}" if operation.via else "not run by anything in the file"
     evidence = {"op": operation.node.op, "reached": operation.via or None}
     budget = facts.settings.limits.result_bytes
     sizes: dict[str, Json] = {"measured": measured, "unit": "bytes", "threshold": budget}
     if operation.reach is Reach.DEAD:
-        severity = lowered(severity or rule.severity, 2)
+        severity = lowered(severity, 2)
     return rule.finding(
         f"{what}; {when}.",
         file=graph_file(facts.artifact),
         route=operation.route,
         evidence={**evidence, **(sizes if measured is not None else {})},
         key=operation.node.op,
+        title=by_input,
+        fix="Limit the sizes in requests before they reach the model." if by_input else "",
         severity=severity,
     )
 
@@ -262,7 +273,8 @@ RULES = (
         needs=(Need.GRAPH,),
         summary="The graph loops forever or ends the process that runs it",
         pass_title="No loop in the graph is endless by its own condition",
-        why="One call of the model ends the serving process or keeps a core busy forever.",
+        why="One call of the model ends the serving process or keeps a core busy forever. At low, "
+        "only an input that is chosen for it does so.",
         fix="Do not serve it. If you must run it, set a time limit.",
         check=check_loops,
         bad=_endless,
@@ -278,7 +290,7 @@ RULES = (
         summary="The graph creates a tensor that fits in no machine's memory",
         pass_title="No tensor with a constant shape is oversized",
         why="One call of the model requests more memory than is available and ends the process, or "
-        "takes the machine down.",
+        "takes the machine down. At low, only an input that is chosen for it does so.",
         fix="Do not serve it. If the model is legitimate and this large, raise `result_bytes` in "
         "the settings.",
         check=check_sizes,

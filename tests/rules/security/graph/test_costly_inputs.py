@@ -86,6 +86,14 @@ def cube(graph: Graph) -> None:
     make.add("BroadcastTo", values, sizes)
 
 
+def broadcast(graph: Graph) -> None:
+    """Each element of an input with each of two others."""
+    make = Maker(graph)
+    shapes = (1, -1, 1, 1), (1, 1, -1, 1), (1, 1, 1, -1)
+    one, two, three = (given(graph, f"x{n}", *shape) for n, shape in enumerate(shapes))
+    make.add("AddV2", make.add("AddV2", one, two, output="z"), three, output="z")
+
+
 def deep_one_hot(graph: Graph) -> None:
     make = Maker(graph)
     tokens = given(graph, "tokens", -1, -1, dtype=pb.DT_INT32)
@@ -151,7 +159,7 @@ def found(build: Callable[[Graph], object], folder: Path) -> list[Finding]:
 
 BY_INPUT = (
     *(fill, tile, counted, diagonal, batch_of_numbers, cube, deep_one_hot),
-    *(rounds_by_number, rounds_by_square),
+    *(rounds_by_number, rounds_by_square, broadcast),
 )
 IN_PROPORTION = (attention, one_hot, rounds_by_length, wide_images, long_volumes)
 
@@ -161,6 +169,8 @@ def test_a_cost_that_a_small_input_decides_is_low(build, tmp_path: Path) -> None
     (finding,) = found(build, tmp_path)
     assert finding.severity is Severity.LOW
     assert "if an input of at most 1,048,576 bytes asks for it" in finding.detail
+    assert finding.title.startswith("A small input can make the graph")
+    assert finding.fix == "Limit the sizes in requests before they reach the model."
     assert (finding.code == "MA753") == build.__name__.startswith("rounds")
 
 
