@@ -12,6 +12,7 @@ from modelaudit.layer_classes import (
     ALIASES,
     LAYER_CLASSES,
     Trait,
+    augments,
     classes,
     has,
     spatial_rank,
@@ -120,3 +121,8 @@ def test_every_layer_class_exported_by_keras_is_in_the_table():
         and each is not keras.layers.Layer
     }
     assert exported - LAYER_CLASSES.keys() == set()
+
+
+def test_a_random_layer_may_be_no_augmentation() -> None:
+    assert augments("RandomFlip") and augments("RandomCutout")  # the latter by its name
+    assert not augments("RandomFourierFeatures")

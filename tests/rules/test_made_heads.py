@@ -162,15 +162,17 @@ def test_few_steps_and_weights_as_drawn(steps, outside, severity):
 
 
 def test_a_rate_of_zero_that_left_the_weights_as_drawn():
-    def judged(drawn):
+    def judged(drawn, steps=500):
         measured = Measurements(initialization=(kernels(drawn, 0.0 if drawn else 0.2, drawn),))
-        facts = adam(("a", 0.1, 0.1), rate=0.0, measurements=measured)
+        facts = adam(("a", 0.1, 0.1), rate=0.0, steps=steps, measurements=measured)
         (seen,) = run_rule(rule("MA319"), facts).findings
         assert "learning_rate=0.001" in seen.fix
-        return str(seen.severity)
+        return str(seen.severity), seen.detail
 
-    assert judged(drawn=True) == "medium"
-    assert judged(drawn=False) == "low"  # a schedule of the training code may have ended there
+    severity, detail = judged(drawn=True)
+    assert severity == "medium" and "500 steps left the weights as they were drawn" in detail
+    assert "is 0: 1 step left" in judged(drawn=True, steps=1)[1]
+    assert judged(drawn=False)[0] == "low"  # a schedule of the training code may have ended there
 
 
 def test_a_frozen_inner_head():
@@ -204,6 +206,7 @@ def test_averages_of_an_optimizer_that_are_not_finite():
         slot = replace(examples.tensor("optimizer/vars/2", shape, nan), role=role)
         facts = Facts(examples.model(examples.layer(), tensors=(slot,)))
         (seen,) = run_rule(rule("MA111"), facts).findings
+        assert ("each step of these weights is 0 or NaN" in seen.detail) == bool(shape)
         return str(seen.severity)
 
     assert severity("optimizer", (4, 2)) == "medium"
