@@ -67,7 +67,9 @@ class Judged:
     @property
     def sure(self) -> bool:
         """Whether a fault is named and probable enough for a finding to fail."""
-        fault = 1 - self.probabilities.get(SOUND, 1.0)
+        sound = self.probabilities.get(SOUND, 1.0)
+        causes = (p for name, p in self.probabilities.items() if name != SOUND)
+        fault = max(1 - sound, *causes, 0.0)
         return SOUND not in self.first[0] and fault >= SURE_FAULT.value
 
 

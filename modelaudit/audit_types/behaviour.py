@@ -318,6 +318,8 @@ class BehaviourSection(OptionalSection, frozen=True, kw_only=True):
     """What was changed in copies of the model, by intervention."""
     batchnorm: tuple[BatchNormFit, ...] = ()
     """Fit of the stored statistics of each batch normalization, in execution order."""
+    repeat_differs: bool | None = None
+    """Whether the same batches gave other outputs when they ran again; null if not recorded."""
     training_flag_matters: bool | None = None
     """Whether `model(x)` differs from `model(x, training=False)`; null if it was not tested."""
     sensitivity: tuple[SensitivityCurve, ...] = ()

@@ -159,9 +159,13 @@ class DiagnosisOdds(OptionalSection, frozen=True, kw_only=True):
 
     @property
     def fault(self) -> float:
-        """Probability that there is a fault; 0 without odds."""
-        sound = (row.probability for row in self.causes if row.cause == "sound")
-        return 1.0 - next(sound, 0.0) if self.causes else 0.0
+        """Probability that there is a fault; 0 without odds.
+
+        At least that of the most probable cause: each is calibrated on its own.
+        """
+        known = {row.cause: row.probability for row in self.causes}
+        sound = known.pop("sound", 0.0 if known else 1.0)
+        return max(1.0 - sound, *known.values(), 0.0)
 
 
 class Diagnosis(Struct, frozen=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from modelaudit.audit_types.diagnosis import Cause, Diagnosis
 from modelaudit.diagnosis.case import Case, r2_in_words
 from modelaudit.diagnosis.input_corrections import words_of
-from modelaudit.diagnosis.odds_text import percent
+from modelaudit.diagnosis.odds_text import DESCRIPTIONS, percent
 from modelaudit.measures.architecture.modality_words import ModalityWords, in_words
 from modelaudit.rules.absent_values import variables_without_values
 
@@ -156,15 +156,6 @@ SENTENCES = {
     "healthy": "Nothing was found that would cause wrong outputs.",
     "not-applicable": "There is no readable model whose behaviour could be explained.",
 }
-
-
-# Causes that describe a sound model.
-DESCRIPTIONS = frozenset(
-    {
-        *("healthy", "invariant-by-construction", "learned-invariance", "output-follows-flip"),
-        *("orientation-sensitive-architecture", "orientation-sensitive-data", "sampled-output"),
-    }
-)
 
 
 def plain_answer(case: Case, diagnosis: Diagnosis) -> str:

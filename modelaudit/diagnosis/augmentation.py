@@ -18,7 +18,6 @@ from modelaudit.audit_types.sensitivity import (
     SensitivityCurve,
     SensitivityPoint,
 )
-from modelaudit.diagnosis.answer import DESCRIPTIONS
 from modelaudit.diagnosis.augmentation_layers import (
     ANTI_ALIAS,
     CONDITIONS,
@@ -29,6 +28,7 @@ from modelaudit.diagnosis.augmentation_layers import (
 )
 from modelaudit.diagnosis.case import Case
 from modelaudit.diagnosis.loading_code import loading_code
+from modelaudit.diagnosis.odds_text import DESCRIPTIONS
 from modelaudit.diagnosis.steps.flip import effect_text, flip_layer, judged_output, learned
 from modelaudit.facts import Layer
 from modelaudit.layer_classes import AUGMENTS

@@ -7,12 +7,11 @@ from collections.abc import Collection, Mapping
 from msgspec import Struct
 
 from modelaudit.audit_types.diagnosis import CauseProbability, DiagnosisOdds, OddsShift
-from modelaudit.diagnosis.answer import DESCRIPTIONS
 from modelaudit.diagnosis.case import Case
 from modelaudit.diagnosis.features import BEHIND as CAUSES_BEHIND
 from modelaudit.diagnosis.features import FOLLOWS, OUT, STEP, features, said
 from modelaudit.diagnosis.model import StepResults
-from modelaudit.diagnosis.odds_text import SHOWN_FROM
+from modelaudit.diagnosis.odds_text import DESCRIPTIONS, SHOWN_FROM
 from modelaudit.odds.posterior import HALF, SOUND, Posterior, Shift, calibrated, posterior
 from modelaudit.odds.table import OddsTable, shipped_table
 
@@ -135,11 +134,12 @@ def chosen(found: Posterior, known: Mapping[str, float], table: OddsTable) -> fr
     One that no step found is named only if it is likelier than not. None is named if a sound model
     is more probable.
     """
-    each = {name: believed(found, {name}, table)[0] for name in (SOUND, *found.alone)}
-    sound = each.pop(SOUND)
+    each = {name: believed(found, {name}, table)[0] for name in found.alone}
     likely = {name for name, p in each.items() if p > HALF}
     seen = {name for name in each if known.get(STEP + name, OUT) >= FOLLOWS}
     first = max(
         likely | seen, key=lambda name: (each[name], found.any_of({name}), name), default=""
     )
-    return frozenset({first, *likely}) if first and each[first] > sound else frozenset()
+    # Each probability is calibrated on its own curve, so that these cannot be compared.
+    more = first and found.any_of({first}) > found.sound
+    return frozenset({first, *likely}) if more else frozenset()

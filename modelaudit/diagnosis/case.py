@@ -37,7 +37,6 @@ from modelaudit.thresholds.weights import BATCHNORM_STEPS, MISFIT, MISFIT_ALIKE
 
 # The flip that the question is about comes first.
 FLIPS = ("H", "V", "r180", "r90", "r270", "T", "AT", "flip", "x0", "x1", "x2")
-MOST_ODDS = 600.0  # nats; floats hold no p-value far below the inverse
 NO_FLIP = "an input with left and right (images, sequences or volumes)"
 
 
@@ -251,17 +250,24 @@ def scores(output: OutputBehaviour) -> tuple[Mapping[str, float], str]:
 def better_by_labels(output: OutputBehaviour) -> BetterInputs | None:
     """The form of the inputs that labels prefer to the one given, if any.
 
-    A form in which the model is still worse than the mean of the targets restores nothing.
+    A form in which the model is still worse than the mean of the targets restores nothing, nor does
+    one that says nothing of the labels although its one answer is that of most of them.
     """
     found = output.better
     if found is None or found.score - found.given < SCORE_GAIN.value or found.score < 0:
+        return None
+    if not likelier(found):
         return None
     return found if preferred_p(output, found) < BETTER_P.value else None
 
 
 def preferred_p(output: OutputBehaviour, found: BetterInputs) -> float:
-    """P-value of the form that labels prefer: by labels, or by labels and information."""
-    p, gain = labels_p(found), output.gains.get(found.name)
+    """P-value of the form that labels prefer: of the permutation test, or with information.
+
+    The odds choose among forms, but show no difference: of two forms that are equally good, the
+    difference of the log-likelihoods grows with the square root of the number of labels.
+    """
+    p, gain = found.p, output.gains.get(found.name)
     if gain is None:
         return p
     same_values = parts(found.name)[1] in {"", *SWAPS}  # larger values alone make it confident
@@ -269,13 +275,9 @@ def preferred_p(output: OutputBehaviour, found: BetterInputs) -> float:
     return min(p, with_other_evidence(p, z))
 
 
-def labels_p(found: BetterInputs) -> float:
-    """P-value by labels alone: of the permutation test, or the odds against it if smaller.
-
-    A form that is not right gets such odds with at most this probability (Markov's inequality).
-    """
-    odds = 0.0 if found.odds is None else found.odds
-    return min(found.p, math.exp(-min(odds, MOST_ODDS)))
+def likelier(found: BetterInputs) -> bool:
+    """Whether the odds are for this form, not for the inputs as given; of regressions, always."""
+    return found.odds is None or found.odds > 0
 
 
 def r2_in_words(value: float) -> str:

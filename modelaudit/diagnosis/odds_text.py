@@ -6,6 +6,13 @@ from modelaudit.audit_types.diagnosis import CauseProbability, DiagnosisOdds, Od
 from modelaudit.rules.grammar import counted
 
 SHOWN_FROM = 0.01  # smaller probabilities are not told apart
+# Causes that describe a sound model.
+DESCRIPTIONS = frozenset(
+    {
+        *("healthy", "invariant-by-construction", "learned-invariance", "output-follows-flip"),
+        *("orientation-sensitive-architecture", "orientation-sensitive-data", "sampled-output"),
+    }
+)
 
 
 def odds_items(odds: DiagnosisOdds, most: int) -> list[tuple[str, str]]:
@@ -27,6 +34,13 @@ def percent(probability: float) -> str:
     if probability > 0.99:
         return "more than 99%"
     return f"{probability:.0%}" if probability >= SHOWN_FROM else "less than 1%"
+
+
+def how_often(cause: str, interval: tuple[float, float]) -> str:
+    """How often causes of any kind with such odds were present in families left out."""
+    low, high = interval
+    what = "no fault was" if cause in DESCRIPTIONS else "causes with such odds were"
+    return f"in tests, {what} present in {low:.0%} to {high:.0%} of the cases"
 
 
 def _moved(row: CauseProbability) -> str:

@@ -21,7 +21,7 @@ from modelaudit.audit_types.diagnosis import (
     Undecidable,
 )
 from modelaudit.diagnosis.advice import ADVICE
-from modelaudit.diagnosis.answer import DESCRIPTIONS, QUESTION, plain_answer
+from modelaudit.diagnosis.answer import QUESTION, plain_answer
 from modelaudit.diagnosis.arrangement import (
     Decided,
     DiagnosisStep,
@@ -36,6 +36,7 @@ from modelaudit.diagnosis.case import Case
 from modelaudit.diagnosis.loading_code import loading_code
 from modelaudit.diagnosis.model import CauseFound, StepResults
 from modelaudit.diagnosis.next_steps import next_steps
+from modelaudit.diagnosis.odds_text import DESCRIPTIONS
 from modelaudit.diagnosis.steps import (
     collapse as collapse_steps,
 )

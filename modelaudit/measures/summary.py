@@ -56,6 +56,7 @@ class Behaviour(Struct, frozen=True):
     residuals: tuple[LayerResidual, ...] = ()
     interventions: Mapping[str, Intervention] = field(default_factory=dict)
     batchnorm: tuple[BatchNormFit, ...] = ()  # in execution order
+    repeat_differs: bool | None = None  # the same batches, run again, give other outputs
     training_flag_matters: bool | None = None  # model(x) differs from model(x, training=False)
     sensitivity: tuple[SensitivityCurve, ...] = ()
     skipped: Mapping[str, str] = field(default_factory=dict)

@@ -56,8 +56,8 @@ class Knot(Struct, frozen=True):
         stated: mean of the probabilities that prior and factors gave.
         right: share of these cases in which it was true, weighted so that every cause has its
             prior probability, monotone over the knots and smoothed.
-        interval: 95 % interval of `right` (Wilson), in which each network counts once, because
-            cases of one network are alike.
+        interval: 95 % interval of `right` (Wilson), for the effective number of networks by the
+            weights of their cases, because cases of one network are alike.
         predictions: number of probabilities; a case has one for each cause and family left out.
         networks: number of networks among them.
     """

@@ -22,11 +22,9 @@ _OTHERWISE = ("nitializer", "noise", "dropout", "init/")  # scopes of initial va
 
 
 def draws_by_design(artifact: Artifact) -> str:
-    """What may draw samples on purpose, as in a variational autoencoder or a policy; or ""."""
+    """What draws samples as if on purpose, as in a variational autoencoder or a policy; or ""."""
     layers = artifact.architecture.layers if artifact.architecture else ()
     for layer in layers:
-        if layer.custom and not layer.is_model:
-            return f"its custom layer {layer.route} ({layer.class_name}) may do so on purpose"
         operation = has(layer.class_name, Trait.TENSORFLOW_OPERATION)
         if (
             operation
@@ -50,6 +48,15 @@ def draws_by_design(artifact: Artifact) -> str:
     return ""
 
 
+def may_draw(artifact: Artifact) -> str:
+    """That a custom layer, whose code the file does not hold, may draw samples; or ""."""
+    layers = artifact.architecture.layers if artifact.architecture else ()
+    custom = next((each for each in layers if each.custom and not each.is_model), None)
+    if custom is None:
+        return ""
+    return f"Its custom layer {custom.route} ({custom.class_name}) may draw random numbers."
+
+
 def _nondeterministic(rule: Rule, facts: Facts) -> Iterator[Finding]:
     behaviour = facts.behaviour
     assert behaviour is not None
@@ -59,11 +66,17 @@ def _nondeterministic(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 "undecidable: the file holds the graph that trained the model, in which dropout "
                 "may be active, and no graph for inference"
             )
-        drawn = draws_by_design(facts.artifact)
+        repeated = behaviour.repeat_differs is not False
+        drawn = draws_by_design(facts.artifact) if behaviour.repeat_differs else ""
+        may = may_draw(facts.artifact) if repeated and not drawn else ""
+        when = "when the model runs twice" if repeated else "in batches of other inputs"
+        text = f"The same inputs give different outputs {when} (largest difference "
+        text += f"{behaviour.noise_floor:.3g})." + f" Random numbers are drawn: {drawn}." * bool(
+            drawn
+        )
         yield rule.finding(
-            "The same inputs give different outputs when the model runs twice (largest difference "
-            f"{behaviour.noise_floor:.3g})." + f" Random numbers are drawn: {drawn}." * bool(drawn),
-            severity=Severity.MEDIUM if drawn else None,
+            text + f" {may}" * bool(may),
+            severity=Severity.MEDIUM if drawn or may else None,
             evidence={
                 "measured": behaviour.noise_floor,
                 "unit": "as largest difference between two runs on the same input",

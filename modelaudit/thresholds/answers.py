@@ -237,8 +237,9 @@ BETTER_P = Threshold(
     0.01,
     "",
     "p-value, adjusted for the number of forms tried, below which labels prefer another form",
-    "chosen: 1.6 of 100 networks that respond equally to two forms seem to prefer the other "
-    "(simulated: the smaller of the p-values of labels alone and of labels with information)",
+    "chosen: of 769 simulated networks that respond equally to the given form and one other, with "
+    "40 to 112 labels, 0.5 % seem to prefer the other by labels alone, and 1.6 % by the smaller of "
+    "that p-value and the one with information",
 )
 CERTAIN_P = Threshold(
     0.001,

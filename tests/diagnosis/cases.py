@@ -17,7 +17,7 @@ from modelaudit.audit_types.diagnosis import Diagnosis
 from modelaudit.audit_types.kernels import BatchNormState, KernelInitialization
 from modelaudit.audit_types.probe_data import ProbeInputs
 from modelaudit.diagnosis import diagnose
-from modelaudit.diagnosis.answer import DESCRIPTIONS
+from modelaudit.diagnosis.odds_text import DESCRIPTIONS
 from modelaudit.diagnosis.procedure import PROCEDURE
 from modelaudit.diagnosis.suspects import CLEARED, GUILTY, OPEN
 from modelaudit.findings import Finding, Outcome, RuleResult

@@ -8,12 +8,12 @@ from modelaudit.audit_types.behaviour import BetterInputs, InformationGain
 from modelaudit.audit_types.diagnosis import Evidence
 from modelaudit.diagnosis import procedure
 from modelaudit.diagnosis.advice import ADVICE
-from modelaudit.diagnosis.answer import DESCRIPTIONS
 from modelaudit.diagnosis.arrangement import DiagnosisStep, arranged, decided, judged, present
 from modelaudit.diagnosis.beliefs import Beliefs
 from modelaudit.diagnosis.case import Case
 from modelaudit.diagnosis.features import BEHIND, NAMED
 from modelaudit.diagnosis.model import CauseExcluded, CauseFound
+from modelaudit.diagnosis.odds_text import DESCRIPTIONS
 from modelaudit.diagnosis.procedure import PROCEDURE
 from modelaudit.odds.posterior import Posterior, Shift
 from modelaudit.odds.table import shipped_table

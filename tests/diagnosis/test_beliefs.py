@@ -8,16 +8,23 @@ import pytest
 
 from modelaudit.audit_types.behaviour import BetterInputs
 from modelaudit.audit_types.diagnosis import Evidence, Undecidable
-from modelaudit.diagnosis.answer import DESCRIPTIONS
 from modelaudit.diagnosis.arrangement import arranged, decided
-from modelaudit.diagnosis.beliefs import BEHIND, TITLES, beliefs
+from modelaudit.diagnosis.beliefs import BEHIND, TITLES, beliefs, chosen
 from modelaudit.diagnosis.case import Case
-from modelaudit.diagnosis.features import BUILT_IN, FEATURES, OF_OUTPUTS, STEP, features, said
+from modelaudit.diagnosis.features import (
+    BUILT_IN,
+    FEATURES,
+    FOLLOWS,
+    OF_OUTPUTS,
+    STEP,
+    features,
+    said,
+)
 from modelaudit.diagnosis.model import CauseFound, StepResults
-from modelaudit.diagnosis.odds_text import odds_items, percent, sample_size
+from modelaudit.diagnosis.odds_text import DESCRIPTIONS, how_often, odds_items, percent, sample_size
 from modelaudit.diagnosis.procedure import PROCEDURE
-from modelaudit.odds.posterior import SOUND, calibrated, posterior
-from modelaudit.odds.table import shipped_table
+from modelaudit.odds.posterior import SOUND, Posterior, calibrated, posterior
+from modelaudit.odds.table import Knot, shipped_table
 from modelaudit.rules import examples
 from modelaudit.structs import replace
 from tests.diagnosis.cases import (
@@ -134,10 +141,23 @@ def test_beliefs_are_the_probabilities_of_the_table():
     assert first.interval == pytest.approx(ends, abs=1e-3)
     assert first.interval[0] <= first.belief <= first.interval[1]
     sound = calibrated(found.sound, made.of_sound)[0]
-    assert diagnosis.odds.fault == pytest.approx(1 - sound, abs=2e-3)
+    assert diagnosis.odds.fault == pytest.approx(max(1 - sound, belief), abs=2e-3)
+    assert 1 - sound < first.belief <= diagnosis.odds.fault  # the curves differ
     probable = {row.cause: row for row in diagnosis.odds.causes}
     assert probable["numbering"].shifts[0].factor > 1
     assert probable["numbering"].networks
+
+
+@pytest.mark.parametrize(("cause", "named"), [(0.55, True), (0.35, False)])
+def test_a_cause_is_named_if_it_is_more_probable_than_a_sound_model_before_the_curves(cause, named):
+    """Each probability has a curve of its own, on which a smaller one can become the larger."""
+    table = replace(
+        shipped_table(),
+        of_sound=(Knot(0.0, 0.0, (0.0, 0.1), 9, 9), Knot(1.0, 0.5 + cause, (0.0, 1.0), 9, 9)),
+        of_causes=(Knot(0.0, 0.5, (0.0, 1.0), 9, 9), Knot(1.0, 0.6, (0.5, 1.0), 9, 9)),
+    )
+    found = Posterior(0.9 - cause, {"head": cause}, {}, {})
+    assert bool(chosen(found, {"step:head": FOLLOWS}, table)) is named
 
 
 def test_of_a_sound_model_the_belief_is_that_nothing_is_wrong():
@@ -145,6 +165,16 @@ def test_of_a_sound_model_the_belief_is_that_nothing_is_wrong():
     assert first.cause in DESCRIPTIONS
     assert first.belief is not None
     assert first.belief > 0.5
+
+
+def test_the_interval_is_said_to_be_of_all_causes_with_such_odds():
+    ends = (0.963, 1.0)
+    assert how_often("head-bias", ends) == (
+        "in tests, causes with such odds were present in 96% to 100% of the cases"
+    )
+    assert (
+        how_often("healthy", ends) == "in tests, no fault was present in 96% to 100% of the cases"
+    )
 
 
 def test_inputs_that_the_population_lacks_have_no_odds():

@@ -66,6 +66,7 @@ def operation(name):
 @pytest.mark.parametrize("inside", [False, True])
 def test_a_model_that_samples_on_purpose_is_told_so(layer, ops, severity, inside):
     noisy = examples_behaviour.noisy()
+    noisy = replace(noisy, behaviour=replace(noisy.behaviour, repeat_differs=True))
     nodes = tuple(GraphNode(name, op, ()) for name, op in ops)
     functions = {"f": GraphFunction("f", (), nodes)}  # where TensorFlow 2 has them
     graph = Graph((), (), functions) if inside else Graph((), nodes)
@@ -74,7 +75,14 @@ def test_a_model_that_samples_on_purpose_is_told_so(layer, ops, severity, inside
         artifact = examples.model(replace(layer, custom=layer.class_name == "Sampling"))
     (found,) = outcome(replace(noisy, artifact=artifact), "MA605").findings
     assert found.severity is severity
-    assert ("on purpose" in found.detail) is (severity is Severity.MEDIUM)
+    custom = layer is not None and layer.class_name == "Sampling"  # whose code is not at hand
+    assert ("on purpose" in found.detail) is (severity is Severity.MEDIUM and not custom)
+    assert ("may draw random numbers" in found.detail) is custom
+    # Nothing is drawn where the same batch gives the same outputs.
+    batch = replace(noisy.behaviour, repeat_differs=False)
+    (found,) = outcome(replace(noisy, artifact=artifact, behaviour=batch), "MA605").findings
+    assert found.severity is Severity.HIGH
+    assert "random" not in found.detail and "batches of other inputs" in found.detail
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,12 @@ def deterministic(difference):
     return repeated(again=difference).deterministic
 
 
+@at("answers.ROUNDING", {1e-4: False, 1.01e-4: True})
+def drawn_again(difference):
+    assert repeated(other=difference).repeat_differs is False
+    return repeated(again=difference).repeat_differs
+
+
 @at("answers.OTHER_INPUTS", {0.99e-2: True, 1e-2: True, 1.01e-2: False})
 def independent_of_the_batch(difference):
     return repeated(other=difference).deterministic

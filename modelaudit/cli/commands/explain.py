@@ -80,12 +80,11 @@ def _belief(cause: Cause, before: str = " (") -> str:
     """The belief, and how often causes with such a belief were present; empty without one."""
     if cause.belief is None:
         return ""
-    from modelaudit.diagnosis.odds_text import percent
+    from modelaudit.diagnosis.odds_text import how_often, percent
 
     text = f"{before}belief {percent(cause.belief)}"
     if cause.interval is not None:
-        low, high = cause.interval
-        text += f"; in tests, {low:.0%} to {high:.0%} of such diagnoses were right"
+        text += f"; {how_often(cause.cause, cause.interval)}"
     return text + ")" * (before == " (")
 
 

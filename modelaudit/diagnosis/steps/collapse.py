@@ -29,7 +29,7 @@ from modelaudit.measures.behaviour.collapse import bits_limit
 from modelaudit.measures.optimizer_state import optimizer_state
 from modelaudit.measures.summary import Behaviour
 from modelaudit.rules.behaviour import steady
-from modelaudit.rules.nondeterminism import draws_by_design
+from modelaudit.rules.nondeterminism import draws_by_design, may_draw
 from modelaudit.rules.security.graph.reachability import CallGraph, Reach, every_node
 from modelaudit.thresholds.answers import BIAS_EXCESS, DEAD, MIN_SPREAD, UNINFORMED
 from modelaudit.thresholds.weights import SOUND_FIT
@@ -81,16 +81,25 @@ def nondeterministic(case: Case) -> StepResult:
         return CauseUnknown("a graph for inference: the file holds the one that trained the model")
     artifact = case.facts.artifact
     flagged = any(_in_training(artifact))
-    drawn = "" if flagged else draws_by_design(artifact)
+    repeated = seen.repeat_differs is not False
+    # Only a batch that gives other outputs when it runs again shows that something was drawn.
+    drawn = draws_by_design(artifact) if seen.repeat_differs and not flagged else ""
     if flagged and seen.training_flag_matters:
         text = (
             "A call saved in the model has training=True, and the outputs depend on whether the "
             "caller overrides it."
         )
-    else:
+    elif repeated:
         text = f"For the same inputs the outputs differ by up to {seen.noise_floor:.3g}."
+    else:
+        text = (
+            "The same inputs give other outputs in batches with other inputs: they differ by up to "
+            f"{seen.noise_floor:.3g}."
+        )
     if drawn:
         text += f" Random numbers are drawn: {drawn}."
+    elif repeated and not flagged:
+        text = f"{text} {may_draw(artifact)}".rstrip()
     evidence = (Evidence(text, "MA605", seen.noise_floor, None, seen.inputs.n),)
     if drawn:
         return CauseFound(evidence, cause="sampled-output")

@@ -20,7 +20,7 @@ from modelaudit.diagnosis.case import (
     capacity,
     information,
     labels_contradict,
-    labels_p,
+    likelier,
     p_in_words,
     preferred_p,
     score_text,
@@ -126,11 +126,14 @@ def _more_labels(case: Case, *, moved: bool) -> CauseUnknown | None:
             continue
         p = preferred_p(output, found)
         if p < BETTER_P.value and found.score > found.given:
-            return CauseUnknown(
-                f"a look at the inputs: {score_text(found)[:-1]}; the labelled classes are more "
-                f"likely then (p {p_in_words(p)}), but hardly more answers are right",
-                suspected=True,
+            how = (
+                f"the labelled classes are more likely then (p {p_in_words(p)}), but hardly more "
+                "answers are right"
+                if likelier(found)
+                else "but the predicted probabilities do not speak for that form"
             )
+            text = f"a look at the inputs: {score_text(found)[:-1]}; {how}"
+            return CauseUnknown(text, suspected=True)
         gain = found.score - found.given
         if gain < SCORE_GAIN.value or not BETTER_P.value <= p < OPEN_P.value:
             continue
@@ -155,9 +158,7 @@ def _labelled_evidence(output: OutputBehaviour, found: BetterInputs | None) -> t
     if found is None:
         return ()
     p = preferred_p(output, found)
-    how = "adjusted for the choice" + (
-        ", with the information in the predictions" * (p < labels_p(found))
-    )
+    how = "adjusted for the choice" + (", with the information in the predictions" * (p < found.p))
     chosen = (
         f"Of {found.tried} other forms that were tried, your labels make this the most probable "
         f"one; against the inputs as given, p {p_in_words(p)} ({how})."

@@ -24,6 +24,7 @@ class RepeatedRuns(Struct, frozen=True):
         noise: largest absolute difference between repeats, including other batch sizes.
         deterministic: whether repeats are equal up to rounding, for any composition of batches,
             and also if a saved training flag puts the model into training mode.
+        repeat_differs: whether the same batches, run again, give other outputs.
         training_flag_matters: whether calling the model without a training flag gives other
             outputs than inference; None if the model cannot be called without it.
     """
@@ -31,6 +32,7 @@ class RepeatedRuns(Struct, frozen=True):
     given: Mapping[str, Array]
     noise: float
     deterministic: bool
+    repeat_differs: bool
     training_flag_matters: bool | None
 
 
@@ -50,7 +52,8 @@ def run_repeatedly(runner: Runner, artifact: Artifact, few: str = "x") -> Repeat
     start = {name: values[:OTHER_ROWS] for name, values in first.items()}
     scale = max((_scale(values) for values in given.values()), default=1.0)
     alone = largest_difference(start, other) <= OTHER_INPUTS.value * scale
-    same = alone and largest_difference(first, again) <= ROUNDING.value * scale
+    differs = ROUNDING.value * scale < largest_difference(first, again)
+    same = alone and not differs
     matters: bool | None = None
     with contextlib.suppress(MeasurementUnavailable):
         plain = runner.predict(few, training=None, rows=OTHER_ROWS)
@@ -65,7 +68,7 @@ def run_repeatedly(runner: Runner, artifact: Artifact, few: str = "x") -> Repeat
             random = largest_difference(plain, twice) > ROUNDING.value * scale
             same = same and not (random or matters)
     noise = max(largest_difference(first, again), largest_difference(start, other))
-    return RepeatedRuns(given, noise, same, matters)
+    return RepeatedRuns(given, noise, same, differs, matters)
 
 
 def _saved_training_flag(artifact: Artifact) -> bool:

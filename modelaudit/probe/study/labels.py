@@ -14,6 +14,7 @@ from modelaudit.audit_types.behaviour import BetterInputs, ClassNumbering
 from modelaudit.measures.behaviour.accuracy import (
     accuracy,
     chance_p,
+    class_labels,
     constant_likelihood,
     explained_variance,
     fit_scores,
@@ -31,7 +32,8 @@ from modelaudit.measures.transforms import Transform
 from modelaudit.measures.value_transforms import JOIN, SWAPS, changes
 from modelaudit.probe.study.runner import Array
 from modelaudit.settings import TRANSFORMS
-from modelaudit.thresholds.answers import FAULTY_ODDS, FURTHER_ODDS, NUMBERING_ODDS
+from modelaudit.structs import replace
+from modelaudit.thresholds.answers import CHANCE_P, FAULTY_ODDS, FURTHER_ODDS, NUMBERING_ODDS
 
 Scores = Mapping[str, NDArray[np.float64]]  # of each input (n,), by variant
 
@@ -70,12 +72,11 @@ def score_variants(
     if rows:
         known = {key: label_likelihoods(outputs[key], kind, y, meant) for key in rows}
         told = {key: float(each.sum()) for key, each in known.items() if each is not None}
-        # A form that says nothing is not right because the inputs as given are met even less.
-        told["e"] = max(told["e"], constant_likelihood(y, kind))
         shares = {key: accuracy(outputs[key], kind, y, meant) or 0.0 for key in rows}
+        better = _better(rows, told, "accuracy", shares)
         return LabelledScores(
             accuracy={key: accuracy(outputs[key], kind, y) or 0.0 for key in rows},
-            better=_better(rows, told, "accuracy", shares),
+            better=better and _against_constant(better, outputs, kind, y, meant, told["e"]),
             worse_p=_worse(rows),
             chance_p=chance_p(outputs["e"], kind, y),
             numbering=_numbering(order),
@@ -95,7 +96,8 @@ def score_variants(
     }
     if "e" not in rows:
         return LabelledScores(fit=fit)
-    told = {name: float(each.sum()) / 2 for name, each in rows.items()}  # of heavy-tailed errors
+    # Of heavy-tailed errors. It cannot be normalised, so that it chooses but gives no odds.
+    told = {name: float(each.sum()) / 2 for name, each in rows.items()}
     return LabelledScores(fit=fit, better=_better(rows, told, "R2", fit), worse_p=_worse(rows))
 
 
@@ -143,7 +145,7 @@ def _better(
         return None
     odds = form_odds(told)
     name = max(odds, key=lambda each: (odds[each], -changes(each)))
-    p = found.p
+    p = found.p if name == found.name else adjusted_p(rows, name, np.random.default_rng(0))
     if JOIN not in name:
         alone = {key: each for key, each in rows.items() if JOIN not in key}
         p = min(p, adjusted_p(alone, name, np.random.default_rng(0)))
@@ -157,8 +159,36 @@ def _better(
         tried=len(rows) - 1,
         n=len(rows["e"]),
         also=tuple(each for each in names[1:] if changes(each) <= changes(name)),
-        odds=odds[name],
+        odds=odds[name] if measure == "accuracy" else None,
     )
+
+
+def _against_constant(
+    found: BetterInputs,
+    outputs: Mapping[str, Array],
+    kind: str,
+    y: Array,
+    order: NDArray[np.int64] | None,
+    given: float,
+) -> BetterInputs:
+    """The form with odds against a constant answer, if it meets labels no better than that.
+
+    A form that says nothing is not right because the inputs as given are met even less.
+
+    Args:
+        found: the form.
+        outputs: outputs (n, ...) by variant.
+        kind: result of `outputs.output_kind`.
+        y: labels (n, ...).
+        order: the model's class for each label, if that is not its number.
+        given: log-likelihood of all labels for the inputs as given, in nats.
+    """
+    labels = class_labels(y) if order is not None else None
+    meant = y if order is None or labels is None else order[labels]
+    p = chance_p(outputs[found.name], kind, meant)
+    if found.odds is None or p is None or p < CHANCE_P.value:
+        return found
+    return replace(found, odds=found.odds - max(0.0, constant_likelihood(y, kind) - given))
 
 
 def form_odds(told: Mapping[str, float]) -> dict[str, float]:

@@ -165,6 +165,7 @@ class _Study:
             inputs=self.fed.info,
             noise_floor=repeats.noise,
             deterministic=repeats.deterministic,
+            repeat_differs=repeats.repeat_differs,
             outputs=outputs,
             dead=self._try("dead units", partial(self.inner.dead_shares, others)) or {},
             residuals=self._try("layer residuals", self._residuals) or (),

@@ -14,7 +14,7 @@ from modelaudit.audit_types.diagnosis import (
     Suspect,
     Undecidable,
 )
-from modelaudit.diagnosis.odds_text import odds_items, sample_size
+from modelaudit.diagnosis.odds_text import how_often, odds_items, sample_size
 from modelaudit.report.blocks import Bullets, Paragraph, Span, led, paragraphs, spans
 from modelaudit.report.sections.findings import FindingsSection
 from modelaudit.report.wording import text, vocabulary
@@ -99,7 +99,7 @@ def _cause(item: Cause, findings: FindingsSection) -> CauseView:
         said.append(Span(text.shorten(item.where, 60), code=True))
     return CauseView(
         title=_title(item),
-        belief="" if belief is None else _belief(belief, item.interval),
+        belief="" if belief is None else _belief(belief, item),
         share=round((belief or 0.0) * 20) * 5,
         where=tuple(said),
         evidence=tuple(_evidence(each, findings) for each in item.evidence),
@@ -112,11 +112,9 @@ def _cause(item: Cause, findings: FindingsSection) -> CauseView:
     )
 
 
-def _belief(belief: float, interval: tuple[float, float] | None) -> str:
-    if interval is None:
-        return text.percent(belief)
-    low, high = map(text.percent, interval)
-    return f"{text.percent(belief)} (in tests, {low} to {high} of such diagnoses were right)"
+def _belief(belief: float, item: Cause) -> str:
+    said = f" ({how_often(item.cause, item.interval)})" if item.interval else ""
+    return text.percent(belief) + said
 
 
 def _suspect(item: Suspect) -> SuspectView:

@@ -69,14 +69,16 @@ def test_outputs_that_differ_between_runs(deterministic):
     assert answer(nondeterministic, seen) == ("excluded" if deterministic else "found")
 
 
-def noisy(op="", training=None):
+def noisy(op="", training=None, custom=False, repeat_differs=True):
     """Answers that differ, and differ from those of a call without a flag, whatever draws them."""
     graph = Graph((), (GraphNode(f"{'chain_of_' * 40}/sample/normal", op, ()),))
     dropout = replace(examples.layer("drop", "Dropout", {}), call_kwargs=({"training": training},))
-    artifact = examples.model(dropout)
+    own = replace(examples.layer("own", "Norm", {}), custom=True)
+    artifact = examples.model(own if custom else dropout)
     if op:
         artifact = replace(artifact, architecture=None, graphs=(graph,))
-    seen = case(behaviour(deterministic=False, training_flag_matters=True)).facts
+    changes = {"training_flag_matters": True, "repeat_differs": repeat_differs}
+    seen = case(behaviour(deterministic=False, **changes)).facts
     return replace(seen, artifact=artifact)
 
 
@@ -85,6 +87,9 @@ def noisy(op="", training=None):
     [
         ({"op": "RandomStandardNormal"}, "sampled-output", False),  # a policy
         ({"op": "RandomUniform"}, "nondeterministic", False),  # of an active dropout
+        ({"op": "RandomStandardNormal", "repeat_differs": False}, "nondeterministic", False),
+        ({"custom": True}, "nondeterministic", False),  # nothing shows that it draws
+        ({"custom": True, "repeat_differs": False}, "nondeterministic", False),
         ({"training": True}, "nondeterministic", True),
         ({"training": False}, "nondeterministic", False),
     ],
@@ -96,6 +101,8 @@ def test_what_draws_random_numbers_is_told_from_the_model(given, cause, flag_tol
     assert first.belief is None
     assert all(len(each.text) < 200 for each in first.evidence)
     assert ("has training=True" in first.evidence[0].text) is flag_told
+    may = given.get("custom", False) and given.get("repeat_differs", True)
+    assert ("may draw random numbers" in first.evidence[0].text) is may
 
 
 def test_a_policy_that_samples_and_was_never_trained_was_never_trained():

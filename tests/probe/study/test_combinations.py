@@ -7,10 +7,11 @@ import math
 import numpy as np
 import pytest
 
+from modelaudit.audit_types.behaviour import BetterInputs
 from modelaudit.audit_types.probe_data import ProbeInputs
-from modelaudit.diagnosis.case import labels_p
+from modelaudit.diagnosis.case import better_by_labels
 from modelaudit.measures.behaviour.accuracy import fit_scores
-from modelaudit.measures.behaviour.paired import p_better, with_other_evidence
+from modelaudit.measures.behaviour.paired import adjusted_p, best_variant, p_better
 from modelaudit.measures.value_transforms import JOIN, domain_transforms
 from modelaudit.probe.study.combinations import CombinationSearch, variant_name
 from modelaudit.probe.study.feeding import PreparedInputs
@@ -18,6 +19,7 @@ from modelaudit.probe.study.labels import form_odds, score_variants
 from modelaudit.probe.study.runner import InputVariant
 from modelaudit.rules import examples
 from modelaudit.structs import replace
+from tests.diagnosis.cases import output
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.random((64, 4, 4, 3)).astype("float32")
@@ -66,26 +68,66 @@ def test_every_part_of_what_differs_is_named_and_nothing_else(wrong) -> None:
         y, answer = classes(wrong, 6.0, seed)
         found = score_variants(searched(y, answer), "softmax", y, {}).better
         assert found is not None
-        assert (found.name, labels_p(found) < 0.01) == (wrong, True)
+        assert (found.name, found.p < 0.01) == (wrong, True)
 
 
-def test_a_form_that_says_nothing_is_not_better_than_answers_that_are_wrong():
-    """Confident answers for renumbered labels are less likely than a shrug."""
-    labels = np.arange(64) % 10
-    sure, shrug = 0.9 * np.eye(10)[(labels * 3 + 1) % 10] + 0.01, np.full((64, 10), 0.1)
-    shrug[:, 0] += np.linspace(0, 0.01, 64)
-    found = score_variants({"e": sure, "*255": shrug}, "softmax", labels, {}).better
-    assert found is None or labels_p(found) > 0.2
+def preferred(found: BetterInputs | None) -> BetterInputs | None:
+    """The form that labels prefer, by labels alone."""
+    return better_by_labels(output(better=found, gains={}))
 
 
-def test_any_number_of_labels_has_a_p_value():
-    """Of 4,000, the likelihoods differ by more than floats hold."""
-    labels = np.arange(4000) % 10
-    right, wrong = np.eye(10)[labels], np.eye(10)[(labels + 1) % 10]
-    found = score_variants({"e": wrong, "V": right}, "softmax", labels, {}).better
+def test_one_answer_for_all_is_not_right_because_most_labels_have_that_class():
+    """Nine of ten labels are of class 3, which saturated predictions name for every input."""
+    rng = np.random.default_rng(0)
+    labels = np.where(np.arange(64) % 10 == 0, 1, 3)
+    unsure = rng.dirichlet(np.ones(10), 64)
+    one = np.full((64, 10), 1e-4)
+    one[:, 3] = 1 - 9e-4
+    found = score_variants({"e": unsure, "*255": one}, "softmax", labels, {}).better
     assert found is not None
-    assert 0 < labels_p(found) < 1e-100
-    assert 0 <= with_other_evidence(labels_p(found), 60.0) < labels_p(found)
+    assert found.score - found.given > 0.5
+    assert found.p < 0.01  # it does score better
+    assert found.odds is not None and found.odds < 0  # but not better than a constant answer
+    assert preferred(found) is None
+    # Its honest twin recognises both classes.
+    right = 0.9 * np.eye(10)[labels] + 0.01
+    found = score_variants({"e": unsure, "*255": right}, "softmax", labels, {}).better
+    assert preferred(found) is not None
+
+
+def test_of_two_forms_that_are_equally_good_none_is_preferred():
+    """The likelihoods of the labels differ by chance, so that odds are no test."""
+    rng = np.random.default_rng(7)
+    labels, alarms = np.arange(64) % 10, 0
+    for _ in range(60):
+        tried = {}
+        for name in ("e", "H"):
+            powers = np.exp(rng.normal(size=(64, 10)) + np.eye(10)[labels])
+            tried[name] = powers / powers.sum(axis=1, keepdims=True)
+        alarms += preferred(score_variants(tried, "softmax", labels, {}).better) is not None
+    assert alarms <= 2
+
+
+def test_targets_that_are_numbers_give_no_odds():
+    y, answer = numbers({"V": 0.3})
+    found = score_variants({name: answer(name) for name in ("e", "V")}, "regression", y, {}).better
+    assert found is not None
+    assert (found.name, found.odds) == ("V", None)
+    assert preferred(found) is not None
+
+
+def test_the_p_value_is_that_of_the_form_that_is_named():
+    """Two changes score best by a little; the labels do not need the second."""
+    y, answer = numbers({"BGR": 0.32, "V + 1-x": 0.3})
+    given = searched(y, answer)
+    found = score_variants(given, "regression", y, {}).better
+    assert found is not None and found.name == "BGR"
+    rows = {name: fit_scores(each, y) for name, each in given.items()}
+    best = best_variant(rows, np.random.default_rng(0))
+    assert best is not None and best.name == "V + 1-x"
+    alone = {name: each for name, each in rows.items() if JOIN not in name}
+    own = [adjusted_p(each, "BGR", np.random.default_rng(0)) for each in (rows, alone)]
+    assert found.p == min(own)
 
 
 def test_renumbered_labels_do_not_hide_two_other_differences() -> None:
