@@ -183,15 +183,15 @@ def summary(name: str, judged: Sequence[Judged], alike: Alike) -> None:
         *(name, str(len(judged)), f"{np.mean(exact):.1%}", f"{np.mean(right):.1%}"),
         *(f"{np.mean(apart):.1%}", f"{np.average(right, weights=weight):.1%}"),
         *(f"{np.mean(two):.1%}", f"{len(accused)} of {len(sound)}"),
-        str(sum(each.sure for each in sound)),
-        f"{sum(each.sure for each in faulty)} of {len(faulty)}",
     ]
     if judged[0].belief is not None:
+        shown.append(str(sum(each.sure for each in sound)))
+        shown.append(f"{sum(each.sure for each in faulty)} of {len(faulty)}")
         hits = np.array([bool(j.first[0] & frozenset(j.row.causes)) for j in judged], float)
         beliefs = np.array([each.belief for each in judged], float)
         brier = float(np.average((beliefs - hits) ** 2, weights=weight))
         shown += [f"{brier:.3f}", f"{calibration(beliefs, hits, weight):.3f}"]
-    print(f"| {' | '.join([*shown, '', ''][:12])} |", flush=True)
+    print(f"| {' | '.join([*shown, *[''] * 4][:12])} |", flush=True)
 
 
 HEAD = (

@@ -237,9 +237,8 @@ BETTER_P = Threshold(
     0.01,
     "",
     "p-value, adjusted for the number of forms tried, below which labels prefer another form",
-    "chosen: of 769 simulated networks that respond equally to the given form and one other, with "
-    "40 to 112 labels, 0.5 % seem to prefer the other by labels alone, and 1.6 % by the smaller of "
-    "that p-value and the one with information",
+    "chosen: 769 simulated networks that respond equally to two forms, 40 to 112 labels: 0.5 % "
+    "prefer the other by labels, 1.6 % by the smaller of that p-value and that with information",
 )
 CERTAIN_P = Threshold(
     0.001,
