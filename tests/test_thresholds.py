@@ -21,8 +21,7 @@ DECIDING = (
 PLAIN = {0.0, 0.5, 1.0}
 # Numerical precision, published constants and formatting of numbers.
 OTHERS = {
-    # The smallest change and p-value that are shown, and odds that floats can hold.
-    "modelaudit.diagnosis.case": {0.001, 1e-6, 600.0},
+    "modelaudit.diagnosis.case": {0.001, 1e-6},  # the smallest change and p-value that are shown
     "modelaudit.diagnosis.beliefs": {1.2},  # the smallest factor that is shown
     "modelaudit.diagnosis.measured": {1e-12, 0.05},  # underflow, and what steadies a quotient
     "modelaudit.diagnosis.odds_text": {0.01, 0.99},  # how numbers are shown
