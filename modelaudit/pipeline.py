@@ -162,7 +162,9 @@ def why_not_run(facts: Facts) -> str:
     if not facts.settings.probe.enabled:
         return "running models is disabled (--no-probe)"
     if not calls_for(artifact.format, legacy_keras=True):
-        return f"a {artifact.format.label} cannot be run on its own"
+        if artifact.format is Format.UNKNOWN:
+            return "it could not be read as a model"
+        return f"this format ({artifact.format.label}) cannot be run on its own"
     if facts.settings.probe.unsafe:
         return ""
     return reason_not_to_run(facts.kept or security_results(facts))

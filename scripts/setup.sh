@@ -46,6 +46,8 @@ missing_packages() {
     if [ "$level" = dev ]; then
         command -v pdftoppm >/dev/null || echo poppler-utils
         command -v bwrap >/dev/null || [ "$(uname)" != Linux ] || echo bubblewrap
+        # The numbers of system calls in the sandbox's filter are compared with these headers.
+        [ -e /usr/include/asm-generic/unistd.h ] || [ "$(uname)" != Linux ] || echo linux-libc-dev
         command -v chromium >/dev/null || command -v google-chrome >/dev/null || echo chromium
     fi
 }

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from modelaudit.audit_types.loading import Status
 from modelaudit.errors import ProbeError
 from modelaudit.findings import Verdict
-from modelaudit.pipeline import AuditTarget, audit_model
+from modelaudit.pipeline import AuditTarget, audit_model, static_facts, why_not_run
 from modelaudit.probe.protocol import Observation
 from modelaudit.probe.result import ProbeResult
 from modelaudit.settings import ProbeSettings, Settings
@@ -85,3 +87,10 @@ def test_a_report_names_runtimes_in_words(target):
     said = "it did not load in the installed TensorFlow and Keras"
     assert audit.behaviour.skipped_reason == said
     assert "does not load in the installed TensorFlow and Keras. First error" in audit.reason
+
+
+def test_what_cannot_be_read_or_run_says_so(tmp_path: Path) -> None:
+    damaged = tmp_path / "m.keras"
+    damaged.write_bytes(b"no archive")
+    settings = Settings(probe=ProbeSettings(enabled=True))
+    assert why_not_run(static_facts(damaged, settings)) == "it could not be read as a model"

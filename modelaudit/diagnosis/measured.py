@@ -210,17 +210,21 @@ def by_labels(kind: Callable[[str], bool]) -> Callable[[Case], float | None]:
     return read
 
 
+def _given_and_best(
+    output: OutputBehaviour, kind: Callable[[str], bool]
+) -> tuple[float, float] | None:
+    """The score of the inputs as given, and that of the best form of a kind."""
+    known = scores(output)[0]
+    forms = [known[name] for name in known if name != "e" and kind(name)]
+    return (known["e"], max(forms)) if "e" in known and forms else None
+
+
 def score_gain(kind: Callable[[str], bool]) -> Callable[[Case], float | None]:
     """How much better the best form of a kind scores on labels."""
 
     def read(case: Case) -> float | None:
-        gains = []
-        for output in fed(case):
-            known = scores(output)[0]
-            forms = [known[name] for name in known if name != "e" and kind(name)]
-            if "e" in known and forms:
-                gains.append(min(1.0, max(forms) - max(known["e"], -1.0)))
-        return largest(gains)
+        found = (_given_and_best(output, kind) for output in fed(case))
+        return largest(min(1.0, best - max(given, -1.0)) for given, best in filter(None, found))
 
     return read
 
@@ -287,7 +291,10 @@ def score(case: Case) -> float | None:
 
 
 def _skill(case: Case, output: OutputBehaviour, reached: float) -> float:
-    """A score as a share of the most possible, where a constant answer has 0; at least -1."""
+    """A score as a share of the most possible, where a constant answer has 0; R2 is at least -1.
+
+    If all labels are equal, no answer can show more than a constant one: the score itself.
+    """
     share = case.behaviour.inputs.largest_class if case.behaviour else None
     if output.accuracy and share is not None and share < 1:
         return (reached - share) / (1 - share)
@@ -298,12 +305,8 @@ def reached(kind: Callable[[str], bool]) -> Callable[[Case], float | None]:
     """The same in the best form of a kind."""
 
     def read(case: Case) -> float | None:
-        found = []
-        for output in fed(case):
-            known = scores(output)[0]
-            forms = [known[name] for name in known if name != "e" and kind(name)]
-            found += [_skill(case, output, max(forms))] if "e" in known and forms else []
-        return smallest(found)
+        found = ((output, _given_and_best(output, kind)) for output in fed(case))
+        return smallest(_skill(case, output, pair[1]) for output, pair in found if pair)
 
     return read
 

@@ -26,7 +26,10 @@ def sample_size(odds: DiagnosisOdds) -> str:
         return f"No odds: {odds.missing}."
     nets = counted(odds.networks, "network", "networks")
     cases = counted(odds.cases, "case", "cases")
-    return f"From {cases} of {nets}, all small; half of all models are assumed to be sound."
+    return (
+        f"From {cases} of {nets}, all small; half of all models are assumed to be sound. Each "
+        "probability is calibrated by itself, so together they can differ from 100%."
+    )
 
 
 def percent(probability: float) -> str:

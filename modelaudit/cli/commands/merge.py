@@ -10,7 +10,7 @@ import click
 from click.core import ParameterSource
 
 from modelaudit.cli.commands.audit import show
-from modelaudit.cli.commands.nightly import METRICS, Monitored, teller
+from modelaudit.cli.commands.nightly import METRICS, MOVED, OUT, Monitored, teller
 from modelaudit.cli.options import common as options
 from modelaudit.errors import UsageError
 from modelaudit.findings import Severity
@@ -29,13 +29,7 @@ if TYPE_CHECKING:
     metavar="OUT...",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
 )
-@options.option(
-    "--out",
-    "-o",
-    type=click.Path(path_type=Path, file_okay=False),
-    required=True,
-    help="Directory for the merged reports and history.",
-)
+@OUT
 @options.option(
     "--format",
     "-f",
@@ -45,11 +39,7 @@ if TYPE_CHECKING:
     help=f"Reports on the run as a whole: {', '.join(PER_RUN)}. Repeatable. Those on each model "
     "are the ones of the shards.",
 )
-@options.option(
-    "--moved",
-    is_flag=True,
-    help="The registry has moved: continue the history in --out under the path of the shards.",
-)
+@MOVED
 @METRICS
 @options.option("--quiet", "-q", is_flag=True, help="Print only errors.")
 def merge(

@@ -88,6 +88,18 @@ def _nightly(context: click.Context | None) -> Nightly:
     return file.nightly if file else Nightly()
 
 
+OUT = options.option(
+    "--out",
+    "-o",
+    type=click.Path(path_type=Path, file_okay=False),
+    required=True,
+    help="Directory for the reports and the run history.",
+)
+MOVED = options.option(
+    "--moved",
+    is_flag=True,
+    help="The registry has moved: continue the history in --out under the new path.",
+)
 METRICS = options.option(
     "--metrics",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -97,24 +109,14 @@ METRICS = options.option(
 
 @click.command(cls=Monitored, short_help="Audit a registry from cron; print only changes.")
 @click.argument("registry", nargs=-1, required=True, metavar="REGISTRY...", type=PlaceType())
-@options.option(
-    "--out",
-    "-o",
-    type=click.Path(path_type=Path, file_okay=False),
-    required=True,
-    help="Directory for the reports and the run history.",
-)
+@OUT
 @options.FORMATS
 @options.option(
     "--verify",
     is_flag=True,
     help="Compare the bytes of files, not only sizes, times and inodes.",
 )
-@options.option(
-    "--moved",
-    is_flag=True,
-    help="REGISTRY has moved: continue the history in --out under the new path.",
-)
+@MOVED
 @METRICS
 @page_options
 @options.probing

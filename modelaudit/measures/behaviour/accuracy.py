@@ -31,6 +31,16 @@ def class_labels(y: NDArray[np.generic]) -> NDArray[np.int64] | None:
     return np.asarray(rows.argmax(axis=1), dtype=np.int64) if one_hot else None
 
 
+def _labels_and_answers(
+    values: NDArray[np.floating], kind: str, y: NDArray[np.generic]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
+    """(n,) labelled and predicted classes; None without classes."""
+    labels, answers = class_labels(y), predicted(values, kind)
+    if labels is None or answers is None or len(labels) != len(answers):
+        return None
+    return labels, answers
+
+
 def correct(
     values: NDArray[np.floating],
     kind: str,
@@ -50,9 +60,10 @@ def correct(
     if kind == "sigmoid" and y.shape == values.shape and values.ndim == 2 and y.shape[1] > 1:
         right = (values > 0.5) == (y.astype(np.float64) > 0.5)
         return np.asarray(right.mean(axis=1), dtype=np.float64)
-    labels, answers = class_labels(y), predicted(values, kind)
-    if labels is None or answers is None or len(labels) != len(answers):
+    found = _labels_and_answers(values, kind, y)
+    if found is None:
         return None
+    labels, answers = found
     meant = labels if order is None else order[labels]
     return np.asarray(answers == meant, dtype=np.float64)
 
@@ -62,9 +73,10 @@ def unpredicted(values: NDArray[np.floating], kind: str, y: NDArray[np.generic])
 
     Arguments as for `correct`; empty without classes.
     """
-    labels, answers = class_labels(y), predicted(values, kind)
-    if labels is None or answers is None or len(labels) != len(answers):
+    found = _labels_and_answers(values, kind, y)
+    if found is None:
         return ()
+    labels, answers = found
     known = 2 if kind == "sigmoid" else values.shape[-1]
     counts = np.bincount(labels[labels < known])
     wanted = np.flatnonzero(counts >= PER_CLASS.value)

@@ -240,10 +240,8 @@ landlock.CREATE_RULESET = 9999
 
 
 @needs_landlock
-@pytest.mark.parametrize("version", [1, 2, 3, 4, 5, 6])
+@pytest.mark.parametrize("version", range(1, min(landlock_version(), 6) + 1))
 def test_older_abi_versions_get_only_the_rights_they_know(version: int) -> None:
-    if version > landlock_version():
-        pytest.skip(f"Landlock of this kernel is version {landlock_version()}")
     body = f"""
 {PROBE}
 from modelaudit.probe.child import landlock
