@@ -2,18 +2,9 @@
 
 from __future__ import annotations
 
-from modelaudit.facts import Architecture, Layer, Shape
+from modelaudit.facts import Architecture, Shape
+from modelaudit.measures.architecture.layer_shapes import input_shape
 from modelaudit.probe.protocol import Observation
-
-
-def stated_shape(layer: Layer) -> Shape | None:
-    """Shape of what a model's first layer takes, samples first; None if it does not state one."""
-    if layer.class_name == "InputLayer":
-        return layer.output_shape
-    said = layer.config.get("batch_input_shape")  # of early Sequential models
-    if not isinstance(said, list):
-        return None
-    return tuple(size if type(size) is int else None for size in said)
 
 
 def changed_inputs(architecture: Architecture, seen: Observation) -> str:
@@ -23,7 +14,7 @@ def changed_inputs(architecture: Architecture, seen: Observation) -> str:
     of one sample. The restored model then refuses inputs of the saved shape.
     """
     layers = [layer for layer in architecture.layers if layer.route in architecture.inputs]
-    saved = [shape for layer in layers if (shape := stated_shape(layer)) is not None]
+    saved = [shape for layer in layers if (shape := input_shape(layer)) is not None]
     restored = [port.shape for port in seen.inputs if port.shape is not None]
     if not len(saved) == len(restored) == len(architecture.inputs) == len(seen.inputs):
         return ""

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from modelaudit.facts import Artifact, Endpoint, Layer, Shape, Signature
 from modelaudit.findings import Confidence, Finding, Severity
-from modelaudit.restore.input_shapes import stated_shape
+from modelaudit.measures.architecture.layer_shapes import input_shape
 from modelaudit.rules.examples import healthy
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.structs import replace
@@ -74,7 +74,7 @@ def _interface(artifact: Artifact) -> Signature | None:
 
 def _fed(layer: Layer) -> Endpoint | None:
     """The input that this layer takes; None where it is no input layer and states none."""
-    shape, dtype = stated_shape(layer), layer.config.get("dtype")
+    shape, dtype = input_shape(layer), layer.config.get("dtype")
     if shape is None and layer.class_name != "InputLayer":
         return None
     return Endpoint(layer.name, layer.route, dtype if isinstance(dtype, str) else "", shape)

@@ -47,8 +47,6 @@ def one_step(artifact: Artifact, recurrent: str) -> bool | None:
     else:
         shapes = [input_shape(layer) for layer in architecture.layers]
         shapes += [_reshaped(layer) for layer in architecture.layers]
-        given = [layer.config.get("batch_input_shape") for layer in architecture.layers]
-        shapes += [_shape(shape) for shape in given if isinstance(shape, list)]
     known = [shape for shape in shapes if shape is not None and len(shape) > 1]
     return any(len(shape) == rank and shape[1] == 1 for shape in known) if known else None
 

@@ -6,8 +6,9 @@ import pytest
 
 from modelaudit.audit_types.loading import Port, Status
 from modelaudit.facts import Architecture, Layer
+from modelaudit.measures.architecture.layer_shapes import input_shape
 from modelaudit.probe.protocol import Observation
-from modelaudit.restore.input_shapes import changed_inputs, stated_shape
+from modelaudit.restore.input_shapes import changed_inputs
 
 
 def _restored(*shapes: tuple[int | None, ...] | None) -> Observation:
@@ -26,9 +27,9 @@ SILENT = Layer("d", "d", "Dense", output_shape=(None, 4))
 
 
 def test_a_shape_is_that_of_the_input_not_of_the_output() -> None:
-    assert stated_shape(EARLY) == (None, 3)
-    assert stated_shape(IMAGE) == (None, 8, 8, 1)
-    assert stated_shape(SILENT) is None
+    assert input_shape(EARLY) == (None, 3)
+    assert input_shape(IMAGE) == (None, 8, 8, 1)
+    assert input_shape(SILENT) is None
 
 
 def test_another_rank_is_told_with_both_shapes() -> None:

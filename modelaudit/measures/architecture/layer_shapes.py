@@ -16,7 +16,12 @@ def input_shape(layer: Layer) -> Shape | None:
     """Input shape of the network at a layer without inbound layers (an InputLayer or not)."""
     if layer.class_name == "InputLayer":
         return layer.output_shape
-    return layer.input_shapes[0] if layer.input_shapes else None
+    if layer.input_shapes:
+        return layer.input_shapes[0]
+    said = layer.config.get("batch_input_shape")  # in the first layer of an early Sequential model
+    if not isinstance(said, list):
+        return None
+    return tuple(size if type(size) is int else None for size in said)
 
 
 def channels_first(layer: Layer) -> bool:
