@@ -66,11 +66,11 @@ samples: ## rebuild the sample models
 	$(BIN)/python sample_models/make.py
 
 population: ## make the population of the odds again, and the table fitted to it (hours; POPULATION=DIRECTORY resumes)
-	cd benchmarks && ../$(BIN)/python population.py $(POPULATION) --networks 400 --apart --table data/population.csv.gz
-	cd benchmarks && ../$(BIN)/python population_fit.py
+	$(BIN)/python -m benchmarks.population.make $(POPULATION) --networks 400 --apart --table benchmarks/population/population.csv.gz
+	$(BIN)/python -m benchmarks.population.fit
 
 population-check: ## make three networks of it, and compare them with the table (minutes)
-	cd benchmarks && ../$(BIN)/python population.py $(POPULATION) --first 354 --networks 357 --compare data/population.csv.gz
+	$(BIN)/python -m benchmarks.population.make $(POPULATION) --first 354 --networks 357 --compare benchmarks/population/population.csv.gz
 
 fuzz: ## a short run of the fuzzer (see fuzz/README.md)
 	@scripts/setup.sh fuzz

@@ -10,7 +10,7 @@ from modelaudit.rules.catalogue import CATALOGUE
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs/mistakes.md").read_text()
-TABLE = (ROOT / "benchmarks/faulty_table.py").read_text()
+TABLE = (ROOT / "benchmarks/programs/table.py").read_text()
 
 
 def test_codes_are_rules() -> None:

@@ -81,7 +81,7 @@ EXPORT_ROUNDING = Threshold(
 # A model and its export on the same inputs. Errors are the Euclidean norm of the difference of the
 # outputs for one input, in units of the spread of the source's outputs; of all inputs the root mean
 # square.
-# The 275 exports of five small networks that benchmarks/export_pairs.py makes are the source.
+# The 275 exports of five small networks that benchmarks/exports/pairs.py makes are the source.
 EXPORT_FLOAT = Threshold(
     1e-3,
     "of the spread",

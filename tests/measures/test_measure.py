@@ -244,7 +244,7 @@ def test_an_imagenet_sized_network_costs_little_more_than_the_formula() -> None:
     """Measured: 2.9 times the plain formula for VGG16, 20 times for a small network."""
     root = Path(__file__).parents[2]
     done = subprocess.run(
-        [sys.executable, "benchmarks/measure_speed.py"],
+        [sys.executable, "-m", "benchmarks.speed.measures"],
         cwd=root,
         env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": str(root)},
         capture_output=True,

@@ -3,29 +3,17 @@
 from __future__ import annotations
 
 import math
-import sys
-from pathlib import Path
 
 import pytest
 
+from benchmarks.population import fit as fitting
 from modelaudit.odds.posterior import posterior
 from modelaudit.odds.table import shipped_table
-
-BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture
-def fitting(monkeypatch):
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
-    import population_fit
-
-    yield population_fit
-    sys.modules.pop("population_fit", None)
-
-
-def cases(fitting, causes: tuple[str, ...], count: int, share: float):
+def cases(causes: tuple[str, ...], count: int, share: float):
     """Cases of which a share has a severe finding about the file."""
     families = dict.fromkeys(("body", "data", "task", "saver"), "one")
     return [
@@ -42,12 +30,12 @@ def cases(fitting, causes: tuple[str, ...], count: int, share: float):
     ]
 
 
-def test_a_single_statistic_gets_the_ratio_of_its_frequencies(fitting):
+def test_a_single_statistic_gets_the_ratio_of_its_frequencies():
     """90 % of the damaged files have such a finding, and 2 % of all others."""
     rows = [
         row
         for causes in fitting.hypotheses()
-        for row in cases(fitting, causes or ("sound",), 50, 0.9 if causes == ("damaged",) else 0.02)
+        for row in cases(causes or ("sound",), 50, 0.9 if causes == ("damaged",) else 0.02)
     ]
     made = fitting.fit(rows, ridge=1e-3)
     found = posterior({"damage": 3.0}, made)
@@ -55,7 +43,7 @@ def test_a_single_statistic_gets_the_ratio_of_its_frequencies(fitting):
     assert math.log(odds) == pytest.approx(math.log(0.0375 / 0.5 * 0.9 / 0.02), abs=0.2)
 
 
-def test_the_shipped_file_is_what_its_table_gives(fitting):
+def test_the_shipped_file_is_what_its_table_gives():
     rows = fitting.usable(fitting.read(fitting.TABLE))
     made = fitting.fit(rows)
     assert (made.sound, made.causes) == (shipped_table().sound, shipped_table().causes)
@@ -65,8 +53,8 @@ def test_the_shipped_file_is_what_its_table_gives(fitting):
     )
 
 
-def test_no_case_of_the_first_look_is_fitted(fitting):
-    import population_nets
+def test_no_case_of_the_first_look_is_fitted():
+    from benchmarks.population import nets
 
     used = {row.net for row in fitting.usable(fitting.read(fitting.TABLE))}
-    assert not [number for number in used if population_nets.net(number).apart]
+    assert not [number for number in used if nets.net(number).apart]

@@ -11,14 +11,16 @@ from pathlib import Path
 
 import pytest
 
-BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
-TABLE = BENCHMARKS / "data" / "population.csv.gz"
+ROOT = Path(__file__).resolve().parents[2]
+TABLE = ROOT / "benchmarks" / "population" / "population.csv.gz"
 FIRST, END = 355, 357  # two dense networks for roads, saved as .h5 and .keras
 
 
 def population(*args: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(BENCHMARKS / "population.py"), *map(str, args)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    command = [sys.executable, "-m", "benchmarks.population.make", *map(str, args)]
+    return subprocess.run(
+        command, capture_output=True, text=True, check=False, cwd=ROOT, timeout=300
+    )
 
 
 @pytest.mark.slow
