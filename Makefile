@@ -9,7 +9,7 @@ FUZZ ?= --inputs 20000
 # Where `make population` keeps networks and cases.
 POPULATION ?= /tmp/population
 
-.PHONY: help setup setup-dev demo test test-fast coverage lint check dist lock docs samples fuzz mutants clean population population-check
+.PHONY: help setup setup-dev demo test test-fast coverage lint check dist routes lock docs samples fuzz mutants clean population population-check
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -46,10 +46,11 @@ lint: setup-dev ## style, spelling, types, scripts, workflows and generated page
 
 check: lint test ## everything that a change must pass
 
-dist: setup-dev ## build and check the distributions in dist/
-	rm -rf dist
-	$(BIN)/python -m hatchling build
-	$(BIN)/twine check --strict dist/*
+dist: setup-dev ## build both distributions in dist/, reproducibly, and check them
+	scripts/dist.sh
+
+routes: dist ## each light way to a first verdict from nothing, measured (ROUTES="pip-full --write" for others)
+	$(BIN)/python scripts/routes.py $(ROUTES)
 
 lock: ## update the pinned dependencies in requirements/ (needs uv)
 	scripts/lock.sh

@@ -40,6 +40,10 @@ class UsageError(ModelAuditError):
     """An invalid request: a wrong option, setting or path."""
 
 
+class MissingPackage(UsageError):
+    """Something was requested that needs a package of the full installation."""
+
+
 class ReadError(ModelAuditError):
     """A file could not be read as its apparent format.
 

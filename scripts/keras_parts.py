@@ -9,6 +9,7 @@ from modules of those; classes that a config of some version names by an interna
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 import sys
@@ -37,8 +38,8 @@ HEADER = """\
 def part_names() -> tuple[set[str], set[str]]:
     """The names of classes and of functions."""
     found = set(ALSO)
-    for path in sorted(PROFILES.glob("*.json")):
-        profile = json.loads(path.read_text(encoding="utf-8"))
+    for path in sorted(PROFILES.iterdir()):
+        profile = json.loads(gzip.decompress(path.read_bytes()))
         for module, names in profile["public"].items():
             section = module.partition(".")[0]
             if section in SECTIONS:

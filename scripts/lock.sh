@@ -11,14 +11,16 @@ command -v uv >/dev/null || {
 compile() { # OUTPUT ARGUMENT...
     local output=$1
     shift
-    uv pip compile pyproject.toml --group build "$@" --output-file "$output" --quiet \
+    uv pip compile pyproject.toml "$@" --output-file "$output" --quiet \
         --universal --python-version 3.11 --generate-hashes --no-annotate \
         --custom-compile-command "make lock"
 }
 
-compile requirements/runtime.txt
-# A package in both files has the same version, so that tests run with what users get.
-compile requirements/dev.txt --group dev --constraint requirements/runtime.txt
-compile requirements/samples.txt --group samples --constraint requirements/runtime.txt
-compile requirements/fuzz.txt --group fuzz --constraint requirements/runtime.txt
-compile requirements/mutants.txt --group dev --group mutants --constraint requirements/dev.txt
+full=(--extra full --group build)
+compile requirements/runtime.txt "${full[@]}"
+# What `tf-modelaudit-core` needs. A package in two files has the same version.
+compile requirements/light.txt --constraint requirements/runtime.txt
+compile requirements/dev.txt "${full[@]}" --group dev --constraint requirements/runtime.txt
+compile requirements/samples.txt "${full[@]}" --group samples --constraint requirements/runtime.txt
+compile requirements/fuzz.txt "${full[@]}" --group fuzz --constraint requirements/runtime.txt
+compile requirements/mutants.txt "${full[@]}" --group dev --group mutants --constraint requirements/dev.txt

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Create .venv: scripts/setup.sh [runtime|dev|samples|fuzz|mutants]. Does nothing if it is up to date.
+# Create .venv: scripts/setup.sh [light|runtime|dev|samples|fuzz|mutants]. Does nothing if it is up to date.
 #
 #   PYTHON=/path/to/python  the interpreter to use (3.11 to 3.13); found automatically by default.
 set -euo pipefail
@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 level=${1:-runtime}
 lock=requirements/$level.txt
 venv=.venv
-[ -f "$lock" ] || { echo "setup: no such level: $level (runtime, dev, samples, fuzz or mutants)" >&2; exit 2; }
+[ -f "$lock" ] || { echo "setup: no such level: $level (light, runtime, dev, samples, fuzz or mutants)" >&2; exit 2; }
 
 say() { echo "setup: $*" >&2; }
 
@@ -36,7 +36,7 @@ find_python() {
 # The missing Debian packages, detected by the library or command that each provides, not by dpkg.
 missing_packages() {
     local library
-    for library in libpango-1.0.so.0:libpango-1.0-0 libpangoft2-1.0.so.0:libpangoft2-1.0-0 \
+    [ "$level" = light ] || for library in libpango-1.0.so.0:libpango-1.0-0 libpangoft2-1.0.so.0:libpangoft2-1.0-0 \
         libharfbuzz-subset.so.0:libharfbuzz-subset0; do
         "$python" -c "import ctypes; ctypes.CDLL('${library%%:*}')" 2>/dev/null || echo "${library##*:}"
     done
@@ -95,12 +95,16 @@ install() {
     fi
     say "installing $lock"
     "${pip[@]}" --require-hashes -r "$lock"
-    "${pip[@]}" --no-deps --no-build-isolation --editable .
+    if [ "$level" = light ]; then # no development dependencies, so no build backend either
+        "${pip[@]}" --no-deps --editable .
+        return
+    fi
+    "${pip[@]}" --no-deps --no-build-isolation --editable . ./distributions/tf-modelaudit
 }
 
 # What the installation depends on; if any of it changes, install again.
 key() { # LEVEL
-    cat "requirements/$1.txt" pyproject.toml scripts/setup.sh | cksum
+    cat "requirements/$1.txt" pyproject.toml distributions/*/pyproject.toml scripts/setup.sh | cksum
     version "$python"
     pwd
 }
@@ -113,5 +117,6 @@ system_packages
 make_venv
 install
 key "$level" >"$venv/.setup-$level"
-[ "$level" = runtime ] || key runtime >"$venv/.setup-runtime" # other levels include the runtime
+# Other levels include the runtime.
+[ "$level" = runtime ] || [ "$level" = light ] || key runtime >"$venv/.setup-runtime"
 say "ready: $venv/bin/modelaudit"

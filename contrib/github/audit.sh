@@ -6,7 +6,9 @@
 set -euo pipefail
 
 if [ -z "${MODELAUDIT:-}" ]; then
-    "$GITHUB_ACTION_PATH/scripts/setup.sh" runtime
+    level=light # which reads and judges files
+    [ -z "$PROBE_DATA" ] && [ "$RUN_MODELS" != true ] && [[ " $FORMATS " != *" pdf "* ]] || level=runtime
+    "$GITHUB_ACTION_PATH/scripts/setup.sh" "$level"
     MODELAUDIT=$GITHUB_ACTION_PATH/.venv/bin/modelaudit
 fi
 

@@ -14,9 +14,6 @@ from modelaudit.runs.progress import Progress
 from modelaudit.terminal_text import INDENT, cells, clean, shorten, shorten_path, wrapped
 
 if TYPE_CHECKING:
-    from rich.progress import Progress as RichProgress
-    from rich.progress import TaskID
-
     from modelaudit.result_row import ResultRow
 
 COLOURS = {"pass": "green", "warn": "yellow", "fail": "red", "incomplete": "magenta"}
@@ -101,46 +98,35 @@ class ProgressBar(Progress):
     """
 
     def __init__(self, *, enabled: bool = True) -> None:
-        self._enabled = enabled and sys.stderr.isatty()
-        self._bar: RichProgress | None = None
-        self._task: TaskID | None = None
+        self._bar = click.progressbar(
+            length=0,
+            label="auditing",
+            show_pos=True,
+            item_show_func=_short,
+            hidden=not (enabled and sys.stderr.isatty()),
+            file=sys.stderr,
+        )
 
     def begin(self, models: int) -> None:
         """Show the bar."""
-        if not (self._enabled and models):
-            return
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-        from rich.progress import Progress as RichProgress
-
-        self._bar = RichProgress(
-            TextColumn("auditing"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(compact=True),
-            TextColumn("{task.description}"),
-            console=Console(stderr=True),
-            auto_refresh=False,
-            transient=True,
-        )
-        self._task = self._bar.add_task("", total=models)
-        self._bar.start()
+        self._bar.length = models
+        if models:
+            self._bar.render_progress()
 
     def advance(self, path: str) -> None:
         """One model is done."""
-        if self._bar and self._task is not None:
-            from rich.markup import escape
-
-            description = escape(shorten_path(clean(path), 40))
-            self._bar.update(self._task, advance=1, description=description)
-            self._bar.refresh()
+        self._bar.update(1, path)
 
     def end(self) -> None:
-        """Remove the bar."""
-        if self._bar:
-            self._bar.stop()
-            self._bar = None
+        """Leave the bar as it is, on a line of its own."""
+        if self._bar.length:
+            self._bar.render_finish()
+            self._bar.length = 0
 
     def warn(self, text: str) -> None:
         """Print a line."""
         warn(text)
+
+
+def _short(path: str | None) -> str | None:
+    return path and shorten_path(clean(path), 40)

@@ -18,6 +18,7 @@ from modelaudit.probe.host.runtime import (
     RuntimeHandle,
     installed_legacy_runtime,
     installed_runtime,
+    require_runtime,
     start_runtime,
 )
 from modelaudit.probe.host.scratch_dirs import remove_stale
@@ -63,10 +64,14 @@ def start_runtimes(
     """Start the installed Keras 3 and tf-keras, and the runtimes of the settings.
 
     Yields no runtimes if running models is disabled. `roots` as in `local_probe`.
+
+    Raises:
+        MissingPackage: TensorFlow, or a package that measures its outputs, is not installed.
     """
     with contextlib.ExitStack() as stack:
         handles: list[RuntimeHandle] = []
         if settings.probe.enabled:
+            require_runtime()
             remove_stale()
             # Two at a time, since importing TensorFlow takes seconds. The threads end before
             # anything is forked.

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Mapping
 from contextlib import closing
 from pathlib import Path
 
+from modelaudit.probe.host.runtime import require_runtime
 from modelaudit.registry.remote.address import Place, full_name
 from modelaudit.result_row import ResultRow, row_to_json
 from modelaudit.runs.batch import append_log_line
@@ -53,8 +54,11 @@ def record_run(
         LockHeld: another run writes to the same directory.
         Interrupted: the run was stopped; an index of its results so far is written.
         StoreError: the history cannot be read or written.
+        MissingPackage: models are to be run, and TensorFlow is not installed.
     """
     check_log(log_file)
+    if settings.probe.enabled:
+        require_runtime()
     paths = tuple(sorted(paths, key=full_name))  # the same registry in any order
     found = find_models(paths, settings, apart=order.out, all_versions=order.all_versions)
     registry, shard = registry_name(paths), settings.selection.shard

@@ -15,6 +15,7 @@ from modelaudit.probe.host.runtime import (
     RuntimeHandle,
     installed_legacy_runtime,
     installed_runtime,
+    require_runtime,
     start_runtime,
 )
 from modelaudit.probe.other_runtimes import start_other_runtime
@@ -141,6 +142,7 @@ def open_runtimes(
     if not settings.probe.enabled:
         yield None
         return
+    require_runtime()
     jail = roots if settings.probe.sandbox == "bwrap" else None
     with ExitStack() as stack:
         keras3 = stack.enter_context(start_runtime(installed_runtime(), late=True, jail=jail))

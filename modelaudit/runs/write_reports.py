@@ -14,7 +14,12 @@ from modelaudit.errors import SchemaError, UsageError
 from modelaudit.registry.cross_model import cross_model_facts
 from modelaudit.registry.output_directory import write_atomic
 from modelaudit.report.export.job import Job, ReportOptions
-from modelaudit.report.export.registry import DEFAULT, FORMATS, PER_MODEL, format_called
+from modelaudit.report.export.registry import (
+    FORMATS,
+    PER_MODEL,
+    default_formats,
+    format_called,
+)
 from modelaudit.result_row import result_row
 from modelaudit.runs.batch import AuditHandler
 from modelaudit.schema import Audit, dumps, load, to_json
@@ -54,6 +59,7 @@ def parse_formats(formats: Sequence[str]) -> SelectedFormats:
 
     Raises:
         UsageError: an unknown format, or a file for a per-model format.
+        MissingPackage: a format that the installation cannot write.
     """
     per_model: dict[str, None] = {}
     per_run: dict[str, Path | None] = {}
@@ -67,7 +73,7 @@ def parse_formats(formats: Sequence[str]) -> SelectedFormats:
             )
         else:
             per_model[name] = None
-    return SelectedFormats(tuple(per_model) or (() if per_run else DEFAULT), per_run)
+    return SelectedFormats(tuple(per_model) or (() if per_run else default_formats()), per_run)
 
 
 def render_format(name: str, audits: Sequence[Audit], options: ReportOptions) -> bytes:
@@ -75,6 +81,7 @@ def render_format(name: str, audits: Sequence[Audit], options: ReportOptions) ->
 
     Raises:
         UsageError: an unknown format, or several audits for a per-model format.
+        MissingPackage: a format that the installation cannot write.
     """
     chosen = format_called(name)
     rows = map(result_row, audits) if chosen.across else ()

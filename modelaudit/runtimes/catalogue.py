@@ -42,8 +42,8 @@ class ProfileFile(Struct, frozen=True):
 def shipped_profiles() -> tuple[ProfileFile, ...]:
     """The profiles in this package: TensorFlow, tf-keras, Keras, each with the oldest first."""
     found = []
-    for path in PROFILES.glob("*.json"):
-        if named := _STEM.fullmatch(path.name.removesuffix(".json")):
+    for path in PROFILES.glob("*.json.gz"):
+        if named := _STEM.fullmatch(path.name.removesuffix(".json.gz")):
             version = numbers(named[2])
             found.append(ProfileFile(path, named[1], version, numbers(named[3] or named[2])))
     return tuple(sorted(found, key=lambda entry: (KINDS.index(entry.kind), entry.version)))

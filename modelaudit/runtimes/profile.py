@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import zlib
 from collections.abc import Iterable, Mapping
 from functools import cache, cached_property
 from pathlib import Path
@@ -18,6 +19,7 @@ from modelaudit.structs import replace
 Fact = Any  # a value of the collector's document: JSON whose structure depends on its name
 
 SCHEMA = 1
+_GZIP = 16 + zlib.MAX_WBITS  # as zlib.decompress takes it: with the header of gzip
 KINDS = ("tf", "tf-keras", "keras")
 KERAS_PARTS = ("root", "tables", "classes", "public", "internal", "behaviours")
 TENSORFLOW_PARTS = ("operations", "graph_def")
@@ -191,14 +193,17 @@ class RuntimeProfile(Struct, frozen=True, dict=True):
 
 @cache
 def read_profile(path: Path) -> RuntimeProfile:
-    """A profile from the collector's file.
+    """A profile from the collector's file, which may be compressed (`.json.gz`).
 
     Raises:
         UsageError: it is not a profile.
     """
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        content = path.read_bytes()
+        if path.suffix == ".gz":
+            content = zlib.decompress(content, _GZIP)
+        data = json.loads(content)
+    except (OSError, ValueError, zlib.error) as error:
         raise UsageError(f"{path}: cannot be read as a runtime profile: {error}") from error
     return as_profile(data, str(path))
 

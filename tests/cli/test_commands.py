@@ -139,8 +139,12 @@ def test_options_and_their_values_are_completed():
 
 def test_doctor_looks_for_every_dependency():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    named = {each.partition(">")[0] for each in project["dependencies"]}
-    assert {*doctor.PACKAGES} == named | {"keras"}  # keras comes with TensorFlow
+    named, added = (
+        {each.partition(">")[0] for each in texts}
+        for texts in (project["dependencies"], project["optional-dependencies"]["full"])
+    )
+    assert {*doctor.PACKAGES} == named
+    assert {*doctor.ADDED} == added | {"keras"}  # keras comes with TensorFlow
 
 
 def test_doctor_says_the_same_as_json(modelaudit):

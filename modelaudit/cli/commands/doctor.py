@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import platform
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import click
 from msgspec import Struct
@@ -15,12 +15,14 @@ from modelaudit import __version__
 from modelaudit.cli.options import common as options
 from modelaudit.exit_codes import ExitCode
 from modelaudit.facts import Json
+from modelaudit.settings.installation import ADDS_ALL, RUNS_MODELS, WRITES_PDF, missing
 
+FULL = "tf-modelaudit"  # the distribution that requires the following packages too
+ADDED = ("tensorflow", "tf-keras", "keras", "scipy", "matplotlib", "weasyprint", "pydyf", "pillow")
 PACKAGES = (
-    "tensorflow", "tf-keras", "keras", "numpy", "scipy", "h5py", "protobuf", "jinja2",
-    "matplotlib", "weasyprint", "pydyf", "click", "rich", "cramjam", "google-crc32c", "pillow",
-    "pyyaml", "msgspec",
+    "numpy", "h5py", "protobuf", "jinja2", "click", "cramjam", "google-crc32c", "pyyaml", "msgspec",
 )  # fmt: skip
+LIGHT = f"This installation runs no models and writes no PDF files; {ADDS_ALL} adds both."
 LIBRARIES = {
     "pango-1.0": ("libpango-1.0-0", "PDF reports"),
     "pangoft2-1.0": ("libpangoft2-1.0-0", "PDF reports"),
@@ -60,7 +62,13 @@ def doctor(as_json: bool) -> None:
     from modelaudit.probe.host.sandbox_report import containment, sandbox_layers
 
     layers = sandbox_layers()
-    checks = [*_packages(), *_libraries(), *_sandbox(layers)]
+    full = bool(_version(FULL)) or not missing((*RUNS_MODELS, *WRITES_PDF))
+    checks = [
+        *_packages(PACKAGES, needed=True),
+        *_packages(ADDED, needed=full),
+        *_libraries(needed=full),
+        *_sandbox(layers),
+    ]
     sound = all(check.found for check in checks if check.needed)
     contained = containment(layers)
     if as_json:
@@ -69,6 +77,7 @@ def doctor(as_json: bool) -> None:
             "python": platform.python_version(),
             "platform": sys.platform,
             "sound": sound,
+            "full": full,
             "containment": contained,
             "checks": [asdict(check) for check in checks],
         }
@@ -81,6 +90,8 @@ def doctor(as_json: bool) -> None:
                 if check.section == section:
                     click.echo(_line(check))
         click.echo(f"  {contained}")
+        if not full:
+            click.echo(f"\n{LIGHT}")
     if not sound:
         raise click.exceptions.Exit(ExitCode.USAGE)
 
@@ -92,23 +103,29 @@ def _line(check: Check) -> str:
     return f"  {'ok' if check.found else absent:<8} {check.name}{note}"
 
 
-def _packages() -> Iterator[Check]:
+def _version(name: str) -> str:
     from importlib import metadata
 
-    for name in PACKAGES:
-        try:
-            yield Check("packages", name, True, metadata.version(name))
-        except metadata.PackageNotFoundError:
-            yield Check("packages", name, False, f"pip install {name}")
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return ""
 
 
-def _libraries() -> Iterator[Check]:
+def _packages(names: Iterable[str], *, needed: bool) -> Iterator[Check]:
+    for name in names:
+        version = _version(name)
+        note = version or f"pip install {name if needed else FULL}"
+        yield Check("packages", name, bool(version), note, needed)
+
+
+def _libraries(*, needed: bool) -> Iterator[Check]:
     import ctypes.util
 
     for library, (package, purpose) in LIBRARIES.items():
         found = ctypes.util.find_library(library) is not None
-        missing = f"needed for {purpose} (apt-get install {package})"
-        yield Check("libraries", library, found, "" if found else missing)
+        absent = f"needed for {purpose} (apt-get install {package})"
+        yield Check("libraries", library, found, "" if found else absent, needed)
 
 
 def _sandbox(layers: Mapping[str, Json]) -> Iterator[Check]:

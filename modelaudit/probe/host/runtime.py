@@ -18,6 +18,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from modelaudit.settings.installation import RUNS_MODELS, require
 from modelaudit.probe.host import bubblewrap
 from modelaudit.probe.host import scratch_dirs as scratch
 
@@ -41,6 +42,15 @@ class Runtime(Struct, frozen=True):
     name: str
     python: str
     flavour: Flavour = "keras"
+
+
+def require_runtime() -> None:
+    """Check that models can be run.
+
+    Raises:
+        MissingPackage: TensorFlow, or a package that measures its outputs, is not installed.
+    """
+    require(RUNS_MODELS, "running models needs", "--no-probe, to judge files alone")
 
 
 def installed_runtime() -> Runtime:

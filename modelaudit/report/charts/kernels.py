@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import io
+import struct
+import zlib
 from collections.abc import Sequence
 from typing import TypeAlias
 
 import numpy as np
-from matplotlib import colormaps
 from numpy.typing import NDArray
-from PIL import Image
 
 from modelaudit.audit_types.kernels import FilterGallery, FilterPair
 from modelaudit.audit_types.values import finite
@@ -30,8 +29,9 @@ LEFT, CELL = 101, 13.4  # pixels: space for labels, one value of a filter
 AXES = ("H", "V")
 Grid: TypeAlias = NDArray[np.float64]
 COLOURS = {"H": style.BLUE, "V": style.ORANGE}
-# Brown to purple: distinguishable with red-green colour blindness.
-WEIGHT_COLOURS = colormaps["PuOr"]
+# Brown to purple, distinguishable with red-green colour blindness: the scheme PuOr with eleven
+# colours of ColorBrewer (Harrower and Brewer 2003, colorbrewer2.org).
+WEIGHT_COLOURS = bytes.fromhex("7f3b08b35806e08214fdb863fee0b6f7f7f7d8daebb2abd28073ac5427882d004b")
 
 
 def _spread(count: int, most: int) -> list[int]:
@@ -203,7 +203,22 @@ def gallery(audit: Audit, paper: style.Paper) -> Chart | None:
 
 def heatmap(values: NDArray[np.float64]) -> bytes:
     """A 2-D array of numbers from -1 to 1 as PNG, one pixel per number; NaN is transparent."""
-    pixels = WEIGHT_COLOURS(np.ma.masked_invalid((values + 1) / 2), bytes=True)
-    buffer = io.BytesIO()
-    Image.fromarray(pixels, "RGBA").save(buffer, "PNG")
-    return buffer.getvalue()
+    colours = np.frombuffer(WEIGHT_COLOURS, np.uint8).reshape(-1, 3)
+    at = np.clip(np.nan_to_num(values), -1, 1)
+    levels = np.linspace(-1, 1, len(colours))
+    pixels = np.zeros((*values.shape, 4), np.uint8)
+    pixels[..., :3] = np.stack([np.interp(at, levels, each) for each in colours.T], -1).round()
+    pixels[..., 3] = np.where(np.isnan(values), 0, 255)
+    return _png(pixels)
+
+
+def _png(pixels: NDArray[np.uint8]) -> bytes:
+    """Pixels (height, width, RGBA) as PNG (ISO/IEC 15948), in its simplest form: no filters."""
+    height, width, _ = pixels.shape
+    rows = b"".join(b"\0" + row.tobytes() for row in pixels)
+    header = struct.pack(">IIBBBBB", width, height, 8, 6, 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows, 9)), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in chunks
+    )

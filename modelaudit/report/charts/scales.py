@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-from matplotlib.ticker import MaxNLocator
 from msgspec import Struct
 
+STEPS = (1, 2, 5)
 QUARTERS = (0.0, 0.25, 0.5, 0.75, 1.0)  # ticks of an axis of shares
 FARTHEST = 1e300  # the ends of a scale stay finite, and so does their difference
 
@@ -35,11 +35,19 @@ def round_numbers(low: float, high: float, most: int = 9) -> list[float]:
     """
     if not (0 < high - low < FARTHEST):
         return []
-    # Include the ends despite rounding: otherwise matplotlib takes smaller steps.
     slack = max(1e-9 * (high - low), 4 * math.ulp(max(abs(low), abs(high))))
-    low, high = low - slack, high + slack
-    ticks = MaxNLocator(most - 1, steps=[1, 2, 5, 10]).tick_values(low, high)
-    return [float(tick) for tick in ticks if low <= tick <= high]
+    low, high = low - slack, high + slack  # includes the ends despite rounding
+    least = (high - low) / (most - 1)
+    power = math.floor(math.log10(least))
+    steps = [
+        digit * 10.0**exponent for exponent in (power - 1, power, power + 1) for digit in STEPS
+    ]
+    widest = next(i for i, step in enumerate(steps) if step >= least)
+    for step in reversed(steps[: widest + 1]):
+        found = [i * step for i in range(math.ceil(low / step), math.floor(high / step) + 1)]
+        if len(found) > 1:
+            return found[:most]
+    return []
 
 
 def powers_of_two(highest: float, most: int = 6) -> list[int]:

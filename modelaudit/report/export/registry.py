@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from msgspec import Struct
 
 from modelaudit.errors import UsageError
+from modelaudit.settings.installation import WRITES_PDF, missing, require
 from modelaudit.report.export.job import Job
 
 Renderer = Callable[[Job], bytes]
@@ -28,6 +29,7 @@ class ReportFormat(Struct, frozen=True):
         default: whether it is written if no `-f` is given.
         most_models: models in one file; more are in further files, `NAME-2.xml`. None for no limit.
         across: whether it shows cross-model findings.
+        needs: top-level modules that only the full installation has.
     """
 
     name: str
@@ -39,6 +41,7 @@ class ReportFormat(Struct, frozen=True):
     default: bool = False
     most_models: int | None = None
     across: bool = False
+    needs: tuple[str, ...] = ()
 
     def render(self, job: Job) -> bytes:
         """The report.
@@ -132,6 +135,7 @@ _LIST = (
         media_type="application/pdf",
         audience="people; archiving, printing, attaching to a review",
         load=_pdf,
+        needs=WRITES_PDF,
         per_model=True,
         default=True,
     ),
@@ -193,7 +197,14 @@ def format_called(name: str) -> ReportFormat:
 
     Raises:
         UsageError: there is no such format.
+        MissingPackage: the installation cannot write it.
     """
     if name not in FORMATS:
         raise UsageError(f"unknown format {name!r}; choose from {', '.join(FORMATS)}")
+    require(FORMATS[name].needs, f"{name} reports need")
     return FORMATS[name]
+
+
+def default_formats() -> tuple[str, ...]:
+    """The formats without any `-f`, as far as the installation can write them."""
+    return tuple(name for name in DEFAULT if not missing(FORMATS[name].needs))

@@ -14,6 +14,8 @@ import report_samples as samples
 from chart_reading import PLACE, PLAIN, chart_of, drawn, read, read_off
 from hypothesis import example, given
 from hypothesis import strategies as st
+from matplotlib import colormaps
+from matplotlib.ticker import MaxNLocator
 from PIL import Image
 from sample_audits import changed, json_of
 
@@ -42,6 +44,15 @@ def test_round_numbers_are_even_and_round_and_few(low, span, most):
         for factor in (1, 2, 5)
     )
     assert not low < 0 < high or min(map(abs, found)) < slack
+
+
+@given(NUMBER, st.floats(1e-3, 1e6), st.integers(5, 12))
+def test_round_numbers_are_those_of_matplotlib(low, span, most):
+    slack = max(1e-9 * span, 4 * math.ulp(max(abs(low), abs(low + span))))
+    ends = low - slack, low + span + slack
+    theirs = MaxNLocator(most - 1, steps=[1, 2, 5, 10]).tick_values(*ends)
+    wanted = [tick for tick in theirs if ends[0] <= tick <= ends[1]]
+    assert round_numbers(low, low + span, most) == pytest.approx(wanted, abs=slack)
 
 
 @pytest.mark.parametrize("ends", [(0, 0), (1, 0), (0, math.inf), (0, 1e308), (-math.inf, 0)])
@@ -247,6 +258,13 @@ def test_a_heat_map_shows_sign_size_and_gaps():
     assert pixels[0, 0] > pixels[0, 2]  # brown holds more red than blue,
     assert pixels[4, 2] > pixels[4, 0]  # purple more blue than red
     assert list(pixels[:, 3]) == [255] * 5 + [0]
+
+
+def test_a_heat_map_has_the_colours_of_matplotlib():
+    values = np.linspace(-1, 1, 501)[None]
+    image = np.asarray(Image.open(io.BytesIO(heatmap(values))), dtype=int)
+    theirs = colormaps["PuOr"]((values + 1) / 2, bytes=True)
+    assert np.abs(image - theirs).max() <= 3  # it rounds to one of 256 colours
 
 
 def test_dark_colours_are_used_for_text_and_lines_only():
