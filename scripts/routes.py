@@ -30,6 +30,7 @@ SAMPLE = ROOT / "sample_models" / "digits_one_unit.keras"
 REASON = "even applies softmax over a single value, which gives 1 for every input."
 BEGIN, END = "<!-- routes -->\n", "<!-- /routes -->"
 NOBODY = "nobody"
+FULL = "-full"
 MOST_MEGABYTES, MOST_SECONDS, MOST_START = 120, 20, 0.25  # of the light routes by pip and uv
 
 
@@ -123,7 +124,7 @@ def walk(name: str) -> Route:
     """Walk one route in a directory of its own."""
     with tempfile.TemporaryDirectory(prefix="routes-") as folder:
         place = Place(Path(folder))
-        return ROUTES[name](place, name, name.endswith("-full"))
+        return ROUTES[name](place, name)
 
 
 def measured(
@@ -150,9 +151,10 @@ def cpu_of(place: Place, command: Path) -> float:
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def pip(place: Place, name: str, full: bool) -> Route:
+def pip(place: Place, name: str) -> Route:
     """A new environment with venv and pip; the environment's own pip does not count."""
     place.run(interpreter(), "-m", "venv", "env")
+    full = name.endswith(FULL)
     what = place.distributions(full)
     return measured(
         place,
@@ -163,9 +165,10 @@ def pip(place: Place, name: str, full: bool) -> Route:
     )
 
 
-def uv(place: Place, name: str, full: bool) -> Route:
+def uv(place: Place, name: str) -> Route:
     """`uv tool install`, with an environment that uv makes."""
     command = tools(place, "uv")
+    full = name.endswith(FULL)
     *core, last = place.distributions(full)
     beside = [word for each in core for word in ("--with", each)]
     python = ("--python", interpreter())
@@ -178,10 +181,10 @@ def uv(place: Place, name: str, full: bool) -> Route:
     )
 
 
-def pipx(place: Place, name: str, full: bool) -> Route:
+def pipx(place: Place, name: str) -> Route:
     """`pipx install`; what pipx shares among its environments counts."""
     command = tools(place, "pipx")
-    (core,) = place.distributions(full)
+    (core,) = place.distributions(full=False)
     return measured(
         place,
         name,
@@ -191,7 +194,7 @@ def pipx(place: Place, name: str, full: bool) -> Route:
     )
 
 
-def pre_commit(place: Place, name: str, full: bool) -> Route:
+def pre_commit(place: Place, name: str) -> Route:
     """The hook's first run in a repository with one model, from a clone of this one."""
     command = tools(place, "pre-commit")
     source = place.home / "modelaudit.git"
@@ -220,7 +223,7 @@ def pre_commit(place: Place, name: str, full: bool) -> Route:
     return Route(name, "pre-commit run", seconds, megabytes, cpu, verdict)
 
 
-ROUTES: dict[str, Callable[[Place, str, bool], Route]] = {
+ROUTES: dict[str, Callable[[Place, str], Route]] = {
     "pip": pip,
     "uv": uv,
     "pipx": pipx,
@@ -228,7 +231,7 @@ ROUTES: dict[str, Callable[[Place, str, bool], Route]] = {
     "pip-full": pip,
     "uv-full": uv,
 }
-LIGHT = tuple(name for name in ROUTES if not name.endswith("-full"))
+LIGHT = tuple(name for name in ROUTES if not name.endswith(FULL))
 
 
 def interpreter() -> str:
@@ -254,9 +257,9 @@ def table(routes: Sequence[Route]) -> str:
     python = ".".join(platform.python_version_tuple()[:2])
     lines += [
         "",
-        f"Measured by `scripts/routes.py` on {os.cpu_count()} cores with Python {python}. MB are all "
-        "files that the installation adds, without pip's or pre-commit's own. The start is that of "
-        "`modelaudit scan` without a model.",
+        f"Measured by `scripts/routes.py` on {os.cpu_count()} cores with Python {python}, without "
+        "caches. MB are all files that the installation adds: of pipx with its pip, of pre-commit "
+        "with a clone. The start is that of `modelaudit scan` without a model.",
     ]
     return "\n".join(lines) + "\n"
 

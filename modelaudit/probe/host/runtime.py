@@ -18,9 +18,9 @@ from typing import Literal
 
 from msgspec import Struct
 
-from modelaudit.settings.installation import RUNS_MODELS, require
 from modelaudit.probe.host import bubblewrap
 from modelaudit.probe.host import scratch_dirs as scratch
+from modelaudit.settings.installation import RUNS_MODELS, require
 
 ZYGOTE = Path(__file__).resolve().parents[1] / "child" / "zygote.py"
 START_SECONDS = 180.0

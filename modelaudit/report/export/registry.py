@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from msgspec import Struct
 
 from modelaudit.errors import UsageError
-from modelaudit.settings.installation import WRITES_PDF, missing, require
 from modelaudit.report.export.job import Job
+from modelaudit.settings.installation import WRITES_PDF, missing, require
 
 Renderer = Callable[[Job], bytes]
 # GitLab reads files below 30 MB ("Unit test reports", GitLab documentation, 2026). A model takes
