@@ -255,12 +255,12 @@ def table(routes: Sequence[Route]) -> str:
         for each in routes
     ]
     python = ".".join(platform.python_version_tuple()[:2])
-    lines += [
-        "",
+    where = (
         f"Measured by `scripts/routes.py` on {os.cpu_count()} cores with Python {python}, without "
         "caches. MB are all files that the installation adds: of pipx with its pip, of pre-commit "
-        "with a clone. The start is that of `modelaudit scan` without a model.",
-    ]
+        "with a clone. The start is that of `modelaudit scan` without a model."
+    )
+    lines += ["", where]
     return "\n".join(lines) + "\n"
 
 

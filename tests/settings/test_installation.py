@@ -110,7 +110,9 @@ def test_running_models_says_in_one_line_what_adds_it(tmp_path):
 
 @pytest.mark.usefixtures("light")
 def test_a_pdf_that_was_asked_for_is_an_error(tmp_path):
-    with pytest.raises(MissingPackage, match="pdf reports need weasyprint, .*: pip install tf-mod"):
+    with pytest.raises(
+        MissingPackage, match=r"pdf reports need weasyprint, .*: pip install tf-mod"
+    ):
         cli.main(["audit", MODEL, "-f", "pdf", "-o", str(tmp_path)], standalone_mode=False)
     assert list(tmp_path.iterdir()) == []
 
