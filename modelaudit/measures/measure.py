@@ -30,6 +30,7 @@ from modelaudit.measures.kernels.initialization import (
     like_their_kind,
 )
 from modelaudit.measures.kernels.initializers import candidates
+from modelaudit.measures.kernels.input_scale import input_scales
 from modelaudit.measures.kernels.other_weights import (
     biases_start,
     frozen_variables,
@@ -116,6 +117,7 @@ class _Measuring:
             batchnorm=tuple(self.batchnorm.values()),
             constant=self._constant(),
             profile=self._profile(),
+            input_scales=self._input_scales(),
             skipped=self.skipped,
         )
 
@@ -258,6 +260,13 @@ class _Measuring:
         except _FAILURES as failure:
             self.skipped["constant layers"] = _said(failure)
             return ()
+
+    def _input_scales(self) -> dict[str, float]:
+        try:
+            return dict(input_scales(self.artifact, self.limits.tensor_bytes))
+        except _FAILURES as failure:
+            self.skipped["input scales"] = _said(failure)
+            return {}
 
     def _layer(self, route: str) -> Layer | None:
         return self.graph.get(route) if self.graph is not None else None

@@ -28,8 +28,14 @@ _NUMBERED = re.compile(r"(^|/)_?(vars|variables)/\d+$")
 _TRAINABLE = re.compile(r"(^|/)_trainable_variables/\d+$")
 _NUMBER = re.compile(r"(\d+)")
 # Names of m or of v, as a part of a path or as the end of a name.
-_FIRST = re.compile(r"(/m(?=/)|/m(?=:0$|$)|_momentum$|/momentum(?=[/:]|$))")
-_SECOND = re.compile(r"(/v(?=/)|/v(?=:0$|$)|_velocity$|/velocity(?=[/:]|$)|/rms(?=[/:]|$))")
+_FIRST = re.compile(r"(/m(?=/)|/m(?=:0$|$)|_momentum$|/momentum(?=[/:]|$)|/Adam$|/Momentum$)")
+_SECOND = re.compile(
+    r"(/v(?=/)|/v(?=:0$|$)|_velocity$|/velocity(?=[/:]|$)|/rms(?=[/:]|$)|/Adam_1$|/RMSProp$)"
+)
+# TensorFlow 1 names slots after the optimizer, and the powers of the betas of Adam.
+_TF1_SLOT = re.compile(r"/(Adam|RMSProp|Momentum)(_1)?$")
+_POWER = re.compile(r"(^|/)beta([12])_power(_\d+)?$")
+_BETAS = {"beta_1": 0.9, "beta_2": 0.999}  # defaults
 _WEIGHT_ORDER = (
     *("kernel", "depthwise_kernel", "pointwise_kernel", "gamma", "embeddings", "recurrent_kernel"),
     *("bias", "beta"),
@@ -49,6 +55,7 @@ class WeightMoments(Struct, frozen=True):
         zeros: number of entries whose average of squared gradients is exactly 0.
         faded: of a vector, number of entries whose average of gradients (of squares, where it is
             the only one) has faded to nothing.
+        squares: name of the tensor of averages of squared gradients; empty without one.
     """
 
     route: str
@@ -59,6 +66,7 @@ class WeightMoments(Struct, frozen=True):
     mean_second: float | None = None
     zeros: int = 0
     faded: int = 0
+    squares: str = ""
 
 
 class OptimizerState(Struct, frozen=True):
@@ -81,6 +89,8 @@ def _find(artifact: Artifact) -> OptimizerState | None:
     """The state of the one optimizer in the file; None if there is none, or several."""
     name, settings = _settings(artifact.training)
     stored = [t for t in artifact.tensors if t.role == "optimizer" and t.stats is not None]
+    if not name and (named := {m[1] for t in stored if (m := _TF1_SLOT.search(t.name))}):
+        return _of_tf1(artifact, stored, named)
     counts = [t for t in stored if _ITERATIONS.search(t.name) and t.size == 1]
     if not counts and not name:  # TensorFlow 1 counts beside its optimizers
         counts = [
@@ -107,6 +117,29 @@ def _find(artifact: Artifact) -> OptimizerState | None:
 
 
 optimizer_state = PerObject(_find)
+
+
+def _of_tf1(
+    artifact: Artifact, stored: Sequence[Tensor], names: Collection[str]
+) -> OptimizerState | None:
+    """The state of an optimizer of TensorFlow 1; None if there are several.
+
+    Adam stores beta_1 ** (t + 1) and beta_2 ** (t + 1) after t steps.
+    """
+    powers = [(m[2], t.stats.maximum) for t in stored if t.stats and (m := _POWER.search(t.name))]
+    if len(names) > 1 or len(powers) != 2 * ("Adam" in names):
+        return None
+    count = next((t.stats for t in artifact.tensors if t.name == "global_step" and t.stats), None)
+    steps = count.maximum if count else None
+    settings: dict[str, Json] = {}
+    if all(0 < power < 1 for _, power in powers):
+        told = [math.log(power) / math.log(_BETAS[f"beta_{n}"]) - 1 for n, power in powers]
+        if told and math.isclose(*told, rel_tol=0.01, abs_tol=0.5):
+            steps, settings = told[0] if steps is None else steps, {**_BETAS}
+    slots = [t for t in stored if t.shape]
+    (name,) = names
+    moments = tuple(_moments(artifact, slots))
+    return OptimizerState(name, None if steps is None else round(steps), None, settings, moments)
 
 
 def never_stepped(artifact: Artifact) -> bool:
@@ -158,11 +191,16 @@ def _weights(artifact: Artifact) -> Iterator[tuple[str, str, Tensor]]:
                     yield layer.route, role, tensors[name]
         return
     weights = [t for t in artifact.tensors if t.role == "weight"]
+    # A graph shows which bias belongs to which kernel.
+    owned = {each.tensor: (each.route, "kernel") for each in artifact.kernels}
+    owned |= {each.bias: (each.route, "bias") for each in artifact.kernels if each.bias}
     listed = [t for t in weights if _TRAINABLE.search(t.name)]
     for tensor in sorted(listed or weights, key=_in_layer):
         route, _, role = tensor.name.rpartition("/")
         if listed:
             yield tensor.name, "", tensor
+        elif tensor.name in owned:
+            yield *owned[tensor.name], tensor
         elif role not in NOT_TRAINED:
             yield route, role, tensor
 
@@ -219,6 +257,8 @@ def _kept_for(name: str, kind: re.Pattern[str]) -> str:
         return " "
     if mark:
         return _plain(owner)
+    if tf1 := _TF1_SLOT.search(name):
+        return _plain(name[: tf1.start()])
     # Others begin with the optimizer that they belong to.
     inside = kind.sub("", name).removeprefix("optimizer_weights/").removeprefix("training/")
     return _plain(inside.partition("/")[2])
@@ -264,4 +304,5 @@ def _summed(route: str, role: str, first: Tensor | None, second: Tensor | None) 
         v.mean if v else None,
         v.zeros if v else 0,
         used.faded if (used := m or v) else 0,
+        second.name if second else "",
     )

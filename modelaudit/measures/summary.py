@@ -41,6 +41,7 @@ class Measurements(Struct, frozen=True):
     profile: ArchitectureProfile | None = None
     gallery: tuple[FilterGallery, ...] = ()
     directions: tuple[KernelDirections, ...] = ()
+    input_scales: Mapping[str, float] = field(default_factory=dict)  # by route, in training
     skipped: Mapping[str, str] = field(default_factory=dict)  # measure -> why it was skipped
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 
 from modelaudit.facts import Layer, TensorStats
@@ -10,15 +9,15 @@ from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.layer_classes import Trait, has
 from modelaudit.measures.architecture.layer_graph import LayerGraph
 from modelaudit.measures.kernels.initializers import canonical_name
-from modelaudit.measures.optimizer_state import OptimizerState, WeightMoments, optimizer_state
+from modelaudit.measures.optimizer_state import OptimizerState, optimizer_state
+from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
 from modelaudit.rules.grammar import counted
 from modelaudit.rules.initial_values import never_trained
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.rules.network_heads import saved_graph
-from modelaudit.rules.training_reach import one_step_of
+from modelaudit.rules.training_reach import moved_share, one_step_of
 from modelaudit.rules.training_results import normalized_behind
-from modelaudit.structs import replace
 from modelaudit.thresholds.training import FEW_STEPS, HARDLY_MOVED, SHORT_REACH, UNSCALED
 from modelaudit.thresholds.weights import MIN_VALUES
 
@@ -56,12 +55,23 @@ def _as_drawn(facts: Facts, state: OptimizerState) -> tuple[float, str] | None:
     return largest if 0 < largest[0] < HARDLY_MOVED.value else None
 
 
+def slightly_changed(facts: Facts) -> float | None:
+    """The largest bias of any file as such a share, if it is too small to learn by, and not 0."""
+    biased = [kernel for kernel in facts.artifact.kernels if kernel.bias]
+    if len(biased) < 2 or not look_drawn(facts):
+        return None
+    largest = max(moved_share(facts.artifact, kernel) for kernel in biased)
+    return largest if 0 < largest < SHORT_REACH.value else None
+
+
 def look_drawn(facts: Facts) -> bool:
     """Whether there are large kernels, and all look as their initializers draw them."""
     kernels = facts.measurements.initialization if facts.measurements else ()
     large = [kernel for kernel in kernels if kernel.weights >= MIN_VALUES.value]
     for kernel in large:
-        p, level = kernel.tests.get("ks_p"), kernel.tests.get("level")
+        # Where the initializer is not known, the closest one may be that of moved weights.
+        p = kernel.tests.get("usual_p", kernel.tests.get("ks_p"))
+        level = kernel.tests.get("level")
         outside = kernel.tests.get("outside")
         if not (isinstance(p, float) and isinstance(level, float) and isinstance(outside, float)):
             return False
@@ -133,26 +143,21 @@ def short(facts: Facts, state: OptimizerState) -> tuple[float, float] | None:
 
 
 def _unscaled(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    assert facts.measurements is not None
     graph = saved_graph(facts)
     state = optimizer_state(facts.artifact)
-    if state is None or not state.moments:
-        raise NotApplicable("the file does not say which average of gradients belongs to what")
-    if (state.steps or 0) < FEW_STEPS.value:
+    if state is not None and (state.steps or 0) < FEW_STEPS.value:
         raise NotRelevant("there were too few training steps")
     given, takers = _as_given(graph), graph.consumers()
-    biases = {each.route: each for each in state.moments if each.role == "bias"}
-    kernels = [
-        each
-        for each in state.moments
-        if each.role == "kernel"
-        and each.route in biases
-        and _first(graph, given, each.route)
+    sizes = [
+        (size, route)
+        for route, size in facts.measurements.input_scales.items()
+        if _first(graph, given, route)
         # A normalization takes the bias away, and with it the gradient.
-        and not normalized_behind(graph, takers, each.route)
+        and not normalized_behind(graph, takers, route)
     ]
-    if not kernels:
+    if not sizes:
         raise NotApplicable("no layer that gets the inputs has averages of its gradients")
-    sizes = [(_size(each, biases[each.route]), each.route) for each in kernels]
     size, route = max(sizes)
     if size > UNSCALED.value:
         yield rule.finding(
@@ -163,16 +168,9 @@ def _unscaled(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 "measured": size,
                 "unit": "root mean square of the largest input column",
                 "threshold": UNSCALED.value,
-                "n": len(kernels),
+                "n": len(sizes),
             },
         )
-
-
-def _size(kernel: WeightMoments, bias: WeightMoments) -> float:
-    """The size of the largest input: for z = x W + b, dL/dW[i, j] = x[i] dL/db[j]."""
-    pairs = ((kernel.second, bias.second), (kernel.mean_second, bias.mean_second))
-    ratios = [math.sqrt(k / b) for k, b in pairs if k and b]
-    return ratios[0] if len(ratios) == 2 and ratios[1] * UNSCALED.value > ratios[0] else 0.0
 
 
 def _as_given(graph: LayerGraph) -> frozenset[str]:
@@ -193,22 +191,9 @@ def _first(graph: LayerGraph, given: frozenset[str], route: str) -> bool:
 
 
 def _example(size: float) -> Facts:
-    """A layer whose inputs had this size, after 500 steps of Adam."""
-    variables = {name: f"dense/{name}" for name in ("kernel", "bias")}
-    layer = examples.layer("dense", variables=variables)
-    slots = []
-    for role, shape, square in (("kernel", (4, 2), size**2), ("bias", (2,), 1.0)):
-        for kind in ("momentum", "velocity"):
-            stats = replace(
-                examples.ORDINARY, minimum=0.0, maximum=square, mean=square / 2, std=square / 4
-            )
-            name = f"optimizer_weights/adam/dense_{role}_{kind}"
-            slots.append(replace(examples.tensor(name, shape, stats), role="optimizer"))
-    count = replace(examples.ORDINARY, minimum=500.0, maximum=500.0, mean=500.0, std=0.0)
-    steps = examples.tensor("optimizer_weights/adam/iteration", (), count)
-    artifact = examples.model(layer)
-    tensors = (*artifact.tensors, *slots, replace(steps, role="optimizer"))
-    return Facts(replace(artifact, tensors=tensors, training={"optimizer": {"class_name": "Adam"}}))
+    """A layer whose inputs had this size in training."""
+    artifact = examples.model(examples.layer("dense"))
+    return Facts(artifact, measurements=Measurements(input_scales={"dense": size}))
 
 
 RULES = (
@@ -218,7 +203,7 @@ RULES = (
         family=Family.WEIGHTS,
         severity=Severity.LOW,
         confidence=Confidence.MEDIUM,
-        needs=(Need.ARCHITECTURE, Need.TENSORS),
+        needs=(Need.ARCHITECTURE, Need.TENSORS, Need.MEASUREMENTS),
         summary="The training inputs had large values that nothing scaled",
         pass_title="The training inputs had a usual scale",
         why="The gradient of a kernel is that of the bias times the input. With large inputs, the "

@@ -38,7 +38,8 @@ def _trained(facts: Facts) -> tuple[OptimizerState, tuple[WeightMoments, ...]]:
     state = compiled_state(facts)
     if not state.moments:
         raise NotApplicable("the file does not say which average of gradients belongs to what")
-    if (state.steps or 0) < FEW_STEPS.value:
+    # Without a number of steps, powers of Adam's betas that are 0 tell of hundreds.
+    if (FEW_STEPS.value if state.steps is None else state.steps) < FEW_STEPS.value:
         raise NotRelevant("there were too few training steps")
     return state, state.moments
 
@@ -114,6 +115,7 @@ def _silent_units(rule: Rule, facts: Facts, state: OptimizerState) -> Iterator[F
     """
     layers = facts.artifact.architecture.layers if facts.artifact.architecture else ()
     rectified = {layer.route for layer in layers if activation_of(layer) == "relu"}
+    rectified |= {x.route for x in facts.artifact.kernels if x.activation == "relu"}
     for each in state.moments:
         units = each.shape[0] if len(each.shape) == 1 else 0
         largest = each.first if each.first is not None else each.second
@@ -128,7 +130,7 @@ def _silent_units(rule: Rule, facts: Facts, state: OptimizerState) -> Iterator[F
                 "received no gradient for a long time, as where a ReLU gives 0 for every training "
                 "input."
                 if fades
-                else "never received a gradient: their ReLU gave 0 for every training input."
+                else "never received a gradient, as where a ReLU gives 0 for every training input."
             )
             yield rule.finding(
                 f"{silent} of the {units} units of {each.route} {since}",

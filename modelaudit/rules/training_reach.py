@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from msgspec import Struct
 
 from modelaudit.audit_types.kernels import InitialState, KernelInitialization
-from modelaudit.facts import Artifact, Layer, Tensor
+from modelaudit.facts import Artifact, Kernel, Layer, Tensor
 from modelaudit.measures.kernels.batchnorm import variable_names
 from modelaudit.measures.kernels.initializers import candidates
 from modelaudit.measures.kernels.other_weights import STARTS, frozen_variables
@@ -69,6 +69,14 @@ def _distance(artifact: Artifact, vectors: Sequence[Tensor]) -> float:
         for value in (stats.minimum, stats.maximum)
     ]
     return max(apart, default=0.0)
+
+
+def moved_share(artifact: Artifact, kernel: Kernel) -> float:
+    """How far its bias is from usual initial values, as a share of the spread of a kernel."""
+    tables = _tables(artifact)
+    stats, bias = tables.tensors[kernel.tensor].stats, tables.tensors.get(kernel.bias or "")
+    spread = stats.std if stats else 0.0
+    return _distance(artifact, [bias]) / spread if bias and spread else 0.0
 
 
 def _starts(artifact: Artifact, tensor: Tensor) -> tuple[float, ...]:

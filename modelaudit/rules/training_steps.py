@@ -15,7 +15,7 @@ from modelaudit.rules.grammar import counted
 from modelaudit.rules.initial_values import never_trained
 from modelaudit.rules.learning_rates import ADAPTIVE, rate_fault
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
-from modelaudit.rules.training_extent import hardly_changed, look_drawn, short
+from modelaudit.rules.training_extent import hardly_changed, look_drawn, short, slightly_changed
 from modelaudit.structs import replace
 from modelaudit.thresholds.training import (
     FEW_STEPS,
@@ -98,10 +98,14 @@ def _rate(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 
 def _few(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    state = compiled_state(facts)
+    state = optimizer_state(facts.artifact)
+    if state is None or state.steps is None:
+        found = [*_slightly(rule, facts)]
+        if not found:
+            raise NotApplicable("the number of training steps is not stored")
+        yield from found
+        return
     steps = state.steps
-    if steps is None:
-        raise NotApplicable("the number of training steps is not stored")
     if state.rate == 0:
         raise NotRelevant("the learning rate is 0: MA430 judges it")
     if 0 < steps < ONE_PASS.value:
@@ -132,6 +136,24 @@ def _few(rule: Rule, facts: Facts) -> Iterator[Finding]:
             confidence=Confidence.MEDIUM,
             fix="Train for more epochs.",
         )
+    elif steps and not [*hardly_changed(rule, facts, state)]:
+        yield from _slightly(rule, facts)
+
+
+def _slightly(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    """Weights that show by themselves how little they were trained."""
+    share, found = slightly_changed(facts), facts.measurements
+    if share is None or found is None:
+        return
+    if never_trained(facts.artifact, found.initialization, found.batchnorm)[0]:
+        return  # said by MA404
+    yield rule.finding(
+        "The kernels look as their initializers draw them, and no bias has moved by more than "
+        f"{share:.0%} of the spread of its kernel, as after a few steps.",
+        evidence={"measured": share, "unit": SHORT_REACH.unit, "threshold": SHORT_REACH.value},
+        confidence=Confidence.MEDIUM,
+        fix="Train for more epochs.",
+    )
 
 
 def _statistics(rule: Rule, facts: Facts) -> Iterator[Finding]:

@@ -129,7 +129,7 @@ def _negative_variance(rule: Rule, facts: Facts) -> Iterator[Finding]:
 def _decided(facts: Facts) -> tuple[KernelInitialization, ...]:
     kernels = _measurements(facts).initialization
     if all(kernel.state == "undecidable" for kernel in kernels):
-        raise NotRelevant("no kernel is large enough for a test against its initializer")
+        raise NotRelevant("no kernel could be decided by a test against its initializer")
     return kernels
 
 

@@ -152,7 +152,7 @@ SHORT_REACH = Threshold(
     0.15,
     "of the spread of the weights",
     "largest step times steps of the Adam family below which training cannot change much of what "
-    "was drawn",
+    "was drawn, and largest bias below which it did not, if all kernels look as drawn",
     "no weight can have moved farther; a program that was trained too little: 0.13, and one of "
     "five layers that was trained enough: 0.24",
 )

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from modelaudit.facts import Format, TensorStats
 from modelaudit.formats.reader import read
 from modelaudit.measures.optimizer_state import optimizer_state
+from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
+from modelaudit.rules.catalogue import rule
+from modelaudit.rules.engine import run_rule
+from modelaudit.rules.model import Facts
 from modelaudit.rules.training_steps import adam
 from modelaudit.settings import Limits
 from modelaudit.structs import replace
@@ -138,3 +144,51 @@ def test_tensorflow_1_counts_steps_beside_its_optimizers(shape, steps):
     tensors = (examples.tensor("dense/kernel"), examples.tensor("global_step", shape, five))
     found = optimizer_state(examples.model(tensors=tensors, kind=Format.TF1_CHECKPOINT))
     assert (found.steps if found else None) == steps
+
+
+@pytest.fixture(scope="module")
+def of_tf1(tmp_path_factory):
+    """Checkpoints of TensorFlow 1 with half of the ReLU units dead, and the values of the slots."""
+    import tensorflow as tf
+
+    v1, folder = tf.compat.v1, tmp_path_factory.mktemp("tf1")
+    rows = np.random.default_rng(0).normal(size=(64, 6)).astype("f4")
+
+    def make(name, optimizers):
+        with tf.Graph().as_default(), v1.Session() as session:
+            x = v1.placeholder("float32", (None, 6))
+            first = v1.Variable(tf.random.normal((6, 10), stddev=0.4, seed=1))
+            bias = v1.Variable(np.where(np.arange(10) < 5, -50, 0.1).astype("f4"))
+            last = v1.Variable(tf.random.normal((10, 1), stddev=0.4, seed=2))
+            hidden = tf.nn.relu(tf.matmul(x, first) + bias)
+            loss = tf.reduce_mean((tf.matmul(hidden, last) - x[:, :1]) ** 2)
+            steps = [each.minimize(loss, var_list=[first, bias, last]) for each in optimizers(v1)]
+            session.run(v1.global_variables_initializer())
+            for _ in range(40):
+                session.run(steps, {x: rows})
+            prefix = v1.train.Saver().save(session, str(folder / name))
+            slots = {each.name: session.run(each) for each in v1.global_variables()}
+        return Path(prefix + ".index"), slots
+
+    return make
+
+
+@pytest.mark.slow
+def test_slots_of_tensorflow_1(of_tf1):
+    path, values = of_tf1("adam", lambda v1: [v1.train.AdamOptimizer(0.01)])
+    artifact = read(path, Limits())
+    found = optimizer_state(artifact)
+    assert (found.name, found.steps) == ("Adam", 40)
+    assert [each.role for each in found.moments] == ["kernel", "bias", "kernel"]
+    for each, name in zip(found.moments, ("Variable", "Variable_1", "Variable_2"), strict=True):
+        m, v = values[f"{name}/Adam:0"], values[f"{name}/Adam_1:0"]
+        assert each.first == pytest.approx(np.abs(m).max())
+        assert each.second == pytest.approx(v.max())
+    told = run_rule(rule("MA433"), Facts(artifact, measurements=Measurements())).findings
+    assert [each.detail[:38] for each in told] == ["5 of the 10 units of Variable never re"]
+
+
+@pytest.mark.slow
+def test_two_optimizers_of_tensorflow_1_are_not_one(of_tf1):
+    path, _ = of_tf1("two", lambda v1: [v1.train.AdamOptimizer(0.01) for _ in range(2)])
+    assert optimizer_state(read(path, Limits())) is None

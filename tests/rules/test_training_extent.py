@@ -129,3 +129,16 @@ def test_a_mask_that_hides_all_but_one_value(keras, tmp_path):
         model, _ = trained(keras, rows, "adam", *layers)
         found = looked(model, "MA439", tmp_path)
         assert any("mask_value" in each.fix for each in found) is said
+
+
+def test_weights_alone_that_were_hardly_trained(keras, tmp_path):
+    """The file has neither steps nor initializers, but kernels as drawn beside small biases."""
+    rows = np.random.default_rng(0).normal(0, 1, (320, 20)).astype("float32")
+    for steps, slight in ((10, True), (200, False)):
+        hidden = (dense(keras), dense(keras))
+        model, before = trained(keras, rows, keras.optimizers.Adam(1e-3), *hidden, steps=steps)
+        path = tmp_path / "model.weights.h5"
+        keras.Model(model.inputs, model.outputs).save_weights(path)
+        found = run_rule(rule("MA432"), static_facts(path, Settings())).findings
+        assert [each.severity for each in found] == ["low"] * slight
+        assert bool(farthest(model, before) < 0.15 * before[2].std()) is slight

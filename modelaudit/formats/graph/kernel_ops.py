@@ -73,6 +73,11 @@ KEEP_ZERO = frozenset(
 BEHIND = PASSING | {"Squeeze", "BatchToSpaceND", "Reshape"}
 
 
+def of_training(op: str) -> bool:
+    """Whether an operation takes a value for its shape or for gradients only."""
+    return op in {"Shape", "ShapeN"} or op.endswith("Grad")
+
+
 def spatial_part(value: Json, spatial: int, channels_first: bool) -> tuple[int, ...]:
     """Entries of a per-axis attribute for the last `spatial` axes, without batch and channels."""
     entries = numbers(value)

@@ -19,6 +19,7 @@ from modelaudit.formats.graph.kernel_ops import (
     OPERATIONS,
     KernelGeometry,
     numbers,
+    of_training,
     spatial_part,
 )
 from modelaudit.graphs import reachable
@@ -287,7 +288,7 @@ class _Finder:
         """Bias, activation and beta of a batch normalization that directly follow an operation."""
         bias: str | None = None
         for _ in range(8):
-            nodes = consumers.get(node.name, [])
+            nodes = [each for each in consumers.get(node.name, []) if not of_training(each.op)]
             follower = nodes[0] if len(nodes) == 1 else None
             if follower is None:
                 break

@@ -106,8 +106,9 @@ def kernel_initialization(
         own = _flat(values, rounding)
         label, best = ("random_uniform", own) if own is not None else (label, best)
     tests = dict(verdict.tests) | best.as_json() | {"level": level}
-    if not known:  # by the usual bound, whichever initializer is closest
-        tests["outside"] = _fit(options[_USUAL], values, rounding).outside
+    if not known:  # by the usual initializer, whichever is closest
+        usual = _fit(options[_USUAL], values, rounding)
+        tests |= {"outside": usual.outside, "usual_p": usual.p}
     verdict = replace(verdict, tests=tests)
     if not known:
         closest = display_name(canonical_name({"class_name": label}))

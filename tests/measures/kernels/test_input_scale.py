@@ -1,0 +1,60 @@
+"""The scale of training inputs by averages of squared gradients, against those of a made layer."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from modelaudit.facts import Tensor
+from modelaudit.formats.io.file_window import FileWindow
+from modelaudit.formats.io.tensor_stats import FileArray, summarise
+from modelaudit.measures.kernels.input_scale import input_scales
+from modelaudit.rules import examples
+from modelaudit.settings import Limits
+from modelaudit.structs import replace
+
+
+def stored(folder, name: str, values: np.ndarray) -> Tensor:
+    path = folder / f"{name.replace('/', '.')}.bin"
+    path.write_bytes(values.astype("float32").tobytes())
+    source = FileArray(FileWindow.of_file(path), 0, values.shape, "float32")
+    return summarise(name, values.shape, "float32", "f", "optimizer", source, Limits())
+
+
+def scale(folder, inputs: np.ndarray, gradients: np.ndarray) -> float:
+    """For the averages of squared gradients of a layer with these inputs, and gradients of sums."""
+    squares = {
+        "kernel": np.mean((inputs[:, :, None] * gradients[:, None, :]) ** 2, 0),
+        "bias": np.mean(gradients**2, 0),
+    }
+    variables = {role: f"dense/{role}" for role in squares}
+    slots = []
+    for role, values in squares.items():
+        name = f"optimizer_weights/adam/dense_{role}"
+        slots += [
+            stored(folder, f"{name}_momentum", np.sqrt(values)),
+            stored(folder, f"{name}_velocity", values),
+        ]
+    artifact = examples.model(examples.layer("dense", variables=variables))
+    artifact = replace(
+        artifact,
+        tensors=(*artifact.tensors, *slots),
+        training={"optimizer": {"class_name": "Adam"}},
+    )
+    ((route, found),) = input_scales(artifact, 1 << 20)
+    assert route == "dense"
+    return found
+
+
+@pytest.mark.parametrize("wide", [False, True])
+def test_a_unit_that_only_outliers_reach_says_nothing_of_the_other_inputs(tmp_path, wide):
+    rng = np.random.default_rng(0)
+    inputs, gradients = rng.normal(0, 1, (40_000, 4)), rng.normal(0, 1, (40_000, 8))
+    inputs[:3, 1] = 115  # the column still has a root mean square of about 1.4
+    gradients[3:, 5] = 0
+    gradients[:, 5] *= 0.01
+    if wide:
+        inputs[:, 2] *= 300
+    found = scale(tmp_path, inputs, gradients)
+    size = np.sqrt((inputs**2).mean(0)).max()
+    assert found == pytest.approx(size, rel=0.05) if wide else found < 3
