@@ -55,7 +55,7 @@ def test_damaged_models_have_a_damaged_format():
 
 @pytest.mark.parametrize("other", OTHER_FORMATS, ids=lambda other: other.label)
 def test_files_of_other_frameworks_are_listed_as_what_they_are(other):
-    assert other.suffixes or other.magic or other.json
+    assert other.suffixes or other.magic or other.json or other.members
     reason = f"{other.label}, {other.note}"
     for suffix in other.suffixes:
         assert unsupported_reason(f"a{suffix}", b"") == reason

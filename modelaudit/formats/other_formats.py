@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from pathlib import Path
 
 from msgspec import Struct
@@ -23,6 +24,7 @@ class OtherFormat(Struct, frozen=True):
         suffixes: suffixes of such files, in lower case.
         magic: bytes at `offset` that identify the format, whatever the name.
         json: for JSON files: alternative sets of strings, all of which occur near the beginning.
+        members: pattern of the name of a member that ZIP archives of this format have.
         note: a note after the label.
     """
 
@@ -31,6 +33,7 @@ class OtherFormat(Struct, frozen=True):
     magic: bytes = b""
     offset: int = 0
     json: tuple[tuple[bytes, ...], ...] = ()
+    members: str = ""
     note: str = "not TensorFlow/Keras"
 
     @property
@@ -41,7 +44,13 @@ class OtherFormat(Struct, frozen=True):
         ways += [f"`{shown}` at byte {self.offset}"] if self.magic else []
         for texts in self.json:
             ways.append(f"JSON with {' and '.join(f'`{text.decode()}`' for text in texts)}")
+        ways += [f"members of a ZIP archive: `{self.members}`"] if self.members else []
         return ", ".join(ways)
+
+    @property
+    def reason(self) -> str:
+        """Why such a file is not read."""
+        return f"{self.label}, {self.note}"
 
     def matches(self, name: str, head: bytes) -> bool:
         """Whether a file with this name and these first bytes has this format."""
@@ -52,9 +61,13 @@ class OtherFormat(Struct, frozen=True):
         return bool(self.suffixes) and name.lower().endswith(self.suffixes)
 
 
+ARCHITECTURE = OtherFormat(
+    "Keras architecture as JSON", json=((b'"class_name"', b'"config"'),), note="without weights"
+)
 OTHER_FORMATS: tuple[OtherFormat, ...] = (
+    OtherFormat("Stable-Baselines3 model of PyTorch", members="_stable_baselines3_version"),
     OtherFormat("ONNX model", (".onnx",)),
-    OtherFormat("PyTorch model", (".pt", ".pth")),
+    OtherFormat("PyTorch model", (".pt", ".pth"), members=r"[^/]+/data\.pkl|[^/]+\.pth?"),
     OtherFormat("safetensors weights", (".safetensors",)),
     OtherFormat("OpenVINO model", magic=b'<?xml version="1.0"?>\n<net '),
     OtherFormat("Python pickle (never opened)", (".pkl", ".pickle", ".cloudpickle")),
@@ -72,9 +85,7 @@ OTHER_FORMATS: tuple[OtherFormat, ...] = (
     OtherFormat(
         "TensorFlow.js model", json=((b'"modelTopology"',), (b'"format": "layers-model"',))
     ),
-    OtherFormat(
-        "Keras architecture as JSON", json=((b'"class_name"', b'"config"'),), note="without weights"
-    ),
+    ARCHITECTURE,
 )
 
 # Names of unfinished downloads and copies: by the tools of Hugging Face and Google Cloud, browsers,
@@ -102,7 +113,15 @@ def unsupported_reason(name: str, head: bytes) -> str | None:
     if promised and head.lstrip().lower().startswith((b"<!doctype html", b"<html")):
         return "an HTML page that was saved in place of the file: download the file itself"
     known = next((each for each in OTHER_FORMATS if each.matches(name, head)), None)
-    return f"{known.label}, {known.note}" if known else None
+    return known.reason if known else None
+
+
+def archive_reason(members: Collection[str]) -> str | None:
+    """The same of a ZIP archive, by the names of its members."""
+    for each in OTHER_FORMATS:
+        if each.members and any(re.fullmatch(each.members, name) for name in members):
+            return each.reason
+    return None
 
 
 def head(path: Path) -> bytes:

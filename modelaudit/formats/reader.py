@@ -11,9 +11,11 @@ from modelaudit.facts import Artifact, FileEntry, Format, Json, Problem, Problem
 from modelaudit.file_formats import DAMAGED, MANGLED_HDF5
 from modelaudit.formats.class_labels import read_labels
 from modelaudit.formats.io.bounded import display_path, file_entry, model_digest, open_regular
+from modelaudit.formats.io.file_window import FileWindow
 from modelaudit.formats.io.lfs_pointers import pointer_problem, with_pointers
-from modelaudit.formats.other_formats import head, unsupported_reason
+from modelaudit.formats.other_formats import archive_reason, head, unsupported_reason
 from modelaudit.formats.sniff import second_format, sniff
+from modelaudit.formats.zip.directory import read_directory
 from modelaudit.settings import Limits
 from modelaudit.structs import replace
 
@@ -39,7 +41,7 @@ def read(path: Path, limits: Limits) -> Artifact:
         path = path.parent
     # The HDF5 reader determines the layout itself, so the file need not be opened twice.
     form = sniff(path, lambda _: Format.HDF5_OTHER)
-    problem = (_named(path) if form in _NAMED else None) or form.info.problem
+    problem = (_named(path, form) if form in _NAMED else None) or form.info.problem
     reader = _READERS[form] if problem is None else _no_model(form, *problem)
     if form is Format.UNKNOWN and not path.exists():
         if not _has_data(path):
@@ -98,10 +100,13 @@ def _with_second_format(artifact: Artifact, path: Path, form: Format, limits: Li
 _NAMED = (Format.UNKNOWN, Format.ARCHIVE_OTHER)
 
 
-def _named(path: Path) -> tuple[ProblemKind, str] | None:
+def _named(path: Path, form: Format) -> tuple[ProblemKind, str] | None:
     """The problem of a file that is a model of another framework; None if it is none."""
     try:
         reason = unsupported_reason(path.name, head(path)) if path.is_file() else None
+        if reason is None and form is Format.ARCHIVE_OTHER:
+            members = read_directory(FileWindow.of_file(path), Limits()).members
+            reason = archive_reason([each.name for each in members])
     except ReadError:
         return None
     return (ProblemKind.UNSUPPORTED, f"has another format: {reason}") if reason else None

@@ -8,12 +8,15 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import islice, pairwise
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from modelaudit.errors import ReadError
+from modelaudit.file_formats import Content, formats
 from modelaudit.formats.io.bounded import files_below, read_bytes
+from modelaudit.formats.keras.architecture_files import architecture_names
+from modelaudit.formats.other_formats import ARCHITECTURE
 from modelaudit.model_versions import is_version
 from modelaudit.registry.candidates import ModelCandidate, SkippedPath
 from modelaudit.registry.mlflow import MlflowModel
@@ -64,6 +67,23 @@ def with_provenance(
             )
         )
     return tuple(told)
+
+
+def read_with_weights(
+    skipped: Collection[SkippedPath], models: Iterable[ModelCandidate]
+) -> Iterator[SkippedPath]:
+    """`skipped`, of which architectures that are read with weights beside them name these."""
+    of: dict[str, str] = {}
+    named = {each.path for each in skipped if each.reason == ARCHITECTURE.reason}
+    for model in models:
+        if model.format in formats(Content.WEIGHTS):
+            names = architecture_names(model.path)
+            beside = [str(PurePosixPath(model.relative).with_name(name)) for name in names]
+            found = next((path for path in beside if path in named), "")
+            of.setdefault(found, model.relative)
+    for each in skipped:
+        owner = of.get(each.path)
+        yield each if owner is None else replace(each, reason=f"read with {owner}")
 
 
 def newest_only(

@@ -19,11 +19,7 @@ from modelaudit.file_formats import (
 from modelaudit.formats import other_formats
 from modelaudit.formats.io.bounded import display_path
 from modelaudit.model_versions import is_version
-from modelaudit.registry import (
-    file_groups,
-    mlflow,
-    provenance,
-)
+from modelaudit.registry import file_groups, mlflow, provenance
 from modelaudit.registry.archives.cache import ArchiveCache
 from modelaudit.registry.archives.contents import is_archive
 from modelaudit.registry.candidates import Discovery, ModelCandidate, SkippedPath, merged
@@ -101,7 +97,8 @@ class TreeWalk:
         if not all_versions:
             models, left_out = provenance.newest_only(models)
             self._named += left_out
-        own = Discovery(self._root, models, self._others, tuple(self._named), unserved)
+        named = tuple(provenance.read_with_weights(self._named, models))
+        own = Discovery(self._root, models, self._others, named, unserved)
         insides = [self.look_into(file.path, all_versions=all_versions) for file in self._closed]
         return merged(own, (*insides, Discovery(self._root, problems=tuple(self._problems))))
 

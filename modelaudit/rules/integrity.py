@@ -203,8 +203,8 @@ DAMAGES = (
         "The format is not supported",
         "The format is supported",
         "The content was not audited.",
-        "If it is a model, convert it with the TensorFlow version that wrote it: restore it there, "
-        "then save it as a SavedModel or `.keras` file.",
+        "If TensorFlow wrote it, restore it with that version, then save it as a SavedModel or "
+        "`.keras` file. Check a model of another framework with tools for that framework.",
         kind=ProblemKind.UNSUPPORTED,
     ),
     Damage(

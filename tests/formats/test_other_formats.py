@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import zipfile
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -68,3 +70,23 @@ def test_other_files_stay_unknown(tmp_path):
     (tmp_path / "m.txt").write_bytes(b"no model")
     (problem,) = read(tmp_path / "m.txt", Limits()).problems
     assert problem.detail == "is not a known model format"
+
+
+@pytest.mark.parametrize(
+    ("members", "said"),
+    [
+        (
+            ("data", "policy.pth", "_stable_baselines3_version"),
+            "Stable-Baselines3 model of PyTorch",
+        ),
+        (("archive/data.pkl", "archive/version", "archive/data/0"), "PyTorch model"),
+        (("notes.txt", "data.csv"), "is a zip archive without"),
+    ],
+)
+def test_archives_of_other_frameworks_are_named_by_their_members(tmp_path, members, said):
+    path = tmp_path / "model.keras"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in members:
+            archive.writestr(name, b"")
+    (problem,) = read(path, Limits()).problems
+    assert said in problem.detail

@@ -335,3 +335,13 @@ def test_a_profile_is_no_row_and_a_model_of_its_name_is(tmp_path):
     assert [each.relative for each in discover(tmp_path).candidates] == ["host.pb"]
     files.minimal_h5(tmp_path / "model.xplane.pb")
     assert len(discover(tmp_path).candidates) == 2
+
+
+def test_an_architecture_that_is_read_with_weights_names_them(tmp_path):
+    for name in ("net", "other"):
+        (tmp_path / f"{name}.json").write_text('{"class_name": "Sequential", "config": []}')
+    with h5py.File(tmp_path / "net.weights.h5", "w") as file:
+        file["layers/dense/vars/0"] = [1.0]
+    told = reasons(tmp_path)
+    assert told["net.json"] == "read with net.weights.h5"
+    assert "without weights" in told["other.json"]

@@ -58,6 +58,9 @@ def model_modality(artifact: Artifact, ports: Sequence[Port] = ()) -> InputModal
         return _of_kernels(artifact)
     kinds = {each.kind for _, each in found}
     _, main = max(found, key=lambda each: (len(each[0].shape or ()), each[1].kind != "table"))
+    alone = [_length(port.shape) == 1 for port, _ in found]
+    if kinds == {Modality.TABLE} and len(found) > 1 and all(alone):
+        return InputModality(main.kind, main.confidence, f"{len(found)} inputs of one value")
     if len(kinds) == 1:
         return main
     others = ", ".join(sorted(kinds - {main.kind}))
@@ -225,10 +228,14 @@ def _by_shape(
     spatial = {spatial_rank(each.class_name) for each in readers} - {0}
     if not readers and (len(sizes) > 1 or _inputs_of(artifact) < 2):
         spatial = {kernel.spatial for kernel in artifact.kernels} - {0}
-    each = next((x for x in readers if _takes_each_image(x, artifact.architecture)), None)
-    if each and len(sizes) == 4:
+    rank = len(sizes) - 2  # of the parts of a series
+    each = next((x for x in readers if _takes_each(x, rank, artifact.architecture)), None)
+    if each and rank == 2:
         said = f"{each.route} ({each.class_name}) reads one image after another"
         return InputModality(Modality.VIDEO, Confidence.HIGH, said)
+    if each and rank == 1:
+        said = f"{each.route} ({each.class_name}) reads one sequence after another"
+        return InputModality(Modality.SERIES, Confidence.MEDIUM, said)
     if len(sizes) == 4:
         return InputModality(Modality.VOLUME, Confidence.MEDIUM, "an input of four axes")
     if len(sizes) == 3:
@@ -238,15 +245,15 @@ def _by_shape(
     return _of_vector(port, sizes, readers, spatial)
 
 
-def _takes_each_image(layer: Layer, architecture: Architecture | None) -> bool:
-    """Whether a layer reads a series of images: recurrent, or a wrapper of layers for images."""
+def _takes_each(layer: Layer, rank: int, architecture: Architecture | None) -> bool:
+    """Whether a layer reads a series of images or sequences: recurrent, or a wrapper of layers."""
     inner = layer.config.get("layer")
     names = [layer.class_name] if has(layer.class_name, Trait.RECURRENT) else []
     if isinstance(inner, dict):
         names = [str(inner.get("class_name", ""))]
         inside = _ways(architecture).inside(layer.route) if architecture else ()
         names += [each.class_name for each in inside]
-    return any(spatial_rank(name) == 2 for name in names)
+    return any(spatial_rank(name) == rank for name in names) and rank > 0
 
 
 def _of_three_axes(sizes: Shape, spatial: set[int]) -> InputModality:

@@ -14,7 +14,7 @@ from modelaudit.errors import UsageError
 from modelaudit.facts import Architecture, Artifact, Shape
 from modelaudit.layer_classes import Trait, has, spatial_rank
 from modelaudit.measures.architecture.modality import declared_inputs
-from modelaudit.measures.architecture.modality_words import WORDS
+from modelaudit.measures.architecture.modality_words import WORDS, Modality
 from modelaudit.measures.behaviour.accuracy import class_labels
 from modelaudit.measures.behaviour.probe_data import input_columns, target_summary
 from modelaudit.measures.transforms import NO_CHANNELS, Transform, layout_of, transforms_for
@@ -51,6 +51,7 @@ class PreparedInputs(Struct, frozen=True):
         layer_bytes: memory for the outputs of all layers for one input, as far as it is known.
         at_once: maximum number of inputs per call, if the model or its sizes limit it.
         vocabularies: for each built-in input, the number of its tokens; None without or unknown.
+        counts: for each built-in input, whether it has integers of a table of unknown range.
     """
 
     arrays: tuple[Array, ...]
@@ -66,6 +67,7 @@ class PreparedInputs(Struct, frozen=True):
     at_once: int | None = None
     classes: tuple[str, ...] = ()
     vocabularies: tuple[int | None, ...] = ()
+    counts: tuple[bool, ...] = ()
 
 
 def prepare_inputs(
@@ -221,6 +223,7 @@ def _built_in(
         oriented,
         settings.tasks,
         vocabularies=tuple(spec.vocabulary for spec in specs),
+        counts=tuple(spec.modality is Modality.TABLE and spec.unknown_integers for spec in specs),
     )
 
 

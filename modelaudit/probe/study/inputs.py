@@ -32,6 +32,9 @@ OPEN_IMAGE, OPEN_STEPS, OPEN_VOLUME, OPEN_OTHER = 64, 32, 16, 8
 MAX_BYTES = 512 << 20
 KEPT_BYTES = 4 << 20  # maximum size of inputs that are cached for the next model
 UNKNOWN_VOCABULARY = 2
+UNKNOWN_INTEGERS = (
+    f"integers below {UNKNOWN_VOCABULARY}: the model does not contain its vocabulary size"
+)
 LOOKAHEAD = 12  # maximum number of layers after the input that are searched for a rescaling
 
 
@@ -65,6 +68,12 @@ class InputSpec(Struct, frozen=True):
     vocabulary: int | None = None
     notes: tuple[str, ...] = ()
     modality: Modality = Modality.UNKNOWN
+
+    @property
+    def unknown_integers(self) -> bool:
+        """Whether it takes integers, of which the file does not show how large they are."""
+        whole = self.dtype.startswith(("int", "uint")) and self.dtype != "uint8"
+        return whole and self.vocabulary is None
 
 
 def input_spec(port: Port, artifact: Artifact) -> InputSpec | Unprobeable:
@@ -195,7 +204,7 @@ def _integers(
     size = spec.vocabulary
     if size is None:
         size = UNKNOWN_VOCABULARY
-        notes += (f"integers below {size}: the model does not contain its vocabulary size",)
+        notes += (UNKNOWN_INTEGERS,)
     if dtype.kind in "iu":
         size = min(size, int(np.iinfo(dtype).max) + 1)
     x = rng.integers(0, size, (n, *fixed)).astype(dtype)

@@ -9,11 +9,13 @@ import numpy as np
 from modelaudit.audit_types.behaviour import OutputBehaviour
 from modelaudit.measures.behaviour.collapse import odds_range, share_of_scale
 from modelaudit.probe.study.feeding import PreparedInputs
-from modelaudit.probe.study.runner import Array, Runner
+from modelaudit.probe.study.inputs import UNKNOWN_INTEGERS
+from modelaudit.probe.study.runner import Array, MeasurementUnavailable, Runner
 from modelaudit.structs import replace
 from modelaudit.thresholds.answers import SATURATED, STEADY
 from modelaudit.thresholds.texts import TEXTS_ALIKE
 
+COUNTS = 100  # largest integer of a table: ages, percentages
 LARGER = (30.0, 1000.0)
 FEW = 32  # inputs of each unusual kind
 ONES = 0.05  # share of the values of sparse inputs
@@ -25,7 +27,7 @@ NOTE = (
 
 
 def within_domain(runner: Runner, fed: PreparedInputs) -> PreparedInputs:
-    """`fed`, or its absolute values if the outputs are finite for these only.
+    """`fed`, or its absolute values if the outputs are finite for these only; larger integers.
 
     Which values a model is for is not in the file, so built-in inputs that it rejects show no
     fault. The user's own inputs stay as they are.
@@ -38,6 +40,7 @@ def within_domain(runner: Runner, fed: PreparedInputs) -> PreparedInputs:
         StudyEnded: the child has ended.
         MeasurementUnavailable: the model cannot be run.
     """
+    fed = _with_counts(runner, fed)
     signed = any(x.dtype.kind == "f" and bool((x < 0).any()) for x in fed.arrays)
     if fed.info.kind == "user" or not signed or _finite(runner, fed.arrays):
         return fed
@@ -50,6 +53,31 @@ def within_domain(runner: Runner, fed: PreparedInputs) -> PreparedInputs:
         value_range=(float(first.min()), float(first.max())),
         notes=(*fed.info.notes, NOTE),
     )
+    return replace(fed, arrays=arrays, info=info)
+
+
+def _with_counts(runner: Runner, fed: PreparedInputs) -> PreparedInputs:
+    """`fed` with integers up to `COUNTS`, small ones more often, where a table of numbers has any.
+
+    An input that turns out to be an index of a smaller table keeps its integers.
+    """
+    if not any(fed.counts):
+        return fed
+    rng = np.random.default_rng(0)
+    arrays = tuple(
+        np.rint(np.expm1(rng.random(x.shape) * np.log1p(COUNTS))).astype(x.dtype) if count else x
+        for x, count in zip(fed.arrays, fed.counts, strict=True)
+    )
+    try:
+        if not _finite(runner, arrays):
+            return fed
+    except MeasurementUnavailable:
+        return fed
+    note = f"integers up to {COUNTS}: the model does not contain how large they are"
+    others = (x for x in fed.info.notes if x != UNKNOWN_INTEGERS)
+    first = arrays[0]
+    bounds = (float(first.min()), float(first.max()))
+    info = replace(fed.info, value_range=bounds, notes=(*others, note))
     return replace(fed, arrays=arrays, info=info)
 
 

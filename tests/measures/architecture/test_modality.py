@@ -94,6 +94,26 @@ def test_layers_that_read_one_image_after_another_show_a_series(reader, inner, k
     assert found.kind == kind
 
 
+@pytest.mark.parametrize(("inner", "kind"), [("Conv1D", "series"), ("Conv2D", "image")])
+def test_windows_of_a_series_are_no_image(inner, kind) -> None:
+    config = {"layer": {"class_name": inner}}
+    first = Layer("first", "first", "TimeDistributed", config=config, inbound=(("x",),))
+    layers = (Layer("x", "x", "InputLayer"), first)
+    architecture = Architecture("Functional", "m", "keras3", layers, ("x",), ())
+    artifact = Artifact(HERE, Format.KERAS_ARCHIVE, architecture=architecture)
+    found = model_modality(artifact, (Port("x", "float32", (None, 4, 540, 3)),))
+    assert found.kind == kind
+
+
+def test_features_are_counted() -> None:
+    """Each feature of a serialized Example is an input."""
+    artifact = Artifact(HERE, Format.SAVEDMODEL_TF2)
+    ports = [Port(name, "int64", (None, 1)) for name in ("Age", "Glucose", "Insulin")]
+    found = model_modality(artifact, ports)
+    assert (found.kind, found.because) == ("table", "3 inputs of one value")
+    assert model_modality(artifact, ports[:1]).because == "the model takes a vector of 1 values"
+
+
 @pytest.mark.parametrize(
     ("name", "shape", "kind"),
     [

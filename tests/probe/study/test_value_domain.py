@@ -11,7 +11,8 @@ from modelaudit.audit_types.probe_data import ProbeInputs
 from modelaudit.measures.behaviour.collapse import InputDiversity, collapse
 from modelaudit.probe.study.activations import LayerActivations
 from modelaudit.probe.study.feeding import PreparedInputs
-from modelaudit.probe.study.runner import Runner
+from modelaudit.probe.study.inputs import UNKNOWN_INTEGERS
+from modelaudit.probe.study.runner import MeasurementUnavailable, Runner
 from modelaudit.probe.study.value_domain import (
     NOTE,
     on_larger_scales,
@@ -53,6 +54,24 @@ X = np.random.default_rng(0).uniform(-2, 2, (64, 5)).astype("float32")
 def fed(kind: str = "synthetic", x: np.ndarray = X) -> PreparedInputs:
     info = ProbeInputs(kind, len(x), x.shape, (float(x.min()), float(x.max())), notes=("assumed",))
     return PreparedInputs((x,), None, None, info, ({},), (False,))
+
+
+def refused(x: np.ndarray) -> np.ndarray:
+    """A table of 5 rows, of which TensorFlow refuses others."""
+    if x.max() > 4:
+        raise MeasurementUnavailable("indices[0] = 9 is not in [0, 5)")
+    return x.astype("float32")
+
+
+@pytest.mark.parametrize(("function", "largest"), [(np.tanh, 100), (refused, 1)])
+def test_integers_of_a_table_are_larger_unless_they_are_indices(function, largest) -> None:
+    whole = np.random.default_rng(0).integers(0, 2, (256, 8))
+    given = fed(x=whole)
+    given = replace(given, counts=(True,), info=replace(given.info, notes=(UNKNOWN_INTEGERS,)))
+    found = within_domain(Applied(function), given)
+    assert (found.arrays[0].max(), found.info.value_range[1]) == (largest, largest)
+    assert (UNKNOWN_INTEGERS in found.info.notes) is (largest == 1)
+    assert within_domain(Applied(np.tanh), fed(x=whole)).arrays[0].max() == 1  # tokens
 
 
 @pytest.mark.parametrize("function", [np.log1p, np.sqrt])
