@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     ImportRuntime = Callable[[dict[str, Any]], tuple[Any, Any, dict[str, str]]]
 
 ERROR_CHARACTERS = 2000
+_WITHOUT_ROWS = "output {!r} of shape {} has no row per sample"
 
 
 def main(data: int, log: int, policy: dict[str, Any], import_runtime: ImportRuntime) -> None:
@@ -210,13 +211,24 @@ class Worker:
         return {}, {}
 
     def predict(self, request: dict[str, Any], arrays: Arrays) -> Answer:
-        """Outputs for stored inputs, each transformed as specified by its feed."""
+        """Outputs for stored inputs, each transformed as specified by its feed.
+
+        Of a single input, what differs from that for others is its row, as behind a slice `[0]`.
+        """
         outputs: dict[str, list[NDArray[Any]]] = {}
+        shapes: dict[str, Any] = {}  # of outputs without a batch axis
         for rows, values in self._batches(request, watched=False):
             for name, value in values.items():
                 if value.dtype.kind in "OSU":
                     continue
-                outputs.setdefault(name, []).append(portable(self._cut(name, value, rows)))
+                row = value
+                if self._last_fed == 1 and value.ndim and len(value) != 1:
+                    shapes[name], row = value.shape, value[None]
+                outputs.setdefault(name, []).append(portable(self._cut(name, row, rows)))
+        for name, shape in shapes.items():
+            first = outputs[name][0]
+            if all(np.array_equal(first, each) for each in outputs[name][1:]):
+                raise AdapterError(_WITHOUT_ROWS.format(name, shape))
         skipped = sorted(set(self._last_names) - set(outputs))
         joined = {name: np.concatenate(pieces) for name, pieces in outputs.items()}
         return {"text_outputs": skipped}, joined
@@ -292,7 +304,7 @@ class Worker:
     def _cut(self, name: str, value: NDArray[Any], rows: int) -> NDArray[Any]:
         """Remove padded rows; raise if the output does not have one row per sample."""
         if value.ndim == 0 or len(value) != self._last_fed:
-            raise AdapterError(f"output {name!r} of shape {value.shape} has no row per sample")
+            raise AdapterError(_WITHOUT_ROWS.format(name, value.shape))
         return value[:rows]
 
     def assign(self, request: dict[str, Any], arrays: Arrays) -> Answer:

@@ -2,8 +2,8 @@
 
 Convolutions, pooling and cropping without padding need a smallest input, which depends on kernels,
 strides and dilations; a graph may be made for one input at a time. The model itself decides: it is
-called with two inputs of zeros, first of the least size that its config allows, then larger ones,
-as far as a share of the time limit allows.
+called with two inputs, one at a time, then with two of zeros, first of the least size that its
+config allows, then larger ones, as far as a share of the time limit allows.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from modelaudit.formats.keras.json_config import mapping
 from modelaudit.probe.host.session import Session
 from modelaudit.probe.study.feeding import PreparedInputs, prepare_inputs
 from modelaudit.probe.study.inputs import Unprobeable, open_axes, sample_shape
-from modelaudit.probe.study.runner import MeasurementUnavailable, Runner
+from modelaudit.probe.study.runner import Array, MeasurementUnavailable, Runner
 from modelaudit.settings import Limits, ProbeSettings
 from modelaudit.structs import replace
 
@@ -49,7 +49,7 @@ def inputs_to_try(
         return
     runner = Runner(session, fed.moves, fed.rescaled)
     ports = session.observation.inputs
-    if _runs(runner, [array.shape[1:] for array in fed.arrays], fed, batch_size=1):
+    if _runs(runner, [array[:AT_ONCE] for array in fed.arrays], batch_size=1):
         yield _noted(replace(fed, at_once=1), "the model runs with one input at a time only")
         return
     larger = _larger(runner, fed, ports, artifact.architecture, SEARCH * settings.timeout)
@@ -116,7 +116,9 @@ def _larger(
         if spent + took * values / last > seconds:
             return None
         start = time.monotonic()
-        if _runs(runner, shapes, fed, batch_size=AT_ONCE):
+        pairs = zip(shapes, fed.arrays, strict=True)
+        zeros = [np.zeros((AT_ONCE, *shape), array.dtype) for shape, array in pairs]
+        if _runs(runner, zeros, batch_size=AT_ONCE):
             return sized
         took = time.monotonic() - start
         spent += took
@@ -166,16 +168,10 @@ def _sized(port: Port, factor: int) -> Port:
     return replace(port, shape=tuple(shape)) if shape else port
 
 
-def _runs(
-    runner: Runner, shapes: Sequence[tuple[int, ...]], fed: PreparedInputs, batch_size: int
-) -> bool:
-    """Whether the model gives an output for each of two inputs of zeros."""
-    dtypes = [array.dtype for array in fed.arrays]
-    zeros = [
-        np.zeros((AT_ONCE, *shape), dtype) for shape, dtype in zip(shapes, dtypes, strict=True)
-    ]
+def _runs(runner: Runner, arrays: Sequence[Array], batch_size: int) -> bool:
+    """Whether the model gives an output for each of these inputs."""
     try:
-        runner.predict_once(zeros, batch_size=batch_size)
+        runner.predict_once(arrays, batch_size=batch_size)
     except MeasurementUnavailable:
         return False
     return True

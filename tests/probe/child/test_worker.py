@@ -1,0 +1,46 @@
+"""Outputs of the child: a row for each sample, also where a graph slices the row of the first."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from modelaudit.probe.child.adapters import AdapterError
+from modelaudit.probe.child.worker import Worker
+
+
+class Sliced:
+    """A model whose output is that of the first sample of a batch, without the batch axis."""
+
+    def __init__(self, function):
+        self.function, self.inputs = function, [{"name": "x", "shape": [None, 4]}]
+
+    def infer(self, batch):
+        return {"y": self.function(batch[0])}
+
+
+def predicted(function, size):
+    worker = Worker(None, None)
+    worker.model = Sliced(function)
+    x = np.arange(20, dtype="float32").reshape(5, 4)
+    worker.kept["x"] = x
+    request = {"feeds": [{"put": "x"}], "batch_size": size, "training": False}
+    return x, worker.predict(request, {})[1]["y"]
+
+
+def test_the_row_of_one_sample():
+    x, found = predicted(lambda batch: batch[0] * 2, 1)
+    np.testing.assert_array_equal(found, 2 * x)
+
+
+@pytest.mark.parametrize(
+    ("function", "size"),
+    [
+        (lambda batch: batch[0] * 2, 2),  # the first of two samples is not the row of the second
+        (lambda _: np.ones(3), 1),  # a constant is no output of a sample
+        (lambda batch: batch.sum(), 1),  # nor is a number, such as a loss
+    ],
+)
+def test_what_has_no_row_for_each_sample(function, size):
+    with pytest.raises(AdapterError, match="no row per sample"):
+        predicted(function, size)
