@@ -76,3 +76,10 @@ def trained_before(kernel: KernelInitialization) -> bool:
 def recurrent(kernel: KernelInitialization) -> bool:
     """Whether it is a recurrent kernel."""
     return kernel.route.endswith("/recurrent_kernel")
+
+
+def few(kernel: KernelInitialization) -> bool:
+    """Whether it has too few weights for a test, but a bias exactly at its start to tell by."""
+    tests, small = kernel.tests, kernel.weights < MIN_WEIGHTS_WITH_BIAS.value
+    trained = tests.get("trainable") is not False and tests.get("bias_initial") is True
+    return small and trained and not kernel.guessed and "norms" not in tests

@@ -17,6 +17,7 @@ from modelaudit.measures.kernels.other_weights import AVERAGE, STARTS
 from modelaudit.rules.drawn_weights import (
     bounded,
     drift,
+    few,
     limited,
     orthogonal,
     recurrent,
@@ -333,6 +334,8 @@ def _severity(
         # moved speaks for a small kernel as drawn, too.
         by_bias = bias is True and biases_moved and (clearly or rarely)
         return sure if large or by_bias else Severity.MEDIUM if mostly else None
+    if few(kernel) and biases_moved and rarely and planned:
+        return Severity.MEDIUM
     by_size = kernel.weights >= MIN_WEIGHTS_ALONE.value and mostly
     if by_size and bias is not False and not spread_out(kernel):
         return sure

@@ -7,13 +7,16 @@ from collections.abc import Iterator, Sequence
 
 from modelaudit.facts import Artifact, Format, Graph, Json, ObjectNode
 from modelaudit.findings import Confidence, Finding, Severity
-from modelaudit.measures.optimizer_state import NOT_TRAINED
+from modelaudit.measures.optimizer_state import NOT_TRAINED, optimizer_state
 from modelaudit.rules import examples
 from modelaudit.rules.consistency import KERAS_METADATA, a_saved_model, restore_facts
 from modelaudit.rules.grammar import counted
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.rules.restore import KEPT, counted_evidence, listing
 from modelaudit.structs import replace
+
+# Optimizers that keep averages of gradients and of squares for every weight, whatever is set.
+_KEPT = dict.fromkeys(("adam", "adamax", "adamw", "nadam"), 2)
 
 
 def _without_graph(rule: Rule, facts: Facts) -> Iterator[Finding]:
@@ -119,7 +122,9 @@ def _optimizer(rule: Rule, facts: Facts) -> Iterator[Finding]:
         raise NotApplicable("the optimizer's variables do not have the shapes of the weights")
     # Optimizers keep the same number of variables, of its shape, for every trained weight.
     each = max((slots[shape] // count for shape, count in weights.items()), default=0)
-    each = max(each, int(slots.total() > 0))
+    state = optimizer_state(artifact)
+    least = _KEPT.get(state.name.lower() if state else "", 1)
+    each = max(each, least * (slots.total() > 0))
     lacking = sum(max(each * count - slots[shape], 0) for shape, count in weights.items())
     if lacking:
         needed = each * weights.total()

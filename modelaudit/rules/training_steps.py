@@ -21,6 +21,7 @@ from modelaudit.thresholds.training import (
     FEW_STEPS,
     INITIAL_SHARE,
     INITIAL_TRACE,
+    MANY_STEPS,
     ONE_PASS,
     SHORT_REACH,
 )
@@ -136,7 +137,7 @@ def _few(rule: Rule, facts: Facts) -> Iterator[Finding]:
             confidence=Confidence.MEDIUM,
             fix="Train for more epochs.",
         )
-    elif steps and not [*hardly_changed(rule, facts, state)]:
+    elif 0 < steps < MANY_STEPS.value and not [*hardly_changed(rule, facts, state)]:
         yield from _slightly(rule, facts)
 
 

@@ -10,6 +10,7 @@ from modelaudit.measures.kernels.batchnorm import batchnorm_tensors
 from modelaudit.measures.kernels.inference_norms import InitialStatistics, initial_statistics
 from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
+from modelaudit.rules.drawn_weights import few
 from modelaudit.rules.grammar import counted, every, of_all
 from modelaudit.rules.grouped import by_cause
 from modelaudit.rules.initial_explained import EXPLAINED
@@ -206,6 +207,8 @@ def _left_out(
         if each.against:
             continue
         bias = " Its bias was trained." * (kernel.tests.get("bias_initial") is False)
+        if few(kernel):
+            bias = f" Its {kernel.weights} weights prove little, but every step moves a bias, too."
         guess = f" (a guess: {kernel.initializer})" * kernel.guessed
         norm = "norms" in kernel.tests
         values = f"values as drawn by its initializer{guess}"

@@ -36,6 +36,14 @@ ONE_PASS = Threshold(
     "one pass over 2,000 inputs in batches of 32; 61 faulty programs and 36 corrected ones: 15 to "
     "50 steps where too few were the fault, 180 and more where not",
 )
+MANY_STEPS = Threshold(
+    500,
+    "steps",
+    "number of training steps from which biases that moved little tell of the learning rate or of "
+    "large initial weights rather than of few steps",
+    "chosen; public models whose kernels look as drawn beside such biases: 14 to 355 steps where "
+    "they were hardly trained, and 3,573 where weights were drawn with a spread of 1",
+)
 LARGE_RATE = Threshold(
     0.1,
     "",

@@ -34,6 +34,23 @@ def test_a_small_layer_whose_bias_is_the_only_one_that_has_not_moved(head, expec
     assert severities(head, *others, *zero, moved("e", 48)).get("head") is not HIGH
 
 
+@pytest.mark.parametrize(
+    ("tests", "expected"),
+    [
+        ({}, {"x": MEDIUM}),
+        ({"bias": False, "state": "trained"}, {}),
+        ({"bias": None}, {}),  # 8 weights prove nothing by themselves
+        ({"guessed": True}, {}),
+        ({"trainable": False}, {}),
+    ],
+)
+def test_a_layer_of_a_few_weights_is_told_by_its_bias(tests, expected):
+    tiny = drawn("x", 8, **{"state": "undecidable", "law": "uniform"} | tests)
+    assert severities(tiny, moved("a"), moved("b", 2)) == expected
+    # Where other biases are at 0 as well, as in a converted model, it is not.
+    assert "x" not in severities(tiny, moved("a"), drawn("b", 9), drawn("c", 9))
+
+
 def test_trained_batch_normalization_shows_that_the_bias_of_the_head_should_have_moved():
     """A network whose only bias is that of the head."""
     norms = (BatchNormState("norm", 8, False, False, 0.5),)

@@ -94,6 +94,17 @@ def test_the_optimizer_keeps_as_much_for_every_trained_weight(shapes, trainable,
 
 
 @pytest.mark.parametrize(
+    ("name", "outcome"), [("Adam", Outcome.FAIL), ("Nadam", Outcome.FAIL), ("SGD", Outcome.PASS)]
+)
+def test_adam_keeps_two_variables_for_every_weight(name, outcome):
+    """All averages of squares are lost; of SGD with momentum, nothing is."""
+    facts = compiled(*STEP, (4, 2), (2,), (2,))
+    training = {"optimizer": {"class_name": name, "config": {}}}
+    facts = replace(facts, artifact=replace(facts.artifact, training=training))
+    assert result_of("MA424", facts).outcome is outcome
+
+
+@pytest.mark.parametrize(
     ("metadata", "files", "outcome"),
     [("", (), Outcome.FAIL), ("{}", (), Outcome.PASS), ("", ("keras_metadata.pb",), Outcome.PASS)],
 )

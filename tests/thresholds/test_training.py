@@ -176,6 +176,36 @@ def barely(optimizer, bias, **tests):
     return Facts(artifact, measurements=Measurements(initialization=tuple(kernels)))
 
 
+def slightly(share, steps):
+    """The same with biases of this share of the spread, after this many steps of SGD."""
+    facts = barely({"class_name": "SGD", "config": {"learning_rate": 0.01}}, 0.5 * share)
+    *weights, count = facts.artifact.tensors
+    count = replace(count, stats=TensorStats(steps, steps, steps, 0.0, 0, 0))
+    kernels = tuple(
+        Kernel(name, f"{name}/kernel", "dense", "io", 0, (10, 10), f"{name}/bias")
+        for name in ("hidden", "head")
+    )
+    layers = [
+        replace(layer, variables={role: f"{layer.route}/{role}" for role in ("kernel", "bias")})
+        for layer in facts.artifact.architecture.layers
+    ]
+    architecture = replace(facts.artifact.architecture, layers=tuple(layers))
+    artifact = replace(facts.artifact, tensors=(*weights, count), kernels=kernels)
+    return severities(
+        "MA432", replace(facts, artifact=replace(artifact, architecture=architecture))
+    )
+
+
+@at("training.SHORT_REACH", {0.149: ["low"], 0.15: [], 0.151: []})
+def share_of_the_spread(share):
+    return slightly(share, 80.0)
+
+
+@at("training.MANY_STEPS", {499.0: ["low"], 500.0: [], 501.0: []})
+def steps_that_move_little(steps):
+    return slightly(0.1, steps)
+
+
 @at("training.HARDLY_MOVED", {0.0199: ["low"], 0.02: [], 0.0201: []})
 def share_of_biases(share):
     sgd = {"class_name": "SGD", "config": {"learning_rate": 0.01}}

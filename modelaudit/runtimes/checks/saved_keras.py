@@ -44,7 +44,7 @@ def check(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
         yield Reason(
             "no-keras-model",
             LoadOutcome.FAILS,
-            "the SavedModel has functions but no Keras model, so load_model returns an object without "
+            "the SavedModel has functions but no Keras model: load_model returns an object without "
             "predict()",
             "AttributeError: '_UserObject' object has no attribute 'predict'",
             "use tf.saved_model.load and call its signature",
