@@ -55,13 +55,26 @@ def _as_drawn(facts: Facts, state: OptimizerState) -> tuple[float, str] | None:
     return largest if 0 < largest[0] < HARDLY_MOVED.value else None
 
 
-def slightly_changed(facts: Facts) -> float | None:
-    """The largest bias of any file as such a share, if it is too small to learn by, and not 0."""
+def slightly_changed(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    """Weights of any file that show by themselves how little they were trained.
+
+    Without a config, the initial value of a bias is taken for the nearest one that is usual.
+    """
     biased = [kernel for kernel in facts.artifact.kernels if kernel.bias]
-    if len(biased) < 2 or not look_drawn(facts):
-        return None
-    largest = max(moved_share(facts.artifact, kernel) for kernel in biased)
-    return largest if 0 < largest < SHORT_REACH.value else None
+    found = facts.measurements
+    if found is None or len(biased) < 2 or not look_drawn(facts):
+        return
+    if never_trained(facts.artifact, found.initialization, found.batchnorm)[0]:
+        return  # said by MA404
+    share = max(moved_share(facts.artifact, kernel) for kernel in biased)
+    if 0 < share < SHORT_REACH.value:
+        yield rule.finding(
+            "The kernels look as their initializers draw them, and no bias has moved by more than "
+            f"{share:.0%} of the spread of its kernel, as after a few steps.",
+            evidence={"measured": share, "unit": SHORT_REACH.unit, "threshold": SHORT_REACH.value},
+            confidence=Confidence.MEDIUM,
+            fix="Train for more epochs.",
+        )
 
 
 def look_drawn(facts: Facts) -> bool:

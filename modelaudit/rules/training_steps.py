@@ -101,7 +101,7 @@ def _rate(rule: Rule, facts: Facts) -> Iterator[Finding]:
 def _few(rule: Rule, facts: Facts) -> Iterator[Finding]:
     state = optimizer_state(facts.artifact)
     if state is None or state.steps is None:
-        found = [*_slightly(rule, facts)]
+        found = [*slightly_changed(rule, facts)]
         if not found:
             raise NotApplicable("the number of training steps is not stored")
         yield from found
@@ -138,23 +138,7 @@ def _few(rule: Rule, facts: Facts) -> Iterator[Finding]:
             fix="Train for more epochs.",
         )
     elif 0 < steps < MANY_STEPS.value and not [*hardly_changed(rule, facts, state)]:
-        yield from _slightly(rule, facts)
-
-
-def _slightly(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    """Weights that show by themselves how little they were trained."""
-    share, found = slightly_changed(facts), facts.measurements
-    if share is None or found is None:
-        return
-    if never_trained(facts.artifact, found.initialization, found.batchnorm)[0]:
-        return  # said by MA404
-    yield rule.finding(
-        "The kernels look as their initializers draw them, and no bias has moved by more than "
-        f"{share:.0%} of the spread of its kernel, as after a few steps.",
-        evidence={"measured": share, "unit": SHORT_REACH.unit, "threshold": SHORT_REACH.value},
-        confidence=Confidence.MEDIUM,
-        fix="Train for more epochs.",
-    )
+        yield from slightly_changed(rule, facts)
 
 
 def _statistics(rule: Rule, facts: Facts) -> Iterator[Finding]:
