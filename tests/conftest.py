@@ -26,6 +26,10 @@ from tests.sharing import made_once, with_tensorflow
 profile.register_profile("modelaudit", deadline=None, derandomize="CI" in os.environ)
 profile.load_profile("modelaudit")
 
+# The tests' models are too small to share among threads, which then wait for each other in loops.
+os.environ |= {f"TF_NUM_{kind}_THREADS": "1" for kind in ("INTRAOP", "INTEROP")}
+os.environ |= {"OMP_NUM_THREADS": "1"}
+
 # Thousands of tests and TensorFlow's modules live on: looking for garbage among them less often
 # saves a tenth of the time.
 gc.set_threshold(50_000, 20, 20)

@@ -17,9 +17,10 @@ import types
 from pathlib import Path
 
 
-def run(arguments: list[str], cwd: str, out: str, err: str) -> None:
+def run(arguments: list[str], cwd: str, out: str, err: str, env: dict[str, str]) -> None:
     """Do what `python *arguments` does, in this process; returns when the program ends."""
     os.chdir(cwd)
+    os.environ.update(env)
     for number, path in enumerate((os.devnull, out, err)):
         os.dup2(os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600), number)
     first, *sys.argv = arguments

@@ -61,12 +61,20 @@ def _server(*imported: str) -> subprocess.Popen[str]:
     return server
 
 
-def forked(*arguments: object, imported: tuple[str, ...], cwd: Path = REPOSITORY) -> str:
-    """The output of `python *arguments`, run in a fork of a process with the modules `imported`."""
+def forked(
+    *arguments: object,
+    imported: tuple[str, ...],
+    cwd: Path = REPOSITORY,
+    env: dict[str, str] | None = None,
+) -> str:
+    """The output of `python *arguments`, run in a fork of a process with the modules `imported`.
+
+    `env` adds variables.
+    """
     server = _server(*imported)
     with tempfile.TemporaryDirectory() as folder:
         out, err = Path(folder, "out"), Path(folder, "err")
-        request = [list(map(str, arguments)), str(cwd), str(out), str(err)]
+        request = [list(map(str, arguments)), str(cwd), str(out), str(err), env or {}]
         server.stdin.write(json.dumps(request) + "\n")
         server.stdin.flush()
         status = server.stdout.readline().strip()
@@ -75,14 +83,21 @@ def forked(*arguments: object, imported: tuple[str, ...], cwd: Path = REPOSITORY
         return out.read_text()
 
 
-def with_tensorflow(*arguments: object, cwd: Path = REPOSITORY) -> str:
-    """The same for a program with TensorFlow and Keras, which take seconds to import."""
-    return forked(*arguments, imported=("tensorflow", "keras", "tf_keras"), cwd=cwd)
+def with_tensorflow(
+    *arguments: object, cwd: Path = REPOSITORY, env: dict[str, str] | None = None
+) -> str:
+    """The same for a program with TensorFlow and Keras, which take seconds to import.
+
+    `TF_USE_LEGACY_KERAS` in `env` selects what `tf.keras` is.
+    """
+    return forked(*arguments, imported=("tensorflow", "keras", "tf_keras"), cwd=cwd, env=env)
 
 
-def told_with_tensorflow(*arguments: object, cwd: Path = REPOSITORY) -> Any:
+def told_with_tensorflow(
+    *arguments: object, cwd: Path = REPOSITORY, env: dict[str, str] | None = None
+) -> Any:
     """The same for a program whose last line is JSON, which is returned parsed."""
-    return json.loads(with_tensorflow(*arguments, cwd=cwd).splitlines()[-1])
+    return json.loads(with_tensorflow(*arguments, cwd=cwd, env=env).splitlines()[-1])
 
 
 def answer_of(command: list[str]) -> Any:

@@ -73,9 +73,9 @@ def main(images, jobs):
                 found = run(x, y, job["module"], job["model"], job["codes"])
                 Path("found.json").write_text(json.dumps(found))
             except BaseException:
-                traceback.print_exc()
+                traceback.print_exc(file=sys.stdout)
             finally:
-                sys.stderr.flush()
+                sys.stdout.flush()
                 os._exit(0)
         os.waitpid(child, 0)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -26,6 +25,7 @@ from modelaudit.structs import replace
 from tests.made import files
 from tests.probe.restricted import needs_linux
 from tests.runtimes.environments import interpreters, wanted
+from tests.sharing import QUIET, told_with_tensorflow
 
 pytestmark = [pytest.mark.slow, needs_linux]
 
@@ -83,8 +83,7 @@ def direct(
     """(model, runtime, call) -> result of a plain script that makes the same call there."""
     found = {}
     folder = tmp_path_factory.mktemp("direct")
-    homes = dict.fromkeys(HOME, sys.executable)
-    for runtime, python in (homes | pythons).items():
+    for runtime, python in (dict.fromkeys(HOME, "") | pythons).items():
         wanted = [
             (name, each.call)
             for name, facts in seen.items()
@@ -94,16 +93,18 @@ def direct(
         request = folder / f"{runtime}.json"
         request.write_text(json.dumps([[os.fspath(models[n]), call] for n, call in wanted]))
         legacy = {"TF_USE_LEGACY_KERAS": "1" if runtime.endswith("legacy") else "0"}
-        quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
-        done = subprocess.run(
-            [python, "-E", os.fspath(DIRECT), os.fspath(request)],
-            env=os.environ | legacy | quiet,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr[-2000:]
-        answers = json.loads(done.stdout.splitlines()[-1])
+        if not python:
+            answers = told_with_tensorflow(DIRECT, request, env=legacy)
+        else:
+            done = subprocess.run(
+                [python, "-E", os.fspath(DIRECT), os.fspath(request)],
+                env=os.environ | legacy | QUIET,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert done.returncode == 0, done.stderr[-2000:]
+            answers = json.loads(done.stdout.splitlines()[-1])
         for (name, call), answer in zip(wanted, answers, strict=True):
             found[name, runtime, call] = answer
     return found

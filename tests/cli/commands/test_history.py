@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 
-import h5py
 import pytest
 
 from modelaudit import clock
@@ -26,24 +25,34 @@ from modelaudit.store.store import Store
 from modelaudit.structs import replace
 from tests.made import files
 from tests.rows import row
-from tests.runs.nights import audits, invoke, later
+from tests.runs.nights import audits, invoke, later, scale
 
 FINDING = Finding("MA100", "n", Severity.HIGH, Confidence.HIGH, "title", "detail")
 
 
+@pytest.fixture(scope="module")
+def three_nights(tmp_path_factory):
+    """The same, made once: tests that change something take a copy."""
+    root = tmp_path_factory.mktemp("nights")
+    models = root / "models"
+    models.mkdir()
+    files.minimal_h5(models / "a.h5")
+    files.minimal_keras(models / "b.keras")
+    night = ("nightly", models, "--no-probe", "-f", "json", "--out", root / "out")
+    with pytest.MonkeyPatch.context() as patch:
+        later(patch)
+        assert invoke(*night).exit_code == 0
+        scale(models / "a.h5")
+        assert invoke(*night).exit_code == 0
+        shutil.copy(files.truncated_h5(root), models / "a.h5")
+        assert invoke(*night).exit_code == 1
+    return models, root / "out"
+
+
 @pytest.fixture
-def nights(sound, monkeypatch):
+def nights(three_nights):
     """Three nightly runs of two models, one of them scaled, then truncated; registry and output."""
-    later(monkeypatch)
-    out = sound.parent / "out"
-    assert invoke("nightly", sound, "--no-probe", "-f", "json", "--out", out).exit_code == 0
-    with h5py.File(sound / "a.h5", "r+") as file:
-        kernel = file["model_weights/dense/dense/kernel:0"]
-        kernel[...] = 2 * kernel[()]
-    assert invoke("nightly", sound, "--no-probe", "-f", "json", "--out", out).exit_code == 0
-    shutil.copy(files.truncated_h5(sound.parent), sound / "a.h5")
-    assert invoke("nightly", sound, "--no-probe", "-f", "json", "--out", out).exit_code == 1
-    return sound, out
+    return three_nights
 
 
 def test_runs_of_a_registry(nights):
@@ -213,8 +222,9 @@ def test_no_finding_is_hidden_behind_other_changes():
     assert lines[-1] == "    and 22 more (--json lists them all)"
 
 
-def test_values_missing_from_the_file_are_not_shown(nights):
-    models, out = nights
+def test_values_missing_from_the_file_are_not_shown(nights, tmp_path, monkeypatch):
+    later(monkeypatch)
+    models, out = nights[0], shutil.copytree(nights[1], tmp_path / "out", symlinks=True)
     files.minimal_h5(models / "a.h5")
     invoke("nightly", models, "--no-probe", "-f", "json", "--out", out)
     told = audits(out, "a.h5")[-1]["changes"]

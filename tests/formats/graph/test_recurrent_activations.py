@@ -23,10 +23,9 @@ def keras():
 
 # The dense layer behind has an activation that the edit looks for.
 MODELS: dict[str, Callable[[Any], list[Any]]] = {
-    "lstm": lambda of: [of.LSTM(3), of.Dense(2, activation="relu")],
     "two": lambda of: [
-        of.LSTM(3, return_sequences=True),
-        of.LSTM(3, activation="relu"),
+        of.LSTM(3, return_sequences=True, name="first"),
+        of.LSTM(3, activation="relu", name="second"),
         of.Dense(2, activation="elu"),
     ],
     "gru": lambda of: [of.GRU(3, activation="softsign"), of.Dense(2, activation="relu")],
