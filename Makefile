@@ -3,6 +3,12 @@ SHELL := /bin/bash
 BIN := .venv/bin
 # Tests start modelaudit hundreds of times, each time at half the cost where its bytecode is kept.
 unexport PYTHONDONTWRITEBYTECODE
+# The arrays of tests are too small to share among threads, which then wait for each other in loops.
+export OPENBLAS_NUM_THREADS OMP_NUM_THREADS TF_NUM_INTRAOP_THREADS TF_NUM_INTEROP_THREADS
+OPENBLAS_NUM_THREADS := 1
+OMP_NUM_THREADS := 1
+TF_NUM_INTRAOP_THREADS := 1
+TF_NUM_INTEROP_THREADS := 1
 
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 FUZZ ?= --inputs 20000

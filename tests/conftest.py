@@ -16,7 +16,7 @@ import pytest
 from hypothesis import settings as profile
 
 from modelaudit.probe import run
-from modelaudit.settings import Settings
+from modelaudit.runs import repair
 from tests.command_line import ROOT, run_command
 from tests.made import files
 from tests.sharing import made_once, with_tensorflow
@@ -25,10 +25,6 @@ from tests.sharing import made_once, with_tensorflow
 # a failed run can be repeated; elsewhere each run tries new ones.
 profile.register_profile("modelaudit", deadline=None, derandomize="CI" in os.environ)
 profile.load_profile("modelaudit")
-
-# The tests' models are too small to share among threads, which then wait for each other in loops.
-os.environ |= {f"TF_NUM_{kind}_THREADS": "1" for kind in ("INTRAOP", "INTEROP")}
-os.environ |= {"OMP_NUM_THREADS": "1"}
 
 # Thousands of tests and TensorFlow's modules live on: looking for garbage among them less often
 # saves a tenth of the time.
@@ -75,24 +71,25 @@ def tensorflow() -> ModuleType:
 
 @pytest.fixture(scope="session", autouse=True)
 def shared_runtimes() -> Iterator[None]:
-    """Audits in this process share the installed runtimes, which take seconds to start.
+    """Audits and repairs in this process share the installed runtimes, which take seconds to start.
 
-    Tests of a runtime's life and of other settings start their own.
+    Tests of a runtime's life start their own, and so does a sandbox that depends on the models.
     """
-    real, started = run.start_runtimes, []
+    real, started = run.start_runtime, {}
 
     @contextmanager
-    def start(settings, roots=()):
-        if settings.probe.enabled and not settings.runtimes and settings.probe.sandbox != "bwrap":
-            if not started:
-                started.extend(stack.enter_context(real(Settings())))
-            yield tuple(started)
+    def start(runtime, *, late=False, jail=None):
+        if jail is not None:
+            with real(runtime, late=late, jail=jail) as handle:
+                yield handle
         else:
-            with real(settings, roots) as handles:
-                yield handles
+            if runtime not in started:
+                started[runtime] = stack.enter_context(real(runtime, late=True))
+            yield started[runtime]
 
     with ExitStack() as stack, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(run, "start_runtimes", start)
+        for module in (run, repair):
+            patch.setattr(module, "start_runtime", start)
         yield
 
 

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
+from tests.command_line import SAMPLES, run_command
 from tests.made import files
 from tests.sharing import with_tensorflow
-
-ROOT = Path(__file__).resolve().parent.parent
-SAMPLES = ROOT / "sample_models"
 
 pytestmark = pytest.mark.slow
 
@@ -32,9 +27,20 @@ tf.saved_model.save(module, sys.argv[1], signatures=module.score)
 """
 
 
+def audited(models, out, *options):
+    """The run of a command, and the index and the audits that it wrote."""
+    options = ("--out", out, "--probe-data", SAMPLES / "digits_probe.npz", *options)
+    done = run_command("audit", models, *options)
+    index = json.loads((out / "index.json").read_text())
+    audits = {
+        row["path"]: json.loads((out / row["links"]["json"]).read_text()) for row in index["models"]
+    }
+    return done, out, index, audits
+
+
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory):
-    """Return exit code, rows and audits of a run over healthy, damaged and hanging models."""
+    """Return exit code, rows and audits of a run over healthy and damaged models."""
     root = tmp_path_factory.mktemp("registry")
     models = root / "models"
     models.mkdir()
@@ -42,28 +48,13 @@ def ran(tmp_path_factory):
     shutil.copytree(SAMPLES / "digits_tf1_savedmodel", models / "tf1")
     files.truncated_h5(models)
     files.noise_zip(models)
-    with_tensorflow("-c", HANGS, models / "hangs")
-    command = [sys.executable, "-m", "modelaudit", "audit", models, "--out", root / "out"]
-    command += ["--probe-data", SAMPLES / "digits_probe.npz", "--timeout", "12"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    index = json.loads((root / "out" / "index.json").read_text())
-    audits = {
-        row["path"]: json.loads((root / "out" / row["links"]["json"]).read_text())
-        for row in index["models"]
-    }
-    return done, root / "out", index, audits
+    return audited(models, root / "out")
 
 
 def test_every_model_has_a_row_and_every_report(ran):
     done, out, index, audits = ran
     assert done.returncode == 1, done.stderr
-    assert sorted(audits) == [
-        "digits_robust.keras",
-        "hangs",
-        "noise.keras",
-        "tf1",
-        "truncated.h5",
-    ]
+    assert sorted(audits) == ["digits_robust.keras", "noise.keras", "tf1", "truncated.h5"]
     for row in index["models"]:
         for link in row["links"].values():
             assert (out / link).stat().st_size > 1000
@@ -79,10 +70,17 @@ def test_intact_models_are_fully_audited(ran):
     assert accuracy["e"] > 0.9
 
 
-def test_bad_models_are_rows_with_reasons(ran):
-    audits = ran[3]
+def test_a_model_that_never_answers_is_a_row_with_the_reason(tmp_path):
+    """A second of its work is enough: it is called only once it was loaded."""
+    with_tensorflow("-c", HANGS, tmp_path / "hangs")
+    done, *_, audits = audited(tmp_path / "hangs", tmp_path / "out", "--timeout", "2", "-f", "json")
+    assert done.returncode == 3, done.stderr
     assert audits["hangs"]["verdict"] == "incomplete"
     assert "timed out (no answer in" in audits["hangs"]["reason"]
+
+
+def test_damaged_models_are_rows_with_reasons(ran):
+    audits = ran[3]
     for name in ("noise.keras", "truncated.h5"):
         assert audits[name]["verdict"] == "fail"
         assert audits[name]["reason"]

@@ -8,25 +8,25 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from modelaudit.probe import run
 from modelaudit.probe.host.runtime import (
     RuntimeHandle,
     installed_legacy_runtime,
     installed_runtime,
-    start_runtime,
 )
 from tests.sharing import with_tensorflow
 
 
 @pytest.fixture(scope="session")
 def keras3() -> Iterator[RuntimeHandle]:
-    with start_runtime(installed_runtime()) as handle:
+    with run.start_runtime(installed_runtime()) as handle:
         assert not handle.failure
         yield handle
 
 
 @pytest.fixture(scope="session")
 def keras2() -> Iterator[RuntimeHandle]:
-    with start_runtime(installed_legacy_runtime()) as handle:
+    with run.start_runtime(installed_legacy_runtime()) as handle:
         assert not handle.failure
         yield handle
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.command_line import command
 from tests.sharing import REPOSITORY
 
 PAGE = REPOSITORY / "docs" / "repair.md"
@@ -30,7 +28,7 @@ def codes(audit: Any) -> set[str]:
     return {each["code"] for each in audit["findings"]}
 
 
-def test_the_commands_of_the_page(tmp_path: Path) -> None:
+def test_the_commands_of_the_page(modelaudit: Any, tmp_path: Path) -> None:
     """The night fails and names the command; after it, the night of the new tree is green."""
     text = PAGE.read_text(encoding="utf-8")
     (section,) = re.findall(r"## A registry\n.*?```bash\n(.*?)```", text, re.S)
@@ -40,10 +38,7 @@ def test_the_commands_of_the_page(tmp_path: Path) -> None:
     (tmp_path / "modelaudit.toml").write_text('[serving]\nruntime = "tf==2.21"\n')
     shutil.copytree(SAMPLES / "teachable_digits", tmp_path / "models" / "cats")
     shutil.copy(SAMPLES / "digits_robust.keras", tmp_path / "models")
-    ended = [
-        subprocess.run(command(*line[1:]), cwd=tmp_path, check=False).returncode
-        for line in commands
-    ]
+    ended = [modelaudit(*line[1:]).returncode for line in commands]
     assert ended == [1, 0, 0]
     before, after = audits(tmp_path / "reports"), audits(tmp_path / "reports-after")
     asked = before["cats/keras_model.h5"]
