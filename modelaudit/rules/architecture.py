@@ -14,7 +14,7 @@ from modelaudit.measures.architecture.window_grid import extent
 from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
-from modelaudit.thresholds.design import UNREAD
+from modelaudit.thresholds.design import SKIPPED, UNREAD
 
 AXES = ("height", "width", "depth")
 
@@ -91,13 +91,16 @@ def _heavy_stride(rule: Rule, facts: Facts) -> Iterator[Finding]:
     for grid in profile.grids:
         if all(size == 1 for size in grid.kernel) and not _alone(graph, takers, grid.route):
             continue  # a strided 1x1 convolution is the usual shortcut of a residual block
-        skips = [s > k for s, k in zip(grid.strides, grid.kernel, strict=False)]
-        if any(skips):
+        times = [s / k for s, k in zip(grid.strides, grid.kernel, strict=False)]
+        if max(times, default=0) > 1:
+            # A 1x1 window may be a subsampling on purpose.
+            far = max(times) >= SKIPPED.value and max(grid.kernel) > 1
             yield rule.finding(
                 f"{grid.route} has stride {list(grid.strides)} and window {list(grid.kernel)}: "
                 "part of the input never reaches the output.",
                 route=grid.route,
                 evidence={"measured": list(grid.strides), "threshold": list(grid.kernel)},
+                severity=Severity.MEDIUM if far else rule.severity,
             )
         elif max(_unread(grid), default=0) > UNREAD.value:
             yield rule.finding(

@@ -7,6 +7,7 @@ from difflib import get_close_matches
 
 from modelaudit.rules import (
     architecture,
+    axis_order,
     behaviour,
     behind_heads,
     bottlenecks,
@@ -76,6 +77,7 @@ CATALOGUE: tuple[Rule, ...] = tuple(
             *heads.RULES,
             *behind_heads.RULES,
             *constant_layers.RULES,
+            *axis_order.RULES,
             *network_design.RULES,
             *erasing_dropout.RULES,
             *bottlenecks.RULES,

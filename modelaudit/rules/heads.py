@@ -91,14 +91,33 @@ def _constant(rule: Rule, facts: Facts) -> Iterator[Finding]:
         return
     graph = saved_graph(facts)
     found = constant_outputs(graph)
-    heads = {head.route: head for head, _ in (_known_heads if found else paired_heads)(facts)}
+    heads = {each[0].route: each for each in (_known_heads if found else paired_heads)(facts)}
     for route, layer in found.items():
-        yield _same(rule, route, layer, constant_reason(graph, layer), heads.get(route))
+        known = heads.get(route)
+        reason = constant_reason(graph, layer)
+        yield (
+            _same(rule, route, layer, reason, *known)
+            if known
+            else _same(rule, route, layer, reason, None)
+        )
 
 
-def _same(rule: Rule, route: str, layer: Layer, reason: str, head: NetworkHead | None) -> Finding:
+def _same(
+    rule: Rule,
+    route: str,
+    layer: Layer,
+    reason: str,
+    head: NetworkHead | None,
+    loss: CompiledLoss | None = None,
+) -> Finding:
     fix = constant_fix(layer, reason)
-    if head is not None and head.units == 1 and reason.startswith("softmax"):
+    softmax = head is not None and head.units == 1 and reason.startswith("softmax")
+    if head is not None and softmax and loss is not None and loss.name in DISTANCES:
+        fix = (
+            "For a number, use no activation in the last layer; for two classes, a sigmoid and "
+            f"binary_crossentropy. Then train again:\n{head.code('linear')}"
+        )
+    elif head is not None and softmax:
         fix = (
             "For two classes, use one unit with a sigmoid. If binary_crossentropy trained it, its "
             "weights may be kept; otherwise, train again:\n"

@@ -79,8 +79,8 @@ EXPLAINED: Mapping[str, tuple[str, str]] = {
     NO_GRADIENT: (
         "Kernels received no gradient in training",
         (
-            "Find what stops the gradient between these layers and the loss, such as an output without "
-            "a loss, a normalization over a single value, an attention to a single position, or units whose ReLU always gives 0."
+            "Find what stops the gradient between these layers and the loss, such as a stop_gradient, an output "
+            "without a loss, a normalization over a single value, an attention to a single position, or units whose ReLU always gives 0."
         ),
     ),
     FADED_MOMENTS: (

@@ -27,10 +27,12 @@ from modelaudit.rules.drawn_weights import (
     unmoved,
 )
 from modelaudit.rules.initial_explained import (
+    BODY,
     FADED_MOMENTS,
     FEATURES,
     FEW,
     NO_GRADIENT,
+    NO_STATE,
     ONE_STEP,
     SIBLINGS,
     SLIGHTLY,
@@ -146,7 +148,9 @@ def left_initial(
         kernels: all kernels, with undecidable ones.
         norms: its batch normalizations.
     """
-    found = _left_initial(artifact, kernels, norms) or only_head_moved(artifact, _apart(kernels)[0])
+    found = _left_initial(artifact, kernels, norms)
+    if all(each.against in {FEATURES, NO_STATE, BODY} for each in found):
+        found = only_head_moved(artifact, _apart(kernels)[0]) or found
     steps = barely_trained(artifact) if found else 0
     if not steps:
         return tuple(
@@ -234,7 +238,7 @@ def _left_initial(
         else:
             against = ""
         found.append(Untouched(kernel, severity, against))
-    return whole_networks(artifact, body_left_out(found), kernels)
+    return whole_networks(artifact, body_left_out(artifact, found), kernels)
 
 
 def _slightly(

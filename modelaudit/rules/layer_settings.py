@@ -16,7 +16,7 @@ from modelaudit.rules.grammar import counted
 from modelaudit.rules.model import Facts, Family, Need, NotRelevant, Rule
 from modelaudit.rules.network_heads import activation_of, saved_graph, weighs
 from modelaudit.structs import replace
-from modelaudit.thresholds.design import REGULARIZER, SCALED_TWICE
+from modelaudit.thresholds.design import LARGE_REGULARIZER, REGULARIZER, SCALED_TWICE
 
 _TAKE_INDICES = frozenset(("Embedding", "CategoryEncoding", "IntegerLookup"))
 _MOST_LAYERS = 16  # that are followed from one layer towards the inputs
@@ -102,12 +102,13 @@ def _penalties(layer: Layer) -> Iterator[tuple[str, Json, Severity, str]]:
         penalties["activity_regularizer"] = dict(layer.config)
     for key, inner in penalties.items():
         factor = max(number(inner.get(each)) or 0 for each in ("l1", "l2"))
-        if factor >= REGULARIZER.value:
+        if factor >= LARGE_REGULARIZER.value:
             drawn = "the layer's results" if key.startswith("activity") else "weights"
             detail = f"{key} with a factor of {factor:g} draws {drawn} to 0 in training"
             usual = "L1(0.00001)" if key.startswith("activity") else "L2(0.0001)"
             fix = f"Use a smaller factor, such as {key}=keras.regularizers.{usual}"
-            yield detail, factor, Severity.MEDIUM, fix
+            certain = factor >= REGULARIZER.value
+            yield detail, factor, Severity.MEDIUM if certain else Severity.LOW, fix
 
 
 def _lone_sign(layer: Layer) -> Iterator[tuple[str, Json, Severity, str]]:

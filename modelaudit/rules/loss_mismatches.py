@@ -196,9 +196,10 @@ MISMATCHES: tuple[Mismatch, ...] = (
     Mismatch(
         CROSS_ENTROPIES,
         PROBABILITIES,
-        Severity.LOW,
-        "{loss} with from_logits=True expects scores, but the output has a {last}. Keras uses the "
-        "scores before it where it finds them, and otherwise squashes the probabilities again.",
+        Severity.MEDIUM,
+        "{loss} with from_logits=True expects scores, but the output has a {last}. Keras on TensorFlow "
+        "warns of it and uses the scores before it where it finds them; otherwise, as with JAX or "
+        "PyTorch, it squashes the probabilities again.",
         "Remove the activation, or compile with from_logits=False.",
         from_logits=True,
     ),
@@ -223,7 +224,8 @@ MISMATCHES: tuple[Mismatch, ...] = (
         Severity.LOW,
         "{loss} of a softmax gives little gradient where a prediction is wrong and confident.",
         'Use loss="categorical_crossentropy", or "sparse_categorical_crossentropy" for numbers of '
-        "classes, and train again.",
+        "classes; for other targets than shares of 1, no activation in the last layer. Then train "
+        "again.",
         units=(2, math.inf),
     ),
     Mismatch(
@@ -241,7 +243,7 @@ MISMATCHES: tuple[Mismatch, ...] = (
     Mismatch(
         DISTANCES,
         _SIGNED,
-        Severity.INFO,
+        Severity.LOW,
         "{last} gives values from -1 to 1 only, so {loss} cannot fit targets beyond.",
         "Scale the targets to that range, or use no activation in the last layer and train again.",
         units=(1, 1),

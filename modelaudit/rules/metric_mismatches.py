@@ -22,13 +22,17 @@ from modelaudit.rules.training_settings import compile_settings, compiled_exampl
 
 _ACCURACIES = frozenset(("accuracy", "acc"))
 _NOT_REGRESSION = CROSS_ENTROPIES | HINGES | {"cosine_similarity", "ctc"}
-# Metrics that count answers above a threshold, in lower case.
+# Metrics that count answers above a threshold, in lower case, and its argument.
 _COUNTS = {
-    name.lower(): name
-    for name in (
-        *("Precision", "Recall"),
-        *("TruePositives", "TrueNegatives", "FalsePositives", "FalseNegatives"),
+    name.lower(): (name, key)
+    for key, group in (
+        (
+            "thresholds",
+            "Precision Recall TruePositives TrueNegatives FalsePositives FalseNegatives",
+        ),
+        ("threshold", "BinaryIoU F1Score FBetaScore"),
     )
+    for name in group.split()
 }
 
 
@@ -109,9 +113,10 @@ def _unsuited(
         detail = "it expects probabilities, but the output gives scores: its limits are from 0 to 1"
         return detail, Severity.LOW, "keras.metrics.AUC(from_logits=True)"
     compares = plain in _COUNTS and saved.get("top_k") is None  # the k largest need no threshold
-    if logits and compares and _least(saved.get("thresholds")) > 0:
+    made, key = _COUNTS.get(plain, (name, ""))
+    if logits and compares and _least(saved.get(key)) > 0:
         detail = "it compares scores with 0.5, but scores above 0 stand for class 1"
-        return detail, Severity.LOW, f"keras.metrics.{_COUNTS[plain]}(thresholds=0.0)"
+        return detail, Severity.LOW, f"keras.metrics.{made}({key}=0.0)"
     if plain == "categoricalaccuracy" and loss.name in SPARSE:
         detail = f"it expects one-hot labels, but {loss.name} takes numbers of classes"
         return detail, Severity.LOW, '"accuracy"'

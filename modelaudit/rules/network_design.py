@@ -1,4 +1,4 @@
-"""MA309, MA311: layers that keep a network from learning, as far as its config shows."""
+"""MA309: networks that are linear, as a whole or between two layers."""
 
 from __future__ import annotations
 
@@ -8,17 +8,10 @@ from modelaudit.facts import Json, Layer
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.layer_classes import Trait, has
 from modelaudit.measures.architecture.layer_graph import LayerGraph
-from modelaudit.measures.architecture.layer_shapes import (
-    axis_orders,
-    channels_first,
-    has_axis_order,
-    input_shape,
-)
+from modelaudit.measures.architecture.layer_shapes import input_shape
 from modelaudit.rules import examples
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.rules.network_heads import activation_of, output_heads, saved_graph, weighs
-from modelaudit.structs import replace
-from modelaudit.thresholds.design import IMAGE_SIDE
 
 # Layers that are linear in their input at inference, if their activation is.
 _LINEAR = (
@@ -33,12 +26,9 @@ _LINEAR = (
 )
 # A table is linear in which of its rows is chosen, as a kernel is in a one-hot input.
 _TABLES = frozenset(("Embedding", "CategoryEncoding", "TextVectorization"))
-# Layers that leave each axis of an image where it is.
-_KEEPS_AXES = Trait.SAME_SHAPE | Trait.PADDING | Trait.LOCAL_POOLING | Trait.AUGMENTATION
 _POOLINGS = Trait.LOCAL_POOLING | Trait.GLOBAL_POOLING
 _BEFORE_WEIGHTS = _POOLINGS | Trait.DROPOUT | Trait.PADDING | Trait.UPSAMPLING
 _MOVES = frozenset(("Reshape", "Permute"))
-_CHANNELS = frozenset((1, 3, 4))
 
 
 def _is_linear(layer: Layer) -> bool:
@@ -75,7 +65,8 @@ def _linear(rule: Rule, facts: Facts) -> Iterator[Finding]:
             route=hidden[0].route,
             evidence={"measured": 0, "unit": "nonlinear layers", "n": len(hidden)},
             title="Only maxima over positions stand between the hidden layers",
-            severity=Severity.LOW,
+            # Maxima may be meant as activations, but nothing is between layers that follow at once.
+            severity=Severity.MEDIUM if trained and _at_once(graph, hidden) else Severity.LOW,
             fix=f'Give them an activation, as with activation="relu" in {hidden[0].name}, and train '
             "again.",
         )
@@ -91,6 +82,16 @@ def _linear(rule: Rule, facts: Facts) -> Iterator[Finding]:
             evidence={"measured": 0, "unit": "nonlinear layers", "n": len(hidden)},
             severity=Severity.MEDIUM if trained and not meant else Severity.LOW,
         )
+
+
+def _at_once(graph: LayerGraph, hidden: list[Layer]) -> bool:
+    """Whether only linear layers stand between a hidden layer and the next one with weights."""
+
+    def passes(layer: Layer) -> bool:
+        return not weighs(layer) and (_is_linear(layer) or layer.class_name == "Flatten")
+
+    ways = ([*graph.only_takers(layer.route, passes)] for layer in hidden)
+    return any(way and weighs(way[-1]) for way in ways)
 
 
 def _pairs(rule: Rule, graph: LayerGraph, hidden: list[Layer]) -> Iterator[Finding]:
@@ -182,90 +183,6 @@ def _named(layers: list[Layer]) -> str:
     return names + (" and others" if len(layers) > 3 else "")
 
 
-def _axes(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    graph = saved_graph(facts)
-    scrambled = [*_reshaped(rule, graph)]
-    yield from scrambled
-    inputs = [layer for layer in graph.layers if not graph.calls[layer.route]]
-    images = [layer for layer in inputs if len(input_shape(layer) or ()) == 4]
-    if not images and not scrambled:
-        raise NotRelevant("the model takes no images")
-    yield from _orders(rule, graph)
-    for layer in images:
-        shape = input_shape(layer)
-        first = _first_window(graph, layer)
-        if shape is None or first is None:
-            continue
-        _, *sizes = shape
-        taken_first = channels_first(first)
-        # The axis that the convolution takes for channels, and the one that looks like them.
-        taken, looks = (sizes[0], sizes[2]) if taken_first else (sizes[2], sizes[0])
-        if looks in _CHANNELS and taken == sizes[1] and (taken or 0) >= IMAGE_SIDE.value:
-            yield rule.finding(
-                f"{first.route} takes the {'first' if taken_first else 'last'} axis of inputs of "
-                f"shape {sizes} for {taken} channels, but these look like images of "
-                f"{taken}x{taken} pixels with {looks} {'channel' if looks == 1 else 'channels'}.",
-                route=first.route,
-                evidence={"measured": [*sizes], "data_format": first.config.get("data_format")},
-            )
-
-
-def _reshaped(rule: Rule, graph: LayerGraph) -> Iterator[Finding]:
-    """Reshapes to the same axes in another order, which move no axis but deal values out anew."""
-    for layer in graph.layers:
-        shape, given = layer.output_shape, layer.input_shapes[0] if layer.input_shapes else None
-        if layer.class_name != "Reshape" or not shape or not given or len(given) != len(shape):
-            continue
-        before, after = ([n for n in each[1:] if n != 1] for each in (given, shape))
-        known = [n for n in before if n is not None]
-        free = [*enumerate(given[1:], start=1)]
-        order = []
-        for size in shape[1:]:
-            place = next((i for i, n in free if n == size), 0)
-            free = [each for each in free if each[0] != place]
-            order.append(place)
-        # Of two unknown sizes, either can be the other.
-        if before != after and not free and len(known) > 1 and before.count(None) < 2:
-            yield rule.finding(
-                f"{layer.route} reshapes {list(given[1:])} to {list(shape[1:])}. That keeps the "
-                "order of the values and moves no axis, so values of different places and "
-                "channels are mixed.",
-                route=layer.route,
-                evidence={"measured": [*given[1:]], "expected": [*shape[1:]]},
-                severity=Severity.LOW,
-                fix="To move the axes, use this layer and train again:\n"
-                f"keras.layers.Permute({tuple(order)}, name={layer.name!r})",
-            )
-
-
-def _orders(rule: Rule, graph: LayerGraph) -> Iterator[Finding]:
-    """Layers that take the channels where the layer before them did not put them."""
-    orders = axis_orders(graph)
-    for layer in graph.layers:
-        given = {orders[s] for call in graph.calls[layer.route] for s in call if s in orders}
-        own = channels_first(layer)
-        if has_axis_order(layer) and given == {not own}:
-            names = {True: "channels_first", False: "channels_last"}
-            yield rule.finding(
-                f"{layer.route} has data_format={names[own]!r}, but gets a map with "
-                f"{names[not own]!r}: it takes one side of the map for the channels.",
-                route=layer.route,
-                evidence={"measured": names[own], "expected": names[not own]},
-                fix=f"Use data_format={names[not own]!r} in {layer.name} and train again.",
-            )
-
-
-def _first_window(graph: LayerGraph, layer: Layer) -> Layer | None:
-    """The first convolution behind an input, through layers that change no axis."""
-
-    def passes(each: Layer) -> bool:
-        inner = each.class_name == "InputLayer"  # of a model in the model
-        return inner or has(each.class_name, _KEEPS_AXES)
-
-    behind = [*graph.only_takers(layer.route, passes)]
-    return behind[-1] if behind and has(behind[-1].class_name, Trait.CONVOLUTION) else None
-
-
 def _dense(name: str, activation: str = "relu") -> Layer:
     config: dict[str, Json] = {"units": 8, "activation": activation}
     return examples.layer(name, config=config)
@@ -273,11 +190,6 @@ def _dense(name: str, activation: str = "relu") -> Layer:
 
 def _stack(activation: str) -> Facts:
     return examples.chain(_dense("hidden", activation), _dense("head", "softmax"))
-
-
-def _images(*shape: int) -> Facts:
-    given = replace(examples.layer("input", "InputLayer", {}), output_shape=(None, *shape))
-    return examples.chain(given, examples.layer("conv", "Conv2D"))
 
 
 _NEEDS = (Need.ARCHITECTURE,)
@@ -298,22 +210,5 @@ RULES = (
         check=_linear,
         bad=lambda: _stack("linear"),
         good=lambda: _stack("relu"),
-    ),
-    Rule(
-        code="MA311",
-        name="exchanged-image-axes",
-        family=Family.ARCHITECTURE,
-        severity=Severity.MEDIUM,
-        confidence=Confidence.HIGH,
-        needs=_NEEDS,
-        summary="A convolution or pooling seems to take a side of the image for its channels",
-        pass_title="Convolutions and poolings take the channels of the image for channels",
-        why="If the inputs are images, it slides along the colors and one side of the image. The "
-        "model loses what is next to what in the image.",
-        fix="Give the images as (height, width, channels) and declare the input so, or set "
-        'data_format="channels_first", and train again.',
-        check=_axes,
-        bad=lambda: _images(3, 32, 32),
-        good=lambda: _images(32, 32, 3),
     ),
 )

@@ -117,25 +117,29 @@ def _positions(rule: Rule, facts: Facts) -> Iterator[Finding]:
     }
     for route, loss in zip(graph.outputs, losses, strict=True):
         head, shape = heads.get(route), graph.layer(route).output_shape
-        if head is None or loss is None or not shape or len(shape) < 3 or head.units != 1:
+        if head is None or loss is None or not shape or len(shape) < 3:
             continue
+        counts = [prod(n or 0 for n in each) for each in (shape[1:-1], *given)]
+        if counts[0] == 1 or not _one_each(graph, head):
+            continue
+        same = shape[1:-1] in given
         # Cross-entropies raise an error for labels of another rank, but for Keras 2's binary one
         # of sequences.
         checked = CROSS_ENTROPIES | HINGES if len(shape) > 3 else CROSS_ENTROPIES - BINARY
-        if loss.name in checked or not _one_each(graph, head):
+        silent = loss.name not in checked and head.units == 1
+        if not silent and (same or loss.name not in CROSS_ENTROPIES or not _windowed(graph, route)):
             continue
-        counts = [prod(n or 0 for n in each) for each in (shape[1:-1], *given)]
-        if counts[0] == 1:
-            continue
-        same = shape[1:-1] in given
         size = "x".join(str(n or "?") for n in shape[1:-1])
         yield rule.finding(
             f"{route} gives one value for each of {size} positions. With one label per input, "
-            f"{loss.name} compares all positions with it and raises no error.",
+            f"{loss.name} compares all positions with it and raises no error."
+            if silent
+            else f"{route} gives one answer for each of {size} positions, which are others than those "
+            "of the input: it has no single answer for an input.",
             route=route,
             evidence={"measured": [*shape[1:]], "loss": loss.name},
             severity=Severity.INFO if same else rule.severity,
-            confidence=Confidence.LOW if same else Confidence.MEDIUM,
+            confidence=Confidence.LOW if same or not silent else Confidence.MEDIUM,
             fix=_one_value(graph, head, len(shape)),
         )
 
@@ -150,6 +154,13 @@ def _one_each(graph: LayerGraph, head: NetworkHead) -> bool:
         or layer.class_name in {"RepeatVector", "Reshape"}
         for layer in graph.layers
     )
+
+
+def _windowed(graph: LayerGraph, route: str) -> bool:
+    """Whether windows alone chose the positions, not a decoder that says how many it gives."""
+    behind = [graph.layer(each) for each in graph.above([route])]
+    windows = any(has(x.class_name, Trait.CONVOLUTION | Trait.LOCAL_POOLING) for x in behind)
+    return windows and not any(x.class_name in _RECURRENT or x.custom for x in behind)
 
 
 def _one_value(graph: LayerGraph, head: NetworkHead, rank: int) -> str:

@@ -32,7 +32,15 @@ def _frozen(rule: Rule, facts: Facts) -> Iterator[Finding]:
         model = _around(layer.route, models)
         if not layer.trainable and not fresh and model:
             fresh = _drawn(model, states)
-        alone = _alone(layer, weighing, models) or (bool(model) and _drawn(model, states))
+        alone = (
+            _alone(layer, weighing, models)
+            or (bool(model) and _drawn(model, states))
+            # Frozen as a whole, it was trained before: the last layer is the one that was not.
+            or any(
+                s.state == "trained" and r.startswith(model and f"{model}/")
+                for r, s in states.items()
+            )
+        )
         if not layer.trainable and fresh and trained and alone:
             yield _found(
                 rule,
@@ -65,7 +73,17 @@ def _frozen(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 f"{layer.route}, the last layer with weights, is frozen: with these settings "
                 "training cannot change what the classes are"
             )
-            yield _found(rule, layer, detail, Severity.LOW if alone else Severity.INFO)
+            untouched = _at_start(states.get(layer.route)) and trained
+            severity = Severity.MEDIUM if untouched else Severity.LOW
+            also = ", and its bias and kernel are as initializers draw them" * untouched
+            yield _found(rule, layer, detail + also, severity if alone else Severity.INFO)
+
+
+def _at_start(state: KernelInitialization | None) -> bool:
+    """Whether a kernel may be as drawn, and its bias is: training moves every bias."""
+    return bool(
+        state and state.tests.get("fits") is True and state.tests.get("bias_initial") is True
+    )
 
 
 def _drawn(model: str, states: Mapping[str, KernelInitialization]) -> bool:

@@ -18,7 +18,13 @@ from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotReleva
 from modelaudit.rules.network_heads import saved_graph
 from modelaudit.rules.training_reach import moved_share, one_step_of
 from modelaudit.rules.training_results import normalized_behind
-from modelaudit.thresholds.training import FEW_STEPS, HARDLY_MOVED, SHORT_REACH, UNSCALED
+from modelaudit.thresholds.training import (
+    FEW_STEPS,
+    HARDLY_MOVED,
+    SCALED_AWAY,
+    SHORT_REACH,
+    UNSCALED,
+)
 from modelaudit.thresholds.weights import MIN_VALUES
 
 _ZEROS = frozenset(("zeros", "zero", ""))
@@ -172,6 +178,22 @@ def _unscaled(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if not sizes:
         raise NotApplicable("no layer that gets the inputs has averages of its gradients")
     size, route = max(sizes)
+    if 0 < size < SCALED_AWAY.value:
+        yield rule.finding(
+            f"In training, {route} got values of about {size:.2g} at most: so much smaller are the "
+            "averages of the gradients of its kernel than those of its bias. What is left to learn "
+            "is the bias, the same answer for every input.",
+            route=route,
+            evidence={
+                "measured": size,
+                "unit": "root mean square of the largest input column",
+                "threshold": SCALED_AWAY.value,
+                "n": len(sizes),
+            },
+            title="The training inputs were scaled to nearly nothing",
+            fix="Check that the inputs are scaled once, to a standard deviation of about 1, and train "
+            "again.",
+        )
     if size > UNSCALED.value:
         yield rule.finding(
             f"In training, {route} got values of up to about {size:,.3g}: so much larger are the "

@@ -41,8 +41,11 @@ def barely_trained(artifact: Artifact) -> int:
 
 
 def _furthest(artifact: Artifact) -> float:
-    """Largest distance of a bias, beta or gamma from the initial values; 0 without any."""
-    return _distance(artifact, [*_tables(artifact).vectors.values()])
+    """Largest distance of a trained bias, beta or gamma from the initial values; 0 without any."""
+    layers = artifact.architecture.layers if artifact.architecture else ()
+    kept = {x for layer in layers if not layer.trainable for x in layer.variables.values()}
+    vectors = _tables(artifact).vectors
+    return _distance(artifact, [each for name, each in vectors.items() if name not in kept])
 
 
 def _own_biases(artifact: Artifact, kernel: KernelInitialization) -> list[Tensor]:

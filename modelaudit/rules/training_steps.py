@@ -16,6 +16,7 @@ from modelaudit.rules.initial_values import never_trained
 from modelaudit.rules.learning_rates import ADAPTIVE, rate_fault
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.rules.training_extent import hardly_changed, look_drawn, short, slightly_changed
+from modelaudit.rules.training_reach import barely_trained
 from modelaudit.structs import replace
 from modelaudit.thresholds.training import (
     FEW_STEPS,
@@ -111,16 +112,20 @@ def _few(rule: Rule, facts: Facts) -> Iterator[Finding]:
         raise NotRelevant("the learning rate is 0: MA430 judges it")
     if 0 < steps < ONE_PASS.value:
         named = facts.artifact.architecture is not None  # and with it the initializers
-        drawn = named and steps < FEW_STEPS.value and look_drawn(facts)
+        few = named and steps < FEW_STEPS.value
+        drawn = few and look_drawn(facts)
+        first = few and barely_trained(facts.artifact) > 0
         yield rule.finding(
-            f"The optimizer has made {counted(steps, 'step', 'steps')} since the model was "
+            f"The optimizer has made {counted(steps, 'step', 'steps')} since the model was compiled"
             + (
-                "compiled, and the weights look as their initializers draw them."
+                ", and the weights look as their initializers draw them."
                 if drawn
-                else "compiled."
+                else ", and no bias that it trains is further from its start than these can move it."
+                if first
+                else "."
             ),
             evidence={"measured": steps, "unit": "training steps", "threshold": ONE_PASS.value},
-            severity=Severity.MEDIUM if drawn else rule.severity,
+            severity=Severity.MEDIUM if drawn or first else rule.severity,
         )
         return
     reach = short(facts, state)

@@ -33,21 +33,41 @@ def only_head_moved(
     places = {layer.route: place for place, layer in enumerate(layers)}
     matrices = [k for k in kernels if "norms" not in k.tests and layer_of(k) in places]
     matrices.sort(key=lambda kernel: places[layer_of(kernel)])
-    biases = [kernel.tests.get("bias_initial") for kernel in matrices]
+    biases = [_companions(kernel) for kernel in matrices]
     end = next((place for place, bias in enumerate(biases) if bias is False), 0)
     first, rest = matrices[:end], biases[end:]
     drawn = all(k.tests.get("fits") is not False and not k.guessed for k in first)
     if not drawn or biases[:end].count(True) < 2 or rest.count(False) < len(rest):
         return ()
-    return tuple(Untouched(k, Severity.LOW, BODY) for k in first if k.tests.get("fits") is True)
+    return tuple(_body(artifact, k) for k in first if k.tests.get("fits") is True)
 
 
-def body_left_out(found: Sequence[Untouched]) -> tuple[Untouched, ...]:
+def _body(artifact: Artifact, kernel: KernelInitialization) -> Untouched:
+    """A kernel of a body; a model that was frozen as a whole is one whose weights are missing.
+
+    Layers that were frozen one by one may be random features on purpose.
+    """
+    layers = artifact.architecture.layers if artifact.architecture else ()
+    frozen = {layer.route for layer in layers if layer.is_model and not layer.trainable}
+    around = layer_of(kernel)
+    while around and around not in frozen:
+        around = around.rpartition("/")[0]
+    return Untouched(kernel, Severity.MEDIUM if around else Severity.LOW, BODY)
+
+
+def body_left_out(artifact: Artifact, found: Sequence[Untouched]) -> tuple[Untouched, ...]:
     """The same; several frozen layers as drawn are more than a layer of random features."""
     kept = [each for each in found if each.against in {FEATURES, NO_STATE}]
     if len({layer_of(each.kernel) for each in kept}) < 2:
         return tuple(found)
-    return tuple(Untouched(e.kernel, Severity.LOW, BODY) if e in kept else e for e in found)
+    return tuple(_body(artifact, each.kernel) if each in kept else each for each in found)
+
+
+def _companions(kernel: KernelInitialization) -> bool | None:
+    """Whether its bias, or else the batch normalization behind it, is at its initial values."""
+    bias = kernel.tests.get("bias_initial")
+    found = kernel.tests.get("batchnorm_initial") if bias is None else bias
+    return found if isinstance(found, bool) else None
 
 
 def whole_networks(

@@ -68,6 +68,12 @@ REGULARIZER = Threshold(
     "Keras' examples use 1e-5 to 0.1; with 1, a kernel of unit norm costs as much as the loss of "
     "guessing",
 )
+LARGE_REGULARIZER = Threshold(
+    0.2,
+    "",
+    "the same factor from which it is larger than usual",
+    "Keras' examples use 1e-5 to 0.1; networks that learned the frequencies of classes only: 0.3",
+)
 SCALED_TWICE = Threshold(
     1e-4,
     "",
@@ -106,6 +112,12 @@ STARTING_SUMS = Threshold(
     "spread of the first sums of a layer from which its initializer is too wide",
     "He's initializer gives 1.4; a tanh is saturated beyond 3, and three ReLU layers with 10 "
     "multiply values by 350",
+)
+SKIPPED = Threshold(
+    2.0,
+    "windows",
+    "stride, as a multiple of the window, from which a layer seems to skip its input by mistake",
+    "chosen: half or more of each such axis is never read",
 )
 UNREAD = Threshold(
     0.4,

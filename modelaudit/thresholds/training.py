@@ -170,6 +170,12 @@ SILENT_UNITS = Threshold(
     "share of ReLU units without any gradient in training above which the layer is named",
     "chosen; of units that are initialized as Keras does, half are active for any input",
 )
+SCALED_AWAY = Threshold(
+    1e-3,
+    "",
+    "size of the largest input column below which inputs were scaled to nearly nothing",
+    "pixels divided by 255 twice: 1.5e-5; a sound network for small numbers learns their scale",
+)
 UNSCALED = Threshold(
     100.0,
     "",

@@ -109,13 +109,19 @@ def test_more_losses_and_heads(loss, head, right, severity):
 
 
 def test_only_maxima_between_layers():
-    def body(activation):
-        conv = layer("Conv2D", filters=8, kernel_size=[3, 3], activation=activation, name="conv")
-        hidden = dense(24, activation, name="hidden")
-        return conv, layer("MaxPooling2D"), layer("Flatten"), hidden, HEAD
+    def body(activation, *hidden):
+        sizes = {"kernel_size": [3, 3], "activation": activation}
+        convs = [layer("Conv2D", filters=8, name=f"conv_{n}", **sizes) for n in range(2)]
+        pools = [layer("MaxPooling2D", name=f"pool_{n}") for n in range(2)]
+        return convs[0], pools[0], convs[1], pools[1], layer("Flatten"), *hidden, HEAD
 
-    assert names(found("MA309", *body("linear")), 'activation="relu"') == "low"
-    assert found("MA309", *body("relu")) == []
+    said = 'activation="relu"'
+    assert names(found("MA309", *body("linear")), said) == "low"
+    # Nothing at all is between this layer and the next one.
+    assert (
+        names(found("MA309", *body("linear", dense(24, "linear", name="hidden"))), said) == "medium"
+    )
+    assert found("MA309", *body("relu", dense(24, "relu", name="hidden"))) == []
 
 
 def test_accuracy_of_numbers():

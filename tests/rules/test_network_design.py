@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 
 from modelaudit.pipeline import static_facts
-from modelaudit.rules import bottlenecks, erasing_dropout, layer_settings, network_design
+from modelaudit.rules import (
+    axis_order,
+    bottlenecks,
+    erasing_dropout,
+    layer_settings,
+    network_design,
+)
 from modelaudit.rules.engine import run_rules
 from modelaudit.settings import Settings
 
@@ -14,6 +20,7 @@ pytestmark = pytest.mark.slow
 
 FORMATS = ("keras", "h5")
 RULES = (
+    *axis_order.RULES,
     *network_design.RULES,
     *erasing_dropout.RULES,
     *bottlenecks.RULES,

@@ -83,10 +83,11 @@ def smoothing(value):
     return severities("MA319", examples.chain(dense("head"), training={"loss": loss}))
 
 
-@at("design.REGULARIZER", {0.99: "pass", 1.0: "fail", 1.01: "fail"})
+@at("design.LARGE_REGULARIZER", {0.198: "pass", 0.2: "low", 0.202: "low"})
+@at("design.REGULARIZER", {0.99: "low", 1.0: "medium", 1.01: "medium"})
 def regularizer(value):
     l2 = {"class_name": "L2", "config": {"l2": value}}
-    return outcome("MA322", examples.chain(dense("a", kernel_regularizer=l2), dense("head")))
+    return severities("MA322", examples.chain(dense("a", kernel_regularizer=l2), dense("head")))
 
 
 @at("design.SCALED_TWICE", {0.99e-4: "fail", 1e-4: "pass", 1.01e-4: "pass"})
@@ -148,6 +149,14 @@ def unread(share):
     grid = WindowGrid("p", "MaxPooling1D", (1000,), (window,), (window,), (1,), "valid", (True,))
     profile = ArchitectureProfile(grids=(grid,))
     return outcome("MA304", examples.measured(Measurements(profile=profile))())
+
+
+@at("design.SKIPPED", {1.975: "low", 2.0: "medium", 2.025: "medium"})
+def skipped(windows):
+    stride = round(40 * windows)
+    grid = WindowGrid("c", "Conv1D", (1000,), (40,), (stride,), (1,), "same", (True,))
+    profile = ArchitectureProfile(grids=(grid,))
+    return severities("MA304", examples.measured(Measurements(profile=profile))())
 
 
 @pytest.mark.parametrize(("edge", "number"), EDGES.cases())

@@ -20,6 +20,7 @@ from modelaudit.rules.engine import run_rule
 from modelaudit.rules.model import Facts
 from modelaudit.rules.probe_labels import InputColumns, _columns
 from modelaudit.rules.trainability import _units
+from modelaudit.rules.training_extent import _example as of_inputs
 from modelaudit.rules.training_gradients import _inputs, _silent_units
 from modelaudit.rules.training_results import _example
 from modelaudit.rules.training_steps import adam
@@ -305,6 +306,11 @@ def distance_from_the_frequencies(distance):
 @at("training.UNSCALED", {99.0: "pass", 100.0: "pass", 101.0: "fail"})
 def size_of_a_column(size):
     return outcome("MA613", _columns(InputColumns(False, 4, 0, (), size, 0.0))())
+
+
+@at("training.SCALED_AWAY", {0.99e-3: "fail", 1e-3: "pass", 1.01e-3: "pass"})
+def inputs_in_training(size):
+    return outcome("MA440", of_inputs(size))
 
 
 @pytest.mark.parametrize(("edge", "number"), EDGES.cases())
