@@ -81,9 +81,11 @@ def test_one_label_for_all_positions(k, tmp_path):
     assert sequence(recurrent) == info  # a value for each step of the input
     assert sequence(layers.LSTM(4)) == []
     assert sequence(layers.Conv1D(4, 3), units=5) == []
-    # These raise an error for one label per input.
-    assert sequence(layers.Conv1D(4, 3), loss="sparse_categorical_crossentropy", units=2) == []
-    assert sequence(layers.Conv2D(4, 3), loss="binary_crossentropy", shape=(9, 9, 3)) == []
+    # These raise an error for one label per input, so the labels were for positions.
+    classes = {"loss": "sparse_categorical_crossentropy", "units": 2}
+    assert sequence(layers.Conv1D(4, 3), **classes) == low
+    assert sequence(layers.Conv1D(4, 3, padding="same"), **classes) == []
+    assert sequence(layers.Conv2D(4, 3), loss="binary_crossentropy", shape=(9, 9, 3)) == low
     # Discriminators of patches, and decoders.
     patches = layers.Conv2D(1, 4, strides=2)
     assert codes(RULES, sequential(k, (32, 32, 3), patches), tmp_path) == []
