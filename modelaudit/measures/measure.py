@@ -206,6 +206,9 @@ class _Measuring:
         name = kernel.bias or self.biases.get(kernel.route)
         if name is None and self.artifact.architecture is None:
             return biases_start(self.artifact, kernel.route.removesuffix("/recurrent_kernel"))
+        layer = self._layer(kernel.route)
+        if layer is not None and layer.config.get("unit_forget_bias"):  # of ConvLSTM: 0 and 1
+            return biases_start(self.artifact, kernel.route)
         tensor = self.tensors.get(name) if name is not None else None
         if tensor is None or tensor.source is None or not 0 < tensor.nbytes <= _MAX_BIAS:
             return None

@@ -49,7 +49,7 @@ def _known_heads(facts: Facts) -> list[Paired]:
             raise NotApplicable("the file contains neither a Keras architecture nor a graph")
         return [(head, None) for head in graph_heads(facts.artifact)]
     graph = saved_graph(facts)
-    names = [route.rpartition("/")[2] for route in architecture.outputs]
+    names = architecture.output_names
     losses = compiled_losses(facts.artifact.training, names)
     by_route = dict(zip(graph.outputs, losses, strict=False))
     if len(graph.outputs) != len(names):
@@ -167,11 +167,15 @@ def _losses(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 "units": head.units,
             },
             key=head.route,
-            severity=min(found.severity, Severity.LOW, key=lambda each: each.rank)
-            if unused
-            else found.severity,
+            severity=found.severity if not unused else _unused(found.severity),
             fix=f"{found.fix.format(**words)}\n{_code(head, loss)}",
         )
+
+
+def _unused(severity: Severity) -> Severity:
+    """One level lower: of a loss that may never have been used."""
+    lower = {Severity.HIGH: Severity.MEDIUM, Severity.MEDIUM: Severity.LOW}
+    return lower.get(severity, severity)
 
 
 def _code(head: NetworkHead, loss: CompiledLoss) -> str:

@@ -207,5 +207,7 @@ def plain_activation(name: str) -> str:
 
 
 def _size(config: Mapping[str, Json]) -> int | None:
-    size = next((config[key] for key in ("units", "filters", "output_dim") if key in config), None)
+    keys = ("units", "filters", "output_dim", "output_shape")  # the last of EinsumDense
+    size = next((config[key] for key in keys if key in config), None)
+    size = size[-1] if isinstance(size, list) and size else size
     return size if isinstance(size, int) and not isinstance(size, bool) else None

@@ -105,7 +105,7 @@ def _outside(rule: Rule, facts: Facts) -> Iterator[Finding]:
 def _loss(rule: Rule, facts: Facts) -> Iterator[Finding]:
     targets, output = _targets(facts)
     architecture = facts.artifact.architecture
-    names = architecture.outputs if architecture else ("",)
+    names = architecture.output_names if architecture else ("",)
     loss = compiled_losses(facts.artifact.training, names)[0]
     if loss is None or len(output.shape) != 2:
         raise NotRelevant("the model was saved without a loss of Keras")

@@ -103,7 +103,7 @@ def _inner_config(layer: Layer) -> dict[str, Json]:
 def _positions(rule: Rule, facts: Facts) -> Iterator[Finding]:
     architecture = facts.artifact.architecture
     graph = saved_graph(facts)
-    names = [route.rpartition("/")[2] for route in architecture.outputs] if architecture else []
+    names = architecture.output_names if architecture else ()
     losses = compiled_losses(facts.artifact.training, names)
     if not any(losses) or len(losses) != len(graph.outputs):
         raise NotRelevant("the model was saved without a loss of Keras")
@@ -151,7 +151,12 @@ def _one_each(graph: LayerGraph, head: NetworkHead) -> bool:
     return not any(
         has(layer.class_name, Trait.UPSAMPLING)
         or "Transpose" in layer.class_name
-        or layer.class_name in {"RepeatVector", "Reshape"}
+        or layer.class_name == "RepeatVector"
+        # To one position, as in squeeze and excitation, it makes no map.
+        or (
+            layer.class_name == "Reshape"
+            and prod(n or 2 for n in (layer.output_shape or ())[1:-1]) != 1
+        )
         for layer in graph.layers
     )
 
@@ -160,7 +165,9 @@ def _windowed(graph: LayerGraph, route: str) -> bool:
     """Whether windows alone chose the positions, not a decoder that says how many it gives."""
     behind = [graph.layer(each) for each in graph.above([route])]
     windows = any(has(x.class_name, Trait.CONVOLUTION | Trait.LOCAL_POOLING) for x in behind)
-    return windows and not any(x.class_name in _RECURRENT or x.custom for x in behind)
+    return windows and not any(
+        x.custom or (x.class_name in _RECURRENT and "Conv" not in x.class_name) for x in behind
+    )
 
 
 def _one_value(graph: LayerGraph, head: NetworkHead, rank: int) -> str:

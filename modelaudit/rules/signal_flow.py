@@ -55,9 +55,10 @@ def _vanishing(rule: Rule, facts: Facts) -> Iterator[Finding]:
     limit = PLAIN_SIGMOIDS.value if plain else SIGMOIDS.value
     depths = sigmoid_depths(graph)
     if plain:  # a cross-entropy takes the slope of the output's sigmoid out of the gradient
-        names = [route.rpartition("/")[2] for route in graph.outputs]
+        architecture = facts.artifact.architecture
+        names = architecture.output_names if architecture else ()
         losses = compiled_losses(facts.artifact.training, names)
-        for route, loss in zip(graph.outputs, losses, strict=True):
+        for route, loss in zip(graph.outputs, losses, strict=False):
             if loss is None or loss.name in CROSS_ENTROPIES:
                 depths[route] = depths.get(route, 0) - 1
     deepest = max(depths.values(), default=0)

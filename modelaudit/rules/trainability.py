@@ -12,6 +12,7 @@ from modelaudit.rules import examples
 from modelaudit.rules.grammar import counted
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.rules.network_heads import output_heads, saved_graph, weighs
+from modelaudit.rules.untrained_bodies import layer_of
 from modelaudit.structs import replace
 from modelaudit.thresholds.training import UNITS_ALIKE
 
@@ -24,7 +25,8 @@ def _frozen(rule: Rule, facts: Facts) -> Iterator[Finding]:
     models = {x.route for x in architecture.layers if x.is_model} if architecture else frozenset()
     weighing = [layer for layer in graph.layers if layer.variables or layer.expected]
     heads = {head.weights.route: head.weights for head in output_heads(graph)}
-    states = {k.route: k for k in facts.measurements.initialization} if facts.measurements else {}
+    measured = facts.measurements.initialization if facts.measurements else ()
+    states = {layer_of(kernel): kernel for kernel in reversed(measured)}
     trained = any(state.state == "trained" for state in states.values())
     for layer in heads.values():
         state = states.get(layer.route)

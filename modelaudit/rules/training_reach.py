@@ -37,7 +37,8 @@ def barely_trained(artifact: Artifact) -> int:
     state = optimizer_state(artifact)
     if state is None or not state.steps or not state.rate or state.steps >= FEW_STEPS.value:
         return 0
-    return state.steps if 0 < _furthest(artifact) <= 2 * state.steps * state.rate else 0
+    step = max(state.rate, one_step_of(artifact))
+    return state.steps if 0 < _furthest(artifact) <= 2 * state.steps * step else 0
 
 
 def _furthest(artifact: Artifact) -> float:

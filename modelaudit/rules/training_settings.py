@@ -63,9 +63,9 @@ def _settings(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 
 def output_names(facts: Facts) -> list[str]:
-    """The names of the output layers, as losses and metrics are compiled for."""
+    """The names of the outputs, as losses and metrics are compiled for."""
     architecture = facts.artifact.architecture
-    return [each.rpartition("/")[2] for each in architecture.outputs] if architecture else [""]
+    return [*architecture.output_names] if architecture else [""]
 
 
 def _optimizer(facts: Facts, training: Mapping[str, Json]) -> Iterator[Fault]:

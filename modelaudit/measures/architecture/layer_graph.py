@@ -204,7 +204,9 @@ def _output_routes(model: Layer, inner: Sequence[Layer]) -> tuple[str, ...]:
 
 
 def _names(entries: Json) -> list[str]:
-    """Layer names in `input_layers` or `output_layers`: one [name, node, tensor], or a list."""
+    """Layer names in `input_layers` or `output_layers`: [name, node, tensor], a list or a dict."""
+    if isinstance(entries, dict):
+        return _names([*entries.values()])
     if not isinstance(entries, list):
         return []
     if entries and isinstance(entries[0], str):

@@ -156,8 +156,7 @@ def _head(
     values: Array, artifact: Artifact, name: str, *, single: bool
 ) -> tuple[str | None, CompiledLoss | None]:
     """Activation of the output's last kernel layer, and its loss; None where they are unknown."""
-    routes = artifact.architecture.outputs if artifact.architecture else ()
-    names = [route.rpartition("/")[2] for route in routes] or [name]
+    names = (artifact.architecture.output_names if artifact.architecture else ()) or (name,)
     losses = compiled_losses(artifact.training, names)
     by_name = dict(zip(names, losses, strict=True))
     loss = losses[0] if single else by_name.get(name)
