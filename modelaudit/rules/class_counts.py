@@ -26,9 +26,10 @@ def _labels(rule: Rule, facts: Facts) -> Iterator[Finding]:
         raise NotRelevant("there is no file with class names next to the model")
     file, n, shared = str(labels.get("file")), len(names), labels.get("shared") is True
     heads = _heads(facts)
-    if len(heads) != 1:
+    if not heads or (len(heads) > 1 and any(head.units in {None, n} for head in heads)):
         raise NotApplicable("the model does not have one output of known size")
-    (head,) = heads
+    # Of several outputs, none has as many units: the names are nearest to these.
+    head = min(heads, key=lambda each: abs((each.units or 0) - n))
     units = head.units
     if units is None or head.last not in PROBABILITIES | {"linear"}:
         raise NotApplicable("the number of classes of the output is not known")
@@ -48,7 +49,8 @@ def _labels(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 
 def _heads(facts: Facts) -> list[NetworkHead]:
-    if facts.artifact.architecture is None:
+    architecture = facts.artifact.architecture
+    if architecture is None or not architecture.outputs:
         return graph_heads(facts.artifact)
     graph = saved_graph(facts)
     heads = [*output_heads(graph)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from modelaudit.audit_types.values import number
 from modelaudit.errors import LimitExceeded
 from modelaudit.facts import Artifact, Format, Graph, Json, Layer
 from modelaudit.formats.graph.dataflow import GraphWalker, NodeOutput
@@ -93,6 +94,10 @@ def _head(walker: GraphWalker, reference: str, units: int | None) -> NetworkHead
         elif op in _ACTIVATIONS or op in _NORMALIZATIONS or _normalizes(walker, place):
             name = op if op in _ACTIVATIONS else "BatchNormalization"
             behind.append(HeadStep(_layer(place, name), _ACTIVATIONS.get(op, "")))
+        elif (limit := _limit(walker, place)) is not None:
+            config: dict[str, Json] = {"max_value": limit} if op == "Minimum" else {}
+            layer = replace(_layer(place, "ReLU"), config=config)
+            behind.append(HeadStep(layer, "relu"))
         elif op in _RESHAPES:
             kept = False
         else:
@@ -111,6 +116,19 @@ def _normalizes(walker: GraphWalker, place: NodeOutput) -> bool:
         if scale is not None and scale.node.op == "Rsqrt":
             return True
     return False
+
+
+def _limit(walker: GraphWalker, place: NodeOutput) -> float | None:
+    """The limit of a clipping; None if it is none, or none of a ReLU: from 0 up, or up to more."""
+    if place.node.op not in {"Minimum", "Maximum"} or len(place.node.inputs) < 2:
+        return None
+    held = walker.value(place.frame, place.node.inputs[1])
+    value = held.node.attrs.get("value") if held is not None else None
+    kept = value.get("value") if isinstance(value, dict) else None
+    found = number(kept[0]) if isinstance(kept, list) and len(kept) == 1 else None
+    if found is None or (place.node.op == "Maximum" and found != 0) or found < 0:
+        return None
+    return found
 
 
 def _layer(place: NodeOutput, class_name: str) -> Layer:

@@ -44,10 +44,12 @@ def _known_heads(facts: Facts) -> list[Paired]:
         NotApplicable: the file shows no layers or operations.
     """
     architecture = facts.artifact.architecture
-    if architecture is None:
+    if architecture is None or not architecture.outputs:
         if not facts.artifact.graphs:
             raise NotApplicable("the file contains neither a Keras architecture nor a graph")
-        return [(head, None) for head in graph_heads(facts.artifact)]
+        heads = graph_heads(facts.artifact)
+        (only,) = compiled_losses(facts.artifact.training, [""])
+        return [(head, only if len(heads) == 1 else None) for head in heads]
     graph = saved_graph(facts)
     names = architecture.output_names
     losses = compiled_losses(facts.artifact.training, names)
@@ -82,12 +84,13 @@ def _over_one_value(head: NetworkHead, step: HeadStep) -> bool:
 
 
 def _constant(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    if facts.artifact.architecture is None:
-        for head, _ in paired_heads(facts):
+    architecture = facts.artifact.architecture
+    if architecture is None or not architecture.outputs:
+        for head, loss in paired_heads(facts):
             step = next((each for each in head.steps if _over_one_value(head, each)), None)
             if step is not None:
                 reason = f"{step.activation} over a single value"
-                yield _same(rule, head.route, step.layer, reason, head)
+                yield _same(rule, head.route, step.layer, reason, head, loss)
         return
     graph = saved_graph(facts)
     found = constant_outputs(graph)

@@ -16,6 +16,7 @@ from modelaudit.formats.keras.compiled_losses import (
     compiled_losses,
 )
 from modelaudit.formats.keras.dialects import activation
+from modelaudit.rules.graph_heads import graph_heads
 from modelaudit.rules.model import Facts, Family, Need, NotRelevant, Rule
 from modelaudit.rules.network_heads import NetworkHead, output_heads, saved_graph
 from modelaudit.rules.training_settings import compile_settings, compiled_example, output_names
@@ -39,13 +40,17 @@ _COUNTS = {
 def _metrics(rule: Rule, facts: Facts) -> Iterator[Finding]:
     training = compile_settings(facts)
     graph = saved_graph(facts)
-    losses = compiled_losses(training, output_names(facts))
-    if len(losses) != len(graph.outputs):
-        raise NotRelevant("an inner model has several outputs")
     heads = {head.route: head for head in output_heads(graph)}
+    names, routes = output_names(facts), graph.outputs
+    if not names:  # a model of the user's own class
+        heads = {head.route: head for head in graph_heads(facts.artifact)}
+        names, routes = [""], tuple(heads)
+    losses = compiled_losses(training, names)
+    if len(losses) != len(routes):
+        raise NotRelevant("an inner model has several outputs")
     saved = training.get("metrics", training.get("metrics_config"))
-    given = _by_output(saved, output_names(facts))
-    for route, loss, metrics in zip(graph.outputs, losses, given, strict=True):
+    given = _by_output(saved, names)
+    for route, loss, metrics in zip(routes, losses, given, strict=True):
         head = heads.get(route)
         if head is None or loss is None:
             continue

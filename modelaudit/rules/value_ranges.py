@@ -61,7 +61,8 @@ def limited_step(head: NetworkHead) -> LimitedStep | None:
             given, before = (0.0, 1.0), step
         elif step.activation in _MONOTONE:
             low, high = map(_MONOTONE[step.activation], given)
-            given, before = (low, high), step if step.activation != "exponential" else None
+            if (low, high) != given or before is None:  # a ReLU of probabilities changes nothing
+                given, before = (low, high), step if step.activation != "exponential" else None
         elif step.activation != "linear":
             given, before = _FREE, None
     return None
