@@ -215,15 +215,6 @@ class Architecture(Struct, frozen=True):
         """
         return _layers(self)[route]
 
-    @property
-    def output_names(self) -> tuple[str, ...]:
-        """What losses and metrics call the outputs: keys of a dict, or names of layers."""
-        config = self.config.get("config")
-        ends = config.get("output_layers") if isinstance(config, dict) else None
-        if isinstance(ends, dict) and len(ends) == len(self.outputs):
-            return tuple(ends)
-        return tuple(route.rpartition("/")[2] for route in self.outputs)
-
 
 def _by_route(architecture: Architecture) -> dict[str, Layer]:
     """The first layer of each route."""

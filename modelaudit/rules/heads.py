@@ -16,6 +16,7 @@ from modelaudit.formats.keras.compiled_losses import (
     SPARSE,
     CompiledLoss,
     compiled_losses,
+    named_outputs,
 )
 from modelaudit.measures.optimizer_state import never_stepped
 from modelaudit.rules import examples
@@ -51,7 +52,7 @@ def _known_heads(facts: Facts) -> list[Paired]:
         (only,) = compiled_losses(facts.artifact.training, [""])
         return [(head, only if len(heads) == 1 else None) for head in heads]
     graph = saved_graph(facts)
-    names = architecture.output_names
+    names = named_outputs(architecture)
     losses = compiled_losses(facts.artifact.training, names)
     by_route = dict(zip(graph.outputs, losses, strict=False))
     if len(graph.outputs) != len(names):

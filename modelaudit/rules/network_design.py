@@ -52,7 +52,8 @@ def _linear(rule: Rule, facts: Facts) -> Iterator[Finding]:
     last = heads[0].steps[0].layer
     shapes = [input_shape(layer) for layer in graph.layers if not graph.calls[layer.route]]
     # A linear autoencoder finds principal components, which can be wanted.
-    per_pixel = has(last.class_name, Trait.CONVOLUTION)
+    given = graph.layer(heads[0].route).output_shape
+    per_pixel = has(last.class_name, Trait.CONVOLUTION) and (given is None or len(given) > 2)
     rebuilds = any(
         shape and shape[-1] == heads[0].units and (len(shape) == 2 or per_pixel) for shape in shapes
     )

@@ -11,7 +11,12 @@ from modelaudit.audit_types.behaviour import OutputBehaviour
 from modelaudit.audit_types.probe_data import InputColumns, ProbeInputs, TargetForm, TargetSummary
 from modelaudit.facts import Json
 from modelaudit.findings import Confidence, Finding, Severity
-from modelaudit.formats.keras.compiled_losses import BINARY, CROSS_ENTROPIES, compiled_losses
+from modelaudit.formats.keras.compiled_losses import (
+    BINARY,
+    CROSS_ENTROPIES,
+    compiled_losses,
+    named_outputs,
+)
 from modelaudit.layer_classes import Trait, has
 from modelaudit.measures.architecture.layer_graph import layer_graph
 from modelaudit.rules import examples_behaviour
@@ -105,7 +110,7 @@ def _outside(rule: Rule, facts: Facts) -> Iterator[Finding]:
 def _loss(rule: Rule, facts: Facts) -> Iterator[Finding]:
     targets, output = _targets(facts)
     architecture = facts.artifact.architecture
-    names = architecture.output_names if architecture else ("",)
+    names = named_outputs(architecture) if architecture else ("",)
     loss = compiled_losses(facts.artifact.training, names)[0]
     if loss is None or len(output.shape) != 2:
         raise NotRelevant("the model was saved without a loss of Keras")

@@ -12,6 +12,7 @@ from modelaudit.formats.keras.compiled_losses import (
     CROSS_ENTROPIES,
     HINGES,
     compiled_losses,
+    named_outputs,
 )
 from modelaudit.layer_classes import Trait, classes, has
 from modelaudit.measures.architecture.layer_graph import LayerGraph
@@ -103,7 +104,7 @@ def _inner_config(layer: Layer) -> dict[str, Json]:
 def _positions(rule: Rule, facts: Facts) -> Iterator[Finding]:
     architecture = facts.artifact.architecture
     graph = saved_graph(facts)
-    names = architecture.output_names if architecture else ()
+    names = named_outputs(architecture) if architecture else ()
     losses = compiled_losses(facts.artifact.training, names)
     if not any(losses) or len(losses) != len(graph.outputs):
         raise NotRelevant("the model was saved without a loss of Keras")

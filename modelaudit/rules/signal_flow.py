@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from modelaudit.facts import Json, Layer
 from modelaudit.findings import Confidence, Finding, Severity
-from modelaudit.formats.keras.compiled_losses import CROSS_ENTROPIES, compiled_losses
+from modelaudit.formats.keras.compiled_losses import CROSS_ENTROPIES, compiled_losses, named_outputs
 from modelaudit.formats.keras.dialects import activation
 from modelaudit.layer_classes import Trait, has
 from modelaudit.measures.architecture.layer_graph import LayerGraph
@@ -56,7 +56,7 @@ def _vanishing(rule: Rule, facts: Facts) -> Iterator[Finding]:
     depths = sigmoid_depths(graph)
     if plain:  # a cross-entropy takes the slope of the output's sigmoid out of the gradient
         architecture = facts.artifact.architecture
-        names = architecture.output_names if architecture else ()
+        names = named_outputs(architecture) if architecture else ()
         losses = compiled_losses(facts.artifact.training, names)
         for route, loss in zip(graph.outputs, losses, strict=False):
             if loss is None or loss.name in CROSS_ENTROPIES:

@@ -12,6 +12,7 @@ from modelaudit.formats.keras.compiled_losses import (
     BINARY,
     CATEGORICAL,
     compiled_losses,
+    named_outputs,
 )
 from modelaudit.measures.optimizer_state import optimizer_state
 from modelaudit.rules import examples
@@ -65,7 +66,7 @@ def _settings(rule: Rule, facts: Facts) -> Iterator[Finding]:
 def output_names(facts: Facts) -> list[str]:
     """The names of the outputs, as losses and metrics are compiled for."""
     architecture = facts.artifact.architecture
-    return [*architecture.output_names] if architecture else [""]
+    return [*named_outputs(architecture)] if architecture else [""]
 
 
 def _optimizer(facts: Facts, training: Mapping[str, Json]) -> Iterator[Fault]:

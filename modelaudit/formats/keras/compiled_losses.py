@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from msgspec import Struct
 
 from modelaudit.audit_types.values import number
-from modelaudit.facts import Json
+from modelaudit.facts import Architecture, Json
 from modelaudit.formats.keras.dialects import activation
 
 _SHORT = {
@@ -50,6 +50,15 @@ class CompiledLoss(Struct, frozen=True):
     smoothing: float = 0.0
 
 
+def named_outputs(architecture: Architecture) -> tuple[str, ...]:
+    """What losses and metrics call the outputs: keys of a dict of outputs, or names of layers."""
+    config = architecture.config.get("config")
+    ends = config.get("output_layers") if isinstance(config, dict) else None
+    if isinstance(ends, dict) and len(ends) == len(architecture.outputs):
+        return tuple(ends)
+    return tuple(route.rpartition("/")[2] for route in architecture.outputs)
+
+
 def compiled_losses(
     training: Mapping[str, Json] | None, outputs: Sequence[str]
 ) -> tuple[CompiledLoss | None, ...]:
@@ -57,7 +66,7 @@ def compiled_losses(
 
     Args:
         training: the saved `training_config` or `compile_config`.
-        outputs: names of the output layers.
+        outputs: `named_outputs`.
     """
     given = training.get("loss") if training else None
     if isinstance(given, list):

@@ -15,7 +15,12 @@ from msgspec import Struct
 from modelaudit.audit_types.behaviour import OutputTask
 from modelaudit.facts import Artifact
 from modelaudit.formats.graph.losses import class_scores
-from modelaudit.formats.keras.compiled_losses import BINARY, CompiledLoss, compiled_losses
+from modelaudit.formats.keras.compiled_losses import (
+    BINARY,
+    CompiledLoss,
+    compiled_losses,
+    named_outputs,
+)
 from modelaudit.measures.architecture.modality import declared_inputs
 from modelaudit.measures.behaviour.accuracy import class_labels
 from modelaudit.measures.behaviour.outputs import output_kind
@@ -156,7 +161,7 @@ def _head(
     values: Array, artifact: Artifact, name: str, *, single: bool
 ) -> tuple[str | None, CompiledLoss | None]:
     """Activation of the output's last kernel layer, and its loss; None where they are unknown."""
-    names = (artifact.architecture.output_names if artifact.architecture else ()) or (name,)
+    names = (named_outputs(artifact.architecture) if artifact.architecture else ()) or (name,)
     losses = compiled_losses(artifact.training, names)
     by_name = dict(zip(names, losses, strict=True))
     loss = losses[0] if single else by_name.get(name)
