@@ -28,7 +28,6 @@ from modelaudit.thresholds.training import (
 )
 from modelaudit.thresholds.weights import MISFIT
 
-_MATRICES = frozenset(("kernel", "recurrent_kernel", "depthwise_kernel", "pointwise_kernel"))
 TINY = 1e-6  # keeps the logarithm of a variance finite
 _MOMENTUM = 0.99  # of BatchNormalization, by default
 
@@ -111,21 +110,21 @@ def _few(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if state.rate == 0:
         raise NotRelevant("the learning rate is 0: MA430 judges it")
     if 0 < steps < ONE_PASS.value:
-        named = facts.artifact.architecture is not None  # and with it the initializers
-        few = named and steps < FEW_STEPS.value
-        drawn = few and look_drawn(facts)
-        first = few and barely_trained(facts.artifact) > 0
+        why = ""
+        if (
+            facts.artifact.architecture is not None and steps < FEW_STEPS.value
+        ):  # it names initializers
+            if look_drawn(facts):
+                why = ", and the weights look as their initializers draw them"
+            elif barely_trained(facts.artifact):
+                why = (
+                    ", and no bias that it trains is further from its start than these can move it"
+                )
         yield rule.finding(
-            f"The optimizer has made {counted(steps, 'step', 'steps')} since the model was compiled"
-            + (
-                ", and the weights look as their initializers draw them."
-                if drawn
-                else ", and no bias that it trains is further from its start than these can move it."
-                if first
-                else "."
-            ),
+            f"The optimizer has made {counted(steps, 'step', 'steps')} since the model was "
+            f"compiled{why}.",
             evidence={"measured": steps, "unit": "training steps", "threshold": ONE_PASS.value},
-            severity=Severity.MEDIUM if drawn or first else rule.severity,
+            severity=Severity.MEDIUM if why else rule.severity,
         )
         return
     reach = short(facts, state)
