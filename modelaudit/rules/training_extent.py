@@ -27,6 +27,7 @@ from modelaudit.thresholds.training import (
 )
 from modelaudit.thresholds.weights import MIN_VALUES
 
+TRAIN = "Train the model, then save it:\n\n    model.fit(x, y)\n    model.save(path)"
 _ZEROS = frozenset(("zeros", "zero", ""))
 
 
@@ -159,6 +160,12 @@ def short(facts: Facts, state: OptimizerState) -> tuple[float, float] | None:
     """
     found = _farthest(facts, state)
     return found if found is not None and found[1] < SHORT_REACH.value else None
+
+
+def fix_without_steps(facts: Facts) -> str:
+    """What to do if the optimizer has made no step; empty otherwise."""
+    state = optimizer_state(facts.artifact)
+    return TRAIN if state is not None and state.steps == 0 else ""
 
 
 def _unscaled(rule: Rule, facts: Facts) -> Iterator[Finding]:

@@ -15,7 +15,13 @@ from modelaudit.rules.grammar import counted
 from modelaudit.rules.initial_values import never_trained
 from modelaudit.rules.learning_rates import ADAPTIVE, rate_fault
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
-from modelaudit.rules.training_extent import hardly_changed, look_drawn, short, slightly_changed
+from modelaudit.rules.training_extent import (
+    TRAIN,
+    hardly_changed,
+    look_drawn,
+    short,
+    slightly_changed,
+)
 from modelaudit.rules.training_reach import barely_trained
 from modelaudit.structs import replace
 from modelaudit.thresholds.training import (
@@ -29,7 +35,6 @@ from modelaudit.thresholds.training import (
 from modelaudit.thresholds.weights import MISFIT
 
 TINY = 1e-6  # keeps the logarithm of a variance finite
-_MOMENTUM = 0.99  # of BatchNormalization, by default
 
 
 def compiled_state(facts: Facts) -> OptimizerState:
@@ -159,7 +164,7 @@ def _statistics(rule: Rule, facts: Facts) -> Iterator[Finding]:
         layer = layers.get(norm.route)
         if layer is None or not layer.trainable or norm.statistics_initial:
             continue
-        momentum = layer.config.get("momentum", _MOMENTUM)
+        momentum = layer.config.get("momentum", 0.99)
         share = momentum**steps if isinstance(momentum, float) and 0 < momentum < 1 else 0.0
         # The initial variance of 1 leaves this much in every channel, unless there were more steps.
         if share >= INITIAL_TRACE.value and norm.min_variance >= share * (1 - 1e-3):
@@ -204,12 +209,6 @@ def _unsettled(facts: Facts, layer: Layer, share: float) -> float:
     # Behind a gamma near 0, as residual branches start with, the statistics hardly matter.
     scale = math.hypot(gamma.stats.mean, gamma.stats.std) if gamma and gamma.stats else 1.0
     return min(1.0, scale) * max(shift, abs(math.log(actual / stored)) / 3)
-
-
-def fix_without_steps(facts: Facts) -> str:
-    """What to do if the optimizer has made no step; empty otherwise."""
-    state = optimizer_state(facts.artifact)
-    return _TRAIN if state is not None and state.steps == 0 else ""
 
 
 def _slot(number: int, low: float, high: float, shape: tuple[int, ...] = (4, 2)) -> Tensor:
@@ -280,7 +279,6 @@ def _normalised(steps: int) -> Facts:
 
 
 _MEASURED = (Need.TENSORS, Need.MEASUREMENTS)
-_TRAIN = "Train the model, then save it:\n\n    model.fit(x, y)\n    model.save(path)"
 
 RULES = (
     Rule(
@@ -293,7 +291,7 @@ RULES = (
         summary="Training made no step, a step of size 0, or steps that hardly changed the weights",
         pass_title="The optimizer changed the weights, or they were trained before",
         why="The model was compiled and saved, but its weights are those that it started with.",
-        fix=_TRAIN,
+        fix=TRAIN,
         check=_not_trained,
         bad=lambda: _initial(0),
         good=lambda: _initial(0, moved=True),
@@ -327,7 +325,7 @@ RULES = (
         pass_title="The optimizer has made more than a few steps",
         why="After a few steps the outputs are close to those of random weights. A model that was "
         "compiled again after training starts to count from 0.",
-        fix=_TRAIN,
+        fix=TRAIN,
         check=_few,
         bad=lambda: adam(("a", 0.1, 0.1), steps=3),
         good=lambda: adam(("a", 0.1, 0.1)),

@@ -16,8 +16,8 @@ from modelaudit.rules.grouped import by_cause
 from modelaudit.rules.initial_explained import EXPLAINED
 from modelaudit.rules.initial_values import left_initial, never_trained, stale_averages
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
+from modelaudit.rules.training_extent import fix_without_steps
 from modelaudit.rules.training_reach import hardly_moved, one_step_of
-from modelaudit.rules.training_steps import fix_without_steps
 from modelaudit.rules.training_traces import (
     frozen_norms,
     tells_frozen,
