@@ -15,6 +15,8 @@ from modelaudit.structs import PartlyCompared
 
 SIGNIFICANT_DIGITS = 9
 MOST_DIGITS = 300  # of an integer: what is computed from it is a finite float
+_ABOVE = 10**MOST_DIGITS
+_FORM = f".{SIGNIFICANT_DIGITS}g"
 
 
 def jsonable(value: object) -> Json:
@@ -24,16 +26,24 @@ def jsonable(value: object) -> Json:
     keeps two runs byte-equal. NaN and infinities, which JSON does not have, become strings, and so
     do integers of more than 300 digits.
     """
+    if value is None or type(value) is str or type(value) is bool:  # the most frequent ones first
+        return value
+    if type(value) is int:
+        return value if -_ABOVE < value < _ABOVE else str(value)
+    if isinstance(value, float):
+        return float(format(value, _FORM)) if math.isfinite(value) else str(value)
+    if isinstance(value, list | tuple):
+        return [jsonable(item) for item in value]
+    if isinstance(value, dict):
+        return {str(key): jsonable(item) for key, item in value.items()}
+    return _other(value)
+
+
+def _other(value: object) -> Json:
     if isinstance(value, Enum):
         return jsonable(value.value)
-    if value is None or isinstance(value, bool | str):
+    if isinstance(value, str):
         return value
-    if isinstance(value, int):
-        return value if abs(value) < 10**MOST_DIGITS else str(value)
-    if isinstance(value, float):
-        if not math.isfinite(value):
-            return str(value)
-        return float(f"{value:.{SIGNIFICANT_DIGITS}g}")
     if isinstance(value, AuditSection):
         return section_json(value)
     if isinstance(value, PartlyCompared):
@@ -42,9 +52,8 @@ def jsonable(value: object) -> Json:
         return {name: jsonable(getattr(value, name)) for name in value.__struct_fields__}
     if isinstance(value, Mapping):
         return {str(key): jsonable(item) for key, item in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        items = sorted(value, key=str) if isinstance(value, set | frozenset) else value
-        return [jsonable(item) for item in items]
+    if isinstance(value, set | frozenset):
+        return [jsonable(item) for item in sorted(value, key=str)]
     if isinstance(value, np.generic):
         return jsonable(value.item())
     return str(value)

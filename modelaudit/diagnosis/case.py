@@ -88,7 +88,7 @@ class Case(Struct, frozen=True, dict=True):
         seen = self.behaviour
         return bool(seen and seen.inputs.kind == "user" and seen.inputs.n >= MIN_INPUTS.value)
 
-    @property
+    @cached_property
     def kernels(self) -> tuple[KernelInitialization, ...]:
         """Kernels that could be tested against their initializer.
 
@@ -97,7 +97,7 @@ class Case(Struct, frozen=True, dict=True):
         """
         return tuple(kernel for kernel in self.measured if kernel.state != "undecidable")
 
-    @property
+    @cached_property
     def measured(self) -> tuple[KernelInitialization, ...]:
         """The same, with kernels that are undecidable."""
         measured = self.facts.measurements

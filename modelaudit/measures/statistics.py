@@ -99,23 +99,26 @@ def _log_choose(n: int, k: int) -> float:
 
 
 @lru_cache(maxsize=16)
-def _steps(n: int) -> NDArray[np.float64]:
-    return np.arange(n + 1) / n
+def _steps(n: int, step: int) -> NDArray[np.float64]:
+    return np.arange(0, n, step) / n
 
 
-def kolmogorov_smirnov(probabilities: NDArray[np.float64]) -> tuple[float, float]:
+def kolmogorov_smirnov(
+    probabilities: NDArray[np.float64], step: int = 1, n: int = 0
+) -> tuple[float, float]:
     """Kolmogorov-Smirnov distance from the uniform distribution, and its p-value.
 
     Uses Kolmogorov's limit distribution with the correction of Stephens (1970) for finite n.
 
     Args:
-        probabilities: (n,) sorted values of the cumulative distribution function.
+        probabilities: sorted values of the cumulative distribution function, (n,) or every
+            `step`-th of n; then the distance is at least this, and the p-value at most.
+        step: see above.
+        n: number of values; that of `probabilities` if 0.
     """
-    n = len(probabilities)
-    steps = _steps(n)
-    above = float((steps[1:] - probabilities).max())
-    below = float((probabilities - steps[:-1]).max())
-    distance = max(above, below)
+    n = n or len(probabilities)
+    excess = probabilities - _steps(n, step)
+    distance = max(float(np.maximum.reduce(excess)), 1 / n - float(np.minimum.reduce(excess)))
     x = (math.sqrt(n) + 0.12 + 0.11 / math.sqrt(n)) * distance
     if x < 0.2:  # the series converges slowly here, and the p-value is 1 anyway
         return distance, 1.0

@@ -13,11 +13,12 @@ from modelaudit.measures.kernels.batchnorm import variable_names
 from modelaudit.rules import examples
 from modelaudit.rules.absent_values import only_counters, without_values
 from modelaudit.rules.grammar import counted
+from modelaudit.rules.grouped import LISTED
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
 from modelaudit.rules.restore import listing
+from modelaudit.rules.unread import unlisted_weights
 
 _BATCHNORM = re.compile(r"(?:^|[/_.])(?:batch_?norm|bn(?=[\d_]|$))[^/]*\Z", re.IGNORECASE)
-LISTED = 20  # names listed in one finding; the rest is counted
 
 
 def _without_weights(facts: Facts) -> bool:
@@ -99,6 +100,8 @@ def _without_statistics(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 
 def _missing(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    if unlisted := unlisted_weights(facts.artifact):
+        raise NotApplicable(unlisted)
     if facts.artifact.architecture is None:
         told = [*only_counters(rule, facts), *without_values(rule, facts)]
         yield from told or _without_statistics(rule, facts)

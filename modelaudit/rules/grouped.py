@@ -10,6 +10,7 @@ from modelaudit.structs import replace
 
 SHOWN = 8  # places in the text
 KEPT = 100  # places in the evidence
+LISTED = 20  # names listed in one finding; the rest is counted
 
 Cause = tuple[str, str, Severity, Confidence]
 

@@ -15,9 +15,9 @@ from modelaudit.graphs import (
     LiteTensor,
     Quantization,
 )
-from modelaudit.rules.completeness import LISTED
 from modelaudit.rules.examples import ROOT
 from modelaudit.rules.grammar import counted
+from modelaudit.rules.grouped import LISTED
 from modelaudit.rules.model import Facts, Family, Need, NotRelevant, Rule
 from modelaudit.runtimes.profile import numbers
 from modelaudit.thresholds.weights import QUANTIZED_RANGE

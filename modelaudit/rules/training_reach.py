@@ -41,12 +41,15 @@ def barely_trained(artifact: Artifact) -> int:
     return state.steps if 0 < _furthest(artifact) <= 2 * state.steps * step else 0
 
 
-def _furthest(artifact: Artifact) -> float:
+def _of_all(artifact: Artifact) -> float:
     """Largest distance of a trained bias, beta or gamma from the initial values; 0 without any."""
     layers = artifact.architecture.layers if artifact.architecture else ()
     kept = {x for layer in layers if not layer.trainable for x in layer.variables.values()}
     vectors = _tables(artifact).vectors
     return _distance(artifact, [each for name, each in vectors.items() if name not in kept])
+
+
+_furthest = PerObject(_of_all)
 
 
 def _own_biases(artifact: Artifact, kernel: KernelInitialization) -> list[Tensor]:
@@ -66,10 +69,14 @@ def _own_biases(artifact: Artifact, kernel: KernelInitialization) -> list[Tensor
 
 def _distance(artifact: Artifact, vectors: Sequence[Tensor]) -> float:
     """Largest distance of these biases, betas or gammas from the initial values; 0 without any."""
-    known = [(tensor, stats) for tensor in vectors if (stats := tensor.stats) is not None]
+    known = [
+        (stats, _starts(artifact, tensor))
+        for tensor in vectors
+        if (stats := tensor.stats) is not None
+    ]
     apart = [
-        min(abs(value - start) for start in _starts(artifact, tensor))
-        for tensor, stats in known
+        min(abs(value - start) for start in starts)
+        for stats, starts in known
         for value in (stats.minimum, stats.maximum)
     ]
     return max(apart, default=0.0)

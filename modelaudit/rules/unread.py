@@ -70,6 +70,17 @@ def unread_input(rule: Rule, facts: Facts) -> str:
     return ""
 
 
+def unlisted_weights(artifact: Artifact) -> str:
+    """Why the file may hold more weights than were found, or "": a limit ended the search."""
+    for problem in artifact.problems:
+        ended = problem.kind is ProblemKind.LIMIT_EXCEEDED and (
+            problem.evidence.get("hdf5") in {None, "objects", "depth"}
+        )
+        if ended and _part(problem, artifact) is _Part.WEIGHTS:
+            return f"not determined: {sentence(problem)}"
+    return ""
+
+
 def _part(problem: Problem, artifact: Artifact) -> _Part | None:
     """The part of the model that a problem is in; None for assets and foreign files."""
     if problem.kind in _OF_VALUES:

@@ -11,8 +11,9 @@ from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.layer_classes import Trait, has
 from modelaudit.measures.kernels.batchnorm import CHECKPOINT_SUFFIX, variable_names
 from modelaudit.rules import examples
-from modelaudit.rules.completeness import LISTED, weighted_layers
+from modelaudit.rules.completeness import weighted_layers
 from modelaudit.rules.grammar import counted
+from modelaudit.rules.grouped import LISTED
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.structs import replace
 

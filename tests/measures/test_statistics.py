@@ -100,6 +100,15 @@ def test_kolmogorov_smirnov_against_scipy(n: int, power: float) -> None:
     assert p == pytest.approx(expected.pvalue, rel=0.05, abs=1e-4)
 
 
+@given(st.integers(40, 3000), st.integers(2, 12), st.floats(0.5, 2.0))
+def test_kolmogorov_smirnov_of_some_values_is_a_bound(n: int, step: int, power: float) -> None:
+    sample = np.sort(np.random.default_rng(n).random(n) ** power)
+    distance, p = statistics.kolmogorov_smirnov(sample)
+    bound, most = statistics.kolmogorov_smirnov(sample[::step], step, n)
+    assert distance - (step + 1) / n < bound <= distance
+    assert most >= p
+
+
 def test_kolmogorov_smirnov_rejects_at_its_level() -> None:
     rng = np.random.default_rng(1)
     p = [statistics.kolmogorov_smirnov(np.sort(rng.random(300)))[1] for _ in range(2000)]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import zipfile
 from pathlib import Path
 
 import h5py
+import numpy as np
 import pytest
 
 from modelaudit.audit_types.loading import LoadOutcome
@@ -19,7 +21,7 @@ from modelaudit.rules.engine import run_rule, run_rules
 from modelaudit.rules.model import Facts
 from modelaudit.rules.security.config.examples import dense
 from modelaudit.runtimes.model import Prediction, Reason
-from modelaudit.settings import Settings
+from modelaudit.settings import Limits, Settings
 from modelaudit.structs import replace
 from tests.made.files import minimal_h5, minimal_keras
 
@@ -208,3 +210,40 @@ def test_a_function_that_a_lambda_lacks_is_code_outside_the_file(code: str) -> N
     found = run_rule(rule("MA715"), replace(dense(), predictions=(prediction,))).findings
     named = [each.detail for each in found if "function l1" in each.detail]
     assert bool(named) is (code == "lambda-of-unknown-function")
+
+
+def of_two_layers(path: Path, lost: str = "") -> Path:
+    """Two layers as Keras 2 saves them, without one dataset."""
+    layers = [{"class_name": "Dense", "config": {"name": x, "units": 2}} for x in "ab"]
+    layers[0]["config"]["batch_input_shape"] = [None, 2]
+    config = {"class_name": "Sequential", "config": {"name": "m", "layers": layers}}
+    with h5py.File(path, "w") as file:
+        file.attrs["keras_version"] = "2.11.0"
+        file.attrs["model_config"] = json.dumps(config)
+        top = file.create_group("model_weights")
+        top.attrs["layer_names"] = [b"a", b"b"]
+        for name in "ab":
+            routes = [f"{name}/kernel:0", f"{name}/bias:0"]
+            top.create_group(name).attrs["weight_names"] = [x.encode() for x in routes]
+            for route, values in zip(routes, (np.eye(2), np.arange(2.0)), strict=True):
+                if route != lost:
+                    top[name][route] = values
+    return path
+
+
+@pytest.mark.parametrize("setting", ["hdf5_objects", "tensors"])
+def test_what_was_not_read_is_not_missing(tmp_path: Path, setting: str) -> None:
+    """A limit ends the search for weights; without it, they are there, or one is not."""
+    few = Settings(limits=Limits(**{setting: 3}))
+    whole, lost = of_two_layers(tmp_path / "m.h5"), of_two_layers(tmp_path / "l.h5", "b/bias:0")
+    found = {
+        (path.name, settings is few): {x.code: x for x in run_rules(CATALOGUE, facts)}
+        for path in (whole, lost)
+        for settings in (few, Settings())
+        for facts in (static_facts(path, settings),)
+    }
+    for (name, limited), results in found.items():
+        fails = [code for code in ("MA112", "MA118", "MA119") if results[code].findings]
+        gone = ["MA112", "MA119"] if name == "l.h5" else []
+        assert fails == (["MA118"] if limited else gone), (name, limited)
+    assert "setting" in found["m.h5", True]["MA112"].reason

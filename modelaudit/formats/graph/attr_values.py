@@ -15,7 +15,7 @@ from modelaudit.facts import Json, ProblemKind, Shape
 from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
 from modelaudit.formats.graph.tf_dtypes import dtype_name
 from modelaudit.formats.graph.wire import WireError, varint
-from modelaudit.formats.io.dtypes import stored_dtype
+from modelaudit.formats.io.dtypes import decode, stored_dtype
 from modelaudit.formats.io.tensor_stats import PIECE_BYTES, StoredArray
 
 MAX_VALUES = 64  # numeric constants with more elements are not converted to JSON
@@ -43,7 +43,10 @@ def dims(shape: pb.TensorShapeProto) -> Shape | None:
     """A shape with None for undefined axes; None if the rank is unknown."""
     if shape.unknown_rank:
         return None
-    return tuple(dim.size if dim.size >= 0 else None for dim in shape.dim)
+    sizes = [dim.size for dim in shape.dim]
+    return (
+        tuple(sizes) if min(sizes, default=0) >= 0 else tuple(n if n >= 0 else None for n in sizes)
+    )
 
 
 def serialized_shape(data: bytes) -> tuple[int, ...] | None:
@@ -98,8 +101,10 @@ def strings(tensor: pb.TensorProto) -> Sequence[bytes]:
     Packed strings are their sizes as varints, followed by their bytes (`port::DecodeStringList`).
     """
     packed = tensor.tensor_content
-    count = _count(tensor)
-    if not packed or count > len(packed):
+    if not packed or tensor.dtype != pb.DT_STRING:
+        return tensor.string_val
+    count = _count(dims(tensor.tensor_shape))
+    if count > len(packed):
         return tensor.string_val
     sizes: list[int] = []
     position = 0
@@ -132,12 +137,15 @@ def _list_json(values: pb.AttrValue.ListValue) -> list[Json]:
 def tensor_json(tensor: pb.TensorProto) -> Json:
     """`{"dtype", "shape", "value"?}`; the value is a flat list in C order."""
     dtype = dtype_name(tensor.dtype)
-    result: dict[str, Json] = {"dtype": dtype, "shape": _shape_json(tensor.tensor_shape)}
+    shape = dims(tensor.tensor_shape)
+    result: dict[str, Json] = {"dtype": dtype, "shape": None if shape is None else list(shape)}
     if dtype == "string":
         result["value"] = [text(value) for value in strings(tensor)]
-    elif _count(tensor) <= MAX_VALUES:
+    elif shape is not None and (count := _count(shape)) <= MAX_VALUES:
+        content, stored = tensor.tensor_content, stored_dtype(dtype)
+        whole = stored is not None and content and len(content) == count * stored.itemsize
         try:
-            array = ConstArray(tensor, "").array()
+            array = decode(content, dtype) if whole else ConstArray(tensor, "").array()
         except ReadError:
             return result
         if array.dtype.kind != "c":
@@ -145,9 +153,9 @@ def tensor_json(tensor: pb.TensorProto) -> Json:
     return result
 
 
-def _count(tensor: pb.TensorProto) -> int:
-    """Number of elements according to the shape; 0 if an axis is undefined."""
-    return math.prod(max(dim.size, 0) for dim in tensor.tensor_shape.dim)
+def _count(shape: Shape | None) -> int:
+    """Number of elements according to a shape; 0 if an axis is undefined, 1 if all are."""
+    return math.prod([axis or 0 for axis in shape or ()])
 
 
 class ConstArray(StoredArray):

@@ -16,6 +16,7 @@ from modelaudit.formats.hdf5.open_file import (
     is_hard,
     link_names,
     object_address,
+    opened_object,
     text_of,
 )
 from modelaudit.formats.hdf5.tensors import ElementType, element_type
@@ -117,8 +118,7 @@ def walk(
             route = f"{prefix}/{text_of(link)}" if prefix else text_of(link)
             path = b"/".join((above, link)) if above else link
             try:
-                found = _visit(group, link, path, route, name, limits, texts)
-                address = object_address(found.id) if isinstance(found, h5py.Group) else 0
+                found, address = _visit(group, link, path, route, name, limits, texts)
             except HDF5_ERRORS as error:
                 detail = f"object cannot be opened: {hdf5_reason(error)}"
                 contents.problems.append(_broken(name, route, detail))
@@ -174,19 +174,21 @@ def _visit(
     file: str,
     limits: Limits,
     texts: bool,
-) -> h5py.Group | h5py.Datatype | DatasetEntry | Problem:
+) -> tuple[h5py.Group | h5py.Datatype | DatasetEntry | Problem, int]:
+    """What a link leads to, and its address."""
     if not is_hard(group, link):
-        return _link_problem(group, link, route, file)
-    identifier = h5py.h5o.open(group.id, link)
+        return _link_problem(group, link, route, file), 0
+    identifier, address = opened_object(group, link)
     if isinstance(identifier, h5py.h5g.GroupID):
-        return h5py.Group(identifier)
+        return h5py.Group(identifier), address
     if not isinstance(identifier, h5py.h5d.DatasetID):
-        return h5py.Datatype(identifier)  # has no data but may have attributes
-    return _entry(identifier, path, route, file, limits, texts)
+        return h5py.Datatype(identifier), address  # has no data but may have attributes
+    return _entry(identifier, address, path, route, file, limits, texts), address
 
 
 def _entry(
     identifier: h5py.h5d.DatasetID,
+    address: int,
     path: bytes,
     route: str,
     file: str,
@@ -200,7 +202,7 @@ def _entry(
     entry = DatasetEntry(
         route,
         path,
-        object_address(identifier),
+        address,
         tuple(map(int, space.get_simple_extent_dims())) if has_data else (),
         element_type(identifier, kind, texts=texts),
         None if offset is None else int(offset),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 import h5py
@@ -33,6 +33,9 @@ def listed_groups(
     left, setting = NAMES.most(window.size, limits)
     present = {found.route for found in contents.datasets}
     present.update(problem.route for problem in contents.problems)  # present but unreadable
+    # Of groups that the walk did not reach, it is unknown what they hold.
+    cut = any(problem.kind is ProblemKind.LIMIT_EXCEEDED for problem in contents.problems)
+    reached = _with_parents(present) if cut else frozenset(stored)
     names = (
         read_or_note(chunked_attribute, root, "layer_names", limits, problems, (file, base)) or []
     )
@@ -50,7 +53,7 @@ def listed_groups(
         route = _route(base, name)
         group = stored.get(route)
         weights = None
-        if group is not None:
+        if group is not None and route in reached:
             place = (file, route)
             weights = read_or_note(
                 chunked_attribute, group, "weight_names", limits, problems, place
@@ -62,10 +65,10 @@ def listed_groups(
             names = names[:count]
             break
         if group is None:
-            lost_layers += [name] * (route not in present)
+            lost_layers += [name] * (route not in present and not cut)
             continue
         groups[name] = tuple(_route(route, weight) for weight in weights or ())
-        lost_weights += [path for path in groups[name] if path not in present]
+        lost_weights += [path for path in groups[name] if path not in present and not cut]
     for lost in (*lost_layers, *lost_weights):
         detail = f"{lost} is in the file's list of layers and weights but not in the file"
         evidence: dict[str, Json] = {"hdf5": "missing"}
@@ -84,6 +87,15 @@ def _numbers(route: str) -> tuple[int, int, str]:
     """The numbers in `layer_10/param_1`, then the route, because `layer_010` has the same ones."""
     layer, _, weight = route.partition("/")
     return int(layer.rpartition("_")[2]), int(weight.rpartition("_")[2]), route
+
+
+def _with_parents(routes: Iterable[str]) -> frozenset[str]:
+    """The routes, and those of all groups that they are in."""
+    found = set(routes)
+    for route in routes:
+        while (route := route.rpartition("/")[0]) and route not in found:
+            found.add(route)
+    return frozenset(found)
 
 
 def _route(*names: str) -> str:

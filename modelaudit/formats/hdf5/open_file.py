@@ -17,6 +17,7 @@ from msgspec import Struct
 os.environ["HDF5_PLUGIN_PATH"] = "/nonexistent"
 
 import h5py
+import numpy as np
 
 from modelaudit.errors import ReadError
 from modelaudit.facts import Json, Problem, ProblemKind
@@ -137,10 +138,31 @@ def text_of(name: bytes | str) -> str:
 
 def object_address(identifier: h5py.h5g.GroupID | h5py.h5d.DatasetID | h5py.h5t.TypeID) -> int:
     """Unique address of an object in the file, the same for all links to it."""
-    # Not `h5o.get_info`: it computes the size of the group's index, and never returns if that
+    return _address(h5py.h5g.get_objinfo(identifier))
+
+
+def _address(found: h5py.h5g.GroupStat) -> int:
+    # Not of `h5o.get_info`: it computes the size of the group's index, and never returns if that
     # index is circular.
-    low, high = h5py.h5g.get_objinfo(identifier).objno
+    low, high = found.objno
     return int(low) | int(high) << 64
+
+
+def opened_object(
+    group: h5py.Group, link: bytes
+) -> tuple[h5py.h5g.GroupID | h5py.h5d.DatasetID | h5py.h5t.TypeID, int]:
+    """The object behind a hard link, and its address.
+
+    Raises:
+        One of `HDF5_ERRORS`: it cannot be opened.
+    """
+    found = h5py.h5g.get_objinfo(group.id, link)
+    # `h5o.open` imports modules in each call, which takes longer than to open the object.
+    if found.type == h5py.h5g.DATASET:
+        return h5py.h5d.open(group.id, link), _address(found)
+    if found.type == h5py.h5g.GROUP:
+        return h5py.h5g.open(group.id, link), _address(found)
+    return h5py.h5o.open(group.id, link), _address(found)
 
 
 def link_names(group: h5py.Group, most: int) -> Names:
@@ -207,31 +229,35 @@ def attribute_strings(thing: h5py.Group, name: str, limits: Limits) -> list[byte
         ReadError: `corrupt` if the attribute cannot be read or is not a string;
             `limit-exceeded` for more than `limits.config_bytes`.
     """
-    route = f"attribute {name} of {text_of(thing.name or '/')}"
     try:
-        if name not in thing.attrs:
+        if not h5py.h5a.exists(thing.id, name.encode()):
             return None
         stored = h5py.h5a.open(thing.id, name.encode())
-        if stored.shape is None:  # a null dataspace
-            raise ReadError(ProblemKind.CORRUPT, "", f"{route} has no value")
-        if 0 in stored.shape:
+        shape = stored.shape
+        if shape is None:  # a null dataspace
+            raise _unusable(thing, name, " has no value")
+        if 0 in shape:
             return []  # Keras writes an empty list of names as an empty float array
-        if math.prod(stored.shape) > limits.tensors:
-            reason = f"{route} lists too many names (setting tensors)"
-            raise ReadError(ProblemKind.LIMIT_EXCEEDED, "", reason)
-        if stored.get_storage_size() > limits.config_bytes:
-            reason = f"{route} has {stored.get_storage_size():,} bytes (setting config_bytes)"
-            raise ReadError(ProblemKind.LIMIT_EXCEEDED, "", reason)
+        if math.prod(shape) > limits.tensors:
+            reason = " lists too many names (setting tensors)"
+            raise _unusable(thing, name, reason, ProblemKind.LIMIT_EXCEEDED)
+        size = stored.get_storage_size()
+        if size > limits.config_bytes:
+            reason = f" has {size:,} bytes (setting config_bytes)"
+            raise _unusable(thing, name, reason, ProblemKind.LIMIT_EXCEEDED)
         if stored.get_type().get_class() != h5py.h5t.STRING:
-            raise ReadError(ProblemKind.CORRUPT, "", f"{route} is not a string")
-        value = thing.attrs[name]
+            raise _unusable(thing, name, " is not a string")
+        values = np.empty(shape, stored.dtype)
+        stored.read(values)
     except HDF5_ERRORS as error:
-        raise ReadError(ProblemKind.CORRUPT, "", f"{route}: {hdf5_reason(error)}") from error
-    items = [value] if isinstance(value, str | bytes) else list(getattr(value, "flat", value))
-    return [
-        item.encode("utf-8", "surrogateescape") if isinstance(item, str) else bytes(item)
-        for item in items
-    ]
+        raise _unusable(thing, name, f": {hdf5_reason(error)}") from error
+    return [bytes(item) for item in values.flat]
+
+
+def _unusable(
+    thing: h5py.Group, name: str, reason: str, kind: ProblemKind = ProblemKind.CORRUPT
+) -> ReadError:
+    return ReadError(kind, "", f"attribute {name} of {text_of(thing.name or '/')}{reason}")
 
 
 def chunked_attribute(thing: h5py.Group, name: str, limits: Limits) -> list[str] | None:

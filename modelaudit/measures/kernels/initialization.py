@@ -7,13 +7,10 @@ takes a fifth of trained layers for fresh, since weights move less than their st
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 from msgspec import Struct
-from numpy.typing import NDArray
 
 from modelaudit.audit_types.kernels import KernelInitialization
 from modelaudit.facts import Json, Kernel
@@ -24,22 +21,18 @@ from modelaudit.measures.kernels.initializers import (
     display_name,
     einsum_candidates,
     standard_candidates,
-    uniform,
 )
+from modelaudit.measures.kernels.law_fit import LawFit, fit_json, flat_fit, law_fit, outside
 from modelaudit.measures.kernels.values import KernelValues
-from modelaudit.measures.statistics import kolmogorov_smirnov, spectrum_excess
-from modelaudit.structs import PerObject, replace
+from modelaudit.measures.statistics import spectrum_excess
+from modelaudit.structs import replace
 from modelaudit.thresholds.weights import (
-    FLAT,
-    FLAT_P,
     LEVEL,
     MAX_EXCESS,
     MIN_WEIGHTS_ALONE,
     MIN_WEIGHTS_WITH_BIAS,
-    ORTHOGONAL,
 )
 
-_MAX_DRAWN = 1 << 16
 _USUAL = "glorot_uniform"  # of the layers of Keras and of `tf.layers`
 
 
@@ -92,8 +85,9 @@ def kernel_initialization(
         return replace(verdict, reason=f"the initializer {name!r} cannot be tested")
     rounding = 2.0**-8 if dtype in ("bfloat16", "float16") else 1e-5
     level = LEVEL.value / max(kernels, 1) / len(options)
+    fits = {label: law_fit(d, values, rounding) for label, d in options.items()}
     label, best = max(
-        ((label, _fit(d, values, rounding)) for label, d in options.items()),
+        fits.items(),
         key=lambda option: (
             option[1].fits(level),
             option[1].fits(level) and option[0] in (_USUAL, "orthogonal"),
@@ -103,12 +97,12 @@ def kernel_initialization(
         ),
     )
     if not known and companions.bias_initial and not best.fits(level):
-        own = _flat(values, rounding)
+        own = flat_fit(values, rounding)
         label, best = ("random_uniform", own) if own is not None else (label, best)
-    tests = dict(verdict.tests) | best.as_json() | {"level": level}
+    tests = dict(verdict.tests) | fit_json(best, values, rounding) | {"level": level}
     if not known:  # by the usual initializer, whichever is closest
-        usual = _fit(options[_USUAL], values, rounding)
-        tests |= {"outside": usual.outside, "usual_p": usual.p}
+        share = outside(options[_USUAL], values, rounding)
+        tests |= {"outside": share, "usual_p": fits[_USUAL].p}
     verdict = replace(verdict, tests=tests)
     if not known:
         closest = display_name(canonical_name({"class_name": label}))
@@ -124,7 +118,7 @@ def kernel_initialization(
     return replace(verdict, reason="weights match none of the common initializers")
 
 
-def _against(fit: _Fit, level: float, values: KernelValues) -> str:
+def _against(fit: LawFit, level: float, values: KernelValues) -> str:
     """Why the weights are not those of the initializer, or ""."""
     if not fit.inside:
         return "weights exceed the initializer's bound"
@@ -138,9 +132,9 @@ def _against(fit: _Fit, level: float, values: KernelValues) -> str:
     return ""
 
 
-def _structure(values: KernelValues, fit: _Fit) -> dict[str, Json]:
+def _structure(values: KernelValues, fit: LawFit) -> dict[str, Json]:
     """The spectrum of weights that could be independent draws."""
-    if values.sampled or not fit.inside or "ks_distance" not in fit.details:
+    if values.sampled or not fit.inside or fit.law is None:
         return {}
     excess = spectrum_excess(values.matrix, values.shape)
     return {} if excess is None else {"spectrum_excess": excess}
@@ -202,105 +196,12 @@ def _kind(
     return layer, shapes.get(kernel.tensor, ())
 
 
-class _Fit(Struct, frozen=True):
-    """`bounded`: training soon moves some weight past a bound, so staying inside is evidence.
-
-    `range_p`: probability that independent draws have a range as small as that of the weights.
-    """
-
-    inside: bool
-    p: float
-    bounded: bool
-    details: Mapping[str, Json]
-    range_p: float = 1.0
-    outside: float | None = None
-
-    def fits(self, level: float) -> bool:
-        return self.inside and min(self.p, self.range_p) > level
-
-    def as_json(self) -> dict[str, Json]:
-        return {
-            "inside_bound": self.inside,
-            "ks_p": self.p,
-            "range_p": self.range_p,
-            "outside": self.outside,
-            **self.details,
-        }
-
-
 def _options(kernel: Kernel, shape: tuple[int, ...]) -> Mapping[str, Distribution]:
     if kernel.initializer is None:
         return standard_candidates(shape)
     einsum = kernel.kind == "dense" and len(shape) == 3
     found = (einsum_candidates if einsum else candidates)(kernel.initializer, shape)
     return {f"{d.kind} {index}": d for index, d in enumerate(found)}
-
-
-def _flat(values: KernelValues, rounding: float) -> _Fit | None:
-    """The fit of a uniform law between the bounds of the weights, if these are flat."""
-    bound = max(abs(values.minimum), abs(values.maximum))
-    spread = float(values.matrix.astype(np.float64).std())
-    if bound == 0 or bound > FLAT.value * spread:
-        return None
-    found = _fit(uniform(bound), values, rounding)
-    return found if found.fits(FLAT_P.value) else None
-
-
-def _sorted(values: KernelValues) -> NDArray[np.float64]:
-    """At most 65,536 evenly spaced weights in order, between the smallest and the largest of all.
-
-    That is enough to distinguish distributions.
-    """
-    flat = values.matrix.reshape(-1)
-    if flat.size > _MAX_DRAWN:
-        flat = flat[np.arange(_MAX_DRAWN) * flat.size // _MAX_DRAWN]
-    found = np.empty(flat.size + 2)
-    found[0], found[-1] = values.minimum, values.maximum
-    found[1:-1] = np.sort(flat.astype(np.float64))
-    return found
-
-
-_drawn = PerObject(_sorted)
-
-
-def _fit(distribution: Distribution, values: KernelValues, rounding: float) -> _Fit:
-    if distribution.kind == "constant":
-        exact = values.minimum == values.maximum == np.float32(distribution.mean)
-        return _Fit(exact, float(exact), True, {"value": distribution.mean})
-    if distribution.kind == "orthogonal":
-        error = _orthogonality_error(values, distribution.gain)
-        exact = error is not None and error < max(ORTHOGONAL.value, rounding)
-        return _Fit(exact, float(exact), True, {"law": "orthogonal", "orthogonality_error": error})
-    if distribution.kind == "identity":
-        exact = _is_identity(values, distribution.gain)
-        return _Fit(exact, float(exact), True, {"gain": distribution.gain})
-    margin = rounding * max(abs(distribution.low), abs(distribution.high))
-    inside = math.isinf(margin) or (
-        distribution.low - margin <= values.minimum and values.maximum <= distribution.high + margin
-    )
-    drawn = _drawn(values)
-    probabilities = distribution.cdf(drawn)
-    distance, p = kolmogorov_smirnov(probabilities[1:-1])
-    low, high = float(probabilities[0]), float(probabilities[-1])
-    bounded = math.isfinite(distribution.high)
-    details: dict[str, Json] = {
-        "law": distribution.kind,
-        "bound": distribution.high if bounded else None,
-        "ks_distance": distance,
-        "ks_weights": len(drawn) - 2,
-    }
-    outside = None
-    if bounded:
-        own = drawn[1:-1]  # in order
-        below = own.searchsorted(distribution.low - margin, "left")
-        above = own.size - own.searchsorted(distribution.high + margin, "right")
-        outside = int(below + above) / own.size
-    return _Fit(inside, p, bounded, details, _range_p(high - low, values.weights), outside)
-
-
-def _range_p(share: float, n: int) -> float:
-    """Probability that n uniform draws from [0, 1] span at most `share` (David, 1981, 2.3)."""
-    return float(share ** (n - 1) * (n - (n - 1) * share))
 
 
 def _still_initial(
@@ -325,23 +226,3 @@ def _still_initial(
         return replace(fresh, reason="weights are at their initial values; there is no bias")
     reason = f"{verdict.weights} weights and no bias: such small trained kernels can look fresh"
     return replace(verdict, reason=reason)
-
-
-def _orthogonality_error(values: KernelValues, gain: float) -> float | None:
-    """Largest deviation of the shorter side's Gram matrix / gain^2 from the identity."""
-    if values.sampled or gain == 0:
-        return None
-    matrix = values.matrix.reshape(-1, values.shape[-1]).astype(np.float64)
-    if np.count_nonzero(matrix) < matrix.size / 2:
-        return None  # set by hand, such as a permutation or a selection
-    if matrix.shape[0] < matrix.shape[1]:
-        matrix = matrix.T
-    vectors = matrix[:, : min(matrix.shape[1], 256)]
-    gram = vectors.T @ vectors / gain**2
-    return float(np.abs(gram - np.eye(len(gram))).max())
-
-
-def _is_identity(values: KernelValues, gain: float) -> bool:
-    if len(values.shape) != 2 or values.sampled:
-        return False
-    return bool(np.array_equal(values.matrix.reshape(values.shape), gain * np.eye(*values.shape)))

@@ -48,6 +48,13 @@ def test_attribute_values(value, expected):
     assert attr_json(value) == expected
 
 
+@pytest.mark.parametrize("unknown", [False, True])
+def test_large_constants_are_not_shown(unknown):
+    shape = pb.TensorShapeProto(dim=[pb.TensorShapeProto.Dim(size=1 << 40)], unknown_rank=unknown)
+    tensor = pb.TensorProto(dtype=pb.DT_FLOAT, tensor_shape=shape, float_val=[1.0])
+    assert "value" not in attr_json(pb.AttrValue(tensor=tensor))
+
+
 def test_a_constant_repeats_its_last_value():
     tensor = pb.TensorProto(dtype=pb.DT_FLOAT, float_val=[1.0, 2.0])
     tensor.tensor_shape.dim.add(size=5)

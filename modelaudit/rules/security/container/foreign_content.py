@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from modelaudit.facts import FileEntry, Problem, ProblemKind
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.formats.executables import executable_kind, is_native
-from modelaudit.rules.completeness import LISTED
 from modelaudit.rules.examples import healthy, model, with_problem
 from modelaudit.rules.grammar import counted
+from modelaudit.rules.grouped import LISTED
 from modelaudit.rules.model import Facts, Family, Need, Rule
 from modelaudit.rules.problem_findings import describe
 from modelaudit.rules.program_files import executable_severity, head_of
