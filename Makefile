@@ -67,6 +67,7 @@ docs: setup ## write the generated pages and the README output
 	$(BIN)/python scripts/page_tables.py
 	$(BIN)/python scripts/readme_output.py
 	$(BIN)/python scripts/report_image.py
+	$(BIN)/python scripts/notebook.py
 
 samples: ## rebuild the sample models
 	@scripts/setup.sh samples

@@ -1,4 +1,18 @@
-"""Audit saved TensorFlow and Keras models without trusting them."""
+"""Audit saved TensorFlow and Keras models without trusting them.
+
+    import modelaudit
+
+    for audit in modelaudit.audit("models/"):
+        print(audit.verdict, audit.reason)
+
+Judge models:       `audit`, `scan` (files alone), `explain`, `compare`, `nightly`
+Write:              `write_report`, `repair`
+In your own code:   `record` and `golden.callback` when saving, `prove_restored` after loading
+
+`help(modelaudit.audit)` describes a function. All take `Settings`, with the defaults of the command
+line. Deliberate errors are a `ModelAuditError`. An `Audit`, a comparison and a run show themselves
+in notebooks, and `to_frame()` makes them pandas frames.
+"""
 
 from __future__ import annotations
 

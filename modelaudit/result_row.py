@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 
 import msgspec
@@ -13,7 +14,7 @@ from msgspec import Struct, field
 from modelaudit.audit_sections import weights_digest
 from modelaudit.audit_types.json_form import jsonable
 from modelaudit.facts import Json, Provenance
-from modelaudit.findings import Severity, Verdict
+from modelaudit.findings import WORST_FIRST, Severity, Verdict
 from modelaudit.schema import Audit
 from modelaudit.structs import converted, replace
 
@@ -90,6 +91,18 @@ class ResultRow(Struct, frozen=True, kw_only=True):
     def digests(self) -> tuple[str | None, str]:
         """Digests that identify the model under a different path, the most specific first."""
         return self.sha256, self.weights
+
+
+def verdict_counts(rows: Sequence[ResultRow], word: Callable[[str], str] = str) -> str:
+    """The number of models by verdict: `2 fail, 1 pass`; `word` formats a verdict."""
+    count = Counter(row.verdict for row in rows)
+    return ", ".join(f"{count[v]:,} {word(v)}" for v in WORST_FIRST if count[v])
+
+
+def tally(rows: Sequence[ResultRow]) -> str:
+    """The number of models, and by verdict: `3 models: 2 fail, 1 pass`."""
+    count = f"{len(rows)} model{'s' * (len(rows) != 1)}"
+    return f"{count}: {verdict_counts(rows)}" if rows else count
 
 
 def result_row(audit: Audit) -> ResultRow:

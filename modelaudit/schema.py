@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import msgspec
-from msgspec import UNSET, Struct, field
+from msgspec import UNSET, field
 
 from modelaudit.audit_types.architecture import ArchitectureSection
 from modelaudit.audit_types.audit_file import AuditFile
@@ -31,7 +31,7 @@ from modelaudit.errors import ReadError, SchemaError
 from modelaudit.facts import FileEntry, Json, Signature
 from modelaudit.findings import Finding, Location, Outcome, RuleResult, Severity, Verdict
 from modelaudit.formats.io.bounded import read_bytes
-from modelaudit.structs import converted
+from modelaudit.structs import NotebookResult, converted
 
 T = TypeVar("T")
 
@@ -39,7 +39,7 @@ SCHEMA_VERSION: Final = "1.0"
 MOST_BYTES = 1 << 28  # bytes of an audit file; those of the sample models have up to 100 kB
 
 
-class Audit(Struct, frozen=True):
+class Audit(NotebookResult, frozen=True):
     """One model's audit. The sections are described where their types are.
 
     Attributes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
 
@@ -9,14 +10,40 @@ from msgspec import Struct
 
 if TYPE_CHECKING:
     from dataclasses import replace  # for which mypy checks names and types of the arguments
+
+    from pandas import DataFrame
 else:
     from msgspec.structs import replace
 
-__all__ = ["PartlyCompared", "PerObject", "converted", "replace"]
+__all__ = ["NotebookResult", "PartlyCompared", "PerObject", "converted", "replace"]
 
 S = TypeVar("S", bound=Struct)
 K = TypeVar("K")
 T = TypeVar("T")
+
+
+# By name, when a notebook asks: the view knows the results, and these know of no view.
+_VIEW = "modelaudit.notebook"
+
+
+class NotebookResult(Struct, frozen=True):
+    """A result that notebooks show as HTML, and that can become a pandas frame."""
+
+    def _repr_html_(self) -> str:
+        return str(importlib.import_module(_VIEW).html(self))
+
+    def to_frame(self, of: str = "") -> DataFrame:
+        """The result as a pandas frame; pandas must be installed.
+
+        Args:
+            of: what its rows are: of an audit `findings` (default), `tensors` or `rules`, of a run
+                `models` (default) or `findings`, of a comparison `changes`.
+
+        Raises:
+            UsageError: the result has no such rows.
+            MissingPackage: pandas is not installed.
+        """
+        return importlib.import_module(_VIEW).frame(self, of)
 
 
 class PerObject(Generic[K, T]):

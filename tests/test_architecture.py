@@ -58,6 +58,7 @@ RANKS = {
     "modelaudit.store": 15,
     "modelaudit.runs": 16,
     "modelaudit.api": 17,
+    "modelaudit.notebook": 17,
     "modelaudit.cli": 18,
     "modelaudit.__main__": 19,
     "modelaudit": 19,

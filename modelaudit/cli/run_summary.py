@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from modelaudit.cli.terminal import columns
-from modelaudit.findings import WORST_FIRST
 from modelaudit.registry.cross_model import CrossModelFact, cross_model_facts
-from modelaudit.result_row import ResultRow
+from modelaudit.result_row import ResultRow, tally
 from modelaudit.runs.found_models import FoundModels
 from modelaudit.runs.scan import empty_version_notes, unreadable_notes
 from modelaudit.terminal_text import clean, shorten_path, wrapped
@@ -17,22 +15,15 @@ PATH = 160  # characters of a path in a sentence
 ACROSS, ACROSS_MODELS = 8, 4  # cross-model findings shown, and paths for each
 
 
-def verdict_counts(rows: Sequence[ResultRow], word: Callable[[str], str] = str) -> str:
-    """The number of models by verdict: `2 fail, 1 pass`; `word` formats a verdict."""
-    count = Counter(row.verdict for row in rows)
-    return ", ".join(f"{count[v]:,} {word(v)}" for v in WORST_FIRST if count[v])
-
-
 def summary_line(rows: list[ResultRow], found: FoundModels) -> str:
     """Totals, cross-model findings, and paths that were skipped or not audited."""
     others = sum(found.others.values())
     skipped = f"{others or 'no'} other file{'s' * (others != 1)} skipped"
-    count = f"{len(rows)} model{'s' * (len(rows) != 1)}: {verdict_counts(rows)}"
     none = f"No models found in {clean(found.root)}"
     if found.elsewhere:
         none = "No models in this shard"
         skipped = f"{found.elsewhere:,} in other shards; {skipped}"
-    lines = [f"{count if rows else none}; {skipped}"]
+    lines = [f"{tally(rows) if rows else none}; {skipped}"]
     lines += cross_model_lines(cross_model_facts(rows))
     lines += _unused_inputs(rows)
     lines += _skipped(found.named)

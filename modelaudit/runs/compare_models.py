@@ -35,11 +35,12 @@ from modelaudit.runs.isolated_read import run_in_child
 from modelaudit.schema import Audit
 from modelaudit.settings import Settings
 from modelaudit.store.typed_json import decode, encode
+from modelaudit.structs import NotebookResult
 
 CREATED = "1970-01-01T00:00:00Z"  # the audits made here are not stored
 
 
-class ModelDiff(Struct, frozen=True):
+class ModelDiff(NotebookResult, frozen=True):
     """Two models side by side.
 
     Attributes:
@@ -59,6 +60,11 @@ class ModelDiff(Struct, frozen=True):
     of_models: bool = False
     answers: GoldenCheck | None = None
     pair: ExportPair | None = None
+
+    def __repr__(self) -> str:
+        """Both models, and how much changed."""
+        count = f"{len(self.changes)} change{'s' * (len(self.changes) != 1)}"
+        return f"<ModelDiff {self.old.model.path!r} -> {self.new.model.path!r}: {count}>"
 
     @property
     def same(self) -> bool:

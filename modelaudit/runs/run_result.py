@@ -9,12 +9,13 @@ from msgspec import Struct
 from modelaudit.changes.models import ModelChange
 from modelaudit.exit_codes import ExitCode, worst
 from modelaudit.registry.cross_model import CrossModelFact
-from modelaudit.result_row import ResultRow
+from modelaudit.result_row import ResultRow, tally
 from modelaudit.runs.found_models import FoundModels
 from modelaudit.runs.run_index import model_files, run_files
 from modelaudit.runs.scan import unreadable_notes
 from modelaudit.runs.write_reports import SelectedFormats
 from modelaudit.settings import Nightly
+from modelaudit.structs import NotebookResult
 
 
 class RunOptions(Struct, frozen=True):
@@ -43,7 +44,7 @@ class RunOptions(Struct, frozen=True):
     keep: int = Nightly().keep
 
 
-class RunResult(Struct, frozen=True):
+class RunResult(NotebookResult, frozen=True):
     """A completed run.
 
     Attributes:
@@ -78,6 +79,10 @@ class RunResult(Struct, frozen=True):
     notes: tuple[str, ...]
     beside: str
     nightly: bool
+
+    def __repr__(self) -> str:
+        """How many models, their verdicts, and where the reports are."""
+        return f"<RunResult {tally(self.rows)}; {self.audited} audited; in {str(self.out)!r}>"
 
     @property
     def quiet(self) -> bool:

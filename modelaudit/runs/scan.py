@@ -6,24 +6,23 @@ from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from msgspec import Struct
-
 from modelaudit.errors import UsageError
 from modelaudit.exit_codes import ExitCode
 from modelaudit.findings import WORST_FIRST
 from modelaudit.pipeline import AuditTarget
 from modelaudit.registry.remote.address import Place
-from modelaudit.result_row import ResultRow, row_to_json
+from modelaudit.result_row import ResultRow, row_to_json, tally
 from modelaudit.runs.batch import AuditHandler, FinishedModel, append_log_line, audit_all, exit_code
 from modelaudit.runs.cache_notes import CachedProbe
 from modelaudit.runs.found_models import FoundModels, find_models
 from modelaudit.runs.progress import SILENT, Progress
 from modelaudit.runs.settings_notes import settings_notes
 from modelaudit.settings import Settings
+from modelaudit.structs import NotebookResult
 from modelaudit.terminal_text import clean
 
 
-class ScanResult(Struct, frozen=True):
+class ScanResult(NotebookResult, frozen=True):
     """A finished run: its rows, worst first, and how it ends.
 
     `notes` are sentences on entries of the settings that somebody should look at.
@@ -33,6 +32,10 @@ class ScanResult(Struct, frozen=True):
     found: FoundModels
     code: ExitCode
     notes: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        """How many models, and their verdicts."""
+        return f"<ScanResult {tally(self.rows)}>"
 
 
 def scan(

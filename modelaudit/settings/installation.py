@@ -21,17 +21,20 @@ def missing(modules: Iterable[str]) -> str:
     return next((name for name in modules if find_spec(name) is None), "")
 
 
-def require(modules: Iterable[str], purpose: str, otherwise: str = "") -> None:
+def require(
+    modules: Iterable[str], purpose: str, otherwise: str = "", *, adds: str = ADDS_ALL
+) -> None:
     """Check that modules are installed.
 
     Args:
         modules: top-level modules.
         purpose: what needs them, as the subject of a sentence: "running models needs".
         otherwise: what can be done without them.
+        adds: the command that installs them.
 
     Raises:
         MissingPackage: one of them is not installed.
     """
     if name := missing(modules):
         without = f", or {otherwise}" if otherwise else ""
-        raise MissingPackage(f"{purpose} {name}, which is not installed: {ADDS_ALL}{without}")
+        raise MissingPackage(f"{purpose} {name}, which is not installed: {adds}{without}")

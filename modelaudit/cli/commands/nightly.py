@@ -213,7 +213,7 @@ def as_text(ran: RunResult, reports_url: str = "") -> str:
         ran: the run.
         reports_url: address of the directory of the reports, "" to name its path.
     """
-    from modelaudit.cli.run_summary import cross_model_lines, verdict_counts
+    from modelaudit.cli.run_summary import cross_model_lines
     from modelaudit.report.wording.model_changes import (
         change_counts,
         count_models,
@@ -221,6 +221,7 @@ def as_text(ran: RunResult, reports_url: str = "") -> str:
         list_first_run,
         verdict_words,
     )
+    from modelaudit.result_row import verdict_counts
     from modelaudit.terminal_text import clean
 
     if ran.since and not (ran.rows or ran.found.elsewhere):
