@@ -11,10 +11,12 @@ from modelaudit.layer_classes import Trait, has
 from modelaudit.rules.heads import example_head, paired_heads
 from modelaudit.rules.loss_mismatches import PROBABILITIES
 from modelaudit.rules.model import Facts, Family, Need, Rule
+from modelaudit.rules.network_heads import NetworkHead
 
 
 def _behind(rule: Rule, facts: Facts) -> Iterator[Finding]:
     for head, loss in paired_heads(facts):
+        yield from _last_dropped(rule, head, loss)
         seen = ""
         for step in head.steps:
             if step.activation in PROBABILITIES:
@@ -54,6 +56,22 @@ def _behind(rule: Rule, facts: Facts) -> Iterator[Finding]:
                     key=step.layer.route,
                     fix=f"Remove {step.layer.name}, then train again.",
                 )
+
+
+def _last_dropped(rule: Rule, head: NetworkHead, loss: CompiledLoss | None) -> Iterator[Finding]:
+    """Dropout as the last layer behind scores or numbers, which the loss then gets as 0."""
+    step = head.steps[-1]
+    if loss is None or head.last in PROBABILITIES or not has(step.layer.class_name, Trait.DROPOUT):
+        return
+    if step.layer.config.get("rate") != 0:
+        yield rule.finding(
+            f"{step.layer.route} ({step.layer.class_name}) is the last layer: in training it sets at "
+            f"random to 0 what {loss.name} judges.",
+            route=step.layer.route,
+            evidence={"class": step.layer.class_name, "activation": head.last, "loss": loss.name},
+            key=step.layer.route,
+            fix=f"Move {step.layer.name} before {head.weights.name}, then train again.",
+        )
 
 
 def _of_probabilities(loss: CompiledLoss) -> bool:

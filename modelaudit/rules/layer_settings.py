@@ -113,9 +113,10 @@ def _penalties(layer: Layer) -> Iterator[tuple[str, Json, Severity, str]]:
 
 def _lone_sign(layer: Layer) -> Iterator[tuple[str, Json, Severity, str]]:
     """A single value scaled to the length 1, which leaves its sign and passes no gradient."""
+    scales = layer.class_name in {"UnitNormalization", "RMSNormalization"}
     axis = layer.config.get("axis", -1)
     axis = axis[0] if isinstance(axis, list) and len(axis) == 1 else axis
-    if layer.class_name == "UnitNormalization" and isinstance(axis, int) and over_one(layer, axis):
+    if scales and isinstance(axis, int) and over_one(layer, axis):
         detail = "it scales a single value to the length 1: only its sign is left, without gradient"
         yield detail, 1, Severity.HIGH, f"Remove the layer {layer.name}"
 

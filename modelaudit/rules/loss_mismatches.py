@@ -61,8 +61,9 @@ class Mismatch(Struct, frozen=True):
 
 _UNBOUNDED = frozenset(
     {
-        *("relu", "leaky_relu", "elu", "selu", "gelu", "silu", "swish", "mish"),
-        *("softplus", "exponential"),
+        *("relu", "leaky_relu", "elu", "selu", "celu", "gelu", "glu", "silu", "swish", "mish"),
+        *("hard_silu", "hard_swish", "softplus", "sparse_plus", "squareplus", "exponential"),
+        *("hard_shrink", "soft_shrink", "tanh_shrink"),
     }
 )
 DISTANCES = frozenset(
@@ -71,7 +72,7 @@ DISTANCES = frozenset(
         *("mean_squared_logarithmic_error", "huber", "log_cosh"),
     }
 )
-_SIGNED = frozenset(("tanh", "softsign"))
+_SIGNED = frozenset(("tanh", "hard_tanh", "softsign"))
 _LOGARITHMIC = frozenset(("mean_squared_logarithmic_error",))
 _PROBABILITIES_AGAIN = 'Use activation="{suited}" in the last layer and train again.'
 # The first that applies is reported. Empty `activations` stand for all.

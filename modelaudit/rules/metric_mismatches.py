@@ -17,6 +17,7 @@ from modelaudit.formats.keras.compiled_losses import (
 )
 from modelaudit.formats.keras.dialects import activation
 from modelaudit.rules.graph_heads import graph_heads
+from modelaudit.rules.loss_mismatches import DISTANCES
 from modelaudit.rules.model import Facts, Family, Need, NotRelevant, Rule
 from modelaudit.rules.network_heads import NetworkHead, output_heads, saved_graph
 from modelaudit.rules.training_settings import compile_settings, compiled_example, output_names
@@ -34,6 +35,20 @@ _COUNTS = {
         ("threshold", "BinaryIoU F1Score FBetaScore"),
     )
     for name in group.split()
+}
+# Metrics over many thresholds from 0 to 1.
+_OVER_THRESHOLDS = frozenset(
+    {
+        *("auc", "sensitivityatspecificity", "specificityatsensitivity"),
+        *("precisionatrecall", "recallatprecision"),
+    }
+)
+# Metrics that look for the class of the label among the largest values, and how many by default.
+_LARGEST = {
+    "categoricalaccuracy": 1,
+    "sparsecategoricalaccuracy": 1,
+    "topkcategoricalaccuracy": 5,
+    "sparsetopkcategoricalaccuracy": 5,
 }
 
 
@@ -109,15 +124,26 @@ def _unsuited(
     if exact and loss.name not in _NOT_REGRESSION and scores and head.units == 1:
         detail = f"it counts numbers that are equal, but {loss.name} is of distances"
         return detail, Severity.LOW, '"mean_absolute_error"'
+    compares = plain in _COUNTS and saved.get("top_k") is None  # the k largest need no threshold
+    if (compares or plain in _OVER_THRESHOLDS) and loss.name in DISTANCES and scores:
+        detail = f"it counts answers above a threshold, but {loss.name} is of distances"
+        return detail, Severity.LOW, '"mean_absolute_error"'
+    if plain in _LARGEST and head.units is not None and _largest(plain, saved) >= head.units:
+        detail = (
+            "it looks for the class among as many of the largest values as there are: always right"
+        )
+        fix = '"binary_accuracy"' if head.units == 1 else '"accuracy"'
+        return detail, Severity.LOW, fix
     logits = loss.name in BINARY and loss.from_logits and scores
     threshold = saved.get("threshold", 0.5)
     if exact and logits and isinstance(threshold, int | float) and threshold > 0:
         detail = f"it compares scores with {threshold:g}, but scores above 0 stand for class 1"
         return detail, Severity.LOW, "keras.metrics.BinaryAccuracy(threshold=0.0)"
-    if logits and plain == "auc" and saved.get("from_logits") is not True:
+    if logits and plain in _OVER_THRESHOLDS and saved.get("from_logits") is not True:
         detail = "it expects probabilities, but the output gives scores: its limits are from 0 to 1"
-        return detail, Severity.LOW, "keras.metrics.AUC(from_logits=True)"
-    compares = plain in _COUNTS and saved.get("top_k") is None  # the k largest need no threshold
+        takes = plain == "auc"  # the others know no scores
+        fix = "keras.metrics.AUC(from_logits=True)" if takes else '"binary_accuracy"'
+        return detail, Severity.LOW, fix
     made, key = _COUNTS.get(plain, (name, ""))
     if logits and compares and _least(saved.get(key)) > 0:
         detail = "it compares scores with 0.5, but scores above 0 stand for class 1"
@@ -132,6 +158,11 @@ def _unsuited(
         detail = "it counts the zeros of one-hot labels, so guessing scores high"
         return detail, Severity.LOW, '"accuracy"'
     return None
+
+
+def _largest(plain: str, saved: Mapping[str, Json]) -> int:
+    k = saved.get("k")
+    return k if isinstance(k, int) else _LARGEST[plain]
 
 
 def _least(value: Json) -> float:

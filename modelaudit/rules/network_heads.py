@@ -11,6 +11,7 @@ from modelaudit.formats.keras.dialects import activation, channels_first
 from modelaudit.layer_classes import Trait, classes, has
 from modelaudit.measures.architecture.layer_graph import LayerGraph, layer_graph
 from modelaudit.rules.model import Facts
+from modelaudit.structs import replace
 
 # Layers that are activations, and the activation that each computes.
 _ACTIVATION_LAYERS = {
@@ -36,7 +37,10 @@ _POSITIVE = frozenset(("softmax", "sigmoid", "relu", "softplus", "exponential"))
 _KEEPS_POSITIVE = frozenset(("relu", "leaky_relu", "elu"))
 SOFTMAXES = frozenset(("softmax", "log_softmax"))
 _WEIGHTS = classes(Trait.CONVOLUTION | Trait.AFFINE | Trait.RECURRENT) | {"Highway", "EinsumDense"}
-_RESHAPES = frozenset(("Flatten", "Reshape"))
+_RESHAPES = frozenset(("Flatten", "Reshape", "Permute"))
+# Layers behind which the last axis is still that of the units.
+_KEEPS_UNITS = Trait.SAME_SHAPE | Trait.GLOBAL_POOLING | Trait.UPSAMPLING | Trait.PADDING
+_KEEPS_UNITS |= Trait.RESIZING | Trait.LOCAL_POOLING
 _MOST = 32  # layers behind the last weights; a head has few
 
 
@@ -146,7 +150,7 @@ def output_heads(graph: LayerGraph) -> Iterator[NetworkHead]:
             yield head
 
 
-def _head(graph: LayerGraph, route: str) -> NetworkHead | None:
+def _head(graph: LayerGraph, route: str, *, alone: bool = False) -> NetworkHead | None:
     behind: list[HeadStep] = []
     layer, reshaped = graph.get(route), None
     for _ in range(_MOST):
@@ -161,13 +165,35 @@ def _head(graph: LayerGraph, route: str) -> NetworkHead | None:
             return NetworkHead(route, layer, units, (own, *reversed(behind)))
         if name in _RESHAPES:
             reshaped = reshaped or layer
+        calls = graph.calls[layer.route]
+        if len(calls) == 1 and 1 < len(calls[0]) <= _MOST and not alone:
+            merged = _merged(graph, layer, calls[0])
+            if merged is None or reshaped is not None:
+                return None
+            return replace(merged, route=route, steps=(*merged.steps, *reversed(behind)))
         step = _step(layer, name, config)
         if step is None:
             return None
         behind.append(step)
-        calls = graph.calls[layer.route]
         layer = graph.get(calls[0][0]) if len(calls) == 1 and len(calls[0]) == 1 else None
     return None
+
+
+def _merged(graph: LayerGraph, layer: Layer, sources: tuple[str, ...]) -> NetworkHead | None:
+    """The head of several that are added, averaged or joined, if all end in the same activation.
+
+    Sums of anything but scores are something else.
+    """
+    heads = [_head(graph, source, alone=True) for source in sources]
+    last = {head.last if head else "" for head in heads}
+    adds = layer.class_name == "Add" and last == {"linear"}
+    if (
+        heads[0] is None
+        or len(last) > 1
+        or not (adds or has(layer.class_name, Trait.BETWEEN_INPUTS))
+    ):
+        return None
+    return replace(heads[0], units=layer.output_shape[-1] if layer.output_shape else None)
 
 
 def _inner(layer: Layer) -> tuple[Mapping[str, Json], str]:
@@ -185,7 +211,7 @@ def _step(layer: Layer, name: str, config: Mapping[str, Json]) -> HeadStep | Non
         return HeadStep(layer, plain_activation(activation(config.get("activation")) or "?"))
     if name in _ACTIVATION_LAYERS:
         return HeadStep(layer, _ACTIVATION_LAYERS[name], softmax_axis(layer))
-    if has(name, Trait.SAME_SHAPE | Trait.GLOBAL_POOLING) or name in _RESHAPES:
+    if has(name, _KEEPS_UNITS) or name in _RESHAPES:
         return HeadStep(layer)
     return None
 

@@ -1,0 +1,96 @@
+"""Heads behind layers that resize, add, average or join them, and metrics that are always right."""
+
+from __future__ import annotations
+
+import pytest
+
+from modelaudit.rules import examples
+from modelaudit.rules.catalogue import rule
+from modelaudit.rules.engine import run_rule
+from modelaudit.structs import replace
+from tests.rules.test_made_designs import HEAD, dense, found, layer, names
+
+BINARY = {"loss": "binary_crossentropy"}
+
+
+def joined(code, kind, *activations, units=1, behind=(), loss="binary_crossentropy"):
+    """Severities of a rule on heads of one input that a layer joins."""
+    body = examples.layer("body", config={"units": 8, "activation": "relu"})
+    heads = [
+        replace(dense(units, each, name=f"head_{n}"), inbound=(("body",),))
+        for n, each in enumerate(activations)
+    ]
+    width = units * len(heads) if kind == "Concatenate" else units
+    both = examples.layer(kind.lower(), kind, {}, {}, inbound=(tuple(h.route for h in heads),))
+    layers = [body, *heads, replace(both, output_shape=(None, width))]
+    for each in behind:
+        layers.append(replace(each, inbound=((layers[-1].route,),)))
+    made = examples.model(*layers)
+    architecture = made.architecture
+    assert architecture is not None
+    slot = replace(examples.tensor("optimizer/vars/2", (4, 2)), role="optimizer")
+    artifact = replace(
+        made,
+        architecture=replace(architecture, outputs=(layers[-1].route,)),
+        tensors=(*made.tensors, slot),
+        training={"loss": loss},
+    )
+    facts = replace(examples.chain(body), artifact=artifact)
+    return [str(each.severity) for each in run_rule(rule(code), facts).findings]
+
+
+def test_scores_that_are_added():
+    sigmoid = layer("Activation", activation="sigmoid", name="out")
+    assert joined("MA306", "Add", "linear", "linear") == ["medium"]
+    assert joined("MA306", "Add", "linear", "linear", behind=(sigmoid,)) == []
+    assert joined("MA306", "Add", "sigmoid", "sigmoid") == []  # whatever that is
+
+
+def test_probabilities_that_are_averaged_or_joined():
+    exclusive = {"units": 5, "loss": "categorical_crossentropy"}
+    assert joined("MA306", "Average", "softmax", "softmax", **exclusive) == []
+    assert joined("MA306", "Average", "softmax", "softmax", units=5) == ["low"]
+    assert joined("MA306", "Concatenate", "sigmoid", "sigmoid") == []
+    assert joined("MA306", "Concatenate", "sigmoid", "sigmoid", **exclusive) == ["low"]
+    assert joined("MA306", "Concatenate", "sigmoid", "linear") == []
+
+
+@pytest.mark.parametrize("resize", ["UpSampling2D", "Resizing", "Cropping2D"])
+def test_maps_that_are_resized(resize):
+    scores = layer("Conv2D", filters=1, kernel_size=[1, 1], activation="linear", name="scores")
+    after = layer(resize, name="resized")
+    sigmoid = layer("Activation", activation="sigmoid", name="out")
+    assert names(found("MA306", scores, after, training=BINARY), "sigmoid") == "medium"
+    assert found("MA306", scores, after, sigmoid, training=BINARY) == []
+
+
+def test_dropout_as_the_last_layer():
+    drop = layer("Dropout", rate=0.3, name="drop")
+    number = dense(1, "linear", name="number")
+    assert (
+        names(found("MA308", number, drop, training={"loss": "mse"}), "before number") == "medium"
+    )
+    assert found("MA308", drop, number, training={"loss": "mse"}) == []
+    assert found("MA308", number, layer("Dropout", rate=0), training={"loss": "mse"}) == []
+
+
+@pytest.mark.parametrize(
+    "head, loss, metric, right",
+    [
+        (dense(1, "linear"), "mse", "AUC", "mean_absolute_error"),
+        (dense(1, "sigmoid"), "binary_crossentropy", "categorical_accuracy", "binary_accuracy"),
+        (HEAD, "sparse_categorical_crossentropy", "SparseTopKCategoricalAccuracy", "accuracy"),
+    ],
+)
+def test_metrics_that_tell_nothing(head, loss, metric, right):
+    config = {"loss": loss, "metrics": [{"class_name": metric, "config": {}}]}
+    assert names(found("MA320", head, training=config), right) == "low"
+    sound = {"loss": loss, "metrics": [right]}
+    assert found("MA320", head, training=sound) == []
+
+
+def test_a_single_value_of_unit_length():
+    for name in ("RMSNormalization", "UnitNormalization"):
+        one = replace(layer(name, axis=-1), output_shape=(None, 1))
+        assert names(found("MA322", dense(1, "linear"), one), "Remove") == "high"
+        assert found("MA322", dense(4, "linear"), replace(one, output_shape=(None, 4))) == []
