@@ -10,6 +10,7 @@ from modelaudit.diagnosis.case import FLIPS, Case, capacity, information, scores
 from modelaudit.diagnosis.input_corrections import parts
 from modelaudit.diagnosis.steps.form_evidence import distinguishes
 from modelaudit.findings import Severity
+from modelaudit.measures.kernels.inference_norms import InitialStatistics, initial_statistics
 from modelaudit.measures.optimizer_state import optimizer_state
 from modelaudit.measures.value_transforms import JOIN, SWAPS
 from modelaudit.rules.initial_values import left_initial, never_trained
@@ -62,7 +63,13 @@ def steps(case: Case) -> float | None:
 
 
 def lost(case: Case) -> float | None:
-    """Share of the batch normalisations with initial statistics, but trained gamma or beta."""
+    """Share of the batch normalisations with initial statistics, but trained gamma or beta.
+
+    None where training may have used these statistics: no network of the population did that.
+    """
+    why = initial_statistics(case.facts.artifact, case.batchnorm)
+    if why not in (None, InitialStatistics.LOST):
+        return None
     lost = [norm.statistics_initial and not norm.affine_initial for norm in case.batchnorm]
     return sum(lost) / len(lost) if lost else None
 

@@ -127,6 +127,19 @@ def kolmogorov_smirnov(
     return distance, min(max(p, 0.0), 1.0)
 
 
+def chi_squared(squares: NDArray[np.float64]) -> float:
+    """Two-sided p-value of the sum of squares of standard normal numbers.
+
+    By the approximation of Wilson and Hilferty (1931): the cube root of chi-squared / n is normal.
+
+    Args:
+        squares: (n,) squares of the numbers.
+    """
+    variance = 2 / (9 * len(squares))
+    z = (float(squares.mean()) ** (1 / 3) - (1 - variance)) / math.sqrt(variance)
+    return math.erfc(abs(z) / math.sqrt(2))
+
+
 def spectrum_excess(matrix: NDArray[np.floating], shape: tuple[int, ...]) -> float | None:
     """Largest eigenvalue divided by its upper limit for independent weights; above 1: structure.
 

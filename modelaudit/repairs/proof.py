@@ -36,7 +36,6 @@ from modelaudit.restore.proof import prove
 from modelaudit.restore.weight_sources import stored_weights
 from modelaudit.settings import Settings
 from modelaudit.structs import replace
-from modelaudit.thresholds.restoration import MOST_NOISE, SAME_FIRST_RUN
 
 
 class Attempt(Struct, frozen=True):
@@ -125,7 +124,7 @@ def _loaded(
         both = first.seen.call == seen.call == "load_model"
         found = compare_with_reference(session, repaired, first, in_order_of_model=both)
         proof = replace(proof, outputs=found)
-        if why := proven_outputs(first, found):
+        if why := _unproven(found):
             return Attempt(proof, why)
     return Attempt(proof, uncompiled=not_compiled(session, repaired))
 
@@ -156,18 +155,10 @@ def _as_recorded(
     return replace(found, proof=proof)
 
 
-def proven_outputs(first: ReferenceRun, found: Agreement) -> str:
+def _unproven(found: Agreement) -> str:
     """Why the outputs do not prove that both are one model; "" if they do."""
     if found.not_compared:
         return f"the outputs could not be compared: {found.not_compared}"
-    scale = 1 + max(float(np.abs(y).max(initial=0)) for y in (first.outputs or {}).values())
-    # A stateful model answers otherwise at the second run; the first ones must then be equal.
-    noisy = found.noise > MOST_NOISE.value * scale
-    if noisy and found.difference > SAME_FIRST_RUN.value * scale:
-        return (
-            f"its outputs differ by {found.noise:.3g} between two runs of the same file, so that "
-            "equality cannot be shown"
-        )
     if not found.same:
         return f"the outputs differ by {found.difference:.3g}, more than {found.tolerance:.3g}"
     return ""

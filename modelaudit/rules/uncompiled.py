@@ -30,11 +30,11 @@ def _uncompiled(rule: Rule, facts: Facts) -> Iterator[Finding]:
         if not seen.uncompiled:
             continue
         said = " ".join(seen.uncompiled.split())
-        name = _own_object(seen, said)
-        alone = f", or custom_objects={_given(name)}, loads it" if name else " loads it"
+        name = _own_object(facts, seen, said)
+        other = f", and so may custom_objects={_given(name)}" if name else ""
         yield rule.finding(
             f"In {runtime_name(seen.runtime)}, load_model(path) fails, because the optimizer, loss "
-            f"or metrics cannot be created as saved; compile=False{alone}. Error: "
+            f"or metrics cannot be created as saved; compile=False loads it{other}. Error: "
             f"{said[:QUOTED]}{' …' * (len(said) > QUOTED)}",
             evidence={"measured": said[:QUOTED], "versions": dict(seen.versions)},
             key=seen.runtime,
@@ -60,13 +60,23 @@ def _given(name: str) -> str:
     return f"{{{name!r}: {name.rpartition('>')[2]}}}"
 
 
-def _own_object(seen: Observation, error: str) -> str:
-    """The loss or metric of the program that the error asks for; "" for those of Keras."""
+def _own_object(facts: Facts, seen: Observation, error: str) -> str:
+    """The loss or metric of the program that the error asks for.
+
+    "" for those of Keras, and where the runtime is predicted to stop at something else as well.
+    """
     name = missing_object(error)
     if not name or not seen.target:
         return name
+    others = any(
+        name not in reason.text
+        for each in facts.predictions
+        if (each.runtime, each.call) == (seen.target, COMPILED)
+        for reason in each.because
+    )
     profile = find_profile(seen.target)
-    return "" if any(profile.knows(kind, name) for kind in ("losses", "metrics")) else name
+    known = any(profile.knows(kind, name) for kind in ("losses", "metrics"))
+    return "" if known or others else name
 
 
 def _without_compiling(facts: Facts, *, keras2: bool, name: str) -> str:

@@ -8,6 +8,7 @@ import pytest
 
 from modelaudit.audit_types.behaviour import BetterInputs
 from modelaudit.audit_types.diagnosis import Evidence, Undecidable
+from modelaudit.diagnosis import diagnose
 from modelaudit.diagnosis.arrangement import arranged, decided
 from modelaudit.diagnosis.beliefs import BEHIND, TITLES, beliefs, chosen
 from modelaudit.diagnosis.case import Case
@@ -26,6 +27,8 @@ from modelaudit.diagnosis.procedure import PROCEDURE
 from modelaudit.odds.posterior import SOUND, Posterior, calibrated, posterior
 from modelaudit.odds.table import Knot, shipped_table
 from modelaudit.rules import examples
+from modelaudit.rules.catalogue import CATALOGUE
+from modelaudit.rules.engine import run_rules
 from modelaudit.structs import replace
 from tests.diagnosis.cases import (
     LOW,
@@ -36,6 +39,7 @@ from tests.diagnosis.cases import (
     initial,
     labelled,
     measurements,
+    norm,
     output,
     renumbered,
     silent,
@@ -214,3 +218,19 @@ def test_odds_in_words():
 )
 def test_numbers_are_written_for_readers(name, value, words):
     assert said(name, value).startswith(words)
+
+
+def test_statistics_that_training_may_have_used_are_no_evidence_of_a_loss():
+    """Weights alone do not tell; a graph that `fit` trained, or another trained layer, does."""
+    kernels = [initial(name) for name in "abcdefghi"]
+    alone = facts(measured=measurements(*kernels, batchnorm=[norm(lost=True)] * 2))
+    silent_file = replace(alone.artifact, training=None, graphs=(), architecture=None)
+    alone = replace(alone, artifact=silent_file, behaviour=None)
+    found = diagnose(alone, run_rules(CATALOGUE, alone))
+    assert "bn-statistics-lost" not in {each.cause for each in found.causes}
+    assert "training may have used" in " ".join(each.needs for each in found.undecidable)
+    others = [norm(lost=True), replace(norm(), route="other")]
+    known = replace(alone, measurements=measurements(*kernels, batchnorm=others))
+    shown = diagnose(known, run_rules(CATALOGUE, known))
+    assert shown.causes[0].cause == "bn-statistics-lost"
+    assert features(Case(known, ()), NOTHING)["norms_lost"] == 0.5

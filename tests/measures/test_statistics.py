@@ -113,3 +113,13 @@ def test_kolmogorov_smirnov_rejects_at_its_level() -> None:
     rng = np.random.default_rng(1)
     p = [statistics.kolmogorov_smirnov(np.sort(rng.random(300)))[1] for _ in range(2000)]
     assert 0.03 < np.mean(np.array(p) < 0.05) < 0.07
+
+
+@pytest.mark.parametrize("n", [30, 500, 50_000])
+@pytest.mark.parametrize("scale", [0.97, 1.0, 1.1])
+def test_chi_squared_against_scipy(n: int, scale: float) -> None:
+    from scipy.stats import chi2
+
+    squares = (scale * np.random.default_rng(n).normal(size=n)) ** 2
+    expected = 2 * min(chi2.cdf(squares.sum(), n), chi2.sf(squares.sum(), n))
+    assert statistics.chi_squared(squares) == pytest.approx(expected, rel=0.1, abs=1e-3)

@@ -17,6 +17,7 @@ from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
 from modelaudit.rules.uncompiled import COMPILED
 from modelaudit.runtimes import predict
+from modelaudit.runtimes.model import Prediction, Reason
 from modelaudit.settings import Limits
 from modelaudit.structs import replace
 
@@ -49,6 +50,15 @@ def test_a_loss_of_the_program_can_be_given_and_one_of_keras_is_not_asked_for() 
         assert "compile=False)" in finding.fix
         for said in (finding.detail, finding.fix):
             assert ("custom_objects={'psnr': psnr}" in said) == bool(given)
+        # An object that is given helps only if the loader does not stop at the next one.
+        codes = {"psnr": Reason("a", LoadOutcome.FAILS, "the metric is psnr")}
+        codes["mse"] = Reason("b", LoadOutcome.FAILS, "the loss is mse")
+        for because in ((codes["psnr"],), (codes["psnr"], codes["mse"])):
+            foreseen = Prediction("tf==2.21.0", COMPILED, LoadOutcome.FAILS, because)
+            known = replace(given_facts, predictions=(foreseen,))
+            (finding,) = run_rule(rule("MA213"), known).findings
+            one = bool(given) and len(because) == 1
+            assert ("custom_objects" in finding.detail + finding.fix) == one
 
 
 @pytest.mark.slow

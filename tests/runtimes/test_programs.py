@@ -99,6 +99,25 @@ def test_an_optimizers_variables_have_other_numbers_in_keras_3(
     assert found.predicted is wanted
 
 
+def test_old_slots_keep_only_a_model_compiled_with_a_later_optimizer_from_restoring(
+    tmp_path: Path, old: ModuleType, tensorflow: ModuleType
+) -> None:
+    path = str(tmp_path / "model")
+    saved = dense(old, True, old.optimizers.legacy.Adam())
+    saved.save_weights(path, save_format="tf")
+    compiled, plain = dense(old, True), dense(old, False)
+    plain = old.Sequential(plain.layers)  # not compiled
+    with pytest.raises(ValueError, match=r"legacy .*Keras optimizer"):
+        compiled.load_weights(path)
+    plain.load_weights(path)
+    assert all(map(np.array_equal, plain.get_weights(), saved.get_weights()))
+    for call in (LoadCall.LOAD_WEIGHTS, LoadCall.RESTORE):
+        assert predicted(Path(path), "tf-keras==2.21", call, True).predicted is LoadOutcome.FAILS
+        found = predicted(Path(path), "tf-keras==2.21", call)
+        assert found.predicted is LoadOutcome.UNKNOWN
+        assert "not compiled" in found.because[0].fix
+
+
 @pytest.mark.parametrize("dense", [True, False])
 def test_a_subclass_keeps_the_names_of_its_attributes_in_keras_3(
     tmp_path: Path, old: ModuleType, new: ModuleType, tensorflow: ModuleType, dense: bool

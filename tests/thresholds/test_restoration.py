@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
-from modelaudit.audit_types.loading import Agreement
+from modelaudit.audit_types.loading import Port
 from modelaudit.audit_types.repair import LabelledEffect
 from modelaudit.facts import Architecture, Layer, TensorStats
 from modelaudit.probe.protocol import Observation, Status
-from modelaudit.probe.study.agreement import ReferenceRun
-from modelaudit.repairs.proof import proven_outputs
+from modelaudit.probe.study.agreement import ReferenceRun, compare_with_reference
 from modelaudit.restore.compare import compare
 from modelaudit.restore.exports import compare_export
 from modelaudit.restore.golden_check import compare_output, rounding
@@ -67,21 +68,26 @@ def change(before, after):
 
 
 def first_runs(noise, difference):
-    """Whether a model whose runs differ by `noise` is proven by first runs that differ."""
-    seen = Observation("here", "load_model", Status.LOADED)
-    first = ReferenceRun(seen, outputs={"y": np.zeros(1)}, noise=noise)
-    found = Agreement("here", "load_model", difference=difference, noise=noise, tolerance=1.0)
-    return proven_outputs(first, found) == ""
+    """Whether a model whose runs differ by `noise` is equal by first runs that differ."""
+    ports = (Port("x", "float32", (None, 1)),)
+    seen = Observation("here", "load_model", Status.LOADED, inputs=ports)
+    first = ReferenceRun(seen, (np.zeros((1, 1)),), {"y": np.zeros(1)}, noise)
+    there = SimpleNamespace(
+        observation=seen,
+        put=lambda arrays, drop=(): None,
+        predict=lambda feeds, batch_size=32: {"y": np.full(1, difference)},
+    )
+    return compare_with_reference(there, made.artifact({}, []), first)
 
 
 @at("restoration.MOST_NOISE", {1e-3: True, 1.01e-3: False})
 def noise_of_rounding(noise):
-    return first_runs(noise, difference=0.1)
+    return first_runs(noise, difference=0.01).same
 
 
-@at("restoration.SAME_FIRST_RUN", {1e-4: True, 1.01e-4: False})
+@at("restoration.SAME_FIRST_RUN", {1e-4: 1e-4, 1.01e-4: 0.0})
 def stateful_first_run(difference):
-    return first_runs(1.0, difference)
+    return first_runs(1.0, difference).tolerance
 
 
 @at("restoration.GAIN_BY_CHANCE", {0.0099: True, 0.0101: False})

@@ -10,7 +10,7 @@ import contextlib
 import json
 from abc import ABC, abstractmethod
 from collections import OrderedDict
-from itertools import chain
+from itertools import chain, count
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -107,6 +107,7 @@ class KerasModel(LoadedModel):
             self.output_names = [
                 str(getattr(layer, "name", f"output_{i}")) for i, layer in enumerate(layers)
             ]
+        self.output_names = _unique(self.output_names)
         self.outputs = [port(self.output_names[i], tensor) for i, tensor in enumerate(outputs)]
         # Models with a dict of inputs are called with a dict; the flat order is by key.
         structures = [_attribute(model, name) for name in ("_inputs_struct", "_nested_inputs")]
@@ -314,6 +315,15 @@ def _tail(variable: Untyped, layer: str) -> str:
     path = _path(variable)
     _, mark, tail = ("/" + path).rpartition("/" + layer + "/")
     return tail if mark else path.rsplit("/", 1)[-1]
+
+
+def _unique(names: list[str]) -> list[str]:
+    """Names numbered as in Keras 2; Keras 3 names several outputs of one layer alike."""
+    unique: list[str] = []
+    for name in names:
+        numbered = chain((name,), (f"{name}_{number}" for number in count(1)))
+        unique.append(next(each for each in numbered if each not in unique))
+    return unique
 
 
 def named_outputs(result: Untyped, names: list[str]) -> Values:

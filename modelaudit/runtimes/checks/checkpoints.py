@@ -82,11 +82,12 @@ def _restored(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     if slots and not profile.keras3 and profile.keras >= (2, 11):
         yield Reason(
             "legacy-optimizer-slots",
-            LoadOutcome.FAILS,
-            "the checkpoint contains the slots of an optimizer from before Keras 2.11",
+            LoadOutcome.FAILS if context.request.trained else LoadOutcome.UNKNOWN,
+            "the checkpoint contains the slots of an optimizer from before Keras 2.11, which "
+            "a model compiled with a later one does not restore",
             "ValueError: You are trying to restore a checkpoint from a legacy Keras optimizer into "
             "a v2.11+ Optimizer, which can cause errors.",
-            "use keras.optimizers.legacy, or restore only the model: Checkpoint(model=model)",
+            "restore into a model that is not compiled, or compiled with keras.optimizers.legacy",
         )
     keras3 = written_by_keras3(artifact)
     if context.request.call is not LoadCall.RESTORE:

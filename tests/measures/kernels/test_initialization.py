@@ -104,6 +104,17 @@ def test_untruncated_normal_weights_need_a_bias_or_a_normalisation(
     assert judged(cut, he, companions).state == "fresh"
 
 
+@pytest.mark.parametrize(("scale", "fits"), [(1.0, True), (1.2, False), (0.83, False)])
+def test_a_normal_law_of_another_width_is_training(scale: float, fits: bool) -> None:
+    """Of 512 weights, the distance of the distributions alone does not show it."""
+    values = np.random.default_rng(3).normal(0, scale, (16, 32)).astype(np.float32)
+    normal = {"class_name": "RandomNormal", "config": {"mean": 0.0, "stddev": 1.0}}
+    found = judged(values, normal, STILL)
+    assert found.tests["fits"] is fits
+    assert found.tests["ks_p"] > found.tests["level"]
+    assert (found.tests["spread_p"] > found.tests["level"]) is fits
+
+
 def test_inconsistent_statistics_after_small_kernels_decide() -> None:
     found = judged(glorot(1, (3, 3, 3, 16)), GLOROT, LayerContext(batchnorm_initial=False))
     assert with_first_inconsistent(found, False) == found

@@ -94,3 +94,21 @@ def test_operations_that_are_not_layers_are_listed_too() -> None:
     found = KerasModel(tensorflow(None), None, model).layers()
     assert [each["route"] for each in found] == ["inner", "inner/dense", "add", "inner/re_lu"]
     assert [each["trainable"] for each in found] == [False, True, False, False]
+
+
+def test_several_outputs_of_one_layer_are_all_there() -> None:
+    """Keras 3 names the states that a layer returns by the layer."""
+
+    class States(Doubles):
+        outputs = Doubles.inputs * 3
+        output_names = ("lstm", "lstm", "lstm_1")
+
+        def __call__(self, x, training):
+            return [x, 2 * x, 3 * x]
+
+    loaded = KerasModel(tensorflow(lambda call, **options: call), None, States())
+    found = loaded.run([X], False)
+    assert (
+        [port["name"] for port in loaded.outputs] == list(found) == ["lstm", "lstm_1", "lstm_1_1"]
+    )
+    np.testing.assert_array_equal(found["lstm_1"], 2 * X)
