@@ -32,6 +32,7 @@ from modelaudit.findings import Severity, Verdict
 from modelaudit.measures.summary import Measurements
 from modelaudit.probe.protocol import Observation
 from modelaudit.restore.golden_check import GoldenCheck
+from modelaudit.rules.conditions import prediction_of
 from modelaudit.rules.model import Facts
 from modelaudit.runtimes.model import Prediction, predicted_call
 from modelaudit.structs import converted, replace
@@ -201,17 +202,13 @@ def observation_sections(observations: tuple[Observation, ...]) -> tuple[Observa
     )
 
 
-def compatibility_section(
-    observations: tuple[Observation, ...], predictions: tuple[Prediction, ...] = ()
-) -> tuple[CompatibilityRow, ...]:
+def compatibility_section(facts: Facts) -> tuple[CompatibilityRow, ...]:
     """Predicted and observed loading, one row per runtime and call, observed ones first."""
-    known = {(each.runtime, each.call): each for each in predictions}
-    left = dict(known)
+    left = {(each.runtime, each.call): each for each in facts.predictions}
     rows = []
-    for seen in observations:
-        asked = (seen.target, predicted_call(seen.call))
-        left.pop(asked, None)
-        row = _predicted(seen.runtime, seen.call, known.get(asked))
+    for seen in (*facts.observations, *facts.elsewhere):
+        left.pop((seen.target, predicted_call(seen.call)), None)
+        row = _predicted(seen.runtime, seen.call, prediction_of(facts, seen))
         rows.append(replace(row, versions=seen.versions, observed=_observed(seen)))
     rows += [_predicted(each.runtime, each.call, each) for each in left.values()]
     return tuple(rows)

@@ -263,9 +263,7 @@ def finish_audit(
         verdict=verdict,
         reason=reason,
         results=results,
-        compatibility=compatibility_section(
-            (*facts.observations, *facts.elsewhere), facts.predictions
-        ),
+        compatibility=compatibility_section(facts),
         architecture=architecture_section(facts),
         weights=weights,
         symmetry=symmetry_section(facts.measurements),

@@ -127,16 +127,18 @@ def kolmogorov_smirnov(
     return distance, min(max(p, 0.0), 1.0)
 
 
-def chi_squared(squares: NDArray[np.float64]) -> float:
-    """Two-sided p-value of the sum of squares of standard normal numbers.
+def chi_squared(numbers: NDArray[np.float64]) -> float:
+    """Two-sided p-value of the sum of the squares of numbers, if they are standard normal.
 
     By the approximation of Wilson and Hilferty (1931): the cube root of chi-squared / n is normal.
 
     Args:
-        squares: (n,) squares of the numbers.
+        numbers: (n,) any.
     """
-    variance = 2 / (9 * len(squares))
-    z = (float(squares.mean()) ** (1 / 3) - (1 - variance)) / math.sqrt(variance)
+    variance = 2 / (9 * len(numbers))
+    with np.errstate(over="ignore"):
+        mean = float(np.square(numbers).mean())
+    z = (mean ** (1 / 3) - (1 - variance)) / math.sqrt(variance)
     return math.erfc(abs(z) / math.sqrt(2))
 
 

@@ -82,7 +82,13 @@ def transforms_for(input_shape: Shape, data_format: str = "channels_last") -> tu
     """
     first = 2 if data_format == "channels_first" else 1
     spatial = spatial_sizes(input_shape, data_format)
-    return tuple(_transform(g, len(input_shape), first) for g in elements(spatial))
+    # A flip of an axis of one value changes nothing, and one of the others is told without it.
+    return tuple(
+        _transform(g, len(input_shape), first)
+        for g in elements(spatial)
+        if any(size != 1 for size in spatial)
+        and all(size != 1 for size, reverse in zip(spatial, g.flip, strict=True) if reverse)
+    )
 
 
 def spatial_sizes(input_shape: Shape, data_format: str = "channels_last") -> Shape:

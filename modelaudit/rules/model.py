@@ -82,7 +82,8 @@ class Facts(Struct, frozen=True, dict=True):
     @cached_property
     def modality(self) -> InputModality:
         """The kind of the model's inputs, as it was restored or as the file declares them."""
-        ports = next((seen.inputs for seen in self.observations if seen.inputs), ())
+        called = (seen.inputs for seen in self.observations if not seen.uncallable)
+        ports = next(filter(None, called), ())
         if not ports and self.behaviour is not None:
             ports = (Port("", "float32", (None, *self.behaviour.inputs.shape[1:])),)
         return model_modality(self.artifact, ports)

@@ -31,6 +31,9 @@ _BEFORE_WEIGHTS = _POOLINGS | Trait.DROPOUT | Trait.PADDING | Trait.UPSAMPLING
 _MOVES = frozenset(("Reshape", "Permute"))
 
 
+_PAIR = "Two layers with weights have no activation between them"
+
+
 def _is_linear(layer: Layer) -> bool:
     """Whether the output is a linear function of the input, up to constants."""
     known = has(layer.class_name, _LINEAR) or layer.class_name in {"Activation", *_TABLES}
@@ -116,6 +119,7 @@ def _pairs(rule: Rule, graph: LayerGraph, hidden: list[Layer]) -> Iterator[Findi
         "compute what one of them can compute.",
         route=layer.route,
         evidence={"measured": "linear", "n": len(found)},
+        title=_PAIR,
         severity=Severity.LOW if useless else Severity.INFO,
         fix=("Give it" if useless else "If it is no bottleneck on purpose, give it")
         + " an activation and train again:\n"
@@ -140,6 +144,7 @@ def _bare_convolutions(rule: Rule, graph: LayerGraph, hidden: list[Layer]) -> It
                 f"{layer.route} has no activation before {behind[-1].route}: {effect}.",
                 route=layer.route,
                 evidence={"measured": "linear"},
+                title=_PAIR,
                 severity=Severity.LOW,
                 fix=f'Give it an activation, as with activation="relu" in {layer.name}, and train '
                 "again.",

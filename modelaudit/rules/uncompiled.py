@@ -61,7 +61,7 @@ def _given(name: str) -> str:
 
 
 def _own_object(facts: Facts, seen: Observation, error: str) -> str:
-    """The loss or metric of the program that the error asks for.
+    """The loss, metric or schedule of the program that the error asks for.
 
     "" for those of Keras, and where the runtime is predicted to stop at something else as well.
     """
@@ -76,6 +76,7 @@ def _own_object(facts: Facts, seen: Observation, error: str) -> str:
     )
     profile = find_profile(seen.target)
     known = any(profile.knows(kind, name) for kind in ("losses", "metrics"))
+    known = known or profile.is_public("keras.optimizers.schedules", name)
     return "" if known or others else name
 
 

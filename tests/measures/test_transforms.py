@@ -49,6 +49,10 @@ def test_names_by_rank() -> None:
     assert names((None, 100, 2)) == ["flip"]
     assert names((None, 4, 4, 4, 1)) == ["x0", "x1", "x2"]
     assert names((None, 10)) == []
+    # A flip of one value is no change.
+    assert names((None, 128, 1, 8)) == ["V"]
+    assert names((None, 1, 128, 8)) == ["H"]
+    assert names((None, 1, 1, 8)) == names((None, 1, 8)) == []
     assert names((None, None, None, 3)) == ["H", "V", "r180"]
     assert "r90" in names((None, 28, 28), transforms.layout_of((None, 28, 28)))
 

@@ -80,3 +80,7 @@ def test_the_kind_of_the_inputs_is_that_of_the_loaded_model_or_of_what_it_was_fe
     loaded = Observation("here", "load_model", Status.LOADED, inputs=ports)
     facts = Facts(bare, observations=(loaded,), behaviour=seen)
     assert facts.modality.kind == kind
+    # A runtime that restored other inputs, with which the model cannot be called, says nothing.
+    wrong = (Port("x", "float32", (None, None, 13)),)
+    changed = replace(loaded, inputs=wrong, uncallable="the restored model takes other inputs")
+    assert replace(facts, observations=(changed, loaded)).modality.kind == kind

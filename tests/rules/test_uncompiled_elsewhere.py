@@ -38,6 +38,7 @@ def test_a_loss_of_the_program_can_be_given_and_one_of_keras_is_not_asked_for() 
     (seen,) = facts.observations
     for error, given in (
         ("Unknown metric function: 'psnr'. Please ensure you are using a custom scope", "psnr"),
+        ("Could not locate class 'ExponentialDecay'. Make sure custom classes are decorated", ""),
         ("Could not locate function 'mse'. Make sure custom classes are decorated", ""),
         ("Argument(s) not recognized: {'lr': 0.1}", ""),
     ):

@@ -8,22 +8,22 @@ name, its dtype and its shape.
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from modelaudit.audit_types.loading import Port
 from modelaudit.audit_types.model import InputModality
 from modelaudit.facts import Architecture, Artifact, Endpoint, Layer, Shape
 from modelaudit.findings import Confidence
 from modelaudit.layer_classes import Trait, has, spatial_rank
+from modelaudit.measures.architecture.input_readers import layers_inside, readers_of
 from modelaudit.measures.architecture.layer_shapes import input_shape
 from modelaudit.measures.architecture.modality_words import Modality
 from modelaudit.structs import PerObject
 
-READERS = 12  # layers behind an input that are looked at
 MIN_SIDE = 8  # of a square array without channels that counts as an image
 ELONGATED = 2  # ratio of the sides from which one channel may be a spectrogram
 FLAT_PIXELS = 256  # a vector of so many values, and a square number of them, may be an image
+_LOOK_UPS = frozenset(("Gather", "GatherV2", "ResourceGather", "OneHot", "LookupTableFindV2"))
 RAW_SOUND = 8000  # steps: from one second of sound at the lowest usual sampling rate
 
 
@@ -74,7 +74,7 @@ def min_confidence(modality: InputModality) -> Confidence:
 
 def input_modality(artifact: Artifact, port: Port | Endpoint) -> InputModality:
     """The kind of one input."""
-    readers = tuple(_readers(artifact.architecture, port.name)) if artifact.architecture else ()
+    readers = tuple(readers_of(artifact.architecture, port.name)) if artifact.architecture else ()
     for guess in (
         _by_vocabulary(port, readers),
         _by_names(port, readers),
@@ -101,61 +101,11 @@ def declared_inputs(artifact: Artifact) -> tuple[Port | Endpoint, ...]:
     return signatures[0].inputs if signatures else ()
 
 
-class _Ways:
-    """Where the layers of an architecture are and which of them take what, looked up once."""
-
-    def __init__(self, architecture: Architecture) -> None:
-        layers = architecture.layers
-        self.by_route = {layer.route: layer for layer in layers}
-        self.takers: dict[str, list[str]] = {}
-        self.inputs: dict[str, list[str]] = {}
-        for layer in layers:
-            for source in dict.fromkeys(route for call in layer.inbound for route in call):
-                self.takers.setdefault(source, []).append(layer.route)
-        for route in architecture.inputs:
-            self.inputs.setdefault(route.rpartition("/")[2], []).append(route)
-        self._places = {route: place for place, route in enumerate(self.by_route)}
-        self._sorted = sorted(self.by_route)
-        self._inside: dict[str, list[Layer]] = {}
-
-    def inside(self, route: str) -> list[Layer]:
-        """The layers in a model or wrapper, in their order."""
-        if route not in self._inside:
-            start, end = (bisect_left(self._sorted, route + mark) for mark in "/0")
-            routes = sorted(self._sorted[start:end], key=self._places.__getitem__)
-            self._inside[route] = [self.by_route[each] for each in routes]
-        return self._inside[route]
-
-
-_ways = PerObject(_Ways)
-
-
 def _count_inputs(artifact: Artifact) -> int:
     return len(declared_inputs(artifact))
 
 
 _inputs_of = PerObject(_count_inputs)
-
-
-def _readers(architecture: Architecture, name: str) -> Iterator[Layer]:
-    """The layers behind an input, the nearest ones first."""
-    ways = _ways(architecture)
-    queue = [*ways.inputs.get(name, ())]
-    if not queue and len(architecture.inputs) == 1:
-        queue = list(architecture.inputs)
-    if not queue and architecture.layers:  # a Sequential model without an input layer
-        queue = [architecture.layers[0].route] if not architecture.inputs else []
-    seen: set[str] = set()
-    while queue and len(seen) < READERS:
-        route = queue.pop(0)
-        if route in seen or route not in ways.by_route:
-            continue
-        seen.add(route)
-        layer = ways.by_route[route]
-        yield layer
-        if layer.is_model:
-            queue += [each.route for each in ways.inside(route)[:1]]
-        queue += ways.takers.get(route, [])[:READERS]
 
 
 def _first(readers: Sequence[Layer], *class_names: str) -> Layer | None:
@@ -242,7 +192,7 @@ def _by_shape(
         return _of_three_axes(sizes, spatial)
     if len(sizes) == 2:
         return _of_two_axes(sizes, readers, spatial)
-    return _of_vector(port, sizes, readers, spatial)
+    return _of_vector(artifact, port, sizes, readers, spatial)
 
 
 def _takes_each(layer: Layer, rank: int, architecture: Architecture | None) -> bool:
@@ -251,7 +201,7 @@ def _takes_each(layer: Layer, rank: int, architecture: Architecture | None) -> b
     names = [layer.class_name] if has(layer.class_name, Trait.RECURRENT) else []
     if isinstance(inner, dict):
         names = [str(inner.get("class_name", ""))]
-        inside = _ways(architecture).inside(layer.route) if architecture else ()
+        inside = layers_inside(architecture, layer.route) if architecture else ()
         names += [each.class_name for each in inside]
     return any(spatial_rank(name) == rank for name in names) and rank > 0
 
@@ -295,18 +245,26 @@ def _of_two_axes(sizes: Shape, readers: Sequence[Layer], spatial: set[int]) -> I
 
 
 def _of_vector(
-    port: Port | Endpoint, sizes: Shape, readers: Sequence[Layer], spatial: set[int]
+    artifact: Artifact,
+    port: Port | Endpoint,
+    sizes: Shape,
+    readers: Sequence[Layer],
+    spatial: set[int],
 ) -> InputModality | None:
     count = sizes[0] if sizes else None
     first = next(filter(_orders, readers), None)
     if first and _mixes(first) and spatial:
         said = f"{first.route} ({first.class_name}) makes an array of a vector, as in a decoder"
         return InputModality(Modality.TABLE, Confidence.MEDIUM, said)
+    if 2 in spatial and (_first(readers, "RepeatVector") or (count or MIN_SIDE**2) < MIN_SIDE**2):
+        said = f"a vector of {count} values, of which layers make an array"
+        return InputModality(Modality.TABLE, Confidence.MEDIUM, said)
     if 2 in spatial:
         said = "a vector, which 2-D layers read as an image"
         return InputModality(Modality.IMAGE, Confidence.MEDIUM, said)
     whole = port.dtype.startswith(("int", "uint")) and bool(sizes) and count != 1
-    if whole and not (first and _mixes(first)):  # a matrix takes numbers, not indices
+    # A matrix takes numbers, not indices.
+    if whole and not (first and _mixes(first)) and _may_look_up(artifact, port):
         return InputModality(Modality.TEXT, Confidence.LOW, "a sequence of integers")
     if 1 in spatial or any(has(each.class_name, Trait.SEQUENCE) for each in readers):
         said = "a vector, which a layer reads as a sequence"
@@ -321,6 +279,24 @@ def _of_vector(
     said = f"{dense.route} ({dense.class_name}) reads" if dense else "the model takes"
     sure = Confidence.HIGH if dense else Confidence.MEDIUM
     return InputModality(Modality.TABLE, sure, f"{said} a vector of {count} values")
+
+
+def _may_look_up(artifact: Artifact, port: Port | Endpoint) -> bool:
+    """Whether integers may index a table: not pixels, and a graph has a look-up."""
+    operations = _operations(artifact)
+    return port.dtype != "uint8" and (not operations or not _LOOK_UPS.isdisjoint(operations))
+
+
+def _operations_of(artifact: Artifact) -> frozenset[str]:
+    return frozenset(
+        node.op
+        for graph in artifact.graphs
+        for nodes in (graph.nodes, *(each.nodes for each in graph.functions.values()))
+        for node in nodes
+    )
+
+
+_operations = PerObject(_operations_of)
 
 
 def _orders(layer: Layer) -> bool:

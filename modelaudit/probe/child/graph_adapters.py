@@ -211,6 +211,7 @@ class SessionModel(GraphModel):
         self.steps: dict[str, int] = {}  # rows per sample, of outputs with more than one
         self.held = self._initialized()
         self._close_axes()
+        self._fix_batch()
         self._group_rows()
 
     def _flattened_size(self, entry: dict[str, Any]) -> int | None:
@@ -243,6 +244,24 @@ class SessionModel(GraphModel):
             return int(self.session.run(tensor, values).size) // n
         except Exception:  # whatever the graph raises for this size
             return 0
+
+    def _fix_batch(self) -> None:
+        """Set the number of samples that a graph runs with only, as a constant recurrent state has.
+
+        The outputs have it as a size.
+        """
+        sizes = {entry["shape"][0] if entry["shape"] else None for entry in self.outputs}
+        open_ = [entry for entry in self.inputs if entry["shape"] and entry["shape"][0] is None]
+        n = sizes.pop() if len(sizes) == 1 else None
+        if not n or n < 2 or len(open_) < len(self.inputs) or self._try(0) is not None:
+            return
+        for entry in open_:
+            entry["shape"] = [n, *entry["shape"][1:]]
+        if self._try(0) is not None:
+            self.notes.append(f"the graph runs only with {n} samples at a time")
+            return
+        for entry in open_:
+            entry["shape"] = [None, *entry["shape"][1:]]
 
     def _group_rows(self) -> None:
         """Find outputs with several rows per sample, as of sequences that were flattened.

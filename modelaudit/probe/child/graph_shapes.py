@@ -28,6 +28,7 @@ _PRODUCTS = {  # with the attribute that transposes the weights
 }
 _IMAGES = re.compile(r"^(MaxPool|AvgPool|LRN$|ResizeBi|ResizeNearest|FusedBatchNorm)")
 _TABLES = {"GatherV2": 0, "Gather": 0, "ResourceGather": 0}
+_CALLS = ("PartitionedCall", "StatefulPartitionedCall")
 
 
 def input_port(tf: Untyped, name: str, tensor: Untyped) -> tuple[dict[str, Any], list[str]]:
@@ -105,8 +106,8 @@ def _needed(tf: Untyped, op: Untyped, place: int) -> Shape | None:
 
 
 def _table_rows(tensor: Untyped) -> int | None:
-    """Number of rows of the first table that the tensor indexes, also behind casts."""
-    seen, stack = {tensor.name}, [tensor]
+    """Number of rows of the first table that the tensor indexes, behind casts and in functions."""
+    seen, stack = {id(tensor)}, [tensor]
     while stack and len(seen) < FOLLOWED:
         at = stack.pop(0)
         for op in at.consumers():
@@ -114,17 +115,28 @@ def _table_rows(tensor: Untyped) -> int | None:
                 rows = _rows(op.inputs[0])
                 if rows is not None:
                     return rows
+            made = _given(op, at) if op.type in _CALLS else []
             if op.type in {"Identity", "Cast", "Reshape", "ExpandDims", "Squeeze", "StridedSlice"}:
-                for made in op.outputs[:2]:
-                    if made.name not in seen:
-                        seen.add(made.name)
-                        stack.append(made)
+                made = op.outputs[:2]
+            for each in made:
+                if id(each) not in seen:
+                    seen.add(id(each))
+                    stack.append(each)
     return None
+
+
+def _given(op: Untyped, tensor: Untyped) -> list[Any]:
+    """What a tensor is called inside the function that the operation calls; [] if unknown."""
+    graph = getattr(op.graph._get_function(op.get_attr("f").name), "graph", None)
+    inside = [] if graph is None else graph.inputs
+    return [inside[i] for i, given in enumerate(op.inputs) if given is tensor and i < len(inside)]
 
 
 def _rows(table: Untyped) -> int | None:
     """First axis of a tensor, or of the variable that a resource handle refers to."""
     if table.dtype.name == "resource":
+        for known in getattr(getattr(table, "_handle_data", None), "shape_and_type", ()):
+            return int(known.shape.dim[0].size) if known.shape.dim else None
         try:
             sizes = [axis.size for axis in table.op.get_attr("shape").dim]
         except ValueError:  # the handle is passed in

@@ -11,6 +11,7 @@ from modelaudit.audit_types.loading import Port
 from modelaudit.audit_types.model import InputModality
 from modelaudit.facts import Architecture, Artifact, Endpoint, Format, Kernel, Layer, Signature
 from modelaudit.findings import Confidence
+from modelaudit.graphs import Graph, GraphFunction, GraphNode
 from modelaudit.measures.architecture.modality import model_modality
 from modelaudit.measures.architecture.modality_words import WORDS, Modality, in_words, words_for
 
@@ -52,6 +53,10 @@ def kernel(spatial: int) -> Kernel:
         ((None, 16), "float32", ["Dense", "Reshape", "Conv2DTranspose"], "table"),
         ((None, 16), "float32", ["Dense", "ReLU", "Reshape", "Conv1DTranspose"], "table"),
         ((None, 100), "float32", ["Reshape", "Conv1D", "Flatten", "Dense"], "series"),
+        ((None, 4), "float32", ["RepeatVector", "Reshape", "Conv2D"], "table"),
+        ((None, 100), "float32", ["RepeatVector", "Reshape", "Conv2D"], "table"),
+        ((None, 4), "float32", ["Reshape", "Conv2D"], "table"),
+        ((None, 64), "float32", ["Reshape", "Conv2D"], "image"),
         ((None, 8, 8, 8, 1), "float32", ["Conv3D"], "volume"),
         ((None, 40), "int32", ["Embedding", "LSTM"], "text"),
         ((None, None), "float32", ["Embedding", "LSTM"], "text"),
@@ -69,6 +74,24 @@ def kernel(spatial: int) -> Kernel:
 )
 def test_layers_and_shapes_show_the_kind(shape, dtype, chain, kind) -> None:
     assert kind_of(Port("x", dtype, shape), *chain).kind == kind
+
+
+@pytest.mark.parametrize(
+    ("dtype", "operations", "kind"),
+    [
+        ("uint8", ["Cast", "MatMul"], "table"),
+        ("int32", ["Cast", "MatMul"], "table"),
+        ("int32", ["GatherV2", "MatMul"], "text"),
+        ("int32", [], "text"),  # nothing shows what reads them
+        ("float32", ["GatherV2", "MatMul"], "table"),
+    ],
+)
+def test_integers_are_tokens_only_where_a_graph_may_look_them_up(dtype, operations, kind) -> None:
+    nodes = tuple(GraphNode(name, name, ()) for name in operations)
+    function = GraphFunction("f", (), nodes[:1])
+    for graph in (Graph((), nodes), Graph((), nodes[1:], {"f": function})):
+        found = kind_of(Port("x", dtype, (None, 5)), graphs=(graph,) * bool(nodes))
+        assert found.kind == kind
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.probe.child.test_encoded_inputs import saved
 from tests.probe.child.training_graphs import loaded, trained, weights
 
 pytestmark = pytest.mark.slow
@@ -59,3 +60,35 @@ def test_any_size_is_left_open_where_all_run(tf, v1) -> None:
     model = loaded(tf, v1)
     assert model.inputs[0]["shape"] == [None, None, None, 1]
     assert model.notes == []
+
+
+@pytest.mark.parametrize(("fixed", "shape"), [(4, [4, 6, 3]), (None, [None, 6, 3])])
+def test_a_recurrent_state_for_one_batch_size_fixes_that_of_the_inputs(
+    tf, v1, fixed, shape
+) -> None:
+    x = v1.placeholder(tf.float32, [None, 6, 3], "x")
+    state = tf.zeros([fixed, 5]) if fixed else tf.zeros([tf.shape(x)[0], 5])
+    kernel = weights(v1, 8, 5)
+    for step in range(2):
+        state = tf.tanh(tf.matmul(tf.concat([x[:, step], state], 1), kernel))
+    trained(v1, tf.reduce_mean(tf.square(state)))
+    model = loaded(tf, v1)
+    assert model.inputs[0]["shape"] == shape
+    assert any("4 samples at a time" in note for note in model.notes) is bool(fixed)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int32"])
+@pytest.mark.parametrize("looked_up", [True, False])
+def test_a_table_inside_a_function_limits_what_a_signature_takes(
+    tf, tmp_path, dtype, looked_up
+) -> None:
+    """Token ids can be typed as floats, which the function casts."""
+
+    @tf.function
+    def inner(module, x):
+        rows = tf.cast(x, tf.int32)
+        return tf.gather(module.w, rows) if looked_up else tf.cast(rows, tf.float32)
+
+    spec = tf.TensorSpec([None, 7], dtype, "tokens")
+    (entry,) = saved(tf, tmp_path, inner, spec).inputs
+    assert entry.get("below") == (5 if looked_up else None)
