@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from modelaudit.facts import Json
 from modelaudit.measures.kernels.initializers import Distribution, uniform
 from modelaudit.measures.kernels.values import KernelValues
-from modelaudit.measures.statistics import kolmogorov_smirnov
+from modelaudit.measures.statistics import chi_squared, kolmogorov_smirnov
 from modelaudit.structs import PerObject
 from modelaudit.thresholds.weights import FLAT, FLAT_P, ORTHOGONAL
 
@@ -31,6 +31,7 @@ class LawFit(Struct, frozen=True):
         details: of values that are not drawn one by one.
         range_p: probability that independent draws have a range as small as that of the weights.
         law: the distribution; None for values that are not drawn one by one.
+        spread_p: p-value of the standard deviation, of an unbounded law.
     """
 
     inside: bool
@@ -39,10 +40,11 @@ class LawFit(Struct, frozen=True):
     details: Mapping[str, Json] = {}
     range_p: float = 1.0
     law: Distribution | None = None
+    spread_p: float = 1.0
 
     def fits(self, level: float) -> bool:
         """Whether the distribution is not rejected at `level`."""
-        return self.inside and min(self.p, self.range_p) > level
+        return self.inside and min(self.p, self.range_p, self.spread_p) > level
 
 
 def flat_fit(values: KernelValues, rounding: float) -> LawFit | None:
@@ -95,7 +97,11 @@ def law_fit(distribution: Distribution, values: KernelValues, rounding: float) -
     if step > 1 and p > 0:  # most laws are so far off that some of the weights exclude them
         p = kolmogorov_smirnov(distribution.cdf(drawn[1:-1]))[1]
     range_p = _range_p(float(probabilities[-1] - probabilities[0]), values.weights)
-    return LawFit(inside, p, math.isfinite(distribution.high), range_p=range_p, law=distribution)
+    bounded = math.isfinite(distribution.high)
+    spread_p = 1.0
+    if not bounded and p > 0:
+        spread_p = chi_squared((drawn[1:-1] - distribution.mean) / distribution.std)
+    return LawFit(inside, p, bounded, range_p=range_p, law=distribution, spread_p=spread_p)
 
 
 def _bounds(law: Distribution, rounding: float) -> tuple[float, float]:
@@ -126,6 +132,7 @@ def fit_json(fit: LawFit, values: KernelValues, rounding: float) -> dict[str, Js
         "inside_bound": fit.inside,
         "ks_p": fit.p,
         "range_p": fit.range_p,
+        "spread_p": fit.spread_p,
         "outside": None,
     }
     if fit.law is None:
