@@ -9,7 +9,13 @@ from msgspec import Struct, field
 
 from modelaudit.facts import Architecture, Kernel, Layer, Shape, Tensor, fits
 from modelaudit.formats.keras.variables.kernels import kernels_of
-from modelaudit.formats.keras.variables.names import VariableName, VariableNames, is_renumbered
+from modelaudit.formats.keras.variables.names import (
+    VariableName,
+    VariableNames,
+    is_renumbered,
+    kind_of,
+    shifted_kinds,
+)
 from modelaudit.formats.keras.variables.paths import (
     SPECTRAL,
     ObjectPaths,
@@ -131,6 +137,7 @@ class _Binder(Struct, dict=True):
             waiting.setdefault(layer.name, []).append(layer)
         suspects: list[tuple[str, Layer, Layer]] = []
         scopes: dict[str, str] = {}
+        layers = self.tree.layers
         for name, stored in groups.items():
             present = [tensor for tensor in stored if tensor in self.tensors]
             if not waiting.get(name):
@@ -141,12 +148,15 @@ class _Binder(Struct, dict=True):
                 scopes.setdefault(slot.route, VariableName.parse(short[tensor]).scope)
                 found = self.names.find(short[tensor])
                 if found and slot not in found:
-                    layers = self.tree.layers
                     suspects.append((tensor, layers[slot.route], layers[found[0].route]))
             self._claim_open(layer, [t for t in present if t not in self.claimed], short)
         self._check_order([name for name, stored in groups.items() if stored])
+        apart = {layers[route].name: scope.rpartition("/")[2] for route, scope in scopes.items()}
+        counted_apart = shifted_kinds(apart)
         self.misordered += [
-            tensor for tensor, owner, named in suspects if not _shifted(owner, named, scopes)
+            tensor
+            for tensor, owner, named in suspects
+            if kind_of(owner.name) not in counted_apart and not _shifted(owner, named, scopes)
         ]
 
     def _check_order(self, stored: Sequence[str]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from msgspec import Struct
 
@@ -134,6 +134,28 @@ def is_renumbered(scope: str, own: str) -> bool:
         return True
     (base, count), (own_base, own_count) = _split_count(scope), _split_count(own)
     return base == own_base and count > own_count
+
+
+def shifted_kinds(scopes: Mapping[str, str]) -> set[str]:
+    """Kinds of layers of which all scopes have another number, all by the same difference.
+
+    `tf.keras` of TensorFlow 1 counts layers from 1 and scopes from 0: `dense_1` has the scope
+    `dense`. Exchanged weights differ by more than one number.
+
+    Args:
+        scopes: the scope of each layer's variables, by the layer's name.
+    """
+    shifts: dict[str, set[int | None]] = {}
+    for own, scope in scopes.items():
+        (base, count), (own_base, own_count) = _split_count(scope), _split_count(own)
+        shift = count - own_count if base == own_base else None
+        shifts.setdefault(own_base, set()).add(shift)
+    return {kind for kind, found in shifts.items() if len(found) == 1 and not found & {0, None}}
+
+
+def kind_of(name: str) -> str:
+    """The name of a layer without its number."""
+    return _split_count(name)[0]
 
 
 def _split_count(name: str) -> tuple[str, int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from modelaudit.facts import Artifact, Json
 from modelaudit.findings import Confidence, Finding, Severity
@@ -54,16 +54,41 @@ def _check(threat: OpThreat) -> Check:
             for operation in operations(facts.artifact).watched
             if operation.node.op in threat.operations
         ]
-        found = (each for one in ours[:_MOST] for each in _judge(rule, facts, threat, one))
+        followed, left = _followed(threat, ours)
+        found = (each for one in followed for each in _judge(rule, facts, threat, one))
         yield from by_cause(found, "operation")
-        if len(ours) > _MOST:
+        if left:
             yield rule.finding(
-                f"{len(ours) - _MOST:,} more such operations were not traced.",
+                f"{left:,} more such operations were not traced.",
                 file=graph_file(facts.artifact),
                 evidence={"measured": len(ours), "unit": "operations", "threshold": _MOST},
             )
 
     return check
+
+
+def _followed(threat: OpThreat, ours: Sequence[GraphOperation]) -> tuple[list[GraphOperation], int]:
+    """Operations to judge, and the number of those beyond the limit.
+
+    What takes the same targets and runs alike is traced once: each `Saver` of TensorFlow 1 has an
+    operation for every variable, and some programs make a new one for every checkpoint.
+    """
+    honest: dict[object, bool] = {}
+    followed: list[GraphOperation] = []
+    left = 0
+    for one in ours:
+        inputs = [each for each in one.node.inputs if not each.startswith("^")]
+        targets = tuple(inputs[i] for i in threat.operations[one.node.op] if i < len(inputs))
+        function = one.function.name if one.function else ""
+        key = (one.prefix, function, one.node.op, targets or one.node.name, one.reach)
+        if key not in honest and len(honest) < _MOST:
+            sources = _sources(threat, one)
+            honest[key] = sources is None or _is_honest(threat, one, sources)
+        if key not in honest or (not honest[key] and len(followed) == _MOST):
+            left += 1
+        elif not honest[key]:
+            followed.append(one)
+    return followed, left
 
 
 def _judge(

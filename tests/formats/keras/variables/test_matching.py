@@ -334,3 +334,29 @@ def test_an_unknown_layout() -> None:
     architecture = parse_architecture(PLAIN, limits=Limits())
     with pytest.raises(ValueError, match="layout"):
         bind(architecture, [], "pickle")
+
+
+@pytest.mark.parametrize(
+    ("scopes", "sound"),
+    [
+        (("dense", "dense_1", "dense_2"), True),  # counted from 0, as tf.keras of TensorFlow 1 does
+        (("dense_1", "dense_2", "dense_3"), True),
+        (("dense_2", "dense_3", "dense_1"), False),
+        (("dense", "dense_2", "dense_1"), False),  # shifted, and two of them exchanged
+    ],
+)
+def test_scopes_that_are_all_counted_from_another_number(scopes, sound):
+    names = ("dense_1", "dense_2", "dense_3")
+    config = sequential(
+        layer("InputLayer", "input", batch_input_shape=[None, 4]),
+        *(layer("Dense", name, units=4) for name in names),
+    )
+    groups = {
+        name: [f"{scope}/kernel:0", f"{scope}/bias:0"]
+        for name, scope in zip(names, scopes, strict=True)
+    }
+    shapes = {f"{scope}/kernel": (4, 4) for scope in scopes}
+    shapes |= {f"{scope}/bias": (4,) for scope in scopes}
+    binding = legacy(config, groups, shapes)
+    assert (binding.misordered == ()) is sound
+    assert (binding.unclaimed, missing(binding)) == ((), ())

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from modelaudit.facts import Graph, GraphNode
 from modelaudit.findings import Finding
 from modelaudit.formats.reader import read
 from modelaudit.rules.engine import run_rules
 from modelaudit.rules.examples import model, tensor
 from modelaudit.rules.model import Facts
 from modelaudit.rules.security import RULES
+from modelaudit.rules.security.graph.examples import constant, graph_facts
 from modelaudit.settings import Limits
 
 if TYPE_CHECKING:
@@ -90,6 +92,23 @@ def test_a_restore_that_a_prediction_needs_is_one(tmp_path: Path, hidden: str) -
         path = saved(graph, tmp_path / "export")
     (found,) = findings(path)
     assert found.evidence["targets"] == ["/srv/there"]
+
+
+@pytest.mark.parametrize("run", [False, True])
+def test_a_saver_for_every_checkpoint(run: bool) -> None:
+    """A program that makes a new `Saver` for each save; and one more reading, which is run."""
+    nodes = [constant("read/path", "/srv/there"), GraphNode("x", "Placeholder", ())]
+    for saver in range(40):
+        nodes.append(constant(f"save_{saver}/Const", "model"))
+        nodes += [
+            GraphNode(f"save_{saver}/RestoreV2_{i}", "RestoreV2", (f"save_{saver}/Const",))
+            for i in range(32)
+        ]
+    nodes.append(GraphNode("read", "RestoreV2", ("read/path",)))
+    nodes.append(GraphNode("y", "Add", ("x", "read") if run else ("x", "x")))
+    results = run_rules(RULES, graph_facts(Graph(("serve",), tuple(nodes)), outputs=("y",)))
+    told = [each for result in results for each in result.findings if each.code == "MA746"]
+    assert [each.evidence["targets"] for each in told] == [["/srv/there"]] * run
 
 
 @pytest.mark.parametrize(
