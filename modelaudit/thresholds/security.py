@@ -52,3 +52,10 @@ CODE_BYTES = Threshold(
     "size of the instructions of a layer's code above which they are not judged",
     "the longest function among 167 of public code has less than 1,000; reading them takes time",
 )
+LEFT_BYTES = Threshold(
+    64,
+    "bytes",
+    "number of bytes that nothing refers to, up to which a converter may have left them",
+    "TOCO writes operator codes twice: 14 and 34 bytes in two public models; the shortest programs "
+    "and data that were hidden in a model for a test have 83 and more",
+)

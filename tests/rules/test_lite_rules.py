@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 
 import numpy as np
@@ -89,6 +90,24 @@ def test_a_runtime_that_is_lower_than_the_operators_need(ran, stated, fails):
     entry = {"min_runtime_version": stated.ljust(16, b"\0")}
     result = ran("MA229", made.packed(made.with_metadata(made.conv_model(), entry)))
     assert (result.outcome is Outcome.FAIL) == fails
+
+
+@pytest.mark.parametrize("second", ["x", "y"])
+def test_subgraphs_may_have_inputs_of_one_name(ran, second):
+    """As the condition and the body of a loop have; in one subgraph a name need not be one, too."""
+    model = made.conv_model()
+    model.subgraphs[0].outputs = [made.add_tensor(model, "more", (1, 6, 6, 4))]
+    made.add_operator(model, 32, [3], model.subgraphs[0].outputs, custom="FlexErf")
+    body = copy.deepcopy(model.subgraphs[0])
+    body.name, body.tensors[body.inputs[0]].name = b"body", second.encode()
+    model.subgraphs.append(body)
+    assert ran("MA760", made.packed(model)).outcome is Outcome.PASS
+
+
+def test_a_program_of_a_few_bytes_is_no_leftover(ran):
+    data = made.packed(made.conv_model())
+    few = [ran("MA761", data + more).findings for more in (b"\x00\x09\x00\x09", b"#!/bin/sh\n")]
+    assert [each.severity for (each,) in few] == [Severity.INFO, Severity.MEDIUM]
 
 
 def test_programs_in_a_model(ran):

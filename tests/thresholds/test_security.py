@@ -8,9 +8,13 @@ from types import CodeType
 
 import pytest
 
-from modelaudit.facts import GraphFunction, GraphNode
+from modelaudit.facts import GraphFunction, GraphNode, Problem, ProblemKind
 from modelaudit.formats.bytecode.code_fields import LAYOUTS
 from modelaudit.formats.bytecode.marshal_reader import Bytecode, Code
+from modelaudit.rules.catalogue import rule
+from modelaudit.rules.engine import run_rule
+from modelaudit.rules.examples import model
+from modelaudit.rules.model import Facts
 from modelaudit.rules.security.config.allowed_code import judge_bytecode
 from modelaudit.rules.security.config.examples import keras_layer, lambda_layer, with_layers
 from modelaudit.rules.security.graph.examples import constant, graph_with
@@ -37,6 +41,14 @@ def long_pattern(length):
 @at("security.PATTERN_REPEATS", {5: "pass", 6: "fail"})
 def repeats(times):
     return pattern("a*" * times)
+
+
+@at("security.LEFT_BYTES", {63: ["info"], 64: ["info"], 65: ["medium"]})
+def bytes_that_nothing_refers_to(count):
+    evidence = {"tflite": "unused", "measured": count}
+    problem = Problem(ProblemKind.OTHER, "m.tflite", "has bytes", evidence=evidence)
+    found = run_rule(rule("MA761"), Facts(model(problems=(problem,)))).findings
+    return [each.severity for each in found]
 
 
 @at("security.LARGEST_SIZE", {2147483648: "pass", 2147483649: "fail"})

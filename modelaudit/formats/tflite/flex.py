@@ -8,7 +8,7 @@ serialized NodeDef.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 
 from modelaudit.errors import ReadError
 from modelaudit.facts import Graph, GraphNode, Problem, ProblemKind, Tensor
@@ -77,8 +77,11 @@ def flex_graph(
         return None, []
     nodes: list[GraphNode] = []
     problems: list[Problem] = []
+    taken: set[str] = set()
     for table, graph in zip(model.tables("subgraphs"), graphs, strict=True):
-        nodes += _nodes(table, graph, constants, limits, problems)
+        own = [*_nodes(table, graph, constants, limits, problems, taken)]
+        taken |= {node.name for node in own}
+        nodes += own
     return Graph((), tuple(nodes)), problems
 
 
@@ -88,7 +91,9 @@ def _nodes(
     constants: Mapping[str, Tensor],
     limits: Limits,
     problems: list[Problem],
+    taken: Set[str],
 ) -> Iterator[GraphNode]:
+    """The operations of one subgraph; names that earlier subgraphs have begin with its own."""
     makers = {
         out: f"{graph.name}/{i}:{place}"
         for i, operator in enumerate(graph.operators)
@@ -100,7 +105,9 @@ def _nodes(
     for index in sorted(used - {*makers, -1}):
         tensor = graph.tensors[index]
         given = index in inputs_of_graph
-        makers[index] = _node_name(tensor)[0] if given else f"{graph.name}/tensor {index}"
+        name = _node_name(tensor)[0]
+        own = given and name not in taken
+        makers[index] = name if own else f"{graph.name}/tensor {index}"
         yield _source(makers[index], tensor, constants)
     for i, (operator, stored) in enumerate(
         zip(graph.operators, table.tables("operators"), strict=True)
@@ -123,17 +130,19 @@ def _nodes(
             yield GraphNode(name, operator.flex, inputs)
         else:
             yield replace(node, name=name, inputs=inputs)
-    yield from _results(graph, makers)
+    yield from _results(graph, makers, taken)
 
 
-def _results(graph: LiteSubgraph, makers: Mapping[int, str]) -> Iterator[GraphNode]:
+def _results(
+    graph: LiteSubgraph, makers: Mapping[int, str], others: Set[str]
+) -> Iterator[GraphNode]:
     """Nodes whose outputs have the names of the subgraph's outputs, which signatures refer to."""
     found: dict[str, dict[int, str]] = {}
     for index in graph.outputs:
         if index in makers:
             name, place = _node_name(graph.tensors[index])
             found.setdefault(name, {})[place] = makers[index]
-    taken, left = {*makers.values()}, _MOST_PLACES
+    taken, left = {*makers.values(), *others}, _MOST_PLACES
     for name, places in found.items():
         first = min(places)
         last = min(max(places), left)  # names come from the file

@@ -11,6 +11,7 @@ from modelaudit.rules.model import Check, Facts, Family, Need, Rule, rules_of
 from modelaudit.rules.problem_findings import describe
 from modelaudit.rules.security.container.threats import THREATS, Threat
 from modelaudit.structs import replace
+from modelaudit.thresholds.security import LEFT_BYTES
 
 
 def covers(threat: Threat, problem: Problem) -> bool:
@@ -25,10 +26,19 @@ def _check(threat: Threat) -> Check:
         for problem in facts.artifact.problems:
             if covers(threat, problem):
                 finding = describe(rule, problem)
-                habit = threat.key == "path" and not _climbs(problem)
-                yield replace(finding, severity=Severity.MEDIUM) if habit else finding
+                if threat.key == "path" and not _climbs(problem):
+                    finding = replace(finding, severity=Severity.MEDIUM)
+                if threat.key == "tflite" and _left(problem):
+                    finding = replace(finding, severity=Severity.INFO)
+                yield finding
 
     return check
+
+
+def _left(problem: Problem) -> bool:
+    """Whether the bytes are so few, and no program, that a converter may have left them."""
+    size = problem.evidence.get("measured")
+    return isinstance(size, int) and size <= LEFT_BYTES.value and "program" not in problem.evidence
 
 
 def _climbs(problem: Problem) -> bool:

@@ -37,8 +37,9 @@ THREATS = (
         Severity.MEDIUM,
         "The file contains bytes that nothing in it refers to",
         "Everything in the file is referred to",
-        "A converter writes no such bytes. The interpreter ignores them, so they are meant for "
-        "something else: a program, or data that are distributed with the model.",
+        "The interpreter ignores them, so they are meant for something else: a program, or data "
+        "that are distributed with the model. Converters leave a few bytes at most, such as "
+        "tables that they write twice.",
         "Convert the model again, or ask the author what they are.",
         kind=ProblemKind.OTHER,
         key="tflite",
