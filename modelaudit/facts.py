@@ -85,6 +85,11 @@ class FileEntry(Struct, frozen=True):
     """config, weights, graph, index, asset, metadata, archive or foreign."""
 
 
+def is_row(shape: tuple[int, ...]) -> bool:
+    """Whether it is a vector, or one with further axes of size 1 before it."""
+    return bool(shape) and math.prod(shape[:-1]) == 1
+
+
 class TensorSource(Protocol):
     """Lazy, bounded access to a stored tensor's values."""
 
@@ -107,7 +112,8 @@ class TensorStats(Struct, frozen=True):
     `zeros` and `nonfinite` are counts of elements. `std` is the population deviation. The longest
     run of zeros in C order has `zero_run` elements and starts at element `zero_run_at`, that of
     values that are not finite likewise. `second` is the second largest magnitude, 0 if it is not
-    known. Of vectors, `faded` counts the elements of a magnitude up to `FADED`, zeros included.
+    known. Of rows (see `is_row`), `faded` counts the elements of a magnitude up to `FADED`, zeros
+    included.
     """
 
     minimum: float

@@ -25,6 +25,7 @@ _WITH_STATE = (Format.KERAS_ARCHIVE, Format.LEGACY_H5_FULL)
 _RATE = re.compile(r"(^|/)_?(learning_rate|lr)(:0)?$|^optimizer/vars/1$")
 _ITERATIONS = re.compile(r"(^|/)_?iter(ation)?s?(:0)?$|^optimizer/vars/0$")
 _NUMBERED = re.compile(r"(^|/)_?(vars|variables)/\d+$")
+_IN_BLOCKS = re.compile(r"(^|/)Variable(_\d+)?(:0)?$")  # Keras 2.0 to 2.2: of all weights in turn
 _TRAINABLE = re.compile(r"(^|/)_trainable_variables/\d+$")
 _NUMBER = re.compile(r"(\d+)")
 # Names of m or of v, as a part of a path or as the end of a name.
@@ -136,9 +137,11 @@ def _of_tf1(
         told = [math.log(power) / math.log(_BETAS[f"beta_{n}"]) - 1 for n, power in powers]
         if told and math.isclose(*told, rel_tol=0.01, abs_tol=0.5):
             steps, settings = told[0] if steps is None else steps, {**_BETAS}
-    slots = [t for t in stored if t.shape]
+    slots = [t for t in stored if t.shape and _TF1_SLOT.search(t.name)]
     (name,) = names
-    moments = tuple(_moments(artifact, slots))
+    if name == "RMSProp":
+        settings = {"rho": 0.9}
+    moments = tuple(_moments(artifact, slots, _slot_scope(artifact, slots)))
     return OptimizerState(name, None if steps is None else round(steps), None, settings, moments)
 
 
@@ -154,6 +157,17 @@ def never_stepped(artifact: Artifact) -> bool:
     slots = [t.stats for t in artifact.tensors if t.role == "optimizer" and t.size > 1]
     stepped = state is not None and state.steps
     return not stepped and all(stats is not None and stats.constant for stats in slots)
+
+
+def _slot_scope(artifact: Artifact, slots: Sequence[Tensor]) -> str:
+    """The scope of an optimizer, before the names of the weights that its slots are for."""
+    weights = {tensor.name for tensor in artifact.tensors if tensor.role == "weight"}
+    owners = [slot.name.rpartition("/")[0] for slot in slots]
+    for end in [0, *(found.end() for found in re.finditer("/", owners[0]))] if owners else ():
+        scope = owners[0][:end]
+        if all(each.startswith(scope) and each[end:] in weights for each in owners):
+            return scope
+    return ""
 
 
 def _accumulates(slots: Sequence[Tensor]) -> bool:
@@ -210,15 +224,18 @@ def _in_layer(tensor: Tensor) -> tuple[list[tuple[int, str]], int]:
     return _natural(tensor.name if _TRAINABLE.search(tensor.name) else route), _place(role)
 
 
-def _moments(artifact: Artifact, slots: Sequence[Tensor]) -> Iterator[WeightMoments]:
-    if slots and all(_NUMBERED.search(slot.name) for slot in slots):
-        for weights in _orders(artifact):
-            if found := list(_by_number(weights, slots)):
-                yield from found
-                return
-        return
-    firsts = {_kept_for(s.name, _FIRST): s for s in slots}
-    seconds = {_kept_for(s.name, _SECOND): s for s in slots}
+def _moments(
+    artifact: Artifact, slots: Sequence[Tensor], scope: str = ""
+) -> Iterator[WeightMoments]:
+    for pattern, match in ((_NUMBERED, _by_number), (_IN_BLOCKS, _by_blocks)):
+        if slots and all(pattern.search(slot.name) for slot in slots):
+            for weights in _orders(artifact):
+                if found := list(match(weights, slots)):
+                    yield from found
+                    return
+            return
+    firsts = {_kept_for(s.name.removeprefix(scope), _FIRST): s for s in slots}
+    seconds = {_kept_for(s.name.removeprefix(scope), _SECOND): s for s in slots}
     for route, role, tensor in _weights(artifact):
         key = _longest_end(_plain(tensor.name), {*firsts, *seconds})
         first, second = firsts.get(key), seconds.get(key)
@@ -289,6 +306,26 @@ def _by_number(
             second = kept[1] if each > 1 else None if signed else kept[0]
             yield _summed(route, role, kept[0] if signed else None, second)
         return
+
+
+def _by_blocks(
+    weights: Sequence[tuple[str, str, Tensor]], slots: Sequence[Tensor]
+) -> Iterator[WeightMoments]:
+    """Slots in blocks: the first ones of all weights, the second ones, and those of AMSGrad."""
+    wanted, count = [tensor.shape for _, _, tensor in weights], len(weights)
+    blocks = [slots[start : start + count] for start in range(0, len(slots), max(count, 1))]
+    used = blocks[:2] if len(blocks) > 2 else blocks  # without AMSGrad, the third are placeholders
+    if not used or any([slot.shape for slot in block] != wanted for block in used):
+        return
+    signed = [any(s.stats and s.stats.minimum < 0 for s in block) for block in used]
+    if len(used) == 2 and signed[1]:
+        return
+    first = used[0] if signed[0] or len(used) == 2 else ()
+    second = used[-1] if not signed[-1] else ()
+    for index, (route, role, _) in enumerate(weights):
+        yield _summed(
+            route, role, first[index] if first else None, second[index] if second else None
+        )
 
 
 def _summed(route: str, role: str, first: Tensor | None, second: Tensor | None) -> WeightMoments:

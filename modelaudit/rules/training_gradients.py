@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 from modelaudit.audit_types.values import number
+from modelaudit.facts import is_row
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.measures.architecture.layer_graph import LayerGraph
 from modelaudit.measures.optimizer_state import OptimizerState, WeightMoments
@@ -62,10 +63,15 @@ def _no_gradient(rule: Rule, facts: Facts) -> Iterator[Finding]:
     assert facts.measurements is not None
     measured = facts.measurements
     state, moments = _trained(facts)
-    yield from _silent_units(rule, facts, state)
+    units = [*_silent_units(rule, facts, state)]
+    yield from units
     largest = max((each.first or 0.0 for each in moments), default=0.0)
     ratios = [(each, _ratio(each, largest)) for each in moments]
     if not any(ratio is not None and ratio > ALIVE.value for _, ratio in ratios):
+        if units:
+            return
+        if not any(ratio is not None for _, ratio in ratios):
+            raise NotApplicable(f"{state.name or 'the optimizer'} keeps averages of squares only")
         raise NotRelevant("no weight received a gradient at the end: training had converged")
     # One gradient that exploded stays in the square for thousands of steps: the average itself has
     # to be small as well, beside that of the other weights.
@@ -117,7 +123,7 @@ def _silent_units(rule: Rule, facts: Facts, state: OptimizerState) -> Iterator[F
     rectified = {layer.route for layer in layers if activation_of(layer) == "relu"}
     rectified |= {x.route for x in facts.artifact.kernels if x.activation == "relu"}
     for each in state.moments:
-        units = each.shape[0] if len(each.shape) == 1 else 0
+        units = each.shape[-1] if is_row(each.shape) else 0
         largest = each.first if each.first is not None else each.second
         if each.role != "bias" or each.route not in rectified or not largest or not units:
             continue

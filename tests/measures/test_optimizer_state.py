@@ -154,11 +154,12 @@ def of_tf1(tmp_path_factory):
     v1, folder = tf.compat.v1, tmp_path_factory.mktemp("tf1")
     rows = np.random.default_rng(0).normal(size=(64, 6)).astype("f4")
 
-    def make(name, optimizers):
+    def make(name, optimizers, row=(10,)):
         with tf.Graph().as_default(), v1.Session() as session:
             x = v1.placeholder("float32", (None, 6))
             first = v1.Variable(tf.random.normal((6, 10), stddev=0.4, seed=1))
-            bias = v1.Variable(np.where(np.arange(10) < 5, -50, 0.1).astype("f4"))
+            start = np.where(np.arange(10) < 5, -50, 0.1).astype("f4")
+            bias = v1.Variable(start.reshape(row))
             last = v1.Variable(tf.random.normal((10, 1), stddev=0.4, seed=2))
             hidden = tf.nn.relu(tf.matmul(x, first) + bias)
             loss = tf.reduce_mean((tf.matmul(hidden, last) - x[:, :1]) ** 2)
@@ -186,6 +187,47 @@ def test_slots_of_tensorflow_1(of_tf1):
         assert each.second == pytest.approx(v.max())
     told = run_rule(rule("MA433"), Facts(artifact, measurements=Measurements())).findings
     assert [each.detail[:38] for each in told] == ["5 of the 10 units of Variable never re"]
+
+
+@pytest.mark.slow
+def test_slots_of_tensorflow_1_in_a_scope(of_tf1):
+    """RMSProp's averages start at 1 and fade; the bias is a row of a matrix."""
+
+    def optimizers(v1):
+        with v1.variable_scope("training/of"):
+            return [v1.train.RMSPropOptimizer(0.01, decay=0.1)]
+
+    path, values = of_tf1("rmsprop", optimizers, (1, 10))
+    found = optimizer_state(read(path, Limits()))
+    kept = [each for name, each in values.items() if name.endswith("/RMSProp:0")]
+    assert (found.name, len(found.moments)) == ("RMSProp", len(kept))
+    largest = [each.second for each in found.moments]
+    assert largest == [pytest.approx(each.max()) for each in kept]
+    told = run_rule(
+        rule("MA433"), Facts(read(path, Limits()), measurements=Measurements())
+    ).findings
+    assert [each.detail[:38] for each in told] == ["5 of the 10 units of Variable received"]
+
+
+def test_slots_of_keras_2_0_follow_in_blocks():
+    """All first averages, then all averages of squares, then placeholders."""
+    slots = [slot("optimizer_weights/Adam/iterations:0", 70, 70, (), "int64")]
+    shapes = ((4, 2), (2,), (4, 2), (2,))
+    for number, shape in enumerate((*shapes, *shapes, (1,), (1,), (1,), (1,))):
+        name = f"training/Adam/Variable{f'_{number}' * bool(number)}:0"
+        slots.append(slot(name, 0.0 if number > 3 else -1.0, float(number), shape))
+    adam = {"optimizer_config": {"class_name": "Adam", "config": {"lr": 0.5}}}
+    told = [(x.route, x.role, x.first, x.second) for x in state(*slots, training=adam).moments]
+    assert told == [
+        ("a", "kernel", 1, 4),
+        ("a", "bias", 1, 5),
+        ("b", "kernel", 2, 6),
+        ("b", "bias", 3, 7),
+    ]
+    exchanged = [slots[0], *slots[2:], slots[1]]  # of which the shapes do not fit
+    names = [each.name for each in slots]
+    moved = [replace(x, name=name) for x, name in zip(exchanged, names, strict=True)]
+    assert state(*moved, training=adam).moments == ()
 
 
 @pytest.mark.slow

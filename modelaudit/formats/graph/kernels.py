@@ -6,7 +6,7 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from modelaudit.facts import Graph, GraphNode, Json, Kernel, Signature, Tensor
+from modelaudit.facts import Graph, GraphNode, Json, Kernel, Signature, Tensor, is_row
 from modelaudit.formats.graph.dataflow import CALLS, Frame, GraphWalker
 from modelaudit.formats.graph.kernel_ops import (
     ACTIVATIONS,
@@ -296,7 +296,7 @@ class _Finder:
                 others = [ref for ref in follower.inputs if ref.partition(":")[0] != node.name]
                 name = self.walker.weight(frame, others[0]) if others else None
                 tensor = self.tensors.get(name) if name else None
-                if tensor is None or len(tensor.shape) != 1:
+                if tensor is None or not is_row(tensor.shape):
                     break
                 bias = name
             elif follower.op in ACTIVATIONS:

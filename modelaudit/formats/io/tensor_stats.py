@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelaudit.errors import LimitExceeded, ReadError
-from modelaudit.facts import Problem, ProblemKind, Tensor, TensorStats
+from modelaudit.facts import Problem, ProblemKind, Tensor, TensorStats, is_row
 from modelaudit.formats.io.dtypes import decode, stored_dtype
 from modelaudit.formats.io.file_window import FileWindow
 from modelaudit.settings import Limits
@@ -143,7 +143,7 @@ def summarise(
         raise LimitExceeded(file, "tensor bytes", promised, limits.tensor_bytes, "tensor_bytes")
     digest = hashlib.sha256()
     numeric = stored is not None and stored.kind != "c"
-    moments = _RunningStats(vector=len(shape) == 1) if numeric else None
+    moments = _RunningStats(vector=is_row(shape)) if numeric else None
     nbytes = elements = 0
     with np.errstate(all="ignore"):  # signalling NaNs are counted, not reported as warnings
         for piece in source.raw():
