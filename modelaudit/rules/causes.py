@@ -55,7 +55,8 @@ def _check(row: CauseTexts) -> Check:
         for cause in diagnosis.causes:
             if cause.cause == row.cause:
                 likely = cause.belief is None or cause.belief > HALF
-                yield _finding(rule, row, cause, sure=likely and _sure(facts, diagnosis))
+                told = _finding(rule, row, cause, sure=likely and _sure(facts, diagnosis))
+                yield replace(told, severity=Severity.LOW) if _on_guessed_values(facts) else told
                 return
         for other in diagnosis.consequences:
             if other.cause == row.cause:
@@ -80,6 +81,15 @@ def _sure(facts: Facts, diagnosis: Diagnosis) -> bool:
     seen = facts.behaviour
     own = seen is not None and seen.inputs.kind == "user"
     return own and diagnosis.odds.fault >= SURE_FAULT.value
+
+
+def _on_guessed_values(facts: Facts) -> bool:
+    """Whether made-up rows or series were run, whose usual values no file shows.
+
+    Answers to values that are far too small are as constant as those of a faulty model.
+    """
+    seen = facts.behaviour
+    return seen is not None and seen.inputs.kind != "user" and not facts.words.oriented
 
 
 def _finding(rule: Rule, row: CauseTexts, cause: Cause, *, sure: bool) -> Finding:

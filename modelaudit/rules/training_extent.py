@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from modelaudit.facts import Layer, TensorStats
 from modelaudit.findings import Confidence, Finding, Severity
-from modelaudit.layer_classes import Trait, has
-from modelaudit.measures.architecture.layer_graph import LayerGraph
 from modelaudit.measures.kernels.initializers import canonical_name
+from modelaudit.measures.kernels.input_scale import reads_inputs
 from modelaudit.measures.optimizer_state import OptimizerState, optimizer_state
 from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
@@ -174,11 +173,11 @@ def _unscaled(rule: Rule, facts: Facts) -> Iterator[Finding]:
     state = optimizer_state(facts.artifact)
     if state is not None and (state.steps or 0) < FEW_STEPS.value:
         raise NotRelevant("there were too few training steps")
-    given, takers = _as_given(graph), graph.consumers()
+    given, takers = reads_inputs(graph), graph.consumers()
     sizes = [
         (size, route)
         for route, size in facts.measurements.input_scales.items()
-        if _first(graph, given, route)
+        if route in given
         # A normalization takes the bias away, and with it the gradient.
         and not normalized_behind(graph, takers, route)
     ]
@@ -213,23 +212,6 @@ def _unscaled(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 "n": len(sizes),
             },
         )
-
-
-def _as_given(graph: LayerGraph) -> frozenset[str]:
-    """The layers that pass on inputs of the network, without weights in between."""
-
-    def step(layer: Layer, values: Sequence[bool | None]) -> bool | None:
-        passes = has(layer.class_name, Trait.KEEPS_RANGE | Trait.BETWEEN_INPUTS)
-        return True if passes and not layer.custom and all(values) else None
-
-    found: dict[str, bool] = graph.propagate(step, lambda one, _: one)
-    return frozenset(found)
-
-
-def _first(graph: LayerGraph, given: frozenset[str], route: str) -> bool:
-    """Whether a layer gets inputs of the network as they are."""
-    calls = graph.calls.get(route, ())
-    return not calls or any(source in given for call in calls for source in call)
 
 
 def _example(size: float) -> Facts:

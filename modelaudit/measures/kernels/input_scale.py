@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
-from modelaudit.facts import Artifact, Tensor
+from modelaudit.errors import ReadError
+from modelaudit.facts import Artifact, Layer, Tensor
+from modelaudit.layer_classes import Trait, has
+from modelaudit.measures.architecture.layer_graph import LayerGraph, layer_graph
 from modelaudit.measures.optimizer_state import WeightMoments, optimizer_state
 from modelaudit.thresholds.training import UNSCALED
 
 
 def input_scales(artifact: Artifact, most_bytes: int) -> Iterator[tuple[str, float]]:
     """Routes of layers, and the root mean square of the largest column of their inputs.
-
-    For z = x W + b, dL/dW[i, j] = x[i] dL/db[j]. A unit j that only outliers reach says nothing
-    about other inputs, so the squares of column i are summed over all units, then compared.
 
     Args:
         artifact: the model.
@@ -25,19 +26,58 @@ def input_scales(artifact: Artifact, most_bytes: int) -> Iterator[tuple[str, flo
     Raises:
         ReadError: the averages cannot be read.
     """
+    for kernel, bias in _pairs(artifact):
+        size = _bound(kernel, bias)
+        if size > UNSCALED.value:
+            columns = _columns(artifact, kernel, bias, most_bytes)
+            size = float(columns.max()) if columns.size else 0.0
+        yield kernel.route, size
+
+
+def table_scales(artifact: Artifact, columns: int, most_bytes: int) -> NDArray[np.float64] | None:
+    """Root mean squares of the columns of a table in training, if some are unusually large.
+
+    None if no layer that takes them as they are shows it, or the file cannot be read.
+    """
+    if artifact.architecture is None:
+        return None
+    graph = layer_graph(artifact.architecture)
+    given = reads_inputs(graph)
+    try:
+        for kernel, bias in _pairs(artifact):
+            first = kernel.route in given and len(kernel.shape) == 2
+            if first and kernel.shape[0] == columns and _bound(kernel, bias) > UNSCALED.value:
+                found = _columns(artifact, kernel, bias, most_bytes)
+                return found if found.size and found.max() > UNSCALED.value else None
+    except (ReadError, OSError):
+        return None
+    return None
+
+
+def reads_inputs(graph: LayerGraph) -> frozenset[str]:
+    """The layers that get inputs of the network as they are, without weights in between."""
+
+    def step(layer: Layer, values: Sequence[bool | None]) -> bool | None:
+        passes = has(layer.class_name, Trait.KEEPS_RANGE | Trait.BETWEEN_INPUTS)
+        return True if passes and not layer.custom and all(values) else None
+
+    found: dict[str, bool] = graph.propagate(step, lambda one, _: one)
+    return frozenset(
+        layer.route
+        for layer in graph.layers
+        if not (calls := graph.calls.get(layer.route, ()))
+        or any(source in found for call in calls for source in call)
+    )
+
+
+def _pairs(artifact: Artifact) -> Iterator[tuple[WeightMoments, WeightMoments]]:
+    """Averages for kernel and bias of the same layer."""
     state = optimizer_state(artifact)
     moments = state.moments if state else ()
-    tensors = {tensor.name: tensor for tensor in artifact.tensors}
     biases = {each.route: each for each in moments if each.role == "bias"}
     for kernel in moments:
-        bias = biases.get(kernel.route)
-        if kernel.role != "kernel" or bias is None:
-            continue
-        size = _bound(kernel, bias)
-        if size > UNSCALED.value and kernel.squares and bias.squares:
-            stored = tensors[kernel.squares]
-            size = _by_columns(stored, tensors[bias.squares]) if stored.nbytes <= most_bytes else 0
-        yield kernel.route, size
+        if kernel.role == "kernel" and kernel.route in biases:
+            yield kernel, biases[kernel.route]
 
 
 def _bound(kernel: WeightMoments, bias: WeightMoments) -> float:
@@ -47,13 +87,26 @@ def _bound(kernel: WeightMoments, bias: WeightMoments) -> float:
     return ratios[0] if len(ratios) == 2 and ratios[1] * UNSCALED.value > ratios[0] else 0.0
 
 
-def _by_columns(kernel: Tensor, bias: Tensor) -> float:
-    if kernel.source is None or bias.source is None:
-        return 0.0
-    of_bias = bias.source.array().astype(np.float64)
-    if of_bias.ndim == 2 and len(kernel.shape) == 2:
+def _columns(
+    artifact: Artifact, kernel: WeightMoments, bias: WeightMoments, most_bytes: int
+) -> NDArray[np.float64]:
+    """Root mean square of each column of a layer's inputs; empty where it is not known.
+
+    For z = x W + b, dL/dW[i, j] = x[i] dL/db[j]. A unit j that only outliers reach says nothing
+    about other inputs, so the squares of column i are summed over all units, then compared.
+    """
+    tensors = {tensor.name: tensor for tensor in artifact.tensors}
+    squares, of_bias = (_read(tensors.get(x.squares), most_bytes) for x in (kernel, bias))
+    if of_bias.ndim == 2 and squares.ndim == 2:
         of_bias = of_bias[0]  # a GRU has a second bias, behind the recurrent kernel
-    if kernel.shape[len(kernel.shape) - of_bias.ndim :] != of_bias.shape:
-        return 0.0
-    columns = kernel.source.array().astype(np.float64).reshape(-1, of_bias.size)
-    return math.sqrt(columns.sum(axis=1).max() / of_bias.sum())
+    total = float(of_bias.sum())
+    if not total > 0 or squares.shape[squares.ndim - of_bias.ndim :] != of_bias.shape:
+        return np.empty(0)
+    columns: NDArray[np.float64] = squares.reshape(-1, of_bias.size).sum(axis=1)
+    return np.sqrt(columns / total)
+
+
+def _read(tensor: Tensor | None, most_bytes: int) -> NDArray[np.float64]:
+    if tensor is None or tensor.source is None or tensor.nbytes > most_bytes:
+        return np.empty(0)
+    return np.asarray(tensor.source.array(), dtype=np.float64)

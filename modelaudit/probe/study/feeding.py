@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -17,9 +18,11 @@ from modelaudit.measures.architecture.modality import declared_inputs
 from modelaudit.measures.architecture.modality_words import WORDS, Modality
 from modelaudit.measures.behaviour.accuracy import class_labels
 from modelaudit.measures.behaviour.probe_data import input_columns, target_summary
+from modelaudit.measures.kernels.input_scale import table_scales
 from modelaudit.measures.transforms import NO_CHANNELS, Transform, layout_of, transforms_for
 from modelaudit.probe.protocol import Observation
 from modelaudit.probe.study.inputs import (
+    MAX_BYTES,
     InputSpec,
     ProbeData,
     Unprobeable,
@@ -32,6 +35,7 @@ from modelaudit.settings import ProbeSettings, Tasks
 from modelaudit.structs import replace
 
 MAX_IMAGES = 1000
+LARGE_COLUMN = 10.0  # root mean square from which a column is not on the usual scale
 
 
 class PreparedInputs(Struct, frozen=True):
@@ -108,7 +112,7 @@ def prepare_inputs(
         else:
             unused = f"the model has {len(specs)} inputs, the probe data have one"
     notes = (unused, *notes) if unused else notes
-    made = _built_in(specs, artifact.architecture, settings, notes)
+    made = _built_in(specs, artifact, settings, notes)
     if isinstance(made, Unprobeable):
         return made
     return replace(made, info=replace(made.info, unused=unused))
@@ -185,13 +189,15 @@ def _user(
 
 def _built_in(
     specs: Sequence[InputSpec],
-    architecture: Architecture | None,
+    artifact: Artifact,
     settings: ProbeSettings,
     notes: tuple[str, ...],
 ) -> PreparedInputs | Unprobeable:
-    made = []
+    made, architecture = [], artifact.architecture
     for place, spec in enumerate(specs):
         data = synthetic(spec, settings.samples, settings.seed + place)
+        if not isinstance(data, Unprobeable) and len(specs) == 1 and spec.assumed:
+            data = _as_in_training(data, artifact)
         if isinstance(data, Unprobeable):
             return data
         made.append(data)
@@ -225,6 +231,25 @@ def _built_in(
         vocabularies=tuple(spec.vocabulary for spec in specs),
         counts=tuple(spec.modality is Modality.TABLE and spec.unknown_integers for spec in specs),
     )
+
+
+def _as_in_training(data: ProbeData, artifact: Artifact) -> ProbeData:
+    """Rows of a table with large columns on the scale that the optimizer's averages show.
+
+    Of a column, the root mean square is known, but not whether it has negative values: one half of
+    the rows has none, and is between 0.5 and 1.5 times that, the other one both signs.
+    """
+    x, (low, high) = data.x, data.value_range
+    scales = table_scales(artifact, x.shape[1], MAX_BYTES) if x.ndim == 2 else None
+    if scales is None:
+        return data
+    share = (x - low) / (high - low)  # 0 to 1
+    positive = (np.arange(len(x)) // 2 % 2 == 0)[:, None]
+    scaled = np.where(positive, 0.5 + share, math.sqrt(3) * (2 * share - 1)) * scales
+    x = np.where(scales > LARGE_COLUMN, scaled, x).astype(x.dtype)
+    note = f"columns as large as in training, up to {scales.max():.4g}, by the optimizer's averages"
+    bounds = (float(x.min()), float(x.max()))
+    return replace(data, x=x, value_range=bounds, notes=(*data.notes[1:], note))
 
 
 def _largest_class(y: Array | None) -> float | None:

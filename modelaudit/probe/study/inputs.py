@@ -59,6 +59,7 @@ class InputSpec(Struct, frozen=True):
         vocabulary: number of valid integers from 0, for inputs of an embedding.
         notes: where range and vocabulary come from.
         modality: the kind of data.
+        assumed: whether nothing in the file shows the range.
     """
 
     name: str
@@ -68,6 +69,7 @@ class InputSpec(Struct, frozen=True):
     vocabulary: int | None = None
     notes: tuple[str, ...] = ()
     modality: Modality = Modality.UNKNOWN
+    assumed: bool = False
 
     @property
     def unknown_integers(self) -> bool:
@@ -95,7 +97,7 @@ def input_spec(port: Port, artifact: Artifact) -> InputSpec | Unprobeable:
     sure = kind.confidence is not Confidence.LOW or modality is Modality.SERIES
     low, high = _RANGES.get(modality, (0.0, 1.0)) if sure else (0.0, 1.0)
     note = f"range {low:g}…{high:g} assumed: the model does not contain its value range"
-    return replace(found, value_range=(low, high), notes=(note,))
+    return replace(found, value_range=(low, high), notes=(note,), assumed=True)
 
 
 # Ranges of values as training scripts usually scale them; others are scaled to 0…1.

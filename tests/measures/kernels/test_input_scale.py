@@ -5,12 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from modelaudit.facts import Tensor
+from modelaudit.audit_types.loading import Port, Status
+from modelaudit.facts import Artifact, Tensor
 from modelaudit.formats.io.file_window import FileWindow
 from modelaudit.formats.io.tensor_stats import FileArray, summarise
 from modelaudit.measures.kernels.input_scale import input_scales
+from modelaudit.probe.protocol import Observation
+from modelaudit.probe.study.feeding import prepare_inputs
 from modelaudit.rules import examples
-from modelaudit.settings import Limits
+from modelaudit.settings import Limits, ProbeSettings
 from modelaudit.structs import replace
 
 
@@ -21,8 +24,8 @@ def stored(folder, name: str, values: np.ndarray) -> Tensor:
     return summarise(name, values.shape, "float32", "f", "optimizer", source, Limits())
 
 
-def scale(folder, inputs: np.ndarray, gradients: np.ndarray) -> float:
-    """For the averages of squared gradients of a layer with these inputs, and gradients of sums."""
+def trained(folder, inputs: np.ndarray, gradients: np.ndarray) -> Artifact:
+    """With averages of squared gradients of a layer with these inputs, and gradients of sums."""
     squares = {
         "kernel": np.mean((inputs[:, :, None] * gradients[:, None, :]) ** 2, 0),
         "bias": np.mean(gradients**2, 0),
@@ -36,14 +39,11 @@ def scale(folder, inputs: np.ndarray, gradients: np.ndarray) -> float:
             stored(folder, f"{name}_velocity", values),
         ]
     artifact = examples.model(examples.layer("dense", variables=variables))
-    artifact = replace(
+    return replace(
         artifact,
         tensors=(*artifact.tensors, *slots),
         training={"optimizer": {"class_name": "Adam"}},
     )
-    ((route, found),) = input_scales(artifact, 1 << 20)
-    assert route == "dense"
-    return found
 
 
 @pytest.mark.parametrize("wide", [False, True])
@@ -55,6 +55,25 @@ def test_a_unit_that_only_outliers_reach_says_nothing_of_the_other_inputs(tmp_pa
     gradients[:, 5] *= 0.01
     if wide:
         inputs[:, 2] *= 300
-    found = scale(tmp_path, inputs, gradients)
+    ((_, found),) = input_scales(trained(tmp_path, inputs, gradients), 1 << 20)
     size = np.sqrt((inputs**2).mean(0)).max()
     assert found == pytest.approx(size, rel=0.05) if wide else found < 3
+
+
+@pytest.mark.parametrize("large", [False, True])
+def test_built_in_rows_are_as_large_as_those_of_the_training(tmp_path, large):
+    rng = np.random.default_rng(0)
+    inputs, gradients = rng.normal(0, 1, (4000, 4)), rng.normal(0, 1, (4000, 8))
+    if large:
+        inputs[:, 1] += 1600  # a rating
+    artifact = trained(tmp_path, inputs, gradients)
+    seen = Observation(
+        "here", "load_model", Status.LOADED, inputs=(Port("x", "float32", (None, 4)),)
+    )
+    fed = prepare_inputs(seen, artifact, ProbeSettings(samples=64), None)
+    (rows,) = fed.arrays
+    scales = np.sqrt((rows.astype(float) ** 2).mean(0))
+    assert scales[1] == pytest.approx(1600 if large else 1.0, rel=0.3)
+    assert (np.delete(scales, 1) < 2).all()
+    assert any("as in training" in note for note in fed.info.notes) is large
+    assert any("assumed" in note for note in fed.info.notes) is not large
