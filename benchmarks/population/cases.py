@@ -15,6 +15,7 @@ from benchmarks.population import session as sessions
 from benchmarks.population.data import drawn
 
 MODES = ("labelled", "unlabelled", "built-in")
+COST = 0.05  # accuracy or R2 that a fault costs at least, and that a training gains
 
 
 def score(outputs: np.ndarray, y: np.ndarray, n: nets.Net) -> float:
@@ -70,6 +71,40 @@ class Made:
             self.rng, nets.fed(self.x[:200], n), lambda: nets.build(keras, n), self.foreign
         )
         self.sound = self.score()
+        self.unsettled = self._recomputed() >= self.sound + COST
+
+    @property
+    def weak(self) -> bool:
+        """Whether the training gained too little."""
+        known = self.n.task == "classes"
+        return known and self.sound < np.bincount(self.y).max() / len(self.y) + COST
+
+    def _recomputed(self) -> float:
+        """The score with batch statistics recomputed from half of the inputs."""
+        norms = [
+            layer
+            for layer in self.model._flatten_layers()
+            if isinstance(layer, self.keras.layers.BatchNormalization)
+        ]
+        if not norms:
+            return self.sound
+        for norm in norms:
+            norm.momentum = 0.0
+        self.model(nets.fed(self.x[: len(self.x) // 2], self.n), training=True)
+        for norm in norms:
+            norm.momentum = self.n.momentum
+        found = self.score()
+        self.model.set_weights(self.weights)
+        return found
+
+    def unclear(self, causes: str) -> bool:
+        """Whether a case is neither sound nor has just these causes, whatever is done to it.
+
+        So it is if the training gained too little, or if the network's own statistics cost
+        accuracy, unless what is done replaces them.
+        """
+        replaced = {"untouched", "statistics"} & set(causes.split(" + "))
+        return self.weak or (self.unsettled and not replaced)
 
     def foreign(self) -> Any:
         """The network of another training, of half the length."""

@@ -103,7 +103,10 @@ PAIRS = (
 
 @dataclass(frozen=True)
 class Row:
-    """One case of the table: its families, the causes present, and its statistics."""
+    """One case of the table: its families, the causes present, and its statistics.
+
+    `n` inputs were given; `scores` are accuracy (or R2) without the fault and with it.
+    """
 
     net: int
     apart: bool
@@ -112,6 +115,8 @@ class Row:
     causes: tuple[str, ...]  # () if harmless
     mode: str
     features: dict[str, float]
+    n: int = 0
+    scores: tuple[float, float] = (1.0, 0.0)
 
 
 def read(file: Path) -> list[Row]:
@@ -130,6 +135,8 @@ def read(file: Path) -> list[Row]:
                     tuple(filter(None, FAILED.get(line["condition"], line["causes"]).split(" + "))),
                     line["mode"],
                     known,
+                    int(line["n"]),
+                    (float(line["sound"]), float(line["now"])),
                 )
             )
     return rows

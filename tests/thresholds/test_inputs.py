@@ -157,9 +157,14 @@ def statistics_alone(deviation):
     return scale(output(0.1, domain={"/255": 0.1}), first(deviation))
 
 
-@at("weights.OFF_SCALE_ALONE", {3.0: "", 3.03: "/255"})
+@at("weights.MISFIT", {0.35: "", 0.353: "/255"})
 def statistics_without_classes(deviation):
     return scale(regression(), first(deviation))
+
+
+@at("weights.CLOSER", {4.95: "", 5.05: "/255"})
+def statistics_closer_on_another_scale(times):
+    return scale(regression(), fit(0.08 * times, domain={"/255": 0.08}))
 
 
 @at("answers.LITTLE", {1.19 / 4: "/255", 1.2 / 4: ""})

@@ -28,12 +28,15 @@ from modelaudit.thresholds.answers import (
     SAME_SCORE,
     TIED,
 )
-from modelaudit.thresholds.weights import MISFIT, OFF_SCALE, OFF_SCALE_ALONE, ON_SCALE
+from modelaudit.thresholds.weights import CLOSER, MISFIT, OFF_SCALE, OFF_SCALE_ALONE, ON_SCALE
 
 
-def _strain(seen: Behaviour, name: str) -> float:
-    """Mean deviation over all batch normalisation layers on one scale."""
-    return sum(fit.domain.get(name, math.inf) for fit in seen.batchnorm) / len(seen.batchnorm)
+def _strain(seen: Behaviour, name: str = "") -> float:
+    """Mean deviation over all batch normalisation layers, as given or on one scale."""
+    strains = (
+        fit.domain.get(name, math.inf) if name else fit.mean_deviation for fit in seen.batchnorm
+    )
+    return sum(strains) / len(seen.batchnorm)
 
 
 def by_statistics(
@@ -41,15 +44,15 @@ def by_statistics(
 ) -> CauseFound | None:
     """Statistics that do not match, but match on another scale on which no information is lost.
 
-    They decide alone if they are far off, and if a constant output has nothing to add. They must
-    be far off if there are no classes whose information could confirm it.
+    They decide alone if there are no classes whose information could confirm it, if they are far
+    off, and if a constant output has nothing to add.
     """
-    room = capacity(output)
-    limit = MISFIT.value if room else OFF_SCALE_ALONE.value
-    if first is None or first.mean_deviation <= limit:
+    best = min(first.domain, key=lambda name: _strain(seen, name), default="") if first else ""
+    if first is None or not best or labels_contradict(output, best):
         return None
-    best = min(first.domain, key=lambda name: _strain(seen, name), default="")
-    if not best or _strain(seen, best) >= ON_SCALE.value or labels_contradict(output, best):
+    strain, room = _strain(seen, best), capacity(output)
+    closer = strain < min(ON_SCALE.value, _strain(seen) / CLOSER.value)
+    if first.misfit <= MISFIT.value or not closer:
         return None
     bits, said = output.domain.get(best, 0.0), (information(output), *output.domain.values())
     alone = first.mean_deviation > OFF_SCALE_ALONE.value
@@ -60,7 +63,19 @@ def by_statistics(
         and (bits <= LITTLE.value * room or bits < information(output) - TIED.value)
     ):
         return None
-    return CauseFound((statistics_evidence(first, best),), where=output.name, transform=best)
+    far = first.mean_deviation > MISFIT.value
+    told = statistics_evidence(first, best) if far else _all_closer(seen, first, best)
+    return CauseFound((told,), where=output.name, transform=best)
+
+
+def _all_closer(seen: Behaviour, first: BatchNormFit, name: str) -> Evidence:
+    """That all statistics match on another scale much better."""
+    text = (
+        f"The stored statistics of {first.route} do not fit its input (misfit {first.misfit:.2f}). "
+        f"The inputs of all batch normalizations are {_strain(seen):.2f} standard deviations from "
+        f"their training means, {words_of(name)} {_strain(seen, name):.2f} (averages)."
+    )
+    return Evidence(text, "", first.misfit, MISFIT.value)
 
 
 def by_margin(seen: Behaviour, output: OutputBehaviour) -> CauseFound | None:

@@ -21,6 +21,7 @@ from tests.diagnosis.cases import (
     labelled,
     output,
     quiet,
+    regression,
 )
 from tests.thresholds.edges import answer, case
 
@@ -111,6 +112,18 @@ def test_inverted_images_are_identified_by_the_statistics_of_all_layers():
     assert diagnosed(behaviour(shown, batchnorm=(fit(), redrawn))).causes[0].cause == (
         "wrong-weights-upstream"
     )
+
+
+def test_all_statistics_together_identify_a_scale_where_there_are_no_classes():
+    first = replace(fit(0.2, domain={"2x-1": 0.02, "*255": 280.0}), misfit=0.6)
+    later = fit(0.3, "later", domain={"2x-1": 0.03, "*255": 300.0})
+    found = diagnosed(behaviour(regression(), batchnorm=(first, later))).causes[0]
+    assert (found.cause, found.transform) == ("input-domain", "2x-1")
+    assert "0.25 standard deviations from their training means" in found.evidence[0].text
+    # Darker images than in training are off as well, but no scale brings all layers back.
+    darker = replace(later, domain={"2x-1": 0.25, "*255": 300.0})
+    excluded = diagnosed(behaviour(regression(), batchnorm=(first, darker)))
+    assert "input-domain" not in {each.cause for each in excluded.causes}
 
 
 @pytest.mark.parametrize(("margin", "text"), [(87.4, "is at least e^87"), (87.0, "is e^87")])
