@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from modelaudit.odds.posterior import SOUND, calibrated, posterior
 from modelaudit.odds.table import Bins, CauseOdds, Knot, OddsTable, PairOdds, shipped_table
 from modelaudit.structs import replace
+from modelaudit.thresholds.answers import SURE_FAULT
 
 CAP = math.log(1000) + 0.01  # rounded to two decimals
 
@@ -126,7 +127,7 @@ def test_what_is_reported_is_monotone_and_inside_its_interval(knots):
     assert all(ends is not None and ends[0] <= p <= ends[1] for p, ends in shown)
     assert [p for p, _ in shown] == sorted(p for p, _ in shown)
     assert 0 <= shown[0][0] < 0.02
-    assert 0.98 < shown[-1][0] <= 1
+    assert SURE_FAULT.value < shown[-1][0] <= 1  # or nothing could fail
 
 
 def test_between_two_knots_a_belief_is_linear():
