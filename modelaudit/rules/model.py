@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from functools import cached_property
@@ -24,6 +25,9 @@ from modelaudit.restore.repair_record import RepairRecord
 from modelaudit.runtimes.model import Prediction
 from modelaudit.settings import Settings
 from modelaudit.terminal_text import plain
+
+# Names in a file can be of any length, and each finding about what they name repeats them.
+_MOST_DETAIL, _MOST_ROUTE = 10_000, 4_096
 
 
 class Family(StrEnum):
@@ -193,12 +197,20 @@ class Rule(Struct, frozen=True):
             severity=severity or self.severity,
             confidence=confidence or self.confidence,
             title=plain(title or self.summary),
-            detail=plain(detail),
-            location=Location(file, route),
+            detail=plain(detail[:_MOST_DETAIL]) + "…" * (len(detail) > _MOST_DETAIL),
+            location=Location(file, _shortened(route)),
             evidence=evidence or {},
             fix=plain(fix or self.fix),
             key=key,
         )
+
+
+def _shortened(route: str) -> str:
+    """A route whose end, if it is too long, is a digest, by which it still differs from others."""
+    if len(route) <= _MOST_ROUTE:
+        return route
+    digest = hashlib.sha256(route.encode("utf-8", "surrogatepass")).hexdigest()
+    return f"{route[:_MOST_ROUTE]}…{digest[:16]}"
 
 
 class RuleTexts(Struct, frozen=True):

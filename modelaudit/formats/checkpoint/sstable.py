@@ -16,7 +16,7 @@ import google_crc32c
 from modelaudit.errors import LimitExceeded, ReadError
 from modelaudit.facts import ProblemKind
 from modelaudit.formats.graph import wire
-from modelaudit.formats.io.density import ENTRIES
+from modelaudit.formats.io.density import ENTRIES, LONGEST_NAME, NAME_BYTES
 from modelaudit.settings import Limits
 
 MAGIC = 0xDB4775248B80FB57
@@ -24,10 +24,6 @@ _FOOTER_BYTES = 48
 _TRAILER_BYTES = 5  # compression type, checksum
 _MASK_DELTA = 0xA282EAD8
 _RAW, _SNAPPY = 0, 1
-
-# Maximum length of a key. Keys share prefixes with their predecessors, so without this limit a
-# small table could take any amount of work.
-_KEY_BYTES = 1 << 16
 
 
 def masked(crc: int) -> int:
@@ -69,8 +65,9 @@ def read_table(data: bytes, file: str, limits: Limits) -> Iterator[tuple[bytes, 
     _, position = _handle(footer, 0, file)  # the meta-index is not needed
     index_handle, _ = _handle(footer, position, file)
     budget = limits.config_bytes
-    count = 0
+    count = named = 0
     most, setting = ENTRIES.most(len(data), limits)
+    most_named, by = NAME_BYTES.most(len(data), limits)
     for _, value in _entries(_block(data, index_handle, file, budget), file):
         block = _block(data, _handle(value, 0, file)[0], file, budget)
         budget -= len(block)
@@ -78,6 +75,9 @@ def read_table(data: bytes, file: str, limits: Limits) -> Iterator[tuple[bytes, 
             count += 1
             if count > most:
                 raise LimitExceeded(file, "table entries", count, most, setting)
+            named += len(entry[0])  # keys share prefixes, which are stored once
+            if named > most_named:
+                raise LimitExceeded(file, NAME_BYTES.what, named, most_named, by)
             yield entry
 
 
@@ -135,8 +135,8 @@ def _entries(block: bytes, file: str) -> Iterator[tuple[bytes, bytes]]:
         size, position = varint(block, position, file)
         if shared > len(key) or position + own + size > end:
             raise ReadError(ProblemKind.CORRUPT, file, "an entry extends past its block")
-        if shared + own > _KEY_BYTES:
-            raise LimitExceeded(file, "key bytes", shared + own, _KEY_BYTES)
+        if shared + own > LONGEST_NAME:
+            raise LimitExceeded(file, "key bytes", shared + own, LONGEST_NAME)
         key = key[:shared] + block[position : position + own]
         position += own
         yield key, block[position : position + size]

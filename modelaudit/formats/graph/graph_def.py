@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from modelaudit.errors import ReadError
+from modelaudit.errors import LimitExceeded, ReadError
 from modelaudit.facts import Graph, GraphFunction, GraphNode, Json
 from modelaudit.formats.graph.attr_values import attr_json
 from modelaudit.formats.graph.parse import parse
 from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
 from modelaudit.formats.graph.wire import BYTES, WireError, varint
-from modelaudit.formats.io.density import EDGES, NODES
+from modelaudit.formats.io.density import EDGES, LONGEST_NAME, NODES
 from modelaudit.settings import Limits
 
 # Collections of nodes that a TF1 loader, or any import of the MetaGraph, runs first.
@@ -68,13 +68,16 @@ def graph_facts(
         held_by: route of the constant that contains the graph, for nested graphs.
 
     Raises:
-        LimitExceeded: too many nodes.
+        LimitExceeded: too many nodes, or a function whose name is too long.
     """
     library = message.library.function
     count = node_count(message) + (len(meta.asset_file_def) if meta else 0)
     size = (meta or message).ByteSize()
     NODES.check(count, size, limits, file)
     EDGES.check(_edge_count(message), size, limits, file)
+    longest = max((len(each.signature.name) for each in library), default=0)
+    if longest > LONGEST_NAME:
+        raise LimitExceeded(file, "letters of a function's name", longest, LONGEST_NAME)
     versioned = message.HasField("versions")
     return Graph(
         tags=tags,

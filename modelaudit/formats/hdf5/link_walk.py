@@ -20,7 +20,7 @@ from modelaudit.formats.hdf5.open_file import (
     text_of,
 )
 from modelaudit.formats.hdf5.tensors import ElementType, element_type
-from modelaudit.formats.io.density import LINKS
+from modelaudit.formats.io.density import LINKS, LONGEST_NAME, NAME_BYTES
 from modelaudit.settings import Limits
 from modelaudit.structs import replace
 
@@ -99,8 +99,8 @@ def walk(
     contents = LinkedObjects(groups=[("", file)])
     seen = {object_address(file.id)}
     stack: list[tuple[str, bytes, h5py.Group, int]] = [("", b"", file, 0)]
-    count = 0
-    most, setting = LINKS.most(size, limits)
+    count = named = 0
+    most = LINKS.most(size, limits)[0]
     while stack:
         prefix, above, group, depth = stack.pop()
         if depth > _DEPTH:
@@ -110,9 +110,11 @@ def walk(
         below: list[tuple[str, bytes, h5py.Group, int]] = []
         links = _links(group, prefix, name, most - count, contents)
         count += len(links)
-        if count > most:
-            detail = f"more than {most:,} links; the rest is skipped (setting {setting})"
-            contents.problems.append(_limit(name, prefix, detail, "objects"))
+        lengths = [len(above) + len(link) for link in links]
+        named += sum(lengths)
+        if detail := _excess(count, named, max(lengths, default=0), size, limits):
+            route = prefix[:LONGEST_NAME]
+            contents.problems.append(_limit(name, route, detail, "objects"))
             break
         for link in links:
             route = f"{prefix}/{text_of(link)}" if prefix else text_of(link)
@@ -144,6 +146,18 @@ def walk(
                 below.append((route, path, found, depth + 1))
         stack.extend(reversed(below))
     return contents
+
+
+def _excess(count: int, named: int, longest: int, size: int, limits: Limits) -> str:
+    """What a file has too many of: links, or bytes in their names with those of groups above."""
+    most, setting = LINKS.most(size, limits)
+    if count > most:
+        return f"more than {most:,} links; the rest is skipped (setting {setting})"
+    if longest > LONGEST_NAME:
+        return f"names of more than {LONGEST_NAME:,} bytes; the rest is skipped"
+    most, setting = NAME_BYTES.most(size, limits)
+    more = f"names of more than {most:,} bytes together; the rest is skipped (setting {setting})"
+    return more if named > most else ""
 
 
 def _links(

@@ -12,6 +12,10 @@ from msgspec import Struct
 from modelaudit.errors import LimitExceeded
 from modelaudit.settings import Limits
 
+# Bytes of the name of a tensor or function, with the groups that it is in: a file may store the
+# name of a group once, and everything in it repeats that.
+LONGEST_NAME = 4096
+
 
 class Density(Struct, frozen=True):
     """A bound: `free` parts, and one more for every `each` bytes.
@@ -50,6 +54,7 @@ DATASETS = Density("tensors of graphs and HDF5 files", "tensors", 3_000, 5_000)
 LINKS = Density("HDF5 links", "hdf5_objects", 6_000, 2_000)
 ATTRIBUTES = Density("HDF5 attributes", "hdf5_objects", 20_000, 500)
 TEXTS = Density("texts in HDF5 attributes", "hdf5_objects", 50_000, 100)
+NAME_BYTES = Density("bytes of names", "config_bytes", 4 << 20, 2)
 NAMES = Density("names of layers and weights", "tensors", 20_000, 400)
 VARIABLES = Density("tensors of checkpoints", "tensors", 5_200, 5_000)
 MEMBERS = Density("archive members", "files", 20_000, 200)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from modelaudit.facts import Artifact, Json
+from modelaudit.formats.keras.layer_tree import MAX_ROUTE
 from modelaudit.structs import PerObject
 
 
@@ -27,7 +28,7 @@ class ConfigObject(Struct, frozen=True, eq=False):
         steps: list[str] = []
         site: ConfigObject | None = self
         while site is not None:
-            steps.append(site.step)
+            steps.append(site.step[:MAX_ROUTE])
             site = site.parent
         return "/".join(step for step in reversed(steps) if step)
 
@@ -75,11 +76,11 @@ class ConfigTree(Struct, frozen=True):
 
 
 def name_of(value: Mapping[str, Json]) -> str:
-    """The name in an object or in its config; empty if it has none."""
+    """The name in an object or in its config; empty if it has none, or one too long for a name."""
     config = value.get("config")
     for holder in (config, value):
         name = holder.get("name") if isinstance(holder, dict) else None
-        if isinstance(name, str) and name:
+        if isinstance(name, str) and 0 < len(name) <= MAX_ROUTE:
             return name
     return ""
 
