@@ -38,7 +38,7 @@ from modelaudit.probe.result import ProbeResult
 from modelaudit.restore.golden_check import read_golden, with_tolerance
 from modelaudit.restore.repair_record import read_repair
 from modelaudit.rules import policies
-from modelaudit.rules.catalogue import CATALOGUE
+from modelaudit.rules.catalogue import all_rules
 from modelaudit.rules.engine import judge, rules_digest, run_rule, run_rules
 from modelaudit.rules.kept import (
     changed_while_run_result,
@@ -91,7 +91,7 @@ class AuditTarget(Struct, frozen=True):
 
 @cache
 def _catalogue_digest() -> str:
-    return rules_digest(CATALOGUE)
+    return rules_digest(all_rules())
 
 
 CHANGED_WHILE_READ = "it was modified while it was read, and again during a second attempt"
@@ -220,13 +220,13 @@ def _predicted(facts: Facts, seen: Sequence[Observation]) -> tuple[Prediction, .
 
 def run_all_rules(facts: Facts) -> tuple[RuleResult, ...]:
     """Every rule's outcome: first of all rules, then of those that judge the diagnosis."""
-    results = run_rules(CATALOGUE, facts)
+    results = run_rules(all_rules(), facts)
     if facts.behaviour is None:  # which those need as well
         return results
     facts = replace(facts, diagnosis=diagnose(facts, results))
     return tuple(
         run_rule(rule, facts) if Need.DIAGNOSIS in rule.needs else result
-        for rule, result in zip(CATALOGUE, results, strict=True)
+        for rule, result in zip(all_rules(), results, strict=True)
     )
 
 
@@ -246,9 +246,9 @@ def finish_audit(
             target.shown, facts.artifact.sha256 or "", weights_digest(weights)
         )
         results = policies.apply_baseline(results, known, settings.baseline.created)
-    results = name_model(withhold_unsafe_fixes(results, CATALOGUE), facts.path)
+    results = name_model(withhold_unsafe_fixes(results, all_rules()), facts.path)
     found = diagnose(facts, results)  # of all rules: which of them are reported changes no cause
-    results = policies.apply_selection(results, CATALOGUE, settings.selection)
+    results = policies.apply_selection(results, all_rules(), settings.selection)
     verdict, reason = judge(results, facts, settings.fail_on)
     outcomes = [result.outcome for result in results]
     return Audit(

@@ -59,6 +59,7 @@ RANKS = {
     "modelaudit.runs": 16,
     "modelaudit.api": 17,
     "modelaudit.notebook": 17,
+    "modelaudit.plugins": 17,
     "modelaudit.cli": 18,
     "modelaudit.__main__": 19,
     "modelaudit": 19,

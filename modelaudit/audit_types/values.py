@@ -15,7 +15,7 @@ NON_FINITE = ("nan", "inf", "-inf")
 Count: TypeAlias = Annotated[int, Meta(ge=0)]
 Share: TypeAlias = Annotated[float, Meta(ge=0, le=1)]
 ModelSha256: TypeAlias = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
-RuleCode: TypeAlias = Annotated[str, Meta(pattern=r"^MA\d{3}$")]
+RuleCode: TypeAlias = Annotated[str, Meta(pattern=r"^[A-Z]{2,12}\d{3}$")]
 
 if TYPE_CHECKING:
     Real: TypeAlias = float

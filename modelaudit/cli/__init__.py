@@ -70,8 +70,14 @@ class LazyGroup(click.Group):
     help="Settings file. Default: ./modelaudit.toml, or [tool.modelaudit] in ./pyproject.toml. "
     "Its path patterns are relative to the audited directory or to the file's own directory.",
 )
+@click.option(
+    "--no-plugins",
+    is_flag=True,
+    envvar="MODELAUDIT_NO_PLUGINS",
+    help="Load no rules and reports of other distributions (see docs/plugins.md).",
+)
 @click.pass_context
-def cli(context: click.Context, config: Path | None) -> None:
+def cli(context: click.Context, config: Path | None, no_plugins: bool) -> None:
     """Audit saved TensorFlow and Keras models without trusting them.
 
     Each option can also be set by an environment variable: MODELAUDIT_FAIL_ON sets --fail-on.
@@ -95,7 +101,12 @@ def cli(context: click.Context, config: Path | None) -> None:
       incomplete  partially audited, and no finding at or above --fail-on
     """
     from modelaudit.settings import file as settings_file
+    from modelaudit.settings.installation import plugin_declarations
 
+    if not no_plugins and plugin_declarations():
+        from modelaudit import plugins  # which imports all rules
+
+        plugins.load()
     path = config or settings_file.find(Path.cwd())
     if path:
         found = settings_file.load(path)

@@ -64,7 +64,7 @@ from modelaudit.diagnosis.steps import (
 from modelaudit.diagnosis.suspects import suspects
 from modelaudit.findings import Finding, RuleResult
 from modelaudit.measures.architecture.modality_words import in_words
-from modelaudit.rules.catalogue import CATALOGUE
+from modelaudit.rules.catalogue import all_rules
 from modelaudit.rules.model import Facts
 from modelaudit.rules.unsafe_advice import loading_danger
 from modelaudit.structs import replace
@@ -246,7 +246,7 @@ def diagnose(facts: Facts, results: tuple[RuleResult, ...]) -> Diagnosis:
     diagnosis = replace(diagnosis, suspects=suspects(case, diagnosis))
     diagnosis = replace(diagnosis, answer=plain_answer(case, diagnosis))
     diagnosis = with_augmentation(case, diagnosis)
-    found = loading_danger(results, CATALOGUE)
+    found = loading_danger(results, all_rules())
     return diagnosis if found is None else forbid(diagnosis, found)
 
 

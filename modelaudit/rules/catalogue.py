@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from difflib import get_close_matches
 
 from modelaudit.rules import (
@@ -114,13 +115,33 @@ CATALOGUE: tuple[Rule, ...] = tuple(
 )
 
 
+_added: list[Rule] = []  # by plug-ins
+_sources: list[str] = []
+
+
+def add(rules: Iterable[Rule], source: str) -> None:
+    """Add the rules of a plug-in; `source` identifies its code."""
+    _added.extend(rules)
+    _sources.append(source)
+
+
+def all_rules() -> tuple[Rule, ...]:
+    """The catalogue, then the rules of the plug-ins that were loaded."""
+    return (*CATALOGUE, *_added)
+
+
+def plugin_sources() -> tuple[str, ...]:
+    """What identifies the code of the added rules."""
+    return tuple(_sources)
+
+
 def rule(code: str) -> Rule:
     """The rule with this code or name.
 
     Raises:
         KeyError: there is no such rule.
     """
-    for each in CATALOGUE:
+    for each in all_rules():
         if code in (each.code, each.name):
             return each
     raise KeyError(code)
@@ -132,10 +153,10 @@ def unknown(word: str) -> str:
     A rule is suggested if its code differs only in case or if its name is similar. Codes are all
     similar to each other, so similar codes are not suggested.
     """
-    for each in CATALOGUE:
+    for each in all_rules():
         if each.code == word.upper():
             return f"unknown rule {word!r}; did you mean {each.code} ({each.name})?"
-    names = get_close_matches(word.lower(), [each.name for each in CATALOGUE], n=1, cutoff=LIKE)
+    names = get_close_matches(word.lower(), [each.name for each in all_rules()], n=1, cutoff=LIKE)
     if names:
         return f"unknown rule {word!r}; did you mean {names[0]} ({rule(names[0]).code})?"
     return f"unknown rule {word!r}; `modelaudit rules` lists all rules"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from modelaudit.findings import Finding, Outcome, RuleResult, Severity
-from modelaudit.rules.catalogue import CATALOGUE
+from modelaudit.rules.catalogue import all_rules
 from modelaudit.rules.engine import run_rule
 from modelaudit.rules.model import Facts, Family
 from modelaudit.rules.security.conduct import CHANGED
@@ -18,7 +18,7 @@ from modelaudit.structs import replace
 
 def security_results(facts: Facts) -> tuple[RuleResult, ...]:
     """Outcomes of the rules on security that found something."""
-    rules = (rule for rule in CATALOGUE if rule.family is Family.SECURITY)
+    rules = (rule for rule in all_rules() if rule.family is Family.SECURITY)
     return tuple(found for rule in rules if (found := run_rule(rule, facts)).findings)
 
 
@@ -33,7 +33,7 @@ def severe(results: Sequence[RuleResult]) -> tuple[RuleResult, ...]:
 
 def reason_not_to_run(found: Sequence[RuleResult]) -> str:
     """Which of the findings keeps the model from being run; "" if none does."""
-    unsafe = {rule.code for rule in CATALOGUE if rule.keeps_from_running}
+    unsafe = {rule.code for rule in all_rules() if rule.keeps_from_running}
     for finding in (finding for result in found for finding in result.findings):
         stops = finding.severity is Severity.CRITICAL or finding.code in unsafe
         if stops and not finding.waived_by:

@@ -17,7 +17,7 @@ from modelaudit.formats.io.bounded import open_regular
 from modelaudit.registry.cross_model import cross_model_facts
 from modelaudit.registry.output_directory import write_atomic
 from modelaudit.report.export.job import ReportOptions
-from modelaudit.report.export.registry import FORMATS, PER_MODEL
+from modelaudit.report.export.registry import FORMATS, per_model
 from modelaudit.report.wording.model_changes import index_change
 from modelaudit.result_row import ResultRow
 from modelaudit.runs.found_models import FoundModels
@@ -169,7 +169,7 @@ def numbered(file: Path, number: int) -> Path:
 def model_files(out: Path, row: ResultRow) -> dict[str, Path]:
     """The reports of a model that are there, of this run or an earlier one, by format."""
     folder = out / "models" / row.slug
-    files = {name: folder / FORMATS[name].file for name in PER_MODEL}
+    files = {name: folder / FORMATS[name].file for name in per_model()}
     return {name: file for name, file in files.items() if file.is_file()}
 
 

@@ -16,9 +16,9 @@ from modelaudit.registry.output_directory import write_atomic
 from modelaudit.report.export.job import Job, ReportOptions
 from modelaudit.report.export.registry import (
     FORMATS,
-    PER_MODEL,
     default_formats,
     format_called,
+    per_model,
 )
 from modelaudit.result_row import result_row
 from modelaudit.runs.batch import AuditHandler
@@ -40,7 +40,7 @@ class SelectedFormats(Struct, frozen=True):
 def rule_infos() -> dict[str, RuleInfo]:
     """The texts of the rules for reports, which do not import the rules."""
     from modelaudit.report.rule_info import RuleInfo
-    from modelaudit.rules.catalogue import CATALOGUE
+    from modelaudit.rules.catalogue import all_rules
     from modelaudit.rules.model import Need
 
     return {
@@ -50,7 +50,7 @@ def rule_infos() -> dict[str, RuleInfo]:
             family=rule.family.value,
             observed=bool({Need.OBSERVATION, Need.BEHAVIOUR}.intersection(rule.needs)),
         )
-        for rule in CATALOGUE
+        for rule in all_rules()
     }
 
 
@@ -127,7 +127,7 @@ def report_writer(
         folder = out / "models" / audit.model.slug
         previous = _previous(out, audit, moved or {})
         if not _is_of(folder, audit):
-            for name in PER_MODEL:
+            for name in per_model():
                 if name != "json":
                     (folder / FORMATS[name].file).unlink(missing_ok=True)
         write_atomic(folder / FORMATS["json"].file, dumps(audit).encode())

@@ -1,4 +1,4 @@
-"""What only the full installation has, and the error that says how to add it.
+"""What is installed: packages that only the full installation has, and plug-ins.
 
 `tf-modelaudit-core` reads, judges and reports; `tf-modelaudit` also has what runs models and writes
 PDF files (docs/adr/0022-light-installation.md).
@@ -6,14 +6,17 @@ PDF files (docs/adr/0022-light-installation.md).
 
 from __future__ import annotations
 
+import site
 from collections.abc import Iterable
 from importlib.util import find_spec
+from pathlib import Path
 
 from modelaudit.errors import MissingPackage
 
 RUNS_MODELS = ("tensorflow", "scipy", "PIL")
 WRITES_PDF = ("weasyprint", "pydyf")
 ADDS_ALL = "pip install tf-modelaudit"
+MOST_BYTES = 1 << 20  # of a list of entry points; they have a few lines
 
 
 def missing(modules: Iterable[str]) -> str:
@@ -38,3 +41,23 @@ def require(
     if name := missing(modules):
         without = f", or {otherwise}" if otherwise else ""
         raise MissingPackage(f"{purpose} {name}, which is not installed: {adds}{without}")
+
+
+def plugin_declarations() -> tuple[Path, ...]:
+    """The lists of entry points that name plug-ins (docs/plugins.md).
+
+    Only of packages that are installed in the environment: a directory that the path also has, such
+    as the current one, may be the one that is audited. Imports nothing, since most have none.
+    """
+    users = [site.getusersitepackages()] if site.ENABLE_USER_SITE else []
+    folders = dict.fromkeys([*site.getsitepackages(), *users])
+    lists = (file for each in folders for file in Path(each).glob("*.dist-info/entry_points.txt"))
+    return tuple(sorted(file for file in lists if _names_plugins(file)))
+
+
+def _names_plugins(file: Path) -> bool:
+    try:
+        with file.open(encoding="utf-8") as opened:
+            return "[modelaudit." in opened.read(MOST_BYTES)
+    except (OSError, ValueError):
+        return False

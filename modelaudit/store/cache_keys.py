@@ -127,7 +127,15 @@ def probe_key(probe: ProbeSettings, data: str) -> str:
 def _general(
     limits: Limits, probe: ProbeSettings, fail_on: Severity, runtimes: tuple[str, ...], data: str
 ) -> str:
-    settings: list[Json] = [jsonable(limits), jsonable(probe), fail_on.value, [*runtimes]]
+    from modelaudit.rules.catalogue import plugin_sources  # importing the rules takes long
+
+    settings: list[Json] = [
+        *plugin_sources(),
+        jsonable(limits),
+        jsonable(probe),
+        fail_on.value,
+        [*runtimes],
+    ]
     return digest(code_digest(), runtime_digest(), data, settings)
 
 

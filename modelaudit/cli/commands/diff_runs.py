@@ -99,11 +99,11 @@ def diff_runs(
 def _kept(index: Path, row: IndexRow) -> KeptAudit:
     """What still exists of a model's reports, unless they belong to another run by now."""
     from modelaudit.errors import SchemaError
-    from modelaudit.report.export.registry import PER_MODEL
+    from modelaudit.report.export.registry import per_model
     from modelaudit.report.pages.run_diff import KeptAudit
     from modelaudit.schema import load
 
-    files = {kind: file for kind in PER_MODEL if (file := _report(index, row.links.get(kind)))}
+    files = {kind: file for kind in per_model() if (file := _report(index, row.links.get(kind)))}
     try:
         audit = load(files["json"])
     except (KeyError, SchemaError):

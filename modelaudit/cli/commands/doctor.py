@@ -34,7 +34,7 @@ class Check(Struct, frozen=True):
     """One thing that was looked for.
 
     Attributes:
-        section: what it belongs to: `packages`, `libraries` or `sandbox`.
+        section: what it belongs to: `packages`, `libraries`, `plugins` or `sandbox`.
         name: of the package, library or layer.
         found: whether it is there.
         note: its version, or what is missing and how to get it.
@@ -51,6 +51,7 @@ class Check(Struct, frozen=True):
 _TITLES = {
     "packages": "Packages",
     "libraries": "System libraries",
+    "plugins": "Plug-ins",
     "sandbox": "Sandbox for running models",
 }
 
@@ -67,6 +68,7 @@ def doctor(as_json: bool) -> None:
         *_packages(PACKAGES, needed=True),
         *_packages(ADDED, needed=full),
         *_libraries(needed=full),
+        *_plugins(),
         *_sandbox(layers),
     ]
     sound = all(check.found for check in checks if check.needed)
@@ -85,10 +87,8 @@ def doctor(as_json: bool) -> None:
     else:
         click.echo(f"modelaudit {__version__}, Python {platform.python_version()}, {sys.platform}")
         for section, title in _TITLES.items():
-            click.echo(f"\n{title}")
-            for check in checks:
-                if check.section == section:
-                    click.echo(_line(check))
+            if lines := [_line(check) for check in checks if check.section == section]:
+                click.echo("\n".join(["", title, *lines]))
         click.echo(f"  {contained}")
         if not full:
             click.echo(f"\n{LIGHT}")
@@ -126,6 +126,15 @@ def _libraries(*, needed: bool) -> Iterator[Check]:
         found = ctypes.util.find_library(library) is not None
         absent = f"needed for {purpose} (apt-get install {package})"
         yield Check("libraries", library, found, "" if found else absent, needed)
+
+
+def _plugins() -> Iterator[Check]:
+    if "modelaudit.plugins" in sys.modules:
+        from modelaudit.plugins import loaded
+
+        for each in loaded():
+            note = each.problem or f"{each.distribution}: {', '.join(each.provides)}"
+            yield Check("plugins", each.name, not each.problem, note)
 
 
 def _sandbox(layers: Mapping[str, Json]) -> Iterator[Check]:

@@ -22,7 +22,7 @@ LISTED = 80  # minimum number of columns for a list of rules
 def rules(code: str | None, as_json: bool) -> None:
     """List the rules, or explain one, given by code (such as MA401) or name."""
     from modelaudit.audit_types.json_form import jsonable
-    from modelaudit.rules.catalogue import CATALOGUE, rule, unknown
+    from modelaudit.rules.catalogue import all_rules, rule, unknown
     from modelaudit.rules.model import Rule
 
     def describe(each: Rule) -> dict[str, object]:
@@ -42,12 +42,12 @@ def rules(code: str | None, as_json: bool) -> None:
 
     if code is None:
         if as_json:
-            click.echo(json.dumps([describe(each) for each in CATALOGUE], indent=2))
+            click.echo(json.dumps([describe(each) for each in all_rules()], indent=2))
             return
         # One line per rule if the output is piped, for searching.
         width = max(columns(), LISTED) if sys.stdout.isatty() else sys.maxsize
-        names = max(len(each.name) for each in CATALOGUE)
-        for each in CATALOGUE:
+        names = max(len(each.name) for each in all_rules())
+        for each in all_rules():
             begin = f"{each.code}  {each.severity.value:<8}  {each.name:<{names}}  "
             click.echo(wrapped(each.summary, width, begin, " " * len(begin)))
         return

@@ -104,10 +104,10 @@ def selected_settings(
 def _rules(texts: Iterable[str], option_name: str) -> tuple[str, ...]:
     words = tuple(word.strip() for text in texts for word in text.split(",") if word.strip())
     if words:
-        from modelaudit.rules.catalogue import CATALOGUE, unknown
+        from modelaudit.rules.catalogue import all_rules, unknown
 
         for word in words:
             chosen = Selection(select=(word,))
-            if not any(chosen.reports(x.code, x.name, x.family.value) for x in CATALOGUE):
+            if not any(chosen.reports(x.code, x.name, x.family.value) for x in all_rules()):
                 raise UsageError(f"{value_source(option_name)}: {unknown(word)}")
     return words

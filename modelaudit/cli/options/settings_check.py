@@ -68,13 +68,13 @@ def _once(names: Sequence[str], where: str) -> None:
 
 
 def _thresholds(chosen: Sequence[tuple[str, float]], where: str) -> None:
-    from modelaudit.rules.catalogue import CATALOGUE, rule
+    from modelaudit.rules.catalogue import all_rules, rule
 
     _once([name for name, _ in chosen], where)
     for name, value in chosen:
         limit = rule(name).limit
         if limit is None:
-            those = ", ".join(f"{each.code} ({each.name})" for each in CATALOGUE if each.limit)
+            those = ", ".join(f"{each.code} ({each.name})" for each in all_rules() if each.limit)
             raise UsageError(f"{where}: {name} has no threshold; rules with one: {those}")
         if not limit.low <= value <= limit.high:
             raise UsageError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from msgspec import Struct
 
@@ -186,10 +186,20 @@ _LIST = (
         across=True,
     ),
 )
-FORMATS: Mapping[str, ReportFormat] = {each.name: each for each in _LIST}
+FORMATS: dict[str, ReportFormat] = {each.name: each for each in _LIST}
 PER_MODEL = tuple(each.name for each in _LIST if each.per_model)
 PER_RUN = tuple(each.name for each in _LIST if not each.per_model)
 DEFAULT = tuple(each.name for each in _LIST if each.default)
+
+
+def add(report: ReportFormat) -> None:
+    """Add the report of a plug-in."""
+    FORMATS[report.name] = report
+
+
+def per_model() -> tuple[str, ...]:
+    """The names of the formats with one report per model, those of plug-ins among them."""
+    return tuple(name for name, each in FORMATS.items() if each.per_model)
 
 
 def format_called(name: str) -> ReportFormat:

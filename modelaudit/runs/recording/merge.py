@@ -20,7 +20,7 @@ from modelaudit.errors import StoreError, UsageError
 from modelaudit.facts import Problem, ProblemKind
 from modelaudit.pipeline import incomplete_audit
 from modelaudit.registry.output_directory import write_atomic
-from modelaudit.report.export.registry import FORMATS, PER_MODEL
+from modelaudit.report.export.registry import FORMATS, per_model
 from modelaudit.result_row import ResultRow, result_row
 from modelaudit.runs.cache import model_key
 from modelaudit.runs.found_models import FoundModels
@@ -207,7 +207,7 @@ def _link_reports(source: Path, out: Path, slug: str) -> None:
     """Link the reports of a model into `out`, or copy them; those of an earlier audit go."""
     here, there = source / "models" / slug, out / "models" / slug
     there.mkdir(parents=True, exist_ok=True)
-    for name in PER_MODEL:
+    for name in per_model():
         old, new = here / FORMATS[name].file, there / FORMATS[name].file
         with suppress(FileNotFoundError):
             if _state(old) == _state(new):

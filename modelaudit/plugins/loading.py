@@ -1,0 +1,213 @@
+"""Finds plug-ins by their entry points, loads them, and contains what they do wrong."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from modelaudit.errors import UsageError
+from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.report.export import registry
+from modelaudit.report.export.job import Job
+from modelaudit.report.export.registry import ReportFormat
+from modelaudit.rules import catalogue
+from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
+from modelaudit.settings.installation import plugin_declarations
+from modelaudit.structs import replace
+from modelaudit.terminal_text import plain
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+GROUPS = ("modelaudit.rules", "modelaudit.reports")
+_CODE = re.compile(r"(?!MA\d)[A-Z]{2,12}\d{3}")
+_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+
+
+class PluginStatus(Struct, frozen=True):
+    """One entry point.
+
+    Attributes:
+        name: of the entry point.
+        distribution: the distribution and its version.
+        provides: codes of its rules, or the name of its report.
+        problem: why it could not be loaded; "" if it was.
+    """
+
+    name: str
+    distribution: str
+    provides: tuple[str, ...] = ()
+    problem: str = ""
+
+    @property
+    def title(self) -> str:
+        """How messages name it."""
+        return f"plug-in {self.name} of {self.distribution}"
+
+
+_loaded: list[PluginStatus] | None = None
+
+
+def loaded() -> tuple[PluginStatus, ...]:
+    """The plug-ins that `load` found."""
+    return tuple(_loaded or ())
+
+
+def load() -> tuple[PluginStatus, ...]:
+    """Load every plug-in of the environment, once; later calls change nothing.
+
+    A plug-in that cannot be loaded is a rule that fails to run, so that no model passes without it.
+    """
+    global _loaded  # noqa: PLW0603 - what is loaded once is of the process
+    if _loaded is None:
+        _loaded = []
+        for declared in plugin_declarations():
+            _loaded += _of_distribution(declared)
+    return loaded()
+
+
+def _of_distribution(declared: Path) -> Iterator[PluginStatus]:
+    from importlib.metadata import Distribution  # importing it takes 15 ms
+
+    found = Distribution.at(declared.parent)
+    for entry in found.entry_points:
+        if entry.group in GROUPS:
+            yield _of_entry(entry, f"{found.name} {found.version}")
+
+
+def _of_entry(entry: EntryPoint, distribution: str) -> PluginStatus:
+    status = PluginStatus(entry.name, distribution)
+    try:
+        with _without_current_directory():
+            value = entry.load()
+        if entry.group == "modelaudit.rules":
+            provides = _add_rules(value, status, _source(entry))
+        else:
+            provides = _add_report(value, status)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # also SystemExit: importing it must not end the program
+        problem = plain(f"{type(error).__name__}: {error}")[:500]
+        catalogue.add([_broken(status, problem)], problem)
+        return replace(status, problem=problem)
+    return replace(status, provides=provides)
+
+
+def _source(entry: EntryPoint) -> str:
+    """A digest of the plug-in's module: audits are made again when it changes."""
+    file = getattr(sys.modules[entry.module], "__file__", None)
+    return hashlib.sha256(Path(file).read_bytes()).hexdigest() if file else ""
+
+
+def _add_rules(value: object, status: PluginStatus, source: str) -> tuple[str, ...]:
+    if not isinstance(value, Sequence):
+        raise TypeError(f"{type(value).__name__} is not a sequence of rules")
+    rules: list[Rule] = []
+    taken = {word for each in catalogue.all_rules() for word in (each.code, each.name)}
+    for each in value:
+        if not isinstance(each, Rule):
+            raise TypeError(f"{type(each).__name__} is not a rule")
+        if not _CODE.fullmatch(each.code) or not _NAME.fullmatch(each.name):
+            raise ValueError(
+                f"{each.code} {each.name}: a code is 2 to 12 capital letters, not MA, and three "
+                "digits; a name is lower-case words joined by hyphens"
+            )
+        if each.code in taken or each.name in taken:
+            raise ValueError(f"{each.code} {each.name}: another rule has this code or name")
+        taken |= {each.code, each.name}
+        rules.append(replace(each, check=partial(_check, status.title, each.check)))
+    catalogue.add(rules, f"{status.distribution} {source}")
+    return tuple(rule.code for rule in rules)
+
+
+def _check(
+    title: str, check: Callable[[Rule, Facts], Iterable[Finding]], rule: Rule, facts: Facts
+) -> list[Finding]:
+    """The findings of a check, whose errors name the plug-in."""
+    try:
+        made = list(check(rule, facts))
+    except NotApplicable:
+        raise
+    except (Exception, SystemExit) as error:
+        raise RuntimeError(f"{title}: {type(error).__name__}: {error}") from error
+    for each in made:
+        if not isinstance(each, Finding) or each.code != rule.code:
+            raise RuntimeError(f"{title}: its check returned something else than its findings")
+    return made
+
+
+def _broken(status: PluginStatus, problem: str) -> Rule:
+    """A rule that fails to run, in place of a plug-in that could not be loaded."""
+
+    def check(*_: object) -> Iterable[Finding]:
+        raise RuntimeError(f"{status.title} could not be loaded: {problem}")
+
+    number = 1 + sum(each.code.startswith("PLUGIN") for each in catalogue.all_rules())
+    return Rule(
+        code=f"PLUGIN{number:03}",
+        name=f"plugin-not-loaded-{number}",
+        family=Family.REGISTRY,
+        severity=Severity.HIGH,
+        confidence=Confidence.CERTAIN,
+        needs=(Need.ARTIFACT,),
+        summary=f"The {status.title} could not be loaded",
+        pass_title=f"The {status.title} was loaded",
+        why="Its rules did not look at the model, so nothing is known of what they look for.",
+        fix="Mend or uninstall the distribution, or run without plug-ins (`--no-plugins`).",
+        check=check,
+        bad=_no_example,
+        good=_no_example,
+    )
+
+
+def _no_example() -> Facts:
+    raise NotImplementedError("a plug-in that could not be loaded has no example")
+
+
+def _add_report(value: object, status: PluginStatus) -> tuple[str, ...]:
+    if not isinstance(value, ReportFormat):
+        raise TypeError(f"{type(value).__name__} is not a report format")
+    if not _NAME.fullmatch(value.name) or value.name in registry.FORMATS:
+        raise ValueError(f"{value.name!r} is not a new name of lower-case words")
+    files = {each.file for each in registry.FORMATS.values()}
+    if value.file in {"", ".", "..", "index.html", "index.json", *files} or "/" in value.file:
+        raise ValueError(f"{value.file!r} is not the name of a file of its own")
+    registry.add(replace(value, load=partial(_renderer, status.title, value), default=False))
+    return (value.name,)
+
+
+def _renderer(title: str, report: ReportFormat) -> Callable[[Job], bytes]:
+    """The renderer of a report, whose errors name the plug-in."""
+
+    def render(job: Job) -> bytes:
+        try:
+            made = report.load()(job)
+        except UsageError:
+            raise
+        except (Exception, SystemExit) as error:
+            raise UsageError(f"{title}: {type(error).__name__}: {error}") from error
+        if not isinstance(made, bytes):
+            raise UsageError(f"{title}: its report is {type(made).__name__}, not bytes")
+        return made
+
+    return render
+
+
+@contextmanager
+def _without_current_directory() -> Iterator[None]:
+    """`python -m` puts the current directory, which may be the audited one, first on the path."""
+    kept = sys.path[:]
+    first = [] if sys.path and sys.path[0] in ("", str(Path.cwd())) else sys.path[:1]
+    sys.path[:] = [*first, *(each for each in sys.path[1:] if each)]
+    try:
+        yield
+    finally:
+        sys.path[:] = kept

@@ -1,0 +1,236 @@
+"""Plug-ins: the example installed, run and broken; nothing loaded from the audited tree."""
+
+from __future__ import annotations
+
+import json
+import site
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from modelaudit.cli import cli
+from modelaudit.errors import UsageError
+from modelaudit.plugins import loading
+from modelaudit.report.export import registry
+from modelaudit.rules import catalogue
+from tests.made import files
+
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLE = ROOT / "contrib" / "example-plugin"
+ENTRY = "[modelaudit.{group}]\n{name} = {value}\n"
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory):
+    """The wheel of the example."""
+    out = tmp_path_factory.mktemp("wheel")
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", out],
+        cwd=EXAMPLE,
+        check=True,
+        capture_output=True,
+        timeout=60,
+    )
+    (wheel,) = out.glob("*.whl")
+    return wheel
+
+
+@pytest.fixture
+def packages(tmp_path, monkeypatch):
+    """An empty directory of installed packages, and a process that has loaded no plug-in."""
+    folder = tmp_path / "site-packages"
+    folder.mkdir()
+    monkeypatch.setattr(site, "getsitepackages", lambda: [str(folder)])
+    monkeypatch.setattr(site, "ENABLE_USER_SITE", False)
+    monkeypatch.setattr(sys, "path", [*sys.path, str(folder)])
+    monkeypatch.setattr(loading, "_loaded", None)
+    monkeypatch.setattr(catalogue, "_added", [])
+    monkeypatch.setattr(catalogue, "_sources", [])
+    before, formats = set(sys.modules), [*registry.FORMATS]
+    yield folder
+    for name in set(registry.FORMATS) - {*formats}:
+        del registry.FORMATS[name]
+    for name in set(sys.modules) - before:
+        if name.partition(".")[0] in ("acme_modelaudit", "made"):
+            del sys.modules[name]
+
+
+@pytest.fixture
+def example(packages, built):
+    with zipfile.ZipFile(built) as wheel:
+        wheel.extractall(packages)
+    return packages
+
+
+def declare(packages: Path, group: str, source: str, value: str = "made:VALUE") -> None:
+    """Install a plug-in that is one module."""
+    (packages / "made.py").write_text(source)
+    info = packages / "made-1.2.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: made\nVersion: 1.2\n")
+    (info / "entry_points.txt").write_text(ENTRY.format(group=group, name="mine", value=value))
+
+
+def run(*words: object) -> tuple[int, str]:
+    """The exit code and all output of a command; errors as `main` maps them."""
+    done = CliRunner().invoke(cli, [str(word) for word in words])
+    if isinstance(done.exception, UsageError):
+        return 2, str(done.exception)
+    return done.exit_code, done.output
+
+
+def scanned(model: Path) -> dict[str, str]:
+    return json.loads(run("scan", model, "--json")[1])[0]
+
+
+def test_without_plugins_nothing_is_added(packages):
+    assert run("rules", "ACME101")[0] == 2
+    assert catalogue.all_rules() == catalogue.CATALOGUE
+
+
+def test_the_example_is_found_explained_and_run(example, tmp_path):
+    model = files.minimal_h5(tmp_path / "a.h5")
+    assert "more parameters than the devices" in run("rules", "ACME101")[1]
+    out = tmp_path / "out"
+    code, shown = run("audit", "--no-probe", model, "-o", out, "-f", "json", "-f", "acme-csv")
+    assert code == 0, shown
+    (audit,) = out.glob("models/*/audit.json")
+    assert "ACME101" in json.loads(audit.read_text())["passed"]
+    assert (out / "acme.csv").read_bytes() == b"model,verdict,findings\r\na.h5,pass,1\r\n"
+
+
+def test_a_rule_of_a_plugin_fails_a_model(example, tmp_path, monkeypatch):
+    model = files.minimal_h5(tmp_path / "a.h5")
+    run("rules")  # loads it
+    monkeypatch.setattr(sys.modules["acme_modelaudit"], "MOST_PARAMETERS", 1)
+    row = scanned(model)
+    assert row["verdict"] == "fail"
+    assert row["reason"].endswith("parameters; a device holds 1.")
+
+
+def test_no_plugins_loads_none(example):
+    code, shown = run("--no-plugins", "rules", "ACME101")
+    assert code == 2
+    assert "unknown rule 'ACME101'" in shown
+    assert loading.loaded() == ()
+    assert "acme_modelaudit" not in sys.modules
+
+
+def test_doctor_lists_plugins(example):
+    told = json.loads(run("doctor", "--json")[1])
+    found = {each["name"]: each["note"] for each in told["checks"] if each["section"] == "plugins"}
+    assert found == {
+        "acme": "acme-modelaudit 1.0.0: ACME101",
+        "acme-csv": "acme-modelaudit 1.0.0: acme-csv",
+    }
+
+
+BROKEN = {
+    "raise ImportError('no libacme')": "ImportError: no libacme",
+    "import sys; sys.exit(0)": "SystemExit: 0",
+    "def": "SyntaxError",
+    "VALUE = 3": "TypeError: int is not a sequence of rules",
+    "VALUE = (3,)": "TypeError: int is not a rule",
+    "from modelaudit.rules.catalogue import CATALOGUE\nVALUE = CATALOGUE[:1]": "not MA",
+    "OTHER = ()": "AttributeError",
+}
+
+
+@pytest.mark.parametrize("source", BROKEN, ids=range(len(BROKEN)))
+def test_no_model_passes_without_a_plugin_that_is_broken(packages, tmp_path, source):
+    declare(packages, "rules", source)
+    model = files.minimal_h5(tmp_path / "a.h5")
+    row = scanned(model)
+    assert row["verdict"] == "incomplete"
+    assert "plug-in mine of made 1.2 could not be loaded" in row["reason"]
+    assert BROKEN[source] in row["reason"]
+    assert not json.loads(run("doctor", "--json")[1])["sound"]
+
+
+CRASHING = {
+    "yield 1 / 0": "ZeroDivisionError",
+    "import sys; yield sys.exit(0)": "SystemExit",
+    "yield 'text'": "something else than its findings",
+    "import acme_modelaudit; yield from acme_modelaudit.RULES": "something else",
+}
+
+
+@pytest.mark.parametrize("body", CRASHING, ids=range(len(CRASHING)))
+def test_a_rule_that_crashes_is_named_and_costs_no_other(example, tmp_path, body):
+    declare(
+        example,
+        "rules",
+        "import acme_modelaudit\nfrom modelaudit.structs import replace\n"
+        f"def check(rule, facts):\n    {body}\n"
+        "VALUE = (replace(acme_modelaudit.RULES[0], code='MINE001', name='mine', check=check),)\n",
+    )
+    row = scanned(files.minimal_h5(tmp_path / "a.h5"))
+    assert row["verdict"] == "incomplete"
+    assert "Rule MINE001 failed to run" in row["reason"]
+    assert "plug-in mine of made 1.2" in row["reason"]
+    assert CRASHING[body] in row["reason"]
+    assert row["unanswered"].count("MINE001") == 1
+    assert "ACME101" not in row["unanswered"]
+
+
+def test_a_report_that_crashes_is_named(packages, tmp_path):
+    declare(
+        packages,
+        "reports",
+        "from modelaudit.plugins import ReportFormat\n"
+        "def render(job):\n    raise KeyError('x')\n"
+        "VALUE = ReportFormat('mine', 'mine.txt', 'text/plain', 'us', lambda: render)\n",
+    )
+    model = files.minimal_h5(tmp_path / "a.h5")
+    code, said = run("audit", "--no-probe", model, "-o", tmp_path / "out", "-f", "mine")
+    assert (code, "plug-in mine of made 1.2: KeyError: 'x'" in said) == (2, True)
+
+
+def test_nothing_is_loaded_from_the_audited_directory(example, tmp_path, monkeypatch):
+    """Neither a declaration in it, nor a module with the name of an installed plug-in."""
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    model = files.minimal_h5(tree / "a.h5")
+    mark = tree / "loaded"
+    declare(tree, "rules", f"open({str(mark)!r}, 'w')\nVALUE = ()\n")
+    (tree / "acme_modelaudit.py").write_text(f"open({str(mark)!r}, 'w')\nRULES = CSV = None\n")
+    monkeypatch.chdir(tree)
+    for first in ("", str(tree)):  # of `python -c` and of `python -m`
+        monkeypatch.setattr(sys, "path", [first, *sys.path])
+        monkeypatch.setattr(loading, "_loaded", None)
+        monkeypatch.setattr(catalogue, "_added", [])
+        registry.FORMATS.pop("acme-csv", None)
+        sys.modules.pop("acme_modelaudit", None)
+        assert scanned(model)["verdict"] == "pass"
+        assert {each.name for each in loading.loaded()} == {"acme", "acme-csv"}
+    assert not mark.exists()
+
+
+def test_another_version_of_a_plugin_is_another_audit(example, monkeypatch):
+    loading.load()
+    before = catalogue.plugin_sources()
+    monkeypatch.setattr(loading, "_loaded", None)
+    monkeypatch.setattr(catalogue, "_added", [])
+    monkeypatch.setattr(catalogue, "_sources", [])
+    registry.FORMATS.pop("acme-csv")
+    del sys.modules["acme_modelaudit"]
+    with (example / "acme_modelaudit.py").open("a") as source:
+        source.write("# changed\n")
+    loading.load()
+    assert catalogue.plugin_sources() != before
+
+
+@pytest.mark.slow
+def test_the_example_s_own_tests_pass():
+    subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"],
+        cwd=EXAMPLE,
+        env={"PYTHONPATH": f"{EXAMPLE}:{ROOT}", "PATH": "/usr/bin:/bin"},
+        check=True,
+        capture_output=True,
+        timeout=120,
+    )
