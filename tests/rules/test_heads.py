@@ -22,8 +22,8 @@ FORMATS = ("keras", "h5")
 
 
 def format_of(kind, number):
-    """One format for a body and a head: each head is saved in both, on half of the bodies each."""
-    return FORMATS[(BODIES.index(kind) + number) % 2]
+    """The format in which a head is saved on this body; each head is on one body in each."""
+    return {0: "keras", 3: "h5"}.get((BODIES.index(kind) + number) % len(BODIES))
 
 
 def body(layers, kind):
@@ -200,16 +200,18 @@ def keras():
 
 @pytest.mark.parametrize("kind", BODIES)
 @pytest.mark.filterwarnings("ignore")
-def test_every_fault_is_found_on_every_body(keras, kind, tmp_path):
-    wrong = {}
+def test_faults_are_found_on_every_body(keras, kind, tmp_path):
+    wrong, tried = {}, 0
     for number, (name, (code, severity, layers, loss)) in enumerate(faults(keras).items()):
-        model = built(keras, kind, chain(*layers))
+        if (suffix := format_of(kind, number)) is None:
+            continue
+        model, tried = built(keras, kind, chain(*layers)), tried + 1
         model.compile("adam", loss)
-        suffix = format_of(kind, number)
         seen = [(each.code, each.severity.value) for each in found(model, tmp_path, suffix)]
         if (code, severity) not in seen or any(other != code for other, _ in seen):
             wrong[name, suffix] = seen
     assert not wrong
+    assert tried >= len(faults(keras)) // 3
 
 
 @pytest.mark.parametrize("kind", BODIES)
@@ -217,9 +219,10 @@ def test_every_fault_is_found_on_every_body(keras, kind, tmp_path):
 def test_sound_heads_are_not_reported(keras, kind, tmp_path):
     wrong = {}
     for number, (layers, loss) in enumerate(sound(keras)):
+        if (suffix := format_of(kind, number)) is None:
+            continue
         model = built(keras, kind, chain(*layers))
         model.compile("adam", loss)
-        suffix = format_of(kind, number)
         if seen := found(model, tmp_path, suffix):
             wrong[number, suffix] = [(each.code, each.detail) for each in seen]
     assert not wrong
