@@ -54,8 +54,8 @@ def test_the_scale_of_the_training_inputs(keras, tmp_path):
     rng = np.random.default_rng(0)
     scaled = rng.normal(0.5, 1, (320, 6)).astype("float32")
     raw = scaled * np.array([1, 3, 400, 20, 1, 8], np.float32)
+    model, _ = trained(keras, raw, "adam", dense(keras))
     for suffix in ("h5", "keras"):
-        model, _ = trained(keras, raw, "adam", dense(keras))
         (found,) = looked(model, "MA440", tmp_path, suffix)
         size = np.sqrt((raw.astype(float) ** 2).mean(0)).max()
         assert found.severity == "low"
