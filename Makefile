@@ -15,7 +15,7 @@ FUZZ ?= --inputs 20000
 # Where `make population` keeps networks and cases.
 POPULATION ?= /tmp/population
 
-.PHONY: help setup setup-dev demo test test-fast coverage lint check dist routes lock docs samples fuzz mutants clean population population-check
+.PHONY: help setup setup-dev demo test test-fast coverage lint check dist image-check routes lock docs samples fuzz mutants clean population population-check
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -43,7 +43,8 @@ lint: setup-dev ## style, spelling, types, scripts, workflows and generated page
 	$(BIN)/ruff format --check .
 	$(BIN)/typos
 	$(BIN)/mypy
-	$(BIN)/shellcheck scripts/*.sh contrib/github/*.sh contrib/slurm/*.sbatch .ci/run
+	$(BIN)/shellcheck scripts/*.sh contrib/container/*.sh contrib/github/*.sh contrib/slurm/*.sbatch .ci/run
+	$(BIN)/hadolint Dockerfile
 	PATH="$$PWD/$(BIN):$$PATH" $(BIN)/jactionlint
 	$(BIN)/zizmor --offline --quiet .
 	$(BIN)/python scripts/rule_pages.py --check
@@ -54,6 +55,9 @@ check: lint test ## everything that a change must pass
 
 dist: setup-dev ## build both distributions in dist/, reproducibly, and check them
 	scripts/dist.sh
+
+image-check: ## run the steps of the Dockerfile without Docker
+	scripts/check_image.sh
 
 routes: dist ## each light way to a first verdict from nothing, measured (ROUTES="pip-full --write" for others)
 	$(BIN)/python scripts/routes.py $(ROUTES)
