@@ -9,6 +9,7 @@ from msgspec import Struct
 from modelaudit.facts import Json, Layer
 from modelaudit.formats.keras.dialects import activation, channels_first
 from modelaudit.layer_classes import Trait, classes, has
+from modelaudit.measures.architecture.activation_operations import operation_name
 from modelaudit.measures.architecture.layer_graph import LayerGraph, layer_graph
 from modelaudit.rules.model import Facts
 from modelaudit.structs import replace
@@ -41,6 +42,14 @@ _RESHAPES = frozenset(("Flatten", "Reshape", "Permute"))
 # Layers behind which the last axis is still that of the units.
 _KEEPS_UNITS = Trait.SAME_SHAPE | Trait.GLOBAL_POOLING | Trait.UPSAMPLING | Trait.PADDING
 _KEEPS_UNITS |= Trait.RESIZING | Trait.LOCAL_POOLING
+# Operations that give values as they are, at other places, and those that scale them.
+_MOVES = frozenset(
+    {
+        *("Cast", "Identity", "Squeeze", "ExpandDims", "Reshape", "Transpose"),
+        *("GetItem", "Getitem", "StridedSlice", "Mean", "ReduceMean"),
+    }
+)
+_SCALES = frozenset(("TrueDivide", "Truediv", "Divide", "Multiply"))
 _MOST = 32  # layers behind the last weights; a head has few
 
 
@@ -163,9 +172,16 @@ def _head(graph: LayerGraph, route: str, *, alone: bool = False) -> NetworkHead 
                 units = reshaped.output_shape[-1] if reshaped.output_shape else None
             own = HeadStep(layer, plain_activation(activation(config.get("activation")) or ""))
             return NetworkHead(route, layer, units, (own, *reversed(behind)))
+        calls = graph.calls[layer.route]
+        operation = operation_name(layer)
+        if operation in _MOVES and len(calls) == 1 and len(calls[0]) == 1:
+            layer = replace(layer, class_name="Reshape")
+            name = layer.class_name
+        elif layer.class_name == "TimeDistributed" and has(name, Trait.MODEL):
+            layer = _last_inside(graph, layer.route)
+            continue
         if name in _RESHAPES:
             reshaped = reshaped or layer
-        calls = graph.calls[layer.route]
         if len(calls) == 1 and 1 < len(calls[0]) <= _MOST and not alone:
             merged = _merged(graph, layer, calls[0])
             if merged is None or reshaped is not None:
@@ -177,6 +193,12 @@ def _head(graph: LayerGraph, route: str, *, alone: bool = False) -> NetworkHead 
         behind.append(step)
         layer = graph.get(calls[0][0]) if len(calls) == 1 and len(calls[0]) == 1 else None
     return None
+
+
+def _last_inside(graph: LayerGraph, route: str) -> Layer | None:
+    """The last layer of a model that is applied to each step."""
+    inside = [layer for layer in graph.layers if layer.route.startswith(f"{route}/")]
+    return inside[-1] if inside else None
 
 
 def _merged(graph: LayerGraph, layer: Layer, sources: tuple[str, ...]) -> NetworkHead | None:
@@ -211,7 +233,7 @@ def _step(layer: Layer, name: str, config: Mapping[str, Json]) -> HeadStep | Non
         return HeadStep(layer, plain_activation(activation(config.get("activation")) or "?"))
     if name in _ACTIVATION_LAYERS:
         return HeadStep(layer, _ACTIVATION_LAYERS[name], softmax_axis(layer))
-    if has(name, _KEEPS_UNITS) or name in _RESHAPES:
+    if has(name, _KEEPS_UNITS) or name in _RESHAPES or operation_name(layer) in _SCALES:
         return HeadStep(layer)
     return None
 

@@ -22,6 +22,7 @@ from modelaudit.thresholds.training import (
     ALIVE,
     FEW_STEPS,
     ONE_RATIO,
+    SHRINKING,
     SILENT_UNITS,
     SLOW_FADING,
     STOPPED,
@@ -191,7 +192,9 @@ def _vanishing(rule: Rule, facts: Facts) -> Iterator[Finding]:
     (first, least), (_, last) = sizes[0], sizes[-1]
     epsilon = state.settings.get("epsilon", 1e-7)
     small = isinstance(epsilon, float) and least < epsilon < last
-    if least < VANISHED.value * last:
+    explained = least < SHRINKING.value * last and _explained(facts)
+    limit = SHRINKING if explained else VANISHED
+    if least < limit.value * last:
         yield rule.finding(
             f"The gradient of {first.route} is {least / last:.2g} times that of the last layer"
             + (
@@ -202,11 +205,11 @@ def _vanishing(rule: Rule, facts: Facts) -> Iterator[Finding]:
             route=first.route,
             evidence={
                 "measured": least / last,
-                "unit": VANISHED.unit,
-                "threshold": VANISHED.value,
+                "unit": limit.unit,
+                "threshold": limit.value,
                 "gradient": least,
             },
-            severity=rule.severity if small or _explained(facts) else Severity.LOW,
+            severity=rule.severity if small or explained else Severity.LOW,
         )
 
 

@@ -100,6 +100,12 @@ VANISHED = Threshold(
     "root mean square gradient of the first layer below which gradients vanish",
     "chosen; sound networks: 0.02 and more",
 )
+SHRINKING = Threshold(
+    0.01,
+    "of the last layer's",
+    "the same for a network with a long row of sigmoids, which explains it",
+    "sound networks: 0.02 and more; rows of 7 and 8 convolutions with sigmoids: 0.0001, 0.0004",
+)
 EXPLODED = Threshold(
     1000.0,
     "times the initial spread",

@@ -64,6 +64,17 @@ def test_maps_that_are_resized(resize):
     assert found("MA306", scores, after, sigmoid, training=BINARY) == []
 
 
+@pytest.mark.parametrize("function", ["cast", "squeeze", "math.reduce_mean", "math.truediv"])
+def test_operations_between_scores_and_the_loss(function):
+    scores = dense(5, "relu", name="scores")
+    after = layer("TFOpLambda", function=function, name="op")
+    assert names(found("MA306", scores, after), 'activation="softmax"') == "medium"
+    softmax = layer("Softmax", name="out")
+    assert found("MA306", dense(5, "linear", name="scores"), after, softmax) == []
+    unknown = layer("TFOpLambda", function="math.cumsum", name="op")
+    assert found("MA306", scores, unknown) == []
+
+
 def test_dropout_as_the_last_layer():
     drop = layer("Dropout", rate=0.3, name="drop")
     number = dense(1, "linear", name="number")

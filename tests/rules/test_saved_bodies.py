@@ -56,6 +56,33 @@ def test_losses_by_the_keys_of_a_dict_of_outputs(keras, tmp_path, name):
     assert [each[:2] for each in network("softmax")] == [("MA320", "low")]
 
 
+def test_outputs_of_inner_models(keras, tmp_path):
+    layers, ce = keras.layers, "sparse_categorical_crossentropy"
+
+    def codes(model, losses):
+        model.compile("adam", losses)
+        stepped(model).save(tmp_path / "m.keras")
+        return [each[:2] for each in said(tmp_path / "m.keras", "MA306", "MA319")]
+
+    def two(last):
+        x = keras.Input((6,))
+        hidden = layers.Dense(8, activation="relu")(x)
+        ends = [layers.Dense(1)(hidden), layers.Dense(4, activation=last)(hidden)]
+        inner = keras.Model(x, ends, name="inner")
+        given = keras.Input((6,))
+        size, kind = inner(given)
+        return codes(keras.Model(given, [kind, size]), [ce, "mse"])
+
+    def steps(last):
+        dense = layers.Dense(4, activation=last)
+        each = keras.Sequential([keras.Input((6,)), layers.Dense(8, activation="relu"), dense])
+        given = keras.Input((5, 6))
+        return codes(keras.Model(given, layers.TimeDistributed(each)(given)), ce)
+
+    assert two("relu") == steps("relu") == [("MA306", "medium")]
+    assert two("softmax") == steps("softmax") == []
+
+
 def test_one_unit_of_an_einsum(keras, tmp_path):
     layers = keras.layers
 

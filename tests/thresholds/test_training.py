@@ -129,6 +129,21 @@ def gradient_of_the_first(ratio):
     return outcome("MA434", adam(("first", 0.1, ratio**2), ("last", 0.1, 1.0)))
 
 
+@at("training.SHRINKING", {0.99e-2: ["medium"], 1e-2: [], 1.01e-2: []})
+def gradient_before_sigmoids(ratio):
+    facts = adam(
+        ("first", 0.1, ratio**2), *((f"row_{n}", 0.1, 1.0) for n in range(6)), ("last", 0.1, 1.0)
+    )
+    architecture = facts.artifact.architecture
+    assert architecture is not None
+    layers = tuple(
+        replace(layer, config={"units": 2, "activation": "sigmoid"})
+        for layer in architecture.layers
+    )
+    artifact = replace(facts.artifact, architecture=replace(architecture, layers=layers))
+    return severities("MA434", replace(facts, artifact=artifact))
+
+
 def spread(times):
     """A kernel whose root mean square is `times` that of an initializer."""
     facts = _example(1.0)

@@ -35,7 +35,7 @@ def as_activation(layer: Layer) -> Layer:
     """The same layer as a Softmax or Activation if it is such an operation."""
     if layer.custom:
         return layer
-    name = _operation(layer)
+    name = operation_name(layer)
     if name == "Softmax":
         said = [call["axis"] for call in layer.call_kwargs if "axis" in call]
         axis = said[0] if said else layer.config.get("axis", -1)
@@ -46,12 +46,12 @@ def as_activation(layer: Layer) -> Layer:
     return layer
 
 
-def _operation(layer: Layer) -> str:
+def operation_name(layer: Layer) -> str:
     """The name of the operation in the style of Keras 3, such as `LogSoftmax`."""
-    if layer.class_name == "TFOpLambda":  # nn.log_softmax
+    if layer.class_name in {"TFOpLambda", "SlicingOpLambda"}:  # nn.log_softmax
         function = str(layer.config.get("function")).rpartition(".")[2]
         return function.title().replace("_", "")
     if layer.class_name == "TensorFlowOpLayer":
         node = layer.config.get("node_def")
         return str(node.get("op")) if isinstance(node, dict) else ""
-    return layer.class_name if layer.class_name in _ACTIVATIONS else ""
+    return layer.class_name

@@ -164,8 +164,25 @@ def _flattened(architecture: Architecture) -> LayerGraph:
     return LayerGraph(
         layers=layers,
         calls={x.route: tuple(leaves(call) for call in inbound[x.route]) for x in layers},
-        outputs=tuple(r for r in leaves(architecture.outputs) if r in parents),
+        outputs=tuple(r for r in _ends(architecture, leaves) if r in parents),
     )
+
+
+def _ends(
+    architecture: Architecture, leaves: Callable[[Sequence[str]], tuple[str, ...]]
+) -> Iterator[str]:
+    """The layers behind the outputs; of an inner model with several, the one that is meant."""
+    config = architecture.config.get("config")
+    entries = config.get("output_layers") if isinstance(config, dict) else None
+    entries = [*entries.values()] if isinstance(entries, dict) else entries
+    if not isinstance(entries, list) or len(entries) != len(architecture.outputs):
+        entries = [None] * len(architecture.outputs)
+    for route, entry in zip(architecture.outputs, entries, strict=True):
+        found = leaves((route,))
+        place = entry[2] if isinstance(entry, list) and len(entry) > 2 else None
+        if isinstance(place, int) and len(found) > 1 and 0 <= place < len(found):
+            found = found[place : place + 1]
+        yield from found
 
 
 def _each_step(architecture: Architecture, around: Mapping[str, Layer]) -> dict[str, Layer]:
@@ -198,8 +215,9 @@ def _picked(call: tuple[str, ...], place: int | None) -> tuple[str, ...]:
 
 def _output_routes(model: Layer, inner: Sequence[Layer]) -> tuple[str, ...]:
     """Layers that compute a model's outputs: those in its config, or else its last layer."""
-    names = set(_names(model.config.get("output_layers")))
-    chosen = tuple(layer.route for layer in inner if layer.name in names)
+    routes = {layer.name: layer.route for layer in inner}
+    names = _names(model.config.get("output_layers"))
+    chosen = tuple(routes[name] for name in names if name in routes)
     return chosen or tuple(layer.route for layer in inner[-1:])
 
 
