@@ -136,9 +136,12 @@ def gradient_before_sigmoids(ratio):
     )
     architecture = facts.artifact.architecture
     assert architecture is not None
+    routes = [layer.route for layer in architecture.layers]
     layers = tuple(
-        replace(layer, config={"units": 2, "activation": "sigmoid"})
-        for layer in architecture.layers
+        replace(
+            layer, config={"units": 2, "activation": "sigmoid"}, inbound=((before,),) * bool(before)
+        )
+        for before, layer in zip(["", *routes], architecture.layers, strict=False)
     )
     artifact = replace(facts.artifact, architecture=replace(architecture, layers=layers))
     return severities("MA434", replace(facts, artifact=artifact))
