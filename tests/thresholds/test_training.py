@@ -129,7 +129,7 @@ def gradient_of_the_first(ratio):
     return outcome("MA434", adam(("first", 0.1, ratio**2), ("last", 0.1, 1.0)))
 
 
-@at("training.SHRINKING", {0.99e-2: ["medium"], 1e-2: [], 1.01e-2: []})
+@at("training.SHRINKING", {0.99e-2: ["medium"], 1.005e-2: [], 1.01e-2: []})
 def gradient_before_sigmoids(ratio):
     facts = adam(
         ("first", 0.1, ratio**2), *((f"row_{n}", 0.1, 1.0) for n in range(6)), ("last", 0.1, 1.0)
