@@ -1,4 +1,5 @@
-"""Write the tables and values of the pages that come from the code, or check that they are current.
+"""Write the tables and values of the pages that come from the code, and the manual page, or check
+that they are current.
 
 The table called NAME is written between `<!-- table: NAME -->` and `<!-- /table -->`. The value of
 a threshold is written between `<!-- value: flips.SENSITIVE -->` and `<!-- /value -->`, in percent
@@ -18,6 +19,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import click
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import man_page
 
 from modelaudit import diagnosis
 from modelaudit.cli import cli
@@ -194,9 +199,10 @@ def main() -> int:
     parser.add_argument("--check", action="store_true")
     check = parser.parse_args().check
     stale = 0
-    for page in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob("docs/*.md"))):
-        text = page.read_text(encoding="utf-8")
-        wanted = fresh(text)
+    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob("docs/*.md"))]
+    for page in (*pages, man_page.PAGE):
+        text = page.read_text(encoding="utf-8") if page.exists() else ""
+        wanted = man_page.text() if page == man_page.PAGE else fresh(text)
         if wanted != text and check:
             sys.stderr.write(f"{page.relative_to(ROOT)} is out of date: run `make docs`\n")
             stale = 1

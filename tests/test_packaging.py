@@ -148,6 +148,9 @@ def files(directory: Path) -> set[str]:
 @pytest.mark.slow
 def test_wheel_holds_the_package_and_its_templates_and_nothing_else(wheel):
     names = {name for name in members(wheel) if ".dist-info/" not in name}
+    (page,) = {name for name in names if ".data/" in name}
+    assert page.endswith(".data/data/share/man/man1/modelaudit.1")
+    names.remove(page)
     package = {f"modelaudit/{name}" for name in files(ROOT / "modelaudit")}
     templates = {f"modelaudit/_templates/{name}" for name in files(ROOT / "templates")}
     assert templates
