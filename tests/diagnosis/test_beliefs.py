@@ -24,6 +24,7 @@ from modelaudit.diagnosis.features import (
 from modelaudit.diagnosis.model import CauseFound, StepResults
 from modelaudit.diagnosis.odds_text import DESCRIPTIONS, how_often, odds_items, percent, sample_size
 from modelaudit.diagnosis.procedure import PROCEDURE
+from modelaudit.facts import Kernel
 from modelaudit.odds.posterior import SOUND, Posterior, calibrated, posterior
 from modelaudit.odds.table import Knot, shipped_table
 from modelaudit.rules import examples
@@ -224,10 +225,15 @@ def test_statistics_that_training_may_have_used_are_no_evidence_of_a_loss():
     """Weights alone do not tell; a graph that `fit` trained, or another trained layer, does."""
     kernels = [initial(name) for name in "abcdefghi"]
     alone = facts(measured=measurements(*kernels, batchnorm=[norm(lost=True)] * 2))
-    silent_file = replace(alone.artifact, training=None, graphs=(), architecture=None)
+    conv = Kernel("conv", "conv/kernel", "conv", "hwio", 2, (3, 3, 1, 4))
+    silent_file = replace(
+        alone.artifact, training=None, graphs=(), architecture=None, kernels=(conv,)
+    )
     alone = replace(alone, artifact=silent_file, behaviour=None)
     found = diagnose(alone, run_rules(CATALOGUE, alone))
+    assert found.odds.causes  # there are odds, which other statistics decide
     assert "bn-statistics-lost" not in {each.cause for each in found.causes}
+    assert "norms_lost" not in features(Case(alone, ()), NOTHING)
     assert "training may have used" in " ".join(each.needs for each in found.undecidable)
     others = [norm(lost=True), replace(norm(), route="other")]
     known = replace(alone, measurements=measurements(*kernels, batchnorm=others))

@@ -330,6 +330,9 @@ def test_maxima_alone_between_hidden_layers():
     low = [("low", "Only maxima over positions stand between the hidden layers")]
     assert titles(one, maxima[0], two, maxima[1], head) == low
     assert titles(reshapes[0], one, maxima[0], two, maxima[1], head) == low  # of the inputs
+    relu = examples.layer("relu", config={"units": 8, "activation": "relu"})
+    pair = [("low", "Two layers with weights have no activation between them")]
+    assert titles(relu, one, two, head) == pair  # another layer of the network has one
     # Maxima over groups of units are the activation of maxout (arXiv:1302.4389).
     assert titles(one, reshapes[0], maxima[0], two, reshapes[1], maxima[1], head) == []
     table = examples.layer("table", "Embedding", {})
