@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Mapping
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -178,7 +179,9 @@ def _of_files(original: Artifact, repaired: Artifact, edits: RepairEdits) -> Rep
     equal = rescaled = 0
     for weight in stored:
         partner = owned.get(_renamed(weight.names[0], edits.renamed))
-        factors = next((edits.factors[n] for n in weight.names if n in edits.factors), None)
+        # A file that was saved again may have other names of tensors than the original.
+        names = chain(weight.names, partner.names if partner else ())
+        factors = next((edits.factors[n] for n in names if n in edits.factors), None)
         if factors is not None and partner is not None:
             rescaled += _is_scaled(weight, partner, factors)
         elif left[weight.sha256] and (partner is None or partner.sha256 == weight.sha256):

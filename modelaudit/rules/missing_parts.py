@@ -212,7 +212,7 @@ RULES = (
         fix="To continue training, save the compiled model after training, with its optimizer.",
         check=_optimizer,
         bad=lambda: _compiled((4, 2)),
-        good=lambda: _compiled((4, 2), (2,)),
+        good=lambda: _compiled((4, 2), (2,), (4, 2), (2,)),
     ),
     Rule(
         code="MA425",
