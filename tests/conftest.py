@@ -31,30 +31,42 @@ profile.load_profile("modelaudit")
 gc.set_threshold(50_000, 20, 20)
 
 
-# Files with a single long test start first, so that no worker is left alone with one at the end;
-# the other files with slow tests follow.
+# These fork for every run, which costs twice as much once the process has imported TensorFlow.
+FORKING = ("tests/cli/", "tests/runs/", "tests/store/", "tests/registry/")
+# Files that take longest follow, so that no worker is left alone with one at the end; then the
+# other files with slow tests.
 LONGEST = (
     "tests/test_readme.py",
     "tests/rules/test_training_rules.py",
-    "tests/probe/child/test_containment.py",
-    "tests/repairs/test_repair.py",
-    "tests/runtimes/test_foreign.py",
-    "tests/diagnosis/test_snippets.py",
     "tests/formats/test_dense_files.py",
+    "tests/diagnosis/test_broken_samples.py",
+    "tests/repairs/test_repair.py",
+    "tests/report/pages/test_browser.py",
+    "tests/diagnosis/test_snippets.py",
+    "tests/probe/child/test_containment.py",
+    "tests/runtimes/test_foreign.py",
+    "tests/rules/test_training_extent.py",
     "tests/formats/graph/test_recurrent_activations.py",
-    "tests/test_end_to_end.py",
-    "tests/runs/test_survival.py",
-    "tests/runtimes/test_installed_runtimes.py",
-    "tests/runtimes/test_teachable.py",
+    "tests/rules/test_redrawn_layers.py",
+    "tests/report/pages/test_pdf.py",
+    "tests/rules/test_heads.py",
+    "tests/restore/test_faults.py",
 )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Order the files for pytest-xdist, which hands them out one by one (--dist loadfile)."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
-    longest = [Path(__file__).parent.parent / path for path in LONGEST]
-    first = dict(zip(longest, range(-len(longest), 0), strict=True))
-    items.sort(key=lambda item: first.get(item.path, item.path not in slow))
+
+    def place(item: pytest.Item) -> tuple[int, int]:
+        path = item.path.relative_to(ROOT).as_posix()
+        if path.startswith(FORKING):
+            return 0, next(n for n, each in enumerate(FORKING) if path.startswith(each))
+        if path in LONGEST:
+            return 1, LONGEST.index(path)
+        return 2, item.path not in slow
+
+    items.sort(key=place)
 
 
 @pytest.fixture(scope="session")

@@ -52,7 +52,8 @@ def test_half_a_file_is_not_called_damaged(sound, monkeypatch, command):
 
     restless(sound, monkeypatch, grow)
     words = [command, str(sound), "--fail-on", "low"]
-    words += [] if command == "scan" else ["--out", str(sound.parent / "out"), "--no-probe"]
+    if command != "scan":
+        words += ["--out", str(sound.parent / "out"), "-f", "json", "--no-probe"]
     done = CliRunner().invoke(cli, words, catch_exceptions=False)
     assert done.exit_code == 3
     assert "MA1" not in done.stdout
@@ -163,7 +164,8 @@ def test_damage_is_reported_immediately(sound, where):
         nightly(sound, "--moved", code=1)
         return
     out = sound.parent / "out"
-    assert "FAIL  a.h5" in invoke("audit", sound, "--no-probe", "--out", out).stdout
+    by_hand = invoke("audit", sound, "--no-probe", "-f", "json", "--out", out)
+    assert "FAIL  a.h5" in by_hand.stdout
     assert "a.h5  pass -> fail\n  + MA102" in nightly(sound, code=1).stdout
 
 
