@@ -106,6 +106,7 @@ class Format(StrEnum):
     HDF5_OTHER = "hdf5_not_keras"
     ARCHIVE_OTHER = "zip_not_keras"
     DATA_CACHE = "tf_data_cache"
+    PLUGIN = "plugin"
     UNREADABLE = "unreadable"
     UNKNOWN = "unknown"
 
@@ -300,6 +301,11 @@ FORMATS: Mapping[Format, FormatInfo] = {
         container=Container.CHECKPOINT,
         content=Content.OTHER,
         problem=(ProblemKind.UNSUPPORTED, "is a cache of `tf.data.Dataset.cache`, no model"),
+    ),
+    Format.PLUGIN: FormatInfo(
+        label="File of a plug-in",
+        told_by="first bytes that a [plug-in](plugins.md) names",
+        what="what the plug-in reads",
     ),
     Format.UNREADABLE: FormatInfo(
         label="Unreadable",

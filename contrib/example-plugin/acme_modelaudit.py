@@ -1,14 +1,20 @@
-"""Acme's own rule and report for modelaudit."""
+"""Acme's own rule, file format and report for modelaudit."""
 
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import math
+import struct
 from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
+
+from modelaudit.errors import LimitExceeded, ReadError
 from modelaudit.facts import Artifact, Format, Tensor
+from modelaudit.formats.io.bounded import read_bytes
 from modelaudit.plugins import (
     Confidence,
     Facts,
@@ -16,12 +22,15 @@ from modelaudit.plugins import (
     Finding,
     Job,
     Need,
+    PluginFormat,
     ReportFormat,
     Rule,
     Severity,
 )
+from modelaudit.settings import Limits
 
 MOST_PARAMETERS = 5_000_000
+MOST_BYTES = 1 << 30
 
 
 def parameters(artifact: Artifact) -> int:
@@ -62,6 +71,36 @@ RULES = (
         good=lambda: example(30),
     ),
 )
+
+
+MAGIC = b"ACMEWTS1"
+_LENGTHS = struct.Struct("<HI")  # bytes of the name, number of values
+
+
+def read_weights(path: Path, limits: Limits) -> Artifact:
+    """A file of vectors: each its lengths, its name in UTF-8, and its values as float32.
+
+    Lengths come from the file, so none is believed before the bytes are there.
+    """
+    content = read_bytes(path, MOST_BYTES)
+    at, tensors = len(MAGIC), []
+    while at < len(content):
+        try:
+            named, count = _LENGTHS.unpack_from(content, at)
+            start = at + _LENGTHS.size + named
+            name = content[at + _LENGTHS.size : start].decode("utf-8")
+            values = np.frombuffer(content, "<f4", count, start)
+        except (struct.error, ValueError) as error:
+            raise ReadError("truncated", path.name, f"ends within a vector: {error}") from error
+        at = start + values.nbytes
+        digest = hashlib.sha256(values.tobytes()).hexdigest()
+        tensors.append(Tensor(name, (count,), "float32", values.nbytes, path.name, sha256=digest))
+        if len(tensors) > limits.tensors:
+            raise LimitExceeded(path.name, "tensors", len(tensors), limits.tensors, "tensors")
+    return Artifact(path, Format.PLUGIN, tensors=tuple(tensors))
+
+
+WEIGHTS = PluginFormat(name="acme-weights", magic=(MAGIC,), read=read_weights)
 
 
 def as_csv(job: Job) -> bytes:

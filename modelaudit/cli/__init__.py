@@ -74,7 +74,7 @@ class LazyGroup(click.Group):
     "--no-plugins",
     is_flag=True,
     envvar="MODELAUDIT_NO_PLUGINS",
-    help="Load no rules and reports of other distributions (see docs/plugins.md).",
+    help="Load no rules, formats and reports of other distributions (see docs/plugins.md).",
 )
 @click.pass_context
 def cli(context: click.Context, config: Path | None, no_plugins: bool) -> None:

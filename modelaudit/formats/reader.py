@@ -183,6 +183,12 @@ def _tflite(path: Path, limits: Limits) -> Artifact:
     return read_tflite(path, limits)
 
 
+def _plugin(path: Path, limits: Limits) -> Artifact:
+    from modelaudit.formats.plugin_formats import read_plugin_format
+
+    return read_plugin_format(path, limits)
+
+
 def _lfs_pointer(path: Path, limits: Limits) -> Artifact:
     from modelaudit.formats.checkpoint.index import index_path
 
@@ -280,6 +286,7 @@ _READERS: dict[Format, Reader] = {
     Format.FROZEN_GRAPH: _frozen_graph,
     Format.TFLITE: _tflite,
     Format.GIT_LFS_POINTER: _lfs_pointer,
+    Format.PLUGIN: _plugin,
     Format.UNREADABLE: _unreadable,
 }
 _MODULES: dict[Reader, str] = {

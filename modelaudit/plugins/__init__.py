@@ -1,20 +1,24 @@
-"""Plug-ins: rules and reports from other distributions, found by their entry points.
+"""Plug-ins: rules, formats and reports from other distributions, found by their entry points.
 
 A distribution declares, in its `pyproject.toml`:
 
     [project.entry-points."modelaudit.rules"]
     acme = "acme_audit:RULES"
+    [project.entry-points."modelaudit.formats"]
+    acme-weights = "acme_audit:WEIGHTS"
     [project.entry-points."modelaudit.reports"]
     acme-csv = "acme_audit:CSV"
 
-`RULES` is a sequence of `Rule`, `CSV` a `ReportFormat`. The names below are what they are made of;
-docs/plugins.md describes them. Plug-ins are code that runs with the rights of the program: they are
-loaded only from the environment's own packages, never from the directory that is audited.
+`RULES` is a sequence of `Rule`, `WEIGHTS` a `PluginFormat`, `CSV` a `ReportFormat`. The names
+below are what they are made of; docs/plugins.md describes them. Plug-ins are code that runs with
+the rights of the program: they are loaded only from the environment's own packages, never from the
+directory that is audited.
 """
 
 from __future__ import annotations
 
 from modelaudit.findings import Confidence, Finding, Location, Severity
+from modelaudit.formats.plugin_formats import PluginFormat
 from modelaudit.plugins.loading import PluginStatus, load, loaded
 from modelaudit.report.export.job import Job
 from modelaudit.report.export.registry import ReportFormat
@@ -31,6 +35,7 @@ __all__ = [
     "Need",
     "NotApplicable",
     "NotRelevant",
+    "PluginFormat",
     "PluginStatus",
     "ReportFormat",
     "Rule",

@@ -14,7 +14,10 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from modelaudit.errors import UsageError
+from modelaudit.file_formats import BY_MAGIC, Format
 from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.formats import plugin_formats
+from modelaudit.formats.plugin_formats import PluginFormat
 from modelaudit.report.export import registry
 from modelaudit.report.export.job import Job
 from modelaudit.report.export.registry import ReportFormat
@@ -27,7 +30,7 @@ from modelaudit.terminal_text import plain
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
-GROUPS = ("modelaudit.rules", "modelaudit.reports")
+GROUPS = ("modelaudit.rules", "modelaudit.formats", "modelaudit.reports")
 _CODE = re.compile(r"(?!MA\d)[A-Z]{2,12}\d{3}")
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
@@ -38,7 +41,7 @@ class PluginStatus(Struct, frozen=True):
     Attributes:
         name: of the entry point.
         distribution: the distribution and its version.
-        provides: codes of its rules, or the name of its report.
+        provides: codes of its rules, or the name of its format or report.
         problem: why it could not be loaded; "" if it was.
     """
 
@@ -90,6 +93,8 @@ def _of_entry(entry: EntryPoint, distribution: str) -> PluginStatus:
             value = entry.load()
         if entry.group == "modelaudit.rules":
             provides = _add_rules(value, status, _source(entry))
+        elif entry.group == "modelaudit.formats":
+            provides = _add_format(value, status, _source(entry))
         else:
             provides = _add_report(value, status)
     except KeyboardInterrupt:
@@ -181,6 +186,25 @@ def _add_report(value: object, status: PluginStatus) -> tuple[str, ...]:
     if value.file in {"", ".", "..", "index.html", "index.json", *files} or "/" in value.file:
         raise ValueError(f"{value.file!r} is not the name of a file of its own")
     registry.add(replace(value, load=partial(_renderer, status.title, value), default=False))
+    return (value.name,)
+
+
+def _add_format(value: object, status: PluginStatus, source: str) -> tuple[str, ...]:
+    if not isinstance(value, PluginFormat):
+        raise TypeError(f"{type(value).__name__} is not a format")
+    names = {each.value for each in Format} | {each.name for each in plugin_formats.added()}
+    if not _NAME.fullmatch(value.name) or value.name in names:
+        raise ValueError(f"{value.name!r} is not a new name of lower-case words")
+    known = [magic for magic, _ in BY_MAGIC] + [
+        magic for each in plugin_formats.added() for magic in each.magic
+    ]
+    for magic in value.magic or (b"",):
+        if not 4 <= len(magic) <= plugin_formats.HEAD:
+            raise ValueError(f"{magic!r} is not 4 to {plugin_formats.HEAD} bytes long")
+        if any(magic.startswith(each) or each.startswith(magic) for each in known):
+            raise ValueError(f"{magic!r} begins like another format")
+    plugin_formats.add(value)
+    catalogue.add([], f"{status.distribution} {source}")
     return (value.name,)
 
 

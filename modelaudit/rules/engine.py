@@ -105,6 +105,8 @@ def _lacks_layers(artifact: Artifact) -> str:
     """What a file with weights lacks to compute anything; "" if nothing."""
     if artifact.architecture is not None or artifact.graphs:
         return ""
+    if artifact.format is Format.PLUGIN and artifact.tensors:
+        return "no layers (the plug-in reads none)"
     if artifact.format in formats(Content.WEIGHTS):
         return "no architecture (--architecture)"
     if artifact.format is Format.TF1_CHECKPOINT:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import site
+import struct
 import subprocess
 import sys
 import zipfile
@@ -14,6 +15,7 @@ from click.testing import CliRunner
 
 from modelaudit.cli import cli
 from modelaudit.errors import UsageError
+from modelaudit.formats import plugin_formats
 from modelaudit.plugins import loading
 from modelaudit.report.export import registry
 from modelaudit.rules import catalogue
@@ -50,6 +52,7 @@ def packages(tmp_path, monkeypatch):
     monkeypatch.setattr(loading, "_loaded", None)
     monkeypatch.setattr(catalogue, "_added", [])
     monkeypatch.setattr(catalogue, "_sources", [])
+    monkeypatch.setattr(plugin_formats, "_added", [])
     before, formats = set(sys.modules), [*registry.FORMATS]
     yield folder
     for name in set(registry.FORMATS) - {*formats}:
@@ -126,6 +129,7 @@ def test_doctor_lists_plugins(example):
     assert found == {
         "acme": "acme-modelaudit 1.0.0: ACME101",
         "acme-csv": "acme-modelaudit 1.0.0: acme-csv",
+        "acme-weights": "acme-modelaudit 1.0.0: acme-weights",
     }
 
 
@@ -177,6 +181,68 @@ def test_a_rule_that_crashes_is_named_and_costs_no_other(example, tmp_path, body
     assert "ACME101" not in row["unanswered"]
 
 
+ACME = b"ACMEWTS1" + struct.pack("<HI", 1, 2) + b"w" + struct.pack("<2f", 1.5, 2.5)
+
+
+def test_a_file_of_a_plugin_s_format_is_found_and_read(example, tmp_path):
+    folder = tmp_path / "models"
+    folder.mkdir()
+    (folder / "a.acme").write_bytes(ACME)
+    (folder / "half.acme").write_bytes(ACME[:-3])
+    out = tmp_path / "out"
+    code, shown = run("audit", "--no-probe", folder, "-o", out, "-f", "html")
+    rows = {row["path"]: row for row in json.loads((out / "index.json").read_text())["models"]}
+    assert {*rows} == {"a.acme", "half.acme"}
+    assert "ends within a vector" in rows["half.acme"]["reason"]
+    assert rows["half.acme"]["verdict"] != "pass"
+    assert rows["a.acme"]["verdict"] == "incomplete"
+    assert "has weights but no layers (the plug-in reads none)" in rows["a.acme"]["reason"]
+    (audit,) = out.glob("models/a.acme*/audit.json")
+    told = json.loads(audit.read_text())
+    assert (told["model"]["format"], told["weights"]["total"]) == ("plugin", 2)
+    assert {"MA101"} & {each["code"] for each in told["findings"]} == set()
+    assert "ACME101" in told["passed"]
+    assert code in {1, 3}, shown
+
+
+def test_without_the_plugin_the_file_is_none(packages, tmp_path):
+    (tmp_path / "a.acme").write_bytes(ACME)
+    assert run("scan", tmp_path / "a.acme")[0] in {3, 4}
+
+
+READERS = {"1 / 0": "ZeroDivisionError", "exit(0)": "SystemExit", "'x'": "returned str"}
+
+
+@pytest.mark.parametrize("body", READERS)
+def test_a_reader_that_crashes_costs_its_model_only(packages, tmp_path, body):
+    declare(
+        packages,
+        "formats",
+        "from modelaudit.plugins import PluginFormat\n"
+        f"VALUE = PluginFormat('mine', (b'MINE',), lambda path, limits: {body})\n",
+    )
+    folder = tmp_path / "models"
+    folder.mkdir()
+    (folder / "a.mine").write_bytes(b"MINE")
+    files.minimal_h5(folder / "b.h5")
+    rows = {row["path"]: row for row in json.loads(run("scan", folder, "--json")[1])}
+    assert rows["a.mine"]["verdict"] != "pass"
+    assert "the plug-in mine" in rows["a.mine"]["reason"]
+    assert READERS[body] in rows["a.mine"]["reason"]
+    assert rows["b.h5"]["verdict"] == "pass"
+
+
+@pytest.mark.parametrize("magic", [(), (b"abc",), (b"x" * 65,), (b"\x89HDF",), (b"ACMEWTS1x",)])
+def test_a_format_does_not_take_the_files_of_another(example, magic):
+    source = (
+        "from modelaudit.plugins import PluginFormat\n"
+        f"VALUE = PluginFormat('mine', {magic!r}, print)\n"
+    )
+    declare(example, "formats", source)
+    (found,) = [each for each in loading.load() if each.name == "mine"]
+    assert found.problem.startswith("ValueError")
+
+
 def test_a_report_that_crashes_is_named(packages, tmp_path):
     declare(
         packages,
@@ -203,10 +269,11 @@ def test_nothing_is_loaded_from_the_audited_directory(example, tmp_path, monkeyp
         monkeypatch.setattr(sys, "path", [first, *sys.path])
         monkeypatch.setattr(loading, "_loaded", None)
         monkeypatch.setattr(catalogue, "_added", [])
+        monkeypatch.setattr(plugin_formats, "_added", [])
         registry.FORMATS.pop("acme-csv", None)
         sys.modules.pop("acme_modelaudit", None)
         assert scanned(model)["verdict"] == "pass"
-        assert {each.name for each in loading.loaded()} == {"acme", "acme-csv"}
+        assert {each.name for each in loading.loaded()} == {*("acme", "acme-csv", "acme-weights")}
     assert not mark.exists()
 
 
@@ -216,6 +283,7 @@ def test_another_version_of_a_plugin_is_another_audit(example, monkeypatch):
     monkeypatch.setattr(loading, "_loaded", None)
     monkeypatch.setattr(catalogue, "_added", [])
     monkeypatch.setattr(catalogue, "_sources", [])
+    monkeypatch.setattr(plugin_formats, "_added", [])
     registry.FORMATS.pop("acme-csv")
     del sys.modules["acme_modelaudit"]
     with (example / "acme_modelaudit.py").open("a") as source:

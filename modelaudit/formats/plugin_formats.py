@@ -1,0 +1,80 @@
+"""Formats that plug-ins read (docs/plugins.md): recognised by first bytes, read in a worker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from msgspec import Struct
+
+from modelaudit.errors import ReadError
+from modelaudit.facts import Artifact, Format, ProblemKind
+from modelaudit.formats.io.bounded import file_entry, model_digest, open_regular
+from modelaudit.settings import Limits
+from modelaudit.structs import replace
+
+HEAD = 64  # bytes that may identify a format
+
+
+class PluginFormat(Struct, frozen=True):
+    """A format of single files.
+
+    Attributes:
+        name: lower-case words joined by hyphens; stored in `extra` of the artifact as `plugin`.
+        magic: first bytes of its files, 4 to 64 of them; none that a known format begins with.
+        read: reads a file as an artifact, without running anything in it. The path, format, files
+            and digest of the artifact are filled in. Raises `ReadError` for a damaged file.
+    """
+
+    name: str
+    magic: tuple[bytes, ...]
+    read: Callable[[Path, Limits], Artifact]
+
+
+_added: list[PluginFormat] = []
+
+
+def add(form: PluginFormat) -> None:
+    """Add the format of a plug-in."""
+    _added.append(form)
+
+
+def added() -> tuple[PluginFormat, ...]:
+    """The formats of all plug-ins."""
+    return tuple(_added)
+
+
+def claimed(head: bytes) -> PluginFormat | None:
+    """The format that begins like this; runs nothing of a plug-in."""
+    return next((form for form in _added if head.startswith(form.magic)), None)
+
+
+def read_plugin_format(path: Path, limits: Limits) -> Artifact:
+    """Read a file of a plug-in's format.
+
+    Raises:
+        ReadError: the plug-in cannot read it, or failed; the reason names the plug-in.
+    """
+    with open_regular(path) as handle:
+        form = claimed(handle.read(HEAD) or b"")
+    if form is None:  # replaced meanwhile
+        raise ReadError(ProblemKind.UNREADABLE, path.name, "was replaced while it was read")
+    try:
+        found = form.read(path, limits)
+    except (ReadError, MemoryError):
+        raise
+    except (Exception, SystemExit) as error:
+        reason = f"the plug-in {form.name} failed: {type(error).__name__}: {error}"
+        raise ReadError(ProblemKind.UNREADABLE, path.name, reason) from error
+    if not isinstance(found, Artifact):
+        reason = f"the plug-in {form.name} returned {type(found).__name__}, not an artifact"
+        raise ReadError(ProblemKind.UNREADABLE, path.name, reason)
+    files = (file_entry(path, path, "", limits),)
+    return replace(
+        found,
+        root=path.absolute(),
+        format=Format.PLUGIN,
+        files=files,
+        sha256=model_digest(files),
+        extra={**found.extra, "plugin": form.name},
+    )
