@@ -39,10 +39,10 @@ def test_the_page_has_every_command_and_option():
 
 @pytest.mark.skipif(not shutil.which("groff"), reason="groff is not installed")
 def test_groff_renders_it_without_a_warning():
-    text = rendered()
+    text = " ".join(rendered().split())  # lines are justified
     assert "modelaudit scan [OPTIONS] PATHS..." in text
-    assert re.search(r"--no-plugins\s+Load no", text)
-    assert re.search(r"\b130\s+Interrupted", text)
+    assert "--no-plugins Load no rules" in text
+    assert "130 Interrupted" in text
 
 
 def test_every_exit_code_has_a_text():
