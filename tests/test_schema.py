@@ -33,17 +33,6 @@ def test_the_schema_is_a_schema() -> None:
     jsonschema.Draft202012Validator.check_schema(schema.json_schema())
 
 
-@pytest.mark.parametrize("rule", CATALOGUE, ids=lambda rule: rule.code)
-@pytest.mark.parametrize("example", ["bad", "good"])
-def test_the_examples_of_every_rule_make_valid_audits_that_round_trip(rule, example) -> None:
-    audit = finish_audit(getattr(rule, example)(), TARGET, CREATED, {})
-    data = json.loads(schema.dumps(audit))
-    VALIDATOR.validate(data)
-    back = schema.from_json(data)
-    assert schema.dumps(back) == schema.dumps(audit)
-    assert [f.fingerprint for f in back.findings] == [f.fingerprint for f in audit.findings]
-
-
 def test_waived_findings_stay_in_the_file() -> None:
     audit = finish_audit(CATALOGUE[1].bad(), TARGET, CREATED, {})
     results = tuple(
