@@ -9,8 +9,8 @@ from modelaudit.diagnosis import diagnose
 from modelaudit.facts import Graph, GraphFunction, GraphNode, Signature
 from modelaudit.findings import Outcome, Severity
 from modelaudit.rules import examples, examples_behaviour
-from modelaudit.rules.catalogue import CATALOGUE
-from modelaudit.rules.engine import run_rules
+from modelaudit.rules.catalogue import CATALOGUE, rule
+from modelaudit.rules.engine import run_rule, run_rules
 from modelaudit.rules.model import Facts
 from modelaudit.structs import replace
 from tests.diagnosis.cases import judged
@@ -206,3 +206,19 @@ def test_few_images_show_no_orientation():
     facts = examples_behaviour.with_behaviour(seen)
     few = replace(facts.behaviour, inputs=replace(facts.behaviour.inputs, n=31))
     assert judged("MA603", replace(facts, behaviour=few)).outcome is Outcome.NOT_APPLICABLE
+
+
+@pytest.mark.parametrize(
+    ("kind", "shape", "severity"),
+    [
+        ("synthetic", (64, 5), Severity.LOW),  # no file shows how large the values of a table are
+        ("synthetic", (64, 32, 32, 3), Severity.MEDIUM),
+        ("user", (64, 5), Severity.HIGH),
+    ],
+)
+def test_causes_that_made_up_rows_show_are_low(kind, shape, severity):
+    facts = rule("MA624").bad()
+    inputs = replace(facts.behaviour.inputs, kind=kind, shape=shape)
+    facts = replace(facts, behaviour=replace(facts.behaviour, inputs=inputs))
+    (found,) = run_rule(rule("MA624"), facts).findings
+    assert found.severity is severity
