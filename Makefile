@@ -43,7 +43,7 @@ lint: setup-dev ## style, spelling, types, scripts, workflows and generated page
 	$(BIN)/ruff format --check .
 	$(BIN)/typos
 	$(BIN)/mypy
-	$(BIN)/shellcheck scripts/*.sh contrib/container/*.sh contrib/github/*.sh contrib/slurm/*.sbatch .ci/run
+	$(BIN)/shellcheck scripts/*.sh contrib/container/*.sh contrib/github/*.sh contrib/pre-commit/*.sh contrib/slurm/*.sbatch .ci/run
 	$(BIN)/hadolint Dockerfile
 	PATH="$$PWD/$(BIN):$$PATH" $(BIN)/jactionlint
 	$(BIN)/zizmor --offline --quiet .

@@ -11,15 +11,15 @@ command -v uv >/dev/null || {
 compile() { # OUTPUT ARGUMENT...
     local output=$1
     shift
-    uv pip compile pyproject.toml "$@" --output-file "$output" --quiet \
+    uv pip compile "$@" --output-file "$output" --quiet \
         --universal --python-version 3.11 --generate-hashes --no-annotate \
         --custom-compile-command "make lock"
 }
 
-full=(--extra full --group build)
+full=(pyproject.toml --group build)
 compile requirements/runtime.txt "${full[@]}"
 # What `tf-modelaudit-core` needs. A package in two files has the same version.
-compile requirements/light.txt --constraint requirements/runtime.txt
+compile requirements/light.txt distributions/tf-modelaudit-core/pyproject.toml --constraint requirements/runtime.txt
 compile requirements/dev.txt "${full[@]}" --group dev --constraint requirements/runtime.txt
 compile requirements/samples.txt "${full[@]}" --group samples --constraint requirements/runtime.txt
 compile requirements/fuzz.txt "${full[@]}" --group fuzz --constraint requirements/runtime.txt

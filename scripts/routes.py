@@ -103,10 +103,9 @@ class Place:
         (found,) = self.home.glob(f"{name}-[0-9]*.whl")
         return str(found)
 
-    def distributions(self, full: bool) -> list[str]:
-        """What is installed: the core, or the full tool with the core that was built here."""
-        core = self.wheel("tf_modelaudit_core")
-        return [core, self.wheel("tf_modelaudit")] if full else [core]
+    def distribution(self, full: bool) -> str:
+        """What is installed: the core or the full tool."""
+        return self.wheel("tf_modelaudit" if full else "tf_modelaudit_core")
 
 
 PASSED = ("PIP_INDEX_URL", "UV_INDEX_URL", "HTTPS_PROXY", "HTTP_PROXY", "SSL_CERT_FILE")
@@ -155,12 +154,12 @@ def pip(place: Place, name: str) -> Route:
     """A new environment with venv and pip; the environment's own pip does not count."""
     place.run(interpreter(), "-m", "venv", "env")
     full = name.endswith(FULL)
-    what = place.distributions(full)
+    what = place.distribution(full)
     return measured(
         place,
         name,
         f"pip install tf-modelaudit{'' if full else '-core'}",
-        lambda: place.run("env/bin/pip", "install", "--quiet", *what),
+        lambda: place.run("env/bin/pip", "install", "--quiet", what),
         place.home / "env" / "bin" / "modelaudit",
     )
 
@@ -169,14 +168,13 @@ def uv(place: Place, name: str) -> Route:
     """`uv tool install`, with an environment that uv makes."""
     command = tools(place, "uv")
     full = name.endswith(FULL)
-    *core, last = place.distributions(full)
-    beside = [word for each in core for word in ("--with", each)]
+    what = place.distribution(full)
     python = ("--python", interpreter())
     return measured(
         place,
         name,
         f"uv tool install tf-modelaudit{'' if full else '-core'}",
-        lambda: place.run(command, "tool", "install", "--quiet", *python, *beside, last),
+        lambda: place.run(command, "tool", "install", "--quiet", *python, what),
         place.home / ".local" / "bin" / "modelaudit",
     )
 
@@ -184,7 +182,7 @@ def uv(place: Place, name: str) -> Route:
 def pipx(place: Place, name: str) -> Route:
     """`pipx install`; what pipx shares among its environments counts."""
     command = tools(place, "pipx")
-    (core,) = place.distributions(full=False)
+    core = place.distribution(full=False)
     return measured(
         place,
         name,
@@ -218,7 +216,7 @@ def pre_commit(place: Place, name: str) -> Route:
     start = time.monotonic()
     place.run(*hook, ends=1)
     verdict = time.monotonic() - start
-    (made,) = place.home.glob(".cache/pre-commit/repo*/py_env-*/bin/modelaudit")
+    (made,) = place.home.glob(".cache/pre-commit/repo*/.venv/bin/modelaudit")
     cpu = min(cpu_of(place, made) for _ in range(3))
     return Route(name, "pre-commit run", seconds, megabytes, cpu, verdict)
 

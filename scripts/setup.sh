@@ -99,12 +99,12 @@ install() {
         "${pip[@]}" --no-deps --editable .
         return
     fi
-    "${pip[@]}" --no-deps --no-build-isolation --editable . ./distributions/tf-modelaudit
+    "${pip[@]}" --no-deps --no-build-isolation --editable .
 }
 
 # What the installation depends on; if any of it changes, install again.
 key() { # LEVEL
-    cat "requirements/$1.txt" pyproject.toml distributions/*/pyproject.toml scripts/setup.sh | cksum
+    cat "requirements/$1.txt" pyproject.toml scripts/setup.sh | cksum
     version "$python"
     pwd
 }

@@ -90,7 +90,9 @@ def test_the_cron_job():
 
 def test_the_pre_commit_hook():
     text = (ROOT / ".pre-commit-hooks.yaml").read_text()
-    command, _ = parsed(re.search(r"entry: (.*)", text)[1] + " a.keras b.h5")
+    script = (ROOT / re.search(r"entry: (.*)", text)[1]).read_text()
+    words = re.search(r'bin/modelaudit" (.*) "\$@"', script)[1]
+    command, _ = parsed(f"modelaudit {words} a.keras b.h5")
     assert command.name == "scan"
     pattern = re.compile(re.search(r"files: (.*)", text)[1])
     for name in ("a.keras", "a/b.weights.h5", "m/saved_model.pb", "m/saved_model.pbtxt", "c.index"):

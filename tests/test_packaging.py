@@ -15,14 +15,12 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from modelaudit import __version__
-
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-FULL = tomllib.loads(
-    (ROOT / "distributions" / "tf-modelaudit" / "pyproject.toml").read_text(encoding="utf-8")
+CORE = tomllib.loads(
+    (ROOT / "distributions" / "tf-modelaudit-core" / "pyproject.toml").read_text(encoding="utf-8")
 )
-EXTRAS = PROJECT["project"]["optional-dependencies"]
+NEEDED, LIGHT = ({*each["project"]["dependencies"]} for each in (PROJECT, CORE))
 LOCKS = ("light", "runtime", "dev", "samples", "fuzz")
 USES_WHEEL = """
 import modelaudit, modelaudit.report.pages.assets as resources
@@ -44,10 +42,8 @@ def locked(level: str) -> dict[str, list[tuple[Requirement, int]]]:
 
 
 def declared(level: str) -> list[Requirement]:
-    texts = [*PROJECT["project"]["dependencies"]]
-    if level != "light":
-        groups = PROJECT["dependency-groups"]
-        texts += [*EXTRAS["full"], *groups["build"], *groups.get(level, [])]
+    groups = PROJECT["dependency-groups"]
+    texts = LIGHT if level == "light" else {*NEEDED, *groups["build"], *groups.get(level, [])}
     return [Requirement(text) for text in texts]
 
 
@@ -86,32 +82,28 @@ def versions(level: str) -> dict[str, list[str]]:
     return {name: sorted(str(pin) for pin, _ in group) for name, group in locked(level).items()}
 
 
-def test_the_full_distribution_is_the_core_with_its_extra():
-    needs = set(FULL["project"]["dependencies"])
-    core = f"{PROJECT['project']['name']}=={__version__}"
-    assert FULL["project"]["version"] == __version__
-    assert needs >= {core, *EXTRAS["full"]}
-    assert needs - {core, *EXTRAS["full"]} <= set(PROJECT["project"]["dependencies"])
-    assert FULL["project"]["optional-dependencies"] == {
-        name: [f"{PROJECT['project']['name']}[{name}]"] for name in EXTRAS if name != "full"
-    }
-    shared = ("license", "requires-python", "keywords", "classifiers", "scripts")
-    assert {key: FULL["project"][key] for key in shared} == {
-        key: PROJECT["project"][key] for key in shared
-    }
+def test_the_core_is_the_full_distribution_with_fewer_dependencies():
+    assert LIGHT < NEEDED
+    own = ("name", "description", "dependencies")
+    full, core = (
+        {key: value for key, value in each["project"].items() if key not in own}
+        for each in (PROJECT, CORE)
+    )
+    assert core == full
+    assert CORE["tool"]["hatch"] == PROJECT["tool"]["hatch"]
+    assert CORE["build-system"] == PROJECT["build-system"]
 
 
 def test_the_light_lock_has_nothing_that_runs_models():
-    heavy = {canonicalize_name(Requirement(text).name) for text in EXTRAS["full"]}
+    heavy = {canonicalize_name(Requirement(text).name) for text in NEEDED - LIGHT}
+    assert "tensorflow" in heavy
     assert heavy & set(locked("light")) == set()
 
 
 def test_the_dependency_page_states_the_purpose_of_each():
     page = (ROOT / "docs" / "adr" / "0001-core-dependencies.md").read_text(encoding="utf-8")
     told = re.findall(r"^\| ([a-z0-9-]+) \|", page, re.MULTILINE)
-    needed = {
-        Requirement(text).name for text in [*PROJECT["project"]["dependencies"], *EXTRAS["full"]]
-    }
+    needed = {Requirement(text).name for text in NEEDED}
     assert sorted(told) == sorted(needed | {"package"})
 
 
@@ -164,7 +156,7 @@ def test_wheel_has_its_metadata(wheel):
         metadata = archive.read(f"{info}/METADATA").decode()
         entry_points = archive.read(f"{info}/entry_points.txt").decode()
         licence = archive.read(f"{info}/licenses/LICENSE").decode()
-    assert "\nName: tf-modelaudit-core\n" in metadata
+    assert "\nName: tf-modelaudit\n" in metadata
     assert "\nLicense-Expression: Apache-2.0\n" in metadata
     assert "modelaudit = modelaudit.cli:main" in entry_points
     assert licence == (ROOT / "LICENSE").read_text(encoding="utf-8")

@@ -11,13 +11,13 @@ level=$1
 place=$2
 python=${PYTHON:-python3}
 case $level in
-light) lock=requirements/light.txt what=(.) ;;
-full) lock=requirements/runtime.txt what=(. ./distributions/tf-modelaudit) ;;
+light) lock=requirements/light.txt ;;
+full) lock=requirements/runtime.txt ;;
 *) echo "install: light or full, not $level" >&2 && exit 2 ;;
 esac
 
 "$python" -m venv --without-pip "$place"
 pip=("$python" -m pip --python "$place/bin/python" install --quiet --disable-pip-version-check)
 "${pip[@]}" --require-hashes --requirement "$lock"
-"${pip[@]}" --no-deps "${what[@]}"
+"${pip[@]}" --no-deps .
 "$place/bin/modelaudit" --version

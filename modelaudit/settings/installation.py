@@ -1,7 +1,7 @@
 """What is installed: packages that only the full installation has, and plug-ins.
 
-`tf-modelaudit-core` reads, judges and reports; `tf-modelaudit` also has what runs models and writes
-PDF files (docs/adr/0022-light-installation.md).
+`tf-modelaudit-core` reads, judges and reports; `tf-modelaudit` also runs models and writes PDF
+files (docs/adr/0022-light-installation.md).
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from modelaudit.exit_codes import ExitCode
 from modelaudit.facts import Json
 from modelaudit.settings.installation import ADDS_ALL, RUNS_MODELS, WRITES_PDF, missing
 
-FULL = "tf-modelaudit"  # the distribution that requires the following packages too
+FULL, CORE = "tf-modelaudit", "tf-modelaudit-core"  # the first requires the following too
 ADDED = ("tensorflow", "tf-keras", "keras", "scipy", "matplotlib", "weasyprint", "pydyf", "pillow")
 PACKAGES = (
     "numpy", "h5py", "protobuf", "jinja2", "click", "cramjam", "google-crc32c", "pyyaml", "msgspec",
@@ -63,10 +63,11 @@ def doctor(as_json: bool) -> None:
     from modelaudit.probe.host.sandbox_report import containment, sandbox_layers
 
     layers = sandbox_layers()
-    full = bool(_version(FULL)) or not missing((*RUNS_MODELS, *WRITES_PDF))
+    full = any(not missing((name,)) for name in (*RUNS_MODELS, *WRITES_PDF))
     checks = [
         *_packages(PACKAGES, needed=True),
         *_packages(ADDED, needed=full),
+        *_both(),
         *_libraries(needed=full),
         *_plugins(),
         *_sandbox(layers),
@@ -117,6 +118,13 @@ def _packages(names: Iterable[str], *, needed: bool) -> Iterator[Check]:
         version = _version(name)
         note = version or f"pip install {name if needed else FULL}"
         yield Check("packages", name, bool(version), note, needed)
+
+
+def _both() -> Iterator[Check]:
+    """Both distributions have the same files, so removing one breaks the other."""
+    if _version(FULL) and _version(CORE):
+        note = f"has the files of {FULL}: pip uninstall both, then install one"
+        yield Check("packages", CORE, False, note, needed=False)
 
 
 def _libraries(*, needed: bool) -> Iterator[Check]:
