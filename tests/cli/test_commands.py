@@ -138,13 +138,24 @@ def test_options_and_their_values_are_completed():
 
 
 def test_doctor_looks_for_every_dependency():
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    named, added = (
-        {each.partition(">")[0] for each in texts}
-        for texts in (project["dependencies"], project["optional-dependencies"]["full"])
+    full, core = (
+        {each.partition(">")[0] for each in tomllib.loads(text)["project"]["dependencies"]}
+        for text in (
+            (ROOT / "pyproject.toml").read_text(),
+            (ROOT / "distributions/tf-modelaudit-core/pyproject.toml").read_text(),
+        )
     )
-    assert {*doctor.PACKAGES} == named
-    assert {*doctor.ADDED} == added | {"keras"}  # keras comes with TensorFlow
+    assert {*doctor.PACKAGES} == core
+    assert {*doctor.ADDED} == full - core | {"keras"}  # keras comes with TensorFlow
+
+
+def test_doctor_notices_both_distributions(monkeypatch):
+    monkeypatch.setattr(doctor, "_version", lambda name: "1.0")
+    (found,) = doctor._both()
+    assert not found.found
+    assert "uninstall both" in found.note
+    monkeypatch.setattr(doctor, "_version", lambda name: "1.0" * (name == "tf-modelaudit"))
+    assert not list(doctor._both())
 
 
 def test_doctor_says_the_same_as_json(modelaudit):
