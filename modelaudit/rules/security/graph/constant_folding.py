@@ -58,6 +58,9 @@ _ALONE: Mapping[str, Callable[[float], float]] = {
     "Abs": abs,
     "Square": lambda number: _power(number, 2),
     "Exp": lambda number: _power(math.e, number),
+    "Sqrt": lambda number: math.sqrt(max(number, 0)),
+    **dict.fromkeys(("Floor", "Round", "Rint"), math.floor),
+    "Ceil": math.ceil,
 }
 _COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
     "Less": operator.lt,

@@ -102,6 +102,7 @@ def shaped(shape: Sequence[int], exact: bool = False) -> Extent:
 
 
 _INTEGERS = frozenset(("int32", "int64", "uint32", "uint64"))
+_FRACTIONS = frozenset(("float16", "bfloat16", "float32", "float64"))  # may be cast to sizes
 _FEW = 16  # numbers that can be sizes
 _LENGTH, _NUMBER = 1 << 10, 1 << 30
 SMALL_INPUT = 1 << 20  # bytes
@@ -110,13 +111,15 @@ SMALL_INPUT = 1 << 20  # bytes
 def supposed(attributes: Attributes) -> Extent:
     """A `Placeholder`, for one sample whose sizes or numbers are chosen to cost much.
 
-    A few integers are 2^30 each. Of other inputs, each axis of unknown length is 1,024 long, or
+    A few numbers are 2^30 each. Of other inputs, each axis of unknown length is 1,024 long, or
     less if the input would take more than `SMALL_INPUT`; the first of several is the batch.
     """
     shape = attributes.get("shape")
     axes = [n if isinstance(n, int) else -1 for n in shape] if isinstance(shape, list) else [-1]
     dtype = attributes.get("dtype")  # in a damaged graph, a list
-    numbers = isinstance(dtype, str) and dtype in _INTEGERS and all(n >= 0 for n in axes[1:])
+    listed = len(axes) == 1 and axes[0] < 0  # of fractions, so many as one likes
+    kinds = _INTEGERS if listed else _INTEGERS | _FRACTIONS
+    numbers = isinstance(dtype, str) and dtype in kinds and all(n >= 0 for n in axes[1:])
     if len(axes) > 1 or numbers:
         axes[:1] = [abs(n) for n in axes[:1]]
     known = min(math.prod(n for n in axes if n >= 0), MOST)

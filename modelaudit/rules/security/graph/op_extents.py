@@ -24,6 +24,7 @@ from modelaudit.rules.security.graph.op_tables import (
     BROADCAST,
     COUNTED,
     FOLDED,
+    MATRIX,
     RESIZES,
     ROWS,
     SAME,
@@ -35,13 +36,14 @@ from modelaudit.rules.security.graph.shape_ops import (
     cut,
     expanded,
     first_ones,
+    multiplied,
     sliced,
     squeezed,
     transposed,
+    turned,
 )
 from modelaudit.rules.security.graph.text_growth import formatted, regex_replaced
 
-_MATRIX = words("MatMul BatchMatMul BatchMatMulV2 BatchMatMulV3")
 _CUMULATIVE = words("Cumsum Cumprod")
 _JOINS = words("Pack Concat ConcatV2")
 _ESCAPE = re.compile(r"\\x([0-9a-f]{2})")
@@ -77,11 +79,14 @@ def _range(inputs: Inputs) -> Extent:
     return shaped([max(0, -(-(stop - start) // step))], exact=True)
 
 
-def _matrix(inputs: Inputs) -> Extent:
+def _matrix(inputs: Inputs, attributes: Attributes) -> Extent:
     a, b = (_of(inputs, at).shape for at in (0, 1))
     if not a or not b or len(a) < 2 or len(b) < 2:
         return UNKNOWN
-    return shaped((*a[:-2], a[-2], b[-1]))
+    first, second = turned(attributes)
+    batch = _broadcast([Extent(a[:-2]), Extent(b[:-2])]).shape or ()
+    axes = (*batch, a[-1 if first else -2], b[-2 if second else -1])
+    return shaped(axes, all(each.exact for each in inputs))
 
 
 def _parsed(inputs: Inputs) -> Extent:
@@ -197,7 +202,6 @@ _MADE: Mapping[str, Callable[[Inputs], Extent]] = {
     **dict.fromkeys(("MatrixDiag", "MatrixDiagV2", "MatrixDiagV3", "Diag"), _diagonal),
     **dict.fromkeys(("Gather", "GatherV2", "ResourceGather"), _gathered),
     **dict.fromkeys(RESIZES, _resized),
-    **dict.fromkeys(_MATRIX, _matrix),
     **dict.fromkeys(("Prod", "Sum", "Max", "Min", "Mean", "All", "Any"), _reduced),
     **dict.fromkeys(SEGMENTS, lambda inputs: shaped([max(_of(inputs, 1).numbers, default=0) + 1])),
     "LinSpace": lambda inputs: shaped(_of(inputs, 2).numbers[:1]),
@@ -217,6 +221,7 @@ def _einsum(inputs: Inputs, attributes: Attributes) -> Extent:
 
 _WITH_ATTRIBUTES: Mapping[str, Callable[[Inputs, Attributes], Extent]] = {
     "Einsum": _einsum,
+    **dict.fromkeys(MATRIX, _matrix),
     "StridedSlice": sliced,
     "Squeeze": squeezed,
     "StaticRegexReplace": regex_replaced,
@@ -261,6 +266,8 @@ def made(op: str, inputs: Inputs, attributes: Attributes) -> Extent:
     if op in _CUMULATIVE:
         lists = len(inputs[0].shape or ()) == 1 and inputs[0].values is not None
         values = accumulated(op, inputs[0].values or (), attributes) if lists else None
+    elif op in MATRIX:
+        values = multiplied(inputs, attributes)
     else:
         known = [None if e.values is None else list(e.values) for e in inputs]
         values = fold(op, known, attributes)

@@ -41,9 +41,11 @@ BROADCAST = words(
     LessEqual Greater GreaterEqual Equal NotEqual LogicalAnd LogicalOr Atan2 BitwiseAnd BitwiseOr
     BitwiseXor LeftShift RightShift SelectV2 MulNoNan DivNoNan Xdivy Xlogy Complex"""
 )
+MATRIX = words("MatMul BatchMatMul BatchMatMulV2 BatchMatMulV3")
 FOLDED = (
     SAME
     | BROADCAST
+    | MATRIX
     | words("Prod Sum Max Min Pack Concat ConcatV2 StringJoin Reshape ExpandDims Squeeze")
 )
 # The shape of the result is the value of this input.

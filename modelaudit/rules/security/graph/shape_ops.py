@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 
@@ -176,3 +177,30 @@ def accumulated(op: str, values: Sequence[Json], attributes: Attributes) -> list
         total = max(-MOST, min(total, MOST))
         found.append(total)
     return found
+
+
+def turned(attributes: Attributes) -> tuple[bool, bool]:
+    """Whether a matrix product transposes its first, and its second factor."""
+    keys = ("transpose_a", "adj_x"), ("transpose_b", "adj_y")
+    first, second = (any(attributes.get(key) is True for key in each) for each in keys)
+    return first, second
+
+
+def multiplied(inputs: Inputs, attributes: Attributes) -> list[Json] | None:
+    """The product of two small matrices of numbers."""
+    given = [_rows(each, turn) for each, turn in zip(inputs, turned(attributes), strict=False)]
+    if len(given) != 2 or not all(given) or len(given[0][0]) != len(given[1]):
+        return None
+    columns = [*zip(*given[1], strict=True)]
+    sums = [sum(a * b for a, b in zip(row, x, strict=True)) for row in given[0] for x in columns]
+    return [max(-MOST, min(each, MOST)) for each in sums]
+
+
+def _rows(matrix: Extent, turn: bool) -> list[tuple[float, ...]]:
+    """The rows of a matrix, or its columns; [] if its numbers are not known."""
+    values = [n for n in matrix.values or () if isinstance(n, int | float) and math.isfinite(n)]
+    if matrix.shape is None or len(matrix.shape) != 2 or len(values) != matrix.elements:
+        return []
+    width = max(matrix.shape[1], 1)
+    rows = [tuple(values[at : at + width]) for at in range(0, len(values), width)]
+    return [*zip(*rows, strict=True)] if turn else rows

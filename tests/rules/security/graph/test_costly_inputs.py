@@ -125,6 +125,42 @@ def rounds_by_square(graph: Graph) -> None:
     loop_to(graph, make.add("Mul", square, square, output="z"))
 
 
+def product(graph: Graph) -> None:
+    """The product of two numbers, by the multiplication of matrices."""
+    make = Maker(graph)
+    factors = (given(graph, name, 1, 1, dtype=pb.DT_INT32) for name in "ab")
+    make.add(
+        "Fill",
+        make.add("Reshape", make.add("MatMul", *factors, output="product"), make.numbers(1)),
+        "x",
+    )
+
+
+def fraction(graph: Graph) -> None:
+    """A size that is computed with fractions."""
+    make = Maker(graph)
+    scale = make.add("Ceil", make.add("Sqrt", given(graph, "scale", 2), output="y"), output="y")
+    square = make.add("Mul", scale, scale, output="z")
+    make.add("Fill", make.add("Cast", square, output="y"), "x")
+
+
+def features(graph: Graph) -> None:
+    """Few features, of which none becomes a size."""
+    make = Maker(graph)
+    rows = given(graph, "rows", -1, 4)
+    kernel = make.add("Reshape", make.numbers(*range(12)), make.numbers(4, 3))
+    scores = make.add("MatMul", rows, kernel, output="product")
+    best = make.add("ArgMax", scores, make.numbers(1, scalar=True))
+    make.add("OneHot", best, make.numbers(3, scalar=True), "x")
+
+
+def limited(graph: Graph) -> None:
+    """A fraction that is limited before it becomes a size."""
+    make = Maker(graph)
+    scale = make.add("Minimum", given(graph, "scale", 2), make.numbers(64, 64), output="z")
+    make.add("Fill", make.add("Cast", scale, output="y"), "x")
+
+
 def attention(graph: Graph) -> None:
     table(graph, 16)
 
@@ -159,9 +195,11 @@ def found(build: Callable[[Graph], object], folder: Path) -> list[Finding]:
 
 BY_INPUT = (
     *(fill, tile, counted, diagonal, batch_of_numbers, cube, deep_one_hot),
-    *(rounds_by_number, rounds_by_square, broadcast),
+    *(rounds_by_number, rounds_by_square, broadcast, product, fraction),
 )
-IN_PROPORTION = (attention, one_hot, rounds_by_length, wide_images, long_volumes)
+IN_PROPORTION = (
+    *(attention, one_hot, rounds_by_length, wide_images, long_volumes, features, limited),
+)
 
 
 @pytest.mark.parametrize("build", BY_INPUT, ids=lambda each: each.__name__)

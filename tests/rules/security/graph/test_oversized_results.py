@@ -118,6 +118,13 @@ def outer_product(graph: Graph, big: bool) -> None:
     make.add("MatMul", column, row, output="product")
 
 
+def gram(graph: Graph, big: bool) -> None:
+    make, side = Maker(graph), 10**7 if big else SMALL
+    row = make.add("Fill", make.numbers(1, side), "x")
+    make.add("MatMul", row, row, output="product")
+    graph.served[-1].attr["transpose_a"].b = True
+
+
 def broadcast(graph: Graph, big: bool) -> None:
     make, side = Maker(graph), 10**7 if big else SMALL
     row = make.add("Fill", make.numbers(1, side), "x")
@@ -256,7 +263,7 @@ def inflated_by_rounds(graph: Graph, big: bool) -> None:
 
 CASES = [
     *(cropped, transposed_convolution, convolution_filters, stitched, identity_matrix, line),
-    *(power, quotient, parsed, outer_product, broadcast, taken),
+    *(power, quotient, parsed, outer_product, gram, broadcast, taken),
     *(doubled, packed, joined, doubled_by_calls, grown_by_rounds, batched_dataset),
     *(inflated_twice, einsum, blocks, rewritten, formatted, shifted),
     *(ragged, rewritten_by_rounds, wide_table, sliced_size, accumulated_size, shared_step),
