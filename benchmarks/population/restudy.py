@@ -4,8 +4,8 @@
 
 For a change of what an audit measures: every case of the networks in DIRECTORY (see
 `make.py`) gets the same inputs as before, and its behaviour and features are written again.
-Networks that were studied by this version of the program already are skipped, by the names in
-DIRECTORY/restudied. `--given` keeps what built-in inputs showed.
+Networks whose numbers are in DIRECTORY/restudied are skipped, so an interrupted run can be
+continued. `--given` keeps what built-in inputs showed.
 """
 
 from __future__ import annotations

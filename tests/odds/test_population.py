@@ -35,6 +35,17 @@ def test_networks_made_anew_have_the_statistics_of_the_table(tmp_path):
     assert {"sound", "orientation", "values"} & {case["causes"] for case in cases}
     assert len(cases) > 10
 
+    # Studied again from its file, a network has the same statistics.
+    kept = tmp_path / "cases" / f"{FIRST}.json"
+    emptied = json.loads(kept.read_text())
+    for case in emptied["cases"]:
+        case["features"] = {}
+    kept.write_text(json.dumps(emptied))
+    command = [sys.executable, "-m", "benchmarks.population.restudy", str(tmp_path)]
+    subprocess.run([*command, "--networks", str(FIRST + 1)], check=True, cwd=ROOT, timeout=300)
+    again = population(tmp_path, "--compare", TABLE)
+    assert again.returncode == 0, again.stdout
+
     # A statistic of one case that differs is noticed.
     with gzip.open(TABLE, "rt", encoding="utf-8") as text:
         rows = list(csv.DictReader(text))
