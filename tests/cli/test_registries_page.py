@@ -54,5 +54,5 @@ def test_the_commands_of_the_page_work(modelaudit, sound, port):
 def test_the_page_has_every_extra_for_urls():
     pyproject = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     section = pyproject.partition("[project.optional-dependencies]")[2].partition("\n[")[0]
-    extras = {*re.findall(r"^(\w+) = ", section, re.MULTILINE)} - {"litert", "zstd"}
+    extras = {*re.findall(r"^(\w+) = ", section, re.MULTILINE)} - {"full", "litert", "zstd"}
     assert extras == {*re.findall(r"tf-modelaudit\[(\w+)\]", PAGE)}
