@@ -19,6 +19,7 @@ from modelaudit.rules.training_results import normalized_behind
 from modelaudit.structs import replace
 from modelaudit.thresholds.design import STARTING_BIAS, STARTING_SIZE, STARTING_SUMS
 
+_SHRINK = frozenset(("tanh", "softsign"))  # never larger than their input
 _LEAST = math.log10(sys.float_info.min)  # of the smallest size that is told
 
 
@@ -36,8 +37,8 @@ def _starting(rule: Rule, facts: Facts) -> Iterator[Finding]:
         said = canonical_name(name)
         yield rule.finding(
             f"Before training, the values behind {least} had less than {size:.1g} of the size of "
-            f"those at the start of its stack, and gradients shrink alike: {said} halves what each "
-            "ReLU layer gets.",
+            f"those at the start of its stack, and gradients shrink alike: {said} makes what each "
+            "layer gives smaller than what it gets.",
             route=least,
             title="The initial weights of a deep stack let nothing through",
             evidence={
@@ -141,7 +142,7 @@ class _StartingSizes:
         else:
             return 0.0
         applied = activation_of(layer)
-        if applied not in {"relu", "linear"} or gain is None:
+        if applied not in {"relu", "linear", *_SHRINK} or gain is None:
             return 0.0
         return known[0] + gain - (math.log10(2) if applied == "relu" else 0.0)
 

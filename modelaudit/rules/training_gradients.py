@@ -182,16 +182,16 @@ def _since(
 
 def _vanishing(rule: Rule, facts: Facts) -> Iterator[Finding]:
     state, moments = _trained(facts)
-    sizes = [
-        (each, math.sqrt(each.mean_second))
-        for each in moments
-        if _weighs(each) and each.mean_second
-    ]
+    kernels = [each for each in moments if _weighs(each)]
+    sizes = [(each, math.sqrt(each.mean_second)) for each in kernels if each.mean_second]
+    squared = bool(sizes)
+    if not squared and _explained(facts):  # the momentum of SGD is that of the last steps only
+        sizes = [(each, each.first) for each in kernels if each.first]
     if len(sizes) < 2:
         raise NotRelevant("there are no squared gradients of several layers")
     (first, least), (_, last) = sizes[0], sizes[-1]
     epsilon = state.settings.get("epsilon", 1e-7)
-    small = isinstance(epsilon, float) and least < epsilon < last
+    small = squared and isinstance(epsilon, float) and least < epsilon < last
     explained = least < SHRINKING.value * last and _explained(facts)
     limit = SHRINKING if explained else VANISHED
     if least < limit.value * last:

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import pytest
 
+from modelaudit.facts import Kernel
 from modelaudit.rules import examples
 from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
+from modelaudit.rules.training_steps import adam
 from modelaudit.structs import replace
 from tests.rules.test_made_designs import HEAD, dense, found, layer, names
 
 BINARY = {"loss": "binary_crossentropy"}
+
+
+def judged(code, facts):
+    """Severities of a rule."""
+    return [str(each.severity) for each in run_rule(rule(code), facts).findings]
 
 
 def joined(code, kind, *activations, units=1, behind=(), loss="binary_crossentropy"):
@@ -36,7 +43,7 @@ def joined(code, kind, *activations, units=1, behind=(), loss="binary_crossentro
         training={"loss": loss},
     )
     facts = replace(examples.chain(body), artifact=artifact)
-    return [str(each.severity) for each in run_rule(rule(code), facts).findings]
+    return judged(code, facts)
 
 
 def test_scores_that_are_added():
@@ -98,6 +105,51 @@ def test_metrics_that_tell_nothing(head, loss, metric, right):
     assert names(found("MA320", head, training=config), right) == "low"
     sound = {"loss": loss, "metrics": [right]}
     assert found("MA320", head, training=sound) == []
+
+
+def test_momentum_that_a_row_of_sigmoids_shrinks():
+    def said(activation, first):
+        config = {"units": 2, "activation": activation}
+        names = ["first", *(f"row_{n}" for n in range(6)), "last"]
+        facts = adam(*((name, first if name == "first" else 0.1, 0.0) for name in names))
+        architecture = facts.artifact.architecture
+        assert architecture is not None
+        layers = tuple(
+            replace(
+                each,
+                config={"units": 2, "activation": activation},
+                inbound=((before,),) * (before != ""),
+            )
+            for before, each in zip(["", *names], architecture.layers, strict=False)
+        )
+        artifact = replace(facts.artifact, architecture=replace(architecture, layers=layers))
+        return [
+            str(x.severity)
+            for x in run_rule(rule("MA434"), replace(facts, artifact=artifact)).findings
+        ]
+
+    assert said("sigmoid", 1e-5) == ["medium"]
+    assert said("sigmoid", 0.05) == said("relu", 1e-5) == []
+
+
+def test_a_deep_stack_that_starts_near_zero():
+    def said(deviation):
+        drawn = {"class_name": "RandomNormal", "config": {"stddev": deviation}}
+        config = {"units": 16, "activation": "tanh", "kernel_initializer": drawn}
+        rows = [examples.layer(f"row_{n}", config=config) for n in range(6)]
+        facts = examples.chain(*rows, HEAD)
+        kernels = tuple(
+            Kernel(x.route, f"{x.route}/kernel", "dense", "io", 0, (16, 16), initializer=drawn)
+            for x in rows
+        )
+        artifact = replace(facts.artifact, kernels=kernels)
+        return [
+            str(x.severity)
+            for x in run_rule(rule("MA328"), replace(facts, artifact=artifact)).findings
+        ]
+
+    assert said(0.01) == ["low"]
+    assert said(0.25) == []
 
 
 def test_a_single_value_of_unit_length():

@@ -141,9 +141,11 @@ def in_usual_order(kernel: Kernel, tensor: Tensor, max_weights: int) -> Tensor:
 
 def _cosine(units: NDArray[np.floating]) -> float:
     """The cosine between the first two columns; 0 if one is zero."""
-    one, other = units[:, 0], units[:, 1]
-    length = float(np.sqrt((one @ one) * (other @ other)))
-    return float(one @ other) / length if length else 0.0
+    largest = np.abs(units[:, :2]).max(axis=0)  # whose squares float32 may not hold
+    if not (np.isfinite(largest).all() and largest.all()):
+        return 0.0
+    one, other = (units[:, :2] / largest).T
+    return float(one @ other) / float(np.sqrt((one @ one) * (other @ other)))
 
 
 def _spatial_sizes(kernel: Kernel, tensor: Tensor) -> tuple[int, ...]:
