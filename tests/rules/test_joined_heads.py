@@ -115,11 +115,7 @@ def test_momentum_that_a_row_of_sigmoids_shrinks():
         architecture = facts.artifact.architecture
         assert architecture is not None
         layers = tuple(
-            replace(
-                each,
-                config={"units": 2, "activation": activation},
-                inbound=((before,),) * (before != ""),
-            )
+            replace(each, config=config, inbound=((before,),) if before else ())
             for before, each in zip(["", *names], architecture.layers, strict=False)
         )
         artifact = replace(facts.artifact, architecture=replace(architecture, layers=layers))
