@@ -327,11 +327,11 @@ def _severity(
         return Severity.HIGH if some or (biases_moved and planned) else Severity.MEDIUM
     if alone and usual:
         return Severity.HIGH
+    # A third of small trained kernels fits one of the common initializers; beside a bias that was
+    # trained, one without a bound proves nothing.
+    told = large and clearly and (bias is not False or bounded(kernel))
     if kernel.guessed and not companions:
-        # A third of small trained kernels fits one of the common initializers; beside a bias that
-        # was trained, one without a bound proves nothing.
-        told = bias is not False or bounded(kernel)
-        return Severity.LOW if large and clearly and told else None
+        return Severity.LOW if told else None
     sure = Severity.HIGH if usual or (large and bounded(kernel)) else Severity.MEDIUM
     if kernel.state == "fresh" and companions and (mostly or not kernel.guessed):
         # Training moves every bias: one that is exactly at its initial value among others that
@@ -343,7 +343,7 @@ def _severity(
     by_size = kernel.weights >= MIN_WEIGHTS_ALONE.value and mostly
     if by_size and bias is not False and not spread_out(kernel):
         return sure
-    return Severity.LOW if by_size or (large and clearly) else None
+    return Severity.LOW if by_size or told else None
 
 
 def _at_most_medium(severity: Severity) -> Severity:
