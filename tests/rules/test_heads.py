@@ -74,7 +74,7 @@ def faults(keras):
         "linear one": ("MA306", "medium", [dense(1)], losses.BinaryCrossentropy()),
         "tanh": ("MA306", "medium", [dense(1, "tanh")], "bce"),
         "logits": (
-            *("MA306", "low", [dense(3, "softmax")]),
+            *("MA306", "medium", [dense(3, "softmax")]),
             losses.SparseCategoricalCrossentropy(from_logits=True),
         ),
         "batch": ("MA305", "high", [dense(3), layers.Softmax(axis=0)], None),
@@ -123,7 +123,7 @@ def faults(keras):
         "growing mask": ("MA306", "medium", [dense(1, "relu")], "dice"),
         "open mask": ("MA306", "medium", [dense(3)], losses.Tversky()),
         "bounded": ("MA306", "low", [dense(1, "sigmoid")], "mae"),
-        "bounded twice": ("MA306", "info", [dense(1, "tanh")], "mse"),
+        "bounded twice": ("MA306", "low", [dense(1, "tanh")], "mse"),
         "one that dies": ("MA306", "low", [dense(1), layers.ReLU()], "mse"),
         "some that die": ("MA306", "info", [dense(4, "relu")], losses.Huber()),
         "distances": ("MA306", "low", [dense(3, "softmax")], "mse"),
