@@ -60,7 +60,7 @@ def without_security() -> ExitStack:
     stack = ExitStack()
     rules = tuple(rule for rule in CATALOGUE if rule.family is not Family.SECURITY)
     for where, name, value in (
-        (pipeline, "CATALOGUE", rules),
+        (pipeline, "all_rules", lambda: rules),
         (contents, "damaged_heaps", lambda *_: Heaps(None, None)),
         (bounded, "_check_structure", lambda *_: None),
     ):
