@@ -119,7 +119,7 @@ def test_a_model_is_compared_with_the_previous_version(night, monkeypatch, settl
 
 def test_models_in_an_unchanged_archive_are_not_audited_again(night, tmp_path):
     packed = night.models / "export.tar.gz"
-    kept = ("--cache-dir", str(tmp_path / "kept"))
+    kept = ("-f", "json", "--cache-dir", str(tmp_path / "kept"))
 
     def pack(*names):
         with tarfile.open(packed, "w:gz") as archive:
