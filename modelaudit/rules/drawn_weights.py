@@ -6,7 +6,13 @@ import math
 from collections.abc import Sequence
 
 from modelaudit.audit_types.kernels import KernelInitialization
-from modelaudit.thresholds.weights import MIN_WEIGHTS_WITH_BIAS, SPREAD, UNMOVED, USUAL_DRIFT
+from modelaudit.thresholds.weights import (
+    FEWEST_WITH_BIAS,
+    MIN_WEIGHTS_WITH_BIAS,
+    SPREAD,
+    UNMOVED,
+    USUAL_DRIFT,
+)
 
 
 def bounded(kernel: KernelInitialization) -> bool:
@@ -80,6 +86,7 @@ def recurrent(kernel: KernelInitialization) -> bool:
 
 def few(kernel: KernelInitialization) -> bool:
     """Whether it has too few weights for a test, but a bias exactly at its start to tell by."""
-    tests, small = kernel.tests, kernel.weights < MIN_WEIGHTS_WITH_BIAS.value
+    tests = kernel.tests
+    small = FEWEST_WITH_BIAS.value <= kernel.weights < MIN_WEIGHTS_WITH_BIAS.value
     trained = tests.get("trainable") is not False and tests.get("bias_initial") is True
     return small and trained and not kernel.guessed and "norms" not in tests

@@ -194,7 +194,7 @@ def _vanishing(rule: Rule, facts: Facts) -> Iterator[Finding]:
     small = squared and isinstance(epsilon, float) and least < epsilon < last
     explained = least < SHRINKING.value * last and _explained(facts)
     limit = SHRINKING if explained else VANISHED
-    if least < limit.value * last:
+    if explained or least < VANISHED.value * last:
         yield rule.finding(
             f"The gradient of {first.route} is {least / last:.2g} times that of the last layer"
             + (

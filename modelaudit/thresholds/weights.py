@@ -18,6 +18,13 @@ MIN_WEIGHTS_WITH_BIAS = Threshold(
     "size from which a kernel with an untouched bias can be called fresh",
     "chosen",
 )
+FEWEST_WITH_BIAS = Threshold(
+    8,
+    "weights",
+    "size from which a kernel too small for a test is told by an untouched bias beside moved ones; "
+    "of fewer weights, as of a layer inserted to scale its inputs, none need be beyond the bound",
+    "chosen",
+)
 MIN_WEIGHTS_ALONE = Threshold(
     1000,
     "weights",

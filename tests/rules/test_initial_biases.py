@@ -47,6 +47,8 @@ def test_a_small_layer_whose_bias_is_the_only_one_that_has_not_moved(head, expec
 def test_a_layer_of_a_few_weights_is_told_by_its_bias(tests, expected):
     tiny = drawn("x", 8, **{"state": "undecidable", "law": "uniform"} | tests)
     assert severities(tiny, moved("a"), moved("b", 2)) == expected
+    one = drawn("x", 1, state="undecidable", law="uniform")  # as of a layer that scales the inputs
+    assert "x" not in severities(one, moved("a"), moved("b", 2))
     # Where other biases are at 0 as well, as in a converted model, it is not.
     assert "x" not in severities(tiny, moved("a"), drawn("b", 9), drawn("c", 9))
 

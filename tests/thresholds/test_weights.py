@@ -24,6 +24,7 @@ from modelaudit.measures.summary import Measurements
 from modelaudit.probe.study.study import _Study
 from modelaudit.report.sections.weights import _unusual
 from modelaudit.rules import examples
+from modelaudit.rules.drawn_weights import few
 from modelaudit.rules.examples import measured
 from modelaudit.rules.initial_values import left_initial
 from modelaudit.rules.training_reach import far_from_start, hardly_moved, trained_slightly
@@ -32,6 +33,7 @@ from modelaudit.rules.training_traces import faded_moments, without_gradient
 from modelaudit.structs import replace
 from tests.diagnosis.cases import behaviour, diagnosed, fit, initial, measurements
 from tests.measures.artifacts import artifact, kernel, layer, tensor
+from tests.rules.initial_kernels import drawn
 from tests.thresholds.edges import Edges, case, check, outcome
 
 EDGES = Edges()
@@ -90,6 +92,11 @@ def a_smaller_range(p):
 @at("weights.MIN_WEIGHTS_WITH_BIAS", {63: "undecidable", 64: "fresh"})
 def weights_with_a_bias(weights):
     return state(uniform(7, 9) if weights == 63 else uniform(8, 8))
+
+
+@at("weights.FEWEST_WITH_BIAS", {7: False, 8: True})
+def few_weights_with_a_bias(weights):
+    return few(drawn("x", weights, state="undecidable", law="uniform"))
 
 
 @at("weights.MIN_WEIGHTS_ALONE", {999: "undecidable", 1000: "fresh"})
