@@ -93,8 +93,9 @@ def _heavy_stride(rule: Rule, facts: Facts) -> Iterator[Finding]:
             continue  # a strided 1x1 convolution is the usual shortcut of a residual block
         times = [s / k for s, k in zip(grid.strides, grid.kernel, strict=False)]
         if max(times, default=0) > 1:
-            # A 1x1 window may be a subsampling on purpose.
-            far = max(times) >= SKIPPED.value and max(grid.kernel) > 1
+            # A window of 1 may be a subsampling on purpose, also along one axis.
+            apart = [t for t, k in zip(times, grid.kernel, strict=False) if k > 1]
+            far = max(apart, default=0) >= SKIPPED.value
             yield rule.finding(
                 f"{grid.route} has stride {list(grid.strides)} and window {list(grid.kernel)}: "
                 "part of the input never reaches the output.",

@@ -15,6 +15,7 @@ from modelaudit.measures.architecture.layer_shapes import (
     input_shape,
 )
 from modelaudit.rules import examples
+from modelaudit.rules.grammar import counted
 from modelaudit.rules.model import Facts, Family, Need, NotRelevant, Rule
 from modelaudit.rules.network_heads import saved_graph
 from modelaudit.structs import replace
@@ -64,9 +65,10 @@ def _short_series(rule: Rule, graph: LayerGraph, inputs: list[Layer]) -> Iterato
             continue
         steps, channels = sizes[::-1] if channels_first(first) else sizes
         if steps and channels and steps in _CHANNELS | {2} and channels >= IMAGE_SIDE.value * steps:
+            positions = counted(steps, "position", "positions")
             yield rule.finding(
-                f"{first.route} slides over {steps} positions of {channels} channels. If the "
-                f"data are {steps} channels of {channels} positions, it mixes the positions.",
+                f"{first.route} slides over {positions} of {channels} channels. If the "
+                f"data are {counted(steps, 'channel', 'channels')} of {channels} positions, it mixes the positions.",
                 route=first.route,
                 evidence={"measured": [*sizes], "data_format": first.config.get("data_format")},
                 severity=Severity.LOW,

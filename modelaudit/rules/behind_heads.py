@@ -13,6 +13,8 @@ from modelaudit.rules.loss_mismatches import PROBABILITIES
 from modelaudit.rules.model import Facts, Family, Need, Rule
 from modelaudit.rules.network_heads import NetworkHead
 
+_ZEROING = frozenset(("Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D"))
+
 
 def _behind(rule: Rule, facts: Facts) -> Iterator[Finding]:
     for head, loss in paired_heads(facts):
@@ -65,8 +67,9 @@ def _last_dropped(rule: Rule, head: NetworkHead, loss: CompiledLoss | None) -> I
         return
     if step.layer.config.get("rate") != 0:
         yield rule.finding(
-            f"{step.layer.route} ({step.layer.class_name}) is the last layer: in training it sets at "
-            f"random to 0 what {loss.name} judges.",
+            f"{step.layer.route} ({step.layer.class_name}) is the last layer: in training it "
+            + ("sets at random to 0" if step.layer.class_name in _ZEROING else "changes at random")
+            + f" what {loss.name} judges.",
             route=step.layer.route,
             evidence={"class": step.layer.class_name, "activation": head.last, "loss": loss.name},
             key=step.layer.route,

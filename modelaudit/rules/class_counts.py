@@ -25,10 +25,12 @@ def _labels(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if not isinstance(labels, dict) or not isinstance(names, list):
         raise NotRelevant("there is no file with class names next to the model")
     file, n, shared = str(labels.get("file")), len(names), labels.get("shared") is True
-    heads = _heads(facts)
-    if not heads or (len(heads) > 1 and any(head.units in {None, n} for head in heads)):
+    heads = _heads(facts, n)
+    sizes = [head.units for head in heads if head.units is not None]
+    several = len(sizes) > 1
+    if not heads or len(sizes) < len(heads) or (several and n in {*sizes, sum(sizes)}):
         raise NotApplicable("the model does not have one output of known size")
-    # Of several outputs, none has as many units: the names are nearest to these.
+    # Of several outputs, none has as many units, nor all together: the names are nearest to these.
     head = min(heads, key=lambda each: abs((each.units or 0) - n))
     units = head.units
     if units is None or head.last not in PROBABILITIES | {"linear"}:
@@ -42,13 +44,20 @@ def _labels(rule: Rule, facts: Facts) -> Iterator[Finding]:
         file=file,
         route=head.route,
         evidence={"measured": units, "unit": "units", "expected": n, "file": file},
-        severity=Severity.MEDIUM if head.last in PROBABILITIES and not shared else Severity.LOW,
-        fix=f"Use the names of the training data. If these are right, train again with:\n"
-        f"{head.code(head.last if units > 1 else 'softmax', n)}",
+        severity=Severity.MEDIUM
+        if head.last in PROBABILITIES and not shared and not several
+        else Severity.LOW,
+        fix="Use the names of the training data."
+        + (
+            ""
+            if head.joined
+            else " If these are right, train again with:\n"
+            + head.code(head.last if units > 1 else "softmax", n)
+        ),
     )
 
 
-def _heads(facts: Facts) -> list[NetworkHead]:
+def _heads(facts: Facts, n: int) -> list[NetworkHead]:
     architecture = facts.artifact.architecture
     if architecture is None or not architecture.outputs:
         return graph_heads(facts.artifact)
@@ -56,6 +65,8 @@ def _heads(facts: Facts) -> list[NetworkHead]:
     heads = [*output_heads(graph)]
     if len(graph.outputs) == 1:
         return heads
+    if len(heads) < len(graph.outputs) or any(head.units == n for head in heads):
+        return []  # the names may belong to the other
     return [head for head in heads if head.last == "softmax" and (head.units or 0) > 1]
 
 

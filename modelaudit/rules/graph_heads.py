@@ -9,7 +9,7 @@ from modelaudit.errors import LimitExceeded
 from modelaudit.facts import Artifact, Format, Graph, Json, Layer
 from modelaudit.formats.graph.dataflow import GraphWalker, NodeOutput
 from modelaudit.formats.graph.losses import cross_entropies
-from modelaudit.rules.network_heads import HeadStep, NetworkHead
+from modelaudit.rules.network_heads import POSITIVE, HeadStep, NetworkHead
 from modelaudit.structs import replace
 
 _ACTIVATIONS = {
@@ -95,9 +95,12 @@ def _head(walker: GraphWalker, reference: str, units: int | None) -> NetworkHead
             name = op if op in _ACTIVATIONS else "BatchNormalization"
             behind.append(HeadStep(_layer(place, name), _ACTIVATIONS.get(op, "")))
         elif (limit := _limit(walker, place)) is not None:
-            config: dict[str, Json] = {"max_value": limit} if op == "Minimum" else {}
+            capped = op == "Minimum"
+            config: dict[str, Json] = {"max_value": limit} if capped else {}
             layer = replace(_layer(place, "ReLU"), config=config)
-            behind.append(HeadStep(layer, "relu"))
+            # A limit from above alone, as of scores, takes no negative values away.
+            relu = not capped or _positive(walker, walker.value(place.frame, place.node.inputs[0]))
+            behind.append(HeadStep(layer, "relu" if relu else "linear"))
         elif op in _RESHAPES:
             kept = False
         else:
@@ -129,6 +132,14 @@ def _limit(walker: GraphWalker, place: NodeOutput) -> float | None:
     if found is None or (place.node.op == "Maximum" and found != 0) or found < 0:
         return None
     return found
+
+
+def _positive(walker: GraphWalker, place: NodeOutput | None) -> bool:
+    """Whether an operation gives no negative values."""
+    if place is None:
+        return False
+    least = place.node.op == "Maximum" and _limit(walker, place) is not None
+    return least or _ACTIVATIONS.get(place.node.op) in POSITIVE
 
 
 def _layer(place: NodeOutput, class_name: str) -> Layer:

@@ -256,7 +256,8 @@ def _repeated(rule: Rule, facts: Facts) -> Iterator[Finding]:
             if found.pooled and first.activation == "relu"
             else Severity.MEDIUM,
             fix=f"Remove the {first.activation} of {first.layer.name}, then train again:\n"
-            f"{head.code('linear')}  # in place of {head.weights.name}"
+            + head.code("linear")
+            + ("" if head.joined else f"  # in place of {head.weights.name}")
             if squashed
             else f"Remove {second.layer.name}, then train again.",
         )

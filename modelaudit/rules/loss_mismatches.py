@@ -33,6 +33,7 @@ class Mismatch(Struct, frozen=True):
         from_logits: the loss's setting; None for both.
         units: the smallest and largest number of units.
         unchanged: only where nothing behind the activation changes its range.
+        ungrouped: only where one activation is over all units.
         dense: only for values of the whole input: not for pixels or steps of a convolution.
     """
 
@@ -44,6 +45,7 @@ class Mismatch(Struct, frozen=True):
     from_logits: bool | None = None
     units: tuple[int, float] = (0, math.inf)
     unchanged: bool = False
+    ungrouped: bool = False
     dense: bool = False
 
     def applies(self, head: NetworkHead, loss: CompiledLoss) -> bool:
@@ -55,6 +57,7 @@ class Mismatch(Struct, frozen=True):
             and self.from_logits in {None, loss.from_logits}
             and ((low, high) == (0, math.inf) or low <= (head.units or -1) <= high)
             and not (self.unchanged and head.rescaled)
+            and not (self.ungrouped and head.grouped)
             and not (self.dense and head.weights.class_name != "Dense")
         )
 
@@ -218,6 +221,7 @@ MISMATCHES: tuple[Mismatch, ...] = (
         "{loss} judges each class by itself, but a softmax makes the classes exclusive.",
         "Use categorical_crossentropy for exclusive classes, or a sigmoid.",
         units=(3, math.inf),
+        ungrouped=True,
     ),
     Mismatch(
         DISTANCES,

@@ -32,10 +32,15 @@ _COUNTS = {
             "thresholds",
             "Precision Recall TruePositives TrueNegatives FalsePositives FalseNegatives",
         ),
-        ("threshold", "BinaryIoU F1Score FBetaScore"),
+        ("threshold", "BinaryIoU"),
+        ("", "F1Score FBetaScore"),  # whose threshold must be above 0
     )
     for name in group.split()
 }
+_ABOVE_0 = "keras.metrics.BinaryAccuracy(threshold=0.0)"
+_PRECISION_AND_RECALL = (
+    "keras.metrics.Precision(thresholds=0.0), keras.metrics.Recall(thresholds=0.0)"
+)
 # Metrics over many thresholds from 0 to 1.
 _OVER_THRESHOLDS = frozenset(
     {
@@ -138,16 +143,20 @@ def _unsuited(
     threshold = saved.get("threshold", 0.5)
     if exact and logits and isinstance(threshold, int | float) and threshold > 0:
         detail = f"it compares scores with {threshold:g}, but scores above 0 stand for class 1"
-        return detail, Severity.LOW, "keras.metrics.BinaryAccuracy(threshold=0.0)"
+        return detail, Severity.LOW, _ABOVE_0
     if logits and plain in _OVER_THRESHOLDS and saved.get("from_logits") is not True:
         detail = "it expects probabilities, but the output gives scores: its limits are from 0 to 1"
         takes = plain == "auc"  # the others know no scores
-        fix = "keras.metrics.AUC(from_logits=True)" if takes else '"binary_accuracy"'
+        fix = "keras.metrics.AUC(from_logits=True)" if takes else _ABOVE_0
         return detail, Severity.LOW, fix
     made, key = _COUNTS.get(plain, (name, ""))
-    if logits and compares and _least(saved.get(key)) > 0:
-        detail = "it compares scores with 0.5, but scores above 0 stand for class 1"
-        return detail, Severity.LOW, f"keras.metrics.{made}({key}=0.0)"
+    limit = _least(saved.get(key or "threshold"))
+    # An F score without a threshold takes the class with the largest score.
+    given = key or saved.get("threshold") is not None
+    if logits and compares and given and limit > 0:
+        detail = f"it compares scores with {limit:g}, but scores above 0 stand for class 1"
+        fix = f"keras.metrics.{made}({key}=0.0)" if key else _PRECISION_AND_RECALL
+        return detail, Severity.LOW, fix
     if plain == "categoricalaccuracy" and loss.name in SPARSE:
         detail = f"it expects one-hot labels, but {loss.name} takes numbers of classes"
         return detail, Severity.LOW, '"accuracy"'

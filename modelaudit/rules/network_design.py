@@ -45,7 +45,8 @@ def _linear(rule: Rule, facts: Facts) -> Iterator[Finding]:
     heads = list(output_heads(graph))
     if not heads or len(heads) != len(graph.outputs):
         raise NotApplicable("no output is computed by layers whose effect is known")
-    behind = {step.layer.route for head in heads for step in head.steps}
+    ends = [each for head in heads for each in (head, *head.joined)]
+    behind = {step.layer.route for head in ends for step in head.steps}
     rest = [layer for layer in graph.layers if layer.route not in behind]
     hidden = [layer for layer in rest if weighs(layer)]
     if not hidden:

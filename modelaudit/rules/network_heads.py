@@ -34,7 +34,7 @@ _NAMES = {
     "": "linear",
     "identity": "linear",
 }
-_POSITIVE = frozenset(("softmax", "sigmoid", "relu", "softplus", "exponential"))
+POSITIVE = frozenset(("softmax", "sigmoid", "relu", "softplus", "exponential"))
 _KEEPS_POSITIVE = frozenset(("relu", "leaky_relu", "elu"))
 SOFTMAXES = frozenset(("softmax", "log_softmax"))
 _WEIGHTS = classes(Trait.CONVOLUTION | Trait.AFFINE | Trait.RECURRENT) | {"Highway", "EinsumDense"}
@@ -80,12 +80,14 @@ class NetworkHead(Struct, frozen=True):
         route: the layer that gives the output.
         units: size of the output's last axis; None if it is not known.
         steps: everything behind the last weights, in order.
+        joined: other heads, which a layer adds to this one, averages or concatenates with it.
     """
 
     route: str
     layer: Layer
     units: int | None
     steps: tuple[HeadStep, ...]
+    joined: tuple[NetworkHead, ...] = ()
 
     @property
     def activations(self) -> tuple[HeadStep, ...]:
@@ -94,7 +96,7 @@ class NetworkHead(Struct, frozen=True):
         for each in self.steps:
             before = found[-1].activation if found else ""
             # MA307 tells of a tanh behind probabilities, which stay between 0 and 1.
-            kept = (each.activation in _KEEPS_POSITIVE and before in _POSITIVE) or (
+            kept = (each.activation in _KEEPS_POSITIVE and before in POSITIVE) or (
                 each.activation == "tanh" and before in {"softmax", "sigmoid"}
             )
             if each.activation not in {"", "linear"} and not kept:
@@ -117,12 +119,25 @@ class NetworkHead(Struct, frozen=True):
         )
 
     @property
+    def grouped(self) -> bool:
+        """Whether it holds several outputs side by side, each with its own activation."""
+        return any(head.units != self.units for head in self.joined)
+
+    @property
     def weights(self) -> Layer:
         """The last layer with weights."""
         return self.steps[0].layer
 
     def code(self, activation: str, units: int | None = None) -> str:
         """Keras code for the last layer with weights, with another activation or number of units."""
+        if self.joined:
+            names = ", ".join(head.weights.name for head in (self, *self.joined))
+            if activation == "linear":
+                return f"# no activation in {names}"
+            return (
+                f'keras.layers.Activation("{activation}")  # behind the layer that joins {names}, '
+                "which then have none"
+            )
         config, name = _inner(self.weights)
         shape = [str(units or self.units or "units")]
         if has(name, Trait.CONVOLUTION) and isinstance(config.get("kernel_size"), list | int):
@@ -206,16 +221,21 @@ def _merged(graph: LayerGraph, layer: Layer, sources: tuple[str, ...]) -> Networ
 
     Sums of anything but scores are something else.
     """
-    heads = [_head(graph, source, alone=True) for source in sources]
-    last = {head.last if head else "" for head in heads}
+    found = [_head(graph, source, alone=True) for source in sources]
+    heads = [head for head in found if head is not None]
+    last = {head.last for head in heads}
     adds = layer.class_name == "Add" and last == {"linear"}
     if (
-        heads[0] is None
+        len(heads) < len(found)
         or len(last) > 1
         or not (adds or has(layer.class_name, Trait.BETWEEN_INPUTS))
     ):
         return None
-    return replace(heads[0], units=layer.output_shape[-1] if layer.output_shape else None)
+    return replace(
+        heads[0],
+        units=layer.output_shape[-1] if layer.output_shape else None,
+        joined=tuple(heads[1:]),
+    )
 
 
 def _inner(layer: Layer) -> tuple[Mapping[str, Json], str]:

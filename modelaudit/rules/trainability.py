@@ -35,13 +35,11 @@ def _frozen(rule: Rule, facts: Facts) -> Iterator[Finding]:
         if not layer.trainable and not fresh and model:
             fresh = _drawn(model, states)
         alone = (
-            _alone(layer, weighing, models)
-            or (bool(model) and _drawn(model, states))
             # Frozen as a whole, it was trained before: the last layer is the one that was not.
-            or any(
-                s.state == "trained" and r.startswith(model and f"{model}/")
-                for r, s in states.items()
-            )
+            not model
+            or _alone(layer, weighing, models)
+            or _drawn(model, states)
+            or any(s.state == "trained" and r.startswith(f"{model}/") for r, s in states.items())
         )
         if not layer.trainable and fresh and trained and alone:
             yield _found(

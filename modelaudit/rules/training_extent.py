@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from modelaudit.audit_types.kernels import KernelInitialization
 from modelaudit.facts import Layer, TensorStats
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.measures.kernels.initializers import canonical_name
@@ -87,16 +88,27 @@ def look_drawn(facts: Facts) -> bool:
     """Whether there are large kernels, and all look as their initializers draw them."""
     kernels = facts.measurements.initialization if facts.measurements else ()
     large = [kernel for kernel in kernels if kernel.weights >= MIN_VALUES.value]
-    for kernel in large:
-        # Where the initializer is not known, the closest one may be that of moved weights.
-        p = kernel.tests.get("usual_p", kernel.tests.get("ks_p"))
-        level = kernel.tests.get("level")
-        outside = kernel.tests.get("outside")
-        if not (isinstance(p, float) and isinstance(level, float) and isinstance(outside, float)):
-            return False
-        if p < level or outside > HARDLY_MOVED.value:
-            return False
-    return bool(large)
+    return bool(large) and all(map(_looks_drawn, large))
+
+
+def _looks_drawn(kernel: KernelInitialization) -> bool:
+    # Where the initializer is not known, the closest one may be that of moved weights.
+    p = kernel.tests.get("usual_p", kernel.tests.get("ks_p"))
+    level = kernel.tests.get("level")
+    outside = kernel.tests.get("outside")
+    if not (isinstance(p, float) and isinstance(level, float) and isinstance(outside, float)):
+        return False
+    return p >= level and outside <= HARDLY_MOVED.value
+
+
+def trained_before(facts: Facts) -> bool:
+    """Whether a kernel that is not frozen is none that its initializer draws, or a few steps later."""
+    return any(
+        kernel.tests.get("fits") is False
+        and kernel.tests.get("trainable") is not False
+        and not _looks_drawn(kernel)
+        for kernel in (facts.measurements.initialization if facts.measurements else ())
+    )
 
 
 def hardly_changed(rule: Rule, facts: Facts, state: OptimizerState) -> Iterator[Finding]:

@@ -21,6 +21,7 @@ from modelaudit.rules.training_extent import (
     look_drawn,
     short,
     slightly_changed,
+    trained_before,
 )
 from modelaudit.rules.training_reach import barely_trained
 from modelaudit.structs import replace
@@ -121,7 +122,7 @@ def _few(rule: Rule, facts: Facts) -> Iterator[Finding]:
         ):  # it names initializers
             if look_drawn(facts):
                 why = ", and the weights look as their initializers draw them"
-            elif barely_trained(facts.artifact):
+            elif barely_trained(facts.artifact) and not trained_before(facts):
                 why = (
                     ", and no bias that it trains is further from its start than these can move it"
                 )

@@ -44,6 +44,37 @@ def test_a_softmax_over_positions_is_no_constant(reshaped: bool, format: Format)
     assert [each.severity.value for each in found] == ([] if reshaped else ["high"])
 
 
+@pytest.mark.parametrize(
+    ("operations", "expected"),
+    [
+        ((("Minimum", 10.0),), []),  # a limit of the scores from above
+        ((("Maximum", 0.0),), ["high"]),
+        ((("Maximum", 0.0), ("Minimum", 6.0)), ["high"]),
+        ((("Minimum", 6.0), ("Maximum", 0.0)), ["high"]),
+        ((("Maximum", -10.0), ("Minimum", 10.0)), []),
+    ],
+)
+def test_a_limit_from_above_is_no_relu(operations, expected) -> None:
+    kernel = {"value": {"dtype": "float32", "shape": [8, 1]}}
+    nodes = [
+        GraphNode("x", "Placeholder", ()),
+        GraphNode("w", "Const", (), kernel),
+        GraphNode("scores", "MatMul", ("x", "w")),
+    ]
+    for op, limit in operations:
+        value = {"value": {"dtype": "float32", "shape": [], "value": [limit]}}
+        last = nodes[-1].name
+        nodes += [
+            GraphNode(f"limit_{op}", "Const", (), value),
+            GraphNode(op, op, (last, f"limit_{op}")),
+        ]
+    nodes.append(GraphNode("p", "Sigmoid", (nodes[-1].name,)))
+    made = replace(examples.model(tensors=()), graphs=(Graph((), tuple(nodes)),))
+    facts = Facts(replace(made, format=Format.FROZEN_GRAPH))
+    found = run_rule(rule("MA307"), facts).findings
+    assert [each.severity.value for each in found] == expected
+
+
 @pytest.mark.parametrize(("last", "expected"), [("Relu", ["medium"]), ("Identity", [])])
 def test_scores_that_pass_a_relu_before_their_loss_are_named(last, expected) -> None:
     """In a training graph, whose loss applies the softmax."""

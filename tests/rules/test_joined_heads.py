@@ -8,6 +8,8 @@ from modelaudit.facts import Kernel
 from modelaudit.rules import examples
 from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
+from modelaudit.rules.model import Facts
+from modelaudit.rules.network_heads import HeadStep, NetworkHead
 from modelaudit.rules.training_steps import adam
 from modelaudit.structs import replace
 from tests.rules.test_made_designs import HEAD, dense, found, layer, names
@@ -20,9 +22,11 @@ def judged(code, facts):
     return [str(each.severity) for each in run_rule(rule(code), facts).findings]
 
 
-def joined(code, kind, *activations, units=1, behind=(), loss="binary_crossentropy"):
+def joined(code, kind, *activations, units=1, behind=(), loss="binary_crossentropy", body="relu"):
     """Severities of a rule on heads of one input that a layer joins."""
-    body = examples.layer("body", config={"units": 8, "activation": "relu"})
+    made = examples.layer("body", config={"units": 8, "activation": body})
+    # Without a body, the heads get the inputs.
+    body = made if body else examples.layer("body", "InputLayer", {})
     heads = [
         replace(dense(units, each, name=f"head_{n}"), inbound=(("body",),))
         for n, each in enumerate(activations)
@@ -42,8 +46,7 @@ def joined(code, kind, *activations, units=1, behind=(), loss="binary_crossentro
         tensors=(*made.tensors, slot),
         training={"loss": loss},
     )
-    facts = replace(examples.chain(body), artifact=artifact)
-    return judged(code, facts)
+    return judged(code, Facts(artifact))
 
 
 def test_scores_that_are_added():
@@ -60,6 +63,54 @@ def test_probabilities_that_are_averaged_or_joined():
     assert joined("MA306", "Concatenate", "sigmoid", "sigmoid") == []
     assert joined("MA306", "Concatenate", "sigmoid", "sigmoid", **exclusive) == ["low"]
     assert joined("MA306", "Concatenate", "sigmoid", "linear") == []
+    # Two groups of exclusive classes, but one softmax for three classes.
+    assert joined("MA306", "Concatenate", "softmax", "softmax", units=3) == []
+    assert joined("MA306", "Average", "softmax", "softmax", units=3) == ["low"]
+
+
+@pytest.mark.parametrize("kind", ["Concatenate", "Add", "Average"])
+def test_no_head_beside_another_is_a_hidden_layer(kind):
+    heads = {"loss": "mse", "units": 3}
+    assert joined("MA309", kind, "linear", "linear", body=None, **heads) == []
+    assert joined("MA309", kind, "linear", "linear", body="linear", **heads) == ["medium"]
+    assert joined("MA309", kind, "linear", "linear", body="relu", **heads) == []
+
+
+def test_the_advice_for_joined_heads():
+    one, two = (NetworkHead(n, dense(3, name=n), 3, (HeadStep(dense(3, name=n)),)) for n in "ab")
+    assert "Dense(3" in one.code("softmax")
+    both = replace(one, joined=(two,))
+    assert "Dense" not in both.code("softmax") and "behind the layer that joins a, b" in both.code(
+        "softmax"
+    )
+    assert both.code("linear") == "# no activation in a, b"
+
+
+@pytest.mark.parametrize(
+    ("units", "last", "severities"),
+    [
+        ((8, 2), "softmax", []),  # the names of both
+        ((8, 10), "softmax", []),
+        ((8, 10), "sigmoid", []),  # those of the tags
+        ((8, 3), "unknown", []),
+        ((8, 3), "softmax", ["low"]),
+        ((8,), "softmax", ["medium"]),
+    ],
+)
+def test_class_names_beside_several_outputs(units, last, severities):
+    body = examples.layer("body", config={"units": 8, "activation": "relu"})
+    heads = [
+        replace(
+            dense(size, "softmax" if n == 0 else last, name=f"head_{n}"),
+            inbound=(("body",),),
+            custom=n > 0 and last == "unknown",
+        )
+        for n, size in enumerate(units)
+    ]
+    labels = {"file": "labels.txt", "names": [f"name {n}" for n in range(10)]}
+    made = examples.model(body, *heads, extra={"labels": labels})
+    architecture = replace(made.architecture, outputs=tuple(head.route for head in heads))
+    assert judged("MA317", Facts(replace(made, architecture=architecture))) == severities
 
 
 @pytest.mark.parametrize("resize", ["UpSampling2D", "Resizing", "Cropping2D"])
@@ -90,6 +141,15 @@ def test_dropout_as_the_last_layer():
     )
     assert found("MA308", drop, number, training={"loss": "mse"}) == []
     assert found("MA308", number, layer("Dropout", rate=0), training={"loss": "mse"}) == []
+
+    def said(kind):
+        facts = examples.chain(number, layer(kind, rate=0.3), training={"loss": "mse"})
+        (seen,) = run_rule(rule("MA308"), facts).findings
+        return seen.detail
+
+    assert "sets at random to 0" in said("Dropout")
+    for kind in ("GaussianDropout", "AlphaDropout"):  # they multiply by noise, or saturate
+        assert "changes at random what" in said(kind)
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from modelaudit.audit_types.architecture import ArchitectureProfile, WindowGrid
 from modelaudit.audit_types.kernels import KernelInitialization
 from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
 from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
+from modelaudit.rules.model import Facts
 from modelaudit.rules.training_steps import adam
 from modelaudit.rules.untrained_bodies import only_head_moved
 from modelaudit.structs import replace
@@ -40,7 +42,6 @@ def test_one_unit_for_a_number_and_for_two_classes():
     "metric, right",
     [
         ({"class_name": "BinaryIoU", "config": {"threshold": 0.5}}, {"threshold": 0.0}),
-        ({"class_name": "F1Score", "config": {"threshold": 0.5}}, {"threshold": 0.0}),
         ({"class_name": "Recall", "config": {"thresholds": 0.5}}, {"thresholds": 0.0}),
     ],
 )
@@ -55,6 +56,27 @@ def test_thresholds_of_scores(metric, right):
     ((key, _),) = right.items()
     assert names(said(metric["config"]), f"{metric['class_name']}({key}=0.0)") == "low"
     assert said(right) == []
+
+
+@pytest.mark.parametrize("kind", ["F1Score", "FBetaScore"])
+def test_an_f_score_takes_no_threshold_of_0(kind):
+    """Keras demands one above 0; without one, it takes the class with the largest score."""
+    loss = {"class_name": "BinaryCrossentropy", "config": {"from_logits": True}}
+
+    def said(threshold, activation="linear"):
+        metric = {"class_name": kind, "config": {"threshold": threshold}}
+        head = dense(3, activation, name="score")
+        return found("MA320", head, training={"loss": loss, "metrics": [metric]})
+
+    assert names(said(0.5), "Precision(thresholds=0.0)", "Recall(thresholds=0.0)") == "low"
+    assert said(None) == said(0.5, "sigmoid") == []
+
+
+def test_one_channel_is_in_the_singular():
+    given = replace(layer("InputLayer", name="x"), output_shape=(None, 1, 128))
+    facts = examples.chain(given, layer("Conv1D", filters=8, kernel_size=[1]), HEAD)
+    (seen,) = run_rule(rule("MA311"), facts).findings
+    assert "1 position of 128 channels" in seen.detail and "are 1 channel of" in seen.detail
 
 
 def test_series_whose_channels_come_first():
@@ -145,3 +167,58 @@ def test_a_few_first_steps_of_a_head_on_a_frozen_base():
 
     assert said(0.002) == "medium"
     assert said(0.2) == "low"  # compiled again after a longer training
+
+
+@pytest.mark.parametrize(
+    ("tests", "severity"),
+    [
+        ({"fits": False, "outside": 0.6, "ks_p": 0.0}, "low"),  # trained, then compiled again
+        ({"fits": False, "outside": 0.6, "ks_p": 0.0, "trainable": False}, "medium"),
+        ({"fits": False, "outside": 0.01, "ks_p": 0.5}, "medium"),  # what few steps move
+        ({"fits": True, "outside": None, "ks_p": 0.5}, "medium"),
+    ],
+)
+def test_trained_kernels_speak_against_few_steps(tests, severity):
+    facts = adam(("head", 0.1, 0.1), steps=3, rate=1e-3)
+    stats = replace(examples.ORDINARY, minimum=-0.002, maximum=0.002)
+    (head,) = facts.artifact.architecture.layers
+    head = replace(head, variables={**head.variables, "bias": "head/bias"})
+    artifact = replace(
+        facts.artifact,
+        architecture=replace(facts.artifact.architecture, layers=(head,)),
+        tensors=(*facts.artifact.tensors, examples.tensor("head/bias", (2,), stats)),
+    )
+    kernel = replace(_state("head", bias=False), weights=4096, tests={"level": 0.001, **tests})
+    facts = replace(facts, artifact=artifact, measurements=Measurements(initialization=(kernel,)))
+    (seen,) = run_rule(rule("MA432"), facts).findings
+    assert str(seen.severity) == severity
+
+
+@pytest.mark.parametrize(
+    ("window", "strides", "severity"),
+    [((1, 2), (2, 2), "low"), ((1, 3, 3), (2, 2, 2), "low"), ((2, 2), (2, 4), "medium")],
+)
+def test_an_axis_that_a_window_does_not_span_may_be_subsampled(window, strides, severity):
+    ones, size = (1,) * len(window), (64,) * len(window)
+    grid = WindowGrid("pool", "MaxPooling", size, window, strides, ones, "valid", (True,))
+    profile = Measurements(profile=ArchitectureProfile(grids=(grid,)))
+    facts = replace(Facts(examples.model(layer("MaxPooling2D", name="pool"))), measurements=profile)
+    (seen,) = run_rule(rule("MA304"), facts).findings
+    assert str(seen.severity) == severity
+
+
+def test_a_last_layer_of_a_model_that_was_frozen_as_a_whole():
+    """As drawn behind trained layers, it never learned; as trained, it was frozen afterwards."""
+
+    def said(fresh):
+        hidden, head = (replace(dense(name=name), trainable=False) for name in ("hidden", "head"))
+        facts = examples.chain(hidden, head, training={"loss": "mse"})
+        trained = replace(_state("hidden", bias=False, fits=False), state="trained")
+        last = _state("head", bias=fresh, fits=fresh)
+        last = replace(last, state="fresh" if fresh else "trained")
+        measured = Measurements(initialization=(trained, last))
+        (seen,) = run_rule(rule("MA321"), replace(facts, measurements=measured)).findings
+        return str(seen.severity)
+
+    assert said(fresh=True) == "high"
+    assert said(fresh=False) == "low"
