@@ -16,7 +16,7 @@ from modelaudit.rules.grammar import counted
 from modelaudit.rules.initial_values import never_trained
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.rules.network_heads import saved_graph
-from modelaudit.rules.training_reach import moved_share, one_step_of
+from modelaudit.rules.training_reach import barely_trained, moved_share, one_step_of
 from modelaudit.rules.training_results import normalized_behind
 from modelaudit.thresholds.training import (
     FEW_STEPS,
@@ -101,14 +101,19 @@ def _looks_drawn(kernel: KernelInitialization) -> bool:
     return p >= level and outside <= HARDLY_MOVED.value
 
 
-def trained_before(facts: Facts) -> bool:
-    """Whether a kernel that is not frozen is none that its initializer draws, or a few steps later."""
-    return any(
+def hardly_left(facts: Facts) -> str:
+    """What shows that the few steps of a training were all; empty if nothing does."""
+    if look_drawn(facts):
+        return ", and the weights look as their initializers draw them"
+    trained = any(  # before it was compiled again
         kernel.tests.get("fits") is False
         and kernel.tests.get("trainable") is not False
         and not _looks_drawn(kernel)
         for kernel in (facts.measurements.initialization if facts.measurements else ())
     )
+    if trained or not barely_trained(facts.artifact):
+        return ""
+    return ", and no bias that it trains is further from its start than these can move it"
 
 
 def hardly_changed(rule: Rule, facts: Facts, state: OptimizerState) -> Iterator[Finding]:

@@ -18,12 +18,10 @@ from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotReleva
 from modelaudit.rules.training_extent import (
     TRAIN,
     hardly_changed,
-    look_drawn,
+    hardly_left,
     short,
     slightly_changed,
-    trained_before,
 )
-from modelaudit.rules.training_reach import barely_trained
 from modelaudit.structs import replace
 from modelaudit.thresholds.training import (
     FEW_STEPS,
@@ -120,12 +118,7 @@ def _few(rule: Rule, facts: Facts) -> Iterator[Finding]:
         if (
             facts.artifact.architecture is not None and steps < FEW_STEPS.value
         ):  # it names initializers
-            if look_drawn(facts):
-                why = ", and the weights look as their initializers draw them"
-            elif barely_trained(facts.artifact) and not trained_before(facts):
-                why = (
-                    ", and no bias that it trains is further from its start than these can move it"
-                )
+            why = hardly_left(facts)
         yield rule.finding(
             f"The optimizer has made {counted(steps, 'step', 'steps')} since the model was "
             f"compiled{why}.",
