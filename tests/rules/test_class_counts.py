@@ -48,7 +48,6 @@ def test_class_names(k, tmp_path, file, text):
     for other, expected in (
         (5, [("MA317", "low")]),
         (4, []),
-        (1, []),
     ):  # the names can belong to either
         two = [dense(3, "softmax")(given), dense(other, "softmax", name="b")(given)]
         assert codes(RULES, k.Model(given, two), tmp_path) == expected
