@@ -4,13 +4,9 @@ BIN := .venv/bin
 # Tests start modelaudit hundreds of times, each time at half the cost where its bytecode is kept.
 unexport PYTHONDONTWRITEBYTECODE
 # The arrays of tests are too small to share among threads, which then wait for each other in loops.
-export OPENBLAS_NUM_THREADS OMP_NUM_THREADS TF_NUM_INTRAOP_THREADS TF_NUM_INTEROP_THREADS
-OPENBLAS_NUM_THREADS := 1
-OMP_NUM_THREADS := 1
-TF_NUM_INTRAOP_THREADS := 1
-TF_NUM_INTEROP_THREADS := 1
+ONE_THREAD := $(addsuffix =1,OPENBLAS_NUM_THREADS OMP_NUM_THREADS TF_NUM_INTRAOP_THREADS TF_NUM_INTEROP_THREADS)
 
-PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+PYTEST := $(ONE_THREAD) $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 FUZZ ?= --inputs 20000
 # Where `make population` keeps networks and cases.
 POPULATION ?= /tmp/population

@@ -3,13 +3,15 @@
 #
 # What .dockerignore lets into the image is copied, and installed from there; then a user without
 # privileges judges a model, with a read-only installation.
+#
+#   PYTHON=/path/to/python  the interpreter, which needs pip and which every user can read.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 level=${1:-light}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-python=$(command -v /usr/local/bin/python3 /usr/bin/python3 python3 | head -1)
+python=${PYTHON:-$(command -v /usr/local/bin/python3 /usr/bin/python3 python3 | head -1)}
 
 mkdir "$work/src"
 sed -n 's/^!//p' .dockerignore | tar --create --exclude __pycache__ --files-from - |

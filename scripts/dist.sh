@@ -7,8 +7,8 @@ cd "$(dirname "$0")/.."
 
 out=$(realpath -m "${1:-dist}")
 python=$(realpath -s "${PYTHON:-.venv/bin/python}")
-again=$(mktemp -d)
-trap 'rm -rf "$again"' EXIT
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
 
 build() { # DIRECTORY
     "$python" -m hatchling build -d "$1"
@@ -16,17 +16,19 @@ build() { # DIRECTORY
 }
 
 # The core is the same files with another pyproject.toml.
-core=$again/core
+core=$work/core
 mkdir "$core"
 git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents --no-dereference -t "$core"
 cp distributions/tf-modelaudit-core/pyproject.toml "$core"
 
-rm -rf "$out"
-build "$out"
-(umask 077 && build "$again/dist") # as another user might
-diff -r "$out" "$again/dist" || {
+build "$work/dist"
+(umask 077 && build "$work/again") # as another user might
+diff -r "$work/dist" "$work/again" || {
     echo "dist: two builds of the same files differ" >&2
     exit 1
 }
-"$python" -m twine check --strict "$out"/*
-"$python" -m check_wheel_contents "$out"/*.whl
+"$python" -m twine check --strict "$work/dist"/*
+"$python" -m check_wheel_contents "$work/dist"/*.whl
+mkdir -p "$out"
+rm -f "$out"/tf_modelaudit*.whl "$out"/tf_modelaudit*.tar.gz # of earlier versions; nothing else is ours
+cp "$work/dist"/* "$out"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -190,6 +191,55 @@ def test_wheel_works_without_the_source_tree(wheel, tmp_path):
     assert f"-{version}-" in wheel.name
     assert Path(module).is_relative_to(tmp_path)
     assert Path(templates) == tmp_path / "modelaudit" / "_templates"
+
+
+def script(path: Path, *lines: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(["#!/bin/bash", *lines, ""]))
+    path.chmod(0o755)
+    return path
+
+
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="dist.sh copies what git lists")
+def test_dist_replaces_its_own_files_and_no_others(tmp_path):
+    builds = ('[ "$2" != hatchling ] || { mkdir -p "$5"; touch "$5/tf_modelaudit-2-any.whl"; }',)
+    python = script(tmp_path / "python", *builds)
+    out = tmp_path / "out"
+    out.mkdir()
+    for name in ("notes.txt", "tf_modelaudit-1-any.whl", "tf_modelaudit_core-1.tar.gz"):
+        (out / name).touch()
+    env = {**os.environ, "PYTHON": str(python)}
+    subprocess.run([ROOT / "scripts/dist.sh", out], env=env, check=True, timeout=60)
+    assert files(out) == {"notes.txt", "tf_modelaudit-2-any.whl"}
+
+
+def test_two_first_commits_make_one_environment(tmp_path):
+    hook = tmp_path / "contrib/pre-commit/scan.sh"
+    hook.parent.mkdir(parents=True)
+    shutil.copy(ROOT / hook.relative_to(tmp_path), hook)
+    alone = ('mkdir "$0.busy" || exit 1', "sleep 0.3", 'rmdir "$0.busy"')
+    script(tmp_path / "scripts/setup.sh", *alone)
+    script(tmp_path / ".venv/bin/modelaudit", 'echo "$@"')
+    started = [subprocess.Popen([hook, "a.h5"], stdout=subprocess.PIPE) for _ in range(2)]
+    assert [each.communicate(timeout=60)[0] for each in started] == [b"scan a.h5\n"] * 2
+
+
+def test_the_light_environment_installs_no_system_package(tmp_path):
+    """Its setup runs inside commits. Here as root, with a Python that cannot make environments."""
+    for name in ("scripts/setup.sh", "requirements/light.txt", "pyproject.toml"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
+    tools = tmp_path / "bin"
+    script(tools / "id", "echo 0")
+    script(tools / "uv", "exit 1")
+    script(tools / "apt-get", f'touch "{tmp_path}/installed"')
+    limited = ('case "$*" in *venv*) exit 1 ;; esac', f'exec {sys.executable} "$@"')
+    env = {"PATH": f"{tools}:/usr/bin:/bin", "PYTHON": str(script(tools / "python3", *limited))}
+    setup = [tmp_path / "scripts/setup.sh", "light"]
+    done = subprocess.run(setup, env=env, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert "missing from the system: python3-venv" in done.stderr
+    assert not (tmp_path / "installed").exists()
 
 
 def test_setup_refuses_an_interpreter_that_cannot_work():

@@ -124,8 +124,13 @@ class ProgressBar(Progress):
             self._bar.length = 0
 
     def warn(self, text: str) -> None:
-        """Print a line."""
+        """Print a line, in place of the bar, which continues on the next one."""
+        shown = bool(self._bar.length) and not self._bar.hidden
+        if shown:
+            click.echo("\r\033[K", nl=False, err=True)
         warn(text)
+        if shown:
+            click.echo(self._bar.format_progress_line(), nl=False, err=True)
 
 
 def _short(path: str | None) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from modelaudit.errors import UsageError
 from modelaudit.facts import Json
+from modelaudit.findings import Severity
 from modelaudit.report.blocks import Cell, Table, name, num
 from modelaudit.report.pages import model_diff
 from modelaudit.report.pages.jinja_environment import asset, csp_hash, environment, render
@@ -38,7 +39,7 @@ FRAME = Markup(
 TALL, ROW, MOST = 34.0, 2.6, 40.0  # rem
 SHOWN = 50  # models
 
-Rows = Sequence[Mapping[str, Json]]
+Rows = tuple[str, list[tuple[Json, ...]]]  # columns and their values
 
 
 def html(result: Struct) -> str:
@@ -108,7 +109,8 @@ def frame(result: Struct, of: str = "") -> DataFrame:
     require(("pandas",), "frames need", adds="pip install pandas")
     from pandas import DataFrame
 
-    return DataFrame([*tables[wanted]()])
+    columns, rows = tables[wanted]()
+    return DataFrame(rows, columns=columns.split())
 
 
 def _tables(result: Struct) -> dict[str, Callable[[], Rows]]:
@@ -129,85 +131,76 @@ def _tables(result: Struct) -> dict[str, Callable[[], Rows]]:
 
 
 def _findings(audit: Audit) -> Rows:
-    return [
-        {
-            "code": each.code,
-            "name": each.name,
-            "severity": each.severity.value,
-            "confidence": each.confidence.value,
-            "location": str(each.location),
-            "detail": each.detail,
-            "waived_by": each.waived_by,
-        }
+    columns = "code name severity confidence location detail waived_by"
+    return columns, [
+        (
+            each.code,
+            each.name,
+            each.severity.value,
+            each.confidence.value,
+            str(each.location),
+            each.detail,
+            each.waived_by,
+        )
         for each in audit.findings
     ]
 
 
 def _tensors(audit: Audit) -> Rows:
-    return [
-        {
-            "name": each.name,
-            "shape": str(each.shape),
-            "dtype": each.dtype,
-            "role": each.role,
-            "size": each.size,
-            "min": each.min,
-            "max": each.max,
-            "mean": each.mean,
-            "std": each.std,
-            "zeros": each.zeros,
-            "nonfinite": each.nonfinite,
-        }
+    columns = "name shape dtype role size min max mean std zeros nonfinite"
+    return columns, [
+        (
+            each.name,
+            str(each.shape),
+            each.dtype,
+            each.role,
+            each.size,
+            each.min,
+            each.max,
+            each.mean,
+            each.std,
+            each.zeros,
+            each.nonfinite,
+        )
         for each in audit.weights.tensors
     ]
 
 
 def _rules(audit: Audit) -> Rows:
-    return [
-        {
-            "code": each.code,
-            "name": each.name,
-            "outcome": each.outcome.value,
-            "findings": len(each.findings),
-            "reason": each.reason,
-        }
+    columns = "code name outcome findings reason"
+    return columns, [
+        (each.code, each.name, each.outcome.value, len(each.findings), each.reason)
         for each in audit.results
     ]
 
 
 def _changes(found: ModelDiff) -> Rows:
-    return [
-        {"section": each.section.value, "change": describe(each), "breaking": each.breaking}
-        for each in found.changes
-    ]
+    columns = "section change breaking"
+    return columns, [(each.section.value, describe(each), each.breaking) for each in found.changes]
 
 
 def _rows(rows: Sequence[ResultRow]) -> Rows:
-    return [
-        {
-            "path": row.path,
-            "format": row.format_label,
-            "verdict": row.verdict.value,
-            "reason": row.reason,
-            **row.severities,
-            "bytes": row.bytes,
-            "keras": row.saved_with.keras,
-            "tensorflow": row.saved_with.tensorflow,
-        }
+    levels = " ".join(Severity)
+    columns = f"path format verdict reason {levels} bytes keras tensorflow"
+    return columns, [
+        (
+            row.path,
+            row.format_label,
+            row.verdict.value,
+            row.reason,
+            *row.severities.values(),
+            row.bytes,
+            row.saved_with.keras,
+            row.saved_with.tensorflow,
+        )
         for row in rows
     ]
 
 
 def _findings_of_rows(rows: Sequence[ResultRow]) -> Rows:
-    return [
-        {
-            "path": row.path,
-            "code": each.code,
-            "name": each.name,
-            "severity": each.severity.value,
-            "detail": each.detail,
-            "waived_by": each.waived_by,
-        }
+    columns = "path code name severity detail waived_by"
+    return columns, [
+        (row.path, each.code, each.name, each.severity.value, each.detail, each.waived_by)
         for row in rows
         for each in row.findings
     ]

@@ -15,32 +15,59 @@ from modelaudit.errors import MissingPackage
 
 RUNS_MODELS = ("tensorflow", "scipy", "PIL")
 WRITES_PDF = ("weasyprint", "pydyf")
-ADDS_ALL = "pip install tf-modelaudit"
+FULL, CORE = "tf-modelaudit", "tf-modelaudit-core"  # distributions of the same files
 MOST_BYTES = 1 << 20  # of a list of entry points; they have a few lines
 
 
 def missing(modules: Iterable[str]) -> str:
     """The first of the modules that is not installed, or ""; imports none of them."""
-    return next((name for name in modules if find_spec(name) is None), "")
+    return next((name for name in modules if not _installed(name)), "")
 
 
-def require(
-    modules: Iterable[str], purpose: str, otherwise: str = "", *, adds: str = ADDS_ALL
-) -> None:
+def _installed(module: str) -> bool:
+    # A folder of that name in the current directory is a namespace package, without an origin.
+    spec = find_spec(module)
+    return spec is not None and spec.origin is not None
+
+
+def version(distribution: str) -> str:
+    """The version of an installed distribution, or ""."""
+    from importlib import metadata
+
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return ""
+
+
+def adds_all() -> str:
+    """The command that makes this the full installation.
+
+    The core is removed first: a later removal of it would take the files of both.
+    """
+    add = f"pip install {FULL}"
+    if not version(CORE):
+        return add
+    return f"install {FULL} instead of {CORE} (pip uninstall {CORE} && {add})"
+
+
+def require(modules: Iterable[str], purpose: str, otherwise: str = "", *, adds: str = "") -> None:
     """Check that modules are installed.
 
     Args:
         modules: top-level modules.
         purpose: what needs them, as the subject of a sentence: "running models needs".
         otherwise: what can be done without them.
-        adds: the command that installs them.
+        adds: the command that installs them; by default that of the full installation.
 
     Raises:
         MissingPackage: one of them is not installed.
     """
     if name := missing(modules):
         without = f", or {otherwise}" if otherwise else ""
-        raise MissingPackage(f"{purpose} {name}, which is not installed: {adds}{without}")
+        raise MissingPackage(
+            f"{purpose} {name}, which is not installed: {adds or adds_all()}{without}"
+        )
 
 
 def plugin_declarations() -> tuple[Path, ...]:

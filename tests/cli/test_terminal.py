@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
-from modelaudit.cli.terminal import table
+from modelaudit.cli.terminal import ProgressBar, table
 from modelaudit.terminal_text import cells, shorten_path
 from tests.rows import row
 
@@ -34,3 +36,16 @@ def test_formats_are_aligned():
     rows = [row(path) for path in ("plain.keras", "数字识别_模型.keras", "🦊 détecteur.h5")]
     lines = table(rows).splitlines()
     assert len({cells(line.removesuffix("Keras")) for line in lines}) == 1
+
+
+def test_a_warning_takes_the_place_of_the_bar_which_continues_below(monkeypatch, capsys):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    bar = ProgressBar()
+    bar.begin(2)
+    bar.advance("a.h5")
+    bar.warn("a worker ended")
+    bar.end()
+    before, after = capsys.readouterr().err.split("modelaudit: a worker ended\n")
+    assert "a.h5" in before
+    assert before.endswith("\r\033[K")
+    assert "1/2" in after

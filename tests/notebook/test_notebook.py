@@ -120,6 +120,18 @@ def test_frames_have_the_rows_of_the_result(audit, compared, scanned):
     assert len(found) == sum(len(row.findings) for row in scanned.rows)
 
 
+def test_frames_without_rows_have_the_same_columns(audit, compared, scanned):
+    unread = replace(audit.weights, tensors=())
+    for full, empty in (
+        (audit, replace(audit, results=(), weights=unread)),
+        (compared, replace(compared, changes=())),
+        (scanned, replace(scanned, rows=())),
+    ):
+        for of in notebook._tables(full):
+            assert len(empty.to_frame(of)) == 0
+            assert [*empty.to_frame(of)] == [*full.to_frame(of)] != []
+
+
 def test_a_frame_that_does_not_exist_is_an_error(audit):
     with pytest.raises(UsageError, match="'layers'; choose from findings, tensors, rules"):
         audit.to_frame("layers")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -49,7 +50,9 @@ ABSENT = [
 
 @pytest.fixture
 def light(monkeypatch):
-    monkeypatch.setattr(installation, "find_spec", lambda name: None if name in ABSENT else name)
+    monkeypatch.setattr(
+        installation, "find_spec", lambda name: None if name in ABSENT else os.__spec__
+    )
 
 
 def run_light(*commands: list[str]) -> list[tuple[int, str, str]]:
@@ -120,6 +123,26 @@ def test_a_pdf_that_was_asked_for_is_an_error(tmp_path):
 @pytest.mark.usefixtures("light")
 def test_default_formats_are_those_that_can_be_written():
     assert default_formats() == tuple(name for name in DEFAULT if name != "pdf")
+
+
+@pytest.mark.usefixtures("light")
+def test_a_record_has_no_alternative_to_running_the_model():
+    with pytest.raises(MissingPackage, match=r"tensorflow, .*: pip install tf-modelaudit$"):
+        cli.main(["record", MODEL], standalone_mode=False)
+
+
+@pytest.mark.usefixtures("light")
+def test_the_core_is_removed_before_the_full_distribution_has_the_same_files(monkeypatch):
+    core = "tf-modelaudit-core"
+    monkeypatch.setattr(installation, "version", lambda name: "1.0" * (name == core))
+    with pytest.raises(MissingPackage, match=f"pip uninstall {core} && pip install tf-modelaudit"):
+        installation.require(["tensorflow"], "this needs")
+
+
+def test_a_folder_with_the_name_of_a_package_is_not_the_package(tmp_path, monkeypatch):
+    (tmp_path / "made_up_package").mkdir()
+    monkeypatch.syspath_prepend(tmp_path)
+    assert installation.missing(["json", "made_up_package"]) == "made_up_package"
 
 
 def test_the_full_installation_lacks_nothing():

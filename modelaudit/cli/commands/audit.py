@@ -13,7 +13,7 @@ from modelaudit.cli.options.page_options import page_options
 from modelaudit.cli.options.places import PATHS
 from modelaudit.cli.options.selection import selected_settings, selecting
 from modelaudit.cli.terminal import warn
-from modelaudit.settings.installation import ADDS_ALL, WRITES_PDF, missing
+from modelaudit.settings.installation import WRITES_PDF, adds_all, missing
 from modelaudit.structs import replace
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def audit(
             show(ran.rows, ran.found)
             say(f"index: {ran.index}")
             if not formats and (absent := missing(WRITES_PDF)):
-                warn(f"no PDF reports, which need {absent}: {ADDS_ALL}")
+                warn(f"no PDF reports, which need {absent}: {adds_all()}")
             _warn([ran.beside] if ran.beside else [])
             _warn(settings_notes(settings, ran.found, ran.rows, created))
 

@@ -15,14 +15,21 @@ from modelaudit import __version__
 from modelaudit.cli.options import common as options
 from modelaudit.exit_codes import ExitCode
 from modelaudit.facts import Json
-from modelaudit.settings.installation import ADDS_ALL, RUNS_MODELS, WRITES_PDF, missing
+from modelaudit.settings.installation import (
+    CORE,
+    FULL,
+    RUNS_MODELS,
+    WRITES_PDF,
+    adds_all,
+    missing,
+    version,
+)
 
-FULL, CORE = "tf-modelaudit", "tf-modelaudit-core"  # the first requires the following too
-ADDED = ("tensorflow", "tf-keras", "keras", "scipy", "matplotlib", "weasyprint", "pydyf", "pillow")
+# What only the full distribution requires; matplotlib is for notebooks, and the tool works without.
+ADDED = ("tensorflow", "tf-keras", "keras", "scipy", "weasyprint", "pydyf", "pillow")
 PACKAGES = (
     "numpy", "h5py", "protobuf", "jinja2", "click", "cramjam", "google-crc32c", "pyyaml", "msgspec",
 )  # fmt: skip
-LIGHT = f"This installation runs no models and writes no PDF files; {ADDS_ALL} adds both."
 LIBRARIES = {
     "pango-1.0": ("libpango-1.0-0", "PDF reports"),
     "pangoft2-1.0": ("libpangoft2-1.0-0", "PDF reports"),
@@ -92,7 +99,8 @@ def doctor(as_json: bool) -> None:
                 click.echo("\n".join(["", title, *lines]))
         click.echo(f"  {contained}")
         if not full:
-            click.echo(f"\n{LIGHT}")
+            click.echo("\nThis installation runs no models and writes no PDF files.")
+            click.echo(f"To add both: {adds_all()}")
     if not sound:
         raise click.exceptions.Exit(ExitCode.USAGE)
 
@@ -104,25 +112,16 @@ def _line(check: Check) -> str:
     return f"  {'ok' if check.found else absent:<8} {check.name}{note}"
 
 
-def _version(name: str) -> str:
-    from importlib import metadata
-
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return ""
-
-
 def _packages(names: Iterable[str], *, needed: bool) -> Iterator[Check]:
     for name in names:
-        version = _version(name)
-        note = version or f"pip install {name if needed else FULL}"
-        yield Check("packages", name, bool(version), note, needed)
+        found = version(name)
+        note = found or (f"pip install {name}" if needed else adds_all())
+        yield Check("packages", name, bool(found), note, needed)
 
 
 def _both() -> Iterator[Check]:
     """Both distributions have the same files, so removing one breaks the other."""
-    if _version(FULL) and _version(CORE):
+    if version(FULL) and version(CORE):
         note = f"has the files of {FULL}: pip uninstall both, then install one"
         yield Check("packages", CORE, False, note, needed=False)
 

@@ -34,7 +34,9 @@ def record(model: Path, force: bool, **chosen: Any) -> None:
     from modelaudit.restore.golden_record import record_path
     from modelaudit.runs.found_models import find_models
     from modelaudit.runs.isolated_read import run_in_child
+    from modelaudit.settings.installation import RUNS_MODELS, require
 
+    require(RUNS_MODELS, "recording a model needs")
     settings = options.settings_from(fail_on="high", jobs=1, **chosen)
     found = find_models((model,), settings)
     if not found.targets:
