@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, runtime_checkable
 
 from msgspec import Struct, field
 
@@ -90,6 +90,7 @@ def is_row(shape: tuple[int, ...]) -> bool:
     return bool(shape) and math.prod(shape[:-1]) == 1
 
 
+@runtime_checkable
 class TensorSource(Protocol):
     """Lazy, bounded access to a stored tensor's values."""
 
@@ -99,11 +100,9 @@ class TensorSource(Protocol):
         Raises:
             ReadError: the bytes are missing or fail their checksum.
         """
-        ...
 
     def array(self) -> NDArray[np.generic]:
         """The whole tensor in its shape; for kernels, which are read one at a time."""
-        ...
 
 
 class TensorStats(Struct, frozen=True):

@@ -38,7 +38,7 @@ from modelaudit.probe.result import ProbeResult
 from modelaudit.restore.golden_check import read_golden, with_tolerance
 from modelaudit.restore.repair_record import read_repair
 from modelaudit.rules import policies
-from modelaudit.rules.catalogue import all_rules
+from modelaudit.rules.catalogue import all_rules, plugin_sources
 from modelaudit.rules.engine import judge, rules_digest, run_rule, run_rules
 from modelaudit.rules.kept import (
     changed_while_run_result,
@@ -90,7 +90,7 @@ class AuditTarget(Struct, frozen=True):
 
 
 @cache
-def _catalogue_digest() -> str:
+def _catalogue_digest(_plugins: tuple[str, ...]) -> str:
     return rules_digest(all_rules())
 
 
@@ -255,7 +255,7 @@ def finish_audit(
         tool=ToolSection(
             name="tf-modelaudit",
             version=__version__,
-            rules_digest=_catalogue_digest(),
+            rules_digest=_catalogue_digest(plugin_sources()),
             rules={outcome.value: outcomes.count(outcome) for outcome in Outcome},
         ),
         created=created,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
 
+import msgspec
 from msgspec import Struct
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 else:
     from msgspec.structs import replace
 
-__all__ = ["NotebookResult", "PartlyCompared", "PerObject", "converted", "replace"]
+__all__ = ["NotebookResult", "PartlyCompared", "PerObject", "checked", "converted", "replace"]
 
 S = TypeVar("S", bound=Struct)
 K = TypeVar("K")
@@ -93,6 +94,26 @@ class PartlyCompared(Struct, frozen=True, eq=False):
         return {
             name: getattr(self, name) for name in self.__struct_fields__ if name not in self.aside
         }
+
+
+def checked(value: S) -> S:
+    """The same struct made anew, so that every field has its declared type, to any depth.
+
+    Raises:
+        ValidationError: a field has another type.
+    """
+    fields = {name: _checked(getattr(value, name)) for name in value.__struct_fields__}
+    return msgspec.convert(fields, type(value), dec_hook=lambda _, each: each)
+
+
+def _checked(value: object) -> object:
+    if isinstance(value, Struct):
+        return checked(value)
+    if isinstance(value, tuple):
+        return tuple(map(_checked, value))
+    if isinstance(value, Mapping):
+        return {name: _checked(each) for name, each in value.items()}
+    return value
 
 
 def converted(kind: type[S], source: Struct, **others: object) -> S:

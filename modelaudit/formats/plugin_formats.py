@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from pathlib import Path
 
+import msgspec
 from msgspec import Struct
 
 from modelaudit.errors import ReadError
 from modelaudit.facts import Artifact, Format, ProblemKind
 from modelaudit.formats.io.bounded import file_entry, model_digest, open_regular
+from modelaudit.formats.tar.members import BLOCK, is_tar
 from modelaudit.settings import Limits
-from modelaudit.structs import replace
+from modelaudit.structs import checked, replace
 
 HEAD = 64  # bytes that may identify a format
 
@@ -45,7 +49,15 @@ def added() -> tuple[PluginFormat, ...]:
 
 
 def claimed(head: bytes) -> PluginFormat | None:
-    """The format that begins like this; runs nothing of a plug-in."""
+    """The format whose files begin like this; runs nothing of a plug-in.
+
+    A tar archive is none of them: it begins with the name of its first member.
+
+    Args:
+        head: the first bytes of a file, at least 512 unless it is shorter.
+    """
+    if is_tar(head):
+        return None
     return next((form for form in _added if head.startswith(form.magic)), None)
 
 
@@ -56,18 +68,22 @@ def read_plugin_format(path: Path, limits: Limits) -> Artifact:
         ReadError: the plug-in cannot read it, or failed; the reason names the plug-in.
     """
     with open_regular(path) as handle:
-        form = claimed(handle.read(HEAD) or b"")
+        form = claimed(handle.read(BLOCK) or b"")
     if form is None:  # replaced meanwhile
         raise ReadError(ProblemKind.UNREADABLE, path.name, "was replaced while it was read")
     try:
-        found = form.read(path, limits)
+        with redirect_stdout(sys.stderr):
+            made: object = form.read(path, limits)
+        found = checked(made) if isinstance(made, Artifact) else None
+        if found is not None:
+            msgspec.to_builtins((found.extra, found.training))
     except (ReadError, MemoryError):
         raise
     except (Exception, SystemExit) as error:
         reason = f"the plug-in {form.name} failed: {type(error).__name__}: {error}"
         raise ReadError(ProblemKind.UNREADABLE, path.name, reason) from error
-    if not isinstance(found, Artifact):
-        reason = f"the plug-in {form.name} returned {type(found).__name__}, not an artifact"
+    if found is None:
+        reason = f"the plug-in {form.name} returned {type(made).__name__}, not an artifact"
         raise ReadError(ProblemKind.UNREADABLE, path.name, reason)
     files = (file_entry(path, path, "", limits),)
     return replace(

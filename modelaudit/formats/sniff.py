@@ -20,8 +20,9 @@ from modelaudit.formats.graph.sniff import checkpoint_meta, graph_file, saved_mo
 from modelaudit.formats.io.file_window import FileWindow
 from modelaudit.formats.keras.preset_names import is_preset
 from modelaudit.formats.orbax.sniff import is_orbax
-from modelaudit.formats.plugin_formats import HEAD, claimed
+from modelaudit.formats.plugin_formats import claimed
 from modelaudit.formats.saved_model.files import GRAPH_NAMES, SPLIT
+from modelaudit.formats.tar.members import BLOCK
 from modelaudit.formats.zip.directory import has_end_record, read_directory
 from modelaudit.settings import Limits
 
@@ -62,7 +63,7 @@ def sniff(path: Path, hdf5: Callable[[FileWindow], Format] | None = None) -> For
             form = _file(window, hdf5 or _hdf5)
             if form is not Format.UNKNOWN and form is not Format.EMPTY_FILE:
                 return form
-            if claimed(window.head(HEAD)):
+            if claimed(window.head(BLOCK)):
                 return Format.PLUGIN
             # Some programs create an empty file named like the prefix, for code that tests for it.
             beside = _prefix(path)

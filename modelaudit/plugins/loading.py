@@ -6,7 +6,7 @@ import hashlib
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import redirect_stdout
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,17 +14,19 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from modelaudit.errors import UsageError
-from modelaudit.file_formats import BY_MAGIC, Format
+from modelaudit.file_formats import BY_MAGIC, ZIP_SIGNATURES, Format
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.formats import plugin_formats
 from modelaudit.formats.plugin_formats import PluginFormat
+from modelaudit.formats.tar.streams import COMPRESSED
 from modelaudit.report.export import registry
 from modelaudit.report.export.job import Job
 from modelaudit.report.export.registry import ReportFormat
 from modelaudit.rules import catalogue
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
 from modelaudit.settings.installation import plugin_declarations
-from modelaudit.structs import replace
+from modelaudit.store.typed_json import decode, encode
+from modelaudit.structs import checked, replace
 from modelaudit.terminal_text import plain
 
 if TYPE_CHECKING:
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
 GROUPS = ("modelaudit.rules", "modelaudit.formats", "modelaudit.reports")
 _CODE = re.compile(r"(?!MA\d)[A-Z]{2,12}\d{3}")
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+# Neither a file nor a directory that a run writes itself: history.sqlite3, index.*, latest, .lock.
+_FILE = re.compile(r"(?!(history|index)\.)[a-z0-9][\w.-]*\.\w+", re.ASCII | re.IGNORECASE)
 
 
 class PluginStatus(Struct, frozen=True):
@@ -81,15 +85,19 @@ def _of_distribution(declared: Path) -> Iterator[PluginStatus]:
     from importlib.metadata import Distribution  # importing it takes 15 ms
 
     found = Distribution.at(declared.parent)
-    for entry in found.entry_points:
-        if entry.group in GROUPS:
-            yield _of_entry(entry, f"{found.name} {found.version}")
+    try:
+        title = f"{found.name} {found.version}"
+        entries = [entry for entry in found.entry_points if entry.group in GROUPS]
+    except Exception as error:  # a damaged file: importlib.metadata documents no errors
+        yield _failed(PluginStatus(declared.name, str(declared.parent)), error)
+    else:
+        yield from (_of_entry(entry, title) for entry in entries)
 
 
 def _of_entry(entry: EntryPoint, distribution: str) -> PluginStatus:
     status = PluginStatus(entry.name, distribution)
     try:
-        with _without_current_directory():
+        with redirect_stdout(sys.stderr):
             value = entry.load()
         if entry.group == "modelaudit.rules":
             provides = _add_rules(value, status, _source(entry))
@@ -100,10 +108,14 @@ def _of_entry(entry: EntryPoint, distribution: str) -> PluginStatus:
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # also SystemExit: importing it must not end the program
-        problem = plain(f"{type(error).__name__}: {error}")[:500]
-        catalogue.add([_broken(status, problem)], problem)
-        return replace(status, problem=problem)
+        return _failed(status, error)
     return replace(status, provides=provides)
+
+
+def _failed(status: PluginStatus, error: BaseException) -> PluginStatus:
+    problem = plain(f"{type(error).__name__}: {error}")[:500]
+    catalogue.add([_broken(status, problem)], problem)
+    return replace(status, problem=problem)
 
 
 def _source(entry: EntryPoint) -> str:
@@ -128,7 +140,7 @@ def _add_rules(value: object, status: PluginStatus, source: str) -> tuple[str, .
         if each.code in taken or each.name in taken:
             raise ValueError(f"{each.code} {each.name}: another rule has this code or name")
         taken |= {each.code, each.name}
-        rules.append(replace(each, check=partial(_check, status.title, each.check)))
+        rules.append(replace(checked(each), check=partial(_check, status.title, each.check)))
     catalogue.add(rules, f"{status.distribution} {source}")
     return tuple(rule.code for rule in rules)
 
@@ -138,14 +150,15 @@ def _check(
 ) -> list[Finding]:
     """The findings of a check, whose errors name the plug-in."""
     try:
-        made = list(check(rule, facts))
+        with redirect_stdout(sys.stderr):
+            found = list(check(rule, facts))
+        made = [decode(Finding, encode(each)) for each in found if isinstance(each, Finding)]
     except NotApplicable:
         raise
     except (Exception, SystemExit) as error:
         raise RuntimeError(f"{title}: {type(error).__name__}: {error}") from error
-    for each in made:
-        if not isinstance(each, Finding) or each.code != rule.code:
-            raise RuntimeError(f"{title}: its check returned something else than its findings")
+    if len(made) != len(found) or any(each.code != rule.code for each in made):
+        raise RuntimeError(f"{title}: its check returned something else than its findings")
     return made
 
 
@@ -180,10 +193,11 @@ def _no_example() -> Facts:
 def _add_report(value: object, status: PluginStatus) -> tuple[str, ...]:
     if not isinstance(value, ReportFormat):
         raise TypeError(f"{type(value).__name__} is not a report format")
+    value = checked(value)
     if not _NAME.fullmatch(value.name) or value.name in registry.FORMATS:
         raise ValueError(f"{value.name!r} is not a new name of lower-case words")
     files = {each.file for each in registry.FORMATS.values()}
-    if value.file in {"", ".", "..", "index.html", "index.json", *files} or "/" in value.file:
+    if not _FILE.fullmatch(value.file) or value.file.lower() in files:
         raise ValueError(f"{value.file!r} is not the name of a file of its own")
     registry.add(replace(value, load=partial(_renderer, status.title, value), default=False))
     return (value.name,)
@@ -192,12 +206,12 @@ def _add_report(value: object, status: PluginStatus) -> tuple[str, ...]:
 def _add_format(value: object, status: PluginStatus, source: str) -> tuple[str, ...]:
     if not isinstance(value, PluginFormat):
         raise TypeError(f"{type(value).__name__} is not a format")
+    value = checked(value)
     names = {each.value for each in Format} | {each.name for each in plugin_formats.added()}
     if not _NAME.fullmatch(value.name) or value.name in names:
         raise ValueError(f"{value.name!r} is not a new name of lower-case words")
-    known = [magic for magic, _ in BY_MAGIC] + [
-        magic for each in plugin_formats.added() for magic in each.magic
-    ]
+    known = [magic for magic, _ in BY_MAGIC] + [*ZIP_SIGNATURES, *COMPRESSED]
+    known += [magic for each in plugin_formats.added() for magic in each.magic]
     for magic in value.magic or (b"",):
         if not 4 <= len(magic) <= plugin_formats.HEAD:
             raise ValueError(f"{magic!r} is not 4 to {plugin_formats.HEAD} bytes long")
@@ -213,7 +227,8 @@ def _renderer(title: str, report: ReportFormat) -> Callable[[Job], bytes]:
 
     def render(job: Job) -> bytes:
         try:
-            made = report.load()(job)
+            with redirect_stdout(sys.stderr):
+                made = report.load()(job)
         except UsageError:
             raise
         except (Exception, SystemExit) as error:
@@ -223,15 +238,3 @@ def _renderer(title: str, report: ReportFormat) -> Callable[[Job], bytes]:
         return made
 
     return render
-
-
-@contextmanager
-def _without_current_directory() -> Iterator[None]:
-    """`python -m` puts the current directory, which may be the audited one, first on the path."""
-    kept = sys.path[:]
-    first = [] if sys.path and sys.path[0] in ("", str(Path.cwd())) else sys.path[:1]
-    sys.path[:] = [*first, *(each for each in sys.path[1:] if each)]
-    try:
-        yield
-    finally:
-        sys.path[:] = kept

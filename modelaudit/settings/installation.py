@@ -6,8 +6,10 @@ files (docs/adr/0022-light-installation.md).
 
 from __future__ import annotations
 
+import re
 import site
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -74,12 +76,25 @@ def plugin_declarations() -> tuple[Path, ...]:
     """The lists of entry points that name plug-ins (docs/plugins.md).
 
     Only of packages that are installed in the environment: a directory that the path also has, such
-    as the current one, may be the one that is audited. Imports nothing, since most have none.
+    as the current one, may be the one that is audited. Of a distribution that is installed twice,
+    only the one whose modules are imported. Imports nothing, since most have none.
     """
     users = [site.getusersitepackages()] if site.ENABLE_USER_SITE else []
-    folders = dict.fromkeys([*site.getsitepackages(), *users])
-    lists = (file for each in folders for file in Path(each).glob("*.dist-info/entry_points.txt"))
-    return tuple(sorted(file for file in lists if _names_plugins(file)))
+    order = {each: place for place, each in reversed([*enumerate(sys.path)])}
+    places = {*site.getsitepackages(), *users}
+    folders = sorted(places, key=lambda each: (order.get(each, len(order)), each))
+    return tuple(file for file in _entry_points(folders) if _names_plugins(file))
+
+
+def _entry_points(folders: Iterable[str]) -> Iterator[Path]:
+    """Where each distribution lists its entry points; pip renames to `~` what it removes."""
+    seen = set()
+    for folder in folders:
+        for place in sorted(Path(folder).glob("[!~]*.dist-info")):
+            name = re.sub("[-_.]+", "-", place.stem.rpartition("-")[0]).lower()
+            if name not in seen:
+                seen.add(name)
+                yield place / "entry_points.txt"
 
 
 def _names_plugins(file: Path) -> bool:

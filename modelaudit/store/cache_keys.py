@@ -125,12 +125,15 @@ def probe_key(probe: ProbeSettings, data: str) -> str:
 
 @cache
 def _general(
-    limits: Limits, probe: ProbeSettings, fail_on: Severity, runtimes: tuple[str, ...], data: str
+    limits: Limits,
+    probe: ProbeSettings,
+    fail_on: Severity,
+    runtimes: tuple[str, ...],
+    data: str,
+    plugins: tuple[str, ...],
 ) -> str:
-    from modelaudit.rules.catalogue import plugin_sources  # importing the rules takes long
-
     settings: list[Json] = [
-        *plugin_sources(),
+        *plugins,
         jsonable(limits),
         jsonable(probe),
         fail_on.value,
@@ -149,9 +152,12 @@ def audit_key(settings: Settings, today: datetime.date, data: str) -> str:
         today: date of the run.
         data: `user_input_digest` of the same settings.
     """
+    from modelaudit.rules.catalogue import plugin_sources  # importing the rules takes long
+
     runtimes = (settings.serving, *settings.targets)
+    of_run = (settings.limits, settings.probe, settings.fail_on, runtimes, data)
     return digest(
-        _general(settings.limits, settings.probe, settings.fail_on, runtimes, data),
+        _general(*of_run, plugin_sources()),
         jsonable((settings.selection.select, settings.selection.ignore)),
         jsonable(settings.expectations),
         jsonable(settings.severities),

@@ -3,91 +3,18 @@
 from __future__ import annotations
 
 import json
-import site
 import struct
 import subprocess
 import sys
-import zipfile
-from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
-from modelaudit.cli import cli
-from modelaudit.errors import UsageError
 from modelaudit.formats import plugin_formats
 from modelaudit.plugins import loading
 from modelaudit.report.export import registry
 from modelaudit.rules import catalogue
 from tests.made import files
-
-ROOT = Path(__file__).resolve().parents[2]
-EXAMPLE = ROOT / "contrib" / "example-plugin"
-ENTRY = "[modelaudit.{group}]\n{name} = {value}\n"
-
-
-@pytest.fixture(scope="session")
-def built(tmp_path_factory):
-    """The wheel of the example."""
-    out = tmp_path_factory.mktemp("wheel")
-    subprocess.run(
-        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", out],
-        cwd=EXAMPLE,
-        check=True,
-        capture_output=True,
-        timeout=60,
-    )
-    (wheel,) = out.glob("*.whl")
-    return wheel
-
-
-@pytest.fixture
-def packages(tmp_path, monkeypatch):
-    """An empty directory of installed packages, and a process that has loaded no plug-in."""
-    folder = tmp_path / "site-packages"
-    folder.mkdir()
-    monkeypatch.setattr(site, "getsitepackages", lambda: [str(folder)])
-    monkeypatch.setattr(site, "ENABLE_USER_SITE", False)
-    monkeypatch.setattr(sys, "path", [*sys.path, str(folder)])
-    monkeypatch.setattr(loading, "_loaded", None)
-    monkeypatch.setattr(catalogue, "_added", [])
-    monkeypatch.setattr(catalogue, "_sources", [])
-    monkeypatch.setattr(plugin_formats, "_added", [])
-    before, formats = set(sys.modules), [*registry.FORMATS]
-    yield folder
-    for name in set(registry.FORMATS) - {*formats}:
-        del registry.FORMATS[name]
-    for name in set(sys.modules) - before:
-        if name.partition(".")[0] in ("acme_modelaudit", "made"):
-            del sys.modules[name]
-
-
-@pytest.fixture
-def example(packages, built):
-    with zipfile.ZipFile(built) as wheel:
-        wheel.extractall(packages)
-    return packages
-
-
-def declare(packages: Path, group: str, source: str, value: str = "made:VALUE") -> None:
-    """Install a plug-in that is one module."""
-    (packages / "made.py").write_text(source)
-    info = packages / "made-1.2.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: made\nVersion: 1.2\n")
-    (info / "entry_points.txt").write_text(ENTRY.format(group=group, name="mine", value=value))
-
-
-def run(*words: object) -> tuple[int, str]:
-    """The exit code and all output of a command; errors as `main` maps them."""
-    done = CliRunner().invoke(cli, [str(word) for word in words])
-    if isinstance(done.exception, UsageError):
-        return 2, str(done.exception)
-    return done.exit_code, done.output
-
-
-def scanned(model: Path) -> dict[str, str]:
-    return json.loads(run("scan", model, "--json")[1])[0]
+from tests.plugins.installing import EXAMPLE, ROOT, declare, run, run_main, scanned
 
 
 def test_without_plugins_nothing_is_added(packages):
@@ -256,7 +183,7 @@ def test_a_report_that_crashes_is_named(packages, tmp_path):
     assert (code, "plug-in mine of made 1.2: KeyError: 'x'" in said) == (2, True)
 
 
-def test_nothing_is_loaded_from_the_audited_directory(example, tmp_path, monkeypatch):
+def test_nothing_is_loaded_from_the_audited_directory(example, tmp_path, monkeypatch, capfd):
     """Neither a declaration in it, nor a module with the name of an installed plug-in."""
     tree = tmp_path / "tree"
     tree.mkdir()
@@ -272,7 +199,8 @@ def test_nothing_is_loaded_from_the_audited_directory(example, tmp_path, monkeyp
         monkeypatch.setattr(plugin_formats, "_added", [])
         registry.FORMATS.pop("acme-csv", None)
         sys.modules.pop("acme_modelaudit", None)
-        assert scanned(model)["verdict"] == "pass"
+        run_main(monkeypatch, "scan", model, "--json")
+        assert json.loads(capfd.readouterr().out)[0]["verdict"] == "pass"
         assert {each.name for each in loading.loaded()} == {*("acme", "acme-csv", "acme-weights")}
     assert not mark.exists()
 

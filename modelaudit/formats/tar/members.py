@@ -165,6 +165,11 @@ class TarReader:
 _MEANT = frozenset(("path", "size", "linkpath"))
 
 
+def is_tar(head: bytes) -> bool:
+    """Whether a file with these first bytes, at least 512, is a tar archive."""
+    return head[MAGIC_OFFSET : MAGIC_OFFSET + len(MAGIC)] == MAGIC and is_header(head)
+
+
 def is_header(block: bytes) -> bool:
     """Whether a block of 512 bytes is the header of a first member."""
     try:

@@ -50,8 +50,7 @@ def is_archive(name: str, head: bytes) -> bool:
         return True
     if head.startswith(COMPRESSED):
         return name.lower().endswith(_SUFFIXES)
-    start = tar.MAGIC_OFFSET
-    return head[start : start + len(tar.MAGIC)] == tar.MAGIC and tar.is_header(head)
+    return tar.is_tar(head)
 
 
 def is_zip(path: Path) -> bool:
