@@ -106,15 +106,16 @@ def test_an_archive_that_begins_like_a_plugin_s_format_stays_an_archive(packages
     model = files.minimal_h5(tmp_path / "a.h5").read_bytes()
     (tmp_path / "a.h5").unlink()
     with tarfile.open(tmp_path / "models.tar", "w") as tar:
-        member = tarfile.TarInfo("MINE.h5")
-        member.size = len(model)
-        tar.addfile(member, io.BytesIO(model))
+        for name, data in (("MINE", b"text"), ("a.h5", model)):
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            tar.addfile(member, io.BytesIO(data))
     (tmp_path / "own").write_bytes(b"MINE")
     assert sniff.sniff(tmp_path / "own") is sniff.Format.PLUGIN
     (tmp_path / "own").unlink()
     for place in (tmp_path / "models.tar", tmp_path):
         (row,) = json.loads(run("scan", place, "--json")[1])
-        assert (row["path"], row["format"]) == ("models.tar", "legacy_h5_full")
+        assert (row["path"], row["format"]) == ("models.tar/a.h5", "legacy_h5_full")
 
 
 @pytest.mark.parametrize(
