@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -21,9 +22,18 @@ BODIES = ("dense", "convolution", "pooled", "recurrent", "attention", "nested")
 FORMATS = ("keras", "h5")
 
 
-def format_of(kind, number):
+def format_of(kind, head):
     """The format in which a head is saved on this body; each head is on one body in each."""
+    number = zlib.crc32(head.encode())  # by its name, so that other heads may come and go
     return {0: "keras", 3: "h5"}.get((BODIES.index(kind) + number) % len(BODIES))
+
+
+def head_name(layers, loss):
+    shown = [
+        (type(each).__name__, getattr(getattr(each, "activation", None), "__name__", ""))
+        for each in layers
+    ]
+    return f"{shown} {loss if isinstance(loss, str) else type(loss).__name__}"
 
 
 def body(layers, kind):
@@ -200,10 +210,10 @@ def keras():
 
 @pytest.mark.parametrize("kind", BODIES)
 @pytest.mark.filterwarnings("ignore")
-def test_faults_are_found_on_every_body(keras, kind, tmp_path):
+def test_faults_are_found_on_one_body_in_each_format(keras, kind, tmp_path):
     wrong, tried = {}, 0
-    for number, (name, (code, severity, layers, loss)) in enumerate(faults(keras).items()):
-        if (suffix := format_of(kind, number)) is None:
+    for name, (code, severity, layers, loss) in faults(keras).items():
+        if (suffix := format_of(kind, name)) is None:
             continue
         model, tried = built(keras, kind, chain(*layers)), tried + 1
         model.compile("adam", loss)
@@ -211,20 +221,21 @@ def test_faults_are_found_on_every_body(keras, kind, tmp_path):
         if (code, severity) not in seen or any(other != code for other, _ in seen):
             wrong[name, suffix] = seen
     assert not wrong
-    assert tried >= len(faults(keras)) // 3
+    assert tried > 0
 
 
 @pytest.mark.parametrize("kind", BODIES)
 @pytest.mark.filterwarnings("ignore")
 def test_sound_heads_are_not_reported(keras, kind, tmp_path):
     wrong = {}
-    for number, (layers, loss) in enumerate(sound(keras)):
-        if (suffix := format_of(kind, number)) is None:
+    for layers, loss in sound(keras):
+        name = head_name(layers, loss)
+        if (suffix := format_of(kind, name)) is None:
             continue
         model = built(keras, kind, chain(*layers))
         model.compile("adam", loss)
         if seen := found(model, tmp_path, suffix):
-            wrong[number, suffix] = [(each.code, each.detail) for each in seen]
+            wrong[name, suffix] = [(each.code, each.detail) for each in seen]
     assert not wrong
 
 
