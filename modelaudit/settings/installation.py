@@ -99,7 +99,7 @@ def _entry_points(folders: Iterable[str]) -> Iterator[Path]:
 
 def _names_plugins(file: Path) -> bool:
     try:
-        with file.open(encoding="utf-8") as opened:
-            return "[modelaudit." in opened.read(MOST_BYTES)
-    except (OSError, ValueError):
+        with file.open("rb") as opened:
+            return b"[modelaudit." in opened.read(MOST_BYTES)
+    except OSError:
         return False

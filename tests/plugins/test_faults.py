@@ -20,9 +20,11 @@ from tests.plugins.installing import declare, rule, run, run_main, scanned
 from tests.runs.nights import audited, nightly
 
 
-def test_a_list_of_entry_points_that_cannot_be_read_is_a_broken_plugin(packages, tmp_path):
+@pytest.mark.parametrize("line", [b"words", b"mine = made:VALUE # \xff"])
+def test_a_list_of_entry_points_that_cannot_be_read_is_a_broken_plugin(packages, tmp_path, line):
     declare(packages, "rules", "VALUE = ()\n")
-    (packages / "made-1.2.dist-info" / "entry_points.txt").write_text("[modelaudit.rules]\nwords\n")
+    file = packages / "made-1.2.dist-info" / "entry_points.txt"
+    file.write_bytes(b"[modelaudit.rules]\n" + line)
     row = scanned(files.minimal_h5(tmp_path / "a.h5"))
     assert row["verdict"] == "incomplete"
     assert "made-1.2.dist-info could not be loaded" in row["reason"]
