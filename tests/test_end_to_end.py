@@ -20,6 +20,8 @@ import tensorflow as tf
 class Hangs(tf.Module):
     @tf.function(input_signature=[tf.TensorSpec((None, 2))])
     def score(self, x):
+        with tf.control_dependencies([tf.print("called")]):
+            x = tf.identity(x)
         return tf.while_loop(lambda y: tf.reduce_all(tf.abs(y) >= 0.0), lambda y: y * 0.5, [x])[0]
 
 module = Hangs()
@@ -71,12 +73,13 @@ def test_intact_models_are_fully_audited(ran):
 
 
 def test_a_model_that_never_answers_is_a_row_with_the_reason(tmp_path):
-    """A second of its work is enough: it is called only once it was loaded."""
     with_tensorflow("-c", HANGS, tmp_path / "hangs")
-    done, *_, audits = audited(tmp_path / "hangs", tmp_path / "out", "--timeout", "2", "-f", "json")
+    done, *_, audits = audited(tmp_path / "hangs", tmp_path / "out", "--timeout", "4", "-f", "json")
     assert done.returncode == 3, done.stderr
     assert audits["hangs"]["verdict"] == "incomplete"
     assert "timed out (no answer in" in audits["hangs"]["reason"]
+    (observed,) = audits["hangs"]["observations"]
+    assert observed["log"].startswith("called")  # so loading ended in time
 
 
 def test_damaged_models_are_rows_with_reasons(ran):
