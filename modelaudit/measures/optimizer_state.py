@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from modelaudit.audit_types.values import number
 from modelaudit.facts import Artifact, Format, Json, Tensor
+from modelaudit.measures.slots_of_tf1 import BETAS, slot_scope, steps_of_powers
 from modelaudit.structs import PerObject
 
 NOT_TRAINED = ("moving_mean", "moving_variance", "mean", "variance", "count", "seed_generator")
@@ -36,7 +37,6 @@ _SECOND = re.compile(
 # TensorFlow 1 names slots after the optimizer, and the powers of the betas of Adam.
 _TF1_SLOT = re.compile(r"/(Adam|RMSProp|Momentum)(_1)?$")
 _POWER = re.compile(r"(^|/)beta([12])_power(_\d+)?$")
-_BETAS = {"beta_1": 0.9, "beta_2": 0.999}  # defaults
 _WEIGHT_ORDER = (
     *("kernel", "depthwise_kernel", "pointwise_kernel", "gamma", "embeddings", "recurrent_kernel"),
     *("bias", "beta"),
@@ -76,6 +76,8 @@ class OptimizerState(Struct, frozen=True):
     steps: steps since it was compiled; None if they are not stored.
     rate: the learning rate when the model was saved; None if unknown.
     settings: its config.
+    many_steps: whether what starts at 1, the powers of Adam's betas or the averages of RMSProp in
+        TensorFlow 1, has fallen to 0.
     moments: for all weights that it trained, in the order of the layers.
     """
 
@@ -84,6 +86,7 @@ class OptimizerState(Struct, frozen=True):
     rate: float | None = None
     settings: Mapping[str, Json] = {}
     moments: tuple[WeightMoments, ...] = ()
+    many_steps: bool = False
 
 
 def _find(artifact: Artifact) -> OptimizerState | None:
@@ -110,7 +113,7 @@ def _find(artifact: Artifact) -> OptimizerState | None:
         name, slots = "Adadelta", []
     return OptimizerState(
         name,
-        int(steps) if steps is not None and 0 <= steps < math.inf else None,
+        _count(steps),
         rate,
         settings,
         tuple(_moments(artifact, slots)),
@@ -120,29 +123,32 @@ def _find(artifact: Artifact) -> OptimizerState | None:
 optimizer_state = PerObject(_find)
 
 
+def _count(steps: float | None) -> int | None:
+    """A stored number of steps; None if it is none."""
+    return round(steps) if steps is not None and 0 <= steps < math.inf else None
+
+
 def _of_tf1(
     artifact: Artifact, stored: Sequence[Tensor], names: Collection[str]
 ) -> OptimizerState | None:
-    """The state of an optimizer of TensorFlow 1; None if there are several.
-
-    Adam stores beta_1 ** (t + 1) and beta_2 ** (t + 1) after t steps.
-    """
+    """The state of an optimizer of TensorFlow 1; None if there are several."""
     powers = [(m[2], t.stats.maximum) for t in stored if t.stats and (m := _POWER.search(t.name))]
     if len(names) > 1 or len(powers) != 2 * ("Adam" in names):
         return None
     count = next((t.stats for t in artifact.tensors if t.name == "global_step" and t.stats), None)
-    steps = count.maximum if count else None
-    settings: dict[str, Json] = {}
-    if all(0 < power < 1 for _, power in powers):
-        told = [math.log(power) / math.log(_BETAS[f"beta_{n}"]) - 1 for n, power in powers]
-        if told and math.isclose(*told, rel_tol=0.01, abs_tol=0.5):
-            steps, settings = told[0] if steps is None else steps, {**_BETAS}
+    steps = _count(count.maximum if count else None)
+    one, two = (dict(powers).get(n, math.inf) for n in "12")
+    told = steps_of_powers(one, two)
+    settings: dict[str, Json] = {} if told is None else {**BETAS}
+    steps = _count(told) if steps is None else steps
     slots = [t for t in stored if t.shape and _TF1_SLOT.search(t.name)]
     (name,) = names
     if name == "RMSProp":
         settings = {"rho": 0.9}
-    moments = tuple(_moments(artifact, slots, _slot_scope(artifact, slots)))
-    return OptimizerState(name, None if steps is None else round(steps), None, settings, moments)
+    moments = tuple(_moments(artifact, slots, slot_scope(artifact, slots)))
+    fallen = name == "RMSProp" and any(each.zeros or each.faded for each in moments)
+    many = fallen or one == two == 0
+    return OptimizerState(name, steps, None, settings, moments, many)
 
 
 def never_stepped(artifact: Artifact) -> bool:
@@ -157,17 +163,6 @@ def never_stepped(artifact: Artifact) -> bool:
     slots = [t.stats for t in artifact.tensors if t.role == "optimizer" and t.size > 1]
     stepped = state is not None and state.steps
     return not stepped and all(stats is not None and stats.constant for stats in slots)
-
-
-def _slot_scope(artifact: Artifact, slots: Sequence[Tensor]) -> str:
-    """The scope of an optimizer, before the names of the weights that its slots are for."""
-    weights = {tensor.name for tensor in artifact.tensors if tensor.role == "weight"}
-    owners = [slot.name.rpartition("/")[0] for slot in slots]
-    for end in [0, *(found.end() for found in re.finditer("/", owners[0]))] if owners else ():
-        scope = owners[0][:end]
-        if all(each.startswith(scope) and each[end:] in weights for each in owners):
-            return scope
-    return ""
 
 
 def _accumulates(slots: Sequence[Tensor]) -> bool:

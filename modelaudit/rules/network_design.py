@@ -95,8 +95,15 @@ def _at_once(graph: LayerGraph, hidden: list[Layer]) -> bool:
     def passes(layer: Layer) -> bool:
         return not weighs(layer) and (_is_linear(layer) or layer.class_name == "Flatten")
 
-    ways = ([*graph.only_takers(layer.route, passes)] for layer in hidden)
-    return any(way and weighs(way[-1]) for way in ways)
+    seen: set[str] = set()
+    for layer in hidden:
+        for behind in graph.only_takers(layer.route, passes):
+            if behind.route in seen:
+                break  # the rest of this way leads to no weights
+            seen.add(behind.route)
+            if weighs(behind):
+                return True
+    return False
 
 
 def _pairs(rule: Rule, graph: LayerGraph, hidden: list[Layer]) -> Iterator[Finding]:

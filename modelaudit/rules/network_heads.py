@@ -193,7 +193,7 @@ def _head(graph: LayerGraph, route: str, *, alone: bool = False) -> NetworkHead 
             layer = replace(layer, class_name="Reshape")
             name = layer.class_name
         elif layer.class_name == "TimeDistributed" and has(name, Trait.MODEL):
-            layer = _last_inside(graph, layer.route)
+            layer = graph.last_inside(layer.route)
             continue
         if name in _RESHAPES:
             reshaped = reshaped or layer
@@ -208,12 +208,6 @@ def _head(graph: LayerGraph, route: str, *, alone: bool = False) -> NetworkHead 
         behind.append(step)
         layer = graph.get(calls[0][0]) if len(calls) == 1 and len(calls[0]) == 1 else None
     return None
-
-
-def _last_inside(graph: LayerGraph, route: str) -> Layer | None:
-    """The last layer of a model that is applied to each step."""
-    inside = [layer for layer in graph.layers if layer.route.startswith(f"{route}/")]
-    return inside[-1] if inside else None
 
 
 def _merged(graph: LayerGraph, layer: Layer, sources: tuple[str, ...]) -> NetworkHead | None:

@@ -35,10 +35,10 @@ def _frozen(rule: Rule, facts: Facts) -> Iterator[Finding]:
         if not layer.trainable and not fresh and model:
             fresh = _drawn(model, states)
         alone = (
-            # Frozen as a whole, it was trained before: the last layer is the one that was not.
-            not model
+            not model  # the head of the whole, whose layers the others all are
             or _alone(layer, weighing, models)
             or _drawn(model, states)
+            # Frozen as a whole, it was trained before: the last layer is the one that was not.
             or any(s.state == "trained" and r.startswith(f"{model}/") for r, s in states.items())
         )
         if not layer.trainable and fresh and trained and alone:

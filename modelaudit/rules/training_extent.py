@@ -8,15 +8,19 @@ from modelaudit.audit_types.kernels import KernelInitialization
 from modelaudit.facts import Layer, TensorStats
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.measures.kernels.initializers import canonical_name
-from modelaudit.measures.kernels.input_scale import reads_inputs
 from modelaudit.measures.optimizer_state import OptimizerState, optimizer_state
 from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
 from modelaudit.rules.grammar import counted
 from modelaudit.rules.initial_values import never_trained
-from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
+from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
 from modelaudit.rules.network_heads import saved_graph
-from modelaudit.rules.training_reach import barely_trained, moved_share, one_step_of
+from modelaudit.rules.training_reach import (
+    barely_trained,
+    moved_share,
+    one_step_of,
+    require_steps,
+)
 from modelaudit.rules.training_results import normalized_behind
 from modelaudit.thresholds.training import (
     FEW_STEPS,
@@ -188,15 +192,14 @@ def _unscaled(rule: Rule, facts: Facts) -> Iterator[Finding]:
     assert facts.measurements is not None
     graph = saved_graph(facts)
     state = optimizer_state(facts.artifact)
-    if state is not None and (state.steps or 0) < FEW_STEPS.value:
-        raise NotRelevant("there were too few training steps")
-    given, takers = reads_inputs(graph), graph.consumers()
+    if state is not None:
+        require_steps(state)
+    takers = graph.consumers()
     sizes = [
         (size, route)
         for route, size in facts.measurements.input_scales.items()
-        if route in given
         # A normalization takes the bias away, and with it the gradient.
-        and not normalized_behind(graph, takers, route)
+        if not normalized_behind(graph, takers, route)
     ]
     if not sizes:
         raise NotApplicable("no layer that gets the inputs has averages of its gradients")

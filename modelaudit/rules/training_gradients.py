@@ -15,12 +15,12 @@ from modelaudit.rules.initial_values import left_initial
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.rules.network_heads import activation_of, saved_graph
 from modelaudit.rules.signal_flow import sigmoid_depths
+from modelaudit.rules.training_reach import require_steps
 from modelaudit.rules.training_steps import adam, compiled_state
 from modelaudit.structs import replace
 from modelaudit.thresholds.design import SIGMOIDS
 from modelaudit.thresholds.training import (
     ALIVE,
-    FEW_STEPS,
     ONE_RATIO,
     SHRINKING,
     SILENT_UNITS,
@@ -40,9 +40,7 @@ def _trained(facts: Facts) -> tuple[OptimizerState, tuple[WeightMoments, ...]]:
     state = compiled_state(facts)
     if not state.moments:
         raise NotApplicable("the file does not say which average of gradients belongs to what")
-    # Without a number of steps, powers of Adam's betas that are 0 tell of hundreds.
-    if (FEW_STEPS.value if state.steps is None else state.steps) < FEW_STEPS.value:
-        raise NotRelevant("there were too few training steps")
+    require_steps(state)
     return state, state.moments
 
 

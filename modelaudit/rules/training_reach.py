@@ -14,8 +14,13 @@ from modelaudit.facts import Artifact, Kernel, Layer, Tensor
 from modelaudit.measures.kernels.batchnorm import variable_names
 from modelaudit.measures.kernels.initializers import candidates
 from modelaudit.measures.kernels.other_weights import STARTS, frozen_variables
-from modelaudit.measures.optimizer_state import NOT_TRAINED, optimizer_state
+from modelaudit.measures.optimizer_state import (
+    NOT_TRAINED,
+    OptimizerState,
+    optimizer_state,
+)
 from modelaudit.rules.learning_rates import ADAPTIVE
+from modelaudit.rules.model import NotApplicable, NotRelevant
 from modelaudit.rules.training_traces import numbered, reached
 from modelaudit.structs import PerObject, replace
 from modelaudit.thresholds.training import FEW_STEPS
@@ -27,6 +32,19 @@ from modelaudit.thresholds.weights import (
 )
 
 _HALF = ("float16", "bfloat16")
+
+
+def require_steps(state: OptimizerState) -> None:
+    """Check that the averages of gradients are those of at least `FEW_STEPS`.
+
+    Raises:
+        NotApplicable: the number of steps is not stored.
+        NotRelevant: there were fewer.
+    """
+    if state.steps is None and not state.many_steps:
+        raise NotApplicable("the number of training steps is not stored")
+    if state.steps is not None and state.steps < FEW_STEPS.value:
+        raise NotRelevant("there were too few training steps")
 
 
 def barely_trained(artifact: Artifact) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 from msgspec import Struct
 
@@ -39,16 +39,20 @@ def only_head_moved(
     drawn = all(k.tests.get("fits") is not False and not k.guessed for k in first)
     if not drawn or biases[:end].count(True) < 2 or rest.count(False) < len(rest):
         return ()
-    return tuple(_body(artifact, k) for k in first if k.tests.get("fits") is True)
+    frozen = _frozen_models(artifact)
+    return tuple(_body(frozen, k) for k in first if k.tests.get("fits") is True)
 
 
-def _body(artifact: Artifact, kernel: KernelInitialization) -> Untouched:
+def _frozen_models(artifact: Artifact) -> frozenset[str]:
+    layers = artifact.architecture.layers if artifact.architecture else ()
+    return frozenset(layer.route for layer in layers if layer.is_model and not layer.trainable)
+
+
+def _body(frozen: Set[str], kernel: KernelInitialization) -> Untouched:
     """A kernel of a body; a model that was frozen as a whole is one whose weights are missing.
 
     Layers that were frozen one by one may be random features on purpose.
     """
-    layers = artifact.architecture.layers if artifact.architecture else ()
-    frozen = {layer.route for layer in layers if layer.is_model and not layer.trainable}
     around = layer_of(kernel)
     while around and around not in frozen:
         around = around.rpartition("/")[0]
@@ -60,7 +64,8 @@ def body_left_out(artifact: Artifact, found: Sequence[Untouched]) -> tuple[Untou
     kept = [each for each in found if each.against in {FEATURES, NO_STATE}]
     if len({layer_of(each.kernel) for each in kept}) < 2:
         return tuple(found)
-    return tuple(_body(artifact, each.kernel) if each in kept else each for each in found)
+    frozen = _frozen_models(artifact)
+    return tuple(_body(frozen, each.kernel) if each in kept else each for each in found)
 
 
 def _companions(kernel: KernelInitialization) -> bool | None:

@@ -29,6 +29,13 @@ FEW_STEPS = Threshold(
     "number of training steps below which a model has hardly been trained",
     "chosen; one pass over 320 inputs in batches of 32",
 )
+SAME_STEPS = Threshold(
+    0.01,
+    "of the steps",
+    "difference between the numbers of steps that the powers of Adam's two betas tell, from which "
+    "the betas are not the usual ones",
+    "rounding of float32: 0.007 where the smaller power is near the smallest number, else 6e-5",
+)
 ONE_PASS = Threshold(
     63,
     "steps",
@@ -181,6 +188,13 @@ SCALED_AWAY = Threshold(
     "",
     "size of the largest input column below which inputs were scaled to nearly nothing",
     "pixels divided by 255 twice: 1.5e-5; a sound network for small numbers learns their scale",
+)
+LARGE_COLUMN = Threshold(
+    10.0,
+    "",
+    "root mean square of an input column in training above which built-in rows of a table have its "
+    "scale",
+    "chosen; built-in rows are made for columns of about 1",
 )
 UNSCALED = Threshold(
     100.0,

@@ -10,7 +10,7 @@ LEVEL = Threshold(
     "",
     "significance level at which a kernel may be called trained, for all kernels of a model "
     "together",
-    "Bonferroni: shared by the kernels and by the initializers that are tried",
+    "Bonferroni: shared by the kernels, the initializers that are tried and the tests of each",
 )
 MIN_WEIGHTS_WITH_BIAS = Threshold(
     64,

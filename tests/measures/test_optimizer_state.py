@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,8 @@ from modelaudit.rules.model import Facts
 from modelaudit.rules.training_steps import adam
 from modelaudit.settings import Limits
 from modelaudit.structs import replace
+
+SCALE = {"a": 1000.0}
 
 
 def slot(name, low=-1.0, high=1.0, shape=(4, 2), dtype="float32"):
@@ -144,6 +147,50 @@ def test_tensorflow_1_counts_steps_beside_its_optimizers(shape, steps):
     tensors = (examples.tensor("dense/kernel"), examples.tensor("global_step", shape, five))
     found = optimizer_state(examples.model(tensors=tensors, kind=Format.TF1_CHECKPOINT))
     assert (found.steps if found else None) == steps
+
+
+@pytest.mark.parametrize("count", [math.inf, math.nan, -1.0])
+def test_a_count_that_is_no_number_of_steps(count):
+    stored = examples.tensor("global_step", (), TensorStats(count, count, count, 0.0, 0, 0))
+    found = state(stored, slot("a/kernel/Momentum"))
+    assert (found.name, found.steps) == ("Momentum", None)
+
+
+@pytest.mark.parametrize(
+    ("powers", "steps", "many"),
+    [
+        ((0.9, 0.999), 0, False),
+        ((0.9**6, 0.999**6), 5, False),
+        ((0.0, 0.999**1001), 1000, False),
+        ((0.0, 0.999), None, False),  # beta_1 is 0
+        ((0.5, 0.999), None, False),
+        ((0.0, 0.0), None, True),
+    ],
+)
+def test_steps_by_the_powers_of_the_betas(powers, steps, many):
+    slots = [slot("a/kernel/Adam"), slot("a/kernel/Adam_1", 0.0)]
+    slots += [slot(f"beta{n}_power", p, p, ()) for n, p in enumerate(powers, 1)]
+    found = state(*slots)
+    assert (found.name, found.steps, found.many_steps) == ("Adam", steps, many)
+
+
+@pytest.mark.parametrize("code", ["MA433", "MA434", "MA440"])
+def test_a_number_of_steps_that_is_not_stored_is_no_evidence(code):
+    """Momentum of TensorFlow 1 has no powers that tell it; those of 0 tell of many."""
+
+    def judged(*slots):
+        artifact = examples.model(examples.layer("a"), examples.layer("b"))
+        artifact = replace(artifact, tensors=(*artifact.tensors, *slots))
+        return run_rule(rule(code), Facts(artifact, measurements=Measurements(input_scales=SCALE)))
+
+    small = slot("a/kernel/Momentum", -1e-9, 1e-9)
+    found = judged(small, slot("b/kernel/Momentum"))
+    assert (found.findings, found.reason) == ((), "the number of training steps is not stored")
+    own = ("a/kernel/Adam", "b/kernel/Adam")
+    slots = [slot(own[0], -1e-20, 1e-20), slot(own[1])]
+    slots += [slot(f"{name}_1", 0.0, 1e-18 if name is own[0] else 1.0) for name in own]
+    fallen = [slot(f"beta{n}_power", 0.0, 0.0, ()) for n in (1, 2)]
+    assert judged(*slots, *fallen).findings
 
 
 @pytest.fixture(scope="module")

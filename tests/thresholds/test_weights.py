@@ -72,7 +72,8 @@ def shrunk_to(p):
 
 @at("weights.LEVEL", {0.00099: "trained", 0.00101: "fresh"})
 def another_distribution(p):
-    values, full = uniform(64, 64, shrunk_to(p)), uniform(64, 64)
+    # Each of the two tests, of the distribution and of the range, has half the level.
+    values, full = uniform(64, 64, shrunk_to(p / 2)), uniform(64, 64)
     for at_edge in (full.argmin(), full.argmax()):  # keep the range
         values.flat[at_edge] = full.flat[at_edge]
     return state(values)
@@ -85,7 +86,7 @@ def a_smaller_range(p):
     for _ in range(60):
         middle = (low + high) / 2
         inside = n * middle ** (n - 1) - (n - 1) * middle**n
-        low, high = (middle, high) if inside < p else (low, middle)
+        low, high = (middle, high) if inside < p / 2 else (low, middle)
     return state(uniform(64, 64, 1 - low / (1 - 1 / n)))
 
 

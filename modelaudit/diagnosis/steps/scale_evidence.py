@@ -45,7 +45,7 @@ def by_statistics(
     """Statistics that do not match, but match on another scale on which no information is lost.
 
     They decide alone if there are no classes whose information could confirm it, if they are far
-    off, and if a constant output has nothing to add.
+    off, or if a constant output has nothing to add.
     """
     best = min(first.domain, key=lambda name: _strain(seen, name), default="") if first else ""
     if first is None or not best or labels_contradict(output, best):

@@ -10,6 +10,7 @@ to a layer, not to a call.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
@@ -53,6 +54,16 @@ class LayerGraph(Struct, frozen=True, dict=True):
     def get(self, route: str) -> Layer | None:
         """The layer at `route`, or None."""
         return self._by_route.get(route)
+
+    @cached_property
+    def _places(self) -> list[tuple[str, int]]:
+        return sorted((layer.route, place) for place, layer in enumerate(self.layers))
+
+    def last_inside(self, route: str) -> Layer | None:
+        """The last layer of a model that is applied to each step."""
+        start, end = (bisect_left(self._places, (route + mark, -1)) for mark in "/0")
+        places = [place for _, place in self._places[start:end]]
+        return self.layers[max(places)] if places else None
 
     @cached_property
     def _consumers(self) -> Mapping[str, tuple[str, ...]]:

@@ -122,7 +122,7 @@ def _against(fit: LawFit, level: float, values: KernelValues) -> str:
     """Why the weights are not those of the initializer, or ""."""
     if not fit.inside:
         return "weights exceed the initializer's bound"
-    if min(fit.p, fit.spread_p) <= level:
+    if min(fit.p, fit.spread_p) <= fit.part(level):
         return "weights do not follow the initializer's distribution"
     if not fit.fits(level):
         return "the largest weights are smaller than those of the initializer"

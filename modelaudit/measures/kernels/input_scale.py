@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from modelaudit.thresholds.training import UNSCALED
 
 
 def input_scales(artifact: Artifact, most_bytes: int) -> Iterator[tuple[str, float]]:
-    """Routes of layers, and the root mean square of the largest column of their inputs.
+    """Layers that get inputs of the network, and root mean squares of their largest columns.
 
     Args:
         artifact: the model.
@@ -26,10 +26,16 @@ def input_scales(artifact: Artifact, most_bytes: int) -> Iterator[tuple[str, flo
     Raises:
         ReadError: the averages cannot be read.
     """
+    if artifact.architecture is None:
+        return
+    given = reads_inputs(layer_graph(artifact.architecture))
+    tensors = {tensor.name: tensor for tensor in artifact.tensors}
     for kernel, bias in _pairs(artifact):
+        if kernel.route not in given:
+            continue
         size = _bound(kernel, bias)
         if size > UNSCALED.value:
-            columns = _columns(artifact, kernel, bias, most_bytes)
+            columns = _columns(tensors, kernel, bias, most_bytes)
             size = float(columns.max()) if columns.size else 0.0
         yield kernel.route, size
 
@@ -41,13 +47,13 @@ def table_scales(artifact: Artifact, columns: int, most_bytes: int) -> NDArray[n
     """
     if artifact.architecture is None:
         return None
-    graph = layer_graph(artifact.architecture)
-    given = reads_inputs(graph)
+    given = reads_inputs(layer_graph(artifact.architecture))
+    tensors = {tensor.name: tensor for tensor in artifact.tensors}
     try:
         for kernel, bias in _pairs(artifact):
             first = kernel.route in given and len(kernel.shape) == 2
             if first and kernel.shape[0] == columns and _bound(kernel, bias) > UNSCALED.value:
-                found = _columns(artifact, kernel, bias, most_bytes)
+                found = _columns(tensors, kernel, bias, most_bytes)
                 return found if found.size and found.max() > UNSCALED.value else None
     except (ReadError, OSError):
         return None
@@ -88,14 +94,13 @@ def _bound(kernel: WeightMoments, bias: WeightMoments) -> float:
 
 
 def _columns(
-    artifact: Artifact, kernel: WeightMoments, bias: WeightMoments, most_bytes: int
+    tensors: Mapping[str, Tensor], kernel: WeightMoments, bias: WeightMoments, most_bytes: int
 ) -> NDArray[np.float64]:
     """Root mean square of each column of a layer's inputs; empty where it is not known.
 
     For z = x W + b, dL/dW[i, j] = x[i] dL/db[j]. A unit j that only outliers reach says nothing
     about other inputs, so the squares of column i are summed over all units, then compared.
     """
-    tensors = {tensor.name: tensor for tensor in artifact.tensors}
     squares, of_bias = (_read(tensors.get(x.squares), most_bytes) for x in (kernel, bias))
     if of_bias.ndim == 2 and squares.ndim == 2:
         of_bias = of_bias[0]  # a GRU has a second bias, behind the recurrent kernel

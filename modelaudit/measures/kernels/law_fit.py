@@ -43,8 +43,12 @@ class LawFit(Struct, frozen=True):
     spread_p: float = 1.0
 
     def fits(self, level: float) -> bool:
-        """Whether the distribution is not rejected at `level`."""
-        return self.inside and min(self.p, self.range_p, self.spread_p) > level
+        """Whether no test rejects the distribution at its part of `level`."""
+        return self.inside and min(self.p, self.range_p, self.spread_p) > self.part(level)
+
+    def part(self, level: float) -> float:
+        """The significance level of each test, so that all together have `level` (Bonferroni)."""
+        return level / (2 if self.bounded else 3)
 
 
 def flat_fit(values: KernelValues, rounding: float) -> LawFit | None:
@@ -54,7 +58,7 @@ def flat_fit(values: KernelValues, rounding: float) -> LawFit | None:
     if bound == 0 or bound > FLAT.value * spread:
         return None
     found = law_fit(uniform(bound), values, rounding)
-    return found if found.fits(FLAT_P.value) else None
+    return found if min(found.p, found.range_p) > FLAT_P.value else None
 
 
 def _sorted(values: KernelValues) -> NDArray[np.float64]:

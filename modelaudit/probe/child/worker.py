@@ -227,7 +227,8 @@ class Worker:
                 outputs.setdefault(name, []).append(portable(self._cut(name, row, rows)))
         for name, shape in shapes.items():
             first = outputs[name][0]
-            if all(np.array_equal(first, each) for each in outputs[name][1:]):
+            uneven = any(each.shape != first.shape for each in outputs[name])
+            if uneven or all(np.array_equal(first, each) for each in outputs[name][1:]):
                 raise AdapterError(_WITHOUT_ROWS.format(name, shape))
         skipped = sorted(set(self._last_names) - set(outputs))
         joined = {name: np.concatenate(pieces) for name, pieces in outputs.items()}

@@ -33,9 +33,9 @@ from modelaudit.probe.study.inputs import (
 from modelaudit.probe.study.runner import Array
 from modelaudit.settings import ProbeSettings, Tasks
 from modelaudit.structs import replace
+from modelaudit.thresholds.training import LARGE_COLUMN
 
 MAX_IMAGES = 1000
-LARGE_COLUMN = 10.0  # root mean square from which a column is not on the usual scale
 
 
 class PreparedInputs(Struct, frozen=True):
@@ -246,7 +246,7 @@ def _as_in_training(data: ProbeData, artifact: Artifact) -> ProbeData:
     share = (x - low) / (high - low)  # 0 to 1
     positive = (np.arange(len(x)) // 2 % 2 == 0)[:, None]
     scaled = np.where(positive, 0.5 + share, math.sqrt(3) * (2 * share - 1)) * scales
-    x = np.where(scales > LARGE_COLUMN, scaled, x).astype(x.dtype)
+    x = np.where(scales > LARGE_COLUMN.value, scaled, x).astype(x.dtype)
     note = f"columns as large as in training, up to {scales.max():.4g}, by the optimizer's averages"
     bounds = (float(x.min()), float(x.max()))
     return replace(data, x=x, value_range=bounds, notes=(*data.notes[1:], note))

@@ -151,3 +151,11 @@ def test_only_takers_of_shared_layers_end() -> None:
     assert [each.route for each in graph.only_takers("p", lambda _: True)] == ["q", "p"]
     dropout = graph.only_takers("in", lambda each: each.class_name == "Dense")
     assert [each.route for each in dropout] == ["a", "p"]
+
+
+def test_the_last_layer_inside_another() -> None:
+    names = ["in", "t", "t/a", "t-b", "t/z", "t/m", "t0", "t/m2/x", "u/t/k"]
+    graph = layer_graph(architecture([layer(name, "Dense") for name in names]))
+    for route in ("t", "t/m2", "u", "t/a", "nothing"):
+        inside = [x for x in graph.layers if x.route.startswith(f"{route}/")]
+        assert graph.last_inside(route) == (inside[-1] if inside else None)

@@ -12,6 +12,7 @@ from modelaudit.measures.kernels.initialization import (
     like_their_kind,
     with_first_inconsistent,
 )
+from modelaudit.measures.kernels.law_fit import law_fit
 from modelaudit.measures.kernels.values import load_kernel
 from modelaudit.measures.statistics import spectrum_excess
 from modelaudit.structs import replace
@@ -113,6 +114,17 @@ def test_a_normal_law_of_another_width_is_training(scale: float, fits: bool) -> 
     assert found.tests["fits"] is fits
     assert found.tests["ks_p"] > found.tests["level"]
     assert (found.tests["spread_p"] > found.tests["level"]) is fits
+
+
+@pytest.mark.parametrize("law", [initializers.normal(1.0), initializers.uniform(1.0)])
+def test_draws_of_a_law_are_rejected_no_more_often_than_the_level_says(law) -> None:
+    """Though several tests look at them, each of which could reject 0.15 of all draws."""
+    rng, rejected = np.random.default_rng(0), 0
+    for _ in range(400):
+        drawn = rng.normal(0, 1, (8, 8)) if law.kind == "normal" else rng.uniform(-1, 1, (8, 8))
+        stored = load_kernel(kernel("a", (8, 8)), tensor("a/kernel", drawn.astype(np.float32)))
+        rejected += not law_fit(law, stored, 1e-5).fits(0.15)
+    assert rejected / 400 < 0.15
 
 
 def test_inconsistent_statistics_after_small_kernels_decide() -> None:

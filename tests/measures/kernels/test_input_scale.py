@@ -60,6 +60,17 @@ def test_a_unit_that_only_outliers_reach_says_nothing_of_the_other_inputs(tmp_pa
     assert found == pytest.approx(size, rel=0.05) if wide else found < 3
 
 
+def test_only_layers_that_get_the_inputs_are_read(tmp_path):
+    rng = np.random.default_rng(0)
+    inputs, gradients = rng.normal(0, 500, (50, 4)), rng.normal(0, 1, (50, 8))
+    artifact = trained(tmp_path, inputs, gradients)
+    (layer,) = artifact.architecture.layers
+    assert [route for route, _ in input_scales(artifact, 1 << 20)] == ["dense"]
+    first = examples.layer("first", "Dense")
+    deep = examples.model(first, replace(layer, inbound=(("first",),))).architecture
+    assert [*input_scales(replace(artifact, architecture=deep), 1 << 20)] == []
+
+
 @pytest.mark.parametrize("large", [False, True])
 def test_built_in_rows_are_as_large_as_those_of_the_training(tmp_path, large):
     rng = np.random.default_rng(0)

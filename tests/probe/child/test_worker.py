@@ -38,6 +38,7 @@ def test_the_row_of_one_sample():
     [
         (lambda batch: batch[0] * 2, 2),  # the first of two samples is not the row of the second
         (lambda _: np.ones(3), 1),  # a constant is no output of a sample
+        (lambda batch: np.ones((2 + int(batch[0, 0] > 3), 3)), 1),  # as many rows as were found
         (lambda batch: batch.sum(), 1),  # nor is a number, such as a loss
     ],
 )

@@ -10,6 +10,7 @@ import binascii
 import math
 import operator
 from collections.abc import Callable, Mapping, Sequence
+from functools import reduce
 from typing import TypeAlias
 
 from modelaudit.facts import Json
@@ -39,6 +40,11 @@ def _power(base: float, exponent: float) -> float:
     return int(power) if power.is_integer() else power
 
 
+def _whole(rounding: Callable[[float], int], number: float) -> float:
+    """A rounded number; infinity and NaN as they are."""
+    return rounding(number) if math.isfinite(number) else number
+
+
 _NUMBERS: Mapping[str, Callable[[float, float], float]] = {
     "Mul": operator.mul,
     "Add": operator.add,
@@ -59,8 +65,10 @@ _ALONE: Mapping[str, Callable[[float], float]] = {
     "Square": lambda number: _power(number, 2),
     "Exp": lambda number: _power(math.e, number),
     "Sqrt": lambda number: math.sqrt(max(number, 0)),
-    **dict.fromkeys(("Floor", "Round", "Rint"), math.floor),
-    "Ceil": math.ceil,
+    "Floor": lambda number: _whole(math.floor, number),
+    "Ceil": lambda number: _whole(math.ceil, number),
+    # Half to even, as in TensorFlow.
+    **dict.fromkeys(("Round", "Rint"), lambda number: _whole(round, number)),
 }
 _COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
     "Less": operator.lt,
@@ -71,7 +79,7 @@ _COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
     "NotEqual": operator.ne,
 }
 _REDUCTIONS: Mapping[str, Callable[[list[float]], float]] = {
-    "Prod": math.prod,
+    "Prod": lambda numbers: reduce(lambda a, b: _clipped(a * b), numbers),
     "Sum": sum,
     "Max": max,
     "Min": min,

@@ -18,6 +18,8 @@ from modelaudit.rules.security.graph.extents import (
 
 _MOST_AXES = 64
 _MOST_PARTS = 64
+_MOST_VALUES = 1024
+_MOST_PRODUCTS = 1 << 17
 
 
 def expanded(inputs: Inputs) -> Extent:
@@ -187,11 +189,14 @@ def turned(attributes: Attributes) -> tuple[bool, bool]:
 
 
 def multiplied(inputs: Inputs, attributes: Attributes) -> list[Json] | None:
-    """The product of two small matrices of numbers."""
+    """The product of two small matrices of numbers; None of larger ones."""
     given = [_rows(each, turn) for each, turn in zip(inputs, turned(attributes), strict=False)]
     if len(given) != 2 or not all(given) or len(given[0][0]) != len(given[1]):
         return None
     columns = [*zip(*given[1], strict=True)]
+    size = len(given[0]) * len(columns)
+    if size > _MOST_VALUES or size * len(given[1]) > _MOST_PRODUCTS:
+        return None
     sums = [sum(a * b for a, b in zip(row, x, strict=True)) for row in given[0] for x in columns]
     return [max(-MOST, min(each, MOST)) for each in sums]
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import gzip
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from modelaudit.formats.graph.op_registry import known_operations
 from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
 from modelaudit.rules.security.graph.extents import UNKNOWN, Extent
 from modelaudit.rules.security.graph.op_extents import made
-from modelaudit.rules.security.graph.shape_ops import accumulated
+from modelaudit.rules.security.graph.shape_ops import accumulated, multiplied
 from modelaudit.rules.security.graph.text_growth import _is_quick
 from tests.made.graphs import Graph, Maker
 from tests.rules.security.graph.costly import BIG, SMALL, WAYS, Build, dataset, found_in, looped
@@ -298,6 +299,16 @@ def test_patterns_that_may_take_long_are_not_tried(pattern: str) -> None:
 @pytest.mark.parametrize("pattern", ["a", "[a-z]", "a+", ".*", "(a)(b)", "a|b"])
 def test_patterns_that_take_no_time_are_tried(pattern: str) -> None:
     assert _is_quick(pattern)
+
+
+@pytest.mark.parametrize(("rows", "inner"), [(3, 2), (32, 1), (33, 1), (8, 3000)])
+def test_only_small_matrices_are_multiplied(rows: int, inner: int) -> None:
+    """A graph can make matrices of 1024 x 1024 from lists of 1024, and multiply them often."""
+    numbers = [n % 7 for n in range(rows * inner)]
+    given = [Extent(shape, tuple(numbers), exact=True) for shape in ((rows, inner), (inner, rows))]
+    found = multiplied(given, {})
+    one, other = (np.array(numbers).reshape(each.shape or ()) for each in given)
+    assert found == ((one @ other).reshape(-1).tolist() if rows < 33 and inner < 3000 else None)
 
 
 def test_sums_of_a_list_stay_bounded() -> None:
