@@ -226,9 +226,8 @@ class Worker:
                     shapes[name], row = value.shape, value[None]
                 outputs.setdefault(name, []).append(portable(self._cut(name, row, rows)))
         for name, shape in shapes.items():
-            first = outputs[name][0]
-            uneven = any(each.shape != first.shape for each in outputs[name])
-            if uneven or all(np.array_equal(first, each) for each in outputs[name][1:]):
+            one, *rest = outputs[name]
+            if {x.shape for x in rest} - {one.shape} or all(np.array_equal(one, x) for x in rest):
                 raise AdapterError(_WITHOUT_ROWS.format(name, shape))
         skipped = sorted(set(self._last_names) - set(outputs))
         joined = {name: np.concatenate(pieces) for name, pieces in outputs.items()}
