@@ -6,6 +6,7 @@ from modelaudit.audit_types.diagnosis import Cause, Diagnosis
 from modelaudit.diagnosis.case import Case, r2_in_words
 from modelaudit.diagnosis.input_corrections import words_of
 from modelaudit.diagnosis.odds_text import DESCRIPTIONS, percent
+from modelaudit.diagnosis.steps.design import likely_mistakes
 from modelaudit.measures.architecture.modality_words import ModalityWords, in_words
 from modelaudit.rules.absent_values import variables_without_values
 
@@ -17,6 +18,9 @@ QUESTION = (
 NO_CAUSE = (
     "The file, its weights and its restore are sound as far as they can be judged without {images}."
 )
+
+OPEN = frozenset({"undecided-without-images", "not-run"})
+"""What is said of a model whose outputs were not measured, or on built-in inputs only."""
 
 SOUND = "Weights and restore are sound as far as the file shows."
 
@@ -177,6 +181,11 @@ def plain_answer(case: Case, diagnosis: Diagnosis) -> str:
         text = f"Undecided: {case.unused}. {in_words(NO_CAUSE, case.words)}"
     if first.cause == "undecided-without-images" and case.wants_pixels:
         text = f"{case.wants_pixels} {text}"
+    mistakes = likely_mistakes(case) if first.cause in OPEN else ()
+    if mistakes:
+        # Details begin with the name of a layer, which keeps its case.
+        text += f" The design, however, has a likely mistake ({mistakes[0].code}): "
+        text += mistakes[0].detail
     text += _doubted(diagnosis)
     if case.behaviour is None and first.cause not in {
         "damaged-restore",

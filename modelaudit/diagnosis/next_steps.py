@@ -19,6 +19,7 @@ from modelaudit.diagnosis.input_corrections import (
 from modelaudit.diagnosis.loading_code import LoadingCode
 from modelaudit.diagnosis.model import CauseFound
 from modelaudit.diagnosis.snippets import EXPORT
+from modelaudit.findings import Finding
 from modelaudit.measures.architecture.modality_words import ModalityWords, in_words
 
 UNKNOWN_DRAWING = "the layers that are called with training=True or that draw random numbers"
@@ -27,6 +28,12 @@ EXPORTED = NextStep(
     "call with training=False.",
     EXPORT,
 )
+
+
+def step_of(finding: Finding) -> NextStep:
+    """What a finding says to do; lines after the first are code."""
+    text, _, code = finding.fix.partition("\n")
+    return NextStep(f"{text.rstrip(':')} ({finding.code}).".replace(". (", " ("), code.strip("\n"))
 
 
 def next_steps(

@@ -21,7 +21,7 @@ from modelaudit.audit_types.diagnosis import (
     Undecidable,
 )
 from modelaudit.diagnosis.advice import ADVICE
-from modelaudit.diagnosis.answer import QUESTION, plain_answer
+from modelaudit.diagnosis.answer import OPEN, QUESTION, plain_answer
 from modelaudit.diagnosis.arrangement import (
     Decided,
     DiagnosisStep,
@@ -35,7 +35,7 @@ from modelaudit.diagnosis.beliefs import Beliefs, beliefs
 from modelaudit.diagnosis.case import Case
 from modelaudit.diagnosis.loading_code import loading_code
 from modelaudit.diagnosis.model import CauseFound, StepResults
-from modelaudit.diagnosis.next_steps import next_steps
+from modelaudit.diagnosis.next_steps import next_steps, step_of
 from modelaudit.diagnosis.odds_text import DESCRIPTIONS
 from modelaudit.diagnosis.steps import (
     collapse as collapse_steps,
@@ -163,7 +163,10 @@ def _cause(name: str, found: CauseFound, case: Case, known: Beliefs) -> Cause:
         evidence=found.evidence,
         against=found.against,
         refute=in_words(advice.refute, case.words),
-        next_steps=next_steps(name, found, loading_code(case.facts), case.words, values),
+        next_steps=(
+            *(map(step_of, design_steps.likely_mistakes(case)[:1]) if name in OPEN else ()),
+            *next_steps(name, found, loading_code(case.facts), case.words, values),
+        ),
         transform=found.transform,
         where=found.where,
     )

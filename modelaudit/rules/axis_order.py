@@ -31,7 +31,7 @@ def _axes(rule: Rule, facts: Facts) -> Iterator[Finding]:
     scrambled = [*_reshaped(rule, graph)]
     yield from scrambled
     inputs = [layer for layer in graph.layers if not graph.calls[layer.route]]
-    images = [layer for layer in inputs if len(input_shape(layer) or ()) == 4]
+    images = [layer for layer in inputs if len(input_shape(layer) or ()) in {4, 5}]
     series = [layer for layer in inputs if len(input_shape(layer) or ()) == 3]
     if not images and not series and not scrambled:
         raise NotRelevant("the model takes no images or series")
@@ -45,8 +45,9 @@ def _axes(rule: Rule, facts: Facts) -> Iterator[Finding]:
         _, *sizes = shape
         taken_first = channels_first(first)
         # The axis that the convolution takes for channels, and the one that looks like them.
-        taken, looks = (sizes[0], sizes[2]) if taken_first else (sizes[2], sizes[0])
-        if looks in _CHANNELS and taken == sizes[1] and (taken or 0) >= IMAGE_SIDE.value:
+        taken, looks = (sizes[0], sizes[-1]) if taken_first else (sizes[-1], sizes[0])
+        side = sizes[1] if taken_first else sizes[-2]
+        if looks in _CHANNELS and taken == side and (taken or 0) >= IMAGE_SIDE.value:
             yield rule.finding(
                 f"{first.route} takes the {'first' if taken_first else 'last'} axis of inputs of "
                 f"shape {sizes} for {taken} channels, but these look like images of "

@@ -9,7 +9,7 @@ from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.formats.keras.compiled_losses import CROSS_ENTROPIES, CompiledLoss
 from modelaudit.layer_classes import Trait, has
 from modelaudit.rules.heads import example_head, paired_heads
-from modelaudit.rules.loss_mismatches import PROBABILITIES
+from modelaudit.rules.loss_mismatches import DISTANCES, PROBABILITIES
 from modelaudit.rules.model import Facts, Family, Need, Rule
 from modelaudit.rules.network_heads import NetworkHead
 
@@ -49,6 +49,16 @@ def _behind(rule: Rule, facts: Facts) -> Iterator[Finding]:
                     else Severity.LOW,
                     fix=f"Move {step.layer.name} before {head.weights.name}, then train again.",
                 )
+            elif seen == "softmax" and name.startswith(("GlobalMax", "MaxPooling")):
+                yield rule.finding(
+                    f"{step.layer.route} ({name}) takes the largest value at any position of each "
+                    "class: the probabilities of the classes no longer add up to 1.",
+                    route=step.layer.route,
+                    evidence={"class": name, "activation": seen},
+                    key=step.layer.route,
+                    severity=Severity.LOW,
+                    fix="Pool the scores, then apply the softmax, and train again.",
+                )
             elif seen and _scales(step.layer) and loss and _of_probabilities(loss):
                 yield rule.finding(
                     f"{step.layer.route} scales the {seen} of the output: its results are no "
@@ -61,11 +71,22 @@ def _behind(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 
 def _last_dropped(rule: Rule, head: NetworkHead, loss: CompiledLoss | None) -> Iterator[Finding]:
-    """Dropout as the last layer behind scores or numbers, which the loss then gets as 0."""
+    """Dropout or a batch normalization as the last layer behind scores or numbers."""
     step = head.steps[-1]
-    if loss is None or head.last in PROBABILITIES or not has(step.layer.class_name, Trait.DROPOUT):
+    if loss is None or head.last in PROBABILITIES:
         return
-    if step.layer.config.get("rate") != 0:
+    if has(step.layer.class_name, Trait.BATCH_NORMALISATION) and loss.name in DISTANCES:
+        yield rule.finding(
+            f"{step.layer.route} ({step.layer.class_name}) is the last layer: in training every "
+            f"number that {loss.name} judges depends on the others of its batch.",
+            route=step.layer.route,
+            evidence={"class": step.layer.class_name, "activation": head.last, "loss": loss.name},
+            key=step.layer.route,
+            severity=Severity.LOW,
+            fix=f"Move {step.layer.name} before {head.weights.name}, scale the targets instead, and "
+            "train again.",
+        )
+    if has(step.layer.class_name, Trait.DROPOUT) and step.layer.config.get("rate") != 0:
         yield rule.finding(
             f"{step.layer.route} ({step.layer.class_name}) is the last layer: in training it "
             + ("sets at random to 0" if step.layer.class_name in _ZEROING else "changes at random")

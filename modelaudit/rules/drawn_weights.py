@@ -90,3 +90,8 @@ def few(kernel: KernelInitialization) -> bool:
     small = FEWEST_WITH_BIAS.value <= kernel.weights < MIN_WEIGHTS_WITH_BIAS.value
     trained = tests.get("trainable") is not False and tests.get("bias_initial") is True
     return small and trained and not kernel.guessed and "norms" not in tests
+
+
+def starts_constant(kernel: KernelInitialization) -> bool:
+    """Whether its initializer gives one value to all of it."""
+    return kernel.initializer in {"Zeros", "Ones", "Constant"} and not kernel.guessed

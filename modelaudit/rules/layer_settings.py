@@ -70,8 +70,13 @@ def _own(
             yield detail, momentum, Severity.HIGH if started else Severity.LOW, fix
         axis, shape = config.get("axis"), layer.output_shape
         axis = axis[0] if isinstance(axis, list) and len(axis) == 1 else axis
-        if axis == 1 and first is False and shape and len(shape) > 2:
-            detail = "axis 1 is that of rows, but the channels are last: it scales rows"
+        last = len(shape) - 1 if shape else 0
+        if isinstance(axis, int) and first is False and 0 < axis % max(1, last + 1) < last:
+            axis %= last + 1
+            places = ("steps",) if last == 2 else ("rows", "columns")
+            places = places if last < 4 else ("slices", *places)
+            name = places[axis - 1]
+            detail = f"axis {axis} is that of {name}, but the channels are last: it scales {name}"
             fix = f"Use keras.layers.BatchNormalization(axis=-1, name={layer.name!r})"
             yield detail, axis, Severity.LOW, fix
         if epsilon is not None and epsilon >= 1:

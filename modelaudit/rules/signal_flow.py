@@ -54,23 +54,29 @@ def _vanishing(rule: Rule, facts: Facts) -> Iterator[Finding]:
     plain = _plain_descent(facts)
     limit = PLAIN_SIGMOIDS.value if plain else SIGMOIDS.value
     depths = sigmoid_depths(graph)
-    if plain:  # a cross-entropy takes the slope of the output's sigmoid out of the gradient
-        architecture = facts.artifact.architecture
-        names = named_outputs(architecture) if architecture else ()
-        losses = compiled_losses(facts.artifact.training, names)
-        for route, loss in zip(graph.outputs, losses, strict=False):
-            if loss is None or loss.name in CROSS_ENTROPIES:
-                depths[route] = depths.get(route, 0) - 1
+    # A cross-entropy takes the slope of the output's sigmoid out of the gradient.
+    architecture = facts.artifact.architecture
+    names = named_outputs(architecture) if architecture else ()
+    losses = compiled_losses(facts.artifact.training, names)
+    for route, loss in zip(graph.outputs, losses, strict=False):
+        if loss.name in CROSS_ENTROPIES if loss else plain:
+            depths[route] = depths.get(route, 0) - 1
     deepest = max(depths.values(), default=0)
     if deepest >= limit:
         ends = [route for route, depth in depths.items() if depth == deepest]
+        before = graph.above([ends[0]]) - {*graph.outputs}
+        hidden = [
+            layer
+            for layer in graph.layers
+            if layer.route in before and activation_of(layer) == "sigmoid"
+        ]
         yield rule.finding(
             f"{deepest} sigmoid layers follow each other up to {ends[0]}, without a normalization "
             f"or a shortcut: at most 1/{4**deepest:,} of the gradient passes all their slopes"
             + (", and plain SGD does not scale its steps up." if deepest < SIGMOIDS.value else "."),
             route=ends[0],
             evidence={"measured": deepest, "unit": "layers", "threshold": limit},
-            fix=relu_code(graph.layer(ends[0])),
+            fix=relu_code(hidden[-1]),
         )
 
 

@@ -12,10 +12,10 @@ from modelaudit.layer_classes import Trait, has
 from modelaudit.measures.architecture.layer_graph import LayerGraph
 from modelaudit.measures.kernels.initializers import candidates, canonical_name, fans
 from modelaudit.rules import examples
+from modelaudit.rules.cancelled_biases import normalized_behind
 from modelaudit.rules.model import Facts, Family, Need, NotRelevant, Rule
 from modelaudit.rules.network_heads import activation_of, saved_graph
 from modelaudit.rules.signal_flow import relu_code
-from modelaudit.rules.training_results import normalized_behind
 from modelaudit.structs import replace
 from modelaudit.thresholds.design import STARTING_BIAS, STARTING_SIZE, STARTING_SUMS
 

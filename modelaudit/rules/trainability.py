@@ -10,6 +10,7 @@ from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
 from modelaudit.rules.grammar import counted
+from modelaudit.rules.initial_values import never_trained
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.rules.network_heads import output_heads, saved_graph, weighs
 from modelaudit.rules.untrained_bodies import layer_of
@@ -53,16 +54,19 @@ def _frozen(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if weighing and not any(layer.trainable for layer in weighing):
         # An optimizer with averages of weights trained them before they were frozen.
         before = any(t.role == "optimizer" and t.shape for t in facts.artifact.tensors)
+        norms = facts.measurements.batchnorm if facts.measurements else ()
+        never = bool(measured) and never_trained(facts.artifact, measured, norms)[0]
         yield rule.finding(
             f"All of the {counted(len(weighing), 'layer', 'layers')} with weights are frozen. "
             + (
                 "The optimizer trained some before, as a part of a GAN that was frozen afterwards."
                 if before
                 else "With the compile settings in this file, training changes nothing."
-            ),
+            )
+            + " They still have their initial values." * never,
             route=weighing[-1].route,
             evidence={"measured": 0, "unit": "layers that are not frozen", "n": len(weighing)},
-            severity=Severity.INFO if before else Severity.LOW,
+            severity=Severity.HIGH if never else Severity.INFO if before else Severity.LOW,
             fix="Unfreeze what is to learn, compile, and train again:\nmodel.trainable = True",
         )
         return

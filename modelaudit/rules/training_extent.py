@@ -11,6 +11,7 @@ from modelaudit.measures.kernels.initializers import canonical_name
 from modelaudit.measures.optimizer_state import OptimizerState, optimizer_state
 from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
+from modelaudit.rules.cancelled_biases import bias_cancelled
 from modelaudit.rules.grammar import counted
 from modelaudit.rules.initial_values import never_trained
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
@@ -21,7 +22,6 @@ from modelaudit.rules.training_reach import (
     one_step_of,
     require_steps,
 )
-from modelaudit.rules.training_results import normalized_behind
 from modelaudit.thresholds.training import (
     FEW_STEPS,
     HARDLY_MOVED,
@@ -198,8 +198,7 @@ def _unscaled(rule: Rule, facts: Facts) -> Iterator[Finding]:
     sizes = [
         (size, route)
         for route, size in facts.measurements.input_scales.items()
-        # A normalization takes the bias away, and with it the gradient.
-        if not normalized_behind(graph, takers, route)
+        if not bias_cancelled(graph, takers, route)
     ]
     if not sizes:
         raise NotApplicable("no layer that gets the inputs has averages of its gradients")

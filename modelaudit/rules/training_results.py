@@ -10,11 +10,12 @@ from modelaudit.audit_types.kernels import ConstantLayer
 from modelaudit.facts import Artifact, Kernel, Tensor, TensorStats
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.layer_classes import Trait, has
-from modelaudit.measures.architecture.layer_graph import LayerGraph, layer_graph
+from modelaudit.measures.architecture.layer_graph import layer_graph
 from modelaudit.measures.kernels.initializers import candidates, fans
 from modelaudit.measures.kernels.other_weights import frozen_variables
 from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
+from modelaudit.rules.cancelled_biases import normalized_behind
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.rules.network_heads import activation_of, output_heads, saved_graph
 from modelaudit.structs import PerObject, replace
@@ -27,7 +28,6 @@ from modelaudit.thresholds.training import (
 )
 
 _KINDS = frozenset(("dense", "conv", "transpose"))  # depthwise kernels are large in sound models
-_NORMALISES = Trait.BATCH_NORMALISATION | Trait.CHANNEL_NORMALISATION
 _WORDS: Mapping[str, str] = {
     "dead": "is never above zero",
     "saturated": "is saturated",
@@ -134,15 +134,6 @@ def _initial_spread(kernel: Kernel, usual: float) -> float:
     return 0.0 if constant else min([usual, *spreads])
 
 
-def normalized_behind(
-    graph: LayerGraph | None, takers: Mapping[str, tuple[str, ...]], route: str
-) -> bool:
-    """Whether a normalization behind the layer undoes its scale."""
-    following = takers.get(route, ())
-    layers = [graph.get(each) for each in following] if graph else []
-    return any(layer is not None and has(layer.class_name, _NORMALISES) for layer in layers)
-
-
 def _constant(rule: Rule, facts: Facts) -> Iterator[Finding]:
     assert facts.measurements is not None
     if facts.artifact.architecture is None:
@@ -150,8 +141,10 @@ def _constant(rule: Rule, facts: Facts) -> Iterator[Finding]:
     found = facts.measurements.constant
     starting = {k.tensor: k.initializer for k in facts.artifact.kernels}
     outputs = facts.artifact.architecture.outputs
+    stored = {tensor.name: tensor.stats for tensor in facts.artifact.tensors}
+    started = [x.route for x in facts.artifact.kernels if _starts_constant(x, stored.get(x.tensor))]
     for layer in found:
-        if layer.kind == "zero" and not (layer.outputs and _starts_zero(facts, layer.route)):
+        if layer.kind == "zero" and not (layer.outputs and layer.route in started):
             continue  # said by MA406
         reach = (
             "the output is the same for every input"
@@ -170,6 +163,10 @@ def _constant(rule: Rule, facts: Facts) -> Iterator[Finding]:
             else Severity.MEDIUM
             if layer.nonnegative
             else rule.severity,
+            fix=f"Use a random kernel_initializer, such as the default, in {', '.join(started)}, "
+            "and train again."
+            if started
+            else "",
         )
     if not found and facts.artifact.kernels:
         yield from _beyond_scale(rule, facts)
@@ -218,12 +215,11 @@ def _beyond_scale(rule: Rule, facts: Facts) -> Iterator[Finding]:
             )
 
 
-def _starts_zero(facts: Facts, route: str) -> bool:
-    """Whether the layer's initializer draws zeros, as its kernel still is."""
-    for kernel in facts.artifact.kernels:
-        if kernel.route == route and kernel.initializer:
-            return any(d.kind == "constant" for d in candidates(kernel.initializer, kernel.shape))
-    return False
+def _starts_constant(kernel: Kernel, stats: TensorStats | None) -> bool:
+    """Whether the layer's initializer draws one value, and its kernel still has only one."""
+    if stats is None or not stats.constant or not kernel.initializer:
+        return False
+    return any(each.kind == "constant" for each in candidates(kernel.initializer, kernel.shape))
 
 
 def _biases(artifact: Artifact) -> dict[str, TensorStats | None]:

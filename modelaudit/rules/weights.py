@@ -10,14 +10,14 @@ from modelaudit.measures.kernels.batchnorm import batchnorm_tensors
 from modelaudit.measures.kernels.inference_norms import InitialStatistics, initial_statistics
 from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
-from modelaudit.rules.drawn_weights import few
+from modelaudit.rules.drawn_weights import few, starts_constant
 from modelaudit.rules.grammar import counted, every, of_all
 from modelaudit.rules.grouped import by_cause
-from modelaudit.rules.initial_explained import EXPLAINED
+from modelaudit.rules.initial_explained import BODY, EXPLAINED, NO_GRADIENT
 from modelaudit.rules.initial_values import left_initial, never_trained, stale_averages
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
-from modelaudit.rules.training_extent import fix_without_steps
-from modelaudit.rules.training_reach import hardly_moved, one_step_of
+from modelaudit.rules.never_learned import why_initial
+from modelaudit.rules.training_reach import hardly_moved
 from modelaudit.rules.training_traces import (
     frozen_norms,
     tells_frozen,
@@ -142,11 +142,7 @@ def _never_trained(rule: Rule, facts: Facts) -> Iterator[Finding]:
     untrained, moved = hardly_moved(facts.artifact, kernels)
     fresh = [kernel for kernel in untrained if kernel.state == "fresh"]
     if never:
-        why = "the model was never trained, or its weights were not loaded before it was saved"
-        if moved:
-            step = one_step_of(facts.artifact)
-            least = f", less than one step of the optimizer ({step:.1g})" * (moved <= step)
-            why = f"training had no effect, since no bias has moved further than {moved:.1g}{least}"
+        why, severity, fix = why_initial(facts, moved)
         yield rule.finding(
             every(
                 len(fresh),
@@ -161,7 +157,8 @@ def _never_trained(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 "n": len(fresh),
                 "layers": [k.route for k in fresh],
             },
-            fix=fix_without_steps(facts),
+            severity=severity,
+            fix=fix,
         )
 
 
@@ -171,7 +168,12 @@ def _partial_restore(rule: Rule, facts: Facts) -> Iterator[Finding]:
     others = sum(kernel.tests.get("fits") is not True for kernel in decided)
     trained = counted(others, "other kernel is", "other kernels are") + " trained"
     while_others = f"while {trained if others else 'biases elsewhere are trained'}"
-    found = left_initial(facts.artifact, kernels, _measurements(facts).batchnorm)
+    found = [
+        each
+        for each in left_initial(facts.artifact, kernels, _measurements(facts).batchnorm)
+        # Units that start alike let no gradient pass: said by MA406, with what to do.
+        if not (each.against in {BODY, NO_GRADIENT} and starts_constant(each.kernel))
+    ]
     yield from by_cause(_left_out(rule, found, while_others, len(decided)), "layer")
     for why, severity in dict.fromkeys((e.against, e.severity) for e in found if e.against):
         routes = [e.kernel.route for e in found if (e.against, e.severity) == (why, severity)]

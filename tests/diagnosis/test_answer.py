@@ -8,6 +8,9 @@ from modelaudit.audit_types.behaviour import Collapse, Intervention
 from modelaudit.diagnosis import diagnose
 from modelaudit.diagnosis.case import Case
 from modelaudit.measures.architecture.modality_words import WORDS, Modality
+from modelaudit.rules.catalogue import rule
+from modelaudit.rules.engine import run_rules
+from modelaudit.rules.heads import example_head
 from modelaudit.structs import replace
 from tests.diagnosis.cases import (
     behaviour,
@@ -37,6 +40,17 @@ def test_a_model_that_was_not_run_is_undecided():
     found = not_run()
     assert found.causes[0].cause == "not-run"
     assert found.answer.startswith("Undecided. The model was not run: it was not trusted.")
+
+
+@pytest.mark.parametrize("activation", ["relu", "sigmoid"])
+def test_a_likely_mistake_in_the_design_is_told_with_its_fix(activation):
+    given = example_head(activation, "binary_crossentropy", 1)()
+    given = replace(facts(), artifact=given.artifact, behaviour=None, probe_skipped="disabled")
+    found = diagnose(given, run_rules([rule("MA306")], given))
+    (cause, *_), wrong = found.causes, activation == "relu"
+    assert cause.cause == "not-run"
+    assert ("a likely mistake (MA306): head: binary_crossentropy" in found.answer) is wrong
+    assert ('activation="sigmoid"' in cause.next_steps[0].code) is wrong
 
 
 def test_without_tensors_no_diagnosis_applies():

@@ -6,7 +6,7 @@ from modelaudit.diagnosis.case import Case
 from modelaudit.diagnosis.model import CauseExcluded, CauseFound, CauseUnknown, StepResult
 from modelaudit.diagnosis.steps.label import unlearned, weakly_right
 from modelaudit.diagnosis.steps.weight import LISTED, evidence_of
-from modelaudit.findings import Severity
+from modelaudit.findings import Finding, Severity
 
 
 def constant_head(case: Case) -> StepResult:
@@ -45,6 +45,13 @@ DESIGN = (
     *("MA307", "MA308", "MA310", "MA311", "MA312", "MA314", "MA315", "MA319", "MA322", "MA323"),
     *("MA327", "MA328"),
 )
+
+
+def likely_mistakes(case: Case) -> tuple[Finding, ...]:
+    """Findings about the design that only a run could turn into a cause, the gravest first."""
+    codes = ("MA305", "MA306", "MA309", "MA313", "MA321", *DESIGN)
+    found = [f for f in case.findings(*codes) if f.severity.rank >= Severity.MEDIUM.rank]
+    return tuple(sorted(found, key=lambda finding: -finding.severity.rank))
 
 
 def _unlearned(case: Case, sound: str, *codes: str) -> StepResult:

@@ -45,7 +45,7 @@ def axis_orders(graph: LayerGraph) -> Mapping[str, bool]:
     """Layer with a map as its output -> whether it has channels first; none where it is unknown."""
 
     def step(layer: Layer, values: Sequence[bool | None]) -> bool | None:
-        if has_axis_order(layer):
+        if has(layer.class_name, _WINDOWED | Trait.GLOBAL_POOLING):
             return channels_first(layer) if has(layer.class_name, _WINDOWED) else None
         return values[0] if values and has(layer.class_name, _KEEP_ORDER) else None
 

@@ -1,0 +1,73 @@
+"""Why the whole model is still at its initial values, and what to do then."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from modelaudit.findings import Severity
+from modelaudit.formats.keras.compiled_losses import CATEGORICAL, SPARSE
+from modelaudit.measures.optimizer_state import optimizer_state
+from modelaudit.rules.constant_layers import constant_outputs
+from modelaudit.rules.grammar import counted
+from modelaudit.rules.heads import paired_heads
+from modelaudit.rules.model import Facts, NotApplicable
+from modelaudit.rules.network_heads import saved_graph
+from modelaudit.rules.training_extent import fix_without_steps
+from modelaudit.rules.training_reach import one_step_of
+
+
+def why_initial(facts: Facts, moved: float) -> tuple[str, Severity | None, str]:
+    """Why no kernel has moved, the severity if it is not that of the rule, and a fix if known.
+
+    Args:
+        moved: the farthest that any bias has moved.
+    """
+    state = optimizer_state(facts.artifact)
+    if state and state.steps and not moved and _no_gradient(facts):
+        steps = counted(state.steps, "training step", "training steps")
+        return (
+            f"the {steps} had no effect, since no output depends on them or its loss does not",
+            Severity.LOW,
+            "Mend the output, see MA305 or MA306, then train again.",
+        )
+    if moved:
+        step = one_step_of(facts.artifact)
+        least = f", less than one step of the optimizer ({step:.1g})" * (moved <= step)
+        why = f"training had no effect, since no bias has moved further than {moved:.1g}{least}"
+        return why, None, fix_without_steps(facts)
+    why = "the model was never trained, or its weights were not loaded before it was saved"
+    if _frozen(facts):
+        fix = "Load its weights. If it is to learn, unfreeze it, compile and train again:\n"
+        frozen = f"{why}. All its layers are frozen, so training cannot change them"
+        return frozen, None, f"{fix}model.trainable = True"
+    return why, None, fix_without_steps(facts)
+
+
+def _frozen(facts: Facts) -> bool:
+    architecture = facts.artifact.architecture
+    layers = [x for x in (architecture.layers if architecture else ()) if x.variables or x.expected]
+    compiled = bool((facts.artifact.training or {}).get("loss"))
+    return bool(layers) and compiled and not any(layer.trainable for layer in layers)
+
+
+def _no_gradient(facts: Facts) -> bool:
+    """Whether no weight changes any loss: each output is constant, or its share of one class is."""
+    architecture = facts.artifact.architecture
+    try:
+        heads = paired_heads(facts)
+    except NotApplicable:
+        return False
+    if architecture is None or not architecture.outputs:
+        return all(
+            head.units == 1 and head.last == "softmax" and head.activations[-1].axis == -1
+            for head, _ in heads
+        )
+    graph = saved_graph(facts)
+
+    def constant() -> Iterator[str]:
+        yield from constant_outputs(graph)
+        for head, loss in heads:
+            if loss is not None and head.units == 1 and loss.name in CATEGORICAL | SPARSE:
+                yield head.route
+
+    return {*graph.outputs} <= {*constant()}

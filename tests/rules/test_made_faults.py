@@ -1,0 +1,148 @@
+"""Mistakes that whole facts show, each with a sound twin."""
+
+from __future__ import annotations
+
+import pytest
+
+from modelaudit.audit_types.kernels import ConstantLayer, KernelInitialization
+from modelaudit.facts import Kernel
+from modelaudit.measures.architecture.layer_graph import layer_graph
+from modelaudit.measures.summary import Measurements
+from modelaudit.rules import examples
+from modelaudit.rules.cancelled_biases import bias_cancelled
+from modelaudit.rules.catalogue import rule
+from modelaudit.rules.engine import run_rule
+from modelaudit.structs import replace
+from tests.rules.test_made_designs import HEAD, dense, found, layer, names
+
+COUNT = examples.tensor("optimizer/vars/0", (), replace(examples.ORDINARY, maximum=30.0))
+COUNT = replace(COUNT, role="optimizer")
+BINARY = {"loss": "binary_crossentropy"}
+
+
+def kernel(route, state, initializer="GlorotUniform"):
+    tests = {"fits": state == "fresh", "bias_initial": state == "fresh"}
+    return KernelInitialization(
+        route, f"{route}/kernel", initializer, state, weights=500, tests=tests
+    )
+
+
+def judged(code, facts, *kernels):
+    facts = replace(facts, measurements=Measurements(initialization=kernels))
+    return [(str(x.severity), x.detail, x.fix) for x in run_rule(rule(code), facts).findings]
+
+
+@pytest.mark.parametrize("steps", [True, False])
+@pytest.mark.parametrize("units, loss", [(1, "mse"), (1, "categorical_crossentropy"), (3, "mse")])
+def test_steps_without_a_gradient_are_no_missing_training(steps, units, loss):
+    last = "softmax" if loss == "mse" else "linear"
+    facts = examples.chain(
+        replace(dense(name="hidden"), variables={"kernel": "hidden/kernel"}),
+        dense(units, last, name="head"),
+        training={"loss": loss},
+    )
+    head = replace(facts.artifact.architecture.layers[-1], output_shape=(None, units))
+    layers = (facts.artifact.architecture.layers[0], head)
+    architecture = replace(facts.artifact.architecture, layers=layers)
+    stored = (*facts.artifact.tensors, COUNT) if steps else facts.artifact.tensors
+    artifact = replace(facts.artifact, architecture=architecture, tensors=stored)
+    facts = replace(facts, artifact=artifact)
+    ((severity, detail, _),) = judged("MA404", facts, kernel("hidden", "fresh"))
+    explained = steps and units == 1
+    assert severity == ("low" if explained else "high")
+    assert ("30 training steps had no effect" in detail) is explained
+
+
+@pytest.mark.parametrize("state, severity", [("fresh", "high"), ("trained", "low")])
+def test_a_network_that_is_frozen_as_a_whole(state, severity):
+    """As it was drawn, or with trained weights for a part of another network."""
+    frozen = [replace(each, trainable=False) for each in (dense(name="hidden"), HEAD)]
+    facts = examples.chain(*frozen, training={"loss": "mse"})
+    ((said, _, fix),) = judged("MA321", facts, kernel("hidden", state))
+    assert said == severity and "model.trainable = True" in fix
+    never = judged("MA404", facts, kernel("hidden", state))
+    assert [("model.trainable = True" in fix) for *_, fix in never] == [True] * (state == "fresh")
+    open_twin = examples.chain(dense(name="hidden"), HEAD, training={"loss": "mse"})
+    assert judged("MA321", open_twin, kernel("hidden", state)) == []
+
+
+@pytest.mark.parametrize("initializer", ["Zeros", "GlorotUniform"])
+def test_kernels_that_start_at_one_value_get_a_random_initializer(initializer):
+    facts = examples.chain(dense(name="hidden"), HEAD)
+    zeros = replace(examples.ORDINARY, minimum=0.0, maximum=0.0, mean=0.0, std=0.0)
+    said = {"class_name": initializer, "config": {}}
+    each = Kernel(
+        *("hidden", "hidden/kernel", "dense", "io", 0, (4, 8)), "hidden/bias", initializer=said
+    )
+    stored = (examples.tensor("hidden/kernel", (4, 8), zeros),)
+    facts = replace(facts, artifact=replace(facts.artifact, kernels=(each,), tensors=stored))
+    constant = (ConstantLayer("hidden", "dead", False, (HEAD.route,)),)
+    measured = Measurements(constant=constant)
+    (seen,) = run_rule(rule("MA437"), replace(facts, measurements=measured)).findings
+    assert ("random kernel_initializer" in seen.fix) is (initializer == "Zeros")
+    assert ("leaky_relu" in seen.fix) is (initializer != "Zeros")
+
+
+def test_the_output_keeps_the_sigmoid_of_its_loss():
+    def stack(depth, loss, last="sigmoid"):
+        hidden = [dense(8, "sigmoid", name=f"s{n}") for n in range(depth)]
+        return found("MA315", *hidden, dense(1, last, name="head"), training={"loss": loss})
+
+    for loss in ("binary_crossentropy", "mse"):
+        assert names(stack(9, loss), 'activation="relu"', "s8") == "low"
+    assert stack(5, "binary_crossentropy") == []
+    assert len(stack(5, "mse")) == 1  # whose gradient passes the slope of the output
+
+
+def test_biases_that_the_softmax_of_attention_cancels():
+    shape = (None, 12, 8)
+    given = layer("InputLayer", name="given", shape=shape)
+    parts = [replace(dense(8, "linear", name=x), inbound=(("given",),)) for x in "qkv"]
+    dot = replace(layer("Dot", name="dot", axes=2), inbound=(("q", "k"),))
+    scale = replace(layer("Rescaling", name="scale", scale=0.3), inbound=(("dot",),))
+    shares = replace(layer("Softmax", name="shares"), inbound=(("scale",),))
+    mixed = replace(layer("Dot", name="mixed", axes=1), inbound=(("shares", "v"),))
+    last = replace(dense(3, "softmax", name="last"), inbound=(("mixed",),))
+    model = examples.model(given, *parts, dot, scale, shares, mixed, last)
+    graph = layer_graph(model.architecture)
+    cancelled = {x: bias_cancelled(graph, graph.consumers(), x) for x in ("q", "k", "v", "last")}
+    assert cancelled == {"q": True, "k": True, "v": False, "last": False}
+
+
+@pytest.mark.parametrize("name, rank", [("Conv1D", 1), ("Conv2D", 2), ("Conv3D", 3)])
+def test_batch_normalization_over_another_axis_than_the_channels(name, rank):
+    shape = (None, *[20] * rank, 8)
+
+    def seen(axis, data_format="channels_last"):
+        conv = layer(name, shape=shape, filters=8, kernel_size=3, data_format=data_format)
+        norm = layer("BatchNormalization", shape=shape, axis=axis)
+        return found("MA322", conv, norm, HEAD)
+
+    for axis in range(1, rank + 1):
+        assert names(seen(axis), "axis=-1") == "low"
+        assert seen(axis - rank - 2) == seen(axis)
+        assert seen(axis, "channels_first") == []
+    assert seen(-1) == seen(rank + 1) == seen([rank + 1]) == []
+    assert found("MA322", dense(), layer("BatchNormalization", shape=(None, 8, 8), axis=1)) == []
+
+
+@pytest.mark.parametrize(
+    "sizes, expected", [((1, 12, 24, 24), 1), ((12, 24, 24, 1), 0), ((4, 16, 24, 16), 0)]
+)
+def test_channels_before_the_slices_of_a_volume(sizes, expected):
+    given = layer("InputLayer", shape=(None, *sizes))
+    volume = found("MA311", given, layer("Conv3D", kernel_size=3, data_format="channels_last"))
+    assert [severity for severity, _ in volume] == ["medium"] * expected
+
+
+def test_layers_behind_numbers_and_maps():
+    def behind(*more, loss="mse", last="linear"):
+        return found("MA308", dense(1, last, name="head"), *more, training={"loss": loss})
+
+    norm = layer("BatchNormalization")
+    assert names(behind(norm), "before head", "scale the targets") == "low"
+    assert behind(norm, layer("Activation", activation="sigmoid"), loss=BINARY["loss"]) == []
+    pixels = layer("Conv2D", filters=5, kernel_size=1, activation="softmax", name="map")
+    largest, mean = (layer(f"Global{x}Pooling2D") for x in ("Max", "Average"))
+    assert names(found("MA308", pixels, largest), "Pool the scores") == "low"
+    assert found("MA308", pixels, mean) == []
