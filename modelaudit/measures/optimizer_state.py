@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from modelaudit.audit_types.values import number
 from modelaudit.facts import Artifact, Format, Json, Tensor
-from modelaudit.measures.slots_of_tf1 import BETAS, slot_scope, steps_of_powers
+from modelaudit.measures.slots_of_tf1 import BETAS, NORMAL, slot_scope, steps_of_powers
 from modelaudit.structs import PerObject
 
 NOT_TRAINED = ("moving_mean", "moving_variance", "mean", "variance", "count", "seed_generator")
@@ -77,7 +77,7 @@ class OptimizerState(Struct, frozen=True):
     rate: the learning rate when the model was saved; None if unknown.
     settings: its config.
     many_steps: whether what starts at 1, the powers of Adam's betas or the averages of RMSProp in
-        TensorFlow 1, has fallen to 0.
+        TensorFlow 1, has fallen to nothing.
     moments: for all weights that it trained, in the order of the layers.
     """
 
@@ -147,7 +147,7 @@ def _of_tf1(
         settings = {"rho": 0.9}
     moments = tuple(_moments(artifact, slots, slot_scope(artifact, slots)))
     fallen = name == "RMSProp" and any(each.zeros or each.faded for each in moments)
-    many = fallen or one == two == 0
+    many = fallen or all(abs(power) < NORMAL for power in (one, two))
     return OptimizerState(name, steps, None, settings, moments, many)
 
 

@@ -12,16 +12,17 @@ from modelaudit.thresholds.training import SAME_STEPS
 BETAS = {"beta_1": 0.9, "beta_2": 0.999}
 """Adam's defaults."""
 
-_NORMAL = 2.0**-126  # the smallest normal float32: some devices set smaller numbers to 0
+NORMAL = 2.0**-126
+"""The smallest normal float32. Smaller powers become 0 or, where rounding stops them, stay."""
 
 
 def steps_of_powers(first: float, second: float) -> float | None:
     """Steps t by beta_1 ** (t + 1) and beta_2 ** (t + 1), if the betas are the defaults."""
-    if not (0 <= first < 1 and 0 < second < 1):
+    if not (0 <= first < 1 and NORMAL <= second < 1):
         return None
-    one = math.log(max(first, _NORMAL)) / math.log(BETAS["beta_1"])
+    one = math.log(max(first, NORMAL)) / math.log(BETAS["beta_1"])
     two = math.log(second) / math.log(BETAS["beta_2"])
-    same = math.isclose(one, two, rel_tol=SAME_STEPS.value) or (first == 0 and one < two)
+    same = math.isclose(one, two, rel_tol=SAME_STEPS.value) or (first < NORMAL and one < two)
     return max(two - 1, 0.0) if same else None
 
 

@@ -34,7 +34,7 @@ SAME_STEPS = Threshold(
     "of the steps",
     "difference between the numbers of steps that the powers of Adam's two betas tell, from which "
     "the betas are not the usual ones",
-    "rounding of float32: 0.007 where the smaller power is near the smallest number, else 6e-5",
+    "rounding of float32: 3e-5 at most up to the smallest normal number, which is 829 steps",
 )
 ONE_PASS = Threshold(
     63,

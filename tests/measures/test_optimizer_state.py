@@ -162,9 +162,11 @@ def test_a_count_that_is_no_number_of_steps(count):
         ((0.9, 0.999), 0, False),
         ((0.9**6, 0.999**6), 5, False),
         ((0.0, 0.999**1001), 1000, False),
+        ((4 * 2.0**-149, 0.999**2001), 2000, False),  # rounding keeps it there
         ((0.0, 0.999), None, False),  # beta_1 is 0
         ((0.5, 0.999), None, False),
         ((0.0, 0.0), None, True),
+        ((4 * 2.0**-149, 500 * 2.0**-149), None, True),
     ],
 )
 def test_steps_by_the_powers_of_the_betas(powers, steps, many):

@@ -54,7 +54,7 @@ _NUMBERS: Mapping[str, Callable[[float, float], float]] = {
     "Minimum": min,
     "Pow": _power,
     "LeftShift": lambda a, b: _power(2, b) * a,
-    "RightShift": lambda a, b: a // _power(2, b) if b < _MOST_VALUES else 0,
+    "RightShift": lambda a, b: a // _power(2, max(b, 0)) if b < _MOST_VALUES else 0,
     "FloorDiv": lambda a, b: a // b if b else 0,
     "Div": lambda a, b: a / b if b else 0,
     "RealDiv": lambda a, b: a / b if b else 0,
