@@ -50,7 +50,7 @@ def _linear(rule: Rule, facts: Facts) -> Iterator[Finding]:
     rest = [layer for layer in graph.layers if layer.route not in behind]
     hidden = [layer for layer in rest if weighs(layer)]
     if not hidden:
-        raise NotRelevant("the model has one layer with weights")
+        raise NotRelevant("there is no hidden layer with weights")
     trained = bool(facts.artifact.training and facts.artifact.training.get("loss"))
     curved = [layer for layer in rest if not _is_linear(layer)]
     last = heads[0].steps[0].layer
