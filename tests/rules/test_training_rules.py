@@ -148,7 +148,9 @@ def test_rates_that_diverge_or_climb(keras, body, tmp_path):
 @pytest.mark.parametrize("body", BODIES)
 def test_a_few_steps(keras, body, tmp_path):
     made = fit(network(keras, body), *data(body), keras.optimizers.Adam(), 3)
-    check(found(made, tmp_path), "MA432", "medium", bare="low")
+    # A kernel that a step moves out of its bounds may have been trained before.
+    said = "low" if body == "recurrent" else "medium"
+    check(found(made, tmp_path), "MA432", said, bare="low")
 
 
 @pytest.mark.parametrize("body", BODIES)
