@@ -172,10 +172,18 @@ def test_a_few_first_steps_of_a_head_on_a_frozen_base():
 @pytest.mark.parametrize(
     ("tests", "severity"),
     [
-        ({"fits": False, "outside": 0.6, "ks_p": 0.0}, "low"),  # trained, then compiled again
-        ({"fits": False, "outside": 0.6, "ks_p": 0.0, "trainable": False}, "medium"),
-        ({"fits": False, "outside": 0.01, "ks_p": 0.5}, "medium"),  # what few steps move
-        ({"fits": True, "outside": None, "ks_p": 0.5}, "medium"),
+        (
+            {"fits": False, "outside": 0.6, "ks_p": 0.0, "ks_distance": 0.3},
+            "low",
+        ),  # trained, then compiled again
+        (
+            {"fits": False, "outside": 0.6, "ks_p": 0.0, "ks_distance": 0.3, "trainable": False},
+            "medium",
+        ),
+        # What few steps move, also from exactly orthogonal.
+        ({"fits": False, "outside": 0.01, "ks_p": 0.5, "ks_distance": 0.01}, "medium"),
+        ({"fits": False, "outside": None, "ks_p": 0.0, "orthogonality_error": 0.01}, "medium"),
+        ({"fits": True, "outside": None, "ks_p": 0.5, "ks_distance": 0.01}, "medium"),
     ],
 )
 def test_trained_kernels_speak_against_few_steps(tests, severity):
