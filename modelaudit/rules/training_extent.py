@@ -112,6 +112,7 @@ def hardly_left(facts: Facts) -> str:
     trained = any(  # before it was compiled again
         kernel.tests.get("fits") is False
         and kernel.tests.get("trainable") is not False
+        and not kernel.guessed
         and "ks_distance" in kernel.tests  # any step ends what is exact, as orthogonality
         and not _looks_drawn(kernel)
         for kernel in (facts.measurements.initialization if facts.measurements else ())
