@@ -93,12 +93,23 @@ def wait_for_the_lock(out: Path) -> None:
     raise AssertionError("the lock of a killed run is still held")
 
 
+def results(log: Path) -> dict[str, str]:
+    """The digests of the models that a run has reported as done."""
+    lines = log.read_text().splitlines() if log.exists() else []
+    told = [json.loads(line) for line in lines if line.endswith("}")]
+    return {each["path"]: each["sha256"] for each in told if "path" in each}
+
+
+def wait_for_results(process: subprocess.Popen[str], log: Path, count: int) -> None:
+    """Wait until a run has reported so many models, or has ended."""
+    while process.poll() is None and len(results(log)) < count:
+        time.sleep(0.005)
+
+
 @pytest.mark.slow
 def test_killed_at_ten_moments(tmp_path):
     models, out, log = registry(tmp_path / "models", 8), tmp_path / "out", tmp_path / "log.jsonl"
-    begun = time.monotonic()
     assert finish(start(arguments(models, out)))[0] == 0
-    whole = time.monotonic() - begun
     rng = random.Random(7)
     cut_short = 0
     for attempt in range(10):
@@ -107,14 +118,13 @@ def test_killed_at_ten_moments(tmp_path):
         with Store.open(out) as store:
             runs = len(store.runs())
         process = start(arguments(models, out, "--log-file", str(log)))
-        time.sleep(whole * rng.uniform(0.2, 1.0))
+        wait_for_results(process, log, rng.randrange(8))
+        time.sleep(rng.uniform(0, 0.05))
         process.send_signal(signal.SIGKILL)
         process.communicate()
         wait_for_the_lock(out)
         valid(out)
-        lines = log.read_text().splitlines() if log.exists() else []
-        told = [json.loads(line) for line in lines]
-        done = {each["path"]: each["sha256"] for each in told if "path" in each}
+        done = results(log)
         with Store.open(out) as store:
             after = store.runs()
             assert len(after) in (runs, runs + 1)
