@@ -45,6 +45,7 @@ missing_packages() {
         echo python3-venv
     if [ "$level" = dev ]; then
         command -v pdftoppm >/dev/null || echo poppler-utils
+        command -v groff >/dev/null || echo groff-base
         command -v bwrap >/dev/null || [ "$(uname)" != Linux ] || echo bubblewrap
         # The numbers of system calls in the sandbox's filter are compared with these headers.
         [ -e /usr/include/asm-generic/unistd.h ] || [ "$(uname)" != Linux ] || echo linux-libc-dev

@@ -7,7 +7,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import redirect_stdout
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -60,24 +60,22 @@ class PluginStatus(Struct, frozen=True):
         return f"plug-in {self.name} of {self.distribution}"
 
 
-_loaded: list[PluginStatus] | None = None
+_loaded: list[PluginStatus] = []
 
 
 def loaded() -> tuple[PluginStatus, ...]:
     """The plug-ins that `load` found."""
-    return tuple(_loaded or ())
+    return tuple(_loaded)
 
 
+@cache
 def load() -> tuple[PluginStatus, ...]:
     """Load every plug-in of the environment, once; later calls change nothing.
 
     A plug-in that cannot be loaded is a rule that fails to run, so that no model passes without it.
     """
-    global _loaded  # noqa: PLW0603 - what is loaded once is of the process
-    if _loaded is None:
-        _loaded = []
-        for declared in plugin_declarations():
-            _loaded += _of_distribution(declared)
+    for declared in plugin_declarations():
+        _loaded.extend(_of_distribution(declared))
     return loaded()
 
 
@@ -187,7 +185,7 @@ def _broken(status: PluginStatus, problem: str) -> Rule:
 
 
 def _no_example() -> Facts:
-    raise NotImplementedError("a plug-in that could not be loaded has no example")
+    raise LookupError("a plug-in that could not be loaded has no example")
 
 
 def _add_report(value: object, status: PluginStatus) -> tuple[str, ...]:

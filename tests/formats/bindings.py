@@ -32,3 +32,26 @@ def missing(binding: Binding) -> tuple[tuple[str, str], ...]:
         for role in layer.expected
         if role not in layer.variables
     )
+
+
+PLAIN = sequential(
+    layer("InputLayer", "input", batch_input_shape=[None, 8, 8, 4]),
+    conv("conv2d", 4),
+    conv("conv2d_1", 4),
+    layer("Flatten", "flatten"),
+    layer("Dropout", "dropout", rate=0.5),
+    layer("Dense", "dense", units=2),
+)
+
+SHAPES = {
+    "conv2d/kernel": (3, 3, 4, 4),
+    "conv2d/bias": (4,),
+    "conv2d_1/kernel": (3, 3, 4, 4),
+    "conv2d_1/bias": (4,),
+    "dense/kernel": (256, 2),
+    "dense/bias": (2,),
+}
+
+
+def faults(binding: Binding) -> tuple[object, ...]:
+    return binding.unclaimed, missing(binding), binding.misordered

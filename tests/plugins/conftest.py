@@ -37,12 +37,14 @@ def packages(tmp_path, monkeypatch):
     monkeypatch.setattr(site, "getsitepackages", lambda: [str(folder)])
     monkeypatch.setattr(site, "ENABLE_USER_SITE", False)
     monkeypatch.setattr(sys, "path", [*sys.path, str(folder)])
-    monkeypatch.setattr(loading, "_loaded", None)
+    monkeypatch.setattr(loading, "_loaded", [])
+    loading.load.cache_clear()
     monkeypatch.setattr(catalogue, "_added", [])
     monkeypatch.setattr(catalogue, "_sources", [])
     monkeypatch.setattr(plugin_formats, "_added", [])
     before, formats = set(sys.modules), [*registry.FORMATS]
     yield folder
+    loading.load.cache_clear()
     for name in set(registry.FORMATS) - {*formats}:
         del registry.FORMATS[name]
     for name in set(sys.modules) - before:

@@ -194,7 +194,8 @@ def test_nothing_is_loaded_from_the_audited_directory(example, tmp_path, monkeyp
     monkeypatch.chdir(tree)
     for first in ("", str(tree)):  # of `python -c` and of `python -m`
         monkeypatch.setattr(sys, "path", [first, *sys.path])
-        monkeypatch.setattr(loading, "_loaded", None)
+        monkeypatch.setattr(loading, "_loaded", [])
+        loading.load.cache_clear()
         monkeypatch.setattr(catalogue, "_added", [])
         monkeypatch.setattr(plugin_formats, "_added", [])
         registry.FORMATS.pop("acme-csv", None)
@@ -208,7 +209,8 @@ def test_nothing_is_loaded_from_the_audited_directory(example, tmp_path, monkeyp
 def test_another_version_of_a_plugin_is_another_audit(example, monkeypatch):
     loading.load()
     before = catalogue.plugin_sources()
-    monkeypatch.setattr(loading, "_loaded", None)
+    monkeypatch.setattr(loading, "_loaded", [])
+    loading.load.cache_clear()
     monkeypatch.setattr(catalogue, "_added", [])
     monkeypatch.setattr(catalogue, "_sources", [])
     monkeypatch.setattr(plugin_formats, "_added", [])

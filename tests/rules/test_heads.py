@@ -295,15 +295,12 @@ def test_the_fix_names_this_models_layer(keras, tmp_path):
 def test_heads_of_plain_graphs(keras, tmp_path, layers_of, codes):
     """The same model exported without its config, and frozen."""
     import tensorflow as tf
-    from tensorflow.python.framework.convert_to_constants import (
-        convert_variables_to_constants_v2,
-    )
+    from tensorflow.python.framework import convert_to_constants
 
     model = built(keras, "pooled", chain(*layers_of(keras)))
     model.export(str(tmp_path / "exported"), verbose=False)
-    call = tf.function(model)
-    concrete = call.get_concrete_function(tf.TensorSpec((None, 12, 12, 3)))
-    frozen = convert_variables_to_constants_v2(concrete).graph.as_graph_def()
+    concrete = tf.function(model).get_concrete_function(tf.TensorSpec((None, 12, 12, 3)))
+    frozen = convert_to_constants.convert_variables_to_constants_v2(concrete).graph.as_graph_def()
     (tmp_path / "frozen.pb").write_bytes(frozen.SerializeToString())
     for name in ("exported", "frozen.pb"):
         facts = static_facts(tmp_path / name, Settings())
@@ -341,8 +338,7 @@ def test_the_weights_before_a_softmax_over_one_unit_are_trained_by_one_loss(libr
     k.utils.set_random_seed(3)
     x = np.random.default_rng(0).normal(size=(256, 6)).astype("float32")
     y = (x[:, 0] + x[:, 1] > 0).astype("float32")
-    first = {"input_shape": (6,)}
-    model = k.Sequential([k.layers.Dense(1, "softmax", **first)])
+    model = k.Sequential([k.layers.Dense(1, "softmax", input_shape=(6,))])
     model.compile(k.optimizers.Adam(0.05), loss)
     before = model.get_weights()
     model.fit(x, y, epochs=20, verbose=0)

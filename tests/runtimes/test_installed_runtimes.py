@@ -56,7 +56,8 @@ BUILDERS = (plain, convolutions, depthwise, recurrent, wrapped, normalized, prep
 def runtimes():
     """The Keras of each target runtime."""
     keras = pytest.importorskip("keras")
-    tf_keras = pytest.importorskip("tf_keras")
+    import tf_keras
+
     tensorflow = metadata.version("tensorflow")
     return {
         f"tf=={tensorflow}+keras=={keras.__version__}": keras,

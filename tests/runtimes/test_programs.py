@@ -337,14 +337,10 @@ def test_layers_in_a_subclass_of_a_functional_model(
     tmp_path: Path, old: ModuleType, new: ModuleType
 ) -> None:
     """A loader that imports its module reads its layers as those of any other model."""
-
-    class OwnStep(new.Model):
-        pass
-
-    OwnStep.__module__ = "steps"
+    own = type("OwnStep", (new.Model,), {"__module__": "steps"})
     start = new.layers.Input((3,))
     path = tmp_path / "m.keras"
-    OwnStep(start, new.layers.Dense(2)(start)).save(path)
+    own(start, new.layers.Dense(2)(start)).save(path)
     request = LoadRequest(LoadCall.LOAD_MODEL, modules=frozenset(("steps",)))
     (found,) = predict_calls(read(path, Limits()), [(find_profile("tf-keras==2.21"), request)])
     assert {"unknown-argument"} <= {reason.code for reason in found.because}
