@@ -30,28 +30,33 @@ def normalized_behind(
     return any(layer is not None and has(layer.class_name, _NORMALISES) for layer in layers)
 
 
-def bias_cancelled(graph: LayerGraph, takers: Mapping[str, tuple[str, ...]], route: str) -> bool:
-    """Whether a later layer takes the layer's bias away.
+def cancelled_biases(graph: LayerGraph, takers: Mapping[str, tuple[str, ...]]) -> frozenset[str]:
+    """The layers whose bias a later layer takes away.
 
     A normalization subtracts it. Of keys, it adds the same to the scores of all positions, and the
     softmax over these takes that away; in hand-written attention, queries and keys look alike.
     """
-    if normalized_behind(graph, takers, route):
-        return True
-    ends = [(route, False)]
-    reached = {*ends}
-    while ends:
-        source, multiplied = ends.pop()
-        for name in takers.get(source, ()):
+    sources: dict[str, list[str]] = {}
+    normalized, leading = set(), set()  # of leading: a layer, and whether it was multiplied before
+    for source, names in takers.items():
+        if normalized_behind(graph, takers, source):
+            normalized.add(source)
+        for name in names:
+            sources.setdefault(name, []).append(source)
             layer = graph.layer(name)
-            if multiplied and activation_of(layer) in SOFTMAXES and not weighs(layer):
-                return True
-            product = operation_name(layer) in _PRODUCTS
-            step = (name, multiplied or product)
-            if step not in reached and (_passes(layer) or (product and not multiplied)):
-                reached.add(step)
-                ends.append(step)
-    return False
+            if activation_of(layer) in SOFTMAXES and not weighs(layer):
+                leading.add((source, True))
+    ends = [*leading]
+    while ends:  # from the softmaxes backwards, so that each layer is looked at twice at most
+        name, after = ends.pop()
+        layer = graph.layer(name)
+        product, passes = operation_name(layer) in _PRODUCTS, _passes(layer)
+        for before in (True, False):
+            if (before or product) is after and (passes or (product and not before)):
+                found = {(source, before) for source in sources.get(name, ())} - leading
+                leading |= found
+                ends += found
+    return frozenset(normalized | {name for name, multiplied in leading if not multiplied})
 
 
 def _passes(layer: Layer) -> bool:

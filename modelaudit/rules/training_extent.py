@@ -11,7 +11,7 @@ from modelaudit.measures.kernels.initializers import canonical_name
 from modelaudit.measures.optimizer_state import OptimizerState, optimizer_state
 from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
-from modelaudit.rules.cancelled_biases import bias_cancelled
+from modelaudit.rules.cancelled_biases import cancelled_biases
 from modelaudit.rules.grammar import counted
 from modelaudit.rules.initial_values import never_trained
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
@@ -196,11 +196,11 @@ def _unscaled(rule: Rule, facts: Facts) -> Iterator[Finding]:
     state = optimizer_state(facts.artifact)
     if state is not None:
         require_steps(state)
-    takers = graph.consumers()
+    cancelled = cancelled_biases(graph, graph.consumers())
     sizes = [
         (size, route)
         for route, size in facts.measurements.input_scales.items()
-        if not bias_cancelled(graph, takers, route)
+        if route not in cancelled
     ]
     if not sizes:
         raise NotApplicable("no layer that gets the inputs has averages of its gradients")

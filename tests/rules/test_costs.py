@@ -6,7 +6,7 @@ from modelaudit.audit_types.kernels import KernelInitialization
 from modelaudit.facts import Layer
 from modelaudit.findings import Severity
 from modelaudit.measures.architecture.layer_graph import layer_graph
-from modelaudit.rules import examples, network_design
+from modelaudit.rules import cancelled_biases, examples, network_design
 from modelaudit.rules.untrained_bodies import only_head_moved
 from modelaudit.structs import replace
 
@@ -32,6 +32,26 @@ def test_layers_behind_many_hidden_ones_are_looked_at_once(monkeypatch):
         architecture = examples.model(*hidden, *waiting, behind, head).architecture
         assert network_design._at_once(layer_graph(architecture), hidden) is at_once
         assert len(seen) < 4 * COUNT
+
+
+def test_layers_behind_many_inputs_are_looked_at_once(monkeypatch):
+    inputs = [examples.layer(f"d{n}", config={"units": 4}) for n in range(COUNT)]
+    dot = replace(examples.layer("dot", "Dot"), inbound=(tuple(x.route for x in inputs),))
+    waiting = [examples.layer(f"w{n}", "Dropout") for n in range(COUNT)]
+    waiting = [replace(x, inbound=((f"w{n - 1}",),)) for n, x in enumerate(waiting)]
+    waiting[0] = replace(waiting[0], inbound=(("dot",),))
+    last = replace(examples.layer("shares", "Softmax"), inbound=((waiting[-1].route,),))
+    graph = layer_graph(examples.model(*inputs, dot, *waiting, last).architecture)
+    seen = []
+
+    def named(layer):
+        seen.append(layer.route)
+        return "Dot" if layer.class_name == "Dot" else ""
+
+    monkeypatch.setattr(cancelled_biases, "operation_name", named)
+    found = cancelled_biases.cancelled_biases(graph, graph.consumers())
+    assert {x.route for x in inputs} <= found
+    assert len(seen) < 8 * COUNT
 
 
 class Counted(tuple[Layer, ...]):

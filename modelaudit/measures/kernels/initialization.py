@@ -99,7 +99,7 @@ def kernel_initialization(
     if not known and companions.bias_initial and not best.fits(level):
         own = flat_fit(values, rounding)
         label, best = ("random_uniform", own) if own is not None else (label, best)
-    tests = dict(verdict.tests) | fit_json(best, values, rounding) | {"level": level}
+    tests = dict(verdict.tests) | fit_json(best, values, rounding) | {"level": best.part(level)}
     if not known:  # by the usual initializer, whichever is closest
         share = outside(options[_USUAL], values, rounding)
         tests |= {"outside": share, "usual_p": fits[_USUAL].p}
