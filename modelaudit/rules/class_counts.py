@@ -28,14 +28,18 @@ def _labels(rule: Rule, facts: Facts) -> Iterator[Finding]:
     heads = _heads(facts, n)
     sizes = [head.units for head in heads if head.units is not None]
     several = len(sizes) > 1
-    if not heads or len(sizes) < len(heads) or (several and n in {*sizes, sum(sizes)}):
+    if (
+        not heads
+        or len(sizes) < len(heads)
+        or (several and (n == sum(sizes) or any(_owns(size, n) for size in sizes)))
+    ):
         raise NotApplicable("the model does not have one output of known size")
     # Of several outputs, none has as many units, nor all together: the names are nearest to these.
     head = min(heads, key=lambda each: abs((each.units or 0) - n))
     units = head.units
     if units is None or head.last not in PROBABILITIES | {"linear"}:
         raise NotApplicable("the number of classes of the output is not known")
-    if units == n or (units == 1 and (n <= 2 or head.last == "linear")):
+    if _owns(units, n) or (units == 1 and head.last == "linear"):
         return
     effect = "the last ones are never predicted" if units < n else "some predictions have no name"
     yield rule.finding(
@@ -65,9 +69,14 @@ def _heads(facts: Facts, n: int) -> list[NetworkHead]:
     heads = [*output_heads(graph)]
     if len(graph.outputs) == 1:
         return heads
-    if len(heads) < len(graph.outputs) or any(head.units == n for head in heads):
+    if len(heads) < len(graph.outputs) or any(_owns(head.units, n) for head in heads):
         return []  # the names may belong to the other
     return [head for head in heads if head.last == "softmax" and (head.units or 0) > 1]
+
+
+def _owns(units: int | None, n: int) -> bool:
+    """Whether n names fit an output; one unit tells two classes apart."""
+    return units == n or (units == 1 and n <= 2)
 
 
 def _vocabulary(rule: Rule, facts: Facts) -> Iterator[Finding]:

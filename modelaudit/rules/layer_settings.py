@@ -71,11 +71,12 @@ def _own(
         axis, shape = config.get("axis"), layer.output_shape
         axis = axis[0] if isinstance(axis, list) and len(axis) == 1 else axis
         last = len(shape) - 1 if shape else 0
-        if isinstance(axis, int) and first is False and 0 < axis % max(1, last + 1) < last:
-            axis %= last + 1
+        if isinstance(axis, int) and axis < 0:
+            axis += last + 1
+        if isinstance(axis, int) and first is False and 0 < axis < last:
             places = ("steps",) if last == 2 else ("rows", "columns")
             places = places if last < 4 else ("slices", *places)
-            name = places[axis - 1]
+            name = places[axis - 1] if last <= 4 else f"dimension {axis}"
             detail = f"axis {axis} is that of {name}, but the channels are last: it scales {name}"
             fix = f"Use keras.layers.BatchNormalization(axis=-1, name={layer.name!r})"
             yield detail, axis, Severity.LOW, fix

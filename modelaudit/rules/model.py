@@ -27,7 +27,7 @@ from modelaudit.settings import Settings
 from modelaudit.terminal_text import plain
 
 # Names in a file can be of any length, and each finding about what they name repeats them.
-_MOST_DETAIL, _MOST_ROUTE = 10_000, 4_096
+_MOST_TEXT, _MOST_ROUTE = 10_000, 4_096
 
 
 class Family(StrEnum):
@@ -197,12 +197,16 @@ class Rule(Struct, frozen=True):
             severity=severity or self.severity,
             confidence=confidence or self.confidence,
             title=plain(title or self.summary),
-            detail=plain(detail[:_MOST_DETAIL]) + "…" * (len(detail) > _MOST_DETAIL),
+            detail=_cut(detail),
             location=Location(file, _shortened(route)),
             evidence=evidence or {},
-            fix=plain(fix or self.fix),
+            fix=_cut(fix or self.fix),
             key=key,
         )
+
+
+def _cut(text: str) -> str:
+    return plain(text[:_MOST_TEXT]) + "…" * (len(text) > _MOST_TEXT)
 
 
 def _shortened(route: str) -> str:

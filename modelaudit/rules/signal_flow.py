@@ -76,7 +76,7 @@ def _vanishing(rule: Rule, facts: Facts) -> Iterator[Finding]:
             + (", and plain SGD does not scale its steps up." if deepest < SIGMOIDS.value else "."),
             route=ends[0],
             evidence={"measured": deepest, "unit": "layers", "threshold": limit},
-            fix=relu_code(hidden[-1]),
+            fix=relu_code(hidden[-1]) if hidden else "",  # each gives an output, too
         )
 
 

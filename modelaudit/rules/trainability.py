@@ -52,10 +52,12 @@ def _frozen(rule: Rule, facts: Facts) -> Iterator[Finding]:
             )
             return
     if weighing and not any(layer.trainable for layer in weighing):
-        # An optimizer with averages of weights trained them before they were frozen.
-        before = any(t.role == "optimizer" and t.shape for t in facts.artifact.tensors)
         norms = facts.measurements.batchnorm if facts.measurements else ()
         never = bool(measured) and never_trained(facts.artifact, measured, norms)[0]
+        # An optimizer with averages of gradients trained weights before they were frozen, unless
+        # all are as they were drawn.
+        slots = any(t.role == "optimizer" and t.shape for t in facts.artifact.tensors)
+        before = slots and not never
         yield rule.finding(
             f"All of the {counted(len(weighing), 'layer', 'layers')} with weights are frozen. "
             + (

@@ -142,7 +142,7 @@ def _constant(rule: Rule, facts: Facts) -> Iterator[Finding]:
     starting = {k.tensor: k.initializer for k in facts.artifact.kernels}
     outputs = facts.artifact.architecture.outputs
     stored = {tensor.name: tensor.stats for tensor in facts.artifact.tensors}
-    started = [x.route for x in facts.artifact.kernels if _starts_constant(x, stored.get(x.tensor))]
+    started = {x.route for x in facts.artifact.kernels if _starts_constant(x, stored.get(x.tensor))}
     for layer in found:
         if layer.kind == "zero" and not (layer.outputs and layer.route in started):
             continue  # said by MA406
@@ -163,9 +163,9 @@ def _constant(rule: Rule, facts: Facts) -> Iterator[Finding]:
             else Severity.MEDIUM
             if layer.nonnegative
             else rule.severity,
-            fix=f"Use a random kernel_initializer, such as the default, in {', '.join(started)}, "
+            fix=f"Use a random kernel_initializer, such as the default, in {layer.route}, "
             "and train again."
-            if started
+            if layer.route in started
             else "",
         )
     if not found and facts.artifact.kernels:

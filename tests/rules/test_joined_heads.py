@@ -113,6 +113,36 @@ def test_class_names_beside_several_outputs(units, last, severities):
     assert judged("MA317", Facts(replace(made, architecture=architecture))) == severities
 
 
+@pytest.mark.parametrize(
+    ("units", "last", "count", "severities"),
+    [
+        ((5, 1), "sigmoid", 2, []),  # one unit tells two classes apart
+        ((5, 1), "sigmoid", 3, ["medium"]),
+        ((5, 3), "sigmoid", 2, ["medium"]),
+    ],
+)
+def test_two_names_belong_to_the_output_of_one_unit(units, last, count, severities):
+    heads = [dense(units[0], "softmax", name="age"), dense(units[1], last, name="sex")]
+    body = examples.layer("body", config={"units": 8, "activation": "relu"})
+    heads = [replace(head, inbound=(("body",),)) for head in heads]
+    labels = {"file": "labels.txt", "names": [*"abcde"[:count]]}
+    made = examples.model(body, *heads, extra={"labels": labels})
+    architecture = replace(made.architecture, outputs=("age", "sex"))
+    assert judged("MA317", Facts(replace(made, architecture=architecture))) == severities
+
+
+@pytest.mark.parametrize(("count", "severities"), [(2, []), (5, ["low"])])
+def test_two_names_beside_the_outputs_of_a_graph(monkeypatch, count, severities):
+    heads = [
+        NetworkHead(name, head, units, (HeadStep(head, last),))
+        for name, units, last in (("age", 3, "softmax"), ("sex", 1, "sigmoid"))
+        for head in [dense(units, last, name=name)]
+    ]
+    monkeypatch.setattr("modelaudit.rules.class_counts.graph_heads", lambda artifact: heads)
+    labels = {"file": "labels.txt", "names": [*"abcde"[:count]]}
+    assert judged("MA317", Facts(examples.model(extra={"labels": labels}))) == severities
+
+
 @pytest.mark.parametrize("resize", ["UpSampling2D", "Resizing", "Cropping2D"])
 def test_maps_that_are_resized(resize):
     scores = layer("Conv2D", filters=1, kernel_size=[1, 1], activation="linear", name="scores")

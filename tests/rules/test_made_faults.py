@@ -53,6 +53,19 @@ def test_steps_without_a_gradient_are_no_missing_training(steps, units, loss):
     assert ("30 training steps had no effect" in detail) is explained
 
 
+def test_slots_of_a_network_as_drawn_are_no_training_before():
+    slots = replace(examples.tensor("optimizer/m"), role="optimizer")
+    frozen = [replace(each, trainable=False) for each in (dense(name="hidden"), HEAD)]
+    facts = examples.chain(*frozen, training={"loss": "mse"})
+    artifact = replace(facts.artifact, tensors=(*facts.artifact.tensors, slots))
+    for state, severity in (("fresh", "high"), ("trained", "info")):
+        seen = judged("MA321", replace(facts, artifact=artifact), kernel("hidden", state))
+        ((said, detail, _),) = seen
+        assert said == severity
+        assert ("The optimizer trained some before" in detail) is (state == "trained")
+        assert ("They still have their initial values" in detail) is (state == "fresh")
+
+
 @pytest.mark.parametrize("state, severity", [("fresh", "high"), ("trained", "low")])
 def test_a_network_that_is_frozen_as_a_whole(state, severity):
     """As it was drawn, or with trained weights for a part of another network."""
@@ -81,6 +94,37 @@ def test_kernels_that_start_at_one_value_get_a_random_initializer(initializer):
     (seen,) = run_rule(rule("MA437"), replace(facts, measurements=measured)).findings
     assert ("random kernel_initializer" in seen.fix) is (initializer == "Zeros")
     assert ("leaky_relu" in seen.fix) is (initializer != "Zeros")
+
+
+def test_each_constant_layer_gets_the_advice_that_suits_it():
+    """That another layer starts at one value is no reason why this one died."""
+    zeros = replace(examples.ORDINARY, minimum=0.0, maximum=0.0, mean=0.0, std=0.0)
+    facts = examples.chain(dense(name="blur"), dense(name="hidden"), HEAD)
+    kernels, stored = [], []
+    for name, initializer, stats in (
+        ("blur", "Zeros", zeros),
+        ("hidden", "GlorotUniform", examples.ORDINARY),
+    ):
+        said = {"class_name": initializer, "config": {}}
+        at = (name, f"{name}/kernel", "dense", "io", 0, (4, 8))
+        kernels.append(Kernel(*at, f"{name}/bias", initializer=said))
+        stored.append(examples.tensor(f"{name}/kernel", (4, 8), stats))
+    artifact = replace(facts.artifact, kernels=tuple(kernels), tensors=tuple(stored))
+    dead = tuple(ConstantLayer(x, "dead", False, (HEAD.route,)) for x in ("blur", "hidden"))
+    facts = replace(facts, artifact=artifact, measurements=Measurements(constant=dead))
+    fixes = {x.location.route: x.fix for x in run_rule(rule("MA437"), facts).findings}
+    assert "random kernel_initializer, such as the default, in blur," in fixes["blur"]
+    assert "leaky_relu" in fixes["hidden"] and "kernel_initializer" not in fixes["hidden"]
+
+
+def test_sigmoids_in_a_row_that_are_all_outputs():
+    chain = examples.chain(*(dense(8, "sigmoid", name=f"s{n}") for n in range(6)))
+    architecture = chain.artifact.architecture
+    routes = tuple(each.route for each in architecture.layers)
+    architecture = replace(architecture, outputs=routes)
+    facts = replace(chain, artifact=replace(chain.artifact, architecture=architecture))
+    result = run_rule(rule("MA315"), facts)
+    assert [each.fix for each in result.findings] == [rule("MA315").fix], result
 
 
 def test_the_output_keeps_the_sigmoid_of_its_loss():
@@ -124,6 +168,17 @@ def test_batch_normalization_over_another_axis_than_the_channels(name, rank):
         assert seen(axis, "channels_first") == []
     assert seen(-1) == seen(rank + 1) == seen([rank + 1]) == []
     assert found("MA322", dense(), layer("BatchNormalization", shape=(None, 8, 8), axis=1)) == []
+    assert seen(rank + 3) == seen(-rank - 3) == []  # which no layer has
+
+
+def test_batch_normalization_of_maps_with_more_than_three_axes():
+    shape = (None, 2, 2, 2, 2, 8)
+    for axis in (1, 4, -2):
+        conv = layer("Conv3D", shape=shape, filters=8, kernel_size=3, data_format="channels_last")
+        norm = layer("BatchNormalization", shape=shape, axis=axis)
+        result = run_rule(rule("MA322"), examples.chain(conv, norm, HEAD))
+        ((severity, detail),) = [(str(x.severity), x.detail) for x in result.findings]
+        assert severity == "low" and f"it scales dimension {axis % 6}" in detail
 
 
 @pytest.mark.parametrize(

@@ -84,3 +84,9 @@ def test_the_kind_of_the_inputs_is_that_of_the_loaded_model_or_of_what_it_was_fe
     wrong = (Port("x", "float32", (None, None, 13)),)
     changed = replace(loaded, inputs=wrong, uncallable="the restored model takes other inputs")
     assert replace(facts, observations=(changed, loaded)).modality.kind == kind
+
+
+def test_long_texts_of_a_finding_are_cut():
+    found = CATALOGUE[0].finding("d" * 20_000, fix="f" * 20_000)
+    for text in (found.detail, found.fix):
+        assert len(text) == 10_001 and text.endswith("…")
