@@ -30,6 +30,7 @@ from modelaudit.errors import ProbeError
 from modelaudit.facts import Artifact, Format, Signature
 from modelaudit.file_formats import Content, formats
 from modelaudit.findings import Outcome, RuleResult
+from modelaudit.formats.plugin_formats import with_failures
 from modelaudit.formats.reader import read_artifact, unreadable_artifact
 from modelaudit.measures.kernels.directions import with_filters
 from modelaudit.measures.measure import measure
@@ -131,6 +132,7 @@ def static_facts(path: Path, settings: Settings) -> Facts:
     measurements = None
     if artifact.tensors or artifact.architecture:
         measurements = with_filters(measure(artifact, limits=settings.limits), artifact)
+        artifact = with_failures(artifact)
     return Facts(
         artifact=artifact,
         settings=settings,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
 
@@ -99,6 +100,8 @@ class PartlyCompared(Struct, frozen=True, eq=False):
 def checked(value: S) -> S:
     """The same struct made anew, so that every field has its declared type, to any depth.
 
+    Numbers of numpy become those of Python, and lists tuples where a field is declared as one.
+
     Raises:
         ValidationError: a field has another type.
     """
@@ -111,8 +114,13 @@ def _checked(value: object) -> object:
         return checked(value)
     if isinstance(value, tuple):
         return tuple(map(_checked, value))
+    if isinstance(value, list):
+        return [*map(_checked, value)]
     if isinstance(value, Mapping):
         return {name: _checked(each) for name, each in value.items()}
+    # Where nothing has imported numpy there is no number of it.
+    if (numpy := sys.modules.get("numpy")) is not None and isinstance(value, numpy.generic):
+        return value.item()
     return value
 
 

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from contextlib import redirect_stdout
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Struct
 
 from modelaudit.errors import ReadError
-from modelaudit.facts import Artifact, Format, ProblemKind
+from modelaudit.facts import Artifact, Format, Problem, ProblemKind, TensorSource
 from modelaudit.formats.io.bounded import file_entry, model_digest, open_regular
 from modelaudit.formats.tar.members import BLOCK, is_tar
 from modelaudit.settings import Limits
 from modelaudit.structs import checked, replace
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 HEAD = 64  # bytes that may identify a format
 
@@ -61,6 +66,67 @@ def claimed(head: bytes) -> PluginFormat | None:
     return next((form for form in _added if head.startswith(form.magic)), None)
 
 
+@contextmanager
+def _contained(plugin: str, file: str) -> Iterator[None]:
+    """What code of a plug-in prints goes to the standard error; its failures name the plug-in."""
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    except (ReadError, MemoryError):
+        raise
+    except (Exception, SystemExit) as error:
+        reason = f"the plug-in {plugin} failed: {type(error).__name__}: {error}"
+        raise ReadError(ProblemKind.UNREADABLE, file, reason) from error
+
+
+class _Contained(Struct, frozen=True):
+    """Values of a tensor, which a plug-in reads long after it has returned the artifact.
+
+    Attributes:
+        failures: why they could not be read so far: a measure that lacks them is only skipped.
+    """
+
+    source: TensorSource
+    plugin: str
+    file: str
+    failures: list[str]
+
+    @contextmanager
+    def _noted(self) -> Iterator[None]:
+        try:
+            with _contained(self.plugin, self.file):
+                yield
+        except ReadError as error:
+            self.failures.append(error.reason)
+            raise
+
+    def array(self) -> NDArray[np.generic]:
+        """See `facts.TensorSource.array`."""
+        with self._noted():
+            return self.source.array()
+
+    def chunks(self, max_bytes: int = 4 << 20) -> Iterator[NDArray[np.generic]]:
+        """See `facts.TensorSource.chunks`."""
+        with self._noted():
+            pieces = iter(self.source.chunks(max_bytes))
+        while True:
+            with self._noted():
+                piece = next(pieces, None)
+            if piece is None:
+                return
+            yield piece
+
+
+def with_failures(artifact: Artifact) -> Artifact:
+    """The artifact with a problem for each tensor whose values a plug-in failed to read so far."""
+    failed = tuple(
+        Problem(ProblemKind.UNREADABLE, tensor.source.file, tensor.source.failures[0], tensor.name)
+        for tensor in artifact.tensors
+        if isinstance(tensor.source, _Contained) and tensor.source.failures
+    )
+    return replace(artifact, problems=artifact.problems + failed) if failed else artifact
+
+
 def read_plugin_format(path: Path, limits: Limits) -> Artifact:
     """Read a file of a plug-in's format.
 
@@ -71,26 +137,27 @@ def read_plugin_format(path: Path, limits: Limits) -> Artifact:
         form = claimed(handle.read(BLOCK) or b"")
     if form is None:  # replaced meanwhile
         raise ReadError(ProblemKind.UNREADABLE, path.name, "was replaced while it was read")
-    try:
-        with redirect_stdout(sys.stderr):
-            made: object = form.read(path, limits)
+    with _contained(form.name, path.name):
+        made: object = form.read(path, limits)
         found = checked(made) if isinstance(made, Artifact) else None
         if found is not None:
             msgspec.to_builtins((found.extra, found.training))
-    except (ReadError, MemoryError):
-        raise
-    except (Exception, SystemExit) as error:
-        reason = f"the plug-in {form.name} failed: {type(error).__name__}: {error}"
-        raise ReadError(ProblemKind.UNREADABLE, path.name, reason) from error
     if found is None:
         reason = f"the plug-in {form.name} returned {type(made).__name__}, not an artifact"
         raise ReadError(ProblemKind.UNREADABLE, path.name, reason)
     files = (file_entry(path, path, "", limits),)
+    tensors = tuple(
+        each
+        if each.source is None
+        else replace(each, source=_Contained(each.source, form.name, path.name, []))
+        for each in found.tensors
+    )
     return replace(
         found,
         root=path.absolute(),
         format=Format.PLUGIN,
         files=files,
         sha256=model_digest(files),
+        tensors=tensors,
         extra={**found.extra, "plugin": form.name},
     )

@@ -77,7 +77,8 @@ def plugin_declarations() -> tuple[Path, ...]:
 
     Only of packages that are installed in the environment: a directory that the path also has, such
     as the current one, may be the one that is audited. Of a distribution that is installed twice,
-    only the one whose modules are imported. Imports nothing, since most have none.
+    only the one whose modules are imported; versions in one directory, which share their modules,
+    all count. Imports nothing, since most have none.
     """
     users = [site.getusersitepackages()] if site.ENABLE_USER_SITE else []
     order = {each: place for place, each in reversed([*enumerate(sys.path)])}
@@ -88,13 +89,15 @@ def plugin_declarations() -> tuple[Path, ...]:
 
 def _entry_points(folders: Iterable[str]) -> Iterator[Path]:
     """Where each distribution lists its entry points; pip renames to `~` what it removes."""
-    seen = set()
+    seen: set[str] = set()
     for folder in folders:
+        here = set()
         for place in sorted(Path(folder).glob("[!~]*.dist-info")):
             name = re.sub("[-_.]+", "-", place.stem.rpartition("-")[0]).lower()
             if name not in seen:
-                seen.add(name)
+                here.add(name)
                 yield place / "entry_points.txt"
+        seen |= here
 
 
 def _names_plugins(file: Path) -> bool:

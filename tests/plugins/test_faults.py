@@ -7,14 +7,21 @@ import json
 import shutil
 import sys
 import tarfile
+from pathlib import Path
 
+import msgspec
+import numpy as np
 import pytest
 
 from modelaudit import pipeline
-from modelaudit.formats import sniff
+from modelaudit.errors import ReadError
+from modelaudit.facts import Artifact, Format, Tensor, TensorStats
+from modelaudit.formats import plugin_formats, sniff
 from modelaudit.plugins import loading
+from modelaudit.settings import Limits
 from modelaudit.settings.installation import plugin_declarations
 from modelaudit.store import cache_keys
+from modelaudit.structs import checked
 from tests.made import files
 from tests.plugins.installing import declare, rule, run, run_main, scanned
 from tests.runs.nights import audited, nightly
@@ -44,6 +51,19 @@ def test_of_a_distribution_in_two_places_the_imported_one_counts(packages, tmp_p
     monkeypatch.setattr(sys, "path", [str(first), *sys.path])
     assert [each.parent.name for each in plugin_declarations()] == ["Made-1.3.dist-info"]
     assert [each.problem for each in loading.load()] == [""]
+
+
+@pytest.mark.parametrize("names", [False, True])
+def test_the_rest_of_an_old_version_does_not_hide_a_plugin(packages, names):
+    """An upgrade that was interrupted leaves it, with or without a list of entry points."""
+    declare(packages, "rules", rule("return []"))
+    shutil.copytree(packages / "made-1.2.dist-info", packages / "made-1.0.dist-info")
+    if not names:
+        (packages / "made-1.0.dist-info" / "entry_points.txt").unlink()
+    assert [each.provides for each in loading.load() if not each.problem] == [("MINE001",)]
+    problems = [each.problem for each in loading.load() if each.problem]
+    assert len(problems) == names
+    assert all("another rule has this code" in each for each in problems)
 
 
 @pytest.mark.parametrize(
@@ -83,7 +103,13 @@ def test_a_number_of_numpy_is_one(packages, tmp_path):
 FORMAT = "from modelaudit.plugins import PluginFormat\nfrom modelaudit.facts import *\n"
 
 
-@pytest.mark.parametrize("field", ["tensors=('x',)", "extra=None", "extra={'x': object()}"])
+FIELDS = (
+    *("tensors=('x',)", "extra=None", "extra={'x': object()}"),
+    "tensors=[Tensor(5, (), 'float32', 4, 'f')]",
+)
+
+
+@pytest.mark.parametrize("field", FIELDS)
 def test_an_artifact_with_a_value_of_another_type_is_an_error_of_its_reader(
     packages, tmp_path, field
 ):
@@ -93,6 +119,72 @@ def test_an_artifact_with_a_value_of_another_type_is_an_error_of_its_reader(
     reason = scanned(tmp_path / "a.mine")["reason"]
     assert "the plug-in mine failed: " in reason
     assert "internal" not in reason
+
+
+def test_numbers_of_numpy_are_numbers_of_an_artifact():
+    mean = TensorStats(0.0, 1.0, np.float64(0.5), 0.5, 0, 0)
+    tensor = Tensor("a", (np.int64(2),), "float32", np.int64(8), "f", stats=mean)
+    made = Artifact(Path("/a"), Format.PLUGIN, tensors=[tensor], extra={"x": [np.float32(2)]})
+    found = checked(made)
+    assert found.tensors == (tensor,)
+    assert msgspec.to_builtins(found.extra) == {"x": [2.0]}
+
+
+LATER = """
+class Source:
+    def array(self):
+        print("loud")
+        {body}
+    def chunks(self, max_bytes=0):
+        yield 1
+        self.array()
+def read(path, limits):
+    tensor = Tensor("a", (2, 1), "float32", 8, path.name, source=Source())
+    kernel = Kernel("d", "a", "dense", "io", 0, (2, 1))
+    return Artifact(path, Format.PLUGIN, tensors=(tensor,), kernels=(kernel,))
+VALUE = PluginFormat("mine", (b"MINE",), read)
+"""
+
+
+@pytest.mark.parametrize("body", ["raise RuntimeError('x')", "raise SystemExit('x')"])
+@pytest.mark.parametrize(
+    "values", [lambda source: source.array(), lambda source: [*source.chunks()]]
+)
+def test_values_that_a_plugin_reads_later_are_contained_too(
+    packages, tmp_path, capsys, body, values
+):
+    declare(packages, "formats", FORMAT + LATER.format(body=body))
+    loading.load()
+    (tmp_path / "a.mine").write_bytes(b"MINE")
+    (tensor,) = plugin_formats.read_plugin_format(tmp_path / "a.mine", Limits()).tensors
+    with pytest.raises(ReadError, match=r"a\.mine: the plug-in mine failed: .*: x"):
+        values(tensor.source)
+    assert capsys.readouterr() == ("", "loud\n")
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ("raise RuntimeError('x')", "the plug-in mine failed: RuntimeError: x"),
+        ("raise SystemExit('x')", "the plug-in mine failed: SystemExit: x"),
+        ("raise ReadError('unreadable', 'a', 'is damaged')", "a.mine: is damaged"),
+    ],
+)
+def test_a_model_whose_values_cannot_be_read_later_is_incomplete(packages, tmp_path, body, reason):
+    source = "from modelaudit.errors import ReadError\n" + FORMAT + LATER.format(body=body)
+    declare(packages, "formats", source)
+    (tmp_path / "a.mine").write_bytes(b"MINE")
+    row = scanned(tmp_path / "a.mine")
+    assert row["verdict"] == "incomplete"
+    assert reason in row["reason"]
+
+
+def test_values_that_a_plugin_reads_later_are_those_of_its_source(packages, tmp_path):
+    declare(packages, "formats", FORMAT + LATER.format(body="return 2"))
+    loading.load()
+    (tmp_path / "a.mine").write_bytes(b"MINE")
+    (tensor,) = plugin_formats.read_plugin_format(tmp_path / "a.mine", Limits()).tensors
+    assert (tensor.source.array(), [*tensor.source.chunks()]) == (2, [1])
 
 
 @pytest.mark.parametrize("magic", [b"\x1f\x8b\x08\x00", b"BZh9", b"\xfd7zX", b"PK\x03\x04x"])
