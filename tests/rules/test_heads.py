@@ -173,7 +173,6 @@ def sound(keras):
         ([dense(1, "sigmoid")], "dice"),
         ([dense(3, "softmax")], losses.Tversky()),
         ([dense(8, "sigmoid")], "mse"),
-        ([dense(1, "relu"), layers.BatchNormalization()], "mae"),
         ([dense(1, "exponential")], "poisson"),
         ([dense(1, "softplus")], losses.Poisson()),
         ([dense(3, "leaky_relu"), layers.Softmax()], "categorical_crossentropy"),
