@@ -12,7 +12,7 @@ from modelaudit.thresholds.training import SAME_STEPS
 BETAS = {"beta_1": 0.9, "beta_2": 0.999}
 """Adam's defaults."""
 
-NORMAL = 2.0**-126
+NORMAL = math.ldexp(1, -126)
 """The smallest normal float32. Smaller powers become 0 or, where rounding stops them, stay."""
 
 

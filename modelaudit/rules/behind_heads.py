@@ -13,8 +13,6 @@ from modelaudit.rules.loss_mismatches import DISTANCES, PROBABILITIES
 from modelaudit.rules.model import Facts, Family, Need, Rule
 from modelaudit.rules.network_heads import NetworkHead
 
-_ZEROING = frozenset(("Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D"))
-
 
 def _behind(rule: Rule, facts: Facts) -> Iterator[Finding]:
     for head, loss in paired_heads(facts):
@@ -89,8 +87,7 @@ def _last_dropped(rule: Rule, head: NetworkHead, loss: CompiledLoss | None) -> I
     if has(step.layer.class_name, Trait.DROPOUT) and step.layer.config.get("rate") != 0:
         yield rule.finding(
             f"{step.layer.route} ({step.layer.class_name}) is the last layer: in training it "
-            + ("sets at random to 0" if step.layer.class_name in _ZEROING else "changes at random")
-            + f" what {loss.name} judges.",
+            f"changes at random what {loss.name} judges.",
             route=step.layer.route,
             evidence={"class": step.layer.class_name, "activation": head.last, "loss": loss.name},
             key=step.layer.route,
