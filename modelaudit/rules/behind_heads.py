@@ -73,26 +73,23 @@ def _last_dropped(rule: Rule, head: NetworkHead, loss: CompiledLoss | None) -> I
     step = head.steps[-1]
     if loss is None or head.last in PROBABILITIES:
         return
-    if has(step.layer.class_name, Trait.BATCH_NORMALISATION) and loss.name in DISTANCES:
-        yield rule.finding(
-            f"{step.layer.route} ({step.layer.class_name}) is the last layer: in training every "
-            f"number that {loss.name} judges depends on the others of its batch.",
-            route=step.layer.route,
-            evidence={"class": step.layer.class_name, "activation": head.last, "loss": loss.name},
-            key=step.layer.route,
-            severity=Severity.LOW,
-            fix=f"Move {step.layer.name} before {head.weights.name}, scale the targets instead, and "
-            "train again.",
-        )
-    if has(step.layer.class_name, Trait.DROPOUT) and step.layer.config.get("rate") != 0:
-        yield rule.finding(
-            f"{step.layer.route} ({step.layer.class_name}) is the last layer: in training it "
-            f"changes at random what {loss.name} judges.",
-            route=step.layer.route,
-            evidence={"class": step.layer.class_name, "activation": head.last, "loss": loss.name},
-            key=step.layer.route,
-            fix=f"Move {step.layer.name} before {head.weights.name}, then train again.",
-        )
+    name, severity, instead = step.layer.class_name, rule.severity, ""
+    if has(name, Trait.BATCH_NORMALISATION) and loss.name in DISTANCES:
+        does = f"every number that {loss.name} judges depends on the others of its batch"
+        severity, instead = Severity.LOW, " scale the targets instead,"
+    elif has(name, Trait.DROPOUT) and step.layer.config.get("rate") != 0:
+        does = f"it changes at random what {loss.name} judges"
+    else:
+        return
+    yield rule.finding(
+        f"{step.layer.route} ({name}) is the last layer: in training {does}.",
+        route=step.layer.route,
+        evidence={"class": name, "activation": head.last, "loss": loss.name},
+        key=step.layer.route,
+        severity=severity,
+        fix=f"Move {step.layer.name} before {head.weights.name},{instead} "
+        f"{'and ' if instead else 'then '}train again.",
+    )
 
 
 def _of_probabilities(loss: CompiledLoss) -> bool:

@@ -47,6 +47,13 @@ def _of(kl, package, name, *args, **options):
     return getattr(getattr(keras, package), name)(*args, **options)
 
 
+def _hidden(option: str, module: str, name: str, value: float):
+    """One hidden layer with a constraint or a regularizer."""
+    return lambda kl: [
+        kl.Dense(16, activation="relu", name="hidden", **{option: _of(kl, module, name, value)})
+    ]
+
+
 def _drawn_as(activation, **initializers):
     """A hidden layer whose weights have these initializers: a name and its arguments."""
     return lambda kl: [
@@ -78,26 +85,12 @@ WEIGHTS = (
     Third(
         "max-norm-0",
         "constraint|max_value",
-        hidden=lambda kl: [
-            kl.Dense(
-                16,
-                activation="relu",
-                kernel_constraint=_of(kl, "constraints", "MaxNorm", 0.0),
-                name="hidden",
-            )
-        ],
+        hidden=_hidden("kernel_constraint", "constraints", "MaxNorm", 0.0),
     ),
     Third(
         "activity-l1",
         "smaller|activity_regularizer|1e-",
-        hidden=lambda kl: [
-            kl.Dense(
-                16,
-                activation="relu",
-                activity_regularizer=_of(kl, "regularizers", "L1", 100.0),
-                name="hidden",
-            )
-        ],
+        hidden=_hidden("activity_regularizer", "regularizers", "L1", 100.0),
     ),
     known(
         "frozen-head",
