@@ -91,6 +91,11 @@ def _reason(text: str, width: int) -> list[str]:
     return shown
 
 
+BAR = 16  # columns
+BESIDE = 41  # columns of the label, brackets, gaps, 99999/99999, a time like 1d 00:00:00
+LEAST = 8  # columns in which a path says something
+
+
 class ProgressBar(Progress):
     """A progress bar on stderr where that is a terminal, and warnings as lines on stderr.
 
@@ -102,6 +107,7 @@ class ProgressBar(Progress):
             length=0,
             label="auditing",
             show_pos=True,
+            width=BAR,
             item_show_func=_short,
             hidden=not (enabled and sys.stderr.isatty()),
             file=sys.stderr,
@@ -134,4 +140,10 @@ class ProgressBar(Progress):
 
 
 def _short(path: str | None) -> str | None:
-    return path and shorten_path(clean(path), 40)
+    """A path in what is left of the line: one that wraps could not be drawn over."""
+    try:
+        width = os.get_terminal_size(sys.stderr.fileno()).columns  # stdout may be a file
+    except OSError:
+        width = columns()
+    room = min(width - BESIDE - BAR, 40)
+    return shorten_path(clean(path), room) if path and room >= LEAST else None

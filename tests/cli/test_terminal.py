@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import sys
 
 import pytest
 
+from modelaudit.cli import terminal
 from modelaudit.cli.terminal import ProgressBar, table
 from modelaudit.terminal_text import cells, shorten_path
 from tests.rows import row
@@ -49,3 +51,18 @@ def test_a_warning_takes_the_place_of_the_bar_which_continues_below(monkeypatch,
     assert "a.h5" in before
     assert before.endswith("\r\033[K")
     assert "1/2" in after
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_the_bar_stays_on_its_line(monkeypatch, capsys, width):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setattr(terminal, "columns", lambda: width)
+    bar = ProgressBar()
+    bar.begin(13)
+    for _ in range(13):
+        bar.advance("models/of/a/registry/with/long/names/and/a/file.weights.h5")
+    bar.end()
+    drawn = [re.sub(r"\x1b\[[\d;?]*\w", "", line) for line in capsys.readouterr().err.split("\r")]
+    assert max(len(line.rstrip()) for line in drawn) < max(width, 64)
+    assert any("weights.h5" in line for line in drawn) is (width > 64)
