@@ -18,6 +18,7 @@ from modelaudit.pipeline import (
     audit_model,
     incomplete_audit,
 )
+from modelaudit.registry.export_sources import export_sources
 from modelaudit.registry.output_directory import slug
 from modelaudit.registry.places import find_at
 from modelaudit.registry.remote.address import Place, place_of
@@ -66,6 +67,7 @@ def audit(
     found = place.models
     created = clock.utc_now()
     roots = {each.path.parent for each in found.candidates} | {found.root}
+    sources = export_sources({each.path: each.format for each in found.candidates})
     with local_probe(settings, roots) as probe:
         for each in found.candidates:
             shard = settings.selection.shard
@@ -78,6 +80,7 @@ def audit(
                 *(each.path, found.root, each.relative, name, each.origin, each.previous),
                 declared_signature=each.declared_signature,
                 address=place.address,
+                sources=sources.get(each.path, ()),
             )
             yield _at_rest(target, settings, created, probe)
 

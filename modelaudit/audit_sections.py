@@ -24,12 +24,14 @@ from modelaudit.audit_types.loading import (
     PredictionReason,
 )
 from modelaudit.audit_types.model import ExitSection, ModelSection
-from modelaudit.audit_types.restore import GoldenSection, RestoreSection
+from modelaudit.audit_types.restore import GoldenSection, RestoreSection, SourceSection
 from modelaudit.audit_types.weights import TensorRow, WeightsSection
 from modelaudit.exit_codes import ExitCode
 from modelaudit.facts import Architecture, Artifact, Json, Layer, Shape, Tensor
 from modelaudit.findings import Severity, Verdict
 from modelaudit.measures.summary import Measurements
+from modelaudit.probe.pair.source import ExportSource
+from modelaudit.probe.pair.wording import sentences
 from modelaudit.probe.protocol import Observation
 from modelaudit.restore.golden_check import GoldenCheck
 from modelaudit.rules.conditions import prediction_of
@@ -254,11 +256,12 @@ def _predicted(runtime: str, call: str, prediction: Prediction | None) -> Compat
 def restore_section(facts: Facts) -> RestoreSection:
     """The comparison of stored and restored weights, and of both with the records beside them."""
     golden = UNSET if facts.golden is None else _golden(facts.golden)
+    source = UNSET if facts.source is None else _source(facts.source)
     made = facts.repaired
     repair = made.repair if made is not None and made.same_file and made.repair else UNSET
     proof = facts.restore
     if proof is None:
-        return RestoreSection(golden=golden, repair=repair)
+        return RestoreSection(golden=golden, repair=repair, exported_from=source)
     return converted(
         RestoreSection,
         proof,
@@ -268,6 +271,20 @@ def restore_section(facts: Facts) -> RestoreSection:
         layers_differing=tuple(map(str, proof.layers)),
         golden=golden,
         repair=repair,
+        exported_from=source,
+    )
+
+
+def _source(source: ExportSource) -> SourceSection:
+    return SourceSection(
+        file=source.artifact.root.name,
+        verdict=source.pair.verdict.value,
+        numbers=source.pair.numbers.value,
+        weights_compared=source.weights.compared,
+        weights_found=source.weights.identical,
+        ran=source.ran,
+        not_run=source.not_run or UNSET,
+        said=tuple(sentences(source.pair)),
     )
 
 

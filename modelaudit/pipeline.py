@@ -28,12 +28,13 @@ from modelaudit.clock import Stopwatch
 from modelaudit.diagnosis import diagnose
 from modelaudit.errors import ProbeError
 from modelaudit.facts import Artifact, Format, Signature
-from modelaudit.file_formats import Content, formats
 from modelaudit.findings import Outcome, RuleResult
+from modelaudit.formats.added_architecture import add_architecture
 from modelaudit.formats.plugin_formats import with_failures
 from modelaudit.formats.reader import read_artifact, unreadable_artifact
 from modelaudit.measures.kernels.directions import with_filters
 from modelaudit.measures.measure import measure
+from modelaudit.probe.pair.source import ExportSource, find_source
 from modelaudit.probe.protocol import Observation, calls_for, endings
 from modelaudit.probe.result import ProbeResult
 from modelaudit.restore.golden_check import read_golden, with_tolerance
@@ -71,6 +72,7 @@ class AuditTarget(Struct, frozen=True):
     declared_signature: Signature | None = None  # inputs and outputs according to MLflow
     format: Format | None = None  # as it was found; None if unknown
     address: str = ""  # the URL of what `root` is a copy of
+    sources: tuple[Path, ...] = ()  # what an export may have been made from, the likeliest first
 
     @property
     def shown(self) -> str:
@@ -97,33 +99,10 @@ def _catalogue_digest(_plugins: tuple[str, ...]) -> str:
 
 CHANGED_WHILE_READ = "it was modified while it was read, and again during a second attempt"
 
-# Runs a model in the available runtimes and returns the observations.
-Probe = Callable[[Artifact, Settings], ProbeResult]
+# Runs a model in the available runtimes, and an export with its source.
+Probe = Callable[[Artifact, Settings, ExportSource | None], ProbeResult]
 # Stores findings on security where nothing that the model does reaches them.
 Keep = Callable[[tuple[RuleResult, ...]], None]
-
-
-def add_architecture(artifact: Artifact, settings: Settings) -> Artifact:
-    """Weights with the architecture from the settings, or from a file next to them.
-
-    Raises:
-        UsageError: the file in the settings contains no architecture.
-    """
-    if artifact.format not in formats(Content.WEIGHTS):
-        return artifact
-    from modelaudit.formats.keras.external_architecture import (  # importing h5py takes long
-        find_architecture,
-        read_architecture,
-        with_architecture,
-    )
-
-    limits = settings.limits
-    if settings.architecture:
-        return with_architecture(
-            artifact, read_architecture(Path(settings.architecture), limits), limits
-        )
-    found = find_architecture(artifact.root, limits)
-    return with_architecture(artifact, found, limits) if found else artifact
 
 
 def static_facts(path: Path, settings: Settings) -> Facts:
@@ -172,13 +151,32 @@ def why_not_run(facts: Facts) -> str:
     return reason_not_to_run(facts.kept or security_results(facts))
 
 
+def add_source(facts: Facts, places: Sequence[Path]) -> Facts:
+    """`facts` of an export with the model that it was made from, if that is at one of `places`."""
+    settings = facts.settings
+    if facts.artifact.lite is None or not places:
+        return facts
+
+    def read(place: Path) -> Artifact:
+        return add_architecture(read_artifact(place, settings.limits), settings)
+
+    source = find_source(facts.artifact, places, read)
+    if source is None:
+        return facts
+    reason = why_not_run(Facts(source.artifact, settings))
+    if not reason and not settings.probe.data:
+        reason = "there are no images to run both on (--probe-data)"
+    return replace(facts, source=replace(source, not_run=reason))
+
+
 def add_probe(facts: Facts, probe: Probe | None) -> Facts:
     """`facts` with the results of running the model, or why it was not run."""
     reason = why_not_run(facts) if probe else "running models is disabled (--no-probe)"
     if probe is None or reason:
         return replace(facts, probe_skipped=reason)
+    source = facts.source
     try:
-        seen = probe(facts.artifact, facts.settings)
+        seen = probe(facts.artifact, facts.settings, None if source and source.not_run else source)
     except (ProbeError, MemoryError) as error:  # what was read of the model still counts
         reason = f"the probe itself failed: {str(error) or 'out of memory for the outputs'}"
         failed = Observation("here", "", Status.UNAVAILABLE, type(error).__name__, reason)
@@ -195,6 +193,7 @@ def add_probe(facts: Facts, probe: Probe | None) -> Facts:
         behaviour=seen.behaviour,
         restore=seen.restore,
         golden=golden if golden is None or share is None else with_tolerance(golden, share),
+        source=source and source.after(seen.pair),
         probe_skipped="" if seen.behaviour else seen.skipped or endings(seen.observations),
     )
 
@@ -305,6 +304,7 @@ def audit_model(
         facts = replace(facts, path=target.relative, declared_signature=target.declared_signature)
         if target.previous:
             facts = replace(facts, previous=read_artifact(target.previous, settings.limits))
+        facts = add_source(facts, target.sources)
         facts = replace(facts, kept=(*severe(earlier), *security_results(facts)))
         if keep:
             keep(facts.kept)

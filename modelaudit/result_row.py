@@ -51,6 +51,8 @@ class ResultRow(Struct, frozen=True, kw_only=True):
         outputs: tested transforms by output; {} for a model that was not run.
         unanswered: codes of the rules that lacked data, or crashed.
         unused_inputs: why the user's probe data were not used, "" if they were.
+        exported_from: of an export, the name of its source; "" if none was found.
+        same_as_source: whether it is the same model as its source; see `SourceSection.verdict`.
     """
 
     path: str
@@ -70,6 +72,8 @@ class ResultRow(Struct, frozen=True, kw_only=True):
     outputs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     unanswered: tuple[str, ...] = ()
     unused_inputs: str = ""
+    exported_from: str = ""
+    same_as_source: str = ""
 
     @property
     def open_findings(self) -> tuple[RowFinding, ...]:
@@ -107,7 +111,7 @@ def tally(rows: Sequence[ResultRow]) -> str:
 
 def result_row(audit: Audit) -> ResultRow:
     """The row of an audit."""
-    inputs = audit.behaviour.inputs
+    inputs, source = audit.behaviour.inputs, audit.restore.exported_from
     return converted(
         ResultRow,
         audit.model,
@@ -124,6 +128,8 @@ def result_row(audit: Audit) -> ResultRow:
         },
         unanswered=tuple(each.code for each in audit.results if each.unanswered),
         unused_inputs=inputs.unused if inputs else "",
+        exported_from=source.file if source else "",
+        same_as_source=source.verdict if source else "",
     )
 
 

@@ -25,7 +25,7 @@ def target(tmp_path):
 
 
 def ended(status):
-    return lambda artifact, settings: ProbeResult((Observation("here", "load_model", status),))
+    return lambda *_: ProbeResult((Observation("here", "load_model", status),))
 
 
 def test_a_healthy_model_passes_without_a_requested_probe(target):
@@ -50,7 +50,7 @@ def test_a_runtime_that_does_not_start_makes_it_incomplete(target):
 
 
 def test_an_error_in_the_probe_makes_it_incomplete(target):
-    def probe(artifact, settings):
+    def probe(*_):
         raise ProbeError("the channel broke")
 
     audit = audit_model(target, Settings(), CREATED, probe)
@@ -59,7 +59,7 @@ def test_an_error_in_the_probe_makes_it_incomplete(target):
 
 
 def test_outputs_that_fill_the_memory_do_not_make_the_file_unreadable(target):
-    def probe(artifact, settings):
+    def probe(*_):
         raise MemoryError
 
     audit = audit_model(target, Settings(), CREATED, probe)

@@ -143,6 +143,31 @@ def transposed(k, x):
     return k.layers.Flatten()(k.layers.ReLU(6.0)(x))
 
 
+def patches(k, x):
+    """Patches that depthwise convolutions mix, normalized behind GELU, with shortcuts."""
+    x = k.layers.Conv2D(24, 3, strides=3, activation="gelu")(x)
+    x = k.layers.BatchNormalization(momentum=0.9)(x)
+    for _ in range(2):
+        y = k.layers.DepthwiseConv2D(5, padding="same", activation="gelu")(x)
+        x = k.layers.Add()([k.layers.BatchNormalization(momentum=0.9)(y), x])
+        x = k.layers.Conv2D(24, 1, activation="gelu")(x)
+        x = k.layers.BatchNormalization(momentum=0.9)(x)
+    return k.layers.Flatten()(k.layers.AveragePooling2D(2)(x))
+
+
+def attention(k, x):
+    """Convolutions, then attention between places, with layer normalization."""
+    x = _normed(k, x, 16, 2)
+    x = k.layers.Conv2D(24, 2, strides=2)(x)
+    x = k.layers.Reshape((36, 24))(x)
+    y = k.layers.LayerNormalization()(x)
+    x = k.layers.Add()([x, k.layers.MultiHeadAttention(2, 12)(y, y)])
+    y = k.layers.LayerNormalization()(x)
+    y = k.layers.Dense(24)(k.layers.Dense(48, activation="relu")(y))
+    x = k.layers.LayerNormalization()(k.layers.Add()([x, y]))
+    return k.layers.Flatten()(x)
+
+
 BYTES = (0.0, 255.0)
 NETS = {
     net.name: net
@@ -158,7 +183,12 @@ NETS = {
         Net("dense", "signs", 8, dense, (-1.0, 1.0), seed=31),
         Net("transposed", "letters", 6, transposed, BYTES, (1 / 255, 0.0), False, 32),
         Net("strided", "objects", 6, strided, seed=22),
+        Net("patches", "objects", 5, patches, BYTES, (1 / 127.5, -1.0), seed=41),
+        Net("attention", "digits", 7, attention, softmax=False, seed=42),
     )
 }
 # Two for each look.
-APART = ("branches", "squeeze", "preactivated", "strided", "dense", "transposed")
+APART = (
+    *("branches", "squeeze", "preactivated", "strided", "dense", "transposed"),
+    *("patches", "attention"),
+)

@@ -15,8 +15,8 @@ import numpy as np
 
 from benchmarks.feeds.cases import Bench, Case, Predict, accuracy, benches, cases_of, predictor
 from benchmarks.feeds.forms import TURNS, Feed, Floats
-from modelaudit.diagnosis.input_corrections import words_of
 from modelaudit.diagnosis.procedure import FAULTS
+from modelaudit.measures.input_corrections import words_of
 from modelaudit.measures.statistics import wilson
 from modelaudit.measures.value_transforms import JOIN, domain_transforms
 

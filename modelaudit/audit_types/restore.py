@@ -94,6 +94,27 @@ class GoldenSection(AuditSection, frozen=True, kw_only=True):
     """Absolute difference up to which rounding and the model's own noise explain it."""
 
 
+class SourceSection(AuditSection, frozen=True, kw_only=True):
+    """An export against the model that it was made from, which was found beside it."""
+
+    file: str
+    """Name of the source's file or directory."""
+    verdict: str
+    """`equal`, `equal within quantisation`, `different` or `could not be told`."""
+    numbers: str
+    """What the export computes with, such as `8-bit activations`."""
+    weights_compared: Count = 0
+    """Number of weights of the source."""
+    weights_found: Count = 0
+    """Number of these that are in the export, up to half a step of its numbers."""
+    ran: bool = False
+    """Whether both were run on the same inputs; else the verdict is that of the weights."""
+    not_run: str | UnsetType = UNSET
+    """Why they were not. Absent if they were."""
+    said: tuple[str, ...] = ()
+    """Causes and differences as sentences."""
+
+
 class RestoreSection(OptionalSection, frozen=True, kw_only=True):
     """Tensors of the file compared by bytes with those of the loaded model."""
 
@@ -123,6 +144,8 @@ class RestoreSection(OptionalSection, frozen=True, kw_only=True):
     """The model against its golden record. Absent if there is no record."""
     repair: Repair | UnsetType = UNSET
     """How `modelaudit repair` made the file, from its record. Absent if it did not."""
+    exported_from: SourceSection | UnsetType = UNSET
+    """An export against the model that it was made from. Absent if none was found beside it."""
 
     @property
     def empty(self) -> bool:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from modelaudit.audit_types.diagnosis import Cause, Diagnosis
 from modelaudit.diagnosis.case import Case, r2_in_words
-from modelaudit.diagnosis.input_corrections import words_of
 from modelaudit.diagnosis.odds_text import DESCRIPTIONS, percent
 from modelaudit.diagnosis.steps.design import likely_mistakes
 from modelaudit.measures.architecture.modality_words import ModalityWords, in_words
+from modelaudit.measures.input_corrections import words_of
 from modelaudit.rules.absent_values import variables_without_values
 
 QUESTION = (

@@ -15,10 +15,10 @@ from modelaudit.audit_types.behaviour import (
     TransformEffect,
 )
 from modelaudit.audit_types.kernels import BatchNormState, KernelInitialization
-from modelaudit.diagnosis.input_corrections import parts, words_of
 from modelaudit.findings import Finding, Outcome, RuleResult
 from modelaudit.measures.architecture.modality_words import ModalityWords, in_words
 from modelaudit.measures.behaviour.paired import with_other_evidence
+from modelaudit.measures.input_corrections import parts, words_of
 from modelaudit.measures.kernels.initialization import with_first_inconsistent
 from modelaudit.measures.summary import Behaviour
 from modelaudit.measures.value_transforms import SWAPS

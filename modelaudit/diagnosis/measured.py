@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from modelaudit.audit_types.behaviour import BatchNormFit, OutputBehaviour
 from modelaudit.diagnosis.case import FLIPS, Case, capacity, information, scores
-from modelaudit.diagnosis.input_corrections import parts
 from modelaudit.diagnosis.steps.form_evidence import distinguishes
 from modelaudit.findings import Severity
+from modelaudit.measures.input_corrections import parts
 from modelaudit.measures.kernels.inference_norms import InitialStatistics, initial_statistics
 from modelaudit.measures.optimizer_state import optimizer_state
 from modelaudit.measures.value_transforms import JOIN, SWAPS

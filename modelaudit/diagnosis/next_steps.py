@@ -6,7 +6,12 @@ import re
 
 from modelaudit.audit_types.diagnosis import NextStep
 from modelaudit.diagnosis.advice import ADVICE
-from modelaudit.diagnosis.input_corrections import (
+from modelaudit.diagnosis.loading_code import LoadingCode
+from modelaudit.diagnosis.model import CauseFound
+from modelaudit.diagnosis.snippets import EXPORT
+from modelaudit.findings import Finding
+from modelaudit.measures.architecture.modality_words import ModalityWords, in_words
+from modelaudit.measures.input_corrections import (
     AUGMENT,
     NUMPY,
     ORIGINS,
@@ -16,11 +21,6 @@ from modelaudit.diagnosis.input_corrections import (
     parts,
     words_of,
 )
-from modelaudit.diagnosis.loading_code import LoadingCode
-from modelaudit.diagnosis.model import CauseFound
-from modelaudit.diagnosis.snippets import EXPORT
-from modelaudit.findings import Finding
-from modelaudit.measures.architecture.modality_words import ModalityWords, in_words
 
 UNKNOWN_DRAWING = "the layers that are called with training=True or that draw random numbers"
 EXPORTED = NextStep(

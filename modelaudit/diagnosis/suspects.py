@@ -7,7 +7,6 @@ from modelaudit.audit_types.diagnosis import Cause, Diagnosis, Suspect
 from modelaudit.audit_types.kernels import KernelSymmetry
 from modelaudit.diagnosis.case import Case, amount, capacity, information
 from modelaudit.diagnosis.directions import direction_text
-from modelaudit.diagnosis.input_corrections import words_of
 from modelaudit.diagnosis.steps.flip import (
     effect_text,
     flipped,
@@ -18,6 +17,7 @@ from modelaudit.diagnosis.steps.flip import (
 from modelaudit.diagnosis.steps.label import recognises
 from modelaudit.facts import Json
 from modelaudit.measures.architecture.modality_words import in_words
+from modelaudit.measures.input_corrections import words_of
 from modelaudit.rules.grammar import counted
 from modelaudit.thresholds.answers import INFORMED
 from modelaudit.thresholds.flips import FLOOR_SHARE

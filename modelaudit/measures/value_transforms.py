@@ -36,7 +36,7 @@ class DomainTransform(Struct, frozen=True):
     """Reverses the axes in `flip`, then computes `scale * x + offset`.
 
     Attributes:
-        name: as in `diagnosis.input_corrections`.
+        name: as in `measures.input_corrections`.
         scale, offset: one value, or one for each channel (on axis `channels`).
         flip: axes to reverse, such as that of the colours.
         channels: axis of the channels.

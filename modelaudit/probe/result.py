@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from modelaudit.measures.summary import Behaviour
+from modelaudit.probe.pair.model import ExportPair
 from modelaudit.probe.protocol import Observation
 from modelaudit.restore.golden_check import GoldenCheck
 from modelaudit.restore.proof import RestoreProof
@@ -20,6 +21,7 @@ class ProbeResult(Struct, frozen=True):
         restore: comparison of the first loaded model with its file.
         golden: comparison with the golden record.
         elsewhere: attempts in all other runtimes.
+        pair: an export and its source on the same inputs; None if they were not run so.
     """
 
     observations: tuple[Observation, ...]
@@ -28,3 +30,4 @@ class ProbeResult(Struct, frozen=True):
     restore: RestoreProof | None = None
     golden: GoldenCheck | None = None
     elsewhere: tuple[Observation, ...] = ()
+    pair: ExportPair | None = None

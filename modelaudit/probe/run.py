@@ -28,6 +28,8 @@ from modelaudit.probe.other_runtimes import (
     start_other_runtime,
     try_all_runtimes,
 )
+from modelaudit.probe.pair.run import compare_saved
+from modelaudit.probe.pair.source import ExportSource
 from modelaudit.probe.protocol import Observation
 from modelaudit.probe.result import ProbeResult
 from modelaudit.probe.study.agreement import run_reference
@@ -41,13 +43,12 @@ from modelaudit.restore.proof import prove
 from modelaudit.settings import Limits, Settings
 from modelaudit.structs import replace
 
+ModelProbe = Callable[[Artifact, Settings, ExportSource | None], ProbeResult]
 OF_KERAS = ("load_model", "load_weights")  # calls whose model another version of Keras may run
 
 
 @contextlib.contextmanager
-def local_probe(
-    settings: Settings, roots: Collection[Path] = ()
-) -> Iterator[Callable[[Artifact, Settings], ProbeResult]]:
+def local_probe(settings: Settings, roots: Collection[Path] = ()) -> Iterator[ModelProbe]:
     """Start the runtimes for the duration of the context; yields a function that runs a model.
 
     The function may be called from several forked processes at a time. `roots` are absolute
@@ -86,15 +87,21 @@ def start_runtimes(
         yield handles
 
 
-def probe_with(handles: Sequence[RuntimeHandle]) -> Callable[[Artifact, Settings], ProbeResult]:
-    """A function that runs a model in started runtimes."""
+def probe_with(handles: Sequence[RuntimeHandle]) -> ModelProbe:
+    """A function that runs a model in started runtimes, and an export with its source."""
     return partial(_run, handles)
 
 
-def _run(handles: Sequence[RuntimeHandle], artifact: Artifact, settings: Settings) -> ProbeResult:
+def _run(
+    handles: Sequence[RuntimeHandle],
+    artifact: Artifact,
+    settings: Settings,
+    source: ExportSource | None = None,
+) -> ProbeResult:
     """Try the runtimes in order until one loads and calls the model, and measure it there.
 
-    If the settings name other runtimes, also load it in all others and compare the outputs.
+    If the settings name other runtimes, also load it in all others and compare the outputs. An
+    export that was run is then compared with its source, if that is given.
 
     Returns:
         One observation per runtime tried, and the behaviour if the model was loaded. If the child
@@ -139,6 +146,9 @@ def _run(handles: Sequence[RuntimeHandle], artifact: Artifact, settings: Setting
         observations.append(observation)
         break
     others = try_all_runtimes(handles, artifact, probe, observations, first) if everywhere else ()
+    if source is not None and seen.behaviour is not None:
+        found = compare_saved(source.artifact, artifact, source.weights, probe, handles)
+        seen = replace(seen, pair=found)
     return replace(seen, observations=tuple(observations), elsewhere=others)
 
 

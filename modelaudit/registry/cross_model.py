@@ -1,4 +1,4 @@
-"""Cross-model findings: duplicate models, mixed Keras generations, breaking versions."""
+"""Cross-model findings: duplicates, mixed Keras generations, breaking versions, exports."""
 
 from __future__ import annotations
 
@@ -10,13 +10,17 @@ from modelaudit.result_row import ResultRow
 
 SAME_WEIGHTS = "same-weights"
 BREAKING = "breaking-version"  # the rule that compares a version with the previous one
+EXPORT = "export-differs"  # the rule that compares an export with its source
+SAME_EXPORT = "export-agrees"
+_SAME = frozenset({"equal", "equal within quantisation"})
+_LISTED = 10  # exports with the names of their sources
 
 
 class CrossModelFact(Struct, frozen=True):
     """One finding about several models.
 
-    `kind` is machine-readable: `same-content`, `same-weights`, `mixed-keras` or
-    `breaking-version`. `models` are their paths.
+    `kind` is machine-readable: `same-content`, `same-weights`, `mixed-keras`,
+    `breaking-version`, `export-differs` or `export-agrees`. `models` are their paths.
     """
 
     kind: str
@@ -27,7 +31,8 @@ class CrossModelFact(Struct, frozen=True):
 
 def cross_model_facts(rows: Sequence[ResultRow]) -> tuple[CrossModelFact, ...]:
     """Cross-model findings of the rows of a run."""
-    return (*_same_content(rows), *_same_weights(rows), *_mixed_keras(rows), *_breaking(rows))
+    found = (*_same_content(rows), *_same_weights(rows), *_mixed_keras(rows), *_breaking(rows))
+    return (*found, *_exports(rows))
 
 
 def new_facts(
@@ -185,3 +190,22 @@ def _breaking(rows: Sequence[ResultRow]) -> list[CrossModelFact]:
             _paths(found),
         )
     ]
+
+
+def _exports(rows: Sequence[ResultRow]) -> Iterator[CrossModelFact]:
+    """Exports that are another model than their source, and those that are the same."""
+    other = [row for row in rows if any(each.name == EXPORT for each in row.open_findings)]
+    same = [row for row in rows if row.same_as_source in _SAME and row not in other]
+    for kind, found in ((EXPORT, other), (SAME_EXPORT, same)):
+        if found:
+            what = "the same model" if kind == SAME_EXPORT else "not the same model"
+            exports = "1 export is" if len(found) == 1 else f"{len(found)} exports are"
+            title = f"{exports} {what} as the source"
+            yield CrossModelFact(kind, title, _of_sources(found), _paths(found))
+
+
+def _of_sources(rows: Sequence[ResultRow]) -> str:
+    said = [
+        f"{row.path}: {row.same_as_source}, source {row.exported_from}" for row in rows[:_LISTED]
+    ]
+    return "; ".join(said) + " …" * (len(rows) > _LISTED)

@@ -18,6 +18,7 @@ from modelaudit.findings import Confidence, Finding, Location, RuleResult, Sever
 from modelaudit.measures.architecture.modality import model_modality
 from modelaudit.measures.architecture.modality_words import ModalityWords, words_for
 from modelaudit.measures.summary import Behaviour, Measurements
+from modelaudit.probe.pair.source import ExportSource
 from modelaudit.probe.protocol import Observation
 from modelaudit.restore.golden_check import GoldenCheck
 from modelaudit.restore.proof import RestoreProof
@@ -75,6 +76,7 @@ class Facts(Struct, frozen=True, dict=True):
     golden: GoldenCheck | None = None  # the golden record next to the model
     repaired: RepairRecord | None = None  # the record of a repair next to the model
     previous: Artifact | None = None  # the version before it, in a directory of versions
+    source: ExportSource | None = None  # the model that this export was made from
     declared_signature: Signature | None = (
         None  # inputs and outputs as MLflow's `MLmodel` file declares them
     )

@@ -1,12 +1,17 @@
-"""MA8xx: does the model keep the contract of the registry that it is stored in?"""
+"""MA801 and MA803: does the model keep the contract of the registry that it is stored in?"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from modelaudit.changes.interface import signature_changes
-from modelaudit.facts import Artifact, Endpoint, Signature
+from modelaudit.facts import Artifact, Endpoint, Format, Json, Signature
 from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.graphs import LiteModel
+from modelaudit.probe.pair.model import ExportNumbers, PairVerdict
+from modelaudit.probe.pair.source import ExportSource, by_weights
+from modelaudit.probe.pair.wording import code, sentences
+from modelaudit.restore.model import WeightComparison
 from modelaudit.rules.examples import healthy
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.structs import replace
@@ -28,6 +33,61 @@ def _check_breaking(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 key=what,
                 evidence={"previous": version, "change": what},
             )
+
+
+def _check_export(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    if facts.artifact.lite is None:
+        raise NotRelevant("only exports to TensorFlow Lite are compared with their source")
+    source = facts.source
+    if source is None:
+        raise NotApplicable("no other model that was found has its name or its weights")
+    pair, name = source.pair, source.artifact.root.name
+    if pair.verdict is PairVerdict.UNKNOWN:
+        why = f" ({source.not_run})" if source.not_run else ""
+        raise NotApplicable(f"whether it is the model in {name} was not seen: {pair.reason}{why}")
+    if pair.same:
+        return
+    if source.taken_for and not source.ran:
+        said = f"It has the name of {name}, but all weights of {source.taken_for}"
+    else:
+        said = f"It is not the model in {name}: " + "; ".join(sentences(pair))
+    mend = code(pair)
+    certain = source.ran and bool(pair.causes) and pair.causes[0].certain
+    yield rule.finding(
+        f"{said}.",
+        key=name,
+        evidence=_export_evidence(source),
+        fix=f"Mend it where it is called, or export it again:\n\n{_indented(mend)}" if mend else "",
+        severity=None if source.ran else Severity.MEDIUM,
+        confidence=Confidence.CERTAIN if certain else None,
+    )
+
+
+def _export_evidence(source: ExportSource) -> dict[str, Json]:
+    pair, weights = source.pair, source.weights
+    told: dict[str, Json] = {
+        "source": source.artifact.root.name,
+        "weights": weights.compared,
+        "found": weights.identical,
+        "causes": [each.kind.value for each in pair.causes],
+    }
+    if pair.outputs:
+        worst = max(pair.outputs, key=lambda each: each.rms)
+        told |= {"measured": worst.rms, "unit": "of the spread of the outputs", "n": worst.n}
+    return told
+
+
+def _indented(lines: str) -> str:
+    return "\n".join(f"    {line}" for line in lines.splitlines())
+
+
+def _exported(found: int) -> Facts:
+    """An export that has so many of the ten weights of its source."""
+    artifact = replace(healthy().artifact, format=Format.TFLITE, lite=LiteModel())
+    missing = tuple(f"dense_{i}/kernel" for i in range(10 - found))
+    weights = WeightComparison(10, found, missing=missing)
+    pair = by_weights(weights, ExportNumbers.FLOAT)
+    return Facts(artifact, source=ExportSource(healthy().artifact, True, weights, pair))
 
 
 def _version(shape: tuple[int | None, ...]) -> Artifact:
@@ -60,5 +120,23 @@ RULES = (
         bad=lambda: _followed((None, 32, 32, 3)),
         good=lambda: _followed((None, None, None, 1)),
         references=("https://www.tensorflow.org/tfx/serving/serving_config",),
+    ),
+    Rule(
+        code="MA803",
+        name="export-differs",
+        family=Family.REGISTRY,
+        severity=Severity.HIGH,
+        confidence=Confidence.HIGH,
+        needs=(Need.ARTIFACT,),
+        summary="The export is not the same model as its source",
+        pass_title="The export is the same model as its source, as far as both were compared",
+        why="What is deployed is the export, but what was tested is the source. If the export was "
+        "made from another training, expects other inputs, or was quantised with unrepresentative "
+        "data, nothing in either file says so.",
+        fix="See what differs on images of yours, and export the model again:\n\n"
+        "    modelaudit diff SOURCE EXPORT --probe-data IMAGES",
+        check=_check_export,
+        bad=lambda: _exported(0),
+        good=lambda: _exported(10),
     ),
 )

@@ -190,8 +190,12 @@ def audit_all(
 
 
 def max_load_attempts(settings: Settings) -> int:
-    """How often a model may be loaded: in two installed runtimes, and by three calls in others."""
-    return 2 + 3 * (2 + len(settings.runtimes)) if settings.runtimes else 2
+    """How often a model may be loaded: in two installed runtimes, and by three calls in others.
+
+    With the user's data, an export and its source are loaded once more.
+    """
+    pair = 2 if settings.probe.data else 0
+    return pair + (2 + 3 * (2 + len(settings.runtimes)) if settings.runtimes else 2)
 
 
 def _kept_results(kept: Json) -> tuple[RuleResult, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from msgspec import Struct
@@ -69,6 +69,7 @@ class AuditCache:
         self._baseline = cache_keys.digest(jsonable(settings.baseline))
         self._data = cache_keys.user_input_digest(settings)
         self._keys: dict[ModelKey, str] = {}
+        self._seen_keys: dict[ModelKey, str] = {}
         self._seen_key = cache_keys.digest(
             probe_result_layout(), cache_keys.probe_key(settings.probe, self._data)
         )
@@ -95,7 +96,9 @@ class AuditCache:
         moved: list[tuple[ModelKey, str, bool]] = []
         for target in targets:
             place, now = model_key(target), looker.snapshot(target.path)
-            key = self._keys[place] = self._key(target, looker, verify=verify)
+            sources = [_state(each, looker, verify=verify) for each in target.sources]
+            self._seen_keys[place] = cache_keys.digest(self._seen_key, [*sources])
+            key = self._keys[place] = self._key(target, sources, looker, verify=verify)
             known = cached.get(place)
             if known and only is not None and only.get(place) != known.audit:
                 known = None
@@ -109,7 +112,7 @@ class AuditCache:
                 reused[place] = known.audit
                 continue
             todo.append((-now.nbytes, target))
-            if known and known.seen_key == self._seen_key:
+            if known and known.seen_key == self._seen_keys[place]:
                 seen = self._store.seen(place)
                 if seen:
                     recalled[target.path] = CachedProbe(seen, now.text, known.content)
@@ -132,18 +135,25 @@ class AuditCache:
                 content=str(notes["content"]),
                 files=str(notes["files"]),
                 settled=bool(notes["settled"]),
-                seen_key=self._seen_key if seen else "",
+                seen_key=self._seen_keys[model_key(target)] if seen else "",
                 seen=seen,
             )
         self._store.add(self._run, model_key(target), audited)
 
-    def _key(self, target: AuditTarget, looker: SnapshotReader, *, verify: bool) -> str:
+    def _key(
+        self,
+        target: AuditTarget,
+        sources: Sequence[str],
+        looker: SnapshotReader,
+        *,
+        verify: bool,
+    ) -> str:
         """Everything that an audit and its reports depend on, except the model's files."""
         own = self._settings.for_model(target.relative, target.path)
         judged = cache_keys.audit_key(own, self._today, self._data)
         before = _state(target.previous, looker, verify=verify) if target.previous else ""
         said = jsonable(target.declared_signature)
-        judged = cache_keys.digest(judged, self._baseline, target.origin, before, said)
+        judged = cache_keys.digest(judged, self._baseline, target.origin, before, said, [*sources])
         return cache_keys.digest(judged, target.slug, self._shown)
 
     def _written(self, target: AuditTarget) -> bool:
@@ -160,10 +170,12 @@ def _templates(formats: SelectedFormats) -> str:
     )
 
 
-def _state(previous: Path, looker: SnapshotReader, *, verify: bool) -> str:
-    """The previous version, by its directory entries or, if these are not conclusive, its bytes.
+def _state(other: Path, looker: SnapshotReader, *, verify: bool) -> str:
+    """Another model that one is compared with, such as its previous version.
+
+    By its directory entries or, if these are not conclusive, its bytes.
 
     A model compared with one that may still be written is judged again by the next run.
     """
-    now = looker.snapshot(previous)
-    return now.text if now.settled and not verify else looker.content(previous)
+    now = looker.snapshot(other)
+    return now.text if now.settled and not verify else looker.content(other)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from modelaudit.audit_types.loading import Status
 from modelaudit.errors import ProbeError
 from modelaudit.facts import Artifact, Format, Json
+from modelaudit.probe.pair.source import ExportSource
 from modelaudit.probe.result import ProbeResult
 from modelaudit.registry.snapshot import FileStability, SnapshotReader
 from modelaudit.rules.integrity import HALF_WRITTEN
@@ -119,13 +120,15 @@ class AuditMonitor:
         same = self._before.text == recalled.files
         return same and self._content in ("", recalled.content)
 
-    def _probe(self, artifact: Artifact, settings: Settings) -> ProbeResult:
+    def _probe(
+        self, artifact: Artifact, settings: Settings, source: ExportSource | None
+    ) -> ProbeResult:
         if self._recalled is not None:
             self._seen = decode(ProbeResult, json.loads(self._recalled))
         elif self._live is not None:
             before = self._still.unchanged()
             try:
-                self._seen = self._live(artifact, settings)
+                self._seen = self._live(artifact, settings, source)
             finally:
                 self.changed_while_run = before and not self._still.unchanged()
         else:

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from modelaudit.facts import Problem
 from modelaudit.pipeline import AuditTarget
+from modelaudit.registry.export_sources import export_sources
 from modelaudit.registry.output_directory import slug
 from modelaudit.registry.places import find_at
 from modelaudit.registry.remote.address import Place, Url
@@ -87,7 +88,7 @@ def find_models(
             )
             targets.setdefault(each.path, target)
             units.setdefault(each.path, place.unit_of(each.relative))
-    every, shard = _distinct(targets.values()), settings.selection.shard
+    every, shard = _with_sources(_distinct(targets.values())), settings.selection.shard
     mine = tuple(each for each in every if shard is None or shard.takes(units[each.path]))
     return FoundModels(
         root=", ".join(map(_title, paths)),
@@ -124,6 +125,15 @@ def _labels(roots: Collection[Path]) -> dict[Path, str]:
         if len({*labels.values()}) == len(roots):
             return labels
         depth += 1
+
+
+def _with_sources(targets: Sequence[AuditTarget]) -> tuple[AuditTarget, ...]:
+    """Targets, of which exports have the models that they may have been made from."""
+    sources = export_sources({each.path: each.format for each in targets})
+    return tuple(
+        replace(each, sources=sources[each.path]) if each.path in sources else each
+        for each in targets
+    )
 
 
 def _distinct(targets: Iterable[AuditTarget]) -> tuple[AuditTarget, ...]:

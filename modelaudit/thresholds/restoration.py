@@ -146,6 +146,13 @@ EXPORT_KERNEL = Threshold(
     "is another weight",
     "chosen: above what a fine-tuning of quantised weights may leave, below a training step",
 )
+EXPORT_PAIRED = Threshold(
+    0.5,
+    "of the weights",
+    "share of a model's weights that an export has, from which it is an export of that model "
+    "whatever their names; below it, one with its name is another model",
+    "chosen: other trainings of one architecture share next to none, right exports all",
+)
 EXPORT_INFORMED = Threshold(
     1e-4,
     "of 1 + max|y|",

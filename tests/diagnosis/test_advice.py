@@ -10,12 +10,12 @@ import pytest
 
 from modelaudit.diagnosis.advice import ADVICE
 from modelaudit.diagnosis.answer import SENTENCES
-from modelaudit.diagnosis.input_corrections import AUGMENT, NUMPY, PUT_IN, WORDS
 from modelaudit.diagnosis.loading_code import loading_code
 from modelaudit.diagnosis.model import CauseFound
 from modelaudit.diagnosis.next_steps import next_steps
 from modelaudit.diagnosis.procedure import PROCEDURE
 from modelaudit.measures.architecture.modality_words import in_words, words_for
+from modelaudit.measures.input_corrections import AUGMENT, NUMPY, PUT_IN, WORDS
 from modelaudit.rules import examples
 from modelaudit.structs import replace
 

@@ -12,8 +12,8 @@ from msgspec import UNSET
 from modelaudit.audit_types.behaviour import Collapse, Intervention, TransformEffect
 from modelaudit.diagnosis import diagnose
 from modelaudit.diagnosis.case import FLIPS
-from modelaudit.diagnosis.input_corrections import NUMPY
 from modelaudit.diagnosis.procedure import FAULTS, PROCEDURE
+from modelaudit.measures.input_corrections import NUMPY
 from modelaudit.structs import replace
 from modelaudit.thresholds.weights import MISFIT_ALIKE
 from tests.diagnosis.cases import (

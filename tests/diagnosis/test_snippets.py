@@ -11,11 +11,11 @@ import pytest
 
 from modelaudit.audit_types.loading import Status
 from modelaudit.diagnosis.advice import ADVICE
-from modelaudit.diagnosis.input_corrections import AUGMENT
 from modelaudit.diagnosis.loading_code import LEGACY, loading_code
 from modelaudit.diagnosis.model import CauseFound
 from modelaudit.diagnosis.next_steps import next_steps
 from modelaudit.facts import Provenance
+from modelaudit.measures.input_corrections import AUGMENT
 from modelaudit.pipeline import static_facts
 from modelaudit.probe.protocol import Observation
 from modelaudit.rules import examples

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from modelaudit.diagnosis.input_corrections import numpy_of
 from modelaudit.measures import transforms, value_transforms
+from modelaudit.measures.input_corrections import numpy_of
 
 
 def test_domains() -> None:

@@ -54,6 +54,27 @@ def test_versions_with_breaking_changes_are_reported_unless_waived():
     assert found.title == "1 version breaks callers of the previous version"
 
 
+def test_exports_are_reported_with_their_sources():
+    differs = made.finding(name="export-differs")
+    waived = replace(differs, waived_by="known")
+
+    def export(path, same, *found):
+        told = row(path, path, "", "", *found)
+        return replace(told, exported_from="a.h5", same_as_source=same)
+
+    rows = [export("a.tflite", "equal"), export("b.tflite", "different", differs),
+            export("c.tflite", "different", waived), export("d.tflite", "could not be told"),
+            row("a.h5", "1", ""), export("e.tflite", "equal within quantisation")]  # fmt: skip
+    other, same = cross_model_facts(rows)
+    assert (other.kind, other.models) == ("export-differs", ("b.tflite",))
+    assert (same.kind, same.models) == ("export-agrees", ("a.tflite", "e.tflite"))
+    assert (other.title, same.title) == (
+        "1 export is not the same model as the source",
+        "2 exports are the same model as the source",
+    )
+    assert "b.tflite: different, source a.h5" in other.detail
+
+
 FILES = {"1": "v", "2": "v", "3": "w", "4": "w", "5": ""}  # file digest -> weights digest
 ROWS = st.lists(
     st.builds(

@@ -12,9 +12,9 @@ import pytest
 
 from modelaudit.facts import Json
 from modelaudit.findings import Outcome, Severity
+from modelaudit.formats.added_architecture import add_architecture
 from modelaudit.formats.keras.common import lost_layers
 from modelaudit.formats.reader import read
-from modelaudit.pipeline import add_architecture
 from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
 from modelaudit.rules.model import Facts

@@ -134,3 +134,17 @@ def test_models_in_an_unchanged_archive_are_not_audited_again(night, tmp_path):
     assert night(*kept) == 0
     rows = json.loads((night.out / "index.json").read_text())["models"]
     assert [row["path"] for row in rows] == [f"export.tar.gz/{name}.h5" for name in "abc"]
+
+
+def test_an_export_is_audited_again_when_its_source_changes(night):
+    shutil.copy(SAMPLES / "digits_robust_bytes.tflite", night.models / "digits.tflite")
+    shutil.copy(SAMPLES / "digits_robust.keras", night.models / "digits.keras")
+    assert [night("-f", "json"), night("-f", "json")] == [2, 0]
+    audit = json.loads((night.out / "models" / "digits.tflite" / "audit.json").read_text())
+    told = audit["restore"]["exported_from"]
+    assert (told["file"], told["verdict"]) == ("digits.keras", "could not be told")
+    shutil.copy(SAMPLES / "digits_mirrored.keras", night.models / "digits.keras")
+    assert night("-f", "json") == 2
+    run = json.loads((night.out / "index.json").read_text())
+    (across,) = [each for each in run["together"] if each["kind"] == "export-differs"]
+    assert list(across["models"]) == ["digits.tflite"]

@@ -8,9 +8,11 @@ import pytest
 from modelaudit.measures.behaviour.output_forms import OutputForm
 from modelaudit.measures.statistics import wilson
 from modelaudit.probe.pair.model import ExportNumbers, PairVerdict
+from modelaudit.probe.pair.source import by_weights
 from modelaudit.probe.pair.tensors import InnerValues
 from modelaudit.probe.pair.verdict import informs, judge, within_rounding
 from modelaudit.probe.study.runner import InputVariant
+from modelaudit.restore.model import WeightComparison
 from modelaudit.structs import replace
 from tests.probe.pair.test_tensors import causes, lite
 from tests.probe.pair.test_verdict import differing, facts
@@ -33,6 +35,13 @@ def float_weights(error):
 @at("restoration.EXPORT_FLOAT", {0.99e-3: SAME, 1.01e-3: OTHER})
 def other_weights_without_effect(error):
     return same(facts(error, weights=differing(0.5)))
+
+
+@at("restoration.EXPORT_PAIRED", {0.495: False, 0.5: True})
+def weights_that_leave_it_open_whether_an_export_differs(found):
+    same = round(200 * found)
+    weights = WeightComparison(200, same, missing=("kernel",) * (200 - same))
+    return by_weights(weights, ExportNumbers.FLOAT).verdict is PairVerdict.UNKNOWN
 
 
 @at("restoration.EXPORT_FLOAT16", {0.0199: SAME, 0.0201: OTHER})

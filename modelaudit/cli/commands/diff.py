@@ -75,9 +75,9 @@ def _diff_models(
     """Print what changed between two models; whether anything did."""
     from modelaudit import api
     from modelaudit.errors import ReadError, SchemaError
+    from modelaudit.probe.pair.wording import notes as export_notes
     from modelaudit.registry.output_directory import write_atomic
     from modelaudit.report.pages.model_diff import model_diff_page, render_diff_page
-    from modelaudit.report.wording.export_pairs import notes as export_notes
 
     try:
         found = api.compare(old, new, settings)
@@ -168,7 +168,7 @@ def _text(names: tuple[str, str], diff: ModelDiff, notes: Sequence[str]) -> str:
 
 def _export(names: tuple[str, str], pair: ExportPair, width: int) -> list[str]:
     """The comparison of a model with its export."""
-    from modelaudit.report.wording.export_pairs import code, sentences, verdict_text
+    from modelaudit.probe.pair.wording import code, sentences, verdict_text
 
     head = f"{names[0]} -> {names[1]}: {verdict_text(pair)}"
     lines = [wrapped(head, width, "", "  ")]
@@ -180,8 +180,8 @@ def _export(names: tuple[str, str], pair: ExportPair, width: int) -> list[str]:
 
 def _json(found: ModelDiff, old: Place, new: Place) -> dict[str, Json]:
     from modelaudit.audit_types.json_form import jsonable
+    from modelaudit.probe.pair.wording import code
     from modelaudit.report.wording.audit_changes import describe
-    from modelaudit.report.wording.export_pairs import code
 
     sides: dict[str, Json] = {
         which: {

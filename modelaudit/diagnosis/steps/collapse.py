@@ -16,7 +16,6 @@ from modelaudit.diagnosis.case import (
     capacity,
     information,
 )
-from modelaudit.diagnosis.input_corrections import words_of
 from modelaudit.diagnosis.model import CauseExcluded, CauseFound, CauseUnknown, StepResult
 from modelaudit.diagnosis.steps.input import other_form
 from modelaudit.diagnosis.steps.label import never_predicted
@@ -26,6 +25,7 @@ from modelaudit.facts import Artifact
 from modelaudit.findings import Severity
 from modelaudit.layer_classes import augments
 from modelaudit.measures.behaviour.collapse import bits_limit
+from modelaudit.measures.input_corrections import words_of
 from modelaudit.measures.optimizer_state import optimizer_state
 from modelaudit.measures.summary import Behaviour
 from modelaudit.rules.behaviour import steady

@@ -6,9 +6,9 @@ from modelaudit.audit_types.behaviour import OutputBehaviour, TransformEffect
 from modelaudit.audit_types.diagnosis import Evidence
 from modelaudit.diagnosis.case import FLIPS, NO_FLIP, Case, amount, flip_of, information
 from modelaudit.diagnosis.directions import direction_text
-from modelaudit.diagnosis.input_corrections import words_of
 from modelaudit.diagnosis.model import CauseExcluded, CauseFound, CauseUnknown, StepResult
 from modelaudit.facts import Layer
+from modelaudit.measures.input_corrections import words_of
 from modelaudit.thresholds.answers import BETTER_P, EQUAL_P, SATURATED, TIED
 from modelaudit.thresholds.flips import (
     ACCURACY_LOSS,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from modelaudit.audit_types.behaviour import BatchNormFit, InformationGain, OutputBehaviour
 from modelaudit.diagnosis.case import FLIPS, answered_alike, capacity, information
-from modelaudit.diagnosis.input_corrections import parts, simplest_first, words_of
+from modelaudit.measures.input_corrections import parts, simplest_first, words_of
 from modelaudit.measures.value_transforms import JOIN, SWAPS
 from modelaudit.thresholds.answers import (
     AGREE_Z,

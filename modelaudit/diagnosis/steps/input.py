@@ -25,7 +25,6 @@ from modelaudit.diagnosis.case import (
     preferred_p,
     score_text,
 )
-from modelaudit.diagnosis.input_corrections import parts, words_of
 from modelaudit.diagnosis.model import CauseExcluded, CauseFound, CauseUnknown, StepResult
 from modelaudit.diagnosis.steps.form_evidence import (
     agreement_text,
@@ -35,6 +34,7 @@ from modelaudit.diagnosis.steps.form_evidence import (
     is_gain,
 )
 from modelaudit.diagnosis.steps.scale_evidence import by_margin, by_statistics, statistics_evidence
+from modelaudit.measures.input_corrections import parts, words_of
 from modelaudit.measures.kernels.batchnorm import inputs_off_scale
 from modelaudit.measures.summary import Behaviour
 from modelaudit.measures.value_transforms import SWAPS

@@ -14,10 +14,10 @@ from modelaudit.diagnosis.case import (
     r2_in_words,
     scores,
 )
-from modelaudit.diagnosis.input_corrections import words_of
 from modelaudit.diagnosis.model import CauseExcluded, CauseFound, CauseUnknown, StepResult
 from modelaudit.diagnosis.steps.weight import LISTED
 from modelaudit.measures.behaviour.numbering import PATTERNS
+from modelaudit.measures.input_corrections import words_of
 from modelaudit.thresholds.answers import CHANCE_P, NUMBERING_ODDS, SCORE_GAIN, UNINFORMED
 
 

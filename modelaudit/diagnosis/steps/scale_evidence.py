@@ -16,9 +16,9 @@ from modelaudit.diagnosis.case import (
     information,
     labels_contradict,
 )
-from modelaudit.diagnosis.input_corrections import simplest_first, words_of
 from modelaudit.diagnosis.model import CauseFound
 from modelaudit.measures.behaviour.outputs import LARGEST_MARGIN
+from modelaudit.measures.input_corrections import simplest_first, words_of
 from modelaudit.measures.summary import Behaviour
 from modelaudit.thresholds.answers import (
     INFORMED,

@@ -13,7 +13,7 @@ from modelaudit.audit_types.kernels import (
     KernelInitialization,
     SymmetrySection,
 )
-from modelaudit.audit_types.restore import GoldenSection, RestoreSection
+from modelaudit.audit_types.restore import GoldenSection, RestoreSection, SourceSection
 from modelaudit.audit_types.values import finite
 from modelaudit.measures.architecture.modality_words import words_for
 from modelaudit.report.blocks import Block, Cell, FactList, Section, Table, name, num, prose
@@ -62,18 +62,21 @@ def _restore(restore: RestoreSection) -> list[Block]:
             names = [f"`{text.shorten(item, 100)}`" for item in found]
             blocks.append(prose(f"{title} ({len(names):,}): {text.listing(names, LISTED)}."))
     if restore.golden is not UNSET:
-        blocks += _golden(restore.golden)
+        said = "A golden record, written when the model was saved, was replayed:"
+        blocks += [prose(said), _facts(restore.golden)]
+    if restore.exported_from is not UNSET:
+        said = "The model was compared with the one that it was exported from:"
+        blocks += [prose(said), _facts(restore.exported_from)]
     return blocks
 
 
-def _golden(golden: GoldenSection) -> list[Block]:
+def _facts(section: GoldenSection | SourceSection) -> FactList:
     rows = tuple(
         (text.shorten(key.replace("_", " "), 40), Cell(plain(value, 120)))
-        for key, value in msgspec.structs.asdict(golden).items()
+        for key, value in msgspec.structs.asdict(section).items()
         if value is not UNSET
     )
-    said = "A golden record, written when the model was saved, was replayed:"
-    return [prose(said), FactList(rows)]
+    return FactList(rows)
 
 
 def _initialization(symmetry: SymmetrySection) -> list[Block]:

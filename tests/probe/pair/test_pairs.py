@@ -10,9 +10,11 @@ from modelaudit.formats.reader import read
 from modelaudit.probe.host.feed import ActivationRequest, Feed
 from modelaudit.probe.pair.model import ExportNumbers, PairCause, PairVerdict
 from modelaudit.probe.pair.run import compare_saved
+from modelaudit.probe.pair.source import find_source
 from modelaudit.probe.pair.tensors import made_tensors
+from modelaudit.probe.run import probe_with
 from modelaudit.restore.exports import compare_export
-from modelaudit.settings import Limits, ProbeSettings
+from modelaudit.settings import Limits, ProbeSettings, Settings
 from tests.probe.sessions import one, opened
 
 pytestmark = pytest.mark.slow
@@ -116,3 +118,13 @@ def test_inner_tensors_are_those_of_the_interpreter(keras3, lite_models, tensorf
             stored = interpreter.get_tensor(details["index"]).astype(np.float64)
             real = (stored - zero) * scale if scale else stored
             np.testing.assert_allclose(seen[str(details["index"])], real, rtol=1e-5, atol=1e-6)
+
+
+def test_an_audit_runs_an_export_with_its_source(keras3, lite_models, images):
+    sides = [read(lite_models / each, Limits()) for each in ("source.keras", "bytes.tflite")]
+    settings = Settings(probe=ProbeSettings(data=str(images)))
+    source = find_source(sides[1], [sides[0].root], lambda path: read(path, Limits()))
+    assert source is not None
+    (cause,) = probe_with([keras3])(sides[1], settings, source).pair.causes
+    assert (cause.kind, cause.detail) == (PairCause.VALUES, "*255")
+    assert probe_with([keras3])(sides[1], settings, None).pair is None

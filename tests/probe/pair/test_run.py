@@ -18,7 +18,7 @@ from modelaudit.graphs import (
 from modelaudit.probe.pair.model import PairCause, PairVerdict
 from modelaudit.probe.pair.outputs import paired_outputs
 from modelaudit.probe.pair.run import PairSide, compare_sides
-from modelaudit.report.wording.export_pairs import sentences
+from modelaudit.probe.pair.wording import sentences
 from modelaudit.restore.model import TensorDifference, WeightComparison
 from modelaudit.settings import ProbeSettings
 from tests.probe.fake_session import FakeSession

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from modelaudit.diagnosis.input_corrections import numpy_of, words_of
 from modelaudit.measures.behaviour.output_forms import NAMES
+from modelaudit.measures.input_corrections import numpy_of, words_of
 from modelaudit.probe.pair.model import (
     ExportPair,
     PairCause,
@@ -13,7 +13,6 @@ from modelaudit.probe.pair.model import (
     PairExplanation,
     PairVerdict,
 )
-from modelaudit.report.wording.text import percent, plural
 
 RANGES = {
     "0-1": "0…1",
@@ -150,7 +149,7 @@ def _labels(cause: PairExplanation, _: str) -> str:
 def _normalization(cause: PairExplanation, _: str) -> str:
     layers = cause.numbers.get("layers")
     others = len(layers) - 1 if isinstance(layers, list) else 0
-    more = f" and {plural(others, 'other layer')}" if others else ""
+    more = f" and {others} other layer{'s' * (others != 1)}" if others else ""
     return (
         f"batch normalization is folded into {cause.detail}{more} with other statistics than the "
         "source has, such as those of a training batch"
@@ -192,7 +191,10 @@ def _finite(cause: PairExplanation, _: str) -> str:
 
 
 def _share(value: float) -> str:
-    return percent(value).replace("\N{NO-BREAK SPACE}", "")
+    """As a percentage that is 0 or 100 only if the share is 0 or 1."""
+    if 0.995 <= value < 1:
+        return ">99%"
+    return "<1%" if 0 < value <= 0.005 else f"{value:.0%}"
 
 
 def _number(cause: PairExplanation, name: str) -> float:

@@ -1,0 +1,32 @@
+"""Weights with the layers that another file, or the settings, say they belong to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from modelaudit.facts import Artifact
+from modelaudit.file_formats import Content, formats
+from modelaudit.settings import Settings
+
+
+def add_architecture(artifact: Artifact, settings: Settings) -> Artifact:
+    """Weights with the architecture from the settings, or from a file next to them.
+
+    Raises:
+        UsageError: the file in the settings contains no architecture.
+    """
+    if artifact.format not in formats(Content.WEIGHTS):
+        return artifact
+    from modelaudit.formats.keras.external_architecture import (  # importing h5py takes long
+        find_architecture,
+        read_architecture,
+        with_architecture,
+    )
+
+    limits = settings.limits
+    if settings.architecture:
+        return with_architecture(
+            artifact, read_architecture(Path(settings.architecture), limits), limits
+        )
+    found = find_architecture(artifact.root, limits)
+    return with_architecture(artifact, found, limits) if found else artifact

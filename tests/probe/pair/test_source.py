@@ -1,0 +1,97 @@
+"""The model that an export was made from, found by its name and its weights."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from modelaudit.formats.reader import read_artifact
+from modelaudit.probe.pair.model import ExportPair, PairVerdict
+from modelaudit.probe.pair.source import find_source
+from modelaudit.settings import Limits
+from modelaudit.structs import replace
+from tests.command_line import SAMPLES
+
+# Made by `sample_models/make.py` from digits_robust.keras, behind a rescaling, which is folded into
+# the first of three convolutions with its bias and its normalization: 6 of 20 weights.
+EXPORT = "digits_robust_bytes.tflite"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder of samples; keys are the new names, in the order in which they are looked at."""
+
+    def make(export: str = EXPORT, **sources: str):
+        shutil.copy(SAMPLES / EXPORT, tmp_path / export)
+        places = []
+        for sample, name in sources.items():
+            places.append(tmp_path / name)
+            shutil.copy(SAMPLES / f"{sample}.keras", places[-1])
+        export_file = read_artifact(tmp_path / export, Limits())
+        return find_source(export_file, places, lambda path: read_artifact(path, Limits()))
+
+    return make
+
+
+def test_a_source_of_another_name_is_found_by_its_weights(folder):
+    found = folder(digits_mirrored="a.keras", digits_robust="b.keras", digits_one_unit="c.keras")
+    assert (found.artifact.root.name, found.named, found.taken_for) == ("b.keras", False, "")
+    assert (found.weights.compared, found.weights.identical) == (20, 14)
+    # The weights say no more: whether the six matter is seen when both are run.
+    assert found.pair.verdict is PairVerdict.UNKNOWN
+
+
+def test_a_model_without_its_weights_is_no_source(folder):
+    assert folder(digits_mirrored="a.keras") is None
+    assert folder() is None
+
+
+def test_a_model_with_its_name_and_other_weights_differs(folder):
+    found = folder("net_int8.tflite", digits_mirrored="net.keras")
+    assert (found.named, found.pair.verdict) == (True, PairVerdict.DIFFERENT)
+    assert found.pair.causes[0].numbers["tensors"] == found.weights.compared
+
+
+def test_of_two_with_its_name_it_is_the_one_with_its_weights(folder):
+    found = folder("net.tflite", digits_mirrored="net.keras", digits_robust="net_saved.keras")
+    assert (found.artifact.root.name, found.named) == ("net_saved.keras", True)
+
+
+def test_an_export_with_all_weights_of_another_model(folder, monkeypatch):
+    real = find_source.__globals__["compare_export"]
+
+    def all_or_none(source, export):
+        found = real(source, export)
+        whole = source.root.name == "b.keras"
+        return replace(found, identical=found.compared if whole else 0, unexpected=())
+
+    monkeypatch.setitem(find_source.__globals__, "compare_export", all_or_none)
+    found = folder("net.tflite", digits_mirrored="net.keras", digits_robust="b.keras")
+    assert (found.artifact.root.name, found.taken_for) == ("net.keras", "b.keras")
+    assert found.pair.verdict is PairVerdict.DIFFERENT
+
+
+def test_running_both_decides_unless_it_says_nothing(folder):
+    found = folder(digits_robust="b.keras")
+    assert found.after(None) == found
+    numbers = found.pair.numbers
+    ran = found.after(ExportPair(PairVerdict.QUANTISED, numbers))
+    assert (ran.ran, ran.pair.verdict) == (True, PairVerdict.QUANTISED)
+    silent = found.after(ExportPair(PairVerdict.UNKNOWN, numbers, reason="no inputs"))
+    assert (silent.ran, silent.not_run, silent.pair) == (False, "no inputs", found.pair)
+
+
+def test_files_are_read_up_to_a_limit(tmp_path, monkeypatch):
+    shutil.copy(SAMPLES / EXPORT, tmp_path / EXPORT)
+    seen: list[Path] = []
+
+    def read(path: Path):
+        seen.append(path)
+        return read_artifact(path, Limits())
+
+    monkeypatch.setitem(find_source.__globals__, "MOST_BYTES", 1)
+    places = [SAMPLES / "digits_mirrored.keras", SAMPLES / "digits_robust.keras"]
+    assert find_source(read(tmp_path / EXPORT), places, read) is None
+    assert seen[1:] == places[:1]
