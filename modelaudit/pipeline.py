@@ -247,7 +247,8 @@ def finish_audit(
             target.shown, facts.artifact.sha256 or "", weights_digest(weights)
         )
         results = policies.apply_baseline(results, known, settings.baseline.created)
-    results = name_model(withhold_unsafe_fixes(results, all_rules()), facts.path)
+    serving = settings.serving or facts.installed
+    results = name_model(withhold_unsafe_fixes(results, all_rules()), facts.path, serving)
     found = diagnose(facts, results)  # of all rules: which of them are reported changes no cause
     results = policies.apply_selection(results, all_rules(), settings.selection)
     verdict, reason = judge(results, facts, settings.fail_on)

@@ -53,6 +53,7 @@ class ResultRow(Struct, frozen=True, kw_only=True):
         unused_inputs: why the user's probe data were not used, "" if they were.
         exported_from: of an export, the name of its source; "" if none was found.
         same_as_source: whether it is the same model as its source; see `SourceSection.verdict`.
+        repair: the command that a finding offers to repair the file, "" if none does.
     """
 
     path: str
@@ -74,6 +75,7 @@ class ResultRow(Struct, frozen=True, kw_only=True):
     unused_inputs: str = ""
     exported_from: str = ""
     same_as_source: str = ""
+    repair: str = ""
 
     @property
     def open_findings(self) -> tuple[RowFinding, ...]:
@@ -130,7 +132,14 @@ def result_row(audit: Audit) -> ResultRow:
         unused_inputs=inputs.unused if inputs else "",
         exported_from=source.file if source else "",
         same_as_source=source.verdict if source else "",
+        repair=offered_repair(audit),
     )
+
+
+def offered_repair(audit: Audit) -> str:
+    """The command that a finding offers to repair the file, "" if none does."""
+    lines = (line.strip() for each in audit.findings for line in each.fix.splitlines())
+    return next((line for line in lines if line.startswith("modelaudit repair ")), "")
 
 
 def row_to_json(row: ResultRow) -> dict[str, Json]:

@@ -79,6 +79,7 @@ def table(rows: Sequence[ResultRow]) -> str:
         lines.append(f"{verdict}  {path}{gap}  {row.format_label}")
         if row.verdict != "pass":
             lines += _reason(row.reason, width - 1)
+            lines += [f"{INDENT}{clean(row.repair)}"] * bool(row.repair)  # whole, to be copied
     return "\n".join(lines)
 
 

@@ -29,6 +29,10 @@ FROM_CHECKPOINT = NextStep(
     "an error.",
     RESTORE,
 )
+RECALIBRATED = NextStep(
+    "Or, with labelled {images}, write a file with new statistics if they help.",
+    "modelaudit repair {own} --for {serving} --out recalibrated.keras --recalibrate {data}",
+)
 COMPARED = NextStep("Compare the outputs with reference outputs saved during training.", COMPARE)
 
 ADVICE: dict[str, Advice] = {
@@ -117,6 +121,7 @@ ADVICE: dict[str, Advice] = {
             NextStep("Restore a checkpoint that contains all of model.weights, not only the "
                      "trainable weights."),
             NextStep("If there is none, recompute the statistics.", RECALIBRATE),
+            RECALIBRATED,
         ),
     ),
     "bn-statistics-unsettled": Advice(
@@ -124,6 +129,7 @@ ADVICE: dict[str, Advice] = {
         "Outputs that stay wrong after the statistics are recomputed on training {images}.",
         (
             NextStep("Recompute the statistics on training {images}.", RECALIBRATE),
+            RECALIBRATED,
             NextStep("Train longer or, if an epoch has few steps, with a momentum of 0.9 instead "
                      "of 0.99. Judge by the accuracy of model.evaluate, not of model.fit."),
         ),
@@ -205,8 +211,9 @@ ADVICE: dict[str, Advice] = {
                      "alphabetical order, in which 10 precedes 2; adding or omitting a class "
                      "shifts all classes after it.", CONFUSION),
             NextStep("Store the list of class names with the model, and use it to interpret the "
-                     "outputs. `modelaudit repair {own} --for RUNTIME --out NEW --rename-classes "
-                     "IMAGES` writes it in the order that labelled {images} show."),
+                     "outputs. This writes it in the order that labelled {images} show.",
+                     "modelaudit repair {own} --for {serving} --out renamed.keras "
+                     "--rename-classes {data}"),
         ),
     ),
     "not-understood": Advice(

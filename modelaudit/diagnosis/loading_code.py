@@ -36,6 +36,7 @@ class LoadingCode(Struct, frozen=True):
         predict: the code that defines `predict`, a function from inputs to outputs.
         own: the model's path as a word of a command.
         exported: whether Keras 3 exported the model.
+        serving: the runtime to repair the model for: that of the settings, else the installed one.
     """
 
     imports: str
@@ -43,6 +44,7 @@ class LoadingCode(Struct, frozen=True):
     predict: str
     own: str = "MODEL"
     exported: bool = False
+    serving: str = "RUNTIME"
 
 
 def loading_code(facts: Facts) -> LoadingCode:
@@ -60,6 +62,7 @@ def loading_code(facts: Facts) -> LoadingCode:
         with_model(predict, facts.path),
         in_shell(facts.path),
         artifact.provenance.exporter == "keras3-export",
+        facts.settings.serving or facts.installed or "RUNTIME",
     )
 
 

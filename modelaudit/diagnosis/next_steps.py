@@ -61,6 +61,7 @@ def next_steps(
         "model": load.model,
         "predict": load.predict,
         "own": load.own,
+        "serving": load.serving,
         "data": "IMAGES" if words.one == "image" else "DATA",
     }
 

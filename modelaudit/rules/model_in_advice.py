@@ -34,13 +34,19 @@ def with_model(advice: str, path: str) -> str:
     return _COMMAND.sub(lambda found: f"{found[1]} {word}", advice)
 
 
-def name_model(results: Sequence[RuleResult], path: str) -> tuple[RuleResult, ...]:
-    """Results whose fixes are about the model at `path`."""
+def name_model(
+    results: Sequence[RuleResult], path: str, serving: str = ""
+) -> tuple[RuleResult, ...]:
+    """Results whose fixes are about the model at `path`, and the runtime that is to load it."""
+    runtime = f"--for {serving or 'RUNTIME'} "
     return tuple(
         replace(
             result,
             findings=tuple(
-                replace(finding, fix=with_model(finding.fix, path)) for finding in result.findings
+                replace(
+                    finding, fix=with_model(finding.fix, path).replace("--for RUNTIME ", runtime)
+                )
+                for finding in result.findings
             ),
         )
         for result in results

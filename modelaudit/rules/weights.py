@@ -261,7 +261,8 @@ RULES = (
         "often predicts the same for every input.",
         fix="Restore a checkpoint that includes the non-trainable variables (`model.weights`, not "
         "`model.trainable_weights`). Without one, recalibrate on training images, with "
-        "`modelaudit repair MODEL --for RUNTIME --out NEW --recalibrate IMAGES` or in code:\n\n"
+        "`modelaudit repair MODEL --for RUNTIME --out recalibrated.keras --recalibrate IMAGES`, or in "
+        "code:\n\n"
         "    for layer in model._flatten_layers():  # by name: each Keras has its own class\n"
         '        if type(layer).__name__ == "BatchNormalization":\n'
         "            layer.momentum = 0.9\n"

@@ -12,6 +12,7 @@ from modelaudit.facts import Json
 from modelaudit.pipeline import AuditTarget, audit_model
 from modelaudit.probe.run import local_probe
 from modelaudit.registry.remote.address import Place
+from modelaudit.result_row import offered_repair
 from modelaudit.runs.found_models import find_models
 from modelaudit.runs.isolated_read import run_in_child
 from modelaudit.settings import Settings
@@ -24,6 +25,7 @@ class Explanation(Struct, frozen=True):
     path: str
     diagnosis: Diagnosis | None
     failure: str = ""
+    repair: str = ""
 
 
 def explanations(path: Place, settings: Settings) -> Iterator[Explanation]:
@@ -39,11 +41,13 @@ def explanations(path: Place, settings: Settings) -> Iterator[Explanation]:
     with local_probe(settings, {target.root for target in found.targets}) as probe:
 
         def work(target: AuditTarget) -> dict[str, Json]:
-            return {"diagnosis": encode(audit_model(target, settings, created, probe).diagnosis)}
+            audit = audit_model(target, settings, created, probe)
+            return {"diagnosis": encode(audit.diagnosis), "repair": offered_repair(audit)}
 
         answers = run_in_child(found.targets, work, settings)
         for target, answer in zip(found.targets, answers, strict=True):
             if answer.lost:
                 yield Explanation(target.relative, None, answer.lost)
             else:
-                yield Explanation(target.relative, decode(Diagnosis, answer.value["diagnosis"]))
+                told = decode(Diagnosis, answer.value["diagnosis"])
+                yield Explanation(target.relative, told, repair=str(answer.value["repair"]))

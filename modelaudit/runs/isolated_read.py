@@ -24,14 +24,18 @@ class ChildResult(NamedTuple):
 
 
 def run_in_child(
-    tasks: Sequence[Task], work: Callable[[Task], dict[str, Json]], settings: Settings
+    tasks: Sequence[Task],
+    work: Callable[[Task], dict[str, Json]],
+    settings: Settings,
+    jobs: int = 1,
 ) -> Iterator[ChildResult]:
-    """Run `work` on each task in a child, and yield the results in the tasks' order.
+    """Run `work` on each task in children, and yield the results in the tasks' order.
 
     Args:
         tasks: passed to the child by fork.
         work: returns a JSON object; may also run the model.
         settings: `read_seconds`, `read_memory` and the probe's `timeout` apply.
+        jobs: number of children.
 
     Raises:
         UsageError: raised by `work`.
@@ -46,10 +50,23 @@ def run_in_child(
     seconds = 2 * settings.limits.read_seconds
     seconds += 4 * settings.probe.timeout if settings.probe.enabled else 0.0
     memory = settings.limits.read_memory
-    for done in worker_pool.run_tasks(tasks, guarded, jobs=1, seconds=seconds, memory=memory):
+    for done in _in_order(
+        worker_pool.run_tasks(tasks, guarded, jobs=jobs, seconds=seconds, memory=memory)
+    ):
         answer = done.value or {}
         if answer.get("usage"):
             raise UsageError(str(answer["error"]))
         value = answer.get("value")
         lost = done.lost or str(answer.get("error") or "")
         yield ChildResult(value if isinstance(value, dict) else {}, lost)
+
+
+def _in_order(results: Iterator[worker_pool.TaskResult]) -> Iterator[worker_pool.TaskResult]:
+    """Results by index: each is held back until those before it are there."""
+    held: dict[int, worker_pool.TaskResult] = {}
+    following = 0
+    for result in results:
+        held[result.index] = result
+        while following in held:
+            yield held.pop(following)
+            following += 1

@@ -93,18 +93,19 @@ def repairs(
                     raise
                 why = f"it could not be written: {error}"
                 done = Repair(str(model.path), target, RepairStatus.REFUSED, reason=why)
-            finally:
-                if not one:
-                    _remove_empty(new.parent, out)
             return {"repair": encode(replace(done, path=_shown(path, model)))}
 
-        answers = run_in_child(tasks, work, settings)
-        for (model, _), answer in zip(tasks, answers, strict=True):
-            if answer.lost:
-                shown = _shown(path, model)
-                yield Repair(shown, target, RepairStatus.REFUSED, reason=answer.lost)
-            else:
-                yield decode(Repair, answer.value["repair"])
+        answers = run_in_child(tasks, work, settings, settings.jobs)
+        try:
+            for (model, _), answer in zip(tasks, answers, strict=True):
+                if answer.lost:
+                    shown = _shown(path, model)
+                    yield Repair(shown, target, RepairStatus.REFUSED, reason=answer.lost)
+                else:
+                    yield decode(Repair, answer.value["repair"])
+        finally:  # only now: another child may be about to write into the same directory
+            for _, new in [] if one else tasks:
+                _remove_empty(new.parent, out)
 
 
 def _remove_empty(folder: Path, out: Path) -> None:

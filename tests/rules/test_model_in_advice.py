@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from modelaudit.diagnosis.loading_code import loading_code
 from modelaudit.rules import examples
-from modelaudit.rules.model_in_advice import in_shell, with_model
+from modelaudit.rules.catalogue import rule
+from modelaudit.rules.engine import run_rule
+from modelaudit.rules.model_in_advice import in_shell, name_model, with_model
 from modelaudit.structs import replace
 
 ADVICE = (
@@ -53,3 +55,10 @@ def test_the_diagnosis_loads_the_model_by_its_path():
     load = loading_code(facts)
     assert 'load_model("it\'s {undo}.keras"' in load.model
     assert shlex.split(load.own) == ["it's {undo}.keras"]
+
+
+def test_a_fix_names_the_runtime_that_is_to_load_the_model():
+    lost = rule("MA401")
+    found = run_rule(lost, lost.bad())
+    ((told, *_),) = (each.findings for each in name_model((found,), "a b.h5", "tf==2.21"))
+    assert "`modelaudit repair 'a b.h5' --for tf==2.21 --out recalibrated.keras" in told.fix

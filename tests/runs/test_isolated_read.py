@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from modelaudit.exit_codes import ExitCode
+from modelaudit.facts import Json
+from modelaudit.runs.isolated_read import run_in_child
+from modelaudit.settings import Settings
 from tests.made import files
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -119,3 +123,14 @@ def test_memory_that_runs_out_after_reading_does_not_make_the_file_unreadable(mo
 def test_discovery_survives_a_file_that_crashes_libhdf5(models):
     done = run(SNIFF_CRASH, "scan", models, "--json", cwd=models)
     assert {row["path"] for row in json.loads(done.stdout)} == {"hostile.h5", "sound.h5"}
+
+
+def test_results_of_several_children_come_in_the_order_of_the_tasks():
+    def work(seconds: float) -> dict[str, Json]:
+        time.sleep(seconds)
+        return {"slept": seconds, "ended": time.monotonic()}
+
+    tasks = [0.4, 0.0, 0.2, 0.0]
+    found = [each.value for each in run_in_child(tasks, work, Settings(), jobs=4)]
+    assert [each["slept"] for each in found] == tasks
+    assert found[1]["ended"] < found[2]["ended"] < found[0]["ended"]

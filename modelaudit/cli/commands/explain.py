@@ -27,8 +27,8 @@ def _wrap(text: str, indent: str, first: str | None = None) -> str:
     return wrapped(text, min(columns(), WIDTH), indent if first is None else first, indent)
 
 
-def screen(path: str, diagnosis: Diagnosis) -> str:
-    """The diagnosis as text: answer, evidence, suspects, next steps."""
+def screen(path: str, diagnosis: Diagnosis, repair: str = "") -> str:
+    """The diagnosis as text: answer, evidence, suspects, next steps, the command of a repair."""
     from modelaudit.diagnosis.augmentation import augmentation_lines
     from modelaudit.diagnosis.odds_text import odds_items, sample_size
 
@@ -67,6 +67,8 @@ def screen(path: str, diagnosis: Diagnosis) -> str:
     if diagnosis.undecidable:
         lines += ["", click.style("Not decided", bold=True)]
         lines += [_wrap(each, "    ", "  ? ") for each in _undecided(diagnosis)]
+    if repair:
+        lines += ["", click.style("A file that loads", bold=True), f"         {clean(repair)}"]
     return "\n".join(lines)
 
 
@@ -125,7 +127,7 @@ def explain(model: Place, as_json: bool, **chosen: Any) -> None:
         if as_json:
             click.echo(json.dumps(jsonable(each.diagnosis), indent=2))
         else:
-            click.echo(screen(each.path, each.diagnosis))
+            click.echo(screen(each.path, each.diagnosis, each.repair))
     if code is ExitCode.NO_MODEL:
         warn(f"no model found at {model}")
     if code:

@@ -95,6 +95,14 @@ def _wrap(text: str, first: str = "  ") -> str:
     help="Labelled images: write the class names in the order of the outputs to labels.txt beside "
     "the new file, if more of the images that played no part then get their name.",
 )
+@options.option(
+    "--jobs",
+    "-j",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    help="Number of models of a directory to repair in parallel.",
+)
 @options.option("--json", "as_json", is_flag=True, help="Print one JSON object per model.")
 @options.ARCHITECTURE
 @options.probing
@@ -106,6 +114,7 @@ def repair(
     drop_optimizer: bool,
     recalibrate: Path | None,
     rename_classes: Path | None,
+    jobs: int,
     as_json: bool,
     **chosen: Any,
 ) -> None:
@@ -123,7 +132,7 @@ def repair(
     from modelaudit.runs.repair import repairs
     from modelaudit.store.typed_json import encode
 
-    settings = options.settings_from(fail_on="high", jobs=1, **chosen)
+    settings = options.settings_from(fail_on="high", jobs=jobs, **chosen)
     found = failed = 0
     for done in repairs(
         model,
