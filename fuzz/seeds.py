@@ -6,8 +6,11 @@ import base64
 import gzip
 import io
 import json
+import shutil
 import tarfile
 import zipfile
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import google_crc32c
@@ -30,6 +33,7 @@ from tests.made.keras_configs import (
 )
 from tests.made.marshalled import STREAMS
 
+TFJS = Path(lite_files.__file__).parent / "tfjs"
 SHARD = ".data-00000-of-00001"
 ROOM = 300  # spaces after a config, so that it can grow in place
 
@@ -185,6 +189,11 @@ def orbax(folder: Path) -> Path:
         json.dumps({"config": json.dumps(keras3_model())})
     )
     return folder
+
+
+def tfjs_model(name: str) -> Callable[[Path], object]:
+    """A function that writes a model of TensorFlow.js: one of those that it wrote itself."""
+    return partial(shutil.copytree, TFJS / name)
 
 
 def unpacked(folder: Path) -> Path:

@@ -258,5 +258,7 @@ TARGETS = (
         place=_place_objects,
     ),
     Target("frozen-graph", "m.pb", "wire", _file("m.pb", _frozen)),
+    Target("tfjs-layers", "model.json", "json", seeds.tfjs_model("uint8")),
+    Target("tfjs-graph", "model.json", "json", seeds.tfjs_model("graph")),
     Target("tflite", "m.tflite", "flatbuffer", _lite, others=_more_lite),
 )

@@ -21,12 +21,8 @@ TFLITE_IDENTIFIER = b"TFL3"  # behind the offset of the root
 # The HDF5 signature after the conversions that it is designed to detect, in this order: bytes
 # replaced by U+FFFD, Latin-1 read as UTF-8, eighth bit removed, line endings converted.
 MANGLED_HDF5 = (
-    b"\xef\xbf\xbdHDF",
-    b"\xc2\x89HDF",
-    b"\x09HDF\r\n",
-    b"\x89HDF\n\x1a\n",
-    b"\x89HDF\r\r\n\x1a",
-    b"\x89HDF\r\n\x1a\r\n",
+    *(b"\xef\xbf\xbdHDF", b"\xc2\x89HDF", b"\x09HDF\r\n", b"\x89HDF\n\x1a\n"),
+    *(b"\x89HDF\r\r\n\x1a", b"\x89HDF\r\n\x1a\r\n"),
 )
 
 
@@ -42,6 +38,7 @@ class Container(Enum):
     PRESET = auto()  # a directory of KerasHub
     GRAPH = auto()
     FLATBUFFER = auto()
+    JSON = auto()  # a JSON file, and the files that it names
     NONE = auto()
 
 
@@ -52,6 +49,7 @@ class Content(Enum):
     WEIGHTS = auto()  # weights without a config
     PRESET = auto()  # weights, and the arguments from which a library builds the layers
     GRAPH = auto()  # a TensorFlow graph, with or without weights
+    EXPORT = auto()  # layers with their weights, which another program runs
     OTHER = auto()  # not a model
     DAMAGED = auto()
     NONE = auto()
@@ -98,6 +96,8 @@ class Format(StrEnum):
     KERASHUB_PRESET = "kerashub_preset"
     FROZEN_GRAPH = "tf1_frozen_graphdef"
     TFLITE = "tflite"
+    TFJS_LAYERS = "tfjs_layers"
+    TFJS_GRAPH = "tfjs_graph"
     GIT_LFS_POINTER = "git_lfs_pointer"
     EMPTY_FILE = "empty_file"
     CORRUPT_HDF5 = "corrupt_hdf5"
@@ -245,6 +245,20 @@ FORMATS: Mapping[Format, FormatInfo] = {
         content=Content.GRAPH,
         suffixes=(".tflite",),
     ),
+    Format.TFJS_LAYERS: FormatInfo(
+        label="TensorFlow.js layers model",
+        told_by="JSON with `modelTopology`",
+        what="layers, training settings, and weights in any number of files, quantised or not",
+        container=Container.JSON,
+        content=Content.EXPORT,
+    ),
+    Format.TFJS_GRAPH: FormatInfo(
+        label="TensorFlow.js graph model",
+        told_by='the same with `"format": "graph-model"` or the nodes of a graph',
+        what="the graph, its signature, and the same weights",
+        container=Container.JSON,
+        content=Content.GRAPH,
+    ),
     Format.GIT_LFS_POINTER: FormatInfo(
         label="Git LFS pointer",
         told_by="the first line",
@@ -319,12 +333,7 @@ FORMATS: Mapping[Format, FormatInfo] = {
         problem=(ProblemKind.UNSUPPORTED, "is not a known model format"),
     ),
 }
-DIRECTORIES = (
-    Container.SAVED_MODEL,
-    Container.SESSION_BUNDLE,
-    Container.ORBAX,
-    Container.PRESET,
-)
+DIRECTORIES = (Container.SAVED_MODEL, Container.SESSION_BUNDLE, Container.ORBAX, Container.PRESET)
 DAMAGED: Mapping[Container, Format] = {
     form.info.container: form for form in Format if form.info.content is Content.DAMAGED
 }

@@ -82,9 +82,6 @@ OTHER_FORMATS: tuple[OtherFormat, ...] = (
         ),
         note="no model",
     ),
-    OtherFormat(
-        "TensorFlow.js model", json=((b'"modelTopology"',), (b'"format": "layers-model"',))
-    ),
     ARCHITECTURE,
 )
 

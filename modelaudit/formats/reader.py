@@ -189,6 +189,12 @@ def _plugin(path: Path, limits: Limits) -> Artifact:
     return read_plugin_format(path, limits)
 
 
+def _tfjs(path: Path, limits: Limits) -> Artifact:
+    from modelaudit.formats.tfjs.reader import read_tfjs
+
+    return read_tfjs(path, limits)
+
+
 def _lfs_pointer(path: Path, limits: Limits) -> Artifact:
     from modelaudit.formats.checkpoint.index import index_path
 
@@ -285,6 +291,8 @@ _READERS: dict[Format, Reader] = {
     Format.ORBAX: _orbax,
     Format.FROZEN_GRAPH: _frozen_graph,
     Format.TFLITE: _tflite,
+    Format.TFJS_LAYERS: _tfjs,
+    Format.TFJS_GRAPH: _tfjs,
     Format.GIT_LFS_POINTER: _lfs_pointer,
     Format.PLUGIN: _plugin,
     Format.UNREADABLE: _unreadable,
@@ -300,6 +308,7 @@ _MODULES: dict[Reader, str] = {
     _orbax: "modelaudit.formats.orbax.reader",
     _frozen_graph: "modelaudit.formats.graph.frozen_graph",
     _tflite: "modelaudit.formats.tflite.reader",
+    _tfjs: "modelaudit.formats.tfjs.reader",
 }
 
 

@@ -23,6 +23,7 @@ from modelaudit.formats.orbax.sniff import is_orbax
 from modelaudit.formats.plugin_formats import claimed
 from modelaudit.formats.saved_model.files import GRAPH_NAMES, SPLIT
 from modelaudit.formats.tar.members import BLOCK
+from modelaudit.formats.tfjs.sniff import HEAD_BYTES, tfjs_format
 from modelaudit.formats.zip.directory import has_end_record, read_directory
 from modelaudit.settings import Limits
 
@@ -85,6 +86,8 @@ def _file(window: FileWindow, hdf5: Callable[[FileWindow], Format]) -> Format:
         return _archive(window)
     if head[4:8] == TFLITE_IDENTIFIER:
         return Format.TFLITE
+    if head.lstrip()[:1] == b"{" and (model := tfjs_format(window.head(HEAD_BYTES))):
+        return model
     told = next((form for magic, form in BY_MAGIC if head.startswith(magic)), None)
     if told is not None:
         return told

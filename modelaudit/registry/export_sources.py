@@ -12,7 +12,10 @@ from modelaudit.file_formats import Content, formats
 from modelaudit.formats.export_names import name_words
 
 MOST_SOURCES = 8  # for one export; each is read
-_SOURCES = formats(Content.MODEL, Content.WEIGHTS, Content.GRAPH) - {Format.TFLITE}
+_SOURCES = formats(Content.MODEL, Content.WEIGHTS, Content.GRAPH) - {
+    Format.TFLITE,
+    Format.TFJS_GRAPH,
+}
 
 
 def export_sources(models: Mapping[Path, Format | None]) -> dict[Path, tuple[Path, ...]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import stat
 import time
 from collections.abc import Iterator
@@ -28,6 +29,10 @@ from modelaudit.settings import Limits
 SETTLED_SECONDS = 2.0
 # Copies, even over a slow network, seldom pause longer than this between two chunks.
 FRESH_SECONDS = 300.0
+
+
+# Files of weights of TensorFlow.js, as it and its converter name them.
+_SHARD = re.compile(r".*\.bin|group\d+-shard\d+of\d+", re.DOTALL)
 
 
 class FileState(Struct, frozen=True):
@@ -121,6 +126,9 @@ class SnapshotReader(Struct):
         yield from (model.parent / each for each in parts)
         if name in beside.every:
             yield model
+        if model.suffix == ".json":  # of TensorFlow.js, which lists its weights
+            shards = (each for each in beside.every if _SHARD.fullmatch(each))
+            yield from (model.parent / each for each in shards)
         if parts and STATE_FILE in beside.every:
             yield model.parent / STATE_FILE
 

@@ -17,7 +17,7 @@ from modelaudit.rules.unread import UNREAD_KINDS, unread_input
 from modelaudit.terminal_text import plain
 
 # Formats that contain layers and weights, but never a graph.
-GRAPHLESS = formats(Content.MODEL, Content.WEIGHTS, Content.PRESET)
+GRAPHLESS = formats(Content.MODEL, Content.WEIGHTS, Content.PRESET, Content.EXPORT)
 # A probe that ended like this leaves the model only partially audited.
 UNFINISHED = frozenset(
     {Status.CRASHED, Status.TIMEOUT, Status.MEMORY, Status.DISK, Status.UNAVAILABLE}

@@ -19,7 +19,6 @@ from modelaudit.settings import Limits
         ("model.onnx", b"", "ONNX"),
         ("host.xplane.pb", b"\n\x0b", "profile of TensorBoard, no model"),
         ("model.PTH", b"PK\x03\x04", "PyTorch"),
-        ("model.json", b'{"format": "layers-model", "generatedBy"', "TensorFlow.js"),
         ("model.json", b'  {"class_name": "Sequential", "config": [', "without weights"),
     ],
 )
@@ -54,7 +53,6 @@ def test_any_name_and_content_is_handled(name, head):
         ("m.safetensors", b"\x10" + bytes(7) + b'{"a":1}', "safetensors"),
         ("m.mlmodel", b"\x08\x01", "Core ML"),
         ("m.xml", b'<?xml version="1.0"?>\n<net name="m" version="11">', "OpenVINO"),
-        ("model.json", b'{"format": "layers-model", "generatedBy": "keras"}', "TensorFlow.js"),
         ("m.h5", b"\n\n<!DOCTYPE html>\n<html lang='en'>", "download the file itself"),
         ("m.keras", b"<html><body>", "download the file itself"),
     ],

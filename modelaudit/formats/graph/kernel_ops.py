@@ -37,6 +37,9 @@ OPERATIONS = {
     "Conv3DBackpropInput": _TRANSPOSE,
     "Conv3DBackpropInputV2": _TRANSPOSE,
     "MatMul": _DENSE,
+    "_FusedConv2D": CONV,
+    "_FusedMatMul": _DENSE,
+    "FusedDepthwiseConv2dNative": KernelUse("depthwise", "hwcm"),
     "BatchMatMulV2": _DENSE,
 }
 BIAS = frozenset({"BiasAdd", "Add", "AddV2"})

@@ -1,0 +1,161 @@
+"""The weights that a TensorFlow.js model names, and the files that hold them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath
+
+from modelaudit.errors import ReadError
+from modelaudit.facts import FileEntry, Json, Problem, ProblemKind, Tensor
+from modelaudit.formats.io.bounded import file_entry
+from modelaudit.formats.io.dtypes import stored_dtype
+from modelaudit.formats.io.file_window import FileWindow
+from modelaudit.formats.io.tensor_stats import summarise_or_problem
+from modelaudit.formats.keras.json_config import MAX_DIMENSION, MAX_RANK, mapping, sequence, text
+from modelaudit.formats.tfjs.values import AffineNumbers, ShardedArray, Shards
+from modelaudit.settings import Limits
+
+_TYPES = frozenset({"float32", "int32", "bool", "complex64", "uint8", "uint16", "float16"})
+_STRING = "string"
+_LENGTH = 4  # bytes of the length before each string
+_MOST_STRINGS = 10_000  # in one weight
+
+
+class ManifestWeights:
+    """The weights of a manifest.
+
+    Args:
+        model: path of the JSON file, in whose directory the files are.
+        manifest: value of `weightsManifest`.
+        limits: bounds on what is read.
+
+    Attributes:
+        tensors: every weight whose place is known.
+        files: the files that hold them.
+        problems: what is missing or does not fit.
+    """
+
+    def __init__(self, model: Path, manifest: Json, limits: Limits) -> None:
+        self._model, self._limits = model, limits
+        self.tensors: list[Tensor] = []
+        self.files: dict[str, FileEntry] = {}
+        self.problems: list[Problem] = []
+        self._names: set[str] = set()
+        for group in sequence(manifest):
+            self._group(mapping(group))
+
+    def _group(self, group: Mapping[str, Json]) -> None:
+        shards = [self._shard(text(path)) for path in sequence(group.get("paths"))]
+        held = [each for each in shards if each is not None]
+        # Behind a file that is missing, no weight is where the manifest says.
+        known = Shards(held) if held and len(held) == len(shards) else None
+        at = 0
+        for entry in sequence(group.get("weights")):
+            size = self._weight(mapping(entry), known, at)
+            if size is None:
+                return
+            at += size
+        if known is not None and at < known.size:
+            file = held[0].file
+            detail = f"{file} …: {known.size:,} bytes, of which the weights take {at:,}"
+            self._add(ProblemKind.SIZE_MISMATCH, detail, file)
+
+    def _shard(self, name: str) -> FileWindow | None:
+        """A file of weights; None with a problem if there is none."""
+        parts = PurePosixPath(name).parts
+        if not parts or name.startswith("/") or ".." in parts or "\\" in name or "\0" in name:
+            self._add(ProblemKind.UNSAFE_PATH, f"weights at {name!r}, which was not opened", name)
+            return None
+        if name in self.files:
+            self._add(ProblemKind.DUPLICATE_MEMBER, f"the file {name} is listed twice", name)
+            return None
+        path = self._model.parent / name
+        try:
+            window = FileWindow.of_file(path, name)
+        except ReadError as error:
+            kind = ProblemKind.UNREADABLE if path.exists() else ProblemKind.MISSING_SHARD
+            detail = error.reason if path.exists() else f"{name} is listed but not there"
+            self._add(kind, detail, name)
+            return None
+        self.files[name] = file_entry(path, self._model.parent, "weights", self._limits)
+        return window
+
+    def _weight(self, entry: Mapping[str, Json], shards: Shards | None, at: int) -> int | None:
+        """Add a weight; returns its bytes, None if what follows it cannot be found."""
+        name, dtype = text(entry.get("name")), text(entry.get("dtype"))
+        shape = _shape(entry.get("shape"))
+        given = _quantization(entry.get("quantization"), dtype)
+        if not name or shape is None or (dtype not in _TYPES and dtype != _STRING):
+            self._add(ProblemKind.CONFIG_INVALID, f"a weight {name!r} of no type or shape", name)
+            return None
+        if given is not None and stored_dtype(given.dtype) is None:
+            detail = f"{name} is quantised as {given.dtype}, which is not read"
+            self._add(ProblemKind.UNSUPPORTED, detail, name)
+            return None
+        size = self._stored(shards, at, shape, given.dtype if given else dtype)
+        if name in self._names:
+            self._add(ProblemKind.DUPLICATE_MEMBER, f"{name} is listed twice", name)
+            return size
+        self._names.add(name)
+        fits = shards is not None and size is not None and at + size <= shards.size
+        if shards is not None and fits and dtype != _STRING:
+            source = ShardedArray(shards, at, shape, dtype, given)
+            tensor, problem = summarise_or_problem(
+                name, shape, dtype, source.file, "weight", source, self._limits
+            )
+            self.problems.extend([problem] if problem else [])
+        else:
+            if shards is not None and not fits:
+                detail = f"{name} ends behind the {shards.size:,} bytes of the files"
+                self._add(ProblemKind.TENSOR_UNREADABLE, detail, name)
+            role = "other" if dtype == _STRING else "weight"
+            tensor = Tensor(name, shape, dtype, size or 0, self._model.name, role)
+        self.tensors.append(tensor)
+        return size
+
+    def _stored(
+        self, shards: Shards | None, at: int, shape: tuple[int, ...], dtype: str
+    ) -> int | None:
+        """Bytes of a weight; None for strings that are too many, or end behind the files."""
+        held, count = stored_dtype(dtype), math.prod(shape)
+        if held is not None and dtype != _STRING:
+            return count * held.itemsize
+        if shards is None or count > _MOST_STRINGS:
+            return None
+        start = at
+        for _ in range(count):
+            if at + _LENGTH > shards.size:
+                return None
+            length = b"".join(shards.pieces(at, _LENGTH, _LENGTH))
+            at += _LENGTH + int.from_bytes(length, "little")
+        return at - start
+
+    def _add(self, kind: ProblemKind, detail: str, route: str) -> None:
+        self.problems.append(Problem(kind, self._model.name, detail, route))
+
+
+def _shape(value: Json) -> tuple[int, ...] | None:
+    if not isinstance(value, list) or len(value) > MAX_RANK:
+        return None
+    sizes = [*_sizes(value)]
+    return tuple(sizes) if len(sizes) == len(value) else None
+
+
+def _sizes(values: list[Json]) -> Iterator[int]:
+    for each in values:
+        if isinstance(each, int) and not isinstance(each, bool) and 0 <= each < MAX_DIMENSION:
+            yield each
+
+
+def _quantization(value: Json, dtype: str) -> AffineNumbers | None:
+    given = mapping(value)
+    if not given:
+        return None
+    stored = text(given.get("dtype"), dtype)
+    numbers = [given.get("scale"), given.get("min")]
+    scale, low = (
+        float(each) if isinstance(each, int | float) and not isinstance(each, bool) else None
+        for each in numbers
+    )
+    return AffineNumbers(stored, 1.0 if scale is None else scale, 0.0 if low is None else low)

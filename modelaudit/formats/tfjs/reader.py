@@ -1,0 +1,123 @@
+"""Reader of TensorFlow.js models: layers models, and graph models."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TypeVar
+
+from google.protobuf import json_format
+from google.protobuf.message import Message
+
+from modelaudit.errors import ReadError
+from modelaudit.facts import Artifact, Format, Json, ProblemKind, Provenance
+from modelaudit.formats.graph.graph_def import graph_facts
+from modelaudit.formats.graph.kernels import find_kernels
+from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
+from modelaudit.formats.io.bounded import file_entry, model_digest, read_bytes
+from modelaudit.formats.keras.common import (
+    ReadNotes,
+    architecture_of,
+    claim,
+    json_part,
+    mapping_of,
+    with_binding,
+    with_names,
+)
+from modelaudit.formats.keras.json_config import mapping
+from modelaudit.formats.keras.variables.matching import bind
+from modelaudit.formats.saved_model.meta_graphs import read_signatures
+from modelaudit.formats.tfjs.manifest import ManifestWeights
+from modelaudit.formats.tfjs.sniff import HEAD_BYTES, tfjs_format
+from modelaudit.settings import Limits
+from modelaudit.structs import replace
+
+M = TypeVar("M", bound=Message)
+_TOPOLOGY = "modelTopology"
+_CLAIMS = ("format", "generatedBy", "convertedBy")
+
+
+def read_tfjs(path: Path, limits: Limits) -> Artifact:
+    """Read a TensorFlow.js model: its JSON file, and the files of weights beside it.
+
+    Weights are what their numbers stand for, in the type that the model has them in.
+    `extra["tfjs"]` has what the file says of itself: `format`, `generatedBy`, `convertedBy`.
+
+    Raises:
+        ReadError: the file is larger than `config_bytes`.
+    """
+    notes = ReadNotes()
+    data = read_bytes(path, limits.config_bytes, path.name, "config_bytes")
+    document = mapping(json_part(data, path.name, "", limits, notes))
+    topology = mapping(document.get(_TOPOLOGY))
+    weights = ManifestWeights(path, document.get("weightsManifest"), limits)
+    notes.problems.extend(weights.problems)
+    files = (file_entry(path, path, "config", limits), *weights.files.values())
+    said = [claim(document.get(name)) for name in _CLAIMS]
+    artifact = Artifact(
+        root=path.absolute(),
+        format=tfjs_format(data[:HEAD_BYTES]) or Format.TFJS_LAYERS,
+        files=files,
+        sha256=model_digest(files),
+        provenance=Provenance(
+            keras=claim(topology.get("keras_version")),
+            backend=claim(topology.get("backend")),
+            exporter=", ".join(each for each in said[1:] if each) or None,
+        ),
+        training=mapping_of(topology.get("training_config")),
+        tensors=tuple(weights.tensors),
+        extra={"tfjs": dict(zip(_CLAIMS, said, strict=True))},
+        documents=tuple(notes.documents),
+    )
+    if artifact.format is Format.TFJS_GRAPH:
+        found = _with_graph(artifact, document, limits, notes)
+    else:
+        found = _with_layers(artifact, topology, limits, notes)
+    return replace(found, problems=tuple(notes.problems), complete=notes.complete)
+
+
+def _with_layers(
+    artifact: Artifact, topology: dict[str, Json], limits: Limits, notes: ReadNotes
+) -> Artifact:
+    """The artefact with its layers; Keras's own config is in `model_config`, or is all there is."""
+    file, config = artifact.root.name, topology.get("model_config", topology or None)
+    architecture = architecture_of(config, file, _TOPOLOGY, limits, notes)
+    if architecture is None:
+        return with_names(artifact, {})
+    return with_binding(artifact, bind(architecture, artifact.tensors, "checkpoint"))
+
+
+def _with_graph(
+    artifact: Artifact, document: Mapping[str, Json], limits: Limits, notes: ReadNotes
+) -> Artifact:
+    """The artefact with its graph, whose constants have their values in the weights."""
+    file = artifact.root.name
+    try:
+        message = _message(pb.GraphDef, document.get(_TOPOLOGY), file)
+        graph = graph_facts(message, file, limits)
+        saved = pb.SavedModel()
+        signature = _message(pb.SignatureDef, document.get("signature", {}), file)
+        saved.meta_graphs.add().signature_def["serving_default"].CopyFrom(signature)
+        names = {tensor.name: tensor.name for tensor in artifact.tensors}
+        return replace(
+            artifact,
+            graphs=(graph,),
+            kernels=find_kernels(graph, artifact.tensors, names, names),
+            signatures=read_signatures(saved, file, limits),
+        )
+    except ReadError as error:
+        notes.add(error, file, _TOPOLOGY)
+        return artifact
+
+
+def _message(message_type: type[M], value: Json, file: str) -> M:
+    """A message from its JSON form.
+
+    Raises:
+        ReadError: it is none.
+    """
+    try:
+        return json_format.ParseDict(mapping(value), message_type(), ignore_unknown_fields=True)
+    except (json_format.ParseError, ValueError, TypeError, RecursionError) as error:
+        name = message_type.DESCRIPTOR.name
+        raise ReadError(ProblemKind.CORRUPT, file, f"not a {name} as JSON: {error}") from error
