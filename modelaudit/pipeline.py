@@ -24,6 +24,7 @@ from modelaudit.audit_sections import (
 )
 from modelaudit.audit_types.loading import Status
 from modelaudit.audit_types.model import ToolSection
+from modelaudit.audit_types.signing import SigningSection
 from modelaudit.clock import Stopwatch
 from modelaudit.diagnosis import diagnose
 from modelaudit.errors import ProbeError
@@ -56,6 +57,7 @@ from modelaudit.runtimes import Prediction, default_targets, predict
 from modelaudit.runtimes.catalogue import installed_target, specifier
 from modelaudit.schema import Audit
 from modelaudit.settings import Settings
+from modelaudit.signing.check import check_signatures
 from modelaudit.structs import replace
 
 
@@ -271,6 +273,7 @@ def finish_audit(
         symmetry=symmetry_section(facts.measurements),
         behaviour=behaviour_section(facts),
         restore=restore_section(facts),
+        signing=facts.signing or SigningSection(),
         diagnosis=found,
         signatures=facts.artifact.signatures,
         files=facts.artifact.files,
@@ -303,6 +306,7 @@ def audit_model(
     with Stopwatch(timings, "static"):
         facts = static_facts(target.path, settings)
         facts = replace(facts, path=target.relative, declared_signature=target.declared_signature)
+        facts = replace(facts, signing=check_signatures(facts.artifact, settings, created))
         if target.previous:
             facts = replace(facts, previous=read_artifact(target.previous, settings.limits))
         facts = add_source(facts, target.sources)

@@ -54,6 +54,7 @@ class ResultRow(Struct, frozen=True, kw_only=True):
         exported_from: of an export, the name of its source; "" if none was found.
         same_as_source: whether it is the same model as its source; see `SourceSection.verdict`.
         repair: the command that a finding offers to repair the file, "" if none does.
+        signing: what the signatures beside the model show, in a word or two; "" without any.
     """
 
     path: str
@@ -76,6 +77,7 @@ class ResultRow(Struct, frozen=True, kw_only=True):
     exported_from: str = ""
     same_as_source: str = ""
     repair: str = ""
+    signing: str = ""
 
     @property
     def open_findings(self) -> tuple[RowFinding, ...]:
@@ -133,6 +135,7 @@ def result_row(audit: Audit) -> ResultRow:
         exported_from=source.file if source else "",
         same_as_source=source.verdict if source else "",
         repair=offered_repair(audit),
+        signing=audit.signing.state,
     )
 
 

@@ -25,6 +25,7 @@ from modelaudit.audit_types.loading import CompatibilityRow, ObservationRow
 from modelaudit.audit_types.model import ExitSection, ModelSection, ToolSection
 from modelaudit.audit_types.restore import RestoreSection
 from modelaudit.audit_types.rules import FindingRow, LocationRow, SkippedRule
+from modelaudit.audit_types.signing import SigningSection
 from modelaudit.audit_types.values import custom_type
 from modelaudit.audit_types.weights import WeightsSection
 from modelaudit.errors import ReadError, SchemaError
@@ -63,6 +64,7 @@ class Audit(NotebookResult, frozen=True):
     symmetry: SymmetrySection = field(default_factory=SymmetrySection)
     behaviour: BehaviourSection = field(default_factory=BehaviourSection)
     restore: RestoreSection = field(default_factory=RestoreSection)
+    signing: SigningSection = field(default_factory=SigningSection)
     diagnosis: Diagnosis = field(default_factory=Diagnosis)
     signatures: tuple[Signature, ...] = ()
     files: tuple[FileEntry, ...] = ()

@@ -40,6 +40,7 @@ RANKS = {
     "modelaudit.probe.protocol": 5,
     "modelaudit.schema": 6,
     "modelaudit.restore": 7,
+    "modelaudit.signing": 7,
     "modelaudit.probe": 8,
     "modelaudit.golden": 9,
     "modelaudit.restore_api": 9,

@@ -15,6 +15,7 @@ from modelaudit.audit_types.loading import CompatibilityRow, ObservationRow
 from modelaudit.audit_types.model import ExitSection, ModelSection, ToolSection
 from modelaudit.audit_types.restore import RestoreSection
 from modelaudit.audit_types.rules import FindingRow, SkippedRule
+from modelaudit.audit_types.signing import SigningSection
 from modelaudit.audit_types.values import AuditSection, RuleCode
 from modelaudit.audit_types.weights import WeightsSection
 from modelaudit.facts import FileEntry, Signature
@@ -61,6 +62,8 @@ class AuditFile(AuditSection, frozen=True, kw_only=True):
     """Tensors of the file compared by bytes with those of the loaded model."""
     diagnosis: Diagnosis
     """Why the model answers as it does."""
+    signing: SigningSection = SigningSection()
+    """Signatures beside the model that vouch for its files; `{}` if there is none."""
     signatures: tuple[Signature, ...] = ()
     """Signatures of a SavedModel."""
     files: tuple[FileEntry, ...] = ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from modelaudit.cli.terminal import columns
@@ -26,6 +27,7 @@ def summary_line(rows: list[ResultRow], found: FoundModels) -> str:
     lines = [f"{tally(rows) if rows else none}; {skipped}"]
     lines += cross_model_lines(cross_model_facts(rows))
     lines += _unused_inputs(rows)
+    lines += _signatures(rows)
     lines += _skipped(found.named)
     lines += [
         wrapped(each, columns() - 1)
@@ -43,6 +45,13 @@ def _unused_inputs(rows: Sequence[ResultRow]) -> list[str]:
     start = f"{count:,} of {len(rows):,} models were" if len(rows) > 1 else "the model was"
     said = f"{start} run on built-in inputs, not on yours: {clean(first.path)}: "
     return [wrapped(said + clean(first.unused_inputs), columns() - 1)]
+
+
+def _signatures(rows: Sequence[ResultRow]) -> list[str]:
+    """How many models have signatures, by what these show."""
+    count = Counter(row.signing for row in rows if row.signing)
+    told = [f"{number:,} {state}" for state, number in count.most_common()]
+    return [wrapped(f"signatures: {', '.join(told)}", columns() - 1)] if told else []
 
 
 def _skipped(named: Sequence[tuple[str, str]]) -> list[str]:

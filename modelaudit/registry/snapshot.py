@@ -23,6 +23,7 @@ from modelaudit.formats.keras.architecture_files import architecture_names
 from modelaudit.registry.file_groups import STATE_FILE, checkpoint_prefix, shard_prefix
 from modelaudit.restore.golden_record import record_path
 from modelaudit.settings import Limits
+from modelaudit.signing.check import signature_paths
 
 # A file system's clock ticks in milliseconds (seconds on some); a write within the same tick as the
 # snapshot does not change the times.
@@ -109,6 +110,7 @@ class SnapshotReader(Struct):
             yield from self._of_prefix(model)
         beside = self._list(model.parent).every
         yield from (model.parent / name for name in LABEL_FILES if name in beside)
+        yield from (path for path in signature_paths(model) if path.name in beside)
         if record_path(model).name in beside:
             yield record_path(model)
         if not _is_directory(model):

@@ -13,6 +13,7 @@ from msgspec import Struct, field
 from modelaudit.audit_types.diagnosis import Diagnosis
 from modelaudit.audit_types.loading import Port
 from modelaudit.audit_types.model import InputModality
+from modelaudit.audit_types.signing import SigningSection
 from modelaudit.facts import Artifact, Json, Signature
 from modelaudit.findings import Confidence, Finding, Location, RuleResult, Severity
 from modelaudit.measures.architecture.modality import model_modality
@@ -75,6 +76,7 @@ class Facts(Struct, frozen=True, dict=True):
     restore: RestoreProof | None = None  # of the first runtime that loaded the model
     golden: GoldenCheck | None = None  # the golden record next to the model
     repaired: RepairRecord | None = None  # the record of a repair next to the model
+    signing: SigningSection | None = None  # the signatures beside the model
     previous: Artifact | None = None  # the version before it, in a directory of versions
     source: ExportSource | None = None  # the model that this export was made from
     declared_signature: Signature | None = (

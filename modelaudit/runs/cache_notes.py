@@ -140,6 +140,8 @@ def repeatable(audit: Audit) -> bool:
     """Whether the same audit would have the same result at another time."""
     if audit.model.format == Format.UNREADABLE.value:
         return False
+    if any(row.valid_until for row in audit.signing.found):  # a certificate expires meanwhile
+        return False
     return not any(
         each.status in TRANSIENT_STATUSES or each.signal == signal.SIGKILL
         for each in audit.observations

@@ -18,6 +18,7 @@ from msgspec import Meta, Struct, field
 from modelaudit.findings import Severity
 from modelaudit.settings.known_models import Baseline
 from modelaudit.settings.selection import Selection
+from modelaudit.settings.signing import Signing
 from modelaudit.structs import replace
 
 MIB = 1 << 20
@@ -287,6 +288,7 @@ class Settings(Struct, frozen=True):
     profiles: tuple[str, ...] = ()  # files with the user's profiles, for predictions
     architecture: str | None = None  # file with the architecture for weights files and checkpoints
     custom_objects: tuple[str, ...] = ()  # names that the user's code registers with loaders
+    signing: Signing = field(default_factory=Signing)
 
     def names(self, path: str, place: PurePath) -> tuple[str, ...]:
         """The names that path patterns are matched against: one or two per model.
@@ -317,6 +319,7 @@ class Settings(Struct, frozen=True):
             policies=(),
             waivers=tuple(each for each in self.waivers if each.about(names)),
             expectations=tuple(each for each in self.expectations if each.about(names)),
+            signing=self.signing.for_model(lambda pattern: _fits(pattern, names)),
         )
         tasks = tuple((each.output, each.task) for each in mine.expectations if each.task)
         mine = replace(mine, probe=replace(self.probe, tasks=(*tasks, *self.probe.tasks)))

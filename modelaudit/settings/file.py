@@ -30,6 +30,7 @@ from modelaudit.settings import (
     Waiver,
     Word,
 )
+from modelaudit.settings.signing import Signing, SigningTable, read_signing
 
 T = TypeVar("T")
 Count: TypeAlias = Annotated[int, Meta(ge=-MOST_BYTES, le=MOST_BYTES)]
@@ -83,6 +84,7 @@ class FileTables(OptionDefaults, frozen=True, forbid_unknown_fields=True):
     serving: Table | None = None
     profiles: OneOrMore = ()
     custom_objects: OneOrMore = ()
+    signing: Table = {}
 
 
 class PolicyTable(Struct, frozen=True, forbid_unknown_fields=True):
@@ -127,6 +129,7 @@ class SettingsFile(Struct, frozen=True):
     profiles: tuple[str, ...] = ()
     serving: str = ""
     custom_objects: tuple[str, ...] = ()
+    signing: Signing = field(default_factory=Signing)
 
 
 def find(folder: Path) -> Path | None:
@@ -171,6 +174,7 @@ def load(path: Path) -> SettingsFile:
         if file.serving is None
         else _read(ServingTable, file.serving, "[serving]", path).runtime,
         custom_objects=_all(file.custom_objects),
+        signing=_signing(file.signing, path),
     )
 
 
@@ -253,6 +257,13 @@ def _nightly(data: Table, path: Path) -> Nightly:
         if address and not _is_web_address(address):
             raise UsageError(f"{path}: {key} in [nightly] must be an https:// or http:// address")
     return found
+
+
+def _signing(data: Table, path: Path) -> Signing:
+    try:
+        return read_signing(_read(SigningTable, data, "[signing]", path), path.parent)
+    except ValueError as error:
+        raise UsageError(f"{path}: [signing]: {error}") from error
 
 
 def _is_web_address(address: str) -> bool:

@@ -18,6 +18,7 @@ from modelaudit.settings.file import (
     RuntimeTable,
     ServingTable,
 )
+from modelaudit.settings.signing import SigningTable
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -66,6 +67,9 @@ class DescribedFile(OptionDefaults, frozen=True, forbid_unknown_fields=True):
     custom_objects: Annotated[
         OneOrMore, _about("Names that the code around the models registers with Keras.")
     ] = ()
+    signing: Annotated[SigningTable, _about("Whose signatures of models are trusted.")] = (
+        SigningTable()
+    )
 
 
 def settings_schema() -> dict[str, Json]:

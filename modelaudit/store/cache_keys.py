@@ -162,5 +162,6 @@ def audit_key(settings: Settings, today: datetime.date, data: str) -> str:
         jsonable(settings.expectations),
         jsonable(settings.severities),
         jsonable(settings.thresholds),
+        jsonable(settings.signing),
         [[jsonable(each), each.expired(today)] for each in settings.waivers],
     )

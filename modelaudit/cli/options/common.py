@@ -266,6 +266,7 @@ def settings_from(
         runtimes=_chosen(runtimes, file.runtimes),
         profiles=checked_profiles(file.profiles),
         custom_objects=file.custom_objects,
+        signing=file.signing,
         probe=ProbeSettings(
             enabled=not no_probe,
             timeout=timeout,

@@ -14,7 +14,7 @@ def check(file: SettingsFile) -> None:
 
     Raises:
         UsageError: a rule, a threshold or a runtime does not exist, a threshold is out of range,
-            or a rule is set twice, by its code and by its name.
+            or a rule is set twice, by its code and by its name; a key that is trusted is none.
     """
     try:
         _thresholds(file.thresholds, "[thresholds]")
@@ -25,6 +25,10 @@ def check(file: SettingsFile) -> None:
             _once([rule for rule, _ in policy.severities], where)
             _thresholds(policy.thresholds, where)
             check_targets(policy.targets, file.profiles, where)
+        if file.signing.trusts:
+            from modelaudit.signing.check import check_trust
+
+            check_trust(file.signing)
         check_targets([file.serving] if file.serving else [], file.profiles, "[serving]")
     except UsageError as error:
         raise UsageError(f"{file.path}: {error}") from error

@@ -26,7 +26,7 @@ SPLIT_UNREAD = "a graph split into several protocol buffers (Riegeli records), w
 # The shards of a V1 checkpoint, or its only file.
 _V1_VARIABLES = re.compile(r"variables(-\d{5}-of-\d{5})?")
 # The last one is that of TF-Agents, whose loader reads it.
-_METADATA = frozenset({"keras_metadata.pb", "fingerprint.pb", "policy_specs.pbtxt"})
+_METADATA = frozenset({"keras_metadata.pb", "fingerprint.pb", "policy_specs.pbtxt", "model.sig"})
 
 
 class ModelFiles(Struct):

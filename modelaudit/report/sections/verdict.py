@@ -16,6 +16,7 @@ from modelaudit.report.blocks import Cell, Span, spans
 from modelaudit.report.sections import changes, key_numbers, unchecked
 from modelaudit.report.sections.findings import FindingCard, FindingsSection
 from modelaudit.report.wording import text, vocabulary
+from modelaudit.report.wording.signing import signatures
 from modelaudit.schema import Audit
 
 ACTIONS, DIAGNOSED = 3, 2
@@ -208,6 +209,7 @@ def _identity(audit: Audit, *, first: bool) -> tuple[tuple[str, Cell], ...]:
         ("Model", Cell(text.shorten(model.path or "–", LONGEST_PATH), "name")),
         *((("Origin", Cell(text.shorten(model.origin, 160))),) if model.origin else ()),
         ("SHA-256", Cell(model.sha256 or "not computed", "name")),
+        *(("Signature", Cell(text.shorten(each, 300))) for each in signatures(audit.signing)),
         ("Format", Cell(text.shorten(f"{label}, {text.file_size(model.bytes)}{parts}", 110))),
         *((("Input", Cell(_input(model.modality))),) if model.modality else ()),
         ("Saved with", Cell(text.shorten(saved_with(model.saved_with), 140))),

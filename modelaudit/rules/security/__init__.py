@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from modelaudit.rules.model import Rule
-from modelaudit.rules.security import conduct
+from modelaudit.rules.security import conduct, signatures
 from modelaudit.rules.security.config import (
     custom_objects as custom,
 )
@@ -47,4 +47,5 @@ RULES: tuple[Rule, ...] = (
     *graph_limits.RULES,
     *graph_runnable.RULES,
     *conduct.RULES,
+    *signatures.RULES,
 )

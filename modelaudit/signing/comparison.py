@@ -1,0 +1,169 @@
+"""The files of a model against a signed manifest."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import os
+from collections.abc import Mapping
+from io import FileIO
+from pathlib import Path
+
+from msgspec import Struct, field
+
+from modelaudit.errors import LimitExceeded
+from modelaudit.facts import Artifact
+from modelaudit.formats.io.bounded import files_below, open_regular
+from modelaudit.settings import Limits
+from modelaudit.signing.dsse import unusable
+from modelaudit.signing.manifest import WHOLE_MODEL, Manifest, SignedPart
+
+CHUNK = 1 << 20
+# Roles of files that loaders read.
+LOADED = frozenset(("config", "weights", "graph", "index", "asset", "archive"))
+
+
+class PlacedModel(Struct, frozen=True):
+    """A model, seen from the directory that was signed.
+
+    Attributes:
+        files: its files by their name in the manifest.
+        prefix: how the names of all its files begin; those that a signature has beyond `files` are
+            missing.
+        digests: SHA-256 of those that were hashed before, by the same names.
+        loaded: names of files that loaders read.
+    """
+
+    files: Mapping[str, Path]
+    prefix: str
+    digests: Mapping[str, str]
+    loaded: frozenset[str]
+
+
+class FileComparison(Struct, frozen=True):
+    """Names of the model's files by what became of them."""
+
+    same: list[str] = field(default_factory=list)
+    changed: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    added: list[str] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+
+    @property
+    def intact(self) -> bool:
+        """Whether there is at least one signed file, and all are as they were."""
+        return bool(self.same) and not (self.changed or self.missing or self.added)
+
+
+def placed(artifact: Artifact, *, signed: Path, one_file: bool, limits: Limits) -> PlacedModel:
+    """The model as a manifest names it.
+
+    Args:
+        artifact: the model.
+        signed: the directory that was signed, which is the model or the one that it is in.
+        one_file: the manifest is that of the model's only file.
+        limits: `files` is the largest number of files.
+
+    Raises:
+        LimitExceeded: it has more files.
+    """
+    root = artifact.root
+    known = {entry.path: entry for entry in artifact.files}
+    if root.is_dir():
+        paths = list(files_below(root, limits.files))
+        if len(paths) > limits.files:
+            raise LimitExceeded(root.name, "files", len(paths), limits.files, "files")
+        inside = {path.relative_to(root).as_posix(): path for path in paths}
+        before = "" if signed == root else f"{root.name}/"
+        prefix = before
+    else:
+        inside = {name: root.parent / name for name in known or (root.name,)}
+        before, prefix = "", f"{root.name}."  # further parts of a checkpoint
+    if one_file:
+        inside, known = {"": root}, {"": known[root.name]} if root.name in known else {}
+        before, prefix = WHOLE_MODEL, WHOLE_MODEL
+    named = {own: known[own] for own in inside if own in known}
+    return PlacedModel(
+        files={before + own: path for own, path in inside.items()},
+        prefix=prefix,
+        digests={before + own: each.sha256 for own, each in named.items() if each.sha256},
+        loaded=frozenset(before + own for own, each in named.items() if each.role in LOADED),
+    )
+
+
+def compare(
+    manifest: Manifest, model: PlacedModel, signature: Path, *, links: bool, limits: Limits
+) -> FileComparison:
+    """Which files of a model are as they were signed.
+
+    Args:
+        manifest: what was signed.
+        model: its files.
+        signature: which is no part of what it signs.
+        links: whether links to files count as these files, also if the manifest does not say so.
+        limits: `total_bytes` is the largest file that is hashed.
+
+    Raises:
+        ReadError: a link makes it impossible to say.
+    """
+    found = FileComparison()
+    for name, path in sorted(model.files.items()):
+        parts = manifest.files.get(name)
+        if parts is None and path == signature:
+            continue
+        if parts is None and manifest.ignores(name):
+            found.left_out.append(name)
+            continue
+        _check_link(path, allowed=links or manifest.allow_symlinks)
+        if parts is None:
+            empty = manifest.in_shards and path.stat().st_size == 0
+            (found.left_out if empty else found.added).append(name)
+        elif _same(path, name, parts, manifest, model, limits):
+            found.same.append(name)
+        else:
+            found.changed.append(name)
+    own = (name for name in manifest.files if name.startswith(model.prefix))
+    found.missing.extend(sorted(name for name in own if name not in model.files))
+    return found
+
+
+def _check_link(path: Path, *, allowed: bool) -> None:
+    if not path.is_symlink():
+        return
+    if path.is_dir():
+        raise unusable(path.name, "is a link to a directory, whose files no signature covers")
+    if not allowed:
+        raise unusable(
+            path.name,
+            "is a symbolic link, which the signature does not allow (allow_symlinks in [signing])",
+        )
+
+
+def _same(
+    path: Path,
+    name: str,
+    parts: tuple[SignedPart, ...],
+    manifest: Manifest,
+    model: PlacedModel,
+    limits: Limits,
+) -> bool:
+    known = model.digests.get(name)
+    if known and not manifest.in_shards and manifest.algorithm == "sha256":
+        return bytes.fromhex(known) == parts[0].digest
+    with open_regular(path, name) as opened:
+        size = os.fstat(opened.fileno()).st_size
+        if size > limits.total_bytes:
+            raise LimitExceeded(name, "file bytes", size, limits.total_bytes, "total_bytes")
+        if parts[-1].end not in (None, size):
+            return False
+        return all(_digest(opened, each, manifest.algorithm) == each.digest for each in parts)
+
+
+def _digest(opened: FileIO, part: SignedPart, algorithm: str) -> bytes:
+    """The digest of the next bytes: those of the part."""
+    digest = hashlib.new(algorithm)
+    left = math.inf if part.end is None else part.end - part.start
+    while left > 0 and (piece := opened.read(int(min(CHUNK, left)))):
+        digest.update(piece)
+        left -= len(piece)
+    return digest.digest()
