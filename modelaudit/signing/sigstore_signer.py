@@ -24,7 +24,7 @@ from modelaudit.signing.signer import UNTRUSTED, SignerCheck
 from modelaudit.signing.trust import described
 
 
-class _Anyone(VerificationPolicy):
+class _Anyone:
     """Whoever the certificate names: what is left to verify is that this one signed."""
 
     def verify(self, cert: Certificate) -> None:
