@@ -11,7 +11,7 @@ FUZZ ?= --inputs 20000
 # Where `make population` keeps networks and cases.
 POPULATION ?= /tmp/population
 
-.PHONY: help setup setup-dev demo test test-fast coverage lint check dist image-check routes lock docs samples fuzz mutants clean population population-check
+.PHONY: help setup setup-dev demo test test-fast coverage lint check dist image-check routes lock docs samples fuzz mutants clean population population-check site
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -39,7 +39,7 @@ lint: setup-dev ## style, spelling, types, scripts, workflows and generated page
 	$(BIN)/ruff format --check .
 	$(BIN)/typos
 	$(BIN)/mypy
-	$(BIN)/shellcheck scripts/*.sh contrib/container/*.sh contrib/github/*.sh contrib/pre-commit/*.sh contrib/slurm/*.sbatch .ci/run
+	$(BIN)/shellcheck scripts/*.sh contrib/container/*.sh contrib/github/*.sh contrib/pre-commit/*.sh contrib/serving/*.sh contrib/slurm/*.sbatch .ci/run
 	$(BIN)/hadolint Dockerfile
 	PATH="$$PWD/$(BIN):$$PATH" $(BIN)/jactionlint
 	$(BIN)/zizmor --offline --quiet .
@@ -68,6 +68,9 @@ docs: setup ## write the generated pages and the README output
 	$(BIN)/python scripts/readme_output.py
 	$(BIN)/python scripts/report_image.py
 	$(BIN)/python scripts/notebook.py
+
+site: setup-dev ## build the documentation as a site in build/site, strictly
+	$(BIN)/python scripts/site.py
 
 samples: ## rebuild the sample models
 	@scripts/setup.sh samples

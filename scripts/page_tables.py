@@ -22,6 +22,7 @@ import click
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import api_reference
 import man_page
 
 from modelaudit import diagnosis
@@ -168,6 +169,7 @@ def settable_thresholds() -> str:
 
 
 TABLES: Mapping[str, Callable[[], str]] = {
+    "api": api_reference.text,
     "commands": commands,
     "diagnosis-thresholds": diagnosis_thresholds,
     "file-formats": file_formats,

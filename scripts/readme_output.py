@@ -1,4 +1,4 @@
-"""Run the commands in README.md and compare their real output with the output shown there.
+"""Run the commands in README.md and in the guides, and compare their real output with that shown.
 
 python scripts/readme_output.py            write the real output where it differs; exit 1 if a
                                            command ended with another exit code than stated
@@ -13,7 +13,7 @@ that follow are their output, stdout and stderr together. Options may follow `ru
     measured     numbers with a decimal point and percentages vary between machines, so any number
                  is accepted, and so is different line wrapping
 
-All blocks run in the order of the page, in one directory that holds a copy of the sample models.
+All blocks run in the order of `PAGES`, in one directory that holds a copy of the sample models.
 """
 
 from __future__ import annotations
@@ -31,7 +31,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-README = ROOT / "README.md"
+PAGES = tuple(
+    ROOT / name
+    for name in (
+        "README.md",
+        "docs/one-answer.md",
+        "docs/review.md",
+        "docs/ci.md",
+        "docs/serving.md",
+    )
+)
 BLOCK = re.compile(
     r"^<!-- run(?P<options>[^\n]*?) -->\n```console\n(?P<text>.*?)^```$", re.M | re.S
 )
@@ -123,13 +132,26 @@ def prepare(folder: Path) -> None:
     command.chmod(0o755)
 
 
-def differences(block: Block, real: str, code: int) -> list[str]:
+def differences(block: Block, real: str, code: int, page: str = "the page") -> list[str]:
     """The differences from what the page shows; empty if there are none."""
     found = [] if code == block.exit else [f"exit code {code}, the page says {block.exit}"]
     if not block.same(real):
         lines = (block.shown.splitlines(), real.splitlines())
-        found += difflib.unified_diff(*lines, "README.md", "real output", lineterm="")
+        found += difflib.unified_diff(*lines, page, "real output", lineterm="")
     return found
+
+
+def fresh(page: Path, folder: Path) -> tuple[str, list[str], bool]:
+    """The page's text with real output, the differences, and whether an exit code is another."""
+    text = page.read_text(encoding="utf-8")
+    new, done, found, failed = "", 0, [], False
+    for block in blocks(text):
+        real, code = run(block, folder)
+        found += differences(block, real, code, page.name)
+        failed = failed or code != block.exit
+        new += text[done : block.start] + (block.shown if block.same(real) else real)
+        done = block.end
+    return new + text[done:], found, failed
 
 
 def main() -> int:
@@ -138,26 +160,21 @@ def main() -> int:
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--folder", type=Path)
     options = parser.parse_args()
-    check = options.check
-    page = README.read_text(encoding="utf-8")
-    new, done, stale, failed = "", 0, False, False
+    stale, wrong = False, False
     with tempfile.TemporaryDirectory() as name:
         folder = (options.folder or Path(name)).resolve()
         prepare(folder)
-        for block in blocks(page):
-            real, code = run(block, folder)
-            found = differences(block, real, code)
-            stale = stale or bool(found)
-            failed = failed or code != block.exit
+        for page in PAGES:
+            text, found, failed = fresh(page, folder)
+            stale, wrong = stale or bool(found), wrong or failed
             for line in found:
                 sys.stderr.write(f"{line}\n")
-            new += page[done : block.start] + (block.shown if block.same(real) else real)
-            done = block.end
-    if not check:
-        README.write_text(new + page[done:], encoding="utf-8")
-        return int(failed)  # an exit code is stated by the page's author, not written
+            if not options.check:
+                page.write_text(text, encoding="utf-8")
+    if not options.check:
+        return int(wrong)  # an exit code is stated by the page's author, not written
     if stale:
-        sys.stderr.write("README.md is out of date: run `make docs`\n")
+        sys.stderr.write("pages are out of date: run `make docs`\n")
     return int(stale)
 
 

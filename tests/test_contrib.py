@@ -126,7 +126,11 @@ def test_every_command_on_the_page_exists():
 
 
 def test_the_pages_name_every_file_of_contrib():
-    pages = PAGE + FLEET + (ROOT / "docs" / "plugins.md").read_text()
+    pages = (
+        PAGE
+        + FLEET
+        + "".join((ROOT / "docs" / name).read_text() for name in ("plugins.md", "serving.md"))
+    )
     example = CONTRIB / "example-plugin"  # a distribution with a page of its own
     files = [path for path in CONTRIB.rglob("*") if path.is_file() and example not in path.parents]
     for path in (*files, example / "README.md"):

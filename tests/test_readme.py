@@ -87,7 +87,7 @@ def test_writing_fails_if_a_command_ends_with_another_exit_code(
 ):
     page = tmp_path / "README.md"
     page.write_text(page_with(command))
-    monkeypatch.setattr(readme_output, "README", page)
+    monkeypatch.setattr(readme_output, "PAGES", (page,))
     monkeypatch.setattr(sys, "argv", ["readme_output.py"])
     assert readme_output.main() == expected
 

@@ -12,7 +12,8 @@ from modelaudit.findings import Severity
 class RuleInfo(Struct, frozen=True):
     """A rule's texts; the fields are those of the rule's declaration.
 
-    `observed` is whether it judges the loaded or running model rather than the file alone.
+    `observed` is whether it judges the loaded or running model rather than the file alone. `page`
+    is the address of its page in the documentation, "" if the user names no site.
     """
 
     code: str
@@ -25,6 +26,7 @@ class RuleInfo(Struct, frozen=True):
     fix: str
     references: tuple[str, ...] = ()
     observed: bool = False
+    page: str = ""
 
 
 Rules = Mapping[str, RuleInfo]

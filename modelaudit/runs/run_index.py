@@ -103,7 +103,7 @@ def write_index(
         changes=tuple(map(index_change, outcome.changes)),
     )
     folder = _run_folder(out, created)
-    infos = rule_infos()
+    infos = rule_infos(formats.options.docs_url)
     for place, up in ((folder, "../../"), (out, "")):
         seen = [_linked_from(up, entry) for entry in entries]
         page = render_index(seen, run, infos, templates_dir=formats.options.templates)

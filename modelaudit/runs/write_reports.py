@@ -37,18 +37,24 @@ class SelectedFormats(Struct, frozen=True):
     options: ReportOptions = field(default_factory=ReportOptions)
 
 
-def rule_infos() -> dict[str, RuleInfo]:
-    """The texts of the rules for reports, which do not import the rules."""
+def rule_infos(docs_url: str = "") -> dict[str, RuleInfo]:
+    """The texts of the rules for reports, which do not import the rules.
+
+    Args:
+        docs_url: address of the documentation as a site, to which the rules then link.
+    """
     from modelaudit.report.rule_info import RuleInfo
-    from modelaudit.rules.catalogue import all_rules
+    from modelaudit.rules.catalogue import CATALOGUE, all_rules
     from modelaudit.rules.model import Need
 
+    described = {rule.code for rule in CATALOGUE} if docs_url else set()  # rules of others are not
     return {
         rule.code: converted(
             RuleInfo,
             rule,
             family=rule.family.value,
             observed=bool({Need.OBSERVATION, Need.BEHAVIOUR}.intersection(rule.needs)),
+            page=f"{docs_url.rstrip('/')}/rules/{rule.code}.html" if rule.code in described else "",
         )
         for rule in all_rules()
     }
@@ -87,7 +93,7 @@ def render_format(name: str, audits: Sequence[Audit], options: ReportOptions) ->
     rows = map(result_row, audits) if chosen.across else ()
     job = Job(
         audits,
-        rule_infos(),
+        rule_infos(options.docs_url),
         options,
         base=str(Path.cwd()),
         across=[(each.title, each.models) for each in cross_model_facts([*rows])],
@@ -121,7 +127,7 @@ def report_writer(
     for page in pages:
         page.load()  # before workers are forked, so that they share the imports
 
-    infos = rule_infos()
+    infos = rule_infos(formats.options.docs_url)
 
     def deliver(audit: Audit) -> None:
         folder = out / "models" / audit.model.slug

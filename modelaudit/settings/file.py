@@ -69,6 +69,7 @@ class OptionDefaults(Struct, frozen=True, forbid_unknown_fields=True):
     memory: Annotated[int, Meta(gt=0, le=MOST_BYTES // MIB)] | UnsetType = UNSET
     sandbox: str | UnsetType = UNSET
     require_sandbox: bool | UnsetType = UNSET
+    docs_url: str | UnsetType = UNSET
 
 
 class FileTables(OptionDefaults, frozen=True, forbid_unknown_fields=True):
@@ -254,7 +255,7 @@ def _nightly(data: Table, path: Path) -> Nightly:
     found = _read(Nightly, data, "[nightly]", path)
     for key in ("webhook", "ping", "reports_url"):
         address: str = getattr(found, key)
-        if address and not _is_web_address(address):
+        if address and not is_web_address(address):
             raise UsageError(f"{path}: {key} in [nightly] must be an https:// or http:// address")
     return found
 
@@ -266,9 +267,9 @@ def _signing(data: Table, path: Path) -> Signing:
         raise UsageError(f"{path}: [signing]: {error}") from error
 
 
-def _is_web_address(address: str) -> bool:
+def is_web_address(address: str) -> bool:
     """Whether it is an http or https address with a host and, if given, a valid port."""
-    if not address.isprintable() or " " in address:
+    if not address.isprintable() or {*" <>"}.intersection(address):
         return False
     try:
         parts = urlsplit(address)

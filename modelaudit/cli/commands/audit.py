@@ -64,6 +64,7 @@ def audit(
     templates: Path | None,
     paper: str,
     appendix: bool,
+    docs_url: str,
     all_versions: bool,
     resume: bool,
     quiet: bool,
@@ -80,7 +81,7 @@ def audit(
     from modelaudit.runs.write_reports import parse_formats
 
     settings = selected_settings(**chosen)
-    report_options = ReportOptions(None, paper, templates, appendix)
+    report_options = ReportOptions(None, paper, templates, appendix, docs_url)
     wanted = replace(parse_formats(formats), options=report_options)
     created = clock.utc_now()
 

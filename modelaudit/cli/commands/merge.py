@@ -12,6 +12,7 @@ from click.core import ParameterSource
 from modelaudit.cli.commands.audit import show
 from modelaudit.cli.commands.nightly import METRICS, MOVED, OUT, Monitored, teller
 from modelaudit.cli.options import common as options
+from modelaudit.cli.options.page_options import DOCS_URL
 from modelaudit.errors import UsageError
 from modelaudit.findings import Severity
 from modelaudit.report.export.registry import PER_RUN
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     "are the ones of the shards.",
 )
 @MOVED
+@DOCS_URL
 @METRICS
 @options.option("--quiet", "-q", is_flag=True, help="Print only errors.")
 def merge(
@@ -47,6 +49,7 @@ def merge(
     out: Path,
     formats: tuple[str, ...],
     moved: bool,
+    docs_url: str,
     metrics: Path | None,
     quiet: bool,
 ) -> None:
@@ -58,12 +61,13 @@ def merge(
     that is missing or not complete makes the run incomplete.
     """
     from modelaudit.cli.terminal import say, warn
+    from modelaudit.report.export.job import ReportOptions
     from modelaudit.runs.metrics import write_metrics
     from modelaudit.runs.recording.merge import merge as merge_runs
     from modelaudit.runs.scan import empty_version_notes, unreadable_notes
     from modelaudit.runs.write_reports import parse_formats
 
-    chosen = parse_formats(formats)
+    chosen = replace(parse_formats(formats), options=ReportOptions(docs_url=docs_url))
     given = click.get_current_context().get_parameter_source("formats")
     if given is ParameterSource.COMMANDLINE and chosen.per_model:
         raise UsageError(f"-f {chosen.per_model[0]}: reports on each model are those of the shards")

@@ -39,6 +39,7 @@ def render(
     templates: Path | None,
     paper: str,
     appendix: bool,
+    docs_url: str,
 ) -> None:
     """Write reports from AUDIT_FILE (an audit.json)."""
     from modelaudit import api, schema
@@ -47,7 +48,7 @@ def render(
 
     audit = schema.load(audit_file)
     report_options = ReportOptions(
-        Severity(other_line) if other_line else None, paper, templates, appendix
+        Severity(other_line) if other_line else None, paper, templates, appendix, docs_url
     )
     if len([each for each in formats if "=" not in each]) > 1:
         raise UsageError(

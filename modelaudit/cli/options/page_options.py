@@ -8,6 +8,7 @@ import click
 
 from modelaudit.cli.options.common import Function, option
 from modelaudit.report.export.job import PAPERS
+from modelaudit.settings.file import is_web_address
 
 
 def _checked_templates(
@@ -31,6 +32,26 @@ TEMPLATES = option(
     callback=_checked_templates,
     help="Directory with your own templates for HTML and PDF (see docs/templates.md).",
 )
+
+
+def _checked_address(_context: click.Context, _option: click.Parameter, address: str) -> str:
+    """The address, checked, because it becomes a link in reports.
+
+    Raises:
+        BadParameter: it is no web address.
+    """
+    if address and not is_web_address(address):
+        raise click.BadParameter("it must be an https:// or http:// address")
+    return address
+
+
+DOCS_URL = option(
+    "--docs-url",
+    default="",
+    metavar="URL",
+    callback=_checked_address,
+    help="Address of the documentation as a site (make site): reports then link to their rules.",
+)
 PAGE_OPTIONS = (
     TEMPLATES,
     option(
@@ -41,6 +62,7 @@ PAGE_OPTIONS = (
         help="Paper size of PDFs.",
     ),
     option("--appendix", is_flag=True, help="Include every row of every table in PDFs."),
+    DOCS_URL,
 )
 
 

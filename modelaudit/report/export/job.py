@@ -28,12 +28,14 @@ class ReportOptions(Struct, frozen=True):
         paper: paper of PDFs, one of `PAPERS`.
         templates: directory of templates that replace ours of the same name.
         appendix: whether PDFs print every row of every table.
+        docs_url: address of the documentation as a site, for links to the rules; "" for none.
     """
 
     fail_on: Severity | None = None
     paper: str = "A4"
     templates: Path | None = None
     appendix: bool = False
+    docs_url: str = ""
 
 
 class Job(Struct, frozen=True, dict=True):

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 
 from modelaudit.findings import WORST_FIRST, Outcome
-from modelaudit.report.rule_info import Rules
+from modelaudit.report.rule_info import RuleInfo, Rules
 from modelaudit.report.sections.diagnosis import UNDECIDED
 from modelaudit.report.wording import evidence, text, vocabulary
 from modelaudit.schema import Audit
@@ -36,6 +36,11 @@ def _cell(code: str) -> str:
     return code.replace("|", "\\|")
 
 
+def _rule(code: str, info: RuleInfo | None) -> str:
+    """The code, linked to the rule's page where there is one."""
+    return f"[{escape(code)}](<{info.page}>)" if info and info.page else escape(code)
+
+
 def _findings(audit: Audit, rules: Rules) -> list[str]:
     ordered = sorted(audit.findings, key=lambda finding: finding.outcome is Outcome.WAIVED)
     if not ordered:
@@ -52,7 +57,7 @@ def _findings(audit: Audit, rules: Rules) -> list[str]:
             first = fix.partition("\n")[0].rstrip(":")  # code follows, for which a cell has no room
             what += f"<br>**Fix:** {escape(first, 240)}"
         lines.append(
-            f"| {mark.glyph} {mark.word} | {escape(finding.code)} | {what} "
+            f"| {mark.glyph} {mark.word} | {_rule(finding.code, info)} | {what} "
             f"| {_cell(_code(str(finding.location), 70))} | {said} |"
         )
     if len(ordered) > MOST_FINDINGS:

@@ -57,7 +57,8 @@ def _rule(info: RuleInfo) -> dict[str, Json]:
         "defaultConfiguration": {"level": LEVELS[info.severity]},
         "properties": properties,
     }
-    if link := next((r for r in info.references if r.startswith("https://")), None):
+    links = (info.page, *info.references)
+    if link := next((each for each in links if each.startswith(("https://", "http://"))), None):
         described["helpUri"] = link
     return described
 

@@ -44,6 +44,7 @@ class FindingCard(Struct, frozen=True):
     fix: tuple[Paragraph, ...]
     references: tuple[str, ...]
     occurrences: tuple[Occurrence, ...]
+    page: str = ""  # address of the rule's page in the documentation, "" without a site
     printed: int = PRINTED_OCCURRENCES  # how many occurrences the PDF shows
 
 
@@ -93,6 +94,7 @@ def _card(anchor: str, number: int, group: list[Finding], info: RuleInfo | None)
             )
             for number, finding in enumerate(group, number)
         ),
+        page=info.page if info else "",
     )
 
 
