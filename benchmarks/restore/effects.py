@@ -34,7 +34,7 @@ from benchmarks.restore.make import SETS, write_table
 from benchmarks.restore.nets import Net, compiled, score
 from benchmarks.restore.table import read
 
-NETS = {net.name: net for nets in SETS for net in nets}
+NETS = {net.name: net for nets in SETS.values() for net in nets}
 MAYBE_EQUAL = frozenset(  # faults in files that depend on the values or on the path through a graph
     (
         *("exponent_bit_flipped", "activation_edited", "epsilon_edited", "padding_edited"),

@@ -1,6 +1,6 @@
 """Train small networks, save them in eleven formats, and make restore faults and honest twins.
 
-    python -m benchmarks.restore.make DIRECTORY [--set 1..6] [--seed N] [--share S]
+    python -m benchmarks.restore.make DIRECTORY [--set 1..6|8] [--seed N] [--share S]
         [--only NET,NET]
 
 DIRECTORY/faults and DIRECTORY/twins hold one directory per model. faults.tsv and twins.tsv list
@@ -31,7 +31,7 @@ import tf_keras
 
 import modelaudit
 from benchmarks.restore.answers import asked, called, difference, probes
-from benchmarks.restore.builders import fifth, fourth, more, sixth
+from benchmarks.restore.builders import fifth, fourth, more, seventh, sixth
 from benchmarks.restore.builders import first as builders
 from benchmarks.restore.faults import FAULTS, Fault
 from benchmarks.restore.formats import FORMATS, Format
@@ -41,7 +41,10 @@ from benchmarks.restore.twins_more import of_ways
 from benchmarks.restore.values import Stock, Unsuited, kernel_zero, penalized
 
 Pairs = list[tuple[str, str]]  # network, format
-SETS = (builders.FIRST, builders.SECOND, more.THIRD, fourth.FOURTH, fifth.FIFTH, sixth.SIXTH)
+SETS = {  # set 7 is made from files of others
+    1: builders.FIRST, 2: builders.SECOND, 3: more.THIRD, 4: fourth.FOURTH, 5: fifth.FIFTH,
+    6: sixth.SIXTH, 8: seventh.EIGHTH,
+}  # fmt: skip
 COLUMNS = ("path", "fault", "network", "format", "severity", "codes", "words", "where", "run")
 COLUMNS += ("effect",)
 
@@ -234,12 +237,12 @@ def write_table(path: Path, rows: list[dict[str, str]]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("directory", type=Path)
-    parser.add_argument("--set", type=int, choices=range(1, 7), default=1)
+    parser.add_argument("--set", type=int, choices=SETS, default=1)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--share", type=float, default=1.0, help="of the faults of each kind")
     parser.add_argument("--only", default="", help="prepare these networks, make no faults")
     options = parser.parse_args()
-    nets = SETS[options.set - 1]
+    nets = SETS[options.set]
     out = options.directory
     if not options.only:
         shutil.rmtree(out / "faults", ignore_errors=True)
