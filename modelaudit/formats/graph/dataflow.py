@@ -25,10 +25,24 @@ RESHAPING = frozenset({"Reshape", "Squeeze", "ExpandDims"})
 
 _SHAPED = frozenset({"Placeholder", "EnsureShape"})  # attribute `shape` is the output shape
 
+_MOST_DIGITS = 6  # of the number of an output
 _MAX_DEPTH = 64  # nested calls
 _MAX_STEPS = 1000  # operations per trace
 _MAX_FRAMES = 20_000  # functions that call each other twice double the number with each level
 _MAX_WORK = 1_000_000  # operations of all traces
+
+
+def output_index(reference: str) -> int:
+    """Which output of its operation `name`, `name:2` or `name:output:2` refers to."""
+    last = reference.partition(":")[2].rpartition(":")[2]
+    return int(last[:_MOST_DIGITS]) if last.isascii() and last.isdecimal() else 0
+
+
+def passed_input(node: GraphNode, output: int) -> str | None:
+    """The input that an operation that passes values on returns as this output."""
+    given = [each for each in node.inputs if not each.startswith("^")]
+    at = output if node.op == "IdentityN" else 0
+    return given[at] if at < len(given) else None
 
 
 class Frame(Struct, eq=False):
@@ -116,7 +130,7 @@ class GraphWalker:
         """
         for _ in range(_MAX_STEPS):
             self._spend(1)
-            name, _, rest = reference.partition(":")
+            name = reference.partition(":")[0]
             node = frame.nodes.get(name)
             if node is None:
                 if name in frame.bound:
@@ -125,7 +139,7 @@ class GraphWalker:
                     return None
                 frame, reference = frame.arguments[name]
                 continue
-            index = int(last) if (last := rest.rpartition(":")[2]).isdecimal() else 0
+            index = output_index(reference)
             inner = self.call(frame, node)
             returns = list(inner.function.returns.values()) if inner and inner.function else []
             if inner is None or index >= len(returns):
@@ -142,9 +156,10 @@ class GraphWalker:
             node = place.node
             if place.frame is self.main and node.name in self.tensors:
                 return self.tensors[node.name]
-            if node.op not in PASSING | RESHAPING or not node.inputs:
+            passed = passed_input(node, place.output)
+            if node.op not in PASSING | RESHAPING or passed is None:
                 return None
-            frame, reference = place.frame, node.inputs[0]
+            frame, reference = place.frame, passed
         return None
 
     def value(self, frame: Frame, reference: str) -> NodeOutput | None:
@@ -153,9 +168,10 @@ class GraphWalker:
             place = self.origin(frame, reference)
             if not isinstance(place, NodeOutput):
                 return None
-            if place.node.op not in PASSING or not place.node.inputs:
+            passed = passed_input(place.node, place.output)
+            if place.node.op not in PASSING or passed is None:
                 return place
-            frame, reference = place.frame, place.node.inputs[0]
+            frame, reference = place.frame, passed
         return None
 
     def shape(self, place: NodeOutput) -> Shape | None:

@@ -1,4 +1,4 @@
-"""Programs in fields of a graph's messages that no schema describes, and so nothing shows."""
+"""Programs in parts of a graph's messages that no schema describes, and so nothing shows."""
 
 from __future__ import annotations
 
@@ -16,20 +16,36 @@ _SHORTEST = 24
 
 
 def unknown_programs(message: pb.SavedModel, file: str) -> Iterator[Problem]:
-    """One problem for each unknown field that is a program; evidence: `program`, `head`."""
+    """One problem for each field or value that is a program; evidence: `program`, `head`."""
     for where, part in _parts(message):
         found = UnknownFieldSet(part)
         for field in (found[index] for index in range(len(found))):
-            data = field.data
-            if field.wire_type != BYTES or not isinstance(data, bytes) or len(data) < _SHORTEST:
-                continue
-            what = executable_in_numbers(data[:HEAD_BYTES], len(data), data[-1:])
-            if what := what or executable_in_base64(data):
+            if field.wire_type == BYTES and isinstance(field.data, bytes):
                 route = f"{where}field {field.field_number}"
-                detail = f"a field that TensorFlow does not know contains {what}"
-                head = data[:HEAD_BYTES].hex()
-                evidence: dict[str, Json] = {"program": what, "head": head}
-                yield Problem(ProblemKind.OTHER, file, detail, route, evidence)
+                yield from _program(
+                    field.data, "a field that TensorFlow does not know", file, route
+                )
+    for where, data in _untyped(message):
+        yield from _program(data, "a value whose meaning no schema says", file, where)
+
+
+def _program(data: bytes, holder: str, file: str, route: str) -> Iterator[Problem]:
+    if len(data) < _SHORTEST:
+        return
+    head = data[:HEAD_BYTES]
+    if what := executable_in_numbers(head, len(data), data[-1:]) or executable_in_base64(data):
+        evidence: dict[str, Json] = {"program": what, "head": head.hex()}
+        yield Problem(ProblemKind.OTHER, file, f"{holder} contains {what}", route, evidence)
+
+
+def _untyped(message: pb.SavedModel) -> Iterator[tuple[str, bytes]]:
+    """Bytes of collections and of `Any` messages, with where each is."""
+    for meta in message.meta_graphs:
+        yield "meta_graphs/any_info", meta.meta_info_def.any_info.value
+        for name, collection in meta.collection_def.items():
+            route = f"collections/{name}"
+            yield from ((route, data) for data in collection.bytes_list.value)
+            yield from ((route, packed.value) for packed in collection.any_list.value)
 
 
 def _parts(message: pb.SavedModel) -> Iterator[tuple[str, Message]]:

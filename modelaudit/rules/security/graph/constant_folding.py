@@ -113,6 +113,8 @@ def _fold(op: str, inputs: Sequence[Values], attributes: Attributes) -> Values:
         return [value for part in parts for value in part]
     if op == "LogicalNot":
         return [not value for value in first]
+    if op in {"Select", "SelectV2"} and len(known) == 3 and len({*map(len, known)}) == 1:
+        return [b if a else c for a, b, c in zip(*known, strict=True)]
     if op == "Fill":
         count = math.prod(n for n in first if isinstance(n, int))
         return second * count if 0 < count <= _MOST_VALUES else None

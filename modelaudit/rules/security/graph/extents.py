@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -94,6 +94,17 @@ def width_of(op: str, attributes: Attributes) -> int:
 
 UNKNOWN = Extent()
 Inputs = Sequence[Extent]
+
+
+def nth(inputs: Inputs, position: int) -> Extent:
+    """An input, unknown where there is none."""
+    return inputs[position] if position < len(inputs) else UNKNOWN
+
+
+def lengths(values: Iterable[Json]) -> list[int]:
+    """The numbers in attributes that are numbers, or lists of them."""
+    listed = (each if isinstance(each, list) else [each] for each in values)
+    return [n for some in listed for n in some if isinstance(n, int)]
 
 
 def shaped(shape: Sequence[int], exact: bool = False) -> Extent:

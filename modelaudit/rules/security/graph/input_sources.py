@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from msgspec import Struct
 
 from modelaudit.facts import Artifact, GraphFunction, GraphNode, Json, ObjectNode
-from modelaudit.formats.graph.dataflow import CALLS
+from modelaudit.formats.graph.dataflow import CALLS, output_index, passed_input
 from modelaudit.formats.keras.builtin_layers import words
 from modelaudit.rules.security.graph.constant_folding import PASSING, fold, is_small
 from modelaudit.rules.security.graph.reachability import (
@@ -127,7 +127,8 @@ class OriginTracer:
             stored = tensor.get("value") if isinstance(tensor, dict) else None
             return stored if isinstance(stored, list) and is_small(stored) else None
         data = [each for each in node.inputs if not each.startswith("^")]
-        used = data[:1] if node.op in PASSING else data
+        passed = passed_input(node, output_index(place.reference))
+        used = ([passed] if passed else []) if node.op in PASSING else data
         if len(used) > _MOST_INPUTS:
             return None
         return fold(
@@ -157,7 +158,8 @@ class OriginTracer:
             yield ValueOrigin("saver") if saver else ValueOrigin("input", node.name)
             yield from (FunctionTensor(function, each) for each in node.inputs[:1])
         elif node.op in PASSING:
-            yield from (FunctionTensor(function, each) for each in node.inputs[:1])
+            passed = passed_input(node, output_index(place.reference))
+            yield from (FunctionTensor(function, each) for each in (passed,) if each)
         elif node.op in _SELECTING | _REWRITING:
             made = self.constants(function, place.reference)
             if made is not None and all(isinstance(value, str) for value in made):
@@ -225,8 +227,7 @@ class OriginTracer:
 
     def _returned(self, node: GraphNode, reference: str) -> Iterator[ValueOrigin | FunctionTensor]:
         """The output of a call: what the function returns at that index."""
-        last = reference.rpartition(":")[2]
-        index = int(last) if last.isascii() and last.isdecimal() else 0
+        index = output_index(reference)
         for name in functions_of(node):
             function = self.graph.functions.get(name)
             returns = list(function.returns.values()) if function else []

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from modelaudit.facts import Artifact, Graph, GraphFunction, GraphNode, Json
 from modelaudit.findings import Confidence, Finding, Severity
-from modelaudit.formats.graph.dataflow import CALLS
+from modelaudit.formats.graph.dataflow import CALLS, output_index, passed_input
 from modelaudit.formats.graph.op_registry import known_operations
 from modelaudit.formats.keras.builtin_layers import words
 from modelaudit.rules.model import Facts, Family, Need, Rule
@@ -100,14 +100,15 @@ def _arguments(function: GraphFunction, reference: str) -> set[int] | None:
 def _passed_on(function: GraphFunction, reference: str) -> str:
     """The argument that a function returns unchanged; empty for anything else."""
     nodes = {node.name: node for node in function.nodes}
-    name = node_name(reference)
     for _ in range(_MOST_STEPS):
+        name = node_name(reference)
         node = nodes.get(name)
         if node is None:
             return name if name in function.args else ""
-        if node.op not in PASSING or not node.inputs:
+        passed = passed_input(node, output_index(reference))
+        if node.op not in PASSING or passed is None:
             return ""
-        name = node_name(node.inputs[0])
+        reference = passed
     return ""
 
 

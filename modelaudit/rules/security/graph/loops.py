@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
+from msgspec import Struct
+
 from modelaudit.facts import GraphFunction, GraphNode
+from modelaudit.formats.graph.dataflow import output_index, passed_input
 from modelaudit.rules.security.graph.constant_folding import PASSING
 from modelaudit.rules.security.graph.extents import MOST, UNKNOWN, Extent
 from modelaudit.rules.security.graph.op_extents import made
@@ -94,9 +97,10 @@ class Place:
         for _ in range(_MOST_STEPS):
             node = self.nodes.get(node_name(reference))
             self.steps += 1
-            if node is None or node.op not in PASSING or not node.inputs:
+            passed = passed_input(node, output_index(reference)) if node else None
+            if node is None or node.op not in PASSING or passed is None:
                 return node
-            reference = node.inputs[0]
+            reference = passed
         return None
 
     def argument(self, reference: str) -> int | None:
@@ -107,9 +111,10 @@ class Place:
             self.steps += 1
             if node is None:
                 return self.function.args.index(name) if name in self.function.args else None
-            if node.op not in PASSING or not node.inputs:
+            passed = passed_input(node, output_index(reference))
+            if node.op not in PASSING or passed is None:
                 return None
-            reference = node.inputs[0]
+            reference = passed
         return None
 
 
@@ -164,13 +169,15 @@ def _compared(place: Place, op: str, data: list[str], body: Place | None) -> int
         bound = place.value(data[other]).real
         if counter is None or bound is None:
             continue
-        start, step = counter
+        start, step = counter.start, counter.step
         if not sign:
-            return _until_equal(bound - start, step)
+            return _until_equal(bound - start, step) if counter.factor == 1 else 0
         direction = sign if at == 0 else -sign
         distance, pace = (bound - start) * direction, step * direction
         if distance < 0 or (distance == 0 and "Equal" not in op):
             return 0
+        if counter.factor != 1:
+            return _multiplications(start, bound, counter.factor)
         if pace <= 0:  # away from the bound: until a whole number overflows
             return _WRAPS if pace and isinstance(pace, int) else MOST
         if isinstance(distance, int) and isinstance(pace, int):
@@ -182,6 +189,16 @@ def _compared(place: Place, op: str, data: list[str], body: Place | None) -> int
     return 0
 
 
+def _multiplications(start: float, bound: float, factor: float) -> int:
+    """Rounds until a number that is multiplied in each passes a bound of the same sign."""
+    if not start or factor <= 0 or (bound > 0) != (start > 0) or not bound:
+        return 0 if start else MOST  # nothing changes a zero
+    grows = abs(bound) > abs(start)
+    if grows != (factor > 1):
+        return 0  # away from the bound: until it overflows or vanishes
+    return math.ceil(min(math.log(bound / start) / math.log(factor), float(MOST)))
+
+
 def _until_equal(distance: float, step: float) -> int:
     """Rounds until a counter has a value; 0 for fractions, whose sums are not exact."""
     if not isinstance(distance, int) or not isinstance(step, int):
@@ -190,8 +207,16 @@ def _until_equal(distance: float, step: float) -> int:
     return min(distance // step, MOST) if reached else (0 if not distance else MOST)
 
 
-def _counter(place: Place, reference: str, body: Place | None) -> tuple[float, float] | None:
-    """The first value of a counter and what each round adds to it."""
+class _Counter(Struct, frozen=True):
+    """The first value of a counter, what each round adds to it, and by what it multiplies it."""
+
+    start: float
+    step: float
+    factor: float = 1
+
+
+def _counter(place: Place, reference: str, body: Place | None) -> _Counter | None:
+    """The counter that a value is; None for other values."""
     if body is None:
         return _merged(place, reference)
     index = place.argument(reference)
@@ -201,12 +226,12 @@ def _counter(place: Place, reference: str, body: Place | None) -> tuple[float, f
     start = body.given[index].real if index < len(body.given) else None
     steady = body.steady()
     if start is None or index in steady.unchanged:
-        return None if start is None else (start, 0)
+        return None if start is None else _Counter(start, 0)
     step = _step(steady, results[index], lambda each: steady.argument(each) == index)
-    return None if step is None else (start, step)
+    return None if step is None else _Counter(start, *step)
 
 
-def _merged(place: Place, reference: str) -> tuple[float, float] | None:
+def _merged(place: Place, reference: str) -> _Counter | None:
     """The same for a loop of TensorFlow 1: `Merge` of the first value and of the next one."""
     merge = place.source(reference)
     if merge is None or merge.op not in {"Merge", "RefMerge"}:
@@ -218,18 +243,28 @@ def _merged(place: Place, reference: str) -> tuple[float, float] | None:
         for each in merge.inputs
         if (step := _step(place, each, lambda back: place.source(back) is merge)) is not None
     ]
-    steps += [0] * len(back)
-    return (starts[0], steps[0]) if len(starts) == len(steps) == 1 else None
+    steps += [(0, 1)] * len(back)
+    return _Counter(starts[0], *steps[0]) if len(starts) == len(steps) == 1 else None
 
 
-def _step(place: Place, reference: str, is_counter: Callable[[str], bool]) -> float | None:
-    """What is added to a counter; None if the value is not a counter plus a constant."""
+_STEPS = frozenset(("Add", "AddV2", "Sub", "Mul", "RealDiv"))
+
+
+def _step(
+    place: Place, reference: str, is_counter: Callable[[str], bool]
+) -> tuple[float, float] | None:
+    """What is added to a counter, and its factor; None if a value is no counter and constant."""
     node = place.source(reference)
     data = [each for each in node.inputs if not each.startswith("^")] if node else []
-    if node is None or node.op not in {"Add", "AddV2", "Sub"} or len(data) != 2:
+    if node is None or node.op not in _STEPS or len(data) != 2:
         return None
     for at, other in ((0, 1), (1, 0)):
-        step = place.constant(data[other], _DEPTH).real
-        if is_counter(data[at]) and step is not None and (at == 0 or node.op != "Sub"):
-            return -step if node.op == "Sub" else step
+        number = place.constant(data[other], _DEPTH).real
+        if number is None or not is_counter(data[at]) or (at and node.op in {"Sub", "RealDiv"}):
+            continue
+        if node.op == "Mul":
+            return 0, number
+        if node.op == "RealDiv":
+            return (0, 1 / number) if number else None
+        return -number if node.op == "Sub" else number, 1
     return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import zip_longest
 
 from modelaudit.facts import Json
@@ -17,6 +17,8 @@ from modelaudit.rules.security.graph.extents import (
     Extent,
     Inputs,
     constant,
+    lengths,
+    nth,
     shaped,
 )
 from modelaudit.rules.security.graph.op_tables import (
@@ -43,6 +45,7 @@ from modelaudit.rules.security.graph.shape_ops import (
     turned,
 )
 from modelaudit.rules.security.graph.text_growth import formatted, regex_replaced
+from modelaudit.rules.security.graph.window_extents import convolved, listed_boxes, patches
 
 _CUMULATIVE = words("Cumsum Cumprod")
 _JOINS = words("Pack Concat ConcatV2")
@@ -80,7 +83,7 @@ def _range(inputs: Inputs) -> Extent:
 
 
 def _matrix(inputs: Inputs, attributes: Attributes) -> Extent:
-    a, b = (_of(inputs, at).shape for at in (0, 1))
+    a, b = (nth(inputs, at).shape for at in (0, 1))
     if not a or not b or len(a) < 2 or len(b) < 2:
         return UNKNOWN
     first, second = turned(attributes)
@@ -106,21 +109,17 @@ def _parsed(inputs: Inputs) -> Extent:
 
 def _sparse_matrix(inputs: Inputs) -> Extent:
     """As many rows as the sparse matrix, and columns as the dense one."""
-    return shaped([*_of(inputs, 2).numbers[:1], *(_of(inputs, 3).shape or ())[1:]])
-
-
-def _of(inputs: Inputs, position: int) -> Extent:
-    return inputs[position] if position < len(inputs) else UNKNOWN
+    return shaped([*nth(inputs, 2).numbers[:1], *(nth(inputs, 3).shape or ())[1:]])
 
 
 def _cropped(inputs: Inputs) -> Extent:
-    boxes, size = (_of(inputs, 1).shape or (1,))[0], _of(inputs, 3).numbers
-    return shaped([boxes, *size, (_of(inputs, 0).shape or (1,))[-1]])
+    boxes, size = (nth(inputs, 1).shape or (1,))[0], nth(inputs, 3).numbers
+    return shaped([boxes, *size, (nth(inputs, 0).shape or (1,))[-1]])
 
 
 def _resized(inputs: Inputs) -> Extent:
-    images = _of(inputs, 0).shape or (1, 1, 1, 1)
-    return shaped([images[0], *_of(inputs, 1).numbers, images[-1]])
+    images = nth(inputs, 0).shape or (1, 1, 1, 1)
+    return shaped([images[0], *nth(inputs, 1).numbers, images[-1]])
 
 
 def _stitched(inputs: Inputs) -> Extent:
@@ -129,8 +128,8 @@ def _stitched(inputs: Inputs) -> Extent:
 
 
 def _tiled(inputs: Inputs) -> Extent:
-    times = _of(inputs, 1).numbers
-    own = _of(inputs, 0)
+    times = nth(inputs, 1).numbers
+    own = nth(inputs, 0)
     count = min(own.elements * math.prod(max(n, 0) for n in times), MOST)
     text = min(own.text * max(count // max(own.elements, 1), 1), MOST)
     same = own.shape is not None and len(own.shape) == len(times)
@@ -139,33 +138,33 @@ def _tiled(inputs: Inputs) -> Extent:
 
 
 def _padded(inputs: Inputs, position: int = 1) -> Extent:
-    amounts = _of(inputs, position).numbers
+    amounts = nth(inputs, position).numbers
     pairs = [a + b for a, b in zip(amounts[::2], amounts[1::2], strict=False)]
-    own = _of(inputs, 0).shape
+    own = nth(inputs, 0).shape
     axes = own if own is not None and len(own) == len(pairs) else (1,) * len(pairs)
     return shaped([a + b for a, b in zip(axes, pairs, strict=True)])
 
 
 def _diagonal(inputs: Inputs) -> Extent:
-    own = _of(inputs, 0).shape or (1,)
+    own = nth(inputs, 0).shape or (1,)
     sizes = [each.number or 0 for each in inputs[2:4]]
-    beside = max((abs(n) for n in _of(inputs, 1).numbers), default=0)
+    beside = max((abs(n) for n in nth(inputs, 1).numbers), default=0)
     rows, columns = (max(n, own[-1] + beside) for n in (*sizes, 0, 0)[:2])
     return shaped([*own[:-1], rows, columns])
 
 
 def _gathered(inputs: Inputs) -> Extent:
-    rows = _of(inputs, 0).shape or (1,)
-    return shaped([*(_of(inputs, 1).shape or (1,)), *rows[1:]])
+    rows = nth(inputs, 0).shape or (1,)
+    return shaped([*(nth(inputs, 1).shape or (1,)), *rows[1:]])
 
 
 def _one_hot(inputs: Inputs) -> Extent:
-    return shaped([*(_of(inputs, 0).shape or (1,)), *_of(inputs, 1).numbers])
+    return shaped([*(nth(inputs, 0).shape or (1,)), *nth(inputs, 1).numbers])
 
 
 def _ragged(inputs: Inputs) -> Extent:
     """As many values as there are between all starts and limits, of which one may serve for all."""
-    given = [_of(inputs, at).numbers or [0] for at in range(3)]
+    given = [nth(inputs, at).numbers or [0] for at in range(3)]
     rows = max(map(len, given))
     starts, ends, steps = (each * rows if len(each) == 1 else each for each in given)
     return shaped(
@@ -192,8 +191,8 @@ _MADE: Mapping[str, Callable[[Inputs], Extent]] = {
     "StatelessMultinomial": _one_hot,
     "RaggedRange": _ragged,
     "Slice": cut,
-    "SobolSample": lambda inputs: shaped([*_of(inputs, 1).numbers, *_of(inputs, 0).numbers]),
-    "CombinedNonMaxSuppression": lambda inputs: shaped([*_of(inputs, 3).numbers, 4]),
+    "SobolSample": lambda inputs: shaped([*nth(inputs, 1).numbers, *nth(inputs, 0).numbers]),
+    "CombinedNonMaxSuppression": lambda inputs: shaped([*nth(inputs, 3).numbers, 4]),
     "SparseTensorDenseMatMul": _sparse_matrix,
     **dict.fromkeys(
         ("SpaceToBatchND", "SpaceToBatch"), lambda inputs: _padded(inputs, len(inputs) - 1)
@@ -203,9 +202,9 @@ _MADE: Mapping[str, Callable[[Inputs], Extent]] = {
     **dict.fromkeys(("Gather", "GatherV2", "ResourceGather"), _gathered),
     **dict.fromkeys(RESIZES, _resized),
     **dict.fromkeys(("Prod", "Sum", "Max", "Min", "Mean", "All", "Any"), _reduced),
-    **dict.fromkeys(SEGMENTS, lambda inputs: shaped([max(_of(inputs, 1).numbers, default=0) + 1])),
-    "LinSpace": lambda inputs: shaped(_of(inputs, 2).numbers[:1]),
-    "DenseBincount": lambda inputs: shaped(_of(inputs, 1).numbers[:1]),
+    **dict.fromkeys(SEGMENTS, lambda inputs: shaped([max(nth(inputs, 1).numbers, default=0) + 1])),
+    "LinSpace": lambda inputs: shaped(nth(inputs, 2).numbers[:1]),
+    "DenseBincount": lambda inputs: shaped(nth(inputs, 1).numbers[:1]),
 }
 
 
@@ -224,23 +223,20 @@ _WITH_ATTRIBUTES: Mapping[str, Callable[[Inputs, Attributes], Extent]] = {
     **dict.fromkeys(MATRIX, _matrix),
     "StridedSlice": sliced,
     "Squeeze": squeezed,
+    "ExtractImagePatches": patches,
+    **dict.fromkeys(("Conv2D", "Conv3D", "Conv"), convolved),
+    **dict.fromkeys(("NonMaxSuppressionV4", "NonMaxSuppressionV5"), listed_boxes),
     "StaticRegexReplace": regex_replaced,
     "StringFormat": formatted,
 }
 
 
-def _lengths(values: Iterable[Json]) -> list[int]:
-    """The numbers in attributes that are numbers, or lists of them."""
-    listed = (each if isinstance(each, list) else [each] for each in values)
-    return [n for some in listed for n in some if isinstance(n, int)]
-
-
 def _of_shape(op: str, inputs: Inputs) -> Extent:
     """A tensor whose shape is the value of an input."""
-    sizes = _of(inputs, SHAPED[op])
+    sizes = nth(inputs, SHAPED[op])
     if op == "Reshape" and sizes.values is None:
         return Extent(None, text=inputs[0].text)
-    text = _of(inputs, 1).text if op == "Fill" else 0
+    text = nth(inputs, 1).text if op == "Fill" else 0
     wanted = [n if n >= 0 else 1 for n in sizes.numbers]
     count = math.prod(wanted)
     if op == "Reshape" and count < inputs[0].elements:
@@ -252,7 +248,7 @@ def _concatenated(op: str, inputs: Inputs) -> Extent:
     axis: int | None = 0
     parts = [Extent((1, *(e.shape or ())), e.values, e.text, exact=e.exact) for e in inputs]
     if op != "Pack":
-        axis = _of(inputs, len(inputs) - 1 if op == "ConcatV2" else 0).number
+        axis = nth(inputs, len(inputs) - 1 if op == "ConcatV2" else 0).number
         parts = list(inputs[:-1] if op == "ConcatV2" else inputs[1:])
     whole = _joined(parts, axis)
     return Extent(whole.shape, text=whole.text, exact=all(each.exact for each in parts))
@@ -284,8 +280,8 @@ def _texts(values: Sequence[Json]) -> int:
 
 def _made(op: str, inputs: Inputs, attributes: Attributes) -> Extent:
     if op == "Const" or op in ATTRIBUTES:
-        lengths = _lengths(attributes.get(name) for name in ATTRIBUTES.get(op, ()))
-        return shaped(lengths) if lengths else constant(attributes)
+        sizes = lengths(attributes.get(name) for name in ATTRIBUTES.get(op, ()))
+        return shaped(sizes) if sizes else constant(attributes)
     if not inputs:
         return UNKNOWN
     if op in SHAPED:
@@ -297,7 +293,7 @@ def _made(op: str, inputs: Inputs, attributes: Attributes) -> Extent:
     if op in COUNTED:
         return Extent(inputs[0].shape, exact=inputs[0].exact)
     if op in ROWS:
-        return shaped([*_of(inputs, ROWS[op]).numbers, *(inputs[0].shape or ())[1:]])
+        return shaped([*nth(inputs, ROWS[op]).numbers, *(inputs[0].shape or ())[1:]])
     if op == "Shape" and inputs[0].exact and inputs[0].shape is not None:
         return Extent((len(inputs[0].shape),), inputs[0].shape, exact=True)
     if op in _JOINS:
@@ -310,5 +306,6 @@ def _made(op: str, inputs: Inputs, attributes: Attributes) -> Extent:
         own = inputs[0]
         width = attributes.get("width") if op == "AsString" else 0
         text = max(own.text, own.elements * (width if isinstance(width, int) else 0))
-        return Extent(own.shape, text=min(text, MOST), exact=own.exact, sample=own.sample)
+        text = min(text, MOST)
+        return Extent(own.shape, None, text, own.items, exact=own.exact, sample=own.sample)
     return UNKNOWN

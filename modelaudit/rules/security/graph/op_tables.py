@@ -123,7 +123,6 @@ ATTRIBUTES: Mapping[str, tuple[str, ...]] = {
     "AudioMicrofrontend": ("num_channels",),
     "AudioSpectrogram": ("window_size",),
     "DecodeWav": ("desired_samples", "desired_channels"),
-    "ExtractImagePatches": ("ksizes",),
     "ExtractVolumePatches": ("ksizes",),
     "GenerateBoundingBoxProposals": ("post_nms_topn",),
     "Mfcc": ("dct_coefficient_count",),

@@ -18,6 +18,8 @@ from modelaudit.structs import replace
 
 _JOB = re.compile(r"/job:(?!localhost(?:/|$))[^/]+|/replica:0*[1-9]|/task:0*[1-9]")
 _SHOWN = 8
+_NAME = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*")  # that TensorFlow takes
+_UNKNOWN_TYPE = re.compile(r"type_(?:\d{3,}|[7-9]\d)(?:_ref)?")  # far beyond those of any version
 # Both inputs and the output have one type, or the output is a truth value.
 _COMPARISONS = words("Less LessEqual Greater GreaterEqual Equal NotEqual")
 _BROADCAST = _COMPARISONS | words(
@@ -57,6 +59,11 @@ def _reasons(graph: Graph, artifact: Artifact) -> Iterator[tuple[str, str, list[
             if node_name(reference) not in known
         ]
         circular += [prefix + name for name in in_circles(nodes)]
+    for function in graph.functions.values():
+        known = {*function.args, *(node.name for node in function.nodes)}
+        returned = function.returns.items()
+        gone = [name for name, source in returned if node_name(source) not in known]
+        lost += [f"{function.name}/{name} returns {function.returns[name]}" for name in gone]
     if twice:
         yield "twice", "Several operations of the graph have the same name", twice
     if lost:
@@ -64,13 +71,19 @@ def _reasons(graph: Graph, artifact: Artifact) -> Iterator[tuple[str, str, list[
     if circular:
         yield "circles", "Operations of the graph wait for each other", circular
     yield from _unfit(graph, parts)
-    present = {node.name for node in graph.nodes}
+    present = {node.name: node for node in graph.nodes}
     absent = [
         f"{signature.name} names {end.tensor}"
         for signature in artifact.signatures
         if signature.tags == graph.tags and not graph.held_by
         for end in (*signature.inputs, *signature.outputs)
-        if end.tensor and node_name(end.tensor) not in present
+        if end.tensor
+        and (node_name(end.tensor) not in present or not _has_output(present, end.tensor))
+    ]
+    absent += [
+        f"loading runs {name}"
+        for name in graph.init_ops
+        if node_name(name) not in present and name not in graph.functions
     ]
     if absent:
         yield "signatures", "Signatures name values that the graph does not have", absent
@@ -92,6 +105,8 @@ def _unfit(graph: Graph, parts: Sequence[_Part]) -> Iterator[tuple[str, str, lis
     for prefix, nodes, _ in parts:
         by_name = {node.name: node for node in nodes}
         for node in nodes:
+            if not node.op or not (prefix or _NAME.fullmatch(node.name)):
+                found.setdefault("names", []).append(f"{prefix}{node.name}")
             if (operation := known.get(node.op)) is None:
                 continue
             data = [each for each in node.inputs if not each.startswith("^")]
@@ -104,6 +119,8 @@ def _unfit(graph: Graph, parts: Sequence[_Part]) -> Iterator[tuple[str, str, lis
                 found.setdefault("output", []).append(place)
             if _types_differ(node, data, by_name):
                 found.setdefault("types", []).append(place)
+            if any(_UNKNOWN_TYPE.fullmatch(str(node.attrs.get(key))) for key in _TYPES):
+                found.setdefault("dtypes", []).append(place)
             if operation.functions and any(
                 name not in graph.functions and name not in known for name in functions_of(node)
             ):
@@ -111,7 +128,10 @@ def _unfit(graph: Graph, parts: Sequence[_Part]) -> Iterator[tuple[str, str, lis
     yield from ((key, _UNFIT[key], names) for key, names in found.items())
 
 
+_TYPES = ("T", "dtype")  # attributes
 _UNFIT = {
+    "names": "Operations have no kind, or names that TensorFlow does not take",
+    "dtypes": "Operations have types that no version of TensorFlow has",
     "arity": "Operations have more or fewer inputs than they take",
     "order": "Operations list control inputs before others, which TensorFlow does not take",
     "output": "Operations take outputs that others do not have",
@@ -126,9 +146,12 @@ def _has_output(nodes: Mapping[str, GraphNode], reference: str) -> bool:
     node = nodes.get(name)
     operation = known_operations().get(node.op) if node else None
     last = last or "0"
-    if operation is None or operation.outputs is None or not last.isdecimal():
+    if node is None or operation is None or not last.isdecimal():
         return True
-    return int(last[:6]) < operation.outputs
+    types = node.attrs.get("Tout")  # of a call
+    count = len(types) if operation.outputs is None and isinstance(types, list) else None
+    count = operation.outputs if count is None else count
+    return count is None or int(last[:6]) < count
 
 
 def _types_differ(node: GraphNode, data: Sequence[str], nodes: Mapping[str, GraphNode]) -> bool:

@@ -13,7 +13,7 @@ from functools import reduce
 from msgspec import Struct
 
 from modelaudit.facts import Graph, GraphFunction, GraphNode, Json
-from modelaudit.formats.graph.dataflow import CALLS
+from modelaudit.formats.graph.dataflow import CALLS, output_index
 from modelaudit.formats.keras.builtin_layers import words
 from modelaudit.rules.security.graph.dataset_items import elements
 from modelaudit.rules.security.graph.extents import (
@@ -62,10 +62,8 @@ class Excess(Struct, frozen=True):
 
 
 def _reference(reference: str) -> tuple[str, int]:
-    """The operation that `name`, `name:2` or `name:output:2` refers to, and which output."""
-    name, _, output = reference.partition(":")
-    last = output.rpartition(":")[2]
-    return name, int(last) if last.isascii() and last.isdecimal() else 0
+    """The operation that a reference names, and which of its outputs."""
+    return reference.partition(":")[0], output_index(reference)
 
 
 class GraphCost:

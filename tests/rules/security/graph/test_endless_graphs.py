@@ -136,6 +136,20 @@ def fractions(first: float, step: float, bound: float, op: str = "Less") -> Buil
     return build
 
 
+def multiplied(factor: float, bound: float, op: str = "Mul") -> Build:
+    """A counter that starts at 1 and that each round multiplies or divides; 2 in the honest one."""
+
+    def build(graph: Graph, big: bool) -> None:
+        few = 0.5 if factor < 1 else 2.0
+        compared = "Less" if bound > 1 else "Greater"
+        fractions(1.0, factor if big else few, bound, compared)(graph, True)
+        (more,) = (each for each in graph.functions["body"].node_def if each.name == "more")
+        more.op = op
+
+    build.__name__ = f"multiplied_{op}_{factor}_{bound}"
+    return build
+
+
 def condition(graph: Graph, big: bool, op: str, *more: str) -> None:
     """A loop of 9 rounds whose condition an operation joins with another one."""
     looped(graph, "Less", 9)
@@ -199,8 +213,9 @@ def flattened_dataset(graph: Graph, big: bool) -> None:
     ends = (("zero", 0), ("end", 10**5 if big else 9), ("one", 1))
     outputs = [graph.numbers(inner.node_def, name, value, shape=()) for name, value in ends]
     graph.node(inner.node_def, "range", "RangeDataset", *outputs)
+    graph.node(inner.node_def, "same", "Identity", "range:handle:0")  # as TensorFlow returns it
     inner.signature.output_arg.add(name="o")
-    inner.ret["o"] = "range:handle:0"
+    inner.ret["o"] = "same:output:0"
     make = Maker(graph)
     values = [make.numbers(value, scalar=True) for value in (0, 10**5 if big else 9, 1)]
     found = make.add("RangeDataset", *values, output="handle")
@@ -217,6 +232,11 @@ CASES = [
     *(fractions(0.0, 1e-12, 1.0), fractions(0.0, 1.0, 1e30), fractions(0.0, 0.0, 1.0)),
     *(fractions(0.0, 1e-15, 0.5, "LessEqual"), fractions(1.0, -1e-13, 0.0, "Greater")),
     *(or_always, always, all_of_it, times_one, never_above, to_the_power),
+    *(
+        multiplied(1 + 1e-8, 1e30),
+        multiplied(1 - 1e-8, 1e-6),
+        multiplied(1 + 1e-9, 1e-9, "RealDiv"),
+    ),
     *(zipped_dataset, flattened_dataset, sleeping_dataset),
     *(
         many_rounds,

@@ -102,7 +102,44 @@ def beside_the_diagonal(graph: Graph, big: bool) -> None:
     make.add("MatrixDiagV3", ones, make.numbers(10**6 if big else 1, scalar=True))
 
 
+def windows(graph: Graph, big: bool) -> None:
+    """Each value of a map of 1,000 times 1,000 in as many windows as they have values."""
+    make = Maker(graph)
+    maps = make.add("Fill", make.numbers(1, 1000, 1000, 1), "x")
+    make.add("ExtractImagePatches", maps)
+    node = graph.served[-1]
+    node.attr["padding"].s = b"SAME"
+    node.attr["ksizes"].list.i.extend([1, 100, 100, 1] if big else [1, 3, 3, 1])
+    node.attr["strides"].list.i.extend([1, 1, 1, 1])
+
+
+def channels(graph: Graph, big: bool) -> None:
+    """A convolution that makes many maps of one."""
+    make = Maker(graph)
+    maps = make.add("Fill", make.numbers(1, 1000, 1000, 1), "x")
+    filters = make.add("Fill", make.numbers(1, 1, 1, 10_000 if big else 8), "x")
+    make.add("Conv2D", maps, filters)
+    node = graph.served[-1]
+    node.attr["padding"].s = b"SAME"
+    node.attr["strides"].list.i.extend([1, 1, 1, 1])
+
+
+def filled_up(graph: Graph, big: bool) -> None:
+    make = Maker(graph)
+    make.add("NonMaxSuppressionV4", "x", "x", make.numbers(10**12 if big else 9, scalar=True))
+    graph.served[-1].attr["pad_to_max_output_size"].b = True
+
+
+def chosen(graph: Graph, big: bool) -> None:
+    """The larger of two sizes, which a constant condition chooses."""
+    make = Maker(graph)
+    limit, end = (make.numbers(each, scalar=True) for each in (100, 10**12 if big else 5))
+    truth = make.add("Less", limit, end, output="z")
+    make.add("Fill", make.add("SelectV2", truth, end, limit), "x")
+
+
 CASES = [
+    *(windows, channels, filled_up, chosen),
     *map(between, ("Lgamma", "BiasAdd", "Softsign", "FusedBatchNormV3", "RandomShuffle")),
     *(shaped_by("StatelessRandomPoisson", 0, 2), shaped_by("StatefulUniformInt", 2, 2)),
     *(shaped_by("HistogramFixedWidth", 2, 0), shaped_by("SobolSample", 1, 0)),

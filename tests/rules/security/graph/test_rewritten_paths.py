@@ -82,6 +82,14 @@ def chosen(graph: Graph) -> str:
     return "r"
 
 
+def beside(graph: Graph) -> str:
+    """The second of two values that one operation passes on, the first of which is the asset."""
+    nodes = graph.graph.node
+    graph.node(nodes, "s", "StringLower", "asset")
+    graph.node(nodes, "r", "IdentityN", "asset", "s")
+    return "r:1"
+
+
 def called(graph: Graph) -> str:
     """Changed inside a function."""
     function = graph.function("change", "a")
@@ -137,7 +145,12 @@ KINDS: dict[str, dict[str, Rewriting]] = {
         "formatted": one("AsString"),
         "template": one("StringFormat", template=b"/%s", placeholder=b"%s"),
     },
-    "elsewhere": {"chosen": chosen, "called": called, "called twice": called_twice},
+    "elsewhere": {
+        "chosen": chosen,
+        "beside": beside,
+        "called": called,
+        "called twice": called_twice,
+    },
 }
 REWRITING = {f"{kind}: {way}": made for kind, some in KINDS.items() for way, made in some.items()}
 READERS = {
@@ -196,7 +209,14 @@ def passed(graph: Graph) -> str:
     return "c"
 
 
-@pytest.mark.parametrize("path", [plain, passed])
+def second(graph: Graph) -> str:
+    """Beside a text that nothing opens."""
+    nodes = graph.graph.node
+    graph.node(nodes, "i", "IdentityN", graph.text(nodes, "t", b"/etc/passwd"), "asset")
+    return "i:1"
+
+
+@pytest.mark.parametrize("path", [plain, passed, second])
 def test_an_asset_that_is_only_passed_on_is_silent(tmp_path: Path, path: Rewriting) -> None:
     for op in ("InitializeTableFromTextFileV2", "ReadFile"):
         found = graph_with(path, op).findings(tmp_path)

@@ -249,7 +249,8 @@ def saver_with_a_joined_path() -> Graph:
     """The saver of TF1: its target is a constant, which a save call replaces."""
     graph = Graph()
     nodes = graph.graph.node
-    parts = [graph.text(nodes, name, name.encode()) for name in ("model", "_temp/part")]
+    texts = {"model": b"model", "part": b"_temp/part"}
+    parts = [graph.text(nodes, name, text) for name, text in texts.items()]
     graph.node(nodes, "join", "StringJoin", *parts)
     graph.node(nodes, "name", "ShardedFilename", "join")
     graph.node(nodes, "SaveV2", "SaveV2", "name")

@@ -126,7 +126,35 @@ def saver_to_nowhere(graph: Graph) -> None:
     graph.meta.saver_def.restore_op_name = "gone"
 
 
+def strange_name(graph: Graph) -> None:
+    graph.node(graph.graph.node, "a b\n", "NoOp")
+
+
+def unknown_type(graph: Graph) -> None:
+    """Of a number that no type has, as it is or as that of a reference."""
+    for name, number in (("a", 99), ("b", 177)):
+        graph.node(graph.graph.node, name, "Identity", "x").attr["T"].type = number
+
+
+def lost_result(graph: Graph) -> None:
+    function = graph.functions["served"]
+    function.signature.output_arg.add(name="o")
+    function.ret["o"] = "ghost:output:0"
+
+
+def third_result(graph: Graph) -> None:
+    """A signature names more outputs than a call has."""
+    (call,) = [each for each in graph.graph.node if each.name == "call"]
+    call.attr["Tout"].list.type.extend([pb.DT_FLOAT] * 2)
+    graph.meta.signature_def["serving_default"].outputs["z"].name = "call:2"
+
+
+def loads_nothing(graph: Graph) -> None:
+    graph.meta.collection_def["saved_model_main_op"].node_list.value.append("gone")
+
+
 HOSTILE = [
+    *(strange_name, unknown_type, lost_result, third_result, loads_nothing),
     *(
         too_few_inputs,
         too_many_inputs,
@@ -150,12 +178,33 @@ def test_what_tensorflow_does_not_run(build: Callable[[Graph], None], tmp_path: 
     assert {each.name for each in graph.findings(tmp_path)} == {"graph-cannot-run"}
 
 
+def test_an_operation_without_a_kind(tmp_path: Path) -> None:
+    graph = Graph()
+    graph.graph.node.add(name="a")
+    assert "graph-cannot-run" in {each.name for each in graph.findings(tmp_path)}
+
+
 def old_loop(graph: Graph) -> None:
     """A loop of TensorFlow 1, whose next round is no circle."""
     graph.old_loop(9)
 
 
+def second_result(graph: Graph) -> None:
+    third_result(graph)
+    graph.meta.signature_def["serving_default"].outputs["z"].name = "call:1"
+
+
+def rare_names(graph: Graph) -> None:
+    """Names and types that TensorFlow takes; it loads what it initializes."""
+    node = graph.node(graph.graph.node, "0.a/b-c\\>D_", "Identity", "x")
+    node.attr["T"].type = pb.DT_FLOAT + 100  # of a reference
+    graph.meta.collection_def["saved_model_main_op"].node_list.value.append(node.name)
+    graph.functions["served"].signature.output_arg.add(name="o")
+    graph.functions["served"].ret["o"] = "x"
+
+
 HONEST = [
+    *(second_result, rare_names),
     old_loop,
     same_types,
     *map(placed, ("/device:GPU:0", "/job:localhost/replica:0/task:0/device:CPU:0")),
@@ -192,3 +241,21 @@ def test_a_program_in_a_field_that_no_schema_has(
         "program-in-model"
     }
     assert with_unknown(place, bytes(40)).findings(tmp_path / "b") == []
+
+
+@pytest.mark.parametrize("place", ["bytes", "any", "info"])
+@pytest.mark.parametrize("program", [PROGRAM, PICKLE])
+def test_a_program_in_a_value_whose_meaning_no_schema_says(
+    place: str, program: bytes, tmp_path: Path
+) -> None:
+    found = []
+    for data in (program, b"\x0a\x08variable" * 9):
+        graph = Graph()
+        if place == "info":
+            graph.meta.meta_info_def.any_info.value = data
+        elif place == "any":
+            graph.meta.collection_def["more"].any_list.value.add(value=data)
+        else:
+            graph.meta.collection_def["more"].bytes_list.value.append(data)
+        found.append({each.name for each in graph.findings(tmp_path)})
+    assert found == [{"program-in-model"}, set()]
