@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate, pairwise
 
 import numpy as np
@@ -32,6 +32,15 @@ _VALUE_FIELDS = {
     "float16": "half_val",
     "bfloat16": "half_val",
 }
+# Of these, elements are the numbers that JSON has; `int_val` may be cut to fewer bits.
+_PLAIN = {name: field for name, field in _VALUE_FIELDS.items() if field != "half_val"} | {
+    "int32": "int_val"
+}
+_ZERO: Mapping[str, Json] = {
+    "float_val": 0.0,
+    "double_val": 0.0,
+    "bool_val": False,
+} | dict.fromkeys(("int64_val", "uint32_val", "uint64_val", "int_val"), 0)
 
 
 def text(value: bytes) -> str:
@@ -142,6 +151,10 @@ def tensor_json(tensor: pb.TensorProto) -> Json:
     if dtype == "string":
         result["value"] = [text(value) for value in strings(tensor)]
     elif shape is not None and (count := _count(shape)) <= MAX_VALUES:
+        if (plain := _PLAIN.get(dtype)) and not tensor.tensor_content:
+            given = [*getattr(tensor, plain)[:count]]
+            result["value"] = given + (given[-1:] or [_ZERO[plain]]) * (count - len(given))
+            return result
         content, stored = tensor.tensor_content, stored_dtype(dtype)
         whole = stored is not None and content and len(content) == count * stored.itemsize
         try:
