@@ -18,11 +18,9 @@ from modelaudit.pipeline import (
     audit_model,
     incomplete_audit,
 )
-from modelaudit.registry.export_sources import export_sources
-from modelaudit.registry.output_directory import slug
-from modelaudit.registry.places import find_at
 from modelaudit.registry.remote.address import Place, place_of
 from modelaudit.runs.cache_notes import AuditMonitor
+from modelaudit.runs.found_models import find_models
 from modelaudit.runs.progress import SILENT, Progress
 from modelaudit.schema import Audit
 from modelaudit.settings import Nightly, Settings
@@ -63,25 +61,11 @@ def audit(
     from modelaudit.probe.run import local_probe
 
     settings = settings or Settings()
-    place = find_at(place_of(path), settings, all_versions=all_versions)
-    found = place.models
+    targets = find_models((place_of(path),), settings, all_versions=all_versions).targets
     created = clock.utc_now()
-    roots = {each.path.parent for each in found.candidates} | {found.root}
-    sources = export_sources({each.path: each.format for each in found.candidates})
+    roots = {each for target in targets for each in (target.root, target.path.parent)}
     with local_probe(settings, roots) as probe:
-        for each in found.candidates:
-            shard = settings.selection.shard
-            if not settings.selection.takes(each.relative) or (
-                shard and not shard.takes(place.unit_of(each.relative))
-            ):
-                continue
-            name = slug(each.relative)
-            target = AuditTarget(
-                *(each.path, found.root, each.relative, name, each.origin, each.previous),
-                declared_signature=each.declared_signature,
-                address=place.address,
-                sources=sources.get(each.path, ()),
-            )
+        for target in targets:
             yield _at_rest(target, settings, created, probe)
 
 

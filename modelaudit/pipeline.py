@@ -75,6 +75,7 @@ class AuditTarget(Struct, frozen=True):
     format: Format | None = None  # as it was found; None if unknown
     address: str = ""  # the URL of what `root` is a copy of
     sources: tuple[Path, ...] = ()  # what an export may have been made from, the likeliest first
+    previous_name: str = ""  # what MLflow calls the previous version
 
     @property
     def shown(self) -> str:
@@ -89,9 +90,7 @@ class AuditTarget(Struct, frozen=True):
     @property
     def shown_base(self) -> str:
         """The same for reports: without `label`, the URL if `root` is the copy of one."""
-        if not self.address:
-            return str(self.base)
-        return self.address.removesuffix(f"/{self.label}") if self.label else self.address
+        return self.address.removesuffix(f"/{self.label}") or str(self.base)
 
 
 @cache
@@ -306,7 +305,8 @@ def audit_model(
     with Stopwatch(timings, "static"):
         facts = static_facts(target.path, settings)
         facts = replace(facts, path=target.relative, declared_signature=target.declared_signature)
-        facts = replace(facts, signing=check_signatures(facts.artifact, settings, created))
+        signing = check_signatures(facts.artifact, settings, created)
+        facts = replace(facts, signing=signing, previous_name=target.previous_name)
         if target.previous:
             facts = replace(facts, previous=read_artifact(target.previous, settings.limits))
         facts = add_source(facts, target.sources)

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
+from functools import cache
 from typing import Protocol
 
 from msgspec import Struct
 
 from modelaudit.facts import Endpoint, Shape, Signature
+from modelaudit.formats.keras.builtin_layers import snake_case
+from modelaudit.layer_classes import LAYER_CLASSES
+from modelaudit.structs import replace
+
+# `dense_4`; `dense_4_input` is the input of a Sequential model of Keras 2 that begins with it.
+_AUTOMATIC = re.compile(r"(?P<base>[a-z0-9_]+?)(_(?P<count>[0-9]{1,9}))?(_input)?")
 
 
 class PortType(Protocol):
@@ -83,6 +91,46 @@ def signature_changes(
     for name in after:
         if name not in before:
             yield InterfaceChange(InterfaceChangeKind.ADDED, name)
+
+
+def with_known_names(old: Signature, new: Signature) -> Signature:
+    """`new`, whose tensors that Keras named have the names that Keras gave in `old`.
+
+    Keras counts the layers and tensors of a process: the same program saves `dense_4` after
+    `dense_1`. Where inputs are passed by position, that changes nothing. Where the numbers of such
+    names differ between `old` and `new`, which is which is unknown, and nothing is renamed.
+    """
+    return replace(
+        new,
+        inputs=_renamed(old.inputs, new.inputs),
+        outputs=_renamed(old.outputs, new.outputs),
+    )
+
+
+def _renamed(old: Sequence[Endpoint], new: Sequence[Endpoint]) -> tuple[Endpoint, ...]:
+    shared = {port.name for port in old} & {port.name for port in new}
+    was = sorted(name for port in old if (name := port.name) not in shared and _counted(name))
+    now = sorted(name for port in new if (name := port.name) not in shared and _counted(name))
+    was.sort(key=_count)
+    now.sort(key=_count)
+    known = dict(zip(now, was, strict=True)) if len(was) == len(now) else {}
+    return tuple(replace(port, name=known.get(port.name, port.name)) for port in new)
+
+
+def _counted(name: str) -> bool:
+    """Whether Keras gives such a name by itself: that of a class, and perhaps a number."""
+    match = _AUTOMATIC.fullmatch(name)
+    return match is not None and match["base"] in _automatic_names()
+
+
+def _count(name: str) -> int:
+    match = _AUTOMATIC.fullmatch(name)
+    return int(match["count"] or 0) if match else 0
+
+
+@cache
+def _automatic_names() -> frozenset[str]:
+    return frozenset({"input", "keras_tensor", *map(snake_case, LAYER_CLASSES)})
 
 
 def _named(ports: Iterable[Endpoint]) -> dict[str, Endpoint]:

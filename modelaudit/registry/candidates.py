@@ -24,6 +24,7 @@ class ModelCandidate(Struct, frozen=True):
         origin: where it comes from according to its location in a registry (MLflow, a cache, a
             version), as one line for people; "" if unknown.
         previous: the next lower version in its series.
+        previous_name: what MLflow calls that version; "" for its path.
         declared_signature: inputs and outputs in MLflow's description of this model.
     """
 
@@ -35,6 +36,7 @@ class ModelCandidate(Struct, frozen=True):
     aliases: tuple[str, ...] = ()
     origin: str = ""
     previous: Path | None = None
+    previous_name: str = ""
     declared_signature: Signature | None = None
 
 

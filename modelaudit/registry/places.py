@@ -2,47 +2,24 @@
 
 from __future__ import annotations
 
-from pathlib import Path, PurePosixPath
-
-from msgspec import Struct
+from pathlib import Path
 
 from modelaudit.errors import ReadError
 from modelaudit.facts import Problem, ProblemKind
 from modelaudit.registry.candidates import Discovery, merged
 from modelaudit.registry.discover import discover
+from modelaudit.registry.found_place import FoundPlace
 from modelaudit.registry.remote.address import Place, Url
 from modelaudit.settings import Settings
 from modelaudit.structs import replace
 
 
-class FoundPlace(Struct, frozen=True):
-    """What was found at a place.
-
-    Attributes:
-        models: the models, and everything else.
-        address: the URL of which `models.root` is a copy; "" if it is no copy.
-        unread: paths below it of models that could not be fetched.
-        units: paths of what is fetched as a whole: models, archives and other files.
-        elsewhere: how many models were not fetched because they are in other shards.
-    """
-
-    models: Discovery
-    address: str = ""
-    unread: tuple[str, ...] = ()
-    units: frozenset[str] = frozenset()
-    elsewhere: int = 0
-
-    def unit_of(self, path: str) -> str:
-        """The path that decides on the shard of a model: its own, or that of what it is in."""
-        whole = PurePosixPath(path)
-        places = [str(place) for place in (whole, *whole.parents[:-1])]
-        return next((place for place in reversed(places) if place in self.units), path)
-
-
 def find_at(
     place: Place, settings: Settings, *, apart: Path | None = None, all_versions: bool = False
-) -> FoundPlace:
+) -> tuple[FoundPlace, ...]:
     """Find the models at a path; those at a URL are copied into the cache first.
+
+    Each version of a registered model is a place of its own.
 
     Args:
         place: where to look.
@@ -53,15 +30,19 @@ def find_at(
     Raises:
         UsageError: there is nothing at the place.
     """
+    if isinstance(place, Url) and place.is_tracked:
+        from modelaudit.registry.tracking.find import find_tracked  # for few runs
+
+        return find_tracked(place, settings, all_versions=all_versions)
     if isinstance(place, Url):
-        return _find_at_url(place, settings, all_versions=all_versions)
+        return (_find_at_url(place, settings, all_versions=all_versions),)
     found = discover(
         *(place, settings.limits, settings.cache),
         apart=apart,
         exclude=settings.selection.exclude,
         all_versions=all_versions,
     )
-    return FoundPlace(found)
+    return (FoundPlace(found),)
 
 
 def _find_at_url(url: Url, settings: Settings, *, all_versions: bool) -> FoundPlace:

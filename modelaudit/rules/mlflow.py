@@ -19,7 +19,7 @@ Pair = tuple[Endpoint, Endpoint]
 def _check(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if facts.declared_signature is None:
         raise NotRelevant("no MLmodel file describes its tensors")
-    own = _interface(facts.artifact)
+    own = interface_of(facts.artifact)
     if own is None:
         raise NotApplicable("the model does not declare its inputs and outputs")
     taken = _pairs(facts.declared_signature.inputs, own.inputs)
@@ -54,7 +54,7 @@ def _check(rule: Rule, facts: Facts) -> Iterator[Finding]:
         )
 
 
-def _interface(artifact: Artifact) -> Signature | None:
+def interface_of(artifact: Artifact) -> Signature | None:
     """The model's inputs and outputs, from the Keras config or else its serving signature."""
     architecture = artifact.architecture
     if architecture is not None:

@@ -79,6 +79,7 @@ class Facts(Struct, frozen=True, dict=True):
     signing: SigningSection | None = None  # the signatures beside the model
     previous: Artifact | None = None  # the version before it, in a directory of versions
     source: ExportSource | None = None  # the model that this export was made from
+    previous_name: str = ""  # what MLflow calls that version; "" in a directory
     declared_signature: Signature | None = (
         None  # inputs and outputs as MLflow's `MLmodel` file declares them
     )

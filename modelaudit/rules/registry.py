@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from modelaudit.changes.interface import signature_changes
+from modelaudit.changes.interface import signature_changes, with_known_names
 from modelaudit.facts import Artifact, Endpoint, Format, Json, Signature
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.graphs import LiteModel
@@ -13,6 +13,7 @@ from modelaudit.probe.pair.source import ExportSource, by_weights
 from modelaudit.probe.pair.wording import code, sentences
 from modelaudit.restore.model import WeightComparison
 from modelaudit.rules.examples import healthy
+from modelaudit.rules.mlflow import interface_of
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.structs import replace
 
@@ -21,10 +22,16 @@ def _check_breaking(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if facts.previous is None:
         raise NotRelevant("the model does not follow another version in a versioned directory")
     before, after = facts.previous.signatures, facts.artifact.signatures
+    by_position = bool(facts.previous_name)  # as MLflow passes inputs
+    if by_position and not (before and after):
+        before, after = _of_config(facts.previous), _of_config(facts.artifact)
     if not before or not after:
         which = "the previous version" if not before else "this version"
         raise NotApplicable(f"{which} has no signatures to compare")
-    version = facts.previous.root.name
+    if by_position:
+        known = {each.name: each for each in before}
+        after = tuple(with_known_names(known.get(each.name, each), each) for each in after)
+    version = facts.previous_name or facts.previous.root.name
     for change in signature_changes(before, after):
         if change.breaking:
             what = str(change)
@@ -33,6 +40,12 @@ def _check_breaking(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 key=what,
                 evidence={"previous": version, "change": what},
             )
+
+
+def _of_config(artifact: Artifact) -> tuple[Signature, ...]:
+    """The inputs and outputs of a Keras model, as its config declares them."""
+    own = interface_of(artifact) if artifact.architecture else None
+    return (replace(own, name="model"),) if own else ()
 
 
 def _check_export(rule: Rule, facts: Facts) -> Iterator[Finding]:

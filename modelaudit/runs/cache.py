@@ -96,7 +96,10 @@ class AuditCache:
         moved: list[tuple[ModelKey, str, bool]] = []
         for target in targets:
             place, now = model_key(target), looker.snapshot(target.path)
-            sources = [_state(each, looker, verify=verify) for each in target.sources]
+            copied = bool(target.address)
+            sources = [
+                _state(each, looker, copied=copied, verify=verify) for each in target.sources
+            ]
             self._seen_keys[place] = cache_keys.digest(self._seen_key, [*sources])
             key = self._keys[place] = self._key(target, sources, looker, verify=verify)
             known = cached.get(place)
@@ -151,7 +154,9 @@ class AuditCache:
         """Everything that an audit and its reports depend on, except the model's files."""
         own = self._settings.for_model(target.relative, target.path)
         judged = cache_keys.audit_key(own, self._today, self._data)
-        before = _state(target.previous, looker, verify=verify) if target.previous else ""
+        before = ""
+        if target.previous:
+            before = _state(target.previous, looker, copied=bool(target.address), verify=verify)
         said = jsonable(target.declared_signature)
         judged = cache_keys.digest(judged, self._baseline, target.origin, before, said, [*sources])
         return cache_keys.digest(judged, target.slug, self._shown)
@@ -170,12 +175,15 @@ def _templates(formats: SelectedFormats) -> str:
     )
 
 
-def _state(other: Path, looker: SnapshotReader, *, verify: bool) -> str:
+def _state(other: Path, looker: SnapshotReader, *, copied: bool, verify: bool) -> str:
     """Another model that one is compared with, such as its previous version.
 
     By its directory entries or, if these are not conclusive, its bytes.
 
-    A model compared with one that may still be written is judged again by the next run.
+    A model compared with one that may still be written is judged again by the next run. A copy of
+    what is at a URL is complete, and has the times of the original.
     """
     now = looker.snapshot(other)
+    if copied and not verify:
+        return str([(file.name, file.size, file.modified) for file in now.files])
     return now.text if now.settled and not verify else looker.content(other)

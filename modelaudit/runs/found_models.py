@@ -10,6 +10,7 @@ from msgspec import Struct
 from modelaudit.facts import Problem
 from modelaudit.pipeline import AuditTarget
 from modelaudit.registry.export_sources import export_sources
+from modelaudit.registry.found_place import FoundPlace
 from modelaudit.registry.output_directory import slug
 from modelaudit.registry.places import find_at
 from modelaudit.registry.remote.address import Place, Url
@@ -38,6 +39,7 @@ class FoundModels(Struct, frozen=True):
     unread: tuple[tuple[str, str], ...] = ()
     elsewhere: int = 0
     missing: frozenset[Shard] = frozenset()
+    older: frozenset[tuple[str, str]] = frozenset()
 
 
 def find_models(
@@ -62,13 +64,17 @@ def find_models(
     named: list[tuple[str, str]] = []
     unserved: list[tuple[str, str]] = []
     problems: list[Problem] = []
-    places = [find_at(each, settings, apart=apart, all_versions=all_versions) for each in paths]
-    labels = _labels({place.models.root for place in places})
+    places = [
+        found
+        for each in paths
+        for found in find_at(each, settings, apart=apart, all_versions=all_versions)
+    ]
+    labels = _labels({_name(place) for place in places})
     unread: list[tuple[str, str]] = []
     for place in places:
         found = place.models
         unread += [(place.address, path) for path in place.unread]
-        label = labels[found.root]
+        label = labels[_name(place)]
         start = f"{label}/" if label else ""
         for suffix, count in found.others.items():
             others[suffix] = others.get(suffix, 0) + count
@@ -85,6 +91,7 @@ def find_models(
                 each.declared_signature,
                 each.format,
                 place.address,
+                previous_name=each.previous_name,
             )
             targets.setdefault(each.path, target)
             units.setdefault(each.path, place.unit_of(each.relative))
@@ -100,6 +107,7 @@ def find_models(
         whole=any(_is_registry(each, targets) for each in paths),
         unread=tuple(unread),
         elsewhere=len(every) - len(mine) + sum(place.elsewhere for place in places),
+        older=frozenset((place.address, path) for place in places for path in place.older),
     )
 
 
@@ -113,16 +121,20 @@ def _title(place: Place) -> str:
 def _is_registry(place: Place, targets: Mapping[Path, AuditTarget]) -> bool:
     if isinstance(place, Url):
         shown = {f"{each.address}/{each.relative}" for each in targets.values()}
-        return str(place) not in shown
+        return str(place) not in shown and not (place.is_tracked and "@" in str(place))
     return place.is_dir() and place.resolve() not in targets
 
 
-def _labels(roots: Collection[Path]) -> dict[Path, str]:
-    """The shortest suffixes of the roots that are all different; "" if there is only one root."""
-    depth = 1 if len(roots) > 1 else 0
+def _name(place: FoundPlace) -> str:
+    return place.address or str(place.models.root)
+
+
+def _labels(names: Collection[str]) -> dict[str, str]:
+    """The shortest ends of the names that are all different; "" if there is only one."""
+    depth = 1 if len(names) > 1 else 0
     while True:
-        labels = {root: "/".join(root.parts[1:][-depth:] if depth else ()) for root in roots}
-        if len({*labels.values()}) == len(roots):
+        labels = {name: "/".join(_parts(name)[-depth:] if depth else ()) for name in names}
+        if len({*labels.values()}) == len(names):
             return labels
         depth += 1
 
@@ -134,6 +146,10 @@ def _with_sources(targets: Sequence[AuditTarget]) -> tuple[AuditTarget, ...]:
         replace(each, sources=sources[each.path]) if each.path in sources else each
         for each in targets
     )
+
+
+def _parts(name: str) -> list[str]:
+    return [part for part in name.split("/") if part]
 
 
 def _distinct(targets: Iterable[AuditTarget]) -> tuple[AuditTarget, ...]:

@@ -50,7 +50,10 @@ def known_target(place: ModelKey, row: ResultRow) -> AuditTarget:
 
 
 def superseded_versions(
-    before: Iterable[ModelKey], present: Collection[ModelKey], copies: Mapping[str, Path]
+    before: Iterable[ModelKey],
+    present: Collection[ModelKey],
+    copies: Mapping[str, Path],
+    listed: Collection[tuple[str, str]] = (),
 ) -> Iterator[tuple[ModelKey, str]]:
     """Known versions that still exist, and the path of the newer one that replaced each.
 
@@ -58,9 +61,11 @@ def superseded_versions(
         before: the models of the run before.
         present: those that were found.
         copies: where the models at a URL are on this machine.
+        listed: pairs of a URL and a path below it that exist there.
     """
     for place, newer in older_versions(before, present):
-        if (copies.get(place.root, Path(place.root)) / place.path).exists():
+        here = copies.get(place.root, Path(place.root)) / place.path
+        if (place.root, place.path) in listed or here.exists():
             yield place, newer
 
 

@@ -9,38 +9,23 @@ from __future__ import annotations
 import json
 import subprocess
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from http.client import HTTPException, HTTPMessage
-from typing import IO, NoReturn
+from http.client import HTTPException
 from urllib.parse import urlsplit
 
 from modelaudit import __version__
 from modelaudit.exit_codes import ExitCode
 from modelaudit.facts import Json
+from modelaudit.registry.remote.http import may_pass, opener, reason_of
 from modelaudit.settings import Nightly
 from modelaudit.terminal_text import clean
 
 NETWORK_SECONDS = 20.0
 PAUSES = (1.0, 4.0)  # seconds before a request is tried again
-PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})  # answers that another try may change
 PROGRAM_SECONDS = 300.0
 # The run did its job; its findings are reported in other ways.
 COMPLETED_CODES = frozenset({ExitCode.OK, ExitCode.FINDINGS})
-
-
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """Rejects redirects: the target may be anyone's, and a POST would arrive without its data."""
-
-    def http_error_302(
-        self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage
-    ) -> NoReturn:
-        """Treat a redirect as a failure."""
-        reason = f"{msg} (redirects are not followed)"
-        raise urllib.error.HTTPError(req.full_url, code, reason, headers, fp)
-
-    http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
 
 
 def ping_start(settings: Nightly) -> Iterator[str]:
@@ -103,23 +88,17 @@ def _ask(
         headers["Content-Type"] = "application/json"
     if authorization:
         headers["Authorization"] = authorization
-    opener = urllib.request.build_opener(_NoRedirects)
+    requests = opener()
     for pause in (*PAUSES, None):
         try:
             request = urllib.request.Request(address, data, headers)
-            with opener.open(request, timeout=NETWORK_SECONDS):
+            with requests.open(request, timeout=NETWORK_SECONDS):
                 return
         except (OSError, ValueError, HTTPException) as error:
-            if pause is None or not _may_pass(error):
-                yield f"{which} at {_place(address)}: {clean(_reason(error))}"
+            if pause is None or not may_pass(error):
+                yield f"{which} at {_place(address)}: {clean(reason_of(error))}"
                 return
         time.sleep(pause)
-
-
-def _may_pass(error: Exception) -> bool:
-    if isinstance(error, urllib.error.HTTPError):
-        return error.code in PASSING
-    return isinstance(error, OSError)
 
 
 def _place(address: str) -> str:
@@ -127,9 +106,3 @@ def _place(address: str) -> str:
     parts = urlsplit(address)
     host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
     return f"{host}:{parts.port}" if parts.port else str(host)
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, urllib.error.HTTPError):
-        return f"{error.code} {error.reason}".strip()
-    return str(error.reason if isinstance(error, urllib.error.URLError) else error)

@@ -12,9 +12,14 @@ import time
 import pytest
 
 from tests.command_line import ROOT
+from tests.registry.tracking.served import layout, registry
+
+__all__ = ["layout", "registry"]
 
 PAGE = (ROOT / "docs" / "registries.md").read_text(encoding="utf-8")
-SERVER, *COMMANDS = re.findall(r"^```sh\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)[0].splitlines()
+BLOCKS = re.findall(r"^```sh\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+SERVER, *COMMANDS = BLOCKS[0].splitlines()
+TRACKING, *TRACKED = BLOCKS[1].splitlines()
 
 
 @pytest.fixture
@@ -51,8 +56,30 @@ def test_the_commands_of_the_page_work(modelaudit, sound, port):
     assert all(said[:-1])
 
 
+@pytest.mark.slow
+def test_the_commands_on_mlflow_work(modelaudit, registry, tmp_path):
+    """The server is a fake one; `tests/registry/tracking/test_real_server.py` has a real one."""
+    variable, _, _ = TRACKING.removeprefix("export ").partition("=")
+    registry.aliases["digits", "champion"] = 2
+    said = []
+    for line in TRACKED:
+        program, *arguments = shlex.split(line)
+        assert program == "modelaudit"
+        env = {variable: registry.address, "XDG_CACHE_HOME": str(tmp_path / "cache")}
+        ran = modelaudit(*arguments, env=env)
+        assert (ran.returncode, ran.stderr) == (0, ""), line
+        said.append(ran.stdout)
+    assert said[-1] == ""
+    assert all(said[:-1])
+    tags = {tag["key"] for tag in registry.versions["digits", 2]["tags"]}
+    assert all(f"`{tag}`" in PAGE for tag in tags)
+    assert len(tags) == 4
+
+
 def test_the_page_has_every_extra_for_urls():
     pyproject = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     section = pyproject.partition("[project.optional-dependencies]")[2].partition("\n[")[0]
-    extras = {*re.findall(r"^(\w+) = ", section, re.MULTILINE)} - {"full", "litert", "zstd"}
-    assert extras == {*re.findall(r"tf-modelaudit\[(\w+)\]", PAGE)}
+    others = {"full", "litert", "zstd", "signing", "sigstore"}
+    assert {*re.findall(r"^(\w+) = ", section, re.MULTILINE)} - others == {
+        *re.findall(r"tf-modelaudit\[(\w+)\]", PAGE)
+    }

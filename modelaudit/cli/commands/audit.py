@@ -12,6 +12,7 @@ from modelaudit.cli.options import common as options
 from modelaudit.cli.options.page_options import page_options
 from modelaudit.cli.options.places import PATHS
 from modelaudit.cli.options.selection import selected_settings, selecting
+from modelaudit.cli.options.write_back import WRITE_BACK, write_back_to_registry
 from modelaudit.cli.terminal import warn
 from modelaudit.settings.installation import WRITES_PDF, adds_all, missing
 from modelaudit.structs import replace
@@ -54,6 +55,7 @@ def _warn(notes: Iterable[str]) -> None:
     help="Resume the last run into --out if it was interrupted.",
 )
 @page_options
+@WRITE_BACK
 @options.probing
 @options.shared
 @selecting
@@ -65,6 +67,7 @@ def audit(
     paper: str,
     appendix: bool,
     docs_url: str,
+    write_back: bool,
     all_versions: bool,
     resume: bool,
     quiet: bool,
@@ -99,6 +102,8 @@ def audit(
     ran = record_run(
         paths, settings, created, order, progress=progress, log_file=log_file, tell=tell
     )
+    if write_back:
+        write_back_to_registry(ran, settings)
     raise click.exceptions.Exit(ran.code)
 
 

@@ -14,6 +14,7 @@ from modelaudit.cli.options import common as options
 from modelaudit.cli.options.page_options import page_options
 from modelaudit.cli.options.places import PlaceType
 from modelaudit.cli.options.selection import selected_settings, selecting
+from modelaudit.cli.options.write_back import WRITE_BACK, write_back_to_registry
 from modelaudit.cli.terminal import warn
 from modelaudit.errors import LockHeld, ModelAuditError, UsageError
 from modelaudit.exit_codes import ExitCode
@@ -119,6 +120,7 @@ METRICS = options.option(
 @MOVED
 @METRICS
 @page_options
+@WRITE_BACK
 @options.probing
 @options.shared
 @selecting
@@ -133,6 +135,7 @@ def nightly(
     paper: str,
     appendix: bool,
     docs_url: str,
+    write_back: bool,
     all_versions: bool,
     quiet: bool,
     log_file: Path | None,
@@ -170,6 +173,8 @@ def nightly(
     )
     if metrics:
         write_metrics(metrics, ran, started)
+    if write_back:
+        write_back_to_registry(ran, settings)
     raise click.exceptions.Exit(ran.exit_code)
 
 

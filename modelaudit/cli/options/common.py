@@ -10,7 +10,12 @@ from typing import Any, TypeVar
 import click
 from click.core import ParameterSource
 
-from modelaudit.cli.options.settings_check import check, check_targets, checked_profiles
+from modelaudit.cli.options.settings_check import (
+    check,
+    check_targets,
+    checked_profiles,
+    chosen_runtimes,
+)
 from modelaudit.errors import UsageError
 from modelaudit.findings import Severity
 from modelaudit.report.export.registry import DEFAULT, PER_MODEL, PER_RUN
@@ -21,7 +26,6 @@ from modelaudit.settings import (
     SANDBOXES,
     TASKS,
     CacheSettings,
-    OtherRuntime,
     ProbeSettings,
     Settings,
     Task,
@@ -136,6 +140,9 @@ SHARED = (
         show_default=True,
         help="Maximum size of that directory, in MiB.",
     ),
+    option(
+        "--tracking-uri", default="", metavar="URL", help="MLflow server (MLFLOW_TRACKING_URI)."
+    ),
     option("--quiet", "-q", is_flag=True, help="Print only errors."),
     option(
         "--log-file",
@@ -232,6 +239,7 @@ def settings_from(
     architecture: Path | None = None,
     cache_dir: Path | None = None,
     cache_size: int = CacheSettings().size // MIB,
+    tracking_uri: str = "",
     runtimes: tuple[str, ...] = (),
     no_probe: bool = True,
     probe_data: Path | None = None,
@@ -263,10 +271,11 @@ def settings_from(
         targets=_targets(target, file),
         serving=file.serving,
         architecture=_architecture(architecture, file),
-        runtimes=_chosen(runtimes, file.runtimes),
+        runtimes=chosen_runtimes(runtimes, file.runtimes),
         profiles=checked_profiles(file.profiles),
         custom_objects=file.custom_objects,
         signing=file.signing,
+        tracking_uri=tracking_uri,
         probe=ProbeSettings(
             enabled=not no_probe,
             timeout=timeout,
@@ -314,25 +323,6 @@ def _architecture(path: Path | None, file: SettingsFile) -> str | None:
 
     read_architecture(path, file.limits)
     return str(path.resolve())
-
-
-def _chosen(names: tuple[str, ...], known: tuple[OtherRuntime, ...]) -> tuple[OtherRuntime, ...]:
-    """The requested runtimes.
-
-    A settings file only describes them: it may come from the same source as the models, so that
-    only the user may decide to start an interpreter that it names.
-
-    Raises:
-        UsageError: the settings file has no runtime of that name.
-    """
-    if "all" in names:
-        return known
-    by_name = {each.name: each for each in known}
-    for name in names:
-        if name not in by_name:
-            there = ", ".join(by_name) or "none"
-            raise UsageError(f"no [runtimes.{name}] in the settings file; it defines: {there}")
-    return tuple(by_name[name] for name in dict.fromkeys(names))
 
 
 def _targets(text: str, file: SettingsFile) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from modelaudit.errors import UsageError
+from modelaudit.settings import OtherRuntime
 from modelaudit.settings.file import SettingsFile
 
 
@@ -99,3 +100,24 @@ def checked_profiles(paths: tuple[str, ...]) -> tuple[str, ...]:
         for path in paths:
             read_profile(Path(path))
     return paths
+
+
+def chosen_runtimes(
+    names: tuple[str, ...], known: tuple[OtherRuntime, ...]
+) -> tuple[OtherRuntime, ...]:
+    """The requested runtimes.
+
+    A settings file only describes them: it may come from the same source as the models, so that
+    only the user may decide to start an interpreter that it names.
+
+    Raises:
+        UsageError: the settings file has no runtime of that name.
+    """
+    if "all" in names:
+        return known
+    by_name = {each.name: each for each in known}
+    for name in names:
+        if name not in by_name:
+            there = ", ".join(by_name) or "none"
+            raise UsageError(f"no [runtimes.{name}] in the settings file; it defines: {there}")
+    return tuple(by_name[name] for name in dict.fromkeys(names))

@@ -1,4 +1,4 @@
-"""Where models are: a path of this machine, or a URL that a library of fsspec can read."""
+"""Where models are: a path of this machine, or a URL: of fsspec's libraries, or of MLflow."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*(::[^/]*)?://")
+_TRACKED = re.compile(r"(models|runs):(/|$)")  # of MLflow
 
 
 class Url(Struct, frozen=True, order=True):
@@ -21,6 +22,8 @@ class Url(Struct, frozen=True, order=True):
 
     def __str__(self) -> str:
         """The URL as reports and messages show it: without a password and a query."""
+        if self.is_tracked:
+            return self.text
         scheme, _, rest = self.text.partition("://")
         place = rest.partition("?")[0].rstrip("/")
         host, slash, path = place.partition("/")
@@ -33,12 +36,18 @@ class Url(Struct, frozen=True, order=True):
     @property
     def parts(self) -> tuple[str, ...]:
         """Host or bucket, and the parts of the path."""
-        return tuple(part for part in str(self).partition("://")[2].split("/") if part)
+        path = str(self).partition(":" if self.is_tracked else "://")[2]
+        return tuple(part for part in path.split("/") if part)
 
     @property
     def name(self) -> str:
         """The last part of the path, as of a `Path`."""
         return self.parts[-1] if self.parts else ""
+
+    @property
+    def is_tracked(self) -> bool:
+        """Whether MLflow's tracking server knows what it means: `models:/…`, `runs:/…`."""
+        return _TRACKED.match(self.text) is not None
 
     @property
     def scheme(self) -> str:
@@ -51,7 +60,7 @@ Place: TypeAlias = Path | Url
 
 def is_url(text: str) -> bool:
     """Whether a text is a URL and not a path."""
-    return _SCHEME.match(text) is not None
+    return _SCHEME.match(text) is not None or Url(text).is_tracked
 
 
 def place_of(given: str | PathLike[str]) -> Place:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from msgspec import Struct
 
@@ -74,6 +74,19 @@ class RemoteListing(Struct, frozen=True):
     files: list[RemoteFile]
     cut: bool
     beside: bool
+
+
+class FileSource(Protocol):
+    """Files that are not on this machine."""
+
+    def files(self, most: int) -> RemoteListing:
+        """List at most so many of them; raises `ReadError` and `UsageError`."""
+
+    def head(self, file: RemoteFile, size: int) -> bytes:
+        """The first `size` bytes of one; raises `ReadError`."""
+
+    def fetch(self, file: RemoteFile, target: Path) -> None:
+        """Copy one to `target`, in the state in which it was listed; raises `ReadError`."""
 
 
 class RemoteFiles:
@@ -223,6 +236,21 @@ class RemoteFiles:
 
     def _error(self, reason: str) -> ReadError:
         return ReadError(ProblemKind.UNREADABLE, str(self._url), reason)
+
+
+def write_file(url: Url, data: bytes) -> None:
+    """Write a file at a URL; one that is there is replaced.
+
+    Raises:
+        ReadError: it cannot be written.
+        UsageError: no installed library writes there.
+    """
+    system, path = _opened(url)
+    try:
+        system.pipe_file(path, data)
+    except Exception as error:
+        reason = f"cannot be written: {_reason(error)}"
+        raise ReadError(ProblemKind.UNREADABLE, str(url), reason) from error
 
 
 def _opened(url: Url) -> tuple[AbstractFileSystem, str]:

@@ -19,7 +19,7 @@ from modelaudit.formats.zip.problems import unsafe_name
 from modelaudit.registry.archives.contents import is_archive, leads_to_a_model
 from modelaudit.registry.cache_directory import PARTIAL, CacheDirectory
 from modelaudit.registry.remote.address import Url
-from modelaudit.registry.remote.files import RemoteFile, RemoteFiles, RemoteListing
+from modelaudit.registry.remote.files import FileSource, RemoteFile, RemoteFiles, RemoteListing
 from modelaudit.registry.remote.groups import FileGroup, Needed, file_groups_of
 from modelaudit.registry.tree_walk import MAGIC
 from modelaudit.settings import CacheSettings, Limits
@@ -28,6 +28,7 @@ from modelaudit.structs import replace
 
 _LAYOUT = 1  # of the copies: another number makes them anew
 _STATE = "remote.json"
+_MOST_NAME_BYTES = 255  # of one part of a path, in the cache
 
 
 class Mirror(Struct, frozen=True):
@@ -64,7 +65,13 @@ class _MirrorState(Struct, frozen=True):
     files: dict[str, _Copied] = field(default_factory=dict)
 
 
-def mirror(url: Url, cache: CacheSettings, limits: Limits, selection: Selection) -> Mirror:
+def mirror(
+    url: Url,
+    cache: CacheSettings,
+    limits: Limits,
+    selection: Selection,
+    source: tuple[FileSource, str] | None = None,
+) -> Mirror:
     """Copy what may belong to models below `url`, unless an earlier copy is that of the same state.
 
     Of files that look like data only the names are kept, of others the first bytes. A model of
@@ -75,15 +82,17 @@ def mirror(url: Url, cache: CacheSettings, limits: Limits, selection: Selection)
         cache: where copies are kept, and how many bytes.
         limits: `files` bounds the number of files.
         selection: what is left out is not fetched. Each shard has a copy of its own.
+        source: what reads the URL, and the server that it is relative to; None for a library.
 
     Raises:
         UsageError: there is nothing at the URL, or nothing that reads it.
         ReadError: it cannot be listed, or the cache is too small.
     """
-    remote = RemoteFiles(url)
+    remote, server = source or (RemoteFiles(url), "")
     listing = remote.files(limits.files)
     directory = CacheDirectory(cache)
     part = f"\0{selection.shard}" if selection.shard else ""
+    part += f"\0at {server}" if server else ""
     digest = hashlib.sha256(f"{_LAYOUT}\0{url.text}{part}".encode()).hexdigest()[:32]
     entry = directory.root / f"url-{digest}"
     try:
@@ -108,7 +117,7 @@ class _Update:
     def __init__(
         self,
         url: Url,
-        remote: RemoteFiles,
+        remote: FileSource,
         directory: CacheDirectory,
         entry: Path,
         selection: Selection,
@@ -151,6 +160,11 @@ class _Update:
 
     def _is_usable(self, name: str) -> bool:
         reason = unsafe_name(name)
+        parts = name.removesuffix("/").split("/")
+        if not reason and not {"", "."}.isdisjoint(parts):
+            reason = f"{name[:80]!r} has a part without a name"
+        if not reason and any(len(os.fsencode(part)) > _MOST_NAME_BYTES for part in parts):
+            reason = f"a part of {name[:80]}… has more than {_MOST_NAME_BYTES} bytes"
         if reason:
             self._problems.append(Problem(ProblemKind.UNSAFE_PATH, name, f"not fetched: {reason}"))
         return not reason and not name.endswith("/")  # some tools mark directories so

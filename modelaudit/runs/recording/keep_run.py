@@ -224,7 +224,7 @@ def _conclude(
     after = store.rows(run)
     copies = {target.address: target.root for target in found.targets if target.address}
     newer = {
-        **dict(superseded_versions(before, after, copies)),
+        **dict(superseded_versions(before, after, copies, found.older)),
         **dict(restored_versions(before, after)),
     }
     rows = worst_first(after.values())

@@ -108,8 +108,12 @@ def test_every_setting_with_an_option_is_tested() -> None:
     assert set(SAID) == set(OPTIONS) - {"quiet", "log_file", "docs_url"}  # of the run, not settings
 
 
-# Not allowed in a settings file that comes with the models, or specific to one run.
-ON_DEMAND_ONLY = {"ignore", "all_versions", "runtimes", "probe_unsafe", "shard"}
+# Not allowed in a settings file that comes with the models (which would choose the server that gets
+# the user's credentials), or specific to one run.
+ON_DEMAND_ONLY = {
+    *("ignore", "all_versions", "runtimes", "probe_unsafe", "shard"),
+    *("tracking_uri", "write_back"),
+}
 
 
 def test_every_shared_option_can_be_in_the_settings_file() -> None:

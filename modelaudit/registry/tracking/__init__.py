@@ -1,0 +1,1 @@
+"""Models of an MLflow tracking server, by its REST API."""
