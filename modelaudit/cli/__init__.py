@@ -30,6 +30,7 @@ COMMANDS = {
     "inspect": "modelaudit.cli.commands.inspect:inspect",
     "render": "modelaudit.cli.commands.render:render",
     "diff": "modelaudit.cli.commands.diff:diff",
+    "verify": "modelaudit.cli.commands.verify:verify",
     "repair": "modelaudit.cli.commands.repair:repair",
     "record": "modelaudit.cli.commands.record:record",
     "rules": "modelaudit.cli.commands.rules:rules",

@@ -23,6 +23,7 @@ from modelaudit.report.export.registry import (
 from modelaudit.result_row import result_row
 from modelaudit.runs.batch import AuditHandler
 from modelaudit.schema import Audit, dumps, load, to_json
+from modelaudit.signing.attestation import FILE as ATTESTATION
 from modelaudit.structs import converted
 
 if TYPE_CHECKING:
@@ -133,6 +134,7 @@ def report_writer(
         folder = out / "models" / audit.model.slug
         previous = _previous(out, audit, moved or {})
         if not _is_of(folder, audit):
+            (folder / ATTESTATION).unlink(missing_ok=True)
             for name in per_model():
                 if name != "json":
                     (folder / FORMATS[name].file).unlink(missing_ok=True)

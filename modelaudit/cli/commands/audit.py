@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,11 +17,15 @@ from modelaudit.cli.options.write_back import WRITE_BACK, write_back_to_registry
 from modelaudit.cli.terminal import warn
 from modelaudit.settings.installation import WRITES_PDF, adds_all, missing
 from modelaudit.structs import replace
+from modelaudit.terminal_text import clean
 
 if TYPE_CHECKING:
     from modelaudit.registry.remote.address import Place
     from modelaudit.result_row import ResultRow
     from modelaudit.runs.found_models import FoundModels
+
+
+PASSWORD = "MODELAUDIT_ATTEST_PASSWORD"
 
 
 def show(rows: list[ResultRow], found: FoundModels) -> None:
@@ -54,6 +59,14 @@ def _warn(notes: Iterable[str]) -> None:
     is_flag=True,
     help="Resume the last run into --out if it was interrupted.",
 )
+@options.option(
+    "--attest",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    metavar="KEY",
+    help="Sign each audit with this private key (PEM), as an in-toto statement about the model's "
+    "files; `modelaudit verify` checks it. The password of an encrypted key is in the environment "
+    f"variable {PASSWORD}.",
+)
 @page_options
 @WRITE_BACK
 @options.probing
@@ -70,6 +83,7 @@ def audit(
     write_back: bool,
     all_versions: bool,
     resume: bool,
+    attest: Path | None,
     quiet: bool,
     log_file: Path | None,
     **chosen: Any,
@@ -79,11 +93,13 @@ def audit(
     from modelaudit.cli.terminal import ProgressBar, say
     from modelaudit.report.export.job import ReportOptions
     from modelaudit.runs.recorded_run import record_run
+    from modelaudit.runs.recording.attest import attesting_key, write_attestations
     from modelaudit.runs.run_result import RunOptions, RunResult
     from modelaudit.runs.settings_notes import settings_notes
     from modelaudit.runs.write_reports import parse_formats
 
     settings = selected_settings(**chosen)
+    key = attesting_key(attest, os.environ.get(PASSWORD)) if attest else None
     report_options = ReportOptions(None, paper, templates, appendix, docs_url)
     wanted = replace(parse_formats(formats), options=report_options)
     created = clock.utc_now()
@@ -102,6 +118,8 @@ def audit(
     ran = record_run(
         paths, settings, created, order, progress=progress, log_file=log_file, tell=tell
     )
+    if key:
+        _warn(map(clean, write_attestations(out, ran.rows, key)))
     if write_back:
         write_back_to_registry(ran, settings)
     raise click.exceptions.Exit(ran.code)

@@ -1,0 +1,86 @@
+"""`modelaudit verify`: check an attestation of an audit against a model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from modelaudit.cli.options import common as options
+from modelaudit.exit_codes import ExitCode
+
+if TYPE_CHECKING:
+    from modelaudit.facts import Json
+
+SHOWN = 10  # differences
+
+
+@click.command(short_help="Check a signed audit against a model.")
+@click.argument("attestation", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.argument("model", type=click.Path(path_type=Path))
+@click.option(
+    "--key",
+    required=True,
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Public key in PEM of whoever must have signed the attestation.",
+)
+def verify(attestation: Path, model: Path, key: Path) -> None:
+    """Check ATTESTATION (of `audit --attest`) against MODEL: who signed it, and for which files.
+
+    The exit code is 1 if the key did not sign it or the model has other files. Otherwise it is that
+    of the attested audit: 0, 1 if it failed the model, 3 if it was incomplete.
+    """
+    from modelaudit.cli.terminal import say
+    from modelaudit.errors import ReadError, UsageError
+    from modelaudit.formats.io.bounded import read_bytes
+    from modelaudit.runs.isolated_read import run_in_child
+    from modelaudit.settings.installation import require
+    from modelaudit.signing.attestation import MOST_BYTES, check_attestation, differences
+    from modelaudit.signing.check import ADDS, NEEDS
+    from modelaudit.terminal_text import clean
+
+    require(NEEDS, "verifying attestations needs", adds=ADDS.format("signing"))
+    from modelaudit.signing import keys
+
+    try:
+        trusted = keys.public_key(key.read_bytes())
+    except ValueError as error:
+        raise UsageError(f"{key}: {error}") from error
+
+    def not_verified(why: str) -> click.exceptions.Exit:
+        say(f"not verified: {clean(why)}")
+        return click.exceptions.Exit(ExitCode.FINDINGS)
+
+    try:
+        data = read_bytes(attestation, MOST_BYTES, str(attestation))
+        found = check_attestation(data, trusted, str(attestation))
+    except ReadError as error:
+        raise not_verified(str(error)) from error
+    settings = options.settings_from(fail_on="high", jobs=1)
+
+    def work(path: Path) -> dict[str, Json]:
+        from modelaudit.formats.reader import read
+        from modelaudit.signing.attestation import digests
+
+        try:
+            return {"files": {**digests(read(path, settings.limits).files)}}
+        except ValueError as error:
+            return {"problem": str(error)}
+
+    (answer,) = run_in_child([model], work, settings)
+    files = answer.value.get("files")
+    if not isinstance(files, dict):
+        raise not_verified(f"{model}: {answer.lost or answer.value.get('problem')}")
+    differing = differences(found.digests, {name: str(each) for name, each in files.items()})
+    if differing:
+        more = len(differing) - SHOWN
+        told = "; ".join(differing[:SHOWN]) + (f"; and {more:,} more" if more > 0 else "")
+        raise not_verified(f"{model} is not the audited model: {told}")
+    count = len(found.digests)
+    say(
+        f"verified: {clean(str(model))} has the {count:,} audited file{'s' * (count != 1)}; "
+        f"signed by {clean(str(key))}"
+    )
+    say(clean(f"audited on {found.created} by {found.tool}: {found.verdict}. {found.reason}"))
+    raise click.exceptions.Exit(found.code)
