@@ -155,7 +155,7 @@ def why_not_run(facts: Facts) -> str:
 def add_source(facts: Facts, places: Sequence[Path]) -> Facts:
     """`facts` of an export with the model that it was made from, if that is at one of `places`."""
     settings = facts.settings
-    if facts.artifact.lite is None or not places:
+    if not places:
         return facts
 
     def read(place: Path) -> Artifact:
@@ -164,7 +164,7 @@ def add_source(facts: Facts, places: Sequence[Path]) -> Facts:
     source = find_source(facts.artifact, places, read)
     if source is None:
         return facts
-    reason = why_not_run(Facts(source.artifact, settings))
+    reason = why_not_run(facts) or why_not_run(Facts(source.artifact, settings))
     if not reason and not settings.probe.data:
         reason = "there are no images to run both on (--probe-data)"
     return replace(facts, source=replace(source, not_run=reason))

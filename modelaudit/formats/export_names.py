@@ -1,14 +1,18 @@
-"""The words of a path that name a model, without those that name its format or its numbers."""
+"""Formats of exports, and the words of a path that name a model, whatever its format."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
+from modelaudit.file_formats import Format
+
+EXPORTS = frozenset({Format.TFLITE, Format.TFJS_LAYERS, Format.TFJS_GRAPH})
 _WORD = re.compile(r"[^\W_]+")
 _OF_EXPORTS = frozenset(
     {
-        *("tf", "tflite", "lite", "litert", "keras", "h5", "hdf5", "saved", "savedmodel"),
+        *("tf", "tflite", "lite", "litert", "tfjs", "js", "web"),
+        *("keras", "h5", "hdf5", "saved", "savedmodel"),
         *("export", "exports", "exported", "convert", "converted", "deploy", "edgetpu"),
         *("float", "float32", "fp32", "float16", "fp16", "f16", "f32", "half", "unquant"),
         *("int8", "uint8", "int16", "int16x8", "16x8", "quant", "quantized", "quantised"),

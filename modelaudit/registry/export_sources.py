@@ -9,13 +9,10 @@ from pathlib import Path
 
 from modelaudit.facts import Format
 from modelaudit.file_formats import Content, formats
-from modelaudit.formats.export_names import name_words
+from modelaudit.formats.export_names import EXPORTS, name_words
 
 MOST_SOURCES = 8  # for one export; each is read
-_SOURCES = formats(Content.MODEL, Content.WEIGHTS, Content.GRAPH) - {
-    Format.TFLITE,
-    Format.TFJS_GRAPH,
-}
+_SOURCES = formats(Content.MODEL, Content.WEIGHTS, Content.GRAPH) - EXPORTS
 
 
 def export_sources(models: Mapping[Path, Format | None]) -> dict[Path, tuple[Path, ...]]:
@@ -27,7 +24,7 @@ def export_sources(models: Mapping[Path, Format | None]) -> dict[Path, tuple[Pat
     Args:
         models: absolute paths of all models of the run, and their formats.
     """
-    exports = [path for path, form in models.items() if form is Format.TFLITE]
+    exports = [path for path, form in models.items() if form in EXPORTS]
     if not exports:
         return {}
     named: defaultdict[tuple[str, ...], list[Path]] = defaultdict(list)

@@ -1,4 +1,4 @@
-"""Are the weights of a model in its TensorFlow Lite export?
+"""Are the weights of a model in its export to TensorFlow Lite or TensorFlow.js?
 
 A converter transposes kernels, folds batch normalisation into the convolution before it, splits the
 kernels of recurrent layers into gates, rounds values to half precision, or quantises them. Each
@@ -45,7 +45,7 @@ def compare_export(source: Artifact, export: Artifact) -> WeightComparison:
 
     Args:
         source: a model with kernels, such as a Keras model.
-        export: a TensorFlow Lite model.
+        export: a model of TensorFlow Lite or TensorFlow.js.
 
     Returns:
         `identical` are the weights that were found, and `forms` says how; `differing` are kernels
@@ -200,16 +200,22 @@ class _Search:
                 self._differ(name, other.bias, wanted, theirs.reshape(-1))
 
     def _alone(self, route: str, norm: Folding) -> None:
-        """A normalization that no kernel has taken: a product and a sum of its own."""
+        """A normalization that no kernel has taken: a product and a sum of its own, or itself."""
         if self.done.intersection(norm.names) or not norm.names:
             return
         lost = [each for each in (norm.scale, norm.shift) if self._lookup(each) is None]
+        whole = lost and all(
+            (held := self._values(self.source, name)) is not None and self._lookup(held) is not None
+            for name in norm.names
+        )
         for name in norm.names:
-            if lost:
+            if whole:
+                self._keep(name, EQUAL)
+            elif lost:
                 self._lose(name)
             else:
                 self._keep(name, FOLDED)
-        self.refolded.extend([route] if lost else [])
+        self.refolded.extend([route] if lost and not whole else [])
 
     def _apart(self, kernel: Kernel) -> None:
         """A kernel that no kernel of the export has the shape of, such as of a recurrent layer."""
@@ -287,7 +293,8 @@ class _Search:
                 if kernel is not None and kernel.order:
                     scale = scale.transpose(kernel.order).reshape(kernel.shape)
             return np.broadcast_to(np.asarray(scale) / 2, values.shape)
-        relative = {"float16": 2.0**-11, "bfloat16": 2.0**-8}.get(tensor.dtype, 0.0)
+        held = getattr(tensor.source, "held", tensor.dtype)
+        relative = {"float16": 2.0**-11, "bfloat16": 2.0**-8}.get(held, 0.0)
         return np.abs(values) * relative + (2.0**-25 if relative else 0.0)
 
     def _keep(self, name: str, form: str) -> None:

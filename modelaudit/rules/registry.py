@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from modelaudit.changes.interface import signature_changes, with_known_names
 from modelaudit.facts import Artifact, Endpoint, Format, Json, Signature
 from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.formats.export_names import EXPORTS
 from modelaudit.graphs import LiteModel
 from modelaudit.probe.pair.model import ExportNumbers, PairVerdict
 from modelaudit.probe.pair.source import ExportSource, by_weights
@@ -49,8 +50,8 @@ def _of_config(artifact: Artifact) -> tuple[Signature, ...]:
 
 
 def _check_export(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    if facts.artifact.lite is None:
-        raise NotRelevant("only exports to TensorFlow Lite are compared with their source")
+    if facts.artifact.format not in EXPORTS:
+        raise NotRelevant("only exports are compared with their source")
     source = facts.source
     if source is None:
         raise NotApplicable("no other model that was found has its name or its weights")

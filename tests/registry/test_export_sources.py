@@ -15,7 +15,8 @@ LITE, KERAS = Format.TFLITE, Format.KERAS_ARCHIVE
 
 
 def sources(export: str, *others: str) -> list[str]:
-    models = {Path("/r", each): KERAS for each in others} | {Path("/r", export): LITE}
+    form = Format.TFJS_LAYERS if export.endswith(".json") else LITE
+    models = {Path("/r", each): KERAS for each in others} | {Path("/r", export): form}
     return [
         each.relative_to("/r").as_posix() for each in export_sources(models)[Path("/r", export)]
     ]
@@ -30,6 +31,7 @@ def sources(export: str, *others: str) -> list[str]:
         ("model_unquant.tflite", "keras_model.h5"),  # Teachable Machine
         ("tflite/digits/model_fp16.tflite", "keras/digits/model.keras"),
         ("digits/model.tflite", "digits/saved_model"),
+        ("digits/tfjs/model.json", "digits/keras/model.h5"),
     ],
 )
 def test_an_export_has_the_name_of_its_source(export, source):
@@ -55,6 +57,12 @@ def test_the_nearest_come_first():
 def test_few_are_read():
     found = sources("z/net.tflite", *(f"z/{i:03}.h5" for i in range(50)), "z/net.h5")
     assert (len(found), found[0]) == (MOST_SOURCES, "z/net.h5")
+
+
+def test_exports_of_tensorflow_js():
+    web, source = Path("/r/web/model.json"), Path("/r/model.keras")
+    models = {web: Format.TFJS_LAYERS, source: KERAS, Path("/r/m.json"): Format.TFJS_GRAPH}
+    assert export_sources(models) == {web: (source,), Path("/r/m.json"): (source,)}
 
 
 def test_exports_are_no_sources():

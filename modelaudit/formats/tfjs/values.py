@@ -13,6 +13,7 @@ from msgspec import Struct
 from modelaudit.formats.io.dtypes import stored_dtype
 from modelaudit.formats.io.file_window import FileWindow
 from modelaudit.formats.io.tensor_stats import PIECE_BYTES, StoredArray
+from modelaudit.graphs import INTEGERS, Quantization
 
 
 class AffineNumbers(Struct, frozen=True):
@@ -79,9 +80,20 @@ class ShardedArray(StoredArray):
         super().__init__(shape, dtype, shards.files[shards.at(offset)].file)
         self.shards, self.offset, self.stored = shards, offset, stored
 
+    @property
+    def held(self) -> str:
+        """The type that its numbers are stored as."""
+        return self.stored.dtype if self.stored else self.dtype
+
+    @property
+    def quantization(self) -> Quantization | None:
+        """The step of integers that stand for other numbers; None without steps."""
+        affine = self.stored is not None and self.stored.dtype in INTEGERS
+        return Quantization((self.stored.scale,)) if affine and self.stored else None
+
     def raw(self, max_bytes: int = PIECE_BYTES) -> Iterator[bytes | memoryview]:
         """See `StoredArray.raw`."""
-        held = stored_dtype(self.stored.dtype if self.stored else self.dtype)
+        held = stored_dtype(self.held)
         assert held is not None
         rest = b""
         nbytes = math.prod(self.shape) * held.itemsize

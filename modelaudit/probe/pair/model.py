@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from msgspec import Struct, field
 
-from modelaudit.facts import Json
+from modelaudit.facts import Artifact, Json
 from modelaudit.graphs import LiteModel
 
 
@@ -43,6 +43,7 @@ class ExportNumbers(StrEnum):
 
     FLOAT = "float"
     FLOAT16 = "float16 weights"
+    WEIGHTS16 = "16-bit weights"
     WEIGHTS = "8-bit weights"
     INTEGER16 = "16-bit activations"
     INTEGER = "8-bit activations"
@@ -131,6 +132,21 @@ class ExportPair(Struct, frozen=True):
     def same(self) -> bool:
         """Whether the export is the same model, as far as its numbers allow."""
         return self.verdict in {PairVerdict.EQUAL, PairVerdict.QUANTISED}
+
+
+def export_numbers(export: Artifact) -> ExportNumbers:
+    """What an export computes with; of TensorFlow.js, how its weights are stored."""
+    if export.lite is not None:
+        return numbers_of(export.lite)
+    held = {getattr(each.source, "held", each.dtype) for each in export.tensors}
+    return [ExportNumbers.FLOAT, *(_HELD[each] for each in sorted(held & _HELD.keys()))][-1]
+
+
+_HELD = {
+    "float16": ExportNumbers.FLOAT16,
+    "uint16": ExportNumbers.WEIGHTS16,
+    "uint8": ExportNumbers.WEIGHTS,
+}
 
 
 def numbers_of(model: LiteModel) -> ExportNumbers:

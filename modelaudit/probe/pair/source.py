@@ -8,14 +8,14 @@ from pathlib import Path
 from msgspec import Struct
 
 from modelaudit.facts import Artifact
-from modelaudit.formats.export_names import name_words
+from modelaudit.formats.export_names import EXPORTS, name_words
 from modelaudit.probe.pair.model import (
     ExportNumbers,
     ExportPair,
     PairCause,
     PairExplanation,
     PairVerdict,
-    numbers_of,
+    export_numbers,
 )
 from modelaudit.restore.exports import compare_export
 from modelaudit.restore.model import WeightComparison
@@ -64,18 +64,17 @@ def find_source(
     without one to the first with most of its weights.
 
     Args:
-        export: a TensorFlow Lite model.
+        export: a model of one of the formats in `EXPORTS`.
         places: paths of models, the likeliest first.
         read: reads one.
     """
-    assert export.lite is not None
-    numbers, left = numbers_of(export.lite), MOST_BYTES
+    numbers, left = export_numbers(export), MOST_BYTES
     own: ExportSource | None = None
     other: ExportSource | None = None
     for place in places:
         artifact = read(place)
         left -= sum(each.size for each in artifact.files)
-        if artifact.lite is None and artifact.kernels:
+        if artifact.format not in EXPORTS and artifact.kernels:
             named = name_words(place) == name_words(export.root)
             weights = compare_export(artifact, export)
             found = ExportSource(artifact, named, weights, by_weights(weights, numbers))

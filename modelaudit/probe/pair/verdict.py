@@ -36,6 +36,7 @@ from modelaudit.thresholds.restoration import (
 LIMITS = {
     ExportNumbers.FLOAT: EXPORT_FLOAT.value,
     ExportNumbers.FLOAT16: EXPORT_FLOAT16.value,
+    ExportNumbers.WEIGHTS16: EXPORT_FLOAT16.value,
     ExportNumbers.WEIGHTS: EXPORT_WEIGHTS.value,
     ExportNumbers.INTEGER16: EXPORT_WEIGHTS.value,
     ExportNumbers.INTEGER: EXPORT_INTEGER.value,

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from modelaudit.formats.reader import read_artifact
-from modelaudit.probe.pair.model import ExportPair, PairVerdict
+from modelaudit.probe.pair.model import ExportNumbers, ExportPair, PairVerdict
 from modelaudit.probe.pair.source import find_source
 from modelaudit.settings import Limits
 from modelaudit.structs import replace
@@ -95,3 +97,46 @@ def test_files_are_read_up_to_a_limit(tmp_path, monkeypatch):
     places = [SAMPLES / "digits_mirrored.keras", SAMPLES / "digits_robust.keras"]
     assert find_source(read(tmp_path / EXPORT), places, read) is None
     assert seen[1:] == places[:1]
+
+
+@pytest.mark.parametrize(
+    ("kind", "verdict", "numbers"),
+    [
+        ("", PairVerdict.EQUAL, ExportNumbers.FLOAT),
+        ("float16", PairVerdict.QUANTISED, ExportNumbers.FLOAT16),
+        ("uint16", PairVerdict.QUANTISED, ExportNumbers.WEIGHTS16),
+        ("uint8", PairVerdict.QUANTISED, ExportNumbers.WEIGHTS),
+    ],
+)
+def test_models_of_tensorflow_js(tmp_path, kind, verdict, numbers):
+    """Written as its converter does: weights by their names, one behind the other."""
+    source = read_artifact(SAMPLES / "digits_robust.keras", Limits())
+    values = {each.name: each.source.array() for each in source.tensors}
+    specs, data = [], b""
+    for layer in source.architecture.layers:
+        for role, name in layer.variables.items():
+            spec, stored = stored_as(kind, values[name])
+            specs.append({"name": f"{layer.name}/{role}", **spec})
+            data += stored
+    weights = [{"paths": ["weights.bin"], "weights": specs}]
+    document = {"format": "layers-model", "modelTopology": {}, "weightsManifest": weights}
+    (tmp_path / "weights.bin").write_bytes(data)
+    (tmp_path / "model.json").write_text(json.dumps(document))
+    export = read_artifact(tmp_path / "model.json", Limits())
+    places = [SAMPLES / "digits_mirrored.keras", SAMPLES / "digits_robust.keras"]
+    found = find_source(export, places, lambda path: read_artifact(path, Limits()))
+    assert found.artifact.root == places[1]
+    assert (found.pair.verdict, found.pair.numbers) == (verdict, numbers)
+    assert find_source(export, places[:1], lambda path: read_artifact(path, Limits())) is None
+
+
+def stored_as(kind: str, value: np.ndarray) -> tuple[dict, bytes]:
+    spec = {"shape": [*value.shape], "dtype": "float32"}
+    if not kind:
+        return spec, value.astype("<f4").tobytes()
+    if kind == "float16":
+        return {**spec, "quantization": {"dtype": kind}}, value.astype("<f2").tobytes()
+    low = min(float(value.min()), 0.0)
+    scale = (max(float(value.max()), 0.0) - low) / np.iinfo(kind).max or 1.0
+    numbers = np.round((value.astype(np.float64) - low) / scale).astype(kind)
+    return {**spec, "quantization": {"dtype": kind, "scale": scale, "min": low}}, numbers.tobytes()
