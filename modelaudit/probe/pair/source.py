@@ -7,7 +7,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from modelaudit.facts import Artifact
+from modelaudit.facts import Artifact, Json
 from modelaudit.formats.export_names import EXPORTS, name_words
 from modelaudit.probe.pair.model import (
     ExportNumbers,
@@ -112,6 +112,9 @@ def by_weights(weights: WeightComparison, numbers: ExportNumbers) -> ExportPair:
     lost = [*(each.tensor for each in weights.differing), *weights.missing]
     if lost and weights.identical < EXPORT_PAIRED.value * weights.compared:
         cause = PairExplanation(PairCause.WEIGHTS, lost[0], numbers={"tensors": len(lost)})
+        if weights.refolded and not weights.differing:
+            layers: dict[str, Json] = {"layers": [*weights.refolded]}
+            cause = PairExplanation(PairCause.NORMALIZATION, weights.refolded[0], numbers=layers)
         return replace(told, verdict=PairVerdict.DIFFERENT, causes=(cause,))
     reason = (
         f"{weights.identical:,} of {weights.compared:,} weights of the source are in the export; "
