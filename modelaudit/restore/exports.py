@@ -8,6 +8,7 @@ it than half a step of the numbers that the export stores.
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
@@ -245,11 +246,14 @@ class _Search:
         )
 
     def _lookup(self, wanted: Array) -> str | None:
-        """A constant with these values, in any layout of two axes; None if there is none."""
-        flat = wanted.reshape(-1)
-        forms = [flat]
-        if wanted.ndim == 2:
-            forms.append(np.ascontiguousarray(wanted.T).reshape(-1))
+        """A constant with these values, in any layout of two axes; None if there is none.
+
+        Kernels of attention have an axis for the heads, which the export joins to another.
+        """
+        forms = [wanted.reshape(-1)]
+        for axes in range(1, wanted.ndim) if wanted.ndim in {2, 3} else ():
+            matrix = wanted.reshape(math.prod(wanted.shape[:axes]), -1)
+            forms.append(np.ascontiguousarray(matrix.T).reshape(-1))
         for name in self.by_size[wanted.size]:
             theirs = self._values(self.export, name)
             if theirs is None:

@@ -157,3 +157,15 @@ def test_a_normalization_without_a_kernel_is_a_product_and_a_sum():
     assert (found.forms, found.refolded) == ({FOLDED: 4}, ())
     found = compare_export(source, artifacts.artifact({**constants, "mul": 1.1 * scale}))
     assert (found.missing, found.refolded) == (tuple(held), ("norm",))
+
+
+def test_kernels_of_attention_have_their_heads_joined():
+    """(features, heads, sizes) becomes (heads · sizes, features), (heads, sizes, features) too."""
+    rng = np.random.default_rng(6)
+    query, output = rng.normal(size=(6, 2, 5)), rng.normal(size=(2, 5, 6))
+    source = artifacts.artifact({"query/kernel": query, "output/kernel": output})
+    export = {"a": query.reshape(6, 10).T.copy(), "b": output.reshape(10, 6).T.copy()}
+    assert compare_export(source, artifacts.artifact(export)).forms == {EQUAL: 2}
+    export["b"][0, 0] += 1
+    found = compare_export(source, artifacts.artifact(export))
+    assert (found.identical, found.missing) == (1, ("output/kernel",))

@@ -9,9 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from modelaudit.audit_types.restore import TensorChange, TensorDifference
 from modelaudit.formats.reader import read_artifact
-from modelaudit.probe.pair.model import ExportNumbers, ExportPair, PairVerdict
-from modelaudit.probe.pair.source import find_source
+from modelaudit.probe.pair.model import ExportNumbers, ExportPair, PairCause, PairVerdict
+from modelaudit.probe.pair.source import by_weights, find_source
+from modelaudit.restore.model import WeightComparison
 from modelaudit.settings import Limits
 from modelaudit.structs import replace
 from tests.command_line import SAMPLES
@@ -97,6 +99,15 @@ def test_files_are_read_up_to_a_limit(tmp_path, monkeypatch):
     places = [SAMPLES / "digits_mirrored.keras", SAMPLES / "digits_robust.keras"]
     assert find_source(read(tmp_path / EXPORT), places, read) is None
     assert seen[1:] == places[:1]
+
+
+def test_other_statistics_of_normalizations_are_named():
+    weights = WeightComparison(10, 2, missing=("norm/gamma",) * 8, refolded=("norm", "norm_1"))
+    (cause,) = by_weights(weights, ExportNumbers.FLOAT).causes
+    assert (cause.kind, cause.detail) == (PairCause.NORMALIZATION, "norm")
+    kernel = TensorDifference("kernel", "c", TensorChange.VALUES, distance=1.0)
+    (cause,) = by_weights(replace(weights, differing=(kernel,)), ExportNumbers.FLOAT).causes
+    assert (cause.kind, cause.detail) == (PairCause.WEIGHTS, "kernel")
 
 
 @pytest.mark.parametrize(
