@@ -337,7 +337,13 @@ def _severity(
         # Training moves every bias: one that is exactly at its initial value among others that
         # moved speaks for a small kernel as drawn, too.
         by_bias = bias is True and biases_moved and (clearly or rarely)
-        return sure if large or by_bias else Severity.MEDIUM if mostly else None
+        if large or (by_bias and usual):
+            return sure
+        if not usual:
+            # A small trained kernel often fits some initializer, and a bias that cancels in the
+            # difference of two calls never moves.
+            return Severity.LOW if mostly or by_bias else None
+        return Severity.MEDIUM if mostly else None
     if few(kernel) and biases_moved and rarely and planned:
         return Severity.MEDIUM
     by_size = kernel.weights >= MIN_WEIGHTS_ALONE.value and mostly

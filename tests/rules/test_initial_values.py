@@ -39,6 +39,8 @@ HIGH, MEDIUM, LOW, INFO = Severity.HIGH, Severity.MEDIUM, Severity.LOW, Severity
         (drawn("a", 300, bias=False, state="trained"), None),
         (drawn("a", guessed=True), HIGH),  # by the usual initializer
         (drawn("a", guessed=True, initializer="HeNormal"), MEDIUM),
+        (drawn("a", 300, guessed=True), HIGH),
+        (drawn("a", 300, guessed=True, initializer="GlorotNormal"), LOW),  # its bias may cancel
         (drawn("a", 300, bias=None, guessed=True, state="undecidable"), None),
         (drawn("a", trainable=False), INFO),  # random features
     ],
