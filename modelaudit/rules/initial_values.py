@@ -311,9 +311,9 @@ def _severity(
     """How sure it is that a kernel as drawn was left out; None if it proves nothing.
 
     `mostly` and `clearly` say how many of the other kernels have moved, `rarely` that hardly any bias
-    is still at its initial value, `alone` that its weights
-    cannot have been trained like the others, `normed` that no batch normalization behind a kernel
-    that has moved is at its initial values, `planned` that the file has an architecture.
+    is still at its initial value, `alone` that its weights cannot have been trained like the
+    others, `normed` that no batch normalization behind a kernel that has moved is at its initial
+    values, `planned` that the file has an architecture.
     """
     bias = kernel.tests.get("bias_initial")
     reset = normed and kernel.tests.get("batchnorm_initial") is True
@@ -339,9 +339,7 @@ def _severity(
         by_bias = bias is True and biases_moved and (clearly or rarely)
         if large or (by_bias and usual):
             return sure
-        if not usual:
-            # A small trained kernel often fits some initializer, and a bias that cancels in the
-            # difference of two calls never moves.
+        if not usual:  # few weights fit one of many guesses, and a bias may cancel
             return Severity.LOW if mostly or by_bias else None
         return Severity.MEDIUM if mostly else None
     if few(kernel) and biases_moved and rarely and planned:
