@@ -225,7 +225,7 @@ def _left_initial(
             against, severity = ONE_STEP, Severity.INFO
         elif dead or severity is None:
             against = NO_GRADIENT
-            severity = _at_most_medium(severity or Severity.MEDIUM)
+            severity = Severity.LOW if severity is Severity.LOW else Severity.MEDIUM
         elif unused and one_step(artifact, kernel.tensor) is None:
             against, severity = ONE_STEP, Severity.LOW
         elif dead is None:
@@ -348,7 +348,3 @@ def _severity(
     if by_size and bias is not False and not spread_out(kernel):
         return sure
     return Severity.LOW if by_size or told else None
-
-
-def _at_most_medium(severity: Severity) -> Severity:
-    return min(severity, Severity.MEDIUM, key=lambda each: each.rank)
