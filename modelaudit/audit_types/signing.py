@@ -13,7 +13,7 @@ class Signer(StrEnum):
     """What is known of who made a signature."""
 
     TRUSTED = "trusted"  # an identity that the settings trust
-    EXPIRED = "expired"  # the same, but a certificate has expired
+    EXPIRED = "expired"  # the same, but a certificate has expired, or is not valid yet
     UNKNOWN = "unknown"  # none that the settings trust
     INVALID = "invalid"  # it names a trusted identity, which did not make it
     UNCHECKED = "unchecked"  # the settings trust nobody

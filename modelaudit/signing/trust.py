@@ -126,8 +126,11 @@ def _path(
         return [leaf] if leaf.not_valid_before_utc <= when <= leaf.not_valid_after_utc else None
     if not roots:
         return None
-    authorities = verification.ExtensionPolicy.permit_all().require_present(
-        x509.BasicConstraints, verification.Criticality.AGNOSTIC, None
+    any_way = verification.Criticality.AGNOSTIC
+    authorities = (
+        verification.ExtensionPolicy.permit_all()
+        .require_present(x509.BasicConstraints, any_way, None)
+        .may_be_present(x509.KeyUsage, any_way, _may_vouch)
     )
     builder = (
         verification.PolicyBuilder()
@@ -141,6 +144,14 @@ def _path(
         return builder.build_client_verifier().verify(leaf, list(chain[1:])).chain
     except (verification.VerificationError, ValueError, x509.UnsupportedGeneralNameType):
         return None
+
+
+def _may_vouch(
+    _policy: verification.Policy, _certificate: x509.Certificate, usage: x509.KeyUsage | None
+) -> None:
+    """Check that a certificate is for signing other certificates, where it says what it is for."""
+    if usage is not None and not usage.key_cert_sign:
+        raise ValueError("not for signing certificates")
 
 
 def _may_sign(leaf: x509.Certificate) -> bool:

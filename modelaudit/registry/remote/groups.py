@@ -14,7 +14,8 @@ from modelaudit.registry import file_groups
 from modelaudit.registry.archives.contents import leads_to_a_model
 
 _DATA_TYPES = ("image", "audio", "video", "text")
-_BESIDE = (".json", ".yaml", ".yml", ".txt")  # architectures, labels, records, descriptions
+# Architectures, labels, records, descriptions, signatures
+_BESIDE = (".json", ".yaml", ".yml", ".txt", ".sig")
 _MOST_BESIDE_BYTES = 64 << 20
 _DESCRIPTION = "MLmodel"
 

@@ -7,7 +7,7 @@ from modelaudit.report.wording import text
 
 _SIGNERS = {
     Signer.TRUSTED: "signed by {}",
-    Signer.EXPIRED: "signed by {}, whose certificate has expired",
+    Signer.EXPIRED: "signed by {}, whose certificate is not valid now",
     Signer.UNKNOWN: "signed by {}, whom the settings do not trust",
     Signer.INVALID: "claims to be signed by {}, who did not sign it",
     Signer.UNCHECKED: "signed by {}, which was not checked: the settings trust nobody",

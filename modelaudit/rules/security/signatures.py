@@ -18,7 +18,7 @@ REFERENCES = ("https://github.com/ossf/model-signing-spec",)
 
 def _section(facts: Facts) -> SigningSection:
     if facts.signing is None:
-        raise NotApplicable("signatures were not looked for")
+        raise NotRelevant("signatures were not looked for")
     if not facts.signing.found:
         raise NotRelevant("there is no signature beside the model")
     return facts.signing
@@ -247,7 +247,7 @@ RULES = (
         severity=Severity.MEDIUM,
         confidence=Confidence.CERTAIN,
         needs=(Need.ARTIFACT,),
-        summary="The certificate of the signer has expired",
+        summary="The certificate of the signer is not valid now",
         pass_title="The certificate of the signer is valid",
         why="Whoever gets hold of an old key can sign with it, and a signature by a certificate does "
         "not show when it was made. Where the settings ask for a signature, the finding is high.",

@@ -54,7 +54,7 @@ def test_of_unknown_files_the_first_bytes_are_needed():
 
 
 def test_descriptions_beside_models_are_needed_unless_they_are_large():
-    names = ("labels.txt", "model.json", "MLmodel", "meta.yaml")
+    names = ("labels.txt", "model.json", "MLmodel", "meta.yaml", "model.sig")
     assert set(needed(*names).values()) == {Needed.WHOLE}
     assert needed("dataset.json", size=1 << 30) == {"dataset.json": Needed.HEAD}
 
