@@ -24,3 +24,5 @@ compile requirements/dev.txt "${full[@]}" --group dev --constraint requirements/
 compile requirements/samples.txt "${full[@]}" --group samples --constraint requirements/runtime.txt
 compile requirements/fuzz.txt "${full[@]}" --group fuzz --constraint requirements/runtime.txt
 compile requirements/mutants.txt "${full[@]}" --group dev --group mutants --constraint requirements/dev.txt
+# A server for tests, in an environment of its own (docs/adr/0025-mlflow-by-rest.md).
+compile requirements/mlflow.txt requirements/mlflow.in

@@ -78,6 +78,12 @@ def _quoted(path: str) -> str:
     return quote(path.encode("utf-8", "backslashreplace"), safe="/")
 
 
+def _address(root: str) -> str:
+    """The address of a directory: a path of this machine, or a URL."""
+    place = f"{root.rstrip('/')}/"
+    return f"file://{_quoted(place)}" if root.startswith("/") else quote(place, safe="/:@")
+
+
 # Names of the two base directories of relative addresses.
 REPOSITORY, OUTSIDE = "%SRCROOT%", "MODELROOT"
 
@@ -240,8 +246,6 @@ def render(audits: Sequence[Audit], rules: Rules, base: str = "") -> str:
     bases = {REPOSITORY: base} if base else {}
     if len(roots) == 1:
         bases[OUTSIDE] = roots.pop()
-    run["originalUriBaseIds"] = {
-        name: {"uri": f"file://{_quoted(folder.rstrip('/'))}/"} for name, folder in bases.items()
-    }
+    run["originalUriBaseIds"] = {name: {"uri": _address(root)} for name, root in bases.items()}
     log = {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
     return json.dumps(log, indent=2, ensure_ascii=True, allow_nan=False) + "\n"

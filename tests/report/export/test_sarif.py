@@ -94,6 +94,15 @@ def sarif_files(audit, base):
         yield file["uri"], bases[file["uriBaseId"]]["uri"] + file["uri"]
 
 
+@pytest.mark.parametrize("root", ["models:", "s3://team/models", "https://host/a"])
+def test_sarif_names_models_at_urls_by_their_urls(root):
+    audit = samples.failing()
+    audit = replace(audit, model=replace(audit.model, root=root, path="digits/3"))
+    places = [address for _, address in sarif_files(audit, "/work")]
+    assert places
+    assert all(place.startswith(f"{root}/digits/3") for place in places)
+
+
 def test_sarif_paths_are_relative_to_the_repository_of_the_model():
     audit = samples.healthy()
     audit = replace(audit, results=samples.failing().results)
