@@ -24,13 +24,22 @@ from modelaudit.structs import replace
 from tests.made import files
 from tests.runs.nights import scale
 
-FUNCTIONS = {"audit", "compare", "explain", "nightly", "scan", "write_report"}
+FUNCTIONS = {"audit", "compare", "explain", "nightly", "repair", "scan", "write_report"}
 SAMPLES = Path(__file__).parents[1] / "sample_models"
 
 
 def _static() -> modelaudit.Settings:
     settings = modelaudit.Settings()
     return replace(settings, probe=replace(settings.probe, enabled=False))
+
+
+def test_a_repair_lies_beside_the_original_by_default(tmp_path: Path) -> None:
+    original = Path(shutil.copy(SAMPLES / "teachable_digits" / "keras_model.h5", tmp_path / "a.h5"))
+    done = modelaudit.repair(original, "tf==2.21", settings=_static())
+    assert (done.status, done.out) == ("repaired", str(tmp_path / "a-tf-2.21.h5"))
+    assert (tmp_path / "a-tf-2.21.h5.repair.json").is_file()
+    with pytest.raises(modelaudit.ModelAuditError, match="exists"):
+        modelaudit.repair(original, "tf==2.21", settings=_static())
 
 
 def test_one_audit_per_model() -> None:
@@ -241,5 +250,6 @@ def test_the_guide_s_python_code_runs(tmp_path):
     assert "MA405" in told
     assert "FINDINGS ['digits_partial_restore.keras']" in told
     assert "True False ()" in told
+    assert "repaired new.keras" in told
     assert "FINDINGS nights/index.html []" in told
     assert (tmp_path / "report" / "all.sarif").is_file()
