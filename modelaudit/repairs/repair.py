@@ -32,7 +32,9 @@ from modelaudit.repairs.candidates import (
 from modelaudit.repairs.containers import container_of
 from modelaudit.repairs.proof import Attempt
 from modelaudit.repairs.translate.translation import Untranslatable
-from modelaudit.rules.kept import reason_not_to_run, security_results
+from modelaudit.rules.catalogue import rule
+from modelaudit.rules.engine import run_rule
+from modelaudit.rules.kept import reason_not_to_run, security_results, severe
 from modelaudit.runtimes.catalogue import find_profile, has_keras2_objects
 from modelaudit.runtimes.predict import predict
 from modelaudit.runtimes.profile import RuntimeProfile
@@ -109,12 +111,27 @@ def repair_model(
             made, effect, names = _judged(job, candidate, recalibrate, rename_classes)
         except Untranslatable as error:
             return replace(blank, status=RepairStatus.UNPROVEN, reason=error.reason)
+        if why := _carried_over(made.path, settings):
+            return replace(blank, reason=why)
         done = _described(blank, made, attempt, out, settings)
         done = replace(done, recalibration=effect, renamed_classes=names)
         if read_artifact(path, settings.limits).sha256 != facts.artifact.sha256:
             return replace(blank, reason="it was modified while it was repaired")
         _publish_both(made.path, out, _listed(names, Path(folder)), names_file)
     return done
+
+
+def _carried_over(made: Path, settings: Settings) -> str:
+    """What would be wrong with the new file as with the original, so that it is not written."""
+    facts = static_facts(made, settings)
+    unfit = run_rule(rule("MA114"), facts)  # weights of other shapes: where nothing was run
+    for finding in (
+        each for found in (*severe(security_results(facts)), unfit) for each in found.findings
+    ):
+        return (
+            f"the new file would have the finding {finding.code} {finding.name}: {finding.detail}"
+        )
+    return ""
 
 
 def _no_keras_model(artifact: Artifact) -> str:

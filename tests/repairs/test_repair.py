@@ -10,7 +10,9 @@ import sys
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import h5py
 import pytest
 
 from modelaudit.audit_types.repair import Repair, RepairStatus, RepairWay
@@ -297,6 +299,38 @@ def test_a_full_disk_leaves_nothing_behind(folder: Path, tmp_path: Path, suffix:
     assert done.returncode == 1
     assert "OSError: [Errno 27] File too large" in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("layer", "code"),
+    [
+        (
+            {
+                "class_name": "StringLookup",
+                "config": {"name": "words", "vocabulary": "/etc/passwd"},
+            },
+            "MA711",
+        ),
+        (None, "MA114"),
+    ],
+)
+def test_what_is_wrong_with_the_original_is_not_written_anew(
+    tmp_path: Path, layer: dict[str, Any] | None, code: str
+) -> None:
+    """A file that is read when the model loads, and weights of other shapes than the config's."""
+    path = Path(shutil.copy(SAMPLES / "digits_noaug.h5", tmp_path / "old.h5"))
+    with h5py.File(path, "r+") as file:
+        config = json.loads(file.attrs["model_config"])
+        layers = config["config"]["layers"]
+        if layer is None:
+            layers[-1]["config"]["units"] += 1
+        else:
+            layers.append(layer)
+        file.attrs["model_config"] = json.dumps(config)
+    found = repair_model(path, "tf==2.15", tmp_path / "new.h5", SETTINGS, None)
+    assert found.status is RepairStatus.REFUSED
+    assert f"the new file would have the finding {code}" in found.reason
+    assert [each.name for each in tmp_path.iterdir()] == ["old.h5"]
 
 
 def test_hostile_models_stay_refused(tmp_path: Path) -> None:
