@@ -42,7 +42,7 @@ OUTCOMES = (EQUAL, WRONG, "refused", "unproven", "not-needed", "no report")
 
 
 def loaded(
-    folder: Path, probes: dict[str, Path], python: str, legacy: bool, log: Path
+    folder: Path, probes: dict[str, Path], options: argparse.Namespace, log: Path
 ) -> dict[str, str]:
     """What the target does with files below `folder`: their path to `equal` or what is wrong.
 
@@ -55,9 +55,9 @@ def loaded(
     )
     if not lines:
         return {name: known[name] for name in probes}
-    environment = os.environ | ({"TF_USE_LEGACY_KERAS": "1"} if legacy else {})
+    environment = os.environ | ({"TF_USE_LEGACY_KERAS": "1"} if options.legacy else {})
     with log.open("a") as out:
-        command = [python, str(WORKER)]
+        command = [options.python, str(WORKER), str(options.jobs)]
         subprocess.run(
             command, input=lines, cwd=folder, env=environment, stdout=out, text=True, check=True
         )
@@ -172,7 +172,7 @@ def main() -> int:
     parser.add_argument("--each", type=int, default=0, help="files of an architecture; 0: all")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--custom", default="", help="architectures, separated by commas")
-    parser.add_argument("--jobs", type=int, default=1, help="repairs in parallel")
+    parser.add_argument("--jobs", type=int, default=1, help="files repaired or loaded at a time")
     parser.add_argument("--work", type=Path, help="folder to go on in; default: a temporary one")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
@@ -188,14 +188,13 @@ def run(options: argparse.Namespace, work: Path) -> int:
         for path in sorted(models.rglob("*"))
         if is_model(path) and (path.parent / "probe.npz").exists()
     }
-    python, legacy = options.python, options.legacy
-    before = loaded(models, probes, python, legacy, work / "before.tsv")
+    before = loaded(models, probes, options, work / "before.tsv")
     asked = [name for name in probes if before.get(name) != "equal"]
     names = chosen(asked, options.each, options.seed)
     print(f"{options.target}: loads {len(probes) - len(asked)} of {len(probes)} files as they were")
     statuses = repaired(models, names, options.target, work.resolve(), options.jobs)
     new = {name: probes[name] for name, (status, _) in statuses.items() if status == "repaired"}
-    found = outcomes_of(statuses, loaded(work / "new", new, python, legacy, work / "after.tsv"))
+    found = outcomes_of(statuses, loaded(work / "new", new, options, work / "after.tsv"))
     missing = {name: ("no report", "") for name in names if name not in found}
     print(table(found | missing, options.custom.split(",") if options.custom else ()))
     for name, (outcome, reason) in sorted((found | missing).items()):

@@ -1,8 +1,9 @@
 """Loads files in one runtime with plain `load_model`, and compares their outputs.
 
 Reads lines `file<TAB>probe.npz` from standard input and prints `file<TAB>outcome`: `equal`, or
-`differs: …` or `fails: …`. Each file is loaded in a process of its own. It is run by the
-interpreter of that runtime: Python 3.7 syntax, no other module of this repository.
+`differs: …` or `fails: …`. Each file is loaded in a process of its own, `JOBS` at a time (the
+argument, 1 by default). It is run by the interpreter of that runtime: Python 3.7 syntax, no other
+module of this repository.
 
 The probe has the inputs as `x` (or `x0`, `x1` …, or `x_NAME`), and the outputs as `y…` in order.
 """
@@ -10,8 +11,11 @@ The probe has the inputs as `x` (or `x0`, `x1` …, or `x_NAME`), and the output
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
@@ -25,7 +29,8 @@ if TYPE_CHECKING:
 
     Arrays = dict[str, NDArray[Any]]
 
-SECONDS = 60
+SECONDS = 60  # of processor time; ten times as many of wall clock
+FORKING = threading.Lock()  # no child has the pipe of another, which would stay open with it
 LOOSE = 2e-5  # of 1 + max |output|
 LOOSER = (
     ("bf16", 2e-2),
@@ -64,29 +69,39 @@ def outcome(path: str, probe_path: str) -> str:
 
 def in_child(path: str, probe: str) -> str:
     """The outcome in a process of its own, so that a crash or an endless loop loses one file."""
-    read, write = os.pipe()
-    child = os.fork()
+    with FORKING:
+        read, write = os.pipe()
+        child = os.fork()
+        if child:
+            os.close(write)
     if child == 0:
-        signal.alarm(SECONDS)
+        signal.alarm(10 * SECONDS)
+        resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
         try:
             said = outcome(path, probe)
         except BaseException as error:
             said = f"fails: {type(error).__name__}: {' '.join(str(error).split())[:200]}"
         os.write(write, said.encode("utf-8", "replace"))
         os._exit(0)
-    os.close(write)
     with os.fdopen(read, "rb") as pipe:
         said = pipe.read().decode()
     os.waitpid(child, 0)
     return said or "fails: it crashed or timed out"
 
 
+def answer(line: str) -> str:
+    """The answer to one line."""
+    path, probe = line.rstrip("\n").split("\t")[:2]
+    return f"{path}\t{in_child(path, probe)}\n"
+
+
 def main() -> None:
     """Answer line by line."""
-    for line in sys.stdin:
-        path, probe = line.rstrip("\n").split("\t")[:2]
-        sys.stdout.write(f"{path}\t{in_child(path, probe)}\n")
-        sys.stdout.flush()
+    jobs = int(sys.argv[1]) if len(sys.argv) > 1 else 1
+    with ThreadPoolExecutor(jobs) as pool:
+        for told in pool.map(answer, sys.stdin.readlines()):
+            sys.stdout.write(told)
+            sys.stdout.flush()
 
 
 if __name__ == "__main__":

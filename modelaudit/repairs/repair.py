@@ -35,6 +35,7 @@ from modelaudit.repairs.translate.translation import Untranslatable
 from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
 from modelaudit.rules.kept import reason_not_to_run, security_results, severe
+from modelaudit.rules.model import Facts
 from modelaudit.runtimes.catalogue import find_profile, has_keras2_objects
 from modelaudit.runtimes.predict import predict
 from modelaudit.runtimes.profile import RuntimeProfile
@@ -90,6 +91,8 @@ def repair_model(
         return replace(blank, reason=why)
     if not facts.artifact.complete:
         return replace(blank, reason="it could only be read in part")
+    if runtimes is None and (why := _unfit(facts)):  # otherwise loading it shows that
+        return replace(blank, reason=why)
     if why := _no_keras_model(facts.artifact):
         calls = predict(facts.artifact, (target,), own=tuple(map(Path, settings.profiles)))
         loads = any(each.predicted is LoadOutcome.LOADS for each in calls)
@@ -111,7 +114,7 @@ def repair_model(
             made, effect, names = _judged(job, candidate, recalibrate, rename_classes)
         except Untranslatable as error:
             return replace(blank, status=RepairStatus.UNPROVEN, reason=error.reason)
-        if why := _carried_over(made.path, settings):
+        if why := _dangerous(made.path, settings):
             return replace(blank, reason=why)
         done = _described(blank, made, attempt, out, settings)
         done = replace(done, recalibration=effect, renamed_classes=names)
@@ -121,16 +124,18 @@ def repair_model(
     return done
 
 
-def _carried_over(made: Path, settings: Settings) -> str:
-    """What would be wrong with the new file as with the original, so that it is not written."""
-    facts = static_facts(made, settings)
-    unfit = run_rule(rule("MA114"), facts)  # weights of other shapes: where nothing was run
-    for finding in (
-        each for found in (*severe(security_results(facts)), unfit) for each in found.findings
-    ):
-        return (
-            f"the new file would have the finding {finding.code} {finding.name}: {finding.detail}"
-        )
+def _dangerous(made: Path, settings: Settings) -> str:
+    """The severe finding on security that the new file has from the original; "" without one."""
+    for found in severe(security_results(static_facts(made, settings))):
+        for each in found.findings:
+            return f"the new file would have the finding {each.code} {each.name}: {each.detail}"
+    return ""
+
+
+def _unfit(facts: Facts) -> str:
+    """Which weights have other shapes than the config's, so that nothing can load them."""
+    for each in run_rule(rule("MA114"), facts).findings:
+        return f"it has the finding {each.code} {each.name}: {each.detail}"
     return ""
 
 

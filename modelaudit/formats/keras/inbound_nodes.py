@@ -25,7 +25,10 @@ CONSTANT = "_CONSTANT_VALUE"
 
 
 class TensorReference(Struct, frozen=True):
-    """An output tensor of a call of a layer in the same model. `shape` is set if it is saved."""
+    """An output tensor of a call of a layer in the same model.
+
+    `shape` is set if it is saved and says more than that there is a batch.
+    """
 
     layer: str
     node: int
@@ -167,4 +170,7 @@ def _keras_tensor(value: dict[str, Json], fail: Fail) -> TensorReference:
     found = parse_reference(config.get("keras_history"))
     if found is None:
         fail("a saved tensor has no keras_history")
-    return TensorReference(found.layer, found.node, found.tensor, kj.shape(config.get("shape")))
+    shape = kj.shape(config.get("shape"))
+    if shape == (None,):  # what `modelaudit repair` writes, which leaves shapes open
+        shape = None
+    return TensorReference(found.layer, found.node, found.tensor, shape)
