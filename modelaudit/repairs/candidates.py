@@ -40,7 +40,9 @@ from modelaudit.runtimes.predict import predict_calls
 from modelaudit.runtimes.profile import RuntimeProfile
 from modelaudit.settings import Settings
 from modelaudit.structs import replace
+from modelaudit.terminal_text import shorten
 
+REASON = 300  # characters of a failure that are told; Keras adds whole configs to its errors
 WHOLE_FILES = (Format.KERAS_ARCHIVE, Format.LEGACY_H5_FULL)  # with one config to translate
 
 
@@ -106,7 +108,8 @@ class RepairJob:
             if attempt.failure:
                 self.failures.append(attempt.failure)
             last = candidate, attempt
-        why = "; ".join(dict.fromkeys(self.failures))
+        told = (shorten(" ".join(each.split()), REASON) for each in self.failures)
+        why = "; ".join(dict.fromkeys(told))
         if last is None:
             return None, Attempt(RepairProof(0, 0, 0, 0), why or "nothing in it can be translated")
         return last[0], replace(last[1], failure=why or last[1].uncompiled)

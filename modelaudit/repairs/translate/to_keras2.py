@@ -202,7 +202,7 @@ class _Keras2(DialectTranslator):
         """One layer that is not a model."""
         name, config = self.opened_layer(item, route)
         if not self.target.knows("layers", name):
-            raise Untranslatable(route, f"{name} is not a layer of {self.target.name}")
+            raise Untranslatable(route, self.translation.lacking(name))
         new = self.values(config, route)
         self._adjust(name, new, item, calls)
         return plain(name, self.translation.fitted("layers", name, new, route))

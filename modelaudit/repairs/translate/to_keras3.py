@@ -221,7 +221,7 @@ class _Keras3(DialectTranslator):
             config = {keys.get(key, key): value for key, value in config.items()}
             name = other
         if not self.target.is_public(LAYERS, name):
-            raise Untranslatable(route, f"{name} is not a layer of {self.target.name}")
+            raise Untranslatable(route, self.translation.lacking(name))
         new = self.values(config, route)
         self._adjust(name, new, route)
         return with_module(name, self.translation.fitted("layers", name, new, route), LAYERS)

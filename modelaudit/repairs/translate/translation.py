@@ -118,6 +118,15 @@ class Translation(Struct):
         layers = architecture.layers if architecture else ()
         return next((layer for layer in layers if layer.route == route), None)
 
+    def lacking(self, name: str) -> str:
+        """Why a layer of a class that the target does not have cannot be written."""
+        reason = f"{name} is not a layer of {self.target.name}"
+        if self.writer is None or self.writer.knows("layers", name):
+            return reason
+        return (
+            f"{reason} or any Keras, and its code is not in the file: load it with custom_objects"
+        )
+
     @property
     def hard_sigmoid_scale(self) -> float:
         """Factor s so that the writer's hard_sigmoid(x) is the target's hard_sigmoid(s x).

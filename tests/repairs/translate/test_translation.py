@@ -114,8 +114,11 @@ def test_training_true_is_refused_for_keras_3() -> None:
 
 def test_classes_that_keras_does_not_have_are_refused() -> None:
     layer = {"class_name": "Mine", "config": {"name": "mine"}}
-    with pytest.raises(Untranslatable, match="Mine is not a layer of"):
+    with pytest.raises(Untranslatable, match=r"Mine is not a layer of .* its code is not in the"):
         to_keras3(sequential(input2(3), layer), translation(KERAS_3, KERAS_2))
+    removed = {"class_name": "DenseFeatures", "config": {"name": "removed"}}
+    with pytest.raises(Untranslatable, match=r"DenseFeatures is not a layer of tf==2.21.0$"):
+        to_keras3(sequential(input2(3), removed), translation(KERAS_3, KERAS_2))
 
 
 def test_hard_sigmoid_gets_the_slope_of_the_other_generation() -> None:
