@@ -9,8 +9,10 @@ import pytest
 from modelaudit import api
 from modelaudit.errors import ReadError
 from modelaudit.registry import snapshot
+from modelaudit.registry.tracking import artifacts
 from modelaudit.registry.tracking.client import TrackingServer
 from modelaudit.runs.recording.write_back import write_back
+from tests.registry.remote import stores
 from tests.registry.tracking.served import layout, registry, settings
 
 __all__ = ["layout", "registry", "settings"]
@@ -107,3 +109,28 @@ def test_a_registry_that_takes_no_tags(night, registry, settings):
     server = TrackingServer(registry.address, "models:/")
     with pytest.raises(ReadError):
         server.post("model-versions/set-tag", name="digits")
+
+
+def test_reports_are_written_to_the_store_of_the_run(
+    night, registry, settings, tmp_path, monkeypatch
+):
+    """A bucket that the server does not stand in front of, or a directory of its machine."""
+    monkeypatch.setattr(artifacts, "_STORES", frozenset(("counted",)))
+    stores.forget()
+    ran = night()
+    for place in ("counted://bucket/run", f"file://{tmp_path}/run"):
+        for version in registry.versions.values():
+            version["tags"] = []
+        answer = {"run": {"info": {"artifact_uri": place}}}
+        registry.answers["runs/get"] = json.dumps(answer).encode()
+        assert list(write_back(ran, settings)) == []
+    (row,) = [row for row in ran.rows if row.path == "digits/2"]
+    written = f"run/modelaudit/{row.slug}/audit.json"
+    report = ran.reports_of(row)["json"].read_bytes()
+    assert stores.FILES.cat(f"/bucket/{written}") == (tmp_path / written).read_bytes() == report
+
+
+def test_without_a_registry_nothing_can_be_written_back(modelaudit, tmp_path):
+    for command in ("audit", "nightly"):
+        ran = modelaudit(command, tmp_path, "--out", tmp_path / "out", "--write-back")
+        assert (ran.returncode, "models:/" in ran.stderr) == (2, True)

@@ -13,7 +13,7 @@ from modelaudit.cli.options import common as options
 from modelaudit.cli.options.page_options import page_options
 from modelaudit.cli.options.places import PATHS
 from modelaudit.cli.options.selection import selected_settings, selecting
-from modelaudit.cli.options.write_back import WRITE_BACK, write_back_to_registry
+from modelaudit.cli.options.write_back import WRITE_BACK, check_write_back, write_back_to_registry
 from modelaudit.cli.terminal import warn
 from modelaudit.settings.installation import WRITES_PDF, adds_all, missing
 from modelaudit.structs import replace
@@ -98,6 +98,7 @@ def audit(
     from modelaudit.runs.settings_notes import settings_notes
     from modelaudit.runs.write_reports import parse_formats
 
+    check_write_back(paths, wanted=write_back)
     settings = selected_settings(**chosen)
     key = attesting_key(attest, os.environ.get(PASSWORD)) if attest else None
     report_options = ReportOptions(None, paper, templates, appendix, docs_url)

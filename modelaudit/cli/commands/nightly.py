@@ -14,7 +14,7 @@ from modelaudit.cli.options import common as options
 from modelaudit.cli.options.page_options import page_options
 from modelaudit.cli.options.places import PlaceType
 from modelaudit.cli.options.selection import selected_settings, selecting
-from modelaudit.cli.options.write_back import WRITE_BACK, write_back_to_registry
+from modelaudit.cli.options.write_back import WRITE_BACK, check_write_back, write_back_to_registry
 from modelaudit.cli.terminal import warn
 from modelaudit.errors import LockHeld, ModelAuditError, UsageError
 from modelaudit.exit_codes import ExitCode
@@ -152,6 +152,7 @@ def nightly(
     from modelaudit.report.export.job import ReportOptions
     from modelaudit.runs.metrics import write_metrics
 
+    check_write_back(registry, wanted=write_back)
     settings, told = selected_settings(**chosen), options.settings_file().nightly
     if settings.selection.shard:
         told = Nightly(keep=told.keep)

@@ -7,9 +7,11 @@ import pytest
 from modelaudit.errors import UsageError
 from modelaudit.registry.places import find_at
 from modelaudit.registry.remote.address import Url, place_of
+from modelaudit.registry.tracking import artifacts
 from modelaudit.runs.found_models import find_models
 from modelaudit.settings.selection import Selection, Shard
 from modelaudit.structs import replace
+from tests.registry.remote import stores
 
 
 def paths(url, settings, **options):
@@ -123,4 +125,14 @@ def test_files_on_the_machine_of_a_local_server_are_read_in_place(registry, sett
     files.minimal_h5(tmp_path / "store" / "model.h5")
     registry.add("local", 1, {}, source=f"file://{tmp_path}/store")
     assert paths("models:/local", settings) == ["local/1"]
+    assert registry.sent == {}
+
+
+def test_files_in_a_bucket_are_read_there(registry, settings, layout, monkeypatch):
+    monkeypatch.setattr(artifacts, "_STORES", frozenset(("counted",)))
+    stores.forget()
+    for name, data in layout.items():
+        stores.FILES.pipe(f"/bucket/models/x/{name}", data)
+    registry.add("far", 1, {}, source="counted://bucket/models/x")
+    assert paths("models:/far", settings) == ["far/1"]
     assert registry.sent == {}
