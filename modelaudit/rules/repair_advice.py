@@ -7,6 +7,7 @@ from modelaudit.rules.model import Facts
 from modelaudit.rules.model_in_advice import in_shell
 from modelaudit.runtimes.catalogue import find_profile
 
+_MOST_LAYERS = 1_500  # a translation of more takes as long as the rest of the audit
 _SUFFIX = {Format.KERAS_ARCHIVE: ".keras", Format.LEGACY_H5_FULL: ".h5"}
 
 
@@ -37,7 +38,8 @@ def with_repair(facts: Facts, runtime: str, fix: str) -> str:
 
 def _translates(artifact: Artifact, runtime: str) -> bool:
     saved = artifact.documents[0].value if artifact.documents else None
-    if not isinstance(saved, dict):
+    layers = artifact.architecture.layers if artifact.architecture else ()
+    if not isinstance(saved, dict) or len(layers) > _MOST_LAYERS:
         return False
     # Few models need them, and every scan would pay for the import.
     from modelaudit.repairs.translate.document import translated

@@ -310,6 +310,53 @@ def text_escapes(path: Path, count: int) -> None:
     graph_text(path, f'meta_graphs {{ graph_def {{ node {{ name: "{escaped}" }} }} }}')
 
 
+def graph_texts(path: Path, count: int) -> None:
+    """Texts of a constant, each of which may be a graph."""
+
+    def fill(meta: pb.MetaGraphDef) -> None:
+        tensor = meta.graph_def.node.add(name="s", op="Const").attr["value"].tensor
+        tensor.dtype = pb.DT_STRING
+        tensor.string_val.extend(b"text%d" % number for number in range(count))
+
+    message(path, fill)
+
+
+def small_constants(path: Path, count: int) -> None:
+    def fill(meta: pb.MetaGraphDef) -> None:
+        for number in range(count):
+            value = meta.graph_def.node.add(name=f"n{number}", op="Const").attr["value"]
+            value.tensor.dtype = pb.DT_FLOAT
+            value.tensor.float_val.append(1.0)
+
+    message(path, fill)
+
+
+def many_loops(path: Path, count: int) -> None:
+    """Loops that all call the same two functions."""
+
+    def fill(meta: pb.MetaGraphDef) -> None:
+        for name in ("when", "body"):
+            function = meta.graph_def.library.function.add()
+            function.signature.name = name
+            function.signature.input_arg.add(name="i")
+            function.signature.output_arg.add(name="o")
+            function.ret["o"] = "i"
+        meta.graph_def.node.add(name="k", op="Const")
+        for number in range(count):
+            node = meta.graph_def.node.add(name=f"w{number}", op="While", input=["k"])
+            node.attr["cond"].func.name, node.attr["body"].func.name = "when", "body"
+
+    message(path, fill)
+
+
+def translatable(path: Path, count: int) -> None:
+    """Layers of code that can be translated for other runtimes."""
+    code = base64.b64encode(marshal.dumps((lambda x: x * 2 + 1).__code__)).decode()
+    held = {"class_name": "__lambda__", "config": {"code": code}}
+    made = [{"class_name": "Lambda", "config": {"function": held}} for _ in range(count)]
+    archive(path, made)
+
+
 COUNTED = {
     "names.h5": (layer_names, 1_000_000, 1_000),
     "weights.h5": (weight_names, 50_000, 500),
@@ -325,6 +372,10 @@ COUNTED = {
     "loops": (loops, 300, None),
     "text": (text_nodes, 100_000, 500),
     "escapes": (text_escapes, 1_000_000, 500),
+    "graph_texts": (graph_texts, 700_000, None),
+    "small_constants": (small_constants, 50_000, None),
+    "many_loops": (many_loops, 20_000, None),
+    "translatable.keras": (translatable, 4_000, None),
 }
 DENSE = {
     **COUNTED,

@@ -21,6 +21,8 @@ _OP = re.compile(r"[A-Za-z_][A-Za-z0-9_>.]*")
 # Maximum nesting of graphs in graphs; deeper nesting raises LimitExceeded.
 _NESTING = 4
 _SHORTEST = 8
+# A graph has a field of nodes or functions somewhere; its key may be written with more bytes.
+_KEYS = re.compile(rb"[\n\x12\x8a\x92]")
 _INFLATED = 64 * MIB  # all strings of a file in total
 _COMPRESSED = (b"\x1f\x8b", b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")
 _BASE64 = re.compile(rb"[A-Za-z0-9_-]{16,}=*")
@@ -119,6 +121,8 @@ def _as_graph(value: bytes) -> pb.GraphDef | None:
 
     The first bytes are not checked, since fields may be in any order.
     """
+    if not _KEYS.search(value):
+        return None
     try:
         graph = parse(pb.GraphDef, value, "", Limits())
     except ReadError:

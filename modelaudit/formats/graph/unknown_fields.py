@@ -11,13 +11,15 @@ from modelaudit.facts import Json, Problem, ProblemKind
 from modelaudit.formats.executables import HEAD_BYTES, executable_in_base64, executable_in_numbers
 from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
 from modelaudit.formats.graph.wire import BYTES
+from modelaudit.settings import MIB
 
 _SHORTEST = 24
+_COPIED = 16 * MIB
 
 
 def unknown_programs(message: pb.SavedModel, file: str) -> Iterator[Problem]:
     """One problem for each field or value that is a program; evidence: `program`, `head`."""
-    for where, part in _parts(message):
+    for where, part in _parts(message) if _has_unknown(message) else ():
         found = UnknownFieldSet(part)
         for field in (found[index] for index in range(len(found))):
             if field.wire_type == BYTES and isinstance(field.data, bytes):
@@ -27,6 +29,17 @@ def unknown_programs(message: pb.SavedModel, file: str) -> Iterator[Problem]:
                 )
     for where, data in _untyped(message):
         yield from _program(data, "a value whose meaning no schema says", file, where)
+
+
+def _has_unknown(message: pb.SavedModel) -> bool:
+    """Whether there may be unknown fields: of a small message, by its size without them."""
+    size = message.ByteSize()
+    if size > _COPIED:
+        return True
+    known = pb.SavedModel()
+    known.CopyFrom(message)
+    known.DiscardUnknownFields()
+    return known.ByteSize() != size
 
 
 def _program(data: bytes, holder: str, file: str, route: str) -> Iterator[Problem]:

@@ -50,13 +50,13 @@ class Density(Struct, frozen=True):
             raise LimitExceeded(file, self.what, count, most, setting)
 
 
-DATASETS = Density("tensors of graphs and HDF5 files", "tensors", 3_000, 5_000)
+DATASETS = Density("tensors of graphs and HDF5 files", "tensors", 2_000, 5_000)
 LINKS = Density("HDF5 links", "hdf5_objects", 6_000, 2_000)
 ATTRIBUTES = Density("HDF5 attributes", "hdf5_objects", 20_000, 500)
 TEXTS = Density("texts in HDF5 attributes", "hdf5_objects", 50_000, 100)
 NAME_BYTES = Density("bytes of names", "config_bytes", 4 << 20, 2)
 NAMES = Density("names of layers and weights", "tensors", 20_000, 400)
-VARIABLES = Density("tensors of checkpoints", "tensors", 5_200, 5_000)
+VARIABLES = Density("tensors of checkpoints", "tensors", 3_500, 5_000)
 MEMBERS = Density("archive members", "files", 20_000, 200)
 ENTRIES = Density("table entries", "tensors", 20_000, 200)
 NODES = Density("graph nodes", "graph_nodes", 40_000, 150)

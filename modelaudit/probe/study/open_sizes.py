@@ -21,6 +21,7 @@ from modelaudit.errors import ReadError
 from modelaudit.facts import Architecture, Artifact, Shape
 from modelaudit.formats.keras.config import parse_architecture
 from modelaudit.formats.keras.json_config import mapping
+from modelaudit.measures.architecture.layer_shapes import input_shape
 from modelaudit.probe.host.session import Session
 from modelaudit.probe.study.feeding import PreparedInputs, prepare_inputs
 from modelaudit.probe.study.inputs import Unprobeable, open_axes, sample_shape
@@ -138,17 +139,22 @@ def _shaped(architecture: Architecture, ports: tuple[Port, ...], factor: int) ->
     """Routes of the layers whose output has a size on every axis, for inputs of these sizes."""
     config = json.loads(json.dumps(architecture.config))
     layers = mapping(config.get("config")).get("layers")
-    starts = [
-        (inner, key)
-        for layer in (layers if isinstance(layers, list) else [])
-        if isinstance(inner := mapping(layer).get("config"), dict)
-        for key in ("batch_shape", "batch_input_shape")
-        if isinstance(inner.get(key), list)
+    items = layers if isinstance(layers, list) else []
+    starts = {
+        layer.config_route
+        for layer in architecture.layers
+        if not any(layer.inbound) and input_shape(layer) is not None
+    }
+    inners = [
+        inner
+        for number, item in enumerate(items)
+        if f"config/layers/{number}" in starts
+        and isinstance(inner := mapping(item).get("config"), dict)
     ]
-    alone = ports * len(starts) if len(ports) == 1 else ports  # Sequential may state it twice
-    if len(starts) == len(alone):
-        for (inner, key), port in zip(starts, alone, strict=True):
-            inner[key] = [None, *sample_shape(_sized(port, factor).shape or ())]
+    if len(inners) == len(ports):
+        for inner, port in zip(inners, ports, strict=True):
+            # Before every other key that states a shape.
+            inner["batch_shape"] = [None, *sample_shape(_sized(port, factor).shape or ())]
     try:
         found = parse_architecture(config, limits=Limits())
     except ReadError:

@@ -172,14 +172,25 @@ def test_channels_are_no_size(shape, axes, sample):
     assert sample_shape(shape) == sample
 
 
-def dilated(kernel: int, rate: int, crop: int) -> Artifact:
+STATED = {"batch_input_shape": [None, None, 4]}
+FIRST = {  # how a config states the shape of its input: by a layer, by the first one, or by both
+    "layer": ({"batch_shape": [None, None, 4]}, {}),
+    "old layer": (STATED, {}),
+    "first": (None, STATED),
+    "both": (STATED, STATED),
+}
+
+
+def dilated(kernel: int, rate: int, crop: int, way: str = "layer") -> Artifact:
     """The file of a model of a dilated convolution without padding, and a cropping behind it."""
+    given, own = FIRST[way]
     layers = [
-        ("InputLayer", {"batch_shape": [None, None, 4], "name": "x0"}),
+        *([("InputLayer", {"name": "x0", **given})] if given else []),
         (
             "Conv1D",
             {"name": "c", "filters": 2, "kernel_size": [kernel], "dilation_rate": [rate]}
-            | {"padding": "valid", "strides": [1]},
+            | {"padding": "valid", "strides": [1]}
+            | own,
         ),
         ("Cropping1D", {"name": "p", "cropping": [crop, crop]}),
     ]
@@ -188,12 +199,13 @@ def dilated(kernel: int, rate: int, crop: int) -> Artifact:
     return replace(ARTIFACT, architecture=parse_architecture(config, limits=Limits()))
 
 
+@pytest.mark.parametrize("way", FIRST)
 @pytest.mark.parametrize(("kernel", "rate", "crop"), [(11, 25, 500), (31, 1, 0), (41, 10, 5000)])
-def test_the_config_implies_the_least_size(kernel, rate, crop):
+def test_the_config_implies_the_least_size(kernel, rate, crop, way):
     least = (kernel - 1) * rate + 2 * crop + 1  # one position is left
     usual = -(-least // 32) * 32
     session = Picky((None, None, 4), lambda shape: shape[1] >= least)
-    behaviour = study(session, dilated(kernel, rate, crop), SETTINGS, None)
+    behaviour = study(session, dilated(kernel, rate, crop, way), SETTINGS, None)
     assert isinstance(behaviour, Behaviour)
     assert behaviour.inputs.shape[1:] == (usual, 4)
     assert {shape[1] for shape in session.tried} == {32, usual}
