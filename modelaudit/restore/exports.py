@@ -230,7 +230,7 @@ class _Search:
             self._lose(tensor.name)
         elif not values.any() or self._lookup(values) is not None:
             self._keep(tensor.name, EQUAL)
-        elif values.ndim <= 2 and self._in_parts(values):
+        elif values.ndim in {1, 2} and self._in_parts(values):
             self._keep(tensor.name, PARTS)
         else:
             self._lose(tensor.name)

@@ -27,6 +27,8 @@ from modelaudit.pipeline import (
     audit_model,
     finish_audit,
     incomplete_audit,
+    run_all_rules,
+    static_facts,
 )
 from modelaudit.registry import worker_pool
 from modelaudit.result_row import ResultRow, result_row, row_from_json, row_to_json
@@ -93,7 +95,9 @@ class _Work(Struct, frozen=True):
         except MemoryError:  # the worker's limit, which the worker reports
             raise
         except Exception as error:
-            return {"bug": f"{type(error).__name__}: {error}", "trace": traceback.format_exc()}
+            trace = traceback.format_exc()
+            keep(judged_files(target, self.settings, found))
+            return {"bug": f"{type(error).__name__}: {error}", "trace": trace}
         if not watch.files_unchanged(patient=audit.verdict is Verdict.FAIL):
             if not again:
                 return {"disturbed": True}
@@ -178,8 +182,11 @@ def audit_all(
             bug = value.get("bug")
             reason = done.lost or f"internal error in modelaudit ({bug}); please report this"
             kept = _kept_results(done.kept)
-            if done.phase:  # the file was read
-                audit = incomplete_audit(target, settings, created, reason, kept=kept)
+            if bug or done.phase:  # the file was read
+                ended = "modelaudit failed" if bug else "it was being written"
+                audit = incomplete_audit(
+                    target, settings, created, reason, kept=kept, not_run=ended
+                )
             else:
                 audit = lost_model_audit(target, settings, created, reason, done.limit, kept)
             if deliver:
@@ -201,6 +208,23 @@ def max_load_attempts(settings: Settings) -> int:
 def _kept_results(kept: Json) -> tuple[RuleResult, ...]:
     """Findings that a worker gave before it ran a model."""
     return tuple(decode(RuleResult, each) for each in kept) if isinstance(kept, list) else ()
+
+
+def judged_files(
+    target: AuditTarget, settings: Settings, found: tuple[RuleResult, ...]
+) -> tuple[RuleResult, ...]:
+    """The findings about the model's own files, for an audit that a bug ended.
+
+    `found` are those on security from before: all there are if the bug is in reading or judging.
+    """
+    try:
+        settings = settings.for_model(target.relative, target.path)
+        results = run_all_rules(static_facts(target.path, settings))
+    except MemoryError:
+        raise
+    except Exception:  # the same bug, which is reported already
+        return found
+    return (*found, *(each for each in results if each.findings))
 
 
 def lost_model_audit(

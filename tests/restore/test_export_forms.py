@@ -169,3 +169,14 @@ def test_kernels_of_attention_have_their_heads_joined():
     export["b"][0, 0] += 1
     found = compare_export(source, artifacts.artifact(export))
     assert (found.identical, found.missing) == (1, ("output/kernel",))
+
+
+def test_a_number_without_an_axis_is_a_whole():
+    """Optimiser steps and scales are such; other weights are found beside them."""
+    kernel = np.random.default_rng(5).normal(size=(6, 4))
+    held = {"dense/kernel": kernel, "scale": np.array(0.25), "other": np.array(0.5)}
+    source = artifacts.artifact(held)
+    export = artifacts.artifact({"scale": np.array(0.25), "w": kernel, "foreign": np.array(7.0)})
+    found = compare_export(source, export)
+    assert found.missing == ("other",)
+    assert found.forms == {EQUAL: 2}

@@ -111,3 +111,17 @@ def test_a_model_that_is_saved_again_keeps_nothing_harmless(tmp_path: Path) -> N
 def test_an_honest_model_has_neither(tmp_path: Path) -> None:
     audit = audited(lambda_model(tmp_path, HONEST), lambda path: None)
     assert named(audit).keys() == {"MA701"}
+
+
+def fault(path: Path) -> None:
+    """It makes the probe raise what nobody expects."""
+    raise ZeroDivisionError
+
+
+def test_a_bug_of_the_tool_is_no_fault_of_the_file(tmp_path: Path) -> None:
+    """What was read is judged, and nobody is told to repair a file that can be read."""
+    audit = audited(lambda_model(tmp_path, HONEST), fault)
+    assert {each.code for each in audit.findings} >= {"MA701"}
+    assert "MA101" not in {each.code for each in audit.findings}
+    assert audit.verdict is Verdict.INCOMPLETE
+    assert "internal error in modelaudit (ZeroDivisionError" in audit.reason
