@@ -80,7 +80,7 @@ def _fields(node: ast.ClassDef) -> Iterator[str]:
         if isinstance(each, ast.Assign) and isinstance(each.targets[0], ast.Name):
             target = each.targets[0]
         if isinstance(target, ast.Name) and not target.id.startswith("_"):
-            yield ast.unparse(each)
+            yield ast.unparse(each).replace("'", '"')  # as the formatter writes them
 
 
 def _block(code: str) -> str:
