@@ -23,7 +23,7 @@ EXECUTED = {
     "docs/fleet.md": ("tests/cli/test_fleet_page.py", 1),
     "docs/formats.md": ("tests/cli/test_formats_page.py", 9),
     "docs/provenance.md": ("tests/signing/test_provenance_page.py", 2),
-    "docs/registries.md": ("tests/cli/test_registries_page.py", 1),
+    "docs/registries.md": ("tests/cli/test_registries_page.py", 2),
     "docs/repair.md": ("tests/repairs/test_registry.py", 4),
     "docs/restore.md": ("tests/cli/commands/test_diff_exports.py", 1),
     "docs/guide.md": ("tests/test_documented_commands.py", 5),
