@@ -11,6 +11,7 @@ import ctypes
 import fcntl
 import mmap
 import os
+import resource
 import signal
 import socket
 import struct
@@ -271,3 +272,55 @@ def fixed_addresses(target: Target) -> bool:
 @further
 def node_of_memory(target: Target) -> bool:
     return reached(call((238, 237), 0, None, 0))
+
+
+@further
+def shortened(target: Target) -> None:
+    os.truncate(target["file"], 0)
+
+
+@further
+def mode_of_a_file(target: Target) -> None:
+    Path(target["file"]).chmod(0o600)
+
+
+@further
+def limit_of_the_parent(target: Target) -> bool:
+    resource.prlimit(target["parent"], resource.RLIMIT_NOFILE, (64, 64))
+    return True
+
+
+@further
+def compared_with_another(target: Target) -> bool:
+    """Whether two processes share a kernel object tells its address, bit by bit."""
+    return call((312, 272), os.getpid(), target["victim"], 0, 0, 0) >= 0
+
+
+@further
+def clock_of_another(target: Target) -> bool:
+    """How long it has run, by which its work can be observed."""
+    clock = (~target["victim"] << 3) | 2
+    return time.clock_gettime(clock) >= 0
+
+
+@further
+def handle_of_a_file(target: Target) -> bool:
+    """A handle leads to the file whatever its directory is."""
+    handle = ctypes.create_string_buffer(struct.pack("<Ii", 128, 0) + bytes(128))
+    mount = ctypes.c_int()
+    path = target["file"].encode()
+    return reached(call((303, 264), -100, path, handle, ctypes.byref(mount), 0))
+
+
+@further
+def exchanged(target: Target) -> bool:
+    """Swap the model for another file in one step."""
+    Path("other").write_text("x")
+    return reached(libc("renameat2", -100, b"other", -100, target["file"].encode(), 2))
+
+
+@further
+def whole_file_system_written(target: Target) -> None:
+    """Write back everything that all programs have written."""
+    with Path(target["file"]).open() as file:
+        libc("syncfs", file.fileno())

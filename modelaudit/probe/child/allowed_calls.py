@@ -118,14 +118,11 @@ ALLOWED: dict[str, tuple[int | None, int | None]] = {
     "rt_sigreturn": (15, 139),
     "sigaltstack": (131, 132),
     "restart_syscall": (219, 128),
-    # Clocks, and sleep.
-    "clock_gettime": (228, 113),
-    "clock_getres": (229, 114),
+    # Time, and sleep.
     "gettimeofday": (96, 169),
     "time": (201, None),
     "times": (100, 153),
     "nanosleep": (35, 101),
-    "clock_nanosleep": (230, 115),
     # What the process may know of itself and the machine.
     "uname": (63, 160),
     "sysinfo": (99, 179),
@@ -142,6 +139,7 @@ ALLOWED: dict[str, tuple[int | None, int | None]] = {
 }
 
 OWN_PID = -1  # stands for the process ID of the child
+CLOCKS = tuple(range(12))  # CLOCK_REALTIME to CLOCK_TAI
 THREAD = 0x3D0F00  # the flags of pthread_create: everything is shared, no new namespace
 PR_SET_NAME, PR_GET_NAME, PR_SET_VMA = 15, 16, 0x53564D41  # names of threads and of memory
 PR_SVE_GET_VL = 51  # oneDNN takes an error on aarch64 for a vector length
@@ -149,6 +147,10 @@ PR_SVE_GET_VL = 51  # oneDNN takes an error on aarch64 for a vector length
 # Allowed if the 32-bit words of the arguments have one of these values; word 2 n is the low half
 # of argument n. The kernel ignores the high half of the others.
 RESTRICTED: dict[str, tuple[tuple[int | None, int | None], dict[int, tuple[int, ...]]]] = {
+    # Clocks of the machine and of this process: another number is that of another process.
+    "clock_gettime": ((228, 113), {0: CLOCKS}),
+    "clock_getres": ((229, 114), {0: CLOCKS}),
+    "clock_nanosleep": ((230, 115), {0: CLOCKS}),
     # Musl adds CLONE_DETACHED.
     "clone": ((56, 220), {0: (THREAD, THREAD | 0x400000)}),
     "kill": ((62, 129), {0: (OWN_PID,)}),

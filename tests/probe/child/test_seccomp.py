@@ -64,6 +64,11 @@ def test_calls_on_the_list_are_allowed_and_no_others(machine: str) -> None:
 THREAD = 0x3D0F00  # the flags used by pthread_create
 # Arguments that are permitted, and such that are not.
 ARGUMENTS = {
+    # CLOCK_MONOTONIC, CLOCK_PROCESS_CPUTIME_ID; that of process 1, and of a device
+    **dict.fromkeys(
+        ("clock_gettime", "clock_getres", "clock_nanosleep"),
+        ([(1,), (2,)], [(0xFFFFFFF2,), (0xFFFFFFE3,), (12,)]),
+    ),
     "clone": ([(THREAD,)], [(17,), (THREAD | 0x10000000,), (0,)]),  # SIGCHLD: fork; CLONE_NEWUSER
     "kill": ([(PID, 9)], [(1, 9), (0, 9), (0xFFFFFFFF, 9), (PID + 1, 9)]),
     "tgkill": ([(PID, PID, 6)], [(1, 1, 6)]),
