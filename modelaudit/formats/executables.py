@@ -49,6 +49,11 @@ def executable_kind(head: bytes) -> str:
     return _PICKLE if _OLD_PICKLE.match(head) else ""
 
 
+def is_pickle(head: bytes) -> bool:
+    """Whether the bytes start a pickle of Python."""
+    return executable_kind(head) == _PICKLE
+
+
 def is_native(head: bytes) -> bool:
     """Whether the bytes start a program that the machine itself runs, such as a library."""
     return executable_kind(head).startswith(("a native library", "a Windows program"))

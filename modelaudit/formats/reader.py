@@ -10,6 +10,7 @@ from modelaudit.errors import ReadError, UsageError
 from modelaudit.facts import Artifact, FileEntry, Format, Json, Problem, ProblemKind
 from modelaudit.file_formats import DAMAGED, MANGLED_HDF5
 from modelaudit.formats.class_labels import read_labels
+from modelaudit.formats.executables import HEAD_BYTES, is_pickle
 from modelaudit.formats.io.bounded import display_path, file_entry, model_digest, open_regular
 from modelaudit.formats.io.file_window import FileWindow
 from modelaudit.formats.io.lfs_pointers import pointer_problem, with_pointers
@@ -218,7 +219,13 @@ def _damaged_hdf5(path: Path, limits: Limits) -> Artifact:
 
 def _no_model(form: Format, kind: ProblemKind, detail: str) -> Callable[[Path, Limits], Artifact]:
     def reader(path: Path, limits: Limits) -> Artifact:
-        return _bare(path, form, Problem(kind, display_path(path, path), detail), limits)
+        problem = Problem(kind, display_path(path, path), detail)
+        head = _head(path)[:HEAD_BYTES] if form is Format.UNKNOWN and path.is_file() else b""
+        if is_pickle(head):
+            evidence: dict[str, Json] = {"program": "a pickle", "head": head.hex()}
+            said = "is a Python pickle, not a model"
+            problem = replace(problem, detail=said, evidence=evidence)
+        return _bare(path, form, problem, limits)
 
     return reader
 

@@ -273,6 +273,8 @@ def _severity(rule: Rule, problem: Problem) -> Severity:
 
 def _told_elsewhere(problem: Problem, empty: Container[str]) -> bool:
     """Whether a threat, foreign data or a program is reported of it; `empty` files are none."""
+    if problem.kind is ProblemKind.UNSUPPORTED and "program" in problem.evidence:
+        return True
     if problem.evidence.get("hdf5") == "type" or any(each.named_by(problem) for each in THREATS):
         return True
     name = problem.route or problem.file

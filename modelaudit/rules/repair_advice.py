@@ -26,14 +26,15 @@ def repair_command(facts: Facts, runtime: str) -> str:
 
 
 def with_repair(facts: Facts, runtime: str, fix: str) -> str:
-    """`fix` with the command before it, if there is one."""
+    """`fix`, which may be empty, with the command before it, if there is one."""
     command = repair_command(facts, runtime)
     if not command:
         return fix
-    return (
+    made = (
         f"Make a file that {runtime} loads with `modelaudit repair`, which writes nothing that is "
-        f"not proven to be the same model.\n\n    {command}\n\nOr {fix[:1].lower()}{fix[1:]}"
+        f"not proven to be the same model.\n\n    {command}"
     )
+    return f"{made}\n\nOr {fix[:1].lower()}{fix[1:]}" if fix else made
 
 
 def _translates(artifact: Artifact, runtime: str) -> bool:

@@ -13,9 +13,11 @@ from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.rules import examples
 from modelaudit.rules.integrity import lost_part
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
+from modelaudit.rules.refusals import advice, nearest_first, told
 from modelaudit.rules.repair_advice import with_repair
 from modelaudit.rules.serving import is_serving
 from modelaudit.rules.uncompiled import COMPILED
+from modelaudit.runtimes.checks.checkpoints import by_save_weights
 from modelaudit.runtimes.model import (
     NOT_READ,
     LoadCall,
@@ -83,9 +85,7 @@ def _fails(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if failing.keys() & tried:
         return
     if len(failing) == len(runtimes) and not serving:
-        # The runtime with the fewest reasons says best what is wrong with the file.
-        every = sorted(failing.values(), key=lambda each: len(each.because))
-        yield _refusal(rule, facts, tuple(every), "")
+        yield _refusal(rule, facts, nearest_first(facts, failing.values()), "")
     elif installed := failing.get(facts.installed):
         found = _refusal(rule, facts, (installed,), "The installed Keras cannot load the model")
         yield replace(found, severity=Severity.LOW) if serving else found
@@ -117,19 +117,14 @@ def _observed(facts: Facts) -> dict[tuple[str, str], Status]:
 def _refusal(rule: Rule, facts: Facts, failing: tuple[Prediction, ...], title: str) -> Finding:
     first = failing[0]
     reason = first.because[0]
-    told = [
-        f"{each.runtime}: {each.call} fails because {each.because[0].text}. Expected error: "
-        f"{each.because[0].error.rstrip('.')}."
-        for each in failing
-    ]
     others: dict[str, Json] = {each.runtime: each.because[0].text for each in failing[1:]}
     return rule.finding(
-        " ".join(told),
+        " ".join(map(told, failing)),
         route=reason.route,
         evidence=_evidence(first, reason) | ({"others": others} if others else {}),
         key=f"{first.runtime} {first.call} {reason.code}",
         title=title,
-        fix=with_repair(facts, first.runtime, reason.fix),
+        fix=advice(facts, first),
         confidence=_confidence(rule, first),
     )
 
@@ -156,7 +151,7 @@ def _differs(rule: Rule, facts: Facts) -> Iterator[Finding]:
             continue
         without = " with compile=False" * _stops_compiling(facts, prediction)
         yield rule.finding(
-            f"{prediction.runtime}: {prediction.call}{without} raises no error but loads a different "
+            f"{_as_weights(facts, prediction)}{prediction.runtime}: {prediction.call}{without} raises no error but loads a different "
             "model, "
             f"because {reason.text}.",
             route=reason.route,
@@ -168,6 +163,20 @@ def _differs(rule: Rule, facts: Facts) -> Iterator[Finding]:
         )
     for each in guesses.values():
         yield _guess(rule, each)
+
+
+def _as_weights(facts: Facts, prediction: Prediction) -> str:
+    """What `load_weights` says, the call of who saved a checkpoint with `Model.save_weights`."""
+    if prediction.call != LoadCall.RESTORE or not by_save_weights(facts.artifact):
+        return ""
+    for each in facts.predictions:
+        same = each.runtime == prediction.runtime and each.call == LoadCall.LOAD_WEIGHTS
+        if same and each.predicted is LoadOutcome.FAILS:
+            return (
+                "The checkpoint has no save_counter, as Model.save_weights writes it. "
+                f"{told(each)} "
+            )
+    return ""
 
 
 def _stops_compiling(facts: Facts, prediction: Prediction) -> bool:

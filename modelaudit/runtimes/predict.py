@@ -32,7 +32,7 @@ from modelaudit.runtimes.checks import (
     weights as match_weights,
 )
 from modelaudit.runtimes.checks.inbound_nodes import check_nodes
-from modelaudit.runtimes.checks.sequential import check_sequential
+from modelaudit.runtimes.checks.sequential import check_sequential, form_of
 from modelaudit.runtimes.graph_usage import usage_of
 from modelaudit.runtimes.model import (
     NOT_READ,
@@ -212,14 +212,17 @@ def _model_file(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     whole = context.request.call is LoadCall.LOAD_MODEL
     if whole and not archive and artifact.tensors and not is_model(config):
         yield _subclassed(str(config.get("class_name")), _built_by_class(artifact))
+    form = () if archive else tuple(check_sequential(config, context, bool(artifact.tensors)))
+    listed = form_of(config).startswith("list")
+    yield from form if listed else ()  # the loader meets it before the layers
     yield from match_config.check_model(config, context, archive)
     yield from check_nodes(config, context, artifact.format is Format.LEGACY_H5_FULL)
     if archive:
         if whole and not is_model(config):
             yield from match_subclasses.check(config, context, artifact.provenance.keras)
         yield from match_weights.v3_layout(artifact, context)
-    else:
-        yield from check_sequential(config, context, bool(artifact.tensors))
+    elif not listed:
+        yield from form
     yield from silent_differences.check(artifact, context, archive)
     if context.request.compile:
         yield from match_compile.check(artifact, context, archive)

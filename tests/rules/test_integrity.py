@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import pickle
+
 import pytest
 
 from modelaudit.facts import Format, Problem, ProblemKind
 from modelaudit.findings import Confidence, Outcome, Severity
-from modelaudit.rules import examples
+from modelaudit.pipeline import static_facts
+from modelaudit.rules import catalogue, examples
 from modelaudit.rules.catalogue import CATALOGUE
 from modelaudit.rules.engine import run_rule
 from modelaudit.rules.examples import ROOT
 from modelaudit.rules.integrity import DAMAGES, HALF_WRITTEN, RULES
 from modelaudit.rules.model import Facts
+from modelaudit.settings import Settings
 from modelaudit.structs import replace
 
 BY_KIND = {damage.kind: rule for damage, rule in zip(DAMAGES, RULES, strict=True)}
@@ -162,3 +166,25 @@ def test_a_limit_of_parts_is_no_attack_by_itself(detail: str, severity: Severity
     problem = Problem(ProblemKind.LIMIT_EXCEEDED, "m.h5", detail)
     (found,) = findings(BY_KIND[ProblemKind.LIMIT_EXCEEDED], problem)
     assert found.severity is severity
+
+
+class Unpickled:
+    def __reduce__(self):
+        return print, ("unpickled",)
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [(pickle.dumps(Unpickled()), "MA739"), (b"some text, and no model", "MA121")],
+)
+def test_a_pickle_with_the_name_of_a_model_is_called_one(tmp_path, content, code):
+    path = tmp_path / "model.h5"
+    path.write_bytes(content)
+    found = [
+        finding
+        for each in (*RULES, catalogue.rule("MA739"))
+        for finding in run_rule(each, static_facts(path, Settings())).findings
+    ]
+    assert [each.code for each in found] == [code]
+    assert ("runs whatever code it names" in found[0].detail) is (code == "MA739")
+    assert found[0].severity is (Severity.HIGH if code == "MA739" else Severity.MEDIUM)

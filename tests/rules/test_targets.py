@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import numpy as np
+import pytest
+
 from modelaudit.audit_types.loading import LoadOutcome
+from modelaudit.facts import Format, Provenance
 from modelaudit.findings import Outcome
 from modelaudit.rules import examples
 from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
 from modelaudit.runtimes.model import Prediction, Reason
+from modelaudit.runtimes.predict import predict
 from modelaudit.settings import Settings
 from modelaudit.structs import replace
+from tests.measures import artifacts
 
 RULE = rule("MA220")
 
@@ -39,7 +45,7 @@ def test_each_named_target_has_to_load_it():
     found = asked(OLD, NEW, targets=("tf-keras==2.21.0", "tf==2.21.0"))
     (finding,) = found.findings
     assert finding.title == "A target runtime cannot load the model"
-    assert finding.fix == "mend class"
+    assert finding.fix == "use tf==2.21.0, which is predicted to load the file as it is"
     assert len(asked(OLD, refused("tf==2.3.4", "it"), targets=("a", "b")).findings) == 2
 
 
@@ -53,3 +59,38 @@ def test_if_no_runtime_loads_it_one_finding_has_the_fix_for_the_nearest():
 
 def test_a_pass_claims_only_what_was_checked():
     assert "if no target is set, in at least one of the checked" in asked(OLD, NEW).reason
+
+
+def test_of_several_causes_the_first_is_told_and_none_is_mended_alone():
+    """After one is mended the next stops the loader; a single cause has its own fix."""
+    (finding,) = asked(OLD, refused("tf==2.21.0", "suffix", "groups", "list")).findings
+    assert "Without that, it fails for 1 other cause: argument is not there." in finding.detail
+    assert "for 2 other causes: first, groups is not there." in finding.detail
+    assert finding.fix == "Each cause needs a change: (1) mend class; (2) mend argument"
+
+
+@pytest.mark.parametrize(
+    ("keras", "first"), [("3.5.0", "tf==2.21.0"), ("2.15.0", "tf-keras==2.21.0")]
+)
+def test_the_first_advice_is_for_the_generation_that_saved_the_file(keras, first):
+    new = refused("tf==2.21.0", "code", "name")
+    old = refused("tf-keras==2.21.0", "module", "argument")
+    healthy = examples.healthy()
+    artifact = replace(healthy.artifact, provenance=Provenance(keras=keras))
+    facts = replace(healthy, artifact=artifact, predictions=(old, new), settings=Settings())
+    (finding,) = run_rule(RULE, facts).findings
+    assert finding.evidence["runtime"] == first
+
+
+@pytest.mark.parametrize(("counter", "refusal"), [((), True), (("save_counter",), False)])
+def test_a_checkpoint_of_save_weights_is_refused_by_its_own_call(counter, refusal):
+    """`load_weights` of Keras 3 raises; only `Checkpoint.restore` says nothing."""
+    names = ("layer_with_weights-0/kernel", "layer_with_weights-0/bias", *counter)
+    arrays = {f"{name}/.ATTRIBUTES/VARIABLE_VALUE": np.ones(2) for name in names}
+    artifact = replace(artifacts.artifact(arrays), format=Format.TF2_CHECKPOINT)
+    facts = replace(
+        examples.healthy(), artifact=artifact, predictions=predict(artifact, ["tf==2.21.0"])
+    )
+    (finding,) = run_rule(rule("MA221"), facts).findings
+    assert "Checkpoint.restore raises no error but loads a different model" in finding.detail
+    assert ("ValueError: File format not supported" in finding.detail) is refusal

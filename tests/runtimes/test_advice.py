@@ -171,3 +171,20 @@ def test_renaming_is_no_advice_where_layers_are_counted_twice(group: str, rename
     context = CheckContext(find_profile("tf-keras==2.21.0"), LoadRequest(LoadCall.LOAD_MODEL))
     (reason,) = v3_layout(artifact, context)
     assert ("rename the groups" in reason.fix) is renamed
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_keras_3_meets_the_list_of_a_sequential_model_before_its_layers(tmp_path, listed):
+    """An unknown argument of a layer is met first only where the model's own config is a dict."""
+    layer = {"class_name": "Dense", "config": {"name": "d", "units": 1, "odd": 1}}
+    layer["config"]["batch_input_shape"] = [None, 2]
+    config = [layer] if listed else {"name": "s", "layers": [layer]}
+    with h5py.File(tmp_path / "m.h5", "w") as file:
+        file.attrs["model_config"] = json.dumps({"class_name": "Sequential", "config": config})
+        file["model_weights/d/d/kernel:0"] = np.ones((2, 1))
+        file["model_weights"].attrs["layer_names"] = [b"d"]
+        file["model_weights/d"].attrs["weight_names"] = [b"d/kernel:0"]
+    artifact = static_facts(tmp_path / "m.h5", Settings()).artifact
+    (found,) = predict(artifact, ["tf==2.21.0"])
+    first = "sequential-config" if listed else "unknown-argument"
+    assert found.because[0].code == first

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import marshal
+
 import pytest
 
 from modelaudit.formats.bytecode.code_fields import LAYOUTS
 from modelaudit.formats.bytecode.marshal_reader import Bytecode, Code
 from modelaudit.runtimes.catalogue import find_profile
-from modelaudit.runtimes.checks.lambda_code import _other_instructions
+from modelaudit.runtimes.checks.lambda_code import _other_instructions, check
 from modelaudit.runtimes.model import CheckContext, LoadCall, LoadRequest
 
 # Numbers of instructions in CPython 3.11 and 3.12, after its Include/opcode.h.
@@ -44,3 +47,15 @@ def test_pythons_without_a_table_are_unknown():
     )
     assert not context.profile.instructions
     assert not _other_instructions(code(255), context)
+
+
+@pytest.mark.parametrize(("text", "works"), [("x * 2", True), ("tf.sqrt(x)", False)])
+def test_safe_mode_is_advised_only_for_code_that_then_runs(text, works):
+    """Keras defines no `tf` for the code: without safe mode it raises a NameError."""
+    made = compile(f"lambda x: {text}", "<lambda>", "eval").co_consts[0]
+    function = [base64.b64encode(marshal.dumps(made)).decode(), None, None]
+    context = CheckContext(find_profile("tf==2.21"), LoadRequest(LoadCall.LOAD_MODEL))
+    reasons = [*check("Lambda", {"function": function}, context, "lambda", archive=True)]
+    assert reasons[0].code == "lambda-refused"
+    assert ("safe_mode=False" in reasons[0].fix) is works
+    assert (len(reasons) == 1) is works

@@ -15,7 +15,7 @@ from modelaudit.formats.checkpoint.variable_names import saved_variable_names
 from modelaudit.formats.io.bounded import json_loads, read_bytes
 from modelaudit.formats.keras.architecture_files import architecture_names
 from modelaudit.formats.keras.checkpoint_models import bind_one_model
-from modelaudit.formats.keras.common import with_binding
+from modelaudit.formats.keras.common import claim, with_binding
 from modelaudit.formats.keras.config import parse_architecture
 from modelaudit.formats.keras.json_config import mapping
 from modelaudit.formats.keras.variables.matching import Binding, bind
@@ -89,8 +89,15 @@ def with_architecture(artifact: Artifact, document: Document, limits: Limits) ->
     else:
         artifact, binding = bind_one_model(artifact, architecture, saved_variable_names(artifact))
     bound = with_binding(artifact, binding)
+    said = mapping(document.value)
+    provenance = replace(
+        bound.provenance,
+        keras=bound.provenance.keras or claim(said.get("keras_version")),
+        backend=bound.provenance.backend or claim(said.get("backend")),
+    )
     extra: dict[str, Json] = {**bound.extra, "architecture_from": document.file}
-    return replace(bound, documents=(document, *artifact.documents), extra=extra)
+    documents = (document, *artifact.documents)
+    return replace(bound, documents=documents, extra=extra, provenance=provenance)
 
 
 def _texts(value: Json) -> list[str]:

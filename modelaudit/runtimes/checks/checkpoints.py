@@ -59,6 +59,15 @@ def _checkpoint_as_weights(context: CheckContext) -> Iterator[Reason]:
         )
 
 
+def by_save_weights(artifact: Artifact) -> bool:
+    """Whether it is a checkpoint as `Model.save_weights` of Keras 2 writes it.
+
+    `Checkpoint.save` adds a counter of the checkpoints.
+    """
+    counted = any(each.name.partition("/")[0] == "save_counter" for each in artifact.tensors)
+    return not counted and written_by_keras2(artifact)
+
+
 def written_by_keras3(artifact: Artifact) -> bool:
     """Whether the keys of an object-based checkpoint are those of Keras 3."""
     return any(

@@ -21,6 +21,9 @@ RESAVE = (
     "load it with the Python that wrote it, and replace the Lambda with a registered function or a "
     "built-in layer"
 )
+_WITHOUT_SAFE_MODE = (
+    "; use safe_mode=False only if you know who made the file and what its code does"
+)
 
 
 def check(
@@ -33,8 +36,8 @@ def check(
     if (code := code_text(function)) is None:
         yield from _named(function, config, context, route)
         return
-    refused = _refused(context, archive)
-    if refused:
+    unusable = tuple(_bytecode(code, config, context, route))
+    if _refused(context, archive):
         yield Reason(
             "lambda-refused",
             LoadOutcome.FAILS,
@@ -43,12 +46,12 @@ def check(
             "ValueError: Requested the deserialization of a `Lambda` layer whose `function` is a "
             "Python lambda. This carries a potential risk of arbitrary code execution",
             "replace the Lambda with a built-in layer where the model was trained, and save it "
-            "again; use safe_mode=False only if you know who made the file and what its code does",
+            "again" + _WITHOUT_SAFE_MODE * (not unusable),
             route,
             "safe mode is disabled",
             "safe_mode",
         )
-    yield from _bytecode(code, config, context, route)
+    yield from unusable
     if context.profile.keras3 and _defaults_as_list(function):
         yield Reason(
             "lambda-defaults",

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.formats.keras.json_config import mapping, sequence, text
-from modelaudit.runtimes.model import CheckContext, Reason
+from modelaudit.runtimes.model import CheckContext, LoadCall, Reason
 from modelaudit.runtimes.saved_config import Config, is_model
 
 # Form of the config, as in the experiment -> what it is.
@@ -61,10 +61,18 @@ def _form(config: Config, context: CheckContext, weights: bool, route: str) -> I
         LoadOutcome.FAILS,
         f"the config of the Sequential model {route or 'itself'} {FORMS[form]}, which "
         f"{context.profile.name} cannot load",
-        _ERRORS.get(form, _TOO_FEW) if context.profile.keras3 else _TOO_FEW,
+        _error(form, context),
         _FROM_CODE if "unbuilt" in form else keras2,
         route,
     )
+
+
+def _error(form: str, context: CheckContext) -> str:
+    if not context.profile.keras3:
+        return _TOO_FEW
+    if form.startswith("list") and context.request.call is LoadCall.FROM_JSON:
+        return "TypeError: Expected 'config' to be a dict for Sequential"
+    return _ERRORS.get(form, _TOO_FEW)
 
 
 def form_of(config: Config) -> str:

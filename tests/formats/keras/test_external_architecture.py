@@ -104,3 +104,14 @@ def test_files_without_an_architecture_are_rejected(tmp_path: Path, content: str
     with pytest.raises(UsageError, match="no Keras architecture"):
         (tmp_path / "x.bin").write_bytes(b"\0")
         read_architecture(tmp_path / "x.bin", LIMITS)
+
+
+@pytest.mark.parametrize("said", [None, "1.0.4"])
+def test_the_version_in_the_architecture_counts_where_the_weights_say_none(
+    weights: Path, whole: Path, said: str | None
+) -> None:
+    with h5py.File(weights, "r+") as file:
+        file.attrs.pop("keras_version", None)
+    written = config(whole) | ({"keras_version": said} if said else {})
+    weights.with_name("model.json").write_text(json.dumps(written))
+    assert static_facts(weights, Settings()).artifact.provenance.keras == said

@@ -126,7 +126,8 @@ RULES = (
         "where an attacker would put code.",
         fix="Replace the Lambda with a built-in layer (`keras.layers.Rescaling(1 / 255)`, "
         "`keras.layers.Subtract()`, operations of `keras.ops`) or a registered class, and save the "
-        "model again. To load the file as it is, Keras requires `safe_mode=False`.",
+        "model again. `safe_mode=False` loads the file as it is only where its Python wrote the code "
+        "and Keras itself defines every name in it.",
         check=check_plain,
         bad=example(lambda_layer(ARITHMETIC)),
         good=dense,

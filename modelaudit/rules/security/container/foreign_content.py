@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from modelaudit.facts import FileEntry, Problem, ProblemKind
+from modelaudit.facts import FileEntry, Format, Problem, ProblemKind
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.formats.executables import executable_kind, is_native
 from modelaudit.rules.examples import healthy, model, with_problem
@@ -21,6 +21,9 @@ def check_programs(rule: Rule, facts: Facts) -> Iterator[Finding]:
     files = facts.artifact.files
     seen = {entry.path for entry in files if not entry.size}  # empty: their names say nothing
     beside: dict[str, str] = {}
+    if facts.artifact.format is Format.UNKNOWN:
+        yield from (_instead(rule, each) for each in facts.artifact.problems if _is_program(each))
+        return
     for problem in facts.artifact.problems:
         data = "hdf5" in problem.evidence
         name = problem.route or problem.file
@@ -43,6 +46,25 @@ def check_programs(rule: Rule, facts: Facts) -> Iterator[Finding]:
             yield from _program(rule, files[0].path, name, b"")
     if beside:
         yield _beside(rule, beside)
+
+
+def _is_program(problem: Problem) -> bool:
+    return problem.kind is ProblemKind.UNSUPPORTED and "program" in problem.evidence
+
+
+def _instead(rule: Rule, problem: Problem) -> Finding:
+    """A pickle with the name of a model: whoever opens it as what it is runs its code."""
+    return rule.finding(
+        f"{problem.file} {problem.detail}. Keras and TensorFlow cannot load it. Opening it with "
+        "pickle, joblib or dill runs whatever code it names.",
+        title="A pickle has the name of a model",
+        file=problem.file,
+        evidence=problem.evidence,
+        key="instead",
+        confidence=Confidence.HIGH,
+        fix="Do not open it unless you know who wrote it. Save a Keras model with "
+        '`model.save("model.keras")`, and give pickles of other objects the suffix `.pkl`.',
+    )
 
 
 def _beside(rule: Rule, beside: dict[str, str]) -> Finding:

@@ -1,0 +1,72 @@
+"""MA220: what stops each runtime that cannot load a model, and advice that all causes leave valid."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from modelaudit.audit_types.loading import LoadOutcome
+from modelaudit.rules.grammar import counted
+from modelaudit.rules.model import Facts
+from modelaudit.rules.repair_advice import repair_command, with_repair
+from modelaudit.runtimes.catalogue import find_profile, saving_runtime
+from modelaudit.runtimes.model import Prediction, Reason
+
+
+def nearest_first(facts: Facts, failing: Iterable[Prediction]) -> tuple[Prediction, ...]:
+    """Runtimes of the generation of Keras that saved the file first, then by their causes.
+
+    The one with the fewest causes says best what is wrong with the file.
+    """
+    writer = saving_runtime(facts.artifact)
+
+    def distance(prediction: Prediction) -> tuple[bool, int]:
+        other = writer is not None and writer.keras3 != find_profile(prediction.runtime).keras3
+        return other, len(prediction.because)
+
+    return tuple(sorted(failing, key=distance))
+
+
+def causes(prediction: Prediction) -> tuple[Reason, ...]:
+    """One reason of each kind by which the call fails, in the order in which a loader meets it."""
+    found: dict[str, Reason] = {}
+    for each in prediction.because:
+        if each.predicted is LoadOutcome.FAILS:
+            found.setdefault(each.code, each)
+    return tuple(found.values())
+
+
+def told(prediction: Prediction) -> str:
+    """What the loader meets first, and how many causes would stop it after that."""
+    first, *others = causes(prediction)
+    text = (
+        f"{prediction.runtime}: {prediction.call} fails because {first.text}. Expected error: "
+        f"{first.error.rstrip('.')}."
+    )
+    if not others:
+        return text
+    more = counted(len(others), "other cause", "other causes")
+    shown = f"{'first, ' * (len(others) > 1)}{others[0].text}"
+    return f"{text} Without that, it fails for {more}: {shown}."
+
+
+def advice(facts: Facts, prediction: Prediction) -> str:
+    """What makes the model load; of several causes, nothing that only one of them needs."""
+    found = causes(prediction)
+    if len(found) == 1:
+        return with_repair(facts, prediction.runtime, found[0].fix)
+    loads = next(
+        (
+            each.runtime
+            for each in facts.predictions
+            if each.call == prediction.call and each.predicted is LoadOutcome.LOADS
+        ),
+        "",
+    )
+    use = f"use {loads}, which is predicted to load the file as it is" if loads else ""
+    if use or repair_command(facts, prediction.runtime):
+        return with_repair(facts, prediction.runtime, use)
+    fixes = tuple(dict.fromkeys(each.fix for each in found))
+    if len(fixes) == 1:
+        return fixes[0]
+    steps = "; ".join(f"({number}) {fix}" for number, fix in enumerate(fixes, 1))
+    return f"Each cause needs a change: {steps}"
