@@ -100,7 +100,7 @@ def _row(
         one_file = manifest.of_one_file
         model = placed(artifact, signed=signed, one_file=one_file, limits=limits)
         found = compare(manifest, model, path, links=trusted.allow_symlinks, limits=limits)
-    except ReadError as error:
+    except (ReadError, OSError) as error:
         return SignatureRow(
             file=path.name,
             signer=Signer.UNCHECKED,

@@ -109,14 +109,13 @@ def compare(
     found = FileComparison()
     for name, path in sorted(model.files.items()):
         parts = manifest.files.get(name)
+        _check_link(path, allowed=links or manifest.allow_symlinks)
         if parts is None and path == signature:
             continue
         if parts is None and manifest.ignores(name):
             found.left_out.append(name)
-            continue
-        _check_link(path, allowed=links or manifest.allow_symlinks)
-        if parts is None:
-            empty = manifest.in_shards and path.stat().st_size == 0
+        elif parts is None:
+            empty = manifest.in_shards and path.is_file() and path.stat().st_size == 0
             (found.left_out if empty else found.added).append(name)
         elif _same(path, name, parts, manifest, model, limits):
             found.same.append(name)

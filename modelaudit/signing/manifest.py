@@ -184,10 +184,10 @@ def _files(said: _Predicate, file: str) -> dict[str, tuple[SignedPart, ...]]:
 
 
 def _shard(name: str, file: str) -> tuple[str, int, int]:
-    """`PATH:START:END`."""
-    pieces = name.rsplit(":", 2)
+    """`PATH:START:END`; a path with a colon has no other reading, but the library refuses it."""
+    pieces = name.split(":")
     offsets = [each for each in pieces[1:] if each.isascii() and each.isdecimal()]
-    if len(offsets) != 2 or any(len(each) > MOST_DIGITS for each in offsets):
+    if len(pieces) != 3 or len(offsets) != 2 or any(len(each) > MOST_DIGITS for each in offsets):
         raise unusable(file, f"has a part that is no shard: {name[:80]!r}")
     return pieces[0], int(offsets[0]), int(offsets[1])
 

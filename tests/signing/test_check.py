@@ -284,6 +284,24 @@ def test_a_directory_signed_from_outside(tmp_path, acme):
     assert checked(other, trusting(acme)).found == ()
 
 
+@pytest.mark.parametrize("method", ["files", "shards"])
+def test_a_link_to_nothing(tmp_path, acme, method):
+    import model_signing
+
+    model = copy_of("tf1-savedmodel", tmp_path)
+    hashing = model_signing.hashing.Config().set_ignored_paths(paths=["model.sig"])
+    if method == "shards":
+        hashing.use_shard_serialization(shard_size=1000)
+    signing = model_signing.signing.Config().use_elliptic_key_signer(
+        private_key=acme.folder / "key"
+    )
+    signing.set_hashing_config(hashing).sign(model, signature_of(model))
+    (model / "dangling").symlink_to("nowhere")
+    assert only(checked(model, trusting(acme))).files is SignedFiles.UNVERIFIABLE
+    row = only(checked(model, trusting(acme, allow_symlinks=True)))
+    assert (row.files, row.added) == (SignedFiles.DIFFER, ("dangling",))
+
+
 @pytest.mark.parametrize(
     ("table", "said"),
     [

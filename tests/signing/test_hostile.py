@@ -150,6 +150,7 @@ def _shards(*names: str):
         ("saved_model.pb:0:10", "saved_model.pb:11:20"),
         ("saved_model.pb:0:10", "saved_model.pb:0:10"),
         ("saved_model.pb:5:5",),
+        ("saved:model.pb:0:10",),
         ("saved_model.pb:-1:5",),
         ("saved_model.pb:0:" + "9" * 400,),
         ("saved_model.pb:0:²",),
