@@ -62,13 +62,11 @@ def signature_paths(model: Path) -> list[Path]:
     model in it would take long.
     """
     names = dict.fromkeys((model.name + SUFFIX, USUAL))
-    inside: list[Path] = []
-    if model.is_dir():
-        try:
-            with os.scandir(model) as entries:
-                inside = [Path(each.path) for each in entries if each.name.endswith(SUFFIX)]
-        except OSError:  # which the reader of the model says
-            inside = []
+    try:
+        with os.scandir(model) as entries:
+            inside = [Path(each.path) for each in entries if each.name.endswith(SUFFIX)]
+    except OSError:  # a file, or a directory that cannot be read, which the reader says
+        inside = []
     return [*sorted(inside), *(model.parent / name for name in names)]
 
 
