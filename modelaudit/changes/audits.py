@@ -26,7 +26,12 @@ from modelaudit.changes.audit_change import (
     WeightChange,
     WeightRemoved,
 )
-from modelaudit.changes.interface import InterfaceChange, port_changes, signature_changes
+from modelaudit.changes.interface import (
+    InterfaceChange,
+    known_names,
+    port_changes,
+    signature_changes,
+)
 from modelaudit.changes.judgement import audit_findings
 from modelaudit.restore.audited_weights import compare_audited
 from modelaudit.restore.model import WeightComparison
@@ -72,12 +77,17 @@ def _interface(old: Audit, new: Audit) -> Iterator[InterfaceChange]:
     if old.signatures and new.signatures:
         yield from signature_changes(old.signatures, new.signatures)
     elif not was.empty and not now.empty:
-        yield from port_changes("model", "input", _routed(was.inputs), _routed(now.inputs))
-        yield from port_changes("model", "output", _routed(was.outputs), _routed(now.outputs))
+        yield from _ports("input", was.inputs, now.inputs)
+        yield from _ports("output", was.outputs, now.outputs)
 
 
-def _routed(ports: Iterable[PortRow]) -> dict[str, PortRow]:
-    return {port.route: port for port in ports}
+def _ports(side: str, old: Iterable[PortRow], new: Iterable[PortRow]) -> Iterator[InterfaceChange]:
+    """Keras passes inputs by position, so that its own names for them do not matter."""
+    before, after = ({port.route: port for port in ports} for ports in (old, new))
+    known = known_names(before, after)
+    yield from port_changes(
+        "model", side, before, {known.get(name, name): port for name, port in after.items()}
+    )
 
 
 def _layers(old: Sequence[LayerRow], new: Sequence[LayerRow]) -> Iterator[AuditChange]:

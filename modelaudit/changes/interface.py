@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from functools import cache
 from typing import Protocol
@@ -94,27 +94,30 @@ def signature_changes(
 
 
 def with_known_names(old: Signature, new: Signature) -> Signature:
-    """`new`, whose tensors that Keras named have the names that Keras gave in `old`.
+    """`new`, whose tensors that Keras named have the names that it gave in `old`."""
 
-    Keras counts the layers and tensors of a process: the same program saves `dense_4` after
-    `dense_1`. Where inputs are passed by position, that changes nothing. Where the numbers of such
-    names differ between `old` and `new`, which is which is unknown, and nothing is renamed.
-    """
+    def named(before: Iterable[Endpoint], after: Iterable[Endpoint]) -> tuple[Endpoint, ...]:
+        known = known_names((port.name for port in before), (port.name for port in after))
+        return tuple(replace(port, name=known.get(port.name, port.name)) for port in after)
+
     return replace(
-        new,
-        inputs=_renamed(old.inputs, new.inputs),
-        outputs=_renamed(old.outputs, new.outputs),
+        new, inputs=named(old.inputs, new.inputs), outputs=named(old.outputs, new.outputs)
     )
 
 
-def _renamed(old: Sequence[Endpoint], new: Sequence[Endpoint]) -> tuple[Endpoint, ...]:
-    shared = {port.name for port in old} & {port.name for port in new}
-    was = sorted(name for port in old if (name := port.name) not in shared and _counted(name))
-    now = sorted(name for port in new if (name := port.name) not in shared and _counted(name))
-    was.sort(key=_count)
-    now.sort(key=_count)
-    known = dict(zip(now, was, strict=True)) if len(was) == len(now) else {}
-    return tuple(replace(port, name=known.get(port.name, port.name)) for port in new)
+def known_names(old: Iterable[str], new: Iterable[str]) -> dict[str, str]:
+    """New names that Keras gave by itself, with the old ones that they stand for.
+
+    Keras counts the layers and tensors of a process: the same program saves `dense_4` after
+    `dense_1`. Where inputs are passed by position, that changes nothing. If there are more such
+    names on one side, which is which is unknown, and there is no answer.
+    """
+    before, after = {*old}, {*new}
+    was, now = (
+        sorted(filter(_counted, mine - others), key=lambda name: (_count(name), name))
+        for mine, others in ((before, after), (after, before))
+    )
+    return dict(zip(now, was, strict=True)) if len(was) == len(now) else {}
 
 
 def _counted(name: str) -> bool:

@@ -70,6 +70,27 @@ def test_changed_signatures_are_breaking(change: dict, breaking: bool) -> None:
     assert compare_audits(served(), served()) == ()
 
 
+def keras(*names: str) -> Audit:
+    """A model whose only inputs are layers of these names."""
+    inputs = [examples.layer(name, "InputLayer", variables={}) for name in names]
+    layers = [replace(each, output_shape=(None, 8)) for each in inputs]
+    return audited(Facts(examples.model(*layers)))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "breaking"),
+    [
+        (["input_layer"], ["input_layer_3"], False),
+        (["keras_tensor_1"], ["keras_tensor_12"], False),
+        (["image"], ["picture"], True),
+        (["image"], ["input_layer"], True),
+    ],
+)
+def test_names_that_keras_counts_are_not_breaking(old, new, breaking) -> None:
+    found = compare_audits(keras(*old), keras(*new))
+    assert any(each.breaking for each in found) is breaking
+
+
 def test_layers_are_matched_by_route() -> None:
     one, two = examples.layer("a"), examples.layer("b")
     other = examples.layer("b", config={"units": 3})

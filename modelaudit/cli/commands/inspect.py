@@ -15,6 +15,7 @@ from modelaudit.terminal_text import clean, shorten, shorten_path
 
 if TYPE_CHECKING:
     from modelaudit.facts import Artifact, Json
+    from modelaudit.pipeline import AuditTarget
     from modelaudit.registry.remote.address import Place
 
 ROWS = 40  # layers or tensors shown as text; --json has them all
@@ -29,16 +30,23 @@ def _size(count: int) -> str:
     return ""
 
 
-def facts_json(artifact: Artifact) -> dict[str, Json]:
+def _names(artifact: Artifact, target: AuditTarget) -> tuple[str, str]:
+    """The directory and the name by which a model was found: a copy is named by its URL."""
+    if target.address:
+        return target.address, target.relative
+    return str(artifact.root.parent), artifact.root.name
+
+
+def facts_json(artifact: Artifact, target: AuditTarget) -> dict[str, Json]:
     """The facts of one model as JSON: the audit's sections without findings."""
     from modelaudit.audit_sections import architecture_section, model_section, weights_section
     from modelaudit.audit_types.json_form import jsonable
     from modelaudit.rules.model import Facts
 
-    facts = Facts(artifact)
+    facts, names = Facts(artifact), _names(artifact, target)
     return {
-        "path": str(artifact.root),
-        "model": jsonable(model_section(facts, str(artifact.root.parent), artifact.root.name, "")),
+        "path": "/".join(names),
+        "model": jsonable(model_section(facts, *names, "")),
         "files": jsonable(artifact.files),
         "architecture": jsonable(architecture_section(facts)),
         "signatures": jsonable(artifact.signatures),
@@ -56,7 +64,7 @@ def _shape(shape: object) -> str:
     return "×".join("?" if n is None else str(n) for n in shape[1:]) or "scalar"
 
 
-def _text(artifact: Artifact) -> str:
+def _text(artifact: Artifact, target: AuditTarget) -> str:
     said = artifact.provenance
     weights = [t for t in artifact.tensors if t.role == "weight"]
     width = columns()
@@ -68,7 +76,7 @@ def _text(artifact: Artifact) -> str:
     files = f"{len(artifact.files)} file{'s' * (len(artifact.files) != 1)}"
     made = clean(versions) or "unknown version"
     lines = [
-        clean(shorten_path(str(artifact.root), width)),
+        clean(shorten_path("/".join(_names(artifact, target)), width)),
         f"  {artifact.format.label}, {_size(artifact.nbytes)} in {files}, saved with {made}",
         f"  sha256 {artifact.sha256 or 'not computed'}",
         f"  {sum(t.size for t in weights):,} weights in {len(weights)} tensors",
@@ -96,8 +104,8 @@ def _text(artifact: Artifact) -> str:
     return "\n".join(lines)
 
 
-def _shown(artifact: Artifact) -> dict[str, Json]:
-    return {"text": _text(artifact)}
+def _shown(artifact: Artifact, target: AuditTarget) -> dict[str, Json]:
+    return {"text": _text(artifact, target)}
 
 
 @click.command(short_help="Show the contents of saved models.")
@@ -107,7 +115,6 @@ def inspect(paths: tuple[Place, ...], as_json: bool) -> None:
     """Show the contents of saved models. Checks no rules and writes no files."""
     from modelaudit.facts import Problem, ProblemKind
     from modelaudit.formats.reader import read_artifact, unreadable_artifact
-    from modelaudit.pipeline import AuditTarget
     from modelaudit.runs.found_models import find_models
     from modelaudit.runs.isolated_read import run_in_child
 
@@ -116,7 +123,7 @@ def inspect(paths: tuple[Place, ...], as_json: bool) -> None:
     show = facts_json if as_json else _shown
 
     def work(target: AuditTarget) -> dict[str, Json]:
-        return show(read_artifact(target.path, settings.limits))
+        return show(read_artifact(target.path, settings.limits), target)
 
     answers, failed = [], False
     for target, told in zip(
@@ -125,7 +132,7 @@ def inspect(paths: tuple[Place, ...], as_json: bool) -> None:
         if told.lost:
             failed = True
             problem = Problem(ProblemKind.UNREADABLE, target.path.name, told.lost)
-            answers.append(show(unreadable_artifact(target.path, problem)))
+            answers.append(show(unreadable_artifact(target.path, problem), target))
         else:
             answers.append(told.value)
     if as_json:

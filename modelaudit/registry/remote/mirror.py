@@ -143,7 +143,9 @@ class _Update:
             for name, part in group.files.items()
             if part is Needed.WHOLE
         )
-        self._directory.make_room(needed, str(self._url), own=self._entry)
+        parts = ((name, part) for group in groups for name, part in group.files.items())
+        if not all(self._kept(tree / name, files[name], part) for name, part in parts):
+            self._directory.make_room(needed, str(self._url), own=self._entry)
         for group in groups:
             self._copy(tree, group, files)
         (self._entry / _STATE).write_bytes(msgspec.json.encode(_MirrorState(self._new)))
@@ -201,13 +203,19 @@ class _Update:
                 self._new.pop(name, None)
                 _remove(tree / name, self._entry)
 
-    def _copied(self, place: Path, file: RemoteFile, part: Needed) -> _Copied:
-        now = _Copied(file.size, file.version, part)
+    def _kept(self, place: Path, file: RemoteFile, part: Needed) -> _Copied | None:
+        """An earlier copy of the same state; None if there is none."""
         before = self._old.get(file.name)
-        if before is not None and file.version and place.is_file():
-            looked = {Needed.HEAD, Needed.WHOLE} if part is Needed.HEAD else {part}
-            if replace(before, part=part) == now and before.part in looked:
-                return before
+        if before is None or not file.version or not place.is_file():
+            return None
+        looked = {Needed.HEAD, Needed.WHOLE} if part is Needed.HEAD else {part}
+        same = replace(before, part=part) == _Copied(file.size, file.version, part)
+        return before if same and before.part in looked else None
+
+    def _copied(self, place: Path, file: RemoteFile, part: Needed) -> _Copied:
+        if before := self._kept(place, file, part):
+            return before
+        now = _Copied(file.size, file.version, part)
         place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         fresh = place.with_name(f"{PARTIAL}{os.getpid()}")
         try:

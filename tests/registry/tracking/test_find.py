@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from modelaudit.errors import UsageError
@@ -136,3 +138,13 @@ def test_files_in_a_bucket_are_read_there(registry, settings, layout, monkeypatc
     registry.add("far", 1, {}, source="counted://bucket/models/x")
     assert paths("models:/far", settings) == ["far/1"]
     assert registry.sent == {}
+
+
+def test_a_model_is_inspected_under_its_name(modelaudit, settings):
+    options = {"MLFLOW_TRACKING_URI": settings.tracking_uri}
+    options["XDG_CACHE_HOME"] = settings.cache.directory
+    ran = modelaudit("inspect", "models:/faces/1", env=options)
+    assert (ran.returncode, ran.stdout.splitlines()[0]) == (0, "models:/faces/1")
+    ran = modelaudit("inspect", "--json", "models:/faces/1", env=options)
+    (said,) = json.loads(ran.stdout)
+    assert (said["path"], said["model"]["path"]) == ("models:/faces/1", "faces/1")
