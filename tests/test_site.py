@@ -100,6 +100,11 @@ def test_pages_in_a_browser_ask_for_files_only_and_are_accessible(site):
                 violations += [
                     (name, theme, each["id"], each["nodes"][0]["html"]) for each in found
                 ]
+        page.goto((site / "index.html").as_uri())
+        page.wait_for_timeout(500)
+        page.keyboard.press("Control+k")
+        page.keyboard.type("orientation-mismatch")
+        page.get_by_text("The model recognises the images only").first.wait_for()  # of MA603
         browser.close()
     assert violations == []
     assert errors == []
