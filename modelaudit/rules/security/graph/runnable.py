@@ -119,7 +119,8 @@ def _unfit(graph: Graph, parts: Sequence[_Part]) -> Iterator[tuple[str, str, lis
                 found.setdefault("output", []).append(place)
             if _types_differ(node, data, by_name):
                 found.setdefault("types", []).append(place)
-            if any(_UNKNOWN_TYPE.fullmatch(str(node.attrs.get(key))) for key in _TYPES):
+            types = (node.attrs[key] for key in _TYPES if key in node.attrs)
+            if any(_UNKNOWN_TYPE.fullmatch(str(each)) for each in types):
                 found.setdefault("dtypes", []).append(place)
             if operation.functions and any(
                 name not in graph.functions and name not in known for name in functions_of(node)
