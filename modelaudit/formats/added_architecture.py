@@ -28,5 +28,5 @@ def add_architecture(artifact: Artifact, settings: Settings) -> Artifact:
         return with_architecture(
             artifact, read_architecture(Path(settings.architecture), limits), limits
         )
-    found = find_architecture(artifact.root, limits)
+    found = find_architecture(artifact, limits)
     return with_architecture(artifact, found, limits) if found else artifact

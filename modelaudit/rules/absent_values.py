@@ -43,15 +43,24 @@ def without_values(rule: Rule, facts: Facts) -> Iterator[Finding]:
         )
 
 
+_OF_WEIGHTS = {
+    Format.TF2_CHECKPOINT: ("checkpoint", "without the model"),
+    Format.WEIGHTS_H5_V3: ("file", "before the model was built, or of a model without weights"),
+    Format.WEIGHTS_H5_LEGACY: ("file", "before the model was built, or of a model without weights"),
+}
+
+
 def only_counters(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    """A checkpoint without a weight, of `tf.train.Checkpoint()` or of counters alone."""
+    """Weights without a weight: of `tf.train.Checkpoint()`, or of a model that was not built."""
     artifact = facts.artifact
     names = [tensor.name for tensor in artifact.tensors if tensor.dtype != "string"]
     weights = any(tensor.role in ("weight", "optimizer") for tensor in artifact.tensors)
-    if artifact.format is Format.TF2_CHECKPOINT and artifact.complete and not weights:
+    kind = _OF_WEIGHTS.get(artifact.format)
+    if kind and artifact.complete and not weights:
+        what, saved = kind
+        held = f", only {', '.join(names[:LISTED])}" if names else ""
         yield rule.finding(
-            f"The checkpoint holds no weights, only {', '.join(names[:LISTED]) or 'nothing'}: it "
-            "was saved without the model.",
+            f"The {what} holds no weights{held}: it was saved {saved}.",
             severity=Severity.MEDIUM,
             evidence={"measured": 0, "unit": "weights in the file"},
             key="no weights",

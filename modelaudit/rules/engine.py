@@ -107,7 +107,7 @@ def _lacks_layers(artifact: Artifact) -> str:
         return ""
     if artifact.format is Format.PLUGIN and artifact.tensors:
         return "no layers (the plug-in reads none)"
-    if artifact.format in formats(Content.WEIGHTS):
+    if artifact.format in formats(Content.WEIGHTS) and artifact.tensors:
         return "no architecture (--architecture)"
     if artifact.format is Format.TF1_CHECKPOINT:
         return f"no graph ({artifact.root.name}.meta)"

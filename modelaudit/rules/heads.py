@@ -23,7 +23,13 @@ from modelaudit.rules import examples
 from modelaudit.rules.constant_layers import constant_fix, constant_outputs, constant_reason
 from modelaudit.rules.graph_heads import graph_heads
 from modelaudit.rules.grouped import by_cause
-from modelaudit.rules.loss_mismatches import DISTANCES, MISMATCHES
+from modelaudit.rules.loss_mismatches import (
+    DISTANCES,
+    KEPT_SOFTMAX,
+    MISMATCHES,
+    SCORES_TAKEN,
+    scores_taken,
+)
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.rules.network_heads import (
     SOFTMAXES,
@@ -161,8 +167,10 @@ def _losses(rule: Rule, facts: Facts) -> Iterator[Finding]:
         one = loss.name in BINARY or (loss.name in OVERLAPS and head.units == 1)
         suited = "sigmoid" if one else "softmax"
         words = {"loss": loss.name, "last": head.last, "suited": suited}
+        severity = found.severity if not unused else _unused(found.severity)
+        took = found.from_logits is True and scores_taken(facts.artifact, head, loss)
         yield rule.finding(
-            f"{head.route}: {found.detail.format(**words)}{perhaps}",
+            f"{head.route}: {found.detail.format(**words)}{SCORES_TAKEN * took}{perhaps}",
             route=head.route,
             evidence={
                 "loss": loss.name,
@@ -171,8 +179,8 @@ def _losses(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 "units": head.units,
             },
             key=head.route,
-            severity=found.severity if not unused else _unused(found.severity),
-            fix=f"{found.fix.format(**words)}\n{_code(head, loss)}",
+            severity=Severity.LOW if took else severity,
+            fix=KEPT_SOFTMAX if took else f"{found.fix.format(**words)}\n{_code(head, loss)}",
         )
 
 

@@ -10,6 +10,7 @@ import math
 
 from msgspec import Struct
 
+from modelaudit.facts import Artifact
 from modelaudit.findings import Severity
 from modelaudit.formats.keras.compiled_losses import (
     BINARY,
@@ -21,8 +22,26 @@ from modelaudit.formats.keras.compiled_losses import (
     CompiledLoss,
 )
 from modelaudit.rules.network_heads import NetworkHead
+from modelaudit.runtimes.catalogue import saving_runtime
 
 PROBABILITIES = frozenset(("softmax", "sigmoid"))
+# First Keras whose losses of probabilities take the scores before them, whatever from_logits says.
+_TAKES_SCORES = (2, 5)
+SCORES_TAKEN = " Keras 2, which saved it, did find them: it trained as with from_logits=False."
+KEPT_SOFTMAX = "Compile with from_logits=False. The weights may stay as they are."
+
+
+def scores_taken(artifact: Artifact, head: NetworkHead, loss: CompiledLoss) -> bool:
+    """Whether the Keras 2 that saved the model computed a loss with from_logits=True of scores.
+
+    It looks for them before a softmax or sigmoid of the output: `_get_logits` in its `backend.py`.
+    """
+    writer = saving_runtime(artifact)
+    if writer is None or writer.keras3 or writer.keras < _TAKES_SCORES or not loss.from_logits:
+        return False
+    return loss.name in (BINARY if head.last == "sigmoid" else CATEGORICAL | SPARSE) and (
+        head.last in PROBABILITIES
+    )
 
 
 class Mismatch(Struct, frozen=True):

@@ -105,9 +105,11 @@ def predict(
 
 
 def _calls(artifact: Artifact) -> tuple[LoadCall, ...]:
-    """The calls for a format; weights next to an architecture are also loaded into that."""
+    """The calls for a format; weights next to an architecture in JSON are also loaded into that."""
     calls = _CALLS.get(artifact.format, ())
-    return (LoadCall.FROM_JSON, *calls) if "architecture_from" in artifact.extra else calls
+    beside = artifact.extra.get("architecture_from")
+    written = isinstance(beside, str) and beside.lower().endswith(".json")
+    return (LoadCall.FROM_JSON, *calls) if written else calls
 
 
 def predict_calls(

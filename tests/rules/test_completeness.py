@@ -17,7 +17,7 @@ from modelaudit.findings import Severity
 from modelaudit.pipeline import static_facts
 from modelaudit.rules import examples
 from modelaudit.rules.catalogue import CATALOGUE, rule
-from modelaudit.rules.engine import run_rule, run_rules
+from modelaudit.rules.engine import partial_audit_reason, run_rule, run_rules
 from modelaudit.rules.model import Facts
 from modelaudit.rules.security.config.examples import dense
 from modelaudit.runtimes.model import Prediction, Reason
@@ -247,3 +247,19 @@ def test_what_was_not_read_is_not_missing(tmp_path: Path, setting: str) -> None:
         gone = ["MA112", "MA119"] if name == "l.h5" else []
         assert fails == (["MA118"] if limited else gone), (name, limited)
     assert "setting" in found["m.h5", True]["MA112"].reason
+
+
+@pytest.mark.parametrize("built", [True, False])
+def test_weights_that_were_saved_before_the_model_was_built(tmp_path: Path, built: bool) -> None:
+    """Keras writes a group for each layer, and nothing into them."""
+    path = tmp_path / "model.weights.h5"
+    with h5py.File(path, "w") as file:
+        for name in ("layers/dense/vars", "layers/gru/cell/vars", "vars"):
+            group = file.create_group(name)
+            if built and name != "vars":
+                group["0"] = np.ones((3, 2), "float32")
+    facts = static_facts(path, Settings())
+    found = run_rule(rule("MA112"), facts).findings
+    assert bool(found) is not built
+    assert all("The file holds no weights: it was saved before" in each.detail for each in found)
+    assert ("has weights but no architecture" in partial_audit_reason(facts)) is built

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from modelaudit.audit_types.kernels import KernelInitialization
+from modelaudit.facts import Provenance
+from modelaudit.findings import Severity
 from modelaudit.measures.summary import Measurements
 from modelaudit.pipeline import static_facts
 from modelaudit.rules import examples
@@ -306,3 +308,20 @@ def test_the_noise_of_gaussian_dropout():
     facts = examples.chain(layer("GaussianDropout", rate=0.9, name="noise"), HEAD)
     (seen,) = run_rule(rule("MA310"), facts).findings
     assert f"{math.sqrt(0.9 / 0.1):.2g} in training" in seen.detail
+
+
+@pytest.mark.parametrize(
+    ("keras", "severity"),
+    [("2.15.0", Severity.LOW), ("2.4.0", Severity.MEDIUM), ("3.5.0", Severity.MEDIUM)],
+)
+def test_keras_2_trained_on_the_scores_before_a_softmax(keras, severity):
+    """Its losses look for them, whatever `from_logits` says, so the weights are those meant."""
+    loss = {"class_name": "SparseCategoricalCrossentropy", "config": {"from_logits": True}}
+    facts = examples.chain(dense(5, "softmax", name="head"), training={"loss": loss})
+    slot = replace(examples.tensor("optimizer/vars/2", (4, 2)), role="optimizer")
+    artifact = replace(
+        facts.artifact, tensors=(*facts.artifact.tensors, slot), provenance=Provenance(keras=keras)
+    )
+    (finding,) = run_rule(rule("MA306"), replace(facts, artifact=artifact)).findings
+    assert finding.severity is severity
+    assert ("The weights may stay" in finding.fix) is (severity is Severity.LOW)

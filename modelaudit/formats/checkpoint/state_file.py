@@ -70,19 +70,21 @@ def state_mismatch(state: StateFile, prefix: Path, root: Path) -> Problem | None
     latest = _base(state.latest)
     history = [_base(name) for name in state.all]
     in_order = not history or history[-1] == latest
-    exists = bool(latest) and _exists(index_path(prefix.with_name(latest)))
+    directory = index_path(prefix).parent
+    exists = bool(latest) and _exists(index_path(directory / latest))
+    name = "the checkpoint without a name" if is_nameless(prefix) else repr(prefix.name)
     own = latest == prefix.name or (is_nameless(prefix) and not latest)
     if in_order and (own or (prefix.name in history and exists)):
         return None
     if in_order and exists:
-        detail = f"refers to {state.latest!r} and does not list {prefix.name!r}"
+        detail = f"refers to {state.latest!r} and does not list {name}"
     elif in_order:
         detail = f"refers to {state.latest!r}, which does not exist"
     else:
         detail = f"has {state.latest!r} as latest, but its history ends with {history[-1]!r}"
     return Problem(
         ProblemKind.STATE_FILE_MISMATCH,
-        display_path(index_path(prefix).parent / STATE_FILE, root),
+        display_path(directory / STATE_FILE, root),
         detail,
         evidence={"latest": state.latest, "prefix": prefix.name, "exists": exists},
     )

@@ -7,6 +7,29 @@ from pathlib import Path
 NAMES = ("model.json", "architecture.json", "config.json")
 
 
-def architecture_names(root: Path) -> tuple[str, ...]:
-    """File names under which the architecture of a weights file is searched."""
+def own_names(root: Path) -> tuple[str, ...]:
+    """Names of JSON files that hold the architecture of a weights file in their directory."""
     return tuple(dict.fromkeys((f"{root.name.partition('.')[0]}.json", *NAMES)))
+
+
+def likely_names(root: Path) -> tuple[str, ...]:
+    """Names of files that may hold it: JSON, and of weights a saved model beside them.
+
+    `model_weights.h5` goes with `model_architecture.json`, `weights2.h5` with `model2.json`.
+    """
+    stem = root.name.partition(".")[0]
+    stems = dict.fromkeys(
+        (
+            *(stem, stem.replace("weights", "model"), stem.replace("weights", "architecture")),
+            stem.removesuffix("weights").rstrip("_-") or stem,
+        )
+    )
+    suffixes = [".json", "_architecture.json"]
+    suffixes += [".keras", ".h5"] if "weights" in root.name else []
+    names = (f"{each}{suffix}" for suffix in suffixes for each in stems)
+    return tuple(name for name in names if name not in {root.name, *own_names(root)})
+
+
+def architecture_names(root: Path) -> tuple[str, ...]:
+    """All names under which the architecture of a weights file is searched, in this order."""
+    return own_names(root) + likely_names(root)

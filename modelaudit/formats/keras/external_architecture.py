@@ -9,11 +9,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from modelaudit.errors import ReadError, UsageError
-from modelaudit.facts import Artifact, Document, Format, Json
+from modelaudit.facts import Artifact, Document, Format, Json, fits
 from modelaudit.file_formats import Content, formats
 from modelaudit.formats.checkpoint.variable_names import saved_variable_names
 from modelaudit.formats.io.bounded import json_loads, read_bytes
-from modelaudit.formats.keras.architecture_files import architecture_names
+from modelaudit.formats.keras.architecture_files import likely_names, own_names
 from modelaudit.formats.keras.checkpoint_models import bind_one_model
 from modelaudit.formats.keras.common import claim, with_binding
 from modelaudit.formats.keras.config import parse_architecture
@@ -27,16 +27,43 @@ from modelaudit.structs import replace
 WEIGHTS = formats(Content.WEIGHTS) - {Format.NPZ_WEIGHTS}
 
 
-def find_architecture(root: Path, limits: Limits) -> Document | None:
-    """The architecture in the directory of a weights file, as written by `model.to_json()`."""
-    for name in architecture_names(root):
-        path = root.with_name(name)
-        if path.is_file():
-            try:
-                return _json(path, limits)
-            except (ReadError, UsageError):
-                continue  # another JSON file
+def find_architecture(artifact: Artifact, limits: Limits) -> Document | None:
+    """The architecture in the directory of a weights file, as written by `model.to_json()`.
+
+    Of a file whose name is only likely, each weight has to have its place and shape there.
+    """
+    root = artifact.root
+    for name in own_names(root):
+        if found := _tried(root.with_name(name), limits):
+            return found
+    for name in likely_names(root):
+        found = _tried(root.with_name(name), limits)
+        if found and _has_places(with_architecture(artifact, found, limits)):
+            return found
     return None
+
+
+def _tried(path: Path, limits: Limits) -> Document | None:
+    """The architecture in a file; None if there is none, as in other JSON files."""
+    try:
+        return read_architecture(path, limits) if path.is_file() else None
+    except (ReadError, UsageError):
+        return None
+
+
+def _has_places(bound: Artifact) -> bool:
+    """Whether weights and layers were matched without a rest, and all shapes agree."""
+    if bound.architecture is None or not bound.kernels:
+        return False
+    if any(bound.extra.get(key) for key in ("unclaimed", "misordered", "lost_layers")):
+        return False
+    shapes = {tensor.name: tensor.shape for tensor in bound.tensors}
+    return all(
+        role in layer.variables and fits(shapes[layer.variables[role]], expected)
+        for layer in bound.architecture.layers
+        for role, expected in layer.expected.items()
+        if not layer.is_model
+    )
 
 
 def read_architecture(path: Path, limits: Limits) -> Document:
@@ -58,6 +85,8 @@ def read_architecture(path: Path, limits: Limits) -> Document:
 
 def _json(path: Path, limits: Limits) -> Document:
     value = json_loads(read_bytes(path, limits.config_bytes, path.name), limits, path.name)
+    if isinstance(value, str):  # json.dump(model.to_json()) encodes it twice
+        value = json_loads(value.encode(), limits, path.name)
     if not {"class_name", "config"} <= mapping(value).keys():
         raise UsageError(f"{path}: is JSON but not a Keras architecture")
     parse_architecture(value, limits=limits, file=path.name)

@@ -37,6 +37,22 @@ def test_its_tensors_are_read(tmp_path: Path, prefix: str) -> None:
     np.testing.assert_array_equal(tensor.source.array(), W)
 
 
+@pytest.mark.parametrize("exists", [True, False])
+def test_the_state_file_names_checkpoints_beside_it(tmp_path: Path, exists: bool) -> None:
+    """`Saver.save(session, "folder/")` keeps the state file beside `.index`, as any other."""
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    write_bundle(folder / "x", {"w": W})
+    for part in [*folder.iterdir()]:
+        if exists:
+            (folder / part.name.replace("x", "named", 1)).write_bytes(part.read_bytes())
+        part.rename(folder / part.name.removeprefix("x"))
+    (folder / "checkpoint").write_text('model_checkpoint_path: "named"\n')
+    problems = {each.detail for each in read(Path(f"{folder}/"), Limits()).problems}
+    unlisted = "refers to 'named' and does not list the checkpoint without a name"
+    assert problems == {unlisted if exists else "refers to 'named', which does not exist"}
+
+
 def test_other_hidden_files_are_no_checkpoint(tmp_path: Path) -> None:
     (tmp_path / ".index").write_bytes(b"an index of something else" * 8)
     (tmp_path / ".meta").write_text("notes")

@@ -48,15 +48,15 @@ def config(whole: Path) -> dict[str, Json]:
 
 
 def test_an_architecture_is_found_next_to_weights(weights: Path, whole: Path) -> None:
-    assert find_architecture(weights, LIMITS) is None
+    assert find_architecture(read(weights, LIMITS), LIMITS) is None
     weights.with_name("model.json").write_text(json.dumps({"epochs": 3}))
-    assert find_architecture(weights, LIMITS) is None
+    assert find_architecture(read(weights, LIMITS), LIMITS) is None
     weights.with_name("config.json").write_text(json.dumps(config(whole)))
-    found = find_architecture(weights, LIMITS)
+    found = find_architecture(read(weights, LIMITS), LIMITS)
     assert found is not None
     assert found.file == "config.json"
     weights.with_name("net.json").write_text(json.dumps(config(whole)))
-    found = find_architecture(weights, LIMITS)
+    found = find_architecture(read(weights, LIMITS), LIMITS)
     assert found is not None
     assert found.file == "net.json"  # the file with the same name has priority
     facts = static_facts(weights, Settings())
@@ -87,12 +87,14 @@ def test_another_architecture_is_detected(weights: Path, whole: Path, tmp_path: 
     other = config(whole)
     other["config"]["layers"][1]["config"]["units"] += 2
     (tmp_path / "other.json").write_text(json.dumps(other))
+    (tmp_path / "own.json").write_text(json.dumps(config(whole)))
 
     def codes(architecture: Path) -> set[str]:
         facts = static_facts(weights, Settings(architecture=str(architecture)))
         return {f.code for each in run_rules(CATALOGUE, facts) for f in each.findings}
 
-    assert codes(tmp_path / "other.json") - codes(whole) == {"MA114"}
+    assert codes(tmp_path / "other.json") - codes(tmp_path / "own.json") == {"MA114"}
+    assert "MA220" not in codes(whole)  # nobody calls model_from_json with a saved model
 
 
 @pytest.mark.parametrize("content", ["{}", "[", "[1]", '{"class_name": 3, "config": {}}', ""])
@@ -115,3 +117,40 @@ def test_the_version_in_the_architecture_counts_where_the_weights_say_none(
     written = config(whole) | ({"keras_version": said} if said else {})
     weights.with_name("model.json").write_text(json.dumps(written))
     assert static_facts(weights, Settings()).artifact.provenance.keras == said
+
+
+def test_an_architecture_that_was_encoded_twice_is_read(weights: Path, whole: Path) -> None:
+    """`json.dump(model.to_json(), file)` writes a JSON text of a JSON text."""
+    weights.with_name("model.json").write_text(json.dumps(json.dumps(config(whole))))
+    found = find_architecture(read(weights, LIMITS), LIMITS)
+    assert found is not None
+    assert found.value == config(whole)
+    weights.with_name("model.json").write_text(json.dumps("some text"))
+    assert find_architecture(read(weights, LIMITS), LIMITS) is None
+
+
+@pytest.mark.parametrize("same", [True, False])
+@pytest.mark.parametrize(
+    ("name", "beside"),
+    [
+        ("model_weights.h5", "model_architecture.json"),
+        ("weights2.h5", "model2.json"),
+        ("net.weights.h5", "net_architecture.json"),
+        ("net.weights.h5", "net.h5"),
+        ("weights.h5", "model.h5"),
+    ],
+)
+def test_a_file_of_a_likely_name_is_read_if_its_layers_are_those(
+    weights: Path, whole: Path, name: str, beside: str, same: bool
+) -> None:
+    weights, written = weights.rename(weights.with_name(name)), config(whole)
+    if not same:
+        written["config"]["layers"][1]["config"]["units"] += 2
+    if beside.endswith(".json"):
+        weights.with_name(beside).write_text(json.dumps(written))
+    else:
+        with h5py.File(whole, "r+") as file:
+            file.attrs["model_config"] = json.dumps(written)
+        whole.rename(weights.with_name(beside))
+    found = find_architecture(read(weights, LIMITS), LIMITS)
+    assert (found is not None and found.file == beside) is same

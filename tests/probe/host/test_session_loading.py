@@ -106,7 +106,7 @@ def test_weights_need_an_architecture_and_use_it(
     assert "architecture" in seen.error
     with zipfile.ZipFile(made / "keras3_sequential.keras") as archive:
         (tmp_path / "net.json").write_bytes(archive.read("config.json"))
-    beside = find_architecture(weights, Limits())
+    beside = find_architecture(read(weights, Limits()), Limits())
     assert beside is not None
     seen, session = observe(keras3, with_architecture(artifact, beside, Limits()), SETTINGS)
     assert session is not None, seen.error
