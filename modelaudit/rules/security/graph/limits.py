@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from modelaudit.facts import Artifact, Graph, GraphFunction, GraphNode, Json
+from modelaudit.facts import Artifact, Format, Graph, GraphFunction, GraphNode, Json
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.formats.graph.dataflow import CALLS, output_index, passed_input
 from modelaudit.formats.graph.op_registry import known_operations
@@ -130,6 +130,9 @@ def check_loops(rule: Rule, facts: Facts) -> Iterator[Finding]:
             title = "A small input can make the graph run for very long"
             yield _finding(rule, facts, operation, what, by_input=title)
     for operation in _waiting(facts):
+        if _takes_inputs(facts, operation):
+            yield _input_queue(rule, facts, operation)
+            continue
         what = "waits for values that nothing in the graph provides"
         yield _finding(rule, facts, operation, f"{operation.node.op} {what}")
     circle = [operation for operation in watched if operation.node.op in CALLS]
@@ -228,6 +231,36 @@ def _waiting(facts: Facts) -> Iterator[GraphOperation]:
             runs = operation.sources is followed.sources and operation.reach is Reach.RUN
             if runs and ends is not None and known.isdisjoint(ends):
                 yield operation
+
+
+def _takes_inputs(facts: Facts, operation: GraphOperation) -> bool:
+    """Whether it takes a model's inputs from a queue of training, as freezing an Estimator left it.
+
+    Such a graph has no other input, and a program can give the values in place of the operation.
+    """
+    graph = facts.artifact.graphs[0]
+    return (
+        facts.artifact.format is Format.FROZEN_GRAPH
+        and operation.function is None
+        and operation.node.op.startswith("QueueDequeue")
+        and not any(node.op == "Placeholder" for _, node in every_node(graph))
+    )
+
+
+def _input_queue(rule: Rule, facts: Facts, operation: GraphOperation) -> Finding:
+    name, op = operation.node.name, operation.node.op
+    return rule.finding(
+        f"The graph takes its inputs from a queue ({op}) that nothing in it fills, and has no other "
+        f"input: a program that does not give the outputs of {name} itself waits for ever.",
+        file=graph_file(facts.artifact),
+        route=operation.route,
+        evidence={"op": op, "reached": operation.via or None},
+        key=op,
+        title="The graph takes its inputs from a queue of the training program",
+        fix=f'Give the inputs as the outputs of the queue: feed_dict={{"{name}:0": ...}}. Or freeze '
+        "the model again from a graph whose inputs are placeholders.",
+        severity=Severity.MEDIUM,
+    )
 
 
 def _finding(

@@ -265,3 +265,28 @@ def test_a_path_that_doubles_with_every_step_is_followed_to_a_limit(tmp_path: Pa
     assert (reading.name, joined.name) == ("graph-reads-file", "oversized-tensor")
     (target,) = reading.evidence["targets"]
     assert target == ("/srv" * 100)[:300]
+
+
+@pytest.mark.parametrize(
+    ("given", "format_", "severity"),
+    [
+        ((), Format.FROZEN_GRAPH, Severity.MEDIUM),
+        (("x",), Format.FROZEN_GRAPH, Severity.HIGH),  # a wait beside the inputs
+        ((), Format.SAVEDMODEL_TF2, Severity.HIGH),  # servers run it and give nothing
+    ],
+)
+def test_a_queue_that_is_the_only_input_is_left_from_training(
+    given: tuple[str, ...], format_: Format, severity: Severity
+) -> None:
+    """`freeze_graph` of an Estimator keeps the dequeue, whose outputs a program can feed."""
+    queue = GraphNode("queue", "FIFOQueueV2", ())
+    take = GraphNode("take", "QueueDequeueUpToV2", ("queue",))
+    out = GraphNode("out", "Relu", ("take",))
+    inputs = tuple(GraphNode(name, "Placeholder", ()) for name in given)
+    facts = graph_facts(SavedGraph((), (*inputs, queue, take, out)), outputs=("out",))
+    signatures = facts.artifact.signatures if format_ is Format.SAVEDMODEL_TF2 else ()
+    artifact = replace(facts.artifact, signatures=signatures, format=format_)
+    results = run_rules(RULES, replace(facts, artifact=artifact))
+    (finding,) = [found for each in results for found in each.findings if each.code == "MA753"]
+    assert finding.severity is severity
+    assert ('feed_dict={"take:0": ...}' in finding.fix) is (severity is Severity.MEDIUM)
