@@ -14,7 +14,7 @@ from modelaudit.audit_types.signing import SignatureRow, SignedFiles, Signer, Si
 from modelaudit.errors import ReadError
 from modelaudit.facts import Artifact
 from modelaudit.settings import Limits, Settings
-from modelaudit.settings.installation import require
+from modelaudit.settings.installation import CORE, FULL, require, version
 from modelaudit.settings.signing import Signing
 from modelaudit.signing.bundle import Bundle, SignedBy, read_bundle
 from modelaudit.signing.comparison import compare, placed
@@ -30,7 +30,11 @@ MOST_NAMES = 500  # in one list of a row
 NEEDS = ("cryptography",)
 NEEDS_SIGSTORE = ("cryptography", "sigstore")
 NO_IDENTITIES = "the settings trust no identity of Sigstore"
-ADDS = "pip install tf-modelaudit[{}]"
+
+
+def adds(extra: str) -> str:
+    """The command that installs what an extra needs."""
+    return f"pip install '{CORE if version(CORE) else FULL}[{extra}]'"
 
 
 def check_trust(trusted: Signing) -> None:
@@ -42,14 +46,14 @@ def check_trust(trusted: Signing) -> None:
     """
     if not trusted.trusts:
         return
-    require(NEEDS, "verifying signatures needs", adds=ADDS.format("signing"))
+    require(NEEDS, "verifying signatures needs", adds=adds("signing"))
     from modelaudit.signing.trust import trusted_certificates, trusted_keys
 
     trusted_keys(trusted.public_keys)
     trusted_certificates(trusted.certificates)
     if trusted.identities and trusted.trusted_root:
         needed = "verifying signatures of Sigstore needs"
-        require(NEEDS_SIGSTORE, needed, adds=ADDS.format("sigstore"))
+        require(NEEDS_SIGSTORE, needed, adds=adds("sigstore"))
         from modelaudit.signing.sigstore_signer import verifier
 
         verifier(trusted.trusted_root)

@@ -7,6 +7,7 @@ import shutil
 
 import pytest
 
+from modelaudit.settings import installation
 from tests.command_line import run_command
 from tests.made.signing import Authority
 from tests.signing.models import copy_of, damage, signature_of
@@ -93,6 +94,22 @@ def test_the_reports_have_a_row(fleet, tmp_path):
     for name, said in (("good", "1 file as signed"), ("tampered", "files differ: 1 changed")):
         text = (pages[name] / "report.html").read_text()
         assert f"weights.npz.sig: signed by key keys/pub; {said}" in text
+
+
+def test_what_is_not_installed_is_told(fleet, tmp_path, monkeypatch):
+    monkeypatch.setattr(installation, "_installed", lambda module: module != "cryptography")
+    for told in (
+        ("--config", fleet / "modelaudit.toml", "scan", fleet / "models"),
+        ("audit", "--attest", fleet / "keys" / "key", "--out", tmp_path / "out", fleet / "models"),
+        ("verify", fleet / "keys" / "pub", fleet / "models", "--key", fleet / "keys" / "pub"),
+    ):
+        ran = run_command(*told)
+        assert ran.returncode == 2
+        assert "needs cryptography" in ran.stderr or "need cryptography" in ran.stderr
+        assert "pip install 'tf-modelaudit[signing]'" in ran.stderr
+    assert not (tmp_path / "out").exists()
+    ran = run_command("scan", "--json", fleet / "models" / "tampered")  # trusts nobody
+    assert json.loads(ran.stdout)[0]["signing"] == "files differ"
 
 
 def test_a_key_that_is_none_is_an_error_of_use(fleet, tmp_path):

@@ -37,10 +37,10 @@ def verify(attestation: Path, model: Path, key: Path) -> None:
     from modelaudit.runs.isolated_read import run_in_child
     from modelaudit.settings.installation import require
     from modelaudit.signing.attestation import MOST_BYTES, check_attestation, differences
-    from modelaudit.signing.check import ADDS, NEEDS
+    from modelaudit.signing.check import NEEDS, adds
     from modelaudit.terminal_text import clean
 
-    require(NEEDS, "verifying attestations needs", adds=ADDS.format("signing"))
+    require(NEEDS, "verifying attestations needs", adds=adds("signing"))
     from modelaudit.signing import keys
 
     try:

@@ -12,7 +12,7 @@ from modelaudit.result_row import ResultRow
 from modelaudit.schema import load
 from modelaudit.settings.installation import require
 from modelaudit.signing.attestation import FILE, attest
-from modelaudit.signing.check import ADDS, NEEDS
+from modelaudit.signing.check import NEEDS, adds
 
 if TYPE_CHECKING:
     from modelaudit.signing.keys import PrivateKey
@@ -29,7 +29,7 @@ def attesting_key(path: Path, password: str | None) -> PrivateKey:
         UsageError: the file has none, or the password is wrong or missing.
         MissingPackage: what signs is not installed.
     """
-    require(NEEDS, "attestations need", adds=ADDS.format("signing"))
+    require(NEEDS, "attestations need", adds=adds("signing"))
     from modelaudit.signing import keys
 
     try:
