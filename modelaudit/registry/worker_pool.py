@@ -106,7 +106,7 @@ def _stopped(number: int, _frame: object) -> NoReturn:
     raise _WorkerStopped(number)
 
 
-def _end_with(parent: int) -> None:
+def end_with(parent: int) -> None:
     """Make the kernel kill this process if its parent is killed, on Linux.
 
     Runtimes and the models in them end with the last process that uses them.
@@ -166,7 +166,7 @@ def _start(
     parent = os.getpid()
     pid = os.fork()
     if pid == 0:
-        _end_with(parent)
+        end_with(parent)
         # Close the parent's ends and those of the other workers: a pipe that a sibling keeps open
         # would never signal its end.
         for fd in (

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import traceback
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -132,7 +132,7 @@ def audit_all(
     recalled: Mapping[Path, CachedProbe] | None = None,
     known: Collection[str] | None = None,
     progress: Progress = SILENT,
-) -> Iterator[FinishedModel]:
+) -> Generator[FinishedModel]:
     """Audit every target and yield rows as they come.
 
     A model that crashes its worker gets its row from the parent, so none is missing. One that was
@@ -156,9 +156,7 @@ def audit_all(
 
     import_readers({target.format for target in targets})
     work = _Work(settings, created, probe, deliver, recalled or {}, known, {})
-    seconds = settings.limits.read_seconds + RENDER_SECONDS
-    if probe:
-        seconds += max_load_attempts(settings) * settings.probe.timeout
+    seconds = model_seconds(settings, run=probe is not None)
     jobs, memory = settings.jobs, settings.limits.read_memory
     disturbed: list[AuditTarget] = []
     for again, tasks in ((False, targets), (True, disturbed)):
@@ -194,6 +192,12 @@ def audit_all(
             result = result_row(audit)
             code = ExitCode.INTERNAL.value if bug else result.exit
             yield FinishedModel(target, replace(result, exit=code), {})
+
+
+def model_seconds(settings: Settings, *, run: bool) -> float:
+    """How long one audit may take, in seconds of wall clock; `run`: the model is also run."""
+    running = max_load_attempts(settings) * settings.probe.timeout if run else 0.0
+    return settings.limits.read_seconds + RENDER_SECONDS + running
 
 
 def max_load_attempts(settings: Settings) -> int:

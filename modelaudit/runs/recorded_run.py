@@ -20,7 +20,7 @@ from modelaudit.runs.recording.keep_run import BegunRun, keep_run
 from modelaudit.runs.recording.shard_file import ShardRun, write_shard
 from modelaudit.runs.run_result import RunOptions, RunResult
 from modelaudit.runs.scan import audit_with_progress, check_log
-from modelaudit.runs.write_reports import report_writer
+from modelaudit.runs.write_reports import ReportOrder
 from modelaudit.settings import Settings
 from modelaudit.store.records import ModelKey
 from modelaudit.store.store import Store
@@ -72,7 +72,7 @@ def record_run(
         work = audit_with_progress(
             *(plan.todo, settings, created),
             progress=progress,
-            deliver=report_writer(order.out, order.formats, _moved(begun.before, here)),
+            reports=ReportOrder(order.out, order.formats, _moved(begun.before, here)),
             recalled=plan.recalled,
             known=known,
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from modelaudit.errors import UsageError
 from modelaudit.exit_codes import ExitCode
@@ -12,7 +13,7 @@ from modelaudit.findings import WORST_FIRST
 from modelaudit.pipeline import AuditTarget
 from modelaudit.registry.remote.address import Place
 from modelaudit.result_row import ResultRow, row_to_json, tally
-from modelaudit.runs.batch import AuditHandler, FinishedModel, append_log_line, audit_all, exit_code
+from modelaudit.runs.batch import FinishedModel, append_log_line, audit_all, exit_code
 from modelaudit.runs.cache_notes import CachedProbe
 from modelaudit.runs.found_models import FoundModels, find_models
 from modelaudit.runs.progress import SILENT, Progress
@@ -20,6 +21,9 @@ from modelaudit.runs.settings_notes import settings_notes
 from modelaudit.settings import Settings
 from modelaudit.structs import NotebookResult
 from modelaudit.terminal_text import clean
+
+if TYPE_CHECKING:
+    from modelaudit.runs.write_reports import ReportOrder
 
 
 class ScanResult(NotebookResult, frozen=True):
@@ -70,31 +74,48 @@ def audit_with_progress(
     created: str,
     *,
     progress: Progress = SILENT,
-    deliver: AuditHandler | None = None,
+    reports: ReportOrder | None = None,
     recalled: Mapping[Path, CachedProbe] | None = None,
     known: Collection[str] | None = None,
 ) -> Generator[FinishedModel]:
-    """Audit every target and yield each when it is done; see `batch.audit_all`."""
+    """Audit every target and yield each when it is done; see `batch.audit_all`.
+
+    With `reports`, which the engine of the settings writes, that may be a cluster.
+    """
     with ExitStack() as stack:
         # Before the runtimes start, which takes seconds.
         stack.callback(progress.end)
         progress.begin(len(targets))
-        probe = None
         shown = recalled or {}
-        if settings.probe.enabled and any(target.path not in shown for target in targets):
-            from modelaudit.probe.run import local_probe
+        run = settings.probe.enabled and any(target.path not in shown for target in targets)
+        roots = {place for each in targets for place in (each.root, each.path.parent)}
+        if reports and settings.engine.name == "ray":
+            from modelaudit.runs.cluster.messages import NodeOrder
+            from modelaudit.runs.cluster.ray_engine import audit_on_ray
 
-            probe = stack.enter_context(
-                local_probe(settings, {place for t in targets for place in (t.root, t.path.parent)})
+            told = None if known is None else tuple(sorted(known))
+            order = NodeOrder(settings, created, reports, tuple(sorted(roots)), told, run)
+            work = audit_on_ray(targets, order, shown, progress)
+        else:
+            probe = deliver = None
+            if reports:
+                from modelaudit.runs.write_reports import report_writer
+
+                deliver = report_writer(reports)
+            if run:
+                from modelaudit.probe.run import local_probe
+
+                probe = stack.enter_context(local_probe(settings, roots))
+            work = audit_all(
+                *(targets, settings, created),
+                probe=probe,
+                deliver=deliver,
+                recalled=shown,
+                known=known,
+                progress=progress,
             )
-        for finished in audit_all(
-            *(targets, settings, created),
-            probe=probe,
-            deliver=deliver,
-            recalled=shown,
-            known=known,
-            progress=progress,
-        ):
+        stack.callback(work.close)
+        for finished in work:
             progress.advance(finished.target.shown)
             yield finished
 

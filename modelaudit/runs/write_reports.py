@@ -111,19 +111,27 @@ def write_report(name: str, audits: Sequence[Audit], path: Path, options: Report
     write_atomic(path, render_format(name, audits, options))
 
 
-def report_writer(
-    out: Path, formats: SelectedFormats, moved: Mapping[str, str] | None = None
-) -> AuditHandler:
-    """A writer of finished audits to `out`: always JSON, and the requested formats.
+class ReportOrder(Struct, frozen=True):
+    """What is written of every audit: always JSON, and the requested formats.
 
-    Reports of an earlier run in other formats are removed if they belong to a different audit.
-
-    Args:
+    Attributes:
         out: the output directory.
         formats: which to write, and how.
         moved: slugs of models that are gone, by the digest of their files or weights: a model may
             have reappeared under another name.
     """
+
+    out: Path
+    formats: SelectedFormats
+    moved: Mapping[str, str] = {}
+
+
+def report_writer(order: ReportOrder) -> AuditHandler:
+    """A writer of finished audits.
+
+    Reports of an earlier run in other formats are removed if they belong to a different audit.
+    """
+    out, formats = order.out, order.formats
     pages = [FORMATS[name] for name in formats.per_model if name != "json"]
     for page in pages:
         page.load()  # before workers are forked, so that they share the imports
@@ -132,7 +140,7 @@ def report_writer(
 
     def deliver(audit: Audit) -> None:
         folder = out / "models" / audit.model.slug
-        previous = _previous(out, audit, moved or {})
+        previous = _previous(out, audit, order.moved)
         if not _is_of(folder, audit):
             (folder / ATTESTATION).unlink(missing_ok=True)
             for name in per_model():

@@ -30,6 +30,7 @@ MOST_JOBS = 8  # by default: each may use the memory that one model is allowed
 Limit: TypeAlias = Annotated[int, Meta(gt=0, le=MOST_BYTES)]
 Ratio: TypeAlias = Annotated[float, Meta(gt=0, le=MOST_BYTES)]
 Seconds: TypeAlias = Annotated[float, Meta(gt=0, le=MOST_SECONDS)]
+EngineName: TypeAlias = Literal["local", "ray"]
 Word: TypeAlias = Annotated[str, Meta(min_length=1)]
 
 
@@ -88,6 +89,7 @@ def declared_task(tasks: Tasks, output: str) -> Task | None:
 
 
 SANDBOXES = ("builtin", "bwrap")
+ENGINES = get_args(EngineName)
 
 
 class ProbeSettings(Struct, frozen=True):
@@ -264,6 +266,18 @@ class OtherRuntime(Struct, frozen=True):
     legacy_keras: bool = False
 
 
+class Engine(Struct, frozen=True):
+    """Where models are audited.
+
+    Attributes:
+        name: "local" for processes of this machine, "ray" for a Ray cluster.
+        address: of the cluster; "" for that of the variable RAY_ADDRESS or of this machine.
+    """
+
+    name: EngineName = "local"
+    address: str = ""
+
+
 class Settings(Struct, frozen=True):
     """All settings of a run."""
 
@@ -271,6 +285,7 @@ class Settings(Struct, frozen=True):
     probe: ProbeSettings = field(default_factory=ProbeSettings)
     cache: CacheSettings = field(default_factory=CacheSettings)
     selection: Selection = field(default_factory=Selection)
+    engine: Engine = field(default_factory=Engine)
     fail_on: Severity = Severity.HIGH
     jobs: int = field(default_factory=default_jobs)
     expectations: tuple[Expectation, ...] = ()

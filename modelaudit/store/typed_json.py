@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 from typing import TypeVar
 
 import msgspec
@@ -20,7 +21,7 @@ def encode(value: object) -> Json:
     Raises:
         TypeError: it holds something that `decode` cannot restore.
     """
-    encoded: Json = msgspec.to_builtins(value, enc_hook=_number)
+    encoded: Json = msgspec.to_builtins(value, enc_hook=_plain)
     return encoded
 
 
@@ -30,7 +31,7 @@ def decode(kind: type[T], data: object) -> T:
     Raises:
         ValueError: `data` does not match the type.
     """
-    return msgspec.convert(data, kind, dec_hook=custom_type)
+    return msgspec.convert(data, kind, dec_hook=_value)
 
 
 def layout(kind: type) -> str:
@@ -41,7 +42,13 @@ def layout(kind: type) -> str:
     return hashlib.sha256(repr(msgspec.inspect.type_info(kind)).encode()).hexdigest()[:16]
 
 
-def _number(value: object) -> object:
+def _value(kind: type, value: object) -> object:
+    return Path(str(value)) if issubclass(kind, Path) else custom_type(kind, value)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Path):
+        return str(value)
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, Real):

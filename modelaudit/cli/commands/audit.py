@@ -71,6 +71,7 @@ def _warn(notes: Iterable[str]) -> None:
 @WRITE_BACK
 @options.probing
 @options.shared
+@options.engines
 @selecting
 def audit(
     paths: tuple[Place, ...],

@@ -123,6 +123,7 @@ METRICS = options.option(
 @WRITE_BACK
 @options.probing
 @options.shared
+@options.engines
 @selecting
 def nightly(
     registry: tuple[Place, ...],

@@ -20,12 +20,15 @@ from modelaudit.errors import UsageError
 from modelaudit.findings import Severity
 from modelaudit.report.export.registry import DEFAULT, PER_MODEL, PER_RUN
 from modelaudit.settings import (
+    ENGINES,
     MIB,
     MOST_BYTES,
     MOST_SECONDS,
     SANDBOXES,
     TASKS,
     CacheSettings,
+    Engine,
+    EngineName,
     ProbeSettings,
     Settings,
     Task,
@@ -216,9 +219,33 @@ PROBE = (
 )
 
 
+ENGINE = (
+    option(
+        "--engine",
+        type=click.Choice(ENGINES),
+        default=Engine().name,
+        show_default=True,
+        help="Audit models on this machine, or on the nodes of a Ray cluster (docs/fleet.md).",
+    ),
+    option(
+        "--ray-address",
+        default="",
+        metavar="ADDRESS",
+        help="Address of the cluster. Default: RAY_ADDRESS, or the cluster on this machine.",
+    ),
+)
+
+
 def shared(function: Function) -> Function:
     """Options of every command that audits."""
     for add in reversed(SHARED):
+        function = add(function)
+    return function
+
+
+def engines(function: Function) -> Function:
+    """Options of commands that can audit on several machines."""
+    for add in reversed(ENGINE):
         function = add(function)
     return function
 
@@ -251,13 +278,18 @@ def settings_from(
     probe_unsafe: bool = False,
     sandbox: str = ProbeSettings().sandbox,
     require_sandbox: bool = False,
+    engine: EngineName = "local",
+    ray_address: str = "",
 ) -> Settings:
     """Settings from the options, and from the settings file for everything without an option."""
     file = settings_file()
     check(file)
     if math.isnan(timeout):  # which passes every range check
         raise UsageError(f"{value_source('timeout')} must be a number of seconds")
+    if ray_address and engine != "ray":
+        raise UsageError("--ray-address is for --engine ray")
     return Settings(
+        engine=Engine(engine, ray_address),
         limits=file.limits,
         cache=CacheSettings(str(cache_dir.resolve()) if cache_dir else "", cache_size * MIB),
         expectations=file.expectations,

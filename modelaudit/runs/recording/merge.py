@@ -28,7 +28,7 @@ from modelaudit.runs.missing_models import known_target
 from modelaudit.runs.recording.keep_run import BegunRun, keep_run
 from modelaudit.runs.recording.shard_file import NAME, ShardFile, all_found, read_shard
 from modelaudit.runs.run_result import RunOptions, RunResult
-from modelaudit.runs.write_reports import SelectedFormats, report_writer
+from modelaudit.runs.write_reports import ReportOrder, SelectedFormats, report_writer
 from modelaudit.schema import dumps
 from modelaudit.settings import Settings
 from modelaudit.settings.selection import Shard
@@ -238,5 +238,5 @@ def _add_incomplete(begun: BegunRun, settings: Settings, created: str, out: Path
             first = begun.found.problems[0]
             reason = f"no shard has a result for it ({first.file}: {first.detail})"
         audit = incomplete_audit(target, settings, created, reason, not_run=reason)
-        report_writer(out, SelectedFormats((), {}))(audit)
+        report_writer(ReportOrder(out, SelectedFormats((), {})))(audit)
         begun.store.add(begun.run, place, AuditRecord(result_row(audit), dumps(audit).encode()))

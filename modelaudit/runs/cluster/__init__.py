@@ -1,0 +1,1 @@
+"""Auditing models on the nodes of a Ray cluster."""
