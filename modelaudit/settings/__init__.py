@@ -16,6 +16,7 @@ from typing import Annotated, Literal, TypeAlias, get_args
 from msgspec import Meta, Struct, field
 
 from modelaudit.findings import Severity
+from modelaudit.settings.engine import Engine
 from modelaudit.settings.known_models import Baseline
 from modelaudit.settings.selection import Selection
 from modelaudit.settings.signing import Signing
@@ -30,7 +31,6 @@ MOST_JOBS = 8  # by default: each may use the memory that one model is allowed
 Limit: TypeAlias = Annotated[int, Meta(gt=0, le=MOST_BYTES)]
 Ratio: TypeAlias = Annotated[float, Meta(gt=0, le=MOST_BYTES)]
 Seconds: TypeAlias = Annotated[float, Meta(gt=0, le=MOST_SECONDS)]
-EngineName: TypeAlias = Literal["local", "ray"]
 Word: TypeAlias = Annotated[str, Meta(min_length=1)]
 
 
@@ -89,7 +89,6 @@ def declared_task(tasks: Tasks, output: str) -> Task | None:
 
 
 SANDBOXES = ("builtin", "bwrap")
-ENGINES = get_args(EngineName)
 
 
 class ProbeSettings(Struct, frozen=True):
@@ -264,18 +263,6 @@ class OtherRuntime(Struct, frozen=True):
     python: str = ""
     requirements: tuple[str, ...] = ()
     legacy_keras: bool = False
-
-
-class Engine(Struct, frozen=True):
-    """Where models are audited.
-
-    Attributes:
-        name: "local" for processes of this machine, "ray" for a Ray cluster.
-        address: of the cluster; "" for that of the variable RAY_ADDRESS or of this machine.
-    """
-
-    name: EngineName = "local"
-    address: str = ""
 
 
 class Settings(Struct, frozen=True):

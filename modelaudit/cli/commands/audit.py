@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from modelaudit.cli.options import common as options
+from modelaudit.cli.options.engine import engines
 from modelaudit.cli.options.page_options import page_options
 from modelaudit.cli.options.places import PATHS
 from modelaudit.cli.options.selection import selected_settings, selecting
@@ -71,7 +72,7 @@ def _warn(notes: Iterable[str]) -> None:
 @WRITE_BACK
 @options.probing
 @options.shared
-@options.engines
+@engines
 @selecting
 def audit(
     paths: tuple[Place, ...],

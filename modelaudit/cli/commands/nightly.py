@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from modelaudit.cli.options import common as options
+from modelaudit.cli.options.engine import engines
 from modelaudit.cli.options.page_options import page_options
 from modelaudit.cli.options.places import PlaceType
 from modelaudit.cli.options.selection import selected_settings, selecting
@@ -123,7 +124,7 @@ METRICS = options.option(
 @WRITE_BACK
 @options.probing
 @options.shared
-@options.engines
+@engines
 @selecting
 def nightly(
     registry: tuple[Place, ...],

@@ -20,20 +20,18 @@ from modelaudit.errors import UsageError
 from modelaudit.findings import Severity
 from modelaudit.report.export.registry import DEFAULT, PER_MODEL, PER_RUN
 from modelaudit.settings import (
-    ENGINES,
     MIB,
     MOST_BYTES,
     MOST_SECONDS,
     SANDBOXES,
     TASKS,
     CacheSettings,
-    Engine,
-    EngineName,
     ProbeSettings,
     Settings,
     Task,
     default_jobs,
 )
+from modelaudit.settings.engine import Engine, EngineName
 from modelaudit.settings.file import SettingsFile
 from modelaudit.settings.known_models import Baseline
 
@@ -219,33 +217,9 @@ PROBE = (
 )
 
 
-ENGINE = (
-    option(
-        "--engine",
-        type=click.Choice(ENGINES),
-        default=Engine().name,
-        show_default=True,
-        help="Audit models on this machine, or on the nodes of a Ray cluster (docs/fleet.md).",
-    ),
-    option(
-        "--ray-address",
-        default="",
-        metavar="ADDRESS",
-        help="Address of the cluster. Default: RAY_ADDRESS, or the cluster on this machine.",
-    ),
-)
-
-
 def shared(function: Function) -> Function:
     """Options of every command that audits."""
     for add in reversed(SHARED):
-        function = add(function)
-    return function
-
-
-def engines(function: Function) -> Function:
-    """Options of commands that can audit on several machines."""
-    for add in reversed(ENGINE):
         function = add(function)
     return function
 

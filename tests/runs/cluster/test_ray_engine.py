@@ -15,7 +15,7 @@ from modelaudit.runs.cluster.messages import NodeTask, from_line
 from modelaudit.runs.cluster.node_auditor import NodeAuditor
 from modelaudit.runs.found_models import find_models
 from modelaudit.runs.progress import SILENT
-from modelaudit.settings import Engine
+from modelaudit.settings.engine import Engine
 from modelaudit.structs import replace
 from tests.runs.cluster.test_node_worker import SETTINGS, order_for
 from tests.runs.nights import invoke
