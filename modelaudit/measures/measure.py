@@ -28,6 +28,7 @@ from modelaudit.measures.kernels.initialization import (
     LayerContext,
     kernel_initialization,
     like_their_kind,
+    small_together,
 )
 from modelaudit.measures.kernels.initializers import candidates
 from modelaudit.measures.kernels.input_scale import input_scales
@@ -113,7 +114,7 @@ class _Measuring:
         shapes = {name: tensor.shape for name, tensor in self.tensors.items()}
         return Measurements(
             symmetry=tuple(self.symmetry),
-            initialization=tuple(like_their_kind(self.initialization, shapes)),
+            initialization=tuple(small_together(like_their_kind(self.initialization, shapes))),
             batchnorm=tuple(self.batchnorm.values()),
             constant=self._constant(),
             profile=self._profile(),

@@ -15,7 +15,8 @@ LEVEL = Threshold(
 MIN_WEIGHTS_WITH_BIAS = Threshold(
     64,
     "weights",
-    "size from which a kernel with an untouched bias can be called fresh",
+    "size from which a kernel with an untouched bias, or several of them together, can be called "
+    "fresh",
     "chosen",
 )
 FEWEST_WITH_BIAS = Threshold(

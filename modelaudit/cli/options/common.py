@@ -91,7 +91,8 @@ ARCHITECTURE = option(
     "--architecture",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="Architecture for weights files and checkpoints: a JSON file or a model. Default: a JSON "
-    "file of the same name next to them, or model.json.",
+    "file of the same name next to them, model.json, or a file of a similar name that has a place "
+    "for each of their weights.",
 )
 SHARED = (
     option(

@@ -188,6 +188,27 @@ def like_their_kind(
     ]
 
 
+def small_together(found: Sequence[KernelInitialization]) -> list[KernelInitialization]:
+    """The same; kernels that are too small for a verdict alone are decided together.
+
+    They are fresh if every kernel of the model is as drawn and has an untouched bias, and all of
+    them together have as many weights as one that is decided alone. Each bias is evidence of its
+    own: a step of training moves nearly all of them.
+    """
+    untouched = all(
+        each.tests.get("fits") is True and each.tests.get("bias_initial") is True for each in found
+    )
+    small = [each for each in found if each.state == "undecidable"]
+    weights = sum(each.weights for each in small)
+    if not untouched or len(small) < 2 or weights < MIN_WEIGHTS_WITH_BIAS.value:
+        return [*found]
+    reason = (
+        f"the weights and biases of {len(small)} small kernels ({weights} weights) are at their "
+        "initial values"
+    )
+    return [replace(x, state="fresh", reason=reason) if x in small else x for x in found]
+
+
 def _kind(
     kernel: KernelInitialization, shapes: Mapping[str, tuple[int, ...]]
 ) -> tuple[str, tuple[int, ...]]:

@@ -10,6 +10,7 @@ from modelaudit.measures.kernels.initialization import (
     LayerContext,
     kernel_initialization,
     like_their_kind,
+    small_together,
     with_first_inconsistent,
 )
 from modelaudit.measures.kernels.law_fit import law_fit
@@ -165,6 +166,34 @@ def test_copies_of_a_layer_have_one_initializer() -> None:
         shapes = {"one/dense/kernel": shape, "two/dense/kernel": same}
         found = like_their_kind([moved, copy], shapes)
         assert (found[0].tests["fits"], found[1]) == (fits, copy)
+
+
+@pytest.mark.parametrize(
+    ("count", "last", "states"),
+    [
+        (10, STILL, {"fresh"}),
+        (2, STILL, {"fresh"}),
+        (1, STILL, {"undecidable"}),  # 41 weights alone may fit by chance
+        (10, MOVED, {"undecidable", "trained"}),  # a step moved one bias: it may have moved others
+        (10, LayerContext(), {"undecidable"}),  # one layer has no bias that tells
+    ],
+)
+def test_small_kernels_with_untouched_biases_are_decided_together(
+    count: int, last: LayerContext, states: set[str]
+) -> None:
+    """Ten logistic units of 41 inputs each, with the zeros that Keras gives to biases."""
+    sides = [STILL] * (count - 1) + [last]
+    found = [judged(glorot(n, (41, 1)), None, side, count) for n, side in enumerate(sides)]
+    assert {each.state for each in small_together(found)} == states
+
+
+def test_small_trained_kernels_are_not_drawn_together() -> None:
+    """One kernel beyond the bound, or of another law, says that its like were trained, too."""
+    found = [judged(glorot(n, (41, 1)), None, STILL, 10) for n in range(9)]
+    large = np.random.default_rng(9).standard_t(1.5, (41, 1)).astype(np.float32) * 3
+    other = judged(large, GLOROT, STILL, 10)
+    assert other.state == "trained"
+    assert {each.state for each in small_together([*found, other])} == {"undecidable", "trained"}
 
 
 def test_custom_initializers_are_not_guessed() -> None:
