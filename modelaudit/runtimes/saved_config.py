@@ -75,9 +75,19 @@ def is_model(node: Config) -> bool:
 
 
 def unknown_arguments(
-    name: str, kind: str, given: set[str], context: CheckContext, route: str, config: Config
+    name: str,
+    kind: str,
+    given: set[str],
+    context: CheckContext,
+    route: str,
+    config: Config,
+    direct: bool = False,
 ) -> Iterator[Reason]:
-    """Reasons for keys that the class does not accept or lacks; `config` has their values."""
+    """Reasons for keys that the class does not accept or lacks; `config` has their values.
+
+    `direct`: Keras 3's reader of the old dialect makes the layer. It changes no error, and the
+    `from_config` of recurrent layers does not either.
+    """
     profile = context.profile
     accepted = profile.accepts(kind, name)
     if accepted is not None and (extra := sorted(given - accepted)):
@@ -88,7 +98,8 @@ def unknown_arguments(
             LoadOutcome.FAILS,
             f"{route} ({name}) was saved with {listed}, but {name} in {profile.name} does not "
             f"accept {'this argument' if len(extra) == 1 else 'these arguments'}",
-            f"TypeError: Unrecognized keyword arguments passed to {name}: {listed}"
+            f"{'Value' if direct and has(name, Trait.RECURRENT) else 'Type'}Error: Unrecognized "
+            f"keyword arguments passed to {name}: {listed}"
             if profile.keras3
             else f"TypeError: Unrecognized keyword arguments: {extra[:_SHOWN]}"
             if name == "InputLayer"

@@ -188,3 +188,21 @@ def test_keras_3_meets_the_list_of_a_sequential_model_before_its_layers(tmp_path
     (found,) = predict(artifact, ["tf==2.21.0"])
     first = "sequential-config" if listed else "unknown-argument"
     assert found.because[0].code == first
+
+
+@pytest.mark.parametrize(
+    ("layer", "error"), [("LSTM", "ValueError: Unrec"), ("Dense", "TypeError: Unrec")]
+)
+def test_recurrent_layers_of_old_files_pass_the_error_of_their_constructor(tmp_path, layer, error):
+    """As `load_model` of Keras 3.15.1 raised them for LSTM(time_major=False) and Dense(odd=1)."""
+    layers = [
+        {"class_name": "InputLayer", "config": {"name": "i", "batch_input_shape": [None, 3, 2]}},
+        {"class_name": layer, "config": {"name": "d", "units": 1, "odd": False}},
+    ]
+    saved = {"class_name": "Sequential", "config": {"name": "s", "layers": layers}}
+    with h5py.File(tmp_path / "m.h5", "w") as file:
+        file.attrs["model_config"] = json.dumps(saved)
+        file.create_group("model_weights").attrs["layer_names"] = [b"d"]
+    artifact = static_facts(tmp_path / "m.h5", Settings()).artifact
+    (found,) = predict(artifact, ["tf==2.21.0"])
+    assert found.because[0].error.startswith(error)
