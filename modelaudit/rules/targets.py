@@ -28,6 +28,7 @@ from modelaudit.runtimes.model import (
 from modelaudit.structs import replace
 
 WHOLE_MODEL = "load_model"  # the other calls need code, which may handle the difference
+SAVED_WEIGHTS = "The checkpoint has no save_counter, as Model.save_weights writes it."
 SHOWN = 3  # reasons quoted in a finding; the compatibility table has all of them
 
 
@@ -150,14 +151,17 @@ def _differs(rule: Rule, facts: Facts) -> Iterator[Finding]:
             guesses.setdefault(reason.code, []).append(prediction)
             continue
         without = " with compile=False" * _stops_compiling(facts, prediction)
+        refused = _as_weights(facts, prediction)
+        before = f"{SAVED_WEIGHTS} {told(refused)} " if refused else ""
         yield rule.finding(
-            f"{_as_weights(facts, prediction)}{prediction.runtime}: {prediction.call}{without} raises no error but loads a different "
+            f"{before}{prediction.runtime}: {prediction.call}{without} raises no error but loads a different "
             "model, "
             f"because {reason.text}.",
             route=reason.route,
             evidence=_evidence(prediction, reason),
             key=f"{prediction.runtime} {prediction.call} {reason.code}",
-            fix=with_repair(facts, prediction.runtime, reason.fix),
+            title="A runtime refuses the weights, or restores another model" if refused else "",
+            fix=with_repair(facts, prediction.runtime, (refused or prediction).because[0].fix),
             severity=rule.severity if _matters(facts, prediction) else Severity.MEDIUM,
             confidence=_confidence(rule, prediction),
         )
@@ -165,18 +169,15 @@ def _differs(rule: Rule, facts: Facts) -> Iterator[Finding]:
         yield _guess(rule, each)
 
 
-def _as_weights(facts: Facts, prediction: Prediction) -> str:
-    """What `load_weights` says, the call of who saved a checkpoint with `Model.save_weights`."""
+def _as_weights(facts: Facts, prediction: Prediction) -> Prediction | None:
+    """The failing `load_weights`, the call of who saved a checkpoint with `Model.save_weights`."""
     if prediction.call != LoadCall.RESTORE or not by_save_weights(facts.artifact):
-        return ""
+        return None
     for each in facts.predictions:
         same = each.runtime == prediction.runtime and each.call == LoadCall.LOAD_WEIGHTS
         if same and each.predicted is LoadOutcome.FAILS:
-            return (
-                "The checkpoint has no save_counter, as Model.save_weights writes it. "
-                f"{told(each)} "
-            )
-    return ""
+            return each
+    return None
 
 
 def _stops_compiling(facts: Facts, prediction: Prediction) -> bool:

@@ -94,3 +94,4 @@ def test_a_checkpoint_of_save_weights_is_refused_by_its_own_call(counter, refusa
     (finding,) = run_rule(rule("MA221"), facts).findings
     assert "Checkpoint.restore raises no error but loads a different model" in finding.detail
     assert ("ValueError: File format not supported" in finding.detail) is refusal
+    assert ("save the weights there as .weights.h5" in finding.fix) is refusal
