@@ -285,7 +285,7 @@ class _Run(Exception):
     """The model was run."""
 
 
-def _must_not_run(artifact: Artifact, settings: Settings) -> ProbeResult:
+def _must_not_run(artifact: Artifact, settings: Settings, source: object) -> ProbeResult:
     raise _Run
 
 
