@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from modelaudit.facts import Json
+from modelaudit.facts import Json, Layer
 from modelaudit.formats.keras.inbound_nodes import Argument, LayerCall, TensorReference
 from modelaudit.formats.keras.json_config import mapping, text
 from modelaudit.repairs.translate.graph_nodes import as_function_call
@@ -32,7 +32,7 @@ def as_operation(
         spec: Argument = given.get("slice_spec")
         return operation_layer(NUMPY, "GetItem", {"name": name}, translation), [
             first,
-            _slices(spec),
+            _slices(_without_ellipsis(spec, translation.layer(route))),
         ]
     operation = operation_of(function)
     if operation is None or kind != "TFOpLambda":
@@ -104,6 +104,22 @@ def operation_layer(module: str, name: str, config: Node, translation: Translati
     return {"module": module, "class_name": name, "config": config, "registered_name": name}
 
 
+def _without_ellipsis(spec: Argument, layer: Layer | None) -> Argument:
+    """A slice with the axes that an ellipsis stands for: Keras 3 reads no ellipsis in HDF5."""
+    shape = layer.input_shapes[0] if layer and layer.input_shapes else None
+    items = spec if isinstance(spec, list) else [spec]
+    places = [i for i, each in enumerate(items) if _is_ellipsis(each)]
+    if shape is None or len(places) != 1:
+        return spec
+    taken = sum(each is not None for each in items) - 1  # None adds an axis
+    axes: list[Argument] = [{"start": None, "stop": None, "step": None}] * (len(shape) - taken)
+    return [*items[: places[0]], *axes, *items[places[0] + 1 :]]
+
+
+def _is_ellipsis(spec: Argument) -> bool:
+    return isinstance(spec, dict) and spec.get("class_name") == "__ellipsis__"
+
+
 def _slices(spec: Argument) -> Argument:
     """A saved slice: `start`, `stop` and `step` of each axis."""
     if isinstance(spec, list):
@@ -112,6 +128,6 @@ def _slices(spec: Argument) -> Argument:
     if isinstance(spec, dict) and "start" in spec:
         bounds: dict[str, Argument] = {key: spec.get(key) for key in ("start", "stop", "step")}
         found = {"class_name": "__slice__", "config": bounds}
-    elif isinstance(spec, dict) and spec.get("class_name") == "__ellipsis__":
+    elif _is_ellipsis(spec):
         found = {"class_name": "__ellipsis__", "config": {}}
     return found or spec

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import base64
 import marshal
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from modelaudit.facts import Architecture, Artifact, Format, Layer
+from modelaudit.formats.keras.inbound_nodes import LayerCall, TensorReference
+from modelaudit.repairs.translate.tensor_functions import as_operation
 from modelaudit.repairs.translate.to_keras2 import to_keras2
 from modelaudit.repairs.translate.to_keras3 import to_keras3
 from modelaudit.repairs.translate.translation import Translation, Untranslatable
@@ -341,3 +345,19 @@ def test_a_lambda_before_a_sequential_model_that_states_its_shape_in_its_first_l
     new = to_keras3(model, translation(KERAS_3, "tf==1.15"))
     assert new["class_name"] == "Functional"
     assert [each["class_name"] for each in layers_of(new)] == ["InputLayer", "Square", "Dense"]
+
+
+def test_an_ellipsis_is_written_as_the_axes_that_it_stands_for() -> None:
+    """Keras 3 reads none in HDF5. `None` adds an axis and stands for none."""
+    state = translation(KERAS_3, KERAS_2)
+    saved = Layer("slice", "slice", "SlicingOpLambda", input_shapes=((None, 4, 4, 2, 7),))
+    whole = Architecture("Functional", "model", "keras2", (saved,), (), ())
+    state.source = Artifact(Path("a.h5"), Format.LEGACY_H5_FULL, architecture=whole)
+    last: list[Any] = [{"class_name": "__ellipsis__"}, None, {"start": 0, "stop": 2, "step": None}]
+    item = {"class_name": "SlicingOpLambda", "config": {"function": "__operators__.getitem"}}
+    call = LayerCall((TensorReference("x", 0, 0),), {"slice_spec": last})
+    _, (_, spec) = as_operation(item, call, "slice", state, "slice")
+    assert isinstance(spec, list)
+    bounds = [each and each["config"]["stop"] for each in spec]
+    assert bounds == [None, None, None, None, None, 2]
+    assert [each is None for each in spec] == [False] * 4 + [True, False]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
@@ -16,6 +17,7 @@ from modelaudit.formats.bytecode.instructions import (
 from modelaudit.formats.bytecode.marshal_reader import Bytecode, Code
 
 MOST_INSTRUCTIONS = 400
+MOST_VALUE = 1 << 31  # of a whole number that is computed
 MOST_TERMS = 200  # of the expression, with every variable replaced by what it stands for
 _SKIPPED = ("RESUME", "PRECALL", "CACHE", "NOP")
 _CALLS = ("CALL", "CALL_FUNCTION", "CALL_METHOD", "CALL_FUNCTION_KW", "CALL_KW")
@@ -28,6 +30,7 @@ _BINARY = {
     "BINARY_POWER": "**",
     "BINARY_MATRIX_MULTIPLY": "@",
 }
+_WHOLE = {"+": operator.add, "-": operator.sub, "*": operator.mul}
 # Arguments of BINARY_OP, from `opcode._nb_ops` of Python 3.11 to 3.14.
 _OPERATORS = {0: "+", 4: "@", 5: "*", 8: "**", 10: "-", 11: "/", 26: "[]"}
 
@@ -234,7 +237,8 @@ class _Machine:
 
     def _operator(self, symbol: str) -> None:
         left, right = self._several(2)
-        self.stack.append(Apply(symbol, (left, right)))
+        known = _computed(symbol, left, right)
+        self.stack.append(Apply(symbol, (left, right)) if known is None else Constant(known))
 
     def _build(self, name: str, count: int) -> None:
         """A tuple, list or slice."""
@@ -275,6 +279,17 @@ class _Machine:
         plain = len(values) - len(keywords)
         given = dict(zip(keywords, values[plain:], strict=True))
         self.stack.append(Apply(function.path, tuple(values[:plain]), given))
+
+
+def _computed(symbol: str, left: Value, right: Value) -> int | None:
+    """The result of whole numbers, as in the bounds of a slice; None if it is not known."""
+    if not (isinstance(left, Constant) and isinstance(right, Constant) and symbol in _WHOLE):
+        return None
+    one, other = left.value, right.value
+    if type(one) is not int or type(other) is not int:
+        return None
+    found: int = _WHOLE[symbol](one, other)
+    return found if abs(found) < MOST_VALUE else None
 
 
 def literal(value: object) -> Literal:

@@ -174,3 +174,12 @@ def test_keywords_of_python_before_3_6() -> None:
     )
     (layout,) = (each for each in LAYOUTS if each.last == (2, 7))
     assert shown(expression_of(Bytecode(layout, code)), "t") == "K.mean(t, axis=1)"
+
+
+def test_bounds_of_a_slice_are_computed_from_whole_numbers() -> None:
+    code = read("lambda x, i=1: x[:, i * 2 - 1 : (i + 1) * 2]")
+    computed = expression_of(code, {"i": Constant(1)})
+    assert computed == expression_of(read("lambda x: x[:, 1:4]"))
+    huge = read("lambda x, i=1: x[: i * 65536 * 65536]")
+    with pytest.raises(Unknown, match="computed bounds"):
+        expression_of(huge, {"i": Constant(1)})
