@@ -36,7 +36,6 @@ _ONE: tuple[tuple[str, str, str], ...] = (
     (NN, "Sigmoid", "math.sigmoid nn.sigmoid sigmoid"),
     (NN, "Softplus", "math.softplus nn.softplus"),
     (NN, "Softsign", "math.softsign nn.softsign"),
-    (NN, "Elu", "nn.elu"),
     (NN, "Selu", "nn.selu"),
     (NUMPY, "Tanh", "math.tanh nn.tanh tanh"),
     (NUMPY, "Absolute", "math.abs abs"),
@@ -90,6 +89,7 @@ _PLAIN_MATMUL = dict.fromkeys(
 _OTHERS: Mapping[str, Operation] = {
     "nn.softmax": Operation(NN, "Softmax", config={"axis": "axis"}),
     "nn.log_softmax": Operation(NN, "LogSoftmax", config={"axis": "axis"}),
+    "nn.elu": Operation(NN, "Elu", fixed={"alpha": 1.0}),
     "nn.leaky_relu": Operation(NN, "LeakyRelu", config={"alpha": "negative_slope"}),
     "nn.gelu": Operation(
         NN, "Gelu", config={"approximate": "approximate"}, fixed={"approximate": False}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import marshal
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -163,6 +164,21 @@ def test_functions_of_tensorflow_become_operations_and_go_back() -> None:
     back = layers_of(to_keras2(new, translation(KERAS_2, KERAS_3)))[1]
     assert back["config"]["function"] == "math.multiply"
     assert back["inbound_nodes"] == [["input_1", 0, 0, {"y": 2.0, "name": None}]]
+
+
+@pytest.mark.parametrize(("alpha", "known"), [(1.0, True), (0.5, False)])
+def test_elu_of_tensorflow_has_no_alpha(alpha: float, known: bool) -> None:
+    elu = {
+        "module": "keras.src.ops.nn",
+        "class_name": "Elu",
+        "config": {"name": "elu", "alpha": alpha},
+    }
+    reference = {"shape": [None, 3], "dtype": "float32", "keras_history": ["input_1", 0, 0]}
+    given = {"args": [{"class_name": "__keras_tensor__", "config": reference}], "kwargs": {}}
+    model = functional(at(input2(3)), at(elu, given), output="elu")
+    with nullcontext() if known else pytest.raises(Untranslatable, match="no argument alpha"):
+        new = layers_of(to_keras2(model, translation(KERAS_2, KERAS_3)))[1]
+        assert new["config"]["function"] == "nn.elu"
 
 
 def test_a_function_without_an_equal_is_refused() -> None:
