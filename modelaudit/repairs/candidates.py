@@ -246,11 +246,9 @@ class RepairJob:
         attempt = check(
             self.artifact, repaired, handle, self._reference(), self.settings, candidate.edits
         )
-        if self.runtimes is not None and self.runtimes.target is not None:
-            if attempt.failure or attempt.proof.outputs is not None:
-                return attempt  # the target itself has answered
-            return self._as_predicted(attempt, repaired)
-        attempt = self._as_predicted(attempt, repaired)
+        target = self.runtimes is not None and self.runtimes.target is not None
+        if not (target and (attempt.failure or attempt.proof.outputs is not None)):
+            attempt = self._as_predicted(attempt, repaired)  # else the target itself has answered
         if not attempt.failure and candidate.trained:
             why = self._refused(repaired, compile=True)
             return replace(attempt, uncompiled=attempt.uncompiled or why)
