@@ -112,7 +112,8 @@ def _without_ellipsis(spec: Argument, layer: Layer | None) -> Argument:
     if shape is None or len(places) != 1:
         return spec
     taken = sum(each is not None for each in items) - 1  # None adds an axis
-    axes: list[Argument] = [{"start": None, "stop": None, "step": None}] * (len(shape) - taken)
+    axis: dict[str, Argument] = dict.fromkeys(("start", "stop", "step"))
+    axes: list[Argument] = [axis for _ in range(len(shape) - taken)]
     return [*items[: places[0]], *axes, *items[places[0] + 1 :]]
 
 
