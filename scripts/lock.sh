@@ -11,7 +11,7 @@ command -v uv >/dev/null || {
 compile() { # OUTPUT ARGUMENT...
     local output=$1
     shift
-    uv pip compile "$@" --output-file "$output" --quiet \
+    uv pip compile "$@" --constraint requirements/limits.in --output-file "$output" --quiet \
         --universal --python-version 3.11 --generate-hashes --no-annotate \
         --custom-compile-command "make lock"
 }
