@@ -48,7 +48,7 @@ class Manifest(Struct, frozen=True):
     subject: str
     algorithm: str
     allow_symlinks: bool
-    ignored: tuple[PurePosixPath, ...]
+    ignored: frozenset[str]
     files: Mapping[str, tuple[SignedPart, ...]]
     in_shards: bool
 
@@ -59,7 +59,8 @@ class Manifest(Struct, frozen=True):
 
     def ignores(self, name: str) -> bool:
         """Whether a file was left out, if there was one of this name."""
-        return any(PurePosixPath(name).is_relative_to(each) for each in self.ignored)
+        path = PurePosixPath(name)
+        return any(str(each) in self.ignored for each in (path, *path.parents))
 
 
 class _Subject(Struct, frozen=True):
@@ -141,7 +142,7 @@ def read_manifest(payload: bytes, limits: Limits, file: str) -> Manifest:
         subject=subject.name,
         algorithm=how.hash_type,
         allow_symlinks=how.allow_symlinks,
-        ignored=tuple(PurePosixPath(_safe(each, file)) for each in how.ignore_paths),
+        ignored=frozenset(_safe(each, file) for each in how.ignore_paths),
         files=_files(said, file),
         in_shards=how.method == "shards",
     )
