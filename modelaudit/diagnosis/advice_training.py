@@ -18,6 +18,17 @@ TRAINING_ADVICE: Mapping[str, Advice] = {
                      TRAIN_AGAIN),
         ),
     ),
+    "untrained-layers": Advice(
+        "Training did not change some layers",
+        "A checkpoint of the same training in which these layers differ from their initial values.",
+        (
+            NextStep("If they were frozen, load their pretrained weights before training, or "
+                     "unfreeze them, compile again and train:",
+                     TRAIN_AGAIN),
+            NextStep("Otherwise find what stops the gradient between them and the loss, such as a "
+                     "stop_gradient, an output without a loss, or inputs that are all 0."),
+        ),
+    ),
     "exploded-weights": Advice(
         "Training may have diverged: the weights are enormous",
         "A checkpoint of the last step with weights of ordinary size.",

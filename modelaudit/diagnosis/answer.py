@@ -66,6 +66,11 @@ SENTENCES = {
         "restore skipped it, or no training reached it. The output may be arbitrary[[, and its "
         "reaction to a flip accidental]]."
     ),
+    "untrained-layers": (
+        "{where}: still at initial values, because training did not change them. The file shows "
+        "that they were frozen, or that no gradient reached them, so no restore lost anything. The "
+        "output may be arbitrary[[, and its reaction to a flip accidental]]."
+    ),
     "bn-statistics-lost": (
         "The moving statistics of batch normalisation were lost when the model was saved or "
         "restored. The following layers therefore receive values on the wrong scale, and the "
@@ -184,7 +189,7 @@ def plain_answer(case: Case, diagnosis: Diagnosis) -> str:
     mistakes = likely_mistakes(case) if first.cause in OPEN else ()
     if mistakes:
         # Details begin with the name of a layer, which keeps its case.
-        text += f" The design, however, has a likely mistake ({mistakes[0].code}): "
+        text += f" The file, however, shows a likely mistake ({mistakes[0].code}): "
         text += mistakes[0].detail
     text += _doubted(diagnosis)
     if case.behaviour is None and first.cause not in {

@@ -139,21 +139,22 @@ def arranged(case: Case, results: Decided, chosen: frozenset[str] = frozenset())
     ruled_out: dict[str, RuledOut] = {}
     unknown: dict[str, Undecidable] = {}
     for step, answer in results:
-        title = in_words(ADVICE[step.cause].title, case.words)
+        cause = (answer.cause if isinstance(answer, CauseFound) else "") or step.cause
+        title = in_words(ADVICE[cause].title, case.words)
         before = [name for name, _ in causes]
         explained = [name for name in before if name in step.explained_by]
-        open_ = Undecidable(cause=step.cause, what=title, needs=case.deciding, suspected=True)
+        open_ = Undecidable(cause=cause, what=title, needs=case.deciding, suspected=True)
         if isinstance(answer, CauseFound):
-            if step.cause in before:
+            if cause in before:
                 continue
             of = next((name for name in explained if not _apart(step, answer, name, chosen)), None)
             if of is not None:
                 text = answer.evidence[0].text
-                consequences.append(Consequence(step.cause, title, of, text))
+                consequences.append(Consequence(cause, title, of, text))
             elif answer.doubted:
-                unknown.setdefault(step.cause, open_)
+                unknown.setdefault(cause, open_)
             else:
-                causes.append((answer.cause or step.cause, answer))
+                causes.append((cause, answer))
         elif any(name in step.moot_after for name in before):
             continue
         elif isinstance(answer, CauseExcluded):

@@ -50,6 +50,7 @@ BEHIND: dict[str, tuple[str, ...]] = {
     "never-loaded": ("untouched",),
     "not-trained": ("untouched", "small-steps", "short"),
     "partial-restore": ("partial",),
+    "untrained-layers": ("partial",),
     "bn-statistics-lost": ("statistics",),
     "bn-statistics-unsettled": ("statistics",),
     "head-bias": ("head",),

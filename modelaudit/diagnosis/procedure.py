@@ -70,7 +70,9 @@ from modelaudit.rules.unsafe_advice import loading_danger
 from modelaudit.structs import replace
 
 WEIGHTS = frozenset({"damaged-restore", "nonfinite-weights"})
-RESTORE = WEIGHTS | {"never-loaded", "partial-restore", "bn-statistics-lost"}
+RESTORE = WEIGHTS | {
+    *("never-loaded", "partial-restore", "untrained-layers", "bn-statistics-lost"),
+}
 NOISE = frozenset({"nondeterministic"})
 DRAWN = NOISE | {"sampled-output"}
 BUILT_IN = frozenset({"invariant-by-construction"})

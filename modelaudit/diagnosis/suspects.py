@@ -32,7 +32,10 @@ RESTORE_CAUSES = (
 DESIGN_CAUSES = (
     *("constant-by-construction", "labels-outside-output", "loss-unsuited", "network-design"),
 )
-TRAINING_CAUSES = ("bn-statistics-unsettled", "not-trained", "exploded-weights", "prior-only")
+TRAINING_CAUSES = (
+    *("untrained-layers", "bn-statistics-unsettled", "not-trained", "exploded-weights"),
+    "prior-only",
+)
 UNJUDGED = "No [[flip of the input or ]]output can be judged."
 # Causes that hide what training taught the filters.
 HIDING = (

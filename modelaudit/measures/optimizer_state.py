@@ -271,9 +271,11 @@ def _kept_for(name: str, kind: re.Pattern[str]) -> str:
         return _plain(owner)
     if tf1 := _TF1_SLOT.search(name):
         return _plain(name[: tf1.start()])
-    # Others begin with the optimizer that they belong to.
-    inside = kind.sub("", name).removeprefix("optimizer_weights/").removeprefix("training/")
-    return _plain(inside.partition("/")[2])
+    # Others begin with the optimizer that they belong to, or with the kind of slot if its variables
+    # were made outside a training.
+    inside = f"/{name.removeprefix('optimizer_weights/').removeprefix('training/')}"
+    owner = kind.sub("", inside).removeprefix("/")
+    return _plain(owner if kind.match(inside) else owner.partition("/")[2])
 
 
 def _longest_end(name: str, keys: Collection[str]) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 from modelaudit.rules import (
+    alike_inputs,
     architecture,
     axis_order,
     behaviour,
@@ -98,6 +99,7 @@ CATALOGUE: tuple[Rule, ...] = tuple(
             *training_steps.RULES,
             *training_extent.RULES,
             *training_gradients.RULES,
+            *alike_inputs.RULES,
             *training_results.RULES,
             *golden.RULES,
             *symmetry.RULES,

@@ -37,6 +37,9 @@ SIBLINGS = (
     "tell whether these were skipped by a restore or never used in training."
 )
 
+# What shows that training, not a restore, left values as they were drawn.
+BY_TRAINING = frozenset((NO_GRADIENT, NO_STATE, FEATURES, BODY))
+
 # Explanation -> title and fix.
 EXPLAINED: Mapping[str, tuple[str, str]] = {
     ONE_STEP: (
@@ -80,7 +83,8 @@ EXPLAINED: Mapping[str, tuple[str, str]] = {
         "Kernels received no gradient in training",
         (
             "Find what stops the gradient between these layers and the loss, such as a stop_gradient, an output "
-            "without a loss, a normalization over a single value, an attention to a single position, or units whose ReLU always gives 0."
+            "without a loss, a normalization over a single value, an attention to a single position, inputs "
+            "that are all 0, or units whose ReLU always gives 0."
         ),
     ),
     FADED_MOMENTS: (

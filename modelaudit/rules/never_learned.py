@@ -12,7 +12,7 @@ from modelaudit.rules.grammar import counted
 from modelaudit.rules.heads import paired_heads
 from modelaudit.rules.model import Facts, NotApplicable
 from modelaudit.rules.network_heads import saved_graph
-from modelaudit.rules.training_extent import fix_without_steps
+from modelaudit.rules.training_extent import fix_without_steps, steps_without_effect
 from modelaudit.rules.training_reach import one_step_of
 
 
@@ -30,6 +30,11 @@ def why_initial(facts: Facts, moved: float) -> tuple[str, Severity | None, str]:
             Severity.LOW,
             "Mend the output, see MA305 or MA306, then train again.",
         )
+    if without := steps_without_effect(facts):
+        assert state is not None
+        steps = counted(without, "training step", "training steps")
+        why = f"the {steps} had no effect, since the learning rate is {state.rate:g}"
+        return why, Severity.LOW, "Compile with the default learning rate, then train again."
     if moved:
         step = one_step_of(facts.artifact)
         least = f", less than one step of the optimizer ({step:.1g})" * (moved <= step)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 
 from modelaudit.audit_types.kernels import KernelInitialization
 from modelaudit.facts import Layer
@@ -13,6 +13,7 @@ from modelaudit.rules.grammar import counted
 from modelaudit.rules.initial_values import never_trained
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.rules.network_heads import output_heads, saved_graph, weighs
+from modelaudit.rules.training_traces import steps_of_nothing
 from modelaudit.rules.untrained_bodies import layer_of
 from modelaudit.structs import replace
 from modelaudit.thresholds.training import UNITS_ALIKE
@@ -28,8 +29,9 @@ def _frozen(rule: Rule, facts: Facts) -> Iterator[Finding]:
     heads = {head.weights.route: head.weights for head in output_heads(graph)}
     measured = facts.measurements.initialization if facts.measurements else ()
     states = {layer_of(kernel): kernel for kernel in reversed(measured)}
-    trained = any(state.state == "trained" for state in states.values())
-    for layer in heads.values():
+    trained = {route for route, state in states.items() if state.state == "trained"}
+    steps = steps_of_nothing(facts.artifact)
+    for layer in heads.values() if not steps else ():
         state = states.get(layer.route)
         fresh = state is not None and state.state == "fresh" and not state.guessed
         model = _around(layer.route, models)
@@ -40,37 +42,25 @@ def _frozen(rule: Rule, facts: Facts) -> Iterator[Finding]:
             or _alone(layer, weighing, models)
             or _drawn(model, states)
             # Frozen as a whole, it was trained before: the last layer is the one that was not.
-            or any(s.state == "trained" and r.startswith(f"{model}/") for r, s in states.items())
+            or any(route.startswith(f"{model}/") for route in trained)
         )
         if not layer.trainable and fresh and trained and alone:
+            around = any(each.trainable and each.route in trained for each in weighing)
+            effect = (
+                "the layers before it could only learn what suits these values"
+                if around
+                else "what the classes are was never learned"
+            )
             yield _found(
                 rule,
                 layer,
                 f"{layer.route}, the last layer with weights, is frozen at the values that its "
-                "initializer drew: what the classes are was never learned",
-                Severity.HIGH,
+                f"initializer drew: {effect}",
+                Severity.MEDIUM if around else Severity.HIGH,
             )
             return
     if weighing and not any(layer.trainable for layer in weighing):
-        norms = facts.measurements.batchnorm if facts.measurements else ()
-        never = bool(measured) and never_trained(facts.artifact, measured, norms)[0]
-        # An optimizer with averages of gradients trained weights before they were frozen, unless
-        # all are as they were drawn.
-        slots = any(t.role == "optimizer" and t.shape for t in facts.artifact.tensors)
-        before = slots and not never
-        yield rule.finding(
-            f"All of the {counted(len(weighing), 'layer', 'layers')} with weights are frozen. "
-            + (
-                "The optimizer trained some before, as a part of a GAN that was frozen afterwards."
-                if before
-                else "With the compile settings in this file, training changes nothing."
-            )
-            + " They still have their initial values." * never,
-            route=weighing[-1].route,
-            evidence={"measured": 0, "unit": "layers that are not frozen", "n": len(weighing)},
-            severity=Severity.HIGH if never else Severity.INFO if before else Severity.LOW,
-            fix="Unfreeze what is to learn, compile, and train again:\nmodel.trainable = True",
-        )
+        yield _all_frozen(rule, facts, weighing, steps)
         return
     for layer in heads.values():
         if not layer.trainable:
@@ -81,8 +71,42 @@ def _frozen(rule: Rule, facts: Facts) -> Iterator[Finding]:
             )
             untouched = _at_start(states.get(layer.route)) and trained
             severity = Severity.MEDIUM if untouched else Severity.LOW
-            also = ", and its bias and kernel are as initializers draw them" * untouched
+            also = ", and its bias and kernel are as initializers draw them" * bool(untouched)
             yield _found(rule, layer, detail + also, severity if alone else Severity.INFO)
+
+
+def _all_frozen(rule: Rule, facts: Facts, weighing: Sequence[Layer], steps: int) -> Finding:
+    """That no layer can learn. `steps` were made in vain, see `steps_of_nothing`."""
+    measured = facts.measurements.initialization if facts.measurements else ()
+    norms = facts.measurements.batchnorm if facts.measurements else ()
+    never = bool(measured) and never_trained(facts.artifact, measured, norms)[0]
+    fresh = next((kernel for kernel in measured if kernel.state == "fresh" and steps), None)
+    # An optimizer with averages of gradients trained weights before they were frozen, unless
+    # all are as they were drawn.
+    slots = any(t.role == "optimizer" and t.shape for t in facts.artifact.tensors)
+    before = slots and not never
+    if before:
+        effect = "The optimizer trained some before, as a part of a GAN that was frozen afterwards."
+        severity = Severity.INFO
+    elif steps:
+        made = counted(steps, "training step", "training steps")
+        effect = f"The {made} changed nothing: the optimizer has averages for no weight."
+        severity = Severity.HIGH if never or fresh else Severity.MEDIUM
+    else:
+        effect = "With the compile settings in this file, training changes nothing."
+        severity = Severity.HIGH if never else Severity.LOW
+    if never:
+        effect += " They still have their initial values."
+    elif fresh:
+        effect += f" {layer_of(fresh)} still has values as drawn by its initializer."
+    return rule.finding(
+        f"All of the {counted(len(weighing), 'layer', 'layers')} with weights are frozen. {effect}",
+        route=weighing[-1].route,
+        title="All layers with weights are frozen",
+        evidence={"measured": 0, "unit": "layers that are not frozen", "n": len(weighing)},
+        severity=severity,
+        fix="Unfreeze what is to learn, compile, and train again:\nmodel.trainable = True",
+    )
 
 
 def _at_start(state: KernelInitialization | None) -> bool:

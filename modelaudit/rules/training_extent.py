@@ -22,6 +22,7 @@ from modelaudit.rules.training_reach import (
     one_step_of,
     require_steps,
 )
+from modelaudit.thresholds.design import LOW_RATE
 from modelaudit.thresholds.training import (
     FEW_STEPS,
     HARDLY_MOVED,
@@ -188,6 +189,17 @@ def fix_without_steps(facts: Facts) -> str:
     """What to do if the optimizer has made no step; empty otherwise."""
     state = optimizer_state(facts.artifact)
     return TRAIN if state is not None and state.steps == 0 else ""
+
+
+def steps_without_effect(facts: Facts) -> int:
+    """The steps at a learning rate of nearly 0 that left every weight as drawn; 0 if none did."""
+    state, found = optimizer_state(facts.artifact), facts.measurements
+    if state is None or not state.steps or state.rate is None or found is None:
+        return 0
+    if not 0 <= state.rate < LOW_RATE.value:
+        return 0
+    drawn, _ = never_trained(facts.artifact, found.initialization, found.batchnorm)
+    return state.steps if drawn else 0
 
 
 def _unscaled(rule: Rule, facts: Facts) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""MA433, MA434, MA439: what the optimizer's averages say of the gradients in training."""
+"""MA433, MA434: what the optimizer's averages say of the gradients in training."""
 
 from __future__ import annotations
 
@@ -8,20 +8,17 @@ from collections.abc import Iterator, Sequence
 from modelaudit.audit_types.values import number
 from modelaudit.facts import is_row
 from modelaudit.findings import Confidence, Finding, Severity
-from modelaudit.measures.architecture.layer_graph import LayerGraph
 from modelaudit.measures.optimizer_state import OptimizerState, WeightMoments
-from modelaudit.rules import examples
+from modelaudit.rules.alike_inputs import fed_zeros
 from modelaudit.rules.initial_values import left_initial
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.rules.network_heads import activation_of, saved_graph
 from modelaudit.rules.signal_flow import sigmoid_depths
 from modelaudit.rules.training_reach import require_steps
 from modelaudit.rules.training_steps import adam, compiled_state
-from modelaudit.structs import replace
 from modelaudit.thresholds.design import SIGMOIDS
 from modelaudit.thresholds.training import (
     ALIVE,
-    ONE_RATIO,
     SHRINKING,
     SILENT_UNITS,
     SLOW_FADING,
@@ -35,7 +32,7 @@ _SMALLEST = math.ldexp(1, -125)  # twice the smallest normal float32
 _MATRICES = frozenset(("kernel", "recurrent_kernel", "depthwise_kernel", "pointwise_kernel"))
 
 
-def _trained(facts: Facts) -> tuple[OptimizerState, tuple[WeightMoments, ...]]:
+def trained_moments(facts: Facts) -> tuple[OptimizerState, tuple[WeightMoments, ...]]:
     """The optimizer and its averages, after at least `FEW_STEPS`."""
     state = compiled_state(facts)
     if not state.moments:
@@ -61,7 +58,7 @@ def _ratio(each: WeightMoments, largest: float) -> float | None:
 def _no_gradient(rule: Rule, facts: Facts) -> Iterator[Finding]:
     assert facts.measurements is not None
     measured = facts.measurements
-    state, moments = _trained(facts)
+    state, moments = trained_moments(facts)
     units = [*_silent_units(rule, facts, state)]
     yield from units
     largest = max((each.first or 0.0 for each in moments), default=0.0)
@@ -89,8 +86,9 @@ def _no_gradient(rule: Rule, facts: Facts) -> Iterator[Finding]:
         for each in left_initial(facts.artifact, measured.initialization, measured.batchnorm)
     }
     weighed, silent = ([*filter(_weighs, each)] for each in (moments, stopped))
-    if measured.constant or known.issuperset(each.route for each in silent):
-        return  # said by MA437 or MA405
+    said = known.issuperset(each.route for each in silent) or fed_zeros(facts.artifact)
+    if measured.constant or said:
+        return  # said by MA437, MA405 or MA439
     never = all(not each.second and not each.first for each in silent)
     first = silent[0]
     # Where the layers up to some place got no gradient, the output no longer depends on the input.
@@ -179,7 +177,7 @@ def _since(
 
 
 def _vanishing(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    state, moments = _trained(facts)
+    state, moments = trained_moments(facts)
     kernels = [each for each in moments if _weighs(each)]
     sizes = [(each, math.sqrt(each.mean_second)) for each in kernels if each.mean_second]
     squared = bool(sizes)
@@ -218,73 +216,6 @@ def _explained(facts: Facts) -> bool:
     return max(sigmoid_depths(saved_graph(facts)).values(), default=0) >= SIGMOIDS.value
 
 
-def _alike(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    _, moments = _trained(facts)
-    biases = {each.route: each for each in moments if each.role == "bias"}
-    kernels = [each for each in moments if each.role == "kernel" and each.route in biases]
-    if not kernels:
-        raise NotApplicable("no layer has averages of the gradients of a kernel and a bias")
-    graph = saved_graph(facts) if facts.artifact.architecture else None
-    for kernel in kernels:
-        value = _only_input(kernel, biases[kernel.route])
-        if value is not None:
-            first = kernel.route == kernels[0].route
-            before = "" if first else ", or the layers before it gave one value for all inputs"
-            yield rule.finding(
-                f"In training, every value that {kernel.route} got was {value:.3g}: all inputs were "
-                f"the same{before}. The gradient of a kernel is that of the bias times the input, "
-                "and here the averages of both have one ratio.",
-                route=kernel.route,
-                evidence={"measured": value, "unit": "as every value", "n": len(kernels)},
-                severity=rule.severity if first else Severity.MEDIUM,
-                fix=_unmasked(graph, kernel.route, value),
-            )
-            return
-
-
-def _unmasked(graph: LayerGraph | None, route: str, value: float) -> str:
-    """What to do where a mask may hide all that differs; empty without one."""
-    behind = graph.above([route]) if graph else frozenset()
-    masks = [x for x in (graph.layers if graph else ()) if x.route in behind]
-    mask = next((layer for layer in masks if layer.class_name == "Masking"), None)
-    if mask is None:
-        return ""
-    said = number(mask.config.get("mask_value", 0.0))
-    hidden = "mask_value" if said is None else f"{said:g}"
-    return (
-        f"{mask.name} hides all positions of the value {hidden}, and every other one is {value:.3g}. "
-        f"If {hidden} is a value of the data, remove the mask or use another mask_value, then train "
-        "again."
-    )
-
-
-def _only_input(kernel: WeightMoments, bias: WeightMoments) -> float | None:
-    """The size of the input of a layer, if every value of it was the same in training.
-
-    For z = x W + b, the gradients are dL/dW[i, j] = x[i] dL/db[j].
-    """
-    if not (bias.first and bias.second and bias.mean_second):
-        return None
-    if kernel.first is None or kernel.second is None or kernel.mean_second is None:
-        return None
-    ratio = kernel.first / bias.first
-    squares = (
-        (kernel.second, bias.second * ratio**2),
-        (kernel.mean_second, bias.mean_second * ratio**2),
-    )
-    same = all(math.isclose(one, other, rel_tol=ONE_RATIO.value) for one, other in squares)
-    return ratio if same else None
-
-
-def _inputs(first: float, second: float) -> Facts:
-    """A layer whose bias has an average gradient of 0.1 and an average square of 0.2."""
-    facts = adam(("kernel", first, second), ("bias", 0.1, 0.2))
-    variables = {name: f"{name}/kernel" for name in ("kernel", "bias")}
-    layer = examples.layer("dense", variables=variables)
-    architecture = examples.model(layer).architecture
-    return replace(facts, artifact=replace(facts.artifact, architecture=architecture))
-
-
 RULES = (
     Rule(
         code="MA433",
@@ -319,24 +250,5 @@ RULES = (
         check=_vanishing,
         bad=lambda: adam(("a", 1e-9, 1e-18), ("b", 0.1, 0.1)),
         good=lambda: adam(("a", 0.1, 0.1), ("b", 0.1, 0.1)),
-    ),
-    Rule(
-        code="MA439",
-        name="inputs-alike-in-training",
-        family=Family.WEIGHTS,
-        severity=Severity.HIGH,
-        confidence=Confidence.HIGH,
-        needs=(Need.TENSORS,),
-        summary="A layer got the same values from every training input",
-        pass_title="The training inputs of every layer differed",
-        why="Integer division of pixels, a normalization of each row by itself, or a mask that "
-        "covers everything leaves the same input for all samples. What can be learned from it is the "
-        "frequency of the classes, so the model answers the same for every input.",
-        fix="Look at what the model was given, then train again:\n\n"
-        "    print(x.dtype, x.min(), x.max(), x.std(axis=0))\n"
-        '    x = x.astype("float32") / 255  # scale as floats, by constants of the whole data set',
-        check=_alike,
-        bad=lambda: _inputs(0.2, 0.8),
-        good=lambda: _inputs(0.2, 0.7),
     ),
 )

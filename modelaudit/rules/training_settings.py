@@ -14,13 +14,12 @@ from modelaudit.formats.keras.compiled_losses import (
     compiled_losses,
     named_outputs,
 )
-from modelaudit.measures.optimizer_state import optimizer_state
 from modelaudit.rules import examples
 from modelaudit.rules.grammar import counted
-from modelaudit.rules.initial_values import never_trained
 from modelaudit.rules.learning_rates import ADAPTIVE, RateFault, rate_fault
 from modelaudit.rules.model import Facts, Family, Need, NotRelevant, Rule
 from modelaudit.rules.network_heads import saved_graph
+from modelaudit.rules.training_extent import steps_without_effect
 from modelaudit.thresholds.design import LARGE_DECAY, LARGE_EPSILON, LOW_RATE, SMOOTHING
 from modelaudit.thresholds.training import ONE_PASS
 
@@ -124,22 +123,13 @@ def _rated(facts: Facts, name: str, fault: RateFault, adaptive: bool) -> Iterato
     """What is wrong with the learning rate, and whether its steps had no effect."""
     default = 1.0 if name == "Adadelta" else 0.001 if adaptive else 0.01
     right = f"keras.optimizers.{name}(learning_rate={default})"
-    steps = _without_effect(facts) if 0 <= fault.rate < LOW_RATE.value else 0
-    if steps:
+    steps = steps_without_effect(facts)
+    if steps and 0 <= fault.rate < LOW_RATE.value:
         detail = f"The learning rate of {name} is {fault.rate:g}: "
         detail += f"{counted(steps, 'step', 'steps')} left the weights as they were drawn"
-        yield detail, fault.rate, Severity.MEDIUM, right
+        yield detail, fault.rate, Severity.HIGH, right
     else:
         yield fault.detail, fault.rate, fault.severity, right
-
-
-def _without_effect(facts: Facts) -> int:
-    """The steps of training, if every weight is still at its initial value; otherwise 0."""
-    state, found = optimizer_state(facts.artifact), facts.measurements
-    if state is None or not state.steps or found is None:
-        return 0
-    drawn, _ = never_trained(facts.artifact, found.initialization, found.batchnorm)
-    return state.steps if drawn else 0
 
 
 def _scheduled(config: Mapping[str, Json]) -> Iterator[Fault]:

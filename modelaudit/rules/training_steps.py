@@ -21,8 +21,10 @@ from modelaudit.rules.training_extent import (
     hardly_left,
     short,
     slightly_changed,
+    steps_without_effect,
 )
 from modelaudit.structs import replace
+from modelaudit.thresholds.design import LOW_RATE
 from modelaudit.thresholds.training import (
     FEW_STEPS,
     INITIAL_SHARE,
@@ -90,15 +92,17 @@ def _rate(rule: Rule, facts: Facts) -> Iterator[Finding]:
     squares = not state.name and any(each.second for each in state.moments)
     fault = rate_fault(facts.artifact, state.name, rate, squares or state.name.lower() in ADAPTIVE)
     if fault is not None:
+        steps = steps_without_effect(facts)
+        effect = f" {counted(steps, 'step', 'steps')} left the weights as they were drawn."
         yield rule.finding(
-            f"{fault.detail}.",
+            f"{fault.detail}.{effect * bool(steps)}",
             evidence={
                 "measured": rate if math.isfinite(rate) else str(rate),
                 "unit": "learning rate",
                 "threshold": fault.limit,
                 "optimizer": state.name,
             },
-            severity=fault.severity,
+            severity=rule.severity if steps else fault.severity,
         )
 
 
@@ -138,7 +142,9 @@ def _few(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 "steps": steps,
             },
             confidence=Confidence.MEDIUM,
-            fix="Train for more epochs.",
+            fix="Train again with the default learning rate."
+            if state.rate is not None and state.rate < LOW_RATE.value
+            else "Train for more epochs.",
         )
     elif 0 < steps < MANY_STEPS.value and not [*hardly_changed(rule, facts, state)]:
         yield from slightly_changed(rule, facts)

@@ -16,6 +16,7 @@ from modelaudit.measures.kernels.batchnorm import (
 from modelaudit.measures.kernels.other_weights import frozen_variables
 from modelaudit.measures.optimizer_state import optimizer_state
 from modelaudit.rules.initial_explained import NO_STATE, ONE_POSITION
+from modelaudit.rules.learning_rates import ADAPTIVE
 from modelaudit.structs import PerObject
 from modelaudit.thresholds.weights import FADED
 
@@ -139,9 +140,24 @@ def _shaped_like_slots(artifact: Artifact) -> set[str]:
 _like_slots = PerObject(_shaped_like_slots)
 
 
+def steps_of_nothing(artifact: Artifact) -> int:
+    """The steps of an optimizer that had no weight to change, all layers being frozen; or 0.
+
+    It would keep averages of the gradients of each weight that it trains.
+    """
+    state = optimizer_state(artifact)
+    if state is None or not state.steps or state.name.lower() not in ADAPTIVE:
+        return 0
+    layers = artifact.architecture.layers if artifact.architecture else ()
+    weighing = [layer for layer in layers if layer.variables and not layer.is_model]
+    slots = any(t.role == "optimizer" and t.shape for t in artifact.tensors)
+    frozen = bool(weighing) and not any(layer.trainable for layer in weighing)
+    return state.steps if frozen and not slots else 0
+
+
 def left_out(artifact: Artifact, kernel: KernelInitialization) -> str:
     """Why the file shows that training left the kernel out on purpose or by design, or ""."""
-    if never_optimized(artifact, kernel):
+    if steps_of_nothing(artifact) or never_optimized(artifact, kernel):
         return NO_STATE
     return ONE_POSITION if _attends_once(artifact, kernel) else ""
 

@@ -10,6 +10,7 @@ from modelaudit.measures.kernels.batchnorm import batchnorm_tensors
 from modelaudit.measures.kernels.inference_norms import InitialStatistics, initial_statistics
 from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
+from modelaudit.rules.alike_inputs import fed_zeros
 from modelaudit.rules.drawn_weights import few, starts_constant
 from modelaudit.rules.grammar import counted, every, of_all
 from modelaudit.rules.grouped import by_cause
@@ -18,10 +19,7 @@ from modelaudit.rules.initial_values import left_initial, never_trained, stale_a
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.rules.never_learned import why_initial
 from modelaudit.rules.training_reach import hardly_moved
-from modelaudit.rules.training_traces import (
-    frozen_norms,
-    tells_frozen,
-)
+from modelaudit.rules.training_traces import frozen_norms, tells_frozen
 from modelaudit.rules.untrained_bodies import Untouched
 
 LISTED = 8
@@ -168,11 +166,12 @@ def _partial_restore(rule: Rule, facts: Facts) -> Iterator[Finding]:
     others = sum(kernel.tests.get("fits") is not True for kernel in decided)
     trained = counted(others, "other kernel is", "other kernels are") + " trained"
     while_others = f"while {trained if others else 'biases elsewhere are trained'}"
+    said = fed_zeros(facts.artifact)  # by MA439, with what to do
     found = [
         each
         for each in left_initial(facts.artifact, kernels, _measurements(facts).batchnorm)
         # Units that start alike let no gradient pass: said by MA406, with what to do.
-        if not (each.against in {BODY, NO_GRADIENT} and starts_constant(each.kernel))
+        if not (each.against in {BODY, NO_GRADIENT} and (said or starts_constant(each.kernel)))
     ]
     yield from by_cause(_left_out(rule, found, while_others, len(decided)), "layer")
     for why, severity in dict.fromkeys((e.against, e.severity) for e in found if e.against):

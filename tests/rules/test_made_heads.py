@@ -178,7 +178,7 @@ def test_a_rate_of_zero_that_left_the_weights_as_drawn():
         return str(seen.severity), seen.detail
 
     severity, detail = judged(drawn=True)
-    assert severity == "medium" and "500 steps left the weights as they were drawn" in detail
+    assert severity == "high" and "500 steps left the weights as they were drawn" in detail
     assert "is 0: 1 step left" in judged(drawn=True, steps=1)[1]
     assert judged(drawn=False)[0] == "low"  # a schedule of the training code may have ended there
 
@@ -204,7 +204,7 @@ def test_a_frozen_inner_head():
         (seen,) = run_rule(rule("MA321"), facts).findings
         return str(seen.severity)
 
-    assert severity(drawn=True) == "high"
+    assert severity(drawn=True) == "medium"
     assert severity(drawn=False) == "info"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from modelaudit.rules.training_gradients import RULES
+from modelaudit.rules.alike_inputs import RULES
 from tests.rules.saved import codes, sequential
 
 ALIKE = [rule for rule in RULES if rule.code == "MA439"]
@@ -42,7 +42,7 @@ def test_pixels_that_became_zero(k, tmp_path):
     model = sequential(k, (8, 8, 3), *inner, layers.Dense(2, "softmax"))
     model.fit(np.zeros((320, 8, 8, 3)), np.eye(2)[Y.astype(int)], epochs=2, verbose=0)
     # No gradient passes the ReLUs of 0: the last layer shows it.
-    assert codes(ALIKE, model, tmp_path) == [("MA439", "medium")]
+    assert codes(ALIKE, model, tmp_path) == [("MA439", "high")]
 
 
 @pytest.mark.parametrize(

@@ -15,13 +15,14 @@ from modelaudit.measures.kernels.values import KernelValues
 from modelaudit.measures.optimizer_state import OptimizerState, WeightMoments, optimizer_state
 from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
+from modelaudit.rules.alike_inputs import _inputs
 from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
 from modelaudit.rules.model import Facts
 from modelaudit.rules.probe_labels import InputColumns, _columns
 from modelaudit.rules.trainability import _units
 from modelaudit.rules.training_extent import _example as of_inputs
-from modelaudit.rules.training_gradients import _inputs, _silent_units
+from modelaudit.rules.training_gradients import _silent_units
 from modelaudit.rules.training_results import _example
 from modelaudit.rules.training_steps import adam
 from modelaudit.structs import replace

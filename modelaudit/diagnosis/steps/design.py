@@ -48,8 +48,8 @@ DESIGN = (
 
 
 def likely_mistakes(case: Case) -> tuple[Finding, ...]:
-    """Findings about the design that only a run could turn into a cause, the gravest first."""
-    codes = ("MA305", "MA306", "MA309", "MA313", "MA321", *DESIGN)
+    """Findings that only a run could turn into a cause, the gravest first."""
+    codes = ("MA305", "MA306", "MA309", "MA313", "MA321", "MA439", *DESIGN)
     found = [f for f in case.findings(*codes) if f.severity.rank >= Severity.MEDIUM.rank]
     return tuple(sorted(found, key=lambda finding: -finding.severity.rank))
 

@@ -10,6 +10,7 @@ from modelaudit.diagnosis.steps.weight import LISTED, evidence_of
 from modelaudit.findings import Severity
 from modelaudit.measures.optimizer_state import OptimizerState, optimizer_state
 from modelaudit.rules.grammar import counted
+from modelaudit.rules.training_extent import steps_without_effect
 from modelaudit.thresholds.answers import ONE_CLASS, SAME_SCORE, TOP_SHARE
 from modelaudit.thresholds.training import ALIVE, PRIOR
 
@@ -23,8 +24,9 @@ def not_trained(case: Case) -> StepResult:
     if state is None or state.steps is None:
         return CauseExcluded("no optimizer in the file counts steps without effect")
     initial = case.findings("MA404")
-    if state.steps and state.rate == 0 and initial:
-        text = f"The learning rate is 0: {counted(state.steps, 'step', 'steps')} changed nothing."
+    if initial and (steps := steps_without_effect(case.facts)):
+        made = counted(steps, "step", "steps")
+        text = f"The learning rate is {state.rate:g}: {made} changed nothing."
         evidence = (Evidence(text, "", state.rate, None, state.steps), evidence_of(initial[0]))
         return CauseFound(evidence, where=initial[0].location.route)
     return CauseExcluded(f"the optimizer counts {counted(state.steps, 'step', 'steps')}")

@@ -10,7 +10,7 @@ from modelaudit.findings import Finding, Severity
 from modelaudit.measures.kernels.inference_norms import InitialStatistics, initial_statistics
 from modelaudit.rules.absent_values import variables_without_values
 from modelaudit.rules.grammar import counted, every, of_all
-from modelaudit.rules.initial_explained import NO_GRADIENT
+from modelaudit.rules.initial_explained import BY_TRAINING, NO_GRADIENT
 from modelaudit.rules.initial_values import left_initial, never_trained
 from modelaudit.rules.training_reach import hardly_moved
 from modelaudit.thresholds.weights import SMALL
@@ -136,6 +136,7 @@ def partial_restore(case: Case) -> StepResult:
         return CauseExcluded(
             f"none of {tested} testable kernels is at its initial values among trained ones"
         )
+    by_training = all(each.against in BY_TRAINING for each in found)
     fresh = [each.kernel for each in found]
     if case.findings("MA439") and all(each.against == NO_GRADIENT for each in found):
         names = _names([kernel.route for kernel in fresh])
@@ -148,14 +149,16 @@ def partial_restore(case: Case) -> StepResult:
     against = [
         Evidence(f"The layers are small (under {SMALL.value} weights).", n=SMALL.value)
     ] * small
-    against += [Evidence(text) for text in dict.fromkeys(e.against for e in found) if text]
+    why = [Evidence(text) for text in dict.fromkeys(e.against for e in found) if text]
     trained = sum(kernel.tests.get("fits") is not True for kernel in case.kernels)
     others = counted(trained, "other kernel is", "other kernels are")
     return CauseFound(
         tuple(_fresh_evidence(kernel) for kernel in fresh[:LISTED])
-        + (Evidence(f"{others} trained.", "", trained, None, tested),),
+        + (Evidence(f"{others} trained.", "", trained, None, tested),)
+        + (tuple(why) if by_training else ()),
         where=_names([kernel.route for kernel in fresh]),
-        against=tuple(against),
+        against=tuple(against if by_training else against + why),
+        cause="untrained-layers" if by_training else "",
     )
 
 

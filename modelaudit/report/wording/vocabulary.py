@@ -177,6 +177,7 @@ CAUSES: Mapping[str, str] = {
     "prior-only": "Only the average of the labels was learnt",
     "never-loaded": "Weights never loaded, or never trained",
     "partial-restore": "Only part of the weights was restored",
+    "untrained-layers": "Training did not change some layers",
     "bn-statistics-lost": "Batch-normalisation statistics lost",
     "bn-statistics-unsettled": "Batch-normalisation statistics have not converged",
     "nondeterministic": "Output changes from run to run",

@@ -7,9 +7,9 @@ import pytest
 from modelaudit.audit_types.behaviour import Collapse
 from modelaudit.audit_types.kernels import ConstantLayer
 from modelaudit.diagnosis import diagnose
+from modelaudit.rules.alike_inputs import _inputs
 from modelaudit.rules.catalogue import CATALOGUE, rule
 from modelaudit.rules.engine import run_rule, run_rules
-from modelaudit.rules.training_gradients import _inputs
 from modelaudit.rules.training_results import _example
 from modelaudit.rules.training_steps import _initial, adam
 from modelaudit.structs import replace

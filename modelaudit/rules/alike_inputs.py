@@ -1,0 +1,166 @@
+"""MA439: layers that got the same values from every training input."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+from msgspec import Struct
+
+from modelaudit.audit_types.values import number
+from modelaudit.facts import Artifact
+from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.measures.architecture.layer_graph import LayerGraph
+from modelaudit.measures.optimizer_state import WeightMoments, optimizer_state
+from modelaudit.rules import examples
+from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
+from modelaudit.rules.network_heads import saved_graph
+from modelaudit.rules.training_reach import require_steps
+from modelaudit.rules.training_steps import adam, compiled_state
+from modelaudit.structs import replace
+from modelaudit.thresholds.training import ONE_RATIO
+
+
+class FedAlike(Struct, frozen=True):
+    """A layer of which every input was the same in training.
+
+    Attributes:
+        route: the layer.
+        value: of each of its inputs.
+        first: whether it is the first layer with weights.
+        zeros: whether the model got nothing but zeros: the layer did, and is the first, or no
+            gradient reached any weight before it. What ReLUs that died later passed on was not 0
+            at first, and taught the kernels before them.
+    """
+
+    route: str
+    value: float
+    first: bool
+    zeros: bool
+
+
+def fed_alike(moments: Sequence[WeightMoments]) -> FedAlike | None:
+    """The first layer of which every input was the same, by the averages of its gradients."""
+    biases = {each.route: each for each in moments if each.role == "bias"}
+    before: list[WeightMoments] = []
+    for each in moments:
+        bias = biases.get(each.route)
+        value = _only_input(each, bias) if bias is not None and each.role == "kernel" else None
+        if value is not None:
+            silent = all(other.second == 0 for other in before)
+            first = not any(other.role == "kernel" for other in before)
+            return FedAlike(each.route, value, first, value == 0 and silent)
+        before.append(each)
+    return None
+
+
+def fed_zeros(artifact: Artifact) -> bool:
+    """Whether the model got nothing but zeros in training."""
+    state = optimizer_state(artifact)
+    fed = fed_alike(state.moments) if state is not None else None
+    return fed is not None and fed.zeros
+
+
+def _alike(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    state = compiled_state(facts)
+    if not state.moments:
+        raise NotApplicable("the file does not say which average of gradients belongs to what")
+    require_steps(state)
+    biased = {each.route for each in state.moments if each.role == "bias"}
+    kernels = [each for each in state.moments if each.role == "kernel" and each.route in biased]
+    if not kernels:
+        raise NotApplicable("no layer has averages of the gradients of a kernel and a bias")
+    fed = fed_alike(state.moments)
+    if fed is None:
+        return
+    graph = saved_graph(facts) if facts.artifact.architecture else None
+    evidence = {"measured": fed.value, "unit": "as every value", "n": len(kernels)}
+    if fed.zeros:
+        before = "" if fed.first else ", and no gradient ever reached the layers before it"
+        dead = "" if fed.first else ", or no unit before it was ever active"
+        yield rule.finding(
+            f"In training, every value that {fed.route} got was 0{before}: all inputs were the "
+            f"same, 0 or scaled to 0{dead}.",
+            route=fed.route,
+            evidence=evidence,
+            title="The training inputs were all 0",
+            fix="Check that the training inputs are not all 0. The integer division of pixels "
+            f"(x // 255 of uint8) makes them 0, and so does scaling twice. {rule.fix}",
+        )
+        return
+    before = "" if fed.first else ", or the layers before it gave one value for all inputs"
+    yield rule.finding(
+        f"In training, every value that {fed.route} got was {fed.value:.3g}: all inputs were "
+        f"the same{before}. The gradient of a kernel is that of the bias times the input, "
+        "and here the averages of both have one ratio.",
+        route=fed.route,
+        evidence=evidence,
+        severity=rule.severity if fed.first else Severity.MEDIUM,
+        fix=_unmasked(graph, fed.route, fed.value),
+    )
+
+
+def _unmasked(graph: LayerGraph | None, route: str, value: float) -> str:
+    """What to do where a mask may hide all that differs; empty without one."""
+    behind = graph.above([route]) if graph else frozenset()
+    masks = [x for x in (graph.layers if graph else ()) if x.route in behind]
+    mask = next((layer for layer in masks if layer.class_name == "Masking"), None)
+    if mask is None:
+        return ""
+    said = number(mask.config.get("mask_value", 0.0))
+    hidden = "mask_value" if said is None else f"{said:g}"
+    return (
+        f"{mask.name} hides all positions of the value {hidden}, and every other one is {value:.3g}. "
+        f"If {hidden} is a value of the data, remove the mask or use another mask_value, then train "
+        "again."
+    )
+
+
+def _only_input(kernel: WeightMoments, bias: WeightMoments) -> float | None:
+    """The size of the input of a layer, if every value of it was the same in training.
+
+    For z = x W + b, the gradients are dL/dW[i, j] = x[i] dL/db[j].
+    """
+    if not (bias.first and bias.second and bias.mean_second):
+        return None
+    if kernel.first is None or kernel.second is None or kernel.mean_second is None:
+        return None
+    ratio = kernel.first / bias.first
+    squares = (
+        (kernel.second, bias.second * ratio**2),
+        (kernel.mean_second, bias.mean_second * ratio**2),
+    )
+    same = all(math.isclose(one, other, rel_tol=ONE_RATIO.value) for one, other in squares)
+    return ratio if same else None
+
+
+def _inputs(first: float, second: float) -> Facts:
+    """A layer whose bias has an average gradient of 0.1 and an average square of 0.2."""
+    facts = adam(("kernel", first, second), ("bias", 0.1, 0.2))
+    variables = {name: f"{name}/kernel" for name in ("kernel", "bias")}
+    layer = examples.layer("dense", variables=variables)
+    architecture = examples.model(layer).architecture
+    return replace(facts, artifact=replace(facts.artifact, architecture=architecture))
+
+
+RULES = (
+    Rule(
+        code="MA439",
+        name="inputs-alike-in-training",
+        family=Family.WEIGHTS,
+        severity=Severity.HIGH,
+        confidence=Confidence.HIGH,
+        needs=(Need.TENSORS,),
+        summary="A layer got the same values from every training input",
+        pass_title="The training inputs of every layer differed",
+        why="Integer division of pixels, a normalization of each row by itself, or a mask that "
+        "covers everything leaves the same input for all samples. What can be learned from it is the "
+        "frequency of the classes, so the model answers the same for every input.",
+        fix="Look at what the model was given, then train again:\n\n"
+        "    print(x.dtype, x.min(), x.max(), x.std(axis=0))\n"
+        '    x = x.astype("float32") / 255  # scale as floats, by constants of the whole data set',
+        check=_alike,
+        bad=lambda: _inputs(0.2, 0.8),
+        good=lambda: _inputs(0.2, 0.7),
+    ),
+)

@@ -1,0 +1,117 @@
+"""Trainings in which nothing was learnt, whose cause stands in the file, each with a sound twin."""
+
+from __future__ import annotations
+
+import pytest
+
+from modelaudit.diagnosis.procedure import diagnose
+from modelaudit.facts import TensorStats
+from modelaudit.measures.optimizer_state import WeightMoments, optimizer_state
+from modelaudit.measures.summary import Measurements
+from modelaudit.rules import examples
+from modelaudit.rules.alike_inputs import fed_alike
+from modelaudit.rules.catalogue import rule
+from modelaudit.rules.engine import run_rule
+from modelaudit.rules.training_steps import adam
+from modelaudit.structs import replace
+from tests.diagnosis.cases import initial, measurements
+from tests.rules.test_made_designs import HEAD, dense
+from tests.rules.test_made_faults import judged, kernel
+
+STEPS = replace(
+    examples.tensor("optimizer/vars/0", (), TensorStats(240, 240, 240, 0, 0, 0)), role="optimizer"
+)
+
+
+@pytest.mark.parametrize("rate", [0.0, 1e-8, 1e-3])
+def test_a_rate_without_effect_is_the_one_grave_finding(rate):
+    facts = adam(("hidden", 0.1, 0.1), rate=rate)
+    drawn = kernel("hidden", "fresh")
+    settings, never = (judged(code, facts, drawn) for code in ("MA319", "MA404"))
+    ((severity, detail, fix),) = never
+    tiny = rate < 1e-4
+    assert severity == ("low" if tiny else "high")
+    assert ("since the learning rate is" in detail and "learning rate" in fix) is tiny
+    assert [each for each, *_ in settings] == ["high"] * tiny
+    facts = replace(facts, measurements=Measurements(initialization=(drawn,)))
+    found = diagnose(facts, (run_rule(rule("MA404"), facts),))
+    assert found.causes[0].cause == ("not-trained" if tiny else "never-loaded")
+
+
+@pytest.mark.parametrize("steps", [True, False])
+def test_steps_with_all_layers_frozen(steps):
+    """An optimizer that counted steps has averages for whatever it trained."""
+    frozen = [replace(each, trainable=False) for each in (dense(name="body"), HEAD)]
+    layers = [replace(x, variables={"kernel": f"{x.name}/kernel"}) for x in frozen]
+    training = {"loss": "mse", "optimizer": {"class_name": "Adam", "config": {}}}
+    facts = examples.chain(*layers, training=training)
+    stored = (*facts.artifact.tensors, *(STEPS,) * steps)
+    facts = replace(facts, artifact=replace(facts.artifact, tensors=stored))
+    kernels = (kernel("body", "trained"), kernel(HEAD.name, "fresh"))
+    ((severity, detail, fix),) = judged("MA321", facts, *kernels)
+    assert severity == "high" and "trainable = True" in fix
+    assert ("240 training steps changed nothing" in detail) is steps
+    assert [said for said, *_ in judged("MA405", facts, *kernels)] == ["info" if steps else "high"]
+
+
+@pytest.mark.parametrize("body", [True, False])
+def test_a_frozen_head_beside_layers_that_learnt(body):
+    """Where the body learnt around the head, the model may answer right."""
+    layers = (replace(dense(name="body"), trainable=body), replace(HEAD, trainable=False))
+    facts = examples.chain(*layers, training={"loss": "mse"})
+    kernels = (kernel("body", "trained"), kernel(HEAD.name, "fresh"))
+    ((severity, detail, _),) = judged("MA321", facts, *kernels)
+    assert severity == ("medium" if body else "high")
+    assert ("was never learned" in detail) is not body
+
+
+def moments(route, kernel, bias):
+    """Averages of the squared gradients of a kernel and its bias; of gradients, their roots."""
+    return tuple(
+        WeightMoments(route, role, (4,), square**0.5, square, square)
+        for role, square in (("kernel", kernel), ("bias", bias))
+    )
+
+
+@pytest.mark.parametrize(
+    ("layers", "zeros"),
+    [
+        ([("a", 0.0, 0.1)], True),
+        ([("a", 0.0, 0.0), ("b", 0.0, 0.1)], True),
+        ([("a", 0.0, 0.1), ("b", 0.2, 0.1)], True),
+        ([("a", 0.3, 0.1), ("b", 0.0, 0.1)], False),  # units that died in training
+        ([("a", 0.0, 0.0), ("b", 0.3, 0.1)], False),  # a gradient that something stopped
+    ],
+)
+def test_inputs_of_zeros_leave_every_kernel_without_gradient(layers, zeros):
+    found = fed_alike([each for layer in layers for each in moments(*layer)])
+    assert (found is not None and found.zeros) is zeros
+
+
+def test_slots_that_begin_with_their_kind_belong_to_the_whole_name():
+    """As those of an optimizer that a program builds itself, outside of `fit`."""
+    zero = TensorStats(0, 0, 0, 0, 8, 0)
+    slots = [
+        replace(
+            examples.tensor(f"optimizer_weights/{kind}/{name}:0", (4, 2), stats), role="optimizer"
+        )
+        for kind in "mv"
+        for name, stats in (("a/kernel", examples.ORDINARY), ("b/kernel", zero))
+    ]
+    made = examples.model(examples.layer("a"), examples.layer("b"))
+    training = {"optimizer": {"class_name": "Adam", "config": {}}}
+    state = optimizer_state(replace(made, tensors=(*made.tensors, *slots), training=training))
+    told = {each.route: bool(each.second) for each in state.moments if each.role == "kernel"}
+    assert told == {"a": True, "b": False}
+
+
+@pytest.mark.parametrize("reached", [True, False])
+def test_layers_without_gradient_are_no_partial_restore(reached):
+    """Averages of 0 prove that training did not reach the layer; others prove nothing."""
+    seen = adam(("a", 0.1, 0.1), ("b", *((0.1, 0.1) if reached else (0.0, 0.0))))
+    measured = measurements(initial("a"), initial("b", "fresh"))
+    facts = replace(seen, measurements=measured)
+    found = diagnose(facts, (run_rule(rule("MA405"), facts),))
+    causes = {each.cause for each in found.causes} | {each.cause for each in found.undecidable}
+    assert ("partial-restore" in causes) is reached
+    assert ("untrained-layers" in causes) is not reached
