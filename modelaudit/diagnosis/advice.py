@@ -78,6 +78,15 @@ ADVICE: dict[str, Advice] = {
                      "from 0, no activation for other numbers.", NEW_HEAD),
         ),
     ),
+    "loss-without-gradient": Advice(
+        "The loss does not depend on the output",
+        "A training log in which this loss fell.",
+        (
+            NextStep("Choose the last layer and the loss together, then train again: one unit with "
+                     "a sigmoid and binary_crossentropy, or one unit for each class with a softmax "
+                     "and sparse_categorical_crossentropy.", NEW_HEAD),
+        ),
+    ),
     "loss-unsuited": Advice(
         "The loss does not suit the output",
         "A training log in which this loss fell and the accuracy on validation data rose.",

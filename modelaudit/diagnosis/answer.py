@@ -15,6 +15,8 @@ QUESTION = (
     "is flipped?"
 )
 
+QUESTION_WITHOUT_SIDES = "Why does the model give the same answer for every input?"
+
 NO_CAUSE = (
     "The file, its weights and its restore are sound as far as they can be judged without {images}."
 )
@@ -34,6 +36,10 @@ SENTENCES = {
     "constant-by-construction": (
         "The model cannot give another answer: {evidence} Its weights, its training and its input "
         "have no effect on that."
+    ),
+    "loss-without-gradient": (
+        "Nothing could be learnt, whatever the inputs and labels were: {evidence} What else the "
+        "weights show follows from that."
     ),
     "labels-outside-output": "The labels and the output do not fit together: {evidence}",
     "loss-unsuited": (

@@ -21,7 +21,7 @@ from modelaudit.audit_types.diagnosis import (
     Undecidable,
 )
 from modelaudit.diagnosis.advice import ADVICE
-from modelaudit.diagnosis.answer import OPEN, QUESTION, plain_answer
+from modelaudit.diagnosis.answer import OPEN, QUESTION, QUESTION_WITHOUT_SIDES, plain_answer
 from modelaudit.diagnosis.arrangement import (
     Decided,
     DiagnosisStep,
@@ -76,7 +76,7 @@ RESTORE = WEIGHTS | {
 NOISE = frozenset({"nondeterministic"})
 DRAWN = NOISE | {"sampled-output"}
 BUILT_IN = frozenset({"invariant-by-construction"})
-DESIGN = frozenset({"constant-by-construction"})
+DESIGN = frozenset({"constant-by-construction", "loss-without-gradient"})
 UNTRAINED = frozenset({"not-trained"})
 NO_ANSWER = RESTORE | NOISE | DESIGN | UNTRAINED
 SILENT = NO_ANSWER | {"dead-units", "exploded-weights"}
@@ -244,7 +244,13 @@ def diagnose(facts: Facts, results: tuple[RuleResult, ...]) -> Diagnosis:
     known = beliefs(case, arranged(case, answers))
     steps, causes = concluded(case, answers, known)
     diagnosis = Diagnosis(
-        *(QUESTION, "", causes, steps.ruled_out, steps.open),
+        *(
+            QUESTION if case.words.oriented else QUESTION_WITHOUT_SIDES,
+            "",
+            causes,
+            steps.ruled_out,
+            steps.open,
+        ),
         consequences=steps.consequences,
         odds=known.section(),
     )

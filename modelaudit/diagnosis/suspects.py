@@ -30,7 +30,8 @@ RESTORE_CAUSES = (
     "wrong-weights-upstream",
 )  # fmt: skip
 DESIGN_CAUSES = (
-    *("constant-by-construction", "labels-outside-output", "loss-unsuited", "network-design"),
+    *("constant-by-construction", "loss-without-gradient", "labels-outside-output"),
+    *("loss-unsuited", "network-design"),
 )
 TRAINING_CAUSES = (
     *("untrained-layers", "bn-statistics-unsettled", "not-trained", "exploded-weights"),

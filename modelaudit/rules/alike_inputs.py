@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from msgspec import Struct
 
 from modelaudit.audit_types.values import number
-from modelaudit.facts import Artifact
+from modelaudit.facts import Artifact, Json
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.measures.architecture.layer_graph import LayerGraph
 from modelaudit.measures.optimizer_state import WeightMoments, optimizer_state
@@ -74,7 +74,7 @@ def _alike(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if fed is None:
         return
     graph = saved_graph(facts) if facts.artifact.architecture else None
-    evidence = {"measured": fed.value, "unit": "as every value", "n": len(kernels)}
+    evidence: dict[str, Json] = {"measured": fed.value, "unit": "as every value", "n": len(kernels)}
     if fed.zeros:
         before = "" if fed.first else ", and no gradient ever reached the layers before it"
         dead = "" if fed.first else ", or no unit before it was ever active"

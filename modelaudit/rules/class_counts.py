@@ -16,6 +16,9 @@ from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotReleva
 from modelaudit.rules.network_heads import NetworkHead, output_heads, saved_graph
 from modelaudit.structs import replace
 
+_LOSS_OF_CLASSES = (
+    '\nmodel.compile(loss="sparse_categorical_crossentropy")  # of labels from 0, one for each name'
+)
 _TAKES_INDICES = {"Embedding": "input_dim", "CategoryEncoding": "num_tokens"}
 
 
@@ -57,6 +60,7 @@ def _labels(rule: Rule, facts: Facts) -> Iterator[Finding]:
             if head.joined
             else " If these are right, train again with:\n"
             + head.code(head.last if units > 1 else "softmax", n)
+            + _LOSS_OF_CLASSES * (units == 1)
         ),
     )
 
@@ -99,6 +103,7 @@ def _vocabulary(rule: Rule, facts: Facts) -> Iterator[Finding]:
                     "expected": count,
                     "vocabulary": source.route,
                 },
+                severity=rule.severity if room > _special(source) else Severity.HIGH,
                 fix=f"Use {key}={count} in {layer.name} and train again.",
             )
 
@@ -129,8 +134,13 @@ def _size(source: Layer) -> int | None:
     said, words = _integer(config.get("vocabulary_size")), config.get("vocabulary")
     if said is not None or not isinstance(words, list) or not words:
         return said
-    special = _integer(config.get("num_oov_indices")) or 0
-    return len(words) + special + (config.get("mask_token") is not None)
+    return len(words) + _special(source)
+
+
+def _special(source: Layer) -> int:
+    """The number of its first indices that stand for no word: unknown words and padding."""
+    unknown = _integer(source.config.get("num_oov_indices")) or 0
+    return unknown + (source.config.get("mask_token") is not None)
 
 
 def _integer(value: Json) -> int | None:
@@ -175,7 +185,7 @@ RULES = (
         code="MA318",
         name="embedding-smaller-than-vocabulary",
         family=Family.ARCHITECTURE,
-        severity=Severity.HIGH,
+        severity=Severity.MEDIUM,
         confidence=Confidence.CERTAIN,
         needs=(Need.ARCHITECTURE,),
         summary="An embedding has fewer rows than the vocabulary before it has words",

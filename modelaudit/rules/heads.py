@@ -10,8 +10,6 @@ from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.formats.keras.compiled_losses import (
     BINARY,
     CATEGORICAL,
-    CROSS_ENTROPIES,
-    HINGES,
     OVERLAPS,
     SPARSE,
     CompiledLoss,
@@ -23,6 +21,7 @@ from modelaudit.rules import examples
 from modelaudit.rules.constant_layers import constant_fix, constant_outputs, constant_reason
 from modelaudit.rules.graph_heads import graph_heads
 from modelaudit.rules.grouped import by_cause
+from modelaudit.rules.head_advice import code_of, fix_of
 from modelaudit.rules.loss_mismatches import (
     DISTANCES,
     KEPT_SOFTMAX,
@@ -180,7 +179,10 @@ def _losses(rule: Rule, facts: Facts) -> Iterator[Finding]:
             },
             key=head.route,
             severity=Severity.LOW if took else severity,
-            fix=KEPT_SOFTMAX if took else f"{found.fix.format(**words)}\n{_code(head, loss)}",
+            fix=KEPT_SOFTMAX
+            if took
+            else f"{fix_of(head, found.fix.format(**words))}\n"
+            f"{code_of(head, loss, scores=found.from_logits is True)}",
         )
 
 
@@ -188,27 +190,6 @@ def _unused(severity: Severity) -> Severity:
     """One level lower: of a loss that may never have been used."""
     lower = {Severity.HIGH: Severity.MEDIUM, Severity.MEDIUM: Severity.LOW}
     return lower.get(severity, severity)
-
-
-def _code(head: NetworkHead, loss: CompiledLoss) -> str:
-    """The last layer and its loss as they suit each other."""
-    one = head.units == 1 and loss.name in CROSS_ENTROPIES
-    name = "binary_crossentropy" if one else loss.name
-    suited = "exponential" if name == "poisson" else "sigmoid" if name in BINARY else "softmax"
-    if name == "cosine_similarity":
-        name = "mean_squared_error"
-    if head.last == "softmax" and name not in CROSS_ENTROPIES | HINGES:
-        name = "categorical_crossentropy"
-    if name in DISTANCES and head.last == "sigmoid":
-        name, suited = "binary_crossentropy", "sigmoid"
-    if name in OVERLAPS and head.units == 1:
-        suited = "sigmoid"
-    if name == "mean_squared_logarithmic_error":
-        suited = "softplus"
-    linear = name not in CROSS_ENTROPIES | OVERLAPS | {"poisson", "mean_squared_logarithmic_error"}
-    margins = "linear" if name == "categorical_hinge" else "tanh"
-    last = head.code(margins if name in HINGES else "linear" if linear else suited)
-    return f'{last}\nmodel.compile(loss="{name}")'
 
 
 def _wrong_axis(

@@ -23,7 +23,7 @@ def why_initial(facts: Facts, moved: float) -> tuple[str, Severity | None, str]:
         moved: the farthest that any bias has moved.
     """
     state = optimizer_state(facts.artifact)
-    if state and state.steps and not moved and _no_gradient(facts):
+    if state and state.steps and not moved and without_gradient(facts):
         steps = counted(state.steps, "training step", "training steps")
         return (
             f"the {steps} had no effect, since no output depends on them or its loss does not",
@@ -55,7 +55,7 @@ def _frozen(facts: Facts) -> bool:
     return bool(layers) and compiled and not any(layer.trainable for layer in layers)
 
 
-def _no_gradient(facts: Facts) -> bool:
+def without_gradient(facts: Facts) -> bool:
     """Whether no weight changes any loss: each output is constant, or its share of one class is."""
     architecture = facts.artifact.architecture
     try:

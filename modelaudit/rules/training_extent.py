@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from modelaudit.audit_types.kernels import KernelInitialization
 from modelaudit.facts import Layer, TensorStats
 from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.layer_classes import Trait, has
+from modelaudit.measures.architecture.layer_graph import LayerGraph
 from modelaudit.measures.kernels.initializers import canonical_name
 from modelaudit.measures.optimizer_state import OptimizerState, optimizer_state
 from modelaudit.measures.summary import Measurements
@@ -212,7 +214,7 @@ def _unscaled(rule: Rule, facts: Facts) -> Iterator[Finding]:
     sizes = [
         (size, route)
         for route, size in facts.measurements.input_scales.items()
-        if route not in cancelled
+        if route not in cancelled and _tells_scale(graph, route)
     ]
     if not sizes:
         raise NotApplicable("no layer that gets the inputs has averages of its gradients")
@@ -245,6 +247,21 @@ def _unscaled(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 "n": len(sizes),
             },
         )
+
+
+def _tells_scale(graph: LayerGraph, route: str) -> bool:
+    """Whether the gradients of a layer's kernel and bias differ by the size of its inputs alone.
+
+    A penalty adds to those of the kernel. Those of a convolution's bias are sums over positions,
+    which cancel where another input decides.
+    """
+    layer = graph.get(route)
+    if layer is None:
+        return True
+    penalty = layer.config.get("kernel_regularizer")
+    inputs = [each for each in graph.layers if each.class_name == "InputLayer"]
+    mixed = len(inputs) > 1 and has(layer.class_name, Trait.CONVOLUTION)
+    return not isinstance(penalty, dict) and not mixed
 
 
 def _example(size: float) -> Facts:

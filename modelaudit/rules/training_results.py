@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from statistics import median
 
 from modelaudit.audit_types.kernels import ConstantLayer
-from modelaudit.facts import Artifact, Kernel, Tensor, TensorStats
+from modelaudit.facts import Artifact, Kernel, Layer, Tensor, TensorStats
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.layer_classes import Trait, has
-from modelaudit.measures.architecture.layer_graph import layer_graph
+from modelaudit.measures.architecture.layer_graph import LayerGraph, layer_graph
 from modelaudit.measures.kernels.initializers import candidates, fans
 from modelaudit.measures.kernels.other_weights import frozen_variables
 from modelaudit.measures.summary import Measurements
@@ -122,8 +122,26 @@ def _shrunk(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 "n": len(kernels),
                 "layers": [name for _, name in small[:20]],
             },
-            severity=rule.severity if graph else Severity.LOW,
+            severity=Severity.LOW
+            if graph is None
+            else Severity.HIGH
+            if any(_proves_constant(graph, name) for _, name in small)
+            else rule.severity,
         )
+
+
+def _proves_constant(graph: LayerGraph, route: str) -> bool:
+    """Whether a shrunk layer is on every way to an output, and has a penalty that draws it to 0."""
+    layer = graph.get(route)
+    penalty = layer.config.get("kernel_regularizer") if layer is not None else None
+    if not isinstance(penalty, dict):
+        return False
+
+    def step(each: Layer, values: Sequence[bool | None]) -> bool | None:
+        return None if each.route == route or (values and not any(values)) else True
+
+    around: dict[str, bool] = graph.propagate(step, lambda one, other: one or other)
+    return not around.keys() & {*graph.outputs}
 
 
 def _initial_spread(kernel: Kernel, usual: float) -> float:

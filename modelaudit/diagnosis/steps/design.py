@@ -7,10 +7,11 @@ from modelaudit.diagnosis.model import CauseExcluded, CauseFound, CauseUnknown, 
 from modelaudit.diagnosis.steps.label import unlearned, weakly_right
 from modelaudit.diagnosis.steps.weight import LISTED, evidence_of
 from modelaudit.findings import Finding, Severity
+from modelaudit.rules.never_learned import without_gradient
 
 
 def constant_head(case: Case) -> StepResult:
-    """Every output is the same for every input, whatever the weights."""
+    """Every output is the same for every input, or its loss is, whatever the weights."""
     architecture = case.facts.artifact.architecture
     if architecture is None:
         return CauseUnknown("the saved architecture")
@@ -18,6 +19,13 @@ def constant_head(case: Case) -> StepResult:
     if findings and len(findings) >= len(architecture.outputs):
         where = findings[0].location.route
         return CauseFound(tuple(map(evidence_of, findings[:LISTED])), where=where)
+    unsuited = [f for f in case.findings("MA306") if f.severity is Severity.HIGH]
+    if unsuited and without_gradient(case.facts):
+        return CauseFound(
+            tuple(map(evidence_of, unsuited[:LISTED])),
+            where=unsuited[0].location.route,
+            cause="loss-without-gradient",
+        )
     return CauseExcluded("no output is constant by construction")
 
 
@@ -49,7 +57,7 @@ DESIGN = (
 
 def likely_mistakes(case: Case) -> tuple[Finding, ...]:
     """Findings that only a run could turn into a cause, the gravest first."""
-    codes = ("MA305", "MA306", "MA309", "MA313", "MA321", "MA439", *DESIGN)
+    codes = ("MA305", "MA306", "MA309", "MA313", "MA321", "MA436", "MA439", *DESIGN)
     found = [f for f in case.findings(*codes) if f.severity.rank >= Severity.MEDIUM.rank]
     return tuple(sorted(found, key=lambda finding: -finding.severity.rank))
 

@@ -149,15 +149,15 @@ def partial_restore(case: Case) -> StepResult:
     against = [
         Evidence(f"The layers are small (under {SMALL.value} weights).", n=SMALL.value)
     ] * small
-    why = [Evidence(text) for text in dict.fromkeys(e.against for e in found) if text]
+    explained = [Evidence(text) for text in dict.fromkeys(e.against for e in found) if text]
     trained = sum(kernel.tests.get("fits") is not True for kernel in case.kernels)
     others = counted(trained, "other kernel is", "other kernels are")
     return CauseFound(
         tuple(_fresh_evidence(kernel) for kernel in fresh[:LISTED])
         + (Evidence(f"{others} trained.", "", trained, None, tested),)
-        + (tuple(why) if by_training else ()),
+        + (tuple(explained) if by_training else ()),
         where=_names([kernel.route for kernel in fresh]),
-        against=tuple(against if by_training else against + why),
+        against=tuple(against if by_training else against + explained),
         cause="untrained-layers" if by_training else "",
     )
 

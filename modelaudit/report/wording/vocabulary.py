@@ -183,6 +183,7 @@ CAUSES: Mapping[str, str] = {
     "nondeterministic": "Output changes from run to run",
     "sampled-output": "Output is drawn at random, probably on purpose",
     "constant-by-construction": "Output is constant by construction",
+    "loss-without-gradient": "The loss does not depend on the output",
     "labels-outside-output": "The output cannot give the labels",
     "loss-unsuited": "Loss does not suit the output",
     "network-design": "Design keeps the network from learning",

@@ -1,0 +1,48 @@
+"""What to do about a last layer and a loss that do not suit each other, with code."""
+
+from __future__ import annotations
+
+from modelaudit.formats.keras.compiled_losses import (
+    BINARY,
+    CROSS_ENTROPIES,
+    HINGES,
+    OVERLAPS,
+    CompiledLoss,
+)
+from modelaudit.rules.loss_mismatches import DISTANCES
+from modelaudit.rules.network_heads import NetworkHead
+
+
+def fix_of(head: NetworkHead, said: str) -> str:
+    """What to do, with the name of the activation where that is a layer of its own."""
+    last = head.activations[-1].layer if head.activations else head.weights
+    if last.route == head.weights.route or head.joined:
+        return said
+    own = f"Remove the layer {last.name}"
+    general = "Remove the activation of the last layer"
+    return said.replace(general, own) if general in said else f"{own}. {said}"
+
+
+def code_of(head: NetworkHead, loss: CompiledLoss, *, scores: bool = False) -> str:
+    """The last layer and its loss as they suit each other; `scores`: of a loss that takes scores."""
+    if scores:
+        name = "".join(part.capitalize() for part in loss.name.split("_"))
+        compiled = f"model.compile(loss=keras.losses.{name}(from_logits=True))"
+        return f"{head.code('linear')}\n{compiled}"
+    one = head.units == 1 and loss.name in CROSS_ENTROPIES
+    name = "binary_crossentropy" if one else loss.name
+    suited = "exponential" if name == "poisson" else "sigmoid" if name in BINARY else "softmax"
+    if name == "cosine_similarity":
+        name = "mean_squared_error"
+    if head.last == "softmax" and name not in CROSS_ENTROPIES | HINGES:
+        name = "categorical_crossentropy"
+    if name in DISTANCES and head.last == "sigmoid":
+        name, suited = "binary_crossentropy", "sigmoid"
+    if name in OVERLAPS and head.units == 1:
+        suited = "sigmoid"
+    if name == "mean_squared_logarithmic_error":
+        suited = "softplus"
+    linear = name not in CROSS_ENTROPIES | OVERLAPS | {"poisson", "mean_squared_logarithmic_error"}
+    margins = "linear" if name == "categorical_hinge" else "tanh"
+    last = head.code(margins if name in HINGES else "linear" if linear else suited)
+    return f'{last}\nmodel.compile(loss="{name}")'
