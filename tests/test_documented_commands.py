@@ -35,6 +35,9 @@ ELSEWHERE = {
     "$ make setup ": ".ci/run, and `pip install .` in scripts/routes.py",
     "$ make setup-dev": ".ci/run runs its parts",
     "$ docker run": "needs Docker; scripts/check_image.sh runs the steps of the Dockerfile",
+    "$ modelaudit nightly /srv/models --out /srv/reports --engine ray": (
+        "needs a cluster of Ray; tests/runs/cluster/test_ray_engine.py"
+    ),
     "$ job=$(sbatch": "needs Slurm; tests/cli/test_fleet_page.py runs both scripts",
     "$ kubectl": "needs a cluster; tests/cli/test_fleet_page.py runs the command of each job",
     "$ modelaudit merge shards/1": "the same command as in the first block of its page",
