@@ -131,12 +131,14 @@ def _name(place: FoundPlace) -> str:
 
 def _labels(names: Collection[str]) -> dict[str, str]:
     """The shortest ends of the names that are all different; "" if there is only one."""
-    depth = 1 if len(names) > 1 else 0
-    while True:
-        labels = {name: "/".join(_parts(name)[-depth:] if depth else ()) for name in names}
+    if len(names) < 2:
+        return dict.fromkeys(names, "")
+    parts = {name: [part for part in name.split("/") if part] for name in names}
+    for depth in range(1, max(map(len, parts.values())) + 1):
+        labels = {name: "/".join(each[-depth:]) for name, each in parts.items()}
         if len({*labels.values()}) == len(names):
             return labels
-        depth += 1
+    return {name: name for name in names}  # they differ only in slashes
 
 
 def _with_sources(targets: Sequence[AuditTarget]) -> tuple[AuditTarget, ...]:
@@ -146,10 +148,6 @@ def _with_sources(targets: Sequence[AuditTarget]) -> tuple[AuditTarget, ...]:
         replace(each, sources=sources[each.path]) if each.path in sources else each
         for each in targets
     )
-
-
-def _parts(name: str) -> list[str]:
-    return [part for part in name.split("/") if part]
 
 
 def _distinct(targets: Iterable[AuditTarget]) -> tuple[AuditTarget, ...]:

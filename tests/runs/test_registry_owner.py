@@ -143,13 +143,19 @@ ROOTS = st.sets(st.lists(st.sampled_from("ab"), max_size=4).map(lambda p: Path("
 
 @given(ROOTS)
 def test_labels_distinguish_directories_and_are_as_short_as_possible(roots):
-    labels = found_models._labels(roots)
+    labels = found_models._labels({root.as_posix() for root in roots})
     assert len({*labels.values()}) == len(roots)
     for root, label in labels.items():
-        assert f"/{root.as_posix()}".endswith(f"/{label}" if label else "")
+        assert f"/{root}".endswith(f"/{label}" if label else "")
     longest = max((len(label.split("/")) for label in labels.values() if label), default=0)
     if len(roots) < 2:
         assert longest == 0
     elif longest > 1:
         shorter = {"/".join(root.parts[1:][-(longest - 1) :]) for root in roots}
         assert len(shorter) < len(roots)
+
+
+def test_names_that_differ_in_slashes_only_are_their_own_labels():
+    assert found_models._labels({"s3://b/m", "s3:/b/m"}) == {
+        name: name for name in ("s3://b/m", "s3:/b/m")
+    }

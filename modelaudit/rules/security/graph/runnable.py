@@ -70,7 +70,7 @@ def _reasons(graph: Graph, artifact: Artifact) -> Iterator[tuple[str, str, list[
         yield "inputs", "Operations of the graph take values of others that are missing", lost
     if circular:
         yield "circles", "Operations of the graph wait for each other", circular
-    yield from _unfit(graph, parts)
+    yield from _unfit(graph, parts, lite=artifact.lite is not None)
     present = {node.name: node for node in graph.nodes}
     absent = [
         f"{signature.name} names {end.tensor}"
@@ -98,14 +98,17 @@ def _reasons(graph: Graph, artifact: Artifact) -> Iterator[tuple[str, str, list[
 _Part = tuple[str, Sequence[GraphNode], Sequence[str]]
 
 
-def _unfit(graph: Graph, parts: Sequence[_Part]) -> Iterator[tuple[str, str, list[str]]]:
+def _unfit(
+    graph: Graph, parts: Sequence[_Part], *, lite: bool
+) -> Iterator[tuple[str, str, list[str]]]:
     """Operations whose inputs, types or functions are not those that they have by definition."""
     found: dict[str, list[str]] = {}
     known = known_operations()
     for prefix, nodes, _ in parts:
         by_name = {node.name: node for node in nodes}
         for node in nodes:
-            if not node.op or not (prefix or _NAME.fullmatch(node.name)):
+            # TensorFlow Lite only stores names, and does not read them.
+            if not (lite or (node.op and (prefix or _NAME.fullmatch(node.name)))):
                 found.setdefault("names", []).append(f"{prefix}{node.name}")
             if (operation := known.get(node.op)) is None:
                 continue
