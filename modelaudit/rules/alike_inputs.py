@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 
 from msgspec import Struct
 
@@ -39,25 +39,40 @@ class FedAlike(Struct, frozen=True):
     zeros: bool
 
 
-def fed_alike(moments: Sequence[WeightMoments]) -> FedAlike | None:
-    """The first layer of which every input was the same, by the averages of its gradients."""
+def fed_alike(moments: Sequence[WeightMoments], below: Set[str] = frozenset()) -> FedAlike | None:
+    """The first layer of which every input was the same, by the averages of its gradients.
+
+    `below` are layers with biases below 0, whose ReLUs may have given 0 from the start.
+    """
     biases = {each.route: each for each in moments if each.role == "bias"}
     before: list[WeightMoments] = []
     for each in moments:
         bias = biases.get(each.route)
         value = _only_input(each, bias) if bias is not None and each.role == "kernel" else None
         if value is not None:
-            silent = all(other.second == 0 for other in before)
+            silent = all(other.second == 0 and other.route not in below for other in before)
             first = not any(other.role == "kernel" for other in before)
             return FedAlike(each.route, value, first, value == 0 and silent)
         before.append(each)
     return None
 
 
+def _below_zero(artifact: Artifact) -> frozenset[str]:
+    """The layers with a bias below 0."""
+    layers = artifact.architecture.layers if artifact.architecture else ()
+    biases = {layer.variables.get("bias"): layer.route for layer in layers}
+    biases |= {each.bias: each.route for each in artifact.kernels}
+    return frozenset(
+        biases[t.name]
+        for t in artifact.tensors
+        if t.name in biases and t.stats is not None and t.stats.minimum < 0
+    )
+
+
 def fed_zeros(artifact: Artifact) -> bool:
     """Whether the model got nothing but zeros in training."""
     state = optimizer_state(artifact)
-    fed = fed_alike(state.moments) if state is not None else None
+    fed = fed_alike(state.moments, _below_zero(artifact)) if state is not None else None
     return fed is not None and fed.zeros
 
 
@@ -70,17 +85,16 @@ def _alike(rule: Rule, facts: Facts) -> Iterator[Finding]:
     kernels = [each for each in state.moments if each.role == "kernel" and each.route in biased]
     if not kernels:
         raise NotApplicable("no layer has averages of the gradients of a kernel and a bias")
-    fed = fed_alike(state.moments)
+    fed = fed_alike(state.moments, _below_zero(facts.artifact))
     if fed is None:
         return
     graph = saved_graph(facts) if facts.artifact.architecture else None
     evidence: dict[str, Json] = {"measured": fed.value, "unit": "as every value", "n": len(kernels)}
     if fed.zeros:
         before = "" if fed.first else ", and no gradient ever reached the layers before it"
-        dead = "" if fed.first else ", or no unit before it was ever active"
         yield rule.finding(
             f"In training, every value that {fed.route} got was 0{before}: all inputs were the "
-            f"same, 0 or scaled to 0{dead}.",
+            f"same, 0 or scaled to 0.",
             route=fed.route,
             evidence=evidence,
             title="The training inputs were all 0",

@@ -88,6 +88,13 @@ def test_inputs_of_zeros_leave_every_kernel_without_gradient(layers, zeros):
     assert (found is not None and found.zeros) is zeros
 
 
+def test_biases_below_zero_are_another_reason_for_zeros():
+    """ReLUs that start far below 0 give 0 for every input."""
+    found = [each for layer in (("a", 0.0, 0.0), ("b", 0.0, 0.1)) for each in moments(*layer)]
+    assert fed_alike(found).zeros
+    assert not fed_alike(found, {"a"}).zeros
+
+
 def test_slots_that_begin_with_their_kind_belong_to_the_whole_name():
     """As those of an optimizer that a program builds itself, outside of `fit`."""
     zero = TensorStats(0, 0, 0, 0, 8, 0)
