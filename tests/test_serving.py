@@ -45,6 +45,39 @@ def start(tmp_path):
     return run
 
 
+@pytest.mark.parametrize(
+    ("config", "scanned"),
+    [
+        ('model_config_list { config { name: "a" base_path: "/m/a" } }', ["/m/a"]),
+        ('model_config_list{config{base_path:"/m/a"}config{base_path:"/m/b"}}', ["/m/a", "/m/b"]),
+        ('config {\n\tname: "a"\n\tbase_path:\t"/m/a"\n}', ["/m/a"]),
+        ("config { name: 'a', base_path: '/m/a'; }", ["/m/a"]),
+        ('base_path: "/m/a" # was "/m/b"\n# base_path: "/m/c"\n', ["/m/a"]),
+        ('base_path # here\n:\n  "/m/a"', ["/m/a"]),
+        ('name: "a#b" base_path: "/m/a b#1"', ["/m/a b#1"]),
+        ('name: "base_path: \\"/m/c" base_path: "/m/it\'s"', ["/m/it's"]),
+        ('base_path: "/m/a"\nbase_path: "/m/" "b"', None),
+        ('base_path: "/m/a"\nbase_path: "/m/\\142"', None),
+        ('base_path: "/m/a"\nbase_path: "/m/b', None),
+        ('base_path: "/m/a"\nbase_path: ""', None),
+        ('base_path: "/m/a"\nbase_path', None),
+        ('# base_path: "/m/a"', None),
+    ],
+)
+def test_every_model_of_a_configuration_is_scanned_however_it_is_written(tmp_path, config, scanned):
+    for name, line in (("modelaudit", 'echo "$3"'), ("tensorflow_model_server", "echo served")):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{line}\n")
+        (tmp_path / name).chmod(0o755)
+    (tmp_path / "models.config").write_text(config)
+    env = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    script = [SERVING / "start.sh", tmp_path / "models.config"]
+    ran = subprocess.run(script, env=env, capture_output=True, text=True, check=False)
+    if scanned is None:
+        assert (ran.returncode, ran.stdout) == (2, "")
+    else:
+        assert (ran.returncode, ran.stdout.splitlines()) == (0, [*scanned, "served"])
+
+
 @pytest.fixture
 def served(tmp_path):
     """The directory of the newest version of `digits`, beside an older one that is damaged."""
