@@ -196,7 +196,8 @@ def _multiplications(start: float, bound: float, factor: float) -> int:
     grows = abs(bound) > abs(start)
     if grows != (factor > 1):
         return 0  # away from the bound: until it overflows or vanishes
-    return math.ceil(min(math.log(bound / start) / math.log(factor), float(MOST)))
+    distance = math.log(abs(bound)) - math.log(abs(start))  # their ratio may be no float
+    return math.ceil(min(distance / math.log(factor), float(MOST)))
 
 
 def _until_equal(distance: float, step: float) -> int:
