@@ -11,6 +11,7 @@ from modelaudit.facts import FileEntry, Json, Problem, ProblemKind, Tensor
 from modelaudit.formats.io.bounded import file_entry
 from modelaudit.formats.io.dtypes import stored_dtype
 from modelaudit.formats.io.file_window import FileWindow
+from modelaudit.formats.io.symlinks import is_inside
 from modelaudit.formats.io.tensor_stats import summarise_or_problem
 from modelaudit.formats.keras.json_config import MAX_DIMENSION, MAX_RANK, mapping, sequence, text
 from modelaudit.formats.tfjs.values import AffineNumbers, ShardedArray, Shards
@@ -71,6 +72,10 @@ class ManifestWeights:
             self._add(ProblemKind.DUPLICATE_MEMBER, f"the file {name} is listed twice", name)
             return None
         path = self._model.parent / name
+        if not is_inside(path, self._model.parent):
+            detail = f"{name} is a link out of the model; not followed"
+            self._add(ProblemKind.UNSAFE_PATH, detail, name)
+            return None
         try:
             window = FileWindow.of_file(path, name)
         except ReadError as error:
@@ -92,6 +97,10 @@ class ManifestWeights:
         if given is not None and stored_dtype(given.dtype) is None:
             detail = f"{name} is quantised as {given.dtype}, which is not read"
             self._add(ProblemKind.UNSUPPORTED, detail, name)
+            return None
+        if given is not None and not math.isfinite(given.scale + given.minimum):
+            detail = f"{name} is quantised with numbers that are not finite"
+            self._add(ProblemKind.CONFIG_INVALID, detail, name)
             return None
         size = self._stored(shards, at, shape, given.dtype if given else dtype)
         if name in self._names:
@@ -153,9 +162,14 @@ def _quantization(value: Json, dtype: str) -> AffineNumbers | None:
     if not given:
         return None
     stored = text(given.get("dtype"), dtype)
-    numbers = [given.get("scale"), given.get("min")]
-    scale, low = (
-        float(each) if isinstance(each, int | float) and not isinstance(each, bool) else None
-        for each in numbers
-    )
-    return AffineNumbers(stored, 1.0 if scale is None else scale, 0.0 if low is None else low)
+    return AffineNumbers(stored, _number(given.get("scale"), 1.0), _number(given.get("min"), 0.0))
+
+
+def _number(value: Json, default: float) -> float:
+    """A number, infinite beyond the range of floats; the default for other values."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return default
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf

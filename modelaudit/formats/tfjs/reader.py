@@ -34,6 +34,7 @@ from modelaudit.structs import replace
 
 M = TypeVar("M", bound=Message)
 _TOPOLOGY = "modelTopology"
+_INVALID = (json_format.ParseError, ValueError, TypeError, OverflowError, RecursionError)
 _CLAIMS = ("format", "generatedBy", "convertedBy")
 
 
@@ -118,6 +119,6 @@ def _message(message_type: type[M], value: Json, file: str) -> M:
     """
     try:
         return json_format.ParseDict(mapping(value), message_type(), ignore_unknown_fields=True)
-    except (json_format.ParseError, ValueError, TypeError, RecursionError) as error:
+    except _INVALID as error:
         name = message_type.DESCRIPTOR.name
         raise ReadError(ProblemKind.CORRUPT, file, f"not a {name} as JSON: {error}") from error

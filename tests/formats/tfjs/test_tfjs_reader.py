@@ -196,12 +196,43 @@ def changed(path, value):
         (changed(["weights", 0, "shape"], "3"), "config-invalid"),
         (changed(["weights", 0, "dtype"], "resource"), "config-invalid"),
         (changed(["weights", 0, "quantization"], {"dtype": "int3", "scale": 1}), "unsupported"),
+        (
+            changed(["weights", 0, "quantization"], {"dtype": "uint8", "scale": 10**400}),
+            "config-invalid",
+        ),
+        (
+            changed(["weights", 0, "quantization"], {"dtype": "uint8", "min": -(10**400)}),
+            "config-invalid",
+        ),
         (changed(["weights", 2, "name"], "conv2d_Conv2D1/bias"), "duplicate-member"),
         (changed(["weights", 0, "shape"], [10**9] * 30), "tensor-unreadable"),
     ],
 )
 def test_damage_is_a_problem(copied, change, kind):
     assert kind in kinds(copied("plain", change))
+
+
+def test_a_link_out_of_the_model_is_not_followed(tmp_path):
+    (tmp_path / "other.bin").write_bytes(b"private")
+    folder = tmp_path / "linked"
+    folder.mkdir()
+    (folder / "weights.bin").symlink_to(tmp_path / "other.bin")
+    shutil.copy(MADE / "plain" / "model.json", folder)
+    artifact = read(folder / "model.json", Limits())
+    assert kinds(artifact) == ["unsafe-path"]
+    assert [each.path for each in artifact.files] == ["model.json"]
+    (folder / "weights.bin").unlink()
+    shutil.copy(MADE / "plain" / "weights.bin", folder / "inner.bin")
+    (folder / "weights.bin").symlink_to("inner.bin")
+    assert kinds(read(folder / "model.json", Limits())) == []
+
+
+def test_a_number_that_is_no_float_makes_a_graph_corrupt(copied):
+    def change(document):
+        node = document["modelTopology"]["node"][0]
+        node.setdefault("attr", {})["huge"] = {"f": 10**400}
+
+    assert kinds(copied("graph", change)) == ["corrupt"]
 
 
 @pytest.mark.parametrize("name", ["plain", "graph"])
