@@ -52,6 +52,7 @@ class NodeResult(Struct, frozen=True):
         notes: see `FinishedModel`.
         warnings: what the driver prints.
         stop: why the run cannot go on, "" if it can.
+        unseen: that the node does not see the model, "" if it does.
         lost: why the process on the node ended before it answered, "" if it did not.
     """
 
@@ -59,6 +60,7 @@ class NodeResult(Struct, frozen=True):
     notes: dict[str, Json] = {}
     warnings: tuple[str, ...] = ()
     stop: str = ""
+    unseen: str = ""
     lost: str = ""
 
 

@@ -40,7 +40,7 @@ def audit_one(
     """Audit one model, and write its reports."""
     target, heard = task.target, _Warnings()
     if not target.root.exists():
-        return NodeResult(stop=f"{os.uname().nodename} does not see {target.root}: {SHARED}")
+        return NodeResult(unseen=f"{os.uname().nodename} does not see {target.root}: {SHARED}")
     recalled = {target.path: CachedProbe(*task.recalled)} if task.recalled else None
     known = None if order.known is None else frozenset(order.known)
     try:

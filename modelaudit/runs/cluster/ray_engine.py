@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 MOST_LOSSES = 2  # of one model's place; then the model is taken for the reason
 READ_BYTES = 1 << 30  # `read_memory` bounds the address space, which is mostly not used
 REACHABLE_SECONDS = 10.0
+MOST_UNMADE = 3  # places in a row that end before they begin
 START_SECONDS = 300.0  # for Ray to find room, and for the runtimes to start
 
 
@@ -72,7 +73,9 @@ def audit_on_ray(
     if not targets:
         return
     with _connected(order.settings.engine.address):
-        cluster = _Cluster(order, len(targets))
+        from ray.exceptions import RayError
+
+        cluster = _Cluster(order)
         waiting = deque(NodeTask(each, recalled.get(each.path)) for each in targets)
         losses: Counter[Path] = Counter()
         try:
@@ -81,8 +84,13 @@ def audit_on_ray(
                 for task, answer in cluster.finished():
                     for text in answer.warnings:
                         progress.warn(f"{clean(task.target.shown)}: {clean(text)}")
+                    if answer.unseen and task.target.root.exists():
+                        raise UsageError(answer.unseen)
                     if answer.stop:
                         raise UsageError(answer.stop)
+                    if answer.unseen:
+                        yield _lost(task.target, order, "it is gone")
+                        continue
                     if not answer.lost:
                         yield FinishedModel(task.target, row_from_json(answer.row), answer.notes)
                         continue
@@ -90,14 +98,17 @@ def audit_on_ray(
                     if losses[task.target.path] < MOST_LOSSES:
                         waiting.append(task)
                     else:
-                        yield _lost(task.target, order, answer.lost)
+                        why = f"its process was lost {MOST_LOSSES} times: {clean(answer.lost)}"
+                        yield _lost(task.target, order, why)
+        except (RayError, ConnectionError) as error:
+            reason = str(error).strip().partition("\n")[0]
+            raise UsageError(f"the connection to the cluster was lost: {reason}") from error
         finally:
             cluster.end()
 
 
 def _lost(target: AuditTarget, order: NodeOrder, why: str) -> FinishedModel:
-    reason = f"the process that audited it was lost {MOST_LOSSES} times: {clean(why)}"
-    audit = lost_model_audit(target, order.settings, order.created, reason)
+    audit = lost_model_audit(target, order.settings, order.created, why)
     report_writer(order.reports)(audit)
     return FinishedModel(target, result_row(audit), {})
 
@@ -107,16 +118,16 @@ class _Cluster:
 
     Args:
         order: what every place is told first.
-        most: the number of models, above which more places are of no use.
 
     Raises:
         UsageError: no node has room for one model.
     """
 
-    def __init__(self, order: NodeOrder, most: int) -> None:
+    def __init__(self, order: NodeOrder) -> None:
         import ray
 
-        self._ray, self._order, self._most = ray, order, most
+        self._ray, self._order = ray, order
+        self._unmade = 0  # places in a row that could not be made
         self._free: list[ActorHandle[NodeAuditor]] = []
         self._running: dict[ObjectRef[bytes], _Running] = {}
         self._seconds = 2 * model_seconds(order.settings, run=order.probe) + START_SECONDS
@@ -135,8 +146,9 @@ class _Cluster:
         return any(each.task for each in self._running.values())
 
     def fill(self, waiting: deque[NodeTask]) -> None:
-        """Make as many places as there is room for, and give models to those that are free."""
-        wanted = min(self._room(), self._most)
+        """Make as many places as there is room and work for, and give models to free ones."""
+        audited = sum(each.task is not None for each in self._running.values())
+        wanted = min(self._room(), len(waiting) + audited)
         while len(self._free) + len(self._running) < wanted:
             place = self._kind.remote(to_line(self._order), str(Path.cwd()), _threads())
             assert isinstance(place, self._ray.actor.ActorHandle)
@@ -144,13 +156,17 @@ class _Cluster:
         while self._free and waiting:
             place, task = self._free.pop(), waiting.popleft()
             self._running[place.audit.remote(to_line(task))] = _Running(place, task)
+        while self._free:  # nothing waits: others may have the room
+            self._ray.kill(self._free.pop())
 
     def finished(self) -> Iterator[tuple[NodeTask, NodeResult]]:
         """Wait for the next results, of one or more models, or of none.
 
         Raises:
-            UsageError: no place could be made, and no model is being audited.
+            UsageError: no place can be made.
         """
+        if not self._running:
+            raise UsageError("the cluster has no node left")
         ready, _ = self._ray.wait([*self._running], num_returns=1, timeout=self._seconds)
         if not ready and not self.busy:
             raise UsageError("the cluster has had no free node for minutes")
@@ -164,6 +180,10 @@ class _Cluster:
                 self._free.append(one.place)
             if one.task:
                 yield one.task, answer
+                continue
+            self._unmade = self._unmade + 1 if answer.lost else 0
+            if self._unmade == MOST_UNMADE:
+                raise UsageError(f"the nodes cannot start an audit: {clean(answer.lost)}")
 
     def end(self) -> None:
         """Give all places back; what is audited in them stops."""
@@ -173,6 +193,8 @@ class _Cluster:
     def _answer(self, ref: ObjectRef[bytes]) -> NodeResult:
         try:
             return from_line(NodeResult, self._ray.get(ref))
+        except self._ray.exceptions.RayTaskError as error:
+            return NodeResult(lost=f"{type(error.cause).__name__}: {error.cause}")
         except self._ray.exceptions.RayError as error:
             return NodeResult(lost=str(error).strip().partition("\n")[0])
 
@@ -201,7 +223,7 @@ def _check_reachable(address: str) -> None:
     Raises:
         OSError: nothing answers.
     """
-    host, _, port = address.rpartition("://")[2].rpartition(":")
+    host, _, port = address.rpartition(":")
     if host and port.isdecimal():
         socket.create_connection((host.strip("[]"), int(port)), REACHABLE_SECONDS).close()
 
@@ -209,6 +231,8 @@ def _check_reachable(address: str) -> None:
 @contextmanager
 def _connected(address: str) -> Iterator[None]:
     """Connect to a cluster; "" is the one of the variable RAY_ADDRESS or of this machine."""
+    if "://" in address:
+        raise UsageError(f"{address} is no HOST:PORT of a cluster")
     require(("ray",), "--engine ray needs", adds="pip install 'tf-modelaudit[ray]'")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent to anybody
     import ray

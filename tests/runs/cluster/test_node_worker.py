@@ -63,7 +63,7 @@ def test_a_node_that_does_not_see_the_files_says_so(targets, tmp_path):
     elsewhere = NodeTask(find_models((targets[0].root,), SETTINGS).targets[0])
     targets[0].root.rename(tmp_path / "moved")
     (only,) = answers(order_for(tmp_path), elsewhere)
-    assert f"does not see {targets[0].root}" in only.stop
+    assert f"does not see {targets[0].root}" in only.unseen
 
 
 @pytest.mark.slow

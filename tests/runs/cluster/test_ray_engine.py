@@ -39,6 +39,13 @@ class Fragile(NodeAuditor):
         return super().audit(task)
 
 
+class Unable(NodeAuditor):
+    """As where another version is installed."""
+
+    def begin(self) -> bytes:
+        raise ImportError("no module named modelaudit.runs.cluster")
+
+
 @pytest.fixture(scope="module")
 def cluster():
     with pytest.MonkeyPatch.context() as patched:
@@ -81,6 +88,16 @@ def test_room_is_that_of_the_nodes(cluster, models):
         next(ray_engine.audit_on_ray(find_models((models,), SETTINGS).targets, order, {}, SILENT))
 
 
+def test_nodes_that_cannot_start_an_audit_end_the_run(cluster, models, monkeypatch):
+    from ray import cloudpickle
+
+    cloudpickle.register_pickle_by_value(sys.modules[__name__])
+    monkeypatch.setattr(ray_engine, "NodeAuditor", Unable)
+    order = ordered(cluster, models.parent / "out")
+    with pytest.raises(UsageError, match=r"cannot start an audit: .*no module named modelaudit"):
+        next(ray_engine.audit_on_ray(find_models((models,), SETTINGS).targets, order, {}, SILENT))
+
+
 def test_a_cluster_that_is_not_there():
     with pytest.raises(UsageError, match=r"cannot reach the Ray cluster at 127\.0\.0\.1:9"):
         next(
@@ -113,6 +130,8 @@ def test_nothing_is_lost_and_nothing_comes_twice(cluster, models, monkeypatch):
     assert sorted(row.path for row in found) == sorted(each.name for each in models.iterdir())
     verdicts = {row.path: row.verdict for row in found}
     assert {x for x in verdicts if verdicts[x] is not Verdict.PASS} == {"kills.h5", "truncated.h5"}
-    assert "lost 2 times" in next(row.reason for row in found if row.path == "kills.h5")
+    assert "its process was lost 2 times" in next(
+        row.reason for row in found if row.path == "kills.h5"
+    )
     for row in found:
         assert (models.parent / "out" / "models" / row.slug / "audit.json").is_file()
