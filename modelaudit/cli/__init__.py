@@ -121,6 +121,9 @@ def main() -> None:
     # Worker processes provide the parallelism: BLAS threads would only compete with them.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
+        # `python -c` puts the current directory, which may be the audited one, first on the path.
+        if sys.path[0] in ("", str(Path.cwd())):
+            del sys.path[0]
         plain = False if os.environ.get("NO_COLOR") else None  # None: colour on terminals
         code = cli.main(standalone_mode=False, color=plain)
     except click.exceptions.Exit as request:
