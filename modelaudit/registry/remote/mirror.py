@@ -129,7 +129,7 @@ class _Update:
         self._new: dict[str, _Copied] = {}
         self._problems: list[Problem] = []
         self._unread: list[str] = []
-        self._fetched = self._elsewhere = 0
+        self._fetched = self._elsewhere = self._needed = 0
 
     def run(self, listing: RemoteListing) -> Mirror:
         files = {file.name: file for file in listing.files if self._is_usable(file.name)}
@@ -137,19 +137,19 @@ class _Update:
         every = file_groups_of({name: file.size for name, file in files.items()})
         groups = [group for group in every if not self._is_left_out(group)]
         self._forget_all_but(tree, {name for group in groups for name in group.files})
-        needed = sum(
+        parts = [(name, part) for group in groups for name, part in group.files.items()]
+        kept = [self._kept(tree / name, files[name], part) for name, part in parts]
+        self._needed = sum(
             files[name].size
-            for group in groups
-            for name, part in group.files.items()
-            if part is Needed.WHOLE
+            for (name, part), before in zip(parts, kept, strict=True)
+            if Needed.WHOLE in (part, before and before.part)
         )
-        parts = ((name, part) for group in groups for name, part in group.files.items())
-        if not all(self._kept(tree / name, files[name], part) for name, part in parts):
-            self._directory.make_room(needed, str(self._url), own=self._entry)
+        if not all(kept):
+            self._directory.make_room(self._needed, str(self._url), own=self._entry)
         for group in groups:
             self._copy(tree, group, files)
         (self._entry / _STATE).write_bytes(msgspec.json.encode(_MirrorState(self._new)))
-        self._directory.complete(self._entry, needed)
+        self._directory.complete(self._entry, self._needed)
         return Mirror(
             self._place,
             bool(self._new),
@@ -227,6 +227,9 @@ class _Update:
                 if may_be_model and len(head) < file.size:
                     fresh.unlink()
                     now = replace(now, part=Needed.WHOLE)
+                    more = self._needed + file.size
+                    self._directory.make_room(more, str(self._url), own=self._entry)
+                    self._needed = more
             if now.part is Needed.WHOLE:
                 self._remote.fetch(file, fresh)
                 self._fetched += file.size

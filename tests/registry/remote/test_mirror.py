@@ -57,6 +57,24 @@ def test_a_file_that_begins_as_a_model_is_fetched_whatever_its_name(copy):
     assert tree(copy().place) == {"weights": len(HDF5)}
 
 
+def test_a_file_that_turns_out_to_be_a_model_has_to_fit_into_the_cache(copy):
+    FILES.pipe("/models/small.h5", HDF5)
+    FILES.pipe("/models/x.bin", HDF5 + bytes(5000))
+    found = copy(size=len(HDF5) + 5000)
+    assert "--cache-size" in found.problems[0].detail
+    assert found.unread == ("x.bin",)
+    assert tree(found.place) == {"small.h5": len(HDF5)}
+    assert READ["x.bin"] == 4096
+
+
+def test_what_was_kept_of_such_a_file_counts(copy):
+    FILES.pipe("/models/x.bin", HDF5)
+    copy(size=len(HDF5))
+    FILES.pipe("/models/y.bin", HDF5)
+    found = copy(size=len(HDF5))
+    assert found.unread == ("y.bin",)
+
+
 def test_nothing_is_fetched_again_if_nothing_changed(copy):
     FILES.pipe("/models/a.h5", HDF5)
     FILES.pipe("/models/noise.bin", bytes(9000))
