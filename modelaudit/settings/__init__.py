@@ -292,6 +292,7 @@ class Settings(Struct, frozen=True):
     custom_objects: tuple[str, ...] = ()  # names that the user's code registers with loaders
     signing: Signing = field(default_factory=Signing)
     tracking_uri: str = ""  # address of MLflow's tracking server; "": that of MLFLOW_TRACKING_URI
+    local_artifacts: str = ""  # the directory of this machine in which that server may name paths
 
     def names(self, path: str, place: PurePath) -> tuple[str, ...]:
         """The names that path patterns are matched against: one or two per model.

@@ -12,6 +12,7 @@ from modelaudit.registry import snapshot
 from modelaudit.registry.tracking import artifacts
 from modelaudit.registry.tracking.client import TrackingServer
 from modelaudit.runs.recording.write_back import write_back
+from modelaudit.structs import replace
 from tests.registry.remote import stores
 from tests.registry.tracking.served import layout, registry, settings
 
@@ -123,11 +124,21 @@ def test_reports_are_written_to_the_store_of_the_run(
             version["tags"] = []
         answer = {"run": {"info": {"artifact_uri": place}}}
         registry.answers["runs/get"] = json.dumps(answer).encode()
-        assert list(write_back(ran, settings)) == []
+        allowed = replace(settings, local_artifacts=str(tmp_path))
+        assert list(write_back(ran, allowed)) == []
     (row,) = [row for row in ran.rows if row.path == "digits/2"]
     written = f"run/modelaudit/{row.slug}/audit.json"
     report = ran.reports_of(row)["json"].read_bytes()
     assert stores.FILES.cat(f"/bucket/{written}") == (tmp_path / written).read_bytes() == report
+
+
+def test_no_path_is_written_to_that_only_the_server_names(night, registry, settings, tmp_path):
+    answer = {"run": {"info": {"artifact_uri": f"file://{tmp_path}/run"}}}
+    registry.answers["runs/get"] = json.dumps(answer).encode()
+    failures = list(write_back(night(), settings))
+    assert len(failures) == 2
+    assert "--local-artifacts" in failures[0]
+    assert not (tmp_path / "run").exists()
 
 
 def test_without_a_registry_nothing_can_be_written_back(modelaudit, tmp_path):

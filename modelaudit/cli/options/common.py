@@ -145,6 +145,9 @@ SHARED = (
     option(
         "--tracking-uri", default="", metavar="URL", help="MLflow server (MLFLOW_TRACKING_URI)."
     ),
+    option(
+        "--local-artifacts", default="", metavar="DIR", help="Where MLflow may name local files."
+    ),
     option("--quiet", "-q", is_flag=True, help="Print only errors."),
     option(
         "--log-file",
@@ -242,6 +245,7 @@ def settings_from(
     cache_dir: Path | None = None,
     cache_size: int = CacheSettings().size // MIB,
     tracking_uri: str = "",
+    local_artifacts: str = "",
     runtimes: tuple[str, ...] = (),
     no_probe: bool = True,
     probe_data: Path | None = None,
@@ -283,6 +287,7 @@ def settings_from(
         custom_objects=file.custom_objects,
         signing=file.signing,
         tracking_uri=tracking_uri,
+        local_artifacts=local_artifacts,
         probe=ProbeSettings(
             enabled=not no_probe,
             timeout=timeout,

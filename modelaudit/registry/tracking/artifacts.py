@@ -14,7 +14,8 @@ from modelaudit.registry.tracking.registered import Registered
 from modelaudit.registry.tracking.replies import ArtifactsPage
 
 _PROXIED = "mlflow-artifacts"
-_STORES = frozenset(("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "sftp", "ssh", "hdfs"))
+# Buckets only: a URL that names a host would lead the user's credentials there.
+_STORES = frozenset(("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss"))
 REPORTS = "modelaudit"  # the directory of our reports among the artifacts of a run
 _DEEPEST = 30  # directories in each other
 
@@ -48,25 +49,29 @@ def place_of_files(
 ) -> Path | Url | ProxiedPath:
     """Where artifacts are: on this machine, at a URL, or behind the tracking server.
 
-    Only stores that MLflow keeps artifacts in are used, and paths of this machine only if the
-    server is on it: its answers are not trusted.
+    The server's answers are not trusted: only buckets are used, and paths of this machine only in
+    the directory that the user named. That the server is reached over loopback says nothing: it
+    may be at the other end of a tunnel.
 
     Raises:
         ReadError: they are elsewhere.
     """
-    parts = urlsplit(location)
+    try:
+        parts = urlsplit(location)
+    except ValueError as error:
+        raise ReadError(ProblemKind.UNREADABLE, one.path, "its files are at no address") from error
     scheme = parts.scheme.lower()
     if scheme == _PROXIED and server.is_own(parts.netloc):
         return ProxiedPath(parts.path.strip("/"))
-    if scheme in _STORES:
+    if scheme in _STORES and "::" not in location:  # which joins URLs
         return Url(location)
     path = unquote(parts.path) if scheme == "file" else location
-    if scheme in ("", "file") and Path(path).is_absolute() and server.is_this_machine:
-        return Path(path)
+    if scheme in ("", "file") and (local := _allowed(server, path)):
+        return local
     where = str(Url(location)) if scheme else location
     reason = f"its files are at {where[:200]}, which is not used"
     if scheme in ("", "file"):
-        reason += ": the tracking server is on another machine, or does not serve them"
+        reason += ": the tracking server does not serve them, and --local-artifacts is elsewhere"
     raise ReadError(ProblemKind.UNREADABLE, one.path, reason)
 
 
@@ -101,8 +106,6 @@ class ArtifactFiles:
             folder, depth = waiting.pop()
             place = f"{self._root}/{folder}".rstrip("/")
             for each in self._server.artifacts(place, ArtifactsPage).files:
-                if not folder and each.path == REPORTS:
-                    continue  # of an earlier write-back
                 seen += 1
                 if seen > most:
                     return RemoteListing(_sorted(found), cut=True, beside=False)
@@ -139,6 +142,14 @@ class ArtifactFiles:
 
     def _error(self, reason: str) -> ReadError:
         return ReadError(ProblemKind.UNREADABLE, self._one.path, reason)
+
+
+def _allowed(server: TrackingServer, path: str) -> Path | None:
+    """The resolved path, if it is in the directory that the user named."""
+    if not (server.local and Path(path).is_absolute()) or "\0" in path:
+        return None
+    found = Path(path).resolve()
+    return found if found.is_relative_to(server.local) else None
 
 
 def _sorted(files: list[RemoteFile]) -> list[RemoteFile]:

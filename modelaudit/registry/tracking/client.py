@@ -1,13 +1,14 @@
 """Requests to an MLflow tracking server: bounded, typed, repeated where that may help.
 
-The server's answers are untrusted. Redirects are not followed and no other host is asked, so that
-the credentials reach only the server that the user named.
+The server's answers are untrusted. Redirects are not followed and these requests go to no other
+host, so that the credentials reach only the server that the user named.
 """
 
 from __future__ import annotations
 
 import base64
 import os
+import re
 import time
 import urllib.error
 import urllib.request
@@ -29,10 +30,13 @@ _ARTIFACTS = "api/2.0/mlflow-artifacts/artifacts"
 _SECONDS = 60.0  # without a byte from the server
 _PAUSES = (0.5, 2.0)  # seconds before a request is tried again
 _MOST_ANSWER_BYTES = 64 << 20  # of an answer in JSON: a page of 1,000 versions has about 1 MB
+_ANSWER_SECONDS = 300.0  # until the last byte of such an answer
 _MOST_PAGES = 10_000
+_MOST_LIST_BYTES = 512 << 20  # of all pages of a list
 _PAGE = 1000  # the most that servers allow for registered models
 _PIECE_BYTES = 1 << 20
-_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+# Of a variable that was read from a file with other line ends, or is no text.
+_NOT_SENT = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 Answer = TypeVar("Answer")
 Result = TypeVar("Result")
@@ -56,29 +60,32 @@ class TrackingServer:
     Args:
         address: `https://host/path`; "" for the variable MLFLOW_TRACKING_URI.
         wanted: the URL that the server is needed for, for errors.
+        local: the directory of this machine in which the server may name paths; "" for none.
 
     Attributes:
         name: the address without credentials.
+        local: as above, resolved; None for none.
 
     Raises:
-        UsageError: there is no address, or it is not that of a server.
+        UsageError: there is no address, it is not that of a server, or the credentials cannot be
+            sent.
     """
 
-    def __init__(self, address: str, wanted: str) -> None:
+    def __init__(self, address: str, wanted: str, local: str = "") -> None:
         address = address or os.environ.get("MLFLOW_TRACKING_URI", "")
         if not address:
             raise UsageError(
                 f"{wanted}: no tracking server; give --tracking-uri or set MLFLOW_TRACKING_URI"
             )
-        parts = urlsplit(address)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        if not _is_server(address):
             raise UsageError(
                 f"{wanted}: the tracking server must be at an http:// or https:// address; start "
                 "one for a database or a directory with `mlflow server --backend-store-uri …`"
             )
+        parts = urlsplit(address)
         host = parts.netloc.rpartition("@")[2]
         self.name = urlunsplit((parts.scheme, host, parts.path.rstrip("/"), "", ""))
-        self.is_this_machine = parts.hostname in _LOOPBACK
+        self.local = Path(local).resolve() if local else None
         self._host = host
         self._headers = {"User-Agent": f"tf-modelaudit/{__version__}", **_authorization(address)}
         self._opener = opener()
@@ -94,8 +101,7 @@ class TrackingServer:
         Raises:
             ReadError: there is no answer of this type.
         """
-        address = f"{self.name}/{_API}{path}?{urlencode(query)}"
-        return self._decoded(path, self._request("GET", address), kind)
+        return self._decoded(path, self._asked(path, f"{_API}{path}", query), kind)
 
     def pages(self, path: str, kind: type[PageType], **query: str) -> Iterator[PageType]:
         """All pages of a list.
@@ -103,10 +109,15 @@ class TrackingServer:
         Raises:
             ReadError: a page is not of this type, or they do not end.
         """
-        token = ""
+        token, left = "", _MOST_LIST_BYTES
         for _ in range(_MOST_PAGES):
             more = {"page_token": token} if token else {}
-            page = self.get(path, kind, max_results=str(_PAGE), **query, **more)
+            asked = {"max_results": str(_PAGE), **query, **more}
+            data = self._asked(path, f"{_API}{path}", asked)
+            left -= len(data)
+            if left < 0:
+                raise self._error(f"{path}: pages of more than {_MOST_LIST_BYTES:,} bytes")
+            page = self._decoded(path, data, kind)
             yield page
             if page.next_page_token in ("", token):
                 return
@@ -128,8 +139,8 @@ class TrackingServer:
         Raises:
             ReadError: it cannot be listed.
         """
-        address = f"{self.name}/{_ARTIFACTS}?{urlencode({'path': folder})}"
-        return self._decoded(f"artifacts of {folder}", self._request("GET", address), kind)
+        what = f"artifacts of {folder}"
+        return self._decoded(what, self._asked(what, _ARTIFACTS, {"path": folder}), kind)
 
     def download(self, artifact: str, target: Path, most: int) -> int:
         """Copy an artifact to `target`.
@@ -196,19 +207,31 @@ class TrackingServer:
         headers = self._headers | ({"Content-Type": kind} if data is not None else {})
         return urllib.request.Request(address, data, headers, method=method)
 
-    def _decoded(self, what: str, request: urllib.request.Request, kind: type[Answer]) -> Answer:
-        data = self._tried(what, lambda: self._answer(request))
+    def _asked(self, what: str, path: str, query: Mapping[str, str]) -> bytes:
+        request = self._request("GET", f"{self.name}/{path}?{urlencode(query)}")
+        return self._tried(what, lambda: self._answer(request))
+
+    def _decoded(self, what: str, data: bytes, kind: type[Answer]) -> Answer:
         try:
             return msgspec.json.decode(data, type=kind, strict=False)
         except (msgspec.MsgspecError, RecursionError) as error:
             raise self._error(f"{what}: not an answer of MLflow ({error})") from error
 
     def _answer(self, request: urllib.request.Request) -> bytes:
+        end = time.monotonic() + _ANSWER_SECONDS
+        data = bytearray()
         with self._opened(request) as source:
-            data = source.read(_MOST_ANSWER_BYTES + 1)
+            left = _MOST_ANSWER_BYTES + 1
+            if source.length is not None:
+                left = min(left, source.length)
+            while left and (piece := source.read1(min(_PIECE_BYTES, left))):
+                left -= len(piece)
+                data += piece
+                if time.monotonic() > end:
+                    raise self._error(f"an answer that takes more than {_ANSWER_SECONDS:g} s")
         if len(data) > _MOST_ANSWER_BYTES:
-            raise ValueError(f"an answer of more than {_MOST_ANSWER_BYTES:,} bytes")
-        return data
+            raise self._error(f"an answer of more than {_MOST_ANSWER_BYTES:,} bytes")
+        return bytes(data)
 
     def _opened(self, request: urllib.request.Request) -> HTTPResponse:
         opened: HTTPResponse = self._opener.open(request, timeout=_SECONDS)
@@ -229,11 +252,24 @@ class TrackingServer:
         return ReadError(ProblemKind.UNREADABLE, self.name, f"{self.name}: {reason}"[:500])
 
 
+def _is_server(address: str) -> bool:
+    try:
+        parts = urlsplit(address)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # of the brackets of an IPv6 address, or of the port
+        return False
+
+
 def _authorization(address: str) -> Mapping[str, str]:
     token = os.environ.get("MLFLOW_TRACKING_TOKEN", "")
     parts = urlsplit(address)
     user = os.environ.get("MLFLOW_TRACKING_USERNAME") or unquote(parts.username or "")
     password = os.environ.get("MLFLOW_TRACKING_PASSWORD") or unquote(parts.password or "")
+    if _NOT_SENT.search(f"{token}{user}{password}") or not token.isascii():
+        raise UsageError(
+            "the credentials of the tracking server have characters that cannot be sent, such as "
+            "the end of a line; see the variables MLFLOW_TRACKING_…"
+        )
     if user:
         pair = base64.b64encode(f"{user}:{password}".encode()).decode("ascii")
         return {"Authorization": f"Basic {pair}"}
@@ -249,6 +285,8 @@ class _Refusal(msgspec.Struct, frozen=True):
 
 def _told(error: Exception) -> str:
     """Why a request failed, in the server's words if it has any."""
+    if isinstance(error, ValueError):  # of a header or an address: it may quote credentials
+        return f"a request that cannot be sent ({type(error).__name__})"
     reason = reason_of(error) or type(error).__name__
     if not isinstance(error, urllib.error.HTTPError):
         return reason

@@ -50,7 +50,7 @@ def find_tracked(url: Url, settings: Settings, *, all_versions: bool) -> tuple[F
         UsageError: there is no such model, or no tracking server.
     """
     address = f"{url.scheme}:"
-    server = TrackingServer(settings.tracking_uri, str(url))
+    server = TrackingServer(settings.tracking_uri, str(url), settings.local_artifacts)
     try:
         registry = registered_at(server, url, all_versions=all_versions)
     except ReadError as error:

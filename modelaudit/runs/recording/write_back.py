@@ -36,7 +36,7 @@ def write_back(ran: RunResult, settings: Settings) -> Iterator[str]:
             rows.setdefault("/".join(paths[row.slug].split("/")[:2]), []).append(row)
     if not rows:
         return
-    server = TrackingServer(settings.tracking_uri, f"{_ADDRESS}/")
+    server = TrackingServer(settings.tracking_uri, f"{_ADDRESS}/", settings.local_artifacts)
     names = {path.partition("/")[0] for path in rows}
     try:
         versions = versions_of(server, names.pop() if len(names) == 1 else "")

@@ -112,7 +112,7 @@ def test_every_setting_with_an_option_is_tested() -> None:
 # the user's credentials), or specific to one run.
 ON_DEMAND_ONLY = {
     *("ignore", "all_versions", "runtimes", "probe_unsafe", "shard"),
-    *("tracking_uri", "write_back", "engine", "ray_address"),
+    *("tracking_uri", "local_artifacts", "write_back", "engine", "ray_address"),
 }
 
 

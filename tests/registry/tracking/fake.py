@@ -5,8 +5,9 @@ from __future__ import annotations
 import http.server
 import json
 import threading
+import time
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from urllib.parse import parse_qs, unquote, urlsplit
 
 API = "/api/2.0/mlflow/"
@@ -30,6 +31,7 @@ class FakeRegistry:
         self.refusals = Counter()  # how often a file is refused, by name
         self.short = set()  # names of files of which half arrives
         self.page = 2
+        self.drip = 0.0  # seconds before each byte of an answer
         self.sent = Counter()
         self.asked = []
         self.address = ""
@@ -155,7 +157,16 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.send_header(key, value)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(body[: len(body) // 2] if half else body)
+        if self.registry.drip:
+            self.write_slowly(body)
+        else:
+            self.wfile.write(body[: len(body) // 2] if half else body)
+
+    def write_slowly(self, body):
+        with suppress(OSError):  # nobody listens any more
+            for start in range(len(body)):
+                time.sleep(self.registry.drip)
+                self.wfile.write(body[start : start + 1])
 
 
 @contextmanager

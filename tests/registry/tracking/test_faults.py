@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from modelaudit.errors import ReadError
+from modelaudit.errors import ReadError, UsageError
 from modelaudit.registry.remote.address import Url
 from modelaudit.registry.tracking import client
 from modelaudit.registry.tracking.artifacts import place_of_files
@@ -56,6 +56,21 @@ def test_pages_without_an_end(registry, settings, monkeypatch):
     numbers = iter(range(99))
     monkeypatch.setattr(type(registry), "paged", lambda *_: {"next_page_token": str(next(numbers))})
     assert "more than 3 pages" in reasons("models:/", settings)
+
+
+def test_pages_without_an_end_in_bytes(registry, settings, monkeypatch):
+    monkeypatch.setattr(client, "_MOST_LIST_BYTES", 250)
+    numbers = iter(range(10, 99))
+    monkeypatch.setattr(type(registry), "paged", lambda *_: {"next_page_token": str(next(numbers))})
+    assert "pages of more than 250 bytes" in reasons("models:/", settings)
+    assert len(registry.asked) == 11  # each answer has 25 bytes
+
+
+def test_an_answer_that_drips(registry, settings, monkeypatch):
+    monkeypatch.setattr(client, "_ANSWER_SECONDS", 0.1)
+    registry.drip = 0.02
+    assert "takes more than 0.1 s" in reasons("models:/", settings)
+    assert len(registry.asked) == 1
 
 
 @pytest.mark.parametrize("target", ELSEWHERE)
@@ -114,18 +129,32 @@ def test_a_version_that_is_no_number(registry, settings, layout):
 @pytest.mark.parametrize(
     "source",
     ["http://169.254.169.254/latest", "mlflow-artifacts://example.com/1", "models:/../x",
-     "simplecache::s3://a/b", "github://a:b@c/d", "ftp://example.com/a", "relative/path", ""],
+     "simplecache::s3://a/b", "s3::http://127.0.0.1:1/x", "s3://a/b::http://127.0.0.1:1/x",
+     "sftp://example.com/a", "ssh://example.com/a", "hdfs://example.com/a", "http://[x",
+     "github://a:b@c/d", "ftp://example.com/a", "relative/path", ""],
 )  # fmt: skip
 def test_places_that_are_not_read(registry, settings, source):
     registry.add("faces", 2, {}, source=source or " ")
-    assert "faces/2" in reasons("models:/faces", settings)
+    assert "faces/2: its files are at" in reasons("models:/faces", settings)
 
 
-def test_paths_of_this_machine_only_if_the_server_is_on_it(monkeypatch):
-    far = TrackingServer("https://mlflow.example.com", "models:/")
-    for place in ("/etc/models", "file:///etc/models"):
-        with pytest.raises(ReadError, match="another machine"):
-            place_of_files(far, Registered("a/1", "x"), place)
+def test_paths_of_this_machine_only_in_the_directory_that_the_user_named(tmp_path):
+    (tmp_path / "mlruns").mkdir()
+    (tmp_path / "mlruns" / "link").symlink_to(tmp_path)
+
+    def place(path, named):
+        near = TrackingServer("http://127.0.0.1:5000", "models:/", named)
+        return place_of_files(near, Registered("a/1", "x"), path)
+
+    root = str(tmp_path / "mlruns")
+    inside = tmp_path / "mlruns" / "a"
+    refused = (f"{tmp_path}/other", f"{tmp_path}/mlruns/../other", f"{tmp_path}/mlruns/link/other")
+    for named, paths in (("", (inside, *refused)), (root, refused)):
+        for path in paths:
+            for start in ("", "file://"):
+                with pytest.raises(ReadError, match="--local-artifacts"):
+                    place(f"{start}{path}", named)
+    assert place(str(inside), root) == place(f"file://{inside}", root) == inside.resolve()
 
 
 def test_credentials(registry, settings, monkeypatch):
@@ -152,3 +181,28 @@ def test_credentials_of_the_address_are_sent_and_not_shown(registry):
     assert "sesame" not in str(caught.value)
     sent = registry.asked[-1][2]["Authorization"]
     assert base64.b64decode(sent.removeprefix("Basic ")) == b"ann:sesame"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("TOKEN", "sesame\r"),
+        ("TOKEN", "sesame\n"),
+        ("TOKEN", "sésame"),
+        ("PASSWORD", "sesame\r"),
+        ("PASSWORD", "sesame\udcff"),
+    ],
+)
+def test_credentials_that_cannot_be_sent_are_not_shown(monkeypatch, name, value):
+    monkeypatch.setenv(f"MLFLOW_TRACKING_{name}", value)
+    with pytest.raises(UsageError, match="cannot be sent") as caught:
+        TrackingServer("http://ann@127.0.0.1", "models:/")
+    assert "same" not in f"{caught.value}{caught.value.__cause__}"
+
+
+def test_a_request_that_cannot_be_sent_is_not_quoted(registry):
+    server = TrackingServer(registry.address, "models:/")
+    server._headers["Authorization"] = "Bearer sesame\r"
+    with pytest.raises(ReadError, match="cannot be sent") as caught:
+        server.get("runs/get", dict, run_id="1")
+    assert "sesame" not in str(caught.value)

@@ -93,7 +93,8 @@ def test_what_is_not_there_is_a_usage_error(settings, url):
         find_models((Url(url),), settings)
 
 
-@pytest.mark.parametrize("address", ["", "sqlite:///ml.db", "file:///mlruns", "databricks"])
+@pytest.mark.parametrize("address", ["", "sqlite:///ml.db", "file:///mlruns", "databricks",
+                                     "http://[x", "http://x:y"])  # fmt: skip
 def test_a_server_is_needed(settings, address):
     with pytest.raises(UsageError, match="tracking server"):
         find_models((Url("models:/"),), replace(settings, tracking_uri=address))
@@ -120,14 +121,21 @@ def test_logged_models_and_old_sources_are_found(registry, settings, layout):
     assert paths(f"models:/{key}", settings) == [key]
 
 
-def test_files_on_the_machine_of_a_local_server_are_read_in_place(registry, settings, tmp_path):
+def test_files_on_this_machine_are_read_in_place(registry, settings, tmp_path):
     from tests.made import files
 
     (tmp_path / "store").mkdir()
     files.minimal_h5(tmp_path / "store" / "model.h5")
     registry.add("local", 1, {}, source=f"file://{tmp_path}/store")
-    assert paths("models:/local", settings) == ["local/1"]
+    allowed = replace(settings, local_artifacts=str(tmp_path))
+    assert paths("models:/local", allowed) == ["local/1"]
+    assert paths("models:/local", settings) == []
     assert registry.sent == {}
+
+
+def test_a_directory_with_the_name_of_our_reports_is_searched(registry, settings, layout):
+    registry.add("odd", 1, {"modelaudit/model.h5": layout["data/model.h5"]})
+    assert paths("models:/odd", settings) == ["odd/1"]
 
 
 def test_files_in_a_bucket_are_read_there(registry, settings, layout, monkeypatch):
