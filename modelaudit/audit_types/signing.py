@@ -38,6 +38,8 @@ class SignatureRow(AuditSection, frozen=True, kw_only=True):
     """What is known of the files that it is for."""
     identity: str = ""
     """Who made it: the name of a trusted key, or what the signature says of itself."""
+    signed_as: str = ""
+    """Name of what was signed, where that has another name now."""
     problem: str = ""
     """Why it cannot be used, or why the signer is not trusted."""
     covered: Count = 0
@@ -83,6 +85,8 @@ class SigningSection(OptionalSection, frozen=True, kw_only=True):
             return "files differ"
         if self.by(Signer.INVALID):
             return "invalid"
+        if any(row.loaded_left_out for row in usable):
+            return "leaves out files"
         for signer, said in STATES.items():
             if self.by(signer):
                 return said

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import base64
 import json
+import stat
 from collections.abc import Mapping
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from msgspec import Struct, field
+from msgspec import UNSET, Struct, field
 
-from modelaudit.facts import FileEntry, Json
+from modelaudit.facts import Artifact, FileEntry, Json
+from modelaudit.formats.io.bounded import file_entry
 from modelaudit.schema import Audit, to_json
 from modelaudit.settings import Limits
+from modelaudit.signing.comparison import listed_files
 from modelaudit.signing.dsse import (
     IN_TOTO,
     STATEMENT,
@@ -88,6 +92,11 @@ def attest(audit: Audit, key: PrivateKey) -> bytes:
     """
     from modelaudit.signing import keys
 
+    source = audit.architecture.file
+    configs = {PurePosixPath(each.path).name for each in audit.files if each.role == "config"}
+    if source is not UNSET and source not in configs:
+        raise ValueError(f"its architecture is that of {source}, which is not beside it")
+
     subject: list[Json] = [
         {"name": name, "digest": {"sha256": digest}}
         for name, digest in digests(audit.files).items()
@@ -127,6 +136,24 @@ def digests(files: tuple[FileEntry, ...]) -> dict[str, str]:
             raise ValueError(f"{each.path} could not be read, or is too large to be hashed")
         found[each.path] = each.sha256
     return found
+
+
+def present_digests(artifact: Artifact, limits: Limits) -> dict[str, str]:
+    """SHA-256 by the names of all files that are there, of a directory also those not read.
+
+    Raises:
+        ValueError: one cannot be hashed, or is a link or special file that readers do not follow.
+        LimitExceeded: the directory has more than `limits.files`.
+    """
+    root, files = artifact.root, artifact.files
+    read = {each.path for each in files}
+    further = listed_files(root, limits) if root.is_dir() else {}
+    for name, path in further.items():
+        if name not in read:
+            if not stat.S_ISREG(path.lstat().st_mode):
+                raise ValueError(f"{name} is a link or a special file, which is not verified")
+            files += (file_entry(path, root, "", limits),)
+    return digests(files)
 
 
 def check_attestation(data: bytes, key: PublicKey, file: str) -> AuditedFiles:

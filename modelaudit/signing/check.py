@@ -85,6 +85,9 @@ def check_signatures(artifact: Artifact, settings: Settings, created: str) -> Si
     trusted, now = settings.signing, datetime.datetime.fromisoformat(created)
     paths = [path for path in signature_paths(artifact.root) if os.path.lexists(path)]
     rows = [_row(path, artifact, trusted, settings.limits, now) for path in paths[:MOST_SIGNATURES]]
+    for path in paths[MOST_SIGNATURES : MOST_SIGNATURES + 1]:
+        more = len(paths) - MOST_SIGNATURES
+        rows.append(_unverifiable(path, f"{more:,} signatures from this one on were not read"))
     found = tuple(row for row in rows if row is not None)
     return SigningSection(required=bool(trusted.required), found=found)
 
@@ -103,25 +106,37 @@ def _row(
         model = placed(artifact, signed=signed, one_file=one_file, limits=limits)
         found = compare(manifest, model, path, links=trusted.allow_symlinks, limits=limits)
     except (ReadError, OSError) as error:
-        return SignatureRow(
-            file=path.name,
-            signer=Signer.UNCHECKED,
-            files=SignedFiles.UNVERIFIABLE,
-            problem=plain(str(error)),
-        )
+        return _unverifiable(path, plain(str(error)))
     row = SignatureRow(
         file=path.name,
         signer=Signer.UNCHECKED,
         files=SignedFiles.INTACT if found.intact else SignedFiles.DIFFER,
         identity=_claimed(bundle),
+        signed_as=_other_name(manifest.subject, artifact.root if one_file else signed),
         covered=len(found.same),
         changed=_names(found.changed),
         missing=_names(found.missing),
         added=_names(found.added),
         left_out=_names(found.left_out),
-        loaded_left_out=_names(name for name in found.left_out if name in model.loaded),
+        loaded_left_out=_names(
+            name for name in found.left_out if name in model.loaded and manifest.ignores(name)
+        ),
     )
     return _with_signer(row, bundle, trusted, now) if trusted.trusts else row
+
+
+def _unverifiable(path: Path, problem: str) -> SignatureRow:
+    return SignatureRow(
+        file=path.name,
+        signer=Signer.UNCHECKED,
+        files=SignedFiles.UNVERIFIABLE,
+        problem=problem,
+    )
+
+
+def _other_name(subject: str, signed: Path) -> str:
+    """The name of what was signed, if it is another than today's."""
+    return "" if subject in ("", ".", signed.name) else plain(subject[:200])
 
 
 def signed_place(path: Path, manifest: Manifest, model: Path) -> Path | None:

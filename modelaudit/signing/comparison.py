@@ -5,14 +5,17 @@ from __future__ import annotations
 import hashlib
 import math
 import os
+import posixpath
 from collections.abc import Mapping
 from io import FileIO
+from itertools import islice
 from pathlib import Path
 
 from msgspec import Struct, field
 
 from modelaudit.errors import LimitExceeded
 from modelaudit.facts import Artifact
+from modelaudit.formats.added_architecture import BESIDE
 from modelaudit.formats.io.bounded import files_below, open_regular
 from modelaudit.settings import Limits
 from modelaudit.signing.dsse import unusable
@@ -28,14 +31,16 @@ class PlacedModel(Struct, frozen=True):
 
     Attributes:
         files: its files by their name in the manifest.
-        prefix: how the names of all its files begin; those that a signature has beyond `files` are
-            missing.
+        base: the directory that the names are relative to.
+        prefix: how the names of all its files begin; those that a signature has beyond `files`, and
+            that are not there, are missing. None if `files` has all that it can have.
         digests: SHA-256 of those that were hashed before, by the same names.
         loaded: names of files that loaders read.
     """
 
     files: Mapping[str, Path]
-    prefix: str
+    base: Path
+    prefix: str | None
     digests: Mapping[str, str]
     loaded: frozenset[str]
 
@@ -69,26 +74,37 @@ def placed(artifact: Artifact, *, signed: Path, one_file: bool, limits: Limits) 
     """
     root = artifact.root
     known = {entry.path: entry for entry in artifact.files}
+    prefix: str | None
     if root.is_dir():
-        paths = list(files_below(root, limits.files))
-        if len(paths) > limits.files:
-            raise LimitExceeded(root.name, "files", len(paths), limits.files, "files")
-        inside = {path.relative_to(root).as_posix(): path for path in paths}
-        before = "" if signed == root else f"{root.name}/"
-        prefix = before
+        inside = listed_files(root, limits)
+        inside.update({name: root / name for name in known if name.startswith(BESIDE)})
+        before = prefix = "" if signed == root else f"{root.name}/"
     else:
         inside = {name: root.parent / name for name in known or (root.name,)}
-        before, prefix = "", f"{root.name}."  # further parts of a checkpoint
+        before, prefix = "", None if root.name in inside else f"{root.name}."  # of a checkpoint
+    names = {own: posixpath.normpath(before + own) for own in inside}
     if one_file:
-        inside, known = {"": root}, {"": known[root.name]} if root.name in known else {}
-        before, prefix = WHOLE_MODEL, WHOLE_MODEL
-    named = {own: known[own] for own in inside if own in known}
+        prefix = names[root.name] = WHOLE_MODEL
+    named = {names[own]: known[own] for own in inside if own in known}
     return PlacedModel(
-        files={before + own: path for own, path in inside.items()},
+        files={names[own]: path for own, path in inside.items()},
+        base=signed,
         prefix=prefix,
-        digests={before + own: each.sha256 for own, each in named.items() if each.sha256},
-        loaded=frozenset(before + own for own, each in named.items() if each.role in LOADED),
+        digests={name: each.sha256 for name, each in named.items() if each.sha256},
+        loaded=frozenset(name for name, each in named.items() if each.role in LOADED),
     )
+
+
+def listed_files(root: Path, limits: Limits) -> dict[str, Path]:
+    """Every file in a directory by its name, links and special files too.
+
+    Raises:
+        LimitExceeded: more than `limits.files`.
+    """
+    paths = list(islice(files_below(root), limits.files + 1))
+    if len(paths) > limits.files:
+        raise LimitExceeded(root.name, "files", len(paths), limits.files, "files")
+    return {path.relative_to(root).as_posix(): path for path in paths}
 
 
 def compare(
@@ -109,7 +125,7 @@ def compare(
     found = FileComparison()
     for name, path in sorted(model.files.items()):
         parts = manifest.files.get(name)
-        _check_link(path, allowed=links or manifest.allow_symlinks)
+        _check_link(path, name, allowed=links or manifest.allow_symlinks)
         if parts is None and path == signature:
             continue
         if parts is None and manifest.ignores(name):
@@ -121,19 +137,22 @@ def compare(
             found.same.append(name)
         else:
             found.changed.append(name)
-    own = (name for name in manifest.files if name.startswith(model.prefix))
-    found.missing.extend(sorted(name for name in own if name not in model.files))
+    if model.prefix is not None:
+        own = (name for name in manifest.files if name.startswith(model.prefix))
+        gone = (name for name in own if name not in model.files)
+        found.missing.extend(sorted(each for each in gone if not (model.base / each).is_file()))
     return found
 
 
-def _check_link(path: Path, *, allowed: bool) -> None:
+def _check_link(path: Path, name: str, *, allowed: bool) -> None:
     if not path.is_symlink():
         return
+    shown = path.name if name == WHOLE_MODEL else name
     if path.is_dir():
-        raise unusable(path.name, "is a link to a directory, whose files no signature covers")
+        raise unusable(shown, "is a link to a directory, whose files no signature covers")
     if not allowed:
         raise unusable(
-            path.name,
+            shown,
             "is a symbolic link, which the signature does not allow (allow_symlinks in [signing])",
         )
 

@@ -22,6 +22,15 @@ from cryptography.hazmat.primitives.serialization import (
 PublicKey: TypeAlias = ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey
 PrivateKey: TypeAlias = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
 
+# What a certificate that is not as it should be raises, when it is read or later.
+BAD_CERTIFICATE = (
+    ValueError,
+    UnsupportedAlgorithm,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)
+
 _HASHES = {"secp256r1": hashes.SHA256(), "secp384r1": hashes.SHA384(), "secp521r1": hashes.SHA512()}
 KINDS = "ECDSA over P-256, P-384 or P-521, or Ed25519"
 
@@ -105,5 +114,5 @@ def certificates(pem: bytes) -> list[x509.Certificate]:
     """
     try:
         return x509.load_pem_x509_certificates(pem)
-    except ValueError as error:
+    except BAD_CERTIFICATE as error:
         raise ValueError("not certificates in PEM") from error

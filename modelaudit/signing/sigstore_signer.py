@@ -20,6 +20,7 @@ from modelaudit.audit_types.signing import Signer
 from modelaudit.errors import UsageError
 from modelaudit.settings.signing import Signing, TrustedFile
 from modelaudit.signing.bundle import Bundle
+from modelaudit.signing.keys import BAD_CERTIFICATE
 from modelaudit.signing.signer import UNTRUSTED, SignerCheck
 from modelaudit.signing.trust import described
 
@@ -53,7 +54,7 @@ def check_identity(bundle: Bundle, trusted: Signing) -> SignerCheck:
     """
     try:
         said = described(load_der_x509_certificate(bundle.certificates[0]))
-    except ValueError:
+    except BAD_CERTIFICATE:
         return SignerCheck(Signer.UNKNOWN, "a certificate", "its certificate cannot be read")
     if not trusted.trusted_root:
         return SignerCheck(Signer.UNKNOWN, said, "the settings have no trusted_root for Sigstore")

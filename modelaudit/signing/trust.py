@@ -63,7 +63,7 @@ def check_signer(bundle: Bundle, trusted: Signing, now: datetime.datetime) -> Si
     try:
         chain = [x509.load_der_x509_certificate(each) for each in bundle.certificates]
         identity = described(chain[0])
-    except ValueError:
+    except keys.BAD_CERTIFICATE:
         return SignerCheck(Signer.UNKNOWN, "a certificate", "its certificates cannot be read")
     return _by_certificate(bundle, chain, identity, trusted_certificates(trusted.certificates), now)
 
@@ -101,7 +101,7 @@ def _by_certificate(
         return SignerCheck(Signer.UNKNOWN, identity, "its certificate is not one for signing")
     try:
         key = keys.supported(leaf.public_key())
-    except ValueError as error:
+    except keys.BAD_CERTIFICATE as error:
         return SignerCheck(Signer.UNKNOWN, identity, str(error))
     if not keys.signed_by(key, bundle.envelope.signature, bundle.envelope.signed):
         why = "it has this signer's certificate, whose key did not sign it"
@@ -142,7 +142,7 @@ def _path(
     )
     try:
         return builder.build_client_verifier().verify(leaf, list(chain[1:])).chain
-    except (verification.VerificationError, ValueError, x509.UnsupportedGeneralNameType):
+    except (verification.VerificationError, *keys.BAD_CERTIFICATE):
         return None
 
 
@@ -158,7 +158,7 @@ def _may_sign(leaf: x509.Certificate) -> bool:
     """Whether a certificate is for signatures, as OpenSSF Model Signing decides it."""
     try:
         extensions = leaf.extensions
-    except ValueError:
+    except keys.BAD_CERTIFICATE:
         return False
     for each in extensions:
         value = each.value
@@ -173,13 +173,11 @@ def described(leaf: x509.Certificate) -> str:
     """The signer as a certificate names it: alternative names, or else the subject.
 
     Raises:
-        ValueError: the certificate cannot be read.
+        BAD_CERTIFICATE: the certificate cannot be read.
     """
     try:
         names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         said = [str(each.value) for each in names]
     except x509.ExtensionNotFound:
         said = []
-    except (x509.UnsupportedGeneralNameType, x509.DuplicateExtension) as error:
-        raise ValueError("names that cannot be read") from error
     return ", ".join(said) or leaf.subject.rfc4514_string() or "a certificate without a name"

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import random
+
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -170,3 +174,37 @@ def test_the_trusted_certificate_of_the_signer_itself(tmp_path):
     acme.sign(model, "certificate", signature_of(model))
     acme.path("root").write_bytes(acme.path("signer").read_bytes())
     assert only(checked(model, trusting(acme, by="certificate"))).signer is Signer.TRUSTED
+
+
+def test_a_certificate_of_an_unknown_version_is_no_failure(tmp_path):
+    """DER with another version than X.509 has; what `cryptography` raises is no ValueError."""
+    acme = Authority(tmp_path / "acme")
+    model = copy_of("npz", tmp_path)
+    signature = signature_of(model)
+    acme.sign(model, "certificate", signature)
+    good = signature.read_text()
+    bundle = json.loads(good)
+    first = bundle["verificationMaterial"]["x509CertificateChain"]["certificates"][0]
+    der = base64.b64decode(first["rawBytes"])
+    version = der.index(b"\xa0\x03\x02\x01\x02")
+    first["rawBytes"] = base64.b64encode(der[: version + 4] + b"\x09" + der[version + 5 :]).decode()
+    signature.write_text(json.dumps(bundle))
+    row = only(checked(model, trusting(acme, by="certificate")))
+    assert (row.signer, row.problem) == (Signer.UNKNOWN, "its certificates cannot be read")
+
+
+def test_certificates_with_any_byte_changed_are_never_trusted(tmp_path):
+    """Every change of one byte of the signer's certificate, at random places."""
+    acme = Authority(tmp_path / "acme")
+    model = copy_of("npz", tmp_path)
+    signature = signature_of(model)
+    acme.sign(model, "certificate", signature)
+    bundle = json.loads(signature.read_text())
+    first = bundle["verificationMaterial"]["x509CertificateChain"]["certificates"][0]
+    der, chance = base64.b64decode(first["rawBytes"]), random.Random(0)
+    for _ in range(150):
+        changed = bytearray(der)
+        changed[chance.randrange(len(der))] ^= chance.randrange(1, 256)
+        first["rawBytes"] = base64.b64encode(changed).decode()
+        signature.write_text(json.dumps(bundle))
+        assert only(checked(model, trusting(acme, by="certificate"))).signer is Signer.UNKNOWN

@@ -122,7 +122,8 @@ def audit(
         paths, settings, created, order, progress=progress, log_file=log_file, tell=tell
     )
     if key:
-        _warn(map(clean, write_attestations(out, ran.rows, key)))
+        told = write_attestations(out, ran.rows, key, ran.found.targets, settings.limits)
+        _warn(map(clean, told))
     if write_back:
         write_back_to_registry(ran, settings)
     raise click.exceptions.Exit(ran.code)

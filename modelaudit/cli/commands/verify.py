@@ -38,6 +38,7 @@ def verify(attestation: Path, model: Path, key: Path) -> None:
     from modelaudit.settings.installation import require
     from modelaudit.signing.attestation import MOST_BYTES, check_attestation, differences
     from modelaudit.signing.check import NEEDS, adds
+    from modelaudit.structs import replace
     from modelaudit.terminal_text import clean
 
     require(NEEDS, "verifying attestations needs", adds=adds("signing"))
@@ -57,14 +58,17 @@ def verify(attestation: Path, model: Path, key: Path) -> None:
         found = check_attestation(data, trusted, str(attestation))
     except ReadError as error:
         raise not_verified(str(error)) from error
-    settings = options.settings_from(fail_on="high", jobs=1)
+    settings = replace(options.settings_from(fail_on="high", jobs=1), architecture=None)
 
     def work(path: Path) -> dict[str, Json]:
+        from modelaudit.formats.added_architecture import add_architecture
         from modelaudit.formats.reader import read
-        from modelaudit.signing.attestation import digests
+        from modelaudit.signing.attestation import present_digests
 
+        # An attested architecture is beside the model, whatever the settings say now.
+        artifact = add_architecture(read(path, settings.limits), settings)
         try:
-            return {"files": {**digests(read(path, settings.limits).files)}}
+            return {"files": {**present_digests(artifact, settings.limits)}}
         except ValueError as error:
             return {"problem": str(error)}
 

@@ -33,9 +33,10 @@ def _signature(row: SignatureRow) -> str:
         counts = {"changed": row.changed, "missing": row.missing, "not signed": row.added}
         told = [f"{len(names):,} {word}" for word, names in counts.items() if names]
         files = f"files differ: {text.listing(told) if told else 'none of them is covered'}"
+    renamed = f"; signed as {row.signed_as}" if row.signed_as else ""
     left = ""
     if row.left_out:
         more = len(row.left_out) - _LEFT_OUT_SHOWN
         names = ", ".join(row.left_out[:_LEFT_OUT_SHOWN]) + (f" and {more:,} more" * (more > 0))
         left = f"; left out: {names}"
-    return f"{signer}; {files}{left}"
+    return f"{signer}; {files}{renamed}{left}"

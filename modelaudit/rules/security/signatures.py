@@ -311,6 +311,7 @@ RULES = (
             replace(_row(), left_out=("assets/words.txt",), loaded_left_out=("assets/words.txt",))
         ),
         good=_good,
+        keeps_from_running=True,
         references=REFERENCES,
     ),
 )
