@@ -53,6 +53,7 @@ class ResultRow(Struct, frozen=True, kw_only=True):
         unused_inputs: why the user's probe data were not used, "" if they were.
         exported_from: of an export, the name of its source; "" if none was found.
         same_as_source: whether it is the same model as its source; see `SourceSection.verdict`.
+        ran_as_source: whether that was seen when both ran on the same inputs, not by the weights.
         repair: the command that a finding offers to repair the file, "" if none does.
         signing: what the signatures beside the model show, in a word or two; "" without any.
     """
@@ -76,6 +77,7 @@ class ResultRow(Struct, frozen=True, kw_only=True):
     unused_inputs: str = ""
     exported_from: str = ""
     same_as_source: str = ""
+    ran_as_source: bool = False
     repair: str = ""
     signing: str = ""
 
@@ -134,6 +136,7 @@ def result_row(audit: Audit) -> ResultRow:
         unused_inputs=inputs.unused if inputs else "",
         exported_from=source.file if source else "",
         same_as_source=source.verdict if source else "",
+        ran_as_source=source.ran if source else False,
         repair=offered_repair(audit),
         signing=audit.signing.state,
     )

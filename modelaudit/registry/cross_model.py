@@ -193,15 +193,19 @@ def _breaking(rows: Sequence[ResultRow]) -> list[CrossModelFact]:
 
 
 def _exports(rows: Sequence[ResultRow]) -> Iterator[CrossModelFact]:
-    """Exports that are another model than their source, and those that are the same."""
+    """Exports that are another model than their source, that are the same, or have its weights."""
     other = [row for row in rows if any(each.name == EXPORT for each in row.open_findings)]
     same = [row for row in rows if row.same_as_source in _SAME and row not in other]
-    for kind, found in ((EXPORT, other), (SAME_EXPORT, same)):
+    ran = [row for row in same if row.ran_as_source]
+    still = [row for row in same if not row.ran_as_source]
+    for kind, found, one, many, what in (
+        (EXPORT, other, "is", "are", "not the same model as the source"),
+        (SAME_EXPORT, ran, "is", "are", "the same model as the source"),
+        (SAME_EXPORT, still, "has", "have", "the weights of the source; not run"),
+    ):
         if found:
-            what = "the same model" if kind == SAME_EXPORT else "not the same model"
-            exports = "1 export is" if len(found) == 1 else f"{len(found)} exports are"
-            title = f"{exports} {what} as the source"
-            yield CrossModelFact(kind, title, _of_sources(found), _paths(found))
+            exports = f"1 export {one}" if len(found) == 1 else f"{len(found)} exports {many}"
+            yield CrossModelFact(kind, f"{exports} {what}", _of_sources(found), _paths(found))
 
 
 def _of_sources(rows: Sequence[ResultRow]) -> str:

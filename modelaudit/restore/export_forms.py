@@ -10,7 +10,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from modelaudit.facts import Kernel
-from modelaudit.thresholds.restoration import EXPORT_ROUNDING
+from modelaudit.thresholds.restoration import EXPORT_ROUNDING, EXPORT_STEP
 
 Array = NDArray[np.float64]
 
@@ -104,8 +104,18 @@ def rounding(wanted: Array) -> float:
     return EXPORT_ROUNDING.value * float(np.abs(wanted).max(initial=0.0))
 
 
+def hides(step: Array, wanted: Array) -> NDArray[np.bool_]:
+    """Where half a step is not small against what the wanted values and 0 span."""
+    span = float(wanted.max(initial=0.0) - wanted.min(initial=0.0))
+    return np.asarray(step > EXPORT_STEP.value * span)
+
+
 def beyond_steps(theirs: Array, wanted: Array, step: Array) -> float:
-    """By how much the farthest value is beyond half a step, relative to the largest; 0 or less."""
+    """By how much the farthest value is beyond half a step, relative to the largest; 0 or less.
+
+    A step that would hide the values excuses no difference from them.
+    """
     largest = float(np.abs(wanted).max(initial=0.0)) or 1.0
-    beyond = float((np.abs(theirs - wanted) - step).max(initial=0.0))
+    fine = np.where(hides(step, wanted), 0.0, step)
+    beyond = float((np.abs(theirs - wanted) - fine).max(initial=0.0))
     return beyond / largest - EXPORT_ROUNDING.value

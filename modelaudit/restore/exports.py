@@ -24,6 +24,7 @@ from modelaudit.restore.export_forms import (
     alike,
     beyond_steps,
     foldings,
+    hides,
     refolded,
     rounding,
 )
@@ -50,7 +51,8 @@ def compare_export(source: Artifact, export: Artifact) -> WeightComparison:
 
     Returns:
         `identical` are the weights that were found, and `forms` says how; `differing` are kernels
-        and biases in the place of the source's, with other values.
+        and biases in the place of the source's, with other values. Those whose steps are too
+        coarse to tell are in neither.
     """
     search = _Search(source, export)
     search.run()
@@ -78,6 +80,7 @@ class _Search:
         self.differing: list[TensorDifference] = []
         self.missing: list[str] = []
         self.refolded: list[str] = []
+        self.coarse: set[str] = set()
         self.compared = self.found = 0
         self.by_size: defaultdict[int, list[str]] = defaultdict(list)
         for tensor in export.tensors:
@@ -153,10 +156,11 @@ class _Search:
             exact = bool((np.abs(theirs - wanted) <= rounding(wanted)).all())
             self._keep(kernel.tensor, FOLDED if used else EQUAL if exact else QUANTISED)
         else:
-            self._differ(kernel.tensor, other.tensor, wanted, theirs)
             step = self._step(other.tensor, theirs, other).reshape(mine.shape)
+            self._differ(kernel.tensor, other.tensor, wanted, theirs, step)
             behind = any(norm.names and not norm.before for norm in norms)
-            if behind and refolded(kernel, theirs, mine, step):
+            told = kernel.tensor not in self.coarse
+            if behind and told and refolded(kernel, theirs, mine, step):
                 self.refolded.append(kernel.route)
             if any(norm.before for norm in norms):  # the bias depends on the kernel
                 self.done.update(name for norm in norms for name in norm.names)
@@ -189,16 +193,16 @@ class _Search:
                     self._lose(name)
             return
         self.used.add(other.bias)
-        step = self._step(other.bias, theirs)
-        if beyond_steps(theirs.reshape(-1), wanted, step.reshape(-1)) <= 0:
+        step = self._step(other.bias, theirs).reshape(-1)
+        if beyond_steps(theirs.reshape(-1), wanted, step) <= 0:
             for name in names:
                 self._keep(name, FOLDED if norms else EQUAL)
         else:
-            apart = any(each.tensor == kernel.tensor for each in self.differing)
-            if folded and not apart:
+            apart = {*self.coarse, *(each.tensor for each in self.differing)}
+            if folded and kernel.tensor not in apart:
                 self.refolded.append(kernel.route)
             for name in names:
-                self._differ(name, other.bias, wanted, theirs.reshape(-1))
+                self._differ(name, other.bias, wanted, theirs.reshape(-1), step)
 
     def _alone(self, route: str, norm: Folding) -> None:
         """A normalization that no kernel has taken: a product and a sum of its own, or itself."""
@@ -314,11 +318,14 @@ class _Search:
             self.compared += 1
             self.missing.append(name)
 
-    def _differ(self, name: str, other: str, wanted: Array, theirs: Array) -> None:
+    def _differ(self, name: str, other: str, wanted: Array, theirs: Array, step: Array) -> None:
         if name in self.done:
             return
         self.done.add(name)
         self.compared += 1
+        if hides(step, wanted).any():  # neither found nor another
+            self.coarse.add(name)
+            return
         norm = float(np.linalg.norm(wanted))
         distance = float(np.linalg.norm(theirs - wanted)) / norm if norm else None
         factor = float(np.vdot(theirs, wanted)) / norm**2 if norm else 0.0

@@ -77,6 +77,13 @@ EXPORT_ROUNDING = Threshold(
     "relative to the largest weight of its tensor, up to which it is the same",
     "folding batch normalization in float32 leaves at most 1e-6",
 )
+EXPORT_STEP = Threshold(
+    0.08,
+    "of the span",
+    "half a step of an exported weight's numbers, relative to what its source's values and 0 span, "
+    "above which the step excuses no difference, and other values say nothing",
+    "half a step of 4 bits, the fewest that converters write, is 1/14 of the largest value",
+)
 
 # A model and its export on the same inputs. Errors are the Euclidean norm of the difference of the
 # outputs for one input, in units of the spread of the source's outputs; of all inputs the root mean

@@ -58,19 +58,22 @@ def test_exports_are_reported_with_their_sources():
     differs = made.finding(name="export-differs")
     waived = replace(differs, waived_by="known")
 
-    def export(path, same, *found):
+    def export(path, same, *found, ran=True):
         told = row(path, path, "", "", *found)
-        return replace(told, exported_from="a.h5", same_as_source=same)
+        return replace(told, exported_from="a.h5", same_as_source=same, ran_as_source=ran)
 
     rows = [export("a.tflite", "equal"), export("b.tflite", "different", differs),
             export("c.tflite", "different", waived), export("d.tflite", "could not be told"),
-            row("a.h5", "1", ""), export("e.tflite", "equal within quantisation")]  # fmt: skip
-    other, same = cross_model_facts(rows)
+            row("a.h5", "1", ""), export("e.tflite", "equal within quantisation"),
+            export("f.tflite", "equal", ran=False)]  # fmt: skip
+    other, same, still = cross_model_facts(rows)
     assert (other.kind, other.models) == ("export-differs", ("b.tflite",))
     assert (same.kind, same.models) == ("export-agrees", ("a.tflite", "e.tflite"))
-    assert (other.title, same.title) == (
+    assert (still.kind, still.models) == ("export-agrees", ("f.tflite",))
+    assert (other.title, same.title, still.title) == (
         "1 export is not the same model as the source",
         "2 exports are the same model as the source",
+        "1 export has the weights of the source; not run",
     )
     assert "b.tflite: different, source a.h5" in other.detail
 

@@ -10,6 +10,7 @@ import pytest
 from modelaudit.audit_types.loading import Port
 from modelaudit.audit_types.repair import LabelledEffect
 from modelaudit.facts import Architecture, Layer, TensorStats
+from modelaudit.graphs import Quantization
 from modelaudit.probe.protocol import Observation, Status
 from modelaudit.probe.study.agreement import ReferenceRun, compare_with_reference
 from modelaudit.restore.compare import compare
@@ -61,6 +62,19 @@ def export_of_a_kernel(difference):
     kernel = made.kernel("c", values.shape)
     sides = [made.artifact({kernel.tensor: each}, [kernel]) for each in (values, changed)]
     return compare_export(*sides).identical
+
+
+@at("restoration.EXPORT_STEP", {0.0795: (1, 0), 0.0805: (0, 0)})
+def step_of_an_export(half):
+    """Kernels found, and kernels that differ, among values that span 2 and are half a step off."""
+    values = np.linspace(-1.0, 1.0, 18).reshape(3, 3, 1, 2)
+    kernel = made.kernel("c", values.shape)
+    source, export = (
+        made.artifact({kernel.tensor: each}, [kernel]) for each in (values, values + 1.98 * half)
+    )
+    export.tensors[0].source.quantization = Quantization((4 * half,))
+    found = compare_export(source, export)
+    return found.identical, len(found.differing)
 
 
 def change(before, after):

@@ -54,6 +54,8 @@ _FINER = (
 def verdict_text(pair: ExportPair) -> str:
     """The verdict in a sentence: `the export is another model`."""
     match pair.verdict:
+        case PairVerdict.EQUAL | PairVerdict.QUANTISED if not pair.inputs:
+            return "the weights of the export are those of the source; it was not run"
         case PairVerdict.EQUAL:
             return "the export is the same model: its outputs are equal up to rounding"
         case PairVerdict.QUANTISED:

@@ -10,9 +10,12 @@ import numpy as np
 import pytest
 
 from modelaudit.audit_types.restore import TensorChange, TensorDifference
+from modelaudit.facts import Artifact
 from modelaudit.formats.reader import read_artifact
 from modelaudit.probe.pair.model import ExportNumbers, ExportPair, PairCause, PairVerdict
 from modelaudit.probe.pair.source import by_weights, find_source
+from modelaudit.probe.pair.wording import verdict_text
+from modelaudit.restore.exports import compare_export
 from modelaudit.restore.model import WeightComparison
 from modelaudit.settings import Limits
 from modelaudit.structs import replace
@@ -120,7 +123,28 @@ def test_other_statistics_of_normalizations_are_named():
     ],
 )
 def test_models_of_tensorflow_js(tmp_path, kind, verdict, numbers):
-    """Written as its converter does: weights by their names, one behind the other."""
+    export = in_tensorflow_js(tmp_path, kind)
+    places = [SAMPLES / "digits_mirrored.keras", SAMPLES / "digits_robust.keras"]
+    found = find_source(export, places, lambda path: read_artifact(path, Limits()))
+    assert found.artifact.root == places[1]
+    assert (found.pair.verdict, found.pair.numbers) == (verdict, numbers)
+    # Nothing was run, so nothing is said of outputs.
+    assert verdict_text(found.pair) == (
+        "the weights of the export are those of the source; it was not run"
+    )
+    assert find_source(export, places[:1], lambda path: read_artifact(path, Limits())) is None
+
+
+def test_steps_that_hide_all_weights_show_none(tmp_path):
+    export = in_tensorflow_js(tmp_path, "coarse")
+    source = read_artifact(SAMPLES / "digits_robust.keras", Limits())
+    weights = compare_export(source, export)
+    assert (weights.compared, weights.identical, weights.differing) == (20, 0, ())
+    assert by_weights(weights, ExportNumbers.WEIGHTS).verdict is PairVerdict.DIFFERENT
+
+
+def in_tensorflow_js(tmp_path: Path, kind: str) -> Artifact:
+    """A sample as the converter writes it: weights by their names, one behind the other."""
     source = read_artifact(SAMPLES / "digits_robust.keras", Limits())
     values = {each.name: each.source.array() for each in source.tensors}
     specs, data = [], b""
@@ -133,12 +157,7 @@ def test_models_of_tensorflow_js(tmp_path, kind, verdict, numbers):
     document = {"format": "layers-model", "modelTopology": {}, "weightsManifest": weights}
     (tmp_path / "weights.bin").write_bytes(data)
     (tmp_path / "model.json").write_text(json.dumps(document))
-    export = read_artifact(tmp_path / "model.json", Limits())
-    places = [SAMPLES / "digits_mirrored.keras", SAMPLES / "digits_robust.keras"]
-    found = find_source(export, places, lambda path: read_artifact(path, Limits()))
-    assert found.artifact.root == places[1]
-    assert (found.pair.verdict, found.pair.numbers) == (verdict, numbers)
-    assert find_source(export, places[:1], lambda path: read_artifact(path, Limits())) is None
+    return read_artifact(tmp_path / "model.json", Limits())
 
 
 def stored_as(kind: str, value: np.ndarray) -> tuple[dict, bytes]:
@@ -147,6 +166,9 @@ def stored_as(kind: str, value: np.ndarray) -> tuple[dict, bytes]:
         return spec, value.astype("<f4").tobytes()
     if kind == "float16":
         return {**spec, "quantization": {"dtype": kind}}, value.astype("<f2").tobytes()
+    if kind == "coarse":
+        numbers = {"dtype": "uint8", "scale": 1e6, "min": 0.0}
+        return {**spec, "quantization": numbers}, bytes(value.size)
     low = min(float(value.min()), 0.0)
     scale = (max(float(value.max()), 0.0) - low) / np.iinfo(kind).max or 1.0
     numbers = np.round((value.astype(np.float64) - low) / scale).astype(kind)
