@@ -208,3 +208,18 @@ def test_certificates_with_any_byte_changed_are_never_trusted(tmp_path):
         first["rawBytes"] = base64.b64encode(changed).decode()
         signature.write_text(json.dumps(bundle))
         assert only(checked(model, trusting(acme, by="certificate"))).signer is Signer.UNKNOWN
+
+
+def test_an_identity_in_a_certificate_of_an_unknown_version_is_no_failure(tmp_path):
+    pytest.importorskip("sigstore")
+    from modelaudit.settings.signing import Signing
+    from modelaudit.signing.bundle import Bundle, SignedBy
+    from modelaudit.signing.dsse import Envelope
+    from modelaudit.signing.sigstore_signer import check_identity
+
+    key = new_key()
+    der = _made("Acme", key, "Acme", key).public_bytes(Encoding.DER)
+    bad = der.replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x09", 1)
+    bundle = Bundle(SignedBy.SIGSTORE, "", (bad,), Envelope(b"", "", b""), b"")
+    seen = check_identity(bundle, Signing())
+    assert (seen.signer, seen.problem) == (Signer.UNKNOWN, "its certificate cannot be read")
