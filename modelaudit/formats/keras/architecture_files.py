@@ -13,7 +13,9 @@ def own_names(root: Path) -> tuple[str, ...]:
 
 
 def likely_names(root: Path) -> tuple[str, ...]:
-    """Names of files that may hold it: JSON, and of weights a saved model beside them.
+    """Names of JSON files that may hold it.
+
+    A saved model of a likely name is none: it may be an earlier version with other activations.
 
     `model_weights.h5` goes with `model_architecture.json`, `weights2.h5` with `model2.json`.
     """
@@ -24,9 +26,7 @@ def likely_names(root: Path) -> tuple[str, ...]:
             stem.removesuffix("weights").rstrip("_-") or stem,
         )
     )
-    suffixes = [".json", "_architecture.json"]
-    suffixes += [".keras", ".h5"] if "weights" in root.name else []
-    names = (f"{each}{suffix}" for suffix in suffixes for each in stems)
+    names = (f"{each}{suffix}" for suffix in (".json", "_architecture.json") for each in stems)
     return tuple(name for name in names if name not in {root.name, *own_names(root)})
 
 

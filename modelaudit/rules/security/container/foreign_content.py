@@ -53,14 +53,15 @@ def _is_program(problem: Problem) -> bool:
 
 
 def _instead(rule: Rule, problem: Problem) -> Finding:
-    """A pickle with the name of a model: whoever opens it as what it is runs its code."""
+    """A pickle with the name of a model. What it names was not read, and most are plain data."""
     return rule.finding(
         f"{problem.file} {problem.detail}. Keras and TensorFlow cannot load it. Opening it with "
-        "pickle, joblib or dill runs whatever code it names.",
+        "pickle, joblib or dill runs whatever code it may name; its content was not read.",
         title="A pickle has the name of a model",
         file=problem.file,
         evidence=problem.evidence,
         key="instead",
+        severity=Severity.MEDIUM,
         confidence=Confidence.HIGH,
         fix="Do not open it unless you know who wrote it. Save a Keras model with "
         '`model.save("model.keras")`, and give pickles of other objects the suffix `.pkl`.',
