@@ -10,7 +10,7 @@ from google.protobuf import json_format
 from google.protobuf.message import Message
 
 from modelaudit.errors import ReadError
-from modelaudit.facts import Artifact, Format, Json, ProblemKind, Provenance
+from modelaudit.facts import Artifact, Format, Json, Problem, ProblemKind, Provenance
 from modelaudit.formats.graph.graph_def import graph_facts
 from modelaudit.formats.graph.kernels import find_kernels
 from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
@@ -34,6 +34,7 @@ from modelaudit.structs import replace
 
 M = TypeVar("M", bound=Message)
 _TOPOLOGY = "modelTopology"
+_MANIFEST = "weightsManifest"
 _INVALID = (json_format.ParseError, ValueError, TypeError, OverflowError, RecursionError)
 _CLAIMS = ("format", "generatedBy", "convertedBy")
 
@@ -51,7 +52,7 @@ def read_tfjs(path: Path, limits: Limits) -> Artifact:
     data = read_bytes(path, limits.config_bytes, path.name, "config_bytes")
     document = mapping(json_part(data, path.name, "", limits, notes))
     topology = mapping(document.get(_TOPOLOGY))
-    weights = ManifestWeights(path, document.get("weightsManifest"), limits)
+    weights = ManifestWeights(path, document.get(_MANIFEST), limits)
     notes.problems.extend(weights.problems)
     files = (file_entry(path, path, "config", limits), *weights.files.values())
     said = [claim(document.get(name)) for name in _CLAIMS]
@@ -85,6 +86,10 @@ def _with_layers(
     architecture = architecture_of(config, file, _TOPOLOGY, limits, notes)
     if architecture is None:
         return with_names(artifact, {})
+    stored = any(tensor.role == "weight" for tensor in artifact.tensors)
+    if not stored and any(layer.expected for layer in architecture.layers):
+        detail = "has no weights, but layers that need some: they were removed, or never saved"
+        notes.problems.append(Problem(ProblemKind.MISSING_FILE, file, detail, _MANIFEST))
     return with_binding(artifact, bind(architecture, artifact.tensors, "checkpoint"))
 
 

@@ -235,6 +235,30 @@ def test_a_number_that_is_no_float_makes_a_graph_corrupt(copied):
     assert kinds(copied("graph", change)) == ["corrupt"]
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda document: document.pop("weightsManifest"),
+        lambda document: document.update(weightsManifest=[]),
+        lambda document: document.update(weightsManifest=[{"paths": [], "weights": []}]),
+    ],
+)
+def test_layers_that_need_weights_have_none(copied, change):
+    artifact = copied("plain", change)
+    assert (artifact.complete, kinds(artifact)) == (False, ["missing-file"])
+
+
+def test_layers_that_need_no_weights_may_have_none(copied):
+    def change(document):
+        del document["weightsManifest"]
+        layers = document["modelTopology"]["config"]["layers"]
+        layers[:] = [each for each in layers if each["class_name"] == "Flatten"]
+        layers[0]["config"]["batch_input_shape"] = [None, 4, 4]
+
+    artifact = copied("plain", change)
+    assert (artifact.complete, kinds(artifact)) == (True, [])
+
+
 @pytest.mark.parametrize("name", ["plain", "graph"])
 @pytest.mark.parametrize("value", [None, [], "x", {"node": 3}, {"node": [{"name": 3}]}])
 def test_what_is_neither_layers_nor_a_graph(copied, name, value):
@@ -245,7 +269,7 @@ def test_what_is_neither_layers_nor_a_graph(copied, name, value):
 
 def test_too_many_strings_are_not_counted(copied):
     change = changed(["weights"], [{"name": "s", "shape": [10**9], "dtype": "string"}])
-    assert kinds(copied("plain", change)) == ["tensor-unreadable"]
+    assert kinds(copied("plain", change)) == ["tensor-unreadable", "missing-file"]
 
 
 def test_a_large_json_file_is_not_read():
