@@ -19,7 +19,7 @@ from modelaudit.file_formats import (
 from modelaudit.formats import other_formats
 from modelaudit.formats.io.bounded import display_path
 from modelaudit.formats.plugin_formats import claimed
-from modelaudit.formats.tfjs.sniff import tfjs_format
+from modelaudit.formats.tfjs.sniff import starts_tfjs
 from modelaudit.model_versions import is_version
 from modelaudit.registry import file_groups, mlflow, provenance
 from modelaudit.registry.archives.cache import ArchiveCache
@@ -249,7 +249,7 @@ class TreeWalk:
                 self._problem(ProblemKind.UNREADABLE, file.path, error.reason)
                 return
             head = b""
-        if promised or head.startswith(MAGIC) or claimed(head) or tfjs_format(head):
+        if promised or head.startswith(MAGIC) or claimed(head) or starts_tfjs(file.path, head):
             self._loose.append(file)
         elif is_archive(file.path.name, head):
             self._closed.append(file)

@@ -24,11 +24,10 @@ from modelaudit.formats.keras.common import (
     with_binding,
     with_names,
 )
-from modelaudit.formats.keras.json_config import mapping
+from modelaudit.formats.keras.json_config import mapping, text
 from modelaudit.formats.keras.variables.matching import bind
 from modelaudit.formats.saved_model.meta_graphs import read_signatures
 from modelaudit.formats.tfjs.manifest import ManifestWeights
-from modelaudit.formats.tfjs.sniff import HEAD_BYTES, tfjs_format
 from modelaudit.settings import Limits
 from modelaudit.structs import replace
 
@@ -37,6 +36,8 @@ _TOPOLOGY = "modelTopology"
 _MANIFEST = "weightsManifest"
 _INVALID = (json_format.ParseError, ValueError, TypeError, OverflowError, RecursionError)
 _CLAIMS = ("format", "generatedBy", "convertedBy")
+_SAID = {"layers-model": Format.TFJS_LAYERS, "graph-model": Format.TFJS_GRAPH}
+_OF_GRAPHS = frozenset({"node", "library", "versions"})  # fields of a GraphDef
 
 
 def read_tfjs(path: Path, limits: Limits) -> Artifact:
@@ -58,7 +59,7 @@ def read_tfjs(path: Path, limits: Limits) -> Artifact:
     said = [claim(document.get(name)) for name in _CLAIMS]
     artifact = Artifact(
         root=path.absolute(),
-        format=tfjs_format(data[:HEAD_BYTES]) or Format.TFJS_LAYERS,
+        format=_kind(document, topology),
         files=files,
         sha256=model_digest(files),
         provenance=Provenance(
@@ -76,6 +77,13 @@ def read_tfjs(path: Path, limits: Limits) -> Artifact:
     else:
         found = _with_layers(artifact, topology, limits, notes)
     return replace(found, problems=tuple(notes.problems), complete=notes.complete)
+
+
+def _kind(document: Mapping[str, Json], topology: Mapping[str, Json]) -> Format:
+    """The kind of model that the file says it is; if it does not say, that of its topology."""
+    of_graph = bool(_OF_GRAPHS & topology.keys())
+    implied = Format.TFJS_GRAPH if of_graph else Format.TFJS_LAYERS
+    return _SAID.get(text(document.get("format")), implied)
 
 
 def _with_layers(

@@ -116,6 +116,7 @@ def test_a_registry_lists_it_and_watches_its_weights():
     [
         (b'{"format": "graph-model", "signature": {', Format.TFJS_GRAPH),
         (b'{"modelTopology":{"node":[{"name":"x"', Format.TFJS_GRAPH),
+        (b'{"modelTopology": {"versions": {"producer"', Format.TFJS_GRAPH),
         (b' \n{"modelTopology":{"class_name":"Model"', Format.TFJS_LAYERS),
         (b'{"format" : "layers-model"', Format.TFJS_LAYERS),
         (b'{"class_name": "Model", "config": {}}', None),
@@ -125,6 +126,38 @@ def test_a_registry_lists_it_and_watches_its_weights():
 )
 def test_what_a_file_starts_like(head, form):
     assert tfjs_format(head) is form
+
+
+@pytest.mark.parametrize("first", ["node", "library", "versions", "more"])
+def test_a_graph_is_known_by_its_parts(copied, first):
+    def change(document):
+        del document["format"]
+        graph = document["modelTopology"]
+        document["modelTopology"] = {first: graph.pop(first, {}), **graph}
+
+    artifact = copied("graph", change)
+    assert (artifact.format, artifact.problems) == (Format.TFJS_GRAPH, ())
+    assert len(artifact.graphs[0].nodes) == 4
+
+
+def test_metadata_do_not_say_the_kind(copied):
+    def change(document):
+        document["userDefinedMetadata"] = {"format": "graph-model"}
+
+    artifact = copied("plain", change)
+    assert (artifact.format, artifact.problems) == (Format.TFJS_LAYERS, ())
+
+
+@pytest.mark.parametrize("name", ["plain", "graph"])
+def test_a_topology_behind_metadata_is_found(copied, tmp_path, name):
+    def change(document):
+        held = document.copy()
+        document.clear()
+        document.update({"userDefinedMetadata": {"text": "x" * 5000}, **held})
+
+    artifact = copied(name, change)
+    assert artifact.problems == ()
+    assert [each.format for each in discover(tmp_path).candidates] == [artifact.format]
 
 
 def test_the_config_as_the_converter_writes_it(copied):
