@@ -196,13 +196,13 @@ def _exports(rows: Sequence[ResultRow]) -> Iterator[CrossModelFact]:
     """Exports that are another model than their source, that are the same, or have its weights."""
     other = [row for row in rows if any(each.name == EXPORT for each in row.open_findings)]
     same = [row for row in rows if row.same_as_source in _SAME and row not in other]
-    ran = [row for row in same if row.ran_as_source]
-    still = [row for row in same if not row.ran_as_source]
-    for kind, found, one, many, what in (
-        (EXPORT, other, "is", "are", "not the same model as the source"),
-        (SAME_EXPORT, ran, "is", "are", "the same model as the source"),
-        (SAME_EXPORT, still, "has", "have", "the weights of the source; not run"),
+    for kind, rows_of, ran, one, many, what in (
+        (EXPORT, other, True, "is", "are", "not the same model as the source"),
+        (EXPORT, other, False, "lacks", "lack", "weights of the source; not run"),
+        (SAME_EXPORT, same, True, "is", "are", "the same model as the source"),
+        (SAME_EXPORT, same, False, "has", "have", "the weights of the source; not run"),
     ):
+        found = [row for row in rows_of if row.ran_as_source is ran]
         if found:
             exports = f"1 export {one}" if len(found) == 1 else f"{len(found)} exports {many}"
             yield CrossModelFact(kind, f"{exports} {what}", _of_sources(found), _paths(found))

@@ -61,18 +61,31 @@ def _check_export(rule: Rule, facts: Facts) -> Iterator[Finding]:
         raise NotApplicable(f"whether it is the model in {name} was not seen: {pair.reason}{why}")
     if pair.same:
         return
+    certain = source.ran and bool(pair.causes) and pair.causes[0].certain
+    whole = source.weights.identical == source.weights.compared
+    if not (source.named or certain or whole):
+        raise NotApplicable(
+            f"it has many weights of {name}, but not its name: perhaps both were trained from the "
+            "same base"
+        )
     if source.taken_for and not source.ran:
         said = f"It has the name of {name}, but all weights of {source.taken_for}"
+    elif not source.ran:
+        weights = source.weights
+        said = (
+            f"It has the name of {name}, but {weights.identical:,} of {weights.compared:,} of its "
+            "weights: a part of it, another model, or one whose weights the converter changed in a "
+            "way that is not known"
+        )
     else:
         said = f"It is not the model in {name}: " + "; ".join(sentences(pair))
     mend = code(pair)
-    certain = source.ran and bool(pair.causes) and pair.causes[0].certain
     yield rule.finding(
         f"{said}.",
         key=name,
         evidence=_export_evidence(source),
         fix=f"Mend it where it is called, or export it again:\n\n{_indented(mend)}" if mend else "",
-        severity=None if source.ran else Severity.MEDIUM,
+        severity=None if source.ran else Severity.LOW,
         confidence=Confidence.CERTAIN if certain else None,
     )
 

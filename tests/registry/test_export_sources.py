@@ -41,7 +41,14 @@ def test_an_export_has_the_name_of_its_source(export, source):
 
 @pytest.mark.parametrize(
     ("export", "other"),
-    [("digits.tflite", "letters.h5"), ("model_1.tflite", "model_2.h5"), ("a/m.tflite", "b/m.h5")],
+    [
+        *(("digits.tflite", "letters.h5"), ("model_1.tflite", "model_2.h5")),
+        *(
+            ("a/m.tflite", "b/m.h5"),
+            ("net_lite.tflite", "net.h5"),
+            ("pose_full.tflite", "pose_lite.h5"),
+        ),
+    ],
 )
 def test_others_have_another_name(export, other):
     assert name_words(Path(export)) != name_words(Path(other))

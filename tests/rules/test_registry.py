@@ -1,4 +1,4 @@
-"""MA801: versions that break the clients of the one before."""
+"""MA801 and MA803: versions that break clients, and exports that differ from their source."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import pytest
 
 from modelaudit.changes.interface import with_known_names
 from modelaudit.facts import Endpoint, Signature
-from modelaudit.findings import Outcome
+from modelaudit.findings import Outcome, Severity
 from modelaudit.formats.reader import read_artifact
+from modelaudit.probe.pair.model import PairVerdict
+from modelaudit.restore.model import WeightComparison
 from modelaudit.rules import examples
 from modelaudit.rules.engine import run_rule
 from modelaudit.rules.model import Facts
@@ -17,6 +19,7 @@ from modelaudit.structs import replace
 from tests.command_line import SAMPLES
 
 BREAKING = next(rule for rule in RULES if rule.name == "breaking-version")
+DIFFERS = next(rule for rule in RULES if rule.name == "export-differs")
 
 
 def signature(takes, gives):
@@ -81,3 +84,23 @@ def test_keras_files_are_compared_by_their_config():
     changed = replace(one, architecture=replace(one.architecture, layers=(wide, *rest)))
     (found,) = run_rule(BREAKING, replace(facts, artifact=changed)).findings
     assert "shape [?, 16, 16, 1] became [?, 32, 32, 1]" in found.detail
+
+
+@pytest.mark.parametrize(
+    ("named", "found", "ran", "severity"),
+    [
+        (True, 0, False, Severity.LOW),  # a converter may have changed them all
+        (True, 0, True, Severity.HIGH),
+        (False, 6, False, None),  # trained from the same base
+        (False, 6, True, None),
+        (False, 10, True, Severity.HIGH),
+    ],
+)
+def test_only_running_both_fails_an_export(named, found, ran, severity):
+    """A sound one may be of another model, of a part, or with constants folded in."""
+    facts = DIFFERS.bad()
+    weights = WeightComparison(10, found, missing=("kernel",) * (10 - found))
+    other = replace(facts.source.pair, verdict=PairVerdict.DIFFERENT, causes=())
+    source = replace(facts.source, named=named, weights=weights, pair=other, ran=ran)
+    found_by_it = run_rule(DIFFERS, replace(facts, source=source)).findings
+    assert [each.severity for each in found_by_it] == ([severity] if severity else [])

@@ -30,7 +30,7 @@ class ExportSource(Struct, frozen=True):
 
     Attributes:
         artifact: the model.
-        named: whether the export has its name; else it has most of its weights.
+        named: whether the export has its name; else it has most of its kernels.
         weights: its weights in the export.
         taken_for: another model with all weights of the export, which has not its name.
         pair: both on the same inputs, or what the weights alone say.
@@ -60,8 +60,8 @@ def find_source(
 ) -> ExportSource | None:
     """The source of an export among some models; None if it belongs to none of them.
 
-    It belongs to the first that has its name, of several to the one with most of its weights;
-    without one to the first with most of its weights.
+    It belongs to the first that has its name, of several to the one with most of its kernels;
+    without one to the first with most of its kernels.
 
     Args:
         export: a model of one of the formats in `EXPORTS`.
@@ -93,8 +93,11 @@ def find_source(
 
 
 def _share(source: ExportSource) -> float:
-    weights = source.weights
-    return weights.identical / weights.compared if weights.compared else 0.0
+    """The share of the source's kernels that are in the export; biases of 0 are in every one."""
+    weights, kernels = source.weights, {each.tensor for each in source.artifact.kernels}
+    lost = {*(each.tensor for each in weights.differing), *weights.missing}
+    told = weights.identical / weights.compared if weights.compared else 0.0
+    return min(told, len(kernels - lost) / len(kernels)) if lost else told
 
 
 def by_weights(weights: WeightComparison, numbers: ExportNumbers) -> ExportPair:

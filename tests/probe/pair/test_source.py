@@ -50,6 +50,19 @@ def test_a_source_of_another_name_is_found_by_its_weights(folder):
     assert found.pair.verdict is PairVerdict.UNKNOWN
 
 
+def test_biases_of_zero_are_no_weights_in_common(folder, monkeypatch):
+    """Every model that was not trained has them."""
+    real = find_source.__globals__["compare_export"]
+
+    def only_biases(source, export):
+        found = real(source, export)
+        kernels = tuple(each.tensor for each in source.kernels)
+        return replace(found, compared=20, identical=20 - len(kernels), missing=kernels)
+
+    monkeypatch.setitem(find_source.__globals__, "compare_export", only_biases)
+    assert folder(digits_robust="b.keras") is None
+
+
 def test_a_model_without_its_weights_is_no_source(folder):
     assert folder(digits_mirrored="a.keras") is None
     assert folder() is None
@@ -72,7 +85,9 @@ def test_an_export_with_all_weights_of_another_model(folder, monkeypatch):
     def all_or_none(source, export):
         found = real(source, export)
         whole = source.root.name == "b.keras"
-        return replace(found, identical=found.compared if whole else 0, unexpected=())
+        if whole:
+            return replace(found, identical=found.compared, unexpected=(), missing=(), differing=())
+        return replace(found, identical=0)
 
     monkeypatch.setitem(find_source.__globals__, "compare_export", all_or_none)
     found = folder("net.tflite", digits_mirrored="net.keras", digits_robust="b.keras")
