@@ -51,7 +51,10 @@ _OF_WEIGHTS = {
 
 
 def only_counters(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    """Weights without a weight: of `tf.train.Checkpoint()`, or of a model that was not built."""
+    """Weights without a weight: of `tf.train.Checkpoint()`, or of a model that was not built.
+
+    It may be a model that needs none, as one of Flatten alone: no architecture says that.
+    """
     artifact = facts.artifact
     names = [tensor.name for tensor in artifact.tensors if tensor.dtype != "string"]
     weights = any(tensor.role in ("weight", "optimizer") for tensor in artifact.tensors)
@@ -61,7 +64,7 @@ def only_counters(rule: Rule, facts: Facts) -> Iterator[Finding]:
         held = f", only {', '.join(names[:LISTED])}" if names else ""
         yield rule.finding(
             f"The {what} holds no weights{held}: it was saved {saved}.",
-            severity=Severity.MEDIUM,
+            severity=Severity.LOW,
             evidence={"measured": 0, "unit": "weights in the file"},
             key="no weights",
         )

@@ -102,12 +102,12 @@ def _most_severe(findings: list[Finding]) -> list[Finding]:
 
 
 def _lacks_layers(artifact: Artifact) -> str:
-    """What a file with weights lacks to compute anything; "" if nothing."""
+    """What a file of weights lacks to compute anything; "" if nothing."""
     if artifact.architecture is not None or artifact.graphs:
         return ""
     if artifact.format is Format.PLUGIN and artifact.tensors:
         return "no layers (the plug-in reads none)"
-    if artifact.format in formats(Content.WEIGHTS) and artifact.tensors:
+    if artifact.format in formats(Content.WEIGHTS):
         return "no architecture (--architecture)"
     if artifact.format is Format.TF1_CHECKPOINT:
         return f"no graph ({artifact.root.name}.meta)"
@@ -134,9 +134,11 @@ def partial_audit_reason(facts: Facts) -> str:
     if artifact.format in formats(Content.DAMAGED) and artifact.problems and unnamed:
         return plain(f"{artifact.root.name}: {artifact.problems[0].detail}")
     if lacks := _lacks_layers(artifact):
+        held = f"has weights but {lacks}" if artifact.tensors else f"has no weights and {lacks}"
+        asked = "they are complete, in their places, and what they compute"
         return (
-            f"{artifact.root.name}: has weights but {lacks}, so it is open whether they are "
-            "complete, in their places, and what they compute"
+            f"{artifact.root.name}: {held}, so it is open whether "
+            f"{asked if artifact.tensors else 'it should'}"
         )
     for observation in facts.observations:
         where = runtime_name(observation.runtime)

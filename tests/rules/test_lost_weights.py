@@ -15,11 +15,12 @@ from modelaudit.diagnosis.steps.weight import damaged
 from modelaudit.facts import Format, Graph, GraphNode
 from modelaudit.findings import Finding, Severity, Verdict
 from modelaudit.formats.reader import read
+from modelaudit.pipeline import static_facts
 from modelaudit.rules import examples
 from modelaudit.rules.catalogue import CATALOGUE, rule
 from modelaudit.rules.engine import judge, run_rule, run_rules
 from modelaudit.rules.model import Facts
-from modelaudit.settings import Limits
+from modelaudit.settings import Limits, Settings
 from modelaudit.structs import replace
 
 
@@ -70,6 +71,32 @@ def weights(path: Path, layers: dict[str, tuple[str, ...]]) -> Path:
             for name in names:
                 group[name] = np.full(4, 0.5, "float32")
     return path
+
+
+@pytest.mark.parametrize(("layer", "grave"), [("Flatten", False), ("Dense", True), ("", False)])
+def test_weights_without_a_tensor_are_a_fault_where_layers_need_some(
+    tmp_path: Path, layer: str, grave: bool
+) -> None:
+    """Without an architecture it is open: the model may have no weights."""
+    path = weights(tmp_path / "m.weights.h5", {})
+    if layer:
+        start = {
+            "class_name": "InputLayer",
+            "config": {"name": "x", "batch_input_shape": [None, 4]},
+        }
+        last = {"class_name": layer, "config": {"name": "y"} | ({"units": 2} if grave else {})}
+        config = {"class_name": "Sequential", "config": {"name": "m", "layers": [start, last]}}
+        path.with_name("m.json").write_text(json.dumps(config))
+    facts = static_facts(path, Settings())
+    results = run_rules(CATALOGUE, facts)
+    severities = [
+        each.severity.value for x in results for each in x.findings if each.code == "MA112"
+    ]
+    assert severities == (["high"] if grave else [] if layer else ["low"])
+    verdict, reason = judge(results, facts, Severity.HIGH)
+    assert (verdict is Verdict.FAIL) is grave
+    assert ("has no weights and no architecture" in reason) is (layer == "")
+    assert (verdict is Verdict.INCOMPLETE) is (layer == "")
 
 
 TRAINED, MOVING = ("gamma", "beta"), ("moving_mean", "moving_variance")
