@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence, Set
+from enum import Enum, auto
 
 from msgspec import Struct
 
 from modelaudit.audit_types.values import number
 from modelaudit.facts import Artifact, Json
 from modelaudit.findings import Confidence, Finding, Severity
-from modelaudit.measures.architecture.layer_graph import LayerGraph
-from modelaudit.measures.optimizer_state import WeightMoments, optimizer_state
+from modelaudit.measures.architecture.layer_graph import LayerGraph, layer_graph
+from modelaudit.measures.optimizer_state import NOT_TRAINED, WeightMoments, optimizer_state
 from modelaudit.rules import examples
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
 from modelaudit.rules.network_heads import saved_graph
@@ -19,6 +20,8 @@ from modelaudit.rules.training_reach import require_steps
 from modelaudit.rules.training_steps import adam, compiled_state
 from modelaudit.structs import replace
 from modelaudit.thresholds.training import ONE_RATIO
+
+_SCALES = ("gamma", "beta")  # of normalizations, which pass on what they get
 
 
 class FedAlike(Struct, frozen=True):
@@ -73,7 +76,49 @@ def fed_zeros(artifact: Artifact) -> bool:
     """Whether the model got nothing but zeros in training."""
     state = optimizer_state(artifact)
     fed = fed_alike(state.moments, _below_zero(artifact)) if state is not None else None
-    return fed is not None and fed.zeros
+    if state is None or fed is None or not fed.zeros:
+        return False
+    return _fed(artifact, state.moments, fed) is Reach.ALL
+
+
+class Reach(Enum):
+    """Which part of the model's inputs is shown to be the same."""
+
+    ALL = auto()  # every layer that is the first on a way from an input shows it
+    INSIDE = auto()  # the layer gets all inputs, by layers with weights
+    PART = auto()  # other inputs, or other layers that take them, may have got anything
+
+
+def _fed(artifact: Artifact, moments: Sequence[WeightMoments], fed: FedAlike) -> Reach:
+    if artifact.architecture is None:
+        return Reach.PART
+    graph = layer_graph(artifact.architecture)
+    inputs = {layer.route for layer in graph.layers if not any(graph.calls[layer.route])}
+    taught = {x.route for x in graph.layers if x.variables.keys() - {*NOT_TRAINED, *_SCALES}}
+    first = {route for route in taught if graph.above([route]) & taught == {route}}
+    if first <= _showing(moments, fed, _below_zero(artifact)) and inputs <= graph.above(first):
+        return Reach.ALL
+    above = graph.above([fed.route])
+    return Reach.INSIDE if inputs <= above and not above & first <= {fed.route} else Reach.PART
+
+
+def _showing(moments: Sequence[WeightMoments], fed: FedAlike, below: Set[str]) -> set[str]:
+    """The layers that got the value; of zeros also those that no gradient reached."""
+    biases = {each.route: each for each in moments if each.role == "bias"}
+    values = {
+        each.route: _only_input(each, biases[each.route])
+        for each in moments
+        if each.role == "kernel" and each.route in biases
+    }
+    alike = {
+        route
+        for route, value in values.items()
+        if value is not None and math.isclose(value, fed.value, rel_tol=ONE_RATIO.value)
+    }
+    if not fed.zeros:
+        return alike
+    moved = {each.route for each in moments if each.second != 0}
+    return alike | ({each.route for each in moments} - moved - below)
 
 
 def _alike(rule: Rule, facts: Facts) -> Iterator[Finding]:
@@ -89,8 +134,21 @@ def _alike(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if fed is None:
         return
     graph = saved_graph(facts) if facts.artifact.architecture else None
+    reach = _fed(facts.artifact, state.moments, fed)
     evidence: dict[str, Json] = {"measured": fed.value, "unit": "as every value", "n": len(kernels)}
-    if fed.zeros:
+    if reach is Reach.PART:
+        yield rule.finding(
+            f"In training, every value that {fed.route} got was {fed.value:.3g}. Other layers that "
+            "take inputs of the model do not show it.",
+            route=fed.route,
+            evidence=evidence,
+            title="A layer got the same values from every training input",
+            severity=Severity.LOW,
+            fix=f"If {fed.route} should have learnt from its input, check that it differs. "
+            f"{rule.fix}",
+        )
+        return
+    if fed.zeros and reach is Reach.ALL:
         before = "" if fed.first else ", and no gradient ever reached the layers before it"
         yield rule.finding(
             f"In training, every value that {fed.route} got was 0{before}: all inputs were the "
@@ -102,14 +160,15 @@ def _alike(rule: Rule, facts: Facts) -> Iterator[Finding]:
             f"(x // 255 of uint8) makes them 0, and so does scaling twice. {rule.fix}",
         )
         return
-    before = "" if fed.first else ", or the layers before it gave one value for all inputs"
+    first = fed.first and reach is Reach.ALL
+    before = "" if first else ", or the layers before it gave one value for all inputs"
     yield rule.finding(
         f"In training, every value that {fed.route} got was {fed.value:.3g}: all inputs were "
         f"the same{before}. The gradient of a kernel is that of the bias times the input, "
         "and here the averages of both have one ratio.",
         route=fed.route,
         evidence=evidence,
-        severity=rule.severity if fed.first else Severity.MEDIUM,
+        severity=rule.severity if first else Severity.MEDIUM,
         fix=_unmasked(graph, fed.route, fed.value),
     )
 

@@ -9,7 +9,7 @@ from modelaudit.facts import TensorStats
 from modelaudit.measures.optimizer_state import WeightMoments, optimizer_state
 from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
-from modelaudit.rules.alike_inputs import fed_alike
+from modelaudit.rules.alike_inputs import fed_alike, fed_zeros
 from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
 from modelaudit.rules.training_steps import adam
@@ -93,6 +93,30 @@ def test_biases_below_zero_are_another_reason_for_zeros():
     found = [each for layer in (("a", 0.0, 0.0), ("b", 0.0, 0.1)) for each in moments(*layer)]
     assert fed_alike(found).zeros
     assert not fed_alike(found, {"a"}).zeros
+
+
+@pytest.mark.parametrize("apart", [True, False])
+@pytest.mark.parametrize("value", [0.0, 1.0])
+@pytest.mark.parametrize("other", [(0.3, 0.2), None])
+def test_one_of_two_inputs_that_was_always_the_same_is_no_fault(value, other, apart):
+    """A sound model may have an input that the training left at 0; only all of them are grave."""
+    seen = other or (0.1 * value, 0.2 * value**2)
+    slots = (("ck", 0.1 * value, 0.2 * value**2), ("cb", 0.1, 0.2), ("xk", *seen), ("xb", 0.1, 0.2))
+    names = [{"kernel": f"{x}k/kernel", "bias": f"{x}b/kernel"} for x in "cx"]
+    inputs = [
+        examples.layer(name, "InputLayer", {}) for name in (("c_in", "x_in") if apart else ("i",))
+    ]
+    layers = [
+        examples.layer(route, variables=each, inbound=((source.route,),))
+        for route, each, source in zip(("cond", "x"), names, (inputs[0], inputs[-1]), strict=True)
+    ]
+    facts = adam(*slots)
+    architecture = examples.model(*inputs, *layers).architecture
+    facts = replace(facts, artifact=replace(facts.artifact, architecture=architecture))
+    (found,) = run_rule(rule("MA439"), facts).findings
+    assert found.severity.value == ("low" if other else "high")
+    assert ("all inputs were the same" in found.detail) is not bool(other)
+    assert fed_zeros(facts.artifact) is (other is None and value == 0)
 
 
 def test_slots_that_begin_with_their_kind_belong_to_the_whole_name():
