@@ -78,10 +78,10 @@ def fed_zeros(artifact: Artifact) -> bool:
     fed = fed_alike(state.moments, _below_zero(artifact)) if state is not None else None
     if state is None or fed is None or not fed.zeros:
         return False
-    return _fed(artifact, state.moments, fed) is Reach.ALL
+    return _fed(artifact, state.moments, fed) is InputShare.ALL
 
 
-class Reach(Enum):
+class InputShare(Enum):
     """Which part of the model's inputs is shown to be the same."""
 
     ALL = auto()  # every layer that is the first on a way from an input shows it
@@ -89,17 +89,21 @@ class Reach(Enum):
     PART = auto()  # other inputs, or other layers that take them, may have got anything
 
 
-def _fed(artifact: Artifact, moments: Sequence[WeightMoments], fed: FedAlike) -> Reach:
+def _fed(artifact: Artifact, moments: Sequence[WeightMoments], fed: FedAlike) -> InputShare:
     if artifact.architecture is None:
-        return Reach.PART
+        return InputShare.PART
     graph = layer_graph(artifact.architecture)
     inputs = {layer.route for layer in graph.layers if not any(graph.calls[layer.route])}
     taught = {x.route for x in graph.layers if x.variables.keys() - {*NOT_TRAINED, *_SCALES}}
     first = {route for route in taught if graph.above([route]) & taught == {route}}
     if first <= _showing(moments, fed, _below_zero(artifact)) and inputs <= graph.above(first):
-        return Reach.ALL
+        return InputShare.ALL
     above = graph.above([fed.route])
-    return Reach.INSIDE if inputs <= above and not above & first <= {fed.route} else Reach.PART
+    return (
+        InputShare.INSIDE
+        if inputs <= above and not above & first <= {fed.route}
+        else InputShare.PART
+    )
 
 
 def _showing(moments: Sequence[WeightMoments], fed: FedAlike, below: Set[str]) -> set[str]:
@@ -136,7 +140,7 @@ def _alike(rule: Rule, facts: Facts) -> Iterator[Finding]:
     graph = saved_graph(facts) if facts.artifact.architecture else None
     reach = _fed(facts.artifact, state.moments, fed)
     evidence: dict[str, Json] = {"measured": fed.value, "unit": "as every value", "n": len(kernels)}
-    if reach is Reach.PART:
+    if reach is InputShare.PART:
         yield rule.finding(
             f"In training, every value that {fed.route} got was {fed.value:.3g}. Other layers that "
             "take inputs of the model do not show it.",
@@ -148,7 +152,7 @@ def _alike(rule: Rule, facts: Facts) -> Iterator[Finding]:
             f"{rule.fix}",
         )
         return
-    if fed.zeros and reach is Reach.ALL:
+    if fed.zeros and reach is InputShare.ALL:
         before = "" if fed.first else ", and no gradient ever reached the layers before it"
         yield rule.finding(
             f"In training, every value that {fed.route} got was 0{before}: all inputs were the "
@@ -160,7 +164,7 @@ def _alike(rule: Rule, facts: Facts) -> Iterator[Finding]:
             f"(x // 255 of uint8) makes them 0, and so does scaling twice. {rule.fix}",
         )
         return
-    first = fed.first and reach is Reach.ALL
+    first = fed.first and reach is InputShare.ALL
     before = "" if first else ", or the layers before it gave one value for all inputs"
     yield rule.finding(
         f"In training, every value that {fed.route} got was {fed.value:.3g}: all inputs were "
