@@ -324,7 +324,7 @@ def test_a_constant_output_is_constant(keras, tmp_path):
     (only,) = found(model, tmp_path, "keras")
     assert only.severity is Severity.HIGH
     answers = model.predict(np.random.default_rng(0).normal(size=(9, 12, 12, 3)), verbose=0)
-    assert set(answers.ravel().tolist()) == {1.0}
+    assert answers == pytest.approx(np.ones((9, 1)), abs=1e-6)  # rounded on some processors
 
 
 @pytest.mark.parametrize(("loss", "trained"), [("binary_crossentropy", True), ("mse", False)])
@@ -337,12 +337,12 @@ def test_the_weights_before_a_softmax_over_one_unit_are_trained_by_one_loss(libr
     x = np.random.default_rng(0).normal(size=(256, 6)).astype("float32")
     y = (x[:, 0] + x[:, 1] > 0).astype("float32")
     model = k.Sequential([k.layers.Dense(1, "softmax", input_shape=(6,))])
-    model.compile(k.optimizers.Adam(0.05), loss)
+    model.compile(k.optimizers.SGD(0.5), loss)  # Adam would enlarge the rounding of the softmax
     before = model.get_weights()
     model.fit(x, y, epochs=20, verbose=0)
-    same = [np.array_equal(*pair) for pair in zip(before, model.get_weights(), strict=True)]
-    assert all(same) is not trained
-    assert set(model.predict(x, verbose=0).ravel().tolist()) == {1.0}
+    moved = [np.abs(a - b).max() for a, b in zip(before, model.get_weights(), strict=True)]
+    assert max(moved) > 0.1 if trained else max(moved) < 1e-5
+    assert model.predict(x, verbose=0) == pytest.approx(np.ones((256, 1)), abs=1e-6)
     if trained:
         model.layers[-1].activation = k.activations.sigmoid
         model.compile(loss="binary_crossentropy", metrics=["accuracy"])
