@@ -6,8 +6,6 @@ import datetime
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from modelaudit.cli.options.settings_check import check
 from modelaudit.errors import UsageError
@@ -15,6 +13,7 @@ from modelaudit.findings import Severity
 from modelaudit.measures.transforms import transforms_for
 from modelaudit.settings import TRANSFORMS, Expectation, Limits, OtherRuntime, Waiver
 from modelaudit.settings import file as settings_file
+from tests.made.signing import new_key, public_pem
 
 BIG = "9" * 20  # more than 64 bits hold
 
@@ -238,10 +237,7 @@ def test_the_project_file_has_a_table_for_us(tmp_path: Path) -> None:
 def test_the_guide_s_example_is_valid(tmp_path: Path) -> None:
     guide = (Path(__file__).parents[2] / "docs" / "guide.md").read_text(encoding="utf-8")
     example = guide.partition("```toml\n")[2].partition("```")[0]
-    key = ec.generate_private_key(ec.SECP256R1()).public_key()
-    (tmp_path / "team.pub").write_bytes(
-        key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-    )
+    (tmp_path / "team.pub").write_bytes(public_pem(new_key()))
     found = settings_file.load(_write(tmp_path, example))
     steering, scores = found.expectations
     assert steering == Expectation("odd", "driving/*", "steering")
