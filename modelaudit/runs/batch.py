@@ -29,6 +29,7 @@ from modelaudit.pipeline import (
     incomplete_audit,
     run_all_rules,
     static_facts,
+    targets_of,
 )
 from modelaudit.registry import worker_pool
 from modelaudit.result_row import ResultRow, result_row, row_from_json, row_to_json
@@ -36,6 +37,7 @@ from modelaudit.rules.model import Facts
 from modelaudit.runs.cache_notes import AuditMonitor, CachedProbe
 from modelaudit.runs.found_models import FoundModels
 from modelaudit.runs.progress import SILENT, Progress
+from modelaudit.runtimes.predict import read_profiles
 from modelaudit.schema import Audit
 from modelaudit.settings import Settings
 from modelaudit.store.typed_json import decode, encode
@@ -153,8 +155,9 @@ def audit_all(
     Raises:
         UsageError: a report cannot be written, so that continuing is pointless.
     """
-
     import_readers({target.format for target in targets})
+    if targets:
+        read_profiles(targets_of(settings), tuple(map(Path, settings.profiles)))
     work = _Work(settings, created, probe, deliver, recalled or {}, known, {})
     seconds = model_seconds(settings, run=probe is not None)
     jobs, memory = settings.jobs, settings.limits.read_memory

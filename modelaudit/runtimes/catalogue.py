@@ -267,7 +267,8 @@ def on_python(profile: RuntimeProfile, version: str) -> RuntimeProfile:
     """The profile on another Python; its instructions are known if any profile has this Python."""
     if profile.python == numbers(version)[:2]:
         return profile
-    others = (read_profile(entry.path) for entry in shipped_profiles())
+    newest = (entry for entry in reversed(shipped_profiles()) if entry.kind == "tf")
+    others = (read_profile(entry.path) for entry in newest)
     known = next((each for each in others if each.python == numbers(version)[:2]), None)
     return profile.on_python(version, known.data.get("instructions", {}) if known else {})
 

@@ -66,6 +66,16 @@ KERAS_3_IN_2 = (
 )
 
 
+def read_profiles(targets: Iterable[str], own: tuple[Path, ...] = ()) -> None:
+    """Read what `predict` needs for these targets, so that workers forked later share it.
+
+    Raises:
+        UsageError: a target is not a runtime.
+    """
+    for target in targets:
+        as_installed(find_profile(target, own))
+
+
 def predict(
     artifact: Artifact,
     targets: Iterable[str],

@@ -6,8 +6,10 @@ from importlib import metadata
 
 import pytest
 
+from modelaudit.rules import examples
 from modelaudit.runtimes import catalogue
-from modelaudit.runtimes.profile import numbers
+from modelaudit.runtimes.predict import predict, read_profiles
+from modelaudit.runtimes.profile import numbers, read_profile
 
 
 def test_the_versions_of_all_installed_distributions():
@@ -40,3 +42,12 @@ def test_names_of_metadata_directories(folders, expected, tmp_path, monkeypatch)
         names = {d.metadata["Name"] or d._path.name for d in metadata.distributions()}
         assert len(names) == len(folders)
     catalogue._installed_versions.cache_clear()
+
+
+def test_profiles_that_were_read_before_a_fork_are_not_read_again():
+    """Each worker would otherwise read a dozen, half of the work on a small model."""
+    read_profile.cache_clear()
+    read_profiles(catalogue.default_targets())
+    before = read_profile.cache_info().misses
+    assert predict(examples.healthy().artifact, catalogue.default_targets())
+    assert read_profile.cache_info().misses == before > 0
