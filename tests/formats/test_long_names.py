@@ -13,7 +13,8 @@ from modelaudit import pipeline, schema
 from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
 from modelaudit.settings import Settings
 from tests.formats.bundle_writer import BundleWriter
-from tests.formats.dense_files import archive, message
+from tests.formats.dense_files import archive
+from tests.formats.dense_graphs import message
 
 PARTS = 400
 
