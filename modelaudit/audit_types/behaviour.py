@@ -291,6 +291,8 @@ class Intervention(AuditSection, frozen=True, kw_only=True):
     """How much the output says: information in bits, or its relative spread without classes."""
     after: Real
     """The same after the change."""
+    score: Real | UnsetType = UNSET
+    """Accuracy or R² on your labels after the change. Absent where that is not measured."""
     excess: Real | UnsetType = UNSET
     """Size of the head's bias in standard deviations of the pre-bias activation."""
     responsible: bool | UnsetType = UNSET

@@ -172,18 +172,6 @@ OTHER_INPUTS = Threshold(
     "difference above which an answer depends on the rest of its batch, as in training",
     "chosen well above `ROUNDING`",
 )
-PROBABILITY_SUM = Threshold(
-    1e-3,
-    "",
-    "distance from 1 within which the values of an output count as probabilities",
-    "chosen above the rounding of float16, 5e-4",
-)
-UNIT_NORM = Threshold(
-    1e-3,
-    "",
-    "distance from 1 within which all norms make an output an embedding",
-    "chosen above the rounding of float16, 5e-4",
-)
 
 # The bias of the head.
 TOP_SHARE = Threshold(

@@ -10,6 +10,7 @@ from modelaudit.thresholds import (
     augmentation,
     design,
     flips,
+    outputs,
     restoration,
     security,
     texts,
@@ -19,7 +20,8 @@ from modelaudit.thresholds import (
 from modelaudit.thresholds.threshold import Threshold
 
 MODULES: tuple[ModuleType, ...] = (
-    *(answers, flips, augmentation, weights, restoration, design, training, security, texts),
+    *(answers, outputs, flips, augmentation, weights),
+    *(restoration, design, training, security, texts),
 )
 THRESHOLDS: Mapping[str, Threshold[int] | Threshold[float]] = {
     f"{module.__name__.rpartition('.')[2]}.{name}": value

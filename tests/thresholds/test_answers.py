@@ -29,6 +29,8 @@ from modelaudit.measures.value_transforms import (
 )
 from modelaudit.probe.study import sample_budget
 from modelaudit.probe.study.feeding import PreparedInputs
+from modelaudit.probe.study.output_tasks import KnownKind, task_of
+from modelaudit.rules import examples
 from modelaudit.rules.examples_behaviour import HEALTHY, with_behaviour
 from modelaudit.structs import replace
 from tests.thresholds.edges import Edges, check, outcome
@@ -249,14 +251,24 @@ def dead_layer_confirms_a_collapse(share):
 # Kinds of outputs, labels and value ranges.
 
 
-@at("answers.PROBABILITY_SUM", {0.99e-3: "softmax", 1.01e-3: "logits"})
+@at("outputs.PROBABILITY_SUM", {0.99e-3: "softmax", 1.01e-3: "logits"})
 def probabilities(distance):
     return output_kind(np.array([[0.5, 0.5 + distance], [0.1, 0.9]]))
 
 
-@at("answers.UNIT_NORM", {0.99e-3: "embedding", 1.01e-3: "logits"})
+@at("outputs.UNIT_NORM", {0.99e-3: "embedding", 1.01e-3: "logits"})
 def embedding(distance):
     return output_kind(np.array([[-1 - distance, 0.0, 0.0], [0.0, -1.0, 0.0]]))
+
+
+@at("outputs.EXCLUSIVE", {0.499: "classes", 0.501: "regression"})
+def scores_against_each_other(share):
+    """Two columns with a common part and an opposite one, which cancels in their sum."""
+    sign = np.array([1.0, 1.0, -1.0, -1.0])
+    common, apart = np.sqrt(share / 2) * np.array([1.0, -1.0, 1.0, -1.0]), np.sqrt(1 - share / 2)
+    values = np.stack([common + apart * sign, common - apart * sign], axis=1)
+    known = KnownKind("logits", guessed=True)
+    return task_of(known, values, examples.model(), None, "head").name
 
 
 @at("answers.PER_CLASS", {2: None, 3: 1.0})

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+from msgspec import UNSET
+
 from modelaudit.audit_types.behaviour import BatchNormFit
 from modelaudit.audit_types.diagnosis import Evidence
 from modelaudit.diagnosis.case import Case, capacity, scores
@@ -11,7 +13,7 @@ from modelaudit.diagnosis.model import CauseExcluded, CauseFound, CauseUnknown, 
 from modelaudit.diagnosis.steps.collapse import output_called
 from modelaudit.diagnosis.steps.label import mostly_wrong
 from modelaudit.rules.grammar import counted
-from modelaudit.thresholds.answers import INFORMED, UNINFORMED
+from modelaudit.thresholds.answers import INFORMED, SCORE_GAIN, UNINFORMED
 from modelaudit.thresholds.weights import SETTLING
 
 
@@ -72,11 +74,41 @@ def unconverged_statistics(case: Case) -> StepResult:
             f"raises the information in the predictions from {before:.2f} to {after:.2f} of "
             f"{room:.2f} bits, and no other input scale does."
         )
-        return CauseFound((Evidence(text, "", after, before, seen.inputs.n),))
+        evidence = Evidence(text, "", after, before, seen.inputs.n)
+        return CauseFound((evidence, *_one_refitted(case, case.misfit)))
     return CauseExcluded(
         "recomputing batch statistics changes the information in the predictions only from "
         f"{before:.2f} to {after:.2f} bits"
     )
+
+
+def _one_refitted(case: Case, bad: BatchNormFit) -> tuple[Evidence, ...]:
+    """What recomputing the statistics of this layer alone restores, compared with all layers."""
+    seen = case.behaviour
+    if seen is None:
+        return ()
+    tried = seen.interventions
+    one, every = tried.get("recalibrate_one_batchnorm"), tried.get("recalibrate_batchnorm")
+    output = output_called(case, one.output) if one else None
+    room = capacity(output) if output else 0.0
+    if one is None or every is None or not room or one.layer != bad.route:
+        return ()
+    text = (
+        f"With the statistics of {bad.route} alone recomputed on your {case.words.many} in a copy, "
+        f"the predictions carry {one.after:.2f} instead of {one.before:.2f} bits; with those of "
+        f"all such layers {every.after:.2f} of {room:.2f}"
+    )
+    given = output.accuracy.get("e") if output else None
+    if given is not None and one.score is not UNSET and every.score is not UNSET:
+        text += (
+            f". The accuracy on your labels is then {one.score:.0%} and {every.score:.0%}, and "
+            f"{given:.0%} as given"
+        )
+        if max(one.score, every.score) < given + SCORE_GAIN.value:
+            text += ": other statistics restore nothing, so weights are wrong"
+    elif max(one.after, every.after) < UNINFORMED.value * room:
+        text += ": other statistics do not restore them, so weights are wrong as well"
+    return (Evidence(f"{text}.", "", one.after, one.before, seen.inputs.n),)
 
 
 def wrong_weights(case: Case) -> StepResult:
@@ -105,7 +137,7 @@ def wrong_weights(case: Case) -> StepResult:
             else "Those before it match theirs, so the weights in between are most likely those of "
             "another layer, epoch or model."
         )
-        return CauseFound((evidence, meaning), where=bad.route)
+        return CauseFound((evidence, meaning, *_one_refitted(case, bad)), where=bad.route)
     if seen.batchnorm:
         worst = max(fit.misfit for fit in seen.batchnorm)
         return CauseExcluded(

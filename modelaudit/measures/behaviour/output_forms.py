@@ -9,7 +9,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from modelaudit.measures.behaviour.outputs import probabilities
-from modelaudit.thresholds.answers import PROBABILITY_SUM
+from modelaudit.thresholds.outputs import PROBABILITY_SUM
 
 Array = NDArray[np.float64]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from modelaudit.thresholds.answers import PROBABILITY_SUM, UNIT_NORM
+from modelaudit.thresholds.outputs import PROBABILITY_SUM, UNIT_NORM
 
 CLASSES = ("softmax", "logits")
 _CLIP = 1e-12  # minimum probability; smaller ones are float32 underflow

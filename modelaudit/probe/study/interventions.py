@@ -14,8 +14,9 @@ from itertools import islice
 import numpy as np
 from msgspec import Struct
 
+from modelaudit.audit_types.behaviour import OutputBehaviour
 from modelaudit.facts import Artifact, Kernel
-from modelaudit.measures.behaviour.collapse import centred_bias
+from modelaudit.measures.behaviour.collapse import centred_bias, informativeness
 from modelaudit.measures.dihedral import DihedralElement, elements
 from modelaudit.measures.kernels.batchnorm import batchnorm_tensors
 from modelaudit.probe.study.runner import Array, MeasurementUnavailable, Runner
@@ -97,22 +98,27 @@ def _centred(runner: Runner, head: OutputHead) -> Mapping[str, Array]:
         return runner.predict()
 
 
-def with_cleared_biases(
-    runner: Runner, artifact: Artifact, paths: Mapping[str, str], head: str
-) -> Iterator[tuple[str, Mapping[str, Array]]]:
-    """Yield (route, outputs for `x`) with one completely negative bias or beta set to 0.
+def best_cleared_bias(
+    runner: Runner, artifact: Artifact, paths: Mapping[str, str], output: OutputBehaviour
+) -> tuple[str, float]:
+    """Route of the completely negative bias or beta without which `output` says most, and what.
 
     A bias that moves all channels of a rectified layer below zero makes the outputs constant. If
-    activations cannot be captured, this identifies such a layer.
+    activations cannot be captured, setting it to 0 identifies such a layer.
 
     Args:
         runner: runner with the inputs `x`.
-        artifact: the model.
+        artifact: the model, whose last layer is not changed.
         paths: tensor name -> variable path in the restored model.
-        head: route of the output layer, which is not changed.
+        output: the output.
+
+    Raises:
+        MeasurementUnavailable: no layer has a completely negative bias.
     """
+    head = artifact.kernels[-1].route if artifact.kernels else ""
     biases = {k.route: k.bias for k in artifact.kernels if k.bias is not None and k.route != head}
     betas = {layer.route: layer.beta.name for layer in batchnorm_tensors(artifact) if layer.beta}
+    after: dict[str, float] = {}
     for route, name in list({**biases, **betas}.items())[:MOST_CLEARED]:
         path, source = paths.get(name), artifact.tensor(name).source
         if path is None or source is None:
@@ -120,19 +126,31 @@ def with_cleared_biases(
         bias = np.asarray(source.array())
         if bias.size and bool((bias < 0).all()):
             with runner.assigned({path: np.zeros_like(bias)}):
-                yield route, runner.predict()
+                after[route] = informativeness(runner.predict()[output.name], output.kind)
+    if not after:
+        raise MeasurementUnavailable("no layer has a completely negative bias")
+    return max(after.items(), key=lambda each: each[1])
 
 
 def with_recalibrated_statistics(
-    runner: Runner, artifact: Artifact, paths: Mapping[str, str], few: str
+    runner: Runner, artifact: Artifact, paths: Mapping[str, str], few: str, only: str = ""
 ) -> Mapping[str, Array]:
     """Outputs for `x` with BatchNorm statistics recomputed on `few`, layer after layer.
+
+    Args:
+        runner: runner with the inputs `x` and `few`.
+        artifact: the model.
+        paths: tensor name -> variable path in the restored model.
+        few: name of the inputs that the statistics are computed on.
+        only: route of the one layer whose statistics are recomputed; all if empty.
 
     Raises:
         MeasurementUnavailable: no BatchNormalization, or none that can be changed.
     """
     layers = {}
     for layer in batchnorm_tensors(artifact):
+        if only not in {"", layer.route}:
+            continue
         mean, variance = paths.get(layer.mean.name), paths.get(layer.variance.name)
         if mean is None or variance is None:
             raise MeasurementUnavailable(

@@ -101,6 +101,15 @@ def score_variants(
     return LabelledScores(fit=fit, better=_better(rows, told, "R2", fit), worse_p=_worse(rows))
 
 
+def score_of(values: Array, kind: str, y: Array | None) -> float | None:
+    """Accuracy of outputs (n, ...) of a kind, or R2 of numbers; None without labels that suit."""
+    if y is None:
+        return None
+    values = np.nan_to_num(values)
+    right = accuracy(values, kind, y)
+    return explained_variance(values, y) if right is None and kind == "regression" else right
+
+
 def ranked(
     outputs: Mapping[str, Array], kind: str, y: Array, order: NDArray[np.int64] | None = None
 ) -> Scores:

@@ -98,7 +98,7 @@ def describe_output(
     profile = _profile(name, kind, answers, rng) if profiled else ({}, {})
     variants = {key: finite_values(outputs[name]) for key, outputs in _variants(answers)}
     labelled = score_variants(variants, kind, answers.y, moves)
-    return OutputBehaviour(
+    found = OutputBehaviour(
         name=name,
         kind=kind,
         guessed=known.guessed,
@@ -138,6 +138,20 @@ def describe_output(
         synthetic_information=bits_on_mix,
         saturated=saturated_share(values, kind),
         nonfinite=float(np.mean(~np.isfinite(raw.reshape(len(raw), -1)).all(axis=1))),
+    )
+    return _without_classes(found) if known.guessed else found
+
+
+def _without_classes(output: OutputBehaviour) -> OutputBehaviour:
+    """The same without what is only true if the outputs are scores of classes."""
+    effects = tuple(
+        TransformEffect(
+            each.name, each.n, nfv=each.nfv, action=each.action, max_abs_diff=each.max_abs_diff
+        )
+        for each in output.transforms
+    )
+    return replace(
+        output, transforms=effects, domain={}, margin=None, domain_margin={}, per_class=()
     )
 
 

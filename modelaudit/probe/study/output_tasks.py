@@ -6,6 +6,7 @@ compiled loss, the activation, the shape and the values; or the user declares it
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Literal
@@ -24,8 +25,10 @@ from modelaudit.formats.keras.compiled_losses import (
 from modelaudit.measures.architecture.modality import declared_inputs
 from modelaudit.measures.behaviour.accuracy import class_labels
 from modelaudit.measures.behaviour.outputs import output_kind
+from modelaudit.probe.study.feeding import class_names
 from modelaudit.probe.study.runner import Array
 from modelaudit.settings import Task
+from modelaudit.thresholds.outputs import EXCLUSIVE
 
 # How outputs of a declared task are measured; several classes as softmax if they sum to 1.
 _KINDS: Mapping[Task, str] = {
@@ -44,6 +47,13 @@ _CLASSES: Mapping[str, str] = {
     "logits": "the loss or the labels are of classes",
 }
 _BOXES = re.compile(r"box|anchor|detection", re.IGNORECASE)
+# What names of outputs and of metrics say of linear outputs whose loss is unknown.
+_OF_CLASSES = re.compile(r"logit|class|category|categorical|accuracy|auc\b|top_k", re.IGNORECASE)
+_OF_NUMBERS = re.compile(
+    r"box|coord|point|landmark|angle|pose|steer|regress|quantile|forecast|depth|"
+    r"mean_(squared|absolute)|\bm[as]e\b|\brmse\b|r2_?score",
+    re.IGNORECASE,
+)
 
 
 class KnownKind(Struct, frozen=True):
@@ -52,11 +62,20 @@ class KnownKind(Struct, frozen=True):
     Attributes:
         guessed: whether it is a guess.
         scores: whether its numbers are scores before a sigmoid, as the compiled loss tells.
+        words: what names tell it; empty where something else does.
     """
 
     name: str
     guessed: bool = False
     scores: bool = False
+    words: str = ""
+
+
+class _Told(Struct, frozen=True):
+    """Whether linear outputs are scores of classes, and what says so."""
+
+    classes: bool
+    because: str
 
 
 def kind_of(
@@ -71,8 +90,8 @@ def kind_of(
     """Kind of the output.
 
     A declared task has priority, then labels: real numbers make it a regression. Several linear
-    outputs without a loss and without labels may be scores of classes or numbers, which is a
-    guess.
+    outputs without a loss and without labels may be scores of classes or numbers: class names
+    beside the model, metrics and the output's name tell (`_told_by_words`), else it is a guess.
 
     Args:
         values: finite outputs, (n, ...).
@@ -99,8 +118,36 @@ def kind_of(
         return KnownKind("regression")
     if y is not None and class_labels(y) is None and _are_numbers(values, y):
         return KnownKind("regression")
-    told = loss is not None or (y is not None and class_labels(y) is not None)
-    return KnownKind(kind, guessed=kind == "logits" and not told)
+    if kind != "logits" or loss is not None or (y is not None and class_labels(y) is not None):
+        return KnownKind(kind)
+    words = _told_by_words(values, artifact, name)
+    if words is None:
+        return KnownKind(kind, guessed=True)
+    return KnownKind(kind if words.classes else "regression", words=words.because)
+
+
+def _told_by_words(values: Array, artifact: Artifact, name: str) -> _Told | None:
+    """What class names, metrics or the output's name say of linear outputs; None if nothing."""
+    names = class_names(artifact)
+    if len(names) > 1 and len(names) == values.shape[-1]:
+        return _Told(classes=True, because=f"{len(names)} names of classes are beside the model")
+    metrics = (artifact.training or {}).get("metrics")
+    for text, what in ((json.dumps(metrics) if metrics else "", "its metrics"), (name, "its name")):
+        classes, numbers = _OF_CLASSES.search(text), _OF_NUMBERS.search(text)
+        if bool(classes) != bool(numbers):
+            word = (classes or numbers or [""])[0]
+            return _Told(classes=bool(classes), because=f"{what} ({word})")
+    return None
+
+
+def _exclude_each_other(values: Array) -> bool:
+    """Whether one output is high where the others are low, as scores of classes are.
+
+    Cross-entropy moves the scores of an input against each other and not together, so their sum
+    varies much less than that of independent columns.
+    """
+    alone = float(values.var(axis=0).sum())
+    return alone > 0 and float(values.sum(axis=-1).var()) < EXCLUSIVE.value * alone
 
 
 def _declared(task: Task, kind: str) -> str:
@@ -127,8 +174,12 @@ def task_of(
         why = "the compiled loss takes scores before a sigmoid"
         return OutputTask("multilabel" if several else "classes", _sure(y), why)
     if known.guessed:
-        why = "linear outputs without a known loss: scores of classes, or numbers"
-        return OutputTask("classes", "low", why)
+        exclusive = _exclude_each_other(values)
+        why = "linear, without a known loss; where one is high, the others are "
+        why += "low, as scores of classes are" if exclusive else "not low, as scores would be"
+        return OutputTask("classes" if exclusive else "regression", "low", why)
+    if known.words:
+        return OutputTask("classes" if kind == "logits" else "regression", "medium", known.words)
     if kind == "sigmoid":
         one = values.shape[-1] == 1
         why = f"{'one value' if one else 'several values'} from 0 to 1"

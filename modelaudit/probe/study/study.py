@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
+from msgspec import UNSET
 
 from modelaudit.audit_types.behaviour import (
     BatchNormFit,
@@ -43,6 +44,7 @@ from modelaudit.probe.study.combinations import CombinationSearch, mirrored_outp
 from modelaudit.probe.study.determinism import RepeatedRuns, run_repeatedly
 from modelaudit.probe.study.feeding import PreparedInputs, prepare_inputs
 from modelaudit.probe.study.inputs import Uncallable, Unprobeable
+from modelaudit.probe.study.labels import score_of
 from modelaudit.probe.study.open_sizes import inputs_to_try, sizes_to_give
 from modelaudit.probe.study.output import Outputs, VariantOutputs, describe_output
 from modelaudit.probe.study.runner import (
@@ -285,12 +287,14 @@ class _Study:
             pixels = self._try("inputs from 0 to 255", partial(self._as_pixels, repeats, output))
             if pixels is not None:
                 found["inputs_times_255"] = pixels
-        doubtful = output.collapse.collapsed or any(fit.misfit > MISFIT.value for fit in fits)
-        if self.user and fits and doubtful:
-            ask = partial(self._recalibrated, repeats, output)
-            again = self._try("recalibrated batch normalisation", ask)
-            if again is not None:
-                found["recalibrate_batchnorm"] = again
+        first = next((fit.route for fit in fits if fit.misfit > MISFIT.value), "")
+        if self.user and fits and (first or output.collapse.collapsed):
+            asked = ("recalibrate_batchnorm", ""), ("recalibrate_one_batchnorm", first)
+            for key, only in asked if first and len(fits) > 1 else asked[:1]:
+                ask = partial(self._recalibrated, repeats, output, only)
+                again = self._try("recalibrated batch normalisation", ask)
+                if again is not None:
+                    found[key] = again
         return found
 
     def _centred(self, repeats: RepeatedRuns, output: OutputBehaviour) -> Intervention:
@@ -324,26 +328,22 @@ class _Study:
 
     def _cleared(self, repeats: RepeatedRuns, output: OutputBehaviour) -> Intervention:
         """The completely negative bias whose removal restores most information."""
-        head = self.artifact.kernels[-1].route if self.artifact.kernels else ""
-        after = {
-            route: informativeness(outputs[output.name], output.kind)
-            for route, outputs in interventions.with_cleared_biases(
-                self.runner, self.artifact, self.paths, head
-            )
-        }
-        if not after:
-            raise MeasurementUnavailable("no layer has a completely negative bias")
-        best = max(after, key=lambda route: after[route])
-        before = informativeness(repeats.given[output.name], output.kind)
-        return Intervention(output=output.name, layer=best, before=before, after=after[best])
-
-    def _recalibrated(self, repeats: RepeatedRuns, output: OutputBehaviour) -> Intervention:
-        after = interventions.with_recalibrated_statistics(
-            self.runner, self.artifact, self.paths, self.few
+        best, after = interventions.best_cleared_bias(
+            self.runner, self.artifact, self.paths, output
         )
         before = informativeness(repeats.given[output.name], output.kind)
+        return Intervention(output=output.name, layer=best, before=before, after=after)
+
+    def _recalibrated(
+        self, repeats: RepeatedRuns, output: OutputBehaviour, only: str
+    ) -> Intervention:
+        parts = self.runner, self.artifact, self.paths, self.few, only
+        after = interventions.with_recalibrated_statistics(*parts)[output.name]
+        score = score_of(after, output.kind, self.fed.y)
         return Intervention(
             output=output.name,
-            before=before,
-            after=informativeness(after[output.name], output.kind),
+            layer=only or UNSET,
+            before=informativeness(repeats.given[output.name], output.kind),
+            after=informativeness(after, output.kind),
+            score=UNSET if score is None else score,
         )

@@ -226,8 +226,9 @@ def _task(output: OutputBehaviour) -> str:
     task = output.task
     if task is None or task.name not in vocabulary.TASKS:
         return ""
-    because = text.shorten(task.because, 80)
-    return f"It gives {vocabulary.TASKS[task.name]} ({task.confidence} confidence: {because}). "
+    because = text.shorten(task.because, 120)
+    gives = "It may give" if task.confidence == "low" else "It gives"
+    return f"{gives} {vocabulary.TASKS[task.name]} ({task.confidence} confidence: {because}). "
 
 
 def _output(output: OutputBehaviour) -> list[Block]:

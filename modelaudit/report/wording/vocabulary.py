@@ -241,6 +241,7 @@ INTERVENTIONS: Mapping[str, str] = {
     "clear_negative_bias": "all-negative bias set to 0",
     "inputs_times_255": "inputs from 0 to 255 instead of 0 to 1",
     "recalibrate_batchnorm": "batch-normalisation statistics recomputed on your inputs",
+    "recalibrate_one_batchnorm": "the same of the first layer that does not match its input",
 }
 
 

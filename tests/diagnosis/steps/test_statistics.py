@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import pytest
+from msgspec import UNSET
 
+from modelaudit.audit_types.behaviour import Intervention
 from modelaudit.diagnosis.case import Case
 from modelaudit.diagnosis.procedure import PROCEDURE
-from modelaudit.diagnosis.steps.statistics import unsettled_statistics
+from modelaudit.diagnosis.steps.statistics import unsettled_statistics, wrong_weights
 from modelaudit.rules import examples
 from modelaudit.structs import replace
-from tests.diagnosis.cases import behaviour, diagnosed, facts, fit
+from tests.diagnosis.cases import behaviour, diagnosed, facts, fit, output
 from tests.thresholds.edges import case
 
 pytestmark = pytest.mark.usefixtures("steps_alone")
@@ -65,3 +67,34 @@ def test_models_without_batch_normalisation_are_not_said_to_have_matching_statis
     excluded = unsettled_statistics(case(behaviour()))
     assert excluded.by == "the model has no batch normalisation whose input was measured"
     assert "match" in unsettled_statistics(case(behaviour(batchnorm=(fit(),)))).by
+
+
+@pytest.mark.parametrize(
+    ("one", "every", "scores", "said"),
+    [
+        (3.1, 3.2, (), "carry 3.10 instead of 0.10 bits; with those of all such layers 3.20"),
+        (0.4, 0.5, (), "so weights are wrong as well."),
+        (
+            3.1,
+            3.2,
+            (0.8, 0.9),
+            "The accuracy on your labels is then 80% and 90%, and 35% as given.",
+        ),
+        (3.1, 3.2, (0.35, 0.39), "other statistics restore nothing, so weights are wrong."),
+    ],
+)
+def test_the_statistics_of_one_layer_are_compared_with_all(one, every, scores, said):
+    names = ("recalibrate_one_batchnorm", "recalibrate_batchnorm")
+    right = scores or (UNSET, UNSET)
+    tried = {
+        name: Intervention(output="digit", layer=layer, before=0.1, after=after, score=score)
+        for name, layer, after, score in zip(
+            names, ("later", UNSET), (one, every), right, strict=True
+        )
+    }
+    given = output(accuracy={"e": 0.35}) if scores else output()
+    seen = behaviour(given, batchnorm=(fit(), fit(0.6, "later")), interventions=tried)
+    found = wrong_weights(case(seen))
+    assert said in found.evidence[2].text
+    other = replace(seen, batchnorm=(fit(0.6, "earlier"), fit(0.6, "later")))
+    assert len(wrong_weights(case(other)).evidence) == 2

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from modelaudit.facts import Kernel
 from modelaudit.measures.dihedral import elements
 from modelaudit.probe.host.variable_pairing import variable_paths
-from modelaudit.probe.study.interventions import generated, head_of, symmetrised
+from modelaudit.probe.study.interventions import (
+    generated,
+    head_of,
+    symmetrised,
+    with_recalibrated_statistics,
+)
 from modelaudit.probe.study.runner import MeasurementUnavailable
+from modelaudit.rules import examples
 from modelaudit.structs import replace
 from tests.probe.fake_session import FakeSession, artifact_of, linear
 
@@ -57,3 +66,19 @@ def test_tensors_of_equal_bytes_are_distinguished_or_excluded():
     artifact = artifact_of(np.ones((4, 2), "float32"), same, side=2)
     session = FakeSession(linear, {"a/bias": same, "b/bias": same}, [(None, 2, 2, 1)])
     assert variable_paths(artifact, session.observation) == {}
+
+
+@pytest.mark.parametrize(("only", "changed"), [("", ["a", "b"]), ("b", ["b"])])
+def test_statistics_are_recomputed_in_all_layers_or_in_one(only, changed):
+    roles = ("moving_mean", "moving_variance")
+    tensors = tuple(examples.tensor(f"{layer}/{role}", (2,)) for layer in "ab" for role in roles)
+    paths = {tensor.name: f"model/{tensor.name}" for tensor in tensors}
+
+    @contextmanager
+    def refitted(layers, name):
+        assert layers == {each: tuple(f"model/{each}/{role}" for role in roles) for each in changed}
+        yield
+
+    runner = SimpleNamespace(refitted=refitted, predict=lambda: {"head": np.ones(3)})
+    artifact = examples.model(tensors=tensors)
+    assert set(with_recalibrated_statistics(runner, artifact, paths, "few", only)) == {"head"}

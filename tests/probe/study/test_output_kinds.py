@@ -50,7 +50,8 @@ def test_outputs_like_the_inputs_are_no_classes(width, hidden, labels, kind) -> 
         (VALUES, None, "multilabel", "sigmoid", "multilabel", "high"),
         (VALUES / VALUES.sum(1, keepdims=True), None, "classes", "softmax", "classes", "high"),
         (VALUES - 3, None, "classes", "logits", "classes", "high"),
-        (VALUES - 3, None, None, "logits", "classes", "low"),
+        (VALUES - 3, None, None, "logits", "regression", "low"),
+        (np.eye(6)[np.arange(32) % 6] * 5 + VALUES, None, None, "logits", "classes", "low"),
         (VALUES - 3, np.arange(32) % 6, None, "logits", "classes", "high"),
         (VALUES - 3, VALUES * 2, None, "regression", "regression", "high"),
         (VALUES[:, :1] - 3, np.arange(32) % 9, None, "regression", "ordinal", "medium"),
@@ -66,6 +67,30 @@ def test_a_task_is_declared_or_told_by_labels_and_values(
     known = kind_of(values, artifact, labels, name="head", task=task)
     said = task_of(known, values, artifact, labels, "head", task)
     assert (known.name, said.name, said.confidence) == (kind, found, sure)
+
+
+@pytest.mark.parametrize(
+    ("name", "metrics", "names", "kind", "task", "sure"),
+    [
+        ("class_logits", None, (), "logits", "classes", "medium"),
+        ("bbox", None, (), "regression", "regression", "medium"),
+        ("dense_2", [["accuracy"]], (), "logits", "classes", "medium"),
+        ("dense_2", ["mae"], (), "regression", "regression", "medium"),
+        ("dense_2", None, tuple("abcdef"), "logits", "classes", "medium"),
+        ("dense_2", None, tuple("abcde"), "logits", "regression", "low"),  # of another model
+        ("box_classes", None, (), "logits", "regression", "low"),  # both words
+        ("dense_2", ["mean"], (), "logits", "regression", "low"),
+    ],
+)
+def test_words_tell_what_linear_outputs_without_a_loss_are(
+    name, metrics, names, kind, task, sure
+) -> None:
+    beside = {"labels": {"file": "labels.txt", "names": list(names)}} if names else {}
+    artifact = replace(examples.model(), training={"metrics": metrics}, extra=beside)
+    known = kind_of(VALUES - 3, artifact, None, name=name)
+    said = task_of(known, VALUES - 3, artifact, None, name)
+    assert (known.name, said.name, said.confidence) == (kind, task, sure)
+    assert known.guessed is (sure == "low")
 
 
 @pytest.mark.parametrize(
