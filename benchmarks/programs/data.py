@@ -101,6 +101,7 @@ CHANGES: dict[str, Callable[[Array, Array, int, Random], tuple[Array, Array]]] =
     "divided": lambda x, y, *_: (x, y / np.float32(255)),  # labels scaled as if they were pixels
     "zero": lambda x, y, *_: (x * 0, y),  # divided as integers
     "one": lambda x, y, *_: (x * 0 + 1, y),  # each row divided by itself
+    "ones": lambda x, y, *_: (x, y * 0 + 1),  # all rows have one label
     "steps": lambda x, y, *_: (x[..., None], y),  # the columns one after another
     "flaty": lambda x, y, *_: (x, y.reshape(len(y), -1)),
     "hole": lambda x, y, *_: (_one_missing(x), y),
@@ -323,6 +324,7 @@ SETS: dict[str, Callable[..., Drawn]] = {
     "parabola": _formula(0, 5, lambda x: 5 * x**2, noise=1.0),
     "returns": _formula(-1, 1, lambda x: 0.8 * x[:, 0] - 0.5 * x[:, 1], 2, 0.05),
     "mean": _formula(0, 1, lambda x: x.mean(axis=1) ** 2, 3),
+    "answer": _formula(0, 0, lambda x: 42 + x[:, 0]),
     "line": _formula(-1, 6, lambda x: 2 * x - 1), "hundred": _formula(0, 100, lambda x: x**2 + 3),
     "houses": _formula(0, 1, lambda x: 3e5 + 2e6 * x[:, 0] * x[:, 1] + 4e5 * x[:, 2], 12),
     "smooth": _formula(-1, 1, lambda x: np.sin(2 * x[:, 0]) + x[:, 1] * x[:, 2], 6, 0.05),

@@ -1,6 +1,6 @@
 """Train the faulty programs and their fixed twins, and save them with a file of the truth.
 
-    python -m benchmarks.programs.make DIRECTORY [--set 2] [--only REGEX]
+    python -m benchmarks.programs.make DIRECTORY [--set N] [--only REGEX]
 
 DIRECTORY/NAME holds one model as `model.h5`, `model.keras` and, for every third, a SavedModel in
 `export`, with `probe.npz`: 200 inputs as the program makes them (`x`) and their true labels or
@@ -33,9 +33,14 @@ from benchmarks.programs.more_threads import MORE_THREADS
 from benchmarks.programs.others import OTHERS
 from benchmarks.programs.posts import POSTS
 from benchmarks.programs.program import Program, Setup
+from benchmarks.programs.third_set import THIRD_SET
 from benchmarks.programs.threads import THREADS
 
-SETS: tuple[tuple[Program, ...], ...] = ((*POSTS, *OTHERS, *THREADS), (*ISSUES, *MORE_THREADS))
+SETS: tuple[tuple[Program, ...], ...] = (
+    (*POSTS, *OTHERS, *THREADS),
+    (*ISSUES, *MORE_THREADS),
+    THIRD_SET,
+)
 INITIALIZERS = {
     "normal": "random_normal",
     "uniform": "random_uniform",
@@ -189,7 +194,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("directory", type=Path)
     parser.add_argument("--only", default="", metavar="REGEX")
-    parser.add_argument("--set", type=int, choices=(1, 2), default=1)
+    parser.add_argument("--set", type=int, choices=(1, 2, 3), default=1)
     args = parser.parse_args()
     truth = []
     for number, (program, twin) in enumerate(models(args.only, args.set)):

@@ -14,9 +14,11 @@ from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.measures.architecture.layer_graph import LayerGraph, layer_graph
 from modelaudit.measures.optimizer_state import NOT_TRAINED, WeightMoments, optimizer_state
 from modelaudit.rules import examples
+from modelaudit.rules.constant_layers import constant_reason
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
 from modelaudit.rules.network_heads import saved_graph
 from modelaudit.rules.training_reach import require_steps
+from modelaudit.rules.training_results import starts_constant
 from modelaudit.rules.training_steps import adam, compiled_state
 from modelaudit.structs import replace
 from modelaudit.thresholds.training import ONE_RATIO
@@ -138,6 +140,8 @@ def _alike(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if fed is None:
         return
     graph = saved_graph(facts) if facts.artifact.architecture else None
+    if graph is not None and _constant_before(facts.artifact, graph, fed.route):
+        return  # said by MA305, MA314, MA406 or MA437
     reach = _fed(facts.artifact, state.moments, fed)
     evidence: dict[str, Json] = {"measured": fed.value, "unit": "as every value", "n": len(kernels)}
     if reach is InputShare.PART:
@@ -175,6 +179,13 @@ def _alike(rule: Rule, facts: Facts) -> Iterator[Finding]:
         severity=rule.severity if first else Severity.MEDIUM,
         fix=_unmasked(graph, fed.route, fed.value),
     )
+
+
+def _constant_before(artifact: Artifact, graph: LayerGraph, route: str) -> bool:
+    """Whether a layer before another gives the same for every input, by construction or at first."""
+    before = graph.above([route]) - {route}
+    started = {each.route for each in artifact.kernels if starts_constant(each)}
+    return any(each in started or constant_reason(graph, graph.layer(each)) for each in before)
 
 
 def _unmasked(graph: LayerGraph | None, route: str, value: float) -> str:

@@ -37,6 +37,7 @@ from modelaudit.rules.network_heads import (
     output_heads,
     saved_graph,
 )
+from modelaudit.rules.unreached_targets import targets_beyond
 from modelaudit.rules.value_ranges import limited_step
 from modelaudit.structs import replace
 
@@ -160,6 +161,10 @@ def _losses(rule: Rule, facts: Facts) -> Iterator[Finding]:
         axis = head.activations[-1].axis if head.last == "softmax" else -1
         if loss.name in SPARSE | CATEGORICAL and axis not in {-1, loss.axis} and head.units != 1:
             yield _wrong_axis(rule, head, axis, loss, unused=unused)
+        beyond = targets_beyond(rule, facts, head, loss)
+        if beyond is not None:
+            yield beyond
+            continue
         found = next((each for each in MISMATCHES if each.applies(head, loss)), None)
         if found is None:
             continue

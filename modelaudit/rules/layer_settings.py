@@ -13,6 +13,7 @@ from modelaudit.measures.architecture.layer_shapes import axis_orders
 from modelaudit.rules import examples
 from modelaudit.rules.constant_layers import over_one
 from modelaudit.rules.grammar import counted
+from modelaudit.rules.grouped import by_cause
 from modelaudit.rules.model import Facts, Family, Need, NotRelevant, Rule
 from modelaudit.rules.network_heads import activation_of, saved_graph, weighs
 from modelaudit.structs import replace
@@ -23,6 +24,10 @@ _MOST_LAYERS = 16  # that are followed from one layer towards the inputs
 
 
 def _settings(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    yield from by_cause(_of_each_layer(rule, facts), "layer")
+
+
+def _of_each_layer(rule: Rule, facts: Facts) -> Iterator[Finding]:
     graph = saved_graph(facts)
     orders = axis_orders(graph)
     for layer in graph.layers:

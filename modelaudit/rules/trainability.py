@@ -13,6 +13,7 @@ from modelaudit.rules.grammar import counted
 from modelaudit.rules.initial_values import never_trained
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.rules.network_heads import output_heads, saved_graph, weighs
+from modelaudit.rules.training_results import starts_constant
 from modelaudit.rules.training_traces import steps_of_nothing
 from modelaudit.rules.untrained_bodies import layer_of
 from modelaudit.structs import replace
@@ -160,6 +161,7 @@ def _equal(rule: Rule, facts: Facts) -> Iterator[Finding]:
     hidden = {layer.route: layer for layer in graph.layers if layer.route not in graph.outputs}
     if not facts.measurements.initialization:
         raise NotApplicable("no kernel could be measured")
+    unlike = {x.route for x in facts.artifact.kernels if x.initializer and not starts_constant(x)}
     for kernel in facts.measurements.initialization:
         layer = hidden.get(kernel.route)
         alike = kernel.tests.get("unit_similarity")
@@ -188,7 +190,10 @@ def _equal(rule: Rule, facts: Facts) -> Iterator[Finding]:
             else Severity.HIGH
             if alike == 1
             else Severity.MEDIUM,
-            fix="Draw the weights at random and train again:\n"
+            fix="They were drawn unlike, and training moved all of them alike. Use a loss that suits "
+            "the output and a lower learning rate, and train again."
+            if layer.route in unlike
+            else "Draw the weights at random and train again:\n"
             f'keras.layers.{layer.class_name}({units!r}, ..., kernel_initializer="glorot_uniform", '
             f"name={layer.name!r})",
         )

@@ -148,8 +148,7 @@ def _initial_spread(kernel: Kernel, usual: float) -> float:
     """The spread that the saved initializer draws, if that is less than usual."""
     drawn = candidates(kernel.initializer, kernel.shape) if kernel.initializer else ()
     spreads = [spread for each in drawn if (spread := each.spread(kernel.shape)) > 0]
-    constant = any(each.kind == "constant" for each in drawn)
-    return 0.0 if constant else min([usual, *spreads])
+    return 0.0 if starts_constant(kernel) else min([usual, *spreads])
 
 
 def _constant(rule: Rule, facts: Facts) -> Iterator[Finding]:
@@ -160,7 +159,11 @@ def _constant(rule: Rule, facts: Facts) -> Iterator[Finding]:
     starting = {k.tensor: k.initializer for k in facts.artifact.kernels}
     outputs = facts.artifact.architecture.outputs
     stored = {tensor.name: tensor.stats for tensor in facts.artifact.tensors}
-    started = {x.route for x in facts.artifact.kernels if _starts_constant(x, stored.get(x.tensor))}
+    started = {
+        x.route
+        for x in facts.artifact.kernels
+        if starts_constant(x) and (stats := stored.get(x.tensor)) is not None and stats.constant
+    }
     for layer in found:
         if layer.kind == "zero" and not (layer.outputs and layer.route in started):
             continue  # said by MA406
@@ -233,11 +236,10 @@ def _beyond_scale(rule: Rule, facts: Facts) -> Iterator[Finding]:
             )
 
 
-def _starts_constant(kernel: Kernel, stats: TensorStats | None) -> bool:
-    """Whether the layer's initializer draws one value, and its kernel still has only one."""
-    if stats is None or not stats.constant or not kernel.initializer:
-        return False
-    return any(each.kind == "constant" for each in candidates(kernel.initializer, kernel.shape))
+def starts_constant(kernel: Kernel) -> bool:
+    """Whether the layer's initializer draws one value."""
+    drawn = candidates(kernel.initializer, kernel.shape) if kernel.initializer else ()
+    return any(each.kind == "constant" for each in drawn)
 
 
 def _biases(artifact: Artifact) -> dict[str, TensorStats | None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from modelaudit.audit_types.values import number
 from modelaudit.facts import Json
@@ -14,6 +14,7 @@ from modelaudit.formats.keras.compiled_losses import (
     compiled_losses,
     named_outputs,
 )
+from modelaudit.measures.optimizer_state import optimizer_state
 from modelaudit.rules import examples
 from modelaudit.rules.grammar import counted
 from modelaudit.rules.learning_rates import ADAPTIVE, RateFault, rate_fault
@@ -48,7 +49,7 @@ def _settings(rule: Rule, facts: Facts) -> Iterator[Finding]:
     training = compile_settings(facts)
     for detail, value, severity, fix in [
         *_optimizer(facts, training),
-        *_loss_weights(training),
+        *_loss_weights(facts, training),
         *_smoothing(training, output_names(facts)),
         *_without_loss(facts, training),
     ]:
@@ -175,10 +176,13 @@ def _rate(config: Mapping[str, Json]) -> float | None:
     return None
 
 
-def _loss_weights(training: Mapping[str, Json]) -> Iterator[Fault]:
-    given = training.get("loss_weights")
-    values = given.values() if isinstance(given, dict) else given if isinstance(given, list) else ()
-    weights = [weight for each in values if (weight := number(each)) is not None]
+def _loss_weights(facts: Facts, training: Mapping[str, Json]) -> Iterator[Fault]:
+    given, names = training.get("loss_weights"), output_names(facts)
+    if isinstance(given, dict):
+        given = [given.get(name, 1.0) for name in names if given.keys() <= {*names}]
+    if not isinstance(given, list):
+        return
+    weights = [weight for each in given if (weight := number(each)) is not None]
     if weights and not any(weights):
         detail = "The weight of every loss is 0: no gradient reaches any weight"
         yield detail, [*weights], Severity.HIGH, "loss_weights=None"
@@ -188,8 +192,14 @@ def _loss_weights(training: Mapping[str, Json]) -> Iterator[Fault]:
         severity = Severity.LOW if len(weights) > 1 else Severity.MEDIUM
         yield detail, [*weights], severity, "positive loss_weights"
     elif weights and not all(weights):
+        state = optimizer_state(facts.artifact)
+        moved = {x.route: bool(x.first or x.second) for x in (state.moments if state else ())}
+        alone = [each for _, layers in _only_for(facts, [*map(bool, weights)]) for each in layers]
+        still = [each for each in alone if moved.get(each) is False] if any(moved.values()) else []
         detail = "The weight of a loss is 0: its output is not trained"
-        yield detail, [*weights], Severity.LOW, "loss_weights above 0 for every output"
+        detail += f", and no gradient ever reached {still[0]}, which only it uses" if still else ""
+        severity = Severity.MEDIUM if still else Severity.LOW
+        yield detail, [*weights], severity, "loss_weights above 0 for every output"
 
 
 def _without_loss(facts: Facts, training: Mapping[str, Json]) -> Iterator[Fault]:
@@ -201,16 +211,22 @@ def _without_loss(facts: Facts, training: Mapping[str, Json]) -> Iterator[Fault]
         given = [each is not None for each in saved]
     else:
         return
+    for route, weighing in _only_for(facts, given):
+        detail = f"{route} has no loss: nothing trains {weighing[0]}, which only it uses"
+        yield detail, [*weighing[:20]], Severity.LOW, "a loss for every output"
+
+
+def _only_for(facts: Facts, trained: Sequence[bool]) -> Iterator[tuple[str, list[str]]]:
+    """Outputs that are not trained beside others, each with the layers that only they use."""
     graph = saved_graph(facts) if facts.artifact.architecture else None
-    if graph is None or len(graph.outputs) != len(names) or not any(given):
+    if graph is None or len(graph.outputs) != len(trained) or not any(trained):
         return
-    trained = graph.above(out for out, known in zip(graph.outputs, given, strict=True) if known)
-    for route, known in zip(graph.outputs, given, strict=True):
-        alone = [] if known else sorted(graph.above([route]) - trained)
+    known = graph.above(out for out, is_one in zip(graph.outputs, trained, strict=True) if is_one)
+    for route, is_one in zip(graph.outputs, trained, strict=True):
+        alone = [] if is_one else sorted(graph.above([route]) - known)
         weighing = [each for each in alone if graph.layer(each).variables]
         if weighing:
-            detail = f"{route} has no loss: nothing trains {weighing[0]}, which only it uses"
-            yield detail, [*weighing[:20]], Severity.LOW, "a loss for every output"
+            yield route, weighing
 
 
 def _smoothing(training: Mapping[str, Json], outputs: list[str]) -> Iterator[Fault]:

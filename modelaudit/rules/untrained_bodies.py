@@ -44,8 +44,18 @@ def only_head_moved(
 
 
 def _frozen_models(artifact: Artifact) -> frozenset[str]:
+    """The models that are frozen, or of which all layers with weights are.
+
+    Keras 2 saves the first as the second.
+    """
     layers = artifact.architecture.layers if artifact.architecture else ()
-    return frozenset(layer.route for layer in layers if layer.is_model and not layer.trainable)
+    weighing = [layer for layer in layers if layer.variables]
+
+    def frozen(model: str) -> bool:
+        inner = [layer for layer in weighing if layer.route.startswith(f"{model}/")]
+        return bool(inner) and not any(layer.trainable for layer in inner)
+
+    return frozenset(x.route for x in layers if x.is_model and (not x.trainable or frozen(x.route)))
 
 
 def _body(frozen: Set[str], kernel: KernelInitialization) -> Untouched:

@@ -17,6 +17,13 @@ UNITS_ALIKE = Threshold(
     "a layer that started with one constant has 0.9998 after 26 epochs of RMSprop or Adam, and the "
     "layers of a network for digits that started at random at most 0.04",
 )
+BEYOND_TARGETS = Threshold(
+    10.0,
+    "times what targets in reach can cause",
+    "root of the average squared gradient of the last bias, relative to the largest that a target "
+    "which the activation can give causes, from which targets are beyond",
+    "above 1 is a proof where samples have no weights; weights of rare classes are seldom above 10",
+)
 FEW_UNITS = Threshold(
     8,
     "units",

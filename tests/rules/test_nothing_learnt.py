@@ -95,6 +95,20 @@ def test_biases_below_zero_are_another_reason_for_zeros():
     assert not fed_alike(found, {"a"}).zeros
 
 
+@pytest.mark.parametrize("hidden", ["Dense", "LayerNormalization"])
+def test_a_constant_before_a_layer_says_nothing_of_the_inputs(hidden):
+    """What a normalization over one value gives is 0 for every input, without gradient."""
+    facts = adam(("b", 0.0, 0.0), ("k", 0.0, 0.0), ("bias", 0.1, 0.2))
+    first = examples.layer("first", hidden, {"beta": "b/kernel"}, {"axis": -1})
+    names = {"kernel": "k/kernel", "bias": "bias/kernel"}
+    layers = (replace(first, output_shape=(None, 4, 1)), examples.layer("head", "Dense", names))
+    last = replace(layers[1], inbound=(("first",),))
+    architecture = examples.model(layers[0], last).architecture
+    facts = replace(facts, artifact=replace(facts.artifact, architecture=architecture))
+    said = [str(each.severity) for each in run_rule(rule("MA439"), facts).findings]
+    assert said == ([] if hidden == "LayerNormalization" else ["high"])
+
+
 @pytest.mark.parametrize("apart", [True, False])
 @pytest.mark.parametrize("value", [0.0, 1.0])
 @pytest.mark.parametrize("other", [(0.3, 0.2), None])

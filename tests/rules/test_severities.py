@@ -107,9 +107,9 @@ def _state(route, *, bias=True, norm=None, fits=True):
     return KernelInitialization(route, f"{route}/kernel", "GlorotUniform", "fresh", tests=tests)
 
 
-def _body(*, frozen, norms=False):
+def _body(*, frozen, norms=False, inside=False):
     base = replace(examples.layer("base", "Functional", {}), is_model=True, trainable=not frozen)
-    inner = [examples.layer(f"base/{name}") for name in "ab"]
+    inner = [replace(examples.layer(f"base/{name}"), trainable=not inside) for name in "ab"]
     bias, norm = (None, True) if norms else (True, None)
     kernels = [_state(x.route, bias=bias, norm=norm) for x in inner]
     moved = _state("head", bias=False, fits=False)
@@ -120,8 +120,26 @@ def _body(*, frozen, norms=False):
 @pytest.mark.parametrize("norms", [False, True])
 def test_a_base_frozen_as_a_whole_at_its_initial_values(norms):
     assert [str(each.severity) for each in _body(frozen=True, norms=norms)] == ["medium"] * 2
-    # Layers that were frozen one by one may be random features on purpose.
+    # Keras 2 saves a frozen model as one whose layers are frozen.
+    assert [str(x.severity) for x in _body(frozen=False, inside=True)] == ["medium"] * 2
+    # Layers that no file says are frozen may be random features on purpose.
     assert [str(each.severity) for each in _body(frozen=False, norms=norms)] == ["low"] * 2
+
+
+@pytest.mark.parametrize(("second", "weights"), [(0.0, [1, 0]), (0.1, [1, 0]), (0.0, [1, 1])])
+def test_a_loss_weight_of_0_is_graver_where_no_gradient_ever_came(second, weights):
+    facts = adam(("body", 0.1, 0.1), ("cls", 0.1, 0.1), ("amount", second, second))
+    made = [
+        replace(each, inbound=(("body",),) if each.route != "body" else ())
+        for each in facts.artifact.architecture.layers
+    ]
+    outputs = ("cls", "amount")
+    architecture = replace(facts.artifact.architecture, layers=tuple(made), outputs=outputs)
+    training = {**facts.artifact.training, "loss": ["mse", "mse"], "loss_weights": weights}
+    artifact = replace(facts.artifact, architecture=architecture, training=training)
+    seen = run_rule(rule("MA319"), Facts(artifact)).findings
+    expected = [] if all(weights) else ["low" if second else "medium"]
+    assert [str(each.severity) for each in seen] == expected
 
 
 def test_a_frozen_head_at_its_initial_values():

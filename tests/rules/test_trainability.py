@@ -5,7 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from modelaudit.rules.trainability import RULES
+from modelaudit.facts import Kernel
+from modelaudit.rules.catalogue import rule
+from modelaudit.rules.engine import run_rule
+from modelaudit.rules.trainability import RULES, _units
+from modelaudit.structs import replace
 from tests.rules.saved import codes, sequential
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
@@ -54,6 +58,17 @@ def test_frozen_heads(k, tmp_path):
     assert codes(RULES, combined, tmp_path) == [("MA321", "info")]
     wide = sequential(k, (16,), dense(512, "relu", name="a"), dense(8, "softmax", name="head"))
     assert codes(RULES, fitted(wide, {"head"}), tmp_path) == [("MA321", "medium")]
+
+
+@pytest.mark.parametrize(("drawn", "advised"), [("GlorotUniform", "lower"), ("Ones", "at random")])
+def test_units_that_were_drawn_unlike_are_not_to_be_drawn_at_random(drawn, advised):
+    facts = _units(0.96)
+    kernel = Kernel(
+        *("hidden", "hidden/kernel", "dense", "io", 0, (4, 8)), initializer={"class_name": drawn}
+    )
+    facts = replace(facts, artifact=replace(facts.artifact, kernels=(kernel,)))
+    (finding,) = run_rule(rule("MA323"), facts).findings
+    assert advised in finding.fix
 
 
 @pytest.mark.parametrize("initializer", ["ones", "random"])

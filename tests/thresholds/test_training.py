@@ -43,6 +43,17 @@ def sum_of_a_sigmoid(least):
     return _kind("sigmoid", np.array([least]), np.array([least + 5]))
 
 
+@at("training.BEYOND_TARGETS", {9.9: ["low"], 10.01: ["medium"], 10.1: ["medium"]})
+def gradients_beyond_targets_in_reach(times):
+    """A sigmoid of one unit under a squared error; the largest gradient in reach is 8 / 27."""
+    facts = adam(("head", 0.1, 0.1), ("bias", 0.1, (times * 8 / 27) ** 2))
+    names = {"kernel": "head/kernel", "bias": "bias/kernel"}
+    head = examples.layer("head", "Dense", names, {"units": 1, "activation": "sigmoid"})
+    artifact = replace(facts.artifact, architecture=examples.model(head).architecture)
+    training = {**(artifact.training or {}), "loss": "mse"}
+    return severities("MA306", Facts(replace(artifact, training=training)))
+
+
 @at("training.UNITS_ALIKE", {0.949: [], 0.95: ["medium"], 0.951: ["medium"]})
 def similarity_of_units(cosine):
     return severities("MA323", _units(cosine))
