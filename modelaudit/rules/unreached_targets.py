@@ -15,7 +15,7 @@ from modelaudit.rules.network_heads import NetworkHead, weighs
 from modelaudit.thresholds.training import BEYOND_TARGETS
 
 
-class Reach(Struct, frozen=True):
+class TargetRange(Struct, frozen=True):
     """What an activation gives.
 
     Attributes:
@@ -29,7 +29,10 @@ class Reach(Struct, frozen=True):
 
 
 # Of a sigmoid s, 2 s s (1 - s) is largest at s = 2/3; of a tanh t, 2 (1 + t) (1 - t t) at t = 1/3.
-_REACHES = {"sigmoid": Reach("from 0 to 1", 8 / 27), "tanh": Reach("from -1 to 1", 64 / 27)}
+_REACHES = {
+    "sigmoid": TargetRange("from 0 to 1", 8 / 27),
+    "tanh": TargetRange("from -1 to 1", 64 / 27),
+}
 
 
 def targets_beyond(
