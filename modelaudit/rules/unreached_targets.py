@@ -44,8 +44,8 @@ def targets_beyond(
         return None
     values = _REACHES[head.last].values
     return rule.finding(
-        f"{head.route}: in training, gradients of its bias were up to {times:,.3g} times as large as "
-        f"targets {values} can cause. A {head.last} gives no others, so the targets were beyond.",
+        f"{head.route}: in training, a gradient of its bias was at least {times:,.3g} times as "
+        f"large as targets {values} can cause. A {head.last} gives no others, so the targets were beyond.",
         route=head.route,
         evidence={
             "measured": times,
