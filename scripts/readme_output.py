@@ -28,6 +28,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -46,6 +47,7 @@ BLOCK = re.compile(
 )
 MEASURED = re.compile(r"-?\d+\.\d+(?:e[-+]?\d+)?|\d+%")
 SECONDS = 300.0
+READING = ("modelaudit explain ", "modelaudit diff ")  # these write nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,21 +101,38 @@ def run(block: Block, folder: Path) -> tuple[str, int]:
     """Run the commands of `block` in `folder`; return their output as shown, and the exit code."""
     shown, code = "", 0
     for command in block.commands:
-        done = subprocess.run(
-            ["/bin/bash", "-o", "pipefail", "-c", command],
-            cwd=folder,
-            env=environment(folder),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=SECONDS,
-            check=False,
-        )
-        output = done.stdout.replace(f"{folder}/", "")
-        shown += f"$ {command}\n" + "".join(f"{line.rstrip()}\n" for line in output.splitlines())
-        code = done.returncode
+        if command.startswith(READING):
+            said, code = output(command.partition(" | ")[0], folder)
+            if filtered := command.partition(" | ")[2]:
+                said, failed = said_by(filtered, folder, said)
+                code = failed or code
+        else:
+            said, code = said_by(command, folder)
+        said = said.replace(f"{folder}/", "")
+        shown += f"$ {command}\n" + "".join(f"{line.rstrip()}\n" for line in said.splitlines())
     return shown, code
+
+
+@cache
+def output(command: str, folder: Path) -> tuple[str, int]:
+    """The same as `said_by` of a command that only prints: run once, however many pages show it."""
+    return said_by(command, folder)
+
+
+def said_by(command: str, folder: Path, given: str = "") -> tuple[str, int]:
+    """What a command prints when it is given this text, and its exit code."""
+    done = subprocess.run(
+        ["/bin/bash", "-o", "pipefail", "-c", command],
+        cwd=folder,
+        env=environment(folder),
+        input=given,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    return done.stdout, done.returncode
 
 
 def environment(folder: Path) -> dict[str, str]:
@@ -124,11 +143,16 @@ def environment(folder: Path) -> dict[str, str]:
 
 
 def prepare(folder: Path) -> None:
-    """Put the sample models and the command `modelaudit` into `folder`."""
+    """Put the sample models and the command `modelaudit` into `folder`.
+
+    Audits there write no PDF unless they are told to: `make demo` writes those of the samples,
+    which take as long as all else on the pages.
+    """
     shutil.copytree(ROOT / "sample_models", folder / "sample_models")
     command = folder / ".bin" / "modelaudit"
     command.parent.mkdir()
-    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m modelaudit "$@"\n')
+    formats = '[ "$1" != audit ] || export MODELAUDIT_FORMAT=html'
+    command.write_text(f'#!/bin/sh\n{formats}\nexec "{sys.executable}" -m modelaudit "$@"\n')
     command.chmod(0o755)
 
 
