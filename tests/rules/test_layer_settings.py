@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from modelaudit.rules import layer_settings
+from tests.made.training import train
 from tests.rules.saved import codes, sequential
 
 RULES = [rule for rule in layer_settings.RULES if rule.code != "MA313"]
@@ -74,7 +75,7 @@ def test_momentum_1_keeps_the_statistics(k):
     norm = k.layers.BatchNormalization(momentum=1.0)
     model = sequential(k, (4,), norm, k.layers.Dense(1))
     x = np.random.default_rng(0).normal(5, 3, size=(64, 4))
-    model.fit(x, x[:, 0], epochs=3, verbose=0)
+    train(model, x, x[:, :1], epochs=3)
     assert np.all(norm.moving_mean.numpy() == 0) and np.all(norm.moving_variance.numpy() == 1)
 
 

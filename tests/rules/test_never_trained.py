@@ -19,6 +19,7 @@ from modelaudit.rules.model import Facts
 from modelaudit.rules.training_steps import adam
 from modelaudit.settings import Settings
 from modelaudit.structs import replace
+from tests.made.training import train
 from tests.rules.initial_kernels import (
     drawn,
     model,
@@ -162,7 +163,7 @@ def test_a_policy_whose_last_bias_is_a_constant_was_never_trained(tmp_path, step
     )
     model.compile(keras.optimizers.Adam(0.003), "mse")
     x = np.random.default_rng(0).normal(size=(256, 8)).astype("float32")
-    model.fit(x, x[:, :5] ** 2, batch_size=64, epochs=steps // 4, verbose=0)
+    train(model, x, x[:, :5] ** 2, batch=64, steps=steps)
     model.export(str(tmp_path / "policy"), verbose=False)
     facts = static_facts(tmp_path / "policy", Settings())
     assert facts.artifact.architecture is None

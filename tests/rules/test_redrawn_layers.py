@@ -12,6 +12,7 @@ from modelaudit.pipeline import static_facts
 from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
 from modelaudit.settings import Settings
+from tests.made.training import train
 
 pytestmark = pytest.mark.slow
 
@@ -42,7 +43,7 @@ def fit(keras, model):
     model.compile(keras.optimizers.Adam(0.01), "mse")
     x = rng.integers(0, 50, (512, 12))
     y = np.stack([np.cos(x[:, :3]).sum(axis=1), np.sin(x).sum(axis=1), x[:, 0] / 50, x[:, 5] / 50])
-    model.fit(x, y.T, epochs=8, verbose=0)
+    train(model, x, y.T, epochs=8)
 
 
 @pytest.fixture(scope="module")
@@ -166,7 +167,7 @@ def test_a_small_head_among_kernels_that_keep_their_law(keras, tmp_path):
     first = model.layers[-1].get_weights()
     x = np.random.default_rng(9).normal(size=(512, 16))
     model.compile(keras.optimizers.Adam(0.003), "mse")
-    model.fit(x, np.stack([x[:, i] * x[:, i + 1] for i in range(4)], axis=-1), epochs=10, verbose=0)
+    train(model, x, np.stack([x[:, i] * x[:, i + 1] for i in range(4)], axis=-1), epochs=10)
     for name in ("model.keras", "model.h5"):
         assert found(model, tmp_path / name) == {}
     model.layers[-1].set_weights(first)
@@ -189,7 +190,7 @@ def test_an_export_tells_that_batch_normalization_was_frozen(keras, tmp_path, fr
         layer.trainable = not frozen
     x = np.random.default_rng(10).normal(size=(256, 8))
     model.compile(keras.optimizers.Adam(0.01), "mse")
-    model.fit(x, np.cos(x[:, :4]), epochs=4, verbose=0)
+    train(model, x, np.cos(x[:, :4]), epochs=4)
     if reset:
         norm.set_weights(first)
     assert [*found(model, tmp_path / "export", "MA402").values()] == said
@@ -213,7 +214,7 @@ def test_an_export_of_initializers_that_it_does_not_name(keras, tmp_path):
     first = model.get_weights()
     x = np.random.default_rng(11).normal(size=(128, 8, 8, 3))
     model.compile(keras.optimizers.Adam(0.003), "mse")
-    model.fit(x, x[:, 0, :4, 0], epochs=2, verbose=0)
+    train(model, x, x[:, 0, :4, 0], epochs=2)
     assert found(model, tmp_path / "trained", "MA404") == {}
     model.set_weights(first)
     assert [*found(model, tmp_path / "redrawn", "MA404").values()] == [HIGH]
@@ -230,7 +231,7 @@ def test_small_matrices_with_a_bound(keras, tmp_path):
     first = [layer.get_weights() for layer in model.layers[:2]]
     x = np.random.default_rng(12).integers(0, 30, (512, 6))
     model.compile(keras.optimizers.Adam(0.02), "mse")
-    model.fit(x, np.stack([x[:, i] % 2 * 5.0 for i in range(3)], axis=-1), epochs=12, verbose=0)
+    train(model, x, np.stack([x[:, i] % 2 * 5.0 for i in range(3)], axis=-1), epochs=12)
     trained = [layer.get_weights() for layer in model.layers[:2]]
     for redrawn, expected in ((None, {}), (0, {"embeddings": HIGH}), (1, {"kernel": HIGH})):
         for number, (layer, weights) in enumerate(zip(model.layers, trained, strict=False)):

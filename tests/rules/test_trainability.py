@@ -10,6 +10,7 @@ from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
 from modelaudit.rules.trainability import RULES, _units
 from modelaudit.structs import replace
+from tests.made.training import train
 from tests.rules.saved import codes, sequential
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
@@ -28,8 +29,7 @@ def fitted(model, frozen=()):
         layer.trainable = layer.name not in frozen
     model.compile("adam", "sparse_categorical_crossentropy")
     x = np.random.default_rng(0).normal(size=(512, 16))
-    model.fit(x, (x[:, 0] > 0).astype(int), epochs=4, verbose=0)
-    return model
+    return train(model, x, (x[:, 0] > 0).astype(int), epochs=4)
 
 
 def test_frozen_heads(k, tmp_path):
@@ -97,7 +97,7 @@ def test_equal_filters(k, tmp_path):
         layers.Dense(1, kernel_initializer="ones"),
     )
     x = np.random.default_rng(0).normal(size=(64, 9, 9, 1))
-    model.fit(x, x[:, 0, 0, 0], verbose=0)
+    train(model, x, x[:, :1, 0, 0])
     assert codes(RULES, model, tmp_path) == [("MA323", "high")]
 
 

@@ -9,6 +9,7 @@ from modelaudit.pipeline import static_facts
 from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
 from modelaudit.settings import Settings
+from tests.made.training import train
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
@@ -24,13 +25,11 @@ def trained(keras, rows, optimizer, *hidden, steps=40, batch=32):
     """A model of hidden layers and a linear output, after so many steps, and its first weights."""
     keras.utils.set_random_seed(2)
     model = keras.Sequential([keras.Input(rows.shape[1:]), *hidden, keras.layers.Dense(1)])
-    model.compile(optimizer, "mse", run_eagerly=steps < 80)
+    model.compile(optimizer, "mse")
     before = [np.array(weight) for weight in model.trainable_weights]
     flat = rows.reshape(len(rows), -1)
     wanted = np.tanh(flat[:, 0] / flat[:, 0].std()) + 0.2
-    model.fit(rows, wanted, batch_size=batch, epochs=-(-steps * batch // len(rows)), verbose=0)
-    model.run_eagerly = False
-    return model, before
+    return train(model, rows, wanted[:, None], batch=batch, steps=steps), before
 
 
 def farthest(model, before):
@@ -103,7 +102,7 @@ def test_steps_of_adam_that_cannot_reach_far(keras, tmp_path):
     # Biases beyond the reach say that this training was not the first.
     model, _ = trained(keras, rows, keras.optimizers.Adam(0.05), dense(keras, 8), steps=100)
     model.compile(keras.optimizers.Adam(1e-4), "mse")
-    model.fit(rows, rows[:, 0], batch_size=32, epochs=10, verbose=0)
+    train(model, rows, rows[:, :1], epochs=10)
     assert looked(model, "MA432", tmp_path) == []
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from modelaudit.rules.alike_inputs import RULES
+from tests.made.training import train
 from tests.rules.saved import codes, sequential
 
 ALIKE = [rule for rule in RULES if rule.code == "MA439"]
@@ -26,8 +27,7 @@ def dense(k, x, activation="sigmoid", optimizer="adam"):
     """A network that was trained on x for 20 steps."""
     layers = (k.layers.Dense(16, activation), k.layers.Dense(1, "sigmoid"))
     model = sequential(k, (12,), *layers, loss="binary_crossentropy", optimizer=optimizer)
-    model.fit(x, Y, epochs=2, verbose=0)
-    return model
+    return train(model, x, Y[:, None], epochs=2)
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0, -0.3])
@@ -40,7 +40,7 @@ def test_pixels_that_became_zero(k, tmp_path):
     layers = k.layers
     inner = (layers.Conv2D(4, 3, activation="relu"), layers.Flatten(), layers.Dense(8, "relu"))
     model = sequential(k, (8, 8, 3), *inner, layers.Dense(2, "softmax"))
-    model.fit(np.zeros((320, 8, 8, 3)), np.eye(2)[Y.astype(int)], epochs=2, verbose=0)
+    train(model, np.zeros((320, 8, 8, 3)), np.eye(2)[Y.astype(int)], epochs=2)
     # No gradient passes the ReLUs of 0: the last layer shows it.
     assert codes(ALIKE, model, tmp_path) == [("MA439", "high")]
 

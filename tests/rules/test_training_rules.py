@@ -17,6 +17,7 @@ from modelaudit.rules.catalogue import CATALOGUE, rule
 from modelaudit.rules.engine import run_rule, run_rules
 from modelaudit.settings import Settings
 from modelaudit.structs import replace
+from tests.made.training import train
 
 pytestmark = pytest.mark.slow
 
@@ -69,33 +70,12 @@ def network(keras, body, activation="relu", depth=2, *, norm=False, head=2, last
 def fit(model, x, y, optimizer, steps, loss="sparse_categorical_crossentropy"):
     """`model` after `steps` steps of a new training."""
     model.compile(optimizer, loss)
-    optimizer.build(model.trainable_variables)
-    return steps_of(model, x, y, steps, loss)
+    return steps_of(model, x, y, steps)
 
 
-def steps_of(model, x, y, steps, loss="sparse_categorical_crossentropy"):
-    """`steps` steps on batches of 16.
-
-    A step costs a hundredth in a traced function, and to trace it as much as ten steps.
-    """
-    import tensorflow as tf
-
-    measure = tf.keras.losses.get(loss)
-
-    def step(given, wanted):
-        with tf.GradientTape() as tape:
-            total = tf.reduce_mean(measure(wanted, model(given, training=True)))
-            total += sum(model.losses)
-        grads = tape.gradient(total, model.trainable_variables)
-        model.optimizer.apply_gradients(zip(grads, model.trainable_variables, strict=True))
-
-    if steps > 10:
-        step = tf.function(step, autograph=False)
-    wanted = y if model.output_shape[-1] > 1 else y[:, None]
-    for number in range(steps):
-        rows = [(16 * number + place) % len(x) for place in range(16)]
-        step(tf.constant(x[rows]), tf.constant(wanted[rows]))
-    return model
+def steps_of(model, x, y, steps):
+    """`model` after further steps on batches of 16."""
+    return train(model, x, y if model.output_shape[-1] > 1 else y[:, None], steps=steps, batch=16)
 
 
 def found(model, folder, code="", *, exported=True):

@@ -16,6 +16,7 @@ from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
 from modelaudit.rules.model import Facts
 from modelaudit.settings import Limits
+from tests.made.training import train
 
 pytestmark = pytest.mark.slow
 RNG = np.random.default_rng(0)
@@ -57,7 +58,7 @@ def lost(keras, tf, bias):
     """Trained by fit, then only the trainable weights were restored."""
     trained = network(keras, bias)
     trained.compile(keras.optimizers.Adam(0.01), "mse")
-    trained.fit(X, Y, batch_size=64, epochs=4, verbose=0)
+    train(trained, X, Y, batch=64, epochs=4)
     model = network(keras)
     for variable, value in zip(model.trainable_variables, trained.trainable_variables, strict=True):
         variable.assign(value)

@@ -17,6 +17,7 @@ from modelaudit.measures.kernels.law_fit import law_fit
 from modelaudit.measures.kernels.values import load_kernel
 from modelaudit.measures.statistics import spectrum_excess
 from modelaudit.structs import replace
+from tests.made.training import train
 from tests.measures.artifacts import kernel, tensor
 
 MOVED, STILL = LayerContext(bias_initial=False), LayerContext(bias_initial=True)
@@ -353,7 +354,7 @@ def test_no_trained_layer_is_called_fresh() -> None:
         assert {f.state for f in fresh} <= {"fresh", "undecidable"}
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         model.compile(optimizer, loss)
-        model.fit(x, y, batch_size=32, epochs=4, verbose=0)
+        train(model, x, y, epochs=4)
         for layer in model.layers:
             if hasattr(layer, "kernel"):
                 saved = keras.initializers.serialize(layer.kernel_initializer)
