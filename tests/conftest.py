@@ -23,7 +23,10 @@ from tests.sharing import made_once, with_tensorflow
 
 # A deadline times the machine, not the code. On CI the examples are the same in every run, so that
 # a failed run can be repeated; elsewhere each run tries new ones.
-profile.register_profile("modelaudit", deadline=None, derandomize="CI" in os.environ)
+# Examples are few, since there are many runs, and the fuzzer (fuzz/README.md) looks for rare ones.
+profile.register_profile(
+    "modelaudit", deadline=None, derandomize="CI" in os.environ, max_examples=25
+)
 profile.load_profile("modelaudit")
 
 # Thousands of tests and TensorFlow's modules live on: looking for garbage among them less often

@@ -57,10 +57,11 @@ def raised_bias(model, images):
     """Raise the bias of class 3 until most images get this class, but not all."""
     head = model.layers[-1]
     kernel, bias = head.get_weights()
+    scores = np.log(model.predict(images, verbose=0))  # up to a number for each image
     for by in np.arange(1.0, 60.0, 0.5):
-        head.set_weights([kernel, bias + by * (np.arange(10) == 3)])
-        share = np.mean(model.predict(images, verbose=0).argmax(axis=1) == 3)
-        if 0.75 <= share <= 0.95:
+        raised = by * (np.arange(10) == 3)
+        if 0.75 <= np.mean((scores + raised).argmax(axis=1) == 3) <= 0.95:
+            head.set_weights([kernel, bias + raised])
             return
     raise AssertionError("no bias does this")
 

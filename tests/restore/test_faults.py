@@ -49,7 +49,8 @@ def said(golden: GoldenCheck) -> dict[str, str]:
 def test_faults_are_named_exactly(
     models: Path, expected: dict[str, dict[str, dict[str, str]]], architecture: str, name: str
 ) -> None:
-    for fault in FAULTS:
+    faults = FAULTS if name != "export" or architecture == "plain" else ("swap",)
+    for fault in faults:
         done = expected[architecture][fault]
         assert done
         golden = read_golden(read(models / architecture / fault / name, Limits()), Limits())

@@ -13,6 +13,10 @@ from modelaudit.formats.reader import read
 from modelaudit.settings import Limits
 
 pytestmark = pytest.mark.slow
+EDITS = (  # of each activation to one that some layers have, and to one that none has
+    *(("activation", "relu"), ("activation", "sigmoid")),
+    *(("recurrent_activation", "sigmoid"), ("recurrent_activation", "tanh")),
+)
 CLASSES = ("LSTM", "GRU", "SimpleRNN", "ConvLSTM2D")
 
 
@@ -78,10 +82,9 @@ def test_every_edit_is_told_and_nothing_else(keras, tmp_path: Path, name: str) -
     metadata = tmp_path / "m" / "keras_metadata.pb"
     sound = metadata.read_bytes()
     assert told(tmp_path / "m") == set()
-    for field in ("activation", "recurrent_activation"):
-        for new in ("relu", "elu", "sigmoid", "tanh"):
-            changed = edited(tmp_path / "m", field, new)
-            # A config of a wrapped layer names it twice, as itself and in the wrapper.
-            wrapped = {layer for layer in changed if any(layer in o for o in changed - {layer})}
-            assert told(tmp_path / "m") == changed - wrapped, (field, new)
-            metadata.write_bytes(sound)
+    for field, new in EDITS:
+        changed = edited(tmp_path / "m", field, new)
+        # A config of a wrapped layer names it twice, as itself and in the wrapper.
+        wrapped = {layer for layer in changed if any(layer in o for o in changed - {layer})}
+        assert told(tmp_path / "m") == changed - wrapped, (field, new)
+        metadata.write_bytes(sound)
