@@ -197,7 +197,7 @@ def plain_answer(case: Case, diagnosis: Diagnosis) -> str:
         # Details begin with the name of a layer, which keeps its case.
         text += f" The file, however, shows a likely mistake ({mistakes[0].code}): "
         text += mistakes[0].detail
-    text += _doubted(diagnosis)
+    text += _also(diagnosis) + _doubted(diagnosis)
     if case.behaviour is None and first.cause not in {
         "damaged-restore",
         "not-applicable",
@@ -205,6 +205,15 @@ def plain_answer(case: Case, diagnosis: Diagnosis) -> str:
     }:
         text += f" The model was not run ({case.not_run()})."
     return text
+
+
+def _also(diagnosis: Diagnosis) -> str:
+    """The further causes that are named beside the first; starts with a space."""
+    others = [each for each in diagnosis.causes[1:] if each.cause not in DESCRIPTIONS]
+    if not others or diagnosis.causes[0].cause in DESCRIPTIONS:
+        return ""
+    titles = " and: ".join(f"{each.title[:1].lower()}{each.title[1:]}" for each in others)
+    return f" This is not the only fault. At the same time, {titles}."
 
 
 def _doubted(diagnosis: Diagnosis) -> str:
@@ -225,7 +234,13 @@ def _right(case: Case, cause: Cause) -> str:
     """How much the accuracy improves; without labels, that they are missing."""
     for output in case.outputs:
         given, undone = output.accuracy.get("e"), output.accuracy.get(cause.transform)
+        better = output.better
         if given is not None and undone is not None:
+            if better is not None and better.name == cause.transform and undone <= given:
+                return (
+                    f" in another order of the classes: {better.score:.0%} of the predictions are "
+                    f"then correct, {better.given:.0%} in that order as given"
+                )
             return f": {undone:.0%} of the predictions are then correct, {given:.0%} as given"
         given, undone = output.fit.get("e"), output.fit.get(cause.transform)
         if given is not None and undone is not None:

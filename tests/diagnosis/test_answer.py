@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from modelaudit.audit_types.behaviour import Collapse, Intervention
+from modelaudit.audit_types.behaviour import BetterInputs, Collapse, Intervention
+from modelaudit.audit_types.diagnosis import NextStep
+from modelaudit.cli.commands.explain import screen
 from modelaudit.diagnosis import diagnose
+from modelaudit.diagnosis.answer import plain_answer
 from modelaudit.diagnosis.case import Case
 from modelaudit.measures.architecture.modality_words import WORDS, Modality
 from modelaudit.rules.catalogue import rule
@@ -65,6 +68,29 @@ def test_accuracy_as_given_and_undone_needs_both():
     unlabelled = diagnosed(behaviour(mirrored))
     assert unlabelled.causes[0].cause == "orientation-mismatch"
     assert "of the predictions are then correct" not in unlabelled.answer
+
+
+def test_two_faults_are_told_with_the_steps_of_both():
+    better = BetterInputs("H", "accuracy", 0.15, 0.64, 1e-9, 30, 160)
+    seen = quiet(accuracy={"e": 0.1, "H": 0.02}, better=better, orientation={"e": 0.2, "H": 3.0})
+    known = case(labelled(behaviour(seen)))
+    told = diagnose(known.facts, ())
+    first = replace(told.causes[0], cause="orientation-mismatch", transform="H")
+    steps = (first.next_steps[0], NextStep("Rename the classes."))
+    second = replace(
+        first, cause="labels-renumbered", title="The model numbers them", next_steps=steps
+    )
+    sound = replace(first, cause="healthy", title="Healthy", next_steps=(NextStep("Nothing."),))
+    diagnosis = replace(told, causes=(first, second, sound))
+    answer = plain_answer(known, diagnosis)
+    assert "in another order of the classes: 64% of the predictions" in answer
+    assert answer.endswith("At the same time, the model numbers them.")
+    _, _, others = screen("m.keras", replace(diagnosis, answer=answer)).partition("What to do")
+    shown, _, further = others.partition("Also: The model numbers them")
+    assert first.next_steps[0].text.split()[0] in shown
+    assert "1. Rename the classes." in further
+    assert "2. " not in further.partition("Rename")[2].partition("Not decided")[0]
+    assert "Nothing." not in further
 
 
 @pytest.mark.parametrize(("user", "note"), [(True, "Only 8 images were given"), (False, "")])

@@ -13,7 +13,7 @@ from modelaudit.exit_codes import ExitCode
 from modelaudit.terminal_text import clean, wrapped
 
 if TYPE_CHECKING:
-    from modelaudit.audit_types.diagnosis import Cause, Diagnosis
+    from modelaudit.audit_types.diagnosis import Cause, Diagnosis, NextStep
     from modelaudit.registry.remote.address import Place
 
 WIDTH = 100
@@ -30,7 +30,7 @@ def _wrap(text: str, indent: str, first: str | None = None) -> str:
 def screen(path: str, diagnosis: Diagnosis, repair: str = "") -> str:
     """The diagnosis as text: answer, evidence, suspects, next steps, the command of a repair."""
     from modelaudit.diagnosis.augmentation import augmentation_lines
-    from modelaudit.diagnosis.odds_text import odds_items, sample_size
+    from modelaudit.diagnosis.odds_text import DESCRIPTIONS, odds_items, sample_size
 
     first = diagnosis.causes[0]
     lines = [
@@ -47,6 +47,7 @@ def screen(path: str, diagnosis: Diagnosis, repair: str = "") -> str:
         lines.append(_wrap(f"Would be refuted by: {first.refute}", "    ", "    "))
     for cause in diagnosis.causes[1:3]:
         lines.append(_wrap(f"{cause.title}{_belief(cause)}", "    ", "  also: "))
+        lines += [_wrap(each.text, "    ", "  + ") for each in cause.evidence[:1]]
     if odds:
         lines += ["", click.style("Odds", bold=True)]
         lines += [_wrap(f"{head}. {text}", "    ", "  ") for head, text in odds]
@@ -59,11 +60,17 @@ def screen(path: str, diagnosis: Diagnosis, repair: str = "") -> str:
     if diagnosis.augmentation:
         lines += ["", click.style("Augmentation", bold=True)]
         lines += [_wrap(each, "    ", "  ") for each in augmentation_lines(diagnosis.augmentation)]
-    if first.next_steps:
-        lines += ["", click.style("What to do", bold=True)]
-    for number, step in enumerate(first.next_steps, start=1):
-        lines.append(_wrap(step.text, "     ", f"  {number}. "))
-        lines += [f"         {line}" for line in step.code.splitlines()]
+    told: list[NextStep] = []
+    for cause in diagnosis.causes[:3]:
+        if cause is not first and cause.cause in DESCRIPTIONS:
+            continue
+        steps = [step for step in cause.next_steps if step not in told]
+        title = "What to do" if cause is first else f"Also: {cause.title}"
+        lines += ["", click.style(_wrap(title, ""), bold=True)] if steps else []
+        for number, step in enumerate(steps, start=1):
+            lines.append(_wrap(step.text, "     ", f"  {number}. "))
+            lines += [f"         {line}" for line in step.code.splitlines()]
+        told += steps
     if diagnosis.undecidable:
         lines += ["", click.style("Not decided", bold=True)]
         lines += [_wrap(each, "    ", "  ? ") for each in _undecided(diagnosis)]

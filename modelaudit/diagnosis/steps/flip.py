@@ -7,6 +7,7 @@ from modelaudit.audit_types.diagnosis import Evidence
 from modelaudit.diagnosis.case import FLIPS, NO_FLIP, Case, amount, flip_of, information
 from modelaudit.diagnosis.directions import direction_text
 from modelaudit.diagnosis.model import CauseExcluded, CauseFound, CauseUnknown, StepResult
+from modelaudit.diagnosis.steps.label import recognises
 from modelaudit.facts import Layer
 from modelaudit.measures.input_corrections import words_of
 from modelaudit.thresholds.answers import BETTER_P, EQUAL_P, SATURATED, TIED
@@ -135,7 +136,7 @@ def learned(case: Case, output: OutputBehaviour, effect: TransformEffect) -> boo
     p = output.worse_p.get(effect.name)
     if p is not None and "e" in scores and effect.name in scores:
         lost = scores["e"] - scores[effect.name]
-        if abs(lost) < ACCURACY_LOSS.value and p >= EQUAL_P.value:
+        if _knows(output) and abs(lost) < ACCURACY_LOSS.value and p >= EQUAL_P.value:
             return True
         better = lost <= -ACCURACY_LOSS.value  # flipped inputs are the ones that it knows
         return False if better or p < BETTER_P.value or nfv >= SENSITIVE.value else None
@@ -151,6 +152,11 @@ def learned(case: Case, output: OutputBehaviour, effect: TransformEffect) -> boo
         steady = effect.kappa is None or effect.kappa > KAPPA_MIRROR.value
         return True if steady and nfv / other < MIRROR_RATIO.value else None
     return None
+
+
+def _knows(output: OutputBehaviour) -> bool:
+    """Whether labels are met better than by chance, without which forms are alike by chance."""
+    return recognises(output) if output.chance_p is not None else output.fit.get("e", 1.0) > 0
 
 
 def augmented(case: Case, effect: TransformEffect) -> bool:
@@ -223,7 +229,7 @@ def treated_alike(nfv: float) -> str:
 def _by_labels(output: OutputBehaviour, effect: TransformEffect) -> tuple[Evidence, ...]:
     """That labels are met as well under the flip, if they were given."""
     scores, measure = (output.accuracy, "accuracy") if output.accuracy else (output.fit, "R2")
-    if "e" not in scores or effect.name not in output.worse_p:
+    if "e" not in scores or effect.name not in output.worse_p or not _knows(output):
         return ()
     shown = "{:.0%}" if output.accuracy else "{:.2f}"
     given, flipped = (shown.format(scores[name]) for name in ("e", effect.name))

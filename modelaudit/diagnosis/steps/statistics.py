@@ -75,15 +75,15 @@ def unconverged_statistics(case: Case) -> StepResult:
             f"{room:.2f} bits, and no other input scale does."
         )
         evidence = Evidence(text, "", after, before, seen.inputs.n)
-        return CauseFound((evidence, *_one_refitted(case, case.misfit)))
+        return CauseFound((evidence, *_one_refitted(case)))
     return CauseExcluded(
         "recomputing batch statistics changes the information in the predictions only from "
         f"{before:.2f} to {after:.2f} bits"
     )
 
 
-def _one_refitted(case: Case, bad: BatchNormFit) -> tuple[Evidence, ...]:
-    """What recomputing the statistics of this layer alone restores, compared with all layers."""
+def _one_refitted(case: Case) -> tuple[Evidence, ...]:
+    """What the statistics of the first layer that does not match restore, compared with all."""
     seen = case.behaviour
     if seen is None:
         return ()
@@ -91,10 +91,10 @@ def _one_refitted(case: Case, bad: BatchNormFit) -> tuple[Evidence, ...]:
     one, every = tried.get("recalibrate_one_batchnorm"), tried.get("recalibrate_batchnorm")
     output = output_called(case, one.output) if one else None
     room = capacity(output) if output else 0.0
-    if one is None or every is None or not room or one.layer != bad.route:
+    if one is None or every is None or not room:
         return ()
     text = (
-        f"With the statistics of {bad.route} alone recomputed on your {case.words.many} in a copy, "
+        f"With the statistics of {one.layer} alone recomputed on your {case.words.many} in a copy, "
         f"the predictions carry {one.after:.2f} instead of {one.before:.2f} bits; with those of "
         f"all such layers {every.after:.2f} of {room:.2f}"
     )
@@ -137,7 +137,7 @@ def wrong_weights(case: Case) -> StepResult:
             else "Those before it match theirs, so the weights in between are most likely those of "
             "another layer, epoch or model."
         )
-        return CauseFound((evidence, meaning, *_one_refitted(case, bad)), where=bad.route)
+        return CauseFound((evidence, meaning, *_one_refitted(case)), where=bad.route)
     if seen.batchnorm:
         worst = max(fit.misfit for fit in seen.batchnorm)
         return CauseExcluded(

@@ -72,6 +72,15 @@ def test_labels_decide_whether_flipped_images_are_recognised_as_well(nfv, flippe
     assert learned(Case(facts(behaviour(seen)), ()), seen, mirror(nfv)) is alike
 
 
+def test_labels_that_are_met_by_chance_show_no_invariance():
+    seen = output(accuracy={"e": 0.1, "H": 0.1}, worse_p={"H": 0.5}, chance_p=0.4)
+    assert learned(Case(facts(behaviour(seen)), ()), seen, mirror(0.4)) is False
+    found = learned_invariance(
+        Case(facts(behaviour(replace(seen, transforms=(mirror(0.03),)))), ())
+    )
+    assert not any("labels" in each.text for each in found.evidence)
+
+
 @pytest.mark.parametrize(
     ("mode", "flip", "bits", "alike"),
     [
