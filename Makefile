@@ -56,8 +56,8 @@ check: lint test ## everything that a change must pass
 dist: setup-dev ## build both distributions in dist/, reproducibly, and check them
 	scripts/dist.sh
 
-image-check: ## run the steps of the Dockerfile without Docker
-	scripts/check_image.sh
+image-check: ## run the steps of the Dockerfile in a chroot, without Docker (needs root, debootstrap and bubblewrap)
+	$(BIN)/python scripts/routes.py image
 
 routes: dist ## each light way to a first verdict from nothing, measured (ROUTES="pip-full --write" for others)
 	$(BIN)/python scripts/routes.py $(ROUTES)

@@ -16,7 +16,7 @@ from typing import NoReturn
 
 import atheris
 
-with atheris.instrument_imports(include=["modelaudit.formats"]):
+with atheris.instrument_imports(include=["modelaudit.formats", "modelaudit.signing"]):
     from modelaudit import formats
 
     for _module in pkgutil.walk_packages(formats.__path__, "modelaudit.formats."):

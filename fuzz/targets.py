@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fuzz import readers, seeds
+from fuzz import readers, seeds, signatures
 from modelaudit import pipeline, schema
 from modelaudit.errors import ReadError
 from modelaudit.facts import Problem, ProblemKind
@@ -179,6 +179,21 @@ def _npz(folder: Path) -> None:
     _file("m.npz", lambda path: seeds.arrays(path.parent)[0])(folder)
 
 
+def _signed(
+    name: str, documents: tuple[bytes, ...], alone: Callable[[Path], Iterable[Problem]]
+) -> Target:
+    return Target(
+        name,
+        signatures.DOCUMENT,
+        "json",
+        signatures.signed(documents[0]),
+        alone=alone,
+        others=lambda _: documents[1:],
+        place=signatures.place,
+        audited=False,
+    )
+
+
 TARGETS = (
     Target("h5", "m.h5", "hdf5", _file("m.h5", seeds.full_h5), others=_more_h5, share=0.5),
     Target("weights-h5", "m.h5", "hdf5", _file("m.h5", seeds.v3_weights), share=0.5),
@@ -261,4 +276,6 @@ TARGETS = (
     Target("tfjs-layers", "model.json", "json", seeds.tfjs_model("uint8")),
     Target("tfjs-graph", "model.json", "json", seeds.tfjs_model("graph")),
     Target("tflite", "m.tflite", "flatbuffer", _lite, others=_more_lite),
+    _signed("signature", signatures.signatures(), signatures.signature),
+    _signed("attestation", signatures.attestations(), signatures.attestation),
 )

@@ -23,7 +23,7 @@ from modelaudit.audit_types.loading import (
     ObservedLoading,
     PredictionReason,
 )
-from modelaudit.audit_types.model import ExitSection, ModelSection
+from modelaudit.audit_types.model import ExitSection, LabelsFile, ModelSection
 from modelaudit.audit_types.restore import GoldenSection, RestoreSection, SourceSection
 from modelaudit.audit_types.weights import TensorRow, WeightsSection
 from modelaudit.exit_codes import ExitCode
@@ -57,8 +57,16 @@ def model_section(facts: Facts, root: str, path: str, slug: str, origin: str = "
         saved_with=artifact.provenance,
         complete=artifact.complete,
         origin=origin or UNSET,
+        labels=_labels_file(artifact) or UNSET,
         modality=facts.modality,
     )
+
+
+def _labels_file(artifact: Artifact) -> LabelsFile | None:
+    labels = artifact.extra.get("labels")
+    if not isinstance(labels, dict) or "sha256" not in labels:  # those of an archive's member
+        return None
+    return LabelsFile(file=str(labels["file"]), sha256=str(labels["sha256"]))
 
 
 def _settings(value: Json) -> Json:

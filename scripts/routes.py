@@ -1,20 +1,21 @@
 """Walk each way to a first verdict from nothing, and measure it: seconds, megabytes, CPU.
 
-    python scripts/routes.py [--write] [ROUTE...]
+    python scripts/routes.py [--write] [--python PYTHON] [ROUTE...]
 
 Each route starts with no environment, no cache of its own and, if this is run by root, as a user
 without privileges. It installs what `scripts/dist.sh` built in dist/, the other packages from the
 index, and ends with the verdict on a sample model, which must be the right one. `--write` puts the
-table into README.md. Routes: pip, uv, pipx, pre-commit, pip-full, uv-full; by default all that do
-not download TensorFlow.
+table into README.md. Routes: pip, uv, pipx, pre-commit, image, pip-full, uv-full, image-full; by
+default those for which it is enough to be any user and which do not download TensorFlow. An image
+is what the Dockerfile makes, in a chroot that debootstrap makes, for which one must be root.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-import platform
 import pwd
+import re
 import resource
 import shutil
 import subprocess
@@ -31,6 +32,7 @@ REASON = "even applies softmax over a single value, which gives 1 for every inpu
 BEGIN, END = "<!-- routes -->\n", "<!-- /routes -->"
 NOBODY = "nobody"
 FULL = "-full"
+IMAGE = "image"
 MOST_MEGABYTES, MOST_SECONDS, MOST_START = 120, 20, 0.25  # of the light routes by pip and uv
 
 
@@ -55,15 +57,20 @@ class Route(NamedTuple):
 
 
 class Place:
-    """An empty home directory, and commands that run in it without privileges."""
+    """An empty home directory, and commands that run in it, without privileges by default.
 
-    def __init__(self, home: Path) -> None:
-        self.home = home
+    `python` is the interpreter of the environments that are made in it.
+    """
+
+    def __init__(self, home: Path, python: str, privileged: bool = False) -> None:
+        self.home, self.python = home, python
+        home.chmod(0o755)
         (home / "empty").mkdir()
         shutil.copy(SAMPLE, home)
         for wheel in (ROOT / "dist").glob("*.whl"):
             shutil.copy(wheel, home)
-        self.user = pwd.getpwnam(NOBODY) if os.getuid() == 0 else None
+        drop = os.getuid() == 0 and not privileged
+        self.user = pwd.getpwnam(NOBODY) if drop else None
         if self.user:
             for path in (home, *home.rglob("*")):
                 os.chown(path, self.user.pw_uid, self.user.pw_gid)
@@ -114,15 +121,15 @@ PASSED += ("UV_DEFAULT_INDEX", "REQUESTS_CA_BUNDLE", "NO_PROXY", "PIP_CERT")
 
 def tools(place: Place, package: str) -> Path:
     """A command from the index, in an environment of its own that does not count."""
-    place.run(interpreter(), "-m", "venv", "tools")
+    place.run(place.python, "-m", "venv", "tools")
     place.run("tools/bin/pip", "install", "--quiet", package)
     return place.home / "tools" / "bin" / package
 
 
-def walk(name: str) -> Route:
+def walk(name: str, python: str) -> Route:
     """Walk one route in a directory of its own."""
     with tempfile.TemporaryDirectory(prefix="routes-") as folder:
-        place = Place(Path(folder))
+        place = Place(Path(folder), python, privileged=name.startswith(IMAGE))
         return ROUTES[name](place, name)
 
 
@@ -152,7 +159,7 @@ def cpu_of(place: Place, command: Path) -> float:
 
 def pip(place: Place, name: str) -> Route:
     """A new environment with venv and pip; the environment's own pip does not count."""
-    place.run(interpreter(), "-m", "venv", "env")
+    place.run(place.python, "-m", "venv", "env")
     full = name.endswith(FULL)
     what = place.distribution(full)
     return measured(
@@ -169,7 +176,7 @@ def uv(place: Place, name: str) -> Route:
     command = tools(place, "uv")
     full = name.endswith(FULL)
     what = place.distribution(full)
-    python = ("--python", interpreter())
+    python = ("--python", place.python)
     return measured(
         place,
         name,
@@ -187,7 +194,7 @@ def pipx(place: Place, name: str) -> Route:
         place,
         name,
         "pipx install tf-modelaudit-core",
-        lambda: place.run(command, "install", "--quiet", "--python", interpreter(), core),
+        lambda: place.run(command, "install", "--quiet", "--python", place.python, core),
         place.home / ".local" / "bin" / "modelaudit",
     )
 
@@ -221,15 +228,42 @@ def pre_commit(place: Place, name: str) -> Route:
     return Route(name, "pre-commit run", seconds, megabytes, cpu, verdict)
 
 
+def image(place: Place, name: str) -> Route:
+    """The steps of the Dockerfile, onto a bare Debian that does not count, as its base does not."""
+    level = "full" if name.endswith(FULL) else "light"
+    script, root = ROOT / "scripts" / "image.sh", place.home / "root"
+    place.run(script, "base", root)
+    command = place.home / "modelaudit"
+    command.write_text(f'#!/bin/sh\nexec {script} run {root} modelaudit "$@"\n')
+    command.chmod(0o755)
+    found = measured(
+        place,
+        name,
+        f"docker build --target {level} .",
+        lambda: place.run(script, "build", root, level),
+        command,
+    )
+    place.run(script, "run", root, "touch", "/opt/x", ends=1)
+    # The processes inside are not children of this one, so the shell in there counts.
+    timed = (script, "run", root, "sh", "-c", "modelaudit scan empty; times")
+    told = min(place.run(*timed).stdout.splitlines()[-1] for _ in range(3))
+    start = sum(60 * float(m) + float(s) for m, s in re.findall(r"(\d+)m([\d.]+)s", told))
+    if level == "full":  # runs the model and writes a PDF file
+        place.run(command, "audit", SAMPLE.name, "--out", "/tmp/reports", "-f", "pdf", ends=1)
+    return found._replace(start=start)
+
+
 ROUTES: dict[str, Callable[[Place, str], Route]] = {
     "pip": pip,
     "uv": uv,
     "pipx": pipx,
     "pre-commit": pre_commit,
+    IMAGE: image,
     "pip-full": pip,
     "uv-full": uv,
+    "image-full": image,
 }
-LIGHT = tuple(name for name in ROUTES if not name.endswith(FULL))
+LIGHT = ("pip", "uv", "pipx", "pre-commit")
 
 
 def interpreter() -> str:
@@ -241,7 +275,7 @@ def interpreter() -> str:
     return sys.executable
 
 
-def table(routes: Sequence[Route]) -> str:
+def table(routes: Sequence[Route], python: str) -> str:
     """The routes as a Markdown table, with where they were measured."""
     lines = [
         "| from nothing | seconds | MB | start, seconds of CPU | first verdict, seconds |",
@@ -252,11 +286,12 @@ def table(routes: Sequence[Route]) -> str:
         f"| {each.start:.2f} | {each.verdict:.1f} |"
         for each in routes
     ]
-    python = ".".join(platform.python_version_tuple()[:2])
+    told = subprocess.run([python, "--version"], capture_output=True, text=True, check=True).stdout
     where = (
-        f"Measured by `scripts/routes.py` on {os.cpu_count()} cores with Python {python}, without "
-        "caches. MB are all files that the installation adds: of pipx with its pip, of pre-commit "
-        "with a clone. The start is that of `modelaudit scan` without a model."
+        f"Measured by `scripts/routes.py` on {os.cpu_count()} cores with {told.strip()}, without "
+        "caches. MB are all files that the installation adds: of pipx with a pip of its own "
+        "(12 MB, once for all that it installs), of pre-commit with a clone, of images without "
+        "their base. The start is that of `modelaudit scan` without a model."
     )
     lines += ["", where]
     return "\n".join(lines) + "\n"
@@ -267,18 +302,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("routes", nargs="*", default=LIGHT, metavar="ROUTE")
     parser.add_argument("--write", action="store_true", help="write the table to README.md")
+    parser.add_argument("--python", default=interpreter(), help="what environments are made with")
     asked = parser.parse_args()
     found = []
     for name in asked.routes:
-        found.append(walk(name))
+        found.append(walk(name, asked.python))
         print(found[-1], flush=True)
+    written = table(found, asked.python)
     if asked.write:
         page = ROOT / "README.md"
         text = page.read_text(encoding="utf-8")
         before, _, rest = text.partition(BEGIN)
         after = rest.partition(END)[2]
-        page.write_text(f"{before}{BEGIN}{table(found)}{END}{after}", encoding="utf-8")
-    print(table(found))
+        page.write_text(f"{before}{BEGIN}{written}{END}{after}", encoding="utf-8")
+    print(written)
     light = [each for each in found if each.name in ("pip", "uv")]
     for each in light:
         if each.seconds > MOST_SECONDS or each.start > MOST_START:  # of a busy machine, perhaps

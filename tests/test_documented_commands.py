@@ -34,7 +34,7 @@ ELSEWHERE = {
     "$ make demo": ".ci/run",
     "$ make setup ": ".ci/run, and `pip install .` in scripts/routes.py",
     "$ make setup-dev": ".ci/run runs its parts",
-    "$ docker run": "needs Docker; scripts/check_image.sh runs the steps of the Dockerfile",
+    "$ docker run": "needs Docker; scripts/image.sh runs the steps of the Dockerfile",
     "$ modelaudit nightly /srv/models --out /srv/reports --engine ray": (
         "needs a cluster of Ray; tests/runs/cluster/test_ray_engine.py"
     ),

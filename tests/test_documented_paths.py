@@ -27,6 +27,12 @@ def test_paths_exist(page):
     assert missing == []
 
 
+def test_each_decision_has_a_number_of_its_own():
+    pages = sorted((ROOT / "docs" / "adr").glob("*.md"))
+    titles = [int(page.read_text(encoding="utf-8")[2:].partition(".")[0]) for page in pages]
+    assert titles == [int(page.name[:4]) for page in pages] == [*range(1, len(pages) + 1)]
+
+
 def test_the_glossary_names_existing_things():
     text = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
     names = NAME.findall(text)

@@ -85,12 +85,19 @@ def versions(level: str) -> dict[str, list[str]]:
 
 def test_the_core_is_the_full_distribution_with_fewer_dependencies():
     assert LIGHT < NEEDED
-    own = ("name", "description", "dependencies")
+    own = ("name", "description", "dependencies", "requires-python", "classifiers")
     full, core = (
         {key: value for key, value in each["project"].items() if key not in own}
         for each in (PROJECT, CORE)
     )
     assert core == full
+    for each, newest in ((PROJECT, 13), (CORE, 14)):  # TensorFlow has no release for 3.14
+        stated = each["project"]
+        assert stated["requires-python"] == f">=3.11,<3.{newest + 1}"
+        told = [text for text in stated["classifiers"] if "Python :: " in text]
+        assert told == [f"Programming Language :: Python :: 3.{n}" for n in range(11, newest + 1)]
+    further = {*CORE["project"]["classifiers"]} ^ {*PROJECT["project"]["classifiers"]}
+    assert further == {"Programming Language :: Python :: 3.14"}
     assert CORE["tool"]["hatch"] == PROJECT["tool"]["hatch"]
     assert CORE["build-system"] == PROJECT["build-system"]
 

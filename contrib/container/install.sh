@@ -3,7 +3,7 @@
 #
 #   PYTHON=/path/to/python  the interpreter, which needs pip and venv; python3 by default.
 #
-# The Dockerfile runs this, and scripts/check_image.sh, where there is no Docker.
+# The Dockerfile runs this, and scripts/image.sh, where there is no Docker.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 

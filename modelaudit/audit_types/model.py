@@ -47,6 +47,15 @@ class InputModality(Struct, frozen=True):
     """What shows it."""
 
 
+class LabelsFile(AuditSection, frozen=True, kw_only=True):
+    """A file with the names of the classes, in the model's directory or beside it."""
+
+    file: str
+    """Its name."""
+    sha256: ModelSha256
+    """Its digest."""
+
+
 class ModelSection(AuditSection, frozen=True, kw_only=True):
     """Which model it is, where it is, and what saved it."""
 
@@ -72,5 +81,7 @@ class ModelSection(AuditSection, frozen=True, kw_only=True):
     """False if some part could not be read; `findings` say which."""
     origin: str | UnsetType = UNSET
     """Where the registry says that the model comes from, in one line. Absent if it does not."""
+    labels: LabelsFile | UnsetType = UNSET
+    """The file with the names of the classes. Absent if there is none."""
     modality: InputModality | None = None
     """The kind of its inputs; null in audits of earlier versions."""

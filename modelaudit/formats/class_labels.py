@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import os
 from pathlib import Path
@@ -25,7 +26,7 @@ _DISTINCT = 0.9  # ImageNet has two cranes and two maillots; labels of samples r
 
 
 def read_labels(model: Path, limits: Limits) -> Json:
-    """`{"file": name, "names": [...], "shared": bool}`, or None without such a file.
+    """`{"file": name, "sha256": …, "names": [...], "shared": bool}`, or None without such a file.
 
     The names are in the order of the model's outputs; the file is shared if other models are
     beside it.
@@ -53,7 +54,12 @@ def read_labels(model: Path, limits: Limits) -> Json:
                 continue
             short = names and len(names) <= _MOST and max(map(len, names)) <= _LONGEST
             if short and len(set(names)) >= _DISTINCT * len(names):
-                return {"file": name, "names": list(names), "shared": _shared(place, model)}
+                return {
+                    "file": name,
+                    "sha256": hashlib.sha256(data).hexdigest(),
+                    "names": list(names),
+                    "shared": _shared(place, model),
+                }
     return None
 
 

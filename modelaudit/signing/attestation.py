@@ -13,6 +13,7 @@ from msgspec import UNSET, Struct, field
 
 from modelaudit.facts import Artifact, FileEntry, Json
 from modelaudit.formats.io.bounded import file_entry
+from modelaudit.restore.golden_check import read_golden
 from modelaudit.schema import Audit, to_json
 from modelaudit.settings import Limits
 from modelaudit.signing.comparison import listed_files
@@ -40,6 +41,7 @@ class AuditedFiles(Struct, frozen=True):
 
     Attributes:
         digests: SHA-256 by the names of the model's files, at least one.
+        beside: of what else the audit read, as `beside` returns it.
         created: when it was audited, ISO 8601 in UTC.
         tool: name and version of what audited it.
         verdict: of the audit.
@@ -48,6 +50,7 @@ class AuditedFiles(Struct, frozen=True):
     """
 
     digests: Mapping[str, str]
+    beside: Mapping[str, str]
     created: str
     tool: str
     verdict: str
@@ -64,12 +67,30 @@ class _Exit(Struct, frozen=True):
     code: int
 
 
+class _Labels(Struct, frozen=True):
+    sha256: str
+
+
+class _Model(Struct, frozen=True):
+    labels: _Labels | None = None
+
+
+class _Golden(Struct, frozen=True):
+    digest: str = ""
+
+
+class _Restore(Struct, frozen=True):
+    golden: _Golden | None = None
+
+
 class _AttestedAudit(Struct, frozen=True):
     tool: _Tool
     created: str
+    model: _Model
     exit: _Exit
     verdict: str
     reason: str
+    restore: _Restore = _Restore()
 
 
 class _AttestedFile(Struct, frozen=True):
@@ -156,6 +177,22 @@ def present_digests(artifact: Artifact, limits: Limits) -> dict[str, str]:
     return digests(files)
 
 
+def beside(artifact: Artifact, limits: Limits) -> dict[str, str]:
+    """Digests of what an audit reads beside a model's files, by what it is."""
+    labels = artifact.extra.get("labels")
+    golden = read_golden(artifact, limits)
+    return _beside(
+        str(labels["sha256"]) if isinstance(labels, dict) and "sha256" in labels else None,
+        golden.digest if golden else None,
+    )
+
+
+def _beside(labels: str | None, golden: str | None) -> dict[str, str]:
+    """A record that cannot be read has the digest ""."""
+    found = {"the names of its classes": labels, "its golden record": golden}
+    return {what: digest for what, digest in found.items() if digest is not None}
+
+
 def check_attestation(data: bytes, key: PublicKey, file: str) -> AuditedFiles:
     """What an attestation says, after its signature was verified.
 
@@ -173,7 +210,16 @@ def check_attestation(data: bytes, key: PublicKey, file: str) -> AuditedFiles:
     envelope = open_envelope(parse(data, EnvelopeEntry, limits, file), file)
     if not keys.signed_by(key, envelope.signature, envelope.signed):
         raise unusable(file, "this key did not sign it, or it was changed since")
-    said = parse(envelope.payload, _Attestation, limits, file)
+    return read_attestation(envelope.payload, limits, file)
+
+
+def read_attestation(payload: bytes, limits: Limits, file: str) -> AuditedFiles:
+    """What the statement of an attestation says.
+
+    Raises:
+        ReadError: it is another.
+    """
+    said = parse(payload, _Attestation, limits, file)
     if (said.kind, said.predicate_type) != (STATEMENT, PREDICATE):
         raise unusable(file, f"is a statement of another kind: {said.predicate_type[:80]!r}")
     audit = converted_json(said.predicate, _AttestedAudit, file)
@@ -182,6 +228,10 @@ def check_attestation(data: bytes, key: PublicKey, file: str) -> AuditedFiles:
         raise unusable(file, "does not have one digest for each of the model's files")
     return AuditedFiles(
         digests=found,
+        beside=_beside(
+            audit.model.labels.sha256 if audit.model.labels else None,
+            audit.restore.golden.digest if audit.restore.golden else None,
+        ),
         created=audit.created,
         tool=f"{audit.tool.name} {audit.tool.version}",
         verdict=audit.verdict,

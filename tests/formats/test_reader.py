@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import struct
 import subprocess
@@ -207,6 +208,7 @@ def test_labels_next_to_a_model(tmp_path: Path, name, content, expected):
     (tmp_path / name).write_text(content, encoding="utf-8", newline="")
     assert read_labels(tmp_path / "model.h5", LIMITS) == {
         "file": name,
+        "sha256": hashlib.sha256(content.encode()).hexdigest(),
         "names": expected,
         "shared": False,
     }

@@ -17,8 +17,10 @@ from securesystemslib.dsse import Envelope
 from securesystemslib.exceptions import UnverifiedSignatureError, VerificationError
 from securesystemslib.signer import SSlibKey
 
+from modelaudit.restore.golden_record import GoldenRecord, write_record
 from modelaudit.schema import json_schema
 from modelaudit.signing.attestation import FILE
+from modelaudit.structs import replace
 from tests.command_line import SAMPLES, run_command
 from tests.made.signing import new_key, private_pem, public_pem
 from tests.signing.models import copy_of, damage
@@ -28,6 +30,7 @@ KEYS = {
     "p384": lambda: ec.generate_private_key(ec.SECP384R1()),
     "ed25519": ed25519.Ed25519PrivateKey.generate,
 }
+RECORD = GoldenRecord({"at": "2026-01-01T00:00:00Z"}, "", (), (), (), 0.0)
 PASSWORD = "MODELAUDIT_ATTEST_PASSWORD"
 
 
@@ -207,12 +210,22 @@ def test_the_exit_code_is_that_of_the_attested_audit(tmp_path):
     assert ran.stdout.startswith("verified: ") and ": fail. " in ran.stdout
 
 
-def test_a_renamed_file_is_the_same_model(tmp_path):
+def test_a_renamed_file_is_the_same_model_and_what_is_read_beside_it_counts(tmp_path):
     write_keys(tmp_path, new_key())
-    model = copy_of("keras", tmp_path)
+    model, renamed = copy_of("keras", tmp_path), tmp_path / "renamed.keras"
+    labels = tmp_path / "labels.txt"
+    labels.write_text("\n".join(map(str, range(11))))
+    write_record(RECORD, model)
     attest(tmp_path, model)
-    model.rename(tmp_path / "renamed.keras")
-    assert verify(tmp_path, tmp_path / "renamed.keras").returncode == 0
+    model.rename(renamed)
+    assert "model: its golden record: missing\n" in verify(tmp_path, renamed).stdout
+    write_record(RECORD, renamed)
+    assert verify(tmp_path, renamed).returncode == 0
+    labels.write_text("\n".join(map(str, range(1, 12))))
+    write_record(replace(RECORD, model_sha256="0" * 64), renamed)
+    ran = verify(tmp_path, renamed)
+    assert ran.returncode == 1
+    assert "the names of its classes: other bytes; its golden record: other bytes" in ran.stdout
 
 
 def test_a_checkpoint(tmp_path):

@@ -34,6 +34,7 @@ def verify(attestation: Path, model: Path, key: Path) -> None:
     from modelaudit.cli.terminal import say
     from modelaudit.errors import ReadError, UsageError
     from modelaudit.formats.io.bounded import read_bytes
+    from modelaudit.formats.keras.json_config import mapping
     from modelaudit.runs.isolated_read import run_in_child
     from modelaudit.settings.installation import require
     from modelaudit.signing.attestation import MOST_BYTES, check_attestation, differences
@@ -63,20 +64,24 @@ def verify(attestation: Path, model: Path, key: Path) -> None:
     def work(path: Path) -> dict[str, Json]:
         from modelaudit.formats.added_architecture import add_architecture
         from modelaudit.formats.reader import read
-        from modelaudit.signing.attestation import present_digests
+        from modelaudit.signing.attestation import beside, present_digests
 
         # An attested architecture is beside the model, whatever the settings say now.
         artifact = add_architecture(read(path, settings.limits), settings)
         try:
-            return {"files": {**present_digests(artifact, settings.limits)}}
+            files = present_digests(artifact, settings.limits)
         except ValueError as error:
             return {"problem": str(error)}
+        return {"files": {**files}, "beside": {**beside(artifact, settings.limits)}}
 
     (answer,) = run_in_child([model], work, settings)
-    files = answer.value.get("files")
-    if not isinstance(files, dict):
+    present = (answer.value.get(each) for each in ("files", "beside"))
+    files, others = (
+        {name: str(digest) for name, digest in mapping(each).items()} for each in present
+    )
+    if not files:
         raise not_verified(f"{model}: {answer.lost or answer.value.get('problem')}")
-    differing = differences(found.digests, {name: str(each) for name, each in files.items()})
+    differing = differences(found.digests, files) + differences(found.beside, others)
     if differing:
         more = len(differing) - SHOWN
         told = "; ".join(differing[:SHOWN]) + (f"; and {more:,} more" if more > 0 else "")
