@@ -33,7 +33,11 @@ BEGIN, END = "<!-- routes -->\n", "<!-- /routes -->"
 NOBODY = "nobody"
 FULL = "-full"
 IMAGE = "image"
-MOST_MEGABYTES, MOST_SECONDS, MOST_START = 120, 20, 0.25  # of the light routes by pip and uv
+MOST_MEGABYTES, MOST_SECONDS, MOST_START = (
+    120,
+    20,
+    0.25,
+)  # of the light tool
 
 
 class Route(NamedTuple):
@@ -275,17 +279,26 @@ def interpreter() -> str:
     return sys.executable
 
 
-def table(routes: Sequence[Route], python: str) -> str:
-    """The routes as a Markdown table, with where they were measured."""
+def rows(text: str) -> dict[str, str]:
+    """The rows of a table by their commands."""
+    return {command: row for row, command in re.findall(r"^(\| `([^`]+)`.*)$", text, re.MULTILINE)}
+
+
+def table(routes: Sequence[Route], python: str, earlier: str = "") -> str:
+    """The routes as a Markdown table, with where they were measured.
+
+    Rows of an earlier table stay where no route has the same command.
+    """
     lines = [
         "| from nothing | seconds | MB | start, seconds of CPU | first verdict, seconds |",
         "|---|---|---|---|---|",
     ]
-    lines += [
+    made = "\n".join(
         f"| `{each.command}` | {each.seconds:.0f} | {each.megabytes:,.0f} "
         f"| {each.start:.2f} | {each.verdict:.1f} |"
         for each in routes
-    ]
+    )
+    lines += (rows(earlier) | rows(made)).values()
     told = subprocess.run([python, "--version"], capture_output=True, text=True, check=True).stdout
     where = (
         f"Measured by `scripts/routes.py` on {os.cpu_count()} cores with {told.strip()}, without "
@@ -308,15 +321,14 @@ def main() -> None:
     for name in asked.routes:
         found.append(walk(name, asked.python))
         print(found[-1], flush=True)
-    written = table(found, asked.python)
+    print(table(found, asked.python))
     if asked.write:
         page = ROOT / "README.md"
-        text = page.read_text(encoding="utf-8")
-        before, _, rest = text.partition(BEGIN)
-        after = rest.partition(END)[2]
-        page.write_text(f"{before}{BEGIN}{written}{END}{after}", encoding="utf-8")
-    print(written)
-    light = [each for each in found if each.name in ("pip", "uv")]
+        before, begin, rest = page.read_text(encoding="utf-8").partition(BEGIN)
+        earlier, end, after = rest.partition(END)
+        text = table(found, asked.python, earlier)
+        page.write_text(f"{before}{begin}{text}{end}{after}", encoding="utf-8")
+    light = [each for each in found if each.name in ("pip", "uv", IMAGE)]
     for each in light:
         if each.seconds > MOST_SECONDS or each.start > MOST_START:  # of a busy machine, perhaps
             print(f"slower than intended: {each}")
