@@ -211,11 +211,15 @@ def spans(text: str) -> tuple[Span, ...]:
 
 
 def paragraphs(text: str) -> tuple[Paragraph, ...]:
-    """Text as paragraphs. Fenced lines and lines indented by four spaces become code blocks."""
+    """Text as paragraphs.
+
+    Code blocks are fenced lines, lines indented by four spaces, and those between a line that ends
+    with a colon and an empty one.
+    """
     found: list[Paragraph] = []
     prose: list[str] = []
     code: list[str] = []
-    fenced = False
+    fenced = announced = False
 
     def close() -> None:
         if prose:
@@ -233,12 +237,19 @@ def paragraphs(text: str) -> tuple[Paragraph, ...]:
             fenced = not fenced
         elif fenced:
             code.append(line)
+        elif not line.strip() and (announced or not code):
+            close()
+            announced = False
+        elif announced:
+            code.append(line)
         elif line.startswith(("    ", "\t")) or (code and not line.strip()):
             if prose:
                 close()
             code.append(line.removeprefix("    "))
-        elif not line.strip():
+        elif prose and prose[-1].endswith(":"):
             close()
+            code.append(line)
+            announced = True
         else:
             if code:
                 close()

@@ -132,7 +132,7 @@ def _same(
             "For two classes, use one unit with a sigmoid. If binary_crossentropy trained it, its "
             "weights may be kept; otherwise, train again:\n"
             f'{head.code("sigmoid")}\nmodel.compile(loss="binary_crossentropy", '
-            'metrics=["accuracy"])\n'
+            'metrics=["accuracy"])\n\n'
             f"For K exclusive classes, use {head.code('softmax').replace('(1,', '(K,')}."
         )
     elif reason.startswith("softmax"):

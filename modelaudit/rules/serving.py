@@ -213,7 +213,7 @@ RULES = (
         confidence=Confidence.CERTAIN,
         needs=(Need.ARTIFACT,),
         summary="The SavedModel has no signature, or none of its graphs has the tag `serve`",
-        pass_title="The SavedModel has a signature and the tag `serve`",
+        pass_title="The SavedModel has a signature and the tag serve",
         why="TensorFlow Serving, `TFSMLayer` and `saved_model_cli` load the graph with the tag "
         "`serve` and call a signature. A program can still load the model and call its functions, "
         "or run tensors by their names.",

@@ -113,7 +113,7 @@ RULES = (
         confidence=Confidence.CERTAIN,
         needs=(Need.OBSERVATION,),
         summary="`load_model` fails unless `compile=False` is given",
-        pass_title="`load_model` can compile the model as it was saved",
+        pass_title="load_model can compile the model as it was saved",
         why="`load_model` compiles the model by default. It stops with an error about the "
         "optimizer, a loss or a metric, although the weights are intact. Keras 3, for example, "
         'does not read the loss "mse" from an HDF5 file, also if Keras 3 wrote it.',

@@ -155,6 +155,8 @@ def test_code_is_distinguished_from_prose():
     found = paragraphs("Load `it` so:\n\n    a = 1\n\n    b = 2\nThen go on.\n```\nc\n```")
     assert [p.code for p in found] == [False, True, False, True]
     assert found[1].spans[0].text == "a = 1\n\nb = 2"
+    announced = paragraphs("Train again:\nif x:\n    a = 1\n\nThen go on:\n\n    b")
+    assert [p.spans[0].text for p in announced if p.code] == ["if x:\n    a = 1", "b"]
     assert [(s.text, s.code) for s in spans("a `b` c")] == [
         ("a ", False),
         ("b", True),
