@@ -57,12 +57,13 @@ def model_section(facts: Facts, root: str, path: str, slug: str, origin: str = "
         saved_with=artifact.provenance,
         complete=artifact.complete,
         origin=origin or UNSET,
-        labels=_labels_file(artifact) or UNSET,
+        labels=labels_file(artifact) or UNSET,
         modality=facts.modality,
     )
 
 
-def _labels_file(artifact: Artifact) -> LabelsFile | None:
+def labels_file(artifact: Artifact) -> LabelsFile | None:
+    """The file with the names of the classes, in the model's directory or beside it."""
     labels = artifact.extra.get("labels")
     if not isinstance(labels, dict) or "sha256" not in labels:  # those of an archive's member
         return None

@@ -13,7 +13,6 @@ from msgspec import UNSET, Struct, field
 
 from modelaudit.facts import Artifact, FileEntry, Json
 from modelaudit.formats.io.bounded import file_entry
-from modelaudit.restore.golden_check import read_golden
 from modelaudit.schema import Audit, to_json
 from modelaudit.settings import Limits
 from modelaudit.signing.comparison import listed_files
@@ -41,7 +40,7 @@ class AuditedFiles(Struct, frozen=True):
 
     Attributes:
         digests: SHA-256 by the names of the model's files, at least one.
-        beside: of what else the audit read, as `beside` returns it.
+        beside: digests of what the audit read beside these files, as `beside` returns them.
         created: when it was audited, ISO 8601 in UTC.
         tool: name and version of what audited it.
         verdict: of the audit.
@@ -177,18 +176,13 @@ def present_digests(artifact: Artifact, limits: Limits) -> dict[str, str]:
     return digests(files)
 
 
-def beside(artifact: Artifact, limits: Limits) -> dict[str, str]:
-    """Digests of what an audit reads beside a model's files, by what it is."""
-    labels = artifact.extra.get("labels")
-    golden = read_golden(artifact, limits)
-    return _beside(
-        str(labels["sha256"]) if isinstance(labels, dict) and "sha256" in labels else None,
-        golden.digest if golden else None,
-    )
+def beside(labels: str | None, golden: str | None) -> dict[str, str]:
+    """Digests of what an audit reads beside a model's files, by what it is.
 
-
-def _beside(labels: str | None, golden: str | None) -> dict[str, str]:
-    """A record that cannot be read has the digest ""."""
+    Args:
+        labels: of the file with the names of the classes; None if there is none.
+        golden: of the golden record; "" if it cannot be read, None if there is none.
+    """
     found = {"the names of its classes": labels, "its golden record": golden}
     return {what: digest for what, digest in found.items() if digest is not None}
 
@@ -228,7 +222,7 @@ def read_attestation(payload: bytes, limits: Limits, file: str) -> AuditedFiles:
         raise unusable(file, "does not have one digest for each of the model's files")
     return AuditedFiles(
         digests=found,
-        beside=_beside(
+        beside=beside(
             audit.model.labels.sha256 if audit.model.labels else None,
             audit.restore.golden.digest if audit.restore.golden else None,
         ),

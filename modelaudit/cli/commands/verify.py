@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from modelaudit.exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from modelaudit.facts import Json
+    from modelaudit.settings import Settings
 
 SHOWN = 10  # differences
 
@@ -61,20 +63,7 @@ def verify(attestation: Path, model: Path, key: Path) -> None:
         raise not_verified(str(error)) from error
     settings = replace(options.settings_from(fail_on="high", jobs=1), architecture=None)
 
-    def work(path: Path) -> dict[str, Json]:
-        from modelaudit.formats.added_architecture import add_architecture
-        from modelaudit.formats.reader import read
-        from modelaudit.signing.attestation import beside, present_digests
-
-        # An attested architecture is beside the model, whatever the settings say now.
-        artifact = add_architecture(read(path, settings.limits), settings)
-        try:
-            files = present_digests(artifact, settings.limits)
-        except ValueError as error:
-            return {"problem": str(error)}
-        return {"files": {**files}, "beside": {**beside(artifact, settings.limits)}}
-
-    (answer,) = run_in_child([model], work, settings)
+    (answer,) = run_in_child([model], partial(_present, settings=settings), settings)
     present = (answer.value.get(each) for each in ("files", "beside"))
     files, others = (
         {name: str(digest) for name, digest in mapping(each).items()} for each in present
@@ -93,3 +82,22 @@ def verify(attestation: Path, model: Path, key: Path) -> None:
     )
     say(clean(f"audited on {found.created} by {found.tool}: {found.verdict}. {found.reason}"))
     raise click.exceptions.Exit(found.code)
+
+
+def _present(path: Path, settings: Settings) -> dict[str, Json]:
+    """Digests of the model's files (`files`) and of what is read beside them, or the `problem`."""
+    from modelaudit.audit_sections import labels_file
+    from modelaudit.formats.added_architecture import add_architecture
+    from modelaudit.formats.reader import read
+    from modelaudit.restore.golden_check import read_golden
+    from modelaudit.signing.attestation import beside, present_digests
+
+    # An attested architecture is beside the model, whatever the settings say now.
+    artifact = add_architecture(read(path, settings.limits), settings)
+    try:
+        files = present_digests(artifact, settings.limits)
+    except ValueError as error:
+        return {"problem": str(error)}
+    labels, golden = labels_file(artifact), read_golden(artifact, settings.limits)
+    others = beside(labels.sha256 if labels else None, golden.digest if golden else None)
+    return {"files": {**files}, "beside": {**others}}
