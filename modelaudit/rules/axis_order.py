@@ -47,6 +47,8 @@ def _axes(rule: Rule, facts: Facts) -> Iterator[Finding]:
         # The axis that the convolution takes for channels, and the one that looks like them.
         taken, looks = (sizes[0], sizes[-1]) if taken_first else (sizes[-1], sizes[0])
         side = sizes[1] if taken_first else sizes[-2]
+        if _keeps_apart(first, -1 if taken_first else 0):
+            continue
         if looks in _CHANNELS and taken == side and (taken or 0) >= IMAGE_SIDE.value:
             yield rule.finding(
                 f"{first.route} takes the {'first' if taken_first else 'last'} axis of inputs of "
@@ -55,6 +57,12 @@ def _axes(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 route=first.route,
                 evidence={"measured": [*sizes], "data_format": first.config.get("data_format")},
             )
+
+
+def _keeps_apart(layer: Layer, axis: int) -> bool:
+    """Whether its window slides, but not along this axis: a series that was given as an image."""
+    window = layer.config.get("kernel_size")
+    return isinstance(window, list) and window[axis] == 1 and window != [1] * len(window)
 
 
 def _short_series(rule: Rule, graph: LayerGraph, inputs: list[Layer]) -> Iterator[Finding]:

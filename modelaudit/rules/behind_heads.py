@@ -6,10 +6,15 @@ from collections.abc import Iterator
 
 from modelaudit.facts import Layer
 from modelaudit.findings import Confidence, Finding, Severity
-from modelaudit.formats.keras.compiled_losses import CROSS_ENTROPIES, CompiledLoss
+from modelaudit.formats.keras.compiled_losses import (
+    CROSS_ENTROPIES,
+    DISTANCES,
+    KNOWN,
+    CompiledLoss,
+)
 from modelaudit.layer_classes import Trait, has
 from modelaudit.rules.heads import example_head, paired_heads
-from modelaudit.rules.loss_mismatches import DISTANCES, PROBABILITIES
+from modelaudit.rules.loss_mismatches import PROBABILITIES
 from modelaudit.rules.model import Facts, Family, Need, Rule
 from modelaudit.rules.network_heads import NetworkHead
 
@@ -42,8 +47,9 @@ def _behind(rule: Rule, facts: Facts) -> Iterator[Finding]:
                     route=step.layer.route,
                     evidence={"class": name, "activation": seen},
                     key=step.layer.route,
+                    # Without such a loss, a sigmoid need not be meant as probabilities.
                     severity=Severity.MEDIUM
-                    if normalises or (loss and _of_probabilities(loss))
+                    if (normalises and seen == "softmax") or (loss and _of_probabilities(loss))
                     else Severity.LOW,
                     fix=f"Move {step.layer.name} before {head.weights.name}, then train again.",
                 )
@@ -79,6 +85,8 @@ def _last_dropped(rule: Rule, head: NetworkHead, loss: CompiledLoss | None) -> I
         severity, instead = Severity.LOW, " scale the targets instead,"
     elif has(name, Trait.DROPOUT) and step.layer.config.get("rate") != 0:
         does = f"it changes at random what {loss.name} judges"
+        if loss.name not in KNOWN:
+            severity = Severity.LOW  # contrastive losses may need it, as that of SimCSE
     else:
         return
     yield rule.finding(

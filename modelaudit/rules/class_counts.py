@@ -52,7 +52,7 @@ def _labels(rule: Rule, facts: Facts) -> Iterator[Finding]:
         route=head.route,
         evidence={"measured": units, "unit": "units", "expected": n, "file": file},
         severity=Severity.MEDIUM
-        if head.last in PROBABILITIES and not shared and not several
+        if head.last in PROBABILITIES and not shared and not several and not _meant(head, n)
         else Severity.LOW,
         fix="Use the names of the training data."
         + (
@@ -76,6 +76,13 @@ def _heads(facts: Facts, n: int) -> list[NetworkHead]:
     if len(heads) < len(graph.outputs) or any(_owns(head.units, n) for head in heads):
         return []  # the names may belong to the other
     return [head for head in heads if head.last == "softmax" and (head.units or 0) > 1]
+
+
+def _meant(head: NetworkHead, n: int) -> bool:
+    """Whether one differs on purpose: a blank at each position, or thresholds between grades."""
+    shape, units = head.steps[-1].layer.output_shape, head.units or 0
+    blank = shape is not None and len(shape) > 2 and units == n + 1
+    return blank or (head.last == "sigmoid" and 1 < units == n - 1)
 
 
 def _owns(units: int | None, n: int) -> bool:

@@ -141,10 +141,13 @@ def _hidden(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 f"keras.layers.Softmax(axis=1, name={layer.name + '_weights'!r})  # behind the "
                 f"layer {layer.name}, without its activation"
             )
+        batch = reason.endswith("inputs of a batch")
         yield rule.finding(
-            f"{layer.route} computes {reason}, so it gives the same for every input.",
+            f"{layer.route} computes {reason}, so it gives the same for every input"
+            + (" that is given alone." if batch else "."),
             route=layer.route,
             evidence={"measured": reason, "class": layer.class_name},
+            severity=Severity.LOW if batch else None,  # where a batch is one bag of instances
             fix=fix,
         )
 

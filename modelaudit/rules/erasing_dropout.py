@@ -42,6 +42,10 @@ def _erasing(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 "threshold": ERASING.value,
             },
             key=layer.route if key in {"rate", "p"} else f"{layer.route} {key}",
+            # Much of the input is hidden on purpose in masked and denoising training.
+            severity=Severity.LOW
+            if key in {"rate", "p"} and class_name != "GaussianDropout" and _first(graph, layer)
+            else None,
             fix=""
             if key in {"rate", "p"}
             else f"Set {key} to the share to drop, usually 0.1 to 0.5, and train again.",
@@ -75,6 +79,13 @@ def _erasing(rule: Rule, facts: Facts) -> Iterator[Finding]:
             severity=Severity.LOW,
             fix="Use fewer dropout layers, or lower rates, usually 0.1 to 0.5, and train again.",
         )
+
+
+def _first(graph: LayerGraph, layer: Layer) -> bool:
+    """Whether it drops inputs of the network as they are."""
+    calls = graph.calls[layer.route]
+    before = (graph.get(source) for call in calls for source in call)
+    return all(each is not None and each.class_name == "InputLayer" for each in before)
 
 
 def _wrapped(graph: LayerGraph, layer: Layer) -> bool:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from modelaudit.formats.keras.compiled_losses import (
     BINARY,
     CROSS_ENTROPIES,
+    DISTANCES,
     HINGES,
     OVERLAPS,
     CompiledLoss,
 )
-from modelaudit.rules.loss_mismatches import DISTANCES
 from modelaudit.rules.network_heads import NetworkHead
 
 

@@ -10,6 +10,7 @@ from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.formats.keras.compiled_losses import (
     BINARY,
     CATEGORICAL,
+    DISTANCES,
     OVERLAPS,
     SPARSE,
     CompiledLoss,
@@ -23,10 +24,10 @@ from modelaudit.rules.graph_heads import graph_heads
 from modelaudit.rules.grouped import by_cause
 from modelaudit.rules.head_advice import code_of, fix_of
 from modelaudit.rules.loss_mismatches import (
-    DISTANCES,
     KEPT_SOFTMAX,
     MISMATCHES,
     SCORES_TAKEN,
+    class_axis,
     scores_taken,
 )
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
@@ -159,7 +160,10 @@ def _losses(rule: Rule, facts: Facts) -> Iterator[Finding]:
     )
     for head, loss in _compiled(facts):
         axis = head.activations[-1].axis if head.last == "softmax" else -1
-        if loss.name in SPARSE | CATEGORICAL and axis not in {-1, loss.axis} and head.units != 1:
+        compared = class_axis(head, loss)
+        known = axis <= 0 and compared is not None  # else the rank of the output is not known
+        other = known and axis not in {-1, compared} and head.units != 1
+        if loss.name in SPARSE | CATEGORICAL and other:
             yield _wrong_axis(rule, head, axis, loss, unused=unused)
         beyond = targets_beyond(rule, facts, head, loss)
         if beyond is not None:
@@ -172,9 +176,13 @@ def _losses(rule: Rule, facts: Facts) -> Iterator[Finding]:
         suited = "sigmoid" if one else "softmax"
         words = {"loss": loss.name, "last": head.last, "suited": suited}
         severity = found.severity if not unused else _unused(found.severity)
+        own = loss.by_name and loss.name in OVERLAPS  # names that many give to functions of theirs
+        if own:
+            severity = Severity.LOW
         took = found.from_logits is True and scores_taken(facts.artifact, head, loss)
         yield rule.finding(
-            f"{head.route}: {found.detail.format(**words)}{SCORES_TAKEN * took}{perhaps}",
+            f"{head.route}: {found.detail.format(**words)}{SCORES_TAKEN * took}{perhaps}"
+            + f" If {loss.name} is a function of the author's own, it may be another." * own,
             route=head.route,
             evidence={
                 "loss": loss.name,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 
 from modelaudit.audit_types.values import number
 from modelaudit.facts import Json, Layer, Tensor
 from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.formats.keras.compiled_losses import KNOWN, compiled_losses
 from modelaudit.layer_classes import Trait, has
 from modelaudit.measures.architecture.layer_graph import LayerGraph
 from modelaudit.measures.architecture.layer_shapes import axis_orders
@@ -20,6 +22,7 @@ from modelaudit.structs import replace
 from modelaudit.thresholds.design import LARGE_REGULARIZER, REGULARIZER, SCALED_TWICE
 
 _TAKE_INDICES = frozenset(("Embedding", "CategoryEncoding", "IntegerLookup"))
+_LIMIT_NORMS = frozenset(("MaxNorm", "MinMaxNorm", "max_norm", "min_max_norm"))
 _MOST_LAYERS = 16  # that are followed from one layer towards the inputs
 
 
@@ -35,7 +38,7 @@ def _of_each_layer(rule: Rule, facts: Facts) -> Iterator[Finding]:
         own = _own(layer, first, _as_started(facts, layer))
         for detail, value, severity, fix in (
             *own,
-            *_penalties(layer),
+            *_penalties(facts, layer),
             *_lone_sign(layer),
             *_scaled(graph, layer),
             *_scaled_indices(graph, layer),
@@ -91,16 +94,17 @@ def _own(
             yield detail, epsilon, Severity.LOW, fix
     for key, value in config.items():
         inner = value.get("config") if isinstance(value, dict) else None
-        if not isinstance(inner, dict):
+        if not isinstance(value, dict) or not isinstance(inner, dict):
             continue
-        if key.endswith("kernel_constraint"):
+        # Others, such as the author's own, may take `max_value` for another limit.
+        if key.endswith("kernel_constraint") and str(value.get("class_name")) in _LIMIT_NORMS:
             most = number(inner.get("max_value"))
             if most is not None and most <= 0:
                 detail = f"{key} allows no weight but 0"
                 yield detail, most, Severity.HIGH, f"Use {key}=keras.constraints.MaxNorm(2)"
 
 
-def _penalties(layer: Layer) -> Iterator[tuple[str, Json, Severity, str]]:
+def _penalties(facts: Facts, layer: Layer) -> Iterator[tuple[str, Json, Severity, str]]:
     """Penalties on weights or results that cost more than any fit to the data gains."""
     penalties = {
         key: inner
@@ -118,8 +122,30 @@ def _penalties(layer: Layer) -> Iterator[tuple[str, Json, Severity, str]]:
             detail = f"{key} with a factor of {factor:g} draws {drawn} to 0 in training"
             usual = "L1(0.00001)" if key.startswith("activity") else "L2(0.0001)"
             fix = f"Use a smaller factor, such as {key}=keras.regularizers.{usual}"
-            certain = factor >= REGULARIZER.value
+            against = (
+                _grown(facts, layer) if not key.startswith("activity") else _unknown_loss(facts)
+            )
+            certain = factor >= REGULARIZER.value and not against
             yield detail, factor, Severity.MEDIUM if certain else Severity.LOW, fix
+
+
+def _unknown_loss(facts: Facts) -> bool:
+    """Whether the compiled loss is not one of Keras, so that its size is not known."""
+    given = (facts.artifact.training or {}).get("loss")
+    return isinstance(given, str | dict) and all(
+        loss is None or loss.name not in KNOWN for loss in compiled_losses({"loss": given}, [""])
+    )
+
+
+def _grown(facts: Facts, layer: Layer) -> bool:
+    """Whether stored weights are larger than initializers draw them, whatever a penalty costs."""
+    tensors = {tensor.name: tensor for tensor in facts.artifact.tensors}
+    for role in ("kernel", "embeddings"):
+        found = tensors.get(layer.variables.get(role, ""))
+        if found is not None and found.stats is not None and len(found.shape) > 1:
+            inputs = found.size // (found.shape[-1] or 1)
+            return found.stats.std > math.sqrt(2 / max(inputs, 1))  # of He's initializer
+    return False
 
 
 def _lone_sign(layer: Layer) -> Iterator[tuple[str, Json, Severity, str]]:
@@ -177,11 +203,13 @@ def _scaled(graph: LayerGraph, layer: Layer) -> Iterator[tuple[str, Json, Severi
             break
         at = before
     if scalings > 1 and 0 < abs(product) < SCALED_TWICE.value:
+        image = len(layer.output_shape or ()) > 3
         detail = (
             f"it is the last of {scalings} scalings, which multiply the input by {product:.2g}: "
-            "pixels become nearly alike"
+            f"{'pixels' if image else 'values from 0 to 255'} become nearly alike"
         )
-        yield detail, product, Severity.MEDIUM, f"Remove the layer {layer.name}"
+        severity = Severity.MEDIUM if image else Severity.LOW
+        yield detail, product, severity, f"Remove the layer {layer.name}"
 
 
 def _not_adapted(rule: Rule, facts: Facts) -> Iterator[Finding]:
@@ -200,7 +228,9 @@ def _not_adapted(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 route=layer.route,
                 evidence={"measured": [0, 1]},
                 # Networks of keras.applications scale the values before it.
-                severity=Severity.LOW if _scaled_before(graph, layer) else rule.severity,
+                severity=Severity.LOW
+                if _scaled_before(graph, layer) or _scaled_behind(graph, layer)
+                else rule.severity,
             )
 
 
@@ -208,6 +238,12 @@ def _scaled_before(graph: LayerGraph, layer: Layer) -> bool:
     """Whether anything but the network's inputs reaches a layer."""
     inputs = [source for source, calls in graph.calls.items() if not calls]
     return not graph.above([layer.route]) <= {layer.route, *inputs}
+
+
+def _scaled_behind(graph: LayerGraph, layer: Layer) -> bool:
+    """Whether a batch normalization scales what a layer passes on, before any weights."""
+    behind = [*graph.only_takers(layer.route, lambda x: has(x.class_name, Trait.KEEPS_RANGE))]
+    return bool(behind) and has(behind[-1].class_name, Trait.BATCH_NORMALISATION)
 
 
 def _constantly(tensor: Tensor | None, value: float) -> bool:

@@ -16,12 +16,14 @@ from modelaudit.formats.keras.compiled_losses import (
     BINARY,
     CATEGORICAL,
     CROSS_ENTROPIES,
+    DISTANCES,
     HINGES,
     OVERLAPS,
     SPARSE,
     CompiledLoss,
 )
 from modelaudit.rules.network_heads import NetworkHead
+from modelaudit.rules.value_ranges import head_range
 from modelaudit.runtimes.catalogue import saving_runtime
 
 PROBABILITIES = frozenset(("softmax", "sigmoid"))
@@ -44,6 +46,16 @@ def scores_taken(artifact: Artifact, head: NetworkHead, loss: CompiledLoss) -> b
     )
 
 
+def class_axis(head: NetworkHead, loss: CompiledLoss) -> int | None:
+    """The axis that a loss compares, from the last one; None if it is not known."""
+    shape = head.steps[-1].layer.output_shape or ()
+    if loss.name == "cosine_similarity" and len(shape) > 2:
+        return None  # Keras 3 does not save it
+    if loss.axis < 0:
+        return loss.axis
+    return loss.axis - len(shape) if shape else None
+
+
 class Mismatch(Struct, frozen=True):
     """Losses and last activations that do not go together.
 
@@ -54,6 +66,7 @@ class Mismatch(Struct, frozen=True):
         unchanged: only where nothing behind the activation changes its range.
         ungrouped: only where one activation is over all units.
         dense: only for values of the whole input: not for pixels or steps of a convolution.
+        takes: the smallest and largest value that the losses take: not for a head between them.
     """
 
     losses: frozenset[str]
@@ -66,15 +79,23 @@ class Mismatch(Struct, frozen=True):
     unchanged: bool = False
     ungrouped: bool = False
     dense: bool = False
+    takes: tuple[float, float] | None = None
 
     def applies(self, head: NetworkHead, loss: CompiledLoss) -> bool:
         """Whether this loss and this head are such a pair."""
         low, high = self.units
+        least, most = head_range(head)
+        sound = self.takes is not None and self.takes[0] <= least and most <= self.takes[1]
         return (
             loss.name in self.losses
             and (head.last in self.activations or not self.activations)
             and self.from_logits in {None, loss.from_logits}
-            and ((low, high) == (0, math.inf) or low <= (head.units or -1) <= high)
+            and (
+                (low, high) == (0, math.inf)
+                # A loss over another axis does not compare the units.
+                or (low <= (head.units or -1) <= high and class_axis(head, loss) == -1)
+            )
+            and not sound
             and not (self.unchanged and head.rescaled)
             and not (self.ungrouped and head.grouped)
             and not (self.dense and head.weights.class_name != "Dense")
@@ -86,12 +107,6 @@ _UNBOUNDED = frozenset(
         *("relu", "leaky_relu", "elu", "selu", "celu", "gelu", "glu", "silu", "swish", "mish"),
         *("hard_silu", "hard_swish", "softplus", "sparse_plus", "squareplus", "exponential"),
         *("hard_shrink", "soft_shrink", "tanh_shrink"),
-    }
-)
-DISTANCES = frozenset(
-    {
-        *("mean_squared_error", "mean_absolute_error", "mean_absolute_percentage_error"),
-        *("mean_squared_logarithmic_error", "huber", "log_cosh"),
     }
 )
 _SIGNED = frozenset(("tanh", "hard_tanh", "softsign"))
@@ -116,6 +131,7 @@ MISMATCHES: tuple[Mismatch, ...] = (
         "are clipped, where they give no gradient: the output can stay there.",
         _PROBABILITIES_AGAIN,
         from_logits=False,
+        takes=(0.0, 1.0),
     ),
     Mismatch(
         CROSS_ENTROPIES,
@@ -152,6 +168,7 @@ MISMATCHES: tuple[Mismatch, ...] = (
         "clipped, where they give no gradient.",
         _PROBABILITIES_AGAIN,
         from_logits=False,
+        takes=(0.0, 1.0),
     ),
     Mismatch(
         BINARY,
@@ -188,6 +205,7 @@ MISMATCHES: tuple[Mismatch, ...] = (
         "{loss} takes the logarithm of the output, which is NaN for negative values, and the "
         "output has the activation {last}.",
         'Use activation="exponential" or "softplus" in the last layer and train again.',
+        takes=(0.0, math.inf),
     ),
     Mismatch(
         _LOGARITHMIC,
@@ -196,6 +214,7 @@ MISMATCHES: tuple[Mismatch, ...] = (
         "{loss} raises negative values to 0 before it takes a logarithm, so they get no gradient, "
         "and the output has the activation {last}.",
         'Use activation="softplus" in the last layer and train again.',
+        takes=(0.0, math.inf),
     ),
     Mismatch(
         frozenset(("cosine_similarity",)),

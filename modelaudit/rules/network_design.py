@@ -63,6 +63,7 @@ def _linear(rule: Rule, facts: Facts) -> Iterator[Finding]:
     )
     # The vectors of a table are a hidden layer that a sum of them uses well.
     meant = rebuilds or any(layer.class_name in _TABLES for layer in rest)
+    meant = meant or any(_limits_rank(layer, heads[0].units) for layer in hidden)
     if curved and len(hidden) > 1 and not meant and _only_maxima(graph, curved, hidden):
         yield rule.finding(
             f"No layer before {heads[0].weights.route} has an activation: only maxima over positions "
@@ -190,6 +191,13 @@ def _adds_nothing(graph: LayerGraph, route: str, behind: Layer) -> bool:
     sizes = [n for n in (given, behind.config.get("units")) if isinstance(n, int)]
     units = layer.config.get("units")
     return len(sizes) == 2 and isinstance(units, int) and units >= min(sizes)
+
+
+def _limits_rank(layer: Layer, units: int | None) -> bool:
+    """Whether a layer has fewer units than its input and the output, as in reduced-rank regression."""
+    given = layer.input_shapes[0][-1] if layer.input_shapes and layer.input_shapes[0] else None
+    own = layer.config.get("units")
+    return isinstance(own, int) and own < min(given or 0, units or 0)
 
 
 def _named(layers: list[Layer]) -> str:

@@ -162,8 +162,13 @@ def weighs(layer: Layer) -> bool:
 def activation_of(layer: Layer) -> str:
     """The activation that a layer applies to its result, `linear` if none."""
     if layer.class_name in _ACTIVATION_LAYERS:
-        return _ACTIVATION_LAYERS[layer.class_name]
+        return _of_layer(layer.class_name, layer.config)
     return plain_activation(activation(_inner(layer)[0].get("activation")) or "linear")
+
+
+def _of_layer(name: str, config: Mapping[str, Json]) -> str:
+    """What a layer that is an activation computes; a `ReLU` can have a slope below 0."""
+    return "leaky_relu" if config.get("negative_slope") else _ACTIVATION_LAYERS[name]
 
 
 def output_heads(graph: LayerGraph) -> Iterator[NetworkHead]:
@@ -246,7 +251,7 @@ def _step(layer: Layer, name: str, config: Mapping[str, Json]) -> HeadStep | Non
     if name == "Activation":
         return HeadStep(layer, plain_activation(activation(config.get("activation")) or "?"))
     if name in _ACTIVATION_LAYERS:
-        return HeadStep(layer, _ACTIVATION_LAYERS[name], softmax_axis(layer))
+        return HeadStep(layer, _of_layer(name, config), softmax_axis(layer))
     if has(name, _KEEPS_UNITS) or name in _RESHAPES or operation_name(layer) in _SCALES:
         return HeadStep(layer)
     return None

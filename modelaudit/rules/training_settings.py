@@ -11,6 +11,7 @@ from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.formats.keras.compiled_losses import (
     BINARY,
     CATEGORICAL,
+    KNOWN,
     compiled_losses,
     named_outputs,
 )
@@ -79,7 +80,8 @@ def _optimizer(facts: Facts, training: Mapping[str, Json]) -> Iterator[Fault]:
     fault = None if rate is None else rate_fault(facts.artifact, name, rate, adaptive)
     if fault is not None:
         yield from _rated(facts, name, fault, adaptive)
-    yield from _scheduled(config)
+    state = optimizer_state(facts.artifact)
+    yield from _scheduled(config, (state.steps if state else None) or math.inf)
     epsilon = number(config.get("epsilon"))
     if epsilon is not None and adaptive and epsilon > LARGE_EPSILON.value:
         detail = (
@@ -133,8 +135,12 @@ def _rated(facts: Facts, name: str, fault: RateFault, adaptive: bool) -> Iterato
         yield fault.detail, fault.rate, fault.severity, right
 
 
-def _scheduled(config: Mapping[str, Json]) -> Iterator[Fault]:
-    """A schedule that ends at a rate of nearly 0 before one pass over a small data set."""
+def _scheduled(config: Mapping[str, Json], made: float) -> Iterator[Fault]:
+    """A schedule that ends at a rate of nearly 0 before one pass over a small data set.
+
+    Args:
+        made: number of steps that were made; one that ended with its schedule was planned so.
+    """
     saved = next((config[key] for key in _RATES[:2] if isinstance(config.get(key), dict)), None)
     inner = saved.get("config") if isinstance(saved, dict) else None
     if not isinstance(saved, dict) or not isinstance(inner, dict):
@@ -153,7 +159,7 @@ def _scheduled(config: Mapping[str, Json]) -> Iterator[Fault]:
         kept = number(inner.get("decay_rate"))
         if kept is not None and 0 < kept < 1:
             after = steps * math.log(LOW_RATE.value / start) / math.log(kept)
-    if 0 <= after < ONE_PASS.value and end < LOW_RATE.value:
+    if 0 <= after < min(ONE_PASS.value, made) and end < LOW_RATE.value:
         detail = (
             f"The schedule {name} takes the learning rate below {LOW_RATE.value:g} within "
             f"{math.ceil(after)} steps, so training stops there"
@@ -189,7 +195,10 @@ def _loss_weights(facts: Facts, training: Mapping[str, Json]) -> Iterator[Fault]
     elif any(weight < 0 for weight in weights):
         detail = "The weight of a loss is negative: training makes that loss larger"
         detail += ", as adversarial training does on purpose" * (len(weights) > 1)
-        severity = Severity.LOW if len(weights) > 1 else Severity.MEDIUM
+        # The author's own "loss" may be a similarity, which is to grow.
+        (loss,) = compiled_losses(training, [""])
+        own = len(weights) > 1 or loss is None or loss.name not in KNOWN
+        severity = Severity.LOW if own else Severity.MEDIUM
         yield detail, [*weights], severity, "positive loss_weights"
     elif weights and not all(weights):
         state = optimizer_state(facts.artifact)

@@ -8,10 +8,12 @@ from collections.abc import Callable, Mapping
 from msgspec import Struct
 
 from modelaudit.audit_types.values import number
+from modelaudit.facts import Layer
 from modelaudit.layer_classes import Trait, has
 from modelaudit.rules.network_heads import HeadStep, NetworkHead
 
 _FREE = (-math.inf, math.inf)
+_KEEPS = Trait.KEEPS_RANGE | Trait.GLOBAL_POOLING
 _SHARES = frozenset(("softmax", "sigmoid"))
 # Monotone activations that limit their result, and their values.
 _MONOTONE: Mapping[str, Callable[[float], float]] = {
@@ -66,6 +68,31 @@ def limited_step(head: NetworkHead) -> LimitedStep | None:
         elif step.activation != "linear":
             given, before = _FREE, None
     return None
+
+
+def head_range(head: NetworkHead) -> tuple[float, float]:
+    """The smallest and largest value that a head can give, as far as its steps and settings tell."""
+    low, high = (0.0, math.inf) if _sums_up(head.weights) else _FREE
+    for step in head.steps:
+        config, name = step.layer.config, step.layer.class_name
+        if step.activation == "softmax":
+            low, high = 0.0, 1.0
+        elif step.activation in _MONOTONE:
+            low, high = map(_MONOTONE[step.activation], (low, high))
+            high = min(high, number(config.get("max_value")) or high if name == "ReLU" else high)
+        elif name == "Rescaling" and (scale := number(config.get("scale"))):
+            ends = [each * scale + (number(config.get("offset")) or 0.0) for each in (low, high)]
+            low, high = min(ends), max(ends)
+        elif step.activation != "linear" and not has(name, _KEEPS):
+            low, high = _FREE
+    return low, high
+
+
+def _sums_up(layer: Layer) -> bool:
+    """Whether its weights are never negative and it has no bias, as where parts add up to a whole."""
+    said = layer.config.get("kernel_constraint")
+    name = said.get("class_name") if isinstance(said, dict) else said
+    return name in {"NonNeg", "non_neg"} and layer.config.get("use_bias") is False
 
 
 def _most(step: HeadStep) -> float | None:

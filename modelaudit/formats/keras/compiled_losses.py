@@ -32,6 +32,14 @@ CATEGORICAL = frozenset(
 CROSS_ENTROPIES = BINARY | SPARSE | CATEGORICAL
 OVERLAPS = frozenset(("dice", "tversky"))
 HINGES = frozenset(("hinge", "squared_hinge", "categorical_hinge"))
+DISTANCES = frozenset(
+    {
+        *("mean_squared_error", "mean_absolute_error", "mean_absolute_percentage_error"),
+        *("mean_squared_logarithmic_error", "huber", "log_cosh"),
+    }
+)
+KNOWN = CROSS_ENTROPIES | OVERLAPS | HINGES | DISTANCES | {"poisson", "cosine_similarity", "ctc"}
+"""All losses of Keras whose effect is known."""
 
 
 class CompiledLoss(Struct, frozen=True):
@@ -42,12 +50,14 @@ class CompiledLoss(Struct, frozen=True):
         from_logits: whether it applies the softmax or sigmoid itself; False by default.
         axis: the axis of the classes.
         smoothing: `label_smoothing`, the share of each label that goes to all classes.
+        by_name: whether only the name of a function is saved, which may be the author's own.
     """
 
     name: str
     from_logits: bool = False
     axis: int = -1
     smoothing: float = 0.0
+    by_name: bool = False
 
 
 def named_outputs(architecture: Architecture) -> tuple[str, ...]:
@@ -89,4 +99,5 @@ def _loss(value: Json) -> CompiledLoss | None:
         from_logits=config.get("from_logits") is True,
         axis=axis if isinstance(axis, int) else -1,
         smoothing=number(smoothing) or 0.0,
+        by_name=not isinstance(value, dict) or value.get("class_name") == "function",
     )
