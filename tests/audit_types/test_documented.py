@@ -13,12 +13,13 @@ import pytest
 from modelaudit import schema
 from modelaudit.pipeline import AuditTarget, audit_model, finish_audit
 from modelaudit.rules.catalogue import CATALOGUE
-from modelaudit.rules.examples import ROOT
+from modelaudit.rules.examples import ROOT, healthy
 from modelaudit.settings import Settings
 
 EARLIER = sorted((Path(__file__).parent / "earlier").glob("*.json"))
 SAMPLES = Path(__file__).resolve().parents[2] / "sample_models"
 TARGET = AuditTarget(ROOT, ROOT.parent, "a.keras", "a.keras")
+SOUND = next(rule for rule in CATALOGUE if rule.good is healthy)
 CREATED = "2026-01-02T03:04:05Z"
 
 
@@ -57,7 +58,8 @@ def test_audits_of_models_that_were_run(path) -> None:
 
 @pytest.mark.parametrize("rule", CATALOGUE, ids=lambda rule: rule.code)
 def test_audits_of_the_rules_examples_are_documented_and_round_trip(rule) -> None:
-    for facts in (rule.bad(), rule.good()):
+    shared = rule.good is healthy and rule is not SOUND  # the good example of every fourth rule
+    for facts in (rule.bad(), *([] if shared else [rule.good()])):
         audit = finish_audit(facts, TARGET, CREATED, {})
         data = json.loads(schema.dumps(audit))
         assert undocumented(data) == []

@@ -311,19 +311,10 @@ def test_a_full_disk_leaves_nothing_behind(folder: Path, tmp_path: Path, suffix:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(
-    ("layer", "code"),
-    [
-        (
-            {
-                "class_name": "StringLookup",
-                "config": {"name": "words", "vocabulary": "/etc/passwd"},
-            },
-            "MA711",
-        ),
-        (None, "MA114"),
-    ],
-)
+LOOKUP = {"class_name": "StringLookup", "config": {"name": "words", "vocabulary": "/etc/passwd"}}
+
+
+@pytest.mark.parametrize(("layer", "code"), [(LOOKUP, "MA711"), (None, "MA114")])
 def test_what_is_wrong_with_the_original_is_not_written_anew(
     tmp_path: Path, layer: dict[str, Any] | None, code: str
 ) -> None:

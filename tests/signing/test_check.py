@@ -13,15 +13,7 @@ from modelaudit.errors import UsageError
 from modelaudit.settings.signing import Signing, SigningTable, TrustedFile, read_signing
 from modelaudit.signing.check import check_trust
 from tests.made.signing import Authority, new_key, resigned
-from tests.signing.models import (
-    KINDS,
-    checked,
-    copy_of,
-    damage,
-    only,
-    signature_of,
-    trusting,
-)
+from tests.signing.models import KINDS, checked, copy_of, damage, only, signature_of, trusting
 
 BY = ("key", "certificate")
 
