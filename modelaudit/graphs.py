@@ -114,6 +114,7 @@ class Graph(Struct, frozen=True):
     trainable: tuple[str, ...] = ()
     variables: tuple[str, ...] = ()
     held_by: str = ""
+    repeated: tuple[str, ...] = ()  # names that several functions have, of which the last is kept
 
 
 _UPDATES = re.compile(r"(Resource)?(Sparse)?Apply[A-Z]\w*")  # an optimizer's operations

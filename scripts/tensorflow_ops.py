@@ -5,7 +5,8 @@ Run it with the Python that has the TensorFlow release to be listed:
     python scripts/tensorflow_ops.py > modelaudit/formats/graph/tensorflow_ops.txt
 
 One operation per line: its name, its numbers of inputs and outputs as `2:1` (`*` where an attribute
-says how many), then its attributes that hold functions (a `*` marks lists).
+says how many), then its attributes that hold functions (a `*` marks lists), then, after a `;`, the
+others that have no default.
 TensorFlow does not remove registered operations, so a newer list covers older models. Missing are
 the operations of `tf.contrib`, which were in separate libraries.
 """
@@ -30,7 +31,8 @@ def main() -> None:
     registered = op_def_pb2.OpList.FromString(listed)
     lines = [
         f"# Operations registered by TensorFlow {tf.__version__} (CPU, Linux, x86-64).",
-        "# Made by scripts/tensorflow_ops.py: name, inputs and outputs, attributes of functions.",
+        "# Made by scripts/tensorflow_ops.py: name, inputs and outputs, attributes of functions;",
+        "# others that have no default.",
     ]
     for operation in sorted(registered.op, key=lambda each: each.name):
         functions = [
@@ -38,8 +40,13 @@ def main() -> None:
             for attribute in operation.attr
             if attribute.type in ("func", "list(func)")
         ]
+        needed = [
+            attribute.name
+            for attribute in operation.attr
+            if "func" not in attribute.type and not attribute.HasField("default_value")
+        ]
         counts = f"{_count(operation.input_arg)}:{_count(operation.output_arg)}"
-        lines.append(" ".join((operation.name, counts, *functions)))
+        lines.append(" ".join((operation.name, counts, *functions, *(needed and (";", *needed)))))
     sys.stdout.write("\n".join(lines) + "\n")
 
 

@@ -10,6 +10,7 @@ from modelaudit.facts import Format, Json
 from modelaudit.formats.io.file_window import FileWindow
 from modelaudit.formats.sniff import sniff
 from modelaudit.registry import worker_pool
+from modelaudit.registry.snapshot import cpu_seconds
 from modelaudit.settings import Limits, default_jobs
 
 SECONDS = 30.0  # to read a few links
@@ -50,7 +51,12 @@ def _look_at(
     """Add the formats of files in these groups to `forms`; returns the files of lost groups."""
     lost: list[Path] = []
     for done in worker_pool.run_tasks(
-        groups, _look, jobs=default_jobs(), seconds=SECONDS, memory=limits.read_memory
+        groups,
+        _look,
+        jobs=default_jobs(),
+        seconds=SECONDS,
+        memory=limits.read_memory,
+        cpu=lambda group: cpu_seconds(group, limits),
     ):
         words = (done.value or {}).get("formats")
         if isinstance(words, list):

@@ -12,7 +12,7 @@ import json
 import re
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from msgspec import Struct, field
@@ -30,6 +30,7 @@ from modelaudit.signing.check import signature_paths
 SETTLED_SECONDS = 2.0
 # Copies, even over a slow network, seldom pause longer than this between two chunks.
 FRESH_SECONDS = 300.0
+_COUNTED_BYTES = 10_000_000  # for which `cpu_seconds` are allowed
 
 
 # Files of weights of TensorFlow.js, as it and its converter name them.
@@ -67,6 +68,13 @@ class Snapshot(Struct, frozen=True):
     def nbytes(self) -> int:
         """Total size in bytes."""
         return sum(max(file.size, 0) for file in self.files)
+
+
+def cpu_seconds(models: Iterable[Path], limits: Limits) -> float:
+    """The processor time that reading and judging these models may take, by their size."""
+    reader = SnapshotReader(limits)
+    size = sum(reader.snapshot(model).nbytes for model in models)
+    return limits.cpu_seconds * max(1.0, size / _COUNTED_BYTES)
 
 
 class _DirectoryNames(Struct, frozen=True):

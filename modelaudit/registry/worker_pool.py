@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from contextvars import ContextVar
-from typing import NoReturn, TypeVar
+from typing import NoReturn, ParamSpec, TypeVar
 
 from msgspec import Struct, field
 
@@ -27,12 +27,15 @@ from modelaudit.clock import PhaseMemoryError
 from modelaudit.facts import Json
 
 Task = TypeVar("Task")
+Result = TypeVar("Result")
+Arguments = ParamSpec("Arguments")
 Work = Callable[[Task], dict[str, Json]]
 
 HEADER = struct.Struct("<Q")
 INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
 MESSAGE_BYTES = 256 << 20  # the facts of the largest models take a few MB; more is an error
 TOO_LONG = "it exceeded the time limit and was stopped (limit read_seconds)"
+TOO_COSTLY = "it took too much processor time for its size and was stopped (limit cpu_seconds)"
 STOP_SECONDS = 2.0  # for a worker to remove partially written files
 _COLLECTED = 20_000  # objects between two searches for cycles, of which an audit makes hardly any
 
@@ -98,6 +101,22 @@ def keep(value: Json) -> None:
             _send(pipe, _packed({"kept": value}))
 
 
+def uncounted(work: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+    """`work`, during which the processor time of a worker's task does not count.
+
+    After it, the task may take as much again as it may before. Outside a worker, nothing changes.
+    """
+
+    def run(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+        _, allowed = signal.setitimer(signal.ITIMER_PROF, 0)
+        try:
+            return work(*args, **kwargs)
+        finally:
+            signal.setitimer(signal.ITIMER_PROF, allowed, allowed)
+
+    return run
+
+
 class _WorkerStopped(BaseException):
     """The parent stopped this worker; tasks must not catch this."""
 
@@ -119,7 +138,12 @@ def end_with(parent: int) -> None:
 
 
 def _serve(
-    tasks: Sequence[Task], work: Work[Task], receive: int, answer: int, memory: int | None
+    tasks: Sequence[Task],
+    work: Work[Task],
+    receive: int,
+    answer: int,
+    memory: int | None,
+    cpu: Callable[[Task], float] | None,
 ) -> NoReturn:
     """The main loop of a worker: index in, result out, until the parent closes the pipe."""
     status = 0
@@ -135,14 +159,19 @@ def _serve(
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles interrupts
         signal.signal(signal.SIGTERM, _stopped)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, INTERRUPTS)
+        signal.signal(signal.SIGPROF, signal.SIG_DFL)  # the kernel ends this process, in C as well
         while head := _read_exactly(receive, HEADER.size):
             index = HEADER.unpack(head)[0]
+            if cpu:
+                seconds = cpu(tasks[index])
+                signal.setitimer(signal.ITIMER_PROF, seconds, seconds)
             try:
                 message = _packed({"index": index, "value": work(tasks[index])})
             except MemoryError as error:
                 phase = str(error) if isinstance(error, PhaseMemoryError) else ""
                 lost: dict[str, Json] = {"limit": "read_memory", "phase": phase}
                 message = _packed({"index": index, "value": None, **lost})
+            signal.setitimer(signal.ITIMER_PROF, 0)
             with suppress(BrokenPipeError):  # the parent was killed, which closed its pipe
                 _send(answer, message)
     except _WorkerStopped:
@@ -157,7 +186,11 @@ def _serve(
 
 
 def _start(
-    tasks: Sequence[Task], work: Work[Task], others: Sequence[_PoolWorker], memory: int | None
+    tasks: Sequence[Task],
+    work: Work[Task],
+    others: Sequence[_PoolWorker],
+    memory: int | None,
+    cpu: Callable[[Task], float] | None,
 ) -> _PoolWorker:
     child_reads, to_child = os.pipe()
     from_child, child_writes = os.pipe()
@@ -176,7 +209,7 @@ def _start(
             *(s.from_child for s in others),
         ):
             os.close(fd)
-        _serve(tasks, work, child_reads, child_writes, memory)
+        _serve(tasks, work, child_reads, child_writes, memory, cpu)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, INTERRUPTS)
     os.close(child_reads)
     os.close(child_writes)
@@ -240,6 +273,7 @@ def run_tasks(
     jobs: int,
     seconds: float,
     memory: int | None = None,
+    cpu: Callable[[Task], float] | None = None,
 ) -> Iterator[TaskResult]:
     """Run `work` on every task, `jobs` in parallel, and yield results as they arrive.
 
@@ -249,6 +283,8 @@ def run_tasks(
         jobs: number of workers, at least 1.
         seconds: time limit for one task in wall-clock seconds; then its worker is killed.
         memory: limit of a worker's address space in bytes; None for no limit.
+        cpu: how many seconds of processor time a task may take, whatever it calls; then the kernel
+            ends its worker.
 
     Yields:
         One `TaskResult` for every task, in order of completion.
@@ -258,7 +294,7 @@ def run_tasks(
     try:
         while waiting or any(worker.task is not None for worker in workers):
             while waiting and len(workers) < jobs:
-                workers.append(_start(tasks, work, workers, memory))
+                workers.append(_start(tasks, work, workers, memory, cpu))
             for worker in workers:
                 if worker.task is None and waiting:
                     index = waiting.pop()
@@ -283,8 +319,11 @@ def _collect(workers: list[_PoolWorker]) -> Iterator[TaskResult]:
         assert index is not None
         if not piece or len(worker.buffer) > MESSAGE_BYTES:
             workers.remove(worker)
-            why = _why_lost(_stop(worker, kill=bool(piece)))
-            yield TaskResult(index, None, why, kept=worker.kept)
+            status = _stop(worker, kill=bool(piece))
+            if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGPROF:
+                yield TaskResult(index, None, TOO_COSTLY, "cpu_seconds", kept=worker.kept)
+            else:
+                yield TaskResult(index, None, _why_lost(status), kept=worker.kept)
             continue
         while message := _message(worker):
             if "kept" in message:

@@ -32,6 +32,7 @@ from modelaudit.pipeline import (
     targets_of,
 )
 from modelaudit.registry import worker_pool
+from modelaudit.registry.snapshot import cpu_seconds
 from modelaudit.result_row import ResultRow, result_row, row_from_json, row_to_json
 from modelaudit.rules.model import Facts
 from modelaudit.runs.cache_notes import AuditMonitor, CachedProbe
@@ -90,9 +91,8 @@ class _Work(Struct, frozen=True):
             worker_pool.keep(encode(kept))
 
         try:
-            watch = AuditMonitor(
-                target.path, self.settings.limits, self.probe, earlier, asked=asked
-            )
+            probe = self.probe and worker_pool.uncounted(self.probe)
+            watch = AuditMonitor(target.path, self.settings.limits, probe, earlier, asked=asked)
             audit = audit_model(target, self.settings, self.created, watch.probe, keep, found)
         except MemoryError:  # the worker's limit, which the worker reports
             raise
@@ -161,10 +161,17 @@ def audit_all(
     work = _Work(settings, created, probe, deliver, recalled or {}, known, {})
     seconds = model_seconds(settings, run=probe is not None)
     jobs, memory = settings.jobs, settings.limits.read_memory
+
+    def allowed(target: AuditTarget) -> float:
+        models = filter(None, (target.path, target.previous, *target.sources))
+        return cpu_seconds(models, settings.limits)
+
     disturbed: list[AuditTarget] = []
     for again, tasks in ((False, targets), (True, disturbed)):
         each = partial(work, again=again)
-        for done in worker_pool.run_tasks(tasks, each, jobs=jobs, seconds=seconds, memory=memory):
+        for done in worker_pool.run_tasks(
+            tasks, each, jobs=jobs, seconds=seconds, memory=memory, cpu=allowed
+        ):
             target = tasks[done.index]
             value = done.value or {}
             if "trace" in value:

@@ -124,7 +124,7 @@ def compare_models(old: Audit | Place, new: Audit | Place, settings: Settings) -
             before, after = (_side(each, settings, probe) for each in inputs)
             return _to_json(_comparison(before, after, settings, handles))
 
-        (answer,) = run_in_child([None], work, settings)
+        (answer,) = run_in_child([None], work, settings, lambda _: [each.path for each in models])
     if answer.lost:
         names = " and ".join(str(each) for each in (old, new) if not isinstance(each, Audit))
         raise ReadError(ProblemKind.UNREADABLE, names, answer.lost)

@@ -44,7 +44,7 @@ def explanations(path: Place, settings: Settings) -> Iterator[Explanation]:
             audit = audit_model(target, settings, created, probe)
             return {"diagnosis": encode(audit.diagnosis), "repair": offered_repair(audit)}
 
-        answers = run_in_child(found.targets, work, settings)
+        answers = run_in_child(found.targets, work, settings, lambda target: [target.path])
         for target, answer in zip(found.targets, answers, strict=True):
             if answer.lost:
                 yield Explanation(target.relative, None, answer.lost)

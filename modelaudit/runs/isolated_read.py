@@ -5,12 +5,14 @@ A model that crashes its reader, or exceeds the time or memory limits, loses onl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from modelaudit.errors import ModelAuditError, UsageError
 from modelaudit.facts import Json
 from modelaudit.registry import worker_pool
+from modelaudit.registry.snapshot import cpu_seconds
 from modelaudit.settings import Settings
 
 Task = TypeVar("Task")
@@ -27,6 +29,7 @@ def run_in_child(
     tasks: Sequence[Task],
     work: Callable[[Task], dict[str, Json]],
     settings: Settings,
+    models: Callable[[Task], Iterable[Path]],
     jobs: int = 1,
 ) -> Iterator[ChildResult]:
     """Run `work` on each task in children, and yield the results in the tasks' order.
@@ -34,7 +37,8 @@ def run_in_child(
     Args:
         tasks: passed to the child by fork.
         work: returns a JSON object; may also run the model.
-        settings: `read_seconds`, `read_memory` and the probe's `timeout` apply.
+        settings: `read_seconds`, `read_memory`, `cpu_seconds` and the probe's `timeout` apply.
+        models: the models that a task reads.
         jobs: number of children.
 
     Raises:
@@ -47,11 +51,17 @@ def run_in_child(
         except ModelAuditError as error:
             return {"error": str(error), "usage": isinstance(error, UsageError)}
 
-    seconds = 2 * settings.limits.read_seconds
-    seconds += 4 * settings.probe.timeout if settings.probe.enabled else 0.0
+    running = 4 * settings.probe.timeout if settings.probe.enabled else 0.0
+    seconds = 2 * settings.limits.read_seconds + running
     memory = settings.limits.read_memory
+
+    def allowed(task: Task) -> float:
+        return 2 * cpu_seconds(models(task), settings.limits) + running
+
     for done in _in_order(
-        worker_pool.run_tasks(tasks, guarded, jobs=jobs, seconds=seconds, memory=memory)
+        worker_pool.run_tasks(
+            tasks, guarded, jobs=jobs, seconds=seconds, memory=memory, cpu=allowed
+        )
     ):
         answer = done.value or {}
         if answer.get("usage"):

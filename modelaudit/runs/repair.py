@@ -95,7 +95,7 @@ def repairs(
                 done = Repair(str(model.path), target, RepairStatus.REFUSED, reason=why)
             return {"repair": encode(replace(done, path=_shown(path, model)))}
 
-        answers = run_in_child(tasks, work, settings, settings.jobs)
+        answers = run_in_child(tasks, work, settings, lambda task: [task[0].path], settings.jobs)
         try:
             for (model, _), answer in zip(tasks, answers, strict=True):
                 if answer.lost:

@@ -13,6 +13,7 @@ from modelaudit.rules.engine import run_rules
 from modelaudit.rules.model import Facts
 from modelaudit.rules.security import RULES
 from modelaudit.settings import Limits
+from tests.made.saved_models import complete
 
 
 class Graph:
@@ -133,7 +134,9 @@ class Graph:
         self.node(nodes, "add", "Add", "switch:1", "one", "^cond")
         self.node(nodes, "next", "NextIteration", "add")
 
-    def findings(self, folder: Path) -> list[Finding]:
+    def findings(self, folder: Path, *, whole: bool = True) -> list[Finding]:
+        if whole:
+            complete(self.graph)
         folder.mkdir(exist_ok=True)
         (folder / "saved_model.pb").write_bytes(self.message.SerializeToString())
         results = run_rules(RULES, Facts(read(folder, Limits())))

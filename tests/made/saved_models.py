@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from modelaudit.formats.graph.op_registry import known_operations
 from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
 from tests.formats.bundle_writer import BundleWriter, write_bundle
 
@@ -44,8 +45,18 @@ def tf1_message():
     return message
 
 
+def complete(graph: pb.GraphDef) -> None:
+    """Give each operation the attributes that it must have, empty."""
+    known = known_operations()
+    for node in (*graph.node, *(node for each in graph.library.function for node in each.node_def)):
+        for key in known[node.op].needed if node.op in known else ():
+            node.attr[key].SetInParent()
+
+
 def write(root: Path, message: pb.SavedModel, variables: bool = True) -> Path:
     root.mkdir(parents=True, exist_ok=True)
+    for meta in message.meta_graphs:
+        complete(meta.graph_def)
     (root / "saved_model.pb").write_bytes(message.SerializeToString())
     if variables:
         write_bundle(root / "variables" / "variables", {"w": np.eye(2, 3, dtype="float32")})

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from modelaudit.registry.snapshot import SnapshotReader
+from modelaudit.registry.snapshot import SnapshotReader, cpu_seconds
 from modelaudit.settings import Limits
 from tests.growth import LINEAR, growth
 from tests.made import files
@@ -122,6 +122,19 @@ def test_a_removed_model_has_no_files(tmp_path) -> None:
     (tmp_path / "link.h5").symlink_to("nowhere")
     (state,) = look(tmp_path / "link.h5").files
     assert state.size == -1
+
+
+def test_processor_time_grows_with_the_size_of_all_files(tmp_path) -> None:
+    limits = Limits(cpu_seconds=3.0)
+    for name, size in (("small.h5", 1), ("large.h5", 25_000_000)):
+        with (tmp_path / name).open("wb") as file:
+            file.truncate(size)
+    small, large = tmp_path / "small.h5", tmp_path / "large.h5"
+    assert cpu_seconds([small], limits) == cpu_seconds([], limits) == 3.0
+    assert cpu_seconds([large], limits) == 7.5
+    assert cpu_seconds([large, large], limits) == 15.0
+    assert cpu_seconds([tmp_path], limits) == pytest.approx(7.5)
+    assert cpu_seconds([tmp_path / "gone"], limits) == 3.0
 
 
 def test_the_cost_of_a_directory_is_linear_in_its_files(tmp_path) -> None:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,39 @@ def test_a_hanging_task_is_stopped_and_the_others_continue() -> None:
     assert "exceeded the time limit" in done[0].lost
     assert [done[n].value for n in (1, 2, 3)] == [{"n": 1}, {"n": 2}, {"n": 3}]
     assert time.monotonic() - start < 20
+
+
+def _spin(seconds: float) -> float:
+    while time.process_time() < seconds:
+        pass
+    return time.process_time()
+
+
+def _count_in_c(_: float) -> float:
+    return sum(range(1 << 50))
+
+
+@pytest.mark.parametrize("spend", [_spin, _count_in_c])
+def test_processor_time_is_bounded_also_in_c(spend: Callable[[float], float]) -> None:
+    def work(n: int) -> dict[str, Json]:
+        return {"n": spend(60.0)} if n == 1 else {"n": n}
+
+    done = _run(range(3), work, jobs=1, cpu=lambda n: 0.1 * n)
+    assert (done[1].value, done[1].limit) == (None, "cpu_seconds")
+    assert "cpu_seconds" in done[1].lost
+    assert [done[n].value for n in (0, 2)] == [{"n": 0}, {"n": 2}]
+
+
+def test_a_part_of_a_task_may_be_uncounted() -> None:
+    """What runs in it takes four times what is allowed; after it, time counts again."""
+
+    def work(n: int) -> dict[str, Json]:
+        done = worker_pool.uncounted(_spin)(time.process_time() + 0.2)
+        return {"n": _spin(60.0) if n else done}
+
+    done = _run(range(2), work, jobs=1, cpu=lambda _: 0.05)
+    assert (done[0].limit, done[1].limit) == ("", "cpu_seconds")
+    assert worker_pool.uncounted(_spin)(0.0) > 0  # outside of a worker
 
 
 def test_large_results_arrive_complete() -> None:

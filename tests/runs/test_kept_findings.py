@@ -54,6 +54,11 @@ def end(path: Path) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def spend(path: Path) -> None:
+    """It takes more processor time than the process that reads it may have."""
+    os.kill(os.getpid(), signal.SIGPROF)
+
+
 def fail(path: Path) -> None:
     """It makes the probe raise."""
     raise MemoryError
@@ -79,11 +84,19 @@ def named(audit: Audit) -> dict[str, Severity]:
     return {each.code: each.severity for each in audit.findings if each.code.startswith("MA7")}
 
 
-@pytest.mark.parametrize("does", [own_file, clean_up, attributes, end, fail])
+@pytest.mark.parametrize("does", [own_file, clean_up, attributes, end, spend, fail])
 def test_the_finding_stays(tmp_path: Path, does: Callable[[Path], None]) -> None:
     audit = audited(lambda_model(tmp_path, HOSTILE), does)
     assert named(audit)["MA717"] is Severity.HIGH
     assert audit.verdict is Verdict.FAIL
+
+
+def test_spent_processor_time_is_a_limit(tmp_path: Path) -> None:
+    """A typed finding, and a model that was not audited to its end."""
+    audit = audited(lambda_model(tmp_path, HONEST), spend)
+    (found,) = [each for each in audit.findings if each.code == "MA118"]
+    assert found.evidence["limit"] == "cpu_seconds"
+    assert "MA701" in named(audit) and audit.verdict is Verdict.FAIL
 
 
 @pytest.mark.parametrize("does", [own_file, attributes])

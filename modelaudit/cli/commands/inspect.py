@@ -126,9 +126,8 @@ def inspect(paths: tuple[Place, ...], as_json: bool) -> None:
         return show(read_artifact(target.path, settings.limits), target)
 
     answers, failed = [], False
-    for target, told in zip(
-        found.targets, run_in_child(found.targets, work, settings), strict=True
-    ):
+    told_of = run_in_child(found.targets, work, settings, lambda target: [target.path])
+    for target, told in zip(found.targets, told_of, strict=True):
         if told.lost:
             failed = True
             problem = Problem(ProblemKind.UNREADABLE, target.path.name, told.lost)

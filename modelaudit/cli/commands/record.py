@@ -59,7 +59,7 @@ def record(model: Path, force: bool, **chosen: Any) -> None:
             except UsageError as error:
                 return {"reason": str(error)}
 
-        told = run_in_child(found.targets, work, settings)
+        told = run_in_child(found.targets, work, settings, lambda each: [each.path])
         for target, answer in zip(found.targets, told, strict=True):
             if "path" in answer.value:
                 say(clean(str(answer.value["path"])))

@@ -63,7 +63,8 @@ def verify(attestation: Path, model: Path, key: Path) -> None:
         raise not_verified(str(error)) from error
     settings = replace(options.settings_from(fail_on="high", jobs=1), architecture=None)
 
-    (answer,) = run_in_child([model], partial(_present, settings=settings), settings)
+    work = partial(_present, settings=settings)
+    (answer,) = run_in_child([model], work, settings, lambda path: [path])
     present = (answer.value.get(each) for each in ("files", "beside"))
     files, others = (
         {name: str(digest) for name, digest in mapping(each).items()} for each in present

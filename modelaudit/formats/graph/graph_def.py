@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
 from modelaudit.errors import LimitExceeded, ReadError
@@ -83,6 +84,7 @@ def graph_facts(
         tags=tags,
         nodes=_nodes(message.node),
         functions={function.signature.name: _function(function) for function in library},
+        repeated=_repeated([function.signature.name for function in library]),
         producer=message.versions.producer if versioned else message.version or None,
         min_consumer=message.versions.min_consumer if versioned else None,
         saver=_saver(meta) if meta else {},
@@ -125,6 +127,10 @@ def _function(message: pb.FunctionDef) -> GraphFunction:
             if output.name in message.ret
         },
     )
+
+
+def _repeated(names: list[str]) -> tuple[str, ...]:
+    return tuple(name for name, count in Counter(names).items() if count > 1)
 
 
 def _saver(meta: pb.MetaGraphDef) -> dict[str, Json]:

@@ -1,4 +1,4 @@
-"""Operations of standard TensorFlow, and which of their attributes are functions."""
+"""Operations of standard TensorFlow, and which attributes they must have."""
 
 from __future__ import annotations
 
@@ -17,11 +17,13 @@ class RegisteredOperation(Struct, frozen=True):
     Attributes:
         functions: names of its attributes that hold a function or a list of functions.
         inputs, outputs: how many it has; None where an attribute says how many.
+        needed: names of all attributes that have no default.
     """
 
     functions: tuple[str, ...] = ()
     inputs: int | None = None
     outputs: int | None = None
+    needed: tuple[str, ...] = ()
 
 
 @cache
@@ -34,9 +36,12 @@ def known_operations() -> Mapping[str, RegisteredOperation]:
     operations: dict[str, RegisteredOperation] = {}
     for line in text.splitlines():
         if line and not line.startswith("#"):
-            name, counts, *functions = line.split(" ")
+            before, _, others = line.partition(" ;")
+            name, counts, *functions = before.split(" ")
             names = tuple(function.rstrip("*") for function in functions)
-            operations[name] = RegisteredOperation(names, *map(_number, counts.split(":")))
+            needed = (*names, *others.split())
+            inputs, outputs = map(_number, counts.split(":"))
+            operations[name] = RegisteredOperation(names, inputs, outputs, needed)
     return operations
 
 

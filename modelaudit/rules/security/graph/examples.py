@@ -13,6 +13,7 @@ from modelaudit.facts import (
     Json,
     Signature,
 )
+from modelaudit.formats.graph.op_registry import known_operations
 from modelaudit.rules.examples import model
 from modelaudit.rules.model import Facts
 from modelaudit.structs import replace
@@ -34,6 +35,15 @@ def graph_facts(*graphs: Graph, outputs: tuple[str, ...] = ()) -> Facts:
     return Facts(replace(artifact, graphs=graphs, signatures=(signature,)))
 
 
+def _node(
+    name: str, op: str, *inputs: str, attributes: Mapping[str, Json] | None = None
+) -> GraphNode:
+    """An operation with all attributes that it must have."""
+    known = known_operations().get(op)
+    needed: dict[str, Json] = dict.fromkeys(known.needed if known else ())
+    return GraphNode(name, op, inputs, {**needed, **(attributes or {})})
+
+
 def graph_with(
     op: str,
     inputs: tuple[GraphNode, ...] = (),
@@ -41,10 +51,11 @@ def graph_with(
     functions: Mapping[str, GraphFunction] | None = None,
 ) -> Facts:
     """A SavedModel whose signature calls a function that contains one operation."""
-    node = GraphNode(op, op, tuple(f"{each.name}:output:0" for each in inputs), attributes or {})
+    node = _node(op, op, *(f"{each.name}:output:0" for each in inputs), attributes=attributes)
     function = GraphFunction(_FUNCTION, ("x",), (*inputs, node), {"y": "x"})
-    call = GraphNode("call", "StatefulPartitionedCall", ("x",), {"f": {"function": _FUNCTION}})
-    placeholder = GraphNode("x", "Placeholder", ())
+    called: Json = {"function": _FUNCTION}
+    call = _node("call", "StatefulPartitionedCall", "x", attributes={"f": called})
+    placeholder = _node("x", "Placeholder")
     library = {_FUNCTION: function, **(functions or {})}
     graph = Graph(("serve",), (placeholder, call), library)
     return graph_facts(graph, outputs=("call",))

@@ -66,6 +66,8 @@ def _reasons(graph: Graph, artifact: Artifact) -> Iterator[tuple[str, str, list[
         lost += [f"{function.name}/{name} returns {function.returns[name]}" for name in gone]
     if twice:
         yield "twice", "Several operations of the graph have the same name", twice
+    if graph.repeated:
+        yield "library", "Several functions of the graph have the same name", [*graph.repeated]
     if lost:
         yield "inputs", "Operations of the graph take values of others that are missing", lost
     if circular:
@@ -125,6 +127,8 @@ def _unfit(
             types = (node.attrs[key] for key in _TYPES if key in node.attrs)
             if any(_UNKNOWN_TYPE.fullmatch(str(each)) for each in types):
                 found.setdefault("dtypes", []).append(place)
+            if not lite and any(key not in node.attrs for key in operation.needed):
+                found.setdefault("attributes", []).append(place)
             if operation.functions and any(
                 name not in graph.functions and name not in known for name in functions_of(node)
             ):
@@ -139,6 +143,7 @@ _UNFIT = {
     "arity": "Operations have more or fewer inputs than they take",
     "order": "Operations list control inputs before others, which TensorFlow does not take",
     "output": "Operations take outputs that others do not have",
+    "attributes": "Operations lack attributes that they must have",
     "types": "Operations take values of other types than they declare",
     "functions": "Operations call functions that the graph does not have",
 }

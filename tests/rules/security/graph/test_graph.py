@@ -16,6 +16,7 @@ from modelaudit.rules.security import RULES
 from modelaudit.rules.security.graph.examples import constant, graph_facts
 from modelaudit.structs import replace
 from tests.made.graphs import Graph
+from tests.made.saved_models import complete
 
 
 def only(graph: Graph, folder: Path) -> Finding:
@@ -225,6 +226,7 @@ def test_a_graph_inside_of_a_constant(tmp_path: Path) -> None:
     node.attr["value"].tensor.string_val.append(b"/srv/there")
     node.attr["value"].tensor.dtype = pb.DT_STRING
     inner.node.add(name="w", op="WriteFile", input=["p", "p"])
+    complete(inner)
     graph = Graph()
     data = graph.text(graph.served, "data", inner.SerializeToString())
     graph.node(graph.served, "d", "DatasetFromGraph", data)

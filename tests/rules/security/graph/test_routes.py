@@ -20,6 +20,7 @@ from modelaudit.rules.security import RULES
 from modelaudit.settings import Limits
 from tests.formats.bundle_writer import write_bundle
 from tests.made.graphs import Graph
+from tests.made.saved_models import complete
 
 PATH = b"/srv/there"
 
@@ -113,6 +114,7 @@ def test_a_checkpoint_s_graph_is_not_initialised(tmp_path: Path) -> None:
     graph.meta.saver_def.version = pb.SaverDef.V2
     prefix = tmp_path / "model.ckpt"
     write_bundle(prefix, {"w": np.ones(3, "float32")})
+    complete(graph.graph)
     prefix.with_name("model.ckpt.meta").write_bytes(graph.meta.SerializeToString())
     results = run_rules(RULES, Facts(read(prefix, Limits())))
     found = [finding for result in results for finding in result.findings]
@@ -283,6 +285,7 @@ def test_a_saver_in_a_bare_graph(tmp_path: Path, run: bool) -> None:
     make.node(nodes, "save/Assign", "Assign", "w", "save/RestoreV2")
     make.node(nodes, "save/restore_all", "NoOp", "^save/Assign")
     make.node(nodes, "y", "MatMul", "w", "w", *(["^save/Assign"] if run else []))
+    complete(graph)
     (tmp_path / "graph.pb").write_bytes(graph.SerializeToString())
     results = run_rules(RULES, Facts(read(tmp_path / "graph.pb", Limits())))
     found = [finding.name for result in results for finding in result.findings]

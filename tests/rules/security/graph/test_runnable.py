@@ -9,6 +9,7 @@ import pytest
 
 from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
 from tests.made.graphs import Graph
+from tests.made.saved_models import complete
 
 PROGRAM = b"\x7fELF\x02\x01\x01" + bytes(40)
 PICKLE = b"\x80\x04\x95\x05\x00\x00\x00\x00\x00\x00\x00c" + b"os\nsystem\n" + bytes(8) + b"."
@@ -153,7 +154,21 @@ def loads_nothing(graph: Graph) -> None:
     graph.meta.collection_def["saved_model_main_op"].node_list.value.append("gone")
 
 
+def twice_the_same(graph: Graph) -> None:
+    for _ in range(2):
+        graph.function("again", "x")
+
+
+def another_served(graph: Graph) -> None:
+    graph.node(graph.function("served", "x").node_def, "other", "Identity", "x")
+
+
+def another_saver(graph: Graph) -> None:
+    graph.function("saving", "other")
+
+
 HOSTILE = [
+    *(twice_the_same, another_served, another_saver),
     *(strange_name, unknown_type, lost_result, third_result, loads_nothing),
     *(
         too_few_inputs,
@@ -176,6 +191,20 @@ def test_what_tensorflow_does_not_run(build: Callable[[Graph], None], tmp_path: 
     graph = Graph()
     build(graph)
     assert {each.name for each in graph.findings(tmp_path)} == {"graph-cannot-run"}
+
+
+@pytest.mark.parametrize(
+    ("op", "key"), [("Sum", "T"), ("Const", "dtype"), ("PartitionedCall", "f"), ("Cast", "DstT")]
+)
+def test_a_missing_attribute(tmp_path: Path, op: str, key: str) -> None:
+    """Also in a function that nothing calls; of those with a default, none is there."""
+    graph = Graph()
+    node = graph.node(graph.function("other", "x").node_def, "n", op, "x")
+    complete(graph.graph)
+    del node.attr[key]
+    found = graph.findings(tmp_path, whole=False)
+    assert {each.name for each in found} == {"graph-cannot-run"}
+    assert any(each.evidence["names"] == [f"other/n ({op})"] for each in found)
 
 
 def test_an_operation_without_a_kind(tmp_path: Path) -> None:
