@@ -168,7 +168,11 @@ def test_everything_is_two_clicks_from_the_readme():
         ROOT / ".pre-commit-hooks.yaml",
     }
     wanted |= {ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", ROOT / "CHANGELOG.md"}
-    wanted |= {ROOT / "Dockerfile", *ROOT.glob("contrib/*/[!_.]*")}
+    wanted |= {
+        ROOT / "Dockerfile",
+        *ROOT.glob("contrib/*/[!_.]*"),
+        ROOT / "templates/modelaudit.yml",
+    }
     wanted |= {*ROOT.glob("docs/adr/*.md")}
     reached |= {page.parent for page in reached if page.name == "README.md"} - {ROOT}
     there = {path for path in wanted if path in reached or reached & {*path.parents} - {ROOT}}
