@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
+from fuzz.seeds import frozen_graph, tfjs_model, v3_weights
 from modelaudit.audit_types.signing import SignatureRow, SigningSection
 from modelaudit.formats.reader import read_artifact
 from modelaudit.settings import Limits, Settings
 from modelaudit.settings.signing import SigningTable, read_signing
 from modelaudit.signing.check import check_signatures
 from tests.command_line import ROOT
+from tests.made.presets import preset
 from tests.made.signing import CREATED, Authority
 
 SAMPLES = ROOT / "sample_models"
@@ -26,15 +29,24 @@ FOLDERS = {
     "tf2-savedmodel": "digits_statistics_lost",
     "checkpoint": "digits_tf1_checkpoint",
 }
-KINDS = (*FILES, "npz", *FOLDERS)
+MADE: dict[str, tuple[str, Callable[[Path], object]]] = {
+    "npz": ("weights.npz", lambda path: np.savez(path, kernel=np.ones((2, 3), np.float32))),
+    "weights-h5": ("m.weights.h5", v3_weights),
+    "frozen-graph": ("m.pb", lambda path: path.write_bytes(frozen_graph())),
+    "tfjs": ("web", tfjs_model("uint8")),
+    "preset": ("preset", preset),
+}
+KINDS = (*FILES, *FOLDERS, *MADE)
+PARTS = ("lenet.ckpt", "model.json")  # what is audited of a signed directory
 
 
 def copy_of(kind: str, folder: Path) -> Path:
     """A model of this kind: what is signed."""
     folder.mkdir(parents=True, exist_ok=True)
-    if kind == "npz":
-        path = folder / "weights.npz"
-        np.savez(path, kernel=np.ones((2, 3), np.float32))
+    if kind in MADE:
+        name, write = MADE[kind]
+        path = folder / name
+        write(path)
     elif kind in FILES:
         path = folder / FILES[kind]
         shutil.copyfile(SAMPLES / FILES[kind], path)
@@ -51,7 +63,7 @@ def signature_of(model: Path) -> Path:
 
 def audited(model: Path) -> Path:
     """The path that is audited of what was signed: a checkpoint is a prefix in a directory."""
-    return model / "lenet.ckpt" if (model / "lenet.ckpt.index").exists() else model
+    return next((model / part for part in PARTS if [*model.glob(f"{part}*")]), model)
 
 
 def damage(model: Path) -> None:

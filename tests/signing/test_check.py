@@ -52,7 +52,7 @@ def test_good_and_tampered(tmp_path, acme, kind, by):
 
 
 @pytest.mark.parametrize("by", BY)
-@pytest.mark.parametrize("kind", ["keras", "tf1-savedmodel"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_foreign(tmp_path, authorities, kind, by):
     model = copy_of(kind, tmp_path)
     authorities["foreign"].sign(model, by, signature_of(model))
@@ -61,7 +61,7 @@ def test_foreign(tmp_path, authorities, kind, by):
     assert row.problem
 
 
-@pytest.mark.parametrize("kind", ["keras", "tf1-savedmodel"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_expired_certificate(tmp_path, authorities, kind):
     model = copy_of(kind, tmp_path)
     old = authorities["expired"]
