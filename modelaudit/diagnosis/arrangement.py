@@ -50,6 +50,7 @@ OF_SIDES = frozenset(
     }
 )
 FORMS = frozenset({"orientation-mismatch", "input-domain", "labels-renumbered"})
+UNTOUCHED = frozenset({"partial-restore", "untrained-layers"})
 TRAINING = frozenset({"short", "mislabelled", "one-class"})
 # Labels that are met by chance only: no sound model of the population is like that, so the odds of
 # one rest on nothing there.
@@ -113,7 +114,7 @@ def judged(case: Case, results: Decided, known: Beliefs) -> Decided:
         if not isinstance(answer, CauseFound):
             return extra.get(step.cause, answer)
         shown = step.cause == BY_LABELS and not known.chosen
-        stays = likely(step) or shown or (linked and step.cause in FORMS)
+        stays = likely(step) or shown or answer.upstream or (linked and step.cause in FORMS)
         return replace(answer, doubted=not stays)
 
     return [(step, one(step, answer)) for step, answer in results]
@@ -173,7 +174,7 @@ def arranged(case: Case, results: Decided, chosen: frozenset[str] = frozenset())
 
 def _apart(step: DiagnosisStep, found: CauseFound, other: str, chosen: frozenset[str]) -> bool:
     """Whether a cause is present beside another that could explain what was seen."""
-    if found.together and other in FORMS:
+    if (found.together and other in FORMS) or (found.upstream and other in UNTOUCHED):
         return True
     own = chosen & {*BEHIND.get(step.cause, ())}
     return bool(own) and not own & {*BEHIND.get(other, ())} and other in BEHIND

@@ -167,6 +167,17 @@ class Case(Struct, frozen=True, dict=True):
         return tuple(kernel for kernel in self.kernels if kernel.state == "fresh")
 
     @property
+    def before_untouched(self) -> tuple[BatchNormFit, ...]:
+        """The batch normalisations before the first kernel that looks fresh, if one does."""
+        architecture = self.facts.artifact.architecture
+        if self.behaviour is None or architecture is None or not self.fresh:
+            return ()
+        routes = [layer.route for layer in architecture.layers]
+        untouched = {kernel.route for kernel in self.fresh}
+        first = next((i for i, route in enumerate(routes) if route in untouched), 0)
+        return tuple(fit for fit in self.behaviour.batchnorm if fit.route in routes[:first])
+
+    @property
     def batchnorm(self) -> tuple[BatchNormState, ...]:
         """Stored state of every BatchNormalization."""
         return self.facts.measurements.batchnorm if self.facts.measurements else ()

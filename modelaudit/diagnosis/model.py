@@ -27,7 +27,8 @@ class CauseFound(Struct, frozen=True):
     `where` is a layer or output; `transform` is the flip concerned; `against` is the evidence
     against it. `together`: it was found together with another difference of the inputs or labels,
     so neither is a consequence of the other. `doubted`: the odds are for something else. `cause`:
-    its name, if it is not that of the step.
+    its name, if it is not that of the step. `upstream`: it was seen before the first layer at
+    initial values, so that layer cannot be why.
     """
 
     evidence: tuple[Evidence, ...]
@@ -37,6 +38,7 @@ class CauseFound(Struct, frozen=True):
     together: bool = False
     doubted: bool = False
     cause: str = ""
+    upstream: bool = False
 
 
 class CauseExcluded(Struct, frozen=True):

@@ -160,8 +160,8 @@ def _cause(name: str, found: CauseFound, case: Case, known: Beliefs) -> Cause:
     return Cause(
         cause=name,
         title=in_words(advice.title, case.words),
-        belief=known.of(name),
-        interval=known.interval(name),
+        belief=None if found.upstream else known.of(name),
+        interval=None if found.upstream else known.interval(name),
         evidence=found.evidence,
         against=found.against,
         refute=in_words(advice.refute, case.words),
@@ -217,9 +217,13 @@ def _fallback(case: Case, unknown: Sequence[Undecidable], known: Beliefs) -> Cau
     return _cause("healthy", CauseFound((Evidence(f"{text}."),)), case, known)
 
 
-def _rank(cause: Cause) -> tuple[bool, float]:
-    """Faults before descriptions, what is proven (without a belief) first, then by belief."""
-    return cause.cause in DESCRIPTIONS, -1.0 if cause.belief is None else -cause.belief
+def _rank(cause: Cause) -> tuple[bool, bool, float]:
+    """Faults before descriptions, what is proven (without a belief) first, then by belief.
+
+    Other values beside an untouched layer come after it: no answer shows what they cost.
+    """
+    beside = cause.cause == "input-domain" and cause.belief is None
+    return cause.cause in DESCRIPTIONS, beside, -1.0 if cause.belief is None else -cause.belief
 
 
 def concluded(

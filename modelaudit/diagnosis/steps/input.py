@@ -33,7 +33,12 @@ from modelaudit.diagnosis.steps.form_evidence import (
     informed_scale,
     is_gain,
 )
-from modelaudit.diagnosis.steps.scale_evidence import by_margin, by_statistics, statistics_evidence
+from modelaudit.diagnosis.steps.scale_evidence import (
+    by_margin,
+    by_statistics,
+    by_upstream_statistics,
+    statistics_evidence,
+)
 from modelaudit.measures.input_corrections import parts, words_of
 from modelaudit.measures.kernels.batchnorm import inputs_off_scale
 from modelaudit.measures.summary import Behaviour
@@ -206,6 +211,9 @@ def input_domain(case: Case) -> StepResult:
     if seen is None or not case.images:
         return CauseUnknown(case.unfed())
     first = seen.batchnorm[0] if seen.batchnorm else None
+    upstream = by_upstream_statistics(seen, case.outputs[0], case.before_untouched)
+    if upstream is not None:
+        return upstream
     for output in case.outputs:
         found = _other_scale(seen, output, first) or by_margin(seen, output)
         if found is not None:

@@ -20,6 +20,7 @@ from modelaudit.diagnosis.model import CauseFound
 from modelaudit.measures.behaviour.outputs import LARGEST_MARGIN
 from modelaudit.measures.input_corrections import simplest_first, words_of
 from modelaudit.measures.summary import Behaviour
+from modelaudit.structs import replace
 from modelaudit.thresholds.answers import (
     INFORMED,
     LITTLE,
@@ -66,6 +67,28 @@ def by_statistics(
     far = first.mean_deviation > MISFIT.value
     told = statistics_evidence(first, best) if far else _all_closer(seen, first, best)
     return CauseFound((told,), where=output.name, transform=best)
+
+
+def by_upstream_statistics(
+    seen: Behaviour, output: OutputBehaviour, fits: Sequence[BatchNormFit]
+) -> CauseFound | None:
+    """Another scale on which the statistics match before the first layer at initial values.
+
+    What is behind that layer, the answers included, says nothing of the inputs.
+
+    Args:
+        seen: what running the model showed.
+        output: the output that is told of.
+        fits: the batch normalisations before that layer, in execution order.
+    """
+    if not fits or fits[0].misfit <= MISFIT.value:
+        return None
+    upper = replace(seen, batchnorm=tuple(fits))
+    best = min(fits[0].domain, key=lambda name: _strain(upper, name), default="")
+    if not best or _strain(upper, best) >= min(ON_SCALE.value, _strain(upper) / CLOSER.value):
+        return None
+    told = statistics_evidence(fits[0], best)
+    return CauseFound((told,), where=output.name, transform=best, upstream=True)
 
 
 def _all_closer(seen: Behaviour, first: BatchNormFit, name: str) -> Evidence:

@@ -14,7 +14,7 @@ from modelaudit.diagnosis.steps.collapse import output_called
 from modelaudit.diagnosis.steps.label import mostly_wrong
 from modelaudit.rules.grammar import counted
 from modelaudit.thresholds.answers import INFORMED, SCORE_GAIN, UNINFORMED
-from modelaudit.thresholds.weights import SETTLING
+from modelaudit.thresholds.weights import MISFIT, SETTLING
 
 
 def unsettled_statistics(case: Case) -> StepResult:
@@ -129,15 +129,25 @@ def wrong_weights(case: Case) -> StepResult:
             + ")."
         )
         evidence = Evidence(text, "", bad.misfit, case.misfit_limit, seen.inputs.n)
-        first = bad.route == seen.batchnorm[0].route
-        meaning = Evidence(
-            f"No such layer stands before it, so either the {case.words.many} differ from those of "
-            "training, or the weights before it do."
-            if first
-            else "Those before it match theirs, so the weights in between are most likely those of "
-            "another layer, epoch or model."
-        )
-        return CauseFound((evidence, meaning, *_one_refitted(case)), where=bad.route)
+        before = seen.batchnorm[: seen.batchnorm.index(bad)]
+        doubtful = next((fit for fit in before if fit.misfit > MISFIT.value), None)
+        if not before:
+            meaning = (
+                f"No such layer stands before it, so either the {case.words.many} differ from "
+                "those of training, or the weights before it do."
+            )
+        elif doubtful:
+            meaning = (
+                f"The statistics of {doubtful.route} before it do not match well either (misfit "
+                f"{doubtful.misfit:.2f}), so weights before that are most likely those of another "
+                "layer, epoch or model."
+            )
+        else:
+            meaning = (
+                "Those before it match theirs, so the weights in between are most likely those of "
+                "another layer, epoch or model."
+            )
+        return CauseFound((evidence, Evidence(meaning), *_one_refitted(case)), where=bad.route)
     if seen.batchnorm:
         worst = max(fit.misfit for fit in seen.batchnorm)
         return CauseExcluded(

@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 
 from modelaudit.audit_types.behaviour import BetterInputs, Collapse, InformationGain
+from modelaudit.diagnosis import diagnose
 from modelaudit.diagnosis.steps.form_evidence import informed_scale
 from modelaudit.diagnosis.steps.input import input_domain, orientation_mismatch
 from modelaudit.findings import Severity
+from modelaudit.rules import examples
 from modelaudit.structs import replace
 from tests.diagnosis.cases import (
     DISTANT,
@@ -17,8 +19,10 @@ from tests.diagnosis.cases import (
     diagnosed,
     facts,
     fit,
+    initial,
     judged,
     labelled,
+    measurements,
     output,
     quiet,
     regression,
@@ -180,3 +184,25 @@ def test_a_form_that_labels_prefer_with_few_more_right_answers_is_suspected():
     assert finding.title.startswith("Suspected: ")
     sound = behaviour(output(better=replace(better, p=0.3), accuracy={"e": 0.44}))
     assert not judged("MA621", facts(sound)).findings
+
+
+@pytest.mark.parametrize(
+    ("order", "other", "causes"),
+    [
+        (("bn", "new", "on"), 0.03, ["partial-restore", "input-domain"]),
+        (("new", "bn", "on"), 0.03, ["partial-restore"]),  # the untouched layer may be why
+        (("bn", "new", "on"), 0.6, ["partial-restore"]),  # they match on no scale
+    ],
+)
+def test_statistics_before_an_untouched_layer_show_other_values_beside_it(order, other, causes):
+    first = replace(DISTANT, domain={"/255": other, "1-x": 90.0})
+    seen = behaviour(quiet(), batchnorm=(first, fit(0.9, "later")))
+    known = facts(seen, measurements(initial("new", "fresh"), initial("on")))
+    layers = tuple(examples.layer(route) for route in order)
+    known = replace(known, artifact=examples.model(*layers))
+    found = diagnose(known, ())
+    assert [each.cause for each in found.causes] == causes
+    if len(causes) > 1:
+        assert found.causes[1].transform == "/255"
+        assert found.causes[1].belief is None
+        assert "not the only fault" in found.answer

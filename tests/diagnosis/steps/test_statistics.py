@@ -11,7 +11,7 @@ from modelaudit.diagnosis.procedure import PROCEDURE
 from modelaudit.diagnosis.steps.statistics import unsettled_statistics, wrong_weights
 from modelaudit.rules import examples
 from modelaudit.structs import replace
-from tests.diagnosis.cases import behaviour, diagnosed, facts, fit, output
+from tests.diagnosis.cases import behaviour, diagnosed, facts, fit, output, quiet
 from tests.thresholds.edges import case
 
 pytestmark = pytest.mark.usefixtures("steps_alone")
@@ -54,6 +54,15 @@ def test_at_the_first_layer_inputs_cannot_be_told_from_weights(fits, said):
     first = diagnosed(behaviour(batchnorm=fits)).causes[0]
     assert first.cause == "wrong-weights-upstream"
     assert said in first.evidence[1].text
+
+
+def test_a_layer_before_that_matches_badly_is_named():
+    """Of inputs with equal predictions, sound models reach a misfit of 0.7."""
+    alike = quiet()
+    seen = behaviour(alike, batchnorm=(fit(), fit(0.5, "early"), fit(1.2, "later")))
+    found = wrong_weights(case(seen))
+    assert found.where == "later"
+    assert "early before it do not match well either (misfit 0.50)" in found.evidence[1].text
 
 
 def test_statistics_do_not_follow_from_the_design_of_the_head():
