@@ -11,6 +11,7 @@ import importlib
 import os
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -54,6 +55,22 @@ class LazyGroup(click.Group):
         module, _, name = COMMANDS[cmd_name].partition(":")
         command = getattr(importlib.import_module(module), name)
         return command if isinstance(command, click.Command) else None
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that is asked for; an unknown one is an error that says what was meant."""
+        name = args[0]
+        if name not in COMMANDS and not name.startswith("-") and not ctx.resilient_parsing:
+            from difflib import get_close_matches
+
+            meant = get_close_matches(name, COMMANDS, 1)
+            hint = f" Did you mean {meant[0]}?" if meant else ""
+            with suppress(OSError):  # a name that is too long
+                if Path(name).exists():
+                    hint = f" To audit it: modelaudit audit {name!r}"
+            ctx.fail(f"No such command {name!r}.{hint}")
+        return super().resolve_command(ctx, args)
 
 
 @click.group(

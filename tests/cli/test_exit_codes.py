@@ -67,6 +67,8 @@ def test_no_model_ends_with_4(modelaudit, tmp_path):
         (("scan", "--fail-on", "never", "."), "'never' is not one of"),
         (("scan",), "Missing argument 'PATHS"),
         (("frobnicate",), "No such command"),
+        (("scna", "."), "Did you mean scan?"),
+        ((".",), "To audit it: modelaudit audit '.'"),
         (("audit", "-f", "docx", "."), "unknown format 'docx'; choose from html, pdf, json"),
         (("audit", "-f", "pdf=x.pdf", "."), "pdf is written per model"),
         (("rules", "MA999"), "unknown rule 'MA999'"),
