@@ -20,10 +20,12 @@ def scalars(path: Path, count: int) -> None:
         file.attrs["keras_version"] = "2.11.0"
         group = file.create_group("model_weights")
         group.attrs["layer_names"] = [b"a"]
-        for number in range(count):
+        space, one = h5py.h5s.create(h5py.h5s.SCALAR), np.array(1, np.float32)
+        for number in range(count):  # by the inner interface, at a quarter of the cost
             if not number % 1000:
-                inner = group.create_group(f"g{number}")
-            inner.create_dataset(str(number), data=np.float32(1))
+                inner = group.create_group(f"g{number}").id
+            made = h5py.h5d.create(inner, b"%d" % number, h5py.h5t.IEEE_F32LE, space)
+            made.write(space, space, one)
 
 
 def chunks(path: Path, count: int) -> None:
@@ -35,10 +37,12 @@ def chunks(path: Path, count: int) -> None:
 
 def attributes(path: Path, count: int) -> None:
     with h5py.File(path, "w") as file:
+        space, text = h5py.h5s.create(h5py.h5s.SCALAR), np.array(b"x" * 9)
+        kind = h5py.h5t.py_create(text.dtype)
         for number in range(count):
             if not number % 1000:
-                inner = file.create_group(f"g{number}")
-            inner.attrs[f"a{number}"] = np.bytes_(b"x" * 9)
+                inner = file.create_group(f"g{number}").id
+            h5py.h5a.create(inner, b"a%d" % number, kind, space).write(text)
 
 
 def archive(

@@ -1,4 +1,4 @@
-"""The population made anew: two small networks against their rows of the committed table."""
+"""The population made anew: a small network against its rows of the committed table."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 TABLE = ROOT / "benchmarks" / "population" / "population.csv.gz"
-FIRST, END = 355, 357  # two dense networks for roads, saved as .h5 and .keras
+FIRST, END = 355, 356  # a dense network for roads
 
 
 def population(*args: object) -> subprocess.CompletedProcess[str]:
@@ -33,7 +33,7 @@ def test_networks_made_anew_have_the_statistics_of_the_table(tmp_path):
         for case in json.loads((tmp_path / "cases" / f"{number}.json").read_text())["cases"]
     ]
     assert {"sound", "orientation", "values"} & {case["causes"] for case in cases}
-    assert len(cases) > 10
+    assert len(cases) > 5
 
     # Studied again from its file, a network has the same statistics.
     kept = tmp_path / "cases" / f"{FIRST}.json"
