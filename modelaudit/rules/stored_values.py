@@ -1,27 +1,27 @@
-"""MA406, MA419 to MA421: stored values that training does not produce."""
+"""MA406, MA419 and MA420: stored values that training does not produce."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 
 from modelaudit.facts import Json, Tensor, TensorStats
 from modelaudit.findings import Confidence, Finding, Severity
-from modelaudit.measures.kernels.batchnorm import batchnorm_tensors, variable_names
+from modelaudit.measures.kernels.batchnorm import variable_names
 from modelaudit.measures.kernels.initializers import canonical_name
-from modelaudit.measures.kernels.other_weights import frozen_variables
-from modelaudit.measures.kernels.plain_norms import is_all, plain_norms
 from modelaudit.measures.statistics import distance_from_others
 from modelaudit.rules import examples
-from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
-from modelaudit.rules.training_results import constant_kernel_fix
+from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
+from modelaudit.rules.training_results import biases_of, constant_kernel_fix
 from modelaudit.rules.training_traces import one_step
+from modelaudit.rules.weight_owners import REAL_ROLES, last_part
 from modelaudit.thresholds.weights import (
     BEYOND_USE,
     LONE,
     MIN_VALUES,
     OTHER_ZEROS,
     OUTLIER,
+    ROUND,
     WILD_OUTLIER,
     ZERO_BLOCK,
     ZERO_ROWS,
@@ -29,17 +29,18 @@ from modelaudit.thresholds.weights import (
 
 KERNELS = ("kernel", "depthwise_kernel", "pointwise_kernel", "recurrent_kernel", "embeddings")
 _UNNAMED = " The file does not name its initializer; one that gives zeros looks the same."
-_BY_HAND = {
-    True: "The layer is frozen, so this may be a filter set by hand, such as an average.",
-    False: "A filter set by hand, such as an average, looks the same.",
-}
+_BY_HAND = " A filter set by hand, such as an average or a sum, looks the same."
+SILENCED = (
+    " The rest of the layer is 0 as well, as where a block was pruned or is not used on purpose."
+)
+_PARTS = " Rows that were pruned, padded or added later look the same."
 _REGULARIZERS = ("kernel_regularizer", "embeddings_regularizer")
 CONSTANT_INITIALIZERS = ("zeros", "zero", "ones", "one", "constant")
 # Constants of masks: the largest float32 and float64.
 LARGEST_FLOATS = (math.ldexp(1 - math.ldexp(1, -24), 128), math.nextafter(math.inf, 0))
 
 
-def _initializer(facts: Facts, route: str, role: str) -> str:
+def initializer_of(facts: Facts, route: str, role: str) -> str:
     """Normalised name of a variable's initializer in the saved config, or ""."""
     config = _config(facts, route)
     said = config.get(f"{role.removesuffix('_kernel') or role}_initializer")
@@ -78,11 +79,9 @@ def _kernels(facts: Facts) -> Iterator[tuple[str, str, Tensor]]:
 
 def _constant(rule: Rule, facts: Facts) -> Iterator[Finding]:
     kernels = [*_kernels(facts)]
-    architecture = facts.artifact.architecture
+    architecture, biases = facts.artifact.architecture, biases_of(facts.artifact)
     if not (kernels or architecture):
         raise NotApplicable("no architecture, graph or name says which tensors are kernels")
-    still = set(frozen_variables(facts.artifact))
-    still |= {x.route for x in (architecture.layers if architecture else ()) if not x.trainable}
     for route, role, tensor in kernels:
         stats = tensor.stats
         # Models of one segment keep a table with one row for the segments: it may be 0.
@@ -90,11 +89,12 @@ def _constant(rule: Rule, facts: Facts) -> Iterator[Finding]:
         unused = role == "recurrent_kernel" and one_step(facts.artifact, tensor.name)
         if stats and stats.constant and tensor.size > 1 and not (single or unused):
             named = route if route.rpartition("/")[2] == role else f"{route}/{role}"
-            drawn = _initializer(facts, route, role) in CONSTANT_INITIALIZERS
+            drawn = initializer_of(facts, route, role) in CONSTANT_INITIALIZERS
             penalized = not stats.minimum and _penalized(facts, route)
-            frozen = route in still or tensor.name in still
             by_hand = bool(stats.minimum) and not drawn
-            severity = Severity.LOW if drawn or (by_hand and frozen) else rule.severity
+            bias = biases.get(route)
+            silent = not stats.minimum and bias is not None and bias.constant and not bias.minimum
+            severity = Severity.MEDIUM if penalized or silent else rule.severity
             effect = (
                 "its result does not depend on its input"
                 if not stats.minimum
@@ -107,13 +107,12 @@ def _constant(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 + " Its initializer also gives one value: it was not trained." * drawn
                 + " The layer has a regularizer or constraint, which can do this." * penalized
                 + _UNNAMED * (architecture is None and not stats.minimum)
-                + f" {_BY_HAND[frozen]}" * by_hand,
+                + _BY_HAND * by_hand
+                + SILENCED * (silent and not drawn),
                 file=tensor.file,
                 route=named,
                 evidence={"measured": stats.minimum, "unit": "as every value", "n": tensor.size},
-                severity=min(severity, Severity.MEDIUM, key=lambda each: each.rank)
-                if penalized or by_hand
-                else severity,
+                severity=Severity.LOW if drawn or by_hand else severity,
                 fix=constant_kernel_fix(facts, route, role, stats, drawn=drawn),
             )
 
@@ -152,7 +151,8 @@ def _zero_block(rule: Rule, facts: Facts) -> Iterator[Finding]:
         rows = start % row == 0 and run % row == 0
         route, role = kernels.get(tensor.name, ("", tensor.name.rpartition("/")[2]))
         table = role == "embeddings" or "embedding" in tensor.name.lower()
-        sure = role in KERNELS and not _penalized(facts, route)
+        zeros = initializer_of(facts, route, role) in CONSTANT_INITIALIZERS
+        sure = role in KERNELS and not (zeros or _penalized(facts, route))
         if rows and (table or run < max(2 * row, ZERO_ROWS.value * tensor.size)):
             continue
         whole = f", which are {run // row} whole rows" if rows else ""
@@ -162,7 +162,7 @@ def _zero_block(rule: Rule, facts: Facts) -> Iterator[Finding]:
         yield rule.finding(
             f"{tensor.name}: {run:,} consecutive values are 0, from value {start:,} of "
             f"{tensor.size:,} on{whole}; {others or 'none'} of the others "
-            f"{'is' if others < 2 else 'are'} 0.",
+            f"{'is' if others < 2 else 'are'} 0." + _PARTS * (rows and sure),
             file=tensor.file,
             route=tensor.name,
             evidence={
@@ -177,16 +177,28 @@ def _zero_block(rule: Rule, facts: Facts) -> Iterator[Finding]:
         )
 
 
+def _for_masks(tensor: Tensor, value: float, kernels: Container[str]) -> bool:
+    """Whether a program chose the value: the largest, or a round one outside of learnt weights.
+
+    Masks and forbidden transitions have -10000 or -1e30; a flipped bit makes no round number.
+    """
+    learnt = tensor.name in kernels or last_part(tensor.name) in REAL_ROLES
+    said = abs(float(f"{value:.6g}"))  # as far as float32 tells
+    chosen = ROUND.value <= said <= BEYOND_USE.value and said == float(f"{said:.0e}")
+    return abs(value) in LARGEST_FLOATS or (chosen and not learnt)
+
+
 def _outlier(rule: Rule, facts: Facts) -> Iterator[Finding]:
     matrices = {tensor.name for tensor, _ in _matrices(facts)}
     # An L1 penalty leaves a few large weights among values near 0.
-    sparse = {tensor.name for route, _, tensor in _kernels(facts) if _sparse(facts, route)}
+    kernels = {tensor.name: route for route, _, tensor in _kernels(facts)}
+    sparse = {name for name, route in kernels.items() if _sparse(facts, route)}
     for tensor in facts.artifact.tensors:
         stats = tensor.stats
         if tensor.role != "weight" or stats is None or "float" not in tensor.dtype:
             continue
         value = max(stats.minimum, stats.maximum, key=abs)
-        if stats.constant or not math.isfinite(value) or abs(value) in LARGEST_FLOATS:
+        if stats.constant or not math.isfinite(value) or _for_masks(tensor, value, kernels):
             continue
         matrix = tensor.name in matrices and 2 * stats.zeros < tensor.size
         distance = distance_from_others(stats, tensor.size, value) if matrix else 0.0
@@ -217,65 +229,9 @@ def _outlier(rule: Rule, facts: Facts) -> Iterator[Finding]:
         )
 
 
-def _dead_normalisation(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    found, plain = [*batchnorm_tensors(facts.artifact)], plain_norms(facts.artifact)
-    if not (found or plain):
-        raise NotRelevant("the model has no normalisation")
-    for norm in plain:
-        if norm.gamma.size > 1 and is_all(norm.gamma, 0.0):
-            start = _initializer(facts, norm.route, "gamma") == "zeros"
-            if start and is_all(norm.beta, 0.0):
-                continue  # never trained
-            yield rule.finding(
-                f"{norm.route}: gamma is 0 in all {norm.gamma.size} channels, so its output does "
-                "not depend on its input.",
-                file=norm.gamma.file,
-                route=norm.route,
-                evidence={"measured": 0.0, "unit": "as every value", "n": norm.gamma.size},
-                severity=Severity.MEDIUM if start else rule.severity,
-            )
-    for each in found:
-        for role, tensor in (("gamma", each.gamma), ("moving variance", each.variance)):
-            if tensor is None or tensor.size < 2 or tensor.stats is None:
-                continue
-            if not (tensor.stats.constant and tensor.stats.maximum == 0):
-                continue
-            start = role == "gamma" and _initializer(facts, each.route, "gamma") == "zeros"
-            if start and _untouched(each.mean, each.variance):
-                continue  # never trained, and gamma starts at 0
-            effect = (
-                "its output does not depend on its input"
-                if role == "gamma"
-                else "it divides by the square root of its epsilon alone"
-            )
-            yield rule.finding(
-                f"{each.route}: the {role} is 0 in all {tensor.size} channels, so {effect}.",
-                file=tensor.file,
-                route=each.route,
-                evidence={"measured": 0.0, "unit": "as every value", "n": tensor.size},
-                severity=Severity.MEDIUM if start else rule.severity,
-            )
-
-
-def _untouched(mean: Tensor, variance: Tensor) -> bool:
-    """Whether moving mean and variance are 0 and 1."""
-    pairs = ((mean.stats, 0.0), (variance.stats, 1.0))
-    return all(stats is not None and stats.constant and stats.maximum == v for stats, v in pairs)
-
-
 def _dense(stats: TensorStats, shape: tuple[int, ...] = (64, 8)) -> Facts:
     tensors = (examples.tensor("dense/kernel", shape, stats), examples.tensor("dense/bias", (2,)))
     return Facts(examples.model(examples.layer(), tensors=tensors))
-
-
-def _norm(gamma: float, variance: float) -> Facts:
-    values = {"gamma": gamma, "beta": 0.5, "moving_mean": 0.5, "moving_variance": variance}
-    layer = examples.layer("bn", "BatchNormalization", {role: f"bn/{role}" for role in values})
-    tensors = tuple(
-        examples.tensor(f"bn/{role}", (4,), TensorStats(v, v, v, 0.0, 4 * (v == 0), 0))
-        for role, v in values.items()
-    )
-    return Facts(examples.model(layer, tensors=tensors))
 
 
 RULES = (
@@ -328,23 +284,5 @@ RULES = (
         check=_outlier,
         bad=lambda: _dense(TensorStats(-1.0, 1e38, 1e38 / 512, 1e38 / 512**0.5, 0, 0)),
         good=lambda: _dense(TensorStats(-3.0, 3.5, 0.0, 0.5, 0, 0)),
-    ),
-    Rule(
-        code="MA421",
-        name="batchnorm-all-zero",
-        family=Family.WEIGHTS,
-        severity=Severity.HIGH,
-        confidence=Confidence.HIGH,
-        needs=(Need.TENSORS,),
-        summary="Gamma or the moving variance of a normalisation is zero in every channel",
-        pass_title="No normalisation has gamma or a moving variance of zero in every channel",
-        why="Without gamma, the layer outputs constants. With a variance of 0 it multiplies its "
-        "input by about 30. Training on one sample at a time leaves a variance of 0 behind a Dense "
-        "layer, and no gradient reaches the layers before it.",
-        fix="Train with larger batches, if they had one sample. Otherwise restore the file from an "
-        "intact copy, or the last checkpoint before all channels died.",
-        check=_dead_normalisation,
-        bad=lambda: _norm(0.0, 0.5),
-        good=lambda: _norm(0.5, 0.5),
     ),
 )

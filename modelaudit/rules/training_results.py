@@ -246,10 +246,11 @@ def _biases(artifact: Artifact) -> dict[str, TensorStats | None]:
     """Statistics of the bias of each layer that has one, by its route."""
     stored = {tensor.name: tensor.stats for tensor in artifact.tensors}
     layers = artifact.architecture.layers if artifact.architecture else ()
-    return {each.route: stored.get(each.variables.get("bias", "")) for each in layers}
+    found = {each.route: stored.get(each.variables.get("bias", "")) for each in layers}
+    return {each.route: stored.get(each.bias or "") for each in artifact.kernels} | found
 
 
-_bias_of = PerObject(_biases)
+biases_of = PerObject(_biases)
 
 
 def constant_kernel_fix(
@@ -262,7 +263,7 @@ def constant_kernel_fix(
     """
     if drawn:
         return f"Use a random {role}_initializer, such as the default, and train again."
-    bias = _bias_of(facts.artifact).get(route)
+    bias = biases_of(facts.artifact).get(route)
     if stats.minimum or bias is None or bias.constant:
         return ""
     return (

@@ -1,4 +1,4 @@
-"""MA4xx: do the stored values look trained and completely restored?"""
+"""MA401, MA402, MA404, MA405: do the stored values look trained and completely restored?"""
 
 from __future__ import annotations
 
@@ -109,22 +109,6 @@ def _layers_told(
         )
 
 
-def _negative_variance(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    for state in _batchnorm(facts):
-        if state.min_variance < 0:
-            yield rule.finding(
-                f"The moving variance of {state.route} is {state.min_variance:.4g}; a variance "
-                "cannot be negative.",
-                route=state.route,
-                evidence={
-                    "measured": state.min_variance,
-                    "unit": "as the smallest variance",
-                    "threshold": 0.0,
-                    "n": state.channels,
-                },
-            )
-
-
 def _decided(facts: Facts) -> tuple[KernelInitialization, ...]:
     kernels = _measurements(facts).initialization
     if all(kernel.state == "undecidable" for kernel in kernels):
@@ -222,9 +206,9 @@ def _left_out(
         )
 
 
-def _bn(*, lost: bool = False, new: bool = False, variance: float = 0.5) -> Measurements:
+def _bn(*, lost: bool = False, new: bool = False) -> Measurements:
     others = (BatchNormState("other", 8, False, False, 0.5),) * lost
-    return Measurements(batchnorm=(BatchNormState("bn", 8, lost or new, new, variance), *others))
+    return Measurements(batchnorm=(BatchNormState("bn", 8, lost or new, new, 0.5), *others))
 
 
 def _kernels(*states: InitialState) -> Measurements:
@@ -284,23 +268,6 @@ RULES = (
         fix="Check whether the weights were loaded before the model was saved.",
         check=_statistics_untouched,
         bad=examples.measured(_bn(new=True)),
-        good=examples.measured(_bn()),
-    ),
-    Rule(
-        code="MA403",
-        name="negative-moving-variance",
-        family=Family.WEIGHTS,
-        severity=Severity.HIGH,
-        confidence=Confidence.CERTAIN,
-        needs=MEASURED,
-        summary="A moving variance is negative",
-        pass_title="No moving variance is negative",
-        why="The square root of a negative variance is NaN. Either mean and variance were swapped, "
-        "or the file was edited.",
-        fix="Restore the original weights. If they were set with `set_weights`, check the order of "
-        "the variables.",
-        check=_negative_variance,
-        bad=examples.measured(_bn(variance=-0.5)),
         good=examples.measured(_bn()),
     ),
     Rule(

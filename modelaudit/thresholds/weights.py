@@ -125,6 +125,12 @@ SLIGHT_REACH = Threshold(
     "chosen; such a change leaves the distribution of the weights as it is",
 )
 # Batch statistics.
+LEAST_EPSILON = Threshold(
+    1e-5,
+    "",
+    "distance below 0 up to which rounding explains a moving variance, where no epsilon is stored",
+    "the smallest epsilon that is usual; Keras has 0.001",
+)
 INFERENCE_BIAS = Threshold(
     0.25,
     "times beta",
@@ -257,6 +263,13 @@ BEYOND_USE = Threshold(
     "",
     "magnitude that no weight has: its square overflows float32",
     "range of float32: 3.4e38; constants for masks are 1e9, or the largest float",
+)
+ROUND = Threshold(
+    1000.0,
+    "",
+    "magnitude from which a number of one digit, such as -10000, was chosen by a program where no "
+    "layer learns it",
+    "chosen; learnt weights of one digit after the first are below 10",
 )
 DIRECTION_EXCESS = Threshold(
     0.05,

@@ -72,12 +72,26 @@ def test_a_kernel_that_its_initializer_leaves_constant_is_only_untrained(tmp_pat
         assert fix[initial] in finding.fix
 
 
+def test_a_layer_that_is_0_as_a_whole_may_have_been_pruned(tmp_path: Path) -> None:
+    """A block that was removed on purpose, and one of which only the kernel was lost."""
+    kernel = stored(tmp_path, "dense/kernel", np.zeros((8, 16), "float32"))
+    names = {"kernel": "dense/kernel", "bias": "dense/bias"}
+    for value, severity in ((0.0, Severity.MEDIUM), (0.3, Severity.HIGH)):
+        bias = stored(tmp_path, "dense/bias", np.linspace(0, value, 16, dtype="float32"))
+        config = {"kernel_initializer": "glorot_uniform"}
+        layer = examples.layer(variables=names, config=config)
+        facts = Facts(examples.model(layer, tensors=(kernel, bias)))
+        assert reported(facts) == {"MA406": [severity]}
+        norm = plain_norm(tmp_path, 0.0, value)
+        assert reported(norm) == {"MA421": [severity]}
+
+
 def test_a_kernel_that_a_regularizer_drove_to_0_is_no_damage(tmp_path: Path) -> None:
     zeros = stored(tmp_path, "dense/kernel", np.zeros((8, 16), "float32"))
     ones = stored(tmp_path, "dense/kernel", np.ones((8, 16), "float32"))
     config = {"kernel_regularizer": {"class_name": "L1", "config": {"l1": 1.0}}}
     layer = examples.layer(variables={"kernel": "dense/kernel"}, config=config)
-    for tensor, severity in ((zeros, Severity.MEDIUM), (ones, Severity.MEDIUM)):
+    for tensor, severity in ((zeros, Severity.MEDIUM), (ones, Severity.LOW)):
         facts = Facts(examples.model(layer, tensors=(tensor,)))
         assert reported(facts) == {"MA406": [severity]}
 
@@ -86,8 +100,8 @@ def test_a_kernel_that_a_regularizer_drove_to_0_is_no_damage(tmp_path: Path) -> 
     ("value", "frozen", "config", "severity"),
     [
         (1 / 9, True, True, Severity.LOW),  # a blur
-        (1 / 9, False, True, Severity.MEDIUM),  # training would have changed it
-        (1 / 9, False, False, Severity.MEDIUM),
+        (1 / 9, False, True, Severity.LOW),  # no write that failed leaves it
+        (1 / 9, False, False, Severity.LOW),
         (0.0, True, True, Severity.HIGH),  # no filter
         (0.0, False, False, Severity.HIGH),
     ],

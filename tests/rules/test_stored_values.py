@@ -146,6 +146,23 @@ def test_sound_ranges_are_no_outliers(tmp_path: Path, values: np.ndarray) -> Non
     assert "MA420" not in reported(facts_of(stored(tmp_path, "w/kernel", values)))
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "found"),
+    [
+        ("crf/transitions", -10_000.0, False),  # a pair of tags that is forbidden
+        ("attention/causal_mask", -1e30, False),
+        ("crf/transitions", -16_384.0, True),  # a flipped bit multiplies by 4, 16, 256 and so on
+        ("conv/kernel", -10_000.0, True),  # a learnt weight
+        ("slim/weights", 1e38, True),  # no mask
+    ],
+)
+def test_a_round_value_outside_of_learnt_weights_is_a_choice(
+    tmp_path: Path, name: str, value: float, found: bool
+) -> None:
+    tensor = stored(tmp_path, name, with_value(trained((9, 9)), 5, value))
+    assert ("MA420" in reported(facts_of(tensor))) is found
+
+
 @pytest.mark.parametrize(("penalty", "found"), [({"l1": 2.5e-6}, False), ({"l2": 0.01}, True)])
 def test_the_tail_of_a_sparse_kernel_is_no_outlier(
     tmp_path: Path, penalty: dict[str, Json], found: bool

@@ -109,6 +109,16 @@ def test_a_variance_is_negative_just_below_zero(variance, outcome):
     assert result_of("MA403", normalized(state(variance=variance))).outcome is outcome
 
 
+def test_a_variance_that_rounding_made_negative_is_low():
+    """Far below the epsilon of the layer, there is no root of a negative number."""
+    layer = examples.layer("bn", "BatchNormalization", config={"epsilon": 1e-3})
+    for config, expected in ((layer.config, [Severity.LOW]), ({"epsilon": 1e-9}, [Severity.HIGH])):
+        facts = normalized(state("bn", variance=-3e-8))
+        facts = replace(facts, artifact=examples.model(replace(layer, config=config)))
+        found = result_of("MA403", facts).findings
+        assert [finding.severity for finding in found] == expected
+
+
 def test_every_layer_of_negative_variance_is_a_finding():
     facts = normalized(state("a", variance=-0.25, channels=3), state("b"), state("c", variance=-1))
     first, second = result_of("MA403", facts).findings

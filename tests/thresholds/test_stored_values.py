@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from modelaudit.audit_types.kernels import BatchNormState
 from modelaudit.facts import TensorStats
 from modelaudit.graphs import LiteModel, LiteSubgraph, LiteTensor, Quantization
+from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
 from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
@@ -69,6 +71,20 @@ def a_value_far_outside(distance):
 @at("weights.LONE", {3.95: [], 4.0: ["medium"], 4.05: ["medium"]})
 def a_value_alone(times):
     return stored_values("MA420", replace(far(200.0), second=200.0 / times))
+
+
+@at("weights.LEAST_EPSILON", {-0.99e-5: ["low"], -1e-5: ["high"], -1.01e-5: ["high"]})
+def a_variance_below_zero(value):
+    states = (BatchNormState("bn", 8, False, False, value),)
+    found = run_rule(rule("MA403"), examples.measured(Measurements(batchnorm=states))())
+    return [finding.severity.value for finding in found.findings]
+
+
+@at("weights.ROUND", {900.0: ["medium"], 1000.0: [], 2000.0: []})
+def a_round_value_of_no_kernel(value):
+    tensors = (examples.tensor("crf/transitions", (64, 64), far(value)),)
+    found = run_rule(rule("MA420"), Facts(examples.model(tensors=tensors)))
+    return [finding.severity.value for finding in found.findings]
 
 
 @at("weights.BEYOND_USE", {9.9e29: [], 1e30: ["high"], 1.01e30: ["high"]})
