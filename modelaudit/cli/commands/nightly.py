@@ -223,7 +223,9 @@ def as_text(ran: RunResult, reports_url: str = "") -> str:
         reports_url: address of the directory of the reports, "" to name its path.
     """
     from modelaudit.cli.run_summary import cross_model_lines
+    from modelaudit.cli.terminal import columns
     from modelaudit.report.wording.model_changes import (
+        WIDTH,
         change_counts,
         count_models,
         list_changes,
@@ -241,7 +243,8 @@ def as_text(ran: RunResult, reports_url: str = "") -> str:
         count = f"{count_models(len(ran.rows))}, first run"
     lines = [clean(f"{ran.found.root}: {count}")]
     lines += [f"now {verdict_counts(ran.rows, verdict_words)}"] if ran.rows else []
-    told = list_changes(ran.changes) if ran.since else list_first_run(_first(ran))
+    width = min(columns(), WIDTH)
+    told = list_changes(ran.changes, width) if ran.since else list_first_run(_first(ran), width)
     lines += ["", told] if told else []
     lines += ["", *cross_model_lines(ran.across)] if ran.across else []
     lines += ["", *ran.notes] if ran.notes else []

@@ -64,34 +64,37 @@ def index_change(change: ModelChange) -> IndexChange:
     return IndexChange(describe_change(change), change.kind.value, change.path, clean(said))
 
 
-def list_changes(changes: Sequence[ModelChange]) -> str:
-    """All changes as text: one line each, with new (+) and gone (-) findings below."""
+def list_changes(changes: Sequence[ModelChange], width: int = WIDTH) -> str:
+    """All changes as text: one line each, with new (+) and gone (-) findings below.
+
+    `width` is the largest number of characters of a line.
+    """
     lines = []
     for kind, group in groupby(changes, key=lambda change: change.kind):
         mine = list(group)
         for change in mine[:LISTED]:
-            lines += [*_head(kind, shorten_path(clean(change.path), PATH), clean(_how(change)))]
-            lines += _details(change)
+            path = shorten_path(clean(change.path), PATH)
+            lines += [*_head(kind, path, clean(_how(change)), width), *_details(change, width)]
         if len(mine) > LISTED:
             lines.append(f"{kind.value:<12}and {len(mine) - LISTED:,} more")
     return "\n".join(lines)
 
 
-def _head(kind: ModelChangeKind, path: str, how: str) -> Iterator[str]:
+def _head(kind: ModelChangeKind, path: str, how: str, width: int) -> Iterator[str]:
     """A model and what happened to it, on two lines if they do not fit on one."""
     head = f"{kind.value:<12}{path}"
-    if len(head) + len(how) + 2 <= WIDTH:
+    if len(head) + len(how) + 2 <= width:
         yield f"{head}  {how}"
     else:
-        yield from (head, *wrapped(how, WIDTH, "    ").splitlines())
+        yield from (head, *wrapped(how, width, "    ").splitlines())
 
 
-def list_first_run(new: Sequence[ModelChange]) -> str:
+def list_first_run(new: Sequence[ModelChange], width: int = WIDTH) -> str:
     """Models of a first run as text: the verdict of each, with its findings below."""
     lines = []
     for change in new[:LISTED]:
         path = shorten_path(change.path, PATH)
-        lines += [clean(f"{_how(change):<12}{path}"), *_details(change)]
+        lines += [clean(f"{_how(change):<12}{path}"), *_details(change, width)]
     if len(new) > LISTED:
         lines.append(f"and {len(new) - LISTED:,} more")
     return "\n".join(lines)
@@ -144,7 +147,7 @@ def _why(change: ModelChange) -> str:
     return "so the rules, the settings, a runtime or files next to it changed"
 
 
-def _details(change: ModelChange) -> list[str]:
+def _details(change: ModelChange, width: int) -> list[str]:
     """Findings that are new (+) or gone (-), changed severity (~) or were not checked (?).
 
     Informational ones are only shown if there are no others.
@@ -163,9 +166,9 @@ def _details(change: ModelChange) -> list[str]:
         if each.fingerprint not in before
     ]
     shown = [each for each in found if each[1].severity is not Severity.INFO] or found
-    lines = [line for told in shown[:DETAILS] for line in _finding(*told)]
+    lines = [line for told in shown[:DETAILS] for line in _finding(*told, width)]
     if change.now and change.now.verdict is Verdict.INCOMPLETE and not change.appeared:
-        lines += _cut(change.now.reason, "    ", WRAPPED)
+        lines += _cut(change.now.reason, "    ", WRAPPED, width)
     more, notes = len(shown[DETAILS:]), len(found) - len(shown)
     rest = [f"{more} more"] * bool(more) + [f"{notes} note{'s' * (notes > 1)}"] * bool(notes)
     if rest:
@@ -173,16 +176,16 @@ def _details(change: ModelChange) -> list[str]:
     return lines
 
 
-def _finding(sign: str, finding: RowFinding, severity: str) -> list[str]:
+def _finding(sign: str, finding: RowFinding, severity: str, width: int) -> list[str]:
     detail = "not checked this time" if sign == "?" else finding.detail
     text = f"{finding.code} {finding.name} ({severity}): {detail}"
     most = WRAPPED if finding.severity in SERIOUS and sign != "-" else 1
-    return _cut(text, f"  {sign} ", most)
+    return _cut(text, f"  {sign} ", most, width)
 
 
-def _cut(text: str, first: str, most: int) -> list[str]:
+def _cut(text: str, first: str, most: int, width: int) -> list[str]:
     """`text` in at most `most` lines; an ellipsis marks a cut."""
-    lines = wrapped(text.replace("\n", " "), WIDTH, first).splitlines()
+    lines = wrapped(text.replace("\n", " "), width, first).splitlines()
     if len(lines) > most:
-        lines[most - 1] = shorten(lines[most - 1] + " …", WIDTH)
+        lines[most - 1] = shorten(lines[most - 1] + " …", width)
     return lines[:most]

@@ -74,6 +74,13 @@ def told(severity, code="MA604", name="flips"):
     return finding(name, code, severity, name=name)
 
 
+@pytest.mark.parametrize("width", [60, 80, 100])
+def test_lines_fit_the_width(width):
+    change = new_model(row("a.h5", "fail", finding(severity="high", detail="some words " * 30)))
+    lines = list_changes([change], width).splitlines()
+    assert width - 12 < max(map(len, lines)) <= width
+
+
 def test_notes_are_shown_if_there_is_nothing_else():
     notes = [told("info", name="a"), told("info", name="b")]
     failed = row("a.h5", "fail", *notes, told("high", name="c"))
