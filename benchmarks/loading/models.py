@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from benchmarks.loading import built, more, odd
+from benchmarks.loading import built, more, odd, plain
 from benchmarks.loading.inputs import floats as _floats
 from benchmarks.loading.inputs import integers as _integers
 from benchmarks.loading.inputs import words as _words
@@ -321,6 +321,7 @@ MODELS = {
     "two_towers": (more.two_towers, [_integers(9, 2, 3), _integers(9, 2, 3)[::-1]]),
     **built.MODELS,
     **odd.MODELS,
+    **plain.MODELS,
 }
 # Models with custom objects, which are also loaded without them.
 CUSTOM = frozenset(
@@ -345,4 +346,5 @@ INPUTS = {
     "two_towers": ["left", "right"],
     **built.INPUTS,
     **odd.INPUTS,
+    **plain.INPUTS,
 }
