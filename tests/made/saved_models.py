@@ -42,6 +42,7 @@ def tf1_message():
     asset = pb.AssetFileDef(filename="foo.txt")
     asset.tensor_info.name = "asset:0"
     packed.value = asset.SerializeToString()
+    complete(meta.graph_def)
     return message
 
 
