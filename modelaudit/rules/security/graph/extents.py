@@ -12,6 +12,7 @@ from modelaudit.facts import Json
 MOST = 1 << 128  # larger than any size; keeps numbers from growing with every step
 SAMPLE = 256  # characters of a text by which its growth is told
 Shape = tuple[int, ...]
+Bounds = tuple[float, float]
 Attributes = Mapping[str, Json]
 
 
@@ -27,6 +28,7 @@ class Extent(Struct, frozen=True):
         inflated: whether it was decompressed.
         sample: the start of a text that was rewritten.
         width: bytes of an element, without those of texts.
+        bounds: the numbers that all elements are between, where `values` does not list them.
     """
 
     shape: Shape | None = None
@@ -37,6 +39,7 @@ class Extent(Struct, frozen=True):
     inflated: bool = False
     sample: str = ""
     width: int = 4
+    bounds: Bounds | None = None
 
     @property
     def bytes(self) -> int:
@@ -88,6 +91,8 @@ def width_of(op: str, attributes: Attributes) -> int:
     """Bytes of an element of an operation's first output; 4 if the type is not known."""
     if op in _TRUTHS:
         return 1
+    if op == "Where":  # its type is that of its input
+        return 8
     types = (attributes.get(key) for key in _TYPES)
     return next((_WIDTHS.get(each, 4) for each in types if isinstance(each, str)), 4)
 

@@ -124,9 +124,13 @@ def check_loops(rule: Rule, facts: Facts) -> Iterator[Finding]:
             what = f"makes at least {excess.measured:,} rounds"
             what = "has no end" if excess.measured >= MOST else what
             yield _finding(rule, facts, operation, f"{operation.node.op} {what}")
+        elif excess.kind == "products":
+            what = f"{operation.node.op} multiplies at least {excess.measured:,} numbers"
+            yield _finding(rule, facts, operation, what)
     for operation, excess in _excesses(facts).by_inputs:
-        if excess.kind == "rounds" and not _stalls(operation):
-            what = f"{operation.node.op} makes {excess.measured:,} rounds or more {_BY_INPUT}"
+        if excess.kind in {"rounds", "products"} and not _stalls(operation):
+            unit = "rounds" if excess.kind == "rounds" else "multiplications"
+            what = f"{operation.node.op} makes {excess.measured:,} {unit} or more {_BY_INPUT}"
             title = "A small input can make the graph run for very long"
             yield _finding(rule, facts, operation, what, by_input=title)
     for operation in _waiting(facts):

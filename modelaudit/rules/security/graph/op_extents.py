@@ -9,6 +9,7 @@ from itertools import zip_longest
 
 from modelaudit.facts import Json
 from modelaudit.formats.keras.builtin_layers import words
+from modelaudit.rules.security.graph.bounds import bounds_of, listed
 from modelaudit.rules.security.graph.constant_folding import fold
 from modelaudit.rules.security.graph.extents import (
     MOST,
@@ -46,6 +47,7 @@ from modelaudit.rules.security.graph.shape_ops import (
 )
 from modelaudit.rules.security.graph.text_growth import formatted, regex_replaced
 from modelaudit.rules.security.graph.window_extents import convolved, listed_boxes, patches
+from modelaudit.structs import replace
 
 _CUMULATIVE = words("Cumsum Cumprod")
 _JOINS = words("Pack Concat ConcatV2")
@@ -191,6 +193,7 @@ _MADE: Mapping[str, Callable[[Inputs], Extent]] = {
     "StatelessMultinomial": _one_hot,
     "RaggedRange": _ragged,
     "Slice": cut,
+    "Where": listed,
     "SobolSample": lambda inputs: shaped([*nth(inputs, 1).numbers, *nth(inputs, 0).numbers]),
     "CombinedNonMaxSuppression": lambda inputs: shaped([*nth(inputs, 3).numbers, 4]),
     "SparseTensorDenseMatMul": _sparse_matrix,
@@ -257,6 +260,8 @@ def _concatenated(op: str, inputs: Inputs) -> Extent:
 def made(op: str, inputs: Inputs, attributes: Attributes) -> Extent:
     """The first output of an operation; unknown for one that is not among those above."""
     found = _made(op, inputs, attributes)
+    bounds = bounds_of(op, inputs, attributes)
+    found = found if bounds is None else replace(found, bounds=bounds)
     if not inputs or op not in FOLDED or not all(each.exact for each in inputs):
         return found
     if op in _CUMULATIVE:

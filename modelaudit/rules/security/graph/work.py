@@ -27,6 +27,7 @@ from modelaudit.rules.security.graph.extents import (
 )
 from modelaudit.rules.security.graph.loops import Place, rounds_of
 from modelaudit.rules.security.graph.op_extents import made
+from modelaudit.rules.security.graph.products import PER_ROUND, products
 from modelaudit.rules.security.graph.reachability import functions_of
 from modelaudit.rules.security.graph.shape_ops import either, split
 from modelaudit.structs import replace
@@ -49,7 +50,7 @@ class Excess(Struct, frozen=True):
     Attributes:
         function: the function that contains it; None for the main graph.
         node: the operation.
-        kind: bytes, or rounds.
+        kind: bytes, rounds, or products (multiplications).
         measured: at least how many.
         shape: of the tensor, for bytes.
     """
@@ -212,7 +213,9 @@ class FunctionCost(Place):
             return (Extent(inflated=True),)
         for name in functions_of(node) if self.costs.graph.functions else ():
             self.inner(name, ())
-        return (self.measured(node, made(op, inputs, node.attrs), inputs),)
+        value = self.measured(node, made(op, inputs, node.attrs), inputs)
+        self.multiply(node, value, inputs)
+        return (value,)
 
     def measured(self, node: GraphNode, value: Extent, inputs: Sequence[Extent]) -> Extent:
         """A value with its width, which only large ones need; noted if it is too large.
@@ -232,6 +235,19 @@ class FunctionCost(Place):
         self.rounds = min(self.rounds + rounds, MOST)
         if rounds > self.costs.most_rounds:
             self.costs.note(self, node, "rounds", rounds, None)
+
+    def multiply(self, node: GraphNode, value: Extent, inputs: Sequence[Extent]) -> None:
+        """Count multiplications as rounds, and note them if they take as long as too many.
+
+        An operation whose result does not fit ends before it has multiplied.
+        """
+        if value.bytes >= self.costs.most_bytes:
+            return
+        count = products(node.op, inputs, node.attrs, value)
+        rounds = count // PER_ROUND
+        self.rounds = min(self.rounds + rounds, MOST)
+        if rounds > self.costs.most_rounds:
+            self.costs.note(self, node, "products", count, None)
 
     def inner(self, name: str, inputs: Sequence[Extent]) -> tuple[tuple[Extent, ...], int]:
         """Run another function; unknown values for arguments that are not given."""
@@ -304,7 +320,7 @@ def _size_of(value: Extent) -> Extent:
     sample = value.sample or next(
         (each for each in value.values or () if isinstance(each, str)), ""
     )
-    return replace(value, values=None, sample=sample[:SAMPLE])
+    return replace(value, values=None, bounds=None, sample=sample[:SAMPLE])
 
 
 def _named(node: GraphNode, key: str) -> str:
