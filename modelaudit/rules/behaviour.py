@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from modelaudit.audit_types.behaviour import Collapse
 from modelaudit.audit_types.loading import Status
 from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.layer_classes import Trait, has
 from modelaudit.measures.behaviour.collapse import bits_limit
 from modelaudit.measures.summary import Behaviour
 from modelaudit.probe.protocol import runtime_name
@@ -65,6 +66,14 @@ def made_up(behaviour: Behaviour) -> str:
 def unless_made_up(behaviour: Behaviour) -> Severity | None:
     """Medium for made-up inputs, which need not be like those that the model is for."""
     return Severity.MEDIUM if made_up(behaviour) else None
+
+
+def _beyond_categories(facts: Facts) -> bool:
+    """Whether made-up inputs may all be unknown to a lookup, or in one of the bins, of the model."""
+    layers = facts.artifact.architecture.layers if facts.artifact.architecture else ()
+    looks_up = Trait.CATEGORIES | Trait.VOCABULARY
+    found = any(has(layer.class_name, looks_up) for layer in layers)
+    return found and bool(made_up(_behaviour(facts)))
 
 
 def constant(seen: Collapse) -> bool:
@@ -141,7 +150,9 @@ def _collapsed(rule: Rule, facts: Facts) -> Iterator[Finding]:
             route=output.name,
             title="The output is the same for all made-up inputs" * bool(made_up(behaviour)),
             # One of several outputs may be a constant by design, such as a number of boxes.
-            severity=Severity.LOW if others and made_up(behaviour) else unless_made_up(behaviour),
+            severity=Severity.LOW
+            if (others and made_up(behaviour)) or _beyond_categories(facts)
+            else unless_made_up(behaviour),
             evidence={
                 "measured": seen.information if seen.information is not None else seen.spread,
                 "unit": (

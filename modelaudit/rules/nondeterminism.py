@@ -57,6 +57,13 @@ def may_draw(artifact: Artifact) -> str:
     return f"Its custom layer {custom.route} ({custom.class_name}) may draw random numbers."
 
 
+def _in_training(artifact: Artifact) -> bool:
+    """Whether a call is saved with training=True; Keras 3 saves it with every augmentation layer."""
+    layers = artifact.architecture.layers if artifact.architecture else ()
+    saved = (layer for layer in layers if not has(layer.class_name, Trait.AUGMENTATION))
+    return any(call.get("training") is True for layer in saved for call in layer.call_kwargs)
+
+
 def _nondeterministic(rule: Rule, facts: Facts) -> Iterator[Finding]:
     behaviour = facts.behaviour
     assert behaviour is not None
@@ -67,17 +74,23 @@ def _nondeterministic(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 "may be active, and no graph for inference"
             )
         repeated = behaviour.repeat_differs is not False
-        drawn = draws_by_design(facts.artifact) if behaviour.repeat_differs else ""
+        # Batches of other inputs may then differ by rounding alone.
+        matters = behaviour.training_flag_matters is True
+        flagged = not repeated and matters and _in_training(facts.artifact)
+        drawn = draws_by_design(facts.artifact) if behaviour.repeat_differs or flagged else ""
         may = may_draw(facts.artifact) if repeated and not drawn else ""
         when = "when the model runs twice" if repeated else "in batches of other inputs"
         text = f"The same inputs give different outputs {when} (largest difference "
-        text += f"{behaviour.noise_floor:.3g})." + f" Random numbers are drawn: {drawn}." * bool(
-            drawn
-        )
+        text += f"{behaviour.noise_floor:.3g})."
+        if flagged:
+            text = "model(x) gives other outputs than predict: a saved training=True is in effect."
+        text += f" Random numbers are drawn: {drawn}." * bool(drawn)
         yield rule.finding(
             text + f" {may}" * bool(may),
             severity=Severity.MEDIUM if drawn or may else None,
-            evidence={
+            evidence={"n": behaviour.inputs.n}
+            if flagged
+            else {
                 "measured": behaviour.noise_floor,
                 "unit": "as largest difference between two runs on the same input",
                 "n": behaviour.inputs.n,

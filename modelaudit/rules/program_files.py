@@ -15,18 +15,28 @@ _PICKLES = frozenset((".pkl", ".pickle", ".joblib", ".dill", ".p")) | _TORCH
 _SCRIPTS = frozenset((".py", ".pyc", ".sh", ".bat", ".ps1", ".cmd", ".pyw", ".js", ".vbs"))
 
 
+# Of these, the first bytes of any version tell: `vocab.pt` may be a list of Portuguese words.
+_TOLD_BY_BYTES = _NATIVE | _TORCH | {".p"}
+
 # Weights and indexes of a checkpoint whose prefix ends like a program, such as `model.pt`.
 _OF_CHECKPOINT = re.compile(r"\.(?:index|meta|data-\d+-of-\d+)\Z")
 
 
-def executable_severity(path: str, head: bytes) -> tuple[str, Severity]:
-    """What kind of program a file is and how severe that is; ("", …) if it is none."""
+def executable_severity(path: str, head: bytes, *, read: bool = False) -> tuple[str, Severity]:
+    """What kind of program a file is and how severe that is; ("", …) if it is none.
+
+    Args:
+        path: of the file or member.
+        head: its first bytes, if they were kept.
+        read: whether its first bytes were read, and are those of no program, without being kept.
+    """
     name = path.rpartition("/")[2].lower()
     if _OF_CHECKPOINT.search(name) and not executable_kind(head):
         return "", Severity.INFO
     if name.endswith(".keras") and head.startswith(b"PK"):
         return "", Severity.INFO  # a zip file, and a model with an audit of its own
     suffixes = {f".{part}" for part in name.split(".")[1:][-2:]}
+    suffixes -= _TOLD_BY_BYTES if read else set()
     if suffixes & _NATIVE:
         return "native code", Severity.HIGH
     if suffixes & _TORCH and head.startswith(b"PK"):

@@ -135,11 +135,12 @@ RULES = (
         severity=Severity.MEDIUM,
         confidence=Confidence.CERTAIN,
         needs=(Need.ARTIFACT,),
-        summary="Clients of the previous version fail on this version",
+        summary="Clients of the previous version may fail on this version",
         pass_title="Clients of the previous version can call this version",
         why="A server that watches a directory of numbered versions loads the highest number as "
-        "soon as it appears. If that version takes other inputs or returns other outputs, every "
-        "client fails at that moment although nobody deployed anything.",
+        "soon as it appears. If that version takes other inputs, every client fails at that "
+        "moment although nobody deployed anything. If it returns other outputs, those fail that "
+        "name an output or count its classes.",
         fix="Export the new model with the old signature (same names, types and shapes), or "
         "under another model name until all clients are updated:\n\n"
         "    saved_model_cli show --dir MODEL --all",

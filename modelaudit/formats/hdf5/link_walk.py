@@ -28,6 +28,8 @@ from modelaudit.structs import replace
 # numbers; higher numbers are plugins, that is, third-party native code.
 _FIRST_PLUGIN_FILTER = 256
 
+_LZF = h5py.h5z.FILTER_LZF
+
 # Keras nests a few groups per nested model; the length of paths grows with depth.
 _DEPTH = 256
 
@@ -267,6 +269,10 @@ def _elsewhere(plist: h5py.h5p.PropDCID, route: str, file: str) -> Problem | Non
         return Problem(ProblemKind.EXTERNAL_REFERENCE, file, detail, route, evidence)
     for index in range(plist.get_nfilters()):
         number, _, _, label = plist.get_filter(index)
+        if number == _LZF:
+            evidence = {"hdf5": "lzf", "measured": number}
+            detail = "compressed with LZF, which h5py brings and other programs lack; not read"
+            return Problem(ProblemKind.UNSUPPORTED, file, detail, route, evidence)
         if number >= _FIRST_PLUGIN_FILTER:
             evidence = {"hdf5": "filter", "measured": number, "threshold": _FIRST_PLUGIN_FILTER}
             detail = f"needs filter {number} ({text_of(label)}), a third-party plugin; not read"

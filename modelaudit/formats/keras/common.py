@@ -21,7 +21,7 @@ from modelaudit.facts import (
 from modelaudit.formats.io.bounded import json_loads
 from modelaudit.formats.keras.builtin_layers import snake_case
 from modelaudit.formats.keras.config import parse_architecture
-from modelaudit.formats.keras.json_config import impossible_sizes, names_a_class
+from modelaudit.formats.keras.json_config import impossible_sizes, infinite_limits, names_a_class
 from modelaudit.formats.keras.variables.matching import Binding, bind
 from modelaudit.formats.keras.variables.unbound import named_kernels
 from modelaudit.settings import Limits
@@ -130,6 +130,10 @@ def document_problems(
         detail = f"JSON objects have duplicate keys, of which the last wins: {shown}"
         evidence: dict[str, Json] = {"json": "keys", "measured": len(duplicates)}
         yield Problem(ProblemKind.DUPLICATE_MEMBER, file, detail, route, evidence)
+    infinite = [word for word in impossible if word.lstrip("-") == "Infinity"]
+    # Python's parser takes them, and a limit that is infinite is none.
+    if infinite and infinite_limits(value) == len(infinite):
+        impossible = [word for word in impossible if word not in infinite]
     if found := {*impossible, *impossible_sizes(value)}:
         detail = f"contains what Keras does not write: {', '.join(sorted(found)[:8])}"
         evidence = {"json": "values", "measured": len(found)}

@@ -194,6 +194,7 @@ _SIZES = words(
     """units filters input_dim output_dim num_heads key_dim kernel_size pool_size strides
     dilation_rate target_shape batch_shape batch_input_shape"""
 )
+_LIMITS = words("bin_boundaries max_value min_value")
 _OPTIONAL = words("input_dim strides batch_shape batch_input_shape")
 
 
@@ -212,6 +213,22 @@ def impossible_sizes(document: Json) -> Iterator[str]:
                     size = config[key]
                     if not _is_size(key, size) and not (size is None and key in _OPTIONAL):
                         yield f"{json.dumps(size)[:40]} as {key}"
+
+
+def infinite_limits(document: Json) -> int:
+    """How many infinite numbers are limits by their settings: ends of bins, a largest value."""
+    pending, count = [document], 0
+    while pending:
+        value = pending.pop()
+        if isinstance(value, list):
+            pending.extend(value)
+        elif isinstance(value, dict):
+            for key, item in value.items():
+                each = item if isinstance(item, list) else [item]
+                if key in _LIMITS:
+                    count += sum(isinstance(x, float) and math.isinf(x) for x in each)
+            pending.extend(value.values())
+    return count
 
 
 def _is_size(key: str, value: Json) -> bool:

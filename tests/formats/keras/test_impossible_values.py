@@ -21,6 +21,8 @@ IMPOSSIBLE = [
     ('"units": NaN', '"units": 1'),
     ('"rate": -Infinity', '"rate": -1.5'),
     ('"rate": [0.5, Infinity]', '"rate": [0.5, 1e300]'),
+    ('"max_value": NaN', '"max_value": Infinity'),
+    ('"max_value": Infinity, "rate": Infinity', '"bin_boundaries": [-Infinity, 0, Infinity]'),
     ('"rate": 1e400', '"rate": 1e30'),
     ('"rate": -1.5e999', '"rate": "1e999"'),
     ('"rate": 9e99999', '"rate": 9e-99999'),

@@ -17,6 +17,7 @@ from modelaudit.rules.security.config.examples import (
     example,
     lambda_layer,
 )
+from modelaudit.rules.security.op_threats import LOOPS, NATIVE, WATCHED
 
 _H5_NOTE = (
     " Keras before 3.11.3 runs it when it loads an .h5 file, regardless of `safe_mode`"
@@ -29,6 +30,14 @@ def _codes(facts: Facts) -> tuple[CodeSite, ...]:
     return code_sites(facts.artifact)
 
 
+def _abilities(code: CodeSite) -> dict[str, list[str]]:
+    """What the names in code reach; `raw_ops` alone only what the operations beside it do."""
+    found = abilities(code.names)
+    listed = code.judged.unlisted  # what MA717 then tells
+    alone = listed and [*found.values()] == [["raw_ops"]]
+    return {} if alone and not {*code.names} & (WATCHED.keys() | LOOPS | NATIVE) else found
+
+
 def _finding(
     rule: Rule, facts: Facts, code: CodeSite, what: str, severity: Severity | None = None
 ) -> Finding:
@@ -37,7 +46,7 @@ def _finding(
     in_h5 = artifact.format.info.container is Container.HDF5 and not apart
     note = _H5_NOTE if in_h5 else ""
     evidence = code.evidence()
-    found = abilities(code.names)
+    found = _abilities(code)
     if found:
         evidence["abilities"] = {ability: list(names) for ability, names in found.items()}
     kind = "source text" if code.encoding == "source" else "bytecode"
@@ -57,7 +66,7 @@ def check_plain(rule: Rule, facts: Facts) -> Iterator[Finding]:
     """Code with nothing but names on the allow list."""
     for code in _codes(facts):
         judged = code.judged
-        if code.unreadable or judged.unlisted or judged.unsound or abilities(code.names):
+        if code.unreadable or judged.unlisted or judged.unsound or _abilities(code):
             continue
         names = ", ".join(code.names[:_SHOWN]) or "no names: it is plain arithmetic"
         lacking = ", ".join(judged.undefined[:_SHOWN])
@@ -68,7 +77,7 @@ def check_plain(rule: Rule, facts: Facts) -> Iterator[Finding]:
 def check_unlisted(rule: Rule, facts: Facts) -> Iterator[Finding]:
     """Code with names, instructions or literals that are not on the allow list."""
     for code in _codes(facts):
-        if abilities(code.names):
+        if _abilities(code):
             continue
         if code.judged.unlisted:
             unlisted = ", ".join(code.judged.unlisted[:_SHOWN])
@@ -85,7 +94,7 @@ def check_unlisted(rule: Rule, facts: Facts) -> Iterator[Finding]:
 def check_dangerous(rule: Rule, facts: Facts) -> Iterator[Finding]:
     """Code that refers to functions known for what they reach."""
     for code in _codes(facts):
-        found = abilities(code.names)
+        found = _abilities(code)
         if found:
             named = [
                 f"something that {ability} ({', '.join(names[:_SHOWN])})"

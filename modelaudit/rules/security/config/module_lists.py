@@ -196,6 +196,10 @@ _KNOWN = frozenset(
         *("tensorflow_addons", "tensorflow_hub", "tensorflow_probability", "tensorflow_text"),
         *("tensorflow_model_optimization", "tensorflow_recommenders", "tensorflow_graphics"),
         *("tensorflow_decision_forests", "tensorflow_similarity", "tensorflow_quantum"),
+        *("tensorflow_ranking", "tensorflow_lattice", "tensorflow_compression", "tensorflow_gnn"),
+        *("keras_rs", "tf_agents", "official", "transformers", "spektral", "qkeras", "larq"),
+        *("segmentation_models", "efficientnet", "kapre", "autokeras", "deepctr", "tcn", "ncps"),
+        *("keras_retinanet", "keras_bert", "keras_self_attention", "keras_unet_collection"),
     }
 )
 

@@ -8,9 +8,10 @@ from collections.abc import Iterator, Mapping
 
 from modelaudit.facts import Json, Layer, Shape
 from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.layer_classes import LAYER_CLASSES
 from modelaudit.rules.model import Facts, Family, Need, Rule
 from modelaudit.rules.security.config.examples import dense, example, keras_layer
-from modelaudit.rules.security.config_walk import config_tree
+from modelaudit.rules.security.config_walk import ConfigObject, config_tree
 from modelaudit.thresholds.security import LARGEST_SIZE, PATTERN_LENGTH, PATTERN_REPEATS
 
 _ITEM_BYTES = 4
@@ -23,6 +24,7 @@ _SIZES = (
 _SHAPES = ("size", "target_shape", "batch_shape", "batch_input_shape", "shape", "output_shape")
 _LENGTHS = ("num_tokens", "num_bins", "n")  # of an axis that the layer makes
 _SIDES = ("height", "width")
+_GROUPS = re.compile(r"[()\[\]\\]")
 _REPEATS = re.compile(r"\\.|\[(?:\\.|[^\]\\])*+\]|([*+]|\{\d*,\})")
 
 
@@ -68,8 +70,13 @@ def repeats_a_repeat(pattern: str) -> bool:
 
 
 def repeats_often(pattern: str) -> bool:
-    """Whether more than a few parts repeat without a bound, as in `.*.*.*.*.*.*=`."""
-    return sum(bool(match) for match in _REPEATS.findall(pattern)) > PATTERN_REPEATS.value
+    """Whether more than a few parts repeat without a bound, as in `.*.*.*.*.*.*=`.
+
+    Alternatives are tried one after another, so that each counts by itself.
+    """
+    each = pattern.split("|") if not _GROUPS.search(pattern) else [pattern]
+    most = max(sum(bool(match) for match in _REPEATS.findall(part)) for part in each)
+    return most > PATTERN_REPEATS.value
 
 
 def check_patterns(rule: Rule, facts: Facts) -> Iterator[Finding]:
@@ -117,6 +124,8 @@ def check_sizes(rule: Rule, facts: Facts) -> Iterator[Finding]:
             continue
         for key in filter(config.__contains__, _SIZES):
             largest = _largest(config[key])
+            if key == "num_bins" and config.get("output_mode", "int") == "int":
+                continue  # the number of possible indices
             if largest > LARGEST_SIZE.value:
                 yield rule.finding(
                     f"{site.layer} has a {key} of {largest:,}.",
@@ -129,6 +138,7 @@ def check_sizes(rule: Rule, facts: Facts) -> Iterator[Finding]:
                         "what": key,
                     },
                     key=key,
+                    severity=_unless_own(site),
                 )
         key, elements = _elements(config)
         if elements * _ITEM_BYTES >= (most := facts.settings.limits.result_bytes):
@@ -143,7 +153,13 @@ def check_sizes(rule: Rule, facts: Facts) -> Iterator[Finding]:
                     "what": key,
                 },
                 key=key,
+                severity=_unless_own(site),
             )
+
+
+def _unless_own(site: ConfigObject) -> Severity | None:
+    """Low for a class of the author's own, whose settings of these names need not be sizes."""
+    return None if site.class_name.rpartition(">")[2] in LAYER_CLASSES else Severity.LOW
 
 
 def _elements(config: Mapping[str, Json]) -> tuple[str, int]:

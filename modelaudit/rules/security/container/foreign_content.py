@@ -40,7 +40,9 @@ def check_programs(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 yield from _program(rule, problem.file, problem.route, head)
     for entry in files:
         if entry.path not in seen and (len(files) > 1 or entry.role == "foreign"):
-            yield from _program(rule, entry.path, "", b"")
+            # Its reader looked at the first bytes of every asset, and noted those of programs.
+            asset = facts.artifact.format.is_saved_model and entry.role == "asset"
+            yield from _program(rule, entry.path, "", b"", read=asset and entry.sha256 is not None)
     for name in _members(facts):
         if name not in seen:
             yield from _program(rule, files[0].path, name, b"")
@@ -94,8 +96,10 @@ def _members(facts: Facts) -> Iterator[str]:
             yield name
 
 
-def _program(rule: Rule, file: str, route: str, head: bytes) -> Iterator[Finding]:
-    what, severity = executable_severity(route or file, head)
+def _program(
+    rule: Rule, file: str, route: str, head: bytes, *, read: bool = False
+) -> Iterator[Finding]:
+    what, severity = executable_severity(route or file, head, read=read)
     if what:
         yield rule.finding(
             f"{route or file} is {what}.",
@@ -132,7 +136,10 @@ def check_foreign_data(rule: Rule, facts: Facts) -> Iterator[Finding]:
     """Datasets of text, references and other non-numeric data."""
     for problem in facts.artifact.problems:
         if _is_foreign_data(problem) and not executable_kind(head_of(problem)):
-            yield describe(rule, problem)
+            found = describe(rule, problem)
+            text = problem.evidence.get("type") == "string"
+            # As names of classes, which programs of the author's keep there.
+            yield replace(found, severity=Severity.LOW) if text else found
 
 
 def _with_script() -> Facts:
@@ -171,7 +178,7 @@ RULES = (
         "on them or misinterpret them.",
         fix="Ask what the data is for, or remove it: Keras never stores such data.",
         check=check_foreign_data,
-        bad=with_problem(ProblemKind.UNSUPPORTED, hdf5="type", type="string"),
+        bad=with_problem(ProblemKind.UNSUPPORTED, hdf5="type", type="reference"),
         good=healthy,
     ),
     Rule(
