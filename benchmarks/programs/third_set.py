@@ -100,7 +100,9 @@ THIRD_SET = (
         *("so-49867234", "https://thinbug.com/q/49867234", "the constant 42"),
         *("1000 steps of 0.001 reach 1, not a target of 42", "scale targets, or longer"),
         *("answer", "undertrained", "training"),
-        Setup("answer", "dense 1", "mae", "rmsprop", "1000 1 1", metric=""),
+        Setup(
+            "answer", "dense 1", "mae", "rmsprop", "1 1 1000", metric=""
+        ),  # one pass over 1,000 equal rows: the same steps
         "longer|epoch|learning rate|[Ss]cale the targets",
     ),
     Program(

@@ -117,16 +117,11 @@ def _vocabulary(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 def _indices(graph: LayerGraph, layer: Layer) -> Layer | None:
     """The layer that gives the indices, through layers that keep values."""
-    for _ in range(8):
-        calls = graph.calls[layer.route]
-        before = graph.get(calls[0][0]) if len(calls) == 1 and len(calls[0]) == 1 else None
-        if before is None or before.custom:
+    for before in graph.only_sources(layer.route, lambda x: has(x.class_name, Trait.KEEPS_RANGE)):
+        if before.custom:
             return None
         if has(before.class_name, Trait.VOCABULARY | Trait.CATEGORIES):
             return before if before.config.get("output_mode", "int") == "int" else None
-        if not has(before.class_name, Trait.KEEPS_RANGE):
-            return None
-        layer = before
     return None
 
 

@@ -23,7 +23,6 @@ from modelaudit.thresholds.design import LARGE_REGULARIZER, REGULARIZER, SCALED_
 
 _TAKE_INDICES = frozenset(("Embedding", "CategoryEncoding", "IntegerLookup"))
 _LIMIT_NORMS = frozenset(("MaxNorm", "MinMaxNorm", "max_norm", "min_max_norm"))
-_MOST_LAYERS = 16  # that are followed from one layer towards the inputs
 
 
 def _settings(rule: Rule, facts: Facts) -> Iterator[Finding]:
@@ -158,17 +157,19 @@ def _lone_sign(layer: Layer) -> Iterator[tuple[str, Json, Severity, str]]:
         yield detail, 1, Severity.HIGH, f"Remove the layer {layer.name}"
 
 
+def _keeps_or_scales(layer: Layer) -> bool:
+    keeps = has(layer.class_name, Trait.KEEPS_RANGE) or layer.class_name == "Rescaling"
+    return keeps and not layer.custom
+
+
 def _scaled_indices(graph: LayerGraph, layer: Layer) -> Iterator[tuple[str, Json, Severity, str]]:
     """Indices of an embedding that are scaled before it, and rounded down to whole numbers."""
-    scale, at, scaling = 1.0, layer, None
+    scale, scaling = 1.0, None
     if layer.class_name not in _TAKE_INDICES:
         return
-    for _ in range(_MOST_LAYERS):
-        calls = graph.calls[at.route]
-        before = graph.get(calls[0][0]) if len(calls) == 1 and len(calls[0]) == 1 else None
-        if before is None or before.custom:
+    for at in graph.only_sources(layer.route, _keeps_or_scales):
+        if at.custom:
             break
-        at = before
         if at.class_name == "Rescaling":
             factor = number(at.config.get("scale"))
             if factor is None or number(at.config.get("offset", 0.0)) != 0:
@@ -186,10 +187,10 @@ def _scaled_indices(graph: LayerGraph, layer: Layer) -> Iterator[tuple[str, Json
 
 def _scaled(graph: LayerGraph, layer: Layer) -> Iterator[tuple[str, Json, Severity, str]]:
     """A scaling behind another one, through layers that keep the range of values."""
-    product, scalings, at = 1.0, 0, layer
+    product, scalings = 1.0, 0
     if layer.class_name != "Rescaling":
         return
-    for _ in range(_MOST_LAYERS):
+    for at in (layer, *graph.only_sources(layer.route, _keeps_or_scales)):
         if at.class_name == "Rescaling":
             scale = number(at.config.get("scale"))
             if scale is None or number(at.config.get("offset", 0.0)) is None:
@@ -197,11 +198,6 @@ def _scaled(graph: LayerGraph, layer: Layer) -> Iterator[tuple[str, Json, Severi
             product, scalings = product * scale, scalings + 1
         elif not has(at.class_name, Trait.KEEPS_RANGE):
             return
-        calls = graph.calls[at.route]
-        before = graph.get(calls[0][0]) if len(calls) == 1 and len(calls[0]) == 1 else None
-        if before is None:
-            break
-        at = before
     if scalings > 1 and 0 < abs(product) < SCALED_TWICE.value:
         image = len(layer.output_shape or ()) > 3
         detail = (

@@ -30,6 +30,13 @@ def why_initial(facts: Facts, moved: float) -> tuple[str, Severity | None, str]:
             Severity.LOW,
             "Mend the output, see MA305 or MA306, then train again.",
         )
+    if state and state.steps and not moved and (head := _relu_output(facts)):
+        steps = counted(state.steps, "training step", "training steps")
+        return (
+            f"the {steps} had no effect, as where the ReLU of {head} gives 0 for every input",
+            Severity.LOW,
+            "Mend the output, see MA306, then train again.",
+        )
     if without := steps_without_effect(facts):
         assert state is not None
         steps = counted(without, "training step", "training steps")
@@ -46,6 +53,16 @@ def why_initial(facts: Facts, moved: float) -> tuple[str, Severity | None, str]:
         frozen = f"{why}. All its layers are frozen, so training cannot change them"
         return frozen, None, f"{fix}model.trainable = True"
     return why, None, fix_without_steps(facts)
+
+
+def _relu_output(facts: Facts) -> str:
+    """The output if it is a ReLU, whatever its loss: it passes no gradient where it gives 0."""
+    try:
+        heads = paired_heads(facts)
+    except NotApplicable:
+        return ""
+    only = heads[0][0] if len(heads) == 1 else None
+    return only.route if only is not None and only.last == "relu" else ""
 
 
 def _frozen(facts: Facts) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 
 from modelaudit.facts import Json, Layer
@@ -24,6 +25,7 @@ _UNBOUNDED = frozenset(
         *("softplus", "exponential"),
     }
 )
+_LEAST = {"tanh": -1, "sigmoid": 0, "softmax": 0}  # value of activations that give at most 1
 # Trained recurrent ReLUs start with the identity (Le et al., 2015).
 _STABLE = frozenset(("identity", "eye"))
 
@@ -39,6 +41,7 @@ _HIDDEN = {
 def _vanishing(rule: Rule, facts: Facts) -> Iterator[Finding]:
     graph = saved_graph(facts)
     yield from _recurrent(rule, graph)
+    yield from _squashed_again(rule, graph)
     for layer in graph.layers:
         applied = activation_of(layer)
         if applied not in _HIDDEN or not (weighs(layer) or _lone(graph, layer)):
@@ -106,6 +109,32 @@ def _recurrent(rule: Rule, graph: LayerGraph) -> Iterator[Finding]:
             evidence={"measured": applied, "class": name},
             fix="Use the default activation and train again:\n"
             + _bounded(layer, f'keras.layers.{made}({units!r}, activation="tanh"{again}'),
+        )
+
+
+def _squashed_again(rule: Rule, graph: LayerGraph) -> Iterator[Finding]:
+    """Sigmoids, as layers of their own, of what another activation had limited already."""
+    takers = graph.consumers()
+    for layer in graph.layers:
+        if layer.class_name != "Activation" or activation_of(layer) != "sigmoid":
+            continue
+        passes = graph.only_sources(layer.route, lambda x: has(x.class_name, Trait.KEEPS_RANGE))
+        if not (sources := [*passes]) or sources[-1].custom:
+            continue
+        before = sources[-1]
+        config, name = _recurrent_config(before)
+        said = activation(config.get("activation", "tanh")) if name else ""
+        applied = plain_activation(said or "") if name else activation_of(before)
+        hidden = takers.get(layer.route) and layer.route not in graph.outputs
+        if applied not in _LEAST or not hidden:
+            continue
+        least = _LEAST[applied]
+        yield rule.finding(
+            f"{layer.route} applies a sigmoid to the {applied} of {before.route}, whose values are "
+            f"from {least} to 1: all results are from {1 / (1 + math.exp(-least)):.2g} to 0.73.",
+            route=layer.route,
+            evidence={"measured": ["sigmoid", applied]},
+            fix=f"Remove the layer {layer.name} and train again.",
         )
 
 

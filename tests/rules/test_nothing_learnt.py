@@ -38,6 +38,18 @@ def test_a_rate_without_effect_is_the_one_grave_finding(rate):
     assert found.causes[0].cause == ("not-trained" if tiny else "never-loaded")
 
 
+@pytest.mark.parametrize(("last", "severity"), [("relu", "low"), ("linear", "high")])
+def test_steps_without_effect_behind_an_output_that_may_be_0_for_all_inputs(last, severity):
+    facts = adam(("hidden", 0.1, 0.1), ("score", 0.1, 0.1))
+    hidden, score = facts.artifact.architecture.layers
+    layers = (hidden, replace(score, config={"units": 1, "activation": last}))
+    architecture = replace(facts.artifact.architecture, layers=layers)
+    facts = replace(facts, artifact=replace(facts.artifact, architecture=architecture))
+    ((said, detail, fix),) = judged("MA404", facts, kernel("hidden", "fresh"))
+    assert said == severity
+    assert ("ReLU of score" in detail and "MA306" in fix) is (last == "relu")
+
+
 @pytest.mark.parametrize("steps", [True, False])
 def test_steps_with_all_layers_frozen(steps):
     """An optimizer that counted steps has averages for whatever it trained."""

@@ -88,6 +88,21 @@ def test_series_whose_channels_come_first():
     assert said(128, 2) == said(24, 300) == []
 
 
+@pytest.mark.parametrize(
+    ("before", "limited"),
+    [
+        (layer("LSTM", units=8, activation="tanh"), True),
+        (dense(8, "tanh"), True),
+        (dense(8, "linear"), False),
+    ],
+)
+def test_a_sigmoid_of_values_that_are_limited_already(before, limited):
+    squash = layer("Activation", activation="sigmoid", name="squash")
+    seen = found("MA315", before, layer("Dropout", rate=0.2), squash, HEAD)
+    assert seen == ([("low", "Remove the layer squash and train again.")] if limited else [])
+    assert found("MA315", before, squash) == []  # of an output, MA307 tells
+
+
 def test_answers_for_positions_that_windows_chose():
     def said(*hidden, answers=(4, 4), given=(16, 16), classes=5):
         x = replace(layer("InputLayer", name="x"), output_shape=(None, *given, 3))

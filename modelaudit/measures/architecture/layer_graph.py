@@ -91,6 +91,22 @@ class LayerGraph(Struct, frozen=True, dict=True):
             if not passes(self.layer(route)):
                 return
 
+    def only_sources(self, route: str, passes: Callable[[Layer], bool]) -> Iterator[Layer]:
+        """The layer that alone gives this one's input, the one that alone gives its input, ...
+
+        Ends with the first layer that does not pass, or that has several calls or inputs.
+        """
+        seen = {route}
+        while len(calls := self.calls.get(route, ())) == 1 and len(calls[0]) == 1:
+            route = calls[0][0]
+            before = self.get(route)
+            if before is None or route in seen:
+                return
+            seen.add(route)
+            yield before
+            if not passes(before):
+                return
+
     def above(self, routes: Iterable[str], *, around: str = "") -> set[str]:
         """These layers and all that their outputs depend on, by ways that do not pass `around`."""
 
