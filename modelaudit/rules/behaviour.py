@@ -68,12 +68,18 @@ def unless_made_up(behaviour: Behaviour) -> Severity | None:
     return Severity.MEDIUM if made_up(behaviour) else None
 
 
-def _beyond_categories(facts: Facts) -> bool:
-    """Whether made-up inputs may all be unknown to a lookup, or in one of the bins, of the model."""
+def _beside_the_data(facts: Facts) -> bool:
+    """Whether made-up inputs may all be unlike those that the model is for.
+
+    They can be unknown to a lookup, or all in one of the bins. Rows and series have no usual scale,
+    and where the output depends on larger ones, the model may be for these.
+    """
+    seen = _behaviour(facts)
     layers = facts.artifact.architecture.layers if facts.artifact.architecture else ()
     looks_up = Trait.CATEGORIES | Trait.VOCABULARY
-    found = any(has(layer.class_name, looks_up) for layer in layers)
-    return found and bool(made_up(_behaviour(facts)))
+    known = any(has(layer.class_name, looks_up) for layer in layers)
+    grown = any((each.collapse.larger or 0.0) > STEADY.value for each in seen.outputs)
+    return bool(made_up(seen)) and (known or (grown and not facts.words.oriented))
 
 
 def constant(seen: Collapse) -> bool:
@@ -151,7 +157,7 @@ def _collapsed(rule: Rule, facts: Facts) -> Iterator[Finding]:
             title="The output is the same for all made-up inputs" * bool(made_up(behaviour)),
             # One of several outputs may be a constant by design, such as a number of boxes.
             severity=Severity.LOW
-            if (others and made_up(behaviour)) or _beyond_categories(facts)
+            if (others and made_up(behaviour)) or _beside_the_data(facts)
             else unless_made_up(behaviour),
             evidence={
                 "measured": seen.information if seen.information is not None else seen.spread,
@@ -227,7 +233,7 @@ def _dead(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 },
                 title="All channels of a layer are inactive for every made-up input"
                 * bool(made_up(behaviour)),
-                severity=unless_made_up(behaviour),
+                severity=Severity.LOW if _beside_the_data(facts) else unless_made_up(behaviour),
             )
 
 

@@ -183,15 +183,23 @@ def test_a_saved_training_flag_is_no_difference_between_batches(class_name, seve
 
 
 @pytest.mark.parametrize(
-    ("class_name", "severities"), [("IntegerLookup", ["low"]), ("Dense", ["medium"])]
+    ("class_name", "larger", "shape", "severity"),
+    [
+        ("IntegerLookup", None, (128, 4), "low"),
+        ("Dense", None, (128, 4), "medium"),
+        ("Dense", 0.9, (128, 4), "low"),
+        ("Dense", 0.9, (128, 16, 16, 1), "medium"),
+    ],
 )
-def test_made_up_rows_may_all_be_unknown_to_a_lookup(class_name, severities):
-    still = replace(examples_behaviour.HEALTHY, collapse=Collapse(True, 0.0, 10, 3, 0.5, 1e-9))
-    facts = examples_behaviour.with_behaviour(still)
-    inputs = replace(facts.behaviour.inputs, kind="synthetic")
+@pytest.mark.parametrize("code", ["MA602", "MA606"])
+def test_made_up_rows_may_be_beside_the_data(code, class_name, larger, shape, severity):
+    still = Collapse(True, 0.0, 10, 3, 0.5, 1e-9, larger=larger)
+    output = replace(examples_behaviour.HEALTHY, collapse=still)
+    facts = examples_behaviour.with_behaviour(output, dead_share=1.0)
+    inputs = replace(facts.behaviour.inputs, kind="synthetic", shape=shape)
     facts = replace(
         facts,
         behaviour=replace(facts.behaviour, inputs=inputs),
         artifact=examples.model(examples.layer("first", class_name)),
     )
-    assert [str(x.severity) for x in run_rule(rule("MA602"), facts).findings] == severities
+    assert [str(x.severity) for x in run_rule(rule(code), facts).findings] == [severity]
