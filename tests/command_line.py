@@ -29,7 +29,7 @@ def run_command(*arguments, cwd=ROOT, env=None):
     from modelaudit.cli import main
 
     alone = {name: None for name in os.environ if name.startswith("MODELAUDIT_")}
-    alone |= {"OPENBLAS_NUM_THREADS": "1"} | (env or {})
+    alone |= {"OPENBLAS_NUM_THREADS": "1", "MODELAUDIT_JOBS": "1"} | (env or {})
     words, handler = sys.argv, signal.getsignal(signal.SIGTERM)
     with CliRunner().isolation(env=alone) as (out, err, _), contextlib.chdir(cwd):
         sys.argv = ["modelaudit", *map(str, arguments)]

@@ -34,26 +34,32 @@ profile.load_profile("modelaudit")
 gc.set_threshold(50_000, 20, 20)
 
 
+# One worker for the few small models of a run: workers of pytest fill the processors, and to fork
+# another costs as much as a model. Runs in processes of their own use the default.
+os.environ["MODELAUDIT_JOBS"] = "1"
+
 # These fork for every run, which costs twice as much once the process has imported TensorFlow.
 FORKING = ("tests/cli/", "tests/runs/", "tests/store/", "tests/registry/")
 # Files that take longest follow, so that no worker is left alone with one at the end; then the
 # other files with slow tests.
 LONGEST = (
     "tests/test_readme.py",
-    "tests/rules/test_training_rules.py",
     "tests/formats/test_dense_files.py",
-    "tests/diagnosis/test_broken_samples.py",
-    "tests/repairs/test_repair.py",
+    "tests/report/pages/test_pdf.py",
     "tests/report/pages/test_browser.py",
+    "tests/rules/test_training_rules.py",
+    "tests/diagnosis/test_broken_samples.py",
+    "tests/runtimes/test_foreign.py",
     "tests/diagnosis/test_snippets.py",
     "tests/probe/child/test_containment.py",
-    "tests/runtimes/test_foreign.py",
-    "tests/rules/test_training_extent.py",
-    "tests/formats/graph/test_recurrent_activations.py",
+    "tests/repairs/test_repair.py",
     "tests/rules/test_redrawn_layers.py",
-    "tests/report/pages/test_pdf.py",
     "tests/rules/test_heads.py",
+    "tests/formats/graph/test_recurrent_activations.py",
+    "tests/odds/test_population.py",
     "tests/restore/test_faults.py",
+    "tests/restore/test_load_faults.py",
+    "tests/rules/test_training_extent.py",
 )
 
 

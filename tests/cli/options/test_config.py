@@ -75,6 +75,7 @@ SAID = {
 def _settings(way: str, name: str, value: object, folder: Path, monkeypatch) -> Settings:
     """The settings of an audit with one setting given in one of three ways."""
     made: list[Settings] = []
+    monkeypatch.delenv("MODELAUDIT_JOBS", raising=False)  # of tests/conftest.py
 
     def stop(**given: object) -> None:
         made.append(real(**given))
