@@ -300,7 +300,9 @@ class _Search:
                 scale = np.broadcast_to(scale.reshape(shape), tensor.shape)
                 if kernel is not None and kernel.order:
                     scale = scale.transpose(kernel.order).reshape(kernel.shape)
-            return np.broadcast_to(np.asarray(scale) / 2, values.shape)
+            else:
+                scale = scale.reshape(())  # a constant may have no axes to spread it over
+            return np.broadcast_to(scale / 2, values.shape)
         held = getattr(tensor.source, "held", tensor.dtype)
         relative = {"float16": 2.0**-11, "bfloat16": 2.0**-8}.get(held, 0.0)
         return np.abs(values) * relative + (2.0**-25 if relative else 0.0)

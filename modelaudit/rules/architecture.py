@@ -187,8 +187,10 @@ def _over_one_position(rule: Rule, facts: Facts) -> Iterator[Finding]:
         if not found:
             continue
         first = found[0]
+        pooling = has(first.class_name, Trait.LOCAL_POOLING)
+        used = "only one of its weights for each pair of channels is used."
         detail = (
-            "a map of a single position: only one of its weights for each pair of channels is used."
+            f"a map of a single position: {'it changes nothing.' if pooling else used}"
             if found is single
             else f"a map of {list(first.size)}: some of its weights never see anything but padding."
             if found is idle

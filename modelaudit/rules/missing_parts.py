@@ -90,6 +90,8 @@ def _lost_state(artifact: Artifact) -> tuple[int, int]:
 
 def _optimizer(rule: Rule, facts: Facts) -> Iterator[Finding]:
     artifact = facts.artifact
+    if artifact.format is Format.TFJS_LAYERS:
+        raise NotRelevant("converters to TensorFlow.js write no optimizer's state")
     if artifact.format is Format.TF2_CHECKPOINT:
         listed, lost = _lost_state(artifact)
         if lost:

@@ -87,7 +87,10 @@ def _all_frozen(rule: Rule, facts: Facts, weighing: Sequence[Layer], steps: int)
     slots = any(t.role == "optimizer" and t.shape for t in facts.artifact.tensors)
     before = slots and not never
     if before:
-        effect = "The optimizer trained some before, as a part of a GAN that was frozen afterwards."
+        effect = (
+            "The optimizer trained some before; they were frozen afterwards, for use without training "
+            "or as a part of another model such as a GAN."
+        )
         severity = Severity.INFO
     elif steps:
         made = counted(steps, "training step", "training steps")

@@ -22,10 +22,12 @@ _RECOMPILE = "Load it without compiling. To train it further, compile it again y
 def _uncompiled(rule: Rule, facts: Facts) -> Iterator[Finding]:
     tried = (*facts.observations, *facts.elsewhere)
     loaded = [seen for seen in tried if seen.status is Status.LOADED]
-    if not loaded:
-        raise NotApplicable("no runtime loaded the model")
     if not facts.artifact.training:
         raise NotRelevant("the file has no settings to compile the model with")
+    if tried and not loaded:
+        raise NotApplicable("no runtime loaded the model")
+    if not (tried or facts.predictions):
+        raise NotApplicable("no runtime was tried, and there are no predictions for this format")
     for seen in loaded:
         if not seen.uncompiled:
             continue
@@ -41,8 +43,12 @@ def _uncompiled(rule: Rule, facts: Facts) -> Iterator[Finding]:
             fix=_without_compiling(facts, keras2="tf-keras" in seen.versions, name=name),
         )
     known = {seen.target for seen in loaded}
+    # Without targets and runs, a file of one Keras need not load in the other.
+    chosen = bool(tried or facts.settings.targets or facts.settings.serving)
     for each in facts.predictions:
         if each.call != COMPILED or each.runtime in known:
+            continue
+        if not (chosen or each.runtime == facts.installed):
             continue
         reason = each.because[0]
         yield rule.finding(
@@ -111,7 +117,7 @@ RULES = (
         family=Family.COMPATIBILITY,
         severity=Severity.LOW,
         confidence=Confidence.CERTAIN,
-        needs=(Need.OBSERVATION,),
+        needs=(Need.ARTIFACT,),
         summary="`load_model` fails unless `compile=False` is given",
         pass_title="load_model can compile the model as it was saved",
         why="`load_model` compiles the model by default. It stops with an error about the "

@@ -7,9 +7,12 @@ import zipfile
 import h5py
 import numpy as np
 import pytest
+from msgspec import Struct
 
 from modelaudit.audit_types.restore import TensorChange
+from modelaudit.facts import Artifact, Format, Tensor
 from modelaudit.formats.reader import read
+from modelaudit.graphs import Quantization
 from modelaudit.restore.exports import FOLDED, QUANTISED, compare_export
 from modelaudit.settings import Limits
 
@@ -110,3 +113,35 @@ def test_other_statistics_of_a_normalization_are_seen(compared, lite_models, tmp
     found = compared(source, "folded_float.tflite")
     assert found.differing
     assert found.identical < found.compared
+
+
+class _Values(Struct):
+    """Values in memory, as the readers give those of a file."""
+
+    values: np.ndarray
+    quantization: Quantization | None = None
+
+    def array(self):
+        return self.values
+
+    def chunks(self, max_bytes=4 << 20):
+        yield self.values.reshape(-1)
+
+
+def _held(name, values, quantization=None):
+    held = np.asarray(values, np.float32)
+    kept = _Values(held, quantization)
+    return Tensor(name, held.shape, "float32", held.nbytes, "model", source=kept)
+
+
+def test_a_constant_without_axes_is_compared_with_a_part_of_one_value(tmp_path):
+    """The bias of an LSTM with one unit has four gates of one value each."""
+    scale = Quantization((0.02,), (3,), 0)
+    bias = _held("bias", [1.0, 2.0, 3.0, 4.0])
+    gates = [_held(f"gate{n}", n + 1.0, scale) for n in range(4)]
+    sides = [
+        Artifact(root=tmp_path, format=kind, tensors=tuple(tensors))
+        for kind, tensors in ((Format.KERAS_ARCHIVE, [bias]), (Format.TFLITE, gates))
+    ]
+    found = compare_export(*sides)
+    assert (found.compared, found.identical, found.missing) == (1, 1, ())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 
+import flatbuffers
 import numpy as np
 import pytest
 
@@ -108,6 +109,20 @@ def test_a_program_of_a_few_bytes_is_no_leftover(ran):
     data = made.packed(made.conv_model())
     few = [ran("MA761", data + more).findings for more in (b"\x00\x09\x00\x09", b"#!/bin/sh\n")]
     assert [each.severity for (each,) in few] == [Severity.INFO, Severity.MEDIUM]
+
+
+def test_operator_codes_that_a_converter_left(ran):
+    """TOCO writes one for each operator, and refers to the last of each kind."""
+    builder = flatbuffers.Builder(1024)
+    for number in range(60):
+        builder.StartObject(1)
+        builder.PrependInt8Slot(0, 3 + number % 5, 0)
+        builder.EndObject()
+    builder.Finish(made.conv_model().Pack(builder), b"TFL3")
+    left, text = bytes(builder.Output()), b"these are 60 words. " * 24
+    found = [ran("MA761", data).findings[0] for data in (left, left + text)]
+    assert [each.severity for each in found] == [Severity.INFO, Severity.MEDIUM]
+    assert found[0].evidence["measured"] > 400
 
 
 def test_programs_in_a_model(ran):

@@ -93,6 +93,12 @@ def test_the_optimizer_keeps_as_much_for_every_trained_weight(shapes, trainable,
     assert all(finding.severity is Severity.LOW for finding in result.findings)
 
 
+def test_tensorflow_js_keeps_no_optimizer():
+    facts = compiled()
+    artifact = replace(facts.artifact, format=Format.TFJS_LAYERS)
+    assert result_of("MA424", replace(facts, artifact=artifact)).findings == ()
+
+
 @pytest.mark.parametrize(
     ("name", "outcome"), [("Adam", Outcome.FAIL), ("Nadam", Outcome.FAIL), ("SGD", Outcome.PASS)]
 )

@@ -95,3 +95,19 @@ def test_the_other_keras_is_predicted_to_need_compile_false(tmp_path: Path, loss
         assert finding.detail.startswith(f"{target}: load_model(path) is predicted to fail")
         assert "import tf_keras as keras" in finding.fix
         assert finding.confidence is not Confidence.CERTAIN
+
+
+def test_without_a_run_the_installed_keras_is_predicted() -> None:
+    """A scan says it of the installed Keras, and of others where the user names targets."""
+    because = (Reason("b", LoadOutcome.FAILS, "the loss is mse", "no function", "compile=False"),)
+    foreseen = Prediction("tf==2.21.0", COMPILED, LoadOutcome.FAILS, because)
+    artifact = replace(examples.healthy().artifact, training={"loss": "mse"})
+    facts = replace(examples.healthy(), artifact=artifact, predictions=(foreseen,))
+    for installed, targets, told in (
+        ("tf==2.21.0", (), 1),
+        ("tf==2.20.0", (), 0),
+        ("tf==2.20.0", ("tf==2.21.0",), 1),
+    ):
+        settings = replace(facts.settings, targets=targets)
+        asked = replace(facts, installed=installed, settings=settings)
+        assert len(run_rule(rule("MA213"), asked).findings) == told

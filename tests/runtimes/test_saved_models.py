@@ -11,9 +11,12 @@ import pytest
 
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.formats.reader import read
+from modelaudit.pipeline import static_facts
 from modelaudit.probe.child.loading import LoadContext, tfsm_layer
+from modelaudit.rules.catalogue import rule
+from modelaudit.rules.engine import run_rule
 from modelaudit.runtimes import predict
-from modelaudit.settings import Limits
+from modelaudit.settings import Limits, Settings
 
 pytestmark = pytest.mark.slow
 
@@ -167,3 +170,23 @@ def test_only_a_keyword_is_no_name_for_an_input(tmp_path: Path, name: str) -> No
         wanted = LoadOutcome.LOADS
     assert predicted(tmp_path / "m", "tf", "saved_model.load") is wanted
     assert predicted(tmp_path / "m", "tf", "session") is LoadOutcome.LOADS
+
+
+def test_a_type_that_a_library_registers_is_needed_to_load(tmp_path: Path) -> None:
+    """As `tfp.distributions.Deterministic_ACTTypeSpec` in the policies of TF-Agents."""
+    tensorflow = pytest.importorskip("tensorflow")
+    module = tensorflow.Module()
+    module.scale = tensorflow.function(
+        tensorflow.linalg.LinearOperatorDiag,
+        input_signature=[tensorflow.TensorSpec([3], "float32")],
+    )
+    folder = tmp_path / "model"
+    tensorflow.saved_model.save(module, folder)
+    assert predicted(folder, "tf", "saved_model.load") is LoadOutcome.LOADS
+    graph = folder / "saved_model.pb"
+    graph.write_bytes(graph.read_bytes().replace(b"tf.linalg.", b"my.linalg."))
+    assert predicted(folder, "tf", "saved_model.load") is LoadOutcome.FAILS
+    with pytest.raises(ValueError, match=r"my\.linalg\.LinearOperatorDiag"):
+        tensorflow.saved_model.load(folder)
+    (found,) = run_rule(rule("MA715"), static_facts(folder, Settings())).findings
+    assert "my.linalg.LinearOperatorDiag" in found.detail

@@ -104,10 +104,11 @@ def saved_objects(message: pb.SavedObjectGraph, file: str) -> tuple[ObjectNode, 
     captures = {
         name: list(function.bound_inputs) for name, function in message.concrete_functions.items()
     }
+    types = {name: _registered_types(each) for name, each in message.concrete_functions.items()}
     nodes = []
     for index, node in enumerate(message.nodes):
         kind = node.WhichOneof("kind") or "user_object"
-        detail = _detail(node, kind, captures)
+        detail = _detail(node, kind, captures, types)
         if node.registered_name:
             detail["registered_name"] = node.registered_name
         nodes.append(
@@ -122,7 +123,35 @@ def saved_objects(message: pb.SavedObjectGraph, file: str) -> tuple[ObjectNode, 
     return tuple(nodes)
 
 
-def _detail(node: pb.SavedObject, kind: str, captures: Mapping[str, list[int]]) -> dict[str, Json]:
+def _registered_types(function: pb.SavedConcreteFunction) -> list[str]:
+    """Names of types in its signature that a library registers and the loader looks up."""
+    names: list[str] = []
+    left = [function.canonicalized_input_signature, function.output_signature]
+    while left:
+        value = left.pop()
+        match value.WhichOneof("kind"):
+            case "type_spec_value":
+                spec = value.type_spec_value
+                if spec.type_spec_class == pb.TypeSpecProto.REGISTERED_TYPE_SPEC:
+                    names.append(spec.type_spec_class_name)
+                left.append(spec.type_state)
+            case "list_value":
+                left.extend(value.list_value.values)
+            case "tuple_value":
+                left.extend(value.tuple_value.values)
+            case "dict_value":
+                left.extend(value.dict_value.fields.values())
+            case "named_tuple_value":
+                left.extend(each.value for each in value.named_tuple_value.values)
+    return names
+
+
+def _detail(
+    node: pb.SavedObject,
+    kind: str,
+    captures: Mapping[str, list[int]],
+    types: Mapping[str, list[str]],
+) -> dict[str, Json]:
     match kind:
         case "variable":
             variable = node.variable
@@ -147,6 +176,7 @@ def _detail(node: pb.SavedObject, kind: str, captures: Mapping[str, list[int]]) 
             return {
                 "concrete_functions": [*names],
                 "captures": {name: [*captures.get(name, [])] for name in names},
+                "types": [each for name in names for each in types.get(name, ())],
                 "parameters": [*_parameters(node.function.function_spec)],
             }
         case "bare_concrete_function":
@@ -155,6 +185,7 @@ def _detail(node: pb.SavedObject, kind: str, captures: Mapping[str, list[int]]) 
             return {
                 "concrete_functions": [name],
                 "captures": {name: [*captures.get(name, [])]},
+                "types": [*types.get(name, ())],
                 "arguments": [*bare.argument_keywords],
             }
         case "constant":

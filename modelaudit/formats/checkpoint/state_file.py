@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Container
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
@@ -17,6 +18,7 @@ from modelaudit.formats.io.symlinks import is_inside
 from modelaudit.settings import Limits
 
 STATE_FILE = "checkpoint"
+_STEP = re.compile(r"-\d+$")  # at the end of a prefix: which save of a model it is
 
 
 class StateFile(Struct, frozen=True):
@@ -65,19 +67,22 @@ def state_mismatch(state: StateFile, prefix: Path, root: Path) -> Problem | None
     """The problem if the state file does not refer to `prefix`.
 
     An older checkpoint in the history is not a problem, as long as the latest one exists. A latest
-    checkpoint that is not the last of the history is one.
+    checkpoint that is not the last of the history is one. Of several models that share a directory
+    the state file names the last that was saved, which is no problem of the others.
     """
     latest = _base(state.latest)
     history = [_base(name) for name in state.all]
     in_order = not history or history[-1] == latest
     directory = index_path(prefix).parent
     exists = bool(latest) and _exists(index_path(directory / latest))
-    name = "the checkpoint without a name" if is_nameless(prefix) else repr(prefix.name)
     own = latest == prefix.name or (is_nameless(prefix) and not latest)
     if in_order and (own or (prefix.name in history and exists)):
         return None
+    other = is_nameless(prefix) or _STEP.sub("", latest) != _STEP.sub("", prefix.name)
+    if in_order and exists and other:
+        return None
     if in_order and exists:
-        detail = f"refers to {state.latest!r} and does not list {name}"
+        detail = f"refers to {state.latest!r} and does not list {prefix.name!r}"
     elif in_order:
         detail = f"refers to {state.latest!r}, which does not exist"
     else:

@@ -9,6 +9,11 @@ from pathlib import Path
 from msgspec import Struct
 
 _LIST = Path(__file__).with_name("tensorflow_ops.txt")
+# Operations that TensorFlow.js runs and TensorFlow does not have: those of `op_list` in
+# @tensorflow/tfjs-converter 4.22, without the ones of other packages.
+OF_TENSORFLOW_JS = frozenset(
+    ("Conv1D", "DepthwiseConv2d", "FusedDepthwiseConv2dNative", "Ones", "Prelu", "Zeros")
+)
 
 
 class RegisteredOperation(Struct, frozen=True):

@@ -33,6 +33,7 @@ MAX_DEPTH = 64  # as TensorFlow Lite's own verifier
 # Bytes that may be visited, for each byte of the file: several references may lead to one table.
 _SHARED = 4
 _FREE = 1 << 16
+_SMALL = 16  # bytes of a table, or of its description, that a converter writes and leaves
 _ATTR_VALUES = 64  # longer vectors are not shown
 
 
@@ -122,6 +123,24 @@ class FlatBuffer:
         starts = np.append(spans[1:, 0], self.size)
         for i in np.flatnonzero(starts > ends):
             yield int(ends[i]), int(starts[i])
+
+    def small_tables(self, start: int, end: int) -> int:
+        """Bytes between two offsets in tables of at most `_SMALL` bytes, as a converter leaves.
+
+        A table starts with the way back to the description of its fields.
+        """
+        found, at = 0, -(-start // 4) * 4
+        while at + 4 <= end:
+            vtable = at - int(_FORMATS["i32"].unpack(self.read(at, 4))[0])
+            size, nbytes = 0, 0
+            if 0 <= vtable <= self.size - 4:
+                size, nbytes = struct.unpack("<HH", self.read(vtable, 4))
+            if 4 < size <= _SMALL and 4 < nbytes <= _SMALL and at + nbytes <= end:
+                found += nbytes
+                at += -(-nbytes // 4) * 4
+            else:
+                at += 4
+        return found
 
     def _charge(self, start: int, count: int) -> None:
         self.check(start, count)

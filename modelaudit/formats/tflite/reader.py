@@ -22,6 +22,7 @@ from modelaudit.settings import Limits
 
 _VERSION = 3
 _PIECE = 1 << 20
+_LEFT = 1 << 14  # bytes, above which no converter left them
 
 
 def read_tflite(path: Path, limits: Limits) -> Artifact:
@@ -118,6 +119,8 @@ def _unused(
             first = head if what else first or head
     if total:
         evidence: dict[str, Json] = {"tflite": "unused", "measured": total, "head": first.hex()}
+        if total <= _LEFT:
+            evidence["tables"] = sum(flatbuffer.small_tables(*gap) for gap in gaps)
         if what:
             evidence["program"] = what
         detail = f"has {total:,} bytes that nothing in it refers to"

@@ -54,6 +54,10 @@ class _Keras3(DialectTranslator):
             shaped, shape = implied_input(first)
             if shape is not None:
                 layers.append(self._input_layer(shaped, shape, route))
+                if shaped == first:  # the InputLayer has its shape now
+                    kept = {**mapping(first.get("config"))}
+                    kept.pop("batch_input_shape", None)
+                    items[0] = {**first, "config": kept}
         for item in items:
             layers += [step for step, _ in self.steps(item, route)]
         new: Node = {key: values[key] for key in _MODEL_KEYS if key in values}

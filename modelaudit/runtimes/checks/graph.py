@@ -22,6 +22,7 @@ NAMES_CHECKED = (2, 12)
 NAMES_CHECKED_IN_TF1_OBJECTS = (2, 14)
 NAMES_CHECKED_IN_TF1_GRAPHS = (2, 19)
 UNKNOWN_OPERATION = "unknown-operation"  # code of the reason for an operation of no library here
+UNKNOWN_TYPE = "unknown-type"  # of the reason for a type in a signature that a library registers
 SIGNATURES = ("serving_default", "serve")
 DRAWS = "StatelessRandomUniform"  # beginning of the operations that draw random numbers
 # Names that Keras gives to layers that transform their inputs at random, without their number.
@@ -38,6 +39,7 @@ def check(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
         yield from operations(artifact, context)
     elif call in (LoadCall.SAVED_MODEL, LoadCall.TFSM_LAYER):
         yield from operations(artifact, context)
+        yield from _types(artifact)
         yield from _casts(artifact, context)
         yield from silent_differences.graph_addition(artifact, context)
         yield from silent_differences.graph_bins(artifact)
@@ -104,6 +106,27 @@ def operations(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
             f"export from {EXPORT}",
             f"{where}/{node.name}",
         )
+
+
+def _types(artifact: Artifact) -> Iterator[Reason]:
+    """Types in the signatures of functions, which the object loader looks up by their names."""
+    for node in artifact.object_graph:
+        names = node.detail.get("types")
+        for name in names if isinstance(names, list) else ():
+            if isinstance(name, str) and not name.startswith("tf."):
+                yield Reason(
+                    UNKNOWN_TYPE,
+                    LoadOutcome.FAILS,
+                    f"a function of the model takes or returns {name}, which is not a type of "
+                    "TensorFlow",
+                    f"ValueError: The type '{name}' has not been registered. It must be "
+                    "registered before you load this object (typically by importing its module).",
+                    "import the library that registers the type",
+                    f"objects/{node.index}",
+                    unless=f"the library that registers {name} is imported",
+                    sign=name,
+                )
+                return
 
 
 def argument_names(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:

@@ -150,6 +150,18 @@ def test_state_file_that_names_another_checkpoint(tmp_path, latest, history, exp
     assert artifact.extra["checkpoint_state"] == {"latest": latest, "all": history}
 
 
+@pytest.mark.parametrize(
+    ("other", "told"), [("critic", False), ("actor-9", True), ("actor_best", False)]
+)
+def test_models_that_share_a_directory_have_one_state_file(tmp_path, other, told):
+    """`save_weights` names the last one that was saved, whatever else is there."""
+    for name in ("actor", other):
+        write_bundle(tmp_path / name, {"w": np.ones(2, "float32")})
+    (tmp_path / "checkpoint").write_text(f'model_checkpoint_path: "{other}"')
+    problems = read_checkpoint(tmp_path / "actor", LIMITS).problems
+    assert [each.kind for each in problems] == ["state-file-mismatch"] * told
+
+
 def test_an_older_checkpoint_of_the_history_is_no_problem(tmp_path):
     for name in ("ckpt-1", "ckpt-2"):
         write_bundle(tmp_path / name, {"w": np.ones(2, "float32")})

@@ -13,8 +13,10 @@ from modelaudit.facts import Format
 from modelaudit.formats.reader import read
 from modelaudit.formats.sniff import sniff
 from modelaudit.formats.tfjs.sniff import tfjs_format
+from modelaudit.pipeline import run_all_rules
 from modelaudit.registry.discover import discover
 from modelaudit.registry.snapshot import SnapshotReader
+from modelaudit.rules.model import Facts
 from modelaudit.settings import Limits
 from modelaudit.structs import replace
 
@@ -88,6 +90,15 @@ def test_a_graph_model_has_its_graph_and_signature():
     assert [port.tensor for port in signature.inputs] == ["x:0"]
     assert RECORDED["graph"]["inputs"] == ["x"]
     assert signature.inputs[0].shape == (None, 4)
+
+
+@pytest.mark.parametrize(("op", "foreign"), [("Prelu", []), ("OfSomePackage", ["MA752"])])
+def test_operations_of_tensorflow_js_are_not_foreign(copied, op, foreign):
+    def change(document):
+        document["modelTopology"]["node"][-1]["op"] = op
+
+    results = run_all_rules(Facts(copied("graph", change)))
+    assert [each.code for each in results if each.findings and each.code == "MA752"] == foreign
 
 
 def test_labels_of_teachable_machine(tmp_path):

@@ -14,7 +14,7 @@ from modelaudit.rules.security.config.custom_call import loading_fix
 from modelaudit.rules.security.config.examples import dense, example
 from modelaudit.rules.security.config.module_lists import KERAS, imported_module, suspicious_module
 from modelaudit.rules.security.config.object_references import ObjectReference, references
-from modelaudit.runtimes.checks.graph import UNKNOWN_OPERATION
+from modelaudit.runtimes.checks.graph import UNKNOWN_OPERATION, UNKNOWN_TYPE
 from modelaudit.runtimes.checks.lambda_code import UNKNOWN_FUNCTION
 from modelaudit.runtimes.checks.layer_parts import UNKNOWN_OBJECT
 
@@ -140,7 +140,7 @@ def _registrations(facts: Facts) -> set[str]:
         reason.sign
         for prediction in facts.predictions
         for reason in prediction.because
-        if reason.code == UNKNOWN_OPERATION and reason.unless
+        if reason.code in (UNKNOWN_OPERATION, UNKNOWN_TYPE) and reason.unless
     }
     failed = [each.error for each in facts.observations if lacked(facts, each)]
     failed += [each.refused for each in facts.observations]

@@ -36,9 +36,11 @@ def _check(threat: Threat) -> Check:
 
 
 def _left(problem: Problem) -> bool:
-    """Whether the bytes are so few, and no program, that a converter may have left them."""
-    size = problem.evidence.get("measured")
-    return isinstance(size, int) and size <= LEFT_BYTES.value and "program" not in problem.evidence
+    """Whether a converter may have left them: tables of a few bytes, and little else."""
+    size, tables = problem.evidence.get("measured"), problem.evidence.get("tables", 0)
+    if not (isinstance(size, int) and isinstance(tables, int)) or "program" in problem.evidence:
+        return False
+    return size - tables <= LEFT_BYTES.value
 
 
 def _climbs(problem: Problem) -> bool:

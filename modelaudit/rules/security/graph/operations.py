@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
+
 from msgspec import Struct
 
-from modelaudit.facts import Artifact, Graph, GraphFunction, GraphNode
+from modelaudit.facts import Artifact, Format, Graph, GraphFunction, GraphNode
 from modelaudit.formats.graph.dataflow import CALLS
-from modelaudit.formats.graph.op_registry import known_operations
+from modelaudit.formats.graph.op_registry import OF_TENSORFLOW_JS, known_operations
 from modelaudit.rules.security.graph.input_sources import OriginTracer, ValueOrigin
 from modelaudit.rules.security.graph.reachability import (
     CallGraph,
@@ -98,7 +100,9 @@ def _find(artifact: Artifact) -> GraphOperations:
     watched: list[GraphOperation] = []
     foreign: list[GraphOperation] = []
     embedded: list[EmbeddedGraph] = []
-    known = known_operations()
+    known: Set[str] = known_operations().keys()
+    if artifact.format is Format.TFJS_GRAPH:
+        known = known | OF_TENSORFLOW_JS
     outer: list[CallGraph] = []
     graphs: list[FollowedGraph] = []
     for graph in artifact.graphs:
