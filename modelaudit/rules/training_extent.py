@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from modelaudit.audit_types.kernels import KernelInitialization
 from modelaudit.facts import Layer, TensorStats
 from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.formats.keras.compiled_losses import DISTANCES
 from modelaudit.layer_classes import Trait, has
 from modelaudit.measures.architecture.layer_graph import LayerGraph
 from modelaudit.measures.kernels.initializers import canonical_name
@@ -15,6 +16,7 @@ from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
 from modelaudit.rules.cancelled_biases import cancelled_biases
 from modelaudit.rules.grammar import counted
+from modelaudit.rules.heads import paired_heads
 from modelaudit.rules.initial_values import never_trained
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
 from modelaudit.rules.network_heads import saved_graph
@@ -30,6 +32,7 @@ from modelaudit.thresholds.training import (
     HARDLY_MOVED,
     SCALED_AWAY,
     SHORT_REACH,
+    STILL_MOVING,
     UNSCALED,
 )
 from modelaudit.thresholds.weights import MIN_VALUES
@@ -49,9 +52,14 @@ def _pairs(facts: Facts) -> list[tuple[Layer, TensorStats, TensorStats]]:
         name = canonical_name(said if isinstance(said, dict) else {"class_name": said})
         if not (layer.trainable and kernel and kernel.stats and bias and bias.stats):
             continue
-        if name in _ZEROS and kernel.stats.std > 0:
+        if name in _ZEROS:
             found.append((layer, kernel.stats, bias.stats))
     return found
+
+
+def _spread_pairs(facts: Facts) -> list[tuple[Layer, TensorStats, TensorStats]]:
+    """The same without kernels of one value."""
+    return [each for each in _pairs(facts) if each[1].std > 0]
 
 
 def _as_drawn(facts: Facts, state: OptimizerState) -> tuple[float, str] | None:
@@ -61,7 +69,7 @@ def _as_drawn(facts: Facts, state: OptimizerState) -> tuple[float, str] | None:
         The largest bias as a share of the spread of its kernel, if it is small in all layers and
         the kernels still look as their initializers draw them; otherwise None.
     """
-    pairs = _pairs(facts)
+    pairs = _spread_pairs(facts)
     if len(pairs) < 2 or (state.steps or 0) < FEW_STEPS.value or not look_drawn(facts):
         return None
     shares = [(max(abs(b.minimum), abs(b.maximum)) / k.std, x.route) for x, k, b in pairs]
@@ -167,7 +175,7 @@ def _farthest(facts: Facts, state: OptimizerState) -> tuple[float, float] | None
     momentum = state.settings.get("momentum") if state.name.lower() == "rmsprop" else 0.0
     if isinstance(momentum, float) and 0 < momentum < 1:
         step /= 1 - momentum
-    pairs, reach = _pairs(facts), step * (state.steps or 0)
+    pairs, reach = _spread_pairs(facts), step * (state.steps or 0)
     if not pairs or not reach > 0:
         return None
     for layer, _, bias in pairs:
@@ -185,6 +193,43 @@ def short(facts: Facts, state: OptimizerState) -> tuple[float, float] | None:
     """
     found = _farthest(facts, state)
     return found if found is not None and found[1] < SHORT_REACH.value else None
+
+
+def still_moving(rule: Rule, facts: Facts, state: OptimizerState) -> Iterator[Finding]:
+    """The last bias of a regression that every step moved the same way, by all that a step can.
+
+    Steps of Adam and RMSprop have the size of the learning rate while the gradient keeps its sign
+    and size (arXiv:1412.6980, section 2.1), and less as it falls near the target.
+    """
+    whole = (state.rate or 0.0) * (state.steps or 0)
+    # Without a name, averages of squares stand for one of these.
+    squares = not state.name and any(each.second for each in state.moments)
+    scaled = squares or state.name.lower() in {"adam", "adamw", "nadam", "rmsprop"}
+    if not scaled or not whole > 0:
+        return
+    biases = {layer.route: bias for layer, _, bias in _pairs(facts)}
+    for head, loss in paired_heads(facts):
+        bias = biases.get(head.weights.route)
+        if bias is None or loss is None or loss.name not in DISTANCES or head.last != "linear":
+            continue
+        share = min(abs(bias.minimum), abs(bias.maximum)) / whole
+        if STILL_MOVING.value <= share <= 2 - STILL_MOVING.value:
+            yield rule.finding(
+                f"The bias of {head.weights.route} has moved by {share:.0%} of what "
+                f"{counted(state.steps or 0, 'step', 'steps')} of {state.rate:g} can move it: all of "
+                "them went one way, and it had not come near its target when training ended.",
+                route=head.weights.route,
+                title="Training ended on its way to the targets",
+                evidence={
+                    "measured": share,
+                    "unit": STILL_MOVING.unit,
+                    "threshold": STILL_MOVING.value,
+                    "steps": state.steps,
+                },
+                confidence=Confidence.MEDIUM,
+                fix="Scale the targets to a mean of 0 and a standard deviation of 1, or train for more "
+                "epochs, then train again.",
+            )
 
 
 def fix_without_steps(facts: Facts) -> str:

@@ -22,6 +22,7 @@ from modelaudit.rules.training_extent import (
     short,
     slightly_changed,
     steps_without_effect,
+    still_moving,
 )
 from modelaudit.structs import replace
 from modelaudit.thresholds.design import LOW_RATE
@@ -118,11 +119,8 @@ def _few(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if state.rate == 0:
         raise NotRelevant("the learning rate is 0: MA430 judges it")
     if 0 < steps < ONE_PASS.value:
-        why = ""
-        if (
-            facts.artifact.architecture is not None and steps < FEW_STEPS.value
-        ):  # it names initializers
-            why = hardly_left(facts)
+        named = facts.artifact.architecture is not None  # with the initializers
+        why = hardly_left(facts) if named and steps < FEW_STEPS.value else ""
         yield rule.finding(
             f"The optimizer has made {counted(steps, 'step', 'steps')} since the model was "
             f"compiled{why}.",
@@ -146,7 +144,9 @@ def _few(rule: Rule, facts: Facts) -> Iterator[Finding]:
             if state.rate is not None and state.rate < LOW_RATE.value
             else "Train for more epochs.",
         )
-    elif 0 < steps < MANY_STEPS.value and not [*hardly_changed(rule, facts, state)]:
+        return
+    yield from still_moving(rule, facts, state)
+    if 0 < steps < MANY_STEPS.value and not [*hardly_changed(rule, facts, state)]:
         yield from slightly_changed(rule, facts)
 
 

@@ -50,6 +50,13 @@ ONE_PASS = Threshold(
     "one pass over 2,000 inputs in batches of 32; 61 faulty programs and 36 corrected ones: 15 to "
     "50 steps where too few were the fault, 180 and more where not",
 )
+STILL_MOVING = Threshold(
+    0.9,
+    "of what all steps can move it",
+    "distance of the last bias of a regression from its start, from which training had hardly "
+    "begun to come near the targets",
+    "constant gradients: 1; targets that were reached half: 0.8",
+)
 MANY_STEPS = Threshold(
     500,
     "steps",

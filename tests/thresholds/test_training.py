@@ -237,6 +237,20 @@ def steps_that_move_little(steps):
     return slightly(0.1, steps)
 
 
+@at("training.STILL_MOVING", {0.899: [], 0.9: ["low"], 0.901: ["low"]})
+def distance_of_the_last_bias(share):
+    """After 500 steps of Adam, each of 0.001 at most."""
+    facts = adam(("head", 0.1, 0.1))
+    names = {"kernel": "head/kernel", "bias": "bias"}
+    head = examples.layer("head", "Dense", names, {"units": 1})
+    artifact = replace(facts.artifact, architecture=examples.model(head).architecture)
+    stats = TensorStats(*[500 * 0.001 * share] * 3, 0.0, 0, 0)
+    tensors = (*artifact.tensors, examples.tensor("bias", (1,), stats))
+    training = {**(artifact.training or {}), "loss": "mse"}
+    artifact = replace(artifact, tensors=tensors, training=training)
+    return severities("MA432", replace(facts, artifact=artifact))
+
+
 @at("training.HARDLY_MOVED", {0.0199: ["low"], 0.02: [], 0.0201: []})
 def share_of_biases(share):
     sgd = {"class_name": "SGD", "config": {"learning_rate": 0.01}}
