@@ -18,6 +18,7 @@ from modelaudit.audit_types.diagnosis import (
     Diagnosis,
     Evidence,
     NextStep,
+    RuledOut,
     Undecidable,
 )
 from modelaudit.diagnosis.advice import ADVICE
@@ -236,6 +237,14 @@ def concluded(
     return steps, tuple(sorted(causes, key=_rank))
 
 
+def _lacked(case: Case, each: Undecidable) -> RuledOut | None:
+    """An open question about something that the model has not, as ruled out."""
+    without = case.facts.measurements is not None and not case.batchnorm
+    if not without or each.cause not in {"bn-statistics-lost", "bn-statistics-unsettled"}:
+        return None
+    return RuledOut(each.cause, each.what, "the model has no batch normalisation")
+
+
 def diagnose(facts: Facts, results: tuple[RuleResult, ...]) -> Diagnosis:
     """Run the procedure and determine what explains the model's behaviour.
 
@@ -252,8 +261,8 @@ def diagnose(facts: Facts, results: tuple[RuleResult, ...]) -> Diagnosis:
             QUESTION if case.words.oriented else QUESTION_WITHOUT_SIDES,
             "",
             causes,
-            steps.ruled_out,
-            steps.open,
+            (*steps.ruled_out, *(r for each in steps.open if (r := _lacked(case, each)))),
+            tuple(each for each in steps.open if not _lacked(case, each)),
         ),
         consequences=steps.consequences,
         odds=known.section(),

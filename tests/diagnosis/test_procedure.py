@@ -72,7 +72,11 @@ def test_consequences_name_their_cause():
 
 def test_given_images_are_not_asked_for_when_the_model_was_not_run():
     """Images may have been given but not used, which is another reason."""
-    found = replace(facts(), behaviour=None, probe_skipped="it holds code")
+    found = replace(
+        facts(measured=measurements(batchnorm=[norm()])),
+        behaviour=None,
+        probe_skipped="it holds code",
+    )
     diagnosis = diagnose(found, ())
     open_ = {each.cause: each.needs for each in diagnosis.undecidable}
     assert "it holds code" in open_["little-information"]

@@ -229,6 +229,7 @@ def test_an_attempt_without_end_contradicts_no_prediction(status: Status) -> Non
     [
         (Status.TIMEOUT, Outcome.NOT_APPLICABLE),
         (Status.MEMORY, Outcome.NOT_APPLICABLE),
+        (Status.UNAVAILABLE, Outcome.NOT_APPLICABLE),  # Keras 3 did not start on a busy machine
         (Status.CRASHED, Outcome.FAIL),
         (Status.FAILED, Outcome.FAIL),
     ],
@@ -238,6 +239,11 @@ def test_a_model_that_ran_into_a_limit_in_one_runtime_may_load(
 ) -> None:
     facts = examples.observed(status, Status.FAILED)()
     assert run_rule(rule("MA210"), facts).outcome is outcome
+
+
+def test_a_model_that_keras_3_refuses_needs_no_tf_keras() -> None:
+    facts = examples.observed(Status.FAILED, Status.UNAVAILABLE)()
+    assert run_rule(rule("MA210"), facts).outcome is Outcome.FAIL
 
 
 def differing(unless: str = "") -> Prediction:

@@ -130,8 +130,8 @@ def learned(case: Case, output: OutputBehaviour, effect: TransformEffect) -> boo
     nfv = effect.nfv
     if nfv is None:
         return False
-    if nfv < LEARNED.value:
-        return effect.kappa is None or effect.kappa > KAPPA.value
+    if nfv < LEARNED.value and (effect.kappa is None or effect.kappa > KAPPA.value):
+        return True
     scores = output.accuracy or output.fit
     p = output.worse_p.get(effect.name)
     if p is not None and "e" in scores and effect.name in scores:
@@ -139,7 +139,11 @@ def learned(case: Case, output: OutputBehaviour, effect: TransformEffect) -> boo
         if _knows(output) and abs(lost) < ACCURACY_LOSS.value and p >= EQUAL_P.value:
             return True
         better = lost <= -ACCURACY_LOSS.value  # flipped inputs are the ones that it knows
-        return False if better or p < BETTER_P.value or nfv >= SENSITIVE.value else None
+        if better or p < BETTER_P.value or not LEARNED.value <= nfv < SENSITIVE.value:
+            return False
+        return None
+    if nfv < LEARNED.value:
+        return False
     if augmented(case, effect) and _says_as_much(output, effect.name):
         return True
     if nfv >= SENSITIVE.value:

@@ -216,7 +216,11 @@ def _of_three_axes(sizes: Shape, spatial: set[int]) -> InputModality:
     said = "an input of three axes" + ", which a 2-D layer reads" * read
     if channels not in {1, 3, 4}:
         return InputModality(Modality.IMAGE, Confidence.LOW, said)
-    return InputModality(Modality.IMAGE, Confidence.HIGH if read else Confidence.MEDIUM, said)
+    sure = read
+    if channels == 1 and sides[0] != sides[1]:
+        said += f", of {sides[0]} x {sides[1]} with one channel: an image, or a spectrogram"
+        sure = False
+    return InputModality(Modality.IMAGE, Confidence.HIGH if sure else Confidence.MEDIUM, said)
 
 
 def _elongated(sides: Sequence[int | None]) -> bool:

@@ -68,7 +68,7 @@ def in_words(said: str, words: ModalityWords) -> str:
         ("image", words.one),
         ("images", words.many),
         ("Images", words.many[:1].upper() + words.many[1:]),
-        ("varied", "images of different classes" if image else f"real {words.many}"),
+        ("varied", "images of different classes or targets" if image else f"real {words.many}"),
     ):
         said = said.replace("{" + key + "}", value)
     said = re.sub(r"\[\[(.*?)\]\]", r"\1" if words.oriented else "", said).rstrip()

@@ -72,6 +72,14 @@ def test_labels_decide_whether_flipped_images_are_recognised_as_well(nfv, flippe
     assert learned(Case(facts(behaviour(seen)), ()), seen, mirror(nfv)) is alike
 
 
+@pytest.mark.parametrize(("flipped", "p", "alike"), [(0.27, 0.4, True), (0.2, 1e-3, False)])
+def test_labels_decide_where_an_unsure_model_changes_little_but_its_classes(flipped, p, alike):
+    seen = output(accuracy={"e": 0.28, "H": flipped}, worse_p={"H": p}, chance_p=1e-6)
+    unsure = replace(mirror(0.02), kappa=0.1)
+    assert learned(Case(facts(behaviour(seen)), ()), seen, unsure) is alike
+    assert learned(Case(facts(behaviour(output())), ()), output(), unsure) is False
+
+
 def test_labels_that_are_met_by_chance_show_no_invariance():
     seen = output(accuracy={"e": 0.1, "H": 0.1}, worse_p={"H": 0.5}, chance_p=0.4)
     assert learned(Case(facts(behaviour(seen)), ()), seen, mirror(0.4)) is False

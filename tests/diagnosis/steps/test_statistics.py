@@ -11,7 +11,16 @@ from modelaudit.diagnosis.procedure import PROCEDURE
 from modelaudit.diagnosis.steps.statistics import unsettled_statistics, wrong_weights
 from modelaudit.rules import examples
 from modelaudit.structs import replace
-from tests.diagnosis.cases import behaviour, diagnosed, facts, fit, output, quiet
+from tests.diagnosis.cases import (
+    behaviour,
+    diagnosed,
+    facts,
+    fit,
+    measurements,
+    norm,
+    output,
+    quiet,
+)
 from tests.thresholds.edges import case
 
 pytestmark = pytest.mark.usefixtures("steps_alone")
@@ -105,3 +114,10 @@ def test_the_statistics_of_one_layer_are_compared_with_all(one, every, scores, s
     seen = behaviour(given, batchnorm=(fit(), fit(0.6, "later")), interventions=tried)
     found = wrong_weights(case(seen))
     assert said in found.evidence[2].text
+
+
+@pytest.mark.parametrize("layers", [(), (norm(),)])
+def test_without_batch_normalisation_its_statistics_are_no_open_question(layers):
+    found = diagnosed(behaviour(output(), user=False), measurements(batchnorm=layers))
+    asked = {each.cause for each in found.undecidable}
+    assert ("bn-statistics-unsettled" in asked) is bool(layers)

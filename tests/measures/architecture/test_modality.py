@@ -173,6 +173,11 @@ def test_the_confidence_is_stated(shape, chain, confidence) -> None:
 def test_without_layers_kernels_decide() -> None:
     port = Port("x", "float32", (None, 28, 28, 1))
     assert kind_of(port, kernels=(kernel(2),)).confidence is Confidence.HIGH
+    sound = kind_of(Port("x", "float32", (None, 31, 24, 1)), kernels=(kernel(2),))
+    assert (sound.kind, sound.confidence) == ("image", Confidence.MEDIUM)
+    assert "or a spectrogram" in sound.because
+    colour = kind_of(Port("x", "float32", (None, 31, 24, 3)), kernels=(kernel(2),))
+    assert colour.confidence is Confidence.HIGH
     assert kind_of(Port("x", "float32", (None, 100)), kernels=(kernel(1),)).kind == "series"
     weights = Artifact(HERE, Format.WEIGHTS_H5_V3, kernels=(kernel(2),))
     assert model_modality(weights).kind == "image"
@@ -218,7 +223,8 @@ def test_of_several_kinds_the_one_with_most_axes_decides_with_less_confidence() 
 def test_words_are_filled_in_and_sides_left_out() -> None:
     said = "Provide {varied}. [[Mirrored ]]{images} need another {image}[[, flipped or not]]."
     assert in_words(said, WORDS[Modality.IMAGE]) == (
-        "Provide images of different classes. Mirrored images need another image, flipped or not."
+        "Provide images of different classes or targets. "
+        "Mirrored images need another image, flipped or not."
     )
     assert in_words(said, WORDS[Modality.TABLE]) == ("Provide real rows. Rows need another row.")
 
