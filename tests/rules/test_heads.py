@@ -129,7 +129,7 @@ def faults(keras):
             *("MA308", "medium", [dense(3, "softmax"), layers.GaussianNoise(0.5)]),
             "categorical_crossentropy",
         ),
-        "growing mask": ("MA306", "medium", [dense(1, "relu")], "dice"),
+        "growing mask": ("MA306", "medium", [dense(1, "relu")], losses.Dice()),
         "open mask": ("MA306", "medium", [dense(3)], losses.Tversky()),
         "bounded": ("MA306", "low", [dense(1, "sigmoid")], "mae"),
         "bounded twice": ("MA306", "low", [dense(1, "tanh")], "mse"),

@@ -88,6 +88,10 @@ TWINS = {
         ("MA306", SCORES, by_name("dice")),
         ("MA306", SCORES, {"loss": {"class_name": "Dice", "config": {}}}),
     ),
+    "the same in an HDF5 file": (
+        ("MA306", SCORES, {"loss": "dice", "optimizer_config": {}}),
+        ("MA306", SCORES, {"loss": "dice"}),
+    ),
     "dropout for a contrastive loss": (
         ("MA308", SCORES, layer("Dropout", rate=0.1), OWN),
         ("MA308", SCORES, layer("Dropout", rate=0.1), TRAINED),
@@ -125,10 +129,10 @@ TWINS = {
         ("MA322", layer("ActivityRegularization", l1=1.0, l2=0.0), HEAD, TRAINED),
     ),
     "times that are scaled twice": (
-        ("MA322", scaled(1e-3, 0.0), layer("Rescaling", scale=1e-5, shape=(None, 1)), HEAD, {}),
+        ("MA322", scaled(1e-3, 0.0), layer("Rescaling", scale=1e-5, shape=(None, 1), name="second"), HEAD, {}),
         (
             *("MA322", scaled(1 / 255, 0.0)),
-            *(layer("Rescaling", scale=1 / 255, shape=(None, 8, 8, 3)), HEAD, {}),
+            *(layer("Rescaling", scale=1 / 255, shape=(None, 8, 8, 3), name="second"), HEAD, {}),
         ),
     ),
 }

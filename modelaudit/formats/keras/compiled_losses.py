@@ -50,7 +50,8 @@ class CompiledLoss(Struct, frozen=True):
         from_logits: whether it applies the softmax or sigmoid itself; False by default.
         axis: the axis of the classes.
         smoothing: `label_smoothing`, the share of each label that goes to all classes.
-        by_name: whether only the name of a function is saved, which may be the author's own.
+        by_name: whether only the name of a function is saved, which may be the author's own. A text
+            in the settings of an archive is what `compile` was given: a name that Keras knows.
     """
 
     name: str
@@ -79,14 +80,16 @@ def compiled_losses(
         outputs: `named_outputs`.
     """
     given = training.get("loss") if training else None
+    hdf5 = training is not None and "optimizer_config" in training
     if isinstance(given, list):
-        return tuple(map(_loss, given if len(given) == len(outputs) else [None] * len(outputs)))
+        each = given if len(given) == len(outputs) else [None] * len(outputs)
+        return tuple(_loss(one, hdf5) for one in each)
     if isinstance(given, dict) and "class_name" not in given:
-        return tuple(_loss(given.get(name)) for name in outputs)
-    return (_loss(given),) * len(outputs)
+        return tuple(_loss(given.get(name), hdf5) for name in outputs)
+    return (_loss(given, hdf5),) * len(outputs)
 
 
-def _loss(value: Json) -> CompiledLoss | None:
+def _loss(value: Json, in_hdf5: bool) -> CompiledLoss | None:
     name = activation(value)  # losses are saved in the same forms as activations
     if not name:
         return None
@@ -99,5 +102,5 @@ def _loss(value: Json) -> CompiledLoss | None:
         from_logits=config.get("from_logits") is True,
         axis=axis if isinstance(axis, int) else -1,
         smoothing=number(smoothing) or 0.0,
-        by_name=not isinstance(value, dict) or value.get("class_name") == "function",
+        by_name=value.get("class_name") == "function" if isinstance(value, dict) else in_hdf5,
     )
