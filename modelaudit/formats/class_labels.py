@@ -75,9 +75,10 @@ def _shared(place: Path, model: Path) -> bool:
 
 
 def label_lines(data: bytes) -> list[str]:
-    """The names in a text, one a line, without the numbers of lines that count from 0."""
+    """The names in a text, one a line, without first comments and numbers that count from 0."""
     text = data.decode("utf-8-sig", "replace")
     lines = [line.strip() for line in text.splitlines()[: _MOST + 1] if line.strip()]
+    lines = [*itertools.dropwhile(lambda line: line.startswith("# "), lines)]
     numbered = [line.split(maxsplit=1) for line in lines]
     if all(parts[0] == str(index) and len(parts) > 1 for index, parts in enumerate(numbered)):
         return [parts[1] for parts in numbered]

@@ -129,7 +129,13 @@ TWINS = {
         ("MA322", layer("ActivityRegularization", l1=1.0, l2=0.0), HEAD, TRAINED),
     ),
     "times that are scaled twice": (
-        ("MA322", scaled(1e-3, 0.0), layer("Rescaling", scale=1e-5, shape=(None, 1), name="second"), HEAD, {}),
+        (
+            "MA322",
+            scaled(1e-3, 0.0),
+            layer("Rescaling", scale=1e-5, shape=(None, 1), name="second"),
+            HEAD,
+            {},
+        ),
         (
             *("MA322", scaled(1 / 255, 0.0)),
             *(layer("Rescaling", scale=1 / 255, shape=(None, 8, 8, 3), name="second"), HEAD, {}),

@@ -11,6 +11,7 @@ import pytest
 from modelaudit.audit_types.behaviour import Collapse
 from modelaudit.facts import FileEntry, Format, Json
 from modelaudit.findings import Severity
+from modelaudit.formats.class_labels import label_lines
 from modelaudit.formats.reader import read
 from modelaudit.rules import examples, examples_behaviour
 from modelaudit.rules.catalogue import rule
@@ -78,6 +79,14 @@ TWINS = {
         ("MA715", from_package("spektral2.layers")),
     ),
     "sound of bytes": (("MA708", called("audio.decode_wav")), ("MA708", called("audio.write"))),
+    "operations by their names": (
+        ("MA704", called("raw_ops.Relu")),
+        ("MA704", called("raw_ops.DatasetFromGraph")),
+    ),
+    "operations on files by their names": (
+        ("MA708", called("io.decode_csv")),
+        ("MA704", called("raw_ops.ReadFile")),
+    ),
     "parsed examples": (
         ("MA708", called("io.parse_example")),
         ("MA704", called("io.write_file")),
@@ -203,3 +212,8 @@ def test_made_up_rows_may_be_beside_the_data(code, class_name, larger, shape, se
         artifact=examples.model(examples.layer("first", class_name)),
     )
     assert [str(x.severity) for x in run_rule(rule(code), facts).findings] == [severity]
+
+
+@pytest.mark.parametrize("text", ["# of 2024\ncat\ndog\n", "cat\ndog\n", "# of\n0 cat\n1 dog\n"])
+def test_a_comment_is_no_class(text):
+    assert label_lines(text.encode()) == ["cat", "dog"]

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from modelaudit.facts import Artifact, Json
 from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.formats.graph.op_registry import known_operations
 from modelaudit.rules.model import Check, Facts, Family, Need, Rule
 from modelaudit.rules.security.config.capabilities import abilities
 from modelaudit.rules.security.config.examples import dense, example, function, keras_layer
@@ -27,7 +28,7 @@ from modelaudit.rules.security.config_walk import (
     ConfigText,
     config_tree,
 )
-from modelaudit.rules.security.op_threats import WATCHED
+from modelaudit.rules.security.op_threats import LOOPS, NATIVE, RUNS_GRAPH, WATCHED
 from modelaudit.structs import PerObject, replace
 
 _DOTTED = re.compile(r"(?:[^\W\d]\w*+\.)*+[^\W\d]\w*+")
@@ -191,8 +192,12 @@ def _dangerous_call(reference: ObjectReference) -> list[str]:
     parts = reference.module.split(".")
     if parts[0] != "tensorflow" or KERAS & {*parts[1:]}:
         return []
-    threat = WATCHED.get(reference.name)
     names = reference.name.split(".")
+    raw = names[0] == "raw_ops"
+    threat = WATCHED.get(names[-1] if raw else reference.name)
+    other = LOOPS | NATIVE | {RUNS_GRAPH}
+    if raw and not threat and names[-1] in known_operations() and names[-1] not in other:
+        return []  # it computes; MA708 tells it
     # A class of `raw_ops` or `saved_model` can be anything; a function there is dangerous.
     found = list(abilities((*parts, *names) if reference.is_called else names))
     return [threat.does] if threat else found

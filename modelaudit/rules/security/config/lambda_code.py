@@ -17,13 +17,14 @@ from modelaudit.rules.security.config.examples import (
     example,
     lambda_layer,
 )
-from modelaudit.rules.security.op_threats import LOOPS, NATIVE, WATCHED
+from modelaudit.rules.security.op_threats import LOOPS, NATIVE, RUNS_GRAPH, WATCHED
 
 _H5_NOTE = (
     " Keras before 3.11.3 runs it when it loads an .h5 file, regardless of `safe_mode`"
     " (CVE-2025-9905)."
 )
 _SHOWN = 8
+_HARMFUL = WATCHED.keys() | LOOPS | NATIVE | {RUNS_GRAPH}
 
 
 def _codes(facts: Facts) -> tuple[CodeSite, ...]:
@@ -35,7 +36,7 @@ def _abilities(code: CodeSite) -> dict[str, list[str]]:
     found = abilities(code.names)
     listed = code.judged.unlisted  # what MA717 then tells
     alone = listed and [*found.values()] == [["raw_ops"]]
-    return {} if alone and not {*code.names} & (WATCHED.keys() | LOOPS | NATIVE) else found
+    return {} if alone and not {*code.names} & _HARMFUL else found
 
 
 def _finding(
