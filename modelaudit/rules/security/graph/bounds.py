@@ -9,6 +9,7 @@ from modelaudit.formats.keras.builtin_layers import words
 from modelaudit.rules.security.graph.constant_folding import fold
 from modelaudit.rules.security.graph.extents import Attributes, Bounds, Extent, Inputs, nth, shaped
 
+MANY = 1 << 16  # elements of tensors whose bounds are followed: lists of fewer places are small
 _PASSES = words(
     """Identity Snapshot StopGradient EnsureShape Cast Reshape BroadcastTo Tile ExpandDims Squeeze
     Transpose ReverseV2 Enter Exit"""

@@ -9,7 +9,7 @@ from itertools import zip_longest
 
 from modelaudit.facts import Json
 from modelaudit.formats.keras.builtin_layers import words
-from modelaudit.rules.security.graph.bounds import bounds_of, listed
+from modelaudit.rules.security.graph.bounds import MANY, bounds_of, listed
 from modelaudit.rules.security.graph.constant_folding import fold
 from modelaudit.rules.security.graph.extents import (
     MOST,
@@ -260,8 +260,8 @@ def _concatenated(op: str, inputs: Inputs) -> Extent:
 def made(op: str, inputs: Inputs, attributes: Attributes) -> Extent:
     """The first output of an operation; unknown for one that is not among those above."""
     found = _made(op, inputs, attributes)
-    bounds = bounds_of(op, inputs, attributes)
-    found = found if bounds is None else replace(found, bounds=bounds)
+    if found.elements >= MANY:
+        found = replace(found, bounds=bounds_of(op, inputs, attributes))
     if not inputs or op not in FOLDED or not all(each.exact for each in inputs):
         return found
     if op in _CUMULATIVE:

@@ -24,6 +24,7 @@ _DECOMPOSITIONS: Mapping[str, int] = {
     "MatrixLogarithm": 500,
 }
 _CONVOLUTIONS = words("Conv2D Conv3D")
+_MULTIPLY = frozenset(("Einsum", *_DECOMPOSITIONS, *MATRIX, *_CONVOLUTIONS))
 
 
 def products(op: str, inputs: Inputs, attributes: Attributes, result: Extent) -> int:
@@ -35,6 +36,8 @@ def products(op: str, inputs: Inputs, attributes: Attributes, result: Extent) ->
         attributes: of the operation.
         result: what is known of its first output.
     """
+    if op not in _MULTIPLY:
+        return 0
     shape = nth(inputs, 0).shape or ()
     if op in _DECOMPOSITIONS and len(shape) > 1:
         short, long = sorted(shape[-2:])
@@ -43,10 +46,8 @@ def products(op: str, inputs: Inputs, attributes: Attributes, result: Extent) ->
         count = result.elements * shape[-2 if turned(attributes)[0] else -1]
     elif op in _CONVOLUTIONS and result.shape is not None:
         count = result.elements * math.prod((nth(inputs, 1).shape or (1,))[:-1])
-    elif op == "Einsum":
-        count = math.prod(_labels(inputs, attributes).values())
     else:
-        return 0
+        count = math.prod(_labels(inputs, attributes).values()) if op == "Einsum" else 0
     return min(count, MOST)
 
 

@@ -241,9 +241,9 @@ class FunctionCost(Place):
 
         An operation whose result does not fit ends before it has multiplied.
         """
-        if value.bytes >= self.costs.most_bytes:
-            return
         count = products(node.op, inputs, node.attrs, value)
+        if not count or value.bytes >= self.costs.most_bytes:
+            return
         rounds = count // PER_ROUND
         self.rounds = min(self.rounds + rounds, MOST)
         if rounds > self.costs.most_rounds:
