@@ -112,7 +112,7 @@ class TensorStats(Struct, frozen=True):
     run of zeros in C order has `zero_run` elements and starts at element `zero_run_at`, that of
     values that are not finite likewise. `second` is the second largest magnitude, 0 if it is not
     known. Of rows (see `is_row`), `faded` counts the elements of a magnitude up to `FADED`, zeros
-    included.
+    included. Of the values that are not finite, `infinite` are no NaN.
     """
 
     minimum: float
@@ -127,6 +127,7 @@ class TensorStats(Struct, frozen=True):
     nonfinite_run: int = 0
     nonfinite_run_at: int = 0
     faded: int = 0
+    infinite: int = 0
 
     @property
     def constant(self) -> bool:

@@ -51,6 +51,7 @@ class WeightMoments(Struct, frozen=True):
         role: kernel, bias and so on; empty where it is unknown.
         shape: of the weight.
         first: largest magnitude of the average gradient.
+        typical: root mean square of the average gradients; 0 where it keeps none.
         second: largest average of squared gradients.
         mean_second: mean of these.
         zeros: number of entries whose average of squared gradients is exactly 0.
@@ -68,6 +69,7 @@ class WeightMoments(Struct, frozen=True):
     zeros: int = 0
     faded: int = 0
     squares: str = ""
+    typical: float = 0.0
 
 
 class OptimizerState(Struct, frozen=True):
@@ -339,4 +341,5 @@ def _summed(route: str, role: str, first: Tensor | None, second: Tensor | None) 
         v.zeros if v else 0,
         used.faded if (used := m or v) else 0,
         second.name if second else "",
+        math.hypot(m.mean, m.std) if m else 0.0,
     )

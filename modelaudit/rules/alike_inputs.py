@@ -207,18 +207,20 @@ def _unmasked(graph: LayerGraph | None, route: str, value: float) -> str:
 def _only_input(kernel: WeightMoments, bias: WeightMoments) -> float | None:
     """The size of the input of a layer, if every value of it was the same in training.
 
-    For z = x W + b, the gradients are dL/dW[i, j] = x[i] dL/db[j].
+    For z = x W + b, the gradients are dL/dW[i, j] = x[i] dL/db[j]. Of inputs that are 1 or -1, the
+    squares are those of the bias as well; their averages themselves cancel.
     """
     if not (bias.first and bias.second and bias.mean_second):
         return None
     if kernel.first is None or kernel.second is None or kernel.mean_second is None:
         return None
     ratio = kernel.first / bias.first
-    squares = (
+    pairs = (
         (kernel.second, bias.second * ratio**2),
         (kernel.mean_second, bias.mean_second * ratio**2),
+        (kernel.typical, bias.typical * ratio),
     )
-    same = all(math.isclose(one, other, rel_tol=ONE_RATIO.value) for one, other in squares)
+    same = all(math.isclose(one, other, rel_tol=ONE_RATIO.value) for one, other in pairs)
     return ratio if same else None
 
 

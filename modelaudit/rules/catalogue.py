@@ -29,6 +29,7 @@ from modelaudit.rules import (
     missing_parts,
     mlflow,
     network_design,
+    non_finite,
     nondeterminism,
     norm_values,
     outputs,
@@ -66,6 +67,7 @@ CATALOGUE: tuple[Rule, ...] = tuple(
         (
             *integrity.RULES,
             *completeness.RULES,
+            *non_finite.RULES,
             *weight_owners.RULES,
             *compatibility.RULES,
             *uncompiled.RULES,

@@ -14,6 +14,8 @@ from modelaudit.thresholds.weights import (
     USUAL_DRIFT,
 )
 
+USUAL = frozenset({"GlorotUniform", "Orthogonal", "RandomUniform"})  # defaults of Keras' layers
+
 
 def bounded(kernel: KernelInitialization) -> bool:
     """Whether training soon moves some of its weights away from what the initializer draws."""

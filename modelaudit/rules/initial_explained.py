@@ -32,6 +32,10 @@ SLIGHTLY = (
     "The optimizer's moments of these values are not 0: gradients reached them. The steps may have "
     "been too few or too small to show."
 )
+ROTATION = (
+    "A matrix that was computed, such as principal components, a cosine transform or a rotation, and one "
+    "that a constraint keeps orthogonal look the same."
+)
 SIBLINGS = (
     "The same layers have other kernels of the same shape, which are trained. The file does not "
     "tell whether these were skipped by a restore or never used in training."
@@ -78,6 +82,10 @@ EXPLAINED: Mapping[str, tuple[str, str]] = {
             "If each kernel is for one kind of input, such as a number of neighbors, and the training data "
             "had none of these kinds, nothing is wrong. Otherwise, load the weights again."
         ),
+    ),
+    ROTATION: (
+        "An orthogonal matrix may still have its initial values",
+        "If it was computed or is kept orthogonal, nothing is wrong. Otherwise, load the weights again.",
     ),
     NO_GRADIENT: (
         "Kernels received no gradient in training",

@@ -7,14 +7,13 @@ that training has moved.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from modelaudit.audit_types.kernels import BatchNormState, KernelInitialization
 from modelaudit.facts import Artifact
 from modelaudit.findings import Severity
-from modelaudit.measures.kernels.other_weights import AVERAGE, STARTS
 from modelaudit.rules.drawn_weights import (
+    USUAL,
     bounded,
     drift,
     few,
@@ -34,9 +33,11 @@ from modelaudit.rules.initial_explained import (
     NO_GRADIENT,
     NO_STATE,
     ONE_STEP,
+    ROTATION,
     SIBLINGS,
     SLIGHTLY,
 )
+from modelaudit.rules.moving_averages import averages_apart
 from modelaudit.rules.training_reach import (
     barely_trained,
     far_from_start,
@@ -49,6 +50,7 @@ from modelaudit.rules.training_traces import (
     faded_moments,
     left_out,
     left_over,
+    may_be_rotation,
     one_step,
     optimizer_moved,
     tells_frozen,
@@ -65,12 +67,8 @@ from modelaudit.thresholds.weights import (
     LIGHT,
     MIN_WEIGHTS_ALONE,
     SMALL,
-    SPREAD,
-    UNMOVED,
     USUAL_DRIFT,
 )
-
-_USUAL = frozenset({"GlorotUniform", "Orthogonal", "RandomUniform"})  # defaults of Keras' layers
 
 
 def never_trained(
@@ -85,7 +83,7 @@ def never_trained(
         kernels: all kernels, with undecidable ones.
         norms: its batch normalizations.
     """
-    kernels, _ = hardly_moved(artifact, _apart(kernels)[0])
+    kernels, _ = hardly_moved(artifact, averages_apart(kernels)[0])
     drawn = [
         kernel
         for kernel in kernels
@@ -150,7 +148,7 @@ def left_initial(
     """
     found = _left_initial(artifact, kernels, norms)
     if all(each.against in {FEATURES, NO_STATE, BODY} for each in found):
-        found = only_head_moved(artifact, _apart(kernels)[0]) or found
+        found = only_head_moved(artifact, averages_apart(kernels)[0]) or found
     steps = barely_trained(artifact) if found else 0
     if not steps:
         return tuple(
@@ -176,7 +174,7 @@ def _left_initial(
     kernels: Sequence[KernelInitialization],
     norms: Sequence[BatchNormState],
 ) -> tuple[Untouched, ...]:
-    kernels, _ = _apart(kernels)
+    kernels, _ = averages_apart(kernels)
     others = [kernel for kernel in kernels if kernel.tests.get("fits") is False]
     moved = len(others)
     as_drawn = [kernel for kernel in kernels if kernel.tests.get("fits") is True]
@@ -230,8 +228,8 @@ def _left_initial(
             against, severity = ONE_STEP, Severity.LOW
         elif dead is None:
             against, severity = FADED_MOMENTS, Severity.LOW
-        elif among_siblings(artifact, kernel, kernels):
-            against, severity = SIBLINGS, Severity.LOW
+        elif other := _other_cause(artifact, kernel, kernels):
+            against, severity = other, Severity.LOW
         elif designed and severity is Severity.HIGH:
             against = "The file does not tell whether its layers are frozen."
             severity = Severity.MEDIUM if moved > 1 else Severity.LOW
@@ -239,6 +237,15 @@ def _left_initial(
             against = ""
         found.append(Untouched(kernel, severity, against))
     return whole_networks(artifact, body_left_out(artifact, found), kernels)
+
+
+def _other_cause(
+    artifact: Artifact, kernel: KernelInitialization, kernels: Sequence[KernelInitialization]
+) -> str:
+    """What else explains a kernel that looks as drawn; empty if nothing does."""
+    if among_siblings(artifact, kernel, kernels):
+        return SIBLINGS
+    return ROTATION if may_be_rotation(artifact, kernel) else ""
 
 
 def _slightly(
@@ -252,49 +259,6 @@ def _slightly(
     """
     alike = [each for each in beside if bounded(each) or not bounded(kernel)]
     return len(alike) > LIGHT.value * moved and kernel.tests.get("law") != "orthogonal"
-
-
-def stale_averages(
-    artifact: Artifact, kernels: Sequence[KernelInitialization]
-) -> tuple[list[str], int]:
-    """Moving averages at initial values of a model whose weights have moved, and the number of all.
-
-    Averages of vectors are at their initial values if they are still all 0 or all 1. Matrices are
-    tested together: a single small one may look as drawn. Averages that follow the weights are
-    distributed like them, so several that look as drawn beside weights that do not are stale, too,
-    whichever initializer they fit.
-
-    Args:
-        artifact: the model.
-        kernels: all kernels and moving averages of matrices.
-    """
-    stats = {tensor.name: tensor.stats for tensor in artifact.tensors if tensor.size > 1}
-    constant = {name for name, each in stats.items() if each and each.constant}
-    starts = {name for name in constant if (each := stats[name]) and each.minimum in STARTS}
-    names = [name for name in stats if name.endswith(AVERAGE)]
-    still = [x for x in names if x in starts and x.removesuffix(AVERAGE) in stats.keys() - constant]
-    weights, averages = _apart(kernels)
-    others = [kernel for kernel in weights if kernel.tests.get("fits") is False]
-    moved = {kernel.tensor + AVERAGE for kernel in others}
-    drawn = [each for each in averages if each.tests.get("fits") is True]
-    apart = [each for each in drawn if each.tensor in moved]
-    usual = [each for each in drawn if each.initializer in _USUAL]
-    count = sum(each.weights for each in usual)
-    chance = math.exp(-drift(others, SPREAD.value) * count) * len(averages)
-    found: list[KernelInitialization] = []
-    if still or len(apart) > max(1, len(averages) - len(drawn)):
-        found = drawn
-    elif others and usual and chance < UNMOVED.value:
-        found = usual
-    return still + [each.tensor for each in found], len({*names, *(x.tensor for x in averages)})
-
-
-def _apart(
-    kernels: Sequence[KernelInitialization],
-) -> tuple[list[KernelInitialization], list[KernelInitialization]]:
-    """The weights, and the moving averages of weights."""
-    averages = [kernel for kernel in kernels if kernel.tensor.endswith(AVERAGE)]
-    return [kernel for kernel in kernels if kernel not in averages], averages
 
 
 def _severity(
@@ -320,11 +284,12 @@ def _severity(
     behind = reset or kernel.tests.get("misfit") is True
     companions = (behind or bias is True) and (biases_moved or mostly)
     large = kernel.weights >= SMALL.value
-    usual = not kernel.guessed or kernel.initializer in _USUAL
+    usual = not kernel.guessed or kernel.initializer in USUAL
     if (norms := kernel.tests.get("norms")) is not None:
-        # All of them: perhaps converted from normalizations without gamma and beta.
-        some = norms != kernel.tests.get("initial")
-        return Severity.HIGH if some or (biases_moved and planned) else Severity.MEDIUM
+        # All of several: perhaps a converter moved gamma and beta into the layers behind.
+        alike = norms == kernel.tests.get("initial")
+        skipped = not alike or (norms == 1 and biases_moved and planned)
+        return Severity.HIGH if skipped else Severity.MEDIUM
     if alone and usual:
         return Severity.HIGH
     # A third of small trained kernels fits one of the common initializers; beside a bias that was

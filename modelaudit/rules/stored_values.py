@@ -5,16 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Container, Iterator, Mapping
 
-from modelaudit.facts import Json, Tensor, TensorStats
+from modelaudit.facts import Artifact, Json, Tensor, TensorStats
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.measures.kernels.batchnorm import variable_names
 from modelaudit.measures.kernels.initializers import canonical_name
 from modelaudit.measures.statistics import distance_from_others
 from modelaudit.rules import examples
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
-from modelaudit.rules.training_results import biases_of, constant_kernel_fix
 from modelaudit.rules.training_traces import one_step
 from modelaudit.rules.weight_owners import REAL_ROLES, last_part
+from modelaudit.structs import PerObject
 from modelaudit.thresholds.weights import (
     BEYOND_USE,
     LONE,
@@ -113,8 +113,37 @@ def _constant(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 route=named,
                 evidence={"measured": stats.minimum, "unit": "as every value", "n": tensor.size},
                 severity=Severity.LOW if drawn or by_hand else severity,
-                fix=constant_kernel_fix(facts, route, role, stats, drawn=drawn),
+                fix=_constant_fix(facts, route, role, stats, drawn=drawn),
             )
+
+
+def _biases(artifact: Artifact) -> dict[str, TensorStats | None]:
+    """Statistics of the bias of each layer that has one, by its route."""
+    stored = {tensor.name: tensor.stats for tensor in artifact.tensors}
+    layers = artifact.architecture.layers if artifact.architecture else ()
+    found = {each.route: stored.get(each.variables.get("bias", "")) for each in layers}
+    return {each.route: stored.get(each.bias or "") for each in artifact.kernels} | found
+
+
+biases_of = PerObject(_biases)
+
+
+def _constant_fix(facts: Facts, route: str, role: str, stats: TensorStats, *, drawn: bool) -> str:
+    """What to do about a kernel of one value; empty where the rule says it.
+
+    Args:
+        drawn: whether its initializer gives that value.
+    """
+    if drawn:
+        return f"Use a random {role}_initializer, such as the default, and train again."
+    bias = biases_of(facts.artifact).get(route)
+    if stats.minimum or bias is None or bias.constant:
+        return ""
+    return (
+        "The bias was trained, so training may have learned only how frequent each answer is. Then "
+        "scale the inputs, use a lower learning rate or less regularization, and train again. "
+        "Otherwise, compare the file with an intact copy."
+    )
 
 
 def _penalized(facts: Facts, route: str) -> bool:

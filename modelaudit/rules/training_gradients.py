@@ -9,7 +9,7 @@ from modelaudit.audit_types.values import number
 from modelaudit.facts import is_row
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.measures.optimizer_state import OptimizerState, WeightMoments
-from modelaudit.rules.alike_inputs import fed_zeros
+from modelaudit.rules.alike_inputs import fed_alike, fed_zeros
 from modelaudit.rules.initial_values import left_initial
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.rules.network_heads import activation_of, saved_graph
@@ -92,12 +92,21 @@ def _no_gradient(rule: Rule, facts: Facts) -> Iterator[Finding]:
     never = all(not each.second and not each.first for each in silent)
     first = silent[0]
     # Where the layers up to some place got no gradient, the output no longer depends on the input.
-    through = weighed[: len(silent)] == silent or len(silent) == len(weighed)
+    behind = weighed[len(silent)] if weighed[: len(silent)] == silent != weighed else None
+    fed = fed_alike(moments) if behind else None
+    passes = behind is not None and not (fed and fed.route == behind.route)
+    through = behind is not None or silent == weighed
     when = "has ever reached" if never else f"reached{_since(state, silent, ratios)}"
     names = ", ".join(dict.fromkeys(each.route for each in silent[:5]))
     yield rule.finding(
         f"No gradient {when} {names}, while others of the {len(moments)} trained weights still "
-        "receive one.",
+        "receive one."
+        + (
+            f" What they pass on still differs, as {behind.route} learns from it: they are saturated, "
+            "or were kept as they are on purpose."
+            if behind is not None and passes
+            else ""
+        ),
         route=first.route,
         evidence={
             "measured": len(silent),
@@ -105,7 +114,7 @@ def _no_gradient(rule: Rule, facts: Facts) -> Iterator[Finding]:
             "n": len(weighed),
             "layers": [each.route for each in silent[:20]],
         },
-        severity=rule.severity if through else Severity.LOW,
+        severity=rule.severity if through and not passes else Severity.LOW,
     )
 
 
@@ -205,7 +214,7 @@ def _vanishing(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 "threshold": limit.value,
                 "gradient": least,
             },
-            severity=rule.severity if small or explained else Severity.LOW,
+            severity=rule.severity if explained else Severity.LOW,
         )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from statistics import median
 
 from modelaudit.audit_types.kernels import ConstantLayer
-from modelaudit.facts import Artifact, Kernel, Layer, Tensor, TensorStats
+from modelaudit.facts import Kernel, Layer, Tensor, TensorStats
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.layer_classes import Trait, has
 from modelaudit.measures.architecture.layer_graph import LayerGraph, layer_graph
@@ -18,7 +18,8 @@ from modelaudit.rules import examples
 from modelaudit.rules.cancelled_biases import normalized_behind
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.rules.network_heads import activation_of, output_heads, saved_graph
-from modelaudit.structs import PerObject, replace
+from modelaudit.rules.stored_values import biases_of
+from modelaudit.structs import replace
 from modelaudit.thresholds.training import (
     EXPLODED,
     EXPLODED_MEDIAN,
@@ -27,7 +28,9 @@ from modelaudit.thresholds.training import (
     SHRUNK,
 )
 
+_Sized = tuple[Kernel, TensorStats, float]
 _KINDS = frozenset(("dense", "conv", "transpose"))  # depthwise kernels are large in sound models
+NOT_SCALED = " Inputs or targets that are not scaled can need that."
 _WORDS: Mapping[str, str] = {
     "dead": "is never above zero",
     "saturated": "is saturated",
@@ -35,7 +38,7 @@ _WORDS: Mapping[str, str] = {
 }
 
 
-def _kernels(facts: Facts) -> list[tuple[Kernel, TensorStats, float]]:
+def _kernels(facts: Facts) -> list[_Sized]:
     """Kernels with their statistics and the spread that Glorot and Bengio (2010) start with.
 
     Raises:
@@ -52,6 +55,8 @@ def _kernels(facts: Facts) -> list[tuple[Kernel, TensorStats, float]]:
             continue
         if not frozen.isdisjoint((kernel.route, kernel.tensor)):
             continue  # may be set by hand, such as a Fourier transform
+        if "float" not in tensor.dtype:
+            continue  # codes, which a scale makes weights
         if tensor.role == "weight" and tensor.size > 1 and math.isfinite(tensor.stats.std):
             found.append((kernel, tensor.stats, math.sqrt(2 / max(1.0, sum(fans(tensor.shape))))))
     if not found:
@@ -77,9 +82,7 @@ def _exploded(rule: Rule, facts: Facts) -> Iterator[Finding]:
         ends = not everywhere and len(sizes) > 1 and route in {sizes[0][1], sizes[-1][1]}
         yield rule.finding(
             f"The weights of {route} are {largest:,.3g} times as large as an initializer draws "
-            f"them, those of the median layer {middle:,.3g} times."
-            + " Inputs or targets that are not scaled can need that."
-            * ends,
+            f"them, those of the median layer {middle:,.3g} times." + NOT_SCALED * ends,
             route=route,
             evidence={
                 "measured": largest,
@@ -108,12 +111,14 @@ def _shrunk(rule: Rule, facts: Facts) -> Iterator[Finding]:
         least, route = min(small)
         heads = {head.weights.route: head for head in output_heads(graph)} if graph else {}
         head = next((name for _, name in small if name in heads), "")
+        scaled = graph is not None and len(small) == 1 and _end(facts, graph, kernels, route)
         yield rule.finding(
             f"No weight of {route} is larger than {least:.2g} of the spread that its initializer "
             f"gives{', and neither in other layers' * (len(small) > 1)}: of inputs on a scale of about "
             "1, what it adds to its bias is nearly nothing."
             + f" {head} gives an output, which is then what its bias says, the same for every input."
-            * bool(head),
+            * bool(head)
+            + NOT_SCALED * scaled,
             route=route,
             evidence={
                 "measured": least,
@@ -123,11 +128,25 @@ def _shrunk(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 "layers": [name for _, name in small[:20]],
             },
             severity=Severity.LOW
-            if graph is None
+            if graph is None or scaled
             else Severity.HIGH
             if any(_proves_constant(graph, name) for _, name in small)
             else rule.severity,
         )
+
+
+def _end(facts: Facts, graph: LayerGraph, kernels: Sequence[_Sized], route: str) -> bool:
+    """Whether a small kernel is the first, or the last one with a bias as small, without a penalty.
+
+    Inputs of large numbers, and targets of small ones, need such kernels.
+    """
+    layer = graph.get(route)
+    if layer is None or layer.config.get("kernel_regularizer"):
+        return False
+    bias = biases_of(facts.artifact).get(route)
+    last = route == kernels[-1][0].route and bias is not None
+    small = last and bias and 0 < max(-bias.minimum, bias.maximum) < SHRUNK.value
+    return route == kernels[0][0].route != kernels[-1][0].route or bool(small)
 
 
 def _proves_constant(graph: LayerGraph, route: str) -> bool:
@@ -214,13 +233,11 @@ def _beyond_scale(rule: Rule, facts: Facts) -> Iterator[Finding]:
         most = bias.stats.maximum if bias and bias.stats else 0.0
         # Inputs that are all positive, behind a ReLU, add up the mean of the weights.
         together = abs(stats.mean) * n + stats.std * math.sqrt(n)
-        certain = 0 < OFF_SCALE.value * spread <= -most
-        dead = applied == "relu" and (certain or 0 < FAR_BELOW.value * together <= -most)
+        dead = applied == "relu" and 0 < FAR_BELOW.value * together <= -most
         saturated = applied in {"tanh", "sigmoid"} and spread >= OFF_SCALE.value and number > 0
         if (dead or saturated) and layer.route not in graph.outputs:
-            limit = FAR_BELOW if dead and not certain else OFF_SCALE
-            reached = spread if limit is OFF_SCALE else together
-            times = -most / reached if dead else spread
+            limit = FAR_BELOW if dead else OFF_SCALE
+            times = -most / together if dead else spread
             why = (
                 f"every bias is at least {times:,.3g} times as far below 0 as its sums reach"
                 if dead
@@ -231,7 +248,7 @@ def _beyond_scale(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 f"about 1: {why}.",
                 route=layer.route,
                 evidence={"measured": times, "unit": limit.unit, "threshold": limit.value},
-                severity=Severity.LOW if limit is FAR_BELOW else Severity.MEDIUM,
+                severity=Severity.LOW,  # inputs of another scale are as likely
                 confidence=Confidence.MEDIUM,
             )
 
@@ -240,37 +257,6 @@ def starts_constant(kernel: Kernel) -> bool:
     """Whether the layer's initializer draws one value."""
     drawn = candidates(kernel.initializer, kernel.shape) if kernel.initializer else ()
     return any(each.kind == "constant" for each in drawn)
-
-
-def _biases(artifact: Artifact) -> dict[str, TensorStats | None]:
-    """Statistics of the bias of each layer that has one, by its route."""
-    stored = {tensor.name: tensor.stats for tensor in artifact.tensors}
-    layers = artifact.architecture.layers if artifact.architecture else ()
-    found = {each.route: stored.get(each.variables.get("bias", "")) for each in layers}
-    return {each.route: stored.get(each.bias or "") for each in artifact.kernels} | found
-
-
-biases_of = PerObject(_biases)
-
-
-def constant_kernel_fix(
-    facts: Facts, route: str, role: str, stats: TensorStats, *, drawn: bool
-) -> str:
-    """What to do about a kernel of one value; empty where the rule says it.
-
-    Args:
-        drawn: whether its initializer gives that value.
-    """
-    if drawn:
-        return f"Use a random {role}_initializer, such as the default, and train again."
-    bias = biases_of(facts.artifact).get(route)
-    if stats.minimum or bias is None or bias.constant:
-        return ""
-    return (
-        "The bias was trained, so training may have learned only how frequent each answer is. Then "
-        "scale the inputs, use a lower learning rate or less regularization, and train again. "
-        "Otherwise, compare the file with an intact copy."
-    )
 
 
 def _example(scale: float) -> Facts:

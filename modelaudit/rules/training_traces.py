@@ -73,6 +73,22 @@ def _shape(axes: list[Json]) -> Shape:
     return tuple(axis if isinstance(axis, int) else None for axis in axes)
 
 
+def may_be_rotation(artifact: Artifact, kernel: KernelInitialization) -> bool:
+    """Whether an orthogonal matrix may be no drawn one: its initializer is not named, or a constraint
+    of the layer can keep it orthogonal.
+
+    A recurrent kernel starts orthogonal by default, and a bias at its start speaks for a draw.
+    """
+    if kernel.tests.get("law") != "orthogonal" or kernel.tests.get("bias_initial") is True:
+        return False
+    layer, _, role = kernel.route.rpartition("/")
+    find = artifact.architecture.find if artifact.architecture else None
+    found = find and (find(kernel.route) or find(layer))
+    if found:
+        return any(found.config.get(key) for key in ("kernel_constraint", "recurrent_constraint"))
+    return kernel.guessed and role != "recurrent_kernel"
+
+
 def tells_frozen(artifact: Artifact) -> bool:
     """Whether the file tells which layers or variables are frozen."""
     return (

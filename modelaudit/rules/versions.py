@@ -42,6 +42,8 @@ def _from_the_future(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 f"version is {known}.",
                 evidence={"measured": str(version)[:40], "threshold": known},
                 key=name,
+                # The next releases of a series exist sooner or later.
+                severity=Severity.LOW if numbers(version or "")[0] == newest[0] else rule.severity,
             )
 
 

@@ -15,8 +15,9 @@ from modelaudit.rules.drawn_weights import few, starts_constant
 from modelaudit.rules.grammar import counted, every, of_all
 from modelaudit.rules.grouped import by_cause
 from modelaudit.rules.initial_explained import BODY, EXPLAINED, NO_GRADIENT
-from modelaudit.rules.initial_values import left_initial, never_trained, stale_averages
+from modelaudit.rules.initial_values import left_initial, never_trained
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
+from modelaudit.rules.moving_averages import stale_averages
 from modelaudit.rules.never_learned import why_initial
 from modelaudit.rules.training_reach import hardly_moved
 from modelaudit.rules.training_traces import frozen_norms, tells_frozen
@@ -196,10 +197,12 @@ def _left_out(
             bias = f" Its {kernel.weights} weights prove little, but every step moves a bias, too."
         guess = f" (a guess: {kernel.initializer})" * kernel.guessed
         norm = "norms" in kernel.tests
+        alike = norm and kernel.tests["norms"] == kernel.tests.get("initial")
+        moved = ", or a converter moved them into the layer behind" * alike
         values = f"values as drawn by its initializer{guess}"
         yield rule.finding(
             f"{kernel.route} still has {'gamma 1 and beta 0' if norm else values}, {while_others}: "
-            f"it was skipped when the weights were restored, or not trained.{bias}",
+            f"it was skipped when the weights were restored, or not trained{moved}.{bias}",
             route=kernel.route,
             severity=each.severity,
             evidence={"n": kernel.weights, "tests": dict(kernel.tests), "tested": decided},

@@ -142,14 +142,15 @@ EXPLODED_MEDIAN = Threshold(
 OFF_SCALE = Threshold(
     100.0,
     "times the spread of the sums",
-    "distance of all biases of a ReLU layer below 0 from which it is dead, and spread of the sums "
-    "of a sigmoid or tanh layer from which it is saturated, for inputs on a scale of about 1",
+    "spread of the sums of a sigmoid or tanh layer from which it is saturated, for inputs on a "
+    "scale of about 1",
     "a sigmoid or tanh no longer changes beyond 20, so sums that spread by 100 leave 5 of 6 there",
 )
 FAR_BELOW = Threshold(
     20.0,
     "times the reach of the sums",
-    "the same distance from which it seems dead, even where all weights and inputs pull alike",
+    "distance of all biases of a ReLU layer below 0 from which it seems dead, even where all "
+    "weights and inputs pull alike",
     "inputs of up to 20 times the usual scale are left for networks whose inputs are not scaled",
 )
 SHRUNK = Threshold(

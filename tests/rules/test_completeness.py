@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from modelaudit.audit_types.loading import LoadOutcome
-from modelaudit.facts import Kernel
+from modelaudit.facts import Kernel, TensorStats
 from modelaudit.findings import Severity
 from modelaudit.pipeline import static_facts
 from modelaudit.rules import examples
@@ -168,6 +168,23 @@ def test_nan_in_whole_rows_of_the_first_kernel_names_the_inputs(bad, run, start,
     (found,) = run_rule(rule("MA111"), Facts(artifact)).findings
     assert ("in the training data are a likely cause" in found.detail) is bool(said)
     assert said in found.detail
+
+
+@pytest.mark.parametrize(
+    ("name", "nan", "severity"),
+    [
+        ("attention/causal_mask", 0, "low"),
+        ("observer/min", 0, "low"),
+        ("attention/causal_mask", 1, "high"),  # NaN is no mask
+        ("dense/kernel", 0, "high"),
+        ("layers/dense/vars/0", 0, "high"),  # a number does not tell what it is
+    ],
+)
+def test_infinite_values_of_masks_and_records_are_no_damage(name, nan, severity) -> None:
+    stats = TensorStats(0.0, 0.0, 0.0, 0.0, 6, 6, infinite=6 - nan)
+    tensors = (examples.tensor(name, (3, 4), stats),)
+    (found,) = run_rule(rule("MA111"), Facts(examples.model(tensors=tensors))).findings
+    assert found.severity.value == severity
 
 
 @pytest.mark.parametrize(

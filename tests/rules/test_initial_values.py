@@ -218,6 +218,26 @@ def test_left_over_copies_are_not_the_model():
     assert severities(drawn("old/b", 99), moved("b"), moved("c"), artifact=bare) == {"old/b": HIGH}
 
 
+ROTATED = drawn("a", 64, None, guessed=True, law="orthogonal", initializer="Orthogonal")
+
+
+def test_a_matrix_that_was_computed_is_orthogonal_too():
+    """Principal components, a cosine transform; a constraint keeps trained ones orthogonal."""
+    bare = replace(model(), architecture=None)
+    for kernel, expected in (
+        (ROTATED, LOW),
+        (replace(ROTATED, route="a/recurrent_kernel"), HIGH),  # starts so by default
+        (replace(ROTATED, tests={**ROTATED.tests, "bias_initial": True}), HIGH),
+    ):
+        found = severities(kernel, moved("b"), moved("c"), moved("d"), artifact=bare)
+        assert found == {kernel.route: expected}
+    for constraint, expected in ((None, HIGH), ("Stiefel", LOW)):
+        layer = examples.layer("a", config={"kernel_constraint": constraint})
+        kernel = replace(ROTATED, guessed=False)
+        found = severities(kernel, moved("b"), moved("c"), artifact=examples.model(layer))
+        assert found == {"a": expected}
+
+
 @pytest.mark.parametrize(
     ("kernel", "expected"),
     [
@@ -227,7 +247,8 @@ def test_left_over_copies_are_not_the_model():
         (uniform("a", 400, guessed=True), HIGH),
         (uniform("a", 400, guessed=True, initializer="HeUniform"), None),  # one of many guesses
         (drawn("a", 400, None, state="undecidable"), None),  # without a bound
-        (drawn("a", 64, None, guessed=True, law="orthogonal", initializer="Orthogonal"), HIGH),
+        (ROTATED, LOW),
+        (drawn("a", 64, True, guessed=True, law="orthogonal", initializer="Orthogonal"), HIGH),
         (uniform("a", 400, trainable=False), INFO),
     ],
 )
@@ -277,6 +298,7 @@ def test_a_normalization_at_initial_values_among_trained_ones_was_skipped():
     trained = (moved("b"), moved("c"))
     assert severities(norm("a", 1, 3), *trained) == {"a": HIGH}
     assert severities(norm("a", 1, 1), *trained) == {"a": HIGH}  # by the config, it was trained
+    assert severities(norm("a", 2, 2), *trained) == {"a": MEDIUM}  # or moved into the next layer
     bare = replace(model(), architecture=None)
     assert severities(norm("a", 1, 1), *trained, artifact=bare) == {"a": MEDIUM}
 

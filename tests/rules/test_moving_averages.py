@@ -7,7 +7,8 @@ import pytest
 from modelaudit.audit_types.kernels import KernelInitialization
 from modelaudit.facts import TensorStats
 from modelaudit.rules import examples
-from modelaudit.rules.initial_values import never_trained, stale_averages
+from modelaudit.rules.initial_values import never_trained
+from modelaudit.rules.moving_averages import stale_averages
 from modelaudit.structs import replace
 from tests.rules.initial_kernels import beyond, drawn, model, moved, severities
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from modelaudit.diagnosis.procedure import diagnose
@@ -98,6 +99,24 @@ def moments(route, kernel, bias):
 def test_inputs_of_zeros_leave_every_kernel_without_gradient(layers, zeros):
     found = fed_alike([each for layer in layers for each in moments(*layer)])
     assert (found is not None and found.zeros) is zeros
+
+
+@pytest.mark.parametrize("varied", [True, False])
+def test_inputs_of_1_and_minus_1_are_not_all_the_same(varied):
+    """One input is always 1, and the squares of the others are."""
+    rng = np.random.default_rng(0)
+    inputs = rng.choice([-1.0, 1.0], (400, 8)) if varied else np.ones((400, 8))
+    inputs[:, 0] = 1
+    of_bias = rng.normal(1.0, 0.5, (400, 1))
+    pair = [
+        WeightMoments(
+            *("a", role, (each.shape[1],), np.abs(each.mean(0)).max()),
+            *((each**2).mean(0).max(), (each**2).mean()),
+            typical=float(np.sqrt(np.mean(each.mean(0) ** 2))),
+        )
+        for role, each in (("kernel", inputs * of_bias), ("bias", of_bias))
+    ]
+    assert (fed_alike(pair) is None) is varied
 
 
 def test_biases_below_zero_are_another_reason_for_zeros():

@@ -44,6 +44,30 @@ def test_a_penalty_that_leaves_one_answer(penalty, around):
     assert "regularization" in seen.fix
 
 
+@pytest.mark.parametrize("penalty", [L2, None])
+@pytest.mark.parametrize("last", [True, False])
+@pytest.mark.parametrize("bias", [1e-7, 0.3])
+def test_inputs_and_targets_of_another_scale_need_small_kernels(penalty, last, bias):
+    """Pressures in pascal, lengths in metres; a head whose bias is not as small says one value."""
+    small = replace(examples.ORDINARY, minimum=-1e-7, maximum=1e-7, mean=0.0, std=1e-7)
+    layers, tensors, kernels = [examples.layer("input", "InputLayer", {})], [], []
+    for name in ("first", "middle", "last"):
+        tiny = name == ("last" if last else "first")
+        own = {role: f"{name}/{role}" for role in ("kernel", "bias")}
+        config = {"units": 8, "kernel_regularizer": penalty}
+        layers.append(examples.layer(name, "Dense", own, config))
+        tensors.append(examples.tensor(own["kernel"], (8, 8), small if tiny else examples.ORDINARY))
+        biases = replace(examples.ORDINARY, minimum=-bias, maximum=bias)
+        tensors.append(examples.tensor(own["bias"], (8,), biases))
+        kernels.append(Kernel(name, own["kernel"], "dense", "io", 0, (8, 8), own["bias"]))
+    facts = examples.chain(*layers)
+    artifact = replace(facts.artifact, tensors=tuple(tensors), kernels=tuple(kernels))
+    (seen,) = findings("MA436", replace(facts, artifact=artifact))
+    scaled = not penalty and (not last or bias < 0.01)
+    assert str(seen.severity) == ("high" if penalty else "low" if scaled else "medium")
+    assert ("not scaled" in seen.detail) is scaled
+
+
 @pytest.mark.parametrize(("words", "severity"), [(8, "medium"), (1, "high")])
 def test_an_embedding_without_room_for_rare_words_still_answers(words, severity):
     """Unless it has no row for any word, but only for padding and unknown ones."""

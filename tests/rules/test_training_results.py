@@ -66,6 +66,22 @@ def test_weights_are_large_for_the_inputs_that_they_sum(shape, expected):
     assert [each.severity.value for each in found] == expected
 
 
+def test_layers_whose_output_still_teaches_the_next_are_no_dead_ones():
+    """Layers that were kept as they are; those behind dead ReLUs get no gradient, or one value."""
+    alive = adam(("a", 1e-20, 0.1), ("b", 0.1, 0.1))
+    silent = adam(("a", 1e-20, 0.1), ("b", 1e-20, 0.1), ("bias", 0.1, 0.1))
+    for facts, kept in ((alive, True), (silent, False)):
+        variables = {"bias": "bias/kernel"}
+        layers = facts.artifact.architecture.layers
+        if not kept:
+            layers = (*layers[:2], replace(layers[2], variables=variables))
+        architecture = replace(facts.artifact.architecture, layers=layers)
+        artifact = replace(facts.artifact, architecture=architecture)
+        (found,) = run_rule(rule("MA433"), replace(facts, artifact=artifact)).findings
+        assert found.severity.value == ("low" if kept else "medium")
+        assert ("on purpose" in found.detail) is kept
+
+
 @pytest.mark.parametrize(
     ("m", "v", "said"),
     [

@@ -47,6 +47,13 @@ def test_unreleased_versions(said, found):
     assert result.outcome is (Outcome.FAIL if found else Outcome.PASS)
 
 
+@pytest.mark.parametrize(("keras", "expected"), [("3.16.0.dev1", "low"), ("4.0.0", "medium")])
+def test_the_next_release_of_a_series_is_expected(keras, expected):
+    """A nightly, or the release that follows this auditor."""
+    (found,) = outcome(FUTURE, keras=keras).findings
+    assert found.severity.value == expected
+
+
 @pytest.mark.parametrize(
     ("keras", "holes"),
     [

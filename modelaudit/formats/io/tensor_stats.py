@@ -194,13 +194,23 @@ class _RunningStats:
     """
 
     __slots__ = (
-        *("broken", "count", "faded", "largest", "maximum", "mean", "minimum", "nonfinite"),
+        *(
+            "broken",
+            "count",
+            "faded",
+            "infinite",
+            "largest",
+            "maximum",
+            "mean",
+            "minimum",
+            "nonfinite",
+        ),
         *("runs", "spread", "vector", "zeros"),
     )
 
     def __init__(self, *, vector: bool) -> None:
         self.vector = vector  # of larger tensors, counting would cost too much
-        self.count = self.zeros = self.nonfinite = self.faded = 0
+        self.count = self.zeros = self.nonfinite = self.infinite = self.faded = 0
         self.runs, self.broken = _ZeroRuns(), _ZeroRuns()  # the second of values not finite
         self.minimum, self.maximum = math.inf, -math.inf
         self.mean = self.spread = 0.0
@@ -227,6 +237,7 @@ class _RunningStats:
             self.broken.add(values, 0)
         else:
             finite = np.isfinite(wide)
+            self.infinite += int(np.count_nonzero(np.isinf(wide)))
             wide = wide[finite]
             self.broken.add(finite, size - wide.size)
             self.nonfinite += size - wide.size
@@ -264,7 +275,7 @@ class _RunningStats:
             return None
         if not self.count:
             nan = math.nan
-            return TensorStats(nan, nan, nan, nan, 0, self.nonfinite)
+            return TensorStats(nan, nan, nan, nan, 0, self.nonfinite, infinite=self.infinite)
         # Rounding must not move the mean of a constant tensor out of its range.
         mean = min(max(self.mean, self.minimum), self.maximum)
         std = 0.0 if self.minimum == self.maximum else self.spread / math.sqrt(self.count)
@@ -281,6 +292,7 @@ class _RunningStats:
             self.broken.longest,
             self.broken.start,
             self.faded,
+            self.infinite,
         )
 
 
