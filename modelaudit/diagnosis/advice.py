@@ -197,7 +197,8 @@ ADVICE: dict[str, Advice] = {
         (
             NextStep("Feed the model the values that it was trained on.",
                      UNDO),
-            NextStep("Add the scaling to the model, so that it cannot be forgotten.",
+            NextStep("Or put this layer first in the model, so that it cannot be forgotten. Then "
+                     "give the inputs as they are.",
                      "{imports}\n\n{putin}"),
         ),
     ),

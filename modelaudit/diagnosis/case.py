@@ -11,6 +11,7 @@ from msgspec import Struct
 from modelaudit.audit_types.behaviour import (
     BatchNormFit,
     BetterInputs,
+    ClassNumbering,
     OutputBehaviour,
     TransformEffect,
 )
@@ -296,13 +297,15 @@ def r2_in_words(value: float) -> str:
     return f"{value:.2f}" if value >= -100 else "below -100"
 
 
-def score_text(found: BetterInputs) -> str:
-    """The two scores in words."""
+def score_text(found: BetterInputs, order: ClassNumbering | None = None) -> str:
+    """The two scores in words; `order` is another one of the classes, in which it has the score."""
     shown = "{:.0%}".format if found.measure == "accuracy" else r2_in_words
     given, score = shown(found.given), shown(found.score)
+    joint = order is not None and order.variant == found.name and order.accuracy == found.score
+    renumbered = ", with the classes in the order that your labels show" * joint
     return (
         f"On your {found.n} labels the {found.measure} is {given} as given and {score} "
-        f"{words_of(found.name)}."
+        f"{words_of(found.name)}{renumbered}."
     )
 
 

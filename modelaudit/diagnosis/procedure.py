@@ -65,6 +65,8 @@ from modelaudit.diagnosis.steps import (
 from modelaudit.diagnosis.suspects import suspects
 from modelaudit.findings import Finding, RuleResult
 from modelaudit.measures.architecture.modality_words import in_words
+from modelaudit.measures.input_corrections import parts
+from modelaudit.measures.value_transforms import JOIN, SWAPS
 from modelaudit.rules.catalogue import all_rules
 from modelaudit.rules.model import Facts
 from modelaudit.rules.unsafe_advice import loading_danger
@@ -155,12 +157,21 @@ PROCEDURE: tuple[DiagnosisStep, ...] = (
 )
 
 
+def _title(name: str, found: CauseFound) -> str:
+    """The title of a cause; of other values, which of both changes restores the answers."""
+    values = parts(found.transform)[1]
+    if name != "input-domain" or not values or JOIN in values:
+        return ADVICE[name].title
+    other = "channel order" if values in SWAPS else "scale"
+    return f"The input values have another {other} than in training"
+
+
 def _cause(name: str, found: CauseFound, case: Case, known: Beliefs) -> Cause:
     advice, seen = ADVICE[name], case.behaviour
     values = seen.inputs.value_range if seen else (0.0, 1.0)
     return Cause(
         cause=name,
-        title=in_words(advice.title, case.words),
+        title=in_words(_title(name, found), case.words),
         belief=None if found.upstream else known.of(name),
         interval=None if found.upstream else known.interval(name),
         evidence=found.evidence,

@@ -86,7 +86,7 @@ def test_two_faults_are_told_with_the_steps_of_both():
     assert "in another order of the classes: 64% of the predictions" in answer
     assert answer.endswith("At the same time, the model numbers them.")
     _, _, others = screen("m.keras", replace(diagnosis, answer=answer)).partition("What to do")
-    shown, _, further = others.partition("Also: The model numbers them")
+    shown, _, further = others.partition("Also, once that is done: The model numbers them")
     assert first.next_steps[0].text.split()[0] in shown
     assert "1. Rename the classes." in further
     assert "2. " not in further.partition("Rename")[2].partition("Not decided")[0]
@@ -119,3 +119,20 @@ def test_a_constant_answer_that_varies_on_another_range_is_said_first(responsibl
     assert found.causes[0].cause == "undecided-without-images"
     assert found.answer.startswith("The output digit is nearly the same") is responsible
     assert ("from 0 to 255" in found.causes[0].evidence[0].text) is responsible
+
+
+@pytest.mark.parametrize(
+    ("form", "said"),
+    [
+        ("BGR", "another channel order than"),
+        ("/255", "another scale than"),
+        ("caffe>BGR", "another channel order than"),
+        ("BGR + /255", "another scale or another channel order than"),
+    ],
+)
+def test_the_title_says_which_values_are_others(form, said):
+    better = BetterInputs(form, "accuracy", 0.1, 0.9, 1e-9, 30, 160, odds=200.0)
+    seen = quiet(accuracy={"e": 0.1, form: 0.9}, better=better, domain={"e": 0.2, form: 3.0})
+    found = diagnosed(labelled(behaviour(seen)))
+    (title,) = (each.title for each in found.causes if each.cause == "input-domain")
+    assert said in title

@@ -65,7 +65,8 @@ def screen(path: str, diagnosis: Diagnosis, repair: str = "") -> str:
         if cause is not first and cause.cause in DESCRIPTIONS:
             continue
         steps = [step for step in cause.next_steps if step not in told]
-        title = "What to do" if cause is first else f"Also: {cause.title}"
+        # Steps for a further fault are for what the first steps have put right.
+        title = "What to do" if cause is first else f"Also, once that is done: {cause.title}"
         lines += ["", click.style(_wrap(title, ""), bold=True)] if steps else []
         for number, step in enumerate(steps, start=1):
             lines.append(_wrap(step.text, "     ", f"  {number}. "))

@@ -173,7 +173,7 @@ def _labelled_evidence(output: OutputBehaviour, found: BetterInputs | None) -> t
     alike = f"Your labels do not tell this from inputs {', '.join(map(words_of, others[:ALSO]))}"
     more = f" and {len(others) - ALSO} other forms" if len(others) > ALSO else ""
     return (
-        Evidence(score_text(found), "", found.score, found.given, found.n),
+        Evidence(score_text(found, output.numbering), "", found.score, found.given, found.n),
         Evidence(chosen, "", p, BETTER_P.value, found.n),
         *([Evidence(f"{alike}{more}.")] if others else []),
     )

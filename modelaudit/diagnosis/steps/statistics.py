@@ -139,8 +139,9 @@ def wrong_weights(case: Case) -> StepResult:
         elif doubtful:
             meaning = (
                 f"The statistics of {doubtful.route} before it do not match well either (misfit "
-                f"{doubtful.misfit:.2f}), so weights before that are most likely those of another "
-                "layer, epoch or model."
+                f"{doubtful.misfit:.2f}; on varied {case.words.many} sound models stay below "
+                f"{MISFIT.value}), so weights before that are most likely those of another layer, "
+                "epoch or model."
             )
         else:
             meaning = (
