@@ -22,7 +22,7 @@ from modelaudit.formats.io.bounded import display_path, file_entry, files_below
 from modelaudit.formats.keras.architecture_files import architecture_names
 from modelaudit.registry.file_groups import STATE_FILE, checkpoint_prefix, shard_prefix
 from modelaudit.restore.golden_record import record_path
-from modelaudit.settings import Limits
+from modelaudit.settings import MOST_SECONDS, Limits
 from modelaudit.signing.check import signature_paths
 
 # A file system's clock ticks in milliseconds (seconds on some); a write within the same tick as the
@@ -74,7 +74,8 @@ def cpu_seconds(models: Iterable[Path], limits: Limits) -> float:
     """The processor time that reading and judging these models may take, by their size."""
     reader = SnapshotReader(limits)
     size = sum(reader.snapshot(model).nbytes for model in models)
-    return limits.cpu_seconds * max(1.0, size / _COUNTED_BYTES)
+    # A file with holes can have any size, of which a timer does not take all.
+    return min(limits.cpu_seconds * max(1.0, size / _COUNTED_BYTES), MOST_SECONDS)
 
 
 class _DirectoryNames(Struct, frozen=True):

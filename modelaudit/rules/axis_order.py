@@ -62,7 +62,9 @@ def _axes(rule: Rule, facts: Facts) -> Iterator[Finding]:
 def _keeps_apart(layer: Layer, axis: int) -> bool:
     """Whether its window slides, but not along this axis: a series that was given as an image."""
     window = layer.config.get("kernel_size")
-    return isinstance(window, list) and window[axis] == 1 and window != [1] * len(window)
+    if not isinstance(window, list) or window == [1] * len(window):  # or without a size
+        return False
+    return window[axis] == 1
 
 
 def _short_series(rule: Rule, graph: LayerGraph, inputs: list[Layer]) -> Iterator[Finding]:

@@ -15,7 +15,8 @@ _PICKLES = frozenset((".pkl", ".pickle", ".joblib", ".dill", ".p")) | _TORCH
 _SCRIPTS = frozenset((".py", ".pyc", ".sh", ".bat", ".ps1", ".cmd", ".pyw", ".js", ".vbs"))
 
 
-# Of these, the first bytes of any version tell: `vocab.pt` may be a list of Portuguese words.
+# Of these, the first bytes tell more: `vocab.pt` may be a list of Portuguese words. Pickles of the
+# oldest protocols can also start like a text.
 _TOLD_BY_BYTES = _NATIVE | _TORCH | {".p"}
 
 # Weights and indexes of a checkpoint whose prefix ends like a program, such as `model.pt`.
@@ -36,6 +37,8 @@ def executable_severity(path: str, head: bytes, *, read: bool = False) -> tuple[
     if name.endswith(".keras") and head.startswith(b"PK"):
         return "", Severity.INFO  # a zip file, and a model with an audit of its own
     suffixes = {f".{part}" for part in name.split(".")[1:][-2:]}
+    if read and suffixes & _PICKLES & _TOLD_BY_BYTES:
+        return "named like a pickle, which its first bytes do not show", Severity.LOW
     suffixes -= _TOLD_BY_BYTES if read else set()
     if suffixes & _NATIVE:
         return "native code", Severity.HIGH

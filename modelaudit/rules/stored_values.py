@@ -82,6 +82,8 @@ def _constant(rule: Rule, facts: Facts) -> Iterator[Finding]:
     architecture, biases = facts.artifact.architecture, biases_of(facts.artifact)
     if not (kernels or architecture):
         raise NotApplicable("no architecture, graph or name says which tensors are kernels")
+    measured = facts.measurements.constant if facts.measurements else ()
+    decisive = {each.route for each in measured if each.outputs}  # the output is constant as well
     for route, role, tensor in kernels:
         stats = tensor.stats
         # Models of one segment keep a table with one row for the segments: it may be 0.
@@ -94,6 +96,7 @@ def _constant(rule: Rule, facts: Facts) -> Iterator[Finding]:
             by_hand = bool(stats.minimum) and not drawn
             bias = biases.get(route)
             silent = not stats.minimum and bias is not None and bias.constant and not bias.minimum
+            silent = silent and route not in decisive
             severity = Severity.MEDIUM if penalized or silent else rule.severity
             effect = (
                 "its result does not depend on its input"

@@ -28,6 +28,8 @@ class TargetRange(Struct, frozen=True):
     most: float
 
 
+# These keep an average of squares, and not a sum of all as Adagrad does.
+_AVERAGES = frozenset(("Adam", "AdamW", "Nadam", "RMSprop", "RMSProp"))
 # Of a sigmoid s, 2 s s (1 - s) is largest at s = 2/3; of a tanh t, 2 (1 + t) (1 - t t) at t = 1/3.
 _REACHES = {
     "sigmoid": TargetRange("from 0 to 1", 8 / 27),
@@ -45,7 +47,8 @@ def targets_beyond(
     values = _REACHES[head.last].values
     return rule.finding(
         f"{head.route}: in training, a gradient of its bias was at least {times:,.3g} times as "
-        f"large as targets {values} can cause. A {head.last} gives no others, so the targets were beyond.",
+        f"large as targets {values} can cause. A {head.last} gives no others, so the targets were "
+        "beyond, unless samples had large weights.",
         route=head.route,
         evidence={
             "measured": times,
@@ -63,8 +66,8 @@ def _times_beyond(artifact: Artifact, head: NetworkHead, loss: CompiledLoss) -> 
     """How many times the gradients of the last bias were as large as targets in reach allow.
 
     The gradient of a bias is the mean of those of the scores, and the root of an average of squares
-    is at most the largest: a value above 1 is a proof, unless samples have large weights. None
-    where it proves nothing.
+    is at most the largest: a value above 1 is a proof for a mean over the batch, unless samples
+    have large weights. None where it proves nothing.
     """
     reach = _REACHES.get(head.last)
     applied = [each.activation for each in head.steps if each.activation not in {"", "linear"}]
@@ -72,7 +75,9 @@ def _times_beyond(artifact: Artifact, head: NetworkHead, loss: CompiledLoss) -> 
     if reach is None or loss.name != "mean_squared_error" or applied != [head.last] or weighted:
         return None
     state = optimizer_state(artifact)
-    if state is None or head.rescaled or head.joined or not weighs(head.weights):
+    if state is None or state.name not in _AVERAGES or loss.summed:
+        return None
+    if head.rescaled or head.joined or not weighs(head.weights):
         return None
     route = head.weights.route
     for each in state.moments:

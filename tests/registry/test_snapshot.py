@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from modelaudit.registry.snapshot import SnapshotReader, cpu_seconds
-from modelaudit.settings import Limits
+from modelaudit.settings import MOST_SECONDS, Limits
 from tests.growth import LINEAR, growth
 from tests.made import files
 
@@ -135,6 +135,8 @@ def test_processor_time_grows_with_the_size_of_all_files(tmp_path) -> None:
     assert cpu_seconds([large, large], limits) == 15.0
     assert cpu_seconds([tmp_path], limits) == pytest.approx(7.5)
     assert cpu_seconds([tmp_path / "gone"], limits) == 3.0
+    slow = Limits(cpu_seconds=MOST_SECONDS)
+    assert cpu_seconds([large], slow) == MOST_SECONDS  # which a timer can count
 
 
 def test_the_cost_of_a_directory_is_linear_in_its_files(tmp_path) -> None:

@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from modelaudit.audit_types.kernels import ConstantLayer
 from modelaudit.facts import Json, Kernel
 from modelaudit.findings import Outcome, Severity
+from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
 from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
@@ -84,6 +86,11 @@ def test_a_layer_that_is_0_as_a_whole_may_have_been_pruned(tmp_path: Path) -> No
         assert reported(facts) == {"MA406": [severity]}
         norm = plain_norm(tmp_path, 0.0, value)
         assert reported(norm) == {"MA421": [severity]}
+        # Not where it takes the input from the output: nothing else carries it there.
+        cut = ConstantLayer(layer.route, "zero", False, (layer.route,))
+        facts = replace(facts, measurements=Measurements(constant=(cut,)))
+        found = run_rule(rule("MA406"), facts).findings
+        assert [each.severity for each in found] == [Severity.HIGH]
 
 
 def test_a_kernel_that_a_regularizer_drove_to_0_is_no_damage(tmp_path: Path) -> None:

@@ -157,6 +157,10 @@ def judged(code, *layers, **more):
     return [str(each.severity) for each in run_rule(rule(code), Facts(artifact)).findings]
 
 
+def test_a_window_without_sizes_is_no_error():
+    assert judged("MA311", SENSORS, layer("Conv2D", kernel_size=[], name="conv"), HEAD)
+
+
 @pytest.mark.parametrize(("std", "severity"), [(0.6, ["low"]), (0.3, ["medium"])])
 def test_a_penalty_that_the_weights_contradict(std, severity):
     made = dense(kernel_regularizer={"class_name": "L2", "config": {"l2": 1.0}})

@@ -58,6 +58,18 @@ TWINS = {
         ("MA712", dense(name="A\\B")),
         ("MA712", dense(name="\\\\host\\share")),
     ),
+    "names in LaTeX, of two words": (
+        ("MA712", dense(name="\\mu_\\theta")),
+        ("MA712", dense(name="\\Windows\\theta")),
+    ),
+    "a ratio in LaTeX": (
+        ("MA712", dense(name="A:B\\C")),
+        ("MA712", dense(name="C:\\theta")),
+    ),
+    "letters with a path of Windows": (
+        ("MA711", own(vocabulary="\\/-'abcdefghij")),
+        ("MA711", own(vocabulary="C:\\Userz/abd.tx")),
+    ),
     "alternatives": (
         ("MA713", dtypes(".*q.*|.*k.*|.*v.*|.*o.*")),
         ("MA713", dtypes(".*q.*.*k.*.*v.*.*o.*")),
@@ -109,7 +121,7 @@ def test_a_sound_config_is_not_called_what_its_hostile_twin_is(pair):
 @pytest.mark.parametrize(
     ("name", "role", "severities"),
     [
-        ("assets/vocab.pt", "asset", []),
+        ("assets/vocab.pt", "asset", ["low"]),
         ("assets/shop.example.com.txt", "asset", []),
         ("assets/start.sh", "asset", ["medium"]),
         ("assets/words.pkl", "asset", ["high"]),

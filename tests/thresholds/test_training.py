@@ -44,14 +44,20 @@ def sum_of_a_sigmoid(least):
 
 
 @at("training.BEYOND_TARGETS", {9.9: ["low"], 10.01: ["medium"], 10.1: ["medium"]})
-def gradients_beyond_targets_in_reach(times):
+def gradients_beyond_targets_in_reach(times, optimizer="Adam", loss="mse"):
     """A sigmoid of one unit under a squared error; the largest gradient in reach is 8 / 27."""
     facts = adam(("head", 0.1, 0.1), ("bias", 0.1, (times * 8 / 27) ** 2))
     names = {"kernel": "head/kernel", "bias": "bias/kernel"}
     head = examples.layer("head", "Dense", names, {"units": 1, "activation": "sigmoid"})
     artifact = replace(facts.artifact, architecture=examples.model(head).architecture)
-    training = {**(artifact.training or {}), "loss": "mse"}
+    training = {"optimizer": {"class_name": optimizer, "config": {}}, "loss": loss}
     return severities("MA306", Facts(replace(artifact, training=training)))
+
+
+def test_sums_of_gradients_prove_no_targets_beyond():
+    summed = {"class_name": "MeanSquaredError", "config": {"reduction": "sum"}}
+    assert gradients_beyond_targets_in_reach(20, "Adagrad") == ["low"]
+    assert gradients_beyond_targets_in_reach(20, loss=summed) == ["low"]
 
 
 @at("training.UNITS_ALIKE", {0.949: [], 0.95: ["medium"], 0.951: ["medium"]})

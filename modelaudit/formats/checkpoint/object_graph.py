@@ -176,7 +176,7 @@ def _detail(
             return {
                 "concrete_functions": [*names],
                 "captures": {name: [*captures.get(name, [])] for name in names},
-                "types": [each for name in names for each in types.get(name, ())],
+                "types": [each for name in dict.fromkeys(names) for each in types.get(name, ())],
                 "parameters": [*_parameters(node.function.function_spec)],
             }
         case "bare_concrete_function":

@@ -50,6 +50,7 @@ class CompiledLoss(Struct, frozen=True):
         from_logits: whether it applies the softmax or sigmoid itself; False by default.
         axis: the axis of the classes.
         smoothing: `label_smoothing`, the share of each label that goes to all classes.
+        summed: whether it adds up the losses of a batch instead of averaging them.
         by_name: whether only the name of a function is saved, which may be the author's own. A text
             in the settings of an archive is what `compile` was given: a name that Keras knows.
     """
@@ -58,6 +59,7 @@ class CompiledLoss(Struct, frozen=True):
     from_logits: bool = False
     axis: int = -1
     smoothing: float = 0.0
+    summed: bool = False
     by_name: bool = False
 
 
@@ -102,5 +104,6 @@ def _loss(value: Json, in_hdf5: bool) -> CompiledLoss | None:
         from_logits=config.get("from_logits") is True,
         axis=axis if isinstance(axis, int) else -1,
         smoothing=number(smoothing) or 0.0,
+        summed=config.get("reduction") == "sum",
         by_name=value.get("class_name") == "function" if isinstance(value, dict) else in_hdf5,
     )

@@ -20,6 +20,8 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,20}://|[A-Za-z][A-Za-z0-9+.-]{1,
 _BACKSLASHES = re.compile(r"\\(?![/\\])")
 _HOME = re.compile(r"~[\w.-]*/")
 _DRIVE = re.compile(r"[A-Za-z]:/")
+# Paths of Windows: of another machine, a drive, a home, or with a directory below the root.
+_WINDOWS = re.compile(r"\\\\|[A-Za-z]:\\|~[\w.-]*\\|\\[^\\/]*[A-Za-z0-9.][\\/]")
 
 
 def leads_out(path: str) -> str:
@@ -39,8 +41,8 @@ def leads_out(path: str) -> str:
 
 
 def _is_alphabet(text: str) -> bool:
-    """Whether it is a list of characters, each once: `/` can be the first of them."""
-    return len(text) >= _FEWEST and len({*text}) == len(text)
+    """Whether it is a list of characters, each once: a slash can be the first of them."""
+    return text[:1] in {"/", "\\"} and len(text) >= _FEWEST and len({*text}) == len(text)
 
 
 def check_vocabularies(rule: Rule, facts: Facts) -> Iterator[Finding]:
@@ -77,7 +79,7 @@ def check_names(rule: Rule, facts: Facts) -> Iterator[Finding]:
         for name in dict.fromkeys(name for name in names if isinstance(name, str)):
             # Alone, a backslash leads out on Windows at most: `\\mu` is a name in LaTeX.
             local = _BACKSLASHES.sub("", name)
-            how = leads_out(name if name.startswith("\\\\") or ".." in name else local)
+            how = leads_out(name if _WINDOWS.match(name) or ".." in name else local)
             alone = not how and "\\" in name
             if not how and not alone:
                 continue

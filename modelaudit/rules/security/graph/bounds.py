@@ -34,7 +34,8 @@ def bounds_of(op: str, inputs: Inputs, attributes: Attributes) -> Bounds | None:
         ends = sorted(each.number or 0 for each in inputs[:2])
         known = all(each.number is not None for each in inputs)
         return (ends[0], ends[1]) if known else None
-    given = [_of(each) for each in inputs] if op in _MONOTONE else []
+    # They take one or two; a graph can list any number, each of which doubles the ends to try.
+    given = [_of(each) for each in inputs] if op in _MONOTONE and len(inputs) <= 2 else []
     known_all = [each for each in given if each is not None]
     if not given or len(known_all) < len(given):
         return None

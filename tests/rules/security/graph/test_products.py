@@ -118,3 +118,13 @@ def test_the_places_of_true_elements(tmp_path: Path, condition, large: bool) -> 
     """Each takes eight bytes for each axis; the condition itself is below the limit."""
     names = found(tmp_path, lambda make: make.add("Where", condition(make), output="index"))
     assert names == ({"oversized-tensor"} if large else set())
+
+
+def test_operations_with_more_inputs_than_they_take_cost_no_more(tmp_path: Path) -> None:
+    """Each further input would double the ends to try."""
+
+    def build(make: Maker) -> None:
+        numbers = make.numbers(1, 2)
+        make.add("Where", make.add("AddV2", *[numbers] * 60), output="index")
+
+    assert "oversized-tensor" not in found(tmp_path, build)
