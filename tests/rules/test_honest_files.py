@@ -68,7 +68,7 @@ TWINS = {
     ),
     "letters with a path of Windows": (
         ("MA711", own(vocabulary="\\/-'abcdefghij")),
-        ("MA711", own(vocabulary="C:\\Userz/abd.tx")),
+        ("MA711", own(vocabulary="C:\\words.tx")),
     ),
     "alternatives": (
         ("MA713", dtypes(".*q.*|.*k.*|.*v.*|.*o.*")),

@@ -75,15 +75,21 @@ def unconverged_statistics(case: Case) -> StepResult:
             f"{room:.2f} bits, and no other input scale does."
         )
         evidence = Evidence(text, "", after, before, seen.inputs.n)
-        return CauseFound((evidence, *_one_refitted(case)))
+        return CauseFound((evidence, *_one_refitted(case, repaired=True)))
     return CauseExcluded(
         "recomputing batch statistics changes the information in the predictions only from "
         f"{before:.2f} to {after:.2f} bits"
     )
 
 
-def _one_refitted(case: Case) -> tuple[Evidence, ...]:
-    """What the statistics of the first layer that does not match restore, compared with all."""
+def _one_refitted(case: Case, *, repaired: bool = False) -> tuple[Evidence, ...]:
+    """What the statistics of the first layer that does not match restore, compared with all.
+
+    Args:
+        case: the facts.
+        repaired: whether other statistics repair the predictions, so that weights are not why
+            labels are not met.
+    """
     seen = case.behaviour
     if seen is None:
         return ()
@@ -104,7 +110,8 @@ def _one_refitted(case: Case) -> tuple[Evidence, ...]:
             f". The accuracy on your labels is then {one.score:.0%} and {every.score:.0%}, and "
             f"{given:.0%} as given"
         )
-        if max(one.score, every.score) < given + SCORE_GAIN.value:
+        lost = given < UNINFORMED.value and not repaired
+        if lost and max(one.score, every.score) < given + SCORE_GAIN.value:
             text += ": other statistics restore nothing, so weights are wrong"
     elif max(one.after, every.after) < UNINFORMED.value * room:
         text += ": other statistics do not restore them, so weights are wrong as well"

@@ -124,7 +124,7 @@ def test_operations_with_more_inputs_than_they_take_cost_no_more(tmp_path: Path)
     """Each further input would double the ends to try."""
 
     def build(make: Maker) -> None:
-        numbers = make.numbers(1, 2)
-        make.add("Where", make.add("AddV2", *[numbers] * 60), output="index")
+        values = filled(make, 1 << 20)
+        make.add("Where", make.add("AddV2", *[values] * 60), output="index")
 
     assert "oversized-tensor" not in found(tmp_path, build)
