@@ -74,6 +74,18 @@ def test_a_kernel_that_its_initializer_leaves_constant_is_only_untrained(tmp_pat
         assert fix[initial] in finding.fix
 
 
+def beside_input(norm: Facts) -> Facts:
+    """The same normalization in a block whose result is added to its input."""
+    (layer,) = norm.artifact.architecture.layers
+    given, added = examples.layer("given", "InputLayer", {}), examples.layer("added", "Add", {})
+    layers = (
+        given,
+        replace(layer, inbound=(("given",),)),
+        replace(added, inbound=(("given", "norm"),)),
+    )
+    return Facts(examples.model(*layers, tensors=norm.artifact.tensors))
+
+
 def test_a_layer_that_is_0_as_a_whole_may_have_been_pruned(tmp_path: Path) -> None:
     """A block that was removed on purpose, and one of which only the kernel was lost."""
     kernel = stored(tmp_path, "dense/kernel", np.zeros((8, 16), "float32"))
@@ -84,8 +96,9 @@ def test_a_layer_that_is_0_as_a_whole_may_have_been_pruned(tmp_path: Path) -> No
         layer = examples.layer(variables=names, config=config)
         facts = Facts(examples.model(layer, tensors=(kernel, bias)))
         assert reported(facts) == {"MA406": [severity]}
-        norm = plain_norm(tmp_path, 0.0, value)
-        assert reported(norm) == {"MA421": [severity]}
+        alone = plain_norm(tmp_path, 0.0, value)
+        assert reported(alone) == {"MA421": [Severity.HIGH]}
+        assert reported(beside_input(alone)) == {"MA421": [severity]}
         # Not where it takes the input from the output: nothing else carries it there.
         cut = ConstantLayer(layer.route, "zero", False, (layer.route,))
         facts = replace(facts, measurements=Measurements(constant=(cut,)))
