@@ -56,13 +56,16 @@ def _non_finite(rule: Rule, facts: Facts) -> Iterator[Finding]:
 def _is_limit(facts: Facts, tensor: Tensor, layer: Layer | None) -> bool:
     """Whether values are infinite in a variable that is no usual weight, as in a mask or a record.
 
-    Where training diverges, most values are NaN.
+    Where training diverges, most values are NaN. Beside infinity, masks have one other number.
+    Numbers that differ were learnt, and what is infinite among them did not fit into its type.
     """
     stats, role = tensor.stats, last_part(tensor.name)
     numbered = role.isdecimal() and not (layer and layer.custom)
     applied = {name for kernel in facts.artifact.kernels for name in (kernel.tensor, kernel.bias)}
     usual = role in REAL_ROLES or numbered or tensor.name in applied
-    return stats is not None and stats.infinite == stats.nonfinite and not usual
+    if stats is None or stats.infinite < stats.nonfinite or usual:
+        return False
+    return stats.minimum == stats.maximum or stats.nonfinite == tensor.size
 
 
 def _one_feature(facts: Facts, tensor: Tensor) -> str:

@@ -171,17 +171,18 @@ def test_nan_in_whole_rows_of_the_first_kernel_names_the_inputs(bad, run, start,
 
 
 @pytest.mark.parametrize(
-    ("name", "nan", "severity"),
+    ("name", "nan", "most", "severity"),
     [
-        ("attention/causal_mask", 0, "low"),
-        ("observer/min", 0, "low"),
-        ("attention/causal_mask", 1, "high"),  # NaN is no mask
-        ("dense/kernel", 0, "high"),
-        ("layers/dense/vars/0", 0, "high"),  # a number does not tell what it is
+        ("attention/causal_mask", 0, 0.0, "low"),
+        ("observer/min", 0, 0.0, "low"),
+        ("attention/causal_mask", 1, 0.0, "high"),  # NaN is no mask
+        ("own/weights", 0, 0.3, "high"),  # learnt numbers, of which some overflowed
+        ("dense/kernel", 0, 0.0, "high"),
+        ("layers/dense/vars/0", 0, 0.0, "high"),  # a number does not tell what it is
     ],
 )
-def test_infinite_values_of_masks_and_records_are_no_damage(name, nan, severity) -> None:
-    stats = TensorStats(0.0, 0.0, 0.0, 0.0, 6, 6, infinite=6 - nan)
+def test_infinite_values_of_masks_and_records_are_no_damage(name, nan, most, severity) -> None:
+    stats = TensorStats(0.0, most, 0.0, 0.0, 6, 6, infinite=6 - nan)
     tensors = (examples.tensor(name, (3, 4), stats),)
     (found,) = run_rule(rule("MA111"), Facts(examples.model(tensors=tensors))).findings
     assert found.severity.value == severity
