@@ -29,7 +29,7 @@ class TargetRange(Struct, frozen=True):
 
 
 # These keep an average of squares, and not a sum of all as Adagrad does.
-_AVERAGES = frozenset(("Adam", "AdamW", "Nadam", "RMSprop", "RMSProp"))
+_AVERAGES = frozenset(("adam", "adamw", "nadam", "rmsprop"))
 # Of a sigmoid s, 2 s s (1 - s) is largest at s = 2/3; of a tanh t, 2 (1 + t) (1 - t t) at t = 1/3.
 _REACHES = {
     "sigmoid": TargetRange("from 0 to 1", 8 / 27),
@@ -75,7 +75,7 @@ def _times_beyond(artifact: Artifact, head: NetworkHead, loss: CompiledLoss) -> 
     if reach is None or loss.name != "mean_squared_error" or applied != [head.last] or weighted:
         return None
     state = optimizer_state(artifact)
-    if state is None or state.name not in _AVERAGES or loss.summed:
+    if state is None or state.name.lower() not in _AVERAGES or loss.summed:
         return None
     if head.rescaled or head.joined or not weighs(head.weights):
         return None

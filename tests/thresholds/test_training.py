@@ -55,6 +55,7 @@ def gradients_beyond_targets_in_reach(times, optimizer="Adam", loss="mse"):
 
 
 def test_sums_of_gradients_prove_no_targets_beyond():
+    assert gradients_beyond_targets_in_reach(20, "rmsprop") == ["medium"]
     summed = {"class_name": "MeanSquaredError", "config": {"reduction": "sum"}}
     assert gradients_beyond_targets_in_reach(20, "Adagrad") == ["low"]
     assert gradients_beyond_targets_in_reach(20, loss=summed) == ["low"]
