@@ -113,7 +113,7 @@ class _Work(Struct, frozen=True):
         row = result_row(audit)
         try:
             if self.deliver:
-                self.deliver(audit)
+                worker_pool.uncounted(self.deliver)(audit)  # pages take longer than files
         except (OSError, UsageError) as error:  # full disk, invalid template
             return {"unwritten": str(error)}
         except Exception as error:

@@ -120,8 +120,15 @@ def test_operator_codes_that_a_converter_left(ran):
         builder.EndObject()
     builder.Finish(made.conv_model().Pack(builder), b"TFL3")
     left, text = bytes(builder.Output()), b"these are 60 words. " * 24
-    found = [ran("MA761", data).findings[0] for data in (left, left + text)]
-    assert [each.severity for each in found] == [Severity.INFO, Severity.MEDIUM]
+    hiding = flatbuffers.Builder(1024)
+    for _ in range(60):
+        hiding.StartObject(1)
+        hiding.PrependUint64Slot(0, int.from_bytes(b"a secret", "little"), 0)
+        hiding.EndObject()
+    hiding.Finish(made.conv_model().Pack(hiding), b"TFL3")
+    files = (left, left + text, bytes(hiding.Output()))
+    found = [ran("MA761", data).findings[0] for data in files]
+    assert [each.severity for each in found] == [Severity.INFO, Severity.MEDIUM, Severity.MEDIUM]
     assert found[0].evidence["measured"] > 400
 
 

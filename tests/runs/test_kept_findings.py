@@ -99,6 +99,17 @@ def test_spent_processor_time_is_a_limit(tmp_path: Path) -> None:
     assert "MA701" in named(audit) and audit.verdict is Verdict.FAIL
 
 
+def test_writing_a_report_takes_no_time_of_the_model(tmp_path: Path) -> None:
+    seen = tmp_path / "left"
+
+    def deliver(audit: Audit) -> None:
+        seen.write_text(str(signal.getitimer(signal.ITIMER_PROF)[0]))
+
+    target = AuditTarget(lambda_model(tmp_path, HONEST), tmp_path, "m.h5", "m")
+    list(audit_all([target], SETTINGS, "2026-01-01T00:00:00Z", deliver=deliver))
+    assert seen.read_text() == "0.0"
+
+
 @pytest.mark.parametrize("does", [own_file, attributes])
 def test_a_file_that_changes_while_it_runs_is_a_finding(
     tmp_path: Path, does: Callable[[Path], None]

@@ -125,7 +125,7 @@ class FlatBuffer:
             yield int(ends[i]), int(starts[i])
 
     def small_tables(self, start: int, end: int) -> int:
-        """Bytes between two offsets in tables of at most `_SMALL` bytes, as a converter leaves.
+        """Bytes between two offsets in tables of two numbers at most, as a converter leaves.
 
         A table starts with the way back to the description of its fields.
         """
@@ -135,7 +135,9 @@ class FlatBuffer:
             size, nbytes = 0, 0
             if 0 <= vtable <= self.size - 4:
                 size, nbytes = struct.unpack("<HH", self.read(vtable, 4))
-            if 4 < size <= _SMALL and 4 < nbytes <= _SMALL and at + nbytes <= end:
+            small = 4 < size <= _SMALL and 4 < nbytes <= _SMALL and at + nbytes <= end
+            # A code and a version are two bytes; a table with more may hide something.
+            if small and nbytes - 4 - self.read(at + 4, nbytes - 4).count(0) <= 2:
                 found += nbytes
                 at += -(-nbytes // 4) * 4
             else:

@@ -22,7 +22,7 @@ from modelaudit.settings import Limits
 
 _VERSION = 3
 _PIECE = 1 << 20
-_LEFT = 1 << 14  # bytes, above which no converter left them
+_LEFT = 1 << 10  # bytes, above which no converter left them
 
 
 def read_tflite(path: Path, limits: Limits) -> Artifact:
