@@ -46,10 +46,12 @@ def only_head_moved(
 def _frozen_models(artifact: Artifact) -> frozenset[str]:
     """The models that are frozen, or of which all layers with weights are.
 
-    Keras 2 saves the first as the second.
+    Keras 2 saves the first as the second until its configs name modules; later ones say it of the
+    model itself.
     """
     layers = artifact.architecture.layers if artifact.architecture else ()
-    weighing = [layer for layer in layers if layer.variables]
+    old = not any(layer.module for layer in layers)
+    weighing = [layer for layer in layers if old and layer.variables]
 
     def frozen(model: str) -> bool:
         inner = [layer for layer in weighing if layer.route.startswith(f"{model}/")]

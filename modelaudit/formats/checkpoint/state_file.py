@@ -18,7 +18,7 @@ from modelaudit.formats.io.symlinks import is_inside
 from modelaudit.settings import Limits
 
 STATE_FILE = "checkpoint"
-_STEP = re.compile(r"-\d+$")  # at the end of a prefix: which save of a model it is
+_STEP = re.compile(r"[-_.]\d+")  # in a prefix: which save of a model it is
 
 
 class StateFile(Struct, frozen=True):

@@ -151,14 +151,21 @@ def test_state_file_that_names_another_checkpoint(tmp_path, latest, history, exp
 
 
 @pytest.mark.parametrize(
-    ("other", "told"), [("critic", False), ("actor-9", True), ("actor_best", False)]
+    ("name", "other", "told"),
+    [
+        ("actor", "critic", False),
+        ("actor", "actor-9", True),
+        ("actor", "actor_best", False),
+        ("m-9.ckpt", "m-1.ckpt", True),
+        ("star", "star2", False),
+    ],
 )
-def test_models_that_share_a_directory_have_one_state_file(tmp_path, other, told):
+def test_models_that_share_a_directory_have_one_state_file(tmp_path, name, other, told):
     """`save_weights` names the last one that was saved, whatever else is there."""
-    for name in ("actor", other):
-        write_bundle(tmp_path / name, {"w": np.ones(2, "float32")})
+    for each in (name, other):
+        write_bundle(tmp_path / each, {"w": np.ones(2, "float32")})
     (tmp_path / "checkpoint").write_text(f'model_checkpoint_path: "{other}"')
-    problems = read_checkpoint(tmp_path / "actor", LIMITS).problems
+    problems = read_checkpoint(tmp_path / name, LIMITS).problems
     assert [each.kind for each in problems] == ["state-file-mismatch"] * told
 
 
