@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -59,10 +60,12 @@ def test_names_in_another_order_are_put_in_that_of_the_outputs(
     assert effect.right_after > 60
     assert list(found.renamed_classes.before) == before
     written = read_labels(tmp_path / "new" / "digits.keras", Limits())
-    assert written == {"file": "labels.txt", "names": DIGITS, "shared": False}
+    digest = hashlib.sha256((tmp_path / "new" / "labels.txt").read_bytes()).hexdigest()
+    told = {"file": "labels.txt", "sha256": digest, "names": DIGITS}
+    assert written == {**told, "shared": False}
     (tmp_path / "new" / "faces.tflite").touch()
     shared = read_labels(tmp_path / "new" / "digits.keras", Limits())
-    assert shared == {"file": "labels.txt", "names": DIGITS, "shared": True}
+    assert shared == {**told, "shared": True}
     with pytest.raises(UsageError, match="exists"):
         repair_model(
             *(tmp_path / "digits.keras", "tf==2.21", tmp_path / "new" / "b.keras"),

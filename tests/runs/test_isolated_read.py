@@ -131,6 +131,6 @@ def test_results_of_several_children_come_in_the_order_of_the_tasks():
         return {"slept": seconds, "ended": time.monotonic()}
 
     tasks = [0.4, 0.0, 0.2, 0.0]
-    found = [each.value for each in run_in_child(tasks, work, Settings(), jobs=4)]
+    found = [each.value for each in run_in_child(tasks, work, Settings(), lambda task: (), jobs=4)]
     assert [each["slept"] for each in found] == tasks
     assert found[1]["ended"] < found[2]["ended"] < found[0]["ended"]
