@@ -42,6 +42,9 @@ def why_initial(facts: Facts, moved: float) -> tuple[str, Severity | None, str]:
         steps = counted(without, "training step", "training steps")
         why = f"the {steps} had no effect, since the learning rate is {state.rate:g}"
         return why, Severity.LOW, "Compile with the default learning rate, then train again."
+    if moved and state and state.steps == 1:
+        why = f"the one training step moved no bias further than {moved:.1g}"
+        return why, Severity.MEDIUM, fix_without_steps(facts)
     if moved:
         step = one_step_of(facts.artifact)
         least = f", less than one step of the optimizer ({step:.1g})" * (moved <= step)

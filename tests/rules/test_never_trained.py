@@ -8,6 +8,7 @@ import pytest
 from modelaudit.audit_types.kernels import BatchNormState
 from modelaudit.diagnosis.procedure import diagnose
 from modelaudit.facts import TensorStats
+from modelaudit.findings import Severity
 from modelaudit.measures.summary import Measurements
 from modelaudit.pipeline import static_facts
 from modelaudit.rules import examples
@@ -141,6 +142,20 @@ def test_less_than_one_step_of_the_optimizer_is_no_training(optimizer, furthest,
     assert ["less than one step of the optimizer (0.00" in each for each in details] == (
         [True] * expected
     )
+
+
+def test_one_step_is_told_as_one_step():
+    """Adam's first step is the learning rate but for its epsilon."""
+    settings = {"class_name": "Adam", "config": {"learning_rate": 1e-3}}
+    one = TensorStats(1.0, 1.0, 1.0, 0.0, 0, 0)
+    count = replace(examples.tensor("optimizer/iterations", (), one), role="optimizer")
+    artifact = replace(with_biases(9.998e-4), training={"optimizer": settings})
+    artifact = replace(artifact, tensors=(*artifact.tensors, count))
+    kernels = tuple(drawn(name, bias=False, state="trained") for name in "ab")
+    facts = Facts(artifact, measurements=Measurements(initialization=kernels))
+    (finding,) = run_rule(rule("MA404"), facts).findings
+    assert finding.severity is Severity.MEDIUM
+    assert "the one training step moved no bias further than 0.001" in finding.detail
 
 
 @pytest.mark.slow

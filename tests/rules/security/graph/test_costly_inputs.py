@@ -193,12 +193,19 @@ def found(build: Callable[[Graph], object], folder: Path) -> list[Finding]:
     return [each for each in graph.findings(folder) if each.code in ("MA753", "MA754")]
 
 
+def reshaped(graph: Graph) -> None:
+    """To a shape that the input gives: a Reshape has as many values as what it gets, or fails."""
+    sizes = given(graph, "sizes", 2, dtype=pb.DT_INT32)
+    Maker(graph).add("Reshape", given(graph, "values", -1), sizes)
+
+
 BY_INPUT = (
     *(fill, tile, counted, diagonal, batch_of_numbers, cube, deep_one_hot),
     *(rounds_by_number, rounds_by_square, broadcast, product, fraction),
 )
 IN_PROPORTION = (
     *(attention, one_hot, rounds_by_length, wide_images, long_volumes, features, limited),
+    reshaped,
 )
 
 
