@@ -267,15 +267,6 @@ def test_a_model_that_was_trained_less_proves_less():
     assert severities(*twins, *lightly) == {}
 
 
-def test_a_normalization_at_initial_values_accuses_the_kernel_before_it():
-    """Unless normalizations behind kernels that have moved are at initial values as well."""
-    kernel = drawn("a", 768, None, law="truncated", initializer="HeNormal", batchnorm_initial=True)
-    trained = [moved(name, bias=None, batchnorm_initial=False) for name in "bc"]
-    reset = [moved(name, bias=None, batchnorm_initial=True) for name in "bc"]
-    assert severities(kernel, *trained)["a"] in (HIGH, MEDIUM)
-    assert severities(kernel, *reset) == {"a": LOW}
-
-
 def test_more_layers_as_drawn_than_trained_may_be_random_features():
     """Unless the file tells that they are not frozen."""
     kernels = [drawn(name, guessed=True, law="uniform") for name in "abc"]
@@ -287,20 +278,6 @@ def test_more_layers_as_drawn_than_trained_may_be_random_features():
     listed = replace(bare, graphs=(Graph(("serve",), (), trainable=("a/kernel",)),))
     found = severities(*kernels, beyond("d", 0.1), artifact=listed)
     assert found == dict.fromkeys("abc", HIGH)
-
-
-def norm(route, initial, norms):
-    tests = {"law": "constant", "norms": norms, "initial": initial}
-    return drawn(route, 32, initializer="Ones", **tests)
-
-
-def test_a_normalization_at_initial_values_among_trained_ones_was_skipped():
-    trained = (moved("b"), moved("c"))
-    assert severities(norm("a", 1, 3), *trained) == {"a": HIGH}
-    assert severities(norm("a", 1, 1), *trained) == {"a": HIGH}  # by the config, it was trained
-    assert severities(norm("a", 2, 2), *trained) == {"a": MEDIUM}  # or moved into the next layer
-    bare = replace(model(), architecture=None)
-    assert severities(norm("a", 1, 1), *trained, artifact=bare) == {"a": MEDIUM}
 
 
 @pytest.mark.parametrize(

@@ -126,60 +126,6 @@ def test_corrupt_meta_leaves_the_tensors_readable(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("latest", "history", "expected"),
-    [
-        ("ckpt-2", ["ckpt-1", "ckpt-2"], None),
-        ("ckpt-2", [], None),
-        ("ckpt-1", ["ckpt-1"], "does not list 'ckpt-2'"),
-        ("ckpt-1", ["ckpt-1", "ckpt-2"], "history ends with 'ckpt-2'"),
-        ("ckpt-9", ["ckpt-9"], "does not exist"),
-        ("ckpt-9", ["ckpt-2", "ckpt-9"], "does not exist"),
-        ("", [], "does not exist"),
-    ],
-)
-def test_state_file_that_names_another_checkpoint(tmp_path, latest, history, expected):
-    for name in ("ckpt-1", "ckpt-2"):
-        write_bundle(tmp_path / name, {"w": np.ones(2, "float32")})
-    lines = [f'model_checkpoint_path: "{latest}"']
-    lines += [f'all_model_checkpoint_paths: "{name}"' for name in history]
-    (tmp_path / "checkpoint").write_text("\n".join([*lines, "last_preserved_timestamp: 1.5"]))
-    artifact = read_checkpoint(tmp_path / "ckpt-2", LIMITS)
-    details = [p.detail for p in artifact.problems if p.kind == "state-file-mismatch"]
-    assert len(details) == (expected is not None)
-    assert all(expected in detail for detail in details)
-    assert artifact.extra["checkpoint_state"] == {"latest": latest, "all": history}
-
-
-@pytest.mark.parametrize(
-    ("name", "other", "told"),
-    [
-        ("actor", "critic", False),
-        ("actor", "actor-9", True),
-        ("actor", "actor_best", False),
-        ("m-9.ckpt", "m-1.ckpt", True),
-        ("star", "star2", False),
-    ],
-)
-def test_models_that_share_a_directory_have_one_state_file(tmp_path, name, other, told):
-    """`save_weights` names the last one that was saved, whatever else is there."""
-    for each in (name, other):
-        write_bundle(tmp_path / each, {"w": np.ones(2, "float32")})
-    (tmp_path / "checkpoint").write_text(f'model_checkpoint_path: "{other}"')
-    problems = read_checkpoint(tmp_path / name, LIMITS).problems
-    assert [each.kind for each in problems] == ["state-file-mismatch"] * told
-
-
-def test_an_older_checkpoint_of_the_history_is_no_problem(tmp_path):
-    for name in ("ckpt-1", "ckpt-2"):
-        write_bundle(tmp_path / name, {"w": np.ones(2, "float32")})
-    (tmp_path / "checkpoint").write_text(
-        'model_checkpoint_path: "ckpt-2"\n'
-        'all_model_checkpoint_paths: "ckpt-1" all_model_checkpoint_paths: "ckpt-2"'
-    )
-    assert read_checkpoint(tmp_path / "ckpt-1", LIMITS).problems == ()
-
-
-@pytest.mark.parametrize(
     "path", ["/tmp/m", "../m", "a/../../m", "C:\\m", "..\\m", "gs://bucket/m", "\\\\host\\m"]
 )
 def test_state_file_with_a_path_outside(tmp_path, path):

@@ -1,0 +1,32 @@
+"""Normalizations at their initial values, and what they say of the kernels before them."""
+
+from __future__ import annotations
+
+from modelaudit.findings import Severity
+from modelaudit.structs import replace
+from tests.rules.initial_kernels import drawn, model, moved, severities
+
+HIGH, MEDIUM, LOW = Severity.HIGH, Severity.MEDIUM, Severity.LOW
+
+
+def test_a_normalization_at_initial_values_accuses_the_kernel_before_it():
+    """Unless normalizations behind kernels that have moved are at initial values as well."""
+    kernel = drawn("a", 768, None, law="truncated", initializer="HeNormal", batchnorm_initial=True)
+    trained = [moved(name, bias=None, batchnorm_initial=False) for name in "bc"]
+    reset = [moved(name, bias=None, batchnorm_initial=True) for name in "bc"]
+    assert severities(kernel, *trained)["a"] in (HIGH, MEDIUM)
+    assert severities(kernel, *reset) == {"a": LOW}
+
+
+def norm(route, initial, norms):
+    tests = {"law": "constant", "norms": norms, "initial": initial}
+    return drawn(route, 32, initializer="Ones", **tests)
+
+
+def test_a_normalization_at_initial_values_among_trained_ones_was_skipped():
+    trained = (moved("b"), moved("c"))
+    assert severities(norm("a", 1, 3), *trained) == {"a": HIGH}
+    assert severities(norm("a", 1, 1), *trained) == {"a": HIGH}  # by the config, it was trained
+    assert severities(norm("a", 2, 2), *trained) == {"a": MEDIUM}  # or moved into the next layer
+    bare = replace(model(), architecture=None)
+    assert severities(norm("a", 1, 1), *trained, artifact=bare) == {"a": MEDIUM}
