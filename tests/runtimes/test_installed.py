@@ -13,6 +13,7 @@ from modelaudit.runtimes.profile import numbers, read_profile
 
 
 def test_the_versions_of_all_installed_distributions():
+    catalogue._installed_versions.cache_clear()  # other tests add folders to sys.path
     found = catalogue._installed_versions()
     installed = [d.metadata["Name"] for d in metadata.distributions()]
     assert len(installed) > 20
