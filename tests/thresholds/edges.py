@@ -77,3 +77,8 @@ def outcome(code: str, given) -> str:
     """How a rule ends on these facts."""
     after = Need.DIAGNOSIS in rule(code).needs
     return str((judged(code, given) if after else run_rule(rule(code), given)).outcome)
+
+
+def severities(code, facts):
+    """The severities of a rule's findings."""
+    return [finding.severity.value for finding in run_rule(rule(code), facts).findings]

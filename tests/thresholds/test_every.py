@@ -19,6 +19,7 @@ from tests.thresholds import (
     test_security,
     test_stored_values,
     test_training,
+    test_training_extent,
     test_weights,
 )
 
@@ -36,6 +37,7 @@ MODULES = (
     test_security,
     test_stored_values,
     test_training,
+    test_training_extent,
     test_weights,
 )
 EDGES = [edge for module in MODULES for edge in module.EDGES.all]

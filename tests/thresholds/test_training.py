@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from modelaudit.audit_types.kernels import BatchNormState, KernelInitialization
+from modelaudit.audit_types.kernels import BatchNormState
 from modelaudit.diagnosis.steps.training import still_trained
 from modelaudit.facts import Kernel, TensorStats
 from modelaudit.measures.kernels.constant_layers import _kind
@@ -17,7 +17,6 @@ from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
 from modelaudit.rules.alike_inputs import _inputs
 from modelaudit.rules.catalogue import rule
-from modelaudit.rules.engine import run_rule
 from modelaudit.rules.model import Facts
 from modelaudit.rules.probe_labels import InputColumns, _columns
 from modelaudit.rules.trainability import _units
@@ -27,15 +26,11 @@ from modelaudit.rules.training_results import _example
 from modelaudit.rules.training_steps import adam
 from modelaudit.structs import replace
 from tests.diagnosis.cases import behaviour, diagnosed, silent
-from tests.thresholds.edges import Edges, check, outcome
+from tests.thresholds.edges import Edges, check, outcome, severities
 
 EDGES = Edges()
 at = EDGES.at
 ALIVE = ("last", 0.5, 0.25)
-
-
-def severities(code, facts):
-    return [finding.severity.value for finding in run_rule(rule(code), facts).findings]
 
 
 @at("training.SATURATION", {19.9: None, 20.0: "saturated", 20.1: "saturated"})
@@ -191,85 +186,6 @@ def largest_weight(times):
     return outcome("MA436", Facts(spread(times)))
 
 
-def barely(optimizer, bias, **tests):
-    """A model of two layers of 10 x 10 weights that spread by 0.5, after 80 steps."""
-    drawn = TensorStats(-1.0, 1.0, 0.0, 0.5, 0, 0)
-    moved = TensorStats(-bias, bias, 0.0, bias / 2, 0, 0)
-    count = TensorStats(80.0, 80.0, 80.0, 0.0, 0, 0)
-    layers, tensors, kernels = [], [], []
-    for name in ("hidden", "head"):
-        layers.append(examples.layer(name))
-        tensors += [
-            examples.tensor(f"{name}/kernel", (10, 10), drawn),
-            examples.tensor(f"{name}/bias", (10,), moved),
-        ]
-        tested = {"ks_p": 0.5, "level": 0.001, "outside": 0.0, **tests}
-        state = KernelInitialization(
-            *(name, f"{name}/kernel", "GlorotUniform", "trained"), weights=100, tests=tested
-        )
-        kernels.append(state)
-    steps = replace(examples.tensor("optimizer/vars/0", (), count), role="optimizer")
-    facts = examples.chain(*layers, training={"loss": "mse", "optimizer_config": optimizer})
-    artifact = replace(facts.artifact, tensors=(*tensors, steps))
-    return Facts(artifact, measurements=Measurements(initialization=tuple(kernels)))
-
-
-def slightly(share, steps):
-    """The same with biases of this share of the spread, after this many steps of SGD."""
-    facts = barely({"class_name": "SGD", "config": {"learning_rate": 0.01}}, 0.5 * share)
-    *weights, count = facts.artifact.tensors
-    count = replace(count, stats=TensorStats(steps, steps, steps, 0.0, 0, 0))
-    kernels = tuple(
-        Kernel(name, f"{name}/kernel", "dense", "io", 0, (10, 10), f"{name}/bias")
-        for name in ("hidden", "head")
-    )
-    layers = [
-        replace(layer, variables={role: f"{layer.route}/{role}" for role in ("kernel", "bias")})
-        for layer in facts.artifact.architecture.layers
-    ]
-    architecture = replace(facts.artifact.architecture, layers=tuple(layers))
-    artifact = replace(facts.artifact, tensors=(*weights, count), kernels=kernels)
-    return severities(
-        "MA432", replace(facts, artifact=replace(artifact, architecture=architecture))
-    )
-
-
-@at("training.SHORT_REACH", {0.149: ["low"], 0.15: [], 0.151: []})
-def share_of_the_spread(share):
-    return slightly(share, 80.0)
-
-
-@at("training.MANY_STEPS", {499.0: ["low"], 500.0: [], 501.0: []})
-def steps_that_move_little(steps):
-    return slightly(0.1, steps)
-
-
-@at("training.STILL_MOVING", {0.899: [], 0.9: ["low"], 0.901: ["low"]})
-def distance_of_the_last_bias(share):
-    """After 500 steps of Adam, each of 0.001 at most."""
-    facts = adam(("head", 0.1, 0.1))
-    names = {"kernel": "head/kernel", "bias": "bias"}
-    head = examples.layer("head", "Dense", names, {"units": 1})
-    artifact = replace(facts.artifact, architecture=examples.model(head).architecture)
-    stats = TensorStats(*[500 * 0.001 * share] * 3, 0.0, 0, 0)
-    tensors = (*artifact.tensors, examples.tensor("bias", (1,), stats))
-    training = {**(artifact.training or {}), "loss": "mse"}
-    artifact = replace(artifact, tensors=tensors, training=training)
-    return severities("MA432", replace(facts, artifact=artifact))
-
-
-@at("training.HARDLY_MOVED", {0.0199: ["low"], 0.02: [], 0.0201: []})
-def share_of_biases(share):
-    sgd = {"class_name": "SGD", "config": {"learning_rate": 0.01}}
-    return severities("MA430", barely(sgd, 0.5 * share))
-
-
-@at("training.HARDLY_MOVED", {0.0199: ["low"], 0.02: ["low"], 0.0201: []})
-def weights_outside(share):
-    sgd = {"class_name": "SGD", "config": {"learning_rate": 0.01}}
-    return severities("MA430", barely(sgd, 0.001, outside=share))
-
-
 @at("training.SILENT_UNITS", {0.295: [], 0.3: ["low"], 0.305: ["low"]})
 def units_without_gradient(share):
     """A ReLU layer of 1000 units after 500 steps of Adam."""
@@ -293,12 +209,6 @@ def units_without_gradient(share):
     artifact = replace(artifact, tensors=(*artifact.tensors, *saved))
     artifact = replace(artifact, training={"optimizer": {"class_name": "Adam"}})
     return severities("MA433", Facts(artifact, measurements=Measurements()))
-
-
-@at("training.SHORT_REACH", {0.149: ["low"], 0.15: [], 0.151: []})
-def reach_of_adam(share):
-    adam = {"class_name": "Adam", "config": {"learning_rate": 0.5 * share / 80}}
-    return severities("MA432", barely(adam, 0.001))
 
 
 def stacked(activation, spread, bias):
