@@ -217,7 +217,7 @@ def still_moving(rule: Rule, facts: Facts, state: OptimizerState) -> Iterator[Fi
             yield rule.finding(
                 f"The bias of {head.weights.route} has moved by {share:.0%} of what "
                 f"{counted(state.steps or 0, 'step', 'steps')} of {state.rate:g} can move it: all of "
-                "them went one way, and it had not come near its target when training ended.",
+                "them went one way, so it was probably still on its way to its target at the end.",
                 route=head.weights.route,
                 title="Training ended on its way to the targets",
                 evidence={

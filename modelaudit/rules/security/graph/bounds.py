@@ -7,11 +7,19 @@ from itertools import product
 from modelaudit.facts import Json
 from modelaudit.formats.keras.builtin_layers import words
 from modelaudit.rules.security.graph.constant_folding import fold
-from modelaudit.rules.security.graph.extents import Attributes, Bounds, Extent, Inputs, nth, shaped
+from modelaudit.rules.security.graph.extents import (
+    MOST,
+    Attributes,
+    Bounds,
+    Extent,
+    Inputs,
+    nth,
+    shaped,
+)
 
 MANY = 1 << 16  # elements of tensors whose bounds are followed: lists of fewer places are small
 _PASSES = words(
-    """Identity Snapshot StopGradient EnsureShape Cast Reshape BroadcastTo Tile ExpandDims Squeeze
+    """Identity Snapshot StopGradient EnsureShape Reshape BroadcastTo Tile ExpandDims Squeeze
     Transpose ReverseV2 Enter Exit"""
 )
 # Each input makes the result larger, or smaller: what its ends give bounds it.
@@ -28,12 +36,16 @@ def bounds_of(op: str, inputs: Inputs, attributes: Attributes) -> Bounds | None:
         return _FIXED[op]
     if op == "Fill":
         return _of(nth(inputs, 1))
+    if op == "Cast":  # to integers it cuts off fractions, to other types nothing
+        own = _of(nth(inputs, 0))
+        ends = [end for each in own or () for end in (each, _cut(each))]
+        return (min(ends), max(ends)) if ends else None
     if op in _PASSES:
         return _of(nth(inputs, 0))
     if op == "Range" and len(inputs) == 3:
-        ends = sorted(each.number or 0 for each in inputs[:2])
+        limits = sorted(each.number or 0 for each in inputs[:2])
         known = all(each.number is not None for each in inputs)
-        return (ends[0], ends[1]) if known else None
+        return (limits[0], limits[1]) if known else None
     # They take one or two; a graph can list any number, each of which doubles the ends to try.
     given = [_of(each) for each in inputs] if op in _MONOTONE and len(inputs) <= 2 else []
     known_all = [each for each in given if each is not None]
@@ -42,6 +54,10 @@ def bounds_of(op: str, inputs: Inputs, attributes: Attributes) -> Bounds | None:
     made = [fold(op, [[end] for end in ends], attributes) for ends in product(*known_all)]
     numbers = [n for each in made for n in each or () if isinstance(n, int | float)]
     return (min(numbers), max(numbers)) if len(numbers) == len(made) else None
+
+
+def _cut(number: int | float) -> int | float:
+    return int(number) if abs(number) < MOST else number
 
 
 def _of(value: Extent) -> Bounds | None:

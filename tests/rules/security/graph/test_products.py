@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
+from modelaudit.rules.security.graph.bounds import bounds_of
+from modelaudit.rules.security.graph.extents import shaped
+from modelaudit.structs import replace
 from modelaudit.thresholds.security import LOOP_ROUNDS
 from tests.made.graphs import Graph, Maker
 
@@ -128,3 +131,11 @@ def test_operations_with_more_inputs_than_they_take_cost_no_more(tmp_path: Path)
         make.add("Where", make.add("AddV2", *[values] * 60), output="index")
 
     assert "oversized-tensor" not in found(tmp_path, build)
+
+
+@pytest.mark.parametrize(
+    ("given", "cast"), [((0.5, 0.9), (0, 0.9)), ((-0.5, -0.2), (-0.5, 0)), ((1, 1), (1, 1))]
+)
+def test_a_cast_may_cut_off_fractions(given, cast) -> None:
+    """0.5 is true, and the integer that it becomes is not."""
+    assert bounds_of("Cast", (replace(shaped([4]), bounds=given),), {}) == cast
