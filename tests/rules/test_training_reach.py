@@ -27,7 +27,7 @@ from modelaudit.rules.training_steps import adam
 from modelaudit.settings import Limits
 from modelaudit.structs import replace
 from tests.rules.initial_kernels import drawn, moved
-from tests.thresholds.test_training import barely
+from tests.thresholds.test_training_extent import barely
 
 
 def compiled(name, rate, **more):
