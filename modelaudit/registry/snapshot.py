@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import stat
 import time
@@ -73,8 +74,7 @@ class Snapshot(Struct, frozen=True):
 def cpu_seconds(models: Iterable[Path], limits: Limits) -> float:
     """The processor time that reading and judging these models may take, by their size."""
     reader = SnapshotReader(limits)
-    size = sum(reader.snapshot(model).nbytes for model in models)
-    # A file with holes can have any size, of which a timer does not take all.
+    size = sum(reader.stored_bytes(model) for model in models)
     return min(limits.cpu_seconds * max(1.0, size / _COUNTED_BYTES), MOST_SECONDS)
 
 
@@ -110,6 +110,10 @@ class SnapshotReader(Struct):
             entry = file_entry(path, model.parent, "", self.limits)
             digest.update(f"{entry.path}\0{entry.size}\0{entry.sha256}\n".encode())
         return digest.hexdigest()
+
+    def stored_bytes(self, model: Path) -> int:
+        """The bytes of the same files that the file system stores, so without those in holes."""
+        return sum(_stored(path) for path in set(self._paths(model)))
 
     def _paths(self, model: Path) -> Iterator[Path]:
         if _is_directory(model):
@@ -167,6 +171,21 @@ def _is_directory(path: Path) -> bool:
         return path.is_dir()
     except OSError:  # a parent directory is not accessible
         return False
+
+
+def _stored(path: Path) -> int:
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            return 0
+        if status.st_blocks or not status.st_size:
+            return min(status.st_size, status.st_blocks * 512)
+        # Nothing but holes, or a file system that counts no blocks.
+        with path.open("rb") as file:
+            os.lseek(file.fileno(), 0, os.SEEK_DATA)
+    except OSError:
+        return 0
+    return status.st_size
 
 
 def _state(path: Path, model: Path) -> FileState:

@@ -158,7 +158,7 @@ def _serve(
             resource.setrlimit(resource.RLIMIT_AS, (allowed, hard))
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles interrupts
         signal.signal(signal.SIGTERM, _stopped)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, INTERRUPTS)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {*INTERRUPTS, signal.SIGPROF})
         signal.signal(signal.SIGPROF, signal.SIG_DFL)  # the kernel ends this process, in C as well
         while head := _read_exactly(receive, HEADER.size):
             index = HEADER.unpack(head)[0]

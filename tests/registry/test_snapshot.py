@@ -127,8 +127,7 @@ def test_a_removed_model_has_no_files(tmp_path) -> None:
 def test_processor_time_grows_with_the_size_of_all_files(tmp_path) -> None:
     limits = Limits(cpu_seconds=3.0)
     for name, size in (("small.h5", 1), ("large.h5", 25_000_000)):
-        with (tmp_path / name).open("wb") as file:
-            file.truncate(size)
+        (tmp_path / name).write_bytes(b"x" * size)
     small, large = tmp_path / "small.h5", tmp_path / "large.h5"
     assert cpu_seconds([small], limits) == cpu_seconds([], limits) == 3.0
     assert cpu_seconds([large], limits) == 7.5
@@ -137,6 +136,14 @@ def test_processor_time_grows_with_the_size_of_all_files(tmp_path) -> None:
     assert cpu_seconds([tmp_path / "gone"], limits) == 3.0
     slow = Limits(cpu_seconds=MOST_SECONDS)
     assert cpu_seconds([large], slow) == MOST_SECONDS  # which a timer can count
+
+
+@pytest.mark.parametrize("data", [b"", b"x" * 4096], ids=["nothing", "a block"])
+def test_holes_allow_no_processor_time(tmp_path, data) -> None:
+    sparse = tmp_path / "sparse.h5"
+    sparse.write_bytes(data)
+    os.truncate(sparse, 10**11)
+    assert cpu_seconds([sparse], Limits(cpu_seconds=3.0)) == 3.0
 
 
 def test_the_cost_of_a_directory_is_linear_in_its_files(tmp_path) -> None:
