@@ -11,15 +11,7 @@ from modelaudit import clock
 from modelaudit.errors import ReadError, UsageError
 from modelaudit.facts import ProblemKind
 from modelaudit.findings import RuleResult, Verdict
-from modelaudit.pipeline import (
-    CHANGED_WHILE_READ,
-    AuditTarget,
-    Probe,
-    audit_model,
-    incomplete_audit,
-)
 from modelaudit.registry.remote.address import Place, place_of
-from modelaudit.runs.cache_notes import AuditMonitor
 from modelaudit.runs.found_models import find_models
 from modelaudit.runs.progress import SILENT, Progress
 from modelaudit.schema import Audit
@@ -29,10 +21,12 @@ from modelaudit.structs import replace
 if TYPE_CHECKING:
     from modelaudit.audit_types.diagnosis import Diagnosis
     from modelaudit.audit_types.repair import Repair
+    from modelaudit.pipeline import Probe
     from modelaudit.report.export.job import ReportOptions
     from modelaudit.runs.compare_models import ModelDiff
     from modelaudit.runs.run_result import RunResult
     from modelaudit.runs.scan import ScanResult
+    from modelaudit.settings.audit_target import AuditTarget
 
 AnyPath = str | PathLike[str]
 
@@ -71,6 +65,9 @@ def audit(
 
 def _at_rest(target: AuditTarget, settings: Settings, created: str, probe: Probe) -> Audit:
     """The audit of one model, repeated once if the model was modified meanwhile."""
+    from modelaudit.pipeline import CHANGED_WHILE_READ, audit_model, incomplete_audit
+    from modelaudit.runs.cache_notes import AuditMonitor
+
     found: tuple[RuleResult, ...] = ()
 
     def keep(kept: tuple[RuleResult, ...]) -> None:
@@ -237,9 +234,9 @@ def nightly(
         StoreError: the history cannot be read or written.
         Interrupted: the run was interrupted; the next one continues.
     """
-    from modelaudit.runs.batch import append_log_line
     from modelaudit.runs.recorded_run import record_run
     from modelaudit.runs.run_result import RunOptions
+    from modelaudit.runs.scan import append_log_line
     from modelaudit.runs.write_reports import parse_formats
 
     wanted = parse_formats(formats)

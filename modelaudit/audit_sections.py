@@ -27,7 +27,7 @@ from modelaudit.audit_types.model import ExitSection, LabelsFile, ModelSection
 from modelaudit.audit_types.restore import GoldenSection, RestoreSection, SourceSection
 from modelaudit.audit_types.weights import TensorRow, WeightsSection
 from modelaudit.exit_codes import ExitCode
-from modelaudit.facts import Architecture, Artifact, Json, Layer, Shape, Tensor
+from modelaudit.facts import Architecture, Artifact, Json, Layer, Tensor
 from modelaudit.findings import Severity, Verdict
 from modelaudit.measures.summary import Measurements
 from modelaudit.probe.pair.source import ExportSource
@@ -37,9 +37,8 @@ from modelaudit.restore.golden_check import GoldenCheck
 from modelaudit.rules.conditions import prediction_of
 from modelaudit.rules.model import Facts
 from modelaudit.runtimes.model import Prediction, predicted_call
+from modelaudit.schema import is_seed
 from modelaudit.structs import converted, replace
-
-WEIGHT_ROLES = frozenset({"weight"})
 
 
 def model_section(facts: Facts, root: str, path: str, slug: str, origin: str = "") -> ModelSection:
@@ -130,30 +129,9 @@ def architecture_section(facts: Facts) -> ArchitectureSection:
     )
 
 
-def weights_digest(section: WeightsSection) -> str:
-    """One digest over the digests of all weights, independent of the file format.
-
-    The state of random generators is excluded, because only exported SavedModels contain it.
-    "" if the section lists no weights, or one without a digest.
-    """
-    digests = [
-        tensor.sha256 or ""
-        for tensor in section.tensors
-        if tensor.role in WEIGHT_ROLES and not is_seed(tensor.shape, tensor.dtype)
-    ]
-    if not digests or not all(digests):
-        return ""
-    return hashlib.sha256("".join(sorted(digests)).encode()).hexdigest()[:32]
-
-
-def is_seed(shape: Shape, dtype: str) -> bool:
-    """Whether it is the state of a Keras SeedGenerator: two integers."""
-    return shape == (2,) and dtype in {"int64", "uint32"}
-
-
 def parameters(artifact: Artifact) -> list[Tensor]:
     """The tensors that Keras counts as parameters: all weights except generator state."""
-    weights = (tensor for tensor in artifact.tensors if tensor.role in WEIGHT_ROLES)
+    weights = (tensor for tensor in artifact.tensors if tensor.role == "weight")
     return [each for each in weights if not is_seed(each.shape, each.dtype)]
 
 

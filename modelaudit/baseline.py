@@ -7,11 +7,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from modelaudit.audit_sections import weights_digest
 from modelaudit.errors import SchemaError
 from modelaudit.facts import Json
 from modelaudit.findings import Severity
-from modelaudit.schema import Audit
+from modelaudit.schema import Audit, weights_digest
 from modelaudit.settings.known_models import Baseline, KnownModel
 
 KIND = "modelaudit-baseline"

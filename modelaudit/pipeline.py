@@ -7,8 +7,6 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 
-from msgspec import Struct
-
 from modelaudit import __version__
 from modelaudit.audit_sections import (
     architecture_section,
@@ -19,7 +17,6 @@ from modelaudit.audit_sections import (
     observation_sections,
     restore_section,
     symmetry_section,
-    weights_digest,
     weights_section,
 )
 from modelaudit.audit_types.loading import Status
@@ -28,7 +25,7 @@ from modelaudit.audit_types.signing import SigningSection
 from modelaudit.clock import Stopwatch
 from modelaudit.diagnosis import diagnose
 from modelaudit.errors import ProbeError
-from modelaudit.facts import Artifact, Format, Signature
+from modelaudit.facts import Artifact, Format
 from modelaudit.findings import Outcome, RuleResult
 from modelaudit.formats.added_architecture import add_architecture
 from modelaudit.formats.plugin_formats import with_failures
@@ -53,44 +50,14 @@ from modelaudit.rules.kept import (
 from modelaudit.rules.model import Facts, Need
 from modelaudit.rules.model_in_advice import name_model
 from modelaudit.rules.unsafe_advice import withhold_unsafe_fixes
-from modelaudit.runtimes import Prediction, default_targets, predict
-from modelaudit.runtimes.catalogue import installed_target, specifier
-from modelaudit.schema import Audit
+from modelaudit.runtimes.catalogue import default_targets, installed_target, specifier
+from modelaudit.runtimes.model import Prediction
+from modelaudit.runtimes.predict import predict
+from modelaudit.schema import Audit, weights_digest
 from modelaudit.settings import Settings
+from modelaudit.settings.audit_target import AuditTarget
 from modelaudit.signing.check import check_signatures
 from modelaudit.structs import replace
-
-
-class AuditTarget(Struct, frozen=True):
-    """One model to audit: its path, and the directory name of its report."""
-
-    path: Path
-    root: Path
-    relative: str
-    slug: str
-    origin: str = ""  # its origin according to a registry, on one line
-    previous: Path | None = None  # the previous version
-    label: str = ""  # last parts of `root`, to distinguish models of several roots
-    declared_signature: Signature | None = None  # inputs and outputs according to MLflow
-    format: Format | None = None  # as it was found; None if unknown
-    address: str = ""  # the URL of what `root` is a copy of
-    sources: tuple[Path, ...] = ()  # what an export may have been made from, the likeliest first
-    previous_name: str = ""  # what MLflow calls the previous version
-
-    @property
-    def shown(self) -> str:
-        """Its path as shown in reports, relative to `base`."""
-        return f"{self.label}/{self.relative}" if self.label else self.relative
-
-    @property
-    def base(self) -> Path:
-        """`root` without the parts in `label`."""
-        return self.root.parents[self.label.count("/")] if self.label else self.root
-
-    @property
-    def shown_base(self) -> str:
-        """The same for reports: without `label`, the URL if `root` is the copy of one."""
-        return self.address.removesuffix(f"/{self.label}") or str(self.base)
 
 
 @cache

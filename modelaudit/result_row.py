@@ -11,11 +11,10 @@ from functools import lru_cache
 import msgspec
 from msgspec import Struct, field
 
-from modelaudit.audit_sections import weights_digest
 from modelaudit.audit_types.json_form import jsonable
 from modelaudit.facts import Json, Provenance
 from modelaudit.findings import WORST_FIRST, Severity, Verdict
-from modelaudit.schema import Audit
+from modelaudit.schema import Audit, weights_digest
 from modelaudit.structs import converted, replace
 
 

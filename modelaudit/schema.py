@@ -6,6 +6,7 @@ A renderer needs only an `Audit`, so reports can be made without the model.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Mapping
@@ -29,7 +30,7 @@ from modelaudit.audit_types.signing import SigningSection
 from modelaudit.audit_types.values import custom_type
 from modelaudit.audit_types.weights import WeightsSection
 from modelaudit.errors import ReadError, SchemaError
-from modelaudit.facts import FileEntry, Json, Signature
+from modelaudit.facts import FileEntry, Json, Shape, Signature
 from modelaudit.findings import Finding, Location, Outcome, RuleResult, Severity, Verdict
 from modelaudit.formats.io.bounded import read_bytes
 from modelaudit.structs import NotebookResult, converted
@@ -94,6 +95,27 @@ class Audit(NotebookResult, frozen=True):
         return tuple(
             r for r in self.results if r.outcome in (Outcome.NOT_APPLICABLE, Outcome.ERROR)
         )
+
+
+def weights_digest(section: WeightsSection) -> str:
+    """One digest over the digests of all weights, independent of the file format.
+
+    The state of random generators is excluded, because only exported SavedModels contain it.
+    "" if the section lists no weights, or one without a digest.
+    """
+    digests = [
+        tensor.sha256 or ""
+        for tensor in section.tensors
+        if tensor.role == "weight" and not is_seed(tensor.shape, tensor.dtype)
+    ]
+    if not digests or not all(digests):
+        return ""
+    return hashlib.sha256("".join(sorted(digests)).encode()).hexdigest()[:32]
+
+
+def is_seed(shape: Shape, dtype: str) -> bool:
+    """Whether it is the state of a Keras SeedGenerator: two integers."""
+    return shape == (2,) and dtype in {"int64", "uint32"}
 
 
 def to_json(audit: Audit) -> dict[str, Json]:

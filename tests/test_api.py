@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import modelaudit
-from modelaudit import api
+from modelaudit import pipeline
 from modelaudit.errors import SchemaError, UsageError
 from modelaudit.exit_codes import ExitCode
 from modelaudit.findings import Severity
@@ -70,7 +70,7 @@ def test_a_model_written_during_the_audit(tmp_path, monkeypatch, writes, verdict
     model = files.minimal_h5(tmp_path / "a.h5")
     whole = model.read_bytes()
     model.write_bytes(whole[:-64])
-    real, seen = api.audit_model, []
+    real, seen = pipeline.audit_model, []
 
     def audit_model(*arguments):
         audit = real(*arguments)
@@ -79,7 +79,7 @@ def test_a_model_written_during_the_audit(tmp_path, monkeypatch, writes, verdict
             model.write_bytes(whole if writes == 1 else whole[: len(seen) - 64])
         return audit
 
-    monkeypatch.setattr(api, "audit_model", audit_model)
+    monkeypatch.setattr(pipeline, "audit_model", audit_model)
     (audit,) = modelaudit.audit(model, _static())
     assert seen == ["fail", "pass" if writes == 1 else "fail"]
     assert audit.verdict.value == verdict

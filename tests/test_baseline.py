@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelaudit import baseline
-from modelaudit.audit_sections import weights_digest
 from modelaudit.audit_types.weights import TensorRow, WeightsSection
 from modelaudit.cli import cli
 from modelaudit.errors import SchemaError
@@ -17,6 +16,7 @@ from modelaudit.findings import Outcome, Severity
 from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
 from modelaudit.rules.policies import apply_baseline
+from modelaudit.schema import weights_digest
 from modelaudit.settings.known_models import Baseline, KnownModel
 from modelaudit.structs import replace
 

@@ -9,10 +9,11 @@ import pytest
 from modelaudit.audit_types.loading import Status
 from modelaudit.errors import ProbeError
 from modelaudit.findings import Verdict
-from modelaudit.pipeline import AuditTarget, audit_model, static_facts, why_not_run
+from modelaudit.pipeline import audit_model, static_facts, why_not_run
 from modelaudit.probe.protocol import Observation
 from modelaudit.probe.result import ProbeResult
 from modelaudit.settings import ProbeSettings, Settings
+from modelaudit.settings.audit_target import AuditTarget
 from tests.made import files
 
 CREATED = "2026-01-02T03:04:05Z"

@@ -18,9 +18,10 @@ from modelaudit import schema
 from modelaudit.audit_types.json_form import jsonable
 from modelaudit.errors import SchemaError
 from modelaudit.findings import Outcome, Verdict
-from modelaudit.pipeline import AuditTarget, finish_audit
+from modelaudit.pipeline import finish_audit
 from modelaudit.rules.catalogue import CATALOGUE
 from modelaudit.rules.examples import ROOT
+from modelaudit.settings.audit_target import AuditTarget
 from modelaudit.structs import replace
 
 TARGET = AuditTarget(ROOT, ROOT.parent, "example.keras", "example.keras")

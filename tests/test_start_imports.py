@@ -13,17 +13,18 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "modelaudit"
 
 
-def imported_by(*words: str) -> set[str]:
-    """The modules that a command imports, workers included."""
+def imported_by(*words: str, code: int = 0) -> set[str]:
+    """The modules that a command with this exit code imports, workers included."""
     done = subprocess.run(
         [sys.executable, "-X", "importtime", "-m", "modelaudit", *words],
         cwd=PACKAGE,  # which has no settings file
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        check=True,
+        check=False,
         timeout=60,
     )
+    assert done.returncode == code, done.stderr
     return {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
 
 
@@ -36,6 +37,11 @@ NOT_FOR_A_SCAN = HEAVY | {
     *("modelaudit.probe.host", "modelaudit.probe.study", "modelaudit.probe.run"),
     *("modelaudit.store.store", "modelaudit.runs.recorded_run", "modelaudit.report.pages"),
 }
+# The packages that audit a model, which a run that finds none, or knows them all, does not need.
+AUDITING = {
+    f"modelaudit.{name}"
+    for name in ("pipeline", "rules", "diagnosis", "measures", "probe", "runtimes")
+}
 OTHER_READERS = {
     "digits_robust.keras": {"google.protobuf", "modelaudit.formats.saved_model.reader"},
     "digits_noaug.h5": {"google.protobuf", "modelaudit.formats.keras.archive"},
@@ -47,6 +53,12 @@ def test_help_imports_nothing_heavy():
     loaded = imported_by("--help")
     assert {"modelaudit.cli", "click"} <= loaded
     assert loaded & NOT_FOR_HELP == set()
+
+
+def test_a_scan_without_a_model_imports_nothing_that_audits_one(tmp_path):
+    loaded = imported_by("scan", str(tmp_path), code=4)
+    assert "modelaudit.registry.discover" in loaded
+    assert loaded & (NOT_FOR_A_SCAN | AUDITING) == set()
 
 
 @pytest.mark.parametrize("sample", OTHER_READERS)

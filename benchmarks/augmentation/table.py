@@ -33,9 +33,10 @@ from modelaudit.audit_types.values import custom_type
 from modelaudit.diagnosis.answer import DESCRIPTIONS
 from modelaudit.diagnosis.augmentation import UNDECIDABLE, sensitive
 from modelaudit.measures.statistics import wilson
-from modelaudit.pipeline import AuditTarget, audit_model
+from modelaudit.pipeline import audit_model
 from modelaudit.probe.run import local_probe
 from modelaudit.settings import ProbeSettings, Settings
+from modelaudit.settings.audit_target import AuditTarget
 from modelaudit.structs import replace
 
 COSTS = 0.1  # accuracy that a change must cost at least

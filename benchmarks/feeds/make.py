@@ -32,9 +32,10 @@ import msgspec
 from benchmarks.feeds.cases import benches, cases_of, write
 from benchmarks.feeds.table import report
 from modelaudit import clock
-from modelaudit.pipeline import AuditTarget, audit_model
+from modelaudit.pipeline import audit_model
 from modelaudit.probe.run import local_probe
 from modelaudit.settings import ProbeSettings, Settings
+from modelaudit.settings.audit_target import AuditTarget
 from modelaudit.structs import replace
 
 

@@ -14,8 +14,8 @@ import time
 from pathlib import Path
 
 from modelaudit.formats.reader import read
-from modelaudit.runtimes import predict
 from modelaudit.runtimes.catalogue import find_profile
+from modelaudit.runtimes.predict import predict
 from modelaudit.settings import Limits
 
 SAMPLES = Path(__file__).resolve().parents[2] / "sample_models"

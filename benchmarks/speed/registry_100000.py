@@ -29,13 +29,14 @@ from unittest.mock import patch
 
 from benchmarks.speed.usage import ROOT, Usage, measure
 from modelaudit.cli import cli
-from modelaudit.pipeline import AuditTarget, audit_model
+from modelaudit.pipeline import audit_model
 from modelaudit.registry.snapshot import SETTLED_SECONDS, SnapshotReader
 from modelaudit.result_row import result_row
 from modelaudit.runs import recorded_run
 from modelaudit.runs.batch import FinishedModel
 from modelaudit.schema import dumps
 from modelaudit.settings import Settings
+from modelaudit.settings.audit_target import AuditTarget
 from modelaudit.store import store
 from modelaudit.store.database import connect
 from modelaudit.structs import replace

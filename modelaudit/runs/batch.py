@@ -6,7 +6,6 @@ directory know nothing of each other.
 
 from __future__ import annotations
 
-import json
 import traceback
 from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from functools import partial
@@ -16,13 +15,12 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from modelaudit.errors import UsageError
-from modelaudit.exit_codes import ExitCode, worst
+from modelaudit.exit_codes import ExitCode
 from modelaudit.facts import Json, Problem, ProblemKind
 from modelaudit.findings import RuleResult, Verdict
 from modelaudit.formats.reader import import_readers, unreadable_artifact
 from modelaudit.pipeline import (
     CHANGED_WHILE_READ,
-    AuditTarget,
     Probe,
     audit_model,
     finish_audit,
@@ -36,11 +34,11 @@ from modelaudit.registry.snapshot import cpu_seconds
 from modelaudit.result_row import ResultRow, result_row, row_from_json, row_to_json
 from modelaudit.rules.model import Facts
 from modelaudit.runs.cache_notes import AuditMonitor, CachedProbe
-from modelaudit.runs.found_models import FoundModels
 from modelaudit.runs.progress import SILENT, Progress
 from modelaudit.runtimes.predict import read_profiles
 from modelaudit.schema import Audit
 from modelaudit.settings import Settings
+from modelaudit.settings.audit_target import AuditTarget
 from modelaudit.store.typed_json import decode, encode
 from modelaudit.structs import replace
 from modelaudit.terminal_text import clean
@@ -255,30 +253,3 @@ def lost_model_audit(
     artifact = unreadable_artifact(target.path, problem)
     facts = Facts(artifact, settings, probe_skipped="it could not be read", kept=kept)
     return finish_audit(facts, target, created, {})
-
-
-def exit_code(rows: Sequence[ResultRow], found: FoundModels) -> tuple[ExitCode, list[str]]:
-    """The run's exit code and the reasons for it.
-
-    A path that could not be searched makes the run incomplete: it may contain a model.
-    """
-    codes = [row.exit for row in rows] + [ExitCode.INCOMPLETE] * len(found.problems)
-    if not rows and not found.elsewhere:
-        codes.append(ExitCode.NO_MODEL)
-    code = worst(codes)
-    reasons = [f"{row.path}: {row.reason}" for row in rows if row.exit == code != 0]
-    if code == ExitCode.INCOMPLETE:
-        reasons += [f"{problem.file}: {problem.detail}" for problem in found.problems]
-    if code == ExitCode.NO_MODEL:
-        reasons.append("no model found")
-    return code, reasons
-
-
-def append_log_line(path: Path, row: Mapping[str, Json], created: str) -> None:
-    """Append one JSON line in a single write: a killed run leaves complete lines.
-
-    Raises:
-        OSError: the file cannot be written.
-    """
-    with path.open("ab", buffering=0) as handle:
-        handle.write(json.dumps({"time": created, **row}).encode() + b"\n")

@@ -9,7 +9,6 @@ from pathlib import Path
 from msgspec import Struct
 
 from modelaudit.audit_types.json_form import jsonable
-from modelaudit.pipeline import AuditTarget
 from modelaudit.registry.snapshot import SnapshotReader
 from modelaudit.report.export.registry import FORMATS
 from modelaudit.report.pages.assets import templates_root
@@ -17,6 +16,7 @@ from modelaudit.runs.batch import FinishedModel
 from modelaudit.runs.cache_notes import CachedProbe, probe_result_layout
 from modelaudit.runs.write_reports import SelectedFormats
 from modelaudit.settings import Settings
+from modelaudit.settings.audit_target import AuditTarget
 from modelaudit.store import cache_keys
 from modelaudit.store.records import AuditRecord, ModelKey
 from modelaudit.store.store import Store

@@ -16,7 +16,7 @@ from modelaudit.changes.audits import compare_audits
 from modelaudit.errors import ReadError, UsageError
 from modelaudit.facts import Artifact, Json, ProblemKind
 from modelaudit.golden import replay_saved
-from modelaudit.pipeline import AuditTarget, Probe, add_probe, finish_audit, static_facts
+from modelaudit.pipeline import Probe, add_probe, finish_audit, static_facts
 from modelaudit.probe.host.runtime import RuntimeHandle
 from modelaudit.probe.pair.model import ExportPair
 from modelaudit.probe.pair.run import compare_saved, untold
@@ -34,6 +34,7 @@ from modelaudit.runs.found_models import find_models
 from modelaudit.runs.isolated_read import run_in_child
 from modelaudit.schema import Audit
 from modelaudit.settings import Settings
+from modelaudit.settings.audit_target import AuditTarget
 from modelaudit.store.typed_json import decode, encode
 from modelaudit.structs import NotebookResult
 

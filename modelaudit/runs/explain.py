@@ -9,13 +9,14 @@ from msgspec import Struct
 from modelaudit import clock
 from modelaudit.audit_types.diagnosis import Diagnosis
 from modelaudit.facts import Json
-from modelaudit.pipeline import AuditTarget, audit_model
+from modelaudit.pipeline import audit_model
 from modelaudit.probe.run import local_probe
 from modelaudit.registry.remote.address import Place
 from modelaudit.result_row import offered_repair
 from modelaudit.runs.found_models import find_models
 from modelaudit.runs.isolated_read import run_in_child
 from modelaudit.settings import Settings
+from modelaudit.settings.audit_target import AuditTarget
 from modelaudit.store.typed_json import decode, encode
 
 

@@ -8,13 +8,13 @@ from pathlib import Path
 from msgspec import Struct
 
 from modelaudit.facts import Problem
-from modelaudit.pipeline import AuditTarget
 from modelaudit.registry.export_sources import export_sources
 from modelaudit.registry.found_place import FoundPlace
 from modelaudit.registry.output_directory import slug
 from modelaudit.registry.places import find_at
 from modelaudit.registry.remote.address import Place, Url
 from modelaudit.settings import Settings
+from modelaudit.settings.audit_target import AuditTarget
 from modelaudit.settings.selection import Shard
 from modelaudit.structs import replace
 

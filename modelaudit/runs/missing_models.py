@@ -7,9 +7,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 from modelaudit.model_versions import newer_versions
-from modelaudit.pipeline import AuditTarget
 from modelaudit.registry.remote.address import is_url
 from modelaudit.result_row import ResultRow
+from modelaudit.settings.audit_target import AuditTarget
 from modelaudit.settings.selection import Shard, shard_of
 from modelaudit.store.records import ModelKey
 

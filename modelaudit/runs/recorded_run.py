@@ -12,14 +12,13 @@ from pathlib import Path
 from modelaudit.probe.host.runtime import require_runtime
 from modelaudit.registry.remote.address import Place, full_name
 from modelaudit.result_row import ResultRow, row_to_json
-from modelaudit.runs.batch import append_log_line
 from modelaudit.runs.cache import AuditCache, model_key
 from modelaudit.runs.found_models import FoundModels, find_models
 from modelaudit.runs.progress import SILENT, Progress
 from modelaudit.runs.recording.keep_run import BegunRun, keep_run
 from modelaudit.runs.recording.shard_file import ShardRun, write_shard
 from modelaudit.runs.run_result import RunOptions, RunResult
-from modelaudit.runs.scan import audit_with_progress, check_log
+from modelaudit.runs.scan import append_log_line, audit_with_progress, check_log
 from modelaudit.runs.write_reports import ReportOrder
 from modelaudit.settings import Settings
 from modelaudit.store.records import ModelKey

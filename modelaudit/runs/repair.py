@@ -10,7 +10,6 @@ from pathlib import Path
 from modelaudit.audit_types.repair import SUFFIX, Repair, RepairStatus
 from modelaudit.errors import ReadError, UsageError
 from modelaudit.facts import Json, ProblemKind
-from modelaudit.pipeline import AuditTarget
 from modelaudit.probe.host.runtime import (
     RuntimeHandle,
     installed_legacy_runtime,
@@ -31,6 +30,7 @@ from modelaudit.runtimes.catalogue import (
     installed_target,
 )
 from modelaudit.settings import Settings
+from modelaudit.settings.audit_target import AuditTarget
 from modelaudit.store.typed_json import decode, encode
 from modelaudit.structs import replace
 

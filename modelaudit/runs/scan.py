@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from modelaudit.errors import UsageError
-from modelaudit.exit_codes import ExitCode
+from modelaudit.exit_codes import ExitCode, worst
+from modelaudit.facts import Json
 from modelaudit.findings import WORST_FIRST
-from modelaudit.pipeline import AuditTarget
 from modelaudit.registry.remote.address import Place
 from modelaudit.result_row import ResultRow, row_to_json, tally
-from modelaudit.runs.batch import FinishedModel, append_log_line, audit_all, exit_code
-from modelaudit.runs.cache_notes import CachedProbe
 from modelaudit.runs.found_models import FoundModels, find_models
 from modelaudit.runs.progress import SILENT, Progress
 from modelaudit.runs.settings_notes import settings_notes
 from modelaudit.settings import Settings
+from modelaudit.settings.audit_target import AuditTarget
 from modelaudit.structs import NotebookResult
 from modelaudit.terminal_text import clean
 
 if TYPE_CHECKING:
+    from modelaudit.runs.batch import FinishedModel
+    from modelaudit.runs.cache_notes import CachedProbe
     from modelaudit.runs.write_reports import ReportOrder
 
 
@@ -80,12 +82,16 @@ def audit_with_progress(
 ) -> Generator[FinishedModel]:
     """Audit every target and yield each when it is done; see `batch.audit_all`.
 
+    What audits a model is imported here: a run that finds none, or knows them all, starts sooner.
+
     With `reports`, which the engine of the settings writes, that may be a cluster.
     """
     with ExitStack() as stack:
         # Before the runtimes start, which takes seconds.
         stack.callback(progress.end)
         progress.begin(len(targets))
+        if not targets:
+            return
         shown = recalled or {}
         run = settings.probe.enabled and any(target.path not in shown for target in targets)
         roots = {place for each in targets for place in (each.root, each.path.parent)}
@@ -97,6 +103,8 @@ def audit_with_progress(
             order = NodeOrder(settings, created, reports, tuple(sorted(roots)), told, run)
             work = audit_on_ray(targets, order, shown, progress)
         else:
+            from modelaudit.runs.batch import audit_all
+
             probe = deliver = None
             if reports:
                 from modelaudit.runs.write_reports import report_writer
@@ -132,6 +140,33 @@ def check_log(log_file: Path | None) -> None:
         log_file.open("a", encoding="utf-8").close()
     except OSError as error:
         raise UsageError(f"cannot write to {log_file}: {error.strerror}") from error
+
+
+def append_log_line(path: Path, row: Mapping[str, Json], created: str) -> None:
+    """Append one JSON line in a single write: a killed run leaves complete lines.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    with path.open("ab", buffering=0) as handle:
+        handle.write(json.dumps({"time": created, **row}).encode() + b"\n")
+
+
+def exit_code(rows: Sequence[ResultRow], found: FoundModels) -> tuple[ExitCode, list[str]]:
+    """The run's exit code and the reasons for it.
+
+    A path that could not be searched makes the run incomplete: it may contain a model.
+    """
+    codes = [row.exit for row in rows] + [ExitCode.INCOMPLETE] * len(found.problems)
+    if not rows and not found.elsewhere:
+        codes.append(ExitCode.NO_MODEL)
+    code = worst(codes)
+    reasons = [f"{row.path}: {row.reason}" for row in rows if row.exit == code != 0]
+    if code == ExitCode.INCOMPLETE:
+        reasons += [f"{problem.file}: {problem.detail}" for problem in found.problems]
+    if code == ExitCode.NO_MODEL:
+        reasons.append("no model found")
+    return code, reasons
 
 
 def worst_first(rows: Iterable[ResultRow]) -> list[ResultRow]:

@@ -14,9 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from modelaudit.result_row import ResultRow
-from modelaudit.rules.catalogue import rule
 from modelaudit.runs.found_models import FoundModels
-from modelaudit.runtimes.catalogue import find_profile
 from modelaudit.settings import Expectation, Policy, Settings, Waiver
 from modelaudit.terminal_text import clean
 
@@ -75,6 +73,10 @@ def _nearest(settings: Settings) -> Iterator[str]:
     """Unknown target runtimes, for which another profile was used."""
     asked = [settings.serving] if settings.serving else []
     asked += [*settings.targets, *(each for policy in settings.policies for each in policy.targets)]
+    if not asked:
+        return
+    from modelaudit.runtimes.catalogue import find_profile  # only few runs name runtimes
+
     for target in dict.fromkeys(asked):
         profile = find_profile(target, tuple(map(Path, settings.profiles)))
         if not profile.exact:
@@ -104,6 +106,8 @@ def _idle(entry: SettingsEntry, models: Sequence[_RunModel], *, probed: bool) ->
         return False
     if not entry.rule:  # the finding may be of any rule, and some rules require running the model
         return probed
+    from modelaudit.rules.catalogue import rule  # which imports every rule
+
     return any(rule(entry.rule).code not in model.row.unanswered for model in models)
 
 

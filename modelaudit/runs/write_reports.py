@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
-from modelaudit.audit_sections import weights_digest
 from modelaudit.errors import SchemaError, UsageError
 from modelaudit.registry.cross_model import cross_model_facts
 from modelaudit.registry.output_directory import write_atomic
@@ -22,7 +21,7 @@ from modelaudit.report.export.registry import (
 )
 from modelaudit.result_row import result_row
 from modelaudit.runs.batch import AuditHandler
-from modelaudit.schema import Audit, dumps, load, to_json
+from modelaudit.schema import Audit, dumps, load, to_json, weights_digest
 from modelaudit.signing.attestation import FILE as ATTESTATION
 from modelaudit.structs import converted
 

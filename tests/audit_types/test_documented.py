@@ -11,10 +11,11 @@ import jsonschema
 import pytest
 
 from modelaudit import schema
-from modelaudit.pipeline import AuditTarget, audit_model, finish_audit
+from modelaudit.pipeline import audit_model, finish_audit
 from modelaudit.rules.catalogue import CATALOGUE
 from modelaudit.rules.examples import ROOT, healthy
 from modelaudit.settings import Settings
+from modelaudit.settings.audit_target import AuditTarget
 
 EARLIER = sorted((Path(__file__).parent / "earlier").glob("*.json"))
 SAMPLES = Path(__file__).resolve().parents[2] / "sample_models"

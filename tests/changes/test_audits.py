@@ -17,11 +17,12 @@ from modelaudit.changes.audit_change import ChangedSection, FindingChange, Findi
 from modelaudit.changes.audits import compare_audits
 from modelaudit.facts import Endpoint, Format, Signature
 from modelaudit.findings import Severity
-from modelaudit.pipeline import AuditTarget, finish_audit
+from modelaudit.pipeline import finish_audit
 from modelaudit.report.wording.audit_changes import describe
 from modelaudit.rules import examples
 from modelaudit.rules.model import Facts
 from modelaudit.schema import Audit
+from modelaudit.settings.audit_target import AuditTarget
 from modelaudit.structs import replace
 
 TARGET = AuditTarget(examples.ROOT, examples.ROOT.parent, "example.keras", "example.keras")

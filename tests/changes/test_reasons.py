@@ -8,10 +8,11 @@ import pytest
 from modelaudit.audit_types.loading import ObservationRow, Status
 from modelaudit.changes.reasons import ReasonKind, rejudged_reasons
 from modelaudit.findings import Verdict
-from modelaudit.pipeline import AuditTarget, finish_audit
+from modelaudit.pipeline import finish_audit
 from modelaudit.rules import examples
 from modelaudit.rules.model import Facts
 from modelaudit.schema import Audit
+from modelaudit.settings.audit_target import AuditTarget
 from modelaudit.structs import replace
 
 TARGET = AuditTarget(examples.ROOT, examples.ROOT.parent, "example.keras", "example.keras")

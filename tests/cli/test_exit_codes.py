@@ -145,8 +145,8 @@ def test_quiet_prints_nothing_and_the_log_has_one_line_per_model(modelaudit, mod
 
 
 def test_an_unreadable_directory_makes_a_run_incomplete(tmp_path):
-    from modelaudit.runs.batch import exit_code
     from modelaudit.runs.found_models import find_models
+    from modelaudit.runs.scan import exit_code
     from modelaudit.settings import Limits, Settings
 
     for name in ("a", "b", "c"):

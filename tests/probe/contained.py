@@ -13,10 +13,11 @@ import sys
 from pathlib import Path
 
 from modelaudit import schema
-from modelaudit.pipeline import AuditTarget, audit_model, static_facts, why_not_run
+from modelaudit.pipeline import audit_model, static_facts, why_not_run
 from modelaudit.probe.host.runtime import installed_legacy_runtime, start_runtime
 from modelaudit.probe.run import probe_with
 from modelaudit.settings import MIB, ProbeSettings, Settings
+from modelaudit.settings.audit_target import AuditTarget
 from modelaudit.structs import replace
 
 ENDLESS = ("hang", "spin", "sleep", "flood", "grpc", "network")  # short time limit

@@ -16,8 +16,8 @@ from modelaudit.rules import examples
 from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
 from modelaudit.rules.uncompiled import COMPILED
-from modelaudit.runtimes import predict
 from modelaudit.runtimes.model import Prediction, Reason
+from modelaudit.runtimes.predict import predict
 from modelaudit.settings import Limits
 from modelaudit.structs import replace
 

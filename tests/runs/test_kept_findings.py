@@ -13,12 +13,12 @@ import pytest
 from modelaudit.audit_types.loading import Status
 from modelaudit.facts import Artifact
 from modelaudit.findings import Severity, Verdict
-from modelaudit.pipeline import AuditTarget
 from modelaudit.probe.protocol import Observation
 from modelaudit.probe.result import ProbeResult
 from modelaudit.runs.batch import audit_all
 from modelaudit.schema import Audit, from_json, to_json
 from modelaudit.settings import ProbeSettings, Settings
+from modelaudit.settings.audit_target import AuditTarget
 from tests.made.lambda_models import lambda_model
 
 HOSTILE = "lambda x: logging.FileHandler('a') and x"

@@ -17,7 +17,7 @@ import pytest
 from modelaudit.runs import batch
 from modelaudit.runs.found_models import find_models
 from modelaudit.runs.progress import Progress
-from modelaudit.runs.scan import audit_with_progress
+from modelaudit.runs.scan import audit_with_progress, exit_code
 from modelaudit.settings import Limits, ProbeSettings, Settings
 from modelaudit.store.records import RunState
 from modelaudit.store.store import Store
@@ -224,7 +224,7 @@ def test_our_own_bugs_are_distinguished(models, monkeypatch, capfd):
     heard = Heard()
     done = batch.audit_all(found.targets, Settings(), CREATED, progress=heard)
     rows = [each.row for each in done]
-    assert batch.exit_code(rows, found)[0] == 70
+    assert exit_code(rows, found)[0] == 70
     assert "please report" in rows[0].reason
     (warning,) = heard.told
     assert warning.startswith("warning: a.h5: Traceback") and "oops" in warning

@@ -11,10 +11,10 @@ from click.testing import CliRunner
 
 from modelaudit.cli import cli
 from modelaudit.errors import UsageError
-from modelaudit.pipeline import AuditTarget
 from modelaudit.runs.found_models import FoundModels
 from modelaudit.runs.settings_notes import settings_notes
 from modelaudit.settings import Expectation, Policy, ProbeSettings, Settings, Waiver
+from modelaudit.settings.audit_target import AuditTarget
 from tests import rows as rows_for_tests
 from tests.rows import finding
 from tests.runs.nights import audited, nightly

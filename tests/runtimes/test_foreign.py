@@ -14,13 +14,14 @@ import pytest
 
 from modelaudit.audit_types.loading import LoadOutcome, Status
 from modelaudit.findings import Confidence, Severity, Verdict
-from modelaudit.pipeline import AuditTarget, add_probe, finish_audit, static_facts
+from modelaudit.pipeline import add_probe, finish_audit, static_facts
 from modelaudit.probe.host.runtime import RuntimeHandle
 from modelaudit.probe.other_runtimes import start_other_runtime
 from modelaudit.probe.run import probe_with, start_runtimes
 from modelaudit.rules.model import Facts
 from modelaudit.runtimes.model import predicted_call
 from modelaudit.settings import ProbeSettings, Settings
+from modelaudit.settings.audit_target import AuditTarget
 from modelaudit.structs import replace
 from tests.made import files
 from tests.probe.restricted import needs_linux

@@ -10,7 +10,7 @@ import pytest
 
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.formats.reader import read
-from modelaudit.runtimes import predict
+from modelaudit.runtimes.predict import predict
 from modelaudit.settings import Limits
 
 TARGETS = ("tf==2.21.0", "tf-keras==2.21.0")

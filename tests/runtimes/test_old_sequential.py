@@ -13,10 +13,9 @@ import pytest
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Artifact, Document, Format, Json, ObjectNode
 from modelaudit.formats.reader import read
-from modelaudit.runtimes import predict
 from modelaudit.runtimes.catalogue import find_profile
 from modelaudit.runtimes.model import LoadCall, LoadRequest
-from modelaudit.runtimes.predict import predict_calls
+from modelaudit.runtimes.predict import predict, predict_calls
 from modelaudit.settings import Limits
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ from click.testing import CliRunner
 from modelaudit.cli import cli
 from modelaudit.errors import UsageError
 from modelaudit.facts import Artifact, Format, Provenance
-from modelaudit.runtimes import predict
 from modelaudit.runtimes.catalogue import PROFILES, default_targets, find_profile, shipped_profiles
 from modelaudit.runtimes.collecting.launch import collect, write
+from modelaudit.runtimes.predict import predict
 from modelaudit.runtimes.profile import SCHEMA, numbers, read_profile
 
 

@@ -15,7 +15,7 @@ from modelaudit.pipeline import static_facts
 from modelaudit.probe.child.loading import LoadContext, tfsm_layer
 from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
-from modelaudit.runtimes import predict
+from modelaudit.runtimes.predict import predict
 from modelaudit.settings import Limits, Settings
 
 pytestmark = pytest.mark.slow

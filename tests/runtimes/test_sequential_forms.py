@@ -12,7 +12,7 @@ import pytest
 
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.formats.reader import read
-from modelaudit.runtimes import predict
+from modelaudit.runtimes.predict import predict
 from modelaudit.settings import Limits
 
 pytestmark = pytest.mark.slow

@@ -9,8 +9,8 @@ import pytest
 
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Architecture, Artifact, Document, Format, Json, Layer
-from modelaudit.runtimes import predict
 from modelaudit.runtimes.catalogue import find_profile, shipped_profiles
+from modelaudit.runtimes.predict import predict
 from modelaudit.runtimes.profile import read_profile
 from modelaudit.structs import replace
 

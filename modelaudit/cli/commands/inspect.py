@@ -15,8 +15,8 @@ from modelaudit.terminal_text import clean, shorten, shorten_path
 
 if TYPE_CHECKING:
     from modelaudit.facts import Artifact, Json
-    from modelaudit.pipeline import AuditTarget
     from modelaudit.registry.remote.address import Place
+    from modelaudit.settings.audit_target import AuditTarget
 
 ROWS = 40  # layers or tensors shown as text; --json has them all
 

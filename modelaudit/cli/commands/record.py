@@ -29,11 +29,12 @@ def record(model: Path, force: bool, **chosen: Any) -> None:
     """
     from modelaudit.errors import UsageError
     from modelaudit.golden import record_saved
-    from modelaudit.pipeline import AuditTarget, static_facts, why_not_run
+    from modelaudit.pipeline import static_facts, why_not_run
     from modelaudit.probe.run import start_runtimes
     from modelaudit.restore.golden_record import record_path
     from modelaudit.runs.found_models import find_models
     from modelaudit.runs.isolated_read import run_in_child
+    from modelaudit.settings.audit_target import AuditTarget
     from modelaudit.settings.installation import RUNS_MODELS, require
 
     require(RUNS_MODELS, "recording a model needs")

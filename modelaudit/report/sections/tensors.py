@@ -6,11 +6,11 @@ from collections import Counter
 
 from msgspec import UNSET
 
-from modelaudit.audit_sections import is_seed
 from modelaudit.audit_types.values import finite
 from modelaudit.audit_types.weights import TensorRow, WeightsSection
 from modelaudit.report.blocks import Block, Cell, Table, name, num, prose
 from modelaudit.report.wording import text
+from modelaudit.schema import is_seed
 
 LISTED = 20
 SECOND_NAMES = "_all_variables/"  # where Keras exports every variable again

@@ -9,9 +9,9 @@ from typing import TypeVar
 from msgspec import Struct
 
 from modelaudit.facts import Json
-from modelaudit.pipeline import AuditTarget
 from modelaudit.runs.write_reports import ReportOrder
 from modelaudit.settings import Settings
+from modelaudit.settings.audit_target import AuditTarget
 from modelaudit.store.typed_json import decode, encode
 
 T = TypeVar("T")

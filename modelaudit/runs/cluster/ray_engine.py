@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from modelaudit.errors import UsageError
-from modelaudit.pipeline import AuditTarget
 from modelaudit.result_row import result_row, row_from_json
 from modelaudit.runs.batch import FinishedModel, lost_model_audit, model_seconds
 from modelaudit.runs.cache_notes import CachedProbe
@@ -30,6 +29,7 @@ from modelaudit.runs.cluster.node_auditor import THREADS, NodeAuditor
 from modelaudit.runs.progress import Progress
 from modelaudit.runs.write_reports import report_writer
 from modelaudit.settings import Settings
+from modelaudit.settings.audit_target import AuditTarget
 from modelaudit.settings.installation import require
 from modelaudit.terminal_text import clean
 

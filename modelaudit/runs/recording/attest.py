@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from modelaudit.errors import ReadError, SchemaError, UsageError
-from modelaudit.pipeline import AuditTarget
 from modelaudit.registry.output_directory import write_atomic
 from modelaudit.result_row import ResultRow
 from modelaudit.schema import Audit, load
 from modelaudit.settings import Limits
+from modelaudit.settings.audit_target import AuditTarget
 from modelaudit.settings.installation import require
 from modelaudit.signing.attestation import FILE, attest
 from modelaudit.signing.check import NEEDS, adds

@@ -17,7 +17,6 @@ from modelaudit.registry.cross_model import new_facts
 from modelaudit.registry.output_directory import locked, remove_leftovers, remove_old_reports
 from modelaudit.report.pages.verdict_trend import LAST
 from modelaudit.result_row import ResultRow
-from modelaudit.runs.batch import exit_code
 from modelaudit.runs.cache import model_key
 from modelaudit.runs.found_models import FoundModels
 from modelaudit.runs.missing_models import (
@@ -27,7 +26,7 @@ from modelaudit.runs.missing_models import (
 )
 from modelaudit.runs.run_index import RunOutcome, is_index_written, write_index
 from modelaudit.runs.run_result import RunOptions, RunResult, exit_code_of_changes
-from modelaudit.runs.scan import empty_version_notes, unreadable_notes, worst_first
+from modelaudit.runs.scan import empty_version_notes, exit_code, unreadable_notes, worst_first
 from modelaudit.runs.settings_notes import settings_notes
 from modelaudit.settings import Settings
 from modelaudit.store import cache_keys

@@ -8,11 +8,12 @@ import pytest
 from modelaudit.audit_types.loading import Status
 from modelaudit.facts import Format
 from modelaudit.formats.reader import read
-from modelaudit.pipeline import AuditTarget, audit_model
+from modelaudit.pipeline import audit_model
 from modelaudit.probe.host.feed import Feed
 from modelaudit.probe.host.observe import observe
 from modelaudit.probe.run import probe_with
 from modelaudit.settings import Limits, ProbeSettings, Settings
+from modelaudit.settings.audit_target import AuditTarget
 from tests.made import lite_files
 from tests.probe.sessions import SETTINGS, only, opened
 

@@ -18,7 +18,7 @@ from modelaudit.facts import Artifact
 from modelaudit.formats.bytecode.code_fields import LAYOUTS, CodeLayout
 from modelaudit.formats.bytecode.instructions import _encodings
 from modelaudit.formats.bytecode.marshal_reader import Bytecode, Code, read_bytecode
-from modelaudit.pipeline import AuditTarget, audit_model
+from modelaudit.pipeline import audit_model
 from modelaudit.probe.result import ProbeResult
 from modelaudit.rules.security.config.allowed_code import (
     Judgement,
@@ -27,6 +27,7 @@ from modelaudit.rules.security.config.allowed_code import (
     judge_source,
 )
 from modelaudit.settings import Settings
+from modelaudit.settings.audit_target import AuditTarget
 from tests.made.lambda_models import lambda_model
 from tests.made.marshalled import JUDGED
 
