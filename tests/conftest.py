@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import gc
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -19,6 +17,7 @@ from modelaudit.probe import run
 from modelaudit.runs import repair
 from tests.command_line import ROOT, run_command
 from tests.made import files
+from tests.page_commands import pages_run
 from tests.sharing import made_once, with_tensorflow
 
 # A deadline times the machine, not the code. On CI the examples are the same in every run, so that
@@ -138,13 +137,7 @@ def readme_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     `differences` holds what they print that the README does not show; it should be empty.
     """
-
-    def run_all(folder: Path) -> None:
-        script = [sys.executable, ROOT / "scripts" / "readme_output.py", "--check"]
-        with (folder / "differences").open("w") as said:
-            subprocess.run([*script, "--folder", folder], stderr=said, check=False)
-
-    return made_once(tmp_path_factory, "readme", run_all)
+    return made_once(tmp_path_factory, "readme", pages_run)
 
 
 @pytest.fixture

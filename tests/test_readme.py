@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 import sys
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 from modelaudit.cli import COMMANDS
 from modelaudit.exit_codes import ExitCode
 from modelaudit.rules.catalogue import CATALOGUE
+from tests.page_commands import readme_output
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
@@ -24,15 +24,9 @@ PAGES = [
 ]
 
 
-@pytest.fixture(scope="module")
-def readme_output():
-    spec = importlib.util.spec_from_file_location(
-        "readme_output", ROOT / "scripts" / "readme_output.py"
-    )
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # needed by dataclasses
-    spec.loader.exec_module(module)
-    return module
+@pytest.fixture(scope="module", name="readme_output")
+def script():
+    return readme_output()
 
 
 @pytest.mark.slow
