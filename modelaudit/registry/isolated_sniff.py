@@ -10,7 +10,7 @@ from modelaudit.facts import Format, Json
 from modelaudit.formats.io.file_window import FileWindow
 from modelaudit.formats.sniff import sniff
 from modelaudit.registry import worker_pool
-from modelaudit.registry.snapshot import cpu_seconds
+from modelaudit.registry.snapshot import allowance
 from modelaudit.settings import Limits, default_jobs
 
 SECONDS = 30.0  # to read a few links
@@ -56,7 +56,7 @@ def _look_at(
         jobs=default_jobs(),
         seconds=SECONDS,
         memory=limits.read_memory,
-        cpu=lambda group: cpu_seconds(group, limits),
+        allowed=lambda group: allowance(group, limits),
     ):
         words = (done.value or {}).get("formats")
         if isinstance(words, list):

@@ -22,6 +22,7 @@ from modelaudit.formats.class_labels import LABEL_FILES
 from modelaudit.formats.io.bounded import display_path, file_entry, files_below
 from modelaudit.formats.keras.architecture_files import architecture_names
 from modelaudit.registry.file_groups import STATE_FILE, checkpoint_prefix, shard_prefix
+from modelaudit.registry.worker_pool import Allowance
 from modelaudit.restore.golden_record import record_path
 from modelaudit.settings import MOST_SECONDS, Limits
 from modelaudit.signing.check import signature_paths
@@ -31,7 +32,7 @@ from modelaudit.signing.check import signature_paths
 SETTLED_SECONDS = 2.0
 # Copies, even over a slow network, seldom pause longer than this between two chunks.
 FRESH_SECONDS = 300.0
-_COUNTED_BYTES = 10_000_000  # for which `cpu_seconds` are allowed
+_COUNTED_BYTES = 10_000_000  # for which `cpu_seconds` and `memory_bytes` are allowed
 
 
 # Files of weights of TensorFlow.js, as it and its converter name them.
@@ -71,11 +72,14 @@ class Snapshot(Struct, frozen=True):
         return sum(max(file.size, 0) for file in self.files)
 
 
-def cpu_seconds(models: Iterable[Path], limits: Limits) -> float:
-    """The processor time that reading and judging these models may take, by their size."""
+def allowance(models: Iterable[Path], limits: Limits) -> Allowance:
+    """What reading and judging these models may take, by their size."""
     reader = SnapshotReader(limits)
     size = sum(reader.stored_bytes(model) for model in models)
-    return min(limits.cpu_seconds * max(1.0, size / _COUNTED_BYTES), MOST_SECONDS)
+    times = max(1.0, size / _COUNTED_BYTES)
+    seconds = min(limits.cpu_seconds * times, MOST_SECONDS)
+    memory = int(limits.memory_bytes * times)
+    return Allowance(seconds, memory if memory < limits.read_memory else None)
 
 
 class _DirectoryNames(Struct, frozen=True):

@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from contextvars import ContextVar
+from pathlib import Path
 from typing import NoReturn, ParamSpec, TypeVar
 
 from msgspec import Struct, field
@@ -38,6 +39,14 @@ TOO_LONG = "it exceeded the time limit and was stopped (limit read_seconds)"
 TOO_COSTLY = "it took too much processor time for its size and was stopped (limit cpu_seconds)"
 STOP_SECONDS = 2.0  # for a worker to remove partially written files
 _COLLECTED = 20_000  # objects between two searches for cycles, of which an audit makes hardly any
+
+
+class Allowance(Struct, frozen=True):
+    """What a task may take: `seconds` of processor time, and `memory`, the bytes that it may add
+    to the data of its worker; None for no limit."""
+
+    seconds: float
+    memory: int | None = None
 
 
 class TaskResult(Struct, frozen=True):
@@ -102,19 +111,38 @@ def keep(value: Json) -> None:
 
 
 def uncounted(work: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
-    """`work`, during which the processor time of a worker's task does not count.
+    """`work`, during which the processor time and the memory of a worker's task do not count.
 
-    After it, the task may take as much again as it may before. Outside a worker, nothing changes.
+    After it, the task may take as much time again as it may before, and any memory. Outside a
+    worker, nothing changes.
     """
 
     def run(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         _, allowed = signal.setitimer(signal.ITIMER_PROF, 0)
+        _bound_data(None)
         try:
             return work(*args, **kwargs)
         finally:
             signal.setitimer(signal.ITIMER_PROF, allowed, allowed)
 
     return run
+
+
+def _bound_data(more: int | None) -> None:
+    """Bound the data of this process to `more` bytes than now, on Linux; None: no bound."""
+    hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
+    soft = hard
+    if more is not None:
+        with suppress(OSError):
+            pages = int(Path("/proc/self/statm").read_text().split()[5])  # of data and stack
+            soft = pages * resource.getpagesize() + more
+            soft = soft if hard == resource.RLIM_INFINITY else min(soft, hard)
+    resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
+
+
+def _data_is_bound() -> bool:
+    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    return soft != hard
 
 
 class _WorkerStopped(BaseException):
@@ -143,7 +171,7 @@ def _serve(
     receive: int,
     answer: int,
     memory: int | None,
-    cpu: Callable[[Task], float] | None,
+    allowed: Callable[[Task], Allowance] | None,
 ) -> NoReturn:
     """The main loop of a worker: index in, result out, until the parent closes the pipe."""
     status = 0
@@ -154,24 +182,28 @@ def _serve(
         if memory:
             # Only the soft limit: a runtime that is started from here has its own limits.
             hard = resource.getrlimit(resource.RLIMIT_AS)[1]
-            allowed = memory if hard == resource.RLIM_INFINITY else min(memory, hard)
-            resource.setrlimit(resource.RLIMIT_AS, (allowed, hard))
+            soft = memory if hard == resource.RLIM_INFINITY else min(memory, hard)
+            resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles interrupts
         signal.signal(signal.SIGTERM, _stopped)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {*INTERRUPTS, signal.SIGPROF})
         signal.signal(signal.SIGPROF, signal.SIG_DFL)  # the kernel ends this process, in C as well
         while head := _read_exactly(receive, HEADER.size):
             index = HEADER.unpack(head)[0]
-            if cpu:
-                seconds = cpu(tasks[index])
-                signal.setitimer(signal.ITIMER_PROF, seconds, seconds)
+            if allowed:
+                may = allowed(tasks[index])
+                signal.setitimer(signal.ITIMER_PROF, may.seconds, may.seconds)
+                _bound_data(may.memory)
             try:
                 message = _packed({"index": index, "value": work(tasks[index])})
             except MemoryError as error:
                 phase = str(error) if isinstance(error, PhaseMemoryError) else ""
-                lost: dict[str, Json] = {"limit": "read_memory", "phase": phase}
+                limit = "memory_bytes" if _data_is_bound() else "read_memory"
+                _bound_data(None)
+                lost: dict[str, Json] = {"limit": limit, "phase": phase}
                 message = _packed({"index": index, "value": None, **lost})
             signal.setitimer(signal.ITIMER_PROF, 0)
+            _bound_data(None)
             with suppress(BrokenPipeError):  # the parent was killed, which closed its pipe
                 _send(answer, message)
     except _WorkerStopped:
@@ -190,7 +222,7 @@ def _start(
     work: Work[Task],
     others: Sequence[_PoolWorker],
     memory: int | None,
-    cpu: Callable[[Task], float] | None,
+    allowed: Callable[[Task], Allowance] | None,
 ) -> _PoolWorker:
     child_reads, to_child = os.pipe()
     from_child, child_writes = os.pipe()
@@ -209,7 +241,7 @@ def _start(
             *(s.from_child for s in others),
         ):
             os.close(fd)
-        _serve(tasks, work, child_reads, child_writes, memory, cpu)
+        _serve(tasks, work, child_reads, child_writes, memory, allowed)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, INTERRUPTS)
     os.close(child_reads)
     os.close(child_writes)
@@ -273,7 +305,7 @@ def run_tasks(
     jobs: int,
     seconds: float,
     memory: int | None = None,
-    cpu: Callable[[Task], float] | None = None,
+    allowed: Callable[[Task], Allowance] | None = None,
 ) -> Iterator[TaskResult]:
     """Run `work` on every task, `jobs` in parallel, and yield results as they arrive.
 
@@ -283,8 +315,8 @@ def run_tasks(
         jobs: number of workers, at least 1.
         seconds: time limit for one task in wall-clock seconds; then its worker is killed.
         memory: limit of a worker's address space in bytes; None for no limit.
-        cpu: how many seconds of processor time a task may take, whatever it calls; then the kernel
-            ends its worker.
+        allowed: what a task may take, whatever it calls. The kernel ends the worker of one that
+            takes more time, and gives no more memory.
 
     Yields:
         One `TaskResult` for every task, in order of completion.
@@ -294,7 +326,7 @@ def run_tasks(
     try:
         while waiting or any(worker.task is not None for worker in workers):
             while waiting and len(workers) < jobs:
-                workers.append(_start(tasks, work, workers, memory, cpu))
+                workers.append(_start(tasks, work, workers, memory, allowed))
             for worker in workers:
                 if worker.task is None and waiting:
                     index = waiting.pop()

@@ -30,7 +30,7 @@ from modelaudit.pipeline import (
     targets_of,
 )
 from modelaudit.registry import worker_pool
-from modelaudit.registry.snapshot import cpu_seconds
+from modelaudit.registry.snapshot import allowance
 from modelaudit.result_row import ResultRow, result_row, row_from_json, row_to_json
 from modelaudit.rules.model import Facts
 from modelaudit.runs.cache_notes import AuditMonitor, CachedProbe
@@ -160,15 +160,15 @@ def audit_all(
     seconds = model_seconds(settings, run=probe is not None)
     jobs, memory = settings.jobs, settings.limits.read_memory
 
-    def allowed(target: AuditTarget) -> float:
+    def allowed(target: AuditTarget) -> worker_pool.Allowance:
         models = filter(None, (target.path, target.previous, *target.sources))
-        return cpu_seconds(models, settings.limits)
+        return allowance(models, settings.limits)
 
     disturbed: list[AuditTarget] = []
     for again, tasks in ((False, targets), (True, disturbed)):
         each = partial(work, again=again)
         for done in worker_pool.run_tasks(
-            tasks, each, jobs=jobs, seconds=seconds, memory=memory, cpu=allowed
+            tasks, each, jobs=jobs, seconds=seconds, memory=memory, allowed=allowed
         ):
             target = tasks[done.index]
             value = done.value or {}

@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeVar
 from modelaudit.errors import ModelAuditError, UsageError
 from modelaudit.facts import Json
 from modelaudit.registry import worker_pool
-from modelaudit.registry.snapshot import cpu_seconds
+from modelaudit.registry.snapshot import allowance
 from modelaudit.settings import Settings
 
 Task = TypeVar("Task")
@@ -55,12 +55,14 @@ def run_in_child(
     seconds = 2 * settings.limits.read_seconds + running
     memory = settings.limits.read_memory
 
-    def allowed(task: Task) -> float:
-        return 2 * cpu_seconds(models(task), settings.limits) + running
+    def allowed(task: Task) -> worker_pool.Allowance:
+        may = allowance(models(task), settings.limits)
+        memory = None if settings.probe.enabled else may.memory
+        return worker_pool.Allowance(2 * may.seconds + running, memory)
 
     for done in _in_order(
         worker_pool.run_tasks(
-            tasks, guarded, jobs=jobs, seconds=seconds, memory=memory, cpu=allowed
+            tasks, guarded, jobs=jobs, seconds=seconds, memory=memory, allowed=allowed
         )
     ):
         answer = done.value or {}

@@ -35,6 +35,15 @@ def chunks(path: Path, count: int) -> None:
         file.create_dataset("model_weights/w", data=data, chunks=(4,))
 
 
+def one_chunk(path: Path, count: int) -> None:
+    """Numbers in a single chunk, of which deflate leaves about a hundredth."""
+    data = np.zeros(count, np.float32)
+    data[: count // 90] = np.random.default_rng(0).random(count // 90)
+    with h5py.File(path, "w") as file:
+        file.create_group("model_weights").attrs["layer_names"] = [b"a"]
+        file.create_dataset("model_weights/w", data=data, chunks=data.shape, compression="gzip")
+
+
 def attributes(path: Path, count: int) -> None:
     with h5py.File(path, "w") as file:
         space, text = h5py.h5s.create(h5py.h5s.SCALAR), np.array(b"x" * 9)
@@ -192,6 +201,7 @@ DENSE = {
     "packed.keras": (packed, 140, 10),
     "kernels.h5": (kernels, 4_900, 500),
     "variables": (variables, 18_000, 500),
+    "chunk.h5": (one_chunk, 60 << 20, 1 << 20),
     "m.h5": (scalars, 30_000, 1_000),
     "chunks.h5": (chunks, 400_000, 4_000),
     "a.h5": (attributes, 30_000, 1_000),

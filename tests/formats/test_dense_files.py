@@ -68,7 +68,7 @@ def test_a_dense_file_takes_little_memory_and_cpu_or_is_not_read_whole(
     assert size < 20_000_000
     assert findings < 5_000
     assert bool(said) == (few is not None)
-    told = ("(setting", "MetaGraphs", "followed")
+    told = ("(setting", "MetaGraphs", "followed", "per row of chunks")
     assert all(any(word in each for word in told) for each in said)
     assert units < UNITS or any(audited(tmp_path / name)[-1] < UNITS for _ in range(ROUNDS - 1))
     if few is not None:

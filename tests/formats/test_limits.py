@@ -23,8 +23,8 @@ from tests.made import files, saved_models
 # Not of a file's content: `tests/runs/test_isolated_read.py` has `read_memory`,
 # `tests/rules/test_engine.py` has `findings`,
 # `tests/runs/test_runs.py` the time that a slot may take, `tests/runs/test_kept_findings.py`
-# `cpu_seconds`.
-ELSEWHERE = {"read_memory", "findings", "result_bytes", "cpu_seconds"}
+# `cpu_seconds` and `memory_bytes`.
+ELSEWHERE = {"read_memory", "findings", "result_bytes", "cpu_seconds", "memory_bytes"}
 
 
 def archive(path: Path, **members: bytes) -> Path:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from modelaudit.registry.snapshot import SnapshotReader, cpu_seconds
+from modelaudit.registry.snapshot import SnapshotReader, allowance
 from modelaudit.settings import MOST_SECONDS, Limits
 from tests.growth import LINEAR, growth
 from tests.made import files
@@ -124,26 +124,33 @@ def test_a_removed_model_has_no_files(tmp_path) -> None:
     assert state.size == -1
 
 
-def test_processor_time_grows_with_the_size_of_all_files(tmp_path) -> None:
-    limits = Limits(cpu_seconds=3.0)
+def test_what_a_model_may_take_grows_with_the_size_of_all_files(tmp_path) -> None:
+    limits = Limits(cpu_seconds=3.0, memory_bytes=1000, read_memory=2600)
+
+    def seconds(models: list[Path]) -> float:
+        return allowance(models, limits).seconds
+
     for name, size in (("small.h5", 1), ("large.h5", 25_000_000)):
         (tmp_path / name).write_bytes(b"x" * size)
     small, large = tmp_path / "small.h5", tmp_path / "large.h5"
-    assert cpu_seconds([small], limits) == cpu_seconds([], limits) == 3.0
-    assert cpu_seconds([large], limits) == 7.5
-    assert cpu_seconds([large, large], limits) == 15.0
-    assert cpu_seconds([tmp_path], limits) == pytest.approx(7.5)
-    assert cpu_seconds([tmp_path / "gone"], limits) == 3.0
+    assert seconds([small]) == seconds([]) == 3.0
+    assert seconds([large]) == 7.5
+    assert seconds([large, large]) == 15.0
+    assert seconds([tmp_path]) == pytest.approx(7.5)
+    assert seconds([tmp_path / "gone"]) == 3.0
+    assert [allowance(each, limits).memory for each in ([small], [large])] == [1000, 2500]
+    assert allowance([large, large], limits).memory is None  # more than a process has
     slow = Limits(cpu_seconds=MOST_SECONDS)
-    assert cpu_seconds([large], slow) == MOST_SECONDS  # which a timer can count
+    assert allowance([large], slow).seconds == MOST_SECONDS  # which a timer can count
 
 
 @pytest.mark.parametrize("data", [b"", b"x" * 4096], ids=["nothing", "a block"])
-def test_holes_allow_no_processor_time(tmp_path, data) -> None:
+def test_holes_allow_nothing(tmp_path, data) -> None:
     sparse = tmp_path / "sparse.h5"
     sparse.write_bytes(data)
     os.truncate(sparse, 10**11)
-    assert cpu_seconds([sparse], Limits(cpu_seconds=3.0)) == 3.0
+    limits = Limits()
+    assert allowance([sparse], limits) == allowance([], limits)
 
 
 def test_the_cost_of_a_directory_is_linear_in_its_files(tmp_path) -> None:

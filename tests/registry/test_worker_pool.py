@@ -14,6 +14,7 @@ import pytest
 
 from modelaudit.facts import Json
 from modelaudit.registry import worker_pool
+from modelaudit.registry.worker_pool import Allowance
 from tests.probe.restricted import needs_linux
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -77,7 +78,7 @@ def test_processor_time_is_bounded_also_in_c(spend: Callable[[float], float]) ->
     def work(n: int) -> dict[str, Json]:
         return {"n": spend(60.0)} if n == 1 else {"n": n}
 
-    done = _run(range(3), work, jobs=1, cpu=lambda n: 0.1 * n)
+    done = _run(range(3), work, jobs=1, allowed=lambda n: Allowance(0.1 * n))
     assert (done[1].value, done[1].limit) == (None, "cpu_seconds")
     assert "cpu_seconds" in done[1].lost
     assert [done[n].value for n in (0, 2)] == [{"n": 0}, {"n": 2}]
@@ -90,9 +91,19 @@ def test_a_part_of_a_task_may_be_uncounted() -> None:
         done = worker_pool.uncounted(_spin)(time.process_time() + 0.2)
         return {"n": _spin(60.0) if n else done}
 
-    done = _run(range(2), work, jobs=1, cpu=lambda _: 0.05)
+    done = _run(range(2), work, jobs=1, allowed=lambda _: Allowance(0.05))
     assert (done[0].limit, done[1].limit) == ("", "cpu_seconds")
     assert worker_pool.uncounted(_spin)(0.0) > 0  # outside of a worker
+
+
+def test_memory_is_bounded_but_for_an_uncounted_part() -> None:
+    def work(n: int) -> dict[str, Json]:
+        part = worker_pool.uncounted(bytearray)(50_000_000) if n == 2 else b""
+        return {"n": len(bytearray(50_000_000 if n else 5_000_000)) + len(part)}
+
+    done = _run(range(4), work, jobs=1, allowed=lambda n: Allowance(60.0, n and 20_000_000))
+    assert [done[n].limit for n in range(4)] == ["memory_bytes"] * 2 + ["", "memory_bytes"]
+    assert done[2].value == {"n": 100_000_000}
 
 
 def test_large_results_arrive_complete() -> None:

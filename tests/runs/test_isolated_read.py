@@ -100,12 +100,15 @@ def test_diff_reports_that_it_cannot_compare(models):
     assert run("", "diff", *pair, "--no-probe", cwd=models).returncode == ExitCode.OK
 
 
-def test_the_memory_limit_is_reported(models):
-    (models / "modelaudit.toml").write_text(f"[limits]\nread_memory = {1 << 30}\n")
+@pytest.mark.parametrize("limit", ["memory_bytes", "read_memory"])
+def test_the_memory_limit_is_reported(models, limit):
+    address_space = 1 << (40 if limit == "memory_bytes" else 30)
+    bounds = f"memory_bytes = {1 << 30}\nread_memory = {address_space}"
+    (models / "modelaudit.toml").write_text(f"[limits]\n{bounds}\n")
     done = run(GREED, "scan", models, "--json", cwd=models)
     assert done.returncode == ExitCode.FINDINGS, done.stderr
     rows = {row["path"]: row for row in json.loads(done.stdout)}
-    assert "read_memory" in rows["hostile.h5"]["reason"]
+    assert limit in rows["hostile.h5"]["reason"]
     assert rows["hostile.h5"]["rules"] == ["MA118"]
     assert rows["sound.h5"]["verdict"] == "pass"
 

@@ -12,6 +12,7 @@ from modelaudit.formats.hdf5.link_walk import DatasetEntry, LinkedObjects
 from modelaudit.settings import Limits
 
 _TOGETHER = 1 << 30  # decoded bytes of all datasets below which the ratio does not matter
+_PIECE_BYTES = 1 << 18
 _SLACK = 64  # checksums of other filters
 _STORED_SLACK = 1.01  # deflate enlarges incompressible data by less than this factor
 
@@ -79,10 +80,27 @@ def _overfull_chunk(
             return offset
         if mask & passed_over:
             continue
-        inflater = zlib.decompressobj()
         try:
-            if len(inflater.decompress(dataset.read_direct_chunk(offset)[1], most + 1)) > most:
+            if _inflates_beyond(dataset.read_direct_chunk(offset)[1], most):
                 return offset
         except zlib.error:
             continue  # libhdf5 reports this when the data are read
     return None
+
+
+def _inflates_beyond(data: bytes, most: int) -> bool:
+    """Whether the deflated `data` hold more than `most` bytes; keeps one piece in memory.
+
+    Raises:
+        zlib.error: they are damaged.
+    """
+    inflater = zlib.decompressobj()
+    size = 0
+    for start in range(0, len(data), _PIECE_BYTES):
+        rest = data[start : start + _PIECE_BYTES]
+        while piece := inflater.decompress(rest, _PIECE_BYTES):
+            size += len(piece)
+            if size > most:
+                return True
+            rest = inflater.unconsumed_tail
+    return False

@@ -20,7 +20,7 @@ from modelaudit.registry import worker_pool
 from modelaudit.registry.archives.contents import holds_models, is_zip, stem
 from modelaudit.registry.archives.unpack import unpack
 from modelaudit.registry.cache_directory import PARTIAL, CacheDirectory
-from modelaudit.registry.snapshot import cpu_seconds
+from modelaudit.registry.snapshot import allowance
 from modelaudit.settings import CacheSettings, Limits
 
 _LAYOUT = 2  # of the entries: another number makes them anew
@@ -104,7 +104,7 @@ class ArchiveCache:
                 jobs=1,
                 seconds=self._limits.read_seconds,
                 memory=self._limits.read_memory,
-                cpu=lambda each: cpu_seconds([each], self._limits),
+                allowed=lambda each: allowance([each], self._limits),
             )
             value = done.value or {"reason": done.lost or "could not be unpacked"}
             if "reason" in value:
