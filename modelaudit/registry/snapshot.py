@@ -22,7 +22,7 @@ from modelaudit.formats.class_labels import LABEL_FILES
 from modelaudit.formats.io.bounded import display_path, file_entry, files_below
 from modelaudit.formats.keras.architecture_files import architecture_names
 from modelaudit.registry.file_groups import STATE_FILE, checkpoint_prefix, shard_prefix
-from modelaudit.registry.worker_pool import Allowance
+from modelaudit.registry.task_allowance import Allowance
 from modelaudit.restore.golden_record import record_path
 from modelaudit.settings import MOST_SECONDS, Limits
 from modelaudit.signing.check import signature_paths

@@ -19,17 +19,16 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from contextvars import ContextVar
-from pathlib import Path
-from typing import NoReturn, ParamSpec, TypeVar
+from typing import NoReturn, TypeVar
 
 from msgspec import Struct, field
 
 from modelaudit.clock import PhaseMemoryError
 from modelaudit.facts import Json
+from modelaudit.registry import task_allowance
+from modelaudit.registry.task_allowance import Allowance
 
 Task = TypeVar("Task")
-Result = TypeVar("Result")
-Arguments = ParamSpec("Arguments")
 Work = Callable[[Task], dict[str, Json]]
 
 HEADER = struct.Struct("<Q")
@@ -39,14 +38,6 @@ TOO_LONG = "it exceeded the time limit and was stopped (limit read_seconds)"
 TOO_COSTLY = "it took too much processor time for its size and was stopped (limit cpu_seconds)"
 STOP_SECONDS = 2.0  # for a worker to remove partially written files
 _COLLECTED = 20_000  # objects between two searches for cycles, of which an audit makes hardly any
-
-
-class Allowance(Struct, frozen=True):
-    """What a task may take: `seconds` of processor time, and `memory`, the bytes that it may add
-    to the data of its worker; None for no limit."""
-
-    seconds: float
-    memory: int | None = None
 
 
 class TaskResult(Struct, frozen=True):
@@ -110,41 +101,6 @@ def keep(value: Json) -> None:
             _send(pipe, _packed({"kept": value}))
 
 
-def uncounted(work: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
-    """`work`, during which the processor time and the memory of a worker's task do not count.
-
-    After it, the task may take as much time again as it may before, and any memory. Outside a
-    worker, nothing changes.
-    """
-
-    def run(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
-        _, allowed = signal.setitimer(signal.ITIMER_PROF, 0)
-        _bound_data(None)
-        try:
-            return work(*args, **kwargs)
-        finally:
-            signal.setitimer(signal.ITIMER_PROF, allowed, allowed)
-
-    return run
-
-
-def _bound_data(more: int | None) -> None:
-    """Bound the data of this process to `more` bytes than now, on Linux; None: no bound."""
-    hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
-    soft = hard
-    if more is not None:
-        with suppress(OSError):
-            pages = int(Path("/proc/self/statm").read_text().split()[5])  # of data and stack
-            soft = pages * resource.getpagesize() + more
-            soft = soft if hard == resource.RLIM_INFINITY else min(soft, hard)
-    resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
-
-
-def _data_is_bound() -> bool:
-    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    return soft != hard
-
-
 class _WorkerStopped(BaseException):
     """The parent stopped this worker; tasks must not catch this."""
 
@@ -186,24 +142,21 @@ def _serve(
             resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles interrupts
         signal.signal(signal.SIGTERM, _stopped)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {*INTERRUPTS, signal.SIGPROF})
-        signal.signal(signal.SIGPROF, signal.SIG_DFL)  # the kernel ends this process, in C as well
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, INTERRUPTS)
+        task_allowance.prepare()
         while head := _read_exactly(receive, HEADER.size):
             index = HEADER.unpack(head)[0]
             if allowed:
-                may = allowed(tasks[index])
-                signal.setitimer(signal.ITIMER_PROF, may.seconds, may.seconds)
-                _bound_data(may.memory)
+                task_allowance.begin(allowed(tasks[index]))
             try:
                 message = _packed({"index": index, "value": work(tasks[index])})
             except MemoryError as error:
                 phase = str(error) if isinstance(error, PhaseMemoryError) else ""
-                limit = "memory_bytes" if _data_is_bound() else "read_memory"
-                _bound_data(None)
+                limit = "memory_bytes" if task_allowance.memory_is_bounded() else "read_memory"
+                task_allowance.end()
                 lost: dict[str, Json] = {"limit": limit, "phase": phase}
                 message = _packed({"index": index, "value": None, **lost})
-            signal.setitimer(signal.ITIMER_PROF, 0)
-            _bound_data(None)
+            task_allowance.end()
             with suppress(BrokenPipeError):  # the parent was killed, which closed its pipe
                 _send(answer, message)
     except _WorkerStopped:

@@ -29,7 +29,7 @@ from modelaudit.pipeline import (
     static_facts,
     targets_of,
 )
-from modelaudit.registry import worker_pool
+from modelaudit.registry import task_allowance, worker_pool
 from modelaudit.registry.snapshot import allowance
 from modelaudit.result_row import ResultRow, result_row, row_from_json, row_to_json
 from modelaudit.rules.model import Facts
@@ -89,7 +89,7 @@ class _Work(Struct, frozen=True):
             worker_pool.keep(encode(kept))
 
         try:
-            probe = self.probe and worker_pool.uncounted(self.probe)
+            probe = self.probe and task_allowance.uncounted(self.probe)
             watch = AuditMonitor(target.path, self.settings.limits, probe, earlier, asked=asked)
             audit = audit_model(target, self.settings, self.created, watch.probe, keep, found)
         except MemoryError:  # the worker's limit, which the worker reports
@@ -111,7 +111,7 @@ class _Work(Struct, frozen=True):
         row = result_row(audit)
         try:
             if self.deliver:
-                worker_pool.uncounted(self.deliver)(audit)  # pages take longer than files
+                task_allowance.uncounted(self.deliver)(audit)  # pages take longer than files
         except (OSError, UsageError) as error:  # full disk, invalid template
             return {"unwritten": str(error)}
         except Exception as error:
@@ -160,7 +160,7 @@ def audit_all(
     seconds = model_seconds(settings, run=probe is not None)
     jobs, memory = settings.jobs, settings.limits.read_memory
 
-    def allowed(target: AuditTarget) -> worker_pool.Allowance:
+    def allowed(target: AuditTarget) -> task_allowance.Allowance:
         models = filter(None, (target.path, target.previous, *target.sources))
         return allowance(models, settings.limits)
 

@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeVar
 
 from modelaudit.errors import ModelAuditError, UsageError
 from modelaudit.facts import Json
-from modelaudit.registry import worker_pool
+from modelaudit.registry import task_allowance, worker_pool
 from modelaudit.registry.snapshot import allowance
 from modelaudit.settings import Settings
 
@@ -55,10 +55,10 @@ def run_in_child(
     seconds = 2 * settings.limits.read_seconds + running
     memory = settings.limits.read_memory
 
-    def allowed(task: Task) -> worker_pool.Allowance:
+    def allowed(task: Task) -> task_allowance.Allowance:
         may = allowance(models(task), settings.limits)
         memory = None if settings.probe.enabled else may.memory
-        return worker_pool.Allowance(2 * may.seconds + running, memory)
+        return task_allowance.Allowance(2 * may.seconds + running, memory)
 
     for done in _in_order(
         worker_pool.run_tasks(

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from modelaudit.facts import Json
-from modelaudit.registry import worker_pool
-from modelaudit.registry.worker_pool import Allowance
+from modelaudit.registry import task_allowance, worker_pool
+from modelaudit.registry.task_allowance import Allowance
 from tests.probe.restricted import needs_linux
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -88,17 +88,17 @@ def test_a_part_of_a_task_may_be_uncounted() -> None:
     """What runs in it takes four times what is allowed; after it, time counts again."""
 
     def work(n: int) -> dict[str, Json]:
-        done = worker_pool.uncounted(_spin)(time.process_time() + 0.2)
+        done = task_allowance.uncounted(_spin)(time.process_time() + 0.2)
         return {"n": _spin(60.0) if n else done}
 
     done = _run(range(2), work, jobs=1, allowed=lambda _: Allowance(0.05))
     assert (done[0].limit, done[1].limit) == ("", "cpu_seconds")
-    assert worker_pool.uncounted(_spin)(0.0) > 0  # outside of a worker
+    assert task_allowance.uncounted(_spin)(0.0) > 0  # outside of a worker
 
 
 def test_memory_is_bounded_but_for_an_uncounted_part() -> None:
     def work(n: int) -> dict[str, Json]:
-        part = worker_pool.uncounted(bytearray)(50_000_000) if n == 2 else b""
+        part = task_allowance.uncounted(bytearray)(50_000_000) if n == 2 else b""
         return {"n": len(bytearray(50_000_000 if n else 5_000_000)) + len(part)}
 
     done = _run(range(4), work, jobs=1, allowed=lambda n: Allowance(60.0, n and 20_000_000))
