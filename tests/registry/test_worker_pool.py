@@ -20,6 +20,9 @@ from tests.probe.restricted import needs_linux
 ROOT = Path(__file__).resolve().parents[2]
 
 
+GB = 10**9  # more than this process can have freed before
+
+
 def _run(tasks, work, **options):
     options = {"jobs": 2, "seconds": 30.0} | options
     return {done.index: done for done in worker_pool.run_tasks(tasks, work, **options)}
@@ -98,12 +101,12 @@ def test_a_part_of_a_task_may_be_uncounted() -> None:
 
 def test_memory_is_bounded_but_for_an_uncounted_part() -> None:
     def work(n: int) -> dict[str, Json]:
-        part = task_allowance.uncounted(bytearray)(50_000_000) if n == 2 else b""
-        return {"n": len(bytearray(50_000_000 if n else 5_000_000)) + len(part)}
+        part = task_allowance.uncounted(bytearray)(GB) if n == 2 else b""
+        return {"n": len(bytearray(GB)) + len(part)}
 
-    done = _run(range(4), work, jobs=1, allowed=lambda n: Allowance(60.0, n and 20_000_000))
+    done = _run(range(4), work, jobs=1, allowed=lambda n: Allowance(60.0, n * GB // 4))
     assert [done[n].limit for n in range(4)] == ["memory_bytes"] * 2 + ["", "memory_bytes"]
-    assert done[2].value == {"n": 100_000_000}
+    assert done[2].value == {"n": 2 * GB}
 
 
 def test_large_results_arrive_complete() -> None:
