@@ -14,6 +14,7 @@ import pytest
 from hypothesis import settings as profile
 
 from modelaudit.probe import run
+from modelaudit.probe.child.zygote import cheap_imports
 from modelaudit.runs import repair
 from tests.command_line import ROOT, run_command
 from tests.made import files
@@ -80,13 +81,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def keras() -> ModuleType:
     """Keras 3, imported by the tests that need it and not where tests are collected."""
-    return pytest.importorskip("keras")
+    with cheap_imports():
+        return pytest.importorskip("keras")
 
 
 @pytest.fixture(scope="session")
 def tensorflow() -> ModuleType:
     """The same for TensorFlow."""
-    return pytest.importorskip("tensorflow")
+    with cheap_imports():
+        return pytest.importorskip("tensorflow")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -16,6 +16,8 @@ import traceback
 import types
 from pathlib import Path
 
+from modelaudit.probe.child.zygote import cheap_imports
+
 
 def run(arguments: list[str], cwd: str, out: str, err: str, env: dict[str, str]) -> None:
     """Do what `python *arguments` does, in this process; returns when the program ends."""
@@ -57,11 +59,9 @@ def ended(*arguments) -> int:
 
 
 def main() -> None:
-    gc.disable()
-    for name in sys.argv[1:]:
-        importlib.import_module(name)
-    gc.enable()
-    gc.freeze()
+    with cheap_imports():
+        for name in sys.argv[1:]:
+            importlib.import_module(name)
     for line in sys.stdin:
         sys.stdout.write(f"{ended(*json.loads(line))}\n")
         sys.stdout.flush()

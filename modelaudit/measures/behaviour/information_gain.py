@@ -107,17 +107,17 @@ def at_equal_confidence(
     `share` is that entropy, of log2 K.
     """
     scores = np.log(np.maximum(p, _SMALLEST))
-    target = share * np.log2(p.shape[1])
+    scores -= scores.max(axis=1, keepdims=True)
+    target = share * np.log(p.shape[1])
     low, high = -10.0, 10.0  # of the factor's logarithm
     for _ in range(_STEPS):
         middle = (low + high) / 2
-        scaled = _softmax(scores * np.exp(middle))
-        low, high = (middle, high) if entropy(scaled).mean() > target else (low, middle)
-    return _softmax(scores * np.exp((low + high) / 2))
-
-
-def _softmax(scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    powers = np.exp(scores - scores.max(axis=1, keepdims=True))
+        scaled = scores * np.exp(middle)
+        powers = np.exp(scaled)
+        total = powers.sum(axis=1)
+        nats = np.log(total) - np.einsum("nk,nk->n", powers, scaled) / total  # the entropies
+        low, high = (middle, high) if nats.mean() > target else (low, middle)
+    powers = np.exp(scores * np.exp((low + high) / 2))
     result: NDArray[np.float64] = powers / powers.sum(axis=1, keepdims=True)
     return result
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 from msgspec import Struct
@@ -123,14 +123,28 @@ def other_numbering(
 def _too_few_gained(answers: Mapping[str, NDArray[np.intp]], labels: Order, size: int) -> bool:
     """Whether no order matches enough more labels in any form to be no chance (`_no_better`).
 
-    That is so for most sound networks, and much cheaper to see than by likelihoods.
+    That is so for most sound networks, and much cheaper to see than by likelihoods: often even if
+    several labels might stand for one class.
     """
-    most = 0.0
-    for each in answers.values():
-        table = np.zeros((size, size))
-        np.add.at(table, (labels, each), 1)
-        most = max(most, float(table[np.arange(size), _best_order(table, bonus=0.0)].sum()))
-    gained = int(most - (answers["e"] == labels).sum())
+    given = int((answers["e"] == labels).sum())
+
+    def gained(matched: Callable[[NDArray[np.float64]], float]) -> int:
+        most = 0.0
+        for each in answers.values():
+            table = np.zeros((size, size))
+            np.add.at(table, (labels, each), 1)
+            most = max(most, matched(table))
+        return int(most) - given
+
+    def in_order(table: NDArray[np.float64]) -> float:
+        return float(table[np.arange(size), _best_order(table, bonus=0.0)].sum())
+
+    at_most = gained(lambda table: float(table.max(axis=1).sum()))
+    return _by_chance(at_most) or _by_chance(gained(in_order))
+
+
+def _by_chance(gained: int) -> bool:
+    """Whether so many inputs may be gained by chance, even if none is lost."""
     return gained <= 0 or binomial_tail(gained, gained) >= BETTER_P.value
 
 

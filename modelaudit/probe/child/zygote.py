@@ -51,27 +51,37 @@ def _worker() -> types.ModuleType:
     return importlib.import_module(PACKAGE + ".worker")
 
 
-@contextlib.contextmanager
-def _cheap_imports() -> Iterator[None]:
-    """Import in two thirds of the time: no garbage collection, which finds nothing in modules.
+class _Hidden:
+    """A finder for which matplotlib and pandas are not installed."""
 
-    And no matplotlib, which Keras 3 imports where it is installed, for drawing only.
+    def find_spec(self, name: str, path: object, target: object = None) -> None:
+        """Search nothing, and let no other finder search for these."""
+        if name in ("matplotlib", "pandas"):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+
+@contextlib.contextmanager
+def cheap_imports() -> Iterator[None]:
+    """Import in half of the time: no garbage collection, which finds nothing in modules.
+
+    And neither matplotlib nor pandas, which Keras imports where they are installed: for drawing,
+    and for tables as inputs.
     """
-    nothing = types.ModuleType("matplotlib")  # no package: an import of matplotlib.pyplot fails
-    there = sys.modules.setdefault("matplotlib", nothing)
+    hidden = _Hidden()
+    sys.meta_path.insert(0, hidden)
     gc.disable()
     try:
         yield
     finally:
+        gc.freeze()  # else the first collection would look through all that was imported
         gc.enable()
-        if there is nothing:
-            del sys.modules["matplotlib"]  # a model's own code may import it
+        sys.meta_path.remove(hidden)  # a model's own code may import them
 
 
 def import_runtime(policy: dict[str, Any]) -> tuple[Any, Any, dict[str, str]]:
     """(tensorflow, keras or None, versions), with threads and seeds set; runs no ops."""
     keras = None
-    with _cheap_imports():
+    with cheap_imports():
         import tensorflow as tf
 
         versions = {"python": sys.version.split()[0], "tensorflow": str(tf.__version__)}

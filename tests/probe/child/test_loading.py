@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from modelaudit.probe.child.loading import run_ops_directly
-from modelaudit.probe.child.zygote import _cheap_imports
+from modelaudit.probe.child.zygote import cheap_imports
 from tests.sharing import answer_of
 
 # TensorFlow lists the functions of a process, including those made for single ops.
@@ -62,14 +62,18 @@ def test_graph_mode_is_unchanged(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not switched
 
 
-def test_matplotlib_is_only_absent_while_tensorflow_is_imported(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize("name", ["matplotlib", "pandas"])
+def test_what_keras_can_do_without_is_only_absent_while_it_is_imported(
+    monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    for name in [name for name in sys.modules if name.partition(".")[0] == "matplotlib"]:
-        monkeypatch.delitem(sys.modules, name)
-    with _cheap_imports():
+    for loaded in [each for each in sys.modules if each.partition(".")[0] == name]:
+        monkeypatch.delitem(sys.modules, loaded)
+    finders = list(sys.meta_path)
+    with cheap_imports():
         assert not gc.isenabled()
         with pytest.raises(ImportError):
-            importlib.import_module("matplotlib.pyplot")
+            importlib.import_module(name)
+    gc.unfreeze()
     assert gc.isenabled()
-    assert "matplotlib" not in sys.modules
+    assert sys.meta_path == finders
+    assert name not in sys.modules
