@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import textwrap
 import unicodedata
+from collections.abc import Sequence
 
 INDENT = " " * 6
 
@@ -37,6 +38,13 @@ def clean(text: str) -> str:
 def shorten(text: str, width: int) -> str:
     """`text` cut at the end to `width` columns."""
     return text if len(text) <= width else text[: max(width - 1, 1)] + "…"
+
+
+def first_of(items: Sequence[str], most: int, separator: str = ", ") -> str:
+    """The first `most` items and how many more there are: `a, b and 3 more`."""
+    more = len(items) - most
+    rest = f"{separator.rstrip(', ')} and {more:,} more" if more > 0 else ""
+    return separator.join(items[:most]) + rest
 
 
 def cells(text: str) -> int:

@@ -10,7 +10,7 @@ from modelaudit.registry.cross_model import CrossModelFact, cross_model_facts
 from modelaudit.result_row import ResultRow, tally
 from modelaudit.runs.found_models import FoundModels
 from modelaudit.runs.scan import empty_version_notes, unreadable_notes
-from modelaudit.terminal_text import clean, shorten_path, wrapped
+from modelaudit.terminal_text import clean, first_of, shorten_path, wrapped
 
 PATH = 160  # characters of a path in a sentence
 ACROSS, ACROSS_MODELS = 8, 4  # cross-model findings shown, and paths for each
@@ -61,20 +61,18 @@ def _skipped(named: Sequence[tuple[str, str]]) -> list[str]:
         reasons.setdefault(why, []).append(path)
     lines: list[str] = []
     for why, paths in reasons.items():
-        lines.append(wrapped(f"skipped: {_first_of(paths)} ({why})", columns() - 1))
+        lines.append(wrapped(f"skipped: {_paths(paths)} ({why})", columns() - 1))
     return lines
 
 
-def _first_of(paths: Sequence[str]) -> str:
-    more = len(paths) - ACROSS_MODELS
-    shown = ", ".join(shorten_path(clean(path), PATH) for path in paths[:ACROSS_MODELS])
-    return shown + (f" and {more:,} more" if more > 0 else "")
+def _paths(paths: Sequence[str]) -> str:
+    return first_of([shorten_path(clean(path), PATH) for path in paths], ACROSS_MODELS)
 
 
 def cross_model_lines(found: Sequence[CrossModelFact]) -> list[str]:
     """A sentence for each cross-model finding, with the first of its paths."""
     width = columns() - 1
-    lines = [wrapped(f"{each.title}: {_first_of(each.models)}", width) for each in found[:ACROSS]]
+    lines = [wrapped(f"{each.title}: {_paths(each.models)}", width) for each in found[:ACROSS]]
     if len(found) > ACROSS:
         lines.append(f"and {len(found) - ACROSS:,} more groups in index.json")
     return lines

@@ -35,6 +35,7 @@ from modelaudit.layer_classes import AUGMENTS
 from modelaudit.measures.architecture.modality_words import in_words
 from modelaudit.measures.value_transforms import RANGES, value_range
 from modelaudit.structs import replace
+from modelaudit.terminal_text import first_of
 from modelaudit.thresholds.augmentation import (
     CONFIDENT,
     CONFUSED,
@@ -273,9 +274,7 @@ def _since(need: AugmentationNeed) -> str:
 
 def _named(grids: Sequence[WindowGrid]) -> str:
     """The first few layers, with what they sample."""
-    named = [f"{g.route} ({g.class_name}, padding {g.padding})" for g in grids[:NAMED]]
-    more = len(grids) - len(named)
-    return ", ".join(named) + (f" and {more} more" if more else "")
+    return first_of([f"{g.route} ({g.class_name}, padding {g.padding})" for g in grids], NAMED)
 
 
 def augmentation_lines(needs: Sequence[AugmentationNeed]) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ from modelaudit.model_versions import is_version
 from modelaudit.registry.candidates import ModelCandidate, SkippedPath
 from modelaudit.registry.mlflow import MlflowModel
 from modelaudit.structs import replace
+from modelaudit.terminal_text import first_of
 
 # models--ORG--NAME/snapshots/REVISION/… (huggingface_hub); older repositories have no ORG.
 _SNAPSHOT = re.compile(r"(?:^|.*/)models--(?P<name>[^/]+)/snapshots/(?P<revision>[^/]+)(?:/.*)?")
@@ -166,9 +167,7 @@ def _from_hub(snapshots: list[re.Match[str]], references: dict[Path, dict[str, s
     known = references[repository]
     told = [f"{rev[:12]} ({known[rev]})" if rev in known else rev[:12] for rev in revisions]
     word = "revision" if len(told) == 1 else "revisions"
-    return f"Hugging Face cache, {name}, {word} {', '.join(told[:4])}" + (
-        f" and {len(told) - 4} more" if len(told) > 4 else ""
-    )
+    return f"Hugging Face cache, {name}, {word} {first_of(told, 4)}"
 
 
 def _references(directory: Path) -> dict[str, str]:

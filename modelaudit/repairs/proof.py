@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping
-from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from msgspec import Struct
-from numpy.typing import NDArray
 
 from modelaudit.audit_types.loading import Agreement, Status
 from modelaudit.audit_types.repair import RepairProof
@@ -108,7 +105,7 @@ def _loaded(
     first: ReferenceRun | str,
     settings: Settings,
 ) -> Attempt:
-    restored = prove(repaired, seen, partial(_values, session))
+    restored = prove(repaired, seen, session.variable)
     holds = restored.identical if restored else 0
     proof = replace(proof, restored_in=runtime_name(seen.runtime), restored=holds)
     if restored is None and proof.tensors:
@@ -163,11 +160,6 @@ def _unproven(found: Agreement) -> str:
     if not found.same:
         return f"the outputs differ by {found.difference:.3g}, more than {found.tolerance:.3g}"
     return ""
-
-
-def _values(session: Session, path: str) -> NDArray[Any] | None:
-    answer = session.variables([path])
-    return None if isinstance(answer, Observation) else answer[path]
 
 
 def _of_files(original: Artifact, repaired: Artifact, edits: RepairEdits) -> RepairProof:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.rules.grammar import counted
 from modelaudit.structs import replace
+from modelaudit.terminal_text import first_of
 
 SHOWN = 8  # places in the text
 KEPT = 100  # places in the evidence
@@ -36,8 +37,7 @@ def by_cause(findings: Iterable[Finding], what: str) -> Iterator[Finding]:
 
 def _joined(first: Finding, others: list[Finding], what: str) -> Finding:
     routes = [each.location.route for each in (first, *others)]
-    more = len(others) - SHOWN
-    listed = ", ".join(routes[1 : SHOWN + 1]) + (f" and {more:,} more" if more > 0 else "")
+    listed = first_of(routes[1:], SHOWN)
     return replace(
         first,
         detail=f"{first.detail.rstrip('.')}. The same is true of "

@@ -66,12 +66,6 @@ class HeadStep(Struct, frozen=True):
     activation: str = ""
     axis: int = -1
 
-    @property
-    def over_batch(self) -> bool:
-        """Whether it is a softmax over the inputs of a batch."""
-        shape = self.layer.output_shape
-        return self.activation in SOFTMAXES and self.axis in {0, -len(shape) if shape else 0}
-
 
 class NetworkHead(Struct, frozen=True):
     """What computes one output.

@@ -17,15 +17,14 @@ from modelaudit.rules import examples
 from modelaudit.rules.grammar import counted
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
 from modelaudit.structs import replace
+from modelaudit.terminal_text import first_of
 
 LISTED, KEPT = 20, 1000  # named in one finding, kept in its evidence
 
 
 def listing(items: Iterable[str]) -> str:
     """Items as text, the first `LISTED` of them."""
-    texts = list(items)
-    rest = len(texts) - LISTED
-    return "; ".join(texts[:LISTED]) + (f"; and {rest} more" if rest > 0 else "")
+    return first_of([*items], LISTED, "; ")
 
 
 def _proof(facts: Facts) -> RestoreProof:

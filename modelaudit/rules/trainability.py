@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from modelaudit.audit_types.kernels import KernelInitialization
 from modelaudit.facts import Layer
 from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.measures.architecture.layer_graph import enclosing_model
 from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
 from modelaudit.rules.grammar import counted
@@ -35,7 +36,7 @@ def _frozen(rule: Rule, facts: Facts) -> Iterator[Finding]:
     for layer in heads.values() if not steps else ():
         state = states.get(layer.route)
         fresh = state is not None and state.state == "fresh" and not state.guessed
-        model = _around(layer.route, models)
+        model = enclosing_model(layer.route, models)
         if not layer.trainable and not fresh and model:
             fresh = _drawn(model, states)
         alone = (
@@ -135,16 +136,8 @@ def _alone(layer: Layer, weighing: list[Layer], models: Set[str]) -> bool:
 
     A model frozen as a whole is part of another on purpose, as in a GAN.
     """
-    model = _around(layer.route, models)
-    return any(each.trainable for each in weighing if _around(each.route, models) == model)
-
-
-def _around(route: str, models: Set[str]) -> str:
-    """The innermost model that a layer is in; a layer for each step is in a TimeDistributed, too."""
-    outer = route.rpartition("/")[0]
-    while outer and outer not in models:
-        outer = outer.rpartition("/")[0]
-    return outer
+    model = enclosing_model(layer.route, models)
+    return any(each.trainable for each in weighing if enclosing_model(each.route, models) == model)
 
 
 def _found(rule: Rule, layer: Layer, detail: str, severity: Severity) -> Finding:

@@ -22,6 +22,7 @@ from modelaudit.rules.never_learned import why_initial
 from modelaudit.rules.training_reach import hardly_moved
 from modelaudit.rules.training_traces import frozen_norms, tells_frozen
 from modelaudit.rules.untrained_bodies import Untouched
+from modelaudit.terminal_text import first_of
 
 LISTED = 8
 _AT_INFERENCE = (
@@ -50,12 +51,6 @@ def _batchnorm(facts: Facts) -> tuple[BatchNormState, ...]:
     if not states:
         raise NotRelevant("the model has no batch normalisation")
     return states
-
-
-def _names(routes: list[str]) -> str:
-    return ", ".join(routes[:LISTED]) + (
-        f" and {len(routes) - LISTED} more" * (len(routes) > LISTED)
-    )
 
 
 def _statistics_lost(rule: Rule, facts: Facts) -> Iterator[Finding]:
@@ -97,7 +92,7 @@ def _layers_told(
     """One finding about these `layers`, out of `n`, if there are any."""
     if layers:
         yield rule.finding(
-            f"{said}: {_names(layers)}.",
+            f"{said}: {first_of(layers, LISTED)}.",
             route=layers[0],
             severity=severity,
             evidence={
@@ -163,7 +158,7 @@ def _partial_restore(rule: Rule, facts: Facts) -> Iterator[Finding]:
         routes = [e.kernel.route for e in found if (e.against, e.severity) == (why, severity)]
         title, fix = EXPLAINED.get(why, ("", ""))
         yield rule.finding(
-            f"{_names(routes)} still {'has' if len(routes) == 1 else 'have'} values as drawn by "
+            f"{first_of(routes, LISTED)} still {'has' if len(routes) == 1 else 'have'} values as drawn by "
             f"the initializer, {while_others}. {why}",
             route=routes[0],
             severity=severity,
@@ -176,7 +171,7 @@ def _partial_restore(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if stale:
         yield rule.finding(
             of_all(len(stale), averages, "moving average", "has", "have")
-            + f" the values that the weights had before training: {_names(stale)}. "
+            + f" the values that the weights had before training: {first_of(stale, LISTED)}. "
             "What reads the averages in place of the weights is not trained.",
             route=stale[0],
             severity=Severity.MEDIUM,

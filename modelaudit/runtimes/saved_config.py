@@ -11,6 +11,7 @@ from modelaudit.facts import Json
 from modelaudit.formats.keras.json_config import text
 from modelaudit.layer_classes import Trait, has
 from modelaudit.runtimes.model import CheckContext, Reason
+from modelaudit.terminal_text import first_of
 
 Config = Mapping[str, Json]
 FUNCTION = "function"
@@ -91,8 +92,7 @@ def unknown_arguments(
     profile = context.profile
     accepted = profile.accepts(kind, name)
     if accepted is not None and (extra := sorted(given - accepted)):
-        listed = ", ".join(extra[:_SHOWN])
-        listed += f" and {len(extra) - _SHOWN:,} more" if extra[_SHOWN:] else ""
+        listed = first_of(extra, _SHOWN)
         yield Reason(
             "unknown-argument",
             LoadOutcome.FAILS,

@@ -100,11 +100,11 @@ def _diff_models(
 
 def _names(found: ModelDiff, old: Place, new: Place) -> tuple[str, str]:
     """Labels of the two: the models' names, with directories if the names are equal."""
-    from modelaudit.report.pages.model_diff import model_name
+    from modelaudit.report.export.file_paths import path_of
     from modelaudit.runs.compare_models import is_audit_file
 
     first, second = (
-        model_name(audit) if is_audit_file(path) else path.name
+        path_of(audit) if is_audit_file(path) else path.name
         for path, audit in ((old, found.old), (new, found.new))
     )
     if first != second or old == new:

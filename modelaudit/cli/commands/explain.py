@@ -10,7 +10,7 @@ from modelaudit.cli.options import common as options
 from modelaudit.cli.options.places import PlaceType
 from modelaudit.cli.terminal import columns, print_lost_model, warn
 from modelaudit.exit_codes import ExitCode
-from modelaudit.terminal_text import clean, wrapped
+from modelaudit.terminal_text import clean, first_of, wrapped
 
 if TYPE_CHECKING:
     from modelaudit.audit_types.diagnosis import Cause, Diagnosis, NextStep
@@ -104,12 +104,7 @@ def _undecided(diagnosis: Diagnosis) -> list[str]:
     for each in diagnosis.undecidable:
         what = f"whether {each.what[:1].lower()}{each.what[1:]}"
         by_need.setdefault(each.needs, []).append(what)
-    return [f"{_few(whats)}: it needs {need}." for need, whats in by_need.items()]
-
-
-def _few(words: list[str]) -> str:
-    more = len(words) - NAMED
-    return "; ".join(words[:NAMED]) + (f"; and {more} more" if more > 0 else "")
+    return [f"{first_of(whats, NAMED, '; ')}: it needs {need}." for need, whats in by_need.items()]
 
 
 @click.command(short_help="Explain the behaviour of a model.")

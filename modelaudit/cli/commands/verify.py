@@ -10,6 +10,7 @@ import click
 
 from modelaudit.cli.options import common as options
 from modelaudit.exit_codes import ExitCode
+from modelaudit.terminal_text import first_of
 
 if TYPE_CHECKING:
     from modelaudit.facts import Json
@@ -73,8 +74,7 @@ def verify(attestation: Path, model: Path, key: Path) -> None:
         raise not_verified(f"{model}: {answer.lost or answer.value.get('problem')}")
     differing = differences(found.digests, files) + differences(found.beside, others)
     if differing:
-        more = len(differing) - SHOWN
-        told = "; ".join(differing[:SHOWN]) + (f"; and {more:,} more" if more > 0 else "")
+        told = first_of(differing, SHOWN, "; ")
         raise not_verified(f"{model} is not the audited model: {told}")
     count = len(found.digests)
     say(

@@ -77,6 +77,17 @@ def option(*names: str, **attributes: Any) -> Callable[[Function], Function]:
     )
 
 
+def group(*added: Callable[[Any], Any]) -> Callable[[Function], Function]:
+    """A decorator that adds several options, in this order."""
+
+    def add(function: Function) -> Function:
+        for each in reversed(added):
+            function = each(function)
+        return function
+
+    return add
+
+
 FORMATS = option(
     "--format",
     "-f",
@@ -94,7 +105,8 @@ ARCHITECTURE = option(
     "file of the same name next to them, model.json, or a file of a similar name that has a place "
     "for each of their weights.",
 )
-SHARED = (
+# Options of every command that audits.
+shared = group(
     option(
         "--fail-on",
         type=click.Choice([s.value for s in Severity]),
@@ -156,7 +168,8 @@ SHARED = (
     ),
 )
 
-PROBE = (
+# Options of commands that run models.
+probing = group(
     option("--no-probe", is_flag=True, help="Do not run models."),
     option(
         "--runtime",
@@ -219,20 +232,6 @@ PROBE = (
         help="Do not run models if the sandbox is incomplete.",
     ),
 )
-
-
-def shared(function: Function) -> Function:
-    """Options of every command that audits."""
-    for add in reversed(SHARED):
-        function = add(function)
-    return function
-
-
-def probing(function: Function) -> Function:
-    """Options of commands that run models."""
-    for add in reversed(PROBE):
-        function = add(function)
-    return function
 
 
 def settings_from(

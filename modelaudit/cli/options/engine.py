@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
-
 import click
 
-from modelaudit.cli.options.common import option
+from modelaudit.cli.options.common import group, option
 from modelaudit.settings.engine import ENGINES, Engine
 
-Function = TypeVar("Function", bound=Callable[..., Any])
-
-_OPTIONS = (
+engines = group(
     option(
         "--engine",
         type=click.Choice(ENGINES),
@@ -27,10 +22,3 @@ _OPTIONS = (
         help="Address of the cluster. Default: RAY_ADDRESS, or the cluster on this machine.",
     ),
 )
-
-
-def engines(function: Function) -> Function:
-    """Add the options to a command."""
-    for add in reversed(_OPTIONS):
-        function = add(function)
-    return function

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from modelaudit.cli.options.common import Function, option
+from modelaudit.cli.options.common import group, option
 from modelaudit.report.export.job import PAPERS
 from modelaudit.settings.file import is_web_address
 
@@ -52,7 +52,8 @@ DOCS_URL = option(
     callback=_checked_address,
     help="Address of the documentation as a site (make site): reports then link to their rules.",
 )
-PAGE_OPTIONS = (
+# Options of commands that write pages.
+page_options = group(
     TEMPLATES,
     option(
         "--paper",
@@ -64,10 +65,3 @@ PAGE_OPTIONS = (
     option("--appendix", is_flag=True, help="Include every row of every table in PDFs."),
     DOCS_URL,
 )
-
-
-def page_options(function: Function) -> Function:
-    """Options of commands that write pages."""
-    for add in reversed(PAGE_OPTIONS):
-        function = add(function)
-    return function

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
+from collections.abc import Iterable
+from typing import Any
 
 import click
 
 from modelaudit.cli.options import common
-from modelaudit.cli.options.common import option, value_source
+from modelaudit.cli.options.common import group, option, value_source
 from modelaudit.errors import UsageError
 from modelaudit.settings import Settings
 from modelaudit.settings.selection import MOST_SHARDS, Selection, Shard
 from modelaudit.structs import replace
-
-Function = TypeVar("Function", bound=Callable[..., Any])
 
 _SHARD = re.compile(r"([0-9]{1,9})/([0-9]{1,9})")
 
@@ -39,7 +37,8 @@ class ShardType(click.ParamType[Shard]):
             self.fail(said, param, ctx)
 
 
-_OPTIONS = (
+# Options of every command that audits many models.
+selecting = group(
     option(
         "--include",
         multiple=True,
@@ -74,13 +73,6 @@ _OPTIONS = (
         "`modelaudit merge`. All versions of a model are in one part.",
     ),
 )
-
-
-def selecting(function: Function) -> Function:
-    """Options of every command that audits many models."""
-    for add in reversed(_OPTIONS):
-        function = add(function)
-    return function
 
 
 def selected_settings(

@@ -13,6 +13,7 @@ from modelaudit.rules.grammar import counted, every, of_all
 from modelaudit.rules.initial_explained import BY_TRAINING, NO_GRADIENT
 from modelaudit.rules.initial_values import left_initial, never_trained
 from modelaudit.rules.training_reach import hardly_moved
+from modelaudit.terminal_text import first_of
 from modelaudit.thresholds.weights import SMALL
 
 LISTED = 5
@@ -31,11 +32,6 @@ def evidence_of(finding: Finding) -> Evidence:
     return Evidence(
         finding.detail, finding.code, measured, threshold, n if isinstance(n, int) else None
     )
-
-
-def _names(routes: list[str]) -> str:
-    more = len(routes) - LISTED
-    return ", ".join(routes[:LISTED]) + (f" and {more} more" if more > 0 else "")
 
 
 def damaged(case: Case) -> StepResult:
@@ -60,7 +56,7 @@ def nonfinite_weights(case: Case) -> StepResult:
     """Stored values that are not finite, from diverged training or from damage."""
     findings = case.findings("MA111")
     if findings:
-        where = _names([f.location.route or f.location.file for f in findings])
+        where = first_of([f.location.route or f.location.file for f in findings], LISTED)
         return CauseFound(tuple(evidence_of(f) for f in findings[:LISTED]), where=where)
     if not case.facts.artifact.tensors:
         return CauseUnknown("the stored weights, which are not in this file")
@@ -80,7 +76,8 @@ def never_loaded(case: Case) -> StepResult:
     trained = [s.route for s in case.batchnorm if not s.statistics_initial]
     if trained:
         return CauseExcluded(
-            f"{_names(trained)} have trained statistics, although every kernel looks untrained"
+            f"{first_of(trained, LISTED)} have trained statistics, although every kernel looks "
+            "untrained"
         )
     never, why = never_trained(case.facts.artifact, case.measured)
     if not never:
@@ -139,11 +136,11 @@ def partial_restore(case: Case) -> StepResult:
     by_training = all(each.against in BY_TRAINING for each in found)
     fresh = [each.kernel for each in found]
     if case.findings("MA439") and all(each.against == NO_GRADIENT for each in found):
-        names = _names([kernel.route for kernel in fresh])
+        names = first_of([kernel.route for kernel in fresh], LISTED)
         return CauseExcluded(f"no gradient reached {names}, because all training inputs were alike")
     surest = max((each.severity for each in found), key=lambda severity: severity.rank)
     if surest.rank < Severity.MEDIUM.rank:
-        names = _names([kernel.route for kernel in fresh])
+        names = first_of([kernel.route for kernel in fresh], LISTED)
         return CauseUnknown(f"what tells whether a restore skipped {names} or training did")
     small = all(kernel.weights < SMALL.value for kernel in fresh)
     against = [
@@ -156,7 +153,7 @@ def partial_restore(case: Case) -> StepResult:
         tuple(_fresh_evidence(kernel) for kernel in fresh[:LISTED])
         + (Evidence(f"{others} trained.", "", trained, None, tested),)
         + (tuple(explained) if by_training else ()),
-        where=_names([kernel.route for kernel in fresh]),
+        where=first_of([kernel.route for kernel in fresh], LISTED),
         against=tuple(against if by_training else against + explained),
         cause="untrained-layers" if by_training else "",
     )
@@ -184,7 +181,7 @@ def statistics_lost(case: Case) -> StepResult:
         )
     if lost:
         count = len(case.batchnorm)
-        names = _names([s.route for s in lost])
+        names = first_of([s.route for s in lost], LISTED)
         evidence = [
             Evidence(
                 f"{len(lost)} of {count} batch normalisation layers have exactly mean 0 and "
@@ -204,7 +201,7 @@ def statistics_lost(case: Case) -> StepResult:
     trained = len(case.kernels) - len(case.fresh)
     told = [each.severity is Severity.LOW for each in case.findings("MA402")]
     if new and trained and told and all(told):
-        return CauseUnknown(f"the training code, which may have frozen {_names(new)}")
+        return CauseUnknown(f"the training code, which may have frozen {first_of(new, LISTED)}")
     if new and trained:
         return _untouched(case, new, trained)
     return CauseExcluded(
@@ -218,14 +215,14 @@ def _untouched(case: Case, new: list[str], trained: int) -> CauseFound:
     text = (
         of_all(len(new), count, "batch normalisation layer", "still has", "still have")
         + " exactly the initial values (mean 0, variance 1, gamma 1, beta 0), while "
-        + f"{counted(trained, 'kernel is', 'kernels are')} trained: {_names(new)}."
+        + f"{counted(trained, 'kernel is', 'kernels are')} trained: {first_of(new, LISTED)}."
     )
     evidence = [Evidence(text, "MA402", len(new), 0, count)]
     repaired = _recalibration(case)
     if repaired:
         evidence.append(repaired)
     frozen = "Layers that were frozen, or never called, during training also look like this."
-    return CauseFound(tuple(evidence), where=_names(new), against=(Evidence(frozen),))
+    return CauseFound(tuple(evidence), where=first_of(new, LISTED), against=(Evidence(frozen),))
 
 
 def _recalibration(case: Case) -> Evidence | None:

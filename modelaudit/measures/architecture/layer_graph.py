@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TypeVar
 
@@ -160,7 +160,7 @@ def _flattened(architecture: Architecture) -> LayerGraph:
     around = {x.route: x for x in architecture.layers if x.class_name == "TimeDistributed"}
     steps = _each_step(architecture, around)
     inside = {layer.route: layer for layer in steps.values()}
-    parents = {layer.route: _parent(layer.route, models) for layer in architecture.layers}
+    parents = {layer.route: enclosing_model(layer.route, models) for layer in architecture.layers}
     for layer in architecture.layers:
         children[parents[layer.route]].append(layer)
     outputs: dict[str, tuple[str, ...]] = {}
@@ -227,7 +227,7 @@ def _each_step(architecture: Architecture, around: Mapping[str, Layer]) -> dict[
     return found
 
 
-def _parent(route: str, models: Mapping[str, Layer]) -> str:
+def enclosing_model(route: str, models: Container[str]) -> str:
     """Route of the innermost model that contains a layer, "" for top-level layers."""
     outer = route.rpartition("/")[0]
     while outer and outer not in models:

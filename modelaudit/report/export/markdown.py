@@ -11,6 +11,7 @@ from modelaudit.report.rule_info import RuleInfo, Rules
 from modelaudit.report.sections.diagnosis import UNDECIDED
 from modelaudit.report.wording import evidence, text, vocabulary
 from modelaudit.schema import Audit
+from modelaudit.terminal_text import first_of
 
 LIMIT = 65_000  # code-hosting services refuse comments of 65,536 characters
 MOST_FINDINGS = 20
@@ -111,9 +112,8 @@ def render(audits: Sequence[Audit], rules: Rules, across: Across = ()) -> str:
     # Cross-model findings, one per line
     lines = []
     for title, paths in across[:MOST_GROUPS]:
-        named = ", ".join(_code(path, 70) for path in paths[:MOST_NAMED])
-        more = len(paths) - MOST_NAMED
-        lines.append(f"- {escape(title)}: {named}{f' and {more} more' if more > 0 else ''}")
+        named = first_of([_code(path, 70) for path in paths], MOST_NAMED)
+        lines.append(f"- {escape(title)}: {named}")
     if len(across) > MOST_GROUPS:
         lines.append(f"- and {len(across) - MOST_GROUPS} more such groups")
     parts += ["\n".join(lines)] if lines else []

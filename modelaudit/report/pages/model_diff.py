@@ -22,6 +22,7 @@ from modelaudit.report.blocks import (
     num,
     prose,
 )
+from modelaudit.report.export.file_paths import path_of
 from modelaudit.report.pages.jinja_environment import asset, csp_hash, environment, render
 from modelaudit.report.pages.model_diff_summary import conclusion, measured_behaviour
 from modelaudit.report.sections.verdict import saved_with
@@ -119,7 +120,7 @@ def model_diff_page(
         notes: sentences on what was and what could not be compared.
         names: labels of the two; by default the names in their audits.
     """
-    labels = [text.shorten(each, 90) for each in names or map(model_name, (old, new))]
+    labels = [text.shorten(each, 90) for each in names or map(path_of, (old, new))]
     sections = [
         Section("overview", "Side by side", (*_overview(old, new), bullets("Compared", notes))),
         Section("findings", "Findings", tuple(_findings(old, new))),
@@ -148,11 +149,6 @@ def _made(audit: Audit) -> str:
     by = f"{audit.tool.name} {audit.tool.version}"
     when = "for this comparison" if audit.created == NOT_KEPT else text.instant(audit.created)
     return f"Audited {when} by {text.shorten(by, 60)}"
-
-
-def model_name(audit: Audit) -> str:
-    """The model's path according to its audit."""
-    return audit.model.path or audit.model.slug
 
 
 def same_probe_inputs(old: Audit, new: Audit) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from modelaudit.audit_types.signing import SignatureRow, SignedFiles, Signer, SigningSection
 from modelaudit.report.wording import text
+from modelaudit.terminal_text import first_of
 
 _SIGNERS = {
     Signer.TRUSTED: "signed by {}",
@@ -36,7 +37,5 @@ def _signature(row: SignatureRow) -> str:
     renamed = f"; signed as {row.signed_as}" if row.signed_as else ""
     left = ""
     if row.left_out:
-        more = len(row.left_out) - _LEFT_OUT_SHOWN
-        names = ", ".join(row.left_out[:_LEFT_OUT_SHOWN]) + (f" and {more:,} more" * (more > 0))
-        left = f"; left out: {names}"
+        left = f"; left out: {first_of(row.left_out, _LEFT_OUT_SHOWN)}"
     return f"{signer}; {files}{renamed}{left}"

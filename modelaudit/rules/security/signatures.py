@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
 from modelaudit.audit_types.signing import SignatureRow, SignedFiles, Signer, SigningSection
 from modelaudit.facts import Json
@@ -11,6 +11,7 @@ from modelaudit.rules.examples import healthy
 from modelaudit.rules.grammar import counted
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.structs import replace
+from modelaudit.terminal_text import first_of
 
 SHOWN = 5
 REFERENCES = ("https://github.com/ossf/model-signing-spec",)
@@ -37,11 +38,6 @@ def _severity(rule: Rule, found: SigningSection) -> Severity:
     return Severity.HIGH if found.required else rule.severity
 
 
-def _list(names: Sequence[str]) -> str:
-    more = len(names) - SHOWN
-    return ", ".join(names[:SHOWN]) + (f" and {more:,} more" if more > 0 else "")
-
-
 def _check_files(rule: Rule, facts: Facts) -> Iterator[Finding]:
     usable = [row for row in _section(facts).found if row.files is not SignedFiles.UNVERIFIABLE]
     if not usable:
@@ -49,7 +45,7 @@ def _check_files(rule: Rule, facts: Facts) -> Iterator[Finding]:
     for row in usable:
         if row.files is SignedFiles.DIFFER:
             lists = {"changed": row.changed, "missing": row.missing, "not signed": row.added}
-            told = [f"{word}: {_list(names)}" for word, names in lists.items() if names]
+            told = [f"{word}: {first_of(names, SHOWN)}" for word, names in lists.items() if names]
             evidence: dict[str, Json] = {word: [*names] for word, names in lists.items() if names}
             yield rule.finding(
                 f"{row.file} is a signature of other files. "
@@ -138,7 +134,7 @@ def _check_left_out(rule: Rule, facts: Facts) -> Iterator[Finding]:
         if row.loaded_left_out:
             yield rule.finding(
                 f"{row.file} leaves out {counted(len(row.loaded_left_out), 'file', 'files')} that loaders "
-                f"read: {_list(row.loaded_left_out)}.",
+                f"read: {first_of(row.loaded_left_out, SHOWN)}.",
                 file=row.file,
                 key=row.file,
                 evidence={
