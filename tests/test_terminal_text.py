@@ -13,7 +13,7 @@ from modelaudit.rules.catalogue import CATALOGUE
 from modelaudit.rules.engine import judge, run_rules
 from modelaudit.rules.examples import layer, model
 from modelaudit.rules.model import Facts
-from modelaudit.terminal_text import plain
+from modelaudit.terminal_text import first_of, plain
 
 # As Keras 3 writes the errors of layers.
 KERAS = "Exception encountered when calling Dense.call().\n\n\x1b[1mInvalid input\x1b[0m"
@@ -52,3 +52,17 @@ def test_a_file_s_text_reaches_no_result_with_control_sequences(kind: ProblemKin
     told += [text for r in results for f in r.findings for text in (f.title, f.detail, f.fix)]
     told.append(judge(results, facts, Severity.HIGH)[1])
     assert not [text for text in told if "\x1b" in text]
+
+
+@pytest.mark.parametrize(
+    ("items", "separator", "expected"),
+    [
+        ("", ", ", ""),
+        ("ab", ", ", "a, b"),
+        ("abc", ", ", "a, b and 1 more"),
+        ("abcd", "; ", "a; b; and 2 more"),
+        ("a" * 1234, ", ", "a, a and 1,232 more"),
+    ],
+)
+def test_what_is_not_listed_is_counted(items: str, separator: str, expected: str) -> None:
+    assert first_of(items, 2, separator) == expected

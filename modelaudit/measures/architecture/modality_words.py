@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -57,6 +58,7 @@ def words_for(modality: InputModality | None) -> ModalityWords:
     return WORDS[Modality(modality.kind) if modality else Modality.IMAGE]
 
 
+@lru_cache(maxsize=1024)  # each audit asks for the titles of all causes
 def in_words(said: str, words: ModalityWords) -> str:
     """A text with the words for the model's inputs in place of `{image}`, `{images}`, `{Images}`.
 
