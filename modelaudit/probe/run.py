@@ -7,6 +7,9 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
 
 from modelaudit.audit_types.loading import Status
 from modelaudit.facts import Artifact
@@ -118,7 +121,7 @@ def _run(
                 observations.append(observation)
             continue
         with session:
-            proof = prove(artifact, observation, session.variable)
+            proof = prove(artifact, observation, partial(variable_values, session))
             golden = _replayed(session, artifact, settings.limits)
             if everywhere:
                 first = run_reference(session, artifact, probe, data)
@@ -164,3 +167,9 @@ def _replayed(session: Session, artifact: Artifact, limits: Limits) -> GoldenChe
         return golden
     record = read_record(artifact.root, limits)
     return replay(session, record, golden) if record else golden
+
+
+def variable_values(session: Session, path: str) -> NDArray[Any] | None:
+    """Values of one variable of the restored model; None if they cannot be read."""
+    answer = session.variables([path])
+    return None if isinstance(answer, Observation) else answer[path]

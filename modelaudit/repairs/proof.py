@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from modelaudit.probe.host.runtime import RuntimeHandle
 from modelaudit.probe.host.session import Session
 from modelaudit.probe.other_runtimes import not_compiled
 from modelaudit.probe.protocol import Observation, runtime_name
+from modelaudit.probe.run import variable_values
 from modelaudit.probe.study.agreement import (
     CALL_FAILED,
     ReferenceRun,
@@ -105,7 +107,7 @@ def _loaded(
     first: ReferenceRun | str,
     settings: Settings,
 ) -> Attempt:
-    restored = prove(repaired, seen, session.variable)
+    restored = prove(repaired, seen, partial(variable_values, session))
     holds = restored.identical if restored else 0
     proof = replace(proof, restored_in=runtime_name(seen.runtime), restored=holds)
     if restored is None and proof.tensors:

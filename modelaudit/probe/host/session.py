@@ -142,11 +142,6 @@ class Session:
 
         return self._ask("variables", {"paths": wanted}, {}, checked)
 
-    def variable(self, path: str) -> Array | None:
-        """Values of one variable; None if they cannot be read."""
-        answer = self.variables([path])
-        return None if isinstance(answer, Observation) else answer[path]
-
     def put(self, arrays: Mapping[str, Array], *, drop: Iterable[str] = ()) -> Observation | None:
         """Store inputs in the child by name; the first axis is the batch axis."""
         dropped = list(drop)
