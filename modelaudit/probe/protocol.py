@@ -96,6 +96,8 @@ def all_calls(format: Format) -> tuple[str, ...]:
             return ("load_model", "saved_model.load", TFSM_LAYER)
         case Format.SAVEDMODEL_TF1:
             return ("saved_model.load", "session", TFSM_LAYER)
+        case Format.TFJS_LAYERS | Format.TFJS_GRAPH:
+            return ()  # it is to run in browsers, whatever loads a translation of it
         case _:
             return calls_for(format, legacy_keras=True)
 
@@ -120,8 +122,10 @@ def calls_for(format: Format, *, legacy_keras: bool) -> tuple[str, ...]:
             return ("saved_model.load", "session")
         case Format.TF1_CHECKPOINT:
             return ("import_meta_graph",)
-        case Format.FROZEN_GRAPH:
+        case Format.FROZEN_GRAPH | Format.TFJS_GRAPH:
             return ("import_graph_def",)
+        case Format.TFJS_LAYERS:  # its layers are those of Keras 2
+            return ("model_from_json",) if legacy_keras else ()
         case Format.TFLITE:
             return ("lite.Interpreter",)
         case Format.WEIGHTS_H5_LEGACY | Format.WEIGHTS_H5_V3:

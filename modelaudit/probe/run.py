@@ -30,7 +30,7 @@ from modelaudit.probe.other_runtimes import (
 )
 from modelaudit.probe.pair.run import compare_saved
 from modelaudit.probe.pair.source import ExportSource
-from modelaudit.probe.protocol import Observation
+from modelaudit.probe.protocol import Observation, calls_for
 from modelaudit.probe.result import ProbeResult
 from modelaudit.probe.study.agreement import run_reference
 from modelaudit.probe.study.golden_replay import replay
@@ -114,6 +114,8 @@ def _run(
     for handle in handles:
         if artifact.lite is not None and observations:
             break  # every installed runtime has the same interpreter
+        if not calls_for(artifact.format, legacy_keras=handle.runtime.legacy):
+            continue
         observation, session = observe(handle, artifact, probe)
         if session is None:
             loaded = any(each.uncallable for each in observations)

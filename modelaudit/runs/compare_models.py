@@ -15,6 +15,7 @@ from modelaudit.changes.audit_change import AuditChange, OutputChange
 from modelaudit.changes.audits import compare_audits
 from modelaudit.errors import ReadError, UsageError
 from modelaudit.facts import Artifact, Json, ProblemKind
+from modelaudit.formats.export_names import EXPORTS
 from modelaudit.golden import replay_saved
 from modelaudit.pipeline import Probe, add_probe, finish_audit, static_facts
 from modelaudit.probe.host.runtime import RuntimeHandle
@@ -178,7 +179,7 @@ def _comparison(
         weights = compare_audited(before.audit, after.audit)
         return _diff(before.audit, after.audit, weights, False, None)
     source, export = before.artifact, after.artifact
-    if export.lite is None or source.lite is not None:
+    if export.format not in EXPORTS or source.format in EXPORTS:
         weights = compare(stored_weights(source), stored_weights(export))
         answers = _answers(before, after, settings, handles)
         return _diff(before.audit, after.audit, weights, True, answers)

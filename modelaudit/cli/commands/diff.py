@@ -48,9 +48,9 @@ def diff(
 
     Each is a model, which may be at a URL, or its audit.json. Alternatively both are runs, given as
     the output directory of `audit` or an index.json in it: this lists the models whose verdicts or
-    findings changed, and those that are new or gone. If NEW is a TensorFlow Lite export of OLD,
-    both are run on the same inputs, and the causes of a difference are named. Exit codes: 0 no
-    changes, or an export that is the same model; 1 changes.
+    findings changed, and those that are new or gone. If NEW is an export of OLD to TensorFlow Lite
+    or TensorFlow.js, both are run on the same inputs, and the causes of a difference are named.
+    Exit codes: 0 no changes, or an export that is the same model; 1 changes.
     """
     from modelaudit.cli.commands.diff_runs import diff_runs, opened
 

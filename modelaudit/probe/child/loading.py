@@ -20,6 +20,8 @@ from .lite_adapter import interpret
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from numpy.typing import NDArray
+
     from .frames import Untyped
 
     Loader = Callable[["LoadContext"], LoadedModel]
@@ -28,10 +30,13 @@ OBJECT_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"  # key of the object graph in a ch
 
 
 class LoadContext:
-    """Modules of the runtime, and the request."""
+    """Modules of the runtime, the request, and values of weights that came with it."""
 
-    def __init__(self, tf: Untyped, keras: Untyped, request: dict[str, Any]) -> None:
-        self.tf, self.keras = tf, keras
+    def __init__(
+        self, tf: Untyped, keras: Untyped, request: dict[str, Any], values: dict[str, NDArray[Any]]
+    ) -> None:
+        self.tf, self.keras, self.values = tf, keras, values
+        self.weights = request.get("weights") or []
         self.path = str(request["path"])
         self.architecture = request.get("architecture")
         self.signature = request.get("signature")
@@ -177,15 +182,35 @@ def import_meta_graph(context: LoadContext) -> LoadedModel:
 
 
 def import_graph_def(context: LoadContext) -> LoadedModel:
-    """`tf.import_graph_def` of a frozen graph."""
+    """`tf.import_graph_def` of a frozen graph, or of one given as JSON without its constants."""
     v1 = context.tf.compat.v1
     definition = v1.GraphDef()
-    definition.ParseFromString(Path(context.path).read_bytes())
+    if context.architecture:
+        _parse_graph(context, definition)
+    else:
+        definition.ParseFromString(Path(context.path).read_bytes())
     graph = v1.Graph()
     with graph.as_default():
         v1.import_graph_def(definition, name="")
         inputs, outputs = _endpoints(context, graph)
         return SessionModel(context.tf, context.session(graph), inputs, outputs)
+
+
+def _parse_graph(context: LoadContext, definition: Untyped) -> None:
+    """Fill a GraphDef from JSON; its constants have their values beside it, by name."""
+    from google.protobuf import json_format  # a package of TensorFlow
+
+    json_format.Parse(str(context.architecture), definition, ignore_unknown_fields=True)
+    functions = [each.node_def for each in definition.library.function]
+    for nodes in [definition.node, *functions]:
+        for node in nodes:
+            if node.op != "Const":
+                continue
+            if node.name not in context.values:
+                raise AdapterError(f"the constant {node.name} has no value in the weights")
+            dtype = context.tf.as_dtype(node.attr["dtype"].type)
+            value = context.values[node.name].astype(dtype.as_numpy_dtype)
+            node.attr["value"].tensor.CopyFrom(context.tf.make_tensor_proto(value, dtype))
 
 
 def lite_interpreter(context: LoadContext) -> LoadedModel:
@@ -228,6 +253,20 @@ def load_weights(context: LoadContext) -> LoadedModel:
     """`model_from_json` with the given architecture, then `load_weights`."""
     keras, model = _rebuilt(context)
     model.load_weights(context.path)
+    return KerasModel(context.tf, keras, model)
+
+
+def model_from_json(context: LoadContext) -> LoadedModel:
+    """`model_from_json` with the given architecture, then the given weights, layer by layer."""
+    keras, model = _rebuilt(context)
+    layers = {layer.name: layer for layer in model.layers}
+    for name, given in context.weights:
+        # Keras 2 stores the weights of a layer so, and those of a model in it.
+        held = [*layers[name].trainable_weights, *layers[name].non_trainable_weights]
+        if len(held) != len(given):
+            raise AdapterError(f"{name} has {len(held)} weights, the file {len(given)}")
+        for i, variable in enumerate(held):
+            variable.assign(context.values[given[i]])
     return KerasModel(context.tf, keras, model)
 
 
@@ -287,13 +326,16 @@ LOADERS: dict[str, Loader] = {
     "import_graph_def": import_graph_def,
     "lite.Interpreter": lite_interpreter,
     "load_weights": load_weights,
+    "model_from_json": model_from_json,
     "load_checkpoint": load_checkpoint,
 }
 
 
-def load(tf: Untyped, keras: Untyped, request: dict[str, Any]) -> LoadedModel:
+def load(
+    tf: Untyped, keras: Untyped, request: dict[str, Any], values: dict[str, NDArray[Any]]
+) -> LoadedModel:
     """Load the model with the loading call `request["call"]`."""
-    context = LoadContext(tf, keras, request)
+    context = LoadContext(tf, keras, request, values)
     if not Path(context.path).is_absolute():
         raise AdapterError("the path must be absolute")
     return LOADERS[str(request["call"])](context)

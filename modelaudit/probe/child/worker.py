@@ -167,7 +167,7 @@ class Worker:
         """Load a model with one loading call; a previous model is discarded."""
         self.model = None
         self.originals.clear()
-        self.model = loading.load(self.tf, self.keras, request)
+        self.model = loading.load(self.tf, self.keras, request, arrays)
         return {}, {}
 
     def describe(self, request: dict[str, Any], arrays: Arrays) -> Answer:

@@ -17,7 +17,8 @@ from modelaudit.probe.child import sandbox
 from modelaudit.probe.host import bubblewrap, scratch_dirs
 from modelaudit.probe.host.channel import Channel, ChildEnded, ChildLimits
 from modelaudit.probe.host.runtime import RuntimeHandle, wake
-from modelaudit.probe.host.session import Session
+from modelaudit.probe.host.session import Array, Session
+from modelaudit.probe.host.tfjs_models import TRANSLATED, NotTranslated, translate
 from modelaudit.probe.protocol import Observation, calls_for
 from modelaudit.settings import ProbeSettings
 from modelaudit.structs import replace
@@ -116,13 +117,22 @@ def observe(
     Returns:
         The observation, and the open session if the model was loaded. The caller must close it.
     """
-    legacy = handle.runtime.flavour == "tf_keras"
-    tried = calls_for(artifact.format, legacy_keras=legacy) if calls is None else tuple(calls)
+    runnable = calls_for(artifact.format, legacy_keras=handle.runtime.legacy)
+    tried = runnable if calls is None else tuple(calls)
     refusal = Observation(runtime=handle.runtime.name, call="", status=Status.REFUSED)
     if not tried:
         return replace(refusal, error=f"{artifact.format.label}: this format cannot be run"), None
     refusal = replace(refusal, call=tried[0])
-    architecture = None
+    architecture: str | None = None
+    options: dict[str, Json] = {}
+    values: Mapping[str, Array] = {}
+    if artifact.format in TRANSLATED:
+        try:
+            translated = translate(artifact)
+        except NotTranslated as error:
+            return replace(refusal, error=str(error)), None
+        architecture, values = translated.definition, translated.values
+        options |= translated.options
     if tried[0] in {"load_weights", "load_checkpoint"}:
         if artifact.architecture is None:
             reason = "only weights, without an architecture to load them into"
@@ -135,7 +145,8 @@ def observe(
     tags = next((list(graph.tags) for graph in artifact.graphs if graph.tags), None)
     if any("serve" in graph.tags for graph in artifact.graphs):
         tags = ["serve"]
-    options: dict[str, Json] = {} if tags is None else {"tags": [str(tag) for tag in tags]}
+    if tags is not None:
+        options["tags"] = [str(tag) for tag in tags]
     session = open_session(
         handle,
         artifact.root,
@@ -144,7 +155,7 @@ def observe(
         architecture=architecture,
         options=options,
     )
-    seen = session.load(tried)
+    seen = session.load(tried, values)
     before = next((each for each in session.attempts if each.call == "saved_model.load"), None)
     if artifact.format is Format.SAVEDMODEL_TF2 and before is not None and seen.call == "session":
         loaded = seen.status is Status.LOADED  # as the last resort, without the model's objects

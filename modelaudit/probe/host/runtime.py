@@ -43,6 +43,11 @@ class Runtime(Struct, frozen=True):
     python: str
     flavour: Flavour = "keras"
 
+    @property
+    def legacy(self) -> bool:
+        """Whether its Keras is Keras 2."""
+        return self.flavour == "tf_keras"
+
 
 def require_runtime() -> None:
     """Check that models can be run.
@@ -215,7 +220,7 @@ def _environment(runtime: Runtime, threads: int) -> dict[str, str]:
         "LANG": "C.UTF-8",
         "CUDA_VISIBLE_DEVICES": "-1",
         "TF_CPP_MIN_LOG_LEVEL": "3",
-        "TF_USE_LEGACY_KERAS": "1" if runtime.flavour == "tf_keras" else "0",
+        "TF_USE_LEGACY_KERAS": "1" if runtime.legacy else "0",
         "KERAS_BACKEND": "tensorflow",
         "HDF5_USE_FILE_LOCKING": "FALSE",  # a model could lock the user's files
         "OPENBLAS_NUM_THREADS": str(threads),

@@ -98,11 +98,11 @@ class Session:
         if self._dead is not None:
             self.observation = self._dead
 
-    def load(self, calls: Sequence[str]) -> Observation:
-        """Try the loading calls in order until one succeeds, then describe the model."""
+    def load(self, calls: Sequence[str], values: Mapping[str, Array] | None = None) -> Observation:
+        """Try the calls in order until one loads the model, of `values`; then describe it."""
         for call in calls:
             self._blank = replace(self._blank, call=call)
-            failed = self._ask("load", {**self._model, "call": call}, {}, lambda *_: None)
+            failed = self._ask("load", {**self._model, "call": call}, values or {}, lambda *_: None)
             seen = self._describe() if failed is None else failed
             self.attempts += (seen,)
             self.observation = seen

@@ -114,6 +114,7 @@ class ExportPair(Struct, frozen=True):
         parts_at: the first layer behind it; empty if unknown.
         reason: why it could not be told, or what differs besides `outputs`.
         notes: assumptions about the inputs.
+        web: whether the export is a model of TensorFlow.js.
     """
 
     verdict: PairVerdict
@@ -127,6 +128,7 @@ class ExportPair(Struct, frozen=True):
     parts_at: str = ""
     reason: str = ""
     notes: tuple[str, ...] = ()
+    web: bool = False
 
     @property
     def same(self) -> bool:

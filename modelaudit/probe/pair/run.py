@@ -17,7 +17,7 @@ from modelaudit.probe.host.feed import ActivationRequest
 from modelaudit.probe.host.observe import restored
 from modelaudit.probe.host.runtime import RuntimeHandle
 from modelaudit.probe.host.session import Session
-from modelaudit.probe.pair.model import ExportPair, PairedOutput, PairVerdict, numbers_of
+from modelaudit.probe.pair.model import ExportPair, PairedOutput, PairVerdict, export_numbers
 from modelaudit.probe.pair.outputs import (
     as_fed,
     describe_pair,
@@ -75,11 +75,11 @@ def compare_saved(
     settings: ProbeSettings,
     handles: Sequence[RuntimeHandle],
 ) -> ExportPair:
-    """Compare a model with its TensorFlow Lite export, both in the sandbox.
+    """Compare a model with its export, both in the sandbox.
 
     Args:
         source: a model that is run, with one input or several.
-        export: a TensorFlow Lite model.
+        export: a model of TensorFlow Lite or TensorFlow.js.
         weights: the source's weights in the export.
         settings: `data` are inputs and labels.
         handles: runtimes.
@@ -121,8 +121,8 @@ def compare_sides(
 
 def untold(export: Artifact, reason: str) -> ExportPair:
     """What is known of an export that could not be compared with its source, for this reason."""
-    assert export.lite is not None
-    return ExportPair(PairVerdict.UNKNOWN, numbers_of(export.lite), reason=reason)
+    numbers, web = export_numbers(export), export.lite is None
+    return ExportPair(PairVerdict.UNKNOWN, numbers, reason=reason, web=web)
 
 
 class _Comparison:
@@ -134,10 +134,9 @@ class _Comparison:
         fed: PreparedInputs,
         places: Sequence[int],
     ) -> None:
-        assert export.artifact.lite is not None
         self.source, self.export, self.weights, self.fed = source, export, weights, fed
         self.lite = export.artifact.lite
-        self.numbers = numbers_of(self.lite)
+        self.numbers = export_numbers(export.artifact)
         self.limit = LIMITS[self.numbers]
         self.first = Runner(source.session, fed.moves, fed.rescaled)
         moves = tuple(fed.moves[place] for place in places)
@@ -168,6 +167,7 @@ class _Comparison:
             causes=broken,
             reason=lost,
             notes=self.fed.info.notes,
+            web=self.lite is None,
         )
         plains = {
             each: OutputForm("", flat(then[each]), flat(now[other]))
@@ -207,7 +207,8 @@ class _Comparison:
             parted = inner.parting(min(self.limit, EXPORT_INNER.value))
             if facts.error <= self.limit and self._without_effect(inner):
                 facts = replace(facts, weights=WeightComparison(0, 0))
-            verdict, causes, reason = judge(facts, [*calibration_causes(self.lite, seen, inner)])
+            ranges = calibration_causes(self.lite, seen, inner) if self.lite else ()
+            verdict, causes, reason = judge(facts, [*ranges])
         undone = any(each in causes for each in form_causes(facts))
         mended = (self._described(name, paired[name], best.output),) if undone else ()
         return replace(
@@ -254,6 +255,8 @@ class _Comparison:
 
     def _step(self, name: str) -> float | None:
         """The step of an output of the export; None for floats."""
+        if self.lite is None:
+            return None
         ports = [port for each in self.export.artifact.signatures for port in each.outputs]
         tensors = [self.lite.endpoint(port) for port in ports if port.name == name]
         steps = {each.quantization.scale[0] for each in tensors if each and each.quantization}
@@ -264,10 +267,15 @@ class _Comparison:
         return order_by_names(*names) if len(names[0]) == width else None
 
     def _tensors(self) -> dict[str, Array]:
-        """Values of the export's inputs and tensors for the screened inputs, by index."""
-        made = made_tensors(self.lite, len(self.few))
-        inputs = map(str, self.lite.subgraphs[0].inputs)
-        routes = (*inputs, *map(str, made))
+        """Values of the export's inputs and tensors for the screened inputs, by index.
+
+        Of layers their outputs, by route.
+        """
+        if self.lite is None:
+            routes = _routes(self.export.artifact)
+        else:
+            made = made_tensors(self.lite, len(self.few))
+            routes = (*map(str, self.lite.subgraphs[0].inputs), *map(str, made))
         try:
             (seen,) = self.second.activations([ActivationRequest(routes)], "few")
         except MeasurementUnavailable:
@@ -276,8 +284,7 @@ class _Comparison:
 
     def _inner(self, seen: Mapping[str, Array]) -> InnerValues:
         """The outputs of all layers of the source, and these of the export."""
-        layers = self.source.artifact.architecture
-        routes = tuple(each.route for each in layers.layers if not each.is_model) if layers else ()
+        routes = _routes(self.source.artifact)
         if not seen or not routes:
             return InnerValues({}, {})
         try:
@@ -291,17 +298,25 @@ class _Comparison:
 
         Something else is then folded into the weights than what is known.
         """
-        layers = self.source.artifact.architecture
-        owners = {
-            name: layer.route
-            for layer in (layers.layers if layers else ())
-            for name in layer.variables.values()
-        }
+        owners, others = _owners(self.source.artifact), _owners(self.export.artifact)
         weights, limit = self.weights, EXPORT_INNER.value
+        lite = self.lite
         same = [
-            inner.agrees(made_with(self.lite, each.found))
+            inner.agrees(made_with(lite, each.found) if lite else others.get(each.found, ""))
             or inner.has_layer(owners.get(each.tensor, ""), limit)
             for each in weights.differing
         ]
         same += [inner.has_layer(route, limit) for route in weights.refolded]
         return bool(same) and all(same)
+
+
+def _routes(artifact: Artifact) -> tuple[str, ...]:
+    """Routes of the layers that are no models; none of a graph."""
+    layers = artifact.architecture.layers if artifact.architecture else ()
+    return tuple(each.route for each in layers if not each.is_model)
+
+
+def _owners(artifact: Artifact) -> Mapping[str, str]:
+    """Tensor -> route of the layer that has it."""
+    layers = artifact.architecture.layers if artifact.architecture else ()
+    return {name: layer.route for layer in layers for name in layer.variables.values()}

@@ -77,7 +77,8 @@ def find_source(
         if artifact.format not in EXPORTS and artifact.kernels:
             named = name_words(place) == name_words(export.root)
             weights = compare_export(artifact, export)
-            found = ExportSource(artifact, named, weights, by_weights(weights, numbers))
+            pair = replace(by_weights(weights, numbers), web=export.lite is None)
+            found = ExportSource(artifact, named, weights, pair)
             if named and (own is None or _share(own) < _share(found)):
                 own = found
             elif not named and (other is None or _share(other) < _share(found)):

@@ -40,6 +40,10 @@ _AGAIN = (
     "converter = tf.lite.TFLiteConverter.from_keras_model(keras.models.load_model(SOURCE))",
     "open(EXPORT, 'wb').write(converter.convert())",
 )
+_AGAIN_WEB = (
+    "model = keras.models.load_model(SOURCE)",
+    "tensorflowjs.converters.save_keras_model(model, FOLDER_OF_EXPORT)",
+)
 _CALIBRATE = (
     "# images: a few hundred, as the source takes them",
     "converter.representative_dataset = lambda: ([image[None]] for image in images)",
@@ -227,14 +231,14 @@ def code(pair: ExportPair) -> str:
     for cause in pair.causes:
         if cause.kind in {PairCause.SATURATED, PairCause.COARSE, PairCause.HEAD} and lines:
             continue
-        lines += _code(cause, pair.given)
+        lines += _code(cause, pair)
     return "\n".join(dict.fromkeys(lines))
 
 
-def _code(cause: PairExplanation, given: str) -> tuple[str, ...]:
+def _code(cause: PairExplanation, pair: ExportPair) -> tuple[str, ...]:
     match cause.kind:
         case PairCause.VALUES | PairCause.TWICE | PairCause.CHANNELS | PairCause.ORIENTATION:
-            return (numpy_of(cause.detail).replace("{ends}", _ENDS.get(given, "1.0")),)
+            return (numpy_of(cause.detail).replace("{ends}", _ENDS.get(pair.given, "1.0")),)
         case PairCause.ACTIVATION:
             return _ACTIVATIONS[cause.detail]
         case PairCause.CLASSES:
@@ -243,7 +247,7 @@ def _code(cause: PairExplanation, given: str) -> tuple[str, ...]:
             order = cause.numbers.get("order")
             return (f"scores = scores[..., {order}]",) if order else ()
         case PairCause.NORMALIZATION | PairCause.WEIGHTS:
-            return _AGAIN
+            return _AGAIN_WEB if pair.web else _AGAIN
         case PairCause.SATURATED | PairCause.COARSE:
             return _CALIBRATE
         case PairCause.HEAD:

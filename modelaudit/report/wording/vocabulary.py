@@ -160,6 +160,7 @@ HEADS: Mapping[str, str] = {
 CALLS: Mapping[str, str] = {
     "load_model": "load the whole model",
     "load_weights": "load the weights into a model",
+    "model_from_json": "rebuild the layers and set their weights",
     "load_checkpoint": "restore the checkpoint into a model",
     "Checkpoint.restore": "restore the checkpoint into a model",
     "session": "load into a TensorFlow 1 session",

@@ -22,6 +22,7 @@ from modelaudit.structs import replace
 
 MADE = Path(__file__).parent.parent.parent / "made" / "tfjs"
 RECORDED = json.loads((MADE / "recorded.json").read_text())
+GRAPHS = ("graph", "fused")
 
 
 @pytest.fixture
@@ -55,7 +56,7 @@ def test_weights_are_those_of_tensorflow_js(name):
     assert all(each.source.array().shape == each.shape for each in artifact.tensors)
 
 
-@pytest.mark.parametrize("name", [name for name in RECORDED if name != "graph"])
+@pytest.mark.parametrize("name", [name for name in RECORDED if name not in GRAPHS])
 def test_layers_have_their_weights(name):
     artifact = read(MADE / name / "model.json", Limits())
     assert artifact.format is sniff(MADE / name / "model.json") is Format.TFJS_LAYERS
@@ -112,7 +113,7 @@ def test_labels_of_teachable_machine(tmp_path):
 def test_a_registry_lists_it_and_watches_its_weights():
     found = {each.relative: each.format for each in discover(MADE).candidates}
     assert found == {
-        f"{name}/model.json": Format.TFJS_GRAPH if name == "graph" else Format.TFJS_LAYERS
+        f"{name}/model.json": Format.TFJS_GRAPH if name in GRAPHS else Format.TFJS_LAYERS
         for name in RECORDED
     }
     seen = SnapshotReader(Limits()).snapshot(MADE / "shards" / "model.json").files
