@@ -6,6 +6,7 @@ sandbox. Python 3.7 syntax; TensorFlow 1.15 and later, which is passed in.
 
 from __future__ import annotations
 
+import base64
 import json
 import sys
 from pathlib import Path
@@ -36,7 +37,7 @@ class LoadContext:
         self, tf: Untyped, keras: Untyped, request: dict[str, Any], values: dict[str, NDArray[Any]]
     ) -> None:
         self.tf, self.keras, self.values = tf, keras, values
-        self.weights = request.get("weights") or []
+        self.weights, self.graph = request.get("weights") or [], request.get("graph")
         self.path = str(request["path"])
         self.architecture = request.get("architecture")
         self.signature = request.get("signature")
@@ -182,11 +183,12 @@ def import_meta_graph(context: LoadContext) -> LoadedModel:
 
 
 def import_graph_def(context: LoadContext) -> LoadedModel:
-    """`tf.import_graph_def` of a frozen graph, or of one given as JSON without its constants."""
+    """`tf.import_graph_def` of a frozen graph, or of one given without its constants."""
     v1 = context.tf.compat.v1
     definition = v1.GraphDef()
-    if context.architecture:
-        _parse_graph(context, definition)
+    if context.graph:
+        definition.ParseFromString(base64.b64decode(context.graph))
+        _set_constants(context, definition)
     else:
         definition.ParseFromString(Path(context.path).read_bytes())
     graph = v1.Graph()
@@ -196,11 +198,8 @@ def import_graph_def(context: LoadContext) -> LoadedModel:
         return SessionModel(context.tf, context.session(graph), inputs, outputs)
 
 
-def _parse_graph(context: LoadContext, definition: Untyped) -> None:
-    """Fill a GraphDef from JSON; its constants have their values beside it, by name."""
-    from google.protobuf import json_format  # a package of TensorFlow
-
-    json_format.Parse(str(context.architecture), definition, ignore_unknown_fields=True)
+def _set_constants(context: LoadContext, definition: Untyped) -> None:
+    """Give the constants of a graph their values, by their names."""
     functions = [each.node_def for each in definition.library.function]
     for nodes in [definition.node, *functions]:
         for node in nodes:

@@ -131,7 +131,7 @@ def observe(
             translated = translate(artifact)
         except NotTranslated as error:
             return replace(refusal, error=str(error)), None
-        architecture, values = translated.definition, translated.values
+        architecture, values = translated.architecture, translated.values
         options |= translated.options
     if tried[0] in {"load_weights", "load_checkpoint"}:
         if artifact.architecture is None:

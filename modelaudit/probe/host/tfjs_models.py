@@ -1,20 +1,23 @@
 """TensorFlow.js models in the form in which TensorFlow and Keras 2 run them.
 
 The layers of TensorFlow.js are those of Keras 2, and its graphs are GraphDefs without the values of
-their constants. Both go to the child as JSON with the values beside it: the child reads no file.
+their constants. Both go to the child with the values beside them: the child reads no file.
 """
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from google.protobuf import json_format
 from msgspec import Struct
 from numpy.typing import NDArray
 
 from modelaudit.errors import ModelAuditError, ReadError
 from modelaudit.facts import Artifact, Format, Json, Tensor
+from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
 from modelaudit.formats.keras.json_config import mapping, sequence
 from modelaudit.formats.keras.variables.slots import LayerTree
 from modelaudit.probe.child.frames import ARRAYS, PAYLOAD_BYTES
@@ -32,13 +35,13 @@ class TranslatedModel(Struct, frozen=True):
     """What the child makes a model from.
 
     Attributes:
-        definition: Keras' config of the layers, or a GraphDef, as JSON.
+        architecture: Keras' config of the layers as JSON; None for a graph.
         options: further options for the loader: `weights` lists [layer, names of its weights in
-            Keras' order]; `inputs` and `outputs` are names of tensors.
+            Keras' order]; `graph` is a GraphDef in base64, `inputs` and `outputs` its tensors.
         values: name -> values of each weight.
     """
 
-    definition: str
+    architecture: str | None
     options: Mapping[str, Json]
     values: Mapping[str, NDArray[Any]]
 
@@ -70,8 +73,8 @@ def _layers(artifact: Artifact) -> TranslatedModel:
             names.append(name)
             used.append(tensors[name])
         listed.append([layer.name, names])
-    definition = json.dumps(dict(artifact.architecture.config))
-    return TranslatedModel(definition, {"weights": listed}, _values(used))
+    architecture = json.dumps(dict(artifact.architecture.config))
+    return TranslatedModel(architecture, {"weights": listed}, _values(used))
 
 
 def _graph(artifact: Artifact) -> TranslatedModel:
@@ -79,13 +82,17 @@ def _graph(artifact: Artifact) -> TranslatedModel:
     definition = dict(mapping(document.get(_TOPOLOGY)))
     nodes = [mapping(node) for node in sequence(definition.get("node"))]
     definition["node"] = [dict(part) for node in nodes for part in taken_apart(node)]
-    options: dict[str, Json] = {}
+    try:
+        graph = json_format.ParseDict(definition, pb.GraphDef(), ignore_unknown_fields=True)
+    except json_format.ParseError as error:
+        raise NotTranslated(f"its graph could not be read: {error}") from error
+    options: dict[str, Json] = {"graph": base64.b64encode(graph.SerializeToString()).decode()}
     for signature in artifact.signatures:
         ends = {"inputs": signature.inputs, "outputs": signature.outputs}
         for key, ports in ends.items():
             options[key] = [_of_output(port.tensor) for port in ports if port.tensor]
     weights = [tensor for tensor in artifact.tensors if tensor.role == "weight"]
-    return TranslatedModel(json.dumps(definition), options, _values(weights))
+    return TranslatedModel(None, options, _values(weights))
 
 
 def _of_output(name: str) -> str:
