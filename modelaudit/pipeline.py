@@ -260,7 +260,6 @@ def audit_model(
     """Audit one model. Never raises because of the content of the model's files.
 
     Args:
-        target: the model.
         settings: of the run; those for this model are applied.
         created: ISO 8601 time in UTC for the audit.
         probe: runs the model in isolation; None for a static audit.
@@ -300,8 +299,6 @@ def incomplete_audit(
     """The incomplete audit of a model that could not be read consistently.
 
     Args:
-        target: the model.
-        settings: of the run.
         created: ISO 8601 time in UTC for the audit.
         why: the reason, as a phrase after the model's name.
         sha256: the digest of the files, if known.

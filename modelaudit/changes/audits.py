@@ -46,8 +46,6 @@ def compare_audits(
     """All changes between two audits, in the order of `ChangedSection`.
 
     Args:
-        old: the earlier audit.
-        new: the later one.
         weights: the comparison of the weights, if more is known than the audits hold.
     """
     return (

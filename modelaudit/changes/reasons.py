@@ -40,8 +40,6 @@ def rejudged_reasons(old: Audit, new: Audit, *, same_tool: bool) -> tuple[Rejudg
     """Why the result for the same bytes changed, as far as known; () for different bytes.
 
     Args:
-        old: the earlier audit.
-        new: the later one.
         same_tool: whether the same code made both.
     """
     if not old.model.sha256 or old.model.sha256 != new.model.sha256:

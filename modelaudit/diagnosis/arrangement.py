@@ -131,7 +131,6 @@ def arranged(case: Case, results: Decided, chosen: frozenset[str] = frozenset())
     """Which causes are found, which follow from them, which are ruled out, and which stay open.
 
     Args:
-        case: the facts.
         results: what each step says.
         chosen: causes of the population that are present, so that none explains another.
     """

@@ -68,10 +68,6 @@ def augmentation_needs(case: Case, first_cause: str) -> tuple[AugmentationNeed, 
     """What the curves say about augmentation: what is missing first, by what it would gain.
 
     Empty if the model is not sound.
-
-    Args:
-        case: the facts.
-        first_cause: the first cause of the diagnosis.
     """
     seen = case.behaviour
     if seen is None or not case.images or first_cause not in DESCRIPTIONS or case.alike:

@@ -260,7 +260,6 @@ def diagnose(facts: Facts, results: tuple[RuleResult, ...]) -> Diagnosis:
     """Run the procedure and determine what explains the model's behaviour.
 
     Args:
-        facts: everything known about the model.
         results: the results of the rules; their findings are evidence.
     """
     case = Case(facts, results)

@@ -68,7 +68,6 @@ def measure(artifact: Artifact, *, limits: Limits | None = None) -> Measurements
     `<measure>:<route>` -> reason; no content of a file raises an exception.
 
     Args:
-        artifact: the model, as read by `formats`.
         limits: kernels over `tensor_bytes` are skipped.
     """
     return _Measuring(artifact, limits or Limits()).run()

@@ -113,7 +113,6 @@ def kolmogorov_smirnov(
     Args:
         probabilities: sorted values of the cumulative distribution function, (n,) or every
             `step`-th of n; then the distance is at least this, and the p-value at most.
-        step: see above.
         n: number of values; that of `probabilities` if 0.
     """
     n = n or len(probabilities)

@@ -45,8 +45,6 @@ def try_all_runtimes(
     """Load a model in every runtime, with every call that has not been tried yet.
 
     Args:
-        handles: the runtimes.
-        artifact: the model.
         settings: limits for each attempt.
         done: previous attempts.
         first: run that the outputs are compared with.

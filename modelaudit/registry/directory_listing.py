@@ -47,7 +47,6 @@ def list_directory(directory: Path, scope: Path, most: int) -> DirectoryListing:
     """List `directory` in byte order of the names.
 
     Args:
-        directory: what to list.
         scope: resolved directory that symbolic links must not leave (but see `links.is_inside`).
         most: maximum number of entries to read.
 

@@ -22,7 +22,6 @@ def find_at(
     Each version of a registered model is a place of its own.
 
     Args:
-        place: where to look.
         settings: limits, the cache, and what is left out.
         apart: a directory that is excluded: that of our own reports.
         all_versions: whether to include versions that TF-Serving would not load.

@@ -49,8 +49,6 @@ class TreeWalk:
     Args:
         scope: the directory.
         limits: `files` bounds the number of its entries.
-        archives: unpacks archives.
-        apart: a directory that is excluded.
         exclude: globs of what is left out.
         inside: for the files of an archive, its path as shown, and the number of archives around.
     """

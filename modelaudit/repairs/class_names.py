@@ -34,11 +34,9 @@ def renamed_classes(
 
     Args:
         handle: the runtime that loads the model.
-        artifact: the model.
         names: the names beside it, in the order of its outputs; empty for those of the images.
         images: labelled inputs, as `--probe-data` takes them. Class folders have the names; whole
             numbers are places in `names`.
-        settings: limits.
 
     Raises:
         Untranslatable: there are no names, it cannot be run, or no other order is better.

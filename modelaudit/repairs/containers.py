@@ -62,8 +62,6 @@ def write_hdf5(
 
     Args:
         artifact: the original, an HDF5 file.
-        out: path of the new file.
-        config: its config.
         edits: changes to the weights.
         keras: version of Keras that the config is written for.
         training: keep the training settings and the optimizer's state.
@@ -164,11 +162,8 @@ def write_archive(
 
     Args:
         artifact: the original, a .keras archive.
-        out: path of the new file.
-        config: its config.
         edits: changes to the weights.
         keras: version of Keras that the config is written for.
-        limits: limits of reading.
         keras3: whether that is Keras 3, which names some groups of weights differently.
 
     Raises:

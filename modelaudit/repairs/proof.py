@@ -71,11 +71,9 @@ def check(
     """Compare the new file with the original: by bytes, by layers, and by its outputs.
 
     Args:
-        original: the original.
         repaired: the new file, read back from disk.
         handle: the runtime that stands for the target; None to compare the files alone.
         first: outputs of the original, or why there are none.
-        settings: limits.
         edits: changes to the weights that the translation calls for.
     """
     proof = _of_files(original, repaired, edits)

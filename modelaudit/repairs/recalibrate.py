@@ -38,10 +38,8 @@ def recalibrated(
 
     Args:
         handle: the runtime that loads the model and saves it again.
-        artifact: the model.
         images: labelled inputs, as `--probe-data` takes them.
         path: where the model is written, in the format of the suffix.
-        settings: limits.
 
     Raises:
         Untranslatable: it cannot be done, or the accuracy does not become better.

@@ -58,10 +58,8 @@ def repair_model(
     """Write a file that the target loads as the same model.
 
     Args:
-        path: the model.
         target: a runtime as predictions name them, `tf==2.21`.
         out: path of the new file; its suffix says its format (.h5, .keras).
-        settings: limits.
         runtimes: where models are run; None to run none.
         drop_optimizer: leave out the training settings and the optimizer's state.
         recalibrate: labelled inputs for new moving statistics of batch normalisation.

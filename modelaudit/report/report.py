@@ -64,7 +64,6 @@ def build(
     """The report of one audit.
 
     Args:
-        audit: what to report on.
         rules: texts of the rules, by code.
         previous: an earlier audit of the same model, if any.
         first: the output directory keeps earlier audits, but has none of this model.

@@ -76,7 +76,6 @@ def refolded(kernel: Kernel, theirs: Array, mine: Array, step: Array) -> bool:
     output do not show it.
 
     Args:
-        kernel: of the source.
         theirs, mine: values of the export and of the source.
         step: half a step of the numbers of `theirs`.
     """

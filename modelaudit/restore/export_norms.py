@@ -33,7 +33,6 @@ def foldable_norms(source: Artifact, values: Values) -> FoldableNorms:
     """The normalizations and rescalings of a model with layers.
 
     Args:
-        source: the model.
         values: reads a tensor by its name; None if that is not possible.
     """
     graph = layer_graph(source.architecture) if source.architecture else None

@@ -93,7 +93,6 @@ def compare_replay(
     Outputs are matched by name, or else by shape if only one output has that shape.
 
     Args:
-        record: the golden record.
         outputs: the restored model's outputs for the record's inputs.
         noise: largest absolute difference between two runs now.
     """
@@ -138,7 +137,6 @@ def compare_output(
     """One output compared with another of the same shape.
 
     Args:
-        name: of the output.
         now, then: values; NaN equals NaN and differs from anything else infinitely.
         rounding: what other kernels can change, in units of 1 + max |then|.
         noise: largest absolute difference between two runs.

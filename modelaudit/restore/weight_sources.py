@@ -55,7 +55,6 @@ def restored_weights(
 
     Args:
         artifact: says which names are not weights, and how kernels are initialised.
-        variables: the model's variables.
         fetch: reads one variable's values by its path.
     """
     others = {tensor.name for tensor in artifact.tensors if tensor.role != "weight"}

@@ -22,7 +22,6 @@ def by_cause(findings: Iterable[Finding], what: str) -> Iterator[Finding]:
     Their key contains all places, so a waiver of these does not cover another one.
 
     Args:
-        findings: of one rule.
         what: what is at a place, in the singular: `tensor`.
     """
     groups: dict[Cause, list[Finding]] = {}

@@ -79,9 +79,7 @@ def never_trained(
     """Whether the whole model is at its initial values; else why it only looks like that, or "".
 
     Args:
-        artifact: the model.
         kernels: all kernels, with undecidable ones.
-        norms: its batch normalizations.
     """
     kernels, _ = hardly_moved(artifact, averages_apart(kernels)[0])
     drawn = [
@@ -142,9 +140,7 @@ def left_initial(
     weights often keep it, above all before a normalization, where their scale has no effect.
 
     Args:
-        artifact: the model.
         kernels: all kernels, with undecidable ones.
-        norms: its batch normalizations.
     """
     found = _left_initial(artifact, kernels, norms)
     if all(each.against in {FEATURES, NO_STATE, BODY} for each in found):

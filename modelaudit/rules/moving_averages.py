@@ -23,7 +23,6 @@ def stale_averages(
     whichever initializer they fit.
 
     Args:
-        artifact: the model.
         kernels: all kernels and moving averages of matrices.
     """
     stats = {tensor.name: tensor.stats for tensor in artifact.tensors if tensor.size > 1}

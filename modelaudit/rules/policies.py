@@ -25,7 +25,6 @@ def apply_severities(
     """Results whose findings have the severities that the settings configure.
 
     Args:
-        results: of one model.
         severities: (rule's code or name, severity); the first entry for a rule wins.
     """
     return tuple(_result(result, severities) for result in results)
@@ -43,13 +42,7 @@ def _result(result: RuleResult, chosen: Sequence[tuple[str, Severity]]) -> RuleR
 def apply_selection(
     results: Sequence[RuleResult], rules: Sequence[Rule], selection: Selection
 ) -> tuple[RuleResult, ...]:
-    """Results without those of rules that the user does not want to see; they say so.
-
-    Args:
-        results: of one model.
-        rules: all rules.
-        selection: which rules are reported.
-    """
+    """Results without those of rules that the user does not want to see; they say so."""
     families = {rule.code: rule.family.value for rule in rules}
     return tuple(
         result
@@ -65,7 +58,6 @@ def apply_baseline(
     """Results in which findings that are in the baseline are waived, unless they got worse.
 
     Args:
-        results: of one model.
         known: the same model in the baseline, if it is there.
         created: when the baseline was made.
     """
@@ -92,9 +84,7 @@ def apply_waivers(
     finding that it covered mentions it.
 
     Args:
-        results: of one model.
         waivers: those that concern this model.
-        today: the date of the run.
     """
     change = partial(_with_waiver, waivers=waivers, today=today)
     return tuple(_with_findings(result, change) for result in results)

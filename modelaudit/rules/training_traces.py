@@ -28,7 +28,6 @@ def one_step(artifact: Artifact, recurrent: str) -> bool | None:
     """Whether the sequences of a layer have a single step; None if its inputs are not known.
 
     Args:
-        artifact: the model.
         recurrent: name of the layer's recurrent kernel.
     """
     architecture = artifact.architecture
@@ -225,7 +224,6 @@ def without_gradient(
     stopped long ago tell nothing.
 
     Args:
-        artifact: the model.
         kernel: one that looks as drawn.
         faded: the `faded_moments` of all its kernels.
     """

@@ -45,8 +45,6 @@ class AuditCache:
     Args:
         store: the open history.
         run: number of the run in it.
-        settings: of the run.
-        created: its ISO 8601 time.
         out: directory of its reports.
         formats: formats of its reports.
     """

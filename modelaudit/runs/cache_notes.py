@@ -46,8 +46,6 @@ class AuditMonitor:
     """Watches one model during its audit.
 
     Args:
-        model: the audited model.
-        limits: bounds on what is read.
         probe: runs models, if any are run.
         recalled: earlier results of running this model.
         asked: the model is to be run, whether or not that is possible.
@@ -89,7 +87,6 @@ class AuditMonitor:
         the file.
 
         Args:
-            audit: the audit of the model.
             known: digests of models from an earlier run.
         """
         codes = {finding.code for finding in audit.findings if not finding.waived_by}

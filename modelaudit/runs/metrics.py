@@ -20,7 +20,6 @@ def write_metrics(path: Path, ran: RunResult, started: float) -> None:
 
     Args:
         path: the file; it is replaced at once, since it may be read at any time.
-        ran: the run.
         started: seconds since the epoch.
 
     Raises:

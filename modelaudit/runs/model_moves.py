@@ -42,7 +42,6 @@ def model_moves(store: Store, place: ModelKey, seen: Collection[StoredRun]) -> M
 
     Args:
         store: the open history.
-        place: the model.
         seen: the runs that contain it.
     """
     registries, having = {run.registry for run in seen}, {run.id for run in seen}

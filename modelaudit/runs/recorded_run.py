@@ -39,10 +39,8 @@ def record_run(
 
     Args:
         paths: a registry, or several.
-        settings: of the run.
         created: its ISO 8601 time in UTC.
         order: how the history is used.
-        progress: receives the progress of the run.
         log_file: receives a JSON line for every audited model.
         tell: receives the finished run; the run counts as reported only after it returns, so that
             the next run reports what a killed run found.

@@ -55,7 +55,6 @@ def repairs(
         target: runtime that the new files are for.
         out: the new file; for a directory of models the directory of the new ones, in which they
             have the same relative paths.
-        settings: limits and runtimes.
         suffix: suffix of the new files of a directory, "" for that of the original or .keras.
         drop_optimizer: leave out the training settings and the optimizer's state.
         recalibrate: labelled inputs for new moving statistics of batch normalisation.

@@ -41,9 +41,6 @@ def settings_notes(
     """A sentence for every entry of the settings that needs attention.
 
     Args:
-        settings: of the run.
-        found: its models.
-        rows: their results.
         created: ISO 8601 time of the run.
     """
     targets = {target.slug: target for target in found.targets}

@@ -72,7 +72,6 @@ def find_profile(specifier: str, own: tuple[Path, ...] = ()) -> RuntimeProfile:
     Keras 3 says that this package is installed there too.
 
     Args:
-        specifier: the runtime.
         own: the user's own profiles, which take precedence.
 
     Raises:

@@ -87,7 +87,6 @@ def predict(
     Where only `compile=True`, the default of `load_model`, fails, that is a call of its own.
 
     Args:
-        artifact: the model's facts.
         targets: runtimes as `find_profile` accepts them: `tf==2.21`, `tf-keras==2.21.0`.
         custom: names of classes and functions that will be passed as custom_objects.
         own: the user's own profiles.

@@ -23,8 +23,6 @@ def output_of(
     """Run a program and return its standard output.
 
     Args:
-        command: the program and its arguments.
-        seconds: the time limit (wall clock).
         environment: all environment variables of the program.
         failed: the error message if the exit code is not 0.
         error: the exception type to raise.

@@ -117,7 +117,6 @@ def probe_key(probe: ProbeSettings, data: str) -> str:
     """The key of the observations of a model: what they depend on besides its files.
 
     Args:
-        probe: how models are run.
         data: `user_input_digest` of the same settings.
     """
     return digest(code_digest(FACT_PACKAGES), runtime_digest(), jsonable(probe), data)

@@ -219,7 +219,6 @@ def as_text(ran: RunResult, reports_url: str = "") -> str:
     """The mail for a run: the number of changes, each with its findings, and the reports.
 
     Args:
-        ran: the run.
         reports_url: address of the directory of the reports, "" to name its path.
     """
     from modelaudit.cli.run_summary import cross_model_lines

@@ -122,7 +122,6 @@ def _more_labels(case: Case, *, moved: bool) -> CauseUnknown | None:
     The standard score of a difference grows with the square root of their number.
 
     Args:
-        case: the facts.
         moved: whether the form must be another orientation, or else other values.
     """
     for output in case.outputs:

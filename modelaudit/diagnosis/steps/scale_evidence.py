@@ -78,7 +78,6 @@ def by_upstream_statistics(
 
     Args:
         seen: what running the model showed.
-        output: the output that is told of.
         fits: the batch normalisations before that layer, in execution order.
     """
     if not fits or fits[0].misfit <= MISFIT.value:

@@ -86,7 +86,6 @@ def _one_refitted(case: Case, *, repaired: bool = False) -> tuple[Evidence, ...]
     """What the statistics of the first layer that does not match restore, compared with all.
 
     Args:
-        case: the facts.
         repaired: whether other statistics repair the predictions, so that weights are not why
             labels are not met.
     """

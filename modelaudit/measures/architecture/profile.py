@@ -41,7 +41,6 @@ def architecture_profile(
     """Profile a saved architecture.
 
     Args:
-        architecture: as saved.
         graph: the same as a flat graph.
         blurs: whether a stored depthwise kernel is a fixed blur (`symmetry.is_lowpass`).
     """

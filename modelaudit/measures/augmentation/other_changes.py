@@ -58,7 +58,6 @@ def changeable(x: Array, *, kind: str, first_axis: int) -> ChangeableInputs | No
     """How to change inputs (n, ...); None for those that have no gradual changes.
 
     Args:
-        x: the inputs.
         kind: image, series, audio or table; others have none.
         first_axis: the first spatial axis; 2 for images with their channels first.
     """

@@ -30,7 +30,6 @@ def sensitivity_point(
     """Compare the outputs for changed inputs with those for the same inputs as given, in pairs.
 
     Args:
-        strength: how much the inputs were changed.
         given, changed: finite outputs (n, ...).
         kind: result of `outputs.output_kind`.
         y: labels or targets (n, ...), or None.
@@ -147,8 +146,6 @@ def equal_norm_control(x: Images, changed: Images, name: str, rng: np.random.Gen
 
     Args:
         x, changed: images (n, height, width, channels).
-        name: the kind of change.
-        rng: draws the noise.
     """
     d = changed - x
     if name == "brightness":

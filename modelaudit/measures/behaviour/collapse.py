@@ -65,7 +65,6 @@ def collapse(values: NDArray[np.floating], kind: str, diversity: InputDiversity)
     Args:
         values: outputs for n inputs, (n, ...).
         kind: result of `outputs.output_kind`.
-        diversity: diversity of the inputs.
     """
     p, labels = probabilities(values, kind), predicted(values, kind)
     spread, bound = relative_spread(values), share_at_bound(values)

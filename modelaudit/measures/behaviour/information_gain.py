@@ -89,7 +89,6 @@ def tied_forms(drawn: Mapping[str, NDArray[np.float64]], name: str) -> tuple[str
 
     Args:
         drawn: information of each resample (draws,) by form, resampled jointly.
-        name: a form.
     """
     return tuple(
         other

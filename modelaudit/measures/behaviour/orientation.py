@@ -57,7 +57,6 @@ def orientation_profile(
         outputs: variant -> result of `outputs.probabilities`, (n, K) or (n, L, 2), of equal
             shape; `e` and at least one other.
         rng: for the bootstrap, in which all variants are resampled jointly.
-        draws: number of resamples.
     """
     n = outputs["e"].shape[0]
     weights = rng.multinomial(n, np.full(n, 1 / n), size=draws) / n

@@ -50,7 +50,6 @@ def best_action(
         plain, moved: outputs for inputs and for transformed inputs, (n, ...).
         kind: result of `outputs.output_kind`. Odd is tried for regression, swap for classes,
             spatial for maps (where it has priority over invariance).
-        transform: the transform of the inputs.
         noise: largest difference between repeated runs, in units of the output.
     """
     z, z_moved = comparable(plain, kind), comparable(moved, kind)

@@ -40,7 +40,6 @@ def best_variant(
 
     Args:
         scores: score of each input (n,) by variant, with `e`.
-        rng: draws the signs.
     """
     others = [name for name in scores if name != "e"]
     best = max(others, key=lambda name: float(scores[name].sum()), default="e")
@@ -61,8 +60,6 @@ def adjusted_p(
 
     Args:
         scores: score of each input (n,) by variant, with `e` and `name`.
-        name: the variant.
-        rng: draws the signs.
     """
     names = [each for each in scores if each != "e"]
     gains = np.stack([scores[each] - scores["e"] for each in names], axis=1)

@@ -49,8 +49,6 @@ def transform_effect(
     Args:
         pair: finite outputs as returned by the model (no inverse transform applied).
         kind: result of `outputs.output_kind`.
-        transform: the transform of the inputs.
-        rng: for the bootstrap.
         noise: largest difference between repeated runs, in units of the output.
         collapsed: whether the output does not depend on the input; kappa and variation are then
             None, since they would compare noise with noise.
@@ -172,7 +170,6 @@ def phase_scrambled(
     Args:
         x, gx: inputs, plain and transformed, (n, ...).
         rng: random phases are those of white noise of the same shape, so that d' is real.
-        axes: spatial axes.
     """
     d = gx.astype(np.float64) - x
     phases = np.angle(np.fft.fftn(rng.standard_normal(d.shape), axes=axes))

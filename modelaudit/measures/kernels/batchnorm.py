@@ -34,7 +34,6 @@ def inputs_off_scale(fits: Sequence[BatchNormFit], orientation: str) -> bool:
 
     Args:
         fits: fits in execution order; only the first is used, which is closest to the inputs.
-        orientation: name of a transform.
     """
     if not fits:
         return False

@@ -56,8 +56,6 @@ def constant_layers(artifact: Artifact, graph: LayerGraph, limit: int) -> tuple[
     If there are none for arbitrary inputs, those for inputs without negative values.
 
     Args:
-        artifact: the model.
-        graph: its layers.
         limit: largest kernel that is read, in bytes.
 
     Raises:

@@ -99,7 +99,6 @@ def directional_filters(
     """The shares of all layers, with pictures of the filters that carry the leading part of some.
 
     Args:
-        artifact: the model's file.
         layers: the measured symmetry of its kernels.
     """
     kernels = {kernel.route: kernel for kernel in artifact.kernels if drawable(kernel)}

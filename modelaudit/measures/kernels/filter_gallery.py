@@ -45,7 +45,6 @@ def _gallery(route: str, values: NDArray[np.floating]) -> FilterGallery:
     """Filters of a layer, most asymmetric first.
 
     Args:
-        route: route of the layer.
         values: (height, width, in, out).
     """
     mirror = next(element for element in elements(values.shape[:2]) if element.name == "H")

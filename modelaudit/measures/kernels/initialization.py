@@ -59,7 +59,6 @@ def kernel_initialization(
 
     Args:
         kernel: the kernel; its initializer is None if the file does not contain it.
-        values: the weights.
         dtype: stored dtype, which determines how far rounding can exceed the bound.
         companions: state of bias and batch normalisation.
         kernels: number of kernels in the model.

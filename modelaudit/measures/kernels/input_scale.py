@@ -20,7 +20,6 @@ def input_scales(artifact: Artifact, most_bytes: int) -> Iterator[tuple[str, flo
     """Layers that get inputs of the network, and root mean squares of their largest columns.
 
     Args:
-        artifact: the model.
         most_bytes: layers with larger kernels are left out.
 
     Raises:

@@ -58,7 +58,6 @@ def match_mirror_pairs(
 
     Args:
         kernel: weights, with the spatial axes flattened to one.
-        element: the involution.
         sizes: spatial shape, with n positions.
         pi_in: permutation of the input channels under mirroring, (in,).
         allowed: (out, out) mask of pairs that may be twins; None for all.

@@ -43,7 +43,6 @@ class PermutationFlow:
     """Visits layers in execution order: `enter` a layer, `match` its kernels, `leave` it.
 
     Args:
-        graph: the layers.
         rank: number of spatial axes of the input (1, 2 or 3).
         channels_first: whether the channel axis directly follows the batch axis.
         with_kernels: routes of the layers whose kernels will be matched.

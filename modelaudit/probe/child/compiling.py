@@ -21,7 +21,6 @@ def compile_as_saved(keras: Untyped, model: Untyped, training: str, archive: boo
     The state of the optimizer is left out: loaders only warn if they cannot restore it.
 
     Args:
-        keras: the runtime's Keras.
         model: a model that was loaded with `compile=False`.
         training: the training config or compile config of the file, as JSON.
         archive: whether the file is a .keras archive.

@@ -42,10 +42,7 @@ def open_session(
     If no child can be started, the session is not `alive` and its `observation` has the reason.
 
     Args:
-        handle: the runtime.
         root: absolute path of the file or directory, or a checkpoint prefix.
-        format: format of the model.
-        settings: limits.
         architecture: Keras JSON, for formats that contain only weights.
         options: options for loaders: `signature` (name), `tags` (of a TF1 SavedModel's MetaGraph),
             `inputs` and `outputs` (tensor names, for graphs without signatures).

@@ -102,7 +102,6 @@ def start_runtime(
     """Start a runtime for the duration of the context.
 
     Args:
-        runtime: the runtime.
         threads: size of each of TensorFlow's two thread pools.
         fork: import TensorFlow once, so that starting a session takes milliseconds; otherwise each
             session is a new process.

@@ -164,7 +164,6 @@ class Session:
         """Outputs by name, with one row per sample; string outputs are omitted.
 
         Args:
-            feeds: the inputs.
             batch_size: samples per batch.
             training: value of the training flag. None calls the model without the flag, so that
                 flags saved in it apply. Graphs and signatures have no flag; False is then None.
@@ -228,7 +227,6 @@ class Session:
         All inputs are one batch, and each layer is refitted before it runs. `restore` undoes this.
 
         Args:
-            feeds: the inputs.
             layers: route -> paths of the variables of mean and variance.
             rows: number of samples to use, from the first on; None for all.
         """

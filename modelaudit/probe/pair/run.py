@@ -82,7 +82,6 @@ def compare_saved(
         export: a model of TensorFlow Lite or TensorFlow.js.
         weights: the source's weights in the export.
         settings: `data` are inputs and labels.
-        handles: runtimes.
     """
     try:
         with ExitStack() as stack:

@@ -118,7 +118,6 @@ def calibration_causes(
     Those that agree with a layer of the source are none.
 
     Args:
-        model: the export.
         seen: values of its tensors (n, ...), by index as text; of its inputs too.
         inner: the same with those of the source.
     """

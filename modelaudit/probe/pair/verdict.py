@@ -184,7 +184,6 @@ def judge(
     """The verdict, the causes with the surest first, and `ExportPair.reason`.
 
     Args:
-        facts: of the pair.
         calibration: causes in the ranges of quantised layers.
     """
     forms, names = form_causes(facts), name_causes(facts)

@@ -36,10 +36,8 @@ class LayerActivations:
 
     Args:
         runner: runner with all inputs stored as `x`, and some of them as `few` (may be `x`).
-        artifact: the model's file.
         few: name of the inputs for statistics and residuals, which need fewer inputs than
             measurements on outputs.
-        n: number of these inputs.
     """
 
     def __init__(self, runner: Runner, artifact: Artifact, few: str, n: int) -> None:

@@ -47,7 +47,6 @@ class CombinationSearch:
         singles: outputs by transform, with `e` for the inputs as given.
         moves, domains: the spatial transforms and the value transforms of the inputs.
         fed: the inputs; without labels nothing is searched, nor for maps or several outputs.
-        artifact: the model's file.
         ask: runs the model on a variant; None if that is not possible.
     """
 
@@ -169,8 +168,6 @@ def mirrored_outputs(
         given: outputs for the inputs as given.
         rescaled: outputs by value transform.
         domains: the value transforms.
-        fed: the inputs.
-        artifact: the model's file.
         ask: runs the model on a variant; None if that is not possible.
     """
     if fed.y is not None or not fed.oriented or not any("H" in moves for moves in fed.moves):

@@ -110,7 +110,6 @@ def best_cleared_bias(
         runner: runner with the inputs `x`.
         artifact: the model, whose last layer is not changed.
         paths: tensor name -> variable path in the restored model.
-        output: the output.
 
     Raises:
         MeasurementUnavailable: no layer has a completely negative bias.
@@ -139,7 +138,6 @@ def with_recalibrated_statistics(
 
     Args:
         runner: runner with the inputs `x` and `few`.
-        artifact: the model.
         paths: tensor name -> variable path in the restored model.
         few: name of the inputs that the statistics are computed on.
         only: route of the one layer whose statistics are recomputed; all if empty.

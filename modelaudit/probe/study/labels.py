@@ -185,7 +185,6 @@ def _against_constant(
     A form that says nothing is not right because the inputs as given are met even less.
 
     Args:
-        found: the form.
         outputs: outputs (n, ...) by variant.
         kind: result of `outputs.output_kind`.
         y: labels (n, ...).

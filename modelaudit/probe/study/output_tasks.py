@@ -95,7 +95,6 @@ def kind_of(
 
     Args:
         values: finite outputs, (n, ...).
-        artifact: the model's file.
         y: labels, or None.
         name: of the output, by which its layer and its loss are found if there are several.
         single: whether the model has only this output.

@@ -44,8 +44,6 @@ def within_time(runner: Runner, fed: PreparedInputs, seconds: float) -> Prepared
     The number is a power of two, so that repeated runs on one machine use the same inputs.
 
     Args:
-        runner: runner of the loaded model.
-        fed: the available inputs.
         seconds: wall-clock time limit of the study.
 
     Raises:

@@ -95,8 +95,6 @@ def sensitivity_curves(
     """The curves of the first output that depends on its input.
 
     Args:
-        inputs: the inputs.
-        outputs: the behaviour of all outputs.
         ask: predicts one array per input of the model.
 
     Raises:
@@ -221,12 +219,9 @@ def study_sensitivity(
     """The curves for the user's inputs; empty for built-in ones, which mean nothing to the model.
 
     Args:
-        runner: runner of the loaded model.
-        fed: the inputs of the study.
         kind: their kind (`modality.Modality`).
         rows: indices of the inputs that are changed.
         repeats: the outputs for the inputs as given.
-        outputs: behaviour of all outputs.
         end: time (`time.monotonic`) at which the study must end.
 
     Raises:

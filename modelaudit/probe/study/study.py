@@ -76,10 +76,7 @@ def study(
     """Run a loaded model on probe inputs and measure its behaviour.
 
     Args:
-        session: session with the loaded model.
-        artifact: the model's file.
         settings: number of synthetic inputs, seed, time limit.
-        data: the user's probe data, or None.
 
     Returns:
         The behaviour; or the observation if the child ended; or why there are no inputs.

@@ -71,9 +71,6 @@ def load_probe_data(
     names of folders, are numbered as in `classes`, or else in alphabetical order, as Keras does.
 
     Args:
-        path: the file or directory.
-        input_shape: of the model.
-        resize: resize images to it.
         max_images: maximum number of inputs.
         value_range: what the model expects.
         classes: names of the model's classes in the order of its outputs, if they are known.

@@ -32,10 +32,6 @@ def within_domain(runner: Runner, fed: PreparedInputs) -> PreparedInputs:
     Which values a model is for is not in the file, so built-in inputs that it rejects show no
     fault. The user's own inputs stay as they are.
 
-    Args:
-        runner: runner of the loaded model.
-        fed: the inputs of the study.
-
     Raises:
         StudyEnded: the child has ended.
         MeasurementUnavailable: the model cannot be run.
@@ -90,10 +86,7 @@ def on_larger_scales(
     kind, for an output to show that it depends on them.
 
     Args:
-        runner: runner of the loaded model.
-        fed: the inputs of the study.
         given: outputs for them by name.
-        output: one of them.
 
     Raises:
         StudyEnded: the child has ended.

@@ -29,7 +29,6 @@ def unpack(path: Path, tree: Path, limits: Limits) -> dict[str, Json]:
     the last member counts, as for tar and Python's zipfile.
 
     Args:
-        path: the archive.
         tree: a directory that does not exist yet.
         limits: `archive_members`, `archive_bytes` and `archive_ratio` apply.
 

@@ -30,8 +30,6 @@ def files_at(server: TrackingServer, one: Registered, location: str) -> FileSour
     """What reads the files of a version, or the directory with them on this machine.
 
     Args:
-        server: the tracking server.
-        one: the version.
         location: where the server says that they are.
 
     Raises:
@@ -82,8 +80,6 @@ class ArtifactFiles:
     registered is not changed.
 
     Args:
-        server: the tracking server.
-        one: the version.
         root: the path of its files in the store.
     """
 

@@ -42,7 +42,6 @@ def find_tracked(url: Url, settings: Settings, *, all_versions: bool) -> tuple[F
     beginning of theirs. Their address is the scheme alone, however they were asked for.
 
     Args:
-        url: what to look for.
         settings: the tracking server, limits, the cache, and what is left out.
         all_versions: whether to audit versions that are not the newest and have no alias.
 

@@ -24,7 +24,6 @@ def write_files(server: TrackingServer, one: Registered, files: Mapping[str, Pat
     """Add files to the artifacts of a version's run; those of the same names are replaced.
 
     Args:
-        server: the tracking server.
         one: a version with a run.
         files: what to copy, by path below `REPORTS`.
 

@@ -170,8 +170,6 @@ class Translation(Struct):
         Args:
             kind: kind of the object as in profiles: layers, initializers, ops …
             name: its class in the target.
-            config: its config.
-            route: route of the layer.
 
         Raises:
             Untranslatable: an argument is not accepted and has an effect.

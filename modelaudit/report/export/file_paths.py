@@ -26,7 +26,6 @@ def file_of(path: str, audit: Audit, file: str) -> str:
 
     Args:
         path: the model's path, relative to any directory.
-        audit: the model's audit.
         file: the file as a finding names it, or empty. A single-file model has its own name; a
             member of an archive follows a colon.
     """

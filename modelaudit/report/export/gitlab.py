@@ -34,7 +34,6 @@ def render(audits: Sequence[Audit], rules: Rules, base: str = "") -> str:
     Waived findings are omitted, because the format cannot mark them as waived.
 
     Args:
-        audits: what to report on.
         rules: the rule catalogue, for the category of a finding.
         base: absolute directory that paths are relative to (the repository's root); for a model
             outside of it, the path in the audited directory is given.

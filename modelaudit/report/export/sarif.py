@@ -207,7 +207,6 @@ def render(audits: Sequence[Audit], rules: Rules, base: str = "") -> str:
     and gives the location inside the model as its logical location.
 
     Args:
-        audits: what to report on.
         rules: texts of the rules, by code.
         base: absolute directory of the repository. Paths of models inside it are relative to it,
             others to the audited directory.

@@ -115,8 +115,6 @@ def model_diff_page(
     """The page on two models.
 
     Args:
-        old, new: their audits.
-        found: everything that changed.
         notes: sentences on what was and what could not be compared.
         names: labels of the two; by default the names in their audits.
     """

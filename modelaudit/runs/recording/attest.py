@@ -54,7 +54,6 @@ def write_attestations(
 
     Args:
         out: directory of the reports.
-        rows: the models.
         key: who attests.
         targets: where the models are.
         limits: `files` is the largest number of files of a directory.

@@ -70,8 +70,6 @@ def keep_run(
 
     Args:
         registry: its name in the history.
-        found: its models.
-        settings: of the run.
         created: its ISO 8601 time in UTC.
         order: how the history is used.
         store_results: stores a result for each model.
@@ -147,7 +145,6 @@ def claim_registry(
     """Check that the nightly runs into a directory, or all over a shard, are those of `registry`.
 
     Args:
-        store: the history in the directory.
         order: the directory, and whether the registry of the earlier runs has moved to this path.
         registry: the registry of the starting run.
         roots: the directories that its models are relative to.

@@ -145,7 +145,6 @@ def judge_bytecode(read: Bytecode, module: Iterable[str], given: Json) -> Judgem
     """What in a code object is not on the list.
 
     Args:
-        read: the code.
         module: modules whose names the config adds to the code's globals.
         given: its defaults and the values of its closure, from the config.
     """

@@ -43,7 +43,6 @@ def elements(op: str, inputs: Inputs, returned: Sequence[Extent]) -> Elements:
     """What is known of the dataset that an operation makes.
 
     Args:
-        op: the operation.
         inputs: its inputs, datasets among them.
         returned: the first output of each of its functions.
     """

@@ -123,7 +123,6 @@ def rounds_of(place: Place, condition: str, body: Place | None) -> int:
 
     Args:
         place: where the condition is, with those values that no round changes.
-        condition: the reference of the condition.
         body: the body of a loop that is made of functions, with the values of the first round;
             None for one of TensorFlow 1.
     """

@@ -31,9 +31,7 @@ def products(op: str, inputs: Inputs, attributes: Attributes, result: Extent) ->
     """At least how many multiplications an operation needs; 0 for one that is none of these.
 
     Args:
-        op: the operation.
         inputs: what is known of its inputs.
-        attributes: of the operation.
         result: what is known of its first output.
     """
     if op not in _MULTIPLY:

@@ -57,7 +57,6 @@ class CallGraph:
     """One graph, with the reachability of its nodes and functions.
 
     Args:
-        graph: the graph.
         artifact: provides signatures and the object graph.
     """
 
