@@ -117,21 +117,24 @@ def test_old_slots_keep_only_a_model_compiled_with_a_later_optimizer_from_restor
         assert "not compiled" in found.because[0].fix
 
 
-@pytest.mark.parametrize("dense", [True, False])
+@pytest.mark.parametrize("part", ["dense", "", "list"])
 def test_a_subclass_keeps_the_names_of_its_attributes_in_keras_3(
-    tmp_path: Path, old: ModuleType, new: ModuleType, tensorflow: ModuleType, dense: bool
+    tmp_path: Path, old: ModuleType, new: ModuleType, tensorflow: ModuleType, part: str
 ) -> None:
-    """Only the kernel of its Dense layer has another name there."""
+    """Only a kernel of a Dense layer has another name there, and lists of layers have none."""
 
     def subclass(keras):
         class Net(keras.Model):
             def __init__(self):
                 super().__init__()
                 self.reader = keras.layers.LSTM(3)
-                self.head = keras.layers.Dense(2) if dense else None
+                self.head = keras.layers.Dense(2) if part else None
+                self.more = [keras.layers.Dense(2)] if part == "list" else []
 
             def call(self, x):
-                return self.head(self.reader(x)) if dense else self.reader(x)
+                for layer in (self.reader, *([self.head] if part else ()), *self.more):
+                    x = layer(x)
+                return x
 
         made = Net()
         made(np.ones((1, 4, 2), "float32"))
@@ -145,11 +148,14 @@ def test_a_subclass_keeps_the_names_of_its_attributes_in_keras_3(
     tensorflow.train.Checkpoint(model).read(path).expect_partial()
     left = sum(not each.any() for each in model.get_weights())
     found = predicted(Path(path), "tf==2.21", LoadCall.RESTORE)
-    assert left == dense
-    assert found.predicted is (LoadOutcome.DIFFERS if dense else LoadOutcome.LOADS)
-    if dense:
+    assert left == {"": 0, "dense": 1, "list": 3}[part]
+    assert found.predicted is (LoadOutcome.DIFFERS if part else LoadOutcome.LOADS)
+    if part == "dense":
         assert "1 of 5 weights do not match" in found.because[0].text
         assert found.because[0].text.endswith("such as head/kernel")
+    if part == "list":
+        assert "2 of 7 weights do not match" in found.because[0].text
+        assert "nor do 1 others, such as more/0/bias, if more is a list" in found.because[0].text
 
 
 @pytest.mark.parametrize("factor", [1.0, 2.0])

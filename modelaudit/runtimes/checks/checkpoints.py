@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from functools import cache
 
 from modelaudit.audit_types.loading import LoadOutcome
-from modelaudit.facts import Artifact, Tensor
-from modelaudit.graphs import reachable
+from modelaudit.facts import Artifact
 from modelaudit.runtimes.catalogue import find_profile, shipped_profiles
+from modelaudit.runtimes.checks.object_paths import found_by_name, names, weights
 from modelaudit.runtimes.model import CheckContext, LoadCall, Reason
 from modelaudit.runtimes.profile import read_profile
 
@@ -39,11 +39,6 @@ def check_checkpoint(artifact: Artifact, context: CheckContext) -> Iterator[Reas
     yield from _restored(artifact, context)
     if written_by_keras3(artifact) is context.profile.keras3:
         yield from _adapted(artifact, context)
-
-
-def weights(artifact: Artifact) -> list[Tensor]:
-    """The tensors that are weights of layers."""
-    return [tensor for tensor in artifact.tensors if tensor.role == "weight"]
 
 
 def _checkpoint_as_weights(context: CheckContext) -> Iterator[Reason]:
@@ -106,7 +101,7 @@ def _restored(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     if not keras3 and not written_by_keras2(artifact):
         return  # plain variables, which have the same keys everywhere
     if keras3 != profile.keras3:
-        yield from _renamed(artifact, keras3)
+        yield from _renamed(artifact, context, keras3)
         if context.request.trained:
             yield from _optimizer_variables(artifact, context, keras3)
         return
@@ -124,42 +119,59 @@ def _restored(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
         )
 
 
-def _renamed(artifact: Artifact, keras3: bool) -> Iterator[Reason]:
+def _renamed(artifact: Artifact, context: CheckContext, keras3: bool) -> Iterator[Reason]:
     """Weights that the other generation of Keras lists under other names."""
-    names = [tensor.name.partition("/.ATTRIBUTES/")[0] for tensor in weights(artifact)]
-    lost = [name for name in names if _of_one_generation(name.split("/"), keras3)]
+    listed = sorted(names(artifact))
+    found = found_by_name(artifact, lambda held, name: not _of_one_generation(held, name, keras3))
+    lost = [name for name in listed if name not in found]
+    if not lost:
+        return
     old, new = ("Keras 3", "Keras 2") if keras3 else ("Keras 2", "Keras 3")
-    every = len(lost) == len(names)
-    if lost:
-        yield Reason(
-            "checkpoint-of-other-generation",
-            LoadOutcome.DIFFERS,
-            f"the checkpoint's keys are those of {old}, but {new} objects have other names: "
-            + (
-                "nothing matches, and the weights keep their random values"
-                if every
-                else f"{len(lost)} of {len(names)} weights do not match and keep their random "
-                f"values, such as {lost[0]}"
-            ),
-            "no error",
-            "check with status.assert_existing_objects_matched(); copy the variables with "
-            "tf.train.load_checkpoint",
+    text = "nothing matches, and the weights keep their random values"
+    if found:
+        text = (
+            f"{len(lost)} of {len(listed)} weights do not match and keep their random values, such "
+            f"as {lost[0]}{_listed(artifact, context, found)}"
         )
+    if found and any(each.dtype == "float64" for each in weights(artifact)):
+        text += " (in a model of float64, as the file; one of float32 raises an error)"
+    yield Reason(
+        "checkpoint-of-other-generation",
+        LoadOutcome.DIFFERS,
+        f"the checkpoint's keys are those of {old}, but {new} objects have other names: {text}",
+        "no error",
+        "check with status.assert_existing_objects_matched(); copy the variables with "
+        "tf.train.load_checkpoint",
+    )
 
 
-def _of_one_generation(parts: list[str], keras3: bool) -> bool:
-    """Whether a path has a name that only one generation of Keras gives to objects.
+def _listed(artifact: Artifact, context: CheckContext, found: set[str]) -> str:
+    """What also does not match if a class of Keras holds the lists: a `tf.Module` tracks them."""
+    if context.behaviour("restored_states", {}).get("list") != LoadOutcome.DIFFERS.value:
+        return ""
+    outside = found_by_name(artifact, lambda _, name: not name.isdigit())
+    inside = sorted(found - outside)
+    if not inside:
+        return ""
+    held = re.split(r"/[0-9]+/", inside[0])[0]
+    return (
+        f"; nor do {len(inside)} others, such as {inside[0]}, if {held} is a list in a class of "
+        "Keras, as Keras 3 tracks none there"
+    )
+
+
+def _of_one_generation(held: str, name: str, keras3: bool) -> bool:
+    """Whether only one generation of Keras gives this name to a part of an object.
 
     Attributes of subclassed models have the names that the program gave them, and most variables
     of layers the same in both. Cells of recurrent layers have a `kernel` in both.
     """
     if keras3:
-        return not KERAS3_ATTRIBUTES.isdisjoint(parts)
-    cell = any(part.startswith("cell") for part in parts[-3:-1])
+        return name in KERAS3_ATTRIBUTES
     return (
-        any(part.startswith(("layer-", "layer_with_weights-")) for part in parts)
-        or (parts[-1] == "kernel" and not cell)
-        or parts[-1] in ("embeddings", "depthwise_kernel")
+        name.startswith(("layer-", "layer_with_weights-"))
+        or (name == "kernel" and not held.startswith("cell"))
+        or name in ("embeddings", "depthwise_kernel")
     )
 
 
@@ -315,25 +327,14 @@ def _unmatched(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     """Weights that the file lists only under names that this version of Keras 3 does not use."""
     own = context.behaviour("checkpoint_names")
     gone = _names_in_keras3() - set(own) if own else frozenset()
-    nodes = {node.index: node for node in artifact.object_graph}
-
-    def below(index: int) -> list[int]:
-        children = nodes[index].children if index in nodes else {}
-        return [child for name, child in children.items() if name not in gone]
-
-    reached = set(reachable([0], below))
-    kept = {tensor.name for tensor in weights(artifact)}
-    for node in artifact.object_graph:
-        for attribute in node.attributes.values():
-            name = attribute.get("key", "").partition("/.ATTRIBUTES")[0]
-            if node.index not in reached and name in kept:
-                yield Reason(
-                    "checkpoint-of-other-version",
-                    LoadOutcome.DIFFERS,
-                    f"the checkpoint lists {name} only under a name that {context.profile.name} "
-                    "does not use, so the weight keeps its random value",
-                    "no error",
-                    "check with status.assert_existing_objects_matched(); copy the variables with "
-                    "tf.train.load_checkpoint",
-                )
-                return
+    lost = sorted(names(artifact) - found_by_name(artifact, lambda _, name: name not in gone))
+    if lost:
+        yield Reason(
+            "checkpoint-of-other-version",
+            LoadOutcome.DIFFERS,
+            f"the checkpoint lists {lost[0]} only under a name that {context.profile.name} "
+            "does not use, so the weight keeps its random value",
+            "no error",
+            "check with status.assert_existing_objects_matched(); copy the variables with "
+            "tf.train.load_checkpoint",
+        )
