@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import prod
 
 from modelaudit.facts import Json, Layer
@@ -18,6 +18,7 @@ _DIFFERENCE = "a difference of a value and itself"
 _NORMALIZATION = "a normalization over a single value"
 _PRODUCT = "a multiplication by 0"
 _LIMIT = "a limit of 0"
+_OF_A_BATCH = "over the inputs of a batch"
 
 
 def constant_reason(graph: LayerGraph, layer: Layer) -> str:
@@ -32,7 +33,7 @@ def constant_reason(graph: LayerGraph, layer: Layer) -> str:
     if name in SOFTMAXES and layer.class_name not in _OWN_ACTIVATION:
         axis = softmax_axis(layer) if layer.class_name == "Softmax" else -1
         if axis == 0 or (shape and axis == -len(shape)):
-            return f"{name} over the inputs of a batch"
+            return f"{name} {_OF_A_BATCH}"
         if over_one(layer, axis):
             return f"{name} over a single value"
     if layer.class_name == "LayerNormalization":
@@ -126,6 +127,21 @@ def constant_outputs(graph: LayerGraph) -> Mapping[str, Layer]:
     return {route: graph.layer(found[route]) for route in graph.outputs if route in found}
 
 
+def behind_constants(facts: Facts) -> Callable[[str], bool]:
+    """Whether the layer of a route reaches the outputs of the model through constant layers only.
+
+    No gradient reaches it, nor the scale of a constant normalization: MA305 and MA314 say why.
+    """
+    if facts.artifact.architecture is None:
+        return lambda _: False
+    graph = saved_graph(facts)
+    reasons = {layer.route: constant_reason(graph, layer) for layer in graph.layers}
+    stops = {route for route, why in reasons.items() if why and not why.endswith(_OF_A_BATCH)}
+    live = graph.above((each for each in graph.outputs if each not in stops), around=stops)
+    cut = graph.above(graph.outputs) - live
+    return lambda route: any(route == each or route.startswith(f"{each}/") for each in cut)
+
+
 def _hidden(rule: Rule, facts: Facts) -> Iterator[Finding]:
     graph = saved_graph(facts)
     reported = {layer.route for layer in constant_outputs(graph).values()}
@@ -141,7 +157,7 @@ def _hidden(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 f"keras.layers.Softmax(axis=1, name={layer.name + '_weights'!r})  # behind the "
                 f"layer {layer.name}, without its activation"
             )
-        batch = reason.endswith("inputs of a batch")
+        batch = reason.endswith(_OF_A_BATCH)
         yield rule.finding(
             f"{layer.route} computes {reason}, so it gives the same for every input"
             + (" that is given alone." if batch else "."),

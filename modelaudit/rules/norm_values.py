@@ -98,7 +98,7 @@ def _carries_alone(facts: Facts, route: str) -> bool:
         return False
     inputs = {layer.route for layer in graph.layers if not graph.calls[layer.route]} - {route}
     fed = [out for out in graph.outputs if route in graph.above([out])]
-    return any(out == route or not graph.above([out], around=route) & inputs for out in fed)
+    return any(out == route or not graph.above([out], around={route}) & inputs for out in fed)
 
 
 def _untouched(mean: Tensor, variance: Tensor) -> bool:

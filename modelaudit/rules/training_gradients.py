@@ -10,6 +10,7 @@ from modelaudit.facts import is_row
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.measures.optimizer_state import OptimizerState, WeightMoments
 from modelaudit.rules.alike_inputs import fed_alike, fed_zeros
+from modelaudit.rules.constant_layers import behind_constants
 from modelaudit.rules.initial_values import left_initial
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.rules.network_heads import activation_of, saved_graph
@@ -86,9 +87,10 @@ def _no_gradient(rule: Rule, facts: Facts) -> Iterator[Finding]:
         for each in left_initial(facts.artifact, measured.initialization, measured.batchnorm)
     }
     weighed, silent = ([*filter(_weighs, each)] for each in (moments, stopped))
-    said = known.issuperset(each.route for each in silent) or fed_zeros(facts.artifact)
-    if measured.constant or said:
-        return  # said by MA437, MA405 or MA439
+    constant = behind_constants(facts)
+    said = all(each.route in known or constant(each.route) for each in silent)
+    if measured.constant or said or fed_zeros(facts.artifact):
+        return  # said by MA437, MA405, MA305, MA314 or MA439
     never = all(not each.second and not each.first for each in silent)
     first = silent[0]
     # Where the layers up to some place got no gradient, the output no longer depends on the input.
@@ -102,8 +104,8 @@ def _no_gradient(rule: Rule, facts: Facts) -> Iterator[Finding]:
         f"No gradient {when} {names}, while others of the {len(moments)} trained weights still "
         "receive one."
         + (
-            f" What they pass on still differs, as {behind.route} learns from it: they are saturated, "
-            "or were kept as they are on purpose."
+            f" {behind.route}, behind them, still learns: they may be saturated, or were kept as they "
+            "are on purpose."
             if behind is not None and passes
             else ""
         ),

@@ -11,6 +11,7 @@ from modelaudit.measures.kernels.inference_norms import InitialStatistics, initi
 from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
 from modelaudit.rules.alike_inputs import fed_zeros
+from modelaudit.rules.constant_layers import behind_constants
 from modelaudit.rules.drawn_weights import few, starts_constant
 from modelaudit.rules.grammar import counted, every, of_all
 from modelaudit.rules.grouped import by_cause
@@ -147,11 +148,13 @@ def _partial_restore(rule: Rule, facts: Facts) -> Iterator[Finding]:
     trained = counted(others, "other kernel is", "other kernels are") + " trained"
     while_others = f"while {trained if others else 'biases elsewhere are trained'}"
     said = fed_zeros(facts.artifact)  # by MA439, with what to do
+    constant = behind_constants(facts)  # by MA305 or MA314
     found = [
         each
         for each in left_initial(facts.artifact, kernels, _measurements(facts).batchnorm)
         # Units that start alike let no gradient pass: said by MA406, with what to do.
         if not (each.against in {BODY, NO_GRADIENT} and (said or starts_constant(each.kernel)))
+        and not constant(each.kernel.route)
     ]
     yield from by_cause(_left_out(rule, found, while_others, len(decided)), "layer")
     for why, severity in dict.fromkeys((e.against, e.severity) for e in found if e.against):

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from modelaudit.findings import Severity
+from modelaudit.measures.summary import Measurements
+from modelaudit.rules import examples, weights
+from modelaudit.rules.model import Facts
 from modelaudit.structs import replace
 from tests.rules.initial_kernels import drawn, model, moved, severities
 
@@ -30,3 +35,16 @@ def test_a_normalization_at_initial_values_among_trained_ones_was_skipped():
     assert severities(norm("a", 2, 2), *trained) == {"a": MEDIUM}  # or moved into the next layer
     bare = replace(model(), architecture=None)
     assert severities(norm("a", 1, 1), *trained, artifact=bare) == {"a": MEDIUM}
+
+
+@pytest.mark.parametrize(("units", "told"), [(1, []), (8, [HIGH])])
+def test_no_restore_left_a_normalization_of_one_value_at_initial_values(units, told):
+    """Its input is 0 whatever comes before, and no gradient passes: MA314 says so."""
+    before = examples.layer("a", config={"units": units})
+    between = examples.layer("norm", "LayerNormalization", config={}, inbound=(("a",),))
+    layers = (before, between, examples.layer("b", inbound=(("norm",),)))
+    shaped = (replace(each, output_shape=(None, units)) for each in layers)
+    measured = Measurements(initialization=(norm("norm", 1, 2), moved("b"), moved("c")))
+    facts = Facts(examples.model(*shaped), measurements=measured)
+    rule = next(each for each in weights.RULES if each.code == "MA405")
+    assert [each.severity for each in rule.check(rule, facts)] == told

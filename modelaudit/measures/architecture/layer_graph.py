@@ -107,12 +107,12 @@ class LayerGraph(Struct, frozen=True, dict=True):
             if not passes(before):
                 return
 
-    def above(self, routes: Iterable[str], *, around: str = "") -> set[str]:
+    def above(self, routes: Iterable[str], *, around: Container[str] = ()) -> set[str]:
         """These layers and all that their outputs depend on, by ways that do not pass `around`."""
 
         def sources(route: str) -> Iterator[str]:
             taken = (source for call in self.calls.get(route, ()) for source in call)
-            return (source for source in taken if source != around)
+            return (source for source in taken if source not in around)
 
         return set(reachable(routes, sources))
 
