@@ -11,6 +11,7 @@ from modelaudit.rules.grouped import by_cause
 from modelaudit.rules.model import Check, Facts, Family, Need, Rule, RuleTexts, rules_of
 from modelaudit.rules.problem_findings import describe, sentence
 from modelaudit.rules.program_files import executable_severity, head_of
+from modelaudit.rules.saved_model_remains import with_remains
 from modelaudit.rules.security.container.threats import THREATS
 from modelaudit.structs import replace
 
@@ -251,10 +252,13 @@ def check_problem(kind: ProblemKind) -> Check:
 
     def check(rule: Rule, facts: Facts) -> Iterator[Finding]:
         empty = {entry.path for entry in facts.artifact.files if not entry.size}
-        told = (
-            replace(describe(rule, problem), severity=_severity(rule, problem))
-            for problem in facts.artifact.problems
-            if problem.kind is kind and not _told_elsewhere(problem, empty)
+        told = with_remains(
+            facts.artifact,
+            (
+                (problem, replace(describe(rule, problem), severity=_severity(rule, problem)))
+                for problem in facts.artifact.problems
+                if problem.kind is kind and not _told_elsewhere(problem, empty)
+            ),
         )
         # `.pb` is the suffix of every message of Protocol Buffers, of any program.
         unknown = facts.artifact.format is Format.UNKNOWN and facts.artifact.root.suffix == ".pb"

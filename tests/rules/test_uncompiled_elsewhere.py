@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from pathlib import Path
 
 import h5py
@@ -20,6 +21,11 @@ from modelaudit.runtimes.model import Prediction, Reason
 from modelaudit.runtimes.predict import predict
 from modelaudit.settings import Limits
 from modelaudit.structs import replace
+
+OWN = (
+    '{"module": "builtins", "class_name": "function", "config": "own", '
+    '"registered_name": "function"}'
+)
 
 
 def test_another_runtime_that_cannot_compile_the_model() -> None:
@@ -95,6 +101,45 @@ def test_the_other_keras_is_predicted_to_need_compile_false(tmp_path: Path, loss
         assert finding.detail.startswith(f"{target}: load_model(path) is predicted to fail")
         assert "import tf_keras as keras" in finding.fix
         assert finding.confidence is not Confidence.CERTAIN
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("loss", "metrics", "needs"),
+    [
+        ('"mse"', "null", "keras"),
+        ('"bce"', "null", "keras"),
+        ('["own"]', "null", "tf_keras"),
+        ('"own"', "null", "both"),
+        ('"mean_squared_error"', '["mae"]', ""),
+        ('"mean_squared_error"', '["own"]', "tf_keras"),
+        ('"mean_squared_error"', f"[{OWN}]", "both"),
+    ],
+)
+def test_names_of_losses_and_metrics_are_looked_up_as_each_keras_does(
+    tmp_path: Path, loss: str, metrics: str, needs: str
+) -> None:
+    path = tmp_path / "m.h5"
+    new, old = pytest.importorskip("keras"), pytest.importorskip("tf_keras")
+    model = old.Sequential([old.layers.Input((4,)), old.layers.Dense(3)])
+    model.compile("sgd", "mean_squared_error")
+    model.save(path)
+    with h5py.File(path, "r+") as file:
+        given = {**json.loads(file.attrs["training_config"]), "loss": json.loads(loss)}
+        given["metrics"] = json.loads(metrics)
+        file.attrs["training_config"] = json.dumps(given)
+    for keras in (new, old):
+        runtime = f"{'tf-keras' if keras is old else 'tf'}==2.21"
+        found = [x for x in predict(read(path, Limits()), (runtime,)) if x.call == COMPILED]
+        fails = needs in ("both", keras.__name__)
+        assert bool(found) is fails
+        if not fails:
+            keras.models.load_model(path)
+            continue
+        with pytest.raises(Exception, match=r"mse|bce|own|indices") as raised:
+            keras.models.load_model(path)
+        said = f"{type(raised.value).__name__}: {raised.value}"
+        assert said.startswith(found[0].because[0].error.partition(" (in")[0])
 
 
 def test_without_a_run_the_installed_keras_is_predicted() -> None:

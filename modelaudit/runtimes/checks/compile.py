@@ -13,6 +13,7 @@ from modelaudit.runtimes.saved_config import FUNCTION
 
 RECOMPILE = "load with compile=False, then compile the model again"
 _WRAPPERS = ("MeanMetricWrapper", "SumOverBatchSizeMetricWrapper")  # of functions
+_BY_OUTPUT = ("accuracy", "acc", "crossentropy", "ce")  # chosen by the shape of the output
 # Prefix of the optimizers that Keras 2.11 registered in place of the older ones, and the name of
 # the one that it added for mixed precision.
 NEW_OPTIMIZER = ("Custom>", "LossScaleOptimizerV3")
@@ -33,8 +34,20 @@ def check(artifact: Artifact, context: CheckContext, archive: bool) -> Iterator[
                 "the training config has no sample_weight_mode",
                 "KeyError: 'sample_weight_mode'",
             )
-    for name, form, _ in _objects(training.get("loss")):
-        yield from _loss(name, form, context, archive)
+    yield from _losses(training, context, archive)
+    for word in ("metrics", "weighted_metrics"):
+        for name, form, _ in _objects(training.get(word)):
+            # In Keras 3, a text that is not found is looked up when the model is trained.
+            if form == "class" or _known(name, context):
+                continue
+            if form == "function" or not context.profile.keras3:
+                yield _reason(
+                    "unknown-metric",
+                    f"{name} is a metric that {context.profile.name} does not have",
+                    f"TypeError: Could not locate function '{name}'"
+                    if form == "function"
+                    else f"ValueError: Unknown metric function: '{name}'",
+                )
     for kind, word in (("losses", "loss"), ("metrics", "metrics")):
         for name, form, config in _objects(training.get(word)):
             if form == "class" and name not in context.request.custom:
@@ -43,8 +56,7 @@ def check(artifact: Artifact, context: CheckContext, archive: bool) -> Iterator[
 
 def check_saved_model(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     """Reasons of a SavedModel, whose loader creates losses and metrics from their config alone."""
-    for name, form, _ in _objects((artifact.training or {}).get("loss")):
-        yield from _loss(name, form, context, archive=False)
+    yield from _losses(artifact.training or {}, context, archive=False)
     metrics = {
         f"nodes/{node.index}"
         for node in artifact.object_graph
@@ -55,15 +67,19 @@ def check_saved_model(artifact: Artifact, context: CheckContext) -> Iterator[Rea
         name = text(said.get("class_name"))
         if name in _WRAPPERS:
             name = text(mapping(said.get("config")).get("fn"))
-        known = name in context.request.custom or any(
-            context.profile.knows(kind, name) for kind in ("metrics", "losses")
-        )
-        if name and not known:
+        if name and not _known(name, context):
             yield _reason(
                 "unknown-metric",
                 f"{name} is a metric that {context.profile.name} does not have",
                 f"ValueError: Unable to restore custom object of class {said.get('class_name')}",
             )
+
+
+def _known(name: str, context: CheckContext) -> bool:
+    """Whether a metric is one of Keras, or is given."""
+    return name in {*_BY_OUTPUT, *context.request.custom} or any(
+        context.profile.knows(kind, name) for kind in ("metrics", "losses")
+    )
 
 
 def _reason(code: str, what: str, error: str) -> Reason:
@@ -109,23 +125,34 @@ def _arguments(
         )
 
 
-def _loss(name: str, form: str, context: CheckContext, archive: bool) -> Iterator[Reason]:
-    profile = context.profile
-    if not name or name in context.request.custom:
-        return
-    if not profile.knows("losses", name):
-        yield _reason(
-            "unknown-loss",
-            f"the loss is {name}, which {profile.name} does not have",
-            f"ValueError: Unknown loss function: '{name}'",
-        )
-    elif profile.keras3 and not archive and form == "text" and _is_short(name, profile):
-        yield _reason(
-            "loss-by-short-name",
-            f"the loss is written as {name}, a short name that {profile.name} does not recognise "
-            "when it reads HDF5",
-            f"TypeError: Could not locate function '{name}'.",
-        )
+def _losses(training: Mapping[str, Json], context: CheckContext, archive: bool) -> Iterator[Reason]:
+    """Losses that the runtime does not find by their names."""
+    loss, profile = training.get("loss"), context.profile
+    for name, form, _ in _objects(loss):
+        if not name or name in context.request.custom:
+            continue
+        error = f"TypeError: Could not locate {form} '{name}'"
+        if not profile.knows("losses", name):
+            if form == "text" and profile.keras3 and not isinstance(loss, str):
+                continue  # in a list it stays a text, which is looked up when the model is trained
+            if form == "text":
+                error = f"ValueError: Unknown loss function: '{name}'"
+            if form == "text" and profile.keras3:
+                error = "TypeError: string indices must be integers, not 'str'"
+            said = f"the loss is {name}, which {profile.name} does not have"
+            yield _reason("unknown-loss", said, error)
+        elif profile.keras3 and not archive and form == "text" and _is_short(name, profile):
+            error = (
+                f"ValueError: Could not deserialize 'keras.metrics.{name}' because it is not a "
+                "KerasSaveable subclass (in earlier versions of Keras 3: TypeError: Could not "
+                f"locate function '{name}')"
+            )
+            yield _reason(
+                "loss-by-short-name",
+                f"the loss is written as {name}, a short name that {profile.name} does not "
+                "recognise when it reads HDF5",
+                error,
+            )
 
 
 def _is_short(name: str, profile: RuntimeProfile) -> bool:
