@@ -322,11 +322,10 @@ def _writer_by_names(artifact: Artifact) -> RuntimeProfile | None:
         return find_profile("tf==2.16" if noted else "tf==2.15")
     if written_by_keras3(artifact):
         return find_profile("tf==2.16")
-    for node in artifact.object_graph:
-        for attribute in node.attributes.values():
-            full_name = attribute.get("full_name", "")
-            if full_name.endswith("/recurrent_kernel"):
-                return find_profile("tf==2.15" if "cell" in full_name else "tf==1.15")
+    for attribute in (each for x in artifact.object_graph for each in x.attributes.values()):
+        full_name = attribute.get("full_name", "")
+        if full_name.endswith("/recurrent_kernel"):
+            return find_profile("tf==2.15" if "cell" in full_name else "tf==1.15")
     return None
 
 
