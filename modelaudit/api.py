@@ -180,7 +180,7 @@ def repair(
         out = source.with_name(
             f"{source.stem}-{target.replace('==', '-').replace('+', '-')}{suffix}"
         )
-    found = list(repairs(source, target, Path(out), settings or Settings()))
+    found = list(repairs(source, target, place_of(out), settings or Settings()))
     if len(found) != 1:
         raise UsageError(f"{path} contains {len(found)} models; repair takes one")
     return found[0]
@@ -209,7 +209,7 @@ def nightly(
 
     Args:
         registry: a directory of models, or several.
-        out: directory of the reports and the run history.
+        out: directory of the reports and the run history; also a URL, to which they are uploaded.
         settings: limits, policies and probe settings; the defaults are the command line's.
         formats: report formats as in `-f`, such as `"html"` or `"sarif=report.sarif"`; by default
             HTML, PDF and JSON.
@@ -234,36 +234,31 @@ def nightly(
         StoreError: the history cannot be read or written.
         Interrupted: the run was interrupted; the next one continues.
     """
-    from modelaudit.runs.recorded_run import record_run
+    from modelaudit.runs.recorded_run import record_night
+    from modelaudit.runs.recording.remote_output import output_at
     from modelaudit.runs.run_result import RunOptions
-    from modelaudit.runs.scan import append_log_line
     from modelaudit.runs.write_reports import parse_formats
 
     wanted = parse_formats(formats)
-    order = RunOptions(
-        Path(out),
-        replace(wanted, options=options) if options else wanted,
-        "nightly",
-        all_versions=all_versions,
-        reuse=True,
-        verify=verify,
-        moved=moved,
-        keep=keep,
-    )
-    log, created = Path(log_file) if log_file else None, clock.utc_now()
-    ran = record_run(
-        _paths(registry),
-        settings or Settings(),
-        created,
-        order,
-        progress=progress,
-        log_file=log,
-        tell=on_finish,
-    )
-    if log:
-        counts = {"models": len(ran.rows), "audited": ran.audited, "changed": len(ran.changes)}
-        append_log_line(log, {"event": "run", **counts, "exit": ran.exit_code.value}, created)
-    return ran
+    with output_at(place_of(out)) as output:
+        order = RunOptions(
+            output,
+            replace(wanted, options=options) if options else wanted,
+            "nightly",
+            all_versions=all_versions,
+            reuse=True,
+            verify=verify,
+            moved=moved,
+            keep=keep,
+        )
+        return record_night(
+            _paths(registry),
+            settings or Settings(),
+            order,
+            progress=progress,
+            log_file=Path(log_file) if log_file else None,
+            tell=on_finish,
+        )
 
 
 def write_report(
@@ -277,18 +272,19 @@ def write_report(
     Args:
         audits: the audits to report on; one for `html`, `pdf` and `json`, otherwise any number.
         format: any of the formats of `-f`, such as `"html"`, `"pdf"` or `"sarif"`.
-        path: the file to write; an existing one is replaced.
+        path: the file to write, also at a URL; an existing one is replaced.
         options: how reports look.
 
     Raises:
         UsageError: the format does not exist or takes only one audit, or the file cannot be
             written.
+        ReadError: the URL cannot be written to.
     """
     from modelaudit.report.export.job import ReportOptions
     from modelaudit.runs import write_reports
 
     given = [audits] if isinstance(audits, Audit) else audits
-    write_reports.write_report(format, given, Path(path), options or ReportOptions())
+    write_reports.write_report(format, given, place_of(path), options or ReportOptions())
 
 
 def compare(

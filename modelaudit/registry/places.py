@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from modelaudit.errors import ReadError
+from modelaudit.errors import ReadError, UsageError
 from modelaudit.facts import Problem, ProblemKind
 from modelaudit.registry.candidates import Discovery, merged
 from modelaudit.registry.discover import discover
@@ -15,7 +15,7 @@ from modelaudit.structs import replace
 
 
 def find_at(
-    place: Place, settings: Settings, *, apart: Path | None = None, all_versions: bool = False
+    place: Place, settings: Settings, *, apart: Place | None = None, all_versions: bool = False
 ) -> tuple[FoundPlace, ...]:
     """Find the models at a path; those at a URL are copied into the cache first.
 
@@ -23,32 +23,50 @@ def find_at(
 
     Args:
         settings: limits, the cache, and what is left out.
-        apart: a directory that is excluded: that of our own reports.
+        apart: a directory or URL that is excluded: that of our own reports.
         all_versions: whether to include versions that TF-Serving would not load.
 
     Raises:
-        UsageError: there is nothing at the place.
+        UsageError: there is nothing at the place, or it is in `apart`, a URL.
     """
     if isinstance(place, Url) and place.is_tracked:
         from modelaudit.registry.tracking.find import find_tracked  # for few runs
 
         return find_tracked(place, settings, all_versions=all_versions)
     if isinstance(place, Url):
-        return (_find_at_url(place, settings, all_versions=all_versions),)
+        reports = _reports_below(place, apart)
+        return (_find_at_url(place, settings, reports, all_versions=all_versions),)
     found = discover(
         *(place, settings.limits, settings.cache),
-        apart=apart,
+        apart=apart if isinstance(apart, Path) else None,
         exclude=settings.selection.exclude,
         all_versions=all_versions,
     )
     return (FoundPlace(found),)
 
 
-def _find_at_url(url: Url, settings: Settings, *, all_versions: bool) -> FoundPlace:
+def _reports_below(url: Url, apart: Place | None) -> str | None:
+    """The path of our own reports below the models; None if they are elsewhere.
+
+    Raises:
+        UsageError: the models are among the reports.
+    """
+    if not isinstance(apart, Url):
+        return None
+    from modelaudit.registry.remote.library import path_below  # for few runs
+
+    if path_below(url, apart) is not None:
+        raise UsageError(f"{url} is in {apart}, where files are written; choose another --out")
+    return path_below(apart, url)
+
+
+def _find_at_url(
+    url: Url, settings: Settings, apart: str | None, *, all_versions: bool
+) -> FoundPlace:
     from modelaudit.registry.remote.mirror import mirror  # for few runs
 
     try:
-        copy = mirror(url, settings.cache, settings.limits, settings.selection)
+        copy = mirror(url, settings.cache, settings.limits, settings.selection, apart=apart)
     except ReadError as error:
         problem = Problem(ProblemKind(error.kind), str(url), error.reason)
         return FoundPlace(Discovery(Path(), problems=(problem,)), str(url), ("",))

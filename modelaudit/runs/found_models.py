@@ -46,7 +46,7 @@ def find_models(
     paths: Sequence[Place],
     settings: Settings,
     *,
-    apart: Path | None = None,
+    apart: Place | None = None,
     all_versions: bool = False,
 ) -> FoundModels:
     """Every model under `paths`, each once, excluding `apart` (our own reports).

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Mapping
 from contextlib import closing
 from pathlib import Path
 
+from modelaudit import clock
 from modelaudit.probe.host.runtime import require_runtime
 from modelaudit.registry.remote.address import Place, full_name
 from modelaudit.result_row import ResultRow, row_to_json
@@ -57,7 +58,8 @@ def record_run(
     if settings.probe.enabled:
         require_runtime()
     paths = tuple(sorted(paths, key=full_name))  # the same registry in any order
-    found = find_models(paths, settings, apart=order.out, all_versions=order.all_versions)
+    apart = order.output.place
+    found = find_models(paths, settings, apart=apart, all_versions=order.all_versions)
     registry, shard = registry_name(paths), settings.selection.shard
 
     def store_results(begun: BegunRun) -> None:
@@ -93,6 +95,26 @@ def record_run(
         after_run=after_run,
         interrupted=f"audited; {how}",
     )
+
+
+def record_night(
+    paths: tuple[Place, ...],
+    settings: Settings,
+    order: RunOptions,
+    *,
+    progress: Progress = SILENT,
+    log_file: Path | None = None,
+    tell: Callable[[RunResult], None] = lambda _: None,
+) -> RunResult:
+    """`record_run` now, with a line on the run in the log."""
+    created = clock.utc_now()
+    ran = record_run(
+        paths, settings, created, order, progress=progress, log_file=log_file, tell=tell
+    )
+    if log_file:
+        counts = {"models": len(ran.rows), "audited": ran.audited, "changed": len(ran.changes)}
+        append_log_line(log_file, {"event": "run", **counts, "exit": ran.exit_code.value}, created)
+    return ran
 
 
 def _moved(before: Mapping[ModelKey, ResultRow], found: FoundModels) -> dict[str, str]:

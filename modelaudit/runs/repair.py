@@ -23,6 +23,7 @@ from modelaudit.repairs.candidates import RepairRuntimes
 from modelaudit.repairs.repair import repair_model
 from modelaudit.runs.found_models import find_models
 from modelaudit.runs.isolated_read import run_in_child
+from modelaudit.runs.recording.remote_output import new_files_at
 from modelaudit.runtimes.catalogue import (
     covers,
     default_targets,
@@ -40,7 +41,7 @@ SUFFIXES = (".h5", ".hdf5", ".keras")
 def repairs(
     path: Place,
     target: str,
-    out: Path,
+    out: Place,
     settings: Settings,
     *,
     suffix: str = "",
@@ -54,7 +55,7 @@ def repairs(
         path: a model, or a directory of models; also a URL.
         target: runtime that the new files are for.
         out: the new file; for a directory of models the directory of the new ones, in which they
-            have the same relative paths.
+            have the same relative paths. Files at a URL are uploaded as they are made.
         suffix: suffix of the new files of a directory, "" for that of the original or .keras.
         drop_optimizer: leave out the training settings and the optimizer's state.
         recalibrate: labelled inputs for new moving statistics of batch normalisation.
@@ -65,46 +66,54 @@ def repairs(
         ReadError: something at the URL cannot be fetched.
     """
     find_profile(target, tuple(map(Path, settings.profiles)))
-    found = find_models((path,), settings, apart=out if out.is_dir() else None)
-    if found.problems and isinstance(path, Url):
-        raise ReadError(ProblemKind.UNREADABLE, str(path), found.problems[0].detail)
-    one = len(found.targets) == 1 and (not found.whole or out.suffix in SUFFIXES)
-    if not one and out.exists() and not out.is_dir():
-        raise UsageError(f"{out} exists and is not a directory")
-    tasks = [(each, out if one else _new_path(each, out, suffix)) for each in found.targets]
-    with open_runtimes(settings, target, {each.root for each, _ in tasks}) as runtimes:
+    with new_files_at(out, SUFFIXES) as output:
+        folder = output.folder
+        found = find_models((path,), settings, apart=output.place if folder.is_dir() else None)
+        if found.problems and isinstance(path, Url):
+            raise ReadError(ProblemKind.UNREADABLE, str(path), found.problems[0].detail)
+        one = len(found.targets) == 1 and (not found.whole or folder.suffix in SUFFIXES)
+        if not one and folder.exists() and not folder.is_dir():
+            raise UsageError(f"{output.place} exists and is not a directory")
+        tasks = [
+            (each, folder if one else _new_path(each, folder, suffix)) for each in found.targets
+        ]
+        with open_runtimes(settings, target, {each.root for each, _ in tasks}) as runtimes:
 
-        def work(task: tuple[AuditTarget, Path]) -> dict[str, Json]:
-            model, new = task
-            own = settings.for_model(model.relative, model.path)
+            def work(task: tuple[AuditTarget, Path]) -> dict[str, Json]:
+                model, new = task
+                own = settings.for_model(model.relative, model.path)
+                try:
+                    new.parent.mkdir(parents=True, exist_ok=True)
+                    done = repair_model(
+                        *(model.path, target, new, own, runtimes),
+                        drop_optimizer=drop_optimizer,
+                        recalibrate=recalibrate,
+                        rename_classes=rename_classes,
+                    )
+                    done = replace(done, out=output.named(done.out))
+                    if done.status is RepairStatus.REPAIRED:
+                        _write_record(done, new)
+                except (UsageError, OSError) as error:
+                    if one and isinstance(error, UsageError):
+                        raise
+                    why = output.named(f"it could not be written: {error}")
+                    done = Repair(str(model.path), target, RepairStatus.REFUSED, reason=why)
+                return {"repair": encode(replace(done, path=_shown(path, model)))}
+
+            answers = run_in_child(
+                tasks, work, settings, lambda task: [task[0].path], settings.jobs
+            )
             try:
-                new.parent.mkdir(parents=True, exist_ok=True)
-                done = repair_model(
-                    *(model.path, target, new, own, runtimes),
-                    drop_optimizer=drop_optimizer,
-                    recalibrate=recalibrate,
-                    rename_classes=rename_classes,
-                )
-                if done.status is RepairStatus.REPAIRED:
-                    _write_record(done)
-            except (UsageError, OSError) as error:
-                if one and isinstance(error, UsageError):
-                    raise
-                why = f"it could not be written: {error}"
-                done = Repair(str(model.path), target, RepairStatus.REFUSED, reason=why)
-            return {"repair": encode(replace(done, path=_shown(path, model)))}
-
-        answers = run_in_child(tasks, work, settings, lambda task: [task[0].path], settings.jobs)
-        try:
-            for (model, _), answer in zip(tasks, answers, strict=True):
-                if answer.lost:
-                    shown = _shown(path, model)
-                    yield Repair(shown, target, RepairStatus.REFUSED, reason=answer.lost)
-                else:
-                    yield decode(Repair, answer.value["repair"])
-        finally:  # only now: another child may be about to write into the same directory
-            for _, new in [] if one else tasks:
-                _remove_empty(new.parent, out)
+                for (model, _), answer in zip(tasks, answers, strict=True):
+                    output.publish()
+                    if answer.lost:
+                        shown = _shown(path, model)
+                        yield Repair(shown, target, RepairStatus.REFUSED, reason=answer.lost)
+                    else:
+                        yield decode(Repair, answer.value["repair"])
+            finally:  # only now: another child may be about to write into the same directory
+                for _, new in [] if one else tasks:
+                    _remove_empty(new.parent, folder)
 
 
 def _remove_empty(folder: Path, out: Path) -> None:
@@ -164,8 +173,7 @@ def _is_installed_legacy(target: str) -> bool:
     return any(covers(target, name) for name in default_targets() if name.startswith("tf-keras"))
 
 
-def _write_record(repair: Repair) -> Path:
+def _write_record(repair: Repair, new: Path) -> None:
     """Write `repair.json` beside the new file."""
-    path = Path(repair.out + SUFFIX)
+    path = Path(f"{new}{SUFFIX}")
     path.write_text(json.dumps(encode(repair), indent=2) + "\n", encoding="utf-8")
-    return path

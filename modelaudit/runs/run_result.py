@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 from msgspec import Struct
@@ -9,6 +11,7 @@ from msgspec import Struct
 from modelaudit.changes.models import ModelChange
 from modelaudit.exit_codes import ExitCode, worst
 from modelaudit.registry.cross_model import CrossModelFact
+from modelaudit.registry.remote.address import Place, Url
 from modelaudit.result_row import ResultRow, tally
 from modelaudit.runs.found_models import FoundModels
 from modelaudit.runs.run_index import model_files, run_files
@@ -18,11 +21,35 @@ from modelaudit.settings import Nightly
 from modelaudit.structs import NotebookResult
 
 
+class Output(Struct, frozen=True):
+    """Where a run writes its reports.
+
+    Attributes:
+        folder: the directory.
+        address: the URL that it is uploaded to; "" if it stays.
+        publish: uploads what was written so far, except the history, which is uploaded at the end:
+            a run counts only when its changes were told.
+    """
+
+    folder: Path
+    address: str = ""
+    publish: Callable[[], None] = lambda: None
+
+    @property
+    def place(self) -> Place:
+        """Where the reports are in the end."""
+        return Url(self.address) if self.address else self.folder
+
+    def named(self, text: str) -> str:
+        """A text in which paths in the directory are those at the URL."""
+        return text.replace(os.fspath(self.folder), self.address) if self.address else text
+
+
 class RunOptions(Struct, frozen=True):
     """How a run uses its history.
 
     Attributes:
-        out: directory of the reports and the history.
+        output: where the reports and the history are.
         formats: reports to write.
         command: name under which the run is stored.
         all_versions: include all numbered versions, not only the newest.
@@ -33,7 +60,7 @@ class RunOptions(Struct, frozen=True):
         keep: number of runs to keep in the history.
     """
 
-    out: Path
+    output: Output
     formats: SelectedFormats
     command: str
     all_versions: bool = False
@@ -42,6 +69,11 @@ class RunOptions(Struct, frozen=True):
     resume: bool = False
     moved: bool = False
     keep: int = Nightly().keep
+
+    @property
+    def out(self) -> Path:
+        """The directory to write into."""
+        return self.output.folder
 
 
 class RunResult(NotebookResult, frozen=True):
@@ -53,7 +85,7 @@ class RunResult(NotebookResult, frozen=True):
         code: the exit code of the whole run.
         exit_code: the exit code of the command: that of the run or, if it is compared with an
             earlier one, that of the changed models.
-        out: directory of the reports.
+        output: where the reports are.
         formats: the requested reports.
         audited: number of models audited instead of reused from the history.
         since: start time of the run that this one is compared with; "" for the first.
@@ -69,7 +101,7 @@ class RunResult(NotebookResult, frozen=True):
     found: FoundModels
     code: ExitCode
     exit_code: ExitCode
-    out: Path
+    output: Output
     formats: SelectedFormats
     audited: int
     since: str
@@ -82,7 +114,14 @@ class RunResult(NotebookResult, frozen=True):
 
     def __repr__(self) -> str:
         """How many models, their verdicts, and where the reports are."""
-        return f"<RunResult {tally(self.rows)}; {self.audited} audited; in {str(self.out)!r}>"
+        return (
+            f"<RunResult {tally(self.rows)}; {self.audited} audited; in {str(self.output.place)!r}>"
+        )
+
+    @property
+    def out(self) -> Path:
+        """The directory of the reports. If they are uploaded, it exists only until then."""
+        return self.output.folder
 
     @property
     def quiet(self) -> bool:
@@ -90,9 +129,9 @@ class RunResult(NotebookResult, frozen=True):
         return bool(self.since) and not (self.changes or self.across or self.notes)
 
     @property
-    def index(self) -> Path:
+    def index(self) -> Place:
         """The index page, written by this run or an earlier one."""
-        return self.out / "index.html"
+        return self.output.place / "index.html"
 
     @property
     def run_reports(self) -> dict[str, Path]:

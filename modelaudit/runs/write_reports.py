@@ -12,6 +12,7 @@ from msgspec import Struct, field
 from modelaudit.errors import SchemaError, UsageError
 from modelaudit.registry.cross_model import cross_model_facts
 from modelaudit.registry.output_directory import write_atomic
+from modelaudit.registry.remote.address import Place, Url, is_url
 from modelaudit.report.export.job import Job, ReportOptions
 from modelaudit.report.export.registry import (
     FORMATS,
@@ -64,7 +65,7 @@ def parse_formats(formats: Sequence[str]) -> SelectedFormats:
     """Parses `-f` options; without any, the default formats.
 
     Raises:
-        UsageError: an unknown format, or a file for a per-model format.
+        UsageError: an unknown format, a file for a per-model format, or a URL as a file.
         MissingPackage: a format that the installation cannot write.
     """
     per_model: dict[str, None] = {}
@@ -72,6 +73,8 @@ def parse_formats(formats: Sequence[str]) -> SelectedFormats:
     for each in formats:
         name, _, file = each.partition("=")
         if not format_called(name).per_model:
+            if is_url(file):
+                raise UsageError(f"-f {each}: a file, not a URL; with --out a URL, all are there")
             per_run[name] = Path(file) if file else None
         elif file:
             raise UsageError(
@@ -101,13 +104,20 @@ def render_format(name: str, audits: Sequence[Audit], options: ReportOptions) ->
     return chosen.render(job)
 
 
-def write_report(name: str, audits: Sequence[Audit], path: Path, options: ReportOptions) -> None:
+def write_report(name: str, audits: Sequence[Audit], path: Place, options: ReportOptions) -> None:
     """Write one report in one format, in one step: a file that is there is replaced whole.
 
     Raises:
         UsageError: see `render_format`; or the file cannot be written.
+        ReadError: the URL cannot be written to.
     """
-    write_atomic(path, render_format(name, audits, options))
+    report = render_format(name, audits, options)
+    if isinstance(path, Url):
+        from modelaudit.registry.remote.files import write_file  # for few runs
+
+        write_file(path, report)
+    else:
+        write_atomic(path, report)
 
 
 class ReportOrder(Struct, frozen=True):

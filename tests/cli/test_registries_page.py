@@ -19,7 +19,8 @@ __all__ = ["layout", "registry"]
 PAGE = (ROOT / "docs" / "registries.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```sh\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 SERVER, *COMMANDS = BLOCKS[0].splitlines()
-TRACKING, *TRACKED = BLOCKS[1].splitlines()
+WRITING = BLOCKS[1].splitlines()
+TRACKING, *TRACKED = BLOCKS[2].splitlines()
 
 
 @pytest.fixture
@@ -54,6 +55,21 @@ def test_the_commands_of_the_page_work(modelaudit, sound, port):
         said.append(ran.stdout)
     assert said[-1] == ""
     assert all(said[:-1])
+
+
+@pytest.mark.slow
+def test_the_commands_that_write_to_a_url_work(modelaudit, sound, tmp_path):
+    said = []
+    for line in WRITING:
+        program, *arguments = shlex.split(line.replace("/srv/bucket", str(tmp_path / "bucket")))
+        assert program == "modelaudit"
+        ran = modelaudit(*arguments, env={"TMPDIR": str(tmp_path)})
+        assert (ran.returncode, ran.stderr) == (0, ""), line
+        said.append(ran.stdout)
+    assert [bool(each) for each in said] == [True, False, True, False]
+    assert f"reports: local://{tmp_path}/bucket/reports/index.html" in said[0]
+    assert (tmp_path / "bucket" / "a.md").read_text().startswith("#")
+    assert not list(tmp_path.glob("modelaudit-*"))
 
 
 @pytest.mark.slow

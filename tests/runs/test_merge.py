@@ -13,6 +13,7 @@ from modelaudit.cli import main
 from modelaudit.errors import Interrupted
 from modelaudit.runs.missing_models import unreachable_models
 from modelaudit.runs.recording import merge as merging
+from modelaudit.runs.run_result import Output
 from modelaudit.runs.write_reports import parse_formats
 from modelaudit.settings import Settings
 from modelaudit.settings.selection import Shard
@@ -149,7 +150,9 @@ def test_an_interrupted_merge_says_how_to_go_on(sound, monkeypatch):
 
     monkeypatch.setattr(merging, "_link_reports", interrupt)
     with pytest.raises(Interrupted, match="2 of 2 models merged; repeat the merge"):
-        merging.merge([out], Settings(), sound.parent / "out", parse_formats(()), keep=9)
+        merging.merge(
+            [Output(out)], Settings(), Output(sound.parent / "out"), parse_formats(()), keep=9
+        )
 
 
 def test_a_shard_without_models_is_silent_from_the_second_night_on(sound):

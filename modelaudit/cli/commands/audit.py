@@ -12,7 +12,7 @@ import click
 from modelaudit.cli.options import common as options
 from modelaudit.cli.options.engine import engines
 from modelaudit.cli.options.page_options import page_options
-from modelaudit.cli.options.places import PATHS
+from modelaudit.cli.options.places import PATHS, OutputType
 from modelaudit.cli.options.selection import selected_settings, selecting
 from modelaudit.cli.options.write_back import WRITE_BACK, check_write_back, write_back_to_registry
 from modelaudit.cli.terminal import warn
@@ -49,10 +49,10 @@ def _warn(notes: Iterable[str]) -> None:
 @options.option(
     "--out",
     "-o",
-    type=click.Path(path_type=Path),
-    default=Path("modelaudit-report"),
+    type=OutputType(),
+    default="modelaudit-report",
     show_default=True,
-    help="Directory for the reports.",
+    help="Directory for the reports; also a URL, such as s3://bucket/reports.",
 )
 @options.FORMATS
 @options.option(
@@ -76,7 +76,7 @@ def _warn(notes: Iterable[str]) -> None:
 @selecting
 def audit(
     paths: tuple[Place, ...],
-    out: Path,
+    out: Place,
     formats: tuple[str, ...],
     templates: Path | None,
     paper: str,
@@ -96,6 +96,7 @@ def audit(
     from modelaudit.report.export.job import ReportOptions
     from modelaudit.runs.recorded_run import record_run
     from modelaudit.runs.recording.attest import attesting_key, write_attestations
+    from modelaudit.runs.recording.remote_output import output_at
     from modelaudit.runs.run_result import RunOptions, RunResult
     from modelaudit.runs.settings_notes import settings_notes
     from modelaudit.runs.write_reports import parse_formats
@@ -116,16 +117,17 @@ def audit(
             _warn([ran.beside] if ran.beside else [])
             _warn(settings_notes(settings, ran.found, ran.rows, created))
 
-    order = RunOptions(out, wanted, "audit", all_versions=all_versions, resume=resume)
     progress = ProgressBar(enabled=not quiet)
-    ran = record_run(
-        paths, settings, created, order, progress=progress, log_file=log_file, tell=tell
-    )
-    if key:
-        told = write_attestations(out, ran.rows, key, ran.found.targets, settings.limits)
-        _warn(map(clean, told))
-    if write_back:
-        write_back_to_registry(ran, settings)
+    with output_at(out, whole=write_back) as output:
+        order = RunOptions(output, wanted, "audit", all_versions=all_versions, resume=resume)
+        ran = record_run(
+            paths, settings, created, order, progress=progress, log_file=log_file, tell=tell
+        )
+        if key:
+            failed = write_attestations(ran.out, ran.rows, key, ran.found.targets, settings.limits)
+            _warn(map(clean, failed))
+        if write_back:
+            write_back_to_registry(ran, settings)
     raise click.exceptions.Exit(ran.code)
 
 

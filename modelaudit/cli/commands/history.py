@@ -5,18 +5,19 @@ from __future__ import annotations
 import json
 import os
 from itertools import groupby
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from modelaudit.cli.options import common as options
+from modelaudit.cli.options.places import OutputType
 from modelaudit.findings import WORST_FIRST
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from modelaudit.facts import Json
+    from modelaudit.registry.remote.address import Place
     from modelaudit.store.records import StoredRun
     from modelaudit.store.store import Store
 
@@ -27,7 +28,7 @@ LOST = "aborted"  # state of a run whose process was killed
 
 
 @click.command(short_help="Show past runs, or past audits of a model.")
-@click.argument("out", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.argument("out", type=OutputType(exists=True))
 @click.argument("model", required=False)
 @options.option(
     "--last",
@@ -38,8 +39,8 @@ LOST = "aborted"  # state of a run whose process was killed
     help="Number of runs, or of audits of MODEL, to show.",
 )
 @options.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
-def history(out: Path, model: str | None, last: int, as_json: bool) -> None:
-    """Show the runs in OUT (a report directory), or the history of one MODEL.
+def history(out: Place, model: str | None, last: int, as_json: bool) -> None:
+    """Show the runs in OUT (a directory of reports, or its URL), or the history of one MODEL.
 
     MODEL is a path as shown in the reports. For a model, lists the audits that differ from the
     previous one, with the worst finding, what changed and, for an unchanged file, why.
@@ -47,12 +48,13 @@ def history(out: Path, model: str | None, last: int, as_json: bool) -> None:
     from modelaudit.cli.history_text import as_text, entry_json
     from modelaudit.cli.terminal import say
     from modelaudit.registry.output_directory import is_locked
+    from modelaudit.runs.recording.remote_output import output_to_read
     from modelaudit.runs.timeline import audits_of
     from modelaudit.store.store import Store
 
-    with Store.open_to_read(out) as store:
+    with output_to_read(out) as output, Store.open_to_read(output.folder) as store:
         if model is None:
-            rows = _runs(store, last, going=is_locked(out))
+            rows = _runs(store, last, going=is_locked(output.folder))
             say(json.dumps(rows, indent=2) if as_json else _table(rows))
             return
         # Reports write names that are not UTF-8 in this form.

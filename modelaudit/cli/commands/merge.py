@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,12 +14,14 @@ from modelaudit.cli.commands.audit import show
 from modelaudit.cli.commands.nightly import METRICS, MOVED, OUT, Monitored, teller
 from modelaudit.cli.options import common as options
 from modelaudit.cli.options.page_options import DOCS_URL
+from modelaudit.cli.options.places import OutputType
 from modelaudit.errors import UsageError
 from modelaudit.findings import Severity
 from modelaudit.report.export.registry import PER_RUN
 from modelaudit.structs import replace
 
 if TYPE_CHECKING:
+    from modelaudit.registry.remote.address import Place
     from modelaudit.runs.run_result import RunResult
 
 
@@ -28,7 +31,7 @@ if TYPE_CHECKING:
     nargs=-1,
     required=True,
     metavar="OUT...",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    type=OutputType(exists=True),
 )
 @OUT
 @options.option(
@@ -45,8 +48,8 @@ if TYPE_CHECKING:
 @METRICS
 @options.option("--quiet", "-q", is_flag=True, help="Print only errors.")
 def merge(
-    outs: tuple[Path, ...],
-    out: Path,
+    outs: tuple[Place, ...],
+    out: Place,
     formats: tuple[str, ...],
     moved: bool,
     docs_url: str,
@@ -64,6 +67,7 @@ def merge(
     from modelaudit.report.export.job import ReportOptions
     from modelaudit.runs.metrics import write_metrics
     from modelaudit.runs.recording.merge import merge as merge_runs
+    from modelaudit.runs.recording.remote_output import output_at, output_to_read
     from modelaudit.runs.scan import empty_version_notes, unreadable_notes
     from modelaudit.runs.write_reports import parse_formats
 
@@ -88,7 +92,10 @@ def merge(
     started = time.time()
     settings = options.settings_from(fail_on=Severity.HIGH.value, jobs=1)
     wanted = replace(chosen, per_model=())
-    ran = merge_runs(outs, settings, out, wanted, keep=told.keep, moved=moved, tell=tell)
+    with ExitStack() as stack:
+        shards = [stack.enter_context(output_to_read(each, whole=True)) for each in outs]
+        output = stack.enter_context(output_at(out))
+        ran = merge_runs(shards, settings, output, wanted, keep=told.keep, moved=moved, tell=tell)
     if metrics:
         write_metrics(metrics, ran, started)
     raise click.exceptions.Exit(ran.exit_code)

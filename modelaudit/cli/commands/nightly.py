@@ -13,7 +13,7 @@ import click
 from modelaudit.cli.options import common as options
 from modelaudit.cli.options.engine import engines
 from modelaudit.cli.options.page_options import page_options
-from modelaudit.cli.options.places import PlaceType
+from modelaudit.cli.options.places import OutputType, PlaceType
 from modelaudit.cli.options.selection import selected_settings, selecting
 from modelaudit.cli.options.write_back import WRITE_BACK, check_write_back, write_back_to_registry
 from modelaudit.cli.terminal import warn
@@ -21,6 +21,7 @@ from modelaudit.errors import LockHeld, ModelAuditError, UsageError
 from modelaudit.exit_codes import ExitCode
 from modelaudit.settings import Nightly
 from modelaudit.settings.file import SettingsFile
+from modelaudit.structs import replace
 
 if TYPE_CHECKING:
     from modelaudit.changes.models import ModelChange
@@ -93,9 +94,9 @@ def _nightly(context: click.Context | None) -> Nightly:
 OUT = options.option(
     "--out",
     "-o",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=OutputType(),
     required=True,
-    help="Directory for the reports and the run history.",
+    help="Directory for the reports and the run history; also a URL, such as s3://bucket/reports.",
 )
 MOVED = options.option(
     "--moved",
@@ -128,7 +129,7 @@ METRICS = options.option(
 @selecting
 def nightly(
     registry: tuple[Place, ...],
-    out: Path,
+    out: Place,
     formats: tuple[str, ...],
     verify: bool,
     moved: bool,
@@ -149,10 +150,12 @@ def nightly(
     unchanged. If nothing changed, nothing is printed and the exit code is 0; otherwise it is that
     of the changed models. With --shard, notifications are left to `modelaudit merge`.
     """
-    from modelaudit import api
-    from modelaudit.cli.terminal import ProgressBar
     from modelaudit.report.export.job import ReportOptions
     from modelaudit.runs.metrics import write_metrics
+    from modelaudit.runs.recorded_run import record_night
+    from modelaudit.runs.recording.remote_output import output_at
+    from modelaudit.runs.run_result import RunOptions
+    from modelaudit.runs.write_reports import parse_formats
 
     check_write_back(registry, wanted=write_back)
     settings, told = selected_settings(**chosen), options.settings_file().nightly
@@ -160,24 +163,24 @@ def nightly(
         told = Nightly(keep=told.keep)
     tell = teller(told, quiet=quiet)
     started = time.time()
-    ran = api.nightly(
-        registry,
-        out,
-        settings,
-        formats=formats,
-        options=ReportOptions(None, paper, templates, appendix, docs_url),
-        all_versions=all_versions,
-        verify=verify,
-        moved=moved,
-        keep=told.keep,
-        progress=ProgressBar(enabled=False),
-        log_file=log_file,
-        on_finish=tell,
-    )
-    if metrics:
-        write_metrics(metrics, ran, started)
-    if write_back:
-        write_back_to_registry(ran, settings)
+    report_options = ReportOptions(None, paper, templates, appendix, docs_url)
+    wanted = replace(parse_formats(formats), options=report_options)
+    with output_at(out, whole=write_back) as output:
+        order = RunOptions(
+            output,
+            wanted,
+            "nightly",
+            all_versions=all_versions,
+            reuse=True,
+            verify=verify,
+            moved=moved,
+            keep=told.keep,
+        )
+        ran = record_night(registry, settings, order, log_file=log_file, tell=tell)
+        if metrics:
+            write_metrics(metrics, ran, started)
+        if write_back:
+            write_back_to_registry(ran, settings)
     raise click.exceptions.Exit(ran.exit_code)
 
 

@@ -64,8 +64,9 @@ def _wrap(text: str, first: str = "  ") -> str:
 @options.option(
     "--out",
     required=True,
-    type=click.Path(path_type=Path),
-    help="The new file (.h5 or .keras); for a directory of models, the directory of the new ones.",
+    type=PlaceType(),
+    help="The new file (.h5 or .keras); for a directory of models, the directory of the new ones. "
+    "Also a URL.",
 )
 @options.option(
     "--format",
@@ -109,7 +110,7 @@ def _wrap(text: str, first: str = "  ") -> str:
 def repair(
     model: Place,
     target: str,
-    out: Path,
+    out: Place,
     suffix: str | None,
     drop_optimizer: bool,
     recalibrate: Path | None,

@@ -44,6 +44,10 @@ class Url(Struct, frozen=True, order=True):
         """The last part of the path, as of a `Path`."""
         return self.parts[-1] if self.parts else ""
 
+    def __truediv__(self, name: str) -> Url:
+        """The URL of what is below this one, as of a `Path`."""
+        return Url(f"{self.text.rstrip('/')}/{name}")
+
     @property
     def is_tracked(self) -> bool:
         """Whether MLflow's tracking server knows what it means: `models:/…`, `runs:/…`."""

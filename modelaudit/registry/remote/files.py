@@ -1,15 +1,12 @@
-"""The files below a URL: listed in one call, read in ranges or as a whole, with retries."""
+"""The files below a URL: listed in one call, read in ranges or whole, written, with retries."""
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from datetime import datetime
-from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from msgspec import Struct
 
@@ -17,32 +14,20 @@ from modelaudit.errors import ReadError, UsageError
 from modelaudit.facts import ProblemKind
 from modelaudit.registry.file_groups import checkpoint_prefix
 from modelaudit.registry.remote.address import Url
-
-if TYPE_CHECKING:
-    from fsspec import AbstractFileSystem
+from modelaudit.registry.remote.library import (
+    error_text,
+    is_bucket,
+    modified_at,
+    open_url,
+    version_of,
+)
 
 Result = TypeVar("Result")
 
-# The extra that installs what reads URLs of a scheme; others need a package that fsspec names.
-_EXTRAS = {
-    **dict.fromkeys(("s3", "s3a"), "s3"),
-    **dict.fromkeys(("gs", "gcs"), "gcs"),
-    **dict.fromkeys(("az", "abfs", "abfss", "adl"), "azure"),
-    **dict.fromkeys(("http", "https"), "http"),
-    **dict.fromkeys(("sftp", "ssh"), "sftp"),
-    "hf": "hf",
-}
 _WEB = ("http", "https")
-_ADDRESS = re.compile(r"[A-Za-z][\w+.-]*://[^\s'\"<>)]+")
 _TRIES = 3
 _FIRST_PAUSE_SECONDS = 0.5
 _PIECE_BYTES = 8 << 20
-# What tells one state of an object from another, as the libraries of fsspec call it.
-_VERSIONS = (
-    *("ETag", "etag", "generation", "VersionId", "version_id", "md5Hash", "content_md5"),
-    *("Content-MD5", "blob_id", "xet_hash", "oid", "checksum"),
-)
-_TIMES = ("LastModified", "Last-Modified", "last_modified", "updated", "mtime", "created")
 
 
 class RemoteFile(Struct, frozen=True):
@@ -104,11 +89,12 @@ class RemoteFiles:
 
     def __init__(self, url: Url) -> None:
         self._url = url
-        self._system, root = _opened(url)
+        self._system, root = open_url(url)
         # Of web servers, fsspec keeps the query, such as a signature, in the path.
         root, mark, query = root.partition("?") if url.scheme in _WEB else (root, "", "")
         self._root, self._query = root.rstrip("/"), mark + query
         self._beside = False
+        self.is_bucket = is_bucket(url)
 
     def files(self, most: int) -> RemoteListing:
         """List what is below the URL, or the file at it under its own name.
@@ -165,6 +151,52 @@ class RemoteFiles:
         if size != file.size:
             raise self._error(f"{file.name} has {file.size:,} bytes, of which {size:,} arrived")
 
+    def state(self, name: str) -> RemoteFile | None:
+        """The state of a file now; None if it is not there.
+
+        Raises:
+            ReadError: it cannot be told.
+        """
+        self._system.invalidate_cache()
+
+        def look() -> RemoteFile | None:
+            with suppress(FileNotFoundError):
+                return self._file(name, self._info(self._path(name)))
+            return None
+
+        return self._tried(f"{name} cannot be read", look)
+
+    def put(self, name: str, source: Path) -> None:
+        """Write a file in one step: one that is there is replaced whole.
+
+        Raises:
+            ReadError: it cannot be written.
+        """
+        path = self._path(name)
+
+        def copy() -> None:
+            if self.is_bucket:
+                self._system.put_file(str(source), path)
+            else:
+                self._system.makedirs(path.rpartition("/")[0], exist_ok=True)
+                self._system.put_file(str(source), f"{path}.part")
+                self._system.mv(f"{path}.part", path)
+
+        self._tried(f"{name} cannot be written", copy)
+
+    def remove(self, name: str) -> None:
+        """Remove a file, unless it is gone.
+
+        Raises:
+            ReadError: it cannot be removed.
+        """
+
+        def drop() -> None:
+            with suppress(FileNotFoundError):
+                self._system.rm_file(self._path(name))
+
+        self._tried(f"{name} cannot be removed", drop)
+
     def _path(self, name: str) -> str:
         return f"{self._root}/{name}{self._query}"
 
@@ -208,13 +240,13 @@ class RemoteFiles:
 
     def _file(self, name: str, details: Mapping[str, object]) -> RemoteFile:
         """A file from what a listing says; asked for if that is not its size and state."""
-        if not isinstance(details.get("size"), int) or not _version(details):
+        if not isinstance(details.get("size"), int) or not version_of(details):
             path = self._path(name)
             details = self._tried(f"{name} cannot be read", lambda: self._info(path))
         size = details.get("size")
         if not isinstance(size, int):
             raise self._error(f"{name} has no known size")
-        return RemoteFile(name, size, _version(details), _modified(details))
+        return RemoteFile(name, size, version_of(details), modified_at(details))
 
     def _tried(self, what: str, work: Callable[[], Result]) -> Result:
         """The result of `work`, repeated after failures that may pass.
@@ -226,10 +258,10 @@ class RemoteFiles:
             try:
                 return work()
             except (FileNotFoundError, PermissionError) as error:
-                raise self._error(f"{what}: {_reason(error)}") from error
+                raise self._error(f"{what}: {error_text(error)}") from error
             except Exception as error:
                 if not left:
-                    raise self._error(f"{what}: {_reason(error)}") from error
+                    raise self._error(f"{what}: {error_text(error)}") from error
             time.sleep(pause)
             pause *= 2
         raise AssertionError("unreachable")
@@ -245,59 +277,13 @@ def write_file(url: Url, data: bytes) -> None:
         ReadError: it cannot be written.
         UsageError: no installed library writes there.
     """
-    system, path = _opened(url)
+    system, path = open_url(url)
     try:
         system.pipe_file(path, data)
     except Exception as error:
-        reason = f"cannot be written: {_reason(error)}"
+        reason = f"cannot be written: {error_text(error)}"
         raise ReadError(ProblemKind.UNREADABLE, str(url), reason) from error
-
-
-def _opened(url: Url) -> tuple[AbstractFileSystem, str]:
-    try:
-        import fsspec
-    except ImportError as error:
-        raise UsageError(f"{url}: no package for URLs: {_install(url)}") from error
-    try:
-        system, root = fsspec.core.url_to_fs(url.text, use_listings_cache=False)
-    except ImportError as error:
-        raise UsageError(f"{url}: no package for such URLs: {_install(url)}") from error
-    except Exception as error:  # unknown scheme, missing credentials, no such host
-        raise UsageError(f"{url}: {_reason(error)}") from error
-    return system, str(root).rstrip("/")
-
-
-def _install(url: Url) -> str:
-    return f"pip install 'tf-modelaudit[{_EXTRAS.get(url.scheme, 'remote')}]'"
 
 
 def _own_name(path: str) -> str:
     return path.rpartition("/")[2]
-
-
-def _version(details: Mapping[str, object]) -> str:
-    """What tells this state of a file from others: the server's own name for it, or its time."""
-    modified = _modified(details)
-    written = "" if modified is None else f"modified {modified:.6f}"
-    return next((f"{name} {details[name]}" for name in _VERSIONS if details.get(name)), written)
-
-
-def _modified(details: Mapping[str, object]) -> float | None:
-    """The time of the last change: a number, a date, or a date as HTTP or ISO 8601 write it."""
-    for name in _TIMES:
-        value = details.get(name)
-        if isinstance(value, datetime):
-            return value.timestamp()
-        if isinstance(value, int | float):
-            return float(value)
-        for parse in (datetime.fromisoformat, parsedate_to_datetime):
-            with suppress(ValueError, TypeError):
-                return parse(str(value)).timestamp()
-    return None
-
-
-def _reason(error: Exception) -> str:
-    """An error on one line, with addresses as reports show them: libraries put in whole ones."""
-    said = (error.strerror if isinstance(error, OSError) else None) or str(error)
-    said = _ADDRESS.sub(lambda found: str(Url(found[0])), said)
-    return said.strip().partition("\n")[0][:200] or type(error).__name__

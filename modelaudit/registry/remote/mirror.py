@@ -71,6 +71,7 @@ def mirror(
     limits: Limits,
     selection: Selection,
     source: tuple[FileSource, str] | None = None,
+    apart: str | None = None,
 ) -> Mirror:
     """Copy what may belong to models below `url`, unless an earlier copy is that of the same state.
 
@@ -83,6 +84,7 @@ def mirror(
         limits: `files` bounds the number of files.
         selection: what is left out is not fetched. Each shard has a copy of its own.
         source: what reads the URL, and the server that it is relative to; None for a library.
+        apart: a directory below the URL that is left out: that of our own reports.
 
     Raises:
         UsageError: there is nothing at the URL, or nothing that reads it.
@@ -90,6 +92,9 @@ def mirror(
     """
     remote, server = source or (RemoteFiles(url), "")
     listing = remote.files(limits.files)
+    if apart:
+        below = [file for file in listing.files if not file.name.startswith(f"{apart}/")]
+        listing = replace(listing, files=below)
     directory = CacheDirectory(cache)
     part = f"\0{selection.shard}" if selection.shard else ""
     part += f"\0at {server}" if server else ""

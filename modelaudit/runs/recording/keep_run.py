@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack, suppress
-from pathlib import Path
 
 from msgspec import Struct
 
@@ -15,6 +14,7 @@ from modelaudit.errors import Interrupted, StoreError, UsageError
 from modelaudit.exit_codes import ExitCode
 from modelaudit.registry.cross_model import new_facts
 from modelaudit.registry.output_directory import locked, remove_leftovers, remove_old_reports
+from modelaudit.registry.remote.address import Place
 from modelaudit.report.pages.verdict_trend import LAST
 from modelaudit.result_row import ResultRow
 from modelaudit.runs.cache import model_key
@@ -116,6 +116,7 @@ def keep_run(
             raise
         ran, notes = ended
         _finish(store, run, RunState.COMPLETE, started, ran.code, notes)
+        order.output.publish()
         after_run(ran, run)
         store.mark_reported(run)
         store.forget(order.keep)
@@ -160,9 +161,8 @@ def claim_registry(
     if not owner or owner == registry:
         return
     if not order.moved:
-        said = (
-            f"{order.out} holds the audits of {owner}; use another --out directory for {registry}"
-        )
+        place = order.output.place
+        said = f"{place} holds the audits of {owner}; use another --out directory for {registry}"
         if order.command == "nightly":
             said += ", or add --moved if this is the same registry at a new path"
         raise UsageError(said)
@@ -236,7 +236,7 @@ def _conclude(
         found=found,
         code=code,
         exit_code=code,
-        out=order.out,
+        output=order.output,
         formats=order.formats,
         audited=this.audited,
         since=base.started if base else "",
@@ -244,7 +244,7 @@ def _conclude(
         changes=compare_runs(before, after, newer) if base and (after or found.elsewhere) else (),
         across=new_facts([*before.values()], rows),
         notes=tuple(note for note in notes if base is None or note not in base.notes),
-        beside=other_registry_note(earlier, order.out, this.registry),
+        beside=other_registry_note(earlier, order.output.place, this.registry),
         nightly=order.command == "nightly",
     )
     if ran.nightly:
@@ -272,7 +272,7 @@ def _finish(
     store.finish(run, state, finished=clock.utc_now(), seconds=seconds, exit_code=code, notes=notes)
 
 
-def other_registry_note(runs: Sequence[StoredRun], out: Path, registry: str) -> str:
+def other_registry_note(runs: Sequence[StoredRun], out: Place, registry: str) -> str:
     """A note if the last run into `out` was of another registry, otherwise ""."""
     if not runs or runs[-1].registry == registry:
         return ""

@@ -20,6 +20,7 @@ from modelaudit.errors import StoreError, UsageError
 from modelaudit.facts import Problem, ProblemKind
 from modelaudit.pipeline import incomplete_audit
 from modelaudit.registry.output_directory import write_atomic
+from modelaudit.registry.remote.address import Place
 from modelaudit.report.export.registry import FORMATS, per_model
 from modelaudit.result_row import ResultRow, result_row
 from modelaudit.runs.cache import model_key
@@ -27,7 +28,7 @@ from modelaudit.runs.found_models import FoundModels
 from modelaudit.runs.missing_models import known_target
 from modelaudit.runs.recording.keep_run import BegunRun, keep_run
 from modelaudit.runs.recording.shard_file import NAME, ShardFile, all_found, read_shard
-from modelaudit.runs.run_result import RunOptions, RunResult
+from modelaudit.runs.run_result import Output, RunOptions, RunResult
 from modelaudit.runs.write_reports import ReportOrder, SelectedFormats, report_writer
 from modelaudit.schema import dumps
 from modelaudit.settings import Settings
@@ -43,16 +44,16 @@ STALE = datetime.timedelta(days=1)
 class _CompleteShard(Struct, frozen=True):
     """One complete shard."""
 
-    out: Path
+    out: Output
     file: ShardFile
     run: StoredRun
     rows: dict[ModelKey, ResultRow]
 
 
 def merge(
-    outs: Sequence[Path],
+    outs: Sequence[Output],
     settings: Settings,
-    out: Path,
+    output: Output,
     formats: SelectedFormats,
     *,
     keep: int,
@@ -62,9 +63,9 @@ def merge(
     """Merge the runs over the shards of a registry into one run, with a history of its own.
 
     Args:
-        outs: their output directories, in any order.
+        outs: where they are, in any order.
         settings: waivers, expectations and policies, to say which have no effect.
-        out: output directory of the merged run; reports are linked to, or copied into it.
+        output: where the merged run is; reports are linked to, or copied into it.
         formats: reports on the run as a whole.
         keep: number of runs to keep in its history.
         moved: the registry of the earlier merges has moved to the path of the shards' runs.
@@ -73,24 +74,26 @@ def merge(
     Raises:
         UsageError: a directory is not the output of a shard; they are of different registries; a
             shard occurs twice; none is complete; or an output cannot be written.
-        LockHeld: another run is writing to `out`.
+        LockHeld: another run is writing there.
         StoreError: a history cannot be read or written.
     """
-    if out.resolve() in {each.resolve() for each in outs}:
-        raise UsageError(f"{out} is the output of a shard; choose another directory for --out")
+    if _same(output) in {_same(each) for each in outs}:
+        said = "is the output of a shard; choose another directory for --out"
+        raise UsageError(f"{output.place} {said}")
     files, problems = _shard_files(outs)
-    first, told = next((place, file.told) for place, file in files.items())
-    taken: dict[Shard, Path] = {}
-    for place, file in files.items():
+    first, told = next((each, file.told) for each, file in files.items())
+    taken: dict[Shard, Output] = {}
+    for each, file in files.items():
         theirs = file.told
         if (theirs.registry, theirs.shard.of) != (told.registry, told.shard.of):
             raise UsageError(
-                f"{place} holds shard {theirs.shard} of {theirs.registry}, and "
-                f"{first} shard {told.shard} of {told.registry}"
+                f"{each.place} holds shard {theirs.shard} of {theirs.registry}, and "
+                f"{first.place} shard {told.shard} of {told.registry}"
             )
         if theirs.shard in taken:
-            raise UsageError(f"{taken[theirs.shard]} and {place} both hold shard {theirs.shard}")
-        taken[theirs.shard] = place
+            both = f"{taken[theirs.shard].place} and {each.place}"
+            raise UsageError(f"{both} both hold shard {theirs.shard}")
+        taken[theirs.shard] = each
     parts, incomplete = _complete(files)
     problems += incomplete
     every = [Shard(number, told.shard.of) for number in range(1, told.shard.of + 1)]
@@ -104,12 +107,13 @@ def merge(
     settings = replace(settings, probe=probe)
 
     def store_results(begun: BegunRun) -> None:
+        out = output.folder
         for part in parts:
-            with Store.open_to_read(part.out) as store:
+            with Store.open_to_read(part.out.folder) as store:
                 begun.store.take(begun.run, store.audits(part.run.id))
                 audits = store.results(part.run.id)
                 for place, row in part.rows.items():
-                    _link_reports(part.out, out, row.slug)
+                    _link_reports(part.out.folder, out, row.slug)
                     file = out / "models" / row.slug / FORMATS["json"].file
                     if not file.is_file():  # it was removed from the shard; its history has it
                         write_atomic(file, store.document(audits[place]).encode())
@@ -117,64 +121,72 @@ def merge(
 
     return keep_run(
         *(told.registry, found, settings, created),
-        RunOptions(out, formats, command, moved=moved, keep=keep),
+        RunOptions(output, formats, command, moved=moved, keep=keep),
         store_results=store_results,
         after_run=lambda ran, _: tell(ran),
         interrupted="merged; repeat the merge",
     )
 
 
-def _shard_files(outs: Sequence[Path]) -> tuple[dict[Path, ShardFile], list[Problem]]:
+def _same(output: Output) -> Place:
+    """A place in a form in which equal ones are equal."""
+    place = output.place
+    return place.resolve() if isinstance(place, Path) else place
+
+
+def _shard_files(outs: Sequence[Output]) -> tuple[dict[Output, ShardFile], list[Problem]]:
     """What the runs over shards left, and which directories have no complete run.
 
     Raises:
         UsageError: none has one, a file is damaged, or a directory is given twice.
     """
-    files: dict[Path, ShardFile] = {}
+    files: dict[Output, ShardFile] = {}
     problems = []
-    seen: set[Path] = set()
+    seen: set[Place] = set()
     for out in outs:
-        if out.resolve() in seen:
-            raise UsageError(f"{out} is given twice")
-        seen.add(out.resolve())
-        if file := read_shard(out):
+        if _same(out) in seen:
+            raise UsageError(f"{out.place} is given twice")
+        seen.add(_same(out))
+        if file := read_shard(out.folder):
             files[out] = file
         else:
             said = f"no run with --shard was completed: it has no {NAME}"
-            problems.append(Problem(ProblemKind.UNREADABLE, str(out), said))
+            problems.append(Problem(ProblemKind.UNREADABLE, str(out.place), said))
     if not files:
-        raise UsageError(f"{outs[0]} is not the output of a run with --shard: it has no {NAME}")
+        first = outs[0].place
+        raise UsageError(f"{first} is not the output of a run with --shard: it has no {NAME}")
     return files, problems
 
 
-def _complete(files: dict[Path, ShardFile]) -> tuple[list[_CompleteShard], list[Problem]]:
+def _complete(files: dict[Output, ShardFile]) -> tuple[list[_CompleteShard], list[Problem]]:
     """The shards whose last run is complete, in order, and why the others are not."""
     parts, problems = [], []
     for out, file in sorted(files.items(), key=lambda pair: pair[1].told.shard.number):
         try:
-            with Store.open_to_read(out) as store:
+            with Store.open_to_read(out.folder) as store:
                 last = store.runs()[-1]
                 said = "" if last.is_whole else f"is {last.state.value}"
                 if last.is_whole and last.id != file.told.run:
                     said = f"is not the one that {NAME} is of"
                 if said:
-                    said = f"its last run, of {last.started}, {said}: {out}"
+                    said = f"its last run, of {last.started}, {said}: {out.place}"
                     problems.append(_problem(file.told.shard, said))
                     continue
                 rows = store.rows(last.id)
-                _check_slugs(out, file.told.shard, rows)
+                _check_slugs(out.place, file.told.shard, rows)
                 parts.append(_CompleteShard(out, file, last, rows))
         except (StoreError, IndexError) as error:
             problems.append(_problem(file.told.shard, f"no history: {error}"))
     newest = max((_time(part.run) for part in parts), default=None)
     for part in parts:
         if newest and newest - _time(part.run) > STALE:
-            said = f"its last run is of {part.run.started}; other shards are newer: {part.out}"
+            began = part.run.started
+            said = f"its last run is of {began}; other shards are newer: {part.out.place}"
             problems.append(_problem(part.file.told.shard, said))
     return parts, problems
 
 
-def _check_slugs(out: Path, shard: Shard, rows: Mapping[ModelKey, ResultRow]) -> None:
+def _check_slugs(out: Place, shard: Shard, rows: Mapping[ModelKey, ResultRow]) -> None:
     """Check that reports are inside `models`: the history comes from another machine."""
     for slug in (row.slug for row in rows.values()):
         if slug in ("", "..") or "\0" in slug or Path(slug).name != slug:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from modelaudit.registry.remote.files import _reason
+from modelaudit.registry.remote.library import error_text
 
 
 @pytest.mark.parametrize(
@@ -20,4 +20,4 @@ from modelaudit.registry.remote.files import _reason
     ],
 )
 def test_addresses_are_shown_as_reports_show_them(error, said):
-    assert _reason(error) == said
+    assert error_text(error) == said
