@@ -51,6 +51,16 @@ def layer(
     )
 
 
+def dense(name: str, activation: str = "relu", **more: Json) -> Layer:
+    """A Dense layer of 8 units."""
+    return layer(name, config={"units": 8, "activation": activation, **more})
+
+
+def hidden(activation: str) -> Facts:
+    """A Dense layer with this activation, before a head with softmax."""
+    return chain(dense("hidden", activation), dense("head", "softmax"))
+
+
 def tensor(name: str, shape: tuple[int, ...] = (4, 2), stats: TensorStats = ORDINARY) -> Tensor:
     """A float32 weight."""
     size = 1

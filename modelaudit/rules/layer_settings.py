@@ -271,13 +271,11 @@ def _without_effect(graph: LayerGraph, takers: Mapping[str, tuple[str, ...]], la
     return has(behind.class_name, Trait.BATCH_NORMALISATION) and activation_of(layer) == "linear"
 
 
-def _dense(name: str, activation: str = "relu", **more: Json) -> Layer:
-    return examples.layer(name, config={"units": 8, "activation": activation, **more})
-
-
 def _normalized(momentum: float = 0.99, *, use_bias: bool = False) -> Facts:
     norm = examples.layer("norm", "BatchNormalization", {}, {"momentum": momentum})
-    return examples.chain(_dense("hidden", "linear", use_bias=use_bias), norm, _dense("head"))
+    return examples.chain(
+        examples.dense("hidden", "linear", use_bias=use_bias), norm, examples.dense("head")
+    )
 
 
 def _normalised(adapted: bool) -> Facts:

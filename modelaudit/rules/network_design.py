@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from modelaudit.facts import Json, Layer
+from modelaudit.facts import Layer
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.layer_classes import Trait, has
 from modelaudit.measures.architecture.layer_graph import LayerGraph
@@ -205,15 +205,6 @@ def _named(layers: list[Layer]) -> str:
     return names + (" and others" if len(layers) > 3 else "")
 
 
-def _dense(name: str, activation: str = "relu") -> Layer:
-    config: dict[str, Json] = {"units": 8, "activation": activation}
-    return examples.layer(name, config=config)
-
-
-def _stack(activation: str) -> Facts:
-    return examples.chain(_dense("hidden", activation), _dense("head", "softmax"))
-
-
 _NEEDS = (Need.ARCHITECTURE,)
 
 RULES = (
@@ -230,7 +221,7 @@ RULES = (
         "has, it computes what one layer of that kind can compute.",
         fix='Give the hidden layers an activation, such as activation="relu", and train again.',
         check=_linear,
-        bad=lambda: _stack("linear"),
-        good=lambda: _stack("relu"),
+        bad=lambda: examples.hidden("linear"),
+        good=lambda: examples.hidden("relu"),
     ),
 )

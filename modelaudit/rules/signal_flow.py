@@ -199,14 +199,6 @@ def relu_code(layer: Layer) -> str:
     return f'keras.layers.{layer.class_name}({shape}, activation="relu", name={layer.name!r})'
 
 
-def _dense(name: str, activation: str = "relu") -> Layer:
-    return examples.layer(name, config={"units": 8, "activation": activation})
-
-
-def _hidden(activation: str) -> Facts:
-    return examples.chain(_dense("hidden", activation), _dense("head", "softmax"))
-
-
 _NEEDS = (Need.ARCHITECTURE,)
 
 RULES = (
@@ -225,8 +217,8 @@ RULES = (
         "or in NaN.",
         fix='Use activation="relu" in hidden layers, "tanh" in recurrent ones, and train again.',
         check=_vanishing,
-        bad=lambda: _hidden("softmax"),
-        good=lambda: _hidden("relu"),
+        bad=lambda: examples.hidden("softmax"),
+        good=lambda: examples.hidden("relu"),
         references=("Glorot, Bengio (2010)", "Pascanu, Mikolov, Bengio (2013)"),
     ),
 )

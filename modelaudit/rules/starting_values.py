@@ -163,12 +163,8 @@ class _StartingSizes:
         return math.log10(inputs) + 2 * math.log10(max(spreads))
 
 
-def _dense(name: str, activation: str = "relu") -> Layer:
-    return examples.layer(name, config={"units": 8, "activation": activation})
-
-
 def _deep(initializer: str) -> Facts:
-    layers = [_dense(f"hidden_{n}") for n in range(32)]
+    layers = [examples.dense(f"hidden_{n}") for n in range(32)]
     kernels = tuple(
         Kernel(
             *(layer.route, f"{layer.route}/kernel", "dense", "io", 0, (8, 8)),
@@ -176,7 +172,7 @@ def _deep(initializer: str) -> Facts:
         )
         for layer in layers
     )
-    facts = examples.chain(*layers, _dense("head", "softmax"))
+    facts = examples.chain(*layers, examples.dense("head", "softmax"))
     return replace(facts, artifact=replace(facts.artifact, kernels=kernels))
 
 
