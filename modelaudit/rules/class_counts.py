@@ -47,7 +47,9 @@ def _labels(rule: Rule, facts: Facts) -> Iterator[Finding]:
     effect = "the last ones are never predicted" if units < n else "some predictions have no name"
     yield rule.finding(
         f"{head.route} has {counted(units, 'output', 'outputs')}, but {file} has "
-        f"{counted(n, 'name', 'names')}: {effect}, or the names belong to another model.",
+        f"{counted(n, 'name', 'names')}: {effect}, or the names belong to another model"
+        + ", unless one output is of a background or a blank, without a name" * (units == n + 1)
+        + ".",
         file=file,
         route=head.route,
         evidence={"measured": units, "unit": "units", "expected": n, "file": file},

@@ -22,6 +22,7 @@ from modelaudit.rules.model import Facts, Family, Need, NotRelevant, Rule
 from modelaudit.runtimes.profile import numbers
 from modelaudit.thresholds.weights import QUANTIZED_RANGE
 
+_EDGE_TPU = "edgetpu-custom-op"  # what edgetpu_compiler writes
 # Custom operators of the interpreter, and of the delegate (XNNPACK) that it uses by default.
 _SUPPLIED = frozenset(
     {
@@ -93,6 +94,17 @@ def lacked_operators(lite: LiteModel) -> tuple[list[str], list[str]]:
 
 def _operators(rule: Rule, facts: Facts) -> Iterator[Finding]:
     custom, flex = lacked_operators(_lite(facts))
+    if _EDGE_TPU in custom:
+        custom.remove(_EDGE_TPU)
+        yield rule.finding(
+            f"The model was compiled for an Edge TPU: {_EDGE_TPU} runs there only.",
+            evidence={"measured": 1, "unit": "operators", "operators": [_EDGE_TPU]},
+            key="edge-tpu",
+            severity=Severity.INFO,
+            fix="Load it with the delegate, "
+            'tf.lite.experimental.load_delegate("libedgetpu.so.1"), or use the model that it was '
+            "compiled from.",
+        )
     if custom:
         yield rule.finding(
             f"The interpreter has no operator {_listed(custom)}: an application must supply "

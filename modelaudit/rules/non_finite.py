@@ -63,7 +63,10 @@ def _is_limit(facts: Facts, tensor: Tensor, layer: Layer | None) -> bool:
     numbered = role.isdecimal() and not (layer and layer.custom)
     applied = {name for kernel in facts.artifact.kernels for name in (kernel.tensor, kernel.bias)}
     usual = role in REAL_ROLES or numbered or tensor.name in applied
-    if stats is None or stats.infinite < stats.nonfinite or usual:
+    # An optimizer keeps averages, of its shape, of what is learnt.
+    slots = {t.shape for t in facts.artifact.tensors if t.role == "optimizer"}
+    learnt = len(tensor.shape) > 1 and tensor.role == "weight" and tensor.shape in slots
+    if stats is None or stats.infinite < stats.nonfinite or usual or learnt:
         return False
     return stats.minimum == stats.maximum or stats.nonfinite == tensor.size
 

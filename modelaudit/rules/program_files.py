@@ -39,6 +39,8 @@ def executable_severity(path: str, head: bytes, *, read: bool = False) -> tuple[
     suffixes = {f".{part}" for part in name.split(".")[1:][-2:]}
     if read and suffixes & _PICKLES & _TOLD_BY_BYTES:
         return "named like a pickle, which its first bytes do not show", Severity.LOW
+    if read and ".jar" in suffixes:  # a zip file by its first bytes
+        return "named like a Java program", Severity.LOW
     suffixes -= _TOLD_BY_BYTES if read else set()
     if suffixes & _NATIVE:
         return "native code", Severity.HIGH

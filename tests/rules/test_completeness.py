@@ -186,6 +186,11 @@ def test_infinite_values_of_masks_and_records_are_no_damage(name, nan, most, sev
     tensors = (examples.tensor(name, (3, 4), stats),)
     (found,) = run_rule(rule("MA111"), Facts(examples.model(tensors=tensors))).findings
     assert found.severity.value == severity
+    # An optimizer's state of the shape says that it was learnt, whatever it is called.
+    slot = replace(examples.tensor("optimizer/vars/2", (3, 4)), role="optimizer")
+    made = Facts(examples.model(tensors=(*tensors, slot)))
+    (found,) = run_rule(rule("MA111"), made).findings
+    assert found.severity.value == "high"
 
 
 @pytest.mark.parametrize(

@@ -123,6 +123,7 @@ def test_a_sound_config_is_not_called_what_its_hostile_twin_is(pair):
     [
         ("assets/vocab.pt", "asset", ["low"]),
         ("assets/shop.example.com.txt", "asset", []),
+        ("assets/run.jar", "asset", ["low"]),
         ("assets/start.sh", "asset", ["medium"]),
         ("assets/words.pkl", "asset", ["high"]),
         ("vocab.pt", "foreign", ["high"]),

@@ -74,6 +74,7 @@ def custom(name, code=32):
     [
         ("Mine", 32, Severity.MEDIUM),
         ("FlexErf", 32, Severity.LOW),
+        ("edgetpu-custom-op", 32, Severity.INFO),
         ("", 999, Severity.MEDIUM),
         ("TFLite_Detection_PostProcess", 32, None),
         ("Convolution2DTransposeBias", 32, None),

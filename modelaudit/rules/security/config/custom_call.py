@@ -5,13 +5,17 @@ from __future__ import annotations
 import keyword
 from collections.abc import Iterable
 
-from modelaudit.facts import Artifact
+from modelaudit.facts import Artifact, Format
 from modelaudit.file_formats import Content, formats
 from modelaudit.rules.model import Facts
 from modelaudit.runtimes.model import LoadCall, Prediction
 from modelaudit.runtimes.saved_config import passed
 
 _CODE = "Get the code of {names} from the author, read it, and pass it when you load the model.\n\n"
+_UNBUILT = (
+    "\n\nIf this raises that a layer was never built, the build() of the class around it has to call "
+    "that layer's build()."
+)
 _MOST = 8  # names in a call
 _WHOLE = formats(Content.MODEL)
 
@@ -39,7 +43,8 @@ def loading_fix(facts: Facts, names: Iterable[str]) -> str:
         return ""
     keras = "tf_keras as keras" if chosen.runtime.startswith("tf-keras") else "keras"
     lines = [f"import {keras}", *call]
-    return _CODE.format(names=", ".join(classes)) + "\n".join(f"    {line}" for line in lines)
+    code = _CODE.format(names=", ".join(classes)) + "\n".join(f"    {line}" for line in lines)
+    return code + _UNBUILT * (facts.artifact.format is Format.KERAS_ARCHIVE)
 
 
 def _needs_only(prediction: Prediction, classes: list[str]) -> bool:
