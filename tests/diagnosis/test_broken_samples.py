@@ -16,6 +16,7 @@ from modelaudit.rules.catalogue import CATALOGUE
 from modelaudit.rules.engine import run_rules
 from modelaudit.settings import Settings
 from modelaudit.structs import replace
+from tests.made.training import train
 
 pytestmark = pytest.mark.slow
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -57,7 +58,7 @@ def raised_bias(model, images):
     """Raise the bias of class 3 until most images get this class, but not all."""
     head = model.layers[-1]
     kernel, bias = head.get_weights()
-    scores = np.log(model.predict(images, verbose=0))  # up to a number for each image
+    scores = np.log(np.asarray(model(images)))  # up to a number for each image
     for by in np.arange(1.0, 60.0, 0.5):
         raised = by * (np.arange(10) == 3)
         if 0.75 <= np.mean((scores + raised).argmax(axis=1) == 3) <= 0.95:
@@ -248,8 +249,7 @@ def test_after_short_training_statistics_have_not_converged(probe, digits, tmp_p
     taught += [keras.layers.GlobalMaxPooling2D(), keras.layers.Dense(10, "softmax")]
     model = keras.Sequential(taught)
     model.compile("sgd", "sparse_categorical_crossentropy")
-    for _ in range(steps):
-        model.train_on_batch(x, y)
+    train(model, x, y, steps=steps, batch=128)
     first, *_ = causes(model, x, tmp_path, probe)
     assert first.cause == "bn-statistics-unsettled"
     said = re.search(r"about (\d+) steps with a momentum of 0\.98", first.evidence[0].text)

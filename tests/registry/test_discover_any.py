@@ -40,7 +40,7 @@ def grow(directory, tree):
 @example({"saved_model.pb": b"", "export.meta": b""})
 @example({"m.index": b"", "checkpoint": b""})
 @settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_every_file_is_a_row_or_counted_or_named(tmp_path_factory, tree):
     """For any tree: no exception, one row per path, and no file without an entry."""

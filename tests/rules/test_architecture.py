@@ -41,11 +41,11 @@ def test_windows_over_one_position(k, tmp_path):
         model = sequential(k, (8, 8, 1), first, after, layers.Flatten(), layers.Dense(1))
         assert codes(LATE, model, tmp_path) == ([("MA316", "low")] if late else [])
         x = np.random.default_rng(0).normal(size=(3, 8, 8, 1))
-        before = model.predict(x, verbose=0)
+        before = np.asarray(model(x))
         kernel, bias = model.get_layer("after").get_weights()
         kernel[[0, 0, 0, 1, 1, 2, 2, 2], [0, 1, 2, 0, 2, 0, 1, 2]] = 7.0  # all but the middle
         model.get_layer("after").set_weights([kernel, bias])
-        assert np.array_equal(before, model.predict(x, verbose=0)) is late
+        assert np.array_equal(before, np.asarray(model(x))) is late
     for window, larger in ((4, False), (5, True)):
         wide = layers.Conv2D(4, window, padding="same")
         model = sequential(k, (4, 4, 1), wide, layers.Flatten(), layers.Dense(1))
@@ -64,11 +64,11 @@ def test_attention_to_a_single_position(k, tmp_path):
         model = k.Model(given, out)
         assert codes(LATE, model, tmp_path) == ([("MA316", "low")] if alone else [])
         x = np.random.default_rng(0).normal(size=(3, steps, 6))
-        before = model.predict(x, verbose=0)
+        before = np.asarray(model(x))
         for weight in attention.weights:
             if "query" in weight.path or "key" in weight.path:
                 weight.assign(weight + 1.0)
-        assert np.allclose(before, model.predict(x, verbose=0), atol=1e-5) is alone
+        assert np.allclose(before, np.asarray(model(x)), atol=1e-5) is alone
     # A summary of many positions by one query attends to all of them.
     query, values = layers.Input((1, 6)), layers.Input((5, 6))
     summed = layers.MultiHeadAttention(2, 3)(query, values)

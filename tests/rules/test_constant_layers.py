@@ -67,5 +67,5 @@ def test_outputs_reported_as_constant_are_constant(k):
     x = np.random.default_rng(0).normal(size=(9, 12, 6))
     for expected, output in networks(k):
         model = k.Model(k.utils.get_source_inputs(output)[0], output)
-        same = np.ptp(model.predict(x, verbose=0), axis=0).max() == 0
+        same = np.ptp(np.asarray(model(x)), axis=0).max() == 0
         assert same == (expected == [("MA305", "high")])

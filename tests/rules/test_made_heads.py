@@ -21,6 +21,7 @@ from modelaudit.rules.model import Facts
 from modelaudit.rules.training_steps import adam
 from modelaudit.settings import Settings
 from modelaudit.structs import replace
+from tests.made.training import train
 from tests.rules.test_made_designs import HEAD, dense, found, layer, names
 
 SCORES = dense(5, "linear", name="scores")
@@ -292,7 +293,7 @@ def test_operations_as_keras_saves_them(keras, tmp_path):
         x = keras.layers.Dense(16, activation="relu")(given)
         model = keras.Model(given, activation(keras.layers.Dense(1)(x)))
         model.compile("adam", "binary_crossentropy")
-        model.fit(np.random.rand(32, 8), np.ones(32), verbose=0)
+        train(model, np.random.rand(32, 8), np.ones((32, 1)), steps=1)
         model.save(tmp_path / name)
         facts = static_facts(tmp_path / name, Settings())
         return {c for c in ("MA305", "MA306") if run_rule(rule(c), facts).findings}

@@ -9,6 +9,7 @@ import pytest
 
 from modelaudit.rules import metric_mismatches, training_settings
 from modelaudit.rules.catalogue import rule
+from tests.made.training import train
 from tests.rules.saved import codes, sequential
 
 RULES = (*training_settings.RULES, *metric_mismatches.RULES)
@@ -150,8 +151,7 @@ def test_both_formats_judge_learning_rates_alike(tmp_path):
             hidden = k.layers.Dense(8, "relu", bias_initializer=start)
             last = k.layers.Dense(1, "relu", bias_initializer=start)
             model = sequential(k, (6,), hidden, last, optimizer=optimizer(), loss="mse")
-            for _ in range(2):
-                model.train_on_batch(x, 0.1 * x[:, :1])
+            train(model, x, 0.1 * x[:, :1], steps=2, batch=16)
             for suffix in ("keras", "h5"):
                 seen = codes([*RULES, rule("MA431")], model, tmp_path, (suffix,))
                 if [severity for _, severity in seen] != expected:
@@ -202,6 +202,10 @@ def test_what_is_reported_as_untrainable_does_not_learn(name):
     y = (x[:, 0] > 0).astype("float32")
     y = np.eye(3)[y.astype(int)] if head["units"] == 3 else y
     model = sequential(keras, (6,), keras.layers.Dense(**head), **options)
-    before = np.square(model.predict(x, verbose=0).reshape(y.shape) - y).mean()
-    model.fit(x, y, epochs=8, verbose=0)
-    assert np.square(model.predict(x, verbose=0).reshape(y.shape) - y).mean() > before * 0.8
+
+    def error():
+        return np.square(np.asarray(model(x)).reshape(y.shape) - y).mean()
+
+    before = error()
+    train(model, x, y.reshape(256, -1), epochs=8)
+    assert error() > before * 0.8

@@ -66,7 +66,7 @@ def pooled(tmp_path_factory):
         "embedding": lambda: layers.Embedding(5, 3, mask_zero=True),
         "own": Doubled,
         "convolution": lambda: layers.Conv1D(3, 2),
-        "bidirectional": lambda: layers.Bidirectional(layers.GRU(2, return_sequences=True)),
+        "bidirectional": lambda: layers.Bidirectional(layers.SimpleRNN(2, return_sequences=True)),
         "model": lambda: keras.Sequential([layers.Dense(2)]),
         "lambda": lambda: layers.Lambda(lambda value: value + 1.0),
     }

@@ -10,6 +10,7 @@ import pytest
 
 from modelaudit.formats.reader import read
 from modelaudit.settings import Limits
+from tests.made.training import train
 
 pytestmark = pytest.mark.slow
 
@@ -30,7 +31,7 @@ def model():
         name="written",  # automatic names depend on models made by other tests
     )
     model.compile("adam", "mse")
-    model.fit(np.ones((4, 8, 8, 1)), np.ones((4, 3)), verbose=0)
+    train(model, np.ones((4, 8, 8, 1)), np.ones((4, 3)), steps=1)
     return model
 
 
