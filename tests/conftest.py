@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import site
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -16,6 +17,7 @@ from hypothesis import settings as profile
 from modelaudit.probe import run
 from modelaudit.probe.child.zygote import cheap_imports
 from modelaudit.runs import repair
+from modelaudit.settings import installation
 from tests.command_line import ROOT, run_command
 from tests.made import files
 from tests.page_commands import pages_run
@@ -113,6 +115,22 @@ def shared_runtimes() -> Iterator[None]:
     with ExitStack() as stack, pytest.MonkeyPatch.context() as patch:
         for module in (run, repair):
             patch.setattr(module, "start_runtime", start)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def known_plugins() -> Iterator[None]:
+    """Commands need not look through all installed packages for plug-ins each time, if these are
+    the packages of the environment.
+    """
+    real, packages = installation.plugin_declarations, site.getsitepackages
+    known = real()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            installation,
+            "plugin_declarations",
+            lambda: known if site.getsitepackages is packages else real(),
+        )
         yield
 
 

@@ -10,7 +10,6 @@ import re
 import site
 import sys
 from collections.abc import Iterable, Iterator
-from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -73,14 +72,13 @@ def require(modules: Iterable[str], purpose: str, otherwise: str = "", *, adds: 
         )
 
 
-@cache
 def plugin_declarations() -> tuple[Path, ...]:
     """The lists of entry points that name plug-ins (docs/plugins.md).
 
     Only of packages that are installed in the environment: a directory that the path also has, such
     as the current one, may be the one that is audited. Of a distribution that is installed twice,
     only the one whose modules are imported; versions in one directory, which share their modules,
-    all count. Imports nothing, since most have none; looked for once in a process.
+    all count. Imports nothing, since most have none.
     """
     users = [site.getusersitepackages()] if site.ENABLE_USER_SITE else []
     order = {each: place for place, each in reversed([*enumerate(sys.path)])}

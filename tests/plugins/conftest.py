@@ -11,7 +11,6 @@ from modelaudit.formats import plugin_formats
 from modelaudit.plugins import loading
 from modelaudit.report.export import registry
 from modelaudit.rules import catalogue
-from modelaudit.settings.installation import plugin_declarations
 from tests.plugins.installing import EXAMPLE
 
 
@@ -40,14 +39,12 @@ def packages(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "path", [*sys.path, str(folder)])
     monkeypatch.setattr(loading, "_loaded", [])
     loading.load.cache_clear()
-    plugin_declarations.cache_clear()
     monkeypatch.setattr(catalogue, "_added", [])
     monkeypatch.setattr(catalogue, "_sources", [])
     monkeypatch.setattr(plugin_formats, "_added", [])
     before, formats = set(sys.modules), [*registry.FORMATS]
     yield folder
     loading.load.cache_clear()
-    plugin_declarations.cache_clear()
     for name in set(registry.FORMATS) - {*formats}:
         del registry.FORMATS[name]
     for name in set(sys.modules) - before:

@@ -146,6 +146,6 @@ def test_an_escaped_audit_still_equals_the_previous_one():
     made = render_pdf(audit, samples.RULES, previous=audit)
     shown = " ".join(pypdf.PdfReader(io.BytesIO(made)).pages[0].extract_text().split())
     assert "The verdict is still Fail. Findings: 29 unchanged." in shown
-    first = render_pdf(audit, samples.RULES, first=True)
+    first = render_pdf(blank, samples.RULES, first=True)
     shown = " ".join(pypdf.PdfReader(io.BytesIO(first)).pages[0].extract_text().split())
     assert "there is no earlier audit of this model" in shown

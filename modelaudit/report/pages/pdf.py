@@ -12,6 +12,7 @@ import unicodedata
 from collections.abc import Iterator, Set
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from html import escape
 from pathlib import Path
 
 import pydyf
@@ -121,12 +122,16 @@ def render_pdf(
             before = _spelled(previous, missing) if previous else None
             return view.build(_spelled(audit, missing), rules, before, first=first)
 
-        joined = _joined(audit)
-        shown = _charts_spelled(report or spelled(set()), audit, joined)
-        made, missing = _write(page(shown), audit, created)
-        if missing:
-            shown = _charts_spelled(spelled(missing), audit, joined and joined | missing)
-            made, _ = _write(page(shown).translate(_written_out(missing)), audit, created)
+        used = _characters(audit)
+        joined, missing = _joined(used), _without_glyphs(used, style)
+        while True:
+            shown = report if report and not missing else spelled(missing)
+            shown = _charts_spelled(shown, audit, joined and joined | missing)
+            written = page(shown).translate(_written_out(missing))
+            made, more = _write(written, audit, created)
+            if more <= missing:
+                break
+            missing |= more
     return made
 
 
@@ -135,7 +140,7 @@ def _write(page: str, audit: Audit, created: datetime) -> tuple[bytes, set[int]]
     missing: set[int] = set()
 
     def finish(document: Document, pdf: pydyf.PDF) -> None:
-        missing.update(point for font in document.fonts.values() for point in font.missing)
+        missing.update(_missing(document))
         pdf_structure.finish(pdf)
 
     attachment = Attachment(  # a new one each time: WeasyPrint consumes them
@@ -151,6 +156,24 @@ def _write(page: str, audit: Audit, created: datetime) -> tuple[bytes, set[int]]
         finisher=finish, pdf_variant="pdf/a-3a", attachments=[attachment]
     )
     return made, missing
+
+
+def _missing(document: Document) -> set[int]:
+    return {point for font in document.fonts.values() for point in font.missing}
+
+
+def _without_glyphs(used: Set[str], style: str) -> set[int]:
+    """The code points that no font on this machine has a glyph for, by a page of them alone.
+
+    A report with others is laid out twice; that page takes a hundredth of the time.
+    """
+    missing: set[int] = set()
+    letters = escape(" ".join(sorted(each for each in used if not each.isascii())))
+    if letters:
+        page = f"<style>{style}</style><p>{letters}</p><code>{letters}</code>"
+        document = HTML(string=page, base_url=None, url_fetcher=fetch_bundled)
+        document.write_pdf(finisher=lambda made, _: missing.update(_missing(made)))
+    return missing
 
 
 def _written_out(points: Set[int]) -> dict[int, str]:
@@ -171,9 +194,12 @@ def _spelled(audit: Audit, points: Set[int]) -> Audit:
     return schema.loads(data.translate(in_json))
 
 
-def _joined(audit: Audit) -> set[int]:
-    """The code points in an audit that are right-to-left or combining."""
-    used = set(json.dumps(schema.to_json(audit), ensure_ascii=False))
+def _characters(audit: Audit) -> set[str]:
+    return set(json.dumps(schema.to_json(audit), ensure_ascii=False))
+
+
+def _joined(used: Set[str]) -> set[int]:
+    """The code points that are right-to-left or combining."""
     return {
         ord(c)
         for c in used
