@@ -12,7 +12,6 @@ import unicodedata
 from collections.abc import Iterator, Set
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from html import escape
 from pathlib import Path
 
 import pydyf
@@ -168,7 +167,7 @@ def _without_glyphs(used: Set[str], style: str) -> set[int]:
     A report with others is laid out twice; that page takes a hundredth of the time.
     """
     missing: set[int] = set()
-    letters = escape(" ".join(sorted(each for each in used if not each.isascii())))
+    letters = " ".join(sorted(each for each in used if each.isprintable() and not each.isascii()))
     if letters:
         page = f"<style>{style}</style><p>{letters}</p><code>{letters}</code>"
         document = HTML(string=page, base_url=None, url_fetcher=fetch_bundled)
