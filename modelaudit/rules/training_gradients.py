@@ -17,6 +17,7 @@ from modelaudit.rules.network_heads import activation_of, saved_graph
 from modelaudit.rules.signal_flow import sigmoid_depths
 from modelaudit.rules.training_reach import require_steps
 from modelaudit.rules.training_steps import adam, compiled_state
+from modelaudit.rules.training_traces import without_state
 from modelaudit.thresholds.design import SIGMOIDS
 from modelaudit.thresholds.training import (
     ALIVE,
@@ -59,6 +60,17 @@ def _ratio(each: WeightMoments, largest: float) -> float | None:
 def _no_gradient(rule: Rule, facts: Facts) -> Iterator[Finding]:
     assert facts.measurements is not None
     measured = facts.measurements
+    if left := without_state(facts.artifact, measured.initialization):
+        yield rule.finding(
+            f"The optimizer keeps nothing of {', '.join(each.route for each in left[:5])}, whose "
+            "biases are exactly at their initial values, although it trained others and the graph "
+            "calls them trainable: the loss does not depend on them, or they were left out of training.",
+            route=left[0].route,
+            evidence={"measured": len(left), "unit": "kernels without state"},
+            fix="See whether their output leads to the loss. If they are to be trained, connect them, "
+            "and train again.",
+        )
+        return
     state, moments = trained_moments(facts)
     units = [*_silent_units(rule, facts, state)]
     yield from units

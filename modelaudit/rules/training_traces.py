@@ -103,6 +103,24 @@ def reached(artifact: Artifact, kernel: KernelInitialization) -> bool | None:
     return any(first or second for first, second in own) if own else None
 
 
+def without_state(
+    artifact: Artifact, kernels: Sequence[KernelInitialization]
+) -> tuple[KernelInitialization, ...]:
+    """Trainable kernels that an optimizer which moved others keeps nothing of, with biases at 0.
+
+    An optimizer of TensorFlow 1 makes its slots for the weights that the loss depends on.
+    """
+    kept = _with_state(artifact) if optimizer_moved(artifact) else ()
+    return tuple(
+        kernel
+        for kernel in kernels
+        if kept
+        and kernel.tensor not in kept
+        and kernel.tests.get("trainable") is True
+        and kernel.tests.get("bias_initial") is True
+    )
+
+
 def frozen_norms(artifact: Artifact) -> set[str]:
     """Routes of layers that the architecture, the list of trainable variables, or the references
     of the optimizer's state call frozen.

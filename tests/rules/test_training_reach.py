@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from modelaudit.facts import TensorStats
+from modelaudit.findings import Severity
 from modelaudit.formats.io.file_window import FileWindow
 from modelaudit.formats.io.tensor_stats import FileArray, summarise
 from modelaudit.measures.optimizer_state import (
@@ -16,17 +17,19 @@ from modelaudit.measures.optimizer_state import (
     _summed,
     optimizer_state,
 )
+from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
 from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
 from modelaudit.rules.initial_values import left_initial
+from modelaudit.rules.model import Facts
 from modelaudit.rules.training_extent import short
 from modelaudit.rules.training_gradients import _silent_units
 from modelaudit.rules.training_reach import hardly_moved, trained_slightly
 from modelaudit.rules.training_steps import adam
 from modelaudit.settings import Limits
 from modelaudit.structs import replace
-from tests.rules.initial_kernels import drawn, moved
+from tests.rules.initial_kernels import drawn, model, moved
 from tests.thresholds.test_training_extent import barely
 
 
@@ -184,3 +187,28 @@ def test_layers_are_walked_through_as_often_for_many_biases_as_for_few():
             trained_slightly(artifact, kernel)
         walks.append(Walked.walks)
     assert walks[0] == walks[1]
+
+
+@pytest.mark.parametrize(
+    ("bias", "trainable", "slots", "told"),
+    [
+        (True, True, "ac", True),
+        (False, True, "ac", False),  # its bias moved: another optimizer trained it
+        (None, True, "ac", False),
+        (True, False, "ac", False),  # frozen
+        (True, True, "abc", False),
+        (True, True, "", False),  # plain gradient descent keeps nothing
+    ],
+)
+def test_an_optimizer_keeps_nothing_of_what_the_loss_does_not_depend_on(
+    bias, trainable, slots, told
+):
+    state = [examples.tensor(f"{name}/kernel/Adam", (48, 96)) for name in slots]
+    artifact = model()
+    tensors = (*artifact.tensors, *(replace(each, role="optimizer") for each in state))
+    kernels = (moved("a"), drawn("b", bias=bias, trainable=trainable), moved("c"))
+    measured = Measurements(initialization=kernels)
+    facts = Facts(replace(artifact, tensors=tensors), measurements=measured)
+    findings = run_rule(rule("MA433"), facts).findings
+    assert [each.severity for each in findings] == [Severity.MEDIUM] * told
+    assert all("keeps nothing of b, whose" in each.detail for each in findings)
