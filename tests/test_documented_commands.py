@@ -7,13 +7,14 @@ run the others, this module among them; `ELSEWHERE` the few that no test can run
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.command_line import ROOT
+from tests.command_line import ROOT, run_command
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 PAGES += [ROOT / "contrib" / "example-plugin" / "README.md"]
@@ -23,7 +24,7 @@ EXECUTED = {
     "docs/fleet.md": ("tests/cli/test_fleet_page.py", 1),
     "docs/formats.md": ("tests/cli/test_formats_page.py", 9),
     "docs/provenance.md": ("tests/signing/test_provenance_page.py", 2),
-    "docs/registries.md": ("tests/cli/test_registries_page.py", 2),
+    "docs/registries.md": ("tests/cli/test_registries_page.py", 3),
     "docs/repair.md": ("tests/repairs/test_registry.py", 4),
     "docs/restore.md": ("tests/cli/commands/test_diff_exports.py", 1),
     "docs/guide.md": ("tests/test_documented_commands.py", 5),
@@ -103,6 +104,9 @@ def commands(name: str) -> list[str]:
     return lines
 
 
+SETTINGS = {"MODELAUDIT_NO_PROBE": "1", "MODELAUDIT_FORMAT": "json", "NO_COLOR": "1"}
+
+
 def run(line: str, folder: Path, shell: str = "bash") -> subprocess.CompletedProcess[str]:
     """Run a line of a page in `folder`, where `modelaudit` runs no models."""
     program = folder / "bin" / "modelaudit"
@@ -110,12 +114,9 @@ def run(line: str, folder: Path, shell: str = "bash") -> subprocess.CompletedPro
     lines = ("from modelaudit.cli import main", "main()")
     program.write_text("\n".join((f"#!{sys.executable}", *lines, "")))
     program.chmod(0o755)
-    env = {
+    env = SETTINGS | {
         "PATH": f"{program.parent}:/usr/local/bin:/usr/bin:/bin",
         "PYTHONPATH": str(ROOT),
-        "MODELAUDIT_NO_PROBE": "1",
-        "MODELAUDIT_FORMAT": "json",
-        "NO_COLOR": "1",
         "HOME": str(folder),
     }
     return subprocess.run(
@@ -129,7 +130,11 @@ def test_the_commands_of_the_page_work(name, sound):
     lines = [line for line in commands(name) if line.startswith("modelaudit ")]
     assert len(lines) >= 3
     for line in lines:
-        ran = run(line, sound.parent)
+        if set(line) & set("|&;<>$*"):  # it is for a shell
+            ran = run(line, sound.parent)
+        else:
+            words = shlex.split(line, comments=True)[1:]
+            ran = run_command(*words, cwd=sound.parent, env=SETTINGS | {"HOME": str(sound.parent)})
         assert (ran.returncode, ran.stderr) == (0, ""), line
 
 

@@ -1,4 +1,4 @@
-"""Training of small networks of Keras 3, at a third of the cost of `fit`."""
+"""Training of small networks, at a third of the cost of `fit`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def train(model, x, y, *, epochs=1, batch=32, steps=None):
     A step costs a hundredth in a traced function, and to trace it as much as ten steps.
 
     Args:
-        model: of Keras 3, with an optimizer and a loss.
+        model: of Keras 3 or tf-keras, with an optimizer and a loss.
         x: inputs.
         y: targets.
         epochs: passes over all whole batches.

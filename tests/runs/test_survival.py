@@ -107,12 +107,12 @@ def wait_for_results(process: subprocess.Popen[str], log: Path, count: int) -> N
 
 
 @pytest.mark.slow
-def test_killed_at_ten_moments(tmp_path):
+def test_killed_at_six_moments(tmp_path):
     models, out, log = registry(tmp_path / "models", 8), tmp_path / "out", tmp_path / "log.jsonl"
     assert finish(start(arguments(models, out)))[0] == 0
     rng = random.Random(7)
     cut_short = 0
-    for attempt in range(10):
+    for attempt in range(6):
         rewrite(models, attempt)
         log.unlink(missing_ok=True)
         with Store.open(out) as store:
@@ -131,7 +131,7 @@ def test_killed_at_ten_moments(tmp_path):
             kept = {p.path: row.sha256 for p, row in store.rows(after[-1].id).items()}
             cut_short += after[-1].state is RunState.RUNNING
         assert done.items() <= kept.items(), "a result was reported done and lost"
-    assert cut_short >= 3, "the signals came too late to tell anything"
+    assert cut_short >= 2, "the signals came too late to tell anything"
     code, stdout, stderr = finish(start(arguments(models, out)))
     assert (code, stderr) == (0, "")
     # Compared with the last reported run: the last one if the signal came too late, or an older

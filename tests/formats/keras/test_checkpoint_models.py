@@ -14,6 +14,7 @@ from modelaudit.formats.keras.config import parse_architecture
 from modelaudit.formats.reader import read
 from modelaudit.schema import Audit
 from modelaudit.settings import Limits
+from tests.made.training import train
 
 pytestmark = pytest.mark.slow
 CODES = {"MA124", "MA112", "MA113", "MA114", "MA210", "MA407", "MA408"}
@@ -35,7 +36,7 @@ def audits(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Audit]:
             hidden = layers.Dense(8, activation="relu")(start)
             model = library.Model(start, layers.Dense(units)(hidden))
             model.compile("adam", "mse")
-            model.fit(rng.random((256, 6)), rng.random((256, units)), epochs=8, verbose=0)
+            train(model, rng.random((256, 6)), rng.random((256, units)), epochs=8)
             models.append(model)
         first, second = models
         for which, model in (("first", first), ("second", second)):

