@@ -27,7 +27,7 @@ def surroundings(x, y, module, model):
     else:
         keras = importlib.import_module(module)
         trained = keras.models.load_model(model, compile=False)
-        answers = trained.predict(x[:8], verbose=0)
+        answers = np.asarray(trained(x[:8], training=False))
         trained.save_weights("trained.weights.h5")
         written = tf.train.Checkpoint(model=trained).save("checkpoint")
         given["checkpoint"] = written
@@ -38,7 +38,7 @@ def surroundings(x, y, module, model):
 
 
 def accuracy(model, x, y):
-    return float(np.mean(model.predict(x, verbose=0).argmax(axis=1) == y))
+    return float(np.mean(np.asarray(model(x, training=False)).argmax(axis=1) == y))
 
 
 def run(x, y, module, model, codes):

@@ -44,7 +44,7 @@ def test_a_recurrent_layer_needs_the_class_of_its_cell(tmp_path: Path, wrapped: 
         def get_config(self):
             return super().get_config()
 
-    for name, cell in (("own", Cell()), ("of Keras", keras.layers.GRUCell(3))):
+    for name, cell in (("own", Cell()), ("of Keras", keras.layers.SimpleRNNCell(3))):
         start, layer = keras.layers.Input((4, 2)), keras.layers.RNN(cell)
         layer = keras.layers.Bidirectional(layer) if wrapped else layer
         keras.Model(start, layer(start)).save(tmp_path / name, save_format="tf")
