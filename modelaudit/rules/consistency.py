@@ -126,8 +126,10 @@ def _unrestored(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 def _left_out(rule: Rule, facts: Facts) -> Iterator[Finding]:
     found = facts.artifact.extra.get("left_out")
-    if isinstance(found, list) and found:
-        names = [str(name) for name in found]
+    names = [str(name) for name in found] if isinstance(found, list) else []
+    missing = {str(name) for name in restore_facts(facts, "missing")}
+    names += sorted(missing & _of_other_savers(facts))
+    if names:
         yield rule.finding(
             counted(len(names), "variable of the graph is", "variables of the graph are")
             + f" not in the checkpoint, since the saver leaves it out: {listing(names)}. What reads "
@@ -138,8 +140,35 @@ def _left_out(rule: Rule, facts: Facts) -> Iterator[Finding]:
         )
 
 
+def _of_other_savers(facts: Facts) -> set[str]:
+    """Keys that the graph's saver does not read, but other savers of the graph, from other files."""
+    graphs = facts.artifact.graphs
+    nodes = {node.name: node for node in graphs[0].nodes} if graphs else {}
+    waiting = [str(graphs[0].saver.get("restore_op_name", ""))] if graphs else []
+    used: set[str] = set()
+    while waiting:
+        name = waiting.pop().lstrip("^").partition(":")[0]
+        if name in nodes and name not in used:
+            used.add(name)
+            waiting += nodes[name].inputs
+    own: set[str] = set()
+    other: set[str] = set()
+    for node in nodes.values():
+        if node.op == "RestoreV2" and len(node.inputs) > 1:
+            constant = nodes.get(node.inputs[1].partition(":")[0])
+            value = constant.attrs.get("value") if constant else None
+            keys = value.get("value") if isinstance(value, dict) else None
+            names = (
+                {key for key in keys if isinstance(key, str)} if isinstance(keys, list) else set()
+            )
+            (own if node.name in used else other).update(names)
+    return other - own if own else set()
+
+
 def _asked_for(rule: Rule, facts: Facts) -> Iterator[Finding]:
+    elsewhere = _of_other_savers(facts)
     names = [str(name) for name in restore_facts(facts, "missing")]
+    names = [name for name in names if name not in elsewhere]
     shapes = [entry for entry in restore_facts(facts, "shapes") if isinstance(entry, dict)]
     told = [f"{name}: not in the index" for name in names]
     told += [

@@ -136,3 +136,44 @@ def test_slots_of_a_keras_2_optimizer_need_tf_keras_beside(tmp_path: Path) -> No
     tensorflow.saved_model.load(str(tmp_path / "model"))  # raises no error
     wanted = [LoadOutcome.LOADS, LoadOutcome.FAILS, LoadOutcome.LOADS]
     assert list(found.values()) == wanted
+
+
+def twice(kind: str, first: int, *, joined: bool) -> dict[str, object]:
+    """An inner model without weights, called twice, whose calls are counted from `first`."""
+    active = {"class_name": "Activation", "config": {"name": "act", "activation": "tanh"}}
+    inner: dict[str, object] = {"name": "inner", "layers": [INPUT, active]}
+    if kind == "Functional":
+        chain = [(INPUT, "in", []), (active, "act", [[["in", 0, 0, {}]]])]
+        layers = [{**layer, "name": name, "inbound_nodes": nodes} for layer, name, nodes in chain]
+        ends = {"input_layers": [["in", 0, 0]], "output_layers": [["act", 0, 0]]}
+        inner = {"name": "inner", "layers": layers, **ends}
+    nodes = [[["in", 0, 0, {}]], [["in", 0, 0, {}]]]
+    calls = [["inner", first, 0, {}], ["inner", first + 1, 0, {}]]
+    layers = [
+        {**INPUT, "name": "in", "inbound_nodes": []},
+        {"class_name": kind, "config": inner, "name": "inner", "inbound_nodes": nodes},
+    ]
+    outputs = [call[:3] for call in calls]
+    if joined:
+        add = {"class_name": "Add", "config": {"name": "add"}, "name": "add"}
+        layers.append({**add, "inbound_nodes": [calls]})
+        outputs = [["add", 0, 0]]
+    ends = {"input_layers": [["in", 0, 0]], "output_layers": outputs}
+    return {"class_name": "Functional", "config": {"name": "outer", "layers": layers, **ends}}
+
+
+@pytest.mark.parametrize("kind", ["Sequential", "Functional"])
+def test_calls_of_an_inner_model_are_counted_from_0_or_1(tmp_path: Path, kind: str) -> None:
+    new = pytest.importorskip("keras")
+    for first in (0, 1) if kind == "Sequential" else (1,):  # Keras 2 counts Functional ones from 1
+        for joined in (True, False):
+            path = tmp_path / f"{first}{joined}.h5"
+            with h5py.File(path, "w") as file:
+                file.attrs["model_config"] = json.dumps(twice(kind, first, joined=joined))
+                file.attrs["keras_version"], file.attrs["backend"] = "2.10.0", "tensorflow"
+                file.create_group("model_weights").attrs["layer_names"] = [b"in", b"inner"]
+                for name in ("in", "inner"):
+                    file["model_weights"].create_group(name).attrs["weight_names"] = []
+            observed = outcome(new, path, (2, 3))
+            assert predictions(path)[0] is observed, (first, joined)
+            assert observed is LoadOutcome.LOADS or first == 1

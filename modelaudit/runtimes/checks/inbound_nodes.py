@@ -27,19 +27,20 @@ def _model(
     node: Mapping[str, Json], context: CheckContext, route: str, hdf5: bool
 ) -> Iterator[Reason]:
     layers = [mapping(item) for item in sequence(mapping(node.get("config")).get("layers"))]
-    models = {text(mapping(layer.get("config")).get("name")) for layer in layers if is_model(layer)}
+    shifted = _shifted(node, layers) if context.profile.keras3 else {}
     for key in ("input_layers", "output_layers"):
         ends = sequence(mapping(node.get("config")).get(key))
         if ends and isinstance(ends[0], str):
             yield from _flat(key, context, route)
     if context.profile.keras3:
         yield from _lists(node, layers, context, route)
+        yield from _output_number(node, shifted, route)
     yield from _unknown_sizes(node, layers, context, route)
     named = {text(layer.get("name")) for layer in layers}
     for layer in layers:
         name = text(layer.get("name")) or text(mapping(layer.get("config")).get("name"))
         here = f"{route}/{name}".strip("/")
-        yield from _inbound(layer, models, context, here)
+        yield from _inbound(layer, shifted, here)
         if context.profile.keras3:
             yield from _keyword_tensors(layer, named, context, here)
             if hdf5:
@@ -153,20 +154,68 @@ def _all_entries(layer: Mapping[str, Json]) -> Iterator[Json]:
         yield from _entries(call)
 
 
-def _inbound(
-    layer: Mapping[str, Json], models: set[str], context: CheckContext, route: str
+def _shifted(node: Mapping[str, Json], layers: Sequence[Mapping[str, Json]]) -> dict[str, int]:
+    """Inner models whose calls Keras 2 counted from 1, after the node of their own input: calls.
+
+    Keras 3 counts them from 0, as Keras 2 did where an inner Sequential got no input of its own.
+    """
+    calls = {
+        text(mapping(layer.get("config")).get("name")): len(sequence(layer.get("inbound_nodes")))
+        for layer in layers
+        if is_model(layer)
+    }
+    references = [entry for layer in layers for entry in _all_entries(layer)]
+    references += _entries(mapping(node.get("config")).get("output_layers"))
+    found = {}
+    for source, index in map(_reference, references):
+        if source in calls and index >= calls[source] > 0:
+            found[source] = calls[source]
+    return found
+
+
+def _reference(entry: Json) -> tuple[str, int]:
+    """The layer that an entry names, and which of its calls; 0 where the entry does not say."""
+    parts = sequence(entry)
+    index = parts[1] if len(parts) > 1 else 0
+    return text(parts[0]) if parts else "", index if isinstance(index, int) else 0
+
+
+def _output_number(
+    node: Mapping[str, Json], shifted: Mapping[str, int], route: str
 ) -> Iterator[Reason]:
-    keras3 = context.profile.keras3
+    """An output of an inner Sequential: Keras 3 corrects the number for inner Functional models."""
+    config = mapping(node.get("config"))
+    layers = [mapping(item) for item in sequence(config.get("layers"))]
+    plain = {
+        text(mapping(layer.get("config")).get("name"))
+        for layer in layers
+        if text(layer.get("class_name")) == "Sequential"
+    }
+    for source, index in map(_reference, _entries(config.get("output_layers"))):
+        if source in plain and index >= shifted.get(source, index + 1):
+            yield Reason(
+                "node-number-of-output",
+                LoadOutcome.FAILS,
+                f"an output of {route or 'the model'} is a call of the Sequential {source} by "
+                "Keras 2 numbering; Keras 3 numbers calls differently and finds no such call",
+                "IndexError: list index out of range",
+                "use tf-keras",
+                route or source,
+            )
+            return
+
+
+def _inbound(layer: Mapping[str, Json], shifted: Mapping[str, int], route: str) -> Iterator[Reason]:
     for call in sequence(layer.get("inbound_nodes")):
         entries = _entries(call)
         for entry in entries:
             parts = sequence(entry)
             if not parts:
                 continue
-            source, index = text(parts[0]), parts[1] if len(parts) > 1 else 0
+            source, index = _reference(entry)
             if source == "_CONSTANT_VALUE" and len(entries) == 1 and not mapping(parts[-1]):
                 yield _constant_first(route)
-            elif keras3 and source in models and isinstance(index, int) and index > 0:
+            elif source in shifted and index > 0:
                 yield _node_number(route, source)
 
 

@@ -52,6 +52,26 @@ def test_statistics_that_inference_needs(tmp_path: Path, whole: bool, inference:
             assert whole or not inference
 
 
+def test_a_graph_of_several_savers(tmp_path: Path) -> None:
+    """Each saver restores its own file; only a variable that this file's saver lists is missing."""
+    tf = importlib.import_module("tensorflow")
+    v1 = tf.compat.v1
+    with tf.Graph().as_default(), v1.Session() as session:
+        first, second = (v1.get_variable(name, [3]) for name in ("first", "second"))
+        session.run(v1.global_variables_initializer())
+        v1.train.Saver([first])
+        v1.train.Saver([second]).save(session, str(tmp_path / "m"))
+    with tf.Graph().as_default(), v1.Session() as session:
+        saver = v1.train.import_meta_graph(str(tmp_path / "m.meta"))
+        saver.restore(session, str(tmp_path / "m"))
+        assert session.run(v1.report_uninitialized_variables()).tolist() == [b"first"]
+    facts = Facts(read(tmp_path / "m", Limits()))
+    assert not run_rule(rule("MA417"), facts).findings
+    (finding,) = run_rule(rule("MA416"), facts).findings
+    assert "1 variable of the graph is not in the checkpoint" in finding.detail
+    assert "first" in finding.detail
+
+
 @pytest.mark.parametrize("whole", [True, False])
 def test_a_state_that_the_saver_leaves_out(tmp_path: Path, whole: bool) -> None:
     tf = importlib.import_module("tensorflow")
