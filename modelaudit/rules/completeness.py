@@ -15,6 +15,7 @@ from modelaudit.rules.absent_values import only_counters, without_values
 from modelaudit.rules.grammar import counted
 from modelaudit.rules.grouped import LISTED
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
+from modelaudit.rules.quantized_layers import packed, quantized_owner
 from modelaudit.rules.unread import unlisted_weights
 
 _BATCHNORM = re.compile(r"(?:^|[/_.])(?:batch_?norm|bn(?=[\d_]|$))[^/]*\Z", re.IGNORECASE)
@@ -36,7 +37,7 @@ def weighted_layers(facts: Facts) -> tuple[Layer, ...]:
         raise NotApplicable("the object graph, which says whose variable each is, cannot be read")
     if not any(layer.variables for layer in architecture.layers):
         raise NotApplicable("the names of the stored tensors do not identify layers")
-    return tuple(layer for layer in architecture.layers if layer.expected and not layer.is_model)
+    return tuple(x for x in architecture.layers if x.expected and not (x.is_model or packed(x)))
 
 
 def _holds_nothing(facts: Facts) -> tuple[Layer, ...]:
@@ -151,8 +152,8 @@ def _unexpected(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if not unused:
         weighted_layers(facts)
     unclaimed = facts.artifact.extra.get("unclaimed")
-    if isinstance(unclaimed, list) and unclaimed:
-        names = [str(name) for name in unclaimed]
+    listed = map(str, unclaimed) if isinstance(unclaimed, list) else ()
+    if names := [name for name in listed if not quantized_owner(facts.artifact, name)]:
         yield rule.finding(
             counted(len(names), "stored tensor belongs", "stored tensors belong")
             + " to no layer of the architecture"

@@ -20,6 +20,7 @@ from modelaudit.rules.heads import paired_heads
 from modelaudit.rules.initial_values import never_trained
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
 from modelaudit.rules.network_heads import saved_graph
+from modelaudit.rules.quantized_layers import quantized
 from modelaudit.rules.training_reach import (
     barely_trained,
     moved_share,
@@ -58,8 +59,8 @@ def _pairs(facts: Facts) -> list[tuple[Layer, TensorStats, TensorStats]]:
 
 
 def _spread_pairs(facts: Facts) -> list[tuple[Layer, TensorStats, TensorStats]]:
-    """The same without kernels of one value."""
-    return [each for each in _pairs(facts) if each[1].std > 0]
+    """The same without kernels of one value, and of integers, whose scale is elsewhere."""
+    return [each for each in _pairs(facts) if each[1].std > 0 and not quantized(each[0])]
 
 
 def _as_drawn(facts: Facts, state: OptimizerState) -> tuple[float, str] | None:

@@ -208,6 +208,31 @@ def test_quantized_policies_say_nothing_about_variables() -> None:
     assert variable_dtype({}) == ""
 
 
+@pytest.mark.parametrize(
+    ("mode", "rows", "told"),
+    [
+        ("int8", 4, set()),
+        ("int4", 2, set()),  # two numbers in each byte
+        (None, 4, {"MA113", "MA123"}),
+        ("int8", 2, {"MA114"}),
+    ],
+)
+def test_variables_of_quantized_layers_are_others_in_another_order(
+    tmp_path: Path, mode: str | None, rows: int, told: set[str]
+) -> None:
+    """As Keras 3.15 saves them: the bias alone is trainable and comes first, the scales last."""
+    policy: Json = {"class_name": "QuantizedDTypePolicy", "config": {"mode": mode}}
+    saved = config(dense("a", dtype=policy if mode else "float32"))
+    weights = {
+        "net/a/bias": np.ones(4, "float32"),
+        "net/a/kernel": np.ones((rows, 4), "int8" if mode else "float32"),
+        "net/a/kernel_scale": np.ones(4, "float32"),
+    }
+    facts = write(tmp_path / "m.h5", saved, {"a": weights})
+    codes = ("MA112", "MA113", "MA114", "MA123", "MA125")
+    assert {code for code in codes if run_rule(rule(code), facts).findings} == told
+
+
 def test_a_v3_file_names_every_layer(tmp_path: Path) -> None:
     """As in a .keras archive; inner groups of a layer may have any name."""
     architecture = parse(NET)
