@@ -46,7 +46,7 @@ def keep(name, model, write, k=keras, file="ckpt", call=load_checkpoint, archite
     write(path)
     if architecture is None:
         request = {"path": path, "architecture": config, "threads": 1}
-        loaded = call(LoadContext(tf, k, request))
+        loaded = call(LoadContext(tf, k, request, {}))
         (y,) = loaded.infer([x]).values()
         compiled = getattr(loaded.model, "optimizer", None) is not None
         away[name] = [float(np.abs(y - model.predict(x, verbose=0)).max()), compiled]

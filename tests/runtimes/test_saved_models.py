@@ -142,7 +142,7 @@ def test_an_export_with_several_inputs_is_called_as_the_model(tmp_path: Path, ke
     model = keras.Model(inputs if keyed else [*inputs.values()], outputs)
     model.export(tmp_path / "export", verbose=False)
     request = {"path": tmp_path / "export", "threads": 1}
-    loaded = tfsm_layer(LoadContext(tensorflow, keras, request))
+    loaded = tfsm_layer(LoadContext(tensorflow, keras, request, {}))
     data = {
         name: np.random.default_rng(n).random((4, 3), "float32") for n, name in enumerate(inputs)
     }
