@@ -89,19 +89,21 @@ def test_a_trained_model_is_silent(keras, trained, tmp_path, name):
     assert found(trained, tmp_path / name) == {}
 
 
-@pytest.mark.parametrize("name", ["model.keras", "export"])
 @pytest.mark.parametrize(
-    ("layer", "only", "routes"),
+    ("layer", "only", "routes", "name"),
     [
-        ("reader", None, {"reader/kernel", "reader/recurrent_kernel"}),
-        ("reader", (0,), {"reader/kernel"}),
-        ("reader", (1,), {"reader/recurrent_kernel"}),
-        ("words", None, {"words/embeddings"}),
-        ("mix", None, {"mix"}),
-        ("norm", None, {"norm"}),
+        ("reader", None, {"reader/kernel", "reader/recurrent_kernel"}, "model.keras"),
+        ("reader", None, {"reader/kernel", "reader/recurrent_kernel"}, "export"),
+        ("reader", (0,), {"reader/kernel"}, "model.keras"),
+        ("reader", (1,), {"reader/recurrent_kernel"}, "model.keras"),
+        ("words", None, {"words/embeddings"}, "model.keras"),
+        ("words", None, {"words/embeddings"}, "export"),
+        ("mix", None, {"mix"}, "model.keras"),
+        ("norm", None, {"norm"}, "model.keras"),
+        ("norm", None, {"norm"}, "export"),
     ],
 )
-def test_a_redrawn_layer_is_named(keras, trained, tmp_path, name, layer, only, routes):
+def test_a_redrawn_layer_is_named(keras, trained, tmp_path, layer, only, routes, name):
     said = found(copy(keras, trained, layer, only=only), tmp_path / name)
     said = {
         re.sub(r"^sequential\w*/|/lstm_cell", "", route): severity

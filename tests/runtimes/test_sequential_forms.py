@@ -64,7 +64,7 @@ def write(path: Path, config: object) -> None:
 def outcome(keras, path: Path, shape: tuple[int, ...]) -> LoadOutcome:
     """Whether this Keras loads the file and calls the model."""
     try:
-        keras.models.load_model(path, compile=False).predict(np.ones(shape), verbose=0)
+        keras.models.load_model(path, compile=False)(np.ones(shape))
     except Exception:
         return LoadOutcome.FAILS
     return LoadOutcome.LOADS

@@ -29,7 +29,7 @@ def keras():
 MODELS: dict[str, Callable[[Any], list[Any]]] = {
     "two": lambda of: [
         of.LSTM(3, return_sequences=True, name="first"),
-        of.LSTM(3, activation="relu", name="second"),
+        of.SimpleRNN(3, activation="relu", name="second"),
         of.Dense(2, activation="elu"),
     ],
     "gru": lambda of: [of.GRU(3, activation="softsign"), of.Dense(2, activation="relu")],
