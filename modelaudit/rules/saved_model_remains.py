@@ -40,7 +40,7 @@ def with_remains(artifact: Artifact, told: Iterable[tuple[Problem, Finding]]) ->
             yield replace(finding, fix=_RENAME.format(problem.file))
         elif problem.file == _GRAPH and lost and graphs:
             yield replace(finding, fix=_RENAME.format(graphs[0]))
-        elif models:
+        elif models and problem.kind is ProblemKind.MISSING_FILE:
             title = f"Remains of a SavedModel without content, beside {models[0]}"
             fix = f"Delete the empty files, unless a SavedModel is needed beside {models[0]}."
             yield replace(finding, severity=Severity.LOW, title=title, fix=fix)

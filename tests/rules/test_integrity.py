@@ -214,3 +214,7 @@ def test_a_saved_model_without_a_graph_is_one_with_another_name_or_remains(
         code: severity for code, (severity, _) in told.items()
     }
     assert all(fix in found[code].fix for code, (_, fix) in told.items())
+    other = Problem(ProblemKind.UNREADABLE, "assets", "permission denied")
+    both = Facts(replace(made.artifact, problems=(*problems, other)))
+    (unread,) = UNREADABLE.check(UNREADABLE, both)
+    assert (unread.severity, "Remains" in unread.title) == (UNREADABLE.severity, False)

@@ -22,30 +22,37 @@ _FUSED: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "_FusedMatMul": ("MatMul", ("T", "transpose_a", "transpose_b")),
 }
 _PRELU = "Prelu"
+# What can follow it in the same node. Other names are no part of that node for TensorFlow.js, and
+# the security rules, which look at the nodes, do not see them.
+_STEPS = frozenset(("BiasAdd", "Elu", "LeakyRelu", _PRELU, "Relu", "Relu6", "Sigmoid", "Tanh"))
+_MOST_STEPS = 2
 _OF_BIAS, _OF_LEAK = ("T", "data_format"), ("T", "alpha")
 
 
 def taken_apart(node: Node) -> Iterator[Node]:
     """The nodes for one node of a GraphDef as JSON; the last has its name.
 
-    Nodes that TensorFlow runs are as they are.
+    Nodes that TensorFlow runs are as they are, and those that TensorFlow.js does not run.
     """
     operation, attributes = text(node.get("op")), mapping(node.get("attr"))
     if operation == _PRELU:
         name, inputs = text(node.get("name")), [*sequence(node.get("input"))]
         yield from _prelu(name, inputs, {"T": attributes.get("T", {"type": "DT_FLOAT"})})
-    elif operation in _FUSED:
-        yield from _fused(node, attributes)
+    elif operation in _FUSED and _is_known(steps := _names(attributes.get("fused_ops"))):
+        yield from _fused(node, attributes, steps)
     else:
         yield node
 
 
-def _fused(node: Node, attributes: Mapping[str, Json]) -> Iterator[Node]:
+def _is_known(steps: list[str]) -> bool:
+    return len(steps) <= _MOST_STEPS and _STEPS.issuperset(steps)
+
+
+def _fused(node: Node, attributes: Mapping[str, Json], steps: list[str]) -> Iterator[Node]:
     operation, kept = _FUSED[text(node.get("op"))]
     name, inputs = text(node.get("name")), [*sequence(node.get("input"))]
     values = [each for each in inputs if not text(each).startswith("^")]
     control = [each for each in inputs if text(each).startswith("^")]
-    steps = _names(attributes.get("fused_ops"))
     alpha = mapping(attributes.get("leakyrelu_alpha")) or {"f": 0.2}
     given = {**attributes, "alpha": alpha}
     made = name if not steps else f"{name}/{operation}"

@@ -84,7 +84,7 @@ def _graph(artifact: Artifact) -> TranslatedModel:
     definition["node"] = [dict(part) for node in nodes for part in taken_apart(node)]
     try:
         graph = json_format.ParseDict(definition, pb.GraphDef(), ignore_unknown_fields=True)
-    except json_format.ParseError as error:
+    except (json_format.ParseError, OverflowError) as error:  # 1e400 as an integer
         raise NotTranslated(f"its graph could not be read: {error}") from error
     options: dict[str, Json] = {"graph": base64.b64encode(graph.SerializeToString()).decode()}
     for signature in artifact.signatures:

@@ -45,6 +45,11 @@ class RemoteFile(Struct, frozen=True):
     version: str
     modified: float | None = None
 
+    @property
+    def state(self) -> tuple[int, str]:
+        """Equal for the same bytes; of a file asked for alone, servers may round the time."""
+        return self.size, self.version
+
 
 class RemoteListing(Struct, frozen=True):
     """The files below a URL, in order of their names.
@@ -146,7 +151,7 @@ class RemoteFiles:
         self._tried(f"{file.name} cannot be fetched", copy)
         now = self._file(file.name, self._tried("cannot be read", lambda: self._info(path)))
         size = target.stat().st_size
-        if now != file:
+        if now.state != file.state:
             raise self._error(f"{file.name} was replaced while it was fetched")
         if size != file.size:
             raise self._error(f"{file.name} has {file.size:,} bytes, of which {size:,} arrived")

@@ -17,7 +17,6 @@ from pathlib import Path, PurePosixPath
 from modelaudit.errors import LockHeld, StoreError, UsageError
 from modelaudit.formats.zip.problems import unsafe_name
 from modelaudit.registry.remote.address import Place, Url
-from modelaudit.registry.remote.files import RemoteFile
 from modelaudit.registry.remote.upload import Upload
 from modelaudit.runs.recording import shard_file
 from modelaudit.runs.run_result import Output
@@ -138,7 +137,7 @@ class _Reports:
 
     def __init__(self, url: Url, upload: Upload) -> None:
         self._url, self._upload = url, upload
-        self._history: RemoteFile | None = None
+        self._history: tuple[int, str] | None = None  # its state
 
     def fetch(self, *, whole: bool) -> None:
         """Fetch the history, and make empty files for reports."""
@@ -153,7 +152,7 @@ class _Reports:
             else:
                 self._upload.stand_in(file.name)
             if file.name == store.NAME:
-                self._history = file
+                self._history = file.state
         for number, run in enumerate(sorted(folder.glob("runs/*"))):
             os.utime(run, (number, number))  # the newest last
         if self._history:
@@ -172,7 +171,8 @@ class _Reports:
 
     def _put(self, names: list[str]) -> None:
         with self._upload.keeping():
-            if names and self._upload.remote.state(store.NAME) != self._history:
+            now = self._upload.remote.state(store.NAME) if names else None
+            if names and (now and now.state) != self._history:
                 raise LockHeld(f"{self._url}: another run wrote to it meanwhile")
             self._upload.put(names, last=(*_INDEX, *_STATE))
 

@@ -186,6 +186,14 @@ def test_a_reason_is_told_for_what_is_not_run(tmp_path):
     assert "could not be read" in seen.error
 
 
+def test_a_graph_that_is_none_is_not_run(tmp_path):
+    graph = (MADE / "fused" / "model.json").read_text()
+    path = tmp_path / "model.json"
+    path.write_text(graph.replace('"type":"DT_FLOAT"', '"type":1e400', 1))
+    with pytest.raises(NotTranslated, match="its graph could not be read"):
+        translate(read(path, Limits()))
+
+
 def test_code_in_a_layer_is_not_run(tmp_path):
     shutil.copytree(MADE / "plain", tmp_path / "web")
     path = tmp_path / "web" / "model.json"
@@ -217,3 +225,7 @@ def test_operations_are_taken_apart():
     assert [(each["name"], each["op"]) for each in taken_apart(bare)] == [("a", "MatMul")]
     other = {"name": "a", "op": "Relu", "input": ["x"]}
     assert [*taken_apart(other)] == [other]
+    for steps in (["BiasAdd", "ReadFile"], ["BiasAdd"] * 3):  # TensorFlow.js runs none of these
+        hidden = {"list": {"s": [base64.b64encode(each.encode()).decode() for each in steps]}}
+        given = {**node, "attr": {**attributes, "fused_ops": hidden}}
+        assert [*taken_apart(given)] == [given]

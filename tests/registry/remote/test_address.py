@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from modelaudit.registry.remote.address import Url, full_name, is_url, place_of
+from modelaudit.registry.remote.library import path_below
 
 
 @pytest.mark.parametrize(
@@ -57,3 +58,12 @@ def test_one_place_has_one_name(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert full_name(Path("models")) == full_name(tmp_path / "models")
     assert full_name(Url("s3://a/b/")) == full_name(Url("s3://a/b"))
+
+
+def test_containers_of_one_account_are_different_places():
+    models, reports = (
+        Url(f"abfs://{name}@team.dfs.core.windows.net/x") for name in ("models", "reports")
+    )
+    assert path_below(models / "a", models) == "a"
+    assert path_below(reports / "a", models) is None
+    assert path_below(Url("s3a://b/x"), Url("s3://b")) == "x"

@@ -146,6 +146,27 @@ def test_a_body_that_is_not_the_listed_one_is_a_problem(copy, fault, words):
     assert words in problem.detail
 
 
+def test_a_time_that_is_rounded_where_one_file_is_asked_for_is_no_other_state(copy, monkeypatch):
+    """MinIO lists milliseconds, and tells seconds of a file that is asked for (minio-go 1632)."""
+    FILES.pipe("/models/a.h5", HDF5)
+    real = type(FILES).info
+
+    def info(self, path, **options):
+        told = real(self, path, **options)
+        rounded = told["created"].replace(microsecond=0) if "created" in told else None
+        return told | {"ETag": "one", "created": rounded}
+
+    def find(self, path, **options):
+        return {"/models/a.h5": real(self, "/models/a.h5") | {"ETag": "one"}}
+
+    monkeypatch.setattr(type(FILES), "info", info)
+    monkeypatch.setattr(type(FILES), "find", find)
+    assert copy().problems == ()
+    (listed,) = (remote := remote_files.RemoteFiles(Url(URL))).files(9).files
+    assert remote.state("a.h5").modified != listed.modified
+    assert remote.state("a.h5").state == listed.state
+
+
 def test_names_that_lead_out_of_the_copy_are_not_used(copy, tmp_path):
     FILES.pipe("/models/a.h5", HDF5)
     FILES.store["/models/../../../../escaped.h5"] = FILES.store["/models/a.h5"]
