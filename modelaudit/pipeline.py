@@ -33,7 +33,7 @@ from modelaudit.formats.reader import read_artifact, unreadable_artifact
 from modelaudit.measures.kernels.directions import with_filters
 from modelaudit.measures.measure import measure
 from modelaudit.probe.pair.source import ExportSource, find_source
-from modelaudit.probe.protocol import Observation, calls_for, endings
+from modelaudit.probe.protocol import Observation, can_run, endings
 from modelaudit.probe.result import ProbeResult
 from modelaudit.restore.golden_check import read_golden, with_tolerance
 from modelaudit.restore.repair_record import read_repair
@@ -56,6 +56,7 @@ from modelaudit.runtimes.predict import predict
 from modelaudit.schema import Audit, weights_digest
 from modelaudit.settings import Settings
 from modelaudit.settings.audit_target import AuditTarget
+from modelaudit.settings.installation import ADDS_HUB, BUILDS_PRESETS, missing
 from modelaudit.signing.check import check_signatures
 from modelaudit.structs import replace
 
@@ -110,13 +111,17 @@ def why_not_run(facts: Facts) -> str:
     artifact = facts.artifact
     if not facts.settings.probe.enabled:
         return "running models is disabled (--no-probe)"
-    if not calls_for(artifact.format, legacy_keras=True):
+    if not can_run(artifact.format):
         if artifact.format is Format.UNKNOWN:
             return "it could not be read as a model"
         return f"this format ({artifact.format.label}) cannot be run on its own"
-    if facts.settings.probe.unsafe:
-        return ""
-    return reason_not_to_run(facts.kept or security_results(facts))
+    if not facts.settings.probe.unsafe:
+        reason = reason_not_to_run(facts.kept or security_results(facts))
+        if reason:
+            return reason
+    if artifact.format is Format.KERASHUB_PRESET and missing(BUILDS_PRESETS):
+        return f"KerasHub, which builds its layers, is not installed: {ADDS_HUB}"
+    return ""
 
 
 def add_source(facts: Facts, places: Sequence[Path]) -> Facts:

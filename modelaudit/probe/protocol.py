@@ -96,8 +96,8 @@ def all_calls(format: Format) -> tuple[str, ...]:
             return ("load_model", "saved_model.load", TFSM_LAYER)
         case Format.SAVEDMODEL_TF1:
             return ("saved_model.load", "session", TFSM_LAYER)
-        case Format.TFJS_LAYERS | Format.TFJS_GRAPH:
-            return ()  # it is to run in browsers, whatever loads a translation of it
+        case Format.TFJS_LAYERS | Format.TFJS_GRAPH | Format.KERASHUB_PRESET:
+            return ()  # what loads them is the translation, or KerasHub, not a version of Keras
         case _:
             return calls_for(format, legacy_keras=True)
 
@@ -126,6 +126,8 @@ def calls_for(format: Format, *, legacy_keras: bool) -> tuple[str, ...]:
             return ("import_graph_def",)
         case Format.TFJS_LAYERS:  # its layers are those of Keras 2
             return ("model_from_json",) if legacy_keras else ()
+        case Format.KERASHUB_PRESET:  # KerasHub needs Keras 3
+            return () if legacy_keras else ("from_preset",)
         case Format.TFLITE:
             return ("lite.Interpreter",)
         case Format.WEIGHTS_H5_LEGACY | Format.WEIGHTS_H5_V3:
@@ -134,6 +136,11 @@ def calls_for(format: Format, *, legacy_keras: bool) -> tuple[str, ...]:
             return ("load_checkpoint",)
         case _:
             return ()
+
+
+def can_run(format: Format) -> bool:
+    """Whether an installed runtime has a loading call for a format."""
+    return any(calls_for(format, legacy_keras=legacy) for legacy in (True, False))
 
 
 def endings(observations: Sequence[Observation]) -> str:

@@ -133,7 +133,8 @@ def partial_audit_reason(facts: Facts) -> str:
     unnamed = all(each.kind is ProblemKind.SUFFIX_MISMATCH for each in artifact.problems)
     if artifact.format in formats(Content.DAMAGED) and artifact.problems and unnamed:
         return plain(f"{artifact.root.name}: {artifact.problems[0].detail}")
-    if lacks := _lacks_layers(artifact):
+    loaded = any(each.status is Status.LOADED for each in facts.observations)
+    if not loaded and (lacks := _lacks_layers(artifact)):
         held = f"has weights but {lacks}" if artifact.tensors else f"has no weights and {lacks}"
         asked = "they are complete, in their places, and what they compute"
         return (
@@ -148,7 +149,6 @@ def partial_audit_reason(facts: Facts) -> str:
         contained = all(state is True for state in observation.sandbox.values())
         if observation.status is Status.REFUSED and observation.sandbox and not contained:
             return f"running it in {where}: {ENDED[observation.status]} ({observation.error})"
-    loaded = any(each.status is Status.LOADED for each in facts.observations)
     if loaded and facts.behaviour is None and facts.probe_skipped:
         return f"it was loaded but not run: {plain(facts.probe_skipped)}"
     for observation in facts.elsewhere:

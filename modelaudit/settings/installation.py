@@ -17,7 +17,9 @@ from modelaudit.errors import MissingPackage
 
 RUNS_MODELS = ("tensorflow", "scipy", "PIL")
 WRITES_PDF = ("weasyprint", "pydyf")
+BUILDS_PRESETS = ("keras_hub",)
 FULL, CORE = "tf-modelaudit", "tf-modelaudit-core"  # distributions of the same files
+ADDS_HUB = f"pip install {FULL}[hub]"
 MOST_BYTES = 1 << 20  # of a list of entry points; they have a few lines
 
 

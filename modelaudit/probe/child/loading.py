@@ -7,6 +7,7 @@ sandbox. Python 3.7 syntax; TensorFlow 1.15 and later, which is passed in.
 from __future__ import annotations
 
 import base64
+import importlib
 import json
 import sys
 from pathlib import Path
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     Loader = Callable[["LoadContext"], LoadedModel]
 
+KERAS_HUB = "keras_hub"  # only where presets are run
 OBJECT_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"  # key of the object graph in a checkpoint
 
 
@@ -39,11 +41,9 @@ class LoadContext:
         self.tf, self.keras, self.values = tf, keras, values
         self.weights, self.graph = request.get("weights") or [], request.get("graph")
         self.path = str(request["path"])
-        self.architecture = request.get("architecture")
-        self.signature = request.get("signature")
+        self.architecture, self.signature = request.get("architecture"), request.get("signature")
         self.tags = request.get("tags") or ["serve"]
-        self.tensors_in = request.get("inputs") or []
-        self.tensors_out = request.get("outputs") or []
+        self.tensors_in, self.tensors_out = (request.get(k) or [] for k in ("inputs", "outputs"))
         self.threads = int(request["threads"])
 
     def session(self, graph: Untyped) -> Untyped:
@@ -104,6 +104,14 @@ def saved_model_load(context: LoadContext) -> LoadedModel:
     except AdapterError as error:
         return SignatureModel(context.tf, root, None, note=str(error))
     return SignatureModel(context.tf, root, function, call)
+
+
+def from_preset(context: LoadContext) -> LoadedModel:
+    """`from_preset` of the class of KerasHub that the directory names: a task, or a backbone."""
+    keras = _need_keras(context)
+    models, task = importlib.import_module(KERAS_HUB).models, Path(context.path, "task.json")
+    name = json.loads(task.read_text())["class_name"] if task.exists() else "Backbone"
+    return KerasModel(context.tf, keras, getattr(models, name).from_preset(context.path))
 
 
 def _choose(signatures: Untyped, wanted: str | None) -> Untyped:
@@ -318,6 +326,7 @@ def _model_keys(context: LoadContext, model: Untyped) -> list[str | None]:
 
 LOADERS: dict[str, Loader] = {
     "load_model": load_model,
+    "from_preset": from_preset,
     "saved_model.load": saved_model_load,
     "TFSMLayer": tfsm_layer,
     "session": session,

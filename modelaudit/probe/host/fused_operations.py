@@ -64,7 +64,10 @@ def _fused(node: Node, attributes: Mapping[str, Json], steps: list[str]) -> Iter
         if step == _PRELU:
             yield from _prelu(behind, [made, *_next(others)], {"T": given.get("T", {})})
         elif step == "BiasAdd":
-            yield _node(behind, step, [made, *_next(others)], given, _OF_BIAS)
+            # Behind channels in the last axis, TensorFlow.js adds a bias of any rank.
+            first = _text(given.get("data_format")) == "NCHW"
+            addition, kept = ("BiasAdd", _OF_BIAS) if first else ("AddV2", ("T",))
+            yield _node(behind, addition, [made, *_next(others)], given, kept)
         else:
             yield _node(behind, step, [made], given, _OF_LEAK if step == "LeakyRelu" else ("T",))
         made = behind
@@ -97,11 +100,14 @@ def _node(
 
 
 def _names(value: Json) -> list[str]:
-    """A list of strings, which are in base64 in JSON."""
-    found = []
-    for each in sequence(mapping(mapping(value).get("list")).get("s")):
-        try:
-            found.append(base64.b64decode(text(each), validate=True).decode())
-        except (binascii.Error, ValueError):
-            found.append(text(each))
-    return found
+    """A list of strings among the attributes, which are in base64 in JSON."""
+    return [_text({"s": each}) for each in sequence(mapping(mapping(value).get("list")).get("s"))]
+
+
+def _text(value: Json) -> str:
+    """A string among the attributes; as it stands if it is not in base64."""
+    stored = text(mapping(value).get("s"))
+    try:
+        return base64.b64decode(stored, validate=True).decode()
+    except (binascii.Error, ValueError):
+        return stored

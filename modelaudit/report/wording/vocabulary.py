@@ -166,6 +166,7 @@ CALLS: Mapping[str, str] = {
     "session": "load into a TensorFlow 1 session",
     "import_meta_graph": "import the graph and restore the checkpoint",
     "import_graph_def": "import the frozen graph",
+    "from_preset": "build the preset with KerasHub",
     "saved_model.load": "load the SavedModel",
     "TFSMLayer": "wrap the SavedModel as a layer",
 }

@@ -218,9 +218,11 @@ def test_operations_are_taken_apart():
     first, second, last = taken_apart(node)
     assert (first["op"], first["input"], first["name"]) == ("Conv2D", ["x", "k", "^c"], "a/Conv2D")
     assert set(first["attr"]) == {"T", "padding"}
-    assert (second["op"], second["input"]) == ("BiasAdd", ["a/Conv2D", "b"])
+    assert (second["op"], second["input"]) == ("AddV2", ["a/Conv2D", "b"])
     assert (last["op"], last["input"], last["name"]) == ("LeakyRelu", ["a/BiasAdd"], "a")
     assert last["attr"]["alpha"] == {"f": 0.1}
+    node["attr"]["data_format"] = {"s": "TkNIVw=="}  # NCHW
+    assert [each["op"] for each in taken_apart(node)] == ["Conv2D", "BiasAdd", "LeakyRelu"]
     bare = {"name": "a", "op": "_FusedMatMul", "input": ["x", "k"]}
     assert [(each["name"], each["op"]) for each in taken_apart(bare)] == [("a", "MatMul")]
     other = {"name": "a", "op": "Relu", "input": ["x"]}
