@@ -119,6 +119,9 @@ def _looks_drawn(kernel: KernelInitialization) -> bool:
 
 def hardly_left(facts: Facts) -> str:
     """What shows that the few steps of a training were all; empty if nothing does."""
+    found = facts.measurements
+    if found and never_trained(facts.artifact, found.initialization, found.batchnorm)[0]:
+        return ""  # said by MA404
     if look_drawn(facts):
         return ", and the weights look as their initializers draw them"
     trained = any(  # before it was compiled again
@@ -127,7 +130,7 @@ def hardly_left(facts: Facts) -> str:
         and not kernel.guessed
         and "ks_distance" in kernel.tests  # any step ends what is exact, as orthogonality
         and not _looks_drawn(kernel)
-        for kernel in (facts.measurements.initialization if facts.measurements else ())
+        for kernel in (found.initialization if found else ())
     )
     if trained or not barely_trained(facts.artifact):
         return ""

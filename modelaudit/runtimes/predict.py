@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -47,6 +48,7 @@ from modelaudit.runtimes.saved_config import is_model
 from modelaudit.structs import replace
 
 _MOST_REASONS = 1_000
+_SET = re.compile(r"\[[^\]]+\]")  # in a pattern, one of these letters
 _CALLS: dict[Format, tuple[LoadCall, ...]] = {
     Format.LEGACY_H5_FULL: (LoadCall.LOAD_MODEL,),
     Format.KERAS_ARCHIVE: (LoadCall.LOAD_MODEL,),
@@ -185,6 +187,7 @@ def _reasons(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
     call = context.request.call
     if call in (LoadCall.LOAD_CHECKPOINT, LoadCall.META_GRAPH):
         return
+    yield from _pattern(artifact)
     if call is LoadCall.LOAD_MODEL and artifact.format.is_saved_model:
         yield from match_saved_keras.check(artifact, context)
         if context.request.compile:
@@ -195,6 +198,21 @@ def _reasons(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
         yield from match_weights.check(artifact, context)
     elif call in (LoadCall.LOAD_MODEL, LoadCall.FROM_JSON):
         yield from _advised(_model_file(artifact, context), context)
+
+
+def _pattern(artifact: Artifact) -> Iterator[Reason]:
+    """Brackets in the name of a model: TensorFlow looks for the variables by a pattern."""
+    name, form = artifact.root.name, artifact.format
+    checkpoint = form in (Format.TF1_CHECKPOINT, Format.TF2_CHECKPOINT)
+    if artifact.tensors and (checkpoint or form.is_saved_model) and _SET.search(name):
+        yield Reason(
+            "name-is-a-pattern",
+            LoadOutcome.FAILS,
+            f"the name {name} has brackets, which TensorFlow reads as a set of letters when it "
+            "looks for the variables",
+            "Unsuccessful TensorSliceReader constructor: Failed to find any matching files",
+            "give it a name without [ and ]",
+        )
 
 
 def _advised(reasons: Iterable[Reason], context: CheckContext) -> Iterator[Reason]:

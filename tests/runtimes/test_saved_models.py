@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from importlib import metadata
 from pathlib import Path
 
@@ -190,3 +191,17 @@ def test_a_type_that_a_library_registers_is_needed_to_load(tmp_path: Path) -> No
         tensorflow.saved_model.load(folder)
     (found,) = run_rule(rule("MA715"), static_facts(folder, Settings())).findings
     assert "my.linalg.LinearOperatorDiag" in found.detail
+
+
+@pytest.mark.parametrize(("name", "loads"), [("m[1]", False), ("m[1", True), ("m]1*", True)])
+def test_a_name_with_brackets_is_a_pattern(tmp_path: Path, name: str, loads: bool) -> None:
+    tf = pytest.importorskip("tensorflow")
+    path = tmp_path / name
+    model = tf.Module()
+    model.scale = tf.Variable([1.0, 2.0])
+    tf.saved_model.save(model, str(tmp_path / "plain"))
+    (tmp_path / "plain").rename(path)
+    with contextlib.nullcontext() if loads else pytest.raises(OSError, match="matching files"):
+        tf.saved_model.load(str(path))
+    found = predicted(path, "tf", "saved_model.load")
+    assert found is (LoadOutcome.LOADS if loads else LoadOutcome.FAILS)

@@ -38,7 +38,7 @@ def check(artifact: Artifact, context: CheckContext, archive: bool) -> Iterator[
     for word in ("metrics", "weighted_metrics"):
         for name, form, _ in _objects(training.get(word)):
             # In Keras 3, a text that is not found is looked up when the model is trained.
-            if form == "class" or _known(name, context):
+            if not name or form == "class" or _known(name, context):
                 continue
             if form == "function" or not context.profile.keras3:
                 yield _reason(

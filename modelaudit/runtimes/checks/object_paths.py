@@ -31,6 +31,9 @@ def found_by_name(artifact: Artifact, known: Callable[[str, str], bool]) -> set[
         return [each for each in children.items() if known(held, each[0])]
 
     kept = names(artifact)
+    if not nodes:  # the graph could not be read: the one path under which each is stored
+        parts = {name: name.split("/") for name in kept}
+        return {name for name, each in parts.items() if all(map(known, ("", *each[:-1]), each))}
     keys = (
         attribute.get("key", "").partition("/.ATTRIBUTES")[0]
         for _, index in reachable([("", 0)], below)
