@@ -72,9 +72,16 @@ def _body(frozen: Set[str], kernel: KernelInitialization) -> Untouched:
 
 
 def body_left_out(artifact: Artifact, found: Sequence[Untouched]) -> tuple[Untouched, ...]:
-    """The same; several frozen layers as drawn are more than a layer of random features."""
+    """The same; several frozen layers as drawn are more than a layer of random features.
+
+    Behind all layers that are trained, as a discriminator behind its generator, they are no body.
+    """
     kept = [each for each in found if each.against in {FEATURES, NO_STATE}]
-    if len({layer_of(each.kernel) for each in kept}) < 2:
+    names = {layer_of(each.kernel) for each in kept}
+    layers = artifact.architecture.layers if artifact.architecture else ()
+    first = next((place for place, layer in enumerate(layers) if layer.route in names), 0)
+    behind = not any(layer.trainable and layer.variables for layer in layers[first:])
+    if len(names) < 2 or (layers and behind):
         return tuple(found)
     frozen = _frozen_models(artifact)
     return tuple(_body(frozen, each.kernel) if each in kept else each for each in found)

@@ -82,6 +82,10 @@ def test_a_body_that_training_left_out():
     assert severities(*body, moved("d"), artifact=layers) == dict.fromkeys("abc", LOW)
     frozen = [drawn(name, trainable=False) for name in "ab"]
     assert severities(*frozen, moved("c"), moved("d"), artifact=layers) == dict.fromkeys("ab", LOW)
+    ends = [drawn(name, trainable=False) for name in "cd"]
+    behind = [replace(x, trainable=x.route in "ab") for x in layers.architecture.layers]
+    found = severities(moved("a"), moved("b"), *ends, artifact=examples.model(*behind))
+    assert found == dict.fromkeys("cd", INFO)  # a discriminator behind its generator
     # Training went through the first layer, whose bias has moved.
     through = (moved("a"), *body[1:], moved("d"))
     assert set(severities(*through, artifact=layers).values()) <= {HIGH, MEDIUM}
