@@ -255,7 +255,10 @@ def check_problem(kind: ProblemKind) -> Check:
         told = with_remains(
             facts.artifact,
             (
-                (problem, replace(describe(rule, problem), severity=_severity(rule, problem)))
+                (
+                    problem,
+                    replace(describe(rule, problem), severity=_severity(rule, facts, problem)),
+                )
                 for problem in facts.artifact.problems
                 if problem.kind is kind and not _told_elsewhere(problem, empty)
             ),
@@ -269,8 +272,16 @@ def check_problem(kind: ProblemKind) -> Check:
     return check
 
 
-def _severity(rule: Rule, problem: Problem) -> Severity:
-    """That of the rule; less for a limit that sound models of very many small parts reach, too."""
+def _severity(rule: Rule, facts: Facts, problem: Problem) -> Severity:
+    """That of the rule; less for a limit that sound models of very many small parts reach, too.
+
+    And for an earlier save of `tf.train.Checkpoint.save`, whose state file lists the last alone.
+    """
+    state = facts.artifact.extra.get("checkpoint_state")
+    listed = state.get("all") if isinstance(state, dict) else None
+    alone = isinstance(listed, list) and len(listed) == 1
+    if problem.kind is ProblemKind.STATE_FILE_MISMATCH and alone and problem.evidence.get("exists"):
+        return Severity.LOW
     many = problem.kind is ProblemKind.LIMIT_EXCEEDED and problem.detail.endswith(_OF_PARTS)
     return Severity.MEDIUM if many else rule.severity
 

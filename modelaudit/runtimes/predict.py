@@ -116,10 +116,14 @@ def predict(
 
 
 def _calls(artifact: Artifact) -> tuple[LoadCall, ...]:
-    """The calls for a format; weights next to an architecture in JSON are also loaded into that."""
+    """The calls for a format; weights next to an architecture in JSON are also loaded into that.
+
+    Not into one that lacks layers of theirs: it is that of other weights, as MA124 says.
+    """
     calls = _CALLS.get(artifact.format, ())
     beside = artifact.extra.get("architecture_from")
     written = isinstance(beside, str) and beside.lower().endswith(".json")
+    written = written and not artifact.extra.get("lost_layers")
     return (LoadCall.FROM_JSON, *calls) if written else calls
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -86,6 +87,15 @@ def test_names_with_dots_and_slashes_lead_to_their_variables(tf, tmp_path):
     assert found(tmp_path / "named", "MA123") == ()
     copy = edited(tf, tmp_path / "named", tmp_path / "turned", exchange("c.Sd", "plain"))
     assert len(found(copy, "MA123")) == 2
+
+
+def test_a_save_without_a_manager_lists_itself_alone(tf, tmp_path):
+    root = tf.train.Checkpoint(a=tf.Variable([1.0, 2.0]))
+    first, last = (root.save(os.fspath(tmp_path / "ckpt")) for _ in range(2))
+    assert tf.train.get_checkpoint_state(tmp_path).all_model_checkpoint_paths == [last]
+    (finding,) = found(Path(first), "MA116")
+    assert finding.severity is Severity.LOW
+    assert found(Path(last), "MA116") == ()
 
 
 @pytest.mark.parametrize("share", [0.5, 1.0])

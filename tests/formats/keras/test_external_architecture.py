@@ -20,6 +20,7 @@ from modelaudit.formats.reader import read
 from modelaudit.pipeline import static_facts
 from modelaudit.rules.catalogue import CATALOGUE
 from modelaudit.rules.engine import run_rules
+from modelaudit.runtimes.predict import predict
 from modelaudit.settings import Limits, Settings
 from tests.made import files
 
@@ -95,6 +96,15 @@ def test_another_architecture_is_detected(weights: Path, whole: Path, tmp_path: 
 
     assert codes(tmp_path / "other.json") - codes(tmp_path / "own.json") == {"MA114"}
     assert "MA220" not in codes(whole)  # nobody calls model_from_json with a saved model
+    other = config(whole)
+    other["config"]["layers"][1]["config"]["name"] = "of_other_weights"
+    (tmp_path / "foreign.json").write_text(json.dumps(other))
+
+    def calls(architecture: str) -> set[str]:
+        facts = static_facts(weights, Settings(architecture=str(tmp_path / architecture)))
+        return {prediction.call for prediction in predict(facts.artifact, ["tf-keras==2.16"])}
+
+    assert calls("own.json") - calls("foreign.json") == {"model_from_json"}
 
 
 @pytest.mark.parametrize("content", ["{}", "[", "[1]", '{"class_name": 3, "config": {}}', ""])
