@@ -169,6 +169,8 @@ class ClassNumbering(Struct, frozen=True):
     """up, down, reversed, alphabetical or numeric; empty for any other order."""
     variant: str = "e"
     """The form of the inputs in which it was found."""
+    order: tuple[Count, ...] = ()
+    """The model's class for each label, both counted from 0; empty if there are more than 100."""
 
 
 class OutputTask(Struct, frozen=True):

@@ -16,11 +16,14 @@ from modelaudit.diagnosis.snippets import (
     FIRST_NAN,
     HEAD,
     NEW_HEAD,
+    PUT_FIRST,
     RECALIBRATE,
     RELOAD,
+    REORDER,
     RESTORE,
     SIGMOID,
     TRAIN_ON,
+    TRAIN_PART,
     UNDO,
 )
 
@@ -62,46 +65,11 @@ ADVICE: dict[str, Advice] = {
         "The output is constant by construction",
         "Two inputs with different outputs.",
         (
-            NextStep("If it is one unit with a softmax, give it a sigmoid, and measure accuracy. "
-                     "Keras' binary_crossentropy trains the score before the softmax, so the "
-                     "stored weights may be right.", SIGMOID),
-            NextStep("If they are not, train again with one unit and a sigmoid for two classes, or "
-                     "K units and a softmax for K exclusive classes.", NEW_HEAD),
-        ),
-    ),
-    "labels-outside-output": Advice(
-        "The output cannot give the values of your labels",
-        "A label of the kind given that the output can reach.",
-        (
-            NextStep("Compare your labels with those of training. If they are the same, train "
-                     "again with a last layer that can give them: K units for K classes numbered "
-                     "from 0, no activation for other numbers.", NEW_HEAD),
-        ),
-    ),
-    "loss-without-gradient": Advice(
-        "The loss does not depend on the output",
-        "A training log in which this loss fell.",
-        (
-            NextStep("Choose the last layer and the loss together, then train again: one unit with "
-                     "a sigmoid and binary_crossentropy, or one unit for each class with a softmax "
-                     "and sparse_categorical_crossentropy.", NEW_HEAD),
-        ),
-    ),
-    "loss-unsuited": Advice(
-        "The loss does not suit the output",
-        "A training log in which this loss fell and the accuracy on validation data rose.",
-        (
-            NextStep("Choose the last activation and the loss together, then train again: one unit "
-                     "with a sigmoid and binary_crossentropy, or K units with a softmax and "
-                     "sparse_categorical_crossentropy.", NEW_HEAD),
-        ),
-    ),
-    "network-design": Advice(
-        "The design of the network or its compile settings keep it from learning",
-        "The same network, compiled in the same way, that learned.",
-        (
-            NextStep("Build and compile the model with what the findings in the evidence say "
-                     "(modelaudit rules CODE), then train again."),
+            NextStep("For one unit with a softmax: give it a sigmoid, and measure accuracy. "
+                     "Keras computes binary_crossentropy from the score before the last "
+                     "activation, so training may have worked.", SIGMOID),
+            NextStep("If the accuracy is poor, train again with one unit and a sigmoid for two "
+                     "classes, or K units and a softmax for K exclusive classes.", NEW_HEAD),
         ),
     ),
     "never-loaded": Advice(
@@ -114,18 +82,20 @@ ADVICE: dict[str, Advice] = {
         ),
     ),
     "partial-restore": Advice(
-        "Only part of the weights was restored",
+        "Part of the weights was never restored or never trained",
         "These layers were frozen at random values on purpose (random features).",
         (
             NextStep("Load the weights again without by_name=True, skip_mismatch=True or "
                      "expect_partial(), which skip layers without an error.", RELOAD),
             FROM_CHECKPOINT,
+            NextStep("If no file has trained values for it, train it on labelled {images}, and "
+                     "leave the other layers as they are.", TRAIN_PART),
             COMPARED,
         ),
     ),
     "bn-statistics-lost": Advice(
         "Batch normalisation lost its moving statistics",
-        "Outputs that stay wrong after the statistics are recomputed on training {images}.",
+        "A checkpoint of the same training whose statistics are the same.",
         (
             NextStep("Restore a checkpoint that contains all of model.weights, not only the "
                      "trainable weights."),
@@ -178,7 +148,8 @@ ADVICE: dict[str, Advice] = {
             NextStep("Until the cause is fixed, undo the difference before the model. Remove this "
                      "workaround when you fix the cause, or the {images} will be wrong again.",
                      UNDO),
-            NextStep("Then audit again with {images} as they now reach the model: MA603 must pass.",
+            NextStep("Then audit again with {images} as they now reach the model: the rule on "
+                     "orientation, MA603, must pass.",
                      "modelaudit audit {own} --probe-data {data}"),
         ),
     ),
@@ -197,9 +168,9 @@ ADVICE: dict[str, Advice] = {
         (
             NextStep("Feed the model the values that it was trained on.",
                      UNDO),
-            NextStep("Or put this layer first in the model, so that it cannot be forgotten. Then "
-                     "give the inputs as they are.",
-                     "{imports}\n\n{putin}"),
+            NextStep("Or put this change into the model, so that it cannot be forgotten; not "
+                     "both. Then give the new file the inputs as they are.",
+                     PUT_FIRST),
         ),
     ),
     "nonfinite-output": Advice(
@@ -220,8 +191,12 @@ ADVICE: dict[str, Advice] = {
             NextStep("Check which class is predicted for which label. Folders are numbered in "
                      "alphabetical order, in which 10 precedes 2; adding or omitting a class "
                      "shifts all classes after it.", CONFUSION),
+            NextStep("Until the list of class names used in training is found, put the scores in "
+                     "the order of your labels. Check the accuracy on other labelled {images}: "
+                     "this order was chosen on these.", REORDER),
             NextStep("Store the list of class names with the model, and use it to interpret the "
-                     "outputs. This writes it in the order that labelled {images} show.",
+                     "outputs. This writes it in the order that labelled {images} show, in folders "
+                     "named by class; keep it only if these names are right.",
                      "modelaudit repair {own} --for {serving} --out renamed.keras "
                      "--rename-classes {data}"),
         ),
@@ -244,8 +219,10 @@ ADVICE: dict[str, Advice] = {
         "Reference outputs from saving time that this file reproduces.",
         (
             COMPARED,
-            NextStep("Restore files from a single save. Never combine index and data files, or "
-                     "weights and architecture, from two saves."),
+            NextStep("Load the weights again, all files from one save: index and data files, "
+                     "architecture and weights. If none is left, train again."),
+            NextStep("If the restored model fits no better, compare one {image} of training and of "
+                     "serving just before the model."),
         ),
     ),
     "collapse-open": Advice(
@@ -305,8 +282,8 @@ ADVICE: dict[str, Advice] = {
         "Training code that shows the model mirrored {images}.",
         (
             NextStep("First decide whether an input and its mirror image must get the same output. "
-                     "For digits, text, left and right hands, or steering they must not, and this "
-                     "behaviour is correct."),
+                     "For digits, text, left and right hands, steering, boxes and maps they must "
+                     "not, and this behaviour is correct."),
             NextStep("If they must, continue training with mirrored {images}.",
                      TRAIN_ON),
             NextStep("To avoid training, average over both orientations at inference.",

@@ -1,4 +1,4 @@
-"""What to do about causes in the training of a model."""
+"""What to do about causes in the training of a model, its loss and its design."""
 
 from __future__ import annotations
 
@@ -6,9 +6,44 @@ from collections.abc import Mapping
 
 from modelaudit.audit_types.diagnosis import NextStep
 from modelaudit.diagnosis.model import Advice
-from modelaudit.diagnosis.snippets import TRAIN_AGAIN
+from modelaudit.diagnosis.snippets import NEW_HEAD, TRAIN_AGAIN
 
 TRAINING_ADVICE: Mapping[str, Advice] = {
+    "labels-outside-output": Advice(
+        "The output cannot give the values of your labels",
+        "A label of the kind given that the output can reach.",
+        (
+            NextStep("Compare your labels with those of training. If they are the same, train "
+                     "again with a last layer that can give them: K units for K classes numbered "
+                     "from 0, no activation for other numbers.", NEW_HEAD),
+        ),
+    ),
+    "loss-without-gradient": Advice(
+        "The loss does not depend on the output",
+        "A training log in which this loss fell.",
+        (
+            NextStep("Choose the last layer and the loss together, then train again: one unit with "
+                     "a sigmoid and binary_crossentropy, or one unit for each class with a softmax "
+                     "and sparse_categorical_crossentropy.", NEW_HEAD),
+        ),
+    ),
+    "loss-unsuited": Advice(
+        "The loss does not suit the output",
+        "A training log in which this loss fell and the accuracy on validation data rose.",
+        (
+            NextStep("Choose the last activation and the loss together, then train again: one unit "
+                     "with a sigmoid and binary_crossentropy, or K units with a softmax and "
+                     "sparse_categorical_crossentropy.", NEW_HEAD),
+        ),
+    ),
+    "network-design": Advice(
+        "The design of the network or its compile settings keep it from learning",
+        "The same network, compiled in the same way, that learned.",
+        (
+            NextStep("Build and compile the model with what the findings in the evidence say "
+                     "(modelaudit rules CODE), then train again."),
+        ),
+    ),
     "not-trained": Advice(
         "The model was not trained, or for too few steps",
         "A training log that shows a falling loss before this file was written.",

@@ -34,8 +34,8 @@ SENTENCES = {
         "diverged training leaves such values in every layer, file damage in few."
     ),
     "constant-by-construction": (
-        "The model cannot give another answer: {evidence} Its weights, its training and its input "
-        "have no effect on that."
+        "The model gives the same answer to every input: {evidence} No weights and no input can "
+        "change that."
     ),
     "loss-without-gradient": (
         "Nothing could be learnt, whatever the inputs and labels were: {evidence} What else the "
@@ -68,9 +68,10 @@ SENTENCES = {
         "outputs are meaningless[[ in every orientation]]."
     ),
     "partial-restore": (
-        "{where}: still at initial values, while the other layers are trained. Either the "
-        "restore skipped it, or no training reached it. The output may be arbitrary[[, and its "
-        "reaction to a flip accidental]]."
+        "Part of the model still has the random values that it was initialised with, while the "
+        "other layers are trained: {where}. Either the restore skipped it, or no training reached "
+        "it; until it has trained values, the answers are arbitrary[[, and so is their reaction to "
+        "a flip]]."
     ),
     "untrained-layers": (
         "{where}: still at initial values, because training did not change them. The file shows "
@@ -99,9 +100,9 @@ SENTENCES = {
         "cannot depend on the input[[, flipped or not]]."
     ),
     "orientation-mismatch": (
-        "The model is sound, but its input {images} have another orientation than its training "
-        "{images}. When they are {flip}, the model recognises them{right}. The model does not show "
-        "which side has the wrong orientation, training or serving."
+        "The input {images} have another orientation than the training {images}: when they are "
+        "{flip}, the model recognises them{right}. The model does not show which side has the "
+        "wrong orientation, training or serving."
     ),
     "head-bias": (
         "The bias of the last layer is so large that one class is predicted regardless of the "
@@ -117,7 +118,7 @@ SENTENCES = {
     ),
     "labels-renumbered": (
         "The model distinguishes the classes, but numbers them in a different order than your "
-        "labels. {evidence} [[This does not affect how it reacts to a flip.]]"
+        "labels. {evidence}"
     ),
     "not-understood": (
         "The model does not recognise these {images}[[ in any tested orientation or scale]]. "
@@ -126,8 +127,7 @@ SENTENCES = {
         "here."
     ),
     "wrong-weights-upstream": (
-        "What reaches {where} does not match the statistics that it learned in training: weights "
-        "before it, or the {images} themselves, are not those of training."
+        "What reaches {where} does not match the statistics that it learned in training. {meaning}"
     ),
     "little-information": (
         "The predictions for these {images} are nearly all the same. Either the {images} are all "
@@ -213,6 +213,9 @@ def _also(diagnosis: Diagnosis) -> str:
     if not others or diagnosis.causes[0].cause in DESCRIPTIONS:
         return ""
     titles = " and: ".join(f"{each.title[:1].lower()}{each.title[1:]}" for each in others)
+    unsure = all(each.belief is None for each in others) and diagnosis.causes[0].belief is not None
+    if unsure:
+        return f" A second fault is likely, which the answers cannot show before: {titles}."
     return f" This is not the only fault. At the same time, {titles}."
 
 
@@ -238,8 +241,9 @@ def _right(case: Case, cause: Cause) -> str:
         if given is not None and undone is not None:
             if better is not None and better.name == cause.transform and undone <= given:
                 return (
-                    f" in another order of the classes: {better.score:.0%} of the predictions are "
-                    f"then correct, {better.given:.0%} in that order as given"
+                    f", but numbers the classes in another order: {better.score:.0%} of the "
+                    f"predictions are correct with both changes, {better.given:.0%} with that "
+                    "order alone"
                 )
             return f": {undone:.0%} of the predictions are then correct, {given:.0%} as given"
         given, undone = output.fit.get("e"), output.fit.get(cause.transform)
@@ -254,6 +258,10 @@ def fill_sentence(cause: Cause, words: ModalityWords) -> str:
     flip = words_of(cause.transform or "H")
     evidence = cause.evidence[0].text if cause.evidence else ""
     template = in_words(SENTENCES[cause.cause], words)
-    for key, value in (("flip", flip), ("where", cause.where or "it"), ("evidence", evidence)):
+    meaning = cause.evidence[1].text if len(cause.evidence) > 1 else ""
+    filled = {
+        "flip": flip, "where": cause.where or "it", "evidence": evidence, "meaning": meaning,
+    }  # fmt: skip
+    for key, value in filled.items():
         template = template.replace("{" + key + "}", value)
     return template

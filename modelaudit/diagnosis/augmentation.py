@@ -235,12 +235,13 @@ def _steps(case: Case, needs: Sequence[AugmentationNeed]) -> Iterator[NextStep]:
             f"    # Not if {need.condition}.\n    keras.layers.{need.code},{_since(need)}"
             for need in missing
         )
-        code = TRAIN_WITH.replace("{layers}", lines)
+        load = loading_code(case.facts)
+        code = TRAIN_WITH.replace("{layers}", lines).replace("{loss}", load.loss)
         yield NextStep(
             "Train on with augmentation for what the model is sensitive to, what costs most first. "
             "The data do not show whether a change alters the label: delete the lines whose "
             "condition holds.",
-            code.replace("{model}", loading_code(case.facts).model),
+            code.replace("{model}", load.model),
         )
     profile = case.facts.measurements.profile if case.facts.measurements else None
     shifts = any(each.change == "shift" and each.state == "missing" for each in needs)

@@ -37,19 +37,19 @@ LAYERS: Mapping[str, Callable[[float, Span], str]] = {
 }
 SINCE = {"shear": "3.8", "hue": "3.8", "blur": "3.9", "occlusion": "3.9"}  # versions of Keras
 CONDITIONS: Mapping[str, str] = {
-    "rotation": "the angle tells classes apart: 6 and 9, arrows, gauges",
-    "shear": "the slant tells classes apart",
+    "rotation": "the label tells an angle or a place: 6 and 9, arrows, boxes",
+    "shear": "the label tells a slant or a place",
     "shift": "the label is a place in the {image}",
     "translation": "the label is a place in the {image}",
-    "zoom": "the label is a size or a distance",
-    "brightness": "brightness tells classes apart: day and night, density",
-    "contrast": "contrast tells classes apart: fog, stains",
-    "hue": "colours tell classes apart: ripe and unripe, traffic lights",
-    "blur": "sharpness tells classes apart: focus, fine textures",
-    "noise": "noise or a fine texture tells classes apart",
+    "zoom": "the label is a size, a distance or a place",
+    "brightness": "the label depends on brightness: day and night, density",
+    "contrast": "the label depends on contrast: fog, stains",
+    "hue": "the label depends on colours: ripe and unripe, traffic lights",
+    "blur": "the label depends on sharpness: focus, fine textures",
+    "noise": "the label depends on noise or a fine texture",
     "occlusion": "what decides may be smaller than what is covered",
-    "stretch": "speed or duration tells classes apart",
-    "amplitude": "the amplitude tells classes apart",
+    "stretch": "the label depends on speed or duration",
+    "amplitude": "the label depends on the amplitude",
 }
 _WORDS: Mapping[str, str] = {
     "rotation": "rotated by {s:g}°",
@@ -72,7 +72,7 @@ augment = keras.Sequential([
 {layers}
 ])
 training = keras.Sequential([keras.Input(model.input_shape[1:]), augment, model])
-training.compile("adam", "sparse_categorical_crossentropy")  # or as it was trained
+training.compile("adam", {loss}
 training.fit(images, labels)
 model.save("retrained.keras")  # without the layers that augment"""
 

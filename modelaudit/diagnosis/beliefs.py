@@ -47,6 +47,8 @@ class Beliefs(Struct, frozen=True):
     table: OddsTable
     missing: str = ""
     features: Mapping[str, float] = {}
+    oriented: bool = True
+    """Whether inputs have sides, so that another orientation can be told of."""
 
     def of(self, cause: str) -> float | None:
         """The probability behind a cause of the diagnosis; None without one."""
@@ -74,7 +76,8 @@ class Beliefs(Struct, frozen=True):
     def shifts(self, name: str) -> tuple[Shift, ...]:
         """What clearly moved the odds of a cause of the population, the strongest first."""
         moved = self.found.shifts.get(name, ()) if self.found else ()
-        return tuple(each for each in moved if not 1 / FAINT <= each.factor <= FAINT)
+        told = (each for each in moved if self.oriented or not each.feature.startswith("turn_"))
+        return tuple(each for each in told if not 1 / FAINT <= each.factor <= FAINT)
 
     def section(self) -> DiagnosisOdds:
         """The probabilities, as the audit has them."""
@@ -117,7 +120,7 @@ def beliefs(case: Case, steps: StepResults, table: OddsTable | None = None) -> B
     known = features(case, steps)
     if not known:
         return Beliefs(None, table, "nothing was measured")
-    return Beliefs(posterior(known, table), table, features=known)
+    return Beliefs(posterior(known, table), table, features=known, oriented=case.words.oriented)
 
 
 def believed(

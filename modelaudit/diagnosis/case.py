@@ -75,6 +75,8 @@ class Case(Struct, frozen=True, dict=True):
     @property
     def labelled(self) -> str:
         """The inputs with labels that the user should provide."""
+        if self.behaviour and self.behaviour.inputs.labelled:
+            return f"labels that the outputs for these {self.words.many} can be compared with"
         return in_words("labelled {images} ([[class folders, or ]]y in the .npz)", self.words)
 
     @property
@@ -307,6 +309,11 @@ def score_text(found: BetterInputs, order: ClassNumbering | None = None) -> str:
         f"On your {found.n} labels the {found.measure} is {given} as given and {score} "
         f"{words_of(found.name)}{renumbered}."
     )
+
+
+def times_in_words(log_odds: float) -> str:
+    """How many times as likely something is, after the natural logarithm of that."""
+    return f"{math.exp(log_odds):,.0f}" if log_odds < math.log(1e6) else "more than a million"
 
 
 def p_in_words(p: float) -> str:

@@ -12,11 +12,13 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from modelaudit.diagnosis import measured as read
-from modelaudit.diagnosis.case import Case
+from modelaudit.diagnosis.case import Case, times_in_words
 from modelaudit.diagnosis.model import StepResults
 from modelaudit.diagnosis.steps.design import DESIGN
 from modelaudit.diagnosis.steps.weight import DAMAGE
 from modelaudit.findings import Severity
+from modelaudit.thresholds.answers import BETTER_P
+from modelaudit.thresholds.weights import MISFIT
 
 
 class Feature(Struct, frozen=True):
@@ -42,6 +44,23 @@ def _bounded(number: float) -> str:
     return f"{number:,.1f}" if number < 1000 else "more than 1,000"
 
 
+def _numbered(log_odds: float) -> str:
+    if log_odds < math.log(2):  # also where no other order was found
+        return "no other order of the classes makes the labels likelier"
+    return (
+        f"another order of the classes makes the labels {times_in_words(log_odds)} times as likely"
+    )
+
+
+def _preferring(what: str) -> Callable[[float], str]:
+    clear = -math.log10(BETTER_P.value)
+    return lambda exponent: (
+        f"labels {'prefer' if exponent >= clear else 'do not clearly prefer'} {what}, "
+        f"p = {_p(exponent)}"
+    )
+
+
+FITTING = f"sound models: below {MISFIT.value:g}"
 # The causes of the population behind each cause of the diagnosis. Those without an entry are proven
 # by what their step found, or the population has no such case.
 BEHIND: dict[str, tuple[str, ...]] = {
@@ -162,13 +181,15 @@ def _of_form(
     equal = is_kind is read.rescaled
     how = " at equal confidence" if equal else ""
     return {
-        f"{key}_p": Feature(f"labels prefer {what}, p = {{}}", read.by_labels(is_kind), _p),
+        f"{key}_p": Feature("{}", read.by_labels(is_kind), _preferring(what)),
         f"{key}_score": Feature(
-            f"with {what}, labels are met better by {{:.2f}}",
+            f"with {what}, the accuracy (or R2) on your labels changes by {{:+.2f}}",
             read.score_gain(lambda name: is_kind(name) and not is_other(name)),
         ),
         f"{key}_best": Feature(
-            f"with {what}, a score of {{:.2f}}, where a perfect answer has 1", read.reached(is_kind)
+            f"with {what}, a score of {{:.2f}} on your labels (0: a constant answer, 1: a perfect "
+            "one)",
+            read.reached(is_kind),
         ),
         f"{key}_bits": Feature(
             f"with {what}, predictions say more by {{:.1f}} standard errors{how}",
@@ -178,9 +199,7 @@ def _of_form(
             f"with {what}, predictions carry {{:.0%}} more of the information possible{how}",
             read.gained(is_kind, equal=equal),
         ),
-        f"{key}_fit": Feature(
-            f"batch statistics match {what} better by {{:.1f}} powers of ten", fit
-        ),
+        f"{key}_fit": Feature(f"batch statistics match {what} {{}} times as closely", fit, _power),
     }
 
 
@@ -223,7 +242,9 @@ FEATURES: dict[str, Feature] = {
         read.intervention("centre_head_bias"),
     ),
     "head_excess": Feature(
-        "a head bias {} standard deviations from its activations", read.excess, _bounded
+        "a bias of the last layer that stands out by {} standard deviations of the scores",
+        read.excess,
+        _bounded,
     ),
     "recalibrated": Feature(
         "recomputed batch statistics restore {:.0%} of the information",
@@ -232,27 +253,33 @@ FEATURES: dict[str, Feature] = {
     "informed": Feature("predictions that carry {:.0%} of the information possible", read.informed),
     "spread": Feature("an output that varies by {} of its scale", read.spread, _power),
     "top_share": Feature("one prediction for {:.0%} of the inputs", read.top),
-    "first_misfit": Feature("misfit {:.2f} at the first batch normalisation", read.first_misfit),
-    "later_misfit": Feature("misfit up to {:.2f} at later batch normalisations", read.later_misfit),
+    "first_misfit": Feature(
+        f"a misfit of {{:.2f}} at the first batch normalisation ({FITTING})", read.first_misfit
+    ),
+    "later_misfit": Feature(
+        f"a misfit of up to {{:.2f}} at later batch normalisations ({FITTING})", read.later_misfit
+    ),
     "settling": Feature(
         "statistics that would fit better by {:.2f} on the way from their initial values",
         read.settling,
     ),
     **_of_form("turn", "another orientation", read.moved, read.rescaled, read.orientation_fit),
     **_of_form("values", "other values", read.rescaled, read.moved, read.domain_fit),
-    "margin": Feature("a lead of the likeliest class of {:.1f} nats", read.margin),
-    "numbering": Feature(
-        "another order of the classes makes the labels e^{:.0f} times as likely", read.numbering
+    "margin": Feature(
+        "a likeliest class that is {} times as likely as the next", read.margin, times_in_words
     ),
+    "numbering": Feature("{}", read.numbering, _numbered),
     "numbering_score": Feature(
-        "another order of the classes scores better by {:.2f}", read.numbering_gain
+        "in another order of the classes the accuracy changes by {:+.2f}", read.numbering_gain
     ),
     "right": Feature("labels are met better than by a constant, p = {}", read.right, _p),
     "score": Feature(
-        "a score of {:.2f}, where a constant answer has 0 and a perfect one 1", read.score
+        "a score of {:.2f} on your labels as given (0: a constant answer, 1: a perfect one)",
+        read.score,
     ),
     "claimed": Feature(
-        "information in the predictions less what the labels bear out: {:+.2f}", read.claimed
+        "predictions that claim {:.2f} more than your labels confirm (both from 0 to 1)",
+        read.claimed,
     ),
     "unpredicted": Feature(
         "{:.0%} of the classes never predicted although labels have them", read.unpredicted

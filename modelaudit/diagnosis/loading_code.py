@@ -7,6 +7,7 @@ from msgspec import Struct
 from modelaudit.audit_types.loading import Status
 from modelaudit.facts import Artifact
 from modelaudit.file_formats import Content, formats
+from modelaudit.formats.keras.compiled_losses import KNOWN, compiled_losses, named_outputs
 from modelaudit.rules.model import Facts
 from modelaudit.rules.model_in_advice import in_shell, with_model
 from modelaudit.runtimes.catalogue import has_keras2_objects
@@ -25,6 +26,7 @@ model = tf.saved_model.load("MODEL")
 serve = model.signatures["serving_default"]
 def predict(inputs):
     return next(iter(serve(tf.constant(inputs)).values())).numpy()"""
+UNKNOWN_LOSS = '"sparse_categorical_crossentropy"'
 
 
 class LoadingCode(Struct, frozen=True):
@@ -37,6 +39,7 @@ class LoadingCode(Struct, frozen=True):
         own: the model's path as a word of a command.
         exported: whether Keras 3 exported the model.
         serving: the runtime to repair the model for: that of the settings, else the installed one.
+        loss: the rest of a call of `compile` after the optimizer: the loss, as the file tells it.
     """
 
     imports: str
@@ -45,6 +48,7 @@ class LoadingCode(Struct, frozen=True):
     own: str = "MODEL"
     exported: bool = False
     serving: str = "RUNTIME"
+    loss: str = f"{UNKNOWN_LOSS})  # or as it was trained"
 
 
 def loading_code(facts: Facts) -> LoadingCode:
@@ -63,7 +67,23 @@ def loading_code(facts: Facts) -> LoadingCode:
         in_shell(facts.path),
         artifact.provenance.exporter == "keras3-export",
         facts.settings.serving or facts.installed or "RUNTIME",
+        _loss(artifact),
     )
+
+
+def _loss(artifact: Artifact) -> str:
+    """The end of a call of `compile`: the losses that the file has, if Keras knows all of them."""
+    names = named_outputs(artifact.architecture) if artifact.architecture else ()
+    losses = [loss for loss in compiled_losses(artifact.training, names) if loss]
+    if not losses or len(losses) < len(names) or any(loss.name not in KNOWN for loss in losses):
+        return f"{UNKNOWN_LOSS})  # or as it was trained"
+    code = [
+        f"keras.losses.{loss.name.title().replace('_', '')}(from_logits=True)"
+        if loss.from_logits
+        else f'"{loss.name}"'
+        for loss in losses
+    ]
+    return (code[0] if len(names) == 1 else f"[{', '.join(code)}]") + ")"
 
 
 def _keras(facts: Facts) -> str:

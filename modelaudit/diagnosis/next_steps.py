@@ -57,6 +57,12 @@ def next_steps(
         "augment": AUGMENT.get(flip, AUGMENT["H"]),
         "drawing": f"the random parts {found.where}" if found.where else UNKNOWN_DRAWING,
         "layer": found.where.rpartition("/")[2] or "LAYER",
+        "layers": str(list(dict.fromkeys(each.partition("/")[0] for each in found.layers))),
+        "order": str(list(found.order)),
+        "form": f"# images as they must reach the model: {words_of(flip)}\n"
+        if found.transform
+        else "",
+        "loss": load.loss,
         "imports": load.imports,
         "model": load.model,
         "predict": load.predict,
@@ -68,7 +74,12 @@ def next_steps(
     def fill(code: str) -> str:
         return re.sub(r"\{(\w+)\}", lambda found: filled.get(found[1], found[0]), code)
 
-    steps = tuple(s for s in ADVICE[cause].steps if "{putin}" not in s.code or flip in PUT_IN)
+    lacking = {"{putin}": flip not in PUT_IN, "{order}": not found.order}
+    steps = tuple(
+        step
+        for step in ADVICE[cause].steps
+        if not any(name in step.code for name, lacks in lacking.items() if lacks)
+    )
     if cause == "nondeterministic" and load.exported:
         steps = (*steps, EXPORTED)
     return tuple(NextStep(fill(in_words(step.text, words)), fill(step.code)) for step in steps)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from modelaudit.audit_types.diagnosis import CauseProbability, DiagnosisOdds, OddsShift
+from modelaudit.audit_types.diagnosis import Cause, CauseProbability, DiagnosisOdds, OddsShift
 from modelaudit.rules.grammar import counted
 
 SHOWN_FROM = 0.01  # smaller probabilities are not told apart
@@ -27,8 +27,9 @@ def sample_size(odds: DiagnosisOdds) -> str:
     nets = counted(odds.networks, "network", "networks")
     cases = counted(odds.cases, "case", "cases")
     return (
-        f"From {cases} of {nets}, all small; half of all models are assumed to be sound. Each "
-        "probability is calibrated by itself, so together they can differ from 100%."
+        f"From the same measurements of {cases} of {nets}, all small, sound or with faults made on "
+        "purpose; half of all models are assumed to be sound. Each probability is calibrated by "
+        "itself, so together they can differ from 100%."
     )
 
 
@@ -39,26 +40,44 @@ def percent(probability: float) -> str:
     return f"{probability:.0%}" if probability >= SHOWN_FROM else "less than 1%"
 
 
+def belief_text(cause: Cause, first: Cause) -> str:
+    """The belief in a cause and how often it held; empty without one.
+
+    Beside a fault, what describes the model needs none: the belief would be that of no fault.
+    """
+    if cause.belief is None or (cause.cause in DESCRIPTIONS and first.cause not in DESCRIPTIONS):
+        return ""
+    text = f"belief {percent(cause.belief)}"
+    return f"{text}; {how_often(cause.cause, cause.interval)}" if cause.interval else text
+
+
 def how_often(cause: str, interval: tuple[float, float]) -> str:
     """How often causes of any kind with such odds were present in families left out."""
     low, high = interval
-    what = "no fault was" if cause in DESCRIPTIONS else "causes with such odds were"
-    return f"in tests, {what} present in {low:.0%} to {high:.0%} of the cases"
+    what = (
+        "models with such odds had no fault"
+        if cause in DESCRIPTIONS
+        else ("causes with such odds were present")
+    )
+    return f"in tests, {what} in {low:.0%} to {high:.0%} of the cases"
 
 
 def _moved(row: CauseProbability) -> str:
     if row.cause == "sound":
         return "What speaks for faults is listed with them."
     if row.cause == "several":
-        return "Each of the two is also listed on its own, so these can be more than 100% together."
-    said = "; ".join(map(_shift, row.shifts)) or "Nothing measured says much about it"
+        return "Any two of the faults; the percentage of each fault counts this case as well."
+    sides = (
+        ("What raises its odds", [each for each in row.shifts if each.factor >= 1]),
+        ("What lowers them", [each for each in row.shifts if each.factor < 1]),
+    )
+    said = [f"{side}: {'; '.join(map(_shift, shifts))}." for side, shifts in sides if shifts]
     cases, nets = counted(row.cases, "case", "cases"), counted(row.networks, "network", "networks")
-    return f"{said[0].upper()}{said[1:]}. The population has it in {cases} of {nets}."
+    said.append(f"{cases} of {nets} had this fault.")
+    return " ".join(said)
 
 
 def _shift(shift: OddsShift) -> str:
-    less = shift.factor < 1
-    factor = 1 / shift.factor if less else shift.factor
+    factor = max(shift.factor, 1 / shift.factor)
     times = f"{factor:,.2g}" if factor < 10 else f"{factor:,.0f}"
-    seen = counted(shift.n, "case", "cases")
-    return f"odds {times} times {'lower' if less else 'higher'}: {shift.text} ({seen} alike)"
+    return f"{shift.text}: {times} times, {counted(shift.n, 'case', 'cases')} alike"

@@ -90,6 +90,9 @@ FIT_LABELS = UNFIT | {"labels-renumbered", "wrong-weights-upstream"}
 OUTSIDE = frozenset({"labels-outside-output"})
 UNLEARNED = OUTSIDE | {"loss-unsuited", "network-design"}
 EXPLAINED = UNFIT | UNLEARNED | {"wrong-weights-upstream", "prior-only"}
+OF_STATISTICS = frozenset(
+    {"bn-statistics-lost", "bn-statistics-unsettled", "wrong-weights-upstream"}
+)
 FAULTS = EXPLAINED | {"not-understood", "collapse-open", "little-information"}
 
 PROCEDURE: tuple[DiagnosisStep, ...] = (
@@ -251,7 +254,7 @@ def concluded(
 def _lacked(case: Case, each: Undecidable) -> RuledOut | None:
     """An open question about something that the model has not, as ruled out."""
     without = case.facts.measurements is not None and not case.batchnorm
-    if not without or each.cause not in {"bn-statistics-lost", "bn-statistics-unsettled"}:
+    if not without or each.cause not in OF_STATISTICS:
         return None
     return RuledOut(each.cause, each.what, "the model has no batch normalisation")
 

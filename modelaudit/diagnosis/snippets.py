@@ -28,8 +28,9 @@ RECALIBRATE = """\
 for layer in model._flatten_layers():
     if type(layer).__name__ == "BatchNormalization":
         layer.momentum = 0.9
-for batch in images:  # at least 50 batches, preprocessed as in training
-    model(batch, training=True)
+for _ in range(max(1, 1600 // len(images))):  # about 50 batches, preprocessed as in training
+    for start in range(0, len(images), 32):
+        model(images[start : start + 32], training=True)
 model.save("recalibrated.keras")"""
 COMPARE = """\
 import numpy as np
@@ -55,7 +56,8 @@ SIGMOID = """\
 {model}
 model.layers[-1].activation = keras.activations.sigmoid
 model.compile(loss="binary_crossentropy", metrics=["accuracy"])
-# model.evaluate(images, labels)  # labels 0 and 1"""
+model.evaluate(images, labels)  # labels 0 and 1
+model.save("sigmoid.keras")"""
 NEW_HEAD = """\
 {imports}
 # In the code that builds the model, in place of its last layer; labels from 0 to classes - 1:
@@ -77,7 +79,7 @@ TRAIN_ON = """\
 {model}
 flip = {augment}
 training = keras.Sequential([keras.Input(model.input_shape[1:]), flip, model])
-training.compile("adam", "sparse_categorical_crossentropy")  # or as it was trained
+training.compile("adam", {loss}
 training.fit(images, labels)
 model.save("retrained.keras")  # without the layer that flips"""
 FIRST_NAN = """\
@@ -89,10 +91,29 @@ tf.debugging.disable_check_numerics()"""
 CONFUSION = """\
 import numpy as np
 {predict}
-# Rows are your labels, columns are the model's classes.
+{form}# Rows are your labels, columns are the model's classes.
 table = np.zeros((labels.max() + 1, predict(images[:1]).shape[-1]), int)
 np.add.at(table, (labels, predict(images).argmax(axis=1)), 1)
 print(table)"""
+REORDER = """\
+import numpy as np
+{predict}
+{form}order = {order}  # the model's class for label 0, 1, 2, ...
+scores = predict(images)[..., order]
+print((scores.argmax(axis=-1) == labels).mean())"""
+PUT_FIRST = """\
+{model}
+first = {putin}
+inputs = keras.Input(model.input_shape[1:])
+changed = keras.Model(inputs, model(first(inputs)))
+changed.save("changed.keras")"""
+TRAIN_PART = """\
+{model}
+for layer in model.layers:
+    layer.trainable = layer.name in {layers}
+model.compile("adam", {loss}
+model.fit(images, labels, epochs=10)
+model.save("trained_part.keras")"""
 EXPORT = """\
 import keras
 import tensorflow as tf
@@ -105,8 +126,7 @@ archive.write_out("exported")"""
 TRAIN_AGAIN = """\
 {model}
 model = keras.models.clone_model(model)  # the same layers with new weights
-loss = "sparse_categorical_crossentropy"  # or as it was trained
-model.compile(keras.optimizers.Adam(1e-3, clipnorm=1.0), loss, metrics=["accuracy"])
+model.compile(keras.optimizers.Adam(1e-3, clipnorm=1.0), {loss}
 scaled = (images - images.mean()) / images.std()
 model.fit(scaled, labels, epochs=10, validation_split=0.2)
 # The loss must fall; scale inputs in production in the same way.

@@ -3,10 +3,11 @@ data, filters and architecture, and restoration. Every diagnosis addresses each 
 
 from __future__ import annotations
 
-from modelaudit.audit_types.diagnosis import Cause, Diagnosis, Suspect
+from modelaudit.audit_types.diagnosis import Cause, Diagnosis, DiagnosisOdds, Suspect
 from modelaudit.audit_types.kernels import KernelSymmetry
 from modelaudit.diagnosis.case import Case, amount, capacity, information
 from modelaudit.diagnosis.directions import direction_text
+from modelaudit.diagnosis.odds_text import percent
 from modelaudit.diagnosis.steps.flip import (
     effect_text,
     flipped,
@@ -37,6 +38,7 @@ TRAINING_CAUSES = (
     *("untrained-layers", "bn-statistics-unsettled", "not-trained", "exploded-weights"),
     "prior-only",
 )
+LEFT = 0.05  # probability that is still told of a suspect that is ruled out
 UNJUDGED = "No [[flip of the input or ]]output can be judged."
 # Causes that hide what training taught the filters.
 HIDING = (
@@ -44,6 +46,17 @@ HIDING = (
     "dead-units", "nonfinite-output", "not-understood", "collapse-open",
     "little-information",
 )  # fmt: skip
+# Where the file does not show whether training is the reason, what it shows.
+UNTOLD = {
+    "labels-renumbered": (
+        "The model learned to tell the classes apart. Whether the labels of training or yours are "
+        "numbered otherwise than meant, it does not show."
+    ),
+    "head-bias": (
+        "Training on imbalanced classes can cause such a bias, and so can damage; the file does "
+        "not show which. The features are sound."
+    ),
+}
 # Causes that were confirmed by undoing them.
 UNDONE = ("orientation-mismatch", "head-bias", "input-domain")
 
@@ -57,13 +70,12 @@ def suspects(case: Case, diagnosis: Diagnosis) -> tuple[Suspect, ...]:
     return (
         Suspect(TRAINING, *_training(case, first)),
         *((filters,) if told else ()),
-        Suspect(RESTORATION, *_restoration(case, first)),
+        Suspect(RESTORATION, *_restoration(case, first, diagnosis.odds)),
     )
 
 
 def _training(case: Case, first: Cause) -> tuple[str, str]:
     """Did the training images teach the model one orientation?"""
-    words = words_of(first.transform)
     if first.cause in TRAINING_CAUSES:
         early = first.cause == "bn-statistics-unsettled"
         said = "Training ended before its batch statistics converged."
@@ -76,18 +88,10 @@ def _training(case: Case, first: Cause) -> tuple[str, str]:
             f"What the training {case.words.many} taught cannot be seen because another fault "
             f"hides it ({first.title[:1].lower()}{first.title[1:]})."
         )
-    if first.cause == "orientation-mismatch":
-        return CLEARED, (
-            f"{_learned(case, words)} The training images and the images used now differ in "
-            "orientation. The model does not show which of the two have the wrong one."
-        )
-    if first.cause == "input-domain":
-        return CLEARED, _learned(case, words)
-    if first.cause == "head-bias":
-        return OPEN, (
-            "Training on imbalanced classes can cause such a bias, and so can damage; the file "
-            "does not show which. The features are sound."
-        )
+    if first.cause in {"orientation-mismatch", "input-domain"}:
+        return CLEARED, _learned(case, first)
+    if first.cause in UNTOLD:
+        return OPEN, UNTOLD[first.cause]
     if case.behaviour is None:
         return OPEN, f"What training taught shows only when the model runs ({case.not_run()})."
     found = None if first.cause == "sampled-output" else flipped(case)
@@ -113,11 +117,16 @@ def _training(case: Case, first: Cause) -> tuple[str, str]:
     return OPEN, seen
 
 
-def _learned(case: Case, words: str) -> str:
+def _learned(case: Case, first: Cause) -> str:
     """What undoing a difference of the inputs shows about what training taught."""
+    words = words_of(first.transform)
     if any(output.accuracy or output.fit for output in case.outputs):
-        return f"What the model learned is sound: {words}, it recognises the images."
-    return f"Training taught the model another form: {words}, it tells the images apart better."
+        said = f"The model learned to recognise the images: it does so when they are {words}."
+    else:
+        said = f"Training taught the model another form: {words}, it tells the images apart better."
+    if first.cause == "orientation-mismatch":
+        said += " The training images and the images used now differ in orientation."
+    return said
 
 
 def _filters(case: Case, first: Cause) -> tuple[str, str]:
@@ -131,12 +140,11 @@ def _filters(case: Case, first: Cause) -> tuple[str, str]:
     if first.cause == "invariant-by-construction":
         return CLEARED, f"They treat both orientations equally. {_symmetry(case)}"
     uneven = uneven_layers(case)
-    sampling = (
-        f" At the border, the windows of {', '.join(uneven[:3])} fit asymmetrically, which can "
-        "contribute."
-        if uneven
-        else ""
-    )
+    windows = f"the windows of {', '.join(uneven[:3])} fit asymmetrically" if uneven else ""
+    if first.cause == "input-domain":
+        # Flips of inputs that the model does not recognise say nothing of its filters.
+        said = f"The same filters serve when the {case.words.many} are {words_of(first.transform)}."
+        return CLEARED, f"{said} {_symmetry(case)}"
     found = flipped(case)
     if found is not None and case.images:
         output, effect, nfv = found
@@ -146,16 +154,17 @@ def _filters(case: Case, first: Cause) -> tuple[str, str]:
                 " The preference is in the trained weights, as it must be where left and right "
                 "have a meaning."
             )
+            despite = f", although at the border {windows}" if windows else ""
             return CLEARED, (
                 "The architecture does not prefer a direction: in a copy with every kernel made "
-                "symmetric, the flip changes the output "
-                f"{amount(floor)} times as much as another input does; with the trained kernels, "
-                f"{nfv:.2g} times.{preference * (not learned(case, output, effect))}"
-                f"{sampling} {_symmetry(case)}"
+                f"symmetric, inputs {words_of(effect.name)} change the output {amount(floor)} "
+                f"times as much as other inputs do{despite}; with the trained kernels, {nfv:.2g} "
+                f"times.{preference * (not learned(case, output, effect))} {_symmetry(case)}"
             )
         if learned(case, output, effect):
+            despite = f", although at the border {windows}" if windows else ""
             return CLEARED, (
-                f"{treated_alike(nfv).capitalize()}, so the filters prefer no side.{sampling} "
+                f"{treated_alike(nfv).capitalize()}, so the filters prefer no side{despite}. "
                 f"{_symmetry(case)}"
             )
     profile = case.facts.measurements.profile if case.facts.measurements else None
@@ -166,7 +175,7 @@ def _filters(case: Case, first: Cause) -> tuple[str, str]:
             f"{_symmetry(case)}"
         )
     if uneven:
-        return OPEN, f"{sampling.strip()} {_symmetry(case)}"
+        return OPEN, f"At the border, {windows}, which can contribute. {_symmetry(case)}"
     return OPEN, f"The file does not show how its layers sample the image. {_symmetry(case)}"
 
 
@@ -194,9 +203,12 @@ def _score(kernel: KernelSymmetry) -> float | None:
     return next((kernel.score[name] for name in ("H", "flip", "x2") if name in kernel.score), None)
 
 
-def _restoration(case: Case, first: Cause) -> tuple[str, str]:
+def _restoration(case: Case, first: Cause, odds: DiagnosisOdds) -> tuple[str, str]:
     """Was the saved model restored correctly?"""
     if first.cause in RESTORE_CAUSES:
+        measured = case.behaviour.batchnorm if case.behaviour else ()
+        if first.cause == "wrong-weights-upstream" and case.misfit in measured[:1]:
+            return OPEN, f"{first.evidence[0].text} {first.evidence[1].text}"
         return GUILTY, first.evidence[0].text
     if first.cause == "nonfinite-weights":
         return OPEN, f"{first.evidence[0].text} The file does not show whether it was saved so."
@@ -238,6 +250,9 @@ def _restoration(case: Case, first: Cause) -> tuple[str, str]:
             "Only inputs that the model recognises show whether each weight is in the right layer."
         )
         return OPEN, " ".join(said)
+    left = next((row.probability for row in odds.causes if row.cause == "misplaced"), 0.0)
+    if left >= LEFT:
+        said.append(f"The odds leave {percent(left)} for weights out of place.")
     state = CLEARED if tested or proof is not None else OPEN
     return state, " ".join(said)
 

@@ -83,7 +83,7 @@ def test_two_faults_are_told_with_the_steps_of_both():
     sound = replace(first, cause="healthy", title="Healthy", next_steps=(NextStep("Nothing."),))
     diagnosis = replace(told, causes=(first, second, sound))
     answer = plain_answer(known, diagnosis)
-    assert "in another order of the classes: 64% of the predictions" in answer
+    assert "numbers the classes in another order: 64% of the predictions" in answer
     assert answer.endswith("At the same time, the model numbers them.")
     _, _, others = screen("m.keras", replace(diagnosis, answer=answer)).partition("What to do")
     shown, _, further = others.partition("Also, once that is done: The model numbers them")

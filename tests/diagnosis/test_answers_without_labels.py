@@ -13,8 +13,8 @@ TARGETS = labelled(behaviour(regression(fit={"e": -0.5, "H": 0.9})))
 @pytest.mark.parametrize(
     ("seen", "said", "learned"),
     [
-        (LABELLED, "90% of the predictions are then correct, 20% as given", "is sound"),
-        (TARGETS, "the R2 on your targets is then 0.90, -0.50 as given", "is sound"),
+        (LABELLED, "90% of the predictions are then correct, 20% as given", "recognise the images"),
+        (TARGETS, "the R2 on your targets is then 0.90, -0.50 as given", "recognise the images"),
         (
             behaviour(quiet(gains=form("H"))),
             "better, as far as can be told without",

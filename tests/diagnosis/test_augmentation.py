@@ -80,7 +80,7 @@ def test_what_is_missing_is_named_in_the_order_of_its_cost():
     assert (hue.code, hue.condition) == ("", "")
     step = found.causes[0].next_steps[-1]
     assert step.code.index("RandomGaussianBlur") < step.code.index("RandomRotation")
-    assert "# Not if the angle tells classes apart: 6 and 9, arrows, gauges." in step.code
+    assert "# Not if the label tells an angle or a place: 6 and 9, arrows, boxes." in step.code
     assert "RandomHue" not in step.code
     assert found.answer.endswith(
         " It is sensitive to blur (costs 30 points) and rotation (costs 10 points), which "

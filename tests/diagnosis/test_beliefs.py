@@ -178,7 +178,8 @@ def test_the_interval_is_said_to_be_of_all_causes_with_such_odds():
         "in tests, causes with such odds were present in 96% to 100% of the cases"
     )
     assert (
-        how_often("healthy", ends) == "in tests, no fault was present in 96% to 100% of the cases"
+        how_often("healthy", ends)
+        == "in tests, models with such odds had no fault in 96% to 100% of the cases"
     )
 
 
@@ -211,10 +212,22 @@ def test_odds_in_words():
     [
         ("turn_p", 3.6, "labels prefer another orientation, p = 0.0003"),
         ("right", 0.4, "labels are met better than by a constant, p = 0.4"),
+        ("turn_p", 0.0, "labels do not clearly prefer another orientation, p = 1"),
+        ("numbering", 0.0, "no other order of the classes makes the labels likelier"),
+        ("numbering", 205.0, "another order of the classes makes the labels more than a million"),
+        ("numbering", 4.0, "another order of the classes makes the labels 55 times as likely"),
         ("steps", 4.3, "19,953 training steps counted by the optimizer"),
         ("spread", -3.2, "an output that varies by 0.00063 of its scale"),
-        ("head_excess", 2.1e12, "a head bias more than 1,000 standard deviations"),
-        ("head_excess", 18.44, "a head bias 18.4 standard deviations"),
+        (
+            "head_excess",
+            2.1e12,
+            "a bias of the last layer that stands out by more than 1,000 standard deviations",
+        ),
+        (
+            "head_excess",
+            18.44,
+            "a bias of the last layer that stands out by 18.4 standard deviations",
+        ),
     ],
 )
 def test_numbers_are_written_for_readers(name, value, words):

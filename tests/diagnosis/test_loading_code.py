@@ -50,3 +50,20 @@ def test_what_loaded_the_model_comes_before_what_saved_it(statuses, expected):
 )
 def test_exports_of_keras_3_are_recognised(exporter, exported):
     assert loading_code(saved_by("3.4.0", exporter)).exported is exported
+
+
+@pytest.mark.parametrize(
+    ("loss", "code"),
+    [
+        ("mse", '"mean_squared_error")'),
+        (
+            {"class_name": "SparseCategoricalCrossentropy", "config": {"from_logits": True}},
+            "keras.losses.SparseCategoricalCrossentropy(from_logits=True))",
+        ),
+        ("my_loss", '"sparse_categorical_crossentropy")  # or as it was trained'),
+        (None, '"sparse_categorical_crossentropy")  # or as it was trained'),
+    ],
+)
+def test_code_that_trains_takes_the_loss_of_the_file(loss, code):
+    artifact = replace(examples.healthy().artifact, training={"loss": loss})
+    assert loading_code(Facts(artifact)).loss == code

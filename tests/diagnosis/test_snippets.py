@@ -80,7 +80,11 @@ def codes(sample, runtime="", transforms=("H",)):
     found = {}
     for cause in ADVICE:
         for transform in transforms:
-            answer = CauseFound((), where=LAYERS.get(cause, ""), transform=transform)
+            answer = CauseFound(
+                *((), LAYERS.get(cause, ""), transform),
+                layers=("digit",),
+                order=tuple(range(9, -1, -1)),
+            )
             for number, step in enumerate(
                 next_steps(cause, answer, loading_code(facts), facts.words)
             ):
@@ -104,6 +108,11 @@ def of_the_rules(module):
 
 def for_keras_3():
     given = codes("digits_noaug.h5", "here") | of_the_rules("keras")
+    scaled = codes("digits_noaug.h5", "here", transforms=("/255",))
+    given["changed"] = scaled["input-domain 1 /255"]
+    given["changed"] += """
+assert abs(changed.predict(255 * images) - model.predict(images)).max() < 1e-4
+"""
     # Augmentation used for further training is not part of the saved model.
     train = given["orientation-sensitive-data 1 H"]
     assert AUGMENT["H"] in train

@@ -30,7 +30,7 @@ def _wrap(text: str, indent: str, first: str | None = None) -> str:
 def screen(path: str, diagnosis: Diagnosis, repair: str = "") -> str:
     """The diagnosis as text: answer, evidence, suspects, next steps, the command of a repair."""
     from modelaudit.diagnosis.augmentation import augmentation_lines
-    from modelaudit.diagnosis.odds_text import DESCRIPTIONS, odds_items, sample_size
+    from modelaudit.diagnosis.odds_text import DESCRIPTIONS, belief_text, odds_items, sample_size
 
     first = diagnosis.causes[0]
     lines = [
@@ -45,8 +45,9 @@ def screen(path: str, diagnosis: Diagnosis, repair: str = "") -> str:
     odds = odds_items(diagnosis.odds, NAMED) if first.belief is not None else []
     if first.refute:
         lines.append(_wrap(f"Would be refuted by: {first.refute}", "    ", "    "))
-    for cause in diagnosis.causes[1:3]:
-        lines.append(_wrap(f"{cause.title}{_belief(cause)}", "    ", "  also: "))
+    for cause in diagnosis.causes[1:]:
+        known = belief_text(cause, first)
+        lines.append(_wrap(cause.title + f" ({known})" * bool(known), "    ", "  also: "))
         lines += [_wrap(each.text, "    ", "  + ") for each in cause.evidence[:1]]
     if odds:
         lines += ["", click.style("Odds", bold=True)]
@@ -61,10 +62,10 @@ def screen(path: str, diagnosis: Diagnosis, repair: str = "") -> str:
         lines += ["", click.style("Augmentation", bold=True)]
         lines += [_wrap(each, "    ", "  ") for each in augmentation_lines(diagnosis.augmentation)]
     told: list[NextStep] = []
-    for cause in diagnosis.causes[:3]:
+    for cause in diagnosis.causes:
         if cause is not first and cause.cause in DESCRIPTIONS:
             continue
-        steps = [step for step in cause.next_steps if step not in told]
+        steps = [step for step in cause.next_steps if step not in told] or [*cause.next_steps[:1]]
         # Steps for a further fault are for what the first steps have put right.
         title = "What to do" if cause is first else f"Also, once that is done: {cause.title}"
         lines += ["", click.style(_wrap(title, ""), bold=True)] if steps else []
@@ -83,19 +84,10 @@ def screen(path: str, diagnosis: Diagnosis, repair: str = "") -> str:
 def _headline(first: Cause) -> str:
     if first.cause in UNDECIDED:
         return first.title
-    return f"{CAUSE}{first.title} ({first.cause}{_belief(first, ', ')})"
+    from modelaudit.diagnosis.odds_text import belief_text
 
-
-def _belief(cause: Cause, before: str = " (") -> str:
-    """The belief, and how often causes with such a belief were present; empty without one."""
-    if cause.belief is None:
-        return ""
-    from modelaudit.diagnosis.odds_text import how_often, percent
-
-    text = f"{before}belief {percent(cause.belief)}"
-    if cause.interval is not None:
-        text += f"; {how_often(cause.cause, cause.interval)}"
-    return text + ")" * (before == " (")
+    known = belief_text(first, first)
+    return f"{CAUSE}{first.title} ({first.cause}{', ' * bool(known)}{known})"
 
 
 def _undecided(diagnosis: Diagnosis) -> list[str]:

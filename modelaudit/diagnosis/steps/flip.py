@@ -226,7 +226,8 @@ def learned_invariance(case: Case) -> StepResult:
 def treated_alike(nfv: float) -> str:
     """Why flips are no matter, of an output that `learned` says is treated alike."""
     if nfv < SENSITIVE.value:
-        return f"the output hardly changes under the flip (variation {nfv:.2g})"
+        much = f"{amount(nfv)} times as much as under another input"
+        return f"the output hardly changes under the flip ({much})"
     return "flipped inputs are recognised as well as the others, although single outputs change"
 
 

@@ -71,7 +71,8 @@ def orientation_mismatch(case: Case) -> StepResult:
     for output in case.outputs:
         labelled = better_by_labels(output)
         if labelled and not parts(labelled.name)[0]:
-            return CauseUnknown("images on the scale that your labels indicate")
+            values = words_of(labelled.name)
+            return CauseUnknown(f"another run with the images {values}, as your labels prefer them")
         names = _same_scale(labelled) if labelled else informed_orientations(output)
         if not names or (labelled is None and labels_contradict(output, names[0])):
             continue
@@ -162,10 +163,11 @@ def _labelled_evidence(output: OutputBehaviour, found: BetterInputs | None) -> t
     if found is None:
         return ()
     p = preferred_p(output, found)
-    how = "adjusted for the choice" + (", with the information in the predictions" * (p < found.p))
+    how = "adjusted for the number of forms"
+    how += ", labels and information in the predictions taken together" * (p < found.p)
     chosen = (
         f"Of {found.tried} other forms that were tried, your labels make this the most probable "
-        f"one; against the inputs as given, p {p_in_words(p)} ({how})."
+        f"one; that it is no better than the inputs as given has p {p_in_words(p)} ({how})."
     )
     domain = parts(found.name)[1]
     others = [each for each in found.also if parts(each)[1] != domain]
@@ -198,8 +200,9 @@ def _seen_in_outputs(output: OutputBehaviour, names: Sequence[str], n: int) -> I
 def _profile_evidence(output: OutputBehaviour, name: str, n: int) -> Evidence:
     bits, given = output.orientation[name], information(output)
     text = (
-        f"For images {words_of(name)} the predictions carry {bits_in_words(output, bits)}, for "
-        f"images as given {given:.2f}."
+        "Without labels, by how surely and differently inputs are answered: for images "
+        f"{words_of(name)} the predictions carry {bits_in_words(output, bits)}, for images as "
+        f"given {given:.2f}."
     )
     return Evidence(text, "MA603", bits, given, n)
 

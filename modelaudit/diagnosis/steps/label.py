@@ -13,12 +13,15 @@ from modelaudit.diagnosis.case import (
     p_in_words,
     r2_in_words,
     scores,
+    times_in_words,
 )
 from modelaudit.diagnosis.model import CauseExcluded, CauseFound, CauseUnknown, StepResult
 from modelaudit.diagnosis.steps.weight import LISTED
 from modelaudit.measures.behaviour.numbering import PATTERNS
 from modelaudit.measures.input_corrections import words_of
 from modelaudit.thresholds.answers import CHANCE_P, NUMBERING_ODDS, SCORE_GAIN, UNINFORMED
+
+NUMBERED = 4  # labels that are named with their class
 
 
 def labels_renumbered(case: Case) -> StepResult:
@@ -34,17 +37,32 @@ def labels_renumbered(case: Case) -> StepResult:
             and other.log_odds > NUMBERING_ODDS.value
             and other.accuracy - given >= SCORE_GAIN.value
         ):
-            how = PATTERNS.get(other.pattern, "the best assignment of its classes to your labels")
-            form = f", for inputs {words_of(other.variant)}" if other.variant != "e" else ""
+            how = PATTERNS.get(other.pattern, "the one that fits these labels best")
+            form = other.variant if other.variant != "e" else ""
             text = (
                 f"On your {seen.inputs.n} labels the accuracy is {given:.0%}. With another "
-                f"numbering ({how}){form} it is {other.accuracy:.0%}, which makes your labels "
-                f"e^{other.log_odds:.0f} times as likely."
+                f"numbering ({how}){f', for inputs {words_of(form)}' * bool(form)} it is "
+                f"{other.accuracy:.0%}, which makes your labels {times_in_words(other.log_odds)} "
+                "times as likely."
             )
-            evidence = Evidence(text, "", other.accuracy, given, seen.inputs.n)
+            evidence = [Evidence(text, "", other.accuracy, given, seen.inputs.n)]
+            moved = [
+                f"{at} is the model's class {to}" for at, to in enumerate(other.order) if at != to
+            ]
+            if moved:
+                more = f" and {len(moved) - NUMBERED} more" if len(moved) > NUMBERED else ""
+                text = f"Your label {', '.join(moved[:NUMBERED])}{more}."
+                evidence.append(Evidence(text, "", list(other.order)))
             # Another form is compared in that order of the classes, so it does not explain it.
-            both = other.variant != "e" or better_by_labels(output) is not None
-            return CauseFound((evidence,), where=output.name, together=both)
+            both = bool(form) or better_by_labels(output) is not None
+            known = max(other.order, default=0) < (output.collapse.classes or 0)
+            return CauseFound(
+                tuple(evidence),
+                where=output.name,
+                transform=form,
+                together=both,
+                order=other.order if known else (),
+            )
     return CauseExcluded("no other numbering of the classes makes the labels more likely")
 
 

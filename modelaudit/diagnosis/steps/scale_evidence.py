@@ -152,7 +152,7 @@ def _less_right(output: OutputBehaviour, name: str) -> bool:
 def statistics_evidence(first: BatchNormFit, name: str) -> Evidence:
     """That the statistics of the first batch normalisation match on another scale."""
     text = (
-        f"The input of {first.route} is {first.mean_deviation:.2g} standard deviations from the "
-        f"training mean; {words_of(name)} it is {first.domain[name]:.2f} from it."
+        f"What reaches {first.route} is {first.mean_deviation:.2g} standard deviations from its "
+        f"training mean; with the inputs {words_of(name)}, it is {first.domain[name]:.2f} from it."
     )
     return Evidence(text, "", first.mean_deviation, OFF_SCALE.value)

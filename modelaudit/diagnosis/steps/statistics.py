@@ -106,12 +106,13 @@ def _one_refitted(case: Case, *, repaired: bool = False) -> tuple[Evidence, ...]
     given = output.accuracy.get("e") if output else None
     if given is not None and one.score is not UNSET and every.score is not UNSET:
         text += (
-            f". The accuracy on your labels is then {one.score:.0%} and {every.score:.0%}, and "
-            f"{given:.0%} as given"
+            f". The accuracy on your {seen.inputs.n} labels is then {one.score:.0%} and "
+            f"{every.score:.0%}, and {given:.0%} as given"
         )
         lost = given < UNINFORMED.value and not repaired
         if lost and max(one.score, every.score) < given + SCORE_GAIN.value:
-            text += ": other statistics restore nothing, so weights are wrong"
+            text += ": with other statistics the answers differ more, but are not right, so weights"
+            text += " are wrong"
     elif max(one.after, every.after) < UNINFORMED.value * room:
         text += ": other statistics do not restore them, so weights are wrong as well"
     return (Evidence(f"{text}.", "", one.after, one.before, seen.inputs.n),)
@@ -140,7 +141,7 @@ def wrong_weights(case: Case) -> StepResult:
         if not before:
             meaning = (
                 f"No such layer stands before it, so either the {case.words.many} differ from "
-                "those of training, or the weights before it do."
+                "those of training, or the weights before it do; the model does not show which."
             )
         elif doubtful:
             meaning = (

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from msgspec import UNSET
+
 from modelaudit.audit_types.diagnosis import Evidence
 from modelaudit.audit_types.kernels import KernelInitialization
-from modelaudit.diagnosis.case import Case
+from modelaudit.diagnosis.case import Case, capacity
 from modelaudit.diagnosis.model import CauseExcluded, CauseFound, CauseUnknown, StepResult
 from modelaudit.findings import Finding, Severity
 from modelaudit.measures.kernels.inference_norms import InitialStatistics, initial_statistics
@@ -143,9 +145,8 @@ def partial_restore(case: Case) -> StepResult:
         names = first_of([kernel.route for kernel in fresh], LISTED)
         return CauseUnknown(f"what tells whether a restore skipped {names} or training did")
     small = all(kernel.weights < SMALL.value for kernel in fresh)
-    against = [
-        Evidence(f"The layers are small (under {SMALL.value} weights).", n=SMALL.value)
-    ] * small
+    chance = f"With fewer than {SMALL.value} weights, trained values can look random by chance."
+    against = [Evidence(chance, n=SMALL.value)] * small
     explained = [Evidence(text) for text in dict.fromkeys(e.against for e in found) if text]
     trained = sum(kernel.tests.get("fits") is not True for kernel in case.kernels)
     others = counted(trained, "other kernel is", "other kernels are")
@@ -154,6 +155,7 @@ def partial_restore(case: Case) -> StepResult:
         + (Evidence(f"{others} trained.", "", trained, None, tested),)
         + (tuple(explained) if by_training else ()),
         where=first_of([kernel.route for kernel in fresh], LISTED),
+        layers=tuple(kernel.route for kernel in fresh),
         against=tuple(against if by_training else against + explained),
         cause="untrained-layers" if by_training else "",
     )
@@ -231,9 +233,16 @@ def _recalibration(case: Case) -> Evidence | None:
         return None
     before, after = tried.before, tried.after
     if after > before:
+        output = next((o for o in case.outputs if o.name == tried.output), None)
+        room = capacity(output) if output else 0.0
         text = (
             f"Recomputing the statistics on your {case.words.many} in a copy of the model raises "
-            f"the information in the output from {before:.2f} to {after:.2f} bits."
+            f"the information in the output from {before:.2f} to {after:.2f}"
+            + (f" of {room:.2f}" * bool(room))
+            + " bits."
         )
+        if output and "e" in output.accuracy and tried.score is not UNSET:
+            text += f" The accuracy on your labels is then {tried.score:.0%}, and "
+            text += f"{output.accuracy['e']:.0%} as given."
         return Evidence(text, "", after, before)
     return None

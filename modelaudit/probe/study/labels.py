@@ -35,6 +35,7 @@ from modelaudit.settings import TRANSFORMS
 from modelaudit.structs import replace
 from modelaudit.thresholds.answers import CHANCE_P, FAULTY_ODDS, FURTHER_ODDS, NUMBERING_ODDS
 
+ORDERED = 100  # classes of which the order is kept
 Scores = Mapping[str, NDArray[np.float64]]  # of each input (n,), by variant
 
 
@@ -233,4 +234,7 @@ def _worse(rows: Scores) -> dict[str, float]:
 def _numbering(order: Numbering | None) -> ClassNumbering | None:
     if order is None:
         return None
-    return ClassNumbering(order.accuracy, order.log_odds, order.moved, order.pattern, order.variant)
+    classes = tuple(map(int, order.order)) if len(order.order) <= ORDERED else ()
+    return ClassNumbering(
+        order.accuracy, order.log_odds, order.moved, order.pattern, order.variant, classes
+    )

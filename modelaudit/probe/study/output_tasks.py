@@ -18,6 +18,7 @@ from modelaudit.facts import Artifact
 from modelaudit.formats.graph.losses import class_scores
 from modelaudit.formats.keras.compiled_losses import (
     BINARY,
+    DISTANCES,
     CompiledLoss,
     compiled_losses,
     named_outputs,
@@ -115,6 +116,8 @@ def kind_of(
         return KnownKind(kind)
     if y is None and kind == "sigmoid" and single and _rebuilds_input(values, artifact):
         return KnownKind("regression")
+    if y is None and kind == "sigmoid" and values.shape[-1] > 1 and _measured(loss, name):
+        return KnownKind("regression")
     if y is not None and class_labels(y) is None and _are_numbers(values, y):
         return KnownKind("regression")
     if kind != "logits" or loss is not None or (y is not None and class_labels(y) is not None):
@@ -137,6 +140,11 @@ def _told_by_words(values: Array, artifact: Artifact, name: str) -> _Told | None
             word = (classes or numbers or [""])[0]
             return _Told(classes=bool(classes), because=f"{what} ({word})")
     return None
+
+
+def _measured(loss: CompiledLoss | None, name: str) -> bool:
+    """Whether several values from 0 to 1 are numbers: by a loss of distances, or else by name."""
+    return loss.name in DISTANCES if loss else bool(_OF_NUMBERS.search(name))
 
 
 def _exclude_each_other(values: Array) -> bool:

@@ -14,7 +14,7 @@ from modelaudit.audit_types.diagnosis import (
     Suspect,
     Undecidable,
 )
-from modelaudit.diagnosis.odds_text import how_often, odds_items, sample_size
+from modelaudit.diagnosis.odds_text import belief_text, odds_items, sample_size
 from modelaudit.report.blocks import Bullets, Paragraph, Span, led, paragraphs, spans
 from modelaudit.report.sections.findings import FindingsSection
 from modelaudit.report.wording import text, vocabulary
@@ -87,9 +87,9 @@ def _title(item: Cause | Consequence | RuledOut) -> str:
     return text.cut(item.title, 140) or vocabulary.cause(item.cause)
 
 
-def _cause(item: Cause, findings: FindingsSection) -> CauseView:
+def _cause(item: Cause, first: Cause, findings: FindingsSection) -> CauseView:
     decided = item.cause not in UNDECIDED
-    belief = item.belief if decided else None
+    belief = belief_text(item, first) if decided else ""
     # The transform and the layer that a cause is about; the layer's name is a code span
     said: list[Span] = []
     if item.transform:
@@ -99,8 +99,8 @@ def _cause(item: Cause, findings: FindingsSection) -> CauseView:
         said.append(Span(text.shorten(item.where, 60), code=True))
     return CauseView(
         title=_title(item),
-        belief="" if belief is None else _belief(belief, item),
-        share=round((belief or 0.0) * 20) * 5,
+        belief=text.percent_signs(belief.removeprefix("belief ")),
+        share=round((item.belief or 0.0) * 20) * 5 if belief else 0,
         where=tuple(said),
         evidence=tuple(_evidence(each, findings) for each in item.evidence),
         against=tuple(filter(None, (spans(text.cut(each.text, 600)) for each in item.against))),
@@ -110,11 +110,6 @@ def _cause(item: Cause, findings: FindingsSection) -> CauseView:
             for step in item.next_steps
         ),
     )
-
-
-def _belief(belief: float, item: Cause) -> str:
-    said = f" ({how_often(item.cause, item.interval)})" if item.interval else ""
-    return text.percent(belief) + said
 
 
 def _suspect(item: Suspect) -> SuspectView:
@@ -155,7 +150,7 @@ def build(audit: Audit, findings: FindingsSection) -> DiagnosisView:
         lists.append(led(f"Odds of the causes. {sample_size(odds)}", leads))
     if undecidable := _undecidable(data.undecidable):
         lists.append(led("Cannot be decided from the available data", undecidable))
-    causes = tuple(_cause(item, findings) for item in data.causes)
+    causes = tuple(_cause(item, data.causes[0], findings) for item in data.causes)
     answer = paragraphs(data.answer[:LONGEST])
     missing = ""
     if not (causes or answer):

@@ -106,3 +106,20 @@ def test_the_best_variant_is_named_if_it_is_not_the_one_given(accuracy, best):
 def test_a_scale_that_is_no_more_accurate_does_not_hide_an_orientation(other, named):
     seen = quiet(orientation={"e": 0.2, "H": 3.0}, accuracy={"e": 0.0, "H": 0.9, "/255": other})
     assert (diagnosed(labelled(behaviour(seen))).causes[0].cause == "orientation-mismatch") is named
+
+
+def test_the_order_that_was_found_is_told_and_put_into_code():
+    order = (*range(2, 10), 0, 1)
+    shown = output(accuracy=WRONG, numbering=renumbered(0.98, order=order, variant="r270"))
+    first = diagnosed(labelled(behaviour(shown))).causes[0]
+    assert first.evidence[1].text == (
+        "Your label 0 is the model's class 2, 1 is the model's class 3, 2 is the model's class 4, "
+        "3 is the model's class 5 and 6 more."
+    )
+    code = "\n".join(step.code for step in first.next_steps)
+    assert f"order = {list(order)}" in code
+    # The first cause's code rotates them; rotated twice, they would be wrong again.
+    assert code.count("# images as they must reach the model: rotated 90° clockwise") == 2
+    assert "rot90" not in code
+    larger = diagnosed(labelled(behaviour(output(accuracy=WRONG, numbering=renumbered(0.98)))))
+    assert "order = " not in "".join(step.code for step in larger.causes[0].next_steps)

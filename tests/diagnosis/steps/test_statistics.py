@@ -114,9 +114,14 @@ def refitted(one, every, scores, given=0.35):
             3.1,
             3.2,
             (0.8, 0.9),
-            "The accuracy on your labels is then 80% and 90%, and 35% as given.",
+            "The accuracy on your 128 labels is then 80% and 90%, and 35% as given.",
         ),
-        (3.1, 3.2, (0.35, 0.39), "other statistics restore nothing, so weights are wrong."),
+        (
+            3.1,
+            3.2,
+            (0.35, 0.39),
+            "the answers differ more, but are not right, so weights are wrong.",
+        ),
     ],
 )
 def test_the_statistics_of_one_layer_are_compared_with_all(one, every, scores, said):

@@ -94,6 +94,29 @@ def test_words_tell_what_linear_outputs_without_a_loss_are(
 
 
 @pytest.mark.parametrize(
+    ("loss", "name", "labels", "kind", "task"),
+    [
+        ("mse", "box", None, "regression", "detection"),
+        ("huber", "dense_2", None, "regression", "regression"),
+        (None, "keypoints", None, "regression", "regression"),
+        ("binary_crossentropy", "box", None, "sigmoid", "multilabel"),
+        ("mse", "dense_2", (VALUES > 0.5).astype(int), "sigmoid", "multilabel"),
+        (None, "dense_2", None, "sigmoid", "multilabel"),
+    ],
+)
+def test_several_values_from_0_to_1_with_a_loss_of_distances_are_numbers(
+    loss, name, labels, kind, task
+) -> None:
+    """A sound detector failed: its boxes, between sigmoids, were called labels without content."""
+    kernel = Kernel(name, f"{name}/kernel", "dense", "io", 0, (4, 6), activation="sigmoid")
+    artifact = replace(
+        examples.model(), architecture=None, kernels=(kernel,), training={"loss": loss}
+    )
+    known = kind_of(VALUES, artifact, labels, name=name)
+    assert (known.name, task_of(known, VALUES, artifact, labels, name).name) == (kind, task)
+
+
+@pytest.mark.parametrize(
     "config", ["SparseCategoricalCrossentropy", "sparse_categorical_crossentropy"]
 )
 def test_a_loss_with_settings_tells_that_linear_outputs_are_scores_of_classes(config) -> None:
