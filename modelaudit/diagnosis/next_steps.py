@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from textwrap import dedent
 
 from modelaudit.audit_types.diagnosis import NextStep
 from modelaudit.diagnosis.advice import ADVICE
@@ -33,7 +34,8 @@ EXPORTED = NextStep(
 def step_of(finding: Finding) -> NextStep:
     """What a finding says to do; lines after the first are code."""
     text, _, code = finding.fix.partition("\n")
-    return NextStep(f"{text.rstrip(':')} ({finding.code}).".replace(". (", " ("), code.strip("\n"))
+    said = f"{text.rstrip(':')} ({finding.code}).".replace(". (", " (")
+    return NextStep(said, dedent(code).strip("\n"))
 
 
 def next_steps(

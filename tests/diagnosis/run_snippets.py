@@ -46,7 +46,7 @@ def run(x, y, module, model, codes):
     found = {}
     for name, code in codes:
         names = given | ({} if "model = " in code else {"model": given.get("trained")})
-        if "for batch in images" in code:
+        if "for batch in images" in code:  # of the rules
             names["images"] = [x[start::4] for start in range(4)] * 15
         try:
             pasted = code.replace('"MODEL', f'"{model}').replace('"CHECKPOINT"', "checkpoint")

@@ -178,7 +178,7 @@ CAUSES: Mapping[str, str] = {
     "exploded-weights": "Weights are enormous",
     "prior-only": "Only the average of the labels was learnt",
     "never-loaded": "Weights never loaded, or never trained",
-    "partial-restore": "Only part of the weights was restored",
+    "partial-restore": "Part of the weights was never restored or never trained",
     "untrained-layers": "Training did not change some layers",
     "bn-statistics-lost": "Batch-normalisation statistics lost",
     "bn-statistics-unsettled": "Batch-normalisation statistics have not converged",
