@@ -100,7 +100,7 @@ SENTENCES = {
         "cannot depend on the input[[, flipped or not]]."
     ),
     "orientation-mismatch": (
-        "The input {images} have another orientation than the training {images}: when they are "
+        "The input {images} have another orientation than the training {images}. When they are "
         "{flip}, the model recognises them{right}. The model does not show which side has the "
         "wrong orientation, training or serving."
     ),

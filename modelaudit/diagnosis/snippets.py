@@ -56,7 +56,7 @@ SIGMOID = """\
 {model}
 model.layers[-1].activation = keras.activations.sigmoid
 model.compile(loss="binary_crossentropy", metrics=["accuracy"])
-model.evaluate(images, labels)  # labels 0 and 1
+# model.evaluate(images, labels)  # labels 0 and 1
 model.save("sigmoid.keras")"""
 NEW_HEAD = """\
 {imports}
