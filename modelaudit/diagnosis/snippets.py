@@ -28,9 +28,9 @@ RECALIBRATE = """\
 for layer in model._flatten_layers():
     if type(layer).__name__ == "BatchNormalization":
         layer.momentum = 0.9
-for _ in range(max(1, 1600 // len(images))):  # about 50 batches, preprocessed as in training
-    for start in range(0, len(images), 32):
-        model(images[start : start + 32], training=True)
+parts = max(1, len(images) // 32)  # each of every few images, so that none is of one class
+for turn in range(60):  # images preprocessed as in training
+    model(images[turn % parts :: parts], training=True)
 model.save("recalibrated.keras")"""
 COMPARE = """\
 import numpy as np
