@@ -38,6 +38,7 @@ from modelaudit.thresholds.weights import BATCHNORM_STEPS, MISFIT, MISFIT_ALIKE
 
 # The flip that the question is about comes first.
 FLIPS = ("H", "V", "r180", "r90", "r270", "T", "AT", "flip", "x0", "x1", "x2")
+TOLD = 1_000_000  # larger factors tell a reader nothing
 NO_FLIP = "an input with left and right (images, sequences or volumes)"
 
 
@@ -313,7 +314,8 @@ def score_text(found: BetterInputs, order: ClassNumbering | None = None) -> str:
 
 def times_in_words(log_odds: float) -> str:
     """How many times as likely something is, after the natural logarithm of that."""
-    return f"{math.exp(log_odds):,.0f}" if log_odds < math.log(1e6) else "more than a million"
+    few = log_odds < math.log(TOLD)
+    return f"{math.exp(log_odds):,.0f}" if few else "more than a million"
 
 
 def p_in_words(p: float) -> str:
