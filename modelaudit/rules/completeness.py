@@ -15,7 +15,7 @@ from modelaudit.rules.absent_values import only_counters, without_values
 from modelaudit.rules.grammar import counted
 from modelaudit.rules.grouped import LISTED
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
-from modelaudit.rules.quantized_layers import packed, quantized_owner
+from modelaudit.rules.quantized_layers import packed, quantized_owners
 from modelaudit.rules.unread import unlisted_weights
 
 _BATCHNORM = re.compile(r"(?:^|[/_.])(?:batch_?norm|bn(?=[\d_]|$))[^/]*\Z", re.IGNORECASE)
@@ -153,7 +153,8 @@ def _unexpected(rule: Rule, facts: Facts) -> Iterator[Finding]:
         weighted_layers(facts)
     unclaimed = facts.artifact.extra.get("unclaimed")
     listed = map(str, unclaimed) if isinstance(unclaimed, list) else ()
-    if names := [name for name in listed if not quantized_owner(facts.artifact, name)]:
+    owners = quantized_owners(facts.artifact)
+    if names := [name for name in listed if name.rpartition("/")[0] not in owners]:
         yield rule.finding(
             counted(len(names), "stored tensor belongs", "stored tensors belong")
             + " to no layer of the architecture"

@@ -22,11 +22,12 @@ def packed(layer: Layer) -> bool:
     return bool(mode := quantized(layer)) and not mode.startswith(_COMPLETE)
 
 
-def quantized_owner(artifact: Artifact, name: str) -> Layer | None:
-    """The quantized layer beside whose variables a stored tensor is, as its scales are."""
-    architecture, group = artifact.architecture, name.rpartition("/")[0]
-    for layer in architecture.layers if architecture else ():
-        groups = {own.rpartition("/")[0] for own in layer.variables.values()}
-        if group in groups and quantized(layer):
-            return layer
-    return None
+def quantized_owners(artifact: Artifact) -> Mapping[str, Layer]:
+    """The quantized layers by the groups of their variables, in which their scales are as well."""
+    layers = artifact.architecture.layers if artifact.architecture else ()
+    return {
+        name.rpartition("/")[0]: layer
+        for layer in layers
+        if quantized(layer)
+        for name in layer.variables.values()
+    }

@@ -15,7 +15,7 @@ from modelaudit.rules.completeness import weighted_layers
 from modelaudit.rules.grammar import counted
 from modelaudit.rules.grouped import LISTED
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
-from modelaudit.rules.quantized_layers import quantized_owner
+from modelaudit.rules.quantized_layers import quantized_owners
 from modelaudit.structs import replace
 
 REAL_ROLES = frozenset(
@@ -52,8 +52,9 @@ def _misordered(rule: Rule, facts: Facts) -> Iterator[Finding]:
         return
     weighted_layers(facts)
     names = facts.artifact.extra.get("misordered")
+    owners = quantized_owners(facts.artifact)
     for name in names if isinstance(names, list) else ():
-        owner = quantized_owner(facts.artifact, str(name))
+        owner = owners.get(str(name).rpartition("/")[0])
         if owner and str(name).split("/")[-2:-1] == [owner.name]:
             continue  # a quantized layer lists its kernel behind its bias
         yield rule.finding(
