@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*(::[^/]*)?://")
+_WITH_CONTAINER = ("abfs", "abfss")  # abfs://container@account/path
 _TRACKED = re.compile(r"(models|runs):(/|$)")  # of MLflow
 
 
@@ -27,7 +28,10 @@ class Url(Struct, frozen=True, order=True):
         scheme, _, rest = self.text.partition("://")
         place = rest.partition("?")[0].rstrip("/")
         host, slash, path = place.partition("/")
-        return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
+        user = host.rpartition("@")[0]
+        if scheme.lower() not in _WITH_CONTAINER or ":" in user:
+            host = host.rpartition("@")[2]
+        return f"{scheme}://{host}{slash}{path}"
 
     def __fspath__(self) -> str:
         """The URL as it was given, so that it is accepted wherever a path is."""

@@ -8,7 +8,6 @@ from contextlib import suppress
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from modelaudit.errors import UsageError
 from modelaudit.registry.remote.address import Url
@@ -61,16 +60,11 @@ def is_bucket(url: Url) -> bool:
 
 def path_below(inner: Url, outer: Url) -> str | None:
     """The path of a URL below another, "" for the same place; None if it is not below it."""
-    kinds = {(_EXTRAS.get(each.scheme, each.scheme), _container(each)) for each in (inner, outer)}
+    kinds = {_EXTRAS.get(each.scheme, each.scheme) for each in (inner, outer)}
     depth = len(outer.parts)
     if len(kinds) > 1 or inner.parts[:depth] != outer.parts:
         return None
     return "/".join(inner.parts[depth:])
-
-
-def _container(url: Url) -> str | None:
-    """The container of `abfs://container@account/path`, which is no part of the path."""
-    return urlsplit(url.text).username if _EXTRAS.get(url.scheme) == "azure" else None
 
 
 def _install(url: Url) -> str:
