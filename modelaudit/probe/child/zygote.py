@@ -62,7 +62,7 @@ class _Hidden:
 
 @contextlib.contextmanager
 def cheap_imports() -> Iterator[None]:
-    """Import in half of the time: no garbage collection, which finds nothing in modules.
+    """Import in less time: no garbage collection, which finds nothing in modules.
 
     And neither matplotlib nor pandas, which Keras imports where they are installed: for drawing,
     and for tables as inputs.
