@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -58,6 +59,20 @@ def test_lock_pins_everything_that_is_declared(level):
         ]
         assert versions, f"{requirement} is not in requirements/{level}.txt"
         assert all(version in requirement.specifier for version in versions), requirement
+
+
+def test_the_oldest_versions_that_are_declared_run_the_code():
+    """Protobuf refuses code of a later generator; before 8.4 click's ParamType takes no type."""
+    generated = [
+        ".".join(re.findall(r"^    (\d+),$", path.read_text(encoding="utf-8"), re.MULTILINE))
+        for path in (ROOT / "modelaudit").rglob("*_pb2.py")
+    ]
+    for needed in (NEEDED, LIGHT):
+        oldest = {
+            each.name: min(each.specifier, key=str).version for each in map(Requirement, needed)
+        }
+        assert Version(oldest["protobuf"]) >= max(map(Version, generated))
+        assert Version(oldest["click"]) >= Version("8.4")
 
 
 @pytest.mark.parametrize("level", LOCKS)
