@@ -102,6 +102,26 @@ def test_a_number_of_numpy_in_a_config(tmp_path: Path) -> None:
         assert predictions(path) == told == [LoadOutcome.LOADS if loads else LoadOutcome.FAILS] * 2
 
 
+@pytest.mark.parametrize("key", ["lr", "learning_rate"])
+def test_the_learning_rate_as_keras_named_it_before_2_3(tmp_path: Path, key: str) -> None:
+    keras = pytest.importorskip("keras")
+    path = tmp_path / "model.h5"
+    write(path, FORMS["input layer"])
+    optimizer = {"class_name": "Adam", "config": {key: 0.01, "beta_1": 0.9, "decay": 0.0}}
+    training = {"optimizer_config": optimizer, "loss": "mean_squared_error", "metrics": []}
+    with h5py.File(path, "r+") as file:
+        others = {"sample_weight_mode": None, "loss_weights": None}
+        file.attrs["training_config"] = json.dumps({**training, **others})
+    targets = [f"tf=={metadata.version('tensorflow')}"]
+    told = [each.predicted for each in predict(read(path, Limits()), targets)]
+    if key == "lr":
+        with pytest.raises(ValueError, match=r"not recognized: .*lr"):
+            keras.models.load_model(path)
+    else:
+        keras.models.load_model(path)
+    assert (LoadOutcome.FAILS in told) == (key == "lr")
+
+
 def test_operations_in_hdf5(tmp_path: Path) -> None:
     keras = pytest.importorskip("keras")
     value = keras.layers.Input((3,))

@@ -171,7 +171,15 @@ def _optimizer(value: Json, context: CheckContext) -> Iterator[Reason]:
             f"the optimizer is {name}, as written by Keras 2.11 and newer",
             f"ValueError: Unknown optimizer: {name}",
         )
-    rate = mapping(mapping(mapping(value).get("config")).get("learning_rate"))
+    config = mapping(mapping(value).get("config"))
+    if profile.keras3 and "lr" in config:
+        yield _reason(
+            "optimizer-argument",
+            f"the optimizer {name} has lr, as Keras wrote it before 2.3, which {profile.name} does "
+            "not accept",
+            "ValueError: Argument(s) not recognized: lr",
+        )
+    rate = mapping(config.get("learning_rate"))
     if profile.keras3 and "class_name" in rate and "module" not in rate:
         schedule = text(rate["class_name"])
         yield _reason(
