@@ -11,7 +11,7 @@ FUZZ ?= --inputs 20000
 # Where `make population` keeps networks and cases.
 POPULATION ?= /tmp/population
 
-.PHONY: help setup setup-dev demo test test-fast test-mlflow coverage lint check dist image-check routes lock docs samples fuzz mutants clean population population-check site
+.PHONY: help setup setup-dev demo test test-fast test-mlflow test-stores coverage lint check dist image-check routes lock docs samples fuzz mutants clean population population-check site
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -34,6 +34,11 @@ test-fast: setup-dev ## the tests that take less than a second: no TensorFlow, n
 test-mlflow: setup-dev ## the tests on a real MLflow server, installed into .venv-mlflow/
 	[ -x .venv-mlflow/bin/mlflow ] || { $(BIN)/python -m venv .venv-mlflow && .venv-mlflow/bin/pip install --quiet --require-hashes --requirement requirements/mlflow.txt; }
 	MLFLOW_PYTHON=$$PWD/.venv-mlflow/bin/python $(ONE_THREAD) $(BIN)/python -m pytest tests/registry/tracking/test_real_server.py
+
+test-stores: setup-dev ## the tests on servers for Azure and SFTP, installed into .venv-stores/ (needs npm)
+	[ -x .venv-stores/bin/python ] || { $(BIN)/python -m venv .venv-stores && .venv-stores/bin/pip install --quiet --require-hashes --requirement requirements/stores.txt; }
+	npm ci --prefix requirements/azurite --no-audit --no-fund
+	STORES_PYTHON=$$PWD/.venv-stores/bin/python AZURITE=$$PWD/requirements/azurite/node_modules/.bin/azurite-blob $(ONE_THREAD) $(BIN)/python -m pytest tests/registry/remote/test_real_stores.py
 
 coverage: setup-dev ## branch coverage by the fast tests, as a report in htmlcov/; fails below `fail_under`
 	$(PYTEST) -m "not slow" --cov --cov-report=term:skip-covered --cov-report=html

@@ -26,3 +26,5 @@ compile requirements/fuzz.txt "${full[@]}" --group fuzz --constraint requirement
 compile requirements/mutants.txt "${full[@]}" --group dev --group mutants --constraint requirements/dev.txt
 # A server for tests, in an environment of its own (docs/adr/0025-mlflow-by-rest.md).
 compile requirements/mlflow.txt requirements/mlflow.in
+# Libraries and servers of stores for tests: behind the packages of dev.txt on the same path.
+compile requirements/stores.txt requirements/stores.in --constraint requirements/dev.txt

@@ -44,8 +44,10 @@ def open_url(url: Url) -> tuple[AbstractFileSystem, str]:
         import fsspec
     except ImportError as error:
         raise UsageError(f"{url}: no package for URLs: {_install(url)}") from error
+    # Libraries for SFTP keep no listings, and refuse options that they do not know.
+    fresh = {} if _EXTRAS.get(url.scheme) == "sftp" else {"use_listings_cache": False}
     try:
-        system, root = fsspec.core.url_to_fs(url.text, use_listings_cache=False)
+        system, root = fsspec.core.url_to_fs(url.text, **fresh)
     except ImportError as error:
         raise UsageError(f"{url}: no package for such URLs: {_install(url)}") from error
     except Exception as error:  # unknown scheme, missing credentials, no such host
