@@ -95,7 +95,7 @@ def test_the_commands_on_mlflow_work(modelaudit, registry, tmp_path):
 def test_the_page_has_every_extra_for_urls():
     pyproject = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     section = pyproject.partition("[project.optional-dependencies]")[2].partition("\n[")[0]
-    others = {"full", "litert", "zstd", "signing", "sigstore", "ray"}
+    others = {"full", "hub", "litert", "zstd", "signing", "sigstore", "ray"}
     assert {*re.findall(r"^(\w+) = ", section, re.MULTILINE)} - others == {
         *re.findall(r"tf-modelaudit\[(\w+)\]", PAGE)
     }
