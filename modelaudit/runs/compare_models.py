@@ -16,6 +16,7 @@ from modelaudit.changes.audits import compare_audits
 from modelaudit.errors import ReadError, UsageError
 from modelaudit.facts import Artifact, Json, ProblemKind
 from modelaudit.formats.export_names import EXPORTS
+from modelaudit.formats.sniff import sniff
 from modelaudit.golden import replay_saved
 from modelaudit.pipeline import Probe, add_probe, finish_audit, static_facts
 from modelaudit.probe.host.runtime import RuntimeHandle
@@ -40,6 +41,7 @@ from modelaudit.store.typed_json import decode, encode
 from modelaudit.structs import NotebookResult
 
 CREATED = "1970-01-01T00:00:00Z"  # the audits made here are not stored
+_FIRST = 64  # bytes in which an audit says that it is one
 
 
 class ModelDiff(NotebookResult, frozen=True):
@@ -134,8 +136,12 @@ def compare_models(old: Audit | Place, new: Audit | Place, settings: Settings) -
 
 
 def is_audit_file(place: Place) -> bool:
-    """Whether a place is treated as an audit file instead of a model."""
-    return isinstance(place, Path) and place.is_file() and place.suffix == ".json"
+    """Whether a place is treated as an audit file instead of a model, which may be JSON too."""
+    if not isinstance(place, Path) or not place.is_file() or place.suffix != ".json":
+        return False
+    with place.open("rb") as file:
+        first = file.read(_FIRST)
+    return b'"schema_version"' in first or sniff(place) not in EXPORTS
 
 
 def _loaded(source: Audit | Place, settings: Settings) -> Audit | AuditTarget:

@@ -23,6 +23,7 @@ from modelaudit.probe.pair.run import compare_saved
 from modelaudit.probe.pair.wording import code
 from modelaudit.probe.run import probe_with
 from modelaudit.restore.exports import compare_export
+from modelaudit.runs.compare_models import is_audit_file
 from modelaudit.settings import Limits, Settings
 from modelaudit.structs import replace
 from tests.probe.sessions import SETTINGS, answered
@@ -204,6 +205,15 @@ def test_code_in_a_layer_is_not_run(tmp_path):
     layers.insert(3, {"class_name": "Lambda", "config": code})
     path.write_text(json.dumps(document))
     assert "MA702 dangerous-code" in why_not_run(static_facts(path, Settings()))
+
+
+def test_a_model_as_json_is_no_audit(tmp_path):
+    path = tmp_path / "audit.json"
+    path.write_text('{"schema_version": "1.0", "route": "modelTopology"}')
+    assert is_audit_file(path)
+    assert not is_audit_file(MADE / "plain" / "model.json")
+    assert not is_audit_file(MADE / "graph" / "model.json")
+    assert not is_audit_file(tmp_path)
 
 
 def test_operations_are_taken_apart():
