@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import signal
 from collections.abc import Callable
@@ -13,6 +14,9 @@ from msgspec import Struct
 
 Result = TypeVar("Result")
 Arguments = ParamSpec("Arguments")
+
+_BLAS_BUFFER = 64 << 20  # of each thread of OpenBLAS: 32 MB, and what it is aligned to
+_STACK = 8 << 20  # where there is no limit
 
 # The soft limit on data from before the current task, while that has one of its own.
 _unbounded: ContextVar[int | None] = ContextVar("_unbounded")
@@ -75,10 +79,23 @@ def _bound_memory(more: int) -> None:
     except OSError:
         return
     soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    bound = pages * resource.getpagesize() + more
+    bound = pages * resource.getpagesize() + more + _of_blas()
     bounds = [each for each in (bound, soft, hard) if each != resource.RLIM_INFINITY]
     resource.setrlimit(resource.RLIMIT_DATA, (min(bounds), hard))
     _unbounded.set(soft)
+
+
+def _of_blas() -> int:
+    """What OpenBLAS takes for its threads, which begin with the first product in a process.
+
+    Without that memory, it waits for them forever. The command line has it use one.
+    """
+    said = os.environ.get("OPENBLAS_NUM_THREADS", "")
+    threads = int(said) if said.isdecimal() else os.cpu_count() or 1
+    stack = resource.getrlimit(resource.RLIMIT_STACK)[0]
+    return max(0, threads - 1) * (
+        _BLAS_BUFFER + (_STACK if stack == resource.RLIM_INFINITY else stack)
+    )
 
 
 def _lift_memory() -> None:

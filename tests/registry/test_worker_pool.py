@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -99,7 +100,9 @@ def test_a_part_of_a_task_may_be_uncounted() -> None:
     assert task_allowance.uncounted(_spin)(0.0) > 0  # outside of a worker
 
 
-def test_memory_is_bounded_but_for_an_uncounted_part() -> None:
+def test_memory_is_bounded_but_for_an_uncounted_part(monkeypatch) -> None:
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
+
     def work(n: int) -> dict[str, Json]:
         part = task_allowance.uncounted(bytearray)(GB) if n == 2 else b""
         return {"n": len(bytearray(GB)) + len(part)}
@@ -107,6 +110,22 @@ def test_memory_is_bounded_but_for_an_uncounted_part() -> None:
     done = _run(range(4), work, jobs=1, allowed=lambda n: Allowance(60.0, n * GB // 4))
     assert [done[n].limit for n in range(4)] == ["memory_bytes"] * 2 + ["", "memory_bytes"]
     assert done[2].value == {"n": 2 * GB}
+
+
+def test_threads_of_blas_have_memory_of_their_own(monkeypatch) -> None:
+    """With less than their stacks, OpenBLAS waited forever: 39 fit into 300 MB."""
+
+    def work(_: int) -> dict[str, Json]:
+        return {"bound": resource.getrlimit(resource.RLIMIT_DATA)[0]}
+
+    bounds = []
+    for threads in ("1", "9"):
+        monkeypatch.setenv("OPENBLAS_NUM_THREADS", threads)
+        (done,) = _run(
+            range(1), work, jobs=1, allowed=lambda _: Allowance(60.0, 20_000_000)
+        ).values()
+        bounds.append(done.value["bound"])
+    assert bounds[1] - bounds[0] > 8 * (32 << 20)  # a buffer for each
 
 
 def test_large_results_arrive_complete() -> None:
