@@ -40,13 +40,15 @@ def check(artifact: Artifact, context: CheckContext, archive: bool) -> Iterator[
             # In Keras 3, a text that is not found is looked up when the model is trained.
             if not name or form == "class" or _known(name, context):
                 continue
-            if form == "function" or not context.profile.keras3:
+            located = form == "function" and archive
+            if located or not context.profile.keras3:
+                shown = name if form == "text" else form
                 yield _reason(
                     "unknown-metric",
                     f"{name} is a metric that {context.profile.name} does not have",
                     f"TypeError: Could not locate function '{name}'"
-                    if form == "function"
-                    else f"ValueError: Unknown metric function: '{name}'",
+                    if located
+                    else f"ValueError: Unknown metric function: '{shown}'",
                 )
     for kind, word in (("losses", "loss"), ("metrics", "metrics")):
         for name, form, config in _objects(training.get(word)):
@@ -128,16 +130,19 @@ def _arguments(
 def _losses(training: Mapping[str, Json], context: CheckContext, archive: bool) -> Iterator[Reason]:
     """Losses that the runtime does not find by their names."""
     loss, profile = training.get("loss"), context.profile
+    alone = isinstance(loss, str) or "class_name" in mapping(loss)
     for name, form, _ in _objects(loss):
         if not name or name in context.request.custom:
             continue
         error = f"TypeError: Could not locate {form} '{name}'"
         if not profile.knows("losses", name):
-            if form == "text" and profile.keras3 and not isinstance(loss, str):
-                continue  # in a list it stays a text, which is looked up when the model is trained
-            if form == "text":
-                error = f"ValueError: Unknown loss function: '{name}'"
-            if form == "text" and profile.keras3:
+            by_name = form == "text" or (form == "function" and not archive)
+            if by_name and profile.keras3 and (archive or not alone):
+                continue  # it stays a text, which is looked up when the model is trained
+            if by_name:
+                shown = name if form == "text" else form
+                error = f"ValueError: Unknown loss function: '{shown}'"
+            if by_name and profile.keras3:
                 error = "TypeError: string indices must be integers, not 'str'"
             said = f"the loss is {name}, which {profile.name} does not have"
             yield _reason("unknown-loss", said, error)
