@@ -103,4 +103,6 @@ def _inflates_beyond(data: bytes, most: int) -> bool:
             if size > most:
                 return True
             rest = inflater.unconsumed_tail
+        if inflater.eof:  # it would keep all that follows
+            break
     return False
