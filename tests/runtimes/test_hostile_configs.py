@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from modelaudit.audit_types.loading import LoadOutcome
@@ -148,6 +148,7 @@ def test_the_module_of_a_lambda_may_be_anything(kind):
             answers(artifact_of(put(MODELS[0], at, new), kind))
 
 
+@example((2, ("config", "layers", 3, "config", "units")), {"": "hard_sigmoid"}, FORMATS[0])
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(place=st.sampled_from(PLACES), new=ANY, kind=st.sampled_from(FORMATS))
 def test_any_value_at_any_position_of_a_config(place, new, kind):

@@ -69,9 +69,10 @@ def _activation(layer: Layer, context: CheckContext) -> Iterator[Reason]:
             there = context.writer.behaviour("hard_sigmoid_of_one")
             if here is None or there is None or here == there:
                 return
+            name = key.strip() or "a value"
             yield _differs(
                 "hard-sigmoid",
-                f"{key} of {layer.route} is hard_sigmoid, which {context.profile.name} defines "
+                f"{name} of {layer.route} is hard_sigmoid, which {context.profile.name} defines "
                 f"differently: hard_sigmoid(1) is {here} instead of {there}",
                 "rename it in the config and pass the old formula in custom_objects",
                 layer.route,
