@@ -46,6 +46,7 @@ ELSEWHERE = {
     "# systemctl": "needs root and systemd; scripts/check_schedules.sh",
     "$ contrib/serving/start.sh": "tests/test_serving.py, with another server",
     "$ pip install ./contrib/example-plugin": "tests/plugins, which install it",
+    "$ pip install tf-modelaudit[hub]": "tests/probe/host/test_hub_presets.py, with what it adds",
 }
 # The places that the pages name, below the directory of a test.
 PLACES = (

@@ -6,6 +6,7 @@ import json
 import sys
 from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -112,7 +113,8 @@ def test_the_limits_of_the_settings_hold_for_a_record_that_is_replayed(
     monkeypatch.setattr(run, "prove", lambda *_: None)
     monkeypatch.setattr(run, "study", lambda *_: Unprobeable("not asked"))
     artifact = Artifact(root=model, format=Format.KERAS_ARCHIVE)
-    seen = run.probe_with([None])(artifact, Settings(limits=Limits(config_bytes=10)))
+    handle = SimpleNamespace(runtime=SimpleNamespace(legacy=False))
+    seen = run.probe_with([handle])(artifact, Settings(limits=Limits(config_bytes=10)))
     assert seen.golden.kind == ProblemKind.LIMIT_EXCEEDED
     assert "setting config_bytes" in seen.golden.problem
 

@@ -76,7 +76,8 @@ def test_code_for_scales_does_what_was_tried(high):
             done = eval(line.removeprefix("images = "), given)
             np.testing.assert_allclose(done, scale.apply(images), atol=1e-3)
             if scale.name in PUT_IN:
-                layer = eval(steps[1].code.split("\n")[-1], given)
+                first = next(x for x in steps[1].code.splitlines() if x.startswith("first = "))
+                layer = eval(first.removeprefix("first = "), given)
                 np.testing.assert_allclose(layer(images), scale.apply(images), atol=1e-3)
                 tried += 1
             assert (len(steps) == 2) == (scale.name in PUT_IN)
