@@ -1,4 +1,4 @@
-"""Azure and SFTP, by servers on this machine: `make test-stores`."""
+"""Azure, Google Cloud Storage and SFTP, by servers on this machine: `make test-stores`."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def libraries():
     sys.path.remove(told.stdout.strip())
 
 
-@pytest.fixture(params=["azure", "sftp"])
+@pytest.fixture(params=["azure", "gcs", "sftp"])
 def store(request, libraries, tmp_path, monkeypatch):
     """The URL of an empty directory in a store, and what counts the bytes that it sends."""
     import fsspec
@@ -115,6 +115,13 @@ def store(request, libraries, tmp_path, monkeypatch):
         command = (AZURITE, *places, "--silent", "--skipApiVersionCheck", "--disableTelemetry")
         monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", AZURE.format(port=counted.port))
         url = "az://team"
+    elif request.param == "gcs":
+        places = ("--host", "127.0.0.1", "--port", str(port), "--in-memory")
+        command = (PYTHON, "-m", "gcp_storage_emulator", "start", *places, "--default-bucket=team")
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{counted.port}")
+        # Otherwise gcsfs asks Google for the kind of the bucket, by a protocol that this lacks.
+        monkeypatch.setenv("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
+        url = "gs://team"
     else:
         command = (PYTHON, "-c", SFTP, str(port), os.fspath(tmp_path / "served"))
         url = f"sftp://ann:secret@127.0.0.1:{counted.port}/team"
