@@ -38,8 +38,9 @@ def causes(prediction: Prediction) -> tuple[Reason, ...]:
 def told(prediction: Prediction) -> str:
     """What the loader meets first, and how many causes would stop it after that."""
     first, *others = causes(prediction)
+    call = f"{prediction.call}{', or the first call of the model,' * first.called}"
     text = (
-        f"{prediction.runtime}: {prediction.call} fails because {first.text}. Expected error: "
+        f"{prediction.runtime}: {call} fails because {first.text}. Expected error: "
         f"{first.error.rstrip('.')}."
     )
     if not others:

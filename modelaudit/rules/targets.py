@@ -17,7 +17,7 @@ from modelaudit.rules.refusals import advice, nearest_first, told
 from modelaudit.rules.repair_advice import with_repair
 from modelaudit.rules.serving import is_serving
 from modelaudit.rules.uncompiled import COMPILED
-from modelaudit.runtimes.checks.checkpoints import by_save_weights
+from modelaudit.runtimes.checks.object_names import by_save_weights
 from modelaudit.runtimes.model import (
     NOT_READ,
     LoadCall,
@@ -28,7 +28,7 @@ from modelaudit.runtimes.model import (
 from modelaudit.structs import replace
 
 WHOLE_MODEL = "load_model"  # the other calls need code, which may handle the difference
-SAVED_WEIGHTS = "The checkpoint has no save_counter, as Model.save_weights writes it."
+SAVED_WEIGHTS = "Model.save_weights may have written the checkpoint, as it has no save_counter."
 SHOWN = 3  # reasons quoted in a finding; the compatibility table has all of them
 
 
@@ -80,15 +80,16 @@ def _fails(rule: Rule, facts: Facts) -> Iterator[Finding]:
     failing = {name: each for name, each in failing.items() if not is_serving(facts, name)}
     if facts.settings.targets:
         for first in failing.values():
-            yield _refusal(rule, facts, (first,), "A target runtime cannot load the model")
+            yield _refusal(rule, facts, (first,), "A target runtime cannot load")
         return
     tried = {runtime for runtime, _ in observed}
     if failing.keys() & tried:
         return
     if len(failing) == len(runtimes) and not serving:
-        yield _refusal(rule, facts, nearest_first(facts, failing.values()), "")
+        failed = nearest_first(facts, failing.values())
+        yield _refusal(rule, facts, failed, "None of the checked runtimes can load")
     elif installed := failing.get(facts.installed):
-        found = _refusal(rule, facts, (installed,), "The installed Keras cannot load the model")
+        found = _refusal(rule, facts, (installed,), "The installed Keras cannot load")
         yield replace(found, severity=Severity.LOW) if serving else found
 
 
@@ -124,7 +125,7 @@ def _refusal(rule: Rule, facts: Facts, failing: tuple[Prediction, ...], title: s
         route=reason.route,
         evidence=_evidence(first, reason) | ({"others": others} if others else {}),
         key=f"{first.runtime} {first.call} {reason.code}",
-        title=title,
+        title=f"{title}{' or call' * reason.called} the model",
         fix=advice(facts, first),
         confidence=_confidence(rule, first),
     )

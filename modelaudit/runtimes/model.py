@@ -70,7 +70,8 @@ class Reason(Struct, frozen=True):
     support, `error` is the message that the user would see, `fix` says what to do. `unless` is a
     phrase that says what the program can do so that the reason does not apply, empty if it can do
     nothing; `sign` is a text in the loader's error by which the reason is recognised, empty if no
-    rule looks for it there.
+    rule looks for it there. `called` says that the call itself may succeed, and that the first call
+    of the model then fails.
     """
 
     code: str
@@ -81,6 +82,7 @@ class Reason(Struct, frozen=True):
     route: str = ""
     unless: str = ""
     sign: str = ""
+    called: bool = False
 
     def facts(self) -> dict[str, Json]:
         """As JSON."""

@@ -7,7 +7,7 @@ import pytest
 
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Format, Provenance
-from modelaudit.findings import Outcome
+from modelaudit.findings import Outcome, Severity
 from modelaudit.rules import examples
 from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
@@ -80,6 +80,30 @@ def test_the_first_advice_is_for_the_generation_that_saved_the_file(keras, first
     facts = replace(healthy, artifact=artifact, predictions=(old, new), settings=Settings())
     (finding,) = run_rule(RULE, facts).findings
     assert finding.evidence["runtime"] == first
+
+
+@pytest.mark.parametrize(
+    ("held", "severity", "told"),
+    [
+        (
+            "net/_postprocessing_layers/1",
+            Severity.LOW,
+            "are of tf_keras, as TF-Agents needs",
+        ),
+        ("net/_my_layers/1", Severity.MEDIUM, "no match for net/_my_layers/1/kernel, so"),
+    ],
+)
+def test_layers_in_a_library_for_keras_2_may_be_of_tf_keras_there(held, severity, told):
+    arrays = {
+        f"{held}/{name}/.ATTRIBUTES/VARIABLE_VALUE": np.ones(2) for name in ("kernel", "bias")
+    }
+    artifact = replace(artifacts.artifact(arrays), format=Format.TF2_CHECKPOINT)
+    facts = replace(
+        examples.healthy(), artifact=artifact, predictions=predict(artifact, ["tf==2.21.0"])
+    )
+    (finding,) = run_rule(rule("MA221"), facts).findings
+    assert finding.severity is severity
+    assert told in finding.detail
 
 
 @pytest.mark.parametrize(("counter", "refusal"), [((), True), (("save_counter",), False)])

@@ -9,21 +9,16 @@ from functools import cache
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Artifact
 from modelaudit.runtimes.catalogue import find_profile, shipped_profiles
+from modelaudit.runtimes.checks.object_names import (
+    KERAS3_ATTRIBUTES,
+    needs_keras2,
+    written_by_keras2,
+    written_by_keras3,
+)
 from modelaudit.runtimes.checks.object_paths import found_by_name, names, weights
 from modelaudit.runtimes.model import CheckContext, LoadCall, Reason
 from modelaudit.runtimes.profile import read_profile
 
-# Attributes that only Keras 3 objects have in an object-based checkpoint.
-KERAS3_ATTRIBUTES = frozenset(
-    ("_kernel", "_operations", "_layers", "_functional", "_trainable_variables", "_embeddings")
-)
-# Attributes of layers of Keras 2 that hold variables; Keras 3 has other names for some of them.
-_KERAS2_ATTRIBUTES = frozenset(
-    (
-        *("kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance", "embeddings"),
-        *("recurrent_kernel", "depthwise_kernel", "pointwise_kernel", "alpha"),
-    )
-)
 _SLOT = "/.OPTIMIZER_SLOT/"
 _LISTED = re.compile(r"\boptimizer(?:/inner_optimizer)?/_variables/([0-9]{1,6})\b")
 _VARIABLES = ("_trainable_variables", "_variables")
@@ -52,31 +47,6 @@ def _checkpoint_as_weights(context: CheckContext) -> Iterator[Reason]:
             f"{REBUILD}; or copy the variables with tf.train.load_checkpoint. Never restore with "
             "expect_partial(), which hides mismatches",
         )
-
-
-def by_save_weights(artifact: Artifact) -> bool:
-    """Whether it is a checkpoint as `Model.save_weights` of Keras 2 writes it.
-
-    `Checkpoint.save` adds a counter of the checkpoints.
-    """
-    counted = any(each.name.partition("/")[0] == "save_counter" for each in artifact.tensors)
-    return not counted and written_by_keras2(artifact)
-
-
-def written_by_keras3(artifact: Artifact) -> bool:
-    """Whether the keys of an object-based checkpoint are those of Keras 3."""
-    return any(
-        not KERAS3_ATTRIBUTES.isdisjoint(tensor.name.split("/")) for tensor in weights(artifact)
-    )
-
-
-def written_by_keras2(artifact: Artifact) -> bool:
-    """Whether the keys of an object-based checkpoint are those of layers of Keras 2."""
-    return any(
-        part.startswith(("layer-", "layer_with_weights-")) or part in _KERAS2_ATTRIBUTES
-        for tensor in weights(artifact)
-        for part in tensor.name.split("/")
-    )
 
 
 def _restored(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
@@ -130,11 +100,12 @@ def _renamed(artifact: Artifact, context: CheckContext, keras3: bool) -> Iterato
     text = "nothing matches, and the weights keep their random values"
     if found:
         text = (
-            f"{len(lost)} of {len(listed)} weights do not match and keep their random values, such "
-            f"as {lost[0]}{_listed(artifact, context, found)}"
+            f"of {len(listed)} weights there is no match for {_first(lost)}, so random values stay "
+            f"there{_listed(artifact, context, found)}"
         )
     if found and any(each.dtype == "float64" for each in weights(artifact)):
         text += " (in a model of float64, as the file; one of float32 raises an error)"
+    library = needs_keras2(artifact)
     yield Reason(
         "checkpoint-of-other-generation",
         LoadOutcome.DIFFERS,
@@ -142,6 +113,7 @@ def _renamed(artifact: Artifact, context: CheckContext, keras3: bool) -> Iterato
         "no error",
         "check with status.assert_existing_objects_matched(); copy the variables with "
         "tf.train.load_checkpoint",
+        unless=f"its layers are of tf_keras, as {library} needs them" if library else "",
     )
 
 
@@ -155,9 +127,14 @@ def _listed(artifact: Artifact, context: CheckContext, found: set[str]) -> str:
         return ""
     held = re.split(r"/[0-9]+/", inside[0])[0]
     return (
-        f"; nor do {len(inside)} others, such as {inside[0]}, if {held} is a list in a class of "
+        f"; the same holds for {_first(inside)} if {held} is a list in a class of "
         "Keras, as Keras 3 tracks none there"
     )
+
+
+def _first(names: list[str]) -> str:
+    more = len(names) - 1
+    return f"{names[0]} and {more:,} more" if more else names[0]
 
 
 def _of_one_generation(held: str, name: str, keras3: bool) -> bool:

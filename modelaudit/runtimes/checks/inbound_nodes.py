@@ -95,6 +95,7 @@ def _lists(
                 "input(s), but it received 2 input tensors.",
                 "write output_layers in the config as a single entry instead of a list of one",
                 f"{route}/{name}".strip("/"),
+                called=True,
             )
             return
 

@@ -64,6 +64,7 @@ def _form(config: Config, context: CheckContext, weights: bool, route: str) -> I
         _error(form, context),
         _FROM_CODE if "unbuilt" in form else keras2,
         route,
+        called=form == "first-layer",
     )
 
 

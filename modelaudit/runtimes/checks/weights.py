@@ -14,8 +14,9 @@ from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Artifact, Format, Tensor
 from modelaudit.formats.keras.json_config import mapping, text
 from modelaudit.runtimes.catalogue import find_profile
-from modelaudit.runtimes.checks.checkpoints import check_checkpoint, written_by_keras3
+from modelaudit.runtimes.checks.checkpoints import check_checkpoint
 from modelaudit.runtimes.checks.numbered_weights import check_numbered
+from modelaudit.runtimes.checks.object_names import written_by_keras3
 from modelaudit.runtimes.checks.object_paths import weights
 from modelaudit.runtimes.model import CheckContext, LoadCall, Reason
 from modelaudit.runtimes.profile import RuntimeProfile, numbers

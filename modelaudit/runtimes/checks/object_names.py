@@ -1,0 +1,59 @@
+"""Object-based checkpoints: which Keras or library gave the parts of the objects their names."""
+
+from __future__ import annotations
+
+from modelaudit.facts import Artifact
+from modelaudit.runtimes.checks.object_paths import weights
+
+# Attributes that only Keras 3 objects have in an object-based checkpoint.
+KERAS3_ATTRIBUTES = frozenset(
+    ("_kernel", "_operations", "_layers", "_functional", "_trainable_variables", "_embeddings")
+)
+# Attributes of layers of Keras 2 that hold variables; Keras 3 has other names for some of them.
+_KERAS2_ATTRIBUTES = frozenset(
+    (
+        *("kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance", "embeddings"),
+        *("recurrent_kernel", "depthwise_kernel", "pointwise_kernel", "alpha"),
+    )
+)
+# Names under which classes of libraries hold layers -> the library, which needs Keras 2.
+_LIBRARIES = {
+    "_postprocessing_layers": "TF-Agents",
+    "_projection_networks": "TF-Agents",
+    "_q_value_layer": "TF-Agents",
+    "_train_step_counter": "TF-Agents",
+    "_box_predictor": "the Object Detection API",
+    "_first_stage_box_predictor": "the Object Detection API",
+    "_intermediate_dense": "the Model Garden",
+}
+
+
+def by_save_weights(artifact: Artifact) -> bool:
+    """Whether it is a checkpoint as `Model.save_weights` of Keras 2 writes it.
+
+    `Checkpoint.save` adds a counter of the checkpoints.
+    """
+    counted = any(each.name.partition("/")[0] == "save_counter" for each in artifact.tensors)
+    return not counted and written_by_keras2(artifact)
+
+
+def written_by_keras3(artifact: Artifact) -> bool:
+    """Whether the keys of an object-based checkpoint are those of Keras 3."""
+    return any(
+        not KERAS3_ATTRIBUTES.isdisjoint(tensor.name.split("/")) for tensor in weights(artifact)
+    )
+
+
+def written_by_keras2(artifact: Artifact) -> bool:
+    """Whether the keys of an object-based checkpoint are those of layers of Keras 2."""
+    return any(
+        part.startswith(("layer-", "layer_with_weights-")) or part in _KERAS2_ATTRIBUTES
+        for tensor in weights(artifact)
+        for part in tensor.name.split("/")
+    )
+
+
+def needs_keras2(artifact: Artifact) -> str:
+    """The library of the classes that hold the layers, if it needs Keras 2; otherwise empty."""
+    parts = {part for tensor in weights(artifact) for part in tensor.name.split("/")}
+    return next((library for part, library in _LIBRARIES.items() if part in parts), "")
