@@ -9,6 +9,7 @@ from modelaudit.audit_types.values import number
 from modelaudit.facts import is_row
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.measures.optimizer_state import OptimizerState, WeightMoments
+from modelaudit.measures.summary import Measurements
 from modelaudit.rules.alike_inputs import fed_alike, fed_zeros
 from modelaudit.rules.constant_layers import behind_constants
 from modelaudit.rules.initial_values import left_initial
@@ -59,8 +60,8 @@ def _ratio(each: WeightMoments, largest: float) -> float | None:
 
 def _no_gradient(rule: Rule, facts: Facts) -> Iterator[Finding]:
     assert facts.measurements is not None
-    measured = facts.measurements
-    if left := without_state(facts.artifact, measured.initialization):
+    left = without_state(facts.artifact, facts.measurements.initialization)
+    if left:
         yield rule.finding(
             f"The optimizer keeps nothing of {', '.join(each.route for each in left[:5])}, whose "
             "biases are exactly at their initial values, although it trained others and the graph "
@@ -70,7 +71,15 @@ def _no_gradient(rule: Rule, facts: Facts) -> Iterator[Finding]:
             fix="See whether their output leads to the loss. If they are to be trained, connect them, "
             "and train again.",
         )
-        return
+    try:
+        yield from _stopped(rule, facts, facts.measurements)
+    except NotApplicable:
+        if not left:
+            raise
+
+
+def _stopped(rule: Rule, facts: Facts, measured: Measurements) -> Iterator[Finding]:
+    """Weights, and units of layers, whose averages say that their gradients ended."""
     state, moments = trained_moments(facts)
     units = [*_silent_units(rule, facts, state)]
     yield from units

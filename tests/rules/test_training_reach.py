@@ -212,3 +212,25 @@ def test_an_optimizer_keeps_nothing_of_what_the_loss_does_not_depend_on(
     findings = run_rule(rule("MA433"), facts).findings
     assert [each.severity for each in findings] == [Severity.MEDIUM] * told
     assert all("keeps nothing of b, whose" in each.detail for each in findings)
+
+
+def test_what_else_got_no_gradient_is_told_beside_what_has_no_state():
+    def slot(name, largest, shape=(48, 96)):
+        stats = TensorStats(largest if not shape else 0.0, largest, largest, largest / 4, 4608, 0)
+        return replace(examples.tensor(name, shape, stats), role="optimizer")
+
+    powers = [slot(f"beta{i}_power", beta**101, ()) for i, beta in ((1, 0.9), (2, 0.999))]
+    slots = [
+        *powers,
+        *(
+            slot(f"{name}/kernel/{part}", size)
+            for name, first in (("a", 1e-20), ("c", 0.1))
+            for part, size in (("Adam", first), ("Adam_1", 0.1))
+        ),
+    ]
+    artifact = model()
+    artifact = replace(artifact, tensors=(*artifact.tensors, *slots), architecture=None)
+    kernels = (moved("a"), drawn("b", trainable=True), moved("c"))
+    facts = Facts(artifact, measurements=Measurements(initialization=kernels))
+    findings = run_rule(rule("MA433"), facts).findings
+    assert [each.location.route for each in findings] == ["b", "a"]
