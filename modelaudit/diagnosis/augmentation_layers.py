@@ -72,7 +72,7 @@ augment = keras.Sequential([
 {layers}
 ])
 training = keras.Sequential([keras.Input(model.input_shape[1:]), augment, model])
-training.compile("adam", {loss}
+training.compile("adam", {loss})  # the loss as in training
 training.fit(images, labels)
 model.save("retrained.keras")  # without the layers that augment"""
 

@@ -39,7 +39,7 @@ class LoadingCode(Struct, frozen=True):
         own: the model's path as a word of a command.
         exported: whether Keras 3 exported the model.
         serving: the runtime to repair the model for: that of the settings, else the installed one.
-        loss: the rest of a call of `compile` after the optimizer: the loss, as the file tells it.
+        loss: the loss as an argument of `compile`: the one of the file, or else a usual one.
     """
 
     imports: str
@@ -48,7 +48,7 @@ class LoadingCode(Struct, frozen=True):
     own: str = "MODEL"
     exported: bool = False
     serving: str = "RUNTIME"
-    loss: str = f"{UNKNOWN_LOSS})  # or as it was trained"
+    loss: str = UNKNOWN_LOSS
 
 
 def loading_code(facts: Facts) -> LoadingCode:
@@ -72,18 +72,18 @@ def loading_code(facts: Facts) -> LoadingCode:
 
 
 def _loss(artifact: Artifact) -> str:
-    """The end of a call of `compile`: the losses that the file has, if Keras knows all of them."""
+    """The losses that the file has, as code, if Keras knows all of them."""
     names = named_outputs(artifact.architecture) if artifact.architecture else ()
     losses = [loss for loss in compiled_losses(artifact.training, names) if loss]
     if not losses or len(losses) < len(names) or any(loss.name not in KNOWN for loss in losses):
-        return f"{UNKNOWN_LOSS})  # or as it was trained"
+        return UNKNOWN_LOSS
     code = [
         f"keras.losses.{loss.name.title().replace('_', '')}(from_logits=True)"
         if loss.from_logits
         else f'"{loss.name}"'
         for loss in losses
     ]
-    return (code[0] if len(names) == 1 else f"[{', '.join(code)}]") + ")"
+    return code[0] if len(names) == 1 else f"[{', '.join(code)}]"
 
 
 def _keras(facts: Facts) -> str:

@@ -79,7 +79,7 @@ TRAIN_ON = """\
 {model}
 flip = {augment}
 training = keras.Sequential([keras.Input(model.input_shape[1:]), flip, model])
-training.compile("adam", {loss}
+training.compile("adam", {loss})  # the loss as in training
 training.fit(images, labels)
 model.save("retrained.keras")  # without the layer that flips"""
 FIRST_NAN = """\
@@ -111,7 +111,7 @@ TRAIN_PART = """\
 {model}
 for layer in model.layers:
     layer.trainable = layer.name in {layers}
-model.compile("adam", {loss}
+model.compile("adam", {loss})  # the loss as in training
 model.fit(images, labels, epochs=10)
 model.save("trained_part.keras")"""
 EXPORT = """\
@@ -126,7 +126,7 @@ archive.write_out("exported")"""
 TRAIN_AGAIN = """\
 {model}
 model = keras.models.clone_model(model)  # the same layers with new weights
-model.compile(keras.optimizers.Adam(1e-3, clipnorm=1.0), {loss}
+model.compile(keras.optimizers.Adam(1e-3, clipnorm=1.0), {loss})  # the loss as in training
 scaled = (images - images.mean()) / images.std()
 model.fit(scaled, labels, epochs=10, validation_split=0.2)
 # The loss must fall; scale inputs in production in the same way.

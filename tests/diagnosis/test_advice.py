@@ -10,6 +10,7 @@ import pytest
 
 from modelaudit.diagnosis.advice import ADVICE
 from modelaudit.diagnosis.answer import SENTENCES
+from modelaudit.diagnosis.augmentation_layers import TRAIN_WITH
 from modelaudit.diagnosis.loading_code import loading_code
 from modelaudit.diagnosis.model import CauseFound
 from modelaudit.diagnosis.next_steps import next_steps
@@ -31,6 +32,12 @@ def test_every_cause_has_title_sentence_and_refutation(cause):
     if cause in NAMES:
         assert ADVICE[cause].refute
         assert ADVICE[cause].steps
+
+
+def test_no_bracket_of_a_template_is_closed_by_what_fills_it():
+    for code in (TRAIN_WITH, *(step.code for each in ADVICE.values() for step in each.steps)):
+        if "{" in code and not code.startswith("modelaudit "):
+            ast.parse(code.replace("{form}", ""))  # a line of its own; other names are sets
 
 
 @pytest.mark.parametrize("cause", ADVICE)

@@ -230,7 +230,7 @@ def test_the_code_trains_and_the_anti_aliased_layers_keep_the_shape(tmp_path, mo
     )
     begin = 'import keras\nmodel = keras.models.load_model("model.keras")'
     code = TRAIN_WITH.replace("{model}", begin).replace("{layers}", lines)
-    code = code.replace("{loss}", 'loss="sparse_categorical_crossentropy")')
+    code = code.replace("{loss}", '"sparse_categorical_crossentropy"')
     images = np.random.default_rng(2).random((8, 16, 16, 1)).astype("float32")
     exec(code, {"images": images, "labels": np.arange(8) % 2})
     assert len(keras.models.load_model("retrained.keras").layers) == 2

@@ -55,13 +55,13 @@ def test_exports_of_keras_3_are_recognised(exporter, exported):
 @pytest.mark.parametrize(
     ("loss", "code"),
     [
-        ("mse", '"mean_squared_error")'),
+        ("mse", '"mean_squared_error"'),
         (
             {"class_name": "SparseCategoricalCrossentropy", "config": {"from_logits": True}},
-            "keras.losses.SparseCategoricalCrossentropy(from_logits=True))",
+            "keras.losses.SparseCategoricalCrossentropy(from_logits=True)",
         ),
-        ("my_loss", '"sparse_categorical_crossentropy")  # or as it was trained'),
-        (None, '"sparse_categorical_crossentropy")  # or as it was trained'),
+        ("my_loss", '"sparse_categorical_crossentropy"'),
+        (None, '"sparse_categorical_crossentropy"'),
     ],
 )
 def test_code_that_trains_takes_the_loss_of_the_file(loss, code):
