@@ -38,7 +38,7 @@ def causes(prediction: Prediction) -> tuple[Reason, ...]:
 def told(prediction: Prediction) -> str:
     """What the loader meets first, and how many causes would stop it after that."""
     first, *others = causes(prediction)
-    call = f"{prediction.call}{', or the first call of the model,' * first.called}"
+    call = f"{prediction.call}, or {first.later}," if first.later else prediction.call
     text = (
         f"{prediction.runtime}: {call} fails because {first.text}. Expected error: "
         f"{first.error.rstrip('.')}."

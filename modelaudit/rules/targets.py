@@ -125,7 +125,7 @@ def _refusal(rule: Rule, facts: Facts, failing: tuple[Prediction, ...], title: s
         route=reason.route,
         evidence=_evidence(first, reason) | ({"others": others} if others else {}),
         key=f"{first.runtime} {first.call} {reason.code}",
-        title=f"{title}{' or call' * reason.called} the model",
+        title=f"{title}{' or call' * bool(reason.later)} the model",
         fix=advice(facts, first),
         confidence=_confidence(rule, first),
     )

@@ -12,6 +12,7 @@ from modelaudit.findings import Confidence
 from modelaudit.runtimes.graph_usage import GraphUsage
 from modelaudit.runtimes.profile import Fact, RuntimeProfile
 
+FIRST_CALL = "the first call of the model"
 NOT_READ = "not-read"  # code of the reason for a model that was only read in part
 
 
@@ -70,8 +71,7 @@ class Reason(Struct, frozen=True):
     support, `error` is the message that the user would see, `fix` says what to do. `unless` is a
     phrase that says what the program can do so that the reason does not apply, empty if it can do
     nothing; `sign` is a text in the loader's error by which the reason is recognised, empty if no
-    rule looks for it there. `called` says that the call itself may succeed, and that the first call
-    of the model then fails.
+    rule looks for it there. `later` is what fails where the call itself succeeds, as `FIRST_CALL`.
     """
 
     code: str
@@ -82,7 +82,7 @@ class Reason(Struct, frozen=True):
     route: str = ""
     unless: str = ""
     sign: str = ""
-    called: bool = False
+    later: str = ""
 
     def facts(self) -> dict[str, Json]:
         """As JSON."""

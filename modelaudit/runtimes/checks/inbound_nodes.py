@@ -8,7 +8,7 @@ from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Json
 from modelaudit.formats.keras.json_config import mapping, sequence, text
 from modelaudit.layer_classes import Trait, classes
-from modelaudit.runtimes.model import CheckContext, Reason
+from modelaudit.runtimes.model import FIRST_CALL, CheckContext, Reason
 from modelaudit.runtimes.saved_config import is_model
 
 # Layers whose weights depend on the size of the last axis; layers that also keep the other axes,
@@ -95,7 +95,7 @@ def _lists(
                 "input(s), but it received 2 input tensors.",
                 "write output_layers in the config as a single entry instead of a list of one",
                 f"{route}/{name}".strip("/"),
-                called=True,
+                later=FIRST_CALL,
             )
             return
 

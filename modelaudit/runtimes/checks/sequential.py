@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.formats.keras.json_config import mapping, sequence, text
-from modelaudit.runtimes.model import CheckContext, LoadCall, Reason
+from modelaudit.runtimes.model import FIRST_CALL, CheckContext, LoadCall, Reason
 from modelaudit.runtimes.saved_config import Config, is_model
 
 # Form of the config, as in the experiment -> what it is.
@@ -64,7 +64,7 @@ def _form(config: Config, context: CheckContext, weights: bool, route: str) -> I
         _error(form, context),
         _FROM_CODE if "unbuilt" in form else keras2,
         route,
-        called=form == "first-layer",
+        later=FIRST_CALL * (form == "first-layer"),
     )
 
 
