@@ -27,6 +27,7 @@ _OF_BOTH = "2.2.4-tf"  # the Keras in TensorFlow 1.13 to 1.15 and in 2.0 and 2.1
 OLD_LAYOUT = "_layer_checkpoint_dependencies"
 # First Keras whose HDF5 weights have a group for weights of the model itself (2.6 has none).
 TOP_LEVEL_GROUP = (2, 7)
+_RECURRENT = re.compile(r"(?:recurrent_kernel(?::0)?|/cell/vars/1)\Z")
 
 
 def check(artifact: Artifact, context: CheckContext) -> Iterator[Reason]:
@@ -323,8 +324,8 @@ def _writer_by_names(artifact: Artifact) -> RuntimeProfile | None:
         return find_profile("tf==2.16" if noted else "tf==2.15")
     if written_by_keras3(artifact):
         return find_profile("tf==2.16")
-    for attribute in (each for x in artifact.object_graph for each in x.attributes.values()):
-        full_name = attribute.get("full_name", "")
+    attributes = (each for x in artifact.object_graph for each in x.attributes.values())
+    for full_name in (each.get("full_name", "") for each in attributes):
         if full_name.endswith("/recurrent_kernel"):
             return find_profile("tf==2.15" if "cell" in full_name else "tf==1.15")
     return None
@@ -332,9 +333,6 @@ def _writer_by_names(artifact: Artifact) -> RuntimeProfile | None:
 
 def _changed(saved: Mapping[str, object], built: Mapping[str, object], key: str) -> bool:
     return key in saved and key in built and saved[key] != built[key]
-
-
-_RECURRENT = re.compile(r"(?:recurrent_kernel(?::0)?|/cell/vars/1)\Z")
 
 
 def _recurrent(tensors: Iterable[Tensor]) -> Iterator[str]:
