@@ -251,12 +251,31 @@ class LitePreprocessing(Struct, frozen=True):
         return list(zip(*every, strict=False))
 
 
+WHITE = 255.0  # the largest value of a pixel
+
+
 class InputRange(Struct, frozen=True):
-    """The values that an input is for: `because` of what in the file, as text behind them."""
+    """The values that an input is for.
+
+    Attributes:
+        low, high: the smallest and the largest.
+        because: of what in the file, as text behind them.
+        pixels: what is made of 0 and of 255 before the model, once or for each channel; () if
+            nothing says that.
+    """
 
     low: float
     high: float
     because: str
+    pixels: tuple[tuple[float, float], ...] = ()
+
+    @staticmethod
+    def of_pixels(pixels: Iterable[tuple[float, float]], because: str) -> InputRange | None:
+        """The range that pixels are brought to; None if it is none."""
+        pairs = tuple(pixels)
+        ends = [end for pair in pairs for end in pair]
+        found = _range(min(ends, default=0.0), max(ends, default=0.0), because)
+        return found and InputRange(found.low, found.high, because, pairs)
 
 
 class LiteModel(Struct, frozen=True):
@@ -302,10 +321,8 @@ class LiteModel(Struct, frozen=True):
         if not given and len(self.subgraphs[0].inputs) == 1:
             given = [*self.preprocessing]
         if len(given) == 1 and len(tensor.shape or ()) == 4:
-            pairs = given[0].pairs()
-            low = min(-mean / std for mean, std in pairs)
-            high = max((255 - mean) / std for mean, std in pairs)
-            return _range(low, high, "from the normalisation in the metadata")
+            pixels = ((-mean / std, (WHITE - mean) / std) for mean, std in given[0].pairs())
+            return InputRange.of_pixels(pixels, "from the normalisation in the metadata")
         if tensor.quantization is None or tensor.dtype not in INTEGERS:
             return None
         scale, zero = tensor.quantization.scale[0], (*tensor.quantization.zero_point, 0)[0]

@@ -168,6 +168,12 @@ def attention(k, x):
     return k.layers.Flatten()(x)
 
 
+def recurrent(k, x):
+    """Rows of features, read one after another by a gated recurrent layer."""
+    x = k.layers.Reshape((12, 144))(_normed(k, x, 12, 2))
+    return k.layers.Dropout(0.1)(k.layers.GRU(32, unroll=True)(x))
+
+
 BYTES = (0.0, 255.0)
 NETS = {
     net.name: net
@@ -185,10 +191,11 @@ NETS = {
         Net("strided", "objects", 6, strided, seed=22),
         Net("patches", "objects", 5, patches, BYTES, (1 / 127.5, -1.0), seed=41),
         Net("attention", "digits", 7, attention, softmax=False, seed=42),
+        Net("recurrent", "letters", 5, recurrent, BYTES, (1 / 255, 0.0), seed=51),
     )
 }
-# Two for each look.
+# Two for each look, and one for the last.
 APART = (
     *("branches", "squeeze", "preactivated", "strided", "dense", "transposed"),
-    *("patches", "attention"),
+    *("patches", "attention", "recurrent"),
 )

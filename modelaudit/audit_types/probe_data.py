@@ -62,6 +62,10 @@ class ProbeInputs(Struct, frozen=True):
     """Shape of one input."""
     value_range: tuple[Real, Real]
     """Smallest and largest value."""
+    stated_range: tuple[Real, Real] | None = None
+    """Values that the model's files say pixels are brought to: the image converter of a preset, the
+    normalisation in the metadata of a TensorFlow Lite model; null if they say nothing, and for
+    built-in inputs."""
     seed: int | None = None
     """Seed of the built-in inputs; null for the user's data."""
     source: str = ""

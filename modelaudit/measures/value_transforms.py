@@ -152,6 +152,16 @@ def reached_range(transform: DomainTransform, given: str) -> str:
     return ""
 
 
+def transform_between(given: str, wanted: str, colours: bool) -> str:
+    """Name of the value transform from one usual range to another; "" if there is none.
+
+    Both are as in `value_range`. None leads to `caffe`, which reorders the colours too.
+    """
+    found = _between(given, given, -1, -1 if colours else None)
+    names = (each.name for each in found if reached_range(each, given) == wanted != "caffe")
+    return next(names, "")
+
+
 def given_range(x: NDArray[np.generic]) -> str:
     """`value_range` of inputs (n, ...), or `each` if they were standardised one by one."""
     low, high = (float(x.min()), float(x.max())) if x.size else (0.0, 0.0)

@@ -8,6 +8,9 @@ from typing import Any
 
 import numpy as np
 
+CONVERTED = {"scale": [1 / 58.0, 1 / 57.0, 1 / 56.0], "offset": [-2.1, -2.0, -1.8]}
+PIXELS = (np.arange(32 * 32 * 3) * 7 % 256).astype(np.uint8).reshape(1, 32, 32, 3)
+
 
 def write(folder: Path, name: str, model: Any, inputs: Any) -> None:
     """A preset, and its outputs for the inputs in order of their names."""
@@ -25,13 +28,14 @@ def main(folder: Path) -> None:
     backbone = models.DenseNetBackbone(
         stackwise_num_repeats=[1, 1], compression_ratio=0.5, growth_rate=4, image_shape=(32, 32, 3)
     )
-    converter = keras_hub.layers.DenseNetImageConverter(image_size=(32, 32), scale=1 / 255)
+    converter = keras_hub.layers.DenseNetImageConverter(image_size=(32, 32), **CONVERTED)
     prepared = models.DenseNetImageClassifierPreprocessor(image_converter=converter)
     images = np.sin(np.arange(2 * 32 * 32 * 3)).astype(np.float32).reshape(2, 32, 32, 3)
     classifier = models.DenseNetImageClassifier(
         backbone=backbone, num_classes=4, preprocessor=prepared
     )
     write(folder, "images", classifier, images)
+    np.savez(folder / "converted.npz", pixels=PIXELS, x=np.asarray(converter(PIXELS)))
     write(folder, "backbone", backbone, images)
     words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "cat", "sat"]
     sizes = {"hidden_dim": 8, "intermediate_dim": 16, "max_sequence_length": 32}

@@ -42,7 +42,7 @@ from modelaudit.diagnosis.steps.scale_evidence import (
 from modelaudit.measures.input_corrections import parts, words_of
 from modelaudit.measures.kernels.batchnorm import inputs_off_scale
 from modelaudit.measures.summary import Behaviour
-from modelaudit.measures.value_transforms import SWAPS
+from modelaudit.measures.value_transforms import SWAPS, transform_between, value_range
 from modelaudit.thresholds.answers import (
     BETTER_P,
     COSTLY,
@@ -220,6 +220,9 @@ def input_domain(case: Case) -> StepResult:
         found = _other_scale(seen, output, first) or by_margin(seen, output)
         if found is not None:
             return found
+    stated = _stated_scale(seen, case.outputs)
+    if stated is not None:
+        return stated
     if first is None and not any(o.accuracy or o.fit for o in case.outputs):
         return CauseUnknown(
             f"{case.labelled}: without batch statistics, a sound model may respond equally on two "
@@ -230,6 +233,23 @@ def input_domain(case: Case) -> StepResult:
         "no other scale of the values, nor inversion, standardisation or swapping red and blue, is "
         "recognised better than the images as given"
     )
+
+
+def _stated_scale(seen: Behaviour, outputs: Sequence[OutputBehaviour]) -> CauseFound | None:
+    """Images on another scale than the model's files say, unless labels are met no better on it."""
+    said, (low, high) = seen.inputs.stated_range, seen.inputs.value_range
+    if said is None or not outputs:
+        return None
+    given, wanted = value_range(low, high), value_range(*said)
+    colours = 3 in {seen.inputs.shape[1], seen.inputs.shape[-1]}
+    name = transform_between(given, wanted, colours)
+    if not name or labels_contradict(outputs[0], name):
+        return None
+    text = (
+        f"The model's files say that pixels are brought to {said[0]:.4g}…{said[1]:.4g} before the "
+        f"model; the images given go from {low:.4g} to {high:.4g}."
+    )
+    return CauseFound((Evidence(text),), where=outputs[0].name, transform=name)
 
 
 def _other_scale(

@@ -101,7 +101,7 @@ def prepare_inputs(
                     specs[0].shape,
                     resize=settings.resize,
                     max_images=MAX_IMAGES,
-                    value_range=specs[0].value_range,
+                    pixels=specs[0].pixels or (specs[0].value_range,),
                     classes=class_names(artifact),
                 )
             except UsageError as error:
@@ -167,6 +167,7 @@ def _user(
         n=len(x),
         shape=x.shape,
         value_range=(float(x.min()), float(x.max())) if x.size else (0.0, 0.0),
+        stated_range=spec.value_range if spec.pixels else None,
         source=given.source,
         labelled=given.y is not None,
         largest_class=_largest_class(given.y),

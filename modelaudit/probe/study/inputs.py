@@ -22,6 +22,7 @@ from modelaudit.findings import Confidence
 from modelaudit.layer_classes import Trait, has
 from modelaudit.measures.architecture.modality import input_modality
 from modelaudit.measures.architecture.modality_words import Modality
+from modelaudit.measures.architecture.stated_range import stated_range
 from modelaudit.probe.study import synthetic as textures
 from modelaudit.probe.study.user_data import ProbeData, load_probe_data
 from modelaudit.structs import replace
@@ -60,6 +61,7 @@ class InputSpec(Struct, frozen=True):
         notes: where range and vocabulary come from.
         modality: the kind of data.
         assumed: whether nothing in the file shows the range.
+        pixels: what files of the model say is made of 0 and 255, once or for each channel.
     """
 
     name: str
@@ -70,6 +72,7 @@ class InputSpec(Struct, frozen=True):
     notes: tuple[str, ...] = ()
     modality: Modality = Modality.UNKNOWN
     assumed: bool = False
+    pixels: tuple[tuple[float, float], ...] = ()
 
     @property
     def unknown_integers(self) -> bool:
@@ -81,12 +84,12 @@ class InputSpec(Struct, frozen=True):
 def input_spec(port: Port, artifact: Artifact) -> InputSpec | Unprobeable:
     """Requirements of the input `port` of a restored model, as far as the config has them."""
     found = _spec(port, artifact.architecture)
-    if artifact.lite is not None and isinstance(found, InputSpec) and found.dtype == "float32":
-        ends = [end for each in artifact.signatures for end in each.inputs if end.name == port.name]
-        told = artifact.lite.input_range(ends[0]) if ends else None
+    if isinstance(found, InputSpec) and found.dtype == "float32":
+        told = stated_range(artifact, port)
         if told is not None:
             note = f"range {told.low:.4g}…{told.high:.4g} {told.because}"
-            found = replace(found, value_range=(told.low, told.high), notes=(note,))
+            ends = (told.low, told.high)
+            found = replace(found, value_range=ends, pixels=told.pixels, notes=(note,))
     if isinstance(found, Unprobeable):
         return found
     kind = input_modality(artifact, port)

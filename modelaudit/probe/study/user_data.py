@@ -59,27 +59,27 @@ def load_probe_data(
     *,
     resize: bool = False,
     max_images: int = 1000,
-    value_range: tuple[float, float] = (0.0, 1.0),
+    pixels: Sequence[tuple[float, float]] = ((0.0, 1.0),),
     classes: Sequence[str] = (),
 ) -> ProbeData:
     """Read probe data that match `input_shape`, whose first axis is the batch axis.
 
     `.npy` files contain the inputs; `.npz` files contain them as `x`, and optionally labels as `y`.
     Arrays are used as stored. A directory contains images, or one folder of images per class;
-    pixel values 0…255 are mapped to `value_range`, the range that the model expects. EXIF
+    pixel values 0…255 are mapped to `pixels`, the range that the model expects. EXIF
     orientation is not applied, as in training pipelines. Classes that are given as texts, also as
     names of folders, are numbered as in `classes`, or else in alphabetical order, as Keras does.
 
     Args:
         max_images: maximum number of inputs.
-        value_range: what the model expects.
+        pixels: what the model expects for 0 and 255, once or for each channel.
         classes: names of the model's classes in the order of its outputs, if they are known.
 
     Raises:
         UsageError: no usable data, or the sizes do not match; the message says what to do.
     """
     if path.is_dir():
-        return _from_images(path, input_shape, resize, max_images, value_range, classes)
+        return _from_images(path, input_shape, resize, max_images, pixels, classes)
     if not path.is_file():
         raise UsageError(f"{path}: no such file or directory")
     try:
@@ -173,7 +173,7 @@ def _from_images(
     shape: Shape,
     resize: bool,
     max_images: int,
-    value_range: tuple[float, float],
+    ends: Sequence[tuple[float, float]],
     classes: Sequence[str],
 ) -> ProbeData:
     if len(shape) != 4:
@@ -202,16 +202,18 @@ def _from_images(
     pixels = [_image(file, (height, width), channels, resize, notes) for file, _ in chosen]
     if len({image.shape for image in pixels}) > 1:
         raise UsageError(f"{path}: images have different sizes, but the model sets no size")
-    low, high = value_range
-    x = low + np.stack(pixels).astype(np.float32) * np.float32((high - low) / 255)
-    notes.add(f"pixel values 0…255 mapped to {low:g}…{high:g}")
+    bounds = (float(np.min(ends)), float(np.max(ends)))
+    ends = ends if len(ends) in {1, channels} else (bounds,)
+    start, end = np.asarray(ends, np.float32).T
+    x = start + np.stack(pixels).astype(np.float32) * ((end - start) / np.float32(255))
+    notes.add("pixel values 0…255 mapped to " + ", ".join(f"{a:g}…{b:g}" for a, b in ends))
     if first:
         x = np.ascontiguousarray(np.moveaxis(x, 3, 1))
     labels, numbers, note = _numbered([folder.name for folder in folders], classes)
     y = np.array([numbers[i] for _, i in chosen]) if folders else None
     if folders:
         notes.add(f"class folders were numbered {note}")
-    return ProbeData(x, y, labels, str(path), value_range, notes.spoken())
+    return ProbeData(x, y, labels, str(path), bounds, notes.spoken())
 
 
 def _numbered(

@@ -160,6 +160,29 @@ def test_without_batch_statistics_and_labels_no_scale_is_excluded(batchnorm, lab
     assert answer(input_domain, behaviour(output(accuracy=labels), batchnorm=batchnorm)) == kind
 
 
+@pytest.mark.parametrize(
+    ("said", "given", "labels", "transform"),
+    [
+        ((-1.0, 1.0), (0.0, 255.0), {}, "x/127.5-1"),
+        ((-1.0, 1.0), (0.0, 1.0), {}, "2x-1"),
+        ((0.0, 255.0), (0.0, 1.0), {}, "*255"),
+        ((-2.1, 2.6), (0.0, 255.0), {}, "0-255>imagenet"),
+        ((-1.0, 1.0), (0.0, 255.0), {"e": 0.3, "x/127.5-1": 0.9}, "x/127.5-1"),
+        ((-1.0, 1.0), (0.0, 255.0), {"e": 0.9, "x/127.5-1": 0.3}, ""),
+        ((0.0, 255.0), (0.0, 254.0), {}, ""),
+        ((-124.0, 151.0), (0.0, 255.0), {}, ""),  # the colours may be in another order
+        (None, (0.0, 255.0), {}, ""),
+    ],
+)
+def test_what_the_files_say_of_pixels_names_another_scale(said, given, labels, transform):
+    seen = behaviour(output(accuracy=labels))
+    inputs = replace(seen.inputs, shape=(128, 8, 8, 3), value_range=given, stated_range=said)
+    found = input_domain(case(replace(seen, inputs=inputs)))
+    assert getattr(found, "transform", "") == transform
+    if transform and not labels:
+        assert f"{said[0]:g}…{said[1]:g}" in found.evidence[0].text
+
+
 @pytest.mark.parametrize(("p", "enough"), [(0.0139, 80), (0.1, 220)])
 def test_too_few_labels_say_how_many_would_decide(p, enough):
     # Standard scores: 2.326 for 0.01, 2.200 for 0.0139, 1.282 for 0.1; squared ratios 1.12 and 3.3

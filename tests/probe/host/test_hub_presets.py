@@ -8,13 +8,17 @@ from importlib.util import find_spec
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from modelaudit import pipeline
+from modelaudit.audit_types.loading import Port
 from modelaudit.formats.reader import read
 from modelaudit.pipeline import static_facts, why_not_run
 from modelaudit.probe.host.feed import Feed
 from modelaudit.probe.host.observe import observe
 from modelaudit.probe.run import probe_with
+from modelaudit.probe.study.inputs import input_spec
+from modelaudit.probe.study.user_data import load_probe_data
 from modelaudit.rules.engine import partial_audit_reason
 from modelaudit.settings import Limits, Settings
 from modelaudit.structs import replace
@@ -61,6 +65,18 @@ def test_a_preset_is_probed_and_audited_whole(keras3, keras2, presets):
     assert seen.behaviour is not None
     facts = replace(facts, observations=seen.observations, behaviour=seen.behaviour)
     assert partial_audit_reason(facts) == ""
+
+
+@pytest.mark.slow
+@with_hub
+def test_images_are_fed_as_the_converter_leaves_them(presets, tmp_path):
+    with np.load(presets / "converted.npz") as told:
+        Image.fromarray(told["pixels"][0]).save(tmp_path / "a.png")
+        converted = told["x"]
+    port = Port("images", "float32", (None, 32, 32, 3))
+    pixels = input_spec(port, read(presets / "images", Limits())).pixels
+    found = load_probe_data(tmp_path, port.shape, pixels=pixels)
+    np.testing.assert_allclose(found.x, converted, atol=1e-5)
 
 
 @pytest.mark.slow

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from modelaudit.audit_types.loading import Port, Status
 from modelaudit.facts import Architecture, Artifact, Format, Layer
@@ -38,6 +39,26 @@ def test_the_user_s_images_are_used_unchanged(tmp_path):
     assert (fed.info.kind, fed.info.labelled, fed.info.largest_class) == ("user", True, 0.2)
     assert fed.mix is not None
     assert next(iter(fed.moves[0])) == "H"  # studies begin with the mirror
+
+
+def test_what_a_preset_s_converter_leaves_is_fed_and_told(tmp_path):
+    converter = {"scale": 1 / 127.5, "offset": -1.0}
+    extra = {"preset": {"converter": converter}}
+    preset = Artifact(Path("preset"), Format.KERASHUB_PRESET, extra=extra)
+    made = prepare_inputs(restored((None, 8, 8, 3)), preset, SETTINGS, None)
+    assert made.arrays[0].min() < -0.5
+    assert made.info.stated_range is None
+    assert "range -1…1 that the image converter of the preset leaves" in made.info.notes
+    path, x = data(tmp_path, (10, 8, 8, 3))
+    fed = prepare_inputs(restored((None, 8, 8, 3)), preset, SETTINGS, path)
+    np.testing.assert_array_equal(fed.arrays[0], x)
+    assert fed.info.stated_range == (-1.0, 1.0)
+    pixels = np.random.default_rng(1).integers(0, 256, (6, 8, 3), dtype=np.uint8)
+    (tmp_path / "images").mkdir()
+    Image.fromarray(pixels).resize((8, 8)).save(tmp_path / "images" / "a.png")
+    fed = prepare_inputs(restored((None, 8, 8, 3)), preset, SETTINGS, tmp_path / "images")
+    with Image.open(tmp_path / "images" / "a.png") as image:
+        np.testing.assert_allclose(fed.arrays[0][0], np.asarray(image) / 127.5 - 1, atol=1e-6)
 
 
 def test_data_that_do_not_fit_are_reported_and_replaced(tmp_path):
