@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from modelaudit.audit_types.kernels import KernelInitialization
@@ -85,36 +86,44 @@ def slightly_changed(rule: Rule, facts: Facts) -> Iterator[Finding]:
     """
     biased = [kernel for kernel in facts.artifact.kernels if kernel.bias]
     found = facts.measurements
-    if found is None or len(biased) < 2 or not look_drawn(facts):
+    if found is None or len(biased) < 2:
+        return
+    share = max(moved_share(facts.artifact, kernel) for kernel in biased)
+    if not (0 < share < SHORT_REACH.value and look_drawn(facts, share)):
         return
     if never_trained(facts.artifact, found.initialization, found.batchnorm)[0]:
         return  # said by MA404
-    share = max(moved_share(facts.artifact, kernel) for kernel in biased)
-    if 0 < share < SHORT_REACH.value:
-        yield rule.finding(
-            "The kernels look as their initializers draw them, and no bias has moved by more than "
-            f"{share:.0%} of the spread of its kernel, as after a few steps.",
-            evidence={"measured": share, "unit": SHORT_REACH.unit, "threshold": SHORT_REACH.value},
-            confidence=Confidence.MEDIUM,
-            fix="Train for more epochs.",
-        )
+    yield rule.finding(
+        "The kernels look as their initializers draw them, and no bias has moved by more than "
+        f"{100 * share:.2g}% of the spread of its kernel, as after few or very small steps.",
+        evidence={"measured": share, "unit": SHORT_REACH.unit, "threshold": SHORT_REACH.value},
+        confidence=Confidence.MEDIUM,
+        fix="Train for more epochs, or with a higher learning rate.",
+    )
 
 
-def look_drawn(facts: Facts) -> bool:
-    """Whether there are large kernels, and all look as their initializers draw them."""
+def look_drawn(facts: Facts, moved: float = 0.0) -> bool:
+    """Whether there are large kernels, and all look as their initializers draw them.
+
+    Args:
+        facts: the model.
+        moved: how far steps have moved each weight since, as a share of the spread of a kernel. That
+            brings about `moved / (2 * sqrt(3))` of a uniform draw out of its range.
+    """
     kernels = facts.measurements.initialization if facts.measurements else ()
     large = [kernel for kernel in kernels if kernel.weights >= MIN_VALUES.value]
-    return bool(large) and all(map(_looks_drawn, large))
+    outside = max(HARDLY_MOVED.value, moved / math.sqrt(12))
+    return bool(large) and all(_looks_drawn(kernel, outside) for kernel in large)
 
 
-def _looks_drawn(kernel: KernelInitialization) -> bool:
+def _looks_drawn(kernel: KernelInitialization, most: float = HARDLY_MOVED.value) -> bool:
     # Where the initializer is not known, the closest one may be that of moved weights.
     p = kernel.tests.get("usual_p", kernel.tests.get("ks_p"))
     level = kernel.tests.get("level")
     outside = kernel.tests.get("outside")
     if not (isinstance(p, float) and isinstance(level, float) and isinstance(outside, float)):
         return False
-    return p >= level and outside <= HARDLY_MOVED.value
+    return p >= level and outside <= most
 
 
 def hardly_left(facts: Facts) -> str:

@@ -164,7 +164,8 @@ def hardly_moved(
     """
     furthest = _furthest(artifact)
     stats = {tensor.name: tensor.stats for tensor in artifact.tensors}
-    spread = min((s.std for k in kernels if (s := stats.get(k.tensor)) and s.std > 0), default=0.0)
+    biased = [each for each in kernels if each.tests.get("bias_initial") is not None] or kernels
+    spread = min((s.std for k in biased if (s := stats.get(k.tensor)) and s.std > 0), default=0.0)
     step = min(one_step_of(artifact), SLIGHT_REACH.value * spread)
     if not 0 < furthest <= max(HARDLY_MOVED.value * spread, step):
         return [*kernels], 0.0

@@ -97,7 +97,7 @@ UNMOVED = Threshold(
 
 HARDLY_MOVED = Threshold(
     1e-4,
-    "times the spread of the smallest kernel",
+    "times the spread of the smallest kernel with a bias",
     "distance of every bias, beta and gamma from its initial value up to which training had no "
     "effect, unless one step of the compiled optimizer moves them further",
     "chosen; one step of Adam at its default rate: 0.003 and more; a public model that Adadelta "

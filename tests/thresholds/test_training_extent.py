@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+
+import numpy as np
 import pytest
 
 from modelaudit.audit_types.kernels import KernelInitialization
@@ -40,9 +43,9 @@ def barely(optimizer, bias, **tests):
     return Facts(artifact, measurements=Measurements(initialization=tuple(kernels)))
 
 
-def slightly(share, steps):
+def slightly(share, steps, **tests):
     """The same with biases of this share of the spread, after this many steps of SGD."""
-    facts = barely({"class_name": "SGD", "config": {"learning_rate": 0.01}}, 0.5 * share)
+    facts = barely({"class_name": "SGD", "config": {"learning_rate": 0.01}}, 0.5 * share, **tests)
     *weights, count = facts.artifact.tensors
     count = replace(count, stats=TensorStats(steps, steps, steps, 0.0, 0, 0))
     kernels = tuple(
@@ -63,6 +66,16 @@ def slightly(share, steps):
 @at("training.SHORT_REACH", {0.149: ["low"], 0.15: [], 0.151: []})
 def share_of_the_spread(share):
     return slightly(share, 80.0)
+
+
+@at("training.HARDLY_MOVED", {0.0028: ["low"], 0.0283: ["low"], 0.0295: []})
+def weights_that_such_steps_bring_outside(outside):
+    """A uniform draw of which each weight moves up or down by a tenth of the spread."""
+    rng = np.random.default_rng(4)
+    drawn = rng.uniform(-1, 1, 10**6)
+    moved = drawn + rng.choice([-0.1, 0.1], drawn.size) * drawn.std()
+    assert (abs(moved) > 1).mean() == pytest.approx(0.1 / math.sqrt(12), rel=0.02)
+    return slightly(0.1, 80.0, outside=outside)
 
 
 @at("training.MANY_STEPS", {499.0: ["low"], 500.0: [], 501.0: []})

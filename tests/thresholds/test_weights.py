@@ -170,6 +170,8 @@ def hardly(share):
     tensors = (examples.tensor("dense/kernel"), examples.tensor("dense/bias", (2,), furthest))
     found = examples.model(examples.layer(), tensors=tensors)
     kernels = (initial("dense", bias_initial=False, fits=True),)
+    table = replace(initial("table", bias_initial=None, fits=True), tensor="dense/bias")
+    assert hardly_moved(found, (*kernels, table))[1] == hardly_moved(found, kernels)[1]
     return bool(hardly_moved(found, kernels)[1])
 
 
