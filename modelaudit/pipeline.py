@@ -192,9 +192,12 @@ def _predicted(facts: Facts, seen: Sequence[Observation]) -> tuple[Prediction, .
     return predictions_for(facts.artifact, facts.settings, others)
 
 
-def run_all_rules(facts: Facts) -> tuple[RuleResult, ...]:
-    """Every rule's outcome: first of all rules, then of those that judge the diagnosis."""
-    results = run_rules(all_rules(), facts)
+def run_all_rules(facts: Facts, judged: Sequence[RuleResult] = ()) -> tuple[RuleResult, ...]:
+    """Every rule's outcome: first of all rules, then of those that judge the diagnosis.
+
+    `judged` are outcomes that are known already.
+    """
+    results = run_rules(all_rules(), facts, judged)
     if facts.behaviour is None:  # which those need as well
         return results
     facts = replace(facts, diagnosis=diagnose(facts, results))
@@ -205,12 +208,19 @@ def run_all_rules(facts: Facts) -> tuple[RuleResult, ...]:
 
 
 def finish_audit(
-    facts: Facts, target: AuditTarget, created: str, timings: dict[str, float]
+    facts: Facts,
+    target: AuditTarget,
+    created: str,
+    timings: dict[str, float],
+    judged: Sequence[RuleResult] = (),
 ) -> Audit:
-    """From facts to `Audit`: rules, verdict and sections, with the settings for the model."""
+    """From facts to `Audit`: rules, verdict and sections, with the settings for the model.
+
+    `judged` are outcomes of rules that are known already.
+    """
     settings = facts.settings.for_model(target.relative, target.path)
     facts = replace(facts, settings=settings)
-    results = with_kept(run_all_rules(facts), facts.kept)
+    results = with_kept(run_all_rules(facts, judged), facts.kept)
     results = policies.apply_severities(results, settings.severities)
     today = datetime.date.fromisoformat(created[:10])
     results = policies.apply_waivers(results, settings.waivers, today)
@@ -281,13 +291,17 @@ def audit_model(
         if target.previous:
             facts = replace(facts, previous=read_artifact(target.previous, settings.limits))
         facts = add_source(facts, target.sources)
-        facts = replace(facts, kept=(*severe(earlier), *security_results(facts)))
+        judged = security_results(facts)
+        found = tuple(each for each in judged if each.findings)
+        facts = replace(facts, kept=(*severe(earlier), *found))
         if keep:
             keep(facts.kept)
     with Stopwatch(timings, "probe"):
         facts = add_probe(facts, probe)
+    if facts.observations or facts.elsewhere:
+        judged = ()  # again, with what is known from running it
     with Stopwatch(timings, "judge"):
-        return finish_audit(facts, target, created, timings)
+        return finish_audit(facts, target, created, timings, judged)
 
 
 def incomplete_audit(

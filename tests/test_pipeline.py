@@ -12,8 +12,11 @@ from modelaudit.findings import Verdict
 from modelaudit.pipeline import audit_model, static_facts, why_not_run
 from modelaudit.probe.protocol import Observation
 from modelaudit.probe.result import ProbeResult
+from modelaudit.rules import catalogue
+from modelaudit.rules.catalogue import CATALOGUE
 from modelaudit.settings import ProbeSettings, Settings
 from modelaudit.settings.audit_target import AuditTarget
+from modelaudit.structs import replace
 from tests.made import files
 
 CREATED = "2026-01-02T03:04:05Z"
@@ -95,3 +98,19 @@ def test_what_cannot_be_read_or_run_says_so(tmp_path: Path) -> None:
     damaged.write_bytes(b"no archive")
     settings = Settings(probe=ProbeSettings(enabled=True))
     assert why_not_run(static_facts(damaged, settings)) == "it could not be read as a model"
+
+
+@pytest.mark.parametrize(("probe", "times"), [(None, 1), (ended(Status.CRASHED), 2)])
+def test_rules_on_security_judge_again_only_what_was_run(target, monkeypatch, probe, times):
+    judged = []
+
+    def check(rule, facts):
+        judged.append(facts.observations)
+        yield rule.finding("found")
+
+    rules = [replace(each, check=check) if each.code == "MA701" else each for each in CATALOGUE]
+    monkeypatch.setattr(catalogue, "CATALOGUE", tuple(rules))
+    audit = audit_model(target, Settings(), CREATED, probe)
+    assert len(judged) == times
+    (found,) = [each for each in audit.results if each.code == "MA701"]
+    assert [each.detail for each in found.findings] == ["found"]

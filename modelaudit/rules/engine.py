@@ -114,9 +114,12 @@ def _lacks_layers(artifact: Artifact) -> str:
     return "no layers (KerasHub builds them)" if artifact.format is Format.KERASHUB_PRESET else ""
 
 
-def run_rules(rules: Sequence[Rule], facts: Facts) -> tuple[RuleResult, ...]:
-    """Every rule's outcome, in the catalogue's order."""
-    return tuple(run_rule(rule, facts) for rule in rules)
+def run_rules(
+    rules: Sequence[Rule], facts: Facts, judged: Sequence[RuleResult] = ()
+) -> tuple[RuleResult, ...]:
+    """Every rule's outcome, in the catalogue's order; those in `judged` are known already."""
+    known = {each.code: each for each in judged}
+    return tuple(known.get(rule.code) or run_rule(rule, facts) for rule in rules)
 
 
 def partial_audit_reason(facts: Facts) -> str:

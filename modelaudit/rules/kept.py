@@ -10,16 +10,16 @@ from collections.abc import Sequence
 
 from modelaudit.findings import Finding, Outcome, RuleResult, Severity
 from modelaudit.rules.catalogue import all_rules
-from modelaudit.rules.engine import run_rule
-from modelaudit.rules.model import Facts, Family
+from modelaudit.rules.engine import run_rule, run_rules
+from modelaudit.rules.model import Facts, Family, Need
 from modelaudit.rules.security.conduct import CHANGED
 from modelaudit.structs import replace
 
 
 def security_results(facts: Facts) -> tuple[RuleResult, ...]:
-    """Outcomes of the rules on security that found something."""
-    rules = (rule for rule in all_rules() if rule.family is Family.SECURITY)
-    return tuple(found for rule in rules if (found := run_rule(rule, facts)).findings)
+    """Outcomes of the rules on security, but of those that judge how the model ran."""
+    family = (rule for rule in all_rules() if rule.family is Family.SECURITY)
+    return run_rules([rule for rule in family if Need.OBSERVATION not in rule.needs], facts)
 
 
 def severe(results: Sequence[RuleResult]) -> tuple[RuleResult, ...]:
