@@ -55,7 +55,7 @@ BEING_COPIED = (
 
 
 class FinishedModel(NamedTuple):
-    """One model's row, and the data to reuse its audit; `notes` is {} if it must not be reused.
+    """One model's row, and the data to reuse its audit; `notes` is {} if it cannot be reused.
 
     See `AuditMonitor.notes`.
     """
@@ -82,6 +82,7 @@ class _Work(Struct, frozen=True):
         # Second try: recalled results are for other bytes.
         earlier, asked = (None, shown is not None) if again else (shown, False)
         found = self.kept.get(target.path, ())
+        recorded = self.deliver is not None  # a scan records nothing that could be reused
 
         def keep(kept: tuple[RuleResult, ...]) -> None:
             nonlocal found
@@ -90,7 +91,9 @@ class _Work(Struct, frozen=True):
 
         try:
             probe = self.probe and task_allowance.uncounted(self.probe)
-            watch = AuditMonitor(target.path, self.settings.limits, probe, earlier, asked=asked)
+            watch = AuditMonitor(
+                *(target.path, self.settings.limits, probe, earlier), asked=asked, reused=recorded
+            )
             audit = audit_model(target, self.settings, self.created, watch.probe, keep, found)
         except MemoryError:  # the worker's limit, which the worker reports
             raise
@@ -119,7 +122,7 @@ class _Work(Struct, frozen=True):
             reason = f"its report could not be created: {type(error).__name__}: {error}"
             row = replace(row, exit=ExitCode.INTERNAL.value, reason=f"{reason}. {audit.reason}")
             return {"row": row_to_json(row), "trace": trace}
-        return {"row": row_to_json(row), "notes": watch.notes(audit)}
+        return {"row": row_to_json(row), "notes": watch.notes(audit) if recorded else {}}
 
 
 def audit_all(

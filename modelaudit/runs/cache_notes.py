@@ -49,6 +49,7 @@ class AuditMonitor:
         probe: runs models, if any are run.
         recalled: earlier results of running this model.
         asked: the model is to be run, whether or not that is possible.
+        reused: a later run may reuse the audit, which needs the content of the files.
 
     Attributes:
         probe: runs the model and remembers the result, or returns the earlier one, or fails
@@ -64,13 +65,15 @@ class AuditMonitor:
         recalled: CachedProbe | None,
         *,
         asked: bool = False,
+        reused: bool = False,
     ) -> None:
         self._model, self._limits, self._live = model, limits, probe
         self._seen: ProbeResult | None = None
         self._still = FileStability(model, limits)
         self._before = self._still.before
         # The times of a just-modified file are not conclusive; its bytes are.
-        self._content = "" if self._before.settled else SnapshotReader(limits).content(model)
+        read = (reused or recalled) and not self._before.settled
+        self._content = SnapshotReader(limits).content(model) if read else ""
         self.changed_while_run = False
         self._recalled = recalled.seen if recalled and self._same(recalled) else None
         self.probe = self._probe if probe or recalled or asked else None
