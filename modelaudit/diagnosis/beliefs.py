@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from functools import cached_property
 
 from msgspec import Struct
 
@@ -40,7 +41,7 @@ SHOWN = 4  # statistics that moved the odds of a cause most
 FAINT = 1.2  # factors between this and its inverse are not shown
 
 
-class Beliefs(Struct, frozen=True):
+class Beliefs(Struct, frozen=True, dict=True):
     """What the population says about one case; `found` is None if it says nothing."""
 
     found: Posterior | None
@@ -66,7 +67,7 @@ class Beliefs(Struct, frozen=True):
     def _calibrated(self, names: Collection[str]) -> tuple[float, tuple[float, float] | None]:
         return believed(self.found, names, self.table) if self.found else (0.0, None)
 
-    @property
+    @cached_property
     def chosen(self) -> frozenset[str]:
         """The causes of the population to name."""
         if self.found is None:

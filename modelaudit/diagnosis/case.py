@@ -191,15 +191,14 @@ class Case(Struct, frozen=True, dict=True):
         """The first output that does not depend on the input."""
         return next((o for o in self.outputs if o.collapse.collapsed), None)
 
+    @cached_property
+    def _found(self) -> tuple[Finding, ...]:
+        failed = (result for result in self.results if result.outcome is Outcome.FAIL)
+        return tuple(each for result in failed for each in result.findings if not each.waived_by)
+
     def findings(self, *codes: str) -> tuple[Finding, ...]:
         """Findings of these rules, without waived ones."""
-        return tuple(
-            finding
-            for result in self.results
-            if result.code in codes and result.outcome is Outcome.FAIL
-            for finding in result.findings
-            if not finding.waived_by
-        )
+        return tuple(finding for finding in self._found if finding.code in codes)
 
     @property
     def unused(self) -> str:
