@@ -236,8 +236,7 @@ def _repeated(rule: Rule, facts: Facts) -> Iterator[Finding]:
         elif math.isinf(high):
             limits = "negative scores become 0 and get no gradient: their classes stay alike"
         elif found.results is None:
-            most = math.exp(high - found.given[0])
-            limits = f"no class gets more than {most:.2g} times what another gets"
+            limits = f"no class gets more than {found.most_apart:.2g} times what another gets"
         else:
             limits = f"none of the {head.units} classes gets more than {found.results[1]:.0%}"
         # At the usual limit of 0.5, one unit then has one answer.

@@ -43,6 +43,11 @@ class LimitedStep(Struct, frozen=True):
     results: tuple[float, float] | None
     pooled: bool = False
 
+    @property
+    def most_apart(self) -> float:
+        """How many times the result of one class a softmax can give to another."""
+        return _times_apart(self.given)
+
 
 def limited_step(head: NetworkHead) -> LimitedStep | None:
     """The first of such activations that gets only part of the numbers, if there is one."""
@@ -110,5 +115,10 @@ def _results(
         return _MONOTONE["sigmoid"](low), _MONOTONE["sigmoid"](high)
     if not units:
         return None
-    most = math.exp(min(high - low, 700.0))
+    most = _times_apart(given)
     return 1 / (1 + (units - 1) * most), most / (most + units - 1)
+
+
+def _times_apart(given: tuple[float, float]) -> float:
+    low, high = given
+    return math.exp(min(high - low, 700.0))

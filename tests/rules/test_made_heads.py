@@ -17,6 +17,7 @@ from modelaudit.pipeline import static_facts
 from modelaudit.rules import examples
 from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
+from modelaudit.rules.heads import example_head
 from modelaudit.rules.model import Facts
 from modelaudit.rules.training_steps import adam
 from modelaudit.settings import Settings
@@ -326,3 +327,11 @@ def test_keras_2_trained_on_the_scores_before_a_softmax(keras, severity):
     (finding,) = run_rule(rule("MA306"), replace(facts, artifact=artifact)).findings
     assert finding.severity is severity
     assert ("The weights may stay" in finding.fix) is (severity is Severity.LOW)
+
+
+@pytest.mark.parametrize(("between", "times"), [((), math.e), (("exponential",) * 3, 1e304)])
+def test_a_second_softmax_over_an_unknown_number_of_classes(between, times):
+    """Scores between 0 and 1 differ by 1 at most; exponentials of them by more than a float has."""
+    steps = [("Activation", {"activation": each}) for each in (*between, "relu", "softmax")]
+    (finding,) = run_rule(rule("MA307"), example_head("sigmoid", None, None, *steps)()).findings
+    assert f"no class gets more than {times:.2g} times what another gets" in finding.detail
