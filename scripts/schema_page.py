@@ -124,7 +124,7 @@ def _field_docstrings(kind: type) -> dict[str, str]:
         if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
             match below:
                 case ast.Expr(ast.Constant(str(text))):
-                    found[field.target.id] = text
+                    found[field.target.id] = " ".join(text.split())  # a row is one line
     return found
 
 

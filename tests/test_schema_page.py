@@ -40,6 +40,13 @@ def test_an_outdated_page_is_detected_and_updated(schema_page, monkeypatch, tmp_
     assert run(schema_page, monkeypatch, "--check") == 0
 
 
+def test_every_row_of_a_table_is_one_line(schema_page):
+    page = schema_page.page("audit", schema_page.schema_of("audit"))
+    rows = [line for line in page.splitlines() if line.startswith("|")]
+    assert len(rows) > 300
+    assert [row for row in rows if not row.endswith("|")] == []
+
+
 def test_every_description_of_the_schema_is_on_the_page(schema_page):
     page = schema_page.page("audit", json_schema())
 
