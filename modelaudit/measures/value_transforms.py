@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from modelaudit.facts import Shape
 from modelaudit.measures.transforms import Transform
-from modelaudit.thresholds.answers import BYTES, CENTRED, NORMALISED, SAME_MEAN
+from modelaudit.thresholds.answers import BYTES, CENTRED, NORMALISED, SAME_MEAN, USUAL
 
 Factors = tuple[float, ...]  # one for all channels, or one for each
 
@@ -152,14 +152,20 @@ def reached_range(transform: DomainTransform, given: str) -> str:
     return ""
 
 
-def transform_between(given: str, wanted: str, colours: bool) -> str:
-    """Name of the value transform from one usual range to another; "" if there is none.
+def transform_to(given: str, ends: tuple[float, float], colours: bool) -> str:
+    """Name of the value transform from the range `given` to values between `ends`.
 
-    Both are as in `value_range`. None leads to `caffe`, which reorders the colours too.
+    `given` is as in `value_range`. "" if there is none, if `ends` are those of no usual range, and
+    for `caffe`, which reorders the colours too.
     """
+    wanted = value_range(*ends)
+    usual = _FROM_UNIT[wanted]
+    low, high = float(usual.offset.min()), float((usual.scale + usual.offset).max())
+    apart = max(abs(ends[0] - low), abs(ends[1] - high))
+    if wanted == "caffe" or apart > USUAL.value * (high - low):
+        return ""
     found = _between(given, given, -1, -1 if colours else None)
-    names = (each.name for each in found if reached_range(each, given) == wanted != "caffe")
-    return next(names, "")
+    return next((each.name for each in found if reached_range(each, given) == wanted), "")
 
 
 def given_range(x: NDArray[np.generic]) -> str:

@@ -25,6 +25,7 @@ from modelaudit.measures.behaviour.paired import as_good
 from modelaudit.measures.value_transforms import (
     domain_transforms,
     standardised_each,
+    transform_to,
     value_range,
 )
 from modelaudit.probe.study import sample_budget
@@ -305,6 +306,11 @@ def standardised_one_by_one(mean):
 @at("answers.NORMALISED", {8.0: "imagenet", 8.1: "caffe"})
 def normalised(high):
     return ranges(-1.0, high)
+
+
+@at("answers.USUAL", {0.0999: "*255", 0.1001: ""})
+def stated_beyond_white(share):
+    return transform_to("0-1", (0.0, 255 * (1 + share)), colours=False)
 
 
 @at("answers.BYTES", {2.0: True, 2.02: False})

@@ -42,7 +42,7 @@ from modelaudit.diagnosis.steps.scale_evidence import (
 from modelaudit.measures.input_corrections import parts, words_of
 from modelaudit.measures.kernels.batchnorm import inputs_off_scale
 from modelaudit.measures.summary import Behaviour
-from modelaudit.measures.value_transforms import SWAPS, transform_between, value_range
+from modelaudit.measures.value_transforms import SWAPS, transform_to, value_range
 from modelaudit.thresholds.answers import (
     BETTER_P,
     COSTLY,
@@ -53,7 +53,7 @@ from modelaudit.thresholds.answers import (
     SUSPECT_P,
     TOP_SHARE,
 )
-from modelaudit.thresholds.weights import OFF_SCALE, ON_SCALE
+from modelaudit.thresholds.weights import MISFIT, OFF_SCALE, ON_SCALE
 
 EQUALLY = " at equal confidence"
 ALSO = 4  # other values that are named with those that labels prefer
@@ -220,7 +220,7 @@ def input_domain(case: Case) -> StepResult:
         found = _other_scale(seen, output, first) or by_margin(seen, output)
         if found is not None:
             return found
-    stated = _stated_scale(seen, case.outputs)
+    stated = _stated_scale(seen, case.outputs[0], first)
     if stated is not None:
         return stated
     if first is None and not any(o.accuracy or o.fit for o in case.outputs):
@@ -235,21 +235,27 @@ def input_domain(case: Case) -> StepResult:
     )
 
 
-def _stated_scale(seen: Behaviour, outputs: Sequence[OutputBehaviour]) -> CauseFound | None:
-    """Images on another scale than the model's files say, unless labels are met no better on it."""
+def _stated_scale(
+    seen: Behaviour, output: OutputBehaviour, first: BatchNormFit | None
+) -> CauseFound | None:
+    """Images on another scale than the model's files say.
+
+    Not if labels are met no better on that scale, nor if batch statistics fit only as given.
+    """
     said, (low, high) = seen.inputs.stated_range, seen.inputs.value_range
-    if said is None or not outputs:
+    if said is None:
         return None
-    given, wanted = value_range(low, high), value_range(*said)
     colours = 3 in {seen.inputs.shape[1], seen.inputs.shape[-1]}
-    name = transform_between(given, wanted, colours)
-    if not name or labels_contradict(outputs[0], name):
+    name = transform_to(value_range(low, high), said, colours)
+    if not name or labels_contradict(output, name):
+        return None
+    if first is not None and first.misfit <= MISFIT.value < first.domain.get(name, 0.0):
         return None
     text = (
         f"The model's files say that pixels are brought to {said[0]:.4g}…{said[1]:.4g} before the "
         f"model; the images given go from {low:.4g} to {high:.4g}."
     )
-    return CauseFound((Evidence(text),), where=outputs[0].name, transform=name)
+    return CauseFound((Evidence(text),), where=output.name, transform=name)
 
 
 def _other_scale(

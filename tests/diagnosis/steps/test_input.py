@@ -171,6 +171,8 @@ def test_without_batch_statistics_and_labels_no_scale_is_excluded(batchnorm, lab
         ((-1.0, 1.0), (0.0, 255.0), {"e": 0.9, "x/127.5-1": 0.3}, ""),
         ((0.0, 255.0), (0.0, 254.0), {}, ""),
         ((-124.0, 151.0), (0.0, 255.0), {}, ""),  # the colours may be in another order
+        ((-0.5, 0.5), (0.0, 255.0), {}, ""),  # no usual range, so the change is not known
+        ((0.0, 3.0), (0.0, 1.0), {}, ""),
         (None, (0.0, 255.0), {}, ""),
     ],
 )
@@ -181,6 +183,17 @@ def test_what_the_files_say_of_pixels_names_another_scale(said, given, labels, t
     assert getattr(found, "transform", "") == transform
     if transform and not labels:
         assert f"{said[0]:g}…{said[1]:g}" in found.evidence[0].text
+
+
+@pytest.mark.parametrize(
+    ("misfit", "there", "transform"),
+    [(0.05, 0.9, ""), (0.05, 0.04, "x/127.5-1"), (0.9, 0.9, "x/127.5-1")],
+)
+def test_files_do_not_outweigh_statistics_that_fit_only_as_given(misfit, there, transform):
+    seen = behaviour(output(), batchnorm=(fit(misfit, domain={"x/127.5-1": there}),))
+    inputs = replace(seen.inputs, value_range=(0.0, 255.0), stated_range=(-1.0, 1.0))
+    found = input_domain(case(replace(seen, inputs=inputs)))
+    assert getattr(found, "transform", "") == transform
 
 
 @pytest.mark.parametrize(("p", "enough"), [(0.0139, 80), (0.1, 220)])
