@@ -14,6 +14,7 @@ from modelaudit.probe.protocol import Observation
 from modelaudit.probe.result import ProbeResult
 from modelaudit.rules import catalogue
 from modelaudit.rules.catalogue import CATALOGUE
+from modelaudit.rules.model import Need
 from modelaudit.settings import ProbeSettings, Settings
 from modelaudit.settings.audit_target import AuditTarget
 from modelaudit.structs import replace
@@ -114,3 +115,13 @@ def test_rules_on_security_judge_again_only_what_was_run(target, monkeypatch, pr
     assert len(judged) == times
     (found,) = [each for each in audit.results if each.code == "MA701"]
     assert [each.detail for each in found.findings] == ["found"]
+
+
+@pytest.mark.parametrize("need", [Need.OBSERVATION, Need.BEHAVIOUR])
+def test_a_rule_on_security_that_judges_a_run_says_why_there_is_none(target, monkeypatch, need):
+    """As a plugin may have."""
+    rules = [replace(each, needs=(need,)) if each.code == "MA701" else each for each in CATALOGUE]
+    monkeypatch.setattr(catalogue, "CATALOGUE", tuple(rules))
+    audit = audit_model(target, Settings(), CREATED)
+    (found,) = [each for each in audit.results if each.code == "MA701"]
+    assert found.reason == "running models is disabled (--no-probe)"

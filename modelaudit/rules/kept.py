@@ -15,11 +15,13 @@ from modelaudit.rules.model import Facts, Family, Need
 from modelaudit.rules.security.conduct import CHANGED
 from modelaudit.structs import replace
 
+_OF_A_RUN = frozenset((Need.OBSERVATION, Need.BEHAVIOUR, Need.DIAGNOSIS))
+
 
 def security_results(facts: Facts) -> tuple[RuleResult, ...]:
     """Outcomes of the rules on security, but of those that judge how the model ran."""
     family = (rule for rule in all_rules() if rule.family is Family.SECURITY)
-    return run_rules([rule for rule in family if Need.OBSERVATION not in rule.needs], facts)
+    return run_rules([rule for rule in family if _OF_A_RUN.isdisjoint(rule.needs)], facts)
 
 
 def severe(results: Sequence[RuleResult]) -> tuple[RuleResult, ...]:
