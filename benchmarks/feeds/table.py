@@ -165,7 +165,7 @@ def report(data: Path, root: Path, only: str) -> None:
             if not kept.exists():
                 continue
             row = json.loads(kept.read_text(encoding="utf-8"))
-            causes = tuple(_said(each) for each in row["diagnosis"]["causes"])
+            causes = tuple(said(each) for each in row["diagnosis"]["causes"])
             feed = ways[case.feed]
             why, alike = "", False
             if feed.faults:
@@ -192,7 +192,7 @@ class _Cause(TypedDict):
     evidence: list[_Evidence]
 
 
-def _said(cause: _Cause) -> Said:
+def said(cause: _Cause) -> Said:
     codes = [step.get("code", "") for step in cause["next_steps"]]
     code = next((code for code in codes if "images = " in code), "")
     texts = tuple(each["text"] for each in cause["evidence"])
