@@ -22,6 +22,8 @@ from modelaudit.settings import Limits
 
 _VERSION = 3
 _PIECE = 1 << 20
+_NUMBER = 8  # bytes of the largest number
+_REPEATS = 4  # of one number, with which it is a constant
 _LEFT = 1 << 10  # bytes, above which no converter left them
 
 
@@ -143,9 +145,14 @@ def _idle(spans: Sequence[ByteSpan | None], used: set[int]) -> Iterator[tuple[in
 
 
 def _held(window: FileWindow, start: int, end: int) -> int:
-    """Number of bytes of a range up to the last that is not 0; padding holds nothing."""
-    last = 0
+    """Number of bytes of a range up to the last that is not 0.
+
+    Padding holds nothing, nor does a constant of one number, which the converter of LSTM leaves.
+    """
+    last, varied = 0, end - start < _REPEATS * _NUMBER
+    repeated = window.head(min(_NUMBER, end - start), start) * (_PIECE // _NUMBER)
     for at in range(start, end, _PIECE):
         piece = window.head(min(_PIECE, end - at), at).rstrip(b"\0")
         last = at - start + len(piece) if piece else last
-    return last
+        varied = varied or not repeated.startswith(piece)
+    return last if varied else 0

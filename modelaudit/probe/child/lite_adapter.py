@@ -52,6 +52,9 @@ class InterpreterModel(LoadedModel):
         self.fed = 0  # rows of the last call
         self.inputs = [_input_port(name, details) for name, details in self.given.items()]
         self.outputs = [_port(name, details) for name, details in self.results.items()]
+        self.single = _takes_one([*self.given.values(), *self.results.values()])
+        for port in (*self.inputs, *self.outputs) if self.single else ():
+            port["shape"] = _one(port["shape"])
 
     def variables(self) -> OrderedDict[str, Any]:
         """None: constants are part of the program."""
@@ -65,14 +68,20 @@ class InterpreterModel(LoadedModel):
             port["name"]: _stored(feeds[i], self.given[port["name"]])
             for i, port in enumerate(self.inputs)
         }
+        if self.single:
+            shapes = {name: tuple(each["shape"]) for name, each in self.given.items()}
+            given = {name: value.reshape(shapes[name]) for name, value in given.items()}
         with contextlib.suppress(AttributeError):  # of an earlier call
             self.interpreter.reset_all_variables()
         values = self.runner(**given) if self.runner is not None else self._call(given)
-        return {name: _real(np.asarray(values[name]), self.results[name]) for name in self.results}
+        found = {n: _real(np.asarray(values[n]), each) for n, each in self.results.items()}
+        if self.single:
+            found = {name: value.reshape(_one([*value.shape])) for name, value in found.items()}
+        return found
 
     def _call(self, given: dict[str, NDArray[Any]]) -> Values:
         changed = False
-        self.fed = min((len(value) for value in given.values()), default=0)
+        self.fed = 1 if self.single else min(map(len, given.values()), default=0)
         for name, value in given.items():
             if tuple(self.given[name]["shape"]) != value.shape:
                 self.interpreter.resize_tensor_input(self.given[name]["index"], value.shape)
@@ -198,6 +207,20 @@ def _chosen(signatures: Untyped, wanted: str | None) -> str | None:
         if name in signatures:
             return str(name)
     return None
+
+
+def _takes_one(tensors: list[dict[str, Any]]) -> bool:
+    """Whether inputs and outputs of fixed sizes are of one sample, some without an axis for it.
+
+    An example is a sound of shape (15600,) that is answered by scores of shape (1, 521).
+    """
+    opened = any(int(n) < 0 for each in tensors for n in each.get("shape_signature", ()))
+    return not opened and len({int([*each["shape"], 0][0]) for each in tensors}) > 1
+
+
+def _one(shape: list[int]) -> list[int]:
+    """The shape of a sample with an axis of one row, which it may have."""
+    return shape if len(shape) > 1 and shape[0] == 1 else [1, *shape]
 
 
 def _by_name(details: Untyped) -> dict[str, Any]:

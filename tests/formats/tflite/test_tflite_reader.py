@@ -252,10 +252,25 @@ def test_names_that_are_alike_are_told_apart_without_a_search(reading, monkeypat
     assert Searched.asked < 3 * len(names)
 
 
+@pytest.mark.parametrize(
+    ("held", "told"),
+    [
+        (b"\x00\x30" * 128, 0),  # as the converter of LSTM leaves it
+        (b"\x00\x10" * 20 + bytes(24), 0),
+        (b"program\n" * 3, 24),
+        (b"program\n" * 4 + b"x", 33),
+        (b"\x7f" * (1 << 20) + b"\x7fELF", (1 << 20) + 4),
+    ],
+)
+def test_one_number_again_and_again_holds_nothing(reading, held, told):
+    problems = reading(made.packed(made.conv_model()) + held).problems
+    assert [each.evidence["measured"] for each in problems] == [told] * bool(told)
+
+
 @pytest.mark.parametrize(("used", "held"), [((), "150"), ((0,), "50"), ((0, 1, 2), "")])
 def test_idle_buffers_that_overlap_are_counted_once(tmp_path, used, held):
     """Bytes 0 to 100 twice, and 50 to 150; what a used buffer holds as well is not idle."""
-    (tmp_path / "m").write_bytes(b"x" * 200)
+    (tmp_path / "m").write_bytes(bytes(range(1, 201)))
     spans = [ByteSpan(0, 100), ByteSpan(0, 100), ByteSpan(50, 100)]
     window = FileWindow.of_file(tmp_path / "m")
     buffers = SimpleNamespace(behind=[], spans=spans, window=window)

@@ -75,6 +75,39 @@ class Strict(Fake):
         self.fed = value
 
 
+class Single(Fake):
+    """One that takes six numbers as one sample, and gives their scores or a map."""
+
+    sizes, answer = (6,), (2, 3)
+
+    def _details(self, sizes):
+        floats = {"dtype": np.float32, "quantization": (0.0, 0)}
+        return [{**DETAILS, **floats, "shape": np.array(sizes), "shape_signature": np.array(sizes)}]
+
+    def get_input_details(self):
+        return self._details(self.sizes)
+
+    def get_output_details(self):
+        return self._details(self.answer)
+
+    def set_tensor(self, index, value):
+        assert value.shape == self.sizes
+        self.fed = value
+
+    def get_tensor(self, index):
+        return 2 * self.fed.reshape(self.answer)
+
+
+class Scores(Single):
+    """The same, with an axis for samples on one side."""
+
+    answer = (1, 6)
+
+
+class Image(Single):
+    sizes = (1, 3, 2)
+
+
 @pytest.fixture
 def litert(monkeypatch):
     def install(interpreter):
@@ -137,3 +170,19 @@ def test_inner_values_of_as_many_rows_as_in_the_last_call(monkeypatch):
         capture.keep(3, False)
     np.testing.assert_array_equal(capture.results()["0"], x)
     np.testing.assert_array_equal(model.run([x], False)["x"], x)
+
+
+@pytest.mark.parametrize(
+    ("interpreter", "given", "answer"),
+    [
+        (Single, [1, 6], [1, 2, 3]),
+        (Scores, [1, 6], [1, 6]),
+        (Image, [1, 3, 2], [1, 2, 3]),
+    ],
+)
+def test_samples_without_an_axis_are_rows(monkeypatch, interpreter, given, answer):
+    monkeypatch.setitem(sys.modules, LITERT, None)
+    model = interpret(SimpleNamespace(lite=SimpleNamespace(Interpreter=interpreter)), "m", 1, None)
+    assert [port["shape"] for port in (*model.inputs, *model.outputs)] == [given, answer]
+    x = np.arange(6, dtype=np.float32).reshape(given)
+    np.testing.assert_array_equal(model.run([x], False)["x"], 2 * x.reshape(answer))
