@@ -8,6 +8,7 @@ from modelaudit.facts import Format, Json
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.rules import examples
 from modelaudit.rules.grammar import counted
+from modelaudit.rules.graph_savers import left_initial_statistics, of_other_savers
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.rules.restore import KEPT, counted_evidence, listing
 
@@ -128,7 +129,7 @@ def _left_out(rule: Rule, facts: Facts) -> Iterator[Finding]:
     found = facts.artifact.extra.get("left_out")
     names = [str(name) for name in found] if isinstance(found, list) else []
     missing = {str(name) for name in restore_facts(facts, "missing")}
-    names += sorted(missing & _of_other_savers(facts))
+    names += sorted(missing & _apart(facts))
     if names:
         yield rule.finding(
             counted(len(names), "variable of the graph is", "variables of the graph are")
@@ -140,33 +141,14 @@ def _left_out(rule: Rule, facts: Facts) -> Iterator[Finding]:
         )
 
 
-def _of_other_savers(facts: Facts) -> set[str]:
-    """Keys that the graph's saver does not read, but other savers of the graph, from other files."""
+def _apart(facts: Facts) -> set[str]:
+    """What the saver leaves to others, or at its initial value."""
     graphs = facts.artifact.graphs
-    nodes = {node.name: node for node in graphs[0].nodes} if graphs else {}
-    waiting = [str(graphs[0].saver.get("restore_op_name", ""))] if graphs else []
-    used: set[str] = set()
-    while waiting:
-        name = waiting.pop().lstrip("^").partition(":")[0]
-        if name in nodes and name not in used:
-            used.add(name)
-            waiting += nodes[name].inputs
-    own: set[str] = set()
-    other: set[str] = set()
-    for node in nodes.values():
-        if node.op == "RestoreV2" and len(node.inputs) > 1:
-            constant = nodes.get(node.inputs[1].partition(":")[0])
-            value = constant.attrs.get("value") if constant else None
-            keys = value.get("value") if isinstance(value, dict) else None
-            names = (
-                {key for key in keys if isinstance(key, str)} if isinstance(keys, list) else set()
-            )
-            (own if node.name in used else other).update(names)
-    return other - own if own else set()
+    return of_other_savers(graphs[0]) | left_initial_statistics(graphs[0]) if graphs else set()
 
 
 def _asked_for(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    elsewhere = _of_other_savers(facts)
+    elsewhere = _apart(facts)
     names = [str(name) for name in restore_facts(facts, "missing")]
     names = [name for name in names if name not in elsewhere]
     shapes = [entry for entry in restore_facts(facts, "shapes") if isinstance(entry, dict)]

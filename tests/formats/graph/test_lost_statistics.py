@@ -72,6 +72,44 @@ def test_a_graph_of_several_savers(tmp_path: Path) -> None:
     assert "first" in finding.detail
 
 
+@pytest.mark.parametrize("updated", [True, False])
+def test_statistics_that_training_never_changes(tmp_path: Path, updated: bool) -> None:
+    """A normalization that is trained as it is used: its statistics are 0 and 1 for ever."""
+    tf = importlib.import_module("tensorflow")
+    v1 = tf.compat.v1
+    names = ("gamma", "beta", "moving_mean", "moving_variance")
+    with tf.Graph().as_default(), v1.Session() as session:
+        x = v1.placeholder(tf.float32, [None, 3], "x")
+        gamma, beta, mean, variance = (
+            v1.get_variable(
+                f"batch_normalization/{name}",
+                initializer=np.full(3, value, "float32"),
+                trainable=name in {"gamma", "beta"},
+            )
+            for name, value in (
+                ("gamma", 1),
+                ("beta", 0),
+                ("moving_mean", 0),
+                ("moving_variance", 1),
+            )
+        )
+        y = tf.nn.batch_normalization(x, mean, variance, beta, gamma, 0.1, name="y")
+        if updated:
+            v1.assign_sub(mean, (mean - tf.reduce_mean(x, 0)) * 0.1, name="AssignMovingAvg")
+        train = v1.train.AdamOptimizer().minimize(tf.reduce_sum(y**2))
+        session.run(v1.global_variables_initializer())
+        session.run(train, {x: np.ones((2, 3))})
+        assert session.run(mean).tolist() == [0, 0, 0]
+        v1.train.Saver([gamma, beta]).save(session, str(tmp_path / "m"))
+    facts = Facts(read(tmp_path / "m", Limits()))
+    lost = [each.detail for each in run_rule(rule("MA417"), facts).findings]
+    (left,) = run_rule(rule("MA416"), facts).findings
+    assert [("moving_mean" in each, "moving_variance" in each) for each in lost] == [
+        (True, False)
+    ] * updated
+    assert ("moving_mean" in left.detail, "moving_variance" in left.detail) == (not updated, True)
+
+
 @pytest.mark.parametrize("whole", [True, False])
 def test_a_state_that_the_saver_leaves_out(tmp_path: Path, whole: bool) -> None:
     tf = importlib.import_module("tensorflow")
