@@ -16,6 +16,7 @@ from modelaudit.rules.grammar import counted
 from modelaudit.rules.grouped import LISTED
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
 from modelaudit.rules.quantized_layers import packed, quantized_owners
+from modelaudit.rules.shared_objects import stored_elsewhere
 from modelaudit.rules.unread import unlisted_weights
 
 _BATCHNORM = re.compile(r"(?:^|[/_.])(?:batch_?norm|bn(?=[\d_]|$))[^/]*\Z", re.IGNORECASE)
@@ -37,7 +38,12 @@ def weighted_layers(facts: Facts) -> tuple[Layer, ...]:
         raise NotApplicable("the object graph, which says whose variable each is, cannot be read")
     if not any(layer.variables for layer in architecture.layers):
         raise NotApplicable("the names of the stored tensors do not identify layers")
-    return tuple(x for x in architecture.layers if x.expected and not (x.is_model or packed(x)))
+    apart = stored_elsewhere(architecture)
+    return tuple(
+        x
+        for x in architecture.layers
+        if x.expected and not (x.is_model or packed(x) or x.route in apart)
+    )
 
 
 def _holds_nothing(facts: Facts) -> tuple[Layer, ...]:
@@ -133,9 +139,15 @@ def _missing(rule: Rule, facts: Facts) -> Iterator[Finding]:
         (layer, absent), *others = lacking
         more = f" {counted(len(others), 'other layer lacks', 'other layers lack')} weights too: "
         more += ", ".join(each.route for each, _ in others[:LISTED]) + " …" * (len(others) > LISTED)
+        twin = next((x.route for x in layers if x.variables and _is_alike(x, layer)), "")
+        once = (
+            f" {twin} has the same name and shapes: if it was the same layer, Keras stored it once."
+        )
         yield rule.finding(
             f"Layer {layer.route} ({layer.class_name}) needs {', '.join(absent)}, but the file does "
-            f"not contain {'it' if len(absent) == 1 else 'them'}." + f"{more}." * bool(others),
+            f"not contain {'it' if len(absent) == 1 else 'them'}."
+            + f"{more}." * bool(others)
+            + once * bool(twin),
             route=layer.route,
             evidence={
                 "measured": len(layer.variables),
@@ -145,6 +157,10 @@ def _missing(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 "layers": [each.route for each, _ in lacking[:LISTED]],
             },
         )
+
+
+def _is_alike(one: Layer, other: Layer) -> bool:
+    return (one.name, one.expected) == (other.name, other.expected)
 
 
 def _unexpected(rule: Rule, facts: Facts) -> Iterator[Finding]:

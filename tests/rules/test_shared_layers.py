@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 
 from modelaudit.findings import Outcome
+from modelaudit.pipeline import static_facts
 from modelaudit.restore.export_norms import foldable_norms
 from modelaudit.rules import examples
 from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
 from modelaudit.rules.model import Facts
+from modelaudit.settings import Settings
 from modelaudit.structs import replace
 
 
@@ -81,3 +83,24 @@ def test_a_way_around_a_single_unit():
     assert run_rule(rule("MA312"), Facts(examples.model(*layers))).findings == ()
     through = replace(layers[3], inbound=(("gate", "gate"),))
     assert len(run_rule(rule("MA312"), Facts(examples.model(*layers[:3], through))).findings) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("inner_first", [False, True])
+def test_a_layer_that_is_also_in_an_inner_model(tmp_path, inner_first):
+    """Keras stores its weights once, and finds them again if the outer model lists it first."""
+    keras = pytest.importorskip("keras")
+    given = keras.Input((3,))
+    hidden = keras.layers.Dense(4, name="shared")(given)
+    inner = keras.Model(given, hidden, name="inner")(given)
+    parts = [inner, hidden] if inner_first else [hidden, inner]
+    keras.Model(given, keras.layers.Concatenate()(parts)).save(tmp_path / "m.keras")
+    findings = run_rule(rule("MA112"), static_facts(tmp_path / "m.keras", Settings())).findings
+    try:
+        keras.models.load_model(tmp_path / "m.keras")
+    except ValueError as error:
+        assert "Layer 'shared' expected 2 variables, but received 0" in str(error)
+        assert findings[0].location.route == "shared"
+        assert "inner/shared has the same name and shapes" in findings[0].detail
+    else:
+        assert findings == ()

@@ -77,7 +77,6 @@ def test_statistics_that_training_never_changes(tmp_path: Path, updated: bool) -
     """A normalization that is trained as it is used: its statistics are 0 and 1 for ever."""
     tf = importlib.import_module("tensorflow")
     v1 = tf.compat.v1
-    names = ("gamma", "beta", "moving_mean", "moving_variance")
     with tf.Graph().as_default(), v1.Session() as session:
         x = v1.placeholder(tf.float32, [None, 3], "x")
         gamma, beta, mean, variance = (
