@@ -139,7 +139,8 @@ def _missing(rule: Rule, facts: Facts) -> Iterator[Finding]:
         (layer, absent), *others = lacking
         more = f" {counted(len(others), 'other layer lacks', 'other layers lack')} weights too: "
         more += ", ".join(each.route for each, _ in others[:LISTED]) + " …" * (len(others) > LISTED)
-        twin = next((x.route for x in layers if x.variables and _is_alike(x, layer)), "")
+        whole = [x for x in layers if x.variables.keys() >= x.expected.keys()]
+        twin = next((x.route for x in whole if _is_alike(x, layer)), "")
         once = (
             f" {twin} has the same name and shapes: if it was the same layer, Keras stored it once."
         )
