@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
-from modelaudit.facts import Artifact, Graph, GraphNode, Json
+from modelaudit.facts import Artifact, Format, Graph, GraphNode, Json
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.formats.graph.op_registry import known_operations
 from modelaudit.formats.keras.builtin_layers import words
@@ -72,7 +72,8 @@ def _reasons(graph: Graph, artifact: Artifact) -> Iterator[tuple[str, str, list[
         yield "inputs", "Operations of the graph take values of others that are missing", lost
     if circular:
         yield "circles", "Operations of the graph wait for each other", circular
-    yield from _unfit(graph, parts, lite=artifact.lite is not None)
+    lite, js = artifact.lite is not None, artifact.format is Format.TFJS_GRAPH
+    yield from _unfit(graph, parts, converted=lite or js)
     present = {node.name: node for node in graph.nodes}
     absent = [
         f"{signature.name} names {end.tensor}"
@@ -101,7 +102,7 @@ _Part = tuple[str, Sequence[GraphNode], Sequence[str]]
 
 
 def _unfit(
-    graph: Graph, parts: Sequence[_Part], *, lite: bool
+    graph: Graph, parts: Sequence[_Part], *, converted: bool
 ) -> Iterator[tuple[str, str, list[str]]]:
     """Operations whose inputs, types or functions are not those that they have by definition."""
     found: dict[str, list[str]] = {}
@@ -109,8 +110,9 @@ def _unfit(
     for prefix, nodes, _ in parts:
         by_name = {node.name: node for node in nodes}
         for node in nodes:
-            # TensorFlow Lite only stores names, and does not read them.
-            if not (lite or (node.op and (prefix or _NAME.fullmatch(node.name)))):
+            # Converters write what their own runtime reads: TensorFlow Lite reads no names, and
+            # TensorFlow.js not the types of what is fused.
+            if not (converted or (node.op and (prefix or _NAME.fullmatch(node.name)))):
                 found.setdefault("names", []).append(f"{prefix}{node.name}")
             if (operation := known.get(node.op)) is None:
                 continue
@@ -127,7 +129,7 @@ def _unfit(
             types = (node.attrs[key] for key in _TYPES if key in node.attrs)
             if any(_UNKNOWN_TYPE.fullmatch(str(each)) for each in types):
                 found.setdefault("dtypes", []).append(place)
-            if not lite and any(key not in node.attrs for key in operation.needed):
+            if not converted and any(key not in node.attrs for key in operation.needed):
                 found.setdefault("attributes", []).append(place)
             if operation.functions and any(
                 name not in graph.functions and name not in known for name in functions_of(node)

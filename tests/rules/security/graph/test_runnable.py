@@ -7,7 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from modelaudit.facts import Format, GraphNode
+from modelaudit.facts import Graph as GraphFacts
 from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
+from modelaudit.rules.catalogue import rule
+from modelaudit.rules.engine import run_rule
+from modelaudit.rules.security.graph.examples import harmless
+from modelaudit.rules.security.graph.runnable import facts_with
+from modelaudit.structs import replace
 from tests.made.graphs import Graph
 from tests.made.saved_models import complete
 
@@ -288,3 +295,15 @@ def test_a_program_in_a_value_whose_meaning_no_schema_says(
             graph.meta.collection_def["more"].bytes_list.value.append(data)
         found.append({each.name for each in graph.findings(tmp_path)})
     assert found == [{"program-in-model"}, set()]
+
+
+@pytest.mark.parametrize(
+    ("form", "refused"), [(Format.FROZEN_GRAPH, True), (Format.TFJS_GRAPH, False)]
+)
+def test_a_converter_writes_what_its_own_runtime_reads(form: Format, refused: bool) -> None:
+    """TArgs of a fused convolution came with TensorFlow 2.7; TensorFlow.js does not read it."""
+    fused = GraphNode("conv", "_FusedConv2D", ("x", "k", "b"), {"T": "float32"})
+    facts = facts_with(harmless(), GraphFacts((), (fused,), {}))
+    facts = replace(facts, artifact=replace(facts.artifact, format=form))
+    keys = {each.location.route for each in run_rule(rule("MA760"), facts).findings}
+    assert ("attributes" in keys) is refused
