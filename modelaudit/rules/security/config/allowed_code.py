@@ -32,6 +32,7 @@ from modelaudit.formats.bytecode.stack_kinds import attribute, is_plain_template
 from modelaudit.formats.bytecode.stack_values import is_sound
 from modelaudit.formats.keras.builtin_layers import words
 from modelaudit.rules.security.config.literals import literals_in, texts_in, unlisted_values
+from modelaudit.rules.security.config.windows_code import with_backslashes
 from modelaudit.thresholds.security import CODE_BYTES, CODE_TEXT
 
 # Global names and paths, and the module of the list that they stand for.
@@ -121,11 +122,13 @@ class Judgement(Struct, frozen=True):
         undefined: global names that no Keras defines for the code, only a program that loads it.
         unsound: versions of Python that read the instructions of another as ones that take values
             which are not there.
+        damaged: whether no Python runs it, because Keras 2 on Windows replaced an instruction.
     """
 
     unlisted: tuple[str, ...] = ()
     undefined: tuple[str, ...] = ()
     unsound: tuple[str, ...] = ()
+    damaged: bool = False
 
 
 @cache
@@ -158,7 +161,7 @@ def judge_bytecode(read: Bytecode, module: Iterable[str], given: Json) -> Judgem
         if (found := _as_version(read, version)) is not None
     }
     if not judged:
-        return Judgement(("instructions of no version of Python",))
+        return _as_compiled(read, module, given)
     # Before the versions became distinct, honest code of one can be unsound in another.
     possible = [
         found
@@ -180,6 +183,15 @@ def judge_bytecode(read: Bytecode, module: Iterable[str], given: Json) -> Judgem
         unlisted, undefined = unlisted | undefined, {}
     unsound = () if unlisted else tuple(_unsound_versions(read))
     return Judgement(tuple(unlisted), tuple(undefined), unsound)
+
+
+def _as_compiled(read: Bytecode, module: Iterable[str], given: Json) -> Judgement:
+    """Of instructions that no Python runs: what they were before Windows."""
+    compiled = with_backslashes(read)
+    if compiled == read:
+        return Judgement(("instructions of no version of Python",))
+    found = judge_bytecode(compiled, module, given)
+    return Judgement(found.unlisted, found.undefined, found.unsound, damaged=True)
 
 
 def _unsound_versions(read: Bytecode) -> Iterator[str]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from modelaudit.file_formats import Container
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.rules.model import Facts, Family, Need, Rule
+from modelaudit.rules.security.config.allowed_code import Judgement
 from modelaudit.rules.security.config.capabilities import abilities
 from modelaudit.rules.security.config.code_sites import CodeSite, code_sites
 from modelaudit.rules.security.config.examples import (
@@ -22,6 +23,10 @@ from modelaudit.rules.security.op_threats import LOOPS, NATIVE, RUNS_GRAPH, WATC
 _H5_NOTE = (
     " Keras before 3.11.3 runs it when it loads an .h5 file, regardless of `safe_mode`"
     " (CVE-2025-9905)."
+)
+_DAMAGED = (
+    "no Python can run, as bytes 47 are in it where 92 was, which Keras 2 replaces on Windows when it "
+    "saves; with 92, it "
 )
 _SHOWN = 8
 _HARMFUL = WATCHED.keys() | LOOPS | NATIVE | {RUNS_GRAPH}
@@ -63,11 +68,15 @@ def _finding(
     )
 
 
+def _is_more(judged: Judgement) -> bool:
+    return bool(judged.unlisted or judged.unsound or judged.damaged)
+
+
 def check_plain(rule: Rule, facts: Facts) -> Iterator[Finding]:
     """Code with nothing but names on the allow list."""
     for code in _codes(facts):
         judged = code.judged
-        if code.unreadable or judged.unlisted or judged.unsound or _abilities(code):
+        if code.unreadable or _is_more(judged) or _abilities(code):
             continue
         names = ", ".join(code.names[:_SHOWN]) or "no names: it is plain arithmetic"
         lacking = ", ".join(judged.undefined[:_SHOWN])
@@ -80,15 +89,21 @@ def check_unlisted(rule: Rule, facts: Facts) -> Iterator[Finding]:
     for code in _codes(facts):
         if _abilities(code):
             continue
-        if code.judged.unlisted:
-            unlisted = ", ".join(code.judged.unlisted[:_SHOWN])
-            yield _finding(rule, facts, code, f"has more than arithmetic on tensors: {unlisted}")
-        elif versions := " and ".join(code.judged.unsound):
+        judged = code.judged
+        before = _DAMAGED if judged.damaged else ""
+        if judged.unlisted:
+            unlisted = ", ".join(judged.unlisted[:_SHOWN])
+            what = f"{before}has more than arithmetic on tensors: {unlisted}"
+            yield _finding(rule, facts, code, what)
+        elif versions := " and ".join(judged.unsound):
             what = (
-                "is arithmetic in one version of Python, but has instructions that Python "
+                f"{before}is arithmetic in one version of Python, but has instructions that Python "
                 f"{versions} reads as others, which take values that are not there"
             )
             # Also true of honest code: 1 function in 25 of those that Python 3.9 compiles.
+            yield _finding(rule, facts, code, what, Severity.MEDIUM)
+        elif judged.damaged:
+            what = f"{before}is arithmetic on tensors"
             yield _finding(rule, facts, code, what, Severity.MEDIUM)
 
 

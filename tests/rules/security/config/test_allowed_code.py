@@ -28,6 +28,7 @@ from modelaudit.rules.security.config.allowed_code import (
 )
 from modelaudit.settings import Settings
 from modelaudit.settings.audit_target import AuditTarget
+from modelaudit.structs import replace
 from tests.made.lambda_models import lambda_model
 from tests.made.marshalled import JUDGED
 
@@ -292,3 +293,28 @@ def _must_not_run(artifact: Artifact, settings: Settings, source: object) -> Pro
 
 def _target(path: Path) -> AuditTarget:
     return AuditTarget(path, path.parent, path.name, "m")
+
+
+UNPACKS = "7c00 5c02 7d01 7d02 7c01 7c02 1700 5300"  # of Python 3.8: a, b = x; return a + b
+LOADS = "7c00 5c02 7d01 7d02 7400 7c01 8301 5300"  # a, b = x; return open(a)
+
+
+@pytest.mark.parametrize(
+    ("bytes_before", "unlisted"), [(UNPACKS, ()), (LOADS, ("open",)), ("7c00 2f00", None)]
+)
+def test_code_of_windows_is_judged_as_it_was_compiled(bytes_before: str, unlisted: object) -> None:
+    """Keras 2: `marshal.dumps(code).replace(b"\\\\", b"/")` where `os.name` is `nt`."""
+    sample = read(JUDGED["3.8"][0])
+    damaged = replace(
+        sample.code,
+        bytecode=bytes.fromhex(bytes_before).replace(b"\\", b"/"),
+        variables=("x", "a", "b"),
+        names=("open",) if unlisted else (),
+        constants=(None,),
+        stack=2,
+        locals=3,
+        arguments=1,
+    )
+    found = judge_bytecode(replace(sample, code=damaged), (), None)
+    assert found.damaged
+    assert (found.unlisted == unlisted) if unlisted is not None else found.unlisted
