@@ -34,6 +34,7 @@ from modelaudit.repairs.translate.translation import (
     Untranslatable,
     saved_by_keras3,
 )
+from modelaudit.repairs.words import stored_words
 from modelaudit.runtimes.catalogue import default_targets, find_profile
 from modelaudit.runtimes.model import LoadCall, LoadRequest, Prediction
 from modelaudit.runtimes.predict import predict_calls
@@ -150,6 +151,7 @@ class RepairJob:
         saved = first_config(source)
         if saved is None:
             raise Untranslatable("", "it has no saved config")
+        translation.words = stored_words(source, self.settings.limits)
         config = translated(saved, translation, archive=archive, training=trained)
         edits = RepairEdits(
             gate_factors(source, translation),

@@ -170,11 +170,7 @@ def write_archive(
         ReadError: the original cannot be read.
         OSError: the new file cannot be written.
     """
-    parts: ArchiveParts
-    if artifact.root.is_dir():
-        parts = DirectoryParts(artifact.root, limits)
-    else:
-        parts = ZipParts(FileWindow.of_file(artifact.root), limits)
+    parts = opened_archive(artifact, limits)
     stated = artifact.extra.get("metadata")
     metadata = {**(stated if isinstance(stated, dict) else {}), "keras_version": keras}
     with zipfile.ZipFile(out, "w") as target:
@@ -190,6 +186,17 @@ def write_archive(
                 else:
                     for piece in window.pieces(0, window.size, PIECE):
                         member.write(piece)
+
+
+def opened_archive(artifact: Artifact, limits: Limits) -> ArchiveParts:
+    """The members of a .keras archive, which may be unpacked.
+
+    Raises:
+        ReadError: it is no archive.
+    """
+    if artifact.root.is_dir():
+        return DirectoryParts(artifact.root, limits)
+    return ZipParts(FileWindow.of_file(artifact.root), limits)
 
 
 def _kept(name: str) -> bool:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .arrays import as_array
+from .arrays import as_array, only_arrays
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -185,9 +185,9 @@ class KerasModel(LoadedModel):
 
         for route, layer in self.walk():
             if not _attribute(layer, "layers"):
-                for variable in layer.weights:
+                for variable in only_arrays(layer.weights):
                     keep(variable, f"{route}/{_tail(variable, layer.name)}")
-        for variable in self.model.weights:
+        for variable in only_arrays(self.model.weights):
             keep(variable, _path(variable))
         return found
 
@@ -216,7 +216,8 @@ class KerasModel(LoadedModel):
             return named_outputs(self.model(argument, training=False), self.output_names)
         # A call in training mode updates BatchNormalization statistics; they are reset afterwards.
         # The states of random number generators are not, or all repetitions would be equal.
-        before = [(variable, self.value(variable)) for variable in self.model.non_trainable_weights]
+        kept = only_arrays(self.model.non_trainable_weights)
+        before = [(each, self.value(each)) for each in kept]
         try:
             options = {} if training is None else {"training": training}
             return named_outputs(self.model(argument, **options), self.output_names)

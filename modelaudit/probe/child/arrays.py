@@ -25,6 +25,11 @@ def as_array(value: Untyped) -> NDArray[Any]:
     return np.asarray(value, object) if isinstance(value, bytes) else np.asarray(value)
 
 
+def only_arrays(weights: Untyped) -> list[Any]:
+    """The weights that are arrays: Keras 2 lists tables of words among them, without a name."""
+    return [weight for weight in weights if hasattr(weight, "name")]
+
+
 def transformed(array: NDArray[Any], steps: dict[str, Any] | None) -> NDArray[Any]:
     """Apply `perm` (axis order), `flip` (axes), `scale`, `offset` and `each`; contiguous result.
 

@@ -11,10 +11,19 @@ from modelaudit.formats.keras.dialects import is_keras1_layer
 from modelaudit.formats.keras.inbound_nodes import LayerCall
 from modelaudit.formats.keras.json_config import mapping, sequence, text
 from modelaudit.layer_classes import ALIASES
-from modelaudit.repairs.translate.objects import dtype_name, kind_of, number_of, translated_object
+from modelaudit.repairs.translate.objects import (
+    ACTIVATIONS,
+    dtype_name,
+    is_layer,
+    kind_of,
+    number_of,
+    translated_object,
+)
 from modelaudit.repairs.translate.parts import opened, parts_of
 from modelaudit.repairs.translate.references import saved_name
 from modelaudit.repairs.translate.translation import Config, Node, Translation, Untranslatable
+from modelaudit.runtimes.checks.layer_parts import takes_layers
+from modelaudit.runtimes.checks.silent_differences import UNSALTED
 from modelaudit.runtimes.saved_config import is_model
 
 _WRAPPED = ("layer", "cell", "backward_layer", "forward_layer")
@@ -96,7 +105,11 @@ class DialectTranslator(ABC):
 
     def values(self, config: Config, route: str) -> Node:
         """A layer's config with all objects in it in the dialect."""
-        return {key: self._value(key, value, route) for key, value in config.items()}
+        new = {key: self._value(key, value, route) for key, value in config.items()}
+        if new.get("salt") == UNSALTED:
+            new["salt"] = None
+            self.translation.note(route, "took out a salt that was not used where it was saved")
+        return new
 
     def _value(self, key: str, value: Json, route: str) -> Json:
         kind, value = kind_of(key), number_of(value)
@@ -104,6 +117,8 @@ class DialectTranslator(ABC):
             return self.dtype(dtype_name(value))
         if key == "name":
             return self.name(text(value))
+        if kind == ACTIVATIONS and is_layer(value, self.target) and takes_layers(self.target):
+            return self.layer(mapping(value), f"{route}/{key}")  # such as LeakyReLU(0.1)
         if kind and value is not None:
             return translated_object(kind, value, self.translation, route, modules=self.modules)
         if key in _WRAPPED and "class_name" in mapping(value):

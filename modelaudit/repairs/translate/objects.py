@@ -6,10 +6,12 @@ from modelaudit.facts import Json
 from modelaudit.formats.keras.json_config import mapping, text
 from modelaudit.repairs.translate.translation import Config, Node, Translation, Untranslatable
 from modelaudit.runtimes.checks.layer_parts import KIND_OF_SUFFIX
+from modelaudit.runtimes.profile import RuntimeProfile
 from modelaudit.runtimes.saved_config import FUNCTION
 
 HARD_SIGMOID = "hard_sigmoid"
 INITIALIZERS = "initializers"
+ACTIVATIONS = "activations"
 # Names of one class: the second is the one that every version knows.
 _OTHER_NAMES = {
     "Orthogonal": "OrthogonalInitializer",
@@ -19,12 +21,16 @@ _OTHER_NAMES = {
     "L2": "L1L2",
     "L1": "L1L2",
 }
-_WITHOUT_MODULE = frozenset(("activations",))
 
 
 def kind_of(key: str) -> str:
     """The kind of object under a key of a layer's config (`initializers` …), or ""."""
     return next((kind for suffix, kind in KIND_OF_SUFFIX.items() if key.endswith(suffix)), "")
+
+
+def is_layer(value: Json, target: RuntimeProfile) -> bool:
+    """Whether an object is a layer."""
+    return target.knows("layers", text(mapping(value).get("class_name")))
 
 
 def number_of(value: Json) -> Json:
@@ -48,7 +54,8 @@ def translated_object(
     if name == FUNCTION:
         name, node = text(node.get("config")), {}
     target = translation.target
-    if kind in _WITHOUT_MODULE and not node:
+    if kind == ACTIVATIONS and not node:
+        name = name.removesuffix("_v2")  # TensorFlow's own name of log_softmax
         if not target.knows(kind, name) and not target.is_public(f"keras.{kind}", name):
             raise Untranslatable(route, f"the activation {name} is not part of {target.name}")
         return name

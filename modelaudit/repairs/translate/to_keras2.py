@@ -204,10 +204,12 @@ class _Keras2(DialectTranslator):
         if not self.target.knows("layers", name):
             raise Untranslatable(route, self.translation.lacking(name))
         new = self.values(config, route)
-        self._adjust(name, new, item, calls)
+        self._adjust(name, new, item, calls, route)
         return plain(name, self.translation.fitted("layers", name, new, route))
 
-    def _adjust(self, name: str, config: Node, item: Config, calls: Sequence[LayerCall]) -> None:
+    def _adjust(
+        self, name: str, config: Node, item: Config, calls: Sequence[LayerCall], route: str
+    ) -> None:
         """Arguments that have another form in Keras 2."""
         for key, other in _RENAMED.get(name, {}).items():
             if key in config:
@@ -216,7 +218,11 @@ class _Keras2(DialectTranslator):
             config["batch_input_shape"] = config.pop("batch_shape")
         if name == "MultiHeadAttention" and not set(_SHAPES) <= set(config):
             built = mapping(item.get("build_config"))
-            config |= _attention_shapes(mapping(built.get("shapes_dict")) or built, calls)
+            shapes = [each.shape for call in calls for each in call.inputs if each.shape]
+            layer = self.translation.layer(route)
+            if not shapes and layer is not None:  # before TensorFlow 2.5 the config has none
+                shapes = [shape for shape in layer.input_shapes if shape]
+            config |= _attention_shapes(mapping(built.get("shapes_dict")) or built, shapes)
         if has(name, Trait.CATEGORIES | Trait.VOCABULARY) and "dtype" in config:
             del config["dtype"]  # each layer has its own, and refuses those of Keras 3
         gated = config.get("recurrent_activation") == HARD_SIGMOID
@@ -232,14 +238,13 @@ def _first_by_keyword(call: LayerCall) -> list[Argument]:
     return []
 
 
-def _attention_shapes(built: Config, calls: Sequence[LayerCall]) -> Node:
-    """Shapes that Keras 2 builds a MultiHeadAttention from."""
+def _attention_shapes(built: Config, shapes: Sequence[Sequence[int | None]]) -> Node:
+    """Shapes that Keras 2 builds a MultiHeadAttention from, with those of its inputs."""
     found: Node = {key: built[key] for key in _SHAPES if built.get(key) is not None}
-    shapes = [list(each.shape) for call in calls for each in call.inputs if each.shape]
     if len(found) < len(_SHAPES) and shapes:
         query, value = shapes[0], shapes[1 if len(shapes) > 1 else 0]
         key = shapes[2] if len(shapes) > 2 else value
-        stated: dict[str, list[int | None]] = dict(zip(_SHAPES, (query, key, value), strict=True))
+        stated = dict(zip(_SHAPES, (query, key, value), strict=True))
         for name, shape in stated.items():
             found.setdefault(name, [*shape])
     return found

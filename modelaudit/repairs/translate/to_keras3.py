@@ -21,7 +21,7 @@ from modelaudit.repairs.translate.operations import NUMPY
 from modelaudit.repairs.translate.references import implied_input, is_operation, refuse
 from modelaudit.repairs.translate.tensor_functions import as_operation, operation_layer
 from modelaudit.repairs.translate.translation import Config, Node, Translation, Untranslatable
-from modelaudit.runtimes.checks.silent_differences import IN_TRAINING, UNSALTED
+from modelaudit.runtimes.checks.silent_differences import IN_TRAINING
 
 LAYERS = "keras.layers"
 FUNCTIONAL = "keras.src.models.functional"
@@ -263,9 +263,6 @@ class _Keras3(DialectTranslator):
             config.setdefault("dtype", "float32")
         elif name == "GRU" and self.translation.from_keras2:
             config.setdefault("reset_after", False)
-        elif name == "Hashing" and config.get("salt") == UNSALTED:
-            config["salt"] = None
-            self.translation.note(route, "took out a salt that was not used where it was saved")
         if has(name, Trait.CATEGORIES) and "dtype" in config:
             del config["dtype"]  # each layer has its own, and refuses those of Keras 2
         gated = config.get("recurrent_activation") == HARD_SIGMOID

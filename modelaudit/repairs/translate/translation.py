@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from msgspec import Struct, field
 
@@ -94,6 +94,7 @@ class Translation(Struct):
         gates: factor of the gates of recurrent layers with a hard_sigmoid; 1.0 if they are equal.
         source: the saved model.
         shapes: tensor name -> its shape in the new file, where that differs.
+        words: route of a layer -> its words, where an archive keeps them beside the config.
     """
 
     target: RuntimeProfile
@@ -105,6 +106,7 @@ class Translation(Struct):
     gates: float = 1.0
     source: Artifact | None = None
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    words: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, artifact: Artifact, target: RuntimeProfile) -> Translation:

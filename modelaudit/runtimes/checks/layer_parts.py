@@ -8,6 +8,7 @@ from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.facts import Json
 from modelaudit.formats.keras.json_config import mapping, text
 from modelaudit.runtimes.model import CheckContext, Reason
+from modelaudit.runtimes.profile import RuntimeProfile
 from modelaudit.runtimes.saved_config import (
     FUNCTION,
     UPGRADE,
@@ -26,6 +27,11 @@ KIND_OF_SUFFIX = {
     "_constraint": "constraints",
     "activation": "activations",
 }
+
+
+def takes_layers(profile: RuntimeProfile) -> bool:
+    """Whether a loaded activation may be a layer, as of `Dense(2, activation=LeakyReLU(0.1))`."""
+    return not profile.keras3 or profile.keras >= (3, 10)
 
 
 def check(config: Config, context: CheckContext, route: str, archive: bool) -> Iterator[Reason]:
@@ -50,9 +56,11 @@ def _part(key: str, value: Json, context: CheckContext, place: ConfigLocation) -
         return
     module = node.get("module")
     # A layer can be an activation. Keras 2 looks its class up in a table, whatever the module is.
-    looked_up = module == "keras.layers" or (isinstance(module, str) and not profile.keras3)
-    looked_up = looked_up and kind == "activations" and reads_modules(context)
-    if looked_up and profile.has_class("layers", name):
+    here = module == "keras.layers" or (
+        isinstance(node.get("module", ""), str) and not profile.keras3
+    )
+    looked_up = kind == "activations" and here and takes_layers(profile)
+    if looked_up and reads_modules(context) and profile.has_class("layers", name):
         kind = "layers"
     custom = "module" in node and module is None
     known = profile.knows(kind, name) and not (custom and reads_modules(context))

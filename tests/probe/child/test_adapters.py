@@ -96,6 +96,15 @@ def test_operations_that_are_not_layers_are_listed_too() -> None:
     assert [each["trainable"] for each in found] == [False, True, False, False]
 
 
+def test_tables_of_words_are_no_variables() -> None:
+    """tf-keras lists a `VocabWeightHandler`, which has no name, among the weights."""
+    kernel = SimpleNamespace(name="dense/kernel:0", path="dense/kernel")
+    layer = SimpleNamespace(name="dense", weights=[object(), kernel])
+    model = Doubles()
+    model.layers, model.weights = [layer], [object(), kernel]
+    assert list(KerasModel(tensorflow(None), None, model).variables()) == ["dense/kernel"]
+
+
 def test_several_outputs_of_one_layer_are_all_there() -> None:
     """Keras 3 names the states that a layer returns by the layer."""
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import marshal
+from typing import Any
 
 import pytest
 
 from modelaudit.repairs.translate.to_keras2 import to_keras2
 from modelaudit.repairs.translate.to_keras3 import to_keras3
 from modelaudit.repairs.translate.translation import Untranslatable
+from modelaudit.runtimes.checks.silent_differences import UNSALTED
 from tests.repairs.translate.configs import (
     KERAS_2,
     KERAS_3,
@@ -206,3 +208,76 @@ def test_a_lambda_before_a_sequential_model_that_states_its_shape_in_its_first_l
     new = to_keras3(model, translation(KERAS_3, "tf==1.15"))
     assert new["class_name"] == "Functional"
     assert [each["class_name"] for each in layers_of(new)] == ["InputLayer", "Square", "Dense"]
+
+
+@pytest.mark.parametrize(
+    ("target", "writer", "slopes"),
+    [(KERAS_3, KERAS_2, ("alpha", "alpha")), (KERAS_2, KERAS_3, ("negative_slope", "alpha"))],
+)
+def test_a_layer_as_an_activation_is_translated_as_a_layer(
+    target: str, writer: str, slopes: tuple[str, str]
+) -> None:
+    """As of `Dense(2, activation=LeakyReLU(0.1))`; Keras 3 knows both names of the slope."""
+    old, new = slopes
+    leaky = {"class_name": "LeakyReLU", "config": {"name": "l", "dtype": "float32", old: 0.1}}
+    model, state = sequential(input2(3), dense(activation=leaky)), translation(target, writer)
+    translated = to_keras3(model, state) if target == KERAS_3 else to_keras2(model, state)
+    activation = layers_of(translated)[1]["config"]["activation"]
+    assert (activation["class_name"], activation["config"][new]) == ("LeakyReLU", 0.1)
+    assert activation.get("module") == ("keras.layers" if target == KERAS_3 else None)
+
+
+def test_a_layer_as_an_activation_becomes_a_layer_where_none_can_be_one() -> None:
+    """Keras 3 before 3.10 refuses them."""
+    leaky = {"class_name": "LeakyReLU", "config": {"name": "l", "dtype": "float32", "alpha": 0.1}}
+    state = translation("tf==2.18", KERAS_2)
+    _, first, then = layers_of(to_keras3(sequential(input2(3), dense(activation=leaky)), state))
+    assert (first["config"]["name"], first["config"]["activation"]) == ("dense", "linear")
+    assert (then["class_name"], then["config"]["name"]) == ("LeakyReLU", "dense_activation")
+    gates = {"name": "r", "activation": leaky, "recurrent_activation": "sigmoid"}
+    lstm = {"class_name": "LSTM", "config": gates}
+    with pytest.raises(Untranslatable, match="takes no layer as an activation"):
+        to_keras3(sequential(input2(3, 2), lstm), state)
+
+
+def test_the_name_that_tensorflow_has_of_an_activation() -> None:
+    model = sequential(input2(3), dense(activation="log_softmax_v2"))
+    (_, layer) = layers_of(to_keras3(model, translation(KERAS_3, "tf==2.6")))
+    assert layer["config"]["activation"] == "log_softmax"
+
+
+@pytest.mark.parametrize("target", [KERAS_2, KERAS_3])
+def test_a_salt_that_was_not_used_is_taken_out(target: str) -> None:
+    hashing = {"class_name": "Hashing", "config": {"name": "h", "num_bins": 4, "salt": UNSALTED}}
+    state = translation(target, "tf==2.4")
+    model = sequential(input2(1), hashing)
+    translated = to_keras3(model, state) if target == KERAS_3 else to_keras2(model, state)
+    assert layers_of(translated)[1]["config"]["salt"] is None
+
+
+@pytest.mark.parametrize("target", [KERAS_2, KERAS_3])
+@pytest.mark.parametrize(
+    ("kind", "more", "words"),
+    [
+        ("TextVectorization", {"output_mode": "int"}, ["", "[UNK]", "red"]),
+        ("IntegerLookup", {}, [-1, 7]),
+        ("TextVectorization", {"output_mode": "tf_idf"}, None),
+        ("StringLookup", {"vocabulary": ["a"]}, ["a"]),
+    ],
+)
+def test_words_beside_the_config_are_written_into_it(
+    target: str, kind: str, more: dict[str, Any], words: list[Any] | None
+) -> None:
+    layer = {"class_name": kind, "config": {"name": "v", "vocabulary": None, **more}}
+    state = translation(target, KERAS_3 if target == KERAS_2 else KERAS_2)
+    state.words = {"v": ("-1", "7") if kind == "IntegerLookup" else ("", "[UNK]", "red")}
+    model = sequential(input2(1), layer)
+    translated = to_keras3(model, state) if target == KERAS_3 else to_keras2(model, state)
+    assert layers_of(translated)[1]["config"].get("vocabulary") == words
+
+
+def test_integers_that_are_none() -> None:
+    state = translation(KERAS_2, KERAS_3)
+    state.words = {"v": ("one",)}
+    with pytest.raises(Untranslatable, match="integers"):
+        to_keras2(sequential({"class_name": "IntegerLookup", "config": {"name": "v"}}), state)
