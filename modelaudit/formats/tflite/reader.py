@@ -25,6 +25,7 @@ _PIECE = 1 << 20
 _NUMBER = 8  # bytes of the largest number
 _REPEATS = 4  # of one number, with which it is a constant
 _LEFT = 1 << 10  # bytes, above which no converter left them
+_CONSTANTS = _LEFT // _NUMBER  # which the converter of LSTM leaves
 
 
 def read_tflite(path: Path, limits: Limits) -> Artifact:
@@ -111,9 +112,13 @@ def _unused(
     window = buffers.window
     gaps = [*flatbuffer.unused(outside)]
     gaps += _idle(buffers.spans, used)
-    total, first, what = 0, b"", ""
+    total, first, what, constants = 0, b"", "", 0
     for start, end in gaps:
         size = _held(window, start, end)
+        if size and _is_constant(window, start, end):
+            constants += 1
+            if constants <= _CONSTANTS:  # more could spell data out
+                continue
         total += size
         if size and not what:
             head = window.head(HEAD_BYTES, start)
@@ -145,14 +150,22 @@ def _idle(spans: Sequence[ByteSpan | None], used: set[int]) -> Iterator[tuple[in
 
 
 def _held(window: FileWindow, start: int, end: int) -> int:
-    """Number of bytes of a range up to the last that is not 0.
-
-    Padding holds nothing, nor does a constant of one number, which the converter of LSTM leaves.
-    """
-    last, varied = 0, end - start < _REPEATS * _NUMBER
-    repeated = window.head(min(_NUMBER, end - start), start) * (_PIECE // _NUMBER)
+    """Number of bytes of a range up to the last that is not 0; padding holds nothing."""
+    last = 0
     for at in range(start, end, _PIECE):
         piece = window.head(min(_PIECE, end - at), at).rstrip(b"\0")
         last = at - start + len(piece) if piece else last
-        varied = varied or not repeated.startswith(piece)
-    return last if varied else 0
+    return last
+
+
+def _is_constant(window: FileWindow, start: int, end: int) -> bool:
+    """Whether a range is one number again and again, up to the zeros behind it."""
+    if end - start < _REPEATS * _NUMBER:
+        return False
+    number = window.head(_NUMBER, start)
+
+    def repeats(at: int) -> bool:
+        piece = window.head(min(_PIECE, end - at), at).rstrip(b"\0")
+        return (number * (len(piece) // _NUMBER + 1)).startswith(piece)
+
+    return all(map(repeats, range(start, end, _PIECE)))

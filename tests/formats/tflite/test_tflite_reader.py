@@ -279,6 +279,17 @@ def test_idle_buffers_that_overlap_are_counted_once(tmp_path, used, held):
     assert [f"has {held} bytes" in problem.detail for problem in found] == [True] * bool(held)
 
 
+@pytest.mark.parametrize(("numbers", "held"), [(128, ""), (129, "32"), (200, "2,304")])
+def test_constants_of_many_numbers_are_data(tmp_path, numbers, held):
+    """Each is a number of 8 bytes four times."""
+    (tmp_path / "m").write_bytes(b"".join(bytes([i + 1] * 32) for i in range(numbers)))
+    spans = [ByteSpan(32 * i, 32) for i in range(numbers)]
+    buffers = SimpleNamespace(behind=[], spans=spans, window=FileWindow.of_file(tmp_path / "m"))
+    flatbuffer = SimpleNamespace(unused=lambda outside: [], small_tables=lambda start, end: 0)
+    found = [*_unused(flatbuffer, buffers, set(), SimpleNamespace(archive=None))]
+    assert [f"has {held} bytes" in problem.detail for problem in found] == [True] * bool(held)
+
+
 def test_one_buffer_of_many_tensors_is_read_a_bounded_number_of_times(reading):
     def share(model):
         for i in range(40):

@@ -39,7 +39,7 @@ THREATS = (
         "Everything in the file is referred to",
         "The interpreter ignores them, so they are meant for something else: a program, or data "
         "that are distributed with the model. Converters leave a few bytes at most, such as "
-        "tables that they write twice. A constant of one number is not counted.",
+        "tables that they write twice. Up to 128 constants of one number are not counted.",
         "Convert the model again, or ask the author what they are.",
         kind=ProblemKind.OTHER,
         key="tflite",
