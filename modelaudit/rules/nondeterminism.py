@@ -11,6 +11,7 @@ from modelaudit.rules import examples_behaviour
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
 from modelaudit.rules.security.config.code_sites import code_sites
 from modelaudit.rules.security.graph.reachability import every_node
+from modelaudit.rules.sequences import stateful
 
 # Operations that draw samples; dropout draws uniform numbers instead.
 _SAMPLERS = frozenset(
@@ -48,6 +49,12 @@ def draws_by_design(artifact: Artifact) -> str:
     return ""
 
 
+def keeps_state(artifact: Artifact) -> str:
+    """That a layer keeps its state from one run to the next, which then begins with it; or ""."""
+    kept = stateful(artifact.architecture.layers if artifact.architecture else ())
+    return f"{kept[0].route} keeps its state from one run to the next (MA325)" if kept else ""
+
+
 def may_draw(artifact: Artifact) -> str:
     """That a custom layer, whose code the file does not hold, may draw samples; or ""."""
     layers = artifact.architecture.layers if artifact.architecture else ()
@@ -73,6 +80,8 @@ def _nondeterministic(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 "undecidable: the file holds the graph that trained the model, in which dropout "
                 "may be active, and no graph for inference"
             )
+        if kept := keeps_state(facts.artifact):
+            raise NotApplicable(f"undecidable: {kept}")
         repeated = behaviour.repeat_differs is not False
         # Batches of other inputs may then differ by rounding alone.
         matters = behaviour.training_flag_matters is True

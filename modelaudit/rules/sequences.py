@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from math import prod
 
 from modelaudit.facts import Json, Layer
@@ -85,14 +85,18 @@ def _states(rule: Rule, facts: Facts) -> Iterator[Finding]:
     found = [layer for layer in graph.layers if layer.class_name in _RECURRENT]
     if not found:
         raise NotRelevant("the model has no recurrent layer")
-    kept = [layer for layer in found if _inner_config(layer).get("stateful") is True]
-    if kept:
+    if kept := stateful(found):
         yield rule.finding(
             f"{kept[0].route} keeps its state from one batch to the next, so the answer to an "
             "input depends on the inputs before it.",
             route=kept[0].route,
             evidence={"measured": len(kept), "unit": "layers", "n": len(found)},
         )
+
+
+def stateful(layers: Iterable[Layer]) -> list[Layer]:
+    """The layers that keep their state from one batch to the next."""
+    return [layer for layer in layers if _inner_config(layer).get("stateful") is True]
 
 
 def _inner_config(layer: Layer) -> dict[str, Json]:

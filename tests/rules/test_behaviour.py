@@ -6,6 +6,9 @@ import pytest
 
 from modelaudit.audit_types.behaviour import Collapse, InformationGain, Intervention
 from modelaudit.diagnosis import diagnose
+from modelaudit.diagnosis.case import Case
+from modelaudit.diagnosis.model import CauseFound, CauseUnknown
+from modelaudit.diagnosis.steps.collapse import nondeterministic
 from modelaudit.facts import Graph, GraphFunction, GraphNode, Signature
 from modelaudit.findings import Outcome, Severity
 from modelaudit.rules import examples, examples_behaviour
@@ -83,6 +86,22 @@ def test_a_model_that_samples_on_purpose_is_told_so(layer, ops, severity, inside
     (found,) = outcome(replace(noisy, artifact=artifact, behaviour=batch), "MA605").findings
     assert found.severity is Severity.HIGH
     assert "random" not in found.detail and "batches of other inputs" in found.detail
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+@pytest.mark.parametrize("stateful", [False, True])
+def test_a_state_that_is_kept_is_no_random_number(stateful, wrapped):
+    noisy = examples_behaviour.noisy()
+    layer = examples.layer("gru", "GRU", {}, {"stateful": stateful})
+    if wrapped:
+        inner = {"class_name": "GRU", "config": {"stateful": stateful}}
+        layer = examples.layer("gru", "Bidirectional", {}, {"layer": inner})
+    facts = replace(noisy, artifact=examples.model(layer))
+    result = outcome(facts, "MA605")
+    assert len(result.findings) == (not stateful)
+    assert ("gru keeps its state" in result.reason) is stateful
+    step = nondeterministic(Case(facts, ()))
+    assert isinstance(step, CauseUnknown if stateful else CauseFound)
 
 
 @pytest.mark.parametrize(

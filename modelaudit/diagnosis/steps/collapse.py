@@ -29,7 +29,7 @@ from modelaudit.measures.input_corrections import words_of
 from modelaudit.measures.optimizer_state import optimizer_state
 from modelaudit.measures.summary import Behaviour
 from modelaudit.rules.behaviour import steady
-from modelaudit.rules.nondeterminism import draws_by_design, may_draw
+from modelaudit.rules.nondeterminism import draws_by_design, keeps_state, may_draw
 from modelaudit.rules.security.graph.reachability import CallGraph, Reach, every_node
 from modelaudit.thresholds.answers import BIAS_EXCESS, DEAD, MIN_SPREAD, UNINFORMED
 from modelaudit.thresholds.weights import SOUND_FIT
@@ -80,6 +80,8 @@ def nondeterministic(case: Case) -> StepResult:
     if case.facts.artifact.training_graph:
         return CauseUnknown("a graph for inference: the file holds the one that trained the model")
     artifact = case.facts.artifact
+    if kept := keeps_state(artifact):
+        return CauseUnknown(f"runs from the same state: {kept}")
     flagged = any(_in_training(artifact))
     repeated = seen.repeat_differs is not False
     # Only a batch that gives other outputs when it runs again shows that something was drawn.
