@@ -37,6 +37,16 @@ def main(folder: Path) -> None:
     write(folder, "images", classifier, images)
     np.savez(folder / "converted.npz", pixels=PIXELS, x=np.asarray(converter(PIXELS)))
     write(folder, "backbone", backbone, images)
+    named = [each for each in backbone.layers if type(each).__name__ == "BatchNormalization"]
+    active = [each for each in backbone.layers if getattr(each, "activation", None)]
+    first = keras.Model(backbone.input, named[0].input)(images).numpy()
+    np.savez(
+        folder / "layers.npz",
+        normalised=[each.name for each in named],
+        rectified=[each.name for each in active if each.activation.__name__ == "relu"],
+        mean=first.mean((0, 1, 2)),
+        variance=first.var((0, 1, 2)),
+    )
     words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "cat", "sat"]
     sizes = {"hidden_dim": 8, "intermediate_dim": 16, "max_sequence_length": 32}
     encoder = models.BertBackbone(vocabulary_size=8, num_layers=1, num_heads=2, **sizes)

@@ -126,7 +126,9 @@ def calibration_causes(
     heads = [out for each in graph.operators if each.name in _HEADS for out in each.outputs]
     for index in (*graph.inputs, *made):
         tensor, values = graph.tensor(index), seen.get(str(index))
-        if tensor is None or tensor.quantization is None or values is None or not values.size:
+        if tensor is None or tensor.quantization is None or values is None:
+            continue
+        if not values.any():  # such as the first state of a recurrent layer, which loses nothing
             continue
         bounds = INTEGERS.get(tensor.dtype)
         # A file may have steps of 0, which nothing can be measured in.

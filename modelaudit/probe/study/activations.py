@@ -19,7 +19,15 @@ from modelaudit.measures.kernels.batchnorm import (
 from modelaudit.measures.transforms import Transform
 from modelaudit.measures.value_transforms import DomainTransform
 from modelaudit.probe.host.feed import ActivationRequest
-from modelaudit.probe.study.runner import Array, InputVariant, MeasurementUnavailable, Runner
+from modelaudit.probe.host.restored_layers import restored_layers
+from modelaudit.probe.protocol import Observation
+from modelaudit.probe.study.runner import (
+    AS_GIVEN,
+    Array,
+    InputVariant,
+    MeasurementUnavailable,
+    Runner,
+)
 from modelaudit.structs import replace
 from modelaudit.thresholds.weights import MISFIT
 
@@ -40,30 +48,52 @@ class LayerActivations:
             measurements on outputs.
     """
 
-    def __init__(self, runner: Runner, artifact: Artifact, few: str, n: int) -> None:
-        self._runner, self._artifact, self._few = runner, artifact, few
+    def __init__(
+        self, runner: Runner, artifact: Artifact, seen: Observation, few: str, n: int
+    ) -> None:
+        self._runner, self._few = runner, few
+        self._layers, self._routes = restored_layers(artifact, seen)
         self._normalised = tuple(batchnorm_tensors(artifact))[:FITTED]
-        self._rectified = [each.route for each in _layers(artifact) if _rectified(each)]
-        self._residual = tuple(_watched(artifact, n))
+        self._rectified = [each.route for each in self._layers if _rectified(each)]
+        self._residual = tuple(_watched(artifact, self._layers, n))
         self._seen: tuple[Mapping[str, Array], ...] | None = None
 
     def _given(self) -> tuple[Mapping[str, Array], ...]:
         """Inputs of batch normalisations, outputs of rectified layers and of kernel layers."""
-        if self._artifact.architecture is None:
+        if not self._layers:
             raise MeasurementUnavailable(NO_LAYERS)
         if self._seen is None:
             into = ActivationRequest(tuple(layer.route for layer in self._normalised), True, True)
             rectified = ActivationRequest(tuple(self._rectified), statistics=True)
             watches = (into, rectified, ActivationRequest(self._residual))
             if self._few == "x":
-                self._seen = self._runner.activations(watches)
+                self._seen = self._asked(watches)
             else:
                 ((dead,), (fits, whole)) = (
-                    self._runner.activations(watches[1:2]),
-                    self._runner.activations(watches[::2], self._few),
+                    self._asked(watches[1:2]),
+                    self._asked(watches[::2], self._few),
                 )
                 self._seen = (fits, dead, whole)
         return self._seen
+
+    def _asked(
+        self,
+        watches: Sequence[ActivationRequest],
+        name: str = "x",
+        variant: InputVariant = AS_GIVEN,
+    ) -> tuple[Mapping[str, Array], ...]:
+        """`Runner.activations`, with the names that the layers have in the file."""
+        if not self._routes:
+            return self._runner.activations(watches, name, variant)
+        asked = [
+            replace(watch, routes=tuple(self._routes.get(each, each) for each in watch.routes))
+            for watch in watches
+        ]
+        known = {route: name for name, route in self._routes.items()}
+        return tuple(
+            {known.get(route, route) + rest: value for (route, rest), value in _split(seen)}
+            for seen in self._runner.activations(asked, name, variant)
+        )
 
     def dead_shares(self, others: Iterable[Sequence[Array]] = ()) -> Mapping[str, float]:
         """Share of channels of each rectified layer that never exceed zero on `x`, in [0, 1].
@@ -73,7 +103,7 @@ class LayerActivations:
         Raises:
             MeasurementUnavailable: activations cannot be captured.
         """
-        if self._artifact.architecture is not None and not self._rectified:
+        if self._layers and not self._rectified:
             return {}
         _, seen, _ = self._given()
         largest = {route: seen[key] for route in self._rectified if (key := f"{route}:max") in seen}
@@ -83,7 +113,7 @@ class LayerActivations:
             if not dead:
                 break
             self._runner.put("once", arrays)
-            (found,) = self._runner.activations([ActivationRequest(dead, statistics=True)], "once")
+            (found,) = self._asked([ActivationRequest(dead, statistics=True)], "once")
             self._runner.drop("once")
             largest |= {route: np.maximum(largest[route], found[f"{route}:max"]) for route in dead}
         return {route: float(np.mean(most <= 0)) for route, most in largest.items()}
@@ -105,7 +135,7 @@ class LayerActivations:
         for layer in self._normalised:
             if f"{layer.route}:mean" not in given:
                 continue
-            statistics = _statistics(layer, given, self._artifact)
+            statistics = _statistics(layer, given, self._layers)
             deviation, log = map(float, statistics_misfit(*statistics))
             fit = BatchNormFit(
                 route=layer.route,
@@ -123,14 +153,14 @@ class LayerActivations:
 
     def _into(self, variant: InputVariant) -> Mapping[str, Array]:
         watch = ActivationRequest(tuple(layer.route for layer in self._normalised), True, True)
-        (seen,) = self._runner.activations([watch], self._few, variant)
+        (seen,) = self._asked([watch], self._few, variant)
         return seen
 
     def _deviations(
         self, layer: BatchNormTensors, seen: Mapping[str, Mapping[str, Array]]
     ) -> dict[str, float]:
         return {
-            name: float(statistics_misfit(*_statistics(layer, each, self._artifact))[0])
+            name: float(statistics_misfit(*_statistics(layer, each, self._layers))[0])
             for name, each in seen.items()
         }
 
@@ -142,11 +172,11 @@ class LayerActivations:
         Raises:
             MeasurementUnavailable: activations cannot be captured.
         """
-        if self._artifact.architecture is not None and not self._residual:
+        if self._layers and not self._residual:
             raise MeasurementUnavailable("no layer's features are small enough to compare")
         _, _, plain = self._given()
         watch = ActivationRequest(self._residual)
-        (moved,) = self._runner.activations([watch], self._few, InputVariant(move.name))
+        (moved,) = self._asked([watch], self._few, InputVariant(move.name))
         rows: list[LayerResidual] = []
         for route in self._residual:
             if route not in plain or route not in moved:
@@ -159,8 +189,11 @@ class LayerActivations:
         return tuple(rows)
 
 
-def _layers(artifact: Artifact) -> tuple[Layer, ...]:
-    return artifact.architecture.layers if artifact.architecture else ()
+def _split(seen: Mapping[str, Array]) -> Iterator[tuple[tuple[str, str], Array]]:
+    """Results with their keys in two: the route, and which call and statistic of it."""
+    for key, value in seen.items():
+        end = min(len(key.partition(mark)[0]) for mark in ":@")
+        yield (key[:end], key[end:]), value
 
 
 def _rectified(layer: Layer) -> bool:
@@ -170,7 +203,7 @@ def _rectified(layer: Layer) -> bool:
 
 
 def _statistics(
-    layer: BatchNormTensors, seen: Mapping[str, Array], artifact: Artifact
+    layer: BatchNormTensors, seen: Mapping[str, Array], layers: Sequence[Layer]
 ) -> tuple[Array, Array, tuple[Array, Array], float]:
     """Mean and variance of the layer's inputs, the stored statistics, and epsilon."""
     stored = _stored(layer.mean), _stored(layer.variance)
@@ -178,7 +211,7 @@ def _statistics(
     if mean.shape != stored[0].shape:
         raise MeasurementUnavailable(f"inputs of {layer.route} have another number of channels")
     said = next(
-        (each.config.get("epsilon") for each in _layers(artifact) if each.route == layer.route),
+        (each.config.get("epsilon") for each in layers if each.route == layer.route),
         None,
     )
     return mean, variance, stored, float(said) if isinstance(said, int | float) else EPSILON
@@ -190,10 +223,10 @@ def _stored(tensor: Tensor) -> Array:
     return np.asarray(tensor.source.array(), dtype=np.float64)
 
 
-def _watched(artifact: Artifact, n: int) -> Iterator[str]:
+def _watched(artifact: Artifact, every: Sequence[Layer], n: int) -> Iterator[str]:
     """Routes of evenly selected kernel layers whose features fit into the memory budget."""
     kernels = {kernel.route for kernel in artifact.kernels}
-    layers = [each for each in _layers(artifact) if each.route in kernels]
+    layers = [each for each in every if each.route in kernels]
     step = max(1, -(-len(layers) // WATCHED))
     room = WATCHED_BYTES
     for layer in layers[::-1][::step][::-1]:

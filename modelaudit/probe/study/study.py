@@ -116,7 +116,7 @@ class _Study:
     ) -> None:
         self.artifact, self.fed, self.end = artifact, fed, end
         self.modality = model_modality(artifact, session.observation.inputs).kind
-        self.runtime = session.observation.runtime
+        self.seen, self.runtime = session.observation, session.observation.runtime
         self.paths = variable_paths(artifact, session.observation)
         self.runner = Runner(session, fed.moves, fed.rescaled, batch_size(fed), max_batch_size(fed))
         self.rng = np.random.default_rng(seed)
@@ -138,7 +138,8 @@ class _Study:
             spread = np.linspace(0, self.fed.info.n - 1, few)  # even if sorted
             self.few, self.rows = "few", spread.round().astype(int)
             self.runner.put(self.few, [array[self.rows] for array in self.fed.arrays])
-        self.inner = LayerActivations(self.runner, self.artifact, self.few, len(self.rows))
+        seen, n = self.seen, len(self.rows)
+        self.inner = LayerActivations(self.runner, self.artifact, seen, self.few, n)
         repeats = run_repeatedly(self.runner, self.artifact, self.few)
         fits = self._try("batch normalisation", self._batchnorm) or ()
         answers = self._answers(repeats)

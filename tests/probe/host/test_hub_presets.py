@@ -17,7 +17,9 @@ from modelaudit.pipeline import static_facts, why_not_run
 from modelaudit.probe.host.feed import Feed
 from modelaudit.probe.host.observe import observe
 from modelaudit.probe.run import probe_with
+from modelaudit.probe.study.activations import LayerActivations
 from modelaudit.probe.study.inputs import input_spec
+from modelaudit.probe.study.runner import Runner
 from modelaudit.probe.study.user_data import load_probe_data
 from modelaudit.rules.engine import partial_audit_reason
 from modelaudit.settings import Limits, Settings
@@ -63,8 +65,28 @@ def test_a_preset_is_probed_and_audited_whole(keras3, keras2, presets):
     assert seen.restore is not None
     assert seen.restore.faithful
     assert seen.behaviour is not None
+    with np.load(presets / "layers.npz") as told:
+        assert [each.route for each in seen.behaviour.batchnorm] == [*told["normalised"]]
+        assert {*told["rectified"]} == {*seen.behaviour.dead}
     facts = replace(facts, observations=seen.observations, behaviour=seen.behaviour)
     assert partial_audit_reason(facts) == ""
+
+
+@pytest.mark.slow
+@with_hub
+def test_layers_of_the_backbone_have_their_names_in_the_file(keras3, presets):
+    artifact = read(presets / "images", Limits())
+    seen, session = observe(keras3, artifact, SETTINGS)
+    images = np.sin(np.arange(2 * 32 * 32 * 3)).astype(np.float32).reshape(2, 32, 32, 3)
+    with session, np.load(presets / "layers.npz") as told:
+        runner = Runner(session, ({},), (False,), 32)
+        runner.put("x", [images])
+        fit = LayerActivations(runner, artifact, seen, "x", 2).batchnorm_fits((), ())[0]
+        # New statistics are 0 and 1.
+        deviation = np.median(np.abs(told["mean"]) / np.sqrt(1 + 1.001e-5))
+        assert fit.mean_deviation == pytest.approx(deviation, rel=1e-3)
+        spread = np.median(np.abs(np.log(told["variance"])))
+        assert fit.log_variance == pytest.approx(spread, rel=1e-3)
 
 
 @pytest.mark.slow

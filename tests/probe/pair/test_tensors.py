@@ -78,6 +78,9 @@ def test_values_in_few_steps():
     assert causes(t1=RNG.uniform(0, 0.4, (50, 4))) == [(PairCause.COARSE, "conv")]
     head = np.concatenate([RNG.uniform(0, 0.4, (50, 3)), np.full((50, 1), -12.0)], axis=1)
     assert causes(t2=head) == [(PairCause.HEAD, "head")]
+    zeros = np.zeros((50, 4))  # as a state before the first step, of which nothing is lost
+    assert causes(t1=zeros) == []
+    assert causes(t1=zeros + 0.1) == [(PairCause.COARSE, "conv")]
 
 
 def test_the_first_layer_at_which_they_part():

@@ -7,8 +7,10 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from modelaudit.audit_types.loading import Status
 from modelaudit.audit_types.probe_data import ProbeInputs
 from modelaudit.measures.behaviour.collapse import InputDiversity, collapse
+from modelaudit.probe.protocol import Observation
 from modelaudit.probe.study.activations import LayerActivations
 from modelaudit.probe.study.feeding import PreparedInputs
 from modelaudit.probe.study.inputs import UNKNOWN_INTEGERS
@@ -230,7 +232,8 @@ def test_a_layer_is_dead_only_if_it_is_for_unusual_inputs_too(bias, share) -> No
     layer = examples.layer("a", config={"activation": "relu"})
     runner = Layered(rectified(bias))
     runner.put("x", [DENSE])
-    inner = LayerActivations(runner, examples.model(layer), "x", len(DENSE))
+    seen = Observation("here", "load_model", Status.LOADED)
+    inner = LayerActivations(runner, examples.model(layer), seen, "x", len(DENSE))
     assert inner.dead_shares() == {"a": 1.0}
     assert inner.dead_shares(unusual_inputs(fed(x=DENSE))) == {"a": share}
     assert [*runner.arrays] == ["x"]
