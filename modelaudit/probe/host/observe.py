@@ -164,9 +164,20 @@ def observe(
         seen = replace(seen, variables=digests)
     if seen.status is not Status.LOADED:
         session.close()
-        return seen, None
+        return _in_its_runtime(seen, artifact), None
     session.observation = seen
     return seen, session
+
+
+def _in_its_runtime(seen: Observation, artifact: Artifact) -> Observation:
+    """The same; a failure of what stands in for the model's own runtime is none of the model."""
+    if seen.status is not Status.FAILED or artifact.format not in TRANSLATED:
+        return seen
+    error = (
+        "TensorFlow.js was not tried, and TensorFlow and Keras 2, by which its models are run, do "
+        f"not take it: {seen.error_type}: {seen.error}"
+    )
+    return replace(seen, status=Status.REFUSED, error_type="", error=error)
 
 
 @contextmanager

@@ -23,6 +23,9 @@ from modelaudit.probe.pair.run import compare_saved
 from modelaudit.probe.pair.wording import code
 from modelaudit.probe.run import probe_with
 from modelaudit.restore.exports import compare_export
+from modelaudit.rules.catalogue import rule
+from modelaudit.rules.engine import run_rule
+from modelaudit.rules.model import Facts
 from modelaudit.runs.compare_models import is_audit_file
 from modelaudit.settings import Limits, Settings
 from modelaudit.structs import replace
@@ -71,6 +74,20 @@ def test_layers_run_in_keras_2_and_all_weights_are_restored(keras2, keras3):
     assert seen.restore.faithful
     assert seen.restore.identical == len(RECORDED["nested"]["weights"])
     assert seen.behaviour is not None
+
+
+@pytest.mark.slow
+def test_what_keras_2_does_not_take_may_still_load_in_tensorflow_js(keras2):
+    """TensorFlow.js takes its own spelling of the keys of a config beside that of Keras."""
+    found = model("plain")
+    config = json.dumps(dict(found.architecture.config))
+    config = json.loads(config.replace("batch_input_shape", "batchInputShape"))
+    found = replace(found, architecture=replace(found.architecture, config=config))
+    seen, session = observe(keras2, found, SETTINGS)
+    assert (session, seen.status) == (None, Status.REFUSED)
+    assert "TensorFlow.js was not tried" in seen.error and "batchInputShape" in seen.error
+    facts = Facts(found, observations=(seen,))
+    assert run_rule(rule("MA210"), facts).findings == ()
 
 
 def written(folder: Path, change=None, stored: str = ""):
