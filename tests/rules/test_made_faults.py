@@ -190,6 +190,20 @@ def test_channels_before_the_slices_of_a_volume(sizes, expected):
     assert [severity for severity, _ in volume] == ["medium"] * expected
 
 
+@pytest.mark.parametrize(
+    "own, last, expected", [({}, "th", 0), ({}, "tf", 1), ({"dim_ordering": "tf"}, "tf", 1)]
+)
+def test_a_layer_without_an_order_keeps_that_of_the_maps(own, last, expected):
+    """Keras 1 wrote it of convolutions, but not of upsampling."""
+    layers = [
+        layer("InputLayer", shape=(None, 3, 64, 64)),
+        layer("Conv2D", kernel_size=[3, 3], dim_ordering="th", name="first"),
+        layer("UpSampling2D", size=[2, 2], name="up", **own),
+        layer("Conv2D", kernel_size=[3, 3], dim_ordering=last, name="last"),
+    ]
+    assert len(found("MA311", *layers)) == expected
+
+
 def test_layers_behind_numbers_and_maps():
     def behind(*more, loss="mse", last="linear"):
         return found("MA308", dense(1, last, name="head"), *more, training={"loss": loss})

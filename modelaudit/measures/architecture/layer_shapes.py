@@ -36,18 +36,24 @@ def spatial_part(shape: Shape, first: bool) -> Shape:
 
 
 def has_axis_order(layer: Layer) -> bool:
-    """Whether a layer takes maps of two or three axes, and so puts channels first or last."""
+    """Whether a layer takes maps of two or three axes, and its config says where channels are."""
     windowed = has(layer.class_name, _WINDOWED | Trait.GLOBAL_POOLING)
-    return windowed and spatial_rank(layer.class_name) > 1
+    return windowed and spatial_rank(layer.class_name) > 1 and _says_order(layer)
+
+
+def _says_order(layer: Layer) -> bool:
+    """Keras 1 wrote it of some layers only; the default was a setting of each machine."""
+    return not layer.config.keys().isdisjoint(("data_format", "dim_ordering"))
 
 
 def axis_orders(graph: LayerGraph) -> Mapping[str, bool]:
     """Layer with a map as its output -> whether it has channels first; none where it is unknown."""
 
     def step(layer: Layer, values: Sequence[bool | None]) -> bool | None:
-        if has(layer.class_name, _WINDOWED | Trait.GLOBAL_POOLING):
+        if has(layer.class_name, _WINDOWED | Trait.GLOBAL_POOLING) and _says_order(layer):
             return channels_first(layer) if has(layer.class_name, _WINDOWED) else None
-        return values[0] if values and has(layer.class_name, _KEEP_ORDER) else None
+        keeps = has(layer.class_name, _KEEP_ORDER | _WINDOWED)
+        return values[0] if values and keeps else None
 
     return graph.propagate(step, lambda one, other: one if one is other else None)
 

@@ -114,7 +114,7 @@ def _missing(
         return Reason(
             "json-of-keras-2",
             LoadOutcome.FAILS,
-            "the architecture was written by Keras 2, without modules",
+            "the architecture was written before Keras 3, without modules",
             f"TypeError: Could not locate class '{name}'.",
             "use tf_keras.models.model_from_json",
             route,
