@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from modelaudit.facts import Graph
+from collections.abc import Iterator, Mapping
+
+from modelaudit.facts import Graph, GraphNode
+from modelaudit.formats.graph.dataflow import PASSING
 
 _STATISTICS = ("/moving_mean", "/moving_variance")
 _OPTIMIZES = ("Apply", "ResourceApply")
 _CHANGES = ("Assign", "AssignAdd", "AssignSub")
 _CHANGING = frozenset((*_CHANGES, *(f"{name}VariableOp" for name in _CHANGES)))
+_NESTED = 64  # conditions and loops around a change
 
 
 def of_other_savers(graph: Graph) -> set[str]:
@@ -41,10 +45,28 @@ def left_initial_statistics(graph: Graph) -> set[str]:
     """
     if not any(node.op.startswith(_OPTIMIZES) for node in graph.nodes):
         return set()  # the graph of the training may have changed them
-    changed = {
-        node.inputs[0].partition(":")[0]
-        for node in graph.nodes
-        if node.op in _CHANGING and node.inputs and not node.name.endswith("/Assign")
-    }
-    names = {node.name for node in graph.nodes if node.name.endswith(_STATISTICS)}
-    return names - changed
+    nodes = {node.name: node for node in graph.nodes}
+    names = {name for name in nodes if name.endswith(_STATISTICS)}
+    return names - {name for node in graph.nodes for name in _changed(node, nodes, graph)}
+
+
+def _changed(node: GraphNode, nodes: Mapping[str, GraphNode], graph: Graph) -> Iterator[str]:
+    """Variables that a node may change, but for that to which it gives the initial value."""
+    calls = node.op in graph.functions or any(
+        isinstance(value, dict) and "function" in value for value in node.attrs.values()
+    )
+    if calls or node.op in _CHANGING:
+        for reference in node.inputs if calls else node.inputs[:1]:
+            name = _variable(reference, nodes)
+            if node.name != f"{name}/Assign":
+                yield name
+
+
+def _variable(reference: str, nodes: Mapping[str, GraphNode]) -> str:
+    """Where a value comes from that conditions and loops pass on."""
+    for _ in range(_NESTED):
+        node = nodes.get(reference.lstrip("^").partition(":")[0])
+        if node is None or node.op not in PASSING or not node.inputs:
+            break
+        reference = node.inputs[0]
+    return reference.lstrip("^").partition(":")[0]

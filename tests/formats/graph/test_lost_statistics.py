@@ -72,8 +72,8 @@ def test_a_graph_of_several_savers(tmp_path: Path) -> None:
     assert "first" in finding.detail
 
 
-@pytest.mark.parametrize("updated", [True, False])
-def test_statistics_that_training_never_changes(tmp_path: Path, updated: bool) -> None:
+@pytest.mark.parametrize("updated", ["", "average", "assign", "condition"])
+def test_statistics_that_training_never_changes(tmp_path: Path, updated: str) -> None:
     """A normalization that is trained as it is used: its statistics are 0 and 1 for ever."""
     tf = importlib.import_module("tensorflow")
     v1 = tf.compat.v1
@@ -84,6 +84,7 @@ def test_statistics_that_training_never_changes(tmp_path: Path, updated: bool) -
                 f"batch_normalization/{name}",
                 initializer=np.full(3, value, "float32"),
                 trainable=name in {"gamma", "beta"},
+                use_resource=updated != "assign",
             )
             for name, value in (
                 ("gamma", 1),
@@ -93,19 +94,28 @@ def test_statistics_that_training_never_changes(tmp_path: Path, updated: bool) -
             )
         )
         y = tf.nn.batch_normalization(x, mean, variance, beta, gamma, 0.1, name="y")
-        if updated:
-            v1.assign_sub(mean, (mean - tf.reduce_mean(x, 0)) * 0.1, name="AssignMovingAvg")
+        seen = tf.reduce_mean(x, 0)
+        if updated == "average":
+            updates = [v1.assign_sub(mean, mean - seen, name="AssignMovingAvg")]
+        elif updated == "assign":
+            with v1.name_scope("statistics"):  # whose name ends as that of an initial value
+                updates = [v1.assign(mean, seen)]
+        elif updated == "condition":
+            branches = (lambda: tf.identity(v1.assign(mean, seen)), lambda: tf.identity(mean))
+            updates = [v1.cond(tf.reduce_any(x > 0), *branches)]
+        else:
+            updates = []
         train = v1.train.AdamOptimizer().minimize(tf.reduce_sum(y**2))
         session.run(v1.global_variables_initializer())
-        session.run(train, {x: np.ones((2, 3))})
-        assert session.run(mean).tolist() == [0, 0, 0]
+        session.run([train, *updates], {x: np.ones((2, 3))})
+        assert session.run(mean).tolist() == [bool(updated)] * 3
         v1.train.Saver([gamma, beta]).save(session, str(tmp_path / "m"))
     facts = Facts(read(tmp_path / "m", Limits()))
     lost = [each.detail for each in run_rule(rule("MA417"), facts).findings]
     (left,) = run_rule(rule("MA416"), facts).findings
     assert [("moving_mean" in each, "moving_variance" in each) for each in lost] == [
         (True, False)
-    ] * updated
+    ] * bool(updated)
     assert ("moving_mean" in left.detail, "moving_variance" in left.detail) == (not updated, True)
 
 
