@@ -170,6 +170,9 @@ TRAINING = {
 }
 
 
+@example(path=("metrics",), new="\r", kind=Format.LEGACY_H5_FULL)
+@example(path=("loss",), new="\r", kind=Format.LEGACY_H5_FULL)
+@example(path=("optimizer_config", "class_name"), new="\r", kind=Format.LEGACY_H5_FULL)
 @settings(max_examples=60, deadline=None)
 @given(
     path=st.sampled_from([path for path in places(TRAINING) if path]),

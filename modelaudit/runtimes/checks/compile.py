@@ -45,7 +45,7 @@ def check(artifact: Artifact, context: CheckContext, archive: bool) -> Iterator[
                 shown = name if form == "text" else form
                 yield _reason(
                     "unknown-metric",
-                    f"{name} is a metric that {context.profile.name} does not have",
+                    f"the metric {name} is not one of {context.profile.name}",
                     f"TypeError: Could not locate function '{name}'"
                     if located
                     else f"ValueError: Unknown metric function: '{shown}'",
@@ -72,7 +72,7 @@ def check_saved_model(artifact: Artifact, context: CheckContext) -> Iterator[Rea
         if name and not _known(name, context):
             yield _reason(
                 "unknown-metric",
-                f"{name} is a metric that {context.profile.name} does not have",
+                f"the metric {name} is not one of {context.profile.name}",
                 f"ValueError: Unable to restore custom object of class {said.get('class_name')}",
             )
 
