@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from modelaudit.audit_types.diagnosis import NextStep
 from modelaudit.diagnosis.model import Advice
-from modelaudit.diagnosis.snippets import NEW_HEAD, TRAIN_AGAIN
+from modelaudit.diagnosis.snippets import NEW_HEAD, NUMBERS_HEAD, TRAIN_AGAIN
 
 TRAINING_ADVICE: Mapping[str, Advice] = {
     "labels-outside-output": Advice(
@@ -16,6 +16,9 @@ TRAINING_ADVICE: Mapping[str, Advice] = {
             NextStep("Compare your labels with those of training. If they are the same, train "
                      "again with a last layer that can give them: K units for K classes numbered "
                      "from 0, no activation for other numbers.", NEW_HEAD),
+            NextStep("Compare your labels with those of training. If they are the same, train "
+                     "again with a last layer that can give them, or scale them to what it gives.",
+                     NUMBERS_HEAD),
         ),
     ),
     "loss-without-gradient": Advice(

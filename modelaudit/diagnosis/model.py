@@ -30,6 +30,7 @@ class CauseFound(Struct, frozen=True):
     its name, if it is not that of the step. `upstream`: it was seen before the first layer at
     initial values, so that layer cannot be why. `layers`: routes of all layers that it is about.
     `order`: the model's class for each label, where another order of the classes is the cause.
+    `head`: code of a last layer that can give the labels, where they are no classes.
     """
 
     evidence: tuple[Evidence, ...]
@@ -42,6 +43,7 @@ class CauseFound(Struct, frozen=True):
     upstream: bool = False
     layers: tuple[str, ...] = ()
     order: tuple[int, ...] = ()
+    head: str = ""
 
 
 class CauseExcluded(Struct, frozen=True):

@@ -9,7 +9,7 @@ from modelaudit.audit_types.diagnosis import NextStep
 from modelaudit.diagnosis.advice import ADVICE
 from modelaudit.diagnosis.loading_code import LoadingCode
 from modelaudit.diagnosis.model import CauseFound
-from modelaudit.diagnosis.snippets import EXPORT
+from modelaudit.diagnosis.snippets import EXPORT, NEW_HEAD
 from modelaudit.findings import Finding
 from modelaudit.measures.architecture.modality_words import ModalityWords, in_words
 from modelaudit.measures.input_corrections import (
@@ -61,6 +61,7 @@ def next_steps(
         "layer": found.where.rpartition("/")[2] or "LAYER",
         "layers": str(list(dict.fromkeys(each.partition("/")[0] for each in found.layers))),
         "order": str(list(found.order)),
+        "head": found.head,
         "form": f"# images as they must reach the model: {words_of(flip)}\n"
         if found.transform
         else "",
@@ -76,7 +77,12 @@ def next_steps(
     def fill(code: str) -> str:
         return re.sub(r"\{(\w+)\}", lambda found: filled.get(found[1], found[0]), code)
 
-    lacking = {"{putin}": flip not in PUT_IN, "{order}": not found.order}
+    lacking = {
+        "{putin}": flip not in PUT_IN,
+        "{order}": not found.order,
+        "{head}": not found.head,
+        NEW_HEAD: bool(found.head),
+    }
     steps = tuple(
         step
         for step in ADVICE[cause].steps

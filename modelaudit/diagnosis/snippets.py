@@ -65,6 +65,10 @@ classes = 2
 head = keras.layers.Dense(classes, activation="softmax")
 loss = "sparse_categorical_crossentropy"
 # scores = head(features); model.compile("adam", loss, metrics=["accuracy"]); model.fit(...)"""
+NUMBERS_HEAD = """\
+{imports}
+# In the code that builds the model, in place of its last layer, and the loss:
+{head}"""
 UNDO = """\
 import numpy as np
 {predict}

@@ -13,6 +13,7 @@ from modelaudit.measures.architecture.layer_shapes import one_position, one_step
 from modelaudit.measures.architecture.window_grid import extent
 from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
+from modelaudit.rules.grouped import one_for_alike
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.thresholds.design import SKIPPED, UNREAD
 
@@ -324,7 +325,7 @@ RULES = (
         why="Poolings and strides before it left one position, or the input never had more, so "
         "there is nothing for this layer to compare.",
         fix="Use fewer poolings and strides, or larger inputs, and train again.",
-        check=_over_one_position,
+        check=one_for_alike(_over_one_position, "layer"),
         bad=examples.measured(_sized(1)),
         good=examples.measured(_sized(4)),
     ),

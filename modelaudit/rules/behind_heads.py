@@ -13,6 +13,7 @@ from modelaudit.formats.keras.compiled_losses import (
     CompiledLoss,
 )
 from modelaudit.layer_classes import Trait, has
+from modelaudit.rules.grouped import one_for_alike
 from modelaudit.rules.heads import example_head, paired_heads
 from modelaudit.rules.loss_mismatches import PROBABILITIES
 from modelaudit.rules.model import Facts, Family, Need, Rule
@@ -123,7 +124,7 @@ RULES = (
         why="Normalised probabilities are no probabilities, and dropped ones are wrong: the loss "
         "judges something else than the model predicts.",
         fix="Move the layer before the last layer with weights, then train again.",
-        check=_behind,
+        check=one_for_alike(_behind, "layer"),
         bad=example_head("softmax", "categorical_crossentropy", 10, ("BatchNormalization", {})),
         good=example_head("softmax", "sparse_categorical_crossentropy"),
     ),

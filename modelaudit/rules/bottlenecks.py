@@ -13,6 +13,7 @@ from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.layer_classes import Trait, has
 from modelaudit.measures.architecture.layer_graph import LayerGraph
 from modelaudit.rules import examples
+from modelaudit.rules.grouped import one_for_alike
 from modelaudit.rules.model import Facts, Family, Need, Rule
 from modelaudit.rules.network_heads import activation_of, saved_graph, weighs
 
@@ -135,7 +136,7 @@ RULES = (
         why="All that the later layers know of an input is one number. If that number is 0 for "
         "all inputs, the output is constant.",
         fix="Give the layer more units and train again.",
-        check=_bottleneck,
+        check=one_for_alike(_bottleneck, "layer"),
         bad=lambda: _narrow(1),
         good=lambda: _narrow(8),
     ),

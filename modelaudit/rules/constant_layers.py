@@ -18,6 +18,8 @@ _DIFFERENCE = "a difference of a value and itself"
 _NORMALIZATION = "a normalization over a single value"
 _PRODUCT = "a multiplication by 0"
 _LIMIT = "a limit of 0"
+_SHARES = "a mean of all shares of a softmax"
+_CATEGORY = "one bin for all values"
 _OF_A_BATCH = "over the inputs of a batch"
 
 
@@ -48,7 +50,26 @@ def constant_reason(graph: LayerGraph, layer: Layer) -> str:
         return _PRODUCT
     if layer.class_name == "ReLU" and config.get("max_value") == 0:
         return _LIMIT
+    if layer.class_name == "Hashing" and config.get("num_bins") == 1:
+        return _CATEGORY
+    if has(layer.class_name, Trait.GLOBAL_POOLING) and _averages_shares(graph, layer):
+        return _SHARES
     return ""
+
+
+def _averages_shares(graph: LayerGraph, layer: Layer) -> bool:
+    """Whether it gives the mean of all results of one softmax for each input."""
+    if not has(layer.class_name, Trait.LINEAR) or _size(layer) != 1:
+        return False
+    before = [*graph.only_sources(layer.route, lambda x: has(x.class_name, Trait.KEEPS_RANGE))]
+    last = before[-1] if before else None
+    shares = last is not None and not last.custom and activation_of(last) in {"softmax"}
+    return last is not None and shares and len(last.output_shape or ()) == 2
+
+
+def _size(layer: Layer) -> int:
+    """The number of values for each input; 0 if it is not known."""
+    return prod(n or 0 for n in layer.output_shape[1:]) if layer.output_shape else 0
 
 
 def _is_one(graph: LayerGraph, call: tuple[str, ...]) -> bool:
@@ -84,6 +105,16 @@ def constant_fix(layer: Layer, reason: str) -> str:
         )
     if reason == _LIMIT:
         return f"Use this layer and train again:\nkeras.layers.ReLU(name={layer.name!r})"
+    if reason == _SHARES:
+        return (
+            f"To weight positions, multiply the values with the softmax, and let {layer.name} average "
+            "these products. Then train again."
+        )
+    if reason == _CATEGORY:
+        return (
+            "Use more bins than there are categories, as many in the layer that takes the indices, "
+            f"and train again:\nkeras.layers.Hashing(num_bins=64, name={layer.name!r})"
+        )
     return ""
 
 

@@ -36,6 +36,8 @@ def code_of(head: NetworkHead, loss: CompiledLoss, *, scores: bool = False) -> s
         name = "mean_squared_error"
     if head.last == "softmax" and name not in CROSS_ENTROPIES | HINGES:
         name = "categorical_crossentropy"
+    if name in BINARY and head.last == "softmax" and (head.units or 0) > 2:
+        name, suited = "categorical_crossentropy", "softmax"
     if name in DISTANCES and head.last == "sigmoid":
         name, suited = "binary_crossentropy", "sigmoid"
     if name in OVERLAPS and head.units == 1:

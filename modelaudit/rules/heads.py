@@ -21,7 +21,7 @@ from modelaudit.measures.optimizer_state import never_stepped
 from modelaudit.rules import examples
 from modelaudit.rules.constant_layers import constant_fix, constant_outputs, constant_reason
 from modelaudit.rules.graph_heads import graph_heads
-from modelaudit.rules.grouped import by_cause
+from modelaudit.rules.grouped import by_cause, one_for_alike
 from modelaudit.rules.head_advice import code_of, fix_of
 from modelaudit.rules.loss_mismatches import (
     KEPT_SOFTMAX,
@@ -303,7 +303,7 @@ RULES = (
         fix="For two classes, use one unit with a sigmoid; for K exclusive classes, K units with a "
         "softmax. A head that was trained with binary_crossentropy can keep its weights; "
         "otherwise, train again.",
-        check=_constant,
+        check=one_for_alike(_constant, "output"),
         bad=example_head("softmax", "binary_crossentropy", 1),
         good=example_head("sigmoid", "binary_crossentropy", 1),
     ),
@@ -336,7 +336,7 @@ RULES = (
         "classes are nearly equally likely; after a ReLU, no score is negative, so a sigmoid never "
         "gives less than 0.5.",
         fix="Remove the first activation, then train again.",
-        check=_repeated,
+        check=one_for_alike(_repeated, "output"),
         bad=example_head("softmax", "categorical_crossentropy", 10, ("Softmax", {})),
         good=_SOUND,
     ),

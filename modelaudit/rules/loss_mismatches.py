@@ -111,6 +111,10 @@ _UNBOUNDED = frozenset(
 )
 _SIGNED = frozenset(("tanh", "hard_tanh", "softsign"))
 _LOGARITHMIC = frozenset(("mean_squared_logarithmic_error",))
+_BARE = (
+    "{loss} expects probabilities, but the output has no activation. Values that are no "
+    "probabilities are clipped, where they give no gradient."
+)
 _PROBABILITIES_AGAIN = 'Use activation="{suited}" in the last layer and train again.'
 # The first that applies is reported. Empty `activations` stand for all.
 MISMATCHES: tuple[Mismatch, ...] = (
@@ -152,11 +156,17 @@ MISMATCHES: tuple[Mismatch, ...] = (
         "Remove the activation of the last layer and train again.",
     ),
     Mismatch(
+        frozenset(("kl_divergence",)),
+        frozenset(("linear",)),
+        Severity.MEDIUM,
+        _BARE,
+        _PROBABILITIES_AGAIN,
+    ),
+    Mismatch(
         CROSS_ENTROPIES,
         frozenset(("linear",)),
         Severity.MEDIUM,
-        "{loss} expects probabilities, but the output has no activation. Values that are no "
-        "probabilities are clipped, where they give no gradient.",
+        _BARE,
         'Compile with from_logits=True, or use activation="{suited}", and train again.',
         from_logits=False,
     ),

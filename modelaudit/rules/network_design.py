@@ -29,6 +29,7 @@ _TABLES = frozenset(("Embedding", "CategoryEncoding", "TextVectorization"))
 _POOLINGS = Trait.LOCAL_POOLING | Trait.GLOBAL_POOLING
 _BEFORE_WEIGHTS = _POOLINGS | Trait.DROPOUT | Trait.PADDING | Trait.UPSAMPLING
 _MOVES = frozenset(("Reshape", "Permute"))
+_SLOPES = frozenset(("LeakyReLU", "ReLU"))  # linear where the slope below 0 is 1
 
 
 _PAIR = "Two layers with weights have no activation between them"
@@ -36,7 +37,7 @@ _PAIR = "Two layers with weights have no activation between them"
 
 def _is_linear(layer: Layer) -> bool:
     """Whether the output is a linear function of the input, up to constants."""
-    known = has(layer.class_name, _LINEAR) or layer.class_name in {"Activation", *_TABLES}
+    known = has(layer.class_name, _LINEAR) or layer.class_name in {"Activation", *_SLOPES, *_TABLES}
     return known and not layer.custom and activation_of(layer) == "linear"
 
 
@@ -80,6 +81,7 @@ def _linear(rule: Rule, facts: Facts) -> Iterator[Finding]:
         yield from _pairs(rule, graph, hidden)
         yield from _bare_convolutions(rule, graph, hidden)
     else:
+        slopes = [layer for layer in rest if layer.class_name in _SLOPES]
         yield rule.finding(
             f"No layer before {last.route} has a nonlinear activation. Together with the hidden "
             f"{'layer' if len(hidden) == 1 else 'layers'} {_named(hidden)}, it computes what a "
@@ -87,6 +89,10 @@ def _linear(rule: Rule, facts: Facts) -> Iterator[Finding]:
             route=hidden[0].route,
             evidence={"measured": 0, "unit": "nonlinear layers", "n": len(hidden)},
             severity=Severity.MEDIUM if trained and not meant else Severity.LOW,
+            fix=f"With a slope of 1, {slopes[0].name} changes nothing. Use this layer and train "
+            f"again:\nkeras.layers.ReLU(name={slopes[0].name!r})"
+            if slopes
+            else "",
         )
 
 

@@ -161,7 +161,10 @@ def activation_of(layer: Layer) -> str:
 
 
 def _of_layer(name: str, config: Mapping[str, Json]) -> str:
-    """What a layer that is an activation computes; a `ReLU` can have a slope below 0."""
+    """What a layer that is an activation computes; the slope below 0 can be that above it."""
+    slope = config.get("negative_slope", config.get("alpha") if name == "LeakyReLU" else None)
+    if slope == 1 and not config.get("max_value") and not config.get("threshold"):
+        return "linear"
     return "leaky_relu" if config.get("negative_slope") else _ACTIVATION_LAYERS[name]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from modelaudit.findings import Severity
 from modelaudit.formats.keras.compiled_losses import CATEGORICAL, SPARSE
-from modelaudit.measures.optimizer_state import optimizer_state
+from modelaudit.measures.optimizer_state import OptimizerState, optimizer_state
 from modelaudit.rules.constant_layers import constant_outputs
 from modelaudit.rules.grammar import counted
 from modelaudit.rules.heads import paired_heads
@@ -23,7 +23,7 @@ def why_initial(facts: Facts, moved: float) -> tuple[str, Severity | None, str]:
         moved: the farthest that any bias has moved.
     """
     state = optimizer_state(facts.artifact)
-    if state and state.steps and not moved and without_gradient(facts):
+    if state and state.steps and without_gradient(facts):
         steps = counted(state.steps, "training step", "training steps")
         return (
             f"the {steps} had no effect, since no output depends on them or its loss does not",
@@ -37,6 +37,14 @@ def why_initial(facts: Facts, moved: float) -> tuple[str, Severity | None, str]:
             Severity.LOW,
             "Mend the output, see MA306, then train again.",
         )
+    if state and state.steps and not moved and _nothing_came(state):
+        steps = counted(state.steps, "training step", "training steps")
+        why = (
+            f"the {steps} had no effect, and the optimizer's averages of all gradients are 0, as "
+            "where the loss clips what the output gives, or a ReLU gives 0 for every input"
+        )
+        fix = "Mend what stops the gradient, such as the output (see MA306), then train again."
+        return why, None, fix
     if without := steps_without_effect(facts):
         assert state is not None
         steps = counted(without, "training step", "training steps")
@@ -56,6 +64,12 @@ def why_initial(facts: Facts, moved: float) -> tuple[str, Severity | None, str]:
         frozen = f"{why}. All its layers are frozen, so training cannot change them"
         return frozen, None, f"{fix}model.trainable = True"
     return why, None, fix_without_steps(facts)
+
+
+def _nothing_came(state: OptimizerState) -> bool:
+    """Whether the optimizer keeps averages of gradients, and all of them are 0."""
+    kept = [x for each in state.moments for x in (each.first, each.second) if x is not None]
+    return bool(kept) and not any(kept)
 
 
 def _relu_output(facts: Facts) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from itertools import takewhile
 
 from modelaudit.audit_types.behaviour import OutputBehaviour
@@ -18,82 +18,31 @@ from modelaudit.formats.keras.compiled_losses import (
     named_outputs,
 )
 from modelaudit.layer_classes import Trait, has
-from modelaudit.measures.architecture.layer_graph import layer_graph
 from modelaudit.rules import examples_behaviour
 from modelaudit.rules.grammar import counted
+from modelaudit.rules.label_reach import (
+    impossible_labels,
+    labels_and_output,
+    only_head,
+    own_inputs,
+)
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
-from modelaudit.rules.network_heads import output_heads
 from modelaudit.structs import replace
 from modelaudit.thresholds.answers import MIN_INPUTS
 from modelaudit.thresholds.training import UNSCALED
 
 _SCALES = Trait.RESCALING | Trait.BATCH_NORMALISATION | Trait.CHANNEL_NORMALISATION
-_LIMITS: Mapping[str, tuple[float, float]] = {
-    "sigmoid": (0.0, 1.0),
-    "tanh": (-1.0, 1.0),
-    "relu": (0.0, math.inf),
-}
 _KEEPS = re.compile(r"InputLayer|Flatten|Reshape|Permute|ZeroPadding|Dropout|\w*Pooling")
 _BROADCAST = BINARY | {"mean_squared_error", "mean_absolute_error", "huber", "log_cosh"}
 
 
-def _inputs(facts: Facts) -> ProbeInputs:
-    assert facts.behaviour is not None
-    if facts.behaviour.inputs.kind != "user":
-        raise NotApplicable("no inputs of your own were given (--probe-data)")
-    return facts.behaviour.inputs
-
-
-def _targets(facts: Facts) -> tuple[TargetSummary, OutputBehaviour]:
-    """The labels and the one output that they are for."""
-    targets = _inputs(facts).targets
-    assert facts.behaviour is not None
-    if targets is None:
-        raise NotApplicable("no labels were given (class folders, or y in the .npz)")
-    if len(facts.behaviour.outputs) != 1:
-        raise NotRelevant("the labels are for one output, the model has several")
-    return targets, facts.behaviour.outputs[0]
-
-
-def _last_activation(facts: Facts, output: OutputBehaviour) -> str:
-    architecture = facts.artifact.architecture
-    heads = [*output_heads(layer_graph(architecture))] if architecture else []
-    if len(heads) == 1:
-        return heads[0].last
-    return "sigmoid" if output.kind == "sigmoid" else ""
-
-
-def _impossible(facts: Facts) -> tuple[str, bool] | None:
-    """What the output cannot give of the labels, and whether that is most of them."""
-    targets, output = _targets(facts)
-    units = output.shape[-1] if len(output.shape) == 2 else None
-    if units is None:
-        return None
-    if units > 1 and targets.form == "classes" and output.kind in {"softmax", "logits"}:
-        if targets.maximum < units:
-            return None
-        numbered = f"{units} classes, numbered from 0 to {units - 1}"
-        return f"The labels go up to {targets.maximum:.0f}, but {output.name} has {numbered}", True
-    if targets.form == "one-hot" and output.kind == "softmax" and targets.width != units:
-        return f"The labels have {targets.width} classes, but {output.name} has {units}", True
-    low, high = _LIMITS.get(_last_activation(facts, output), (-math.inf, math.inf))
-    if targets.width != units or (low <= targets.minimum and targets.maximum <= high):
-        return None
-    below, above = low - targets.minimum, targets.maximum - high
-    if max(below, above) <= 1e-3 * max(1.0, targets.std):
-        return None  # rounding
-    span = f"at least {low:g}" if high == math.inf else f"between {low:g} and {high:g}"
-    given = f"between {targets.minimum:.4g} and {targets.maximum:.4g}"
-    mostly = targets.low < low or targets.high > high
-    return f"The labels are {given}, but {output.name} is always {span}", mostly
-
-
 def _outside(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    found = _impossible(facts)
+    found = impossible_labels(facts)
     if found is None:
         return
-    targets, output = _targets(facts)
+    targets, output = labels_and_output(facts)
     text, mostly = found
+    head = only_head(facts)
     yield rule.finding(
         f"{text}: it cannot give these answers.",
         route=output.name,
@@ -101,20 +50,27 @@ def _outside(rule: Rule, facts: Facts) -> Iterator[Finding]:
             "measured": [targets.minimum, targets.maximum],
             "form": targets.form,
             "units": output.shape[-1],
-            "n": _inputs(facts).n,
+            "n": own_inputs(facts).n,
         },
         severity=rule.severity if mostly else Severity.MEDIUM,
+        fix=f"Scale the targets to what {output.name} gives, or train with another last layer and "
+        f'loss:\n{head.code("linear")}\nmodel.compile("adam", "mean_squared_error")'
+        if targets.form == "numbers" and head is not None
+        else "",
     )
 
 
 def _loss(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    targets, output = _targets(facts)
+    targets, output = labels_and_output(facts)
     architecture = facts.artifact.architecture
     names = named_outputs(architecture) if architecture else ("",)
     loss = compiled_losses(facts.artifact.training, names)[0]
-    if loss is None or len(output.shape) != 2:
+    if loss is None or len(output.shape) < 2 or None in output.shape[1:]:
         raise NotRelevant("the model was saved without a loss of Keras")
-    if _impossible(facts):
+    if len(output.shape) > 2:
+        yield from _one_for_all(rule, targets, output, loss.name)
+        return
+    if impossible_labels(facts):
         return  # said by MA609
     units = output.shape[-1] or 0
     if targets.form != "numbers":
@@ -137,8 +93,24 @@ def _loss(rule: Rule, facts: Facts) -> Iterator[Finding]:
         )
 
 
+def _one_for_all(
+    rule: Rule, targets: TargetSummary, output: OutputBehaviour, loss: str
+) -> Iterator[Finding]:
+    """One label for each input, and an output with one value for each of its positions."""
+    values = math.prod(n or 0 for n in output.shape[1:])
+    if targets.width == 1 < values and output.shape[-1] == 1 and loss in _BROADCAST:
+        yield rule.finding(
+            f"{output.name} gives {values} values for each input, but each label is one number: "
+            f"{loss} would compare all of them with it.",
+            route=output.name,
+            evidence={"loss": loss, "form": targets.form, "width": 1, "units": values},
+            fix="For one answer to each input, set return_sequences=False in the last recurrent "
+            "layer, or pool or flatten the positions before the last layer, and train again.",
+        )
+
+
 def _uninformative(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    inputs = _inputs(facts)
+    inputs = own_inputs(facts)
     columns, targets = inputs.columns, inputs.targets
     if columns is None:
         return
@@ -169,7 +141,7 @@ def _uninformative(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 
 def _telling(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    inputs = _inputs(facts)
+    inputs = own_inputs(facts)
     if inputs.targets is None or inputs.columns is None or not inputs.columns.columns:
         raise NotRelevant("the inputs are no table with labels")
     if inputs.n < MIN_INPUTS.value:
@@ -183,7 +155,7 @@ def _telling(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 
 def _unscaled(rule: Rule, facts: Facts) -> Iterator[Finding]:
-    inputs = _inputs(facts)
+    inputs = own_inputs(facts)
     columns, targets = inputs.columns, inputs.targets
     if facts.words.one == "text":  # an embedding looks tokens up, whatever their numbers are
         columns = None
@@ -209,8 +181,11 @@ def _unscaled(rule: Rule, facts: Facts) -> Iterator[Finding]:
             evidence=_size(size, inputs),
             key="inputs",
         )
+    assert facts.behaviour is not None
     if targets is None or targets.form != "numbers":
         return
+    if len(facts.behaviour.outputs) == 1 and impossible_labels(facts):
+        return  # said by MA609
     size = max(abs(targets.mean), targets.std)
     if size > UNSCALED.value:
         yield rule.finding(

@@ -18,6 +18,7 @@ from modelaudit.layer_classes import Trait, classes, has
 from modelaudit.measures.architecture.layer_graph import LayerGraph
 from modelaudit.measures.architecture.layer_shapes import input_shape
 from modelaudit.rules import examples
+from modelaudit.rules.grouped import one_for_alike
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.rules.network_heads import NetworkHead, output_heads, saved_graph
 from modelaudit.structs import replace
@@ -246,7 +247,7 @@ RULES = (
         why="Keras repeats one label per input for all positions without an error. Each position "
         "then learns it from what it sees alone, and most see too little.",
         fix="Pool or flatten the positions before the last layer, and train again.",
-        check=_positions,
+        check=one_for_alike(_positions, "output"),
         bad=lambda: _per_position(True),
         good=lambda: _per_position(False),
     ),

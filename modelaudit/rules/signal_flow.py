@@ -14,6 +14,7 @@ from modelaudit.measures.architecture.layer_graph import LayerGraph
 from modelaudit.measures.kernels.initializers import canonical_name
 from modelaudit.measures.optimizer_state import optimizer_state
 from modelaudit.rules import examples
+from modelaudit.rules.grouped import one_for_alike
 from modelaudit.rules.model import Facts, Family, Need, Rule
 from modelaudit.rules.network_heads import activation_of, plain_activation, saved_graph, weighs
 from modelaudit.thresholds.design import PLAIN_SIGMOIDS, SIGMOIDS
@@ -216,7 +217,7 @@ RULES = (
         "drawn, and all inputs get nearly the same answer. A state that grows ends in huge weights, "
         "or in NaN.",
         fix='Use activation="relu" in hidden layers, "tanh" in recurrent ones, and train again.',
-        check=_vanishing,
+        check=one_for_alike(_vanishing, "layer"),
         bad=lambda: examples.hidden("softmax"),
         good=lambda: examples.hidden("relu"),
         references=("Glorot, Bengio (2010)", "Pascanu, Mikolov, Bengio (2013)"),

@@ -140,7 +140,14 @@ def _constant_fix(facts: Facts, route: str, role: str, stats: TensorStats, *, dr
     if drawn:
         return f"Use a random {role}_initializer, such as the default, and train again."
     bias = biases_of(facts.artifact).get(route)
-    if stats.minimum or bias is None or bias.constant:
+    if stats.minimum:
+        return ""
+    if facts.artifact.architecture is None:
+        return (
+            "If training started there, build the model with random initializers, such as the "
+            "defaults, and train again. Otherwise, compare the file with an intact copy."
+        )
+    if bias is None or bias.constant:
         return ""
     return (
         "The bias was trained, so training may have learned only how frequent each answer is. Then "

@@ -85,20 +85,20 @@ def _stopped(rule: Rule, facts: Facts, measured: Measurements) -> Iterator[Findi
     yield from units
     largest = max((each.first or 0.0 for each in moments), default=0.0)
     ratios = [(each, _ratio(each, largest)) for each in moments]
-    if not any(ratio is not None and ratio > ALIVE.value for _, ratio in ratios):
+    learn = {each.role for each, ratio in ratios if ratio is not None and ratio > ALIVE.value}
+    if not learn:
         if units:
             return
         if not any(ratio is not None for _, ratio in ratios):
             raise NotApplicable(f"{state.name or 'the optimizer'} keeps averages of squares only")
         raise NotRelevant("no weight received a gradient at the end: training had converged")
     # One gradient that exploded stays in the square for thousands of steps: the average itself has
-    # to be small as well, beside that of the other weights.
+    # to be small as well, beside that of the other weights. Where only biases learn, fewer steps tell.
+    limit = ALIVE if learn <= {"bias", "beta"} else STOPPED
     stopped = [
         each
         for each, ratio in ratios
-        if ratio is not None
-        and ratio < STOPPED.value
-        and (each.first or 0.0) < ALIVE.value * largest
+        if ratio is not None and ratio < limit.value and (each.first or 0.0) < ALIVE.value * largest
     ]
     # In sequences of one step, a recurrent kernel beside a trained one is not used.
     alive = {each.route for each in moments if _weighs(each) and each not in stopped}

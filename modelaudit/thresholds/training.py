@@ -100,7 +100,8 @@ ONE_RATIO = Threshold(
 ALIVE = Threshold(
     1e-3,
     "",
-    "the same ratio above which gradients still come",
+    "the same ratio above which gradients still come, and below which none came where only biases "
+    "are above it",
     "see `STOPPED`; 66 steps without gradient",
 )
 STOPPED_MOMENTUM = Threshold(

@@ -127,3 +127,10 @@ def test_only_random_exports_of_keras_3_are_to_be_exported_again(cause, exported
     load = replace(loading_code(examples.healthy()), exported=exported)
     steps = next_steps(cause, CauseFound(()), load, IMAGES)
     assert any("A Keras 3 export keeps random" in step.text for step in steps) is told
+
+
+@pytest.mark.parametrize("head", ["", "keras.layers.Dense(1)"])
+def test_labels_that_are_numbers_get_a_head_for_numbers(head):
+    steps = next_steps("labels-outside-output", CauseFound((), head=head), LOAD, IMAGES)
+    (code,) = [step.code for step in steps]
+    assert code.endswith(head) and ("softmax" in code) is (head == "")

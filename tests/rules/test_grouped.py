@@ -5,7 +5,7 @@ from __future__ import annotations
 from modelaudit.facts import Problem, ProblemKind
 from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
-from modelaudit.rules.examples import layer, model
+from modelaudit.rules.examples import chain, dense, layer, model
 from modelaudit.rules.model import Facts
 from modelaudit.rules.security.graph.examples import constant, graph_with
 from modelaudit.structs import replace
@@ -50,3 +50,29 @@ def test_operations_that_read_the_same_file_are_one_finding():
     (found,) = run_rule(rule("MA746"), replace(facts, artifact=several)).findings
     assert found.evidence["measured"] == 6
     assert "5 other operations: " in found.detail
+
+
+def test_layers_with_one_mistake_are_one_finding():
+    drops = [
+        layer(f"drop_{n}", "Dropout", {}, {"rate": rate}) for n, rate in enumerate((0.95,) * 3)
+    ]
+    other = layer("other", "Dropout", {}, {"rate": 0.97})
+    first, second = run_rule(rule("MA310"), chain(dense("hidden"), *drops, other)).findings
+    assert first.detail == (
+        "drop_0 drops 95% of its input in training. "
+        "The same is true of 2 other layers: drop_1, drop_2."
+    )
+    assert first.evidence["places"] == ["drop_0", "drop_1", "drop_2"]
+    assert (first.evidence["measured"], first.evidence["threshold"]) == (0.95, 0.9)
+    assert second.detail == "other drops 97% of its input in training."
+
+
+def test_a_layer_that_makes_several_outputs_constant_is_named_once():
+    scale = layer("scale", "Rescaling", {}, {"scale": 0.0})
+    heads = [
+        layer(n, "Activation", {}, {"activation": "tanh"}, inbound=(("scale",),)) for n in "ab"
+    ]
+    artifact = model(scale, *heads)
+    both = replace(artifact.architecture, outputs=("a", "b"))
+    (found,) = run_rule(rule("MA305"), Facts(replace(artifact, architecture=both))).findings
+    assert "other" not in found.detail and found.evidence["measured"] == 2

@@ -242,3 +242,24 @@ def test_a_single_value_of_unit_length():
         one = replace(layer(name, axis=-1), output_shape=(None, 1))
         assert names(found("MA322", dense(1, "linear"), one), "Remove") == "high"
         assert found("MA322", dense(4, "linear"), replace(one, output_shape=(None, 4))) == []
+
+
+@pytest.mark.parametrize(
+    ("last", "loss", "code"),
+    [
+        # Divergences have no from_logits, and exclusive classes keep their softmax.
+        ("linear", "kl_divergence", ('activation="softmax"', 'loss="kl_divergence"')),
+        (
+            "softmax",
+            "binary_crossentropy",
+            ('activation="softmax"', '"categorical_crossentropy"'),
+        ),
+        ("linear", "categorical_crossentropy", ("from_logits=True", 'activation="softmax"')),
+    ],
+)
+def test_the_advice_suits_the_loss(last, loss, code):
+    head = examples.layer("head", config={"units": 4, "activation": last})
+    artifact = replace(examples.model(head), training={"loss": loss})
+    (finding,) = run_rule(rule("MA306"), Facts(artifact)).findings
+    assert all(each in finding.fix for each in code)
+    assert ("from_logits" in finding.fix) is ("from_logits=True" in code)

@@ -70,6 +70,7 @@ def linear_networks(keras):
         ),
         sequential(keras, (20, 4), layers.Conv1D(4, 3), layers.Flatten(), dense(1, "sigmoid")),
         keras.Model(given, dense(2)(added)),
+        sequential(keras, (8,), dense(16), layers.LeakyReLU(1.0), dense(3)),
     ]
 
 
@@ -100,13 +101,14 @@ def nonlinear_networks(keras):
             dense(1),
         ),
         sequential(keras, (8,), dense(4), layers.Lambda(abs, output_shape=(4,)), dense(2)),
+        sequential(keras, (8,), dense(16), layers.LeakyReLU(0.99), dense(3)),
     ]
 
 
 @pytest.mark.filterwarnings("ignore")
 def test_a_network_without_nonlinearity(keras, tmp_path):
-    assert [found(each, tmp_path) for each in linear_networks(keras)] == [[("MA309", "medium")]] * 6
-    expected = [[]] * 9
+    assert [found(each, tmp_path) for each in linear_networks(keras)] == [[("MA309", "medium")]] * 7
+    expected = [[]] * 10
     expected[5] = [("MA309", "low")]  # nothing but a maximum
     expected[7] = [("MA309", "low")]  # linear in the chosen rows of the table
     assert [found(each, tmp_path) for each in nonlinear_networks(keras)] == expected

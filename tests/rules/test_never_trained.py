@@ -17,6 +17,7 @@ from modelaudit.rules.engine import run_rule
 from modelaudit.rules.initial_explained import NETWORK
 from modelaudit.rules.initial_values import left_initial, never_trained
 from modelaudit.rules.model import Facts
+from modelaudit.rules.never_learned import why_initial
 from modelaudit.rules.training_steps import adam
 from modelaudit.settings import Settings
 from modelaudit.structs import replace
@@ -215,6 +216,13 @@ def test_no_bias_is_said_to_be_unmoved_that_was_not_looked_at(bias):
     said = " ".join(each.text for each in causes["never-loaded"].evidence)
     assert "bias has moved" not in said
     assert ("none of their biases has moved" in said) is (bias is True)
+
+
+@pytest.mark.parametrize("first", [0.0, 1e-9])
+def test_steps_without_any_gradient_are_told_as_steps(first):
+    why, severity, _ = why_initial(adam(("a", first, 0.0), ("b", 0.0, 0.0), steps=128), 0.0)
+    assert severity is None
+    assert why.startswith("the 128 training steps had no effect" if not first else "the model was")
 
 
 @pytest.mark.parametrize(("second", "severity"), [(1e-4, "medium"), (1e-36, "low")])

@@ -21,12 +21,14 @@ def findings(facts):
     return [(f.code, f.severity.value) for result in results for f in result.findings]
 
 
-def judged(y, units, last, loss):
-    """Findings for labels `y` of a model with a Dense head."""
+def judged(y, units, last, loss, places=()):
+    """Findings for labels `y` of a model with a Dense head, perhaps for each of some positions."""
     layer = examples.layer("head", config={"units": units, "activation": last})
     facts = _labelled("classes", 0, 1)
     seen = facts.behaviour
-    output = replace(seen.outputs[0], kind=KINDS.get(last, "regression"), shape=(None, units))
+    output = replace(
+        seen.outputs[0], kind=KINDS.get(last, "regression"), shape=(None, *places, units)
+    )
     inputs = replace(seen.inputs, targets=target_summary(np.asarray(y)))
     artifact = replace(examples.model(layer), training={"loss": loss})
     seen = replace(seen, outputs=(output,), inputs=inputs)
@@ -73,6 +75,34 @@ DIGITS = np.arange(100) % 10
 )
 def test_labels_against_output_and_loss(y, units, last, loss, expected):
     assert judged(y, units, last, loss) == expected
+
+
+@pytest.mark.parametrize(
+    ("y", "last", "loss", "expected"),
+    [
+        (DIGITS % 2, "sigmoid", BINARY, [("MA610", "medium")]),  # one label for 12 answers
+        (np.tile(DIGITS[:, None] % 2, 12), "sigmoid", BINARY, []),
+        (np.tile(DIGITS[:, None] * 28.3, 12), "tanh", "mse", [("MA609", "high")]),
+        (np.tile(DIGITS[:, None] / 9, 12), "tanh", "mse", []),
+        (DIGITS % 2, "softmax", SPARSE, []),  # which raises an error
+    ],
+)
+def test_labels_against_an_output_for_each_position(y, last, loss, expected):
+    assert judged(y, 1, last, loss, places=(12,)) == expected
+
+
+def test_numbers_out_of_reach_get_a_last_layer_for_numbers():
+    layer = examples.layer("head", config={"units": 1, "activation": "sigmoid"})
+    facts = _labelled("numbers", 10.5, 60.2)
+    output = replace(facts.behaviour.outputs[0], kind="sigmoid", shape=(None, 1))
+    seen = replace(facts.behaviour, outputs=(output,))
+    facts = replace(facts, artifact=examples.model(layer), behaviour=seen)
+    (found,) = run_rules([r for r in probe_labels.RULES if r.code == "MA609"], facts)[0].findings
+    code = found.fix.partition("\n")[2]
+    assert code == (
+        'keras.layers.Dense(1, activation="linear", name="head")\n'
+        'model.compile("adam", "mean_squared_error")'
+    )
 
 
 def test_data_that_show_nothing():

@@ -112,6 +112,15 @@ def gradient_of_the_others(ratio):
     return outcome("MA433", adam(("first", 0.0, 1.0), ("last", ratio, 1.0)))
 
 
+@at("training.ALIVE", {0.99e-3: "fail", 1e-3: "pass", 1.01e-3: "pass"})
+def gradient_of_the_kernels_where_only_a_bias_learns(ratio):
+    facts = adam(("head", ratio * 0.1, 0.01), ("bias", 0.5, 0.25))
+    names = {"kernel": "head/kernel", "bias": "bias/kernel"}
+    head = examples.layer("head", "Dense", names, {"units": 1})
+    artifact = replace(facts.artifact, architecture=examples.model(head).architecture)
+    return outcome("MA433", replace(facts, artifact=artifact))
+
+
 @at("training.ALIVE", {0.99e-3: False, 1e-3: False, 1.01e-3: True})
 def gradient_until_the_end(ratio):
     moments = (WeightMoments("a", "kernel", (4, 2), ratio, 1.0),)

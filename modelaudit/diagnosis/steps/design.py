@@ -16,7 +16,8 @@ def constant_head(case: Case) -> StepResult:
     if architecture is None:
         return CauseUnknown("the saved architecture")
     findings = case.findings("MA305")
-    if findings and len(findings) >= len(architecture.outputs):
+    constant = sum(_outputs(each) for each in findings)
+    if findings and constant >= len(architecture.outputs):
         where = findings[0].location.route
         return CauseFound(tuple(map(evidence_of, findings[:LISTED])), where=where)
     unsuited = [f for f in case.findings("MA306") if f.severity is Severity.HIGH]
@@ -27,6 +28,12 @@ def constant_head(case: Case) -> StepResult:
             cause="loss-without-gradient",
         )
     return CauseExcluded("no output is constant by construction")
+
+
+def _outputs(finding: Finding) -> int:
+    """The number of outputs that a finding is about."""
+    count = finding.evidence.get("measured") if "places" in finding.evidence else 1
+    return count if isinstance(count, int) else 1
 
 
 def unsuited_loss(case: Case) -> StepResult:
@@ -45,7 +52,8 @@ def labels_outside(case: Case) -> StepResult:
     found = [f for f in case.findings("MA609") if f.severity is Severity.HIGH]
     if not found:
         return CauseExcluded("no labels are known that the output cannot give")
-    return CauseFound((evidence_of(found[0]),), where=found[0].location.route)
+    head = found[0].fix.partition("\n")[2]
+    return CauseFound((evidence_of(found[0]),), where=found[0].location.route, head=head)
 
 
 # What keeps a network from learning, of the rules about its layers and compile settings.

@@ -46,8 +46,11 @@ def labels_renumbered(case: Case) -> StepResult:
                 "times as likely."
             )
             evidence = [Evidence(text, "", other.accuracy, given, seen.inputs.n)]
+            classes = output.collapse.classes or len(other.order)
             moved = [
-                f"{at} is the model's class {to}" for at, to in enumerate(other.order) if at != to
+                f"{at} is the model's class {to}"
+                for at, to in enumerate(other.order)
+                if at != to and to < classes
             ]
             if moved:
                 more = f" and {len(moved) - NUMBERED} more" if len(moved) > NUMBERED else ""

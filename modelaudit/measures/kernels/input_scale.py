@@ -15,6 +15,8 @@ from modelaudit.measures.architecture.layer_graph import LayerGraph, layer_graph
 from modelaudit.measures.optimizer_state import WeightMoments, optimizer_state
 from modelaudit.thresholds.training import UNSCALED
 
+_NORMALISES = Trait.BATCH_NORMALISATION | Trait.CHANNEL_NORMALISATION
+
 
 def input_scales(artifact: Artifact, most_bytes: int) -> Iterator[tuple[str, float]]:
     """Layers that get inputs of the network, and root mean squares of their largest columns.
@@ -46,7 +48,8 @@ def table_scales(artifact: Artifact, columns: int, most_bytes: int) -> NDArray[n
     """
     if artifact.architecture is None:
         return None
-    given = reads_inputs(layer_graph(artifact.architecture))
+    graph = layer_graph(artifact.architecture)
+    given = reads_inputs(graph) - _before_normalization(graph)
     tensors = {tensor.name: tensor for tensor in artifact.tensors}
     try:
         for kernel, bias in _pairs(artifact):
@@ -72,6 +75,15 @@ def reads_inputs(graph: LayerGraph) -> frozenset[str]:
         for layer in graph.layers
         if not (calls := graph.calls.get(layer.route, ()))
         or any(source in found for call in calls for source in call)
+    )
+
+
+def _before_normalization(graph: LayerGraph) -> frozenset[str]:
+    """The layers with a normalization behind them, which takes the gradient of their bias away."""
+    return frozenset(
+        route
+        for route, names in graph.consumers().items()
+        if any(has(graph.layer(name).class_name, _NORMALISES) for name in names)
     )
 
 

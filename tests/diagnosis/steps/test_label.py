@@ -123,3 +123,6 @@ def test_the_order_that_was_found_is_told_and_put_into_code():
     assert "rot90" not in code
     larger = diagnosed(labelled(behaviour(output(accuracy=WRONG, numbering=renumbered(0.98)))))
     assert "order = " not in "".join(step.code for step in larger.causes[0].next_steps)
+    beyond = output(accuracy=WRONG, numbering=renumbered(0.98, order=(10, *range(10))))
+    told = diagnosed(labelled(behaviour(beyond))).causes[0].evidence[1].text
+    assert told.startswith("Your label 1 is the model's class 0,")  # which has no class 10

@@ -9,7 +9,7 @@ from modelaudit.audit_types.loading import Port, Status
 from modelaudit.facts import Artifact, Tensor
 from modelaudit.formats.io.file_window import FileWindow
 from modelaudit.formats.io.tensor_stats import FileArray, summarise
-from modelaudit.measures.kernels.input_scale import input_scales
+from modelaudit.measures.kernels.input_scale import input_scales, table_scales
 from modelaudit.probe.protocol import Observation
 from modelaudit.probe.study.feeding import prepare_inputs
 from modelaudit.rules import examples
@@ -69,6 +69,16 @@ def test_only_layers_that_get_the_inputs_are_read(tmp_path):
     first = examples.layer("first", "Dense")
     deep = examples.model(first, replace(layer, inbound=(("first",),))).architecture
     assert [*input_scales(replace(artifact, architecture=deep), 1 << 20)] == []
+
+
+def test_a_bias_before_a_normalization_says_nothing_of_the_inputs(tmp_path):
+    rng = np.random.default_rng(0)
+    inputs, gradients = rng.normal(0, 500, (50, 4)), rng.normal(0, 1, (50, 8))
+    artifact = trained(tmp_path, inputs, gradients)
+    assert table_scales(artifact, 4, 1 << 20) is not None
+    norm = examples.layer("norm", "BatchNormalization", inbound=(("dense",),))
+    both = examples.model(*artifact.architecture.layers, norm).architecture
+    assert table_scales(replace(artifact, architecture=both), 4, 1 << 20) is None
 
 
 @pytest.mark.parametrize("large", [False, True])
