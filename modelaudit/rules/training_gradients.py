@@ -94,7 +94,7 @@ def _stopped(rule: Rule, facts: Facts, measured: Measurements) -> Iterator[Findi
         raise NotRelevant("no weight received a gradient at the end: training had converged")
     # One gradient that exploded stays in the square for thousands of steps: the average itself has
     # to be small as well, beside that of the other weights. Where only biases learn, fewer steps tell.
-    limit = ALIVE if learn <= {"bias", "beta"} else STOPPED
+    limit = ALIVE.value if learn <= {"bias", "beta"} else STOPPED.value
     stopped = [
         each
         for each, ratio in ratios
