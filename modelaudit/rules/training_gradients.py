@@ -98,7 +98,7 @@ def _stopped(rule: Rule, facts: Facts, measured: Measurements) -> Iterator[Findi
     stopped = [
         each
         for each, ratio in ratios
-        if ratio is not None and ratio < limit.value and (each.first or 0.0) < ALIVE.value * largest
+        if ratio is not None and ratio < limit and (each.first or 0.0) < ALIVE.value * largest
     ]
     # In sequences of one step, a recurrent kernel beside a trained one is not used.
     alive = {each.route for each in moments if _weighs(each) and each not in stopped}
