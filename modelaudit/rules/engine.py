@@ -10,6 +10,7 @@ from modelaudit.audit_types.loading import Status
 from modelaudit.facts import Artifact, Format, ProblemKind
 from modelaudit.file_formats import Content, formats
 from modelaudit.findings import Finding, Outcome, RuleResult, Severity, Verdict
+from modelaudit.formats.export_names import EXPORTS
 from modelaudit.probe.protocol import ENDED, runtime_name
 from modelaudit.rules.absent_values import variables_without_values
 from modelaudit.rules.model import Facts, Need, NotApplicable, NotRelevant, Rule
@@ -150,8 +151,12 @@ def partial_audit_reason(facts: Facts) -> str:
             why = f" ({observation.error.splitlines()[-1]})" if observation.error else ""
             return f"running it in {where}: {ENDED[observation.status]}{why}"
         contained = all(state is True for state in observation.sandbox.values())
-        if observation.status is Status.REFUSED and observation.sandbox and not contained:
-            return f"running it in {where}: {ENDED[observation.status]} ({observation.error})"
+        refused = observation.status is Status.REFUSED and observation.sandbox
+        # What only stands in for the model's own runtime may not take a sound model.
+        unsuited = artifact.format in EXPORTS and not loaded
+        if refused and (unsuited or not contained):
+            why = plain(observation.error)
+            return f"running it in {where}: {ENDED[observation.status]} ({why})"
     if loaded and facts.behaviour is None and facts.probe_skipped:
         return f"it was loaded but not run: {plain(facts.probe_skipped)}"
     for observation in facts.elsewhere:

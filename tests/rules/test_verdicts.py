@@ -117,6 +117,17 @@ def test_a_missing_sandbox_that_was_required_is_incomplete() -> None:
     assert _verdict(replace(facts, observations=(whole,))) is not Verdict.INCOMPLETE
 
 
+@pytest.mark.parametrize("form", [Format.TFJS_LAYERS, Format.TFJS_GRAPH])
+@pytest.mark.parametrize("also", [Status.REFUSED, Status.LOADED])
+def test_a_model_that_what_stands_in_for_its_runtime_does_not_take_is_not_sound(form, also) -> None:
+    facts = examples.observed(Status.REFUSED, error="TensorFlow.js was not tried")()
+    refused = replace(facts.observations[0], sandbox={"landlock": True})
+    both = (refused, replace(refused, status=also, error=""))
+    facts = replace(facts, artifact=replace(facts.artifact, format=form), observations=both)
+    told = "TensorFlow.js was not tried" in partial_audit_reason(facts)
+    assert told is (also is Status.REFUSED)
+
+
 def test_a_verdict_needs_no_more_than_low_to_warn() -> None:
     finding = RULE.finding("file: cut off")
     for severity, expected in (

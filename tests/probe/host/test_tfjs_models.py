@@ -24,7 +24,7 @@ from modelaudit.probe.pair.wording import code
 from modelaudit.probe.run import probe_with
 from modelaudit.restore.exports import compare_export
 from modelaudit.rules.catalogue import rule
-from modelaudit.rules.engine import run_rule
+from modelaudit.rules.engine import partial_audit_reason, run_rule
 from modelaudit.rules.model import Facts
 from modelaudit.runs.compare_models import is_audit_file
 from modelaudit.settings import Limits, Settings
@@ -88,6 +88,7 @@ def test_what_keras_2_does_not_take_may_still_load_in_tensorflow_js(keras2):
     assert "TensorFlow.js was not tried" in seen.error and "batchInputShape" in seen.error
     facts = Facts(found, observations=(seen,))
     assert run_rule(rule("MA210"), facts).findings == ()
+    assert "TensorFlow.js was not tried" in partial_audit_reason(facts)
 
 
 def written(folder: Path, change=None, stored: str = ""):
