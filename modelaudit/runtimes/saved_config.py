@@ -82,13 +82,8 @@ def unknown_arguments(
     context: CheckContext,
     route: str,
     config: Config,
-    direct: bool = False,
 ) -> Iterator[Reason]:
-    """Reasons for keys that the class does not accept or lacks; `config` has their values.
-
-    `direct`: Keras 3's reader of the old dialect makes the layer. It changes no error, and the
-    `from_config` of recurrent layers does not either.
-    """
+    """Reasons for keys that the class does not accept or lacks; `config` has their values."""
     profile = context.profile
     accepted = profile.accepts(kind, name)
     if accepted is not None and (extra := sorted(given - accepted)):
@@ -98,7 +93,8 @@ def unknown_arguments(
             LoadOutcome.FAILS,
             f"{route} ({name}) was saved with {listed}, but {name} in {profile.name} does not "
             f"accept {'this argument' if len(extra) == 1 else 'these arguments'}",
-            f"{'Value' if direct and has(name, Trait.RECURRENT) else 'Type'}Error: Unrecognized "
+            # Recurrent layers have their own `from_config`, which changes no error.
+            f"{'Value' if has(name, Trait.RECURRENT) else 'Type'}Error: Unrecognized "
             f"keyword arguments passed to {name}: {listed}"
             if profile.keras3
             else f"TypeError: Unrecognized keyword arguments: {extra[:_SHOWN]}"

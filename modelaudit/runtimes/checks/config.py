@@ -241,8 +241,7 @@ def _arguments(
             given -= match_lambda.FUNCTION_KEYS
     is_operation = by_module and ".ops." in text(node.get("module"))
     kind = "layers" if context.profile.has_class("layers", name) and not is_operation else "ops"
-    direct = not (by_module or place.wrapped)
-    yield from unknown_arguments(name, kind, given, context, route, config, direct)
+    yield from unknown_arguments(name, kind, given, context, route, config)
     yield from match_values.check(name, config, context, route, by_module)
 
 
