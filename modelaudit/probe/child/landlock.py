@@ -14,13 +14,14 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
+from .unprivileged import LIBRARY, PR_SET_NO_NEW_PRIVS, prctl
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446
 VERSION_FLAG = 1
 RULE_PATH_BENEATH = 1
-PR_SET_NO_NEW_PRIVS = 38
 
 WRITE_FILE = 1 << 1
 READ_FILE = 1 << 2
@@ -50,8 +51,7 @@ class _PathBeneath(ctypes.Structure):
 
 
 def _call(number: int, *arguments: object) -> int:
-    library = ctypes.CDLL(None, use_errno=True)
-    result = int(library.syscall(ctypes.c_long(number), *arguments))
+    result = int(LIBRARY.syscall(ctypes.c_long(number), *arguments))
     if result < 0:
         code = ctypes.get_errno()
         raise LandlockError(code, os.strerror(code))
@@ -100,7 +100,7 @@ def restrict(
         The interface version. TCP is restricted from 4 on, signals from 6 on.
 
     Raises:
-        LandlockError: nothing was restricted.
+        OSError: nothing was restricted.
     """
     version = abi()
     handled = rights(version)
@@ -119,10 +119,7 @@ def restrict(
             _grant(ruleset, path, handled & (READ_FILE | WRITE_FILE))
         for path in writable:
             _grant(ruleset, path, handled & ~1)
-        library = ctypes.CDLL(None, use_errno=True)
-        if library.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0:
-            code = ctypes.get_errno()
-            raise LandlockError(code, os.strerror(code))
+        prctl(PR_SET_NO_NEW_PRIVS, 1)
         _call(RESTRICT_SELF, ctypes.c_int(ruleset), ctypes.c_uint32(0))
     finally:
         os.close(ruleset)

@@ -19,13 +19,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import landlock, seccomp
-from .unprivileged import attempt, below, drop_user, prctl
+from .unprivileged import PR_SET_NO_NEW_PRIVS, attempt, below, drop_user, prctl
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 
-PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS = 1, 4, 38
+PR_SET_PDEATHSIG, PR_SET_DUMPABLE = 1, 4
 
 # Files that TensorFlow, its thread pools and libc read; none is secret or writable.
 SYSTEM_READABLE = (

@@ -16,6 +16,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from .allowed_calls import ALLOWED, CLONE3, NEWEST, OWN_PID, RESTRICTED
+from .unprivileged import LIBRARY, PR_SET_NO_NEW_PRIVS, prctl
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,7 +31,6 @@ ALLOW, KILL_PROCESS, ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
 DENY, MISSING = ERRNO | errno.EPERM, ERRNO | errno.ENOSYS
 NUMBER_AT, ARCH_AT, ARGUMENTS_AT = 0, 4, 16  # offsets into struct seccomp_data
 
-PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 38, 22, 2
 SECCOMP_SYSCALL = {"x86_64": 317, "aarch64": 277}
 SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_TSYNC = 1, 1
 
@@ -95,15 +95,13 @@ def restrict() -> None:
     """Install the filter on all threads of this process; it cannot be removed.
 
     Raises:
-        SeccompError: the filter was not installed.
+        OSError: the filter was not installed.
     """
     machine = os.uname().machine
     code = assemble(machine, os.getpid())
     program = _Program(len(code) // 8, code)
-    library = ctypes.CDLL(None, use_errno=True)
-    if library.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0:
-        raise SeccompError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
-    result = library.syscall(
+    prctl(PR_SET_NO_NEW_PRIVS, 1)
+    result = LIBRARY.syscall(
         ctypes.c_long(SECCOMP_SYSCALL[machine]),
         ctypes.c_uint(SECCOMP_SET_MODE_FILTER),
         ctypes.c_uint(SECCOMP_FILTER_TSYNC),

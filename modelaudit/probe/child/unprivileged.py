@@ -22,10 +22,12 @@ NOBODY = 65534  # the overflow uid and gid, which own no files
 OWN_USERS = 2_000_000_000
 OWN_PROCESSES = 2048  # limit of processes and threads, if it counts for the child alone
 CLONE_NEWIPC, CLONE_NEWUSER = 0x08000000, 0x10000000
-PR_SET_SECUREBITS = 28
+PR_SET_SECUREBITS, PR_SET_NO_NEW_PRIVS = 28, 38
 SECBIT_NO_SETUID_FIXUP = 1 << 2
 CAPABILITY_VERSION_3 = 0x20080522
 CAP_DAC_READ_SEARCH = 1 << 2
+
+LIBRARY = ctypes.CDLL(None, use_errno=True)  # libc; opened once, as each opening takes a while
 
 
 class _CapabilityHeader(ctypes.Structure):
@@ -55,8 +57,7 @@ def prctl(option: int, value: int) -> None:
     Raises:
         OSError: the kernel refuses.
     """
-    library = ctypes.CDLL(None, use_errno=True)
-    if library.prctl(option, value, 0, 0, 0) != 0:
+    if LIBRARY.prctl(option, value, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 
 
@@ -127,8 +128,7 @@ def _limit_processes() -> None:
 
 
 def _unshare(namespaces: int) -> None:
-    library = ctypes.CDLL(None, use_errno=True)
-    if library.unshare(namespaces) != 0:
+    if LIBRARY.unshare(namespaces) != 0:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 
 
@@ -154,8 +154,7 @@ def set_capabilities(effective: int, permitted: int) -> None:
     """
     header = _CapabilityHeader(CAPABILITY_VERSION_3, 0)
     data = (_CapabilityData * 2)(_CapabilityData(effective, permitted, 0), _CapabilityData())
-    library = ctypes.CDLL(None, use_errno=True)
-    if library.capset(ctypes.byref(header), ctypes.byref(data)) != 0:
+    if LIBRARY.capset(ctypes.byref(header), ctypes.byref(data)) != 0:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 
 
@@ -163,8 +162,7 @@ def permitted() -> int:
     """The first 32 permitted capabilities of this process."""
     header = _CapabilityHeader(CAPABILITY_VERSION_3, 0)
     data = (_CapabilityData * 2)()
-    library = ctypes.CDLL(None, use_errno=True)
-    if library.capget(ctypes.byref(header), data) != 0:
+    if LIBRARY.capget(ctypes.byref(header), data) != 0:
         return 0
     return int(data[0].permitted)
 
