@@ -37,12 +37,16 @@ def stored_words(artifact: Artifact, limits: Limits) -> dict[str, tuple[str, ...
             folders.append(f"{OLD_LAYOUT}/{group}")
         counted[group] += 1
         for name in (f"assets/{folder}/vocabulary.txt" for folder in folders):
-            if name in names:
-                found[layer.route] = _lines(parts.window(name), limits)
+            if name in names and (words := _lines(parts.window(name), limits)):
+                found[layer.route] = words
     return found
 
 
 def _lines(window: FileWindow, limits: Limits) -> tuple[str, ...]:
+    """The words, or () if they have the encoding of another machine: Keras writes with its own."""
     if window.size > limits.config_bytes:
         raise ReadError(ProblemKind.LIMIT_EXCEEDED, window.file, "too large for a config")
-    return tuple(window.head(window.size).decode(errors="replace").split("\n"))
+    try:
+        return tuple(window.head(window.size).decode().split("\n"))
+    except UnicodeDecodeError:
+        return ()

@@ -46,3 +46,11 @@ def test_the_folders_of_keras_2_13(tmp_path: Path) -> None:
     assert stored_words(read_artifact(path, LIMITS), LIMITS)["v"][:2] == ("[UNK]", "one")
     with pytest.raises(ReadError, match="too large"):
         stored_words(read_artifact(path, LIMITS), Limits(config_bytes=800))
+
+
+def test_words_in_the_encoding_of_another_machine_stay_where_they_are(tmp_path: Path) -> None:
+    """Keras writes them in that of its own, as cp1252 on Windows."""
+    path = archive(tmp_path / "a.keras", {}, ("StringLookup", "v"))
+    with zipfile.ZipFile(path, "a") as target:
+        target.writestr("assets/layers/string_lookup/vocabulary.txt", "café".encode("cp1252"))
+    assert stored_words(read_artifact(path, LIMITS), LIMITS) == {}

@@ -23,6 +23,10 @@ _OTHER_NAMES = {
 }
 
 
+# TensorFlow's own names of activations.
+_OF_TENSORFLOW = {"log_softmax_v2": "log_softmax", "softmax_v2": "softmax"}
+
+
 def kind_of(key: str) -> str:
     """The kind of object under a key of a layer's config (`initializers` …), or ""."""
     return next((kind for suffix, kind in KIND_OF_SUFFIX.items() if key.endswith(suffix)), "")
@@ -55,7 +59,7 @@ def translated_object(
         name, node = text(node.get("config")), {}
     target = translation.target
     if kind == ACTIVATIONS and not node:
-        name = name.removesuffix("_v2")  # TensorFlow's own name of log_softmax
+        name = _OF_TENSORFLOW.get(name, name)
         if not target.knows(kind, name) and not target.is_public(f"keras.{kind}", name):
             raise Untranslatable(route, f"the activation {name} is not part of {target.name}")
         return name

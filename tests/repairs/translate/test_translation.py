@@ -244,6 +244,9 @@ def test_the_name_that_tensorflow_has_of_an_activation() -> None:
     model = sequential(input2(3), dense(activation="log_softmax_v2"))
     (_, layer) = layers_of(to_keras3(model, translation(KERAS_3, "tf==2.6")))
     assert layer["config"]["activation"] == "log_softmax"
+    own = sequential(input2(3), dense(activation="swish_v2"))  # somebody's, not Keras' swish
+    with pytest.raises(Untranslatable, match="swish_v2"):
+        to_keras3(own, translation(KERAS_3, "tf==2.6"))
 
 
 @pytest.mark.parametrize("target", [KERAS_2, KERAS_3])
