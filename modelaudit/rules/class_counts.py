@@ -19,6 +19,9 @@ from modelaudit.structs import replace
 _LOSS_OF_CLASSES = (
     '\nmodel.compile(loss="sparse_categorical_crossentropy")  # of labels from 0, one for each name'
 )
+_HEADINGS = frozenset(
+    ("label", "labels", "class", "classes", "class_name", "class name", "name", "names", "category")
+)
 _TAKES_INDICES = {"Embedding": "input_dim", "CategoryEncoding": "num_tokens"}
 
 
@@ -43,6 +46,18 @@ def _labels(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if units is None or head.last not in PROBABILITIES | {"linear"}:
         raise NotApplicable("the number of classes of the output is not known")
     if _owns(units, n) or (units == 1 and head.last == "linear"):
+        return
+    if n == units + 1 and str(names[0]).strip().lower() in _HEADINGS:
+        yield rule.finding(
+            f"{file} has {counted(n, 'line', 'lines')} for {counted(units, 'output', 'outputs')} of "
+            f"{head.route}, as its first line is a heading ({names[0]}): a program that takes each "
+            "line for a name is one name off.",
+            file=file,
+            route=head.route,
+            evidence={"measured": units, "unit": "units", "expected": n, "file": file},
+            severity=Severity.LOW,
+            fix="Delete the heading, or skip it where the file is read.",
+        )
         return
     effect = "the last ones are never predicted" if units < n else "some predictions have no name"
     yield rule.finding(

@@ -64,7 +64,9 @@ def _linear(rule: Rule, facts: Facts) -> Iterator[Finding]:
     )
     # The vectors of a table are a hidden layer that a sum of them uses well.
     meant = rebuilds or any(layer.class_name in _TABLES for layer in rest)
-    meant = meant or any(_limits_rank(layer, heads[0].units) for layer in hidden)
+    total = sum(head.units or 0 for head in heads)
+    meant = meant or any(_limits_rank(layer, total) for layer in hidden)
+    meant = meant or _filters(rest, hidden)
     if curved and len(hidden) > 1 and not meant and _only_maxima(graph, curved, hidden):
         yield rule.finding(
             f"No layer before {heads[0].weights.route} has an activation: only maxima over positions "
@@ -197,6 +199,15 @@ def _adds_nothing(graph: LayerGraph, route: str, behind: Layer) -> bool:
     sizes = [n for n in (given, behind.config.get("units")) if isinstance(n, int)]
     units = layer.config.get("units")
     return len(sizes) == 2 and isinstance(units, int) and units >= min(sizes)
+
+
+def _filters(rest: list[Layer], hidden: list[Layer]) -> bool:
+    """Whether the hidden layers are convolutions without bias, as banks of linear filters are."""
+    plain = all(
+        has(each.class_name, Trait.CONVOLUTION) and each.config.get("use_bias") is False
+        for each in hidden
+    )
+    return plain and not any(has(each.class_name, Trait.BATCH_NORMALISATION) for each in rest)
 
 
 def _limits_rank(layer: Layer, units: int | None) -> bool:

@@ -44,11 +44,16 @@ def by_name(name):
     return {"loss": {"class_name": "function", "config": name, "module": "builtins"}}
 
 
+def filters(**more):
+    return layer("Conv1D", kernel_size=[9], filters=8, name="bank", **more)
+
+
 LIMITED = {"class_name": "Clip", "config": {"min_value": -1.0, "max_value": 0.0}}
 NONE_LEFT = {"class_name": "MaxNorm", "config": {"max_value": 0.0, "axis": 0}}
 NEVER_BELOW_0 = {"class_name": "NonNeg", "config": {}}
 WINDOW = layer("Conv2D", kernel_size=[3, 3], name="conv")
 SENSORS = layer("InputLayer", shape=(None, 1, 32, 32), name="input")
+SERIES = layer("InputLayer", shape=(None, 64, 1), name="input")
 RANK = dense(3, "linear", name="low", given=(None, 40))
 TRAINED = {"loss": "mse"}
 
@@ -103,6 +108,10 @@ TWINS = {
     "a low rank": (
         ("MA309", RANK, dense(30, "linear", name="out"), TRAINED),
         ("MA309", RANK, dense(1, "linear", name="out"), TRAINED),
+    ),
+    "a bank of linear filters": (
+        ("MA309", SERIES, filters(use_bias=False), dense(2, "linear", name="o"), TRAINED),
+        ("MA309", SERIES, filters(use_bias=True), dense(2, "linear", name="o"), TRAINED),
     ),
     "a masked input": (
         ("MA310", layer("InputLayer", name="i"), layer("Dropout", rate=0.92), HEAD, {}),
@@ -176,6 +185,12 @@ def test_the_blank_of_ctc_needs_no_name(units, shape, severity):
     head = dense(units, "softmax", shape=shape)
     labels = {"labels": {"file": "labels.txt", "names": [*"abc"]}}
     assert judged("MA317", head, extra=labels) == severity
+
+
+@pytest.mark.parametrize(("first", "severity"), [("Label", "low"), ("lion", "medium")])
+def test_a_heading_is_no_name(first, severity):
+    labels = {"labels": {"file": "labels.txt", "names": [first, *"abc"]}}
+    assert judged("MA317", dense(3, "softmax", shape=(None, 3)), extra=labels) == [severity]
 
 
 @pytest.mark.parametrize(("names", "severity"), [("abcde", ["low"]), ("abcdef", ["medium"])])
