@@ -12,6 +12,7 @@ from modelaudit.measures.optimizer_state import OptimizerState, WeightMoments
 from modelaudit.measures.summary import Measurements
 from modelaudit.rules.alike_inputs import fed_alike, fed_zeros
 from modelaudit.rules.constant_layers import behind_constants
+from modelaudit.rules.grammar import counted
 from modelaudit.rules.initial_values import left_initial
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.rules.network_heads import activation_of, saved_graph
@@ -120,10 +121,14 @@ def _stopped(rule: Rule, facts: Facts, measured: Measurements) -> Iterator[Findi
     passes = behind is not None and not (fed and fed.route == behind.route)
     through = behind is not None or silent == weighed
     when = "has ever reached" if never else f"reached{_since(state, silent, ratios)}"
-    names = ", ".join(dict.fromkeys(each.route for each in silent[:5]))
+    routes = [*dict.fromkeys(each.route for each in silent)]
+    names = ", ".join(routes[:5]) + f" and {len(routes) - 5:,} more" * (len(routes) > 5)
+    rest = len(moments) - len(stopped)
     yield rule.finding(
-        f"No gradient {when} {names}, while others of the {len(moments)} trained weights still "
-        "receive one."
+        f"No gradient {when} {names}. Of the {len(moments):,} trained weights, "
+        f"{counted(rest, 'receives', 'receive')} one still."
+        + " No kernel does: at the end, training moved only what is the same for every input."
+        * (silent == weighed)
         + (
             f" {behind.route}, behind them, still learns: they may be saturated, or were kept as they "
             "are on purpose."

@@ -234,3 +234,4 @@ def test_what_else_got_no_gradient_is_told_beside_what_has_no_state():
     facts = Facts(artifact, measurements=Measurements(initialization=kernels))
     findings = run_rule(rule("MA433"), facts).findings
     assert [each.location.route for each in findings] == ["b", "a"]
+    assert "steps or so, a. Of the 2 trained weights, 1 receives one still." in findings[1].detail
