@@ -79,6 +79,8 @@ ADVICE: dict[str, Advice] = {
             NextStep("Load the weights before saving, and verify that every weight "
                      "changed.", RELOAD),
             FROM_CHECKPOINT,
+            NextStep("If no file has trained values, train the model, and check that its loss "
+                     "falls: frozen layers or a learning rate of 0 leave it as it is."),
         ),
     ),
     "partial-restore": Advice(
@@ -166,7 +168,7 @@ ADVICE: dict[str, Advice] = {
         "The input values have another scale or another channel order than in training",
         "The preprocessing of the training code gives the same values as the inputs used here.",
         (
-            NextStep("Feed the model the values that it was trained on.",
+            NextStep("Feed the model the values that it was trained on{reader}.",
                      UNDO),
             NextStep("Or put this change into the model, so that it cannot be forgotten; not "
                      "both. Then give the new file the inputs as they are.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from modelaudit.audit_types.diagnosis import Cause, Diagnosis
-from modelaudit.diagnosis.case import Case, r2_in_words
+from modelaudit.diagnosis.case import Case, r2_in_words, scores
 from modelaudit.diagnosis.odds_text import DESCRIPTIONS, percent
 from modelaudit.diagnosis.steps.design import likely_mistakes
 from modelaudit.measures.architecture.modality_words import ModalityWords, in_words
@@ -68,8 +68,8 @@ SENTENCES = {
         "outputs are meaningless[[ in every orientation]]."
     ),
     "partial-restore": (
-        "Part of the model still has the random values that it was initialised with, while the "
-        "other layers are trained: {where}. Either the restore skipped it, or no training reached "
+        "Part of the model still has the random values that it was initialised with ({where}), "
+        "while the other layers are trained. Either the restore skipped it, or no training reached "
         "it; until it has trained values, the answers are arbitrary[[, and so is their reaction to "
         "a flip]]."
     ),
@@ -184,10 +184,7 @@ def plain_answer(case: Case, diagnosis: Diagnosis) -> str:
     elif case.findings("MA221"):
         text = text.replace(SOUND, "The file is intact as far as it shows, but see MA221.")
     if first.cause in DESCRIPTIONS:
-        # The accuracy, if there are labels; starts with a space
-        known = next((o.accuracy["e"] for o in case.outputs if "e" in o.accuracy), None)
-        said = known is None or " labels the accuracy is " in text
-        text += "" if said else f" On your labels the accuracy is {known:.0%}."
+        text += _score(case) * (" labels the " not in text)
     if first.cause == "undecided-without-images" and case.unused:
         text = f"Undecided: {case.unused}. {in_words(NO_CAUSE, case.words)}"
     if first.cause == "undecided-without-images" and case.wants_pixels:
@@ -205,6 +202,15 @@ def plain_answer(case: Case, diagnosis: Diagnosis) -> str:
     }:
         text += f" The model was not run ({case.not_run()})."
     return text
+
+
+def _score(case: Case) -> str:
+    """The accuracy or R2 as given, if there are labels; starts with a space."""
+    for found, measure in map(scores, case.outputs):
+        if "e" in found:
+            shown = r2_in_words(found["e"]) if measure == "R2" else f"{found['e']:.0%}"
+            return f" On your labels the {measure} is {shown}."
+    return ""
 
 
 def _also(diagnosis: Diagnosis) -> str:

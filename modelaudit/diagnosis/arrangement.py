@@ -6,10 +6,9 @@ from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
-from modelaudit.audit_types.behaviour import OutputBehaviour
 from modelaudit.audit_types.diagnosis import Consequence, RuledOut, Undecidable
 from modelaudit.diagnosis.advice import ADVICE
-from modelaudit.diagnosis.beliefs import BEHIND, Beliefs
+from modelaudit.diagnosis.beliefs import BEHIND, TRAINING, Beliefs
 from modelaudit.diagnosis.case import Case, better_by_labels
 from modelaudit.diagnosis.features import NAMED, NEED_INPUTS
 from modelaudit.diagnosis.model import (
@@ -19,10 +18,10 @@ from modelaudit.diagnosis.model import (
     StepResults,
 )
 from modelaudit.diagnosis.named import named
+from modelaudit.diagnosis.steps.label import restored
 from modelaudit.measures.architecture.modality_words import in_words
 from modelaudit.odds.posterior import SOUND
 from modelaudit.structs import replace
-from modelaudit.thresholds.answers import UNINFORMED
 
 
 class DiagnosisStep(Struct, frozen=True):
@@ -51,7 +50,6 @@ OF_SIDES = frozenset(
 )
 FORMS = frozenset({"orientation-mismatch", "input-domain", "labels-renumbered"})
 UNTOUCHED = frozenset({"partial-restore", "untrained-layers"})
-TRAINING = frozenset({"short", "mislabelled", "one-class"})
 # Labels that are met by chance only: no sound model of the population is like that, so the odds of
 # one rest on nothing there.
 BY_LABELS = "not-understood"
@@ -94,7 +92,7 @@ def judged(case: Case, results: Decided, known: Beliefs) -> Decided:
     found = _found(results)
     has = {name for cause in found for name in BEHIND.get(cause, ())}
     extra = {NAMED[name]: told for name, told in named(case, known).items() if name not in has}
-    if found & FORMS and any(map(_restored, case.outputs)):
+    if found & FORMS and any(map(restored, case.outputs)):
         # Another form restores the answers, so what no step found does not explain them.
         told |= {name for cause in found & FORMS for name in BEHIND[cause] if extra}
         extra = {}
@@ -118,13 +116,6 @@ def judged(case: Case, results: Decided, known: Beliefs) -> Decided:
         return replace(answer, doubted=not stays)
 
     return [(step, one(step, answer)) for step, answer in results]
-
-
-def _restored(output: OutputBehaviour) -> bool:
-    """Whether labels are met in another form of the inputs, not just less badly."""
-    found = better_by_labels(output)
-    least = UNINFORMED.value if output.accuracy else 0.0
-    return found is not None and found.score >= least
 
 
 def arranged(case: Case, results: Decided, chosen: frozenset[str] = frozenset()) -> StepResults:

@@ -250,7 +250,7 @@ def _steps(case: Case, needs: Sequence[AugmentationNeed]) -> Iterator[NextStep]:
     strided = [grid for grid in profile.grids if max(grid.strides) > 1]
     if strided and not profile.antialiased:
         total = max(profile.total_stride, default=0)  # none if branches sample differently
-        every = f"keep every {total}th position in all" if total else "skip positions"
+        every = f"keep one of {total} positions in all" if total else "skip positions"
         yield NextStep(
             f"A shift by one pixel changes predictions: {_named(strided)} {every}, without a "
             "low-pass filter before. Filter, then subsample (Zhang 2019), and train on.",

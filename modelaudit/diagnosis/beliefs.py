@@ -13,11 +13,17 @@ from modelaudit.diagnosis.features import BEHIND as CAUSES_BEHIND
 from modelaudit.diagnosis.features import FOLLOWS, OUT, STEP, features, said
 from modelaudit.diagnosis.model import StepResults
 from modelaudit.diagnosis.odds_text import DESCRIPTIONS, SHOWN_FROM
-from modelaudit.odds.posterior import HALF, SOUND, Posterior, Shift, calibrated, posterior
+from modelaudit.diagnosis.steps.label import restored
+from modelaudit.diagnosis.steps.weight import untouched_head
+from modelaudit.odds.posterior import HALF, SOUND, Posterior, Shift, calibrated, posterior, without
 from modelaudit.odds.table import OddsTable, shipped_table
 
 # What was seen to be drawn at random is so, whatever the odds.
 BEHIND = CAUSES_BEHIND | dict.fromkeys(DESCRIPTIONS - {"sampled-output"}, (SOUND,))
+# Statistics of other orders of the classes, of which a last layer at initial values makes one up.
+OF_ORDER = ("numbering", "numbering_score")
+# Training that failed, which a network that meets labels in some form does not show.
+TRAINING = frozenset({"short", "mislabelled", "one-class"})
 TITLES = {
     SOUND: "No fault",
     "several": "Two faults at once",
@@ -119,9 +125,14 @@ def beliefs(case: Case, steps: StepResults, table: OddsTable | None = None) -> B
     if kind not in table.kinds:
         return Beliefs(None, table, f"the population has no models for inputs of the kind {kind}")
     known = features(case, steps)
+    if untouched_head(case):
+        known = {name: value for name, value in known.items() if name not in OF_ORDER}
     if not known:
         return Beliefs(None, table, "nothing was measured")
-    return Beliefs(posterior(known, table), table, features=known, oriented=case.words.oriented)
+    found = posterior(known, table)
+    if any(map(restored, case.outputs)):
+        found = without(found, TRAINING)
+    return Beliefs(found, table, features=known, oriented=case.words.oriented)
 
 
 def believed(

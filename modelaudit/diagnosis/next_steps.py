@@ -22,8 +22,10 @@ from modelaudit.measures.input_corrections import (
     parts,
     words_of,
 )
+from modelaudit.measures.value_transforms import JOIN, SWAPS
 
 UNKNOWN_DRAWING = "the layers that are called with training=True or that draw random numbers"
+BLUE_FIRST = " (OpenCV reads blue first, Pillow and Keras red first)"
 EXPORTED = NextStep(
     "A Keras 3 export keeps random augmentation layers (flips, rotations, shifts) active. Export a "
     "call with training=False.",
@@ -56,13 +58,15 @@ def next_steps(
         "undo": numpy_of(flip).replace("{ends}", ends),
         "putin": PUT_IN.get(flip, "").replace("{ends}", ends),
         "words": words_of(flip),
+        "reader": BLUE_FIRST * any(each in SWAPS for each in flip.split(JOIN)),
+        "many": words.many,
         "augment": AUGMENT.get(flip, AUGMENT["H"]),
         "drawing": f"the random parts {found.where}" if found.where else UNKNOWN_DRAWING,
         "layer": found.where.rpartition("/")[2] or "LAYER",
         "layers": str(list(dict.fromkeys(each.partition("/")[0] for each in found.layers))),
         "order": str(list(found.order)),
         "head": found.head,
-        "form": f"# images as they must reach the model: {words_of(flip)}\n"
+        "form": f"# {words.many} as they must reach the model: {words_of(flip)}\n"
         if found.transform
         else "",
         "loss": load.loss,
@@ -77,6 +81,9 @@ def next_steps(
     def fill(code: str) -> str:
         return re.sub(r"\{(\w+)\}", lambda found: filled.get(found[1], found[0]), code)
 
+    def named(code: str) -> str:
+        return re.sub(r"\bimages\b", words.many.split()[-1], code)
+
     lacking = {
         "{putin}": flip not in PUT_IN,
         "{order}": not found.order,
@@ -90,4 +97,6 @@ def next_steps(
     )
     if cause == "nondeterministic" and load.exported:
         steps = (*steps, EXPORTED)
-    return tuple(NextStep(fill(in_words(step.text, words)), fill(step.code)) for step in steps)
+    return tuple(
+        NextStep(fill(in_words(step.text, words)), named(fill(step.code))) for step in steps
+    )

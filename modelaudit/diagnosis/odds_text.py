@@ -64,7 +64,7 @@ def how_often(cause: str, interval: tuple[float, float]) -> str:
 
 def _moved(row: CauseProbability) -> str:
     if row.cause == "sound":
-        return "What speaks for faults is listed with them."
+        return "What speaks for each fault, and against it, is told with that fault."
     if row.cause == "several":
         return "Any two of the faults; the percentage of each fault counts this case as well."
     sides = (

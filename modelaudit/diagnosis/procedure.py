@@ -11,7 +11,7 @@ another cause is more probable, and what no step found is named if it is the mos
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from modelaudit.audit_types.diagnosis import (
     Cause,
@@ -76,6 +76,10 @@ WEIGHTS = frozenset({"damaged-restore", "nonfinite-weights"})
 RESTORE = WEIGHTS | {
     *("never-loaded", "partial-restore", "untrained-layers", "bn-statistics-lost"),
 }
+UNDONE_ABOVE = NextStep(
+    "The code above undoes this as well: use it once, and look for where each difference comes "
+    "from."
+)
 NOISE = frozenset({"nondeterministic"})
 DRAWN = NOISE | {"sampled-output"}
 BUILT_IN = frozenset({"invariant-by-construction"})
@@ -248,7 +252,16 @@ def concluded(
     steps = arranged(case, judged(case, answers, known), present(case, answers, known))
     causes = [_cause(name, found, case, known) for name, found in steps.found]
     causes = causes or [_fallback(case, steps.open, known)]
-    return steps, tuple(sorted(causes, key=_rank))
+    return steps, tuple(_once(sorted(causes, key=_rank)))
+
+
+def _once(causes: Sequence[Cause]) -> Iterator[Cause]:
+    """The causes, without code that an earlier one has: one form undoes several differences."""
+    told: set[str] = set()
+    for cause in causes:
+        steps = tuple(step for step in cause.next_steps if not step.code or step.code not in told)
+        told |= {step.code for step in steps}
+        yield replace(cause, next_steps=steps or (cause.next_steps and (UNDONE_ABOVE,)))
 
 
 def _lacked(case: Case, each: Undecidable) -> RuledOut | None:

@@ -24,12 +24,12 @@ status = tf.train.Checkpoint(model=model).restore("CHECKPOINT")
 status.assert_existing_objects_matched()"""
 RECALIBRATE = """\
 {model}
-# Unlabelled training images suffice. By name, because each Keras has its own class.
+# Unlabelled training {many} suffice. By name: Keras 2 and 3 have classes of their own.
 for layer in model._flatten_layers():
     if type(layer).__name__ == "BatchNormalization":
         layer.momentum = 0.9
-parts = max(1, len(images) // 32)  # each of every few images, so that none is of one class
-for turn in range(60):  # images preprocessed as in training
+parts = max(1, len(images) // 32)  # a batch has every n-th, so that none is of one class
+for turn in range(60):  # {many} preprocessed as in training
     model(images[turn % parts :: parts], training=True)
 model.save("recalibrated.keras")"""
 COMPARE = """\

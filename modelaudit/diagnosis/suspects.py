@@ -3,11 +3,10 @@ data, filters and architecture, and restoration. Every diagnosis addresses each 
 
 from __future__ import annotations
 
-from modelaudit.audit_types.diagnosis import Cause, Diagnosis, DiagnosisOdds, Suspect
+from modelaudit.audit_types.diagnosis import Cause, Diagnosis, Suspect
 from modelaudit.audit_types.kernels import KernelSymmetry
 from modelaudit.diagnosis.case import Case, amount, capacity, information
 from modelaudit.diagnosis.directions import direction_text
-from modelaudit.diagnosis.odds_text import percent
 from modelaudit.diagnosis.steps.flip import (
     effect_text,
     flipped,
@@ -19,7 +18,7 @@ from modelaudit.diagnosis.steps.label import recognises
 from modelaudit.facts import Json
 from modelaudit.measures.architecture.modality_words import in_words
 from modelaudit.measures.input_corrections import words_of
-from modelaudit.rules.grammar import counted
+from modelaudit.rules.grammar import counted, of_all
 from modelaudit.thresholds.answers import INFORMED
 from modelaudit.thresholds.flips import FLOOR_SHARE
 from modelaudit.thresholds.weights import SYMMETRIC
@@ -38,7 +37,6 @@ TRAINING_CAUSES = (
     *("untrained-layers", "bn-statistics-unsettled", "not-trained", "exploded-weights"),
     "prior-only",
 )
-LEFT = 0.05  # probability that is still told of a suspect that is ruled out
 UNJUDGED = "No [[flip of the input or ]]output can be judged."
 # Causes that hide what training taught the filters.
 HIDING = (
@@ -70,7 +68,7 @@ def suspects(case: Case, diagnosis: Diagnosis) -> tuple[Suspect, ...]:
     return (
         Suspect(TRAINING, *_training(case, first)),
         *((filters,) if told else ()),
-        Suspect(RESTORATION, *_restoration(case, first, diagnosis.odds)),
+        Suspect(RESTORATION, *_restoration(case, first)),
     )
 
 
@@ -85,8 +83,8 @@ def _training(case: Case, first: Cause) -> tuple[str, str]:
         )
     if first.cause in HIDING:
         return OPEN, (
-            f"What the training {case.words.many} taught cannot be seen because another fault "
-            f"hides it ({first.title[:1].lower()}{first.title[1:]})."
+            f"What the training {case.words.many} taught can be judged once this is put right: "
+            f"{first.title[:1].lower()}{first.title[1:]}."
         )
     if first.cause in {"orientation-mismatch", "input-domain"}:
         return CLEARED, _learned(case, first)
@@ -121,7 +119,7 @@ def _learned(case: Case, first: Cause) -> str:
     """What undoing a difference of the inputs shows about what training taught."""
     words = words_of(first.transform)
     if any(output.accuracy or output.fit for output in case.outputs):
-        said = f"The model learned to recognise the images: it does so when they are {words}."
+        said = f"The model learned to recognise the images: it recognises them {words}."
     else:
         said = f"Training taught the model another form: {words}, it tells the images apart better."
     if first.cause == "orientation-mismatch":
@@ -143,7 +141,7 @@ def _filters(case: Case, first: Cause) -> tuple[str, str]:
     windows = f"the windows of {', '.join(uneven[:3])} fit asymmetrically" if uneven else ""
     if first.cause == "input-domain":
         # Flips of inputs that the model does not recognise say nothing of its filters.
-        said = f"The same filters serve when the {case.words.many} are {words_of(first.transform)}."
+        said = f"The same filters recognise {case.words.many} {words_of(first.transform)}."
         return CLEARED, f"{said} {_symmetry(case)}"
     found = flipped(case)
     if found is not None and case.images:
@@ -151,20 +149,22 @@ def _filters(case: Case, first: Cause) -> tuple[str, str]:
         floor = output.floor.get(effect.name)
         if floor is not None and floor <= FLOOR_SHARE.value * max(nfv, floor):
             preference = (
-                " The preference is in the trained weights, as it must be where left and right "
-                "have a meaning."
+                " What preference there is, training taught, as it should where left and right "
+                "differ in meaning."
             )
+            taught = first.cause not in HIDING and not learned(case, output, effect)
             despite = f", although at the border {windows}" if windows else ""
             return CLEARED, (
-                "The architecture does not prefer a direction: in a copy with every kernel made "
+                "The architecture hardly prefers a direction: in a copy with every kernel made "
                 f"symmetric, inputs {words_of(effect.name)} change the output {amount(floor)} "
-                f"times as much as other inputs do{despite}; with the trained kernels, {nfv:.2g} "
-                f"times.{preference * (not learned(case, output, effect))} {_symmetry(case)}"
+                f"times as much as other inputs do{despite}; with the kernels as they are, "
+                f"{nfv:.2g} times.{preference * taught} {_symmetry(case)}"
             )
         if learned(case, output, effect):
+            alike = treated_alike(output, effect, nfv)
             despite = f", although at the border {windows}" if windows else ""
             return CLEARED, (
-                f"{treated_alike(nfv).capitalize()}, so the filters prefer no side{despite}. "
+                f"{alike[:1].upper()}{alike[1:]}, so the filters prefer no side{despite}. "
                 f"{_symmetry(case)}"
             )
     profile = case.facts.measurements.profile if case.facts.measurements else None
@@ -203,7 +203,7 @@ def _score(kernel: KernelSymmetry) -> float | None:
     return next((kernel.score[name] for name in ("H", "flip", "x2") if name in kernel.score), None)
 
 
-def _restoration(case: Case, first: Cause, odds: DiagnosisOdds) -> tuple[str, str]:
+def _restoration(case: Case, first: Cause) -> tuple[str, str]:
     """Was the saved model restored correctly?"""
     if first.cause in RESTORE_CAUSES:
         measured = case.behaviour.batchnorm if case.behaviour else ()
@@ -236,8 +236,10 @@ def _restoration(case: Case, first: Cause, odds: DiagnosisOdds) -> tuple[str, st
     if case.batchnorm:
         lost = sum(state.statistics_initial for state in case.batchnorm)
         said.append(
-            f"{len(case.batchnorm) - lost} of {len(case.batchnorm)} batch normalisation layers "
-            "have trained statistics."
+            of_all(
+                *(len(case.batchnorm) - lost, len(case.batchnorm), "batch normalisation layer"),
+                *("has trained statistics.", "have trained statistics."),
+            )
         )
     fits: list[Json] = [f.misfit for f in case.behaviour.batchnorm] if case.behaviour else []
     if fits and case.images and case.misfit is None:
@@ -250,9 +252,6 @@ def _restoration(case: Case, first: Cause, odds: DiagnosisOdds) -> tuple[str, st
             "Only inputs that the model recognises show whether each weight is in the right layer."
         )
         return OPEN, " ".join(said)
-    left = next((row.probability for row in odds.causes if row.cause == "misplaced"), 0.0)
-    if left >= LEFT:
-        said.append(f"The odds leave {percent(left)} for weights out of place.")
     state = CLEARED if tested or proof is not None else OPEN
     return state, " ".join(said)
 

@@ -87,7 +87,8 @@ _FROM_UNIT = {
 
 def words_of(name: str) -> str:
     """What is done to inputs, as in `mirrored left-right and divided by 255`."""
-    return " and ".join(map(_words, name.split(JOIN)))
+    *others, last = map(_words, name.split(JOIN))
+    return f"{', '.join(others)}{',' * (len(others) > 1)}{' and ' * bool(others)}{last}"
 
 
 def _words(part: str) -> str:

@@ -8,7 +8,7 @@ normalised together. What is reported is how often such a probability was right 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 
 from msgspec import Struct
 from numpy import interp
@@ -93,6 +93,19 @@ def posterior(features: Mapping[str, float], table: OddsTable) -> Posterior:
         alone={name: math.exp(each - top) / total for name, each in alone.items()},
         pairs={names: math.exp(each - top) / total for names, each in pairs.items()},
         shifts=shifts,
+    )
+
+
+def without(found: Posterior, names: Set[str]) -> Posterior:
+    """The probabilities, given that none of some causes is present."""
+    alone = {name: p for name, p in found.alone.items() if name not in names}
+    pairs = {pair: p for pair, p in found.pairs.items() if not names & {*pair}}
+    total = found.sound + sum(alone.values()) + sum(pairs.values())
+    return Posterior(
+        found.sound / total,
+        {name: p / total for name, p in alone.items()},
+        {pair: p / total for pair, p in pairs.items()},
+        found.shifts,
     )
 
 

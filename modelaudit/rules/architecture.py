@@ -32,7 +32,8 @@ def _uneven_grid(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if not profile.grids:
         raise NotApplicable("no windowed layer could be traced back to the input")
     for grid in profile.grids:
-        axes = [AXES[i] for i, even in enumerate(grid.symmetric) if not even]
+        names = AXES if len(grid.symmetric) > 1 else ("its length",)
+        axes = [names[i] for i, even in enumerate(grid.symmetric) if not even]
         if axes:
             yield rule.finding(
                 f"{grid.route} ({grid.class_name}, window {list(grid.kernel)}, stride "

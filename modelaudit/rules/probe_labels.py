@@ -18,8 +18,9 @@ from modelaudit.formats.keras.compiled_losses import (
     named_outputs,
 )
 from modelaudit.layer_classes import Trait, has
+from modelaudit.measures.architecture.modality_words import Modality
 from modelaudit.rules import examples_behaviour
-from modelaudit.rules.grammar import counted
+from modelaudit.rules.grammar import of_all
 from modelaudit.rules.label_reach import (
     impossible_labels,
     labels_and_output,
@@ -121,11 +122,14 @@ def _uninformative(rule: Rule, facts: Facts) -> Iterator[Finding]:
             key="inputs",
         )
         return
-    if columns.constant:
+    # Texts are padded, and each position has the weights of all others.
+    if columns.constant and facts.modality.kind != Modality.TEXT:
         yield rule.finding(
-            f"{columns.constant} of {counted(columns.columns, 'column', 'columns')} of the inputs "
-            "have one value in all rows: if it was so in training, the model learnt nothing from "
-            "them.",
+            of_all(
+                *(columns.constant, columns.columns, "column"),
+                *("of the inputs has", "of the inputs have"),
+            )
+            + " one value in all rows: if it was so in training, the model learnt nothing there.",
             evidence={"measured": columns.constant, "unit": "constant columns", "n": inputs.n},
             severity=Severity.LOW,
             key="columns",

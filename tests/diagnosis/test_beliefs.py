@@ -253,3 +253,16 @@ def test_statistics_that_training_may_have_used_are_no_evidence_of_a_loss():
     shown = diagnose(known, run_rules(CATALOGUE, known))
     assert shown.causes[0].cause == "bn-statistics-lost"
     assert features(Case(known, ()), NOTHING)["norms_lost"] == 0.5
+
+
+@pytest.mark.parametrize(("fresh", "second"), [("dense", False), ("conv", True)])
+def test_a_last_layer_at_initial_values_has_no_order_of_the_classes(fresh, second):
+    """It makes one up: some order always fits labels better than the one as given."""
+    kernels = [initial(name, "fresh" if name == fresh else "trained") for name in ("conv", "dense")]
+    seen = labelled(behaviour(output(accuracy={"e": 0.1, "H": 0.12}, numbering=renumbered(0.7))))
+    found = diagnosed(seen, measurements(*kernels))
+    named = {each.cause for each in found.causes}
+    likely = {row.cause for row in found.odds.causes if row.probability > 0.5}
+    assert "partial-restore" in named
+    assert ("labels-renumbered" in named) == second
+    assert ("numbering" in likely) == second

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelaudit.odds.posterior import SOUND, calibrated, posterior
+from modelaudit.odds.posterior import SOUND, calibrated, posterior, without
 from modelaudit.odds.table import Bins, CauseOdds, Knot, OddsTable, PairOdds, shipped_table
 from modelaudit.structs import replace
 from modelaudit.thresholds.answers import SURE_FAULT
@@ -135,3 +135,13 @@ def test_between_two_knots_a_belief_is_linear():
     assert calibrated(0.4, knots) == (pytest.approx(0.3), (pytest.approx(0.2), pytest.approx(0.5)))
     assert calibrated(0.9, knots) == (0.5, (0.4, 0.8))
     assert calibrated(0.4, ()) == (0.4, None)
+
+
+def test_what_is_left_without_a_cause_keeps_its_proportions():
+    """As if Bayes' rule had been told with a prior of nothing for that cause."""
+    pair = PairOdds(("a", "b"), 0.05)
+    made = table(cause("a", 0.2, x=(-0.5, 1.0)), cause("b", 0.1, x=(0.3, 0.7)), pairs=(pair,))
+    found, left = posterior({"x": 1.5}, made), without(posterior({"x": 1.5}, made), {"b"})
+    assert left.any_of({"b"}) == 0
+    assert left.sound + left.any_of({"a"}) == pytest.approx(1)
+    assert left.alone["a"] / left.sound == pytest.approx(found.alone["a"] / found.sound)

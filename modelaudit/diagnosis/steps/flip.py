@@ -24,6 +24,7 @@ from modelaudit.thresholds.flips import (
 
 BOTH = "horizontal_and_vertical"  # Keras's default mode of RandomFlip
 # What an output does if it changes with the flip in a regular way.
+OF_MORE_KINDS = "{} of more kinds: most of those given get one prediction, or have one label"
 MOVES = {
     "odd": "changes sign",
     "swap": "swaps classes",
@@ -223,11 +224,12 @@ def learned_invariance(case: Case) -> StepResult:
     return CauseFound(evidence, where=output.name, transform=effect.name)
 
 
-def treated_alike(nfv: float) -> str:
+def treated_alike(output: OutputBehaviour, effect: TransformEffect, nfv: float) -> str:
     """Why flips are no matter, of an output that `learned` says is treated alike."""
     if nfv < SENSITIVE.value:
+        how = f", but for that it {MOVES[effect.action]}," if effect.action in MOVES else ""
         much = f"{amount(nfv)} times as much as under another input"
-        return f"the output hardly changes under the flip ({much})"
+        return f"the output {output.name}{how} hardly changes under the flip ({much})"
     return "flipped inputs are recognised as well as the others, although single outputs change"
 
 
@@ -263,9 +265,9 @@ def sensitive_architecture(case: Case) -> StepResult:
         return found
     output, effect, nfv = found
     if learned(case, output, effect):
-        return CauseExcluded(treated_alike(nfv))
+        return CauseExcluded(treated_alike(output, effect, nfv))
     if not _diverse(case):
-        return CauseUnknown(case.wanted)
+        return CauseUnknown(OF_MORE_KINDS.format(case.words.many))
     floor = output.floor.get(effect.name)
     if floor is None:
         return CauseUnknown("a model whose kernels can be found and made symmetric in a copy")
@@ -277,8 +279,8 @@ def sensitive_architecture(case: Case) -> StepResult:
             f"{amount(floor)}, compared with {nfv:.2g} for the model itself{where}"
         )
     text = (
-        f"With every kernel made symmetric in a copy, the output still changes by {floor:.2g}: "
-        f"more than half of the {nfv:.2g} for the model itself."
+        "With every kernel made symmetric in a copy, the flip still changes the output "
+        f"{floor:.2g} times as much as another input does; in the model itself, {nfv:.2g} times."
     )
     return CauseFound(
         (
@@ -299,9 +301,9 @@ def sensitive_data(case: Case) -> StepResult:
     output, effect, nfv = found
     verdict = learned(case, output, effect)
     if verdict:
-        return CauseExcluded(treated_alike(nfv))
+        return CauseExcluded(treated_alike(output, effect, nfv))
     if not _diverse(case):
-        return CauseUnknown(case.wanted)
+        return CauseUnknown(OF_MORE_KINDS.format(case.words.many))
     evidence = [_evidence(effect, output, LEARNED.value)]
     floor = output.floor.get(effect.name)
     if floor is not None and floor <= FLOOR_SHARE.value * nfv:

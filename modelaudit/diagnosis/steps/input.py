@@ -72,7 +72,9 @@ def orientation_mismatch(case: Case) -> StepResult:
         labelled = better_by_labels(output)
         if labelled and not parts(labelled.name)[0]:
             values = words_of(labelled.name)
-            return CauseUnknown(f"another run with the images {values}, as your labels prefer them")
+            return CauseUnknown(
+                f"another run with the images {values}, which fit your labels better"
+            )
         names = _same_scale(labelled) if labelled else informed_orientations(output)
         if not names or (labelled is None and labels_contradict(output, names[0])):
             continue
@@ -171,7 +173,8 @@ def _labelled_evidence(output: OutputBehaviour, found: BetterInputs | None) -> t
     )
     domain = parts(found.name)[1]
     others = [each for each in found.also if parts(each)[1] != domain]
-    alike = f"Your labels do not tell this from inputs {', '.join(map(words_of, others[:ALSO]))}"
+    alike = "Your labels do not tell this from inputs "
+    alike += ", or from inputs ".join(map(words_of, others[:ALSO]))
     more = f" and {len(others) - ALSO} other forms" if len(others) > ALSO else ""
     return (
         Evidence(score_text(found, output.numbering), "", found.score, found.given, found.n),

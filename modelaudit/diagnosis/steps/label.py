@@ -16,7 +16,7 @@ from modelaudit.diagnosis.case import (
     times_in_words,
 )
 from modelaudit.diagnosis.model import CauseExcluded, CauseFound, CauseUnknown, StepResult
-from modelaudit.diagnosis.steps.weight import LISTED
+from modelaudit.diagnosis.steps.weight import LISTED, untouched_head
 from modelaudit.measures.behaviour.numbering import PATTERNS
 from modelaudit.measures.input_corrections import words_of
 from modelaudit.thresholds.answers import CHANCE_P, NUMBERING_ODDS, SCORE_GAIN, UNINFORMED
@@ -30,6 +30,8 @@ def labels_renumbered(case: Case) -> StepResult:
     judged = [o for o in case.outputs if "e" in o.accuracy]
     if seen is None or not judged or not case.images:
         return CauseExcluded("there are no labels that could be numbered differently")
+    if untouched_head(case):
+        return CauseUnknown(f"trained values in {untouched_head(case)}, the last layer")
     for output in judged:
         given, other = output.accuracy["e"], output.numbering
         if (
@@ -101,6 +103,13 @@ def unlearned(case: Case) -> bool:
         return False
     wrong = not case.one_class and any(map(mostly_wrong, case.outputs))
     return case.collapsed is not None or wrong
+
+
+def restored(output: OutputBehaviour) -> bool:
+    """Whether labels are met in another form of the inputs, not just less badly."""
+    found = better_by_labels(output)
+    least = UNINFORMED.value if output.accuracy else 0.0
+    return found is not None and found.score >= least
 
 
 def never_predicted(output: OutputBehaviour) -> tuple[Evidence, ...]:

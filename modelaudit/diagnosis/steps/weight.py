@@ -14,6 +14,7 @@ from modelaudit.rules.absent_values import variables_without_values
 from modelaudit.rules.grammar import counted, every, of_all
 from modelaudit.rules.initial_explained import BY_TRAINING, NO_GRADIENT
 from modelaudit.rules.initial_values import left_initial, never_trained
+from modelaudit.rules.network_heads import output_heads, saved_graph
 from modelaudit.rules.training_reach import hardly_moved
 from modelaudit.terminal_text import first_of
 from modelaudit.thresholds.weights import SMALL
@@ -159,6 +160,18 @@ def partial_restore(case: Case) -> StepResult:
         against=tuple(against if by_training else against + explained),
         cause="untrained-layers" if by_training else "",
     )
+
+
+def untouched_head(case: Case) -> str:
+    """Route of the layer behind the only output, if it is at its initial values; or empty.
+
+    It gives trained features to classes at random, as another order of the classes would.
+    """
+    if len(case.outputs) != 1 or case.facts.artifact.architecture is None:
+        return ""
+    found = left_initial(case.facts.artifact, case.measured, case.batchnorm)
+    heads = {head.weights.route for head in output_heads(saved_graph(case.facts))}
+    return next((x.kernel.route for x in found if x.kernel.route in heads), "")
 
 
 def statistics_lost(case: Case) -> StepResult:

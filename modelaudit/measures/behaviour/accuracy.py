@@ -228,7 +228,7 @@ def fit_scores(values: NDArray[np.floating], y: NDArray[np.generic]) -> NDArray[
         return None
     target = _as_output(values, y)
     assert target is not None
-    squares = (values.astype(np.float64) - target) ** 2
+    squares = (_probable(values, target) - target) ** 2
     each = squares.reshape(len(values), -1).mean(axis=1)
     return np.asarray(-np.log(each + target.var() / NEARLY), dtype=np.float64)
 
@@ -238,7 +238,8 @@ def explained_variance(values: NDArray[np.floating], y: NDArray[np.generic]) -> 
 
     Targets have the shape of the outputs, possibly without a channel axis of size 1, or are a map
     of class indices for outputs with one channel per class. None for other shapes, or if all
-    targets are equal.
+    targets are equal. Outputs for targets that are all 0 or 1 may be scores before a sigmoid or a
+    softmax.
     """
     target = _as_output(values, y)
     if target is None:
@@ -246,7 +247,22 @@ def explained_variance(values: NDArray[np.floating], y: NDArray[np.generic]) -> 
     total = float(((target - target.mean(axis=0)) ** 2).sum())
     if total <= 0:
         return None
-    return 1.0 - float(((values.astype(np.float64) - target) ** 2).sum()) / total
+    return 1.0 - float(((_probable(values, target) - target) ** 2).sum()) / total
+
+
+def _probable(values: NDArray[np.floating], target: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The outputs, or the probabilities whose scores they are if those are nearer to 0 and 1."""
+    given = values.astype(np.float64)
+    binary = bool(((target == 0) | (target == 1)).all())
+    if not binary or (given.min() >= 0 and given.max() <= 1):
+        return given
+    exclusive = target.ndim > 1 and target.shape[-1] > 1 and bool((target.sum(axis=-1) == 1).all())
+    if exclusive:
+        powers = np.exp(given - given.max(axis=-1, keepdims=True))
+        own = powers / powers.sum(axis=-1, keepdims=True)
+    else:
+        own = 0.5 * (1 + np.tanh(given / 2))
+    return min(given, own, key=lambda each: float(((each - target) ** 2).sum()))
 
 
 def _as_output(values: NDArray[np.floating], y: NDArray[np.generic]) -> NDArray[np.float64] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 from msgspec import Struct, field
@@ -22,6 +22,7 @@ from modelaudit.measures.behaviour.accuracy import (
     label_scores,
 )
 from modelaudit.measures.behaviour.numbering import Numbering, other_numbering
+from modelaudit.measures.behaviour.outputs import median_margin
 from modelaudit.measures.behaviour.paired import (
     adjusted_p,
     as_good,
@@ -33,7 +34,14 @@ from modelaudit.measures.value_transforms import JOIN, SWAPS, changes
 from modelaudit.probe.study.runner import Array
 from modelaudit.settings import TRANSFORMS
 from modelaudit.structs import replace
-from modelaudit.thresholds.answers import CHANCE_P, FAULTY_ODDS, FURTHER_ODDS, NUMBERING_ODDS
+from modelaudit.thresholds.answers import (
+    CHANCE_P,
+    FAULTY_ODDS,
+    FURTHER_ODDS,
+    MARGIN,
+    NUMBERING_ODDS,
+    SAME_SCORE,
+)
 
 ORDERED = 100  # classes of which the order is kept
 Scores = Mapping[str, NDArray[np.float64]]  # of each input (n,), by variant
@@ -74,7 +82,8 @@ def score_variants(
         known = {key: label_likelihoods(outputs[key], kind, y, meant) for key in rows}
         told = {key: float(each.sum()) for key, each in known.items() if each is not None}
         shares = {key: accuracy(outputs[key], kind, y, meant) or 0.0 for key in rows}
-        better = _better(rows, told, "accuracy", shares)
+        margins = {key: median_margin(outputs[key], kind) or 0.0 for key in rows}
+        better = _better(rows, told, "accuracy", shares, margins)
         return LabelledScores(
             accuracy={key: accuracy(outputs[key], kind, y) or 0.0 for key in rows},
             better=better and _against_constant(better, outputs, kind, y, meant, told["e"]),
@@ -99,7 +108,7 @@ def score_variants(
         return LabelledScores(fit=fit)
     # Of heavy-tailed errors. It cannot be normalised, so that it chooses but gives no odds.
     told = {name: float(each.sum()) / 2 for name, each in rows.items()}
-    return LabelledScores(fit=fit, better=_better(rows, told, "R2", fit), worse_p=_worse(rows))
+    return LabelledScores(fit=fit, better=_better(rows, told, "R2", fit, {}), worse_p=_worse(rows))
 
 
 def score_of(values: Array, kind: str, y: Array | None) -> float | None:
@@ -143,18 +152,34 @@ def _aligned(values: Array, kind: str, y: Array, move: Transform | None) -> Arra
 
 
 def _better(
-    rows: Scores, told: Mapping[str, float], measure: str, scores: Mapping[str, float]
+    rows: Scores,
+    told: Mapping[str, float],
+    measure: str,
+    scores: Mapping[str, float],
+    margins: Mapping[str, float],
 ) -> BetterInputs | None:
     """The likeliest other form, if any other scores better than the inputs as given.
 
-    A single change is tested among single changes as well: they are fewer and likelier than
-    combinations, whose number would hide it.
+    A form that makes the model surer than training does gives way to one that is as good and does
+    not: without normalisation, values that are too large leave the answers as they are. A single
+    change is tested among single changes as well: they are fewer and likelier than combinations,
+    whose number would hide it.
     """
     found = best_variant(rows, np.random.default_rng(0))
     if found is None:
         return None
     odds = form_odds(told)
-    name = max(odds, key=lambda each: (odds[each], -changes(each)))
+
+    def likeliest(names: Iterable[str]) -> str:
+        return max(names, key=lambda each: (odds[each], -changes(each)), default="")
+
+    def usual(each: str) -> bool:
+        return margins.get(each, 0.0) <= MARGIN.value
+
+    name = likeliest(odds)
+    if not usual(name):
+        least = scores[name] - SAME_SCORE.value
+        name = likeliest(each for each in odds if usual(each) and scores[each] >= least) or name
     p = found.p if name == found.name else adjusted_p(rows, name, np.random.default_rng(0))
     if JOIN not in name:
         alone = {key: each for key, each in rows.items() if JOIN not in key}
@@ -168,7 +193,7 @@ def _better(
         p=p,
         tried=len(rows) - 1,
         n=len(rows["e"]),
-        also=tuple(each for each in names[1:] if changes(each) <= changes(name)),
+        also=tuple(each for each in names[1:] if changes(each) <= changes(name) and usual(each)),
         odds=odds[name] if measure == "accuracy" else None,
     )
 

@@ -93,7 +93,11 @@ def test_orientations_with_equal_accuracy_are_named_the_simplest_first():
 
 @pytest.mark.parametrize(
     ("also", "words"),
-    [((), None), (("V",), "mirrored up-down"), (("/255", "V"), "divided by 255, mirrored up-down")],
+    [
+        ((), None),
+        (("V",), "mirrored up-down"),
+        (("/255", "V"), "divided by 255, or from inputs mirrored up-down"),
+    ],
 )
 def test_other_forms_that_labels_do_not_tell_apart_are_named(also, words):
     better = BetterInputs("standardised", "accuracy", 0.1, 0.8, 1e-6, 30, 64, also=also)
@@ -242,3 +246,14 @@ def test_statistics_before_an_untouched_layer_show_other_values_beside_it(order,
         assert found.causes[1].transform == "/255"
         assert found.causes[1].belief is None
         assert "not the only fault" in found.answer
+
+
+def test_two_differences_that_one_form_undoes_are_undone_once():
+    """The code of the second would undo the first again."""
+    name = "V + BGR"
+    better = BetterInputs(name, "accuracy", 0.1, 0.9, 1e-6, 30, 128, odds=50.0)
+    seen = labelled(behaviour(output(accuracy={"e": 0.1, name: 0.9}, better=better)))
+    first, second, *_ = diagnosed(seen).causes
+    assert {first.cause, second.cause} == {"orientation-mismatch", "input-domain"}
+    assert [step.code.count("images[") for step in first.next_steps if "::-1" in step.code] == [2]
+    assert [step.code for step in second.next_steps] == [""]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.special import softmax
+from scipy.special import expit, softmax
 from scipy.stats import hypergeom
 
-from modelaudit.measures.behaviour.accuracy import chance_p, label_scores
+from modelaudit.measures.behaviour.accuracy import chance_p, explained_variance, label_scores
 from modelaudit.measures.behaviour.paired import p_better
 
 RNG = np.random.default_rng(0)
@@ -64,3 +64,21 @@ def test_scores_show_of_two_wrong_answers_which_is_closer() -> None:
     given, other = (label_scores(each, "softmax", labels) for each in (outputs, nearer))
     assert p_better(given, other) < 1e-6
     assert label_scores(outputs, "softmax", labels + 10).max() <= given.max()  # no such class
+
+
+def test_scores_of_masks_and_labels_are_met_as_probabilities() -> None:
+    """R2 of the probabilities that a sigmoid or a softmax makes of them; of others, as they are."""
+    mask = RNG.integers(0, 2, (16, 4, 4, 1))
+    scores = 6.0 * mask - 3 + RNG.normal(size=mask.shape)
+    expected = 1 - ((expit(scores) - mask) ** 2).sum() / ((mask - mask.mean(axis=0)) ** 2).sum()
+    assert explained_variance(scores, mask) == pytest.approx(expected)
+    classes = RNG.integers(0, 3, (16, 4, 4))
+    one_hot = np.eye(3)[classes]
+    scores = 5.0 * one_hot + RNG.normal(size=one_hot.shape)
+    left = ((softmax(scores, axis=-1) - one_hot) ** 2).sum()
+    expected = 1 - left / ((one_hot - one_hot.mean(axis=0)) ** 2).sum()
+    assert explained_variance(scores, classes) == pytest.approx(expected)
+    # A regression trained on 0 and 1 strays a little beyond them.
+    plain = mask + 0.1 * RNG.normal(size=mask.shape)
+    expected = 1 - ((plain - mask) ** 2).sum() / ((mask - mask.mean(axis=0)) ** 2).sum()
+    assert explained_variance(plain, mask) == pytest.approx(expected)

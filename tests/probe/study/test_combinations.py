@@ -211,3 +211,17 @@ def test_few_errors_near_zero_decide_no_more_than_others(lucky) -> None:
     gain = fit_scores(other, y) - fit_scores(given, y)
     assert np.abs(gain).max() < 5
     assert p_better(fit_scores(given, y), fit_scores(other, y)) > 0.001
+
+
+def test_a_form_that_makes_the_model_surer_than_training_does_gives_way():
+    """Without normalisation, 255 times larger values leave each answer as it is."""
+    labels = np.arange(64) % 10
+    sure = np.where(np.eye(10)[labels] > 0, 6.0, 0.0)
+    tried = {"e": np.roll(sure, 1, 1), "V": sure, "V + *255": 255 * sure}
+    tried["V"] = np.where(np.arange(64)[:, None] == 0, np.roll(sure, 1, 1), sure)  # one is wrong
+    found = score_variants(tried, "logits", labels, {}).better
+    assert found is not None and (found.name, found.also) == ("V", ())
+    # A network that is as sure in every form is no reason against one of them.
+    alone = {"e": tried["e"], "V + *255": 255 * sure}
+    found = score_variants(alone, "logits", labels, {}).better
+    assert found is not None and found.name == "V + *255"
