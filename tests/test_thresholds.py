@@ -25,7 +25,6 @@ OTHERS = {
     "modelaudit.diagnosis.beliefs": {1.2},  # the smallest factor that is shown
     "modelaudit.diagnosis.measured": {1e-12, 0.05},  # underflow, and what steadies a quotient
     "modelaudit.diagnosis.odds_text": {0.01, 0.99},  # how numbers are shown
-    "modelaudit.diagnosis.suspects": {0.05},  # the smallest probability that is told
     "modelaudit.measures.behaviour.equivariance": {1e-12},
     "modelaudit.measures.behaviour.information_gain": {0.1, 0.3, 1e-30},  # references, underflow
     "modelaudit.measures.behaviour.outputs": {1e-12},
