@@ -21,6 +21,7 @@ _LIMIT = "a limit of 0"
 _SHARES = "a mean of all shares of a softmax"
 _CATEGORY = "one bin for all values"
 _OF_A_BATCH = "over the inputs of a batch"
+_RESIZES = Trait.PADDING | Trait.UPSAMPLING | Trait.RESIZING | Trait.AUGMENTATION
 
 
 def constant_reason(graph: LayerGraph, layer: Layer) -> str:
@@ -61,10 +62,16 @@ def _averages_shares(graph: LayerGraph, layer: Layer) -> bool:
     """Whether it gives the mean of all results of one softmax for each input."""
     if not has(layer.class_name, Trait.LINEAR) or _size(layer) != 1:
         return False
-    before = [*graph.only_sources(layer.route, lambda x: has(x.class_name, Trait.KEEPS_RANGE))]
+    before = [*graph.only_sources(layer.route, _passes_all)]
     last = before[-1] if before else None
-    shares = last is not None and not last.custom and activation_of(last) in {"softmax"}
+    shares = last is not None and not last.custom and activation_of(last) == "softmax"
     return last is not None and shares and len(last.output_shape or ()) == 2
+
+
+def _passes_all(layer: Layer) -> bool:
+    """Whether it passes every value on, unlike one that crops or interpolates."""
+    changes = has(layer.class_name, _RESIZES)
+    return has(layer.class_name, Trait.KEEPS_RANGE) and not changes and not layer.custom
 
 
 def _size(layer: Layer) -> int:

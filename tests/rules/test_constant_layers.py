@@ -37,12 +37,14 @@ def networks(k):
         x = layers.Flatten()(given)
         return dense(2)(dense(4, "relu")(layer(dense(1)(x))))
 
-    def shares(width):
-        """Means over 8 shares, each of all that a softmax gives, or of a half of it."""
+    def shares(width, cropped=0):
+        """Means over 8 shares, each of all that a softmax gives, or of a part of it."""
 
         def means(x):
             x = layers.Softmax()(dense(width)(x))
-            return layers.GlobalAveragePooling1D()(layers.Reshape((8, width // 8))(x))
+            x = layers.Reshape((8, width // 8))(x)
+            x = layers.Cropping1D((cropped, 0))(x) if cropped else x
+            return layers.GlobalAveragePooling1D()(x)
 
         return means
 
@@ -61,6 +63,7 @@ def networks(k):
         (outputs, through(layers.ReLU(max_value=0.0))),
         (outputs, through(shares(8))),
         ([], through(shares(16))),
+        ([], through(shares(8, cropped=1))),  # such as a class of the background
         (outputs, categories(layers.Hashing(1))),
         ([], categories(layers.Hashing(9))),
         ([], through(layers.BatchNormalization())),
