@@ -6,6 +6,11 @@ import math
 
 from modelaudit.audit_types.behaviour import OutputBehaviour
 from modelaudit.audit_types.probe_data import ProbeInputs, TargetSummary
+from modelaudit.formats.keras.compiled_losses import (
+    CROSS_ENTROPIES,
+    compiled_losses,
+    named_outputs,
+)
 from modelaudit.measures.architecture.layer_graph import layer_graph
 from modelaudit.rules.model import Facts, NotApplicable, NotRelevant
 from modelaudit.rules.network_heads import NetworkHead, output_heads
@@ -59,8 +64,13 @@ def impossible_labels(facts: Facts) -> tuple[str, bool] | None:
     if per_input and units > 1 and targets.form == "classes" and output.kind in _CLASSES:
         if targets.maximum < units:
             return None
-        numbered = f"{units} classes, numbered from 0 to {units - 1}"
-        return f"The labels go up to {targets.maximum:.0f}, but {output.name} has {numbered}", True
+        scores = output.kind == "softmax" or _compares_classes(facts)
+        what = "classes" if scores else "outputs. If these are scores of classes, they are"
+        numbered = f"{units} {what} numbered from 0 to {units - 1}"
+        return (
+            f"The labels go up to {targets.maximum:.0f}, but {output.name} has {numbered}",
+            scores,
+        )
     one_hot = targets.form == "one-hot" and output.kind == "softmax"
     if per_input and one_hot and targets.width != units:
         return f"The labels have {targets.width} classes, but {output.name} has {units}", True
@@ -74,6 +84,14 @@ def impossible_labels(facts: Facts) -> tuple[str, bool] | None:
     given = f"between {targets.minimum:.4g} and {targets.maximum:.4g}"
     mostly = targets.low < low or targets.high > high
     return f"The labels are {given}, but {output.name} is always {span}", mostly
+
+
+def _compares_classes(facts: Facts) -> bool:
+    """Whether the compiled loss says so; linear outputs can also be quantiles of a whole number."""
+    architecture = facts.artifact.architecture
+    names = named_outputs(architecture) if architecture else ("",)
+    losses = compiled_losses(facts.artifact.training, names)
+    return any(loss is not None and loss.name in CROSS_ENTROPIES for loss in losses)
 
 
 def _span(facts: Facts, output: OutputBehaviour) -> tuple[float, float]:

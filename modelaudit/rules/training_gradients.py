@@ -127,8 +127,7 @@ def _stopped(rule: Rule, facts: Facts, measured: Measurements) -> Iterator[Findi
     yield rule.finding(
         f"No gradient {when} {names}. Of the {len(moments):,} trained weights, "
         f"{counted(rest, 'receives', 'receive')} one still."
-        + " No kernel does: at the end, training moved only what is the same for every input."
-        * (silent == weighed)
+        + " No kernel does: at the end, training moved biases alone." * (silent == weighed)
         + (
             f" {behind.route}, behind them, still learns: they may be saturated, or were kept as they "
             "are on purpose."

@@ -13,7 +13,7 @@ from modelaudit.rules.engine import run_rules
 from modelaudit.rules.probe_labels import InputColumns, _columns, _labelled
 from modelaudit.structs import replace
 
-KINDS = {"softmax": "softmax", "sigmoid": "sigmoid"}
+KINDS = {"softmax": "softmax", "sigmoid": "sigmoid", "scores": "logits"}
 
 
 def findings(facts):
@@ -49,6 +49,8 @@ DIGITS = np.arange(100) % 10
         (DIGITS, 10, "softmax", SPARSE, []),
         (DIGITS + 1, 10, "softmax", SPARSE, [("MA609", "high")]),
         (np.eye(12)[DIGITS], 10, "softmax", ONE_HOT, [("MA609", "high")]),
+        (DIGITS, 3, "scores", SPARSE, [("MA609", "high")]),
+        (DIGITS, 3, "scores", "pinball", [("MA609", "medium")]),  # quantiles of whole numbers
         (np.eye(10)[DIGITS], 10, "softmax", ONE_HOT, []),
         # The form of your labels says nothing about those of training.
         (np.eye(10)[DIGITS], 10, "softmax", SPARSE, []),
