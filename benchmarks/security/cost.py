@@ -1,21 +1,25 @@
 """Cost of the security checks: CPU time of a static scan with and without them.
 
 "Without" omits the rules of the security family and the checks that run before a parser: of heaps
-in HDF5, and of nesting in JSON. Scans with and without alternate in one process
-on the same models; each result is the minimum of several rounds.
+in HDF5, and of nesting in JSON. Each model is scanned with and without in turn, in one process, and
+which is first changes each time. Each pair of scans of all models gives a ratio, so that a machine
+that is slower for a while slows both sides; the result is the median, with its 95 % interval.
 
 The second part reads one large file of plain weights twice: with modelaudit, and with h5py and
 numpy only for the same facts (SHA-256, minimum, maximum, mean and deviation of every tensor).
 
-    python -m benchmarks.security.cost
+Exits with 1 if security adds more than the limit to small models, or reading the large file takes
+longer than the libraries.
+
+    python -m benchmarks.security.cost [PAIRS]
 """
 
 from __future__ import annotations
 
 import hashlib
+import resource
 import sys
 import tempfile
-import time
 from contextlib import ExitStack
 from pathlib import Path
 from unittest import mock
@@ -23,11 +27,13 @@ from unittest import mock
 import h5py
 import numpy as np
 
+from benchmarks.paired import interval
 from modelaudit import pipeline
 from modelaudit.formats.hdf5 import contents
 from modelaudit.formats.hdf5.heaps import Heaps
 from modelaudit.formats.io import bounded
 from modelaudit.formats.reader import read
+from modelaudit.rules import kept
 from modelaudit.rules.catalogue import CATALOGUE
 from modelaudit.rules.model import Family
 from modelaudit.settings import Settings
@@ -39,20 +45,24 @@ MODELS = [
     *(path.parent for path in sorted(SAMPLES.glob("*/saved_model.pb"))),
     SAMPLES / "digits_tf1_checkpoint" / "lenet.ckpt",
 ]
-ROUNDS = 7
+PAIRS = 25
 LARGE = 256 << 20  # bytes
 SHARE = 0.15
 SETTINGS = Settings()
 
 
-def scan(models) -> float:
-    """CPU seconds of a static audit of every model."""
-    start = time.process_time()
-    for path in models:
-        facts = pipeline.static_facts(path, SETTINGS)
-        target = pipeline.AuditTarget(path, path.parent, path.name, "x")
-        pipeline.finish_audit(facts, target, "2026-01-01T00:00:00Z", {})
-    return time.process_time() - start
+def cpu() -> float:
+    """CPU seconds of this process and of its children, in their own code and in the kernel."""
+    used = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(each.ru_utime + each.ru_stime for each in used)
+
+
+def scan(path: Path) -> float:
+    """CPU seconds of a static audit of a model."""
+    start = cpu()
+    target = pipeline.AuditTarget(path, path.parent, path.name, "x")
+    pipeline.audit_model(target, SETTINGS, "2026-01-01T00:00:00Z")
+    return cpu() - start
 
 
 def without_security() -> ExitStack:
@@ -61,6 +71,7 @@ def without_security() -> ExitStack:
     rules = tuple(rule for rule in CATALOGUE if rule.family is not Family.SECURITY)
     for where, name, value in (
         (pipeline, "all_rules", lambda: rules),
+        (kept, "all_rules", lambda: rules),
         (contents, "damaged_heaps", lambda *_: Heaps(None, None)),
         (bounded, "_check_structure", lambda *_: None),
     ):
@@ -68,15 +79,21 @@ def without_security() -> ExitStack:
     return stack
 
 
-def compare(models, rounds: int) -> tuple[float, float]:
-    """Minimum CPU seconds of a scan with and without security."""
-    found: dict[bool, list[float]] = {True: [], False: []}
-    scan(models)  # fills caches
-    for _ in range(rounds):
-        found[True].append(scan(models))
-        with without_security():
-            found[False].append(scan(models))
-    return min(found[True]), min(found[False])
+def compare(title: str, models, pairs: int) -> float:
+    """Print what security adds to a scan, and return the median share."""
+    found: list[tuple[float, float]] = []
+    for number in range(-1, pairs):  # the first fills caches and is not counted
+        taken = [0.0, 0.0]
+        for at, path in enumerate(models):
+            for security in (0, 1) if (number + at) % 2 else (1, 0):
+                with ExitStack() if security else without_security():
+                    taken[security] += scan(path)
+        if number >= 0:
+            found.append((taken[1], taken[0]))
+    share, low, high = interval([on / off - 1 for on, off in found])
+    on, off = (interval(side)[0] for side in zip(*found, strict=True))
+    print(f"{title:<22} {on:7.3f} {off:8.3f} {share:8.1%} ({low:.1%} to {high:.1%})")
+    return share
 
 
 def large_file(path: Path) -> Path:
@@ -94,7 +111,7 @@ def large_file(path: Path) -> Path:
 
 def plain(path: Path) -> float:
     """CPU seconds for the same facts with h5py and numpy only."""
-    start = time.process_time()
+    start = cpu()
     with path.open("rb") as handle:
         hashlib.file_digest(handle, "sha256").hexdigest()
     with h5py.File(path) as file:
@@ -103,33 +120,28 @@ def plain(path: Path) -> float:
             hashlib.sha256(values).hexdigest()
             values.min(), values.max(), values.mean(dtype=np.float64)
             values.std(dtype=np.float64), np.count_nonzero(values), np.isfinite(values).all()
-    return time.process_time() - start
+    return cpu() - start
 
 
 def ours(path: Path) -> float:
-    start = time.process_time()
+    start = cpu()
     assert len(read(path, SETTINGS.limits).tensors) == 8
-    return time.process_time() - start
+    return cpu() - start
 
 
 def main() -> None:
-    on, off = compare(MODELS, ROUNDS)
+    pairs = int(sys.argv[1]) if len(sys.argv) > 1 else PAIRS
+    print(f"{pairs} pairs of static scans, CPU s{'with':>12} {'without':>8}   security adds")
+    share = compare(f"{len(MODELS)} small models", MODELS, pairs)
     with tempfile.TemporaryDirectory() as name:
         path = large_file(Path(name) / "large.h5")
-        large_on, large_off = compare([path], 3)
-        mine = min(ours(path) for _ in range(3))
-        theirs = min(plain(path) for _ in range(3))
-    rows = [
-        (f"{len(MODELS)} small models", on, off),
-        (f"{LARGE >> 20} MiB of weights", large_on, large_off),
-    ]
-    print(f"{'static scan, CPU s':<24} {'with':>8} {'without':>8}   security adds")
-    for title, with_it, without in rows:
-        print(f"{title:<24} {with_it:8.3f} {without:8.3f} {with_it / without - 1:10.1%}")
+        # Weights alone leave a scan the least other work, so that the share of security is largest
+        # and not limited; the limit there is the time of the libraries.
+        compare(f"{LARGE >> 20} MiB of weights", [path], pairs)
+        turns = [(ours(path), plain(path)) for _ in range(5)]
+    mine, theirs = map(min, zip(*turns, strict=True))
     print(f"reading {LARGE >> 20} MiB: {mine:.2f} s, with h5py and numpy only {theirs:.2f} s")
-    # For a file of weights only, a scan has the least other work, so the share of security is
-    # largest and not limited; the limit there is the time of the libraries.
-    sys.exit(on / off - 1 > SHARE or mine > theirs)
+    sys.exit(share > SHARE or mine > theirs)
 
 
 if __name__ == "__main__":

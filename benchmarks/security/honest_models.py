@@ -1,6 +1,6 @@
 """Forty-two benign models: fourteen small Keras networks, each in three formats.
 
-    python -m benchmarks.security.honest_models DIR
+    python -m benchmarks.security.honest_models DIR [NETWORKS]
 
 They contain what scanners tend to report in benign models: loops of recurrent layers, vocabularies,
 random layers, several inputs and outputs, stored statistics. Nothing is trained.
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import sys
+from itertools import islice
 from pathlib import Path
 
 import keras
@@ -78,9 +79,9 @@ def networks():
     }  # fmt: skip
 
 
-def build(folder: Path) -> None:
-    """Write every network as `.keras`, `.h5` and SavedModel."""
-    for name, model in networks().items():
+def build(folder: Path, most: int | None = None) -> None:
+    """Write every network, or the first ones, as `.keras`, `.h5` and SavedModel."""
+    for name, model in islice(networks().items(), most):
         model.save(folder / f"{name}.keras")
         model.save(folder / f"{name}.h5")
         model.export(os.fspath(folder / f"{name}_savedmodel"), verbose=False)
@@ -88,4 +89,4 @@ def build(folder: Path) -> None:
 
 if __name__ == "__main__":
     keras.utils.set_random_seed(1)
-    build(Path(sys.argv[1]))
+    build(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else None)

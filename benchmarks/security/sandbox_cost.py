@@ -1,10 +1,11 @@
 """Cost of the sandbox: the same models loaded with and without it, in turn.
 
 Loads the sample models in three runtimes at once: the default one, one inside bubblewrap (if
-available), and one made for this benchmark whose children restrict nothing. Prints CPU time per
-model, in the child and in the runtime that forks it, and wall-clock time (the minimum over all
-rounds, to exclude other load on the machine). Exits with 1 if the sandbox adds more CPU time than
-the limit.
+available), and one made for this benchmark whose children restrict nothing. In each round, each of
+them loads each model, in changing order. A round gives what the sandbox adds: CPU time per model,
+in the child and in the runtime that forks it. Prints the median of all rounds with its 95 %
+interval, so that rounds on a busy machine weigh no more than others. Exits with 1 if the median is
+above the limit.
 
     python -m benchmarks.security.sandbox_cost [ROUNDS]
 """
@@ -14,13 +15,12 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import statistics
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from benchmarks.paired import interval
 from modelaudit.audit_types.loading import Status
 from modelaudit.facts import Artifact
 from modelaudit.formats.reader import read_artifact
@@ -52,40 +52,24 @@ def unheld_runtime() -> Iterator[runtime.RuntimeHandle]:
 
 
 class Meter:
-    """CPU and wall-clock time of a runtime and its children."""
+    """CPU time of a runtime and its children."""
 
     def __init__(self, handle: runtime.RuntimeHandle, *, held: bool = True) -> None:
         self.handle, self.held = handle, held
-        self.walls: dict[Path, list[float]] = {}
         self._process = process_of(handle)
-        self._ticks = 0.0
 
-    def load(self, artifact: Artifact, *, count: bool) -> None:
-        """Start a child, let it load and describe a model, and end it."""
-        start = time.perf_counter()
+    def load(self, artifact: Artifact) -> float:
+        """Start a child, let it load and describe a model, and end it; its CPU time in ms."""
+        before = self._cpu()
         seen, session = observe.observe(self.handle, artifact, ProbeSettings())
         assert seen.status is Status.LOADED, seen.error
         assert session is not None
         assert (seen.sandbox["seccomp"] is True) == self.held, "wrong child files"
         session.close()
-        if count:
-            took = 1000 * (time.perf_counter() - start)
-            self.walls.setdefault(artifact.root, []).append(took)
-
-    def start(self) -> None:
-        """Start counting CPU time."""
-        self._ticks = self._cpu()
-
-    def cpu(self) -> float:
-        """CPU time per model since `start`, ms."""
-        return 1000 * (self._cpu() - self._ticks) / sum(map(len, self.walls.values()))
-
-    def wall(self) -> float:
-        """Wall-clock time per model, ms: the mean over models of each minimum."""
-        return statistics.mean(min(walls) for walls in self.walls.values())
+        return 1000 * (self._cpu() - before)
 
     def _cpu(self) -> float:
-        """CPU seconds of the runtime and of every child that has ended."""
+        """CPU seconds of the runtime and of every child that has ended, in steps of a tick."""
         fields = Path(f"/proc/{self._process}/stat").read_text().rpartition(")")[2].split()
         return sum(int(field) for field in fields[11:15]) / os.sysconf("SC_CLK_TCK")
 
@@ -114,22 +98,25 @@ def main() -> None:
         if not bubblewrap.unavailable_reason():
             jail = runtime.start_runtime(runtime.installed_runtime(), jail=[SAMPLES])
             meters[JAILED] = Meter(stack.enter_context(jail))
-        for number in range(rounds + 1):  # the first fills caches and is not counted
-            for artifact in artifacts:
-                for meter in meters.values():
-                    meter.load(artifact, count=number > 0)
-            if not number:
-                for meter in meters.values():
-                    meter.start()
-        taken = {kind: (meter.cpu(), meter.wall()) for kind, meter in meters.items()}
-    bare_cpu, bare_wall = taken[BARE]
+        found: dict[str, list[float]] = {kind: [] for kind in meters}
+        for number in range(-1, rounds):  # the first fills caches and is not counted
+            taken = dict.fromkeys(meters, 0.0)
+            for at, artifact in enumerate(artifacts):
+                first = (number + at) % len(meters)
+                kinds = [*meters]
+                for kind in (*kinds[first:], *kinds[:first]):
+                    taken[kind] += meters[kind].load(artifact) / len(artifacts)
+            for kind, each in taken.items() if number >= 0 else ():
+                found[kind].append(each)
     over = False
-    print(f"{rounds} rounds of {len(MODELS)} models; milliseconds per model")
-    for kind, (cpu, wall) in taken.items():
-        line = f"{kind:<8} CPU {cpu:6.1f}   wall {wall:6.1f}"
+    print(f"{rounds} rounds of {len(MODELS)} models; milliseconds of CPU per model (medians)")
+    for kind, values in found.items():
+        line = f"{kind:<8} {interval(values)[0]:6.1f}"
         if kind != BARE:
-            over |= cpu - bare_cpu > LIMIT
-            line += f"   adds {cpu - bare_cpu:5.1f} (limit {LIMIT:g}) and {wall - bare_wall:5.1f}"
+            adds = [on - off for on, off in zip(values, found[BARE], strict=True)]
+            middle, low, high = interval(adds)
+            over |= middle > LIMIT
+            line += f"   adds {middle:5.1f} ({low:.1f} to {high:.1f}; limit {LIMIT:g})"
         print(line)
     sys.exit(over)
 
