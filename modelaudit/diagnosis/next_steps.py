@@ -52,11 +52,15 @@ def next_steps(
     `values` are the smallest and the largest input value, which an inversion swaps.
     """
     flip, ends = found.transform or "H", f"{sum(values):.6g}"
+
+    def named(code: str) -> str:
+        return re.sub(r"\bimages\b", words.many.split()[-1], code)
+
     filled = {
         "origin": ORIGINS.get(parts(flip)[0], OTHER_ORIGIN),
-        "numpy": NUMPY.get(flip, NUMPY["H"]).replace("{ends}", ends),
-        "undo": numpy_of(flip).replace("{ends}", ends),
-        "putin": PUT_IN.get(flip, "").replace("{ends}", ends),
+        "numpy": named(NUMPY.get(flip, NUMPY["H"]).replace("{ends}", ends)),
+        "undo": named(numpy_of(flip).replace("{ends}", ends)),
+        "putin": named(PUT_IN.get(flip, "").replace("{ends}", ends)),
         "words": words_of(flip),
         "reader": BLUE_FIRST * any(each in SWAPS for each in flip.split(JOIN)),
         "many": words.many,
@@ -81,9 +85,6 @@ def next_steps(
     def fill(code: str) -> str:
         return re.sub(r"\{(\w+)\}", lambda found: filled.get(found[1], found[0]), code)
 
-    def named(code: str) -> str:
-        return re.sub(r"\bimages\b", words.many.split()[-1], code)
-
     lacking = {
         "{putin}": flip not in PUT_IN,
         "{order}": not found.order,
@@ -98,5 +99,5 @@ def next_steps(
     if cause == "nondeterministic" and load.exported:
         steps = (*steps, EXPORTED)
     return tuple(
-        NextStep(fill(in_words(step.text, words)), named(fill(step.code))) for step in steps
+        NextStep(fill(in_words(step.text, words)), fill(named(step.code))) for step in steps
     )

@@ -134,3 +134,12 @@ def test_labels_that_are_numbers_get_a_head_for_numbers(head):
     steps = next_steps("labels-outside-output", CauseFound((), head=head), LOAD, IMAGES)
     (code,) = [step.code for step in steps]
     assert code.endswith(head) and ("softmax" in code) is (head == "")
+
+
+def test_only_variables_of_code_are_called_by_the_kind_of_inputs():
+    """Not a directory that has the same name."""
+    load = replace(LOAD, predict='predict = load("images/model.keras")')
+    words = replace(IMAGES, one="time series", many="time series")
+    (first, _) = next_steps("input-domain", CauseFound((), transform="standardised"), load, words)
+    assert 'load("images/model.keras")' in first.code
+    assert "series = (series - series.mean()) / series.std()" in first.code

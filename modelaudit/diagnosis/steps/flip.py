@@ -23,8 +23,8 @@ from modelaudit.thresholds.flips import (
 )
 
 BOTH = "horizontal_and_vertical"  # Keras's default mode of RandomFlip
-# What an output does if it changes with the flip in a regular way.
 OF_MORE_KINDS = "{} of more kinds: most of those given get one prediction, or have one label"
+# What an output does if it changes with the flip in a regular way.
 MOVES = {
     "odd": "changes sign",
     "swap": "swaps classes",
