@@ -96,7 +96,7 @@ SENTENCES = {
         "holds on average only."
     ),
     "dead-units": (
-        "Layer {where} is never active, so the layers after it receive a constant: the output "
+        "Layer '{where}' is never active, so the layers after it receive a constant: the output "
         "cannot depend on the input[[, flipped or not]]."
     ),
     "orientation-mismatch": (
@@ -127,7 +127,8 @@ SENTENCES = {
         "here."
     ),
     "wrong-weights-upstream": (
-        "What reaches {where} does not match the statistics that it learned in training. {meaning}"
+        "What reaches '{where}' does not match the statistics that it learned in training. "
+        "{meaning}"
     ),
     "little-information": (
         "The predictions for these {images} are nearly all the same. Either the {images} are all "

@@ -36,7 +36,7 @@ def direction_text(case: Case) -> str:
     counts = ", ".join(f"{DIRECTIONS[part]} in {count}" for part, count in parts.most_common())
     return (
         f"In {len(leading)} of {len(layers)} spatial kernels, one direction has more energy than "
-        f"in random weights: {counts}. The first is {first.route} "
+        f"in random weights: {counts}. The first is {first.route!r} "
         f"({_times(first.shape[:2])}{sees}): "
         f"{share.share:.0%}, of random weights {share.expected:.0%}."
     )

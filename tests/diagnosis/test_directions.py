@@ -24,8 +24,8 @@ def told(*layers: KernelDirections) -> str:
 def test_directions_are_counted_and_the_first_layer_is_described():
     assert told(layer("a", ""), layer("b", "up-down"), layer("c", "up-down")) == (
         "In 2 of 3 spatial kernels, one direction has more energy than in random weights: changes "
-        "from top to bottom (level edges) in 2. The first is b (3 x 3, sees 7 x 7 pixels): 40%, of "
-        "random weights 25%."
+        "from top to bottom (level edges) in 2. The first is 'b' (3 x 3, sees 7 x 7 pixels): 40%, "
+        "of random weights 25%."
     )
 
 

@@ -146,18 +146,18 @@ def dead_units(case: Case) -> StepResult:
     )
     if silent is None:
         return CauseExcluded(
-            f"{dead[0]} is never active, but the output still depends on the input"
+            f"{dead[0]!r} is never active, but the output still depends on the input"
         )
     other = other_form(case)
     if other:
         return CauseExcluded(
-            f"{dead[0]} is inactive for the {case.words.many} as given, but the output follows "
+            f"{dead[0]!r} is inactive for the {case.words.many} as given, but the output follows "
             f"them {words_of(other)}"
         )
     given = "" if seen.inputs.kind == "user" else "made-up "
     evidence = tuple(
         Evidence(
-            f"No channel of {route} is above zero for any of {seen.inputs.n} {given}inputs.",
+            f"No channel of {route!r} is above zero for any of {seen.inputs.n} {given}inputs.",
             "MA606",
             1.0,
             1.0,
@@ -170,8 +170,9 @@ def dead_units(case: Case) -> StepResult:
     if not traces and still_trained(optimizer_state(case.facts.artifact), dead[0]):
         # It died after training: by its restore, or by inputs that training did not see.
         text = (
-            f"Until the end of training the optimizer had gradients for {dead[0]}, so it was alive "
-            "then: weights that were restored wrongly or inputs on another scale look like this."
+            f"Until the end of training the optimizer had gradients for {dead[0]!r}, so it was "
+            "alive then: weights that were restored wrongly or inputs on another scale look like "
+            "this."
         )
         against = (Evidence(text),)
     found = (*evidence, *traces, _collapse_evidence(seen, silent))
@@ -196,7 +197,7 @@ def _dead_by_clearing(case: Case, seen: Behaviour) -> StepResult:
         return CauseExcluded("clearing any all-negative bias in a copy leaves the output constant")
     layer = tried.layer or ""
     evidence = Evidence(
-        f"Every bias of {layer} is negative. With that bias cleared in a copy of the model, the "
+        f"Every bias of {layer!r} is negative. With that bias cleared in a copy of the model, the "
         f"output carries {amount(output, after)} instead of {amount(output, before)}.",
         "",
         after,

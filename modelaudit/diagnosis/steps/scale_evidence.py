@@ -93,7 +93,8 @@ def by_upstream_statistics(
 def _all_closer(seen: Behaviour, first: BatchNormFit, name: str) -> Evidence:
     """That all statistics match on another scale much better."""
     text = (
-        f"The stored statistics of {first.route} do not fit its input (misfit {first.misfit:.2f}). "
+        f"The stored statistics of {first.route!r} do not fit its input (misfit "
+        f"{first.misfit:.2f}). "
         f"The inputs of all batch normalizations are {_strain(seen):.2f} standard deviations from "
         f"their training means, {words_of(name)} {_strain(seen, name):.2f} (averages)."
     )
@@ -152,7 +153,7 @@ def _less_right(output: OutputBehaviour, name: str) -> bool:
 def statistics_evidence(first: BatchNormFit, name: str) -> Evidence:
     """That the statistics of the first batch normalisation match on another scale."""
     text = (
-        f"What reaches {first.route} is {first.mean_deviation:.2g} standard deviations from its "
+        f"What reaches {first.route!r} is {first.mean_deviation:.2g} standard deviations from its "
         f"training mean; with the inputs {words_of(name)}, it is {first.domain[name]:.2f} from it."
     )
     return Evidence(text, "", first.mean_deviation, OFF_SCALE.value)

@@ -29,13 +29,13 @@ def unsettled_statistics(case: Case) -> StepResult:
         return CauseExcluded("every batch normalisation layer's statistics match its input")
     if bad.settled_misfit > SETTLING.value:
         return CauseExcluded(
-            f"the statistics of {bad.route} are not between their initial values (mean 0, variance "
-            "1) and the statistics of its input"
+            f"the statistics of {bad.route!r} are not between their initial values (mean 0, "
+            "variance 1) and the statistics of its input"
         )
     text = (
-        f"The statistics of {bad.route} have moved {bad.settled:.0%} of the way from their initial "
-        "values (mean 0, variance 1) to the statistics of its input, uniformly over all channels "
-        f"(misfit {bad.settled_misfit:.2f} at that point, {bad.misfit:.2f} at the "
+        f"The statistics of {bad.route!r} have moved {bad.settled:.0%} of the way from their "
+        "initial values (mean 0, variance 1) to the statistics of its input, uniformly over all "
+        f"channels (misfit {bad.settled_misfit:.2f} at that point, {bad.misfit:.2f} at the "
         f"end){_steps(case, bad)}."
     )
     evidence = Evidence(text, "", bad.settled_misfit, SETTLING.value, seen.inputs.n)
@@ -99,9 +99,9 @@ def _one_refitted(case: Case, *, repaired: bool = False) -> tuple[Evidence, ...]
     if one is None or every is None or not room:
         return ()
     text = (
-        f"With the statistics of {one.layer} alone recomputed on your {case.words.many} in a copy, "
-        f"the predictions carry {one.after:.2f} instead of {one.before:.2f} bits; with those of "
-        f"all such layers {every.after:.2f} of {room:.2f}"
+        f"With the statistics of {one.layer!r} alone recomputed on your {case.words.many} in a "
+        f"copy, the predictions carry {one.after:.2f} instead of {one.before:.2f} bits; with those "
+        f"of all such layers {every.after:.2f} of {room:.2f}"
     )
     given = output.accuracy.get("e") if output else None
     if given is not None and one.score is not UNSET and every.score is not UNSET:
@@ -129,7 +129,7 @@ def wrong_weights(case: Case) -> StepResult:
     bad = case.misfit
     if bad is not None:
         text = (
-            f"{bad.route} is the first batch normalisation layer whose stored statistics do not "
+            f"{bad.route!r} is the first batch normalisation layer whose stored statistics do not "
             f"match its input (misfit {bad.misfit:.2f}; sound models stay below "
             f"{case.misfit_limit:.2f}"
             + f" on {case.words.many} with equal predictions" * case.alike
@@ -145,7 +145,7 @@ def wrong_weights(case: Case) -> StepResult:
             )
         elif doubtful:
             meaning = (
-                f"The statistics of {doubtful.route} before it do not match well either (misfit "
+                f"The statistics of {doubtful.route!r} before it do not match well either (misfit "
                 f"{doubtful.misfit:.2f}; on varied {case.words.many} sound models stay below "
                 f"{MISFIT.value}), so weights before that are most likely those of another layer, "
                 "epoch or model."

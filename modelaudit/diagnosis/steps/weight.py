@@ -32,9 +32,12 @@ def evidence_of(finding: Finding) -> Evidence:
     """A finding as evidence."""
     measured, threshold = finding.evidence.get("measured"), finding.evidence.get("threshold")
     n = finding.evidence.get("n")
-    return Evidence(
-        finding.detail, finding.code, measured, threshold, n if isinstance(n, int) else None
+    detail, route = finding.detail, finding.location.route
+    # The name of a layer may read as a word.
+    text = (
+        f"{route!r}{detail[len(route) :]}" if route and detail.startswith(f"{route} ") else detail
     )
+    return Evidence(text, finding.code, measured, threshold, n if isinstance(n, int) else None)
 
 
 def damaged(case: Case) -> StepResult:
@@ -113,7 +116,7 @@ def _fresh_evidence(kernel: KernelInitialization) -> Evidence:
     drawn = kernel.initializer or "a common initializer"
     matches = f"{kernel.weights} weights match the distribution of {drawn}{bias}"
     return Evidence(
-        f"{kernel.route}: {kernel.reason if 'norms' in kernel.tests else matches}.",
+        f"{kernel.route!r}: {kernel.reason if 'norms' in kernel.tests else matches}.",
         "MA405",
         kernel.tests.get("ks_p"),
         None,

@@ -75,7 +75,7 @@ def test_a_layer_before_that_matches_badly_is_named():
     seen = behaviour(alike, batchnorm=(fit(), fit(0.5, "early"), fit(1.2, "later")))
     found = wrong_weights(case(seen))
     assert found.where == "later"
-    assert "early before it do not match well either (misfit 0.50; " in found.evidence[1].text
+    assert "'early' before it do not match well either (misfit 0.50; " in found.evidence[1].text
 
 
 def test_statistics_do_not_follow_from_the_design_of_the_head():
