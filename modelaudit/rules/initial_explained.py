@@ -10,6 +10,10 @@ FADED_MOMENTS = (
     "do not tell whether gradients reached these."
 )
 ONE_STEP = "In sequences of one step a recurrent kernel is not used, and not trained."
+FIRST_STEP = (
+    "The layer's other weights were trained, so that only the first step which it takes led to the "
+    "loss, as where a layer runs backwards and only the last position of its results is used."
+)
 ONE_POSITION = (
     "It attends to a single position, whose weight is always 1: queries and keys have no effect, and "
     "are not trained."
@@ -42,7 +46,7 @@ SIBLINGS = (
 )
 
 # What shows that training, not a restore, left values as they were drawn.
-BY_TRAINING = frozenset((NO_GRADIENT, NO_STATE, FEATURES, BODY))
+BY_TRAINING = frozenset((NO_GRADIENT, FIRST_STEP, NO_STATE, FEATURES, BODY))
 
 # Explanation -> title and fix.
 EXPLAINED: Mapping[str, tuple[str, str]] = {
@@ -51,6 +55,13 @@ EXPLAINED: Mapping[str, tuple[str, str]] = {
         (
             "If the sequences have one step, give the layer the sequence along its second axis, as "
             "(batch, steps, features), and train again. If there is none, a Dense layer does the same."
+        ),
+    ),
+    FIRST_STEP: (
+        "A recurrent kernel received no gradient in training",
+        (
+            "Use the last state of each direction, which Bidirectional gives with return_sequences=False, "
+            "or all positions instead of the last one, and train again."
         ),
     ),
     ONE_POSITION: (

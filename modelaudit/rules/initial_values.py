@@ -30,6 +30,7 @@ from modelaudit.rules.initial_explained import (
     FADED_MOMENTS,
     FEATURES,
     FEW,
+    FIRST_STEP,
     NO_GRADIENT,
     NO_STATE,
     ONE_STEP,
@@ -218,7 +219,7 @@ def _left_initial(
         elif unused and one_step(artifact, kernel.tensor) in ({True, None} if dead else {True}):
             against, severity = ONE_STEP, Severity.INFO
         elif dead or severity is None:
-            against = NO_GRADIENT
+            against = FIRST_STEP if unused and dead else NO_GRADIENT
             severity = Severity.LOW if severity is Severity.LOW else Severity.MEDIUM
         elif unused and one_step(artifact, kernel.tensor) is None:
             against, severity = ONE_STEP, Severity.LOW

@@ -15,7 +15,7 @@ from modelaudit.rules.constant_layers import behind_constants
 from modelaudit.rules.drawn_weights import few, starts_constant
 from modelaudit.rules.grammar import counted, every, of_all
 from modelaudit.rules.grouped import by_cause
-from modelaudit.rules.initial_explained import BODY, EXPLAINED, NO_GRADIENT
+from modelaudit.rules.initial_explained import BODY, EXPLAINED, FIRST_STEP, NO_GRADIENT
 from modelaudit.rules.initial_values import left_initial, never_trained
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.rules.moving_averages import stale_averages
@@ -153,7 +153,10 @@ def _partial_restore(rule: Rule, facts: Facts) -> Iterator[Finding]:
         each
         for each in left_initial(facts.artifact, kernels, _measurements(facts).batchnorm)
         # Units that start alike let no gradient pass: said by MA406, with what to do.
-        if not (each.against in {BODY, NO_GRADIENT} and (said or starts_constant(each.kernel)))
+        if not (
+            each.against in {BODY, FIRST_STEP, NO_GRADIENT}
+            and (said or starts_constant(each.kernel))
+        )
         and not constant(each.kernel.route)
     ]
     yield from by_cause(_left_out(rule, found, while_others, len(decided)), "layer")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from modelaudit.facts import Graph, GraphNode
+from modelaudit.facts import Graph, GraphNode, TensorStats
 from modelaudit.findings import Severity
 from modelaudit.rules import examples
+from modelaudit.rules.initial_explained import FIRST_STEP
+from modelaudit.rules.initial_values import left_initial
 from modelaudit.structs import replace
 from tests.rules.initial_kernels import drawn, model, moved, severities
 
@@ -68,6 +70,34 @@ def test_the_steps_are_those_of_the_layer_itself(steps, severity):
         replace(kernel, tensor=name), moved("gru/kernel"), moved("b"), artifact=artifact
     )
     assert found == {name: severity}
+
+
+def test_a_backward_layer_of_which_the_last_position_is_used_sees_one_step():
+    name = "gru/recurrent_kernel"
+    kernel = drawn(name, 1200, bias=False, state="trained", law="orthogonal")
+    gru = replace(
+        examples.layer("gru", "GRU"),
+        variables={"recurrent_kernel": name, "kernel": "gru/kernel"},
+        input_shapes=((None, 20, 20),),
+    )
+    zero = TensorStats(0.0, 0.0, 0.0, 0.0, 1200, 0)
+    tensors = (
+        examples.tensor(name, (20, 60)),
+        examples.tensor("gru/kernel", (30, 60)),
+        *(
+            replace(examples.tensor(f"Adam/{part}/{name}:0", (20, 60), zero), role="optimizer")
+            for part in "mv"
+        ),
+        *(
+            replace(examples.tensor(f"Adam/{part}/gru/kernel:0", (30, 60)), role="optimizer")
+            for part in "mv"
+        ),
+    )
+    artifact = replace(examples.model(gru), tensors=tensors)
+    (found,) = left_initial(
+        artifact, (replace(kernel, tensor=name), moved("gru/kernel"), moved("b"))
+    )
+    assert found.against == FIRST_STEP
 
 
 @pytest.mark.parametrize(("steps", "severity"), [(1, INFO), (4, HIGH)])
