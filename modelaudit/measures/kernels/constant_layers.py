@@ -184,7 +184,11 @@ class _Bounds:
             return math.isfinite(given.high) and math.isfinite(given.low)
         bounded = math.isfinite(given.low) and math.isfinite(given.high)
         if name in {"sigmoid", "tanh"}:
-            return bounded and max(-low, high) >= SATURATION.value
+            # Positive weights on inputs that are never negative only add to what the bias gives.
+            above = low >= SATURATION.value and kernel.stats.minimum >= 0
+            below = high <= -SATURATION.value and kernel.stats.maximum <= 0
+            far = max(-low, high) >= SATURATION.value
+            return far and (bounded or (given.low >= 0 and (above or below)))
         return name == "softmax" and bounded and high - low >= SATURATION.value
 
 

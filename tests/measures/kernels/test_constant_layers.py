@@ -71,6 +71,12 @@ def test_saturation(activation):
     weights = np.full((3, 3), 1.0)
     assert stack("tanh", weights, np.full(3, 24.0), activation)[0][0].kind == "saturated"
     assert stack("tanh", weights, np.full(3, 22.0), activation)[0] == ()
+    # Sums of what is never negative add to the bias, with any sign; other weights can end that.
+    assert stack("relu", weights, np.full(3, 21.0), activation)[0][0].kind == "saturated"
+    assert stack("relu", -weights, np.full(3, -21.0), activation)[0][0].kind == "saturated"
+    assert stack("relu", weights, np.full(3, 19.0), activation)[0] == ()
+    assert stack("relu", -weights, np.full(3, 21.0), activation)[0] == ()
+    weights[0, 0] = -1e-3
     assert stack("relu", weights, np.full(3, 24.0), activation)[0] == ()
 
 
