@@ -23,9 +23,6 @@ _KEEPS_CHANNELS = (
 )
 
 
-_MOST_FINDINGS = 20  # further ones say the same
-
-
 class _Narrow(Struct, frozen=True):
     """A layer of one unit before weights.
 
@@ -43,15 +40,11 @@ def _bottleneck(rule: Rule, facts: Facts) -> Iterator[Finding]:
     graph = saved_graph(facts)
     found = [*_narrow_layers(graph)]
     through = _through(graph, [each.layer.route for each in found])
-    told = 0
     for number, each in enumerate(found):
         route = each.layer.route
         narrow = [x for x in graph.outputs if x != route and through.get(x, 0) >> number & 1]
         if not narrow:
             continue
-        told += 1
-        if told > _MOST_FINDINGS:
-            return
         whose = "" if len(narrow) == len(graph.outputs) else f" on the way to {narrow[0]}"
         unit, ends = ("unit", "") if each.vector else ("channel", " at each position")
         yield rule.finding(

@@ -70,7 +70,8 @@ def test_normalizations_before_shared_layers():
 def test_thousands_of_single_units_in_a_row():
     units = [examples.layer(f"unit{n}", config={"units": 1}) for n in range(4000)]
     found = run_rule(rule("MA312"), examples.chain(examples.layer("x", "InputLayer"), *units))
-    assert len(found.findings) == 20
+    (only,) = found.findings
+    assert only.evidence["measured"] == 3999  # the last one gives the output
 
 
 def test_a_way_around_a_single_unit():
