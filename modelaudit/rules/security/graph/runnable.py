@@ -72,8 +72,7 @@ def _reasons(graph: Graph, artifact: Artifact) -> Iterator[tuple[str, str, list[
         yield "inputs", "Operations of the graph take values of others that are missing", lost
     if circular:
         yield "circles", "Operations of the graph wait for each other", circular
-    lite, js = artifact.lite is not None, artifact.format is Format.TFJS_GRAPH
-    yield from _unfit(graph, parts, converted=lite or js)
+    yield from _unfit(graph, parts, artifact)
     present = {node.name: node for node in graph.nodes}
     absent = [
         f"{signature.name} names {end.tensor}"
@@ -102,9 +101,10 @@ _Part = tuple[str, Sequence[GraphNode], Sequence[str]]
 
 
 def _unfit(
-    graph: Graph, parts: Sequence[_Part], *, converted: bool
+    graph: Graph, parts: Sequence[_Part], artifact: Artifact
 ) -> Iterator[tuple[str, str, list[str]]]:
     """Operations whose inputs, types or functions are not those that they have by definition."""
+    lite, js = artifact.lite is not None, artifact.format is Format.TFJS_GRAPH
     found: dict[str, list[str]] = {}
     known = known_operations()
     for prefix, nodes, _ in parts:
@@ -112,7 +112,7 @@ def _unfit(
         for node in nodes:
             # Converters write what their own runtime reads: TensorFlow Lite reads no names, and
             # TensorFlow.js not the types of what is fused.
-            if not (converted or (node.op and (prefix or _NAME.fullmatch(node.name)))):
+            if not (lite or js or (node.op and (prefix or _NAME.fullmatch(node.name)))):
                 found.setdefault("names", []).append(f"{prefix}{node.name}")
             if (operation := known.get(node.op)) is None:
                 continue
@@ -129,7 +129,8 @@ def _unfit(
             types = (node.attrs[key] for key in _TYPES if key in node.attrs)
             if any(_UNKNOWN_TYPE.fullmatch(str(each)) for each in types):
                 found.setdefault("dtypes", []).append(place)
-            if not converted and any(key not in node.attrs for key in operation.needed):
+            unread = lite or (js and node.op.startswith("_Fused"))
+            if not unread and any(key not in node.attrs for key in operation.needed):
                 found.setdefault("attributes", []).append(place)
             if operation.functions and any(
                 name not in graph.functions and name not in known for name in functions_of(node)

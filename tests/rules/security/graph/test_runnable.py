@@ -298,12 +298,20 @@ def test_a_program_in_a_value_whose_meaning_no_schema_says(
 
 
 @pytest.mark.parametrize(
-    ("form", "refused"), [(Format.FROZEN_GRAPH, True), (Format.TFJS_GRAPH, False)]
+    ("form", "operation", "refused"),
+    [
+        (Format.FROZEN_GRAPH, "_FusedConv2D", True),
+        (Format.TFJS_GRAPH, "_FusedConv2D", False),
+        (Format.TFJS_GRAPH, "Conv2D", True),  # without strides and padding
+    ],
 )
-def test_a_converter_writes_what_its_own_runtime_reads(form: Format, refused: bool) -> None:
+def test_a_converter_writes_what_its_own_runtime_reads(
+    form: Format, operation: str, refused: bool
+) -> None:
     """TArgs of a fused convolution came with TensorFlow 2.7; TensorFlow.js does not read it."""
-    fused = GraphNode("conv", "_FusedConv2D", ("x", "k", "b"), {"T": "float32"})
-    facts = facts_with(harmless(), GraphFacts((), (fused,), {}))
+    inputs = ("x", "k", "b") if "Fused" in operation else ("x", "k")
+    node = GraphNode("conv", operation, inputs, {"T": "float32"})
+    facts = facts_with(harmless(), GraphFacts((), (node,), {}))
     facts = replace(facts, artifact=replace(facts.artifact, format=form))
     keys = {each.location.route for each in run_rule(rule("MA760"), facts).findings}
     assert ("attributes" in keys) is refused
