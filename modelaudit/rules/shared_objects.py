@@ -24,7 +24,7 @@ def _number(architecture: Architecture, layer: Layer) -> int | None:
     found: Json = dict(architecture.config)
     for part in layer.config_route.split("/"):
         if isinstance(found, list) and part.isdecimal():
-            found = found[int(part)]
+            found = found[int(part)] if int(part) < len(found) else None
         else:
             found = found.get(part) if isinstance(found, dict) else None
     number = found.get("shared_object_id") if isinstance(found, dict) else None

@@ -12,6 +12,7 @@ from modelaudit.rules import examples
 from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
 from modelaudit.rules.model import Facts
+from modelaudit.rules.shared_objects import stored_elsewhere
 from modelaudit.settings import Settings
 from modelaudit.structs import replace
 
@@ -105,3 +106,20 @@ def test_a_layer_that_is_also_in_an_inner_model(tmp_path, inner_first):
         assert "inner/shared has the same name and shapes" in findings[0].detail
     else:
         assert findings == ()
+
+
+@pytest.mark.parametrize(
+    ("number", "place", "shared"), [(3, 1, True), (4, 1, False), (3, 9, False)]
+)
+def test_layers_with_one_number_are_one_object(number, place, shared):
+    """Without weights of its own, only one at a place of the config that has the number is."""
+    stored = replace(examples.layer("a"), config_route="layers/0", variables={"kernel": "a/kernel"})
+    other = replace(
+        examples.layer("b"),
+        config_route=f"layers/{place}",
+        variables={},
+        expected={"kernel": (2, 2)},
+    )
+    saved = {"layers": [{"shared_object_id": 3}, {"shared_object_id": number}]}
+    architecture = replace(examples.model(stored, other).architecture, config=saved)
+    assert stored_elsewhere(architecture) == ({"b"} if shared else set())
