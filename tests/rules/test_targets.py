@@ -106,6 +106,15 @@ def test_layers_in_a_library_for_keras_2_may_be_of_tf_keras_there(held, severity
     assert told in finding.detail
 
 
+def test_layers_of_keras_3_are_of_no_library_for_keras_2():
+    """Whatever name a class of somebody's own holds them under."""
+    held = "net/_box_predictor/1/_kernel/.ATTRIBUTES/VARIABLE_VALUE"
+    artifact = replace(artifacts.artifact({held: np.ones(2)}), format=Format.TF2_CHECKPOINT)
+    found = [each for each in predict(artifact, ["tf==2.15"]) if each.because]
+    assert {"checkpoint-of-other-generation"} <= {r.code for p in found for r in p.because}
+    assert {r.unless for p in found for r in p.because} == {""}
+
+
 @pytest.mark.parametrize(("counter", "refusal"), [((), True), (("save_counter",), False)])
 def test_a_checkpoint_of_save_weights_is_refused_by_its_own_call(counter, refusal):
     """`load_weights` of Keras 3 raises; only `Checkpoint.restore` says nothing."""

@@ -105,7 +105,7 @@ def _renamed(artifact: Artifact, context: CheckContext, keras3: bool) -> Iterato
         )
     if found and any(each.dtype == "float64" for each in weights(artifact)):
         text += " (in a model of float64, as the file; one of float32 raises an error)"
-    library = needs_keras2(artifact)
+    library = "" if keras3 else needs_keras2(artifact)
     yield Reason(
         "checkpoint-of-other-generation",
         LoadOutcome.DIFFERS,
