@@ -1,0 +1,212 @@
+"""Audits of the same small models on this machine and on a Ray cluster of two nodes on loopback.
+
+    python -m benchmarks.speed.cluster [N] [--seed S] [--keep FOLDER]
+
+Makes N models (default: 500) as `registry_1000` does. Each is audited without probes
+
+    here      by two workers of this machine
+    cluster   by a cluster of two nodes with one core each
+    losses    by the same cluster, where at random moments a node and a worker are killed, then the
+              driver, which is started again with `--resume`
+
+and the reports, the index and the history have to be those of `here`, apart from times. CPU seconds
+of a cluster are those of all its processes, without those of its start. `--no-losses` leaves out
+the last one.
+
+Exits with 1 if they differ, or the cluster needs over 1.15 times the CPU.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import uuid
+from contextlib import suppress
+from pathlib import Path
+
+from benchmarks.speed.registry_1000 import make
+from tests.runs.test_shards import content
+
+MOST = 1.15
+MARK = "MODELAUDIT_CLUSTER"
+GIB = 1 << 30
+NODE = {"num_cpus": 1, "memory": 2 * GIB, "object_store_memory": GIB // 12}
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+class Clock(threading.Thread):
+    """CPU seconds of all processes that descend from this one, looked at four times a second.
+
+    What waits for the processes of a cluster does not always count their time, so that of each is
+    the last that was seen.
+    """
+
+    def __init__(self):
+        super().__init__(daemon=True)
+        self.seconds = {}  # (process, its start) -> CPU seconds
+        self.lock = threading.Lock()
+        self.start()
+
+    def run(self):
+        while True:
+            self.used()
+            time.sleep(0.25)
+
+    def used(self):
+        """CPU seconds so far, without those of this process."""
+        with self.lock:
+            for pid, (start, ticks) in self._descendants().items():
+                self.seconds[pid, start] = ticks / TICKS
+            return sum(self.seconds.values())
+
+    def _descendants(self):
+        """Process -> its start and its CPU time in ticks; orphans that were seen stay in."""
+        table = {}
+        for folder in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):  # it ended meanwhile
+                numbers = (folder / "stat").read_text().rpartition(")")[2].split()
+                table[int(folder.name)] = tuple(int(numbers[place]) for place in (1, 11, 12, 19))
+        found = {pid for pid, (*_, start) in table.items() if (pid, start) in self.seconds}
+        parents = {os.getpid(), *found}
+        while more := {pid for pid, (parent, *_) in table.items() if parent in parents} - parents:
+            parents |= more
+            found |= more
+        return {pid: (table[pid][3], table[pid][1] + table[pid][2]) for pid in found}
+
+
+CLOCK = Clock()
+
+
+def node_workers():
+    """Processes that audit on a node."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            said = (folder / "cmdline").read_bytes()
+            mine = f"{MARK}={os.environ[MARK]}".encode() in (folder / "environ").read_bytes()
+            if mine and b"cluster.node_worker" in said:
+                found.append(int(folder.name))
+    return found
+
+
+def start():
+    """A cluster of two nodes."""
+    from ray.cluster_utils import Cluster
+
+    head = {"node_ip_address": "127.0.0.1", "include_dashboard": False}
+    checks = {"initial_delay_ms": 0, "period_ms": 1000, "failure_threshold": 20}
+    head["_system_config"] = {f"health_check_{name}": value for name, value in checks.items()}
+    cluster = Cluster(initialize_head=True, head_node_args={**NODE, **head})
+    return cluster, cluster.add_node(**NODE, node_ip_address="127.0.0.2")
+
+
+def audit(models, out, *more):
+    """The command that audits the models."""
+    command = [sys.executable, "-m", "modelaudit", "audit", models, "--no-probe", "-f", "json"]
+    return list(map(str, (*command, "-o", out, *more)))
+
+
+def finished(command):
+    """Run the command to its end; its wall-clock and CPU seconds, with those of a cluster."""
+    began, before = time.monotonic(), CLOCK.used()
+    code = subprocess.run(command, capture_output=True, check=False).returncode
+    assert code in (0, 1, 3), f"exit {code}"
+    return time.monotonic() - began, CLOCK.used() - before
+
+
+def reported(out):
+    """The number of models with a report."""
+    return len(list(out.glob("models/*/audit.json")))
+
+
+def disturbed(command, out, cluster, node, count, draw):
+    """Run the command, kill a node, a worker and the driver, and resume; what was killed when."""
+    driver = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    killed = []
+    moments = sorted(draw.sample(range(count // 10, count * 8 // 10), 3))
+    kinds = draw.sample(("node", "worker"), 2) + ["driver"]
+    for moment, kind in zip(moments, kinds, strict=True):
+        while reported(out) < moment:
+            assert driver.poll() is None, "it ended before it was killed"
+            time.sleep(0.05)
+        killed.append(f"{kind} after {reported(out)}")
+        if kind == "node":
+            cluster.remove_node(node, allow_graceful=False)
+            node = cluster.add_node(**NODE, node_ip_address="127.0.0.3")
+        elif kind == "worker":
+            os.kill(draw.choice(node_workers()), signal.SIGKILL)
+        else:
+            driver.kill()
+            driver.wait()
+    finished([*command, "--resume"])
+    return killed
+
+
+def same(one, other):
+    """Whether two runs have the same reports, index and history."""
+    first, second = content(one), content(other)
+    names = (first.keys() | second.keys()) - {"runs"}
+    return [name for name in sorted(names) if first.get(name) != second.get(name)]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("count", nargs="?", type=int, default=500, metavar="N")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--no-losses", action="store_true")
+    parser.add_argument("--keep", type=Path, help="use this folder and do not delete it")
+    chosen = parser.parse_args()
+    folder = chosen.keep or Path(tempfile.mkdtemp())
+    os.environ |= {MARK: uuid.uuid4().hex, "RAY_USAGE_STATS_ENABLED": "0"}
+    # Addresses on loopback; and workers that do not wait for all other processes, as here.
+    os.environ |= {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_worker_niceness": "0"}
+    try:
+        draw = None if chosen.no_losses else random.Random(chosen.seed)
+        return compare(folder, chosen.count, draw)
+    finally:
+        if not chosen.keep:
+            shutil.rmtree(folder)
+
+
+def compare(folder, count, draw):
+    """Run and compare all three; 1 if a limit is exceeded."""
+    models = folder / "models"
+    models.mkdir(parents=True)
+    for number in range(count):
+        make(models, number)
+    wall, cpu = finished(audit(models, folder / "here", "--jobs", 2))
+    print(
+        f"here      {wall:7.1f} s wall {cpu:7.1f} s CPU, {reported(folder / 'here')} models",
+        flush=True,
+    )
+    before = CLOCK.used()
+    cluster, second = start()
+    print(f"start of the cluster {CLOCK.used() - before:.1f} s CPU", flush=True)
+    try:
+        ray = ("--engine", "ray", "--ray-address", cluster.address)
+        its_wall, its = finished(audit(models, folder / "cluster", *ray))
+        ratio = its / cpu
+        print(f"cluster   {its_wall:7.1f} s wall {its:7.1f} s CPU, {ratio:.2f} times", flush=True)
+        if draw:
+            losses = folder / "losses"
+            killed = disturbed(audit(models, losses, *ray), losses, cluster, second, count, draw)
+            print(f"losses    {', '.join(killed)}", flush=True)
+    finally:
+        cluster.shutdown()
+    names = ("cluster", "losses") if draw else ("cluster",)
+    different = {name: same(folder / "here", folder / name) for name in names}
+    for name, found in different.items():
+        print(f"{name}: {len(found)} differ, such as {found[0]}" if found else f"{name}: equal")
+    return int(any(different.values()) or ratio > MOST)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
