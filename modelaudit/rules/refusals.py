@@ -47,7 +47,7 @@ def told(prediction: Prediction) -> str:
         return text
     more = counted(len(others), "other cause", "other causes")
     shown = f"{'first, ' * (len(others) > 1)}{others[0].text}"
-    return f"{text} Without that, it fails for {more}: {shown}."
+    return f"{text} Without that, it fails for at least {more}: {shown}."
 
 
 def advice(facts: Facts, prediction: Prediction) -> str:

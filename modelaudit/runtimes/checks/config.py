@@ -55,14 +55,14 @@ def _object(node: Config, context: CheckContext, place: ConfigLocation) -> Itera
     route = f"{place.route}/{text(config.get('name')) or name}".strip("/")
     custom = is_custom(node, context)
     inner = ConfigLocation(route, archive=place.archive)
-    if not custom:
-        missing = _missing(node, context, place, route)
-        if missing:
-            yield missing
-            return
-    if has(name, Trait.MODEL) or isinstance(config.get("layers"), list):  # or a subclass of one
+    model = has(name, Trait.MODEL) or isinstance(config.get("layers"), list)  # or a subclass of one
+    missing = None if custom else _missing(node, context, place, route)
+    if missing:
+        yield missing
+    if model:
         for item in sequence(config.get("layers")) or sequence(node.get("config")):
             yield from _object(mapping(item), context, inner)
+    if model or missing:
         return
     if custom:
         yield from dtype_policy(config, context, route)
