@@ -145,8 +145,8 @@ SENTENCES = {
         "training. {evidence}"
     ),
     "learned-invariance": (
-        "The model does not give one output for all inputs, and it treats inputs {flip} like the "
-        "others. {evidence}"
+        "The model does not give one output for all inputs, and {which} treats inputs {flip} like "
+        "the others. {evidence}"
     ),
     "output-follows-flip": (
         "The output changes with the flip as its meaning requires, so nothing is wrong: {evidence}"
@@ -177,7 +177,8 @@ SENTENCES = {
 def plain_answer(case: Case, diagnosis: Diagnosis) -> str:
     """One or two sentences that answer the question for this model."""
     first = diagnosis.causes[0]
-    text = fill_sentence(first, case.words).replace("{right}", _right(case, first))
+    text = fill_sentence(first, case.words, several=len(case.outputs) > 1)
+    text = text.replace("{right}", _right(case, first))
     artifact = case.facts.artifact
     held = any(t.role == "weight" for t in artifact.tensors)
     if first.cause == "not-run" and (not held or variables_without_values(artifact)):
@@ -260,14 +261,15 @@ def _right(case: Case, cause: Cause) -> str:
     return " better, as far as can be told without labels"
 
 
-def fill_sentence(cause: Cause, words: ModalityWords) -> str:
-    """The sentence for a cause with its flip, layer and evidence filled in."""
+def fill_sentence(cause: Cause, words: ModalityWords, *, several: bool = False) -> str:
+    """The sentence for a cause with its flip, layer and evidence, of one or `several` outputs."""
     flip = words_of(cause.transform or "H")
     evidence = cause.evidence[0].text if cause.evidence else ""
     template = in_words(SENTENCES[cause.cause], words)
     meaning = cause.evidence[1].text if len(cause.evidence) > 1 else ""
     filled = {
         "flip": flip, "where": cause.where or "it", "evidence": evidence, "meaning": meaning,
+        "which": f"its output {cause.where!r}" if several and cause.where else "it",
     }  # fmt: skip
     for key, value in filled.items():
         template = template.replace("{" + key + "}", value)

@@ -22,6 +22,7 @@ from tests.diagnosis.cases import (
     initial,
     labelled,
     measurements,
+    output,
     quiet,
 )
 from tests.thresholds.edges import case
@@ -136,3 +137,11 @@ def test_the_title_says_which_values_are_others(form, said):
     found = diagnosed(labelled(behaviour(seen)))
     (title,) = (each.title for each in found.causes if each.cause == "input-domain")
     assert said in title
+
+
+def test_of_several_outputs_the_one_that_treats_flips_alike_is_named():
+    """The others may change with the flip, as boxes do."""
+    alone = diagnosed(behaviour(output())).answer
+    assert "and it treats inputs mirrored left-right like the others" in alone
+    both = diagnosed(behaviour(output(), output(name="box"))).answer
+    assert "and its output 'digit' treats inputs mirrored left-right like the others" in both
