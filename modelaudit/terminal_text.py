@@ -40,6 +40,13 @@ def shorten(text: str, width: int) -> str:
     return text if len(text) <= width else text[: max(width - 1, 1)] + "…"
 
 
+def elided(line: str, width: int) -> str:
+    """`line` and an ellipsis for what follows it, less its last words where that does not fit."""
+    while cells(line) + 2 > width and " " in line.strip():
+        line = line.rstrip().rpartition(" ")[0]
+    return shorten(f"{line} …", width)
+
+
 def first_of(items: Sequence[str], most: int, separator: str = ", ") -> str:
     """The first `most` items and how many more there are: `a, b and 3 more`."""
     more = len(items) - most

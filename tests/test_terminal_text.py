@@ -13,7 +13,7 @@ from modelaudit.rules.catalogue import CATALOGUE
 from modelaudit.rules.engine import judge, run_rules
 from modelaudit.rules.examples import layer, model
 from modelaudit.rules.model import Facts
-from modelaudit.terminal_text import first_of, plain
+from modelaudit.terminal_text import elided, first_of, plain
 
 # As Keras 3 writes the errors of layers.
 KERAS = "Exception encountered when calling Dense.call().\n\n\x1b[1mInvalid input\x1b[0m"
@@ -66,3 +66,16 @@ def test_a_file_s_text_reaches_no_result_with_control_sequences(kind: ProblemKin
 )
 def test_what_is_not_listed_is_counted(items: str, separator: str, expected: str) -> None:
     assert first_of(items, 2, separator) == expected
+
+
+@pytest.mark.parametrize(
+    ("line", "width", "shown"),
+    [
+        ("      it fails for two", 20, "      it fails for …"),
+        ("      it fails for two", 22, "      it fails for …"),
+        ("      it fails for two", 24, "      it fails for two …"),
+        ("      incomprehensibly", 12, "      incom…"),
+    ],
+)
+def test_what_was_cut_ends_after_a_whole_word(line, width, shown):
+    assert elided(line, width) == shown

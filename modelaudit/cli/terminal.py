@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from modelaudit.runs.progress import Progress
-from modelaudit.terminal_text import INDENT, cells, clean, shorten, shorten_path, wrapped
+from modelaudit.terminal_text import INDENT, cells, clean, elided, shorten_path, wrapped
 
 if TYPE_CHECKING:
     from modelaudit.result_row import ResultRow
@@ -88,7 +88,7 @@ def _reason(text: str, width: int) -> list[str]:
     first, *rest = wrapped(text, width, INDENT).splitlines() or [""]
     shown = [first, *rest][:REASON_LINES]
     if len(rest) >= REASON_LINES:
-        shown[-1] = shorten(shown[-1] + " …", width)
+        shown[-1] = elided(shown[-1], width)
     return shown
 
 

@@ -12,7 +12,7 @@ from modelaudit.changes.models import ModelChange, ModelChangeKind
 from modelaudit.facts import Json
 from modelaudit.findings import Severity, Verdict
 from modelaudit.result_row import RowFinding
-from modelaudit.terminal_text import clean, shorten, shorten_path, wrapped
+from modelaudit.terminal_text import clean, elided, shorten_path, wrapped
 
 if TYPE_CHECKING:
     from modelaudit.report.pages.index import IndexChange
@@ -187,5 +187,5 @@ def _cut(text: str, first: str, most: int, width: int) -> list[str]:
     """`text` in at most `most` lines; an ellipsis marks a cut."""
     lines = wrapped(text.replace("\n", " "), width, first).splitlines()
     if len(lines) > most:
-        lines[most - 1] = shorten(lines[most - 1] + " …", width)
+        lines[most - 1] = elided(lines[most - 1], width)
     return lines[:most]
