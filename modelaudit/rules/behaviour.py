@@ -51,7 +51,8 @@ def _unfinished(rule: Rule, facts: Facts) -> Iterator[Finding]:
         if each.status in ENDINGS:
             signal = f" (signal {each.signal})" if each.signal else ""
             yield rule.finding(
-                f"Running the model by {each.call or 'its loader'} in {runtime_name(each.runtime)} "
+                f"In {runtime_name(each.runtime)}, loading the model"
+                f"{f' with {each.call}' * bool(each.call)} and running it "
                 f"{ENDINGS[each.status]}{signal}.",
                 evidence={"measured": each.status.value, "signal": each.signal, "log": each.log},
                 key=f"{each.runtime}/{each.status.value}",

@@ -155,7 +155,7 @@ def _uncallable(rule: Rule, facts: Facts) -> Iterator[Finding]:
     name, other = runtime_name(first.runtime), runtime_name(facts.behaviour.runtime)
     said = " ".join(first.uncallable.split())
     yield rule.finding(
-        f"{name[:1].upper()}{name[1:]}: the model loads, but cannot be called as it was saved: "
+        f"In {name}, the model loads, but cannot be called as it was saved: "
         f"{said[:QUOTED]}{' …' * (len(said) > QUOTED)}. With {other}, the same file is called with "
         "inputs as saved without an error.",
         evidence={

@@ -133,8 +133,8 @@ def _left_out(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if names:
         yield rule.finding(
             counted(len(names), "variable of the graph is", "variables of the graph are")
-            + f" not in the checkpoint, since the saver leaves it out: {listing(names)}. What reads "
-            "it fails unless the program gives it a value.",
+            + f" not in the checkpoint, since the saver leaves {'it' if len(names) == 1 else 'them'} "
+            f"out: {listing(names)}. A read fails unless the program gives a value first.",
             route=names[0],
             severity=Severity.LOW,
             evidence={**counted_evidence(len(names), "variables"), "variables": [*names[:KEPT]]},

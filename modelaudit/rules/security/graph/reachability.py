@@ -180,7 +180,7 @@ def _roots(
         savers = _savers(main).union(saved)
         for name in main:
             if name not in savers:
-                yield GraphRoot(name, "a program that runs this part of the graph")
+                yield GraphRoot(name, "any program that asks for this part of the graph")
 
     if graph.held_by or artifact.format is Format.FROZEN_GRAPH:
         yield from anyone()

@@ -200,7 +200,7 @@ def test_a_graph_for_training_has_an_input_pipeline(
         if finding.evidence.get("op") == op
     ]
     assert [each.severity for each in found] == [severity]
-    assert "run by a program that runs this part of the graph" in found[0].detail
+    assert "run by any program that asks for this part of the graph" in found[0].detail
 
 
 def test_deleting_is_critical(tmp_path: Path) -> None:
