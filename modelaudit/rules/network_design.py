@@ -66,7 +66,8 @@ def _linear(rule: Rule, facts: Facts) -> Iterator[Finding]:
     meant = rebuilds or any(layer.class_name in _TABLES for layer in rest)
     total = sum(head.units or 0 for head in heads)
     meant = meant or any(_limits_rank(layer, total) for layer in hidden)
-    meant = meant or _filters(rest, hidden)
+    # Before scores of classes, an activation was rather forgotten.
+    meant = meant or (_filters(rest, hidden) and heads[0].last == "linear")
     if curved and len(hidden) > 1 and not meant and _only_maxima(graph, curved, hidden):
         yield rule.finding(
             f"No layer before {heads[0].weights.route} has an activation: only maxima over positions "

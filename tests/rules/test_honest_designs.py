@@ -113,6 +113,10 @@ TWINS = {
         ("MA309", SERIES, filters(use_bias=False), dense(2, "linear", name="o"), TRAINED),
         ("MA309", SERIES, filters(use_bias=True), dense(2, "linear", name="o"), TRAINED),
     ),
+    "linear filters before numbers": (
+        ("MA309", SERIES, filters(use_bias=False), dense(2, "linear", name="o"), TRAINED),
+        ("MA309", SERIES, filters(use_bias=False), dense(2, "softmax", name="o"), TRAINED),
+    ),
     "a masked input": (
         ("MA310", layer("InputLayer", name="i"), layer("Dropout", rate=0.92), HEAD, {}),
         ("MA310", dense(), layer("Dropout", rate=0.92), HEAD, {}),
