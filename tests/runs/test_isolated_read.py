@@ -39,9 +39,9 @@ reader.read = read
 GREEDY_RULES = """
 import modelaudit.pipeline as pipeline
 real = pipeline.run_all_rules
-def run_all_rules(facts):
+def run_all_rules(facts, judged=()):
     hostile = facts.artifact.root.name == "hostile.h5" and facts.artifact.files
-    return bytearray(3 << 30) if hostile else real(facts)
+    return bytearray(3 << 30) if hostile else real(facts, judged)
 pipeline.run_all_rules = run_all_rules
 """
 SNIFF_CRASH = """
