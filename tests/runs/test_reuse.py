@@ -16,7 +16,10 @@ from modelaudit.audit_types.loading import Status
 from modelaudit.probe import run
 from modelaudit.probe.protocol import Observation
 from modelaudit.probe.result import ProbeResult
+from modelaudit.registry.snapshot import SnapshotReader
 from modelaudit.runs import batch, cache
+from modelaudit.runs.found_models import find_models
+from modelaudit.settings import Settings
 from modelaudit.store import cache_keys
 from tests.command_line import SAMPLES
 from tests.runs.nights import audited, nightly, scale, written_to_once
@@ -181,3 +184,13 @@ def test_observations_of_a_model_are_restored_completely(tmp_path, monkeypatch):
         for key in ("created", "timings", "verdict", "reason", "exit"):
             del each[key]
     assert first == second
+
+
+def test_a_scan_reads_no_file_again_for_later_runs(sound, monkeypatch):
+    def content(*_):
+        raise AssertionError("a file was read again")
+
+    monkeypatch.setattr(SnapshotReader, "content", content)
+    found = find_models((sound,), Settings())
+    done = [*batch.audit_all(found.targets, Settings(jobs=1), "2026-01-02T03:04:05Z")]
+    assert [(each.row.verdict, each.notes) for each in done] == [("pass", {})] * 2

@@ -14,7 +14,6 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from modelaudit.registry.snapshot import SnapshotReader
 from modelaudit.runs import batch
 from modelaudit.runs.found_models import find_models
 from modelaudit.runs.progress import Progress
@@ -214,16 +213,6 @@ def test_progress_is_reported_to_a_program(sound):
     for done in audit_with_progress(found.targets, settings, CREATED, progress=heard):
         heard.told.append(done.row.verdict)
     assert heard.told == [2, "a.h5", "pass", "b.keras", "pass", "end"]
-
-
-def test_a_scan_reads_no_file_again_for_later_runs(sound, monkeypatch):
-    def content(*_):
-        raise AssertionError("a file was read again")
-
-    monkeypatch.setattr(SnapshotReader, "content", content)
-    found = find_models((sound,), Settings())
-    done = [*batch.audit_all(found.targets, Settings(jobs=1), CREATED)]
-    assert [(each.row.verdict, each.notes) for each in done] == [("pass", {})] * 2
 
 
 def test_our_own_bugs_are_distinguished(models, monkeypatch, capfd):
