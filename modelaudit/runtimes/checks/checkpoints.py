@@ -18,6 +18,7 @@ from modelaudit.runtimes.checks.object_names import (
 from modelaudit.runtimes.checks.object_paths import found_by_name, names, weights
 from modelaudit.runtimes.model import CheckContext, LoadCall, Reason
 from modelaudit.runtimes.profile import read_profile
+from modelaudit.terminal_text import first_of
 
 _SLOT = "/.OPTIMIZER_SLOT/"
 _LISTED = re.compile(r"\boptimizer(?:/inner_optimizer)?/_variables/([0-9]{1,6})\b")
@@ -100,8 +101,8 @@ def _renamed(artifact: Artifact, context: CheckContext, keras3: bool) -> Iterato
     text = "nothing matches, and the weights keep their random values"
     if found:
         text = (
-            f"of {len(listed)} weights there is no match for {_first(lost)}, so random values stay "
-            f"there{_listed(artifact, context, found)}"
+            f"of {len(listed)} weights there is no match for {first_of(lost, 1)}, so random values "
+            f"stay there{_listed(artifact, context, found)}"
         )
     if found and any(each.dtype == "float64" for each in weights(artifact)):
         text += " (in a model of float64, as the file; one of float32 raises an error)"
@@ -127,14 +128,9 @@ def _listed(artifact: Artifact, context: CheckContext, found: set[str]) -> str:
         return ""
     held = re.split(r"/[0-9]+/", inside[0])[0]
     return (
-        f"; the same holds for {_first(inside)} if {held} is a list in a class of "
+        f"; the same holds for {first_of(inside, 1)} if {held} is a list in a class of "
         "Keras, as Keras 3 tracks none there"
     )
-
-
-def _first(names: list[str]) -> str:
-    more = len(names) - 1
-    return f"{names[0]} and {more:,} more" if more else names[0]
 
 
 def _of_one_generation(held: str, name: str, keras3: bool) -> bool:
