@@ -58,12 +58,12 @@ def read_labels(model: Path, limits: Limits) -> Json:
                     "file": name,
                     "sha256": hashlib.sha256(data).hexdigest(),
                     "names": list(names),
-                    "shared": _shared(place, model),
+                    "shared": holds_others(place, model),
                 }
     return None
 
 
-def _shared(place: Path, model: Path) -> bool:
+def holds_others(place: Path, model: Path) -> bool:
     """Whether a directory holds another model than this one."""
     if place == model:
         return False

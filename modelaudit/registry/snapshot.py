@@ -21,6 +21,7 @@ from msgspec import Struct, field
 from modelaudit.formats.class_labels import LABEL_FILES
 from modelaudit.formats.io.bounded import display_path, file_entry, files_below
 from modelaudit.formats.keras.architecture_files import architecture_names
+from modelaudit.formats.vocabularies import VOCABULARY_FILES
 from modelaudit.registry.file_groups import STATE_FILE, checkpoint_prefix, shard_prefix
 from modelaudit.registry.task_allowance import Allowance
 from modelaudit.restore.golden_record import record_path
@@ -35,6 +36,7 @@ FRESH_SECONDS = 300.0
 _COUNTED_BYTES = 10_000_000  # for which `cpu_seconds` and `memory_bytes` are allowed
 
 
+_BESIDE = (*LABEL_FILES, *VOCABULARY_FILES)
 # Files of weights of TensorFlow.js, as it and its converter name them.
 _SHARD = re.compile(r".*\.bin|group\d+-shard\d+of\d+", re.DOTALL)
 
@@ -122,11 +124,11 @@ class SnapshotReader(Struct):
     def _paths(self, model: Path) -> Iterator[Path]:
         if _is_directory(model):
             yield from files_below(model, self.limits.files)
-            yield from (model / name for name in LABEL_FILES if (model / name).exists())
+            yield from (model / name for name in _BESIDE if (model / name).exists())
         else:
             yield from self._of_prefix(model)
         beside = self._list(model.parent).every
-        yield from (model.parent / name for name in LABEL_FILES if name in beside)
+        yield from (model.parent / name for name in _BESIDE if name in beside)
         yield from (path for path in signature_paths(model) if path.name in beside)
         if record_path(model).name in beside:
             yield record_path(model)

@@ -1,4 +1,4 @@
-"""MA317, MA318: outputs and embeddings whose size differs from the names that belong to them."""
+"""MA317, MA318: outputs and embeddings whose size differs from the names or words they are for."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from modelaudit.rules.loss_mismatches import PROBABILITIES
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.rules.network_heads import NetworkHead, output_heads, saved_graph
 from modelaudit.structs import replace
+from modelaudit.thresholds.design import KEPT_WORDS
 
 _LOSS_OF_CLASSES = (
     '\nmodel.compile(loss="sparse_categorical_crossentropy")  # of labels from 0, one for each name'
@@ -22,6 +23,7 @@ _LOSS_OF_CLASSES = (
 _HEADINGS = frozenset(
     ("label", "labels", "class", "classes", "class_name", "class name", "name", "names", "category")
 )
+_MOST_SPECIAL = 3  # entries for padding, unknown words and the start of a text
 _TAKES_INDICES = {"Embedding": "input_dim", "CategoryEncoding": "num_tokens"}
 
 
@@ -112,6 +114,8 @@ def _vocabulary(rule: Rule, facts: Facts) -> Iterator[Finding]:
     takers = [layer for layer in graph.layers if layer.class_name in _TAKES_INDICES]
     if not takers:
         raise NotRelevant("the model has no embedding of indices")
+    fed = [layer for layer in takers if layer.class_name == "Embedding"]
+    yield from _beside(rule, facts, [x for x in fed if _indices(graph, x) is None])
     for layer in takers:
         key = _TAKES_INDICES[layer.class_name]
         room, source = layer.config.get(key), _indices(graph, layer)
@@ -130,6 +134,46 @@ def _vocabulary(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 severity=rule.severity if room > _special(source) else Severity.HIGH,
                 fix=f"Use {key}={count} in {layer.name} and train again.",
             )
+
+
+def _beside(rule: Rule, facts: Facts, takers: list[Layer]) -> Iterator[Finding]:
+    """An embedding smaller than the vocabulary in a file next to the model.
+
+    Nothing is said if a vocabulary fits an embedding. The largest one is taken for that of words:
+    those of positions and segments are smaller.
+    """
+    said = facts.artifact.extra.get("vocabularies")
+    files = [each for each in said if isinstance(each, dict)] if isinstance(said, list) else []
+    rooms = {layer.route: _integer(layer.config.get("input_dim")) or 0 for layer in takers}
+    counts = [_integer(each.get("indices")) or 0 for each in files]
+    if not takers or not counts or max(rooms.values()) >= min(counts):
+        return
+    layer = max(takers, key=lambda each: rooms[each.route])
+    room, count = rooms[layer.route], min(counts)
+    file = files[counts.index(count)]
+    # People keep a round number of the most frequent words, and a few entries more.
+    kept = room >= KEPT_WORDS.value and any(
+        (room - more) % KEPT_WORDS.value == 0 for more in range(_MOST_SPECIAL + 1)
+    )
+    meant = file.get("shared") is True or len({*rooms.values()}) > 1
+    yield rule.finding(
+        f"{layer.route} has room for {room:,} indices, but {file['file']} next to the model gives "
+        f"{count:,}: indices from {room:,} on raise an error on a CPU and become 0 on a GPU, unless "
+        "the program replaces them or the vocabulary is that of another model.",
+        route=layer.route,
+        evidence={
+            "measured": room,
+            "unit": "entries",
+            "expected": count,
+            "vocabulary": str(file["file"]),
+        },
+        severity=Severity.LOW
+        if meant or (kept and count - room > _MOST_SPECIAL)
+        else rule.severity,
+        confidence=Confidence.MEDIUM,
+        fix=f"Use input_dim={count} in {layer.name} and train again, or give it the index of unknown "
+        f"words for each from {room:,} on.",
+    )
 
 
 def _indices(graph: LayerGraph, layer: Layer) -> Layer | None:
@@ -207,7 +251,7 @@ RULES = (
         severity=Severity.MEDIUM,
         confidence=Confidence.CERTAIN,
         needs=(Need.ARCHITECTURE,),
-        summary="An embedding has fewer rows than the vocabulary before it has words",
+        summary="An embedding has fewer rows than its vocabulary has words",
         pass_title="Every embedding has a row for each index that it gets",
         why="Rare words have the highest indices. On a CPU they raise an error; on a GPU they get a "
         "row of zeros, so all of them mean the same.",

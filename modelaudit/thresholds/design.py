@@ -125,3 +125,10 @@ UNREAD = Threshold(
     "share of an axis behind the last window from which a layer ignores too much of its input",
     "a pooling by 2 leaves out 1 of 3 positions, which small networks do in their last layers",
 )
+KEPT_WORDS = Threshold(
+    100,
+    "entries",
+    "multiple of which an embedding was made for the most frequent words of a longer vocabulary",
+    "chosen: examples keep 1,000 to 20,000 words, and three entries more at most; of other sizes, "
+    "4 in 100 are like that",
+)

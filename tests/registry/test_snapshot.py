@@ -56,7 +56,7 @@ def test_the_files_of_a_model(models) -> None:
 
 
 @pytest.mark.parametrize("kind", ["file", "directory", "prefix"])
-@pytest.mark.parametrize("name", ["labels.txt", "{}.golden.json"])
+@pytest.mark.parametrize("name", ["labels.txt", "vocab.txt", "{}.golden.json"])
 def test_related_files_next_to_a_model_count(models, kind, name) -> None:
     model = models[kind]
     before = look(model).text, content(model)

@@ -110,3 +110,55 @@ def test_an_index_without_a_row_fails(k):
     model.predict(tf.constant([["a"]]), verbose=0)
     with pytest.raises(tf.errors.InvalidArgumentError):
         model.predict(tf.constant([["c"]]), verbose=0)
+
+
+def test_vocabularies_in_files(k, tmp_path):
+    """Against an index that Keras itself refuses: the last one of the file."""
+    layers = k.layers
+
+    def text(room, *more):
+        given = layers.Input((4,), dtype="int32")
+        parts = [layers.Flatten()(layers.Embedding(n, 2)(given)) for n in (room, *more)]
+        x = layers.Concatenate()(parts) if more else parts[0]
+        return k.Model(given, layers.Dense(1)(x))
+
+    words = "".join(f"word{n}\n" for n in range(149))
+    (tmp_path / "vocab.txt").write_text("[PAD]\n" + words)
+    for room, expected in (
+        (150, []),
+        (160, []),
+        (149, [("MA318", "medium")]),
+        (130, [("MA318", "medium")]),
+        (102, [("MA318", "low")]),  # 100 words, padding and an index of unknown words
+    ):
+        assert codes(RULES, text(room), tmp_path) == expected
+    import numpy as np
+    import tensorflow as tf
+
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        text(149).predict(np.full((1, 4), 149), verbose=0)
+    # One of several embeddings has room for it, as beside those of positions; or none has.
+    assert codes(RULES, text(150, 20), tmp_path) == []
+    assert codes(RULES, text(20, 130), tmp_path) == [("MA318", "low")]
+    (only,) = found(RULES, tmp_path / "model.keras")
+    assert only.evidence["measured"] == 130 and "vocab.txt" in only.detail
+    # Another vocabulary fits, or the model has its own, or the file is that of another model.
+    (tmp_path / "tokenizer.json").write_text('{"a": 1, "b": 2}')
+    assert codes(RULES, text(130), tmp_path) == []
+    (tmp_path / "tokenizer.json").unlink()
+    given = layers.Input((1,), dtype="string")
+    lookup = layers.StringLookup(vocabulary=["a", "b", "c"])
+    own = k.Model(given, layers.Flatten()(layers.Embedding(4, 2)(lookup(given))))
+    assert codes(RULES, own, tmp_path, ("keras",)) == []
+    text(3).save(tmp_path / "another.keras")
+    assert codes(RULES, text(130), tmp_path) == [("MA318", "low")]
+
+
+def test_a_tokenizer_with_as_many_words_as_rows(k, tmp_path):
+    """It counts from 1, so an embedding needs a row more than there are words."""
+    index = {f"word{n}": n for n in range(1, 101)}
+    for most, expected in ((None, [("MA318", "medium")]), (100, [])):
+        config = {"num_words": most, "word_index": json.dumps(index)}
+        (tmp_path / "tokenizer.json").write_text(json.dumps({"config": config}))
+        layers = [k.layers.Embedding(100, 2), k.layers.Flatten(), k.layers.Dense(1)]
+        assert codes(RULES, sequential(k, (4,), *layers), tmp_path) == expected

@@ -159,6 +159,13 @@ def skipped(windows):
     return severities("MA304", examples.measured(Measurements(profile=profile))())
 
 
+@at("design.KEPT_WORDS", {99: "medium", 100: "low", 101: "low"})
+def kept_words(room):
+    facts = followed_by(examples.layer("words", "Embedding", {}, {"input_dim": room}))
+    extra = {"vocabularies": [{"file": "vocab.txt", "indices": 145}]}
+    return severities("MA318", replace(facts, artifact=replace(facts.artifact, extra=extra)))
+
+
 @pytest.mark.parametrize(("edge", "number"), EDGES.cases())
 def test_decision(edge, number):
     check(edge, number)
