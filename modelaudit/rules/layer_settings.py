@@ -18,6 +18,7 @@ from modelaudit.rules.grammar import counted
 from modelaudit.rules.grouped import by_cause
 from modelaudit.rules.model import Facts, Family, Need, NotRelevant, Rule
 from modelaudit.rules.network_heads import activation_of, saved_graph, weighs
+from modelaudit.rules.random_factors import large_factors
 from modelaudit.structs import replace
 from modelaudit.thresholds.design import LARGE_REGULARIZER, REGULARIZER, SCALED_TWICE
 
@@ -41,6 +42,7 @@ def _of_each_layer(rule: Rule, facts: Facts) -> Iterator[Finding]:
             *_lone_sign(layer),
             *_scaled(graph, layer),
             *_scaled_indices(graph, layer),
+            *large_factors(layer),
         ):
             yield rule.finding(
                 f"{layer.route}: {detail}.",

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from modelaudit.rules import layer_settings
+from modelaudit.rules import examples, layer_settings
+from modelaudit.rules.engine import run_rule
 from tests.made.training import train
-from tests.rules.saved import codes, sequential
+from tests.rules.saved import codes, found, sequential
 
 RULES = [rule for rule in layer_settings.RULES if rule.code != "MA313"]
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
@@ -82,3 +83,72 @@ def test_momentum_1_keeps_the_statistics(k):
 def test_applications_scale_once(k, tmp_path):
     model = k.applications.EfficientNetB0(weights=None, input_shape=(64, 64, 3), classes=3)
     assert codes(RULES, model, tmp_path, ("keras",)) == []
+
+
+@pytest.mark.parametrize(
+    ("factor", "severity", "share"),
+    [
+        (40, "medium", "0.111"),  # degrees
+        ((-15, 30), "medium", "0.0833"),
+        (1.57, "medium", "0.25"),  # radians
+        (1.0, None, ""),  # every direction
+        ((-0.5, 0.5), None, ""),
+        (0.1, None, ""),
+        (180, None, ""),  # with each unit every direction
+        (360.0, None, ""),
+        (3.14, None, ""),
+        (6.283185, None, ""),
+    ],
+)
+def test_rotations_are_shares_of_a_turn(tmp_path, factor, severity, share):
+    """In files of Keras 2; Keras 3 refuses numbers above 1, but not pairs."""
+    tf_keras = pytest.importorskip("tf_keras")
+    import keras
+
+    for k, suffixes in ((tf_keras, ("keras", "h5")), (keras, ("keras", "h5"))):
+        if k is keras and isinstance(factor, (int, float)) and factor > 1:
+            with pytest.raises(ValueError, match="factor"):
+                k.layers.RandomRotation(factor)
+            continue
+        hidden = k.layers.RandomRotation(factor), k.layers.Flatten()
+        model = sequential(k, (9, 9, 1), *hidden, k.layers.Dense(2))
+        expected = [("MA322", severity)] if severity else []
+        assert codes(RULES, model, tmp_path, suffixes) == expected
+        for finding in found(RULES, tmp_path / "model.h5"):
+            assert f"RandomRotation({share}," in finding.fix
+
+
+def test_degrees_as_turns_give_every_direction():
+    """As many images are turned by more than 90 degrees as if any angle were drawn."""
+    tf_keras = pytest.importorskip("tf_keras")
+    image = np.zeros((1, 9, 9, 1), "float32")
+    image[:, :4] = 1.0  # light above
+    images = np.repeat(image, 512, axis=0)
+
+    def upside_down(factor):
+        turned = tf_keras.layers.RandomRotation(factor, seed=1)(images, training=True).numpy()
+        return float(np.mean(turned[:, :4].mean((1, 2, 3)) < turned[:, 5:].mean((1, 2, 3))))
+
+    assert abs(upside_down(40) - 0.5) < 0.1 and upside_down(40 / 360) == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "config", "expected"),
+    [
+        ("RandomZoom", {"height_factor": 0.2, "width_factor": 20}, ["medium"]),
+        ("RandomZoom", {"height_factor": [-0.2, 0.2], "width_factor": [-20, 20]}, ["medium"]),
+        ("RandomZoom", {"height_factor": -1.0, "width_factor": None}, []),
+        ("RandomTranslation", {"height_factor": 4, "width_factor": 0.1}, ["medium"]),
+        ("RandomTranslation", {"height_factor": 1.0, "width_factor": [0.0, 0.1]}, []),
+        ("RandomBrightness", {"factor": [-30, 30]}, ["medium"]),
+        ("RandomBrightness", {"factor": [-0.3, 0.3]}, []),
+        ("RandomHeight", {"factor": 30}, ["medium"]),
+        ("RandomHeight", {"factor": "0.3"}, []),
+        ("RandomContrast", {"factor": [0.0, 3.0]}, []),
+    ],
+)
+def test_other_changes_are_shares(name, config, expected):
+    facts = examples.chain(examples.layer("change", name, {}, config), examples.dense("head"))
+    (rule,) = (each for each in RULES if each.code == "MA322")
+    result = run_rule(rule, facts)
+    assert [each.severity.value for each in result.findings] == expected
