@@ -9,6 +9,7 @@ from pathlib import Path
 import h5py
 import pytest
 
+from modelaudit.api import audit
 from modelaudit.audit_types.loading import LoadOutcome, Status
 from modelaudit.findings import Confidence, Outcome, Severity
 from modelaudit.formats.reader import read
@@ -141,6 +142,42 @@ def test_names_of_losses_and_metrics_are_looked_up_as_each_keras_does(
             keras.models.load_model(path)
         said = f"{type(raised.value).__name__}: {raised.value}"
         assert said.startswith(found[0].because[0].error.partition(" (in")[0])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("suffix", ["h5", "keras"])
+@pytest.mark.parametrize("own", [True, False])
+def test_a_metric_of_another_package_is_a_condition_of_tf_keras(
+    tmp_path: Path, suffix: str, own: bool
+) -> None:
+    """As F1Score of TensorFlow Addons; the operation in the model is what Keras 3 rejects."""
+    keras, path = pytest.importorskip("tf_keras"), tmp_path / f"m.{suffix}"
+
+    class F1Score(keras.metrics.MeanSquaredError):  # type: ignore[misc]
+        def get_config(self) -> dict[str, object]:
+            return {**super().get_config(), "num_classes": 3}
+
+    name = "Addons>F1Score"
+    try:
+        keras.saving.register_keras_serializable("Addons")(F1Score)
+        given = keras.layers.Input((4,))
+        outputs = keras.layers.Dense(3)(given) * 2.0
+        model = keras.Model(given, outputs)
+        model.compile("sgd", "mse", [F1Score() if own else "mae"])
+        model.fit([[1.0] * 4], [[1.0] * 3], verbose=0)
+        model.save(path)
+    finally:
+        keras.saving.get_custom_objects().pop(name, None)
+    keras.models.load_model(path, compile=False)
+    fails = pytest.raises((TypeError, ValueError), match="F1Score")
+    with fails if own else contextlib.nullcontext():
+        keras.models.load_model(path)
+    target = f"tf-keras=={keras.__version__}"
+    assert (COMPILED in {x.call for x in predict(read(path, Limits()), (target,))}) is own
+    (audited,) = audit(path)
+    (needs,) = [found for found in audited.findings if found.code == "MA211"]
+    assert ("loads it with compile=False." in needs.detail) is own
+    assert ("MA213" in {found.code for found in audited.findings}) is own
 
 
 def test_without_a_run_the_installed_keras_is_predicted() -> None:

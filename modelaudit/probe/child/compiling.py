@@ -5,6 +5,8 @@ Python 3.7 syntax; TensorFlow 1.15 and later.
 
 from __future__ import annotations
 
+import contextlib
+import inspect
 import json
 import sys
 from typing import TYPE_CHECKING
@@ -34,7 +36,22 @@ def compile_as_saved(keras: Untyped, model: Untyped, training: str, archive: boo
     else:
         decode = _loaders_own(keras, "json_utils", "decode")
         arguments = _loaders_own(keras, "saving_utils", "compile_args_from_training_config")
-        model.compile(**arguments(decode(training)))
+        with _legacy_scope(keras):
+            model.compile(**arguments(decode(training)))
+
+
+def _legacy_scope(keras: Untyped) -> Untyped:
+    """The scope in which Keras 2.12 and later reads HDF5: classes are looked up by their names.
+
+    Outside of it, a class that is not found stays a text, and no error is raised.
+    """
+    try:
+        scope = _loaders_own(keras, "saved_model.utils", "keras_option_scope")
+    except AdapterError:
+        return contextlib.nullcontext()  # Keras 3 compiles without one
+    if "in_tf_saved_model_scope" not in inspect.signature(scope).parameters:
+        return contextlib.nullcontext()
+    return scope(save_traces=False, in_tf_saved_model_scope=True)
 
 
 def _loaders_own(keras: Untyped, tail: str, name: str) -> Untyped:

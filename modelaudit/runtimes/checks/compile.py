@@ -38,15 +38,15 @@ def check(artifact: Artifact, context: CheckContext, archive: bool) -> Iterator[
     for word in ("metrics", "weighted_metrics"):
         for name, form, _ in _objects(training.get(word)):
             # In Keras 3, a text that is not found is looked up when the model is trained.
-            if not name or form == "class" or _known(name, context):
+            if not name or _known(name, context):
                 continue
-            located = form == "function" and archive
+            located = form in ("function", "class") and archive
             if located or not context.profile.keras3:
-                shown = name if form == "text" else form
+                shown = "function" if form == "function" else name
                 yield _reason(
                     "unknown-metric",
                     f"the metric {name} is not one of {context.profile.name}",
-                    f"TypeError: Could not locate function '{name}'"
+                    f"TypeError: Could not locate {form} '{name.rpartition('>')[2]}'"
                     if located
                     else f"ValueError: Unknown metric function: '{shown}'",
                 )
@@ -79,7 +79,8 @@ def check_saved_model(artifact: Artifact, context: CheckContext) -> Iterator[Rea
 
 def _known(name: str, context: CheckContext) -> bool:
     """Whether a metric is one of Keras, or is given."""
-    return name in {*_BY_OUTPUT, *context.request.custom} or any(
+    given = {*_BY_OUTPUT, *context.request.custom}
+    return not given.isdisjoint((name, name.rpartition(">")[2])) or any(
         context.profile.knows(kind, name) for kind in ("metrics", "losses")
     )
 
@@ -99,7 +100,10 @@ def _objects(value: Json) -> Iterator[tuple[str, str, Mapping[str, Json]]]:
         if value.get("class_name") == FUNCTION:
             yield text(value.get("config")), "function", {}
         elif "class_name" in value:
-            yield text(value["class_name"]), "class", mapping(value.get("config"))
+            # A class that a program registered is found by that name only.
+            registered = "" if value.get("module") else text(value.get("registered_name"))
+            name = registered if ">" in registered else text(value["class_name"])
+            yield name, "class", mapping(value.get("config"))
         else:
             for item in value.values():
                 yield from _objects(item)
