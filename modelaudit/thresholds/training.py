@@ -5,10 +5,11 @@ from __future__ import annotations
 from modelaudit.thresholds.threshold import Threshold
 
 SATURATION = Threshold(
-    20.0,
-    "nats",
-    "distance from 0 beyond which a sigmoid, tanh or softmax no longer changes",
-    "what is left of 1 is exp(-20) = 2e-9, below the rounding of float32, 6e-8",
+    1.5 * 2.0**-24,
+    "",
+    "distance from its limit within which the output of a sigmoid, tanh or softmax is one value",
+    "float32 numbers just below 1 are 2^-24 apart, so that what is nearer than 1.5 of these steps "
+    "is rounded to 1 or to the number before it: sums beyond 16.2 of a sigmoid, 8.5 of a tanh",
 )
 UNITS_ALIKE = Threshold(
     0.95,

@@ -33,8 +33,9 @@ at = EDGES.at
 ALIVE = ("last", 0.5, 0.25)
 
 
-@at("training.SATURATION", {19.9: None, 20.0: "saturated", 20.1: "saturated"})
-def sum_of_a_sigmoid(least):
+@at("training.SATURATION", {8.93e-8: "saturated", 8.95e-8: None, 9e-8: None})
+def distance_of_a_sigmoid_from_1(left):
+    least = math.log(1 / left - 1)
     return _kind("sigmoid", np.array([least]), np.array([least + 5]))
 
 

@@ -38,6 +38,11 @@ _BOUNDED: Mapping[str, tuple[float, float]] = {
     "exponential": (0.0, math.inf),
 }
 _ACTIVATION_LAYERS: Mapping[str, str] = {"ReLU": "relu", "Softmax": "softmax"}
+# Sums beyond these give what float32 does not distinguish from the limit of the activation.
+_STUCK: Mapping[str, float] = {
+    "sigmoid": math.log(1 / SATURATION.value - 1),
+    "tanh": math.atanh(1 - SATURATION.value),
+}
 _LARGEST = 1 << 28  # maximum size of a kernel in bytes
 _ROUNDING = 1e-5  # of the sum of magnitudes: sums of float32 in any order
 
@@ -146,6 +151,9 @@ class _Bounds:
             if given.high <= 0:
                 self.found.setdefault(layer.route, "dead")
             return _Range(max(given.low, 0.0), max(given.high, 0.0), given.high <= 0)
+        if name in _STUCK and (given.low >= _STUCK[name] or given.high <= -_STUCK[name]):
+            self.found.setdefault(layer.route, "saturated")
+            return _Range(constant=True)
         return _applied(name, given)
 
     def _affine(self, layer: Layer, given: _Range) -> _Range | None:
@@ -183,13 +191,11 @@ class _Bounds:
                 return kernel.stats.maximum <= 0
             return math.isfinite(given.high) and math.isfinite(given.low)
         bounded = math.isfinite(given.low) and math.isfinite(given.high)
-        if name in {"sigmoid", "tanh"}:
+        if name in {*_STUCK, "linear"}:
             # Positive weights on inputs that are never negative only add to what the bias gives.
-            above = low >= SATURATION.value and kernel.stats.minimum >= 0
-            below = high <= -SATURATION.value and kernel.stats.maximum <= 0
-            far = max(-low, high) >= SATURATION.value
-            return far and (bounded or (given.low >= 0 and (above or below)))
-        return name == "softmax" and bounded and high - low >= SATURATION.value
+            limit = _STUCK.get(name, min(_STUCK.values()))
+            return max(-low, high) >= limit and (bounded or given.low >= 0)
+        return name == "softmax" and bounded and high - low >= -math.log(SATURATION.value)
 
 
 def _unit_ranges(
@@ -220,13 +226,14 @@ def _times(sums: NDArray[np.float64], limit: float) -> NDArray[np.float64]:
 def _kind(name: str, low: NDArray[np.float64], high: NDArray[np.float64]) -> ConstantKind | None:
     if name in {"relu", "relu6"}:
         return "dead" if bool((high <= 0).all()) else None
-    if name in {"sigmoid", "tanh"}:
-        stuck = (low >= SATURATION.value) | (high <= -SATURATION.value)
+    if name in _STUCK:
+        stuck = (low >= _STUCK[name]) | (high <= -_STUCK[name])
         return "saturated" if bool(stuck.all()) else None
     if name == "softmax" and len(low) > 1:
         top = int(np.argmax(low))
-        others = np.delete(high, top)
-        return "saturated" if bool((low[top] - others >= SATURATION.value).all()) else None
+        with np.errstate(over="ignore"):
+            others = np.exp(np.delete(high, top) - low[top]).sum()
+        return "saturated" if float(others) <= SATURATION.value else None
     return None
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -12,7 +10,7 @@ from hypothesis import strategies as st
 from modelaudit.audit_types.kernels import ConstantLayer
 from modelaudit.facts import Architecture, Artifact, Format, Tensor, TensorStats
 from modelaudit.measures.architecture.layer_graph import layer_graph
-from modelaudit.measures.kernels.constant_layers import constant_layers
+from modelaudit.measures.kernels.constant_layers import _kind, constant_layers
 from modelaudit.structs import replace
 from tests.measures.artifacts import layer, tensor
 
@@ -69,15 +67,27 @@ def test_bounded_inputs_prove_more():
 @pytest.mark.parametrize("activation", ["sigmoid", "tanh"])
 def test_saturation(activation):
     weights = np.full((3, 3), 1.0)
-    assert stack("tanh", weights, np.full(3, 24.0), activation)[0][0].kind == "saturated"
-    assert stack("tanh", weights, np.full(3, 22.0), activation)[0] == ()
+    far, near = (16.6, 16.0) if activation == "sigmoid" else (8.6, 8.3)
+    assert stack("tanh", weights, np.full(3, far + 3), activation)[0][0].kind == "saturated"
+    assert stack("tanh", weights, np.full(3, near + 3), activation)[0] == ()
     # Sums of what is never negative add to the bias, with any sign; other weights can end that.
-    assert stack("relu", weights, np.full(3, 21.0), activation)[0][0].kind == "saturated"
-    assert stack("relu", -weights, np.full(3, -21.0), activation)[0][0].kind == "saturated"
-    assert stack("relu", weights, np.full(3, 19.0), activation)[0] == ()
-    assert stack("relu", -weights, np.full(3, 21.0), activation)[0] == ()
+    assert stack("relu", weights, np.full(3, far), activation)[0][0].kind == "saturated"
+    assert stack("relu", -weights, np.full(3, -far), activation)[0][0].kind == "saturated"
+    signs = np.array([1.0, -1.0, 1.0])
+    assert stack("relu", weights * signs, signs * far, activation)[0][0].kind == "saturated"
+    assert stack("relu", weights, np.full(3, near), activation)[0] == ()
+    assert stack("relu", -weights, np.full(3, far), activation)[0] == ()
     weights[0, 0] = -1e-3
     assert stack("relu", weights, np.full(3, 24.0), activation)[0] == ()
+
+
+@pytest.mark.parametrize(("bias", "stuck"), [(16.6, True), (16.0, False)])
+def test_an_activation_in_a_layer_of_its_own_saturates_too(bias, stuck):
+    a, of_a = dense("a", "x", np.ones((4, 3)), np.zeros(3), "relu")
+    b, of_b = dense("b", "a", np.ones((3, 1)), np.full(1, bias), "linear")
+    last = layer("last", "Activation", ["b"], config={"activation": "sigmoid"})
+    shown = found([X, a, b, last], [*of_a, *of_b], ("last",))
+    assert shown == (ConstantLayer("last", "saturated", False, ("last",)),) * stuck
 
 
 def test_a_kernel_of_zeros_and_what_is_behind_it():
@@ -169,5 +179,16 @@ def test_a_normalization_limits_the_values_behind_it(bias, dead):
     assert np.abs(x).max() < 7
 
 
-def test_saturation_is_below_the_rounding_of_float32():
-    assert math.exp(-20) < np.finfo("f4").eps / 2
+def test_saturation_is_what_float32_does_not_distinguish():
+    """Beyond the limit float32 has two numbers, of which one is 1; before it, a third one."""
+    for function, limit in ((ACT["sigmoid"], 16.2301), (np.tanh, 8.4617)):
+        beyond = function(np.linspace(limit, 50, 10_000)).astype("f4")
+        assert set(beyond) == {np.float32(1), np.nextafter(np.float32(1), np.float32(0))}
+        assert np.float32(function(limit - 1e-4)) < min(beyond)
+    sums = np.zeros((1, 1000))
+    sums[0, 0] = 23.2  # with 999 other classes, further than with one
+    assert _kind("softmax", sums[0], sums[0]) == "saturated"
+    assert np.float32(_softmax(sums)[0, 0]) >= np.nextafter(np.float32(1), np.float32(0))
+    sums[0, 0] = 23.1
+    assert _kind("softmax", sums[0], sums[0]) is None
+    assert np.float32(_softmax(sums)[0, 0]) < np.nextafter(np.float32(1), np.float32(0))
