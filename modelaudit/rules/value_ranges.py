@@ -77,7 +77,7 @@ def limited_step(head: NetworkHead) -> LimitedStep | None:
 
 def head_range(head: NetworkHead) -> tuple[float, float]:
     """The smallest and largest value that a head can give, as far as its steps and settings tell."""
-    low, high = (0.0, math.inf) if _sums_up(head.weights) else _FREE
+    low, high = (0.0, math.inf) if sums_up(head.weights) else _FREE
     for step in head.steps:
         config, name = step.layer.config, step.layer.class_name
         if step.activation == "softmax":
@@ -93,7 +93,7 @@ def head_range(head: NetworkHead) -> tuple[float, float]:
     return low, high
 
 
-def _sums_up(layer: Layer) -> bool:
+def sums_up(layer: Layer) -> bool:
     """Whether its weights are never negative and it has no bias, as where parts add up to a whole."""
     said = layer.config.get("kernel_constraint")
     name = said.get("class_name") if isinstance(said, dict) else said

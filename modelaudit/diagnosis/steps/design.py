@@ -59,7 +59,7 @@ def labels_outside(case: Case) -> StepResult:
 # What keeps a network from learning, of the rules about its layers and compile settings.
 DESIGN = (
     *("MA307", "MA308", "MA310", "MA311", "MA312", "MA314", "MA315", "MA319", "MA322", "MA323"),
-    *("MA327", "MA328"),
+    *("MA327", "MA328", "MA329"),
 )
 
 
