@@ -1,19 +1,23 @@
-"""Audits of the same small models on this machine and on a Ray cluster of two nodes on loopback.
+"""Audits of the same models on this machine and on a Ray cluster of two nodes on loopback.
 
-    python -m benchmarks.speed.cluster [N] [--seed S] [--keep FOLDER]
+    python -m benchmarks.speed.cluster [N] [--run-models] [--rounds R] [--seed S] [--keep FOLDER]
 
-Makes N models (default: 500) as `registry_1000` does. Each is audited without probes
+Makes N models (default: 500) as `registry_1000` does. Each is audited without probes, or as by
+default with `--run-models`, R times in turn
 
     here      by two workers of this machine
     cluster   by a cluster of two nodes with one core each
-    losses    by the same cluster, where at random moments a node and a worker are killed, then the
+
+and once by
+
+    losses    the same cluster, where at random moments a node and a worker are killed, then the
               driver, which is started again with `--resume`
 
 and the reports, the index and the history have to be those of `here`, apart from times. CPU seconds
 of a cluster are those of all its processes, without those of its start. `--no-losses` leaves out
 the last one.
 
-Exits with 1 if they differ, or the cluster needs over 1.15 times the CPU.
+Exits with 1 if they differ, or the cluster needs over 1.15 times the CPU in the median of rounds.
 """
 
 from __future__ import annotations
@@ -23,6 +27,7 @@ import os
 import random
 import shutil
 import signal
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -33,7 +38,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from benchmarks.speed.registry_1000 import make
-from tests.runs.test_shards import content
+from benchmarks.speed.run_content import content
 
 MOST = 1.15
 MARK = "MODELAUDIT_CLUSTER"
@@ -110,7 +115,7 @@ def start():
 
 def audit(models, out, *more):
     """The command that audits the models."""
-    command = [sys.executable, "-m", "modelaudit", "audit", models, "--no-probe", "-f", "json"]
+    command = [sys.executable, "-m", "modelaudit", "audit", models, "-f", "json"]
     return list(map(str, (*command, "-o", out, *more)))
 
 
@@ -161,6 +166,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("count", nargs="?", type=int, default=500, metavar="N")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--run-models", action="store_true", help="audit as by default")
+    parser.add_argument("--rounds", type=int, default=1, metavar="R")
     parser.add_argument("--no-losses", action="store_true")
     parser.add_argument("--keep", type=Path, help="use this folder and do not delete it")
     chosen = parser.parse_args()
@@ -169,43 +176,53 @@ def main():
     # Addresses on loopback; and workers that do not wait for all other processes, as here.
     os.environ |= {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_worker_niceness": "0"}
     try:
-        draw = None if chosen.no_losses else random.Random(chosen.seed)
-        return compare(folder, chosen.count, draw)
+        return compare(folder, chosen)
     finally:
         if not chosen.keep:
             shutil.rmtree(folder)
 
 
-def compare(folder, count, draw):
-    """Run and compare all three; 1 if a limit is exceeded."""
-    models = folder / "models"
+def told(name, out, wall, cpu, more=""):
+    """Print a line on a run."""
+    count = reported(out)
+    print(f"{name:9} {wall:7.1f} s wall {cpu:7.1f} s CPU, {count} models{more}", flush=True)
+
+
+def compare(folder, chosen):
+    """Run and compare all of them; 1 if a limit is exceeded."""
+    models, different, ratios = folder / "models", {}, []
     models.mkdir(parents=True)
-    for number in range(count):
+    for number in range(chosen.count):
         make(models, number)
-    wall, cpu = finished(audit(models, folder / "here", "--jobs", 2))
-    print(
-        f"here      {wall:7.1f} s wall {cpu:7.1f} s CPU, {reported(folder / 'here')} models",
-        flush=True,
-    )
     before = CLOCK.used()
     cluster, second = start()
     print(f"start of the cluster {CLOCK.used() - before:.1f} s CPU", flush=True)
+    words = [] if chosen.run_models else ["--no-probe"]
+    ray = (*words, "--engine", "ray", "--ray-address", cluster.address)
     try:
-        ray = ("--engine", "ray", "--ray-address", cluster.address)
-        its_wall, its = finished(audit(models, folder / "cluster", *ray))
-        ratio = its / cpu
-        print(f"cluster   {its_wall:7.1f} s wall {its:7.1f} s CPU, {ratio:.2f} times", flush=True)
-        if draw:
-            losses = folder / "losses"
-            killed = disturbed(audit(models, losses, *ray), losses, cluster, second, count, draw)
+        for number in range(1, chosen.rounds + 1):
+            here, there = folder / f"here-{number}", folder / f"cluster-{number}"
+            wall, cpu = finished(audit(models, here, *words, "--jobs", 2))
+            told("here", here, wall, cpu)
+            its_wall, its_cpu = finished(audit(models, there, *ray))
+            ratios.append((its_cpu / cpu, its_wall / wall))
+            more = "; {:.2f} times the CPU, {:.2f} times the wall".format(*ratios[-1])
+            told("cluster", there, its_wall, its_cpu, more)
+            different[there] = same(here, there)
+        if not chosen.no_losses:
+            losses, draw = folder / "losses", random.Random(chosen.seed)
+            command = audit(models, losses, *ray)
+            killed = disturbed(command, losses, cluster, second, chosen.count, draw)
             print(f"losses    {', '.join(killed)}", flush=True)
+            different[losses] = same(folder / "here-1", losses)
     finally:
         cluster.shutdown()
-    names = ("cluster", "losses") if draw else ("cluster",)
-    different = {name: same(folder / "here", folder / name) for name in names}
-    for name, found in different.items():
-        print(f"{name}: {len(found)} differ, such as {found[0]}" if found else f"{name}: equal")
-    return int(any(different.values()) or ratio > MOST)
+    for out, found in different.items():
+        differ = f"{len(found)} differ, such as {found[0]}" if found else "equal"
+        print(f"{out.name}: {differ}")
+    cpu, wall = (statistics.median(each) for each in zip(*ratios, strict=True))
+    print(f"median: {cpu:.2f} times the CPU, {wall:.2f} times the wall")
+    return int(any(different.values()) or cpu > MOST)
 
 
 if __name__ == "__main__":

@@ -16,10 +16,10 @@ import select
 import signal
 import struct
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from contextvars import ContextVar
-from typing import NoReturn, TypeVar
+from typing import Generic, NoReturn, TypeVar
 
 from msgspec import Struct, field
 
@@ -30,6 +30,7 @@ from modelaudit.registry.task_allowance import Allowance
 
 Task = TypeVar("Task")
 Work = Callable[[Task], dict[str, Json]]
+Taken = Callable[[int, bytes], Task]  # of a worker: the task of a message
 
 HEADER = struct.Struct("<Q")
 INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
@@ -122,14 +123,14 @@ def end_with(parent: int) -> None:
 
 
 def _serve(
-    tasks: Sequence[Task],
+    taken: Taken[Task],
     work: Work[Task],
     receive: int,
     answer: int,
     memory: int | None,
     allowed: Callable[[Task], Allowance] | None,
 ) -> NoReturn:
-    """The main loop of a worker: index in, result out, until the parent closes the pipe."""
+    """The main loop of a worker: a task in, its result out, until the parent closes the pipe."""
     status = 0
     _answer.set(answer)
     gc.freeze()  # exempt forked objects from garbage collection, which would copy their memory
@@ -146,10 +147,12 @@ def _serve(
         task_allowance.prepare()
         while head := _read_exactly(receive, HEADER.size):
             index = HEADER.unpack(head)[0]
+            size = HEADER.unpack(_read_exactly(receive, HEADER.size))[0]
+            task = taken(index, _read_exactly(receive, size))
             if allowed:
-                task_allowance.begin(allowed(tasks[index]))
+                task_allowance.begin(allowed(task))
             try:
-                message = _packed({"index": index, "value": work(tasks[index])})
+                message = _packed({"index": index, "value": work(task)})
             except MemoryError as error:
                 phase = str(error) if isinstance(error, PhaseMemoryError) else ""
                 limit = "memory_bytes" if task_allowance.memory_is_bounded() else "read_memory"
@@ -171,7 +174,7 @@ def _serve(
 
 
 def _start(
-    tasks: Sequence[Task],
+    taken: Taken[Task],
     work: Work[Task],
     others: Sequence[_PoolWorker],
     memory: int | None,
@@ -187,14 +190,10 @@ def _start(
         end_with(parent)
         # Close the parent's ends and those of the other workers: a pipe that a sibling keeps open
         # would never signal its end.
-        for fd in (
-            to_child,
-            from_child,
-            *(s.to_child for s in others),
-            *(s.from_child for s in others),
-        ):
+        theirs = [fd for each in others for fd in (each.to_child, each.from_child)]
+        for fd in (to_child, from_child, *theirs):
             os.close(fd)
-        _serve(tasks, work, child_reads, child_writes, memory, allowed)
+        _serve(taken, work, child_reads, child_writes, memory, allowed)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, INTERRUPTS)
     os.close(child_reads)
     os.close(child_writes)
@@ -251,14 +250,22 @@ def _why_lost(status: int) -> str:
     return f"the process that read it exited with status {os.WEXITSTATUS(status)}"
 
 
+class Packing(Struct, Generic[Task], frozen=True):
+    """How tasks become bytes, if they come up after workers were forked, and the inverse."""
+
+    pack: Callable[[Task], bytes]
+    unpack: Callable[[bytes], Task]
+
+
 def run_tasks(
-    tasks: Sequence[Task],
+    tasks: Iterable[Task],
     work: Work[Task],
     *,
     jobs: int,
     seconds: float,
     memory: int | None = None,
     allowed: Callable[[Task], Allowance] | None = None,
+    packing: Packing[Task] | None = None,
 ) -> Iterator[TaskResult]:
     """Run `work` on every task, `jobs` in parallel, and yield results as they arrive.
 
@@ -270,22 +277,37 @@ def run_tasks(
         memory: limit of a worker's address space in bytes; None for no limit.
         allowed: what a task may take, whatever it calls. The kernel ends the worker of one that
             takes more time, and gives no more memory.
+        packing: tasks are passed as bytes instead, and each is asked for when a worker is free:
+            with one job, when the result of the one before it has been taken.
 
     Yields:
         One `TaskResult` for every task, in order of completion.
     """
-    waiting = list(range(len(tasks)))[::-1]
+    forked = () if packing else tuple(tasks)
+
+    def taken(index: int, data: bytes) -> Task:
+        return packing.unpack(data) if packing else forked[index]
+
+    waiting: Iterator[tuple[int, Task]] | None = enumerate(tasks if packing else forked)
     workers: list[_PoolWorker] = []
     try:
-        while waiting or any(worker.task is not None for worker in workers):
-            while waiting and len(workers) < jobs:
-                workers.append(_start(tasks, work, workers, memory, allowed))
-            for worker in workers:
-                if worker.task is None and waiting:
-                    index = waiting.pop()
-                    worker.task, worker.deadline = index, time.monotonic() + seconds
-                    worker.kept = None
-                    os.write(worker.to_child, HEADER.pack(index))
+        while True:
+            while waiting and sum(worker.task is not None for worker in workers) < jobs:
+                if (following := next(waiting, None)) is None:
+                    waiting = None
+                    break
+                free = [worker for worker in workers if worker.task is None]
+                if not free:
+                    free.append(_start(taken, work, workers, memory, allowed))
+                    workers += free
+                index, task = following
+                free[0].task, free[0].deadline = index, time.monotonic() + seconds
+                free[0].kept = None
+                data = packing.pack(task) if packing else b""
+                with suppress(BrokenPipeError):  # it was killed, which is read next
+                    _send(free[0].to_child, HEADER.pack(index) + HEADER.pack(len(data)) + data)
+            if all(worker.task is None for worker in workers):
+                break
             yield from _collect(workers)
     finally:
         _stop_all(workers)
@@ -321,9 +343,7 @@ def _collect(workers: list[_PoolWorker]) -> Iterator[TaskResult]:
             found = value if isinstance(value, dict) else None
             yield TaskResult(index, found, lost if limit else "", limit, phase, worker.kept)
     now = time.monotonic()
-    for worker in [
-        worker for worker in workers if worker.task is not None and worker.deadline <= now
-    ]:
+    for worker in [each for each in workers if each.task is not None and each.deadline <= now]:
         workers.remove(worker)
         _stop(worker, kill=True)
         assert worker.task is not None

@@ -6,11 +6,11 @@ directory know nothing of each other.
 
 from __future__ import annotations
 
+import json
 import traceback
-from collections.abc import Callable, Collection, Generator, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from msgspec import Struct
 
@@ -65,6 +65,27 @@ class FinishedModel(NamedTuple):
     notes: Mapping[str, Json]
 
 
+class _AuditAttempt(Struct, frozen=True):
+    """One model, and what an earlier run knows of it.
+
+    `again`: the first attempt was disturbed, which found `kept` on security.
+    """
+
+    target: AuditTarget
+    recalled: CachedProbe | None = None
+    again: bool = False
+    kept: tuple[RuleResult, ...] = ()
+
+    def to_bytes(self) -> bytes:
+        """For a worker that was forked before this model came up."""
+        return json.dumps(encode(self)).encode()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """The inverse of `to_bytes`."""
+        return decode(cls, json.loads(data))
+
+
 class _Work(Struct, frozen=True):
     """What a worker process does with each model; see `audit_all`."""
 
@@ -72,16 +93,15 @@ class _Work(Struct, frozen=True):
     created: str
     probe: Probe | None
     deliver: AuditHandler | None
-    recalled: Mapping[Path, CachedProbe]
     known: Collection[str] | None
-    kept: dict[Path, tuple[RuleResult, ...]]  # findings on security of disturbed first attempts
+    progress: Progress
 
-    def __call__(self, target: AuditTarget, *, again: bool) -> dict[str, Json]:
+    def __call__(self, attempt: _AuditAttempt) -> dict[str, Json]:
         """The row and notes for a later run, or why there are none."""
-        shown = self.recalled.get(target.path)
+        target, shown, again = attempt.target, attempt.recalled, attempt.again
         # Second try: recalled results are for other bytes.
         earlier, asked = (None, shown is not None) if again else (shown, False)
-        found = self.kept.get(target.path, ())
+        found = attempt.kept
         recorded = self.deliver is not None  # a scan records nothing that could be reused
 
         def keep(kept: tuple[RuleResult, ...]) -> None:
@@ -124,6 +144,66 @@ class _Work(Struct, frozen=True):
             return {"row": row_to_json(row), "trace": trace}
         return {"row": row_to_json(row), "notes": watch.notes(audit) if recorded else {}}
 
+    def ended(
+        self, attempt: _AuditAttempt, done: worker_pool.TaskResult
+    ) -> FinishedModel | _AuditAttempt:
+        """What a worker's result means, or the attempt that has to follow.
+
+        Raises:
+            UsageError: a report cannot be written.
+        """
+        target, value = attempt.target, done.value or {}
+        if "trace" in value:
+            self.progress.warn(f"{clean(target.shown)}: {value['trace']}")
+        if value.get("disturbed"):
+            return replace(attempt, again=True, kept=_kept_results(done.kept))
+        if "unwritten" in value:
+            raise UsageError(f"cannot write a report: {value['unwritten']}")
+        row, notes = value.get("row"), value.get("notes")
+        if isinstance(row, dict):
+            reusable = notes if isinstance(notes, dict) else {}
+            return FinishedModel(target, row_from_json(row), reusable)
+        bug = value.get("bug")
+        reason = done.lost or f"internal error in modelaudit ({bug}); please report this"
+        kept = _kept_results(done.kept)
+        if bug or done.phase:  # the file was read
+            why = "modelaudit failed" if bug else "it was being written"
+            audit = incomplete_audit(
+                target, self.settings, self.created, reason, kept=kept, not_run=why
+            )
+        else:
+            audit = lost_model_audit(target, self.settings, self.created, reason, done.limit, kept)
+        if self.deliver:
+            self.deliver(audit)
+        result = result_row(audit)
+        code = ExitCode.INTERNAL.value if bug else result.exit
+        return FinishedModel(target, replace(result, exit=code), {})
+
+    def run(
+        self,
+        attempts: Iterable[_AuditAttempt],
+        *,
+        jobs: int,
+        packing: worker_pool.Packing[_AuditAttempt] | None = None,
+    ) -> Iterator[worker_pool.TaskResult]:
+        """Make the attempts in worker processes."""
+        limits = self.settings.limits
+
+        def allowed(attempt: _AuditAttempt) -> task_allowance.Allowance:
+            target = attempt.target
+            models = filter(None, (target.path, target.previous, *target.sources))
+            return allowance(models, limits)
+
+        read_profiles(targets_of(self.settings), tuple(map(Path, self.settings.profiles)))
+        return worker_pool.run_tasks(
+            *(attempts, self),
+            jobs=jobs,
+            seconds=model_seconds(self.settings, run=self.probe is not None),
+            memory=limits.read_memory,
+            allowed=allowed,
+            packing=packing,
+        )
+
 
 def audit_all(
     targets: Sequence[AuditTarget],
@@ -157,52 +237,58 @@ def audit_all(
         UsageError: a report cannot be written, so that continuing is pointless.
     """
     import_readers({target.format for target in targets})
-    if targets:
-        read_profiles(targets_of(settings), tuple(map(Path, settings.profiles)))
-    work = _Work(settings, created, probe, deliver, recalled or {}, known, {})
-    seconds = model_seconds(settings, run=probe is not None)
-    jobs, memory = settings.jobs, settings.limits.read_memory
-
-    def allowed(target: AuditTarget) -> task_allowance.Allowance:
-        models = filter(None, (target.path, target.previous, *target.sources))
-        return allowance(models, settings.limits)
-
-    disturbed: list[AuditTarget] = []
-    for again, tasks in ((False, targets), (True, disturbed)):
-        each = partial(work, again=again)
-        for done in worker_pool.run_tasks(
-            tasks, each, jobs=jobs, seconds=seconds, memory=memory, allowed=allowed
-        ):
-            target = tasks[done.index]
-            value = done.value or {}
-            if "trace" in value:
-                progress.warn(f"{clean(target.shown)}: {value['trace']}")
-            if value.get("disturbed"):
-                disturbed.append(target)
-                work.kept[target.path] = _kept_results(done.kept)
-                continue
-            if "unwritten" in value:
-                raise UsageError(f"cannot write a report: {value['unwritten']}")
-            row, notes = value.get("row"), value.get("notes")
-            if isinstance(row, dict):
-                reusable = notes if isinstance(notes, dict) else {}
-                yield FinishedModel(target, row_from_json(row), reusable)
-                continue
-            bug = value.get("bug")
-            reason = done.lost or f"internal error in modelaudit ({bug}); please report this"
-            kept = _kept_results(done.kept)
-            if bug or done.phase:  # the file was read
-                ended = "modelaudit failed" if bug else "it was being written"
-                audit = incomplete_audit(
-                    target, settings, created, reason, kept=kept, not_run=ended
-                )
+    work, shown = _Work(settings, created, probe, deliver, known, progress), recalled or {}
+    disturbed: list[_AuditAttempt] = []
+    for attempts in ([_AuditAttempt(each, shown.get(each.path)) for each in targets], disturbed):
+        if not attempts:
+            continue
+        for done in work.run(attempts, jobs=settings.jobs):
+            ended = work.ended(attempts[done.index], done)
+            if isinstance(ended, _AuditAttempt):
+                disturbed.append(ended)
             else:
-                audit = lost_model_audit(target, settings, created, reason, done.limit, kept)
-            if deliver:
-                deliver(audit)
-            result = result_row(audit)
-            code = ExitCode.INTERNAL.value if bug else result.exit
-            yield FinishedModel(target, replace(result, exit=code), {})
+                yield ended
+
+
+def audit_each(
+    tasks: Iterable[tuple[AuditTarget, CachedProbe | None]],
+    settings: Settings,
+    created: str,
+    *,
+    probe: Probe | None = None,
+    deliver: AuditHandler | None = None,
+    known: Collection[str] | None = None,
+    progress: Progress = SILENT,
+) -> Generator[FinishedModel]:
+    """`audit_all` for models that come up one by one: the next is asked for after a row is taken.
+
+    One worker audits one after another, until a model crashes it. A model that was modified during
+    its audit is audited again at once.
+
+    Args:
+        tasks: each model, and its earlier result of running it.
+        settings, created, probe, deliver, known, progress: see `audit_all`.
+
+    Raises:
+        UsageError: see `audit_all`.
+    """
+    work = _Work(settings, created, probe, deliver, known, progress)
+    current: list[_AuditAttempt] = []
+
+    def attempts() -> Iterator[_AuditAttempt]:
+        for target, recalled in tasks:
+            import_readers({target.format})
+            current[:] = [_AuditAttempt(target, recalled)]
+            while current:
+                yield current[0]
+
+    packing = worker_pool.Packing(_AuditAttempt.to_bytes, _AuditAttempt.from_bytes)
+    for done in work.run(attempts(), jobs=1, packing=packing):
+        ended = work.ended(current.pop(), done)
+        if isinstance(ended, _AuditAttempt):
+            current.append(ended)
+        else:
+            yield ended
 
 
 def model_seconds(settings: Settings, *, run: bool) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import resource
 import signal
@@ -131,6 +132,48 @@ def test_threads_of_blas_have_memory_of_their_own(monkeypatch) -> None:
 def test_large_results_arrive_complete() -> None:
     done = _run(range(3), lambda n: {"text": str(n) * 3_000_000})
     assert [len(str(done[n].value["text"])) for n in range(3)] == [3_000_000] * 3
+
+
+def test_tasks_that_come_up_one_by_one_go_to_one_worker_until_one_crashes_it() -> None:
+    """Each is asked for after the result before it, which it may depend on."""
+    found: dict[int, worker_pool.TaskResult] = {}
+
+    def tasks():
+        while len(found) < 5:
+            yield {"n": len(found), "before": [*found]}
+
+    def work(task):
+        if task["n"] == 2:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return {**task, "pid": os.getpid(), "large": "x" * 300_000}
+
+    packing = worker_pool.Packing(lambda task: json.dumps(task).encode(), json.loads)
+    for done in worker_pool.run_tasks(tasks(), work, jobs=1, seconds=30.0, packing=packing):
+        found[done.index] = done
+    assert [*found] == [*range(5)]
+    assert "SIGKILL" in found[2].lost
+    values = {each.index: each.value for each in found.values() if each.value}
+    assert {n: each["before"] for n, each in values.items()} == {n: [*range(n)] for n in values}
+    assert values[0]["pid"] == values[1]["pid"] != values[3]["pid"] == values[4]["pid"]
+
+
+def test_a_worker_that_is_killed_while_it_waits_costs_its_next_task() -> None:
+    waiting = []
+
+    def tasks():
+        yield 0
+        os.kill(*waiting, signal.SIGKILL)
+        yield 1
+        yield 2
+
+    packing = worker_pool.Packing(lambda n: str(n).encode(), int)
+    found = []
+    for done in worker_pool.run_tasks(
+        tasks(), lambda _: {"pid": os.getpid()}, jobs=1, seconds=30.0, packing=packing
+    ):
+        waiting = waiting or [done.value["pid"]]
+        found.append(done.lost)
+    assert [bool(each) for each in found] == [False, True, False]
 
 
 def test_nothing_to_do() -> None:

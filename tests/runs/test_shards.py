@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.speed.run_content import content, timeless
 from modelaudit.cli.options.selection import ShardType
 from modelaudit.registry import snapshot
 from modelaudit.registry.remote import files as remote_files
@@ -93,34 +94,6 @@ def merge(models, *more, code=None, outs=None):
     done = invoke("merge", *outs, "-o", models.parent / "out", *more)
     assert code in (None, done.exit_code), done.output
     return done
-
-
-def timeless(text):
-    """A report without its times, and with one name for the output directory."""
-    text = re.sub(r'"(wall|cpu|seconds|[a-z_]*seconds)": [0-9.e-]+', '"seconds": 0', text)
-    text = re.sub(r"urn:uuid:[0-9a-f-]+", "urn:uuid:", text)
-    return re.sub(r"20\d\d-\d\d-\d\d(T\d\d:\d\d:\d\dZ| \d\d:\d\d UTC)", "TIME", text)
-
-
-def content(out):
-    """All files of a run that do not depend on its time, and the rows of its history."""
-    found = {}
-    for path in sorted(out.rglob("*.*")):
-        name = path.relative_to(out)
-        if path.is_file() and name.parts[0] not in ("runs", "latest", "history.sqlite3"):
-            if path.name == "audit.json":
-                data = json.loads(path.read_text())
-                del data["timings"]
-                path_text = timeless(json.dumps(data))
-            else:
-                path_text = timeless(path.read_text())
-            found[str(name)] = path_text
-    with sqlite3.connect(out / "history.sqlite3") as history:
-        rows = history.execute("SELECT model.path, line FROM audit JOIN model ON model.id = model")
-        found["history"] = sorted((path, timeless(line)) for path, line in rows)
-        found["runs"] = history.execute("SELECT registry, command, state, exit_code FROM run")
-        found["runs"] = found["runs"].fetchall()
-    return found
 
 
 @pytest.mark.slow

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 from modelaudit.errors import UsageError
-from modelaudit.pipeline import Probe
 from modelaudit.registry.worker_pool import end_with
 from modelaudit.result_row import row_to_json
-from modelaudit.runs.batch import AuditHandler, audit_all
+from modelaudit.runs.batch import audit_each
 from modelaudit.runs.cache_notes import CachedProbe
 from modelaudit.runs.cluster.messages import NodeOrder, NodeResult, NodeTask, from_line, to_line
 from modelaudit.runs.progress import Progress
 from modelaudit.runs.write_reports import report_writer
+from modelaudit.settings.audit_target import AuditTarget
 from modelaudit.structs import replace
 
 SHARED = "models and --out must have the same paths on all nodes"
@@ -32,29 +32,6 @@ class _Warnings(Progress):
     def warn(self, text: str) -> None:
         """Keep the warning for the driver."""
         self.texts.append(text)
-
-
-def audit_one(
-    order: NodeOrder, task: NodeTask, probe: Probe | None, deliver: AuditHandler
-) -> NodeResult:
-    """Audit one model, and write its reports."""
-    target, heard = task.target, _Warnings()
-    if not target.root.exists():
-        return NodeResult(unseen=f"{os.uname().nodename} does not see {target.root}: {SHARED}")
-    recalled = {target.path: CachedProbe(*task.recalled)} if task.recalled else None
-    known = None if order.known is None else frozenset(order.known)
-    try:
-        (done,) = audit_all(
-            *([target], order.settings, order.created),
-            probe=probe,
-            deliver=deliver,
-            recalled=recalled,
-            known=known,
-            progress=heard,
-        )
-    except UsageError as error:
-        return NodeResult(stop=str(error), warnings=tuple(heard.texts))
-    return NodeResult(row_to_json(done.row), dict(done.notes), tuple(heard.texts))
 
 
 def serve(receive: Callable[[], bytes], answer: Callable[[bytes], object]) -> None:
@@ -71,9 +48,33 @@ def serve(receive: Callable[[], bytes], answer: Callable[[bytes], object]) -> No
             where = f"{os.uname().nodename} does not see {order.reports.out}"
             answer(to_line(NodeResult(stop=f"{where}: {SHARED}")))
             return
-        deliver = report_writer(order.reports)
-        while line := receive():
-            answer(to_line(audit_one(order, from_line(NodeTask, line), probe, deliver)))
+        heard = _Warnings()
+
+        def tasks() -> Iterator[tuple[AuditTarget, CachedProbe | None]]:
+            while line := receive():
+                heard.texts.clear()
+                task = from_line(NodeTask, line)
+                root = task.target.root
+                if root.exists():
+                    yield task.target, CachedProbe(*task.recalled) if task.recalled else None
+                else:
+                    unseen = f"{os.uname().nodename} does not see {root}: {SHARED}"
+                    answer(to_line(NodeResult(unseen=unseen)))
+
+        work = audit_each(
+            *(tasks(), order.settings, order.created),
+            probe=probe,
+            deliver=report_writer(order.reports),
+            known=None if order.known is None else frozenset(order.known),
+            progress=heard,
+        )
+        stack.callback(work.close)
+        try:
+            for done in work:
+                row, notes = row_to_json(done.row), dict(done.notes)
+                answer(to_line(NodeResult(row, notes, tuple(heard.texts))))
+        except UsageError as error:
+            answer(to_line(NodeResult(stop=str(error), warnings=tuple(heard.texts))))
 
 
 def main() -> None:

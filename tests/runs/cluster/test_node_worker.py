@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from modelaudit.result_row import row_from_json
+from modelaudit.runs import batch
 from modelaudit.runs.batch import audit_all
 from modelaudit.runs.cluster.messages import NodeOrder, NodeResult, NodeTask, from_line, to_line
 from modelaudit.runs.cluster.node_auditor import THREADS, NodeAuditor
@@ -55,6 +58,57 @@ def test_rows_are_those_of_this_machine_and_reports_are_written(targets, tmp_pat
     for row in rows:
         assert (row.verdict, row.findings) == (here[row.path].verdict, here[row.path].findings)
         assert (out / "models" / row.slug / "audit.json").is_file()
+
+
+def test_one_process_audits_all_models_of_a_place(targets, tmp_path, monkeypatch):
+    """What a first audit imports and computes, the others need not."""
+    out, real = tmp_path / "out", batch.audit_model
+    out.mkdir()
+
+    def audit_model(target, *arguments):
+        with (tmp_path / "processes").open("a") as file:
+            file.write(f"{os.getpid()}\n")
+        return real(target, *arguments)
+
+    monkeypatch.setattr(batch, "audit_model", audit_model)
+    answers(order_for(out), *map(NodeTask, targets))
+    processes = (tmp_path / "processes").read_text().split()
+    assert len(processes) == len(targets) == 3
+    assert len({*processes}) == 1
+
+
+def test_a_model_that_crashes_the_reader_costs_its_own_row(targets, tmp_path, monkeypatch):
+    out, real = tmp_path / "out", batch.audit_model
+    out.mkdir()
+
+    def audit_model(target, *arguments):
+        if target.relative == "a.h5":
+            faulthandler.disable()  # pytest's, which would print a page
+            os.kill(os.getpid(), signal.SIGSEGV)
+        return real(target, *arguments)
+
+    monkeypatch.setattr(batch, "audit_model", audit_model)
+    rows = [row_from_json(each.row) for each in answers(order_for(out), *map(NodeTask, targets))]
+    assert [row.path for row in rows] == [target.relative for target in targets]
+    assert {row.path for row in rows if "SIGSEGV" in row.reason} == {"a.h5"}
+
+
+def test_a_model_that_changes_meanwhile_is_audited_again_at_once(targets, tmp_path, monkeypatch):
+    out, real, changed = tmp_path / "out", batch.audit_model, tmp_path / "changed"
+    out.mkdir()
+
+    def audit_model(target, *arguments):
+        if target.relative == "a.h5" and not changed.exists():
+            changed.touch()
+            os.utime(target.path)
+        return real(target, *arguments)
+
+    monkeypatch.setattr(batch, "audit_model", audit_model)
+    got = answers(order_for(out), *map(NodeTask, targets))
+    here = {done.row.path: done.row for done in audit_all(targets, SETTINGS, CREATED)}
+    assert changed.exists()
+    assert [each.row["path"] for each in got] == [target.relative for target in targets]
+    assert [each.row["verdict"] for each in got] == [here[t.relative].verdict for t in targets]
 
 
 def test_a_node_that_does_not_see_the_files_says_so(targets, tmp_path):

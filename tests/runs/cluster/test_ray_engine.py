@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from benchmarks.speed.run_content import content
 from modelaudit.errors import UsageError
 from modelaudit.findings import Verdict
 from modelaudit.runs.cluster import ray_engine
@@ -19,7 +20,6 @@ from modelaudit.settings.engine import Engine
 from modelaudit.structs import replace
 from tests.runs.cluster.test_node_worker import SETTINGS, order_for
 from tests.runs.nights import invoke
-from tests.runs.test_shards import content
 
 pytestmark = pytest.mark.slow
 
