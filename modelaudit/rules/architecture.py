@@ -164,6 +164,7 @@ def _over_one_position(rule: Rule, facts: Facts) -> Iterator[Finding]:
             "keys have no effect.",
             route=alone[0],
             evidence={"measured": len(alone), "unit": "layers"},
+            severity=Severity.MEDIUM,  # a recurrent layer of one step still has gates
             fix="Give the layer a sequence, as (batch, positions, features), and train again. If there "
             "is none, a Dense layer does the same.",
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from modelaudit.facts import Layer
 from modelaudit.findings import Confidence, Finding, Severity
@@ -138,11 +138,27 @@ def _pairs(rule: Rule, graph: LayerGraph, hidden: list[Layer]) -> Iterator[Findi
         route=layer.route,
         evidence={"measured": "linear", "n": len(found)},
         title=_PAIR,
-        severity=Severity.LOW if useless else Severity.INFO,
+        # Two can be a bottleneck and what widens it again; three have no use.
+        severity=Severity.MEDIUM
+        if _in_a_row(followed) > 2
+        else Severity.LOW
+        if useless
+        else Severity.INFO,
         fix=("Give it" if useless else "If it is no bottleneck on purpose, give it")
         + " an activation and train again:\n"
         f'keras.layers.Dense({layer.config.get("units")!r}, activation="relu", name={layer.name!r})',
     )
+
+
+def _in_a_row(followed: Mapping[str, Layer]) -> int:
+    """The number of layers of the longest chain, each followed by the next."""
+    longest = 0
+    for route in followed.keys() - {behind.route for behind in followed.values()}:
+        count, at = 0, route
+        while at in followed:
+            count, at = count + 1, followed[at].route
+        longest = max(longest, count)
+    return longest
 
 
 def _bare_convolutions(rule: Rule, graph: LayerGraph, hidden: list[Layer]) -> Iterator[Finding]:
