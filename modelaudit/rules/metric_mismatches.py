@@ -18,6 +18,7 @@ from modelaudit.formats.keras.compiled_losses import (
 )
 from modelaudit.formats.keras.dialects import activation
 from modelaudit.rules.graph_heads import graph_heads
+from modelaudit.rules.loss_mismatches import PROBABILITIES
 from modelaudit.rules.model import Facts, Family, Need, NotRelevant, Rule
 from modelaudit.rules.network_heads import NetworkHead, output_heads, saved_graph
 from modelaudit.rules.training_settings import compile_settings, compiled_example, output_names
@@ -126,8 +127,16 @@ def _unsuited(
     scores = head.last == "linear"
     plain = name.replace("_", "").lower()
     exact = plain in _ACCURACIES or plain == "binaryaccuracy"
-    if exact and loss.name not in _NOT_REGRESSION and scores and head.units == 1:
+    number = head.last not in PROBABILITIES and head.units == 1
+    if exact and loss.name not in _NOT_REGRESSION and number:
         detail = f"it counts numbers that are equal, but {loss.name} is of distances"
+        return detail, Severity.LOW, '"mean_absolute_error"'
+    largest = plain in _ACCURACIES or _LARGEST.get(plain) == 1
+    if largest and loss.name in DISTANCES and head.last != "softmax" and (head.units or 1) > 1:
+        detail = (
+            f"it takes the largest of {head.units} values for the class, but {loss.name} is of "
+            "distances. If these are classes, use a softmax and categorical_crossentropy instead"
+        )
         return detail, Severity.LOW, '"mean_absolute_error"'
     compares = plain in _COUNTS and saved.get("top_k") is None  # the k largest need no threshold
     if (compares or plain in _OVER_THRESHOLDS) and loss.name in DISTANCES and scores:

@@ -63,6 +63,17 @@ def faults(k):
         "one target": ([("MA319", "high")], classes, {"loss": smooth(label_smoothing=1.0)}),
         "faint": ([("MA319", "medium")], classes, {"loss": smooth(label_smoothing=0.6)}),
         "equal numbers": ([("MA320", "low")], score, {"metrics": ["accuracy"]}),
+        "equal and rectified": (
+            [("MA320", "low")],
+            {"units": 1, "activation": "softplus"},
+            {"metrics": ["accuracy"]},
+        ),
+        "largest number": ([("MA320", "low")], {"units": 3}, {"metrics": ["accuracy"]}),
+        "largest share": (
+            [("MA320", "low")],
+            {"units": 3, "activation": "sigmoid"},
+            {"loss": "mae", "metrics": [k.metrics.CategoricalAccuracy()]},
+        ),
         "half a score": ([("MA320", "low")], score, {**logits, "metrics": ["accuracy"]}),
         "one hot": (
             [("MA320", "low")],
@@ -90,6 +101,9 @@ def sound(k):
         (classes, {"loss": "categorical_crossentropy", "metrics": ["accuracy", k.metrics.AUC()]}),
         (chance, {"loss": "binary_crossentropy", "metrics": ["accuracy"]}),
         (chance, {"loss": "mse", "metrics": ["accuracy"]}),
+        (classes, {"loss": "mse", "metrics": ["accuracy"]}),  # MA306 tells of the loss
+        ({"units": 3, "activation": "sigmoid"}, {"loss": "mse", "metrics": ["mae"]}),
+        ({"units": 3, "activation": "sigmoid"}, {"loss": "mse", "metrics": ["binary_accuracy"]}),
         ({"units": 1}, {"loss": logits, "metrics": [above]}),
         ({"units": 1}, {"metrics": ["mae"], "optimizer": "rmsprop"}),
         ({"units": 1}, {"loss_weights": [0.5], "optimizer": k.optimizers.Adadelta(1.0)}),
