@@ -120,9 +120,14 @@ class Graph(Struct, frozen=True):
 _UPDATES = re.compile(r"(Resource)?(Sparse)?Apply[A-Z]\w*")  # an optimizer's operations
 
 
+def updates(node: GraphNode) -> bool:
+    """Whether it is an optimizer's operation, which changes its first input."""
+    return bool(_UPDATES.fullmatch(node.op))
+
+
 def trains(graph: Graph) -> bool:
     """Whether the graph's own operations update weights."""
-    return any(_UPDATES.fullmatch(node.op) for node in graph.nodes)
+    return any(updates(node) for node in graph.nodes)
 
 
 VALUE = "VARIABLE_VALUE"

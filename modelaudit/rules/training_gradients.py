@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from modelaudit.audit_types.values import number
-from modelaudit.facts import is_row
+from modelaudit.facts import Tensor, is_row
 from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.formats.graph.unused_results import UnusedResult, unused_results
 from modelaudit.measures.optimizer_state import OptimizerState, WeightMoments
 from modelaudit.measures.summary import Measurements
 from modelaudit.rules.alike_inputs import fed_alike, fed_zeros
@@ -30,7 +31,7 @@ from modelaudit.thresholds.training import (
     STOPPED_MOMENTUM,
     VANISHED,
 )
-from modelaudit.thresholds.weights import FADED
+from modelaudit.thresholds.weights import AS_DRAWN, FADED
 
 _SMALLEST = math.ldexp(1, -125)  # twice the smallest normal float32
 _MATRICES = frozenset(("kernel", "recurrent_kernel", "depthwise_kernel", "pointwise_kernel"))
@@ -61,7 +62,10 @@ def _ratio(each: WeightMoments, largest: float) -> float | None:
 
 def _no_gradient(rule: Rule, facts: Facts) -> Iterator[Finding]:
     assert facts.measurements is not None
+    unused = _unused(facts)
+    yield from _without_effect(rule, facts, unused)
     left = without_state(facts.artifact, facts.measurements.initialization)
+    left = tuple(each for each in left if each.tensor not in unused)
     if left:
         yield rule.finding(
             f"The optimizer keeps nothing of {', '.join(each.route for each in left[:5])}, whose "
@@ -75,8 +79,58 @@ def _no_gradient(rule: Rule, facts: Facts) -> Iterator[Finding]:
     try:
         yield from _stopped(rule, facts, facts.measurements)
     except NotApplicable:
-        if not left:
+        if not left and not unused:
             raise
+
+
+def _unused(facts: Facts) -> dict[str, UnusedResult]:
+    """Kernels of a training graph whose results nothing takes, by their tensors."""
+    kernels = [each.tensor for each in facts.artifact.kernels]
+    found: dict[str, UnusedResult] = {}
+    for graph in facts.artifact.graphs:
+        if not graph.held_by:
+            own = [each for each in facts.artifact.signatures if each.tags == graph.tags]
+            found |= {each.variable: each for each in unused_results(graph, kernels, own)}
+    return found
+
+
+def _without_effect(
+    rule: Rule, facts: Facts, unused: Mapping[str, UnusedResult]
+) -> Iterator[Finding]:
+    if not unused:
+        return
+    assert facts.measurements is not None
+    routes = {each.tensor: each.route for each in facts.artifact.kernels}
+    trained = {x.tensor for x in facts.measurements.initialization if x.state == "trained"}
+    kept = not any(
+        each.variable not in trained if each.spread is None else as_drawn(each.spread, tensor)
+        for tensor in facts.artifact.tensors
+        if (each := unused.get(tensor.name))
+    )
+    shown = [
+        f"{routes[name]} (last operation: {', '.join(each.ends[:2])})"
+        for name, each in [*unused.items()][:5]
+    ]
+    yield rule.finding(
+        f"In the graph, nothing takes the result of {', '.join(shown)}"
+        + f" and of {len(unused) - 5:,} more" * (len(unused) > 5)
+        + ". The loss does not depend on it, and no optimizer changes its weights, which are "
+        "trainable." + " They are not as drawn: they may be left of another model." * kept,
+        route=routes[next(iter(unused))],
+        severity=Severity.LOW if kept else rule.severity,
+        title="Nothing takes the result of some layers",
+        evidence={"measured": len(unused), "unit": "layers whose result nothing takes"},
+        fix="See which layer should take the result: the next one probably has another input. "
+        "Connect it, and train again.",
+    )
+
+
+def as_drawn(spread: float, tensor: Tensor) -> bool:
+    """Whether a kernel's standard deviation is the one that its initializer draws."""
+    if tensor.stats is None:
+        return False
+    error = spread / math.sqrt(2 * max(1, tensor.size))  # of a normal law; of others less
+    return abs(tensor.stats.std - spread) <= AS_DRAWN.value * error
 
 
 def _stopped(rule: Rule, facts: Facts, measured: Measurements) -> Iterator[Finding]:

@@ -165,6 +165,13 @@ SETTLING = Threshold(
     "two networks after 3 to 250 steps with momentum 0.99, 3 to 30 with 0.9: 0.0001 to 0.027; "
     "after weights of another model 0.22 to 1.2, on another scale 0.43 to 2.1",
 )
+AS_DRAWN = Threshold(
+    6.0,
+    "standard errors",
+    "distance of a kernel's standard deviation from that of its initializer in the graph, "
+    "up to which it is as drawn",
+    "a normal variable is 6 standard errors from its mean once in 5e8",
+)
 OFF_SCALE = Threshold(
     1.0,
     "standard deviations",

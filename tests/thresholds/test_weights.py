@@ -27,6 +27,7 @@ from modelaudit.rules import examples
 from modelaudit.rules.drawn_weights import few
 from modelaudit.rules.examples import measured
 from modelaudit.rules.initial_values import left_initial
+from modelaudit.rules.training_gradients import as_drawn
 from modelaudit.rules.training_reach import far_from_start, hardly_moved, trained_slightly
 from modelaudit.rules.training_steps import adam
 from modelaudit.rules.training_traces import faded_moments, without_gradient
@@ -297,6 +298,13 @@ def biases_before_normalizations(times):
     kernel = Kernel("conv", "conv/kernel", "conv", "hwio", 2, (3, 3, 2, 4), "bias", beta="beta")
     artifact = replace(examples.model(tensors=tensors), architecture=None, kernels=(kernel,))
     return trained_at_inference(artifact)
+
+
+@at("weights.AS_DRAWN", {5.95: True, 6.0: True, 6.05: False})
+def spread_of_a_draw(errors):
+    """Of 5,000 weights, the standard error of their standard deviation is 0.01 of it."""
+    stats = replace(examples.ORDINARY, std=0.5 + errors * 0.00499999)
+    return as_drawn(0.5, examples.tensor("w", (50, 100), stats))
 
 
 @pytest.mark.parametrize(("edge", "number"), EDGES.cases())
