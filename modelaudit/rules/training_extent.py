@@ -22,6 +22,7 @@ from modelaudit.rules.initial_values import never_trained
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
 from modelaudit.rules.network_heads import saved_graph
 from modelaudit.rules.quantized_layers import quantized
+from modelaudit.rules.training_advice import TRAIN
 from modelaudit.rules.training_reach import (
     barely_trained,
     moved_share,
@@ -39,7 +40,6 @@ from modelaudit.thresholds.training import (
 )
 from modelaudit.thresholds.weights import MIN_VALUES
 
-TRAIN = "Train the model, then save it:\n\n    model.fit(x, y)\n    model.save(path)"
 _ZEROS = frozenset(("zeros", "zero", ""))
 
 

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 
+from modelaudit.audit_types.kernels import KernelInitialization
 from modelaudit.facts import TensorStats
 from modelaudit.findings import Severity
 from modelaudit.formats.io.file_window import FileWindow
@@ -235,3 +236,15 @@ def test_what_else_got_no_gradient_is_told_beside_what_has_no_state():
     findings = run_rule(rule("MA433"), facts).findings
     assert [each.location.route for each in findings] == ["b", "a"]
     assert "steps or so, a. Of the 2 trained weights, 1 receives one still." in findings[1].detail
+
+
+def test_a_short_training_is_to_be_longer():
+    """Not only to be run at all; at a rate of 0, more steps change nothing."""
+    (few,) = run_rule(rule("MA432"), adam(("a", 0.1, 0.1), steps=3)).findings
+    assert "more epochs" in few.fix and "epochs=" in few.fix
+    initial = KernelInitialization("a", "a/kernel", "", "undecidable", tests={"bias_initial": True})
+    started = Measurements(initialization=(initial,))
+    (still,) = run_rule(
+        rule("MA430"), adam(("a", 0.1, 0.1), steps=500, rate=0.0, measurements=started)
+    ).findings
+    assert "rate above 0" in still.fix

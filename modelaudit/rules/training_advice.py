@@ -1,0 +1,10 @@
+"""What to do about a training that was missing or short, with code."""
+
+from __future__ import annotations
+
+_SAVE = "\n    model.save(path)"
+TRAIN = f"Train the model, then save it:\n\n    model.fit(x, y){_SAVE}"
+WITH_A_RATE = (
+    f"Train the model at a learning rate above 0, then save it:\n\n    model.fit(x, y){_SAVE}"
+)
+LONGER = f"Train for more epochs, then save the model:\n\n    model.fit(x, y, epochs=50){_SAVE}"
