@@ -50,10 +50,12 @@ def _unfinished(rule: Rule, facts: Facts) -> Iterator[Finding]:
     for each in facts.observations:
         if each.status in ENDINGS:
             signal = f" (signal {each.signal})" if each.signal else ""
+            timed = each.status is Status.TIMEOUT and each.error
+            why = f": {each.error}" if timed else signal
             yield rule.finding(
                 f"In {runtime_name(each.runtime)}, loading the model"
                 f"{f' with {each.call}' * bool(each.call)} and running it "
-                f"{ENDINGS[each.status]}{signal}.",
+                f"{ENDINGS[each.status]}{why}.",
                 evidence={"measured": each.status.value, "signal": each.signal, "log": each.log},
                 key=f"{each.runtime}/{each.status.value}",
             )
@@ -251,7 +253,7 @@ RULES = (
         why="The model was run in its own process, so nothing else was affected. In production it "
         "could have taken the server down.",
         fix="Read the log below. Raise `--timeout` or `--memory` if the model is legitimate and "
-        "large.",
+        "large. If the machine was busy, audit the model again, with fewer workers.",
         check=_unfinished,
         bad=examples.observed(Status.CRASHED),
         good=examples.observed(Status.LOADED),

@@ -27,6 +27,7 @@ from modelaudit.audit_types.loading import Status
 from modelaudit.facts import Json
 from modelaudit.probe.child import frames
 from modelaudit.probe.host import disk_limit
+from modelaudit.probe.host.processor_time import shares
 
 POLL_SECONDS = 0.05  # interval between checks of memory and disk
 LOG_BYTES = 16 << 10
@@ -196,10 +197,10 @@ class Channel:
             start = time.monotonic()
             left = self.limits.seconds - self.waited
             if left <= 0:
+                ran = shares(Path(f"/proc/{self._pid}")) if self._pid else ""
                 self._kill()
-                raise ChildEnded(
-                    Status.TIMEOUT, "TimeoutError", f"no answer in {self.limits.seconds:g} s"
-                )
+                said = f"no answer in {self.limits.seconds:g} s{ran}"
+                raise ChildEnded(Status.TIMEOUT, "TimeoutError", said)
             ready = dict(poll.poll(1000 * min(left, POLL_SECONDS)))
             if self._log_fd in ready and not self._drain(DRAINED_BYTES):
                 poll.unregister(self._log_fd)  # closed, so it would always be ready
