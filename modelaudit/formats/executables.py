@@ -36,7 +36,7 @@ _IN_BASE64 = (
     *(b"gAI", b"gAJ", b"gAM", b"gAN", b"gAQ", b"gAR", b"gAS", b"gAT", b"gAU", b"gAV"),
     *(b"UEsDB", b"f0VMR"),
 )
-_SHORTEST = 24
+SHORTEST_TEXT = 24
 
 
 def executable_kind(head: bytes) -> str:
@@ -64,7 +64,7 @@ def executable_in_base64(text: bytes) -> str:
 
     Two-byte signatures occur in ordinary text, so a pickle must also end like one.
     """
-    if len(text) < _SHORTEST or not text.lstrip().startswith(_IN_BASE64):
+    if len(text) < SHORTEST_TEXT or not text.lstrip().startswith(_IN_BASE64):
         return ""
     try:
         data = base64.b64decode(b"".join(text.split()), validate=True)

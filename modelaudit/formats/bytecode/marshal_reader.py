@@ -16,6 +16,7 @@ from msgspec import Struct
 from modelaudit.formats.bytecode.code_fields import LAYOUTS, CodeLayout
 
 MAX_BYTES = 4 << 20
+SHORTEST = 24  # bytes of a code object; texts that encode one have more characters
 MAX_OBJECTS = 200_000
 MAX_DEPTH = 64  # nested code and tuples; real code has a few levels
 MAX_DIGITS = 256  # of 15 bits each; no real constant is larger
@@ -120,7 +121,7 @@ class Unreadable(Struct, frozen=True):
 
 def looks_like_bytecode(data: bytes) -> bool:
     """Whether `data` starts like a marshalled code object: type code, small argument count."""
-    return len(data) >= 24 and data[0] & ~_REF == ord("c") and data[3:5] == b"\0\0"
+    return len(data) >= SHORTEST and data[0] & ~_REF == ord("c") and data[3:5] == b"\0\0"
 
 
 def read_bytecode(data: bytes) -> Bytecode | Unreadable:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from typing import TypeVar, overload
 
 from modelaudit.errors import LimitExceeded, ReadError
 from modelaudit.facts import Graph, GraphFunction, GraphNode, Json
@@ -21,6 +22,9 @@ _INITIALISERS = (
 )
 
 
+T = TypeVar("T")
+
+
 class NodeAttributes(Mapping[str, Json]):
     """Attributes of a node as JSON, converted on access.
 
@@ -33,9 +37,24 @@ class NodeAttributes(Mapping[str, Json]):
         self._node = node
 
     def __getitem__(self, key: str) -> Json:
-        if key not in self._node.attr:  # access to a missing key would add it to the message
+        attributes = self._node.attr
+        if key not in attributes:  # access to a missing key would add it to the message
             raise KeyError(key)
-        return attr_json(self._node.attr[key])
+        return attr_json(attributes[key])
+
+    @overload
+    def get(self, key: str, /) -> Json: ...
+
+    @overload
+    def get(self, key: str, /, default: Json) -> Json: ...
+
+    @overload
+    def get(self, key: str, /, default: T) -> Json | T: ...
+
+    def get(self, key: str, /, default: object = None) -> object:
+        """The attribute, without an exception for one that is missing, as most are."""
+        attributes = self._node.attr
+        return attr_json(attributes[key]) if key in attributes else default
 
     def __contains__(self, key: object) -> bool:
         return isinstance(key, str) and key in self._node.attr

@@ -15,12 +15,14 @@ class ConfigObject(Struct, frozen=True, eq=False):
     """A JSON object in a document.
 
     `step` leads here from `parent`: keys and indices, with names in place of indices for layers.
+    `class_name` is its class without a package, empty if it has none.
     """
 
     file: str
     step: str
     value: Mapping[str, Json]
     parent: ConfigObject | None = None
+    class_name: str = ""
 
     @property
     def route(self) -> str:
@@ -32,17 +34,9 @@ class ConfigObject(Struct, frozen=True, eq=False):
             site = site.parent
         return "/".join(step for step in reversed(steps) if step)
 
-    @property
-    def class_name(self) -> str:
-        """Its `class_name` without a package; empty if it has none."""
-        name = self.value.get("class_name")
-        return name.rpartition(">")[2] if isinstance(name, str) else ""
-
     def is_a(self, *classes: str) -> bool:
         """Whether its class, or the name that it was registered under, is one of `classes`."""
-        registered = self.value.get("registered_name")
-        name = registered.rpartition(">")[2] if isinstance(registered, str) else ""
-        return self.class_name in classes or name in classes
+        return self.class_name in classes or _bare(self.value.get("registered_name")) in classes
 
     @property
     def layer(self) -> str:
@@ -75,6 +69,11 @@ class ConfigTree(Struct, frozen=True):
     texts: tuple[ConfigText, ...]
 
 
+def _bare(name: Json) -> str:
+    """A class without a package; "" where there is none."""
+    return name.rpartition(">")[2] if isinstance(name, str) else ""
+
+
 def name_of(value: Mapping[str, Json]) -> str:
     """The name in an object or in its config; empty if it has none, or one too long for a name."""
     config = value.get("config")
@@ -83,6 +82,9 @@ def name_of(value: Mapping[str, Json]) -> str:
         if isinstance(name, str) and 0 < len(name) <= MAX_ROUTE:
             return name
     return ""
+
+
+_FOLLOWED = (str, list, dict)
 
 
 def _walk(artifact: Artifact) -> ConfigTree:
@@ -96,20 +98,25 @@ def _walk(artifact: Artifact) -> ConfigTree:
             value, key, site = pending.pop()
             if isinstance(value, str):
                 texts.append(ConfigText(site, key, value))
-            elif isinstance(value, list):
-                pending.extend(
+                continue
+            if isinstance(value, list):
+                inside = [
                     (item, _step(key, index, item), site)
-                    for index, item in reversed(list(enumerate(value)))
-                    if isinstance(item, (str, list, dict))
-                )
+                    for index, item in enumerate(value)
+                    if isinstance(item, _FOLLOWED)
+                ]
             elif isinstance(value, dict):
-                inner = ConfigObject(site.file, key, value, site)
+                inner = ConfigObject(site.file, key, value, site, _bare(value.get("class_name")))
                 sites.append(inner)
-                pending.extend(
+                inside = [
                     (item, name, inner)
-                    for name, item in reversed(list(value.items()))
-                    if isinstance(item, (str, list, dict))
-                )
+                    for name, item in value.items()
+                    if isinstance(item, _FOLLOWED)
+                ]
+            else:
+                continue
+            inside.reverse()
+            pending.extend(inside)
     return ConfigTree(tuple(sites), tuple(texts))
 
 

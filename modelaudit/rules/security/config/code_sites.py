@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from modelaudit.facts import Artifact, Json
 from modelaudit.formats.bytecode.marshal_reader import (
+    SHORTEST,
     Unreadable,
     looks_like_bytecode,
     read_bytecode,
@@ -43,6 +44,7 @@ _IN_BASE64 = re.compile(r"[^A-Za-z0-9+/]*+[Y4][^A-Za-z0-9+/]*+[w-z0-9+/]")
 
 # Where a Lambda stores functions, and how each says that it is one.
 _SLOTS = ("function", "output_shape", "mask")
+_KEYS = frozenset((*_SLOTS, "code", "items"))
 _SHOWN = 24
 _SHOWN_TEXT = 200
 _MOST = 1_000  # pieces of code to judge, which takes a millisecond each; honest models have ten
@@ -107,6 +109,8 @@ def _find(artifact: Artifact) -> tuple[CodeSite, ...]:
 
 def _code_at(text: ConfigText) -> CodeSite | None:
     """The code in a text, if there is any; any text can be bytecode, only a slot's can be source."""
+    if len(text.value) < SHORTEST and text.key.partition("/")[0] not in _KEYS:
+        return None
     for encoding, data in _decoded(text.value):
         if looks_like_bytecode(data):
             return _bytecode(text, encoding, data)

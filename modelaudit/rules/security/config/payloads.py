@@ -9,7 +9,12 @@ from collections.abc import Iterator
 
 from modelaudit.facts import Json
 from modelaudit.findings import Confidence, Finding, Severity
-from modelaudit.formats.executables import HEAD_BYTES, executable_in_base64, executable_kind
+from modelaudit.formats.executables import (
+    HEAD_BYTES,
+    SHORTEST_TEXT,
+    executable_in_base64,
+    executable_kind,
+)
 from modelaudit.rules.model import Facts, Family, Need, Rule
 from modelaudit.rules.security.config.examples import dense, example, keras_layer
 from modelaudit.rules.security.config_walk import ConfigObject, config_tree
@@ -33,6 +38,8 @@ def check_bytes(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 where = site.layer or "The config"
                 yield _carried(rule, site, f"{where} contains bytes that are {what}", head)
     for text in config_tree(facts.artifact).texts:
+        if len(text.value) < SHORTEST_TEXT:
+            continue
         if text.site.parent is not None and text.site.parent.class_name == "__bytes__":
             continue
         if what := executable_in_base64(text.value.encode("utf-8", "replace")):

@@ -120,7 +120,7 @@ def check_sizes(rule: Rule, facts: Facts) -> Iterator[Finding]:
             )
     for site in config_tree(facts.artifact).sites:
         config = site.value.get("config")
-        if not site.class_name or not isinstance(config, dict) or site.layer in seen:
+        if not site.class_name or not isinstance(config, dict) or (seen and site.layer in seen):
             continue
         for key in filter(config.__contains__, _SIZES):
             largest = _largest(config[key])

@@ -36,17 +36,19 @@ from modelaudit.rules.security.graph.op_tables import (
 )
 from modelaudit.rules.security.graph.shape_ops import (
     accumulated,
+    convolved,
     cut,
     expanded,
     first_ones,
+    listed_boxes,
     multiplied,
+    patches,
     sliced,
     squeezed,
     transposed,
     turned,
 )
 from modelaudit.rules.security.graph.text_growth import formatted, regex_replaced
-from modelaudit.rules.security.graph.window_extents import convolved, listed_boxes, patches
 from modelaudit.structs import replace
 
 _CUMULATIVE = words("Cumsum Cumprod")
@@ -259,6 +261,8 @@ def _concatenated(op: str, inputs: Inputs) -> Extent:
 
 def made(op: str, inputs: Inputs, attributes: Attributes) -> Extent:
     """The first output of an operation; unknown for one that is not among those above."""
+    if op in _FOLLOWING and all(each is UNKNOWN for each in inputs):
+        return UNKNOWN
     found = _made(op, inputs, attributes)
     if found.elements >= MANY:
         found = replace(found, bounds=bounds_of(op, inputs, attributes))
@@ -283,34 +287,64 @@ def _texts(values: Sequence[Json]) -> int:
     return sum(len(each) for each in values if isinstance(each, str))
 
 
+def _same(op: str, inputs: Inputs, attributes: Attributes) -> Extent:
+    own = inputs[0]
+    width = attributes.get("width") if op == "AsString" else 0
+    text = max(own.text, own.elements * (width if isinstance(width, int) else 0))
+    text = min(text, MOST)
+    return Extent(own.shape, None, text, own.items, exact=own.exact, sample=own.sample)
+
+
+def _rows(op: str, inputs: Inputs, _: Attributes) -> Extent:
+    return shaped([*nth(inputs, ROWS[op]).numbers, *(inputs[0].shape or ())[1:]])
+
+
+def _rank(_: str, inputs: Inputs, __: Attributes) -> Extent:
+    """The lengths of the axes, as `Shape` returns them."""
+    own = inputs[0]
+    if not own.exact or own.shape is None:
+        return UNKNOWN
+    return Extent((len(own.shape),), own.shape, exact=True)
+
+
+def _counted(_: str, inputs: Inputs, __: Attributes) -> Extent:
+    return Extent(inputs[0].shape, exact=inputs[0].exact)
+
+
+def _joined_text(_: str, inputs: Inputs, __: Attributes) -> Extent:
+    return Extent(_broadcast(inputs).shape, text=min(sum(e.text for e in inputs), MOST))
+
+
+def _of_inputs(make: Callable[[Inputs], Extent]) -> _Maker:
+    return lambda _, inputs, __: make(inputs)
+
+
+def _of_attributes(make: Callable[[Inputs, Attributes], Extent]) -> _Maker:
+    return lambda _, inputs, attributes: make(inputs, attributes)
+
+
+_Maker = Callable[[str, Inputs, Attributes], Extent]
+_MAKERS: Mapping[str, _Maker] = {
+    **dict.fromkeys(SAME, _same),
+    **dict.fromkeys(BROADCAST, _of_inputs(_broadcast)),
+    "StringJoin": _joined_text,
+    **dict.fromkeys(_JOINS, lambda op, inputs, _: _concatenated(op, inputs)),
+    "Shape": _rank,
+    **dict.fromkeys(ROWS, _rows),
+    **dict.fromkeys(COUNTED, _counted),
+    **{op: _of_attributes(make) for op, make in _WITH_ATTRIBUTES.items()},
+    **{op: _of_inputs(make) for op, make in _MADE.items()},
+    **dict.fromkeys(SHAPED, lambda op, inputs, _: _of_shape(op, inputs)),
+}
+# Operations about whose first output something is known.
+MAKING = frozenset(_MAKERS) | ATTRIBUTES.keys() | FOLDED | {"Const"}
+# They know nothing where nothing is known of their inputs.
+_FOLLOWING = (SAME - {"AsString"}) | BROADCAST | COUNTED
+
+
 def _made(op: str, inputs: Inputs, attributes: Attributes) -> Extent:
     if op == "Const" or op in ATTRIBUTES:
         sizes = lengths(attributes.get(name) for name in ATTRIBUTES.get(op, ()))
         return shaped(sizes) if sizes else constant(attributes)
-    if not inputs:
-        return UNKNOWN
-    if op in SHAPED:
-        return _of_shape(op, inputs)
-    if op in _MADE:
-        return _MADE[op](inputs)
-    if op in _WITH_ATTRIBUTES:
-        return _WITH_ATTRIBUTES[op](inputs, attributes)
-    if op in COUNTED:
-        return Extent(inputs[0].shape, exact=inputs[0].exact)
-    if op in ROWS:
-        return shaped([*nth(inputs, ROWS[op]).numbers, *(inputs[0].shape or ())[1:]])
-    if op == "Shape" and inputs[0].exact and inputs[0].shape is not None:
-        return Extent((len(inputs[0].shape),), inputs[0].shape, exact=True)
-    if op in _JOINS:
-        return _concatenated(op, inputs)
-    if op == "StringJoin":
-        return Extent(_broadcast(inputs).shape, text=min(sum(e.text for e in inputs), MOST))
-    if op in BROADCAST:
-        return _broadcast(inputs)
-    if op in SAME:
-        own = inputs[0]
-        width = attributes.get("width") if op == "AsString" else 0
-        text = max(own.text, own.elements * (width if isinstance(width, int) else 0))
-        text = min(text, MOST)
-        return Extent(own.shape, None, text, own.items, exact=own.exact, sample=own.sample)
-    return UNKNOWN
+    make = _MAKERS.get(op) if inputs else None
+    return make(op, inputs, attributes) if make else UNKNOWN

@@ -24,7 +24,7 @@ _DECOMPOSITIONS: Mapping[str, int] = {
     "MatrixLogarithm": 500,
 }
 _CONVOLUTIONS = words("Conv2D Conv3D")
-_MULTIPLY = frozenset(("Einsum", *_DECOMPOSITIONS, *MATRIX, *_CONVOLUTIONS))
+MULTIPLY = frozenset(("Einsum", *_DECOMPOSITIONS, *MATRIX, *_CONVOLUTIONS))
 
 
 def products(op: str, inputs: Inputs, attributes: Attributes, result: Extent) -> int:
@@ -34,7 +34,7 @@ def products(op: str, inputs: Inputs, attributes: Attributes, result: Extent) ->
         inputs: what is known of its inputs.
         result: what is known of its first output.
     """
-    if op not in _MULTIPLY:
+    if op not in MULTIPLY:
         return 0
     shape = nth(inputs, 0).shape or ()
     if op in _DECOMPOSITIONS and len(shape) > 1:

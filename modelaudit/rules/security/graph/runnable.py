@@ -18,6 +18,7 @@ from modelaudit.structs import replace
 
 _JOB = re.compile(r"/job:(?!localhost(?:/|$))[^/]+|/replica:0*[1-9]|/task:0*[1-9]")
 _SHOWN = 8
+_PASSES = 8  # functions list their operations in nearly the order in which they run
 _NAME = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*")  # that TensorFlow takes
 _UNKNOWN_TYPE = re.compile(r"type_(?:\d{3,}|[7-9]\d)(?:_ref)?")  # far beyond those of any version
 # Both inputs and the output have one type, or the output is a truth value.
@@ -49,9 +50,13 @@ def _reasons(graph: Graph, artifact: Artifact) -> Iterator[tuple[str, str, list[
     lost: list[str] = []
     circular: list[str] = []
     for prefix, nodes, args in parts:
-        counts = Counter(node.name for node in nodes)
-        twice += [prefix + name for name, count in counts.items() if count > 1]
-        known = counts.keys() | {*args}
+        known = {node.name for node in nodes}
+        if len(known) < len(nodes):
+            counts = Counter(node.name for node in nodes)
+            twice += [prefix + name for name, count in counts.items() if count > 1]
+        if in_order(nodes, args):
+            continue
+        known.update(args)
         lost += [
             f"{prefix}{node.name} takes {reference}"
             for node in nodes
@@ -116,30 +121,32 @@ def _unfit(
                 found.setdefault("names", []).append(f"{prefix}{node.name}")
             if (operation := known.get(node.op)) is None:
                 continue
-            data = [each for each in node.inputs if not each.startswith("^")]
-            place = f"{prefix}{node.name} ({node.op})"
+            attributes, inputs = node.attrs, node.inputs
+            data = [each for each in inputs if each[:1] != "^"]
+            reasons: list[str] = []
             if operation.inputs is not None and len(data) != operation.inputs:
-                found.setdefault("arity", []).append(place)
-            if [*node.inputs[: len(data)]] != data:
-                found.setdefault("order", []).append(place)
+                reasons.append("arity")
+            if len(data) < len(inputs) and [*inputs[: len(data)]] != data:
+                reasons.append("order")
             if not prefix and any(not _has_output(by_name, each) for each in data):
-                found.setdefault("output", []).append(place)
-            if _types_differ(node, data, by_name):
-                found.setdefault("types", []).append(place)
-            types = (node.attrs[key] for key in _TYPES if key in node.attrs)
-            if any(_UNKNOWN_TYPE.fullmatch(str(each)) for each in types):
-                found.setdefault("dtypes", []).append(place)
+                reasons.append("output")
+            own = attributes.get("T")
+            if node.op in _BROADCAST and _types_differ(own, data, by_name):
+                reasons.append("types")
+            if _unknown_type(own) or _unknown_type(attributes.get("dtype")):
+                reasons.append("dtypes")
             unread = lite or (js and node.op.startswith("_Fused"))
-            if not unread and any(key not in node.attrs for key in operation.needed):
-                found.setdefault("attributes", []).append(place)
+            if not unread and not all(map(attributes.__contains__, operation.needed)):
+                reasons.append("attributes")
             if operation.functions and any(
                 name not in graph.functions and name not in known for name in functions_of(node)
             ):
-                found.setdefault("functions", []).append(place)
+                reasons.append("functions")
+            for reason in reasons:
+                found.setdefault(reason, []).append(f"{prefix}{node.name} ({node.op})")
     yield from ((key, _UNFIT[key], names) for key, names in found.items())
 
 
-_TYPES = ("T", "dtype")  # attributes
 _UNFIT = {
     "names": "Operations have no kind, or names that TensorFlow does not take",
     "dtypes": "Operations have types that no version of TensorFlow has",
@@ -160,15 +167,19 @@ def _has_output(nodes: Mapping[str, GraphNode], reference: str) -> bool:
     last = last or "0"
     if node is None or operation is None or not last.isdecimal():
         return True
-    types = node.attrs.get("Tout")  # of a call
-    count = len(types) if operation.outputs is None and isinstance(types, list) else None
-    count = operation.outputs if count is None else count
+    count = operation.outputs
+    if count is None and isinstance(types := node.attrs.get("Tout"), list):  # of a call
+        count = len(types)
     return count is None or int(last[:6]) < count
 
 
-def _types_differ(node: GraphNode, data: Sequence[str], nodes: Mapping[str, GraphNode]) -> bool:
+def _unknown_type(value: Json) -> bool:
+    return isinstance(value, str) and _UNKNOWN_TYPE.fullmatch(value) is not None
+
+
+def _types_differ(own: Json, data: Sequence[str], nodes: Mapping[str, GraphNode]) -> bool:
     """Whether an elementwise operation takes a value of another type than its own."""
-    if node.op not in _BROADCAST or not isinstance(own := node.attrs.get("T"), str):
+    if not isinstance(own, str):
         return False
     makers = [nodes.get(node_name(each)) for each in data]
     return any(_type_of(maker) not in {own, None} for maker in makers if maker)
@@ -180,6 +191,27 @@ def _type_of(node: GraphNode) -> Json:
         return node.attrs.get("dtype")
     alike = node.op in _BROADCAST - _COMPARISONS or node.op in {"MatMul", "Identity", "Relu"}
     return node.attrs.get("T") if alike else None
+
+
+def in_order(nodes: Sequence[GraphNode], args: Sequence[str] = ()) -> bool:
+    """Whether operations are seen to take only what is there before them, in a few passes.
+
+    Then nothing is missing, and none waits for itself. False says nothing.
+    """
+    there, left = {*args}, nodes
+    for _ in range(_PASSES):
+        waiting = []
+        for node in left:
+            for reference in node.inputs:
+                if reference not in there and node_name(reference) not in there:
+                    waiting.append(node)
+                    break
+            else:
+                there.add(node.name)
+        if not waiting:
+            return True
+        left = waiting
+    return False
 
 
 def in_circles(nodes: Sequence[GraphNode]) -> list[str]:

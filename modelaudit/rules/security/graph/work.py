@@ -13,8 +13,18 @@ from functools import reduce
 from msgspec import Struct
 
 from modelaudit.facts import Graph, GraphFunction, GraphNode, Json
-from modelaudit.formats.graph.dataflow import CALLS, output_index
-from modelaudit.formats.keras.builtin_layers import words
+from modelaudit.formats.graph.dataflow import CALLS
+from modelaudit.rules.security.graph.bodies import (
+    BRANCHES,
+    PASSES_ALL,
+    SPLITS,
+    WHILE,
+    Body,
+    body_of,
+    inert_operations,
+    is_dataset,
+    source_of,
+)
 from modelaudit.rules.security.graph.dataset_items import elements
 from modelaudit.rules.security.graph.extents import (
     MOST,
@@ -32,10 +42,6 @@ from modelaudit.rules.security.graph.reachability import functions_of
 from modelaudit.rules.security.graph.shape_ops import either, split
 from modelaudit.structs import replace
 
-_WHILE = words("While StatelessWhile")
-_BRANCHES = words("If StatelessIf Case StatelessCase")
-_PASSES_ALL = words("IdentityN Merge RefMerge")
-_SPLITS = words("Split SplitV Unpack Unstage")
 _DEPTH = 64
 _STEPS = 16  # through a loop's body that cost as much as one evaluation
 _OUTPUTS = 64  # of an operation whose outputs are not followed one by one
@@ -62,11 +68,6 @@ class Excess(Struct, frozen=True):
     shape: tuple[int, ...] = ()
 
 
-def _reference(reference: str) -> tuple[str, int]:
-    """The operation that a reference names, and which of its outputs."""
-    return reference.partition(":")[0], output_index(reference)
-
-
 class GraphCost:
     """Interprets one graph.
 
@@ -89,9 +90,17 @@ class GraphCost:
         self.found: dict[tuple[str, str, str], Excess] = {}
         self.known: dict[tuple[str, tuple[Extent, ...]], tuple[tuple[Extent, ...], int]] = {}
         self.seen: set[str] = set()
+        self.bodies: dict[tuple[bool, str], Body] = {}
         if before is not None:
             self.known = {key: found for key, found in before.known.items() if key[0]}
             self.seen = set(graph.functions)
+            self.bodies = before.bodies
+        parts = (graph.nodes, *(each.nodes for each in graph.functions.values()))
+        used = {node.op for nodes in parts for node in nodes}
+        # Whatever takes a decompressed text may pass it on.
+        inflates = "DecodeCompressed" in used
+        inert = (used & inert_operations()) - graph.functions.keys()
+        self.inert = frozenset[str]() if inflates else frozenset(inert)
         size = len(graph.nodes) + sum(len(each.nodes) for each in graph.functions.values())
         self.left = _FREE + _PER_NODE * size
 
@@ -116,6 +125,13 @@ class GraphCost:
                 self.known[key] = body.whole()
         return self.known[key]
 
+    def body(self, function: GraphFunction) -> Body:
+        """The operations of a function, sorted once for all evaluations."""
+        key = (function is self.main, function.name)
+        if key not in self.bodies:
+            self.bodies[key] = body_of(function.nodes, self.inert)
+        return self.bodies[key]
+
     def note(
         self, place: FunctionCost, node: GraphNode, kind: str, measured: int, shape: Json
     ) -> None:
@@ -132,7 +148,9 @@ class FunctionCost(Place):
     def __init__(
         self, costs: GraphCost, function: GraphFunction, arguments: Sequence[Extent], depth: int
     ) -> None:
-        super().__init__({node.name: node for node in function.nodes}, function)
+        self.body = costs.body(function)
+        super().__init__(self.body.nodes, function)
+        self.started.update(self.body.inert)
         self.costs = costs
         self.depth = depth
         self.rounds = 0
@@ -142,14 +160,15 @@ class FunctionCost(Place):
 
     def whole(self) -> tuple[tuple[Extent, ...], int]:
         """Evaluate every operation; the values that are returned, and the rounds."""
-        for name in self.nodes:
+        self.costs.left -= len(self.body.inert)
+        for name in self.body.followed:
             self.evaluate(name)
         returned = tuple(self.value(each) for each in self.function.returns.values())
         return returned, min(self.rounds, MOST)
 
     def value(self, reference: str) -> Extent:
         """The value at a reference whose operation was evaluated, unknown for others."""
-        return self._output(*_reference(reference))
+        return self._output(*source_of(reference))
 
     def _output(self, name: str, index: int) -> Extent:
         outputs = self.outputs.get(name, ())
@@ -164,12 +183,13 @@ class FunctionCost(Place):
             if node is None or current in self.outputs or self.costs.left <= 0:
                 pending.pop()
                 continue
-            data = [_reference(each) for each in node.inputs if not each.startswith("^")]
-            waiting = [each for each, _ in data if each not in self.started]
-            if waiting and current not in self.started:
-                self.started.add(current)
-                pending.extend(waiting)
-                continue
+            data = self.body.taken(current)
+            if current not in self.started:
+                waiting = [each for each, _ in data if each not in self.started]
+                if waiting:
+                    self.started.add(current)
+                    pending.extend(waiting)
+                    continue
             self.started.add(current)
             pending.pop()
             self.costs.left -= 1
@@ -189,7 +209,7 @@ class FunctionCost(Place):
             return self.called(node, inputs)
         if op == "Placeholder" and self.costs.supposing:
             return (replace(supposed(node.attrs), width=width_of(op, node.attrs)),)
-        if op in _WHILE:
+        if op in WHILE:
             return self.looped(node, inputs)
         if op == "For":
             start, limit, delta = (each.number for each in (*inputs, *[UNKNOWN] * 3)[:3])
@@ -197,13 +217,13 @@ class FunctionCost(Place):
             inside = max((self.inner(name, ())[1] for name in functions_of(node)), default=0)
             self.spend(node, trips * (1 + inside) if limit is not None and delta else 0)
             return ()
-        if op in _BRANCHES:
+        if op in BRANCHES:
             return self.branched(node, inputs)
-        if op.endswith("Dataset") or "DatasetV" in op:
+        if is_dataset(op):
             return (self.dataset(node, inputs),)
-        if op in _PASSES_ALL:
+        if op in PASSES_ALL:
             return tuple(inputs) if op == "IdentityN" else (UNKNOWN,)
-        if op in _SPLITS:
+        if op in SPLITS:
             return split(op, inputs, node.attrs)
         if op == "LoopCond":
             self.spend(node, rounds_of(self, node.inputs[0] if node.inputs else "", None))

@@ -1,0 +1,97 @@
+"""Operations that are left out of the evaluation of a graph, against an evaluation of all."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modelaudit.facts import Graph, GraphFunction, GraphNode, Json
+from modelaudit.rules.security.graph import work
+from modelaudit.rules.security.graph.bodies import inert_operations, source_of
+from modelaudit.rules.security.graph.extents import UNKNOWN, Extent
+from modelaudit.rules.security.graph.op_extents import made
+from modelaudit.rules.security.graph.products import products
+from modelaudit.rules.security.graph.runnable import in_circles, in_order
+
+BIG = Extent((1 << 20, 1 << 20), (1, 2, 3), 1 << 30, exact=True)
+ATTRIBUTES: dict[str, Json] = {
+    "shape": [1 << 20, 1 << 20],
+    "value": {"shape": [2], "value": [1 << 30, 2]},
+    "N": 1 << 30,
+    "T": "float32",
+    "num_bits": 8,
+}
+OPS = ("Identity", "AddV2", "ConcatV2", "NoOp", "VarHandleOp", "ReadVariableOp", "Fill", "Call")
+NAMES = [f"n{number}" for number in range(8)]
+
+
+def test_most_operations_of_an_export_are_inert() -> None:
+    assert {"VarHandleOp", "ReadVariableOp", "AssignVariableOp", "NoOp"} <= inert_operations()
+    assert inert_operations().isdisjoint({"Const", "Fill", "Identity", "MatMul", "While", "If"})
+
+
+def test_nothing_is_known_of_what_inert_operations_make() -> None:
+    for op in inert_operations():
+        for inputs in ((), (BIG,), (BIG, BIG, BIG)):
+            assert made(op, inputs, ATTRIBUTES) == UNKNOWN, op
+            assert products(op, inputs, ATTRIBUTES, BIG) == 0, op
+
+
+@pytest.mark.parametrize(
+    ("reference", "source"),
+    [("a", ("a", 0)), ("a:2", ("a", 2)), ("a:output:3", ("a", 3)), ("a:output:0", ("a", 0))],
+)
+def test_source_of(reference: str, source: tuple[str, int]) -> None:
+    assert source_of(reference) == source
+
+
+def nodes(names: list[str]) -> st.SearchStrategy[tuple[GraphNode, ...]]:
+    """Operations of these names in any order, which take any of each other."""
+    inputs = st.lists(
+        st.builds(
+            lambda mark, name, end: f"{mark}{name}{'' if mark else end}",
+            st.sampled_from(["", "", "", "^"]),
+            st.sampled_from([*names, *names, "x", "gone"]),
+            st.sampled_from(["", ":1", ":output:0"]),
+        ),
+        min_size=1,
+        max_size=3,
+    ).map(tuple)
+    kinds = st.sampled_from([*OPS, "Const", "Const", "Const", "Fill", "Fill"])
+    each = st.tuples(kinds, inputs)
+    made_of = st.lists(each, min_size=len(names), max_size=len(names))
+    ordered = st.permutations(names)
+    return st.tuples(ordered, made_of).map(
+        lambda drawn: tuple(
+            GraphNode(name, op, taken, {"value": {"shape": [2], "value": [1 << 20, 1 << 10]}})
+            for name, (op, taken) in zip(*drawn, strict=True)
+        )
+    )
+
+
+@given(nodes(NAMES), nodes(NAMES[:4]))
+def test_the_same_excesses_as_when_all_are_evaluated(
+    main: tuple[GraphNode, ...], inside: tuple[GraphNode, ...]
+) -> None:
+    function = GraphFunction("Call", ("x",), inside, {"y": "n0:output:0"})
+    graph = Graph(("serve",), main, {"Call": function})
+    found = work.GraphCost(graph, 1 << 20, 100).work()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(work, "inert_operations", frozenset)
+        whole = work.GraphCost(graph, 1 << 20, 100).work()
+    assert {each.node.name: each for each in found} == {each.node.name: each for each in whole}
+
+
+@given(nodes(NAMES))
+def test_operations_in_order_are_in_no_circle_and_lack_nothing(
+    made_nodes: tuple[GraphNode, ...],
+) -> None:
+    names = {*NAMES, "x"}
+    lost = [each for node in made_nodes for each in node.inputs if base(each) not in names]
+    # Eight passes put eight operations in order wherever that is possible.
+    assert in_order(made_nodes, ("x",)) == (not lost and not in_circles(made_nodes))
+
+
+def base(reference: str) -> str:
+    return reference.removeprefix("^").partition(":")[0]
