@@ -18,6 +18,8 @@ from modelaudit.formats.graph.wire import BYTES, FIXED64, VARINT, varint
 from modelaudit.graphs import reachable
 
 _LAST_SHORT = 0x7F  # numbers up to this are one byte, as nearly all keys and sizes are
+_TEXT = bytes([1 << 3 | BYTES])  # the header of a key that is a text
+_RECURRING = 64  # bytes of messages that are remembered
 _WIDTHS = {FIXED64: 8}  # all other fixed fields have 4 bytes
 
 
@@ -31,13 +33,15 @@ class _Nested(Struct, frozen=True):
 
 def canonical_bytes(message: pb.SavedModel) -> bytes:
     """The message as TensorFlow's C++ code serializes it deterministically."""
-    return _sorted(
-        message.SerializeToString(deterministic=True), pb.SavedModel.DESCRIPTOR.full_name
-    )
+    data = message.SerializeToString(deterministic=True)
+    return _sorted(data, pb.SavedModel.DESCRIPTOR.full_name, {})
 
 
-def _sorted(data: bytes, name: str) -> bytes:
-    """A serialized message with the entries of all its maps sorted by key."""
+def _sorted(data: bytes, name: str, known: dict[tuple[str, bytes], bytes]) -> bytes:
+    """A serialized message with the entries of all its maps sorted by key.
+
+    `known` are the short messages that were sorted before: most attributes of operations recur.
+    """
     nested = _schema().get(name)
     if not nested:
         return data
@@ -54,7 +58,14 @@ def _sorted(data: bytes, name: str) -> bytes:
             continue
         found.append(data[copied:start])
         copied = end
-        field = data[start:payload] + _sorted(data[payload:end], inner.name)
+        message = data[payload:end]
+        if len(message) > _RECURRING:
+            field = data[start:payload] + _sorted(message, inner.name, known)
+        else:
+            key = (inner.name, message)
+            if key not in known:
+                known[key] = _sorted(message, inner.name, known)
+            field = data[start:payload] + known[key]
         if inner.is_map:
             run.append(field)
             run_of = inner
@@ -66,6 +77,8 @@ def _sorted(data: bytes, name: str) -> bytes:
 
 
 def _by_key(entries: list[bytes], field: _Nested) -> list[bytes]:
+    if len(entries) == 1:
+        return entries
     return sorted(entries, key=lambda entry: _key(entry, text=field.text_keys))
 
 
@@ -91,6 +104,8 @@ def message_fields(data: bytes, position: int = 0) -> Iterator[tuple[int, int, i
 
 def _key(entry: bytes, *, text: bool) -> bytes | int:
     """The key of a map entry, which includes its field header: text, or an unsigned number."""
+    if text and entry[2:3] == _TEXT and max(entry[:4]) <= _LAST_SHORT and len(entry) > 3:
+        return entry[4 : 4 + entry[3]]
     _, position = varint(entry, 0)
     _, position = varint(entry, position)
     for number, start, payload, end in message_fields(entry, position):

@@ -44,7 +44,7 @@ def source_of(reference: str) -> tuple[str, int]:
     return reference.partition(":")[0], output_index(reference)
 
 
-class Body(Struct, frozen=True):
+class SortedOperations(Struct, frozen=True):
     """A function, or the main graph, as every evaluation needs it.
 
     Attributes:
@@ -66,8 +66,8 @@ class Body(Struct, frozen=True):
         return self._taken[name]
 
 
-def body_of(nodes: Iterable[GraphNode], inert: frozenset[str]) -> Body:
+def body_of(nodes: Iterable[GraphNode], inert: frozenset[str]) -> SortedOperations:
     """The operations of a function, of which these kinds are inert."""
     by_name = {node.name: node for node in nodes}
     followed = tuple(name for name, node in by_name.items() if node.op not in inert)
-    return Body(by_name, followed, frozenset(by_name).difference(followed))
+    return SortedOperations(by_name, followed, frozenset(by_name).difference(followed))

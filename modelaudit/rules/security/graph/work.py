@@ -19,7 +19,7 @@ from modelaudit.rules.security.graph.bodies import (
     PASSES_ALL,
     SPLITS,
     WHILE,
-    Body,
+    SortedOperations,
     body_of,
     inert_operations,
     is_dataset,
@@ -90,7 +90,7 @@ class GraphCost:
         self.found: dict[tuple[str, str, str], Excess] = {}
         self.known: dict[tuple[str, tuple[Extent, ...]], tuple[tuple[Extent, ...], int]] = {}
         self.seen: set[str] = set()
-        self.bodies: dict[tuple[bool, str], Body] = {}
+        self.bodies: dict[tuple[bool, str], SortedOperations] = {}
         if before is not None:
             self.known = {key: found for key, found in before.known.items() if key[0]}
             self.seen = set(graph.functions)
@@ -125,7 +125,7 @@ class GraphCost:
                 self.known[key] = body.whole()
         return self.known[key]
 
-    def body(self, function: GraphFunction) -> Body:
+    def body(self, function: GraphFunction) -> SortedOperations:
         """The operations of a function, sorted once for all evaluations."""
         key = (function is self.main, function.name)
         if key not in self.bodies:
