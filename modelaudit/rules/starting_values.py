@@ -48,7 +48,7 @@ def _starting(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 "initializer": said,
                 "n": len(sizes.layers),
             },
-            fix=f"{rule.fix}\n{_drawn(graph.layer(least))}",
+            fix=f"{rule.fix}\n{_drawn(_weighed(graph, least))}",
         )
 
 
@@ -97,6 +97,13 @@ def _first_sums(rule: Rule, facts: Facts, graph: LayerGraph) -> Iterator[Finding
             else "Use an initializer that fits the number of inputs, such as "
             'kernel_initializer="glorot_uniform", or "he_normal" with ReLU, and train again.',
         )
+
+
+def _weighed(graph: LayerGraph, route: str) -> Layer:
+    """The nearest layer with weights up to this one, as before an activation of its own."""
+    here = graph.layer(route)
+    before = graph.only_sources(route, lambda x: not has(x.class_name, Trait.AFFINE))
+    return next((x for x in (here, *before) if has(x.class_name, Trait.AFFINE)), here)
 
 
 def _drawn(layer: Layer) -> str:

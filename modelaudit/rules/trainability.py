@@ -186,8 +186,9 @@ def _equal(rule: Rule, facts: Facts) -> Iterator[Finding]:
             else Severity.HIGH
             if alike == 1
             else Severity.MEDIUM,
-            fix="They were drawn unlike, and training moved all of them alike. Use a loss that suits "
-            "the output and a lower learning rate, and train again."
+            fix="Its initializer draws them unlike. If a program set them to one value, draw them at "
+            "random. Otherwise training moved all of them alike: use a loss that suits the output and "
+            "a lower learning rate. Then train again."
             if layer.route in unlike
             else "Draw the weights at random and train again:\n"
             f'keras.layers.{layer.class_name}({units!r}, ..., kernel_initializer="glorot_uniform", '

@@ -288,8 +288,8 @@ RULES = (
         pass_title="No kernel is far larger than training makes it",
         why="Layers with enormous weights saturate what follows them: a softmax or sigmoid gives 0 "
         "or 1 whatever the input, and ReLUs die.",
-        fix="Train again with a smaller learning rate, inputs on a scale of about 1, and clipped "
-        "gradients:\n\n"
+        fix="Train again with a smaller learning rate, inputs and targets on a scale of about 1, and "
+        "clipped gradients:\n\n"
         "    keras.optimizers.Adam(1e-4, clipnorm=1.0)",
         check=_exploded,
         bad=lambda: _example(1e4),

@@ -53,3 +53,12 @@ def test_spreads_whose_squares_are_no_floats(stddev):
 
 def test_a_layer_without_inputs():
     assert findings(hidden("relu"), shape=(0, 8)) == ()
+
+
+def test_the_advice_names_the_layer_with_the_weights():
+    """An activation that is a layer of its own takes no initializer."""
+    active = examples.layer("active", "Activation", {}, {"activation": "relu"})
+    (found,) = findings(hidden("linear"), active, stddev=1e-9)
+    assert found.location.route == "active"
+    code = 'keras.layers.Dense(8, activation="relu", kernel_initializer="he_normal", name='
+    assert f"{code}'hidden')" in found.fix
