@@ -168,10 +168,11 @@ ADVICE: dict[str, Advice] = {
         "The input values have another scale or another channel order than in training",
         "The preprocessing of the training code gives the same values as the inputs used here.",
         (
-            NextStep("Feed the model the values that it was trained on{reader}.",
+            NextStep("Feed the model the values that it was trained on{reader}. Leave this out "
+                     "once the code that loads the {images} makes the change.",
                      UNDO),
-            NextStep("Or put this change into the model, so that it cannot be forgotten; not "
-                     "both. Then give the new file the inputs as they are.",
+            NextStep("Or, in place of step 1, put this change into the model, so that it cannot be "
+                     "forgotten. Then give the new file the inputs as they are.",
                      PUT_FIRST),
         ),
     ),
@@ -211,8 +212,8 @@ ADVICE: dict[str, Advice] = {
             NextStep("Compare the outputs with reference outputs saved during training: this "
                      "distinguishes wrong weights from wrong {images}.", COMPARE),
             NextStep("Load one {image} with the loading code of training and of serving, and "
-                     "compare the arrays: order of axes and channels, size, crop, scale of each "
-                     "channel."),
+                     "compare the arrays: [[order of axes and channels, size, crop, ]]scale and "
+                     "unit of each channel or column, and their order."),
             NextStep("Check which class is predicted for which label.", CONFUSION),
         ),
     ),

@@ -6,8 +6,9 @@ from modelaudit.audit_types.diagnosis import Cause, Diagnosis
 from modelaudit.diagnosis.case import Case, r2_in_words, scores
 from modelaudit.diagnosis.odds_text import DESCRIPTIONS, percent
 from modelaudit.diagnosis.steps.design import likely_mistakes
+from modelaudit.diagnosis.steps.label import still_wrong
 from modelaudit.measures.architecture.modality_words import ModalityWords, in_words
-from modelaudit.measures.input_corrections import words_of
+from modelaudit.measures.input_corrections import parts, words_of
 from modelaudit.rules.absent_values import variables_without_values
 
 QUESTION = (
@@ -25,6 +26,15 @@ OPEN = frozenset({"undecided-without-images", "not-run"})
 """What is said of a model whose outputs were not measured, or on built-in inputs only."""
 
 SOUND = "Weights and restore are sound as far as the file shows."
+
+ONE_WAY = "The input values are encoded differently than in training"
+TWO_WAYS = "The inputs differ from those of training in two ways"
+OTHER_STATISTICS = (
+    "The moving statistics of batch normalisation do not belong to these {images}. {evidence}"
+)
+# Causes that another form of the inputs shows, and what is said if that form does not meet labels.
+UNDONE = frozenset({"orientation-mismatch", "input-domain"})
+WEAK = "Most answers are wrong even then: something else is wrong as well, or the model is weak."
 
 # What happened, by cause. Placeholders such as `{flip}` and `{where}` are filled in.
 SENTENCES = {
@@ -55,8 +65,8 @@ SENTENCES = {
         "weights, or close to them."
     ),
     "exploded-weights": (
-        "Most likely training diverged: {evidence} Such weights saturate the layers behind them, "
-        "so the output hardly depends on the input."
+        "The weights are far too large, as after training that diverged: {evidence} Such weights "
+        "saturate or silence the layers behind them, so the output hardly depends on the input."
     ),
     "prior-only": (
         "The model learnt little but how frequent its labels are, and gives nearly the same answer "
@@ -101,17 +111,14 @@ SENTENCES = {
     ),
     "orientation-mismatch": (
         "The input {images} have another orientation than the training {images}. When they are "
-        "{flip}, the model recognises them{right}. The model does not show which side has the "
-        "wrong orientation, training or serving."
+        "{flip}, the model recognises {more}them{right}. The model does not show which side has "
+        "the wrong orientation, training or serving."
     ),
     "head-bias": (
         "The bias of the last layer is so large that one class is predicted regardless of the "
         "features. The features themselves are sound."
     ),
-    "input-domain": (
-        "The input values are encoded differently than in training: {flip}, the model recognises "
-        "the same {images}{right}."
-    ),
+    "input-domain": ("{difference}: {flip}, the model recognises {more}the same {images}{right}."),
     "nonfinite-output": (
         "The weights are finite, but the output is not: {evidence} Code that picks the largest "
         "score then returns the same class for every {image}."
@@ -136,9 +143,10 @@ SENTENCES = {
         "the two cases look alike."
     ),
     "collapse-open": (
-        "The output is the same for every input, and no measurement explains it[[: no orientation "
-        "or scale restores the dependence on the input]]. Possible reasons are training that never "
-        "converged or saw only one class, and weights in the wrong layer."
+        "The answer is the same, or nearly the same, for every input, and no single measurement "
+        "explains it[[: no orientation or scale restores the dependence on the input]]. Possible "
+        "reasons are training that never converged, training on one class, or weights in the wrong "
+        "layer."
     ),
     "invariant-by-construction": (
         "The model's response to inputs {flip} is exact by construction, regardless of its "
@@ -156,10 +164,10 @@ SENTENCES = {
         "perfectly symmetric filters."
     ),
     "orientation-sensitive-data": (
-        "The weights are intact and the architecture permits symmetry. The output for inputs "
-        "{flip} differs, as training on {images} of one orientation teaches. Whether that is wrong "
-        "depends on what the flip means: a mirrored letter or a left turn means something else, a "
-        "mirrored cat does not."
+        "No fault was found: the weights are intact, and the architecture permits symmetry. The "
+        "output for inputs {flip} differs, as training on {images} of one orientation teaches. "
+        "Whether that is wrong depends on what the flip means: a mirrored letter or a left turn "
+        "means something else, a mirrored cat does not."
     ),
     "undecided-without-images": (
         "Undecided: provide about 64 real {images} (--probe-data). [[Orientation, scale and ]]the "
@@ -179,6 +187,8 @@ def plain_answer(case: Case, diagnosis: Diagnosis) -> str:
     first = diagnosis.causes[0]
     text = fill_sentence(first, case.words, several=len(case.outputs) > 1)
     text = text.replace("{right}", _right(case, first))
+    weak = still_wrong(case, first.transform)
+    text = text.replace("{more}", "more of " * weak) + f" {WEAK}" * (weak and first.cause in UNDONE)
     artifact = case.facts.artifact
     held = any(t.role == "weight" for t in artifact.tensors)
     if first.cause == "not-run" and (not held or variables_without_values(artifact)):
@@ -221,6 +231,10 @@ def _also(diagnosis: Diagnosis) -> str:
     if not others or diagnosis.causes[0].cause in DESCRIPTIONS:
         return ""
     titles = " and: ".join(f"{each.title[:1].lower()}{each.title[1:]}" for each in others)
+    if all(parts(diagnosis.causes[0].transform)) and all(
+        each.transform == diagnosis.causes[0].transform for each in others
+    ):
+        return f" Neither change alone fits your labels as well: at the same time, {titles}."
     unsure = all(each.belief is None for each in others) and diagnosis.causes[0].belief is not None
     if unsure:
         return f" A second fault is likely, which the answers cannot show before: {titles}."
@@ -265,10 +279,14 @@ def fill_sentence(cause: Cause, words: ModalityWords, *, several: bool = False) 
     """The sentence for a cause with its flip, layer and evidence, of one or `several` outputs."""
     flip = words_of(cause.transform or "H")
     evidence = cause.evidence[0].text if cause.evidence else ""
-    template = in_words(SENTENCES[cause.cause], words)
+    said = SENTENCES[cause.cause]
+    if cause.cause == "bn-statistics-lost" and not any(each.code for each in cause.evidence):
+        said = OTHER_STATISTICS
+    template = in_words(said, words)
     meaning = cause.evidence[1].text if len(cause.evidence) > 1 else ""
     filled = {
         "flip": flip, "where": cause.where or "it", "evidence": evidence, "meaning": meaning,
+        "difference": TWO_WAYS if all(parts(cause.transform)) else ONE_WAY,
         "which": f"its output {cause.where!r}" if several and cause.where else "it",
     }  # fmt: skip
     for key, value in filled.items():

@@ -17,7 +17,7 @@ from modelaudit.diagnosis.model import StepResults
 from modelaudit.diagnosis.steps.design import DESIGN
 from modelaudit.diagnosis.steps.weight import DAMAGE
 from modelaudit.findings import Severity
-from modelaudit.thresholds.answers import BETTER_P
+from modelaudit.thresholds.answers import BETTER_P, BIAS_EXCESS
 from modelaudit.thresholds.weights import MISFIT
 
 
@@ -42,6 +42,16 @@ def _power(exponent: float) -> str:
 
 def _bounded(number: float) -> str:
     return f"{number:,.1f}" if number < 1000 else "more than 1,000"
+
+
+def _standing_out(number: float) -> str:
+    if number < BIAS_EXCESS.value:
+        return "does not stand out"
+    return f"stands out by {_bounded(number)} standard deviations of the scores"
+
+
+def _at_least(score: float) -> str:
+    return f"{score:.2f}{' or less' * (score <= read.LEAST_SCORE)}"
 
 
 def _numbered(log_odds: float) -> str:
@@ -242,9 +252,9 @@ FEATURES: dict[str, Feature] = {
         read.intervention("centre_head_bias"),
     ),
     "head_excess": Feature(
-        "a bias of the last layer that stands out by {} standard deviations of the scores",
+        "a bias of the last layer that {}",
         read.excess,
-        _bounded,
+        _standing_out,
     ),
     "recalibrated": Feature(
         "recomputed batch statistics restore {:.0%} of the information",
@@ -274,8 +284,9 @@ FEATURES: dict[str, Feature] = {
     ),
     "right": Feature("labels are met better than by a constant, p = {}", read.right, _p),
     "score": Feature(
-        "a score of {:.2f} on your labels as given (0: a constant answer, 1: a perfect one)",
+        "a score of {} on your labels as given (0: a constant answer, 1: a perfect one)",
         read.score,
+        _at_least,
     ),
     "claimed": Feature(
         "predictions that claim {:.2f} more than your labels confirm (both from 0 to 1)",

@@ -21,6 +21,7 @@ ROUNDED = 0.05  # standard deviations that are added before deviations are divid
 
 
 # ---- of the file ------------------------------------------------------------------------------
+LEAST_SCORE = -1.0  # how far an R2 is below a useless model says nothing
 
 
 def reported(*codes: str, least: Severity = Severity.LOW) -> Callable[[Case], float]:
@@ -298,14 +299,15 @@ def score(case: Case) -> float | None:
 
 
 def _skill(case: Case, output: OutputBehaviour, reached: float) -> float:
-    """A score as a share of the most possible, where a constant answer has 0; R2 is at least -1.
+    """A score as a share of the most possible, where a constant answer has 0.
 
-    If all labels are equal, no answer can show more than a constant one: the score itself.
+    R2 is at least `LEAST_SCORE`. If all labels are equal, no answer can show more than a constant
+    one: the score itself.
     """
     share = case.behaviour.inputs.largest_class if case.behaviour else None
     if output.accuracy and share is not None and share < 1:
         return (reached - share) / (1 - share)
-    return max(reached, -1.0)
+    return max(reached, LEAST_SCORE)
 
 
 def reached(kind: Callable[[str], bool]) -> Callable[[Case], float | None]:

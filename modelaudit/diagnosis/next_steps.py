@@ -9,7 +9,7 @@ from modelaudit.audit_types.diagnosis import NextStep
 from modelaudit.diagnosis.advice import ADVICE
 from modelaudit.diagnosis.loading_code import LoadingCode
 from modelaudit.diagnosis.model import CauseFound
-from modelaudit.diagnosis.snippets import EXPORT, NEW_HEAD
+from modelaudit.diagnosis.snippets import CONFUSION, EXPORT, NEW_HEAD
 from modelaudit.findings import Finding
 from modelaudit.measures.architecture.modality_words import ModalityWords, in_words
 from modelaudit.measures.input_corrections import (
@@ -46,10 +46,17 @@ def next_steps(
     load: LoadingCode,
     words: ModalityWords,
     values: tuple[float, float] = (0.0, 1.0),
+    *,
+    classes: bool = True,
 ) -> tuple[NextStep, ...]:
     """The steps with this model's flip and its loading code filled in.
 
-    `values` are the smallest and the largest input value, which an inversion swaps.
+    Args:
+        cause, found: the cause, and what its step found.
+        load: code that loads the model.
+        words: how texts speak of its inputs.
+        values: the smallest and the largest input value, which an inversion swaps.
+        classes: whether an output has classes that labels can be compared with.
     """
     flip, ends = found.transform or "H", f"{sum(values):.6g}"
 
@@ -90,6 +97,7 @@ def next_steps(
         "{order}": not found.order,
         "{head}": not found.head,
         NEW_HEAD: bool(found.head),
+        CONFUSION: not classes,
     }
     steps = tuple(
         step

@@ -6,6 +6,7 @@ from modelaudit.audit_types.diagnosis import Cause, CauseProbability, DiagnosisO
 from modelaudit.rules.grammar import counted
 
 SHOWN_FROM = 0.01  # smaller probabilities are not told apart
+ALONE = "Each of the faults alone has less than 1%."
 # Causes that describe a sound model.
 DESCRIPTIONS = frozenset(
     {
@@ -17,7 +18,11 @@ DESCRIPTIONS = frozenset(
 
 def odds_items(odds: DiagnosisOdds, most: int) -> list[tuple[str, str]]:
     """The `most` probable causes, each with its probability and what moved its odds."""
-    return [(f"{row.title}: {percent(row.probability)}", _moved(row)) for row in odds.causes[:most]]
+    alone = len(odds.causes) == 1
+    return [
+        (f"{row.title}: {percent(row.probability)}", ALONE if alone else _moved(row))
+        for row in odds.causes[:most]
+    ]
 
 
 def sample_size(odds: DiagnosisOdds) -> str:
@@ -28,8 +33,10 @@ def sample_size(odds: DiagnosisOdds) -> str:
     cases = counted(odds.cases, "case", "cases")
     return (
         f"From the same measurements of {cases} of {nets}, all small, sound or with faults made on "
-        "purpose; half of all models are assumed to be sound. Each probability is calibrated by "
-        "itself, so together they can differ from 100%."
+        "purpose; half of all models are assumed to be sound. In brackets: how many times likelier "
+        "a measurement is with the fault than without any, and how many cases had such a "
+        "measurement. Each probability is calibrated by itself, so together they can differ from "
+        "100%."
     )
 
 
@@ -80,4 +87,4 @@ def _moved(row: CauseProbability) -> str:
 def _shift(shift: OddsShift) -> str:
     factor = max(shift.factor, 1 / shift.factor)
     times = f"{factor:,.2g}" if factor < 10 else f"{factor:,.0f}"
-    return f"{shift.text}: {times} times, {counted(shift.n, 'case', 'cases')} alike"
+    return f"{shift.text} ({times} times, {counted(shift.n, 'case', 'cases')})"

@@ -33,7 +33,7 @@ from modelaudit.diagnosis.arrangement import (
 )
 from modelaudit.diagnosis.augmentation import with_augmentation
 from modelaudit.diagnosis.beliefs import Beliefs, beliefs
-from modelaudit.diagnosis.case import Case
+from modelaudit.diagnosis.case import Case, capacity
 from modelaudit.diagnosis.loading_code import loading_code
 from modelaudit.diagnosis.model import CauseFound, StepResults
 from modelaudit.diagnosis.next_steps import next_steps, step_of
@@ -165,8 +165,10 @@ PROCEDURE: tuple[DiagnosisStep, ...] = (
 
 
 def _title(name: str, found: CauseFound) -> str:
-    """The title of a cause; of other values, which of both changes restores the answers."""
+    """The title of a cause; of other values or statistics, which of them it is about."""
     values = parts(found.transform)[1]
+    if name == "bn-statistics-lost" and not any(each.code for each in found.evidence):
+        return "The moving statistics of batch normalisation do not belong to these {images}"
     if name != "input-domain" or not values or JOIN in values:
         return ADVICE[name].title
     other = "channel order" if values in SWAPS else "scale"
@@ -186,7 +188,10 @@ def _cause(name: str, found: CauseFound, case: Case, known: Beliefs) -> Cause:
         refute=in_words(advice.refute, case.words),
         next_steps=(
             *(map(step_of, design_steps.likely_mistakes(case)[:1]) if name in OPEN else ()),
-            *next_steps(name, found, loading_code(case.facts), case.words, values),
+            *next_steps(
+                *(name, found, loading_code(case.facts), case.words, values),
+                classes=not case.outputs or any(map(capacity, case.outputs)),
+            ),
         ),
         transform=found.transform,
         where=found.where,

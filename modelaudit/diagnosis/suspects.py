@@ -14,7 +14,7 @@ from modelaudit.diagnosis.steps.flip import (
     treated_alike,
     uneven_layers,
 )
-from modelaudit.diagnosis.steps.label import recognises
+from modelaudit.diagnosis.steps.label import recognises, still_wrong
 from modelaudit.facts import Json
 from modelaudit.measures.architecture.modality_words import in_words
 from modelaudit.measures.input_corrections import words_of
@@ -55,6 +55,8 @@ UNTOLD = {
         "not show which. The features are sound."
     ),
 }
+# Of another form of the inputs, in which most answers are still wrong.
+PARTLY = "More of the predictions are correct {form}, but most are wrong even then."
 # Causes that were confirmed by undoing them.
 UNDONE = ("orientation-mismatch", "head-bias", "input-domain")
 
@@ -87,6 +89,8 @@ def _training(case: Case, first: Cause) -> tuple[str, str]:
             f"{first.title[:1].lower()}{first.title[1:]}."
         )
     if first.cause in {"orientation-mismatch", "input-domain"}:
+        if still_wrong(case, first.transform):
+            return OPEN, PARTLY.replace("{form}", words_of(first.transform))
         return CLEARED, _learned(case, first)
     if first.cause in UNTOLD:
         return OPEN, UNTOLD[first.cause]
@@ -107,7 +111,10 @@ def _training(case: Case, first: Cause) -> tuple[str, str]:
     output, effect, _ = found
     seen = effect_text(effect, output)
     if first.cause == "orientation-sensitive-data":
-        return GUILTY, f"{seen} Training images with a single orientation produce such filters."
+        return GUILTY, (
+            f"{seen} Training images with a single orientation teach that, which is no fault by "
+            "itself."
+        )
     if first.cause == "orientation-sensitive-architecture":
         return OPEN, f"The training images may contribute. {seen}"
     if learned(case, output, effect) or first.cause == "output-follows-flip":
@@ -141,6 +148,9 @@ def _filters(case: Case, first: Cause) -> tuple[str, str]:
     windows = f"the windows of {', '.join(uneven[:3])} fit asymmetrically" if uneven else ""
     if first.cause == "input-domain":
         # Flips of inputs that the model does not recognise say nothing of its filters.
+        if still_wrong(case, first.transform):
+            said = PARTLY.replace("{form}", words_of(first.transform))
+            return OPEN, f"{said} {_symmetry(case)}"
         said = f"The same filters recognise {case.words.many} {words_of(first.transform)}."
         return CLEARED, f"{said} {_symmetry(case)}"
     found = flipped(case)
@@ -264,7 +274,7 @@ def _in_place(case: Case, first: Cause) -> bool:
     misplaced weights.
     """
     if first.cause in UNDONE:
-        return True
+        return not still_wrong(case, first.transform)
     if not case.images or first.cause in HIDING:
         return False
     fits = case.behaviour.batchnorm if case.behaviour else ()

@@ -162,10 +162,10 @@ AUGMENT = {
 }
 # Common reasons why images have another orientation.
 ORIGINS = {
-    "H": "a camera that mirrors (selfie mode), a flip augmentation left on in one of the two, "
-    "reversed columns, EXIF orientation 2",
-    "V": "rows stored from bottom to top as in BMP and OpenGL, a flip augmentation left on in one "
-    "of the two, EXIF orientation 4",
+    "H": "a camera that mirrors (selfie mode), a flip of every image in one of the two, reversed "
+    "columns, EXIF orientation 2",
+    "V": "rows stored from bottom to top as in BMP and OpenGL, a flip of every image in one of the "
+    "two, EXIF orientation 4",
     "r180": "a camera mounted upside down, EXIF orientation 3, or convolutions converted from "
     "Theano, whose kernels are rotated by 180°",
     "r90": "an EXIF rotation that only one of the two applies",

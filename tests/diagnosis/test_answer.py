@@ -8,9 +8,10 @@ from modelaudit.audit_types.behaviour import BetterInputs, Collapse, Interventio
 from modelaudit.audit_types.diagnosis import NextStep
 from modelaudit.cli.commands.explain import screen
 from modelaudit.diagnosis import diagnose
+from modelaudit.diagnosis.advice import ADVICE
 from modelaudit.diagnosis.answer import plain_answer
 from modelaudit.diagnosis.case import Case
-from modelaudit.measures.architecture.modality_words import WORDS, Modality
+from modelaudit.measures.architecture.modality_words import WORDS, Modality, in_words
 from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rules
 from modelaudit.rules.heads import example_head
@@ -19,11 +20,15 @@ from tests.diagnosis.cases import (
     behaviour,
     diagnosed,
     facts,
+    fit,
     initial,
     labelled,
     measurements,
+    norm,
     output,
     quiet,
+    regression,
+    silent,
 )
 from tests.thresholds.edges import case
 
@@ -145,3 +150,63 @@ def test_of_several_outputs_the_one_that_treats_flips_alike_is_named():
     assert "and it treats inputs mirrored left-right like the others" in alone
     both = diagnosed(behaviour(output(), output(name="box"))).answer
     assert "and its output 'digit' treats inputs mirrored left-right like the others" in both
+
+
+@pytest.mark.parametrize(("reached", "recognised"), [(0.36, False), (0.82, True)])
+@pytest.mark.parametrize("form", ["/255", "r180"])
+def test_images_are_recognised_only_if_most_answers_are_right(reached, recognised, form):
+    seen = labelled(behaviour(output(accuracy={"e": 0.12, form: reached})))
+    found = diagnosed(seen)
+    assert found.causes[0].transform == form
+    assert ("recognises more of the" in found.answer.replace("of them", "of the")) is not recognised
+    assert ("Most answers are wrong even then" in found.answer) is not recognised
+    training, *_, restoration = found.suspects
+    assert (training.state == restoration.state == "ruled out") is recognised
+    assert ("learned to recognise" in training.text) is recognised
+
+
+@pytest.mark.parametrize(
+    ("scores", "joint"),
+    [
+        ({"e": 0.1, "H": 0.2, "BGR": 0.3, "H + BGR": 0.9}, True),
+        ({"e": 0.1, "BGR": 0.9}, False),
+    ],
+)
+def test_two_changes_that_labels_need_together_are_told_as_such(scores, joint):
+    seen = labelled(behaviour(output(accuracy=scores)))
+    found = diagnosed(seen)
+    assert ("differ from those of training in two ways" in found.answer) is joint
+    assert ("Neither change alone fits your labels as well" in found.answer) is joint
+    assert "not the only fault" not in found.answer
+    shown = screen("model.keras", found, "")
+    assert ("Also, which the code above undoes: " in shown) is joint
+    assert "Also, once that is done" not in shown
+
+
+@pytest.mark.parametrize("numbers", [True, False])
+def test_numbers_have_no_table_of_classes(numbers):
+    wrong = regression(fit={"e": -2.0}) if numbers else output(accuracy={"e": 0.1})
+    found = diagnosed(labelled(behaviour(wrong)))
+    cause = next(each for each in found.causes if each.cause == "not-understood")
+    assert any("Check which class" in step.text for step in cause.next_steps) is not numbers
+
+
+def test_columns_of_a_table_have_no_crop():
+    words = WORDS[Modality.TABLE]
+    steps = " ".join(in_words(step.text, words) for step in ADVICE["not-understood"].steps)
+    assert "unit of each channel or column" in steps
+    assert "crop" not in steps
+
+
+def test_other_statistics_are_not_called_lost():
+    """The values 0 and 1 are those of lost statistics; of others the answer says what they do."""
+    tried = {"recalibrate_batchnorm": Intervention(output="digit", before=0.1, after=3.2)}
+    found = diagnosed(behaviour(silent(0.1), batchnorm=(fit(3.0),), interventions=tried))
+    first = found.causes[0]
+    assert first.cause == "bn-statistics-lost"
+    assert (
+        first.title == "The moving statistics of batch normalisation do not belong to these images"
+    )
+    assert "were lost" not in found.answer
+    lost = diagnosed(measured=measurements(batchnorm=[norm(lost=True, affine=True)]))
+    assert "were lost when the model was saved" in lost.answer

@@ -7,7 +7,12 @@ import ast
 import pytest
 
 from modelaudit.audit_types.behaviour import BetterInputs
-from modelaudit.audit_types.diagnosis import Evidence, Undecidable
+from modelaudit.audit_types.diagnosis import (
+    CauseProbability,
+    DiagnosisOdds,
+    Evidence,
+    Undecidable,
+)
 from modelaudit.diagnosis import diagnose
 from modelaudit.diagnosis.arrangement import arranged, decided
 from modelaudit.diagnosis.beliefs import BEHIND, TITLES, beliefs, chosen
@@ -223,6 +228,9 @@ def test_odds_in_words():
             2.1e12,
             "a bias of the last layer that stands out by more than 1,000 standard deviations",
         ),
+        ("head_excess", 0.04, "a bias of the last layer that does not stand out"),
+        ("score", -1.0, "a score of -1.00 or less on your labels"),
+        ("score", -0.21, "a score of -0.21 on your labels"),
         (
             "head_excess",
             18.44,
@@ -266,3 +274,11 @@ def test_a_last_layer_at_initial_values_has_no_order_of_the_classes(fresh, secon
     assert "partial-restore" in named
     assert ("labels-renumbered" in named) == second
     assert ("numbering" in likely) == second
+
+
+def test_without_a_probable_fault_nothing_is_said_to_be_told_with_it():
+    sound = CauseProbability("sound", "No fault", 0.995)
+    fault = CauseProbability("head", "A dominant bias of the last layer", 0.02)
+    (alone,) = odds_items(DiagnosisOdds(causes=(sound,)), 3)
+    assert alone == ("No fault: more than 99%", "Each of the faults alone has less than 1%.")
+    assert "is told with that fault" in odds_items(DiagnosisOdds(causes=(sound, fault)), 3)[0][1]

@@ -29,6 +29,7 @@ def _wrap(text: str, indent: str, first: str | None = None) -> str:
 
 def screen(path: str, diagnosis: Diagnosis, repair: str = "") -> str:
     """The diagnosis as text: answer, evidence, suspects, next steps, the command of a repair."""
+    from modelaudit.diagnosis.answer import UNDONE
     from modelaudit.diagnosis.augmentation import augmentation_lines
     from modelaudit.diagnosis.odds_text import DESCRIPTIONS, belief_text, odds_items, sample_size
 
@@ -67,7 +68,9 @@ def screen(path: str, diagnosis: Diagnosis, repair: str = "") -> str:
             continue
         steps = [step for step in cause.next_steps if step not in told] or [*cause.next_steps[:1]]
         # Steps for a further fault are for what the first steps have put right.
-        title = "What to do" if cause is first else f"Also, once that is done: {cause.title}"
+        undone = cause.cause in UNDONE and cause.transform == first.transform
+        also = "Also, which the code above undoes" if undone else "Also, once that is done"
+        title = "What to do" if cause is first else f"{also}: {cause.title}"
         lines += ["", click.style(_wrap(title, ""), bold=True)] if steps else []
         for number, step in enumerate(steps, start=1):
             lines.append(_wrap(step.text, "     ", f"  {number}. "))

@@ -33,6 +33,7 @@ from modelaudit.diagnosis.steps.form_evidence import (
     informed_scale,
     is_gain,
 )
+from modelaudit.diagnosis.steps.refitted import met_with_statistics
 from modelaudit.diagnosis.steps.scale_evidence import (
     by_margin,
     by_statistics,
@@ -55,6 +56,7 @@ from modelaudit.thresholds.answers import (
 )
 from modelaudit.thresholds.weights import MISFIT, OFF_SCALE, ON_SCALE
 
+BY_STATISTICS = "no form of the inputs meets the labels as well as other batch statistics do"
 EQUALLY = " at equal confidence"
 ALSO = 4  # other values that are named with those that labels prefer
 
@@ -68,6 +70,8 @@ def orientation_mismatch(case: Case) -> StepResult:
         return CauseUnknown(NO_FLIP)
     if not case.images:
         return CauseUnknown(case.wanted)
+    if met_with_statistics(case) is not None:
+        return CauseExcluded(BY_STATISTICS)
     for output in case.outputs:
         labelled = better_by_labels(output)
         if labelled and not parts(labelled.name)[0]:
@@ -215,6 +219,8 @@ def input_domain(case: Case) -> StepResult:
     seen = case.behaviour
     if seen is None or not case.images:
         return CauseUnknown(case.unfed())
+    if met_with_statistics(case) is not None:
+        return CauseExcluded(BY_STATISTICS)
     first = seen.batchnorm[0] if seen.batchnorm else None
     upstream = by_upstream_statistics(seen, case.outputs[0], case.before_untouched)
     if upstream is not None:

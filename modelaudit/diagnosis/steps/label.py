@@ -112,6 +112,13 @@ def restored(output: OutputBehaviour) -> bool:
     return found is not None and found.score >= least
 
 
+def still_wrong(case: Case, form: str) -> bool:
+    """Whether most predictions are wrong by labels in another form of the inputs, too."""
+    found = [o.accuracy[form] for o in case.outputs if form in o.accuracy]
+    found += [o.better.score for o in case.outputs if o.better and o.better.name == form]
+    return any(o.accuracy for o in case.outputs) and bool(found) and max(found) < UNINFORMED.value
+
+
 def never_predicted(output: OutputBehaviour) -> tuple[Evidence, ...]:
     """The classes that labels have and the model never predicts, in a sentence."""
     classes = output.unpredicted

@@ -8,10 +8,11 @@ from msgspec import UNSET
 
 from modelaudit.audit_types.behaviour import BatchNormFit
 from modelaudit.audit_types.diagnosis import Evidence
-from modelaudit.diagnosis.case import Case, capacity, scores
+from modelaudit.diagnosis.case import Case, capacity, r2_in_words, scores
 from modelaudit.diagnosis.model import CauseExcluded, CauseFound, CauseUnknown, StepResult
 from modelaudit.diagnosis.steps.collapse import output_called
 from modelaudit.diagnosis.steps.label import mostly_wrong
+from modelaudit.diagnosis.steps.refitted import met_with_statistics
 from modelaudit.rules.grammar import counted
 from modelaudit.thresholds.answers import INFORMED, SCORE_GAIN, UNINFORMED
 from modelaudit.thresholds.weights import MISFIT, SETTLING
@@ -65,6 +66,18 @@ def unconverged_statistics(case: Case) -> StepResult:
         return CauseExcluded("every batch normalisation layer's statistics match its input")
     before, after = tried.before, tried.after
     output = output_called(case, tried.output)
+    restored = met_with_statistics(case)
+    if output and restored is not None:
+        shown = "{:.0%}".format if output.accuracy else r2_in_words
+        found, measure = scores(output)
+        text = (
+            f"With all batch statistics recomputed on your {case.words.many} in a copy of the "
+            f"model, the {measure} on your labels is {shown(restored)}, {shown(found['e'])} as "
+            "given, and no other form of the inputs does as well: the statistics are those of "
+            f"other {case.words.many}, or these {case.words.many} are unlike all that were tried."
+        )
+        evidence = Evidence(text, "", restored, found["e"], seen.inputs.n)
+        return CauseFound((evidence, *_one_refitted(case, repaired=True)))
     room = capacity(output) if output else 0.0
     if not room:
         return CauseUnknown("an output whose mutual information can be measured")

@@ -20,6 +20,7 @@ from tests.diagnosis.cases import (
     diagnosed,
     facts,
     fit,
+    labelled,
     measurements,
     norm,
     output,
@@ -141,3 +142,31 @@ def test_labels_that_are_not_met_show_no_wrong_weights_where_other_statistics_re
     assert repaired.evidence[1].text.endswith("35% and 39%, and 35% as given.")
     kept = wrong_weights(refitted(3.1, 3.2, (0.9, 0.9), given=0.9))
     assert kept.evidence[2].text.endswith("and 90% as given.")
+
+
+@pytest.mark.parametrize(
+    ("forms", "score", "n", "cause"),
+    [
+        # Statistics of other data, of which values from -1 to 1 undo a part.
+        ({"e": 0.22, "2x-1": 0.36}, 0.96, 250, "bn-statistics-lost"),
+        # The right values, with which other statistics do as well.
+        ({"e": 0.22, "2x-1": 0.93}, 0.96, 250, "input-domain"),
+        ({"e": 0.22, "V": 0.36}, 0.96, 250, "bn-statistics-lost"),
+        ({"e": 0.22, "V": 0.93}, 0.96, 250, "orientation-mismatch"),
+        # A difference that chance explains, of few labels.
+        ({"e": 0.22, "2x-1": 0.7}, 0.85, 48, "input-domain"),
+        ({"e": 0.22, "2x-1": 0.7}, 0.85, 250, "bn-statistics-lost"),
+        # Other statistics restore nothing.
+        ({"e": 0.22, "2x-1": 0.36}, 0.48, 250, "input-domain"),
+    ],
+)
+def test_other_statistics_that_restore_more_than_other_inputs_are_the_cause(forms, score, n, cause):
+    tried = Intervention(output="digit", before=0.3, after=1.6, score=score)
+    wrong = output(accuracy=forms)
+    seen = behaviour(
+        wrong, n=n, batchnorm=(fit(2.3),), interventions={"recalibrate_batchnorm": tried}
+    )
+    first = diagnosed(labelled(seen)).causes[0]
+    assert first.cause == cause
+    if cause == "bn-statistics-lost":
+        assert f"the accuracy on your labels is {score:.0%}, 22% as given" in first.evidence[0].text
