@@ -215,9 +215,13 @@ def has(class_name: str, traits: int) -> bool:
     return bool(LAYER_CLASSES.get(class_name, _NONE) & traits)
 
 
+# Of `keras.layers.experimental` of Keras 2, whose `load_model` does not find them by their names.
+EXPERIMENTAL = frozenset(("RandomFourierFeatures", "DynamicEmbedding", "DynamicLookup"))
+
+
 def augments(class_name: str) -> bool:
     """Whether the class is an augmentation layer, or by its name a subclass of one."""
-    named = class_name.startswith("Random") and class_name != "RandomFourierFeatures"
+    named = class_name.startswith("Random") and class_name not in EXPERIMENTAL
     return has(class_name, Trait.AUGMENTATION) or named
 
 

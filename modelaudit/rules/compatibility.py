@@ -92,7 +92,7 @@ def _loads_nowhere(rule: Rule, facts: Facts) -> Iterator[Finding]:
     more = "" if cause else other_obstacle(facts, first)
     target = first.target or facts.installed
     yield rule.finding(
-        f"The model {_nowhere([runtime_name(name) for name in tried])}"
+        _nowhere([runtime_name(name) for name in tried])
         + (f": {cause.text}" if cause else "")
         + f". First error, from {first.call}: {_message(first)}"
         + (f" {more}." if more else ""),
@@ -107,8 +107,8 @@ def _loads_nowhere(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 def _nowhere(names: Sequence[str]) -> str:
     if len(names) == 1:
-        return f"does not load in {names[0]}"
-    return f"loads in neither {' nor '.join(names)}"
+        return f"The model does not load in {names[0]}"
+    return f"Neither {' nor '.join(names)} loads the model"
 
 
 def _origin(facts: Facts) -> str:

@@ -228,7 +228,7 @@ class _ArchiveReader:
                 self.notes.problems.append(problem)
             if not own:
                 evidence = {"zip": "member", "head": head.hex()}
-                detail = f"{name} is not a member that Keras writes"
+                detail = "is a file that Keras does not write into models"
                 problem = Problem(ProblemKind.LEFTOVER, self._label(name), detail, name, evidence)
                 self.notes.problems.append(problem)
 

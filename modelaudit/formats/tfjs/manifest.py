@@ -59,7 +59,8 @@ class ManifestWeights:
             at += size
         if known is not None and at < known.size:
             file = held[0].file
-            detail = f"{file} …: {known.size:,} bytes, of which the weights take {at:,}"
+            shown = f"{file} has" if len(held) == 1 else f"{file} to {held[-1].file} have"
+            detail = f"{shown} {known.size:,} bytes, of which the listed weights take {at:,}"
             self._add(ProblemKind.SIZE_MISMATCH, detail, file)
 
     def _shard(self, name: str) -> FileWindow | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from modelaudit.facts import Artifact, Format
 from modelaudit.findings import Confidence, Finding, Severity
-from modelaudit.layer_classes import LAYER_CLASSES
+from modelaudit.layer_classes import EXPERIMENTAL, LAYER_CLASSES
 from modelaudit.rules.conditions import lacked, registration
 from modelaudit.rules.grammar import times
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
@@ -108,12 +108,26 @@ def check(rule: Rule, facts: Facts) -> Iterator[Finding]:
         )
     for name in sorted(others):
         kind = "class" if name[:1].isupper() else "function"
+        what = (
+            "which Keras 2 has in layers.experimental, where load_model does not look"
+            if name in EXPERIMENTAL
+            else "which is not part of Keras"
+        )
         yield rule.finding(
-            f"The config refers to the {kind} {name}, which is not part of Keras.",
+            f"The config refers to the {kind} {name}, {what}.",
             evidence={"name": name},
             key=name,
-            fix=fix,
+            fix=_given(facts, name) if {*wanted, *others} <= EXPERIMENTAL else fix,
         )
+
+
+def _given(facts: Facts, name: str) -> str:
+    """The call that loads a model with a class of Keras 2 that is in no table of the loader."""
+    return (
+        "Give the class when you load the model:\n\n    import tf_keras as keras\n"
+        f"    model = keras.models.load_model({facts.artifact.root.name!r}, custom_objects={{{name!r}: "
+        f"keras.layers.experimental.{name}}})"
+    )
 
 
 def _of_preset(artifact: Artifact, reference: ObjectReference) -> bool:
