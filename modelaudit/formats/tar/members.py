@@ -194,7 +194,7 @@ def _number(field: bytes, file: str) -> int:
         return value
     digits = field.partition(b"\0")[0].strip()
     if digits.strip(b"01234567"):
-        raise ReadError(ProblemKind.CORRUPT, file, "has a number in a header that is none")
+        raise ReadError(ProblemKind.CORRUPT, file, "has a header with a field that is not a number")
     return int(digits or b"0", 8)
 
 
@@ -206,7 +206,7 @@ def _attributes(data: bytes, file: str) -> dict[str, str]:
         end = int(length) if length.isdigit() and len(length) <= len(str(_HEADER_BYTES)) else 0
         key, equals, value = data[len(length) + 1 : end - 1].partition(b"=")
         if not equals or end > len(data) or data[end - 1 : end] != b"\n":
-            raise ReadError(ProblemKind.CORRUPT, file, "has an extended header that is none")
+            raise ReadError(ProblemKind.CORRUPT, file, "has an extended header that cannot be read")
         found[_text(key)] = _text(value)
         data = data[end:]
     return found

@@ -227,7 +227,7 @@ class FlatTable:
         size, self.nbytes = struct.unpack("<HH", buffer.read(self.vtable, 4))
         self.vtable_size = size
         if size < 4 or size % 2 or self.nbytes < 4:
-            reason = f"has a {kind} table at byte {start:,} that is none"
+            reason = f"has no valid {kind} table at byte {start:,}"
             raise ReadError(ProblemKind.CORRUPT, buffer.file, reason)
         buffer.check(start, self.nbytes)
         buffer.check(self.vtable, size)

@@ -97,14 +97,14 @@ ONE = archive([("a", b"data")])
     ("data", "words"),
     [
         (changed(ONE, 124, b"\xff" * 12), "negative number"),
-        (changed(ONE, 124, b"9" * 11 + b"\0"), "number in a header"),
+        (changed(ONE, 124, b"9" * 11 + b"\0"), "not a number"),
         (changed(ONE, 124, b"\x80" + b"\x7f" * 11), "ends inside a member"),
         (ONE[:514], "ends inside a member"),
         (ONE[:100], "no header"),
         (b"x" + ONE[1:], "no header"),
         (pax({"size": "-5"}), "size that is no number"),
         (pax({"size": "9" * 400}), "size that is no number"),
-        (ONE[:1024] + b"noise!!!" * 64, "number in a header"),
+        (ONE[:1024] + b"noise!!!" * 64, "not a number"),
     ],
 )
 def test_a_header_that_lies_is_an_error(data, words):
