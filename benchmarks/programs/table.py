@@ -81,7 +81,7 @@ KINDS: dict[str, Kind] = {
     ),
     "learning-rate-low": Kind(("MA319", "MA430", "MA431")),
     "undertrained": Kind(("MA404", "MA432", "never-trained")),
-    "nan": Kind((), NOT_FINITE),
+    "nan": Kind(NOT_FINITE),  # with the input feature whose weights are NaN
     "unscaled-input": Kind(("MA440", "MA613"), ("MA437",)),
     "unscaled-target": Kind(("MA613",), ("MA435", "exploded-weights", *NOT_FINITE)),
     "labels-wrong": Kind(),

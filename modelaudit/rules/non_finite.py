@@ -127,7 +127,7 @@ RULES = (
         why="A single NaN propagates through the network. Where a ReLU masks it, the output is "
         "finite but wrong.",
         fix="Use the last checkpoint from before training diverged, or restore the file. To train "
-        "again, check the inputs and labels for NaN, lower the learning rate, and clip gradients "
+        "again, check the inputs and labels for NaN, scale both, lower the learning rate, and clip gradients "
         "(clipnorm=1.0).",
         check=_non_finite,
         bad=_nan,
