@@ -29,6 +29,7 @@ from modelaudit.settings import Limits
 
 _TABLE_MAGIC = bytes.fromhex("57fb808b247547db")
 _OBJECT_GRAPH = b"_CHECKPOINTABLE_OBJECT_GRAPH"
+_OF_OBJECTS = b"/.ATTRIBUTES/VARIABLE_VALUE"
 _FIRST_ELEMENT = re.compile(rb" +0_0")  # of a cache of tf.data: the padded number, the component
 _INDEX_BYTES = 1 << 20
 _V1_SHARD = re.compile(r"-\d{5}-of-\d{5}$")
@@ -169,7 +170,7 @@ def _table(window: FileWindow) -> Format:
     tensors (a nested message) in V1.
     """
     head = window.head(_INDEX_BYTES)
-    if _OBJECT_GRAPH in head:
+    if _OBJECT_GRAPH in head or _OF_OBJECTS in head:  # the graph may be in another part
         return Format.TF2_CHECKPOINT
     if _FIRST_ELEMENT.search(head[:64]):
         return Format.DATA_CACHE

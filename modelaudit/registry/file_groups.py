@@ -26,6 +26,9 @@ _PART = re.compile(
 )
 # V1 (and SessionBundle): PREFIX itself, or PREFIX-00000-of-00002, next to PREFIX.meta.
 _SHARD = re.compile(r"(?P<prefix>.+)-[0-9]{5}-of-[0-9]{5}", re.DOTALL)
+# Where TensorFlow writes the parts of a checkpoint before it moves their data to the prefix.
+_UNMOVED = re.compile(r".+_temp_[0-9a-f]{32}", re.DOTALL)
+_UNMOVED_PART = re.compile(r"part-[0-9]{5}-of-[0-9]{5}")
 _STATE_LEFTOVER = re.compile(re.escape(STATE_FILE) + r"\.tmp.*", re.DOTALL)
 
 
@@ -40,6 +43,15 @@ class CheckpointFiles(Struct, frozen=True):
         """The path of this checkpoint: its prefix, or the directory if that has no name."""
         bundle = "export.meta" in self.files and "export.index" not in self.files
         return directory if bundle else directory / self.prefix
+
+    def interrupted(self, directory: Path) -> str:
+        """That it is the index of a part without its data, which a save left behind; or ""."""
+        part = _UNMOVED.fullmatch(directory.name) and _UNMOVED_PART.fullmatch(self.prefix)
+        return (
+            "left by a save that was interrupted, without data: the directory can be deleted"
+            if self.lone and part
+            else ""
+        )
 
 
 def checkpoint_prefix(name: str) -> str | None:

@@ -215,9 +215,10 @@ class TreeWalk:
     def _look_at_checkpoint(self, directory: Path, group: file_groups.CheckpointFiles) -> bool:
         """Add it as a row, or record why not; whether it is a row."""
         place = group.place(directory)
-        form = sniff_isolated(place, self._limits)
+        left = group.interrupted(directory)
+        form = Format.UNKNOWN if left else sniff_isolated(place, self._limits)
         if form is Format.DATA_CACHE or (group.lone and form is Format.UNKNOWN):
-            like = f"named like a checkpoint's {group.files[0].rpartition('.')[2]}"
+            like = left or f"named like a checkpoint's {group.files[0].rpartition('.')[2]}"
             self._name(directory / group.files[0], like if form is Format.UNKNOWN else form.label)
             return False
         self._model(place, form)

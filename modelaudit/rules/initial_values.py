@@ -92,7 +92,7 @@ def never_trained(
     if not fresh or any(kernel.state == "trained" for kernel in kernels):
         return False, ""
     if other := far_from_start(artifact, kernels):
-        return False, f"{other}, which no initializer draws"
+        return False, other
     largest = max(kernel.weights for kernel in fresh)
     biases = [kernel.tests.get("bias_initial") for kernel in fresh]
     # Training moves biases off their exact initial values, however little it moves kernels.

@@ -101,12 +101,13 @@ DAMAGES = (
         "MA108",
         "missing-variable-shard",
         Severity.HIGH,
-        "A data shard that the checkpoint index lists is missing",
-        "Every data shard is present",
-        "The index lists weights whose bytes are missing. Loading raises an error or, with "
-        "object-based restoring, silently leaves those weights at their initial random values.",
-        "Copy the missing `.data-…-of-…` file next to the index. Check .gitignore and upload "
-        "limits.",
+        "A file of weights that the model lists is missing",
+        "Every file of weights that the model lists is present",
+        "The weights in it are missing. Loading raises an error or, with object-based restoring of a "
+        "checkpoint, silently leaves them at their initial random values.",
+        "Copy the missing file to its place: the `.data-…-of-…` files of a checkpoint belong next to "
+        "its index, those of TensorFlow.js next to the JSON file that lists them. Check .gitignore "
+        "and upload limits.",
         kind=ProblemKind.MISSING_SHARD,
     ),
     Damage(

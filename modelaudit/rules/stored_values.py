@@ -8,13 +8,14 @@ from collections.abc import Container, Iterator, Mapping
 from modelaudit.facts import Artifact, Json, Tensor, TensorStats
 from modelaudit.findings import Confidence, Finding, Severity
 from modelaudit.measures.kernels.batchnorm import variable_names
-from modelaudit.measures.kernels.initializers import canonical_name
+from modelaudit.measures.kernels.initializers import canonical_name, fans
 from modelaudit.measures.statistics import distance_from_others
 from modelaudit.rules import examples
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
 from modelaudit.rules.training_traces import one_step
 from modelaudit.rules.weight_owners import REAL_ROLES, last_part
 from modelaudit.structs import PerObject
+from modelaudit.thresholds.training import SHRUNK
 from modelaudit.thresholds.weights import (
     BEYOND_USE,
     LONE,
@@ -239,6 +240,8 @@ def _outlier(rule: Rule, facts: Facts) -> Iterator[Finding]:
         value = max(stats.minimum, stats.maximum, key=abs)
         if stats.constant or not math.isfinite(value) or _for_masks(tensor, value, kernels):
             continue
+        if abs(value) < SHRUNK.value * math.sqrt(2 / max(1.0, sum(fans(tensor.shape)))):
+            continue  # nothing beside what initializers draw: training left it (MA436)
         matrix = tensor.name in matrices and 2 * stats.zeros < tensor.size
         distance = distance_from_others(stats, tensor.size, value) if matrix else 0.0
         beyond = abs(value) >= BEYOND_USE.value

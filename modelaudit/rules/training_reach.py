@@ -120,7 +120,8 @@ def _starts(artifact: Artifact, tensor: Tensor) -> tuple[float, ...]:
 
 
 def far_from_start(artifact: Artifact, kernels: Sequence[KernelInitialization]) -> str:
-    """A weight with a value that no usual initializer draws, or "".
+    """What a weight has that initializers do not give: a value that none draws, or, in a layer of an
+    unknown class, a vector that is neither 0 nor 1 as biases and scales start; or "".
 
     It shows training whatever the layer calls it. Statistics of data are no trained weights, nor are
     those that are frozen. One value in all entries, or a round one, may be a constant.
@@ -135,8 +136,31 @@ def far_from_start(artifact: Artifact, kernels: Sequence[KernelInitialization]) 
         value = max(stats.minimum, stats.maximum, key=abs)
         chosen = stats.constant and (tensor.size > 1 or math.isclose(value, round(value, 2)))
         if tensor.shape and not chosen and FAR.value < abs(value) < math.inf:
-            return f"{name} has the value {value:.4g}"
+            return f"{name} has the value {value:.4g}, which no initializer draws"
+    limit = _without_effect(artifact, kernels)
+    for tensor in _of_unknown_layers(artifact):
+        if tensor.stats is not None and _distance(artifact, [tensor]) > limit:
+            return f"{tensor.name}, in a layer of an unknown class, is not constant as biases start"
     return ""
+
+
+def _of_unknown_layers(artifact: Artifact) -> list[Tensor]:
+    """Vectors of layers whose classes are not known: most are biases or scales."""
+    layers = artifact.architecture.layers if artifact.architecture else ()
+    if not any(layer.custom for layer in layers):
+        return []
+    known = {x for layer in layers if not layer.custom for x in layer.variables.values()}
+    known |= _tables(artifact).vectors.keys() | frozen_variables(artifact)
+    return [
+        tensor
+        for tensor in artifact.tensors
+        if tensor.role == "weight"
+        and len(tensor.shape) == 1 < tensor.size
+        and tensor.name not in known
+        and "float" in tensor.dtype
+        and tensor.stats is not None
+        and not tensor.stats.constant
+    ]
 
 
 def one_step_of(artifact: Artifact) -> float:
@@ -162,14 +186,18 @@ def hardly_moved(
     Then kernels as drawn are fresh, although their biases are not exactly at their initial values.
     Without effect is what rounding or less than one step of the optimizer moves.
     """
-    furthest = _furthest(artifact)
+    furthest = max(_furthest(artifact), _distance(artifact, _of_unknown_layers(artifact)))
+    if not 0 < furthest <= _without_effect(artifact, kernels):
+        return [*kernels], 0.0
+    return [_with_initial_bias(kernel) for kernel in kernels], furthest
+
+
+def _without_effect(artifact: Artifact, kernels: Sequence[KernelInitialization]) -> float:
+    """How far rounding, or less than one step of the optimizer, moves a bias."""
     stats = {tensor.name: tensor.stats for tensor in artifact.tensors}
     biased = [each for each in kernels if each.tests.get("bias_initial") is not None] or kernels
     spread = min((s.std for k in biased if (s := stats.get(k.tensor)) and s.std > 0), default=0.0)
-    step = min(one_step_of(artifact), SLIGHT_REACH.value * spread)
-    if not 0 < furthest <= max(HARDLY_MOVED.value * spread, step):
-        return [*kernels], 0.0
-    return [_with_initial_bias(kernel) for kernel in kernels], furthest
+    return max(HARDLY_MOVED.value * spread, min(one_step_of(artifact), SLIGHT_REACH.value * spread))
 
 
 def _with_initial_bias(kernel: KernelInitialization) -> KernelInitialization:

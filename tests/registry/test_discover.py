@@ -102,6 +102,25 @@ def test_a_checkpoint_is_one_row_with_all_its_files(tmp_path):
     assert found.named == ()
 
 
+@pytest.mark.parametrize(
+    ("folder", "name", "data", "skipped"),
+    [
+        ("m_temp_77665544332211009988776655443322", "part-00000-of-00001", False, True),
+        ("m_temp_77665544332211009988776655443322", "part-00000-of-00001", True, False),
+        ("m_temp_77665544332211009988776655443322", "model.ckpt", False, False),
+        ("m_temp_files", "part-00000-of-00001", False, False),
+    ],
+)
+def test_what_an_interrupted_save_left_is_no_model(tmp_path, folder, name, data, skipped):
+    """TensorFlow moves the data out of this directory and then deletes it."""
+    directory = checkpoint(tmp_path / folder, name)
+    for part in () if data else (".data-00000-of-00001", ".meta"):
+        (directory / f"{name}{part}").unlink()
+    assert list(rows(tmp_path)) == [f"{folder}/{name}"] * data
+    told = {path for path, reason in reasons(tmp_path).items() if "interrupted" in reason}
+    assert told == {f"{folder}/{name}.index"} if skipped else not told
+
+
 def test_a_model_called_like_the_prefix_of_a_checkpoint_is_the_row(tmp_path):
     checkpoint(tmp_path / "c", "model.h5")
     files.minimal_h5(tmp_path / "c" / "model.h5")

@@ -62,6 +62,34 @@ def test_never_trained_needs_more_than_kernels_as_drawn(kernels, artifact, norms
     assert (why or "") in said
 
 
+@pytest.mark.parametrize(
+    ("stats", "never"),
+    [
+        (TensorStats(-0.02, 0.03, 0.0, 0.01, 0, 0), False),  # a bias that training moved
+        (TensorStats(0.97, 1.05, 1.0, 0.01, 0, 0), False),  # a scale
+        (TensorStats(0.0, 1.0, 0.25, 0.43, 48, 0), True),  # the bias of an LSTM, as it starts
+        (TensorStats(0.0, 0.0, 0.0, 0.0, 64, 0), True),
+        (TensorStats(1.0, 1.0, 1.0, 0.0, 0, 0), True),
+        (TensorStats(-1e-6, 1e-6, 0.0, 1e-7, 0, 0), True),  # without effect, as elsewhere
+    ],
+)
+@pytest.mark.parametrize("bias", [True, False])
+def test_vectors_of_unknown_layers_show_that_a_model_was_trained(stats, never, bias):
+    """As of a transformer of the author's own, of which only the last Dense can be tested."""
+    artifact = model()
+    layer = examples.layer("own", "Encoder", {"ffn/vars/1": "own/ffn/vars/1"})
+    made = examples.model(examples.layer("a"), replace(layer, custom=True)).architecture
+    vector = replace(examples.tensor("own/ffn/vars/1", (64,)), stats=stats)
+    slight = TensorStats(-7e-6, -7e-6, -7e-6, 0.0, 0, 0)
+    own = () if bias else (examples.tensor("a/bias", (96,), slight),)
+    tensors = (*artifact.tensors, vector, *own)
+    found = never_trained(
+        replace(artifact, architecture=made, tensors=tensors), (drawn("a", bias=bias),)
+    )
+    assert found[0] is never
+    assert ("own/ffn/vars/1, in a layer" in found[1]) is not never
+
+
 def test_a_guessed_model_without_any_trained_weight_was_never_trained():
     bare = replace(model(), architecture=None)
     kernels = (drawn("a", guessed=True, law="uniform"), drawn("b", guessed=True, law="uniform"))

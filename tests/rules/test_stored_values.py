@@ -180,6 +180,17 @@ def test_the_tail_of_a_sparse_kernel_is_no_outlier(
     assert (run_rule(rule("MA420"), facts).outcome is Outcome.FAIL) is found
 
 
+@pytest.mark.parametrize(("scale", "told"), [(1e-30, False), (1e-6, True)])
+def test_what_is_left_of_a_kernel_that_decayed_is_no_damage(
+    tmp_path: Path, scale: float, told: bool
+) -> None:
+    """Initializers draw weights of 0.1 here: one of 1e-5 is nothing, one of 1 is not."""
+    values = trained() * scale
+    values[1, 1, 3, 4] = 1e-5 if scale == 1e-30 else 1.0
+    found = run_rule(rule("MA420"), facts_of(stored(tmp_path, "conv/kernel", values))).findings
+    assert bool(found) is told
+
+
 def test_one_value_far_outside_is_an_outlier_and_a_heavy_tail_is_none(tmp_path: Path) -> None:
     """A recurrent kernel whose training once exploded: hundreds of its values are large."""
     rng = np.random.default_rng(0)

@@ -15,6 +15,7 @@ from modelaudit.graphs import VALUE
 from modelaudit.structs import replace
 
 GRAPH_KEY = "_CHECKPOINTABLE_OBJECT_GRAPH"
+OF_OBJECTS = "/.ATTRIBUTES/VARIABLE_VALUE"  # end of the key of a variable that an object has
 _ESCAPED = re.compile(r"\.([.S])")
 _VALUE_SUFFIX = f"/.ATTRIBUTES/{VALUE}"
 

@@ -26,7 +26,7 @@ from modelaudit.formats.checkpoint.index import (
     legacy_shards,
     part_path,
 )
-from modelaudit.formats.checkpoint.object_graph import GRAPH_KEY, saved_names
+from modelaudit.formats.checkpoint.object_graph import GRAPH_KEY, OF_OBJECTS, saved_names
 from modelaudit.formats.checkpoint.state_file import STATE_FILE, read_state_file, state_mismatch
 from modelaudit.formats.checkpoint.variables import (
     CheckpointVariables,
@@ -101,8 +101,9 @@ def read_checkpoint(prefix: Path, limits: Limits) -> Artifact:
     extra["left_out"] = [name for name in lost if roles[name] == "weight"]
     if state:
         extra["checkpoint_state"] = state.facts()
-    # The object graph itself may be in a missing shard.
-    has_objects = variables.bundle is not None and GRAPH_KEY in variables.bundle.entries
+    # The object graph itself may be in a missing shard, or in another part of an unfinished save.
+    keys = variables.bundle.entries if variables.bundle else ()
+    has_objects = any(key == GRAPH_KEY or key.endswith(OF_OBJECTS) for key in keys)
     return Artifact(
         root=prefix,
         format=Format.TF2_CHECKPOINT if has_objects else Format.TF1_CHECKPOINT,

@@ -20,6 +20,7 @@ from modelaudit.formats.checkpoint.state_file import read_state_file
 from modelaudit.formats.checkpoint.variables import name_roles
 from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
 from modelaudit.formats.saved_model.reader import read_session_bundle
+from modelaudit.formats.sniff import sniff
 from modelaudit.rules import examples
 from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rule
@@ -47,6 +48,23 @@ def test_plain_tensors_are_a_tf1_checkpoint(tmp_path):
         "model.ckpt.data-00000-of-00001": "weights",
     }
     assert artifact.extra["restore"]["unclaimed"] == []  # the variables to restore are unknown
+
+
+@pytest.mark.parametrize(
+    ("key", "form"),
+    [
+        ("layer_with_weights-0/bias/.ATTRIBUTES/VARIABLE_VALUE", Format.TF2_CHECKPOINT),
+        ("dense/ATTRIBUTES/bias", Format.TF1_CHECKPOINT),
+    ],
+)
+def test_keys_of_objects_tell_the_format_without_their_graph(tmp_path, key, form):
+    """As of one part of a save that was interrupted: the graph of the objects is in another."""
+    prefix = write_bundle(tmp_path / "part-00000-of-00002", {key: np.ones(2, "float32")})
+    assert sniff(prefix) is form
+    artifact = read_checkpoint(prefix, LIMITS)
+    assert artifact.format is form
+    graphs = run_rule(rule("MA423"), Facts(artifact)).outcome
+    assert (graphs is Outcome.FAIL) is (form is Format.TF1_CHECKPOINT)
 
 
 def test_leftovers_next_to_the_prefix(tmp_path):
