@@ -151,13 +151,14 @@ def _pairs(rule: Rule, graph: LayerGraph, hidden: list[Layer]) -> Iterator[Findi
 
 
 def _in_a_row(followed: Mapping[str, Layer]) -> int:
-    """The number of layers of the longest chain, each followed by the next."""
+    """The number of layers of the longest chain, each followed by the next and counted once."""
     longest = 0
     for route in followed.keys() - {behind.route for behind in followed.values()}:
-        count, at = 0, route
-        while at in followed:
-            count, at = count + 1, followed[at].route
-        longest = max(longest, count)
+        seen, at = set[str](), route
+        while at in followed and at not in seen:  # calls of a shared layer can close a ring
+            seen.add(at)
+            at = followed[at].route
+        longest = max(longest, len(seen))
     return longest
 
 

@@ -337,3 +337,20 @@ def test_maxima_alone_between_hidden_layers():
     assert titles(one, reshapes[0], maxima[0], two, reshapes[1], maxima[1], head) == []
     table = examples.layer("table", "Embedding", {})
     assert titles(table, one, maxima[0], two, maxima[1], head) == []
+
+
+def test_linear_layers_in_a_ring():
+    """Calls of a shared layer are joined: b(a), c(b) and b again, of which no output takes any."""
+    given = layer("InputLayer", name="given", given=(None, 8), shape=(None, 8))
+    calls = {"a": (("given",),), "b": (("a",), ("c",)), "c": (("b",),)}
+    ring = [replace(dense(8, "linear", name=name), inbound=calls[name]) for name in calls]
+    body = replace(dense(8, "relu", name="body"), inbound=(("given",),))
+    head = replace(HEAD, inbound=(("body",),))
+    facts = examples.chain(given, HEAD)
+    architecture = facts.artifact.architecture
+    assert architecture is not None
+    layers = replace(architecture, layers=(given, *ring, body, head))
+    artifact = replace(facts.artifact, architecture=layers)
+    (finding,) = run_rule(rule("MA309"), replace(facts, artifact=artifact)).findings
+    assert str(finding.severity) == "medium"  # three in a row, each counted once
+    assert finding.evidence["n"] == 3

@@ -71,8 +71,14 @@ def unused_results(
     returned = {_name(each.tensor) for one in signatures for each in one.outputs}
     takers: dict[str, list[GraphNode]] = defaultdict(list)
     for node in graph.nodes:
-        for name in {_name(ref) for ref in node.inputs if not ref.startswith("^")}:
+        for name in _taken(node):
             takers[name].append(node)
+    wanted = [node.name for node in graph.nodes if node.op not in _OF_LAYERS]
+
+    def before(name: str) -> Iterable[str]:
+        return _taken(nodes[name]) if name in nodes else ()
+
+    used = {*reachable((*wanted, *returned), before)}
 
     def after(name: str) -> list[str]:
         return [node.name for node in takers.get(name, ())]
@@ -91,12 +97,12 @@ def unused_results(
             for node in takers.get(name, ())
             if node.op in OPERATIONS and len(node.inputs) > 1
         ]
-        results = [*reachable(products, after)]
-        layers = all(nodes[name].op in _OF_LAYERS and name not in returned for name in results)
+        if not products or not used.isdisjoint(products):
+            continue
         assigned = [node for node in takers.get(variable, ()) if node.op in _ASSIGNS]
         values = [_name(node.inputs[1]) for node in assigned if len(node.inputs) > 1]
-        if products and layers and not _given(nodes, values):
-            ends = tuple(name for name in results if name not in takers)
+        if not _given(nodes, values):
+            ends = tuple(name for name in reachable(products, after) if name not in takers)
             spreads = [each for name in values if (each := _spread(nodes, name, _MOST))]
             found.append(UnusedResult(variable, ends, spreads[0] if spreads else None))
     return found
@@ -131,15 +137,25 @@ def _spread(nodes: Mapping[str, GraphNode], name: str, most: int) -> float | Non
 def _constant(nodes: Mapping[str, GraphNode], name: str) -> float | None:
     """The number of a constant, or the difference of two, as of the limits of a uniform law."""
     node = nodes.get(name)
+    if node is not None and node.op == "Sub" and len(node.inputs) > 1:
+        first, second = (_number(nodes.get(_name(each))) for each in node.inputs[:2])
+        return first - second if first is not None and second is not None else None
+    return _number(node)
+
+
+def _number(node: GraphNode | None) -> float | None:
+    """The number of a constant; None of another operation."""
     if node is None:
         return None
-    if node.op == "Sub" and len(node.inputs) > 1:
-        first, second = (_constant(nodes, _name(each)) for each in node.inputs[:2])
-        return first - second if first is not None and second is not None else None
     tensor = node.attrs.get("value") if node.op == "Const" else None
     value = tensor.get("value") if isinstance(tensor, dict) else None
     value = value[0] if isinstance(value, list) and len(value) == 1 else value
     return float(value) if isinstance(value, (int, float)) else None
+
+
+def _taken(node: GraphNode) -> set[str]:
+    """The operations whose results a node takes."""
+    return {_name(each) for each in node.inputs if not each.startswith("^")}
 
 
 def _name(reference: str) -> str:

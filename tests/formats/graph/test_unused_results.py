@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from modelaudit.facts import Graph, GraphNode
 from modelaudit.findings import Finding, Severity
+from modelaudit.formats.graph.unused_results import unused_results
 from modelaudit.formats.reader import read
 from modelaudit.measures.measure import measure
 from modelaudit.rules.catalogue import rule
@@ -82,6 +84,63 @@ def test_weights_of_another_model_are_low(tmp_path: Path) -> None:
     (found,), _ = _audited(tmp_path, "restored", None, "GradientDescent")
     assert found.severity is Severity.LOW
     assert "left of another model" in found.detail
+
+
+OPS = ("MatMul", "Relu", "Identity", "Add", "ArgMax", "Assign", "NoOp", "ApplyGradientDescent")
+
+
+def _first(reference: str) -> str:
+    return reference.partition(":")[0]
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_by_following_every_result_to_its_end(seed: int) -> None:
+    """Random graphs, with rings; the results of a product are followed step by step."""
+    rng = np.random.default_rng(seed)
+    names = [f"n{number}" for number in range(12)]
+    nodes = [GraphNode("w", "VariableV2", ()), GraphNode("other", "VariableV2", ())]
+    nodes += [GraphNode("step", "ApplyGradientDescent", ("other", "n0"))]
+    for name in names:
+        op = str(rng.choice(OPS[:5] if rng.random() < 0.9 else OPS))
+        taken = [str(each) for each in rng.choice([*names, "w", "other"], 2)]
+        mark = "^" if rng.random() < 0.1 else ""
+        nodes.append(GraphNode(name, op, (taken[0] + ":0", mark + taken[1])))
+    found = unused_results(Graph((), tuple(nodes), trainable=("w", "other")), ["w"], ())
+
+    def takers(name: str) -> list[GraphNode]:
+        return [x for x in nodes if name in map(_first, x.inputs)]
+
+    def closure(start: set[str], passes: tuple[str, ...]) -> set[str]:
+        while True:
+            more = start | {x.name for name in start for x in takers(name) if x.op in passes}
+            if more == start:
+                return start
+            start = more
+
+    carriers = closure({"w"}, ("Identity",))
+    products = {x.name for name in carriers for x in takers(name) if x.op == "MatMul"}
+    reached = closure(products, OPS)
+    kinds = {x.op for x in nodes if x.name in reached}
+    updated = any(x.op == OPS[-1] and x.inputs[0] == "w:0" for x in nodes)
+    given = any(x.op == "Assign" and "w" in map(_first, x.inputs) for x in nodes)
+    if not given:
+        unused = products and kinds <= {"MatMul", "Relu", "Identity", "Add"} and not updated
+        assert bool(found) == bool(unused)
+
+
+def test_a_difference_of_itself_as_an_initializer() -> None:
+    """A made graph: the limits of a uniform law are two constants, and nothing else."""
+    nodes = (
+        *(GraphNode("w", "VariableV2", ()), GraphNode("b", "VariableV2", ())),
+        GraphNode("drawn", "RandomUniform", ()),
+        GraphNode("ring", "Sub", ("ring", "ring")),
+        GraphNode("scaled", "Mul", ("drawn", "ring")),
+        GraphNode("assign", "Assign", ("w", "scaled")),
+        GraphNode("product", "MatMul", ("w", "w")),
+        GraphNode("step", "ApplyGradientDescent", ("b", "b", "b")),
+    )
+    (found,) = unused_results(Graph((), nodes, trainable=("w", "b")), ["w"], ())
+    assert found.spread is None and found.ends == ("product",)
 
 
 def _audited(folder: Path, name: str, more: Any, optimizer: str) -> tuple[list[Finding], Any]:

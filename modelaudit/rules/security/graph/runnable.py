@@ -203,7 +203,7 @@ def in_order(nodes: Sequence[GraphNode], args: Sequence[str] = ()) -> bool:
         waiting = []
         for node in left:
             for reference in node.inputs:
-                if reference not in there and node_name(reference) not in there:
+                if node_name(reference) not in there:
                     waiting.append(node)
                     break
             else:

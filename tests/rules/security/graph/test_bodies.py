@@ -95,3 +95,11 @@ def test_operations_in_order_are_in_no_circle_and_lack_nothing(
 
 def base(reference: str) -> str:
     return reference.removeprefix("^").partition(":")[0]
+
+
+@pytest.mark.parametrize("lost", ["^gone", "gone:y:0", "gone:1"])
+def test_a_name_that_looks_like_a_reference_is_no_operation_that_it_refers_to(lost: str) -> None:
+    decoy = GraphNode(lost, "NoOp", ())  # functions may list any name
+    assert not in_order((decoy, GraphNode("a", "Identity", (lost,))))
+    ring = GraphNode("a", "Identity", ("b:y:0",)), GraphNode("b", "Identity", ("a:y:0",))
+    assert not in_order((GraphNode("b:y:0", "NoOp", ()), *ring))
