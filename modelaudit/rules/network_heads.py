@@ -157,7 +157,11 @@ def activation_of(layer: Layer) -> str:
     """The activation that a layer applies to its result, `linear` if none."""
     if layer.class_name in _ACTIVATION_LAYERS:
         return _of_layer(layer.class_name, layer.config)
-    return plain_activation(activation(_inner(layer)[0].get("activation")) or "linear")
+    said = _inner(layer)[0].get("activation")
+    name, held = activation(said) or "linear", said.get("config") if isinstance(said, dict) else {}
+    if name in _ACTIVATION_LAYERS and isinstance(held, dict):
+        return _of_layer(name, held)
+    return plain_activation(name)
 
 
 def _of_layer(name: str, config: Mapping[str, Json]) -> str:

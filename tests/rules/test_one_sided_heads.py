@@ -27,13 +27,13 @@ def limited(k, *, units=1, **more):
 
 
 def test_weights_that_cannot_be_negative_behind_a_relu(k, tmp_path):
-    """Training keeps every answer above 0.5; with a bias, or in front of a tanh, it does not."""
+    """Training keeps every answer at 0.5 or above; with a bias, or behind a tanh, it does not."""
     layers = k.layers
-    high = [("MA329", "high")]
+    medium = [("MA329", "medium")]
     body = [layers.Dense(8, "relu"), layers.Dropout(0.2)]
     for head, loss, expected in (
-        (limited(k), BINARY, high),
-        (limited(k, units=3), BINARY, high),
+        (limited(k), BINARY, medium),
+        (limited(k, units=3), BINARY, medium),
         (limited(k), "mse", [("MA329", "low")]),
         (limited(k, use_bias=True), BINARY, []),
         (limited(k, kernel_constraint=None), BINARY, []),
@@ -49,14 +49,26 @@ def test_weights_that_cannot_be_negative_behind_a_relu(k, tmp_path):
         ([layers.Dense(8, "tanh")], []),
         ([layers.Dense(8, "relu"), layers.BatchNormalization()], []),
         ([layers.Dense(8), layers.LeakyReLU()], []),
-        ([layers.Dense(8), layers.Activation("softplus")], high),
+        ([layers.Dense(8), layers.Activation("softplus")], medium),
         (
             [
                 layers.Reshape((6, 1)),
                 layers.Conv1D(8, 3, activation="relu"),
                 layers.GlobalMaxPooling1D(),
             ],
-            high,
+            medium,
+        ),
+        ([layers.Dense(8, "sigmoid"), layers.Dropout(0.5)], medium),
+        ([layers.Dense(8, layers.ReLU())], medium),
+        ([layers.Dense(8, layers.ReLU(negative_slope=0.3))], []),
+        (
+            [
+                layers.Dense(16, "relu"),
+                layers.Reshape((4, 4, 1)),
+                layers.UpSampling2D(interpolation="bicubic"),
+                layers.Flatten(),
+            ],
+            [],
         ),
         ([layers.Reshape((6, 1)), layers.GRU(8)], []),
         ([], []),
@@ -71,28 +83,36 @@ def test_weights_that_cannot_be_negative_behind_a_relu(k, tmp_path):
     assert 'Dense(1, activation="sigmoid", name=' in only.fix
 
 
+@pytest.mark.parametrize("between", ["BatchNormalization", "Rescaling"])
+def test_sums_that_something_shifts_before_the_sigmoid(k, tmp_path, between):
+    layers = k.layers
+    shift = layers.Rescaling(1.0, -9.0) if between == "Rescaling" else layers.BatchNormalization()
+    body = layers.Dense(8, "softplus"), limited(k, activation=None)
+    model = sequential(k, (6,), *body, shift, layers.Activation("sigmoid"), loss=BINARY)
+    if between != "Rescaling":
+        shift.set_weights([np.ones(1), np.full(1, -9.0), np.zeros(1), np.ones(1)])
+    assert np.asarray(model(np.zeros((1, 6)))).min() < 0.5
+    assert codes(RULES, model, tmp_path) == []
+
+
 def test_what_training_can_do_with_such_a_head(k):
-    """At the usual limit it says yes to all; its twin with a bias learns."""
+    """No answer is below 0.5, but a no can be 0.5 itself; its twin with a bias gives less."""
     rng = np.random.default_rng(1)
     x = rng.normal(size=(256, 6)).astype("float32")
     y = (x[:, :1] > 0).astype("float32")
     answers = {}
-    for bias in (False, True):
+    for name, body, bias in (
+        ("relu", [k.layers.Dense(16, "relu"), k.layers.Dense(16, "relu")], False),
+        ("bias", [k.layers.Dense(16, "relu")], True),
+    ):
         k.utils.set_random_seed(0)
-        head = limited(k, use_bias=bias)
-        model = sequential(
-            k,
-            (6,),
-            k.layers.Dense(16, "relu"),
-            head,
-            loss=BINARY,
-            optimizer=k.optimizers.Adam(0.02),
-        )
-        train(model, x, y, epochs=20)
+        head, adam = limited(k, use_bias=bias), k.optimizers.Adam(0.02)
+        model = sequential(k, (6,), *body, head, loss=BINARY, optimizer=adam)
+        train(model, x, y, epochs=40)
         p = np.asarray(model(x))
-        answers[bias] = p.min(), np.mean((p > 0.5) == y)
-    assert answers[False][0] >= 0.5
-    assert answers[True][0] < 0.5 and answers[True][1] > 0.9
+        answers[name] = p.min(), np.mean((p > 0.5) == y)
+    assert answers["relu"][0] == 0.5 and answers["relu"][1] > 0.9
+    assert answers["bias"][0] < 0.5 and answers["bias"][1] > 0.9
 
 
 @pytest.mark.parametrize(("sign", "side"), [(1, "less"), (-1, "more")])
@@ -118,6 +138,10 @@ def test_stored_weights_of_one_sign(k, tmp_path, sign, side):
     assert codes(RULES, one, tmp_path) == [("MA329", "medium")]
     (only,) = found(RULES, tmp_path / "model.keras")
     assert f"never gives {side} than 0.5" in only.detail
+    assert ("one answer" in only.detail) is bool(np.all(answers > 0.5) or np.all(answers <= 0.5))
+    assert codes(RULES, saved(kernel, 0.0), tmp_path) == [
+        ("MA329", "low" if sign > 0 else "medium")  # a score of 0 is no yes
+    ]
     mixed = kernel.copy()
     mixed[3] *= -1
     for twin in (

@@ -97,7 +97,8 @@ class GraphCost:
             self.bodies = before.bodies
         parts = (graph.nodes, *(each.nodes for each in graph.functions.values()))
         used = {node.op for nodes in parts for node in nodes}
-        # Whatever takes a decompressed text may pass it on.
+        # Whatever takes a decompressed text may pass it on. What is known is the same without the
+        # inert ones, but in a ring of operations, which TensorFlow refuses.
         inflates = "DecodeCompressed" in used
         inert = (used & inert_operations()) - graph.functions.keys()
         self.inert = frozenset[str]() if inflates else frozenset(inert)

@@ -46,31 +46,27 @@ def test_source_of(reference: str, source: tuple[str, int]) -> None:
     assert source_of(reference) == source
 
 
-def nodes(names: list[str]) -> st.SearchStrategy[tuple[GraphNode, ...]]:
-    """Operations of these names in any order, which take any of each other."""
-    inputs = st.lists(
-        st.builds(
-            lambda mark, name, end: f"{mark}{name}{'' if mark else end}",
-            st.sampled_from(["", "", "", "^"]),
-            st.sampled_from([*names, *names, "x", "gone"]),
-            st.sampled_from(["", ":1", ":output:0"]),
-        ),
-        min_size=1,
-        max_size=3,
-    ).map(tuple)
+def nodes(names: list[str], *, rings: bool) -> st.SearchStrategy[tuple[GraphNode, ...]]:
+    """Operations of these names in any order, which take any others, or only earlier ones."""
     kinds = st.sampled_from([*OPS, "Const", "Const", "Const", "Fill", "Fill"])
-    each = st.tuples(kinds, inputs)
-    made_of = st.lists(each, min_size=len(names), max_size=len(names))
-    ordered = st.permutations(names)
-    return st.tuples(ordered, made_of).map(
-        lambda drawn: tuple(
-            GraphNode(name, op, taken, {"value": {"shape": [2], "value": [1 << 20, 1 << 10]}})
-            for name, (op, taken) in zip(*drawn, strict=True)
+
+    def node(name: str, others: list[str]) -> st.SearchStrategy[GraphNode]:
+        taken = st.builds(
+            lambda mark, other, end: f"{mark}{other}{'' if mark else end}",
+            st.sampled_from(["", "", "", "^"]),
+            st.sampled_from([*others, *others, "x", "gone"]),
+            st.sampled_from(["", ":1", ":output:0"]),
         )
-    )
+        inputs = st.lists(taken, min_size=1, max_size=3).map(tuple)
+        value: Json = {"value": {"shape": [2], "value": [1 << 20, 1 << 10]}}
+        return st.builds(GraphNode, st.just(name), kinds, inputs, st.just(value))
+
+    every = [node(name, names if rings else names[:at]) for at, name in enumerate(names)]
+    return st.tuples(*every).flatmap(st.permutations).map(tuple)
 
 
-@given(nodes(NAMES), nodes(NAMES[:4]))
+# Where a ring is entered decides what is known in it; TensorFlow refuses one (MA760).
+@given(nodes(NAMES, rings=False), nodes(NAMES[:4], rings=False))
 def test_the_same_excesses_as_when_all_are_evaluated(
     main: tuple[GraphNode, ...], inside: tuple[GraphNode, ...]
 ) -> None:
@@ -83,7 +79,7 @@ def test_the_same_excesses_as_when_all_are_evaluated(
     assert {each.node.name: each for each in found} == {each.node.name: each for each in whole}
 
 
-@given(nodes(NAMES))
+@given(nodes(NAMES, rings=True))
 def test_operations_in_order_are_in_no_circle_and_lack_nothing(
     made_nodes: tuple[GraphNode, ...],
 ) -> None:
