@@ -39,11 +39,12 @@ from pathlib import Path
 
 from benchmarks.speed.registry_1000 import make
 from benchmarks.speed.run_content import content
+from modelaudit.settings import ProbeSettings
 
 MOST = 1.15
 MARK = "MODELAUDIT_CLUSTER"
 GIB = 1 << 30
-NODE = {"num_cpus": 1, "memory": 2 * GIB, "object_store_memory": GIB // 12}
+NODE = {"num_cpus": 1, "memory": ProbeSettings().memory, "object_store_memory": GIB // 12}
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -122,8 +123,8 @@ def audit(models, out, *more):
 def finished(command):
     """Run the command to its end; its wall-clock and CPU seconds, with those of a cluster."""
     began, before = time.monotonic(), CLOCK.used()
-    code = subprocess.run(command, capture_output=True, check=False).returncode
-    assert code in (0, 1, 3), f"exit {code}"
+    done = subprocess.run(command, capture_output=True, check=False)
+    assert done.returncode in (0, 1, 3), f"exit {done.returncode}: {done.stderr[-500:]!r}"
     return time.monotonic() - began, CLOCK.used() - before
 
 

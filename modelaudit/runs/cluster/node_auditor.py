@@ -1,14 +1,16 @@
-"""The Ray actor: one place on a node in which one model after another is audited."""
+"""The Ray actor: one place on a node in which one model after another is audited.
+
+It imports nothing else of this package: what audits is in a process of its own.
+"""
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-
-from modelaudit.runs.cluster.messages import NodeResult, to_line
 
 # Ray sets this for its own processes; it changes the last bits of what models answer.
 THREADS = "OMP_NUM_THREADS"
@@ -29,7 +31,7 @@ class NodeAuditor:
 
     def begin(self) -> bytes:
         """Answer once this place exists: a `NodeResult` as a line."""
-        return to_line(NodeResult())
+        return _answer()
 
     def audit(self, task: bytes) -> bytes:
         """The `NodeResult` of a `NodeTask`, both as lines."""
@@ -46,7 +48,7 @@ class NodeAuditor:
         self._worker = None
         worker.kill()
         status = worker.wait()
-        return to_line(NodeResult(lost=f"its process on the node ended with status {status}"))
+        return _answer(lost=f"its process on the node ended with status {status}")
 
     def _start(self) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-P", "-m", "modelaudit.runs.cluster.node_worker"]
@@ -61,6 +63,11 @@ class NodeAuditor:
         worker.stdin.write(self._order)
         self._worker = worker
         return worker
+
+
+def _answer(**fields: str) -> bytes:
+    """A `NodeResult` with these fields, as a line."""
+    return json.dumps(fields).encode() + b"\n"
 
 
 def environment(current: Mapping[str, str], threads: str) -> dict[str, str]:
