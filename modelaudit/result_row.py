@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
+from typing import TypeVar, cast
 
 import msgspec
 from msgspec import Struct, field
@@ -16,6 +15,8 @@ from modelaudit.facts import Json, Provenance
 from modelaudit.findings import WORST_FIRST, Severity, Verdict
 from modelaudit.schema import Audit, weights_digest
 from modelaudit.structs import converted, replace
+
+T = TypeVar("T")
 
 
 class RowFinding(Struct, frozen=True):
@@ -169,15 +170,27 @@ def row_from_text(line: str) -> ResultRow:
         row = row_from_json(json.loads(line))
     return replace(
         row,
-        format=sys.intern(row.format),
-        format_label=sys.intern(row.format_label),
-        unanswered=_shared(row.unanswered),
+        format=_one(row.format),
+        format_label=_one(row.format_label),
+        reason=_one(row.reason),
+        created=_one(row.created),
+        saved_with=_one(row.saved_with),
+        findings=_one(row.findings),
+        outputs=row.outputs or _NONE,
+        unanswered=_one(row.unanswered),
     )
 
 
-@lru_cache(maxsize=1024)
-def _shared(codes: tuple[str, ...]) -> tuple[str, ...]:
-    return codes
+_NONE: Mapping[str, tuple[str, ...]] = {}
+_KEPT = 1024
+_kept: dict[object, object] = {}
+
+
+def _one(value: T) -> T:
+    """The same object for equal values, of those that occurred lately."""
+    if len(_kept) >= _KEPT:
+        _kept.clear()
+    return cast(T, _kept.setdefault(value, value))
 
 
 def row_from_json(data: object) -> ResultRow:

@@ -134,6 +134,8 @@ def _findings(was: ResultRow, now: ResultRow) -> FindingChanges[RowFinding]:
 
 
 def _change(was: ResultRow, now: ResultRow) -> ModelChange | None:
+    if was is now:  # two runs share the row of an audit
+        return None
     change = ModelChange(ModelChangeKind.SAVED, now.path, was, now, _findings(was, now))
     step = verdict_step(was.verdict, now.verdict)
     appeared, vanished = change.appeared, change.vanished

@@ -54,21 +54,21 @@ def list_directory(directory: Path, scope: Path, most: int) -> DirectoryListing:
         OSError: the directory cannot be read.
     """
     with os.scandir(directory) as scan:
-        names = [entry.name for entry in islice(scan, most + 1)]
-    cut = len(names) > most
+        entries = list(islice(scan, most + 1))
+    cut = len(entries) > most
     files: dict[str, DirectoryFile] = {}
     directories: list[str] = []
     links: dict[str, Path] = {}
     refused: dict[str, tuple[ProblemKind, str]] = {}
-    for name in sorted(names[:most], key=os.fsencode):
-        path = directory / name
+    for entry in sorted(entries[:most], key=lambda entry: os.fsencode(entry.name)):
+        name, path = entry.name, directory / entry.name
         try:
-            link = path.is_symlink()
+            link = entry.is_symlink()
             if link and not is_inside(target := path.resolve(strict=True), scope):
                 reason = f"symbolic link to a path outside the audited directory: {_text(target)}"
                 refused[name] = (ProblemKind.UNSAFE_PATH, reason)
                 continue
-            status = path.stat()
+            status = entry.stat()
         except (OSError, RuntimeError) as error:  # RuntimeError: symbolic link loop
             refused[name] = (ProblemKind.UNREADABLE, _reason(error))
             continue

@@ -30,6 +30,8 @@ class FoundPlace(Struct, frozen=True):
 
     def unit_of(self, path: str) -> str:
         """The path that decides on the shard of a model: its own, or that of what it is in."""
+        if not self.units:
+            return path
         whole = PurePosixPath(path)
         places = [str(place) for place in (whole, *whole.parents[:-1])]
         return next((place for place in reversed(places) if place in self.units), path)

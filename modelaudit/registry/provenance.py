@@ -25,6 +25,7 @@ from modelaudit.terminal_text import first_of
 
 # models--ORG--NAME/snapshots/REVISION/… (huggingface_hub); older repositories have no ORG.
 _SNAPSHOT = re.compile(r"(?:^|.*/)models--(?P<name>[^/]+)/snapshots/(?P<revision>[^/]+)(?:/.*)?")
+_SNAPSHOTS = "/snapshots/"  # which it contains
 # OWNER/MODEL/FRAMEWORK/VARIATION/VERSION/…, with a VERSION.complete file (kagglehub).
 _KAGGLE_PARTS = 5
 _REFERENCE_BYTES = 200
@@ -57,16 +58,11 @@ def with_provenance(
     for model in single:
         place = places[model.path]
         said = mlflow[place] if place else None
-        told.append(
-            replace(
-                model,
-                origin=str(said) if said else _origin(model, root, references),
-                previous=previous.get(model.path),
-                declared_signature=said.tensors
-                if said and said.is_ours and shared[place] == 1
-                else None,
-            )
-        )
+        origin = str(said) if said else _origin(model, root, references)
+        before = previous.get(model.path)
+        tensors = said.tensors if said and said.is_ours and shared[place] == 1 else None
+        more = replace(model, origin=origin, previous=before, declared_signature=tensors)
+        told.append(more if origin or before or tensors else model)
     return tuple(told)
 
 
@@ -76,8 +72,9 @@ def read_with_weights(
     """`skipped`, of which architectures that are read with weights beside them name these."""
     of: dict[str, str] = {}
     named = {each.path for each in skipped if each.reason == ARCHITECTURE.reason}
-    for model in models:
-        if model.format in formats(Content.WEIGHTS):
+    weights = formats(Content.WEIGHTS)
+    for model in models if named else ():
+        if model.format in weights:
             names = architecture_names(model.path)
             beside = [str(PurePosixPath(model.relative).with_name(name)) for name in names]
             found = next((path for path in beside if path in named), "")
@@ -112,8 +109,9 @@ def empty_newest_versions(models: tuple[ModelCandidate, ...]) -> Iterator[tuple[
     TF-Serving considers only the number: it would try to load these, and fail.
     """
     newest: dict[Path, int] = {}
-    places = {model.path for model in models}
-    for model in models:
+    versions = [model for model in models if model.version is not None]
+    places = {model.path for model in models} if versions else ()
+    for model in versions:
         if model.version is not None:
             base = model.path.parent
             newest[base] = max(model.version, newest.get(base, model.version))
@@ -138,7 +136,7 @@ def _highest_number(directory: Path) -> str | None:
 
 def _described_at(path: Path, root: Path, mlflow: Mapping[Path, MlflowModel]) -> Path | None:
     """The directory with the `MLmodel` file for the model at `path`."""
-    for place in (path, *path.parents):
+    for place in (path, *path.parents) if mlflow else ():
         if place in mlflow:
             return place
         if place == root:
@@ -148,9 +146,12 @@ def _described_at(path: Path, root: Path, mlflow: Mapping[Path, MlflowModel]) ->
 
 def _origin(model: ModelCandidate, root: Path, references: dict[Path, dict[str, str]]) -> str:
     """One line on where the model comes from, "" if unknown."""
-    names = [(root / relative).as_posix() for relative in (model.relative, *model.aliases)]
-    if snapshots := [match for name in names if (match := _SNAPSHOT.fullmatch(name))]:
-        return _from_hub(snapshots, references)
+    base = root.as_posix()
+    names = [f"{base}/{relative}" for relative in (model.relative, *model.aliases)]
+    if any(_SNAPSHOTS in name for name in names):
+        names = [(root / relative).as_posix() for relative in (model.relative, *model.aliases)]
+        if snapshots := [match for name in names if (match := _SNAPSHOT.fullmatch(name))]:
+            return _from_hub(snapshots, references)
     if kaggle := _from_kaggle(model.path):
         return kaggle
     if model.series is not None:
@@ -183,6 +184,8 @@ def _references(directory: Path) -> dict[str, str]:
 
 
 def _from_kaggle(path: Path) -> str:
+    if not any(part.isascii() and part.isdigit() for part in path.parts[-4:]):
+        return ""
     for place in (path, *islice(path.parents, 3)):
         parts = place.parts[-_KAGGLE_PARTS:]
         if len(parts) == _KAGGLE_PARTS and parts[-1].isascii() and parts[-1].isdigit():
@@ -207,7 +210,7 @@ def _without_repeated_snapshots(models: tuple[ModelCandidate, ...]) -> tuple[Mod
 
 def _linked_content(path: Path) -> tuple[tuple[str, str], ...] | None:
     """Names and link targets of a directory's files in a snapshot, None unless all are links."""
-    if not path.is_dir() or not _SNAPSHOT.fullmatch(path.as_posix()):
+    if not _SNAPSHOT.fullmatch(path.as_posix()) or not path.is_dir():
         return None
     found: list[tuple[str, str]] = []
     for file in islice(files_below(path), _MOST_FILES + 1):

@@ -75,7 +75,7 @@ class TreeWalk:
         self._models: list[ModelCandidate] = []
         self._places: set[Path] = set()
         self._orbax: list[Path] = []
-        self._loose: list[DirectoryFile] = []
+        self._loose: list[tuple[DirectoryFile, str | None, bool]] = []
         self._files: dict[tuple[int, int], list[tuple[DirectoryFile, Format]]] = {}
         self._others: Counter[str] = Counter()
         self._mlflow: dict[Path, mlflow.MlflowModel] = {}
@@ -248,37 +248,36 @@ class TreeWalk:
                 self._problem(ProblemKind.UNREADABLE, file.path, error.reason)
                 return
             head = b""
+        reason = other_formats.unsupported_reason(file.path.name, head)
+        zipped = head.startswith(ZIP_SIGNATURES[0])
         if promised or head.startswith(MAGIC) or claimed(head) or starts_tfjs(file.path, head):
-            self._loose.append(file)
+            self._loose.append((file, reason, zipped))
         elif is_archive(file.path.name, head):
             self._closed.append(file)
         else:
-            self._place_file(file, head, Format.UNKNOWN)
+            self._place_file(file, reason, zipped, Format.UNKNOWN)
 
     def _look_at_loose_files(self) -> None:
         """Detect the formats of all files that may be models, with one child for the HDF5 files."""
-        forms = sniff_all_isolated((file.path for file in self._loose), self._limits)
-        for file in self._loose:
-            try:
-                head = other_formats.head(file.path)
-            except ReadError:
-                head = b""
-            self._place_file(file, head, forms[file.path])
+        forms = sniff_all_isolated((file.path for file, *_ in self._loose), self._limits)
+        for file, reason, zipped in self._loose:
+            self._place_file(file, reason, zipped, forms[file.path])
 
-    def _place_file(self, file: DirectoryFile, head: bytes, form: Format) -> None:
+    def _place_file(
+        self, file: DirectoryFile, reason: str | None, zipped: bool, form: Format
+    ) -> None:
         """Add a file as a row, or count it among the others, or record why it is skipped."""
         suffix = file.path.suffix.lower()
         promised = suffix in MODEL_SUFFIXES
         if form in _BROKEN and other_formats.is_unfinished(file.path.name):
             self._name(file.path, "unfinished copy or download")
             return
-        reason = other_formats.unsupported_reason(file.path.name, head)
         if _is_row(suffix, form) and not (reason and suffix == ".pb" and form is Format.UNKNOWN):
             self._files.setdefault(file.identity, []).append((file, form))
             return
         if reason is None and form is Format.HDF5_OTHER and promised:
             reason = "HDF5 file without a Keras model or weights"
-        if reason is None and head.startswith(ZIP_SIGNATURES[0]) and not promised:
+        if reason is None and zipped and not promised:
             self._closed.append(file)
             return
         if reason is None and promised:

@@ -69,9 +69,14 @@ class GoldenRecord(Struct, frozen=True):
     digest: str = ""
 
 
+def record_name(model: str) -> str:
+    """What the record of a model of this name is called."""
+    return model + SUFFIX
+
+
 def record_path(model: Path) -> Path:
     """The path of a model's record: next to the model, never inside it."""
-    return model.with_name(model.name + SUFFIX)
+    return model.with_name(record_name(model.name))
 
 
 def recorded_output(name: str, value: NDArray[Any]) -> RecordedOutput:

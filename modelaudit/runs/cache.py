@@ -71,6 +71,9 @@ class AuditCache:
         self._seen_key = cache_keys.digest(
             probe_result_layout(), cache_keys.probe_key(settings.probe, self._data)
         )
+        self._alone = cache_keys.digest(self._seen_key, [])  # of a model without sources
+        self._files = {FORMATS[name].file for name in ("json", *self._formats)}
+        self._judged: dict[tuple[Settings, str], str] = {}
 
     def plan(
         self,
@@ -86,8 +89,7 @@ class AuditCache:
             verify: compare the bytes of files even if their sizes, times and inodes are equal.
             only: audits that may be reused; None allows all.
         """
-        cached, looker = self._store.cached(), SnapshotReader(self._settings.limits)
-        filed = self._store.last_filed()
+        looker, filed = SnapshotReader(self._settings.limits), self._store.newest_filed()
         reused: dict[ModelKey, int] = {}
         todo: list[tuple[int, AuditTarget]] = []
         recalled: dict[Path, CachedProbe] = {}
@@ -98,9 +100,9 @@ class AuditCache:
             sources = [
                 _state(each, looker, copied=copied, verify=verify) for each in target.sources
             ]
-            self._seen_keys[place] = cache_keys.digest(self._seen_key, [*sources])
-            key = self._keys[place] = self._key(target, sources, looker, verify=verify)
-            known = cached.get(place)
+            seen_key = cache_keys.digest(self._seen_key, [*sources]) if sources else self._alone
+            key = self._key(target, sources, looker, verify=verify)
+            known = self._store.cached(place)
             if known and only is not None and only.get(place) != known.audit:
                 known = None
             if known and not (known.settled and known.files == now.text and not verify):
@@ -108,12 +110,13 @@ class AuditCache:
                     moved.append((place, now.text, now.settled))
                 else:
                     known = None
-            here = known and filed.get(target.slug) == known.audit and self._written(target)
-            if known and known.key == key and here:
+            # The key has the slug, so the audit is the newest with it.
+            if known and known.key == key and known.audit in filed and self._written(target):
                 reused[place] = known.audit
                 continue
             todo.append((-now.nbytes, target))
-            if known and known.seen_key == self._seen_keys[place]:
+            self._keys[place], self._seen_keys[place] = key, seen_key
+            if known and known.seen_key == seen_key:
                 seen = self._store.seen(place)
                 if seen:
                     recalled[target.path] = CachedProbe(seen, now.text, known.content)
@@ -151,18 +154,25 @@ class AuditCache:
     ) -> str:
         """Everything that an audit and its reports depend on, except the model's files."""
         own = self._settings.for_model(target.relative, target.path)
-        judged = cache_keys.audit_key(own, self._today, self._data)
-        before = ""
-        if target.previous:
-            before = _state(target.previous, looker, copied=bool(target.address), verify=verify)
-        said = jsonable(target.declared_signature)
-        judged = cache_keys.digest(judged, self._baseline, target.origin, before, said, [*sources])
+        alone = not (target.previous or target.declared_signature or sources)
+        judged = self._judged.get((own, target.origin)) if alone else None
+        if judged is None:
+            judged = cache_keys.audit_key(own, self._today, self._data)
+            before = ""
+            if target.previous:
+                before = _state(target.previous, looker, copied=bool(target.address), verify=verify)
+            said = jsonable(target.declared_signature)
+            judged = cache_keys.digest(
+                judged, self._baseline, target.origin, before, said, [*sources]
+            )
+            if alone:
+                self._judged[own, target.origin] = judged
         return cache_keys.digest(judged, target.slug, self._shown)
 
     def _written(self, target: AuditTarget) -> bool:
         """Whether all reports of an earlier audit still exist."""
-        folder = self._out / "models" / target.slug
-        return all((folder / FORMATS[name].file).is_file() for name in ("json", *self._formats))
+        folder = f"{self._out}/models/{target.slug}"
+        return all(Path(f"{folder}/{name}").is_file() for name in self._files)
 
 
 def _templates(formats: SelectedFormats) -> str:

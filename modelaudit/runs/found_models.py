@@ -94,7 +94,8 @@ def find_models(
                 previous_name=each.previous_name,
             )
             targets.setdefault(each.path, target)
-            units.setdefault(each.path, place.unit_of(each.relative))
+            if settings.selection.shard:
+                units.setdefault(each.path, place.unit_of(each.relative))
     every, shard = _with_sources(_distinct(targets.values())), settings.selection.shard
     mine = tuple(each for each in every if shard is None or shard.takes(units[each.path]))
     return FoundModels(
@@ -144,6 +145,8 @@ def _labels(names: Collection[str]) -> dict[str, str]:
 def _with_sources(targets: Sequence[AuditTarget]) -> tuple[AuditTarget, ...]:
     """Targets, of which exports have the models that they may have been made from."""
     sources = export_sources({each.path: each.format for each in targets})
+    if not sources:
+        return tuple(targets)
     return tuple(
         replace(each, sources=sources[each.path]) if each.path in sources else each
         for each in targets
@@ -160,5 +163,5 @@ def _distinct(targets: Iterable[AuditTarget]) -> tuple[AuditTarget, ...]:
             salt += " "
             name = slug(f"{target.path}{salt}")
         taken.add(name)
-        result.append(replace(target, slug=name))
+        result.append(target if name == target.slug else replace(target, slug=name))
     return tuple(result)

@@ -84,6 +84,9 @@ class Selection(Struct, frozen=True):
 
 def fits(path: str, patterns: Iterable[str]) -> bool:
     """Whether a glob matches the path, a directory that it is in, or the name of one of these."""
+    patterns = tuple(patterns)
+    if not patterns:
+        return False
     whole = PurePosixPath(path)
     places = [str(place) for place in (whole, *whole.parents[:-1])]
     names = {*places, *whole.parts}

@@ -59,13 +59,18 @@ def check_trust(trusted: Signing) -> None:
         verifier(trusted.trusted_root)
 
 
+def signature_names(model: str) -> tuple[str, ...]:
+    """What signatures beside a model of this name may be called."""
+    return tuple(dict.fromkeys((model + SUFFIX, USUAL)))
+
+
 def signature_paths(model: Path) -> list[Path]:
     """Where signatures of a model may be, whether or not they exist, beside it and inside.
 
     Beside it, a signature is called `model.sig` or like the model; listing the directory for every
     model in it would take long.
     """
-    names = dict.fromkeys((model.name + SUFFIX, USUAL))
+    names = signature_names(model.name)
     try:
         with os.scandir(model) as entries:
             inside = [Path(each.path) for each in entries if each.name.endswith(SUFFIX)]

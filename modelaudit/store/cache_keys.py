@@ -37,9 +37,12 @@ RUNTIME_PACKAGES = (
 )
 
 
+_written = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+
+
 def digest(*parts: Json) -> str:
     """A short digest over JSON values, in their order."""
-    text = json.dumps(parts, sort_keys=True, separators=(",", ":"))
+    text = _written(parts)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 

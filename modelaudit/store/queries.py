@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import sys
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -85,7 +86,7 @@ class HistoryReader:
         )
         with explained(self._path):
             return {
-                ModelKey(root, path): self._rows.get(audit) or self._keep(audit, line)
+                ModelKey(sys.intern(root), path): self._rows.get(audit) or self._keep(audit, line)
                 for root, path, audit, line in places
             }
 
@@ -141,6 +142,14 @@ class HistoryReader:
         rows = self._all("SELECT json_extract(line, '$.slug'), max(id) FROM audit GROUP BY 1")
         return dict(rows)
 
+    def newest_filed(self) -> frozenset[int]:
+        """The audits of `last_filed`: no later one has written over their reports."""
+        rows = self._connection.execute(
+            "SELECT max(id) FROM audit GROUP BY json_extract(line, '$.slug')"
+        )
+        with explained(self._path):
+            return frozenset(audit for (audit,) in rows)
+
     def timeline(self, path: str) -> list[tuple[StoredRun, ModelKey, int, ResultRow]]:
         """Every run's result for models with this path: run, model, audit and line, in order.
 
@@ -175,16 +184,16 @@ class HistoryReader:
         )
         return {ModelKey(root, path): audit for root, path, audit in rows}
 
-    def cached(self) -> dict[ModelKey, CachedAudit]:
-        """Cache entries by model."""
+    def cached(self, place: ModelKey) -> CachedAudit | None:
+        """The cache entry of a model. One at a time: those of all may not fit into memory."""
         rows = self._all(
-            "SELECT root, path, audit, key, content, files, settled, seen_key FROM cached "
-            "JOIN model ON model.id = cached.model"
+            "SELECT audit, key, content, files, settled, seen_key FROM cached "
+            "JOIN model ON model.id = cached.model WHERE root = ? AND path = ?",
+            (place.root, place.path),
         )
-        return {
-            ModelKey(root, path): CachedAudit(audit, key, content, files, bool(settled), seen_key)
-            for root, path, audit, key, content, files, settled, seen_key in rows
-        }
+        for audit, key, content, files, settled, seen_key in rows:
+            return CachedAudit(audit, key, content, files, bool(settled), seen_key)
+        return None
 
     def seen(self, place: ModelKey) -> str | None:
         """The encoded result of running a model, if it was stored."""

@@ -52,9 +52,9 @@ def test_data_round_trips(tmp_path: Path) -> None:
         assert (only.state, only.exit_code, only.audited) == (RunState.REPORTED, 1, 2)
         assert (only.seconds, only.notes) == (2.0, ("x: closed",))
         assert store.rows(run)[ModelKey("/models", "a.h5")] == row("a.h5")
-        cached = store.cached()
-        assert set(cached) == {ModelKey("/models", "a.h5")}  # nothing is reused without a key
-        known = cached[ModelKey("/models", "a.h5")]
+        assert store.cached(ModelKey("/models", "b.h5")) is None  # nothing is reused without a key
+        known = store.cached(ModelKey("/models", "a.h5"))
+        assert known is not None
         assert (known.key, known.content, known.settled) == ("k", "c", True)
         assert store.seen(ModelKey("/models", "a.h5")) == "{}"
         assert store.document(known.audit) == '{"audit": 1}'
@@ -68,7 +68,7 @@ def test_reused_results_refer_to_the_original_audit(tmp_path: Path) -> None:
         store.add(first, place, audited("a.h5"))
         finish(store, first)
         second = begin(store)
-        store.reuse(second, {place: store.cached()[place].audit})
+        store.reuse(second, {place: store.cached(place).audit})
         finish(store, second)
         assert store.results(first) == store.results(second)
         assert [run.audited for run in store.runs()] == [1, 0]
@@ -100,8 +100,9 @@ def test_reports_belong_to_the_last_stored_audit(tmp_path: Path) -> None:
             found = audited("a.h5")
             store.add(run, ModelKey(root, "a.h5"), replace(found, row=replace(found.row, slug="a")))
             finish(store, run)
-        known = store.cached()
-        assert store.last_filed() == {"a": known[ModelKey("/two", "a.h5")].audit}
+        newest = store.cached(ModelKey("/two", "a.h5")).audit
+        assert store.last_filed() == {"a": newest}
+        assert store.newest_filed() == {newest}
 
 
 def test_the_last_run_is_defined_by_order_and_not_by_the_clock(tmp_path: Path) -> None:
@@ -123,13 +124,13 @@ def test_deleting_runs_keeps_the_data_of_kept_runs(tmp_path: Path) -> None:
         finish(store, first)
         for _ in range(3):
             run = begin(store)
-            store.reuse(run, {places["same.h5"]: store.cached()[places["same.h5"]].audit})
+            store.reuse(run, {places["same.h5"]: store.cached(places["same.h5"]).audit})
             store.add(run, places["new.h5"], audited("new.h5"))
             finish(store, run)
         store.forget(2)
         assert [run.id for run in store.runs()] == [3, 4]
         assert set(store.rows(3)) == set(store.rows(4)) == {places["same.h5"], places["new.h5"]}
-        assert set(store.cached()) == {places["same.h5"], places["new.h5"]}
+        assert {name for name in places if store.cached(places[name])} == {"same.h5", "new.h5"}
         assert store.check() == "ok"
     with sqlite3.connect(tmp_path / NAME) as connection:
         assert connection.execute("SELECT count(*) FROM audit").fetchone() == (3,)

@@ -45,8 +45,16 @@ def display_path(path: Path, root: Path) -> str:
 
     Bytes that are not valid UTF-8 become backslash escapes.
     """
+    whole, start = os.fspath(path), f"{os.fspath(root)}/"
+    if whole.startswith(start) and "/.." not in whole:
+        return printable(whole[len(start) :])
     relative = Path(path.name) if path == root else Path(os.path.relpath(path, root))
-    return os.fsencode(relative.as_posix()).decode("utf-8", "backslashreplace")
+    return printable(relative.as_posix())
+
+
+def printable(name: str) -> str:
+    """A name of a file; bytes that are not valid UTF-8 become backslash escapes."""
+    return name if name.isascii() else os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def files_below(directory: Path, most: float = math.inf) -> Iterator[Path]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from modelaudit.errors import ReadError
 from modelaudit.facts import ProblemKind
 from modelaudit.formats.io.bounded import open_regular
-from modelaudit.structs import PartlyCompared
+from modelaudit.structs import PartlyCompared, replace
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -64,6 +64,19 @@ class FileWindow(PartlyCompared, frozen=True, eq=False):
             return
         with open_regular(self.path, self.file) as handle:
             yield WindowFile(handle.fileno(), self.start, self.size)
+
+    @contextmanager
+    def kept_open(self) -> Iterator[FileWindow]:
+        """The window for many small reads, for which the file is opened once.
+
+        Raises:
+            ReadError: `unreadable`.
+        """
+        if self.held is not None:
+            yield self
+            return
+        with open_regular(self.path, self.file) as handle:
+            yield replace(self, held=handle)
 
     def pieces(self, offset: int, nbytes: int, max_bytes: int) -> Iterator[bytes]:
         """Yield bytes `offset` to `offset + nbytes` of the window, at most `max_bytes` at a time.

@@ -122,6 +122,11 @@ def read_directory(window: FileWindow, limits: Limits) -> CentralDirectory:
         ReadError: `truncated` without an end record, `corrupt` for malformed records.
         LimitExceeded: too many members.
     """
+    with window.kept_open() as held:
+        return _read(held, limits)
+
+
+def _read(window: FileWindow, limits: Limits) -> CentralDirectory:
     found = _find_end(window)
     if found is None:
         reason = "no zip end record: the archive is truncated or damaged"
