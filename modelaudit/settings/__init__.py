@@ -279,9 +279,7 @@ class Settings(Struct, frozen=True):
     jobs: int = field(default_factory=default_jobs)
     expectations: tuple[Expectation, ...] = ()
     waivers: tuple[Waiver, ...] = ()
-    targets: tuple[
-        str, ...
-    ] = ()  # runtimes to predict for; empty: the installed ones and the newest
+    targets: tuple[str, ...] = ()  # to predict for; empty: the installed ones and the newest
     serving: str = ""  # the runtime that serves the models, as a target
     policies: tuple[Policy, ...] = ()
     severities: tuple[tuple[str, Severity], ...] = ()  # as in `Policy`

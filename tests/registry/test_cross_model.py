@@ -168,3 +168,10 @@ def test_news_of_many_groups_take_linear_time():
 def test_rows_without_digests_are_not_grouped():
     assert cross_model_facts([]) == ()
     assert cross_model_facts([row("a", None, None)]) == ()
+
+
+def test_the_same_rows_have_nothing_new():
+    """An unchanged night compares each row with itself; one row more is compared with all."""
+    rows = [row(f"{name}.h5", sha256="a" * 64) for name in "ab"]
+    assert new_facts(rows, [*rows]) == ()
+    assert [each.models for each in new_facts(rows[:1], rows)] == [("a.h5", "b.h5")]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import stat
 import struct
 import zipfile
@@ -232,3 +233,17 @@ def test_a_member_without_a_name_is_looked_at(tmp_path):
     path.write_bytes(data)
     found = {problem.kind for problem in read(path, Limits()).problems}
     assert "leftover" in found
+
+
+def test_the_directory_of_an_archive_is_read_with_one_opening(tmp_path, monkeypatch):
+    """A registry of many archives is listed every night."""
+    path, opened, real = tmp_path / "a.zip", [], os.open
+    with zipfile.ZipFile(path, "w") as archive:
+        for number in range(9):
+            archive.writestr(f"{number}.txt", b"text")
+    window = FileWindow.of_file(path)
+    monkeypatch.setattr(os, "open", lambda *given: opened.append(given[0]) or real(*given))
+    assert [member.name for member in read_directory(window, Limits()).members] == [
+        f"{number}.txt" for number in range(9)
+    ]
+    assert opened == [path]
