@@ -33,7 +33,8 @@ def large_factors(layer: Layer) -> Iterator[tuple[str, Json, Severity, str]]:
         # From half a turn on, in degrees or radians, every direction was meant.
         if most <= 1 or most >= _FULL_TURN / 2 or _is_half_turn(most):
             return
-        share = most / (_FULL_TURN if most > math.tau else math.tau)
+        degrees = most > math.tau or most == round(most)  # nobody writes whole radians
+        share = most / (_FULL_TURN if degrees else math.tau)
         detail = (
             f"factor {most:g} is in full turns, not in degrees or radians: training turned images in "
             "every direction"

@@ -90,6 +90,7 @@ def test_applications_scale_once(k, tmp_path):
     [
         (40, "medium", "0.111"),  # degrees
         ((-15, 30), "medium", "0.0833"),
+        (5, "medium", "0.0139"),  # few degrees
         (1.57, "medium", "0.25"),  # radians
         (1.0, None, ""),  # every direction
         ((-0.5, 0.5), None, ""),

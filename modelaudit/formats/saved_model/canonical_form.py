@@ -20,6 +20,7 @@ from modelaudit.graphs import reachable
 _LAST_SHORT = 0x7F  # numbers up to this are one byte, as nearly all keys and sizes are
 _TEXT = bytes([1 << 3 | BYTES])  # the header of a key that is a text
 _RECURRING = 64  # bytes of messages that are remembered
+_MOST_KNOWN = 50_000  # of them; exports have some thousands, and each takes about 400 bytes
 _WIDTHS = {FIXED64: 8}  # all other fixed fields have 4 bytes
 
 
@@ -59,13 +60,13 @@ def _sorted(data: bytes, name: str, known: dict[tuple[str, bytes], bytes]) -> by
         found.append(data[copied:start])
         copied = end
         message = data[payload:end]
-        if len(message) > _RECURRING:
-            field = data[start:payload] + _sorted(message, inner.name, known)
-        else:
-            key = (inner.name, message)
-            if key not in known:
-                known[key] = _sorted(message, inner.name, known)
-            field = data[start:payload] + known[key]
+        short, key = len(message) <= _RECURRING, (inner.name, message)
+        ordered = known.get(key) if short else None
+        if ordered is None:
+            ordered = _sorted(message, inner.name, known)
+            if short and len(known) < _MOST_KNOWN:
+                known[key] = ordered
+        field = data[start:payload] + ordered
         if inner.is_map:
             run.append(field)
             run_of = inner

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from modelaudit.facts import Json, Problem
 from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
 from modelaudit.formats.graph.wire import varint
+from modelaudit.formats.saved_model import canonical_form
 from modelaudit.formats.saved_model.canonical_form import canonical_bytes, message_fields
 from modelaudit.formats.saved_model.farmhash import fingerprint64
 from modelaudit.formats.saved_model.fingerprint import read_fingerprint
@@ -146,3 +147,17 @@ def test_hostile_and_absent_parts_are_facts(tmp_path: Path) -> None:
     (tmp_path / "variables" / "variables.index").write_bytes(b"abc")
     facts, _ = read_fingerprint(paths_below(tmp_path), pb.SavedModel(), Limits())
     assert facts["index_hash"] == str(fingerprint64(b"abc"))
+
+
+def test_few_short_messages_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A made file can have any number of them; those beyond the limit are sorted as they come."""
+    message = pb.SavedModel()
+    for number in range(50):
+        node = message.meta_graphs.add().graph_def.node.add(name=f"n{number}")
+        node.attr["b"].i, node.attr["a"].i = number, -number
+    data, name = message.SerializeToString(), pb.SavedModel.DESCRIPTOR.full_name
+    known: dict[tuple[str, bytes], bytes] = {}
+    whole = canonical_bytes(message)
+    monkeypatch.setattr(canonical_form, "_MOST_KNOWN", 3)
+    assert canonical_form._sorted(data, name, known) == whole
+    assert len(known) == 3
