@@ -1,4 +1,4 @@
-"""MA306: targets that the last activation cannot give, which the averages of gradients prove."""
+"""MA306: targets that the last activation cannot give, as the averages of gradients prove."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from msgspec import Struct
 
 from modelaudit.facts import Artifact
 from modelaudit.findings import Finding
-from modelaudit.formats.keras.compiled_losses import CompiledLoss
-from modelaudit.measures.optimizer_state import optimizer_state
+from modelaudit.formats.keras.compiled_losses import CROSS_ENTROPIES, CompiledLoss
+from modelaudit.measures.optimizer_state import OptimizerState, optimizer_state
 from modelaudit.rules.model import Facts, Rule
 from modelaudit.rules.network_heads import NetworkHead, weighs
 from modelaudit.thresholds.training import BEYOND_TARGETS
@@ -20,8 +20,8 @@ class TargetRange(Struct, frozen=True):
 
     Attributes:
         values: the range of its values.
-        most: the largest gradient of a squared error by the score before it, for a target in that
-            range: that of 2 (f(z) - y) f'(z).
+        most: the largest gradient of the loss by the score before it, for a target in that range: of
+            a squared error, that of 2 (f(z) - y) f'(z); of a cross-entropy, that of f(z) - y.
     """
 
     values: str
@@ -31,9 +31,14 @@ class TargetRange(Struct, frozen=True):
 # These keep an average of squares, and not a sum of all as Adagrad does.
 _AVERAGES = frozenset(("adam", "adamw", "nadam", "rmsprop"))
 # Of a sigmoid s, 2 s s (1 - s) is largest at s = 2/3; of a tanh t, 2 (1 + t) (1 - t t) at t = 1/3.
+_SHARES, _PARTS = TargetRange("from 0 to 1", 1.0), TargetRange("that add up to 1", 1.0)
 _REACHES = {
-    "sigmoid": TargetRange("from 0 to 1", 8 / 27),
-    "tanh": TargetRange("from -1 to 1", 64 / 27),
+    ("mean_squared_error", "sigmoid"): TargetRange("from 0 to 1", 8 / 27),
+    ("mean_squared_error", "tanh"): TargetRange("from -1 to 1", 64 / 27),
+    ("binary_crossentropy", "sigmoid"): _SHARES,
+    ("binary_crossentropy", "linear"): _SHARES,  # of scores
+    ("categorical_crossentropy", "softmax"): _PARTS,
+    ("categorical_crossentropy", "linear"): _PARTS,
 }
 
 
@@ -44,11 +49,13 @@ def targets_beyond(
     times = _times_beyond(facts.artifact, head, loss)
     if times is None:
         return None
-    values = _REACHES[head.last].values
+    values = _REACHES[loss.name, head.last].values
+    labels = loss.name in CROSS_ENTROPIES
+    what = f"{loss.name} is of no others" if labels else f"A {head.last} gives no others"
     return rule.finding(
         f"{head.route}: in training, a gradient of its bias was at least {times:,.3g} times as "
-        f"large as targets {values} can cause. A {head.last} gives no others, so the targets were "
-        "beyond, unless samples had large weights.",
+        f"large as targets {values} can cause. {what}, so the targets were beyond, unless samples had "
+        "large weights.",
         route=head.route,
         evidence={
             "measured": times,
@@ -57,7 +64,10 @@ def targets_beyond(
             "activation": head.last,
         },
         key=head.route,
-        fix="Use no activation in the last layer, or scale the targets to values "
+        fix=f"Scale the labels to values {values}, as by dividing masks of 0 and 255 by 255, or use a "
+        "loss for numbers or for more classes, and train again."
+        if labels
+        else "Use no activation in the last layer, or scale the targets to values "
         f"{values}, and train again:\n{head.code('linear')}",
     )
 
@@ -69,11 +79,14 @@ def _times_beyond(artifact: Artifact, head: NetworkHead, loss: CompiledLoss) -> 
     is at most the largest: a value above 1 is a proof for a mean over the batch, unless samples
     have large weights. None where it proves nothing.
     """
-    reach = _REACHES.get(head.last)
+    reach = _REACHES.get((loss.name, head.last))
     applied = [each.activation for each in head.steps if each.activation not in {"", "linear"}]
     weighted = bool((artifact.training or {}).get("loss_weights"))
-    if reach is None or loss.name != "mean_squared_error" or applied != [head.last] or weighted:
+    scores = head.last == "linear"
+    if reach is None or weighted or applied != ([] if scores else [head.last]):
         return None
+    if scores and not loss.from_logits:
+        return None  # of values that are no probabilities, the gradient has no limit
     state = optimizer_state(artifact)
     if state is None or state.name.lower() not in _AVERAGES or loss.summed:
         return None
@@ -82,6 +95,15 @@ def _times_beyond(artifact: Artifact, head: NetworkHead, loss: CompiledLoss) -> 
     route = head.weights.route
     for each in state.moments:
         if each.route == route and each.role == "bias" and each.second is not None:
-            times = math.sqrt(max(each.second, 0.0)) / reach.most
+            times = math.sqrt(max(each.second, 0.0) / _counted(state)) / reach.most
             return times if BEYOND_TARGETS.value <= times < math.inf else None
     return None
+
+
+def _counted(state: OptimizerState) -> float:
+    """The weights of all squares in their average, which add up to less than 1 at the start."""
+    key, usual = ("rho", 0.9) if state.name.lower() == "rmsprop" else ("beta_2", 0.999)
+    decay, steps = state.settings.get(key, usual), state.steps
+    if not isinstance(decay, float) or not 0 < decay < 1 or not steps:
+        return 1.0
+    return float(1 - decay**steps)

@@ -1,0 +1,85 @@
+"""Labels beyond those that a loss is of, which the averages of gradients prove; and their twins."""
+
+from __future__ import annotations
+
+import importlib
+
+import numpy as np
+import pytest
+
+from modelaudit.rules.catalogue import rule
+from tests.made.training import train
+from tests.rules.saved import codes, found, sequential
+
+RULES = [rule("MA306")]
+BEYOND = [("MA306", "medium")]
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
+
+
+def masks(k, times, loss, activation="sigmoid"):
+    """A network for masks, trained on values of 0 and `times`."""
+    k.utils.set_random_seed(1)
+    x = np.random.default_rng(0).normal(size=(64, 8, 8, 1)).astype("float32")
+    layers = [k.layers.Conv2D(4, 3, padding="same", activation="relu")]
+    layers.append(k.layers.Conv2D(1, 1, activation=activation, name="mask"))
+    model = sequential(k, (8, 8, 1), *layers, loss=loss)
+    return train(model, x, times * (x > 0.5).astype("float32"), batch=16, steps=40)
+
+
+@pytest.mark.parametrize("library", ["keras", "tf_keras"])
+def test_masks_that_were_not_scaled(library, tmp_path):
+    k = importlib.import_module(library)
+    formats = ("keras", "h5")
+    assert codes(RULES, masks(k, 255, "binary_crossentropy"), tmp_path, formats) == BEYOND
+    (only,) = found(RULES, tmp_path / "model.keras")
+    assert "255" in only.fix and only.location.route == "mask"
+    assert codes(RULES, masks(k, 1, "binary_crossentropy"), tmp_path, formats) == []
+    scores = k.losses.BinaryCrossentropy(from_logits=True)
+    assert codes(RULES, masks(k, 255, scores, "linear"), tmp_path, formats) == BEYOND
+    assert codes(RULES, masks(k, 1, scores, "linear"), tmp_path, formats) == []
+
+
+@pytest.mark.parametrize("times", [1, 60])
+def test_labels_of_classes(times, tmp_path):
+    """One-hot labels, as they are and multiplied."""
+    import keras as k
+
+    x = np.random.default_rng(0).normal(size=(96, 5)).astype("float32")
+    y = times * np.eye(3, dtype="float32")[np.argmax(x[:, :3], axis=1)]
+    y[:, 1:] /= times  # all but the first are right
+    model = sequential(k, (5,), k.layers.Dense(3, "softmax"), loss="categorical_crossentropy")
+    train(model, x, y, steps=40)
+    assert codes(RULES, model, tmp_path) == (BEYOND if times > 1 else [])
+
+
+def test_weights_of_a_rare_class(tmp_path):
+    """The usual weights of one class in 50 keep the gradients of batches near 1."""
+    import keras as k
+
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=(800, 5)).astype("float32")
+    y = (np.arange(800) % 50 == 0).astype("float32")[:, None]
+    model = sequential(k, (5,), k.layers.Dense(1, "sigmoid"), loss="binary_crossentropy")
+    model.fit(x, y, batch_size=8, epochs=2, class_weight={0: 0.51, 1: 25.0}, verbose=0)
+    assert codes(RULES, model, tmp_path) == []
+    model.fit(x, y, batch_size=8, epochs=2, class_weight={0: 1.0, 1: 50.0}, verbose=0)
+    assert codes(RULES, model, tmp_path) == []
+
+
+def test_gradients_of_cross_entropies_are_limited():
+    """By TensorFlow's own gradients: at most 1 for a label from 0 to 1, for any score."""
+    import keras as k
+    import tensorflow as tf
+
+    scores = tf.constant(np.linspace(-30, 30, 61, dtype="float32")[:, None])
+    for label in (0.0, 0.3, 1.0):
+        with tf.GradientTape() as tape:
+            tape.watch(scores)
+            loss = k.losses.binary_crossentropy(tf.fill(scores.shape, label), tf.sigmoid(scores))
+        assert np.abs(tape.gradient(loss, scores)).max() <= 1 + 1e-6
+    rows = tf.constant(np.random.default_rng(0).normal(scale=9, size=(50, 4)).astype("float32"))
+    shares = np.random.default_rng(1).dirichlet(np.ones(4), size=50).astype("float32")
+    with tf.GradientTape() as tape:
+        tape.watch(rows)
+        loss = k.losses.categorical_crossentropy(shares, tf.nn.softmax(rows))
+    assert np.abs(tape.gradient(loss, rows)).max() <= 1 + 1e-6
