@@ -289,6 +289,8 @@ class Intervention(AuditSection, frozen=True, kw_only=True):
     """The output."""
     layer: str | UnsetType = UNSET
     """The layer that was changed. Absent if several were."""
+    other: str | UnsetType = UNSET
+    """The layer whose weights it was given, in exchange for its own. Absent if there is none."""
     before: Real
     """How much the output says: information in bits, or its relative spread without classes."""
     after: Real

@@ -13,6 +13,7 @@ from modelaudit.diagnosis.snippets import (
     BIAS,
     COMPARE,
     CONFUSION,
+    EXCHANGE,
     FIRST_NAN,
     HEAD,
     NEW_HEAD,
@@ -221,6 +222,9 @@ ADVICE: dict[str, Advice] = {
         "The activations of a layer do not match its stored statistics",
         "Reference outputs from saving time that this file reproduces.",
         (
+            NextStep("Load the weights again, each by the name of its layer. If no other file has "
+                     "them, exchange the weights of the two layers, and check the result on other "
+                     "labelled {images}.", EXCHANGE),
             COMPARED,
             NextStep("Load the weights again, all files from one save: index and data files, "
                      "architecture and weights. If none is left, train again."),

@@ -29,6 +29,7 @@ SOUND = "Weights and restore are sound as far as the file shows."
 
 ONE_WAY = "The input values are encoded differently than in training"
 TWO_WAYS = "The inputs differ from those of training in two ways"
+EXCHANGED = "Two layers hold each other's weights"
 OTHER_STATISTICS = (
     "The moving statistics of batch normalisation do not belong to these {images}. {evidence}"
 )
@@ -282,6 +283,10 @@ def fill_sentence(cause: Cause, words: ModalityWords, *, several: bool = False) 
     said = SENTENCES[cause.cause]
     if cause.cause == "bn-statistics-lost" and not any(each.code for each in cause.evidence):
         said = OTHER_STATISTICS
+    if cause.title.startswith(EXCHANGED):
+        said = (
+            f"{EXCHANGED}. {{evidence}} A restore that matches layers by order or shape does that."
+        )
     template = in_words(said, words)
     meaning = cause.evidence[1].text if len(cause.evidence) > 1 else ""
     filled = {

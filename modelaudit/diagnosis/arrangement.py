@@ -66,12 +66,20 @@ def _found(results: Decided) -> set[str]:
     return {step.cause for step, answer in results if isinstance(answer, CauseFound)}
 
 
+def _proven(results: Decided) -> frozenset[str]:
+    """The causes of the population behind what undoing it in a copy has proven."""
+    shown = (step for step, answer in results if isinstance(answer, CauseFound) and answer.proven)
+    return frozenset(name for step in shown for name in BEHIND[step.cause])
+
+
 def present(case: Case, results: Decided, known: Beliefs) -> frozenset[str]:
     """The causes of the population that are present, as far as the odds and the steps say.
 
     Those that the odds are for. If another form restores the answers, that form in place of poor
     training, for which poor answers speak alone.
     """
+    if proven := _proven(results):
+        return proven
     forms = {name for cause in _found(results) & FORMS for name in BEHIND[cause]}
     shown = case.collapsed is not None or any(map(better_by_labels, case.outputs))
     if not forms or not shown or not known.chosen or not known.chosen <= NEED_INPUTS:
@@ -92,6 +100,7 @@ def judged(case: Case, results: Decided, known: Beliefs) -> Decided:
     found = _found(results)
     has = {name for cause in found for name in BEHIND.get(cause, ())}
     extra = {NAMED[name]: told for name, told in named(case, known).items() if name not in has}
+    extra = {} if _proven(results) else extra
     if found & FORMS and any(map(restored, case.outputs)):
         # Another form restores the answers, so what no step found does not explain them.
         told |= {name for cause in found & FORMS for name in BEHIND[cause] if extra}

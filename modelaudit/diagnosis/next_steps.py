@@ -9,7 +9,7 @@ from modelaudit.audit_types.diagnosis import NextStep
 from modelaudit.diagnosis.advice import ADVICE
 from modelaudit.diagnosis.loading_code import LoadingCode
 from modelaudit.diagnosis.model import CauseFound
-from modelaudit.diagnosis.snippets import CONFUSION, EXPORT, NEW_HEAD
+from modelaudit.diagnosis.snippets import CONFUSION, EXCHANGE, EXPORT, NEW_HEAD
 from modelaudit.findings import Finding
 from modelaudit.measures.architecture.modality_words import ModalityWords, in_words
 from modelaudit.measures.input_corrections import (
@@ -98,6 +98,7 @@ def next_steps(
         "{head}": not found.head,
         NEW_HEAD: bool(found.head),
         CONFUSION: not classes,
+        EXCHANGE: not found.proven,
     }
     steps = tuple(
         step

@@ -167,6 +167,8 @@ PROCEDURE: tuple[DiagnosisStep, ...] = (
 def _title(name: str, found: CauseFound) -> str:
     """The title of a cause; of other values or statistics, which of them it is about."""
     values = parts(found.transform)[1]
+    if found.proven:
+        return f"Two layers hold each other's weights: {found.where}"
     if name == "bn-statistics-lost" and not any(each.code for each in found.evidence):
         return "The moving statistics of batch normalisation do not belong to these {images}"
     if name != "input-domain" or not values or JOIN in values:
@@ -181,8 +183,8 @@ def _cause(name: str, found: CauseFound, case: Case, known: Beliefs) -> Cause:
     return Cause(
         cause=name,
         title=in_words(_title(name, found), case.words),
-        belief=None if found.upstream else known.of(name),
-        interval=None if found.upstream else known.interval(name),
+        belief=None if found.upstream or found.proven else known.of(name),
+        interval=None if found.upstream or found.proven else known.interval(name),
         evidence=found.evidence,
         against=found.against,
         refute=in_words(advice.refute, case.words),

@@ -111,6 +111,14 @@ first = {putin}
 inputs = keras.Input(model.input_shape[1:])
 changed = keras.Model(inputs, model(first(inputs)))
 changed.save("changed.keras")"""
+EXCHANGE = """\
+{model}
+layers = {each.name: each for each in model._flatten_layers()}
+first, second = [layers[name] for name in {layers}]
+weights = first.get_weights()
+first.set_weights(second.get_weights())
+second.set_weights(weights)
+model.save("exchanged.keras")"""
 TRAIN_PART = """\
 {model}
 for layer in model.layers:

@@ -217,7 +217,8 @@ def _restoration(case: Case, first: Cause) -> tuple[str, str]:
     """Was the saved model restored correctly?"""
     if first.cause in RESTORE_CAUSES:
         measured = case.behaviour.batchnorm if case.behaviour else ()
-        if first.cause == "wrong-weights-upstream" and case.misfit in measured[:1]:
+        inputs = first.cause == "wrong-weights-upstream" and len(first.evidence) > 1
+        if inputs and case.misfit in measured[:1]:
             return OPEN, f"{first.evidence[0].text} {first.evidence[1].text}"
         return GUILTY, first.evidence[0].text
     if first.cause == "nonfinite-weights":

@@ -28,6 +28,7 @@ SAMPLES = Path(__file__).resolve().parents[2] / "sample_models"
 RUNNER = Path(__file__).with_name("run_snippets.py")
 IMAGES = SAMPLES / "digits_probe.npz"
 NO_CODE = ("modelaudit ", "sha256sum ")
+EXCHANGED = "wrong-weights-upstream"
 LAYERS = {"dead-units": "conv_1", "head-bias": "digit"}  # code about one of the model's own layers
 
 
@@ -82,7 +83,8 @@ def codes(sample, runtime="", transforms=("H",)):
         for transform in transforms:
             answer = CauseFound(
                 *((), LAYERS.get(cause, ""), transform),
-                layers=("digit",),
+                layers=("conv_1", "conv_1") if cause == EXCHANGED else ("digit",),
+                proven=cause == EXCHANGED,
                 order=tuple(range(9, -1, -1)),
             )
             for number, step in enumerate(

@@ -131,6 +131,27 @@ def _one_refitted(case: Case, *, repaired: bool = False) -> tuple[Evidence, ...]
     return (Evidence(f"{text}.", "", one.after, one.before, seen.inputs.n),)
 
 
+def _exchanged(case: Case) -> CauseFound | None:
+    """Two layers that hold each other's weights: with these exchanged, labels are met."""
+    seen = case.behaviour
+    tried = seen.interventions.get("exchange_layers") if seen else None
+    output = output_called(case, tried.output) if tried else None
+    if seen is None or tried is None or output is None or tried.score is UNSET:
+        return None
+    if tried.responsible is not True:
+        return None
+    shown = "{:.0%}".format if output.accuracy else r2_in_words
+    found, measure = scores(output)
+    text = (
+        f"With the weights of {tried.layer!r} and {tried.other!r} exchanged in a copy of the "
+        f"model, the {measure} on your labels is {shown(tried.score)}, {shown(found['e'])} as "
+        "given."
+    )
+    evidence = Evidence(text, "", tried.score, found["e"], seen.inputs.n)
+    names = (str(tried.layer), str(tried.other))
+    return CauseFound((evidence,), where=" and ".join(names), layers=names, proven=True)
+
+
 def wrong_weights(case: Case) -> StepResult:
     """Stored statistics contradict the layer input: misplaced weights in the layers before.
 
@@ -139,6 +160,9 @@ def wrong_weights(case: Case) -> StepResult:
     seen = case.behaviour
     if seen is None or not case.images:
         return CauseUnknown(case.unfed())
+    crossed = _exchanged(case)
+    if crossed is not None:
+        return crossed
     bad = case.misfit
     if bad is not None:
         text = (

@@ -14,15 +14,18 @@ from itertools import islice
 import numpy as np
 from msgspec import Struct
 
-from modelaudit.audit_types.behaviour import OutputBehaviour
+from modelaudit.audit_types.behaviour import Intervention, OutputBehaviour
 from modelaudit.facts import Artifact, Kernel
 from modelaudit.measures.behaviour.collapse import centred_bias, informativeness
 from modelaudit.measures.dihedral import DihedralElement, elements
 from modelaudit.measures.kernels.batchnorm import batchnorm_tensors
+from modelaudit.probe.study.labels import score_variants
 from modelaudit.probe.study.runner import Array, MeasurementUnavailable, Runner
 from modelaudit.structs import replace
+from modelaudit.thresholds.answers import BETTER_P, UNINFORMED
 
 MOST_HEADS = 8  # heads tried for one of several outputs; one pass over the inputs each
+MOST_EXCHANGED = 16  # pairs of layers; one pass over the inputs each
 MOST_CLEARED = 256  # biases checked; one pass over the inputs for each completely negative one
 
 
@@ -159,6 +162,76 @@ def with_recalibrated_statistics(
         raise MeasurementUnavailable("the model has no batch normalisation")
     with runner.refitted(layers, few):
         return runner.predict()
+
+
+def unmet(output: OutputBehaviour) -> bool:
+    """Whether labels are given and mostly not met, in no form of the inputs that was tried."""
+    found = output.accuracy or output.fit
+    best = max((*found.values(), output.better.score if output.better else -1.0), default=1.0)
+    return "e" in found and best < (UNINFORMED.value if output.accuracy else 0.0)
+
+
+def exchanged(
+    runner: Runner,
+    artifact: Artifact,
+    paths: Mapping[str, str],
+    given: Array,
+    output: OutputBehaviour,
+    y: Array,
+) -> Intervention | None:
+    """The two layers of equal shapes that meet labels with each other's weights, if there are any.
+
+    The nearest pairs are tried first. At least half of the errors must be gone.
+
+    Args:
+        runner: runner with the inputs `x`.
+        artifact, paths: as in `head_of`.
+        given: what `output` is for `x`.
+        output: an output that is `unmet`.
+        y: labels of `x`.
+    """
+    kernels = [(place, each) for place, each in enumerate(artifact.kernels) if each.tensor in paths]
+    pairs = [
+        (other - place, first, second)
+        for place, first in kernels
+        for other, second in kernels
+        if other > place
+        and (first.shape, first.bias is None) == (second.shape, second.bias is None)
+    ]
+    pairs = sorted(pairs, key=lambda pair: pair[0])[:MOST_EXCHANGED]
+    answers = {"e": given}
+    for place, (_, first, second) in enumerate(pairs):
+        with runner.assigned(_crossed(artifact, paths, first, second)):
+            answers[str(place)] = np.nan_to_num(runner.predict()[output.name])
+    found = score_variants(answers, output.kind, y, {}).better
+    # By chance, two wrong layers may be less wrong when exchanged; the right ones leave few errors.
+    if found is None or found.score < (1 + max(found.given, 0.0)) / 2:
+        return None
+    _, first, second = pairs[int(found.name)]
+    return Intervention(
+        output=output.name,
+        layer=first.route,
+        other=second.route,
+        before=informativeness(given, output.kind),
+        after=informativeness(answers[found.name], output.kind),
+        score=found.score,
+        responsible=found.p < BETTER_P.value,
+    )
+
+
+def _crossed(
+    artifact: Artifact, paths: Mapping[str, str], first: Kernel, second: Kernel
+) -> dict[str, Array]:
+    """The variables of two layers, each with the value of the other."""
+    own = [each for each in (first.tensor, first.bias) if each]
+    others = [each for each in (second.tensor, second.bias) if each]
+    pairs = zip(own + others, others + own, strict=True)
+    sources = {name: artifact.tensor(other).source for name, other in pairs}
+    return {
+        paths[name]: np.asarray(source.array())
+        for name, source in sources.items()
+        if source is not None and name in paths
+    }
 
 
 @contextmanager

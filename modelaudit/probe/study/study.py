@@ -272,27 +272,30 @@ class _Study:
         """Effects of interventions on the first collapsed output, or on the first output."""
         output = next((o for o in outputs if o.collapse.collapsed), outputs[0])
         found: dict[str, Intervention] = {}
-        bias = self._try("centred head bias", partial(self._centred, repeats, output))
-        if bias is not None:
-            found["centre_head_bias"] = bias
+
+        def ask(key: str, what: str, measure: Callable[[], Intervention | None]) -> None:
+            made = self._try(what, measure)
+            if made is not None:
+                found[key] = made
+
+        ask("centre_head_bias", "centred head bias", partial(self._centred, repeats, output))
         if output.collapse.collapsed and "dead units" in self.skipped:
-            cleared = self._try("cleared biases", partial(self._cleared, repeats, output))
-            if cleared is not None:
-                found["clear_negative_bias"] = cleared
+            ask("clear_negative_bias", "cleared biases", partial(self._cleared, repeats, output))
         low, high = self.fed.info.value_range
         assumed = not self.user and 0 <= low < high <= 1
         if output.collapse.collapsed and assumed and any(self.fed.rescaled):
-            pixels = self._try("inputs from 0 to 255", partial(self._as_pixels, repeats, output))
-            if pixels is not None:
-                found["inputs_times_255"] = pixels
+            pixels = partial(self._as_pixels, repeats, output)
+            ask("inputs_times_255", "inputs from 0 to 255", pixels)
+        if self.user and interventions.unmet(output) and self.fed.y is not None:
+            parts = self.runner, self.artifact, self.paths, repeats.given[output.name]
+            swap = partial(interventions.exchanged, *parts, output, self.fed.y)
+            ask("exchange_layers", "exchanged layers", swap)
         first = next((fit.route for fit in fits if fit.misfit > MISFIT.value), "")
         if self.user and fits and (first or output.collapse.collapsed):
             asked = ("recalibrate_batchnorm", ""), ("recalibrate_one_batchnorm", first)
             for key, only in asked if first and len(fits) > 1 else asked[:1]:
-                ask = partial(self._recalibrated, repeats, output, only)
-                again = self._try("recalibrated batch normalisation", ask)
-                if again is not None:
-                    found[key] = again
+                again = partial(self._recalibrated, repeats, output, only)
+                ask(key, "recalibrated batch normalisation", again)
         return found
 
     def _centred(self, repeats: RepeatedRuns, output: OutputBehaviour) -> Intervention:

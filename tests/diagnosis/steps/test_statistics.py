@@ -25,6 +25,7 @@ from tests.diagnosis.cases import (
     norm,
     output,
     quiet,
+    silent,
 )
 from tests.thresholds.edges import case
 
@@ -170,3 +171,24 @@ def test_other_statistics_that_restore_more_than_other_inputs_are_the_cause(form
     assert first.cause == cause
     if cause == "bn-statistics-lost":
         assert f"the accuracy on your labels is {score:.0%}, 22% as given" in first.evidence[0].text
+
+
+@pytest.mark.parametrize("responsible", [True, False])
+@pytest.mark.parametrize("fits", [(), (fit(0.9),)])
+def test_exchanged_layers_that_meet_labels_need_no_odds(responsible, fits):
+    tried = Intervention(
+        *(), output="digit", layer="b", other="d",
+        before=0.1, after=2.9, score=0.94, responsible=responsible,
+    )  # fmt: skip
+    wrong = silent(0.1, accuracy={"e": 0.2})
+    seen = behaviour(wrong, batchnorm=fits, interventions={"exchange_layers": tried})
+    found = diagnosed(labelled(seen))
+    first = found.causes[0]
+    assert ("Two layers hold each other's weights" in found.answer) is responsible
+    code = " ".join(step.code for step in first.next_steps)
+    assert ("first, second = [layers[name] for name in ['b', 'd']]" in code) is responsible
+    if responsible:
+        assert (first.cause, first.belief) == ("wrong-weights-upstream", None)
+        assert "is 94%, 20% as given" in first.evidence[0].text
+        assert [each.cause for each in found.causes] == ["wrong-weights-upstream"]
+        assert {each.name: each.state for each in found.suspects}["restoration"] == "explains it"

@@ -12,15 +12,18 @@ from modelaudit.facts import Kernel
 from modelaudit.measures.dihedral import elements
 from modelaudit.probe.host.variable_pairing import variable_paths
 from modelaudit.probe.study.interventions import (
+    exchanged,
     generated,
     head_of,
     symmetrised,
+    unmet,
     with_recalibrated_statistics,
 )
 from modelaudit.probe.study.runner import MeasurementUnavailable
 from modelaudit.rules import examples
 from modelaudit.structs import replace
-from tests.probe.fake_session import FakeSession, artifact_of, linear
+from tests.diagnosis.cases import output
+from tests.probe.fake_session import FakeSession, Source, artifact_of, linear, softmax
 
 BY_NAME = {element.name: element for element in elements((1, 1))}
 CONV = Kernel("conv", "k", "conv", "hwio", 2, (3, 3, 2, 4))
@@ -82,3 +85,73 @@ def test_statistics_are_recomputed_in_all_layers_or_in_one(only, changed):
     runner = SimpleNamespace(refitted=refitted, predict=lambda: {"head": np.ones(3)})
     artifact = examples.model(tensors=tensors)
     assert set(with_recalibrated_statistics(runner, artifact, paths, "few", only)) == {"head"}
+
+
+def rows_of(values, x):
+    """A network of three hidden layers with tanh, and four classes."""
+    for name in "abc":
+        x = np.tanh(x @ values[f"{name}/kernel"] + values[f"{name}/bias"])
+    return softmax(4 * x @ values["head/kernel"])
+
+
+@pytest.mark.parametrize("fault", ["exchanged", "redrawn", "other sizes"])
+def test_two_layers_with_each_others_weights_are_found(fault):
+    """The labels are what the network answers with its weights in their places."""
+    rng, width = np.random.default_rng(3), 8 if fault == "other sizes" else 6
+    sizes = {"a": (6, width), "b": (width, 6), "c": (6, 6), "head": (6, 4)}
+    right = {f"{name}/kernel": rng.normal(size=size) for name, size in sizes.items()}
+    right |= {f"{name}/bias": rng.normal(size=sizes[name][1]) for name in "abc"}
+    x = rng.normal(size=(200, 6))
+    y = rows_of(right, x).argmax(axis=1)
+    stored = dict(right)
+    for part in ("kernel", "bias"):
+        if fault == "exchanged":
+            stored[f"a/{part}"], stored[f"c/{part}"] = right[f"c/{part}"], right[f"a/{part}"]
+        else:
+            stored[f"a/{part}"] = rng.normal(size=right[f"a/{part}"].shape)
+    live = dict(stored)
+
+    @contextmanager
+    def assigned(values):
+        live.update(values)
+        yield
+        live.update(stored)
+
+    tensors = tuple(
+        replace(examples.tensor(name, values.shape), source=Source(values))
+        for name, values in stored.items()
+    )
+    kernels = tuple(
+        Kernel(
+            name, f"{name}/kernel", "dense", "io", 0, sizes[name],
+            bias=None if name == "head" else f"{name}/bias",
+        )
+        for name in sizes
+    )  # fmt: skip
+    artifact = replace(examples.model(tensors=tensors), kernels=kernels)
+    runner = SimpleNamespace(assigned=assigned, predict=lambda: {"digit": rows_of(live, x)})
+    given = rows_of(stored, x)
+    seen = output(accuracy={"e": float((given.argmax(axis=1) == y).mean())})
+    assert unmet(seen)
+    found = exchanged(runner, artifact, {name: name for name in stored}, given, seen, y)
+    assert not any((live[name] != stored[name]).any() for name in stored)
+    if fault == "exchanged":
+        assert (found.layer, found.other, found.responsible) == ("a", "c", True)
+        assert found.score == 1.0
+    else:
+        assert found is None or not found.responsible
+
+
+@pytest.mark.parametrize(
+    ("changes", "wrong"),
+    [
+        ({}, False),
+        ({"accuracy": {"e": 0.2}}, True),
+        ({"accuracy": {"e": 0.6}}, False),
+        ({"accuracy": {"e": 0.2, "H": 0.9}}, False),
+        ({"fit": {"e": -3.0}}, True),
+        ({"fit": {"e": 0.1}}, False),
+    ],
+)
+def test_layers_are_exchanged_only_where_labels_are_not_met(changes, wrong):
+    assert unmet(output(**changes)) is wrong
