@@ -155,20 +155,33 @@ def _need(
         )
         state = states[0] if found else states[1]
     make = LAYERS.get(curve.change) if found and case.words.one == "image" else None
-    low, high = case.behaviour.inputs.value_range if case.behaviour else (0.0, 1.0)
-    usual = RANGES.get(value_range(low, high))  # of which the images may not use all
-    span = (usual[1], usual[1] + usual[0]) if usual else (low, high)
     condition = CONDITIONS.get(curve.change, "") if found else ""
     return AugmentationNeed(
         change=curve.change,
         state=state,
         text=_text(case, curve, point),
         layer=layer,
-        code=make(curve.moderate, span) if make else "",
+        code=make(curve.moderate, _span(case)) if make else "",
         gain=point.lost,
         measure=curve.measure,
         condition=in_words(condition, case.words),
     )
+
+
+def _span(case: Case) -> tuple[float, float]:
+    """The range of the values: what the file says, the usual one, or that of the inputs.
+
+    Inputs may not use all of 0 to 1 or 0 to 255. Around 0, small values are of no usual range.
+    """
+    if case.behaviour is None:
+        return 0.0, 1.0
+    inputs = case.behaviour.inputs
+    low, high = inputs.value_range
+    scale, start = RANGES.get(value_range(low, high), (0.0, 0.0))
+    inside = start <= low and high <= start + scale
+    if inputs.stated_range is not None and not inside:
+        return inputs.stated_range
+    return (start, start + scale) if inside and (start == 0 or high - low > 1) else (low, high)
 
 
 def _text(case: Case, curve: SensitivityCurve, point: SensitivityPoint) -> str:

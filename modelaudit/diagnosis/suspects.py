@@ -21,6 +21,7 @@ from modelaudit.measures.input_corrections import words_of
 from modelaudit.rules.grammar import counted, of_all
 from modelaudit.thresholds.answers import INFORMED
 from modelaudit.thresholds.flips import FLOOR_SHARE
+from modelaudit.thresholds.training import SHORT_REACH
 from modelaudit.thresholds.weights import SYMMETRIC
 
 TRAINING, FILTERS, RESTORATION = "training data", "filters and architecture", "restoration"
@@ -118,7 +119,8 @@ def _training(case: Case, first: Cause) -> tuple[str, str]:
     if first.cause == "orientation-sensitive-architecture":
         return OPEN, f"The training images may contribute. {seen}"
     if learned(case, output, effect) or first.cause == "output-follows-flip":
-        return CLEARED, f"The model handles the flip. {seen}"
+        which = f"Output {output.name!r}" if len(case.outputs) > 1 else "The model"
+        return CLEARED, f"{which} handles the flip. {seen}"
     return OPEN, seen
 
 
@@ -241,8 +243,12 @@ def _restoration(case: Case, first: Cause) -> tuple[str, str]:
         )
     if tested:
         moved = tested - len(case.fresh)
+        little = any(
+            each.evidence.get("unit") == SHORT_REACH.unit for each in case.findings("MA432")
+        )
         said.append(
-            f"{moved} of {tested} testable layers have moved away from their initial values."
+            f"{moved} of {tested} testable layers have moved away from their initial "
+            f"values{', none of them far (MA432)' * (little and moved > 0)}."
         )
     if case.batchnorm:
         lost = sum(state.statistics_initial for state in case.batchnorm)

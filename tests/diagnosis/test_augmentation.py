@@ -240,3 +240,23 @@ def test_the_code_trains_and_the_anti_aliased_layers_keep_the_shape(tmp_path, mo
     x = np.zeros((1, 16, 16, 3), "float32")
     assert average(pool(x)).shape == (1, 8, 8, 3)
     assert again(conv(x)).shape == (1, 8, 8, 4)
+
+
+@pytest.mark.parametrize(
+    ("given", "stated", "said"),
+    [
+        ((0.0, 0.8), None, "(0, 1)"),
+        ((3.0, 180.0), None, "(0, 255)"),
+        ((-0.9, 0.95), None, "(-1, 1)"),
+        # No usual range: small values around 0, and values beyond -1 to 1.
+        ((-0.2, 0.3), None, "(-0.2, 0.3)"),
+        ((-1.2, 1.1), None, "(-1.2, 1.1)"),
+        # The file says what the values are; noise goes beyond.
+        ((-0.2, 1.1), (0.0, 1.0), "(0, 1)"),
+    ],
+)
+def test_layers_get_the_range_that_the_values_have(given, stated, said):
+    found = seen(curve("brightness", lost=0.3, moved=0.4))
+    told = replace(found.inputs, value_range=given, stated_range=stated)
+    (need,) = diagnosed(replace(found, inputs=told)).augmentation
+    assert f"value_range={said}" in need.code

@@ -9,10 +9,13 @@ from modelaudit.audit_types.kernels import KernelSymmetry
 from modelaudit.audit_types.restore import TensorChange, TensorDifference
 from modelaudit.diagnosis import diagnose
 from modelaudit.diagnosis.suspects import CLEARED, GUILTY, OPEN
+from modelaudit.findings import Outcome, RuleResult
 from modelaudit.measures.summary import Measurements
 from modelaudit.restore.model import WeightComparison
 from modelaudit.restore.proof import RestoreProof
+from modelaudit.rules.catalogue import CATALOGUE
 from modelaudit.structs import replace
+from modelaudit.thresholds.training import SHORT_REACH
 from tests.diagnosis.cases import (
     behaviour,
     check,
@@ -189,3 +192,23 @@ def test_labels_that_are_recognised_show_that_the_weights_are_in_place():
     assert "Only inputs that the model recognises" not in restoration.text
     unknown = labelled(behaviour(replace(weak, accuracy={"e": 0.2}, chance_p=0.5)))
     assert diagnosed(unknown).suspects[2].state == OPEN
+
+
+@pytest.mark.parametrize("several", [True, False])
+def test_of_several_outputs_the_one_that_handles_the_flip_is_named(several):
+    other = output(name="box", kind="regression", transforms=(mirror(0.9, None),))
+    found = diagnosed(behaviour(output(), *([other] if several else [])))
+    training = found.suspects[0].text
+    assert training.startswith("Output 'digit' handles" if several else "The model handles")
+
+
+@pytest.mark.parametrize("few", [True, False])
+def test_layers_that_hardly_moved_are_said_to_have_moved_little(few):
+    """What MA432 says of a model must not contradict that its layers have moved."""
+    rule = next(rule for rule in CATALOGUE if rule.code == "MA432")
+    unit = SHORT_REACH.unit if few else "training steps"
+    said = rule.finding("No bias has moved far.", evidence={"measured": 0.1, "unit": unit})
+    result = RuleResult(rule.code, rule.name, Outcome.FAIL, findings=(said,))
+    restoration = diagnose(facts(), (result,)).suspects[-1].text
+    assert ("initial values, none of them far (MA432)." in restoration) is few
+    assert "2 of 2 testable layers have moved away from their initial values" in restoration
