@@ -9,7 +9,7 @@ from modelaudit.audit_types.diagnosis import NextStep
 from modelaudit.diagnosis.advice import ADVICE
 from modelaudit.diagnosis.loading_code import LoadingCode
 from modelaudit.diagnosis.model import CauseFound
-from modelaudit.diagnosis.snippets import CONFUSION, EXCHANGE, EXPORT, NEW_HEAD
+from modelaudit.diagnosis.snippets import AVERAGE, CONFUSION, EXCHANGE, EXPORT, NEW_HEAD
 from modelaudit.findings import Finding
 from modelaudit.measures.architecture.modality_words import ModalityWords, in_words
 from modelaudit.measures.input_corrections import (
@@ -48,6 +48,7 @@ def next_steps(
     values: tuple[float, float] = (0.0, 1.0),
     *,
     classes: bool = True,
+    single: bool = True,
 ) -> tuple[NextStep, ...]:
     """The steps with this model's flip and its loading code filled in.
 
@@ -57,6 +58,7 @@ def next_steps(
         words: how texts speak of its inputs.
         values: the smallest and the largest input value, which an inversion swaps.
         classes: whether an output has classes that labels can be compared with.
+        single: whether the model has one output, so that `predict` returns an array.
     """
     flip, ends = found.transform or "H", f"{sum(values):.6g}"
 
@@ -98,6 +100,7 @@ def next_steps(
         "{head}": not found.head,
         NEW_HEAD: bool(found.head),
         CONFUSION: not classes,
+        AVERAGE: not single,
         EXCHANGE: not found.proven,
     }
     steps = tuple(

@@ -193,6 +193,7 @@ def _cause(name: str, found: CauseFound, case: Case, known: Beliefs) -> Cause:
             *next_steps(
                 *(name, found, loading_code(case.facts), case.words, values),
                 classes=not case.outputs or any(map(capacity, case.outputs)),
+                single=len(case.outputs) < 2,
             ),
         ),
         transform=found.transform,

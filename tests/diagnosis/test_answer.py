@@ -11,6 +11,7 @@ from modelaudit.diagnosis import diagnose
 from modelaudit.diagnosis.advice import ADVICE
 from modelaudit.diagnosis.answer import plain_answer
 from modelaudit.diagnosis.case import Case
+from modelaudit.diagnosis.steps.flip import effect_text
 from modelaudit.measures.architecture.modality_words import WORDS, Modality, in_words
 from modelaudit.rules.catalogue import rule
 from modelaudit.rules.engine import run_rules
@@ -24,6 +25,7 @@ from tests.diagnosis.cases import (
     initial,
     labelled,
     measurements,
+    mirror,
     norm,
     output,
     quiet,
@@ -210,3 +212,24 @@ def test_other_statistics_are_not_called_lost():
     assert "were lost" not in found.answer
     lost = diagnosed(measured=measurements(batchnorm=[norm(lost=True, affine=True)]))
     assert "were lost when the model was saved" in lost.answer
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_the_answers_of_several_outputs_are_not_averaged_as_one_array(several):
+    """`predict` returns a list then, which cannot be divided."""
+    sensitive = output(transforms=(mirror(0.9, 0.2),), orientation={"e": 3.0, "H": 1.0})
+    other = replace(sensitive, name="box")
+    found = diagnosed(behaviour(sensitive, *([other] if several else [])))
+    code = "".join(step.code for cause in found.causes for step in cause.next_steps)
+    assert found.causes[0].cause.startswith("orientation-sensitive")
+    assert (") / 2" in code) is not several
+
+
+@pytest.mark.parametrize(
+    ("left", "moves"), [(0.1, True), (0.19, True), (0.21, False), (1.0, False)]
+)
+def test_a_map_moves_with_the_image_only_if_little_else_changes(left, moves):
+    effect = replace(mirror(left, None), action="spatial", agreement=None)
+    text = effect_text(effect, output(name="points"))
+    assert ("points is transformed with the image" in text) is moves
+    assert ("points, with the flip undone on it, changes" in text) is not moves

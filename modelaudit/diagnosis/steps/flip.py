@@ -73,7 +73,7 @@ def effect_text(effect: TransformEffect, output: OutputBehaviour) -> str:
     """What a flip does to the output, in words."""
     if effect.nfv is None:
         return f"{output.name} varies too little to judge inputs {words_of(effect.name)}."
-    if effect.action in MOVES:
+    if effect.action in MOVES and effect.nfv < SENSITIVE.value:
         what = MOVES[effect.action]
         return (
             f"For inputs {words_of(effect.name)}, {output.name} {what}; the unexplained variation "
@@ -86,9 +86,10 @@ def effect_text(effect: TransformEffect, output: OutputBehaviour) -> str:
             f"; {effect.agreement:.0%} of the predictions stay the same (95 % interval {low:.0%} "
             f"to {high:.0%})"
         )
+    undone = ", with the flip undone on it," * (effect.action == "spatial")
     return (
-        f"For inputs {words_of(effect.name)}, {output.name} changes {effect.nfv:.2g} times as much "
-        f"as for a different input{agreement}."
+        f"For inputs {words_of(effect.name)}, {output.name}{undone} changes {effect.nfv:.2g} times "
+        f"as much as for a different input{agreement}."
     )
 
 
