@@ -140,7 +140,7 @@ def _beside(rule: Rule, facts: Facts, takers: list[Layer]) -> Iterator[Finding]:
     """An embedding smaller than the vocabulary in a file next to the model.
 
     Nothing is said if a vocabulary fits an embedding. The largest one is taken for that of words:
-    those of positions and segments are smaller.
+    those of positions and segments are smaller, and a layer of somebody's own can have the words.
     """
     said = facts.artifact.extra.get("vocabularies")
     files = [each for each in said if isinstance(each, dict)] if isinstance(said, list) else []
@@ -156,6 +156,7 @@ def _beside(rule: Rule, facts: Facts, takers: list[Layer]) -> Iterator[Finding]:
         (room - more) % KEPT_WORDS.value == 0 for more in range(_MOST_SPECIAL + 1)
     )
     meant = file.get("shared") is True or len({*rooms.values()}) > 1
+    meant = meant or any(each.custom for each in saved_graph(facts).layers)
     yield rule.finding(
         f"{layer.route} has room for {room:,} indices, but {file['file']} next to the model gives "
         f"{count:,}: indices from {room:,} on raise an error on a CPU and become 0 on a GPU, unless "

@@ -142,6 +142,20 @@ def test_vocabularies_in_files(k, tmp_path):
     assert codes(RULES, text(20, 130), tmp_path) == [("MA318", "low")]
     (only,) = found(RULES, tmp_path / "model.keras")
     assert only.evidence["measured"] == 130 and "vocab.txt" in only.detail
+
+    class Words(layers.Layer):
+        """A table of one's own, beside Keras' for positions."""
+
+        def build(self, _):
+            self.table = self.add_weight(shape=(150, 2), name="table")
+
+        def call(self, indices):
+            return tf.gather(self.table, indices)
+
+    given, places = layers.Input((4,), dtype="int32"), layers.Input((4,), dtype="int32")
+    summed = layers.Add()([Words()(given), layers.Embedding(4, 2)(places)])
+    own = k.Model([given, places], layers.Dense(1)(layers.Flatten()(summed)))
+    assert codes(RULES, own, tmp_path) == [("MA318", "low")]
     # Another vocabulary fits, or the model has its own, or the file is that of another model.
     (tmp_path / "tokenizer.json").write_text('{"a": 1, "b": 2}')
     assert codes(RULES, text(130), tmp_path) == []
