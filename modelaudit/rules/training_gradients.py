@@ -18,7 +18,7 @@ from modelaudit.rules.initial_values import left_initial
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.rules.network_heads import activation_of, saved_graph
 from modelaudit.rules.signal_flow import sigmoid_depths
-from modelaudit.rules.training_reach import require_steps
+from modelaudit.rules.training_reach import forgets_squares, require_steps
 from modelaudit.rules.training_steps import adam, compiled_state
 from modelaudit.rules.training_traces import without_state
 from modelaudit.thresholds.design import SIGMOIDS
@@ -174,12 +174,14 @@ def _stopped(rule: Rule, facts: Facts, measured: Measurements) -> Iterator[Findi
     fed = fed_alike(moments) if behind else None
     passes = behind is not None and not (fed and fed.route == behind.route)
     through = behind is not None or silent == weighed
+    since = " for very many steps, or ever" * (never and forgets_squares(state))
     when = "has ever reached" if never else f"reached{_since(state, silent, ratios)}"
+    when = "has reached" if since else when
     routes = [*dict.fromkeys(each.route for each in silent)]
     names = ", ".join(routes[:5]) + f" and {len(routes) - 5:,} more" * (len(routes) > 5)
     rest = len(moments) - len(stopped)
     yield rule.finding(
-        f"No gradient {when} {names}. Of the {len(moments):,} trained weights, "
+        f"No gradient {when} {names}{since}. Of the {len(moments):,} trained weights, "
         f"{counted(rest, 'receives', 'receive')} one still."
         + " No kernel does: at the end, training moved biases alone." * (silent == weighed)
         + (

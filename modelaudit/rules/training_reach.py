@@ -32,6 +32,7 @@ from modelaudit.thresholds.weights import (
 )
 
 _HALF = ("float16", "bfloat16")
+_FADED_AWAY = math.ldexp(1, -63)  # the root of twice the smallest normal float32
 
 
 def require_steps(state: OptimizerState) -> None:
@@ -291,3 +292,11 @@ def _vectors(artifact: Artifact, names: Mapping[str, str]) -> dict[str, Tensor]:
         and numbered(names.get(tensor.name, tensor.name).removesuffix(":0")).rpartition("/")[2]
         in {"bias", "beta", "gamma"}
     }
+
+
+def forgets_squares(state: OptimizerState) -> bool:
+    """Whether there were so many steps that squares of gradients at their start may be 0 by now."""
+    kept = state.settings.get("beta_2", 0.999)
+    if not isinstance(kept, float) or not 0 < kept < 1:
+        return False
+    return (state.steps or 0) * -math.log(kept) > -math.log(_FADED_AWAY)

@@ -248,3 +248,17 @@ def test_a_short_training_is_to_be_longer():
         rule("MA430"), adam(("a", 0.1, 0.1), steps=500, rate=0.0, measurements=started)
     ).findings
     assert "rate above 0" in still.fix
+
+
+@pytest.mark.parametrize(("steps", "ever"), [(500, True), (40_000, True), (90_000, False)])
+def test_squares_of_gradients_fall_to_0_in_a_long_training(steps, ever):
+    """As float32 computes Adam's average of squares, when no gradient comes any more."""
+    kept, square = np.float32(0.999), np.float32(1e-3)
+    for _ in range(steps):
+        square *= kept
+        if square < np.finfo(np.float32).tiny:  # TensorFlow takes smaller ones for 0
+            square = np.float32(0)
+    assert bool(square > 0) is ever
+    (found,) = run_rule(rule("MA433"), adam(("a", 0.0, 0.0), ("b", 0.1, 0.1), steps=steps)).findings
+    assert ("has ever reached a." in found.detail) is ever
+    assert ("or ever." in found.detail) is not ever
