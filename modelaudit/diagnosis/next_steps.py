@@ -61,6 +61,7 @@ def next_steps(
         single: whether the model has one output, so that `predict` returns an array.
     """
     flip, ends = found.transform or "H", f"{sum(values):.6g}"
+    exchanged = list(dict.fromkeys(each.rpartition("/")[2] for each in found.layers))
 
     def named(code: str) -> str:
         return re.sub(r"\bimages\b", words.many.split()[-1], code)
@@ -77,6 +78,7 @@ def next_steps(
         "drawing": f"the random parts {found.where}" if found.where else UNKNOWN_DRAWING,
         "layer": found.where.rpartition("/")[2] or "LAYER",
         "layers": str(list(dict.fromkeys(each.partition("/")[0] for each in found.layers))),
+        "exchanged": str(exchanged),
         "order": str(list(found.order)),
         "head": found.head,
         "form": f"# {words.many} as they must reach the model: {words_of(flip)}\n"
@@ -101,7 +103,7 @@ def next_steps(
         NEW_HEAD: bool(found.head),
         CONFUSION: not classes,
         AVERAGE: not single,
-        EXCHANGE: not found.proven,
+        EXCHANGE: not found.proven or len(exchanged) != 2,  # layers of two parts share a name
     }
     steps = tuple(
         step

@@ -114,7 +114,7 @@ changed.save("changed.keras")"""
 EXCHANGE = """\
 {model}
 layers = {each.name: each for each in model._flatten_layers()}
-first, second = [layers[name] for name in {layers}]
+first, second = [layers[name] for name in {exchanged}]
 weights = first.get_weights()
 first.set_weights(second.get_weights())
 second.set_weights(weights)

@@ -95,6 +95,40 @@ def codes(sample, runtime="", transforms=("H",)):
     return found
 
 
+def exchange(*layers):
+    """The code that exchanges the weights of two layers, if any is advised."""
+    answer = CauseFound((), " and ".join(layers), layers=layers, proven=True)
+    facts = static_facts(SAMPLES / "digits_noaug.h5", Settings())
+    steps = next_steps(EXCHANGED, answer, loading_code(facts), facts.words)
+    return [each.code for each in steps if "exchanged.keras" in each.code]
+
+
+@pytest.mark.slow
+def test_layers_of_an_inner_model_are_exchanged_by_their_own_names(tmp_path, monkeypatch):
+    import keras
+    import numpy as np
+
+    monkeypatch.chdir(tmp_path)
+    names = ("first", "second")
+    inner = keras.Sequential([keras.layers.Dense(4, name=name) for name in names], name="inner")
+    model = keras.Sequential([keras.Input((4,)), inner, keras.layers.Dense(1, name="head")])
+    rng = np.random.default_rng(0)
+    model.set_weights([rng.normal(size=each.shape) for each in model.get_weights()])
+    model.save("m.keras")
+    (code,) = exchange(*(f"inner/{name}" for name in names))
+    load = "model = keras.models.load_model('m.keras')\n"
+    exec("import keras\n" + load + code[code.index("layers = ") :], {})
+    changed = keras.models.load_model("exchanged.keras").get_layer("inner")
+    for name, other in (names, names[::-1]):
+        for one, two in zip(
+            changed.get_layer(name).get_weights(),
+            inner.get_layer(other).get_weights(),
+            strict=True,
+        ):
+            assert (one == two).all()
+    assert exchange("left/first", "right/first") == []  # the name does not tell which
+
+
 def failures(found):
     return {name: each["error"] for name, each in found.items() if "error" in each}
 
