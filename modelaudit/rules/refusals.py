@@ -8,8 +8,9 @@ from modelaudit.audit_types.loading import LoadOutcome
 from modelaudit.rules.grammar import counted
 from modelaudit.rules.model import Facts
 from modelaudit.rules.repair_advice import repair_command, with_repair
+from modelaudit.rules.uncompiled import COMPILED
 from modelaudit.runtimes.catalogue import find_profile, saving_runtime
-from modelaudit.runtimes.model import Prediction, Reason
+from modelaudit.runtimes.model import LoadCall, Prediction, Reason
 
 
 def nearest_first(facts: Facts, failing: Iterable[Prediction]) -> tuple[Prediction, ...]:
@@ -35,12 +36,17 @@ def causes(prediction: Prediction) -> tuple[Reason, ...]:
     return tuple(found.values())
 
 
-def told(prediction: Prediction) -> str:
-    """What the loader meets first, and how many causes would stop it after that."""
+def told(facts: Facts, prediction: Prediction) -> str:
+    """What the loader meets first, and how many causes would stop it after that.
+
+    What is in the settings for training is left out: `compile=False` avoids it (MA213).
+    """
     first, *others = causes(prediction)
     call = f"{prediction.call}, or {first.later}," if first.later else prediction.call
+    compiles = prediction.call == LoadCall.LOAD_MODEL and bool(facts.artifact.training)
     text = (
-        f"{prediction.runtime}: {call} fails because {first.text}. Expected error: "
+        f"{prediction.runtime}: {call} fails{', also with compile=False,' * compiles} because "
+        f"{first.text}. Expected error{' with compile=False' * compiles}: "
         f"{first.error.rstrip('.')}."
     )
     if not others:
@@ -63,7 +69,9 @@ def advice(facts: Facts, prediction: Prediction) -> str:
         ),
         "",
     )
-    use = f"use {loads}, which is predicted to load the file as it is" if loads else ""
+    compiled = any(each.runtime == loads and each.call == COMPILED for each in facts.predictions)
+    how = " with compile=False" if compiled else " as it is"
+    use = f"use {loads}, which is predicted to load the file{how}" if loads else ""
     if use or repair_command(facts, prediction.runtime):
         return with_repair(facts, prediction.runtime, use)
     fixes = tuple(dict.fromkeys(each.fix for each in found))

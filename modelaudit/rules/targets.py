@@ -121,7 +121,7 @@ def _refusal(rule: Rule, facts: Facts, failing: tuple[Prediction, ...], title: s
     reason = first.because[0]
     others: dict[str, Json] = {each.runtime: each.because[0].text for each in failing[1:]}
     return rule.finding(
-        " ".join(map(told, failing)),
+        " ".join(told(facts, each) for each in failing),
         route=reason.route,
         evidence=_evidence(first, reason) | ({"others": others} if others else {}),
         key=f"{first.runtime} {first.call} {reason.code}",
@@ -153,7 +153,7 @@ def _differs(rule: Rule, facts: Facts) -> Iterator[Finding]:
             continue
         without = " with compile=False" * _stops_compiling(facts, prediction)
         refused = _as_weights(facts, prediction)
-        before = f"{SAVED_WEIGHTS} {told(refused)} " if refused else ""
+        before = f"{SAVED_WEIGHTS} {told(facts, refused)} " if refused else ""
         yield rule.finding(
             f"{before}{prediction.runtime}: {prediction.call}{without} raises no error but loads a different "
             "model, "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 
 from msgspec import Struct
 
@@ -16,6 +17,7 @@ from modelaudit.terminal_text import first_of
 Config = Mapping[str, Json]
 FUNCTION = "function"
 _SHOWN = 20  # names in a reason
+_LONGEST = 60  # characters of a value in an error
 UPGRADE = "use the version that saved it, or a newer one of the same Keras generation (2 or 3)"
 # Arguments added in later versions, and the value at which a layer behaves as before.
 ADDED: Config = {
@@ -93,13 +95,7 @@ def unknown_arguments(
             LoadOutcome.FAILS,
             f"{route} ({name}) was saved with {listed}, but {name} in {profile.name} does not "
             f"accept {'this argument' if len(extra) == 1 else 'these arguments'}",
-            # Recurrent layers have their own `from_config`, which changes no error.
-            f"{'Value' if has(name, Trait.RECURRENT) else 'Type'}Error: Unrecognized "
-            f"keyword arguments passed to {name}: {listed}"
-            if profile.keras3
-            else f"TypeError: Unrecognized keyword arguments: {extra[:_SHOWN]}"
-            if name == "InputLayer"
-            else f"TypeError: ('Keyword argument not understood:', '{extra[0]}')",
+            _not_accepted(name, kind, {key: config.get(key) for key in extra}, profile.keras3),
             _without(extra, config, context),
             route,
         )
@@ -113,6 +109,25 @@ def unknown_arguments(
             "load it with the version that saved it and save only the weights",
             route,
         )
+
+
+def _not_accepted(name: str, kind: str, extra: Mapping[str, Json], keras3: bool) -> str:
+    """The error about arguments that a class does not accept; Python's for what is no layer."""
+    first = next(iter(extra))
+    if kind != "layers":
+        return f"TypeError: {name}.__init__() got an unexpected keyword argument '{first}'"
+    if keras3:
+        # Recurrent layers have their own `from_config`, which changes no error.
+        error = "ValueError" if has(name, Trait.RECURRENT) else "TypeError"
+        plain = (
+            f"{key!r}: {'…' if isinstance(value, (dict, list)) else repr(value)[:_LONGEST]}"
+            for key, value in islice(extra.items(), _SHOWN)
+        )
+        listed = ", ".join(plain) + ", …" * (len(extra) > _SHOWN)
+        return f"{error}: Unrecognized keyword arguments passed to {name}: {{{listed}}}"
+    if name == "InputLayer":
+        return f"TypeError: Unrecognized keyword arguments: {[*extra][:_SHOWN]}"
+    return f"TypeError: ('Keyword argument not understood:', '{first}')"
 
 
 def _without(extra: list[str], config: Config, context: CheckContext) -> str:

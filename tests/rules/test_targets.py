@@ -57,6 +57,21 @@ def test_if_no_runtime_loads_it_one_finding_has_the_fix_for_the_nearest():
     assert finding.evidence["others"] == {"tf-keras==2.21.0": "class is not there"}
 
 
+def test_what_fails_is_said_of_loading_without_compiling():
+    """The settings for training may fail before that, which `compile=False` avoids."""
+    compiled = Prediction("tf==2.21.0", "load_model,compile", LoadOutcome.FAILS)
+    facts = replace(
+        examples.healthy(), predictions=(OLD, NEW, compiled), settings=Settings(targets=("a", "b"))
+    )
+    for training, how in (({"loss": "mse"}, ", also with compile=False,"), (None, "")):
+        artifact = replace(facts.artifact, training=training)
+        (finding,) = run_rule(RULE, replace(facts, artifact=artifact)).findings
+        said = " with compile=False" * bool(training)
+        expected = f"load_model fails{how} because class is not there. Expected error{said}: Type"
+        assert expected in finding.detail
+        assert finding.fix.endswith("is predicted to load the file with compile=False")
+
+
 def test_a_pass_claims_only_what_was_checked():
     assert "if no target is set, in at least one of the checked" in asked(OLD, NEW).reason
 

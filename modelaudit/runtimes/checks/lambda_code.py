@@ -21,6 +21,8 @@ RESAVE = (
     "load it with the Python that wrote it, and replace the Lambda with a registered function or a "
     "built-in layer"
 )
+# Which of them depends on the bytes that are read as code of another version.
+_UNREADABLE = "ValueError: bad marshal data, or EOFError"
 _WITHOUT_SAFE_MODE = (
     "; use safe_mode=False only if you know who made the file and what its code does"
 )
@@ -138,7 +140,7 @@ def _bytecode(
             "lambda-unreadable",
             LoadOutcome.FAILS,
             f"the code of {route} cannot be read: {read.reason}",
-            "ValueError: bad marshal data (unknown type code)",
+            _UNREADABLE,
             RESAVE,
             route,
         )
@@ -152,7 +154,7 @@ def _bytecode(
             LoadOutcome.FAILS,
             f"the code of {route} was written by Python {read.python}, but {context.profile.name} "
             f"runs on Python {shown}",
-            "ValueError: bad marshal data (unknown type code)",
+            _UNREADABLE,
             RESAVE,
             route,
         )
