@@ -35,10 +35,10 @@ test-mlflow: setup-dev ## the tests on a real MLflow server, installed into .ven
 	[ -x .venv-mlflow/bin/mlflow ] || { $(BIN)/python -m venv .venv-mlflow && .venv-mlflow/bin/pip install --quiet --require-hashes --requirement requirements/mlflow.txt; }
 	MLFLOW_PYTHON=$$PWD/.venv-mlflow/bin/python $(ONE_THREAD) $(BIN)/python -m pytest tests/registry/tracking/test_real_server.py
 
-test-stores: setup-dev ## the tests on servers for Azure, Google Cloud Storage and SFTP, installed into .venv-stores/ (needs npm)
-	[ -x .venv-stores/bin/python ] || { $(BIN)/python -m venv .venv-stores && .venv-stores/bin/pip install --quiet --require-hashes --requirement requirements/stores.txt; }
-	npm ci --prefix requirements/azurite --no-audit --no-fund
-	STORES_PYTHON=$$PWD/.venv-stores/bin/python AZURITE=$$PWD/requirements/azurite/node_modules/.bin/azurite-blob $(ONE_THREAD) $(BIN)/python -m pytest tests/registry/remote/test_real_stores.py
+test-stores: setup-dev ## the tests on servers for Azure, Google Cloud Storage and SFTP, installed into .venv-stores/ with Node.js
+	[ -x .venv-stores/bin/npm ] || { $(BIN)/python -m venv .venv-stores && .venv-stores/bin/pip install --quiet --require-hashes --requirement requirements/stores.txt; }
+	PATH="$$PWD/.venv-stores/bin:$$PATH" npm ci --prefix requirements/azurite --no-audit --no-fund
+	PATH="$$PWD/.venv-stores/bin:$$PATH" STORES_PYTHON=$$PWD/.venv-stores/bin/python AZURITE=$$PWD/requirements/azurite/node_modules/.bin/azurite-blob $(ONE_THREAD) $(BIN)/python -m pytest tests/registry/remote/test_real_stores.py
 
 coverage: setup-dev ## branch coverage by the fast tests, as a report in htmlcov/; fails below `fail_under`
 	$(PYTEST) -m "not slow" --cov --cov-report=term:skip-covered --cov-report=html
