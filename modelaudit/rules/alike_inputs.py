@@ -17,7 +17,7 @@ from modelaudit.rules import examples
 from modelaudit.rules.constant_layers import constant_reason
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, Rule
 from modelaudit.rules.network_heads import saved_graph
-from modelaudit.rules.training_reach import require_steps
+from modelaudit.rules.training_reach import forgets_squares, require_steps
 from modelaudit.rules.training_results import starts_constant
 from modelaudit.rules.training_steps import adam, compiled_state
 from modelaudit.structs import replace
@@ -143,10 +143,11 @@ def _alike(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if graph is not None and _constant_before(facts.artifact, graph, fed.route):
         return  # said by MA305, MA314, MA406 or MA437
     reach = _fed(facts.artifact, state.moments, fed)
+    when = "At the end of training" if forgets_squares(state) else "In training"
     evidence: dict[str, Json] = {"measured": fed.value, "unit": "as every value", "n": len(kernels)}
     if reach is InputShare.PART:
         yield rule.finding(
-            f"In training, every value that {fed.route} got was {fed.value:.3g}. Other layers that "
+            f"{when}, every value that {fed.route} got was {fed.value:.3g}. Other layers that "
             "take inputs of the model do not show it.",
             route=fed.route,
             evidence=evidence,
@@ -159,7 +160,7 @@ def _alike(rule: Rule, facts: Facts) -> Iterator[Finding]:
     if fed.zeros and reach is InputShare.ALL:
         before = "" if fed.first else ", and no gradient ever reached the layers before it"
         yield rule.finding(
-            f"In training, every value that {fed.route} got was 0{before}: all inputs were the "
+            f"{when}, every value that {fed.route} got was 0{before}: all inputs were the "
             f"same, 0 or scaled to 0.",
             route=fed.route,
             evidence=evidence,
@@ -171,7 +172,7 @@ def _alike(rule: Rule, facts: Facts) -> Iterator[Finding]:
     first = fed.first and reach is InputShare.ALL
     before = "" if first else ", or the layers before it gave one value for all inputs"
     yield rule.finding(
-        f"In training, every value that {fed.route} got was {fed.value:.3g}: all inputs were "
+        f"{when}, every value that {fed.route} got was {fed.value:.3g}: all inputs were "
         f"the same{before}. The gradient of a kernel is that of the bias times the input, "
         "and here the averages of both have one ratio.",
         route=fed.route,

@@ -49,6 +49,8 @@ def told(facts: Facts, prediction: Prediction) -> str:
         f"{first.text}. Expected error{' with compile=False' * compiles}: "
         f"{first.error.rstrip('.')}."
     )
+    for each in prediction.compiling[:1]:
+        text += f" Without compile=False, it fails because {each.text}, too."
     if not others:
         return text
     more = counted(len(others), "other cause", "other causes")

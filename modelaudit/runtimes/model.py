@@ -99,7 +99,8 @@ class Prediction(Struct, frozen=True):
     """The prediction for one runtime and one call; `because` starts with the deciding reason.
 
     `collected` is the runtime whose profile was used; if it is not `runtime` itself, the
-    confidence is lower.
+    confidence is lower. `compiling` are the reasons in the compile settings of a model that fails
+    without them as well.
     """
 
     runtime: str
@@ -108,6 +109,7 @@ class Prediction(Struct, frozen=True):
     because: tuple[Reason, ...] = ()
     confidence: Confidence = Confidence.HIGH
     collected: str = ""
+    compiling: tuple[Reason, ...] = ()
 
     @property
     def conditions(self) -> tuple[Reason, ...]:

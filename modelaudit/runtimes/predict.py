@@ -106,6 +106,12 @@ def predict(
     found = predict_calls(artifact, asked)
     if not artifact.training:
         return found
+    found = tuple(
+        replace(plain, compiling=_compiling(artifact, CheckContext(*each)))
+        if each[1].call is LoadCall.LOAD_MODEL and plain.predicted is LoadOutcome.FAILS
+        else plain
+        for each, plain in zip(asked, found, strict=True)
+    )
     compiling = [
         (profile, replace(request, compile=True))
         for (profile, request), plain in zip(asked, found, strict=True)
@@ -113,6 +119,19 @@ def predict(
     ]
     compiled = predict_calls(artifact, compiling)
     return (*found, *(each for each in compiled if each.predicted is LoadOutcome.FAILS))
+
+
+def _compiling(artifact: Artifact, context: CheckContext) -> tuple[Reason, ...]:
+    """What stops the call in the compile settings."""
+    if artifact.format.is_saved_model:
+        reasons = match_compile.check_saved_model(artifact, context)
+    else:
+        archive = artifact.format is Format.KERAS_ARCHIVE
+        reasons = match_compile.check(artifact, context, archive)
+    try:
+        return tuple(each for each in _bounded(reasons) if each.predicted is LoadOutcome.FAILS)
+    except Exception:  # as above
+        return ()
 
 
 def _calls(artifact: Artifact) -> tuple[LoadCall, ...]:

@@ -262,3 +262,15 @@ def test_squares_of_gradients_fall_to_0_in_a_long_training(steps, ever):
     (found,) = run_rule(rule("MA433"), adam(("a", 0.0, 0.0), ("b", 0.1, 0.1), steps=steps)).findings
     assert ("has ever reached a." in found.detail) is ever
     assert ("or ever." in found.detail) is not ever
+
+
+@pytest.mark.parametrize(
+    ("steps", "said"), [(500, "In training, every"), (90_000, "At the end of training, every")]
+)
+def test_what_a_layer_got_is_known_as_far_back_as_the_averages(steps, said):
+    facts = adam(("kernel", 0.2, 0.8), ("bias", 0.1, 0.2), steps=steps)
+    variables = {name: f"{name}/kernel" for name in ("kernel", "bias")}
+    architecture = examples.model(examples.layer("dense", variables=variables)).architecture
+    artifact = replace(facts.artifact, architecture=architecture)
+    (finding,) = run_rule(rule("MA439"), replace(facts, artifact=artifact)).findings
+    assert finding.detail.startswith(said)

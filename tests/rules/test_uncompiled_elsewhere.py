@@ -194,3 +194,34 @@ def test_without_a_run_the_installed_keras_is_predicted() -> None:
         settings = replace(facts.settings, targets=targets)
         asked = replace(facts, installed=installed, settings=settings)
         assert len(run_rule(rule("MA213"), asked).findings) == told
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("own", [True, False])
+def test_compile_settings_stop_a_model_that_fails_as_well(tmp_path: Path, own: bool) -> None:
+    """Both Kerases meet the loss before the weights of an archive; tf-keras loads it without."""
+    keras, new = pytest.importorskip("tf_keras"), pytest.importorskip("keras")
+    path = tmp_path / "m.keras"
+
+    def square_of(y_true: object, y_pred: object) -> object:
+        return keras.losses.mean_squared_error(y_true, y_pred)
+
+    given = keras.layers.Input((4,))
+    model = keras.Model(given, keras.layers.Dense(3)(given) * 2.0)
+    model.compile("sgd", square_of if own else "mse")
+    model.save(path)
+    keras.models.load_model(path, compile=False)
+    with pytest.raises(TypeError, match="square_of") if own else contextlib.nullcontext():
+        keras.models.load_model(path)
+    with pytest.raises((TypeError, ValueError)):
+        new.models.load_model(path, compile=False)
+    artifact = read(path, Limits())
+    found = predict(artifact, ("tf==2.21.0", "tf-keras==2.21.0"))
+    (refused,) = [each for each in found if each.runtime == "tf==2.21.0"]
+    assert bool(refused.compiling) is own
+    facts = replace(
+        examples.healthy(), artifact=artifact, predictions=found, installed="tf==2.21.0"
+    )
+    (finding,) = run_rule(rule("MA220"), facts).findings
+    assert ("Without compile=False" in finding.detail) is own
+    assert ("the loss is square_of" in finding.detail) is own

@@ -98,3 +98,25 @@ def test_layers_inside_a_class_that_is_not_found_are_compared_too(part: str) -> 
     context = CheckContext(find_profile(TARGETS[0]), LoadRequest(LoadCall.LOAD_MODEL))
     *before, last = check_model(node, context, archive=True)
     assert (len(before), last.code) == (part == "engine", "unknown-argument")
+
+
+@pytest.mark.slow
+def test_an_argument_of_an_initializer_is_refused_in_the_words_of_its_constructor(
+    tmp_path: Path,
+) -> None:
+    """TensorFlow 1.13 to 2.0 saved `dtype` with it; of layers, Keras words the error itself."""
+    import keras
+
+    path = tmp_path / "m.h5"
+    keras.Sequential([keras.layers.Input((4,)), keras.layers.Dense(3)]).save(path)
+    with h5py.File(path, "r+") as file:
+        config = json.loads(file.attrs["model_config"])
+        given = config["config"]["layers"][1]["config"]["kernel_initializer"]["config"]
+        given["dtype"] = "float32"
+        file.attrs["model_config"] = json.dumps(config)
+    (found,) = predict(read(path, Limits()), ("tf==2.21.0",))
+    error = found.because[0].error.removeprefix("TypeError: ")
+    with pytest.raises(TypeError) as raised:
+        keras.models.load_model(path, compile=False)
+    assert "GlorotUniform" in error
+    assert error in str(raised.value)
