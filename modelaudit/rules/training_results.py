@@ -9,13 +9,14 @@ from statistics import median
 from modelaudit.audit_types.kernels import ConstantLayer
 from modelaudit.facts import Kernel, Layer, Tensor, TensorStats
 from modelaudit.findings import Confidence, Finding, Severity
-from modelaudit.layer_classes import Trait, has
+from modelaudit.layer_classes import Trait, classes, has
 from modelaudit.measures.architecture.layer_graph import LayerGraph, layer_graph
 from modelaudit.measures.kernels.initializers import candidates, fans
 from modelaudit.measures.kernels.other_weights import frozen_variables
 from modelaudit.measures.summary import Measurements
 from modelaudit.rules import examples
 from modelaudit.rules.cancelled_biases import normalized_behind
+from modelaudit.rules.fallen_units import fallen, fell_together
 from modelaudit.rules.model import Facts, Family, Need, NotApplicable, NotRelevant, Rule
 from modelaudit.rules.network_heads import activation_of, output_heads, saved_graph
 from modelaudit.rules.stored_values import biases_of
@@ -28,6 +29,7 @@ from modelaudit.thresholds.training import (
     SHRUNK,
 )
 
+_RECURRENT = classes(Trait.RECURRENT) | {"Bidirectional"}  # whose results are from -1 to 1
 _Sized = tuple[Kernel, TensorStats, float]
 _KINDS = frozenset(("dense", "conv", "transpose"))  # depthwise kernels are large in sound models
 NOT_SCALED = " Inputs or targets that are not scaled can need that."
@@ -234,7 +236,12 @@ def _beyond_scale(rule: Rule, facts: Facts) -> Iterator[Finding]:
         # Inputs that are all positive, behind a ReLU, add up the mean of the weights.
         together = abs(stats.mean) * n + stats.std * math.sqrt(n)
         dead = applied == "relu" and 0 < FAR_BELOW.value * together <= -most
-        saturated = applied in {"tanh", "sigmoid"} and spread >= OFF_SCALE.value and number > 0
+        if applied == "relu" and not dead and fell_together(layer, bias, stats.std * math.sqrt(n)):
+            yield fallen(rule, layer, most, stats.std * math.sqrt(n))
+            continue
+        before = (graph.get(each) for call in graph.calls[layer.route] for each in call)
+        later = number > 0 or any(x and x.class_name in _RECURRENT for x in before)
+        saturated = applied in {"tanh", "sigmoid"} and spread >= OFF_SCALE.value and later
         if (dead or saturated) and layer.route not in graph.outputs:
             limit = FAR_BELOW if dead else OFF_SCALE
             times = -most / together if dead else spread

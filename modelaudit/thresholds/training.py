@@ -142,11 +142,26 @@ EXPLODED_MEDIAN = Threshold(
     "152 models of public repositories: 41 at most",
 )
 OFF_SCALE = Threshold(
-    100.0,
+    35.0,
     "times the spread of the sums",
     "spread of the sums of a sigmoid or tanh layer from which it is saturated, for inputs on a "
     "scale of about 1",
-    "a sigmoid or tanh no longer changes beyond 20, so sums that spread by 100 leave 5 of 6 there",
+    "a tanh gives more than 0.99 beyond 2.65 and a sigmoid beyond 4.6, so sums that spread by 35 "
+    "leave 90 to 94 of 100 there",
+)
+BELOW_SUMS = Threshold(
+    1.5,
+    "times the spread of the sums",
+    "distance of biases below 0 from which a ReLU layer seems dead where all are nearly the same",
+    "a normal variable is above 1.5 standard deviations in 7 of 100 cases; units that such a case "
+    "had reached would have moved apart",
+)
+ALIKE = Threshold(
+    0.05,
+    "of their distance from 0",
+    "difference of the biases of a layer up to which they fell together",
+    "biases of 4 made networks that died by one large step differ by 0.4 % to 5 %; biases of units "
+    "that learn spread as much as they move",
 )
 FAR_BELOW = Threshold(
     20.0,

@@ -223,14 +223,20 @@ def units_without_gradient(share):
     return severities("MA433", Facts(artifact, measurements=Measurements()))
 
 
-def stacked(activation, spread, bias):
-    """Severities of MA437 on three layers of 64 inputs; the second has these weights and biases."""
+def stacked(activation, spread, bias, apart=0.0):
+    """Severities of MA437 on three layers of 64 inputs; the second has these weights and biases.
+
+    Biases are up to `apart` below `bias`.
+    """
     layers, tensors, kernels = [], [], []
     for name, std, low in (("first", 0.1, 0.0), ("hidden", spread, bias), ("head", 0.1, 0.0)):
         own = {role: f"{name}/{role}" for role in ("kernel", "bias")}
         config = {"activation": activation if name == "hidden" else "linear"}
         layers.append(examples.layer(name, "Dense", own, config))
-        weights, biases = TensorStats(-1, 1, 0, std, 0, 0), TensorStats(low, low, low, 0, 0, 0)
+        weights, biases = (
+            TensorStats(-1, 1, 0, std, 0, 0),
+            TensorStats(low - apart * (name == "hidden"), low, low, 0, 0, 0),
+        )
         tensors.append(examples.tensor(own["kernel"], (64, 64), weights))
         tensors.append(examples.tensor(own["bias"], (64,), biases))
         kernels.append(Kernel(name, own["kernel"], "dense", "io", 0, (64, 64), own["bias"]))
@@ -241,11 +247,21 @@ def stacked(activation, spread, bias):
 
 @at("training.FAR_BELOW", {19.9: [], 20.1: ["low"], 20.2: ["low"]})
 def distance_of_biases(times):
-    """A spread of 1 gives sums that spread by 8."""
+    """A spread of 1 gives sums that spread by 8; these biases have moved apart."""
+    return stacked("relu", 1.0, -8.0 * times, apart=80.0)
+
+
+@at("training.BELOW_SUMS", {1.49: [], 1.5: ["medium"], 1.51: ["medium"]})
+def biases_that_fell_together(times):
     return stacked("relu", 1.0, -8.0 * times)
 
 
-@at("training.OFF_SCALE", {99.0: [], 100.0: ["low"], 101.0: ["low"]})
+@at("training.ALIKE", {0.0499: ["medium"], 0.0501: [], 0.0502: []})
+def biases_that_moved_apart(share):
+    return stacked("relu", 1.0, -16.0, apart=16.0 * share)
+
+
+@at("training.OFF_SCALE", {34.7: [], 35.0: ["low"], 35.3: ["low"]})
 def spread_of_sums(spread):
     return stacked("tanh", spread / 8, 0.0)
 

@@ -1,0 +1,45 @@
+"""MA437: ReLU layers whose biases fell below 0 together."""
+
+from __future__ import annotations
+
+from modelaudit.facts import Layer, Tensor
+from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.rules.model import Rule
+from modelaudit.thresholds.training import ALIKE, BELOW_SUMS, FEW_UNITS
+
+
+def fell_together(layer: Layer, bias: Tensor | None, reach: float) -> bool:
+    """Whether biases that started at 0 are far below it and nearly the same.
+
+    Units that learn move apart. A step that is far too large takes all of them down by its size.
+    """
+    stats = bias.stats if bias else None
+    said = layer.config.get("bias_initializer", "zeros")
+    drawn = said.get("class_name") if isinstance(said, dict) else said
+    if (
+        stats is None
+        or bias is None
+        or str(drawn).lower() != "zeros"
+        or bias.size < FEW_UNITS.value
+    ):
+        return False
+    apart = stats.maximum - stats.minimum
+    return -stats.maximum >= BELOW_SUMS.value * reach > 0 and apart <= ALIKE.value * -stats.maximum
+
+
+def fallen(rule: Rule, layer: Layer, most: float, reach: float) -> Finding:
+    """What is said of such a layer, whose sums of inputs on a scale of 1 spread by `reach`."""
+    return rule.finding(
+        f"Every bias of {layer.route} fell from 0 to about {most:.3g}, which is {-most / reach:.2g} "
+        "times the spread of its sums for inputs on a scale of 1, as after a step that was far too "
+        "large: its units are probably never above zero.",
+        route=layer.route,
+        title="The units of a ReLU layer fell below 0 together",
+        evidence={
+            "measured": -most / reach,
+            "unit": BELOW_SUMS.unit,
+            "threshold": BELOW_SUMS.value,
+        },
+        severity=Severity.MEDIUM,
+        confidence=Confidence.MEDIUM,
+    )

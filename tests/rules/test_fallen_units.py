@@ -1,0 +1,65 @@
+"""ReLU layers whose biases fell together, saturated layers, and their sound twins."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from modelaudit.rules.catalogue import rule
+from tests.rules.saved import codes, sequential
+
+RULES = [rule("MA437")]
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
+
+
+@pytest.fixture(scope="module")
+def k():
+    import keras
+
+    return keras
+
+
+def test_biases_that_fell_together(k, tmp_path):
+    """As Keras computes them, such units give 0 for inputs on a scale of 1."""
+    rng = np.random.default_rng(0)
+
+    def network(biases, **options):
+        hidden = k.layers.Dense(32, "relu", name="hidden", **options)
+        first, head = k.layers.Dense(16), k.layers.Dense(4, "softmax")
+        model = sequential(k, (16,), first, hidden, head)
+        first.set_weights([np.eye(16), np.zeros(16)])
+        hidden.set_weights([rng.normal(scale=0.25, size=(16, 32)), biases])
+        return model, hidden
+
+    x = rng.normal(size=(200, 16)).astype("float32")
+    fallen = -5.0 + rng.uniform(-0.05, 0.05, size=32)
+    model, hidden = network(fallen)
+    assert float(np.asarray(hidden(x)).max()) == 0
+    assert codes(RULES, model, tmp_path) == [("MA437", "medium")]
+    for biases, options in (
+        (fallen + rng.normal(scale=0.5, size=32), {}),  # moved apart, as those of units that learn
+        (fallen / 20, {}),  # within the reach of the sums
+        (-fallen, {}),
+        (fallen, {"bias_initializer": k.initializers.Constant(-5.0)}),
+        (fallen, {"trainable": False}),
+    ):
+        assert codes(RULES, network(biases, **options)[0], tmp_path) == [], options
+
+
+@pytest.mark.parametrize("activation", ["tanh", "sigmoid"])
+def test_a_saturated_layer_behind_a_recurrent_one(k, tmp_path, activation):
+    """Results of an LSTM are from -1 to 1; inputs of the network can be of any size."""
+    rng = np.random.default_rng(1)
+
+    def network(*before, shape):
+        hidden = k.layers.Dense(16, activation)
+        model = sequential(k, shape, *before, hidden, k.layers.Dense(3, "softmax"))
+        kernel = rng.normal(scale=12.0, size=hidden.kernel.shape)
+        hidden.set_weights([kernel, np.zeros(16)])
+        return model
+
+    low = [("MA437", "low")]
+    assert codes(RULES, network(k.layers.LSTM(16), shape=(5, 3)), tmp_path) == low
+    both = k.layers.Bidirectional(k.layers.GRU(8))
+    assert codes(RULES, network(both, shape=(5, 3)), tmp_path) == low
+    assert codes(RULES, network(shape=(16,)), tmp_path) == []
