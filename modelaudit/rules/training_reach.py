@@ -294,9 +294,14 @@ def _vectors(artifact: Artifact, names: Mapping[str, str]) -> dict[str, Tensor]:
     }
 
 
+def kept_squares(state: OptimizerState) -> float | None:
+    """The share of an average of squares that each step keeps; None if the config is unusual."""
+    key, usual = ("rho", 0.9) if state.name.lower() == "rmsprop" else ("beta_2", 0.999)
+    kept = state.settings.get(key, usual)
+    return kept if isinstance(kept, float) and 0 < kept < 1 else None
+
+
 def forgets_squares(state: OptimizerState) -> bool:
     """Whether there were so many steps that squares of gradients at their start may be 0 by now."""
-    kept = state.settings.get("beta_2", 0.999)
-    if not isinstance(kept, float) or not 0 < kept < 1:
-        return False
-    return (state.steps or 0) * -math.log(kept) > -math.log(_FADED_AWAY)
+    kept = kept_squares(state)
+    return kept is not None and (state.steps or 0) * -math.log(kept) > -math.log(_FADED_AWAY)

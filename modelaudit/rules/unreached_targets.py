@@ -12,6 +12,7 @@ from modelaudit.formats.keras.compiled_losses import CROSS_ENTROPIES, CompiledLo
 from modelaudit.measures.optimizer_state import OptimizerState, optimizer_state
 from modelaudit.rules.model import Facts, Rule
 from modelaudit.rules.network_heads import NetworkHead, weighs
+from modelaudit.rules.training_reach import kept_squares
 from modelaudit.thresholds.training import BEYOND_TARGETS
 
 
@@ -102,8 +103,5 @@ def _times_beyond(artifact: Artifact, head: NetworkHead, loss: CompiledLoss) -> 
 
 def _counted(state: OptimizerState) -> float:
     """The weights of all squares in their average, which add up to less than 1 at the start."""
-    key, usual = ("rho", 0.9) if state.name.lower() == "rmsprop" else ("beta_2", 0.999)
-    decay, steps = state.settings.get(key, usual), state.steps
-    if not isinstance(decay, float) or not 0 < decay < 1 or not steps:
-        return 1.0
-    return float(1 - decay**steps)
+    kept, steps = kept_squares(state), state.steps
+    return float(1 - kept**steps) if kept is not None and steps else 1.0

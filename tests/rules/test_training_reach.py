@@ -26,7 +26,7 @@ from modelaudit.rules.initial_values import left_initial
 from modelaudit.rules.model import Facts
 from modelaudit.rules.training_extent import short
 from modelaudit.rules.training_gradients import _silent_units
-from modelaudit.rules.training_reach import hardly_moved, trained_slightly
+from modelaudit.rules.training_reach import forgets_squares, hardly_moved, trained_slightly
 from modelaudit.rules.training_steps import adam
 from modelaudit.settings import Limits
 from modelaudit.structs import replace
@@ -274,3 +274,16 @@ def test_what_a_layer_got_is_known_as_far_back_as_the_averages(steps, said):
     artifact = replace(facts.artifact, architecture=architecture)
     (finding,) = run_rule(rule("MA439"), replace(facts, artifact=artifact)).findings
     assert finding.detail.startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "kept", "steps"), [("RMSprop", 0.9, 500), ("Adam", 0.999, 50_000)]
+)
+def test_each_optimizer_forgets_squares_at_its_own_pace(optimizer, kept, steps):
+    """The square of 1e-10, as float32 keeps it; a tenth of these steps leaves it."""
+    square = np.float32(1e-20)
+    for _ in range(steps):
+        square *= np.float32(kept)
+    assert square < np.finfo(np.float32).tiny
+    assert forgets_squares(OptimizerState(optimizer, steps))
+    assert not forgets_squares(OptimizerState(optimizer, steps // 10))
