@@ -16,7 +16,7 @@ from modelaudit.formats.io.file_window import FileWindow
 from modelaudit.formats.io.lfs_pointers import pointer_problem, with_pointers
 from modelaudit.formats.other_formats import archive_reason, head, unsupported_reason
 from modelaudit.formats.sniff import second_format, sniff
-from modelaudit.formats.vocabularies import read_vocabularies
+from modelaudit.formats.vocabularies import read_vocabularies, takes_words
 from modelaudit.formats.zip.directory import read_directory
 from modelaudit.settings import Limits
 from modelaudit.structs import replace
@@ -54,7 +54,9 @@ def read(path: Path, limits: Limits) -> Artifact:
     except ReadError as error:
         artifact = _failed(path, DAMAGED.get(form.info.container, form), error, limits)
     artifact = with_pointers(_with_second_format(artifact, path, form, limits))
-    beside = {"labels": read_labels(path, limits), "vocabularies": read_vocabularies(path, limits)}
+    beside = {"labels": read_labels(path, limits)}
+    if takes_words(artifact):
+        beside["vocabularies"] = read_vocabularies(path, limits)
     found = {name: value for name, value in beside.items() if value}
     return replace(artifact, extra={**artifact.extra, **found}) if found else artifact
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from modelaudit.errors import ReadError
-from modelaudit.facts import Json
+from modelaudit.facts import Artifact, Json
 from modelaudit.formats.class_labels import holds_others
 from modelaudit.formats.io.bounded import json_loads, read_bytes
+from modelaudit.layer_classes import Trait, has
 from modelaudit.settings import Limits
 
 _TEXT_FILES = ("vocab.txt", "vocabulary.txt")
@@ -18,6 +19,17 @@ _KEYS = ("config", "word_index", "model", "vocab", "vocabulary", "token_to_id")
 _DEEPEST = 4
 _LONGEST = 200  # characters of a word
 _DISTINCT = 0.9  # a text of sentences or labels repeats its lines
+
+
+def takes_words(artifact: Artifact) -> bool:
+    """Whether the model may have an embedding, whose size a vocabulary can contradict.
+
+    Other models of a directory do not read a file that all of them would read again.
+    """
+    architecture = artifact.architecture
+    return architecture is None or any(
+        has(layer.class_name, Trait.SEQUENCE) for layer in architecture.layers
+    )
 
 
 def read_vocabularies(model: Path, limits: Limits) -> list[Json]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import h5py
 import pytest
 
 from modelaudit.formats.reader import read
@@ -97,4 +98,16 @@ def test_the_own_directory_goes_first(tmp_path):
     files.minimal_h5(tmp_path / "other.h5")
     (only,) = read_vocabularies(inner, Limits())
     assert only == {"file": "vocab.txt", "indices": 3, "shared": True}
-    assert read(tmp_path / "other.h5", Limits()).extra["vocabularies"][0]["indices"] == 3
+    assert "vocabularies" not in read(tmp_path / "other.h5", Limits()).extra
+
+
+@pytest.mark.parametrize(("layer", "reads"), [("Embedding", True), ("Dense", False), ("", True)])
+def test_only_models_that_may_have_an_embedding_read_a_vocabulary(tmp_path, layer, reads):
+    (tmp_path / "vocab.txt").write_text("cat\ndog\nhen")
+    path = files.minimal_h5(tmp_path / "model.h5")
+    with h5py.File(path, "r+") as file:
+        config = file.attrs["model_config"]
+        file.attrs["model_config"] = config.replace('"Dense"', f'"{layer}"')
+        if not layer:  # weights alone
+            del file.attrs["model_config"]
+    assert ("vocabularies" in read(path, Limits()).extra) == reads
