@@ -40,6 +40,8 @@ def _axes(rule: Rule, facts: Facts) -> Iterator[Finding]:
     for layer in images:
         shape = input_shape(layer)
         first = _first_window(graph, layer)
+        if first is None and (each := _of_each_step(graph, layer)) is not None:
+            first, shape = each, each.input_shapes[0]
         if shape is None or first is None:
             continue
         _, *sizes = shape
@@ -143,6 +145,16 @@ def _first_window(graph: LayerGraph, layer: Layer) -> Layer | None:
 
     behind = [*graph.only_takers(layer.route, passes)]
     return behind[-1] if behind and has(behind[-1].class_name, Trait.CONVOLUTION) else None
+
+
+def _of_each_step(graph: LayerGraph, layer: Layer) -> Layer | None:
+    """The convolution that a TimeDistributed applies to each image of an input."""
+    takers = [graph.layer(each) for each in graph.consumers().get(layer.route, ())]
+    around = next((each for each in takers if each.class_name == "TimeDistributed"), None)
+    if around is None or not all(f"{x.route}/".startswith(f"{around.route}/") for x in takers):
+        return None
+    inner = [x for x in takers if has(x.class_name, Trait.CONVOLUTION) and x.input_shapes]
+    return inner[0] if len(inner) == 1 and len(inner[0].input_shapes[0]) in {4, 5} else None
 
 
 def _images(*shape: int) -> Facts:

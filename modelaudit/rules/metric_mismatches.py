@@ -24,6 +24,7 @@ from modelaudit.rules.network_heads import NetworkHead, output_heads, saved_grap
 from modelaudit.rules.training_settings import compile_settings, compiled_example, output_names
 
 _ACCURACIES = frozenset(("accuracy", "acc"))
+_EQUAL = "Accuracy"  # Keras' class of this name; in lower case it stands for what suits the loss
 _NOT_REGRESSION = CROSS_ENTROPIES | HINGES | {"cosine_similarity", "ctc"}
 # Metrics that count answers above a threshold, in lower case, and its argument.
 _COUNTS = {
@@ -127,6 +128,11 @@ def _unsuited(
     scores = head.last == "linear"
     plain = name.replace("_", "").lower()
     exact = plain in _ACCURACIES or plain == "binaryaccuracy"
+    if name == _EQUAL and loss.name in CROSS_ENTROPIES | HINGES:
+        detail = (
+            "it counts values that equal the labels exactly, which probabilities and scores do not"
+        )
+        return detail, Severity.LOW, '"accuracy"'
     number = head.last not in PROBABILITIES and head.units == 1
     if exact and loss.name not in _NOT_REGRESSION and number:
         detail = f"it counts numbers that are equal, but {loss.name} is of distances"

@@ -160,6 +160,17 @@ def test_axes_of_images(keras, tmp_path, shape, options, reported, behind):
     assert found(model, tmp_path) == ([("MA311", "medium")] if reported else [])
 
 
+@pytest.mark.parametrize(("shape", "reported"), [((3, 24, 24), True), ((24, 24, 3), False)])
+@pytest.mark.filterwarnings("ignore")
+def test_axes_of_images_of_each_step(keras, tmp_path, shape, reported):
+    layers = keras.layers
+    each = layers.TimeDistributed(layers.Conv2D(4, 3, padding="same"))
+    pooled = layers.TimeDistributed(layers.GlobalAveragePooling2D())
+    model = sequential(keras, (6, *shape), each, pooled, layers.LSTM(4), layers.Dense(2))
+    said = [code for code in found(model, tmp_path) if code[0] == "MA311"]
+    assert said == ([("MA311", "medium")] if reported else [])
+
+
 @pytest.mark.filterwarnings("ignore")
 def test_layers_that_disagree_on_the_axes(keras, tmp_path):
     layers = keras.layers

@@ -68,6 +68,11 @@ def faults(k):
             {"units": 1, "activation": "softplus"},
             {"metrics": ["accuracy"]},
         ),
+        "exactly a label": (
+            [("MA320", "low")],
+            classes,
+            {"loss": "categorical_crossentropy", "metrics": [k.metrics.Accuracy()]},
+        ),
         "largest number": ([("MA320", "low")], {"units": 3}, {"metrics": ["accuracy"]}),
         "largest share": (
             [("MA320", "low")],
