@@ -120,8 +120,8 @@ RULES = (
         why="A layer runs in training mode (dropout, noise, batch statistics) or draws random "
         "numbers. Unless that is intended, as in a generator, a sampling policy or Monte Carlo "
         "dropout, no single prediction can be trusted.",
-        fix="If the model is meant to sample, waive this finding. Otherwise, look for `training=True` in the saved calls and for random layers, and rebuild the "
-        "model without them. `model.export` of Keras 3 keeps random augmentation layers active: "
+        fix="If the model is meant to sample, waive this finding. Otherwise, look for `training=True` in the saved calls, for random layers and for operations over the "
+        "axis of the batch (`keras.ops.max(x)` without an axis), and rebuild the model without them. `model.export` of Keras 3 keeps random augmentation layers active: "
         "export a call with `training=False` through `keras.export.ExportArchive`.",
         check=_nondeterministic,
         bad=examples_behaviour.noisy,

@@ -229,8 +229,8 @@ class Worker:
             one, *rest = outputs[name]
             if {x.shape for x in rest} - {one.shape} or all(np.array_equal(one, x) for x in rest):
                 raise AdapterError(_WITHOUT_ROWS.format(name, shape))
-        skipped = sorted(set(self._last_names) - set(outputs))
-        joined = {name: np.concatenate(pieces) for name, pieces in outputs.items()}
+        joined = {name: np.concatenate(x) for name, x in outputs.items() if x[0].size}
+        skipped = sorted(set(self._last_names) - set(joined))
         return {"text_outputs": skipped}, joined
 
     def activations(self, request: dict[str, Any], arrays: Arrays) -> Answer:

@@ -59,7 +59,7 @@ def run_reference(
     if isinstance(answered, Observation):
         return ReferenceRun(seen, reason=_why(answered))
     outputs, noise = answered
-    reason = "" if outputs else "the model has no numeric outputs"
+    reason = "" if outputs else "no output of the model has numbers"
     return ReferenceRun(seen, arrays, outputs, noise, reason)
 
 

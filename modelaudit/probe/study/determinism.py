@@ -40,11 +40,11 @@ def run_repeatedly(runner: Runner, artifact: Artifact, few: str = "x") -> Repeat
     """Run the inputs `x`, then `few` repeatedly: again, in small batches, without training flag.
 
     Raises:
-        MeasurementUnavailable: the model has no numeric outputs.
+        MeasurementUnavailable: no output of the model has numbers.
     """
     given = runner.predict()
     if not given:
-        raise MeasurementUnavailable("the model has no numeric outputs")
+        raise MeasurementUnavailable("no output of the model has numbers")
     first = given if few == "x" else runner.predict(few)
     again = runner.predict(few)
     small = min(OTHER_BATCH, runner.batch_size)

@@ -33,6 +33,19 @@ def test_the_row_of_one_sample():
     np.testing.assert_array_equal(found, 2 * x)
 
 
+@pytest.mark.parametrize("width", [0, 3])
+def test_an_output_without_values_is_no_output_of_numbers(width):
+    """As of a decoder that is told to skip as many steps as the sequence has."""
+    worker = Worker(None, None)
+    worker.model = Sliced(lambda batch: batch[:, :width])
+    worker.model.infer = lambda batch: {"y": batch[0][:, :width], "z": batch[0]}
+    worker.kept["x"] = np.ones((5, 4), "float32")
+    request = {"feeds": [{"put": "x"}], "batch_size": 2, "training": False}
+    header, found = worker.predict(request, {})
+    assert header == {"text_outputs": [] if width else ["y"]}
+    assert sorted(found) == ["y", "z"][not width :]
+
+
 @pytest.mark.parametrize(
     ("function", "size"),
     [

@@ -136,7 +136,7 @@ def test_a_model_that_answers_and_cannot_be_measured_is_given_no_other_inputs():
     session = Picky((None, None, 4), lambda shape: True)
     session.function = lambda variables, inputs, training: {}
     assert study(session, ARTIFACT, SETTINGS, None) == Uncallable(
-        "the model has no numeric outputs"
+        "no output of the model has numbers"
     )
     assert {shape[1] for shape in session.tried} == {32}
 
