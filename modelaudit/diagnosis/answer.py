@@ -130,9 +130,9 @@ SENTENCES = {
     ),
     "not-understood": (
         "The model does not recognise these {images}[[ in any tested orientation or scale]]. "
-        "{evidence} Possible reasons are weights in the wrong layer, axes or channels in a "
-        "different order, labels of other classes, and poor training; they cannot be distinguished "
-        "here."
+        "{evidence} Possible reasons are weights in the wrong layer, a channel or column in "
+        "another unit or order[[, other axes]], labels of another meaning, and poor training; they "
+        "cannot be distinguished here."
     ),
     "wrong-weights-upstream": (
         "What reaches '{where}' does not match the statistics that it learned in training. "

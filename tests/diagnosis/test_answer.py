@@ -9,7 +9,7 @@ from modelaudit.audit_types.diagnosis import NextStep
 from modelaudit.cli.commands.explain import screen
 from modelaudit.diagnosis import diagnose
 from modelaudit.diagnosis.advice import ADVICE
-from modelaudit.diagnosis.answer import plain_answer
+from modelaudit.diagnosis.answer import SENTENCES, plain_answer
 from modelaudit.diagnosis.case import Case
 from modelaudit.diagnosis.steps.flip import effect_text
 from modelaudit.measures.architecture.modality_words import WORDS, Modality, in_words
@@ -197,6 +197,9 @@ def test_columns_of_a_table_have_no_crop():
     words = WORDS[Modality.TABLE]
     steps = " ".join(in_words(step.text, words) for step in ADVICE["not-understood"].steps)
     assert "unit of each channel or column" in steps
+    said = in_words(SENTENCES["not-understood"], words)
+    assert "a channel or column in another unit or order, labels of another meaning" in said
+    assert "axes" not in said
     assert "crop" not in steps
 
 
