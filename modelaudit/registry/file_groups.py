@@ -48,7 +48,7 @@ class CheckpointFiles(Struct, frozen=True):
         """That it is the index of a part without its data, which a save left behind; or ""."""
         part = _UNMOVED.fullmatch(directory.name) and _UNMOVED_PART.fullmatch(self.prefix)
         return (
-            "left by a save that was interrupted, without data: the directory can be deleted"
+            "left by a save that was interrupted, without data: nothing can be loaded from it"
             if self.lone and part
             else ""
         )

@@ -9,7 +9,8 @@ SATURATION = Threshold(
     "",
     "distance from its limit within which the output of a sigmoid, tanh or softmax is one value",
     "float32 numbers just below 1 are 2^-24 apart, so that what is nearer than 1.5 of these steps "
-    "is rounded to 1 or to the number before it: sums beyond 16.2 of a sigmoid, 8.5 of a tanh",
+    "is rounded to 1 or to the number before it: sums beyond 16.2 of a sigmoid, 8.5 of a tanh. "
+    "Near 0 a sigmoid still varies, by less than that",
 )
 UNITS_ALIKE = Threshold(
     0.95,

@@ -22,7 +22,7 @@ def met_with_statistics(case: Case) -> float | None:
     if tried is None or output is None or tried.score is UNSET or case.misfit is None:
         return None
     found = scores(output)[0]
-    best = max((*found.values(), output.better.score if output.better else 0.0), default=1.0)
+    best = max((*found.values(), output.better.score if output.better else 0.0))
     least = UNINFORMED.value if output.accuracy else 0.0
     n, z = case.behaviour.inputs.n if case.behaviour else 1, NormalDist().inv_cdf
     # Of the difference of two shares of n inputs, at most.

@@ -299,7 +299,7 @@ def _rows(op: str, inputs: Inputs, _: Attributes) -> Extent:
     return shaped([*nth(inputs, ROWS[op]).numbers, *(inputs[0].shape or ())[1:]])
 
 
-def _rank(_: str, inputs: Inputs, __: Attributes) -> Extent:
+def _lengths(_: str, inputs: Inputs, __: Attributes) -> Extent:
     """The lengths of the axes, as `Shape` returns them."""
     own = inputs[0]
     if not own.exact or own.shape is None:
@@ -329,7 +329,7 @@ _MAKERS: Mapping[str, _Maker] = {
     **dict.fromkeys(BROADCAST, _of_inputs(_broadcast)),
     "StringJoin": _joined_text,
     **dict.fromkeys(_JOINS, lambda op, inputs, _: _concatenated(op, inputs)),
-    "Shape": _rank,
+    "Shape": _lengths,
     **dict.fromkeys(ROWS, _rows),
     **dict.fromkeys(COUNTED, _counted),
     **{op: _of_attributes(make) for op, make in _WITH_ATTRIBUTES.items()},
