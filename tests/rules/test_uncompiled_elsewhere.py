@@ -225,3 +225,28 @@ def test_compile_settings_stop_a_model_that_fails_as_well(tmp_path: Path, own: b
     (finding,) = run_rule(rule("MA220"), facts).findings
     assert ("Without compile=False" in finding.detail) is own
     assert ("the loss is square_of" in finding.detail) is own
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("own", [True, False])
+def test_a_function_of_tensorflow_is_not_asked_of_the_author(tmp_path: Path, own: bool) -> None:
+    """`tf.nn.softmax` is saved as `softmax_v2`; the call that is given loads the model."""
+    keras, tf = pytest.importorskip("keras"), pytest.importorskip("tensorflow")
+
+    def softmax_of_mine(x: object) -> object:
+        return tf.nn.softmax(x)
+
+    used = softmax_of_mine if own else tf.nn.softmax
+    path = tmp_path / "m.h5"
+    layers = [keras.layers.Input((4,)), keras.layers.Dense(3, activation=used)]
+    keras.Sequential(layers).save(path)
+    artifact = read(path, Limits())
+    found = predict(artifact, ("tf==2.21.0",))
+    facts = replace(examples.healthy(), artifact=artifact, predictions=found)
+    (finding,) = run_rule(rule("MA715"), facts).findings
+    assert ("from the author" in finding.fix) is own
+    assert ("import tensorflow as tf" in finding.fix) is not own
+    if not own:
+        call = finding.fix.split("model = ")[1].replace("'m.h5'", "str(path)")
+        loaded = eval(call, {"keras": keras, "tf": tf, "path": path, "str": str})
+        assert loaded.layers[-1].activation is tf.nn.softmax

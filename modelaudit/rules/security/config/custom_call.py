@@ -12,6 +12,9 @@ from modelaudit.runtimes.model import LoadCall, Prediction
 from modelaudit.runtimes.saved_config import passed
 
 _CODE = "Get the code of {names} from the author, read it, and pass it when you load the model.\n\n"
+_OWN = "Pass TensorFlow's function when you load the model.\n\n"
+# Functions of TensorFlow by the names that Keras saves, which are not those that they are called by.
+_OF_TENSORFLOW = {"softmax_v2": "tf.nn.softmax", "log_softmax_v2": "tf.nn.log_softmax"}
 _UNBUILT = (
     "\n\nIf this raises that a layer was never built, the build() of the class around it has to call "
     "that layer's build()."
@@ -34,6 +37,7 @@ def loading_fix(facts: Facts, names: Iterable[str]) -> str:
     classes = [passed(key)["sign"] for key in keys]
     values = ["function" if each == "<lambda>" else each for each in classes]
     plain = all(each.isidentifier() and not keyword.iskeyword(each) for each in values)
+    values = [_OF_TENSORFLOW.get(each, each) for each in values]
     chosen = next((each for each in facts.predictions if _needs_only(each, classes)), None)
     if chosen is None or not plain or not 0 < len(keys) <= _MOST:
         return ""
@@ -42,8 +46,10 @@ def loading_fix(facts: Facts, names: Iterable[str]) -> str:
     if not call:
         return ""
     keras = "tf_keras as keras" if chosen.runtime.startswith("tf-keras") else "keras"
-    lines = [f"import {keras}", *call]
-    code = _CODE.format(names=", ".join(classes)) + "\n".join(f"    {line}" for line in lines)
+    theirs = [each for each in classes if each not in _OF_TENSORFLOW]
+    lines = ["import tensorflow as tf"] * (len(theirs) < len(classes)) + [f"import {keras}", *call]
+    code = _CODE.format(names=", ".join(theirs)) if theirs else _OWN
+    code += "\n".join(f"    {line}" for line in lines)
     return code + _UNBUILT * (facts.artifact.format is Format.KERAS_ARCHIVE)
 
 
