@@ -103,8 +103,8 @@ def _by_output(saved: Json, names: Sequence[str]) -> list[Json]:
 
 def _named_metrics(value: Json, depth: int = 0) -> Iterator[tuple[str, Mapping[str, Json]]]:
     """Name, as `accuracy` or `BinaryAccuracy`, and config of each metric, in nested lists too."""
-    if isinstance(value, str):
-        yield value, {}
+    if isinstance(value, str):  # of which Keras takes "Accuracy" for "accuracy"
+        yield value.lower() if value.lower() in _ACCURACIES else value, {}
     elif isinstance(value, list) and depth < 4:
         for each in value:
             yield from _named_metrics(each, depth + 1)

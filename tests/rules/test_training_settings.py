@@ -73,6 +73,11 @@ def faults(k):
             classes,
             {"loss": "categorical_crossentropy", "metrics": [k.metrics.Accuracy()]},
         ),
+        "a text, which stands for what suits the loss": (
+            [],
+            classes,
+            {"loss": "categorical_crossentropy", "metrics": ["Accuracy"]},
+        ),
         "largest number": ([("MA320", "low")], {"units": 3}, {"metrics": ["accuracy"]}),
         "largest share": (
             [("MA320", "low")],
