@@ -116,10 +116,11 @@ def _positions(rule: Rule, facts: Facts) -> Iterator[Finding]:
     heads = {head.route: head for head in output_heads(graph)}
     if not heads:
         raise NotApplicable("no output is computed by layers whose effect is known")
-    given = {
-        shape[1:-1]
+    given = {  # tokens have no axis for channels
+        positions
         for layer in graph.layers
         if not graph.calls[layer.route] and (shape := input_shape(layer))
+        for positions in (shape[1:-1], shape[1:])
     }
     for route, loss in zip(graph.outputs, losses, strict=True):
         head, shape = heads.get(route), graph.layer(route).output_shape

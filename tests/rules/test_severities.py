@@ -104,8 +104,8 @@ def test_a_sigmoid_of_values_that_are_limited_already(before, limited):
 
 
 def test_answers_for_positions_that_windows_chose():
-    def said(*hidden, answers=(4, 4), given=(16, 16), classes=5):
-        x = replace(layer("InputLayer", name="x"), output_shape=(None, *given, 3))
+    def said(*hidden, answers=(4, 4), given=(16, 16), classes=5, channels=(3,)):
+        x = replace(layer("InputLayer", name="x"), output_shape=(None, *given, *channels))
         head = dense(classes, "softmax", name="head")
         return found("MA327", x, *hidden, replace(head, output_shape=(None, *answers, classes)))
 
@@ -113,6 +113,10 @@ def test_answers_for_positions_that_windows_chose():
     assert names(said(*pooled), "GlobalAveragePooling2D") == "low"
     assert said(*pooled, layer("UpSampling2D"), answers=(16, 16)) == []
     assert said(layer("Conv2D", filters=8), answers=(16, 16)) == []  # a class for each pixel
+    # Tokens have no axis for channels: an answer for each is one for each position of the input.
+    text = (layer("Embedding", input_dim=30, output_dim=8), layer("Conv1D", filters=8))
+    assert said(*text, answers=(16,), given=(16,), channels=()) == []
+    assert names(said(*text, answers=(8,), given=(16,), channels=()), "GlobalAverage") == "low"
     # A decoder gives as many answers as it was made for.
     assert said(layer("Conv1D", filters=8), layer("LSTM"), answers=(4,), given=(16,)) == []
 
