@@ -131,6 +131,7 @@ def trains(graph: Graph) -> bool:
 
 
 VALUE = "VARIABLE_VALUE"
+VARIABLE_KEY_END = f"/.ATTRIBUTES/{VALUE}"  # of the key of a variable in a checkpoint of objects
 """The attribute of an `ObjectNode` that a checkpoint stores a variable's values under."""
 
 

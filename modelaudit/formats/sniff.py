@@ -25,11 +25,12 @@ from modelaudit.formats.saved_model.files import GRAPH_NAMES, SPLIT
 from modelaudit.formats.tar.members import BLOCK
 from modelaudit.formats.tfjs.sniff import HEAD_BYTES, tfjs_format
 from modelaudit.formats.zip.directory import has_end_record, read_directory
+from modelaudit.graphs import VARIABLE_KEY_END
 from modelaudit.settings import Limits
 
 _TABLE_MAGIC = bytes.fromhex("57fb808b247547db")
 _OBJECT_GRAPH = b"_CHECKPOINTABLE_OBJECT_GRAPH"
-_OF_OBJECTS = b"/.ATTRIBUTES/VARIABLE_VALUE"
+_OF_OBJECTS = VARIABLE_KEY_END.encode()
 _FIRST_ELEMENT = re.compile(rb" +0_0")  # of a cache of tf.data: the padded number, the component
 _INDEX_BYTES = 1 << 20
 _V1_SHARD = re.compile(r"-\d{5}-of-\d{5}$")

@@ -7,10 +7,9 @@ from collections.abc import Sequence, Set
 
 from modelaudit.audit_types.kernels import KernelInitialization
 from modelaudit.facts import Artifact, GraphNode, Json, Layer, Shape
-from modelaudit.graphs import VALUE
+from modelaudit.graphs import VALUE, VARIABLE_KEY_END
 from modelaudit.measures.architecture.layer_shapes import input_shape, one_position
 from modelaudit.measures.kernels.batchnorm import (
-    CHECKPOINT_SUFFIX,
     batchnorm_tensors,
 )
 from modelaudit.measures.kernels.other_weights import frozen_variables
@@ -215,7 +214,7 @@ def _referred(artifact: Artifact) -> set[str]:
     weights = {tensor.name for tensor in artifact.tensors if tensor.role == "weight"}
     slots = [tensor.name for tensor in artifact.tensors if tensor.role == "optimizer"]
     return weights & (
-        {key.removesuffix(CHECKPOINT_SUFFIX) for key in keys}
+        {key.removesuffix(VARIABLE_KEY_END) for key in keys}
         or {name.rpartition("/")[0] for name in slots}
     )
 

@@ -8,8 +8,9 @@ from collections.abc import Iterator, Mapping
 
 from modelaudit.facts import Json, Tensor
 from modelaudit.findings import Confidence, Finding, Severity
+from modelaudit.graphs import VARIABLE_KEY_END
 from modelaudit.layer_classes import Trait, has
-from modelaudit.measures.kernels.batchnorm import CHECKPOINT_SUFFIX, variable_names
+from modelaudit.measures.kernels.batchnorm import variable_names
 from modelaudit.rules import examples
 from modelaudit.rules.completeness import weighted_layers
 from modelaudit.rules.grammar import counted
@@ -41,7 +42,7 @@ def _misordered(rule: Rule, facts: Facts) -> Iterator[Finding]:
     exchanged = restore.get("exchanged") if isinstance(restore, dict) else None
     said = variable_names(facts.artifact)
     for key in exchanged if isinstance(exchanged, list) else ():
-        path = str(key).removesuffix(CHECKPOINT_SUFFIX)
+        path = str(key).removesuffix(VARIABLE_KEY_END)
         yield rule.finding(
             f"{said.get(path, 'A variable')} is stored under {path}, which is the path of another "
             "variable.",

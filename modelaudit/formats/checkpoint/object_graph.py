@@ -11,13 +11,11 @@ from modelaudit.facts import Json, ObjectNode, ProblemKind
 from modelaudit.formats.graph.attr_values import dims
 from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
 from modelaudit.formats.graph.tf_dtypes import dtype_name
-from modelaudit.graphs import VALUE
+from modelaudit.graphs import VALUE, VARIABLE_KEY_END
 from modelaudit.structs import replace
 
 GRAPH_KEY = "_CHECKPOINTABLE_OBJECT_GRAPH"
-OF_OBJECTS = "/.ATTRIBUTES/VARIABLE_VALUE"  # end of the key of a variable that an object has
 _ESCAPED = re.compile(r"\.([.S])")
-_VALUE_SUFFIX = f"/.ATTRIBUTES/{VALUE}"
 
 _METRIC_CHILDREN = frozenset(
     {
@@ -38,7 +36,7 @@ _RATE_CHILDREN = frozenset(
 
 def tensor_name(key: str) -> str:
     """Name of a tensor: the checkpoint key, without the suffix of a variable's value."""
-    return key.removesuffix(_VALUE_SUFFIX)
+    return key.removesuffix(VARIABLE_KEY_END)
 
 
 def saved_names(nodes: Iterable[ObjectNode]) -> dict[str, str]:

@@ -26,7 +26,7 @@ from modelaudit.formats.checkpoint.index import (
     legacy_shards,
     part_path,
 )
-from modelaudit.formats.checkpoint.object_graph import GRAPH_KEY, OF_OBJECTS, saved_names
+from modelaudit.formats.checkpoint.object_graph import GRAPH_KEY, saved_names
 from modelaudit.formats.checkpoint.state_file import STATE_FILE, read_state_file, state_mismatch
 from modelaudit.formats.checkpoint.variables import (
     CheckpointVariables,
@@ -43,6 +43,7 @@ from modelaudit.formats.graph.restore_ops import VARIABLES, left_out, restored_v
 from modelaudit.formats.io.bounded import display_path, file_entry, model_digest, read_bytes
 from modelaudit.formats.io.symlinks import is_inside
 from modelaudit.formats.keras.variables.unbound import named_kernels
+from modelaudit.graphs import VARIABLE_KEY_END
 from modelaudit.settings import Limits
 
 
@@ -103,7 +104,7 @@ def read_checkpoint(prefix: Path, limits: Limits) -> Artifact:
         extra["checkpoint_state"] = state.facts()
     # The object graph itself may be in a missing shard, or in another part of an unfinished save.
     keys = variables.bundle.entries if variables.bundle else ()
-    has_objects = any(key == GRAPH_KEY or key.endswith(OF_OBJECTS) for key in keys)
+    has_objects = any(key == GRAPH_KEY or key.endswith(VARIABLE_KEY_END) for key in keys)
     return Artifact(
         root=prefix,
         format=Format.TF2_CHECKPOINT if has_objects else Format.TF1_CHECKPOINT,

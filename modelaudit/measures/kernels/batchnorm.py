@@ -13,6 +13,7 @@ from modelaudit.audit_types.behaviour import BatchNormFit
 from modelaudit.audit_types.kernels import BatchNormState
 from modelaudit.errors import ReadError
 from modelaudit.facts import Artifact, Tensor
+from modelaudit.graphs import VARIABLE_KEY_END
 from modelaudit.thresholds.weights import OFF_SCALE
 
 _ROLES: Mapping[str, str] = {
@@ -24,7 +25,6 @@ _ROLES: Mapping[str, str] = {
     "running_std": "variance",  # Keras 1's name for the variance
 }
 _TINY = 1e-12  # keeps the logarithm of a variance of 0 finite
-CHECKPOINT_SUFFIX = "/.ATTRIBUTES/VARIABLE_VALUE"
 
 
 def inputs_off_scale(fits: Sequence[BatchNormFit], orientation: str) -> bool:
@@ -142,7 +142,7 @@ def variable_names(artifact: Artifact) -> Mapping[str, str]:
     for node in artifact.object_graph:
         said = node.attributes.get("VARIABLE_VALUE", {})
         if said.get("key") and said.get("full_name"):
-            names[said["key"].removesuffix(CHECKPOINT_SUFFIX)] = said["full_name"]
+            names[said["key"].removesuffix(VARIABLE_KEY_END)] = said["full_name"]
     return names
 
 
@@ -168,7 +168,7 @@ def batchnorm_state(tensors: BatchNormTensors) -> BatchNormState:
 
 
 def _split(name: str) -> tuple[str, str | None]:
-    prefix, _, last = name.removesuffix(CHECKPOINT_SUFFIX).rpartition("/")
+    prefix, _, last = name.removesuffix(VARIABLE_KEY_END).rpartition("/")
     return prefix, _ROLES.get(last.removesuffix(":0"))
 
 

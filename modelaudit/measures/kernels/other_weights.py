@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from modelaudit.audit_types.kernels import KernelInitialization
 from modelaudit.facts import Artifact, Json, Kernel, Layer, Tensor
+from modelaudit.graphs import VARIABLE_KEY_END
 from modelaudit.layer_classes import Trait, classes
-from modelaudit.measures.kernels.batchnorm import CHECKPOINT_SUFFIX, variable_names
+from modelaudit.measures.kernels.batchnorm import variable_names
 from modelaudit.measures.kernels.initialization import LayerContext, kernel_initialization
 from modelaudit.measures.kernels.initializers import Distribution, candidates, einsum_candidates
 from modelaudit.measures.kernels.values import load_kernel
@@ -211,7 +212,7 @@ def frozen_variables(artifact: Artifact) -> frozenset[str]:
     trained = {name for graph in artifact.graphs for name in graph.trainable}
     weights = {tensor.name for tensor in artifact.tensors if tensor.role == "weight"}
     return frozenset(
-        node.attributes["VARIABLE_VALUE"]["key"].removesuffix(CHECKPOINT_SUFFIX)
+        node.attributes["VARIABLE_VALUE"]["key"].removesuffix(VARIABLE_KEY_END)
         for i, node in nodes.items()
         if i in frozen and "VARIABLE_VALUE" in node.attributes
     ) | (weights - trained if weights & trained else frozenset())

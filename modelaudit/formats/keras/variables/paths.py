@@ -20,8 +20,7 @@ from modelaudit.formats.keras.variables.slots import (
     variable_aliases,
 )
 from modelaudit.formats.keras.variables.specs import GATES
-
-VALUE_SUFFIX = "/.ATTRIBUTES/VARIABLE_VALUE"
+from modelaudit.graphs import VARIABLE_KEY_END
 
 SPECTRAL = "SpectralNormalization"
 
@@ -36,7 +35,7 @@ def plain_path(path: str) -> str:
     instead of `layers`; Keras 2 has private attributes for sublayers (`_query_dense`), Keras 3
     for some variables (`_kernel`).
     """
-    path = path.removesuffix(VALUE_SUFFIX).replace("\\", "/")
+    path = path.removesuffix(VARIABLE_KEY_END).replace("\\", "/")
     parts = [part for part in path.split("/") if part and part != "_functional"]
     return "/".join(
         "layers" if part == "_layer_checkpoint_dependencies" else part.lstrip("_") or part
