@@ -18,6 +18,10 @@ ONE_POSITION = (
     "It attends to a single position, whose weight is always 1: queries and keys have no effect, and "
     "are not trained."
 )
+QUERIES = (
+    "The values of the same attention were trained, and a restore takes a layer as a whole. Over a "
+    "single position, queries and keys have no effect, and are not trained."
+)
 FEATURES = "The layer is frozen, and no frozen layer was trained: random features."
 NO_STATE = "The optimizer has no state for these values: they were frozen in training."
 BODY = (
@@ -69,6 +73,13 @@ EXPLAINED: Mapping[str, tuple[str, str]] = {
         (
             "Give the layer a sequence, as (batch, positions, features), and train again. If there is "
             "none, a Dense layer does the same."
+        ),
+    ),
+    QUERIES: (
+        "Queries and keys of an attention are at their initial values",
+        (
+            "See how many positions the layer attends to: a single one has the weight 1. Give it a "
+            "sequence, as (batch, positions, features), and train again."
         ),
     ),
     BODY: (

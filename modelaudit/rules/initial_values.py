@@ -34,6 +34,7 @@ from modelaudit.rules.initial_explained import (
     NO_GRADIENT,
     NO_STATE,
     ONE_STEP,
+    QUERIES,
     ROTATION,
     SIBLINGS,
     SLIGHTLY,
@@ -180,7 +181,8 @@ def _left_initial(
     credible = [k for k in matrices if not k.guessed or bounded(k)]
     biases = [k.tests.get("bias_initial") for k in kernels] + [n.affine_initial for n in norms]
     biases_moved = False in biases
-    if not (moved or biases_moved):
+    # A test that rejects a guess by chance does not show that anything was trained.
+    if not (biases_moved or any(each.state != "undecidable" for each in others)):
         return ()
     guessed = any(kernel.guessed for kernel in matrices)
     drawn = {layer_of(k) for k in credible if not guessed or k.weights >= SMALL.value}
@@ -242,7 +244,21 @@ def _other_cause(
     """What else explains a kernel that looks as drawn; empty if nothing does."""
     if among_siblings(artifact, kernel, kernels):
         return SIBLINGS
+    if _queries_alone(kernel, kernels):
+        return QUERIES
     return ROTATION if may_be_rotation(artifact, kernel) else ""
+
+
+def _queries_alone(kernel: KernelInitialization, kernels: Sequence[KernelInitialization]) -> bool:
+    """Whether queries and keys of an attention are as drawn, but its values are not."""
+    layer, _, part = kernel.route.removesuffix("/kernel").rpartition("/")
+    fits = {
+        each.route.removesuffix("/kernel").removeprefix(f"{layer}/"): each.tests.get("fits")
+        for each in kernels
+        if layer and each.route.startswith(f"{layer}/")
+    }
+    drawn = fits.get("query") is True and fits.get("key") is True
+    return part in {"query", "key"} and drawn and fits.get("value") is False
 
 
 def _slightly(

@@ -47,7 +47,11 @@ def one_step(artifact: Artifact, recurrent: str) -> bool | None:
         shapes = [input_shape(layer) for layer in architecture.layers]
         shapes += [_reshaped(layer) for layer in architecture.layers]
     known = [shape for shape in shapes if shape is not None and len(shape) > 1]
-    return any(len(shape) == rank and shape[1] == 1 for shape in known) if known else None
+    if any(len(shape) == rank and shape[1] == 1 for shape in known):
+        return True
+    # In a graph, windows before the layer may leave one step of any input.
+    windows = architecture is None and any(kernel.spatial for kernel in artifact.kernels)
+    return None if windows or not known else False
 
 
 def _batch_first(node: GraphNode) -> Shape | None:
