@@ -21,6 +21,7 @@ difference between three scans and one, with security or without:
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import resource
 import sys
@@ -38,6 +39,7 @@ from modelaudit.formats.hdf5 import contents
 from modelaudit.formats.hdf5.heaps import Heaps
 from modelaudit.formats.io import bounded
 from modelaudit.formats.reader import read
+from modelaudit.registry.worker_pool import COLLECTED
 from modelaudit.rules import kept
 from modelaudit.rules.catalogue import CATALOGUE
 from modelaudit.rules.model import Family
@@ -145,6 +147,7 @@ def main() -> None:
     if len(sys.argv) > 2:
         repeat(sys.argv[1], int(sys.argv[2]))
         return
+    gc.set_threshold(COLLECTED)  # as the workers of a scan do
     pairs = int(sys.argv[1]) if len(sys.argv) > 1 else PAIRS
     print(f"{pairs} pairs of static scans, CPU s{'with':>12} {'without':>8}   security adds")
     share = compare(f"{len(MODELS)} small models", MODELS, pairs)

@@ -38,7 +38,7 @@ MESSAGE_BYTES = 256 << 20  # the facts of the largest models take a few MB; more
 TOO_LONG = "it exceeded the time limit and was stopped (limit read_seconds)"
 TOO_COSTLY = "it took too much processor time for its size and was stopped (limit cpu_seconds)"
 STOP_SECONDS = 2.0  # for a worker to remove partially written files
-_COLLECTED = 20_000  # objects between two searches for cycles, of which an audit makes hardly any
+COLLECTED = 20_000  # objects between two searches for cycles, of which an audit makes hardly any
 
 
 class TaskResult(Struct, frozen=True):
@@ -134,7 +134,7 @@ def _serve(
     status = 0
     _answer.set(answer)
     gc.freeze()  # exempt forked objects from garbage collection, which would copy their memory
-    gc.set_threshold(_COLLECTED)
+    gc.set_threshold(COLLECTED)
     try:
         if memory:
             # Only the soft limit: a runtime that is started from here has its own limits.

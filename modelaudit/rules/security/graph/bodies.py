@@ -66,8 +66,20 @@ class SortedOperations(Struct, frozen=True):
         return self._taken[name]
 
 
-def body_of(nodes: Iterable[GraphNode], inert: frozenset[str]) -> SortedOperations:
-    """The operations of a function, of which these kinds are inert."""
+def body_of(
+    nodes: Iterable[GraphNode], inert: frozenset[str], following: frozenset[str]
+) -> SortedOperations:
+    """The operations of a function, of which these kinds are inert.
+
+    Those of the kinds in `following` are so behind inert ones alone.
+    """
     by_name = {node.name: node for node in nodes}
-    followed = tuple(name for name, node in by_name.items() if node.op not in inert)
-    return SortedOperations(by_name, followed, frozenset(by_name).difference(followed))
+    idle: set[str] = set()
+    for name, node in by_name.items():
+        if node.op in inert or (
+            node.op in following
+            and all(each[:1] == "^" or source_of(each)[0] in idle for each in node.inputs)
+        ):
+            idle.add(name)
+    followed = tuple(name for name in by_name if name not in idle)
+    return SortedOperations(by_name, followed, frozenset(idle))

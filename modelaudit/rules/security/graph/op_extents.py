@@ -261,7 +261,7 @@ def _concatenated(op: str, inputs: Inputs) -> Extent:
 
 def made(op: str, inputs: Inputs, attributes: Attributes) -> Extent:
     """The first output of an operation; unknown for one that is not among those above."""
-    if op in _FOLLOWING and all(each is UNKNOWN for each in inputs):
+    if op in FOLLOWING and all(each is UNKNOWN for each in inputs):
         return UNKNOWN
     found = _made(op, inputs, attributes)
     if found.elements >= MANY:
@@ -339,7 +339,7 @@ _MAKERS: Mapping[str, _Maker] = {
 # Operations about whose first output something is known.
 MAKING = frozenset(_MAKERS) | ATTRIBUTES.keys() | FOLDED | {"Const"}
 # They know nothing where nothing is known of their inputs.
-_FOLLOWING = (SAME - {"AsString"}) | BROADCAST | COUNTED
+FOLLOWING = (SAME - {"AsString"}) | BROADCAST | COUNTED
 
 
 def _made(op: str, inputs: Inputs, attributes: Attributes) -> Extent:

@@ -103,9 +103,10 @@ class CallGraph:
                 continue
             found[root.name] = root.label
             for each in nodes:
-                pending.extend(GraphRoot(name, root.label, True) for name in functions_of(each))
+                if names := functions_of(each):
+                    pending.extend(GraphRoot(name, root.label, True) for name in names)
                 if not root.is_function:
-                    pending.extend(GraphRoot(node_name(ref), root.label) for ref in each.inputs)
+                    pending.extend([GraphRoot(node_name(ref), root.label) for ref in each.inputs])
         return reached
 
 
@@ -123,12 +124,17 @@ def node_name(reference: str) -> str:
     return reference.removeprefix("^").partition(":")[0]
 
 
-def functions_of(node: GraphNode) -> Iterator[str]:
+def functions_of(node: GraphNode) -> Iterable[str]:
     """Names of functions that a node calls; in TF1 a function's name can be the operation."""
     known = known_operations().get(node.op)
     if known is None:
-        yield node.op
-    for key in known.functions if known is not None else tuple(node.attrs):
+        return (node.op, *_named(node, tuple(node.attrs)))
+    return _named(node, known.functions) if known.functions else ()
+
+
+def _named(node: GraphNode, attributes: Iterable[str]) -> Iterator[str]:
+    """Names of functions in attributes."""
+    for key in attributes:
         value = node.attrs.get(key)
         for item in value if isinstance(value, list) else (value,):
             if not isinstance(item, dict):

@@ -36,8 +36,8 @@ from modelaudit.rules.security.graph.extents import (
     width_of,
 )
 from modelaudit.rules.security.graph.loops import Place, rounds_of
-from modelaudit.rules.security.graph.op_extents import made
-from modelaudit.rules.security.graph.products import PER_ROUND, products
+from modelaudit.rules.security.graph.op_extents import FOLLOWING, made
+from modelaudit.rules.security.graph.products import MULTIPLY, PER_ROUND, products
 from modelaudit.rules.security.graph.reachability import functions_of
 from modelaudit.rules.security.graph.shape_ops import either, split
 from modelaudit.structs import replace
@@ -97,11 +97,11 @@ class GraphCost:
             self.bodies = before.bodies
         parts = (graph.nodes, *(each.nodes for each in graph.functions.values()))
         used = {node.op for nodes in parts for node in nodes}
-        # Whatever takes a decompressed text may pass it on. What is known is the same without the
-        # inert ones, but in a ring of operations, which TensorFlow refuses.
-        inflates = "DecodeCompressed" in used
-        inert = (used & inert_operations()) - graph.functions.keys()
-        self.inert = frozenset[str]() if inflates else frozenset(inert)
+        self.inert = self.following = frozenset[str]()
+        # What is known is the same without them, but in a ring, which TensorFlow refuses.
+        if "DecodeCompressed" not in used:  # what takes a decompressed text may pass it on
+            self.inert = (inert_operations() & used).difference(graph.functions)
+            self.following = FOLLOWING.difference(MULTIPLY, graph.functions)
         size = len(graph.nodes) + sum(len(each.nodes) for each in graph.functions.values())
         self.left = _FREE + _PER_NODE * size
 
@@ -130,7 +130,7 @@ class GraphCost:
         """The operations of a function, sorted once for all evaluations."""
         key = (function is self.main, function.name)
         if key not in self.bodies:
-            self.bodies[key] = body_of(function.nodes, self.inert)
+            self.bodies[key] = body_of(function.nodes, self.inert, self.following)
         return self.bodies[key]
 
     def note(

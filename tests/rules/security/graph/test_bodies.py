@@ -75,6 +75,7 @@ def test_the_same_excesses_as_when_all_are_evaluated(
     found = work.GraphCost(graph, 1 << 20, 100).work()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(work, "inert_operations", frozenset)
+        patch.setattr(work, "FOLLOWING", frozenset())
         whole = work.GraphCost(graph, 1 << 20, 100).work()
     assert {each.node.name: each for each in found} == {each.node.name: each for each in whole}
 
