@@ -132,8 +132,9 @@ def _check_names(names: frozenset[str], what: str) -> Check:
     def check(rule: Rule, facts: Facts) -> Iterator[Finding]:
         for reference in (*references(facts.artifact), *named(facts.artifact)):
             last = reference.name.rpartition(".")[2].rpartition(">")[2]
-            ours = reference.root in KERAS | {"", "builtins"} or last in {GET_FILE, UNSAFE}
-            if ours and last in names:
+            if last not in names:
+                continue
+            if reference.root in KERAS | {"", "builtins"} or last in {GET_FILE, UNSAFE}:
                 arguments = _arguments(reference.site)
                 yield _ask(rule, reference, what, {"arguments": arguments} if arguments else None)
 

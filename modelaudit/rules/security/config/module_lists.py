@@ -217,23 +217,24 @@ def imported_module(reference: ObjectReference) -> str:
 
 def suspicious_module(reference: ObjectReference) -> str:
     """Why a module cannot contain parts of a model; empty if it can."""
+    root = reference.root
     if reference.module == "builtins":
         if reference.is_function:
             called = reference.name in _BUILTINS
         else:
             called = reference.name not in _HARMLESS_BUILTINS
         return "a Python builtin" if called else ""
-    if reference.root in STANDARD:
+    if root in STANDARD:
         return "part of Python's standard library"
     if reference.module.endswith(".__main__"):
         return "a program, which runs when it is imported"
     # A module also exposes what it has imported: `os.system` of a package is Python's.
     outer, _, inner = reference.name.rpartition(".")
-    borrowed = outer.partition(".")[0] in STANDARD and reference.root != "tensorflow"
+    borrowed = outer.partition(".")[0] in STANDARD and root != "tensorflow"
     if borrowed and abilities((outer, inner)):
         return "part of Python's standard library, reached through another module"
     dangerous = bool(abilities((reference.name,)))
-    if reference.root in _FOREIGN and (reference.is_called if dangerous else reference.is_function):
+    if root in _FOREIGN and (reference.is_called if dangerous else reference.is_function):
         numeric = _NUMERIC.match(reference.module) and not dangerous
         return "" if numeric else "a function of a general-purpose package"
     return ""

@@ -15,6 +15,7 @@ _VOCABULARIES = classes(Trait.VOCABULARY) | {"IndexLookup"}
 _VOCABULARY_KEYS = ("vocabulary", "idf_weights")
 # Of feature columns and tokenisers; if they are relative, the layer's own code set them.
 _OTHER_KEYS = ("vocabulary", "vocabulary_file", "vocab_file", "merges", "proto")
+_KEYS = frozenset((*_VOCABULARY_KEYS, *_OTHER_KEYS))
 _FEWEST = 10  # of an alphabet
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,20}://|[A-Za-z][A-Za-z0-9+.-]{1,20}:/")
 _BACKSLASHES = re.compile(r"\\(?![/\\])")
@@ -49,7 +50,7 @@ def check_vocabularies(rule: Rule, facts: Facts) -> Iterator[Finding]:
     """Lookup layers that read their vocabulary from a file."""
     for site in config_tree(facts.artifact).sites:
         config = site.value.get("config")
-        if not isinstance(config, dict):
+        if not isinstance(config, dict) or _KEYS.isdisjoint(config):
             continue
         lookup = site.is_a(*_VOCABULARIES)
         for key in _VOCABULARY_KEYS if lookup else _OTHER_KEYS:
@@ -77,6 +78,8 @@ def check_names(rule: Rule, facts: Facts) -> Iterator[Finding]:
         holders = (config, site.value) if site.class_name else ()
         names = [holder.get("name") for holder in holders if isinstance(holder, dict)]
         for name in dict.fromkeys(name for name in names if isinstance(name, str)):
+            if name.isidentifier():  # as most names are: nothing in it separates directories
+                continue
             # Alone, a backslash leads out on Windows at most: `\\mu` is a name in LaTeX.
             local = _BACKSLASHES.sub("", name)
             how = leads_out(name if _WINDOWS.match(name) or ".." in name else local)

@@ -24,6 +24,7 @@ _SIZES = (
 _SHAPES = ("size", "target_shape", "batch_shape", "batch_input_shape", "shape", "output_shape")
 _LENGTHS = ("num_tokens", "num_bins", "n")  # of an axis that the layer makes
 _SIDES = ("height", "width")
+_ELEMENTS = frozenset((*_SHAPES, *_LENGTHS, *_SIDES))
 _GROUPS = re.compile(r"[()\[\]\\]")
 _REPEATS = re.compile(r"\\.|\[(?:\\.|[^\]\\])*+\]|([*+]|\{\d*,\})")
 
@@ -164,6 +165,8 @@ def _unless_own(site: ConfigObject) -> Severity | None:
 
 def _elements(config: Mapping[str, Json]) -> tuple[str, int]:
     """The setting that requests the most elements by itself, and how many."""
+    if _ELEMENTS.isdisjoint(config):
+        return "", 0
     shapes: dict[str, Json] = {key: config[key] for key in _SHAPES if key in config}
     # The number of bins is that of possible values unless these are counted or encoded.
     lengths = [key for key in _LENGTHS if key != "num_bins" or config.get("output_mode") != "int"]

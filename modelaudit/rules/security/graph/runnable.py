@@ -130,10 +130,12 @@ def _unfit(
                 reasons.append("order")
             if not prefix and any(not _has_output(by_name, each) for each in data):
                 reasons.append("output")
-            own = attributes.get("T")
+            # Only attributes that the operation must have are read: reading takes most of the time.
+            own = attributes.get("T") if "T" in operation.needed else None
             if node.op in _BROADCAST and _types_differ(own, data, by_name):
                 reasons.append("types")
-            if _unknown_type(own) or _unknown_type(attributes.get("dtype")):
+            other = attributes.get("dtype") if "dtype" in operation.needed else None
+            if _unknown_type(own) or _unknown_type(other):
                 reasons.append("dtypes")
             unread = lite or (js and node.op.startswith("_Fused"))
             if not unread and not all(map(attributes.__contains__, operation.needed)):
