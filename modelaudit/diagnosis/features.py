@@ -121,12 +121,12 @@ NEED_INPUTS = frozenset(
 # How a step for a cause can end, as a statistic.
 FIRST, LATER, FOLLOWS, SUSPECTED, OPEN, OUT = 4, 3, 2, 1, 0, -1
 ENDED = {
-    FIRST: "found first by the ordered checks",
-    LATER: "found by the ordered checks after another cause",
-    FOLLOWS: "seen by the ordered checks as a consequence of another cause",
-    SUSPECTED: "suspected by the ordered checks, on too few labels",
-    OPEN: "left open by the ordered checks",
-    OUT: "ruled out by the ordered checks",
+    FIRST: "the first cause that the checks found",
+    LATER: "found by its check, after another cause",
+    FOLLOWS: "taken by its check for a consequence of another cause",
+    SUSPECTED: "suspected by its check, on too few labels",
+    OPEN: "left open by its check",
+    OUT: "ruled out by its check",
 }
 STEP = "step:"
 # Statistics that say something else of built-in inputs, which mean nothing to the model.

@@ -227,7 +227,7 @@ def _restoration(case: Case, first: Cause) -> tuple[str, str]:
         return OPEN, f"{first.evidence[0].text} The file does not show whether it was saved so."
     if not case.facts.artifact.tensors:
         return OPEN, "The file contains no weights to compare."
-    said = ["The stored weights are intact."]
+    said = ["No stored weight is missing or damaged."]
     proof, tested = case.facts.restore, len(case.kernels)
     if proof is not None and not proof.faithful:
         changed = (*(each.tensor for each in proof.differing), *proof.missing, *proof.unexpected)

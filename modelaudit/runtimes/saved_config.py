@@ -17,7 +17,7 @@ from modelaudit.terminal_text import first_of
 Config = Mapping[str, Json]
 FUNCTION = "function"
 _SHOWN = 20  # names in a reason
-_LONGEST = 60  # characters of a value in an error
+_LONGEST = 60  # characters of a name or value in an error
 UPGRADE = "use the version that saved it, or a newer one of the same Keras generation (2 or 3)"
 # Arguments added in later versions, and the value at which a layer behaves as before.
 ADDED: Config = {
@@ -113,21 +113,22 @@ def unknown_arguments(
 
 def _not_accepted(name: str, kind: str, extra: Mapping[str, Json], keras3: bool) -> str:
     """The error about arguments that a class does not accept; Python's for what is no layer."""
-    first = next(iter(extra))
+    keys = [key[:_LONGEST] for key in islice(extra, _SHOWN)]
     if kind != "layers":
-        return f"TypeError: {name}.__init__() got an unexpected keyword argument '{first}'"
+        return f"TypeError: {name}.__init__() got an unexpected keyword argument '{keys[0]}'"
     if keras3:
         # Recurrent layers have their own `from_config`, which changes no error.
         error = "ValueError" if has(name, Trait.RECURRENT) else "TypeError"
-        plain = (
-            f"{key!r}: {'…' if isinstance(value, (dict, list)) else repr(value)[:_LONGEST]}"
-            for key, value in islice(extra.items(), _SHOWN)
+        shown = (
+            "…" if isinstance(value, (dict, list)) else repr(value)[:_LONGEST]
+            for value in extra.values()
         )
-        listed = ", ".join(plain) + ", …" * (len(extra) > _SHOWN)
-        return f"{error}: Unrecognized keyword arguments passed to {name}: {{{listed}}}"
+        listed = ", ".join(f"{key!r}: {value}" for key, value in zip(keys, shown, strict=False))
+        more = ", …" * (len(extra) > _SHOWN)
+        return f"{error}: Unrecognized keyword arguments passed to {name}: {{{listed}{more}}}"
     if name == "InputLayer":
-        return f"TypeError: Unrecognized keyword arguments: {[*extra][:_SHOWN]}"
-    return f"TypeError: ('Keyword argument not understood:', '{first}')"
+        return f"TypeError: Unrecognized keyword arguments: {keys}"
+    return f"TypeError: ('Keyword argument not understood:', '{keys[0]}')"
 
 
 def _without(extra: list[str], config: Config, context: CheckContext) -> str:
