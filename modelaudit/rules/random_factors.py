@@ -9,7 +9,7 @@ from modelaudit.audit_types.values import number
 from modelaudit.facts import Json, Layer
 from modelaudit.findings import Severity
 
-_FULL_TURN = 360.0
+_FULL_TURN = 360  # degrees
 # Layers whose factors are shares: of the image's height or width, or of the range of its values.
 _SHARES = {
     "RandomTranslation": ("height_factor", "width_factor"),
