@@ -29,6 +29,8 @@ _CHANNELWISE = {"Flatten", "InputLayer"} | classes(
     | Trait.RESIZING
 )
 
+_MOST_CHANNELS = 1 << 12  # of an input, whose size is what a config says
+
 
 class _UnknownPermutation(Struct, frozen=True):
     """Why the permutation is unknown from here on."""
@@ -133,6 +135,8 @@ class PermutationFlow:
         channels = shape[1] if self._channels_first else shape[-1]
         if not channels:
             return _UnknownPermutation(f"{layer.route} has an undefined number of channels")
+        if channels > _MOST_CHANNELS:
+            return _UnknownPermutation(f"{layer.route} has {channels:,} channels")
         return np.arange(channels)
 
 

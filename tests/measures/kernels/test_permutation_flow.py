@@ -51,6 +51,14 @@ def test_permutations_are_propagated_through_a_chain() -> None:
     assert twins_of(layers, unrelated)["b"] < 0.9
 
 
+def test_no_array_is_made_of_channels_that_only_a_config_says() -> None:
+    kernels = {"a": square(closed_kernel(RNG, E3, involution(RNG, 8)))}
+    for channels in (1 << 40, (1 << 12) + 1):
+        vast = layer("in", "InputLayer", output_shape=(None, 16, 16, channels))
+        found = twins_of(chain(vast, conv("a")), kernels)
+        assert f"{channels:,} channels" in str(found), found
+
+
 def test_one_by_one_kernels_permute_and_dense_grids_match() -> None:
     p1, p2, p3 = involution(RNG, 8), involution(RNG, 6), involution(RNG, 10)
     mixed = RNG.normal(size=(8, 6))
