@@ -6,7 +6,7 @@ import math
 
 from msgspec import UNSET
 
-from modelaudit.audit_types.behaviour import BatchNormFit
+from modelaudit.audit_types.behaviour import BatchNormFit, OutputBehaviour
 from modelaudit.audit_types.diagnosis import Evidence
 from modelaudit.diagnosis.case import Case, capacity, r2_in_words, scores
 from modelaudit.diagnosis.model import CauseExcluded, CauseFound, CauseUnknown, StepResult
@@ -68,15 +68,14 @@ def unconverged_statistics(case: Case) -> StepResult:
     output = output_called(case, tried.output)
     restored = met_with_statistics(case)
     if output and restored is not None:
-        shown = "{:.0%}".format if output.accuracy else r2_in_words
-        found, measure = scores(output)
+        said, given = _on_labels(output, restored)
         text = (
             f"With all batch statistics recomputed on your {case.words.many} in a copy of the "
-            f"model, the {measure} on your labels is {shown(restored)}, {shown(found['e'])} as "
-            "given, and no other form of the inputs does as well: the statistics are those of "
-            f"other {case.words.many}, or these {case.words.many} are unlike all that were tried."
+            f"model, {said}, and no other form of the inputs does as well: the statistics are "
+            f"those of other {case.words.many}, or these {case.words.many} are unlike all that "
+            "were tried."
         )
-        evidence = Evidence(text, "", restored, found["e"], seen.inputs.n)
+        evidence = Evidence(text, "", restored, given, seen.inputs.n)
         return CauseFound((evidence, *_one_refitted(case, repaired=True)))
     room = capacity(output) if output else 0.0
     if not room:
@@ -131,6 +130,14 @@ def _one_refitted(case: Case, *, repaired: bool = False) -> tuple[Evidence, ...]
     return (Evidence(f"{text}.", "", one.after, one.before, seen.inputs.n),)
 
 
+def _on_labels(output: OutputBehaviour, score: float) -> tuple[str, float]:
+    """What labels say of a changed copy of the model beside the score as given, and that score."""
+    shown = "{:.0%}".format if output.accuracy else r2_in_words
+    found, measure = scores(output)
+    given = found["e"]
+    return f"the {measure} on your labels is {shown(score)}, {shown(given)} as given", given
+
+
 def _exchanged(case: Case) -> CauseFound | None:
     """Two layers that hold each other's weights: with these exchanged, labels are met."""
     seen = case.behaviour
@@ -140,14 +147,12 @@ def _exchanged(case: Case) -> CauseFound | None:
         return None
     if tried.responsible is not True:
         return None
-    shown = "{:.0%}".format if output.accuracy else r2_in_words
-    found, measure = scores(output)
+    said, given = _on_labels(output, tried.score)
     text = (
         f"With the weights of {tried.layer!r} and {tried.other!r} exchanged in a copy of the "
-        f"model, the {measure} on your labels is {shown(tried.score)}, {shown(found['e'])} as "
-        "given."
+        f"model, {said}."
     )
-    evidence = Evidence(text, "", tried.score, found["e"], seen.inputs.n)
+    evidence = Evidence(text, "", tried.score, given, seen.inputs.n)
     names = (str(tried.layer), str(tried.other))
     return CauseFound((evidence,), where=" and ".join(names), layers=names, proven=True)
 
