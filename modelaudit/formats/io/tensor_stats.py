@@ -223,7 +223,7 @@ class _RunningStats:
 
     def _add_block(self, values: NDArray[np.generic]) -> None:
         size = values.size
-        zeros = size - int(np.count_nonzero(values))
+        zeros = int(np.count_nonzero(np.equal(values, 0)))  # of bools, it is several times as fast
         self.zeros += zeros
         self.runs.add(values, zeros)
         wide = values.astype(np.float64)
