@@ -15,6 +15,7 @@ from modelaudit.formats.io.bounded import display_path, file_entry, model_digest
 from modelaudit.formats.io.file_window import FileWindow
 from modelaudit.formats.io.lfs_pointers import pointer_problem, with_pointers
 from modelaudit.formats.other_formats import archive_reason, head, unsupported_reason
+from modelaudit.formats.pickle_names import PICKLE_BYTES, pickle_names
 from modelaudit.formats.sniff import second_format, sniff
 from modelaudit.formats.vocabularies import read_vocabularies, takes_words
 from modelaudit.formats.zip.directory import read_directory
@@ -150,8 +151,9 @@ def _saved_model(path: Path, limits: Limits) -> Artifact:
 
     if path.is_dir():
         return read_saved_model(path, limits)
-    reason = "is a SavedModel graph; loaders need it in a directory, named saved_model.pb"
-    raise ReadError(ProblemKind.SUFFIX_MISMATCH, path.name, reason)
+    from modelaudit.formats.saved_model.misnamed_graph import misnamed_graph
+
+    return _bare(path, Format.CORRUPT_SAVEDMODEL, misnamed_graph(path, limits), limits)
 
 
 def _session_bundle(path: Path, limits: Limits) -> Artifact:
@@ -222,9 +224,10 @@ def _no_model(form: Format, kind: ProblemKind, detail: str) -> Callable[[Path, L
         problem = Problem(kind, display_path(path, path), detail)
         head = _head(path)[:HEAD_BYTES] if form is Format.UNKNOWN and path.is_file() else b""
         if is_pickle(head):
+            said = pickle_names(FileWindow.of_file(path).head(PICKLE_BYTES))
             evidence: dict[str, Json] = {"program": "a pickle", "head": head.hex()}
-            said = "is a Python pickle, not a model"
-            problem = replace(problem, detail=said, evidence=evidence)
+            evidence |= {"names": [*said.names], "whole": said.whole}
+            problem = replace(problem, detail="is a Python pickle", evidence=evidence)
         return _bare(path, form, problem, limits)
 
     return reader

@@ -94,7 +94,7 @@ DAMAGES = (
         "A file that the model needs is missing",
         "Every file that the model needs is present",
         "Without it the model cannot be loaded, or is loaded with randomly initialised weights.",
-        "Copy the whole model, not single files. For a SavedModel, copy the whole directory.",
+        "Save or export the model again, or copy it again with all of its files.",
         kind=ProblemKind.MISSING_FILE,
     ),
     Damage(
@@ -159,11 +159,11 @@ DAMAGES = (
         "MA117",
         "suffix-mismatch",
         Severity.MEDIUM,
-        "The file's suffix does not match its format",
-        "The file's suffix matches its format",
+        "The file's name does not match its format",
+        "The file's name matches its format",
         "Keras 3 selects the reader by the suffix: it reports 'file not found', 'not a zip' or "
         "'file format not supported' for a model that is intact.",
-        "Rename the file to the suffix of its actual format, which this report names.",
+        "Give the file the suffix of its format.",
         kind=ProblemKind.SUFFIX_MISMATCH,
     ),
     Damage(

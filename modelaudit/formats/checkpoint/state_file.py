@@ -11,6 +11,7 @@ from msgspec import Struct
 from modelaudit.errors import ReadError
 from modelaudit.facts import Json, Problem, ProblemKind
 from modelaudit.formats.checkpoint.index import index_path, is_nameless
+from modelaudit.formats.checkpoint.state_fields import HISTORY, LATEST
 from modelaudit.formats.graph.parse import parse_text
 from modelaudit.formats.graph.protos import saved_messages_pb2 as pb
 from modelaudit.formats.io.bounded import display_path, read_bytes
@@ -50,17 +51,16 @@ def read_state_file(
         return None, [Problem(ProblemKind(error.kind), file, error.reason)]
     state = StateFile(message.model_checkpoint_path, tuple(message.all_model_checkpoint_paths))
     own = {str(directory.absolute()), str(directory.resolve())}
-    unsafe = dict.fromkeys(name for name in (state.latest, *state.all) if _leads_out(name, own))
-    problems = [
-        Problem(
-            ProblemKind.UNSAFE_PATH,
-            file,
-            f"refers to a checkpoint outside its directory: {name!r}",
-            evidence={"path": name},
-        )
-        for name in unsafe
-    ]
-    return state, problems
+    fields = {LATEST: (state.latest,), HISTORY: state.all}
+    outside = {key: [n for n in names if _leads_out(n, own)] for key, names in fields.items()}
+    paths = [*dict.fromkeys(name for names in outside.values() for name in names)]
+    if not paths:
+        return state, []
+    more = f", and {len(paths) - 1} more" if len(paths) > 1 else ""
+    detail = f"names a checkpoint outside its directory: {paths[0]!r}{more}"
+    evidence: dict[str, Json] = {"path": paths[0]}
+    evidence |= {key: [*dict.fromkeys(names)] for key, names in outside.items() if names}
+    return state, [Problem(ProblemKind.UNSAFE_PATH, file, detail, evidence=evidence)]
 
 
 def state_mismatch(state: StateFile, prefix: Path, root: Path) -> Problem | None:

@@ -23,12 +23,16 @@ class RegisteredOperation(Struct, frozen=True):
         functions: names of its attributes that hold a function or a list of functions.
         inputs, outputs: how many it has; None where an attribute says how many.
         needed: names of all attributes that have no default.
+        references: its inputs that have to be references to variables, as those of `Assign`.
+        gives: its outputs that are references; None where all may be.
     """
 
     functions: tuple[str, ...] = ()
     inputs: int | None = None
     outputs: int | None = None
     needed: tuple[str, ...] = ()
+    references: tuple[int, ...] = ()
+    gives: tuple[int, ...] | None = ()
 
 
 @cache
@@ -39,15 +43,23 @@ def known_operations() -> Mapping[str, RegisteredOperation]:
     """
     text = _LIST.read_text(encoding="utf-8")
     operations: dict[str, RegisteredOperation] = {}
-    for line in text.splitlines():
-        if line and not line.startswith("#"):
+    for entry in text.splitlines():
+        if entry and not entry.startswith("#"):
+            line, _, references = entry.partition(" &")
+            taken, _, given = references.partition(":")
             before, _, others = line.partition(" ;")
             name, counts, *functions = before.split(" ")
             names = tuple(function.rstrip("*") for function in functions)
             needed = (*names, *others.split())
             inputs, outputs = map(_number, counts.split(":"))
-            operations[name] = RegisteredOperation(names, inputs, outputs, needed)
+            operations[name] = RegisteredOperation(
+                *(names, inputs, outputs, needed), _indices(taken) or (), _indices(given)
+            )
     return operations
+
+
+def _indices(text: str) -> tuple[int, ...] | None:
+    return None if "*" in text else tuple(map(int, text.split()))
 
 
 def _number(text: str) -> int | None:

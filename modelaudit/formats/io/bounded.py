@@ -19,6 +19,7 @@ import numpy as np
 
 from modelaudit.errors import LimitExceeded, ReadError
 from modelaudit.facts import FileEntry, Json, ProblemKind
+from modelaudit.file_formats import MODEL_SUFFIXES
 from modelaudit.formats.io.density import CONTAINERS, ELEMENTS
 from modelaudit.settings import Limits
 
@@ -29,6 +30,7 @@ BEFORE_JSON = b" \t\r\n\0\xff\xfe\xef\xbb\xbf"
 # linear on unterminated strings full of escaped quotes.
 _JSON_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 
+_SUFFIXES = MODEL_SUFFIXES | {".bin", ".model", ".weights", ".zip"}
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _MOST_DIGITS = 1000
 
@@ -55,6 +57,17 @@ def display_path(path: Path, root: Path) -> str:
 def printable(name: str) -> str:
     """A name of a file; bytes that are not valid UTF-8 become backslash escapes."""
     return name if name.isascii() else os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+def free_name(path: Path, suffix: str) -> str:
+    """A name for the file with another suffix, which no other file beside it has."""
+    name = printable(path.name)
+    stem = name.removesuffix(path.suffix) if path.suffix.lower() in _SUFFIXES else name
+    more = (f"{stem}-{count}{suffix}" for count in range(2, 100))
+    for each in (stem + suffix, *more):
+        if not (path.parent / each).exists():
+            return each
+    return ""
 
 
 def files_below(directory: Path, most: float = math.inf) -> Iterator[Path]:

@@ -20,7 +20,12 @@ from modelaudit.facts import (
 from modelaudit.formats.executables import HEAD_BYTES, executable_kind
 from modelaudit.formats.hdf5.contents import Hdf5Contents, read_contents
 from modelaudit.formats.hdf5.keras_layout import V3
-from modelaudit.formats.io.bounded import display_path, file_entry, model_digest
+from modelaudit.formats.io.bounded import (
+    display_path,
+    file_entry,
+    free_name,
+    model_digest,
+)
 from modelaudit.formats.io.file_window import FileWindow
 from modelaudit.formats.keras.common import (
     ReadNotes,
@@ -95,14 +100,19 @@ class _ArchiveReader:
         config = self._json(CONFIG)
         if config is None and any(each.value is None for each in self.notes.documents):
             self._problem(ProblemKind.CONFIG_INVALID, "", f"its {CONFIG} is null, not a config")
-        metadata = mapping_of(self._json(METADATA)) or {}
+        if METADATA not in self.names:  # no version of Keras reads it
+            remark = f"has no {METADATA}, so the version of Keras that saved it is not known"
+            self._problem(ProblemKind.OTHER, METADATA, remark)
+        metadata = mapping_of(self._json(METADATA) if METADATA in self.names else None) or {}
         contents = self._weights()
         self._check_the_rest()
         suffix = self.path.suffix
         if suffix != ".keras" and self.path.is_file():
             its = f"its suffix is {suffix}" if suffix else "it has no suffix"
             detail = f"is a .keras archive, but {its}; Keras loads it only as .keras"
-            self._problem(ProblemKind.SUFFIX_MISMATCH, "", detail)
+            evidence: dict[str, Json] = {"rename": free_name(self.path, ".keras")}
+            problem = Problem(ProblemKind.SUFFIX_MISMATCH, self.file, detail, "", evidence)
+            self.notes.problems.append(problem)
         architecture = architecture_of(config, self._label(CONFIG), "", self.limits, self.notes)
         training = mapping_of(config.get("compile_config")) if isinstance(config, dict) else None
         extra: dict[str, Json] = {

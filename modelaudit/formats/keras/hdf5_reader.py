@@ -6,8 +6,13 @@ from pathlib import Path
 
 from modelaudit.facts import Artifact, Format, Json, Problem, ProblemKind, Provenance
 from modelaudit.formats.hdf5.contents import read_contents
-from modelaudit.formats.hdf5.keras_layout import FORMATS, OTHER
-from modelaudit.formats.io.bounded import display_path, file_entry, model_digest
+from modelaudit.formats.hdf5.keras_layout import FORMATS, OTHER, V3
+from modelaudit.formats.io.bounded import (
+    display_path,
+    file_entry,
+    free_name,
+    model_digest,
+)
 from modelaudit.formats.io.file_window import FileWindow
 from modelaudit.formats.keras.common import (
     ReadNotes,
@@ -43,7 +48,9 @@ def read_hdf5(path: Path, limits: Limits) -> Artifact:
     if contents.layout != OTHER and path.suffix not in SUFFIXES:
         its = f"its suffix is {path.suffix}" if path.suffix else "it has no suffix"
         detail = f"is an HDF5 file, but {its}; Keras 3 knows HDF5 only by {' or '.join(SUFFIXES)}"
-        notes.problems.append(Problem(ProblemKind.SUFFIX_MISMATCH, file, detail))
+        wanted = ".weights.h5" if contents.layout == V3 else ".h5"
+        evidence: dict[str, Json] = {"rename": free_name(path, wanted)}
+        notes.problems.append(Problem(ProblemKind.SUFFIX_MISMATCH, file, detail, "", evidence))
     if contents.layout == OTHER:
         detail = "HDF5 file without a Keras model or Keras weights"
         notes.problems.append(Problem(ProblemKind.UNSUPPORTED, file, detail))

@@ -152,7 +152,10 @@ def test_state_file_with_a_path_outside(tmp_path, path):
     (tmp_path / "checkpoint").write_text(f'model_checkpoint_path: "{escaped}"')
     artifact = read_checkpoint(tmp_path / "m", LIMITS)
     (problem,) = artifact.problems
-    assert (problem.kind, problem.evidence) == ("unsafe-path", {"path": path})
+    assert (problem.kind, problem.evidence) == (
+        "unsafe-path",
+        {"path": path, "model_checkpoint_path": [path]},
+    )
 
 
 @pytest.mark.parametrize(("path", "kinds"), [("m", []), ("x/../m", ["unsafe-path"])])

@@ -159,11 +159,19 @@ def test_bytes_outside_the_archive(tmp_path, where):
 
 
 def test_missing_parts(tmp_path):
-    for name in members():
+    for name in members().keys() - {"metadata.json"}:
         parts = {key: value for key, value in members().items() if key != name}
         artifact = read_keras_archive(write(tmp_path / "m.keras", parts), LIMITS)
         assert ("missing-file", name) in kinds(artifact)
         assert not artifact.complete
+
+
+def test_metadata_are_not_needed(tmp_path):
+    """No version of Keras reads them when it loads an archive."""
+    parts = {key: value for key, value in members().items() if key != "metadata.json"}
+    artifact = read_keras_archive(write(tmp_path / "m.keras", parts), LIMITS)
+    assert kinds(artifact) == {("other", "metadata.json")}
+    assert artifact.complete
 
 
 def test_sharded_weights(tmp_path):

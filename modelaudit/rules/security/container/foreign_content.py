@@ -13,6 +13,7 @@ from modelaudit.rules.grouped import LISTED
 from modelaudit.rules.model import Facts, Family, Need, Rule
 from modelaudit.rules.problem_findings import describe
 from modelaudit.rules.program_files import executable_severity, head_of
+from modelaudit.rules.security.container.pickles import instead
 from modelaudit.structs import replace
 
 
@@ -22,7 +23,7 @@ def check_programs(rule: Rule, facts: Facts) -> Iterator[Finding]:
     seen = {entry.path for entry in files if not entry.size}  # empty: their names say nothing
     beside: dict[str, str] = {}
     if facts.artifact.format is Format.UNKNOWN:
-        yield from (_instead(rule, each) for each in facts.artifact.problems if _is_program(each))
+        yield from (instead(rule, each) for each in facts.artifact.problems if _is_program(each))
         return
     for problem in facts.artifact.problems:
         data = "hdf5" in problem.evidence
@@ -52,22 +53,6 @@ def check_programs(rule: Rule, facts: Facts) -> Iterator[Finding]:
 
 def _is_program(problem: Problem) -> bool:
     return problem.kind is ProblemKind.UNSUPPORTED and "program" in problem.evidence
-
-
-def _instead(rule: Rule, problem: Problem) -> Finding:
-    """A pickle with the name of a model. What it names was not read, and most are plain data."""
-    return rule.finding(
-        f"{problem.file} {problem.detail}. Keras and TensorFlow cannot load it. Opening it with "
-        "pickle, joblib or dill runs whatever code it may name; its content was not read.",
-        title="A pickle has the name of a model",
-        file=problem.file,
-        evidence=problem.evidence,
-        key="instead",
-        severity=Severity.MEDIUM,
-        confidence=Confidence.HIGH,
-        fix="Do not open it unless you know who wrote it. Save a Keras model with "
-        '`model.save("model.keras")`, and give pickles of other objects the suffix `.pkl`.',
-    )
 
 
 def _beside(rule: Rule, beside: dict[str, str]) -> Finding:

@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterator
 
 from modelaudit.facts import Json, Problem
 from modelaudit.findings import Finding, Severity
+from modelaudit.formats.checkpoint.state_fields import HISTORY, LATEST
 from modelaudit.rules.examples import healthy, layer, model
+from modelaudit.rules.file_advice import of_state_file
 from modelaudit.rules.model import Check, Facts, Family, Need, Rule, rules_of
 from modelaudit.rules.problem_findings import describe
 from modelaudit.rules.security.container.threats import THREATS, Threat
@@ -26,8 +28,10 @@ def _check(threat: Threat) -> Check:
         for problem in facts.artifact.problems:
             if covers(threat, problem):
                 finding = describe(rule, problem)
-                if threat.key == "path" and not _climbs(problem):
-                    finding = replace(finding, severity=Severity.MEDIUM)
+                if threat.key == "path":
+                    finding = of_state_file(finding, problem)
+                    if not _climbs(problem):
+                        finding = replace(finding, severity=Severity.MEDIUM)
                 if threat.key == "tflite" and _left(problem):
                     finding = replace(finding, severity=Severity.INFO)
                 yield finding
@@ -45,7 +49,13 @@ def _left(problem: Problem) -> bool:
 
 def _climbs(problem: Problem) -> bool:
     """Whether a state file's path is more than absolute, which TF1 wrote routinely."""
-    path = str(problem.evidence.get("path")).replace("\\", "/")
+    names = (problem.evidence.get(key) for key in (LATEST, HISTORY))
+    listed = [path for each in names if isinstance(each, list) for path in each]
+    return any(_leads_up(str(path)) for path in listed or [problem.evidence.get("path")])
+
+
+def _leads_up(path: str) -> bool:
+    path = path.replace("\\", "/")
     elsewhere = path.startswith("//") or "://" in path  # another machine
     return elsewhere or ".." in path.split("/") or "\0" in path
 

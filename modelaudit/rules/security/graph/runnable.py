@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from modelaudit.facts import Artifact, Format, Graph, GraphNode, Json
 from modelaudit.findings import Confidence, Finding, Severity
-from modelaudit.formats.graph.op_registry import known_operations
+from modelaudit.formats.graph.op_registry import RegisteredOperation, known_operations
 from modelaudit.formats.keras.builtin_layers import words
 from modelaudit.rules.model import Facts, Family, Need, Rule
 from modelaudit.rules.security.graph.examples import graph_with, harmless
@@ -40,6 +40,7 @@ def check(rule: Rule, facts: Facts) -> Iterator[Finding]:
                 route=f"{where}{key}",
                 evidence={"names": [*names[:64]], "measured": len(names), "unit": "names"},
                 key=key,
+                fix=_STRIP if key == "references" else rule.fix,
             )
 
 
@@ -123,11 +124,7 @@ def _unfit(
                 continue
             attributes, inputs = node.attrs, node.inputs
             data = [each for each in inputs if each[:1] != "^"]
-            reasons: list[str] = []
-            if operation.inputs is not None and len(data) != operation.inputs:
-                reasons.append("arity")
-            if len(data) < len(inputs) and [*inputs[: len(data)]] != data:
-                reasons.append("order")
+            reasons = _misfits(operation, inputs, data)
             if not prefix and any(not _has_output(by_name, each) for each in data):
                 reasons.append("output")
             # Only attributes that the operation must have are read: reading takes most of the time.
@@ -144,11 +141,29 @@ def _unfit(
                 name not in graph.functions and name not in known for name in functions_of(node)
             ):
                 reasons.append("functions")
+            changed = [] if prefix or lite or js else operation.references
+            if any(_is_value(by_name, data[index]) for index in changed if index < len(data)):
+                reasons.append("references")
             for reason in reasons:
                 found.setdefault(reason, []).append(f"{prefix}{node.name} ({node.op})")
     yield from ((key, _UNFIT[key], names) for key, names in found.items())
 
 
+def _misfits(
+    operation: RegisteredOperation, inputs: Sequence[str], data: Sequence[str]
+) -> list[str]:
+    reasons = []
+    if operation.inputs is not None and len(data) != operation.inputs:
+        reasons.append("arity")
+    if len(data) < len(inputs) and [*inputs[: len(data)]] != data:
+        reasons.append("order")
+    return reasons
+
+
+_STRIP = (
+    "The graph was frozen together with operations that train it. Keep only what leads to the "
+    "outputs: `tf.compat.v1.graph_util.extract_sub_graph(graph_def, names_of_the_outputs)`."
+)
 _UNFIT = {
     "names": "Operations have no kind, or names that TensorFlow does not take",
     "dtypes": "Operations have types that no version of TensorFlow has",
@@ -157,6 +172,7 @@ _UNFIT = {
     "output": "Operations take outputs that others do not have",
     "attributes": "Operations lack attributes that they must have",
     "types": "Operations take values of other types than they declare",
+    "references": "Operations change variables that the graph has as constants or other values",
     "functions": "Operations call functions that the graph does not have",
 }
 
@@ -173,6 +189,20 @@ def _has_output(nodes: Mapping[str, GraphNode], reference: str) -> bool:
     if count is None and isinstance(types := node.attrs.get("Tout"), list):  # of a call
         count = len(types)
     return count is None or int(last[:6]) < count
+
+
+def _is_value(nodes: Mapping[str, GraphNode], reference: str) -> bool:
+    """Whether what an operation takes is known to be a value, and no reference to a variable."""
+    name, _, last = reference.partition(":")
+    node = nodes.get(name)
+    operation = known_operations().get(node.op) if node else None
+    if node is None or operation is None or operation.gives is None:
+        return False
+    types = (node.attrs.get(key) for key in ("T", "dtype"))
+    if any(isinstance(each, str) and each.endswith("_ref") for each in types):
+        return False
+    last = last or "0"
+    return last.isdecimal() and int(last[:6]) not in operation.gives
 
 
 def _unknown_type(value: Json) -> bool:
@@ -263,8 +293,9 @@ RULES = (
         needs=(Need.GRAPH,),
         summary="TensorFlow cannot run the graph",
         pass_title="The graph is complete, and nothing in it depends on itself",
-        why="TensorFlow refuses such a graph when it imports or first runs it. No export writes one: "
-        "the file was damaged, or changed so that tools that do not run it see something else.",
+        why="TensorFlow refuses such a graph when it imports or first runs it. The file was damaged, "
+        "frozen together with operations that train it, or changed so that tools that do not run it "
+        "see something else.",
         fix="Export the model again. If its operations name another machine, clear their devices "
         "(`clear_devices=True` in TensorFlow 1).",
         check=check,

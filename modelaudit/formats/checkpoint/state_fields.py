@@ -1,0 +1,3 @@
+"""Fields of the state file `checkpoint`."""
+
+LATEST, HISTORY = "model_checkpoint_path", "all_model_checkpoint_paths"
