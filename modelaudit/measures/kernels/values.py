@@ -15,6 +15,8 @@ from modelaudit.structs import replace
 from modelaudit.thresholds.training import FEW_UNITS, UNITS_ALIKE
 
 MAX_WEIGHTS = 1 << 23  # larger kernels are measured on a sample of their slices
+# Of kernels without spatial axes only the distribution of a sample is tested, on 65,536 weights.
+_ALONE = 1 << 20
 _SEED = 20240229
 
 
@@ -97,7 +99,8 @@ def load_kernel(kernel: Kernel, tensor: Tensor, max_weights: int = MAX_WEIGHTS) 
         raise ReadError("config-invalid", tensor.file, f"shape {tensor.shape} is not a kernel")
     slices = tensor.size // n
     if tensor.size > max_weights:
-        matrix, low, high = _sample(tensor.source, tensor, n, slices, max(1, max_weights // n))
+        kept = max_weights // n if n > 1 else min(max_weights, _ALONE)
+        matrix, low, high = _sample(tensor.source, tensor, n, slices, max(1, kept))
         return _checked(
             KernelValues(matrix, tensor.shape, sizes, slices, True, low, high), tensor.file
         )

@@ -4,6 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelaudit.errors import ReadError
+from modelaudit.measures.kernels.initializers import uniform
+from modelaudit.measures.kernels.law_fit import law_fit
 from modelaudit.measures.kernels.symmetry import kernel_symmetry
 from modelaudit.measures.kernels.values import load_kernel
 from tests.measures.artifacts import kernel, tensor
@@ -65,6 +67,21 @@ def test_a_sample_gives_the_same_measures_as_the_whole() -> None:
     assert part.score["H"] == pytest.approx(whole.score["H"], abs=0.03)
     with pytest.raises(ValueError, match="sampled"):
         load(values, 9 * 1024).filters()
+
+
+def test_large_kernels_without_spatial_axes_have_a_smaller_sample() -> None:
+    """Its distribution is tested on 65,536 weights; the range is that of all."""
+    values = np.random.default_rng(0).uniform(-1, 1, (1 << 12, (1 << 11) + 1)).astype(np.float32)
+    values[17, 5] = 1
+    whole, found = load(values, values.size), load(values)
+    assert (whole.sampled, found.sampled) == (False, True)
+    assert found.matrix.shape == (1, 1 << 20)
+    assert found.weights == whole.weights == values.size
+    assert (found.minimum, found.maximum) == (values.min(), 1)
+    for limit, fits in ((1.0, True), (1.02, False)):  # 65,536 weights tell 2 %
+        law = uniform(limit)
+        assert [law_fit(law, each, 0.0).fits(0.01) for each in (whole, found)] == [fits, fits]
+    assert load(values[:, 1:].reshape(2, 2, 1 << 10, -1), 1 << 22).matrix.shape == (4, 1 << 20)
 
 
 @pytest.mark.parametrize(
